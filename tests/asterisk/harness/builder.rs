@@ -88,8 +88,8 @@ impl Builder {
         self
     }
 
-    /// SIP on a loopback port, with an endpoint and AOR of each of these names
-    /// (no password, context `default`, may subscribe).
+    /// SIP on a loopback port, for a [`super::Subscriber`], and with an endpoint
+    /// and AOR of each of these names (no password, context `default`).
     pub fn sip(mut self, endpoints: &[&str]) -> Self {
         self.add_modules(sets::SIP);
         self.endpoints

@@ -9,6 +9,9 @@ pub(super) const ADMIN: &str = "admin";
 /// The secret of every AMI user of the instance.
 pub(super) const SECRET: &str = "secret";
 
+/// The endpoint that a [`super::Subscriber`] speaks for.
+pub(super) const WATCHER: &str = "watcher";
+
 /// The ports of an instance, all on 127.0.0.1.
 #[derive(Clone, Copy)]
 pub(super) struct Ports {
@@ -89,8 +92,8 @@ pub(super) fn extensions(builder: &Builder) -> String {
     text
 }
 
-/// One endpoint, which needs no password and may subscribe, for every name the
-/// builder was given.
+/// One endpoint, which needs no password and may subscribe, for the watcher and
+/// for every name the builder was given.
 pub(super) fn pjsip(ports: Ports, builder: &Builder) -> String {
     let mut text = format!(
         "[global]\n\
@@ -103,7 +106,8 @@ pub(super) fn pjsip(ports: Ports, builder: &Builder) -> String {
          bind = 127.0.0.1:{}\n",
         ports.sip
     );
-    for name in &builder.endpoints {
+    let names = builder.endpoints.iter().map(String::as_str);
+    for name in std::iter::once(WATCHER).chain(names) {
         text.push_str(&format!(
             "\n[{name}]\n\
              type = endpoint\n\

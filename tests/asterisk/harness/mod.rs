@@ -28,6 +28,7 @@ mod modules;
 mod paths;
 mod ports;
 mod process;
+mod sip;
 mod wait;
 
 pub use ami::Ami;
@@ -36,4 +37,5 @@ pub use hints::Hint;
 pub use instance::{Instance, MODULE};
 pub use message::Message;
 pub use modules::sets;
+pub use sip::{Notify, Presence, Subscriber};
 pub use wait::{PATIENCE, wait_until};

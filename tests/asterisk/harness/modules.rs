@@ -36,6 +36,7 @@ pub mod sets {
         "codec_ulaw",
         "res_pjproject",
         "res_pjsip",
+        "res_pjsip_authenticator_digest",
         "res_pjsip_endpoint_identifier_ip",
         "res_pjsip_endpoint_identifier_user",
         "res_pjsip_exten_state",
