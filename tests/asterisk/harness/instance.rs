@@ -169,6 +169,27 @@ impl Instance {
     /// fully booted.
     #[track_caller]
     pub fn start_again(&self) {
+        let (output, log) = (self.path("output.txt"), self.log().len());
+        let process = Process::start("Asterisk", self.asterisk().arg("-f"), &output);
+        let old = self.lock_process().replace(process);
+        assert!(
+            old.is_none_or(|mut old| old.ended().is_some()),
+            "Asterisk is running already"
+        );
+
+        // The port opens before all modules are loaded; FullyBooted comes after
+        // that, but before the core's own CLI commands and signal handlers.
+        let ami = wait_until("AMI of a started Asterisk", || {
+            let ended = self.lock_process().as_mut().and_then(Process::ended);
+            assert!(ended.is_none(), "Asterisk ended at start: {ended:?}");
+            Ami::connect(self.ports.ami, ADMIN, SECRET).ok()
+        });
+        ami.wait_event("a full boot", |event| event.is_event("FullyBooted"));
+        self.wait_log_from(log, "Asterisk Ready");
+        *self.lock_control() = Some(Arc::new(ami));
+    }
+
+    fn asterisk(&self) -> Command {
         let mut command = Command::new(self.root.loader());
         command
             .arg("--library-path")
@@ -176,24 +197,27 @@ impl Instance {
             .arg(self.root.program())
             .arg("-C")
             .arg(self.path("etc/asterisk.conf"))
-            .arg("-f")
             .current_dir(&self.dir)
             .env("LC_ALL", "C.UTF-8");
-        let process = Process::start("Asterisk", &mut command, &self.path("output.txt"));
-        let old = self.lock_process().replace(process);
-        assert!(
-            old.is_none_or(|mut old| old.ended().is_some()),
-            "Asterisk is running already"
-        );
+        command
+    }
 
-        // The port opens before all modules are loaded; FullyBooted comes after.
-        let ami = wait_until("AMI of a started Asterisk", || {
-            let ended = self.lock_process().as_mut().and_then(Process::ended);
-            assert!(ended.is_none(), "Asterisk ended at start: {ended:?}");
-            Ami::connect(self.ports.ami, ADMIN, SECRET).ok()
-        });
-        ami.wait_event("a full boot", |event| event.is_event("FullyBooted"));
-        *self.lock_control() = Some(Arc::new(ami));
+    /// The output of `asterisk -rx COMMAND`: what an administrator's shell sees.
+    #[track_caller]
+    pub fn remote(&self, command: &str) -> String {
+        let output = self.asterisk().args(["-rx", command]).output();
+        let output = output.expect("asterisk -rx");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// What the CLI offers for the last, unfinished word of `line`.
+    #[track_caller]
+    pub fn complete(&self, line: &str) -> Vec<String> {
+        let word = line.rsplit(' ').next().unwrap_or_default();
+        let shown = self.remote(&format!("_command matchesarray \"{line}\" \"{word}\""));
+        // First what all of them begin with, then each, then a mark.
+        let words = shown.trim_end().split(' ').skip(1).map(str::to_owned);
+        words.filter(|word| word != "_EOF_").collect()
     }
 
     /// The harness's own AMI connection.
@@ -387,13 +411,22 @@ impl Instance {
         }
     }
 
-    /// `core stop now`, the orderly end; waits for it.
+    /// The end that `core stop now` and a service manager's stop make: Asterisk
+    /// shuts down, but unloads no module.
+    #[track_caller]
+    pub fn stop(&self) -> ExitStatus {
+        self.forget_control();
+        let mut process = self.lock_process();
+        let process = process.as_mut().expect("Asterisk was started");
+        process.signal("TERM");
+        process.wait()
+    }
+
+    /// `core stop gracefully`: waits for calls to end and unloads every module.
     #[track_caller]
     pub fn stop_gracefully(&self) -> ExitStatus {
-        // The connection may be gone before the response comes.
-        let _ = self
-            .control()
-            .try_action(&[("Action", "Command"), ("Command", "core stop now")]);
+        // Not through AMI, whose own thread would then wait for itself.
+        self.remote("core stop gracefully");
         self.forget_control();
         let mut process = self.lock_process();
         process.as_mut().expect("Asterisk was started").wait()

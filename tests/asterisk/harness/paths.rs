@@ -55,11 +55,11 @@ impl Root {
     /// The root's own dynamic loader: the machine's glibc may be too old for
     /// the root's programs.
     pub(super) fn loader(&self) -> PathBuf {
-        ["lib64/ld-linux-x86-64.so.2", "lib/ld-linux-aarch64.so.1"]
+        ["ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"]
             .iter()
-            .map(|name| self.path.join(name))
+            .map(|name| self.libraries().join(name))
             .find(|path| path.exists())
-            .unwrap_or_else(|| panic!("no dynamic loader in {}", self.path.display()))
+            .unwrap_or_else(|| panic!("no dynamic loader in {}", self.libraries().display()))
     }
 
     pub(super) fn libraries(&self) -> PathBuf {
