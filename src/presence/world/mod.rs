@@ -24,7 +24,7 @@ pub use rows::RowChange;
 use rows::RowKey;
 use settle::Settling;
 use writes::OnWay;
-pub use writes::Write;
+pub use writes::{Work, Write};
 
 /// What is known of a source.
 #[derive(Clone, Default, Debug)]

@@ -120,7 +120,7 @@ fn one_set_is_one_transition_and_its_echo_none() {
     let effects = choose(&mut world, "alice", State::Away, 10);
     assert_eq!(transitions(&effects).len(), 2, "alice, and bob who shares extension 2");
     assert_eq!(write_all(&mut world, 11), []);
-    assert!(!world.writing());
+    assert!(!world.writing_for(world.directory().user("alice").unwrap()));
     assert_eq!(state(&world, "bob"), State::Away);
     // A phone can clear it: own status is no source where it was written out.
     hear(&mut world, "1", "not_set", 20);

@@ -8,7 +8,7 @@
 //! is lost.
 
 use super::{Change, Effect, World};
-use crate::presence::directory::SourceId;
+use crate::presence::directory::{SourceId, UserId};
 use crate::presence::state::Presence;
 use crate::presence::time::Time;
 
@@ -29,6 +29,17 @@ pub struct Write {
     pub address: std::sync::Arc<str>,
     /// What.
     pub presence: Presence,
+}
+
+/// What waits for the worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Work {
+    /// Nothing.
+    None,
+    /// Rows to be kept.
+    Rows,
+    /// Writes, or a settle time to watch.
+    Urgent,
 }
 
 impl World {
@@ -54,9 +65,22 @@ impl World {
         None
     }
 
-    /// Whether writes wait or are under way.
-    pub fn writing(&self) -> bool {
+    /// Whether writes of the user's status wait or are under way.
+    pub fn writing_for(&self, user: UserId) -> bool {
+        let directory = &self.directory;
         !self.on_way.is_empty()
+            && directory.written(directory.get(user)).any(|source| self.on_way.contains_key(&source))
+    }
+
+    /// What waits for the worker. A settle time that began has to be watched at once.
+    pub fn work(&self) -> Work {
+        if !self.queue.is_empty() || !self.settling.is_empty() {
+            Work::Urgent
+        } else if self.is_dirty() {
+            Work::Rows
+        } else {
+            Work::None
+        }
     }
 
     /// The worker has seen all events of its write to `address`.
