@@ -18,6 +18,7 @@ mod asterisk {
 
     /// The functions and variables that `src/asterisk` calls.
     const NAMES: &[&str] = &[
+        "__ao2_alloc",
         "__ao2_callback",
         "__ao2_cleanup",
         "__ast_cli_register",
@@ -67,8 +68,11 @@ mod asterisk {
         "astman_send_listack",
         "res_userpresence_.*",
         "stasis_cache_dump",
+        "stasis_message_create",
         "stasis_message_data",
         "stasis_message_type",
+        "stasis_message_type_create",
+        "stasis_publish_sync",
         "stasis_subscription_accept_message_type",
         "stasis_subscription_set_congestion_limits",
         "stasis_subscription_set_filter",

@@ -5,6 +5,8 @@
 //! effects are told afterwards, through the [`Outbox`].
 
 use std::collections::HashSet;
+use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
@@ -23,6 +25,8 @@ use crate::presence::{Presence, State, Time, text};
 /// it is `None`.
 static WORLD: RwLock<Option<World>> = RwLock::new(None);
 static OUTBOX: Outbox = Outbox::new();
+/// Whether sources are listened to.
+static HEARING: AtomicBool = AtomicBool::new(false);
 
 /// The running world; dropping it empties the door.
 #[must_use = "dropping it closes the door"]
@@ -31,7 +35,14 @@ pub struct Open(());
 /// Opens the door to a world.
 pub fn open(world: World) -> Open {
     *WORLD.write() = Some(world);
+    HEARING.store(true, Ordering::Release);
     Open(())
+}
+
+/// Stops listening to sources: what is kept from here on is the last word. What they
+/// say later is noticed at the next load.
+pub fn stop_hearing() {
+    HEARING.store(false, Ordering::Release);
 }
 
 impl Drop for Open {
@@ -81,7 +92,8 @@ pub fn hear(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
         return;
     };
     // Our own publishes come back, and most other addresses are nobody's source.
-    if below(address, USER_LABEL).is_some()
+    if !HEARING.load(Ordering::Acquire)
+        || below(address, USER_LABEL).is_some()
         || read(|world| world.directory().source(address)).flatten().is_none()
     {
         return;
@@ -142,7 +154,8 @@ fn tell(effect: &Effect) {
 }
 
 fn publish(user: &str, presence: &Presence) {
-    let address = format!("{USER_LABEL}:{user}");
+    // A user's name holds no NUL, see `config::value::user_name`.
+    let address = CString::new(format!("{USER_LABEL}:{user}")).unwrap_or_default();
     if let Err(why) = presence::publish(&address, presence) {
         log::error(format_args!("The presence of '{user}' could not be published: {why}"));
     }

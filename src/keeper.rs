@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::asterisk::{astdb, function, log, stasis::Subscription};
+use crate::asterisk::{astdb, function, stasis::Subscription};
 use crate::door;
 use crate::presence::address::{CUSTOM_LABEL, below};
 use crate::presence::assignment::custom_presence;
@@ -91,6 +91,7 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
+        door::stop_hearing();
         SIGNAL.lock().stop = true;
         WAKE.notify_one();
         if let Some(thread) = self.thread.take() {

@@ -1,7 +1,7 @@
 //! Subscriptions to Asterisk's message bus.
 
 use std::ffi::{c_int, c_long, c_void};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use super::guard::guard;
 use super::{Error, ffi, presence};
@@ -19,6 +19,7 @@ pub struct Subscription {
     raw: NonNull<ffi::stasis_subscription>,
     /// What the thunk is passed; freed after the subscription.
     handler: NonNull<Handler>,
+    mark: Option<Mark>,
 }
 
 // SAFETY: Asterisk's subscriptions may be used from any thread, and the handler is
@@ -78,7 +79,8 @@ impl Subscription {
             drop(unsafe { Box::from_raw(handler.as_ptr()) });
             return Err(Error::new("No subscription to the presence topic"));
         };
-        let subscription = Subscription { raw, handler };
+        let mark = Mark::new();
+        let subscription = Subscription { raw, handler, mark };
         // SAFETY: a live subscription and message type.
         let refused = unsafe {
             ffi::stasis_subscription_accept_message_type(raw.as_ptr(), kind)
@@ -92,10 +94,76 @@ impl Subscription {
                     HIGH_WATER,
                 )
         };
-        if refused != 0 {
+        let marked = subscription.mark.as_ref().is_some_and(|mark| {
+            // SAFETY: as above.
+            0 == unsafe {
+                ffi::stasis_subscription_accept_message_type(raw.as_ptr(), mark.kind.as_ptr())
+            }
+        });
+        if refused != 0 || !marked {
             return Err(Error::new("The presence subscription cannot be set up"));
         }
         Ok(subscription)
+    }
+}
+
+impl Subscription {
+    /// Returns once the handler has had every message that was published before this
+    /// call. Never call it in the handler, or holding a lock that the handler takes.
+    pub fn catch_up(&self) {
+        let Some(mark) = &self.mark else {
+            return;
+        };
+        // SAFETY: a live subscription and message; the core takes its own references.
+        unsafe { ffi::stasis_publish_sync(self.raw.as_ptr(), mark.message.as_ptr()) };
+    }
+}
+
+/// A message that says nothing: that it has arrived says that all before it have.
+#[derive(Debug)]
+struct Mark {
+    kind: NonNull<ffi::stasis_message_type>,
+    message: NonNull<ffi::stasis_message>,
+}
+
+impl Mark {
+    fn new() -> Option<Self> {
+        let mut kind = ptr::null_mut();
+        // SAFETY: a static name, no callbacks, and a place for the type, which is ours;
+        // likewise the payload, an empty object, of which the message takes its own
+        // reference.
+        unsafe {
+            ffi::stasis_message_type_create(c"userpresence_mark".as_ptr(), ptr::null_mut(), &mut kind);
+            let kind = NonNull::new(kind)?;
+            let payload = ffi::__ao2_alloc(
+                1,
+                None,
+                0,
+                c"".as_ptr(),
+                c"userpresence/asterisk/stasis.rs".as_ptr(),
+                line!() as c_int,
+                c"new".as_ptr(),
+            );
+            let message = ffi::stasis_message_create(kind.as_ptr(), payload);
+            ffi::__ao2_cleanup(payload);
+            match NonNull::new(message) {
+                Some(message) => Some(Mark { kind, message }),
+                None => {
+                    ffi::__ao2_cleanup(kind.as_ptr().cast());
+                    None
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        // SAFETY: references of ours, each given back once.
+        unsafe {
+            ffi::__ao2_cleanup(self.message.as_ptr().cast());
+            ffi::__ao2_cleanup(self.kind.as_ptr().cast());
+        }
     }
 }
 

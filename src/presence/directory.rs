@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 
 use super::address::{self, CUSTOM_LABEL, USER_LABEL};
-use super::config::{Outgoing, Rule, Settings, UserSpec};
+use super::config::{InputSpec, Origin, Outgoing, Rule, Settings, UserSpec};
 
 /// The number of a user in a [`Directory`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -70,6 +70,8 @@ pub struct User {
     pub inputs: Box<[Input]>,
     /// The default extension, as an index into `inputs`.
     pub default: Option<u16>,
+    /// Where the user comes from.
+    pub origin: Origin,
     /// Whether own status is one of the sources: only where setting a status writes
     /// nothing out, for else no phone could ever clear it.
     pub own_combines: bool,
@@ -138,6 +140,7 @@ impl Directory {
                 rule: spec.rule,
                 inputs,
                 default: spec.default,
+                origin: spec.origin,
                 own_combines: true,
                 depth: 0,
             });
@@ -262,6 +265,11 @@ impl Directory {
         &self.users[user.index()]
     }
 
+    /// A user by a number that may be of an earlier directory.
+    pub fn try_get(&self, user: UserId) -> Option<&User> {
+        self.users.get(user.index())
+    }
+
     /// A source by number.
     pub fn get_source(&self, source: SourceId) -> &Source {
         &self.sources[source.index()]
@@ -295,6 +303,26 @@ impl Directory {
     /// Every source with its number.
     pub fn sources(&self) -> impl Iterator<Item = (SourceId, &Source)> {
         self.sources.iter().enumerate().map(|(i, source)| (SourceId::new(i), source))
+    }
+
+    /// The users as they were specified, for a directory that differs in a few.
+    pub fn specs(&self) -> Vec<UserSpec> {
+        let input = |input: &Input| InputSpec {
+            address: self.get_source(input.source).address.as_ref().into(),
+            extension_at: input.extension_at,
+            variable: 0,
+        };
+        let spec = |user: &User| UserSpec {
+            name: user.name.clone(),
+            id: user.id.clone(),
+            account: self.account(user.account).clone(),
+            rule: user.rule.clone(),
+            inputs: user.inputs.iter().map(input).collect(),
+            default: user.default,
+            origin: user.origin,
+            section: UserSpec::NO_SECTION,
+        };
+        self.users.iter().map(spec).collect()
     }
 
     /// The extension's name, `None` for a `source`.

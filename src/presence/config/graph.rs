@@ -67,7 +67,9 @@ fn place_of(spec: &UserSpec, number: usize, file: &[Section], realtime: &[Sectio
         Origin::File => file.iter().filter(|section| section.name != "general").collect(),
         Origin::Realtime => realtime.iter().collect(),
     };
-    let section = sections[spec.section as usize];
+    let Some(section) = sections.get(spec.section as usize) else {
+        return format!("user '{}'", spec.name);
+    };
     let line = spec.inputs[number].variable as usize;
     place(spec.origin, section, section.variables.get(line))
 }

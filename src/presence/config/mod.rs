@@ -125,6 +125,25 @@ pub fn parse(file: &[Section], realtime: &[Section]) -> Parsed {
     parsed
 }
 
+/// Parses one realtime row beside users that are known; one of the same name gives
+/// way to it.
+pub fn parse_row(settings: &Settings, row: &Section, known: Vec<UserSpec>) -> Parsed {
+    let mut users = user::Users::new(settings);
+    users.add(Origin::Realtime, row);
+    let (new, errors, warnings) = users.finish();
+    let mut parsed = Parsed { settings: settings.clone(), errors, warnings, ..Parsed::default() };
+    let mut specs: Vec<UserSpec> = known;
+    for spec in new {
+        match specs.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&spec.name)) {
+            Some(known) => *known = spec,
+            None => specs.push(spec),
+        }
+    }
+    let rows = std::slice::from_ref(row);
+    parsed.users = graph::check(specs, &[], rows, &mut parsed.errors, &mut parsed.warnings);
+    parsed
+}
+
 const EXPECTED_TYPE: &str = "the option 'type' is missing, expected type = user";
 
 fn option<'a>(section: &'a Section, name: &str) -> Option<&'a Variable> {

@@ -16,7 +16,7 @@ pub struct InputSpec {
     /// Where in `address` the extension's name begins; `None` for a `source`.
     pub extension_at: Option<u8>,
     /// The line it stands on: an index into the section's variables.
-    pub(super) variable: u32,
+    pub(in crate::presence) variable: u32,
 }
 
 impl InputSpec {
@@ -41,8 +41,15 @@ pub struct UserSpec {
     pub inputs: Vec<InputSpec>,
     /// The default extension, as an index into `inputs`.
     pub default: Option<u16>,
-    pub(super) origin: Origin,
-    pub(super) section: u32,
+    /// Where the user comes from.
+    pub origin: Origin,
+    /// Its section there, [`UserSpec::NO_SECTION`] for one that was known before.
+    pub(in crate::presence) section: u32,
+}
+
+impl UserSpec {
+    /// Stands for no section at hand.
+    pub(in crate::presence) const NO_SECTION: u32 = u32::MAX;
 }
 
 /// The most sources a user can have.

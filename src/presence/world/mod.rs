@@ -159,6 +159,7 @@ pub struct World {
     queue: std::collections::VecDeque<SourceId>,
     settling: HashMap<UserId, Settling>,
     last: Time,
+    held: bool,
 }
 
 /// How own status is called where a source's address is asked for.

@@ -18,6 +18,9 @@ impl World {
     /// Whether a change of this user, already combined, is published at once.
     pub(super) fn publish_now(&mut self, user: UserId, now: Time) -> bool {
         let settle = self.directory.settings.settle;
+        if self.held {
+            return false;
+        }
         if settle == 0 {
             return true;
         }
@@ -28,6 +31,12 @@ impl World {
         let published = self.outcome(user).presence.clone();
         self.settling.insert(user, Settling { until, published });
         true
+    }
+
+    /// Whether publishes are held back: at a load everyone is published once, at its
+    /// end.
+    pub fn hold_publishing(&mut self, held: bool) {
+        self.held = held;
     }
 
     /// What became due to be published, and when to ask again.
