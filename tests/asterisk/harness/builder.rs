@@ -1,0 +1,132 @@
+//! What an instance is to be made of.
+
+use super::instance::Instance;
+use super::modules::sets;
+
+/// Which build of our module an instance gets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ours {
+    None,
+    Release,
+    Selftest,
+}
+
+/// Describes an [`Instance`]; [`Builder::start`] makes it.
+#[derive(Clone)]
+pub struct Builder {
+    pub(super) ours: Ours,
+    pub(super) load_ours: bool,
+    pub(super) http: bool,
+    pub(super) modules: Vec<String>,
+    pub(super) hints: Vec<(String, String)>,
+    pub(super) dialplan: String,
+    pub(super) endpoints: Vec<String>,
+    pub(super) ami_users: Vec<(String, String, String)>,
+    pub(super) files: Vec<(String, String)>,
+    pub(super) realtime: Option<(Vec<String>, String)>,
+}
+
+impl Builder {
+    pub(super) fn new(ours: Ours) -> Self {
+        let mut builder = Self {
+            ours,
+            load_ours: true,
+            http: false,
+            modules: Vec::new(),
+            hints: Vec::new(),
+            dialplan: String::new(),
+            endpoints: Vec::new(),
+            ami_users: Vec::new(),
+            files: Vec::new(),
+            realtime: None,
+        };
+        builder.add_modules(sets::BASE);
+        builder
+    }
+
+    fn add_modules(&mut self, names: &[&str]) {
+        for name in names {
+            if !self.modules.iter().any(|known| known == name) {
+                self.modules.push((*name).to_owned());
+            }
+        }
+    }
+
+    /// The content of `userpresence.conf`. Without this there is no such file.
+    pub fn userpresence(self, text: &str) -> Self {
+        self.file("userpresence.conf", text)
+    }
+
+    /// Any further configuration file; it replaces the harness's own.
+    pub fn file(mut self, name: &str, text: &str) -> Self {
+        self.files.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// Our module's file is there, but not loaded at start.
+    pub fn not_loaded(mut self) -> Self {
+        self.load_ours = false;
+        self
+    }
+
+    /// More of Asterisk's modules, for example [`sets::QUEUE`].
+    pub fn modules(mut self, names: &[&str]) -> Self {
+        self.add_modules(names);
+        self
+    }
+
+    /// `exten = EXTENSION,hint,HINT` in context `default`.
+    pub fn hint(mut self, extension: &str, hint: &str) -> Self {
+        self.hints.push((extension.to_owned(), hint.to_owned()));
+        self
+    }
+
+    /// More text for `extensions.conf`; it begins inside context `default`.
+    pub fn dialplan(mut self, text: &str) -> Self {
+        self.dialplan.push_str(text);
+        self.dialplan.push('\n');
+        self
+    }
+
+    /// SIP on a loopback port, for a [`super::Subscriber`], and with an endpoint
+    /// and AOR of each of these names (no password, context `default`).
+    pub fn sip(mut self, endpoints: &[&str]) -> Self {
+        self.add_modules(sets::SIP);
+        self.endpoints
+            .extend(endpoints.iter().map(|name| (*name).to_owned()));
+        self
+    }
+
+    /// Asterisk's HTTP server on a loopback port, with AMI over HTTP.
+    pub fn http(mut self) -> Self {
+        self.http = true;
+        self
+    }
+
+    /// Asterisk's REST interface, for the same user and secret as AMI.
+    pub fn ari(mut self) -> Self {
+        self.add_modules(sets::ARI);
+        self.http()
+    }
+
+    /// One more AMI user, with these privilege classes.
+    pub fn ami_user(mut self, name: &str, read: &str, write: &str) -> Self {
+        self.ami_users
+            .push((name.to_owned(), read.to_owned(), write.to_owned()));
+        self
+    }
+
+    /// Realtime `families` in a SQLite database, made by `sql`.
+    pub fn realtime(mut self, families: &[&str], sql: &str) -> Self {
+        self.add_modules(sets::SQLITE);
+        let families = families.iter().map(|name| (*name).to_owned()).collect();
+        self.realtime = Some((families, sql.to_owned()));
+        self
+    }
+
+    /// Starts it and waits until it is fully booted.
+    #[track_caller]
+    pub fn start(self) -> Instance {
+        Instance::create(self)
+    }
+}

@@ -1,0 +1,80 @@
+//! Where the unpacked Asterisk and our module are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The repository.
+pub(super) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
+}
+
+/// The built module: `release`, or with the `selftest` feature.
+///
+/// `USERPRESENCE_MODULE` and `USERPRESENCE_SELFTEST_MODULE` name others.
+pub(super) fn module(selftest: bool) -> PathBuf {
+    let (variable, folder, make) = if selftest {
+        ("USERPRESENCE_SELFTEST_MODULE", "selftest", "build-selftest")
+    } else {
+        ("USERPRESENCE_MODULE", "release", "build")
+    };
+    let path = env::var_os(variable).map_or_else(
+        || target().join(folder).join("res_userpresence.so"),
+        PathBuf::from,
+    );
+    assert!(
+        path.is_file(),
+        "{} is missing: run `make {make}` first",
+        path.display()
+    );
+    path
+}
+
+/// An unpacked Asterisk root, `target/asterisk/22` unless `ASTERISK_ROOT` says
+/// otherwise.
+pub(super) struct Root {
+    path: PathBuf,
+    /// The Debian name of this machine's kind, for example `x86_64-linux-gnu`.
+    multiarch: String,
+}
+
+impl Root {
+    pub(super) fn find() -> Self {
+        let path = env::var_os("ASTERISK_ROOT")
+            .map_or_else(|| repository().join("target/asterisk/22"), PathBuf::from);
+        let path = path
+            .canonicalize()
+            .unwrap_or_else(|_| panic!("{} is missing: run `make asterisk`", path.display()));
+        let multiarch = format!("{}-linux-gnu", env::consts::ARCH);
+        Self { path, multiarch }
+    }
+
+    /// The root's own dynamic loader: the machine's glibc may be too old for
+    /// the root's programs.
+    pub(super) fn loader(&self) -> PathBuf {
+        ["ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"]
+            .iter()
+            .map(|name| self.libraries().join(name))
+            .find(|path| path.exists())
+            .unwrap_or_else(|| panic!("no dynamic loader in {}", self.libraries().display()))
+    }
+
+    pub(super) fn libraries(&self) -> PathBuf {
+        self.path.join("usr/lib").join(&self.multiarch)
+    }
+
+    pub(super) fn modules(&self) -> PathBuf {
+        self.libraries().join("asterisk/modules")
+    }
+
+    pub(super) fn program(&self) -> PathBuf {
+        self.path.join("usr/sbin/asterisk")
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.path.join("usr/share/asterisk")
+    }
+}

@@ -1,0 +1,29 @@
+//! Loopback ports for side-by-side instances.
+
+use std::net::{TcpListener, UdpSocket};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+/// Below the range from which the kernel takes ports for outgoing connections,
+/// so that no client connection takes a port between our look and Asterisk's
+/// bind.
+const FIRST: u16 = 10_000;
+const COUNT: u16 = 20_000;
+
+/// The next candidate. Counted, so that two tests of one run never get the same
+/// port; started at a place of this process's own, so that two runs rarely try
+/// the same.
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// A port that is free for TCP and UDP on 127.0.0.1.
+pub(super) fn free() -> u16 {
+    let start = (std::process::id() * 64 % u32::from(COUNT)) as u16;
+    for _ in 0..COUNT {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
+        let port = FIRST + (start + step) % COUNT;
+        let address = ("127.0.0.1", port);
+        if TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port on 127.0.0.1");
+}

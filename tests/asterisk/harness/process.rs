@@ -1,0 +1,92 @@
+//! One running program: started, watched, and ended by its own process id.
+
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use super::wait::{PATIENCE, poll};
+
+/// A child that never outlives the test run.
+pub(super) struct Process {
+    child: Child,
+    /// Dropped (its stdin closed without a word) when we die.
+    guard: Child,
+    name: &'static str,
+}
+
+impl Process {
+    /// Starts `command` with its output in the file `output`.
+    pub(super) fn start(name: &'static str, command: &mut Command, output: &Path) -> Self {
+        let file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(output)
+            .unwrap_or_else(|error| panic!("{}: {error}", output.display()));
+        let copy = file.try_clone().expect("a second handle of a file");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(copy)
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        let guard = guard(child.id());
+        Self { child, guard, name }
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The exit status, where it has ended.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("our own child")
+    }
+
+    /// Waits for its end; panics where it goes on running.
+    #[track_caller]
+    pub(super) fn wait(&mut self) -> ExitStatus {
+        let name = self.name;
+        poll(PATIENCE, || self.ended()).unwrap_or_else(|| panic!("{name} does not end"))
+    }
+
+    /// SIGKILL, and waits. Nothing where it has ended already.
+    pub(super) fn kill(&mut self) {
+        // Our unreaped child: its id cannot be another process's.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Sends a signal by name, for example `TERM`.
+    pub(super) fn signal(&mut self, signal: &str) {
+        if self.ended().is_none() {
+            let _ = Command::new("kill")
+                .args(["-s", signal, &self.child.id().to_string()])
+                .status();
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        // A line tells the guard that all is done; then it leaves alone a
+        // process id that may be somebody else's by now.
+        use std::io::Write;
+        if let Some(mut stdin) = self.guard.stdin.take() {
+            let _ = stdin.write_all(b"done\n");
+        }
+        let _ = self.guard.wait();
+    }
+}
+
+/// A shell that kills `pid` when this process dies without saying goodbye (a
+/// cancelled or killed test run): its stdin then ends before a line came.
+fn guard(pid: u32) -> Child {
+    Command::new("sh")
+        .args(["-c", "trap '' INT; read -r _ || kill -9 \"$1\"", "sh"])
+        .arg(pid.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a shell")
+}

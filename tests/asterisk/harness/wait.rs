@@ -1,0 +1,33 @@
+//! Waiting for something to become true.
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up. Long on purpose: a slow
+/// or busy machine must not fail a test, and a test that passes never waits so
+/// long.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Polls `probe` until it returns something, and returns that.
+///
+/// Panics with `what` after [`PATIENCE`].
+#[track_caller]
+pub fn wait_until<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
+    match poll(PATIENCE, probe) {
+        Some(value) => value,
+        None => panic!("waited {} s in vain for {what}", PATIENCE.as_secs()),
+    }
+}
+
+/// Polls `probe` until it returns something or `timeout` is over.
+pub(super) fn poll<T>(timeout: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + timeout;
+    loop {
+        if let Some(value) = probe() {
+            return Some(value);
+        }
+        if Instant::now() >= end {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

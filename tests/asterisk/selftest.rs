@@ -1,0 +1,194 @@
+//! The harness proves itself, on an Asterisk without our module.
+
+use crate::harness::{Instance, sets, wait_until};
+
+/// Every module of every set runs, and nothing complains.
+#[test]
+fn starts_in_silence() {
+    let ast = Instance::stock()
+        .sip(&["2000"])
+        .ari()
+        .realtime(&["queues"], "CREATE TABLE queues (name TEXT);")
+        .modules(sets::QUEUE)
+        .modules(sets::CONFBRIDGE)
+        .file("queues.conf", "[general]\n")
+        .file("confbridge.conf", "[general]\n")
+        .file(
+            "musiconhold.conf",
+            "[default]\nmode = files\ndirectory = moh\n",
+        )
+        .start();
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+
+    let shown = ast.cli("module show");
+    for name in [
+        sets::BASE,
+        sets::SIP,
+        sets::ARI,
+        sets::QUEUE,
+        sets::CONFBRIDGE,
+    ]
+    .concat()
+    {
+        let line = shown
+            .lines()
+            .find(|line| line.starts_with(&format!("{name}.so")));
+        let line = line.unwrap_or_else(|| panic!("{name} is not loaded"));
+        assert!(line.contains(" Running "), "{line}");
+    }
+}
+
+#[test]
+fn reads_and_sets_what_asterisk_knows() {
+    let ast = Instance::stock()
+        .modules(&["func_shell"])
+        .hint("2000", "Custom:desk,CustomPresence:alice")
+        .start();
+    ast.set_custom("alice", "away,lunch,Back at one");
+    ast.set_device("desk", "INUSE");
+    assert_eq!(
+        ast.getvar("PRESENCE_STATE(CustomPresence:alice,message)"),
+        "Back at one"
+    );
+    ast.wait_hint_presence("2000", "away");
+    ast.wait_hint_state("2000", "InUse");
+    assert_eq!(ast.getvar("NO_SUCH_FUNCTION(alice)"), "");
+    assert_eq!(ast.complaints().len(), 1);
+    // Escalating functions are refused to AMI.
+    assert_eq!(ast.getvar("SHELL(echo yes)"), "");
+    ast.wait_log("Dangerous function SHELL read blocked");
+    let refused = ast.try_setvar("PRESENCE_STATE(CustomPresence:alice)", "asleep");
+    assert!(refused.is_err());
+}
+
+#[test]
+fn runs_dialplan_on_a_real_channel() {
+    let ast = Instance::stock().start();
+    ast.set_custom("alice", "away,lunch,Back at one");
+    let value = ast.run_dialplan(
+        &["Set(X=a;b,\"c\" ü ${CHANNEL(channeltype)})"],
+        "${X}|${PRESENCE_STATE(CustomPresence:alice,subtype)}",
+    );
+    assert_eq!(value, "a;b,\"c\" ü Local|lunch");
+    assert_eq!(ast.run_dialplan(&["NoOp()"], ""), "");
+}
+
+#[test]
+fn sees_events_in_order() {
+    let ast = Instance::stock().start();
+    let ami = ast.ami();
+    ast.set_custom("alice", "dnd");
+    ast.set_custom("alice", "away,lunch,Back at one");
+    let event = ami.wait_event("away", |event| {
+        event.is_event("PresenceStateChange") && event.get("Status") == Some("away")
+    });
+    assert_eq!(event.get("Presentity"), Some("CustomPresence:alice"));
+    assert_eq!(event.get("Subtype"), Some("lunch"));
+    // What came before it is used up.
+    assert!(ami.events().iter().all(|e| e.get("Status") != Some("dnd")));
+
+    let items = ami.list(&[("Action", "PresenceStateList")]);
+    assert_eq!(items.len(), 1, "{items:?}");
+}
+
+#[test]
+fn limits_the_rights_of_a_limited_user() {
+    let ast = Instance::stock()
+        .ami_user("viewer", "reporting", "reporting")
+        .start();
+    let viewer = ast.ami_as("viewer").expect("a login");
+    let answer = viewer.action(&[("Action", "Command"), ("Command", "core show version")]);
+    assert_eq!(answer.text(), "Permission denied");
+    assert!(ast.ami_as("stranger").is_err());
+}
+
+#[test]
+fn stops_and_starts_again_with_what_was_kept() {
+    let ast = Instance::stock().start();
+    let kept = || ast.getvar("PRESENCE_STATE(CustomPresence:alice,value)");
+    ast.set_custom("alice", "dnd");
+    assert!(ast.stop().success());
+    assert!(!ast.running());
+    ast.start_again();
+    assert_eq!(kept(), "dnd");
+
+    ast.set_custom("alice", "xa");
+    assert!(ast.stop_gracefully().success());
+    ast.start_again();
+    assert_eq!(kept(), "xa");
+
+    ast.set_custom("alice", "away");
+    wait_until("the commit", || {
+        let row = ast.astdb_on_disk("/CustomPresence/alice")?;
+        row.starts_with("away").then_some(())
+    });
+    ast.kill9();
+    assert!(!ast.running());
+    ast.start_again();
+    assert_eq!(kept(), "away");
+}
+
+#[test]
+fn completes_commands() {
+    let ast = Instance::stock().start();
+    assert_eq!(ast.complete("presencestate l"), ["list"]);
+    assert_eq!(ast.complete("presencestate "), ["change", "list"]);
+    assert_eq!(ast.complete("presencestate nothing "), Vec::<String>::new());
+    assert!(ast.remote("core show version").contains("Asterisk 22"));
+}
+
+#[test]
+fn loads_and_unloads_modules() {
+    let ast = Instance::stock().start();
+    let answer = ast.load_module("func_math.so");
+    assert!(answer.ok(), "{answer:?}");
+    assert_eq!(ast.getvar("MATH(1+2,i)"), "3");
+    assert!(ast.unload_module("func_math.so").ok());
+    assert_eq!(ast.getvar("MATH(1+2,i)"), "");
+    ast.wait_log("Function MATH not registered");
+}
+
+#[test]
+fn reads_realtime_from_a_database() {
+    let ast = Instance::stock()
+        .modules(&["func_realtime"])
+        .realtime(
+            &["people"],
+            "CREATE TABLE people (name TEXT, phone TEXT);\
+             INSERT INTO people VALUES ('alice', '200');",
+        )
+        .start();
+    let asked = "REALTIME_FIELD(people,name,alice,phone)";
+    assert_eq!(
+        ast.run_dialplan(&["NoOp()"], &format!("${{{asked}}}")),
+        "200"
+    );
+    ast.realtime_sql("UPDATE people SET phone = '201';");
+    assert_eq!(
+        ast.run_dialplan(&["NoOp()"], &format!("${{{asked}}}")),
+        "201"
+    );
+}
+
+/// Two instances at once share nothing.
+#[test]
+fn lives_side_by_side() {
+    let (one, two) = (Instance::stock().start(), Instance::stock().start());
+    one.set_custom("alice", "dnd");
+    two.set_custom("alice", "away");
+    assert_eq!(
+        one.getvar("PRESENCE_STATE(CustomPresence:alice,value)"),
+        "dnd"
+    );
+    assert_eq!(
+        two.getvar("PRESENCE_STATE(CustomPresence:alice,value)"),
+        "away"
+    );
+
+    let ami = one.ami();
+    let path = one.path("");
+    drop(one);
+    assert!(ami.wait_closed());
+    assert!(!path.exists());
+    assert!(two.running());
+}
