@@ -1,7 +1,39 @@
-//! res_userpresence
-pub mod presence;
+//! One presence for a person: an Asterisk module.
+//!
+//! How a change flows:
+//!
+//! ```text
+//!  Asterisk's topic ─┐                          ┌─ hints, NOTIFY, PRESENCE_STATE()
+//!  USER_PRESENCE()= ─┤   door::change           ├─ AMI UserPresenceChange
+//!  CLI, AMI ─────────┼─> World::apply ─> Outbox ┘
+//!  reload ───────────┘   (combine)   └─> keeper ── AstDB, addresses of extensions
+//! ```
+//!
+//! Where to read on:
+//! - [`presence`] is what a presence means: pure, no Asterisk in it.
+//! - `door` holds the one world; `outbox` gives its effects their order; `keeper` is
+//!   the one thread that may wait for a disk.
+//! - `surfaces` are the interfaces; `module` and `reload` bring everything up, over
+//!   and down.
+//! - `asterisk` is the thin safe layer over the C interfaces, and the only place with
+//!   `unsafe`.
+#![deny(unsafe_code)]
 
 #[cfg(feature = "asterisk")]
+#[allow(unsafe_code, reason = "the layer over C")]
 mod asterisk;
 #[cfg(feature = "asterisk")]
+mod configuration;
+#[cfg(feature = "asterisk")]
+mod door;
+#[cfg(feature = "asterisk")]
+mod keeper;
+#[cfg(feature = "asterisk")]
 mod module;
+#[cfg(any(feature = "asterisk", test))]
+mod outbox;
+pub mod presence;
+#[cfg(feature = "asterisk")]
+mod reload;
+#[cfg(feature = "asterisk")]
+mod surfaces;

@@ -1,1 +1,24 @@
-//! pure
+//! The presence of people: pure code that knows nothing of Asterisk's interfaces.
+//!
+//! A reader meets, from the outside in:
+//! [`config`] parses sections into a [`directory::Directory`] of users and their
+//! sources; [`world::World`] keeps what is known of them and has the one door,
+//! [`world::World::apply`]; [`combine`] is the rule; [`fields`] and [`explain`]
+//! answer questions about the result.
+#![forbid(unsafe_code)]
+
+pub mod address;
+pub mod assignment;
+pub mod combine;
+pub mod config;
+pub mod directory;
+pub mod explain;
+pub mod fields;
+pub mod row;
+pub mod state;
+pub mod text;
+pub mod time;
+pub mod world;
+
+pub use state::{Presence, State};
+pub use time::Time;

@@ -6,6 +6,7 @@
 
 mod harness;
 
+mod combine;
 mod selftest;
 mod stock;
 mod stock_sip;

@@ -1,0 +1,238 @@
+//! Dialplan functions.
+
+use std::any::TypeId;
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr::{self, NonNull};
+use std::slice;
+use std::sync::{Mutex, PoisonError};
+
+use super::entry::this;
+use super::guard::guard;
+use super::text::{self, Terminated, printable};
+use super::{Error, ffi, log};
+
+/// A dialplan function that can be read and written.
+///
+/// Its help comes from the installed XML documentation. It does not escalate:
+/// AMI and ARI may use it, so it must not evaluate what it is given.
+pub trait Function: 'static {
+    /// The name, in capitals.
+    const NAME: &'static CStr;
+
+    /// Appends the value for these arguments to `out`. An error is logged as a
+    /// warning with the function's name and arguments.
+    fn read(args: &str, out: &mut String) -> Result<(), String>;
+
+    /// Sets the value; an error is logged as in [`Function::read`].
+    fn write(args: &str, value: &str) -> Result<(), String>;
+}
+
+/// A registered [`Function`]; dropping it unregisters.
+#[derive(Debug)]
+#[must_use = "dropping it unregisters"]
+pub struct Registration(NonNull<ffi::ast_custom_function>);
+
+// SAFETY: the entry is touched under the core's own lock only.
+unsafe impl Send for Registration {}
+// SAFETY: as above.
+unsafe impl Sync for Registration {}
+
+impl Registration {
+    /// Registers `F`; fails where the name is taken.
+    pub fn new<F: Function>() -> Result<Self, Error> {
+        let entry = entry_of::<F>();
+        // SAFETY: the entry lives as long as the process and is in no list now: `F`
+        // was never registered, or its registration was dropped. All zero is a valid
+        // value: NULLs, and docs that the core fills in.
+        let result = unsafe {
+            entry.write_bytes(0, 1);
+            (*entry.as_ptr()).name = F::NAME.as_ptr();
+            (*entry.as_ptr()).read = Some(read::<F>);
+            (*entry.as_ptr()).read2 = Some(read2::<F>);
+            (*entry.as_ptr()).write = Some(write::<F>);
+            ffi::__ast_custom_function_register(entry.as_ptr(), this())
+        };
+        if result != 0 {
+            return Err(Error::new(format!(
+                "Function {} could not be registered",
+                F::NAME.to_string_lossy()
+            )));
+        }
+        Ok(Registration(entry))
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // SAFETY: registered in `new`, and unregistered once.
+        unsafe { ffi::ast_custom_function_unregister(self.0.as_ptr()) };
+    }
+}
+
+/// The entry of `F`: always the same one, because a caller may hold on to it for a
+/// moment after it was unregistered.
+fn entry_of<F: Function>() -> NonNull<ffi::ast_custom_function> {
+    struct Entry(TypeId, NonNull<ffi::ast_custom_function>);
+    // SAFETY: only the pointer is sent; what it points to is guarded by the core.
+    unsafe impl Send for Entry {}
+    static ENTRIES: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
+
+    let mut entries = ENTRIES.lock().unwrap_or_else(PoisonError::into_inner);
+    let function = TypeId::of::<F>();
+    if let Some(entry) = entries.iter().find(|entry| entry.0 == function) {
+        return entry.1;
+    }
+    // SAFETY: all zero is a valid value, see `Registration::new`.
+    let entry = Box::new(unsafe { std::mem::zeroed::<ffi::ast_custom_function>() });
+    let entry = NonNull::from(Box::leak(entry));
+    entries.push(Entry(function, entry));
+    entry
+}
+
+/// Writes a function as `Set(name_and_args=value)` does, with no channel.
+pub fn set(name_and_args: &str, value: &str) -> Result<(), Error> {
+    let (function, value) = (Terminated::new(name_and_args)?, Terminated::new(value)?);
+    // SAFETY: no channel is allowed; C strings that live through the call.
+    let result = unsafe { ffi::ast_func_write(ptr::null_mut(), function.as_ptr(), value.as_ptr()) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(Error::new(format!("{name_and_args} could not be set")))
+    }
+}
+
+/// Into a buffer of a fixed size, such as AMI's Getvar has.
+unsafe extern "C" fn read<F: Function>(
+    _channel: *mut ffi::ast_channel,
+    _name: *const c_char,
+    args: *mut c_char,
+    buffer: *mut c_char,
+    length: usize,
+) -> c_int {
+    guard(-1, || {
+        if buffer.is_null() || length == 0 {
+            return -1;
+        }
+        // SAFETY: the core passes a buffer of this length for us to fill.
+        let buffer = unsafe { slice::from_raw_parts_mut(buffer.cast::<u8>(), length) };
+        buffer[0] = 0;
+        // SAFETY: the core passes a C string.
+        let Some(value) = (unsafe { value_of::<F>(args) }) else {
+            return -1;
+        };
+        match buffer.split_at_mut_checked(value.len()) {
+            Some((room, [end, ..])) => {
+                room.copy_from_slice(value.as_bytes());
+                *end = 0;
+                0
+            }
+            _ => {
+                // SAFETY: as above.
+                unsafe { too_long::<F>(args, value.len(), length - 1) };
+                -1
+            }
+        }
+    })
+}
+
+/// Into a buffer that grows, unless `limit` says otherwise: above zero it is the
+/// buffer's largest size, below zero the buffer stays as it is.
+unsafe extern "C" fn read2<F: Function>(
+    _channel: *mut ffi::ast_channel,
+    _name: *const c_char,
+    args: *mut c_char,
+    buffer: *mut *mut ffi::ast_str,
+    limit: isize,
+) -> c_int {
+    guard(-1, || {
+        // SAFETY: the core passes a C string.
+        let Some(value) = (unsafe { value_of::<F>(args) }) else {
+            return -1;
+        };
+        let room = match limit {
+            0 => usize::MAX,
+            1.. => limit.unsigned_abs() - 1,
+            // SAFETY: the core passes a buffer.
+            _ => unsafe { ffi::res_userpresence_str_room(*buffer) },
+        };
+        if value.len() > room {
+            // SAFETY: as above.
+            unsafe { too_long::<F>(args, value.len(), room) };
+            return -1;
+        }
+        // SAFETY: the core passes a buffer for us to fill; the text is a C string.
+        unsafe { ffi::res_userpresence_str_set(buffer, printable(&value).as_ptr()) }
+    })
+}
+
+unsafe extern "C" fn write<F: Function>(
+    _channel: *mut ffi::ast_channel,
+    _name: *const c_char,
+    args: *mut c_char,
+    value: *const c_char,
+) -> c_int {
+    guard(-1, || {
+        // SAFETY: the core passes C strings.
+        let result = unsafe {
+            match (text::utf8(args), text::utf8(value)) {
+                (Some(args), Some(value)) => F::write(args, value),
+                (None, _) => Err("the arguments are not UTF-8".to_owned()),
+                (_, None) => Err("the value is not UTF-8".to_owned()),
+            }
+        };
+        match result {
+            Ok(()) => 0,
+            Err(why) => {
+                // SAFETY: as above.
+                unsafe { warn::<F>(args, &why) };
+                -1
+            }
+        }
+    })
+}
+
+/// # Safety
+/// `args` is NULL or a C string.
+unsafe fn value_of<F: Function>(args: *const c_char) -> Option<String> {
+    let mut value = String::new();
+    // SAFETY: the caller vouches for it.
+    let result = match unsafe { text::utf8(args) } {
+        Some(args) => F::read(args, &mut value),
+        None => Err("the arguments are not UTF-8".to_owned()),
+    };
+    match result {
+        Ok(()) => Some(value),
+        Err(why) => {
+            // SAFETY: as above.
+            unsafe { warn::<F>(args, &why) };
+            None
+        }
+    }
+}
+
+/// # Safety
+/// `args` is NULL or a C string.
+unsafe fn warn<F: Function>(args: *const c_char, why: &str) {
+    // SAFETY: the caller vouches for it.
+    log::warning(format_args!("{}: {why}", unsafe { call_of::<F>(args) }));
+}
+
+/// # Safety
+/// `args` is NULL or a C string.
+unsafe fn too_long<F: Function>(args: *const c_char, needed: usize, room: usize) {
+    // SAFETY: the caller vouches for it.
+    let call = unsafe { call_of::<F>(args) };
+    log::error(format_args!(
+        "{call}: the answer needs {needed} bytes and the asker has room for {room}"
+    ));
+}
+
+/// `NAME(args)`, for messages.
+///
+/// # Safety
+/// `args` is NULL or a C string.
+unsafe fn call_of<F: Function>(args: *const c_char) -> String {
+    // SAFETY: the caller vouches for it.
+    let args = String::from_utf8_lossy(unsafe { text::bytes(args) });
+    format!("{}({args})", F::NAME.to_string_lossy())
+}

@@ -1,0 +1,38 @@
+//! A thin safe layer over Asterisk's C interfaces: one file for each.
+//!
+//! This is the only place with `unsafe`. Names keep Asterisk's word without its
+//! prefix: `ast_presence_state` is [`presence::read`]. The pattern is always the
+//! same: a safe trait or function that a feature writes, a thunk that Asterisk
+//! calls, and a registration whose `Drop` takes it back.
+//!
+//! What holds for every file:
+//! * A thunk's body is one [`guard::guard`]: a panic is logged and answered with a
+//!   fallback, and never unwinds into C.
+//! * Text from a person is never a format: C variadics get a fixed `"%s"`.
+//! * The module stays mapped after an unload (`-z nodelete` in `build.rs`), so a
+//!   thunk that C calls late still finds its code. Whatever C may hold on to for
+//!   longer than a registration lives for as long as the process.
+//! * Never call Asterisk while holding a lock that one of the callbacks takes.
+
+#![warn(missing_docs)]
+#![allow(dead_code, reason = "the surfaces that use all of it are yet to come")]
+
+pub mod astdb;
+pub mod cli;
+pub mod config;
+mod entry;
+mod error;
+mod ffi;
+pub mod function;
+mod guard;
+pub mod log;
+pub mod manager;
+pub mod presence;
+pub mod realtime;
+pub mod regex;
+pub mod stasis;
+pub mod system;
+mod text;
+
+pub use entry::Decline;
+pub use error::Error;

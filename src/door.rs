@@ -1,0 +1,203 @@
+//! The one door: what is known lives here, every change goes through [`change`], and
+//! every reader through [`read`].
+//!
+//! The lock is never held while Asterisk is called: a change is made under it, its
+//! effects are told afterwards, through the [`Outbox`].
+
+use std::collections::HashSet;
+use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::asterisk::manager::{self, Class};
+use crate::asterisk::{log, presence};
+use crate::keeper;
+use crate::outbox::Outbox;
+use crate::presence::address::{USER_LABEL, below};
+use crate::presence::directory::UserId;
+use crate::presence::fields::Query;
+use crate::presence::world::{Change, Effect, Transition, Work, World};
+use crate::presence::{Presence, State, Time, text};
+
+/// The module stays mapped after an unload, so that a late callback finds this: then
+/// it is `None`.
+static WORLD: RwLock<Option<World>> = RwLock::new(None);
+static OUTBOX: Outbox = Outbox::new();
+/// Whether sources are listened to.
+static HEARING: AtomicBool = AtomicBool::new(false);
+
+/// The running world; dropping it empties the door.
+#[must_use = "dropping it closes the door"]
+pub struct Open(());
+
+/// Opens the door to a world.
+pub fn open(world: World) -> Open {
+    *WORLD.write() = Some(world);
+    HEARING.store(true, Ordering::Release);
+    Open(())
+}
+
+/// Stops listening to sources: what is kept from here on is the last word. What they
+/// say later is noticed at the next load.
+pub fn stop_hearing() {
+    HEARING.store(false, Ordering::Release);
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // A large world takes its time to go: let it do so without the lock.
+        let world = WORLD.write().take();
+        drop(world);
+        *COMPLAINTS.lock() = None;
+    }
+}
+
+/// Looks at what is known. `None` when the module is not running.
+pub fn read<T>(look: impl FnOnce(&World) -> T) -> Option<T> {
+    WORLD.read().as_ref().map(look)
+}
+
+/// Changes what is known, and returns when everyone was told. `None` when the module
+/// is not running.
+pub fn change<T>(make: impl FnOnce(&mut World, Time) -> (T, Vec<Effect>)) -> Option<T> {
+    let (answer, work) = serve(|world, now| {
+        let (answer, effects) = make(world, now);
+        ((answer, world.work()), effects)
+    })?;
+    if work != Work::None {
+        keeper::wake(work == Work::Urgent);
+    }
+    Some(answer)
+}
+
+/// As [`change`], for the keeper, who need not be told that there is work.
+pub fn serve<T>(make: impl FnOnce(&mut World, Time) -> (T, Vec<Effect>)) -> Option<T> {
+    let (answer, ticket) = {
+        let mut guard = WORLD.write();
+        let (answer, effects) = make(guard.as_mut()?, Time::now());
+        // Under the lock: it gives the effects their order.
+        (answer, (!effects.is_empty()).then(|| OUTBOX.put(effects)))
+    };
+    if let Some(ticket) = ticket {
+        OUTBOX.deliver(ticket, tell);
+    }
+    Some(answer)
+}
+
+/// A source said something: from Asterisk's topic, or read at a load.
+pub fn hear(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
+    let Ok(address) = std::str::from_utf8(address) else {
+        return;
+    };
+    // Our own publishes come back, and most other addresses are nobody's source.
+    if !HEARING.load(Ordering::Acquire)
+        || below(address, USER_LABEL).is_some()
+        || read(|world| world.directory().source(address)).flatten().is_none()
+    {
+        return;
+    }
+    let subtype = accepted(address, "subtype", subtype);
+    let message = accepted(address, "message", message);
+    change(|world, now| {
+        let Some(source) = world.directory().source(address) else {
+            return ((), Vec::new());
+        };
+        let heard = Change::Heard { source, state, subtype, message };
+        ((), world.apply(&heard, now))
+    });
+}
+
+/// A text of a source. Its state counts even where a text has to be refused.
+fn accepted<'a>(address: &str, field: &str, bytes: &'a [u8]) -> &'a str {
+    text::from_bytes(bytes).unwrap_or_else(|why| {
+        complain_once(address, || {
+            format!("The {field} of '{address}' {why}; its state counts, the text is left out")
+        });
+        ""
+    })
+}
+
+/// Sets a user's status. Returns when Asterisk has been told; the addresses of the
+/// extensions are written by the keeper, for whom it waits a moment, so that a
+/// dialplan usually finds them written, but never for long.
+///
+/// # Errors
+/// Says that there is no such user.
+pub fn choose(name: &str, presence: &Presence) -> Result<(), String> {
+    let stopped = || "the module is not running".to_owned();
+    let user = change(|world, now| match Query::find(world, name) {
+        Ok(user) => {
+            let chosen = Change::Chosen { user, presence: presence.clone() };
+            let effects = world.apply(&chosen, now);
+            (Ok(user), effects)
+        }
+        Err(why) => (Err(why), Vec::new()),
+    });
+    let user: UserId = user.ok_or_else(stopped)??;
+    keeper::wait_for_writes(user, Instant::now() + Duration::from_millis(50));
+    Ok(())
+}
+
+/// Tells Asterisk and whoever listens.
+fn tell(effect: &Effect) {
+    match effect {
+        Effect::Transition(transition) => {
+            if transition.publish {
+                publish(&transition.user, &transition.new);
+            }
+            announce(transition);
+        }
+        Effect::Publish(user, presence) => publish(user, presence),
+    }
+}
+
+fn publish(user: &str, presence: &Presence) {
+    // A user's name holds no NUL, see `config::value::user_name`.
+    let address = CString::new(format!("{USER_LABEL}:{user}")).unwrap_or_default();
+    if let Err(why) = presence::publish(&address, presence) {
+        log::error(format_args!("The presence of '{user}' could not be published: {why}"));
+    }
+}
+
+fn announce(transition: &Transition) {
+    let Transition { old, new, .. } = transition;
+    let since = transition.since.millis().to_string();
+    let sequence = transition.sequence.to_string();
+    manager::event(
+        Class::Call,
+        c"UserPresenceChange",
+        &[
+            ("User", &transition.user),
+            ("Account", &transition.account),
+            ("OldStatus", old.state().name()),
+            ("OldSubtype", old.subtype()),
+            ("OldMessage", old.message()),
+            ("Status", new.state().name()),
+            ("Subtype", new.subtype()),
+            ("Message", new.message()),
+            ("Source", &transition.source),
+            ("Reason", transition.reason.name()),
+            ("Method", transition.method.name()),
+            ("Since", &since),
+            ("Sequence", &sequence),
+        ],
+    );
+}
+
+/// What was complained of; bounded, because names come from outside.
+static COMPLAINTS: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+const MOST_COMPLAINTS: usize = 1000;
+
+/// Logs a warning, once for each `about` until the module is loaded anew.
+pub fn complain_once(about: &str, message: impl FnOnce() -> String) {
+    let first = {
+        let mut complaints = COMPLAINTS.lock();
+        let complaints = complaints.get_or_insert_default();
+        complaints.len() < MOST_COMPLAINTS && complaints.insert(about.to_owned())
+    };
+    if first {
+        log::warning(message());
+    }
+}

@@ -1,0 +1,206 @@
+//! The keeper: one thread that does what may wait for a disk.
+//!
+//! It writes statuses out to the addresses of extensions, keeps rows in AstDB, and
+//! watches the settle time. What waits for it is bounded by the number of users and
+//! addresses, because each stands there once with its latest value.
+
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::asterisk::{astdb, function, stasis::Subscription};
+use crate::door;
+use crate::presence::address::{CUSTOM_LABEL, below};
+use crate::presence::assignment::custom_presence;
+use crate::presence::directory::UserId;
+use crate::presence::row::{CLEAN, FAMILY};
+use crate::presence::world::{RowChange, Write};
+use crate::presence::{Time, assignment};
+
+/// What the thread is told. Rows may wait a little, so that a storm of changes does
+/// not wake it for each.
+struct Signal {
+    /// There is something to do.
+    work: bool,
+    /// And it cannot wait.
+    urgent: bool,
+    /// The thread sleeps until it is woken.
+    idle: bool,
+    stop: bool,
+}
+
+impl Signal {
+    const NONE: Signal = Signal { work: false, urgent: false, idle: false, stop: false };
+}
+
+static SIGNAL: Mutex<Signal> = Mutex::new(Signal::NONE);
+static WAKE: Condvar = Condvar::new();
+
+/// How long rows gather before they are handed to AstDB.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// Rises with each batch of writes that is through.
+static BATCHES: Mutex<u64> = Mutex::new(0);
+static BATCH_DONE: Condvar = Condvar::new();
+
+/// Rows and writes taken at a time, so that the lock is never held for long.
+const BATCH: usize = 256;
+
+/// Says that there is work; what is not urgent may wait for [`GATHER`].
+pub fn wake(urgent: bool) {
+    let mut signal = SIGNAL.lock();
+    signal.work = true;
+    if std::mem::take(&mut signal.idle) || (urgent && !signal.urgent) {
+        WAKE.notify_one();
+    }
+    signal.urgent |= urgent;
+}
+
+/// Waits until the user's status is written out, at most until the deadline.
+pub fn wait_for_writes(user: UserId, deadline: Instant) {
+    let mut batches = BATCHES.lock();
+    while door::read(|world| world.writing_for(user)).unwrap_or(false) {
+        if BATCH_DONE.wait_until(&mut batches, deadline).timed_out() {
+            return;
+        }
+    }
+}
+
+/// The running keeper; dropping it lets it finish its work and stop.
+#[must_use = "dropping it stops the keeper"]
+pub struct Keeper {
+    thread: Option<JoinHandle<()>>,
+    /// Kept for the keeper's thread, which asks it whether its writes were seen.
+    _subscription: std::sync::Arc<Subscription>,
+}
+
+impl Keeper {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system gives none.
+    pub fn start(subscription: std::sync::Arc<Subscription>) -> std::io::Result<Self> {
+        *SIGNAL.lock() = Signal { work: true, ..Signal::NONE };
+        let seen = subscription.clone();
+        let thread = std::thread::Builder::new().name("userpresence".into());
+        let thread = thread.spawn(move || run(&seen))?;
+        Ok(Keeper { thread: Some(thread), _subscription: subscription })
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        door::stop_hearing();
+        SIGNAL.lock().stop = true;
+        WAKE.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // A panic in it was logged when it happened.
+            let _ = thread.join();
+        }
+        // From here on nothing changes any more: the next load may go on counting.
+        keep(&[RowChange { key: CLEAN.into(), value: Some("1".into()) }]);
+    }
+}
+
+fn run(subscription: &Subscription) {
+    keep(&[RowChange { key: CLEAN.into(), value: None }]);
+    let mut next = None;
+    loop {
+        let stop = sleep(next);
+        loop {
+            let more = write_out(subscription);
+            let rows = door::serve(|world, _| (world.take_rows(BATCH), Vec::new()));
+            let rows = rows.unwrap_or_default();
+            keep(&rows);
+            if rows.is_empty() && !more {
+                break;
+            }
+        }
+        next = settle();
+        if stop {
+            return;
+        }
+    }
+}
+
+/// Sleeps until there is work or until `next`; says whether to stop.
+fn sleep(next: Option<Time>) -> bool {
+    let gathered = Instant::now() + GATHER;
+    let left = next.map(|next| Duration::from_micros(next.micros().saturating_sub(Time::now().micros())));
+    let due = left.map(|left| Instant::now() + left);
+    let mut signal = SIGNAL.lock();
+    while !signal.urgent && !signal.stop {
+        let now = Instant::now();
+        if due.is_some_and(|due| due <= now) || (signal.work && gathered <= now) {
+            break;
+        }
+        let until = match signal.work {
+            true => Some(due.map_or(gathered, |due| due.min(gathered))),
+            false => due,
+        };
+        signal.idle = !signal.work;
+        match until {
+            Some(until) => drop(WAKE.wait_until(&mut signal, until)),
+            None => WAKE.wait(&mut signal),
+        }
+        signal.idle = false;
+    }
+    (signal.work, signal.urgent) = (false, false);
+    signal.stop
+}
+
+fn settle() -> Option<Time> {
+    door::serve(|world, now| {
+        let (effects, next) = world.settled(now);
+        (next, effects)
+    })
+    .flatten()
+}
+
+/// Writes statuses by the providers' own means, and confirms them once all events
+/// that they caused were seen. Says whether there may be more.
+fn write_out(subscription: &Subscription) -> bool {
+    let writes = door::serve(|world, _| {
+        let writes = std::iter::from_fn(|| world.take_write()).take(BATCH);
+        (writes.collect::<Vec<_>>(), Vec::new())
+    });
+    let writes = writes.unwrap_or_default();
+    if writes.is_empty() {
+        return false;
+    }
+    for write in &writes {
+        write_one(write);
+    }
+    subscription.catch_up();
+    for write in &writes {
+        door::serve(|world, now| ((), world.written(&write.address, now)));
+    }
+    *BATCHES.lock() += 1;
+    BATCH_DONE.notify_all();
+    true
+}
+
+fn write_one(write: &Write) {
+    debug_assert!(below(&write.address, CUSTOM_LABEL).is_some());
+    let function = format!("PRESENCE_STATE({})", write.address);
+    if let Err(why) = function::set(&function, &custom_presence(&write.presence)) {
+        door::complain_once(&write.address, || {
+            let address = assignment::shown(&write.address);
+            format!("'{address}' cannot be written and is skipped: {why}")
+        });
+    }
+}
+
+fn keep(rows: &[RowChange]) {
+    for row in rows {
+        let kept = match &row.value {
+            Some(value) => astdb::put(FAMILY, &row.key, value),
+            None => astdb::del(FAMILY, &row.key),
+        };
+        // A row that was never there need not go.
+        if let (Err(why), Some(_)) = (kept, &row.value) {
+            door::complain_once("AstDB", || format!("AstDB does not keep presence: {why}"));
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Load, reload, unload.
+//!
+//! What is registered is a field of [`Module`]; the fields are dropped in the order
+//! of their declaration, so what must stop first stands first. A load that fails
+//! halfway drops what it has, in the same way.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::asterisk::stasis::Subscription;
+use crate::asterisk::{Decline, astdb, cli, function, log, manager, presence, system};
+use crate::configuration;
+use crate::door::{self, Open};
+use crate::keeper::Keeper;
+use crate::presence::config::Parsed;
+use crate::presence::directory::Directory;
+use crate::presence::row::{FAMILY, Stored};
+use crate::presence::world::{Change, Effect, World};
+use crate::presence::{Presence, Time, address};
+use crate::reload;
+use crate::surfaces;
+
+/// Everything that an unload takes back.
+#[expect(dead_code, reason = "held for what dropping does")]
+struct Module {
+    functions: function::Registration,
+    commands: cli::Registration,
+    actions: manager::Registration,
+    keeper: Keeper,
+    announced: Announced,
+    subscription: Arc<Subscription>,
+    provider: presence::ProviderRegistration,
+    door: Open,
+}
+
+static MODULE: Mutex<Option<Module>> = Mutex::new(None);
+
+/// Called by Asterisk's loader.
+pub fn load() -> Result<(), Decline> {
+    let parsed = configuration::load().map_err(Decline)?;
+    for error in parsed.all_errors() {
+        log::error(error);
+    }
+    if let Some(first) = parsed.general_errors.first() {
+        return Err(Decline(format!("[general] has an error ({first})")));
+    }
+    let left_out = parsed.errors.len();
+    let (world, stored) = restore(parsed);
+    let door = door::open(world);
+    let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
+    let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
+    let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
+    let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
+    // From here on changes are heard; what was published before is read once.
+    let subscription = Arc::new(Subscription::presence(door::hear)?);
+    read_sources();
+    let keeper = Keeper::start(subscription.clone())?;
+    let announced = Announced::everyone();
+    if left_out == 0 {
+        // With sections left out nobody can tell an orphan from a mistake.
+        door::change(|world, _| (world.orphans(&stored), Vec::new()));
+    }
+    let module =
+        Module { functions, commands, actions, keeper, announced, subscription, provider, door };
+    *MODULE.lock() = Some(module);
+    Ok(())
+}
+
+/// Called by Asterisk's loader.
+pub fn reload() -> Result<(), Decline> {
+    reload::everything().map_err(Decline)
+}
+
+/// Called by Asterisk's loader.
+pub fn unload() {
+    let module = MODULE.lock().take();
+    drop(module);
+}
+
+/// The world as it was stored, nothing published yet.
+fn restore(parsed: Parsed) -> (World, Stored) {
+    let stored = Stored::read(astdb::tree(FAMILY, "").into_iter());
+    for key in &stored.unreadable {
+        log::warning(format_args!("AstDB entry '{FAMILY}/{key}' cannot be read and is left out"));
+    }
+    let directory = Arc::new(Directory::new(parsed.settings, parsed.users));
+    let mut world = World::restore(directory, &stored, Time::now());
+    world.hold_publishing(true);
+    (world, stored)
+}
+
+/// Asks for the present state of every source.
+fn read_sources() {
+    // What was ever published is in the core's cache: one pass over it is far
+    // cheaper than asking for each address.
+    let mut answered = std::collections::HashSet::new();
+    presence::cached(|address, state, subtype, message| {
+        let Ok(name) = std::str::from_utf8(address) else {
+            return;
+        };
+        if let Some(source) = door::read(|world| world.directory().source(name)).flatten() {
+            answered.insert(source);
+            door::hear(address, state, subtype, message);
+        }
+    });
+    let rest = door::read(|world| {
+        let sources = world.directory().sources();
+        let rest = sources.filter(|(id, source)| source.user.is_none() && !answered.contains(id));
+        rest.map(|(id, source)| (id, source.address.clone())).collect::<Vec<_>>()
+    });
+    let mut labels = Labels::default();
+    for (id, address) in rest.unwrap_or_default() {
+        match labels.read(&address) {
+            Some(said) => {
+                door::hear(address.as_bytes(), said.state, &said.subtype, &said.message);
+            }
+            None => {
+                door::change(|world, now| ((), world.apply(&Change::Lost(id), now)));
+            }
+        }
+    }
+}
+
+/// Asks providers, but not for ever one that is not loaded: for each address of such
+/// a label Asterisk's core would log a warning.
+#[derive(Default)]
+pub struct Labels(HashMap<String, (bool, u32)>);
+
+impl Labels {
+    /// What the address's provider says; `None` where it has none.
+    pub fn read(&mut self, address: &str) -> Option<presence::RawPresence> {
+        const ENOUGH: u32 = 3;
+        let label = address::split(address).map_or("", |(label, _)| label);
+        let (good, failures) = self.0.entry(label.to_ascii_lowercase()).or_default();
+        if !*good && *failures >= ENOUGH {
+            return None;
+        }
+        let said = presence::read_nocache(address);
+        match said {
+            Some(_) => *good = true,
+            None => *failures += 1,
+        }
+        said
+    }
+}
+
+/// That everyone was published; dropping it publishes the opposite, so that no hint
+/// stays stale.
+struct Announced(());
+
+impl Announced {
+    fn everyone() -> Self {
+        door::change(|world, _| {
+            world.hold_publishing(false);
+            ((), world.everyone())
+        });
+        Announced(())
+    }
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        if system::shutting_down() {
+            return;
+        }
+        door::change(|world, _| {
+            let everyone = world.everyone().into_iter();
+            let gone = everyone.map(|effect| match effect {
+                Effect::Publish(user, _) => Effect::Publish(user, Presence::default()),
+                other => other,
+            });
+            // What changes while it goes is not told any more.
+            world.hold_publishing(true);
+            ((), gone.collect())
+        });
+    }
+}

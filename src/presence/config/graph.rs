@@ -1,0 +1,118 @@
+//! Users who are sources of other users: unknown ones and cycles.
+
+use std::collections::HashMap;
+
+use super::user::UserSpec;
+use super::{Origin, Problem, Section, place};
+use crate::presence::address::{USER_LABEL, below};
+
+/// Leaves out the users of every cycle, with an error each, and warns of a source
+/// that names no user.
+pub fn check(
+    specs: Vec<UserSpec>,
+    file: &[Section],
+    realtime: &[Section],
+    errors: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) -> Vec<UserSpec> {
+    let reads_users = |spec: &UserSpec| {
+        let mut inputs = spec.inputs.iter();
+        inputs.any(|input| below(&input.address, USER_LABEL).is_some())
+    };
+    if !specs.iter().any(reads_users) {
+        return specs;
+    }
+    let mut index = HashMap::new();
+    for (at, spec) in specs.iter().enumerate() {
+        index.insert(spec.name.to_ascii_lowercase(), at);
+    }
+    // The users that each user reads, each with the number of the source.
+    let mut edges: Vec<Vec<(usize, usize)>> = Vec::with_capacity(specs.len());
+    for spec in &specs {
+        let mut reads = Vec::new();
+        for (number, input) in spec.inputs.iter().enumerate() {
+            let Some(name) = below(&input.address, USER_LABEL) else {
+                continue;
+            };
+            match index.get(&name.to_ascii_lowercase()) {
+                Some(&user) => reads.push((user, number)),
+                None => warnings.push(Problem {
+                    place: place_of(spec, number, file, realtime),
+                    message: format!("there is no user '{name}', the source takes no part"),
+                }),
+            }
+        }
+        edges.push(reads);
+    }
+    let mut bad = vec![false; specs.len()];
+    for cycle in cycles(&edges) {
+        let names: Vec<_> = cycle.iter().map(|(user, _)| &*specs[*user].name).collect();
+        let round = format!("{} -> {}", names.join(" -> "), names[0]);
+        for (user, number) in cycle {
+            bad[user] = true;
+            errors.push(Problem {
+                place: place_of(&specs[user], number, file, realtime),
+                message: format!(
+                    "a cycle of users ({round}), expected a source that does not lead back"
+                ),
+            });
+        }
+    }
+    let mut bad = bad.into_iter();
+    specs.into_iter().filter(|_| !bad.next().unwrap_or(false)).collect()
+}
+
+fn place_of(spec: &UserSpec, number: usize, file: &[Section], realtime: &[Section]) -> String {
+    let sections: Vec<&Section> = match spec.origin {
+        Origin::File => file.iter().filter(|section| section.name != "general").collect(),
+        Origin::Realtime => realtime.iter().collect(),
+    };
+    let Some(section) = sections.get(spec.section as usize) else {
+        return format!("user '{}'", spec.name);
+    };
+    let line = spec.inputs[number].variable as usize;
+    place(spec.origin, section, section.variables.get(line))
+}
+
+/// Every cycle that a walk along the edges closes, as (user, number of its source)
+/// in order. Iterative: a chain of users may be as long as there are users.
+fn cycles(edges: &[Vec<(usize, usize)>]) -> Vec<Vec<(usize, usize)>> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        Open,
+        Done,
+    }
+    let mut marks = vec![Mark::New; edges.len()];
+    let mut found = Vec::new();
+    for start in 0..edges.len() {
+        if marks[start] != Mark::New {
+            continue;
+        }
+        // The walk: each user with the number of the next edge to follow.
+        let mut walk = vec![(start, 0)];
+        marks[start] = Mark::Open;
+        while let Some(last) = walk.last_mut() {
+            let (user, next) = *last;
+            let Some(&(target, _)) = edges[user].get(next) else {
+                marks[user] = Mark::Done;
+                walk.pop();
+                continue;
+            };
+            last.1 += 1;
+            match marks[target] {
+                Mark::New => {
+                    marks[target] = Mark::Open;
+                    walk.push((target, 0));
+                }
+                Mark::Open => {
+                    let from = walk.iter().position(|(user, _)| *user == target).unwrap_or(0);
+                    let round = walk[from..].iter();
+                    found.push(round.map(|(u, next)| (*u, edges[*u][next - 1].1)).collect());
+                }
+                Mark::Done => {}
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,187 @@
+//! `userpresence.conf` and the realtime family of the same name, as typed settings.
+//!
+//! Asterisk's own parser has read the text; here its sections become [`Settings`]
+//! and [`UserSpec`]s, or problems that name the place and what was expected.
+
+mod graph;
+mod settings;
+mod user;
+mod value;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use settings::{Outgoing, Rule, Settings};
+pub use user::{InputSpec, UserSpec};
+
+/// One option line.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// The option's name.
+    pub name: String,
+    /// Its value; bytes that are not UTF-8 are replaced and `utf8` is false.
+    pub value: String,
+    /// Whether the value was UTF-8.
+    pub utf8: bool,
+    /// The file it stands in, as Asterisk names it; empty for realtime.
+    pub file: Arc<str>,
+    /// The line in the file, from 1; 0 for realtime.
+    pub line: u32,
+}
+
+/// One section of the file, or one row of the realtime family.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// The section's name, or the row's column `name`.
+    pub name: String,
+    /// Its options in order, those of its templates first.
+    pub variables: Vec<Variable>,
+}
+
+/// Something wrong in the configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// File, line, section and option, or the realtime user and column.
+    pub place: String,
+    /// What is wrong and what was expected.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+/// Where sections come from: it decides how a place is named and whether one value
+/// may hold several, separated by `;`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// `userpresence.conf`.
+    File,
+    /// The realtime family `userpresence`.
+    Realtime,
+}
+
+/// What parsing found.
+#[derive(Default, Debug)]
+pub struct Parsed {
+    /// `[general]`.
+    pub settings: Settings,
+    /// The users without an error.
+    pub users: Vec<UserSpec>,
+    /// Errors in `[general]`: a load declines.
+    pub general_errors: Vec<Problem>,
+    /// Errors in other sections: a load leaves these sections out.
+    pub errors: Vec<Problem>,
+    /// What is odd but usable.
+    pub warnings: Vec<Problem>,
+}
+
+impl Parsed {
+    /// Every error, those of `[general]` first.
+    pub fn all_errors(&self) -> impl Iterator<Item = &Problem> {
+        self.general_errors.iter().chain(&self.errors)
+    }
+}
+
+/// Parses the file's sections and then the realtime rows.
+pub fn parse(file: &[Section], realtime: &[Section]) -> Parsed {
+    let mut parsed = Parsed::default();
+    let mut general = file.iter().filter(|section| section.name == "general");
+    if let Some(first) = general.next() {
+        parsed.settings =
+            Settings::parse(first, &mut parsed.general_errors, &mut parsed.warnings);
+    }
+    for again in general {
+        parsed.general_errors.push(Problem {
+            place: place(Origin::File, again, None),
+            message: "the section [general] stands twice, expected one".into(),
+        });
+    }
+    let mut users = user::Users::new(&parsed.settings);
+    for section in file.iter().filter(|section| section.name != "general") {
+        match section_type(section) {
+            Ok(Some("user")) => users.add(Origin::File, section),
+            Ok(None) => users.problem(Origin::File, section, None, EXPECTED_TYPE.into()),
+            Ok(Some(other)) => {
+                let message = format!("unknown type '{other}', expected user");
+                users.problem(Origin::File, section, option(section, "type"), message);
+            }
+            Err(again) => {
+                let message = "the option 'type' has two values, expected one".into();
+                users.problem(Origin::File, section, Some(again), message);
+            }
+        }
+    }
+    for row in realtime {
+        users.add(Origin::Realtime, row);
+    }
+    let (specs, errors, warnings) = users.finish();
+    let specs = graph::check(specs, file, realtime, &mut parsed.errors, &mut parsed.warnings);
+    parsed.users = specs;
+    parsed.errors.splice(0..0, errors);
+    parsed.warnings.extend(warnings);
+    parsed
+}
+
+/// Parses one realtime row beside users that are known; one of the same name gives
+/// way to it.
+pub fn parse_row(settings: &Settings, row: &Section, known: Vec<UserSpec>) -> Parsed {
+    let mut users = user::Users::new(settings);
+    users.add(Origin::Realtime, row);
+    let (new, errors, warnings) = users.finish();
+    let mut parsed = Parsed { settings: settings.clone(), errors, warnings, ..Parsed::default() };
+    let mut specs: Vec<UserSpec> = known;
+    for spec in new {
+        match specs.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&spec.name)) {
+            Some(known) => *known = spec,
+            None => specs.push(spec),
+        }
+    }
+    let rows = std::slice::from_ref(row);
+    parsed.users = graph::check(specs, &[], rows, &mut parsed.errors, &mut parsed.warnings);
+    parsed
+}
+
+const EXPECTED_TYPE: &str = "the option 'type' is missing, expected type = user";
+
+fn option<'a>(section: &'a Section, name: &str) -> Option<&'a Variable> {
+    let mut variables = section.variables.iter().rev();
+    variables.find(|variable| variable.name.eq_ignore_ascii_case(name))
+}
+
+/// The section's type; templates may repeat it, but not with another word.
+fn section_type(section: &Section) -> Result<Option<&str>, &Variable> {
+    let types = section.variables.iter();
+    let mut types = types.filter(|variable| variable.name.eq_ignore_ascii_case("type"));
+    let Some(first) = types.next() else {
+        return Ok(None);
+    };
+    match types.find(|variable| variable.value != first.value) {
+        Some(again) => Err(again),
+        None => Ok(Some(&first.value)),
+    }
+}
+
+/// Names a place: of one option, or of the whole section.
+fn place(origin: Origin, section: &Section, variable: Option<&Variable>) -> String {
+    let at = variable.or(section.variables.first());
+    match (origin, at) {
+        (Origin::File, Some(at)) => {
+            let file = at.file.rsplit('/').next().unwrap_or_default();
+            let option = variable.map_or(String::new(), |v| format!(", option '{}'", v.name));
+            format!("{file}:{}, section [{}]{option}", at.line, section.name)
+        }
+        (Origin::File, None) => format!("userpresence.conf, section [{}]", section.name),
+        (Origin::Realtime, _) => {
+            let column = variable.map_or(String::new(), |v| format!(", column '{}'", v.name));
+            format!("realtime family 'userpresence', user '{}'{column}", section.name)
+        }
+    }
+}
+
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! Values of options, each parser saying what it expected.
+
+use crate::presence::assignment::shown;
+use crate::presence::combine::{Method, Order};
+use crate::presence::state::State;
+
+use super::Outgoing;
+
+/// Asterisk's words for truth.
+pub fn boolean(value: &str) -> Result<bool, String> {
+    let is = |words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+    if is(&["yes", "true", "y", "t", "1", "on"]) {
+        Ok(true)
+    } else if is(&["no", "false", "n", "f", "0", "off"]) {
+        Ok(false)
+    } else {
+        Err(format!("'{}', expected yes or no", shown(value)))
+    }
+}
+
+/// A method of combining.
+pub fn method(value: &str) -> Result<Method, String> {
+    Method::parse(value)
+        .ok_or_else(|| format!("'{}', expected {}", shown(value), Method::EXPECTED))
+}
+
+/// Where a status goes.
+pub fn outgoing(value: &str) -> Result<Outgoing, String> {
+    Outgoing::parse(value)
+        .ok_or_else(|| format!("'{}', expected {}", shown(value), Outgoing::EXPECTED))
+}
+
+/// An order of states, and those that the value leaves out.
+pub fn order(value: &str) -> Result<(Order, Vec<State>), String> {
+    let mut states = Vec::new();
+    for word in value.split(',').map(str::trim) {
+        let Some(state) = State::parse(word) else {
+            let word = shown(word);
+            return Err(format!("unknown state '{word}', expected {}", State::EXPECTED));
+        };
+        if states.contains(&state) {
+            return Err(format!("the state '{state}' stands twice, expected it once"));
+        }
+        states.push(state);
+    }
+    let missing = State::ALL.into_iter().filter(|state| !states.contains(state));
+    Ok((Order::new(&states), missing.collect()))
+}
+
+/// A whole number within bounds.
+pub fn number(value: &str, low: u32, high: u32, unit: &str) -> Result<u32, String> {
+    let number = value.parse().ok();
+    number.filter(|n| (low..=high).contains(n)).ok_or_else(|| {
+        format!("'{}', expected a whole number of {unit} from {low} to {high}", shown(value))
+    })
+}
+
+/// The name of a user.
+pub fn user_name(name: &str) -> Result<(), String> {
+    let expected = "expected 1 to 60 letters, digits, '-', '_' or '.'";
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > 60 || !name.chars().all(good) {
+        return Err(format!("'{}' is not a user's name, {expected}", shown(name)));
+    }
+    Ok(())
+}
+
+/// A short identifier that is shown to other programs.
+pub fn identifier(value: &str) -> Result<String, String> {
+    let good = |c: char| !c.is_control() && !c.is_whitespace();
+    if value.is_empty() || value.len() > 60 || !value.chars().all(good) {
+        return Err(format!("'{}', expected 1 to 60 characters without blanks", shown(value)));
+    }
+    Ok(value.to_owned())
+}

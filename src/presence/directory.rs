@@ -1,0 +1,416 @@
+//! Who the users are and what they read: made from the configuration, never changed.
+//!
+//! A reload makes a new directory; only [`crate::presence::world::World`] changes
+//! between reloads. Users and addresses are numbered, so that what is known of them
+//! sits in plain arrays: 100,000 users have to fit and be found fast.
+
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
+
+use super::address::{self, CUSTOM_LABEL, USER_LABEL};
+use super::config::{InputSpec, Origin, Outgoing, Rule, Settings, UserSpec};
+
+/// The number of a user in a [`Directory`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct UserId(u32);
+
+/// The number of a source in a [`Directory`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SourceId(u32);
+
+/// The number of an account in a [`Directory`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct AccountId(u32);
+
+macro_rules! index {
+    ($($id:ty),*) => {$(
+        impl $id {
+            /// As an index into an array of them.
+            pub fn index(self) -> usize {
+                self.0 as usize
+            }
+            pub(super) fn new(index: usize) -> Self {
+                Self(index as u32)
+            }
+        }
+    )*};
+}
+index!(UserId, SourceId, AccountId);
+
+/// One thing a user reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Input {
+    /// What it reads.
+    pub source: SourceId,
+    extension_at: Option<u8>,
+}
+
+impl Input {
+    /// Whether it is an extension rather than a `source`.
+    pub fn is_extension(&self) -> bool {
+        self.extension_at.is_some()
+    }
+}
+
+/// A user as configured.
+#[derive(Debug)]
+pub struct User {
+    /// The one canonical spelling of the name.
+    pub name: Arc<str>,
+    /// The id that other programs know the user by, when it is not the name.
+    pub id: Option<Box<str>>,
+    /// The account the user belongs to.
+    pub account: AccountId,
+    /// How the sources are combined.
+    pub rule: Arc<Rule>,
+    /// What the user reads, in the order of the configuration.
+    pub inputs: Box<[Input]>,
+    /// The default extension, as an index into `inputs`.
+    pub default: Option<u16>,
+    /// Where the user comes from.
+    pub origin: Origin,
+    /// Whether own status is one of the sources: only where setting a status writes
+    /// nothing out, for else no phone could ever clear it.
+    pub own_combines: bool,
+    /// 0 for one who reads no user, else one more than the deepest user it reads.
+    pub depth: u32,
+}
+
+/// A source, shared by all the users who read it.
+#[derive(Debug)]
+pub struct Source {
+    /// The address as configured.
+    pub address: Arc<str>,
+    /// The user it is, when it is one of ours.
+    pub user: Option<UserId>,
+    /// Whether a status can be written to it.
+    pub writable: bool,
+}
+
+/// Users and sources by number and by name.
+#[derive(Default, Debug)]
+pub struct Directory {
+    /// `[general]`.
+    pub settings: Settings,
+    users: Vec<User>,
+    sources: Vec<Source>,
+    accounts: Vec<Arc<str>>,
+    by_name: HashTable<u32>,
+    by_address: HashTable<u32>,
+    /// The users who read a source: those of source `s` are
+    /// `readers[readers_at[s]..readers_at[s + 1]]`.
+    readers: Vec<UserId>,
+    readers_at: Vec<u32>,
+    /// The source that a user is for others.
+    source_of: HashTable<(UserId, SourceId)>,
+}
+
+impl Directory {
+    /// Numbers users and sources. Users must be free of cycles and of double names,
+    /// as [`super::config::parse`] leaves them.
+    pub fn new(settings: Settings, specs: Vec<UserSpec>) -> Self {
+        let mut directory = Directory {
+            settings,
+            users: Vec::with_capacity(specs.len()),
+            by_name: HashTable::with_capacity(specs.len()),
+            ..Directory::default()
+        };
+        for spec in &specs {
+            let id = directory.by_name.len() as u32;
+            let hash = hash_folded(&spec.name);
+            let rehash = |user: &u32| hash_folded(&specs[*user as usize].name);
+            directory.by_name.insert_unique(hash, id, rehash);
+        }
+        // Names are known now, so that a source can be recognised as a user.
+        let names: Vec<Arc<str>> = specs.iter().map(|spec| spec.name.clone()).collect();
+        for spec in specs {
+            let inputs = spec.inputs.iter().map(|input| Input {
+                source: directory.intern_source(&input.address, &names),
+                extension_at: input.extension_at,
+            });
+            let inputs = inputs.collect();
+            let account = directory.intern_account(spec.account);
+            directory.users.push(User {
+                name: spec.name,
+                id: spec.id,
+                account,
+                rule: spec.rule,
+                inputs,
+                default: spec.default,
+                origin: spec.origin,
+                own_combines: true,
+                depth: 0,
+            });
+        }
+        for user in 0..directory.users.len() {
+            let writes = directory.written(&directory.users[user]).next().is_some();
+            directory.users[user].own_combines = !writes;
+        }
+        directory.sources.shrink_to_fit();
+        directory.index_readers();
+        directory.measure_depths();
+        directory
+    }
+
+    fn intern_account(&mut self, name: Arc<str>) -> AccountId {
+        let known = self.accounts.iter().rposition(|known| *known == name);
+        AccountId::new(known.unwrap_or_else(|| {
+            self.accounts.push(name);
+            self.accounts.len() - 1
+        }))
+    }
+
+    fn intern_source(&mut self, address: &str, names: &[Arc<str>]) -> SourceId {
+        let user = address::below(address, USER_LABEL).and_then(|name| {
+            let same = |user: &u32| names[*user as usize].eq_ignore_ascii_case(name);
+            self.by_name.find(hash_folded(name), same).copied().map(UserId)
+        });
+        // Users match without regard to case: one spelling makes them one source.
+        let canonical = user.map(|user| format!("{USER_LABEL}:{}", names[user.index()]));
+        let address = canonical.as_deref().unwrap_or(address);
+        if let Some(known) = self.source(address) {
+            return known;
+        }
+        let id = SourceId::new(self.sources.len());
+        self.sources.push(Source {
+            address: address.into(),
+            user,
+            writable: address::below(address, CUSTOM_LABEL).is_some(),
+        });
+        let sources = &self.sources;
+        let rehash = |source: &u32| hash_address(&sources[*source as usize].address);
+        self.by_address.insert_unique(hash_address(address), id.0, rehash);
+        if let Some(user) = user {
+            let rehash = |(user, _): &(UserId, SourceId)| hash_number(*user);
+            self.source_of.insert_unique(hash_number(user), (user, id), rehash);
+        }
+        id
+    }
+
+    fn index_readers(&mut self) {
+        let mut counts = vec![0u32; self.sources.len() + 1];
+        for input in self.users.iter().flat_map(|user| &user.inputs) {
+            counts[input.source.index() + 1] += 1;
+        }
+        for at in 1..counts.len() {
+            counts[at] += counts[at - 1];
+        }
+        let mut next = counts.clone();
+        self.readers = vec![UserId(0); *counts.last().unwrap_or(&0) as usize];
+        for (user, spec) in self.users.iter().enumerate() {
+            for input in &spec.inputs {
+                let at = &mut next[input.source.index()];
+                self.readers[*at as usize] = UserId::new(user);
+                *at += 1;
+            }
+        }
+        self.readers_at = counts;
+    }
+
+    /// Depths from the users who read no user upwards; each user is settled once all
+    /// whom it reads are.
+    fn measure_depths(&mut self) {
+        let reads = |user: &User| {
+            let inputs = user.inputs.iter();
+            inputs.filter(|i| self.sources[i.source.index()].user.is_some()).count()
+        };
+        let mut open: Vec<usize> = self.users.iter().map(reads).collect();
+        let ready = (0..self.users.len()).filter(|user| open[*user] == 0);
+        let mut ready: Vec<UserId> = ready.map(UserId::new).collect();
+        while let Some(user) = ready.pop() {
+            let Some(source) = self.source_of(user) else {
+                continue;
+            };
+            let deeper = self.users[user.index()].depth + 1;
+            for reader in self.readers(source).to_vec() {
+                let entry = &mut self.users[reader.index()];
+                entry.depth = entry.depth.max(deeper);
+                open[reader.index()] -= 1;
+                if open[reader.index()] == 0 {
+                    ready.push(reader);
+                }
+            }
+        }
+    }
+
+    /// The user of that name, without regard to case.
+    pub fn user(&self, name: &str) -> Option<UserId> {
+        let same = |user: &u32| self.users[*user as usize].name.eq_ignore_ascii_case(name);
+        self.by_name.find(hash_folded(name), same).copied().map(UserId)
+    }
+
+    /// The source of that address; its label matches without regard to case.
+    pub fn source(&self, address: &str) -> Option<SourceId> {
+        let same = |source: &u32| address::same(&self.sources[*source as usize].address, address);
+        self.by_address.find(hash_address(address), same).copied().map(SourceId)
+    }
+
+    /// The source that other users read this user by.
+    pub fn source_of(&self, user: UserId) -> Option<SourceId> {
+        let found = self.source_of.find(hash_number(user), |(known, _)| *known == user);
+        found.map(|(_, source)| *source)
+    }
+
+    /// The users who read a source.
+    pub fn readers(&self, source: SourceId) -> &[UserId] {
+        let at = |index: usize| self.readers_at[index] as usize;
+        &self.readers[at(source.index())..at(source.index() + 1)]
+    }
+
+    /// A user by number.
+    pub fn get(&self, user: UserId) -> &User {
+        &self.users[user.index()]
+    }
+
+    /// A user by a number that may be of an earlier directory.
+    pub fn try_get(&self, user: UserId) -> Option<&User> {
+        self.users.get(user.index())
+    }
+
+    /// A source by number.
+    pub fn get_source(&self, source: SourceId) -> &Source {
+        &self.sources[source.index()]
+    }
+
+    /// An account's name.
+    pub fn account(&self, account: AccountId) -> &Arc<str> {
+        &self.accounts[account.index()]
+    }
+
+    /// Every account's name, by number.
+    pub fn accounts(&self) -> &[Arc<str>] {
+        &self.accounts
+    }
+
+    /// Every user with its number.
+    pub fn users(&self) -> impl Iterator<Item = (UserId, &User)> {
+        self.users.iter().enumerate().map(|(i, user)| (UserId::new(i), user))
+    }
+
+    /// How many users there are.
+    pub fn user_count(&self) -> usize {
+        self.users.len()
+    }
+
+    /// How many sources there are.
+    pub fn source_count(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Every source with its number.
+    pub fn sources(&self) -> impl Iterator<Item = (SourceId, &Source)> {
+        self.sources.iter().enumerate().map(|(i, source)| (SourceId::new(i), source))
+    }
+
+    /// The users as they were specified, for a directory that differs in a few.
+    pub fn specs(&self) -> Vec<UserSpec> {
+        let input = |input: &Input| InputSpec {
+            address: self.get_source(input.source).address.as_ref().into(),
+            extension_at: input.extension_at,
+            variable: 0,
+        };
+        let spec = |user: &User| UserSpec {
+            name: user.name.clone(),
+            id: user.id.clone(),
+            account: self.account(user.account).clone(),
+            rule: user.rule.clone(),
+            inputs: user.inputs.iter().map(input).collect(),
+            default: user.default,
+            origin: user.origin,
+            section: UserSpec::NO_SECTION,
+        };
+        self.users.iter().map(spec).collect()
+    }
+
+    /// The extension's name, `None` for a `source`.
+    pub fn extension(&self, input: &Input) -> Option<&str> {
+        let address = &self.get_source(input.source).address;
+        input.extension_at.map(|at| &address[usize::from(at)..])
+    }
+
+    /// The sources that setting the user's status is written to; empty where the
+    /// status stays the user's own.
+    pub fn written<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
+        let (on, to) = (user.rule.enabled, user.rule.outgoing);
+        let inputs = user.inputs.iter().enumerate().filter(move |(index, input)| {
+            on && match to {
+                Outgoing::All => input.is_extension(),
+                Outgoing::Default => user.default == Some(*index as u16),
+                Outgoing::None => false,
+            }
+        });
+        inputs.map(|(_, input)| input.source).filter(|source| self.get_source(*source).writable)
+    }
+}
+
+/// A hash without regard to case. Names are short: a stack buffer holds them.
+fn hash_folded(name: &str) -> u64 {
+    let mut folded = [0; 64];
+    let mut hasher = FxHasher::default();
+    for chunk in name.as_bytes().chunks(folded.len()) {
+        let folded = &mut folded[..chunk.len()];
+        folded.copy_from_slice(chunk);
+        folded.make_ascii_lowercase();
+        hasher.write(folded);
+    }
+    hasher.finish()
+}
+
+fn hash_number(user: UserId) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write_u32(user.0);
+    hasher.finish()
+}
+
+/// A hash of the label without and of the rest with regard to case.
+fn hash_address(address: &str) -> u64 {
+    let (label, rest) = address.split_at(address.find(':').unwrap_or(0));
+    let mut hasher = FxHasher::default();
+    hasher.write_u64(hash_folded(label));
+    hasher.write(rest.as_bytes());
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presence::config::testing::directory;
+
+    #[test]
+    fn finds_users_and_sources_as_asterisk_matches_names() {
+        let directory = directory(
+            "[Alice]\ntype=user\nextension=200\nextension=201\n[bob]\ntype=user\nextension=200",
+        );
+        let alice = directory.user("aLICE").unwrap();
+        assert_eq!(&*directory.get(alice).name, "Alice");
+        assert_eq!(directory.user("carol"), None);
+        let shared = directory.source("customPRESENCE:200").unwrap();
+        assert_eq!(directory.readers(shared).len(), 2);
+        assert_eq!(directory.source("CustomPresence:202"), None);
+        assert_eq!(directory.source_count(), 2);
+    }
+
+    #[test]
+    fn depth_follows_the_longest_way() {
+        let directory = directory(
+            "[a]\ntype=user\nsource=UserPresence:b\nsource=UserPresence:C\n\
+             [b]\ntype=user\nsource=UserPresence:c\n[c]\ntype=user\nextension=1",
+        );
+        let depth = |name| directory.get(directory.user(name).unwrap()).depth;
+        assert_eq!((depth("a"), depth("b"), depth("c")), (2, 1, 0));
+    }
+
+    #[test]
+    fn two_spellings_of_one_user_are_one_source() {
+        let directory = directory(
+            "[a]\ntype=user\nsource=UserPresence:c\n[b]\ntype=user\nsource=UserPresence:C\n\
+             [c]\ntype=user",
+        );
+        assert_eq!(directory.source_count(), 1);
+        let source = directory.source_of(directory.user("c").unwrap()).unwrap();
+        assert_eq!(directory.readers(source).len(), 2);
+    }
+}

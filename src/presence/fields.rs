@@ -1,0 +1,273 @@
+//! What is told of a user: the fields of `USER_PRESENCE()`, and the whole as a view
+//! that CLI, AMI and JSON show.
+
+use serde::Serialize;
+
+use super::assignment::{encode, shown};
+use super::directory::UserId;
+use super::state::Presence;
+use super::time::Time;
+use super::world::{Winner, World};
+
+/// A field of `USER_PRESENCE(user,field)`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Field {
+    /// The combined state.
+    Value,
+    /// Its subtype.
+    Subtype,
+    /// Its message.
+    Message,
+    /// When the winner was set: Unix time in milliseconds; empty when never.
+    Since,
+    /// When it ends: Unix time in milliseconds; empty when it has no end.
+    Until,
+    /// The winning source's address, `own` for own status, empty for none.
+    Source,
+    /// Why it won, one word.
+    Reason,
+    /// The user's method.
+    Method,
+    /// The account's number of the user's last transition.
+    Sequence,
+    /// The user's extensions, separated by commas.
+    Extensions,
+    /// The whole [`View`] as one JSON object.
+    Json,
+}
+
+impl Field {
+    const ALL: [(&'static str, Field); 11] = [
+        ("value", Field::Value),
+        ("subtype", Field::Subtype),
+        ("message", Field::Message),
+        ("since", Field::Since),
+        ("until", Field::Until),
+        ("source", Field::Source),
+        ("reason", Field::Reason),
+        ("method", Field::Method),
+        ("sequence", Field::Sequence),
+        ("extensions", Field::Extensions),
+        ("json", Field::Json),
+    ];
+
+    fn parse(name: &str) -> Result<Self, String> {
+        let named = |(known, _): &&(&str, Field)| known.eq_ignore_ascii_case(name);
+        let found = Field::ALL.iter().find(named).map(|(_, field)| *field);
+        found.ok_or_else(|| {
+            let known: Vec<_> = Field::ALL.iter().map(|(name, _)| *name).collect();
+            format!("unknown field '{}', expected {}", shown(name), known.join(", "))
+        })
+    }
+}
+
+/// The parsed arguments of a read: `user[,field[,options]]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Query<'a> {
+    /// Whose.
+    pub user: &'a str,
+    /// What.
+    pub field: Field,
+    /// Whether subtype and message are given in base64 (option `e`).
+    pub encoded: bool,
+}
+
+impl<'a> Query<'a> {
+    /// Parses the arguments.
+    ///
+    /// # Errors
+    /// One message that names the argument and what was expected.
+    pub fn parse(arguments: &'a str) -> Result<Self, String> {
+        let mut parts = arguments.splitn(3, ',').map(str::trim);
+        let user = parts.next().unwrap_or_default();
+        if user.is_empty() {
+            return Err("the user is missing, expected user[,field[,options]]".into());
+        }
+        let field = match parts.next() {
+            None | Some("") => Field::Value,
+            Some(name) => Field::parse(name)?,
+        };
+        let options = parts.next().unwrap_or_default();
+        if let Some(other) = options.chars().find(|c| *c != 'e') {
+            return Err(format!("unknown option '{}', expected e", shown(&other.to_string())));
+        }
+        Ok(Query { user, field, encoded: !options.is_empty() })
+    }
+
+    /// The user of that name.
+    ///
+    /// # Errors
+    /// Says that there is none.
+    pub fn find(world: &World, name: &str) -> Result<UserId, String> {
+        world.directory().user(name).ok_or_else(|| {
+            format!("there is no user '{}', expected one of userpresence.conf", shown(name))
+        })
+    }
+
+    /// The answer.
+    ///
+    /// # Errors
+    /// Says that there is no such user.
+    pub fn answer(&self, world: &World) -> Result<String, String> {
+        let id = Query::find(world, self.user)?;
+        let outcome = world.outcome(id);
+        let text = |text: &str| match self.encoded {
+            true => encode(text),
+            false => text.to_owned(),
+        };
+        Ok(match self.field {
+            Field::Value => outcome.presence.state().name().to_owned(),
+            Field::Subtype => text(outcome.presence.subtype()),
+            Field::Message => text(outcome.presence.message()),
+            Field::Since => millis(outcome.since).map_or_else(String::new, |ms| ms.to_string()),
+            Field::Until => String::new(),
+            Field::Source => world.winner(id).to_string(),
+            Field::Reason => outcome.reason.name().to_owned(),
+            Field::Method => world.directory().get(id).rule.method.name().to_owned(),
+            Field::Sequence => world.sequence(id).to_string(),
+            Field::Extensions => extensions(world, id).join(","),
+            Field::Json => View::of(world, id).json(),
+        })
+    }
+}
+
+fn millis(time: Time) -> Option<u64> {
+    (time != Time::NEVER).then(|| time.millis())
+}
+
+fn extensions(world: &World, id: UserId) -> Vec<String> {
+    let directory = world.directory();
+    let inputs = directory.get(id).inputs.iter();
+    inputs.filter_map(|input| directory.extension(input)).map(str::to_owned).collect()
+}
+
+/// All there is to know of a user, taken at one moment.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+pub struct View {
+    /// The name.
+    pub user: String,
+    /// The id that other programs know the user by.
+    pub id: String,
+    /// The account.
+    pub account: String,
+    /// The combined presence.
+    #[serde(flatten)]
+    pub presence: Said,
+    /// When it ends, in milliseconds of Unix time.
+    pub until: Option<u64>,
+    /// The winning source's address, `own` for own status, empty for none.
+    pub source: String,
+    /// Why it won, one word.
+    pub reason: &'static str,
+    /// How sources are combined.
+    pub method: &'static str,
+    /// The order of `priority`, highest first.
+    pub priority: Vec<&'static str>,
+    /// Where setting a status goes.
+    pub outgoing: &'static str,
+    /// Whether extensions are read and written.
+    pub enabled: bool,
+    /// The account's number of the user's last transition.
+    pub sequence: u64,
+    /// The default extension.
+    pub default: Option<String>,
+    /// What the user chose.
+    pub own: Option<Said>,
+    /// Whether own status is one of the sources.
+    pub own_takes_part: bool,
+    /// The sources in their order.
+    pub sources: Vec<SourceView>,
+}
+
+/// A presence and since when.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+pub struct Said {
+    /// The state's name.
+    pub state: &'static str,
+    /// The subtype.
+    pub subtype: String,
+    /// The message.
+    pub message: String,
+    /// Since when, in milliseconds of Unix time; none when never set.
+    pub since: Option<u64>,
+}
+
+impl Said {
+    fn new(presence: &Presence, since: Time) -> Self {
+        Said {
+            state: presence.state().name(),
+            subtype: presence.subtype().to_owned(),
+            message: presence.message().to_owned(),
+            since: millis(since),
+        }
+    }
+}
+
+/// One source of a user.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+pub struct SourceView {
+    /// Its address.
+    pub address: String,
+    /// The extension's name; none for a `source`.
+    pub extension: Option<String>,
+    /// What it says.
+    #[serde(flatten)]
+    pub presence: Said,
+    /// Whether its provider has answered.
+    pub known: bool,
+    /// Whether it takes part in combining now.
+    pub takes_part: bool,
+    /// Whether it is the winner.
+    pub winner: bool,
+}
+
+impl View {
+    /// Looks at a user.
+    pub fn of(world: &World, id: UserId) -> Self {
+        let directory = world.directory();
+        let (user, outcome) = (directory.get(id), world.outcome(id));
+        let own = world.own(id);
+        let source = |(index, input): (usize, &super::directory::Input)| {
+            let state = world.source(input.source);
+            SourceView {
+                address: directory.get_source(input.source).address.to_string(),
+                extension: directory.extension(input).map(str::to_owned),
+                presence: Said::new(&state.presence, state.since),
+                known: state.known,
+                takes_part: world.takes_part(user, index),
+                winner: outcome.winner == Winner::Input(index as u16),
+            }
+        };
+        let default = user.default.map(|at| &user.inputs[usize::from(at)]);
+        let default = default.and_then(|input| directory.extension(input)).map(str::to_owned);
+        View {
+            user: user.name.to_string(),
+            id: user.id.as_deref().unwrap_or(&user.name).to_owned(),
+            account: directory.account(user.account).to_string(),
+            presence: Said::new(&outcome.presence, outcome.since),
+            until: None,
+            source: world.winner(id).to_string(),
+            reason: outcome.reason.name(),
+            method: user.rule.method.name(),
+            priority: user.rule.order.states().iter().map(|state| state.name()).collect(),
+            outgoing: user.rule.outgoing.name(),
+            enabled: user.rule.enabled,
+            sequence: world.sequence(id),
+            default,
+            own: own.map(|own| Said::new(&own.presence, own.since)),
+            own_takes_part: world.own_takes_part(id),
+            sources: user.inputs.iter().enumerate().map(source).collect(),
+        }
+    }
+
+    /// The whole as one JSON object.
+    pub fn json(&self) -> String {
+        // Plain texts and numbers always serialise.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The names of the extensions.
+    pub fn extensions(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().filter_map(|source| source.extension.as_deref())
+    }
+}

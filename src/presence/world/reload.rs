@@ -1,0 +1,224 @@
+//! From one directory to the next: what is known stays, what differs follows.
+//!
+//! Asterisk is asked about new sources before, without any lock; under the lock only
+//! known things are moved and combined.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{Effect, Own, SourceState, UserState, World};
+use super::{AccountState, rows::RowKey};
+use crate::presence::directory::{Directory, SourceId, UserId};
+use crate::presence::row::Stored;
+use crate::presence::state::Presence;
+use crate::presence::time::Time;
+
+/// How the numbers of a new directory relate to those of the running one.
+#[derive(Debug)]
+pub struct Plan {
+    directory: Arc<Directory>,
+    users: Vec<Option<UserId>>,
+    sources: Vec<Option<SourceId>>,
+}
+
+impl Plan {
+    /// Compares two directories; takes its time without any lock.
+    pub fn new(running: &Directory, directory: Arc<Directory>) -> Self {
+        let users = directory.users().map(|(_, user)| running.user(&user.name)).collect();
+        let sources = directory.sources();
+        let sources = sources.map(|(_, source)| running.source(&source.address)).collect();
+        Plan { directory, users, sources }
+    }
+
+    /// The sources that are new, and are to be read from their providers.
+    pub fn new_sources(&self) -> impl Iterator<Item = (SourceId, &str)> {
+        let all = self.directory.sources().zip(&self.sources);
+        let new = all.filter(|((_, source), known)| known.is_none() && source.user.is_none());
+        new.map(|((id, source), _)| (id, &*source.address))
+    }
+}
+
+/// What a reload leaves behind.
+#[derive(Default, Debug)]
+pub struct Removed {
+    /// Users who are no more, in the spelling that was published.
+    pub users: Vec<Arc<str>>,
+    /// What was known before: let it go without any lock.
+    pub before: World,
+}
+
+impl World {
+    /// The world of a directory as it was stored, nothing read from providers yet.
+    /// After an unclean stop an account's number jumps to `now`, so as never to repeat.
+    pub fn restore(directory: Arc<Directory>, stored: &Stored, now: Time) -> Self {
+        let mut world = World::empty(directory.clone());
+        for (id, source) in directory.sources() {
+            let kept = stored.sources.get(&*source.address).and_then(|kept| kept.restore());
+            if let Some((presence, since)) = kept {
+                world.last = world.last.max(since);
+                let state = &mut world.sources[id.index()];
+                (state.presence, state.since, state.known) = (presence, since, true);
+            }
+        }
+        for (id, user) in directory.users() {
+            let Some(row) = stored.users.get(&*user.name) else {
+                continue;
+            };
+            let own = row.own.as_ref().and_then(|own| own.restore());
+            let state = &mut world.users[id.index()];
+            state.sequence = row.sequence;
+            state.own = own.map(|(presence, since)| Box::new(Own { presence, since }));
+            world.last = world.last.max(state.own.as_ref().map_or(Time::NEVER, |own| own.since));
+        }
+        for (at, account) in directory.accounts().iter().enumerate() {
+            world.accounts[at].sequence = match (stored.accounts.get(&**account), stored.clean) {
+                (Some(number), true) => *number,
+                (number, _) => now.millis().max(number.copied().unwrap_or(0)),
+            };
+            // A jump is kept at once: what follows may be another unclean stop.
+            world.dirty.push(RowKey::Account(account.clone()));
+            world.accounts[at].dirty = true;
+        }
+        world.combine_all();
+        world
+    }
+
+    /// Rows that belong to nobody any more.
+    pub fn orphans(&mut self, stored: &Stored) {
+        let sources = stored.sources.keys();
+        let sources = sources.filter(|address| self.directory.source(address).is_none());
+        let users = stored.users.keys().filter(|name| self.directory.user(name).is_none());
+        let orphans: Vec<RowKey> = sources
+            .map(|address| RowKey::Source(address.as_str().into()))
+            .chain(users.map(|name| RowKey::User(name.as_str().into())))
+            .collect();
+        self.dirty.extend(orphans);
+    }
+
+    fn empty(directory: Arc<Directory>) -> Self {
+        World {
+            sources: vec![SourceState::default(); directory.source_count()],
+            users: vec![UserState::default(); directory.user_count()],
+            accounts: vec![AccountState::default(); directory.accounts().len()],
+            directory,
+            ..World::default()
+        }
+    }
+
+    /// Combines every user without a transition, and lets users who are sources know.
+    fn combine_all(&mut self) {
+        let mut all: Vec<(u32, UserId)> = self.directory.users().map(|(id, u)| (u.depth, id)).collect();
+        all.sort_unstable();
+        for (_, user) in all {
+            let outcome = self.combine(user);
+            let presence = outcome.presence.clone();
+            self.users[user.index()].outcome = outcome;
+            if let Some(source) = self.directory.source_of(user) {
+                let state = &mut self.sources[source.index()];
+                state.known = true;
+                if state.presence != presence {
+                    let since = self.users[user.index()].outcome.since;
+                    (state.presence, state.since) = (presence, since);
+                }
+            }
+        }
+    }
+
+    /// Takes over the plan's directory. `read` holds what the providers of its new
+    /// sources answered.
+    pub fn reconfigure(
+        &mut self,
+        plan: &Plan,
+        read: Vec<(SourceId, Presence)>,
+        now: Time,
+    ) -> (Vec<Effect>, Removed) {
+        let mut before = std::mem::replace(self, World::empty(plan.directory.clone()));
+        self.last = before.last;
+        self.dirty = std::mem::take(&mut before.dirty);
+        self.carry_over(&mut before, plan, now);
+        let at = self.stamp(now);
+        for (source, presence) in read {
+            self.hear(source, presence, at);
+        }
+        let old: Vec<Presence> =
+            self.users.iter().map(|state| state.outcome.presence.clone()).collect();
+        self.combine_all();
+        let effects = self.differences(plan, old, &before, now);
+        let removed = self.removed(&before);
+        (effects, Removed { users: removed, before })
+    }
+
+    fn carry_over(&mut self, before: &mut World, plan: &Plan, now: Time) {
+        let mut moved = vec![None; before.sources.len()];
+        for (new, old) in plan.sources.iter().enumerate() {
+            if let Some(old) = old {
+                self.sources[new] = std::mem::take(&mut before.sources[old.index()]);
+                moved[old.index()] = Some(SourceId::new(new));
+            }
+        }
+        for (new, old) in plan.users.iter().enumerate() {
+            if let Some(old) = old {
+                self.users[new] = std::mem::take(&mut before.users[old.index()]);
+            }
+        }
+        let known = before.directory.accounts();
+        for (at, account) in plan.directory.accounts().iter().enumerate() {
+            match known.iter().position(|known| known == account) {
+                Some(old) => self.accounts[at] = before.accounts[old].clone(),
+                // As after an unclean stop: the account may have existed before.
+                None => self.accounts[at].sequence = now.millis(),
+            }
+        }
+        let moved = |source: SourceId| moved[source.index()];
+        let on_way = before.on_way.drain();
+        self.on_way = on_way.filter_map(|(s, way)| Some((moved(s)?, way))).collect();
+        self.queue = before.queue.drain(..).filter_map(moved).collect();
+    }
+
+    /// Transitions for those whose presence differs. A publish for those who are new
+    /// or spelled anew, and for what was still settling.
+    fn differences(
+        &mut self,
+        plan: &Plan,
+        old: Vec<Presence>,
+        before: &World,
+        now: Time,
+    ) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let directory = self.directory.clone();
+        for (((id, user), old), known) in directory.users().zip(old).zip(&plan.users) {
+            let unpublished = known.is_none_or(|known| {
+                before.directory.get(known).name != user.name || before.settling.contains_key(&known)
+            });
+            let present = self.outcome(id).presence.clone();
+            if old != present {
+                effects.push(self.transition(id, old, now));
+            } else if unpublished {
+                effects.push(Effect::Publish(user.name.clone(), present));
+            }
+        }
+        effects
+    }
+
+    /// Who is gone, and their rows with them.
+    fn removed(&mut self, before: &World) -> Vec<Arc<str>> {
+        let spelled: HashSet<&str> = self.directory.users().map(|(_, user)| &*user.name).collect();
+        let gone = before.directory.users().map(|(_, user)| &user.name);
+        let gone: Vec<Arc<str>> = gone.filter(|name| !spelled.contains(&***name)).cloned().collect();
+        let users = gone.iter().cloned().map(RowKey::User);
+        let sources = before.directory.sources().map(|(_, source)| &source.address);
+        let sources = sources.filter(|address| self.directory.source(address).is_none());
+        let rows: Vec<RowKey> = users.chain(sources.cloned().map(RowKey::Source)).collect();
+        self.dirty.extend(rows);
+        gone
+    }
+
+    /// Every user's name and presence, to be published at a load.
+    pub fn everyone(&self) -> Vec<Effect> {
+        let users = self.directory.users();
+        let publish = users.map(|(id, user)| {
+            Effect::Publish(user.name.clone(), self.outcome(id).presence.clone())
+        });
+        publish.collect()
+    }
+}

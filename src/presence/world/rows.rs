@@ -1,0 +1,104 @@
+//! What has to be kept: which rows changed, and their present values.
+
+use std::sync::Arc;
+
+use super::{SourceId, UserId, World};
+use crate::presence::directory::AccountId;
+use crate::presence::row::{Kept, UserRow};
+use crate::presence::time::Time;
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum RowKey {
+    Source(Arc<str>),
+    User(Arc<str>),
+    Account(Arc<str>),
+}
+
+/// A row to be put, or deleted where there is no value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RowChange {
+    /// The key below the family.
+    pub key: String,
+    /// The new value.
+    pub value: Option<String>,
+}
+
+impl World {
+    pub(super) fn mark_source(&mut self, source: SourceId) {
+        let state = &mut self.sources[source.index()];
+        if !std::mem::replace(&mut state.dirty, true) {
+            let address = self.directory.get_source(source).address.clone();
+            self.dirty.push(RowKey::Source(address));
+        }
+    }
+
+    pub(super) fn mark_user(&mut self, user: UserId) {
+        let state = &mut self.users[user.index()];
+        if !std::mem::replace(&mut state.dirty, true) {
+            let name = self.directory.get(user).name.clone();
+            self.dirty.push(RowKey::User(name));
+        }
+    }
+
+    pub(super) fn mark_account(&mut self, account: AccountId) {
+        let state = &mut self.accounts[account.index()];
+        if !std::mem::replace(&mut state.dirty, true) {
+            let name = self.directory.account(account).clone();
+            self.dirty.push(RowKey::Account(name));
+        }
+    }
+
+    /// Whether rows wait to be kept.
+    pub fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Up to `most` rows with their present values, oldest first.
+    pub fn take_rows(&mut self, most: usize) -> Vec<RowChange> {
+        let many = self.dirty.len().min(most);
+        let keys: Vec<RowKey> = self.dirty.drain(..many).collect();
+        keys.into_iter().map(|key| self.row(key)).collect()
+    }
+
+    fn row(&mut self, key: RowKey) -> RowChange {
+        match key {
+            RowKey::Source(address) => {
+                let source = self.directory.source(&address);
+                let value = source.and_then(|source| {
+                    let state = &mut self.sources[source.index()];
+                    state.dirty = false;
+                    let kept = Kept::new(&state.presence, state.since);
+                    (state.since != Time::NEVER).then_some(kept)
+                });
+                row_change(format!("source/{address}"), value)
+            }
+            RowKey::User(name) => {
+                let user = self.directory.user(&name);
+                let value = user.map(|user| {
+                    let state = &mut self.users[user.index()];
+                    state.dirty = false;
+                    let own = state.own.as_ref();
+                    let own = own.map(|own| Kept::new(&own.presence, own.since));
+                    UserRow { own, sequence: state.sequence }
+                });
+                let value = value.filter(|row| *row != UserRow::default());
+                row_change(format!("user/{name}"), value)
+            }
+            RowKey::Account(name) => {
+                let account = self.directory.accounts().iter().position(|known| *known == name);
+                let value = account.map(|at| {
+                    let state = &mut self.accounts[at];
+                    state.dirty = false;
+                    state.sequence
+                });
+                row_change(format!("account/{name}"), value)
+            }
+        }
+    }
+}
+
+fn row_change(key: String, value: Option<impl serde::Serialize>) -> RowChange {
+    // Plain structs of texts and numbers always serialise.
+    let value = value.and_then(|value| serde_json::to_string(&value).ok());
+    RowChange { key, value }
+}

@@ -1,0 +1,146 @@
+//! A reload: the difference between the running configuration and the one that is
+//! read. With any error everything stays as it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::asterisk::{log, realtime};
+use crate::configuration::{self, FAMILY};
+use crate::door;
+use crate::module::Labels;
+use crate::presence::Presence;
+use crate::presence::config::{Origin, Problem, parse_row};
+use crate::presence::directory::{Directory, SourceId};
+use crate::presence::text;
+use crate::presence::world::{Change, Effect, Plan};
+
+/// One reload at a time; a second one is told so instead of waiting.
+static BUSY: AtomicBool = AtomicBool::new(false);
+
+struct Busy;
+
+impl Busy {
+    fn begin() -> Result<Self, String> {
+        match BUSY.swap(true, Ordering::Acquire) {
+            true => Err("another reload is under way".into()),
+            false => Ok(Busy),
+        }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        BUSY.store(false, Ordering::Release);
+    }
+}
+
+/// Reads everything anew.
+///
+/// # Errors
+/// Says why nothing changed; errors of the configuration were logged.
+pub fn everything() -> Result<(), String> {
+    let _busy = Busy::begin()?;
+    let parsed = configuration::load().map_err(kept)?;
+    let errors: Vec<&Problem> = parsed.all_errors().collect();
+    for error in &errors {
+        log::error(error);
+    }
+    if let Some(first) = errors.first() {
+        return Err(kept(format!("{} errors, the first: {first}", errors.len())));
+    }
+    switch(Directory::new(parsed.settings, parsed.users))
+}
+
+/// Reads one user anew from realtime: changed, new, or gone.
+///
+/// # Errors
+/// Says why nothing changed.
+pub fn user(name: &str) -> Result<String, String> {
+    let _busy = Busy::begin()?;
+    let directory = door::read(|world| world.directory().clone());
+    let directory = directory.ok_or("the module is not running")?;
+    let known = directory.user(name);
+    let from_file = known.is_some_and(|user| directory.get(user).origin == Origin::File);
+    if from_file {
+        return Err(format!(
+            "'{name}' stands in userpresence.conf, expected a user from realtime; \
+             use module reload res_userpresence.so"
+        ));
+    }
+    let row = realtime::load_one(FAMILY, name).map_err(|why| why.to_string())?;
+    let mut specs = directory.specs();
+    let place = specs.iter().position(|spec| spec.name.eq_ignore_ascii_case(name));
+    let done = match (row, place) {
+        (None, None) => return Err(format!("realtime has no user '{name}'")),
+        (None, Some(place)) => {
+            specs.remove(place);
+            "is gone"
+        }
+        (Some(row), place) => {
+            let parsed = parse_row(&directory.settings, &row, specs);
+            for warning in &parsed.warnings {
+                log::warning(warning);
+            }
+            if let Some(error) = parsed.errors.first() {
+                return Err(kept(error.to_string()));
+            }
+            specs = parsed.users;
+            if place.is_some() { "is read anew" } else { "is new" }
+        }
+    };
+    switch(Directory::new(directory.settings.clone(), specs))?;
+    Ok(format!("User '{name}' {done}."))
+}
+
+fn kept(why: String) -> String {
+    format!("{why}; the running configuration stays")
+}
+
+fn switch(directory: Directory) -> Result<(), String> {
+    let running = door::read(|world| world.directory().clone());
+    let running = running.ok_or("the module is not running")?;
+    let plan = Plan::new(&running, Arc::new(directory));
+    let mut labels = Labels::default();
+    let mut ask = |address: &str| {
+        let said = labels.read(address)?;
+        let text = |bytes| text::from_bytes(bytes).unwrap_or_default();
+        Some(Presence::new(said.state, text(&said.subtype), text(&said.message)))
+    };
+    let mut read: Vec<(SourceId, Presence)> = Vec::new();
+    let mut again: Vec<Arc<str>> = Vec::new();
+    for (source, address) in plan.new_sources() {
+        again.push(address.into());
+        if let Some(presence) = ask(address) {
+            read.push((source, presence));
+        }
+    }
+    let removed = door::change(|world, now| {
+        let (mut effects, removed) = world.reconfigure(&plan, read, now);
+        let gone = removed.users.iter().cloned();
+        effects.extend(gone.map(|user| Effect::Publish(user, Presence::default())));
+        (removed, effects)
+    });
+    // What was known before goes here, without a lock.
+    drop(removed);
+    // New sources may have changed since they were read, and unknown ones may have
+    // got their provider.
+    let unknown = door::read(|world| {
+        let sources = world.directory().sources();
+        let unknown = sources.filter(|(id, s)| s.user.is_none() && !world.source(*id).known);
+        unknown.map(|(_, source)| source.address.clone()).collect::<Vec<_>>()
+    });
+    again.extend(unknown.unwrap_or_default());
+    for address in again {
+        let Some(said) = ask(&address) else {
+            continue;
+        };
+        door::change(|world, now| {
+            let Some(source) = world.directory().source(&address) else {
+                return ((), Vec::new());
+            };
+            let (state, subtype, message) = (said.state(), said.subtype(), said.message());
+            ((), world.apply(&Change::Heard { source, state, subtype, message }, now))
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! What Asterisk and its administrators see: one file for each interface. They read
+//! and set; what a presence means is decided behind the door.
+
+pub mod cli;
+pub mod function;
+pub mod manager;
+pub mod provider;

@@ -1,0 +1,29 @@
+//! The presence provider `UserPresence:<user>`.
+
+use std::ffi::CStr;
+
+use crate::asterisk::presence::Provider;
+use crate::door;
+use crate::presence::{Presence, assignment::shown};
+
+/// Answers for hints, `PRESENCE_STATE()` and AMI.
+pub struct UserPresence;
+
+impl Provider for UserPresence {
+    const LABEL: &'static CStr = c"UserPresence";
+
+    fn presence(name: &str) -> Presence {
+        let found = door::read(|world| {
+            let user = world.directory().user(name)?;
+            Some(world.outcome(user).presence.clone())
+        });
+        found.flatten().unwrap_or_else(|| {
+            // Never INVALID: a subscriber would get no first NOTIFY, and later bad XML.
+            door::complain_once(name, || {
+                let name = shown(name);
+                format!("UserPresence:{name} is asked for, but there is no user '{name}': not_set")
+            });
+            Presence::default()
+        })
+    }
+}

@@ -1,0 +1,23 @@
+//! The main job: many addresses, one presence.
+
+use crate::harness::Instance;
+
+const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\nextension = 201\n";
+
+/// Where stock Asterisk forgets the first address (see [`crate::stock`]), the module
+/// keeps the one that the administrator's order puts higher.
+#[test]
+fn a_hint_on_a_user_keeps_what_stands_higher() {
+    let ast = Instance::builder()
+        .userpresence(ALICE)
+        .hint("2000", ",UserPresence:alice")
+        .start();
+    ast.set_custom("200", "dnd");
+    ast.wait_hint_presence("2000", "dnd");
+
+    ast.set_custom("201", "available");
+    assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "dnd");
+    assert_eq!(ast.hint("2000").presence, "dnd");
+    ast.set_custom("200", "not_set");
+    ast.wait_hint_presence("2000", "available");
+}
