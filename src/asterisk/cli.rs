@@ -149,7 +149,12 @@ unsafe extern "C" fn handle(
     what: c_int,
     args: *mut ffi::ast_cli_args,
 ) -> *mut c_char {
-    guard(code(Outcome::Failure), || {
+    // Only a handler's answer is a code; the others' is NULL or a string to free.
+    let fallback = match what {
+        ffi::CLI_HANDLER => code(Outcome::Failure),
+        _ => ptr::null_mut(),
+    };
+    guard(fallback, || {
         // SAFETY: the core passes the entry it was given, which is the first field
         // of an `Entry`; `command` never changes.
         let command = unsafe { (&raw const (*entry.cast::<Entry>()).command).read() };
@@ -168,10 +173,11 @@ unsafe extern "C" fn handle(
                 complete(command, unsafe { &*args });
                 ptr::null_mut()
             }
-            _ => {
+            ffi::CLI_HANDLER => {
                 // SAFETY: as above.
                 code(run(command, unsafe { &*args }))
             }
+            _ => ptr::null_mut(),
         }
     })
 }
