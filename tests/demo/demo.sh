@@ -1,0 +1,140 @@
+#!/bin/bash
+# Shows what the module does, on a real Asterisk with a real SIP client, and stops
+# everything it started: at the end, at an error and at Ctrl-C.
+#
+# Arguments: the unpacked Asterisk, the module.
+set -euo pipefail
+root=$(realpath "$1")
+module=$(realpath "$2")
+source "$(dirname "$0")/private.sh"
+
+dir=$repository/target/demo
+asterisk_pid='' phone_pid='' socket_dir=''
+
+stop_all() {
+    local status=$?
+    trap '' INT TERM HUP
+    [ -z "$phone_pid" ] || end "$phone_pid"
+    [ -z "$asterisk_pid" ] || end "$asterisk_pid"
+    wait 2>/dev/null || true
+    [ -z "$socket_dir" ] || rm -rf "$socket_dir"
+    if [ "$status" != 0 ]; then
+        echo "demo: not as it should be (status $status); Asterisk's log: $dir/log/full.log" >&2
+    fi
+    exit "$status"
+}
+trap stop_all EXIT
+trap 'exit 130' INT TERM HUP
+
+if [ -t 1 ]; then
+    bold=$(printf '\033[1m') plain=$(printf '\033[0m')
+else
+    bold='' plain=''
+fi
+
+heading() {
+    printf '\n%s== %s ==%s\n' "$bold" "$*" "$plain"
+}
+
+# cli COMMAND [EXPECTED]: types it, shows the answer, ends the demo where the
+# answer lacks what it is to show.
+cli() {
+    local answer
+    printf '\n%s*CLI> %s%s\n' "$bold" "$1" "$plain"
+    answer=$(rx "$1" | sed '/^$/d')
+    [ -z "$answer" ] || sed 's/^/  /; s/  *$//' <<<"$answer"
+    expect "$answer" "${2:-}"
+}
+
+expect() {
+    if ! grep -qiE -- "$2" <<<"$1"; then
+        echo "demo: expected '$2' in this answer" >&2
+        exit 1
+    fi
+}
+
+# until_true WHAT COMMAND...: tries for up to a minute.
+until_true() {
+    local what=$1 tries
+    shift
+    for ((tries = 0; tries < 600; tries++)); do
+        ! "$@" || return 0
+        kill -0 "$asterisk_pid" 2>/dev/null || die "Asterisk ended"
+        sleep 0.1
+    done
+    die "waited in vain for $what"
+}
+
+ready() { grep -qs 'Asterisk Ready' "$dir/log/full.log"; }
+
+start_asterisk() {
+    "${asterisk[@]}" -f >"$dir/log/output.txt" 2>&1 9>&- &
+    asterisk_pid=$!
+    until_true "Asterisk" ready
+}
+
+trace=$dir/log/sip.trace
+
+# A real SIP client watches 2000 and answers each NOTIFY.
+start_phone() {
+    local port
+    next_port port 15160
+    sipp "127.0.0.1:$sip_port" -sf "$repository/tests/sip/subscribe.xml" -s 2000 \
+        -key endpoint watcher -key agent 'digium D65' -i 127.0.0.1 -p "$port" \
+        -m 1 -nostdin -trace_msg -message_file "$trace" >"$dir/log/sipp.txt" 2>&1 9>&- &
+    phone_pid=$!
+    until_true "the subscription" told '<digium_presence'
+}
+
+# The body of the last NOTIFY.
+last_body() {
+    cat "$trace" 2>/dev/null | tr -d '\r' |
+        awk '/^<\?xml/ { body = ""; inside = 1 } inside { body = body $0 "\n" }
+             /^<\/presence>/ { inside = 0 } END { printf "%s", body }'
+}
+
+# Whether the phone's last NOTIFY contains a text.
+told() {
+    last_body | grep -qF -- "$1"
+}
+
+show_phone() {
+    until_true "a NOTIFY with $1" told "$1"
+    printf '\n%sNOTIFY to the phone that watches 2000:%s\n' "$bold" "$plain"
+    last_body | sed 's/^/  /'
+}
+
+lock
+rm -rf "$dir/lib"
+layout
+
+heading "A private Asterisk with res_userpresence, and a phone that watches Alice"
+start_asterisk
+cli "core show version" "Asterisk "
+cli "module show like userpresence" "Running"
+start_phone
+echo
+echo "  SUBSCRIBE sip:2000@127.0.0.1:$sip_port  ->  200 OK"
+
+heading "Alice has two phones: 200 does not want to be disturbed, then 201 is available"
+cli 'presencestate change CustomPresence:200 "dnd,meeting,Board meeting until 3"' "Changing"
+cli "presencestate change CustomPresence:201 available" "Changing"
+
+heading "The combined answer: Alice is still dnd. 2900 is the same without the module"
+hint() { rx "core show hints" | grep -qE "^2000@.*Presence:$1 "; }
+until_true "the hint" hint dnd
+cli "core show hints" "2000@default.*Presence:dnd"
+cli "dialplan eval function PRESENCE_STATE(UserPresence:alice,value)" "Result: *dnd"
+cli "dialplan eval function USER_PRESENCE(alice)" "Result: *dnd"
+cli "dialplan eval function USER_PRESENCE(alice,message)" "Board meeting"
+cli "userpresence show user alice" "dnd"
+cli "userpresence explain alice" "alice"
+show_phone 'type="dnd"'
+
+heading "Alice goes to lunch: one command sets both phones"
+cli 'userpresence set alice away lunch "Back at one"'
+cli "dialplan eval function USER_PRESENCE(alice)" "Result: *away"
+cli "presencestate list" "away"
+show_phone 'type="away"'
+
+heading "Done: stopping what was started"

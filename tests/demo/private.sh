@@ -1,0 +1,126 @@
+# Sourced by run.sh and demo.sh: a private Asterisk with the module and the demo
+# configuration, all below one directory and on loopback ports.
+#
+# In:  root (the unpacked Asterisk), module (our .so), dir (where to live)
+# Out: lock, layout, rx COMMAND, end PID; the command line asterisk; ami_port,
+#      sip_port, http_port, socket_dir
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+die() {
+    echo "$(basename "$0" .sh): $*" >&2
+    exit 1
+}
+
+# Ports already handed out; two questions never get the same answer.
+taken=" "
+
+# next_port VARIABLE FIRST: the first port from FIRST on that no socket of this
+# machine has, TCP or UDP. The kernel lists them in hexadecimal.
+next_port() {
+    local candidate=$2
+    while [[ $taken == *" $candidate "* ]] ||
+        grep -qis "^ *[0-9]*: [0-9A-F]*:$(printf %04X "$candidate") " \
+            /proc/net/{tcp,udp,tcp6,udp6}; do
+        candidate=$((candidate + 1))
+    done
+    taken+="$candidate "
+    printf -v "$1" %s "$candidate"
+}
+
+# Two of the same kind at once would write into one directory.
+lock() {
+    mkdir -p "$dir"
+    exec 9>"$dir/.lock"
+    flock --nonblock 9 || die "one is running already in $dir"
+}
+
+# Writes everything Asterisk needs. The configuration of interest is linked, so
+# that an edit under configs/demo takes effect at the next reload.
+layout() {
+    local name
+    libraries=$(echo "$root"/usr/lib/*-linux-gnu)
+    # Through the loader that belongs to its C library. Not a function: one in the
+    # background would be a shell of its own, and its id not Asterisk's.
+    asterisk=("$(echo "$libraries"/ld-linux-*.so.?)" --library-path "$libraries"
+        "$root/usr/sbin/asterisk" -C "$dir/etc/asterisk.conf")
+    [ -x "$root/usr/sbin/asterisk" ] || die "no Asterisk in $root: run 'make asterisk'"
+    [ -f "$module" ] || die "no module $module: run 'make build'"
+
+    next_port ami_port "${AMI_PORT:-15038}"
+    next_port sip_port "${SIP_PORT:-15060}"
+    next_port http_port "${HTTP_PORT:-18088}"
+    # The path of the control socket may have about 100 bytes only.
+    socket_dir=$(mktemp -d "${TMPDIR:-/tmp}/userpresence.XXXXXX")
+
+    rm -rf "$dir"/{etc,modules,data,log}
+    mkdir -p "$dir"/{etc,modules,data/documentation/thirdparty,lib,cache,spool,log}
+    # The module itself is a copy: AMI's ModuleLoad refuses a link, and a build
+    # must not change a file that a running Asterisk has mapped.
+    ln -s "$libraries"/asterisk/modules/*.so "$dir/modules"
+    rm -f "$dir/modules/res_userpresence.so"
+    cp "$module" "$dir/modules/res_userpresence.so"
+    for name in "$root"/usr/share/asterisk/*; do
+        [ "${name##*/}" = documentation ] || ln -s "$name" "$dir/data"
+    done
+    find "$root/usr/share/asterisk/documentation" -maxdepth 1 -type f \
+        -exec ln -s {} "$dir/data/documentation" \;
+    cp "$repository/doc/res_userpresence-en_US.xml" "$dir/data/documentation/thirdparty"
+
+    ln -s "$repository"/configs/demo/*.conf "$dir/etc"
+    write_plumbing
+}
+
+write_plumbing() {
+    local etc=$dir/etc
+    cat >"$etc/asterisk.conf" <<END
+[directories]
+astetcdir => $etc
+astmoddir => $dir/modules
+astvarlibdir => $dir/lib
+astdbdir => $dir/lib
+astkeydir => $dir/lib
+astcachedir => $dir/cache
+astdatadir => $dir/data
+astagidir => $dir/data/agi-bin
+astspooldir => $dir/spool
+astrundir => $socket_dir
+astlogdir => $dir/log
+astsbindir => $socket_dir
+
+[options]
+verbose = 3
+END
+    printf '%s\n' '[general]' '[logfiles]' \
+        'console => notice,warning,error,verbose' \
+        'full.log => notice,warning,error,verbose' >"$etc/logger.conf"
+    printf '%s\n' '[general]' 'enabled = yes' 'webenabled = yes' 'displayconnects = no' \
+        'bindaddr = 127.0.0.1' "port = $ami_port" \
+        '[demo]' 'secret = demo' 'read = all' 'write = all' >"$etc/manager.conf"
+    printf '%s\n' '[general]' 'enabled = yes' \
+        'bindaddr = 127.0.0.1' "bindport = $http_port" >"$etc/http.conf"
+    printf '%s\n' '[transport]' 'type = transport' 'protocol = udp' \
+        "bind = 127.0.0.1:$sip_port" >"$etc/pjsip_transport.conf"
+    # Files that Asterisk misses aloud.
+    printf '%s\n' '[general]' 'country = us' '[us]' 'description = minimal' \
+        'dial = 350+440' >"$etc/indications.conf"
+    printf '%s\n' '[general]' 'enable = no' | tee "$etc/cdr.conf" >"$etc/cel.conf"
+    printf '%s\n' '[general]' | tee "$etc"/{ccss,features,udptl}.conf >/dev/null
+    : | tee "$etc"/{acl,pjproject}.conf >/dev/null
+}
+
+# One CLI command's answer.
+rx() {
+    "${asterisk[@]}" -rx "$1"
+}
+
+# end PID: asks that process to end, and makes it where it does not.
+end() {
+    local pid=$1 tries
+    kill -TERM "$pid" 2>/dev/null || return 0
+    for ((tries = 0; tries < 200; tries++)); do
+        kill -0 "$pid" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    kill -KILL "$pid" 2>/dev/null || true
+}

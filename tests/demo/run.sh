@@ -1,0 +1,41 @@
+#!/bin/bash
+# A private Asterisk with the module, in the foreground until Ctrl-C (or `core
+# stop now`). With a terminal, its console is there.
+#
+# Arguments: the unpacked Asterisk, the module. State is kept in target/run.
+set -euo pipefail
+root=$(realpath "$1")
+module=$(realpath "$2")
+source "$(dirname "$0")/private.sh"
+
+dir=$repository/target/run
+lock
+layout
+trap 'rm -rf "$socket_dir"' EXIT
+
+cat <<END
+A private Asterisk with res_userpresence. Everything is in target/run; all ports
+are on 127.0.0.1 only.
+
+  AMI    $ami_port   user demo, secret demo
+  SIP    $sip_port   endpoints 2000 and 2010, no password; watch 2000 or 2010
+  HTTP   $http_port
+
+  configuration   configs/demo/*.conf, then: module reload res_userpresence.so
+  to begin with   userpresence show users
+                  presencestate change CustomPresence:200 away,lunch
+                  userpresence explain alice
+                  core show hints
+
+END
+if [ -t 0 ] && [ -t 1 ]; then
+    echo "Stop with: core stop now"
+    "${asterisk[@]}" -c 9>&-
+else
+    # No terminal, no console: -f stays in the foreground and is ended by a signal.
+    echo "Stop with: Ctrl-C, or kill $$"
+    "${asterisk[@]}" -f 9>&- &
+    pid=$!
+    trap 'end "$pid"; exit 130' INT TERM HUP
+    wait "$pid"
+fi
