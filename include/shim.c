@@ -67,3 +67,11 @@ struct ast_variable *res_userpresence_realtime_one(const char *family, const cha
 {
 	return ast_load_realtime_all(family, "name", name, SENTINEL);
 }
+
+int res_userpresence_realtime_usable(const char *family)
+{
+	/* Drivers remember the table's columns: forget them, so that they have to ask. */
+	ast_unload_realtime(family);
+
+	return ast_realtime_require_field(family, "name", RQ_CHAR, 1, SENTINEL) == 0;
+}

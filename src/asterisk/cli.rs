@@ -2,7 +2,10 @@
 
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use super::entry::this;
 use super::guard::guard;
@@ -87,15 +90,26 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         for entry in self.0.drain(..).rev() {
+            let raw = entry.as_ptr().cast::<ffi::ast_cli_entry>();
+            // The core keeps an entry that is in use, for the moments before and after
+            // the call of its handler too, when the module counts as unused.
+            // SAFETY: an aligned int of an entry that is never freed, which the core
+            // changes atomically.
+            let in_use = unsafe { AtomicI32::from_ptr(&raw mut (*raw).inuse) };
+            for _ in 0..1000 {
+                if in_use.load(Ordering::Acquire) == 0 {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
             // SAFETY: registered in `new`, unregistered once.
-            unsafe { ffi::ast_cli_unregister(entry.as_ptr().cast()) };
+            unsafe { ffi::ast_cli_unregister(raw) };
         }
     }
 }
 
-/// What the core links into its list. It refuses to unlink an entry that is in use
-/// that moment, so each command has one entry that is made once, never freed and
-/// never made anew.
+/// What the core links into its list. It may refuse to unlink an entry, so each
+/// command has one entry that is made once, never freed and never made anew.
 #[derive(Debug)]
 #[repr(C)]
 struct Entry {
@@ -149,7 +163,12 @@ unsafe extern "C" fn handle(
     what: c_int,
     args: *mut ffi::ast_cli_args,
 ) -> *mut c_char {
-    guard(code(Outcome::Failure), || {
+    // Only a handler's answer is a code; the others' is NULL or a string to free.
+    let fallback = match what {
+        ffi::CLI_HANDLER => code(Outcome::Failure),
+        _ => ptr::null_mut(),
+    };
+    guard(fallback, || {
         // SAFETY: the core passes the entry it was given, which is the first field
         // of an `Entry`; `command` never changes.
         let command = unsafe { (&raw const (*entry.cast::<Entry>()).command).read() };
@@ -168,10 +187,11 @@ unsafe extern "C" fn handle(
                 complete(command, unsafe { &*args });
                 ptr::null_mut()
             }
-            _ => {
+            ffi::CLI_HANDLER => {
                 // SAFETY: as above.
                 code(run(command, unsafe { &*args }))
             }
+            _ => ptr::null_mut(),
         }
     })
 }
