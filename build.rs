@@ -66,6 +66,7 @@ mod asterisk {
         "astman_send_list_complete_end",
         "astman_send_list_complete_start",
         "astman_send_listack",
+        "pbx_substitute_variables_helper",
         "res_userpresence_.*",
         "stasis_cache_dump",
         "stasis_message_create",
