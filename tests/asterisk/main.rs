@@ -7,6 +7,7 @@
 mod harness;
 
 mod combine;
+mod panics;
 mod selftest;
 mod stock;
 mod stock_sip;
