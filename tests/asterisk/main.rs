@@ -7,6 +7,8 @@
 mod harness;
 
 mod combine;
+mod help;
+mod sample;
 mod selftest;
 mod stock;
 mod stock_sip;
