@@ -66,6 +66,7 @@ mod asterisk {
         "astman_send_list_complete_end",
         "astman_send_list_complete_start",
         "astman_send_listack",
+        "pbx_substitute_variables_helper",
         "res_userpresence_.*",
         "stasis_cache_dump",
         "stasis_message_create",
@@ -306,9 +307,8 @@ mod asterisk {
 
     /// The size that bindgen found and asserts for a structure.
     fn size_of<'a>(bindings: &'a str, name: &str) -> Option<&'a str> {
-        let (_, rest) = bindings.split_once(&format!("[\"Size of {name}\"]"))?;
-        let statement = rest.split_once(';')?.0;
-        let digits = statement.rsplit_once("- ")?.1;
-        Some(digits.trim_end_matches(']').trim_end_matches("usize"))
+        let (_, rest) = bindings.split_once(&format!("\"Size of {name}\""))?;
+        let (_, size) = rest.split_once(';')?.0.rsplit_once("- ")?;
+        size.split_once("usize").map(|(digits, _)| digits.trim())
     }
 }

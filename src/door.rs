@@ -88,13 +88,16 @@ pub fn serve<T>(make: impl FnOnce(&mut World, Time) -> (T, Vec<Effect>)) -> Opti
 
 /// A source said something: from Asterisk's topic, or read at a load.
 pub fn hear(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
+    crate::trip("event");
     let Ok(address) = std::str::from_utf8(address) else {
         return;
     };
     // Our own publishes come back, and most other addresses are nobody's source.
     if !HEARING.load(Ordering::Acquire)
         || below(address, USER_LABEL).is_some()
-        || read(|world| world.directory().source(address)).flatten().is_none()
+        || read(|world| world.directory().source(address))
+            .flatten()
+            .is_none()
     {
         return;
     }
@@ -104,8 +107,31 @@ pub fn hear(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
         let Some(source) = world.directory().source(address) else {
             return ((), Vec::new());
         };
-        let heard = Change::Heard { source, state, subtype, message };
+        let heard = Change::Heard {
+            source,
+            state,
+            subtype,
+            message,
+        };
         ((), world.apply(&heard, now))
+    });
+}
+
+/// A source's change whose effects nobody is told, to be timed.
+#[cfg(feature = "selftest")]
+pub fn discard_change(address: &str, said: &Presence) {
+    let (state, subtype, message) = (said.state(), said.subtype(), said.message());
+    serve(|world, now| {
+        let Some(source) = world.directory().source(address) else {
+            return (Vec::new(), Vec::new());
+        };
+        let heard = Change::Heard {
+            source,
+            state,
+            subtype,
+            message,
+        };
+        (world.apply(&heard, now), Vec::new())
     });
 }
 
@@ -129,7 +155,10 @@ pub fn choose(name: &str, presence: &Presence) -> Result<(), String> {
     let stopped = || "the module is not running".to_owned();
     let user = change(|world, now| match Query::find(world, name) {
         Ok(user) => {
-            let chosen = Change::Chosen { user, presence: presence.clone() };
+            let chosen = Change::Chosen {
+                user,
+                presence: presence.clone(),
+            };
             let effects = world.apply(&chosen, now);
             (Ok(user), effects)
         }
@@ -142,6 +171,7 @@ pub fn choose(name: &str, presence: &Presence) -> Result<(), String> {
 
 /// Tells Asterisk and whoever listens.
 fn tell(effect: &Effect) {
+    crate::trip("tell");
     match effect {
         Effect::Transition(transition) => {
             if transition.publish {
@@ -157,8 +187,12 @@ fn publish(user: &str, presence: &Presence) {
     // A user's name holds no NUL, see `config::value::user_name`.
     let address = CString::new(format!("{USER_LABEL}:{user}")).unwrap_or_default();
     if let Err(why) = presence::publish(&address, presence) {
-        log::error(format_args!("The presence of '{user}' could not be published: {why}"));
+        log::error(format_args!(
+            "The presence of '{user}' could not be published: {why}"
+        ));
     }
+    #[cfg(feature = "selftest")]
+    crate::selftest::published();
 }
 
 fn announce(transition: &Transition) {

@@ -4,6 +4,7 @@
 //! watches the settle time. What waits for it is bounded by the number of users and
 //! addresses, because each stands there once with its latest value.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,12 @@ struct Signal {
 }
 
 impl Signal {
-    const NONE: Signal = Signal { work: false, urgent: false, idle: false, stop: false };
+    const NONE: Signal = Signal {
+        work: false,
+        urgent: false,
+        idle: false,
+        stop: false,
+    };
 }
 
 static SIGNAL: Mutex<Signal> = Mutex::new(Signal::NONE);
@@ -81,11 +87,17 @@ impl Keeper {
     /// # Errors
     /// When the system gives none.
     pub fn start(subscription: std::sync::Arc<Subscription>) -> std::io::Result<Self> {
-        *SIGNAL.lock() = Signal { work: true, ..Signal::NONE };
+        *SIGNAL.lock() = Signal {
+            work: true,
+            ..Signal::NONE
+        };
         let seen = subscription.clone();
         let thread = std::thread::Builder::new().name("userpresence".into());
         let thread = thread.spawn(move || run(&seen))?;
-        Ok(Keeper { thread: Some(thread), _subscription: subscription })
+        Ok(Keeper {
+            thread: Some(thread),
+            _subscription: subscription,
+        })
     }
 }
 
@@ -99,27 +111,39 @@ impl Drop for Keeper {
             let _ = thread.join();
         }
         // From here on nothing changes any more: the next load may go on counting.
-        keep(&[RowChange { key: CLEAN.into(), value: Some("1".into()) }]);
+        keep(&[RowChange {
+            key: CLEAN.into(),
+            value: Some("1".into()),
+        }]);
     }
 }
 
 fn run(subscription: &Subscription) {
-    keep(&[RowChange { key: CLEAN.into(), value: None }]);
+    keep(&[RowChange {
+        key: CLEAN.into(),
+        value: None,
+    }]);
     let mut next = None;
     loop {
         let stop = sleep(next);
-        loop {
-            let more = write_out(subscription);
-            let rows = door::serve(|world, _| (world.take_rows(BATCH), Vec::new()));
-            let rows = rows.unwrap_or_default();
-            keep(&rows);
-            if rows.is_empty() && !more {
-                break;
-            }
-        }
-        next = settle();
+        // A panic was logged; the work after it goes on.
+        next = catch_unwind(AssertUnwindSafe(|| work(subscription))).unwrap_or(None);
         if stop {
             return;
+        }
+    }
+}
+
+/// Does all that waits, and says when to look again.
+fn work(subscription: &Subscription) -> Option<Time> {
+    crate::trip("keeper");
+    loop {
+        let more = write_out(subscription);
+        let rows = door::serve(|world, _| (world.take_rows(BATCH), Vec::new()));
+        let rows = rows.unwrap_or_default();
+        keep(&rows);
+        if rows.is_empty() && !more {
+            return settle();
         }
     }
 }
@@ -127,7 +151,8 @@ fn run(subscription: &Subscription) {
 /// Sleeps until there is work or until `next`; says whether to stop.
 fn sleep(next: Option<Time>) -> bool {
     let gathered = Instant::now() + GATHER;
-    let left = next.map(|next| Duration::from_micros(next.micros().saturating_sub(Time::now().micros())));
+    let left =
+        next.map(|next| Duration::from_micros(next.micros().saturating_sub(Time::now().micros())));
     let due = left.map(|left| Instant::now() + left);
     let mut signal = SIGNAL.lock();
     while !signal.urgent && !signal.stop {

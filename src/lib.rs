@@ -19,21 +19,30 @@
 //!   `unsafe`.
 #![deny(unsafe_code)]
 
-#[cfg(feature = "asterisk")]
+#[cfg(all(feature = "asterisk", not(test)))]
 #[allow(unsafe_code, reason = "the layer over C")]
 mod asterisk;
-#[cfg(feature = "asterisk")]
+#[cfg(all(feature = "asterisk", not(test)))]
 mod configuration;
-#[cfg(feature = "asterisk")]
+#[cfg(all(feature = "asterisk", not(test)))]
 mod door;
-#[cfg(feature = "asterisk")]
+#[cfg(all(feature = "asterisk", not(test)))]
 mod keeper;
-#[cfg(feature = "asterisk")]
+#[cfg(all(feature = "asterisk", not(test)))]
 mod module;
 #[cfg(any(feature = "asterisk", test))]
 mod outbox;
 pub mod presence;
-#[cfg(feature = "asterisk")]
+#[cfg(all(feature = "asterisk", not(test)))]
 mod reload;
-#[cfg(feature = "asterisk")]
+#[cfg(all(feature = "selftest", not(test)))]
+mod selftest;
+#[cfg(all(feature = "asterisk", not(test)))]
 mod surfaces;
+
+/// Where a test build can be made to panic; nothing in others.
+#[cfg(all(feature = "asterisk", not(test)))]
+fn trip(_place: &str) {
+    #[cfg(feature = "selftest")]
+    selftest::trip(_place);
+}

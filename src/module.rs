@@ -4,8 +4,9 @@
 //! of their declaration, so what must stop first stands first. A load that fails
 //! halfway drops what it has, in the same way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -15,7 +16,7 @@ use crate::configuration;
 use crate::door::{self, Open};
 use crate::keeper::Keeper;
 use crate::presence::config::Parsed;
-use crate::presence::directory::Directory;
+use crate::presence::directory::{Directory, SourceId};
 use crate::presence::row::{FAMILY, Stored};
 use crate::presence::world::{Change, Effect, World};
 use crate::presence::{Presence, Time, address};
@@ -27,6 +28,8 @@ use crate::surfaces;
 struct Module {
     functions: function::Registration,
     commands: cli::Registration,
+    #[cfg(feature = "selftest")]
+    selftest: cli::Registration,
     actions: manager::Registration,
     keeper: Keeper,
     announced: Announced,
@@ -39,6 +42,7 @@ static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 
 /// Called by Asterisk's loader.
 pub fn load() -> Result<(), Decline> {
+    let begin = Instant::now();
     let parsed = configuration::load().map_err(Decline)?;
     for error in parsed.all_errors() {
         log::error(error);
@@ -53,18 +57,39 @@ pub fn load() -> Result<(), Decline> {
     let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
-    // From here on changes are heard; what was published before is read once.
-    let subscription = Arc::new(Subscription::presence(door::hear)?);
-    read_sources();
-    let keeper = Keeper::start(subscription.clone())?;
+    read_others(&read_published());
     let announced = Announced::everyone();
+    // Only now, so that those publishes do not all come back here; what was published
+    // in the meantime is read.
+    let subscription = Arc::new(Subscription::presence(door::hear)?);
+    read_published();
+    let keeper = Keeper::start(subscription.clone())?;
     if left_out == 0 {
         // With sections left out nobody can tell an orphan from a mistake.
         door::change(|world, _| (world.orphans(&stored), Vec::new()));
     }
-    let module =
-        Module { functions, commands, actions, keeper, announced, subscription, provider, door };
-    *MODULE.lock() = Some(module);
+    *MODULE.lock() = Some(Module {
+        functions,
+        commands,
+        #[cfg(feature = "selftest")]
+        selftest: cli::Registration::new(crate::selftest::COMMANDS)?,
+        actions,
+        keeper,
+        announced,
+        subscription,
+        provider,
+        door,
+    });
+    let counts = door::read(|world| {
+        let directory = world.directory();
+        (directory.user_count(), directory.source_count())
+    });
+    let (users, sources) = counts.unwrap_or_default();
+    let took = begin.elapsed().as_millis();
+    log::verbose(
+        2,
+        format_args!("{users} users with {sources} sources loaded in {took} ms"),
+    );
     Ok(())
 }
 
@@ -83,7 +108,9 @@ pub fn unload() {
 fn restore(parsed: Parsed) -> (World, Stored) {
     let stored = Stored::read(astdb::tree(FAMILY, "").into_iter());
     for key in &stored.unreadable {
-        log::warning(format_args!("AstDB entry '{FAMILY}/{key}' cannot be read and is left out"));
+        log::warning(format_args!(
+            "AstDB entry '{FAMILY}/{key}' cannot be read and is left out"
+        ));
     }
     let directory = Arc::new(Directory::new(parsed.settings, parsed.users));
     let mut world = World::restore(directory, &stored, Time::now());
@@ -91,24 +118,27 @@ fn restore(parsed: Parsed) -> (World, Stored) {
     (world, stored)
 }
 
-/// Asks for the present state of every source.
-fn read_sources() {
-    // What was ever published is in the core's cache: one pass over it is far
-    // cheaper than asking for each address.
-    let mut answered = std::collections::HashSet::new();
+/// Hears what was ever published of any source. It is in the core's cache, and one
+/// pass over that is far cheaper than asking for each address.
+fn read_published() -> HashSet<SourceId> {
+    let mut heard = HashSet::new();
     presence::cached(|address, state, subtype, message| {
-        let Ok(name) = std::str::from_utf8(address) else {
-            return;
-        };
+        let name = std::str::from_utf8(address).unwrap_or_default();
         if let Some(source) = door::read(|world| world.directory().source(name)).flatten() {
-            answered.insert(source);
+            heard.insert(source);
             door::hear(address, state, subtype, message);
         }
     });
+    heard
+}
+
+/// Asks the providers of the other sources.
+fn read_others(heard: &HashSet<SourceId>) {
     let rest = door::read(|world| {
         let sources = world.directory().sources();
-        let rest = sources.filter(|(id, source)| source.user.is_none() && !answered.contains(id));
-        rest.map(|(id, source)| (id, source.address.clone())).collect::<Vec<_>>()
+        let rest = sources.filter(|(id, source)| source.user.is_none() && !heard.contains(id));
+        rest.map(|(id, source)| (id, source.address.clone()))
+            .collect::<Vec<_>>()
     });
     let mut labels = Labels::default();
     for (id, address) in rest.unwrap_or_default() {

@@ -69,7 +69,9 @@ pub fn user(name: &str) -> Result<String, String> {
     }
     let row = realtime::load_one(FAMILY, name).map_err(|why| why.to_string())?;
     let mut specs = directory.specs();
-    let place = specs.iter().position(|spec| spec.name.eq_ignore_ascii_case(name));
+    let place = specs
+        .iter()
+        .position(|spec| spec.name.eq_ignore_ascii_case(name));
     let done = match (row, place) {
         (None, None) => return Err(format!("realtime has no user '{name}'")),
         (None, Some(place)) => {
@@ -85,7 +87,11 @@ pub fn user(name: &str) -> Result<String, String> {
                 return Err(kept(error.to_string()));
             }
             specs = parsed.users;
-            if place.is_some() { "is read anew" } else { "is new" }
+            if place.is_some() {
+                "is read anew"
+            } else {
+                "is new"
+            }
         }
     };
     switch(Directory::new(directory.settings.clone(), specs))?;
@@ -104,7 +110,11 @@ fn switch(directory: Directory) -> Result<(), String> {
     let mut ask = |address: &str| {
         let said = labels.read(address)?;
         let text = |bytes| text::from_bytes(bytes).unwrap_or_default();
-        Some(Presence::new(said.state, text(&said.subtype), text(&said.message)))
+        Some(Presence::new(
+            said.state,
+            text(&said.subtype),
+            text(&said.message),
+        ))
     };
     let mut read: Vec<(SourceId, Presence)> = Vec::new();
     let mut again: Vec<Arc<str>> = Vec::new();
@@ -127,7 +137,9 @@ fn switch(directory: Directory) -> Result<(), String> {
     let unknown = door::read(|world| {
         let sources = world.directory().sources();
         let unknown = sources.filter(|(id, s)| s.user.is_none() && !world.source(*id).known);
-        unknown.map(|(_, source)| source.address.clone()).collect::<Vec<_>>()
+        unknown
+            .map(|(_, source)| source.address.clone())
+            .collect::<Vec<_>>()
     });
     again.extend(unknown.unwrap_or_default());
     for address in again {
@@ -139,7 +151,18 @@ fn switch(directory: Directory) -> Result<(), String> {
                 return ((), Vec::new());
             };
             let (state, subtype, message) = (said.state(), said.subtype(), said.message());
-            ((), world.apply(&Change::Heard { source, state, subtype, message }, now))
+            (
+                (),
+                world.apply(
+                    &Change::Heard {
+                        source,
+                        state,
+                        subtype,
+                        message,
+                    },
+                    now,
+                ),
+            )
         });
     }
     Ok(())

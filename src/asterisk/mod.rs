@@ -30,6 +30,8 @@ pub mod manager;
 pub mod presence;
 pub mod realtime;
 pub mod regex;
+#[cfg(feature = "selftest")]
+pub mod selftest;
 pub mod stasis;
 pub mod system;
 mod text;

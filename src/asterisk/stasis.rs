@@ -133,7 +133,11 @@ impl Mark {
         // likewise the payload, an empty object, of which the message takes its own
         // reference.
         unsafe {
-            ffi::stasis_message_type_create(c"userpresence_mark".as_ptr(), ptr::null_mut(), &mut kind);
+            ffi::stasis_message_type_create(
+                c"userpresence_mark".as_ptr(),
+                ptr::null_mut(),
+                &mut kind,
+            );
             let kind = NonNull::new(kind)?;
             let payload = ffi::__ao2_alloc(
                 1,

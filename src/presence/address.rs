@@ -53,7 +53,12 @@ pub fn check(address: &str) -> Result<(), String> {
             Ok(())
         }
         // A channel technology's own address, such as Sorcery/thing.
-        _ if address.split_once('/').is_some_and(|(t, r)| !t.is_empty() && !r.is_empty()) => Ok(()),
+        _ if address
+            .split_once('/')
+            .is_some_and(|(t, r)| !t.is_empty() && !r.is_empty()) =>
+        {
+            Ok(())
+        }
         _ => Err(format!("'{address}' is not an address, {expected}")),
     }
 }
@@ -73,10 +78,22 @@ mod tests {
 
     #[test]
     fn refuses_what_asterisk_would_take_apart() {
-        for bad in ["", "200", "CustomPresence:", ":200", "CustomPresence:1&CustomPresence:2", "A:(b)"] {
+        for bad in [
+            "",
+            "200",
+            "CustomPresence:",
+            ":200",
+            "CustomPresence:1&CustomPresence:2",
+            "A:(b)",
+        ] {
             assert!(check(bad).is_err(), "{bad}");
         }
-        for good in ["CustomPresence:200", "UserPresence:team", "Calendar:x y", "Tech/thing"] {
+        for good in [
+            "CustomPresence:200",
+            "UserPresence:team",
+            "Calendar:x y",
+            "Tech/thing",
+        ] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
     }

@@ -63,9 +63,12 @@ fn parse_options(options: &str) -> Result<bool, String> {
 }
 
 fn decode(name: &str, given: &str) -> Result<String, String> {
-    let bytes = BASE64
-        .decode(given)
-        .map_err(|_| format!("the {name} '{}' is not base64, as option e says", shown(given)))?;
+    let bytes = BASE64.decode(given).map_err(|_| {
+        format!(
+            "the {name} '{}' is not base64, as option e says",
+            shown(given)
+        )
+    })?;
     String::from_utf8(bytes).map_err(|_| format!("the {name} {}", text::Refused::NotUtf8))
 }
 

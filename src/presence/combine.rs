@@ -41,9 +41,14 @@ impl Method {
 
     /// The method of that name, without regard to case.
     pub fn parse(name: &str) -> Option<Self> {
-        [Method::Priority, Method::Latest, Method::Default, Method::None]
-            .into_iter()
-            .find(|method| method.name().eq_ignore_ascii_case(name))
+        [
+            Method::Priority,
+            Method::Latest,
+            Method::Default,
+            Method::None,
+        ]
+        .into_iter()
+        .find(|method| method.name().eq_ignore_ascii_case(name))
     }
 }
 

@@ -166,7 +166,10 @@ impl Directory {
     fn intern_source(&mut self, address: &str, names: &[Arc<str>]) -> SourceId {
         let user = address::below(address, USER_LABEL).and_then(|name| {
             let same = |user: &u32| names[*user as usize].eq_ignore_ascii_case(name);
-            self.by_name.find(hash_folded(name), same).copied().map(UserId)
+            self.by_name
+                .find(hash_folded(name), same)
+                .copied()
+                .map(UserId)
         });
         // Users match without regard to case: one spelling makes them one source.
         let canonical = user.map(|user| format!("{USER_LABEL}:{}", names[user.index()]));
@@ -182,10 +185,12 @@ impl Directory {
         });
         let sources = &self.sources;
         let rehash = |source: &u32| hash_address(&sources[*source as usize].address);
-        self.by_address.insert_unique(hash_address(address), id.0, rehash);
+        self.by_address
+            .insert_unique(hash_address(address), id.0, rehash);
         if let Some(user) = user {
             let rehash = |(user, _): &(UserId, SourceId)| hash_number(*user);
-            self.source_of.insert_unique(hash_number(user), (user, id), rehash);
+            self.source_of
+                .insert_unique(hash_number(user), (user, id), rehash);
         }
         id
     }
@@ -215,7 +220,9 @@ impl Directory {
     fn measure_depths(&mut self) {
         let reads = |user: &User| {
             let inputs = user.inputs.iter();
-            inputs.filter(|i| self.sources[i.source.index()].user.is_some()).count()
+            inputs
+                .filter(|i| self.sources[i.source.index()].user.is_some())
+                .count()
         };
         let mut open: Vec<usize> = self.users.iter().map(reads).collect();
         let ready = (0..self.users.len()).filter(|user| open[*user] == 0);
@@ -239,18 +246,26 @@ impl Directory {
     /// The user of that name, without regard to case.
     pub fn user(&self, name: &str) -> Option<UserId> {
         let same = |user: &u32| self.users[*user as usize].name.eq_ignore_ascii_case(name);
-        self.by_name.find(hash_folded(name), same).copied().map(UserId)
+        self.by_name
+            .find(hash_folded(name), same)
+            .copied()
+            .map(UserId)
     }
 
     /// The source of that address; its label matches without regard to case.
     pub fn source(&self, address: &str) -> Option<SourceId> {
         let same = |source: &u32| address::same(&self.sources[*source as usize].address, address);
-        self.by_address.find(hash_address(address), same).copied().map(SourceId)
+        self.by_address
+            .find(hash_address(address), same)
+            .copied()
+            .map(SourceId)
     }
 
     /// The source that other users read this user by.
     pub fn source_of(&self, user: UserId) -> Option<SourceId> {
-        let found = self.source_of.find(hash_number(user), |(known, _)| *known == user);
+        let found = self
+            .source_of
+            .find(hash_number(user), |(known, _)| *known == user);
         found.map(|(_, source)| *source)
     }
 
@@ -287,7 +302,10 @@ impl Directory {
 
     /// Every user with its number.
     pub fn users(&self) -> impl Iterator<Item = (UserId, &User)> {
-        self.users.iter().enumerate().map(|(i, user)| (UserId::new(i), user))
+        self.users
+            .iter()
+            .enumerate()
+            .map(|(i, user)| (UserId::new(i), user))
     }
 
     /// How many users there are.
@@ -302,7 +320,10 @@ impl Directory {
 
     /// Every source with its number.
     pub fn sources(&self) -> impl Iterator<Item = (SourceId, &Source)> {
-        self.sources.iter().enumerate().map(|(i, source)| (SourceId::new(i), source))
+        self.sources
+            .iter()
+            .enumerate()
+            .map(|(i, source)| (SourceId::new(i), source))
     }
 
     /// The users as they were specified, for a directory that differs in a few.
@@ -335,14 +356,20 @@ impl Directory {
     /// status stays the user's own.
     pub fn written<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
         let (on, to) = (user.rule.enabled, user.rule.outgoing);
-        let inputs = user.inputs.iter().enumerate().filter(move |(index, input)| {
-            on && match to {
-                Outgoing::All => input.is_extension(),
-                Outgoing::Default => user.default == Some(*index as u16),
-                Outgoing::None => false,
-            }
-        });
-        inputs.map(|(_, input)| input.source).filter(|source| self.get_source(*source).writable)
+        let inputs = user
+            .inputs
+            .iter()
+            .enumerate()
+            .filter(move |(index, input)| {
+                on && match to {
+                    Outgoing::All => input.is_extension(),
+                    Outgoing::Default => user.default == Some(*index as u16),
+                    Outgoing::None => false,
+                }
+            });
+        inputs
+            .map(|(_, input)| input.source)
+            .filter(|source| self.get_source(*source).writable)
     }
 }
 

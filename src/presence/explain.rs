@@ -53,7 +53,9 @@ fn why(view: &View) -> String {
         "only" => format!("It comes from {source}: no other source is set."),
         "highest" => format!("It comes from {source}: its state stands highest."),
         "last_of_equals" => {
-            format!("It comes from {source}: of the sources with the highest state it was set last.")
+            format!(
+                "It comes from {source}: of the sources with the highest state it was set last."
+            )
         }
         "first_of_equals" => {
             format!("It comes from {source}: others are equal to it, and it is configured first.")
@@ -102,28 +104,44 @@ fn own_line(view: &View, now: Time) -> String {
 }
 
 fn what_would_change_it(view: &View) -> String {
-    let count = view.sources.iter().filter(|source| source.takes_part).count();
+    let count = view
+        .sources
+        .iter()
+        .filter(|source| source.takes_part)
+        .count();
     match view.method {
         "none" => "Only setting the user's status changes it.".to_owned(),
         "default" => match (&view.default, view.enabled) {
             (Some(default), true) => format!("Only extension {default} changes it."),
-            _ => "Only setting the user's status changes it: there is no default extension to read."
-                .to_owned(),
+            _ => {
+                "Only setting the user's status changes it: there is no default extension to read."
+                    .to_owned()
+            }
         },
         _ if count == 0 && !view.own_takes_part => {
             "Nothing changes it now: no source takes part.".to_owned()
         }
         "latest" => "Any source that is set to another state now would win.".to_owned(),
         _ => {
-            let place = view.priority.iter().position(|state| *state == view.presence.state);
+            let place = view
+                .priority
+                .iter()
+                .position(|state| *state == view.presence.state);
             let higher = &view.priority[..place.unwrap_or(view.priority.len())];
-            let higher: Vec<_> = higher.iter().filter(|state| **state != "not_set").copied().collect();
+            let higher: Vec<_> = higher
+                .iter()
+                .filter(|state| **state != "not_set")
+                .copied()
+                .collect();
             let state = view.presence.state;
             let equal = format!("one that is set to {state} later would take its place");
             match (state, higher.is_empty()) {
                 ("not_set", _) => "Any source that is set would win.".to_owned(),
                 (_, true) => format!("No state stands higher; {equal}."),
-                _ => format!("A source that becomes {} would win; {equal}.", higher.join(" or ")),
+                _ => format!(
+                    "A source that becomes {} would win; {equal}.",
+                    higher.join(" or ")
+                ),
             }
         }
     }
@@ -140,7 +158,10 @@ fn where_a_status_goes(view: &View) -> String {
         }
         _ => {
             let extensions: Vec<_> = view.extensions().collect();
-            format!("Setting the user's status is written to extensions {}.", extensions.join(", "))
+            format!(
+                "Setting the user's status is written to extensions {}.",
+                extensions.join(", ")
+            )
         }
     }
 }

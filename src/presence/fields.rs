@@ -56,7 +56,11 @@ impl Field {
         let found = Field::ALL.iter().find(named).map(|(_, field)| *field);
         found.ok_or_else(|| {
             let known: Vec<_> = Field::ALL.iter().map(|(name, _)| *name).collect();
-            format!("unknown field '{}', expected {}", shown(name), known.join(", "))
+            format!(
+                "unknown field '{}', expected {}",
+                shown(name),
+                known.join(", ")
+            )
         })
     }
 }
@@ -89,9 +93,16 @@ impl<'a> Query<'a> {
         };
         let options = parts.next().unwrap_or_default();
         if let Some(other) = options.chars().find(|c| *c != 'e') {
-            return Err(format!("unknown option '{}', expected e", shown(&other.to_string())));
+            return Err(format!(
+                "unknown option '{}', expected e",
+                shown(&other.to_string())
+            ));
         }
-        Ok(Query { user, field, encoded: !options.is_empty() })
+        Ok(Query {
+            user,
+            field,
+            encoded: !options.is_empty(),
+        })
     }
 
     /// The user of that name.
@@ -100,7 +111,10 @@ impl<'a> Query<'a> {
     /// Says that there is none.
     pub fn find(world: &World, name: &str) -> Result<UserId, String> {
         world.directory().user(name).ok_or_else(|| {
-            format!("there is no user '{}', expected one of userpresence.conf", shown(name))
+            format!(
+                "there is no user '{}', expected one of userpresence.conf",
+                shown(name)
+            )
         })
     }
 
@@ -138,7 +152,10 @@ fn millis(time: Time) -> Option<u64> {
 fn extensions(world: &World, id: UserId) -> Vec<String> {
     let directory = world.directory();
     let inputs = directory.get(id).inputs.iter();
-    inputs.filter_map(|input| directory.extension(input)).map(str::to_owned).collect()
+    inputs
+        .filter_map(|input| directory.extension(input))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// All there is to know of a user, taken at one moment.
@@ -239,7 +256,9 @@ impl View {
             }
         };
         let default = user.default.map(|at| &user.inputs[usize::from(at)]);
-        let default = default.and_then(|input| directory.extension(input)).map(str::to_owned);
+        let default = default
+            .and_then(|input| directory.extension(input))
+            .map(str::to_owned);
         View {
             user: user.name.to_string(),
             id: user.id.as_deref().unwrap_or(&user.name).to_owned(),
@@ -249,7 +268,13 @@ impl View {
             source: world.winner(id).to_string(),
             reason: outcome.reason.name(),
             method: user.rule.method.name(),
-            priority: user.rule.order.states().iter().map(|state| state.name()).collect(),
+            priority: user
+                .rule
+                .order
+                .states()
+                .iter()
+                .map(|state| state.name())
+                .collect(),
             outgoing: user.rule.outgoing.name(),
             enabled: user.rule.enabled,
             sequence: world.sequence(id),
@@ -268,6 +293,8 @@ impl View {
 
     /// The names of the extensions.
     pub fn extensions(&self) -> impl Iterator<Item = &str> {
-        self.sources.iter().filter_map(|source| source.extension.as_deref())
+        self.sources
+            .iter()
+            .filter_map(|source| source.extension.as_deref())
     }
 }

@@ -114,10 +114,16 @@ mod tests {
     fn rows_round_trip_and_bad_ones_are_left_out() {
         let presence = Presence::new(State::Away, "lunch", "a, \"b\" ü");
         let kept = Kept::new(&presence, Time::from_micros(123_456));
-        let row = UserRow { own: Some(kept.clone()), sequence: 7 };
+        let row = UserRow {
+            own: Some(kept.clone()),
+            sequence: 7,
+        };
         let json = |value: &UserRow| serde_json::to_string(value).unwrap();
         let rows = [
-            ("source/CustomPresence:a/b".to_owned(), serde_json::to_string(&kept).unwrap()),
+            (
+                "source/CustomPresence:a/b".to_owned(),
+                serde_json::to_string(&kept).unwrap(),
+            ),
             ("user/alice".to_owned(), json(&row)),
             ("user/bob".to_owned(), "nonsense".to_owned()),
             ("account/main".to_owned(), "42".to_owned()),

@@ -57,7 +57,10 @@ pub static COMMANDS: &[Command] = &[
         run: set,
         complete: Some(|at| match at.before.len() {
             0 => complete_user(at),
-            1 => State::ALL.iter().map(|state| state.name().to_owned()).collect(),
+            1 => State::ALL
+                .iter()
+                .map(|state| state.name().to_owned())
+                .collect(),
             _ => Vec::new(),
         }),
     },
@@ -94,7 +97,11 @@ fn complete_user(at: &Completion<'_>) -> Vec<String> {
     };
     let names = door::read(|world| {
         let users = world.directory().users().map(|(_, user)| &user.name);
-        users.filter(|name| begins(name)).take(MOST).map(ToString::to_string).collect()
+        users
+            .filter(|name| begins(name))
+            .take(MOST)
+            .map(ToString::to_string)
+            .collect()
     });
     names.unwrap_or_default()
 }
@@ -129,20 +136,32 @@ fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
             Ok(regex) => Some(regex),
             Err(why) => {
                 let pattern = assignment::shown(pattern);
-                return outcome(fail(out, &format!("'{pattern}' is no regular expression: {why}")));
+                return outcome(fail(
+                    out,
+                    &format!("'{pattern}' is no regular expression: {why}"),
+                ));
             }
         },
         _ => return Outcome::ShowUsage,
     };
     let wanted = |name: &str| filter.as_ref().is_none_or(|regex| regex.is_match(name));
     let row = |user: &str, state: &str, source: &str, age: &str, text: &str| {
-        format!("{user:<20} {state:<11} {source:<26} {age:>8}  {text}").trim_end().to_owned()
+        format!("{user:<20} {state:<11} {source:<26} {age:>8}  {text}")
+            .trim_end()
+            .to_owned()
     };
-    let _ = writeln!(out, "{}", row("User", "State", "Source", "Set", "Subtype and message"));
+    let _ = writeln!(
+        out,
+        "{}",
+        row("User", "State", "Source", "Set", "Subtype and message")
+    );
     let now = Time::now();
     let names = door::read(|world| {
         let users = world.directory().users();
-        users.filter(|(_, user)| wanted(&user.name)).map(|(id, _)| id).collect::<Vec<_>>()
+        users
+            .filter(|(_, user)| wanted(&user.name))
+            .map(|(id, _)| id)
+            .collect::<Vec<_>>()
     });
     let mut count = 0;
     for id in names.unwrap_or_default() {
@@ -156,9 +175,19 @@ fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
             };
             let presence = &outcome.presence;
             let text = [presence.subtype(), presence.message()];
-            let text = text.iter().filter(|text| !text.is_empty()).copied().collect::<Vec<_>>();
+            let text = text
+                .iter()
+                .filter(|text| !text.is_empty())
+                .copied()
+                .collect::<Vec<_>>();
             let state = presence.state().name();
-            Some(row(&user, state, &world.winner(id), &age, &text.join(" - ")))
+            Some(row(
+                &user,
+                state,
+                &world.winner(id),
+                &age,
+                &text.join(" - "),
+            ))
         });
         if let Some(line) = line.flatten() {
             let _ = writeln!(out, "{line}");
@@ -170,9 +199,10 @@ fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
 }
 
 fn age(said: &Said, now: Time) -> String {
-    said.since.map_or_else(|| "never set".into(), |since| {
-        format!("{} ago", Time::from_millis(since).age(now))
-    })
+    said.since.map_or_else(
+        || "never set".into(),
+        |since| format!("{} ago", Time::from_millis(since).age(now)),
+    )
 }
 
 fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
@@ -196,23 +226,46 @@ fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         ("Message", view.presence.message.clone()),
         ("Set", age(&view.presence, now)),
         ("Source", source.to_owned()),
-        ("Reason", format!("{} (method {})", view.reason, view.method)),
-        ("Outgoing", format!("{}, enabled {}", view.outgoing, yes_no(view.enabled))),
-        ("Default", view.default.clone().unwrap_or_else(|| "none".into())),
-        ("Own status", view.own.as_ref().map_or_else(|| "none".into(), |own| {
-            let text: Vec<_> = [own.state, &own.subtype, &own.message]
-                .into_iter().filter(|text| !text.is_empty()).collect();
-            format!("{}, {}", text.join(" - "), age(own, now))
-        })),
+        (
+            "Reason",
+            format!("{} (method {})", view.reason, view.method),
+        ),
+        (
+            "Outgoing",
+            format!("{}, enabled {}", view.outgoing, yes_no(view.enabled)),
+        ),
+        (
+            "Default",
+            view.default.clone().unwrap_or_else(|| "none".into()),
+        ),
+        (
+            "Own status",
+            view.own.as_ref().map_or_else(
+                || "none".into(),
+                |own| {
+                    let text: Vec<_> = [own.state, &own.subtype, &own.message]
+                        .into_iter()
+                        .filter(|text| !text.is_empty())
+                        .collect();
+                    format!("{}, {}", text.join(" - "), age(own, now))
+                },
+            ),
+        ),
         ("Sequence", view.sequence.to_string()),
     ];
     for (name, value) in lines {
         let _ = writeln!(out, "{}", format!("{name:>12}: {value}").trim_end());
     }
     let row = |mark: &str, address: &str, state: &str, age: &str, text: &str| {
-        format!("{mark:>2} {address:<30} {state:<11} {age:>12}  {text}").trim_end().to_owned()
+        format!("{mark:>2} {address:<30} {state:<11} {age:>12}  {text}")
+            .trim_end()
+            .to_owned()
     };
-    let _ = writeln!(out, "\n{}", row("", "Source", "State", "Set", "Subtype and message"));
+    let _ = writeln!(
+        out,
+        "\n{}",
+        row("", "Source", "State", "Set", "Subtype and message")
+    );
     for source in &view.sources {
         let said = &source.presence;
         let mark = match (source.winner, source.takes_part) {
@@ -223,7 +276,13 @@ fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         let state = if source.known { said.state } else { "unknown" };
         let text = [said.subtype.as_str(), said.message.as_str()];
         let text: Vec<_> = text.into_iter().filter(|text| !text.is_empty()).collect();
-        let line = row(mark, &source.address, state, &age(said, now), &text.join(" - "));
+        let line = row(
+            mark,
+            &source.address,
+            state,
+            &age(said, now),
+            &text.join(" - "),
+        );
         let _ = writeln!(out, "{line}");
     }
     let _ = writeln!(out, "* wins, - takes no part");
@@ -251,20 +310,30 @@ fn set(args: &Args<'_>, out: &mut String) -> Outcome {
     match presence.and_then(|presence| door::choose(name, &presence)) {
         Ok(()) => outcome(view(name, out).map(|view| {
             let said = &view.presence;
-            let _ = writeln!(out, "Status of '{}' set; the combined state is {}.", view.user, said.state);
+            let _ = writeln!(
+                out,
+                "Status of '{}' set; the combined state is {}.",
+                view.user, said.state
+            );
         })),
         Err(why) => outcome(fail(out, &why)),
     }
 }
 
 fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {
+    crate::trip("command");
     if !args.0.is_empty() {
         return Outcome::ShowUsage;
     }
     let lines = door::read(|world| {
         let directory = world.directory();
         let rule = &directory.settings.rule;
-        let order: Vec<_> = rule.order.states().iter().map(|state| state.name()).collect();
+        let order: Vec<_> = rule
+            .order
+            .states()
+            .iter()
+            .map(|state| state.name())
+            .collect();
         vec![
             ("Version", env!("CARGO_PKG_VERSION").to_owned()),
             ("enabled", yes_no(rule.enabled).to_owned()),

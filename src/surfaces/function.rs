@@ -14,6 +14,7 @@ impl Function for UserPresence {
     const NAME: &'static CStr = c"USER_PRESENCE";
 
     fn read(arguments: &str, out: &mut String) -> Result<(), String> {
+        crate::trip("function");
         let query = Query::parse(arguments)?;
         let answer = door::read(|world| query.answer(world));
         out.push_str(&answer.unwrap_or_else(|| Err("the module is not running".into()))?);

@@ -8,13 +8,27 @@ use crate::presence::fields::{Query, View};
 
 /// All actions.
 pub static ACTIONS: &[Action] = &[
-    Action { name: c"UserPresenceList", classes: &[Class::Reporting], run: list },
-    Action { name: c"UserPresenceGet", classes: &[Class::Reporting], run: get },
-    Action { name: c"UserPresenceSet", classes: &[Class::Call], run: set },
+    Action {
+        name: c"UserPresenceList",
+        classes: &[Class::Reporting],
+        run: list,
+    },
+    Action {
+        name: c"UserPresenceGet",
+        classes: &[Class::Reporting],
+        run: get,
+    },
+    Action {
+        name: c"UserPresenceSet",
+        classes: &[Class::Call],
+        run: set,
+    },
 ];
 
 fn list(request: &Request<'_>) -> Reply {
-    let account = request.header("Account").filter(|account| !account.is_empty());
+    let account = request
+        .header("Account")
+        .filter(|account| !account.is_empty());
     let views = door::read(|world| {
         let users = world.directory().users();
         let wanted = users.filter(|(_, user)| {
@@ -29,7 +43,10 @@ fn list(request: &Request<'_>) -> Reply {
     // one who is removed meanwhile is left out.
     let names = users.into_iter().filter_map(|id| {
         let fields = door::read(|world| {
-            world.directory().try_get(id).map(|_| fields(&View::of(world, id)))
+            world
+                .directory()
+                .try_get(id)
+                .map(|_| fields(&View::of(world, id)))
         });
         fields.flatten()
     });
@@ -42,6 +59,7 @@ fn list(request: &Request<'_>) -> Reply {
 }
 
 fn get(request: &Request<'_>) -> Reply {
+    crate::trip("action");
     let user = match required(request, "User") {
         Ok(user) => user,
         Err(reply) => return reply,
@@ -64,8 +82,12 @@ fn set(request: &Request<'_>) -> Reply {
         Err(reply) => return reply,
     };
     let part = |name| request.header(name).unwrap_or_default();
-    let presence =
-        assignment::new(part("Status"), part("Subtype"), part("Message"), part("Options"));
+    let presence = assignment::new(
+        part("Status"),
+        part("Subtype"),
+        part("Message"),
+        part("Options"),
+    );
     match presence.and_then(|presence| door::choose(user, &presence)) {
         Ok(()) => Reply::Ack("Presence set".into()),
         Err(why) => Reply::Error(why),
@@ -97,6 +119,9 @@ fn fields(view: &View) -> Fields {
         ("Reason", view.reason.into()),
         ("Method", view.method.into()),
         ("Sequence", view.sequence.to_string()),
-        ("Extensions", view.extensions().collect::<Vec<_>>().join(",")),
+        (
+            "Extensions",
+            view.extensions().collect::<Vec<_>>().join(","),
+        ),
     ]
 }

@@ -13,6 +13,7 @@ impl Provider for UserPresence {
     const LABEL: &'static CStr = c"UserPresence";
 
     fn presence(name: &str) -> Presence {
+        crate::trip("provider");
         let found = door::read(|world| {
             let user = world.directory().user(name)?;
             Some(world.outcome(user).presence.clone())

@@ -8,6 +8,7 @@ mod harness;
 
 mod combine;
 mod help;
+mod panics;
 mod sample;
 mod selftest;
 mod stock;

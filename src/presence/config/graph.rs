@@ -59,12 +59,18 @@ pub fn check(
         }
     }
     let mut bad = bad.into_iter();
-    specs.into_iter().filter(|_| !bad.next().unwrap_or(false)).collect()
+    specs
+        .into_iter()
+        .filter(|_| !bad.next().unwrap_or(false))
+        .collect()
 }
 
 fn place_of(spec: &UserSpec, number: usize, file: &[Section], realtime: &[Section]) -> String {
     let sections: Vec<&Section> = match spec.origin {
-        Origin::File => file.iter().filter(|section| section.name != "general").collect(),
+        Origin::File => file
+            .iter()
+            .filter(|section| section.name != "general")
+            .collect(),
         Origin::Realtime => realtime.iter().collect(),
     };
     let Some(section) = sections.get(spec.section as usize) else {
@@ -106,7 +112,10 @@ fn cycles(edges: &[Vec<(usize, usize)>]) -> Vec<Vec<(usize, usize)>> {
                     walk.push((target, 0));
                 }
                 Mark::Open => {
-                    let from = walk.iter().position(|(user, _)| *user == target).unwrap_or(0);
+                    let from = walk
+                        .iter()
+                        .position(|(user, _)| *user == target)
+                        .unwrap_or(0);
                     let round = walk[from..].iter();
                     found.push(round.map(|(u, next)| (*u, edges[*u][next - 1].1)).collect());
                 }

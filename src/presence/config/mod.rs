@@ -90,8 +90,7 @@ pub fn parse(file: &[Section], realtime: &[Section]) -> Parsed {
     let mut parsed = Parsed::default();
     let mut general = file.iter().filter(|section| section.name == "general");
     if let Some(first) = general.next() {
-        parsed.settings =
-            Settings::parse(first, &mut parsed.general_errors, &mut parsed.warnings);
+        parsed.settings = Settings::parse(first, &mut parsed.general_errors, &mut parsed.warnings);
     }
     for again in general {
         parsed.general_errors.push(Problem {
@@ -118,7 +117,13 @@ pub fn parse(file: &[Section], realtime: &[Section]) -> Parsed {
         users.add(Origin::Realtime, row);
     }
     let (specs, errors, warnings) = users.finish();
-    let specs = graph::check(specs, file, realtime, &mut parsed.errors, &mut parsed.warnings);
+    let specs = graph::check(
+        specs,
+        file,
+        realtime,
+        &mut parsed.errors,
+        &mut parsed.warnings,
+    );
     parsed.users = specs;
     parsed.errors.splice(0..0, errors);
     parsed.warnings.extend(warnings);
@@ -131,10 +136,18 @@ pub fn parse_row(settings: &Settings, row: &Section, known: Vec<UserSpec>) -> Pa
     let mut users = user::Users::new(settings);
     users.add(Origin::Realtime, row);
     let (new, errors, warnings) = users.finish();
-    let mut parsed = Parsed { settings: settings.clone(), errors, warnings, ..Parsed::default() };
+    let mut parsed = Parsed {
+        settings: settings.clone(),
+        errors,
+        warnings,
+        ..Parsed::default()
+    };
     let mut specs: Vec<UserSpec> = known;
     for spec in new {
-        match specs.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&spec.name)) {
+        match specs
+            .iter_mut()
+            .find(|known| known.name.eq_ignore_ascii_case(&spec.name))
+        {
             Some(known) => *known = spec,
             None => specs.push(spec),
         }
@@ -176,7 +189,10 @@ fn place(origin: Origin, section: &Section, variable: Option<&Variable>) -> Stri
         (Origin::File, None) => format!("userpresence.conf, section [{}]", section.name),
         (Origin::Realtime, _) => {
             let column = variable.map_or(String::new(), |v| format!(", column '{}'", v.name));
-            format!("realtime family 'userpresence', user '{}'{column}", section.name)
+            format!(
+                "realtime family 'userpresence', user '{}'{column}",
+                section.name
+            )
         }
     }
 }

@@ -91,7 +91,9 @@ impl Rule {
                 if !missing.is_empty() {
                     let names: Vec<_> = missing.iter().map(|state| state.name()).collect();
                     let names = names.join(", ");
-                    warn(format!("leaves out {names}: put at the end in the default order"));
+                    warn(format!(
+                        "leaves out {names}: put at the end in the default order"
+                    ));
                 }
             }
             "presence_prefix" => {
@@ -124,7 +126,12 @@ impl Settings {
         let mut settle = 0;
         for variable in &section.variables {
             let place = || place(Origin::File, section, Some(variable));
-            let mut warn = |message| warnings.push(Problem { place: place(), message });
+            let mut warn = |message| {
+                warnings.push(Problem {
+                    place: place(),
+                    message,
+                })
+            };
             let taken = if !variable.utf8 {
                 Err("the value is not UTF-8".into())
             } else if variable.name.eq_ignore_ascii_case("settle") {
@@ -132,11 +139,17 @@ impl Settings {
             } else {
                 rule.set(variable, &mut warn).and_then(|known| match known {
                     true => Ok(()),
-                    false => Err(format!("unknown option, expected {}, settle", Rule::OPTIONS)),
+                    false => Err(format!(
+                        "unknown option, expected {}, settle",
+                        Rule::OPTIONS
+                    )),
                 })
             };
             if let Err(message) = taken {
-                errors.push(Problem { place: place(), message });
+                errors.push(Problem {
+                    place: place(),
+                    message,
+                });
             }
         }
         Settings {

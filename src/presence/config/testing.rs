@@ -12,7 +12,10 @@ pub fn sections(text: &str) -> Vec<Section> {
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
-            sections.push(Section { name: name.to_owned(), variables: Vec::new() });
+            sections.push(Section {
+                name: name.to_owned(),
+                variables: Vec::new(),
+            });
         } else if let Some((name, value)) = line.split_once('=') {
             let section = sections.last_mut().expect("an option needs a section");
             section.variables.push(Variable {

@@ -16,11 +16,21 @@ fn the_designs_example_is_understood() {
     );
     assert_eq!(parsed.all_errors().count(), 0);
     let alice = &parsed.users[0];
-    assert_eq!((alice.id.as_deref(), &*alice.account), (Some("4711"), "main"));
+    assert_eq!(
+        (alice.id.as_deref(), &*alice.account),
+        (Some("4711"), "main")
+    );
     assert_eq!(alice.rule.method, Method::Priority);
     assert_eq!(parsed.users[1].rule.method, Method::Latest);
     let addresses: Vec<_> = alice.inputs.iter().map(|input| &*input.address).collect();
-    assert_eq!(addresses, ["CustomPresence:200", "CustomPresence:201", "UserPresence:team"]);
+    assert_eq!(
+        addresses,
+        [
+            "CustomPresence:200",
+            "CustomPresence:201",
+            "UserPresence:team"
+        ]
+    );
     assert_eq!(alice.inputs[1].extension(), Some("201"));
     assert_eq!(alice.default, Some(1));
 }
@@ -35,23 +45,74 @@ fn a_prefix_counts_for_extensions_before_it_too() {
 #[test]
 fn every_error_names_file_line_section_option_and_what_was_expected() {
     let cases = [
-        ("[a]\nextension=1", "userpresence.conf:2, section [a]: the option 'type' is missing"),
-        ("[a]\ntype=usr", "userpresence.conf:2, section [a], option 'type': unknown type 'usr', expected user"),
-        ("[a]\ntype=user\nmethod=best", ":3, section [a], option 'method': 'best', expected priority, latest, default or none"),
-        ("[a]\ntype=user\noutgoing=some", "'some', expected all, default or none"),
-        ("[a]\ntype=user\nenabled=maybe", "'maybe', expected yes or no"),
-        ("[a]\ntype=user\npriority=dnd,gone", "unknown state 'gone', expected not_set, "),
-        ("[a]\ntype=user\npriority=dnd,dnd", "the state 'dnd' stands twice"),
-        ("[a]\ntype=user\nextensoin=2", "option 'extensoin': unknown option, expected type, id, "),
-        ("[a]\ntype=user\nextension=1\ndefault=2", "option 'default': '2', expected one of the user's extensions"),
-        ("[a]\ntype=user\nextension=1\nextension=1", "'1' stands twice for this user"),
-        ("[a]\ntype=user\nextension=", "empty, expected an extension such as 200"),
-        ("[a]\ntype=user\nsource=200", "'200' is not an address, expected a presence provider's"),
-        ("[a b]\ntype=user", "'a b' is not a user's name, expected 1 to 60 letters"),
-        ("[a]\ntype=user\n[A]\ntype=user", ":4, section [A]: the user 'A' stands twice (first at userpresence.conf:2, section [a])"),
-        ("[a]\ntype=user\nid=a b", "option 'id': 'a b', expected 1 to 60 characters"),
-        ("[general]\nsettle=-1", "option 'settle': '-1', expected a whole number of milliseconds from 0 to 60000"),
-        ("[general]\nfoo=1", "section [general], option 'foo': unknown option, expected enabled, "),
+        (
+            "[a]\nextension=1",
+            "userpresence.conf:2, section [a]: the option 'type' is missing",
+        ),
+        (
+            "[a]\ntype=usr",
+            "userpresence.conf:2, section [a], option 'type': unknown type 'usr', expected user",
+        ),
+        (
+            "[a]\ntype=user\nmethod=best",
+            ":3, section [a], option 'method': 'best', expected priority, latest, default or none",
+        ),
+        (
+            "[a]\ntype=user\noutgoing=some",
+            "'some', expected all, default or none",
+        ),
+        (
+            "[a]\ntype=user\nenabled=maybe",
+            "'maybe', expected yes or no",
+        ),
+        (
+            "[a]\ntype=user\npriority=dnd,gone",
+            "unknown state 'gone', expected not_set, ",
+        ),
+        (
+            "[a]\ntype=user\npriority=dnd,dnd",
+            "the state 'dnd' stands twice",
+        ),
+        (
+            "[a]\ntype=user\nextensoin=2",
+            "option 'extensoin': unknown option, expected type, id, ",
+        ),
+        (
+            "[a]\ntype=user\nextension=1\ndefault=2",
+            "option 'default': '2', expected one of the user's extensions",
+        ),
+        (
+            "[a]\ntype=user\nextension=1\nextension=1",
+            "'1' stands twice for this user",
+        ),
+        (
+            "[a]\ntype=user\nextension=",
+            "empty, expected an extension such as 200",
+        ),
+        (
+            "[a]\ntype=user\nsource=200",
+            "'200' is not an address, expected a presence provider's",
+        ),
+        (
+            "[a b]\ntype=user",
+            "'a b' is not a user's name, expected 1 to 60 letters",
+        ),
+        (
+            "[a]\ntype=user\n[A]\ntype=user",
+            ":4, section [A]: the user 'A' stands twice (first at userpresence.conf:2, section [a])",
+        ),
+        (
+            "[a]\ntype=user\nid=a b",
+            "option 'id': 'a b', expected 1 to 60 characters",
+        ),
+        (
+            "[general]\nsettle=-1",
+            "option 'settle': '-1', expected a whole number of milliseconds from 0 to 60000",
+        ),
+        (
+            "[general]\nfoo=1",
+            "section [general], option 'foo': unknown option, expected enabled, ",
+        ),
         ("[general]\n[general]", "the section [general] stands twice"),
         ("[general]\npresence_prefix=x", "is not an address"),
     ];
@@ -96,7 +157,11 @@ fn cycles_are_refused_and_name_the_way() {
 fn a_source_that_names_no_user_is_a_warning() {
     let parsed = parsed("[a]\ntype=user\nsource=UserPresence:nobody");
     assert_eq!(parsed.users.len(), 1);
-    assert!(parsed.warnings[0].message.contains("there is no user 'nobody'"));
+    assert!(
+        parsed.warnings[0]
+            .message
+            .contains("there is no user 'nobody'")
+    );
 }
 
 #[test]
@@ -110,13 +175,18 @@ fn a_long_chain_of_users_is_no_trouble() {
 
 #[test]
 fn realtime_rows_hold_several_values_and_foreign_columns() {
-    let mut rows = sections("[alice]\nextension=200;201\nsource=\nmethod=latest\nphone=1\n[bob]\nmethod=x");
+    let mut rows =
+        sections("[alice]\nextension=200;201\nsource=\nmethod=latest\nphone=1\n[bob]\nmethod=x");
     for variable in rows.iter_mut().flat_map(|row| &mut row.variables) {
         variable.line = 0;
     }
     let parsed = parse(&[], &rows);
     assert_eq!(parsed.users[0].inputs.len(), 2);
-    assert!(parsed.warnings[0].to_string().contains("user 'alice', column 'phone': unknown column"));
+    assert!(
+        parsed.warnings[0]
+            .to_string()
+            .contains("user 'alice', column 'phone': unknown column")
+    );
     let error = parsed.errors[0].to_string();
     assert!(error.starts_with("realtime family 'userpresence', user 'bob', column 'method': 'x'"));
 }

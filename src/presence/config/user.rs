@@ -178,13 +178,17 @@ impl<'a> Users<'a> {
                     Ok(true) => Ok(()),
                     Ok(false) if origin == Origin::Realtime => {
                         if self.unknown_columns.insert(other.to_owned()) {
-                            warn(format!("unknown column, ignored; known are {OPTIONS}, {}", Rule::OPTIONS));
+                            warn(format!(
+                                "unknown column, ignored; known are {OPTIONS}, {}",
+                                Rule::OPTIONS
+                            ));
                         }
                         Ok(())
                     }
-                    Ok(false) => {
-                        Err(format!("unknown option, expected {OPTIONS}, {}", Rule::OPTIONS))
-                    }
+                    Ok(false) => Err(format!(
+                        "unknown option, expected {OPTIONS}, {}",
+                        Rule::OPTIONS
+                    )),
                     Err(message) => Err(message),
                 },
             };
@@ -204,11 +208,18 @@ impl<'a> Users<'a> {
             }
         }
         if inputs.len() > MAX_INPUTS {
-            fail(None, format!("{} sources, expected at most {MAX_INPUTS}", inputs.len()));
+            fail(
+                None,
+                format!("{} sources, expected at most {MAX_INPUTS}", inputs.len()),
+            );
         }
         let extension = |name: Option<&str>| {
             let mut all = inputs.iter();
-            all.position(|input| input.extension().is_some_and(|e| name.is_none_or(|n| n == e)))
+            all.position(|input| {
+                input
+                    .extension()
+                    .is_some_and(|e| name.is_none_or(|n| n == e))
+            })
         };
         let default = match default {
             None => extension(None),
@@ -230,7 +241,6 @@ impl<'a> Users<'a> {
             section: index,
         }
     }
-
 }
 
 /// The one of `known` that equals `value`, which joins them when it is new.
@@ -258,11 +268,19 @@ fn input(
         }
         let address = format!("{}{given}", rule.presence_prefix);
         let at = u8::try_from(rule.presence_prefix.len());
-        (address, Some(at.map_err(|_| "the presence_prefix is too long")?))
+        (
+            address,
+            Some(at.map_err(|_| "the presence_prefix is too long")?),
+        )
     };
     address::check(&address)?;
-    if others.iter().any(|other| address::same(&other.address, &address)) {
-        return Err(format!("'{given}' stands twice for this user, expected it once"));
+    if others
+        .iter()
+        .any(|other| address::same(&other.address, &address))
+    {
+        return Err(format!(
+            "'{given}' stands twice for this user, expected it once"
+        ));
     }
     Ok(InputSpec {
         address: address.into(),

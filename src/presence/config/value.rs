@@ -20,8 +20,7 @@ pub fn boolean(value: &str) -> Result<bool, String> {
 
 /// A method of combining.
 pub fn method(value: &str) -> Result<Method, String> {
-    Method::parse(value)
-        .ok_or_else(|| format!("'{}', expected {}", shown(value), Method::EXPECTED))
+    Method::parse(value).ok_or_else(|| format!("'{}', expected {}", shown(value), Method::EXPECTED))
 }
 
 /// Where a status goes.
@@ -36,14 +35,21 @@ pub fn order(value: &str) -> Result<(Order, Vec<State>), String> {
     for word in value.split(',').map(str::trim) {
         let Some(state) = State::parse(word) else {
             let word = shown(word);
-            return Err(format!("unknown state '{word}', expected {}", State::EXPECTED));
+            return Err(format!(
+                "unknown state '{word}', expected {}",
+                State::EXPECTED
+            ));
         };
         if states.contains(&state) {
-            return Err(format!("the state '{state}' stands twice, expected it once"));
+            return Err(format!(
+                "the state '{state}' stands twice, expected it once"
+            ));
         }
         states.push(state);
     }
-    let missing = State::ALL.into_iter().filter(|state| !states.contains(state));
+    let missing = State::ALL
+        .into_iter()
+        .filter(|state| !states.contains(state));
     Ok((Order::new(&states), missing.collect()))
 }
 
@@ -51,7 +57,10 @@ pub fn order(value: &str) -> Result<(Order, Vec<State>), String> {
 pub fn number(value: &str, low: u32, high: u32, unit: &str) -> Result<u32, String> {
     let number = value.parse().ok();
     number.filter(|n| (low..=high).contains(n)).ok_or_else(|| {
-        format!("'{}', expected a whole number of {unit} from {low} to {high}", shown(value))
+        format!(
+            "'{}', expected a whole number of {unit} from {low} to {high}",
+            shown(value)
+        )
     })
 }
 
@@ -60,7 +69,10 @@ pub fn user_name(name: &str) -> Result<(), String> {
     let expected = "expected 1 to 60 letters, digits, '-', '_' or '.'";
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 60 || !name.chars().all(good) {
-        return Err(format!("'{}' is not a user's name, {expected}", shown(name)));
+        return Err(format!(
+            "'{}' is not a user's name, {expected}",
+            shown(name)
+        ));
     }
     Ok(())
 }
@@ -69,7 +81,10 @@ pub fn user_name(name: &str) -> Result<(), String> {
 pub fn identifier(value: &str) -> Result<String, String> {
     let good = |c: char| !c.is_control() && !c.is_whitespace();
     if value.is_empty() || value.len() > 60 || !value.chars().all(good) {
-        return Err(format!("'{}', expected 1 to 60 characters without blanks", shown(value)));
+        return Err(format!(
+            "'{}', expected 1 to 60 characters without blanks",
+            shown(value)
+        ));
     }
     Ok(value.to_owned())
 }

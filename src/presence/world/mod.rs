@@ -228,7 +228,12 @@ impl World {
     pub fn apply(&mut self, change: &Change, now: Time) -> Vec<Effect> {
         let mut touched = BTreeSet::new();
         match *change {
-            Change::Heard { source, state, subtype, message } => {
+            Change::Heard {
+                source,
+                state,
+                subtype,
+                message,
+            } => {
                 if let Some(on_way) = self.on_way.get_mut(&source) {
                     // What we are about to write stands after this in the topic's order.
                     on_way.heard = Some(Presence::new(state, subtype, message));
@@ -280,7 +285,10 @@ impl World {
     }
 
     fn choose(&mut self, user: UserId, presence: &Presence, at: Time, touched: &mut Touched) {
-        let own = Own { presence: presence.clone(), since: at };
+        let own = Own {
+            presence: presence.clone(),
+            since: at,
+        };
         self.users[user.index()].own = Some(Box::new(own));
         self.mark_user(user);
         self.touch(user, touched);
@@ -348,8 +356,8 @@ impl World {
         }))
     }
 
-    /// The user's combined presence by the rule.
-    fn combine(&self, user: UserId) -> Outcome {
+    /// The user's combined presence by the rule, made anew.
+    pub fn combine(&self, user: UserId) -> Outcome {
         let spec = self.directory.get(user);
         let default = spec.default.filter(|_| spec.rule.enabled);
         match (spec.rule.method, default) {
@@ -362,7 +370,10 @@ impl World {
             // Without a default extension to read, own status is what is left.
             (Method::None | Method::Default, _) => match self.own(user) {
                 Some(_) => self.won_by(user, Winner::Own, Reason::OwnStatus),
-                None => Outcome { reason: Reason::OwnStatus, ..Outcome::default() },
+                None => Outcome {
+                    reason: Reason::OwnStatus,
+                    ..Outcome::default()
+                },
             },
             (Method::Priority, _) => self.contest(user, spec, Some(&spec.rule.ranks)),
             (Method::Latest, _) => self.contest(user, spec, None),
@@ -372,12 +383,18 @@ impl World {
     fn contest(&self, user: UserId, spec: &User, ranks: Option<&combine::Ranks>) -> Outcome {
         let candidate = |(index, input): (usize, &Input)| {
             let state = self.source(input.source);
-            let candidate = Candidate { state: state.presence.state(), since: state.since };
+            let candidate = Candidate {
+                state: state.presence.state(),
+                since: state.since,
+            };
             let takes_part = state.known && (spec.rule.enabled || !input.is_extension());
             takes_part.then_some((Winner::Input(index as u16), candidate))
         };
         let own = self.own(user).filter(|_| spec.own_combines).map(|own| {
-            let candidate = Candidate { state: own.presence.state(), since: own.since };
+            let candidate = Candidate {
+                state: own.presence.state(),
+                since: own.since,
+            };
             (Winner::Own, candidate)
         });
         let inputs = spec.inputs.iter().enumerate().filter_map(candidate);
@@ -399,7 +416,12 @@ impl World {
                 (state.presence.clone(), state.since)
             }
         };
-        Outcome { presence, since, winner, reason }
+        Outcome {
+            presence,
+            since,
+            winner,
+            reason,
+        }
     }
 }
 

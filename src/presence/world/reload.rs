@@ -6,8 +6,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Effect, Own, SourceState, UserState, World};
 use super::{AccountState, rows::RowKey};
+use super::{Effect, Own, SourceState, UserState, World};
 use crate::presence::directory::{Directory, SourceId, UserId};
 use crate::presence::row::Stored;
 use crate::presence::state::Presence;
@@ -24,10 +24,19 @@ pub struct Plan {
 impl Plan {
     /// Compares two directories; takes its time without any lock.
     pub fn new(running: &Directory, directory: Arc<Directory>) -> Self {
-        let users = directory.users().map(|(_, user)| running.user(&user.name)).collect();
+        let users = directory
+            .users()
+            .map(|(_, user)| running.user(&user.name))
+            .collect();
         let sources = directory.sources();
-        let sources = sources.map(|(_, source)| running.source(&source.address)).collect();
-        Plan { directory, users, sources }
+        let sources = sources
+            .map(|(_, source)| running.source(&source.address))
+            .collect();
+        Plan {
+            directory,
+            users,
+            sources,
+        }
     }
 
     /// The sources that are new, and are to be read from their providers.
@@ -53,7 +62,10 @@ impl World {
     pub fn restore(directory: Arc<Directory>, stored: &Stored, now: Time) -> Self {
         let mut world = World::empty(directory.clone());
         for (id, source) in directory.sources() {
-            let kept = stored.sources.get(&*source.address).and_then(|kept| kept.restore());
+            let kept = stored
+                .sources
+                .get(&*source.address)
+                .and_then(|kept| kept.restore());
             if let Some((presence, since)) = kept {
                 world.last = world.last.max(since);
                 let state = &mut world.sources[id.index()];
@@ -68,7 +80,9 @@ impl World {
             let state = &mut world.users[id.index()];
             state.sequence = row.sequence;
             state.own = own.map(|(presence, since)| Box::new(Own { presence, since }));
-            world.last = world.last.max(state.own.as_ref().map_or(Time::NEVER, |own| own.since));
+            world.last = world
+                .last
+                .max(state.own.as_ref().map_or(Time::NEVER, |own| own.since));
         }
         for (at, account) in directory.accounts().iter().enumerate() {
             world.accounts[at].sequence = match (stored.accounts.get(&**account), stored.clean) {
@@ -87,7 +101,10 @@ impl World {
     pub fn orphans(&mut self, stored: &Stored) {
         let sources = stored.sources.keys();
         let sources = sources.filter(|address| self.directory.source(address).is_none());
-        let users = stored.users.keys().filter(|name| self.directory.user(name).is_none());
+        let users = stored
+            .users
+            .keys()
+            .filter(|name| self.directory.user(name).is_none());
         let orphans: Vec<RowKey> = sources
             .map(|address| RowKey::Source(address.as_str().into()))
             .chain(users.map(|name| RowKey::User(name.as_str().into())))
@@ -107,7 +124,11 @@ impl World {
 
     /// Combines every user without a transition, and lets users who are sources know.
     fn combine_all(&mut self) {
-        let mut all: Vec<(u32, UserId)> = self.directory.users().map(|(id, u)| (u.depth, id)).collect();
+        let mut all: Vec<(u32, UserId)> = self
+            .directory
+            .users()
+            .map(|(id, u)| (u.depth, id))
+            .collect();
         all.sort_unstable();
         for (_, user) in all {
             let outcome = self.combine(user);
@@ -140,12 +161,21 @@ impl World {
         for (source, presence) in read {
             self.hear(source, presence, at);
         }
-        let old: Vec<Presence> =
-            self.users.iter().map(|state| state.outcome.presence.clone()).collect();
+        let old: Vec<Presence> = self
+            .users
+            .iter()
+            .map(|state| state.outcome.presence.clone())
+            .collect();
         self.combine_all();
         let effects = self.differences(plan, old, &before, now);
         let removed = self.removed(&before);
-        (effects, Removed { users: removed, before })
+        (
+            effects,
+            Removed {
+                users: removed,
+                before,
+            },
+        )
     }
 
     fn carry_over(&mut self, before: &mut World, plan: &Plan, now: Time) {
@@ -171,7 +201,9 @@ impl World {
         }
         let moved = |source: SourceId| moved[source.index()];
         let on_way = before.on_way.drain();
-        self.on_way = on_way.filter_map(|(s, way)| Some((moved(s)?, way))).collect();
+        self.on_way = on_way
+            .filter_map(|(s, way)| Some((moved(s)?, way)))
+            .collect();
         self.queue = before.queue.drain(..).filter_map(moved).collect();
     }
 
@@ -188,7 +220,8 @@ impl World {
         let directory = self.directory.clone();
         for (((id, user), old), known) in directory.users().zip(old).zip(&plan.users) {
             let unpublished = known.is_none_or(|known| {
-                before.directory.get(known).name != user.name || before.settling.contains_key(&known)
+                before.directory.get(known).name != user.name
+                    || before.settling.contains_key(&known)
             });
             let present = self.outcome(id).presence.clone();
             if old != present {
@@ -202,11 +235,21 @@ impl World {
 
     /// Who is gone, and their rows with them.
     fn removed(&mut self, before: &World) -> Vec<Arc<str>> {
-        let spelled: HashSet<&str> = self.directory.users().map(|(_, user)| &*user.name).collect();
+        let spelled: HashSet<&str> = self
+            .directory
+            .users()
+            .map(|(_, user)| &*user.name)
+            .collect();
         let gone = before.directory.users().map(|(_, user)| &user.name);
-        let gone: Vec<Arc<str>> = gone.filter(|name| !spelled.contains(&***name)).cloned().collect();
+        let gone: Vec<Arc<str>> = gone
+            .filter(|name| !spelled.contains(&***name))
+            .cloned()
+            .collect();
         let users = gone.iter().cloned().map(RowKey::User);
-        let sources = before.directory.sources().map(|(_, source)| &source.address);
+        let sources = before
+            .directory
+            .sources()
+            .map(|(_, source)| &source.address);
         let sources = sources.filter(|address| self.directory.source(address).is_none());
         let rows: Vec<RowKey> = users.chain(sources.cloned().map(RowKey::Source)).collect();
         self.dirty.extend(rows);

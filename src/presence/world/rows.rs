@@ -79,13 +79,20 @@ impl World {
                     state.dirty = false;
                     let own = state.own.as_ref();
                     let own = own.map(|own| Kept::new(&own.presence, own.since));
-                    UserRow { own, sequence: state.sequence }
+                    UserRow {
+                        own,
+                        sequence: state.sequence,
+                    }
                 });
                 let value = value.filter(|row| *row != UserRow::default());
                 row_change(format!("user/{name}"), value)
             }
             RowKey::Account(name) => {
-                let account = self.directory.accounts().iter().position(|known| *known == name);
+                let account = self
+                    .directory
+                    .accounts()
+                    .iter()
+                    .position(|known| *known == name);
                 let value = account.map(|at| {
                     let state = &mut self.accounts[at];
                     state.dirty = false;

@@ -53,7 +53,10 @@ impl World {
             let present = self.outcome(user).presence.clone();
             if settling.is_some_and(|settling| settling.published != present) {
                 self.publish_now(user, now);
-                effects.push(Effect::Publish(self.directory.get(user).name.clone(), present));
+                effects.push(Effect::Publish(
+                    self.directory.get(user).name.clone(),
+                    present,
+                ));
             }
         }
         let next = self.settling.values().map(|settling| settling.until).min();

@@ -7,7 +7,11 @@ const ALICE: &str = "[alice]\ntype=user\nextension=1\nextension=2\n";
 
 fn world(text: &str) -> World {
     let mut world = World::restore(directory(text), &Stored::default(), Time::NEVER);
-    let sources: Vec<_> = world.directory().sources().map(|(id, s)| (id, s.user)).collect();
+    let sources: Vec<_> = world
+        .directory()
+        .sources()
+        .map(|(id, s)| (id, s.user))
+        .collect();
     for (source, _) in sources.into_iter().filter(|(_, user)| user.is_none()) {
         world.apply(&heard(source, "not_set"), Time::NEVER);
     }
@@ -18,21 +22,38 @@ fn heard(source: SourceId, said: &str) -> Change<'_> {
     let mut parts = said.splitn(3, ',');
     let state = State::parse(parts.next().unwrap()).unwrap();
     let mut text = || parts.next().unwrap_or_default();
-    Change::Heard { source, state, subtype: text(), message: text() }
+    Change::Heard {
+        source,
+        state,
+        subtype: text(),
+        message: text(),
+    }
 }
 
 fn hear(world: &mut World, extension: &str, said: &str, at: u64) -> Vec<Effect> {
-    let source = world.directory().source(&format!("CustomPresence:{extension}")).unwrap();
+    let source = world
+        .directory()
+        .source(&format!("CustomPresence:{extension}"))
+        .unwrap();
     world.apply(&heard(source, said), Time::from_millis(at))
 }
 
 fn choose(world: &mut World, user: &str, state: State, at: u64) -> Vec<Effect> {
     let user = world.directory().user(user).unwrap();
-    world.apply(&Change::Chosen { user, presence: state.into() }, Time::from_millis(at))
+    world.apply(
+        &Change::Chosen {
+            user,
+            presence: state.into(),
+        },
+        Time::from_millis(at),
+    )
 }
 
 fn state(world: &World, user: &str) -> State {
-    world.outcome(world.directory().user(user).unwrap()).presence.state()
+    world
+        .outcome(world.directory().user(user).unwrap())
+        .presence
+        .state()
 }
 
 fn reason(world: &World, user: &str) -> (String, Reason) {
@@ -42,7 +63,9 @@ fn reason(world: &World, user: &str) -> (String, Reason) {
 
 fn transitions(effects: &[Effect]) -> Vec<(String, State, State, u64)> {
     let only = |effect: &Effect| match effect {
-        Effect::Transition(t) => Some((t.user.to_string(), t.old.state(), t.new.state(), t.sequence)),
+        Effect::Transition(t) => {
+            Some((t.user.to_string(), t.old.state(), t.new.state(), t.sequence))
+        }
         Effect::Publish(..) => None,
     };
     effects.iter().filter_map(only).collect()
@@ -55,7 +78,12 @@ fn write_all(world: &mut World, at: u64) -> Vec<Effect> {
         let source = world.directory().source(&write.address).unwrap();
         let presence = write.presence;
         let (state, subtype, message) = (presence.state(), presence.subtype(), presence.message());
-        let echo = Change::Heard { source, state, subtype, message };
+        let echo = Change::Heard {
+            source,
+            state,
+            subtype,
+            message,
+        };
         effects.extend(world.apply(&echo, Time::from_millis(at)));
         effects.extend(world.written(&write.address, Time::from_millis(at)));
     }
@@ -66,13 +94,22 @@ fn write_all(world: &mut World, at: u64) -> Vec<Effect> {
 fn priority_keeps_dnd_where_stock_shows_the_last() {
     let mut world = world(ALICE);
     let first = hear(&mut world, "1", "dnd,lunch,Back at one", 10);
-    assert_eq!(transitions(&first), [("alice".into(), State::NotSet, State::Dnd, 1)]);
+    assert_eq!(
+        transitions(&first),
+        [("alice".into(), State::NotSet, State::Dnd, 1)]
+    );
     assert_eq!(hear(&mut world, "2", "available", 20), []);
     assert_eq!(state(&world, "alice"), State::Dnd);
-    assert_eq!(reason(&world, "alice"), ("CustomPresence:1".into(), Reason::Highest));
+    assert_eq!(
+        reason(&world, "alice"),
+        ("CustomPresence:1".into(), Reason::Highest)
+    );
     hear(&mut world, "1", "not_set", 30);
     assert_eq!(state(&world, "alice"), State::Available);
-    assert_eq!(reason(&world, "alice"), ("CustomPresence:2".into(), Reason::Only));
+    assert_eq!(
+        reason(&world, "alice"),
+        ("CustomPresence:2".into(), Reason::Only)
+    );
 }
 
 #[test]
@@ -106,7 +143,10 @@ fn default_and_none_look_at_nothing_else() {
     hear(&mut by_default, "1", "dnd", 10);
     assert_eq!(state(&by_default, "alice"), State::NotSet);
     hear(&mut by_default, "2", "chat", 20);
-    assert_eq!(reason(&by_default, "alice"), ("CustomPresence:2".into(), Reason::DefaultExtension));
+    assert_eq!(
+        reason(&by_default, "alice"),
+        ("CustomPresence:2".into(), Reason::DefaultExtension)
+    );
     let mut by_none = world(&format!("{ALICE}method=none\n"));
     hear(&mut by_none, "1", "dnd", 10);
     assert_eq!(state(&by_none, "alice"), State::NotSet);
@@ -118,7 +158,11 @@ fn default_and_none_look_at_nothing_else() {
 fn one_set_is_one_transition_and_its_echo_none() {
     let mut world = world(&format!("{ALICE}[bob]\ntype=user\nextension=2\n"));
     let effects = choose(&mut world, "alice", State::Away, 10);
-    assert_eq!(transitions(&effects).len(), 2, "alice, and bob who shares extension 2");
+    assert_eq!(
+        transitions(&effects).len(),
+        2,
+        "alice, and bob who shares extension 2"
+    );
     assert_eq!(write_all(&mut world, 11), []);
     assert!(!world.writing_for(world.directory().user("alice").unwrap()));
     assert_eq!(state(&world, "bob"), State::Away);
@@ -166,15 +210,19 @@ fn what_others_write_meanwhile_is_neither_lost_nor_a_flap() {
     assert_eq!(hear(&mut world, "1", "away", 12), []);
     // After our write, but before the worker knows: the truth.
     assert_eq!(hear(&mut world, "1", "xa", 13), []);
-    assert_eq!(transitions(&world.written(&write.address, Time::from_millis(14))).len(), 1);
+    assert_eq!(
+        transitions(&world.written(&write.address, Time::from_millis(14))).len(),
+        1
+    );
     assert_eq!(state(&world, "alice"), State::Xa);
     write_all(&mut world, 15);
     assert_eq!(state(&world, "alice"), State::Xa);
     // A newer choice replaces one that still waits.
     choose(&mut world, "alice", State::Dnd, 20);
     choose(&mut world, "alice", State::Chat, 21);
-    let states: Vec<_> =
-        std::iter::from_fn(|| world.take_write()).map(|write| write.presence.state()).collect();
+    let states: Vec<_> = std::iter::from_fn(|| world.take_write())
+        .map(|write| write.presence.state())
+        .collect();
     assert_eq!(states, [State::Chat, State::Chat]);
 }
 
@@ -208,9 +256,14 @@ fn a_user_is_a_source_of_others_and_each_moves_once() {
 
 #[test]
 fn accounts_count_apart_and_without_a_gap() {
-    let mut world = world(&format!("{ALICE}account=x\n[bob]\ntype=user\nextension=2\n"));
+    let mut world = world(&format!(
+        "{ALICE}account=x\n[bob]\ntype=user\nextension=2\n"
+    ));
     let effects = hear(&mut world, "2", "away", 10);
-    let numbers: Vec<_> = transitions(&effects).into_iter().map(|t| (t.0, t.3)).collect();
+    let numbers: Vec<_> = transitions(&effects)
+        .into_iter()
+        .map(|t| (t.0, t.3))
+        .collect();
     assert_eq!(numbers, [("alice".into(), 1), ("bob".into(), 1)]);
     assert_eq!(transitions(&hear(&mut world, "2", "chat", 20))[0].3, 2);
 }
@@ -238,7 +291,15 @@ fn a_restart_brings_the_same_answer_and_notices_what_changed() {
     assert_eq!(hear(&mut after, "1", "dnd", 1000), []);
     assert_eq!(hear(&mut after, "2", "available,s,m", 1000), []);
     let noticed = transitions(&hear(&mut after, "1", "chat", 1001));
-    assert_eq!(noticed, [("alice".into(), State::Available, State::Chat, before.sequence(alice) + 1)]);
+    assert_eq!(
+        noticed,
+        [(
+            "alice".into(),
+            State::Available,
+            State::Chat,
+            before.sequence(alice) + 1
+        )]
+    );
 }
 
 #[test]
@@ -252,28 +313,44 @@ fn after_an_unclean_stop_numbers_jump_and_never_repeat() {
 
 #[test]
 fn a_reload_applies_differences_only() {
-    let mut world = world(&format!("{ALICE}[bob]\ntype=user\nextension=3\n[carol]\ntype=user\nextension=3\n"));
+    let mut world = world(&format!(
+        "{ALICE}[bob]\ntype=user\nextension=3\n[carol]\ntype=user\nextension=3\n"
+    ));
     hear(&mut world, "1", "dnd", 10);
     hear(&mut world, "2", "available", 20);
     hear(&mut world, "3", "away", 20);
     choose(&mut world, "carol", State::Chat, 25);
     world.take_rows(usize::MAX);
-    let text = format!("[dave]\ntype=user\nextension=4\n{ALICE}method=latest\n[bob]\ntype=user\nextension=3\n");
+    let text = format!(
+        "[dave]\ntype=user\nextension=4\n{ALICE}method=latest\n[bob]\ntype=user\nextension=3\n"
+    );
     let plan = Plan::new(world.directory(), directory(&text));
-    let new: Vec<_> = plan.new_sources().map(|(_, address)| address.to_owned()).collect();
+    let new: Vec<_> = plan
+        .new_sources()
+        .map(|(_, address)| address.to_owned())
+        .collect();
     assert_eq!(new, ["CustomPresence:4"]);
     let (source, _) = plan.new_sources().next().unwrap();
     let read = vec![(source, State::Xa.into())];
     let (effects, removed) = world.reconfigure(&plan, read, Time::from_millis(30));
-    let moved: Vec<_> = transitions(&effects).into_iter().map(|t| (t.0, t.1, t.2)).collect();
-    assert_eq!(moved, [
-        ("dave".into(), State::NotSet, State::Xa),
-        ("alice".into(), State::Dnd, State::Available),
-    ]);
+    let moved: Vec<_> = transitions(&effects)
+        .into_iter()
+        .map(|t| (t.0, t.1, t.2))
+        .collect();
+    assert_eq!(
+        moved,
+        [
+            ("dave".into(), State::NotSet, State::Xa),
+            ("alice".into(), State::Dnd, State::Available),
+        ]
+    );
     assert_eq!(effects.len(), 2);
     assert_eq!(removed.users, ["carol".into()]);
-    let gone: Vec<_> =
-        world.take_rows(usize::MAX).into_iter().filter(|row| row.value.is_none()).collect();
+    let gone: Vec<_> = world
+        .take_rows(usize::MAX)
+        .into_iter()
+        .filter(|row| row.value.is_none())
+        .collect();
     assert_eq!(gone.len(), 1);
     assert_eq!(gone[0].key, "user/carol");
     // The write of carol's choice to extension 3 is still on its way.
@@ -290,7 +367,10 @@ fn settle_gathers_publishes_but_no_transition() {
     assert!(published(&hear(&mut world, "1", "dnd", 1000)));
     assert!(!published(&hear(&mut world, "1", "away", 1010)));
     assert!(!published(&hear(&mut world, "1", "chat", 1020)));
-    assert_eq!(world.settled(Time::from_millis(1050)), (vec![], Some(Time::from_millis(1100))));
+    assert_eq!(
+        world.settled(Time::from_millis(1050)),
+        (vec![], Some(Time::from_millis(1100)))
+    );
     let (due, next) = world.settled(Time::from_millis(1100));
     assert_eq!(due, [Effect::Publish("alice".into(), State::Chat.into())]);
     assert_eq!(next, Some(Time::from_millis(1200)));

@@ -69,7 +69,9 @@ impl World {
     pub fn writing_for(&self, user: UserId) -> bool {
         let directory = &self.directory;
         !self.on_way.is_empty()
-            && directory.written(directory.get(user)).any(|source| self.on_way.contains_key(&source))
+            && directory
+                .written(directory.get(user))
+                .any(|source| self.on_way.contains_key(&source))
     }
 
     /// What waits for the worker. A settle time that began has to be watched at once.

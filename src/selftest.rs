@@ -1,0 +1,159 @@
+//! Test builds only (feature `selftest`): `userpresence selftest ...` forces panics
+//! and times our calls beside Asterisk's own, in one process.
+
+use std::ffi::CString;
+use std::fmt::Write;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::asterisk::cli::{Args, Command, Outcome};
+use crate::asterisk::{presence, selftest as layer};
+use crate::door;
+use crate::presence::{Presence, State};
+
+#[global_allocator]
+static ALLOCATOR: layer::Counting = layer::Counting;
+
+/// Where the next panic is to happen.
+static ARMED: Mutex<Option<String>> = Mutex::new(None);
+
+/// Whether anything is armed: the calls that are timed pass here too.
+static IS_ARMED: AtomicBool = AtomicBool::new(false);
+
+/// Panics once where `userpresence selftest panic` armed it.
+pub fn trip(place: &str) {
+    if !IS_ARMED.load(Ordering::Relaxed) {
+        return;
+    }
+    let armed = ARMED.lock().take_if(|armed| armed == place).is_some();
+    assert!(!armed, "forced by a test in {place}");
+}
+
+/// The commands.
+pub static COMMANDS: &[Command] = &[
+    Command {
+        words: c"userpresence selftest panic",
+        summary: c"Panic at the next call of a place",
+        usage: c"Usage: userpresence selftest panic <place>\n",
+        run: |args, _| match args.0.as_slice() {
+            [place] => {
+                *ARMED.lock() = Some((*place).to_owned());
+                IS_ARMED.store(true, Ordering::Relaxed);
+                Outcome::Success
+            }
+            _ => Outcome::ShowUsage,
+        },
+        complete: None,
+    },
+    Command {
+        words: c"userpresence selftest memory",
+        summary: c"Bytes that the module holds",
+        usage: c"Usage: userpresence selftest memory\n",
+        run: |_, out| {
+            let _ = writeln!(out, "{}", layer::held());
+            Outcome::Success
+        },
+        complete: None,
+    },
+    Command {
+        words: c"userpresence selftest time",
+        summary: c"Time calls: nanoseconds each, the best of several rounds",
+        usage: c"Usage: userpresence selftest time <what> <argument> <calls>
+       substitute <expression>: the dialplan's evaluation
+       ask <address>: the provider's answer
+       publish <address>: one stock publish
+       published <address>: a source's event to the end of the combined publish
+       event <address>: the same with the AMI event after it
+       change <address>: a change up to its effects, which are not told
+       combine <user>: combining anew
+",
+        run: time,
+        complete: None,
+    },
+];
+
+fn time(args: &Args<'_>, out: &mut String) -> Outcome {
+    let [what, argument, calls] = args.0.as_slice() else {
+        return Outcome::ShowUsage;
+    };
+    let (Ok(calls), Ok(text)) = (calls.parse::<u32>(), CString::new(*argument)) else {
+        return Outcome::ShowUsage;
+    };
+    let each = match *what {
+        "substitute" => best(calls, |_| {
+            black_box(layer::substitute(&text));
+        }),
+        "ask" => best(calls, |_| {
+            black_box(layer::ask(&text));
+        }),
+        "publish" => best(calls, |call| drop(presence::publish(&text, &sample(call)))),
+        "event" => best(calls, |call| hear(argument, call)),
+        "published" => best_of(calls, |call| {
+            let begin = Instant::now();
+            hear(argument, call);
+            let end = PUBLISHED.lock().unwrap_or(begin);
+            end.saturating_duration_since(begin)
+        }),
+        "change" => best(calls, |call| door::discard_change(argument, &sample(call))),
+        "combine" => {
+            let combined = |calls| {
+                door::read(|world| {
+                    let user = world.directory().user(argument)?;
+                    Some(best(calls, |_| drop(black_box(world.combine(user)))))
+                })
+            };
+            combined(calls).flatten().unwrap_or_default()
+        }
+        _ => return Outcome::ShowUsage,
+    };
+    let _ = writeln!(out, "{}", each.as_nanos());
+    Outcome::Success
+}
+
+/// When the last publish of ours ended.
+static PUBLISHED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Notes the end of a publish.
+pub fn published() {
+    *PUBLISHED.lock() = Some(Instant::now());
+}
+
+fn hear(address: &str, call: u32) {
+    let said = sample(call);
+    let (subtype, message) = (said.subtype().as_bytes(), said.message().as_bytes());
+    door::hear(address.as_bytes(), said.state(), subtype, message);
+}
+
+/// Two presences in turn, so that each is a change.
+fn sample(call: u32) -> Presence {
+    let state = if call.is_multiple_of(2) {
+        State::Away
+    } else {
+        State::Dnd
+    };
+    Presence::new(state, "lunch", "Back at one")
+}
+
+/// The time of one call in the best of many short rounds: what other processes take
+/// from this machine's cores only ever makes a round longer.
+fn best(calls: u32, mut call: impl FnMut(u32)) -> Duration {
+    let calls = (calls / ROUNDS).max(1);
+    let mut round = || {
+        let begin = Instant::now();
+        (0..calls).for_each(&mut call);
+        begin.elapsed() / calls
+    };
+    (0..ROUNDS).map(|_| round()).min().unwrap_or_default()
+}
+
+/// As [`best`], of calls that measure themselves.
+fn best_of(calls: u32, mut call: impl FnMut(u32) -> Duration) -> Duration {
+    let calls = (calls / ROUNDS).max(1);
+    let mut round = || (0..calls).map(&mut call).sum::<Duration>() / calls;
+    (0..ROUNDS).map(|_| round()).min().unwrap_or_default()
+}
+
+const ROUNDS: u32 = 100;

@@ -1,0 +1,91 @@
+//! A panic in any callback is logged, answered with a fallback, and stops nothing
+//! else. The test build can be told where to panic.
+
+use crate::harness::Instance;
+
+const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\n";
+
+fn start() -> Instance {
+    Instance::selftest()
+        .userpresence(ALICE)
+        .hint("2000", ",UserPresence:alice")
+        .start()
+}
+
+fn arm(ast: &Instance, place: &str) {
+    ast.cli(&format!("userpresence selftest panic {place}"));
+}
+
+fn panicked(ast: &Instance, place: &str) {
+    ast.wait_log(&format!("please report it: forced by a test in {place}"));
+    assert!(ast.running());
+}
+
+#[test]
+fn a_panic_in_the_provider_answers_not_set() {
+    let ast = start();
+    ast.set_custom("200", "dnd");
+    ast.wait_hint_presence("2000", "dnd");
+    arm(&ast, "provider");
+    // Through a spelling that is not in the core's cache, so that it asks.
+    assert_eq!(
+        ast.getvar("PRESENCE_STATE(UserPresence:ALICE,value)"),
+        "not_set"
+    );
+    panicked(&ast, "provider");
+    assert_eq!(
+        ast.getvar("PRESENCE_STATE(UserPresence:ALICE,value)"),
+        "dnd"
+    );
+}
+
+#[test]
+fn a_panic_in_function_command_and_action_fails_that_call_alone() {
+    let ast = start();
+    ast.set_custom("200", "away");
+    ast.wait_hint_presence("2000", "away");
+    arm(&ast, "function");
+    assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "");
+    panicked(&ast, "function");
+    assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "away");
+
+    arm(&ast, "command");
+    ast.cli("userpresence show settings");
+    panicked(&ast, "command");
+    assert!(
+        ast.cli("userpresence show settings")
+            .contains("method: priority")
+    );
+
+    let get = [("Action", "UserPresenceGet"), ("User", "alice")];
+    arm(&ast, "action");
+    let failed = ast.ami().action(&get);
+    assert_eq!((failed.ok(), failed.text()), (false, "Internal error"));
+    panicked(&ast, "action");
+    assert_eq!(ast.ami().action(&get).get("Status"), Some("away"));
+}
+
+#[test]
+fn a_panic_while_an_event_is_heard_or_told_stops_no_later_one() {
+    let ast = start();
+    for place in ["event", "tell"] {
+        arm(&ast, place);
+        ast.set_custom("200", "xa");
+        panicked(&ast, place);
+        ast.set_custom("200", "chat");
+        ast.wait_hint_presence("2000", "chat");
+    }
+}
+
+#[test]
+fn a_panic_of_the_keeper_does_not_end_it() {
+    let ast = start();
+    arm(&ast, "keeper");
+    ast.set_custom("200", "xa");
+    panicked(&ast, "keeper");
+    ast.setvar("USER_PRESENCE(alice)", "dnd");
+    assert_eq!(
+        ast.getvar("PRESENCE_STATE(CustomPresence:200,value)"),
+        "dnd"
+    );
+}
