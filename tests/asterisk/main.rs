@@ -7,7 +7,9 @@
 mod harness;
 
 mod combine;
+mod help;
 mod panics;
+mod sample;
 mod selftest;
 mod stock;
 mod stock_sip;
