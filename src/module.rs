@@ -15,7 +15,7 @@ use crate::asterisk::{Decline, astdb, cli, function, log, manager, presence, sys
 use crate::configuration;
 use crate::door::{self, Open};
 use crate::keeper::Keeper;
-use crate::presence::config::Parsed;
+use crate::presence::config::{Parsed, Problem};
 use crate::presence::directory::{Directory, SourceId};
 use crate::presence::row::{FAMILY, Stored};
 use crate::presence::world::{Change, Effect, World};
@@ -44,11 +44,12 @@ static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 pub fn load() -> Result<(), Decline> {
     let begin = Instant::now();
     let parsed = configuration::load().map_err(Decline)?;
-    for error in parsed.all_errors() {
-        log::error(error);
+    if !parsed.general_errors.is_empty() {
+        let errors: Vec<&Problem> = parsed.all_errors().collect();
+        return Err(Decline(configuration::refusal(&errors)));
     }
-    if let Some(first) = parsed.general_errors.first() {
-        return Err(Decline(format!("[general] has an error ({first})")));
+    for error in &parsed.errors {
+        log::error(error);
     }
     let left_out = parsed.errors.len();
     let (world, stored) = restore(parsed);

@@ -42,11 +42,8 @@ pub fn everything() -> Result<(), String> {
     let _busy = Busy::begin()?;
     let parsed = configuration::load().map_err(kept)?;
     let errors: Vec<&Problem> = parsed.all_errors().collect();
-    for error in &errors {
-        log::error(error);
-    }
-    if let Some(first) = errors.first() {
-        return Err(kept(format!("{} errors, the first: {first}", errors.len())));
+    if !errors.is_empty() {
+        return Err(kept(configuration::refusal(&errors)));
     }
     switch(Directory::new(parsed.settings, parsed.users))
 }
