@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -26,6 +27,7 @@ use crate::surfaces;
 /// Everything that an unload takes back.
 #[expect(dead_code, reason = "held for what dropping does")]
 struct Module {
+    at_exit: system::AtExit,
     functions: function::Registration,
     commands: cli::Registration,
     #[cfg(feature = "selftest")]
@@ -37,6 +39,9 @@ struct Module {
     provider: presence::ProviderRegistration,
     door: Open,
 }
+
+/// Asterisk ends and has no time for farewells.
+static EXITING: AtomicBool = AtomicBool::new(false);
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 
@@ -70,6 +75,7 @@ pub fn load() -> Result<(), Decline> {
         door::change(|world, _| (world.orphans(&stored), Vec::new()));
     }
     *MODULE.lock() = Some(Module {
+        at_exit: system::AtExit::new()?,
         functions,
         commands,
         #[cfg(feature = "selftest")]
@@ -103,6 +109,13 @@ pub fn reload() -> Result<(), Decline> {
 pub fn unload() {
     let module = MODULE.lock().take();
     drop(module);
+}
+
+/// Called when Asterisk ends without unloading: what is known is kept to the last,
+/// and nothing is published.
+pub fn exit() {
+    EXITING.store(true, Ordering::Relaxed);
+    unload();
 }
 
 /// The world as it was stored, nothing published yet.
@@ -193,7 +206,7 @@ impl Announced {
 
 impl Drop for Announced {
     fn drop(&mut self) {
-        if system::shutting_down() {
+        if EXITING.load(Ordering::Relaxed) || system::shutting_down() {
             return;
         }
         door::change(|world, _| {
