@@ -7,7 +7,12 @@
 mod harness;
 
 mod combine;
+mod endurance;
+mod loading;
 mod panics;
+mod persistence;
+mod realtime;
+mod reload;
 mod selftest;
 mod stock;
 mod stock_sip;
