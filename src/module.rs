@@ -72,7 +72,7 @@ pub fn load() -> Result<(), Decline> {
         #[cfg(feature = "selftest")]
         selftest: cli::Registration::new(crate::selftest::COMMANDS)?,
         actions,
-        at_exit: system::AtExit::new(stop_keeping)?,
+        at_exit: system::AtExit::new()?,
         keeper: Some(keeper),
         announced,
         subscription,
@@ -103,8 +103,9 @@ pub fn unload() {
     drop(module);
 }
 
-/// Asterisk's fast stop unloads no module: what is known is kept all the same.
-fn stop_keeping() {
+/// Called when Asterisk ends without unloading its modules: what is known is kept all
+/// the same.
+pub fn exit() {
     let keeper = MODULE
         .lock()
         .as_mut()

@@ -74,7 +74,13 @@ pub fn user(name: &str) -> Result<String, String> {
              use module reload res_userpresence.so"
         ));
     }
-    let row = realtime::load_one(FAMILY, name).map_err(|why| why.to_string())?;
+    // A database may tell capitals apart, where a user's name does not.
+    let load = |name: &str| realtime::load_one(FAMILY, name).map_err(|why| why.to_string());
+    let spelled = known.map_or(name, |user| &directory.get(user).name);
+    let row = match load(spelled)? {
+        None if spelled != name => load(name)?,
+        row => row,
+    };
     let mut specs = directory.specs();
     let place = specs
         .iter()

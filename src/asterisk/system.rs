@@ -1,7 +1,5 @@
 //! Asterisk itself.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::guard::guard;
 use super::{Error, ffi, text};
 
@@ -9,46 +7,6 @@ use super::{Error, ffi, text};
 pub fn shutting_down() -> bool {
     // SAFETY: reads a flag of the core.
     unsafe { ffi::ast_shutting_down() != 0 }
-}
-
-/// A function that is called when Asterisk stops without unloading its modules;
-/// dropping it takes it back.
-#[derive(Debug)]
-#[must_use = "dropping it takes it back"]
-pub struct AtExit(());
-
-/// What is to be called: Asterisk hands its callbacks nothing.
-static LAST: Mutex<Option<fn()>> = Mutex::new(None);
-
-impl AtExit {
-    /// There is one such function at a time.
-    pub fn new(last: fn()) -> Result<Self, Error> {
-        *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
-        // SAFETY: a function that lives as long as the process.
-        if unsafe { ffi::ast_register_atexit(Some(at_exit)) } != 0 {
-            return Err(Error::new(
-                "No function for Asterisk's stop could be registered",
-            ));
-        }
-        Ok(AtExit(()))
-    }
-}
-
-impl Drop for AtExit {
-    fn drop(&mut self) {
-        // SAFETY: registered in `new`.
-        unsafe { ffi::ast_unregister_atexit(Some(at_exit)) };
-        *LAST.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
-
-unsafe extern "C" fn at_exit() {
-    guard((), || {
-        let last = *LAST.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = last {
-            last();
-        }
-    });
 }
 
 /// Whether Asterisk has finished its start.
@@ -62,4 +20,34 @@ pub fn version() -> String {
     // SAFETY: a string constant of the core.
     let version = unsafe { text::bytes(ffi::ast_get_version()) };
     String::from_utf8_lossy(version).into_owned()
+}
+
+/// Something to be done when Asterisk ends; dropping it takes it back.
+///
+/// `core stop now`, which is also what a service manager's stop does, ends Asterisk
+/// without unloading a module.
+#[derive(Debug)]
+#[must_use = "dropping it takes it back"]
+pub struct AtExit(());
+
+impl AtExit {
+    /// Has [`crate::module::exit`] called.
+    pub fn new() -> Result<Self, Error> {
+        // SAFETY: a function that stays mapped as long as the process lives.
+        match unsafe { ffi::ast_register_atexit(Some(exit)) } {
+            0 => Ok(AtExit(())),
+            _ => Err(Error::new("Asterisk's end cannot be waited for")),
+        }
+    }
+}
+
+impl Drop for AtExit {
+    fn drop(&mut self) {
+        // SAFETY: as above; that it is registered no more is allowed.
+        unsafe { ffi::ast_unregister_atexit(Some(exit)) };
+    }
+}
+
+unsafe extern "C" fn exit() {
+    guard((), crate::module::exit);
 }
