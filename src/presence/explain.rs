@@ -70,7 +70,7 @@ fn why(view: &View) -> String {
 
 fn source_line(view: &View, source: &SourceView, now: Time) -> String {
     let mut line = format!("{} is {}", source.address, said(&source.presence, now));
-    let remark = if source.winner {
+    let remark = if source.winner && view.reason != "nothing_set" {
         ": it wins"
     } else if !source.known {
         ": unknown, its provider is not loaded or has no such thing; it takes no part"
@@ -95,10 +95,14 @@ fn own_line(view: &View, now: Time) -> String {
     let Some(own) = &view.own else {
         return "Own status: none was chosen.".to_owned();
     };
-    let remark = match (view.source == "own", view.own_takes_part) {
-        (true, _) => ": it wins",
-        (false, true) => "",
-        (false, false) => ": it takes no part, the extensions it was written to speak for it",
+    let remark = if view.source == "own" {
+        ": it wins"
+    } else if view.own_takes_part {
+        ""
+    } else if view.written.is_empty() {
+        ": it takes no part"
+    } else {
+        ": it takes no part, the extensions it was written to speak for it"
     };
     format!("Own status is {}{remark}.", said(own, now))
 }
@@ -148,20 +152,11 @@ fn what_would_change_it(view: &View) -> String {
 }
 
 fn where_a_status_goes(view: &View) -> String {
-    if view.own_takes_part {
-        return "Setting the user's status is written to no extension: it stays own status."
-            .to_owned();
-    }
-    match (view.outgoing, &view.default) {
-        ("default", Some(default)) => {
-            format!("Setting the user's status is written to extension {default}.")
-        }
-        _ => {
-            let extensions: Vec<_> = view.extensions().collect();
-            format!(
-                "Setting the user's status is written to extensions {}.",
-                extensions.join(", ")
-            )
-        }
+    match view.written.as_slice() {
+        [] => "Setting the user's status is written to no extension: it stays own status.".into(),
+        addresses => format!(
+            "Setting the user's status is written to {}.",
+            addresses.join(", ")
+        ),
     }
 }

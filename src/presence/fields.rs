@@ -192,6 +192,8 @@ pub struct View {
     pub own: Option<Said>,
     /// Whether own status is one of the sources.
     pub own_takes_part: bool,
+    /// The addresses that setting a status is written to.
+    pub written: Vec<String>,
     /// The sources in their order.
     pub sources: Vec<SourceView>,
 }
@@ -227,6 +229,8 @@ pub struct SourceView {
     pub address: String,
     /// The extension's name; none for a `source`.
     pub extension: Option<String>,
+    /// The extension's device, where the configuration names it.
+    pub device: Option<String>,
     /// What it says.
     #[serde(flatten)]
     pub presence: Said,
@@ -249,6 +253,7 @@ impl View {
             SourceView {
                 address: directory.get_source(input.source).address.to_string(),
                 extension: directory.extension(input).map(str::to_owned),
+                device: input.device.as_deref().map(str::to_owned),
                 presence: Said::new(&state.presence, state.since),
                 known: state.known,
                 takes_part: world.takes_part(user, index),
@@ -281,6 +286,10 @@ impl View {
             default,
             own: own.map(|own| Said::new(&own.presence, own.since)),
             own_takes_part: world.own_takes_part(id),
+            written: directory
+                .written(user)
+                .map(|source| directory.get_source(source).address.to_string())
+                .collect(),
             sources: user.inputs.iter().enumerate().map(source).collect(),
         }
     }

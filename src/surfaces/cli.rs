@@ -158,16 +158,18 @@ fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     let now = Time::now();
     let names = door::read(|world| {
         let users = world.directory().users();
-        users
-            .filter(|(_, user)| wanted(&user.name))
-            .map(|(id, _)| id)
-            .collect::<Vec<_>>()
+        let users = users
+            .map(|(_, user)| &user.name)
+            .filter(|name| wanted(name));
+        users.cloned().collect::<Vec<_>>()
     });
     let mut count = 0;
-    for id in names.unwrap_or_default() {
-        // One look at a time: a long list never keeps a change waiting.
+    for name in names.unwrap_or_default() {
+        // One look at a time: a long list never keeps a change waiting. By name,
+        // because a reload gives new numbers.
         let line = door::read(|world| {
-            let user = world.directory().try_get(id)?.name.clone();
+            let id = world.directory().user(&name)?;
+            let user = world.directory().get(id).name.clone();
             let outcome = world.outcome(id);
             let age = match outcome.since {
                 Time::NEVER => String::new(),

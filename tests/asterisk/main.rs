@@ -7,8 +7,13 @@
 mod harness;
 
 mod combine;
+mod endurance;
 mod help;
+mod loading;
 mod panics;
+mod persistence;
+mod realtime;
+mod reload;
 mod sample;
 mod selftest;
 mod stock;
