@@ -159,9 +159,13 @@ fn read_others(heard: &HashSet<SourceId>) {
 pub struct Labels(HashMap<String, (bool, u32)>);
 
 impl Labels {
-    /// What the address's provider says; `None` where it has none.
+    /// What the address's provider says; `None` where it has none, and for a user of
+    /// ours: one who exists is no address to ask for, another takes no part.
     pub fn read(&mut self, address: &str) -> Option<presence::RawPresence> {
         const ENOUGH: u32 = 3;
+        if address::below(address, address::USER_LABEL).is_some() {
+            return None;
+        }
         let label = address::split(address).map_or("", |(label, _)| label);
         let (good, failures) = self.0.entry(label.to_ascii_lowercase()).or_default();
         if !*good && *failures >= ENOUGH {
