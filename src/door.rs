@@ -165,8 +165,26 @@ pub fn choose(name: &str, presence: &Presence) -> Result<(), String> {
         Err(why) => (Err(why), Vec::new()),
     });
     let user: UserId = user.ok_or_else(stopped)??;
+    warn_of_unwritable(user);
     keeper::wait_for_writes(user, Instant::now() + Duration::from_millis(50));
     Ok(())
+}
+
+fn warn_of_unwritable(user: UserId) {
+    let addresses = read(|world| {
+        let directory = world.directory();
+        // A reload may have taken the user away meanwhile.
+        let user = directory.try_get(user);
+        let sources = user.into_iter().flat_map(|user| directory.unwritable(user));
+        sources
+            .map(|source| directory.get_source(source).address.clone())
+            .collect::<Vec<_>>()
+    });
+    for address in addresses.unwrap_or_default() {
+        complain_once(&format!("write {address}"), || {
+            format!("'{address}' is no CustomPresence: it cannot be written and is skipped")
+        });
+    }
 }
 
 /// Tells Asterisk and whoever listens.

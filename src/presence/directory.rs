@@ -355,6 +355,17 @@ impl Directory {
     /// The sources that setting the user's status is written to; empty where the
     /// status stays the user's own.
     pub fn written<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
+        self.outgoing(user)
+            .filter(|source| self.get_source(*source).writable)
+    }
+
+    /// The sources that [`Directory::written`] has to leave out.
+    pub fn unwritable<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
+        self.outgoing(user)
+            .filter(|source| !self.get_source(*source).writable)
+    }
+
+    fn outgoing<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
         let (on, to) = (user.rule.enabled, user.rule.outgoing);
         let inputs = user
             .inputs
@@ -367,9 +378,7 @@ impl Directory {
                     Outgoing::None => false,
                 }
             });
-        inputs
-            .map(|(_, input)| input.source)
-            .filter(|source| self.get_source(*source).writable)
+        inputs.map(|(_, input)| input.source)
     }
 }
 
