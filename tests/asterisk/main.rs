@@ -7,7 +7,9 @@
 mod harness;
 
 mod combine;
+mod combining;
 mod panics;
+mod people;
 mod selftest;
 mod stock;
 mod stock_sip;
