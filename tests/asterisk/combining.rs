@@ -1,6 +1,8 @@
 //! The rules of combining, each through real events of real addresses.
 
-use crate::people::{ALICE, caught_up, complaints, event, expect, read, set, with};
+use crate::people::{
+    ALICE, caught_up, complaints, event, expect, of, published, read, set, told, with,
+};
 
 /// The core's own order, highest first.
 const ORDER: [&str; 6] = ["dnd", "xa", "away", "chat", "unavailable", "available"];
@@ -227,16 +229,14 @@ fn a_user_is_a_source_of_another_user() {
                 [team]\ntype = user\nextension = 300\n";
     let ast = with(conf).start();
     let ami = ast.ami();
-    event(&ast, "300", "away,trip,All on a trip");
+    ast.set_custom("300", "away,trip,All on a trip");
+    let events = told(&ast, &ami);
     expect(&ast, "alice", "away UserPresence:team only");
     expect(&ast, "boss", "away UserPresence:alice only");
     assert_eq!(read(&ast, "boss,message"), "All on a trip");
     // One change of each, whom the others read first.
-    let changed: Vec<_> = ami.take_events();
-    let changed = changed
-        .iter()
-        .filter(|event| event.is_event("UserPresenceChange"));
-    let changed: Vec<_> = changed.filter_map(|event| event.get("User")).collect();
+    let changed = events.iter().filter(|it| it.is_event("UserPresenceChange"));
+    let changed: Vec<_> = changed.filter_map(|it| it.get("User")).collect();
     assert_eq!(changed, ["team", "alice", "boss", "barrier"]);
 
     event(&ast, "200", "dnd");
@@ -307,11 +307,9 @@ fn an_equal_event_changes_nothing() {
     event(&ast, "201", "AWAY,lunch,Back at one");
     assert_eq!(kept(&ast), before);
     expect(&ast, "alice", "dnd CustomPresence:200 latest");
-    let events = ami.take_events();
-    let of_alice = events.iter().filter(|event| {
-        event.get("User") == Some("alice") || event.get("Presentity") == Some("UserPresence:alice")
-    });
-    assert_eq!(of_alice.count(), 0);
+    let events = told(&ast, &ami);
+    assert_eq!(published(&events, "alice").len(), 0);
+    assert_eq!(of(&events, "UserPresenceChange", "User", "alice").len(), 0);
 }
 
 #[test]

@@ -4,12 +4,17 @@
 //! `make test` runs them after building what they need. By hand:
 //! `cargo test --no-default-features --features in-asterisk --test asterisk`.
 
+mod ari;
 mod harness;
 
 mod combine;
 mod combining;
+mod dialplan;
+mod function;
 mod panics;
 mod people;
+mod provider;
 mod selftest;
+mod sip;
 mod stock;
 mod stock_sip;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::harness::{Builder, Instance, wait_until};
+use crate::harness::{Ami, Builder, Instance, Message, wait_until};
 
 /// An Asterisk with this `userpresence.conf`, and a user more for [`caught_up`].
 pub fn with(conf: &str) -> Builder {
@@ -17,12 +17,52 @@ pub const ALICE: &str = "[alice]\ntype = user\nextension = 200\nextension = 201\
 /// order, so one more is sent and waited for.
 #[track_caller]
 pub fn caught_up(ast: &Instance) {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let mark = format!("mark-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    ast.set_custom("barrier", &format!("away,,{mark}"));
+    let mark = send_mark(ast);
     wait_until("the barrier", || {
         (ast.getvar("USER_PRESENCE(barrier,message)") == mark).then_some(())
     });
+}
+
+/// As [`caught_up`]; returns all that this AMI client was told until then. It is told
+/// of presences by Asterisk and of users by us, each in its order.
+#[track_caller]
+pub fn told(ast: &Instance, ami: &Ami) -> Vec<Message> {
+    let mark = send_mark(ast);
+    let mut all = Vec::new();
+    wait_until("the barrier's events", || {
+        all.extend(ami.take_events());
+        let came = |name: &str| {
+            let mut of_it = all.iter().filter(|event| event.is_event(name));
+            of_it.any(|event| {
+                let of = [event.get("User"), event.get("Presentity")];
+                let barrier = [Some("barrier"), Some("UserPresence:barrier")];
+                event.text() == mark && of.iter().any(|of| barrier.contains(of))
+            })
+        };
+        (came("PresenceStateChange") && came("UserPresenceChange")).then_some(())
+    });
+    all
+}
+
+fn send_mark(ast: &Instance) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let mark = format!("mark-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    ast.set_custom("barrier", &format!("away,,{mark}"));
+    mark
+}
+
+/// The events `name` whose `header` is `value`.
+pub fn of<'a>(events: &'a [Message], name: &str, header: &str, value: &str) -> Vec<&'a Message> {
+    let of_it = events.iter().filter(|event| event.is_event(name));
+    of_it
+        .filter(|event| event.get(header) == Some(value))
+        .collect()
+}
+
+/// The publishes of a user among the events.
+pub fn published<'a>(events: &'a [Message], user: &str) -> Vec<&'a Message> {
+    let address = format!("UserPresence:{user}");
+    of(events, "PresenceStateChange", "Presentity", &address)
 }
 
 /// Sets an extension by a real event, and returns once it was heard.
