@@ -172,21 +172,18 @@ pub fn choose(name: &str, presence: &Presence) -> Result<(), String> {
 
 /// Extensions whose provider cannot be written are skipped, with one warning each.
 fn warn_of_unwritable(user: UserId) {
-    let skipped = read(|world| {
+    let addresses = read(|world| {
         let directory = world.directory();
-        let user = directory.try_get(user)?;
-        let skipped = directory.unwritable(user);
-        Some(
-            skipped
-                .map(|source| directory.get_source(source).address.clone())
-                .collect::<Vec<_>>(),
-        )
+        // A reload may have taken the user away meanwhile.
+        let user = directory.try_get(user);
+        let sources = user.into_iter().flat_map(|user| directory.unwritable(user));
+        sources
+            .map(|source| directory.get_source(source).address.clone())
+            .collect::<Vec<_>>()
     });
-    for address in skipped.flatten().unwrap_or_default() {
+    for address in addresses.unwrap_or_default() {
         complain_once("unwritable", &address, || {
-            format!(
-                "'{address}' cannot be written and is skipped, expected a CustomPresence address"
-            )
+            format!("'{address}' is no CustomPresence: it cannot be written and is skipped")
         });
     }
 }

@@ -15,7 +15,7 @@ use crate::asterisk::{Decline, astdb, cli, function, log, manager, presence, sys
 use crate::configuration;
 use crate::door::{self, Open};
 use crate::keeper::Keeper;
-use crate::presence::address::{self, USER_LABEL};
+use crate::presence::address;
 use crate::presence::config::{Parsed, Problem};
 use crate::presence::directory::{Directory, SourceId};
 use crate::presence::row::{FAMILY, Stored};
@@ -168,11 +168,11 @@ fn read_others(heard: &HashSet<SourceId>) {
 pub struct Labels(HashMap<String, (bool, u32)>);
 
 impl Labels {
-    /// What the address's provider says; `None` where it has none.
+    /// What the address's provider says; `None` where it has none, and for a user of
+    /// ours: one who exists is no address to ask for, another takes no part.
     pub fn read(&mut self, address: &str) -> Option<presence::RawPresence> {
         const ENOUGH: u32 = 3;
-        if address::below(address, USER_LABEL).is_some() {
-            // There is no such user, as the configuration's warning says.
+        if address::below(address, address::USER_LABEL).is_some() {
             return None;
         }
         let label = address::split(address).map_or("", |(label, _)| label);

@@ -363,7 +363,7 @@ impl Directory {
             .filter(|source| self.get_source(*source).writable)
     }
 
-    /// The sources that it should be written to but cannot.
+    /// The sources that [`Directory::written`] has to leave out.
     pub fn unwritable<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
         self.outgoing(user)
             .filter(|source| !self.get_source(*source).writable)

@@ -112,7 +112,7 @@ impl<'a> Query<'a> {
     pub fn find(world: &World, name: &str) -> Result<UserId, String> {
         world.directory().user(name).ok_or_else(|| {
             format!(
-                "there is no user '{}', expected one of userpresence.conf",
+                "there is no user '{}', expected one of userpresence.conf or realtime",
                 shown(name)
             )
         })
@@ -192,7 +192,8 @@ pub struct View {
     pub own: Option<Said>,
     /// Whether own status is one of the sources.
     pub own_takes_part: bool,
-    /// The addresses that setting a status is written to.
+    /// The extensions that a status is written to when it is set.
+    #[serde(skip)]
     pub written: Vec<String>,
     /// The sources in their order.
     pub sources: Vec<SourceView>,
@@ -264,6 +265,13 @@ impl View {
         let default = default
             .and_then(|input| directory.extension(input))
             .map(str::to_owned);
+        let written = |input: &&super::directory::Input| {
+            directory.written(user).any(|source| source == input.source)
+        };
+        let written = user.inputs.iter().filter(written);
+        let written = written
+            .filter_map(|input| directory.extension(input))
+            .map(str::to_owned);
         View {
             user: user.name.to_string(),
             id: user.id.as_deref().unwrap_or(&user.name).to_owned(),
@@ -286,10 +294,7 @@ impl View {
             default,
             own: own.map(|own| Said::new(&own.presence, own.since)),
             own_takes_part: world.own_takes_part(id),
-            written: directory
-                .written(user)
-                .map(|source| directory.get_source(source).address.to_string())
-                .collect(),
+            written: written.collect(),
             sources: user.inputs.iter().enumerate().map(source).collect(),
         }
     }
