@@ -44,6 +44,10 @@ impl Kept {
         }
     }
 
+    fn is_known(&self) -> bool {
+        State::parse(&self.state).is_some()
+    }
+
     /// As known; `None` when the state is none of ours.
     pub fn restore(&self) -> Option<(Presence, Time)> {
         let state = State::parse(&self.state)?;
@@ -84,9 +88,13 @@ impl Stored {
         let mut stored = Stored::default();
         for (key, value) in rows {
             let read = match key.split_once('/') {
-                Some(("source", address)) => take(&mut stored.sources, address, &value),
-                Some(("user", name)) => take(&mut stored.users, name, &value),
-                Some(("account", name)) => take(&mut stored.accounts, name, &value),
+                Some(("source", address)) => {
+                    take(&mut stored.sources, address, &value, Kept::is_known)
+                }
+                Some(("user", name)) => take(&mut stored.users, name, &value, |row: &UserRow| {
+                    row.own.as_ref().is_none_or(Kept::is_known)
+                }),
+                Some(("account", name)) => take(&mut stored.accounts, name, &value, |_| true),
                 _ => {
                     stored.clean |= key == CLEAN && value == "1";
                     true
@@ -100,10 +108,16 @@ impl Stored {
     }
 }
 
-/// Whether the value could be read.
-fn take<T: for<'a> Deserialize<'a>>(into: &mut HashMap<String, T>, key: &str, value: &str) -> bool {
-    let read = serde_json::from_str(value).map(|value| into.insert(key.to_owned(), value));
-    read.is_ok()
+/// Whether the value could be read, and is good.
+fn take<T: for<'a> Deserialize<'a>>(
+    into: &mut HashMap<String, T>,
+    key: &str,
+    value: &str,
+    good: impl Fn(&T) -> bool,
+) -> bool {
+    let read = serde_json::from_str(value).ok().filter(good);
+    read.map(|value| into.insert(key.to_owned(), value))
+        .is_some()
 }
 
 #[cfg(test)]
@@ -126,6 +140,10 @@ mod tests {
             ),
             ("user/alice".to_owned(), json(&row)),
             ("user/bob".to_owned(), "nonsense".to_owned()),
+            (
+                "source/CustomPresence:b".to_owned(),
+                r#"{"state":"asleep","since":1}"#.to_owned(),
+            ),
             ("account/main".to_owned(), "42".to_owned()),
             ("clean".to_owned(), "1".to_owned()),
         ];
@@ -135,6 +153,6 @@ mod tests {
         assert_eq!(stored.users["alice"], row);
         assert_eq!(stored.accounts["main"], 42);
         assert!(stored.clean);
-        assert_eq!(stored.unreadable, ["user/bob"]);
+        assert_eq!(stored.unreadable, ["user/bob", "source/CustomPresence:b"]);
     }
 }
