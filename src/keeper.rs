@@ -275,7 +275,7 @@ fn write_one(write: &Write) {
     debug_assert!(below(&write.address, CUSTOM_LABEL).is_some());
     let function = format!("PRESENCE_STATE({})", write.address);
     if let Err(why) = function::set(&function, &custom_presence(&write.presence)) {
-        door::complain_once(&write.address, || {
+        door::complain_once("write", &write.address, || {
             let address = assignment::shown(&write.address);
             format!("'{address}' cannot be written and is skipped: {why}")
         });
@@ -290,7 +290,7 @@ fn keep(rows: &[RowChange]) -> usize {
             None => astdb::del(FAMILY, &row.key),
         };
         if let Err(why) = &kept {
-            door::complain_once("AstDB", || {
+            door::complain_once("AstDB", "", || {
                 format!("AstDB does not keep presence, it is tried again: {why}")
             });
         }

@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -16,32 +15,30 @@ use crate::asterisk::{Decline, astdb, cli, function, log, manager, presence, sys
 use crate::configuration;
 use crate::door::{self, Open};
 use crate::keeper::Keeper;
+use crate::presence::address;
 use crate::presence::config::{Parsed, Problem};
 use crate::presence::directory::{Directory, SourceId};
 use crate::presence::row::{FAMILY, Stored};
 use crate::presence::world::{Change, Effect, World};
-use crate::presence::{Presence, Time, address};
+use crate::presence::{Presence, Time};
 use crate::reload;
 use crate::surfaces;
 
 /// Everything that an unload takes back.
 #[expect(dead_code, reason = "held for what dropping does")]
 struct Module {
-    at_exit: system::AtExit,
     functions: function::Registration,
     commands: cli::Registration,
     #[cfg(feature = "selftest")]
     selftest: cli::Registration,
     actions: manager::Registration,
-    keeper: Keeper,
+    at_exit: system::AtExit,
+    keeper: Option<Keeper>,
     announced: Announced,
     subscription: Arc<Subscription>,
     provider: presence::ProviderRegistration,
     door: Open,
 }
-
-/// Asterisk ends and has no time for farewells.
-static EXITING: AtomicBool = AtomicBool::new(false);
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 
@@ -54,10 +51,9 @@ pub fn load() -> Result<(), Decline> {
         return Err(Decline(configuration::refusal(&errors)));
     }
     for error in &parsed.errors {
-        log::error(error);
+        log::error(format_args!("{error}; the section is left out"));
     }
-    let left_out = parsed.errors.len();
-    let (world, stored) = restore(parsed);
+    let world = restore(parsed);
     let door = door::open(world);
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
@@ -70,18 +66,14 @@ pub fn load() -> Result<(), Decline> {
     let subscription = Arc::new(Subscription::presence(door::hear)?);
     read_published();
     let keeper = Keeper::start(subscription.clone())?;
-    if left_out == 0 {
-        // With sections left out nobody can tell an orphan from a mistake.
-        door::change(|world, _| (world.orphans(&stored), Vec::new()));
-    }
     *MODULE.lock() = Some(Module {
-        at_exit: system::AtExit::new()?,
         functions,
         commands,
         #[cfg(feature = "selftest")]
         selftest: cli::Registration::new(crate::selftest::COMMANDS)?,
         actions,
-        keeper,
+        at_exit: system::AtExit::new()?,
+        keeper: Some(keeper),
         announced,
         subscription,
         provider,
@@ -111,15 +103,18 @@ pub fn unload() {
     drop(module);
 }
 
-/// Called when Asterisk ends without unloading: what is known is kept to the last,
-/// and nothing is published.
+/// Called when Asterisk ends without unloading its modules: what is known is kept all
+/// the same.
 pub fn exit() {
-    EXITING.store(true, Ordering::Relaxed);
-    unload();
+    let keeper = MODULE
+        .lock()
+        .as_mut()
+        .and_then(|module| module.keeper.take());
+    drop(keeper);
 }
 
 /// The world as it was stored, nothing published yet.
-fn restore(parsed: Parsed) -> (World, Stored) {
+fn restore(parsed: Parsed) -> World {
     let stored = Stored::read(astdb::tree(FAMILY, "").into_iter());
     for key in &stored.unreadable {
         log::warning(format_args!(
@@ -129,7 +124,7 @@ fn restore(parsed: Parsed) -> (World, Stored) {
     let directory = Arc::new(Directory::new(parsed.settings, parsed.users));
     let mut world = World::restore(directory, &stored, Time::now());
     world.hold_publishing(true);
-    (world, stored)
+    world
 }
 
 /// Hears what was ever published of any source. It is in the core's cache, and one
@@ -173,9 +168,13 @@ fn read_others(heard: &HashSet<SourceId>) {
 pub struct Labels(HashMap<String, (bool, u32)>);
 
 impl Labels {
-    /// What the address's provider says; `None` where it has none.
+    /// What the address's provider says; `None` where it has none, and for a user of
+    /// ours: one who exists is no address to ask for, another takes no part.
     pub fn read(&mut self, address: &str) -> Option<presence::RawPresence> {
         const ENOUGH: u32 = 3;
+        if address::below(address, address::USER_LABEL).is_some() {
+            return None;
+        }
         let label = address::split(address).map_or("", |(label, _)| label);
         let (good, failures) = self.0.entry(label.to_ascii_lowercase()).or_default();
         if !*good && *failures >= ENOUGH {
@@ -206,7 +205,7 @@ impl Announced {
 
 impl Drop for Announced {
     fn drop(&mut self) {
-        if EXITING.load(Ordering::Relaxed) || system::shutting_down() {
+        if system::shutting_down() {
             return;
         }
         door::change(|world, _| {

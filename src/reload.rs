@@ -41,6 +41,16 @@ impl Drop for Busy {
 pub fn everything() -> Result<(), String> {
     let _busy = Busy::begin()?;
     let parsed = configuration::load().map_err(kept)?;
+    let from_realtime = door::read(|world| {
+        let mut users = world.directory().users();
+        users.any(|(_, user)| user.origin == Origin::Realtime)
+    });
+    if from_realtime == Some(true) && !realtime::available(FAMILY) {
+        return Err(kept(format!(
+            "realtime family '{FAMILY}' is not mapped in extconfig.conf any more, or its driver \
+             is not loaded, and there are users from it"
+        )));
+    }
     let errors: Vec<&Problem> = parsed.all_errors().collect();
     if !errors.is_empty() {
         return Err(kept(configuration::refusal(&errors)));

@@ -41,10 +41,12 @@ macro_rules! index {
 index!(UserId, SourceId, AccountId);
 
 /// One thing a user reads.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Input {
     /// What it reads.
     pub source: SourceId,
+    /// An extension's device, where the configuration names it.
+    pub device: Option<Box<str>>,
     extension_at: Option<u8>,
 }
 
@@ -129,6 +131,7 @@ impl Directory {
         for spec in specs {
             let inputs = spec.inputs.iter().map(|input| Input {
                 source: directory.intern_source(&input.address, &names),
+                device: input.device.clone(),
                 extension_at: input.extension_at,
             });
             let inputs = inputs.collect();
@@ -330,6 +333,7 @@ impl Directory {
     pub fn specs(&self) -> Vec<UserSpec> {
         let input = |input: &Input| InputSpec {
             address: self.get_source(input.source).address.as_ref().into(),
+            device: input.device.clone(),
             extension_at: input.extension_at,
             variable: 0,
         };
@@ -355,6 +359,17 @@ impl Directory {
     /// The sources that setting the user's status is written to; empty where the
     /// status stays the user's own.
     pub fn written<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
+        self.outgoing(user)
+            .filter(|source| self.get_source(*source).writable)
+    }
+
+    /// The sources that [`Directory::written`] has to leave out.
+    pub fn unwritable<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
+        self.outgoing(user)
+            .filter(|source| !self.get_source(*source).writable)
+    }
+
+    fn outgoing<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
         let (on, to) = (user.rule.enabled, user.rule.outgoing);
         let inputs = user
             .inputs
@@ -367,9 +382,7 @@ impl Directory {
                     Outgoing::None => false,
                 }
             });
-        inputs
-            .map(|(_, input)| input.source)
-            .filter(|source| self.get_source(*source).writable)
+        inputs.map(|(_, input)| input.source)
     }
 }
 

@@ -30,6 +30,7 @@ pub fn explain(view: &View, now: Time) -> String {
     text
 }
 
+/// `away (lunch) "Back at one", set 7s ago`.
 fn said(said: &Said, now: Time) -> String {
     let mut text = said.state.to_owned();
     if !said.subtype.is_empty() {
@@ -61,7 +62,7 @@ fn why(view: &View) -> String {
             format!("It comes from {source}: others are equal to it, and it is configured first.")
         }
         "latest" => format!("It comes from {source}: it was set last."),
-        "default_extension" => format!("It comes from {source}: the default extension."),
+        "default_extension" => format!("It comes from {source}: it is the default extension."),
         "own_status" if view.own.is_none() => "No status was chosen.".to_owned(),
         "own_status" => "It comes from own status.".to_owned(),
         _ => "No source is set.".to_owned(),
@@ -69,14 +70,18 @@ fn why(view: &View) -> String {
 }
 
 fn source_line(view: &View, source: &SourceView, now: Time) -> String {
-    let mut line = format!("{} is {}", source.address, said(&source.presence, now));
-    let remark = if source.winner {
-        ": it wins"
-    } else if !source.known {
-        ": unknown, its provider is not loaded or has no such thing; it takes no part"
-    } else if source.takes_part {
-        match source.presence.state {
-            "not_set" => ": not set, it gives way to all that are",
+    if !source.known {
+        return format!(
+            "{} is unknown: its provider is not loaded or has no such thing; it takes no part.",
+            source.address
+        );
+    }
+    let remark = if source.takes_part {
+        match (source.winner, source.presence.state) {
+            // Where nothing is set there is nothing to win.
+            _ if view.reason == "nothing_set" => "",
+            (true, _) => ": it wins",
+            (_, "not_set") => ": it gives way to any that is set",
             _ => "",
         }
     } else if !view.enabled && source.extension.is_some() {
@@ -87,8 +92,11 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
             _ => ": not asked by this method",
         }
     };
-    line.push_str(remark);
-    line + "."
+    format!(
+        "{} is {}{remark}.",
+        source.address,
+        said(&source.presence, now)
+    )
 }
 
 fn own_line(view: &View, now: Time) -> String {
@@ -96,9 +104,10 @@ fn own_line(view: &View, now: Time) -> String {
         return "Own status: none was chosen.".to_owned();
     };
     let remark = match (view.source == "own", view.own_takes_part) {
-        (true, _) => ": it wins",
-        (false, true) => "",
-        (false, false) => ": it takes no part, the extensions it was written to speak for it",
+        (true, _) if view.reason != "nothing_set" => ": it wins",
+        (_, true) => "",
+        (_, false) if view.written.is_empty() => ": not asked by this method",
+        (_, false) => ": it takes no part, the extensions it was written to speak for it",
     };
     format!("Own status is {}{remark}.", said(own, now))
 }
@@ -121,26 +130,23 @@ fn what_would_change_it(view: &View) -> String {
         _ if count == 0 && !view.own_takes_part => {
             "Nothing changes it now: no source takes part.".to_owned()
         }
+        _ if view.presence.state == "not_set" => "Any source that is set would win.".to_owned(),
         "latest" => "Any source that is set to another state now would win.".to_owned(),
         _ => {
-            let place = view
-                .priority
-                .iter()
-                .position(|state| *state == view.presence.state);
+            let state = view.presence.state;
+            let place = view.priority.iter().position(|known| *known == state);
             let higher = &view.priority[..place.unwrap_or(view.priority.len())];
             let higher: Vec<_> = higher
                 .iter()
                 .filter(|state| **state != "not_set")
                 .copied()
                 .collect();
-            let state = view.presence.state;
             let equal = format!("one that is set to {state} later would take its place");
-            match (state, higher.is_empty()) {
-                ("not_set", _) => "Any source that is set would win.".to_owned(),
-                (_, true) => format!("No state stands higher; {equal}."),
-                _ => format!(
+            match higher.is_empty() {
+                true => format!("No state stands higher; {equal}."),
+                false => format!(
                     "A source that becomes {} would win; {equal}.",
-                    higher.join(" or ")
+                    list(&higher, "or")
                 ),
             }
         }
@@ -148,20 +154,28 @@ fn what_would_change_it(view: &View) -> String {
 }
 
 fn where_a_status_goes(view: &View) -> String {
-    if view.own_takes_part {
-        return "Setting the user's status is written to no extension: it stays own status."
-            .to_owned();
-    }
-    match (view.outgoing, &view.default) {
-        ("default", Some(default)) => {
-            format!("Setting the user's status is written to extension {default}.")
+    let written: Vec<_> = view.written.iter().map(String::as_str).collect();
+    let why = match written.as_slice() {
+        [one] => return format!("A status that is set is written to extension {one}."),
+        [_, _, ..] => {
+            return format!(
+                "A status that is set is written to extensions {}.",
+                list(&written, "and")
+            );
         }
-        _ => {
-            let extensions: Vec<_> = view.extensions().collect();
-            format!(
-                "Setting the user's status is written to extensions {}.",
-                extensions.join(", ")
-            )
-        }
+        [] if !view.enabled => "enabled = no",
+        [] if view.outgoing == "none" => "outgoing = none",
+        [] if view.extensions().next().is_none() => "there are no extensions",
+        [] => "the extensions cannot be written",
+    };
+    format!("A status that is set stays own status and is written to no extension: {why}.")
+}
+
+/// `a`, `a or b`, `a, b or c`.
+fn list(words: &[&str], last: &str) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., end] => format!("{} {last} {end}", first.join(", ")),
     }
 }

@@ -112,7 +112,7 @@ impl<'a> Query<'a> {
     pub fn find(world: &World, name: &str) -> Result<UserId, String> {
         world.directory().user(name).ok_or_else(|| {
             format!(
-                "there is no user '{}', expected one of userpresence.conf",
+                "there is no user '{}', expected one of userpresence.conf or realtime",
                 shown(name)
             )
         })
@@ -192,6 +192,9 @@ pub struct View {
     pub own: Option<Said>,
     /// Whether own status is one of the sources.
     pub own_takes_part: bool,
+    /// The extensions that a status is written to when it is set.
+    #[serde(skip)]
+    pub written: Vec<String>,
     /// The sources in their order.
     pub sources: Vec<SourceView>,
 }
@@ -227,6 +230,8 @@ pub struct SourceView {
     pub address: String,
     /// The extension's name; none for a `source`.
     pub extension: Option<String>,
+    /// The extension's device, where the configuration names it.
+    pub device: Option<String>,
     /// What it says.
     #[serde(flatten)]
     pub presence: Said,
@@ -249,6 +254,7 @@ impl View {
             SourceView {
                 address: directory.get_source(input.source).address.to_string(),
                 extension: directory.extension(input).map(str::to_owned),
+                device: input.device.as_deref().map(str::to_owned),
                 presence: Said::new(&state.presence, state.since),
                 known: state.known,
                 takes_part: world.takes_part(user, index),
@@ -258,6 +264,13 @@ impl View {
         let default = user.default.map(|at| &user.inputs[usize::from(at)]);
         let default = default
             .and_then(|input| directory.extension(input))
+            .map(str::to_owned);
+        let written = |input: &&super::directory::Input| {
+            directory.written(user).any(|source| source == input.source)
+        };
+        let written = user.inputs.iter().filter(written);
+        let written = written
+            .filter_map(|input| directory.extension(input))
             .map(str::to_owned);
         View {
             user: user.name.to_string(),
@@ -281,6 +294,7 @@ impl View {
             default,
             own: own.map(|own| Said::new(&own.presence, own.since)),
             own_takes_part: world.own_takes_part(id),
+            written: written.collect(),
             sources: user.inputs.iter().enumerate().map(source).collect(),
         }
     }

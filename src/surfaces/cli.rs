@@ -5,6 +5,8 @@ use std::fmt::Write;
 use crate::asterisk::cli::{Args, Command, Completion, Outcome};
 use crate::asterisk::regex::Regex;
 use crate::door;
+use crate::presence::config::Origin;
+use crate::presence::directory::User;
 use crate::presence::explain::explain;
 use crate::presence::fields::{Query, Said, View};
 use crate::presence::{State, Time, assignment};
@@ -81,11 +83,15 @@ pub static COMMANDS: &[Command] = &[
        'module reload res_userpresence.so' reads everything anew.
 ",
         run: reload_user,
-        complete: Some(complete_user),
+        complete: Some(|at| complete_of(at, |user| user.origin == Origin::Realtime)),
     },
 ];
 
 fn complete_user(at: &Completion<'_>) -> Vec<String> {
+    complete_of(at, |_| true)
+}
+
+fn complete_of(at: &Completion<'_>, wanted: impl Fn(&User) -> bool) -> Vec<String> {
     if !at.before.is_empty() {
         return Vec::new();
     }
@@ -96,12 +102,9 @@ fn complete_user(at: &Completion<'_>) -> Vec<String> {
         begin.is_some_and(|begin| begin.eq_ignore_ascii_case(at.word))
     };
     let names = door::read(|world| {
-        let users = world.directory().users().map(|(_, user)| &user.name);
-        users
-            .filter(|name| begins(name))
-            .take(MOST)
-            .map(ToString::to_string)
-            .collect()
+        let users = world.directory().users().map(|(_, user)| user);
+        let users = users.filter(|user| begins(&user.name) && wanted(user));
+        users.take(MOST).map(|user| user.name.to_string()).collect()
     });
     names.unwrap_or_default()
 }
@@ -145,17 +148,6 @@ fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
         _ => return Outcome::ShowUsage,
     };
     let wanted = |name: &str| filter.as_ref().is_none_or(|regex| regex.is_match(name));
-    let row = |user: &str, state: &str, source: &str, age: &str, text: &str| {
-        format!("{user:<20} {state:<11} {source:<26} {age:>8}  {text}")
-            .trim_end()
-            .to_owned()
-    };
-    let _ = writeln!(
-        out,
-        "{}",
-        row("User", "State", "Source", "Set", "Subtype and message")
-    );
-    let now = Time::now();
     let names = door::read(|world| {
         let users = world.directory().users();
         let users = users
@@ -163,48 +155,76 @@ fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
             .filter(|name| wanted(name));
         users.cloned().collect::<Vec<_>>()
     });
-    let mut count = 0;
+    let now = Time::now();
+    let mut table = Table::new(["User", "State", "Source", "Set", "Subtype", "Message"]);
     for name in names.unwrap_or_default() {
         // One look at a time: a long list never keeps a change waiting. By name,
         // because a reload gives new numbers.
-        let line = door::read(|world| {
+        let row = door::read(|world| {
             let id = world.directory().user(&name)?;
-            let user = world.directory().get(id).name.clone();
+            let user = name.to_string();
             let outcome = world.outcome(id);
-            let age = match outcome.since {
-                Time::NEVER => String::new(),
-                since => since.age(now).to_string(),
-            };
             let presence = &outcome.presence;
-            let text = [presence.subtype(), presence.message()];
-            let text = text
-                .iter()
-                .filter(|text| !text.is_empty())
-                .copied()
-                .collect::<Vec<_>>();
-            let state = presence.state().name();
-            Some(row(
-                &user,
-                state,
-                &world.winner(id),
-                &age,
-                &text.join(" - "),
-            ))
+            let state = presence.state().name().to_owned();
+            let since = (outcome.since != Time::NEVER).then(|| outcome.since.millis());
+            let source = source_name(&world.winner(id)).to_owned();
+            let (subtype, message) = (presence.subtype().into(), presence.message().into());
+            Some([user, state, source, ago(since, now), subtype, message])
         });
-        if let Some(line) = line.flatten() {
-            let _ = writeln!(out, "{line}");
-            count += 1;
-        }
+        table.rows.extend(row.flatten());
     }
+    let count = table.rows.len();
+    table.show(out);
     let _ = writeln!(out, "{count} user{}", if count == 1 { "" } else { "s" });
     Outcome::Success
 }
 
-fn age(said: &Said, now: Time) -> String {
-    said.since.map_or_else(
-        || "never set".into(),
-        |since| format!("{} ago", Time::from_millis(since).age(now)),
-    )
+/// Rows below each other, each column as wide as it needs to be, but not so wide that
+/// one long text pushes all others off the screen.
+struct Table<const N: usize> {
+    rows: Vec<[String; N]>,
+    heads: [&'static str; N],
+}
+
+impl<const N: usize> Table<N> {
+    const WIDEST: usize = 40;
+
+    fn new(heads: [&'static str; N]) -> Self {
+        Table {
+            rows: Vec::new(),
+            heads,
+        }
+    }
+
+    fn show(self, out: &mut String) {
+        let mut widths = self.heads.map(str::len);
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count().min(Self::WIDEST));
+            }
+        }
+        let heads = self.heads.map(str::to_owned);
+        for row in std::iter::once(&heads).chain(&self.rows) {
+            for (width, cell) in widths.iter().zip(row) {
+                let _ = write!(out, "{cell:<width$}  ");
+            }
+            out.truncate(out.trim_end_matches(' ').len());
+            out.push('\n');
+        }
+    }
+}
+
+fn ago(since: Option<u64>, now: Time) -> String {
+    let ago = |since| format!("{} ago", Time::from_millis(since).age(now));
+    since.map_or_else(|| "never".into(), ago)
+}
+
+fn source_name(source: &str) -> &str {
+    match source {
+        "" => "none",
+        "own" => "own status",
+        source => source,
+    }
 }
 
 fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
@@ -215,80 +235,70 @@ fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         return Outcome::Failure;
     };
     let now = Time::now();
-    let source = match view.source.as_str() {
-        "" => "none",
-        "own" => "own status",
-        source => source,
-    };
     let lines = [
         ("User", view.user.clone()),
-        ("Account, id", format!("{}, {}", view.account, view.id)),
+        ("Id", view.id.clone()),
+        ("Account", view.account.clone()),
         ("State", view.presence.state.to_owned()),
         ("Subtype", view.presence.subtype.clone()),
         ("Message", view.presence.message.clone()),
-        ("Set", age(&view.presence, now)),
-        ("Source", source.to_owned()),
-        (
-            "Reason",
-            format!("{} (method {})", view.reason, view.method),
-        ),
-        (
-            "Outgoing",
-            format!("{}, enabled {}", view.outgoing, yes_no(view.enabled)),
-        ),
+        ("Set", ago(view.presence.since, now)),
+        ("Source", source_name(&view.source).to_owned()),
+        ("Reason", view.reason.to_owned()),
+        ("Method", view.method.to_owned()),
+        ("Enabled", yes_no(view.enabled).to_owned()),
+        ("Outgoing", view.outgoing.to_owned()),
         (
             "Default",
             view.default.clone().unwrap_or_else(|| "none".into()),
-        ),
-        (
-            "Own status",
-            view.own.as_ref().map_or_else(
-                || "none".into(),
-                |own| {
-                    let text: Vec<_> = [own.state, &own.subtype, &own.message]
-                        .into_iter()
-                        .filter(|text| !text.is_empty())
-                        .collect();
-                    format!("{}, {}", text.join(" - "), age(own, now))
-                },
-            ),
         ),
         ("Sequence", view.sequence.to_string()),
     ];
     for (name, value) in lines {
         let _ = writeln!(out, "{}", format!("{name:>12}: {value}").trim_end());
     }
-    let row = |mark: &str, address: &str, state: &str, age: &str, text: &str| {
-        format!("{mark:>2} {address:<30} {state:<11} {age:>12}  {text}")
-            .trim_end()
-            .to_owned()
-    };
-    let _ = writeln!(
-        out,
-        "\n{}",
-        row("", "Source", "State", "Set", "Subtype and message")
-    );
+    let mut table = Table::new(["", "Source", "State", "Set", "Subtype", "Message"]);
     for source in &view.sources {
-        let said = &source.presence;
-        let mark = match (source.winner, source.takes_part) {
-            (true, _) => "*",
-            (_, true) => "",
-            (_, false) => "-",
-        };
-        let state = if source.known { said.state } else { "unknown" };
-        let text = [said.subtype.as_str(), said.message.as_str()];
-        let text: Vec<_> = text.into_iter().filter(|text| !text.is_empty()).collect();
-        let line = row(
-            mark,
-            &source.address,
-            state,
-            &age(said, now),
-            &text.join(" - "),
-        );
-        let _ = writeln!(out, "{line}");
+        let presence = source.known.then_some(&source.presence);
+        let mark = mark(&view, source.winner, source.takes_part);
+        table
+            .rows
+            .push(source_row(mark, &source.address, presence, now));
     }
-    let _ = writeln!(out, "* wins, - takes no part");
+    let mark = mark(&view, view.source == "own", view.own_takes_part);
+    let mut own = source_row(mark, "own status", view.own.as_ref(), now);
+    if view.own.is_none() {
+        "none".clone_into(&mut own[2]);
+    }
+    table.rows.push(own);
+    out.push('\n');
+    table.show(out);
+    out.push_str("* wins, - takes no part\n");
     Outcome::Success
+}
+
+fn mark(view: &View, winner: bool, takes_part: bool) -> &'static str {
+    match (winner, takes_part) {
+        // Where nothing is set there is nothing to win.
+        (true, _) if view.reason != "nothing_set" => "*",
+        (_, true) => "",
+        (_, false) => "-",
+    }
+}
+
+fn source_row(mark: &str, name: &str, said: Option<&Said>, now: Time) -> [String; 6] {
+    let text = |get: fn(&Said) -> &str| said.map_or("", get).to_owned();
+    let state = said.map_or("unknown", |said| said.state).to_owned();
+    let set = ago(said.and_then(|said| said.since), now);
+    let (subtype, message) = (text(|said| &said.subtype), text(|said| &said.message));
+    [
+        mark.to_owned(),
+        name.to_owned(),
+        state,
+        set,
+        subtype,
+        message,
+    ]
 }
 
 fn yes_no(value: bool) -> &'static str {

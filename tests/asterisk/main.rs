@@ -4,15 +4,24 @@
 //! `make test` runs them after building what they need. By hand:
 //! `cargo test --no-default-features --features in-asterisk --test asterisk`.
 
+mod ari;
 mod harness;
 
 mod combine;
+mod combining;
+mod dialplan;
 mod endurance;
+mod function;
+mod help;
 mod loading;
 mod panics;
+mod people;
 mod persistence;
+mod provider;
 mod realtime;
 mod reload;
+mod sample;
 mod selftest;
+mod sip;
 mod stock;
 mod stock_sip;

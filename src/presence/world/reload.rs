@@ -120,21 +120,6 @@ impl World {
         found
     }
 
-    /// Rows that belong to nobody any more.
-    pub fn orphans(&mut self, stored: &Stored) {
-        let sources = stored.sources.keys();
-        let sources = sources.filter(|address| self.directory.source(address).is_none());
-        let users = stored
-            .users
-            .keys()
-            .filter(|name| self.directory.user(name).is_none());
-        let orphans: Vec<RowKey> = sources
-            .map(|address| RowKey::Source(address.as_str().into()))
-            .chain(users.map(|name| RowKey::User(name.as_str().into())))
-            .collect();
-        self.dirty.extend(orphans);
-    }
-
     fn empty(directory: Arc<Directory>) -> Self {
         World {
             sources: vec![SourceState::default(); directory.source_count()],

@@ -63,6 +63,7 @@ pub mod sets {
         "res_ari_events",
         "res_ari_model",
         "res_http_websocket",
+        "res_sorcery_config",
         "res_stasis",
         "res_stasis_answer",
         "res_stasis_playback",

@@ -1,0 +1,335 @@
+//! The dialplan function `USER_PRESENCE()`: what it answers and what it refuses.
+
+use serde_json::Value;
+
+use crate::ari;
+use crate::people::{ALICE, complaints, event, read, set, with};
+
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|why| panic!("{why}: {text}"))
+}
+
+fn now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.expect("a clock").as_millis() as u64
+}
+
+#[test]
+fn every_field_can_be_read() {
+    let conf =
+        "[alice]\ntype = user\nextension = 200\nextension = 201\nsource = CustomPresence:door\n";
+    let ast = with(conf).start();
+    let before = now();
+    event(&ast, "200", "away,lunch,Back at one");
+    let since: u64 = read(&ast, "alice,since").parse().expect("milliseconds");
+    assert!((before..=now()).contains(&since), "{since}");
+    let sequence: u64 = read(&ast, "alice,sequence").parse().expect("a number");
+    for (field, value) in [
+        ("value", "away"),
+        ("subtype", "lunch"),
+        ("message", "Back at one"),
+        ("until", ""),
+        ("source", "CustomPresence:200"),
+        ("reason", "only"),
+        ("method", "priority"),
+        ("extensions", "200,201"),
+    ] {
+        assert_eq!(read(&ast, &format!("alice,{field}")), value, "{field}");
+        assert_eq!(
+            read(&ast, &format!(" ALICE , {} ", field.to_uppercase())),
+            value,
+            "{field}"
+        );
+    }
+    // Without a field it is the state.
+    for arguments in ["alice", "alice,", "alice,,", "alice,value,e"] {
+        assert_eq!(read(&ast, arguments), "away", "{arguments}");
+    }
+    event(&ast, "201", "dnd");
+    assert_eq!(read(&ast, "alice,sequence"), (sequence + 1).to_string());
+    assert_eq!(complaints(&ast, ""), Vec::<String>::new());
+}
+
+#[test]
+fn before_anything_was_set_there_is_no_since_and_no_number() {
+    let ast = with(ALICE).start();
+    for field in ["since", "until", "subtype", "message"] {
+        assert_eq!(read(&ast, &format!("alice,{field}")), "", "{field}");
+    }
+    assert_eq!(read(&ast, "alice,sequence"), "0");
+    assert_eq!(read(&ast, "alice,reason"), "nothing_set");
+    assert_eq!(read(&ast, "alice"), "not_set");
+}
+
+#[test]
+fn json_holds_the_result_and_every_source() {
+    let conf = "[alice]\ntype = user\nid = 4711\naccount = main\nextension = 200\n\
+                extension = 201\ndefault = 201\nsource = CustomPresence:door\n\
+                source = Calendar:alice\n";
+    let ast = with(conf).start();
+    let text = "Back at \\ one, \"or\" 'two'; ü 🍜 </json> ${X} $[1+1]";
+    set(
+        &ast,
+        "alice",
+        &format!("away,lunch,{}", text.replace(',', "\\,")),
+    );
+    event(&ast, "door", "chat");
+    let json = parse(&ast.run_dialplan(&[], "${USER_PRESENCE(alice,json)}"));
+    let expected = [
+        ("user", "alice"),
+        ("id", "4711"),
+        ("account", "main"),
+        ("state", "away"),
+        ("subtype", "lunch"),
+        ("message", text),
+        ("source", "CustomPresence:200"),
+        ("reason", "first_of_equals"),
+        ("method", "priority"),
+        ("outgoing", "all"),
+        ("default", "201"),
+    ];
+    for (field, value) in expected {
+        assert_eq!(json[field], value, "{field}");
+    }
+    for (field, value) in [
+        ("since", read(&ast, "alice,since")),
+        ("sequence", read(&ast, "alice,sequence")),
+    ] {
+        assert_eq!(json[field].to_string(), value, "{field}");
+    }
+    assert_eq!(json["until"], Value::Null);
+    assert_eq!(json["enabled"], true);
+    assert_eq!(json["priority"][0], "dnd");
+    assert_eq!(json["own"]["message"], text);
+    assert_eq!(json["own_takes_part"], false);
+    let sources = json["sources"].as_array().expect("a list");
+    let short = |source: &Value| {
+        let text = |field: &str| source[field].as_str().unwrap_or("-").to_owned();
+        let flag = |field: &str| source[field].as_bool().expect("a flag");
+        let (known, part, won) = (flag("known"), flag("takes_part"), flag("winner"));
+        format!(
+            "{} {} {} {known} {part} {won}",
+            text("address"),
+            text("extension"),
+            text("state")
+        )
+    };
+    let sources: Vec<_> = sources.iter().map(short).collect();
+    assert_eq!(
+        sources,
+        [
+            "CustomPresence:200 200 away true true true",
+            "CustomPresence:201 201 away true true false",
+            "CustomPresence:door - chat true true false",
+            "Calendar:alice - not_set false false false",
+        ]
+    );
+}
+
+/// AMI's Getvar has 1024 bytes and says nothing of a failure, the dialplan 4096.
+#[test]
+fn json_that_does_not_fit_the_asker_is_an_error_and_never_cut() {
+    let extensions: String = (0..40).map(|n| format!("extension = 2{n:02}\n")).collect();
+    let ast = with(&format!(
+        "[alice]\ntype = user\nextension = 300\n[team]\ntype = user\n{extensions}"
+    ));
+    let ast = ari::with_ari(ast).start();
+    let message = "m".repeat(255);
+    event(&ast, "200", &format!("away,,{message}"));
+    // One extension fits.
+    event(&ast, "300", "away,,Back at one");
+    assert_eq!(parse(&read(&ast, "alice,json"))["message"], "Back at one");
+
+    assert_eq!(read(&ast, "team,json"), "");
+    assert_eq!(
+        ast.run_dialplan(&["Set(X=${USER_PRESENCE(team,json)})"], "${X}"),
+        ""
+    );
+    let whole = ari::Channel::call(&ast, "wait").get("USER_PRESENCE(team,json)");
+    let errors = complaints(&ast, "USER_PRESENCE");
+    let expected = |room: usize| {
+        let needed = whole.len();
+        format!(
+            "USER_PRESENCE(team,json): the answer needs {needed} bytes and the asker has room for {room}"
+        )
+    };
+    assert_eq!(errors, [expected(1023), expected(4095)]);
+    assert!(ast.complaints().iter().any(|line| line.contains("ERROR[")));
+
+    let whole = parse(&whole);
+    assert_eq!(whole["message"], message.as_str());
+    assert_eq!(whole["sources"].as_array().map(Vec::len), Some(40));
+}
+
+#[test]
+fn json_comes_whole_through_the_dialplan() {
+    let extensions: String = (0..10).map(|n| format!("extension = 2{n:02}\n")).collect();
+    let ast = with(&format!("[alice]\ntype = user\n{extensions}")).start();
+    let message = "m".repeat(255);
+    event(&ast, "200", &format!("away,,{message}"));
+    let text = ast.run_dialplan(&["Set(X=${USER_PRESENCE(alice,json)})"], "${X}");
+    assert!(text.len() > 1024, "{}", text.len());
+    let json = parse(&text);
+    assert_eq!(json["message"], message.as_str());
+    assert_eq!(json["sources"].as_array().map(Vec::len), Some(10));
+}
+
+#[test]
+fn option_e_gives_and_takes_base64() {
+    let ast = with(ALICE).start();
+    set(&ast, "alice", "away,bHVuY2g=,QmFjaywgYXQgb25lIPCfjZw=,e");
+    assert_eq!(read(&ast, "alice,subtype"), "lunch");
+    assert_eq!(read(&ast, "alice,message"), "Back, at one 🍜");
+    assert_eq!(read(&ast, "alice,subtype,e"), "bHVuY2g=");
+    assert_eq!(read(&ast, "alice,message,e"), "QmFjaywgYXQgb25lIPCfjZw=");
+    // As stock's own function has it.
+    let custom = ast.getvar("PRESENCE_STATE(CustomPresence:200,message,e)");
+    assert_eq!(custom, "QmFjaywgYXQgb25lIPCfjZw=");
+    set(&ast, "alice", "chat,,,e");
+    assert_eq!(read(&ast, "alice,message"), "");
+}
+
+#[test]
+fn each_mistake_in_reading_has_one_clear_message() {
+    let ast = with(ALICE).start();
+    for (arguments, why) in [
+        (
+            "nobody",
+            "there is no user 'nobody', expected one of userpresence.conf or realtime",
+        ),
+        ("", "the user is missing, expected user[,field[,options]]"),
+        (
+            ",value",
+            "the user is missing, expected user[,field[,options]]",
+        ),
+        (
+            "alice,colour",
+            "unknown field 'colour', expected value, subtype, message, since, until, source, \
+             reason, method, sequence, extensions, json",
+        ),
+        ("alice,message,x", "unknown option 'x', expected e"),
+    ] {
+        let asked = format!("USER_PRESENCE({arguments})");
+        let known = complaints(&ast, "").len();
+        assert_eq!(ast.getvar(&asked), "", "{arguments}");
+        assert_eq!(complaints(&ast, "")[known..], [format!("{asked}: {why}")]);
+    }
+}
+
+#[test]
+fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
+    let ast = with(ALICE).start();
+    set(&ast, "alice", "away,lunch,Back at one");
+    let kept =
+        || ["value", "subtype", "message", "since"].map(|f| read(&ast, &format!("alice,{f}")));
+    let before = kept();
+    let states = "not_set, unavailable, available, away, xa, chat or dnd";
+    let long = "x".repeat(256);
+    for (user, value, why) in [
+        (
+            "nobody",
+            "away",
+            "there is no user 'nobody', expected one of userpresence.conf or realtime".to_owned(),
+        ),
+        (
+            "alice",
+            "busy",
+            format!("unknown state 'busy', expected {states}"),
+        ),
+        (
+            "alice",
+            ",lunch",
+            format!("the state is missing, expected {states}"),
+        ),
+        (
+            "alice",
+            "dnd,,Back, soon",
+            "unknown option ' soon', expected e (subtype and message in base64); \
+             a comma within a text is written \\,"
+                .to_owned(),
+        ),
+        (
+            "alice",
+            "dnd,a b,,e",
+            "the subtype 'a b' is not base64, as option e says".to_owned(),
+        ),
+        (
+            "alice",
+            "dnd,,/w==,e",
+            "the message is not UTF-8".to_owned(),
+        ),
+        (
+            "alice",
+            "dnd,,Qg0KRXZlbnQ6IHg=,e",
+            "the message holds a control character, expected printable text on one line".to_owned(),
+        ),
+        (
+            "alice",
+            &format!("dnd,{long}"),
+            "the subtype is 256 bytes long, expected at most 255".to_owned(),
+        ),
+        (
+            "alice",
+            &format!("dnd,,{long}"),
+            "the message is 256 bytes long, expected at most 255".to_owned(),
+        ),
+        (
+            "alice,message",
+            "dnd",
+            "expected the user alone: USER_PRESENCE(user)=state[,subtype[,message[,options]]]"
+                .to_owned(),
+        ),
+        (
+            "",
+            "dnd",
+            "expected the user alone: USER_PRESENCE(user)=state[,subtype[,message[,options]]]"
+                .to_owned(),
+        ),
+    ] {
+        let asked = format!("USER_PRESENCE({user})");
+        let known = complaints(&ast, "").len();
+        assert!(ast.try_setvar(&asked, value).is_err(), "{asked}={value}");
+        assert_eq!(complaints(&ast, "")[known..], [format!("{asked}: {why}")]);
+    }
+    assert_eq!(kept(), before);
+    assert_eq!(
+        ast.getvar("PRESENCE_STATE(CustomPresence:200,message)"),
+        "Back at one"
+    );
+}
+
+/// What reaches a dialplan need not be text at all.
+#[test]
+fn bytes_that_are_no_text_are_refused_in_the_dialplan() {
+    let ast = with(ALICE).start();
+    for (line, why) in [
+        (
+            "Set(USER_PRESENCE(alice)=away,,${BASE64_DECODE(/w==)})",
+            "USER_PRESENCE(alice): the value is not UTF-8",
+        ),
+        (
+            "Set(USER_PRESENCE(${BASE64_DECODE(/w==)})=away)",
+            "): the arguments are not UTF-8",
+        ),
+        (
+            "Set(X=${USER_PRESENCE(${BASE64_DECODE(/w==)})})",
+            "): the arguments are not UTF-8",
+        ),
+        (
+            "Set(USER_PRESENCE(alice)=away,,${BASE64_DECODE(Qg0KeA==)})",
+            "USER_PRESENCE(alice): the message holds a control character",
+        ),
+    ] {
+        let known = complaints(&ast, "").len();
+        // The dialplan goes on.
+        assert_eq!(
+            ast.run_dialplan(&[line], "${USER_PRESENCE(alice)}"),
+            "not_set"
+        );
+        let new = complaints(&ast, "").split_off(known);
+        assert!(new.len() == 1 && new[0].contains(why), "{new:?}");
+    }
+    let longest = "x".repeat(255);
+    set(&ast, "alice", &format!("away,{longest},{longest}"));
+    assert_eq!(read(&ast, "alice,message"), longest);
+}
