@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `source/<address>` | what the source said last, and since when |
 //! | `user/<name>` | own status, and the number of the last transition |
-//! | `account/<name>` | a number that the account has not reached; after a clean stop its last |
+//! | `account/<name>` | the account's last number |
 //! | `clean` | 1 after a clean stop, 0 while the module runs |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value.
@@ -136,6 +136,10 @@ mod tests {
             ),
             ("user/alice".to_owned(), json(&row)),
             ("user/bob".to_owned(), "nonsense".to_owned()),
+            (
+                "source/CustomPresence:b".to_owned(),
+                r#"{"state":"asleep","since":1}"#.to_owned(),
+            ),
             ("account/main".to_owned(), "42".to_owned()),
             ("clean".to_owned(), "1".to_owned()),
         ];
@@ -145,6 +149,6 @@ mod tests {
         assert_eq!(stored.users["alice"], row);
         assert_eq!(stored.accounts["main"], 42);
         assert!(stored.clean);
-        assert_eq!(stored.unreadable, ["user/bob"]);
+        assert_eq!(stored.unreadable, ["user/bob", "source/CustomPresence:b"]);
     }
 }

@@ -58,8 +58,9 @@ pub struct Removed {
 
 impl World {
     /// The world of a directory as it was stored, nothing read from providers yet.
-    /// After an unclean stop an account's number jumps to what was stored ahead of it,
-    /// or to `now`, so as never to repeat.
+    /// After an unclean stop an account's number jumps to `now`, so as never to repeat:
+    /// in microseconds, because a storm may have had several transitions in each
+    /// millisecond of its last, lost second.
     pub fn restore(directory: Arc<Directory>, stored: &Stored, now: Time) -> Self {
         let mut world = World::empty(directory.clone());
         for (id, source) in directory.sources() {
@@ -90,7 +91,7 @@ impl World {
         for (at, account) in directory.accounts().iter().enumerate() {
             world.accounts[at].sequence = match (stored.accounts.get(&**account), stored.clean) {
                 (Some(number), true) => *number,
-                (number, _) => now.millis().max(number.copied().unwrap_or(0)),
+                (number, _) => now.micros().max(number.copied().unwrap_or(0)),
             };
             // A jump is kept at once: what follows may be another unclean stop.
             world.dirty.push(RowKey::Account(account.clone()));
@@ -209,7 +210,7 @@ impl World {
             match known.iter().position(|known| known == account) {
                 Some(old) => self.accounts[at] = before.accounts[old].clone(),
                 // As after an unclean stop: the account may have existed before.
-                None => self.accounts[at].sequence = now.millis(),
+                None => self.accounts[at].sequence = now.micros(),
             }
         }
         let moved = |source: SourceId| moved[source.index()];
