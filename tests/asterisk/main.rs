@@ -9,6 +9,7 @@ mod harness;
 
 mod combine;
 mod combining;
+mod console;
 mod dialplan;
 mod function;
 mod panics;
