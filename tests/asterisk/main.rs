@@ -12,6 +12,7 @@ mod combining;
 mod console;
 mod dialplan;
 mod function;
+mod manager;
 mod panics;
 mod people;
 mod provider;
