@@ -24,8 +24,8 @@ OTHER_HEADERS := $(ASTERISK_INCLUDE)$(wildcard /usr/include/asterisk.h)
 FOR_PRIVATE := $(if $(OTHER_HEADERS),ASTERISK_INCLUDE=$(ROOT)/usr/include)
 
 PURE := --no-default-features
-IN_ASTERISK := USERPRESENCE_MODULE=$(PRIVATE) USERPRESENCE_SELFTEST_MODULE=$(SELFTEST) \
-	cargo test $(PURE) --features in-asterisk --test asterisk
+# Which builds the tests in Asterisk are to load.
+MODULES := USERPRESENCE_MODULE=$(PRIVATE) USERPRESENCE_SELFTEST_MODULE=$(SELFTEST)
 
 .PHONY: help
 help: ## This list
@@ -79,12 +79,12 @@ run: build-private ## Run a private Asterisk with the module, in the foreground
 test: setup asterisk lint ## Everything that proves the project
 	cargo test $(PURE)
 	@$(MAKE) --no-print-directory build-private build-selftest
-	$(IN_ASTERISK)
+	$(MODULES) cargo test $(PURE) --features in-asterisk --test asterisk
 
 .PHONY: bench
-bench: build-selftest build-private ## Measure, in pure code and in a private Asterisk
-	cargo bench $(PURE)
-	$(IN_ASTERISK) -- --ignored --nocapture --test-threads=1 bench
+bench: build-private build-selftest ## Measure against stock, in one private Asterisk
+	@tests/setup.sh test
+	$(MODULES) cargo bench $(PURE) --features in-asterisk --bench speed
 
 .PHONY: lint
 lint: asterisk ## Check format, clippy, documentation and licences
@@ -92,7 +92,8 @@ lint: asterisk ## Check format, clippy, documentation and licences
 	cargo fmt --check
 	$(FOR_PRIVATE) cargo clippy --all-targets --all-features -- -D warnings
 	$(FOR_PRIVATE) RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items
-	@if cargo deny --version >/dev/null 2>&1; then cargo deny --all-features check bans licenses sources; \
+	@if cargo deny --version >/dev/null 2>&1; \
+	then cargo deny --all-features check bans licenses sources; \
 	else echo 'cargo-deny is not installed: licences are not checked'; fi
 
 .PHONY: clean
@@ -125,4 +126,4 @@ install: ## Install into the Asterisk of this machine (DESTDIR, MODULES_DIR, CON
 	install -D -m 644 $(SAMPLE) '$(DESTDIR)$(CONFIG_DIR)/userpresence.conf.sample'
 	@if test -e '$(DESTDIR)$(CONFIG_DIR)/userpresence.conf'; then \
 		echo 'kept $(DESTDIR)$(CONFIG_DIR)/userpresence.conf'; \
-	else install -v -m 640 $(SAMPLE) '$(DESTDIR)$(CONFIG_DIR)/userpresence.conf'; fi
+	else install -v -m 644 $(SAMPLE) '$(DESTDIR)$(CONFIG_DIR)/userpresence.conf'; fi

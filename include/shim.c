@@ -28,7 +28,6 @@ AST_MODULE_INFO(ASTERISK_GPL_KEY, AST_MODFLAG_LOAD_ORDER,
 	/* After func_presencestate, which publishes what it has stored, and before
 	 * pbx_config, which makes the hints. */
 	.load_pri = AST_MODPRI_DEVSTATE_PLUGIN,
-	.optional_modules = "func_presencestate,func_devstate",
 );
 
 struct ast_module *res_userpresence_self(void)

@@ -2,7 +2,7 @@
 //! family where one is mapped.
 
 use crate::asterisk::{config, log, realtime};
-use crate::presence::config::{Parsed, Section, parse};
+use crate::presence::config::{Parsed, Problem, Section, parse};
 
 /// The file's name in Asterisk's configuration directory.
 const FILE: &std::ffi::CStr = c"userpresence.conf";
@@ -29,6 +29,20 @@ pub fn load() -> Result<Parsed, String> {
         log::warning(warning);
     }
     Ok(parsed)
+}
+
+/// Why errors stop a load or a reload, in one message: a single error is told in it,
+/// several are logged first.
+pub fn refusal(errors: &[&Problem]) -> String {
+    match errors {
+        [only] => only.to_string(),
+        several => {
+            for error in several {
+                log::error(error);
+            }
+            format!("{} errors, each named above", several.len())
+        }
+    }
 }
 
 fn realtime_rows() -> Result<Vec<Section>, String> {

@@ -138,7 +138,7 @@ pub fn discard_change(address: &str, said: &Presence) {
 /// A text of a source. Its state counts even where a text has to be refused.
 fn accepted<'a>(address: &str, field: &str, bytes: &'a [u8]) -> &'a str {
     text::from_bytes(bytes).unwrap_or_else(|why| {
-        complain_once(address, || {
+        complain_once(field, address, || {
             format!("The {field} of '{address}' {why}; its state counts, the text is left out")
         });
         ""
@@ -170,6 +170,7 @@ pub fn choose(name: &str, presence: &Presence) -> Result<(), String> {
     Ok(())
 }
 
+/// Extensions whose provider cannot be written are skipped, with one warning each.
 fn warn_of_unwritable(user: UserId) {
     let addresses = read(|world| {
         let directory = world.directory();
@@ -181,7 +182,7 @@ fn warn_of_unwritable(user: UserId) {
             .collect::<Vec<_>>()
     });
     for address in addresses.unwrap_or_default() {
-        complain_once(&format!("write {address}"), || {
+        complain_once("unwritable", &address, || {
             format!("'{address}' is no CustomPresence: it cannot be written and is skipped")
         });
     }
@@ -215,7 +216,10 @@ fn publish(user: &str, presence: &Presence) {
 
 fn announce(transition: &Transition) {
     let Transition { old, new, .. } = transition;
-    let since = transition.since.millis().to_string();
+    let since = match transition.since {
+        Time::NEVER => String::new(),
+        since => since.millis().to_string(),
+    };
     let sequence = transition.sequence.to_string();
     manager::event(
         Class::Call,
@@ -242,12 +246,14 @@ fn announce(transition: &Transition) {
 static COMPLAINTS: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 const MOST_COMPLAINTS: usize = 1000;
 
-/// Logs a warning, once for each `about` until the module is loaded anew.
-pub fn complain_once(about: &str, message: impl FnOnce() -> String) {
+/// Logs a warning, once for each kind of trouble and name until the module is loaded
+/// anew.
+pub fn complain_once(kind: &str, name: &str, message: impl FnOnce() -> String) {
+    let about = format!("{kind} {name}");
     let first = {
         let mut complaints = COMPLAINTS.lock();
         let complaints = complaints.get_or_insert_default();
-        complaints.len() < MOST_COMPLAINTS && complaints.insert(about.to_owned())
+        complaints.len() < MOST_COMPLAINTS && complaints.insert(about)
     };
     if first {
         log::warning(message());

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::asterisk::{astdb, function, stasis::Subscription};
+use crate::asterisk::{astdb, function, log, stasis::Subscription};
 use crate::door;
 use crate::presence::address::{CUSTOM_LABEL, below};
 use crate::presence::assignment::custom_presence;
@@ -76,7 +76,8 @@ pub fn wait_for_writes(user: UserId, deadline: Instant) {
 /// The running keeper; dropping it lets it finish its work and stop.
 #[must_use = "dropping it stops the keeper"]
 pub struct Keeper {
-    thread: Option<JoinHandle<()>>,
+    /// Says at its end whether everything was kept.
+    thread: Option<JoinHandle<bool>>,
     /// Kept for the keeper's thread, which asks it whether its writes were seen.
     _subscription: std::sync::Arc<Subscription>,
 }
@@ -106,46 +107,110 @@ impl Drop for Keeper {
         door::stop_hearing();
         SIGNAL.lock().stop = true;
         WAKE.notify_one();
-        if let Some(thread) = self.thread.take() {
-            // A panic in it was logged when it happened.
-            let _ = thread.join();
+        // A panic in it was logged when it happened.
+        let kept = self.thread.take().map(JoinHandle::join);
+        if let Some(Ok(true)) = kept {
+            // From here on nothing changes any more: the next load may go on counting.
+            keep(&[mark("1")]);
         }
-        // From here on nothing changes any more: the next load may go on counting.
-        keep(&[RowChange {
-            key: CLEAN.into(),
-            value: Some("1".into()),
-        }]);
     }
 }
 
-fn run(subscription: &Subscription) {
-    keep(&[RowChange {
+/// The row that says whether the last stop was a clean one.
+fn mark(clean: &str) -> RowChange {
+    RowChange {
         key: CLEAN.into(),
-        value: None,
-    }]);
+        value: Some(clean.into()),
+    }
+}
+
+/// How AstDB takes what it is given. It refuses everything while somebody else has
+/// its file locked, a backup for example.
+struct Rows {
+    /// Whether it is noted that this run has not stopped cleanly yet.
+    marked: bool,
+    /// When it refused something: not to be asked before this again.
+    again: Option<Time>,
+}
+
+/// How long AstDB is left alone after it refused a row.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// At a stop it is asked this many times, [`LAST_RETRY`] apart.
+const LAST_TRIES: u32 = 20;
+const LAST_RETRY: Duration = Duration::from_millis(100);
+
+impl Rows {
+    /// Keeps what waits, up to [`BATCH`] rows; says whether there may be more.
+    fn keep_some(&mut self) -> bool {
+        if self.again.is_some_and(|again| Time::now() < again) {
+            return false;
+        }
+        self.again = None;
+        if !self.marked {
+            self.marked = keep(&[mark("0")]) == 1;
+        }
+        let rows = match self.marked {
+            true => door::serve(|world, _| (world.take_rows(BATCH), Vec::new())),
+            false => None,
+        };
+        let rows = rows.unwrap_or_default();
+        let kept = keep(&rows);
+        if kept == rows.len() && self.marked {
+            return !rows.is_empty();
+        }
+        // The refused one last: if it is that row alone, it holds up no other.
+        let refused = rows[kept..].iter().take(1);
+        let refused = rows[kept..].iter().skip(1).chain(refused);
+        door::serve(|world, _| (world.put_back(refused), Vec::new()));
+        self.again = Some(Time::now().after(RETRY));
+        false
+    }
+}
+
+/// Says whether everything was kept.
+fn run(subscription: &Subscription) -> bool {
+    let mut rows = Rows {
+        marked: false,
+        again: None,
+    };
     let mut next = None;
     loop {
         let stop = sleep(next);
         // A panic was logged; the work after it goes on.
-        next = catch_unwind(AssertUnwindSafe(|| work(subscription))).unwrap_or(None);
+        let done = catch_unwind(AssertUnwindSafe(|| work(subscription, &mut rows)));
+        let whole = done.is_ok();
+        next = done.unwrap_or(None);
         if stop {
-            return;
+            return last_rows(&mut rows) && whole;
         }
     }
 }
 
 /// Does all that waits, and says when to look again.
-fn work(subscription: &Subscription) -> Option<Time> {
+fn work(subscription: &Subscription, rows: &mut Rows) -> Option<Time> {
     crate::trip("keeper");
     loop {
         let more = write_out(subscription);
-        let rows = door::serve(|world, _| (world.take_rows(BATCH), Vec::new()));
-        let rows = rows.unwrap_or_default();
-        keep(&rows);
-        if rows.is_empty() && !more {
-            return settle();
+        let more_rows = rows.keep_some();
+        if !more && !more_rows {
+            let times = [settle(), rows.again];
+            return times.into_iter().flatten().min();
         }
     }
+}
+
+/// What AstDB has refused is tried for a little longer, then given up.
+fn last_rows(rows: &mut Rows) -> bool {
+    for _ in 0..LAST_TRIES {
+        if rows.again.take().is_none() {
+            return true;
+        }
+        std::thread::sleep(LAST_RETRY);
+        while rows.keep_some() {}
+    }
+    log::warning("AstDB does not keep presence: what was set last is lost with this stop");
+    false
 }
 
 /// Sleeps until there is work or until `next`; says whether to stop.
@@ -210,22 +275,26 @@ fn write_one(write: &Write) {
     debug_assert!(below(&write.address, CUSTOM_LABEL).is_some());
     let function = format!("PRESENCE_STATE({})", write.address);
     if let Err(why) = function::set(&function, &custom_presence(&write.presence)) {
-        door::complain_once(&write.address, || {
+        door::complain_once("write", &write.address, || {
             let address = assignment::shown(&write.address);
             format!("'{address}' cannot be written and is skipped: {why}")
         });
     }
 }
 
-fn keep(rows: &[RowChange]) {
-    for row in rows {
+/// Hands rows to AstDB up to the first that it refuses; says how many it took.
+fn keep(rows: &[RowChange]) -> usize {
+    let refused = rows.iter().position(|row| {
         let kept = match &row.value {
             Some(value) => astdb::put(FAMILY, &row.key, value),
             None => astdb::del(FAMILY, &row.key),
         };
-        // A row that was never there need not go.
-        if let (Err(why), Some(_)) = (kept, &row.value) {
-            door::complain_once("AstDB", || format!("AstDB does not keep presence: {why}"));
+        if let Err(why) = &kept {
+            door::complain_once("AstDB", "", || {
+                format!("AstDB does not keep presence, it is tried again: {why}")
+            });
         }
-    }
+        kept.is_err()
+    });
+    refused.unwrap_or(rows.len())
 }

@@ -15,11 +15,12 @@ use crate::asterisk::{Decline, astdb, cli, function, log, manager, presence, sys
 use crate::configuration;
 use crate::door::{self, Open};
 use crate::keeper::Keeper;
-use crate::presence::config::Parsed;
+use crate::presence::address;
+use crate::presence::config::{Parsed, Problem};
 use crate::presence::directory::{Directory, SourceId};
 use crate::presence::row::{FAMILY, Stored};
 use crate::presence::world::{Change, Effect, World};
-use crate::presence::{Presence, Time, address};
+use crate::presence::{Presence, Time};
 use crate::reload;
 use crate::surfaces;
 
@@ -31,7 +32,8 @@ struct Module {
     #[cfg(feature = "selftest")]
     selftest: cli::Registration,
     actions: manager::Registration,
-    keeper: Keeper,
+    at_exit: system::AtExit,
+    keeper: Option<Keeper>,
     announced: Announced,
     subscription: Arc<Subscription>,
     provider: presence::ProviderRegistration,
@@ -44,14 +46,14 @@ static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 pub fn load() -> Result<(), Decline> {
     let begin = Instant::now();
     let parsed = configuration::load().map_err(Decline)?;
-    for error in parsed.all_errors() {
-        log::error(error);
+    if !parsed.general_errors.is_empty() {
+        let errors: Vec<&Problem> = parsed.all_errors().collect();
+        return Err(Decline(configuration::refusal(&errors)));
     }
-    if let Some(first) = parsed.general_errors.first() {
-        return Err(Decline(format!("[general] has an error ({first})")));
+    for error in &parsed.errors {
+        log::error(format_args!("{error}; the section is left out"));
     }
-    let left_out = parsed.errors.len();
-    let (world, stored) = restore(parsed);
+    let world = restore(parsed);
     let door = door::open(world);
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
@@ -64,17 +66,14 @@ pub fn load() -> Result<(), Decline> {
     let subscription = Arc::new(Subscription::presence(door::hear)?);
     read_published();
     let keeper = Keeper::start(subscription.clone())?;
-    if left_out == 0 {
-        // With sections left out nobody can tell an orphan from a mistake.
-        door::change(|world, _| (world.orphans(&stored), Vec::new()));
-    }
     *MODULE.lock() = Some(Module {
         functions,
         commands,
         #[cfg(feature = "selftest")]
         selftest: cli::Registration::new(crate::selftest::COMMANDS)?,
         actions,
-        keeper,
+        at_exit: system::AtExit::new()?,
+        keeper: Some(keeper),
         announced,
         subscription,
         provider,
@@ -104,8 +103,18 @@ pub fn unload() {
     drop(module);
 }
 
+/// Called when Asterisk ends without unloading its modules: what is known is kept all
+/// the same.
+pub fn exit() {
+    let keeper = MODULE
+        .lock()
+        .as_mut()
+        .and_then(|module| module.keeper.take());
+    drop(keeper);
+}
+
 /// The world as it was stored, nothing published yet.
-fn restore(parsed: Parsed) -> (World, Stored) {
+fn restore(parsed: Parsed) -> World {
     let stored = Stored::read(astdb::tree(FAMILY, "").into_iter());
     for key in &stored.unreadable {
         log::warning(format_args!(
@@ -115,7 +124,7 @@ fn restore(parsed: Parsed) -> (World, Stored) {
     let directory = Arc::new(Directory::new(parsed.settings, parsed.users));
     let mut world = World::restore(directory, &stored, Time::now());
     world.hold_publishing(true);
-    (world, stored)
+    world
 }
 
 /// Hears what was ever published of any source. It is in the core's cache, and one

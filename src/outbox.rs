@@ -7,6 +7,7 @@
 //! longer than for itself.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -64,30 +65,22 @@ impl Outbox {
                 return;
             };
             queue.busy = true;
-            let done = Done(self);
-            parking_lot::MutexGuard::unlocked(&mut queue, || {
-                tell(&effect);
+            let told = parking_lot::MutexGuard::unlocked(&mut queue, || {
+                let told = catch_unwind(AssertUnwindSafe(|| tell(&effect)));
                 drop(effect);
+                told
             });
-            std::mem::forget(done);
             queue.busy = false;
             queue.delivered += 1;
+            if let Err(panic) = told {
+                // The others go on; the panic is for whoever called.
+                drop(queue);
+                self.turn.notify_all();
+                resume_unwind(panic);
+            }
         }
         drop(queue);
         self.turn.notify_all();
-    }
-}
-
-/// Gives the turn on where telling panicked.
-struct Done<'a>(&'a Outbox);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        let mut queue = self.0.queue.lock();
-        queue.busy = false;
-        queue.delivered += 1;
-        drop(queue);
-        self.0.turn.notify_all();
     }
 }
 

@@ -41,12 +41,19 @@ impl Drop for Busy {
 pub fn everything() -> Result<(), String> {
     let _busy = Busy::begin()?;
     let parsed = configuration::load().map_err(kept)?;
-    let errors: Vec<&Problem> = parsed.all_errors().collect();
-    for error in &errors {
-        log::error(error);
+    let from_realtime = door::read(|world| {
+        let mut users = world.directory().users();
+        users.any(|(_, user)| user.origin == Origin::Realtime)
+    });
+    if from_realtime == Some(true) && !realtime::available(FAMILY) {
+        return Err(kept(format!(
+            "realtime family '{FAMILY}' is not mapped in extconfig.conf any more, or its driver \
+             is not loaded, and there are users from it"
+        )));
     }
-    if let Some(first) = errors.first() {
-        return Err(kept(format!("{} errors, the first: {first}", errors.len())));
+    let errors: Vec<&Problem> = parsed.all_errors().collect();
+    if !errors.is_empty() {
+        return Err(kept(configuration::refusal(&errors)));
     }
     switch(Directory::new(parsed.settings, parsed.users))
 }
@@ -67,7 +74,13 @@ pub fn user(name: &str) -> Result<String, String> {
              use module reload res_userpresence.so"
         ));
     }
-    let row = realtime::load_one(FAMILY, name).map_err(|why| why.to_string())?;
+    // A database may tell capitals apart, where a user's name does not.
+    let load = |name: &str| realtime::load_one(FAMILY, name).map_err(|why| why.to_string());
+    let spelled = known.map_or(name, |user| &directory.get(user).name);
+    let row = match load(spelled)? {
+        None if spelled != name => load(name)?,
+        row => row,
+    };
     let mut specs = directory.specs();
     let place = specs
         .iter()

@@ -36,6 +36,7 @@ for part in "$@"; do
         test)
             need 'command -v sipp' sip-tester
             need 'command -v sqlite3' sqlite3
+            need 'command -v xmllint' libxml2-utils
             ;;
         *)
             echo "setup: unknown part '$part'" >&2

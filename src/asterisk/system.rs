@@ -1,6 +1,7 @@
 //! Asterisk itself.
 
-use super::{ffi, text};
+use super::guard::guard;
+use super::{Error, ffi, text};
 
 /// Whether Asterisk is stopping: what is unloaded now need not be announced.
 pub fn shutting_down() -> bool {
@@ -19,4 +20,34 @@ pub fn version() -> String {
     // SAFETY: a string constant of the core.
     let version = unsafe { text::bytes(ffi::ast_get_version()) };
     String::from_utf8_lossy(version).into_owned()
+}
+
+/// Something to be done when Asterisk ends; dropping it takes it back.
+///
+/// `core stop now`, which is also what a service manager's stop does, ends Asterisk
+/// without unloading a module.
+#[derive(Debug)]
+#[must_use = "dropping it takes it back"]
+pub struct AtExit(());
+
+impl AtExit {
+    /// Has [`crate::module::exit`] called.
+    pub fn new() -> Result<Self, Error> {
+        // SAFETY: a function that stays mapped as long as the process lives.
+        match unsafe { ffi::ast_register_atexit(Some(exit)) } {
+            0 => Ok(AtExit(())),
+            _ => Err(Error::new("Asterisk's end cannot be waited for")),
+        }
+    }
+}
+
+impl Drop for AtExit {
+    fn drop(&mut self) {
+        // SAFETY: as above; that it is registered no more is allowed.
+        unsafe { ffi::ast_unregister_atexit(Some(exit)) };
+    }
+}
+
+unsafe extern "C" fn exit() {
+    guard((), crate::module::exit);
 }

@@ -41,10 +41,12 @@ macro_rules! index {
 index!(UserId, SourceId, AccountId);
 
 /// One thing a user reads.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Input {
     /// What it reads.
     pub source: SourceId,
+    /// An extension's device, where the configuration names it.
+    pub device: Option<Box<str>>,
     extension_at: Option<u8>,
 }
 
@@ -129,6 +131,7 @@ impl Directory {
         for spec in specs {
             let inputs = spec.inputs.iter().map(|input| Input {
                 source: directory.intern_source(&input.address, &names),
+                device: input.device.clone(),
                 extension_at: input.extension_at,
             });
             let inputs = inputs.collect();
@@ -330,6 +333,7 @@ impl Directory {
     pub fn specs(&self) -> Vec<UserSpec> {
         let input = |input: &Input| InputSpec {
             address: self.get_source(input.source).address.as_ref().into(),
+            device: input.device.clone(),
             extension_at: input.extension_at,
             variable: 0,
         };

@@ -230,6 +230,8 @@ pub struct SourceView {
     pub address: String,
     /// The extension's name; none for a `source`.
     pub extension: Option<String>,
+    /// The extension's device, where the configuration names it.
+    pub device: Option<String>,
     /// What it says.
     #[serde(flatten)]
     pub presence: Said,
@@ -252,6 +254,7 @@ impl View {
             SourceView {
                 address: directory.get_source(input.source).address.to_string(),
                 extension: directory.extension(input).map(str::to_owned),
+                device: input.device.as_deref().map(str::to_owned),
                 presence: Said::new(&state.presence, state.since),
                 known: state.known,
                 takes_part: world.takes_part(user, index),

@@ -5,7 +5,7 @@
 //! | `source/<address>` | what the source said last, and since when |
 //! | `user/<name>` | own status, and the number of the last transition |
 //! | `account/<name>` | the account's last number |
-//! | `clean` | stands there between a clean stop and the next start |
+//! | `clean` | 1 between a clean stop and the next start, else 0 |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value.
 
@@ -18,7 +18,7 @@ use super::time::Time;
 
 /// The AstDB family.
 pub const FAMILY: &str = "UserPresence";
-/// The key that a clean stop leaves.
+/// The key that says whether the last stop was a clean one.
 pub const CLEAN: &str = "clean";
 
 /// A presence with its time, as stored.
@@ -88,7 +88,7 @@ impl Stored {
                 Some(("user", name)) => take(&mut stored.users, name, &value),
                 Some(("account", name)) => take(&mut stored.accounts, name, &value),
                 _ => {
-                    stored.clean |= key == CLEAN;
+                    stored.clean |= key == CLEAN && value == "1";
                     true
                 }
             };

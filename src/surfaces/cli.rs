@@ -150,17 +150,19 @@ fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     let wanted = |name: &str| filter.as_ref().is_none_or(|regex| regex.is_match(name));
     let names = door::read(|world| {
         let users = world.directory().users();
-        users
-            .filter(|(_, user)| wanted(&user.name))
-            .map(|(id, _)| id)
-            .collect::<Vec<_>>()
+        let users = users
+            .map(|(_, user)| &user.name)
+            .filter(|name| wanted(name));
+        users.cloned().collect::<Vec<_>>()
     });
     let now = Time::now();
     let mut table = Table::new(["User", "State", "Source", "Set", "Subtype", "Message"]);
-    for id in names.unwrap_or_default() {
-        // One look at a time: a long list never keeps a change waiting.
+    for name in names.unwrap_or_default() {
+        // One look at a time: a long list never keeps a change waiting. By name,
+        // because a reload gives new numbers.
         let row = door::read(|world| {
-            let user = world.directory().try_get(id)?.name.to_string();
+            let id = world.directory().user(&name)?;
+            let user = name.to_string();
             let outcome = world.outcome(id);
             let presence = &outcome.presence;
             let state = presence.state().name().to_owned();

@@ -34,19 +34,22 @@ fn list(request: &Request<'_>) -> Reply {
         let wanted = users.filter(|(_, user)| {
             account.is_none_or(|account| **world.directory().account(user.account) == *account)
         });
-        wanted.map(|(id, _)| id).collect::<Vec<_>>()
+        wanted
+            .map(|(_, user)| user.name.clone())
+            .collect::<Vec<_>>()
     });
     let Some(users) = views else {
         return not_running();
     };
     // Each user is looked at when its turn comes: no lock while the list is sent, and
-    // one who is removed meanwhile is left out.
-    let names = users.into_iter().filter_map(|id| {
+    // one who is removed meanwhile is left out. By name, because a reload gives new
+    // numbers.
+    let names = users.into_iter().filter_map(|name| {
         let fields = door::read(|world| {
             world
                 .directory()
-                .try_get(id)
-                .map(|_| fields(&View::of(world, id)))
+                .user(&name)
+                .map(|id| fields(&View::of(world, id)))
         });
         fields.flatten()
     });

@@ -20,7 +20,7 @@ impl Provider for UserPresence {
         });
         found.flatten().unwrap_or_else(|| {
             // Never INVALID: a subscriber would get no first NOTIFY, and later bad XML.
-            door::complain_once(name, || {
+            door::complain_once("no user", &name.to_ascii_lowercase(), || {
                 let name = shown(name);
                 format!("UserPresence:{name} is asked for, but there is no user '{name}': not_set")
             });

@@ -1,6 +1,6 @@
 //! The main job: many addresses, one presence.
 
-use crate::harness::Instance;
+use crate::harness::{Instance, wait_until};
 
 const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\nextension = 201\n";
 
@@ -16,6 +16,10 @@ fn a_hint_on_a_user_keeps_what_stands_higher() {
     ast.wait_hint_presence("2000", "dnd");
 
     ast.set_custom("201", "available");
+    wait_until("the second extension's event", || {
+        let seen = ast.getvar("USER_PRESENCE(alice,reason)");
+        (seen == "highest").then_some(())
+    });
     assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "dnd");
     assert_eq!(ast.hint("2000").presence, "dnd");
     ast.set_custom("200", "not_set");

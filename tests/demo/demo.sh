@@ -18,7 +18,7 @@ stop_all() {
     [ -z "$asterisk_pid" ] || end "$asterisk_pid"
     wait 2>/dev/null || true
     [ -z "$socket_dir" ] || rm -rf "$socket_dir"
-    if [ "$status" != 0 ]; then
+    if [ "$status" != 0 ] && [ "$status" != 130 ]; then
         echo "demo: not as it should be (status $status); Asterisk's log: $dir/log/full.log" >&2
     fi
     exit "$status"
@@ -42,7 +42,8 @@ cli() {
     local answer
     printf '\n%s*CLI> %s%s\n' "$bold" "$1" "$plain"
     answer=$(rx "$1" | sed '/^$/d')
-    [ -z "$answer" ] || sed 's/^/  /; s/  *$//' <<<"$answer"
+    # Hints are printed in columns wider than most terminals.
+    [ -z "$answer" ] || sed '/@default/s/   */  /g; s/^/  /; s/  *$//' <<<"$answer"
     expect "$answer" "${2:-}"
 }
 
@@ -121,8 +122,9 @@ cli 'presencestate change CustomPresence:200 "dnd,meeting,Board meeting until 3"
 cli "presencestate change CustomPresence:201 available" "Changing"
 
 heading "The combined answer: Alice is still dnd. 2900 is the same without the module"
-hint() { rx "core show hints" | grep -qE "^2000@.*Presence:$1 "; }
-until_true "the hint" hint dnd
+hint() { rx "core show hints" | grep -qE "^$1@.*Presence:$2 "; }
+until_true "the hint 2000" hint 2000 dnd
+until_true "the hint 2900" hint 2900 available
 cli "core show hints" "2000@default.*Presence:dnd"
 cli "dialplan eval function PRESENCE_STATE(UserPresence:alice,value)" "Result: *dnd"
 cli "dialplan eval function USER_PRESENCE(alice)" "Result: *dnd"
@@ -132,9 +134,10 @@ cli "userpresence explain alice" "alice"
 show_phone 'type="dnd"'
 
 heading "Alice goes to lunch: one command sets both phones"
-cli 'userpresence set alice away lunch "Back at one"'
-cli "dialplan eval function USER_PRESENCE(alice)" "Result: *away"
-cli "presencestate list" "away"
+cli 'userpresence set alice away lunch "Back at one"' "away"
+cli "userpresence show users" "alice.*away"
+cli "dialplan eval function PRESENCE_STATE(CustomPresence:200,value)" "Result: *away"
+cli "dialplan eval function PRESENCE_STATE(CustomPresence:201,message)" "Back at one"
 show_phone 'type="away"'
 
-heading "Done: stopping what was started"
+heading "Done; what was started is being stopped. To go on by hand: make run"

@@ -65,7 +65,9 @@ layout() {
     done
     find "$root/usr/share/asterisk/documentation" -maxdepth 1 -type f \
         -exec ln -s {} "$dir/data/documentation" \;
-    cp "$repository/doc/res_userpresence-en_US.xml" "$dir/data/documentation/thirdparty"
+    for name in "$repository"/doc/*-en_US.xml; do
+        [ ! -f "$name" ] || cp "$name" "$dir/data/documentation/thirdparty"
+    done
 
     ln -s "$repository"/configs/demo/*.conf "$dir/etc"
     write_plumbing

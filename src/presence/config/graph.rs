@@ -36,6 +36,8 @@ pub fn check(
             };
             match index.get(&name.to_ascii_lowercase()) {
                 Some(&user) => reads.push((user, number)),
+                // Of a user that was known before it was said before.
+                None if spec.section == UserSpec::NO_SECTION => {}
                 None => warnings.push(Problem {
                     place: place_of(spec, number, file, realtime),
                     message: format!("there is no user '{name}', the source takes no part"),

@@ -87,7 +87,7 @@ fn every_error_names_file_line_section_option_and_what_was_expected() {
         ),
         (
             "[a]\ntype=user\nextension=",
-            "empty, expected an extension such as 200",
+            "empty, expected an extension such as 200 or",
         ),
         (
             "[a]\ntype=user\nsource=200",

@@ -15,6 +15,8 @@ pub struct InputSpec {
     pub address: Box<str>,
     /// Where in `address` the extension's name begins; `None` for a `source`.
     pub extension_at: Option<u8>,
+    /// An extension's device, where it is named.
+    pub device: Option<Box<str>>,
     /// The line it stands on: an index into the section's variables.
     pub(in crate::presence) variable: u32,
 }
@@ -260,13 +262,19 @@ fn input(
     given: &str,
     others: &[InputSpec],
 ) -> Result<InputSpec, String> {
+    let mut device = None;
     let (address, extension_at) = if variable.name.eq_ignore_ascii_case("source") {
         (given.to_owned(), None)
     } else {
-        if given.is_empty() {
-            return Err("empty, expected an extension such as 200".into());
+        let (extension, named) = match given.split_once(',') {
+            Some((extension, device)) => (extension.trim(), Some(value::device(device.trim())?)),
+            None => (given, None),
+        };
+        if extension.is_empty() {
+            return Err("empty, expected an extension such as 200 or 200,PJSIP/desk-200".into());
         }
-        let address = format!("{}{given}", rule.presence_prefix);
+        device = named;
+        let address = format!("{}{extension}", rule.presence_prefix);
         let at = u8::try_from(rule.presence_prefix.len());
         (
             address,
@@ -285,6 +293,7 @@ fn input(
     Ok(InputSpec {
         address: address.into(),
         extension_at,
+        device,
         variable: line,
     })
 }

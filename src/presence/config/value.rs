@@ -77,6 +77,21 @@ pub fn user_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// A device such as `PJSIP/desk-201`.
+pub fn device(value: &str) -> Result<Box<str>, String> {
+    let parts = value.split_once(['/', ':']);
+    let good = |c: char| !c.is_control() && !matches!(c, '&' | ',');
+    match parts {
+        Some((kind, name)) if !kind.is_empty() && !name.is_empty() && value.chars().all(good) => {
+            Ok(value.into())
+        }
+        _ => Err(format!(
+            "'{}' is not a device, expected one such as PJSIP/desk-201",
+            shown(value)
+        )),
+    }
+}
+
 /// A short identifier that is shown to other programs.
 pub fn identifier(value: &str) -> Result<String, String> {
     let good = |c: char| !c.is_control() && !c.is_whitespace();

@@ -197,7 +197,7 @@ impl World {
             Winner::Nobody => "".into(),
             Winner::Own => OWN.into(),
             Winner::Input(index) => {
-                let input = self.directory.get(user).inputs[usize::from(index)];
+                let input = &self.directory.get(user).inputs[usize::from(index)];
                 self.directory.get_source(input.source).address.clone()
             }
         }
@@ -411,7 +411,7 @@ impl World {
                 .own(user)
                 .map_or_else(Default::default, |own| (own.presence.clone(), own.since)),
             Winner::Input(index) => {
-                let input = self.directory.get(user).inputs[usize::from(index)];
+                let input = &self.directory.get(user).inputs[usize::from(index)];
                 let state = self.source(input.source);
                 (state.presence.clone(), state.since)
             }

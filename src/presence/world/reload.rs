@@ -3,13 +3,13 @@
 //! Asterisk is asked about new sources before, without any lock; under the lock only
 //! known things are moved and combined.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{AccountState, rows::RowKey};
 use super::{Effect, Own, SourceState, UserState, World};
 use crate::presence::directory::{Directory, SourceId, UserId};
-use crate::presence::row::Stored;
+use crate::presence::row::{Stored, UserRow};
 use crate::presence::state::Presence;
 use crate::presence::time::Time;
 
@@ -72,8 +72,10 @@ impl World {
                 (state.presence, state.since, state.known) = (presence, since, true);
             }
         }
+        let respelled = world.respelled(stored);
         for (id, user) in directory.users() {
-            let Some(row) = stored.users.get(&*user.name) else {
+            let row = stored.users.get(&*user.name);
+            let Some(row) = row.or_else(|| respelled.get(&id).copied()) else {
                 continue;
             };
             let own = row.own.as_ref().and_then(|own| own.restore());
@@ -97,19 +99,23 @@ impl World {
         world
     }
 
-    /// Rows that belong to nobody any more.
-    pub fn orphans(&mut self, stored: &Stored) {
-        let sources = stored.sources.keys();
-        let sources = sources.filter(|address| self.directory.source(address).is_none());
-        let users = stored
-            .users
-            .keys()
-            .filter(|name| self.directory.user(name).is_none());
-        let orphans: Vec<RowKey> = sources
-            .map(|address| RowKey::Source(address.as_str().into()))
-            .chain(users.map(|name| RowKey::User(name.as_str().into())))
-            .collect();
-        self.dirty.extend(orphans);
+    /// The rows of users whose names are now spelled with other capitals. They move
+    /// to the new spelling.
+    fn respelled<'a>(&mut self, stored: &'a Stored) -> HashMap<UserId, &'a UserRow> {
+        let directory = self.directory.clone();
+        let mut found = HashMap::new();
+        for (name, row) in &stored.users {
+            let user = directory.user(name);
+            let Some(user) = user.filter(|user| *directory.get(*user).name != **name) else {
+                continue;
+            };
+            self.dirty.push(RowKey::User(name.as_str().into()));
+            if !stored.users.contains_key(&*directory.get(user).name) {
+                self.mark_user(user);
+                found.insert(user, row);
+            }
+        }
+        found
     }
 
     fn empty(directory: Arc<Directory>) -> Self {
@@ -189,6 +195,12 @@ impl World {
         for (new, old) in plan.users.iter().enumerate() {
             if let Some(old) = old {
                 self.users[new] = std::mem::take(&mut before.users[old.index()]);
+                let name = &plan.directory.get(UserId::new(new)).name;
+                if *name != before.directory.get(*old).name {
+                    // The row moves to the new spelling; the old one goes below.
+                    self.users[new].dirty = true;
+                    self.dirty.push(RowKey::User(name.clone()));
+                }
             }
         }
         let known = before.directory.accounts();

@@ -60,6 +60,36 @@ impl World {
         keys.into_iter().map(|key| self.row(key)).collect()
     }
 
+    /// Rows that could not be kept wait again, with the values that they have then.
+    pub fn put_back<'a>(&mut self, rows: impl Iterator<Item = &'a RowChange>) {
+        for row in rows {
+            let directory = self.directory.clone();
+            let Some((kind, name)) = row.key.split_once('/') else {
+                continue;
+            };
+            let key = match kind {
+                "source" => match directory.source(name) {
+                    Some(source) => {
+                        self.mark_source(source);
+                        continue;
+                    }
+                    None => RowKey::Source(name.into()),
+                },
+                "user" => match directory.user(name) {
+                    Some(user) if *directory.get(user).name == *name => {
+                        self.mark_user(user);
+                        continue;
+                    }
+                    _ => RowKey::User(name.into()),
+                },
+                _ => RowKey::Account(name.into()),
+            };
+            if !self.dirty.contains(&key) {
+                self.dirty.push(key);
+            }
+        }
+    }
+
     fn row(&mut self, key: RowKey) -> RowChange {
         match key {
             RowKey::Source(address) => {
@@ -73,7 +103,9 @@ impl World {
                 row_change(format!("source/{address}"), value)
             }
             RowKey::User(name) => {
+                // A row of an earlier spelling is nobody's.
                 let user = self.directory.user(&name);
+                let user = user.filter(|user| self.directory.get(*user).name == name);
                 let value = user.map(|user| {
                     let state = &mut self.users[user.index()];
                     state.dirty = false;

@@ -67,11 +67,15 @@ impl World {
 
     /// Whether writes of the user's status wait or are under way.
     pub fn writing_for(&self, user: UserId) -> bool {
+        // The number may be of an earlier directory: who waits, waits for no longer
+        // than it takes to find out.
         let directory = &self.directory;
         !self.on_way.is_empty()
-            && directory
-                .written(directory.get(user))
-                .any(|source| self.on_way.contains_key(&source))
+            && directory.try_get(user).is_some_and(|user| {
+                directory
+                    .written(user)
+                    .any(|source| self.on_way.contains_key(&source))
+            })
     }
 
     /// What waits for the worker. A settle time that began has to be watched at once.

@@ -1,0 +1,133 @@
+//! Help: what the installed XML documentation makes Asterisk show.
+
+use std::process::Command;
+
+use crate::harness::Instance;
+
+/// What Asterisk logs for each thing that has no documentation.
+const MISSING: &str = "in XML documentation";
+
+/// The document, as it stands and with its own parts included, keeps to the form
+/// that the private Asterisk states.
+#[test]
+fn the_documentation_is_valid() {
+    let repository = env!("CARGO_MANIFEST_DIR");
+    let root = std::env::var("ASTERISK_ROOT");
+    let root = root.unwrap_or_else(|_| format!("{repository}/target/asterisk/22"));
+    let form = format!("{root}/usr/share/asterisk/documentation/appdocsxml.dtd");
+    for included in [&["--xinclude", "--noxincludenode"][..], &[]] {
+        let checked = Command::new("xmllint")
+            .args(["--noout", "--nonet", "--dtdvalid", &form])
+            .args(included)
+            .arg(format!("{repository}/doc/res_userpresence-en_US.xml"))
+            .output()
+            .expect("the program xmllint");
+        let said = String::from_utf8_lossy(&checked.stderr);
+        assert!(checked.status.success(), "{said}");
+    }
+}
+
+#[test]
+fn the_console_shows_help_for_everything() {
+    let ast = Instance::builder()
+        .userpresence("[general]\n[alice]\ntype = user\nextension = 200\n")
+        .start();
+
+    let shown = |command: &str, expected: &[&str]| {
+        let help = ast.cli(command);
+        for part in expected {
+            assert!(help.contains(part), "{command}: no {part:?} in\n{help}");
+        }
+    };
+    shown(
+        "core show function USER_PRESENCE",
+        &[
+            "set the user's status",
+            "USER_PRESENCE(user[,field[,options]])",
+            "since",
+            "reason",
+            "extensions",
+            "json",
+            "base64",
+            "Set(USER_PRESENCE(alice)=away,lunch,Back at one\\, or two)",
+            "UserPresenceSet",
+        ],
+    );
+    shown(
+        "manager show command UserPresenceList",
+        &[
+            "Account",
+            "UserPresenceEntry",
+            "UserPresenceListComplete",
+            "ListItems",
+        ],
+    );
+    shown("manager show command UserPresenceGet", &["User", "Json"]);
+    shown(
+        "manager show command UserPresenceSet",
+        &[
+            "Set a user's status",
+            "Status",
+            "Subtype",
+            "Message",
+            "Options",
+            "base64",
+            "dnd",
+        ],
+    );
+    shown(
+        "manager show event UserPresenceChange",
+        &[
+            "OldStatus",
+            "Subtype",
+            "Message",
+            "Source",
+            "Reason",
+            "Sequence",
+            "settle",
+        ],
+    );
+    shown(
+        "manager show event UserPresenceEntry",
+        &["Extensions", "Sequence"],
+    );
+    shown(
+        "manager show event UserPresenceListComplete",
+        &["EventList", "ListItems"],
+    );
+
+    assert!(!ast.log().contains(MISSING), "{:?}", ast.complaints());
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+/// Each word that the function and the actions understand stands in their help, and
+/// so does each header that they send.
+#[test]
+fn help_names_every_field_and_header() {
+    let ast = Instance::builder()
+        .userpresence("[general]\n[alice]\ntype = user\nextension = 200\n")
+        .start();
+    let function = ast.cli("core show function USER_PRESENCE");
+    ast.getvar("USER_PRESENCE(alice,no_such_field)");
+    let known = ast.wait_log("unknown field 'no_such_field', expected ");
+    let (_, known) = known.split_once("expected ").expect("the list of fields");
+    for field in known.split(", ") {
+        assert!(function.contains(field), "no field {field} in\n{function}");
+    }
+
+    let ami = ast.ami();
+    let documented = |help: &str, message: &crate::harness::Message| {
+        for (name, _) in message.headers() {
+            let own = ["Event", "Privilege", "ActionID", "SystemName"].contains(&name.as_str());
+            assert!(own || help.contains(name), "no header {name} in\n{help}");
+        }
+    };
+    ast.set_custom("200", "away,lunch,Back at one");
+    let change = ami.wait_event("a change", |event| event.is_event("UserPresenceChange"));
+    documented(&ast.cli("manager show event UserPresenceChange"), &change);
+    let entries = ami.list(&[("Action", "UserPresenceList")]);
+    assert!(!entries.is_empty());
+    for entry in entries {
+        documented(&ast.cli("manager show event UserPresenceEntry"), &entry);
+    }
+}

@@ -1,0 +1,444 @@
+//! Coming and going: load, decline, unload.
+
+use std::fs;
+
+use crate::harness::{Instance, MODULE, Message, wait_until};
+use crate::reload::published;
+
+const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\nextension = 201\n";
+
+/// The commands, actions and functions of the module, as Asterisk knows them now.
+fn registered(ast: &Instance) -> Vec<String> {
+    let asked = [
+        ("core show function USER_PRESENCE", "USER_PRESENCE"),
+        ("core show help userpresence", "userpresence "),
+        ("manager show commands", "UserPresence"),
+    ];
+    let mut found = Vec::new();
+    for (command, name) in asked {
+        let shown = ast.cli(command);
+        let lines = shown.lines().filter(|line| line.contains(name));
+        let lines = lines.filter(|line| !line.contains("No such") && !line.contains("failed."));
+        found.extend(lines.map(str::to_owned));
+    }
+    // A label that nobody answers for is no presence at all.
+    let provider = ast.control_presence("UserPresence:nobody");
+    if provider.ok() {
+        found.push("the provider".into());
+    }
+    found
+}
+
+impl Instance {
+    fn control_presence(&self, address: &str) -> Message {
+        let ami = self.ami();
+        ami.action(&[("Action", "PresenceState"), ("Provider", address)])
+    }
+
+    /// What is complained of from here on, without missing documentation.
+    #[track_caller]
+    pub fn new_complaints(&self, before: usize) -> Vec<String> {
+        let all = self.complaints();
+        let ours = all.into_iter().filter(|line| !line.contains("xmldoc.c"));
+        ours.skip(before).collect()
+    }
+}
+
+#[test]
+fn module_show_says_what_it_is() {
+    let ast = Instance::builder().userpresence(ALICE).start();
+    let shown = ast.cli("module show like userpresence");
+    let line = shown.lines().find(|line| line.starts_with(MODULE));
+    let line = line.unwrap_or_else(|| panic!("{shown}"));
+    for word in [
+        "User presence: one combined presence",
+        " Running ",
+        "extended",
+    ] {
+        assert!(line.contains(word), "{line}");
+    }
+    assert!(shown.contains("1 modules loaded"), "{shown}");
+    assert_eq!(ast.new_complaints(0), Vec::<String>::new());
+    // What the tests below find to be gone.
+    let found = registered(&ast);
+    let expected = [
+        "USER_PRESENCE",
+        "userpresence show users",
+        "userpresence set",
+        "UserPresenceList",
+        "UserPresenceSet",
+        "the provider",
+    ];
+    for name in expected {
+        assert!(
+            found.iter().any(|line| line.contains(name)),
+            "{name}: {found:?}"
+        );
+    }
+}
+
+/// Asterisk's priorities decide, not the order in `modules.conf`: what
+/// CustomPresence has kept is known at once, and a hint finds its provider.
+#[test]
+fn it_loads_after_custom_presence_and_before_hints() {
+    let reversed = |ours: &str| {
+        format!(
+            "[modules]\nautoload = no\nload = pbx_config.so\n{ours}\
+             load = res_manager_presencestate.so\nload = func_presencestate.so\n"
+        )
+    };
+    let with_ours = reversed("load = res_userpresence.so\n");
+    let ast = Instance::builder()
+        .userpresence(ALICE)
+        .file("modules.conf", &with_ours)
+        .hint("2000", ",UserPresence:alice")
+        .start();
+    ast.set_custom("200", "dnd,busy,In a call");
+    ast.wait_hint_presence("2000", "dnd");
+    let answer = ast.getvar("USER_PRESENCE(alice,json)");
+    assert!(ast.stop_gracefully().success());
+
+    ast.start_again();
+    assert_eq!(ast.hint("2000").presence, "dnd");
+    // Had the provider come later, its first word would have been a transition.
+    assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), answer);
+    assert_eq!(ast.new_complaints(0), Vec::<String>::new());
+
+    // The sign of the wrong order, seen where the module is not there at all.
+    assert!(ast.stop_gracefully().success());
+    ast.write_config("modules.conf", &reversed(""));
+    ast.start_again();
+    ast.wait_log("No provider found for label: UserPresence");
+}
+
+/// Whatever stops a load, it is said once and nothing is left behind.
+#[test]
+fn a_load_that_cannot_be_declines_with_one_message_and_leaves_nothing() {
+    let ast = Instance::builder().not_loaded().start();
+    let general = |line: &str| format!("[general]\n{line}\n[alice]\ntype = user\n");
+    let line2 = "userpresence.conf:2, section [general]";
+    let cases = [
+        (
+            None,
+            "userpresence.conf cannot be read, expected it in".to_owned(),
+        ),
+        (
+            Some("[general\nx = 1\n".into()),
+            "refused by Asterisk's parser".into(),
+        ),
+        (
+            Some(general("method = best")),
+            format!("{line2}, option 'method': 'best', expected "),
+        ),
+        (
+            Some(general("priority = dnd,asleep")),
+            format!("{line2}, option 'priority': unknown state 'asleep', expected "),
+        ),
+        (
+            Some(general("priority = dnd,dnd")),
+            format!("{line2}, option 'priority': the state 'dnd' stands twice"),
+        ),
+        (
+            Some(general("outgoing = some")),
+            format!("{line2}, option 'outgoing': 'some', expected all, default or none"),
+        ),
+        (
+            Some(general("enabled = perhaps")),
+            format!("{line2}, option 'enabled': 'perhaps', expected yes or no"),
+        ),
+        (
+            Some(general("settle = -1")),
+            format!("{line2}, option 'settle': '-1', expected a whole number"),
+        ),
+        (
+            Some(general("settle = 60001")),
+            "'60001', expected a whole number of milliseconds from 0 to 60000".into(),
+        ),
+        (
+            Some(general("presence_prefix = x")),
+            format!("{line2}, option 'presence_prefix': "),
+        ),
+        (
+            Some(general("colour = red")),
+            format!("{line2}, option 'colour': unknown option, expected "),
+        ),
+        (
+            Some("[general]\nsettle=1\n[general]\nsettle=2\n".into()),
+            "the section [general] stands twice, expected one".into(),
+        ),
+    ];
+    let mut complaints = 0;
+    for (config, expected) in cases {
+        if let Some(config) = &config {
+            ast.write_config("userpresence.conf", config);
+        }
+        assert!(!ast.load_module(MODULE).ok(), "{expected}");
+        let said = ast.new_complaints(complaints);
+        let ours: Vec<_> = said
+            .iter()
+            .filter(|line| line.contains("userpresence/"))
+            .collect();
+        assert_eq!(ours.len(), 1, "{said:#?}");
+        assert!(
+            ours[0].contains("ERROR[") && ours[0].contains("Not loaded: "),
+            "{}",
+            ours[0]
+        );
+        assert!(ours[0].contains(&expected), "{} lacks {expected}", ours[0]);
+        assert_eq!(registered(&ast), Vec::<String>::new());
+        // It stays in the list, because its code stays mapped.
+        let shown = ast.cli("module show like userpresence");
+        assert!(shown.contains("Not Running"), "{shown}");
+        complaints = ast.new_complaints(0).len();
+    }
+
+    // Every error of [general] is told, not only the first.
+    ast.write_config(
+        "userpresence.conf",
+        "[general]\nmethod = best\nsettle = x\n",
+    );
+    assert!(!ast.load_module(MODULE).ok());
+    let said = ast.new_complaints(complaints).join("\n");
+    assert!(
+        said.contains("'best', expected") && said.contains("'x', expected"),
+        "{said}"
+    );
+
+    ast.write_config("userpresence.conf", ALICE);
+    assert!(ast.load_module(MODULE).ok());
+    ast.set_custom("200", "away");
+    wait_until("alice to be away", || {
+        (ast.getvar("USER_PRESENCE(alice)") == "away").then_some(())
+    });
+}
+
+/// The loader compares how both were built, before any code of the module runs.
+#[test]
+fn a_module_built_for_another_asterisk_is_refused() {
+    let ast = Instance::builder().userpresence(ALICE).not_loaded().start();
+    let file = ast.path("modules").join(MODULE);
+    let mut bytes = fs::read(&file).expect("the module");
+    let sums: Vec<usize> = bytes
+        .windows(34)
+        .enumerate()
+        .filter(|(_, w)| w[0] == 0 && w[33] == 0)
+        .filter(|(_, w)| {
+            w[1..33]
+                .iter()
+                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        })
+        .map(|(at, _)| at + 1)
+        .collect();
+    assert!(!sums.is_empty(), "no build option sum in the module");
+    for at in sums {
+        bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+    }
+    fs::remove_file(&file).expect("our own copy");
+    fs::write(&file, bytes).expect("our own copy");
+
+    assert!(!ast.load_module(MODULE).ok());
+    let said = ast.new_complaints(0).join("\n");
+    assert!(
+        said.contains("not compiled with the same compile-time options"),
+        "{said}"
+    );
+    assert_eq!(registered(&ast), Vec::<String>::new());
+}
+
+/// Asterisk loads a copy of the module's file as another module. The second of the
+/// two finds its names taken, and leaves the first alone.
+#[test]
+fn a_second_copy_declines_and_leaves_the_first_alone() {
+    let ast = Instance::builder().userpresence(ALICE).start();
+    let before = registered(&ast);
+    ast.set_custom("200", "dnd");
+    let copy = ast.path("modules/res_copy.so");
+    fs::copy(ast.path("modules").join(MODULE), copy).expect("a copy");
+    let complaints = ast.new_complaints(0).len();
+    assert!(!ast.load_module("res_copy.so").ok());
+    let said = ast.new_complaints(complaints);
+    let ours = said.iter().filter(|line| line.contains("userpresence/"));
+    let ours: Vec<_> = ours.collect();
+    assert_eq!(ours.len(), 1, "{said:#?}");
+    let expected = "Not loaded: Function USER_PRESENCE could not be registered";
+    assert!(ours[0].contains(expected), "{}", ours[0]);
+    assert_eq!(registered(&ast), before);
+    ast.set_custom("201", "xa");
+    ast.set_custom("200", "not_set");
+    let asked = "PRESENCE_STATE(UserPresence:alice,value)";
+    wait_until("alice xa", || (ast.getvar(asked) == "xa").then_some(()));
+}
+
+/// An alias of the administrator may have the name of a command.
+#[test]
+fn a_command_that_is_taken_declines_the_load() {
+    let ast = Instance::builder()
+        .userpresence(ALICE)
+        .modules(&["res_clialiases"])
+        .file(
+            "cli_aliases.conf",
+            "[general]\ntemplate = mine\n[mine]\nuserpresence show settings = core show version\n",
+        )
+        .not_loaded()
+        .start();
+    let before = registered(&ast);
+    let complaints = ast.new_complaints(0).len();
+    assert!(!ast.load_module(MODULE).ok());
+    let said = ast.new_complaints(complaints);
+    let ours: Vec<_> = said
+        .iter()
+        .filter(|line| line.contains("userpresence/"))
+        .collect();
+    assert_eq!(ours.len(), 1, "{said:#?}");
+    let expected = "Not loaded: CLI command 'userpresence show settings' could not be registered";
+    assert!(ours[0].contains(expected), "{}", ours[0]);
+    assert_eq!(registered(&ast), before);
+    assert!(
+        ast.cli("userpresence show settings")
+            .contains("Asterisk 22")
+    );
+
+    assert!(ast.unload_module("res_clialiases.so").ok());
+    assert!(ast.load_module(MODULE).ok());
+    assert!(ast.cli("userpresence show settings").contains("Users: 1"));
+}
+
+/// A function of `func_odbc.conf` may have the name of ours.
+#[test]
+fn a_function_that_is_taken_declines_the_load() {
+    let ast = Instance::builder()
+        .userpresence(ALICE)
+        .modules(&["res_odbc", "res_odbc_transaction", "func_odbc"])
+        .file("res_odbc.conf", "[none]\nenabled = no\ndsn = none\n")
+        .file(
+            "func_odbc.conf",
+            "[PRESENCE]\nprefix = USER\ndsn = none\nreadsql = SELECT 1\n",
+        )
+        .not_loaded()
+        .start();
+    let before = registered(&ast);
+    assert!(!before.is_empty());
+    assert!(!ast.load_module(MODULE).ok());
+    ast.wait_log("Not loaded: Function USER_PRESENCE could not be registered");
+    assert_eq!(registered(&ast), before);
+}
+
+#[test]
+fn what_is_loaded_is_not_loaded_twice() {
+    let ast = Instance::builder().userpresence(ALICE).start();
+    assert!(!ast.load_module(MODULE).ok());
+    assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "not_set");
+}
+
+/// A section with an error is left out at a load, and the rest runs.
+#[test]
+fn a_section_with_an_error_is_left_out_and_named() {
+    let ast = Instance::builder()
+        .userpresence(
+            "[general]\n[alice]\ntype = user\nextension = 200\n\
+             [bob]\ntype = user\nextension = 201\nmethod = best\n\
+             [carol]\nextension = 202\n\
+             [dave]\ntype = usr\n\
+             [erin]\ntype = user\nextension = 203\ndefault = 204\ntwenty = 20\n\
+             [f rank]\ntype = user\n[Alice]\ntype = user\n[zoe]\ntype = user\n",
+        )
+        .start();
+    let said = ast.new_complaints(0);
+    let expected = [
+        "userpresence.conf:8, section [bob], option 'method': 'best', expected priority, latest, default or none",
+        "userpresence.conf:10, section [carol]: the option 'type' is missing, expected type = user",
+        "userpresence.conf:12, section [dave], option 'type': unknown type 'usr', expected user",
+        "userpresence.conf:17, section [erin], option 'twenty': unknown option, expected ",
+        "userpresence.conf:16, section [erin], option 'default': '204', expected one of the user's extensions",
+        "section [f rank]: 'f rank' is not a user's name, expected 1 to 60 letters",
+        "section [Alice]: the user 'Alice' stands twice (first at userpresence.conf:3, section [alice])",
+    ];
+    for expected in expected {
+        let lines = said.iter().filter(|line| line.contains(expected));
+        let lines: Vec<_> = lines.collect();
+        assert_eq!(lines.len(), 1, "{expected}: {said:#?}");
+        assert!(lines[0].contains("ERROR["), "{}", lines[0]);
+    }
+    assert_eq!(said.len(), expected.len(), "{said:#?}");
+
+    let ami = ast.ami();
+    let users = ami.list(&[("Action", "UserPresenceList")]);
+    let users: Vec<_> = users.iter().filter_map(|user| user.get("User")).collect();
+    assert_eq!(users, ["alice", "zoe"]);
+    ast.set_custom("200", "xa");
+    wait_until("alice", || {
+        (ast.getvar("USER_PRESENCE(alice)") == "xa").then_some(())
+    });
+}
+
+/// Unloading leaves no stale hint; loading again finds everything as it was.
+#[test]
+fn unload_publishes_not_set_and_a_second_load_works_as_new() {
+    let ast = Instance::builder()
+        .userpresence(&format!("{ALICE}[bob]\ntype = user\n"))
+        .hint("2000", ",UserPresence:alice")
+        .start();
+    ast.set_custom("200", "dnd,busy,In a call");
+    ast.setvar("USER_PRESENCE(bob)", "away,lunch,Back at one");
+    ast.wait_hint_presence("2000", "dnd");
+    let before = ["alice", "bob"].map(|user| ast.getvar(&format!("USER_PRESENCE({user},json)")));
+
+    for _ in 0..3 {
+        let ami = ast.ami();
+        assert!(ast.unload_module(MODULE).ok());
+        let told = published(&ast, &ami);
+        assert_eq!(
+            told,
+            [
+                ("alice".into(), "not_set".into()),
+                ("bob".into(), "not_set".into())
+            ]
+        );
+        ast.wait_hint_presence("2000", "not_set");
+        assert_eq!(registered(&ast), Vec::<String>::new());
+
+        assert!(ast.load_module(MODULE).ok());
+        let told = published(&ast, &ami);
+        assert_eq!(
+            told,
+            [
+                ("alice".into(), "dnd".into()),
+                ("bob".into(), "away".into())
+            ]
+        );
+        ast.wait_hint_presence("2000", "dnd");
+        let again = ["alice", "bob"].map(|user| ast.getvar(&format!("USER_PRESENCE({user},json)")));
+        assert_eq!(again, before);
+    }
+    ast.set_custom("200", "not_set");
+    ast.wait_hint_presence("2000", "not_set");
+    ast.set_custom("201", "chat");
+    ast.wait_hint_presence("2000", "chat");
+}
+
+/// When Asterisk itself stops, phones keep what they show.
+#[test]
+fn a_stop_of_asterisk_publishes_nothing() {
+    let ast = Instance::builder().userpresence(ALICE).start();
+    for graceful in [false, true] {
+        ast.set_custom("200", "dnd");
+        wait_until("dnd", || {
+            (ast.getvar("USER_PRESENCE(alice)") == "dnd").then_some(())
+        });
+        let ami = ast.ami();
+        published(&ast, &ami);
+        let status = if graceful {
+            ast.stop_gracefully()
+        } else {
+            ast.stop()
+        };
+        assert!(status.success());
+        assert!(ami.wait_closed());
+        let told = ami.take_events();
+        let told = told
+            .iter()
+            .filter(|event| event.is_event("PresenceStateChange"));
+        assert_eq!(told.count(), 0);
+        ast.start_again();
+    }
+}

@@ -1,0 +1,457 @@
+//! What is known survives: a stop, a `kill -9`, a locked or a damaged database.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::harness::{Instance, MODULE, wait_until};
+
+const USERS: &str = "[general]\n\
+    [alice]\ntype = user\nmethod = latest\nextension = 200\nextension = 201\nextension = 202\n\
+    [bob]\ntype = user\noutgoing = none\nextension = 200\n\
+    [carol]\ntype = user\nmethod = none\n\
+    [team]\ntype = user\nmethod = latest\nsource = UserPresence:bob\nsource = UserPresence:alice\n";
+
+const NAMES: [&str; 4] = ["alice", "bob", "carol", "team"];
+
+fn asked(ast: &Instance, what: &str) -> String {
+    ast.getvar(&format!("USER_PRESENCE({what})"))
+}
+
+fn json(ast: &Instance, user: &str) -> Value {
+    let text = asked(ast, &format!("{user},json"));
+    serde_json::from_str(&text).unwrap_or_else(|why| panic!("{user}: {why}: {text}"))
+}
+
+fn all(ast: &Instance) -> Vec<Value> {
+    NAMES.iter().map(|user| json(ast, user)).collect()
+}
+
+fn sequence(ast: &Instance, user: &str) -> u64 {
+    asked(ast, &format!("{user},sequence"))
+        .parse()
+        .expect("a number")
+}
+
+#[track_caller]
+fn wait_value(ast: &Instance, user: &str, state: &str) {
+    wait_until(&format!("{user} {state}"), || {
+        (asked(ast, user) == state).then_some(())
+    });
+}
+
+/// Sets every kind of thing that is kept.
+fn use_it(ast: &Instance) {
+    ast.set_custom("202", "chat,c,Third");
+    ast.set_custom("200", "available,a,First");
+    ast.set_custom("201", "away,b,\"Second\"; one");
+    ast.setvar("USER_PRESENCE(bob)", "dnd,focus,Größe \"L\"");
+    ast.setvar("USER_PRESENCE(carol)", "xa,,C:\\, D:");
+    wait_value(ast, "alice", "away");
+}
+
+#[test]
+fn the_same_answer_comes_back_after_each_kind_of_stop() {
+    let ast = Instance::builder().userpresence(USERS).start();
+    use_it(&ast);
+    let before = all(&ast);
+    assert_eq!(before[0]["source"], "CustomPresence:201");
+    assert_eq!(before[2]["message"], "C:, D:");
+    // What was set in the last moment is kept too, where Asterisk ends in order.
+    for graceful in [false, true] {
+        let state = if graceful { "dnd" } else { "chat" };
+        ast.setvar("USER_PRESENCE(carol)", state);
+        let before = all(&ast);
+        let status = if graceful {
+            ast.stop_gracefully()
+        } else {
+            ast.stop()
+        };
+        assert!(status.success());
+        ast.start_again();
+        assert_eq!(all(&ast), before, "graceful: {graceful}");
+    }
+
+    // And what is on disk, where it does not.
+    let before = all(&ast);
+    wait_until("the last row on disk", || {
+        let row = ast.astdb_on_disk("/UserPresence/user/carol")?;
+        row.contains("dnd").then_some(())
+    });
+    ast.kill9();
+    ast.start_again();
+    assert_eq!(all(&ast), before);
+    // `latest` goes on from there.
+    ast.set_custom("202", "not_set");
+    ast.set_custom("201", "not_set");
+    wait_value(&ast, "alice", "available");
+    assert_eq!(asked(&ast, "alice,source"), "CustomPresence:200");
+}
+
+/// Without a gap after a stop, by `core stop now` or gracefully; after a kill it
+/// may jump, but never repeats.
+#[test]
+fn account_numbers_go_on() {
+    let ast = Instance::builder().userpresence(USERS).start();
+    let change = |state: &str| {
+        ast.setvar("USER_PRESENCE(carol)", state);
+        sequence(&ast, "carol")
+    };
+    let mut last = change("dnd");
+    for (graceful, state) in [(false, "xa"), (true, "away"), (false, "chat")] {
+        let status = if graceful {
+            ast.stop_gracefully()
+        } else {
+            ast.stop()
+        };
+        assert!(status.success());
+        ast.start_again();
+        let next = change(state);
+        assert_eq!(next, last + 1, "graceful: {graceful}");
+        last = next;
+    }
+    assert!(ast.unload_module(MODULE).ok());
+    assert!(ast.load_module(MODULE).ok());
+    assert_eq!(change("dnd"), last + 1);
+
+    wait_until("a run that is not marked as clean, on disk", || {
+        (ast.astdb_on_disk("/UserPresence/clean")? == "0").then_some(())
+    });
+    for round in 0..3 {
+        // The last numbers are not on disk yet when it dies.
+        for state in ["xa", "away", "chat", "dnd"] {
+            last = change(state);
+        }
+        ast.kill9();
+        ast.start_again();
+        let next = change("xa");
+        assert!(next > last, "round {round}: {next} after {last}");
+    }
+}
+
+/// Killed in a storm of writes: what was set before it is all there, what was set
+/// in it is consistent.
+#[test]
+fn a_kill_in_a_storm_of_writes_loses_only_the_last_moment() {
+    let storm = "[s1]\ntype = user\nextension = 301\nextension = 302\n\
+                 [s2]\ntype = user\nmethod = latest\nextension = 302\nextension = 303\n\
+                 [s3]\ntype = user\noutgoing = none\n\
+                 [s4]\ntype = user\nmethod = latest\nsource = UserPresence:s1\nsource = UserPresence:s2\n";
+    let ast = Instance::builder()
+        .userpresence(&format!("{USERS}{storm}"))
+        .start();
+    use_it(&ast);
+    let before = all(&ast);
+    wait_until("the last row on disk", || {
+        ast.astdb_on_disk("/UserPresence/user/carol")
+    });
+
+    let (ended, highest) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        let (ended, highest) = (&ended, &highest);
+        for user in ["s1", "s2", "s3", "s1"] {
+            let ami = ast.ami();
+            scope.spawn(move || {
+                for number in 0.. {
+                    let state = ["dnd", "away", "chat", "xa", "available"][number % 5];
+                    let message = number.to_string();
+                    let set = [
+                        ("Action", "UserPresenceSet"),
+                        ("User", user),
+                        ("Status", state),
+                        ("Message", &message),
+                    ];
+                    if ended.load(Ordering::Relaxed) || ami.try_action(&set).is_err() {
+                        return;
+                    }
+                    for event in ami.take_events() {
+                        let number = event.get("Sequence").and_then(|n| n.parse().ok());
+                        highest.fetch_max(number.unwrap_or(0), Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        // Until some of the storm is on disk, so that it is killed between commits.
+        wait_until("the storm on disk", || {
+            let row = ast.astdb_on_disk("/UserPresence/user/s3")?;
+            row.contains("own").then_some(())
+        });
+        ast.kill9();
+        ended.store(true, Ordering::Relaxed);
+    });
+
+    ast.start_again();
+    assert_eq!(all(&ast), before);
+    for user in ["s1", "s2"] {
+        consistent(&ast, user);
+    }
+    assert_eq!(asked(&ast, "s3,source"), "own");
+    let next = sequence_of_next_change(&ast);
+    let highest = highest.load(Ordering::Relaxed);
+    assert!(highest > 0 && next > highest, "{next} after {highest}");
+    assert_eq!(ast.new_complaints(0), Vec::<String>::new());
+}
+
+fn sequence_of_next_change(ast: &Instance) -> u64 {
+    let new = if asked(ast, "carol") == "dnd" {
+        "away"
+    } else {
+        "dnd"
+    };
+    ast.setvar("USER_PRESENCE(carol)", new);
+    sequence(ast, "carol")
+}
+
+/// Asserts that a user's sources say what CustomPresence says, and that the winner
+/// is the one that the rule picks from them.
+#[track_caller]
+pub fn consistent(ast: &Instance, user: &str) {
+    let seen = json(ast, user);
+    let sources = seen["sources"].as_array().expect("sources");
+    for source in sources {
+        let address = source["address"].as_str().expect("an address");
+        for (field, name) in [
+            ("value", "state"),
+            ("subtype", "subtype"),
+            ("message", "message"),
+        ] {
+            let custom = ast.getvar(&format!("PRESENCE_STATE({address},{field})"));
+            assert_eq!(source[name], custom, "{user}, {address}: {seen:#}");
+        }
+    }
+    let order = [
+        "not_set",
+        "unavailable",
+        "available",
+        "chat",
+        "away",
+        "xa",
+        "dnd",
+    ];
+    let rank = |source: &Value| {
+        let place = order
+            .iter()
+            .position(|state| source["state"] == *state)
+            .expect("a state");
+        if seen["method"] == "latest" {
+            usize::from(place > 0)
+        } else {
+            place
+        }
+    };
+    let highest = sources.iter().map(rank).max().expect("a source");
+    let best = sources.iter().filter(|source| rank(source) == highest);
+    let latest = best
+        .clone()
+        .map(|source| source["since"].as_u64())
+        .max()
+        .expect("one");
+    // Within one millisecond the order does not show.
+    let mut winners = best.filter(|source| source["since"].as_u64() == latest);
+    let is = |source: &Value| {
+        ["state", "subtype", "message", "since"]
+            .iter()
+            .all(|name| source[*name] == seen[*name])
+    };
+    assert!(winners.any(is), "{user}: {seen:#}");
+}
+
+/// Set while the module was not there: noticed, and counted as set now.
+#[test]
+fn what_changed_meanwhile_counts_as_set_now() {
+    let ast = Instance::builder().userpresence(USERS).start();
+    use_it(&ast);
+    let began = json(&ast, "alice")["since"].as_u64().expect("a time");
+
+    // The module unloaded.
+    assert!(ast.unload_module(MODULE).ok());
+    ast.cli("presencestate change CustomPresence:202 dnd");
+    assert!(ast.load_module(MODULE).ok());
+    assert_eq!(asked(&ast, "alice,source"), "CustomPresence:202");
+    assert_eq!(asked(&ast, "alice"), "dnd");
+    let found = json(&ast, "alice")["since"].as_u64().expect("a time");
+    assert!(found > began);
+
+    // Asterisk stopped, and AstDB edited. The others stay as they were.
+    let before = json(&ast, "bob");
+    assert!(ast.stop().success());
+    let astdb = ast.path("lib/astdb.sqlite3");
+    let sql = "UPDATE astdb SET value = 'xa,edited,By hand' WHERE key = '/CustomPresence/201';";
+    let status = Command::new("sqlite3")
+        .arg(&astdb)
+        .arg(sql)
+        .status()
+        .expect("sqlite3");
+    assert!(status.success());
+    ast.start_again();
+    let alice = json(&ast, "alice");
+    assert_eq!(
+        (alice["state"].as_str(), alice["message"].as_str()),
+        (Some("xa"), Some("By hand"))
+    );
+    assert!(alice["since"].as_u64() > Some(found));
+    assert_eq!(alice["sources"][2]["since"].as_u64(), Some(found));
+    assert_eq!(json(&ast, "bob"), before);
+
+    // Taken away altogether: not_set, which never wins over one that is set.
+    assert!(ast.unload_module(MODULE).ok());
+    ast.cli("presencestate change CustomPresence:201 not_set");
+    assert!(ast.load_module(MODULE).ok());
+    assert_eq!(asked(&ast, "alice,source"), "CustomPresence:202");
+}
+
+/// Rows that cannot be read are left out, each with a warning; the rest is there.
+#[test]
+fn damaged_rows_are_left_out_with_a_warning() {
+    let ast = Instance::builder().userpresence(USERS).start();
+    use_it(&ast);
+    wait_until("the rows", || ast.astdb_on_disk("/UserPresence/user/carol"));
+    assert!(ast.stop().success());
+    let astdb = ast.path("lib/astdb.sqlite3");
+    let set = |key: &str, value: &str| {
+        let sql = format!("INSERT OR REPLACE INTO astdb VALUES ('/UserPresence/{key}', {value});");
+        let status = Command::new("sqlite3")
+            .arg(&astdb)
+            .arg(sql)
+            .status()
+            .expect("sqlite3");
+        assert!(status.success());
+    };
+    set("user/carol", "'{\"own\":{\"state\":'");
+    set(
+        "user/bob",
+        "'{\"own\":{\"state\":\"asleep\",\"since\":1},\"sequence\":1}'",
+    );
+    set("source/CustomPresence:202", "'nonsense'");
+    set("source/CustomPresence:201", "''");
+    set("account/default", "'-1'");
+    set("unknown/thing", "'1'");
+    let log = ast.log().len();
+    ast.start_again();
+    let said = ast.complaints();
+    for key in [
+        "user/carol",
+        "source/CustomPresence:202",
+        "source/CustomPresence:201",
+        "account/default",
+        "user/bob",
+    ] {
+        let expected = format!("AstDB entry 'UserPresence/{key}' cannot be read and is left out");
+        let lines: Vec<_> = said
+            .iter()
+            .filter(|line| line.contains(&expected))
+            .collect();
+        assert_eq!(lines.len(), 1, "{key}: {said:#?}");
+        assert!(lines[0].contains("WARNING["), "{}", lines[0]);
+    }
+    assert!(!ast.log()[log..].contains("Panic"));
+    assert_eq!(asked(&ast, "carol"), "not_set");
+    assert_eq!(asked(&ast, "bob"), "available");
+    // The sources still say what they say; it counts as set now.
+    let alice = json(&ast, "alice");
+    assert_eq!(alice["sources"][0]["message"], "First");
+    assert!(
+        ["CustomPresence:201", "CustomPresence:202"]
+            .contains(&alice["source"].as_str().expect("one"))
+    );
+    ast.setvar("USER_PRESENCE(carol)", "dnd");
+    assert_eq!(asked(&ast, "carol"), "dnd");
+}
+
+/// An exclusive transaction of another program on a SQLite file.
+struct Lock {
+    child: Child,
+    input: ChildStdin,
+}
+
+impl Lock {
+    fn take(ast: &Instance) -> Self {
+        let mut child = Command::new("sqlite3")
+            .arg("-batch")
+            .arg(ast.path("lib/astdb.sqlite3"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sqlite3");
+        let mut input = child.stdin.take().expect("a pipe");
+        let begin = b".timeout 30000\nBEGIN EXCLUSIVE;\nSELECT 'locked';\n";
+        input.write_all(begin).expect("an open pipe");
+        let mut line = String::new();
+        let output = child.stdout.take().expect("a pipe");
+        BufReader::new(output)
+            .read_line(&mut line)
+            .expect("an answer");
+        assert_eq!(line, "locked\n");
+        Lock { child, input }
+    }
+
+    fn release(mut self) {
+        self.input.write_all(b"COMMIT;\n").expect("an open pipe");
+        drop(self.input);
+        assert!(self.child.wait().expect("our own child").success());
+    }
+}
+
+/// While another program has AstDB's file locked nobody waits for it, and when it
+/// is free again everything set meanwhile is kept.
+#[test]
+fn a_locked_database_blocks_nobody_and_loses_nothing() {
+    let ast = Instance::builder()
+        .userpresence(USERS)
+        .hint("2000", ",UserPresence:carol")
+        .start();
+    use_it(&ast);
+    wait_until("rows on disk", || {
+        ast.astdb_on_disk("/UserPresence/user/carol")
+    });
+    let ami = ast.ami();
+    let lock = Lock::take(&ast);
+    let mut slowest = Duration::ZERO;
+    let mut number = 0;
+    let until = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < until {
+        number += 1;
+        let begin = Instant::now();
+        let state = ["dnd", "away", "chat"][number % 3];
+        let message = format!("locked-{number}");
+        let set = [
+            ("Action", "UserPresenceSet"),
+            ("User", "carol"),
+            ("Status", state),
+            ("Message", &message),
+        ];
+        assert!(ami.action(&set).ok());
+        let set = [
+            ("Action", "UserPresenceSet"),
+            ("User", "alice"),
+            ("Status", state),
+            ("Message", &message),
+        ];
+        assert!(ami.action(&set).ok());
+        assert_eq!(asked(&ast, "carol,message"), message);
+        assert_eq!(asked(&ast, "alice,message"), message);
+        slowest = slowest.max(begin.elapsed());
+    }
+    // Far below the three seconds of the lock, far above what it takes.
+    assert!(
+        slowest < Duration::from_millis(1500),
+        "{slowest:?} for four questions"
+    );
+    assert!(number > 3, "{number} rounds");
+    ast.wait_hint_presence("2000", ["dnd", "away", "chat"][number % 3]);
+    let disk = ast.wait_log("AstDB does not keep presence, it is tried again: ");
+    assert!(disk.contains("WARNING["));
+
+    lock.release();
+    wait_until("the row on disk", || {
+        let row = ast.astdb_on_disk("/UserPresence/user/carol")?;
+        row.contains(&format!("locked-{number}")).then_some(())
+    });
+    let before = json(&ast, "carol");
+    ast.kill9();
+    ast.start_again();
+    assert_eq!(json(&ast, "carol"), before);
+}

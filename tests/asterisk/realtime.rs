@@ -1,0 +1,305 @@
+//! Users from realtime: a real SQLite database through `res_config_sqlite3`.
+
+use std::fs;
+
+use crate::harness::{Builder, Instance};
+use crate::reload::published;
+
+const TABLE: &str = "CREATE TABLE userpresence (name TEXT, method TEXT, extension TEXT, \
+    source TEXT, outgoing TEXT, account TEXT, shoe_size TEXT);";
+
+fn builder(file: &str, rows: &str) -> Builder {
+    Instance::builder()
+        .userpresence(file)
+        .realtime(&["userpresence"], &format!("{TABLE}{rows}"))
+}
+
+fn insert(name: &str, method: &str, extension: &str, source: &str) -> String {
+    let quoted = |text: &str| match text {
+        "NULL" => "NULL".to_owned(),
+        text => format!("'{text}'"),
+    };
+    let values = [name, method, extension, source].map(quoted).join(",");
+    format!("INSERT INTO userpresence (name, method, extension, source) VALUES ({values});")
+}
+
+fn users(ast: &Instance) -> Vec<String> {
+    let entries = ast.ami().list(&[("Action", "UserPresenceList")]);
+    let names = entries.iter().filter_map(|entry| entry.get("User"));
+    let mut names: Vec<_> = names.map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
+fn asked(ast: &Instance, what: &str) -> String {
+    ast.getvar(&format!("USER_PRESENCE({what})"))
+}
+
+const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\n";
+
+#[test]
+fn users_of_the_database_stand_beside_those_of_the_file() {
+    let rows = [
+        insert(
+            "bob",
+            "latest",
+            "201;202",
+            "UserPresence:alice;CustomPresence:team",
+        ),
+        insert("carol", "NULL", "203", "NULL"),
+        insert("dave", "", "NULL", ""),
+    ];
+    let ast = builder(ALICE, &rows.concat())
+        .hint("2001", ",UserPresence:bob")
+        .start();
+    assert_eq!(users(&ast), ["alice", "bob", "carol", "dave"]);
+    assert_eq!(asked(&ast, "bob,method"), "latest");
+    assert_eq!(asked(&ast, "bob,extensions"), "201,202");
+    assert_eq!(asked(&ast, "carol,method"), "priority");
+    assert_eq!(asked(&ast, "dave,extensions"), "");
+    let json: serde_json::Value =
+        serde_json::from_str(&asked(&ast, "bob,json")).expect("an object");
+    let sources = json["sources"].as_array().expect("a list");
+    let addresses: Vec<_> = sources.iter().map(|s| s["address"].as_str()).collect();
+    let expected = [
+        "CustomPresence:201",
+        "CustomPresence:202",
+        "UserPresence:alice",
+        "CustomPresence:team",
+    ];
+    assert_eq!(addresses, expected.map(Some));
+
+    for (extension, state) in [
+        ("201", "dnd"),
+        ("202", "chat"),
+        ("200", "xa"),
+        ("team", "away"),
+    ] {
+        ast.set_custom(extension, state);
+        ast.wait_hint_presence("2001", state);
+    }
+    ast.setvar("USER_PRESENCE(bob)", "available,,Here");
+    for extension in ["201", "202"] {
+        let custom = format!("PRESENCE_STATE(CustomPresence:{extension},message)");
+        assert_eq!(ast.getvar(&custom), "Here");
+    }
+
+    // A column of somebody else's is warned of once, however many rows have it.
+    ast.realtime_sql("UPDATE userpresence SET shoe_size = '43';");
+    let before = ast.new_complaints(0).len();
+    assert_eq!(before, 0);
+    assert!(ast.reload().ok());
+    let said = ast.new_complaints(0);
+    assert_eq!(said.len(), 1, "{said:#?}");
+    let expected = "column 'shoe_size': unknown column, ignored; known are ";
+    assert!(
+        said[0].contains("WARNING[") && said[0].contains(expected),
+        "{}",
+        said[0]
+    );
+}
+
+/// An error in a row names the family, the user and the column; the rest runs.
+#[test]
+fn a_row_with_an_error_is_left_out_at_a_load() {
+    let rows = [
+        insert("bob", "best", "201", "NULL"),
+        insert("Alice", "NULL", "202", "NULL"),
+        insert("carol", "NULL", "203;;204", "NULL"),
+        insert("dave", "NULL", "205;205", "NULL"),
+        insert("erin", "NULL", "206", "NULL"),
+        insert("NULL", "NULL", "207", "NULL"),
+    ];
+    let ast = builder(ALICE, &rows.concat()).start();
+    assert_eq!(users(&ast), ["alice", "erin"]);
+    let said = ast.new_complaints(0);
+    let family = "realtime family 'userpresence', user";
+    let expected = [
+        format!(
+            "{family} 'bob', column 'method': 'best', expected priority, latest, default or none"
+        ),
+        format!(
+            "{family} 'Alice': the user 'Alice' stands twice (first at userpresence.conf:3, section [alice])"
+        ),
+        format!("{family} 'carol', column 'extension': empty, expected an extension such as 200"),
+        format!("{family} 'dave', column 'extension': '205' stands twice for this user"),
+    ];
+    for expected in &expected {
+        let lines: Vec<_> = said.iter().filter(|line| line.contains(expected)).collect();
+        assert_eq!(lines.len(), 1, "{expected}: {said:#?}");
+        assert!(lines[0].contains("ERROR["), "{}", lines[0]);
+    }
+    assert_eq!(asked(&ast, "alice,extensions"), "200");
+}
+
+#[test]
+fn a_user_in_both_places_refuses_a_reload() {
+    let ast = builder(ALICE, &insert("bob", "NULL", "201", "NULL")).start();
+    ast.realtime_sql(&insert("ALICE", "NULL", "202", "NULL"));
+    ast.realtime_sql("DELETE FROM userpresence WHERE name = 'bob';");
+    assert!(!ast.reload().ok());
+    ast.wait_log("user 'ALICE': the user 'ALICE' stands twice (first at userpresence.conf:3, section [alice])");
+    assert_eq!(users(&ast), ["alice", "bob"]);
+}
+
+/// A cycle may lead through the file and the database.
+#[test]
+fn a_cycle_through_the_database_is_refused() {
+    let file = "[general]\n[alice]\ntype = user\nsource = UserPresence:bob\n";
+    let ast = builder(file, &insert("bob", "NULL", "201", "NULL")).start();
+    assert_eq!(users(&ast), ["alice", "bob"]);
+    ast.realtime_sql("UPDATE userpresence SET source = 'CustomPresence:x;UserPresence:alice';");
+    let cycle =
+        "a cycle of users (alice -> bob -> alice), expected a source that does not lead back";
+    assert!(!ast.reload().ok());
+    ast.wait_log(&format!(
+        "userpresence.conf:4, section [alice], option 'source': {cycle}"
+    ));
+    ast.wait_log(&format!(
+        "realtime family 'userpresence', user 'bob', column 'source': {cycle}"
+    ));
+
+    let log = ast.log().len();
+    let shown = ast.cli("userpresence reload user bob");
+    assert!(
+        shown.contains("a cycle of users (") && shown.contains("the running configuration stays"),
+        "{shown}"
+    );
+    assert!(ast.log()[log..].lines().all(|line| !line.contains("Panic")));
+    assert_eq!(asked(&ast, "bob,extensions"), "201");
+    ast.set_custom("201", "dnd");
+    crate::harness::wait_until("alice dnd", || {
+        (asked(&ast, "alice") == "dnd").then_some(())
+    });
+}
+
+/// A database that is gone takes nobody with it.
+#[test]
+fn a_broken_database_keeps_what_runs() {
+    let ast = builder(ALICE, &insert("bob", "NULL", "201", "NULL")).start();
+    ast.set_custom("201", "dnd");
+    let kept = || {
+        assert_eq!(users(&ast), ["alice", "bob"]);
+        assert_eq!(asked(&ast, "bob"), "dnd");
+    };
+    crate::harness::wait_until("bob dnd", || (asked(&ast, "bob") == "dnd").then_some(()));
+    let ami = ast.ami();
+    published(&ast, &ami);
+
+    // A table without the one column that is needed.
+    ast.realtime_sql(
+        "ALTER TABLE userpresence RENAME TO away; CREATE TABLE userpresence (who TEXT);",
+    );
+    ast.write_config("userpresence.conf", "[general]\n[zoe]\ntype = user\n");
+    assert!(!ast.reload().ok());
+    ast.wait_log("Realtime family 'userpresence' gave no row, and its table cannot be read or has no column 'name'");
+    kept();
+    let shown = ast.cli("userpresence reload user bob");
+    assert!(shown.contains("its table cannot be read"), "{shown}");
+    kept();
+
+    // The driver is gone.
+    assert!(ast.unload_module("res_config_sqlite3.so").ok());
+    let shown = ast.cli("userpresence reload user bob");
+    assert!(
+        shown.contains("is not mapped in extconfig.conf, or its driver is not loaded"),
+        "{shown}"
+    );
+    kept();
+    assert_eq!(published(&ast, &ami), []);
+
+    // It is back, with what it was.
+    ast.realtime_sql("DROP TABLE userpresence; ALTER TABLE away RENAME TO userpresence;");
+    assert!(ast.load_module("res_config_sqlite3.so").ok());
+    ast.write_config("userpresence.conf", ALICE);
+    assert!(ast.reload().ok());
+    kept();
+    assert_eq!(published(&ast, &ami), []);
+}
+
+/// A database that is no database: the file itself is damaged.
+#[test]
+fn a_damaged_database_keeps_what_runs() {
+    let ast = builder(ALICE, &insert("bob", "NULL", "201", "NULL")).start();
+    let file = ast.path("lib/realtime.sqlite3");
+    let good = fs::read(&file).expect("the database");
+    fs::write(&file, vec![b'x'; good.len()]).expect("the database");
+    assert!(!ast.reload().ok());
+    assert_eq!(users(&ast), ["alice", "bob"]);
+    fs::write(&file, good).expect("the database");
+    assert!(ast.reload().ok());
+    assert_eq!(users(&ast), ["alice", "bob"]);
+}
+
+#[test]
+fn an_empty_table_is_no_error() {
+    let ast = builder(ALICE, &insert("bob", "NULL", "201", "NULL")).start();
+    ast.realtime_sql("DELETE FROM userpresence;");
+    assert!(ast.reload().ok());
+    assert_eq!(users(&ast), ["alice"]);
+}
+
+/// One user alone: changed, new, gone, unknown, and one that is not the database's.
+#[test]
+fn reload_user_reads_one_user_anew() {
+    let ast = builder(
+        ALICE,
+        &[
+            insert("bob", "priority", "201;202", "NULL"),
+            insert("carol", "NULL", "203", "NULL"),
+        ]
+        .concat(),
+    )
+    .hint("2001", ",UserPresence:bob")
+    .start();
+    ast.set_custom("201", "dnd");
+    ast.set_custom("202", "chat");
+    ast.wait_hint_presence("2001", "dnd");
+    let ami = ast.ami();
+    let told = |expected: &[(&str, &str)]| {
+        let expected = expected
+            .iter()
+            .map(|(user, state)| ((*user).to_owned(), (*state).to_owned()));
+        assert_eq!(published(&ast, &ami), expected.collect::<Vec<_>>());
+    };
+    let reload = |name: &str| ast.cli(&format!("userpresence reload user {name}"));
+    published(&ast, &ami);
+
+    ast.realtime_sql(
+        "UPDATE userpresence SET method = 'latest', extension = '202;201' WHERE name = 'bob';",
+    );
+    ast.realtime_sql("UPDATE userpresence SET method = 'latest' WHERE name = 'carol';");
+    assert!(reload("BOB").contains("is read anew"));
+    told(&[("bob", "chat")]);
+    assert_eq!(asked(&ast, "bob,extensions"), "202,201");
+    assert_eq!(asked(&ast, "carol,method"), "priority");
+    ast.wait_hint_presence("2001", "chat");
+
+    assert!(reload("bob").contains("is read anew"));
+    told(&[]);
+
+    ast.set_custom("204", "xa");
+    ast.realtime_sql(&insert("dave", "NULL", "204", "NULL"));
+    assert!(reload("dave").contains("User 'dave' is new."));
+    told(&[("dave", "xa")]);
+
+    ast.realtime_sql("DELETE FROM userpresence WHERE name = 'bob';");
+    assert!(reload("bob").contains("User 'bob' is gone."));
+    told(&[("bob", "not_set")]);
+    ast.wait_hint_presence("2001", "not_set");
+    assert_eq!(users(&ast), ["alice", "carol", "dave"]);
+
+    assert!(reload("bob").contains("ealtime has no user 'bob'"));
+    assert!(reload("nobody").contains("ealtime has no user 'nobody'"));
+    assert!(reload("ALICE").contains("stands in userpresence.conf, expected a user from realtime"));
+    ast.realtime_sql("UPDATE userpresence SET method = 'best' WHERE name = 'dave';");
+    let shown = reload("dave");
+    assert!(
+        shown.contains("user 'dave', column 'method': 'best', expected priority")
+            && shown.contains("the running configuration stays"),
+        "{shown}"
+    );
+    assert_eq!(asked(&ast, "dave,method"), "priority");
+    told(&[]);
+    assert!(reload("").contains("Usage: userpresence reload user <name>"));
+}

@@ -1,0 +1,485 @@
+//! A reload: differences only, and with any error none at all.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use crate::harness::{Ami, Instance, wait_until};
+
+/// What was published of users until now, as (user, state), in order. Uses up
+/// the events of `ami`.
+#[track_caller]
+pub fn published(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let mark = format!("mark-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    ast.set_custom(&mark, "away");
+    let mark = format!("CustomPresence:{mark}");
+    wait_until("the mark among the events", || {
+        let events = ami.events();
+        events
+            .iter()
+            .any(|event| event.get("Presentity") == Some(&mark))
+            .then_some(())
+    });
+    let mut told = Vec::new();
+    for event in ami.take_events() {
+        let user = event
+            .get("Presentity")
+            .and_then(|it| it.strip_prefix("UserPresence:"));
+        if let (Some(user), true) = (user, event.is_event("PresenceStateChange")) {
+            told.push((
+                user.to_owned(),
+                event.get("Status").unwrap_or_default().to_owned(),
+            ));
+        }
+    }
+    told
+}
+
+fn value(ast: &Instance, user: &str) -> String {
+    ast.getvar(&format!("USER_PRESENCE({user})"))
+}
+
+#[track_caller]
+fn wait_value(ast: &Instance, user: &str, state: &str) {
+    wait_until(&format!("{user} {state}"), || {
+        (value(ast, user) == state).then_some(())
+    });
+}
+
+fn users(ast: &Instance) -> Vec<String> {
+    let entries = ast.ami().list(&[("Action", "UserPresenceList")]);
+    entries
+        .iter()
+        .filter_map(|entry| entry.get("User").map(str::to_owned))
+        .collect()
+}
+
+/// The keys of the module's rows in AstDB, as `database show` shows them.
+pub fn rows(ast: &Instance) -> String {
+    ast.cli("database show UserPresence")
+}
+
+const THREE: &str = "[general]\n\
+    [alice]\ntype = user\nextension = 200\nextension = 201\n\
+    [bob]\ntype = user\nextension = 202\n\
+    [carol]\ntype = user\noutgoing = none\nextension = 203\n";
+
+fn three() -> Instance {
+    let ast = Instance::builder().userpresence(THREE).start();
+    ast.set_custom("200", "dnd");
+    ast.set_custom("201", "available");
+    ast.set_custom("202", "chat");
+    ast.setvar("USER_PRESENCE(carol)", "away");
+    wait_value(&ast, "alice", "dnd");
+    wait_value(&ast, "bob", "chat");
+    ast
+}
+
+fn pairs(told: &[(&str, &str)]) -> Vec<(String, String)> {
+    told.iter()
+        .map(|(user, state)| ((*user).to_owned(), (*state).to_owned()))
+        .collect()
+}
+
+#[test]
+fn a_reload_without_a_difference_is_silent() {
+    let ast = three();
+    let ami = ast.ami();
+    published(&ast, &ami);
+    let before = ast.getvar("USER_PRESENCE(alice,json)");
+    assert!(ast.reload().ok());
+    assert_eq!(published(&ast, &ami), pairs(&[]));
+    assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), before);
+}
+
+#[test]
+fn another_method_is_one_transition_of_that_user() {
+    let ast = three();
+    let (ami, feed) = (ast.ami(), ast.ami());
+    published(&ast, &ami);
+    let sequence = |user: &str| ast.getvar(&format!("USER_PRESENCE({user},sequence)"));
+    let number: u64 = [sequence("alice"), sequence("bob"), sequence("carol")]
+        .iter()
+        .map(|number| number.parse::<u64>().expect("a number"))
+        .max()
+        .expect("three");
+    ast.write_config(
+        "userpresence.conf",
+        &THREE.replacen("extension = 200", "method = latest\nextension = 200", 1),
+    );
+    assert!(ast.reload().ok());
+    let change = feed.wait_event("the transition", |event| {
+        event.is_event("UserPresenceChange")
+    });
+    let expected = [
+        ("User", "alice"),
+        ("OldStatus", "dnd"),
+        ("Status", "available"),
+        ("Method", "latest"),
+        ("Source", "CustomPresence:201"),
+    ];
+    for (header, expected) in expected {
+        assert_eq!(change.get(header), Some(expected), "{change:?}");
+    }
+    assert_eq!(
+        change.get("Sequence"),
+        Some((number + 1).to_string().as_str())
+    );
+    assert_eq!(published(&ast, &ami), pairs(&[("alice", "available")]));
+}
+
+/// A new user is published, a removed one is published as not_set; its rows go.
+#[test]
+fn users_come_and_go() {
+    let ast = three();
+    wait_until("the rows", || {
+        let rows = rows(&ast);
+        (rows.contains("user/carol") && rows.contains("source/CustomPresence:202")).then_some(())
+    });
+    let ami = ast.ami();
+    published(&ast, &ami);
+    let before = ast.getvar("USER_PRESENCE(alice,json)");
+    ast.set_custom("204", "xa");
+    ast.write_config(
+        "userpresence.conf",
+        "[general]\n[alice]\ntype = user\nextension = 200\nextension = 201\n\
+         [dave]\ntype = user\nextension = 204\n[erin]\ntype = user\n",
+    );
+    assert!(ast.reload().ok());
+    let mut told = published(&ast, &ami);
+    told.sort();
+    let expected = [
+        ("bob", "not_set"),
+        ("carol", "not_set"),
+        ("dave", "xa"),
+        ("erin", "not_set"),
+    ];
+    assert_eq!(told, pairs(&expected));
+    assert_eq!(users(&ast), ["alice", "dave", "erin"]);
+    assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), before);
+    wait_until("the rows of the removed to go", || {
+        let rows = rows(&ast);
+        let gone = ["user/bob", "user/carol", "CustomPresence:202"];
+        gone.iter().all(|key| !rows.contains(key)).then_some(())
+    });
+    assert!(rows(&ast).contains("user/alice"));
+    // Who comes back comes back as new.
+    ast.write_config("userpresence.conf", THREE);
+    assert!(ast.reload().ok());
+    assert_eq!(value(&ast, "carol"), "not_set");
+    assert_eq!(value(&ast, "bob"), "chat");
+}
+
+/// Hints match without case, Asterisk's cache does not: the new spelling is
+/// published, the old one taken back, and own status stays, a restart included.
+#[test]
+fn another_spelling_is_the_same_user() {
+    let ast = three();
+    let ami = ast.ami();
+    let since = ast.getvar("USER_PRESENCE(carol,since)");
+    published(&ast, &ami);
+    ast.write_config("userpresence.conf", &THREE.replace("[carol]", "[Carol]"));
+    assert!(ast.reload().ok());
+    let mut told = published(&ast, &ami);
+    told.sort();
+    assert_eq!(told, pairs(&[("Carol", "away"), ("carol", "not_set")]));
+    assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
+    assert!(ast.stop_gracefully().success());
+    ast.start_again();
+    assert_eq!(value(&ast, "carol"), "away");
+    assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
+    let shown = rows(&ast);
+    assert!(
+        shown.contains("user/Carol") && !shown.contains("user/carol"),
+        "{shown}"
+    );
+
+    // And so when it was spelled anew while Asterisk was stopped.
+    assert!(ast.stop_gracefully().success());
+    ast.write_config("userpresence.conf", &THREE.replace("[carol]", "[CAROL]"));
+    ast.start_again();
+    assert_eq!(value(&ast, "carol"), "away");
+    wait_until("one row of carol's", || {
+        let shown = rows(&ast);
+        (shown.contains("user/CAROL") && !shown.contains("user/Carol")).then_some(())
+    });
+}
+
+/// One error anywhere, and nothing changes: neither users nor settings.
+#[test]
+fn any_error_keeps_what_runs() {
+    let ast = three();
+    let ami = ast.ami();
+    published(&ast, &ami);
+    let before = ast.getvar("USER_PRESENCE(alice,json)");
+    let settings = ast.cli("userpresence show settings");
+    let more = |text: &str| format!("[general]\nmethod = latest\n[new]\ntype = user\n{text}");
+    let cases = [
+        (
+            more("[bob]\ntype = user\nmethod = best\n"),
+            "userpresence.conf:7, section [bob], option 'method': 'best', expected priority, latest, default or none",
+        ),
+        (
+            more("[bob]\ntype = user\ncolour = red\n"),
+            "section [bob], option 'colour': unknown option, expected ",
+        ),
+        (
+            more("[bob]\nextension = 1\n"),
+            "userpresence.conf:6, section [bob]: the option 'type' is missing",
+        ),
+        (
+            more("[bob]\ntype = user\nextension =\n"),
+            "option 'extension': empty, expected an extension such as 200",
+        ),
+        (
+            more("[bob]\ntype = user\nsource = 200\n"),
+            "option 'source': '200' is not an address",
+        ),
+        (
+            more("[New]\ntype = user\n"),
+            "userpresence.conf:6, section [New]: the user 'New' stands twice (first at userpresence.conf:4, section [new]), expected a name once",
+        ),
+        (
+            "[general]\nsettle = soon\n".into(),
+            "userpresence.conf:2, section [general], option 'settle': 'soon', expected a whole number",
+        ),
+        (
+            "[general]\n[bob](missing)\ntype = user\n".into(),
+            "refused by Asterisk's parser",
+        ),
+        (
+            "[general]\n#include \"no-such-file.conf\"\n".into(),
+            "refused by Asterisk's parser",
+        ),
+    ];
+    for (text, expected) in cases {
+        ast.write_config("userpresence.conf", &text);
+        let complaints = ast.new_complaints(0).len();
+        assert!(!ast.reload().ok(), "{expected}");
+        let said = ast.new_complaints(complaints);
+        let ours: Vec<_> = said
+            .iter()
+            .filter(|line| line.contains("userpresence/"))
+            .collect();
+        assert_eq!(ours.len(), 1, "{said:#?}");
+        assert!(
+            ours[0].contains("ERROR[") && ours[0].contains(expected),
+            "{}",
+            ours[0]
+        );
+        assert!(
+            ours[0].contains("the running configuration stays"),
+            "{}",
+            ours[0]
+        );
+        assert_eq!(users(&ast), ["alice", "bob", "carol"]);
+        assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), before);
+        assert_eq!(ast.cli("userpresence show settings"), settings);
+    }
+    fs::remove_file(ast.config_path("userpresence.conf")).expect("our own file");
+    assert!(!ast.reload().ok());
+    ast.wait_log("Not reloaded: userpresence.conf cannot be read");
+
+    // Several errors are all told.
+    ast.write_config(
+        "userpresence.conf",
+        "[general]\nsettle = x\n[bob]\ntype = usr\n[carol]\ntype = user\nid = a b\n",
+    );
+    assert!(!ast.reload().ok());
+    for expected in [
+        "option 'settle': 'x', expected",
+        "section [bob], option 'type': unknown type 'usr'",
+        "option 'id': 'a b', expected",
+        "3 errors",
+    ] {
+        ast.wait_log(expected);
+    }
+    assert_eq!(published(&ast, &ami), pairs(&[]));
+    ast.set_custom("202", "xa");
+    wait_value(&ast, "bob", "xa");
+}
+
+/// What Asterisk's own parser offers: templates, `(+)`, includes, escapes, `#exec`.
+#[test]
+fn asterisks_own_syntax_works() {
+    let ast = Instance::builder().not_loaded().start();
+    let general = "[general]\n";
+    ast.write_config("userpresence.conf", general);
+    assert!(ast.stop().success());
+    let path = ast.config_path("asterisk.conf");
+    let text = fs::read_to_string(&path).expect("asterisk.conf");
+    ast.write_config("asterisk.conf", &format!("{text}execincludes = yes\n"));
+    ast.start_again();
+    assert!(ast.load_module("res_userpresence.so").ok());
+
+    ast.write_config("more.conf", "[bob](office)\nextension = 202\n");
+    ast.write_config("dave.txt", "[dave](office)\n");
+    let text = format!(
+        "[general]\n\
+         [office](!)\ntype = user\nmethod = latest\noutgoing = none\n\
+         [alice](office)\nextension = 200\n\
+         [carol](office)\nmethod = priority\nextension = 203\\;a ; a comment\n\
+         #include \"more.conf\"\n\
+         #exec /bin/cat {}\n\
+         [alice](+)\nextension = 201\n\
+         [bob](+)\nid = böb\n",
+        ast.config_path("dave.txt").display()
+    );
+    ast.write_config("userpresence.conf", &text);
+    assert!(ast.reload().ok(), "{:?}", ast.new_complaints(0));
+    assert_eq!(users(&ast), ["alice", "carol", "bob", "dave"]);
+    let asked = |what: &str| ast.getvar(&format!("USER_PRESENCE({what})"));
+    assert_eq!(
+        (asked("alice,method"), asked("alice,extensions")),
+        ("latest".into(), "200,201".into())
+    );
+    assert_eq!(
+        (asked("carol,method"), asked("carol,extensions")),
+        ("priority".into(), "203;a".into())
+    );
+    assert_eq!(
+        (asked("bob,method"), asked("bob,extensions")),
+        ("latest".into(), "202".into())
+    );
+    assert!(asked("bob,json").contains("\"id\":\"böb\""));
+    assert_eq!(asked("dave,method"), "latest");
+    assert_eq!(ast.new_complaints(0), Vec::<String>::new());
+
+    // An error in an included file names that file and its line.
+    ast.write_config(
+        "more.conf",
+        "; a comment\n[bob](office)\nextension = 202\nmethod = best\n",
+    );
+    assert!(!ast.reload().ok());
+    ast.wait_log("more.conf:4, section [bob], option 'method': 'best', expected ");
+}
+
+#[test]
+fn a_value_that_is_not_utf_8_is_refused() {
+    let ast = three();
+    fs::write(
+        ast.config_path("userpresence.conf"),
+        b"[general]\n[alice]\ntype = user\nextension = 2\xff00\n",
+    )
+    .expect("our own file");
+    assert!(!ast.reload().ok());
+    ast.wait_log(
+        "userpresence.conf:4, section [alice], option 'extension': the value is not UTF-8",
+    );
+    fs::write(
+        ast.config_path("userpresence.conf"),
+        b"[general]\n[al\xefce]\ntype = user\n",
+    )
+    .expect("our own file");
+    assert!(!ast.reload().ok());
+    ast.wait_log("is not a user's name, expected 1 to 60 letters, digits, '-', '_' or '.'");
+    assert_eq!(users(&ast), ["alice", "bob", "carol"]);
+}
+
+/// Users may read users, but not in a circle.
+#[test]
+fn a_cycle_is_refused_and_names_its_places() {
+    let ast = three();
+    let reads =
+        |user: &str, other: &str| format!("[{user}]\ntype = user\nsource = UserPresence:{other}\n");
+    let round = |users: &[(&str, &str)]| {
+        let sections = users.iter().map(|(user, other)| reads(user, other));
+        format!("[general]\n{}", sections.collect::<String>())
+    };
+    ast.write_config(
+        "userpresence.conf",
+        &round(&[("alice", "bob"), ("bob", "Alice")]),
+    );
+    assert!(!ast.reload().ok());
+    let cycle =
+        "a cycle of users (alice -> bob -> alice), expected a source that does not lead back";
+    ast.wait_log(&format!(
+        "userpresence.conf:4, section [alice], option 'source': {cycle}"
+    ));
+    ast.wait_log(&format!(
+        "userpresence.conf:7, section [bob], option 'source': {cycle}"
+    ));
+
+    ast.write_config(
+        "userpresence.conf",
+        &round(&[("x", "y"), ("y", "z"), ("z", "x"), ("me", "me")]),
+    );
+    assert!(!ast.reload().ok());
+    for place in [":4, section [x]", ":7, section [y]", ":10, section [z]"] {
+        ast.wait_log(&format!(
+            "{place}, option 'source': a cycle of users (x -> y -> z -> x)"
+        ));
+    }
+    ast.wait_log(":13, section [me], option 'source': a cycle of users (me -> me)");
+    assert_eq!(users(&ast), ["alice", "bob", "carol"]);
+
+    // A load leaves out those of the circle, and only them.
+    ast.unload_module("res_userpresence.so");
+    let config = round(&[("x", "y"), ("y", "x"), ("watcher", "x"), ("team", "dave")]);
+    ast.write_config(
+        "userpresence.conf",
+        &format!("{config}[dave]\ntype = user\nextension = 200\n"),
+    );
+    assert!(ast.load_module("res_userpresence.so").ok());
+    assert_eq!(users(&ast), ["watcher", "team", "dave"]);
+    assert_eq!(value(&ast, "team"), "dnd");
+}
+
+/// Four clients read and write while the configuration changes under them.
+#[test]
+fn clients_notice_nothing_of_a_reload() {
+    let ast = three();
+    let stop = AtomicBool::new(false);
+    let fewer = "[general]\n[carol]\ntype = user\noutgoing = none\nextension = 203\n";
+    let asked = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..4).map(|_| ast.ami()).collect();
+        let clients = clients.into_iter().enumerate().map(|(number, ami)| {
+            let stop = &stop;
+            scope.spawn(move || {
+                let mut asked = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    let state = ["away", "dnd", "xa", "chat"][(number + asked) % 4];
+                    let set = |user: &str| {
+                        ami.action(&[
+                            ("Action", "UserPresenceSet"),
+                            ("User", user),
+                            ("Status", state),
+                        ])
+                    };
+                    assert!(set("carol").ok());
+                    // She may be gone at this moment.
+                    let alice = set("alice");
+                    assert!(alice.ok() || alice.text().contains("there is no user 'alice'"));
+                    assert!(
+                        ami.action(&[("Action", "UserPresenceGet"), ("User", "carol")])
+                            .ok()
+                    );
+                    let listed = ami.list(&[("Action", "UserPresenceList")]);
+                    assert!(
+                        listed.iter().any(|user| user.get("User") == Some("carol")),
+                        "{listed:?}"
+                    );
+                    asked += 1;
+                }
+                asked
+            })
+        });
+        let clients: Vec<_> = clients.collect();
+        for round in 0..100 {
+            let text = if round % 2 == 0 { fewer } else { THREE };
+            ast.write_config("userpresence.conf", text);
+            assert!(ast.reload().ok());
+        }
+        stop.store(true, Ordering::Relaxed);
+        clients
+            .into_iter()
+            .map(|client| client.join().expect("a client"))
+            .sum::<usize>()
+    });
+    assert!(asked >= 100, "only {asked} rounds of questions");
+    assert_eq!(ast.new_complaints(0), Vec::<String>::new());
+    ast.setvar("USER_PRESENCE(alice)", "dnd");
+    assert_eq!(value(&ast, "alice"), "dnd");
+    let custom = ast.getvar("PRESENCE_STATE(CustomPresence:200,value)");
+    assert_eq!(custom, "dnd");
+}
