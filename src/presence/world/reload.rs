@@ -58,14 +58,15 @@ pub struct Removed {
 
 impl World {
     /// The world of a directory as it was stored, nothing read from providers yet.
-    /// After an unclean stop an account's number jumps to `now`, so as never to repeat.
+    /// After an unclean stop an account's number jumps to what was stored ahead of it,
+    /// or to `now`, so as never to repeat.
     pub fn restore(directory: Arc<Directory>, stored: &Stored, now: Time) -> Self {
         let mut world = World::empty(directory.clone());
         for (id, source) in directory.sources() {
             let kept = stored
                 .sources
                 .get(&*source.address)
-                .and_then(|kept| kept.restore());
+                .map(|kept| kept.restore());
             if let Some((presence, since)) = kept {
                 world.last = world.last.max(since);
                 let state = &mut world.sources[id.index()];
@@ -78,7 +79,7 @@ impl World {
             let Some(row) = row.or_else(|| respelled.get(&id).copied()) else {
                 continue;
             };
-            let own = row.own.as_ref().and_then(|own| own.restore());
+            let own = row.own.as_ref().map(|own| own.restore());
             let state = &mut world.users[id.index()];
             state.sequence = row.sequence;
             state.own = own.map(|(presence, since)| Box::new(Own { presence, since }));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{SourceId, UserId, World};
+use super::{AccountState, SourceId, UserId, World};
 use crate::presence::directory::AccountId;
 use crate::presence::row::{Kept, UserRow};
 use crate::presence::time::Time;
@@ -13,6 +13,11 @@ pub(super) enum RowKey {
     User(Arc<str>),
     Account(Arc<str>),
 }
+
+/// How far ahead of an account's number its row is: more than Asterisk can publish
+/// between a number's use and AstDB's commit, so that no number is used twice even
+/// where they rise faster than the clock.
+const AHEAD: u64 = 200_000;
 
 /// A row to be put, or deleted where there is no value.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -90,6 +95,15 @@ impl World {
         }
     }
 
+    /// The accounts' rows of a clean stop: the next start goes on from here.
+    pub fn last_rows(&self) -> Vec<RowChange> {
+        let accounts = self.directory.accounts().iter().zip(&self.accounts);
+        let row = |(name, state): (&Arc<str>, &AccountState)| {
+            row_change(format!("account/{name}"), Some(state.sequence))
+        };
+        accounts.map(row).collect()
+    }
+
     fn row(&mut self, key: RowKey) -> RowChange {
         match key {
             RowKey::Source(address) => {
@@ -128,7 +142,7 @@ impl World {
                 let value = account.map(|at| {
                     let state = &mut self.accounts[at];
                     state.dirty = false;
-                    state.sequence
+                    state.sequence + AHEAD
                 });
                 row_change(format!("account/{name}"), value)
             }
