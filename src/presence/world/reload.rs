@@ -58,14 +58,16 @@ pub struct Removed {
 
 impl World {
     /// The world of a directory as it was stored, nothing read from providers yet.
-    /// After an unclean stop an account's number jumps to `now`, so as never to repeat.
+    /// After an unclean stop an account's number jumps to `now`, so as never to repeat:
+    /// in microseconds, because a storm may have had several transitions in each
+    /// millisecond of its last, lost second.
     pub fn restore(directory: Arc<Directory>, stored: &Stored, now: Time) -> Self {
         let mut world = World::empty(directory.clone());
         for (id, source) in directory.sources() {
             let kept = stored
                 .sources
                 .get(&*source.address)
-                .and_then(|kept| kept.restore());
+                .map(|kept| kept.restore());
             if let Some((presence, since)) = kept {
                 world.last = world.last.max(since);
                 let state = &mut world.sources[id.index()];
@@ -78,7 +80,7 @@ impl World {
             let Some(row) = row.or_else(|| respelled.get(&id).copied()) else {
                 continue;
             };
-            let own = row.own.as_ref().and_then(|own| own.restore());
+            let own = row.own.as_ref().map(|own| own.restore());
             let state = &mut world.users[id.index()];
             state.sequence = row.sequence;
             state.own = own.map(|(presence, since)| Box::new(Own { presence, since }));
@@ -89,7 +91,7 @@ impl World {
         for (at, account) in directory.accounts().iter().enumerate() {
             world.accounts[at].sequence = match (stored.accounts.get(&**account), stored.clean) {
                 (Some(number), true) => *number,
-                (number, _) => now.millis().max(number.copied().unwrap_or(0)),
+                (number, _) => now.micros().max(number.copied().unwrap_or(0)),
             };
             // A jump is kept at once: what follows may be another unclean stop.
             world.dirty.push(RowKey::Account(account.clone()));
@@ -208,7 +210,7 @@ impl World {
             match known.iter().position(|known| known == account) {
                 Some(old) => self.accounts[at] = before.accounts[old].clone(),
                 // As after an unclean stop: the account may have existed before.
-                None => self.accounts[at].sequence = now.millis(),
+                None => self.accounts[at].sequence = now.micros(),
             }
         }
         let moved = |source: SourceId| moved[source.index()];

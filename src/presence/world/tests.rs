@@ -308,7 +308,10 @@ fn after_an_unclean_stop_numbers_jump_and_never_repeat() {
     hear(&mut before, "1", "dnd", 10);
     let stored = stored(&mut before, false);
     let mut after = World::restore(directory(ALICE), &stored, Time::from_millis(5000));
-    assert_eq!(transitions(&hear(&mut after, "1", "chat", 5001))[0].3, 5001);
+    assert_eq!(
+        transitions(&hear(&mut after, "1", "chat", 5001))[0].3,
+        5_000_001
+    );
 }
 
 #[test]
