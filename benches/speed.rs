@@ -4,11 +4,6 @@
 //! process; the ratios count, because machines are noisy.
 
 #[path = "../tests/asterisk/harness/mod.rs"]
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the benchmark needs a part of the harness"
-)]
 mod harness;
 
 use std::fmt::Write;
