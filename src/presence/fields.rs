@@ -231,6 +231,7 @@ pub struct SourceView {
     /// The extension's name; none for a `source`.
     pub extension: Option<String>,
     /// The extension's device, where the configuration names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
     /// What it says.
     #[serde(flatten)]

@@ -5,13 +5,14 @@
 //! | `source/<address>` | what the source said last, and since when |
 //! | `user/<name>` | own status, and the number of the last transition |
 //! | `account/<name>` | the account's last number |
-//! | `clean` | 1 between a clean stop and the next start, else 0 |
+//! | `clean` | 1 after a clean stop, 0 while the module runs |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value.
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::state::{Presence, State};
 use super::time::Time;
@@ -24,7 +25,8 @@ pub const CLEAN: &str = "clean";
 /// A presence with its time, as stored.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct Kept {
-    state: String,
+    #[serde(serialize_with = "write_state", deserialize_with = "read_state")]
+    state: State,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     subtype: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -37,23 +39,27 @@ impl Kept {
     /// As stored.
     pub fn new(presence: &Presence, since: Time) -> Self {
         Kept {
-            state: presence.state().name().to_owned(),
+            state: presence.state(),
             subtype: presence.subtype().to_owned(),
             message: presence.message().to_owned(),
             since: since.micros(),
         }
     }
 
-    fn is_known(&self) -> bool {
-        State::parse(&self.state).is_some()
+    /// As known.
+    pub fn restore(&self) -> (Presence, Time) {
+        let presence = Presence::new(self.state, &self.subtype, &self.message);
+        (presence, Time::from_micros(self.since))
     }
+}
 
-    /// As known; `None` when the state is none of ours.
-    pub fn restore(&self) -> Option<(Presence, Time)> {
-        let state = State::parse(&self.state)?;
-        let presence = Presence::new(state, &self.subtype, &self.message);
-        Some((presence, Time::from_micros(self.since)))
-    }
+fn write_state<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(state.name())
+}
+
+fn read_state<'a, D: Deserializer<'a>>(deserializer: D) -> Result<State, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    State::parse(&name).ok_or_else(|| D::Error::custom("unknown state"))
 }
 
 /// The row of a user.
@@ -88,13 +94,9 @@ impl Stored {
         let mut stored = Stored::default();
         for (key, value) in rows {
             let read = match key.split_once('/') {
-                Some(("source", address)) => {
-                    take(&mut stored.sources, address, &value, Kept::is_known)
-                }
-                Some(("user", name)) => take(&mut stored.users, name, &value, |row: &UserRow| {
-                    row.own.as_ref().is_none_or(Kept::is_known)
-                }),
-                Some(("account", name)) => take(&mut stored.accounts, name, &value, |_| true),
+                Some(("source", address)) => take(&mut stored.sources, address, &value),
+                Some(("user", name)) => take(&mut stored.users, name, &value),
+                Some(("account", name)) => take(&mut stored.accounts, name, &value),
                 _ => {
                     stored.clean |= key == CLEAN && value == "1";
                     true
@@ -108,16 +110,10 @@ impl Stored {
     }
 }
 
-/// Whether the value could be read, and is good.
-fn take<T: for<'a> Deserialize<'a>>(
-    into: &mut HashMap<String, T>,
-    key: &str,
-    value: &str,
-    good: impl Fn(&T) -> bool,
-) -> bool {
-    let read = serde_json::from_str(value).ok().filter(good);
-    read.map(|value| into.insert(key.to_owned(), value))
-        .is_some()
+/// Whether the value could be read.
+fn take<T: for<'a> Deserialize<'a>>(into: &mut HashMap<String, T>, key: &str, value: &str) -> bool {
+    let read = serde_json::from_str(value).map(|value| into.insert(key.to_owned(), value));
+    read.is_ok()
 }
 
 #[cfg(test)]
@@ -149,7 +145,7 @@ mod tests {
         ];
         let stored = Stored::read(rows.into_iter());
         let restored = stored.sources["CustomPresence:a/b"].restore();
-        assert_eq!(restored, Some((presence, Time::from_micros(123_456))));
+        assert_eq!(restored, (presence, Time::from_micros(123_456)));
         assert_eq!(stored.users["alice"], row);
         assert_eq!(stored.accounts["main"], 42);
         assert!(stored.clean);

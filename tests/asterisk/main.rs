@@ -9,11 +9,13 @@ mod harness;
 
 mod combine;
 mod combining;
+mod console;
 mod dialplan;
 mod endurance;
 mod function;
 mod help;
 mod loading;
+mod manager;
 mod panics;
 mod people;
 mod persistence;

@@ -91,6 +91,34 @@ fn sees_events_in_order() {
     assert_eq!(items.len(), 1, "{items:?}");
 }
 
+/// ARI writes functions at once, but reads them on a channel only.
+#[test]
+fn speaks_http_and_ari() {
+    let ast = Instance::stock()
+        .ari()
+        .dialplan("exten = hold,1,Wait(600)")
+        .start();
+    let function = "variable?variable=PRESENCE_STATE(CustomPresence:alice";
+    let set = ast.ari(
+        "POST",
+        &format!("/asterisk/{function})"),
+        r#"{"value": "away,lunch,Back at one"}"#,
+    );
+    assert_eq!(set.status, 204, "{set:?}");
+
+    let made = ast.ari(
+        "POST",
+        "/channels?endpoint=Local/hold@default/n&extension=hold&context=default&channelId=reader",
+        "",
+    );
+    assert_eq!(made.status, 200, "{made:?}");
+    let answer = ast.ari("GET", &format!("/channels/reader/{function},message)"), "");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let body: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+    assert_eq!(body["value"], "Back at one");
+    assert_eq!(ast.http("GET", "/nothing", &[], "").status, 404);
+}
+
 #[test]
 fn limits_the_rights_of_a_limited_user() {
     let ast = Instance::stock()

@@ -67,7 +67,7 @@ impl World {
             let kept = stored
                 .sources
                 .get(&*source.address)
-                .and_then(|kept| kept.restore());
+                .map(|kept| kept.restore());
             if let Some((presence, since)) = kept {
                 world.last = world.last.max(since);
                 let state = &mut world.sources[id.index()];
@@ -80,7 +80,7 @@ impl World {
             let Some(row) = row.or_else(|| respelled.get(&id).copied()) else {
                 continue;
             };
-            let own = row.own.as_ref().and_then(|own| own.restore());
+            let own = row.own.as_ref().map(|own| own.restore());
             let state = &mut world.users[id.index()];
             state.sequence = row.sequence;
             state.own = own.map(|(presence, since)| Box::new(Own { presence, since }));

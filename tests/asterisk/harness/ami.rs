@@ -143,6 +143,12 @@ impl Ami {
     /// closing `...Complete` event. Panics when the response is an error.
     #[track_caller]
     pub fn list(&self, headers: &[(&str, &str)]) -> Vec<Message> {
+        self.list_to_its_end(headers).0
+    }
+
+    /// As [`Ami::list`], with the closing event.
+    #[track_caller]
+    pub fn list_to_its_end(&self, headers: &[(&str, &str)]) -> (Vec<Message>, Message) {
         let name = headers[0].1;
         let id = self.send(headers).expect("the connection is open");
         let response = self.reply(&id).expect("a response");
@@ -153,7 +159,7 @@ impl Ami {
                 .reply(&id)
                 .unwrap_or_else(|error| panic!("AMI {name:?} after {items:?}: {error}"));
             if item.get("EventList") == Some("Complete") {
-                return items;
+                return (items, item);
             }
             items.push(item);
         }
@@ -209,15 +215,15 @@ impl Ami {
     }
 
     /// Sends text as it stands, for tests of malformed input.
-    pub fn send_raw(&self, text: &str) -> Result<(), String> {
+    pub fn send_raw(&self, text: impl AsRef<[u8]>) -> Result<(), String> {
         let mut stream = self.stream.lock().expect("no writer panics");
         stream
-            .write_all(text.as_bytes())
+            .write_all(text.as_ref())
             .map_err(|error| error.to_string())
     }
 
     /// The next message that carries this `ActionID`.
-    fn reply(&self, id: &str) -> Result<Message, String> {
+    pub fn reply(&self, id: &str) -> Result<Message, String> {
         self.inbox
             .wait(PATIENCE, |state| {
                 let at = state

@@ -1,17 +1,15 @@
 //! A running private Asterisk.
 
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::ami::Ami;
 use super::builder::{Builder, Ours};
-use super::config::{self, ADMIN, Ports, SECRET};
-use super::message::Message;
-use super::paths::{self, Root};
+use super::config::{ADMIN, Ports, SECRET};
+use super::paths::Root;
 use super::ports;
 use super::process::Process;
 use super::wait::{PATIENCE, poll, wait_until};
@@ -23,9 +21,9 @@ pub const MODULE: &str = "res_userpresence.so";
 /// its process and removes its directory; the directory stays, and the end of
 /// the log is printed, where the test failed or `KEEP=1` is set.
 pub struct Instance {
-    root: Root,
-    dir: PathBuf,
-    ports: Ports,
+    pub(super) root: Root,
+    pub(super) dir: PathBuf,
+    pub(super) ports: Ports,
     process: Mutex<Option<Process>>,
     /// The harness's own connection, made anew after a restart.
     control: Mutex<Option<Arc<Ami>>>,
@@ -65,106 +63,6 @@ impl Instance {
         instance
     }
 
-    /// Writes all that the instance is made of.
-    fn lay_out(&self, builder: &Builder) {
-        for name in ["etc", "modules", "lib", "cache", "spool", "run", "log"] {
-            fs::create_dir(self.dir.join(name)).expect("a directory below our own");
-        }
-        self.link_data();
-        let mut modules: Vec<&str> = builder.modules.iter().map(String::as_str).collect();
-        for name in &modules {
-            self.provide_module(name);
-        }
-        if builder.ours != Ours::None {
-            let file = paths::module(builder.ours == Ours::Selftest);
-            self.install_module(&file);
-            if builder.load_ours {
-                modules.push("res_userpresence");
-            }
-        }
-
-        self.write_config("asterisk.conf", &config::asterisk(&self.dir));
-        self.write_config("modules.conf", &config::modules(modules.into_iter()));
-        self.write_config("logger.conf", config::logger());
-        self.write_config("manager.conf", &config::manager(self.ports, builder));
-        self.write_config("http.conf", &config::http(self.ports, builder));
-        self.write_config("ari.conf", &config::ari());
-        self.write_config("extensions.conf", &config::extensions(builder));
-        self.write_config("pjsip.conf", &config::pjsip(self.ports, builder));
-        if let Some((families, sql)) = &builder.realtime {
-            self.write_realtime(families, sql);
-        }
-        for (name, text) in config::QUIET {
-            self.write_config(name, text);
-        }
-        for (name, text) in &builder.files {
-            self.write_config(name, text);
-        }
-    }
-
-    /// A data directory of our own, with links to what the root has, so that
-    /// documentation can be added without touching the root.
-    fn link_data(&self) {
-        let (data, ours) = (self.root.data(), self.dir.join("data"));
-        let thirdparty = ours.join("documentation/thirdparty");
-        fs::create_dir_all(&thirdparty).expect("a directory below our own");
-        for folder in ["", "documentation"] {
-            for entry in fs::read_dir(data.join(folder)).expect("the root is complete") {
-                let entry = entry.expect("a readable directory");
-                let link = ours.join(folder).join(entry.file_name());
-                if !link.exists() {
-                    symlink(entry.path(), link).expect("a link below our own");
-                }
-            }
-        }
-        let doc = paths::repository().join("doc");
-        for entry in fs::read_dir(doc).into_iter().flatten().flatten() {
-            if entry.path().extension().is_some_and(|kind| kind == "xml") {
-                fs::copy(entry.path(), thirdparty.join(entry.file_name())).expect("a copy");
-            }
-        }
-    }
-
-    fn write_realtime(&self, families: &[String], sql: &str) {
-        let file = self.realtime_file();
-        let mut map = "[settings]\n".to_owned();
-        for family in families {
-            map.push_str(&format!("{family} => sqlite3,harness\n"));
-        }
-        self.write_config("extconfig.conf", &map);
-        // Batches are off because an open one locks out every other writer.
-        let text = format!(
-            "[harness]\ndbfile => {}\nbatch = 0\nbusy_timeout = 30000\n",
-            file.display()
-        );
-        self.write_config("res_config_sqlite3.conf", &text);
-        self.realtime_sql(sql);
-    }
-
-    fn realtime_file(&self) -> PathBuf {
-        self.dir.join("lib/realtime.sqlite3")
-    }
-
-    /// Runs SQL on the realtime database and returns what it prints.
-    #[track_caller]
-    pub fn realtime_sql(&self, sql: &str) -> String {
-        sqlite(&self.realtime_file(), sql)
-    }
-
-    /// The value of an AstDB key such as `/UserPresence/alice` as it is on disk
-    /// now: Asterisk commits about once a second, and only that survives
-    /// [`Instance::kill9`].
-    #[track_caller]
-    pub fn astdb_on_disk(&self, key: &str) -> Option<String> {
-        let file = self.dir.join("lib/astdb.sqlite3");
-        let key = key.replace('\'', "''");
-        let sql = format!("SELECT '=' || value FROM astdb WHERE key = '{key}';");
-        let line = sqlite(&file, &sql);
-        line.trim_end_matches('\n')
-            .strip_prefix('=')
-            .map(str::to_owned)
-    }
-
     /// Starts Asterisk (again) in the same directories and waits until it is
     /// fully booted.
     #[track_caller]
@@ -184,12 +82,14 @@ impl Instance {
             assert!(ended.is_none(), "Asterisk ended at start: {ended:?}");
             Ami::connect(self.ports.ami, ADMIN, SECRET).ok()
         });
-        ami.wait_event("a full boot", |event| event.is_event("FullyBooted"));
+        let booted = ami.wait_event_for(PATIENCE, |event| event.is_event("FullyBooted"));
+        assert!(booted.is_some(), "Asterisk did not come up");
         self.wait_log_from(log, "Asterisk Ready");
         *self.lock_control() = Some(Arc::new(ami));
     }
 
-    fn asterisk(&self) -> Command {
+    /// The program, through the root's own loader, with our configuration.
+    pub(super) fn asterisk(&self) -> Command {
         let mut command = Command::new(self.root.loader());
         command
             .arg("--library-path")
@@ -200,24 +100,6 @@ impl Instance {
             .current_dir(&self.dir)
             .env("LC_ALL", "C.UTF-8");
         command
-    }
-
-    /// The output of `asterisk -rx COMMAND`: what an administrator's shell sees.
-    #[track_caller]
-    pub fn remote(&self, command: &str) -> String {
-        let output = self.asterisk().args(["-rx", command]).output();
-        let output = output.expect("asterisk -rx");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// What the CLI offers for the last, unfinished word of `line`.
-    #[track_caller]
-    pub fn complete(&self, line: &str) -> Vec<String> {
-        let word = line.rsplit(' ').next().unwrap_or_default();
-        let shown = self.remote(&format!("_command matchesarray \"{line}\" \"{word}\""));
-        // First what all of them begin with, then each, then a mark.
-        let words = shown.trim_end().split(' ').skip(1).map(str::to_owned);
-        words.filter(|word| word != "_EOF_").collect()
     }
 
     /// The harness's own AMI connection.
@@ -238,169 +120,6 @@ impl Instance {
     /// A new AMI connection of another user.
     pub fn ami_as(&self, user: &str) -> Result<Ami, String> {
         Ami::connect(self.ports.ami, user, SECRET)
-    }
-
-    /// The output of a CLI command.
-    #[track_caller]
-    pub fn cli(&self, command: &str) -> String {
-        self.control()
-            .action(&[("Action", "Command"), ("Command", command)])
-            .output()
-    }
-
-    /// The value of a function or global variable, for example
-    /// `USER_PRESENCE(alice)`.
-    ///
-    /// A function that fails, is refused or does not exist is empty here: AMI
-    /// looks at no function's result. The complaint is in the log.
-    #[track_caller]
-    pub fn getvar(&self, name: &str) -> String {
-        let answer = self
-            .control()
-            .action(&[("Action", "Getvar"), ("Variable", name)]);
-        match answer.get("Value") {
-            Some(value) if answer.ok() => value.to_owned(),
-            _ => panic!("Getvar {name}: {}", answer.text()),
-        }
-    }
-
-    /// Sets a function or global variable. Panics where Asterisk refuses.
-    #[track_caller]
-    pub fn setvar(&self, name: &str, value: &str) {
-        if let Err(error) = self.try_setvar(name, value) {
-            panic!("Setvar {name}={value}: {error}");
-        }
-    }
-
-    /// As [`Instance::setvar`], with Asterisk's message as the error.
-    pub fn try_setvar(&self, name: &str, value: &str) -> Result<(), String> {
-        let answer = self.control().try_action(&[
-            ("Action", "Setvar"),
-            ("Variable", name),
-            ("Value", value),
-        ])?;
-        if answer.ok() {
-            Ok(())
-        } else {
-            Err(answer.text().to_owned())
-        }
-    }
-
-    /// Sets `CustomPresence:NAME` to `state[,subtype[,message[,options]]]`.
-    #[track_caller]
-    pub fn set_custom(&self, name: &str, value: &str) {
-        self.setvar(&format!("PRESENCE_STATE(CustomPresence:{name})"), value);
-    }
-
-    /// Sets `Custom:NAME` to a device state, for example `INUSE`.
-    #[track_caller]
-    pub fn set_device(&self, name: &str, state: &str) {
-        self.setvar(&format!("DEVICE_STATE(Custom:{name})"), state);
-    }
-
-    /// Writes a file in the configuration directory.
-    #[track_caller]
-    pub fn write_config(&self, name: &str, text: &str) {
-        let path = self.config_path(name);
-        if let Err(error) = fs::write(&path, text) {
-            panic!("{}: {error}", path.display());
-        }
-    }
-
-    /// The path of a file in the configuration directory.
-    pub fn config_path(&self, name: &str) -> PathBuf {
-        self.dir.join("etc").join(name)
-    }
-
-    /// Reloads our module; the response says whether that worked.
-    #[track_caller]
-    pub fn reload(&self) -> Message {
-        self.module("reload", MODULE)
-    }
-
-    /// Loads a module, ours or one of Asterisk's.
-    #[track_caller]
-    pub fn load_module(&self, name: &str) -> Message {
-        if !self.path("modules").join(name).exists() {
-            self.provide_module(name.trim_end_matches(".so"));
-        }
-        self.module("load", name)
-    }
-
-    /// Unloads a module.
-    #[track_caller]
-    pub fn unload_module(&self, name: &str) -> Message {
-        self.module("unload", name)
-    }
-
-    fn module(&self, kind: &str, name: &str) -> Message {
-        self.control().action(&[
-            ("Action", "ModuleLoad"),
-            ("LoadType", kind),
-            ("Module", name),
-        ])
-    }
-
-    /// Copies one of Asterisk's modules; AMI's `ModuleLoad` refuses a link that
-    /// leads out of the module directory.
-    fn provide_module(&self, name: &str) {
-        let file = format!("{name}.so");
-        let from = self.root.modules().join(&file);
-        if let Err(error) = fs::copy(&from, self.path("modules").join(&file)) {
-            panic!("{}: {error}", from.display());
-        }
-    }
-
-    /// Puts a build of our module in place, for the next load.
-    pub fn install_module(&self, file: &Path) {
-        // Never written into a file that Asterisk may have mapped.
-        let to = self.path("modules").join(MODULE);
-        let _ = fs::remove_file(&to);
-        fs::copy(file, to).expect("a copy of our module");
-    }
-
-    /// The whole log so far, restarts included.
-    pub fn log(&self) -> String {
-        let bytes = fs::read(self.path("log/full.log")).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    /// Waits until a line of the log contains `text`, and returns that line.
-    #[track_caller]
-    pub fn wait_log(&self, text: &str) -> String {
-        self.wait_log_from(0, text)
-    }
-
-    /// As [`Instance::wait_log`], for what comes after the first `bytes` of the
-    /// log: take `log().len()` before you act.
-    #[track_caller]
-    pub fn wait_log_from(&self, bytes: usize, text: &str) -> String {
-        wait_until(&format!("{text:?} in the log"), || {
-            let log = self.log();
-            log.get(bytes..)?
-                .lines()
-                .find(|line| line.contains(text))
-                .map(str::to_owned)
-        })
-    }
-
-    /// The WARNING and ERROR lines of the log, up to this moment.
-    ///
-    /// A thread writes Asterisk's log, so a mark is sent after whatever is still
-    /// in its queue: a question for a function that does not exist.
-    #[track_caller]
-    pub fn complaints(&self) -> Vec<String> {
-        const MARK: &str = "HARNESS_MARK_";
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let mark = format!("{MARK}{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        self.getvar(&format!("{mark}()"));
-        self.wait_log(&format!("{mark} not registered"));
-        self.log()
-            .lines()
-            .filter(|line| line.contains("WARNING[") || line.contains("ERROR["))
-            .filter(|line| !line.contains(MARK))
-            .map(str::to_owned)
-            .collect()
     }
 
     /// SIGKILL: what was not written by now is lost.
@@ -527,18 +246,4 @@ fn private_dir() -> PathBuf {
         fs::create_dir(&dir).ok().map(|()| dir)
     })
     .expect("a new directory for temporary files")
-}
-
-/// Runs SQL with the `sqlite3` program, which waits while Asterisk writes.
-#[track_caller]
-fn sqlite(file: &Path, sql: &str) -> String {
-    let output = Command::new("sqlite3")
-        .args(["-batch", "-cmd", ".timeout 30000"])
-        .arg(file)
-        .arg(sql)
-        .output()
-        .expect("the program sqlite3");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "sqlite3: {error}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }

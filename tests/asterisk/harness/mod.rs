@@ -13,16 +13,20 @@
 //! timeout so generous that only a real failure reaches it.
 #![allow(
     dead_code,
-    unused_imports,
     reason = "a toolbox: not every test run uses every tool in it"
 )]
 
 mod ami;
+mod ask;
 mod builder;
 mod config;
 mod dialplan;
+mod disk;
 mod hints;
+mod http;
 mod instance;
+mod layout;
+mod log;
 mod message;
 mod modules;
 mod paths;
@@ -31,11 +35,15 @@ mod process;
 mod sip;
 mod wait;
 
-pub use ami::Ami;
-pub use builder::Builder;
-pub use hints::Hint;
-pub use instance::{Instance, MODULE};
-pub use message::Message;
-pub use modules::sets;
-pub use sip::{Notify, Presence, Subscriber};
-pub use wait::{PATIENCE, wait_until};
+#[allow(unused_imports, reason = "as above")]
+pub use self::{
+    ami::Ami,
+    builder::Builder,
+    hints::Hint,
+    http::Answer,
+    instance::{Instance, MODULE},
+    message::Message,
+    modules::sets,
+    sip::{Notify, Presence, Subscriber},
+    wait::{PATIENCE, wait_until},
+};

@@ -1,0 +1,457 @@
+//! The commands `userpresence ...` on Asterisk's console.
+
+use crate::harness::Instance;
+use crate::people::{ALICE, custom, event, read, set, wait_custom, with};
+
+/// A table's line that begins with this word, in words.
+#[track_caller]
+fn row<'a>(shown: &'a str, first: &str) -> Vec<&'a str> {
+    let mut lines = shown
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let found = lines.find(|words| words.first() == Some(&first));
+    found.unwrap_or_else(|| panic!("no {first:?} in\n{shown}"))
+}
+
+/// Without ages, which differ from run to run.
+fn explain(ast: &Instance, user: &str) -> Vec<String> {
+    let shown = ast.cli(&format!("userpresence explain {user}"));
+    let age = |line: &str| match (line.find(", set "), line.find(" ago")) {
+        (Some(from), Some(to)) => format!("{}{}", &line[..from], &line[to + 4..]),
+        _ => line.to_owned(),
+    };
+    shown
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(age)
+        .collect()
+}
+
+#[track_caller]
+fn explained(ast: &Instance, user: &str, expected: &[&str]) {
+    assert_eq!(explain(ast, user), expected, "explain {user}");
+}
+
+const PRIORITY: &str = "Method priority: the highest state wins (dnd > xa > away > chat > \
+                        unavailable > available > not_set), of equal states the one set last.";
+
+#[test]
+fn show_users_lists_everyone_with_state_source_age_and_texts() {
+    let conf = format!(
+        "{ALICE}[bob]\ntype = user\n[a-name-that-is-longer-than-any-column]\ntype = user\n"
+    );
+    let ast = with(&conf).start();
+    event(&ast, "201", "away,lunch,Back at one");
+    set(&ast, "bob", "chat");
+    let shown = ast.cli("userpresence show users");
+    assert_eq!(
+        row(&shown, "User"),
+        ["User", "State", "Source", "Set", "Subtype", "Message"]
+    );
+    let alice = row(&shown, "alice");
+    assert_eq!(alice[..3], ["alice", "away", "CustomPresence:201"]);
+    assert_eq!(alice[4..], ["ago", "lunch", "Back", "at", "one"]);
+    let bob = row(&shown, "bob");
+    assert_eq!(bob[..4], ["bob", "chat", "own", "status"]);
+    let long = row(&shown, "a-name-that-is-longer-than-any-column");
+    assert_eq!(long[1..], ["not_set", "none", "never"]);
+    assert!(shown.contains("\n4 users"), "{shown}");
+    // The columns stand below their heads.
+    let state = |line: &str, word: &str| line.find(word).expect("the word stands in the line");
+    let head = state(shown.lines().next().unwrap_or_default(), "State");
+    for (user, word) in [("alice ", "away"), ("bob ", "chat"), ("a-name", "not_set")] {
+        let line = shown
+            .lines()
+            .find(|line| line.starts_with(user))
+            .unwrap_or_default();
+        assert_eq!(state(line, word), head, "{shown}");
+    }
+}
+
+#[test]
+fn show_users_like_takes_a_regular_expression() {
+    let conf = "[alice]\ntype = user\n[bob]\ntype = user\n[bobby]\ntype = user\n";
+    let ast = with(conf).start();
+    let names = |pattern: &str| {
+        let shown = ast.cli(&format!("userpresence show users like {pattern}"));
+        let lines: Vec<_> = shown
+            .lines()
+            .skip(1)
+            .filter(|line| !line.is_empty())
+            .collect();
+        let words = lines
+            .iter()
+            .filter_map(|line| line.split_whitespace().next());
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(names("^b.b"), ["bob", "bobby", "2"]);
+    assert_eq!(names("^(alice|bob)$"), ["alice", "bob", "2"]);
+    assert_eq!(names("bby$"), ["bobby", "1"]);
+    assert_eq!(names("nobody"), ["0"]);
+    let bad = ast.cli("userpresence show users like [a");
+    assert!(
+        bad.starts_with("'[a' is no regular expression: Unmatched"),
+        "{bad}"
+    );
+    assert!(!bad.contains("State"), "{bad}");
+}
+
+#[test]
+fn show_user_shows_the_result_why_and_every_source() {
+    let conf = "[general]\noutgoing = default\n\
+                [Alice]\ntype = user\nid = 4711\naccount = main\nextension = 200\n\
+                extension = 201\nsource = Calendar:alice\n";
+    let ast = with(conf).start();
+    set(&ast, "alice", "away,lunch,Back at one");
+    event(&ast, "201", "chat");
+    let shown = ast.cli("userpresence show user ALICE");
+    let sequence = read(&ast, "alice,sequence");
+    for (name, value) in [
+        ("User", "Alice"),
+        ("Id", "4711"),
+        ("Account", "main"),
+        ("State", "away"),
+        ("Subtype", "lunch"),
+        ("Message", "Back at one"),
+        ("Source", "CustomPresence:200"),
+        ("Reason", "highest"),
+        ("Method", "priority"),
+        ("Enabled", "yes"),
+        ("Outgoing", "default"),
+        ("Default", "200"),
+        ("Sequence", sequence.as_str()),
+    ] {
+        let line = format!(" {name}: {value}");
+        assert!(
+            shown.lines().any(|shown| shown.ends_with(&line)),
+            "{line}\n{shown}"
+        );
+    }
+    let table: Vec<_> = shown.lines().skip_while(|line| !line.is_empty()).collect();
+    let words = |at: usize| table[at].split_whitespace().collect::<Vec<_>>();
+    assert_eq!(words(2)[..3], ["*", "CustomPresence:200", "away"]);
+    assert_eq!(words(2)[4..], ["ago", "lunch", "Back", "at", "one"]);
+    assert_eq!(words(3)[..2], ["CustomPresence:201", "chat"]);
+    assert_eq!(words(4), ["-", "Calendar:alice", "unknown", "never"]);
+    assert_eq!(words(5)[..4], ["-", "own", "status", "away"]);
+    assert_eq!(table[6], "* wins, - takes no part");
+}
+
+#[test]
+fn explain_says_why_for_each_winner_of_method_priority() {
+    let ast = with(ALICE).start();
+    let written = "A status that is set is written to extensions 200 and 201.";
+    explained(
+        &ast,
+        "alice",
+        &[
+            "alice is not_set.",
+            "No source is set.",
+            PRIORITY,
+            "- CustomPresence:200 is not_set.",
+            "- CustomPresence:201 is not_set.",
+            "- Own status: none was chosen.",
+            "Any source that is set would win.",
+            written,
+        ],
+    );
+    event(&ast, "200", "away,lunch,Back at one");
+    explained(
+        &ast,
+        "alice",
+        &[
+            "alice is away (lunch) \"Back at one\".",
+            "It comes from CustomPresence:200: no other source is set.",
+            PRIORITY,
+            "- CustomPresence:200 is away (lunch) \"Back at one\": it wins.",
+            "- CustomPresence:201 is not_set: it gives way to any that is set.",
+            "- Own status: none was chosen.",
+            "A source that becomes dnd or xa would win; one that is set to away later would take \
+         its place.",
+            written,
+        ],
+    );
+    event(&ast, "201", "dnd");
+    let said = explain(&ast, "alice");
+    assert_eq!(
+        said[1],
+        "It comes from CustomPresence:201: its state stands highest."
+    );
+    assert_eq!(
+        said[6],
+        "No state stands higher; one that is set to dnd later would take its place."
+    );
+    event(&ast, "200", "dnd");
+    assert_eq!(
+        explain(&ast, "alice")[1],
+        "It comes from CustomPresence:200: of the sources with the highest state it was set last."
+    );
+    set(&ast, "alice", "chat");
+    let said = explain(&ast, "alice");
+    assert_eq!(
+        said[1],
+        "It comes from CustomPresence:200: others are equal to it, and it is configured first."
+    );
+    assert_eq!(
+        said[5],
+        "- Own status is chat: it takes no part, the extensions it was written to speak for it."
+    );
+}
+
+#[test]
+fn explain_says_why_for_each_other_method() {
+    let conf = "[lara]\ntype = user\nmethod = latest\nextension = 300\nextension = 301\n\
+                [dave]\ntype = user\nmethod = default\nextension = 300\nextension = 301\n\
+                default = 301\n\
+                [nora]\ntype = user\nmethod = none\nextension = 400\n\
+                [frank]\ntype = user\nenabled = no\nextension = 300\nsource = Calendar:frank\n";
+    let ast = with(conf).start();
+    event(&ast, "301", "chat");
+    event(&ast, "300", "away");
+    explained(
+        &ast,
+        "lara",
+        &[
+            "lara is away.",
+            "It comes from CustomPresence:300: it was set last.",
+            "Method latest: the source that was set last wins.",
+            "- CustomPresence:300 is away: it wins.",
+            "- CustomPresence:301 is chat.",
+            "- Own status: none was chosen.",
+            "Any source that is set to another state now would win.",
+            "A status that is set is written to extensions 300 and 301.",
+        ],
+    );
+    explained(
+        &ast,
+        "dave",
+        &[
+            "dave is chat.",
+            "It comes from CustomPresence:301: it is the default extension.",
+            "Method default: the default extension alone counts.",
+            "- CustomPresence:300 is away: not the default extension.",
+            "- CustomPresence:301 is chat: it wins.",
+            "- Own status: none was chosen.",
+            "Only extension 301 changes it.",
+            "A status that is set is written to extensions 300 and 301.",
+        ],
+    );
+    let nora = [
+        "No status was chosen.",
+        "Method none: own status alone counts.",
+        "- CustomPresence:400 is not_set: not asked by this method.",
+        "- Own status: none was chosen.",
+        "Only setting the user's status changes it.",
+        "A status that is set is written to extension 400.",
+    ];
+    explained(
+        &ast,
+        "nora",
+        &[&["nora is not_set."], nora.as_slice()].concat(),
+    );
+    set(&ast, "nora", "dnd");
+    let said = explain(&ast, "nora");
+    assert_eq!(said[..2], ["nora is dnd.", "It comes from own status."]);
+    assert_eq!(said[4], "- Own status is dnd: it wins.");
+    set(&ast, "frank", "chat");
+    explained(
+        &ast,
+        "frank",
+        &[
+            "frank is chat.",
+            "It comes from own status: no other source is set.",
+            PRIORITY,
+            "- CustomPresence:300 is away: not read, enabled = no.",
+            "- Calendar:frank is unknown: its provider is not loaded or has no such thing; it takes \
+         no part.",
+            "- Own status is chat: it wins.",
+            "A source that becomes dnd, xa or away would win; one that is set to chat later would \
+         take its place.",
+            "A status that is set stays own status and is written to no extension: enabled = no.",
+        ],
+    );
+}
+
+#[test]
+fn set_sets_a_status_with_quoted_arguments() {
+    let ast = with(ALICE).start();
+    for (arguments, [state, subtype, message]) in [
+        ("alice dnd", ["dnd", "", ""]),
+        ("ALICE Away lunch", ["away", "lunch", ""]),
+        (
+            "alice xa trip \"Back on Monday, or later\"",
+            ["xa", "trip", "Back on Monday, or later"],
+        ),
+        (
+            "alice chat \"\" \"so \\\"quoted\\\" it is\"",
+            ["chat", "", "so \"quoted\" it is"],
+        ),
+        (
+            "alice away \"a b\" \"${SHELL(id)} $[1+1]; ü\"",
+            ["away", "a b", "${SHELL(id)} $[1+1]; ü"],
+        ),
+        ("alice not_set", ["not_set", "", ""]),
+    ] {
+        let shown = ast.cli(&format!("userpresence set {arguments}"));
+        let done = format!("Status of 'alice' set; the combined state is {state}.");
+        assert_eq!(shown.trim_end(), done, "{arguments}");
+        assert_eq!(read(&ast, "alice"), state);
+        assert_eq!(read(&ast, "alice,subtype"), subtype);
+        assert_eq!(read(&ast, "alice,message"), message);
+        wait_custom(&ast, "201", "message", message);
+        assert_eq!(custom(&ast, "201", "value"), state);
+    }
+}
+
+#[test]
+fn each_failure_says_what_was_expected() {
+    let ast = with(ALICE).start();
+    let long = "x".repeat(256);
+    let nobody = "There is no user 'nobody', expected one of userpresence.conf or realtime.";
+    for (command, why) in [
+        ("show user nobody", nobody),
+        ("explain nobody", nobody),
+        ("set nobody away", nobody),
+        (
+            "set alice busy",
+            "Unknown state 'busy', expected not_set, unavailable, available, away, xa, chat or dnd.",
+        ),
+        (
+            &format!("set alice away sub {long}"),
+            "The message is 256 bytes long, expected at most 255.",
+        ),
+        (
+            "reload user alice",
+            "'alice' stands in userpresence.conf, expected a user from realtime; \
+             use module reload res_userpresence.so.",
+        ),
+        (
+            "reload user nobody",
+            "Realtime family 'userpresence' is not mapped in extconfig.conf, \
+             or its driver is not loaded.",
+        ),
+    ] {
+        let command = format!("userpresence {command}");
+        let shown = ast.cli(&command);
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!(lines[0], why, "{command}");
+        assert_eq!(lines[1], format!("Command '{command}' failed."));
+    }
+    assert_eq!(read(&ast, "alice"), "not_set");
+}
+
+#[test]
+fn a_wrong_number_of_arguments_shows_the_usage() {
+    let ast = with(ALICE).start();
+    for (command, usage) in [
+        ("show users like", "show users [like <regex>]"),
+        ("show users like a b", "show users [like <regex>]"),
+        ("show users alice", "show users [like <regex>]"),
+        ("show user", "show user <name>"),
+        ("show user alice bob", "show user <name>"),
+        ("explain", "explain <name>"),
+        ("explain alice bob", "explain <name>"),
+        ("set", "set <name> <state> [<subtype>] [<message>]"),
+        ("set alice", "set <name> <state> [<subtype>] [<message>]"),
+        (
+            "set alice away lunch Back at one",
+            "set <name> <state> [<subtype>] [<message>]",
+        ),
+        ("show settings now", "show settings"),
+        ("reload user", "reload user <name>"),
+    ] {
+        let shown = ast.cli(&format!("userpresence {command}"));
+        let usage = format!("Usage: userpresence {usage}");
+        assert_eq!(shown.lines().next(), Some(usage.as_str()), "{command}");
+    }
+    assert_eq!(read(&ast, "alice"), "not_set");
+}
+
+#[test]
+fn show_settings_shows_what_general_says_and_what_is_loaded() {
+    let conf = format!(
+        "[general]\nmethod = latest\noutgoing = none\nsettle = 20\npriority = chat,dnd,xa,away,\
+         unavailable,available,not_set\npresence_prefix = CustomPresence:t-\n{ALICE}"
+    );
+    let ast = with(&conf).start();
+    let shown = ast.cli("userpresence show settings");
+    for (name, value) in [
+        ("Version", env!("CARGO_PKG_VERSION")),
+        ("enabled", "yes"),
+        ("method", "latest"),
+        ("priority", "chat,dnd,xa,away,unavailable,available,not_set"),
+        ("outgoing", "none"),
+        ("presence_prefix", "CustomPresence:t-"),
+        ("settle", "20 ms"),
+        ("Users", "2"),
+        ("Sources", "3"),
+        ("Accounts", "2"),
+    ] {
+        let line = format!(" {name}: {value}");
+        assert!(
+            shown.lines().any(|shown| shown.ends_with(&line)),
+            "{line}\n{shown}"
+        );
+    }
+}
+
+#[test]
+fn users_states_and_verbs_are_completed() {
+    let conf = "[alice]\ntype = user\n[Albert]\ntype = user\n[bob]\ntype = user\n";
+    let ast = with(conf).start();
+    for (line, words) in [
+        ("userpresence ", &["explain", "reload", "set", "show"][..]),
+        ("userpresence s", &["set", "show"]),
+        ("userpresence show ", &["settings", "user", "users"]),
+        ("userpresence show users ", &["like"]),
+        (
+            "userpresence show user ",
+            &["Albert", "alice", "barrier", "bob"],
+        ),
+        ("userpresence show user AL", &["Albert", "alice"]),
+        ("userpresence explain b", &["barrier", "bob"]),
+        ("userpresence set al", &["Albert", "alice"]),
+        (
+            "userpresence set bob ",
+            &[
+                "available",
+                "away",
+                "chat",
+                "dnd",
+                "not_set",
+                "unavailable",
+                "xa",
+            ],
+        ),
+        ("userpresence set bob a", &["available", "away"]),
+        ("userpresence set bob away ", &[]),
+        ("userpresence show user alice ", &[]),
+        ("userpresence show settings ", &[]),
+        // Users of the file are read anew with the file.
+        ("userpresence reload user ", &[]),
+    ] {
+        assert_eq!(ast.complete(line), words, "{line}");
+    }
+}
+
+#[test]
+fn five_thousand_users_are_shown_to_the_last() {
+    let users: String = (0..5000)
+        .map(|n| format!("[user{n:04}]\ntype = user\nextension = {n}\n"))
+        .collect();
+    let ast = with(&users).start();
+    set(&ast, "user4999", "away,lunch,Back at one");
+    let all = |shown: &str| {
+        let names = shown.lines().filter(|line| line.starts_with("user"));
+        assert!(
+            names
+                .enumerate()
+                .all(|(n, line)| line.starts_with(&format!("user{n:04} ")))
+        );
+        assert!(shown.contains("\n5001 users"), "{}", shown.len());
+        assert_eq!(row(shown, "user4999")[1], "away");
+        assert_eq!(row(shown, "user4999")[5..], ["lunch", "Back", "at", "one"]);
+    };
+    all(&ast.cli("userpresence show users"));
+    all(&ast.remote("userpresence show users"));
+}

@@ -1,0 +1,120 @@
+//! The files that an instance is made of.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use super::builder::{Builder, Ours};
+use super::config;
+use super::instance::{Instance, MODULE};
+use super::paths;
+
+impl Instance {
+    /// Writes all that the instance is made of.
+    pub(super) fn lay_out(&self, builder: &Builder) {
+        for name in ["etc", "modules", "lib", "cache", "spool", "run", "log"] {
+            fs::create_dir(self.dir.join(name)).expect("a directory below our own");
+        }
+        self.link_data();
+        let mut modules: Vec<&str> = builder.modules.iter().map(String::as_str).collect();
+        for name in &modules {
+            self.provide_module(name);
+        }
+        if builder.ours != Ours::None {
+            let file = paths::module(builder.ours == Ours::Selftest);
+            self.install_module(&file);
+            if builder.load_ours {
+                modules.push("res_userpresence");
+            }
+        }
+
+        self.write_config("asterisk.conf", &config::asterisk(&self.dir));
+        self.write_config("modules.conf", &config::modules(modules.into_iter()));
+        self.write_config("logger.conf", config::logger());
+        self.write_config("manager.conf", &config::manager(self.ports, builder));
+        self.write_config("http.conf", &config::http(self.ports, builder));
+        self.write_config("ari.conf", &config::ari());
+        self.write_config("extensions.conf", &config::extensions(builder));
+        self.write_config("pjsip.conf", &config::pjsip(self.ports, builder));
+        if let Some((families, sql)) = &builder.realtime {
+            self.write_realtime(families, sql);
+        }
+        for (name, text) in config::QUIET {
+            self.write_config(name, text);
+        }
+        for (name, text) in &builder.files {
+            self.write_config(name, text);
+        }
+    }
+
+    /// A data directory of our own, with links to what the root has, so that
+    /// documentation can be added without touching the root.
+    fn link_data(&self) {
+        let (data, ours) = (self.root.data(), self.dir.join("data"));
+        let thirdparty = ours.join("documentation/thirdparty");
+        fs::create_dir_all(&thirdparty).expect("a directory below our own");
+        for folder in ["", "documentation"] {
+            for entry in fs::read_dir(data.join(folder)).expect("the root is complete") {
+                let entry = entry.expect("a readable directory");
+                let link = ours.join(folder).join(entry.file_name());
+                if !link.exists() {
+                    symlink(entry.path(), link).expect("a link below our own");
+                }
+            }
+        }
+        let doc = paths::repository().join("doc");
+        for entry in fs::read_dir(doc).into_iter().flatten().flatten() {
+            if entry.path().extension().is_some_and(|kind| kind == "xml") {
+                fs::copy(entry.path(), thirdparty.join(entry.file_name())).expect("a copy");
+            }
+        }
+    }
+
+    fn write_realtime(&self, families: &[String], sql: &str) {
+        let file = self.realtime_file();
+        let mut map = "[settings]\n".to_owned();
+        for family in families {
+            map.push_str(&format!("{family} => sqlite3,harness\n"));
+        }
+        self.write_config("extconfig.conf", &map);
+        // Batches are off because an open one locks out every other writer.
+        let text = format!(
+            "[harness]\ndbfile => {}\nbatch = 0\nbusy_timeout = 30000\n",
+            file.display()
+        );
+        self.write_config("res_config_sqlite3.conf", &text);
+        self.realtime_sql(sql);
+    }
+
+    /// Copies one of Asterisk's modules; AMI's `ModuleLoad` refuses a link that
+    /// leads out of the module directory.
+    pub(super) fn provide_module(&self, name: &str) {
+        let file = format!("{name}.so");
+        let from = self.root.modules().join(&file);
+        if let Err(error) = fs::copy(&from, self.path("modules").join(&file)) {
+            panic!("{}: {error}", from.display());
+        }
+    }
+
+    /// Puts a build of our module in place, for the next load.
+    pub fn install_module(&self, file: &Path) {
+        // Never written into a file that Asterisk may have mapped.
+        let to = self.path("modules").join(MODULE);
+        let _ = fs::remove_file(&to);
+        fs::copy(file, to).expect("a copy of our module");
+    }
+
+    /// Writes a file in the configuration directory.
+    #[track_caller]
+    pub fn write_config(&self, name: &str, text: &str) {
+        let path = self.config_path(name);
+        if let Err(error) = fs::write(&path, text) {
+            panic!("{}: {error}", path.display());
+        }
+    }
+
+    /// The path of a file in the configuration directory.
+    pub fn config_path(&self, name: &str) -> PathBuf {
+        self.dir.join("etc").join(name)
+    }
+}
