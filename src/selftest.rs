@@ -129,7 +129,7 @@ fn hear(address: &str, call: u32) {
 
 /// Two presences in turn, so that each is a change.
 fn sample(call: u32) -> Presence {
-    let state = if call.is_multiple_of(2) {
+    let state = if call % 2 == 0 {
         State::Away
     } else {
         State::Dnd

@@ -416,7 +416,6 @@ fn hash_address(address: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::presence::config::testing::directory;
 
     #[test]
