@@ -75,7 +75,7 @@ mod asterisk {
         "stasis_message_data",
         "stasis_message_type",
         "stasis_message_type_create",
-        "stasis_publish_sync",
+        "stasis_publish",
         "stasis_subscription_accept_message_type",
         "stasis_subscription_set_congestion_limits",
         "stasis_subscription_set_filter",

@@ -2,6 +2,9 @@
 
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr::{self, NonNull};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 use super::guard::guard;
 use super::{Error, ffi, presence};
@@ -19,18 +22,25 @@ pub struct Subscription {
     raw: NonNull<ffi::stasis_subscription>,
     /// What the thunk is passed; freed after the subscription.
     handler: NonNull<Handler>,
-    mark: Option<Mark>,
+    mark: Mark,
+    /// The number of the last mark published.
+    marks: Mutex<u64>,
 }
 
-// SAFETY: Asterisk's subscriptions may be used from any thread, and the handler is
-// a plain function that is only read.
+// SAFETY: Asterisk's subscriptions may be used from any thread; of the handler only
+// what has a lock of its own is changed.
 unsafe impl Send for Subscription {}
-// SAFETY: as above; a shared reference offers nothing at all.
+// SAFETY: as above.
 unsafe impl Sync for Subscription {}
 
 #[derive(Debug)]
-enum Handler {
-    Presence(PresenceHandler),
+struct Handler {
+    handle: PresenceHandler,
+    /// The type of our marks, compared and never used.
+    mark: *mut ffi::stasis_message_type,
+    /// The number of the last mark that has arrived.
+    arrived: Mutex<u64>,
+    arrival: Condvar,
 }
 
 /// Messages that may wait before the core complains about us and, with the
@@ -48,20 +58,28 @@ impl Subscription {
                 ffi::ast_presence_state_message_type(),
             )
         };
-        Self::new(topic, kind, Handler::Presence(handler))
+        Self::new(topic, kind, handler)
     }
 
     fn new(
         topic: *mut ffi::stasis_topic,
         kind: *mut ffi::stasis_message_type,
-        handler: Handler,
+        handle: PresenceHandler,
     ) -> Result<Self, Error> {
         if topic.is_null() || kind.is_null() {
             return Err(Error::new(
                 "The presence messages of Asterisk are switched off (see stasis.conf)",
             ));
         }
-        let handler = NonNull::from(Box::leak(Box::new(handler)));
+        let Some(mark) = Mark::new() else {
+            return Err(Error::new("Asterisk has no memory for a message"));
+        };
+        let handler = NonNull::from(Box::leak(Box::new(Handler {
+            handle,
+            mark: mark.0.as_ptr(),
+            arrived: Mutex::new(0),
+            arrival: Condvar::new(),
+        })));
         // SAFETY: the topic is live; `receive` is passed the handler, which is freed
         // only after the subscription has ended.
         let raw = unsafe {
@@ -79,11 +97,20 @@ impl Subscription {
             drop(unsafe { Box::from_raw(handler.as_ptr()) });
             return Err(Error::new("No subscription to the presence topic"));
         };
-        let mark = Mark::new();
-        let subscription = Subscription { raw, handler, mark };
+        let marks = Mutex::new(0);
+        let subscription = Subscription {
+            raw,
+            handler,
+            mark,
+            marks,
+        };
         // SAFETY: a live subscription and message type.
         let refused = unsafe {
             ffi::stasis_subscription_accept_message_type(raw.as_ptr(), kind)
+                | ffi::stasis_subscription_accept_message_type(
+                    raw.as_ptr(),
+                    subscription.mark.0.as_ptr(),
+                )
                 | ffi::stasis_subscription_set_filter(
                     raw.as_ptr(),
                     ffi::STASIS_SUBSCRIPTION_FILTER_SELECTIVE,
@@ -94,13 +121,7 @@ impl Subscription {
                     HIGH_WATER,
                 )
         };
-        let marked = subscription.mark.as_ref().is_some_and(|mark| {
-            // SAFETY: as above.
-            0 == unsafe {
-                ffi::stasis_subscription_accept_message_type(raw.as_ptr(), mark.kind.as_ptr())
-            }
-        });
-        if refused != 0 || !marked {
+        if refused != 0 {
             return Err(Error::new("The presence subscription cannot be set up"));
         }
         Ok(subscription)
@@ -110,64 +131,85 @@ impl Subscription {
 impl Subscription {
     /// Returns once the handler has had every message that was published before this
     /// call. Never call it in the handler, or holding a lock that the handler takes.
+    ///
+    /// Not by `stasis_publish_sync`: that holds the topic's lock until the handler is
+    /// through, and the handler may wait for somebody who is about to publish.
     pub fn catch_up(&self) {
-        let Some(mark) = &self.mark else {
-            return;
+        /// A mark that Asterisk lost must not stop the caller for ever.
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let mine = {
+            // Held while publishing, so that marks arrive in the order of their numbers.
+            let mut marks = self.marks.lock();
+            *marks += 1;
+            if !self.mark.publish(*marks) {
+                return;
+            }
+            *marks
         };
-        // SAFETY: a live subscription and message; the core takes its own references.
-        unsafe { ffi::stasis_publish_sync(self.raw.as_ptr(), mark.message.as_ptr()) };
+        // SAFETY: lives as long as the subscription.
+        let handler = unsafe { self.handler.as_ref() };
+        let mut arrived = handler.arrived.lock();
+        while *arrived < mine {
+            if handler.arrival.wait_for(&mut arrived, PATIENCE).timed_out() {
+                return;
+            }
+        }
     }
 }
 
-/// A message that says nothing: that it has arrived says that all before it have.
+/// The type of messages that say nothing but their number: that one has arrived says
+/// that all before it have.
 #[derive(Debug)]
-struct Mark {
-    kind: NonNull<ffi::stasis_message_type>,
-    message: NonNull<ffi::stasis_message>,
-}
+struct Mark(NonNull<ffi::stasis_message_type>);
 
 impl Mark {
     fn new() -> Option<Self> {
         let mut kind = ptr::null_mut();
-        // SAFETY: a static name, no callbacks, and a place for the type, which is ours;
-        // likewise the payload, an empty object, of which the message takes its own
-        // reference.
+        // SAFETY: a static name, no callbacks, and a place for the type, which is ours.
         unsafe {
             ffi::stasis_message_type_create(
                 c"userpresence_mark".as_ptr(),
                 ptr::null_mut(),
                 &mut kind,
             );
-            let kind = NonNull::new(kind)?;
+        }
+        NonNull::new(kind).map(Mark)
+    }
+
+    /// Publishes one among the presences; says whether that could be done.
+    fn publish(&self, number: u64) -> bool {
+        // SAFETY: the payload is an object with room for the number, and the core's
+        // objects are aligned for one; message and topic take their own references.
+        unsafe {
             let payload = ffi::__ao2_alloc(
-                1,
+                size_of::<u64>(),
                 None,
                 0,
                 c"".as_ptr(),
                 c"userpresence/asterisk/stasis.rs".as_ptr(),
                 line!() as c_int,
-                c"new".as_ptr(),
+                c"publish".as_ptr(),
             );
-            let message = ffi::stasis_message_create(kind.as_ptr(), payload);
-            ffi::__ao2_cleanup(payload);
-            match NonNull::new(message) {
-                Some(message) => Some(Mark { kind, message }),
-                None => {
-                    ffi::__ao2_cleanup(kind.as_ptr().cast());
-                    None
-                }
+            if payload.is_null() {
+                return false;
             }
+            payload.cast::<u64>().write_unaligned(number);
+            let message = ffi::stasis_message_create(self.0.as_ptr(), payload);
+            ffi::__ao2_cleanup(payload);
+            if message.is_null() {
+                return false;
+            }
+            ffi::stasis_publish(ffi::ast_presence_state_topic_all(), message);
+            ffi::__ao2_cleanup(message.cast());
         }
+        true
     }
 }
 
 impl Drop for Mark {
     fn drop(&mut self) {
-        // SAFETY: references of ours, each given back once.
-        unsafe {
-            ffi::__ao2_cleanup(self.message.as_ptr().cast());
-            ffi::__ao2_cleanup(self.kind.as_ptr().cast());
-        }
+        // SAFETY: a reference of ours, given back once.
+        unsafe { ffi::__ao2_cleanup(self.0.as_ptr().cast()) };
     }
 }
 
@@ -194,12 +236,13 @@ unsafe extern "C" fn receive(
         // itself may arrive too, hence the comparison.
         unsafe {
             let kind = ffi::stasis_message_type(message);
-            match handler {
-                Handler::Presence(handle) => {
-                    if kind == ffi::ast_presence_state_message_type() {
-                        presence::with_parts(message, handle);
-                    }
-                }
+            if kind == ffi::ast_presence_state_message_type() {
+                presence::with_parts(message, handler.handle);
+            } else if kind == handler.mark {
+                // A message of this type carries a number, see `Mark::publish`.
+                let number = ffi::stasis_message_data(message);
+                *handler.arrived.lock() = number.cast::<u64>().read_unaligned();
+                handler.arrival.notify_all();
             }
         }
     });

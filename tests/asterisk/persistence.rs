@@ -21,9 +21,13 @@ fn asked(ast: &Instance, what: &str) -> String {
     ast.getvar(&format!("USER_PRESENCE({what})"))
 }
 
-fn json(ast: &Instance, user: &str) -> Value {
-    let text = asked(ast, &format!("{user},json"));
-    serde_json::from_str(&text).unwrap_or_else(|why| panic!("{user}: {why}: {text}"))
+/// All there is to know of a user.
+pub fn json(ast: &Instance, user: &str) -> Value {
+    // Not over Getvar, whose answers are short.
+    let get = [("Action", "UserPresenceGet"), ("User", user)];
+    let answer = ast.ami().action(&get);
+    let text = answer.get("Json").unwrap_or_default();
+    serde_json::from_str(text).unwrap_or_else(|why| panic!("{user}: {why}: {answer:?}"))
 }
 
 fn all(ast: &Instance) -> Vec<Value> {

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::harness::{Builder, Instance};
+use crate::persistence::json;
 use crate::reload::published;
 
 const TABLE: &str = "CREATE TABLE userpresence (name TEXT, method TEXT, extension TEXT, \
@@ -57,8 +58,7 @@ fn users_of_the_database_stand_beside_those_of_the_file() {
     assert_eq!(asked(&ast, "bob,extensions"), "201,202");
     assert_eq!(asked(&ast, "carol,method"), "priority");
     assert_eq!(asked(&ast, "dave,extensions"), "");
-    let json: serde_json::Value =
-        serde_json::from_str(&asked(&ast, "bob,json")).expect("an object");
+    let json = json(&ast, "bob");
     let sources = json["sources"].as_array().expect("a list");
     let addresses: Vec<_> = sources.iter().map(|s| s["address"].as_str()).collect();
     let expected = [

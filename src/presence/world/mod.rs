@@ -4,7 +4,7 @@
 //! Change -> apply -> combine -> Transition (old, new, why, sequence) -> Effects
 //! ```
 //! Readers only read. The caller holds its lock around one call here and carries out
-//! the [`Effects`] after letting it go.
+//! the [`Effect`]s after letting it go.
 
 mod reload;
 mod rows;
