@@ -60,19 +60,24 @@ pub fn read<T>(look: impl FnOnce(&World) -> T) -> Option<T> {
 }
 
 /// Changes what is known, and returns when everyone was told. `None` when the module
-/// is not running.
+/// is not running, or stopping.
 pub fn change<T>(make: impl FnOnce(&mut World, Time) -> (T, Vec<Effect>)) -> Option<T> {
+    // Looked at under the lock: what passes here is kept before the keeper stops.
     let (answer, work) = serve(|world, now| {
+        if !HEARING.load(Ordering::Acquire) {
+            return (None, Vec::new());
+        }
         let (answer, effects) = make(world, now);
-        ((answer, world.work()), effects)
-    })?;
+        (Some((answer, world.work())), effects)
+    })??;
     if work != Work::None {
         keeper::wake(work == Work::Urgent);
     }
     Some(answer)
 }
 
-/// As [`change`], for the keeper, who need not be told that there is work.
+/// As [`change`], for the keeper, who need not be told that there is work, and for the
+/// end of a run, when changes are taken no more.
 pub fn serve<T>(make: impl FnOnce(&mut World, Time) -> (T, Vec<Effect>)) -> Option<T> {
     let (answer, ticket) = {
         let mut guard = WORLD.write();
@@ -242,7 +247,8 @@ fn announce(transition: &Transition) {
     );
 }
 
-/// What was complained of; bounded, because names come from outside.
+/// What was complained of. Names of unknown users come from outside, so those are
+/// bounded; all else is bounded by the configuration.
 static COMPLAINTS: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 const MOST_COMPLAINTS: usize = 1000;
 
@@ -253,7 +259,7 @@ pub fn complain_once(kind: &str, name: &str, message: impl FnOnce() -> String) {
     let first = {
         let mut complaints = COMPLAINTS.lock();
         let complaints = complaints.get_or_insert_default();
-        complaints.len() < MOST_COMPLAINTS && complaints.insert(about)
+        (kind != "no user" || complaints.len() < MOST_COMPLAINTS) && complaints.insert(about)
     };
     if first {
         log::warning(message());

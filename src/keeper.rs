@@ -16,7 +16,7 @@ use crate::presence::address::{CUSTOM_LABEL, below};
 use crate::presence::assignment::custom_presence;
 use crate::presence::directory::UserId;
 use crate::presence::row::{CLEAN, FAMILY};
-use crate::presence::world::{RowChange, Write};
+use crate::presence::world::{Change, RowChange, Write};
 use crate::presence::{Time, assignment};
 
 /// What the thread is told. Rows may wait a little, so that a storm of changes does
@@ -259,27 +259,37 @@ fn write_out(subscription: &Subscription) -> bool {
     if writes.is_empty() {
         return false;
     }
-    for write in &writes {
-        write_one(write);
-    }
+    let failed: Vec<&Write> = writes.iter().filter(|write| !write_one(write)).collect();
     subscription.catch_up();
     for write in &writes {
         door::serve(|world, now| ((), world.written(&write.address, now)));
+    }
+    for write in failed {
+        // Its provider is not there: what we noted of it is not so.
+        door::serve(
+            |world, now| match world.directory().source(&write.address) {
+                Some(source) => ((), world.apply(&Change::Lost(source), now)),
+                None => ((), Vec::new()),
+            },
+        );
     }
     *BATCHES.lock() += 1;
     BATCH_DONE.notify_all();
     true
 }
 
-fn write_one(write: &Write) {
+/// Says whether it could be written.
+fn write_one(write: &Write) -> bool {
     debug_assert!(below(&write.address, CUSTOM_LABEL).is_some());
     let function = format!("PRESENCE_STATE({})", write.address);
-    if let Err(why) = function::set(&function, &custom_presence(&write.presence)) {
+    let written = function::set(&function, &custom_presence(&write.presence));
+    if let Err(why) = &written {
         door::complain_once("write", &write.address, || {
             let address = assignment::shown(&write.address);
             format!("'{address}' cannot be written and is skipped: {why}")
         });
     }
+    written.is_ok()
 }
 
 /// Hands rows to AstDB up to the first that it refuses; says how many it took.

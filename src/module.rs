@@ -64,7 +64,7 @@ pub fn load() -> Result<(), Decline> {
     // Only now, so that those publishes do not all come back here; what was published
     // in the meantime is read.
     let subscription = Arc::new(Subscription::presence(door::hear)?);
-    read_published();
+    read_changed();
     let keeper = Keeper::start(subscription.clone())?;
     *MODULE.lock() = Some(Module {
         functions,
@@ -131,14 +131,42 @@ fn restore(parsed: Parsed) -> World {
 /// pass over that is far cheaper than asking for each address.
 fn read_published() -> HashSet<SourceId> {
     let mut heard = HashSet::new();
-    presence::cached(|address, state, subtype, message| {
-        let name = std::str::from_utf8(address).unwrap_or_default();
+    presence::cached(|raw, state, subtype, message| {
+        let name = std::str::from_utf8(raw).unwrap_or_default();
+        if address::below(name, USER_LABEL).is_some() {
+            return;
+        }
         if let Some(source) = door::read(|world| world.directory().source(name)).flatten() {
             heard.insert(source);
-            door::hear(address, state, subtype, message);
+            door::hear(raw, state, subtype, message);
         }
     });
     heard
+}
+
+/// Hears what was published since. Each is looked up once more: what the topic has
+/// told since the pass began is newer than the pass.
+fn read_changed() {
+    let mut changed = Vec::new();
+    presence::cached(|address, state, subtype, message| {
+        let name = std::str::from_utf8(address).unwrap_or_default();
+        let differs = door::read(|world| {
+            let source = world.directory().source(name)?;
+            let known = &world.source(source).presence;
+            let same = known.state() == state
+                && known.subtype().as_bytes() == subtype
+                && known.message().as_bytes() == message;
+            (!same).then_some(())
+        });
+        if differs.flatten().is_some() {
+            changed.push(name.to_owned());
+        }
+    });
+    for address in changed {
+        if let Some(said) = presence::read(&address) {
+            door::hear(address.as_bytes(), said.state, &said.subtype, &said.message);
+        }
+    }
 }
 
 /// Asks the providers of the other sources.
@@ -226,7 +254,7 @@ impl Drop for Announced {
         if system::shutting_down() {
             return;
         }
-        door::change(|world, _| {
+        door::serve(|world, _| {
             let everyone = world.everyone().into_iter();
             let gone = everyone.map(|effect| match effect {
                 Effect::Publish(user, _) => Effect::Publish(user, Presence::default()),

@@ -72,6 +72,8 @@ impl Outbox {
             });
             queue.busy = false;
             queue.delivered += 1;
+            // Whose effects are told need not wait for those of this thread.
+            self.turn.notify_all();
             if let Err(panic) = told {
                 // The others go on; the panic is for whoever called.
                 drop(queue);

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::asterisk::{log, realtime};
+use crate::asterisk::{astdb, log, realtime};
 use crate::configuration::{self, FAMILY};
 use crate::door;
 use crate::module::Labels;
 use crate::presence::Presence;
 use crate::presence::config::{Origin, Problem, parse_row};
 use crate::presence::directory::{Directory, SourceId};
+use crate::presence::row::{self, Stored};
 use crate::presence::text;
 use crate::presence::world::{Change, Effect, Plan};
 
@@ -115,6 +116,18 @@ fn kept(why: String) -> String {
     format!("{why}; the running configuration stays")
 }
 
+/// What AstDB holds of the plan's new users and sources.
+fn stored_of(plan: &Plan) -> Stored {
+    let users = plan.new_users().map(|name| format!("user/{name}"));
+    let sources = plan.new_sources();
+    let sources = sources.map(|(_, address)| format!("source/{address}"));
+    let rows = users.chain(sources).filter_map(|key| {
+        let value = astdb::get(row::FAMILY, &key)?;
+        Some((key, value))
+    });
+    Stored::read(rows)
+}
+
 fn switch(directory: Directory) -> Result<(), String> {
     let running = door::read(|world| world.directory().clone());
     let running = running.ok_or("the module is not running")?;
@@ -129,6 +142,8 @@ fn switch(directory: Directory) -> Result<(), String> {
             text(&said.message),
         ))
     };
+    // A section that an error left out until now has its rows still.
+    let stored = stored_of(&plan);
     let mut read: Vec<(SourceId, Presence)> = Vec::new();
     let mut again: Vec<Arc<str>> = Vec::new();
     for (source, address) in plan.new_sources() {
@@ -138,13 +153,19 @@ fn switch(directory: Directory) -> Result<(), String> {
         }
     }
     let removed = door::change(|world, now| {
-        let (mut effects, removed) = world.reconfigure(&plan, read, now);
+        if !Arc::ptr_eq(world.directory(), &running) {
+            return (Err("the module was loaded anew meanwhile"), Vec::new());
+        }
+        let (told, removed) = world.reconfigure(&plan, &stored, read, now);
+        // Those who are gone first: hints match names without regard to case, so for a
+        // user spelled anew the last word has to be the new one.
         let gone = removed.users.iter().cloned();
-        effects.extend(gone.map(|user| Effect::Publish(user, Presence::default())));
-        (removed, effects)
+        let gone = gone.map(|user| Effect::Publish(user, Presence::default()));
+        let effects = gone.chain(told).collect();
+        (Ok(removed), effects)
     });
     // What was known before goes here, without a lock.
-    drop(removed);
+    drop(removed.ok_or("the module is not running")??);
     // New sources may have changed since they were read, and unknown ones may have
     // got their provider.
     let unknown = door::read(|world| {

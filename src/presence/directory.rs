@@ -298,6 +298,12 @@ impl Directory {
         &self.sources[source.index()]
     }
 
+    /// Whether the source names a user of ours who does not exist.
+    pub fn is_missing_user(&self, source: SourceId) -> bool {
+        let source = self.get_source(source);
+        source.user.is_none() && address::below(&source.address, USER_LABEL).is_some()
+    }
+
     /// An account's name.
     pub fn account(&self, account: AccountId) -> &Arc<str> {
         &self.accounts[account.index()]

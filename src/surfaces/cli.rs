@@ -150,14 +150,14 @@ fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     let wanted = |name: &str| filter.as_ref().is_none_or(|regex| regex.is_match(name));
     let names = door::read(|world| {
         let users = world.directory().users();
-        let users = users
-            .map(|(_, user)| &user.name)
-            .filter(|name| wanted(name));
-        users.cloned().collect::<Vec<_>>()
+        users.map(|(_, user)| user.name.clone()).collect::<Vec<_>>()
     });
+    // A stranger's expression may take its time: not under the lock.
+    let mut names = names.unwrap_or_default();
+    names.retain(|name| wanted(name));
     let now = Time::now();
     let mut table = Table::new(["User", "State", "Source", "Set", "Subtype", "Message"]);
-    for name in names.unwrap_or_default() {
+    for name in names {
         // One look at a time: a long list never keeps a change waiting. By name,
         // because a reload gives new numbers.
         let row = door::read(|world| {

@@ -22,6 +22,21 @@ pub fn check(
     if !specs.iter().any(reads_users) {
         return specs;
     }
+    let file: Vec<&Section> = file
+        .iter()
+        .filter(|section| section.name != "general")
+        .collect();
+    let place_of = |spec: &UserSpec, number: usize| {
+        let section = match spec.origin {
+            Origin::File => file.get(spec.section as usize).copied(),
+            Origin::Realtime => realtime.get(spec.section as usize),
+        };
+        let Some(section) = section else {
+            return format!("user '{}'", spec.name);
+        };
+        let line = spec.inputs[number].variable as usize;
+        place(spec.origin, section, section.variables.get(line))
+    };
     let mut index = HashMap::new();
     for (at, spec) in specs.iter().enumerate() {
         index.insert(spec.name.to_ascii_lowercase(), at);
@@ -39,7 +54,7 @@ pub fn check(
                 // Of a user that was known before it was said before.
                 None if spec.section == UserSpec::NO_SECTION => {}
                 None => warnings.push(Problem {
-                    place: place_of(spec, number, file, realtime),
+                    place: place_of(spec, number),
                     message: format!("there is no user '{name}', the source takes no part"),
                 }),
             }
@@ -53,7 +68,7 @@ pub fn check(
         for (user, number) in cycle {
             bad[user] = true;
             errors.push(Problem {
-                place: place_of(&specs[user], number, file, realtime),
+                place: place_of(&specs[user], number),
                 message: format!(
                     "a cycle of users ({round}), expected a source that does not lead back"
                 ),
@@ -65,21 +80,6 @@ pub fn check(
         .into_iter()
         .filter(|_| !bad.next().unwrap_or(false))
         .collect()
-}
-
-fn place_of(spec: &UserSpec, number: usize, file: &[Section], realtime: &[Section]) -> String {
-    let sections: Vec<&Section> = match spec.origin {
-        Origin::File => file
-            .iter()
-            .filter(|section| section.name != "general")
-            .collect(),
-        Origin::Realtime => realtime.iter().collect(),
-    };
-    let Some(section) = sections.get(spec.section as usize) else {
-        return format!("user '{}'", spec.name);
-    };
-    let line = spec.inputs[number].variable as usize;
-    place(spec.origin, section, section.variables.get(line))
 }
 
 /// Every cycle that a walk along the edges closes, as (user, number of its source)

@@ -11,7 +11,7 @@ mod rows;
 mod settle;
 mod writes;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::combine::{self, Candidate, Method, Reason};
@@ -154,10 +154,12 @@ pub struct World {
     sources: Vec<SourceState>,
     users: Vec<UserState>,
     accounts: Vec<AccountState>,
-    dirty: Vec<RowKey>,
+    dirty: VecDeque<RowKey>,
     on_way: HashMap<SourceId, OnWay>,
-    queue: std::collections::VecDeque<SourceId>,
+    queue: VecDeque<SourceId>,
     settling: HashMap<UserId, Settling>,
+    /// When each of them is due, in that order.
+    due: VecDeque<(Time, UserId)>,
     last: Time,
     held: bool,
 }

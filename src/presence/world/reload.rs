@@ -3,13 +3,13 @@
 //! Asterisk is asked about new sources before, without any lock; under the lock only
 //! known things are moved and combined.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{AccountState, rows::RowKey};
 use super::{Effect, Own, SourceState, UserState, World};
 use crate::presence::directory::{Directory, SourceId, UserId};
-use crate::presence::row::{Stored, UserRow};
+use crate::presence::row::Stored;
 use crate::presence::state::Presence;
 use crate::presence::time::Time;
 
@@ -39,6 +39,13 @@ impl Plan {
         }
     }
 
+    /// The users who are new.
+    pub fn new_users(&self) -> impl Iterator<Item = &Arc<str>> {
+        let all = self.directory.users().zip(&self.users);
+        let new = all.filter(|(_, known)| known.is_none());
+        new.map(|((_, user), _)| &user.name)
+    }
+
     /// The sources that are new, and are to be read from their providers.
     pub fn new_sources(&self) -> impl Iterator<Item = (SourceId, &str)> {
         let all = self.directory.sources().zip(&self.sources);
@@ -63,61 +70,54 @@ impl World {
     /// millisecond of its last, lost second.
     pub fn restore(directory: Arc<Directory>, stored: &Stored, now: Time) -> Self {
         let mut world = World::empty(directory.clone());
-        for (id, source) in directory.sources() {
-            let kept = stored
-                .sources
-                .get(&*source.address)
-                .map(|kept| kept.restore());
-            if let Some((presence, since)) = kept {
-                world.last = world.last.max(since);
-                let state = &mut world.sources[id.index()];
-                (state.presence, state.since, state.known) = (presence, since, true);
-            }
-        }
-        let respelled = world.respelled(stored);
-        for (id, user) in directory.users() {
-            let row = stored.users.get(&*user.name);
-            let Some(row) = row.or_else(|| respelled.get(&id).copied()) else {
-                continue;
-            };
-            let own = row.own.as_ref().map(|own| own.restore());
-            let state = &mut world.users[id.index()];
-            state.sequence = row.sequence;
-            state.own = own.map(|(presence, since)| Box::new(Own { presence, since }));
-            world.last = world
-                .last
-                .max(state.own.as_ref().map_or(Time::NEVER, |own| own.since));
-        }
+        world.take_stored(stored);
         for (at, account) in directory.accounts().iter().enumerate() {
             world.accounts[at].sequence = match (stored.accounts.get(&**account), stored.clean) {
                 (Some(number), true) => *number,
                 (number, _) => now.micros().max(number.copied().unwrap_or(0)),
             };
             // A jump is kept at once: what follows may be another unclean stop.
-            world.dirty.push(RowKey::Account(account.clone()));
+            world.dirty.push_back(RowKey::Account(account.clone()));
             world.accounts[at].dirty = true;
         }
         world.combine_all();
         world
     }
 
-    /// The rows of users whose names are now spelled with other capitals. They move
-    /// to the new spelling.
-    fn respelled<'a>(&mut self, stored: &'a Stored) -> HashMap<UserId, &'a UserRow> {
+    /// Takes what was stored of its sources and users. The row of a user whose name is
+    /// now spelled with other capitals moves to the new spelling.
+    fn take_stored(&mut self, stored: &Stored) {
         let directory = self.directory.clone();
-        let mut found = HashMap::new();
-        for (name, row) in &stored.users {
-            let user = directory.user(name);
-            let Some(user) = user.filter(|user| *directory.get(*user).name != **name) else {
+        for (address, kept) in &stored.sources {
+            let source = directory.source(address);
+            let Some(source) = source.filter(|source| !directory.is_missing_user(*source)) else {
                 continue;
             };
-            self.dirty.push(RowKey::User(name.as_str().into()));
-            if !stored.users.contains_key(&*directory.get(user).name) {
-                self.mark_user(user);
-                found.insert(user, row);
-            }
+            let (presence, since) = kept.restore();
+            self.last = self.last.max(since);
+            let state = &mut self.sources[source.index()];
+            (state.presence, state.since, state.known) = (presence, since, true);
         }
-        found
+        for (name, row) in &stored.users {
+            let Some(user) = directory.user(name) else {
+                continue;
+            };
+            let canonical = &*directory.get(user).name;
+            if canonical != name {
+                self.dirty.push_back(RowKey::User(name.as_str().into()));
+                if stored.users.contains_key(canonical) {
+                    continue;
+                }
+                self.mark_user(user);
+            }
+            let own = row.own.as_ref().map(|own| own.restore());
+            self.last = self
+                .last
+                .max(own.as_ref().map_or(Time::NEVER, |(_, since)| *since));
+            let state = &mut self.users[user.index()];
+            state.sequence = row.sequence;
+            state.own = own.map(|(presence, since)| Box::new(Own { presence, since }));
+        }
     }
 
     fn empty(directory: Arc<Directory>) -> Self {
@@ -153,11 +153,12 @@ impl World {
         }
     }
 
-    /// Takes over the plan's directory. `read` holds what the providers of its new
-    /// sources answered.
+    /// Takes over the plan's directory. `stored` holds rows of its new sources and
+    /// users, and `read` what the providers of its new sources answered.
     pub fn reconfigure(
         &mut self,
         plan: &Plan,
+        stored: &Stored,
         read: Vec<(SourceId, Presence)>,
         now: Time,
     ) -> (Vec<Effect>, Removed) {
@@ -165,6 +166,7 @@ impl World {
         self.last = before.last;
         self.dirty = std::mem::take(&mut before.dirty);
         self.carry_over(&mut before, plan, now);
+        self.take_stored(stored);
         let at = self.stamp(now);
         for (source, presence) in read {
             self.hear(source, presence, at);
@@ -192,6 +194,12 @@ impl World {
             if let Some(old) = old {
                 self.sources[new] = std::mem::take(&mut before.sources[old.index()]);
                 moved[old.index()] = Some(SourceId::new(new));
+                let source = SourceId::new(new);
+                if plan.directory.is_missing_user(source) {
+                    // The user is gone, and what it said with it.
+                    self.sources[new] = SourceState::default();
+                    self.mark_source(source);
+                }
             }
         }
         for (new, old) in plan.users.iter().enumerate() {
@@ -201,7 +209,7 @@ impl World {
                 if *name != before.directory.get(*old).name {
                     // The row moves to the new spelling; the old one goes below.
                     self.users[new].dirty = true;
-                    self.dirty.push(RowKey::User(name.clone()));
+                    self.dirty.push_back(RowKey::User(name.clone()));
                 }
             }
         }
@@ -233,11 +241,11 @@ impl World {
         let mut effects = Vec::new();
         let directory = self.directory.clone();
         for (((id, user), old), known) in directory.users().zip(old).zip(&plan.users) {
+            let present = self.outcome(id).presence.clone();
             let unpublished = known.is_none_or(|known| {
                 before.directory.get(known).name != user.name
-                    || before.settling.contains_key(&known)
+                    || before.is_unpublished(known, &present)
             });
-            let present = self.outcome(id).presence.clone();
             if old != present {
                 effects.push(self.transition(id, old, now));
             } else if unpublished {

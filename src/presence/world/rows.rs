@@ -28,7 +28,7 @@ impl World {
         let state = &mut self.sources[source.index()];
         if !std::mem::replace(&mut state.dirty, true) {
             let address = self.directory.get_source(source).address.clone();
-            self.dirty.push(RowKey::Source(address));
+            self.dirty.push_back(RowKey::Source(address));
         }
     }
 
@@ -36,7 +36,7 @@ impl World {
         let state = &mut self.users[user.index()];
         if !std::mem::replace(&mut state.dirty, true) {
             let name = self.directory.get(user).name.clone();
-            self.dirty.push(RowKey::User(name));
+            self.dirty.push_back(RowKey::User(name));
         }
     }
 
@@ -44,7 +44,7 @@ impl World {
         let state = &mut self.accounts[account.index()];
         if !std::mem::replace(&mut state.dirty, true) {
             let name = self.directory.account(account).clone();
-            self.dirty.push(RowKey::Account(name));
+            self.dirty.push_back(RowKey::Account(name));
         }
     }
 
@@ -85,7 +85,7 @@ impl World {
                 _ => RowKey::Account(name.into()),
             };
             if !self.dirty.contains(&key) {
-                self.dirty.push(key);
+                self.dirty.push_back(key);
             }
         }
     }

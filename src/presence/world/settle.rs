@@ -10,7 +10,6 @@ use crate::presence::time::Time;
 
 #[derive(Debug)]
 pub(super) struct Settling {
-    until: Time,
     published: Presence,
 }
 
@@ -29,8 +28,15 @@ impl World {
         }
         let until = now.after(Duration::from_millis(settle.into()));
         let published = self.outcome(user).presence.clone();
-        self.settling.insert(user, Settling { until, published });
+        self.settling.insert(user, Settling { published });
+        self.due.push_back((until, user));
         true
+    }
+
+    /// Whether the user still waits for this presence to be published.
+    pub(super) fn is_unpublished(&self, user: UserId, present: &Presence) -> bool {
+        let settling = self.settling.get(&user);
+        settling.is_some_and(|settling| settling.published != *present)
     }
 
     /// Whether publishes are held back: at a load everyone is published once, at its
@@ -41,25 +47,23 @@ impl World {
 
     /// What became due to be published, and when to ask again.
     pub fn settled(&mut self, now: Time) -> (Vec<Effect>, Option<Time>) {
-        let due: Vec<UserId> = self
-            .settling
-            .iter()
-            .filter(|(_, settling)| settling.until <= now)
-            .map(|(user, _)| *user)
-            .collect();
+        // All wait equally long, so they are due in the order in which they began. A
+        // time far ahead is one from before the clock was set back.
+        let longest = now.after(Duration::from_millis(self.directory.settings.settle.into()));
         let mut effects = Vec::new();
-        for user in due {
+        while let Some(&(until, user)) = self.due.front() {
+            if until > now && until <= longest {
+                break;
+            }
+            self.due.pop_front();
             let settling = self.settling.remove(&user);
             let present = self.outcome(user).presence.clone();
             if settling.is_some_and(|settling| settling.published != present) {
                 self.publish_now(user, now);
-                effects.push(Effect::Publish(
-                    self.directory.get(user).name.clone(),
-                    present,
-                ));
+                let name = self.directory.get(user).name.clone();
+                effects.push(Effect::Publish(name, present));
             }
         }
-        let next = self.settling.values().map(|settling| settling.until).min();
-        (effects, next)
+        (effects, self.due.front().map(|(until, _)| *until))
     }
 }

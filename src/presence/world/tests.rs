@@ -335,7 +335,8 @@ fn a_reload_applies_differences_only() {
     assert_eq!(new, ["CustomPresence:4"]);
     let (source, _) = plan.new_sources().next().unwrap();
     let read = vec![(source, State::Xa.into())];
-    let (effects, removed) = world.reconfigure(&plan, read, Time::from_millis(30));
+    let (effects, removed) =
+        world.reconfigure(&plan, &Stored::default(), read, Time::from_millis(30));
     let moved: Vec<_> = transitions(&effects)
         .into_iter()
         .map(|t| (t.0, t.1, t.2))

@@ -78,9 +78,10 @@ impl World {
             })
     }
 
-    /// What waits for the worker. A settle time that began has to be watched at once.
+    /// What waits for the worker. The first settle time that began has to be watched at
+    /// once; later ones end later.
     pub fn work(&self) -> Work {
-        if !self.queue.is_empty() || !self.settling.is_empty() {
+        if !self.queue.is_empty() || self.due.len() == 1 {
             Work::Urgent
         } else if self.is_dirty() {
             Work::Rows
