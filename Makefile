@@ -66,13 +66,11 @@ build-selftest: asterisk
 	@cp -f $(TARGET)/selftest/lib$(FILE) $(SELFTEST)
 
 .PHONY: demo
-demo: build-private ## Show what the module does, in a private Asterisk
-	@tests/setup.sh test
+demo: setup build-private ## Show what the module does, in a private Asterisk
 	@tests/demo/demo.sh $(ROOT) $(PRIVATE)
 
 .PHONY: run
-run: build-private ## Run a private Asterisk with the module, in the foreground
-	@tests/setup.sh test
+run: setup build-private ## Run a private Asterisk with the module, in the foreground
 	@tests/demo/run.sh $(ROOT) $(PRIVATE)
 
 .PHONY: test
@@ -82,8 +80,7 @@ test: setup asterisk lint ## Everything that proves the project
 	$(MODULES) cargo test $(PURE) --features in-asterisk --test asterisk
 
 .PHONY: bench
-bench: build-private build-selftest ## Measure against stock, in one private Asterisk
-	@tests/setup.sh test
+bench: setup build-private build-selftest ## Measure against stock, in one private Asterisk
 	$(MODULES) cargo bench $(PURE) --features in-asterisk --bench speed
 
 .PHONY: lint

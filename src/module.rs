@@ -15,7 +15,7 @@ use crate::asterisk::{Decline, astdb, cli, function, log, manager, presence, sys
 use crate::configuration;
 use crate::door::{self, Open};
 use crate::keeper::Keeper;
-use crate::presence::address;
+use crate::presence::address::{self, CUSTOM_LABEL, USER_LABEL};
 use crate::presence::config::{Parsed, Problem};
 use crate::presence::directory::{Directory, SourceId};
 use crate::presence::row::{FAMILY, Stored};
@@ -149,7 +149,7 @@ fn read_others(heard: &HashSet<SourceId>) {
         rest.map(|(id, source)| (id, source.address.clone()))
             .collect::<Vec<_>>()
     });
-    let mut labels = Labels::default();
+    let mut labels = Labels::at_load();
     for (id, address) in rest.unwrap_or_default() {
         match labels.read(&address) {
             Some(said) => {
@@ -165,20 +165,38 @@ fn read_others(heard: &HashSet<SourceId>) {
 /// Asks providers, but not for ever one that is not loaded: for each address of such
 /// a label Asterisk's core would log a warning.
 #[derive(Default)]
-pub struct Labels(HashMap<String, (bool, u32)>);
+pub struct Labels {
+    asked: HashMap<String, (bool, u32)>,
+    /// What AstDB holds for CustomPresence, where it was looked up. It answers
+    /// `not_set` for all else, so that 300,000 addresses need not be asked for.
+    custom: Option<HashSet<String>>,
+}
 
 impl Labels {
+    /// For a load, which asks for everything.
+    fn at_load() -> Self {
+        let rows = astdb::tree(CUSTOM_LABEL, "").into_iter();
+        Labels {
+            custom: Some(rows.map(|(key, _)| key).collect()),
+            ..Labels::default()
+        }
+    }
+
     /// What the address's provider says; `None` where it has none, and for a user of
     /// ours: one who exists is no address to ask for, another takes no part.
     pub fn read(&mut self, address: &str) -> Option<presence::RawPresence> {
         const ENOUGH: u32 = 3;
-        if address::below(address, address::USER_LABEL).is_some() {
+        if address::below(address, USER_LABEL).is_some() {
             return None;
         }
         let label = address::split(address).map_or("", |(label, _)| label);
-        let (good, failures) = self.0.entry(label.to_ascii_lowercase()).or_default();
+        let (good, failures) = self.asked.entry(label.to_ascii_lowercase()).or_default();
         if !*good && *failures >= ENOUGH {
             return None;
+        }
+        let custom = address::below(address, CUSTOM_LABEL).zip(self.custom.as_ref());
+        if *good && custom.is_some_and(|(name, rows)| !rows.contains(name)) {
+            return Some(presence::RawPresence::not_set());
         }
         let said = presence::read_nocache(address);
         match said {

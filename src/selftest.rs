@@ -65,6 +65,7 @@ pub static COMMANDS: &[Command] = &[
        substitute <expression>: the dialplan's evaluation
        ask <address>: the provider's answer
        publish <address>: one stock publish
+       publish_new <prefix>: one stock publish each of so many new addresses
        published <address>: a source's event to the end of the combined publish
        event <address>: the same with the AMI event after it
        change <address>: a change up to its effects, which are not told
@@ -91,6 +92,14 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
         }),
         "publish" => best(calls, |call| drop(presence::publish(&text, &sample(call)))),
         "event" => best(calls, |call| hear(argument, call)),
+        "publish_new" => {
+            let begin = Instant::now();
+            for call in 0..calls {
+                let address = CString::new(format!("{argument}{call}")).unwrap_or_default();
+                drop(presence::publish(&address, &sample(call)));
+            }
+            begin.elapsed() / calls.max(1)
+        }
         "published" => best_of(calls, |call| {
             let begin = Instant::now();
             hear(argument, call);

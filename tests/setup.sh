@@ -26,6 +26,10 @@ libclang() {
 for part in "$@"; do
     case $part in
         build)
+            if ! command -v cargo >/dev/null; then
+                echo "setup: Rust is missing: no 'cargo' in PATH. Install it from rustup.rs." >&2
+                exit 1
+            fi
             need 'command -v cc' gcc libc6-dev
             need 'libclang' libclang-dev
             ;;
@@ -45,10 +49,6 @@ for part in "$@"; do
     esac
 done
 
-if ! command -v cargo >/dev/null; then
-    echo "setup: Rust is missing: there is no 'cargo' in PATH. Install it from rustup.rs." >&2
-    exit 1
-fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 echo "setup: missing here: ${missing[*]}"
@@ -66,14 +66,17 @@ else
     exit 1
 fi
 
+update() {
+    "${root[@]}" apt-get -qq update
+}
 install() {
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install --yes --no-install-recommends "${missing[@]}"
+        apt-get -qq --yes install --no-install-recommends "${missing[@]}" >/dev/null
 }
-# The package lists of a fresh machine may be absent or old: fetch them only then.
-if ! install; then
-    "${root[@]}" apt-get update && install || {
-        echo "setup: apt-get failed. $by_hand" >&2
-        exit 1
-    }
-fi
+echo "setup: installing them"
+# The package lists of a fresh machine may be absent, those of another too old.
+apt-get install --simulate "${missing[@]}" >/dev/null 2>&1 || update
+install || { update && install; } || {
+    echo "setup: apt-get failed. $by_hand" >&2
+    exit 1
+}

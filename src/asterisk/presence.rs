@@ -121,6 +121,17 @@ pub struct RawPresence {
     pub message: Vec<u8>,
 }
 
+impl RawPresence {
+    /// `not_set`, without texts.
+    pub fn not_set() -> Self {
+        RawPresence {
+            state: State::NotSet,
+            subtype: Vec::new(),
+            message: Vec::new(),
+        }
+    }
+}
+
 /// The presence of an address, label included: the last one published, else what
 /// its provider says. `None` where there is none; the core then logs a warning if
 /// no provider has the label.

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -24,7 +25,7 @@ pub struct Subscription {
     handler: NonNull<Handler>,
     mark: Mark,
     /// The number of the last mark published.
-    marks: Mutex<u64>,
+    marks: AtomicU64,
 }
 
 // SAFETY: Asterisk's subscriptions may be used from any thread; of the handler only
@@ -97,7 +98,7 @@ impl Subscription {
             drop(unsafe { Box::from_raw(handler.as_ptr()) });
             return Err(Error::new("No subscription to the presence topic"));
         };
-        let marks = Mutex::new(0);
+        let marks = AtomicU64::new(0);
         let subscription = Subscription {
             raw,
             handler,
@@ -137,15 +138,10 @@ impl Subscription {
     pub fn catch_up(&self) {
         /// A mark that Asterisk lost must not stop the caller for ever.
         const PATIENCE: Duration = Duration::from_secs(10);
-        let mine = {
-            // Held while publishing, so that marks arrive in the order of their numbers.
-            let mut marks = self.marks.lock();
-            *marks += 1;
-            if !self.mark.publish(*marks) {
-                return;
-            }
-            *marks
-        };
+        let mine = self.marks.fetch_add(1, Ordering::Relaxed) + 1;
+        if !self.mark.publish(mine) {
+            return;
+        }
         // SAFETY: lives as long as the subscription.
         let handler = unsafe { self.handler.as_ref() };
         let mut arrived = handler.arrived.lock();
@@ -241,7 +237,11 @@ unsafe extern "C" fn receive(
             } else if kind == handler.mark {
                 // A message of this type carries a number, see `Mark::publish`.
                 let number = ffi::stasis_message_data(message);
-                *handler.arrived.lock() = number.cast::<u64>().read_unaligned();
+                let number = number.cast::<u64>().read_unaligned();
+                // Two callers' marks may arrive in either order.
+                let mut arrived = handler.arrived.lock();
+                *arrived = number.max(*arrived);
+                drop(arrived);
                 handler.arrival.notify_all();
             }
         }

@@ -120,6 +120,11 @@ impl Directory {
             by_name: HashTable::with_capacity(specs.len()),
             ..Directory::default()
         };
+        let inputs: usize = specs.iter().map(|spec| spec.inputs.len()).sum();
+        directory.sources.reserve(inputs);
+        directory
+            .by_address
+            .reserve(inputs, |_| unreachable!("it is empty"));
         for spec in &specs {
             let id = directory.by_name.len() as u32;
             let hash = hash_folded(&spec.name);

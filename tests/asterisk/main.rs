@@ -24,6 +24,7 @@ mod realtime;
 mod reload;
 mod sample;
 mod selftest;
+mod settle;
 mod sip;
 mod stock;
 mod stock_sip;

@@ -70,7 +70,15 @@ fn runs_dialplan_on_a_real_channel() {
         "${X}|${PRESENCE_STATE(CustomPresence:alice,subtype)}",
     );
     assert_eq!(value, "a;b,\"c\" ü Local|lunch");
-    assert_eq!(ast.run_dialplan(&["NoOp()"], ""), "");
+    assert_eq!(ast.evaluate(""), "");
+    let long = ast.run_dialplan(
+        &[
+            &format!("Set(X={})", "0123456789".repeat(30)),
+            "Set(X=${X}${X}${X}${X}${X}${X}${X}${X}${X}${X})",
+        ],
+        "${X}",
+    );
+    assert_eq!(long, "0123456789".repeat(300));
 }
 
 #[test]
@@ -187,15 +195,9 @@ fn reads_realtime_from_a_database() {
         )
         .start();
     let asked = "REALTIME_FIELD(people,name,alice,phone)";
-    assert_eq!(
-        ast.run_dialplan(&["NoOp()"], &format!("${{{asked}}}")),
-        "200"
-    );
+    assert_eq!(ast.evaluate(&format!("${{{asked}}}")), "200");
     ast.realtime_sql("UPDATE people SET phone = '201';");
-    assert_eq!(
-        ast.run_dialplan(&["NoOp()"], &format!("${{{asked}}}")),
-        "201"
-    );
+    assert_eq!(ast.evaluate(&format!("${{{asked}}}")), "201");
 }
 
 /// Two instances at once share nothing.

@@ -34,7 +34,8 @@ impl Instance {
     /// `USER_PRESENCE(alice)`.
     ///
     /// A function that fails, is refused or does not exist is empty here: AMI
-    /// looks at no function's result. The complaint is in the log.
+    /// looks at no function's result. The complaint is in the log. At most 1023
+    /// bytes: for more there is [`Instance::evaluate`].
     #[track_caller]
     pub fn getvar(&self, name: &str) -> String {
         let answer = self

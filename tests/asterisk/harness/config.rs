@@ -75,9 +75,12 @@ pub(super) fn manager(ports: Ports, builder: &Builder) -> String {
         ports.ami
     );
     let admin = (ADMIN.to_owned(), "all".to_owned(), "all".to_owned());
+    // Asterisk hangs up on a client that does not read for 100 ms, which on a busy
+    // machine happens to one that does.
     for (name, read, write) in std::iter::once(&admin).chain(&builder.ami_users) {
         text.push_str(&format!(
-            "\n[{name}]\nsecret = {SECRET}\nread = {read}\nwrite = {write}\n"
+            "\n[{name}]\nsecret = {SECRET}\nread = {read}\nwrite = {write}\n\
+             writetimeout = 60000\n"
         ));
     }
     text

@@ -45,6 +45,15 @@ impl Instance {
         value.strip_prefix('v').unwrap_or(&value).to_owned()
     }
 
+    /// What a text with `${...}` becomes on a channel, up to 3000 bytes
+    /// (a function's value in dialplan ends at 4096, and it travels as base64).
+    /// [`Instance::getvar`] is simpler, but AMI and ARI read a function into
+    /// 1024 bytes.
+    #[track_caller]
+    pub fn evaluate(&self, text: &str) -> String {
+        self.run_dialplan(&[], text)
+    }
+
     #[track_caller]
     fn add_priority(&self, context: &str, priority: usize, line: &str) {
         let (application, data) = line

@@ -58,9 +58,13 @@ impl Process {
     /// Sends a signal by name, for example `TERM`.
     pub(super) fn signal(&mut self, signal: &str) {
         if self.ended().is_none() {
-            let _ = Command::new("kill")
-                .args(["-s", signal, &self.child.id().to_string()])
-                .status();
+            // The shell's own kill: a small machine may have no program of that name.
+            let sent = Command::new("sh")
+                .args(["-c", "kill -s \"$1\" \"$2\"", "sh", signal])
+                .arg(self.child.id().to_string())
+                .status()
+                .expect("a shell");
+            assert!(sent.success(), "{signal} to {}: {sent}", self.name);
         }
     }
 }
