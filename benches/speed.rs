@@ -19,9 +19,9 @@ fn main() {
     small.set_custom("stock", TEXT);
     println!("| what | time | against | ratio | wanted |\n|---|---|---|---|---|");
     reads(&small);
-    events(&small);
-    combining(&small);
-    let change = time(&small, "change", "CustomPresence:u1-0", 20_000);
+    events(&small, "");
+    let (combine, change) = alone(&small);
+    println!("| combining eight sources | {combine:.0} ns | | | under 200 ns |");
     let publishes = time(&small, "publish_new", "CustomPresence:new-", USERS as u32);
     drop(small);
     large(change, publishes * USERS as f64 / 1e9);
@@ -63,104 +63,93 @@ fn row(what: &str, nanos: f64, against: &str, stock: f64, wanted: &str) {
     println!("| {what} | {nanos:.0} ns | {against} {stock:.0} ns | {ratio:.2} | {wanted} |");
 }
 
-fn reads(ast: &Instance) {
-    let stock = "${PRESENCE_STATE(CustomPresence:stock,value)}";
-    let stock = time(ast, "substitute", stock, 20_000);
+/// The best of each in several turns, so that a slow moment of the machine does not
+/// hit one of them alone.
+fn pair(ast: &Instance, ours: (&str, &str), stock: (&str, &str), calls: u32) -> (f64, f64) {
+    (0..7).fold((f64::MAX, f64::MAX), |best, _| {
+        let stock = time(ast, stock.0, stock.1, calls);
+        let ours = time(ast, ours.0, ours.1, calls);
+        (best.0.min(ours), best.1.min(stock))
+    })
+}
+
+const STOCK_READ: (&str, &str) = (
+    "substitute",
+    "${PRESENCE_STATE(CustomPresence:stock,value)}",
+);
+
+fn read(ast: &Instance, ours: &str, what: &str) {
+    let (nanos, stock) = pair(ast, ("substitute", ours), STOCK_READ, 20_000);
     let against = "`${PRESENCE_STATE(CustomPresence:…,value)}`";
+    row(what, nanos, against, stock, "");
+}
+
+fn reads(ast: &Instance) {
     for ours in [
         "${USER_PRESENCE(u0)}",
         "${PRESENCE_STATE(UserPresence:u0,value)}",
     ] {
-        let nanos = time(ast, "substitute", ours, 20_000);
-        row(&format!("`{ours}`"), nanos, against, stock, "");
+        read(ast, ours, &format!("`{ours}`"));
     }
-    let stock = time(ast, "ask", "CustomPresence:stock", 20_000);
-    let nanos = time(ast, "ask", "UserPresence:u0", 20_000);
+    let stock = ("ask", "CustomPresence:stock");
+    let (nanos, stock) = pair(ast, ("ask", "UserPresence:u0"), stock, 20_000);
+    let wanted = "at most 0.167 (6 times faster)";
     row(
         "the provider's answer",
         nanos,
         "CustomPresence's",
         stock,
-        "at most 0.167 (6 times faster)",
+        wanted,
     );
 }
 
-fn events(ast: &Instance) {
-    let stock = time(ast, "publish", "CustomPresence:stock", 5_000);
-    let nanos = time(ast, "published", "CustomPresence:u0-0", 5_000);
-    let what = "a source's event to the end of the combined publish";
-    row(what, nanos, "one stock publish", stock, "at most 2.2");
-    let nanos = time(ast, "event", "CustomPresence:u0-0", 5_000);
-    row(
-        "the same with the AMI event to a listener after it",
-        nanos,
-        "one stock publish",
-        stock,
-        "",
-    );
+fn events(ast: &Instance, with: &str) {
+    let stock = ("publish", "CustomPresence:stock");
+    let ours = ("published", "CustomPresence:u0-0");
+    let (nanos, publish) = pair(ast, ours, stock, 5_000);
+    let what = format!("a source's event to the end of the combined publish{with}");
+    row(&what, nanos, "one stock publish", publish, "at most 2.2");
+    let ours = ("event", "CustomPresence:u0-0");
+    let (nanos, publish) = pair(ast, ours, stock, 5_000);
+    let what = format!("the same and its AMI event to a listener{with}");
+    row(&what, nanos, "one stock publish", publish, "");
 }
 
-fn combining(ast: &Instance) {
-    let nanos = time(ast, "combine", "eight", 20_000);
-    println!("| combining eight sources | {nanos:.0} ns | | | under 200 ns |");
+/// Combining eight sources, and a change without telling Asterisk, in nanoseconds.
+fn alone(ast: &Instance) -> (f64, f64) {
+    let change = ("change", "CustomPresence:u1-0");
+    pair(ast, ("combine", "eight"), change, 20_000)
 }
 
-/// 100,000 users with three extensions each.
-fn large(change: f64, publishes: f64) {
+/// Seconds of a start with 100,000 users with three extensions each.
+fn load() -> (Instance, f64) {
     let ast = Instance::selftest().userpresence(&users(USERS)).start();
     let log = ast.wait_log("sources loaded in ");
-    let took = log
-        .split("sources loaded in ")
-        .nth(1)
-        .and_then(|rest| rest.split(' ').next());
-    let took: f64 = took
-        .and_then(|took| took.parse().ok())
-        .expect("milliseconds");
-    let took = took / 1000.0;
+    let took = log.split("sources loaded in ").nth(1);
+    let took = took.and_then(|rest| rest.split(' ').next()?.parse::<f64>().ok());
+    (ast, took.expect("milliseconds") / 1000.0)
+}
+
+fn large(change: f64, publishes: f64) {
+    let (_, first) = load();
+    let (_, second) = load();
+    let (ast, third) = load();
+    let took = first.min(second).min(third);
     println!(
         "| load of 100,000 users with three extensions | {took:.2} s | 100,000 new addresses \
          published by stock {publishes:.2} s | {:.2} | under 3 s |",
         took / publishes
     );
-    let held: f64 = ast
-        .cli("userpresence selftest memory")
-        .trim()
-        .parse()
-        .expect("a number");
+    let held = ast.cli("userpresence selftest memory");
+    let held: f64 = held.trim().parse().expect("a number");
     println!(
         "| memory a user | {:.0} bytes | | | under 1 kB |",
         held / USERS as f64
     );
-    let stock = time(&ast, "publish", "CustomPresence:stock", 5_000);
-    let nanos = time(&ast, "published", "CustomPresence:u0-0", 5_000);
-    row(
-        "the same event with 100,000 users",
-        nanos,
-        "one stock publish there",
-        stock,
-        "at most 2.2",
-    );
-    let nanos = time(&ast, "change", "CustomPresence:u1-0", 20_000);
-    row(
-        "a change, without telling Asterisk",
-        nanos,
-        "with 100 users",
-        change,
-        "at most 1.3",
-    );
-    let what = "${USER_PRESENCE(u77777)}";
-    let stock = time(
-        &ast,
-        "substitute",
-        "${PRESENCE_STATE(CustomPresence:stock,value)}",
-        20_000,
-    );
-    let nanos = time(&ast, "substitute", what, 20_000);
-    row(
-        &format!("`{what}` of 100,000"),
-        nanos,
-        "stock there",
-        stock,
-        "",
-    );
+    events(&ast, ", 100,000 users");
+    let (_, nanos) = alone(&ast);
+    let what = "a change without telling Asterisk, 100,000 users";
+    row(what, nanos, "with 100 users", change, "at most 1.3");
+    let ours = "${USER_PRESENCE(u77777)}";
+    read(&ast, ours, &format!("`{ours}`, 100,000 users"));
 }
