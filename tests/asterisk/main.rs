@@ -9,6 +9,7 @@ mod harness;
 
 mod combine;
 mod combining;
+mod comebacks;
 mod console;
 mod dialplan;
 mod endurance;
