@@ -476,6 +476,8 @@ fn clients_notice_nothing_of_a_reload() {
         }
         stop.store(true, Ordering::Relaxed);
     });
+    ast.write_config("userpresence.conf", THREE);
+    assert!(ast.reload().ok());
     assert_eq!(ast.new_complaints(0), Vec::<String>::new());
     ast.setvar("USER_PRESENCE(alice)", "dnd");
     assert_eq!(value(&ast, "alice"), "dnd");
