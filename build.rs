@@ -44,7 +44,6 @@ mod asterisk {
         "ast_db_gettree_by_prefix",
         "ast_db_put",
         "ast_func_write",
-        "ast_get_version",
         "ast_log",
         "ast_manager_check_enabled",
         "ast_manager_register2",

@@ -3,7 +3,6 @@
 #include "asterisk/config.h"
 #include "asterisk/logger.h"
 #include "asterisk/module.h"
-#include "asterisk/options.h"
 #include "asterisk/strings.h"
 
 #include "shim.h"
@@ -33,16 +32,6 @@ AST_MODULE_INFO(ASTERISK_GPL_KEY, AST_MODFLAG_LOAD_ORDER,
 struct ast_module *res_userpresence_self(void)
 {
 	return AST_MODULE_SELF;
-}
-
-int res_userpresence_debug_at_least(int level)
-{
-	return DEBUG_ATLEAST(level);
-}
-
-int res_userpresence_fully_booted(void)
-{
-	return ast_fully_booted ? 1 : 0;
 }
 
 size_t res_userpresence_str_room(struct ast_str *buffer)

@@ -16,12 +16,6 @@ struct ast_variable;
 /* The module's handle; valid from before load until after unload. */
 struct ast_module *res_userpresence_self(void);
 
-/* Whether debug messages of this level are wanted, for all or for this module. */
-int res_userpresence_debug_at_least(int level);
-
-/* Whether Asterisk has finished its start. */
-int res_userpresence_fully_booted(void);
-
 /* Bytes that fit into the buffer as it is, the final NUL not counted. */
 size_t res_userpresence_str_room(struct ast_str *buffer);
 

@@ -73,16 +73,6 @@ pub fn tree(family: &str, prefix: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Deletes every key of a family that begins with `prefix`, and says how many there
-/// were.
-pub fn deltree(family: &str, prefix: &str) -> Result<usize, Error> {
-    let rows = tree(family, prefix);
-    for (key, _) in &rows {
-        del(family, key)?;
-    }
-    Ok(rows.len())
-}
-
 fn done(result: c_int, what: &str, family: &str, key: &str) -> Result<(), Error> {
     if result == 0 {
         Ok(())

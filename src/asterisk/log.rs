@@ -28,12 +28,6 @@ pub fn warning(message: impl Display) {
     write(ffi::__LOG_WARNING, Location::caller(), &message);
 }
 
-/// Worth knowing, nothing wrong.
-#[track_caller]
-pub fn notice(message: impl Display) {
-    write(ffi::__LOG_NOTICE, Location::caller(), &message);
-}
-
 /// For the console where `core set verbose` is at least `level`. Below that the
 /// message is not even formatted.
 #[track_caller]
@@ -55,16 +49,6 @@ pub fn verbose(level: c_int, message: impl Display) {
             c"%s".as_ptr(),
             printable(&line).as_ptr(),
         );
-    }
-}
-
-/// For developers, where `core set debug` is at least `level`. Below that the
-/// message is not even formatted.
-#[track_caller]
-pub fn debug(level: c_int, message: impl Display) {
-    // SAFETY: takes and returns an int.
-    if unsafe { ffi::res_userpresence_debug_at_least(level) } != 0 {
-        write(ffi::__LOG_DEBUG, Location::caller(), &message);
     }
 }
 

@@ -13,16 +13,8 @@ use super::{Error, ffi};
 /// What a manager user may do or hear, as `read` and `write` in `manager.conf`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Class {
-    /// `system`
-    System,
     /// `call`
     Call,
-    /// `agent`
-    Agent,
-    /// `user`
-    User,
-    /// `config`
-    Config,
     /// `reporting`
     Reporting,
 }
@@ -30,11 +22,7 @@ pub enum Class {
 impl Class {
     fn flag(self) -> c_int {
         let flag = match self {
-            Class::System => ffi::EVENT_FLAG_SYSTEM,
             Class::Call => ffi::EVENT_FLAG_CALL,
-            Class::Agent => ffi::EVENT_FLAG_AGENT,
-            Class::User => ffi::EVENT_FLAG_USER,
-            Class::Config => ffi::EVENT_FLAG_CONFIG,
             Class::Reporting => ffi::EVENT_FLAG_REPORTING,
         };
         flag as c_int

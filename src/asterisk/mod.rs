@@ -15,7 +15,6 @@
 //! * Never call Asterisk while holding a lock that one of the callbacks takes.
 
 #![warn(missing_docs)]
-#![allow(dead_code, reason = "the surfaces that use all of it are yet to come")]
 
 pub mod astdb;
 pub mod cli;
