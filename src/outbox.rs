@@ -77,12 +77,9 @@ impl Outbox {
             if let Err(panic) = told {
                 // The others go on; the panic is for whoever called.
                 drop(queue);
-                self.turn.notify_all();
                 resume_unwind(panic);
             }
         }
-        drop(queue);
-        self.turn.notify_all();
     }
 }
 

@@ -1,18 +1,8 @@
 //! Users and sources that go, come back, or were never there: one test for each way
 //! in which something stale once stayed.
 
-use crate::harness::{Instance, MODULE, wait_until};
-
-fn value(ast: &Instance, user: &str) -> String {
-    ast.getvar(&format!("USER_PRESENCE({user})"))
-}
-
-#[track_caller]
-fn wait_value(ast: &Instance, user: &str, state: &str) {
-    wait_until(&format!("{user} {state}"), || {
-        (value(ast, user) == state).then_some(())
-    });
-}
+use crate::harness::{Instance, MODULE};
+use crate::reload::{value, wait_value};
 
 const BOB: &str = "[general]\n[bob]\ntype = user\nsource = UserPresence:team\n";
 const TEAM: &str = "[team]\ntype = user\nextension = 200\n";

@@ -35,12 +35,14 @@ pub fn published(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
     told
 }
 
-fn value(ast: &Instance, user: &str) -> String {
+/// A user's combined state.
+pub fn value(ast: &Instance, user: &str) -> String {
     ast.getvar(&format!("USER_PRESENCE({user})"))
 }
 
+/// Waits until a user's combined state is this.
 #[track_caller]
-fn wait_value(ast: &Instance, user: &str, state: &str) {
+pub fn wait_value(ast: &Instance, user: &str, state: &str) {
     wait_until(&format!("{user} {state}"), || {
         (value(ast, user) == state).then_some(())
     });
