@@ -11,6 +11,7 @@ pub mod address;
 pub mod assignment;
 pub mod combine;
 pub mod config;
+pub mod device;
 pub mod directory;
 pub mod explain;
 pub mod fields;

@@ -67,14 +67,14 @@ impl fmt::Display for State {
 }
 
 /// Subtype and message, together because most presences have neither.
-#[derive(PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Debug, Hash)]
 struct Text {
     subtype: Box<str>,
     message: Box<str>,
 }
 
 /// A state with its subtype and message. Cheap to clone; 16 bytes without text.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Hash)]
 pub struct Presence {
     state: State,
     text: Option<Arc<Text>>,
