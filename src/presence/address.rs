@@ -35,11 +35,7 @@ pub fn same(a: &str, b: &str) -> bool {
 /// Says what was expected.
 pub fn check(address: &str) -> Result<(), String> {
     let expected = "expected a presence provider's address such as CustomPresence:200";
-    if address.len() > MAX_BYTES {
-        return Err(format!(
-            "'{address}' is longer than {MAX_BYTES} bytes, {expected}"
-        ));
-    }
+    check_length(address).map_err(|why| format!("'{address}' {why}, {expected}"))?;
     if address
         .chars()
         .any(|c| c.is_control() || matches!(c, '&' | ',' | '(' | ')'))
@@ -60,6 +56,17 @@ pub fn check(address: &str) -> Result<(), String> {
             Ok(())
         }
         _ => Err(format!("'{address}' is not an address, {expected}")),
+    }
+}
+
+/// Checks that an address is short enough to be kept.
+///
+/// # Errors
+/// Says how long it may be.
+pub fn check_length(address: &str) -> Result<(), String> {
+    match address.len() {
+        0..=MAX_BYTES => Ok(()),
+        _ => Err(format!("is longer than {MAX_BYTES} bytes")),
     }
 }
 

@@ -1,65 +1,197 @@
-//! What sets a status: `state[,subtype[,message[,options]]]`, the same in dialplan,
-//! CLI and AMI.
+//! What sets a status: `status[,subtype[,message[,options]]]`, the same in dialplan,
+//! CLI and AMI. The status is a state or a status type.
+
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::state::{Presence, State};
+use super::state::Presence;
+use super::status::{StatusType, Statuses};
 use super::text;
+use super::time::Time;
+
+/// A status as it was chosen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Choice {
+    /// The type.
+    pub status: Arc<StatusType>,
+    /// What is written; `None` for a type that is mapped to nothing.
+    pub presence: Option<Presence>,
+    /// When it ends by itself.
+    pub until: Option<Time>,
+}
+
+impl Choice {
+    /// A type as it is configured, without an end.
+    pub fn of(status: &Arc<StatusType>) -> Self {
+        Choice {
+            status: status.clone(),
+            presence: status.maps_to.clone(),
+            until: None,
+        }
+    }
+}
+
+/// The parts of an assignment as people give them; see [`parse`].
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Parts<'a> {
+    /// A state or a status type.
+    pub status: &'a str,
+    /// The subtype; where it is empty, the type's own.
+    pub subtype: &'a str,
+    /// The message; where it is empty, the type's own.
+    pub message: &'a str,
+    /// `e`: the texts are in base64. `t(seconds)`, `u(Unix time in seconds)`: when it
+    /// ends.
+    pub options: &'a str,
+}
 
 /// Parses the value that is assigned to `USER_PRESENCE()`.
 ///
 /// # Errors
 /// One message that names the argument and what was expected.
-pub fn parse(value: &str) -> Result<Presence, String> {
+pub fn parse(value: &str, statuses: &Statuses, now: Time) -> Result<Choice, String> {
     let mut fields = text::split_escaped(value, 4).into_iter();
     let mut field = || fields.next().unwrap_or_default();
-    let (state, subtype, message, options) = (field(), field(), field(), field());
-    new(&state, &subtype, &message, &options)
+    let (status, subtype, message, options) = (field(), field(), field(), field());
+    let parts = Parts {
+        status: &status,
+        subtype: &subtype,
+        message: &message,
+        options: &options,
+    };
+    parts.choice(statuses, now)
 }
 
-/// A presence from its parts as people give them; `options` as in [`parse`].
-///
-/// # Errors
-/// One message that names the argument and what was expected.
-pub fn new(state: &str, subtype: &str, message: &str, options: &str) -> Result<Presence, String> {
-    let state = state.trim();
-    let Some(state) = State::parse(state) else {
-        let expected = State::EXPECTED;
-        return Err(match state {
-            "" => format!("the state is missing, expected {expected}"),
-            _ => format!("unknown state '{}', expected {expected}", shown(state)),
-        });
-    };
-    let encoded = parse_options(options)?;
-    let text = |name: &str, given: &str| -> Result<String, String> {
-        let decoded = match encoded {
+impl Parts<'_> {
+    /// The status that these parts choose.
+    ///
+    /// # Errors
+    /// One message that names the argument and what was expected.
+    pub fn choice(&self, statuses: &Statuses, now: Time) -> Result<Choice, String> {
+        let name = self.status.trim();
+        let Some(status) = statuses.find(name) else {
+            let expected = statuses.expected();
+            return Err(match name {
+                "" => format!("the status is missing, expected {expected}"),
+                _ => format!("unknown status '{}', expected {expected}", shown(name)),
+            });
+        };
+        let options = Options::parse(self.options, now)?;
+        let subtype = options.text("subtype", self.subtype)?;
+        let message = options.text("message", self.message)?;
+        let mut choice = Choice::of(status);
+        choice.until = options.until;
+        if subtype.is_empty() && message.is_empty() {
+            return Ok(choice);
+        }
+        let Some(mapped) = &status.maps_to else {
+            return Err(format!(
+                "the status '{}' is mapped to no state, expected no subtype and no message",
+                status.name
+            ));
+        };
+        let own = |given: String, of_type: &str| match given.is_empty() {
+            true => of_type.to_owned(),
+            false => given,
+        };
+        let subtype = own(subtype, mapped.subtype());
+        let message = own(message, mapped.message());
+        let presence = Presence::new(mapped.state(), &subtype, &message);
+        if subtype != mapped.subtype() {
+            // A subtype of one's own may be what another type stands for.
+            choice.status = statuses.meaning(&presence).unwrap_or(status).clone();
+        }
+        choice.presence = Some(presence);
+        Ok(choice)
+    }
+}
+
+/// How far ahead the end of a status may lie, in seconds: ten years.
+const LONGEST: u64 = 10 * 366 * 86_400;
+
+/// The parsed options.
+#[derive(Default)]
+struct Options {
+    encoded: bool,
+    until: Option<Time>,
+}
+
+impl Options {
+    fn parse(options: &str, now: Time) -> Result<Self, String> {
+        let mut parsed = Options::default();
+        let mut rest = options.trim();
+        while let Some(option) = rest.chars().next() {
+            rest = rest[option.len_utf8()..].trim_start();
+            match option {
+                'e' => parsed.encoded = true,
+                't' | 'u' if parsed.until.is_some() => {
+                    return Err("the status ends twice, expected one of t() and u()".into());
+                }
+                't' => {
+                    let seconds = argument(option, &mut rest)?;
+                    parsed.until = Some(in_seconds(seconds, now)?);
+                }
+                'u' => {
+                    let time = argument(option, &mut rest)?;
+                    let ahead = time.checked_sub(now.millis() / 1000);
+                    let Some(ahead) = ahead.filter(|ahead| *ahead > 0) else {
+                        return Err(format!(
+                            "option u({time}) lies in the past, expected a Unix time in seconds"
+                        ));
+                    };
+                    in_seconds(ahead, now).map_err(|_| {
+                        format!(
+                            "option u({time}) lies more than ten years ahead, \
+                                              expected a Unix time in seconds"
+                        )
+                    })?;
+                    parsed.until = Some(Time::from_millis(time.saturating_mul(1000)));
+                }
+                _ => {
+                    return Err(format!(
+                        "unknown option '{}', expected e (subtype and message in base64), \
+                         t(seconds) or u(Unix time); a comma within a text is written \\,",
+                        shown(options)
+                    ));
+                }
+            }
+        }
+        Ok(parsed)
+    }
+
+    /// A text as it is meant.
+    fn text(&self, name: &str, given: &str) -> Result<String, String> {
+        let decoded = match self.encoded {
             true => decode(name, given)?,
             false => given.to_owned(),
         };
         text::check(&decoded).map_err(|why| format!("the {name} {why}"))?;
         Ok(decoded)
-    };
-    let (subtype, message) = (text("subtype", subtype)?, text("message", message)?);
-    Ok(Presence::new(state, &subtype, &message))
+    }
 }
 
-/// Whether option `e` is among the options.
-fn parse_options(options: &str) -> Result<bool, String> {
-    let mut encoded = false;
-    for option in options.trim().chars() {
-        match option {
-            'e' => encoded = true,
-            _ => {
-                return Err(format!(
-                    "unknown option '{}', expected e (subtype and message in base64); \
-                     a comma within a text is written \\,",
-                    shown(options)
-                ));
-            }
-        }
+fn in_seconds(seconds: u64, now: Time) -> Result<Time, String> {
+    match seconds {
+        1..=LONGEST => Ok(now.after(std::time::Duration::from_secs(seconds))),
+        _ => Err(format!(
+            "option t({seconds}), expected 1 to {LONGEST} seconds"
+        )),
     }
-    Ok(encoded)
+}
+
+/// The whole number in parentheses that `rest` begins with.
+fn argument(option: char, rest: &mut &str) -> Result<u64, String> {
+    let inside = rest.strip_prefix('(').and_then(|rest| rest.split_once(')'));
+    let number = inside.and_then(|(number, after)| {
+        *rest = after.trim_start();
+        number.trim().parse().ok()
+    });
+    number.ok_or_else(|| match option {
+        't' => "option t without a whole number of seconds, expected one such as t(300)".into(),
+        _ => "option u without a Unix time in seconds, expected one such as u(1767225600)".into(),
+    })
 }
 
 fn decode(name: &str, given: &str) -> Result<String, String> {
@@ -104,22 +236,87 @@ pub fn custom_presence(presence: &Presence) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::presence::state::State;
     use proptest::prelude::*;
+
+    const NOW: Time = Time::from_millis(1_700_000_000_500);
+
+    fn statuses() -> Statuses {
+        let mut statuses = Statuses::default();
+        let mut put = |name: &str, maps_to| {
+            statuses.put(StatusType {
+                name: name.into(),
+                label: name.into(),
+                maps_to,
+            });
+        };
+        put(
+            "lunch",
+            Some(Presence::new(State::Away, "lunch", "At lunch")),
+        );
+        put("home", None);
+        statuses
+    }
+
+    fn choice(value: &str) -> Result<Choice, String> {
+        parse(value, &statuses(), NOW)
+    }
+
+    fn presence(value: &str) -> Presence {
+        choice(value).unwrap().presence.unwrap()
+    }
 
     #[test]
     fn fields_are_taken_in_order() {
-        let presence = parse(r#"AWAY,lunch,"Back" at one\, or two"#).unwrap();
-        assert!(presence.is(State::Away, "lunch", r#""Back" at one, or two"#));
-        assert!(parse("dnd").unwrap().is(State::Dnd, "", ""));
-        let encoded = parse("xa,bHVuY2g=,,e").unwrap();
-        assert!(encoded.is(State::Xa, "lunch", ""));
+        let found = presence(r#"AWAY,lunch,"Back" at one\, or two"#);
+        assert!(found.is(State::Away, "lunch", r#""Back" at one, or two"#));
+        assert!(presence("dnd").is(State::Dnd, "", ""));
+        assert!(presence("xa,bHVuY2g=,,e").is(State::Xa, "lunch", ""));
+    }
+
+    #[test]
+    fn a_type_brings_its_texts_and_takes_others() {
+        let lunch = choice("Lunch").unwrap();
+        assert_eq!(&*lunch.status.name, "lunch");
+        assert!(presence("lunch").is(State::Away, "lunch", "At lunch"));
+        assert!(presence("lunch,,Back at one").is(State::Away, "lunch", "Back at one"));
+        assert_eq!(&*choice("away,lunch").unwrap().status.name, "lunch");
+        assert_eq!(&*choice("lunch,out").unwrap().status.name, "away");
+        assert_eq!(choice("home").unwrap().presence, None);
+        let why = choice("home,,hello").unwrap_err();
+        assert!(why.contains("'home' is mapped to no state"), "{why}");
+    }
+
+    #[test]
+    fn options_say_when_it_ends() {
+        let until = |options: &str| choice(&format!("away,,,{options}")).unwrap().until;
+        assert_eq!(until(""), None);
+        assert_eq!(until("t(30)"), Some(Time::from_millis(1_700_000_030_500)));
+        let at = Some(Time::from_millis(1_700_000_060_000));
+        assert_eq!(until("u(1700000060)"), at);
+        assert_eq!(until("e u( 1700000060 )"), at);
+        for (bad, expected) in [
+            ("t", "expected one such as t(300)"),
+            ("t(-1)", "expected one such as t(300)"),
+            ("t(5", "expected one such as t(300)"),
+            ("t(0)", "expected 1 to "),
+            ("t(99999999999)", "expected 1 to "),
+            ("u(1699999999)", "lies in the past"),
+            ("u(1700000060000)", "more than ten years ahead"),
+            ("u(18446744073709551616)", "without a Unix time"),
+            ("t(5)u(1700000060)", "ends twice"),
+            ("x", "unknown option 'x'"),
+        ] {
+            let why = choice(&format!("away,,,{bad}")).unwrap_err();
+            assert!(why.contains(expected), "{bad}: {why}");
+        }
     }
 
     #[test]
     fn each_mistake_has_its_message() {
-        let message = |value: &str| parse(value).unwrap_err();
-        assert!(message("busy").starts_with("unknown state 'busy', expected not_set, "));
-        assert!(message("").starts_with("the state is missing"));
+        let message = |value: &str| choice(value).unwrap_err();
+        assert!(message("busy").starts_with("unknown status 'busy', expected not_set, "));
+        assert!(message("").starts_with("the status is missing"));
         assert!(message("away,,Back, soon").contains(r"a comma within a text is written \,"));
         assert!(message("away,a b,,e").contains("subtype 'a b' is not base64"));
         assert!(message("away,/w==,,e").contains("subtype is not UTF-8"));
@@ -131,7 +328,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_input_panics(value in ".*") {
-            let _ = parse(&value);
+            let _ = choice(&value);
+        }
+
+        #[test]
+        fn no_options_panic(value in "[etu()0-9 ü]*") {
+            let _ = choice(&format!("away,,,{value}"));
         }
 
         /// A comma escaped in the write, and base64 where CustomPresence needs it,
@@ -140,13 +342,19 @@ mod tests {
         fn texts_round_trip(subtype in "[^\\p{Cc}\\\\]{0,60}", message in "[^\\p{Cc}\\\\]{0,60}") {
             let escaped = |text: &str| text.replace(',', r"\,");
             let value = format!("chat,{},{}", escaped(&subtype), escaped(&message));
-            let presence = parse(&value).unwrap();
-            prop_assert!(presence.is(State::Chat, &subtype, &message));
-            let written = custom_presence(&presence);
+            let found = presence(&value);
+            prop_assert!(found.is(State::Chat, &subtype, &message));
+            let written = custom_presence(&found);
             let plain: Vec<_> = written.splitn(4, ',').map(str::to_owned).collect();
             let part = |i: usize| plain.get(i).map_or("", String::as_str);
-            let again = new(part(0), part(1), part(2), part(3)).unwrap();
-            prop_assert_eq!(again, presence);
+            let parts = Parts {
+                status: part(0),
+                subtype: part(1),
+                message: part(2),
+                options: part(3),
+            };
+            let again = parts.choice(&statuses(), NOW).unwrap().presence.unwrap();
+            prop_assert_eq!(again, found);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::dnd::DndStatus;
 use super::state::{Presence, State};
 
 /// A device state, as in Asterisk's `enum ast_device_state`.
@@ -270,12 +271,26 @@ impl Watcher {
 
 /// What a watcher is shown.
 ///
-/// - What the table makes of `dnd` comes first, also where no phone is reachable.
+/// - Calls that are not taken, and what the table makes of `dnd`, come first, also where
+///   no phone is reachable.
 /// - A lamp then shows calls; a queue looks at the table first, so that nobody who is
 ///   away is rung, `ringinuse` or not.
 /// - Whoever has phones and none that is reachable is unavailable, whatever the
 ///   presence: they never look idle.
-pub fn shown(watcher: Watcher, state: State, phones: Phones, table: &PresenceTable) -> DeviceState {
+pub fn shown(
+    watcher: Watcher,
+    state: State,
+    takes: DndStatus,
+    phones: Phones,
+    table: &PresenceTable,
+) -> DeviceState {
+    let taken = match watcher {
+        Watcher::Lamp => takes.takes_calls(),
+        Watcher::Queue => takes.takes_queue_calls(),
+    };
+    if !taken {
+        return DeviceState::Busy;
+    }
     let said = table.get(state);
     let idle = said == DeviceState::NotInUse;
     if state == State::Dnd && !idle {
@@ -328,12 +343,15 @@ mod tests {
     #[test]
     fn a_lamp_shows_dnd_then_calls_then_presence() {
         use DeviceState::*;
+        use DndStatus::*;
         let table = PresenceTable::default();
         let phones = |states: &[DeviceState]| Phones::of(states.iter().copied());
-        let lamp =
-            |state, states: &[DeviceState]| shown(Watcher::Lamp, state, phones(states), &table);
-        let queue =
-            |state, states: &[DeviceState]| shown(Watcher::Queue, state, phones(states), &table);
+        let lamp = |state, states: &[DeviceState]| {
+            shown(Watcher::Lamp, state, TakeAllCalls, phones(states), &table)
+        };
+        let queue = |state, states: &[DeviceState]| {
+            shown(Watcher::Queue, state, TakeAllCalls, phones(states), &table)
+        };
         assert_eq!(lamp(State::Dnd, &[Unavailable]), Busy);
         assert_eq!(lamp(State::Dnd, &[InUse]), Busy);
         assert_eq!(lamp(State::Away, &[InUse]), InUse);
@@ -346,6 +364,18 @@ mod tests {
         assert_eq!(lamp(State::NotSet, &[]), Unavailable);
         assert_eq!(queue(State::Available, &[OnHold, Ringing]), Ringing);
         assert_eq!(lamp(State::Unavailable, &[Ringing]), Ringing);
+        let department = |watcher| {
+            let takes = DoNotAcceptDepartmentCalls;
+            shown(
+                watcher,
+                State::Available,
+                takes,
+                phones(&[NotInUse]),
+                &table,
+            )
+        };
+        assert_eq!(department(Watcher::Lamp), NotInUse);
+        assert_eq!(department(Watcher::Queue), Busy);
     }
 
     #[test]

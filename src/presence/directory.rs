@@ -4,6 +4,7 @@
 //! between reloads. Users and addresses are numbered, so that what is known of them
 //! sits in plain arrays: 100,000 users have to fit and be found fast.
 
+use std::collections::HashMap;
 use std::hash::Hasher;
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 
 use super::address::{self, CUSTOM_LABEL, USER_LABEL};
-use super::config::{InputSpec, Origin, Outgoing, Rule, Settings, UserSpec};
+use super::config::{InputKind, InputSpec, Origin, Outgoing, Rule, Schedule, Settings, UserSpec};
+use super::device::DeviceTable;
 
 /// The number of a user in a [`Directory`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -24,6 +26,10 @@ pub struct SourceId(u32);
 /// The number of an account in a [`Directory`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct AccountId(u32);
+
+/// The number of a device in a [`Directory`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct DeviceId(u32);
 
 macro_rules! index {
     ($($id:ty),*) => {$(
@@ -38,22 +44,35 @@ macro_rules! index {
         }
     )*};
 }
-index!(UserId, SourceId, AccountId);
+index!(UserId, SourceId, AccountId, DeviceId);
 
 /// One thing a user reads.
 #[derive(Debug)]
 pub struct Input {
     /// What it reads.
     pub source: SourceId,
-    /// An extension's device, where the configuration names it.
-    pub device: Option<Box<str>>,
-    extension_at: Option<u8>,
+    /// What kind of source it is.
+    pub kind: InputKind,
+    /// [`Input::NO_DEVICE`] for none: it takes half the room of an `Option`.
+    device: u32,
 }
 
 impl Input {
-    /// Whether it is an extension rather than a `source`.
+    const NO_DEVICE: u32 = u32::MAX;
+
+    /// Whether it is an extension.
     pub fn is_extension(&self) -> bool {
-        self.extension_at.is_some()
+        matches!(self.kind, InputKind::Extension { .. })
+    }
+
+    /// The device it reads, or an extension's own.
+    pub fn device(&self) -> Option<DeviceId> {
+        (self.device != Self::NO_DEVICE).then_some(DeviceId(self.device))
+    }
+
+    /// The device by which the user is called: a meeting is none.
+    pub fn phone(&self) -> Option<DeviceId> {
+        self.device().filter(|_| self.kind != InputKind::Meeting)
     }
 }
 
@@ -81,15 +100,110 @@ pub struct User {
     pub depth: u32,
 }
 
+/// What a source is read from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SourceKind {
+    /// CustomPresence, which can be written.
+    Custom,
+    /// A presence provider that can only be read.
+    Presence,
+    /// One of our users.
+    User(UserId),
+    /// A device and a table: see [`Directory::reading`].
+    Device,
+    /// Time ranges: see [`Directory::schedules`].
+    Schedule,
+}
+
 /// A source, shared by all the users who read it.
 #[derive(Debug)]
 pub struct Source {
-    /// The address as configured.
+    /// The address as configured; for a device or schedule a name of ours.
     pub address: Arc<str>,
+    /// What it is read from.
+    pub kind: SourceKind,
+}
+
+impl Source {
+    /// Whether a presence provider answers for it.
+    pub fn is_provided(&self) -> bool {
+        matches!(self.kind, SourceKind::Custom | SourceKind::Presence)
+    }
+
     /// The user it is, when it is one of ours.
-    pub user: Option<UserId>,
-    /// Whether a status can be written to it.
-    pub writable: bool,
+    pub fn user(&self) -> Option<UserId> {
+        match self.kind {
+            SourceKind::User(user) => Some(user),
+            _ => None,
+        }
+    }
+
+    /// Its name for people: a device is called by its own.
+    pub fn shown(&self) -> &str {
+        match self.kind {
+            SourceKind::Device => {
+                let rest = self.address.split_once(',').map_or("", |(_, rest)| rest);
+                rest.rsplit_once(',').map_or(rest, |(device, _)| device)
+            }
+            SourceKind::Schedule => "schedule",
+            _ => &self.address,
+        }
+    }
+}
+
+/// What a source of [`SourceKind::Device`] reads.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The device.
+    pub device: DeviceId,
+    /// What its states mean.
+    pub table: Arc<DeviceTable>,
+}
+
+/// A list for each of many things, all in one array: those of thing `t` are
+/// `all[at[t]..at[t + 1]]`.
+#[derive(Debug)]
+struct Lists<T> {
+    all: Vec<T>,
+    at: Vec<u32>,
+}
+
+impl<T> Default for Lists<T> {
+    fn default() -> Self {
+        Lists {
+            all: Vec::new(),
+            at: vec![0],
+        }
+    }
+}
+
+impl<T: Copy> Lists<T> {
+    /// From pairs of a thing's index and what goes into its list, which keeps their
+    /// order.
+    fn new(things: usize, pairs: impl Iterator<Item = (usize, T)> + Clone) -> Self {
+        let mut at = vec![0u32; things + 1];
+        let mut count = 0;
+        let mut first = None;
+        for (thing, item) in pairs.clone() {
+            at[thing + 1] += 1;
+            count += 1;
+            first = Some(item);
+        }
+        for thing in 1..at.len() {
+            at[thing] += at[thing - 1];
+        }
+        let mut next = at.clone();
+        let mut all = first.map_or_else(Vec::new, |item| vec![item; count]);
+        for (thing, item) in pairs {
+            all[next[thing] as usize] = item;
+            next[thing] += 1;
+        }
+        Lists { all, at }
+    }
+
+    fn of(&self, thing: usize) -> &[T] {
+        &self.all[self.at[thing] as usize..self.at[thing + 1] as usize]
+    }
 }
 
 /// Users and sources by number and by name.
@@ -100,14 +214,20 @@ pub struct Directory {
     users: Vec<User>,
     sources: Vec<Source>,
     accounts: Vec<Arc<str>>,
+    devices: Vec<Box<str>>,
     by_name: HashTable<u32>,
     by_address: HashTable<u32>,
-    /// The users who read a source: those of source `s` are
-    /// `readers[readers_at[s]..readers_at[s + 1]]`.
-    readers: Vec<UserId>,
-    readers_at: Vec<u32>,
+    by_device: HashTable<u32>,
+    /// The users who read a source.
+    readers: Lists<UserId>,
+    /// The users whom a device belongs to as a phone.
+    owners: Lists<UserId>,
     /// The source that a user is for others.
     source_of: HashTable<(UserId, SourceId)>,
+    readings: HashMap<SourceId, Reading>,
+    /// The sources that a device is.
+    sources_of_device: HashMap<DeviceId, Vec<SourceId>>,
+    schedules: Vec<(SourceId, Schedule)>,
 }
 
 impl Directory {
@@ -134,11 +254,8 @@ impl Directory {
         // Names are known now, so that a source can be recognised as a user.
         let names: Vec<Arc<str>> = specs.iter().map(|spec| spec.name.clone()).collect();
         for spec in specs {
-            let inputs = spec.inputs.iter().map(|input| Input {
-                source: directory.intern_source(&input.address, &names),
-                device: input.device.clone(),
-                extension_at: input.extension_at,
-            });
+            let inputs = spec.inputs.iter();
+            let inputs = inputs.map(|input| directory.input(input, &spec.rule, &names));
             let inputs = inputs.collect();
             let account = directory.intern_account(spec.account);
             directory.users.push(User {
@@ -158,7 +275,8 @@ impl Directory {
             directory.users[user].own_combines = !writes;
         }
         directory.sources.shrink_to_fit();
-        directory.index_readers();
+        directory.devices.shrink_to_fit();
+        directory.index();
         directory.measure_depths();
         directory
     }
@@ -171,7 +289,53 @@ impl Directory {
         }))
     }
 
-    fn intern_source(&mut self, address: &str, names: &[Arc<str>]) -> SourceId {
+    fn input(&mut self, spec: &InputSpec, rule: &Rule, names: &[Arc<str>]) -> Input {
+        let device = spec.device.as_deref();
+        let device = device.map(|device| self.intern_device(device));
+        let source = match spec.kind {
+            InputKind::Extension { .. } | InputKind::Source => {
+                self.intern_provided(&spec.address, names)
+            }
+            InputKind::Device | InputKind::Meeting => {
+                let source = self.intern_source(&spec.address, SourceKind::Device);
+                if let Some((device, table)) = device.zip(spec.table.clone()) {
+                    let reading = Reading { device, table };
+                    if self.readings.insert(source, reading).is_none() {
+                        let sources = self.sources_of_device.entry(device).or_default();
+                        sources.push(source);
+                    }
+                }
+                source
+            }
+            InputKind::Schedule => {
+                let before = self.sources.len();
+                let source = self.intern_source(&spec.address, SourceKind::Schedule);
+                if self.sources.len() > before {
+                    self.schedules.push((source, rule.schedule.clone()));
+                }
+                source
+            }
+        };
+        Input {
+            source,
+            kind: spec.kind,
+            device: device.map_or(Input::NO_DEVICE, |device| device.0),
+        }
+    }
+
+    fn intern_device(&mut self, name: &str) -> DeviceId {
+        if let Some(known) = self.device(name) {
+            return known;
+        }
+        let id = DeviceId::new(self.devices.len());
+        self.devices.push(name.into());
+        let devices = &self.devices;
+        let rehash = |device: &u32| hash_exact(&devices[*device as usize]);
+        self.by_device.insert_unique(hash_exact(name), id.0, rehash);
+        id
+    }
+
+    fn intern_provided(&mut self, address: &str, names: &[Arc<str>]) -> SourceId {
         let user = address::below(address, USER_LABEL).and_then(|name| {
             let same = |user: &u32| names[*user as usize].eq_ignore_ascii_case(name);
             self.by_name
@@ -179,48 +343,57 @@ impl Directory {
                 .copied()
                 .map(UserId)
         });
+        let Some(user) = user else {
+            let kind = match address::below(address, CUSTOM_LABEL) {
+                Some(_) => SourceKind::Custom,
+                None => SourceKind::Presence,
+            };
+            return self.intern_source(address, kind);
+        };
         // Users match without regard to case: one spelling makes them one source.
-        let canonical = user.map(|user| format!("{USER_LABEL}:{}", names[user.index()]));
-        let address = canonical.as_deref().unwrap_or(address);
+        let canonical = format!("{USER_LABEL}:{}", names[user.index()]);
+        let source = self.intern_source(&canonical, SourceKind::User(user));
+        if self.source_of(user).is_none() {
+            let rehash = |(user, _): &(UserId, SourceId)| hash_number(*user);
+            self.source_of
+                .insert_unique(hash_number(user), (user, source), rehash);
+        }
+        source
+    }
+
+    fn intern_source(&mut self, address: &str, kind: SourceKind) -> SourceId {
         if let Some(known) = self.source(address) {
             return known;
         }
         let id = SourceId::new(self.sources.len());
-        self.sources.push(Source {
-            address: address.into(),
-            user,
-            writable: address::below(address, CUSTOM_LABEL).is_some(),
-        });
+        let address: Arc<str> = address.into();
+        let hash = hash_address(&address);
+        self.sources.push(Source { address, kind });
         let sources = &self.sources;
         let rehash = |source: &u32| hash_address(&sources[*source as usize].address);
-        self.by_address
-            .insert_unique(hash_address(address), id.0, rehash);
-        if let Some(user) = user {
-            let rehash = |(user, _): &(UserId, SourceId)| hash_number(*user);
-            self.source_of
-                .insert_unique(hash_number(user), (user, id), rehash);
-        }
+        self.by_address.insert_unique(hash, id.0, rehash);
         id
     }
 
-    fn index_readers(&mut self) {
-        let mut counts = vec![0u32; self.sources.len() + 1];
-        for input in self.users.iter().flat_map(|user| &user.inputs) {
-            counts[input.source.index() + 1] += 1;
-        }
-        for at in 1..counts.len() {
-            counts[at] += counts[at - 1];
-        }
-        let mut next = counts.clone();
-        self.readers = vec![UserId(0); *counts.last().unwrap_or(&0) as usize];
-        for (user, spec) in self.users.iter().enumerate() {
-            for input in &spec.inputs {
-                let at = &mut next[input.source.index()];
-                self.readers[*at as usize] = UserId::new(user);
-                *at += 1;
-            }
-        }
-        self.readers_at = counts;
+    fn index(&mut self) {
+        let users = self.users.iter().enumerate();
+        let inputs = users.flat_map(|(user, spec)| {
+            let inputs = spec.inputs.iter();
+            inputs.map(move |input| (UserId::new(user), input))
+        });
+        let readers = inputs
+            .clone()
+            .map(|(user, input)| (input.source.index(), user));
+        // An extension's device may be a source beside it: its owner stands there once.
+        let owners = inputs.filter_map(|(user, input)| {
+            let phone = input.phone()?;
+            let mut inputs = self.users[user.index()].inputs.iter();
+            let first = inputs.find(|other| other.phone() == Some(phone))?;
+            std::ptr::eq(first, input).then_some((phone.index(), user))
+        });
+        let readers = Lists::new(self.sources.len(), readers);
+        let owners = Lists::new(self.devices.len(), owners);
+        (self.readers, self.owners) = (readers, owners);
     }
 
     /// Depths from the users who read no user upwards; each user is settled once all
@@ -229,7 +402,7 @@ impl Directory {
         let reads = |user: &User| {
             let inputs = user.inputs.iter();
             inputs
-                .filter(|i| self.sources[i.source.index()].user.is_some())
+                .filter(|i| self.sources[i.source.index()].user().is_some())
                 .count()
         };
         let mut open: Vec<usize> = self.users.iter().map(reads).collect();
@@ -279,8 +452,56 @@ impl Directory {
 
     /// The users who read a source.
     pub fn readers(&self, source: SourceId) -> &[UserId] {
-        let at = |index: usize| self.readers_at[index] as usize;
-        &self.readers[at(source.index())..at(source.index() + 1)]
+        self.readers.of(source.index())
+    }
+
+    /// The device of that name.
+    pub fn device(&self, name: &str) -> Option<DeviceId> {
+        let same = |device: &u32| *self.devices[*device as usize] == *name;
+        self.by_device
+            .find(hash_exact(name), same)
+            .copied()
+            .map(DeviceId)
+    }
+
+    /// A device's name.
+    pub fn device_name(&self, device: DeviceId) -> &str {
+        &self.devices[device.index()]
+    }
+
+    /// Every device with its number.
+    pub fn devices(&self) -> impl Iterator<Item = (DeviceId, &str)> {
+        let devices = self.devices.iter().enumerate();
+        devices.map(|(i, name)| (DeviceId::new(i), &**name))
+    }
+
+    /// How many devices there are.
+    pub fn device_count(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// The users whom a device belongs to as a phone.
+    pub fn owners(&self, device: DeviceId) -> &[UserId] {
+        self.owners.of(device.index())
+    }
+
+    /// The sources that a device is, with the table of each.
+    pub fn sources_of_device(
+        &self,
+        device: DeviceId,
+    ) -> impl Iterator<Item = (SourceId, &Reading)> {
+        let sources = self.sources_of_device.get(&device).into_iter().flatten();
+        sources.map(|source| (*source, &self.readings[source]))
+    }
+
+    /// What a source of [`SourceKind::Device`] reads.
+    pub fn reading(&self, source: SourceId) -> Option<&Reading> {
+        self.readings.get(&source)
+    }
+
+    /// The time ranges that are sources.
+    pub fn schedules(&self) -> &[(SourceId, Schedule)] {
+        &self.schedules
     }
 
     /// A user by number.
@@ -301,7 +522,7 @@ impl Directory {
     /// Whether the source names a user of ours who does not exist.
     pub fn is_missing_user(&self, source: SourceId) -> bool {
         let source = self.get_source(source);
-        source.user.is_none() && address::below(&source.address, USER_LABEL).is_some()
+        source.is_provided() && address::below(&source.address, USER_LABEL).is_some()
     }
 
     /// An account's name.
@@ -343,9 +564,10 @@ impl Directory {
     /// The users as they were specified, for a directory that differs in a few.
     pub fn specs(&self) -> Vec<UserSpec> {
         let input = |input: &Input| InputSpec {
+            kind: input.kind,
             address: self.get_source(input.source).address.as_ref().into(),
-            device: input.device.clone(),
-            extension_at: input.extension_at,
+            device: input.device().map(|device| self.device_name(device).into()),
+            table: self.reading(input.source).map(|read| read.table.clone()),
             variable: 0,
         };
         let spec = |user: &User| UserSpec {
@@ -361,23 +583,26 @@ impl Directory {
         self.users.iter().map(spec).collect()
     }
 
-    /// The extension's name, `None` for a `source`.
+    /// The extension's name, `None` for other sources.
     pub fn extension(&self, input: &Input) -> Option<&str> {
         let address = &self.get_source(input.source).address;
-        input.extension_at.map(|at| &address[usize::from(at)..])
+        match input.kind {
+            InputKind::Extension { at } => Some(&address[usize::from(at)..]),
+            _ => None,
+        }
     }
 
     /// The sources that setting the user's status is written to; empty where the
     /// status stays the user's own.
     pub fn written<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
         self.outgoing(user)
-            .filter(|source| self.get_source(*source).writable)
+            .filter(|source| self.get_source(*source).kind == SourceKind::Custom)
     }
 
     /// The sources that [`Directory::written`] has to leave out.
     pub fn unwritable<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
         self.outgoing(user)
-            .filter(|source| !self.get_source(*source).writable)
+            .filter(|source| self.get_source(*source).kind != SourceKind::Custom)
     }
 
     fn outgoing<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
@@ -407,6 +632,12 @@ fn hash_folded(name: &str) -> u64 {
         folded.make_ascii_lowercase();
         hasher.write(folded);
     }
+    hasher.finish()
+}
+
+fn hash_exact(name: &str) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write(name.as_bytes());
     hasher.finish()
 }
 

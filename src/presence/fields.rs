@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::assignment::{encode, shown};
+use super::device::Watcher;
 use super::directory::UserId;
 use super::state::Presence;
 use super::time::Time;
@@ -32,12 +33,18 @@ pub enum Field {
     Sequence,
     /// The user's extensions, separated by commas.
     Extensions,
+    /// The status type last chosen, or meant by what came in since.
+    Status,
+    /// How people are shown it.
+    Label,
+    /// Which calls the user takes; it can be set.
+    DndStatus,
     /// The whole [`View`] as one JSON object.
     Json,
 }
 
 impl Field {
-    const ALL: [(&'static str, Field); 11] = [
+    const ALL: [(&'static str, Field); 14] = [
         ("value", Field::Value),
         ("subtype", Field::Subtype),
         ("message", Field::Message),
@@ -48,10 +55,17 @@ impl Field {
         ("method", Field::Method),
         ("sequence", Field::Sequence),
         ("extensions", Field::Extensions),
+        ("status", Field::Status),
+        ("label", Field::Label),
+        ("dndStatus", Field::DndStatus),
         ("json", Field::Json),
     ];
 
-    fn parse(name: &str) -> Result<Self, String> {
+    /// The field of that name, without regard to case.
+    ///
+    /// # Errors
+    /// Says what was expected.
+    pub fn parse(name: &str) -> Result<Self, String> {
         let named = |(known, _): &&(&str, Field)| known.eq_ignore_ascii_case(name);
         let found = Field::ALL.iter().find(named).map(|(_, field)| *field);
         found.ok_or_else(|| {
@@ -134,12 +148,19 @@ impl<'a> Query<'a> {
             Field::Subtype => text(outcome.presence.subtype()),
             Field::Message => text(outcome.presence.message()),
             Field::Since => millis(outcome.since).map_or_else(String::new, |ms| ms.to_string()),
-            Field::Until => String::new(),
-            Field::Source => world.winner(id).to_string(),
+            Field::Until => millis(outcome.until).map_or_else(String::new, |ms| ms.to_string()),
+            Field::Source => world.winner(id).to_owned(),
             Field::Reason => outcome.reason.name().to_owned(),
             Field::Method => world.directory().get(id).rule.method.name().to_owned(),
             Field::Sequence => world.sequence(id).to_string(),
             Field::Extensions => extensions(world, id).join(","),
+            Field::Status => world
+                .status(id)
+                .map_or_else(String::new, |s| s.name.to_string()),
+            Field::Label => world
+                .status(id)
+                .map_or_else(String::new, |s| s.label.to_string()),
+            Field::DndStatus => world.takes(id).name().to_owned(),
             Field::Json => View::of(world, id).json(),
         })
     }
@@ -170,8 +191,10 @@ pub struct View {
     /// The combined presence.
     #[serde(flatten)]
     pub presence: Said,
-    /// When it ends, in milliseconds of Unix time.
-    pub until: Option<u64>,
+    /// The status type last chosen, or meant by what came in since; empty for none.
+    pub status: String,
+    /// How people are shown it.
+    pub label: String,
     /// The winning source's address, `own` for own status, empty for none.
     pub source: String,
     /// Why it won, one word.
@@ -188,6 +211,15 @@ pub struct View {
     pub sequence: u64,
     /// The default extension.
     pub default: Option<String>,
+    /// Which calls the user takes.
+    #[serde(rename = "dndStatus")]
+    pub dnd_status: &'static str,
+    /// What a lamp on the user is to show.
+    pub device_state: &'static str,
+    /// What a queue is to see of the user.
+    pub queue_state: &'static str,
+    /// On how many panels the user is logged in.
+    pub panels: u32,
     /// What the user chose.
     pub own: Option<Said>,
     /// Whether own status is one of the sources.
@@ -210,11 +242,14 @@ pub struct Said {
     pub message: String,
     /// Since when, in milliseconds of Unix time; none when never set.
     pub since: Option<u64>,
+    /// When it ends, in milliseconds of Unix time; none without an end.
+    pub until: Option<u64>,
 }
 
 impl Said {
-    fn new(presence: &Presence, since: Time) -> Self {
+    fn new(presence: &Presence, since: Time, until: Time) -> Self {
         Said {
+            until: millis(until),
             state: presence.state().name(),
             subtype: presence.subtype().to_owned(),
             message: presence.message().to_owned(),
@@ -230,9 +265,12 @@ pub struct SourceView {
     pub address: String,
     /// The extension's name; none for a `source`.
     pub extension: Option<String>,
-    /// The extension's device, where the configuration names it.
+    /// The device that it reads, or the extension's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// What the device is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_state: Option<&'static str>,
     /// What it says.
     #[serde(flatten)]
     pub presence: Said,
@@ -249,14 +287,16 @@ impl View {
     pub fn of(world: &World, id: UserId) -> Self {
         let directory = world.directory();
         let (user, outcome) = (directory.get(id), world.outcome(id));
-        let own = world.own(id);
+        let (own, status) = (world.own(id), world.status(id));
         let source = |(index, input): (usize, &super::directory::Input)| {
             let state = world.source(input.source);
+            let device = input.device();
             SourceView {
-                address: directory.get_source(input.source).address.to_string(),
+                address: directory.get_source(input.source).shown().to_owned(),
                 extension: directory.extension(input).map(str::to_owned),
-                device: input.device.as_deref().map(str::to_owned),
-                presence: Said::new(&state.presence, state.since),
+                device: device.map(|device| directory.device_name(device).to_owned()),
+                device_state: device.map(|device| world.device(device).unwrap_or_default().name()),
+                presence: Said::new(&state.presence, state.since, state.until),
                 known: state.known,
                 takes_part: world.takes_part(user, index),
                 winner: outcome.winner == Winner::Input(index as u16),
@@ -277,9 +317,10 @@ impl View {
             user: user.name.to_string(),
             id: user.id.as_deref().unwrap_or(&user.name).to_owned(),
             account: directory.account(user.account).to_string(),
-            presence: Said::new(&outcome.presence, outcome.since),
-            until: None,
-            source: world.winner(id).to_string(),
+            presence: Said::new(&outcome.presence, outcome.since, outcome.until),
+            status: status.map_or_else(String::new, |status| status.name.to_string()),
+            label: status.map_or_else(String::new, |status| status.label.to_string()),
+            source: world.winner(id).to_owned(),
             reason: outcome.reason.name(),
             method: user.rule.method.name(),
             priority: user
@@ -293,7 +334,11 @@ impl View {
             enabled: user.rule.enabled,
             sequence: world.sequence(id),
             default,
-            own: own.map(|own| Said::new(&own.presence, own.since)),
+            dnd_status: world.takes(id).name(),
+            device_state: world.shown(id, Watcher::Lamp).name(),
+            queue_state: world.shown(id, Watcher::Queue).name(),
+            panels: world.panels(id),
+            own: own.map(|own| Said::new(&own.presence, own.since, own.until)),
             own_takes_part: world.own_takes_part(id),
             written: written.collect(),
             sources: user.inputs.iter().enumerate().map(source).collect(),

@@ -3,19 +3,22 @@
 //! | key | value |
 //! |---|---|
 //! | `source/<address>` | what the source said last, and since when |
-//! | `user/<name>` | own status, and the number of the last transition |
+//! | `user/<name>` | own status and what it returns to, the status type, which calls the user takes, the number of the last transition |
 //! | `account/<name>` | the account's last number |
 //! | `clean` | 1 after a clean stop, 0 while the module runs |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::state::{Presence, State};
+use super::status::{StatusType, Statuses};
 use super::time::Time;
+use super::world::{Before, By, Own};
 
 /// The AstDB family.
 pub const FAMILY: &str = "UserPresence";
@@ -31,14 +34,21 @@ pub struct Kept {
     subtype: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     message: String,
-    /// Unix time in microseconds.
+    /// Unix time in microseconds, as is `until`; 0 there for no end.
     since: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    until: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Kept {
     /// As stored.
-    pub fn new(presence: &Presence, since: Time) -> Self {
+    pub fn new(presence: &Presence, since: Time, until: Time) -> Self {
         Kept {
+            until: until.micros(),
             state: presence.state(),
             subtype: presence.subtype().to_owned(),
             message: presence.message().to_owned(),
@@ -46,10 +56,11 @@ impl Kept {
         }
     }
 
-    /// As known.
-    pub fn restore(&self) -> (Presence, Time) {
+    /// As known: presence, since and until.
+    pub fn restore(&self) -> (Presence, Time, Time) {
         let presence = Presence::new(self.state, &self.subtype, &self.message);
-        (presence, Time::from_micros(self.since))
+        let time = Time::from_micros;
+        (presence, time(self.since), time(self.until))
     }
 }
 
@@ -67,10 +78,101 @@ fn read_state<'a, D: Deserializer<'a>>(deserializer: D) -> Result<State, D::Erro
 pub struct UserRow {
     /// What the user chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub own: Option<Kept>,
+    pub own: Option<OwnRow>,
+    /// The name of the user's status type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Which calls the user takes, where not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dnd_status: Option<String>,
     /// The account's number of the user's last transition.
     #[serde(default)]
     pub sequence: u64,
+}
+
+/// Own status, as stored.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct OwnRow {
+    #[serde(flatten)]
+    kept: Kept,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    /// Whether a login chose it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    login: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<Box<BeforeRow>>,
+}
+
+/// What a timed status took the place of, as stored.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+struct BeforeRow {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    own: Option<OwnRow>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sources: Vec<(String, Kept)>,
+}
+
+fn name_of(status: Option<&Arc<StatusType>>) -> Option<String> {
+    status.map(|status| status.name.to_string())
+}
+
+fn named(name: Option<&String>, statuses: &Statuses) -> Option<Arc<StatusType>> {
+    name.and_then(|name| statuses.find(name)).cloned()
+}
+
+impl OwnRow {
+    /// As stored.
+    pub fn new(own: &Own) -> Self {
+        let before = own.before.as_deref().map(|before| {
+            let source = |(address, presence, since): &(Arc<str>, Presence, Time)| {
+                (
+                    address.to_string(),
+                    Kept::new(presence, *since, Time::NEVER),
+                )
+            };
+            Box::new(BeforeRow {
+                own: before.own.as_deref().map(OwnRow::new),
+                status: name_of(before.status.as_ref()),
+                sources: before.sources.iter().map(source).collect(),
+            })
+        });
+        OwnRow {
+            kept: Kept::new(&own.presence, own.since, own.until),
+            status: name_of(own.status.as_ref()),
+            login: own.by == By::Login,
+            before,
+        }
+    }
+
+    /// As known, with the status types that there are now.
+    pub fn restore(&self, statuses: &Statuses) -> Own {
+        let before = self.before.as_deref().map(|before| {
+            let source = |(address, kept): &(String, Kept)| {
+                let (presence, since, _) = kept.restore();
+                (Arc::from(address.as_str()), presence, since)
+            };
+            Box::new(Before {
+                own: before
+                    .own
+                    .as_ref()
+                    .map(|own| Box::new(own.restore(statuses))),
+                status: named(before.status.as_ref(), statuses),
+                sources: before.sources.iter().map(source).collect(),
+            })
+        });
+        let (presence, since, until) = self.kept.restore();
+        Own {
+            status: named(self.status.as_ref(), statuses),
+            presence,
+            since,
+            until,
+            by: if self.login { By::Login } else { By::Hand },
+            before,
+        }
+    }
 }
 
 /// Everything that was stored.
@@ -123,9 +225,32 @@ mod tests {
     #[test]
     fn rows_round_trip_and_bad_ones_are_left_out() {
         let presence = Presence::new(State::Away, "lunch", "a, \"b\" ü");
-        let kept = Kept::new(&presence, Time::from_micros(123_456));
+        let (since, until) = (Time::from_micros(123_456), Time::from_micros(654_321));
+        let kept = Kept::new(&presence, since, Time::NEVER);
+        let mut statuses = Statuses::default();
+        statuses.put(StatusType {
+            name: "lunch".into(),
+            label: "At lunch".into(),
+            maps_to: Some(presence.clone()),
+        });
+        let own = |until, by, before| Own {
+            status: statuses.find("lunch").cloned(),
+            presence: presence.clone(),
+            since,
+            until,
+            by,
+            before,
+        };
+        let before = Before {
+            own: Some(Box::new(own(Time::NEVER, By::Login, None))),
+            status: statuses.find("dnd").cloned(),
+            sources: vec![("CustomPresence:a".into(), State::Dnd.into(), since)],
+        };
+        let timed = own(until, By::Hand, Some(Box::new(before)));
         let row = UserRow {
-            own: Some(kept.clone()),
+            own: Some(OwnRow::new(&timed)),
+            status: Some("lunch".into()),
+            dnd_status: None,
             sequence: 7,
         };
         let json = |value: &UserRow| serde_json::to_string(value).unwrap();
@@ -145,8 +270,10 @@ mod tests {
         ];
         let stored = Stored::read(rows.into_iter());
         let restored = stored.sources["CustomPresence:a/b"].restore();
-        assert_eq!(restored, (presence, Time::from_micros(123_456)));
+        assert_eq!(restored, (presence.clone(), since, Time::NEVER));
         assert_eq!(stored.users["alice"], row);
+        let restored = stored.users["alice"].own.as_ref().unwrap();
+        assert_eq!(restored.restore(&statuses), timed);
         assert_eq!(stored.accounts["main"], 42);
         assert!(stored.clean);
         assert_eq!(stored.unreadable, ["user/bob", "source/CustomPresence:b"]);

@@ -81,6 +81,12 @@ pub struct Presence {
 }
 
 impl Presence {
+    /// Nothing.
+    pub const NOT_SET: Presence = Presence {
+        state: State::NotSet,
+        text: None,
+    };
+
     /// A presence of these parts; the texts are taken as they are (see
     /// [`crate::presence::text`] for the checks).
     pub fn new(state: State, subtype: &str, message: &str) -> Self {

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::user::UserSpec;
+use super::user::{InputKind, InputSpec, UserSpec};
 use super::{Origin, Problem, Section, place};
 use crate::presence::address::{USER_LABEL, below};
+use crate::presence::device::Watcher;
 
 /// Leaves out the users of every cycle, with an error each, and warns of a source
 /// that names no user.
@@ -16,19 +17,16 @@ pub fn check(
     warnings: &mut Vec<Problem>,
 ) -> Vec<UserSpec> {
     let reads_users = |spec: &UserSpec| {
-        let mut inputs = spec.inputs.iter();
-        inputs.any(|input| below(&input.address, USER_LABEL).is_some())
+        spec.inputs
+            .iter()
+            .any(|input| reads(input).next().is_some())
     };
     if !specs.iter().any(reads_users) {
         return specs;
     }
-    let file: Vec<&Section> = file
-        .iter()
-        .filter(|section| section.name != "general")
-        .collect();
     let place_of = |spec: &UserSpec, number: usize| {
         let section = match spec.origin {
-            Origin::File => file.get(spec.section as usize).copied(),
+            Origin::File => file.get(spec.section as usize),
             Origin::Realtime => realtime.get(spec.section as usize),
         };
         let Some(section) = section else {
@@ -44,22 +42,21 @@ pub fn check(
     // The users that each user reads, each with the number of the source.
     let mut edges: Vec<Vec<(usize, usize)>> = Vec::with_capacity(specs.len());
     for spec in &specs {
-        let mut reads = Vec::new();
+        let mut found = Vec::new();
         for (number, input) in spec.inputs.iter().enumerate() {
-            let Some(name) = below(&input.address, USER_LABEL) else {
-                continue;
-            };
-            match index.get(&name.to_ascii_lowercase()) {
-                Some(&user) => reads.push((user, number)),
-                // Of a user that was known before it was said before.
-                None if spec.section == UserSpec::NO_SECTION => {}
-                None => warnings.push(Problem {
-                    place: place_of(spec, number),
-                    message: format!("there is no user '{name}', the source takes no part"),
-                }),
+            for name in reads(input) {
+                match index.get(&name.to_ascii_lowercase()) {
+                    Some(&user) => found.push((user, number)),
+                    // Of a user that was known before it was said before.
+                    None if spec.section == UserSpec::NO_SECTION => {}
+                    None => warnings.push(Problem {
+                        place: place_of(spec, number),
+                        message: format!("there is no user '{name}', the source takes no part"),
+                    }),
+                }
             }
         }
-        edges.push(reads);
+        edges.push(found);
     }
     let mut bad = vec![false; specs.len()];
     for cycle in cycles(&edges) {
@@ -80,6 +77,19 @@ pub fn check(
         .into_iter()
         .filter(|_| !bad.next().unwrap_or(false))
         .collect()
+}
+
+/// The users whom a source reads: by their presence, or by their device state.
+fn reads(input: &InputSpec) -> impl Iterator<Item = &str> {
+    let presence = match input.kind {
+        InputKind::Extension { .. } | InputKind::Source => below(&input.address, USER_LABEL),
+        InputKind::Device | InputKind::Meeting | InputKind::Schedule => None,
+    };
+    let device = input.device.as_deref();
+    let device = device.and_then(|device| below(device, USER_LABEL));
+    presence
+        .into_iter()
+        .chain(device.map(|name| Watcher::split(name).0))
 }
 
 /// Every cycle that a walk along the edges closes, as (user, number of its source)

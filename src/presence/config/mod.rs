@@ -3,6 +3,7 @@
 //! Asterisk's own parser has read the text; here its sections become [`Settings`]
 //! and [`UserSpec`]s, or problems that name the place and what was expected.
 
+mod definitions;
 mod graph;
 mod settings;
 mod user;
@@ -11,8 +12,9 @@ mod value;
 use std::fmt;
 use std::sync::Arc;
 
-pub use settings::{Outgoing, Rule, Settings};
-pub use user::{InputSpec, UserSpec};
+pub use definitions::Definitions;
+pub use settings::{Login, Outgoing, Rule, Schedule, Settings};
+pub use user::{InputKind, InputSpec, UserSpec};
 
 /// One option line.
 #[derive(Clone, Debug)]
@@ -88,53 +90,66 @@ impl Parsed {
 /// Parses the file's sections and then the realtime rows.
 pub fn parse(file: &[Section], realtime: &[Section]) -> Parsed {
     let mut parsed = Parsed::default();
-    let mut general = file.iter().filter(|section| section.name == "general");
-    if let Some(first) = general.next() {
-        parsed.settings = Settings::parse(first, &mut parsed.general_errors, &mut parsed.warnings);
-    }
-    for again in general {
-        parsed.general_errors.push(Problem {
-            place: place(Origin::File, again, None),
-            message: "the section [general] stands twice, expected one".into(),
-        });
-    }
-    let mut users = user::Users::new(&parsed.settings);
-    for section in file.iter().filter(|section| section.name != "general") {
+    let mut errors = Vec::new();
+    let mut problem = |section: &Section, variable: Option<&Variable>, message: String| {
+        let place = place(Origin::File, section, variable);
+        errors.push(Problem { place, message });
+    };
+    let (mut general, mut users, mut defined) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, section) in file.iter().enumerate() {
+        if section.name == "general" {
+            general.push(section);
+            continue;
+        }
         match section_type(section) {
-            Ok(Some("user")) => users.add(Origin::File, section),
-            Ok(None) => users.problem(Origin::File, section, None, EXPECTED_TYPE.into()),
+            Ok(Some("user")) => users.push((index, section)),
+            Ok(Some(kind)) if definitions::TYPES.contains(&kind) => defined.push((kind, section)),
+            Ok(None) => {
+                let message = format!("the option 'type' is missing, expected {}", types());
+                problem(section, None, message);
+            }
             Ok(Some(other)) => {
-                let message = format!("unknown type '{other}', expected user");
-                users.problem(Origin::File, section, option(section, "type"), message);
+                let message = format!("unknown type '{other}', expected {}", types());
+                problem(section, option(section, "type"), message);
             }
             Err(again) => {
                 let message = "the option 'type' has two values, expected one".into();
-                users.problem(Origin::File, section, Some(again), message);
+                problem(section, Some(again), message);
             }
         }
     }
-    for row in realtime {
-        users.add(Origin::Realtime, row);
-    }
-    let (specs, errors, warnings) = users.finish();
-    let specs = graph::check(
-        specs,
-        file,
-        realtime,
-        &mut parsed.errors,
+    let definitions = Arc::new(Definitions::parse(&defined, &mut errors));
+    parsed.settings = Settings::parse(
+        &general,
+        definitions,
+        &mut parsed.general_errors,
         &mut parsed.warnings,
     );
-    parsed.users = specs;
-    parsed.errors.splice(0..0, errors);
+    let mut found = user::Users::new(&parsed.settings);
+    for (index, section) in users {
+        found.add(Origin::File, index, section);
+    }
+    for (index, row) in realtime.iter().enumerate() {
+        found.add(Origin::Realtime, index, row);
+    }
+    let (specs, mut of_users, warnings) = found.finish();
+    errors.append(&mut of_users);
+    parsed.users = graph::check(specs, file, realtime, &mut errors, &mut parsed.warnings);
+    parsed.errors = errors;
     parsed.warnings.extend(warnings);
     parsed
+}
+
+/// The types of sections, for messages that say what was expected.
+fn types() -> String {
+    format!("user, {}", definitions::TYPES.join(", "))
 }
 
 /// Parses one realtime row beside users that are known; one of the same name gives
 /// way to it.
 pub fn parse_row(settings: &Settings, row: &Section, known: Vec<UserSpec>) -> Parsed {
     let mut users = user::Users::new(settings);
-    users.add(Origin::Realtime, row);
+    users.add(Origin::Realtime, 0, row);
     let (new, errors, warnings) = users.finish();
     let mut parsed = Parsed {
         settings: settings.clone(),
@@ -156,8 +171,6 @@ pub fn parse_row(settings: &Settings, row: &Section, known: Vec<UserSpec>) -> Pa
     parsed.users = graph::check(specs, &[], rows, &mut parsed.errors, &mut parsed.warnings);
     parsed
 }
-
-const EXPECTED_TYPE: &str = "the option 'type' is missing, expected type = user";
 
 fn option<'a>(section: &'a Section, name: &str) -> Option<&'a Variable> {
     let mut variables = section.variables.iter().rev();

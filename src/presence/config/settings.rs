@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Origin, Problem, Section, Variable, place, value};
-use crate::presence::address;
+use super::{Definitions, Origin, Problem, Section, Variable, place, value};
 use crate::presence::combine::{Method, Order, Ranks};
+use crate::presence::device::PresenceTable;
+use crate::presence::state::{Presence, State};
+use crate::presence::status::{StatusType, Statuses};
+use crate::presence::{address, schedule};
 
 /// Where setting a user's status goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
@@ -39,6 +42,46 @@ impl Outgoing {
     }
 }
 
+/// Time ranges, and the status outside them.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Hash)]
+pub struct Schedule {
+    /// The ranges in Asterisk's own form; none for no schedule.
+    pub ranges: Vec<Box<str>>,
+    /// The time zone, such as `Europe/Berlin`; empty for the system's.
+    pub timezone: Box<str>,
+    /// What holds outside of all ranges.
+    pub outside: Presence,
+}
+
+impl Schedule {
+    /// What stands for it among a user's sources. It holds a comma, as no address of a
+    /// provider does.
+    pub fn key(&self) -> String {
+        let outside = &self.outside;
+        let (state, subtype, message) = (outside.state(), outside.subtype(), outside.message());
+        let ranges = self.ranges.join("|");
+        format!(
+            "schedule,{ranges},{},{state},{subtype},{message}",
+            self.timezone
+        )
+    }
+}
+
+/// The statuses that a login and a logout set.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Hash)]
+pub struct Login {
+    /// When the first panel logs in.
+    pub login: Option<Arc<StatusType>>,
+    /// When the last panel logs out.
+    pub logout: Option<Arc<StatusType>>,
+    /// When the first of the extensions' devices becomes reachable.
+    pub register: Option<Arc<StatusType>>,
+    /// When the last of them becomes unreachable.
+    pub unregister: Option<Arc<StatusType>>,
+    /// Whether they take the place of a status that was chosen by hand.
+    pub overrides: bool,
+}
+
 /// What `[general]` says and a user may say otherwise. Users of one rule share it.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct Rule {
@@ -54,11 +97,27 @@ pub struct Rule {
     pub outgoing: Outgoing,
     /// What stands before an extension to make its address.
     pub presence_prefix: Arc<str>,
+    /// What stands before an extension to make its device.
+    pub device_prefix: Arc<str>,
+    /// Whether the extensions' devices are sources.
+    pub use_devices: bool,
+    /// Whether an extension whose device is unavailable takes no part while another
+    /// one can.
+    pub ignore_unreachable: bool,
+    /// What a lamp is shown of a state.
+    pub lamp_table: Arc<PresenceTable>,
+    /// What a queue is shown of a state.
+    pub queue_table: Arc<PresenceTable>,
+    /// When another status than the chosen one holds.
+    pub schedule: Schedule,
+    /// What login and logout set.
+    pub login: Login,
 }
 
 impl Default for Rule {
     fn default() -> Self {
         let order = Order::default();
+        let table = Arc::<PresenceTable>::default();
         Rule {
             enabled: true,
             method: Method::default(),
@@ -66,28 +125,63 @@ impl Default for Rule {
             ranks: Ranks::from(&order),
             outgoing: Outgoing::default(),
             presence_prefix: "CustomPresence:".into(),
+            device_prefix: "PJSIP/".into(),
+            use_devices: false,
+            ignore_unreachable: false,
+            lamp_table: table.clone(),
+            queue_table: table,
+            schedule: Schedule {
+                outside: State::Unavailable.into(),
+                ..Schedule::default()
+            },
+            login: Login::default(),
         }
     }
 }
 
-impl Rule {
-    /// The options that a rule understands.
-    pub const OPTIONS: &'static str = "enabled, method, priority, outgoing, presence_prefix";
+/// A rule while the options of a section change it.
+pub(super) struct Editing<'a> {
+    pub rule: Rule,
+    definitions: &'a Definitions,
+    /// Whether the section has named a time range: the first one replaces those of
+    /// `[general]`.
+    scheduled: bool,
+}
 
-    /// Takes one option; `Ok(false)` when it is not one of the rule's.
-    pub(super) fn set(
+impl<'a> Editing<'a> {
+    /// The options that a rule understands.
+    pub const OPTIONS: &'static str = "enabled, method, priority, outgoing, presence_prefix, \
+        device_prefix, use_devices, ignore_unreachable, lamp_table, queue_table, schedule, \
+        schedule_status, timezone, login_status, logout_status, register_status, \
+        unregister_status, login_overrides";
+
+    /// Begins with that rule.
+    pub fn new(rule: &Rule, definitions: &'a Definitions) -> Self {
+        Editing {
+            rule: rule.clone(),
+            definitions,
+            scheduled: false,
+        }
+    }
+
+    /// Takes one option; `Ok(false)` when it is not one of the rule's. `several` says
+    /// that a value may hold several, separated by `;`.
+    pub fn set(
         &mut self,
         variable: &Variable,
+        several: bool,
         warn: &mut dyn FnMut(String),
     ) -> Result<bool, String> {
         let given = variable.value.as_str();
+        let statuses = &self.definitions.statuses;
+        let rule = &mut self.rule;
         match variable.name.to_ascii_lowercase().as_str() {
-            "enabled" => self.enabled = value::boolean(given)?,
-            "method" => self.method = value::method(given)?,
-            "outgoing" => self.outgoing = value::outgoing(given)?,
+            "enabled" => rule.enabled = value::boolean(given)?,
+            "method" => rule.method = value::method(given)?,
+            "outgoing" => rule.outgoing = value::outgoing(given)?,
             "priority" => {
                 let (order, missing) = value::order(given)?;
-                (self.order, self.ranks) = (order, Ranks::from(&order));
+                (rule.order, rule.ranks) = (order, Ranks::from(&order));
                 if !missing.is_empty() {
                     let names: Vec<_> = missing.iter().map(|state| state.name()).collect();
                     let names = names.join(", ");
@@ -98,15 +192,46 @@ impl Rule {
             }
             "presence_prefix" => {
                 address::check(&format!("{given}x"))?;
-                self.presence_prefix = given.into();
+                rule.presence_prefix = given.into();
             }
+            "device_prefix" => {
+                value::device(&format!("{given}x"))?;
+                rule.device_prefix = given.into();
+            }
+            "use_devices" => rule.use_devices = value::boolean(given)?,
+            "ignore_unreachable" => rule.ignore_unreachable = value::boolean(given)?,
+            "lamp_table" => rule.lamp_table = self.definitions.find_presence_table(given)?,
+            "queue_table" => rule.queue_table = self.definitions.find_presence_table(given)?,
+            "schedule" => {
+                if !std::mem::replace(&mut self.scheduled, true) {
+                    rule.schedule.ranges.clear();
+                }
+                for range in given.split(|c| several && c == ';').map(str::trim) {
+                    schedule::check(range)?;
+                    rule.schedule.ranges.push(range.into());
+                }
+            }
+            "schedule_status" => {
+                let status = value::status(given, statuses)?;
+                let presence = status.maps_to.clone();
+                rule.schedule.outside = presence
+                    .ok_or_else(|| format!("the status '{given}' is mapped to no state"))?;
+            }
+            "timezone" => rule.schedule.timezone = value::timezone(given)?,
+            "login_status" => rule.login.login = value::status_or_none(given, statuses)?,
+            "logout_status" => rule.login.logout = value::status_or_none(given, statuses)?,
+            "register_status" => rule.login.register = value::status_or_none(given, statuses)?,
+            "unregister_status" => {
+                rule.login.unregister = value::status_or_none(given, statuses)?;
+            }
+            "login_overrides" => rule.login.overrides = value::boolean(given)?,
             _ => return Ok(false),
         }
         Ok(true)
     }
 }
 
-/// `[general]`.
+/// `[general]`, and what it and users may name.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settings {
     /// The rule of users who do not say otherwise.
@@ -114,17 +239,30 @@ pub struct Settings {
     /// How long, in milliseconds, after a publish of a user further changes are
     /// gathered into one publish; 0 publishes each.
     pub settle: u32,
+    /// What other sections define.
+    pub definitions: Arc<Definitions>,
 }
 
 impl Settings {
     pub(super) fn parse(
-        section: &Section,
+        sections: &[&Section],
+        definitions: Arc<Definitions>,
         errors: &mut Vec<Problem>,
         warnings: &mut Vec<Problem>,
     ) -> Settings {
-        let mut rule = Rule::default();
+        for again in sections.iter().skip(1) {
+            errors.push(Problem {
+                place: place(Origin::File, again, None),
+                message: "the section [general] stands twice, expected one".into(),
+            });
+        }
+        let mut editing = Editing::new(&Rule::default(), &definitions);
         let mut settle = 0;
-        for variable in &section.variables {
+        let options = sections.first().map(|section| {
+            let variables = section.variables.iter();
+            variables.map(move |variable| (section, variable))
+        });
+        for (section, variable) in options.into_iter().flatten() {
             let place = || place(Origin::File, section, Some(variable));
             let mut warn = |message| {
                 warnings.push(Problem {
@@ -137,11 +275,12 @@ impl Settings {
             } else if variable.name.eq_ignore_ascii_case("settle") {
                 value::number(&variable.value, 0, 60_000, "milliseconds").map(|ms| settle = ms)
             } else {
-                rule.set(variable, &mut warn).and_then(|known| match known {
+                let known = editing.set(variable, false, &mut warn);
+                known.and_then(|known| match known {
                     true => Ok(()),
                     false => Err(format!(
                         "unknown option, expected {}, settle",
-                        Rule::OPTIONS
+                        Editing::OPTIONS
                     )),
                 })
             };
@@ -153,8 +292,14 @@ impl Settings {
             }
         }
         Settings {
-            rule: Arc::new(rule),
+            rule: Arc::new(editing.rule),
             settle,
+            definitions,
         }
+    }
+
+    /// The status types.
+    pub fn statuses(&self) -> &Arc<Statuses> {
+        &self.definitions.statuses
     }
 }

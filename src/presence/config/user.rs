@@ -4,27 +4,63 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::settings::{Rule, Settings};
-use super::{Origin, Problem, Section, Variable, place, value};
+use super::settings::{Editing, Rule, Settings};
+use super::{Definitions, Origin, Problem, Section, Variable, place, value};
 use crate::presence::address;
+use crate::presence::device::DeviceTable;
+
+/// What kind of source an input is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InputKind {
+    /// An extension; its name begins there in the address.
+    Extension {
+        /// Where in the address.
+        at: u8,
+    },
+    /// Any other presence address.
+    Source,
+    /// A device that stands for the user: a phone.
+    Device,
+    /// A device that says whether the user is in a meeting.
+    Meeting,
+    /// The time ranges.
+    Schedule,
+}
 
 /// One source of a user, in the order of the configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InputSpec {
-    /// The address it reads.
+    /// What it is.
+    pub kind: InputKind,
+    /// The address it reads; for what is no presence provider's, a name with a comma.
     pub address: Box<str>,
-    /// Where in `address` the extension's name begins; `None` for a `source`.
-    pub extension_at: Option<u8>,
-    /// An extension's device, where it is named.
+    /// The device that it reads, or an extension's own.
     pub device: Option<Box<str>>,
+    /// What the device's states mean, where they are the source.
+    pub table: Option<Arc<DeviceTable>>,
     /// The line it stands on: an index into the section's variables.
     pub(in crate::presence) variable: u32,
 }
 
 impl InputSpec {
-    /// The extension's name, `None` for a `source`.
+    /// The extension's name, `None` for other sources.
     pub fn extension(&self) -> Option<&str> {
-        self.extension_at.map(|at| &self.address[usize::from(at)..])
+        match self.kind {
+            InputKind::Extension { at } => Some(&self.address[usize::from(at)..]),
+            _ => None,
+        }
+    }
+
+    /// A device as a source.
+    fn device(kind: InputKind, device: Box<str>, table: Arc<DeviceTable>, variable: u32) -> Self {
+        InputSpec {
+            kind,
+            // With commas, so that it is no provider's address.
+            address: format!("device,{device},{}", table.name).into(),
+            device: Some(device),
+            table: Some(table),
+            variable,
+        }
     }
 }
 
@@ -57,7 +93,7 @@ impl UserSpec {
 /// The most sources a user can have.
 const MAX_INPUTS: usize = 250;
 
-const OPTIONS: &str = "type, id, account, extension, default, source";
+const OPTIONS: &str = "type, id, account, extension, default, source, device";
 
 /// Collects users, sharing what is equal among them.
 pub struct Users<'a> {
@@ -69,7 +105,6 @@ pub struct Users<'a> {
     errors: Vec<Problem>,
     warnings: Vec<Problem>,
     unknown_columns: HashSet<String>,
-    seen: [u32; 2],
 }
 
 impl<'a> Users<'a> {
@@ -84,7 +119,6 @@ impl<'a> Users<'a> {
             errors: Vec::new(),
             warnings: Vec::new(),
             unknown_columns: HashSet::new(),
-            seen: [0; 2],
         }
     }
 
@@ -93,25 +127,10 @@ impl<'a> Users<'a> {
         (self.specs, self.errors, self.warnings)
     }
 
-    /// Notes an error of a section, which is left out.
-    pub fn problem(
-        &mut self,
-        origin: Origin,
-        section: &Section,
-        variable: Option<&Variable>,
-        message: String,
-    ) {
-        self.seen[origin as usize] += u32::from(origin == Origin::File);
-        let place = place(origin, section, variable);
-        self.errors.push(Problem { place, message });
-    }
-
-    /// Takes a section or row; its errors leave it out.
-    pub fn add(&mut self, origin: Origin, section: &Section) {
-        let index = self.seen[origin as usize];
-        self.seen[origin as usize] += 1;
+    /// Takes a section or row, the one of that index among all; its errors leave it out.
+    pub fn add(&mut self, origin: Origin, index: usize, section: &Section) {
         let mut errors = Vec::new();
-        let spec = self.parse(origin, index, section, &mut errors);
+        let spec = self.parse(origin, index as u32, section, &mut errors);
         let first = self.names.get(&section.name.to_ascii_lowercase());
         if let Some(first) = first {
             errors.push(Problem {
@@ -143,10 +162,10 @@ impl<'a> Users<'a> {
             let place = place(origin, section, variable);
             errors.push(Problem { place, message });
         };
-        if let Err(message) = value::user_name(&section.name) {
+        if let Err(message) = value::name(&section.name, "a user's name") {
             fail(None, message);
         }
-        let mut rule = Rule::clone(&self.settings.rule);
+        let mut editing = Editing::new(&self.settings.rule, &self.settings.definitions);
         let (mut id, mut account, mut default) = (None, Arc::from("default"), None);
         let mut lines = Vec::new();
         for (line, variable) in section.variables.iter().enumerate() {
@@ -172,24 +191,24 @@ impl<'a> Users<'a> {
                     default = Some((variable, given));
                     Ok(())
                 }
-                "extension" | "source" => {
+                "extension" | "source" | "device" => {
                     lines.push((line as u32, variable));
                     Ok(())
                 }
-                other => match rule.set(variable, &mut warn) {
+                other => match editing.set(variable, origin == Origin::Realtime, &mut warn) {
                     Ok(true) => Ok(()),
                     Ok(false) if origin == Origin::Realtime => {
                         if self.unknown_columns.insert(other.to_owned()) {
                             warn(format!(
                                 "unknown column, ignored; known are {OPTIONS}, {}",
-                                Rule::OPTIONS
+                                Editing::OPTIONS
                             ));
                         }
                         Ok(())
                     }
                     Ok(false) => Err(format!(
                         "unknown option, expected {OPTIONS}, {}",
-                        Rule::OPTIONS
+                        Editing::OPTIONS
                     )),
                     Err(message) => Err(message),
                 },
@@ -199,14 +218,38 @@ impl<'a> Users<'a> {
             }
         }
         // The prefix may stand after the extensions, so these come last.
+        let rule = editing.rule;
         let mut inputs: Vec<InputSpec> = Vec::with_capacity(lines.len());
         for (line, variable) in lines {
             let several = origin == Origin::Realtime;
             for part in variable.value.split(|c| several && c == ';') {
-                match input(&rule, line, variable, part.trim(), &inputs) {
+                let input = input(
+                    &rule,
+                    &self.settings.definitions,
+                    line,
+                    variable,
+                    part.trim(),
+                );
+                match input.and_then(|input| once(input, part, &inputs)) {
                     Ok(input) => inputs.push(input),
                     Err(message) => fail(Some(variable), message),
                 }
+            }
+        }
+        if rule.use_devices {
+            inputs = with_devices(inputs, &self.settings.definitions);
+        }
+        if !rule.schedule.ranges.is_empty() {
+            let key = rule.schedule.key();
+            match address::check_length(&key) {
+                Ok(()) => inputs.push(InputSpec {
+                    kind: InputKind::Schedule,
+                    address: key.into(),
+                    device: None,
+                    table: None,
+                    variable: 0,
+                }),
+                Err(why) => fail(None, format!("the schedule {why}")),
             }
         }
         if inputs.len() > MAX_INPUTS {
@@ -254,46 +297,105 @@ fn shared<T: ?Sized + Eq + Hash>(known: &mut HashSet<Arc<T>>, value: Arc<T>) -> 
     value
 }
 
-/// One `extension` or `source`.
+/// One `extension`, `source` or `device`.
 fn input(
     rule: &Rule,
+    definitions: &Definitions,
     line: u32,
     variable: &Variable,
     given: &str,
-    others: &[InputSpec],
 ) -> Result<InputSpec, String> {
-    let mut device = None;
-    let (address, extension_at) = if variable.name.eq_ignore_ascii_case("source") {
-        (given.to_owned(), None)
-    } else {
-        let (extension, named) = match given.split_once(',') {
-            Some((extension, device)) => (extension.trim(), Some(value::device(device.trim())?)),
-            None => (given, None),
-        };
-        if extension.is_empty() {
+    let (first, second) = match given.split_once(',') {
+        Some((first, second)) => (first.trim(), Some(second.trim())),
+        None => (given, None),
+    };
+    let option = variable.name.to_ascii_lowercase();
+    let (kind, address, device) = match option.as_str() {
+        "device" => {
+            let device = value::device(first)?;
+            let label = device.split([':', '/']).next().unwrap_or_default();
+            let mut meetings =
+                [DeviceTable::MEETING, "confbridge", "meetme", "calendar"].into_iter();
+            let by_label = meetings.any(|known| known.eq_ignore_ascii_case(label));
+            let table = match (second, by_label) {
+                (Some(name), _) => name,
+                (None, true) => DeviceTable::MEETING,
+                (None, false) => DeviceTable::DEVICE,
+            };
+            let table = definitions.find_device_table(table)?;
+            let meeting = by_label || table.name.eq_ignore_ascii_case(DeviceTable::MEETING);
+            let kind = match meeting {
+                true => InputKind::Meeting,
+                false => InputKind::Device,
+            };
+            let input = InputSpec::device(kind, device, table, line);
+            address::check_length(&input.address)?;
+            return Ok(input);
+        }
+        "source" => (InputKind::Source, given.to_owned(), None),
+        _ if first.is_empty() => {
             return Err("empty, expected an extension such as 200 or 200,PJSIP/desk-200".into());
         }
-        device = named;
-        let address = format!("{}{extension}", rule.presence_prefix);
-        let at = u8::try_from(rule.presence_prefix.len());
-        (
-            address,
-            Some(at.map_err(|_| "the presence_prefix is too long")?),
-        )
+        _ => {
+            let device = match second {
+                Some(device) => value::device(device)?,
+                None => format!("{}{first}", rule.device_prefix).into(),
+            };
+            let at = u8::try_from(rule.presence_prefix.len());
+            let at = at.map_err(|_| "the presence_prefix is too long")?;
+            let address = format!("{}{first}", rule.presence_prefix);
+            (InputKind::Extension { at }, address, Some(device))
+        }
     };
     address::check(&address)?;
-    if others
-        .iter()
-        .any(|other| address::same(&other.address, &address))
-    {
-        return Err(format!(
-            "'{given}' stands twice for this user, expected it once"
-        ));
-    }
     Ok(InputSpec {
+        kind,
         address: address.into(),
-        extension_at,
         device,
+        table: None,
         variable: line,
     })
+}
+
+/// The input, unless it stands among the others already.
+fn once(input: InputSpec, given: &str, others: &[InputSpec]) -> Result<InputSpec, String> {
+    let mut others = others.iter();
+    match others.any(|other| address::same(&other.address, &input.address)) {
+        true => Err(format!(
+            "'{}' stands twice for this user, expected it once",
+            given.trim()
+        )),
+        false => Ok(input),
+    }
+}
+
+/// Each extension's device beside it, unless it is a source of its own.
+fn with_devices(inputs: Vec<InputSpec>, definitions: &Definitions) -> Vec<InputSpec> {
+    let Ok(table) = definitions.find_device_table(DeviceTable::DEVICE) else {
+        return inputs;
+    };
+    let own = |input: &InputSpec| input.kind == InputKind::Device;
+    let mut known: HashSet<Box<str>> = inputs
+        .iter()
+        .filter(|input| own(input))
+        .filter_map(|input| input.device.clone())
+        .collect();
+    let mut all = Vec::with_capacity(inputs.len() * 2);
+    for input in inputs {
+        let device = match input.kind {
+            InputKind::Extension { .. } => input.device.clone(),
+            _ => None,
+        };
+        let line = input.variable;
+        all.push(input);
+        if let Some(device) = device.filter(|device| known.insert(device.clone())) {
+            all.push(InputSpec::device(
+                InputKind::Device,
+                device,
+                table.clone(),
+                line,
+            ));
+        }
+    }
+    all
 }

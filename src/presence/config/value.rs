@@ -1,8 +1,11 @@
 //! Values of options, each parser saying what it expected.
 
+use std::sync::Arc;
+
 use crate::presence::assignment::shown;
 use crate::presence::combine::{Method, Order};
 use crate::presence::state::State;
+use crate::presence::status::{StatusType, Statuses};
 
 use super::Outgoing;
 
@@ -33,13 +36,7 @@ pub fn outgoing(value: &str) -> Result<Outgoing, String> {
 pub fn order(value: &str) -> Result<(Order, Vec<State>), String> {
     let mut states = Vec::new();
     for word in value.split(',').map(str::trim) {
-        let Some(state) = State::parse(word) else {
-            let word = shown(word);
-            return Err(format!(
-                "unknown state '{word}', expected {}",
-                State::EXPECTED
-            ));
-        };
+        let state = state(word)?;
         if states.contains(&state) {
             return Err(format!(
                 "the state '{state}' stands twice, expected it once"
@@ -64,17 +61,44 @@ pub fn number(value: &str, low: u32, high: u32, unit: &str) -> Result<u32, Strin
     })
 }
 
-/// The name of a user.
-pub fn user_name(name: &str) -> Result<(), String> {
+/// The name of a user or a status type; `what` says of which.
+pub fn name(name: &str, what: &str) -> Result<(), String> {
     let expected = "expected 1 to 60 letters, digits, '-', '_' or '.'";
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 60 || !name.chars().all(good) {
-        return Err(format!(
-            "'{}' is not a user's name, {expected}",
-            shown(name)
-        ));
+        return Err(format!("'{}' is not {what}, {expected}", shown(name)));
     }
     Ok(())
+}
+
+/// A state.
+pub fn state(name: &str) -> Result<State, String> {
+    State::parse(name).ok_or_else(|| {
+        format!(
+            "unknown state '{}', expected {}",
+            shown(name),
+            State::EXPECTED
+        )
+    })
+}
+
+/// A status type.
+pub fn status(name: &str, statuses: &Statuses) -> Result<Arc<StatusType>, String> {
+    statuses.find(name).cloned().ok_or_else(|| {
+        format!(
+            "unknown status '{}', expected {}",
+            shown(name),
+            statuses.expected()
+        )
+    })
+}
+
+/// A status type, or nothing.
+pub fn status_or_none(name: &str, statuses: &Statuses) -> Result<Option<Arc<StatusType>>, String> {
+    match name {
+        "" => Ok(None),
+        name => status(name, statuses).map(Some),
+    }
 }
 
 /// A device such as `PJSIP/desk-201`.
@@ -102,4 +126,18 @@ pub fn identifier(value: &str) -> Result<String, String> {
         ));
     }
     Ok(value.to_owned())
+}
+
+/// A time zone's name, such as `Europe/Berlin`; whether it exists is for the system to
+/// say.
+pub fn timezone(value: &str) -> Result<Box<str>, String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '+' | '-');
+    let parts = value.split('/').all(|part| !part.is_empty());
+    match value.chars().all(good) && value.len() <= 60 && parts {
+        true => Ok(value.into()),
+        false => Err(format!(
+            "'{}', expected a time zone such as Europe/Berlin",
+            shown(value)
+        )),
+    }
 }

@@ -6,6 +6,9 @@
 //! Readers only read. The caller holds its lock around one call here and carries out
 //! the [`Effect`]s after letting it go.
 
+mod devices;
+mod login;
+mod own;
 mod reload;
 mod rows;
 mod settle;
@@ -14,12 +17,19 @@ mod writes;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::assignment::Choice;
 use super::combine::{self, Candidate, Method, Reason};
-use super::directory::{Directory, Input, SourceId, User, UserId};
+use super::config::InputKind;
+use super::device::{DeviceState, Watcher};
+use super::directory::{DeviceId, Directory, Input, SourceId, User, UserId};
+use super::dnd::DndStatus;
 use super::state::{Presence, State};
+use super::status::StatusType;
 use super::time::Time;
 
-pub use reload::{Plan, Removed};
+use devices::Asked;
+pub use own::{Before, By, Own};
+pub use reload::{Plan, Read, Removed};
 pub use rows::RowChange;
 use rows::RowKey;
 use settle::Settling;
@@ -33,18 +43,11 @@ pub struct SourceState {
     pub presence: Presence,
     /// Since when it says so; [`Time::NEVER`] when it never said anything.
     pub since: Time,
+    /// When that ends, because a timed status wrote it; [`Time::NEVER`] without an end.
+    pub until: Time,
     /// Whether its provider has answered. An unknown source takes no part.
     pub known: bool,
     dirty: bool,
-}
-
-/// What a user chose through this module.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Own {
-    /// The chosen presence.
-    pub presence: Presence,
-    /// When it was chosen.
-    pub since: Time,
 }
 
 /// Which of a user's sources won.
@@ -66,6 +69,8 @@ pub struct Outcome {
     pub presence: Presence,
     /// The winner's since.
     pub since: Time,
+    /// When that ends; [`Time::NEVER`] without an end.
+    pub until: Time,
     /// Who won.
     pub winner: Winner,
     /// By which rule.
@@ -77,6 +82,11 @@ struct UserState {
     outcome: Outcome,
     sequence: u64,
     own: Option<Box<Own>>,
+    /// The status type last chosen, or meant by what came in since.
+    status: Option<Arc<StatusType>>,
+    /// What each [`Watcher`] is to see.
+    shown: [DeviceState; 2],
+    takes: DndStatus,
     dirty: bool,
 }
 
@@ -109,8 +119,16 @@ pub enum Change<'a> {
         /// Whose.
         user: UserId,
         /// To what.
-        presence: Presence,
+        choice: &'a Choice,
     },
+    /// A device changed.
+    Device(DeviceId, DeviceState),
+    /// Which calls a user takes was set.
+    Takes(UserId, DndStatus),
+    /// A panel of the user's logged in.
+    LoggedIn(UserId),
+    /// A panel of the user's logged out, or is gone.
+    LoggedOut(UserId),
 }
 
 /// One change of a user's combined presence.
@@ -122,6 +140,10 @@ pub struct Transition {
     pub old: Presence,
     /// What it is.
     pub new: Presence,
+    /// The status type before.
+    pub old_status: Option<Arc<StatusType>>,
+    /// The status type; it may change alone.
+    pub status: Option<Arc<StatusType>>,
     /// The winning source's address, `own` for own status, empty for none.
     pub source: Arc<str>,
     /// By which rule it won.
@@ -130,6 +152,8 @@ pub struct Transition {
     pub method: Method,
     /// Since when the winner is what it is.
     pub since: Time,
+    /// When it ends; [`Time::NEVER`] without an end.
+    pub until: Time,
     /// The account, and its number for this transition.
     pub account: Arc<str>,
     /// Rises by one per transition of the account.
@@ -145,6 +169,8 @@ pub enum Effect {
     Transition(Box<Transition>),
     /// A presence to publish that is no transition.
     Publish(Arc<str>, Presence),
+    /// What a user's lamps or queues are to see.
+    Device(Arc<str>, Watcher, DeviceState),
 }
 
 /// All that is known: a [`Directory`] and the present state of what it names.
@@ -154,12 +180,20 @@ pub struct World {
     sources: Vec<SourceState>,
     users: Vec<UserState>,
     accounts: Vec<AccountState>,
+    /// `None` until it was read.
+    devices: Vec<Option<DeviceState>>,
+    asked: Asked,
+    /// How many panels a user is logged in on, by the name in small letters: they
+    /// outlive a reload.
+    panels: HashMap<String, u32>,
     dirty: VecDeque<RowKey>,
     on_way: HashMap<SourceId, OnWay>,
     queue: VecDeque<SourceId>,
     settling: HashMap<UserId, Settling>,
     /// When each of them is due, in that order.
     due: VecDeque<(Time, UserId)>,
+    /// When each timed status ends.
+    ends: BTreeSet<(Time, UserId)>,
     last: Time,
     held: bool,
 }
@@ -193,14 +227,24 @@ impl World {
         &self.sources[source.index()]
     }
 
+    /// The user's status type; `None` where nothing that has a type ever was.
+    pub fn status(&self, user: UserId) -> Option<&Arc<StatusType>> {
+        self.users[user.index()].status.as_ref()
+    }
+
+    /// Which calls the user takes.
+    pub fn takes(&self, user: UserId) -> DndStatus {
+        self.users[user.index()].takes
+    }
+
     /// The winner's address, `own` for own status, empty for none.
-    pub fn winner(&self, user: UserId) -> Arc<str> {
+    pub fn winner(&self, user: UserId) -> &str {
         match self.outcome(user).winner {
-            Winner::Nobody => "".into(),
-            Winner::Own => OWN.into(),
+            Winner::Nobody => "",
+            Winner::Own => OWN,
             Winner::Input(index) => {
                 let input = &self.directory.get(user).inputs[usize::from(index)];
-                self.directory.get_source(input.source).address.clone()
+                self.directory.get_source(input.source).shown()
             }
         }
     }
@@ -208,12 +252,54 @@ impl World {
     /// Whether the input takes part in combining now.
     pub fn takes_part(&self, user: &User, index: usize) -> bool {
         let input = &user.inputs[index];
-        let read = match user.rule.method {
+        match user.rule.method {
             Method::None => false,
-            Method::Default => user.rule.enabled && user.default == Some(index as u16),
-            Method::Priority | Method::Latest => user.rule.enabled || !input.is_extension(),
+            Method::Default => {
+                let read = user.rule.enabled && user.default == Some(index as u16);
+                read && self.source(input.source).known
+            }
+            Method::Priority | Method::Latest => {
+                self.combines(user, input, self.some_are_reachable(user))
+            }
+        }
+    }
+
+    /// As [`World::takes_part`], for the methods that combine. `some_reachable` says
+    /// whether an extension is left when those that cannot be reached are not.
+    fn combines(&self, user: &User, input: &Input, some_reachable: bool) -> bool {
+        self.source(input.source).known
+            && (user.rule.enabled || !input.is_extension())
+            && !(some_reachable && self.is_unavailable(input))
+    }
+
+    /// Whether extensions that cannot be reached take no part, and others can.
+    fn some_are_reachable(&self, user: &User) -> bool {
+        let can = |input: &Input| {
+            input.is_extension() && self.source(input.source).known && !self.is_unavailable(input)
         };
-        read && self.source(input.source).known
+        user.rule.ignore_unreachable && user.inputs.iter().any(can)
+    }
+
+    fn is_unavailable(&self, input: &Input) -> bool {
+        let device = input.phone().and_then(|device| self.device(device));
+        device == Some(DeviceState::Unavailable)
+    }
+
+    /// What a source says where the last one set wins. A call or meeting that ends gives
+    /// way: a device that is idle says nothing then.
+    fn says(&self, method: Method, input: &Input) -> &Presence {
+        static NOTHING: Presence = Presence::NOT_SET;
+        let presence = &self.source(input.source).presence;
+        let of_device = matches!(input.kind, InputKind::Device | InputKind::Meeting);
+        if method != Method::Latest || !of_device {
+            return presence;
+        }
+        let reading = self.directory.reading(input.source);
+        let idle = reading.map(|reading| reading.table.get(DeviceState::NotInUse));
+        match idle == Some(presence) {
+            true => &NOTHING,
+            false => presence,
+        }
     }
 
     /// Whether own status counts: as the only thing, or as one of the sources.
@@ -253,13 +339,29 @@ impl World {
                 self.sources[source.index()].known = false;
                 self.touch_readers(source, &mut touched);
             }
-            Change::Chosen { user, ref presence } => {
+            Change::Chosen { user, choice } => {
                 let at = self.stamp(now);
-                self.choose(user, presence, at, &mut touched);
+                return self.choose(user, choice, By::Hand, at);
             }
+            Change::Device(device, state) => {
+                let set = self.take_device(device, state, now, &mut touched);
+                let mut effects = Vec::new();
+                self.recombine(touched, None, now, &mut effects);
+                effects.extend(self.set_by_login(set, now));
+                return effects;
+            }
+            Change::Takes(user, takes) => {
+                if self.users[user.index()].takes != takes {
+                    self.users[user.index()].takes = takes;
+                    self.mark_user(user);
+                    self.touch(user, &mut touched);
+                }
+            }
+            Change::LoggedIn(user) => return self.logged_in(user, now),
+            Change::LoggedOut(user) => return self.logged_out(user, now),
         }
         let mut effects = Vec::new();
-        self.recombine(touched, now, &mut effects);
+        self.recombine(touched, None, now, &mut effects);
         effects
     }
 
@@ -283,23 +385,8 @@ impl World {
     fn store(&mut self, source: SourceId, presence: Presence, at: Time) {
         let state = &mut self.sources[source.index()];
         (state.presence, state.since, state.known) = (presence, at, true);
+        state.until = Time::NEVER;
         self.mark_source(source);
-    }
-
-    fn choose(&mut self, user: UserId, presence: &Presence, at: Time, touched: &mut Touched) {
-        let own = Own {
-            presence: presence.clone(),
-            since: at,
-        };
-        self.users[user.index()].own = Some(Box::new(own));
-        self.mark_user(user);
-        self.touch(user, touched);
-        let directory = self.directory.clone();
-        for source in directory.written(directory.get(user)) {
-            self.store(source, presence.clone(), at);
-            self.queue_write(source, presence);
-            self.touch_readers(source, touched);
-        }
     }
 
     fn touch(&self, user: UserId, touched: &mut Touched) {
@@ -313,26 +400,58 @@ impl World {
     }
 
     /// Combines anew for these users, and for those who read them, deepest last: so
-    /// each is combined once.
-    fn recombine(&mut self, mut touched: Touched, now: Time, effects: &mut Vec<Effect>) {
+    /// each is combined once. `set` is the user whose status type was set, and what it
+    /// was before; all others' follows what they are now.
+    fn recombine(
+        &mut self,
+        mut touched: Touched,
+        set: Option<(UserId, Option<Arc<StatusType>>)>,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) {
         while let Some((_, user)) = touched.pop_first() {
             let outcome = self.combine(user);
             let state = &mut self.users[user.index()];
-            let old = std::mem::replace(&mut state.outcome, outcome);
-            if old.presence == state.outcome.presence {
-                continue;
+            let old = std::mem::replace(&mut state.outcome, outcome).presence;
+            let changed = old != state.outcome.presence;
+            let set = set.as_ref().filter(|(set, _)| *set == user);
+            let old_status = match set {
+                Some((_, before)) => before.clone(),
+                None if changed => self.follow_status(user),
+                None => self.users[user.index()].status.clone(),
+            };
+            if changed || old_status != self.users[user.index()].status {
+                effects.push(self.transition(user, old, old_status, now));
             }
-            let new = state.outcome.presence.clone();
-            effects.push(self.transition(user, old.presence, now));
-            if let Some(source) = self.directory.source_of(user) {
+            self.show(user, effects);
+            if changed && let Some(source) = self.directory.source_of(user) {
                 let at = self.stamp(now);
+                let new = self.outcome(user).presence.clone();
                 self.hear(source, new, at);
                 self.touch_readers(source, &mut touched);
             }
         }
     }
 
-    fn transition(&mut self, user: UserId, old: Presence, now: Time) -> Effect {
+    /// The status type follows the combined presence, unless no type means that. Returns
+    /// what it was before.
+    fn follow_status(&mut self, user: UserId) -> Option<Arc<StatusType>> {
+        let statuses = self.directory.settings.statuses();
+        let meaning = statuses.meaning(&self.outcome(user).presence).cloned();
+        let status = &mut self.users[user.index()].status;
+        match meaning {
+            Some(_) => std::mem::replace(status, meaning),
+            None => status.clone(),
+        }
+    }
+
+    fn transition(
+        &mut self,
+        user: UserId,
+        old: Presence,
+        old_status: Option<Arc<StatusType>>,
+        now: Time,
+    ) -> Effect {
         let spec = self.directory.get(user);
         let account_state = &mut self.accounts[spec.account.index()];
         account_state.sequence += 1;
@@ -342,16 +461,19 @@ impl World {
         self.users[user.index()].sequence = sequence;
         self.mark_user(user);
         self.mark_account(account_id);
-        let publish = self.publish_now(user, now);
+        let publish = self.outcome(user).presence != old && self.publish_now(user, now);
         let outcome = self.outcome(user);
         Effect::Transition(Box::new(Transition {
             user: name,
             old,
             new: outcome.presence.clone(),
-            source: self.winner(user),
+            old_status,
+            status: self.status(user).cloned(),
+            source: self.winner(user).into(),
             reason: outcome.reason,
             method,
             since: outcome.since,
+            until: outcome.until,
             account,
             sequence,
             publish,
@@ -383,13 +505,13 @@ impl World {
     }
 
     fn contest(&self, user: UserId, spec: &User, ranks: Option<&combine::Ranks>) -> Outcome {
+        let some_reachable = self.some_are_reachable(spec);
         let candidate = |(index, input): (usize, &Input)| {
-            let state = self.source(input.source);
             let candidate = Candidate {
-                state: state.presence.state(),
-                since: state.since,
+                state: self.says(spec.rule.method, input).state(),
+                since: self.source(input.source).since,
             };
-            let takes_part = state.known && (spec.rule.enabled || !input.is_extension());
+            let takes_part = self.combines(spec, input, some_reachable);
             takes_part.then_some((Winner::Input(index as u16), candidate))
         };
         let own = self.own(user).filter(|_| spec.own_combines).map(|own| {
@@ -407,20 +529,23 @@ impl World {
     }
 
     fn won_by(&self, user: UserId, winner: Winner, reason: Reason) -> Outcome {
-        let (presence, since) = match winner {
-            Winner::Nobody => (Presence::default(), Time::NEVER),
-            Winner::Own => self
-                .own(user)
-                .map_or_else(Default::default, |own| (own.presence.clone(), own.since)),
+        let (presence, since, until) = match winner {
+            Winner::Nobody => (Presence::default(), Time::NEVER, Time::NEVER),
+            Winner::Own => self.own(user).map_or_else(Default::default, |own| {
+                (own.presence.clone(), own.since, own.until)
+            }),
             Winner::Input(index) => {
-                let input = &self.directory.get(user).inputs[usize::from(index)];
+                let spec = self.directory.get(user);
+                let input = &spec.inputs[usize::from(index)];
                 let state = self.source(input.source);
-                (state.presence.clone(), state.since)
+                let presence = self.says(spec.rule.method, input).clone();
+                (presence, state.since, state.until)
             }
         };
         Outcome {
             presence,
             since,
+            until,
             winner,
             reason,
         }

@@ -6,11 +6,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::devices::Asked;
 use super::{AccountState, rows::RowKey};
-use super::{Effect, Own, SourceState, UserState, World};
-use crate::presence::directory::{Directory, SourceId, UserId};
+use super::{Effect, SourceState, UserState, World};
+use crate::presence::device::{DeviceState, Watcher};
+use crate::presence::directory::{DeviceId, Directory, SourceId, UserId};
+use crate::presence::dnd::DndStatus;
 use crate::presence::row::Stored;
 use crate::presence::state::Presence;
+use crate::presence::status::StatusType;
 use crate::presence::time::Time;
 
 /// How the numbers of a new directory relate to those of the running one.
@@ -19,6 +23,7 @@ pub struct Plan {
     directory: Arc<Directory>,
     users: Vec<Option<UserId>>,
     sources: Vec<Option<SourceId>>,
+    devices: Vec<Option<DeviceId>>,
 }
 
 impl Plan {
@@ -32,11 +37,19 @@ impl Plan {
         let sources = sources
             .map(|(_, source)| running.source(&source.address))
             .collect();
+        let devices = directory.devices();
+        let devices = devices.map(|(_, name)| running.device(name)).collect();
         Plan {
             directory,
             users,
             sources,
+            devices,
         }
+    }
+
+    /// What will be.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     /// The users who are new.
@@ -49,9 +62,32 @@ impl Plan {
     /// The sources that are new, and are to be read from their providers.
     pub fn new_sources(&self) -> impl Iterator<Item = (SourceId, &str)> {
         let all = self.directory.sources().zip(&self.sources);
-        let new = all.filter(|((_, source), known)| known.is_none() && source.user.is_none());
+        let new = all.filter(|((_, source), known)| known.is_none() && source.is_provided());
         new.map(|((id, source), _)| (id, &*source.address))
     }
+
+    /// The devices that are new, and are to be read.
+    pub fn new_devices(&self) -> impl Iterator<Item = (DeviceId, &str)> {
+        let all = self.directory.devices().zip(&self.devices);
+        let new = all.filter(|(_, known)| known.is_none());
+        new.map(|(device, _)| device)
+    }
+}
+
+/// What was read for a reload from the providers of what is new.
+#[derive(Default, Debug)]
+pub struct Read {
+    /// What sources said.
+    pub sources: Vec<(SourceId, Presence)>,
+    /// What devices are.
+    pub devices: Vec<(DeviceId, DeviceState)>,
+}
+
+/// What was told of a user before.
+struct Old {
+    presence: Presence,
+    status: Option<Arc<StatusType>>,
+    shown: [DeviceState; 2],
 }
 
 /// What a reload leaves behind.
@@ -80,6 +116,7 @@ impl World {
             world.dirty.push_back(RowKey::Account(account.clone()));
             world.accounts[at].dirty = true;
         }
+        world.read_devices(now);
         world.combine_all();
         world
     }
@@ -93,10 +130,11 @@ impl World {
             let Some(source) = source.filter(|source| !directory.is_missing_user(*source)) else {
                 continue;
             };
-            let (presence, since) = kept.restore();
+            let (presence, since, until) = kept.restore();
             self.last = self.last.max(since);
             let state = &mut self.sources[source.index()];
             (state.presence, state.since, state.known) = (presence, since, true);
+            state.until = until;
         }
         for (name, row) in &stored.users {
             let Some(user) = directory.user(name) else {
@@ -110,13 +148,17 @@ impl World {
                 }
                 self.mark_user(user);
             }
-            let own = row.own.as_ref().map(|own| own.restore());
-            self.last = self
-                .last
-                .max(own.as_ref().map_or(Time::NEVER, |(_, since)| *since));
+            let statuses = directory.settings.statuses();
+            let own = row.own.as_ref().map(|own| Box::new(own.restore(statuses)));
+            let since = own.as_ref().map_or(Time::NEVER, |own| own.since);
+            self.last = self.last.max(since);
             let state = &mut self.users[user.index()];
             state.sequence = row.sequence;
-            state.own = own.map(|(presence, since)| Box::new(Own { presence, since }));
+            state.own = own;
+            let status = row.status.as_ref().and_then(|name| statuses.find(name));
+            state.status = status.cloned();
+            let takes = row.dnd_status.as_deref().map(DndStatus::parse);
+            state.takes = takes.and_then(Result::ok).unwrap_or_default();
         }
     }
 
@@ -125,13 +167,17 @@ impl World {
             sources: vec![SourceState::default(); directory.source_count()],
             users: vec![UserState::default(); directory.user_count()],
             accounts: vec![AccountState::default(); directory.accounts().len()],
+            devices: vec![None; directory.device_count()],
+            asked: Asked::of(directory.user_count()),
             directory,
             ..World::default()
         }
     }
 
     /// Combines every user without a transition, and lets users who are sources know.
+    /// Whoever has no status type gets the one that the presence means.
     fn combine_all(&mut self) {
+        self.gather_ends();
         let mut all: Vec<(u32, UserId)> = self
             .directory
             .users()
@@ -142,6 +188,10 @@ impl World {
             let outcome = self.combine(user);
             let presence = outcome.presence.clone();
             self.users[user.index()].outcome = outcome;
+            if self.users[user.index()].status.is_none() {
+                self.follow_status(user);
+            }
+            self.show(user, &mut Vec::new());
             if let Some(source) = self.directory.source_of(user) {
                 let state = &mut self.sources[source.index()];
                 state.known = true;
@@ -154,12 +204,12 @@ impl World {
     }
 
     /// Takes over the plan's directory. `stored` holds rows of its new sources and
-    /// users, and `read` what the providers of its new sources answered.
+    /// users.
     pub fn reconfigure(
         &mut self,
         plan: &Plan,
         stored: &Stored,
-        read: Vec<(SourceId, Presence)>,
+        read: Read,
         now: Time,
     ) -> (Vec<Effect>, Removed) {
         let mut before = std::mem::replace(self, World::empty(plan.directory.clone()));
@@ -168,14 +218,19 @@ impl World {
         self.carry_over(&mut before, plan, now);
         self.take_stored(stored);
         let at = self.stamp(now);
-        for (source, presence) in read {
+        for (source, presence) in read.sources {
             self.hear(source, presence, at);
         }
-        let old: Vec<Presence> = self
-            .users
-            .iter()
-            .map(|state| state.outcome.presence.clone())
-            .collect();
+        for (device, state) in read.devices {
+            self.devices[device.index()] = Some(state);
+        }
+        self.read_devices(at);
+        let old = self.users.iter().map(|state| Old {
+            presence: state.outcome.presence.clone(),
+            status: state.status.clone(),
+            shown: state.shown,
+        });
+        let old: Vec<Old> = old.collect();
         self.combine_all();
         let effects = self.differences(plan, old, &before, now);
         let removed = self.removed(&before);
@@ -205,6 +260,11 @@ impl World {
         for (new, old) in plan.users.iter().enumerate() {
             if let Some(old) = old {
                 self.users[new] = std::mem::take(&mut before.users[old.index()]);
+                for watcher in Watcher::ALL {
+                    if before.asked.get(*old, watcher) {
+                        self.asked.set(UserId::new(new), watcher);
+                    }
+                }
                 let name = &plan.directory.get(UserId::new(new)).name;
                 if *name != before.directory.get(*old).name {
                     // The row moves to the new spelling; the old one goes below.
@@ -213,6 +273,13 @@ impl World {
                 }
             }
         }
+        self.rename_statuses(plan);
+        for (new, old) in plan.devices.iter().enumerate() {
+            if let Some(old) = old {
+                self.devices[new] = before.devices[old.index()];
+            }
+        }
+        self.panels = std::mem::take(&mut before.panels);
         let known = before.directory.accounts();
         for (at, account) in plan.directory.accounts().iter().enumerate() {
             match known.iter().position(|known| known == account) {
@@ -229,12 +296,35 @@ impl World {
         self.queue = before.queue.drain(..).filter_map(moved).collect();
     }
 
+    /// Every status type by its name as it is configured now.
+    fn rename_statuses(&mut self, plan: &Plan) {
+        let statuses = plan.directory.settings.statuses();
+        let renew = |status: &mut Option<Arc<StatusType>>| {
+            if let Some(known) = status {
+                *status = statuses.find(&known.name).cloned();
+            }
+        };
+        for state in &mut self.users {
+            renew(&mut state.status);
+            let Some(own) = state.own.as_deref_mut() else {
+                continue;
+            };
+            renew(&mut own.status);
+            if let Some(before) = own.before.as_deref_mut() {
+                renew(&mut before.status);
+                if let Some(own) = before.own.as_deref_mut() {
+                    renew(&mut own.status);
+                }
+            }
+        }
+    }
+
     /// Transitions for those whose presence differs. A publish for those who are new
     /// or spelled anew, and for what was still settling.
     fn differences(
         &mut self,
         plan: &Plan,
-        old: Vec<Presence>,
+        old: Vec<Old>,
         before: &World,
         now: Time,
     ) -> Vec<Effect> {
@@ -246,10 +336,18 @@ impl World {
                 before.directory.get(known).name != user.name
                     || before.is_unpublished(known, &present)
             });
-            if old != present {
-                effects.push(self.transition(id, old, now));
+            if old.presence != present {
+                self.follow_status(id);
+                effects.push(self.transition(id, old.presence, old.status, now));
             } else if unpublished {
                 effects.push(Effect::Publish(user.name.clone(), present));
+            }
+            for watcher in Watcher::ALL {
+                let shown = self.shown(id, watcher);
+                let differs = unpublished || old.shown[watcher as usize] != shown;
+                if differs && self.asked.get(id, watcher) {
+                    effects.push(Effect::Device(user.name.clone(), watcher, shown));
+                }
             }
         }
         effects

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{SourceId, UserId, World};
 use crate::presence::directory::AccountId;
-use crate::presence::row::{Kept, UserRow};
+use crate::presence::dnd::DndStatus;
+use crate::presence::row::{Kept, OwnRow, UserRow};
 use crate::presence::time::Time;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -97,7 +98,7 @@ impl World {
                 let value = source.and_then(|source| {
                     let state = &mut self.sources[source.index()];
                     state.dirty = false;
-                    let kept = Kept::new(&state.presence, state.since);
+                    let kept = Kept::new(&state.presence, state.since, state.until);
                     (state.since != Time::NEVER).then_some(kept)
                 });
                 row_change(format!("source/{address}"), value)
@@ -109,10 +110,12 @@ impl World {
                 let value = user.map(|user| {
                     let state = &mut self.users[user.index()];
                     state.dirty = false;
-                    let own = state.own.as_ref();
-                    let own = own.map(|own| Kept::new(&own.presence, own.since));
+                    let status = state.status.as_ref();
+                    let dnd = (state.takes != DndStatus::default()).then(|| state.takes.name());
                     UserRow {
-                        own,
+                        own: state.own.as_deref().map(OwnRow::new),
+                        status: status.map(|status| status.name.to_string()),
+                        dnd_status: dnd.map(str::to_owned),
                         sequence: state.sequence,
                     }
                 });

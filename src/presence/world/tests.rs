@@ -1,7 +1,11 @@
 use super::*;
+use crate::presence::assignment;
 use crate::presence::config::testing::directory;
 use crate::presence::row::Stored;
 use proptest::prelude::*;
+
+mod devices;
+mod own;
 
 const ALICE: &str = "[alice]\ntype=user\nextension=1\nextension=2\n";
 
@@ -10,9 +14,9 @@ fn world(text: &str) -> World {
     let sources: Vec<_> = world
         .directory()
         .sources()
-        .map(|(id, s)| (id, s.user))
+        .map(|(id, s)| (id, s.is_provided()))
         .collect();
-    for (source, _) in sources.into_iter().filter(|(_, user)| user.is_none()) {
+    for (source, _) in sources.into_iter().filter(|(_, provided)| *provided) {
         world.apply(&heard(source, "not_set"), Time::NEVER);
     }
     world
@@ -39,14 +43,17 @@ fn hear(world: &mut World, extension: &str, said: &str, at: u64) -> Vec<Effect> 
 }
 
 fn choose(world: &mut World, user: &str, state: State, at: u64) -> Vec<Effect> {
+    set(world, user, state.name(), at)
+}
+
+/// As `USER_PRESENCE(user)=value`.
+fn set(world: &mut World, user: &str, value: &str, at: u64) -> Vec<Effect> {
     let user = world.directory().user(user).unwrap();
-    world.apply(
-        &Change::Chosen {
-            user,
-            presence: state.into(),
-        },
-        Time::from_millis(at),
-    )
+    let at = Time::from_millis(at);
+    let statuses = world.directory().settings.statuses().clone();
+    let choice = assignment::parse(value, &statuses, at).unwrap();
+    let choice = &choice;
+    world.apply(&Change::Chosen { user, choice }, at)
 }
 
 fn state(world: &World, user: &str) -> State {
@@ -58,7 +65,7 @@ fn state(world: &World, user: &str) -> State {
 
 fn reason(world: &World, user: &str) -> (String, Reason) {
     let user = world.directory().user(user).unwrap();
-    (world.winner(user).to_string(), world.outcome(user).reason)
+    (world.winner(user).to_owned(), world.outcome(user).reason)
 }
 
 fn transitions(effects: &[Effect]) -> Vec<(String, State, State, u64)> {
@@ -66,7 +73,7 @@ fn transitions(effects: &[Effect]) -> Vec<(String, State, State, u64)> {
         Effect::Transition(t) => {
             Some((t.user.to_string(), t.old.state(), t.new.state(), t.sequence))
         }
-        Effect::Publish(..) => None,
+        Effect::Publish(..) | Effect::Device(..) => None,
     };
     effects.iter().filter_map(only).collect()
 }
@@ -334,7 +341,10 @@ fn a_reload_applies_differences_only() {
         .collect();
     assert_eq!(new, ["CustomPresence:4"]);
     let (source, _) = plan.new_sources().next().unwrap();
-    let read = vec![(source, State::Xa.into())];
+    let read = Read {
+        sources: vec![(source, State::Xa.into())],
+        ..Read::default()
+    };
     let (effects, removed) =
         world.reconfigure(&plan, &Stored::default(), read, Time::from_millis(30));
     let moved: Vec<_> = transitions(&effects)
@@ -366,7 +376,7 @@ fn settle_gathers_publishes_but_no_transition() {
     let mut world = world(&format!("[general]\nsettle=100\n{ALICE}"));
     let published = |effects: &[Effect]| match &effects[0] {
         Effect::Transition(transition) => transition.publish,
-        Effect::Publish(..) => true,
+        Effect::Publish(..) | Effect::Device(..) => true,
     };
     assert!(published(&hear(&mut world, "1", "dnd", 1000)));
     assert!(!published(&hear(&mut world, "1", "away", 1010)));
@@ -424,7 +434,9 @@ proptest! {
                 }
                 Step::Choose(user, state) => {
                     let user = world.directory().user(["a", "b", "c"][user]).unwrap();
-                    let change = Change::Chosen { user, presence: State::ALL[state].into() };
+                    let statuses = world.directory().settings.statuses();
+                    let choice = Choice::of(statuses.find(State::ALL[state].name()).unwrap());
+                    let change = Change::Chosen { user, choice: &choice };
                     effects = world.apply(&change, at);
                     prop_assert_eq!(world.apply(&change, at), vec![]);
                 }
@@ -436,7 +448,8 @@ proptest! {
                 prop_assert_eq!(t.sequence, number);
                 let before = last.insert(t.user, t.new.clone()).unwrap_or_default();
                 prop_assert_eq!(&before, &t.old);
-                prop_assert!(t.old != t.new);
+                prop_assert!(t.old != t.new || t.old_status != t.status);
+                prop_assert!(t.old != t.new || !t.publish);
             }
         }
         for user in ["a", "b", "c"] {

@@ -1,0 +1,191 @@
+//! Devices: what they are, and what a user is shown as one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use super::{Effect, Touched, World};
+use crate::presence::device::{self, DeviceState, Phones, Watcher};
+use crate::presence::directory::{DeviceId, UserId};
+use crate::presence::status::StatusType;
+use crate::presence::time::Time;
+
+/// Who was ever asked for as a device, by user, a bit for each [`Watcher`]. Asterisk
+/// asks before it shows: for all others nothing has to be published.
+#[derive(Default, Debug)]
+pub(super) struct Asked(Vec<AtomicU8>);
+
+impl Asked {
+    pub(super) fn of(users: usize) -> Self {
+        Asked((0..users).map(|_| AtomicU8::new(0)).collect())
+    }
+
+    fn bit(watcher: Watcher) -> u8 {
+        1 << watcher as u8
+    }
+
+    pub(super) fn set(&self, user: UserId, watcher: Watcher) {
+        self.0[user.index()].fetch_or(Self::bit(watcher), Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self, user: UserId, watcher: Watcher) -> bool {
+        self.0[user.index()].load(Ordering::Relaxed) & Self::bit(watcher) != 0
+    }
+}
+
+impl World {
+    /// A device's state; `None` until it was read.
+    pub fn device(&self, device: DeviceId) -> Option<DeviceState> {
+        self.devices[device.index()]
+    }
+
+    /// What the user's phones do.
+    pub fn phones(&self, user: UserId) -> Phones {
+        let inputs = &self.directory.get(user).inputs;
+        let phones = inputs.iter().enumerate().filter_map(|(at, input)| {
+            let phone = input.phone()?;
+            // An extension's device may stand there again, as a source.
+            let again = inputs[..at]
+                .iter()
+                .any(|other| other.phone() == Some(phone));
+            (!again).then(|| self.device(phone).unwrap_or_default())
+        });
+        Phones::of(phones)
+    }
+
+    /// What a watcher is to see, for whoever asks. From now on it is told of changes.
+    pub fn ask(&self, user: UserId, watcher: Watcher) -> DeviceState {
+        // First, so that a change that comes in between is told.
+        self.asked.set(user, watcher);
+        self.shown(user, watcher)
+    }
+
+    /// What a watcher is to see.
+    pub fn shown(&self, user: UserId, watcher: Watcher) -> DeviceState {
+        self.users[user.index()].shown[watcher as usize]
+    }
+
+    /// What each watcher is to see of everyone, for a load into an Asterisk that has
+    /// asked before. All count as asked from now on.
+    pub fn show_everyone(&self) -> Vec<Effect> {
+        let all = self.directory.users();
+        let all = all.flat_map(|(id, _)| Watcher::ALL.map(|watcher| (id, watcher)));
+        let told = all.map(|(id, watcher)| {
+            let state = self.ask(id, watcher);
+            let name = self.directory.get(id).name.clone();
+            Effect::Device(name, watcher, state)
+        });
+        told.collect()
+    }
+
+    /// Everyone who was asked for as a device, with what follows for the watchers when
+    /// the user is gone.
+    pub fn show_nobody(&self) -> impl Iterator<Item = Effect> {
+        let all = self.directory.users();
+        let all = all.flat_map(|(id, user)| Watcher::ALL.map(|watcher| (id, user, watcher)));
+        all.filter(|(id, _, watcher)| self.asked.get(*id, *watcher))
+            .map(|(_, user, watcher)| {
+                Effect::Device(user.name.clone(), watcher, DeviceState::Unknown)
+            })
+    }
+
+    fn compute_shown(&self, user: UserId) -> [DeviceState; 2] {
+        let rule = &self.directory.get(user).rule;
+        let state = &self.users[user.index()];
+        let phones = self.phones(user);
+        // A call that is the reason for dnd is shown as the call it is.
+        let of_call = phones.is_calling() && self.won_by_phone(user);
+        let presence = match of_call {
+            true => crate::presence::State::Available,
+            false => state.outcome.presence.state(),
+        };
+        Watcher::ALL.map(|watcher| {
+            let table = match watcher {
+                Watcher::Lamp => &rule.lamp_table,
+                Watcher::Queue => &rule.queue_table,
+            };
+            device::shown(watcher, presence, state.takes, phones, table)
+        })
+    }
+
+    fn won_by_phone(&self, user: UserId) -> bool {
+        use super::Winner;
+        use crate::presence::config::InputKind;
+        let Winner::Input(index) = self.outcome(user).winner else {
+            return false;
+        };
+        self.directory.get(user).inputs[usize::from(index)].kind == InputKind::Device
+    }
+
+    /// Notes what is to be seen of a user now, and tells those who asked where it
+    /// differs.
+    pub(super) fn show(&mut self, user: UserId, effects: &mut Vec<Effect>) {
+        let shown = self.compute_shown(user);
+        let before = std::mem::replace(&mut self.users[user.index()].shown, shown);
+        for watcher in Watcher::ALL {
+            let state = shown[watcher as usize];
+            if before[watcher as usize] != state && self.asked.get(user, watcher) {
+                let name = self.directory.get(user).name.clone();
+                effects.push(Effect::Device(name, watcher, state));
+            }
+        }
+    }
+
+    /// Takes what a device is. Returns the statuses that a registration or its end
+    /// sets.
+    pub(super) fn take_device(
+        &mut self,
+        device: DeviceId,
+        state: DeviceState,
+        now: Time,
+        touched: &mut Touched,
+    ) -> Vec<(UserId, Arc<StatusType>)> {
+        if self.device(device) == Some(state) {
+            return Vec::new();
+        }
+        let directory = self.directory.clone();
+        let owners = directory.owners(device);
+        let reachable = |world: &World| -> Vec<bool> {
+            let owners = owners.iter();
+            owners.map(|user| world.phones(*user).reachable).collect()
+        };
+        let (known, before) = (self.device(device).is_some(), reachable(self));
+        self.devices[device.index()] = Some(state);
+        for (source, reading) in directory.sources_of_device(device) {
+            let at = self.stamp(now);
+            self.hear(source, reading.table.get(state).clone(), at);
+            self.touch_readers(source, touched);
+        }
+        for owner in owners {
+            self.touch(*owner, touched);
+        }
+        // What was just found out is no registration.
+        if !known {
+            return Vec::new();
+        }
+        let changed = owners.iter().zip(before).zip(reachable(self));
+        let set = changed.filter_map(|((user, before), after)| {
+            let login = &directory.get(*user).rule.login;
+            let status = match (before, after) {
+                (false, true) => login.register.clone(),
+                (true, false) => login.unregister.clone(),
+                _ => None,
+            };
+            Some((*user, status?))
+        });
+        set.collect()
+    }
+
+    /// What the sources that are devices say, by the tables of this directory. A device
+    /// that was not read yet leaves its sources as they were stored.
+    pub(super) fn read_devices(&mut self, at: Time) {
+        let directory = self.directory.clone();
+        for (device, _) in directory.devices() {
+            for (source, reading) in directory.sources_of_device(device) {
+                self.sources[source.index()].known = true;
+                if let Some(state) = self.device(device) {
+                    self.hear(source, reading.table.get(state).clone(), at);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! A user's own status: setting it, and its end where it is timed.
+//!
+//! A timed status remembers what it took the place of. When it ends, own status and
+//! each extension it was written to return to that, except what somebody changed in
+//! the meantime; a timed status over a timed one remembers what was before both.
+
+use std::sync::Arc;
+
+use super::{Effect, Touched, World};
+use crate::presence::assignment::Choice;
+use crate::presence::directory::UserId;
+use crate::presence::state::Presence;
+use crate::presence::status::StatusType;
+use crate::presence::time::Time;
+
+/// Who chose a status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum By {
+    /// Somebody, through one of the interfaces.
+    #[default]
+    Hand,
+    /// A login or a logout.
+    Login,
+}
+
+/// What a user chose through this module.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Own {
+    /// The type that was chosen; `None` where it is configured no more.
+    pub status: Option<Arc<StatusType>>,
+    /// The chosen presence; for a type that is mapped to nothing, the one before.
+    pub presence: Presence,
+    /// When the presence was chosen.
+    pub since: Time,
+    /// When it ends; [`Time::NEVER`] without an end.
+    pub until: Time,
+    /// Who chose it.
+    pub by: By,
+    /// What it returns to when it ends.
+    pub before: Option<Box<Before>>,
+}
+
+/// What a timed status took the place of.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Before {
+    /// Own status, untimed.
+    pub own: Option<Box<Own>>,
+    /// The user's status type.
+    pub status: Option<Arc<StatusType>>,
+    /// Each extension that was written, by its address, and since when it had said so.
+    pub sources: Vec<(Arc<str>, Presence, Time)>,
+}
+
+impl World {
+    /// Sets a user's status.
+    pub(super) fn choose(
+        &mut self,
+        user: UserId,
+        choice: &Choice,
+        by: By,
+        at: Time,
+    ) -> Vec<Effect> {
+        let mut touched = Touched::new();
+        let until = choice.until.unwrap_or(Time::NEVER);
+        let before = choice.until.map(|_| Box::new(self.before(user)));
+        let old_status = self.users[user.index()]
+            .status
+            .replace(choice.status.clone());
+        let old = self.users[user.index()].own.take();
+        if let Some(old) = &old {
+            self.ends.remove(&(old.until, user));
+        }
+        let (presence, since) = match (&choice.presence, old) {
+            (Some(presence), _) => (presence.clone(), at),
+            (None, Some(old)) => (old.presence, old.since),
+            (None, None) => (Presence::default(), at),
+        };
+        self.users[user.index()].own = Some(Box::new(Own {
+            status: Some(choice.status.clone()),
+            presence,
+            since,
+            until,
+            by,
+            before,
+        }));
+        if until != Time::NEVER {
+            self.ends.insert((until, user));
+        }
+        self.mark_user(user);
+        self.touch(user, &mut touched);
+        let directory = self.directory.clone();
+        if let Some(presence) = &choice.presence {
+            for source in directory.written(directory.get(user)) {
+                self.store(source, presence.clone(), at);
+                self.sources[source.index()].until = until;
+                self.queue_write(source, presence);
+                self.touch_readers(source, &mut touched);
+            }
+        }
+        let mut effects = Vec::new();
+        self.recombine(touched, Some((user, old_status)), at, &mut effects);
+        effects
+    }
+
+    /// What a timed status of the user takes the place of.
+    fn before(&self, user: UserId) -> Before {
+        let state = &self.users[user.index()];
+        let timed = state.own.as_ref().filter(|own| own.before.is_some());
+        let earlier = timed.and_then(|own| own.before.as_deref());
+        let spec = self.directory.get(user);
+        let source = |source| {
+            let (address, known) = (
+                &self.directory.get_source(source).address,
+                self.source(source),
+            );
+            let remembered = earlier.filter(|_| {
+                // Changed by somebody since: that is what it returns to.
+                timed.is_some_and(|own| own.until == known.until && own.presence == known.presence)
+            });
+            let mut remembered = remembered.into_iter().flat_map(|before| &before.sources);
+            match remembered.find(|(of, ..)| of == address) {
+                Some(remembered) => remembered.clone(),
+                None => (address.clone(), known.presence.clone(), known.since),
+            }
+        };
+        Before {
+            own: match earlier {
+                Some(earlier) => earlier.own.clone(),
+                None => state.own.clone(),
+            },
+            status: match earlier {
+                Some(earlier) => earlier.status.clone(),
+                None => state.status.clone(),
+            },
+            sources: self.directory.written(spec).map(source).collect(),
+        }
+    }
+
+    /// Ends the timed statuses that are due, and says when the next one ends.
+    pub fn ended(&mut self, now: Time) -> (Vec<Effect>, Option<Time>) {
+        let mut effects = Vec::new();
+        while let Some(&(until, user)) = self.ends.first() {
+            if until > now {
+                return (effects, Some(until));
+            }
+            self.ends.pop_first();
+            self.end(user, now, &mut effects);
+        }
+        (effects, None)
+    }
+
+    fn end(&mut self, user: UserId, now: Time, effects: &mut Vec<Effect>) {
+        let Some(mut own) = self.users[user.index()].own.take() else {
+            return;
+        };
+        let before = own.before.take().unwrap_or_default();
+        let mut touched = Touched::new();
+        for (address, presence, since) in &before.sources {
+            let Some(source) = self.directory.source(address) else {
+                continue;
+            };
+            let known = self.source(source);
+            if known.presence != own.presence || known.until != own.until {
+                continue;
+            }
+            self.store(source, presence.clone(), *since);
+            self.queue_write(source, presence);
+            self.touch_readers(source, &mut touched);
+        }
+        let state = &mut self.users[user.index()];
+        state.own = before.own;
+        let old_status = state.status.clone();
+        let set = match old_status == own.status {
+            true => {
+                state.status = before.status;
+                Some((user, old_status))
+            }
+            false => None,
+        };
+        self.mark_user(user);
+        self.touch(user, &mut touched);
+        self.recombine(touched, set, now, effects);
+    }
+
+    /// When each timed status ends, gathered anew.
+    pub(super) fn gather_ends(&mut self) {
+        let users = self.directory.users();
+        self.ends = users
+            .filter_map(|(id, _)| {
+                let until = self.own(id)?.until;
+                (until != Time::NEVER).then_some((until, id))
+            })
+            .collect();
+    }
+}

@@ -1,0 +1,194 @@
+//! Status types, timed statuses, logins.
+
+use super::*;
+
+const TYPES: &str = "[lunch]\ntype=status\nstate=away\nsubtype=lunch\nmessage=At lunch\n\
+                     [focus]\ntype=status\nstate=\n[xa]\ntype=status\nstate=\n";
+
+fn status(world: &World, user: &str) -> String {
+    let user = world.directory().user(user).unwrap();
+    world
+        .status(user)
+        .map_or_else(String::new, |status| status.name.to_string())
+}
+
+fn shown(world: &World, user: &str) -> String {
+    let id = world.directory().user(user).unwrap();
+    format!("{} as {}", world.outcome(id).presence, status(world, user))
+}
+
+fn extension(world: &World, extension: &str) -> (State, u64) {
+    let address = format!("CustomPresence:{extension}");
+    let source = world.source(world.directory().source(&address).unwrap());
+    (source.presence.state(), source.since.millis())
+}
+
+fn end(world: &mut World, at: u64) -> (Vec<Effect>, Option<u64>) {
+    let (effects, next) = world.ended(Time::from_millis(at));
+    (effects, next.map(Time::millis))
+}
+
+#[test]
+fn a_type_writes_what_it_maps_to() {
+    let mut world = world(&format!("{TYPES}{ALICE}"));
+    assert_eq!(shown(&world, "alice"), "not_set as not_set");
+    set(&mut world, "alice", "lunch", 10);
+    assert_eq!(shown(&world, "alice"), "away (lunch) \"At lunch\" as lunch");
+    assert_eq!(world.take_write().unwrap().presence.message(), "At lunch");
+    write_all(&mut world, 11);
+    hear(&mut world, "2", "away,lunch,Other", 12);
+    hear(&mut world, "1", "not_set", 13);
+    assert_eq!(shown(&world, "alice"), "away (lunch) \"Other\" as lunch");
+    hear(&mut world, "2", "dnd", 14);
+    assert_eq!(status(&world, "alice"), "dnd");
+}
+
+#[test]
+fn what_no_type_means_leaves_the_status_alone() {
+    let mut world = world(&format!("{TYPES}{ALICE}"));
+    set(&mut world, "alice", "lunch", 10);
+    write_all(&mut world, 10);
+    hear(&mut world, "1", "xa", 11);
+    assert_eq!(shown(&world, "alice"), "xa as lunch");
+}
+
+#[test]
+fn a_type_mapped_to_nothing_is_recorded_and_goes_nowhere() {
+    let mut world = world(&format!("{TYPES}{ALICE}"));
+    hear(&mut world, "1", "chat", 10);
+    let effects = set(&mut world, "alice", "focus", 11);
+    let [Effect::Transition(transition)] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert!(!transition.publish);
+    assert_eq!(transition.old, transition.new);
+    assert_eq!(world.take_write(), None);
+    assert_eq!(shown(&world, "alice"), "chat as focus");
+    hear(&mut world, "1", "dnd", 12);
+    assert_eq!(shown(&world, "alice"), "dnd as dnd");
+}
+
+#[test]
+fn a_timed_status_returns_to_the_one_before() {
+    let mut world = world(&format!("{TYPES}{ALICE}"));
+    hear(&mut world, "1", "chat", 1_000);
+    hear(&mut world, "2", "available", 2_000);
+    set(&mut world, "alice", "lunch,,,t(10)", 3_000);
+    write_all(&mut world, 3_000);
+    let alice = world.directory().user("alice").unwrap();
+    assert_eq!(world.outcome(alice).until.millis(), 13_000);
+    assert_eq!(end(&mut world, 12_999), (vec![], Some(13_000)));
+    let (effects, next) = end(&mut world, 13_000);
+    assert_eq!(
+        transitions(&effects),
+        [("alice".into(), State::Away, State::Chat, 3)]
+    );
+    assert_eq!(next, None);
+    write_all(&mut world, 13_000);
+    assert_eq!(extension(&world, "1"), (State::Chat, 1_000));
+    assert_eq!(extension(&world, "2"), (State::Available, 2_000));
+    assert_eq!(shown(&world, "alice"), "chat as chat");
+    assert_eq!(world.own(alice), None);
+    assert_eq!(world.outcome(alice).until, Time::NEVER);
+}
+
+#[test]
+fn what_somebody_changed_meanwhile_stays() {
+    let mut world = world(ALICE);
+    hear(&mut world, "1", "chat", 1_000);
+    set(&mut world, "alice", "available", 1_500);
+    write_all(&mut world, 1_500);
+    set(&mut world, "alice", "away,,,t(10)", 2_000);
+    write_all(&mut world, 2_000);
+    hear(&mut world, "2", "dnd", 3_000);
+    end(&mut world, 12_000);
+    write_all(&mut world, 12_000);
+    assert_eq!(extension(&world, "1").0, State::Available);
+    assert_eq!(extension(&world, "2"), (State::Dnd, 3_000));
+    assert_eq!(shown(&world, "alice"), "dnd as dnd");
+    let alice = world.directory().user("alice").unwrap();
+    assert_eq!(world.own(alice).unwrap().presence.state(), State::Available);
+}
+
+#[test]
+fn a_timed_status_over_a_timed_one_returns_to_the_last_untimed() {
+    let mut world = world(ALICE);
+    set(&mut world, "alice", "chat", 1_000);
+    write_all(&mut world, 1_000);
+    set(&mut world, "alice", "away,,,t(10)", 2_000);
+    write_all(&mut world, 2_000);
+    hear(&mut world, "2", "xa", 2_500);
+    set(&mut world, "alice", "dnd,,,t(20)", 3_000);
+    write_all(&mut world, 3_000);
+    assert_eq!(end(&mut world, 12_000), (vec![], Some(23_000)));
+    end(&mut world, 23_000);
+    write_all(&mut world, 23_000);
+    assert_eq!(extension(&world, "1"), (State::Chat, 1_000));
+    assert_eq!(extension(&world, "2"), (State::Xa, 2_500));
+    let alice = world.directory().user("alice").unwrap();
+    assert_eq!(world.own(alice).unwrap().presence.state(), State::Chat);
+}
+
+#[test]
+fn a_new_status_cancels_the_timer() {
+    let mut world = world(ALICE);
+    set(&mut world, "alice", "away,,,t(10)", 1_000);
+    set(&mut world, "alice", "dnd", 2_000);
+    assert_eq!(end(&mut world, 99_000), (vec![], None));
+    assert_eq!(state(&world, "alice"), State::Dnd);
+}
+
+#[test]
+fn a_timed_status_outlives_a_restart_and_ends_late() {
+    let text = format!("{TYPES}{ALICE}");
+    let mut before = world(&text);
+    hear(&mut before, "1", "chat", 1_000);
+    set(&mut before, "alice", "available", 1_500);
+    set(&mut before, "alice", "lunch,,,t(10)", 2_000);
+    let rows = before.take_rows(usize::MAX).into_iter();
+    let rows = rows.map(|row| (row.key, row.value.unwrap()));
+    let stored = Stored::read(rows);
+    let mut world = World::restore(directory(&text), &stored, Time::from_millis(50_000));
+    assert_eq!(shown(&world, "alice"), "away (lunch) \"At lunch\" as lunch");
+    let (effects, _) = end(&mut world, 50_000);
+    assert_eq!(transitions(&effects).len(), 1);
+    assert_eq!(shown(&world, "alice"), "available as available");
+    assert_eq!(
+        world.take_write().unwrap().presence.state(),
+        State::Available
+    );
+}
+
+#[test]
+fn logins_set_and_leave_a_choice_by_hand_alone() {
+    let conf = "[alice]\ntype=user\nextension=1\nlogin_status=available\n\
+                logout_status=unavailable\n";
+    let mut world = world(conf);
+    let alice = world.directory().user("alice").unwrap();
+    let mut at = 10;
+    let mut apply = |world: &mut World, change: &Change| {
+        at += 10;
+        world.apply(change, Time::from_millis(at));
+        write_all(world, at);
+        state(world, "alice")
+    };
+    let (login, logout) = (Change::LoggedIn(alice), Change::LoggedOut(alice));
+    assert_eq!(apply(&mut world, &login), State::Available);
+    assert_eq!(apply(&mut world, &login), State::Available);
+    assert_eq!(apply(&mut world, &logout), State::Available);
+    assert_eq!(apply(&mut world, &logout), State::Unavailable);
+    // One too many is nobody's.
+    assert_eq!(apply(&mut world, &logout), State::Unavailable);
+    assert_eq!(apply(&mut world, &login), State::Available);
+    set(&mut world, "alice", "dnd", 500);
+    write_all(&mut world, 500);
+    assert_eq!(apply(&mut world, &logout), State::Dnd);
+    assert_eq!(apply(&mut world, &login), State::Dnd);
+    // What a login sets, chosen by hand, is left to the logout again.
+    set(&mut world, "alice", "available", 600);
+    write_all(&mut world, 600);
+    assert_eq!(apply(&mut world, &logout), State::Unavailable);
+    // Chosen on a phone.
+    hear(&mut world, "1", "xa", 700);
+    assert_eq!(apply(&mut world, &login), State::Xa);
+}
