@@ -43,6 +43,13 @@ mod asterisk {
         "ast_db_get_allocated",
         "ast_db_gettree_by_prefix",
         "ast_db_put",
+        "ast_device_state",
+        "ast_device_state_cache",
+        "ast_device_state_message_type",
+        "ast_device_state_topic_all",
+        "ast_devstate_prov_add",
+        "ast_devstate_prov_del",
+        "ast_eid_default",
         "ast_func_write",
         "ast_log",
         "ast_manager_check_enabled",
@@ -56,6 +63,7 @@ mod asterisk {
         "ast_presence_state_prov_add",
         "ast_presence_state_prov_del",
         "ast_presence_state_topic_all",
+        "ast_publish_device_state_full",
         "ast_register_atexit",
         "ast_shutting_down",
         "ast_unregister_atexit",
@@ -69,7 +77,7 @@ mod asterisk {
         "astman_send_listack",
         "pbx_substitute_variables_helper",
         "res_userpresence_.*",
-        "stasis_cache_dump",
+        "stasis_cache_dump_by_eid",
         "stasis_message_create",
         "stasis_message_data",
         "stasis_message_type",
@@ -82,10 +90,15 @@ mod asterisk {
     ];
 
     /// The types that no function above brings along.
-    const TYPES: &[&str] = &["ast_presence_state_message", "message"];
+    const TYPES: &[&str] = &[
+        "ast_device_state_message",
+        "ast_presence_state_message",
+        "message",
+    ];
 
     /// The constants; `__LOG_` and `EVENT_FLAG_` are macros, the others enums.
     const CONSTANTS: &[&str] = &[
+        "AST_DEVICE_.*",
         "AST_PRESENCE_.*",
         "CONFIG_FLAG_.*",
         "EVENT_FLAG_.*",
@@ -95,6 +108,7 @@ mod asterisk {
     /// Enums of which only the constants are wanted.
     const ENUMS: &[&str] = &[
         "ast_cli_command",
+        "ast_devstate_cache",
         "search_flags",
         "stasis_subscription_message_filter",
     ];

@@ -19,6 +19,8 @@
 pub mod astdb;
 pub mod cli;
 pub mod config;
+#[expect(dead_code, reason = "used by the next part")]
+pub mod device;
 mod entry;
 mod error;
 mod ffi;
