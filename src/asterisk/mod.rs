@@ -36,6 +36,8 @@ pub mod selftest;
 pub mod stasis;
 pub mod system;
 mod text;
+#[expect(dead_code, reason = "used by the next part")]
+pub mod timing;
 
 pub use entry::Decline;
 pub use error::Error;

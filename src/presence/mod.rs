@@ -16,6 +16,7 @@ pub mod directory;
 pub mod explain;
 pub mod fields;
 pub mod row;
+pub mod schedule;
 pub mod state;
 pub mod text;
 pub mod time;
