@@ -33,6 +33,7 @@ pub mod realtime;
 pub mod regex;
 #[cfg(feature = "selftest")]
 pub mod selftest;
+mod session;
 pub mod stasis;
 pub mod system;
 mod text;
