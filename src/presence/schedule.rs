@@ -45,7 +45,12 @@ pub fn check(range: &str) -> Result<(), String> {
         ));
     }
     // Asterisk passes over blanks around a time, but not elsewhere.
-    each(field(0), |time| is_time(time.trim()), "time", TIME)?;
+    each(
+        field(0),
+        |time| is_time(time.trim_matches([' ', '\t'])),
+        "time",
+        TIME,
+    )?;
     let day = |text: &str| is_name(text, DAYS) || is_number(text, 1, 7);
     each(field(1), day, "day of the week", DAY_OF_WEEK)?;
     each(
@@ -168,6 +173,7 @@ mod tests {
             refused(range, &format!("time '{part}' in '{range}'"));
         }
         refused(" *", "time ' *', expected");
+        refused("\u{a0}09:00", "time '\u{a0}09:00', expected");
         refused("*,monday", "day of the week 'monday', expected *, or sun");
         refused("*,mo-fr", "day of the week 'mo' in 'mo-fr'");
         refused("*,0-4", "day of the week '0' in '0-4'");
