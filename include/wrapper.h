@@ -6,6 +6,8 @@
 #include "asterisk/astobj2.h"
 #include "asterisk/cli.h"
 #include "asterisk/config.h"
+#include "asterisk/datastore.h"
+#include "asterisk/devicestate.h"
 #include "asterisk/logger.h"
 #include "asterisk/manager.h"
 #include "asterisk/module.h"

@@ -7,6 +7,7 @@ use std::sync::{PoisonError, RwLock};
 
 use super::entry::this;
 use super::guard::guard;
+use super::session::{self, Session};
 use super::text::{self, printable};
 use super::{Error, ffi};
 
@@ -40,8 +41,11 @@ pub struct Action {
     pub run: fn(&Request<'_>) -> Reply,
 }
 
-/// The headers of a request; all are UTF-8.
-pub struct Request<'a>(&'a [*const c_char]);
+/// The headers of a request; all are UTF-8. And the session that it came by.
+pub struct Request<'a> {
+    lines: &'a [*const c_char],
+    session: Option<Session>,
+}
 
 impl<'a> Request<'a> {
     /// A header's value, without blanks before it; the first one of several. `None`
@@ -53,7 +57,7 @@ impl<'a> Request<'a> {
 
     /// The values of all headers of that name.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &'a str> {
-        let lines = self.0.iter().filter_map(|line| {
+        let lines = self.lines.iter().filter_map(|line| {
             // SAFETY: a C string that lives as long as the request.
             unsafe { text::utf8(*line) }
         });
@@ -63,6 +67,38 @@ impl<'a> Request<'a> {
                 .eq_ignore_ascii_case(name)
                 .then(|| value.trim_start_matches([' ', '\t']))
         })
+    }
+
+    /// Whether it came by a session, which can hold something. One that another module
+    /// sends from within Asterisk, by `ast_hook_send_action`, did not.
+    #[expect(dead_code, reason = "used by the next part")]
+    pub fn has_session(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Holds `key` for the rest of this session; `ended` is called with it once, when the
+    /// session is over. False where this session holds it already, has none (see
+    /// [`Request::has_session`]), or `key` is empty or holds a NUL. Keys are matched
+    /// without regard to case. Other sessions may hold the same one.
+    ///
+    /// A session over HTTP is over when Asterisk clears it away: some time after
+    /// `httptimeout` has passed. What is held when the module is unloaded is forgotten:
+    /// nobody is called for it then or later, and it can be held anew.
+    ///
+    /// `ended` is called by whoever uses the session last. That may be anybody who just
+    /// raises an AMI event, a thread of ours too, with any lock held: it must take note
+    /// and nothing more, so call nothing of Asterisk's, wait for nothing, and take no lock
+    /// that is held while an event is raised. It may also be called while Asterisk ends.
+    #[expect(dead_code, reason = "used by the next part")]
+    pub fn hold(&self, key: &str, ended: fn(&str)) -> bool {
+        self.session.is_some_and(|session| session.hold(key, ended))
+    }
+
+    /// Lets go what this session holds, without a call to `ended`; says whether it was
+    /// held.
+    #[expect(dead_code, reason = "used by the next part")]
+    pub fn release(&self, key: &str) -> bool {
+        self.session.is_some_and(|session| session.release(key))
     }
 }
 
@@ -91,7 +127,7 @@ pub enum Reply {
     },
 }
 
-/// Registered actions; dropping it unregisters.
+/// Registered actions; dropping it unregisters, and forgets what sessions hold.
 #[derive(Debug)]
 #[must_use = "dropping it unregisters"]
 pub struct Registration(Vec<&'static Action>);
@@ -144,6 +180,7 @@ impl Drop for Registration {
             unsafe { ffi::ast_manager_unregister(action.name.as_ptr()) };
             forget(action);
         }
+        session::forget_all();
     }
 }
 
@@ -163,11 +200,14 @@ fn find(name: &str) -> Option<&'static Action> {
 unsafe extern "C" fn handle(session: *mut ffi::mansession, message: *const ffi::message) -> c_int {
     guard(0, || {
         // SAFETY: the core passes a message that lives through the call, whose first
-        // `hdrcount` headers are C strings.
+        // `hdrcount` headers are C strings, and the session that it handles here.
         let request = unsafe {
             let headers = &(*message).headers;
             let count = usize::try_from((*message).hdrcount).unwrap_or(usize::MAX);
-            Request(&headers[..count.min(headers.len())])
+            Request {
+                lines: &headers[..count.min(headers.len())],
+                session: Session::new(session),
+            }
         };
         // A panic in the action still gives an answer.
         let reply = guard(Reply::Error("Internal error".to_owned()), || {
@@ -180,7 +220,7 @@ unsafe extern "C" fn handle(session: *mut ffi::mansession, message: *const ffi::
 }
 
 fn answer(request: &Request<'_>) -> Reply {
-    for line in request.0 {
+    for line in request.lines {
         // SAFETY: a C string that lives as long as the request.
         let line = unsafe { text::bytes(*line) };
         if std::str::from_utf8(line).is_err() {

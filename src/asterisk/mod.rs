@@ -19,6 +19,8 @@
 pub mod astdb;
 pub mod cli;
 pub mod config;
+#[expect(dead_code, reason = "used by the next part")]
+pub mod device;
 mod entry;
 mod error;
 mod ffi;
@@ -31,9 +33,12 @@ pub mod realtime;
 pub mod regex;
 #[cfg(feature = "selftest")]
 pub mod selftest;
+mod session;
 pub mod stasis;
 pub mod system;
 mod text;
+#[expect(dead_code, reason = "used by the next part")]
+pub mod timing;
 
 pub use entry::Decline;
 pub use error::Error;

@@ -1,10 +1,11 @@
 //! Presence state: the provider, publishing, reading, the core's cache.
 
 use std::cell::Cell;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char};
 use std::ptr;
 
 use super::guard::guard;
+use super::stasis;
 use super::text::{self, Owned, Terminated};
 use super::{Error, ffi};
 use crate::presence::state::{Presence, State};
@@ -170,47 +171,25 @@ fn read_by(read: Read, address: &str) -> Option<RawPresence> {
 /// subtype and message. One pass over the core's cache, in no order; no lock is
 /// held meanwhile.
 pub fn cached(mut visit: impl FnMut(&[u8], State, &[u8], &[u8])) {
-    // SAFETY: cache and type are the core's and live until it ends; the list that is
-    // returned is ours to release.
-    let list = unsafe {
-        let cache = ffi::ast_presence_state_cache();
-        let kind = ffi::ast_presence_state_message_type();
-        if cache.is_null() || kind.is_null() {
-            return;
-        }
-        ffi::stasis_cache_dump(cache, kind)
+    // SAFETY: both are the core's and live until it ends.
+    let (cache, kind) = unsafe {
+        (
+            ffi::ast_presence_state_cache(),
+            ffi::ast_presence_state_message_type(),
+        )
     };
-    if list.is_null() {
-        return;
-    }
-    let mut visit: Visit<'_> = &mut visit;
-    // SAFETY: `show` gets each message of the list, and as its argument the visitor,
-    // which is borrowed for the call. Then the list is released, once.
+    // SAFETY: cache and type belong together, and the server is this one. The messages
+    // are of that type and live through the call.
     unsafe {
-        ffi::__ao2_callback(
-            list,
-            ffi::OBJ_NODATA | ffi::OBJ_MULTIPLE,
-            Some(show),
-            (&raw mut visit).cast(),
-            c"".as_ptr(),
-            c"userpresence/asterisk/presence.rs".as_ptr(),
-            line!() as c_int,
-            c"cached".as_ptr(),
+        stasis::cached(
+            cache,
+            kind,
+            &raw const ffi::ast_eid_default,
+            &mut |message| {
+                with_parts(message, &mut visit);
+            },
         );
-        ffi::__ao2_cleanup(list.cast());
     }
-}
-
-type Visit<'a> = &'a mut dyn FnMut(&[u8], State, &[u8], &[u8]);
-
-unsafe extern "C" fn show(message: *mut c_void, visit: *mut c_void, _flags: c_int) -> c_int {
-    guard(0, || {
-        // SAFETY: `cached` passes its visitor, borrowed for nobody else.
-        let visit = unsafe { &mut *visit.cast::<Visit<'_>>() };
-        // SAFETY: the list holds presence messages, and holds them through the call.
-        unsafe { with_parts(message.cast(), visit) };
-        0
-    })
 }
 
 /// Hands a message's address, state, subtype and message to `visit`; a message

@@ -1,4 +1,4 @@
-//! Subscriptions to Asterisk's message bus.
+//! Asterisk's message bus: subscriptions, and the messages that it keeps.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr::{self, NonNull};
@@ -8,12 +8,57 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::guard::guard;
-use super::{Error, ffi, presence};
+use super::{Error, device, ffi, presence};
+use crate::presence::device::DeviceState;
 use crate::presence::state::State;
 
 /// Gets each presence published: address with label, state, subtype, message.
 /// One subscription calls it from one thread at a time, in the topic's order.
 pub type PresenceHandler = fn(address: &[u8], state: State, subtype: &[u8], message: &[u8]);
+
+/// Gets each device state published: name with label or technology, and state. One
+/// subscription calls it from one thread at a time, each device's states in their
+/// order.
+pub type DeviceHandler = fn(name: &[u8], state: DeviceState);
+
+/// What is done with a message; it says of which kind they are, too.
+#[derive(Clone, Copy, Debug)]
+enum Handle {
+    Presence(PresenceHandler),
+    Device(DeviceHandler),
+}
+
+impl Handle {
+    /// What the messages are about, for a log.
+    fn what(self) -> &'static str {
+        match self {
+            Handle::Presence(_) => "presence",
+            Handle::Device(_) => "device state",
+        }
+    }
+
+    /// Where the messages are published; NULL where Asterisk has them switched off.
+    fn topic(self) -> *mut ffi::stasis_topic {
+        // SAFETY: they only return what lives until the core ends.
+        unsafe {
+            match self {
+                Handle::Presence(_) => ffi::ast_presence_state_topic_all(),
+                Handle::Device(_) => ffi::ast_device_state_topic_all(),
+            }
+        }
+    }
+
+    /// The messages' type; NULL where Asterisk has them switched off.
+    fn kind(self) -> *mut ffi::stasis_message_type {
+        // SAFETY: as above.
+        unsafe {
+            match self {
+                Handle::Presence(_) => ffi::ast_presence_state_message_type(),
+                Handle::Device(_) => ffi::ast_device_state_message_type(),
+            }
+        }
+    }
+}
 
 /// A subscription; dropping it unsubscribes and waits for a call in progress, so
 /// never drop it in its own handler, or holding a lock that the handler takes.
@@ -36,7 +81,7 @@ unsafe impl Sync for Subscription {}
 
 #[derive(Debug)]
 struct Handler {
-    handle: PresenceHandler,
+    handle: Handle,
     /// The type of our marks, compared and never used.
     mark: *mut ffi::stasis_message_type,
     /// The number of the last mark that has arrived.
@@ -52,25 +97,22 @@ const LOW_WATER: c_long = 9_000_000;
 impl Subscription {
     /// Subscribes to every presence, our own ones too.
     pub fn presence(handler: PresenceHandler) -> Result<Self, Error> {
-        // SAFETY: both are the core's and live until it ends.
-        let (topic, kind) = unsafe {
-            (
-                ffi::ast_presence_state_topic_all(),
-                ffi::ast_presence_state_message_type(),
-            )
-        };
-        Self::new(topic, kind, handler)
+        Self::new(Handle::Presence(handler))
     }
 
-    fn new(
-        topic: *mut ffi::stasis_topic,
-        kind: *mut ffi::stasis_message_type,
-        handle: PresenceHandler,
-    ) -> Result<Self, Error> {
+    /// Subscribes to the state of every device, our own ones too. What each server of
+    /// a cluster says is passed over: only the aggregates are handed on.
+    #[expect(dead_code, reason = "used by the next part")]
+    pub fn devices(handler: DeviceHandler) -> Result<Self, Error> {
+        Self::new(Handle::Device(handler))
+    }
+
+    fn new(handle: Handle) -> Result<Self, Error> {
+        let (topic, kind, what) = (handle.topic(), handle.kind(), handle.what());
         if topic.is_null() || kind.is_null() {
-            return Err(Error::new(
-                "The presence messages of Asterisk are switched off (see stasis.conf)",
-            ));
+            return Err(Error::new(format!(
+                "The {what} messages of Asterisk are switched off (see stasis.conf)"
+            )));
         }
         let Some(mark) = Mark::new() else {
             return Err(Error::new("Asterisk has no memory for a message"));
@@ -96,7 +138,7 @@ impl Subscription {
         let Some(raw) = NonNull::new(raw) else {
             // SAFETY: leaked above, and no subscription holds it.
             drop(unsafe { Box::from_raw(handler.as_ptr()) });
-            return Err(Error::new("No subscription to the presence topic"));
+            return Err(Error::new(format!("No subscription to the {what} topic")));
         };
         let marks = AtomicU64::new(0);
         let subscription = Subscription {
@@ -123,7 +165,9 @@ impl Subscription {
                 )
         };
         if refused != 0 {
-            return Err(Error::new("The presence subscription cannot be set up"));
+            return Err(Error::new(format!(
+                "The {what} subscription cannot be set up"
+            )));
         }
         Ok(subscription)
     }
@@ -133,17 +177,20 @@ impl Subscription {
     /// Returns once the handler has had every message that was published before this
     /// call. Never call it in the handler, or holding a lock that the handler takes.
     ///
+    /// Of a device whose module calls its state not cachable, the core makes the
+    /// aggregate later, in a thread of its own: that is not waited for.
+    ///
     /// Not by `stasis_publish_sync`: that holds the topic's lock until the handler is
     /// through, and the handler may wait for somebody who is about to publish.
     pub fn catch_up(&self) {
         /// A mark that Asterisk lost must not stop the caller for ever.
         const PATIENCE: Duration = Duration::from_secs(10);
         let mine = self.marks.fetch_add(1, Ordering::Relaxed) + 1;
-        if !self.mark.publish(mine) {
-            return;
-        }
         // SAFETY: lives as long as the subscription.
         let handler = unsafe { self.handler.as_ref() };
+        if !self.mark.publish(mine, handler.handle.topic()) {
+            return;
+        }
         let mut arrived = handler.arrived.lock();
         while *arrived < mine {
             if handler.arrival.wait_for(&mut arrived, PATIENCE).timed_out() {
@@ -172,10 +219,11 @@ impl Mark {
         NonNull::new(kind).map(Mark)
     }
 
-    /// Publishes one among the presences; says whether that could be done.
-    fn publish(&self, number: u64) -> bool {
+    /// Publishes one among the topic's messages; says whether that could be done.
+    fn publish(&self, number: u64, topic: *mut ffi::stasis_topic) -> bool {
         // SAFETY: the payload is an object with room for the number, and the core's
-        // objects are aligned for one; message and topic take their own references.
+        // objects are aligned for one; message and topic take their own references, and
+        // the topic, of which there is a subscription, lives until the core ends.
         unsafe {
             let payload = ffi::__ao2_alloc(
                 size_of::<u64>(),
@@ -195,7 +243,7 @@ impl Mark {
             if message.is_null() {
                 return false;
             }
-            ffi::stasis_publish(ffi::ast_presence_state_topic_all(), message);
+            ffi::stasis_publish(topic, message);
             ffi::__ao2_cleanup(message.cast());
         }
         true
@@ -232,8 +280,11 @@ unsafe extern "C" fn receive(
         // itself may arrive too, hence the comparison.
         unsafe {
             let kind = ffi::stasis_message_type(message);
-            if kind == ffi::ast_presence_state_message_type() {
-                presence::with_parts(message, handler.handle);
+            if kind == handler.handle.kind() {
+                match handler.handle {
+                    Handle::Presence(handle) => presence::with_parts(message, handle),
+                    Handle::Device(handle) => device::with_parts(message, handle),
+                }
             } else if kind == handler.mark {
                 // A message of this type carries a number, see `Mark::publish`.
                 let number = ffi::stasis_message_data(message);
@@ -246,4 +297,52 @@ unsafe extern "C" fn receive(
             }
         }
     });
+}
+
+/// Shows `visit` each message of one type that the core's cache keeps: what that server
+/// said last; with NULL the aggregates of all servers. No lock is held meanwhile.
+///
+/// # Safety
+/// `cache` and `kind` are NULL or live, `server` is NULL or valid.
+pub(super) unsafe fn cached(
+    cache: *mut ffi::stasis_cache,
+    kind: *mut ffi::stasis_message_type,
+    server: *const ffi::ast_eid,
+    mut visit: Visit<'_>,
+) {
+    if cache.is_null() || kind.is_null() {
+        return;
+    }
+    // SAFETY: the caller vouches for these; the list that is returned is ours to release.
+    let list = unsafe { ffi::stasis_cache_dump_by_eid(cache, kind, server) };
+    if list.is_null() {
+        return;
+    }
+    // SAFETY: `show` gets each message of the list, and as its argument the visitor,
+    // which is borrowed for the call. Then the list is released, once.
+    unsafe {
+        ffi::__ao2_callback(
+            list,
+            ffi::OBJ_NODATA | ffi::OBJ_MULTIPLE,
+            Some(show),
+            (&raw mut visit).cast(),
+            c"".as_ptr(),
+            c"userpresence/asterisk/stasis.rs".as_ptr(),
+            line!() as c_int,
+            c"cached".as_ptr(),
+        );
+        ffi::__ao2_cleanup(list.cast());
+    }
+}
+
+type Visit<'a> = &'a mut dyn FnMut(*const ffi::stasis_message);
+
+unsafe extern "C" fn show(message: *mut c_void, visit: *mut c_void, _flags: c_int) -> c_int {
+    guard(0, || {
+        // SAFETY: `cached` passes its visitor, borrowed for nobody else. The list holds
+        // messages, and holds them through the call.
+        let visit = unsafe { &mut *visit.cast::<Visit<'_>>() };
+        visit(message.cast());
+        0
+    })
 }
