@@ -3,6 +3,7 @@
 #include "asterisk/config.h"
 #include "asterisk/logger.h"
 #include "asterisk/module.h"
+#include "asterisk/options.h"
 #include "asterisk/strings.h"
 
 #include "shim.h"
@@ -62,4 +63,9 @@ int res_userpresence_realtime_usable(const char *family)
 	ast_unload_realtime(family);
 
 	return ast_realtime_require_field(family, "name", RQ_CHAR, 1, SENTINEL) == 0;
+}
+
+int res_userpresence_fully_booted(void)
+{
+	return ast_fully_booted ? 1 : 0;
 }

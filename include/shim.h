@@ -28,6 +28,9 @@ struct ast_config *res_userpresence_realtime_all(const char *family);
 /* The row of that name; NULL where there is none, or on failure. */
 struct ast_variable *res_userpresence_realtime_one(const char *family, const char *name);
 
+/* Whether Asterisk has loaded everything that it loads at its start. */
+int res_userpresence_fully_booted(void);
+
 /* Whether the family's table can be read now and has a column 'name'. */
 int res_userpresence_realtime_usable(const char *family);
 

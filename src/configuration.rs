@@ -1,7 +1,7 @@
 //! Reads the configuration through Asterisk: `userpresence.conf`, and the realtime
 //! family where one is mapped.
 
-use crate::asterisk::{config, log, realtime};
+use crate::asterisk::{config, log, realtime, timing};
 use crate::presence::config::{Parsed, Problem, Section, parse};
 
 /// The file's name in Asterisk's configuration directory.
@@ -24,7 +24,7 @@ pub fn load() -> Result<Parsed, String> {
         }
     })?;
     let rows = realtime_rows()?;
-    let parsed = parse(&file, &rows);
+    let parsed = parse(&file, &rows, timing::is_timezone);
     for warning in &parsed.warnings {
         log::warning(warning);
     }

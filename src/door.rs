@@ -6,18 +6,22 @@
 
 use std::collections::HashSet;
 use std::ffi::CString;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::asterisk::manager::{self, Class};
-use crate::asterisk::{log, presence};
+use crate::asterisk::{device, log, presence};
 use crate::keeper;
 use crate::outbox::Outbox;
 use crate::presence::address::{USER_LABEL, below};
+use crate::presence::assignment::Choice;
+use crate::presence::device::{DeviceState, Watcher};
 use crate::presence::directory::UserId;
 use crate::presence::fields::Query;
+use crate::presence::status::{StatusType, Statuses};
 use crate::presence::world::{Change, Effect, Transition, Work, World};
 use crate::presence::{Presence, State, Time, text};
 
@@ -122,6 +126,30 @@ pub fn hear(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
     });
 }
 
+/// A device changed: from Asterisk's topic.
+pub fn hear_device(name: &[u8], state: DeviceState) {
+    crate::trip("device");
+    let Ok(name) = std::str::from_utf8(name) else {
+        return;
+    };
+    // Most devices are nobody's, and one change is often told several times.
+    let is_news = |world: &World| {
+        let device = world.directory().device(name)?;
+        (world.device(device) != Some(state)).then_some(())
+    };
+    if HEARING.load(Ordering::Acquire) && read(is_news).flatten().is_some() {
+        take_device(name, state);
+    }
+}
+
+/// A device is in that state.
+pub fn take_device(name: &str, state: DeviceState) {
+    change(|world, now| match world.directory().device(name) {
+        Some(device) => ((), world.apply(&Change::Device(device, state), now)),
+        None => ((), Vec::new()),
+    });
+}
+
 /// A source's change whose effects nobody is told, to be timed.
 #[cfg(feature = "selftest")]
 pub fn discard_change(address: &str, said: &Presence) {
@@ -155,24 +183,37 @@ fn accepted<'a>(address: &str, field: &str, bytes: &'a [u8]) -> &'a str {
 /// dialplan usually finds them written, but never for long.
 ///
 /// # Errors
-/// Says that there is no such user.
-pub fn choose(name: &str, presence: &Presence) -> Result<(), String> {
-    let stopped = || "the module is not running".to_owned();
-    let user = change(|world, now| match Query::find(world, name) {
-        Ok(user) => {
-            let chosen = Change::Chosen {
-                user,
-                presence: presence.clone(),
-            };
-            let effects = world.apply(&chosen, now);
-            (Ok(user), effects)
-        }
-        Err(why) => (Err(why), Vec::new()),
-    });
-    let user: UserId = user.ok_or_else(stopped)??;
+/// Says that there is no such user, or what `parse` has to say.
+pub fn choose(
+    name: &str,
+    parse: impl FnOnce(&Statuses, Time) -> Result<Choice, String>,
+) -> Result<(), String> {
+    let statuses = read(|world| world.directory().settings.statuses().clone());
+    let statuses = statuses.ok_or(NOT_RUNNING)?;
+    let choice = parse(&statuses, Time::now())?;
+    let choice = &choice;
+    let user = change_user(name, |user| Change::Chosen { user, choice })?;
     warn_of_unwritable(user);
     keeper::wait_for_writes(user, Instant::now() + Duration::from_millis(50));
     Ok(())
+}
+
+/// What whoever asks is told when the door is closed.
+pub const NOT_RUNNING: &str = "the module is not running";
+
+/// Makes a change of a user.
+///
+/// # Errors
+/// Says that there is no such user.
+pub fn change_user<'a>(
+    name: &str,
+    make: impl FnOnce(UserId) -> Change<'a>,
+) -> Result<UserId, String> {
+    let user = change(|world, now| match Query::find(world, name) {
+        Ok(user) => (Ok(user), world.apply(&make(user), now)),
+        Err(why) => (Err(why), Vec::new()),
+    });
+    user.ok_or(NOT_RUNNING)?
 }
 
 /// Extensions whose provider cannot be written are skipped, with one warning each.
@@ -204,6 +245,17 @@ fn tell(effect: &Effect) {
             announce(transition);
         }
         Effect::Publish(user, presence) => publish(user, presence),
+        Effect::Device(user, watcher, state) => show(user, *watcher, *state),
+    }
+}
+
+fn show(user: &str, watcher: Watcher, state: DeviceState) {
+    let name = format!("{USER_LABEL}:{user}{}", watcher.suffix());
+    let name = CString::new(name).unwrap_or_default();
+    if let Err(why) = device::publish(&name, state) {
+        log::error(format_args!(
+            "The device state of '{user}' could not be published: {why}"
+        ));
     }
 }
 
@@ -221,10 +273,19 @@ fn publish(user: &str, presence: &Presence) {
 
 fn announce(transition: &Transition) {
     let Transition { old, new, .. } = transition;
-    let since = match transition.since {
+    let millis = |time: Time| match time {
         Time::NEVER => String::new(),
-        since => since.millis().to_string(),
+        time => time.millis().to_string(),
     };
+    let (since, until) = (millis(transition.since), millis(transition.until));
+    let name = |status: &Option<Arc<StatusType>>| {
+        let status = status.as_deref();
+        status.map_or_else(String::new, |status| status.name.to_string())
+    };
+    let label = transition
+        .status
+        .as_deref()
+        .map_or("", |status| &status.label);
     let sequence = transition.sequence.to_string();
     manager::event(
         Class::Call,
@@ -235,13 +296,17 @@ fn announce(transition: &Transition) {
             ("OldStatus", old.state().name()),
             ("OldSubtype", old.subtype()),
             ("OldMessage", old.message()),
+            ("OldStatusType", &name(&transition.old_status)),
             ("Status", new.state().name()),
             ("Subtype", new.subtype()),
             ("Message", new.message()),
+            ("StatusType", &name(&transition.status)),
+            ("Label", label),
             ("Source", &transition.source),
             ("Reason", transition.reason.name()),
             ("Method", transition.method.name()),
             ("Since", &since),
+            ("Until", &until),
             ("Sequence", &sequence),
         ],
     );

@@ -1,7 +1,7 @@
 //! The keeper: one thread that does what may wait for a disk.
 //!
 //! It writes statuses out to the addresses of extensions, keeps rows in AstDB, and
-//! watches the settle time. What waits for it is bounded by the number of users and
+//! watches what time brings: the settle time, the end of timed statuses, schedules. What waits for it is bounded by the number of users and
 //! addresses, because each stands there once with its latest value.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +18,7 @@ use crate::presence::directory::UserId;
 use crate::presence::row::{CLEAN, FAMILY};
 use crate::presence::world::{Change, RowChange, Write};
 use crate::presence::{Time, assignment};
+use crate::schedules;
 
 /// What the thread is told. Rows may wait a little, so that a storm of changes does
 /// not wake it for each.
@@ -191,10 +192,11 @@ fn run(subscription: &Subscription) -> bool {
 fn work(subscription: &Subscription, rows: &mut Rows) -> Option<Time> {
     crate::trip("keeper");
     loop {
+        log_out();
         let more = write_out(subscription);
         let more_rows = rows.keep_some();
         if !more && !more_rows {
-            let times = [settle(), rows.again];
+            let times = [settle(), ends(), schedules::hear(Time::now()), rows.again];
             return times.into_iter().flatten().min();
         }
     }
@@ -238,6 +240,33 @@ fn sleep(next: Option<Time>) -> bool {
     }
     (signal.work, signal.urgent) = (false, false);
     signal.stop
+}
+
+/// Panels whose session has ended: whoever notices can do no more than note it.
+static GONE: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Notes that a panel of this user's is gone. There are never more of them than sessions
+/// that have logged somebody in.
+pub fn panel_gone(user: &str) {
+    GONE.lock().push(user.to_owned());
+    wake(true);
+}
+
+fn log_out() {
+    let gone = std::mem::take(&mut *GONE.lock());
+    for user in gone {
+        door::serve(|world, now| ((), world.apply(&Change::LoggedOut(&user), now)));
+    }
+}
+
+/// Ends timed statuses. The clock may be set, so it is looked at now and then.
+fn ends() -> Option<Time> {
+    const AT_LEAST: Duration = Duration::from_secs(30);
+    let next = door::serve(|world, now| {
+        let (effects, next) = world.ended(now);
+        (next.map(|next| next.min(now.after(AT_LEAST))), effects)
+    });
+    next.flatten()
 }
 
 fn settle() -> Option<Time> {

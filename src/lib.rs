@@ -35,6 +35,8 @@ mod outbox;
 pub mod presence;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod reload;
+#[cfg(all(feature = "asterisk", not(test)))]
+mod schedules;
 #[cfg(all(feature = "selftest", not(test)))]
 mod selftest;
 #[cfg(all(feature = "asterisk", not(test)))]

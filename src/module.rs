@@ -11,7 +11,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::asterisk::stasis::Subscription;
-use crate::asterisk::{Decline, astdb, cli, function, log, manager, presence, system};
+use crate::asterisk::{Decline, astdb, cli, device, function, log, manager, presence, system};
 use crate::configuration;
 use crate::door::{self, Open};
 use crate::keeper::Keeper;
@@ -22,6 +22,7 @@ use crate::presence::row::{FAMILY, Stored};
 use crate::presence::world::{Change, Effect, World};
 use crate::presence::{Presence, Time};
 use crate::reload;
+use crate::schedules;
 use crate::surfaces;
 
 /// Everything that an unload takes back.
@@ -36,6 +37,8 @@ struct Module {
     keeper: Option<Keeper>,
     announced: Announced,
     subscription: Arc<Subscription>,
+    devices: Subscription,
+    device_provider: device::ProviderRegistration,
     provider: presence::ProviderRegistration,
     door: Open,
 }
@@ -56,10 +59,17 @@ pub fn load() -> Result<(), Decline> {
     let world = restore(parsed);
     let door = door::open(world);
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
+    let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
     let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
     read_others(&read_published());
+    let devices = Subscription::devices(door::hear_device)?;
+    read_devices();
+    schedules::forget();
+    schedules::hear(Time::now());
+    // What ended while the module was not loaded, before anybody is told of it.
+    door::change(|world, now| ((), world.ended(now).0));
     let announced = Announced::everyone();
     // Only now, so that those publishes do not all come back here; what was published
     // in the meantime is read.
@@ -76,6 +86,8 @@ pub fn load() -> Result<(), Decline> {
         keeper: Some(keeper),
         announced,
         subscription,
+        devices,
+        device_provider,
         provider,
         door,
     });
@@ -173,7 +185,7 @@ fn read_changed() {
 fn read_others(heard: &HashSet<SourceId>) {
     let rest = door::read(|world| {
         let sources = world.directory().sources();
-        let rest = sources.filter(|(id, source)| source.user.is_none() && !heard.contains(id));
+        let rest = sources.filter(|(id, source)| source.is_provided() && !heard.contains(id));
         rest.map(|(id, source)| (id, source.address.clone()))
             .collect::<Vec<_>>()
     });
@@ -187,6 +199,24 @@ fn read_others(heard: &HashSet<SourceId>) {
                 door::change(|world, now| ((), world.apply(&Change::Lost(id), now)));
             }
         }
+    }
+}
+
+/// Reads the devices that have not been heard of since they are listened to.
+fn read_devices() {
+    let names = door::read(|world| {
+        let names = world.directory().devices();
+        names.map(|(_, name)| name.to_owned()).collect::<Vec<_>>()
+    });
+    for name in names.unwrap_or_default() {
+        let state = device::read(&name);
+        door::change(|world, now| {
+            let device = world.directory().device(&name);
+            match device.filter(|device| world.device(*device).is_none()) {
+                Some(device) => ((), world.apply(&Change::Device(device, state), now)),
+                None => ((), Vec::new()),
+            }
+        });
     }
 }
 
@@ -241,9 +271,16 @@ struct Announced(());
 
 impl Announced {
     fn everyone() -> Self {
+        // At its start Asterisk asks for devices later, and for those only that it shows;
+        // afterwards it has asked in vain.
+        let asked = system::fully_booted();
         door::change(|world, _| {
             world.hold_publishing(false);
-            ((), world.everyone())
+            let mut effects = world.everyone();
+            if asked {
+                effects.extend(world.show_everyone());
+            }
+            ((), effects)
         });
         Announced(())
     }
@@ -260,9 +297,10 @@ impl Drop for Announced {
                 Effect::Publish(user, _) => Effect::Publish(user, Presence::default()),
                 other => other,
             });
+            let gone = gone.chain(world.show_nobody()).collect();
             // What changes while it goes is not told any more.
             world.hold_publishing(true);
-            ((), gone.collect())
+            ((), gone)
         });
     }
 }

@@ -4,16 +4,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::asterisk::{astdb, log, realtime};
+use crate::asterisk::{astdb, device, log, realtime, timing};
 use crate::configuration::{self, FAMILY};
 use crate::door;
 use crate::module::Labels;
 use crate::presence::Presence;
+use crate::presence::Time;
 use crate::presence::config::{Origin, Problem, parse_row};
-use crate::presence::directory::{Directory, SourceId};
+use crate::presence::directory::Directory;
 use crate::presence::row::{self, Stored};
 use crate::presence::text;
-use crate::presence::world::{Change, Effect, Plan};
+use crate::presence::world::{Change, Effect, Plan, Read};
+use crate::schedules;
 
 /// One reload at a time; a second one is told so instead of waiting.
 static BUSY: AtomicBool = AtomicBool::new(false);
@@ -93,7 +95,7 @@ pub fn user(name: &str) -> Result<String, String> {
             "is gone"
         }
         (Some(row), place) => {
-            let parsed = parse_row(&directory.settings, &row, specs);
+            let parsed = parse_row(&directory.settings, &row, specs, timing::is_timezone);
             for warning in &parsed.warnings {
                 log::warning(warning);
             }
@@ -144,14 +146,23 @@ fn switch(directory: Directory) -> Result<(), String> {
     };
     // A section that an error left out until now has its rows still.
     let stored = stored_of(&plan);
-    let mut read: Vec<(SourceId, Presence)> = Vec::new();
+    let mut read = Read::default();
     let mut again: Vec<Arc<str>> = Vec::new();
     for (source, address) in plan.new_sources() {
         again.push(address.into());
         if let Some(presence) = ask(address) {
-            read.push((source, presence));
+            read.sources.push((source, presence));
         }
     }
+    for (source, schedule) in plan.directory().schedules() {
+        let said = schedules::presence(schedule, Time::now());
+        read.sources.push((*source, said));
+    }
+    for (id, name) in plan.new_devices() {
+        read.devices.push((id, device::read(name)));
+    }
+    let new_devices = plan.new_devices();
+    let new_devices: Vec<String> = new_devices.map(|(_, name)| name.to_owned()).collect();
     let removed = door::change(|world, now| {
         if !Arc::ptr_eq(world.directory(), &running) {
             return (Err("the module was loaded anew meanwhile"), Vec::new());
@@ -170,12 +181,16 @@ fn switch(directory: Directory) -> Result<(), String> {
     // got their provider.
     let unknown = door::read(|world| {
         let sources = world.directory().sources();
-        let unknown = sources.filter(|(id, s)| s.user.is_none() && !world.source(*id).known);
+        let unknown = sources.filter(|(id, s)| s.is_provided() && !world.source(*id).known);
         unknown
             .map(|(_, source)| source.address.clone())
             .collect::<Vec<_>>()
     });
     again.extend(unknown.unwrap_or_default());
+    for name in new_devices {
+        door::take_device(&name, device::read(&name));
+    }
+    schedules::forget();
     for address in again {
         let Some(said) = ask(&address) else {
             continue;

@@ -5,10 +5,8 @@
 //! queues see, and what an Asterisk of its own says is the same.
 
 use std::ffi::{CStr, c_char};
-use std::ptr;
 
 use super::guard::guard;
-use super::stasis;
 use super::text::{self, Terminated};
 use super::{Error, ffi};
 use crate::presence::device::DeviceState;
@@ -97,26 +95,6 @@ pub fn read(name: &str) -> DeviceState {
         // SAFETY: a C string that lives through the call.
         Ok(name) => from_raw(unsafe { ffi::ast_device_state(name.as_ptr()) }),
         Err(_) => DeviceState::Invalid,
-    }
-}
-
-/// Shows `visit` the last state published of every device, as name and state. One
-/// pass over the core's cache, in no order; no lock is held meanwhile. It holds no
-/// devices whose module calls their state not cachable.
-pub fn cached(mut visit: impl FnMut(&[u8], DeviceState)) {
-    // SAFETY: both are the core's and live until it ends.
-    let (cache, kind) = unsafe {
-        (
-            ffi::ast_device_state_cache(),
-            ffi::ast_device_state_message_type(),
-        )
-    };
-    // SAFETY: cache and type belong together, and no server means the aggregates. The
-    // messages are of that type and live through the call.
-    unsafe {
-        stasis::cached(cache, kind, ptr::null(), &mut |message| {
-            with_parts(message, &mut visit);
-        });
     }
 }
 

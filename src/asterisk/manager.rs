@@ -71,7 +71,6 @@ impl<'a> Request<'a> {
 
     /// Whether it came by a session, which can hold something. One that another module
     /// sends from within Asterisk, by `ast_hook_send_action`, did not.
-    #[expect(dead_code, reason = "used by the next part")]
     pub fn has_session(&self) -> bool {
         self.session.is_some()
     }
@@ -89,14 +88,12 @@ impl<'a> Request<'a> {
     /// raises an AMI event, a thread of ours too, with any lock held: it must take note
     /// and nothing more, so call nothing of Asterisk's, wait for nothing, and take no lock
     /// that is held while an event is raised. It may also be called while Asterisk ends.
-    #[expect(dead_code, reason = "used by the next part")]
     pub fn hold(&self, key: &str, ended: fn(&str)) -> bool {
         self.session.is_some_and(|session| session.hold(key, ended))
     }
 
     /// Lets go what this session holds, without a call to `ended`; says whether it was
     /// held.
-    #[expect(dead_code, reason = "used by the next part")]
     pub fn release(&self, key: &str) -> bool {
         self.session.is_some_and(|session| session.release(key))
     }

@@ -19,7 +19,6 @@
 pub mod astdb;
 pub mod cli;
 pub mod config;
-#[expect(dead_code, reason = "used by the next part")]
 pub mod device;
 mod entry;
 mod error;
@@ -37,7 +36,6 @@ mod session;
 pub mod stasis;
 pub mod system;
 mod text;
-#[expect(dead_code, reason = "used by the next part")]
 pub mod timing;
 
 pub use entry::Decline;

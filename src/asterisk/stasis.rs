@@ -102,7 +102,6 @@ impl Subscription {
 
     /// Subscribes to the state of every device, our own ones too. What each server of
     /// a cluster says is passed over: only the aggregates are handed on.
-    #[expect(dead_code, reason = "used by the next part")]
     pub fn devices(handler: DeviceHandler) -> Result<Self, Error> {
         Self::new(Handle::Device(handler))
     }

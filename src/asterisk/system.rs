@@ -9,6 +9,12 @@ pub fn shutting_down() -> bool {
     unsafe { ffi::ast_shutting_down() != 0 }
 }
 
+/// Whether Asterisk has loaded everything that it loads at its start.
+pub fn fully_booted() -> bool {
+    // SAFETY: reads a flag of the core.
+    unsafe { ffi::res_userpresence_fully_booted() != 0 }
+}
+
 /// Something to be done when Asterisk ends; dropping it takes it back.
 ///
 /// `core stop now`, which is also what a service manager's stop does, ends Asterisk

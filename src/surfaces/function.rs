@@ -5,7 +5,9 @@ use std::ffi::CStr;
 use crate::asterisk::function::Function;
 use crate::door;
 use crate::presence::assignment;
-use crate::presence::fields::Query;
+use crate::presence::dnd::DndStatus;
+use crate::presence::fields::{Field, Query};
+use crate::presence::world::Change;
 
 /// `USER_PRESENCE(user[,field[,options]])`
 pub struct UserPresence;
@@ -17,17 +19,33 @@ impl Function for UserPresence {
         crate::trip("function");
         let query = Query::parse(arguments)?;
         let answer = door::read(|world| query.answer(world));
-        out.push_str(&answer.unwrap_or_else(|| Err("the module is not running".into()))?);
+        out.push_str(&answer.unwrap_or_else(|| Err(door::NOT_RUNNING.into()))?);
         Ok(())
     }
 
     fn write(arguments: &str, value: &str) -> Result<(), String> {
-        let user = arguments.trim();
-        if user.is_empty() || user.contains(',') {
-            return Err("expected the user alone: USER_PRESENCE(user)=\
-                        state[,subtype[,message[,options]]]"
+        let (user, field) = match arguments.split_once(',') {
+            Some((user, field)) => (user.trim(), Field::parse(field.trim())?),
+            None => (arguments.trim(), Field::Status),
+        };
+        if user.is_empty() {
+            return Err("the user is missing, expected USER_PRESENCE(user)=\
+                        status[,subtype[,message[,options]]]"
                 .into());
         }
-        door::choose(user, &assignment::parse(value)?)
+        match field {
+            Field::Status => door::choose(user, |statuses, now| {
+                assignment::parse(value, statuses, now)
+            }),
+            Field::DndStatus => {
+                let takes = DndStatus::parse(value.trim())?;
+                door::change_user(user, |user| Change::Takes(user, takes)).map(drop)
+            }
+            _ => Err(
+                "this field can only be read; expected the user alone, or with status \
+                      or dndStatus"
+                    .into(),
+            ),
+        }
     }
 }

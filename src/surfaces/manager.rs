@@ -3,8 +3,11 @@
 
 use crate::asterisk::manager::{Action, Class, Fields, Reply, Request};
 use crate::door;
-use crate::presence::assignment;
+use crate::keeper;
+use crate::presence::assignment::{self, Parts};
+use crate::presence::dnd::DndStatus;
 use crate::presence::fields::{Query, View};
+use crate::presence::world::Change;
 
 /// All actions.
 pub static ACTIONS: &[Action] = &[
@@ -22,6 +25,16 @@ pub static ACTIONS: &[Action] = &[
         name: c"UserPresenceSet",
         classes: &[Class::Call],
         run: set,
+    },
+    Action {
+        name: c"UserPresenceLogin",
+        classes: &[Class::Call],
+        run: login,
+    },
+    Action {
+        name: c"UserPresenceLogout",
+        classes: &[Class::Call],
+        run: logout,
     },
 ];
 
@@ -85,16 +98,71 @@ fn set(request: &Request<'_>) -> Reply {
         Err(reply) => return reply,
     };
     let part = |name| request.header(name).unwrap_or_default();
-    let presence = assignment::new(
-        part("Status"),
-        part("Subtype"),
-        part("Message"),
-        part("Options"),
-    );
-    match presence.and_then(|presence| door::choose(user, &presence)) {
+    let parts = Parts {
+        status: part("Status"),
+        subtype: part("Subtype"),
+        message: part("Message"),
+        options: part("Options"),
+    };
+    let takes = request
+        .header("DndStatus")
+        .filter(|takes| !takes.is_empty());
+    let set = || {
+        let takes = takes.map(DndStatus::parse).transpose()?;
+        // Only which calls are taken, where no status is given beside it.
+        if takes.is_none() || !parts.status.is_empty() {
+            door::choose(user, |statuses, now| parts.choice(statuses, now))?;
+        }
+        match takes {
+            Some(takes) => door::change_user(user, |user| Change::Takes(user, takes)).map(drop),
+            None => Ok(()),
+        }
+    };
+    match set() {
         Ok(()) => Reply::Ack("Presence set".into()),
         Err(why) => Reply::Error(why),
     }
+}
+
+fn login(request: &Request<'_>) -> Reply {
+    let user = match required(request, "User") {
+        Ok(user) => user,
+        Err(reply) => return reply,
+    };
+    if !request.has_session() {
+        return Reply::Error("a login lasts as long as a session, and there is none".into());
+    }
+    // Known first: a session holds no name that nobody has.
+    match door::read(|world| Query::find(world, user)) {
+        Some(Ok(_)) => {}
+        Some(Err(why)) => return Reply::Error(why),
+        None => return not_running(),
+    }
+    if !request.hold(user, keeper::panel_gone) {
+        return Reply::Ack("Already logged in".into());
+    }
+    match door::change_user(user, Change::LoggedIn) {
+        Ok(_) => Reply::Ack("Logged in".into()),
+        Err(why) => {
+            request.release(user);
+            Reply::Error(why)
+        }
+    }
+}
+
+fn logout(request: &Request<'_>) -> Reply {
+    let user = match required(request, "User") {
+        Ok(user) => user,
+        Err(reply) => return reply,
+    };
+    if !request.release(user) {
+        return Reply::Error(format!(
+            "'{}' is not logged in by this session, expected UserPresenceLogin before",
+            assignment::shown(user)
+        ));
+    }
+    door::change(|world, now| ((), world.apply(&Change::LoggedOut(user), now)));
+    Reply::Ack("Logged out".into())
 }
 
 fn required<'a>(request: &Request<'a>, name: &str) -> Result<&'a str, Reply> {
@@ -103,7 +171,7 @@ fn required<'a>(request: &Request<'a>, name: &str) -> Result<&'a str, Reply> {
 }
 
 fn not_running() -> Reply {
-    Reply::Error("the module is not running".into())
+    Reply::Error(door::NOT_RUNNING.into())
 }
 
 fn fields(view: &View) -> Fields {
@@ -116,8 +184,14 @@ fn fields(view: &View) -> Fields {
         ("Status", said.state.into()),
         ("Subtype", said.subtype.clone()),
         ("Message", said.message.clone()),
+        ("StatusType", view.status.clone()),
+        ("Label", view.label.clone()),
+        ("DndStatus", view.dnd_status.into()),
+        ("DeviceState", view.device_state.into()),
+        ("QueueState", view.queue_state.into()),
+        ("Panels", view.panels.to_string()),
         ("Since", number(said.since)),
-        ("Until", number(view.until)),
+        ("Until", number(said.until)),
         ("Source", view.source.clone()),
         ("Reason", view.reason.into()),
         ("Method", view.method.into()),

@@ -2,6 +2,7 @@
 //! and set; what a presence means is decided behind the door.
 
 pub mod cli;
+pub mod device;
 pub mod function;
 pub mod manager;
 pub mod provider;

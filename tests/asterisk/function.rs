@@ -234,7 +234,7 @@ fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
         (
             "alice",
             "busy",
-            format!("unknown state 'busy', expected {states}"),
+            format!("unknown status 'busy', expected {states}"),
         ),
         (
             "alice",

@@ -211,7 +211,7 @@ fn each_mistake_in_setting_has_its_answer_and_changes_nothing() {
         ),
         (
             &[("User", "alice"), ("Status", "busy")],
-            &format!("unknown state 'busy', expected {states}"),
+            &format!("unknown status 'busy', expected {states}"),
         ),
         (
             &[("User", "alice"), ("Status", "away"), ("Message", &long)],

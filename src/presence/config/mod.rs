@@ -65,6 +65,9 @@ pub enum Origin {
     Realtime,
 }
 
+/// Says whether the system knows a time zone of that name.
+pub type IsTimezone = fn(&str) -> bool;
+
 /// What parsing found.
 #[derive(Default, Debug)]
 pub struct Parsed {
@@ -88,7 +91,7 @@ impl Parsed {
 }
 
 /// Parses the file's sections and then the realtime rows.
-pub fn parse(file: &[Section], realtime: &[Section]) -> Parsed {
+pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) -> Parsed {
     let mut parsed = Parsed::default();
     let mut errors = Vec::new();
     let mut problem = |section: &Section, variable: Option<&Variable>, message: String| {
@@ -122,10 +125,11 @@ pub fn parse(file: &[Section], realtime: &[Section]) -> Parsed {
     parsed.settings = Settings::parse(
         &general,
         definitions,
+        is_timezone,
         &mut parsed.general_errors,
         &mut parsed.warnings,
     );
-    let mut found = user::Users::new(&parsed.settings);
+    let mut found = user::Users::new(&parsed.settings, is_timezone);
     for (index, section) in users {
         found.add(Origin::File, index, section);
     }
@@ -147,8 +151,13 @@ fn types() -> String {
 
 /// Parses one realtime row beside users that are known; one of the same name gives
 /// way to it.
-pub fn parse_row(settings: &Settings, row: &Section, known: Vec<UserSpec>) -> Parsed {
-    let mut users = user::Users::new(settings);
+pub fn parse_row(
+    settings: &Settings,
+    row: &Section,
+    known: Vec<UserSpec>,
+    is_timezone: IsTimezone,
+) -> Parsed {
+    let mut users = user::Users::new(settings, is_timezone);
     users.add(Origin::Realtime, 0, row);
     let (new, errors, warnings) = users.finish();
     let mut parsed = Parsed {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Definitions, Origin, Problem, Section, Variable, place, value};
+use super::{Definitions, IsTimezone, Origin, Problem, Section, Variable, place, value};
 use crate::presence::combine::{Method, Order, Ranks};
 use crate::presence::device::PresenceTable;
 use crate::presence::state::{Presence, State};
@@ -143,6 +143,7 @@ impl Default for Rule {
 pub(super) struct Editing<'a> {
     pub rule: Rule,
     definitions: &'a Definitions,
+    is_timezone: IsTimezone,
     /// Whether the section has named a time range: the first one replaces those of
     /// `[general]`.
     scheduled: bool,
@@ -156,10 +157,11 @@ impl<'a> Editing<'a> {
         unregister_status, login_overrides";
 
     /// Begins with that rule.
-    pub fn new(rule: &Rule, definitions: &'a Definitions) -> Self {
+    pub fn new(rule: &Rule, definitions: &'a Definitions, is_timezone: IsTimezone) -> Self {
         Editing {
             rule: rule.clone(),
             definitions,
+            is_timezone,
             scheduled: false,
         }
     }
@@ -217,7 +219,7 @@ impl<'a> Editing<'a> {
                 rule.schedule.outside = presence
                     .ok_or_else(|| format!("the status '{given}' is mapped to no state"))?;
             }
-            "timezone" => rule.schedule.timezone = value::timezone(given)?,
+            "timezone" => rule.schedule.timezone = value::timezone(given, self.is_timezone)?,
             "login_status" => rule.login.login = value::status_or_none(given, statuses)?,
             "logout_status" => rule.login.logout = value::status_or_none(given, statuses)?,
             "register_status" => rule.login.register = value::status_or_none(given, statuses)?,
@@ -247,6 +249,7 @@ impl Settings {
     pub(super) fn parse(
         sections: &[&Section],
         definitions: Arc<Definitions>,
+        is_timezone: IsTimezone,
         errors: &mut Vec<Problem>,
         warnings: &mut Vec<Problem>,
     ) -> Settings {
@@ -256,7 +259,7 @@ impl Settings {
                 message: "the section [general] stands twice, expected one".into(),
             });
         }
-        let mut editing = Editing::new(&Rule::default(), &definitions);
+        let mut editing = Editing::new(&Rule::default(), &definitions, is_timezone);
         let mut settle = 0;
         let options = sections.first().map(|section| {
             let variables = section.variables.iter();

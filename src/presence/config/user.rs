@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::settings::{Editing, Rule, Settings};
-use super::{Definitions, Origin, Problem, Section, Variable, place, value};
+use super::{Definitions, IsTimezone, Origin, Problem, Section, Variable, place, value};
 use crate::presence::address;
 use crate::presence::device::DeviceTable;
 
@@ -98,6 +98,7 @@ const OPTIONS: &str = "type, id, account, extension, default, source, device";
 /// Collects users, sharing what is equal among them.
 pub struct Users<'a> {
     settings: &'a Settings,
+    is_timezone: IsTimezone,
     specs: Vec<UserSpec>,
     names: HashMap<String, String>,
     rules: HashSet<Arc<Rule>>,
@@ -109,9 +110,10 @@ pub struct Users<'a> {
 
 impl<'a> Users<'a> {
     /// No users yet.
-    pub fn new(settings: &'a Settings) -> Self {
+    pub fn new(settings: &'a Settings, is_timezone: IsTimezone) -> Self {
         Users {
             settings,
+            is_timezone,
             specs: Vec::new(),
             names: HashMap::new(),
             rules: HashSet::from([settings.rule.clone()]),
@@ -165,7 +167,11 @@ impl<'a> Users<'a> {
         if let Err(message) = value::name(&section.name, "a user's name") {
             fail(None, message);
         }
-        let mut editing = Editing::new(&self.settings.rule, &self.settings.definitions);
+        let mut editing = Editing::new(
+            &self.settings.rule,
+            &self.settings.definitions,
+            self.is_timezone,
+        );
         let (mut id, mut account, mut default) = (None, Arc::from("default"), None);
         let mut lines = Vec::new();
         for (line, variable) in section.variables.iter().enumerate() {

@@ -128,15 +128,14 @@ pub fn identifier(value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
-/// A time zone's name, such as `Europe/Berlin`; whether it exists is for the system to
-/// say.
-pub fn timezone(value: &str) -> Result<Box<str>, String> {
+/// A time zone that the system knows, such as `Europe/Berlin`.
+pub fn timezone(value: &str, is_known: super::IsTimezone) -> Result<Box<str>, String> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '+' | '-');
     let parts = value.split('/').all(|part| !part.is_empty());
-    match value.chars().all(good) && value.len() <= 60 && parts {
+    match value.chars().all(good) && value.len() <= 60 && parts && is_known(value) {
         true => Ok(value.into()),
         false => Err(format!(
-            "'{}', expected a time zone such as Europe/Berlin",
+            "'{}', expected a time zone of this system, such as Europe/Berlin",
             shown(value)
         )),
     }

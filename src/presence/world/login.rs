@@ -12,7 +12,8 @@ use crate::presence::time::Time;
 
 impl World {
     pub(super) fn logged_in(&mut self, user: UserId, now: Time) -> Vec<Effect> {
-        let panels = self.panels.entry(self.panel_of(user)).or_default();
+        let name = self.directory.get(user).name.to_ascii_lowercase();
+        let panels = self.panels.entry(name).or_default();
         *panels += 1;
         let first = *panels == 1;
         let status = self.directory.get(user).rule.login.login.clone();
@@ -20,8 +21,8 @@ impl World {
         self.set_by_login(set, now)
     }
 
-    pub(super) fn logged_out(&mut self, user: UserId, now: Time) -> Vec<Effect> {
-        let name = self.panel_of(user);
+    pub(super) fn logged_out(&mut self, name: &str, now: Time) -> Vec<Effect> {
+        let name = name.to_ascii_lowercase();
         let Some(panels) = self.panels.get_mut(&name) else {
             // It logged in before the module was loaded.
             return Vec::new();
@@ -31,20 +32,17 @@ impl World {
             return Vec::new();
         }
         self.panels.remove(&name);
-        let status = self.directory.get(user).rule.login.logout.clone();
-        self.set_by_login(status.map(|status| (user, status)), now)
+        let set = self.directory.user(&name).and_then(|user| {
+            let status = self.directory.get(user).rule.login.logout.clone();
+            Some((user, status?))
+        });
+        self.set_by_login(set, now)
     }
 
     /// On how many panels the user is logged in.
     pub fn panels(&self, user: UserId) -> u32 {
-        self.panels
-            .get(&self.panel_of(user))
-            .copied()
-            .unwrap_or_default()
-    }
-
-    fn panel_of(&self, user: UserId) -> String {
-        self.directory.get(user).name.to_ascii_lowercase()
+        let name = self.directory.get(user).name.to_ascii_lowercase();
+        self.panels.get(&name).copied().unwrap_or_default()
     }
 
     /// Sets these statuses, unless that would override a choice made by hand.

@@ -127,8 +127,8 @@ pub enum Change<'a> {
     Takes(UserId, DndStatus),
     /// A panel of the user's logged in.
     LoggedIn(UserId),
-    /// A panel of the user's logged out, or is gone.
-    LoggedOut(UserId),
+    /// A panel of the user of that name logged out, or is gone. The user may be, too.
+    LoggedOut(&'a str),
 }
 
 /// One change of a user's combined presence.
@@ -194,6 +194,8 @@ pub struct World {
     due: VecDeque<(Time, UserId)>,
     /// When each timed status ends.
     ends: BTreeSet<(Time, UserId)>,
+    /// When the worker looks at them next.
+    looked_for: Option<Time>,
     last: Time,
     held: bool,
 }

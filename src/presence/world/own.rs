@@ -141,11 +141,13 @@ impl World {
         let mut effects = Vec::new();
         while let Some(&(until, user)) = self.ends.first() {
             if until > now {
-                return (effects, Some(until));
+                self.looked_for = Some(until);
+                return (effects, self.looked_for);
             }
             self.ends.pop_first();
             self.end(user, now, &mut effects);
         }
+        self.looked_for = None;
         (effects, None)
     }
 
@@ -180,6 +182,12 @@ impl World {
         self.mark_user(user);
         self.touch(user, &mut touched);
         self.recombine(touched, set, now, effects);
+    }
+
+    /// Whether one ends before the worker looks next.
+    pub(super) fn ends_earlier(&self) -> bool {
+        let first = self.ends.first().map(|(until, _)| *until);
+        first.is_some_and(|first| self.looked_for.is_none_or(|looked| first < looked))
     }
 
     /// When each timed status ends, gathered anew.

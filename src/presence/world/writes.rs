@@ -38,7 +38,7 @@ pub enum Work {
     None,
     /// Rows to be kept.
     Rows,
-    /// Writes, or a settle time to watch.
+    /// Writes, or a settle time or the end of a status to watch.
     Urgent,
 }
 
@@ -81,7 +81,7 @@ impl World {
     /// What waits for the worker. The first settle time that began has to be watched at
     /// once; later ones end later.
     pub fn work(&self) -> Work {
-        if !self.queue.is_empty() || self.due.len() == 1 {
+        if !self.queue.is_empty() || self.due.len() == 1 || self.ends_earlier() {
             Work::Urgent
         } else if self.is_dirty() {
             Work::Rows

@@ -172,7 +172,7 @@ fn logins_set_and_leave_a_choice_by_hand_alone() {
         write_all(world, at);
         state(world, "alice")
     };
-    let (login, logout) = (Change::LoggedIn(alice), Change::LoggedOut(alice));
+    let (login, logout) = (Change::LoggedIn(alice), Change::LoggedOut("ALICE"));
     assert_eq!(apply(&mut world, &login), State::Available);
     assert_eq!(apply(&mut world, &login), State::Available);
     assert_eq!(apply(&mut world, &logout), State::Available);

@@ -1,0 +1,61 @@
+//! Schedules: time ranges that are a user's source.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::asterisk::timing;
+use crate::door;
+use crate::presence::config::Schedule;
+use crate::presence::world::Change;
+use crate::presence::{Presence, Time};
+
+/// What a schedule says at a moment: nothing within its ranges.
+pub fn presence(schedule: &Schedule, at: Time) -> Presence {
+    let zone = &schedule.timezone;
+    let mut ranges = schedule.ranges.iter();
+    match ranges.any(|range| timing::matches(range, zone, at)) {
+        true => Presence::default(),
+        false => schedule.outside.clone(),
+    }
+}
+
+/// The minute that was looked at last: ranges begin and end with whole ones.
+static MINUTE: AtomicU64 = AtomicU64::new(0);
+
+const MINUTE_MILLIS: u64 = 60_000;
+
+/// Forgets what was looked at, for a load and a reload.
+pub fn forget() {
+    MINUTE.store(0, Ordering::Relaxed);
+}
+
+/// Hears what every schedule says, once in a minute; says when to look again.
+pub fn hear(now: Time) -> Option<Time> {
+    let schedules = door::read(|world| {
+        let directory = world.directory().clone();
+        (!directory.schedules().is_empty()).then_some(directory)
+    });
+    let directory = schedules.flatten()?;
+    let minute = now.millis() / MINUTE_MILLIS;
+    let next = Time::from_millis((minute + 1) * MINUTE_MILLIS);
+    if MINUTE.swap(minute, Ordering::Relaxed) == minute {
+        return Some(next);
+    }
+    for (source, schedule) in directory.schedules() {
+        let said = presence(schedule, now);
+        let address = &directory.get_source(*source).address;
+        door::serve(|world, now| {
+            // A reload may have given other numbers meanwhile.
+            let Some(source) = world.directory().source(address) else {
+                return ((), Vec::new());
+            };
+            let heard = Change::Heard {
+                source,
+                state: said.state(),
+                subtype: said.subtype(),
+                message: said.message(),
+            };
+            ((), world.apply(&heard, now))
+        });
+    }
+    Some(next)
+}

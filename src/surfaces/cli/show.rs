@@ -1,0 +1,267 @@
+//! `userpresence show ...` and `userpresence explain`.
+
+use std::fmt::Write;
+
+use super::table::Table;
+use super::{fail, outcome, view};
+use crate::asterisk::cli::{Args, Outcome};
+use crate::asterisk::regex::Regex;
+use crate::door;
+use crate::presence::explain::explain;
+use crate::presence::fields::{Said, View};
+use crate::presence::status::StatusType;
+use crate::presence::{Presence, State, Time, assignment};
+
+pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
+    let filter = match args.0.as_slice() {
+        [] => None,
+        ["like", pattern] => match Regex::new(pattern) {
+            Ok(regex) => Some(regex),
+            Err(why) => {
+                let pattern = assignment::shown(pattern);
+                return outcome(fail(
+                    out,
+                    &format!("'{pattern}' is no regular expression: {why}"),
+                ));
+            }
+        },
+        _ => return Outcome::ShowUsage,
+    };
+    let wanted = |name: &str| filter.as_ref().is_none_or(|regex| regex.is_match(name));
+    let names = door::read(|world| {
+        let users = world.directory().users();
+        users.map(|(_, user)| user.name.clone()).collect::<Vec<_>>()
+    });
+    // A stranger's expression may take its time: not under the lock.
+    let mut names = names.unwrap_or_default();
+    names.retain(|name| wanted(name));
+    let now = Time::now();
+    let mut table = Table::new([
+        "User", "State", "Status", "Source", "Set", "Subtype", "Message",
+    ]);
+    for name in names {
+        // One look at a time: a long list never keeps a change waiting. By name,
+        // because a reload gives new numbers.
+        let row = door::read(|world| {
+            let id = world.directory().user(&name)?;
+            let user = name.to_string();
+            let outcome = world.outcome(id);
+            let presence = &outcome.presence;
+            let state = presence.state().name().to_owned();
+            let since = (outcome.since != Time::NEVER).then(|| outcome.since.millis());
+            let source = source_name(world.winner(id)).to_owned();
+            let (subtype, message) = (presence.subtype().into(), presence.message().into());
+            let status = world
+                .status(id)
+                .map_or("", |status| &status.name)
+                .to_owned();
+            Some([
+                user,
+                state,
+                status,
+                source,
+                ago(since, now),
+                subtype,
+                message,
+            ])
+        });
+        table.rows.extend(row.flatten());
+    }
+    let count = table.rows.len();
+    table.show(out);
+    let _ = writeln!(out, "{count} user{}", if count == 1 { "" } else { "s" });
+    Outcome::Success
+}
+
+fn ago(since: Option<u64>, now: Time) -> String {
+    let ago = |since| format!("{} ago", Time::from_millis(since).age(now));
+    since.map_or_else(|| "never".into(), ago)
+}
+
+fn source_name(source: &str) -> &str {
+    match source {
+        "" => "none",
+        "own" => "own status",
+        source => source,
+    }
+}
+
+pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
+    let [name] = args.0.as_slice() else {
+        return Outcome::ShowUsage;
+    };
+    let Some(view) = view(name, out) else {
+        return Outcome::Failure;
+    };
+    let now = Time::now();
+    let lines = [
+        ("User", view.user.clone()),
+        ("Id", view.id.clone()),
+        ("Account", view.account.clone()),
+        ("State", view.presence.state.to_owned()),
+        ("Status", status_of(&view)),
+        ("Subtype", view.presence.subtype.clone()),
+        ("Message", view.presence.message.clone()),
+        ("Set", ago(view.presence.since, now)),
+        ("Ends", ends(view.presence.until, now)),
+        ("Source", source_name(&view.source).to_owned()),
+        ("Reason", view.reason.to_owned()),
+        ("Method", view.method.to_owned()),
+        ("Enabled", yes_no(view.enabled).to_owned()),
+        ("Outgoing", view.outgoing.to_owned()),
+        (
+            "Default",
+            view.default.clone().unwrap_or_else(|| "none".into()),
+        ),
+        ("Takes", view.dnd_status.to_owned()),
+        ("Lamp", view.device_state.to_owned()),
+        ("Queue", view.queue_state.to_owned()),
+        ("Panels", view.panels.to_string()),
+        ("Sequence", view.sequence.to_string()),
+    ];
+    for (name, value) in lines {
+        let _ = writeln!(out, "{}", format!("{name:>12}: {value}").trim_end());
+    }
+    let mut table = Table::new([
+        "", "Source", "State", "Set", "Subtype", "Message", "Device", "is",
+    ]);
+    for source in &view.sources {
+        let presence = source.known.then_some(&source.presence);
+        let mark = mark(&view, source.winner, source.takes_part);
+        let mut row = source_row(mark, &source.address, presence, now);
+        row[6] = source.device.clone().unwrap_or_default();
+        row[7] = source.device_state.unwrap_or_default().to_owned();
+        table.rows.push(row);
+    }
+    let mark = mark(&view, view.source == "own", view.own_takes_part);
+    let mut own = source_row(mark, "own status", view.own.as_ref(), now);
+    if view.own.is_none() {
+        "none".clone_into(&mut own[2]);
+    }
+    table.rows.push(own);
+    out.push('\n');
+    table.show(out);
+    out.push_str("* wins, - takes no part\n");
+    Outcome::Success
+}
+
+fn mark(view: &View, winner: bool, takes_part: bool) -> &'static str {
+    match (winner, takes_part) {
+        // Where nothing is set there is nothing to win.
+        (true, _) if view.reason != "nothing_set" => "*",
+        (_, true) => "",
+        (_, false) => "-",
+    }
+}
+
+fn source_row(mark: &str, name: &str, said: Option<&Said>, now: Time) -> [String; 8] {
+    let text = |get: fn(&Said) -> &str| said.map_or("", get).to_owned();
+    let state = said.map_or("unknown", |said| said.state).to_owned();
+    let set = ago(said.and_then(|said| said.since), now);
+    let (subtype, message) = (text(|said| &said.subtype), text(|said| &said.message));
+    [
+        mark.to_owned(),
+        name.to_owned(),
+        state,
+        set,
+        subtype,
+        message,
+        String::new(),
+        String::new(),
+    ]
+}
+
+/// `lunch, At lunch`.
+fn status_of(view: &View) -> String {
+    match (view.status.as_str(), view.label.as_str()) {
+        (status, "") => status.to_owned(),
+        (status, label) => format!("{status}, {label}"),
+    }
+}
+
+/// `in 5m 10s`, `never`.
+pub fn ends(until: Option<u64>, now: Time) -> String {
+    let left = until.map(|until| now.age(Time::from_millis(until)));
+    left.map_or_else(|| "never".into(), |left| format!("in {left}"))
+}
+
+fn yes_no(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
+}
+
+pub fn explain_user(args: &Args<'_>, out: &mut String) -> Outcome {
+    let [name] = args.0.as_slice() else {
+        return Outcome::ShowUsage;
+    };
+    outcome(view(name, out).map(|view| out.push_str(&explain(&view, Time::now()))))
+}
+
+pub fn show_statuses(args: &Args<'_>, out: &mut String) -> Outcome {
+    if !args.0.is_empty() {
+        return Outcome::ShowUsage;
+    }
+    let statuses = door::read(|world| world.directory().settings.statuses().clone());
+    let mut table = Table::new(["Status", "Label", "State", "Subtype", "Message"]);
+    for status in statuses.iter().flat_map(|statuses| statuses.iter()) {
+        table.rows.push(status_row(status));
+    }
+    table.show(out);
+    out.push_str("- is recorded only: it is written nowhere, and no presence means it\n");
+    Outcome::Success
+}
+
+fn status_row(status: &StatusType) -> [String; 5] {
+    let text = |get: fn(&Presence) -> &str| status.maps_to.as_ref().map_or("", get).to_owned();
+    let state = status.maps_to.as_ref().map(Presence::state);
+    [
+        status.name.to_string(),
+        status.label.to_string(),
+        state.map_or("-", State::name).to_owned(),
+        text(Presence::subtype),
+        text(Presence::message),
+    ]
+}
+
+pub fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {
+    crate::trip("command");
+    if !args.0.is_empty() {
+        return Outcome::ShowUsage;
+    }
+    let lines = door::read(|world| {
+        let directory = world.directory();
+        let rule = &directory.settings.rule;
+        let order: Vec<_> = rule
+            .order
+            .states()
+            .iter()
+            .map(|state| state.name())
+            .collect();
+        vec![
+            ("Version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("enabled", yes_no(rule.enabled).to_owned()),
+            ("method", rule.method.name().to_owned()),
+            ("priority", order.join(",")),
+            ("outgoing", rule.outgoing.name().to_owned()),
+            ("presence_prefix", rule.presence_prefix.to_string()),
+            ("device_prefix", rule.device_prefix.to_string()),
+            ("use_devices", yes_no(rule.use_devices).to_owned()),
+            (
+                "ignore_unreachable",
+                yes_no(rule.ignore_unreachable).to_owned(),
+            ),
+            ("settle", format!("{} ms", directory.settings.settle)),
+            ("Users", directory.user_count().to_string()),
+            ("Sources", directory.source_count().to_string()),
+            ("Devices", directory.device_count().to_string()),
+            (
+                "Statuses",
+                directory.settings.statuses().iter().count().to_string(),
+            ),
+            ("Accounts", directory.accounts().len().to_string()),
+        ]
+    });
+    for (name, value) in lines.unwrap_or_default() {
+        let _ = writeln!(out, "{name:>18}: {value}");
+    }
+    Outcome::Success
+}

@@ -1,0 +1,32 @@
+//! The device state provider `UserPresence:<user>`, and `UserPresence:<user>@queue` for a
+//! queue's `state_interface`.
+
+use std::ffi::CStr;
+
+use crate::asterisk::device::Provider;
+use crate::door;
+use crate::presence::assignment::shown;
+use crate::presence::device::{DeviceState, Watcher};
+
+/// Answers for lamps and queues.
+pub struct UserPresence;
+
+impl Provider for UserPresence {
+    const LABEL: &'static CStr = c"UserPresence";
+
+    fn state(name: &str) -> DeviceState {
+        crate::trip("device provider");
+        let (name, watcher) = Watcher::split(name);
+        let found = door::read(|world| {
+            let user = world.directory().user(name)?;
+            Some(world.ask(user, watcher))
+        });
+        found.flatten().unwrap_or_else(|| {
+            door::complain_once("no user", &name.to_ascii_lowercase(), || {
+                let name = shown(name);
+                format!("UserPresence:{name} is asked for, but there is no user '{name}': invalid")
+            });
+            DeviceState::Invalid
+        })
+    }
+}
