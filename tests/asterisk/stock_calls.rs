@@ -40,11 +40,13 @@ fn devices_and_a_lamp_follow_a_call() {
     lamp.wait_lamp("confirmed");
     ast.wait_device("PJSIP/201", "INUSE");
 
-    for phone in [&called, &caller] {
-        phone.hold();
-        ast.wait_device(&phone.device(), "ONHOLD");
-        phone.resume();
-        ast.wait_device(&phone.device(), "INUSE");
+    // On hold is who hears the music, not who pressed the key.
+    for (holds, held) in [(&called, &caller), (&caller, &called)] {
+        holds.hold();
+        ast.wait_device(&held.device(), "ONHOLD");
+        assert_eq!(ast.device(&holds.device()), "INUSE");
+        holds.resume();
+        ast.wait_device(&held.device(), "INUSE");
     }
     caller.hang_up();
     ast.wait_device("PJSIP/200", "NOT_INUSE");
@@ -115,10 +117,20 @@ fn a_parking_space_is_in_use_while_a_call_is_parked() {
 fn a_calendar_is_busy_during_an_event() {
     let ast = Instance::stock().calendar("alice").start();
     assert_eq!(ast.device("Calendar:alice"), "NOT_INUSE");
-    ast.set_calendar("alice", Some((-3600, 3600)));
+    ast.set_calendar("alice", -3600, 3600);
     ast.wait_device("Calendar:alice", "BUSY");
-    ast.set_calendar("alice", None);
-    ast.wait_device("Calendar:alice", "NOT_INUSE");
+}
+
+#[test]
+fn a_calendar_follows_the_clock() {
+    let ast = Instance::stock().calendar("alice").start();
+    let ami = ast.ami();
+    ast.set_calendar("alice", 1, 2);
+    for state in ["BUSY", "NOT_INUSE"] {
+        ami.wait_event(state, |event| {
+            event.get("Device") == Some("Calendar:alice") && event.get("State") == Some(state)
+        });
+    }
 }
 
 /// A queue knows devices only: it rings who does not want to be disturbed.

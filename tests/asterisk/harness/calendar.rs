@@ -27,7 +27,7 @@ pub(super) fn config(ports: Ports, builder: &Builder) -> String {
     text
 }
 
-/// Writes a calendar whose only event is from `begin` to `end`, in seconds from now.
+/// Writes a calendar with one event or none: its begin and end, in seconds from now.
 pub(super) fn write(data: &Path, name: &str, event: Option<(i64, i64)>) {
     let mut text = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//tests//EN\r\n".to_owned();
     if let Some((begin, end)) = event {
@@ -61,10 +61,13 @@ fn utc(seconds: i64) -> String {
 
 impl Instance {
     /// Gives a calendar ([`Builder::calendar`]) one event, from `begin` to `end` in
-    /// seconds from now, or none, and has Asterisk fetch it.
+    /// seconds from now, and has Asterisk fetch it.
+    ///
+    /// Once for each calendar: where a fetched event goes before its end, Asterisk's
+    /// reload leaves the device busy.
     #[track_caller]
-    pub fn set_calendar(&self, name: &str, event: Option<(i64, i64)>) {
-        write(&self.path("data"), name, event);
+    pub fn set_calendar(&self, name: &str, begin: i64, end: i64) {
+        write(&self.path("data"), name, Some((begin, end)));
         let answer = self.module_action("reload", "res_calendar.so");
         assert!(answer.ok(), "reload of calendars: {}", answer.text());
     }
