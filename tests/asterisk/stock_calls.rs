@@ -133,29 +133,46 @@ fn a_calendar_follows_the_clock() {
     }
 }
 
-/// A queue knows devices only: it rings who does not want to be disturbed.
+/// A queue knows devices only: it rings who does not want to be disturbed, whether a
+/// member is the phone itself, has it as its state, or a hint with its presence.
 #[test]
 fn a_queue_rings_a_member_whose_presence_is_dnd() {
     let ast = phones()
         .hint("2000", "PJSIP/200,CustomPresence:200")
-        .queue(
-            "sales",
-            "",
-            &[
-                "Local/first@agents/n,0,First,PJSIP/200",
-                "Local/second@agents/n,1,Second,hint:2000@default",
-            ],
-        )
+        .queue("phone", "", &["PJSIP/200"])
+        .queue("device", "", &["Local/one@agents/n,0,One,PJSIP/200"])
+        .queue("hint", "", &["Local/two@agents/n,0,Two,hint:2000@default"])
         .start();
-    let _phone = Phone::ringing(&ast, "200");
+    let _phone = Phone::answering(&ast, "200");
     ast.set_custom("200", "dnd");
     ast.wait_hint_presence("2000", "dnd");
-    // Asterisk's number of NOT_INUSE.
-    for member in ["First", "Second"] {
-        ast.wait_queue_member("sales", member, "Status", "1");
+    for (queue, member) in [
+        ("phone", "PJSIP/200"),
+        ("device", "Local/one@agents/n"),
+        ("hint", "Local/two@agents/n"),
+    ] {
+        // Asterisk's number of NOT_INUSE.
+        ast.wait_queue_member(queue, member, "Status", "1");
+        let caller = ast.call_queue(queue);
+        caller.wait_joined();
+        assert_eq!(caller.wait_answer(), [member]);
+        caller.hang_up();
+        ast.wait_no_channels();
     }
+}
+
+/// The other way round: a member whose device is in use is not rung.
+#[test]
+fn a_queue_leaves_out_a_member_whose_device_is_in_use() {
+    let members = [
+        "Local/one@agents/n,0,One,Custom:one",
+        "Local/two@agents/n,0,Two,Custom:two",
+    ];
+    let ast = Instance::stock().queue("sales", "", &members).start();
+    ast.set_device("one", "INUSE");
+    ast.set_device("two", "NOT_INUSE");
+    ast.wait_queue_member("sales", "One", "Status", "2");
+    ast.wait_queue_member("sales", "Two", "Status", "1");
     let caller = ast.call_queue("sales");
-    assert_eq!(caller.wait_answer(), ["Local/first@agents/n"]);
-    caller.hang_up();
-    ast.wait_no_channels();
+    assert_eq!(caller.wait_answer(), ["Local/two@agents/n"]);
 }

@@ -12,8 +12,6 @@ pub struct Channel {
     pub name: String,
     /// `Ring`, `Ringing`, `Up`, ...
     pub state: String,
-    /// What it runs, for example `Queue`.
-    pub application: String,
 }
 
 impl Instance {
@@ -31,17 +29,16 @@ impl Instance {
         });
     }
 
-    /// Every channel there is, oldest first.
+    /// Every channel there is, those of one device oldest first.
     #[track_caller]
     pub fn channels(&self) -> Vec<Channel> {
         let mut all = self.control().list(&[("Action", "CoreShowChannels")]);
         let of = |event: &super::Message, name| event.get(name).unwrap_or_default().to_owned();
-        // Of one technology they are numbered as they come, in hexadecimal digits.
+        // Names end with a number, of eight hexadecimal digits.
         all.sort_by_key(|event| of(event, "Channel"));
         let channel = |event| Channel {
             name: of(event, "Channel"),
             state: of(event, "ChannelStateDesc"),
-            application: of(event, "Application"),
         };
         all.iter().map(channel).collect()
     }

@@ -60,14 +60,18 @@ impl<'a> Phone<'a> {
         format!("PJSIP/{}", self.endpoint)
     }
 
-    /// REGISTER (again).
+    /// Registers (again), and waits until its device is no longer `UNAVAILABLE`.
     #[track_caller]
     pub fn register(&self) {
         self.send_register("3600");
-        self.ast.wait_device(&self.device(), "NOT_INUSE");
+        let device = self.device();
+        wait_until(&format!("{device} registered"), || {
+            (self.ast.device(&device) != "UNAVAILABLE").then_some(())
+        });
     }
 
-    /// REGISTER that takes the registration back.
+    /// Takes the registration back. The device follows a moment later, and not before
+    /// its calls have ended.
     #[track_caller]
     pub fn unregister(&self) {
         self.send_register("0");
@@ -104,7 +108,8 @@ impl<'a> Phone<'a> {
         self.order("Ringing", "answer");
     }
 
-    /// Puts its call on hold: an INVITE with `sendonly`.
+    /// Puts its call on hold: an INVITE with `sendonly`. The device that is then
+    /// `ONHOLD` is the other one's: it is held, and hears the music.
     #[track_caller]
     pub fn hold(&self) {
         self.order("Up", "hold");

@@ -8,8 +8,8 @@ use super::wait::wait_until;
 /// A caller who waits in a queue. Dropping it leaves the call: [`Caller::hang_up`].
 pub struct Caller<'a> {
     ast: &'a Instance,
+    /// Its unique id.
     channel: String,
-    queue: String,
     ami: Ami,
 }
 
@@ -44,7 +44,6 @@ impl Instance {
         Caller {
             ast: self,
             channel: self.run("Queue", queue),
-            queue: queue.to_owned(),
             ami,
         }
     }
@@ -92,7 +91,7 @@ impl Caller<'_> {
     #[track_caller]
     fn wait(&self, what: &str, names: &[&str]) -> Message {
         self.ami.wait_event(what, |event| {
-            event.get("Queue") == Some(self.queue.as_str())
+            event.get("Uniqueid") == Some(self.channel.as_str())
                 && names.iter().any(|name| event.is_event(name))
         })
     }
