@@ -3,7 +3,8 @@
 //! The phone is `sipp` (`tests/sip/answer.xml`, `call.xml`), and an endpoint of
 //! [`super::Builder::sip`]. What it does in a call it is told by Asterisk's own AMI
 //! action `SendText`, which reaches it as a MESSAGE within that call: so a test
-//! decides when, and no clock does.
+//! decides when, and no clock does. An order returns once Asterisk has taken it: what
+//! comes of it is to be waited for, for example by [`Instance::wait_device`].
 
 use std::sync::Mutex;
 

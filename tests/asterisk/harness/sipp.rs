@@ -41,6 +41,9 @@ impl Sipp {
             .arg("-sf")
             .arg(file)
             .args(["-i", "127.0.0.1", "-p", &port.to_string()])
+            // A message that comes at the wrong moment is left alone, not the whole call:
+            // Asterisk sends it again.
+            .args(["-default_behaviors", "all,-abortunexp"])
             .args(["-nostdin", "-trace_msg", "-message_file"])
             .arg(&trace)
             .args(arguments);
