@@ -28,4 +28,5 @@ mod selftest;
 mod settle;
 mod sip;
 mod stock;
+mod stock_calls;
 mod stock_sip;

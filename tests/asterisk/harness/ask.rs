@@ -84,7 +84,7 @@ impl Instance {
     /// Reloads our module; the response says whether that worked.
     #[track_caller]
     pub fn reload(&self) -> Message {
-        self.module("reload", MODULE)
+        self.module_action("reload", MODULE)
     }
 
     /// Loads a module, ours or one of Asterisk's.
@@ -93,16 +93,16 @@ impl Instance {
         if !self.path("modules").join(name).exists() {
             self.provide_module(name.trim_end_matches(".so"));
         }
-        self.module("load", name)
+        self.module_action("load", name)
     }
 
     /// Unloads a module.
     #[track_caller]
     pub fn unload_module(&self, name: &str) -> Message {
-        self.module("unload", name)
+        self.module_action("unload", name)
     }
 
-    fn module(&self, kind: &str, name: &str) -> Message {
+    pub(super) fn module_action(&self, kind: &str, name: &str) -> Message {
         self.control().action(&[
             ("Action", "ModuleLoad"),
             ("LoadType", kind),

@@ -22,6 +22,8 @@ pub struct Builder {
     pub(super) dialplan: String,
     pub(super) endpoints: Vec<String>,
     pub(super) ami_users: Vec<(String, String, String)>,
+    pub(super) queues: String,
+    pub(super) calendars: Vec<String>,
     pub(super) files: Vec<(String, String)>,
     pub(super) realtime: Option<(Vec<String>, String)>,
 }
@@ -37,6 +39,8 @@ impl Builder {
             dialplan: String::new(),
             endpoints: Vec::new(),
             ami_users: Vec::new(),
+            queues: String::new(),
+            calendars: Vec::new(),
             files: Vec::new(),
             realtime: None,
         };
@@ -89,12 +93,52 @@ impl Builder {
     }
 
     /// SIP on a loopback port, for a [`super::Subscriber`], and with an endpoint
-    /// and AOR of each of these names (no password, context `default`).
+    /// and AOR of each of these names (no password, context `default`), for a
+    /// [`super::Phone`].
     pub fn sip(mut self, endpoints: &[&str]) -> Self {
         self.add_modules(sets::SIP);
         self.endpoints
             .extend(endpoints.iter().map(|name| (*name).to_owned()));
         self
+    }
+
+    /// A queue that rings all members at once, with these lines of `queues.conf`
+    /// besides, and with these members as that file has them after `member =>`.
+    ///
+    /// `Local/NAME@agents/n`, with any name, is an agent who answers at once.
+    pub fn queue(mut self, name: &str, options: &str, members: &[&str]) -> Self {
+        self.add_modules(sets::QUEUE);
+        self.queues.push_str(&format!(
+            "\n[{name}]\nstrategy = ringall\ntimeout = 60\nretry = 1\n\
+             joinempty = yes\nringinuse = no\n{options}\n"
+        ));
+        for member in members {
+            self.queues.push_str(&format!("member => {member}\n"));
+        }
+        self
+    }
+
+    /// Conference rooms: `ConfBridge()`, and the device `confbridge:ROOM`.
+    pub fn conferences(mut self) -> Self {
+        self.add_modules(sets::CONFBRIDGE);
+        self.file("confbridge.conf", "[general]\n")
+    }
+
+    /// Parking: `Park()`, `ParkedCall(default,SPACE)`, and spaces 701 to 720 as devices
+    /// `park:SPACE@parkedcalls`.
+    pub fn parking(mut self) -> Self {
+        self.add_modules(sets::PARKING);
+        let text = "[general]\n\n[default]\nparkext = 700\nparkpos = 701-720\n\
+                    context = parkedcalls\nparkingtime = 600\n";
+        self.file("res_parking.conf", text)
+    }
+
+    /// An empty calendar, for [`Instance::set_calendar`], and its device
+    /// `Calendar:NAME`.
+    pub fn calendar(mut self, name: &str) -> Self {
+        self.add_modules(sets::CALENDAR);
+        self.calendars.push(name.to_owned());
+        self.http()
     }
 
     /// Asterisk's HTTP server on a loopback port, with AMI over HTTP.

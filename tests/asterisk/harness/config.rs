@@ -87,7 +87,11 @@ pub(super) fn manager(ports: Ports, builder: &Builder) -> String {
 }
 
 pub(super) fn extensions(builder: &Builder) -> String {
-    let mut text = "[general]\nstatic = yes\nwriteprotect = yes\n\n[default]\n".to_owned();
+    let mut text = "[general]\nstatic = yes\nwriteprotect = yes\n".to_owned();
+    // The far end of a call that nobody is at, and the agents of queues.
+    text.push_str("\n[harness]\nexten = wait,1,Answer()\n same = n,Wait(600)\n");
+    text.push_str("\n[agents]\nexten = _[0-9a-z]!,1,Answer()\n same = n,Wait(600)\n");
+    text.push_str("\n[default]\n");
     for (extension, hint) in &builder.hints {
         text.push_str(&format!("exten = {extension},hint,{hint}\n"));
     }
@@ -119,6 +123,7 @@ pub(super) fn pjsip(ports: Ports, builder: &Builder) -> String {
              allow_subscribe = yes\n\
              disallow = all\n\
              allow = ulaw\n\
+             direct_media = no\n\
              aors = {name}\n\
              \n\
              [{name}]\n\
@@ -132,8 +137,14 @@ pub(super) fn pjsip(ports: Ports, builder: &Builder) -> String {
 
 pub(super) fn http(ports: Ports, builder: &Builder) -> String {
     let enabled = if builder.http { "yes" } else { "no" };
+    // Calendars are fetched from there.
+    let files = if builder.calendars.is_empty() {
+        "no"
+    } else {
+        "yes"
+    };
     format!(
-        "[general]\nenabled = {enabled}\nbindaddr = 127.0.0.1\nbindport = {}\nsessionlimit = 100\n",
+        "[general]\nenabled = {enabled}\nenable_static = {files}\nbindaddr = 127.0.0.1\nbindport = {}\nsessionlimit = 100\n",
         ports.http
     )
 }
@@ -157,6 +168,8 @@ pub(super) const QUIET: &[(&str, &str)] = &[
         "[general]\ncountry = us\n\n[us]\ndescription = minimal\ndial = 350+440\n",
     ),
     ("pjproject.conf", ""),
+    // Above the ports that a test listens on.
+    ("rtp.conf", "[general]\nrtpstart = 30000\nrtpend = 32700\n"),
     ("udptl.conf", "[general]\n"),
     ("websocket_client.conf", ""),
 ];

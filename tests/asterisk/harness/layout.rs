@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::builder::{Builder, Ours};
+use super::calendar;
 use super::config;
 use super::instance::{Instance, MODULE};
 use super::paths;
@@ -35,6 +36,11 @@ impl Instance {
         self.write_config("http.conf", &config::http(self.ports, builder));
         self.write_config("ari.conf", &config::ari());
         self.write_config("extensions.conf", &config::extensions(builder));
+        self.write_config("queues.conf", &format!("[general]\n{}", builder.queues));
+        self.write_config("calendar.conf", &calendar::config(self.ports, builder));
+        for name in &builder.calendars {
+            calendar::write(&self.dir.join("data"), name, None);
+        }
         self.write_config("pjsip.conf", &config::pjsip(self.ports, builder));
         if let Some((families, sql)) = &builder.realtime {
             self.write_realtime(families, sql);
@@ -52,6 +58,7 @@ impl Instance {
     fn link_data(&self) {
         let (data, ours) = (self.root.data(), self.dir.join("data"));
         let thirdparty = ours.join("documentation/thirdparty");
+        fs::create_dir_all(ours.join("static-http")).expect("a directory below our own");
         fs::create_dir_all(&thirdparty).expect("a directory below our own");
         for folder in ["", "documentation"] {
             for entry in fs::read_dir(data.join(folder)).expect("the root is complete") {

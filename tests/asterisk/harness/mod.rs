@@ -19,6 +19,8 @@
 mod ami;
 mod ask;
 mod builder;
+mod calendar;
+mod calls;
 mod config;
 mod dialplan;
 mod disk;
@@ -30,20 +32,26 @@ mod log;
 mod message;
 mod modules;
 mod paths;
+mod phone;
 mod ports;
 mod process;
+mod queue;
 mod sip;
+mod sipp;
 mod wait;
 
 #[allow(unused_imports, reason = "as above")]
 pub use self::{
     ami::Ami,
     builder::Builder,
+    calls::Channel,
     hints::Hint,
     http::Answer,
     instance::{Instance, MODULE},
     message::Message,
     modules::sets,
+    phone::Phone,
+    queue::Caller,
     sip::{Notify, Presence, Subscriber},
     wait::{PATIENCE, wait_until},
 };

@@ -30,13 +30,14 @@ pub mod sets {
         "res_timing_timerfd",
     ];
 
-    /// SIP: calls, subscriptions, and the presence body of a Digium phone.
+    /// SIP: calls, subscriptions, and the bodies for a Digium phone and for lamps.
     pub const SIP: &[&str] = &[
         "chan_pjsip",
         "codec_ulaw",
         "res_pjproject",
         "res_pjsip",
         "res_pjsip_authenticator_digest",
+        "res_pjsip_dialog_info_body_generator",
         "res_pjsip_endpoint_identifier_ip",
         "res_pjsip_endpoint_identifier_user",
         "res_pjsip_exten_state",
@@ -74,6 +75,12 @@ pub mod sets {
 
     /// Queues.
     pub const QUEUE: &[&str] = &["app_queue", "bridge_builtin_features"];
+
+    /// Parked calls.
+    pub const PARKING: &[&str] = &["bridge_holding", "res_parking"];
+
+    /// Calendars, fetched as iCalendar files.
+    pub const CALENDAR: &[&str] = &["res_calendar", "res_calendar_icalendar"];
 
     /// Conference rooms.
     pub const CONFBRIDGE: &[&str] = &[

@@ -1,7 +1,6 @@
 //! A real SIP client that watches an extension, and what it was told.
 //!
-//! The client is `sipp`, with the scenario `tests/sip/subscribe.xml`; it writes
-//! every message to a file, which is read here.
+//! The client is `sipp`, with the scenario `tests/sip/subscribe.xml`.
 //!
 //! Worth knowing about Asterisk:
 //! - Presence is in the NOTIFY only for a User-Agent that contains `digium` or
@@ -11,23 +10,16 @@
 //!   in the middle of an entity too: 171 quotes make a body that no XML parser
 //!   takes.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::config::WATCHER;
 use super::instance::Instance;
-use super::process::Process;
+use super::sipp::Sipp;
 use super::wait::wait_until;
-use super::{paths, ports};
 
 /// A phone with a subscription. Dropping it ends it.
 pub struct Subscriber {
-    process: Mutex<Process>,
-    trace: PathBuf,
-    output: PathBuf,
+    sipp: Sipp,
     /// How many NOTIFYs earlier waits have used up.
     seen: Mutex<usize>,
 }
@@ -61,30 +53,46 @@ impl Subscriber {
     /// As [`Subscriber::start`], with another User-Agent.
     #[track_caller]
     pub fn start_as(instance: &Instance, extension: &str, agent: &str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let trace = instance.path(&format!("sip-{number}.trace"));
-        let output = instance.path(&format!("sip-{number}.output"));
-        let mut command = Command::new("sipp");
-        command
-            .arg(format!("127.0.0.1:{}", instance.sip_port()))
-            .arg("-sf")
-            .arg(paths::repository().join("tests/sip/subscribe.xml"))
-            .args(["-s", extension])
-            .args(["-key", "endpoint", WATCHER, "-key", "agent", agent])
-            .args(["-i", "127.0.0.1", "-p", &ports::free().to_string()])
-            .args(["-m", "1", "-nostdin", "-trace_msg", "-message_file"])
-            .arg(&trace);
+        Self::subscribe(
+            instance,
+            extension,
+            agent,
+            ("presence", "application/pidf+xml"),
+        )
+    }
+
+    /// Subscribes as a phone does for the lamp of a key: it is told of the hint's
+    /// device part ([`Subscriber::wait_lamp`]).
+    #[track_caller]
+    pub fn lamp(instance: &Instance, extension: &str) -> Self {
+        let event = ("dialog", "application/dialog-info+xml");
+        Self::subscribe(instance, extension, "Another/1.0", event)
+    }
+
+    #[track_caller]
+    fn subscribe(
+        instance: &Instance,
+        extension: &str,
+        agent: &str,
+        (event, accept): (&str, &str),
+    ) -> Self {
+        let keys = [
+            ("endpoint", WATCHER),
+            ("agent", agent),
+            ("event", event),
+            ("accept", accept),
+        ];
+        let arguments = ["-s", extension, "-m", "1"];
         let subscriber = Self {
-            process: Mutex::new(Process::start("sipp", &mut command, &output)),
-            trace,
-            output,
+            sipp: Sipp::start(instance, "subscribe", &keys, &arguments),
             seen: Mutex::new(0),
         };
-        subscriber.wait("an accepted subscription", |received| {
-            let accepted = received.iter().any(|text| text.starts_with("SIP/2.0 200"));
-            accepted.then_some(())
-        });
+        subscriber
+            .sipp
+            .wait("an accepted subscription", |received| {
+                let accepted = received.iter().any(|text| text.starts_with("SIP/2.0 200"));
+                accepted.then_some(())
+            });
         subscriber
     }
 
@@ -93,11 +101,13 @@ impl Subscriber {
     #[track_caller]
     pub fn wait_notify(&self, what: &str, wanted: impl Fn(&Notify) -> bool) -> Notify {
         let mut seen = self.seen.lock().expect("no wait panics with this held");
-        let found = self.wait_quietly(&format!("NOTIFY for {what}"), |received| {
-            let all = notifies(received);
-            let at = all.iter().skip(*seen).position(&wanted)?;
-            Some((*seen + at + 1, all[*seen + at].clone()))
-        });
+        let found = self
+            .sipp
+            .wait_quietly(&format!("NOTIFY for {what}"), |received| {
+                let all = notifies(received);
+                let at = all.iter().skip(*seen).position(&wanted)?;
+                Some((*seen + at + 1, all[*seen + at].clone()))
+            });
         match found {
             Ok((next, notify)) => {
                 *seen = next;
@@ -118,9 +128,15 @@ impl Subscriber {
         notify.presence().expect("just looked at")
     }
 
+    /// Waits until a lamp is told `state`: `terminated`, `early` or `confirmed`.
+    #[track_caller]
+    pub fn wait_lamp(&self, state: &str) -> Notify {
+        self.wait_notify(state, |it| it.lamp().as_deref() == Some(state))
+    }
+
     /// Every NOTIFY so far.
     pub fn notifies(&self) -> Vec<Notify> {
-        notifies(&self.received())
+        notifies(&self.sipp.received())
     }
 
     /// The bodies of every NOTIFY so far.
@@ -128,77 +144,11 @@ impl Subscriber {
         let all = self.notifies();
         all.iter().map(|it| it.body().to_owned()).collect()
     }
-
-    #[track_caller]
-    fn wait<T>(&self, what: &str, probe: impl Fn(&[String]) -> Option<T>) -> T {
-        match self.wait_quietly(what, probe) {
-            Ok(found) => found,
-            Err(problem) => panic!("{problem}"),
-        }
-    }
-
-    /// Waits; fails early where sipp has given up.
-    fn wait_quietly<T>(
-        &self,
-        what: &str,
-        probe: impl Fn(&[String]) -> Option<T>,
-    ) -> Result<T, String> {
-        let found = super::wait::poll(super::wait::PATIENCE, || {
-            if let Some(found) = probe(&self.received()) {
-                return Some(Ok(found));
-            }
-            let mut process = self.process.lock().expect("no holder panics");
-            let status = process.ended()?;
-            Some(Err(format!("sipp ended with {status}")))
-        });
-        let problem = match found {
-            Some(Ok(found)) => return Ok(found),
-            Some(Err(problem)) => problem,
-            None => "timeout".to_owned(),
-        };
-        let output = fs::read_to_string(&self.output).unwrap_or_default();
-        let received = self.received().join("\n");
-        Err(format!(
-            "no {what}: {problem}\n--- sipp ---\n{output}\n--- received ---\n{received}"
-        ))
-    }
-
-    /// The messages that sipp received so far, whole ones only.
-    fn received(&self) -> Vec<String> {
-        let bytes = fs::read(&self.trace).unwrap_or_default();
-        let mut rest = bytes.as_slice();
-        let mut all = Vec::new();
-        while let Some(((size, received), tail)) = next_heading(rest) {
-            let Some((message, tail)) = tail.split_at_checked(size) else {
-                break;
-            };
-            if received {
-                all.push(String::from_utf8_lossy(message).replace("\r\n", "\n"));
-            }
-            rest = tail;
-        }
-        all
-    }
 }
 
 fn notifies(received: &[String]) -> Vec<Notify> {
     let texts = received.iter().filter(|it| it.starts_with("NOTIFY "));
     texts.map(|text| Notify { text: text.clone() }).collect()
-}
-
-/// The next message's size, whether it was received, and what follows its
-/// heading: `UDP message received [941] bytes :` or `UDP message sent (287
-/// bytes):`, and an empty line. The size leads over the message itself, which
-/// may contain anything.
-fn next_heading(bytes: &[u8]) -> Option<((usize, bool), &[u8])> {
-    const WORD: &[u8] = b"UDP message ";
-    let at = bytes.windows(WORD.len()).position(|part| part == WORD)?;
-    let bytes = &bytes[at + WORD.len()..];
-    let end = bytes.windows(2).position(|part| part == b"\n\n")?;
-    let heading = std::str::from_utf8(&bytes[..end]).ok()?;
-    let digits: String = heading.chars().filter(char::is_ascii_digit).collect();
-    let size = digits.parse().ok()?;
-    Some(((size, heading.starts_with("received")), &bytes[end + 2..]))
 }
 
 impl Notify {
@@ -222,6 +172,12 @@ impl Notify {
             subtype: attribute(attributes, "subtype").unwrap_or_default(),
             message: unescape(message),
         })
+    }
+
+    /// The state in the body of a lamp's NOTIFY.
+    pub fn lamp(&self) -> Option<String> {
+        let (_, rest) = self.body().split_once("<state>")?;
+        Some(unescape(rest.split_once("</state>")?.0))
     }
 
     /// The `<note>`: the device part of the hint, in words for a person.

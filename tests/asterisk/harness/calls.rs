@@ -1,0 +1,97 @@
+//! Devices, and channels that make them busy.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::instance::Instance;
+use super::wait::wait_until;
+
+/// A channel, as AMI's `CoreShowChannels` lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    /// For example `PJSIP/200-00000001`.
+    pub name: String,
+    /// `Ring`, `Ringing`, `Up`, ...
+    pub state: String,
+}
+
+impl Instance {
+    /// A device's state, for example `NOT_INUSE`.
+    #[track_caller]
+    pub fn device(&self, name: &str) -> String {
+        self.getvar(&format!("DEVICE_STATE({name})"))
+    }
+
+    /// Waits until a device has this state.
+    #[track_caller]
+    pub fn wait_device(&self, name: &str, state: &str) {
+        wait_until(&format!("{name} {state}"), || {
+            (self.device(name) == state).then_some(())
+        });
+    }
+
+    /// Every channel there is, those of one device oldest first.
+    #[track_caller]
+    pub fn channels(&self) -> Vec<Channel> {
+        let mut all = self.control().list(&[("Action", "CoreShowChannels")]);
+        let of = |event: &super::Message, name| event.get(name).unwrap_or_default().to_owned();
+        // Names end with a number, of eight hexadecimal digits.
+        all.sort_by_key(|event| of(event, "Channel"));
+        let channel = |event| Channel {
+            name: of(event, "Channel"),
+            state: of(event, "ChannelStateDesc"),
+        };
+        all.iter().map(channel).collect()
+    }
+
+    /// Calls `channel`, for example `PJSIP/200`, and runs an application on it once it
+    /// answers. Returns the channel's unique id at once, for [`Instance::hang_up`].
+    #[track_caller]
+    pub fn originate(&self, channel: &str, application: &str, data: &str) -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let id = format!("harness-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let other = format!("{id}-other");
+        let answer = self.control().action(&[
+            ("Action", "Originate"),
+            ("Channel", channel),
+            ("Application", application),
+            ("Data", data),
+            ("Timeout", "600000"),
+            ("ChannelId", &id),
+            ("OtherChannelId", &other),
+            ("Async", "true"),
+        ]);
+        assert!(answer.ok(), "Originate {channel}: {}", answer.text());
+        id
+    }
+
+    /// Runs an application on a channel that nobody is at the other end of: a caller in
+    /// a queue, a member of a conference, a call that is parked.
+    #[track_caller]
+    pub fn run(&self, application: &str, data: &str) -> String {
+        self.originate("Local/wait@harness/n", application, data)
+    }
+
+    /// Hangs up one channel by its name or unique id.
+    #[track_caller]
+    pub fn hang_up(&self, channel: &str) {
+        let answer = self
+            .control()
+            .action(&[("Action", "Hangup"), ("Channel", channel)]);
+        assert!(answer.ok(), "Hangup {channel}: {}", answer.text());
+    }
+
+    /// Hangs up every channel, and waits until they are gone.
+    #[track_caller]
+    pub fn hang_up_all(&self) {
+        // With none at all it is refused, which is as good.
+        self.control()
+            .action(&[("Action", "Hangup"), ("Channel", "/^.*$/")]);
+        self.wait_no_channels();
+    }
+
+    /// Waits until no channel is left.
+    #[track_caller]
+    pub fn wait_no_channels(&self) {
+        wait_until("no channels", || self.channels().is_empty().then_some(()));
+    }
+}

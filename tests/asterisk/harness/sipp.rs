@@ -1,0 +1,167 @@
+//! One running `sipp`, with a scenario of `tests/sip`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::instance::Instance;
+use super::process::Process;
+use super::wait::{PATIENCE, poll};
+use super::{paths, ports};
+
+/// A `sipp` that writes every message to a file. Dropping it ends it.
+pub(super) struct Sipp {
+    process: Mutex<Process>,
+    port: u16,
+    trace: PathBuf,
+    output: PathBuf,
+}
+
+impl Sipp {
+    /// Starts `tests/sip/SCENARIO.xml` with these keys and further arguments.
+    #[track_caller]
+    pub(super) fn start(
+        instance: &Instance,
+        scenario: &str,
+        keys: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let file = instance.path(&format!("sip-{number}.xml"));
+        let trace = instance.path(&format!("sip-{number}.trace"));
+        let output = instance.path(&format!("sip-{number}.output"));
+        fs::write(&file, text(scenario)).expect("a file in our own directory");
+        let port = ports::free();
+        let mut command = Command::new("sipp");
+        command
+            .arg(format!("127.0.0.1:{}", instance.sip_port()))
+            .arg("-sf")
+            .arg(file)
+            .args(["-i", "127.0.0.1", "-p", &port.to_string()])
+            // A message that comes at the wrong moment is left alone, not the whole call:
+            // Asterisk sends it again.
+            .args(["-default_behaviors", "all,-abortunexp"])
+            .args(["-nostdin", "-trace_msg", "-message_file"])
+            .arg(&trace)
+            .args(arguments);
+        for (key, value) in keys {
+            command.args(["-key", key, value]);
+        }
+        Self {
+            process: Mutex::new(Process::start("sipp", &mut command, &output)),
+            port,
+            trace,
+            output,
+        }
+    }
+
+    /// The port that it listens on.
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits until its scenario has come to its end.
+    #[track_caller]
+    pub(super) fn wait_end(&self, what: &str) {
+        let status = self.lock().wait();
+        assert!(status.success(), "{}", self.problem(what, "refused"));
+    }
+
+    /// Waits until `probe` finds something in what was received; panics where sipp
+    /// ends without.
+    #[track_caller]
+    pub(super) fn wait<T>(&self, what: &str, probe: impl Fn(&[String]) -> Option<T>) -> T {
+        match self.wait_quietly(what, probe) {
+            Ok(found) => found,
+            Err(problem) => panic!("{problem}"),
+        }
+    }
+
+    /// As [`Sipp::wait`], with the problem as an error.
+    pub(super) fn wait_quietly<T>(
+        &self,
+        what: &str,
+        probe: impl Fn(&[String]) -> Option<T>,
+    ) -> Result<T, String> {
+        let found = poll(PATIENCE, || {
+            // Looked at first: what it received before its end still counts.
+            let ended = self.lock().ended();
+            if let Some(found) = probe(&self.received()) {
+                return Some(Ok(found));
+            }
+            Some(Err(format!("sipp ended with {}", ended?)))
+        });
+        match found {
+            Some(Ok(found)) => Ok(found),
+            Some(Err(problem)) => Err(self.problem(what, &problem)),
+            None => Err(self.problem(what, "timeout")),
+        }
+    }
+
+    /// Waits until its port is open. Looked up, not tried: a socket of ours would be
+    /// in its way.
+    #[track_caller]
+    pub(super) fn wait_listening(&self) {
+        let open = format!(":{:04X} ", self.port);
+        self.wait("an open port", |_| {
+            let sockets = fs::read_to_string("/proc/net/udp").ok()?;
+            let mut lines = sockets.lines();
+            lines.any(|line| line.contains(&open)).then_some(())
+        });
+    }
+
+    fn problem(&self, what: &str, problem: &str) -> String {
+        let output = fs::read_to_string(&self.output).unwrap_or_default();
+        let received = self.received().join("\n");
+        format!("no {what}: {problem}\n--- sipp ---\n{output}\n--- received ---\n{received}")
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Process> {
+        self.process.lock().unwrap_or_else(|held| held.into_inner())
+    }
+
+    /// The messages that it received so far, whole ones only.
+    pub(super) fn received(&self) -> Vec<String> {
+        let bytes = fs::read(&self.trace).unwrap_or_default();
+        let mut rest = bytes.as_slice();
+        let mut all = Vec::new();
+        while let Some(((size, received), tail)) = next_heading(rest) {
+            let Some((message, tail)) = tail.split_at_checked(size) else {
+                break;
+            };
+            if received {
+                all.push(String::from_utf8_lossy(message).replace("\r\n", "\n"));
+            }
+            rest = tail;
+        }
+        all
+    }
+}
+
+/// A scenario with the part that several share in its place: sipp itself cannot
+/// include a file.
+fn text(scenario: &str) -> String {
+    let read = |name: &str| {
+        let path = paths::repository().join("tests/sip").join(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    read(&format!("{scenario}.xml")).replace("<!-- talk.xml -->", &read("talk.xml"))
+}
+
+/// The next message's size, whether it was received, and what follows its
+/// heading: `UDP message received [941] bytes :` or `UDP message sent (287
+/// bytes):`, and an empty line. The size leads over the message itself, which
+/// may contain anything.
+fn next_heading(bytes: &[u8]) -> Option<((usize, bool), &[u8])> {
+    const WORD: &[u8] = b"UDP message ";
+    let at = bytes.windows(WORD.len()).position(|part| part == WORD)?;
+    let bytes = &bytes[at + WORD.len()..];
+    let end = bytes.windows(2).position(|part| part == b"\n\n")?;
+    let heading = std::str::from_utf8(&bytes[..end]).ok()?;
+    let digits: String = heading.chars().filter(char::is_ascii_digit).collect();
+    let size = digits.parse().ok()?;
+    Some(((size, heading.starts_with("received")), &bytes[end + 2..]))
+}
