@@ -11,6 +11,7 @@ mod combine;
 mod combining;
 mod comebacks;
 mod console;
+mod devices;
 mod dialplan;
 mod endurance;
 mod function;

@@ -289,7 +289,7 @@ impl World {
 
     /// What a source says where the last one set wins. A call or meeting that ends gives
     /// way: a device that is idle says nothing then.
-    fn says(&self, method: Method, input: &Input) -> &Presence {
+    pub(super) fn says(&self, method: Method, input: &Input) -> &Presence {
         static NOTHING: Presence = Presence::NOT_SET;
         let presence = &self.source(input.source).presence;
         let of_device = matches!(input.kind, InputKind::Device | InputKind::Meeting);
