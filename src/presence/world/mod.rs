@@ -183,6 +183,8 @@ pub struct World {
     /// `None` until it was read.
     devices: Vec<Option<DeviceState>>,
     asked: Asked,
+    /// Whether watchers were told that nobody answers for the users any more.
+    gone: bool,
     /// How many panels a user is logged in on, by the name in small letters: they
     /// outlive a reload.
     panels: HashMap<String, u32>,
