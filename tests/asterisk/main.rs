@@ -16,6 +16,7 @@ mod dialplan;
 mod endurance;
 mod function;
 mod help;
+mod lamps;
 mod loading;
 mod manager;
 mod panics;
