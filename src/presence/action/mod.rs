@@ -264,6 +264,29 @@ pub fn wanted(person: &Person) -> Wanted {
     wanted
 }
 
+/// Every target that one of the person's blocks may ever write, with the block's name.
+pub fn wanted_targets(person: &Person) -> impl Iterator<Item = (Arc<str>, String)> {
+    let functions = &person.functions;
+    person.blocks.iter().flat_map(move |block| {
+        let switch = |given: Option<bool>, on, off| -> &[Assignment] {
+            match given {
+                Some(true) => on,
+                Some(false) => off,
+                None => &[],
+            }
+        };
+        let dnd = switch(block.dnd, &functions.dnd_on[..], &functions.dnd_off[..]);
+        let followme = switch(
+            block.followme,
+            &functions.followme_on[..],
+            &functions.followme_off[..],
+        );
+        let all = dnd.iter().chain(followme).chain(&block.set);
+        all.flat_map(|item| item.substitute(person))
+            .map(|(target, _)| (block.name.clone(), target))
+    })
+}
+
 impl Wanted {
     /// Each target once, where it came last.
     fn assign(&mut self, list: &[Assignment], person: &Person) {

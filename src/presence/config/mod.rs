@@ -4,6 +4,7 @@
 //! and [`UserSpec`]s, or problems that name the place and what was expected.
 
 mod definitions;
+mod action;
 mod graph;
 mod settings;
 mod user;
