@@ -16,10 +16,12 @@
 
 #![warn(missing_docs)]
 
+pub mod ami;
 pub mod astdb;
 pub mod cli;
 pub mod config;
 pub mod device;
+pub mod custom;
 mod entry;
 mod error;
 mod ffi;
