@@ -37,7 +37,4 @@ int res_userpresence_realtime_usable(const char *family);
 /* What a dialplan function reads without a channel, to be freed; NULL where it fails. */
 char *res_userpresence_function_read(const char *function);
 
-/* Whether every module of the start is loaded. */
-int res_userpresence_fully_booted(void);
-
 #endif

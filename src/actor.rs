@@ -169,13 +169,6 @@ pub fn everyone(fresh: bool, make: impl FnOnce() -> Vec<Person>) {
     ));
 }
 
-/// A user is gone, or has no blocks any more: what is in force is undone.
-pub fn removed(user: &str) {
-    if let Some(stamp) = next_stamp() {
-        put([Order::undo(user, stamp)]);
-    }
-}
-
 /// What is in force for each user, or for the one named, by name.
 pub fn in_force(user: Option<&str>) -> Vec<(Arc<str>, Vec<InForce>)> {
     let records = RECORDS.lock();

@@ -91,6 +91,8 @@ pub struct User {
     pub inputs: Box<[Input]>,
     /// The default extension, as an index into `inputs`.
     pub default: Option<u16>,
+    /// The interface that is the user's in queues, where it is named.
+    pub member: Option<Box<str>>,
     /// Where the user comes from.
     pub origin: Origin,
     /// Whether own status is one of the sources: only where setting a status writes
@@ -265,6 +267,7 @@ impl Directory {
                 rule: spec.rule,
                 inputs,
                 default: spec.default,
+                member: spec.member,
                 origin: spec.origin,
                 own_combines: true,
                 depth: 0,
@@ -577,6 +580,7 @@ impl Directory {
             rule: user.rule.clone(),
             inputs: user.inputs.iter().map(input).collect(),
             default: user.default,
+            member: user.member.clone(),
             origin: user.origin,
             section: UserSpec::NO_SECTION,
         };

@@ -13,7 +13,11 @@ mod template;
 
 use std::sync::Arc;
 
+use super::config::UserSpec;
+use super::directory::UserId;
 use super::state::{Presence, State};
+use super::status::StatusType;
+use super::world::{Transition, World};
 
 pub use outside::{Found, Hands};
 pub use place::Place;
@@ -178,6 +182,69 @@ pub struct Person {
     /// What was before; `None` where there was no change, as at a load: then it is
     /// what was recorded last.
     pub old: Option<Status>,
+}
+
+impl Person {
+    /// A user as it is known now; `None` without blocks.
+    pub fn of(world: &World, id: UserId) -> Option<Self> {
+        let directory = world.directory();
+        let user = directory.get(id);
+        if user.rule.actions.is_empty() {
+            return None;
+        }
+        let default = user.default.map(|at| &user.inputs[usize::from(at)]);
+        let device = default.and_then(|input| input.device());
+        let device = device.map(|device| directory.device_name(device).into());
+        let inputs = user.inputs.iter();
+        let extensions = inputs.filter_map(|input| directory.extension(input));
+        Some(Person {
+            user: user.name.clone(),
+            id: user.id.clone().unwrap_or_else(|| (&*user.name).into()),
+            account: directory.account(user.account).clone(),
+            extensions: extensions.map(Into::into).collect(),
+            member: user.member.clone().or(device),
+            functions: user.rule.functions.clone(),
+            blocks: user.rule.actions.clone(),
+            new: Status::of(&world.outcome(id).presence, world.status(id)),
+            old: None,
+        })
+    }
+
+    /// A user as a transition left it.
+    pub fn after(world: &World, transition: &Transition) -> Option<Self> {
+        let user = world.directory().user(&transition.user)?;
+        let mut person = Person::of(world, user)?;
+        person.new = Status::of(&transition.new, transition.status.as_ref());
+        person.old = Some(Status::of(&transition.old, transition.old_status.as_ref()));
+        Some(person)
+    }
+
+    /// A user as it is configured, to find out what the actions may ever write.
+    pub fn configured(spec: &UserSpec) -> Self {
+        let device = spec.default.map(|at| &spec.inputs[usize::from(at)]);
+        let device = device.and_then(|input| input.device.clone());
+        let extensions = spec.inputs.iter().filter_map(|input| input.extension());
+        Person {
+            user: spec.name.clone(),
+            id: spec.id.clone().unwrap_or_else(|| (&*spec.name).into()),
+            account: spec.account.clone(),
+            extensions: extensions.map(Into::into).collect(),
+            member: spec.member.clone().or(device),
+            functions: spec.rule.functions.clone(),
+            blocks: spec.rule.actions.clone(),
+            new: Status::default(),
+            old: None,
+        }
+    }
+}
+
+impl Status {
+    fn of(presence: &Presence, status: Option<&Arc<StatusType>>) -> Self {
+        Status {
+            presence: presence.clone(),
+            kind: status.map_or_else(|| "".into(), |status| (&*status.name).into()),
+        }
+    }
 }
 
 /// Of two that want something different the greater one counts: one that names the

@@ -88,7 +88,7 @@ struct Told {
 impl Told {
     fn new(status: &Status) -> Self {
         Told {
-            kept: Kept::new(&status.presence, Time::NEVER),
+            kept: Kept::new(&status.presence, Time::NEVER, Time::NEVER),
             kind: status.kind.to_string(),
         }
     }

@@ -412,7 +412,10 @@ proptest! {
                     let target = TARGETS[target];
                     let value = value.map(|value| format!("hand {value}"));
                     // A hand that writes what we wrote cannot be told from us.
-                    if outside.is(target) != value.as_deref() {
+                    let ours = outside.kept.in_force().into_iter().any(|ours| {
+                        ours.target == target && ours.wrote == *value.as_deref().unwrap_or_default()
+                    });
+                    if outside.is(target) != value.as_deref() && !ours {
                         for values in [&mut values, &mut outside.values] {
                             match &value {
                                 Some(value) => values.insert(target.into(), value.clone()),
@@ -422,6 +425,11 @@ proptest! {
                     }
                 }
                 Event::Queue(queue, what) => {
+                    // Nor one that logs out where we have.
+                    let ours = outside.kept.in_force().into_iter().any(|ours| {
+                        let queue = format!("queue {},", QUEUES[queue]);
+                        ours.target.starts_with(&queue) && ours.wrote == "logout"
+                    });
                     let now = outside.queues.get_mut(QUEUES[queue]).expect("a queue");
                     let before = now.clone();
                     match (what, now.as_mut()) {
@@ -431,7 +439,7 @@ proptest! {
                         (1, Some(member)) if member.name != "alice" => {
                             (member.paused, member.reason) = (false, String::new());
                         }
-                        (2, Some(_)) => *now = None,
+                        (2, Some(_)) if !ours => *now = None,
                         (3, None) => {
                             *now = Some(Member { name: "Al".into(), penalty: 2, ..Member::default() });
                         }

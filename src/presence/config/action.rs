@@ -124,20 +124,19 @@ fn queue(given: &str) -> Result<(Option<Box<str>>, QueueAction), String> {
     }
 }
 
-/// The options by which [`Functions`] are replaced.
-pub const FUNCTION_OPTIONS: &str = "dnd_on, dnd_off, followme_on, followme_off";
-
-/// Takes an option of [`FUNCTION_OPTIONS`]: `Ok(false)` when it is none of them. The
+/// Takes one of the options by which [`Functions`] are replaced: `Ok(false)` when it is
+/// none of them. `several` says that a value may hold several, separated by `;`. The
 /// first of a name in `[general]` or a user replaces what was there before, further
 /// ones join it; `seen` knows which have stood there.
 ///
 /// # Errors
 /// Says what was expected.
-pub fn set_function(
+pub fn set_functions(
     functions: &mut Arc<Functions>,
     seen: &mut Vec<&'static str>,
     name: &str,
     given: &str,
+    several: bool,
 ) -> Result<bool, String> {
     let names = ["dnd_on", "dnd_off", "followme_on", "followme_off"];
     let Some(name) = names
@@ -146,7 +145,9 @@ pub fn set_function(
     else {
         return Ok(false);
     };
-    let assignment = Assignment::parse(given)?;
+    let parts = given.split(|c| several && c == ';').map(str::trim);
+    let assignments = parts.map(Assignment::parse);
+    let assignments: Vec<Assignment> = assignments.collect::<Result<_, _>>()?;
     let functions = Arc::make_mut(functions);
     let list = match name {
         "dnd_on" => &mut functions.dnd_on,
@@ -158,7 +159,7 @@ pub fn set_function(
         seen.push(name);
         list.clear();
     }
-    list.push(assignment);
+    list.extend(assignments);
     Ok(true)
 }
 
@@ -354,7 +355,7 @@ mod tests {
     fn the_first_of_a_function_replaces_and_more_join() {
         let mut functions = Arc::new(Functions::default());
         let mut seen = Vec::new();
-        let mut set = |name, value| set_function(&mut functions, &mut seen, name, value);
+        let mut set = |name, value| set_functions(&mut functions, &mut seen, name, value, false);
         assert_eq!(set("DND_on", "DB(d/${EXTENSION})=1"), Ok(true));
         assert_eq!(set("dnd_on", "DB(e/${EXTENSION})=1"), Ok(true));
         assert_eq!(set("shoe", "x"), Ok(false));

@@ -3,8 +3,8 @@
 //! Asterisk's own parser has read the text; here its sections become [`Settings`]
 //! and [`UserSpec`]s, or problems that name the place and what was expected.
 
-mod definitions;
 mod action;
+mod definitions;
 mod graph;
 mod settings;
 mod user;
