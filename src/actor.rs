@@ -8,7 +8,6 @@
 //! - [`everyone`] after that at the load, and after each reload: with every user who
 //!   has blocks. What is in force for anybody else is undone.
 //! - [`changed`] after each transition, outside of every lock.
-//! - [`removed`] for one user who is gone, or has no blocks any more.
 //! - [`in_force`] for those who show it.
 //!
 //! None of them waits for an action. A user waits here at most once, with the latest
@@ -17,6 +16,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,10 @@ use crate::presence::row::FAMILY;
 const KEYS: &str = "action/";
 
 /// How long a stop goes on with what waits.
-const LAST: Duration = Duration::from_secs(5);
+const LAST: Duration = Duration::from_secs(3);
+
+/// How long after that it waits for the action that runs, before that is given up.
+const GIVE_UP: Duration = Duration::from_secs(1);
 
 /// How long AstDB is left alone after it refused a row.
 const RETRY: Duration = Duration::from_secs(1);
@@ -54,6 +57,8 @@ struct Order {
 }
 
 struct Waiting {
+    /// Which thread it is for, see [`RUN`].
+    run: u64,
     /// By lower-case name.
     orders: HashMap<String, Order>,
     queue: VecDeque<String>,
@@ -66,6 +71,10 @@ struct Waiting {
     open: bool,
     stop: Option<Instant>,
 }
+
+/// The number of the thread that may act. One that hangs in a function at a stop is
+/// given up, and does nothing more when it comes back.
+static RUN: AtomicU64 = AtomicU64::new(0);
 
 static WAITING: Mutex<Option<Waiting>> = Mutex::new(None);
 static WAKE: Condvar = Condvar::new();
@@ -98,7 +107,9 @@ impl Actor {
             }
         }
         *RECORDS.lock() = records;
+        let number = RUN.fetch_add(1, Ordering::AcqRel) + 1;
         *WAITING.lock() = Some(Waiting {
+            run: number,
             orders: HashMap::new(),
             queue: VecDeque::new(),
             busy: None,
@@ -108,7 +119,7 @@ impl Actor {
             stop: None,
         });
         let thread = std::thread::Builder::new().name("userpresence-do".into());
-        Ok(Actor(Some(thread.spawn(run)?)))
+        Ok(Actor(Some(thread.spawn(move || run(number))?)))
     }
 }
 
@@ -119,9 +130,18 @@ impl Drop for Actor {
             waiting.stop = Some(Instant::now() + LAST);
         }
         WAKE.notify_all();
-        // A panic in it was logged when it happened.
-        let _ = self.0.take().map(JoinHandle::join);
-        *WAITING.lock() = None;
+        let end = Instant::now() + LAST + GIVE_UP;
+        let mut waiting = WAITING.lock();
+        while waiting.is_some() && !WAKE.wait_until(&mut waiting, end).timed_out() {}
+        let finished = waiting.take().is_none();
+        drop(waiting);
+        if finished {
+            // A panic in it was logged when it happened.
+            let _ = self.0.take().map(JoinHandle::join);
+        } else {
+            RUN.fetch_add(1, Ordering::AcqRel);
+            log::warning("An action does not come to its end, it is given up");
+        }
         RECORDS.lock().clear();
     }
 }
@@ -217,6 +237,9 @@ fn put(orders: impl IntoIterator<Item = Order>) {
         let key = order.name.to_ascii_lowercase();
         let last = waiting.stamps.entry(key.clone()).or_default();
         if *last > order.stamp {
+            if let Some(later) = waiting.orders.get_mut(&key) {
+                later.fresh |= order.fresh;
+            }
             continue;
         }
         *last = order.stamp;
@@ -240,28 +263,47 @@ fn put(orders: impl IntoIterator<Item = Order>) {
     WAKE.notify_all();
 }
 
-fn run() {
+fn run(number: u64) {
+    // Also where a panic ends it.
+    let _end = End(number);
     while !system::fully_booted() {
         let mut waiting = WAITING.lock();
         if waiting
             .as_ref()
-            .is_none_or(|waiting| waiting.stop.is_some())
+            .is_none_or(|waiting| waiting.stop.is_some() || waiting.run != number)
         {
             return;
         }
         WAKE.wait_for(&mut waiting, BOOT);
     }
-    while let Some(order) = next() {
+    while let Some(order) = next(number) {
         // A panic was logged; the users after this one have theirs done.
-        let _ = catch_unwind(AssertUnwindSafe(|| act(&order)));
+        let _ = catch_unwind(AssertUnwindSafe(|| act(&order, number)));
+    }
+}
+
+/// Says that the thread is at its end.
+struct End(u64);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let mut waiting = WAITING.lock();
+        if waiting
+            .as_ref()
+            .is_some_and(|waiting| waiting.run == self.0)
+        {
+            *waiting = None;
+        }
+        drop(waiting);
+        WAKE.notify_all();
     }
 }
 
 /// The next order; `None` when it is time to stop.
-fn next() -> Option<Order> {
+fn next(number: u64) -> Option<Order> {
     let mut guard = WAITING.lock();
     loop {
-        let waiting = guard.as_mut()?;
+        let waiting = guard.as_mut().filter(|waiting| waiting.run == number)?;
         waiting.busy = None;
         if let Some(stop) = waiting.stop {
             let left = waiting.queue.len();
@@ -304,7 +346,7 @@ fn pause(time: Duration) -> bool {
     stopping(&guard)
 }
 
-fn act(order: &Order) {
+fn act(order: &Order, run: u64) {
     crate::trip("action");
     let key = order.name.to_ascii_lowercase();
     let known = RECORDS.lock().get(&key).cloned();
@@ -317,6 +359,7 @@ fn act(order: &Order) {
         }),
         row: &row,
         key: &key,
+        run,
     };
     carry_out(&mut record, person, order.fresh, &mut asterisk);
 }
@@ -329,19 +372,32 @@ struct Asterisk<'a> {
     row: &'a Arc<str>,
     /// The key in [`RECORDS`].
     key: &'a str,
+    run: u64,
+}
+
+impl Asterisk<'_> {
+    /// Fails where the thread was given up meanwhile.
+    fn may_act(&self) -> Result<(), String> {
+        match RUN.load(Ordering::Acquire) == self.run {
+            true => Ok(()),
+            false => Err("the module was unloaded meanwhile".into()),
+        }
+    }
 }
 
 impl Hands for Asterisk<'_> {
     fn read(&mut self, target: &str) -> Result<Found, String> {
+        self.may_act()?;
         if let Some((family, key)) = Place::of(target).entry() {
-            let value = astdb::get(family, key);
+            let value = astdb::look_up(family, key).map_err(|why| why.to_string())?;
             return Ok(value.map_or(Found::Absent, Found::Text));
         }
-        let value = function::get(target).map_err(|why| why.to_string())?;
+        let value = function::get_writable(target).map_err(|why| why.to_string())?;
         Ok(value.map_or(Found::Unreadable, Found::Text))
     }
 
     fn write(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
+        self.may_act()?;
         let done = match (Place::of(target), value) {
             // Here AstDB says whether it took it, and nothing else happens.
             (Place::Database(family, key), None | Some("")) => astdb::del(family, key),
@@ -355,6 +411,7 @@ impl Hands for Asterisk<'_> {
     }
 
     fn queues(&mut self, interface: &str) -> Result<Vec<Queue>, String> {
+        self.may_act()?;
         let messages = ami::action("QueueStatus", &[("Member", interface)]);
         let mut queues: Vec<Queue> = Vec::new();
         for message in messages.map_err(|why| why.to_string())? {
@@ -376,6 +433,7 @@ impl Hands for Asterisk<'_> {
     }
 
     fn queue(&mut self, queue: &str, interface: &str, step: &Step) -> Result<(), String> {
+        self.may_act()?;
         let place = [("Queue", queue), ("Interface", interface)];
         let done = match step {
             Step::Add(member) => {
@@ -405,6 +463,7 @@ impl Hands for Asterisk<'_> {
     fn keep(&mut self, record: &Record) -> Result<(), String> {
         let key = format!("{KEYS}{}", self.row);
         loop {
+            self.may_act()?;
             let kept = match record.is_empty() {
                 true => astdb::del(FAMILY, &key),
                 false => {

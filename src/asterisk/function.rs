@@ -91,16 +91,14 @@ fn entry_of<F: Function>() -> NonNull<ffi::ast_custom_function> {
 
 /// What can be done with a function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Abilities {
-    /// It can be read.
-    pub read: bool,
-    /// It can be written.
-    pub write: bool,
+struct Abilities {
+    read: bool,
+    write: bool,
 }
 
 /// What can be done with the function that is named, with or without arguments;
 /// `None` where there is none.
-pub fn find(name_and_args: &str) -> Option<Abilities> {
+fn find(name_and_args: &str) -> Option<Abilities> {
     let name = name_and_args.split('(').next().unwrap_or_default();
     let name = Terminated::new(name).ok()?;
     // SAFETY: a C string that lives through the call.
@@ -114,16 +112,15 @@ pub fn find(name_and_args: &str) -> Option<Abilities> {
     })
 }
 
-/// Reads a function as `${name_and_args}` does, with no channel. `None` where the
-/// function cannot be read, or refuses; the log may say why.
+/// Reads a function that can be written, as `${name_and_args}` does, with no channel.
+/// `None` where it cannot be read, or refuses; the log may say why.
 ///
 /// # Errors
-/// Says that there is no such function, or that the value is not UTF-8.
-pub fn get(name_and_args: &str) -> Result<Option<String>, Error> {
-    match find(name_and_args) {
-        None => return Err(absent(name_and_args)),
-        Some(function) if !function.read => return Ok(None),
-        Some(_) => {}
+/// Says that there is no such function, that it cannot be written (then it is not
+/// read: some do things when they are read), or that the value is not UTF-8.
+pub fn get_writable(name_and_args: &str) -> Result<Option<String>, Error> {
+    if !writable(name_and_args)?.read {
+        return Ok(None);
     }
     let function = Terminated::new(name_and_args)?;
     // SAFETY: a C string that lives through the call; what is returned is ours to free.
@@ -139,22 +136,19 @@ pub fn get(name_and_args: &str) -> Result<Option<String>, Error> {
 
 /// Writes a function as [`set`] does, and says why it cannot be.
 pub fn assign(name_and_args: &str, value: &str) -> Result<(), Error> {
-    match find(name_and_args) {
-        None => Err(absent(name_and_args)),
-        Some(function) if !function.write => {
-            let name = name_and_args.split('(').next().unwrap_or_default();
-            Err(Error::new(format!("{name}() cannot be written")))
-        }
-        Some(_) => set(name_and_args, value)
-            .map_err(|_| Error::new("Asterisk refused it, see the line above")),
-    }
+    writable(name_and_args)?;
+    set(name_and_args, value).map_err(|_| Error::new("Asterisk refused it, see the line above"))
 }
 
-fn absent(name_and_args: &str) -> Error {
+fn writable(name_and_args: &str) -> Result<Abilities, Error> {
     let name = name_and_args.split('(').next().unwrap_or_default();
-    Error::new(format!(
-        "there is no function {name}, its module is not loaded"
-    ))
+    match find(name_and_args) {
+        None => Err(Error::new(format!(
+            "there is no function {name}, its module is not loaded"
+        ))),
+        Some(function) if !function.write => Err(Error::new(format!("{name}() cannot be written"))),
+        Some(function) => Ok(function),
+    }
 }
 
 /// Writes a function as `Set(name_and_args=value)` does, with no channel.
