@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::actor;
 use crate::asterisk::{astdb, device, log, realtime, timing};
 use crate::configuration::{self, FAMILY};
 use crate::door;
@@ -197,6 +198,7 @@ fn switch(directory: Directory) -> Result<(), String> {
         door::take_device(&name, device::read(&name));
     }
     schedules::forget();
+    actor::everyone(false, door::people);
     for address in again {
         let Some(said) = ask(&address) else {
             continue;

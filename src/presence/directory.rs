@@ -92,6 +92,8 @@ pub struct User {
     pub inputs: Box<[Input]>,
     /// The default extension, as an index into `inputs`.
     pub default: Option<u16>,
+    /// The interface that is the user's in queues, where it is named.
+    pub member: Option<Box<str>>,
     /// Where the user comes from.
     pub origin: Origin,
     /// Whether own status is one of the sources: only where setting a status writes
@@ -266,6 +268,7 @@ impl Directory {
                 rule: spec.rule,
                 inputs,
                 default: spec.default,
+                member: spec.member,
                 origin: spec.origin,
                 own_combines: true,
                 depth: 0,
@@ -590,6 +593,7 @@ impl Directory {
             rule: user.rule.clone(),
             inputs: user.inputs.iter().map(input).collect(),
             default: user.default,
+            member: user.member.clone(),
             origin: user.origin,
             section: UserSpec::NO_SECTION,
         };

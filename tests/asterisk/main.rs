@@ -7,6 +7,7 @@
 mod ari;
 mod harness;
 
+mod actions;
 mod combine;
 mod combining;
 mod comebacks;

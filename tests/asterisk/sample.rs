@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::harness::{Instance, wait_until};
+use crate::people::wait_custom;
 
 fn handed_out(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -82,7 +83,8 @@ fn the_table_for_realtime_is_read() {
         .filter_map(|line| line.strip_prefix("-- INSERT"))
         .map(|line| format!("INSERT{line}\n"))
         .collect();
-    let further = "INSERT INTO userpresence VALUES ('dora', '4712', 'east', '230', '230', \
+    let further = "INSERT INTO userpresence (name, id, account, extension, \"default\", \
+                   source, method, priority, outgoing, enabled, presence_prefix) VALUES ('dora', '4712', 'east', '230', '230', \
                    'UserPresence:carol', 'priority', \
                    'dnd,xa,away,chat,unavailable,available,not_set', 'none', 'yes', \
                    'CustomPresence:');\n";
@@ -118,10 +120,8 @@ fn the_readme_works() {
         ("Async", "yes"),
     ]);
     ast.wait_hint_presence("2000", "dnd");
-    assert_eq!(
-        ast.getvar("PRESENCE_STATE(CustomPresence:201,message)"),
-        "Back at one, or two"
-    );
+    // The writing to the extensions comes a moment later.
+    wait_custom(&ast, "201", "message", "Back at one, or two");
     ast.set_custom("200", "available");
     wait_value(&ast, "USER_PRESENCE(alice,source)", "CustomPresence:201");
     assert_eq!(ast.hint("2000").presence, "dnd");
