@@ -24,6 +24,7 @@ mod panics;
 mod people;
 mod persistence;
 mod provider;
+mod queues;
 mod realtime;
 mod reload;
 mod sample;
