@@ -27,6 +27,7 @@ mod sample;
 mod selftest;
 mod settle;
 mod sip;
+mod statuses;
 mod stock;
 mod stock_calls;
 mod stock_sip;
