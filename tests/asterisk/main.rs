@@ -31,3 +31,4 @@ mod statuses;
 mod stock;
 mod stock_calls;
 mod stock_sip;
+mod timed;
