@@ -24,6 +24,7 @@ mod provider;
 mod realtime;
 mod reload;
 mod sample;
+mod schedule;
 mod selftest;
 mod settle;
 mod sip;
