@@ -16,6 +16,7 @@ mod endurance;
 mod function;
 mod help;
 mod loading;
+mod login;
 mod manager;
 mod panics;
 mod people;
