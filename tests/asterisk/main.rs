@@ -33,4 +33,5 @@ mod statuses;
 mod stock;
 mod stock_calls;
 mod stock_sip;
+mod storm;
 mod timed;
