@@ -13,6 +13,7 @@ mod comebacks;
 mod console;
 mod dialplan;
 mod endurance;
+mod freepbx;
 mod function;
 mod help;
 mod loading;

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::harness::{Instance, wait_until};
 use crate::people::wait_custom;
 
-fn handed_out(path: &str) -> String {
+pub fn handed_out(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -61,17 +61,69 @@ fn what_the_sample_leaves_in_comments_is_true() {
         "outgoing",
         "enabled",
         "presence_prefix",
+        "device_prefix",
+        "use_devices",
+        "ignore_unreachable",
+        "schedule_status",
+        "login_overrides",
         "settle",
+        // Without a default, they stand in a user.
+        "id",
+        "account",
+        "source",
+        "device",
+        "schedule",
+        "timezone",
+        "lamp_table",
+        "queue_table",
+        "login_status",
+        "logout_status",
+        // Of other sections.
+        "label",
+        "state",
+        "subtype",
+        "message",
     ] {
         assert!(uncommented.contains(&format!("\n{option} = ")), "{option}");
     }
+    for option in ["register_status", "unregister_status"] {
+        assert!(uncommented.contains(&format!("\n{option} =\n")), "{option}");
+    }
+    let alice = ast.evaluate("${USER_PRESENCE(alice,json)}");
     ast.write_config("userpresence.conf", &uncommented);
     assert!(ast.reload().ok());
     let again = ast.cli("userpresence show settings");
+    // One type more is mapped, one is recorded only.
     assert_eq!(again[..users], settings[..users]);
+    assert!(again.contains("Statuses: 9\n"), "{again}");
+    assert_eq!(ast.evaluate("${USER_PRESENCE(alice,json)}"), alice);
     assert!(ast.cli("userpresence show users").ends_with("3 users"));
     ast.setvar("USER_PRESENCE(team)", "chat");
     assert_eq!(ast.getvar("USER_PRESENCE(bob,source)"), "UserPresence:team");
+    ast.setvar("USER_PRESENCE(alice)", "lunch");
+    assert_eq!(ast.getvar("USER_PRESENCE(alice,message)"), "Back at one");
+    ast.set_device("door", "INUSE");
+    wait_value(&ast, "USER_PRESENCE(bob,subtype)", "meeting");
+
+    // The table that it shows is the built-in one.
+    let more = "[shown]\ntype = user\nlamp_table = lamps\nqueue_table = lamps\n";
+    ast.write_config("userpresence.conf", &format!("{uncommented}\n{more}"));
+    assert!(ast.reload().ok());
+    for state in [
+        "unavailable",
+        "available",
+        "away",
+        "xa",
+        "chat",
+        "dnd",
+        "not_set",
+    ] {
+        let shown = ["team", "shown"].map(|user| {
+            ast.setvar(&format!("USER_PRESENCE({user})"), state);
+            ["", "@queue"].map(|watcher| ast.device(&format!("UserPresence:{user}{watcher}")))
+        });
+        assert_eq!(shown[0], shown[1], "{state}");
+    }
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
@@ -83,11 +135,12 @@ fn the_table_for_realtime_is_read() {
         .filter_map(|line| line.strip_prefix("-- INSERT"))
         .map(|line| format!("INSERT{line}\n"))
         .collect();
-    let further = "INSERT INTO userpresence (name, id, account, extension, \"default\", \
-                   source, method, priority, outgoing, enabled, presence_prefix) VALUES ('dora', '4712', 'east', '230', '230', \
-                   'UserPresence:carol', 'priority', \
+    let further = "INSERT INTO userpresence VALUES ('dora', '4712', 'east', '230', '230', \
+                   'UserPresence:carol', 'Custom:a,meeting;Custom:b,meeting', 'priority', \
                    'dnd,xa,away,chat,unavailable,available,not_set', 'none', 'yes', \
-                   'CustomPresence:');\n";
+                   'CustomPresence:', 'Custom:phone', 'no', 'yes', NULL, '', \
+                   '00:00-11:59;12:00-23:59', 'xa', 'Europe/Berlin', 'chat', 'xa', 'available', \
+                   'unavailable', 'no');\n";
     let ast = Instance::builder()
         .userpresence(&sample())
         .realtime(&["userpresence"], &format!("\n{sql}{examples}{further}"))
@@ -96,6 +149,10 @@ fn the_table_for_realtime_is_read() {
     assert_eq!(ast.getvar("USER_PRESENCE(carol,method)"), "latest");
     ast.set_custom("221", "dnd");
     wait_value(&ast, "USER_PRESENCE(dora,source)", "UserPresence:carol");
+    ast.set_custom("221", "not_set");
+    ast.set_device("b", "INUSE");
+    wait_value(&ast, "USER_PRESENCE(dora,source)", "Custom:b");
+    assert_eq!(ast.getvar("USER_PRESENCE(dora,subtype)"), "meeting");
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
