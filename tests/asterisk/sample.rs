@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::harness::{Instance, wait_until};
+use crate::harness::sets;
+use crate::harness::{Instance, Phone, wait_until};
 use crate::people::wait_custom;
 
 pub fn handed_out(path: &str) -> String {
@@ -165,32 +166,108 @@ fn the_readme_works() {
         let block = blocks.next().and_then(|text| text.split("```").next());
         block.expect("a block of configuration")
     };
-    let (users, dialplan) = (block(), block());
+    let (users, dialplan, status, timed) = (block(), block(), block(), block());
+    let (lamp, queues) = (block(), block());
     let ast = Instance::builder()
-        .userpresence(users)
-        .dialplan(dialplan)
+        .userpresence(&format!("{users}{status}"))
+        .dialplan(&format!("{dialplan}{timed}{lamp}"))
+        .modules(sets::QUEUE)
+        .file("queues.conf", queues)
+        .sip(&["200", "201"])
         .start();
-    ast.ami().action(&[
-        ("Action", "Originate"),
-        ("Channel", "Local/*78@default/n"),
-        ("Application", "NoOp"),
-        ("Async", "yes"),
-    ]);
+    let phone = Phone::answering(&ast, "200");
+    ast.wait_hint_state("2001", "Idle");
+    ast.wait_queue_member("sales", "Alice", "Status", "1");
+
+    dial(&ast, "*78");
     ast.wait_hint_presence("2000", "dnd");
     // The writing to the extensions comes a moment later.
     wait_custom(&ast, "201", "message", "Back at one, or two");
+    ast.wait_hint_state("2001", "Busy");
+    // Asterisk's number of BUSY.
+    ast.wait_queue_member("sales", "Alice", "Status", "3");
     ast.set_custom("200", "available");
     wait_value(&ast, "USER_PRESENCE(alice,source)", "CustomPresence:201");
     assert_eq!(ast.hint("2000").presence, "dnd");
     ast.set_custom("201", "available");
     ast.wait_hint_presence("2000", "available");
+    ast.wait_hint_state("2001", "Idle");
+
+    let before = now();
+    dial(&ast, "*12");
+    wait_value(&ast, "USER_PRESENCE(alice,label)", "At lunch");
+    let until: u64 = ast
+        .getvar("USER_PRESENCE(alice,until)")
+        .parse()
+        .expect("a time");
+    let half_an_hour = 1_800_000;
+    assert!(
+        (before..=now()).contains(&(until - half_an_hour)),
+        "{until}"
+    );
+    ast.wait_hint_state("2001", "Unavailable");
+    ast.wait_queue_member("sales", "Alice", "Status", "5");
+    drop(phone);
     assert_eq!(ast.complaints(), Vec::<String>::new());
 
     let reference = handed_out("doc/reference.md");
-    for field in ["since", "until", "reason", "extensions", "json"] {
+    for field in [
+        "since",
+        "until",
+        "reason",
+        "extensions",
+        "status",
+        "dndStatus",
+        "json",
+    ] {
         let row = reference
             .lines()
             .any(|line| line.starts_with(&format!("| `{field}`")));
         assert!(row, "no row of the field {field}");
     }
+}
+
+/// Every option that an unknown one is told of is in the reference, in the sample and in
+/// the table.
+#[test]
+fn no_option_is_forgotten() {
+    let ast = Instance::builder()
+        .userpresence("[general]\n[alice]\ntype = user\ntwenty = 20\n")
+        .start();
+    let known = ast.wait_log("option 'twenty': unknown option, expected type, ");
+    let (_, known) = known.split_once("expected type, ").expect("the options");
+    let (known, _) = known.split_once(';').expect("what follows from it");
+    let (reference, sql) = (
+        handed_out("doc/reference.md"),
+        handed_out("doc/userpresence.sql"),
+    );
+    for option in known.split(", ") {
+        let in_row = |line: &str| line.starts_with('|') && line.contains(&format!("`{option}`"));
+        assert!(reference.lines().any(in_row), "{option} in the reference");
+        let in_line = |line: &str| line.contains(&format!("{option} ="));
+        assert!(sample().lines().any(in_line), "{option} in the sample");
+        let is_column = |line: &str| line.split_whitespace().next().map(|c| c.replace('"', ""));
+        let mut columns = sql.lines().filter_map(is_column);
+        assert!(
+            columns.any(|column| column == option),
+            "{option} in the table"
+        );
+    }
+}
+
+fn now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.expect("a clock").as_millis() as u64
+}
+
+/// Dials an extension of context `default`.
+#[track_caller]
+fn dial(ast: &Instance, extension: &str) {
+    let answer = ast.ami().action(&[
+        ("Action", "Originate"),
+        ("Channel", &format!("Local/{extension}@default/n")),
+        ("Application", "NoOp"),
+        ("Async", "yes"),
+    ]);
+    assert!(answer.ok(), "{answer:?}");
 }
