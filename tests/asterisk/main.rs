@@ -15,6 +15,7 @@ mod console;
 mod devices;
 mod dialplan;
 mod endurance;
+mod freepbx;
 mod function;
 mod help;
 mod lamps;
