@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::asterisk::{ami, astdb, custom, function, log, system};
+use crate::asterisk::{Error, ami, astdb, custom, function, log, system};
 use crate::door;
 use crate::presence::action::{
     Found, Hands, InForce, Member, Person, Place, Queue, REASON, Record, Step, carry_out,
@@ -40,6 +40,9 @@ const GIVE_UP: Duration = Duration::from_secs(1);
 
 /// How long AstDB is left alone after it refused a row.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// What AstDB takes for family and key together.
+const MOST_KEY: usize = 250;
 
 /// How often it is looked whether Asterisk has loaded all its modules: queues and
 /// functions are loaded after us.
@@ -383,6 +386,23 @@ impl Asterisk<'_> {
             false => Err("the module was unloaded meanwhile".into()),
         }
     }
+
+    /// Hands something to AstDB until it takes it, or it is time to stop: it refuses
+    /// everything while somebody else has its file locked, a backup for example.
+    fn insist(&self, give: impl Fn() -> Result<(), Error>) -> Result<(), String> {
+        loop {
+            self.may_act()?;
+            let Err(why) = give() else {
+                return Ok(());
+            };
+            door::complain_once("AstDB", "actions", || {
+                format!("AstDB takes nothing of what actions do, it is tried again: {why}")
+            });
+            if pause(RETRY) {
+                return Err("AstDB does not take it".into());
+            }
+        }
+    }
 }
 
 impl Hands for Asterisk<'_> {
@@ -400,8 +420,15 @@ impl Hands for Asterisk<'_> {
         self.may_act()?;
         let done = match (Place::of(target), value) {
             // Here AstDB says whether it took it, and nothing else happens.
-            (Place::Database(family, key), None | Some("")) => astdb::del(family, key),
-            (Place::Database(family, key), Some(value)) => astdb::put(family, key, value),
+            (Place::Database(family, key), value) => {
+                if family.len() + key.len() > MOST_KEY {
+                    return Err(format!("the key is longer than {MOST_KEY} bytes"));
+                }
+                return self.insist(|| match value {
+                    None | Some("") => astdb::del(family, key),
+                    Some(value) => astdb::put(family, key, value),
+                });
+            }
             (Place::CustomDevice(device), None) => custom::forget(device),
             (Place::CustomPresence(name), None) => function::assign(target, "not_set")
                 .and_then(|()| astdb::del("CustomPresence", name)),
@@ -462,27 +489,11 @@ impl Hands for Asterisk<'_> {
 
     fn keep(&mut self, record: &Record) -> Result<(), String> {
         let key = format!("{KEYS}{}", self.row);
-        loop {
-            self.may_act()?;
-            let kept = match record.is_empty() {
-                true => astdb::del(FAMILY, &key),
-                false => {
-                    let json = serde_json::to_string(record).map_err(|why| why.to_string())?;
-                    astdb::put(FAMILY, &key, &json)
-                }
-            };
-            let Err(why) = kept else {
-                break;
-            };
-            door::complain_once("AstDB", "actions", || {
-                format!("AstDB does not keep what actions do, it is tried again: {why}")
-            });
-            if pause(RETRY) {
-                return Err(
-                    "AstDB does not keep what they do, and so it could not be undone".into(),
-                );
-            }
-        }
+        let json = serde_json::to_string(record).map_err(|why| why.to_string())?;
+        self.insist(|| match record.is_empty() {
+            true => astdb::del(FAMILY, &key),
+            false => astdb::put(FAMILY, &key, &json),
+        })?;
         let mut records = RECORDS.lock();
         match record.is_empty() {
             true => drop(records.remove(self.key)),

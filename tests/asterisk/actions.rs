@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::harness::{Builder, Instance, MODULE, Message, sets, wait_until};
+use crate::persistence::Lock;
 
 /// The interface of alice in queues, and the one of bob, who is in the file.
 const ALICE: &str = "Local/200@default/n";
@@ -651,4 +652,28 @@ fn a_panic_in_an_action_stops_no_other() {
     assert_eq!(db(&ast, "DND/300").as_deref(), Some("YES"));
     set(&ast, "dnd,again");
     assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
+}
+
+/// While somebody else has AstDB's file locked, a backup for example, nothing is done
+/// and nothing is taken for absent.
+#[test]
+fn a_locked_database_is_waited_for() {
+    let ast = builder(DND, "action = dnd\n").start();
+    put(&ast, "AMPUSER/200/followme/ddial", "DIRECT");
+    put(&ast, "DND/200", "by hand");
+    wait_until("what a hand set on disk", || {
+        (ast.astdb_on_disk("/DND/200")? == "by hand").then_some(())
+    });
+    let lock = Lock::take(&ast);
+    ast.set_custom("200", "dnd");
+    ast.wait_log("AstDB takes nothing of what actions do, it is tried again");
+    assert_eq!(ast.getvar("DEVICE_STATE(Custom:DND200)"), "UNKNOWN");
+    lock.release();
+    through(&ast);
+    assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
+    set(&ast, "away");
+    assert_eq!(db(&ast, "DND/200").as_deref(), Some("by hand"));
+    let followme = db(&ast, "AMPUSER/200/followme/ddial");
+    assert_eq!(followme.as_deref(), Some("DIRECT"));
+    assert_eq!(in_force(&ast), "0 in force");
 }

@@ -161,6 +161,25 @@ impl Record {
     }
 }
 
+#[cfg(test)]
+impl Record {
+    /// What was there before, where what is there now cannot be told from ours.
+    pub(super) fn found(&self, target: &str, now: &Found) -> Option<Option<String>> {
+        let done = self.set.iter().find(|done| done.target == target)?;
+        done.is_ours(now).then(|| done.found.clone())
+    }
+
+    /// The same for a queue.
+    pub(super) fn found_in_queue(
+        &self,
+        queue: &str,
+        now: Option<&super::Member>,
+    ) -> Option<Option<super::Member>> {
+        let done = self.queues.iter().find(|done| done.queue == queue)?;
+        done.did.iter().find_map(|did| did.before(now))
+    }
+}
+
 /// One thing to do with a target.
 enum Write {
     /// It is not wanted any more: what was there before comes back.
@@ -186,6 +205,15 @@ pub fn carry_out(
     let mut failures = 0;
     let mut hands = Counting(hands, &mut failures);
 
+    if record.is_empty() && wanted.set.is_empty() && wanted.queues.is_empty() {
+        return true;
+    }
+    // First the record as it is: while AstDB refuses what it is given, it also hides
+    // what it has, and everything would look absent.
+    if let Err(why) = hands.0.keep(record) {
+        hands.failed("all of them", &why);
+        return false;
+    }
     let writes = look_at_targets(record, &wanted, fresh, &mut hands);
     let steps = look_at_queues(record, person.as_ref(), &wanted, fresh, &mut hands);
     let told = person.as_ref().filter(|_| !record.is_empty());
