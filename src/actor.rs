@@ -13,6 +13,8 @@
 //! None of them waits for an action. A user waits here at most once, with the latest
 //! of him, and with what was before the first of his changes that waits.
 
+mod hands;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -22,12 +24,10 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::asterisk::{ami, astdb, custom, function, log, system};
-use crate::door;
-use crate::presence::action::{
-    Found, Hands, InForce, Member, Person, Place, Queue, REASON, Record, Step, carry_out,
-};
+use crate::asterisk::{astdb, log, system};
+use crate::presence::action::{InForce, Person, Record, carry_out};
 use crate::presence::row::FAMILY;
+use hands::Asterisk;
 
 /// Below this key of [`FAMILY`] stands the record of each user.
 const KEYS: &str = "action/";
@@ -37,9 +37,6 @@ const LAST: Duration = Duration::from_secs(3);
 
 /// How long after that it waits for the action that runs, before that is given up.
 const GIVE_UP: Duration = Duration::from_secs(1);
-
-/// How long AstDB is left alone after it refused a row.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether Asterisk has loaded all its modules: queues and
 /// functions are loaded after us.
@@ -362,154 +359,4 @@ fn act(order: &Order, run: u64) {
         run,
     };
     carry_out(&mut record, person, order.fresh, &mut asterisk);
-}
-
-/// The hands of one user's actions.
-struct Asterisk<'a> {
-    user: &'a str,
-    status: &'a str,
-    /// The name in AstDB's key.
-    row: &'a Arc<str>,
-    /// The key in [`RECORDS`].
-    key: &'a str,
-    run: u64,
-}
-
-impl Asterisk<'_> {
-    /// Fails where the thread was given up meanwhile.
-    fn may_act(&self) -> Result<(), String> {
-        match RUN.load(Ordering::Acquire) == self.run {
-            true => Ok(()),
-            false => Err("the module was unloaded meanwhile".into()),
-        }
-    }
-}
-
-impl Hands for Asterisk<'_> {
-    fn read(&mut self, target: &str) -> Result<Found, String> {
-        self.may_act()?;
-        if let Some((family, key)) = Place::of(target).entry() {
-            let value = astdb::look_up(family, key).map_err(|why| why.to_string())?;
-            return Ok(value.map_or(Found::Absent, Found::Text));
-        }
-        let value = function::get_writable(target).map_err(|why| why.to_string())?;
-        Ok(value.map_or(Found::Unreadable, Found::Text))
-    }
-
-    fn write(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
-        self.may_act()?;
-        let done = match (Place::of(target), value) {
-            // Here AstDB says whether it took it, and nothing else happens.
-            (Place::Database(family, key), None | Some("")) => astdb::del(family, key),
-            (Place::Database(family, key), Some(value)) => astdb::put(family, key, value),
-            (Place::CustomDevice(device), None) => custom::forget(device),
-            (Place::CustomPresence(name), None) => function::assign(target, "not_set")
-                .and_then(|()| astdb::del("CustomPresence", name)),
-            (_, value) => function::assign(target, value.unwrap_or_default()),
-        };
-        done.map_err(|why| why.to_string())
-    }
-
-    fn queues(&mut self, interface: &str) -> Result<Vec<Queue>, String> {
-        self.may_act()?;
-        let messages = ami::action("QueueStatus", &[("Member", interface)]);
-        let mut queues: Vec<Queue> = Vec::new();
-        for message in messages.map_err(|why| why.to_string())? {
-            let name = message.get("Queue");
-            match message.get("Event") {
-                "QueueParams" => queues.push(Queue {
-                    name: name.to_owned(),
-                    member: None,
-                }),
-                "QueueMember" if message.get("Location").eq_ignore_ascii_case(interface) => {
-                    if let Some(queue) = queues.iter_mut().find(|queue| queue.name == name) {
-                        queue.member = Some(member_of(&message));
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(queues)
-    }
-
-    fn queue(&mut self, queue: &str, interface: &str, step: &Step) -> Result<(), String> {
-        self.may_act()?;
-        let place = [("Queue", queue), ("Interface", interface)];
-        let done = match step {
-            Step::Add(member) => {
-                let (penalty, wrapup) = (member.penalty.to_string(), member.wrapuptime.to_string());
-                let of_member = [
-                    ("MemberName", &*member.name),
-                    ("StateInterface", &*member.state_interface),
-                    ("Penalty", &*penalty),
-                    ("Wrapuptime", &*wrapup),
-                    ("Paused", if member.paused { "yes" } else { "no" }),
-                    ("Reason", &*member.reason),
-                ];
-                ami::action("QueueAdd", &[&place[..], &of_member].concat())
-            }
-            Step::Remove => ami::action("QueueRemove", &place),
-            Step::Pause(reason) => {
-                let paused = if reason.is_some() { "yes" } else { "no" };
-                // The reason stays in the queue's log at the end of a pause, too.
-                let reason = reason.as_deref().unwrap_or(REASON);
-                let pause = [("Paused", paused), ("Reason", reason)];
-                ami::action("QueuePause", &[&place[..], &pause].concat())
-            }
-        };
-        done.map(drop).map_err(|why| why.to_string())
-    }
-
-    fn keep(&mut self, record: &Record) -> Result<(), String> {
-        let key = format!("{KEYS}{}", self.row);
-        loop {
-            self.may_act()?;
-            let kept = match record.is_empty() {
-                true => astdb::del(FAMILY, &key),
-                false => {
-                    let json = serde_json::to_string(record).map_err(|why| why.to_string())?;
-                    astdb::put(FAMILY, &key, &json)
-                }
-            };
-            let Err(why) = kept else {
-                break;
-            };
-            door::complain_once("AstDB", "actions", || {
-                format!("AstDB does not keep what actions do, it is tried again: {why}")
-            });
-            if pause(RETRY) {
-                return Err(
-                    "AstDB does not keep what they do, and so it could not be undone".into(),
-                );
-            }
-        }
-        let mut records = RECORDS.lock();
-        match record.is_empty() {
-            true => drop(records.remove(self.key)),
-            false => {
-                records.insert(self.key.to_owned(), (self.row.clone(), record.clone()));
-            }
-        }
-        Ok(())
-    }
-
-    fn failed(&mut self, action: &str, why: &str) {
-        log::warning(format_args!(
-            "Action of user '{}' for status '{}' failed: {action}: {why}",
-            self.user, self.status
-        ));
-    }
-}
-
-fn member_of(message: &ami::Message) -> Member {
-    let number = |name: &str| message.get(name).parse().unwrap_or_default();
-    Member {
-        name: message.get("Name").to_owned(),
-        state_interface: message.get("StateInterface").to_owned(),
-        fixed: message.get("Membership") != "dynamic",
-        penalty: number("Penalty"),
-        wrapuptime: number("Wrapuptime"),
-        paused: message.get("Paused") == "1",
-        reason: message.get("PausedReason").to_owned(),
-    }
 }

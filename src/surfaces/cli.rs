@@ -113,16 +113,6 @@ pub static COMMANDS: &[Command] = &[
         complete: None,
     },
     Command {
-        words: c"userpresence show actions",
-        summary: c"Show what actions have done and not undone yet",
-        usage: c"Usage: userpresence show actions [<name>]
-       Shows what the actions of users, or of one, have in force now, and what was
-       there before.
-",
-        run: show_actions,
-        complete: Some(complete_user),
-    },
-    Command {
         words: c"userpresence reload user",
         summary: c"Read one user anew from realtime",
         usage: c"Usage: userpresence reload user <name>
@@ -133,27 +123,6 @@ pub static COMMANDS: &[Command] = &[
         complete: Some(|at| complete_of(at, |user| user.origin == Origin::Realtime)),
     },
 ];
-
-fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
-    let name = match args.0.as_slice() {
-        [] => None,
-        [name] => Some(*name),
-        _ => return Outcome::ShowUsage,
-    };
-    let mut count = 0;
-    for (user, actions) in crate::actor::in_force(name) {
-        for action in actions {
-            let line = format!(
-                "{user}: {} = {} (before: {})",
-                action.target, action.wrote, action.found
-            );
-            let _ = writeln!(out, "{}", line.replace(char::is_control, "?"));
-            count += 1;
-        }
-    }
-    let _ = writeln!(out, "{count} in force");
-    Outcome::Success
-}
 
 fn complete_user(at: &Completion<'_>) -> Vec<String> {
     complete_of(at, |_| true)

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::harness::{Builder, Instance, MODULE, Message, sets, wait_until};
+use crate::persistence::Lock;
 
 /// The interface of alice in queues, and the one of bob, who is in the file.
 const ALICE: &str = "Local/200@default/n";
@@ -77,7 +78,11 @@ fn put(ast: &Instance, key: &str, value: &str) {
 }
 
 fn in_force(ast: &Instance) -> String {
-    ast.cli("userpresence show actions alice")
+    // Each row in single blanks, whatever the width of its columns.
+    let table = ast.cli("userpresence show actions alice");
+    let rows = table.lines().map(|row| row.split_whitespace());
+    let rows = rows.map(|row| row.collect::<Vec<_>>().join(" "));
+    rows.collect::<Vec<_>>().join("\n")
 }
 
 /// A member of a queue, as Asterisk tells of it.
@@ -169,12 +174,9 @@ fn do_not_disturb_and_follow_me_are_those_of_freepbx() {
     );
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:FOLLOWME200)"), "NOT_INUSE");
     let shown = in_force(&ast);
+    assert!(shown.contains("alice DB(DND/200) YES (nothing)"), "{shown}");
     assert!(
-        shown.contains("alice: DB(DND/200) = YES (before: (nothing))"),
-        "{shown}"
-    );
-    assert!(
-        shown.contains("alice: DB(AMPUSER/200/followme/ddial) = EXTENSION (before: DIRECT)"),
+        shown.contains("alice DB(AMPUSER/200/followme/ddial) EXTENSION DIRECT"),
         "{shown}"
     );
     assert!(shown.contains("5 in force"), "{shown}");
@@ -289,7 +291,7 @@ fn queues_pause_and_only_our_pause_ends() {
         (by_us(), by_hand(), None)
     );
     let shown = in_force(&ast);
-    let line = format!("alice: queue 600, {ALICE} = pause (before: not paused)");
+    let line = format!("alice queue 600, {ALICE} pause not paused");
     assert!(
         shown.contains(&line) && !shown.contains("queue 601"),
         "{shown}"
@@ -650,4 +652,28 @@ fn a_panic_in_an_action_stops_no_other() {
     assert_eq!(db(&ast, "DND/300").as_deref(), Some("YES"));
     set(&ast, "dnd,again");
     assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
+}
+
+/// While somebody else has AstDB's file locked, a backup for example, nothing is done
+/// and nothing is taken for absent.
+#[test]
+fn a_locked_database_is_waited_for() {
+    let ast = builder(DND, "action = dnd\n").start();
+    put(&ast, "AMPUSER/200/followme/ddial", "DIRECT");
+    put(&ast, "DND/200", "by hand");
+    wait_until("what a hand set on disk", || {
+        (ast.astdb_on_disk("/DND/200")? == "by hand").then_some(())
+    });
+    let lock = Lock::take(&ast);
+    ast.set_custom("200", "dnd");
+    ast.wait_log("AstDB takes nothing of what actions do, it is tried again");
+    assert_eq!(ast.getvar("DEVICE_STATE(Custom:DND200)"), "UNKNOWN");
+    lock.release();
+    through(&ast);
+    assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
+    set(&ast, "away");
+    assert_eq!(db(&ast, "DND/200").as_deref(), Some("by hand"));
+    let followme = db(&ast, "AMPUSER/200/followme/ddial");
+    assert_eq!(followme.as_deref(), Some("DIRECT"));
+    assert_eq!(in_force(&ast), "0 in force");
 }

@@ -444,7 +444,7 @@ fn users_states_and_verbs_are_completed() {
         ("userpresence s", &["set", "show"]),
         (
             "userpresence show ",
-            &["settings", "statuses", "user", "users"],
+            &["actions", "settings", "statuses", "user", "users"],
         ),
         ("userpresence show users ", &["like"]),
         (

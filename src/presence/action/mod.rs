@@ -8,7 +8,9 @@
 mod outside;
 mod place;
 mod queue;
+mod queues;
 mod record;
+mod targets;
 mod template;
 
 use std::sync::Arc;

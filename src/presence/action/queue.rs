@@ -111,7 +111,7 @@ impl Did {
     }
 
     /// What was there before, where what is there now is still what we did.
-    fn before(&self, now: Option<&Member>) -> Option<Option<Member>> {
+    pub(super) fn before(&self, now: Option<&Member>) -> Option<Option<Member>> {
         match (self, now) {
             (Did::Login(ours), Some(now)) => {
                 let by_itself = now.paused && now.reason == AUTOMATIC;

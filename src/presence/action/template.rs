@@ -6,6 +6,7 @@
 
 use super::{Person, Status};
 use crate::presence::assignment::shown;
+use crate::presence::state::State;
 
 /// What a variable stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -55,6 +56,9 @@ impl Variable {
     }
 
     fn value<'a>(self, person: &'a Person, extension: &'a str) -> &'a str {
+        // Where it is not known, nothing was set.
+        const NOTHING: &str = State::NotSet.name();
+        let old = person.old.as_ref();
         match self {
             Variable::User => &person.user,
             Variable::Id => &person.id,
@@ -64,16 +68,12 @@ impl Variable {
             Variable::Subtype => person.new.presence.subtype(),
             Variable::Message => person.new.presence.message(),
             Variable::Status => person.new.name(),
-            Variable::OldState => old(person).presence.state().name(),
-            Variable::OldSubtype => old(person).presence.subtype(),
-            Variable::OldMessage => old(person).presence.message(),
-            Variable::OldStatus => old(person).name(),
+            Variable::OldState => old.map_or(NOTHING, |old| old.presence.state().name()),
+            Variable::OldSubtype => old.map_or("", |old| old.presence.subtype()),
+            Variable::OldMessage => old.map_or("", |old| old.presence.message()),
+            Variable::OldStatus => old.map_or(NOTHING, Status::name),
         }
     }
-}
-
-fn old(person: &Person) -> &Status {
-    person.old.as_ref().unwrap_or(&person.new)
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -259,7 +259,8 @@ pub fn feeds(person: &Person, reads: &Reads<'_>) -> Option<String> {
     }
     let member = person.member.as_deref()?;
     for block in &person.blocks {
-        for (queue, _) in &block.queues {
+        let acts = |(_, action): &&(_, QueueAction)| *action != QueueAction::None;
+        for (queue, _) in block.queues.iter().filter(acts) {
             // A pause is told as a device's state.
             let told = |read: &&&str| {
                 let Some(rest) = below(read, "Queue") else {
@@ -411,6 +412,7 @@ mod tests {
             "set = USER_PRESENCE(bob)=away",
             "followme = on",
             "queue = 601,pause",
+            "queue = 600,none",
         ] {
             let said = feeds(&person(&format!("status = xa\n{good}\n")), &reads);
             assert_eq!(said, None, "{good}");

@@ -89,7 +89,7 @@ impl Definitions {
         });
         let mut state = status.maps_to.as_ref().map(Presence::state);
         let (mut subtype, mut message) = (None, None);
-        let mut given = known;
+        let (mut given, mut readable) = (known, true);
         each(section, errors, |name, given_value| {
             match name {
                 "label" => {
@@ -97,11 +97,12 @@ impl Definitions {
                     status.label = given_value.into();
                 }
                 "state" => {
-                    given = true;
+                    (given, readable) = (true, false);
                     state = match given_value {
                         "" => None,
                         name => Some(value::state(name)?),
                     };
+                    readable = true;
                 }
                 "subtype" | "message" => {
                     text::check(given_value).map_err(|why| format!("the {name} {why}"))?;
@@ -137,7 +138,7 @@ impl Definitions {
         let texts = subtype.is_some() || message.is_some();
         let (subtype, message) = (subtype.unwrap_or_default(), message.unwrap_or_default());
         match state {
-            None if texts => {
+            None if texts && given && readable => {
                 fail("a status without a state has no subtype and no message".into());
             }
             _ => status.maps_to = state.map(|state| Presence::new(state, &subtype, &message)),

@@ -209,10 +209,18 @@ pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
     let mut table = Table::new(["User", "Target", "Is", "Was"]);
     for (user, done) in actor::in_force(name.as_deref()) {
         let rows = done.into_iter();
-        let rows = rows.map(|done| [user.to_string(), done.target, done.wrote, done.found]);
+        let rows = rows.map(|done| {
+            let cells = [user.to_string(), done.target, done.wrote, done.found];
+            // They may hold what other programs wrote.
+            cells.map(|cell| cell.replace(char::is_control, "?"))
+        });
         table.rows.extend(rows);
     }
-    table.show(out);
+    let count = table.rows.len();
+    if count > 0 {
+        table.show(out);
+    }
+    let _ = writeln!(out, "{count} in force");
     Outcome::Success
 }
 
