@@ -619,7 +619,7 @@ fn bad_options_of_devices_and_tables_are_named() {
         (
             device("in_use = busy"),
             "in_use",
-            "nknown status 'busy', expected not_set, ".into(),
+            "unknown status 'busy', expected not_set, ".into(),
         ),
         (
             presence("busy = in_use"),
