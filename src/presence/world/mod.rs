@@ -28,7 +28,7 @@ use super::status::StatusType;
 use super::time::Time;
 
 use devices::Asked;
-pub use own::{Before, By, Own};
+pub use own::{Before, By, Own, Said};
 pub use reload::{Plan, Read, Removed};
 pub use rows::RowChange;
 use rows::RowKey;
