@@ -247,7 +247,14 @@ mod tests {
         let before = Before {
             own: Some(Box::new(own(Time::NEVER, By::Login, None))),
             status: statuses.find("dnd").cloned(),
-            sources: vec![("CustomPresence:a".into(), State::Dnd.into(), since)],
+            sources: vec![(
+                "CustomPresence:a".into(),
+                Said {
+                    presence: State::Dnd.into(),
+                    since,
+                    until,
+                },
+            )],
         };
         let timed = own(until, By::Hand, Some(Box::new(before)));
         let row = UserRow {
