@@ -5,20 +5,41 @@
 --
 -- Each column but the first is an option of the same name in userpresence.conf.
 -- NULL or an empty text: not given, the setting of [general] or the default applies.
--- Columns that are not used may be left out of the table.
+-- Columns that are not used may be left out of the table. Status types, tables
+-- and actions stand in userpresence.conf.
 
 CREATE TABLE userpresence (
-    name            VARCHAR(60) NOT NULL PRIMARY KEY, -- letters, digits, '-', '_', '.'
-    id              VARCHAR(60),    -- how other programs know the user
-    account         VARCHAR(60),    -- the tenant
-    extension       VARCHAR(1000),  -- one or more, separated by ';'
-    "default"       VARCHAR(200),   -- the default extension
-    source          VARCHAR(1000),  -- addresses, separated by ';'
-    method          VARCHAR(10),    -- priority, latest, default, none
-    priority        VARCHAR(80),    -- states, highest first, separated by ','
-    outgoing        VARCHAR(10),    -- all, default, none
-    enabled         VARCHAR(5),     -- yes, no
-    presence_prefix VARCHAR(100)    -- CustomPresence:
+    name               VARCHAR(60) NOT NULL PRIMARY KEY, -- letters, digits, '-', '_', '.'
+    id                 VARCHAR(60),    -- how other programs know the user
+    account            VARCHAR(60),    -- the tenant
+    extension          VARCHAR(1000),  -- one or more, separated by ';'
+    "default"          VARCHAR(200),   -- the default extension
+    source             VARCHAR(1000),  -- addresses, separated by ';'
+    device             VARCHAR(1000),  -- devices, separated by ';': confbridge:100
+    method             VARCHAR(10),    -- priority, latest, default, none
+    priority           VARCHAR(80),    -- states, highest first, separated by ','
+    outgoing           VARCHAR(10),    -- all, default, none
+    enabled            VARCHAR(5),     -- yes, no
+    presence_prefix    VARCHAR(100),   -- CustomPresence:
+    device_prefix      VARCHAR(100),   -- PJSIP/
+    use_devices        VARCHAR(5),     -- yes, no
+    ignore_unreachable VARCHAR(5),     -- yes, no
+    lamp_table         VARCHAR(60),    -- a section of type presence_table
+    queue_table        VARCHAR(60),    -- the same
+    schedule           VARCHAR(1000),  -- time ranges, separated by ';'
+    schedule_status    VARCHAR(60),    -- a status: unavailable
+    timezone           VARCHAR(60),    -- Europe/Berlin
+    login_status       VARCHAR(60),    -- a status
+    logout_status      VARCHAR(60),    -- a status
+    register_status    VARCHAR(60),    -- a status
+    unregister_status  VARCHAR(60),    -- a status
+    login_overrides    VARCHAR(5),     -- yes, no
+    action             VARCHAR(1000),  -- sections of type action, separated by ','
+    member             VARCHAR(79),    -- the member in queues: Local/200@from-queue/n
+    dnd_on             VARCHAR(1000),  -- assignments, separated by ';'
+    dnd_off            VARCHAR(1000),  -- the same
+    followme_on        VARCHAR(1000),  -- the same
+    followme_off       VARCHAR(1000)   -- the same
 );
 
 -- An example:

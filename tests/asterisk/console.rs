@@ -13,7 +13,8 @@ fn row<'a>(shown: &'a str, first: &str) -> Vec<&'a str> {
     found.unwrap_or_else(|| panic!("no {first:?} in\n{shown}"))
 }
 
-/// Without ages, which differ from run to run.
+/// Without ages, which differ from run to run, and without the lamp, for which there
+/// are tests beside those of devices.
 fn explain(ast: &Instance, user: &str) -> Vec<String> {
     let shown = ast.cli(&format!("userpresence explain {user}"));
     let age = |line: &str| match (line.find(", set "), line.find(" ago")) {
@@ -22,7 +23,7 @@ fn explain(ast: &Instance, user: &str) -> Vec<String> {
     };
     shown
         .lines()
-        .filter(|line| !line.is_empty())
+        .filter(|line| !line.is_empty() && !line.starts_with("A lamp on "))
         .map(age)
         .collect()
 }
@@ -38,7 +39,8 @@ const PRIORITY: &str = "Method priority: the highest state wins (dnd > xa > away
 #[test]
 fn show_users_lists_everyone_with_state_source_age_and_texts() {
     let conf = format!(
-        "{ALICE}[bob]\ntype = user\n[a-name-that-is-longer-than-any-column]\ntype = user\n"
+        "[lunch]\ntype = status\nstate = away\nsubtype = lunch\n\
+         {ALICE}[bob]\ntype = user\n[a-name-that-is-longer-than-any-column]\ntype = user\n"
     );
     let ast = with(&conf).start();
     event(&ast, "201", "away,lunch,Back at one");
@@ -46,15 +48,17 @@ fn show_users_lists_everyone_with_state_source_age_and_texts() {
     let shown = ast.cli("userpresence show users");
     assert_eq!(
         row(&shown, "User"),
-        ["User", "State", "Source", "Set", "Subtype", "Message"]
+        [
+            "User", "State", "Status", "Source", "Set", "Subtype", "Message"
+        ]
     );
     let alice = row(&shown, "alice");
-    assert_eq!(alice[..3], ["alice", "away", "CustomPresence:201"]);
-    assert_eq!(alice[4..], ["ago", "lunch", "Back", "at", "one"]);
+    assert_eq!(alice[..4], ["alice", "away", "lunch", "CustomPresence:201"]);
+    assert_eq!(alice[5..], ["ago", "lunch", "Back", "at", "one"]);
     let bob = row(&shown, "bob");
-    assert_eq!(bob[..4], ["bob", "chat", "own", "status"]);
+    assert_eq!(bob[..5], ["bob", "chat", "chat", "own", "status"]);
     let long = row(&shown, "a-name-that-is-longer-than-any-column");
-    assert_eq!(long[1..], ["not_set", "none", "never"]);
+    assert_eq!(long[1..], ["not_set", "not_set", "none", "never"]);
     assert!(shown.contains("\n4 users"), "{shown}");
     // The columns stand below their heads.
     let state = |line: &str, word: &str| line.find(word).expect("the word stands in the line");
@@ -111,14 +115,20 @@ fn show_user_shows_the_result_why_and_every_source() {
         ("Id", "4711"),
         ("Account", "main"),
         ("State", "away"),
+        ("Status", "away, Away"),
         ("Subtype", "lunch"),
         ("Message", "Back at one"),
+        ("Ends", "never"),
         ("Source", "CustomPresence:200"),
         ("Reason", "highest"),
         ("Method", "priority"),
         ("Enabled", "yes"),
         ("Outgoing", "default"),
         ("Default", "200"),
+        ("Takes", "TakeAllCalls"),
+        ("Lamp", "unavailable"),
+        ("Queue", "unavailable"),
+        ("Panels", "0"),
         ("Sequence", sequence.as_str()),
     ] {
         let line = format!(" {name}: {value}");
@@ -129,9 +139,15 @@ fn show_user_shows_the_result_why_and_every_source() {
     }
     let table: Vec<_> = shown.lines().skip_while(|line| !line.is_empty()).collect();
     let words = |at: usize| table[at].split_whitespace().collect::<Vec<_>>();
+    let head = [
+        "Source", "State", "Set", "Subtype", "Message", "Device", "is",
+    ];
+    assert_eq!(words(1), head);
     assert_eq!(words(2)[..3], ["*", "CustomPresence:200", "away"]);
-    assert_eq!(words(2)[4..], ["ago", "lunch", "Back", "at", "one"]);
+    let rest = ["ago", "lunch", "Back", "at", "one", "PJSIP/200", "invalid"];
+    assert_eq!(words(2)[4..], rest);
     assert_eq!(words(3)[..2], ["CustomPresence:201", "chat"]);
+    assert_eq!(words(3)[3..], ["ago", "PJSIP/201", "invalid"]);
     assert_eq!(words(4), ["-", "Calendar:alice", "unknown", "never"]);
     assert_eq!(words(5)[..4], ["-", "own", "status", "away"]);
     assert_eq!(table[6], "* wins, - takes no part");
@@ -314,7 +330,7 @@ fn each_failure_says_what_was_expected() {
         ("set nobody away", nobody),
         (
             "set alice busy",
-            "Unknown state 'busy', expected not_set, unavailable, available, away, xa, chat or dnd.",
+            "Unknown status 'busy', expected not_set, unavailable, available, away, xa, chat or dnd.",
         ),
         (
             &format!("set alice away sub {long}"),
@@ -351,12 +367,24 @@ fn a_wrong_number_of_arguments_shows_the_usage() {
         ("show user alice bob", "show user <name>"),
         ("explain", "explain <name>"),
         ("explain alice bob", "explain <name>"),
-        ("set", "set <name> <state> [<subtype>] [<message>]"),
-        ("set alice", "set <name> <state> [<subtype>] [<message>]"),
+        (
+            "set",
+            "set <name> <status> [<subtype>] [<message>] [<options>]",
+        ),
+        (
+            "set alice",
+            "set <name> <status> [<subtype>] [<message>] [<options>]",
+        ),
         (
             "set alice away lunch Back at one",
-            "set <name> <state> [<subtype>] [<message>]",
+            "set <name> <status> [<subtype>] [<message>] [<options>]",
         ),
+        ("dndstatus alice", "dndstatus <name> <value>"),
+        (
+            "dndstatus alice TakeAllCalls now",
+            "dndstatus <name> <value>",
+        ),
+        ("show statuses lunch", "show statuses"),
         ("show settings now", "show settings"),
         ("reload user", "reload user <name>"),
     ] {
@@ -371,7 +399,9 @@ fn a_wrong_number_of_arguments_shows_the_usage() {
 fn show_settings_shows_what_general_says_and_what_is_loaded() {
     let conf = format!(
         "[general]\nmethod = latest\noutgoing = none\nsettle = 20\npriority = chat,dnd,xa,away,\
-         unavailable,available,not_set\npresence_prefix = CustomPresence:t-\n{ALICE}"
+         unavailable,available,not_set\npresence_prefix = CustomPresence:t-\n\
+         device_prefix = SIP/t-\nuse_devices = yes\nignore_unreachable = yes\n\
+         [lunch]\ntype = status\nstate = away\n{ALICE}"
     );
     let ast = with(&conf).start();
     let shown = ast.cli("userpresence show settings");
@@ -382,9 +412,13 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
         ("priority", "chat,dnd,xa,away,unavailable,available,not_set"),
         ("outgoing", "none"),
         ("presence_prefix", "CustomPresence:t-"),
+        ("device_prefix", "SIP/t-"),
+        ("use_devices", "yes"),
         ("settle", "20 ms"),
         ("Users", "2"),
-        ("Sources", "3"),
+        ("Sources", "6"),
+        ("Devices", "3"),
+        ("Statuses", "8"),
         ("Accounts", "2"),
     ] {
         let line = format!(" {name}: {value}");
@@ -393,16 +427,25 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
             "{line}\n{shown}"
         );
     }
+    // The longest name fills its column.
+    assert!(shown.contains("\nignore_unreachable: yes\n"), "{shown}");
 }
 
 #[test]
 fn users_states_and_verbs_are_completed() {
-    let conf = "[alice]\ntype = user\n[Albert]\ntype = user\n[bob]\ntype = user\n";
+    let conf = "[alice]\ntype = user\n[Albert]\ntype = user\n[bob]\ntype = user\n\
+                [lunch]\ntype = status\nstate = away\n";
     let ast = with(conf).start();
     for (line, words) in [
-        ("userpresence ", &["explain", "reload", "set", "show"][..]),
+        (
+            "userpresence ",
+            &["dndstatus", "explain", "reload", "set", "show"][..],
+        ),
         ("userpresence s", &["set", "show"]),
-        ("userpresence show ", &["settings", "user", "users"]),
+        (
+            "userpresence show ",
+            &["actions", "settings", "statuses", "user", "users"],
+        ),
         ("userpresence show users ", &["like"]),
         (
             "userpresence show user ",
@@ -418,11 +461,22 @@ fn users_states_and_verbs_are_completed() {
                 "away",
                 "chat",
                 "dnd",
+                "lunch",
                 "not_set",
                 "unavailable",
                 "xa",
             ],
         ),
+        ("userpresence dndstatus al", &["Albert", "alice"]),
+        (
+            "userpresence dndstatus bob ",
+            &[
+                "DoNotAcceptAnyCalls",
+                "DoNotAcceptDepartmentCalls",
+                "TakeAllCalls",
+            ],
+        ),
+        ("userpresence show statuses ", &[]),
         ("userpresence set bob a", &["available", "away"]),
         ("userpresence set bob away ", &[]),
         ("userpresence show user alice ", &[]),
@@ -449,8 +503,8 @@ fn five_thousand_users_are_shown_to_the_last() {
                 .all(|(n, line)| line.starts_with(&format!("user{n:04} ")))
         );
         assert!(shown.contains("\n5001 users"), "{}", shown.len());
-        assert_eq!(row(shown, "user4999")[1], "away");
-        assert_eq!(row(shown, "user4999")[5..], ["lunch", "Back", "at", "one"]);
+        assert_eq!(row(shown, "user4999")[1..3], ["away", "away"]);
+        assert_eq!(row(shown, "user4999")[6..], ["lunch", "Back", "at", "one"]);
     };
     all(&ast.cli("userpresence show users"));
     all(&ast.remote("userpresence show users"));

@@ -232,6 +232,8 @@ fn ten_thousand_changes_end_where_the_rules_say() {
             ("Status", "state"),
             ("Subtype", "subtype"),
             ("Message", "message"),
+            ("StatusType", "status"),
+            ("Label", "label"),
             ("Source", "source"),
         ] {
             assert_eq!(last.get(header), now[field].as_str(), "{user}: {last:?}");
@@ -333,6 +335,7 @@ fn in_order(events: &[Message]) {
                 ("OldStatus", "Status"),
                 ("OldSubtype", "Subtype"),
                 ("OldMessage", "Message"),
+                ("OldStatusType", "StatusType"),
             ] {
                 assert_eq!(
                     header(old),
@@ -341,9 +344,10 @@ fn in_order(events: &[Message]) {
                 );
             }
         }
+        // The status type may change alone: one is chosen, and another source still wins.
         let (old, new) = (
-            ["OldStatus", "OldSubtype", "OldMessage"].map(header),
-            ["Status", "Subtype", "Message"].map(header),
+            ["OldStatus", "OldSubtype", "OldMessage", "OldStatusType"].map(header),
+            ["Status", "Subtype", "Message", "StatusType"].map(header),
         );
         assert_ne!(old, new, "{event:?}");
     }

@@ -16,8 +16,9 @@ fn now() -> u64 {
 
 #[test]
 fn every_field_can_be_read() {
-    let conf =
-        "[alice]\ntype = user\nextension = 200\nextension = 201\nsource = CustomPresence:door\n";
+    let conf = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n\
+                [alice]\ntype = user\nextension = 200\nextension = 201\n\
+                source = CustomPresence:door\n";
     let ast = with(conf).start();
     let before = now();
     event(&ast, "200", "away,lunch,Back at one");
@@ -33,6 +34,9 @@ fn every_field_can_be_read() {
         ("reason", "only"),
         ("method", "priority"),
         ("extensions", "200,201"),
+        ("status", "lunch"),
+        ("label", "At lunch"),
+        ("dndStatus", "TakeAllCalls"),
     ] {
         assert_eq!(read(&ast, &format!("alice,{field}")), value, "{field}");
         assert_eq!(
@@ -58,6 +62,8 @@ fn before_anything_was_set_there_is_no_since_and_no_number() {
     }
     assert_eq!(read(&ast, "alice,sequence"), "0");
     assert_eq!(read(&ast, "alice,reason"), "nothing_set");
+    assert_eq!(read(&ast, "alice,status"), "not_set");
+    assert_eq!(read(&ast, "alice,label"), "Not set");
     assert_eq!(read(&ast, "alice"), "not_set");
 }
 
@@ -163,7 +169,7 @@ fn json_that_does_not_fit_the_asker_is_an_error_and_never_cut() {
 
 #[test]
 fn json_comes_whole_through_the_dialplan() {
-    let extensions: String = (0..10).map(|n| format!("extension = 2{n:02}\n")).collect();
+    let extensions: String = (0..7).map(|n| format!("extension = 2{n:02}\n")).collect();
     let ast = with(&format!("[alice]\ntype = user\n{extensions}")).start();
     let message = "m".repeat(255);
     event(&ast, "200", &format!("away,,{message}"));
@@ -171,7 +177,7 @@ fn json_comes_whole_through_the_dialplan() {
     assert!(text.len() > 1024, "{}", text.len());
     let json = parse(&text);
     assert_eq!(json["message"], message.as_str());
-    assert_eq!(json["sources"].as_array().map(Vec::len), Some(10));
+    assert_eq!(json["sources"].as_array().map(Vec::len), Some(7));
 }
 
 #[test]
@@ -205,7 +211,7 @@ fn each_mistake_in_reading_has_one_clear_message() {
         (
             "alice,colour",
             "unknown field 'colour', expected value, subtype, message, since, until, source, \
-             reason, method, sequence, extensions, json",
+             reason, method, sequence, extensions, status, label, dndStatus, json",
         ),
         ("alice,message,x", "unknown option 'x', expected e"),
     ] {
@@ -220,8 +226,17 @@ fn each_mistake_in_reading_has_one_clear_message() {
 fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
     let ast = with(ALICE).start();
     set(&ast, "alice", "away,lunch,Back at one");
-    let kept =
-        || ["value", "subtype", "message", "since"].map(|f| read(&ast, &format!("alice,{f}")));
+    let kept = || {
+        [
+            "value",
+            "subtype",
+            "message",
+            "since",
+            "status",
+            "dndStatus",
+        ]
+        .map(|f| read(&ast, &format!("alice,{f}")))
+    };
     let before = kept();
     let states = "not_set, unavailable, available, away, xa, chat or dnd";
     let long = "x".repeat(256);
@@ -239,13 +254,13 @@ fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
         (
             "alice",
             ",lunch",
-            format!("the state is missing, expected {states}"),
+            format!("the status is missing, expected {states}"),
         ),
         (
             "alice",
             "dnd,,Back, soon",
-            "unknown option ' soon', expected e (subtype and message in base64); \
-             a comma within a text is written \\,"
+            "unknown option ' soon', expected e (subtype and message in base64), t(seconds) \
+             or u(Unix time); a comma within a text is written \\,"
                 .to_owned(),
         ),
         (
@@ -276,13 +291,28 @@ fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
         (
             "alice,message",
             "dnd",
-            "expected the user alone: USER_PRESENCE(user)=state[,subtype[,message[,options]]]"
+            "this field can only be read; expected the user alone, or with status or dndStatus"
+                .to_owned(),
+        ),
+        (
+            "alice,colour",
+            "dnd",
+            "unknown field 'colour', expected value, subtype, message, since, until, source, \
+             reason, method, sequence, extensions, status, label, dndStatus, json"
+                .to_owned(),
+        ),
+        (
+            "alice,dndStatus",
+            "dnd",
+            "unknown dndStatus 'dnd', expected TakeAllCalls, DoNotAcceptAnyCalls or \
+             DoNotAcceptDepartmentCalls"
                 .to_owned(),
         ),
         (
             "",
             "dnd",
-            "expected the user alone: USER_PRESENCE(user)=state[,subtype[,message[,options]]]"
+            "the user is missing, expected USER_PRESENCE(user)=\
+             status[,subtype[,message[,options]]]"
                 .to_owned(),
         ),
     ] {

@@ -44,6 +44,11 @@ fn the_console_shows_help_for_everything() {
         &[
             "set the user's status",
             "USER_PRESENCE(user[,field[,options]])",
+            "until",
+            "dndStatus",
+            "status type",
+            "t(seconds)",
+            "u(time)",
             "since",
             "reason",
             "extensions",
@@ -72,13 +77,26 @@ fn the_console_shows_help_for_everything() {
             "Message",
             "Options",
             "base64",
+            "t(seconds)",
+            "u(time)",
             "dnd",
+            "DoNotAcceptDepartmentCalls",
         ],
+    );
+    shown(
+        "manager show command UserPresenceLogin",
+        &["User", "login_status", "session"],
+    );
+    shown(
+        "manager show command UserPresenceLogout",
+        &["User", "logout_status"],
     );
     shown(
         "manager show event UserPresenceChange",
         &[
             "OldStatus",
+            "OldStatusType",
+            "Until",
             "Subtype",
             "Message",
             "Source",

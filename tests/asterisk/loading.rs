@@ -260,7 +260,7 @@ fn a_second_copy_declines_and_leaves_the_first_alone() {
     let ours = said.iter().filter(|line| line.contains("userpresence/"));
     let ours: Vec<_> = ours.collect();
     assert_eq!(ours.len(), 1, "{said:#?}");
-    let expected = "Not loaded: Function USER_PRESENCE could not be registered";
+    let expected = "Not loaded: Device state provider \"UserPresence\" could not be registered";
     assert!(ours[0].contains(expected), "{}", ours[0]);
     assert_eq!(registered(&ast), before);
     ast.set_custom("201", "xa");
@@ -346,8 +346,8 @@ fn a_section_with_an_error_is_left_out_and_named() {
     let said = ast.new_complaints(0);
     let expected = [
         "userpresence.conf:8, section [bob], option 'method': 'best', expected priority, latest, default or none",
-        "userpresence.conf:10, section [carol]: the option 'type' is missing, expected type = user",
-        "userpresence.conf:12, section [dave], option 'type': unknown type 'usr', expected user",
+        "userpresence.conf:10, section [carol]: the option 'type' is missing, expected user, status, device_table",
+        "userpresence.conf:12, section [dave], option 'type': unknown type 'usr', expected user, status, device_table",
         "userpresence.conf:17, section [erin], option 'twenty': unknown option, expected ",
         "userpresence.conf:16, section [erin], option 'default': '204', expected one of the user's extensions",
         "section [f rank]: 'f rank' is not a user's name, expected 1 to 60 letters",

@@ -7,14 +7,18 @@
 mod ari;
 mod harness;
 
+mod actions;
 mod combine;
 mod combining;
 mod comebacks;
 mod console;
+mod devices;
 mod dialplan;
 mod endurance;
+mod freepbx;
 mod function;
 mod help;
+mod lamps;
 mod loading;
 mod login;
 mod manager;

@@ -28,7 +28,9 @@ fn set_action(ami: &Ami, headers: &[(&str, &str)]) -> Message {
 const STAFF: &str = "[alice]\ntype = user\nid = 4711\naccount = main\nextension = 200\n\
                      extension = 201\n\
                      [bob]\ntype = user\nmethod = none\naccount = main\n\
-                     [carol]\ntype = user\n";
+                     [carol]\ntype = user\n\
+                     [lunch]\ntype = status\nlabel = At lunch\nstate = away\n\
+                     subtype = lunch\n";
 
 #[test]
 fn the_list_has_everyone_and_ends_with_their_number() {
@@ -48,6 +50,12 @@ fn the_list_has_everyone_and_ends_with_their_number() {
             ("Status", "away"),
             ("Subtype", "lunch"),
             ("Message", "Back at one"),
+            ("StatusType", "lunch"),
+            ("Label", "At lunch"),
+            ("DndStatus", "TakeAllCalls"),
+            ("DeviceState", "unavailable"),
+            ("QueueState", "unavailable"),
+            ("Panels", "0"),
             ("Since", &since),
             ("Until", ""),
             ("Source", "CustomPresence:201"),
@@ -62,7 +70,10 @@ fn the_list_has_everyone_and_ends_with_their_number() {
         &[
             ("Id", "bob"),
             ("Status", "not_set"),
+            ("StatusType", "not_set"),
+            ("Label", "Not set"),
             ("Since", ""),
+            ("Until", ""),
             ("Source", ""),
             ("Reason", "own_status"),
             ("Method", "none"),
@@ -128,6 +139,7 @@ fn get_tells_one_user_and_all_of_it_as_json() {
             ("User", "alice"),
             ("Status", "away"),
             ("Message", "a \"b\" \\ ü"),
+            ("StatusType", "lunch"),
             ("Source", "CustomPresence:200"),
             ("Extensions", "200,201"),
         ],
@@ -207,7 +219,7 @@ fn each_mistake_in_setting_has_its_answer_and_changes_nothing() {
         ),
         (
             &[("User", "alice")],
-            &format!("the state is missing, expected {states}"),
+            &format!("the status is missing, expected {states}"),
         ),
         (
             &[("User", "alice"), ("Status", "busy")],
@@ -232,8 +244,13 @@ fn each_mistake_in_setting_has_its_answer_and_changes_nothing() {
         ),
         (
             &[("User", "alice"), ("Status", "away"), ("Options", "x")],
-            "unknown option 'x', expected e (subtype and message in base64); \
-             a comma within a text is written \\,",
+            "unknown option 'x', expected e (subtype and message in base64), t(seconds) or \
+             u(Unix time); a comma within a text is written \\,",
+        ),
+        (
+            &[("User", "alice"), ("DndStatus", "dnd")],
+            "unknown dndStatus 'dnd', expected TakeAllCalls, DoNotAcceptAnyCalls or \
+             DoNotAcceptDepartmentCalls",
         ),
     ] {
         let answer = set_action(&ami, given);
@@ -331,9 +348,12 @@ fn the_event_tells_old_and_new_why_and_a_number_that_rises_by_one() {
                 ("OldStatus", old[0]),
                 ("OldSubtype", old[1]),
                 ("OldMessage", old[2]),
+                ("OldStatusType", old[0]),
                 ("Status", new[0]),
                 ("Subtype", new[1]),
                 ("Message", new[2]),
+                ("StatusType", new[0]),
+                ("Until", ""),
                 ("Source", source),
                 ("Reason", reason),
                 ("Method", "priority"),

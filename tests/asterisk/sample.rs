@@ -4,9 +4,11 @@
 use std::fs;
 use std::path::Path;
 
-use crate::harness::{Instance, wait_until};
+use crate::harness::sets;
+use crate::harness::{Instance, Phone, wait_until};
+use crate::people::wait_custom;
 
-fn handed_out(path: &str) -> String {
+pub fn handed_out(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -60,17 +62,69 @@ fn what_the_sample_leaves_in_comments_is_true() {
         "outgoing",
         "enabled",
         "presence_prefix",
+        "device_prefix",
+        "use_devices",
+        "ignore_unreachable",
+        "schedule_status",
+        "login_overrides",
         "settle",
+        // Without a default, they stand in a user.
+        "id",
+        "account",
+        "source",
+        "device",
+        "schedule",
+        "timezone",
+        "lamp_table",
+        "queue_table",
+        "login_status",
+        "logout_status",
+        // Of other sections.
+        "label",
+        "state",
+        "subtype",
+        "message",
     ] {
         assert!(uncommented.contains(&format!("\n{option} = ")), "{option}");
     }
+    for option in ["register_status", "unregister_status"] {
+        assert!(uncommented.contains(&format!("\n{option} =\n")), "{option}");
+    }
+    let alice = ast.evaluate("${USER_PRESENCE(alice,json)}");
     ast.write_config("userpresence.conf", &uncommented);
     assert!(ast.reload().ok());
     let again = ast.cli("userpresence show settings");
+    // One type more is mapped, one is recorded only.
     assert_eq!(again[..users], settings[..users]);
+    assert!(again.contains("Statuses: 9\n"), "{again}");
+    assert_eq!(ast.evaluate("${USER_PRESENCE(alice,json)}"), alice);
     assert!(ast.cli("userpresence show users").ends_with("3 users"));
     ast.setvar("USER_PRESENCE(team)", "chat");
     assert_eq!(ast.getvar("USER_PRESENCE(bob,source)"), "UserPresence:team");
+    ast.setvar("USER_PRESENCE(alice)", "lunch");
+    assert_eq!(ast.getvar("USER_PRESENCE(alice,message)"), "Back at one");
+    ast.set_device("door", "INUSE");
+    wait_value(&ast, "USER_PRESENCE(bob,subtype)", "meeting");
+
+    // The table that it shows is the built-in one.
+    let more = "[shown]\ntype = user\nlamp_table = lamps\nqueue_table = lamps\n";
+    ast.write_config("userpresence.conf", &format!("{uncommented}\n{more}"));
+    assert!(ast.reload().ok());
+    for state in [
+        "unavailable",
+        "available",
+        "away",
+        "xa",
+        "chat",
+        "dnd",
+        "not_set",
+    ] {
+        let shown = ["team", "shown"].map(|user| {
+            ast.setvar(&format!("USER_PRESENCE({user})"), state);
+            ["", "@queue"].map(|watcher| ast.device(&format!("UserPresence:{user}{watcher}")))
+        });
+        assert_eq!(shown[0], shown[1], "{state}");
+    }
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
@@ -83,9 +137,11 @@ fn the_table_for_realtime_is_read() {
         .map(|line| format!("INSERT{line}\n"))
         .collect();
     let further = "INSERT INTO userpresence VALUES ('dora', '4712', 'east', '230', '230', \
-                   'UserPresence:carol', 'priority', \
+                   'UserPresence:carol', 'Custom:a,meeting;Custom:b,meeting', 'priority', \
                    'dnd,xa,away,chat,unavailable,available,not_set', 'none', 'yes', \
-                   'CustomPresence:');\n";
+                   'CustomPresence:', 'Custom:phone', 'no', 'yes', NULL, '', \
+                   '00:00-11:59;12:00-23:59', 'xa', 'Europe/Berlin', 'chat', 'xa', 'available', \
+                   'unavailable', 'no');\n";
     let ast = Instance::builder()
         .userpresence(&sample())
         .realtime(&["userpresence"], &format!("\n{sql}{examples}{further}"))
@@ -94,6 +150,10 @@ fn the_table_for_realtime_is_read() {
     assert_eq!(ast.getvar("USER_PRESENCE(carol,method)"), "latest");
     ast.set_custom("221", "dnd");
     wait_value(&ast, "USER_PRESENCE(dora,source)", "UserPresence:carol");
+    ast.set_custom("221", "not_set");
+    ast.set_device("b", "INUSE");
+    wait_value(&ast, "USER_PRESENCE(dora,source)", "Custom:b");
+    assert_eq!(ast.getvar("USER_PRESENCE(dora,subtype)"), "meeting");
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
@@ -106,34 +166,108 @@ fn the_readme_works() {
         let block = blocks.next().and_then(|text| text.split("```").next());
         block.expect("a block of configuration")
     };
-    let (users, dialplan) = (block(), block());
+    let (users, dialplan, status, timed) = (block(), block(), block(), block());
+    let (lamp, queues) = (block(), block());
     let ast = Instance::builder()
-        .userpresence(users)
-        .dialplan(dialplan)
+        .userpresence(&format!("{users}{status}"))
+        .dialplan(&format!("{dialplan}{timed}{lamp}"))
+        .modules(sets::QUEUE)
+        .file("queues.conf", queues)
+        .sip(&["200", "201"])
         .start();
-    ast.ami().action(&[
-        ("Action", "Originate"),
-        ("Channel", "Local/*78@default/n"),
-        ("Application", "NoOp"),
-        ("Async", "yes"),
-    ]);
+    let phone = Phone::answering(&ast, "200");
+    ast.wait_hint_state("2001", "Idle");
+    ast.wait_queue_member("sales", "Alice", "Status", "1");
+
+    dial(&ast, "*78");
     ast.wait_hint_presence("2000", "dnd");
-    assert_eq!(
-        ast.getvar("PRESENCE_STATE(CustomPresence:201,message)"),
-        "Back at one, or two"
-    );
+    // The writing to the extensions comes a moment later.
+    wait_custom(&ast, "201", "message", "Back at one, or two");
+    ast.wait_hint_state("2001", "Busy");
+    // Asterisk's number of BUSY.
+    ast.wait_queue_member("sales", "Alice", "Status", "3");
     ast.set_custom("200", "available");
     wait_value(&ast, "USER_PRESENCE(alice,source)", "CustomPresence:201");
     assert_eq!(ast.hint("2000").presence, "dnd");
     ast.set_custom("201", "available");
     ast.wait_hint_presence("2000", "available");
+    ast.wait_hint_state("2001", "Idle");
+
+    let before = now();
+    dial(&ast, "*12");
+    wait_value(&ast, "USER_PRESENCE(alice,label)", "At lunch");
+    let until: u64 = ast
+        .getvar("USER_PRESENCE(alice,until)")
+        .parse()
+        .expect("a time");
+    let half_an_hour = 1_800_000;
+    assert!(
+        (before..=now()).contains(&(until - half_an_hour)),
+        "{until}"
+    );
+    ast.wait_hint_state("2001", "Unavailable");
+    ast.wait_queue_member("sales", "Alice", "Status", "5");
+    drop(phone);
     assert_eq!(ast.complaints(), Vec::<String>::new());
 
     let reference = handed_out("doc/reference.md");
-    for field in ["since", "until", "reason", "extensions", "json"] {
+    for field in [
+        "since",
+        "until",
+        "reason",
+        "extensions",
+        "status",
+        "dndStatus",
+        "json",
+    ] {
         let row = reference
             .lines()
             .any(|line| line.starts_with(&format!("| `{field}`")));
         assert!(row, "no row of the field {field}");
     }
+}
+
+/// Every option that an unknown one is told of is in the reference, in the sample and in
+/// the table.
+#[test]
+fn no_option_is_forgotten() {
+    let ast = Instance::builder()
+        .userpresence("[general]\n[alice]\ntype = user\ntwenty = 20\n")
+        .start();
+    let known = ast.wait_log("option 'twenty': unknown option, expected type, ");
+    let (_, known) = known.split_once("expected type, ").expect("the options");
+    let (known, _) = known.split_once(';').expect("what follows from it");
+    let (reference, sql) = (
+        handed_out("doc/reference.md"),
+        handed_out("doc/userpresence.sql"),
+    );
+    for option in known.split(", ") {
+        let in_row = |line: &str| line.starts_with('|') && line.contains(&format!("`{option}`"));
+        assert!(reference.lines().any(in_row), "{option} in the reference");
+        let in_line = |line: &str| line.contains(&format!("{option} ="));
+        assert!(sample().lines().any(in_line), "{option} in the sample");
+        let is_column = |line: &str| line.split_whitespace().next().map(|c| c.replace('"', ""));
+        let mut columns = sql.lines().filter_map(is_column);
+        assert!(
+            columns.any(|column| column == option),
+            "{option} in the table"
+        );
+    }
+}
+
+fn now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.expect("a clock").as_millis() as u64
+}
+
+/// Dials an extension of context `default`.
+#[track_caller]
+fn dial(ast: &Instance, extension: &str) {
+    let answer = ast.ami().action(&[
+        ("Action", "Originate"),
+        ("Channel", &format!("Local/{extension}@default/n")),
+        ("Application", "NoOp"),
+        ("Async", "yes"),
+    ]);
+    assert!(answer.ok(), "{answer:?}");
 }

@@ -1,0 +1,172 @@
+//! Beside FreePBX: what its own means change is followed, and the feature codes that are
+//! handed out work as they stand.
+
+use crate::harness::{Builder, Instance};
+use crate::people::{caught_up, custom, read, set, wait_custom, with};
+use crate::sample::handed_out;
+
+const USERS: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n\
+                     [alice]\ntype = user\nextension = 200\nextension = 201\n\
+                     [210]\ntype = user\nextension = 210\n";
+
+/// The user's state, status type and label.
+#[track_caller]
+fn is(ast: &Instance, user: &str, expected: [&str; 3]) {
+    let found = ["value", "status", "label"].map(|field| read(ast, &format!("{user},{field}")));
+    assert_eq!(found, expected, "of {user}");
+}
+
+/// Each way in which FreePBX, a phone's own application or an administrator writes
+/// CustomPresence.
+#[test]
+fn what_freepbx_writes_is_followed() {
+    let ast = with(USERS).start();
+    ast.run_dialplan(
+        &["Set(PRESENCE_STATE(CustomPresence:200)=away,lunch,Back at one)"],
+        "",
+    );
+    caught_up(&ast);
+    is(&ast, "alice", ["away", "lunch", "At lunch"]);
+    assert_eq!(read(&ast, "alice,message"), "Back at one");
+
+    ast.setvar("PRESENCE_STATE(CustomPresence:201)", "dnd,,In a call");
+    caught_up(&ast);
+    is(&ast, "alice", ["dnd", "dnd", "Do not disturb"]);
+    assert_eq!(read(&ast, "alice,source"), "CustomPresence:201");
+
+    // Over AMI's action Command, and as the shell has it.
+    ast.cli("presencestate change CustomPresence:201 xa");
+    caught_up(&ast);
+    is(&ast, "alice", ["xa", "xa", "Extended away"]);
+    ast.remote("presencestate change CustomPresence:201 available");
+    caught_up(&ast);
+    is(&ast, "alice", ["away", "lunch", "At lunch"]);
+    ast.cli("presencestate change CustomPresence:200 not_set");
+    caught_up(&ast);
+    is(&ast, "alice", ["available", "available", "Available"]);
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+/// What was chosen through the module gives way to what came in since, and the other way
+/// round.
+#[test]
+fn the_last_one_who_says_a_status_decides_it() {
+    let ast = with(USERS).start();
+    set(&ast, "alice", "lunch");
+    is(&ast, "alice", ["away", "lunch", "At lunch"]);
+    for extension in ["200", "201"] {
+        wait_custom(&ast, extension, "subtype", "lunch");
+        ast.set_custom(extension, "available");
+    }
+    caught_up(&ast);
+    is(&ast, "alice", ["available", "available", "Available"]);
+    set(&ast, "alice", "lunch");
+    is(&ast, "alice", ["away", "lunch", "At lunch"]);
+}
+
+/// An Asterisk with the feature codes as they are handed out, and what their words need.
+fn with_codes() -> Builder {
+    let codes = handed_out("configs/samples/extensions_userpresence.conf.sample");
+    with(USERS)
+        .modules(&["app_playback", "codec_gsm", "format_gsm", "func_callerid"])
+        .dialplan(&format!("\n[globals]\nUSER_OF_201 = alice\n\n{codes}"))
+}
+
+/// Dials a code from an extension and waits until the call is over.
+#[track_caller]
+fn dial(ast: &Instance, extension: &str, code: &str) -> Vec<String> {
+    let from = ast.log().len();
+    let answer = ast.ami().action(&[
+        ("Action", "Originate"),
+        ("Channel", &format!("Local/{code}@from-internal-custom/n")),
+        ("CallerID", &format!("Somebody <{extension}>")),
+        // Where the sounds of the private Asterisk are: it was never installed.
+        ("Variable", "CHANNEL(language)=en_US_f_Allison"),
+        ("Application", "Wait"),
+        ("Data", "600"),
+    ]);
+    assert!(answer.ok(), "{answer:?}");
+    ast.wait_no_channels();
+    ast.complaints();
+    said(&ast.log()[from..])
+}
+
+/// The sound files that were played.
+fn said(log: &str) -> Vec<String> {
+    let played = log.lines().filter_map(|line| {
+        let (_, rest) = line.split_once(" Playing '")?;
+        let (file, _) = rest.split_once('\'')?;
+        Some(file.trim_end_matches(".gsm").to_owned())
+    });
+    played.collect()
+}
+
+#[test]
+fn the_cycling_code_walks_through_the_statuses_and_says_each() {
+    let ast = with_codes().start();
+    let off = ["do-not-disturb", "de-activated"];
+    let away = ["letters/a", "letters/w", "letters/a", "letters/y"];
+    let on = ["do-not-disturb", "activated"];
+    for (status, words) in [
+        ("available", &off[..]),
+        ("away", &away),
+        ("dnd", &on),
+        ("available", &off),
+        ("away", &away),
+    ] {
+        // 201 is one of alice's extensions, and a global variable says so.
+        assert_eq!(dial(&ast, "201", "*91"), words, "{status}");
+        assert_eq!(read(&ast, "alice,status"), status);
+        wait_custom(&ast, "200", "value", status);
+        assert_eq!(custom(&ast, "201", "value"), status);
+    }
+    // From any other status it begins with the first.
+    set(&ast, "alice", "lunch");
+    assert_eq!(dial(&ast, "201", "*91"), off);
+    assert_eq!(read(&ast, "alice"), "available");
+    // Without such a variable the user is named as the extension.
+    assert_eq!(read(&ast, "210"), "not_set");
+    assert_eq!(dial(&ast, "210", "*91"), off);
+    assert_eq!(read(&ast, "210"), "available");
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn the_speaking_code_says_the_status_and_changes_nothing() {
+    let ast = with_codes().start();
+    let spelled = |word: &str| -> Vec<String> {
+        word.chars()
+            .map(|letter| format!("letters/{letter}"))
+            .collect()
+    };
+    for (status, words) in [
+        ("lunch", spelled("lunch")),
+        ("unavailable", vec!["vm-isunavail".to_owned()]),
+        (
+            "dnd",
+            ["do-not-disturb", "activated"].map(str::to_owned).into(),
+        ),
+        ("xa", spelled("xa")),
+    ] {
+        set(&ast, "alice", status);
+        let before = ["since", "sequence"].map(|field| read(&ast, &format!("alice,{field}")));
+        assert_eq!(dial(&ast, "201", "*92"), words, "{status}");
+        let after = ["since", "sequence"].map(|field| read(&ast, &format!("alice,{field}")));
+        assert_eq!(after, before);
+    }
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+/// Who is nobody's user hears so, and a forged number is a number and no more.
+#[test]
+fn a_caller_who_is_no_user_hears_so() {
+    let ast = with_codes().start();
+    for caller in ["999", "9${SHELL(id)}9,9)"] {
+        for code in ["*91", "*92"] {
+            assert_eq!(dial(&ast, caller, code), ["invalid"], "{caller} {code}");
+        }
+    }
+    let told: Vec<_> = ast.complaints();
+    let ours = |line: &&String| line.contains("there is no user '99");
+    assert_eq!(told.iter().filter(ours).count(), 4 + 2, "{told:#?}");
+}
