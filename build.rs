@@ -40,6 +40,7 @@ mod asterisk {
         "ast_cli_unregister",
         "ast_config_destroy",
         "ast_config_load2",
+        "ast_custom_function_find",
         "ast_custom_function_unregister",
         "ast_datastore_free",
         "ast_db_del",
@@ -49,13 +50,14 @@ mod asterisk {
         "ast_db_put",
         "ast_destroy_timing",
         "ast_device_state",
-        "ast_device_state_cache",
         "ast_device_state_message_type",
         "ast_device_state_topic_all",
+        "ast_devstate_changed_literal",
         "ast_devstate_prov_add",
         "ast_devstate_prov_del",
         "ast_eid_default",
         "ast_func_write",
+        "ast_hook_send_action",
         "ast_log",
         "ast_manager_check_enabled",
         "ast_manager_register2",
@@ -101,6 +103,7 @@ mod asterisk {
     const TYPES: &[&str] = &[
         "ast_device_state_message",
         "ast_presence_state_message",
+        "manager_custom_hook",
         "message",
     ];
 

@@ -5,8 +5,8 @@
 --
 -- Each column but the first is an option of the same name in userpresence.conf.
 -- NULL or an empty text: not given, the setting of [general] or the default applies.
--- Columns that are not used may be left out of the table. Status types and tables stand
--- in userpresence.conf.
+-- Columns that are not used may be left out of the table. Status types, tables
+-- and actions stand in userpresence.conf.
 
 CREATE TABLE userpresence (
     name               VARCHAR(60) NOT NULL PRIMARY KEY, -- letters, digits, '-', '_', '.'
@@ -33,7 +33,13 @@ CREATE TABLE userpresence (
     logout_status      VARCHAR(60),    -- a status
     register_status    VARCHAR(60),    -- a status
     unregister_status  VARCHAR(60),    -- a status
-    login_overrides    VARCHAR(5)      -- yes, no
+    login_overrides    VARCHAR(5),     -- yes, no
+    action             VARCHAR(1000),  -- sections of type action, separated by ','
+    member             VARCHAR(79),    -- the member in queues: Local/200@from-queue/n
+    dnd_on             VARCHAR(1000),  -- assignments, separated by ';'
+    dnd_off            VARCHAR(1000),  -- the same
+    followme_on        VARCHAR(1000),  -- the same
+    followme_off       VARCHAR(1000)   -- the same
 );
 
 -- An example:

@@ -4,7 +4,9 @@
 #include "asterisk/logger.h"
 #include "asterisk/module.h"
 #include "asterisk/options.h"
+#include "asterisk/pbx.h"
 #include "asterisk/strings.h"
+#include "asterisk/utils.h"
 
 #include "shim.h"
 
@@ -63,6 +65,19 @@ int res_userpresence_realtime_usable(const char *family)
 	ast_unload_realtime(family);
 
 	return ast_realtime_require_field(family, "name", RQ_CHAR, 1, SENTINEL) == 0;
+}
+
+char *res_userpresence_function_read(const char *function)
+{
+	struct ast_str *buffer = ast_str_create(256);
+	char *text = NULL;
+
+	if (buffer && !ast_func_read2(NULL, function, &buffer, 0)) {
+		text = ast_strdup(ast_str_buffer(buffer));
+	}
+	ast_free(buffer);
+
+	return text;
 }
 
 int res_userpresence_fully_booted(void)

@@ -34,4 +34,7 @@ int res_userpresence_fully_booted(void);
 /* Whether the family's table can be read now and has a column 'name'. */
 int res_userpresence_realtime_usable(const char *family);
 
+/* What a dialplan function reads without a channel, to be freed; NULL where it fails. */
+char *res_userpresence_function_read(const char *function);
+
 #endif

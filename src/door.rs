@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::actor;
 use crate::asterisk::manager::{self, Class};
 use crate::asterisk::{device, log, presence};
 use crate::keeper;
 use crate::outbox::Outbox;
+use crate::presence::action::Person;
 use crate::presence::address::{USER_LABEL, below};
 use crate::presence::assignment::Choice;
 use crate::presence::device::{DeviceState, Watcher};
@@ -243,6 +245,7 @@ fn tell(effect: &Effect) {
                 publish(&transition.user, &transition.new);
             }
             announce(transition);
+            actor::changed(|| read(|world| Person::after(world, transition)).flatten());
         }
         Effect::Publish(user, presence) => publish(user, presence),
         Effect::Device(user, watcher, state) => show(user, *watcher, *state),
@@ -257,6 +260,15 @@ fn show(user: &str, watcher: Watcher, state: DeviceState) {
             "The device state of '{user}' could not be published: {why}"
         ));
     }
+}
+
+/// Everyone for whom something is done when the status changes.
+pub fn people() -> Vec<Person> {
+    let people = read(|world| {
+        let users = world.directory().users();
+        users.filter_map(|(id, _)| Person::of(world, id)).collect()
+    });
+    people.unwrap_or_default()
 }
 
 fn publish(user: &str, presence: &Presence) {

@@ -193,11 +193,13 @@ fn work(subscription: &Subscription, rows: &mut Rows) -> Option<Time> {
     crate::trip("keeper");
     loop {
         log_out();
+        // First what time brings: nobody wakes us for what is to be written out, kept
+        // and published because of it.
+        let times = [ends(), schedules::hear(Time::now()), settle()];
         let more = write_out(subscription);
         let more_rows = rows.keep_some();
         if !more && !more_rows {
-            let times = [settle(), ends(), schedules::hear(Time::now()), rows.again];
-            return times.into_iter().flatten().min();
+            return times.into_iter().chain([rows.again]).flatten().min();
         }
     }
 }

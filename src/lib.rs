@@ -20,6 +20,8 @@
 #![deny(unsafe_code)]
 
 #[cfg(all(feature = "asterisk", not(test)))]
+mod actor;
+#[cfg(all(feature = "asterisk", not(test)))]
 #[allow(unsafe_code, reason = "the layer over C")]
 mod asterisk;
 #[cfg(all(feature = "asterisk", not(test)))]

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use crate::actor::{self, Actor};
 use crate::asterisk::stasis::Subscription;
 use crate::asterisk::{Decline, astdb, cli, device, function, log, manager, presence, system};
 use crate::configuration;
@@ -34,6 +35,7 @@ struct Module {
     selftest: cli::Registration,
     actions: manager::Registration,
     at_exit: system::AtExit,
+    actor: Option<Actor>,
     keeper: Option<Keeper>,
     announced: Announced,
     subscription: Arc<Subscription>,
@@ -71,6 +73,8 @@ pub fn load() -> Result<(), Decline> {
     // What ended while the module was not loaded, before anybody is told of it.
     door::change(|world, now| ((), world.ended(now).0));
     let announced = Announced::everyone();
+    let actor = Actor::start()?;
+    actor::everyone(true, door::people);
     // Only now, so that those publishes do not all come back here; what was published
     // in the meantime is read.
     let subscription = Arc::new(Subscription::presence(door::hear)?);
@@ -83,6 +87,7 @@ pub fn load() -> Result<(), Decline> {
         selftest: cli::Registration::new(crate::selftest::COMMANDS)?,
         actions,
         at_exit: system::AtExit::new()?,
+        actor: Some(actor),
         keeper: Some(keeper),
         announced,
         subscription,
@@ -118,11 +123,11 @@ pub fn unload() {
 /// Called when Asterisk ends without unloading its modules: what is known is kept all
 /// the same.
 pub fn exit() {
-    let keeper = MODULE
+    let threads = MODULE
         .lock()
         .as_mut()
-        .and_then(|module| module.keeper.take());
-    drop(keeper);
+        .map(|module| (module.actor.take(), module.keeper.take()));
+    drop(threads);
 }
 
 /// The world as it was stored, nothing published yet.

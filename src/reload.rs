@@ -4,12 +4,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::actor;
 use crate::asterisk::{astdb, device, log, realtime, timing};
 use crate::configuration::{self, FAMILY};
 use crate::door;
 use crate::module::Labels;
 use crate::presence::Presence;
 use crate::presence::Time;
+use crate::presence::address::{USER_LABEL, below};
 use crate::presence::config::{Origin, Problem, parse_row};
 use crate::presence::directory::Directory;
 use crate::presence::row::{self, Stored};
@@ -159,6 +161,10 @@ fn switch(directory: Directory) -> Result<(), String> {
         read.sources.push((*source, said));
     }
     for (id, name) in plan.new_devices() {
+        // A user may be as new as who reads it: those are read below.
+        if below(name, USER_LABEL).is_some() {
+            continue;
+        }
         read.devices.push((id, device::read(name)));
     }
     let new_devices = plan.new_devices();
@@ -172,6 +178,7 @@ fn switch(directory: Directory) -> Result<(), String> {
         // user spelled anew the last word has to be the new one.
         let gone = removed.users.iter().cloned();
         let gone = gone.map(|user| Effect::Publish(user, Presence::default()));
+        let gone = gone.chain(removed.unshown.iter().cloned());
         let effects = gone.chain(told).collect();
         (Ok(removed), effects)
     });
@@ -191,6 +198,7 @@ fn switch(directory: Directory) -> Result<(), String> {
         door::take_device(&name, device::read(&name));
     }
     schedules::forget();
+    actor::everyone(false, door::people);
     for address in again {
         let Some(said) = ask(&address) else {
             continue;

@@ -20,16 +20,24 @@ pub fn put(family: &str, key: &str, value: &str) -> Result<(), Error> {
 
 /// A value; `None` where there is none or it is not UTF-8.
 pub fn get(family: &str, key: &str) -> Option<String> {
-    let (family, key) = (Terminated::new(family).ok()?, Terminated::new(key).ok()?);
+    look_up(family, key).ok().flatten()
+}
+
+/// A value; `None` where there is none.
+///
+/// # Errors
+/// When there is one that is not UTF-8.
+pub fn look_up(family: &str, key: &str) -> Result<Option<String>, Error> {
+    let (family_c, key_c) = (Terminated::new(family)?, Terminated::new(key)?);
     let mut value = ptr::null_mut();
     // SAFETY: C strings, and a place for a string that becomes ours.
-    let result = unsafe { ffi::ast_db_get_allocated(family.as_ptr(), key.as_ptr(), &mut value) };
+    let result =
+        unsafe { ffi::ast_db_get_allocated(family_c.as_ptr(), key_c.as_ptr(), &mut value) };
     // SAFETY: NULL or allocated for us, see above.
-    let value = unsafe { Owned::new(value) }?;
-    if result != 0 {
-        return None;
-    }
-    String::from_utf8(value.bytes().to_vec()).ok()
+    let value = unsafe { Owned::new(value) }.filter(|_| result == 0);
+    let text = value.map(|value| String::from_utf8(value.bytes().to_vec()));
+    text.transpose()
+        .map_err(|_| Error::new(format!("AstDB entry '{family}/{key}' is not UTF-8")))
 }
 
 /// Deletes a value; that there is none is not an error.

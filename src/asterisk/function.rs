@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::entry::this;
 use super::guard::guard;
-use super::text::{self, Terminated, printable};
+use super::text::{self, Owned, Terminated, printable};
 use super::{Error, ffi, log};
 
 /// A dialplan function that can be read and written.
@@ -87,6 +87,68 @@ fn entry_of<F: Function>() -> NonNull<ffi::ast_custom_function> {
     let entry = NonNull::from(Box::leak(entry));
     entries.push(Entry(function, entry));
     entry
+}
+
+/// What can be done with a function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Abilities {
+    read: bool,
+    write: bool,
+}
+
+/// What can be done with the function that is named, with or without arguments;
+/// `None` where there is none.
+fn find(name_and_args: &str) -> Option<Abilities> {
+    let name = name_and_args.split('(').next().unwrap_or_default();
+    let name = Terminated::new(name).ok()?;
+    // SAFETY: a C string that lives through the call.
+    let entry = unsafe { ffi::ast_custom_function_find(name.as_ptr()) };
+    // SAFETY: NULL or an entry that is registered now; it is looked at once, at once,
+    // as the core itself does after the same call.
+    let entry = unsafe { entry.as_ref() }?;
+    Some(Abilities {
+        read: entry.read.is_some() || entry.read2.is_some(),
+        write: entry.write.is_some(),
+    })
+}
+
+/// Reads a function that can be written, as `${name_and_args}` does, with no channel.
+/// `None` where it cannot be read, or refuses; the log may say why.
+///
+/// # Errors
+/// Says that there is no such function, that it cannot be written (then it is not
+/// read: some do things when they are read), or that the value is not UTF-8.
+pub fn get_writable(name_and_args: &str) -> Result<Option<String>, Error> {
+    if !writable(name_and_args)?.read {
+        return Ok(None);
+    }
+    let function = Terminated::new(name_and_args)?;
+    // SAFETY: a C string that lives through the call; what is returned is ours to free.
+    let value = unsafe { Owned::new(ffi::res_userpresence_function_read(function.as_ptr())) };
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let value = String::from_utf8(value.bytes().to_vec());
+    value
+        .map(Some)
+        .map_err(|_| Error::new(format!("what {name_and_args} holds is not UTF-8")))
+}
+
+/// Writes a function as [`set`] does, and says why it cannot be.
+pub fn assign(name_and_args: &str, value: &str) -> Result<(), Error> {
+    writable(name_and_args)?;
+    set(name_and_args, value).map_err(|_| Error::new("Asterisk refused it, see the line above"))
+}
+
+fn writable(name_and_args: &str) -> Result<Abilities, Error> {
+    let name = name_and_args.split('(').next().unwrap_or_default();
+    match find(name_and_args) {
+        None => Err(Error::new(format!(
+            "there is no function {name}, its module is not loaded"
+        ))),
+        Some(function) if !function.write => Err(Error::new(format!("{name}() cannot be written"))),
+        Some(function) => Ok(function),
+    }
 }
 
 /// Writes a function as `Set(name_and_args=value)` does, with no channel.

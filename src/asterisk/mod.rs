@@ -16,9 +16,11 @@
 
 #![warn(missing_docs)]
 
+pub mod ami;
 pub mod astdb;
 pub mod cli;
 pub mod config;
+pub mod custom;
 pub mod device;
 mod entry;
 mod error;

@@ -4,6 +4,7 @@
 //! between reloads. Users and addresses are numbered, so that what is known of them
 //! sits in plain arrays: 100,000 users have to fit and be found fast.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use rustc_hash::FxHasher;
 
 use super::address::{self, CUSTOM_LABEL, USER_LABEL};
 use super::config::{InputKind, InputSpec, Origin, Outgoing, Rule, Schedule, Settings, UserSpec};
-use super::device::DeviceTable;
+use super::device::{DeviceTable, Watcher};
 
 /// The number of a user in a [`Directory`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -91,6 +92,8 @@ pub struct User {
     pub inputs: Box<[Input]>,
     /// The default extension, as an index into `inputs`.
     pub default: Option<u16>,
+    /// The interface that is the user's in queues, where it is named.
+    pub member: Option<Box<str>>,
     /// Where the user comes from.
     pub origin: Origin,
     /// Whether own status is one of the sources: only where setting a status writes
@@ -265,6 +268,7 @@ impl Directory {
                 rule: spec.rule,
                 inputs,
                 default: spec.default,
+                member: spec.member,
                 origin: spec.origin,
                 own_combines: true,
                 depth: 0,
@@ -291,7 +295,7 @@ impl Directory {
 
     fn input(&mut self, spec: &InputSpec, rule: &Rule, names: &[Arc<str>]) -> Input {
         let device = spec.device.as_deref();
-        let device = device.map(|device| self.intern_device(device));
+        let device = device.map(|device| self.intern_device(&self.canonical(device, names)));
         let source = match spec.kind {
             InputKind::Extension { .. } | InputKind::Source => {
                 self.intern_provided(&spec.address, names)
@@ -321,6 +325,18 @@ impl Directory {
             kind: spec.kind,
             device: device.map_or(Input::NO_DEVICE, |device| device.0),
         }
+    }
+
+    /// A device that is one of our users, in the spelling under which it is published.
+    fn canonical<'a>(&self, device: &'a str, names: &[Arc<str>]) -> Cow<'a, str> {
+        let found = address::below(device, USER_LABEL).and_then(|name| {
+            let (name, watcher) = Watcher::split(name);
+            let same = |user: &u32| names[*user as usize].eq_ignore_ascii_case(name);
+            let user = self.by_name.find(hash_folded(name), same)?;
+            let name = &names[*user as usize];
+            Some(format!("{USER_LABEL}:{name}{}", watcher.suffix()))
+        });
+        found.map_or(Cow::Borrowed(device), Cow::Owned)
     }
 
     fn intern_device(&mut self, name: &str) -> DeviceId {
@@ -577,6 +593,7 @@ impl Directory {
             rule: user.rule.clone(),
             inputs: user.inputs.iter().map(input).collect(),
             default: user.default,
+            member: user.member.clone(),
             origin: user.origin,
             section: UserSpec::NO_SECTION,
         };

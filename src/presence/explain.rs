@@ -2,10 +2,14 @@
 
 use std::fmt::Write;
 
+use super::config::InputKind;
+use super::device::DeviceState;
+use super::dnd::DndStatus;
 use super::fields::{Said, SourceView, View};
 use super::time::Time;
 
-/// Explains a view: the answer, the rule, each source, and what would change it.
+/// Explains a view: the answer, the rule, each source, what would change it, and what
+/// others see of it.
 pub fn explain(view: &View, now: Time) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -27,10 +31,11 @@ pub fn explain(view: &View, now: Time) -> String {
     let _ = writeln!(text, "- {}", own_line(view, now));
     let _ = writeln!(text, "{}", what_would_change_it(view));
     let _ = writeln!(text, "{}", where_a_status_goes(view));
+    let _ = writeln!(text, "{}", what_lamps_show(view));
     text
 }
 
-/// `away (lunch) "Back at one", set 7s ago`.
+/// `away (lunch) "Back at one", set 7s ago, ends in 5m 0s`.
 fn said(said: &Said, now: Time) -> String {
     let mut text = said.state.to_owned();
     if !said.subtype.is_empty() {
@@ -42,12 +47,16 @@ fn said(said: &Said, now: Time) -> String {
     if let Some(since) = said.since {
         let _ = write!(text, ", set {} ago", Time::from_millis(since).age(now));
     }
+    if let Some(until) = said.until {
+        let _ = write!(text, ", ends in {}", now.age(Time::from_millis(until)));
+    }
     text
 }
 
 fn why(view: &View) -> String {
     let source = match view.source.as_str() {
         "own" => "own status",
+        "schedule" => "the schedule",
         source => source,
     };
     match view.reason {
@@ -70,33 +79,76 @@ fn why(view: &View) -> String {
 }
 
 fn source_line(view: &View, source: &SourceView, now: Time) -> String {
-    if !source.known {
-        return format!(
-            "{} is unknown: its provider is not loaded or has no such thing; it takes no part.",
-            source.address
-        );
-    }
-    let remark = if source.takes_part {
-        match (source.winner, source.presence.state) {
-            // Where nothing is set there is nothing to win.
-            _ if view.reason == "nothing_set" => "",
-            (true, _) => ": it wins",
-            (_, "not_set") => ": it gives way to any that is set",
-            _ => "",
+    let device = || (&source.address, source.device_state.unwrap_or_default());
+    let subject = match source.kind {
+        InputKind::Extension { .. } | InputKind::Source if !source.known => {
+            return format!(
+                "{} is unknown: its provider is not loaded or has no such thing; it takes no \
+                 part.",
+                source.address
+            );
         }
-    } else if !view.enabled && source.extension.is_some() {
-        ": not read, enabled = no"
-    } else {
-        match view.method {
-            "default" => ": not the default extension",
-            _ => ": not asked by this method",
+        InputKind::Extension { .. } | InputKind::Source => format!("{} is", source.address),
+        InputKind::Device => format!("Device {} is {}", device().0, device().1),
+        InputKind::Meeting => format!("Meeting {} is {}", device().0, device().1),
+        InputKind::Schedule if source.presence.state == "not_set" => {
+            return "The schedule says nothing now: it is within its hours.".to_owned();
         }
+        InputKind::Schedule => "The schedule says".to_owned(),
     };
-    format!(
-        "{} is {}{remark}.",
-        source.address,
-        said(&source.presence, now)
-    )
+    let says = said(&source.presence, now);
+    let says = match source.kind {
+        InputKind::Device | InputKind::Meeting => match is_idle(source) {
+            true => String::new(),
+            false => format!(", which means {says}"),
+        },
+        _ => format!(" {says}"),
+    };
+    format!("{subject}{says}{}.", remark(view, source))
+}
+
+/// Whether it is a device that says nothing now.
+fn is_idle(source: &SourceView) -> bool {
+    let of_device = matches!(source.kind, InputKind::Device | InputKind::Meeting);
+    of_device && source.gives_way
+}
+
+/// What becomes of what a source says, and why.
+fn remark(view: &View, source: &SourceView) -> String {
+    if !source.takes_part {
+        return why_not(view, source);
+    }
+    let remark = match source.device_state {
+        Some("invalid") if is_idle(source) => ": it does not exist, or its module is not loaded",
+        // It says something, but for that a call would never give way.
+        _ if is_idle(source) && source.presence.state != "not_set" => {
+            ": idle, it gives way to any that is set"
+        }
+        // Where nothing is set there is nothing to win.
+        _ if view.reason == "nothing_set" => "",
+        _ if source.winner => ": it wins",
+        _ if source.gives_way => ": it gives way to any that is set",
+        _ => "",
+    };
+    remark.to_owned()
+}
+
+fn why_not(view: &View, source: &SourceView) -> String {
+    let presence = matches!(source.kind, InputKind::Extension { .. } | InputKind::Source);
+    if !view.enabled && source.extension.is_some() {
+        return ": not read, enabled = no".to_owned();
+    }
+    match (view.method, &source.device) {
+        ("default", _) if presence => ": not the default extension".to_owned(),
+        ("default" | "none", _) | (_, None) => ": not asked by this method".to_owned(),
+        (_, Some(device)) => {
+            let device = match source.extension {
+                Some(_) => format!("its device {device}"),
+                None => "it".to_owned(),
+            };
+            format!(": ignored, {device} cannot be reached and another can (ignore_unreachable)")
+        }
+    }
 }
 
 fn own_line(view: &View, now: Time) -> String {
@@ -169,6 +221,32 @@ fn where_a_status_goes(view: &View) -> String {
         [] => "the extensions cannot be written",
     };
     format!("A status that is set stays own status and is written to no extension: {why}.")
+}
+
+fn what_lamps_show(view: &View) -> String {
+    let (lamp, queue) = (view.device_state, view.queue_state);
+    let mut phones = view
+        .sources
+        .iter()
+        .filter(|source| source.kind != InputKind::Meeting)
+        .filter_map(|source| DeviceState::parse(source.device_state?))
+        .peekable();
+    let none = phones.peek().is_some() && !phones.any(DeviceState::is_reachable);
+    let mut why = Vec::new();
+    if view.dnd_status != DndStatus::TakeAllCalls.name() {
+        why.push(view.dnd_status);
+    }
+    if none {
+        why.push("no device can be reached");
+    }
+    let why = match why.is_empty() {
+        true => String::new(),
+        false => format!(": {}", why.join(", ")),
+    };
+    format!(
+        "A lamp on {} shows {lamp}, a queue sees {queue}{why}.",
+        view.user
+    )
 }
 
 /// `a`, `a or b`, `a, b or c`.

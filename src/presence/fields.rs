@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::assignment::{encode, shown};
+use super::config::InputKind;
 use super::device::Watcher;
 use super::directory::UserId;
 use super::state::Presence;
@@ -280,6 +281,13 @@ pub struct SourceView {
     pub takes_part: bool,
     /// Whether it is the winner.
     pub winner: bool,
+    /// What kind of source it is.
+    #[serde(skip)]
+    pub kind: InputKind,
+    /// Whether any other that is set comes before it: it says nothing, or it is a device
+    /// that is idle where the latest wins.
+    #[serde(skip)]
+    pub gives_way: bool,
 }
 
 impl View {
@@ -300,6 +308,8 @@ impl View {
                 known: state.known,
                 takes_part: world.takes_part(user, index),
                 winner: outcome.winner == Winner::Input(index as u16),
+                kind: input.kind,
+                gives_way: !world.says(user.rule.method, input).is_set(),
             }
         };
         let default = user.default.map(|at| &user.inputs[usize::from(at)]);

@@ -94,6 +94,16 @@ pub static COMMANDS: &[Command] = &[
         complete: None,
     },
     Command {
+        words: c"userpresence show actions",
+        summary: c"Show what the actions of statuses have done",
+        usage: c"Usage: userpresence show actions [<name>]
+       Shows what actions have done for everyone, or for one user, and what
+       they found before. It is undone when the status ends.
+",
+        run: show::show_actions,
+        complete: Some(complete_user),
+    },
+    Command {
         words: c"userpresence show settings",
         summary: c"Show the settings and what is loaded",
         usage: c"Usage: userpresence show settings

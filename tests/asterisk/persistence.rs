@@ -399,13 +399,13 @@ fn damaged_rows_are_left_out_with_a_warning() {
 }
 
 /// An exclusive transaction of another program on a SQLite file.
-struct Lock {
+pub struct Lock {
     child: Child,
     input: ChildStdin,
 }
 
 impl Lock {
-    fn take(ast: &Instance) -> Self {
+    pub fn take(ast: &Instance) -> Self {
         let mut child = Command::new("sqlite3")
             .arg("-batch")
             .arg(ast.path("lib/astdb.sqlite3"))
@@ -425,7 +425,7 @@ impl Lock {
         Lock { child, input }
     }
 
-    fn release(mut self) {
+    pub fn release(mut self) {
         self.input.write_all(b"COMMIT;\n").expect("an open pipe");
         drop(self.input);
         assert!(self.child.wait().expect("our own child").success());

@@ -1,8 +1,10 @@
 //! What sections define for users to name: status types and tables.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Origin, Problem, Section, Variable, place, value};
+use super::{Origin, Problem, Section, Variable, action, place, value};
+use crate::presence::action::Block;
 use crate::presence::assignment::{Parts, shown};
 use crate::presence::device::{DeviceState, DeviceTable, PresenceTable};
 use crate::presence::state::{Presence, State};
@@ -19,6 +21,8 @@ pub struct Definitions {
     device_tables: Vec<Arc<DeviceTable>>,
     /// Sections of `type = presence_table`.
     presence_tables: Vec<Arc<PresenceTable>>,
+    /// Sections of `type = action`, by the name in small letters.
+    pub actions: HashMap<String, Arc<Block>>,
 }
 
 impl Default for Definitions {
@@ -30,19 +34,20 @@ impl Default for Definitions {
                 Arc::new(DeviceTable::meeting()),
             ],
             presence_tables: Vec::new(),
+            actions: HashMap::new(),
         }
     }
 }
 
 /// The types of sections that define something.
-pub const TYPES: [&str; 3] = ["status", "device_table", "presence_table"];
+pub const TYPES: [&str; 4] = ["status", "device_table", "presence_table", "action"];
 
 impl Definitions {
     /// Parses the sections that define something; those with an error are left out.
     pub fn parse(sections: &[(&str, &Section)], errors: &mut Vec<Problem>) -> Self {
         let mut found = Definitions::default();
         let mut names: Vec<(&str, String, String)> = Vec::new();
-        // Status types first: tables may name them.
+        // Status types first: tables and actions name them.
         for kind in TYPES {
             let of_kind = sections.iter().filter(|(known, _)| *known == kind);
             for (_, section) in of_kind {
@@ -64,6 +69,7 @@ impl Definitions {
                     match kind {
                         "status" => found.status(section, &mut mine),
                         "device_table" => found.device_table(section, &mut mine),
+                        "action" => found.action(section, &mut mine),
                         _ => found.presence_table(section, &mut mine),
                     }
                 }
@@ -83,7 +89,7 @@ impl Definitions {
         });
         let mut state = status.maps_to.as_ref().map(Presence::state);
         let (mut subtype, mut message) = (None, None);
-        let mut given = known;
+        let (mut given, mut readable) = (known, true);
         each(section, errors, |name, given_value| {
             match name {
                 "label" => {
@@ -91,11 +97,12 @@ impl Definitions {
                     status.label = given_value.into();
                 }
                 "state" => {
-                    given = true;
+                    (given, readable) = (true, false);
                     state = match given_value {
                         "" => None,
                         name => Some(value::state(name)?),
                     };
+                    readable = true;
                 }
                 "subtype" | "message" => {
                     text::check(given_value).map_err(|why| format!("the {name} {why}"))?;
@@ -131,13 +138,22 @@ impl Definitions {
         let texts = subtype.is_some() || message.is_some();
         let (subtype, message) = (subtype.unwrap_or_default(), message.unwrap_or_default());
         match state {
-            None if texts => {
+            None if texts && given && readable => {
                 fail("a status without a state has no subtype and no message".into());
             }
             _ => status.maps_to = state.map(|state| Presence::new(state, &subtype, &message)),
         }
         if errors.is_empty() {
             Arc::make_mut(&mut self.statuses).put(status);
+        }
+    }
+
+    fn action(&mut self, section: &Section, errors: &mut Vec<Problem>) {
+        let statuses = self.statuses.clone();
+        let is_type = |name: &str| statuses.find(name).is_some();
+        if let Some(block) = action::parse(section, &is_type, errors) {
+            let name = section.name.to_ascii_lowercase();
+            self.actions.insert(name, Arc::new(block));
         }
     }
 

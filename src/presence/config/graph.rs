@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::action::{self, Reads};
 use super::user::{InputKind, InputSpec, UserSpec};
 use super::{Origin, Problem, Section, place};
+use crate::presence::action::Person;
 use crate::presence::address::{USER_LABEL, below};
 use crate::presence::device::Watcher;
 
@@ -16,24 +18,29 @@ pub fn check(
     errors: &mut Vec<Problem>,
     warnings: &mut Vec<Problem>,
 ) -> Vec<UserSpec> {
+    let acts = |spec: &UserSpec| !spec.rule.actions.is_empty();
     let reads_users = |spec: &UserSpec| {
         spec.inputs
             .iter()
             .any(|input| reads(input).next().is_some())
     };
-    if !specs.iter().any(reads_users) {
+    if !specs.iter().any(|spec| reads_users(spec) || acts(spec)) {
         return specs;
     }
-    let place_of = |spec: &UserSpec, number: usize| {
-        let section = match spec.origin {
-            Origin::File => file.get(spec.section as usize),
-            Origin::Realtime => realtime.get(spec.section as usize),
-        };
-        let Some(section) = section else {
-            return format!("user '{}'", spec.name);
-        };
-        let line = spec.inputs[number].variable as usize;
-        place(spec.origin, section, section.variables.get(line))
+    let section_of = |spec: &UserSpec| match spec.origin {
+        Origin::File => file.get(spec.section as usize),
+        Origin::Realtime => realtime.get(spec.section as usize),
+    };
+    let place_of_user = |spec: &UserSpec| match section_of(spec) {
+        Some(section) => place(spec.origin, section, None),
+        None => format!("user '{}'", spec.name),
+    };
+    let place_of = |spec: &UserSpec, number: usize| match section_of(spec) {
+        Some(section) => {
+            let line = spec.inputs[number].variable as usize;
+            place(spec.origin, section, section.variables.get(line))
+        }
+        None => place_of_user(spec),
     };
     let mut index = HashMap::new();
     for (at, spec) in specs.iter().enumerate() {
@@ -72,11 +79,44 @@ pub fn check(
             });
         }
     }
+    for (user, spec) in specs.iter().enumerate() {
+        if let Some(message) = feeds_itself(user, &specs, &edges) {
+            bad[user] = true;
+            errors.push(Problem {
+                place: place_of_user(spec),
+                message,
+            });
+        }
+    }
     let mut bad = bad.into_iter();
     specs
         .into_iter()
         .filter(|_| !bad.next().unwrap_or(false))
         .collect()
+}
+
+/// Says it where a user's actions would write what the user reads, directly or through
+/// other users.
+fn feeds_itself(user: usize, specs: &[UserSpec], edges: &[Vec<(usize, usize)>]) -> Option<String> {
+    if specs[user].rule.actions.is_empty() {
+        return None;
+    }
+    let (mut reads, mut seen, mut open) = (Reads::default(), vec![user], vec![user]);
+    while let Some(next) = open.pop() {
+        for input in &specs[next].inputs {
+            if matches!(input.kind, InputKind::Extension { .. } | InputKind::Source) {
+                reads.addresses.push(&input.address);
+            }
+            reads.devices.extend(input.device.as_deref());
+        }
+        for (other, _) in &edges[next] {
+            if !seen.contains(other) {
+                seen.push(*other);
+                open.push(*other);
+            }
+        }
+    }
+    action::feeds(&Person::configured(&specs[user]), &reads)
 }
 
 /// The users whom a source reads: by their presence, or by their device state.

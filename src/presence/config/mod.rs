@@ -3,6 +3,7 @@
 //! Asterisk's own parser has read the text; here its sections become [`Settings`]
 //! and [`UserSpec`]s, or problems that name the place and what was expected.
 
+mod action;
 mod definitions;
 mod graph;
 mod settings;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Definitions, IsTimezone, Origin, Problem, Section, Variable, place, value};
+use super::{Definitions, IsTimezone, Origin, Problem, Section, Variable, action, place, value};
+use crate::presence::action::{Block, Functions};
 use crate::presence::combine::{Method, Order, Ranks};
 use crate::presence::device::PresenceTable;
 use crate::presence::state::{Presence, State};
@@ -112,6 +113,10 @@ pub struct Rule {
     pub schedule: Schedule,
     /// What login and logout set.
     pub login: Login,
+    /// What is done when the status changes, in the order in which it is listed.
+    pub actions: Vec<Arc<Block>>,
+    /// What is behind `dnd` and `followme` of those.
+    pub functions: Arc<Functions>,
 }
 
 impl Default for Rule {
@@ -135,6 +140,8 @@ impl Default for Rule {
                 ..Schedule::default()
             },
             login: Login::default(),
+            actions: Vec::new(),
+            functions: Arc::default(),
         }
     }
 }
@@ -144,9 +151,9 @@ pub(super) struct Editing<'a> {
     pub rule: Rule,
     definitions: &'a Definitions,
     is_timezone: IsTimezone,
-    /// Whether the section has named a time range: the first one replaces those of
-    /// `[general]`.
-    scheduled: bool,
+    /// The lists that the section has begun: the first of each replaces what
+    /// `[general]` says.
+    begun: Vec<&'static str>,
 }
 
 impl<'a> Editing<'a> {
@@ -154,7 +161,7 @@ impl<'a> Editing<'a> {
     pub const OPTIONS: &'static str = "enabled, method, priority, outgoing, presence_prefix, \
         device_prefix, use_devices, ignore_unreachable, lamp_table, queue_table, schedule, \
         schedule_status, timezone, login_status, logout_status, register_status, \
-        unregister_status, login_overrides";
+        unregister_status, login_overrides, action, dnd_on, dnd_off, followme_on, followme_off";
 
     /// Begins with that rule.
     pub fn new(rule: &Rule, definitions: &'a Definitions, is_timezone: IsTimezone) -> Self {
@@ -162,7 +169,7 @@ impl<'a> Editing<'a> {
             rule: rule.clone(),
             definitions,
             is_timezone,
-            scheduled: false,
+            begun: Vec::new(),
         }
     }
 
@@ -205,7 +212,8 @@ impl<'a> Editing<'a> {
             "lamp_table" => rule.lamp_table = self.definitions.find_presence_table(given)?,
             "queue_table" => rule.queue_table = self.definitions.find_presence_table(given)?,
             "schedule" => {
-                if !std::mem::replace(&mut self.scheduled, true) {
+                if !self.begun.contains(&"schedule") {
+                    self.begun.push("schedule");
                     rule.schedule.ranges.clear();
                 }
                 for range in given.split(|c| several && c == ';').map(str::trim) {
@@ -227,7 +235,18 @@ impl<'a> Editing<'a> {
                 rule.login.unregister = value::status_or_none(given, statuses)?;
             }
             "login_overrides" => rule.login.overrides = value::boolean(given)?,
-            _ => return Ok(false),
+            "action" => {
+                let blocks = action::blocks(given, &self.definitions.actions)?;
+                if !self.begun.contains(&"action") {
+                    self.begun.push("action");
+                    rule.actions.clear();
+                }
+                rule.actions.extend(blocks);
+            }
+            name => {
+                let functions = &mut rule.functions;
+                return action::set_functions(functions, &mut self.begun, name, given, several);
+            }
         }
         Ok(true)
     }

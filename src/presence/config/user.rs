@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::settings::{Editing, Rule, Settings};
-use super::{Definitions, IsTimezone, Origin, Problem, Section, Variable, place, value};
+use super::{Definitions, IsTimezone, Origin, Problem, Section, Variable, action, place, value};
 use crate::presence::address;
 use crate::presence::device::DeviceTable;
 
@@ -79,6 +79,8 @@ pub struct UserSpec {
     pub inputs: Vec<InputSpec>,
     /// The default extension, as an index into `inputs`.
     pub default: Option<u16>,
+    /// The interface that is the user's in queues, where it is named.
+    pub member: Option<Box<str>>,
     /// Where the user comes from.
     pub origin: Origin,
     /// Its section there, [`UserSpec::NO_SECTION`] for one that was known before.
@@ -93,7 +95,7 @@ impl UserSpec {
 /// The most sources a user can have.
 const MAX_INPUTS: usize = 250;
 
-const OPTIONS: &str = "type, id, account, extension, default, source, device";
+const OPTIONS: &str = "type, id, account, extension, default, source, device, member";
 
 /// Collects users, sharing what is equal among them.
 pub struct Users<'a> {
@@ -173,7 +175,7 @@ impl<'a> Users<'a> {
             self.is_timezone,
         );
         let (mut id, mut account, mut default) = (None, Arc::from("default"), None);
-        let mut lines = Vec::new();
+        let (mut member, mut lines) = (None, Vec::new());
         for (line, variable) in section.variables.iter().enumerate() {
             // A NULL column reaches us as an empty one and means: not given.
             if origin == Origin::Realtime && variable.value.is_empty() {
@@ -197,6 +199,7 @@ impl<'a> Users<'a> {
                     default = Some((variable, given));
                     Ok(())
                 }
+                "member" => action::member(given).map(|given| member = Some(given)),
                 "extension" | "source" | "device" => {
                     lines.push((line as u32, variable));
                     Ok(())
@@ -288,6 +291,7 @@ impl<'a> Users<'a> {
             rule: shared(&mut self.rules, Arc::new(rule)),
             inputs,
             default: default.map(|at| at as u16),
+            member,
             origin,
             section: index,
         }

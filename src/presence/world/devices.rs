@@ -54,6 +54,9 @@ impl World {
 
     /// What a watcher is to see, for whoever asks. From now on it is told of changes.
     pub fn ask(&self, user: UserId, watcher: Watcher) -> DeviceState {
+        if self.gone {
+            return DeviceState::Unknown;
+        }
         // First, so that a change that comes in between is told.
         self.asked.set(user, watcher);
         self.shown(user, watcher)
@@ -77,15 +80,21 @@ impl World {
         told.collect()
     }
 
-    /// Everyone who was asked for as a device, with what follows for the watchers when
-    /// the user is gone.
-    pub fn show_nobody(&self) -> impl Iterator<Item = Effect> {
-        let all = self.directory.users();
-        let all = all.flat_map(|(id, user)| Watcher::ALL.map(|watcher| (id, user, watcher)));
-        all.filter(|(id, _, watcher)| self.asked.get(*id, *watcher))
-            .map(|(_, user, watcher)| {
-                Effect::Device(user.name.clone(), watcher, DeviceState::Unknown)
-            })
+    /// What follows for the watchers when nobody answers for the users any more. Hints
+    /// ask back when they are told of it, and the provider may still be there: from now
+    /// on it knows nothing.
+    pub fn show_nobody(&mut self) -> Vec<Effect> {
+        self.gone = true;
+        let users = self.directory.users();
+        users.flat_map(|(id, _)| self.unshown(id)).collect()
+    }
+
+    /// What follows for the watchers of a user who is gone.
+    pub(super) fn unshown(&self, user: UserId) -> impl Iterator<Item = Effect> {
+        let watchers = Watcher::ALL.into_iter();
+        let asked = watchers.filter(move |watcher| self.asked.get(user, *watcher));
+        let name = &self.directory.get(user).name;
+        asked.map(|watcher| Effect::Device(name.clone(), watcher, DeviceState::Unknown))
     }
 
     fn compute_shown(&self, user: UserId) -> [DeviceState; 2] {

@@ -183,6 +183,8 @@ pub struct World {
     /// `None` until it was read.
     devices: Vec<Option<DeviceState>>,
     asked: Asked,
+    /// Whether watchers were told that nobody answers for the users any more.
+    gone: bool,
     /// How many panels a user is logged in on, by the name in small letters: they
     /// outlive a reload.
     panels: HashMap<String, u32>,
@@ -289,7 +291,7 @@ impl World {
 
     /// What a source says where the last one set wins. A call or meeting that ends gives
     /// way: a device that is idle says nothing then.
-    fn says(&self, method: Method, input: &Input) -> &Presence {
+    pub(super) fn says(&self, method: Method, input: &Input) -> &Presence {
         static NOTHING: Presence = Presence::NOT_SET;
         let presence = &self.source(input.source).presence;
         let of_device = matches!(input.kind, InputKind::Device | InputKind::Meeting);

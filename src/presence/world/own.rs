@@ -72,7 +72,10 @@ impl World {
         }
         let (presence, since) = match (&choice.presence, old) {
             (Some(presence), _) => (presence.clone(), at),
-            (None, Some(old)) => (old.presence, old.since),
+            (None, Some(old)) => {
+                self.end_at(user, &old, until);
+                (old.presence, old.since)
+            }
             (None, None) => (Presence::default(), at),
         };
         self.users[user.index()].own = Some(Box::new(Own {
@@ -100,6 +103,21 @@ impl World {
         let mut effects = Vec::new();
         self.recombine(touched, Some((user, old_status)), at, &mut effects);
         effects
+    }
+
+    /// A status that is written nowhere takes over when one that was written ends.
+    fn end_at(&mut self, user: UserId, old: &Own, until: Time) {
+        if old.until == Time::NEVER {
+            return;
+        }
+        let directory = self.directory.clone();
+        for source in directory.written(directory.get(user)) {
+            let known = &mut self.sources[source.index()];
+            if known.until == old.until && known.presence == old.presence {
+                known.until = until;
+                self.mark_source(source);
+            }
+        }
     }
 
     /// What a timed status of the user takes the place of.

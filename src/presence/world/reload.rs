@@ -95,6 +95,8 @@ struct Old {
 pub struct Removed {
     /// Users who are no more, in the spelling that was published.
     pub users: Vec<Arc<str>>,
+    /// What those are told who watched them as devices.
+    pub unshown: Vec<Effect>,
     /// What was known before: let it go without any lock.
     pub before: World,
 }
@@ -233,11 +235,14 @@ impl World {
         let old: Vec<Old> = old.collect();
         self.combine_all();
         let effects = self.differences(plan, old, &before, now);
-        let removed = self.removed(&before);
+        let users = self.removed(&before);
+        let gone = users.iter().filter_map(|name| before.directory.user(name));
+        let unshown = gone.flat_map(|user| before.unshown(user)).collect();
         (
             effects,
             Removed {
-                users: removed,
+                users,
+                unshown,
                 before,
             },
         )
@@ -343,6 +348,10 @@ impl World {
                 effects.push(Effect::Publish(user.name.clone(), present));
             }
             for watcher in Watcher::ALL {
+                if known.is_none() {
+                    // It may have been asked for in vain.
+                    self.asked.set(id, watcher);
+                }
                 let shown = self.shown(id, watcher);
                 let differs = unpublished || old.shown[watcher as usize] != shown;
                 if differs && self.asked.get(id, watcher) {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::table::Table;
 use super::{fail, outcome, view};
+use crate::actor;
 use crate::asterisk::cli::{Args, Outcome};
 use crate::asterisk::regex::Regex;
 use crate::door;
@@ -194,6 +195,33 @@ pub fn explain_user(args: &Args<'_>, out: &mut String) -> Outcome {
         return Outcome::ShowUsage;
     };
     outcome(view(name, out).map(|view| out.push_str(&explain(&view, Time::now()))))
+}
+
+pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
+    let name = match args.0.as_slice() {
+        [] => None,
+        [name] => match view(name, out) {
+            Some(view) => Some(view.user),
+            None => return Outcome::Failure,
+        },
+        _ => return Outcome::ShowUsage,
+    };
+    let mut table = Table::new(["User", "Target", "Is", "Was"]);
+    for (user, done) in actor::in_force(name.as_deref()) {
+        let rows = done.into_iter();
+        let rows = rows.map(|done| {
+            let cells = [user.to_string(), done.target, done.wrote, done.found];
+            // They may hold what other programs wrote.
+            cells.map(|cell| cell.replace(char::is_control, "?"))
+        });
+        table.rows.extend(rows);
+    }
+    let count = table.rows.len();
+    if count > 0 {
+        table.show(out);
+    }
+    let _ = writeln!(out, "{count} in force");
+    Outcome::Success
 }
 
 pub fn show_statuses(args: &Args<'_>, out: &mut String) -> Outcome {

@@ -144,3 +144,38 @@ fn a_device_that_registers_logs_its_user_in() {
     device(&mut world, "PJSIP/2", Unavailable, 5);
     assert_eq!(state(&world, "a"), State::Unavailable);
 }
+
+#[test]
+fn watchers_are_told_who_comes_and_goes() {
+    let conf = |names: &[&str]| -> String {
+        let sections = names.iter().map(|name| format!("[{name}]\ntype=user\n"));
+        sections.collect()
+    };
+    let mut world = world(&conf(&["a", "b"]));
+    lamp(&world, "a");
+    let plan = Plan::new(world.directory(), directory(&conf(&["B", "c"])));
+    let at = Time::from_millis(1);
+    let (effects, removed) = world.reconfigure(&plan, &Stored::default(), Read::default(), at);
+    let both =
+        |name: &str, state| Watcher::ALL.map(|watcher| Effect::Device(name.into(), watcher, state));
+    assert_eq!(removed.unshown, both("a", Unknown));
+    let told: Vec<_> = effects
+        .into_iter()
+        .filter(|effect| matches!(effect, Effect::Device(..)))
+        .collect();
+    // Who was not there may have been asked for in vain.
+    assert_eq!(told, both("c", Unavailable));
+    assert_eq!(world.show_nobody(), both("c", Unknown));
+    assert_eq!(lamp(&world, "c"), (Unknown, Unknown));
+}
+
+#[test]
+fn a_user_as_a_device_is_known_by_the_spelling_it_is_published_in() {
+    let world = world(
+        "[Sue]\ntype=user\n[a]\ntype=user\ndevice=userpresence:SUE\n\
+         [b]\ntype=user\ndevice=UserPresence:sue@QUEUE\n",
+    );
+    for name in ["UserPresence:Sue", "UserPresence:Sue@queue"] {
+        assert!(world.directory().device(name).is_some(), "{name}");
+    }
+}

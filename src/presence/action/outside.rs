@@ -1,0 +1,62 @@
+//! What actions do outside: the seam between the rules here and Asterisk.
+
+use super::queue::{Queue, Step};
+use super::record::Record;
+
+/// What stood in the place of an assignment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// Nothing: it has to be away again.
+    Absent,
+    /// This text.
+    Text(String),
+    /// It can only be written, so it cannot be undone.
+    Unreadable,
+}
+
+impl Found {
+    /// The text, to compare with: what is absent reads as empty.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Found::Absent => Some(""),
+            Found::Text(text) => Some(text),
+            Found::Unreadable => None,
+        }
+    }
+}
+
+/// Who carries actions out. Every error is the reason, in words for a log.
+pub trait Hands {
+    /// What a target such as `DB(DND/200)` holds now.
+    ///
+    /// # Errors
+    /// When there is no such function now.
+    fn read(&mut self, target: &str) -> Result<Found, String>;
+
+    /// Sets a target; `None` makes it absent.
+    ///
+    /// # Errors
+    /// When it is refused.
+    fn write(&mut self, target: &str, value: Option<&str>) -> Result<(), String>;
+
+    /// Every queue, each with the member of that interface where it has it.
+    ///
+    /// # Errors
+    /// When there are no queues.
+    fn queues(&mut self, interface: &str) -> Result<Vec<Queue>, String>;
+
+    /// Does something with a queue's member of that interface.
+    ///
+    /// # Errors
+    /// When it is refused.
+    fn queue(&mut self, queue: &str, interface: &str, step: &Step) -> Result<(), String>;
+
+    /// Keeps the record; what it says may be done once this returns.
+    ///
+    /// # Errors
+    /// When it cannot be kept: nothing is done then.
+    fn keep(&mut self, record: &Record) -> Result<(), String>;
+
+    /// An action failed; the others go on.
+    fn failed(&mut self, action: &str, why: &str);
+}

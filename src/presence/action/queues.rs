@@ -1,0 +1,155 @@
+//! The queues of a user: which are concerned, and what is noted of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::queue::{self, Did, Step};
+use super::record::{Counting, Record};
+use super::{Person, QueueAction, Wanted};
+
+/// What is ours in one queue.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub(super) struct InQueue {
+    pub queue: String,
+    pub member: String,
+    /// One thing; two while a step from one to the other is on its way.
+    pub did: Vec<Did>,
+}
+
+/// A step in a queue, and where in the record it is noted.
+pub(super) struct InStep {
+    queue: String,
+    member: String,
+    step: Step,
+    did: Option<Did>,
+    /// What it is called when it fails.
+    name: String,
+}
+
+pub(super) fn look_at_queues(
+    record: &mut Record,
+    person: Option<&Person>,
+    wanted: &Wanted,
+    fresh: bool,
+    hands: &mut Counting<'_>,
+) -> Vec<InStep> {
+    let own = person.and_then(|person| person.member.as_deref());
+    if wanted.in_queues() && own.is_none() {
+        let why = "the user has no interface for queues, expected an option 'member' or an \
+                   extension";
+        hands.failed("queue", why);
+    }
+    let mut members: Vec<String> = own
+        .filter(|_| wanted.in_queues())
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    for done in &record.queues {
+        if !members.contains(&done.member) {
+            members.push(done.member.clone());
+        }
+    }
+    let mut steps = Vec::new();
+    for member in members {
+        let queues = match hands.0.queues(&member) {
+            Ok(queues) => queues,
+            Err(why) => {
+                hands.failed(&format!("queues of {member}"), &why);
+                continue;
+            }
+        };
+        let is_own = own == Some(&*member);
+        for name in wanted.named_queues().filter(|_| is_own) {
+            let mut all = queues.iter();
+            if !all.any(|queue| queue.name.eq_ignore_ascii_case(name))
+                && wanted.in_queue(name, false) != QueueAction::None
+            {
+                let action = wanted.in_queue(name, false).name();
+                hands.failed(&format!("queue {name}: {action}"), "there is no such queue");
+            }
+        }
+        // One that is gone has nothing of ours.
+        record.queues.retain(|done| {
+            let mut all = queues.iter();
+            done.member != member || all.any(|queue| queue.name.eq_ignore_ascii_case(&done.queue))
+        });
+        let user = person.map_or("", |person| &*person.user);
+        for queue in queues {
+            let known = record.queues.iter().position(|done| {
+                done.member == member && done.queue.eq_ignore_ascii_case(&queue.name)
+            });
+            let did = known.map_or(&[][..], |at| &record.queues[at].did);
+            let action = match is_own {
+                true => wanted.in_queue(&queue.name, queue.member.is_some() || known.is_some()),
+                false => QueueAction::None,
+            };
+            // What both want is left alone.
+            if !fresh && matches!(did, [one] if one.action() == action) {
+                continue;
+            }
+            if known.is_none() && action == QueueAction::None {
+                continue;
+            }
+            let plan = queue::plan(user, did, queue.member.as_ref(), action);
+            let name = match action {
+                QueueAction::None => format!("queue {}: undo", queue.name),
+                action => format!("queue {}: {}", queue.name, action.name()),
+            };
+            if let Some(why) = plan.refused {
+                hands.failed(&name, &format!("'{member}' is {why}"));
+            }
+            note(record, &queue.name, &member, &plan);
+            steps.extend(plan.step.map(|step| InStep {
+                queue: queue.name,
+                member: member.clone(),
+                step,
+                did: plan.did,
+                name,
+            }));
+        }
+    }
+    steps
+}
+
+/// Notes what is about to be done beside what was done.
+fn note(record: &mut Record, queue: &str, member: &str, plan: &queue::Plan) {
+    let same = |done: &InQueue| done.member == member && done.queue.eq_ignore_ascii_case(queue);
+    if plan.step.is_none() {
+        record.queues.retain(|done| !same(done));
+    }
+    let Some(did) = &plan.did else {
+        return;
+    };
+    match record.queues.iter_mut().find(|done| same(done)) {
+        Some(done) if !done.did.contains(did) => done.did.push(did.clone()),
+        Some(_) => {}
+        None => record.queues.push(InQueue {
+            queue: queue.to_owned(),
+            member: member.to_owned(),
+            did: vec![did.clone()],
+        }),
+    }
+}
+
+pub(super) fn do_steps(record: &mut Record, steps: Vec<InStep>, hands: &mut Counting<'_>) {
+    for step in steps {
+        let result = hands.0.queue(&step.queue, &step.member, &step.step);
+        let done = record.queues.iter_mut().find(|done| {
+            done.queue.eq_ignore_ascii_case(&step.queue) && done.member == step.member
+        });
+        match result {
+            Ok(()) => {
+                if let Some(done) = done {
+                    done.did = step.did.into_iter().collect();
+                }
+            }
+            Err(why) => {
+                if let (Some(done), Some(did)) = (done, &step.did) {
+                    // What was ours before stays so.
+                    done.did.retain(|known| known != did);
+                }
+                hands.failed(&step.name, &why);
+            }
+        }
+    }
+    record.queues.retain(|done| !done.did.is_empty());
+}

@@ -1,0 +1,197 @@
+//! What was done for a user and what was there before: kept in AstDB, so that a
+//! later run can undo it.
+//!
+//! It is kept before anything is done, with what is about to be done: whatever comes
+//! between, the next load finds in it what may be ours. An undo is noted after it was
+//! done; done twice it does no harm, because it looks first whose the value is.
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(test)]
+use super::outside::Found;
+use super::outside::Hands;
+use super::queue::Did;
+use super::queues::{InQueue, do_steps, look_at_queues};
+use super::targets::{Assigned, look_at_targets, write_targets};
+use super::{Person, Status, wanted};
+use crate::presence::row::Kept;
+use crate::presence::time::Time;
+
+/// The status that the actions were last carried out for.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+struct Told {
+    #[serde(flatten)]
+    kept: Kept,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    kind: String,
+}
+
+impl Told {
+    fn new(status: &Status) -> Self {
+        Told {
+            kept: Kept::new(&status.presence, Time::NEVER, Time::NEVER),
+            kind: status.kind.to_string(),
+        }
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            presence: self.kept.restore().0,
+            kind: self.kind.as_str().into(),
+        }
+    }
+}
+
+/// The row of a user.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
+pub struct Record {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    new: Option<Told>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    old: Option<Told>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) set: Vec<Assigned>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) queues: Vec<InQueue>,
+}
+
+/// One thing that is in force.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InForce {
+    /// `DB(DND/200)`, `queue 600`.
+    pub target: String,
+    /// What was written or done.
+    pub wrote: String,
+    /// What was there before.
+    pub found: String,
+}
+
+impl Record {
+    /// Whether nothing is ours.
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.queues.is_empty()
+    }
+
+    /// What is in force, for people.
+    pub fn in_force(&self) -> Vec<InForce> {
+        let set = self.set.iter().map(|done| InForce {
+            target: done.target.clone(),
+            wrote: done.wrote.clone(),
+            found: match (&done.found, done.unreadable) {
+                (_, true) => "(cannot be read)".to_owned(),
+                (None, _) => "(nothing)".to_owned(),
+                (Some(text), _) => text.clone(),
+            },
+        });
+        let queues = self.queues.iter().filter_map(|done| {
+            let did = done.did.last()?;
+            Some(InForce {
+                target: format!("queue {}, {}", done.queue, done.member),
+                wrote: did.action().name().to_owned(),
+                found: match did {
+                    Did::Login(_) => "(no member)".to_owned(),
+                    Did::Logout(member) if member.paused => {
+                        format!("member, paused ({})", member.reason)
+                    }
+                    Did::Logout(_) => "member".to_owned(),
+                    Did::Pause => "not paused".to_owned(),
+                },
+            })
+        });
+        set.chain(queues).collect()
+    }
+}
+
+#[cfg(test)]
+impl Record {
+    /// What was there before, where what is there now cannot be told from ours.
+    pub(super) fn found(&self, target: &str, now: &Found) -> Option<Option<String>> {
+        let done = self.set.iter().find(|done| done.target == target)?;
+        done.is_ours(now).then(|| done.found.clone())
+    }
+
+    /// The same for a queue.
+    pub(super) fn found_in_queue(
+        &self,
+        queue: &str,
+        now: Option<&super::Member>,
+    ) -> Option<Option<super::Member>> {
+        let done = self.queues.iter().find(|done| done.queue == queue)?;
+        done.did.iter().find_map(|did| did.before(now))
+    }
+}
+
+/// Leads from what was done for a user to what is wanted now: nothing for one who is
+/// `None`, because he is no user any more. `fresh` after a load or reload: what a stop
+/// of Asterisk has undone is then done again.
+///
+/// Returns whether all was done; what could not be undone stays in the record.
+pub fn carry_out(
+    record: &mut Record,
+    person: Option<&Person>,
+    fresh: bool,
+    hands: &mut dyn Hands,
+) -> bool {
+    let person = person.map(|person| with_old(record, person));
+    let wanted = person.as_ref().map(wanted).unwrap_or_default();
+    let before = record.clone();
+    let mut failures = 0;
+    let mut hands = Counting(hands, &mut failures);
+
+    if record.is_empty() && wanted.set.is_empty() && wanted.queues.is_empty() {
+        return true;
+    }
+    // First the record as it is: while AstDB refuses what it is given, it also hides
+    // what it has, and everything would look absent.
+    if let Err(why) = hands.0.keep(record) {
+        hands.failed("all of them", &why);
+        return false;
+    }
+    let writes = look_at_targets(record, &wanted, fresh, &mut hands);
+    let steps = look_at_queues(record, person.as_ref(), &wanted, fresh, &mut hands);
+    let told = person.as_ref().filter(|_| !record.is_empty());
+    record.new = told.map(|person| Told::new(&person.new));
+    record.old = told.and_then(|person| person.old.as_ref()).map(Told::new);
+    if writes.is_empty() && steps.is_empty() {
+        if *record != before && hands.0.keep(record).is_err() {
+            *record = before;
+        }
+        return failures == 0;
+    }
+    if let Err(why) = hands.0.keep(record) {
+        *record = before;
+        hands.failed("all of them", &why);
+        return false;
+    }
+    write_targets(record, &writes, &mut hands);
+    do_steps(record, steps, &mut hands);
+    if record.is_empty() {
+        *record = Record::default();
+    }
+    // Without it the next load finds more noted than is so, and looks.
+    let _ = hands.0.keep(record);
+    failures == 0
+}
+
+/// Counts failures on their way.
+pub(super) struct Counting<'a>(pub &'a mut dyn Hands, &'a mut usize);
+
+impl Counting<'_> {
+    pub fn failed(&mut self, action: &str, why: &str) {
+        *self.1 += 1;
+        self.0.failed(action, why);
+    }
+}
+
+/// The person with what was before: where nothing changed, what was recorded.
+fn with_old(record: &Record, person: &Person) -> Person {
+    let mut person = person.clone();
+    if person.old.is_none() {
+        let new = record.new.as_ref().map(Told::status);
+        person.old = match new {
+            Some(new) if new == person.new => record.old.as_ref().map(Told::status),
+            other => other,
+        };
+    }
+    person
+}

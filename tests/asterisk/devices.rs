@@ -1,0 +1,556 @@
+//! Devices, meetings and calendars as a user's sources, with real calls.
+
+use crate::harness::{Builder, Instance, MODULE, Phone, wait_until};
+use crate::people::{event, expect, read, set, with};
+use crate::reload::wait_value;
+
+/// Waits until a user's state, winning source and reason are these.
+#[track_caller]
+pub fn wait_verdict(ast: &Instance, user: &str, verdict: &str) {
+    let fields = ["value", "source", "reason"];
+    wait_until(&format!("{user} to be {verdict}"), || {
+        let found = fields.map(|field| read(ast, &format!("{user},{field}")));
+        (found.join(" ") == verdict).then_some(())
+    });
+}
+
+/// Alice's two phones, and a third one to call them from.
+pub fn phones(conf: &str) -> Builder {
+    with(conf)
+        .sip(&["200", "201", "202"])
+        .dialplan("exten = _20X,1,Dial(PJSIP/${EXTEN})")
+}
+
+const TWO: &str = "[alice]\ntype = user\nextension = 200\nextension = 201\nuse_devices = yes\n";
+
+/// The row of a source in `userpresence show user`, in words.
+#[track_caller]
+fn row(ast: &Instance, user: &str, source: &str) -> Vec<String> {
+    let shown = ast.cli(&format!("userpresence show user {user}"));
+    let (_, table) = shown.split_once("\n\n").unwrap_or_default();
+    let mut lines = table.lines().map(str::split_whitespace);
+    let found = lines.find(|words| words.clone().take(2).any(|word| word == source));
+    let words = found.unwrap_or_else(|| panic!("no {source} in\n{shown}"));
+    words.map(str::to_owned).collect()
+}
+
+/// What a device is and what it says, as `userpresence show user` has it.
+#[track_caller]
+fn shown(ast: &Instance, user: &str, device: &str) -> (String, String) {
+    let words = row(ast, user, device);
+    let at = words.iter().position(|word| word == device).unwrap_or(0);
+    let is = words.last().cloned().unwrap_or_default();
+    (is, words[at + 1].clone())
+}
+
+/// A line of `userpresence explain`.
+#[track_caller]
+fn explained(ast: &Instance, user: &str, begin: &str) -> String {
+    let shown = ast.cli(&format!("userpresence explain {user}"));
+    let found = shown.lines().find(|line| line.starts_with(begin));
+    let line = found.unwrap_or_else(|| panic!("no line begins with {begin:?} in\n{shown}"));
+    // Without ages, which differ from run to run.
+    match (line.find(", set "), line.find(" ago")) {
+        (Some(from), Some(to)) => format!("{}{}", &line[..from], &line[to + 4..]),
+        _ => line.to_owned(),
+    }
+}
+
+#[test]
+fn calls_count_by_priority() {
+    let ast = phones(TWO).start();
+    wait_value(&ast, "alice", "unavailable");
+    let first = Phone::ringing(&ast, "200");
+    // The other phone is not there yet, and unavailable stands above available.
+    wait_verdict(&ast, "alice", "unavailable PJSIP/201 highest");
+    let second = Phone::ringing(&ast, "201");
+    wait_verdict(&ast, "alice", "available PJSIP/201 last_of_equals");
+    let caller = Phone::ringing(&ast, "202");
+
+    caller.call("200");
+    ast.wait_device("PJSIP/200", "RINGING");
+    wait_until("200 ringing", || {
+        (shown(&ast, "alice", "PJSIP/200") == ("ringing".into(), "available".into())).then_some(())
+    });
+    // What it says did not change, and so it was not set anew.
+    expect(&ast, "alice", "available PJSIP/201 last_of_equals");
+    first.answer();
+    wait_verdict(&ast, "alice", "dnd PJSIP/200 highest");
+    let since = read(&ast, "alice,since");
+    let is = |state: &str| {
+        wait_until(&format!("PJSIP/200 {state}"), || {
+            (shown(&ast, "alice", "PJSIP/200") == (state.into(), "dnd".into())).then_some(())
+        });
+        assert_eq!(read(&ast, "alice,since"), since);
+    };
+    is("in_use");
+    caller.hold();
+    is("on_hold");
+    caller.resume();
+    is("in_use");
+
+    // What is chosen during a call stands below it, and counts after it.
+    event(&ast, "201", "xa,train");
+    expect(&ast, "alice", "dnd PJSIP/200 highest");
+    caller.hang_up();
+    wait_verdict(&ast, "alice", "xa CustomPresence:201 highest");
+    assert_eq!(read(&ast, "alice,subtype"), "train");
+    ast.wait_no_channels();
+
+    // A call that alice makes herself is one.
+    event(&ast, "201", "not_set");
+    second.call("202");
+    caller.answer();
+    wait_verdict(&ast, "alice", "dnd PJSIP/201 highest");
+    second.hang_up();
+    wait_value(&ast, "alice", "available");
+    ast.wait_no_channels();
+
+    first.unregister();
+    wait_verdict(&ast, "alice", "unavailable PJSIP/200 highest");
+    second.unregister();
+    wait_verdict(&ast, "alice", "unavailable PJSIP/201 last_of_equals");
+    assert_eq!(ast.new_complaints(0), Vec::<String>::new());
+}
+
+#[test]
+fn a_call_that_ends_gives_way_to_what_was_chosen_where_the_latest_wins() {
+    let ast = phones(&format!("{TWO}method = latest\n")).start();
+    let first = Phone::ringing(&ast, "200");
+    let second = Phone::ringing(&ast, "201");
+    let caller = Phone::ringing(&ast, "202");
+    // Both are idle.
+    wait_value(&ast, "alice", "not_set");
+    event(&ast, "200", "away,lunch");
+    expect(&ast, "alice", "away CustomPresence:200 only");
+    for phone in [&first, &second] {
+        caller.call(&phone.device()["PJSIP/".len()..]);
+        ast.wait_device(&phone.device(), "RINGING");
+        phone.answer();
+        wait_verdict(&ast, "alice", &format!("dnd {} latest", phone.device()));
+        caller.hang_up();
+        wait_verdict(&ast, "alice", "away CustomPresence:200 only");
+        assert_eq!(read(&ast, "alice,subtype"), "lunch");
+        ast.wait_no_channels();
+    }
+    // What is chosen during a call was set later.
+    caller.call("200");
+    first.answer();
+    wait_verdict(&ast, "alice", "dnd PJSIP/200 latest");
+    event(&ast, "201", "chat");
+    expect(&ast, "alice", "chat CustomPresence:201 latest");
+    caller.hang_up();
+    ast.wait_device("PJSIP/200", "NOT_INUSE");
+    ast.wait_no_channels();
+    expect(&ast, "alice", "chat CustomPresence:201 latest");
+
+    // A phone that goes is news, one that comes is none.
+    first.unregister();
+    wait_verdict(&ast, "alice", "unavailable PJSIP/200 latest");
+    first.register();
+    wait_verdict(&ast, "alice", "chat CustomPresence:201 latest");
+}
+
+/// Every state of a device, by the default tables and by those of one's own.
+#[test]
+fn tables_say_what_a_device_means() {
+    let ast = with(
+        "[room]\ntype = device_table\nin_use = xa,room,In the room\nringing = lunch\n\
+         NOT_INUSE = not_set\n\
+         [lunch]\ntype = status\nstate = away\nsubtype = lunch\n\
+         [alice]\ntype = user\ndevice = Custom:a\n\
+         [bob]\ntype = user\ndevice = Custom:a,meeting\n\
+         [carol]\ntype = user\ndevice = Custom:a,ROOM\n",
+    )
+    .start();
+    let cases = [
+        ("NOT_INUSE", ["available,", "not_set,", "not_set,"]),
+        ("INUSE", ["dnd,", "dnd,meeting", "xa,room"]),
+        ("BUSY", ["dnd,", "dnd,meeting", "dnd,"]),
+        ("INVALID", ["not_set,", "not_set,", "not_set,"]),
+        ("UNAVAILABLE", ["unavailable,", "not_set,", "unavailable,"]),
+        ("RINGING", ["available,", "not_set,", "away,lunch"]),
+        ("RINGINUSE", ["dnd,", "not_set,", "dnd,"]),
+        ("ONHOLD", ["dnd,", "not_set,", "dnd,"]),
+    ];
+    for (state, expected) in cases {
+        ast.set_device("a", state);
+        for (user, expected) in ["alice", "bob", "carol"].into_iter().zip(expected) {
+            wait_until(&format!("{user} {expected} at {state}"), || {
+                let said = [user, &format!("{user},subtype")].map(|what| read(&ast, what));
+                (said.join(",") == expected).then_some(())
+            });
+        }
+    }
+    assert_eq!(ast.new_complaints(0), Vec::<String>::new());
+}
+
+#[test]
+fn the_default_tables_can_be_replaced() {
+    let ast = with(
+        "[device]\ntype = device_table\nin_use = away,phone,On the phone\n\
+         [Meeting]\ntype = device_table\nin_use = xa,meeting,In the room\n\
+         [alice]\ntype = user\nextension = 200,Custom:a\nuse_devices = yes\n\
+         [bob]\ntype = user\ndevice = confbridge:100\n",
+    )
+    .conferences()
+    .start();
+    ast.set_device("a", "INUSE");
+    wait_verdict(&ast, "alice", "away Custom:a only");
+    assert_eq!(read(&ast, "alice,message"), "On the phone");
+    ast.set_device("a", "BUSY");
+    wait_verdict(&ast, "alice", "dnd Custom:a only");
+    ast.run("ConfBridge", "100");
+    wait_verdict(&ast, "bob", "xa confbridge:100 only");
+    assert_eq!(read(&ast, "bob,message"), "In the room");
+}
+
+#[test]
+fn an_extensions_device_is_the_one_named_or_has_the_prefix() {
+    let ast = with(
+        "[general]\ndevice_prefix = Custom:desk-\n\
+         [alice]\ntype = user\nextension = 200\nuse_devices = yes\n\
+         [bob]\ntype = user\nextension = 200, Custom:mobile\nuse_devices = yes\n\
+         [carol]\ntype = user\nextension = 200\nuse_devices = yes\ndevice_prefix = Custom:soft-\n\
+         [dave]\ntype = user\nextension = 200\n",
+    )
+    .start();
+    for (device, user) in [
+        ("desk-200", "alice"),
+        ("mobile", "bob"),
+        ("soft-200", "carol"),
+    ] {
+        ast.set_device(device, "INUSE");
+        wait_verdict(&ast, user, &format!("dnd Custom:{device} only"));
+        // Named in the row of the extension too.
+        assert_eq!(shown(&ast, user, "CustomPresence:200").0, "in_use");
+    }
+    // Who did not ask for devices has none among the sources, but knows what it is.
+    expect(&ast, "dave", "not_set CustomPresence:200 nothing_set");
+    assert_eq!(shown(&ast, "dave", "CustomPresence:200").0, "in_use");
+}
+
+#[test]
+fn a_conference_is_a_meeting() {
+    let ast = with(
+        "[alice]\ntype = user\nextension = 200\ndevice = confbridge:100\n\
+         [bob]\ntype = user\nmethod = latest\nextension = 200\ndevice = confbridge:100\n",
+    )
+    .conferences()
+    .start();
+    // There is no such room yet: no harm.
+    event(&ast, "200", "away,lunch");
+    expect(&ast, "alice", "away CustomPresence:200 only");
+    let somebody = ast.run("ConfBridge", "100");
+    wait_verdict(&ast, "alice", "dnd confbridge:100 highest");
+    wait_verdict(&ast, "bob", "dnd confbridge:100 latest");
+    assert_eq!(read(&ast, "alice,subtype"), "meeting");
+    assert_eq!(
+        explained(&ast, "alice", "- Meeting confbridge:100"),
+        "- Meeting confbridge:100 is in_use, which means dnd (meeting): it wins."
+    );
+    ast.hang_up(&somebody);
+    for user in ["alice", "bob"] {
+        wait_verdict(&ast, user, "away CustomPresence:200 only");
+    }
+    assert_eq!(
+        explained(&ast, "bob", "- Meeting confbridge:100"),
+        "- Meeting confbridge:100 is not_in_use: it gives way to any that is set."
+    );
+    // Asterisk has no sounds here.
+    let mut said = ast.new_complaints(0);
+    said.retain(|line| !line.contains("does not exist in") && !line.contains("Unable to open"));
+    assert_eq!(said, Vec::<String>::new());
+}
+
+#[test]
+fn a_calendar_is_a_meeting_from_its_begin_to_its_end() {
+    let ast = with("[alice]\ntype = user\nextension = 200\ndevice = Calendar:alice\n")
+        .calendar("alice")
+        .start();
+    event(&ast, "200", "chat");
+    let ami = ast.ami();
+    ast.set_calendar("alice", 1, 3);
+    for (state, source) in [("dnd", "Calendar:alice"), ("chat", "CustomPresence:200")] {
+        ami.wait_event(state, |event| {
+            event.is_event("UserPresenceChange")
+                && event.get("User") == Some("alice")
+                && event.get("Status") == Some(state)
+                && event.get("Source") == Some(source)
+        });
+    }
+}
+
+#[test]
+fn a_parked_call_is_seen_at_its_space() {
+    let ast = with(
+        "[parked]\ntype = device_table\nin_use = away,parked,A call waits\nnot_in_use = not_set\n\
+         [alice]\ntype = user\nextension = 200\ndevice = park:701@parkedcalls,parked\n",
+    )
+    .parking()
+    .start();
+    expect(&ast, "alice", "not_set CustomPresence:200 nothing_set");
+    ast.run("Park", "");
+    wait_verdict(&ast, "alice", "away park:701@parkedcalls only");
+    assert_eq!(read(&ast, "alice,message"), "A call waits");
+    ast.run("ParkedCall", "default,701");
+    wait_value(&ast, "alice", "not_set");
+    ast.hang_up_all();
+}
+
+#[test]
+fn extensions_that_cannot_be_reached_may_be_ignored() {
+    let conf = "[alice]\ntype = user\nextension = 200\nextension = 201\nignore_unreachable = yes\n\
+                [bob]\ntype = user\nextension = 200\nextension = 201\n\
+                [carol]\ntype = user\nextension = 200\nextension = 201\nignore_unreachable = yes\n\
+                use_devices = yes\n";
+    let ast = phones(conf).start();
+    event(&ast, "201", "chat");
+    event(&ast, "200", "away");
+    // While none can be reached, each counts.
+    expect(&ast, "alice", "away CustomPresence:200 highest");
+    let second = Phone::ringing(&ast, "201");
+    wait_verdict(&ast, "alice", "chat CustomPresence:201 only");
+    wait_verdict(&ast, "carol", "chat CustomPresence:201 highest");
+    expect(&ast, "bob", "away CustomPresence:200 highest");
+    assert_eq!(row(&ast, "alice", "CustomPresence:200")[0], "-");
+    assert_eq!(
+        explained(&ast, "alice", "- CustomPresence:200"),
+        "- CustomPresence:200 is away: ignored, its device PJSIP/200 cannot be reached and \
+         another can (ignore_unreachable)."
+    );
+    assert_eq!(
+        explained(&ast, "carol", "- Device PJSIP/200"),
+        "- Device PJSIP/200 is unavailable, which means unavailable: ignored, it cannot be \
+         reached and another can (ignore_unreachable)."
+    );
+    // What is set on it meanwhile counts once it is there.
+    event(&ast, "200", "dnd");
+    expect(&ast, "alice", "chat CustomPresence:201 only");
+    let first = Phone::ringing(&ast, "200");
+    wait_verdict(&ast, "alice", "dnd CustomPresence:200 highest");
+    first.unregister();
+    wait_verdict(&ast, "alice", "chat CustomPresence:201 only");
+    second.unregister();
+    wait_verdict(&ast, "alice", "dnd CustomPresence:200 highest");
+    expect(&ast, "bob", "dnd CustomPresence:200 highest");
+}
+
+#[test]
+fn of_equal_devices_the_one_set_last_wins() {
+    let conf = |more: &str| {
+        format!("[general]\n[alice]\ntype = user\ndevice = Custom:a\ndevice = Custom:b\n{more}")
+    };
+    let ast = Instance::builder().userpresence(&conf("")).start();
+    for (device, reason) in [("a", "only"), ("b", "last_of_equals")] {
+        ast.set_device(device, "INUSE");
+        wait_verdict(&ast, "alice", &format!("dnd Custom:{device} {reason}"));
+    }
+    // Another state of the same meaning is not set anew, and nothing is told.
+    let (since, sequence) = (read(&ast, "alice,since"), read(&ast, "alice,sequence"));
+    ast.set_device("a", "ONHOLD");
+    wait_until("a on hold", || {
+        (shown(&ast, "alice", "Custom:a").0 == "on_hold").then_some(())
+    });
+    expect(&ast, "alice", "dnd Custom:b last_of_equals");
+    // A device that says the same after it said something else is.
+    for state in ["NOT_INUSE", "BUSY"] {
+        ast.set_device("a", state);
+    }
+    wait_verdict(&ast, "alice", "dnd Custom:a last_of_equals");
+    assert!(read(&ast, "alice,since") > since);
+    assert_eq!(read(&ast, "alice,sequence"), sequence);
+
+    // Two that a reload finds at once were set at once: the first one configured wins.
+    ast.set_device("c", "INUSE");
+    ast.set_device("d", "INUSE");
+    let more = "device = Custom:d\ndevice = Custom:c\n";
+    ast.write_config("userpresence.conf", &conf(more));
+    assert!(ast.reload().ok());
+    expect(&ast, "alice", "dnd Custom:d first_of_equals");
+}
+
+/// What is there no more, or never was, takes no part.
+#[test]
+fn a_device_that_is_not_there_does_no_harm() {
+    let ast = with(
+        "[alice]\ntype = user\nextension = 200\nuse_devices = yes\ndevice = PJSIP/nobody\n\
+         device = Nothing/at all\ndevice = Custom:never\ndevice = confbridge:404\n\
+         device = Calendar:none\ndevice = Nobody:here\n",
+    )
+    .sip(&[])
+    .conferences()
+    .start();
+    expect(&ast, "alice", "not_set CustomPresence:200 nothing_set");
+    for device in ["PJSIP/200", "PJSIP/nobody", "confbridge:404"] {
+        let of_it = shown(&ast, "alice", device);
+        assert_eq!(of_it, ("invalid".into(), "not_set".into()), "{device}");
+    }
+    assert_eq!(
+        explained(&ast, "alice", "- Device PJSIP/nobody"),
+        "- Device PJSIP/nobody is invalid: it does not exist, or its module is not loaded."
+    );
+    event(&ast, "200", "available");
+    expect(&ast, "alice", "available CustomPresence:200 only");
+    assert_eq!(ast.new_complaints(0), Vec::<String>::new());
+}
+
+/// A device that is used: what it says and since when outlives all that comes and goes.
+#[test]
+fn devices_survive_a_reload_an_unload_and_a_restart() {
+    let conf = |table: &str| {
+        format!(
+            "[general]\n[mine]\ntype = device_table\nin_use = {table}\n\
+             [alice]\ntype = user\nextension = 200\ndevice = Custom:a,mine\n\
+             [bob]\ntype = user\nextension = 201,Custom:b\nuse_devices = yes\n"
+        )
+    };
+    let ast = Instance::builder().userpresence(&conf("dnd,call")).start();
+    ast.set_device("a", "INUSE");
+    ast.set_device("b", "INUSE");
+    wait_verdict(&ast, "alice", "dnd Custom:a only");
+    wait_verdict(&ast, "bob", "dnd Custom:b only");
+    let all = || {
+        let users = ["alice", "bob"].into_iter();
+        let fields = ["value", "subtype", "source", "reason", "since", "sequence"];
+        let of_user = |user| fields.map(|field| read(&ast, &format!("{user},{field}")));
+        users.map(of_user).collect::<Vec<_>>()
+    };
+    let before = all();
+    assert!(ast.reload().ok());
+    assert_eq!(all(), before);
+    assert!(ast.unload_module(MODULE).ok());
+    assert!(ast.load_module(MODULE).ok());
+    assert_eq!(all(), before);
+    for graceful in [false, true] {
+        let ended = match graceful {
+            true => ast.stop_gracefully(),
+            false => ast.stop(),
+        };
+        assert!(ended.success());
+        ast.start_again();
+        assert_eq!(all(), before);
+    }
+
+    // The table says something else now; what the device is, is known.
+    ast.write_config("userpresence.conf", &conf("xa,call"));
+    assert!(ast.reload().ok());
+    expect(&ast, "alice", "xa Custom:a only");
+    assert!(read(&ast, "alice,since") > before[0][4]);
+    assert_eq!(all()[1], before[1]);
+
+    // What changed while the module was away is found, and was set then.
+    assert!(ast.unload_module(MODULE).ok());
+    ast.set_device("a", "NOT_INUSE");
+    ast.wait_device("Custom:a", "NOT_INUSE");
+    assert!(ast.load_module(MODULE).ok());
+    expect(&ast, "alice", "available Custom:a only");
+    assert_eq!(all()[1], before[1]);
+
+    // Devices come and go with a reload.
+    let without = "[general]\n[alice]\ntype = user\nextension = 200\n\
+                   [bob]\ntype = user\nextension = 201,Custom:c\nuse_devices = yes\n";
+    ast.set_device("c", "BUSY");
+    ast.write_config("userpresence.conf", without);
+    assert!(ast.reload().ok());
+    expect(&ast, "alice", "not_set CustomPresence:200 nothing_set");
+    expect(&ast, "bob", "dnd Custom:c only");
+    ast.set_device("c", "NOT_INUSE");
+    wait_verdict(&ast, "bob", "available Custom:c only");
+    wait_until("the rows of devices that are gone to go", || {
+        let rows = crate::reload::rows(&ast);
+        let gone = |device| !rows.contains(device);
+        (gone("Custom:a") && gone("Custom:b")).then_some(())
+    });
+    assert_eq!(ast.new_complaints(0), Vec::<String>::new());
+}
+
+/// A call does not live through a restart of Asterisk, and leaves nobody busy.
+#[test]
+fn a_restart_during_a_call_leaves_nobody_in_it() {
+    let ast = phones(TWO).start();
+    let first = Phone::answering(&ast, "200");
+    let _second = Phone::ringing(&ast, "201");
+    let caller = Phone::ringing(&ast, "202");
+    caller.call("200");
+    wait_verdict(&ast, "alice", "dnd PJSIP/200 highest");
+    assert!(ast.stop().success());
+    drop(first);
+    ast.start_again();
+    wait_until("no call", || (read(&ast, "alice") != "dnd").then_some(()));
+    assert_eq!(shown(&ast, "alice", "PJSIP/200").0, {
+        let state = ast.device("PJSIP/200");
+        if state == "UNAVAILABLE" {
+            "unavailable"
+        } else {
+            "not_in_use"
+        }
+    });
+}
+
+/// What `userpresence show user` and `explain` say of devices.
+#[test]
+fn show_and_explain_say_what_a_device_does() {
+    let ast = with(
+        "[alice]\ntype = user\nextension = 200,Custom:a\nuse_devices = yes\nmethod = latest\n\
+         device = confbridge:100\n\
+         [bob]\ntype = user\nmethod = none\ndevice = Custom:a\n\
+         [carol]\ntype = user\nextension = 202\nschedule = *,*,31,feb\n\
+         schedule_status = away\nmethod = default\n",
+    )
+    .start();
+    let table = ast.cli("userpresence show user alice");
+    assert!(
+        table.contains("Device") && table.contains("Lamp:"),
+        "{table}"
+    );
+    ast.set_device("a", "NOT_INUSE");
+    wait_until("a idle", || {
+        (shown(&ast, "alice", "Custom:a").0 == "not_in_use").then_some(())
+    });
+    assert_eq!(
+        explained(&ast, "alice", "- Device Custom:a"),
+        "- Device Custom:a is not_in_use: idle, it gives way to any that is set."
+    );
+    assert_eq!(
+        explained(&ast, "alice", "A lamp "),
+        "A lamp on alice shows not_in_use, a queue sees not_in_use."
+    );
+    ast.set_device("a", "INUSE");
+    wait_value(&ast, "alice", "dnd");
+    assert_eq!(
+        explained(&ast, "alice", "- Device Custom:a"),
+        "- Device Custom:a is in_use, which means dnd: it wins."
+    );
+    assert_eq!(
+        explained(&ast, "alice", "It comes from"),
+        "It comes from Custom:a: no other source is set."
+    );
+    assert_eq!(
+        explained(&ast, "alice", "A lamp "),
+        "A lamp on alice shows in_use, a queue sees in_use."
+    );
+    assert_eq!(
+        explained(&ast, "bob", "- Device Custom:a"),
+        "- Device Custom:a is in_use, which means dnd: not asked by this method."
+    );
+    assert_eq!(
+        explained(&ast, "carol", "- The schedule"),
+        "- The schedule says away: not asked by this method."
+    );
+    // A status that ends says when.
+    set(&ast, "alice", "away,lunch,,t(600)");
+    let said = explained(&ast, "alice", "alice is away (lunch)");
+    assert!(
+        said.contains("ends in 10m") || said.contains("ends in 9m"),
+        "{said}"
+    );
+    ast.setvar(
+        "USER_PRESENCE(alice,dndStatus)",
+        "DoNotAcceptDepartmentCalls",
+    );
+    assert_eq!(
+        explained(&ast, "alice", "A lamp "),
+        "A lamp on alice shows in_use, a queue sees busy: DoNotAcceptDepartmentCalls."
+    );
+}

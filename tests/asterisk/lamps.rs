@@ -1,0 +1,394 @@
+//! What lamps show of a user: hints on the device `UserPresence:<user>`.
+
+use crate::devices::{phones, wait_verdict};
+use crate::harness::{Builder, Instance, MODULE, Phone, Subscriber, wait_until};
+use crate::people::{event, expect, read, set, with};
+use crate::reload::wait_value;
+
+/// Alice with a lamp on 2100, and her phones.
+const ALICE: &str = "[alice]\ntype = user\nextension = 200\nextension = 201\n";
+
+const LAMP: &str = "UserPresence:alice";
+
+fn lamp(conf: &str) -> Builder {
+    phones(conf).hint("2100", LAMP)
+}
+
+/// Waits until both, the hint and whoever asks for the device, are told the same.
+#[track_caller]
+fn wait_shown(ast: &Instance, state: &str, device: &str) {
+    ast.wait_hint_state("2100", state);
+    ast.wait_device(LAMP, device);
+}
+
+#[test]
+fn a_lamp_shows_what_a_user_does() {
+    let ast = lamp(ALICE).start();
+    let watcher = Subscriber::lamp(&ast, "2100");
+    let ami = ast.ami();
+    let told = |text: &str| {
+        ami.wait_event(text, |event| {
+            event.is_event("ExtensionStatus")
+                && event.get("Exten") == Some("2100")
+                && event.get("StatusText") == Some(text)
+        });
+    };
+    // Nobody can be reached.
+    wait_shown(&ast, "Unavailable", "UNAVAILABLE");
+    watcher.wait_lamp("terminated");
+    // With no device reachable, too.
+    set(&ast, "alice", "dnd");
+    wait_shown(&ast, "Busy", "BUSY");
+    watcher.wait_lamp("confirmed");
+    told("Busy");
+    // Nobody looks idle who cannot be reached.
+    for state in ["available", "not_set", "chat", "away", "xa"] {
+        set(&ast, "alice", "dnd");
+        wait_shown(&ast, "Busy", "BUSY");
+        set(&ast, "alice", state);
+        wait_shown(&ast, "Unavailable", "UNAVAILABLE");
+    }
+    set(&ast, "alice", "not_set");
+
+    let first = Phone::ringing(&ast, "200");
+    let caller = Phone::ringing(&ast, "202");
+    wait_shown(&ast, "Idle", "NOT_INUSE");
+    told("Idle");
+    caller.call("200");
+    wait_shown(&ast, "Ringing", "RINGING");
+    watcher.wait_lamp("early");
+    told("Ringing");
+    first.answer();
+    wait_shown(&ast, "InUse", "INUSE");
+    watcher.wait_lamp("confirmed");
+    told("InUse");
+    caller.hold();
+    wait_shown(&ast, "Hold", "ONHOLD");
+    told("Hold");
+    caller.resume();
+    wait_shown(&ast, "InUse", "INUSE");
+    // A call is shown whatever the status, but for dnd.
+    for (state, shown, device) in [
+        ("away", "InUse", "INUSE"),
+        ("dnd", "Busy", "BUSY"),
+        ("xa", "InUse", "INUSE"),
+    ] {
+        set(&ast, "alice", state);
+        wait_value(&ast, "alice", state);
+        wait_shown(&ast, shown, device);
+    }
+    caller.hang_up();
+    wait_shown(&ast, "Unavailable", "UNAVAILABLE");
+    told("Unavailable");
+    watcher.wait_lamp("terminated");
+    set(&ast, "alice", "not_set");
+    wait_shown(&ast, "Idle", "NOT_INUSE");
+    assert_eq!(ast.new_complaints(0), Vec::<String>::new());
+}
+
+/// A call that is the reason for `dnd` is shown as a call.
+#[test]
+fn a_call_is_shown_as_one_where_devices_are_sources() {
+    let ast = lamp(&format!("{ALICE}use_devices = yes\n")).start();
+    let first = Phone::ringing(&ast, "200");
+    let _second = Phone::ringing(&ast, "201");
+    let caller = Phone::ringing(&ast, "202");
+    wait_shown(&ast, "Idle", "NOT_INUSE");
+    caller.call("200");
+    wait_shown(&ast, "Ringing", "RINGING");
+    first.answer();
+    wait_verdict(&ast, "alice", "dnd PJSIP/200 highest");
+    wait_shown(&ast, "InUse", "INUSE");
+    caller.hold();
+    wait_shown(&ast, "Hold", "ONHOLD");
+    caller.hang_up();
+    wait_shown(&ast, "Idle", "NOT_INUSE");
+}
+
+/// No lamp shows a person as idle when a status ends, by whatever way it is set or
+/// cleared.
+#[test]
+fn clearing_dnd_makes_nobody_idle_who_cannot_be_reached() {
+    let ast = lamp(ALICE).start();
+    let ami = ast.ami();
+    wait_shown(&ast, "Unavailable", "UNAVAILABLE");
+    let ways: [&dyn Fn(&str); 3] = [
+        &|state| set(&ast, "alice", state),
+        &|state| {
+            event(&ast, "200", state);
+            event(&ast, "201", state);
+        },
+        &|state| drop(ast.cli(&format!("userpresence set alice {state}"))),
+    ];
+    for way in ways {
+        way("dnd");
+        wait_shown(&ast, "Busy", "BUSY");
+        way("not_set");
+        wait_shown(&ast, "Unavailable", "UNAVAILABLE");
+    }
+    ast.setvar("USER_PRESENCE(alice,dndStatus)", "DoNotAcceptAnyCalls");
+    wait_shown(&ast, "Busy", "BUSY");
+    ast.setvar("USER_PRESENCE(alice,dndStatus)", "TakeAllCalls");
+    wait_shown(&ast, "Unavailable", "UNAVAILABLE");
+    let events = ami.take_events();
+    let of_lamp = events
+        .iter()
+        .filter(|event| event.is_event("DeviceStateChange") && event.get("Device") == Some(LAMP));
+    let states: Vec<_> = of_lamp.filter_map(|event| event.get("State")).collect();
+    assert!(states.contains(&"BUSY"), "{states:?}");
+    assert!(!states.contains(&"NOT_INUSE"), "{states:?}");
+}
+
+#[test]
+fn tables_say_what_a_lamp_shows() {
+    let conf = |table: &str| {
+        format!(
+            "[general]\n[mine]\ntype = presence_table\n{table}\
+             [alice]\ntype = user\nextension = 200,Custom:a\nlamp_table = mine\n"
+        )
+    };
+    let ast = with(&conf(
+        "away = in_use\nxa = ON_HOLD\nchat = RINGING\ndnd = unavailable\n",
+    ))
+    .hint("2100", LAMP)
+    .start();
+    ast.set_device("a", "NOT_INUSE");
+    wait_shown(&ast, "Idle", "NOT_INUSE");
+    for (state, shown, device) in [
+        ("away", "InUse", "INUSE"),
+        ("xa", "Hold", "ONHOLD"),
+        ("chat", "Ringing", "RINGING"),
+        ("dnd", "Unavailable", "UNAVAILABLE"),
+        ("unavailable", "Unavailable", "UNAVAILABLE"),
+        ("available", "Idle", "NOT_INUSE"),
+    ] {
+        event(&ast, "200", state);
+        wait_shown(&ast, shown, device);
+        // The queue has its own table.
+        let queue = match state {
+            "dnd" => "BUSY",
+            "available" | "chat" => "NOT_INUSE",
+            _ => "UNAVAILABLE",
+        };
+        assert_eq!(ast.device("UserPresence:alice@queue"), queue, "{state}");
+    }
+
+    // A reload that changes the table alone.
+    event(&ast, "200", "away");
+    wait_shown(&ast, "InUse", "INUSE");
+    let sequence = read(&ast, "alice,sequence");
+    ast.write_config("userpresence.conf", &conf("away = busy\n"));
+    assert!(ast.reload().ok());
+    wait_shown(&ast, "Busy", "BUSY");
+    ast.write_config("userpresence.conf", &conf(""));
+    assert!(ast.reload().ok());
+    wait_shown(&ast, "Unavailable", "UNAVAILABLE");
+    assert_eq!(read(&ast, "alice,sequence"), sequence);
+}
+
+#[test]
+fn an_unload_leaves_no_lamp_on_and_a_load_brings_it_back() {
+    let ast = with("[alice]\ntype = user\nextension = 200,Custom:a\n")
+        .sip(&[])
+        .hint("2100", LAMP)
+        .start();
+    let watcher = Subscriber::lamp(&ast, "2100");
+    ast.set_device("a", "NOT_INUSE");
+    event(&ast, "200", "dnd");
+    watcher.wait_lamp("confirmed");
+    for _ in 0..3 {
+        wait_shown(&ast, "Busy", "BUSY");
+        let ami = ast.ami();
+        assert!(ast.unload_module(MODULE).ok());
+        ami.wait_event("unknown", |event| {
+            event.get("Device") == Some(LAMP) && event.get("State") == Some("UNKNOWN")
+        });
+        watcher.wait_lamp("terminated");
+        // Who asks now is told that there is nobody who knows.
+        wait_until("no lamp", || {
+            ["UNKNOWN", "INVALID"]
+                .contains(&ast.device(LAMP).as_str())
+                .then_some(())
+        });
+        // It is told of what changed while nobody looked.
+        ast.set_device("a", "INUSE");
+        ast.set_custom("200", "available");
+        assert!(ast.load_module(MODULE).ok());
+        wait_shown(&ast, "InUse", "INUSE");
+        watcher.wait_lamp("confirmed");
+        ast.set_device("a", "NOT_INUSE");
+        wait_shown(&ast, "Idle", "NOT_INUSE");
+        watcher.wait_lamp("terminated");
+        event(&ast, "200", "dnd");
+        watcher.wait_lamp("confirmed");
+    }
+    // And after a restart.
+    assert!(ast.stop_gracefully().success());
+    ast.start_again();
+    wait_shown(&ast, "Busy", "BUSY");
+}
+
+/// Hints that asked in vain, because the module was not there.
+#[test]
+fn a_load_into_a_running_asterisk_lights_the_lamps() {
+    let ast = with("[alice]\ntype = user\nextension = 200,Custom:a\n[Bob]\ntype = user\n")
+        .not_loaded()
+        .sip(&[])
+        .hint("2100", LAMP)
+        .hint("2101", "userpresence:BOB")
+        .start();
+    ast.set_custom("200", "dnd");
+    let watcher = Subscriber::lamp(&ast, "2100");
+    assert_ne!(ast.hint("2100").state, "Busy");
+    assert!(ast.load_module(MODULE).ok());
+    wait_shown(&ast, "Busy", "BUSY");
+    watcher.wait_lamp("confirmed");
+    set(&ast, "bob", "dnd");
+    ast.wait_hint_state("2101", "Busy");
+    set(&ast, "bob", "available");
+    ast.wait_hint_state("2101", "Idle");
+}
+
+#[test]
+fn a_reload_adds_and_removes_lamps() {
+    let conf = |more: &str| format!("[general]\n{ALICE}{more}");
+    let bob = "[Bob]\ntype = user\n";
+    let ast = Instance::builder()
+        .userpresence(&conf(bob))
+        .hint("2100", LAMP)
+        .hint("2101", "UserPresence:bob")
+        .hint("2102", "UserPresence:carol")
+        .start();
+    set(&ast, "bob", "dnd");
+    ast.wait_hint_state("2101", "Busy");
+    let carol = "[carol]\ntype = user\n";
+    ast.write_config("userpresence.conf", &conf(carol));
+    assert!(ast.reload().ok());
+    wait_until("bob's lamp off", || {
+        (ast.hint("2101").state != "Busy").then_some(())
+    });
+    set(&ast, "carol", "dnd");
+    ast.wait_hint_state("2102", "Busy");
+    // It was asked for in vain before.
+    assert_eq!(ast.device("UserPresence:carol"), "BUSY");
+
+    ast.write_config("userpresence.conf", &conf(&format!("{carol}{bob}")));
+    assert!(ast.reload().ok());
+    set(&ast, "bob", "dnd");
+    ast.wait_hint_state("2101", "Busy");
+    assert_eq!(ast.device("UserPresence:bob"), "BUSY");
+}
+
+#[test]
+fn an_unknown_user_is_invalid_with_one_warning() {
+    let ast = with(ALICE).start();
+    for name in ["nobody", "NOBODY", "nobody@queue", "Nobody"] {
+        assert_eq!(ast.device(&format!("UserPresence:{name}")), "INVALID");
+    }
+    for _ in 0..3 {
+        assert_eq!(ast.device("UserPresence:somebody"), "INVALID");
+    }
+    let said = crate::people::complaints(&ast, "UserPresence:");
+    assert_eq!(
+        said,
+        [
+            "UserPresence:nobody is asked for, but there is no user 'nobody': invalid",
+            "UserPresence:somebody is asked for, but there is no user 'somebody': invalid"
+        ]
+    );
+}
+
+/// Asterisk asks before it shows: a user whom nobody watches makes no noise.
+#[test]
+fn who_was_never_asked_for_is_not_published() {
+    let ast = with(&format!("{ALICE}[bob]\ntype = user\nextension = 202\n"))
+        .hint("2100", "USERPRESENCE:Alice")
+        .start();
+    let ami = ast.ami();
+    for state in ["dnd", "not_set", "away"] {
+        set(&ast, "alice", state);
+        set(&ast, "bob", state);
+    }
+    let events = crate::people::told(&ast, &ami);
+    let devices = events
+        .iter()
+        .filter(|event| event.is_event("DeviceStateChange"))
+        .filter_map(|event| event.get("Device"))
+        .filter(|device| device.starts_with("UserPresence:"));
+    let mut devices: Vec<_> = devices.collect();
+    devices.dedup();
+    assert_eq!(devices, [LAMP]);
+    // The lamp was spelled in another way.
+    ast.wait_hint_state("2100", "Unavailable");
+    assert_eq!(ast.device("UserPresence:ALICE"), "UNAVAILABLE");
+    set(&ast, "alice", "dnd");
+    ast.wait_hint_state("2100", "Busy");
+}
+
+/// A user may be the device of another one.
+#[test]
+fn a_boss_follows_the_secretarys_lamp() {
+    let ast = with(
+        "[boss]\ntype = user\nextension = 300\ndevice = UserPresence:Secretary\n\
+         [secretary]\ntype = user\nextension = 301,Custom:desk\n\
+         [guard]\ntype = user\ndevice = UserPresence:boss@queue\n",
+    )
+    .start();
+    ast.set_device("desk", "NOT_INUSE");
+    wait_verdict(&ast, "boss", "available UserPresence:Secretary only");
+    event(&ast, "301", "dnd");
+    wait_verdict(&ast, "boss", "dnd UserPresence:Secretary only");
+    wait_value(&ast, "guard", "dnd");
+    event(&ast, "301", "away");
+    wait_verdict(&ast, "boss", "unavailable UserPresence:Secretary only");
+    event(&ast, "300", "xa");
+    expect(&ast, "boss", "xa CustomPresence:300 highest");
+    event(&ast, "300", "not_set");
+    event(&ast, "301", "not_set");
+    ast.set_device("desk", "INUSE");
+    wait_verdict(&ast, "boss", "dnd UserPresence:Secretary only");
+    ast.set_device("desk", "NOT_INUSE");
+    wait_verdict(&ast, "boss", "available UserPresence:Secretary only");
+    assert_eq!(ast.new_complaints(0), Vec::<String>::new());
+}
+
+#[test]
+fn a_cycle_through_devices_is_refused_and_named() {
+    let conf = "[general]\n[alice]\ntype = user\ndevice = UserPresence:alice\n\
+                [bob]\ntype = user\ndevice = UserPresence:CAROL@queue\n\
+                [carol]\ntype = user\nextension = 300,userpresence:bob\n\
+                [dave]\ntype = user\nsource = UserPresence:erin\n\
+                [erin]\ntype = user\ndevice = UserPresence:dave,meeting\n\
+                [frank]\ntype = user\nextension = 301\n";
+    let ast = Instance::builder().userpresence(conf).start();
+    let expected = "expected a source that does not lead back";
+    let said = ast.new_complaints(0);
+    for (place, round) in [
+        (":4, section [alice], option 'device'", "alice -> alice"),
+        (":7, section [bob], option 'device'", "bob -> carol -> bob"),
+        (
+            ":10, section [carol], option 'extension'",
+            "bob -> carol -> bob",
+        ),
+        (
+            ":13, section [dave], option 'source'",
+            "dave -> erin -> dave",
+        ),
+        (
+            ":16, section [erin], option 'device'",
+            "dave -> erin -> dave",
+        ),
+    ] {
+        let message = format!("userpresence.conf{place}: a cycle of users ({round}), {expected}");
+        let lines = said.iter().filter(|line| line.contains(&message));
+        assert_eq!(lines.count(), 1, "{message}: {said:#?}");
+    }
+    assert_eq!(said.len(), 5, "{said:#?}");
+    let users = ast.ami().list(&[("Action", "UserPresenceList")]);
+    assert_eq!(users.len(), 1);
+    assert_eq!(read(&ast, "frank"), "not_set");
+    // A reload is refused whole.
+    let log = ast.log().len();
+    assert!(!ast.reload().ok());
+    ast.wait_log_from(log, "the running configuration stays");
+}

@@ -1,0 +1,447 @@
+//! Statuses that a login and a logout set: of panels on AMI, and of real phones.
+
+use crate::harness::{Ami, Builder, Instance, MODULE, Message, Phone, wait_until};
+use crate::people::{complaints, event, of, read, set, told, with};
+use crate::persistence::json;
+use crate::statuses::{TYPES, has, is, wait_extension};
+
+/// Alice is home-office when she logs in, and out to lunch when she logs out.
+const ALICE: &str = "[alice]\ntype = user\nextension = 200\n\
+    login_status = home-office\nlogout_status = lunch\n";
+
+const IN: [&str; 4] = ["available", "home", "", "home-office"];
+const OUT: [&str; 4] = ["away", "lunch", "Back soon", "lunch"];
+
+fn panels(users: &str) -> Builder {
+    with(&format!("{TYPES}{users}"))
+}
+
+fn ask(ami: &Ami, action: &str, user: &str) -> Message {
+    ami.action(&[("Action", action), ("User", user)])
+}
+
+#[track_caller]
+fn log_in(ami: &Ami, user: &str) {
+    let answer = ask(ami, "UserPresenceLogin", user);
+    assert!(answer.ok() && answer.text() == "Logged in", "{answer:?}");
+}
+
+#[track_caller]
+fn log_out(ami: &Ami, user: &str) {
+    let answer = ask(ami, "UserPresenceLogout", user);
+    assert!(answer.ok() && answer.text() == "Logged out", "{answer:?}");
+}
+
+#[track_caller]
+fn refused(answer: &Message, why: &str) {
+    assert_eq!(
+        (answer.get("Response"), answer.text()),
+        (Some("Error"), why)
+    );
+}
+
+/// Waits until the user is logged in on so many panels: the end of a session is
+/// noticed a moment later.
+#[track_caller]
+fn wait_panels(ast: &Instance, user: &str, count: u32) {
+    wait_until(&format!("{count} panels of {user}"), || {
+        (json(ast, user)["panels"] == count).then_some(())
+    });
+}
+
+/// Waits until the user's status type is this.
+#[track_caller]
+fn wait_status(ast: &Instance, user: &str, status: &str) {
+    wait_until(&format!("{user} {status}"), || {
+        (read(ast, &format!("{user},status")) == status).then_some(())
+    });
+}
+
+#[test]
+fn a_login_and_a_logout_set_a_status() {
+    let ast = panels(ALICE).hint("2000", ",UserPresence:alice").start();
+    let (panel, ami) = (ast.ami(), ast.ami());
+    log_in(&panel, "alice");
+    is(&ast, "alice", IN);
+    wait_extension(&ast, "200", ["available", "home", ""]);
+    ast.wait_hint_presence("2000", "available");
+    let seen = ask(&ami, "UserPresenceGet", "alice");
+    has(&seen, &[("Panels", "1"), ("StatusType", "home-office")]);
+    log_out(&panel, "alice");
+    is(&ast, "alice", OUT);
+    wait_extension(&ast, "200", ["away", "lunch", "Back soon"]);
+    has(&ask(&ami, "UserPresenceGet", "alice"), &[("Panels", "0")]);
+    log_in(&panel, "ALICE");
+    is(&ast, "alice", IN);
+
+    // Each is one transition.
+    let events = told(&ast, &ami);
+    let changes = of(&events, "UserPresenceChange", "User", "alice");
+    let statuses: Vec<_> = changes
+        .iter()
+        .map(|event| event.get("StatusType"))
+        .collect();
+    let [come, go] = [Some("home-office"), Some("lunch")];
+    assert_eq!(statuses, [come, go, come]);
+    assert_eq!(complaints(&ast, ""), Vec::<String>::new());
+}
+
+#[test]
+fn the_end_of_the_session_is_a_logout() {
+    let bob = ALICE.replace("alice", "bob").replace("200", "201");
+    let ast = panels(&format!("{ALICE}{bob}")).start();
+    let panel = ast.ami();
+    log_in(&panel, "alice");
+    log_in(&panel, "bob");
+    // The socket is closed; a panel that says goodbye is no different.
+    drop(panel);
+    for user in ["alice", "bob"] {
+        wait_panels(&ast, user, 0);
+        wait_status(&ast, user, "lunch");
+    }
+    let panel = ast.ami();
+    log_in(&panel, "alice");
+    is(&ast, "alice", IN);
+    assert!(panel.action(&[("Action", "Logoff")]).ok());
+    wait_status(&ast, "alice", "lunch");
+    is(&ast, "alice", OUT);
+    wait_panels(&ast, "alice", 0);
+
+    // Who has logged out before is not logged out once more.
+    let panel = ast.ami();
+    log_in(&panel, "alice");
+    log_out(&panel, "alice");
+    log_in(&panel, "bob");
+    let number = read(&ast, "alice,sequence");
+    drop(panel);
+    wait_panels(&ast, "bob", 0);
+    assert_eq!(read(&ast, "alice,sequence"), number);
+}
+
+#[test]
+fn the_first_panel_logs_in_and_the_last_one_out() {
+    let ast = panels(ALICE).start();
+    let (one, two, ami) = (ast.ami(), ast.ami(), ast.ami());
+    log_in(&one, "alice");
+    log_in(&two, "alice");
+    let again = ask(&two, "UserPresenceLogin", "Alice");
+    assert!(
+        again.ok() && again.text() == "Already logged in",
+        "{again:?}"
+    );
+    wait_panels(&ast, "alice", 2);
+    log_out(&one, "alice");
+    is(&ast, "alice", IN);
+    log_in(&one, "alice");
+    drop(two);
+    wait_panels(&ast, "alice", 1);
+    is(&ast, "alice", IN);
+    drop(one);
+    wait_status(&ast, "alice", "lunch");
+    let events = told(&ast, &ami);
+    assert_eq!(
+        of(&events, "UserPresenceChange", "User", "alice").len(),
+        2,
+        "{events:#?}"
+    );
+}
+
+#[test]
+fn a_choice_made_by_hand_is_not_overridden() {
+    let bob = ALICE.replace("alice", "bob").replace("200", "201");
+    let ast = panels(&format!("{ALICE}{bob}login_overrides = yes\n")).start();
+    let panel = ast.ami();
+    let meeting = ["dnd", "meeting", "", "meeting"];
+    for user in ["alice", "bob"] {
+        set(&ast, user, "meeting");
+    }
+    // Bob has it otherwise.
+    for user in ["alice", "bob"] {
+        log_in(&panel, user);
+    }
+    is(&ast, "alice", meeting);
+    is(&ast, "bob", IN);
+    set(&ast, "bob", "meeting");
+    for user in ["alice", "bob"] {
+        log_out(&panel, user);
+    }
+    is(&ast, "alice", meeting);
+    is(&ast, "bob", OUT);
+
+    // Who clears it leaves it to logins again.
+    set(&ast, "alice", "not_set");
+    log_in(&panel, "alice");
+    is(&ast, "alice", IN);
+    log_out(&panel, "alice");
+    is(&ast, "alice", OUT);
+    // As does who chooses what a login sets.
+    set(&ast, "alice", "home-office");
+    log_in(&panel, "alice");
+    log_out(&panel, "alice");
+    is(&ast, "alice", OUT);
+    // A type that is recorded only was chosen too.
+    set(&ast, "alice", "thinking");
+    log_in(&panel, "alice");
+    assert_eq!(read(&ast, "alice,status"), "thinking");
+    log_out(&panel, "alice");
+    assert_eq!(read(&ast, "alice,status"), "thinking");
+}
+
+#[test]
+fn a_choice_made_on_a_phone_is_not_overridden() {
+    let ast = panels(ALICE).start();
+    let panel = ast.ami();
+    event(&ast, "200", "dnd,,By phone");
+    log_in(&panel, "alice");
+    is(&ast, "alice", ["dnd", "", "By phone", "dnd"]);
+    event(&ast, "200", "not_set");
+    log_out(&panel, "alice");
+    is(&ast, "alice", OUT);
+    log_in(&panel, "alice");
+    is(&ast, "alice", IN);
+    event(&ast, "200", "dnd,,By phone");
+    drop(panel);
+    wait_panels(&ast, "alice", 0);
+    is(&ast, "alice", ["dnd", "", "By phone", "dnd"]);
+}
+
+#[test]
+fn statuses_can_be_recorded_only_or_left_out() {
+    let ast = panels(
+        "[alice]\ntype = user\nextension = 200\nlogin_status = thinking\nlogout_status = not_set\n\
+         [bob]\ntype = user\nextension = 201\nlogin_status = chat\n\
+         [carol]\ntype = user\nextension = 202\nlogout_status = away\n\
+         [dave]\ntype = user\nextension = 203\n",
+    )
+    .start();
+    let panel = ast.ami();
+    for (user, before, after) in [
+        ("alice", ["not_set", "thinking"], ["not_set", "not_set"]),
+        ("bob", ["chat", "chat"], ["chat", "chat"]),
+        ("carol", ["not_set", "not_set"], ["away", "away"]),
+        ("dave", ["not_set", "not_set"], ["not_set", "not_set"]),
+    ] {
+        let seen = || [read(&ast, user), read(&ast, &format!("{user},status"))];
+        log_in(&panel, user);
+        assert_eq!(seen(), before, "{user} in");
+        log_out(&panel, user);
+        assert_eq!(seen(), after, "{user} out");
+    }
+    // One for all in [general], and one user without.
+    let ast = panels(
+        "[general]\nlogin_status = chat\nlogout_status = away\n\
+         [alice]\ntype = user\n[bob]\ntype = user\nlogout_status =\n",
+    )
+    .start();
+    let panel = ast.ami();
+    for (user, state) in [("alice", "away"), ("bob", "chat")] {
+        log_in(&panel, user);
+        assert_eq!(read(&ast, user), "chat");
+        log_out(&panel, user);
+        assert_eq!(read(&ast, user), state);
+    }
+}
+
+#[test]
+fn each_failure_has_its_message() {
+    let ast = panels(ALICE).ami_user("reader", "all", "reporting").start();
+    let panel = ast.ami();
+    let nobody = "there is no user 'nobody', expected one of userpresence.conf or realtime";
+    refused(&ask(&panel, "UserPresenceLogin", "nobody"), nobody);
+    let without = |user: &str| {
+        format!("'{user}' is not logged in by this session, expected UserPresenceLogin before")
+    };
+    refused(
+        &ask(&panel, "UserPresenceLogout", "alice"),
+        &without("alice"),
+    );
+    refused(
+        &ask(&panel, "UserPresenceLogout", "nobody"),
+        &without("nobody"),
+    );
+    for action in ["UserPresenceLogin", "UserPresenceLogout"] {
+        refused(&ask(&panel, action, ""), "the header User is missing");
+        refused(
+            &panel.action(&[("Action", action)]),
+            "the header User is missing",
+        );
+    }
+    // A session logs out itself only.
+    let other = ast.ami();
+    log_in(&other, "alice");
+    refused(
+        &ask(&panel, "UserPresenceLogout", "alice"),
+        &without("alice"),
+    );
+    is(&ast, "alice", IN);
+    log_out(&other, "alice");
+    refused(
+        &ask(&other, "UserPresenceLogout", "alice"),
+        &without("alice"),
+    );
+
+    let reader = ast.ami_as("reader").expect("a login");
+    for action in ["UserPresenceLogin", "UserPresenceLogout"] {
+        refused(&ask(&reader, action, "alice"), "Permission denied");
+    }
+}
+
+#[test]
+fn a_reload_between_keeps_who_is_logged_in() {
+    let ast = panels(ALICE).start();
+    let (one, two) = (ast.ami(), ast.ami());
+    log_in(&one, "alice");
+    let reload = |users: &str| {
+        let barrier = "[barrier]\ntype = user\naccount = barrier\nextension = barrier\n";
+        ast.write_config("userpresence.conf", &format!("{TYPES}{users}{barrier}"));
+        assert!(ast.reload().ok());
+    };
+    reload(&ALICE.replace("logout_status = lunch", "logout_status = meeting"));
+    wait_panels(&ast, "alice", 1);
+    log_in(&two, "alice");
+    log_out(&one, "alice");
+    is(&ast, "alice", IN);
+    drop(two);
+    wait_status(&ast, "alice", "meeting");
+
+    // Gone and back, while somebody is logged in.
+    let (one, two) = (ast.ami(), ast.ami());
+    log_in(&one, "alice");
+    log_in(&two, "alice");
+    reload("");
+    refused(
+        &ask(&two, "UserPresenceLogin", "alice"),
+        "there is no user 'alice', expected one of userpresence.conf or realtime",
+    );
+    log_out(&one, "alice");
+    reload(ALICE);
+    wait_panels(&ast, "alice", 1);
+    set(&ast, "alice", "home-office");
+    drop(two);
+    wait_panels(&ast, "alice", 0);
+    wait_status(&ast, "alice", "lunch");
+}
+
+#[test]
+fn an_unload_between_forgets_who_is_logged_in() {
+    let ast = panels(ALICE).start();
+    let (one, two) = (ast.ami(), ast.ami());
+    log_in(&one, "alice");
+    log_in(&two, "alice");
+    assert!(ast.unload_module(MODULE).ok());
+    assert!(ast.load_module(MODULE).ok());
+    wait_panels(&ast, "alice", 0);
+    is(&ast, "alice", IN);
+    refused(
+        &ask(&one, "UserPresenceLogout", "alice"),
+        "'alice' is not logged in by this session, expected UserPresenceLogin before",
+    );
+    // That a session of before ends says nothing any more.
+    log_in(&one, "alice");
+    drop(two);
+    let three = ast.ami();
+    log_in(&three, "alice");
+    wait_panels(&ast, "alice", 2);
+    log_out(&three, "alice");
+    is(&ast, "alice", IN);
+    // Still known to be a login's, not a choice made by hand.
+    drop(one);
+    wait_status(&ast, "alice", "lunch");
+
+    // And after a restart, which ends every session.
+    let one = ast.ami();
+    log_in(&one, "alice");
+    assert!(ast.stop().success());
+    ast.start_again();
+    wait_panels(&ast, "alice", 0);
+    let one = ast.ami();
+    log_in(&one, "alice");
+    is(&ast, "alice", IN);
+    log_out(&one, "alice");
+    is(&ast, "alice", OUT);
+}
+
+#[test]
+fn a_phone_logs_in_when_it_registers() {
+    let users = "[alice]\ntype = user\nextension = 200\nextension = 201\n\
+                 register_status = home-office\nunregister_status = lunch\n\
+                 [bob]\ntype = user\nextension = 9,PJSIP/202\n\
+                 register_status = chat\nunregister_status = away\nlogin_overrides = yes\n";
+    let ast = panels(users).sip(&["200", "201", "202"]).start();
+    let ami = ast.ami();
+    is(&ast, "alice", ["not_set", "", "", "not_set"]);
+    let desk = Phone::ringing(&ast, "200");
+    wait_status(&ast, "alice", "home-office");
+    is(&ast, "alice", IN);
+    let soft = Phone::ringing(&ast, "201");
+    desk.unregister();
+    ast.wait_device("PJSIP/200", "UNAVAILABLE");
+    // One of two is left.
+    is(&ast, "alice", IN);
+    desk.register();
+    soft.unregister();
+    ast.wait_device("PJSIP/201", "UNAVAILABLE");
+    is(&ast, "alice", IN);
+    desk.unregister();
+    wait_status(&ast, "alice", "lunch");
+    is(&ast, "alice", OUT);
+    for extension in ["200", "201"] {
+        wait_extension(&ast, extension, ["away", "lunch", "Back soon"]);
+    }
+    let events = told(&ast, &ami);
+    let changes = of(&events, "UserPresenceChange", "User", "alice");
+    assert_eq!(changes.len(), 2, "{changes:#?}");
+
+    // By hand is by hand, unless it says otherwise.
+    for user in ["alice", "bob"] {
+        set(&ast, user, "meeting");
+    }
+    let other = Phone::ringing(&ast, "202");
+    wait_status(&ast, "bob", "chat");
+    desk.register();
+    set(&ast, "bob", "meeting");
+    desk.unregister();
+    ast.wait_device("PJSIP/200", "UNAVAILABLE");
+    other.unregister();
+    wait_status(&ast, "bob", "away");
+    is(&ast, "alice", ["dnd", "meeting", "", "meeting"]);
+}
+
+#[test]
+fn each_mistake_leaves_out_its_user() {
+    let mistakes = [
+        (
+            "login_status = busy",
+            "option 'login_status': unknown status 'busy', expected not_set, ",
+        ),
+        (
+            "logout_status = busy",
+            "option 'logout_status': unknown status 'busy', expected ",
+        ),
+        (
+            "register_status = 200",
+            "option 'register_status': unknown status '200', expected ",
+        ),
+        (
+            "unregister_status = gone",
+            "option 'unregister_status': unknown status 'gone', expected ",
+        ),
+        (
+            "login_overrides = sometimes",
+            "option 'login_overrides': 'sometimes', expected yes or no",
+        ),
+    ];
+    let bad = mistakes.iter().enumerate();
+    let bad = bad.map(|(number, (line, _))| format!("[bad{number}]\ntype = user\n{line}\n"));
+    let ast = panels(&format!("{ALICE}{}", bad.collect::<String>())).start();
+    let said = complaints(&ast, "");
+    assert_eq!(said.len(), mistakes.len(), "{said:#?}");
+    for ((number, (_, expected)), line) in mistakes.iter().enumerate().zip(&said) {
+        let expected = format!("section [bad{number}], {expected}");
+        assert!(line.contains(&expected), "{line}\nexpected {expected}");
+        assert!(line.ends_with("; the section is left out"), "{line}");
+    }
+    let panel = ast.ami();
+    log_in(&panel, "alice");
+    is(&ast, "alice", IN);
+}

@@ -1,0 +1,847 @@
+//! Status types, and where a status goes and comes from, in a real Asterisk.
+
+use std::fs;
+
+use crate::harness::{Ami, Builder, Instance, MODULE, Message, wait_until};
+use crate::people::{
+    caught_up, complaints, custom, event, of, published, read, set, told, wait_custom, with,
+};
+use crate::persistence::consistent;
+
+/// Three types with a state, one without, and a state whose own type has none.
+pub const TYPES: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\n\
+    subtype = lunch\nmessage = Back soon\n\
+    [meeting]\ntype = status\nlabel = In a meeting\nstate = dnd\nsubtype = meeting\n\
+    [home-office]\ntype = status\nlabel = Working at home\nstate = available\nsubtype = home\n\
+    [thinking]\ntype = status\nlabel = Thinking, do not ask\nstate =\n\
+    [xa]\ntype = status\nlabel = Gone\nstate =\n";
+
+const ALICE: &str = "[alice]\ntype = user\nextension = 200\nextension = 201\n";
+
+fn typed(users: &str) -> Builder {
+    with(&format!("{TYPES}{users}"))
+}
+
+/// State, subtype, message, status and label of a user.
+fn all(ast: &Instance, user: &str) -> [String; 5] {
+    ["value", "subtype", "message", "status", "label"]
+        .map(|field| read(ast, &format!("{user},{field}")))
+}
+
+/// Asserts a user's state, subtype, message and status.
+#[track_caller]
+pub fn is(ast: &Instance, user: &str, expected: [&str; 4]) {
+    assert_eq!(all(ast, user)[..4], expected, "of {user}");
+}
+
+/// What an extension's own presence holds.
+fn extension(ast: &Instance, name: &str) -> [String; 3] {
+    ["value", "subtype", "message"].map(|field| custom(ast, name, field))
+}
+
+/// Waits until an extension's own presence is this.
+#[track_caller]
+pub fn wait_extension(ast: &Instance, name: &str, expected: [&str; 3]) {
+    wait_until(&format!("{expected:?} in CustomPresence:{name}"), || {
+        (extension(ast, name) == expected).then_some(())
+    });
+}
+
+/// Sets a status over AMI; the error is the response's message.
+pub fn set_by_ami(ami: &Ami, headers: &[(&str, &str)]) -> Result<(), String> {
+    let answer = ami.action(&[&[("Action", "UserPresenceSet")], headers].concat());
+    match answer.ok() {
+        true => Ok(()),
+        false => Err(answer.text().to_owned()),
+    }
+}
+
+/// The changes of a user among the events.
+fn changes<'a>(events: &'a [Message], user: &str) -> Vec<&'a Message> {
+    of(events, "UserPresenceChange", "User", user)
+}
+
+/// What was published of an extension among the events.
+fn of_extension<'a>(events: &'a [Message], name: &str) -> Vec<&'a Message> {
+    let address = format!("CustomPresence:{name}");
+    of(events, "PresenceStateChange", "Presentity", &address)
+}
+
+/// Asserts headers of an event; an absent one counts as empty.
+#[track_caller]
+pub fn has(event: &Message, headers: &[(&str, &str)]) {
+    for (name, value) in headers {
+        assert_eq!(
+            event.get(name).unwrap_or_default(),
+            *value,
+            "{name}: {event:?}"
+        );
+    }
+}
+
+#[test]
+fn every_interface_sets_a_type() {
+    let ast = typed(ALICE).hint("2000", ",UserPresence:alice").start();
+    let ami = ast.ami();
+    let by_function = || set(&ast, "alice", "lunch");
+    let by_cli = || {
+        let shown = ast.cli("userpresence set ALICE Lunch");
+        assert_eq!(
+            shown.trim_end(),
+            "Status of 'alice' set; the combined state is away."
+        );
+    };
+    let by_ami = || {
+        let lunch = [("User", "alice"), ("Status", "LUNCH")];
+        assert_eq!(set_by_ami(&ami, &lunch), Ok(()));
+    };
+    let by_dialplan = || {
+        ast.run_dialplan(&["Set(USER_PRESENCE(alice)=lunch)"], "");
+    };
+    let interfaces: [&dyn Fn(); 4] = [&by_function, &by_cli, &by_ami, &by_dialplan];
+    for interface in interfaces {
+        set(&ast, "alice", "meeting");
+        assert_eq!(
+            all(&ast, "alice"),
+            ["dnd", "meeting", "", "meeting", "In a meeting"]
+        );
+        told(&ast, &ami);
+        interface();
+        assert_eq!(
+            all(&ast, "alice"),
+            ["away", "lunch", "Back soon", "lunch", "At lunch"]
+        );
+        for name in ["200", "201"] {
+            wait_extension(&ast, name, ["away", "lunch", "Back soon"]);
+        }
+        ast.wait_hint_presence("2000", "away");
+        let events = told(&ast, &ami);
+        let [change] = changes(&events, "alice")[..] else {
+            panic!("{events:#?}")
+        };
+        has(
+            change,
+            &[
+                ("OldStatus", "dnd"),
+                ("OldStatusType", "meeting"),
+                ("Status", "away"),
+                ("Subtype", "lunch"),
+                ("Message", "Back soon"),
+                ("StatusType", "lunch"),
+                ("Label", "At lunch"),
+            ],
+        );
+        assert_eq!(published(&events, "alice").len(), 1, "{events:#?}");
+        for name in ["200", "201"] {
+            assert_eq!(of_extension(&events, name).len(), 1, "{events:#?}");
+        }
+    }
+    let answer = ami.action(&[("Action", "UserPresenceGet"), ("User", "alice")]);
+    has(&answer, &[("StatusType", "lunch"), ("Label", "At lunch")]);
+    let shown = ast.cli("userpresence show user alice");
+    assert!(shown.contains(" Status: lunch, At lunch\n"), "{shown}");
+    assert_eq!(complaints(&ast, ""), Vec::<String>::new());
+}
+
+#[test]
+fn types_are_completed() {
+    let ast = typed(ALICE).start();
+    let complete = |line: &str| {
+        let mut words = ast.complete(line);
+        words.sort();
+        words
+    };
+    assert_eq!(complete("userpresence set alice l"), ["lunch"]);
+    assert_eq!(complete("userpresence set alice H"), ["home-office"]);
+    assert_eq!(complete("userpresence set alice x"), ["xa"]);
+    let every = [
+        "available",
+        "away",
+        "chat",
+        "dnd",
+        "home-office",
+        "lunch",
+        "meeting",
+        "not_set",
+        "thinking",
+        "unavailable",
+        "xa",
+    ];
+    assert_eq!(complete("userpresence set alice "), every);
+    assert!(complete("userpresence show ").contains(&"statuses".to_owned()));
+}
+
+#[test]
+fn show_statuses_shows_what_each_is_mapped_to() {
+    let ast = typed(ALICE).start();
+    let shown = ast.cli("userpresence show statuses");
+    let rows: Vec<String> = shown
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    // The states first, in the core's order.
+    let expected = [
+        "Status Label State Subtype Message",
+        "not_set Not set not_set",
+        "unavailable Unavailable unavailable",
+        "available Available available",
+        "away Away away",
+        "xa Gone -",
+        "chat Free to chat chat",
+        "dnd Do not disturb dnd",
+        "lunch At lunch away lunch Back soon",
+        "meeting In a meeting dnd meeting",
+        "home-office Working at home available home",
+        "thinking Thinking, do not ask -",
+    ];
+    assert_eq!(rows[..expected.len()], expected, "{shown}");
+    let usage = ast.cli("userpresence show statuses now");
+    assert!(
+        usage.starts_with("Usage: userpresence show statuses"),
+        "{usage}"
+    );
+}
+
+#[test]
+fn texts_given_take_the_place_of_the_types_own() {
+    let ast = typed(ALICE).start();
+    for (value, expected) in [
+        (
+            "lunch,,Back at two",
+            ["away", "lunch", "Back at two", "lunch"],
+        ),
+        // A subtype of one's own is another type's, or only the state's.
+        ("lunch,walk", ["away", "walk", "Back soon", "away"]),
+        ("away,lunch", ["away", "lunch", "", "lunch"]),
+        (
+            "dnd,meeting,Room 3",
+            ["dnd", "meeting", "Room 3", "meeting"],
+        ),
+        ("meeting,,R\\, S", ["dnd", "meeting", "R, S", "meeting"]),
+        ("home-office", ["available", "home", "", "home-office"]),
+        ("available", ["available", "", "", "available"]),
+        ("lunch", ["away", "lunch", "Back soon", "lunch"]),
+    ] {
+        set(&ast, "alice", value);
+        is(&ast, "alice", expected);
+        wait_extension(&ast, "201", [expected[0], expected[1], expected[2]]);
+    }
+}
+
+#[test]
+fn a_type_mapped_to_nothing_is_recorded_and_written_nowhere() {
+    let ast = typed(&format!("{ALICE}[nora]\ntype = user\nmethod = none\n"))
+        .hint("2000", ",UserPresence:alice")
+        .start();
+    let ami = ast.ami();
+    set(&ast, "alice", "lunch");
+    let kept = ["since", "source", "reason"].map(|field| read(&ast, &format!("alice,{field}")));
+    told(&ast, &ami);
+    let number = |ast: &Instance| -> u64 { read(ast, "alice,sequence").parse().expect("a number") };
+    let (mut sequence, mut before) = (number(&ast), "lunch");
+    for (name, label) in [("thinking", "Thinking, do not ask"), ("xa", "Gone")] {
+        set(&ast, "alice", name);
+        assert_eq!(
+            all(&ast, "alice"),
+            ["away", "lunch", "Back soon", name, label]
+        );
+        let events = told(&ast, &ami);
+        let [change] = changes(&events, "alice")[..] else {
+            panic!("{events:#?}")
+        };
+        has(
+            change,
+            &[
+                ("OldStatusType", before),
+                ("StatusType", name),
+                ("Label", label),
+                ("OldStatus", "away"),
+                ("Status", "away"),
+                ("OldSubtype", "lunch"),
+                ("Subtype", "lunch"),
+                ("OldMessage", "Back soon"),
+                ("Message", "Back soon"),
+            ],
+        );
+        assert_eq!(number(&ast), sequence + 1);
+        // Neither the extensions nor the user were published anew.
+        assert_eq!(published(&events, "alice").len(), 0, "{events:#?}");
+        for extension in ["200", "201"] {
+            assert_eq!(of_extension(&events, extension).len(), 0, "{events:#?}");
+        }
+        (sequence, before) = (number(&ast), name);
+    }
+    let after = ["since", "source", "reason"].map(|field| read(&ast, &format!("alice,{field}")));
+    assert_eq!(after, kept);
+    assert_eq!(ast.hint("2000").presence, "away");
+    for name in ["200", "201"] {
+        assert_eq!(extension(&ast, name), ["away", "lunch", "Back soon"]);
+    }
+    // Once more is no change.
+    set(&ast, "alice", "xa");
+    assert_eq!(changes(&told(&ast, &ami), "alice").len(), 0);
+
+    // Where own status is all there is, and was nothing before.
+    set(&ast, "nora", "thinking");
+    is(&ast, "nora", ["not_set", "", "", "thinking"]);
+    set(&ast, "nora", "meeting");
+    set(&ast, "nora", "thinking");
+    is(&ast, "nora", ["dnd", "meeting", "", "thinking"]);
+}
+
+#[test]
+fn an_incoming_state_that_no_type_maps_to_leaves_the_status_alone() {
+    let ast = typed("[alice]\ntype = user\nextension = 200\n").start();
+    let ami = ast.ami();
+    set(&ast, "alice", "lunch");
+    told(&ast, &ami);
+    event(&ast, "200", "xa,trip,Far away");
+    is(&ast, "alice", ["xa", "trip", "Far away", "lunch"]);
+    let events = told(&ast, &ami);
+    let [change] = changes(&events, "alice")[..] else {
+        panic!("{events:#?}")
+    };
+    has(
+        change,
+        &[
+            ("OldStatusType", "lunch"),
+            ("StatusType", "lunch"),
+            ("Status", "xa"),
+        ],
+    );
+    // One that means a type changes it.
+    event(&ast, "200", "dnd");
+    is(&ast, "alice", ["dnd", "", "", "dnd"]);
+    event(&ast, "200", "xa");
+    is(&ast, "alice", ["xa", "", "", "dnd"]);
+}
+
+#[test]
+fn what_comes_in_means_the_closest_type() {
+    let types = "[late]\ntype = status\nstate = away\nsubtype = lunch\n\
+                 [chat]\ntype = status\nstate =\n\
+                 [talk]\ntype = status\nlabel = Talk to me\nstate = chat\nsubtype = a\n\
+                 [more]\ntype = status\nstate = chat\nsubtype = b\n";
+    let alice = "[alice]\ntype = user\nextension = 200\n";
+    let ast = typed(&format!("{types}{alice}")).start();
+    for (value, status) in [
+        // With the same state and subtype; of several the first.
+        ("away,lunch,At the lake", "lunch"),
+        ("dnd,meeting", "meeting"),
+        ("available,home", "home-office"),
+        // Else the state's own.
+        ("away", "away"),
+        ("away,Lunch", "away"),
+        ("dnd,other", "dnd"),
+        ("available,elsewhere", "available"),
+        ("unavailable,home", "unavailable"),
+        // Whose own type is mapped to nothing: the first with that state.
+        ("chat,b", "more"),
+        ("chat", "talk"),
+        ("chat,c", "talk"),
+        ("not_set", "not_set"),
+    ] {
+        event(&ast, "200", value);
+        assert_eq!(read(&ast, "alice,status"), status, "{value}");
+    }
+    event(&ast, "200", "chat,c");
+    assert_eq!(read(&ast, "alice,label"), "Talk to me");
+}
+
+#[test]
+fn a_reload_changes_types() {
+    let ast = typed(ALICE).start();
+    let ami = ast.ami();
+    let reload = |types: &str| {
+        ast.write_config("userpresence.conf", &format!("{types}{ALICE}{BARRIER}"));
+        assert!(ast.reload().ok());
+    };
+    set(&ast, "alice", "lunch");
+    told(&ast, &ami);
+
+    // What it is mapped to from now on; what was set stays as it was set.
+    let changed = TYPES
+        .replace("At lunch", "Having lunch")
+        .replace("Back soon", "Back late");
+    reload(&changed);
+    assert_eq!(
+        all(&ast, "alice"),
+        ["away", "lunch", "Back soon", "lunch", "Having lunch"]
+    );
+    let events = told(&ast, &ami);
+    assert_eq!(changes(&events, "alice").len(), 0, "{events:#?}");
+    set(&ast, "alice", "lunch");
+    is(&ast, "alice", ["away", "lunch", "Back late", "lunch"]);
+    wait_custom(&ast, "201", "message", "Back late");
+
+    // Without the type it is what its presence means.
+    reload(&changed.replace("[lunch]", "[dinner]"));
+    is(&ast, "alice", ["away", "lunch", "Back late", "dinner"]);
+    reload("");
+    is(&ast, "alice", ["away", "lunch", "Back late", "away"]);
+    assert!(ast.try_setvar("USER_PRESENCE(alice)", "lunch").is_err());
+    is(&ast, "alice", ["away", "lunch", "Back late", "away"]);
+    let refused = complaints(&ast, "unknown status 'lunch', expected not_set, ");
+    assert_eq!(refused.len(), 1, "{refused:#?}");
+
+    // A state's own type comes back, too: then it is mapped again.
+    reload(TYPES);
+    set(&ast, "alice", "xa");
+    is(&ast, "alice", ["away", "lunch", "Back late", "xa"]);
+    reload("");
+    set(&ast, "alice", "xa");
+    is(&ast, "alice", ["xa", "", "", "xa"]);
+}
+
+const BARRIER: &str = "[barrier]\ntype = user\naccount = barrier\nextension = barrier\n";
+
+#[test]
+fn a_status_survives_every_kind_of_stop() {
+    let users = format!("{ALICE}[nora]\ntype = user\nmethod = none\n");
+    let ast = typed(&users).start();
+    // As nobody could tell from the presence alone.
+    let lunch = ["away", "lunch", "Back soon", "thinking"];
+    let meeting = ["dnd", "meeting", "Room 3", "meeting"];
+    for status in ["lunch", "thinking"] {
+        set(&ast, "alice", status);
+    }
+    set(&ast, "nora", "meeting,,Room 3");
+    let check = || {
+        is(&ast, "alice", lunch);
+        is(&ast, "nora", meeting);
+    };
+    check();
+    assert!(ast.unload_module(MODULE).ok());
+    assert!(ast.load_module(MODULE).ok());
+    check();
+    assert!(ast.stop().success());
+    ast.start_again();
+    check();
+    assert!(ast.stop_gracefully().success());
+    ast.start_again();
+    check();
+    set(&ast, "nora", "thinking");
+    wait_until("the status on disk", || {
+        let nora = ast.astdb_on_disk("/UserPresence/user/nora")?;
+        nora.contains("thinking").then_some(())
+    });
+    ast.kill9();
+    ast.start_again();
+    is(&ast, "alice", lunch);
+    is(&ast, "nora", ["dnd", "meeting", "Room 3", "thinking"]);
+}
+
+/// A section with a mistake, and the one message of it.
+const MISTAKES: [(&str, &str, &str); 12] = [
+    (
+        "[m1]\ntype = status\nlabel = No state\n",
+        "section [m1]: ",
+        "the option 'state' is missing, expected a state, or nothing after 'state =' for a status \
+         that is recorded only",
+    ),
+    (
+        "[m2]\ntype = status\nstate = busy\nsubtype = x\n",
+        "section [m2], option 'state': ",
+        "unknown state 'busy', expected not_set, unavailable, available, away, xa, chat or dnd",
+    ),
+    (
+        "[m3]\ntype = status\nstate = away\nlabel = LONG\n",
+        "section [m3], option 'label': ",
+        "the label is 300 bytes long, expected at most 255",
+    ),
+    (
+        "[m4]\ntype = status\nstate = away\nsubtype = LONG\n",
+        "section [m4], option 'subtype': ",
+        "the subtype is 300 bytes long, expected at most 255",
+    ),
+    (
+        "[m5]\ntype = status\nstate = away\nmessage = a\u{1}b\n",
+        "section [m5], option 'message': ",
+        "the message holds a control character, expected printable text on one line",
+    ),
+    (
+        "[m6]\ntype = status\nstate = away\ncolour = red\n",
+        "section [m6], option 'colour': ",
+        "unknown option, expected type, label, state, subtype, message",
+    ),
+    (
+        "[m7]\ntype = status\nstate =\nmessage = Nowhere\n",
+        "section [m7]: ",
+        "a status without a state has no subtype and no message",
+    ),
+    (
+        "[m 8]\ntype = status\nstate = away\n",
+        "section [m 8]: ",
+        "'m 8' is not a status type's name, expected 1 to 60 letters, digits, '-', '_' or '.'",
+    ),
+    (
+        "[LUNCH]\ntype = status\nstate = dnd\n",
+        "section [LUNCH]: ",
+        "the status 'LUNCH' stands twice (first at userpresence.conf:2, section [lunch]), expected \
+         a name once, without regard to case",
+    ),
+    (
+        "[m9]\ntype = state\nstate = away\n",
+        "section [m9], option 'type': ",
+        "unknown type 'state', expected user, status, ",
+    ),
+    (
+        "[m10]\ntype = user\nschedule = *\nschedule_status = breakfast\n",
+        "section [m10], option 'schedule_status': ",
+        "unknown status 'breakfast', expected not_set, unavailable, available, away, xa, chat, \
+         dnd, lunch, meeting, home-office or thinking",
+    ),
+    (
+        "[m11]\ntype = user\nschedule = *\nschedule_status = thinking\n",
+        "section [m11], option 'schedule_status': ",
+        "the status 'thinking' is mapped to no state",
+    ),
+];
+
+/// Asserts that among `said` there is this one complaint about the section.
+#[track_caller]
+fn one(said: &[String], place: &str, message: &str) {
+    let section = place.split([',', ':']).next().unwrap_or_default();
+    let is_about = |line: &&String| {
+        let (_, rest) = line.split_once(", ").unwrap_or_default();
+        rest.starts_with(section)
+    };
+    let about: Vec<_> = said.iter().filter(is_about).collect();
+    let [complaint] = about[..] else {
+        panic!("{place}{message}: {said:#?}")
+    };
+    let expected = format!("{place}{message}");
+    assert!(
+        complaint.contains(&expected),
+        "{complaint}\nexpected {expected}"
+    );
+    assert!(complaint.starts_with("userpresence.conf:"), "{complaint}");
+}
+
+#[test]
+fn each_mistake_leaves_out_its_section_at_a_load() {
+    let sections: String = MISTAKES.iter().map(|(section, ..)| *section).collect();
+    let sections = sections.replace("LONG", &"x".repeat(300));
+    let ast = typed(&format!("{ALICE}{sections}")).start();
+    let said = complaints(&ast, "the section is left out");
+    assert_eq!(said.len(), MISTAKES.len(), "{said:#?}");
+    for (_, place, message) in MISTAKES {
+        one(&said, place, message);
+    }
+    // The rest is there.
+    let shown = ast.cli("userpresence show statuses");
+    assert_eq!(
+        shown.lines().filter(|line| line.starts_with('m')).count(),
+        1,
+        "{shown}"
+    );
+    set(&ast, "alice", "lunch");
+    is(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
+}
+
+#[test]
+fn each_mistake_keeps_everything_at_a_reload() {
+    let ast = typed(ALICE).start();
+    set(&ast, "alice", "lunch");
+    let running = ["status", "label", "since", "sequence"];
+    let running = || running.map(|field| read(&ast, &format!("alice,{field}")));
+    let before = running();
+    let users = ALICE.replace("201", "202");
+    let mut known = 0;
+    let mut refused = |place: &str, message: &str| {
+        assert!(!ast.reload().ok(), "{place}{message}");
+        let said = complaints(&ast, "the running configuration stays");
+        assert_eq!(said.len(), known + 1, "{place}: {said:#?}");
+        let complaint = &said[known];
+        assert!(
+            complaint.contains(&format!("{place}{message}")),
+            "{complaint}"
+        );
+        known += 1;
+        assert_eq!(running(), before);
+        assert_eq!(read(&ast, "alice,extensions"), "200,201");
+    };
+    for (section, place, message) in MISTAKES {
+        let section = section.replace("LONG", &"x".repeat(300));
+        let conf = format!("{TYPES}{users}{BARRIER}{section}");
+        ast.write_config("userpresence.conf", &conf);
+        refused(place, message);
+    }
+    // Not UTF-8.
+    let conf = format!("{TYPES}{users}{BARRIER}[m12]\ntype = status\nstate = away\nlabel = ");
+    let conf = [conf.as_bytes(), b"Gr\xfc\xdfe\n"].concat();
+    fs::write(ast.config_path("userpresence.conf"), conf).expect("our own file");
+    refused("section [m12], option 'label': ", "the value is not UTF-8");
+
+    ast.write_config("userpresence.conf", &format!("{TYPES}{users}{BARRIER}"));
+    assert!(ast.reload().ok());
+    assert_eq!(read(&ast, "alice,extensions"), "200,202");
+}
+
+#[test]
+fn each_wrong_value_has_its_message_at_every_interface() {
+    let ast = typed(ALICE).start();
+    let ami = ast.ami();
+    set(&ast, "alice", "lunch");
+    let expected = "expected not_set, unavailable, available, away, xa, chat, dnd, lunch, \
+                    meeting, home-office or thinking";
+    let nowhere = "the status 'thinking' is mapped to no state, expected no subtype and no message";
+    for (status, subtype, message, why) in [
+        (
+            "breakfast",
+            "",
+            "",
+            format!("unknown status 'breakfast', {expected}"),
+        ),
+        ("thinking", "", "hello", nowhere.to_owned()),
+        ("thinking", "deep", "", nowhere.to_owned()),
+        ("xa", "", "gone", nowhere.replace("thinking", "xa")),
+    ] {
+        let headers = [
+            ("User", "alice"),
+            ("Status", status),
+            ("Subtype", subtype),
+            ("Message", message),
+        ];
+        assert_eq!(set_by_ami(&ami, &headers), Err(why.clone()));
+        let command = format!("userpresence set alice {status} \"{subtype}\" \"{message}\"");
+        let shown = ast.cli(&command);
+        let said = shown.lines().next().unwrap_or_default().to_lowercase();
+        assert_eq!(said, format!("{why}.").to_lowercase());
+        let known = complaints(&ast, &why).len();
+        let value = format!("{status},{subtype},{message}");
+        assert!(ast.try_setvar("USER_PRESENCE(alice)", &value).is_err());
+        assert_eq!(complaints(&ast, &why).len(), known + 1, "{value}");
+        is(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
+    }
+    let missing = format!("the status is missing, {expected}");
+    assert_eq!(set_by_ami(&ami, &[("User", "alice")]), Err(missing));
+}
+
+/// Every way out with every way in, against a `[general]` that says otherwise.
+#[test]
+fn a_status_goes_out_and_comes_in_as_each_user_says() {
+    const OUT: [&str; 3] = ["all", "default", "none"];
+    const IN: [&str; 4] = ["priority", "latest", "default", "none"];
+    let pairs: Vec<_> = OUT
+        .iter()
+        .flat_map(|out| IN.map(|method| (*out, method)))
+        .collect();
+    let users: String = pairs
+        .iter()
+        .map(|(out, method)| {
+            format!(
+                "[{out}-{method}]\ntype = user\noutgoing = {out}\nmethod = {method}\n\
+                 extension = {out}-{method}-1\nextension = {out}-{method}-2\n\
+                 default = {out}-{method}-2\n"
+            )
+        })
+        .collect();
+    let general = "[general]\noutgoing = none\nmethod = none\n";
+    let plain = "[plain]\ntype = user\nextension = plain\n";
+    // `none` would leave out what the barrier hears.
+    let barrier = BARRIER.replace("account", "method = priority\naccount");
+    let ast = Instance::builder()
+        .userpresence(&format!("{general}{TYPES}{users}{plain}{barrier}"))
+        .start();
+    let ami = ast.ami();
+    let lunch = ["away", "lunch", "Back soon", "lunch"];
+    let (eating, nothing) = (["away", "lunch", "Back soon"], ["not_set", "", ""]);
+
+    for (out, method) in pairs {
+        let user = format!("{out}-{method}");
+        let [first, second] = [format!("{user}-1"), format!("{user}-2")];
+        told(&ast, &ami);
+        set(&ast, &user, "lunch");
+        wait_extension(&ast, &first, if out == "all" { eating } else { nothing });
+        wait_extension(&ast, &second, if out == "none" { nothing } else { eating });
+        let (source, expected) = match (out, method) {
+            (_, "none") => ("own".to_owned(), lunch),
+            ("none", "default") => (
+                format!("CustomPresence:{second}"),
+                ["not_set", "", "", "lunch"],
+            ),
+            ("none", _) => ("own".to_owned(), lunch),
+            ("all", "priority" | "latest") => (format!("CustomPresence:{first}"), lunch),
+            _ => (format!("CustomPresence:{second}"), lunch),
+        };
+        is(&ast, &user, expected);
+        assert_eq!(read(&ast, &format!("{user},source")), source, "{user}");
+        let events = told(&ast, &ami);
+        assert_eq!(changes(&events, &user).len(), 1, "{user}: {events:#?}");
+        let writes = [&first, &second].map(|name| of_extension(&events, name).len());
+        let expected_writes = match out {
+            "all" => [1, 1],
+            "default" => [0, 1],
+            _ => [0, 0],
+        };
+        assert_eq!(writes, expected_writes, "{user}: {events:#?}");
+
+        // What comes in at the first extension counts for two of the methods, and is
+        // written nowhere.
+        let before = extension(&ast, &second);
+        event(&ast, &first, "dnd,meeting,Now");
+        let counts = matches!(method, "priority" | "latest");
+        let meeting = ["dnd", "meeting", "Now", "meeting"];
+        is(&ast, &user, if counts { meeting } else { expected });
+        let events = told(&ast, &ami);
+        assert_eq!(
+            changes(&events, &user).len(),
+            usize::from(counts),
+            "{user}: {events:#?}"
+        );
+        assert_eq!(
+            published(&events, &user).len(),
+            usize::from(counts),
+            "{user}: {events:#?}"
+        );
+        assert_eq!(of_extension(&events, &first).len(), 1);
+        assert_eq!(of_extension(&events, &second).len(), 0);
+        assert_eq!(extension(&ast, &second), before);
+        // At the default extension also for the third.
+        event(&ast, &second, "dnd,meeting,Then");
+        let expected = match method {
+            "none" => expected,
+            _ => ["dnd", "meeting", "Then", "meeting"],
+        };
+        is(&ast, &user, expected);
+    }
+
+    set(&ast, "plain", "lunch");
+    event(&ast, "plain", "dnd,meeting,Now");
+    is(&ast, "plain", lunch);
+    assert_eq!(extension(&ast, "plain"), ["dnd", "meeting", "Now"]);
+    assert_eq!(read(&ast, "plain,source"), "own");
+}
+
+#[test]
+fn a_user_who_is_not_enabled_has_types_too() {
+    let ast = typed(&format!("{ALICE}enabled = no\n")).start();
+    let ami = ast.ami();
+    event(&ast, "200", "dnd,meeting");
+    is(&ast, "alice", ["not_set", "", "", "not_set"]);
+    set(&ast, "alice", "lunch");
+    is(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
+    set(&ast, "alice", "thinking");
+    is(&ast, "alice", ["away", "lunch", "Back soon", "thinking"]);
+    event(&ast, "201", "dnd,meeting");
+    is(&ast, "alice", ["away", "lunch", "Back soon", "thinking"]);
+    // Only what the phones said was ever published of them.
+    let events = told(&ast, &ami);
+    for name in ["200", "201"] {
+        assert_eq!(of_extension(&events, name).len(), 1, "{events:#?}");
+        assert_eq!(extension(&ast, name), ["dnd", "meeting", ""]);
+    }
+}
+
+/// Three users in a ring, each sharing an extension with the next.
+const RING: &str = "[a]\ntype = user\nextension = 301\nextension = 302\n\
+    [b]\ntype = user\nextension = 302\nextension = 303\n\
+    [c]\ntype = user\nmethod = latest\nextension = 303\nextension = 301\n";
+
+#[test]
+fn users_who_share_extensions_echo_nothing() {
+    let ast = typed(RING).start();
+    let ami = ast.ami();
+    for (user, status, written) in [
+        ("a", "lunch", ["301", "302"]),
+        ("b", "meeting", ["302", "303"]),
+        ("c", "home-office", ["303", "301"]),
+        ("a", "lunch,,Again", ["301", "302"]),
+    ] {
+        told(&ast, &ami);
+        set(&ast, user, status);
+        let at_301 = extension(&ast, written[0]);
+        wait_until("both written", || {
+            (extension(&ast, written[1]) == at_301).then_some(())
+        });
+        let events = told(&ast, &ami);
+        for name in ["301", "302", "303"] {
+            let expected = usize::from(written.contains(&name));
+            let count = of_extension(&events, name).len();
+            assert_eq!(count, expected, "{user} {status}, {name}: {events:#?}");
+        }
+        for user in ["a", "b", "c"] {
+            let changes = changes(&events, user);
+            assert!(changes.len() <= 1, "{user}: {changes:#?}");
+            assert_eq!(published(&events, user).len(), changes.len(), "{events:#?}");
+            consistent(&ast, user);
+        }
+        assert_eq!(changes(&events, user).len(), 1, "{events:#?}");
+    }
+
+    // What a phone says is everybody's who has it, and goes no further.
+    told(&ast, &ami);
+    event(&ast, "303", "dnd,meeting,By phone");
+    is(&ast, "b", ["dnd", "meeting", "By phone", "meeting"]);
+    is(&ast, "c", ["dnd", "meeting", "By phone", "meeting"]);
+    let events = told(&ast, &ami);
+    for (name, count) in [("301", 0), ("302", 0), ("303", 1)] {
+        assert_eq!(of_extension(&events, name).len(), count, "{events:#?}");
+    }
+    for (user, count) in [("a", 0), ("b", 1), ("c", 1)] {
+        assert_eq!(changes(&events, user).len(), count, "{events:#?}");
+    }
+}
+
+/// A phone sets its own presence at the moment in which its user's is set: both are
+/// told once, and whichever Asterisk takes last stands.
+#[test]
+fn a_phone_at_the_same_moment_is_no_echo() {
+    const ROUNDS: usize = 200;
+    let ast = typed(RING).start();
+    let feed = ast.ami();
+    let (phone, panel) = (ast.ami(), ast.ami());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..ROUNDS {
+                // Set past the module, as phones do.
+                let value = format!("dnd,meeting,phone-{round}");
+                let answer = phone.action(&[
+                    ("Action", "Setvar"),
+                    ("Variable", "PRESENCE_STATE(CustomPresence:302)"),
+                    ("Value", &value),
+                ]);
+                assert!(answer.ok(), "{answer:?}");
+                phone.take_events();
+            }
+        });
+        scope.spawn(|| {
+            for round in 0..ROUNDS {
+                let message = format!("panel-{round}");
+                let headers = [("User", "a"), ("Status", "lunch"), ("Message", &message)];
+                assert_eq!(set_by_ami(&panel, &headers), Ok(()));
+                panel.take_events();
+            }
+        });
+    });
+    caught_up(&ast);
+    let events = told(&ast, &feed);
+    let count = |events: &[&Message], text: &str| {
+        let same = events.iter().filter(|event| event.text() == text);
+        same.count()
+    };
+    let [first, second] = ["301", "302"].map(|name| of_extension(&events, name));
+    let of_a = changes(&events, "a");
+    for round in 0..ROUNDS {
+        let (phone, panel) = (format!("phone-{round}"), format!("panel-{round}"));
+        // What the phone says nobody repeats; what the panel sets is written once,
+        // unless a newer one took its place before.
+        assert_eq!(count(&second, &phone), 1, "{phone}");
+        assert_eq!(count(&first, &phone), 0, "{phone}");
+        assert!(count(&first, &panel) <= 1, "{panel}");
+        assert!(count(&second, &panel) <= 1, "{panel}");
+        assert!(count(&of_a, &phone) <= 1, "{phone}: {of_a:#?}");
+        assert!(count(&of_a, &panel) <= 1, "{panel}: {of_a:#?}");
+    }
+    assert_eq!(of_extension(&events, "303").len(), 0);
+    // Stock CustomPresence stores and publishes without a lock, so what is stored may
+    // be the other one's; what was said last is what the module goes by.
+    let last = second.last().expect("many");
+    let json = crate::persistence::json(&ast, "a");
+    assert_eq!(json["sources"][1]["message"], last.text());
+    event(&ast, "302", "dnd,meeting,The end");
+    for user in ["a", "b", "c"] {
+        consistent(&ast, user);
+    }
+}

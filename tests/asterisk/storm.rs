@@ -1,0 +1,373 @@
+//! A storm of every kind of change, from four clients at once: it ends where the rules
+//! say, and nothing in it was applied twice.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::harness::{Ami, Instance, Message, wait_until};
+use crate::people::{complaints, custom, event, of, published, read, told, with};
+use crate::persistence::json;
+use crate::statuses::{TYPES, is};
+
+/// Users who share extensions, one who shares none, one whose own status is all there
+/// is, one whose own status is one of the sources, and one who reads two others.
+const USERS: &str = "[general]\n\
+    [p1]\ntype = user\naccount = one\nextension = 401\nextension = 402\n\
+    [p2]\ntype = user\naccount = one\nextension = 402\nextension = 403\n\
+    [l1]\ntype = user\naccount = two\nmethod = latest\nextension = 401\nextension = 403\n\
+    [l2]\ntype = user\naccount = two\nmethod = latest\nextension = 403\nextension = 404\n\
+    default = 404\noutgoing = default\n\
+    [solo]\ntype = user\naccount = two\nextension = 405\n\
+    [none]\ntype = user\naccount = one\nmethod = none\noutgoing = none\n\
+    [own]\ntype = user\naccount = one\noutgoing = none\nextension = 401\n\
+    [team]\ntype = user\naccount = two\nsource = UserPresence:l1\nsource = UserPresence:p2\n";
+
+/// Those whose status the clients set, with the extensions that it is written to.
+const SET: [(&str, &[&str]); 7] = [
+    ("p1", &["401", "402"]),
+    ("p2", &["402", "403"]),
+    ("l1", &["401", "403"]),
+    ("l2", &["404"]),
+    ("solo", &["405"]),
+    ("none", &[]),
+    ("own", &[]),
+];
+
+const EXTENSIONS: [&str; 5] = ["401", "402", "403", "404", "405"];
+
+const CLIENTS: usize = 4;
+const EACH: usize = 2500;
+
+/// One change of a client's.
+struct Change {
+    /// Unique; a type that is mapped to nothing takes none.
+    message: Option<String>,
+    status: &'static str,
+    target: Target,
+    way: usize,
+}
+
+enum Target {
+    /// One of [`SET`].
+    User(usize),
+    /// One of [`EXTENSIONS`], set past the module.
+    Extension(usize),
+}
+
+impl Change {
+    fn new(client: usize, number: usize) -> Self {
+        // Different strides, so that the clients meet in ever new ways.
+        let step = number * [1, 3, 7, 11][client] + client;
+        let states = [
+            "dnd",
+            "away",
+            "available",
+            "not_set",
+            "chat",
+            "unavailable",
+            "xa",
+        ];
+        let types = ["lunch", "meeting", "home-office", "thinking", "away", "dnd"];
+        let message = Some(format!("{client}-{number}"));
+        if step % 5 < 2 {
+            return Change {
+                message,
+                status: states[step / 5 % 7],
+                target: Target::Extension(step / 7 % EXTENSIONS.len()),
+                way: step % 5,
+            };
+        }
+        let status = match step % 3 {
+            // Not xa, whose own type is mapped to nothing here.
+            0 => states[step / 5 % 6],
+            _ => types[step / 11 % 6],
+        };
+        Change {
+            message: message.filter(|_| status != "thinking"),
+            status,
+            target: Target::User(step / 2 % SET.len()),
+            way: step % 5,
+        }
+    }
+
+    fn make(&self, ami: &Ami) {
+        let message = self.message.as_deref().unwrap_or_default();
+        let status = self.status;
+        let setvar = |function: String, value: String| {
+            let set = [
+                ("Action", "Setvar"),
+                ("Variable", &function),
+                ("Value", &value),
+            ];
+            ami.action(&set)
+        };
+        let answer = match (&self.target, self.way) {
+            (Target::Extension(at), 0) => setvar(
+                format!("PRESENCE_STATE(CustomPresence:{})", EXTENSIONS[*at]),
+                format!("{status},,{message}"),
+            ),
+            (Target::Extension(at), _) => {
+                let address = format!("CustomPresence:{}", EXTENSIONS[*at]);
+                let command = format!("presencestate change {address} {status},,{message}");
+                ami.action(&[("Action", "Command"), ("Command", &command)])
+            }
+            (Target::User(at), 2) => setvar(
+                format!("USER_PRESENCE({})", SET[*at].0),
+                format!("{status},,{message}"),
+            ),
+            (Target::User(at), way) => ami.action(&[
+                ("Action", "UserPresenceSet"),
+                ("User", SET[*at].0),
+                ("Status", status),
+                ("Message", message),
+                // Some with an end, far ahead.
+                ("Options", ["t(100000)", ""][way % 2]),
+            ]),
+        };
+        assert!(answer.ok(), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_storm_of_mixed_changes_ends_where_the_rules_say() {
+    let ast = with(&format!("{TYPES}{USERS}")).start();
+    let feed = ast.ami();
+    std::thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let ami = ast.ami();
+            scope.spawn(move || {
+                for number in 0..EACH {
+                    Change::new(client, number).make(&ami);
+                    ami.take_events();
+                }
+            });
+        }
+    });
+
+    let mut events = Vec::new();
+    wait_until("everything written and heard", || {
+        events.extend(told(&ast, &feed));
+        EXTENSIONS
+            .iter()
+            .all(|name| said_last(&ast, &events, name))
+            .then_some(())
+    });
+    for (user, _) in SET.iter().chain(&[("team", &[][..])]) {
+        by_the_rule(&ast, user);
+    }
+    applied_once(&events);
+    told_once(&events);
+    in_order(&events);
+    ends_known(&ast, &events);
+    assert_eq!(complaints(&ast, "userpresence"), Vec::<String>::new());
+}
+
+/// Sets every extension once more, one after the other, so that who wins can be said
+/// without asking.
+fn ends_known(ast: &Instance, events: &[Message]) {
+    let status = read(ast, "solo,status");
+    for (name, value) in [
+        ("401", "dnd,meeting,End of 401"),
+        ("402", "away,lunch,End of 402"),
+        ("403", "available,home,End of 403"),
+        ("404", "chat,,End of 404"),
+        ("405", "xa,,End of 405"),
+    ] {
+        event(ast, name, value);
+    }
+    is(ast, "p1", ["dnd", "meeting", "End of 401", "meeting"]);
+    is(ast, "p2", ["away", "lunch", "End of 402", "lunch"]);
+    is(
+        ast,
+        "l1",
+        ["available", "home", "End of 403", "home-office"],
+    );
+    is(ast, "l2", ["chat", "", "End of 404", "chat"]);
+    is(ast, "team", ["away", "lunch", "End of 402", "lunch"]);
+    // No type means that.
+    is(ast, "solo", ["xa", "", "End of 405", &status]);
+    // Own status is what was told of it last.
+    let none = of(events, "UserPresenceChange", "User", "none");
+    assert_eq!(read(ast, "none,message"), none.last().expect("many").text());
+    for (user, _) in SET {
+        by_the_rule(ast, user);
+        for source in json(ast, user)["sources"].as_array().expect("sources") {
+            let name = source["extension"].as_str().expect("an extension");
+            for (field, key) in [
+                ("value", "state"),
+                ("subtype", "subtype"),
+                ("message", "message"),
+            ] {
+                assert_eq!(custom(ast, name, field), source[key], "{user}: {source}");
+            }
+        }
+    }
+}
+
+/// Whether everyone who has the extension knows of it what Asterisk said last.
+fn said_last(ast: &Instance, events: &[Message], name: &str) -> bool {
+    let address = format!("CustomPresence:{name}");
+    let said = of(events, "PresenceStateChange", "Presentity", &address);
+    let last = said.last().expect("many changes");
+    SET.iter().all(|(user, _)| {
+        let seen = json(ast, user);
+        let sources = seen["sources"].as_array().expect("sources");
+        let of_it = sources.iter().filter(|source| source["extension"] == name);
+        of_it.into_iter().all(|source| {
+            let headers = [
+                ("state", "Status"),
+                ("subtype", "Subtype"),
+                ("message", "Message"),
+            ];
+            let mut same = headers.iter();
+            same.all(|(field, header)| source[*field] == last.get(header).unwrap_or_default())
+        })
+    })
+}
+
+/// Asserts that the user is what the rule makes of the sources.
+#[track_caller]
+fn by_the_rule(ast: &Instance, user: &str) {
+    let seen = json(ast, user);
+    let mut sources = seen["sources"].as_array().expect("sources").clone();
+    if seen["method"] == "none" {
+        sources.clear();
+    }
+    if seen["own_takes_part"] == true && seen["own"].is_object() {
+        sources.push(seen["own"].clone());
+    }
+    let order = [
+        "not_set",
+        "available",
+        "unavailable",
+        "chat",
+        "away",
+        "xa",
+        "dnd",
+    ];
+    let key = |source: &Value| {
+        let rank = order.iter().position(|state| source["state"] == *state);
+        let rank = rank.unwrap_or_else(|| panic!("{source}"));
+        let rank = match seen["method"] == "priority" {
+            true => rank,
+            false => usize::from(rank > 0),
+        };
+        (rank, source["since"].as_u64())
+    };
+    let best = sources.iter().map(key).max().expect("a source");
+    let is = |source: &Value| {
+        let fields = ["state", "subtype", "message", "since", "until"];
+        fields.iter().all(|name| source[*name] == seen[*name])
+    };
+    // Within one millisecond the order does not show.
+    let mut winners = sources.iter().filter(|source| key(source) == best);
+    assert!(winners.any(is), "{user}: {seen:#}");
+}
+
+/// Every change reached what it was meant for, at most once, and nothing else.
+#[track_caller]
+fn applied_once(events: &[Message]) {
+    let mut expected: HashMap<String, (&[&str], bool)> = HashMap::new();
+    let mut of_none = HashSet::new();
+    for (client, number) in (0..CLIENTS).flat_map(|c| (0..EACH).map(move |n| (c, n))) {
+        let change = Change::new(client, number);
+        let Some(message) = change.message else {
+            continue;
+        };
+        let (written, at_phone) = match change.target {
+            Target::User(at) => (SET[at].1, false),
+            Target::Extension(at) => (&EXTENSIONS[at..=at], true),
+        };
+        if matches!(change.target, Target::User(at) if SET[at].0 == "none") {
+            of_none.insert(message.clone());
+        }
+        expected.insert(message, (written, at_phone));
+    }
+    let mut seen: HashSet<(String, &str)> = HashSet::new();
+    for name in EXTENSIONS {
+        let address = format!("CustomPresence:{name}");
+        for event in of(events, "PresenceStateChange", "Presentity", &address) {
+            let message = event.text();
+            let (written, _) = expected.get(message).unwrap_or_else(|| panic!("{event:?}"));
+            assert!(written.contains(&name), "an echo: {event:?}");
+            assert!(seen.insert((message.to_owned(), name)), "twice: {event:?}");
+        }
+    }
+    // Of what users set, only the newest waits to be written; what phones say is all said.
+    for (message, (written, _)) in expected.iter().filter(|(_, (_, at_phone))| *at_phone) {
+        assert!(
+            seen.contains(&(message.clone(), written[0])),
+            "lost: {message}"
+        );
+    }
+
+    // Where nothing else takes part, each choice is a transition of its own.
+    let presences = |user: &str| {
+        let changes = of(events, "UserPresenceChange", "User", user);
+        let changes = changes
+            .into_iter()
+            .filter(|event| presence(event, "Old") != presence(event, ""));
+        changes
+            .map(|event| event.text().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let none = presences("none");
+    let all: HashSet<String> = none.iter().cloned().collect();
+    assert_eq!((none.len(), &all), (of_none.len(), &of_none));
+    let solo = presences("solo");
+    let all: HashSet<&String> = solo.iter().collect();
+    assert_eq!(solo.len(), all.len(), "one came twice");
+}
+
+/// State, subtype and message of an event; with `Old`, those before.
+fn presence<'a>(event: &'a Message, old: &str) -> [&'a str; 3] {
+    ["Status", "Subtype", "Message"]
+        .map(|name| event.get(&format!("{old}{name}")).unwrap_or_default())
+}
+
+/// What Asterisk publishes of a user is what the transitions say, in their order.
+#[track_caller]
+fn told_once(events: &[Message]) {
+    for (user, _) in SET.iter().chain(&[("team", &[][..])]) {
+        let changes = of(events, "UserPresenceChange", "User", user).into_iter();
+        let changes = changes.filter(|event| presence(event, "Old") != presence(event, ""));
+        let changes: Vec<_> = changes.map(|event| presence(event, "")).collect();
+        let published = published(events, user).into_iter();
+        let published: Vec<_> = published.map(|event| presence(event, "")).collect();
+        assert_eq!(published.len(), changes.len(), "{user}");
+        assert_eq!(published, changes, "{user}");
+        assert!(changes.len() > EACH / 10, "{user}: {}", changes.len());
+    }
+}
+
+/// Numbers of an account without a gap, and each event beginning where the user's last
+/// one ended.
+#[track_caller]
+fn in_order(events: &[Message]) {
+    let mut numbers: HashMap<&str, u64> = HashMap::new();
+    let mut last: HashMap<&str, &Message> = HashMap::new();
+    for event in events
+        .iter()
+        .filter(|event| event.is_event("UserPresenceChange"))
+    {
+        let header = |name: &str| {
+            event
+                .get(name)
+                .unwrap_or_else(|| panic!("{name}: {event:?}"))
+        };
+        let number = header("Sequence").parse().expect("a number");
+        if let Some(before) = numbers.insert(header("Account"), number) {
+            assert_eq!(number, before + 1, "{event:?}");
+        }
+        let state = |old: &str| (presence(event, old), header(&format!("{old}StatusType")));
+        if let Some(before) = last.insert(header("User"), event) {
+            let ended = (
+                presence(before, ""),
+                before.get("StatusType").unwrap_or_default(),
+            );
+            assert_eq!(state("Old"), ended, "{before:?} {event:?}");
+        }
+        assert_ne!(state("Old"), state(""), "{event:?}");
+    }
+}

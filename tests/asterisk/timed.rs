@@ -1,0 +1,620 @@
+//! Timed statuses: on time, back to what was before, and through every kind of stop.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::harness::{Ami, Builder, Instance, MODULE, Message, wait_until};
+use crate::people::{complaints, event, of, published, read, set, told, with};
+use crate::persistence::json;
+use crate::statuses::{TYPES, has, is, set_by_ami, wait_extension};
+
+/// The clock's user tells when the end of all others has come, see [`pass`].
+fn timed(users: &str) -> Builder {
+    let clock = "[clock]\ntype = user\naccount = clock\n";
+    with(&format!("{TYPES}{users}{clock}"))
+}
+
+const ALICE: &str = "[alice]\ntype = user\nextension = 200\nextension = 201\n";
+
+/// Unix time in milliseconds: Asterisk and this program have one clock.
+pub fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.expect("a clock after 1970").as_millis() as u64
+}
+
+/// When the user's presence ends.
+#[track_caller]
+fn until(ast: &Instance, user: &str) -> u64 {
+    let until = read(ast, &format!("{user},until"));
+    until
+        .parse()
+        .unwrap_or_else(|_| panic!("{user} ends {until:?}"))
+}
+
+fn is_of(event: &Message, user: &str) -> bool {
+    event.is_event("UserPresenceChange") && event.get("User") == Some(user)
+}
+
+/// Waits until everything that was to end by then has ended, or not.
+#[track_caller]
+fn pass(ast: &Instance, until: u64) {
+    let ami = ast.ami();
+    let then = until / 1000 + 1;
+    if now() / 1000 >= then {
+        return;
+    }
+    set(ast, "clock", &format!("dnd,,{then},u({then})"));
+    let then = then.to_string();
+    ami.wait_event("the clock's end", |event| {
+        is_of(event, "clock") && event.get("OldMessage") == Some(&then)
+    });
+}
+
+/// Tries what has to be done before a moment, until it was.
+#[track_caller]
+fn in_time(mut attempt: impl FnMut() -> u64) -> u64 {
+    for _ in 0..5 {
+        let until = attempt();
+        if now() < until {
+            return until;
+        }
+    }
+    panic!("what takes milliseconds takes seconds here");
+}
+
+/// The user's extensions: state, subtype, message and since.
+fn sources(ast: &Instance, user: &str) -> Vec<[String; 4]> {
+    let seen = json(ast, user);
+    let sources = seen["sources"].as_array().expect("sources");
+    let said = sources.iter().map(|source| {
+        ["state", "subtype", "message", "since"].map(|name| source[name].to_string())
+    });
+    said.collect()
+}
+
+/// On time within 100 ms, and never before: by the best of a few trials, because a
+/// late one says something of the machine only.
+#[track_caller]
+fn punctual(ast: &Instance, ami: &Ami, options: impl Fn() -> String) {
+    let mut best = u64::MAX;
+    for trial in 0..5 {
+        let message = format!("{}, trial {trial}", options());
+        set(
+            ast,
+            "alice",
+            &format!("lunch,,{},{}", message.replace(',', "\\,"), options()),
+        );
+        let begin = ami.wait_event("the begin", |event| {
+            is_of(event, "alice") && event.text() == message
+        });
+        let until = begin.get("Until").and_then(|until| until.parse().ok());
+        let until: u64 = until.unwrap_or_else(|| panic!("{begin:?}"));
+        let end = ami.wait_event("the end", |event| {
+            is_of(event, "alice") && event.get("OldMessage") == Some(&message)
+        });
+        let arrived = now();
+        has(&end, &[("Status", "chat"), ("Until", "")]);
+        assert!(arrived >= until, "{} ms early: {end:?}", until - arrived);
+        best = best.min(arrived - until);
+        if best <= 100 {
+            return;
+        }
+    }
+    panic!("{best} ms late at best");
+}
+
+#[test]
+fn it_ends_on_time() {
+    let ast = timed(ALICE).start();
+    let ami = ast.ami();
+    event(&ast, "200", "chat,desk,Here");
+    punctual(&ast, &ami, || "t(1)".into());
+    punctual(&ast, &ami, || format!("u({})", now() / 1000 + 2));
+    // Several at a time, set in another order than they end.
+    let (later, sooner) = in_time_pair(&ast);
+    let ends = ["alice", "clock"].map(|user| {
+        let end = ami.wait_event("an end", |event| {
+            is_of(event, user) && event.get("OldStatus") == Some("dnd")
+        });
+        (end, now())
+    });
+    assert!(
+        ends[0].1 >= sooner && ends[1].1 >= later,
+        "{sooner} {later}: {ends:?}"
+    );
+}
+
+/// Sets the clock to end later than alice, who is set after it.
+fn in_time_pair(ast: &Instance) -> (u64, u64) {
+    set(ast, "clock", "dnd,,,t(2)");
+    let later = until(ast, "clock");
+    set(ast, "alice", "dnd,,,t(1)");
+    (later, until(ast, "alice"))
+}
+
+#[test]
+fn its_end_is_seen_everywhere() {
+    let ast = timed(ALICE).start();
+    let ami = ast.ami();
+    let before = now();
+    set(&ast, "alice", "lunch,,,t(3600)");
+    let ends = until(&ast, "alice");
+    let hour = 3_600_000;
+    assert!((before + hour..=now() + hour).contains(&ends), "{ends}");
+    let events = told(&ast, &ami);
+    let [change] = of(&events, "UserPresenceChange", "User", "alice")[..] else {
+        panic!("{events:#?}")
+    };
+    let text = ends.to_string();
+    has(
+        change,
+        &[
+            ("Until", &text),
+            ("StatusType", "lunch"),
+            ("Status", "away"),
+        ],
+    );
+    let answer = ami.action(&[("Action", "UserPresenceGet"), ("User", "alice")]);
+    has(&answer, &[("Until", &text)]);
+    let seen = json(&ast, "alice");
+    assert_eq!(seen["until"], ends);
+    assert_eq!(seen["own"]["until"], ends);
+    assert_eq!(seen["sources"][0]["until"], ends);
+    let shown = ast.cli("userpresence show user alice");
+    assert!(shown.contains(" Ends: in "), "{shown}");
+
+    // In seconds of Unix time, and by every interface.
+    let then = now() / 1000 + 7200;
+    let option = format!("u({then})");
+    let headers = [
+        ("User", "alice"),
+        ("Status", "meeting"),
+        ("Options", option.as_str()),
+    ];
+    assert_eq!(set_by_ami(&ami, &headers), Ok(()));
+    assert_eq!(until(&ast, "alice"), then * 1000);
+    ast.cli(&format!(
+        "userpresence set alice lunch \"\" \"\" u({})",
+        then + 1
+    ));
+    assert_eq!(until(&ast, "alice"), then * 1000 + 1000);
+    ast.run_dialplan(
+        &[&format!(
+            "Set(USER_PRESENCE(alice)=dnd,,QnVzeQ==,e u({then}))"
+        )],
+        "",
+    );
+    is(&ast, "alice", ["dnd", "", "Busy", "dnd"]);
+    assert_eq!(until(&ast, "alice"), then * 1000);
+
+    // Another source's presence has no end, and one that is set anew has none either.
+    event(&ast, "200", "dnd,,By phone");
+    assert_eq!(read(&ast, "alice,until"), "");
+    let seen = json(&ast, "alice");
+    assert_eq!(seen["until"], serde_json::Value::Null);
+    assert_eq!(seen["sources"][0]["until"], serde_json::Value::Null);
+    assert_eq!(seen["sources"][1]["until"], then * 1000);
+    set(&ast, "alice", "dnd");
+    assert_eq!(
+        json(&ast, "alice")["sources"][1]["until"],
+        serde_json::Value::Null
+    );
+    assert!(
+        ast.cli("userpresence show user alice")
+            .contains(" Ends: never\n")
+    );
+}
+
+#[test]
+fn everything_returns_to_what_it_was() {
+    let users = format!(
+        "{ALICE}[nora]\ntype = user\nmethod = none\n\
+         [omar]\ntype = user\noutgoing = none\nextension = 202\n"
+    );
+    let ast = timed(&users).hint("2000", ",UserPresence:alice").start();
+    let ami = ast.ami();
+    event(&ast, "200", "chat,desk,Here");
+    event(&ast, "201", "available");
+    for user in ["nora", "omar"] {
+        set(&ast, user, "available,,Mine");
+    }
+    let people = ["alice", "nora", "omar"];
+    let all = || people.map(|user| (json(&ast, user), sources(&ast, user)));
+    let before = all();
+    told(&ast, &ami);
+
+    for user in people {
+        set(&ast, user, "lunch,,,t(1)");
+    }
+    let mut events = Vec::new();
+    wait_until("three ends", || {
+        events.extend(ami.take_events());
+        let ended = |user: &str| {
+            let mut changes = events.iter().filter(|event| is_of(event, user));
+            changes.any(|event| event.get("OldStatusType") == Some("lunch"))
+        };
+        people.iter().all(|user| ended(user)).then_some(())
+    });
+    wait_extension(&ast, "200", ["chat", "desk", "Here"]);
+    wait_extension(&ast, "201", ["available", "", ""]);
+    ast.wait_hint_presence("2000", "chat");
+    // Since too, and own status, and the status type; only the number went on.
+    for (now, then) in all().iter().zip(&before) {
+        assert_eq!(now.1, then.1);
+        let without = |view: &serde_json::Value| {
+            let mut view = view.clone();
+            view["sequence"] = 0.into();
+            view
+        };
+        assert_eq!(without(&now.0), without(&then.0));
+    }
+    events.extend(told(&ast, &ami));
+    let states = |user: &str| {
+        let changes = of(&events, "UserPresenceChange", "User", user);
+        let states = changes.iter().map(|event| event.get("StatusType"));
+        states
+            .map(|it| it.unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(states("alice"), ["lunch", "chat"]);
+    assert_eq!(states("nora"), ["lunch", "available"]);
+    assert_eq!(states("omar"), ["lunch", "available"]);
+    assert_eq!(published(&events, "alice").len(), 2);
+    // Each extension was written there and back.
+    for extension in ["200", "201"] {
+        let address = format!("CustomPresence:{extension}");
+        let said = of(&events, "PresenceStateChange", "Presentity", &address);
+        assert_eq!(said.len(), 2, "{said:#?}");
+    }
+}
+
+#[test]
+fn what_somebody_changed_meanwhile_stays() {
+    let ast = timed(ALICE).start();
+    // On a phone.
+    let end = in_time(|| {
+        set(&ast, "alice", "available,,Before");
+        set(&ast, "alice", "lunch,,,t(2)");
+        let end = until(&ast, "alice");
+        event(&ast, "200", "dnd,meeting,By phone");
+        end
+    });
+    is(&ast, "alice", ["dnd", "meeting", "By phone", "meeting"]);
+    pass(&ast, end);
+    wait_extension(&ast, "201", ["available", "", "Before"]);
+    wait_extension(&ast, "200", ["dnd", "meeting", "By phone"]);
+    is(&ast, "alice", ["dnd", "meeting", "By phone", "meeting"]);
+
+    // On both: nothing returns but own status.
+    let end = in_time(|| {
+        set(&ast, "alice", "available,,Before");
+        set(&ast, "alice", "lunch,,,t(2)");
+        let end = until(&ast, "alice");
+        event(&ast, "200", "chat");
+        event(&ast, "201", "chat,,Two");
+        end
+    });
+    let (number, own) = (read(&ast, "alice,sequence"), |ast| {
+        json(ast, "alice")["own"].clone()
+    });
+    assert_eq!(own(&ast)["state"], "away");
+    pass(&ast, end);
+    assert_eq!(own(&ast)["message"], "Before");
+    wait_extension(&ast, "200", ["chat", "", ""]);
+    wait_extension(&ast, "201", ["chat", "", "Two"]);
+    is(&ast, "alice", ["chat", "", "Two", "chat"]);
+    assert_eq!(read(&ast, "alice,sequence"), number);
+}
+
+#[test]
+fn a_timed_one_over_a_timed_one_returns_to_the_last_untimed() {
+    let users = format!("{ALICE}[nora]\ntype = user\nmethod = none\n");
+    let ast = timed(&users).start();
+    event(&ast, "200", "chat,desk,Here");
+    event(&ast, "201", "available");
+    set(&ast, "nora", "chat,,Mine");
+    let before =
+        ["alice", "nora"].map(|user| (json(&ast, user)["own"].clone(), sources(&ast, user)));
+    for user in ["alice", "nora"] {
+        set(&ast, user, "lunch,,,t(3600)");
+        set(&ast, user, "lunch,,Longer,t(7200)");
+        set(&ast, user, "meeting,,,t(1)");
+    }
+    wait_until("the end", || {
+        ["alice", "nora"]
+            .iter()
+            .all(|user| read(&ast, user) == "chat")
+            .then_some(())
+    });
+    wait_extension(&ast, "201", ["available", "", ""]);
+    let after =
+        ["alice", "nora"].map(|user| (json(&ast, user)["own"].clone(), sources(&ast, user)));
+    assert_eq!(after, before);
+    is(&ast, "alice", ["chat", "desk", "Here", "chat"]);
+    is(&ast, "nora", ["chat", "", "Mine", "chat"]);
+
+    // What a phone said between the two is what its extension returns to.
+    set(&ast, "alice", "lunch,,,t(3600)");
+    event(&ast, "201", "chat,,By phone");
+    set(&ast, "alice", "meeting,,,t(1)");
+    wait_until("the end", || (read(&ast, "alice") == "chat").then_some(()));
+    wait_extension(&ast, "200", ["chat", "desk", "Here"]);
+    wait_extension(&ast, "201", ["chat", "", "By phone"]);
+    is(&ast, "alice", ["chat", "", "By phone", "chat"]);
+}
+
+#[test]
+fn a_new_status_cancels_the_end() {
+    let users = format!(
+        "{ALICE}[nora]\ntype = user\nmethod = none\n[omar]\ntype = user\n[paul]\ntype = user\n"
+    );
+    let ast = timed(&users).start();
+    let end = in_time(|| {
+        for (user, status) in [("alice", "chat"), ("nora", "lunch"), ("omar", "not_set")] {
+            set(&ast, user, "available,,Before");
+            set(&ast, user, "lunch,,,t(2)");
+            set(&ast, user, status);
+        }
+        // A later end is an end all the same.
+        set(&ast, "paul", "lunch,,,t(2)");
+        let end = until(&ast, "paul");
+        set(&ast, "paul", "lunch,,,t(3600)");
+        end
+    });
+    for user in ["alice", "nora", "omar"] {
+        assert_eq!(read(&ast, &format!("{user},until")), "", "{user}");
+    }
+    pass(&ast, end);
+    is(&ast, "alice", ["chat", "", "", "chat"]);
+    is(&ast, "nora", ["away", "lunch", "Back soon", "lunch"]);
+    is(&ast, "omar", ["not_set", "", "", "not_set"]);
+    is(&ast, "paul", ["away", "lunch", "Back soon", "lunch"]);
+    for extension in ["200", "201"] {
+        wait_extension(&ast, extension, ["chat", "", ""]);
+    }
+}
+
+#[test]
+fn a_type_mapped_to_nothing_can_be_timed() {
+    let ast = timed(ALICE).start();
+    let ami = ast.ami();
+    set(&ast, "alice", "lunch");
+    told(&ast, &ami);
+    set(&ast, "alice", "thinking,,,t(1)");
+    let statuses = ["thinking", "lunch"].map(|name| {
+        let change = ami.wait_event(name, |event| is_of(event, "alice"));
+        has(
+            &change,
+            &[
+                ("StatusType", name),
+                ("Status", "away"),
+                ("OldStatus", "away"),
+            ],
+        );
+        change
+    });
+    assert_eq!(statuses.len(), 2);
+    is(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
+    assert_eq!(published(&told(&ast, &ami), "alice").len(), 0);
+
+    // Over a timed one it ends both, with all that the first had written.
+    event(&ast, "200", "chat,desk,Here");
+    event(&ast, "201", "available");
+    set(&ast, "alice", "meeting,,,t(3600)");
+    set(&ast, "alice", "thinking,,,t(1)");
+    is(&ast, "alice", ["dnd", "meeting", "", "thinking"]);
+    wait_until("the end", || (read(&ast, "alice") == "chat").then_some(()));
+    wait_extension(&ast, "200", ["chat", "desk", "Here"]);
+    wait_extension(&ast, "201", ["available", "", ""]);
+    is(&ast, "alice", ["chat", "desk", "Here", "chat"]);
+    // Without an end it takes the first one's away.
+    set(&ast, "alice", "meeting,,,t(3600)");
+    set(&ast, "alice", "thinking");
+    assert_eq!(read(&ast, "alice,until"), "");
+}
+
+/// How the module, or Asterisk, goes and comes back.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    Unload,
+    Now,
+    Gracefully,
+    Kill,
+}
+
+impl Stop {
+    #[track_caller]
+    fn go(self, ast: &Instance) {
+        match self {
+            Stop::Unload => assert!(ast.unload_module(MODULE).ok()),
+            Stop::Now => assert!(ast.stop().success()),
+            Stop::Gracefully => assert!(ast.stop_gracefully().success()),
+            Stop::Kill => {
+                for user in ["alice", "bob"] {
+                    wait_disk(ast, &format!("/UserPresence/user/{user}"), "\"until\":");
+                }
+                for extension in ["200", "201", "202"] {
+                    wait_disk(ast, &format!("/CustomPresence/{extension}"), "lunch");
+                    let source = format!("/UserPresence/source/CustomPresence:{extension}");
+                    wait_disk(ast, &source, "\"until\":");
+                }
+                ast.kill9();
+            }
+        }
+    }
+
+    #[track_caller]
+    fn come_back(self, ast: &Instance) {
+        match self {
+            Stop::Unload => assert!(ast.load_module(MODULE).ok()),
+            _ => ast.start_again(),
+        }
+    }
+}
+
+#[track_caller]
+fn wait_disk(ast: &Instance, key: &str, text: &str) {
+    wait_until(&format!("{text} in {key} on disk"), || {
+        ast.astdb_on_disk(key)?.contains(text).then_some(())
+    });
+}
+
+/// One status ends while nobody is there, another one later.
+fn survives(stop: Stop) {
+    let users = format!("{ALICE}[bob]\ntype = user\nextension = 202\n");
+    let ast = timed(&users).hint("2000", ",UserPresence:bob").start();
+    event(&ast, "200", "chat,desk,Here");
+    event(&ast, "201", "available");
+    event(&ast, "202", "chat,home,Bob");
+    let before = ["alice", "bob"].map(|user| sources(&ast, user));
+
+    set(&ast, "alice", "lunch,,,t(6)");
+    set(&ast, "bob", "lunch,,,t(1)");
+    let ends = until(&ast, "alice");
+    let gone = read(&ast, "bob,until").parse().unwrap_or(0);
+    for extension in ["200", "201", "202"] {
+        // Not yet back, on a slow machine.
+        let lunch = || read(&ast, "bob") != "away" || custom_is_lunch(&ast, extension);
+        wait_until("written", || lunch().then_some(()));
+    }
+    stop.go(&ast);
+    wait_until("bob's end", || (now() > gone).then_some(()));
+    stop.come_back(&ast);
+
+    is(&ast, "bob", ["chat", "home", "Bob", "chat"]);
+    wait_extension(&ast, "202", ["chat", "home", "Bob"]);
+    ast.wait_hint_presence("2000", "chat");
+    let state = read(&ast, "alice");
+    let read_at = now();
+    if read_at < ends {
+        assert_eq!(state, "away", "{stop:?}");
+    }
+    wait_until("alice's end", || {
+        (read(&ast, "alice") == "chat").then_some(())
+    });
+    assert!(now() >= ends, "{stop:?}: early");
+    is(&ast, "alice", ["chat", "desk", "Here", "chat"]);
+    wait_extension(&ast, "200", ["chat", "desk", "Here"]);
+    wait_extension(&ast, "201", ["available", "", ""]);
+    let after = ["alice", "bob"].map(|user| sources(&ast, user));
+    assert_eq!(after, before, "{stop:?}");
+    for user in ["alice", "bob"] {
+        assert_eq!(json(&ast, user)["own"], serde_json::Value::Null, "{stop:?}");
+    }
+}
+
+fn custom_is_lunch(ast: &Instance, extension: &str) -> bool {
+    crate::people::custom(ast, extension, "subtype") == "lunch"
+}
+
+#[test]
+fn an_end_survives_an_unload() {
+    survives(Stop::Unload);
+}
+
+#[test]
+fn an_end_survives_a_stop() {
+    survives(Stop::Now);
+}
+
+#[test]
+fn an_end_survives_a_graceful_stop() {
+    survives(Stop::Gracefully);
+}
+
+#[test]
+fn an_end_survives_a_kill() {
+    survives(Stop::Kill);
+}
+
+#[test]
+fn a_reload_keeps_the_end() {
+    let ast = timed(ALICE).start();
+    event(&ast, "200", "chat,desk,Here");
+    set(&ast, "alice", "lunch,,,t(2)");
+    let end = until(&ast, "alice");
+    let conf = format!("{TYPES}[alice]\ntype = user\nextension = 200\nextension = 203\n");
+    ast.write_config("userpresence.conf", &conf);
+    assert!(ast.reload().ok());
+    wait_until("the end", || (read(&ast, "alice") == "chat").then_some(()));
+    assert!(now() >= end);
+    wait_extension(&ast, "200", ["chat", "desk", "Here"]);
+    // What the user has no more is left as it is.
+    assert_eq!(crate::people::custom(&ast, "201", "subtype"), "lunch");
+}
+
+#[test]
+fn each_wrong_option_has_its_message_at_every_interface() {
+    let ast = timed(ALICE).start();
+    let ami = ast.ami();
+    set(&ast, "alice", "lunch");
+    let (longest, past) = (10 * 366 * 86_400u64, now() / 1000 - 1);
+    let number = "expected one such as t(300)";
+    for (options, why) in [
+        (
+            "t".to_owned(),
+            format!("option t without a whole number of seconds, {number}"),
+        ),
+        (
+            "t()".into(),
+            format!("option t without a whole number of seconds, {number}"),
+        ),
+        (
+            "t(1.5)".into(),
+            format!("option t without a whole number of seconds, {number}"),
+        ),
+        (
+            "t(5m)".into(),
+            format!("option t without a whole number of seconds, {number}"),
+        ),
+        (
+            "t(0)".into(),
+            format!("option t(0), expected 1 to {longest} seconds"),
+        ),
+        (
+            format!("t({})", longest + 1),
+            format!("option t({}), expected 1 to {longest} seconds", longest + 1),
+        ),
+        (
+            format!("u({past})"),
+            format!("option u({past}) lies in the past, expected a Unix time in seconds"),
+        ),
+        (
+            // In milliseconds, as other programs have it.
+            "u(1800000000000)".into(),
+            "option u(1800000000000) lies more than ten years ahead, expected a Unix time in \
+             seconds"
+                .into(),
+        ),
+        (
+            "u".into(),
+            "option u without a Unix time in seconds, expected one such as u(1767225600)".into(),
+        ),
+        (
+            "t(5)u(4000000000)".into(),
+            "the status ends twice, expected one of t() and u()".into(),
+        ),
+        (
+            "5".into(),
+            "unknown option '5', expected e (subtype and message in base64), t(seconds) or u(Unix \
+             time); a comma within a text is written \\,"
+                .into(),
+        ),
+    ] {
+        let headers = [
+            ("User", "alice"),
+            ("Status", "meeting"),
+            ("Options", options.as_str()),
+        ];
+        assert_eq!(set_by_ami(&ami, &headers), Err(why.clone()));
+        let command = format!("userpresence set alice meeting \"\" \"\" {options}");
+        let shown = ast.cli(&command);
+        let said = shown.lines().next().unwrap_or_default().to_lowercase();
+        assert_eq!(said, format!("{why}.").to_lowercase());
+        let known = complaints(&ast, &why).len();
+        let value = format!("meeting,,,{options}");
+        assert!(ast.try_setvar("USER_PRESENCE(alice)", &value).is_err());
+        assert_eq!(complaints(&ast, &why).len(), known + 1, "{options}");
+        is(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
+        assert_eq!(read(&ast, "alice,until"), "");
+    }
+}
