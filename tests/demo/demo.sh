@@ -81,7 +81,8 @@ start_phone() {
     local port
     next_port port 15160
     sipp "127.0.0.1:$sip_port" -sf "$repository/tests/sip/subscribe.xml" -s 2000 \
-        -key endpoint watcher -key agent 'digium D65' -i 127.0.0.1 -p "$port" \
+        -key endpoint watcher -key agent 'digium D65' -key event presence \
+        -key accept application/pidf+xml -i 127.0.0.1 -p "$port" \
         -m 1 -nostdin -trace_msg -message_file "$trace" >"$dir/log/sipp.txt" 2>&1 9>&- &
     phone_pid=$!
     until_true "the subscription" told '<digium_presence'
@@ -99,6 +100,21 @@ told() {
     last_body | grep -qF -- "$1"
 }
 
+# A real SIP client registers as Alice's desk phone.
+register_phone() {
+    local port
+    next_port port 15170
+    sipp "127.0.0.1:$sip_port" -sf "$repository/tests/sip/register.xml" \
+        -key endpoint 2000 -key contact "$port" -key expires 3600 -i 127.0.0.1 -p "$port" \
+        -m 1 -nostdin >"$dir/log/register.txt" 2>&1 9>&- || die "the desk phone cannot register"
+}
+
+# Whether something is in Asterisk's log.
+logged() { grep -qF -- "$1" "$dir/log/full.log"; }
+
+# Whether a command's answer has a line like this.
+shows() { rx "$1" | grep -qE -- "$2"; }
+
 show_phone() {
     until_true "a NOTIFY with $1" told "$1"
     printf '\n%sNOTIFY to the phone that watches 2000:%s\n' "$bold" "$plain"
@@ -113,8 +129,10 @@ heading "A private Asterisk with res_userpresence, and a phone that watches Alic
 start_asterisk
 cli "core show version" "Asterisk "
 cli "module show like userpresence" "Running"
+register_phone
 start_phone
 echo
+echo "  REGISTER  sip:2000@127.0.0.1:$sip_port  ->  200 OK"
 echo "  SUBSCRIBE sip:2000@127.0.0.1:$sip_port  ->  200 OK"
 
 heading "Alice has two phones: 200 does not want to be disturbed, then 201 is available"
@@ -133,11 +151,39 @@ cli "userpresence show user alice" "dnd"
 cli "userpresence explain alice" "alice"
 show_phone 'type="dnd"'
 
-heading "Alice goes to lunch: one command sets both phones"
-cli 'userpresence set alice away lunch "Back at one"' "away"
-cli "userpresence show users" "alice.*away"
-cli "dialplan eval function PRESENCE_STATE(CustomPresence:200,value)" "Result: *away"
+heading "Alice goes to lunch, a status type: for 5 seconds, and on both phones"
+cli "userpresence show statuses" "lunch.*At lunch.*away"
+cli 'userpresence set alice lunch "" "" t(5)' "away"
+cli "userpresence show user alice" "Ends: in "
+written="dialplan eval function PRESENCE_STATE(CustomPresence:200,value)"
+until_true "extension 200" shows "$written" "Result: *away"
+cli "$written" "Result: *away"
 cli "dialplan eval function PRESENCE_STATE(CustomPresence:201,message)" "Back at one"
 show_phone 'type="away"'
+
+heading "Lunch ends by itself: Alice is dnd again, as before"
+until_true "the end of lunch" hint 2000 dnd
+cli "userpresence show users" "alice.*dnd"
+until_true "extension 200" shows "$written" "Result: *dnd"
+cli "$written" "Result: *dnd"
+show_phone 'type="dnd"'
+
+# --- actions: one of them here ---
+
+heading "A lamp and a queue follow Alice: dnd is busy, so the caller is not put through"
+until_true "the lamp 2001" shows "core show hints" "^2001@.*State:Busy "
+cli "core show hints" "2001@default.*State:Busy"
+cli "channel originate Local/caller@line/n application Queue support" ""
+# The queue has looked for an agent each second by then.
+until_true "a caller who waits" shows "queue show support" "\(wait: 0:0[3-9]"
+cli "queue show support" "Alice.*UserPresence:alice@queue.*\(Busy\)"
+logged "Called Local/alice@line" && die "Alice was rung in dnd"
+
+heading "Alice is available: she is rung at once"
+cli "userpresence set alice available" "available"
+until_true "a call to Alice" logged "Called Local/alice@line"
+until_true "her answer" shows "queue show support" "has taken|No Callers"
+cli "queue show support" "No Callers"
+rx "channel request hangup all" >/dev/null
 
 heading "Done; what was started is being stopped. To go on by hand: make run"

@@ -233,6 +233,7 @@ impl World {
             shown: state.shown,
         });
         let old: Vec<Old> = old.collect();
+        self.rename_statuses(plan);
         self.combine_all();
         let effects = self.differences(plan, old, &before, now);
         let users = self.removed(&before);
@@ -278,7 +279,6 @@ impl World {
                 }
             }
         }
-        self.rename_statuses(plan);
         for (new, old) in plan.devices.iter().enumerate() {
             if let Some(old) = old {
                 self.devices[new] = before.devices[old.index()];
@@ -341,10 +341,16 @@ impl World {
                 before.directory.get(known).name != user.name
                     || before.is_unpublished(known, &present)
             });
-            if old.presence != present {
+            // A type may be gone, or be called otherwise, by the configuration alone.
+            let status = known.is_some() && old.status.as_ref() != self.status(id);
+            let moved = old.presence != present;
+            if moved {
                 self.follow_status(id);
+            }
+            if moved || status {
                 effects.push(self.transition(id, old.presence, old.status, now));
-            } else if unpublished {
+            }
+            if !moved && unpublished {
                 effects.push(Effect::Publish(user.name.clone(), present));
             }
             for watcher in Watcher::ALL {
