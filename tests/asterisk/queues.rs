@@ -34,6 +34,9 @@ fn start(conf: &str, options: &str) -> Instance {
     ast
 }
 
+/// An interface by its name, and how it sets something.
+type Way<'a> = (&'a str, &'a dyn Fn(&str));
+
 // Asterisk's numbers of the states of devices.
 const UNKNOWN: &str = "0";
 const NOT_IN_USE: &str = "1";
@@ -74,7 +77,7 @@ fn who_does_not_want_to_be_disturbed_is_not_rung_and_is_rung_again_after() {
     let ast = start(USERS, "");
     let ami = ast.ami();
     assert_eq!(rung(&ast, "sales"), [ALICE, BOB]);
-    let ways: [(&str, &dyn Fn(&str)); 4] = [
+    let ways: [Way; 4] = [
         ("the function", &|state| set(&ast, "alice", state)),
         ("the phone", &|state| event(&ast, "200", state)),
         ("AMI", &|state| {
@@ -152,7 +155,7 @@ fn the_queue_table_says_whom_a_queue_rings() {
 fn who_takes_no_department_calls_is_not_rung() {
     let ast = start(USERS, "");
     let ami = ast.ami();
-    let ways: [(&str, &dyn Fn(&str)); 3] = [
+    let ways: [Way; 3] = [
         ("the function", &|value| {
             ast.setvar("USER_PRESENCE(alice,dndStatus)", value);
         }),
