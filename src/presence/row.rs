@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::state::{Presence, State};
 use super::status::{StatusType, Statuses};
 use super::time::Time;
-use super::world::{Before, By, Own};
+use super::world::{Before, By, Own, Said};
 
 /// The AstDB family.
 pub const FAMILY: &str = "UserPresence";
@@ -127,11 +127,9 @@ impl OwnRow {
     /// As stored.
     pub fn new(own: &Own) -> Self {
         let before = own.before.as_deref().map(|before| {
-            let source = |(address, presence, since): &(Arc<str>, Presence, Time)| {
-                (
-                    address.to_string(),
-                    Kept::new(presence, *since, Time::NEVER),
-                )
+            let source = |(address, said): &(Arc<str>, Said)| {
+                let kept = Kept::new(&said.presence, said.since, said.until);
+                (address.to_string(), kept)
             };
             Box::new(BeforeRow {
                 own: before.own.as_deref().map(OwnRow::new),
@@ -151,8 +149,13 @@ impl OwnRow {
     pub fn restore(&self, statuses: &Statuses) -> Own {
         let before = self.before.as_deref().map(|before| {
             let source = |(address, kept): &(String, Kept)| {
-                let (presence, since, _) = kept.restore();
-                (Arc::from(address.as_str()), presence, since)
+                let (presence, since, until) = kept.restore();
+                let said = Said {
+                    presence,
+                    since,
+                    until,
+                };
+                (Arc::from(address.as_str()), said)
             };
             Box::new(Before {
                 own: before
@@ -244,7 +247,14 @@ mod tests {
         let before = Before {
             own: Some(Box::new(own(Time::NEVER, By::Login, None))),
             status: statuses.find("dnd").cloned(),
-            sources: vec![("CustomPresence:a".into(), State::Dnd.into(), since)],
+            sources: vec![(
+                "CustomPresence:a".into(),
+                Said {
+                    presence: State::Dnd.into(),
+                    since,
+                    until,
+                },
+            )],
         };
         let timed = own(until, By::Hand, Some(Box::new(before)));
         let row = UserRow {

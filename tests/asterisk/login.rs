@@ -445,3 +445,80 @@ fn each_mistake_leaves_out_its_user() {
     log_in(&panel, "alice");
     is(&ast, "alice", IN);
 }
+
+/// A panel in a browser speaks AMI over HTTP, where a session outlives its requests.
+#[test]
+fn a_session_over_http_logs_in_and_out() {
+    let ast = panels(ALICE).http().start();
+    let cookie = |answer: &str| {
+        let cookies = answer
+            .lines()
+            .filter_map(|line| line.strip_prefix("Set-Cookie: "));
+        let mut session = cookies.filter_map(|cookie| cookie.split(';').next());
+        session
+            .find(|cookie| cookie.starts_with("mansession_id"))
+            .map(str::to_owned)
+    };
+    let first = ast.http(
+        "GET",
+        "/rawman?action=Login&username=admin&secret=secret",
+        &[],
+        "",
+    );
+    let session = cookie(&first.head).unwrap_or_else(|| panic!("{first:?}"));
+    let ask = |query: &str| {
+        let session = format!("Cookie: {session}");
+        ast.http("GET", &format!("/rawman?action={query}"), &[&session], "")
+            .body
+    };
+    let body = ask("UserPresenceLogin&User=alice");
+    assert!(body.contains("Message: Logged in"), "{body}");
+    is(&ast, "alice", IN);
+    // The same session, another connection.
+    let body = ask("UserPresenceLogin&User=alice");
+    assert!(body.contains("Message: Already logged in"), "{body}");
+    wait_panels(&ast, "alice", 1);
+    let body = ask("UserPresenceLogout&User=alice");
+    assert!(body.contains("Message: Logged out"), "{body}");
+    is(&ast, "alice", OUT);
+    ask("UserPresenceLogin&User=alice");
+    is(&ast, "alice", IN);
+    ask("Logoff");
+    wait_status(&ast, "alice", "lunch");
+    wait_panels(&ast, "alice", 0);
+}
+
+/// A phone that was registered all the time has not logged in because the module was
+/// loaded, or read anew.
+#[test]
+fn a_phone_found_registered_is_no_login() {
+    let users = "[alice]\ntype = user\nextension = 200\nregister_status = home-office\n";
+    let ast = panels(users).sip(&["200"]).start();
+    let phone = Phone::ringing(&ast, "200");
+    wait_status(&ast, "alice", "home-office");
+    set(&ast, "alice", "not_set");
+    assert!(ast.unload_module(MODULE).ok());
+    assert!(ast.load_module(MODULE).ok());
+    is(&ast, "alice", ["not_set", "", "", "not_set"]);
+    let barrier = "[barrier]\ntype = user\naccount = barrier\nextension = barrier\n";
+    let bob = users
+        .replace("alice", "bob")
+        .replace("extension = 200", "extension = 9,PJSIP/200");
+    ast.write_config(
+        "userpresence.conf",
+        &format!("{TYPES}{users}{bob}{barrier}"),
+    );
+    assert!(ast.reload().ok());
+    // What was published before was heard.
+    event(&ast, "201", "away");
+    for user in ["alice", "bob"] {
+        is(&ast, user, ["not_set", "", "", "not_set"]);
+    }
+    // The next registration is one.
+    phone.unregister();
+    ast.wait_device("PJSIP/200", "UNAVAILABLE");
+    phone.register();
+    for user in ["alice", "bob"] {
+        wait_status(&ast, user, "home-office");
+    }
+}

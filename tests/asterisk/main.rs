@@ -26,6 +26,7 @@ mod panics;
 mod people;
 mod persistence;
 mod provider;
+mod queues;
 mod realtime;
 mod reload;
 mod sample;

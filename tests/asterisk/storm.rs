@@ -70,24 +70,34 @@ impl Change {
         ];
         let types = ["lunch", "meeting", "home-office", "thinking", "away", "dnd"];
         let message = Some(format!("{client}-{number}"));
-        if step % 5 < 2 {
-            return Change {
-                message,
-                status: states[step / 5 % 7],
-                target: Target::Extension(step / 7 % EXTENSIONS.len()),
-                way: step % 5,
-            };
-        }
-        let status = match step % 3 {
+        let target = match step % 5 {
+            0 | 1 => Target::Extension(step / 7 % EXTENSIONS.len()),
+            _ => Target::User(step / 2 % SET.len()),
+        };
+        let status = match (&target, step % 3) {
+            (Target::Extension(_), _) => states[step / 5 % 7],
             // Not xa, whose own type is mapped to nothing here.
-            0 => states[step / 5 % 6],
+            (_, 0) => states[step / 5 % 6],
             _ => types[step / 11 % 6],
         };
-        Change {
+        let mut change = Change {
             message: message.filter(|_| status != "thinking"),
             status,
-            target: Target::User(step / 2 % SET.len()),
+            target,
             way: step % 5,
+        };
+        // See `applied_once`: what comes of this one is to be told exactly.
+        if change.written() == ["405"] && status == "not_set" {
+            change.status = "chat";
+        }
+        change
+    }
+
+    /// The extensions that it is meant for.
+    fn written(&self) -> &'static [&'static str] {
+        match self.target {
+            Target::User(at) => SET[at].1,
+            Target::Extension(at) => &EXTENSIONS[at..=at],
         }
     }
 
@@ -266,40 +276,47 @@ fn by_the_rule(ast: &Instance, user: &str) {
 }
 
 /// Every change reached what it was meant for, at most once, and nothing else.
+///
+/// Stock CustomPresence stores a presence and then publishes it, but of `not_set` it
+/// publishes what is stored by then: that may be another writer's, which so comes twice,
+/// and the `not_set` not at all.
 #[track_caller]
 fn applied_once(events: &[Message]) {
-    let mut expected: HashMap<String, (&[&str], bool)> = HashMap::new();
-    let mut of_none = HashSet::new();
-    for (client, number) in (0..CLIENTS).flat_map(|c| (0..EACH).map(move |n| (c, n))) {
-        let change = Change::new(client, number);
-        let Some(message) = change.message else {
-            continue;
-        };
-        let (written, at_phone) = match change.target {
-            Target::User(at) => (SET[at].1, false),
-            Target::Extension(at) => (&EXTENSIONS[at..=at], true),
-        };
-        if matches!(change.target, Target::User(at) if SET[at].0 == "none") {
-            of_none.insert(message.clone());
-        }
-        expected.insert(message, (written, at_phone));
-    }
-    let mut seen: HashSet<(String, &str)> = HashSet::new();
+    let changes = (0..CLIENTS).flat_map(|client| {
+        (0..EACH).filter_map(move |number| {
+            let change = Change::new(client, number);
+            Some((change.message.clone()?, change))
+        })
+    });
+    let changes: HashMap<String, Change> = changes.collect();
     for name in EXTENSIONS {
         let address = format!("CustomPresence:{name}");
+        let (mut seen, mut twice) = (HashSet::new(), 0);
         for event in of(events, "PresenceStateChange", "Presentity", &address) {
-            let message = event.text();
-            let (written, _) = expected.get(message).unwrap_or_else(|| panic!("{event:?}"));
-            assert!(written.contains(&name), "an echo: {event:?}");
-            assert!(seen.insert((message.to_owned(), name)), "twice: {event:?}");
+            let change = changes
+                .get(event.text())
+                .unwrap_or_else(|| panic!("{event:?}"));
+            assert!(change.written().contains(&name), "an echo: {event:?}");
+            twice += usize::from(!seen.insert(event.text()));
         }
-    }
-    // Of what users set, only the newest waits to be written; what phones say is all said.
-    for (message, (written, _)) in expected.iter().filter(|(_, (_, at_phone))| *at_phone) {
+        let missing = changes.iter().filter(|(message, change)| {
+            change.written().contains(&name) && !seen.contains(message.as_str())
+        });
+        let (unset, lost): (Vec<_>, Vec<_>) =
+            missing.partition(|(_, change)| change.status == "not_set");
         assert!(
-            seen.contains(&(message.clone(), written[0])),
-            "lost: {message}"
+            twice <= unset.len(),
+            "{name}: {twice} came twice, {} are missing",
+            unset.len()
         );
+        // Of what users set, only the newest waits to be written; what phones say is all
+        // said.
+        for (message, change) in lost {
+            assert!(
+                matches!(change.target, Target::User(_)),
+                "{name}: {message} is lost"
+            );
+        }
     }
 
     // Where nothing else takes part, each choice is a transition of its own.
@@ -313,8 +330,12 @@ fn applied_once(events: &[Message]) {
             .collect::<Vec<_>>()
     };
     let none = presences("none");
-    let all: HashSet<String> = none.iter().cloned().collect();
-    assert_eq!((none.len(), &all), (of_none.len(), &of_none));
+    let is_of_none =
+        |change: &Change| matches!(change.target, Target::User(at) if SET[at].0 == "none");
+    let set = changes.iter().filter(|(_, change)| is_of_none(change));
+    let set: HashSet<&String> = set.map(|(message, _)| message).collect();
+    let all: HashSet<&String> = none.iter().collect();
+    assert_eq!((none.len(), all), (set.len(), set));
     let solo = presences("solo");
     let all: HashSet<&String> = solo.iter().collect();
     assert_eq!(solo.len(), all.len(), "one came twice");

@@ -618,3 +618,38 @@ fn each_wrong_option_has_its_message_at_every_interface() {
         assert_eq!(read(&ast, "alice,until"), "");
     }
 }
+
+/// Two users' timed statuses at an extension that they share: whichever ends first, it
+/// returns to what was before both.
+#[test]
+fn timed_statuses_of_two_users_at_one_extension_return_to_what_was_before_both() {
+    let users = "[a]\ntype = user\nextension = 301\nextension = 302\n\
+                 [b]\ntype = user\nextension = 302\nextension = 303\n";
+    let ast = timed(users).start();
+    for extension in ["301", "302", "303"] {
+        event(&ast, extension, &format!("chat,,Of {extension}"));
+    }
+    let before = ["a", "b"].map(|user| sources(&ast, user));
+    for [first, second] in [[1, 3], [3, 1]] {
+        let end = in_time(|| {
+            set(&ast, "a", &format!("lunch,,,t({first})"));
+            let end = until(&ast, "a");
+            set(&ast, "b", &format!("meeting,,,t({second})"));
+            end.min(until(&ast, "b"))
+        });
+        pass(&ast, end + 2000);
+        for user in ["a", "b"] {
+            wait_until(&format!("the end of {user}, {first} {second}"), || {
+                (read(&ast, user) == "chat").then_some(())
+            });
+        }
+        for extension in ["301", "302", "303"] {
+            wait_extension(&ast, extension, ["chat", "", &format!("Of {extension}")]);
+        }
+        assert_eq!(
+            ["a", "b"].map(|user| sources(&ast, user)),
+            before,
+            "{first} {second}"
+        );
+    }
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Effect, Touched, World};
 use crate::presence::assignment::Choice;
-use crate::presence::directory::UserId;
+use crate::presence::directory::{SourceId, UserId};
 use crate::presence::state::Presence;
 use crate::presence::status::StatusType;
 use crate::presence::time::Time;
@@ -47,8 +47,20 @@ pub struct Before {
     pub own: Option<Box<Own>>,
     /// The user's status type.
     pub status: Option<Arc<StatusType>>,
-    /// Each extension that was written, by its address, and since when it had said so.
-    pub sources: Vec<(Arc<str>, Presence, Time)>,
+    /// Each extension that was written, by its address.
+    pub sources: Vec<(Arc<str>, Said)>,
+}
+
+/// What an extension said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Said {
+    /// What.
+    pub presence: Presence,
+    /// Since when.
+    pub since: Time,
+    /// When that ends: it may be another user's timed status; [`Time::NEVER`] without an
+    /// end.
+    pub until: Time,
 }
 
 impl World {
@@ -138,7 +150,14 @@ impl World {
             let mut remembered = remembered.into_iter().flat_map(|before| &before.sources);
             match remembered.find(|(of, ..)| of == address) {
                 Some(remembered) => remembered.clone(),
-                None => (address.clone(), known.presence.clone(), known.since),
+                None => {
+                    let said = Said {
+                        presence: known.presence.clone(),
+                        since: known.since,
+                        until: known.until,
+                    };
+                    (address.clone(), said)
+                }
             }
         };
         Before {
@@ -175,16 +194,18 @@ impl World {
         };
         let before = own.before.take().unwrap_or_default();
         let mut touched = Touched::new();
-        for (address, presence, since) in &before.sources {
+        for (address, said) in &before.sources {
             let Some(source) = self.directory.source(address) else {
                 continue;
             };
             let known = self.source(source);
             if known.presence != own.presence || known.until != own.until {
+                self.pass_on(source, &own, said);
                 continue;
             }
-            self.store(source, presence.clone(), *since);
-            self.queue_write(source, presence);
+            self.store(source, said.presence.clone(), said.since);
+            self.sources[source.index()].until = said.until;
+            self.queue_write(source, &said.presence);
             self.touch_readers(source, &mut touched);
         }
         let state = &mut self.users[user.index()];
@@ -200,6 +221,28 @@ impl World {
         self.mark_user(user);
         self.touch(user, &mut touched);
         self.recombine(touched, set, now, effects);
+    }
+
+    /// Where another user's timed status took the place of the one that ends, it returns
+    /// to what was before both.
+    fn pass_on(&mut self, source: SourceId, ended: &Own, said: &Said) {
+        let directory = self.directory.clone();
+        let address = &directory.get_source(source).address;
+        for &user in directory.readers(source) {
+            let own = self.users[user.index()].own.as_deref_mut();
+            let before = own.and_then(|own| own.before.as_deref_mut());
+            let kept = before.into_iter().flat_map(|before| &mut before.sources);
+            let mut passed = false;
+            for (_, kept) in kept.filter(|(of, _)| of == address) {
+                if kept.presence == ended.presence && kept.since == ended.since {
+                    *kept = said.clone();
+                    passed = true;
+                }
+            }
+            if passed {
+                self.mark_user(user);
+            }
+        }
     }
 
     /// Whether one ends before the worker looks next.

@@ -129,6 +129,46 @@ fn a_timed_status_over_a_timed_one_returns_to_the_last_untimed() {
     assert_eq!(world.own(alice).unwrap().presence.state(), State::Chat);
 }
 
+/// Whichever of two users ends first at the extension that they share.
+#[test]
+fn timed_statuses_of_two_users_return_to_what_was_before_both() {
+    let text = "[a]\ntype=user\nextension=1\nextension=2\n\
+                [b]\ntype=user\nextension=2\nextension=3\n";
+    for (first, second) in [(10, 20), (20, 10)] {
+        let mut world = world(text);
+        hear(&mut world, "2", "chat", 1_000);
+        set(&mut world, "a", &format!("away,,,t({first})"), 2_000);
+        write_all(&mut world, 2_000);
+        set(&mut world, "b", &format!("dnd,,,t({second})"), 3_000);
+        write_all(&mut world, 3_000);
+        end(&mut world, 15_000);
+        write_all(&mut world, 15_000);
+        assert_ne!(extension(&world, "2"), (State::Chat, 1_000));
+        end(&mut world, 30_000);
+        write_all(&mut world, 30_000);
+        assert_eq!(extension(&world, "2"), (State::Chat, 1_000), "{first}");
+    }
+}
+
+#[test]
+fn a_type_mapped_to_nothing_takes_over_the_end_of_a_timed_one() {
+    let mut world = world(&format!("{TYPES}{ALICE}"));
+    hear(&mut world, "1", "chat", 1_000);
+    set(&mut world, "alice", "lunch,,,t(10)", 2_000);
+    write_all(&mut world, 2_000);
+    set(&mut world, "alice", "focus,,,t(20)", 3_000);
+    end(&mut world, 12_000);
+    assert_eq!(shown(&world, "alice"), "away (lunch) \"At lunch\" as focus");
+    end(&mut world, 23_000);
+    write_all(&mut world, 23_000);
+    assert_eq!(extension(&world, "1"), (State::Chat, 1_000));
+    assert_eq!(shown(&world, "alice"), "chat as chat");
+    set(&mut world, "alice", "lunch,,,t(10)", 24_000);
+    set(&mut world, "alice", "focus", 25_000);
+    let alice = world.directory().user("alice").unwrap();
+    assert_eq!(world.outcome(alice).until, Time::NEVER);
+}
+
 #[test]
 fn a_new_status_cancels_the_timer() {
     let mut world = world(ALICE);

@@ -1,0 +1,223 @@
+//! Makes a directory of what the configuration says.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::hash::{hash_address, hash_exact, hash_folded, hash_number};
+use super::lists::Lists;
+use super::{
+    AccountId, DeviceId, Directory, Input, Reading, Source, SourceId, SourceKind, User, UserId,
+};
+use crate::presence::address::{self, CUSTOM_LABEL, USER_LABEL};
+use crate::presence::config::{InputKind, InputSpec, Rule, Settings, UserSpec};
+use crate::presence::device::Watcher;
+
+impl Directory {
+    /// Numbers users and sources. Users must be free of cycles and of double names,
+    /// as [`super::config::parse`] leaves them.
+    pub fn new(settings: Settings, specs: Vec<UserSpec>) -> Self {
+        let mut directory = Directory {
+            settings,
+            users: Vec::with_capacity(specs.len()),
+            by_name: HashTable::with_capacity(specs.len()),
+            ..Directory::default()
+        };
+        let inputs: usize = specs.iter().map(|spec| spec.inputs.len()).sum();
+        directory.sources.reserve(inputs);
+        directory
+            .by_address
+            .reserve(inputs, |_| unreachable!("it is empty"));
+        for spec in &specs {
+            let id = directory.by_name.len() as u32;
+            let hash = hash_folded(&spec.name);
+            let rehash = |user: &u32| hash_folded(&specs[*user as usize].name);
+            directory.by_name.insert_unique(hash, id, rehash);
+        }
+        // Names are known now, so that a source can be recognised as a user.
+        let names: Vec<Arc<str>> = specs.iter().map(|spec| spec.name.clone()).collect();
+        for spec in specs {
+            let inputs = spec.inputs.iter();
+            let inputs = inputs.map(|input| directory.input(input, &spec.rule, &names));
+            let inputs = inputs.collect();
+            let account = directory.intern_account(spec.account);
+            directory.users.push(User {
+                name: spec.name,
+                id: spec.id,
+                account,
+                rule: spec.rule,
+                inputs,
+                default: spec.default,
+                member: spec.member,
+                origin: spec.origin,
+                own_combines: true,
+                depth: 0,
+            });
+        }
+        for user in 0..directory.users.len() {
+            let writes = directory.written(&directory.users[user]).next().is_some();
+            directory.users[user].own_combines = !writes;
+        }
+        directory.sources.shrink_to_fit();
+        directory.devices.shrink_to_fit();
+        directory.index();
+        directory.measure_depths();
+        directory
+    }
+
+    fn intern_account(&mut self, name: Arc<str>) -> AccountId {
+        let known = self.accounts.iter().rposition(|known| *known == name);
+        AccountId::new(known.unwrap_or_else(|| {
+            self.accounts.push(name);
+            self.accounts.len() - 1
+        }))
+    }
+
+    fn input(&mut self, spec: &InputSpec, rule: &Rule, names: &[Arc<str>]) -> Input {
+        let device = spec.device.as_deref();
+        let device = device.map(|device| self.intern_device(&self.canonical(device, names)));
+        let source = match spec.kind {
+            InputKind::Extension { .. } | InputKind::Source => {
+                self.intern_provided(&spec.address, names)
+            }
+            InputKind::Device | InputKind::Meeting => {
+                let source = self.intern_source(&spec.address, SourceKind::Device);
+                if let Some((device, table)) = device.zip(spec.table.clone()) {
+                    let reading = Reading { device, table };
+                    if self.readings.insert(source, reading).is_none() {
+                        let sources = self.sources_of_device.entry(device).or_default();
+                        sources.push(source);
+                    }
+                }
+                source
+            }
+            InputKind::Schedule => {
+                let before = self.sources.len();
+                let source = self.intern_source(&spec.address, SourceKind::Schedule);
+                if self.sources.len() > before {
+                    self.schedules.push((source, rule.schedule.clone()));
+                }
+                source
+            }
+        };
+        Input {
+            source,
+            kind: spec.kind,
+            device: device.map_or(Input::NO_DEVICE, |device| device.0),
+        }
+    }
+
+    /// A device that is one of our users, in the spelling under which it is published.
+    fn canonical<'a>(&self, device: &'a str, names: &[Arc<str>]) -> Cow<'a, str> {
+        let found = address::below(device, USER_LABEL).and_then(|name| {
+            let (name, watcher) = Watcher::split(name);
+            let same = |user: &u32| names[*user as usize].eq_ignore_ascii_case(name);
+            let user = self.by_name.find(hash_folded(name), same)?;
+            let name = &names[*user as usize];
+            Some(format!("{USER_LABEL}:{name}{}", watcher.suffix()))
+        });
+        found.map_or(Cow::Borrowed(device), Cow::Owned)
+    }
+
+    fn intern_device(&mut self, name: &str) -> DeviceId {
+        if let Some(known) = self.device(name) {
+            return known;
+        }
+        let id = DeviceId::new(self.devices.len());
+        self.devices.push(name.into());
+        let devices = &self.devices;
+        let rehash = |device: &u32| hash_exact(&devices[*device as usize]);
+        self.by_device.insert_unique(hash_exact(name), id.0, rehash);
+        id
+    }
+
+    fn intern_provided(&mut self, address: &str, names: &[Arc<str>]) -> SourceId {
+        let user = address::below(address, USER_LABEL).and_then(|name| {
+            let same = |user: &u32| names[*user as usize].eq_ignore_ascii_case(name);
+            self.by_name
+                .find(hash_folded(name), same)
+                .copied()
+                .map(UserId)
+        });
+        let Some(user) = user else {
+            let kind = match address::below(address, CUSTOM_LABEL) {
+                Some(_) => SourceKind::Custom,
+                None => SourceKind::Presence,
+            };
+            return self.intern_source(address, kind);
+        };
+        // Users match without regard to case: one spelling makes them one source.
+        let canonical = format!("{USER_LABEL}:{}", names[user.index()]);
+        let source = self.intern_source(&canonical, SourceKind::User(user));
+        if self.source_of(user).is_none() {
+            let rehash = |(user, _): &(UserId, SourceId)| hash_number(*user);
+            self.source_of
+                .insert_unique(hash_number(user), (user, source), rehash);
+        }
+        source
+    }
+
+    fn intern_source(&mut self, address: &str, kind: SourceKind) -> SourceId {
+        if let Some(known) = self.source(address) {
+            return known;
+        }
+        let id = SourceId::new(self.sources.len());
+        let address: Arc<str> = address.into();
+        let hash = hash_address(&address);
+        self.sources.push(Source { address, kind });
+        let sources = &self.sources;
+        let rehash = |source: &u32| hash_address(&sources[*source as usize].address);
+        self.by_address.insert_unique(hash, id.0, rehash);
+        id
+    }
+
+    fn index(&mut self) {
+        let users = self.users.iter().enumerate();
+        let inputs = users.flat_map(|(user, spec)| {
+            let inputs = spec.inputs.iter();
+            inputs.map(move |input| (UserId::new(user), input))
+        });
+        let readers = inputs
+            .clone()
+            .map(|(user, input)| (input.source.index(), user));
+        // An extension's device may be a source beside it: its owner stands there once.
+        let owners = inputs.filter_map(|(user, input)| {
+            let phone = input.phone()?;
+            let mut inputs = self.users[user.index()].inputs.iter();
+            let first = inputs.find(|other| other.phone() == Some(phone))?;
+            std::ptr::eq(first, input).then_some((phone.index(), user))
+        });
+        let readers = Lists::new(self.sources.len(), readers);
+        let owners = Lists::new(self.devices.len(), owners);
+        (self.readers, self.owners) = (readers, owners);
+    }
+
+    /// Depths from the users who read no user upwards; each user is settled once all
+    /// whom it reads are.
+    fn measure_depths(&mut self) {
+        let reads = |user: &User| {
+            let inputs = user.inputs.iter();
+            inputs
+                .filter(|i| self.sources[i.source.index()].user().is_some())
+                .count()
+        };
+        let mut open: Vec<usize> = self.users.iter().map(reads).collect();
+        let ready = (0..self.users.len()).filter(|user| open[*user] == 0);
+        let mut ready: Vec<UserId> = ready.map(UserId::new).collect();
+        while let Some(user) = ready.pop() {
+            let Some(source) = self.source_of(user) else {
+                continue;
+            };
+            let deeper = self.users[user.index()].depth + 1;
+            for reader in self.readers(source).to_vec() {
+                let entry = &mut self.users[reader.index()];
+                entry.depth = entry.depth.max(deeper);
+                open[reader.index()] -= 1;
+                if open[reader.index()] == 0 {
+                    ready.push(reader);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Many short lists in two arrays.
+
+/// A list for each of many things, all in one array: those of thing `t` are
+/// `all[at[t]..at[t + 1]]`.
+#[derive(Debug)]
+pub struct Lists<T> {
+    all: Vec<T>,
+    at: Vec<u32>,
+}
+
+impl<T> Default for Lists<T> {
+    fn default() -> Self {
+        Lists {
+            all: Vec::new(),
+            at: vec![0],
+        }
+    }
+}
+
+impl<T: Copy> Lists<T> {
+    /// From pairs of a thing's index and what goes into its list, which keeps their
+    /// order.
+    pub fn new(things: usize, pairs: impl Iterator<Item = (usize, T)> + Clone) -> Self {
+        let mut at = vec![0u32; things + 1];
+        let mut count = 0;
+        let mut first = None;
+        for (thing, item) in pairs.clone() {
+            at[thing + 1] += 1;
+            count += 1;
+            first = Some(item);
+        }
+        for thing in 1..at.len() {
+            at[thing] += at[thing - 1];
+        }
+        let mut next = at.clone();
+        let mut all = first.map_or_else(Vec::new, |item| vec![item; count]);
+        for (thing, item) in pairs {
+            all[next[thing] as usize] = item;
+            next[thing] += 1;
+        }
+        Lists { all, at }
+    }
+
+    /// The list of a thing.
+    pub fn of(&self, thing: usize) -> &[T] {
+        &self.all[self.at[thing] as usize..self.at[thing + 1] as usize]
+    }
+}

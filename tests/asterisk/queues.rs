@@ -1,0 +1,313 @@
+//! Queues that leave people in peace: members with the `state_interface`
+//! `UserPresence:<user>@queue`. What a queue does without is in `stock_calls`.
+
+use crate::devices::wait_verdict;
+use crate::harness::{Builder, Instance, MODULE, Phone, wait_until};
+use crate::people::{event, read, set, with};
+use crate::reload::wait_value;
+
+const USERS: &str = "[alice]\ntype = user\nextension = 200,Custom:a\n\
+                     [bob]\ntype = user\nextension = 201,Custom:b\n";
+
+const ALICE: &str = "Local/alice@agents/n";
+const BOB: &str = "Local/bob@agents/n";
+
+/// A queue of both, and one that knows of alice's device alone.
+fn queues(conf: &str, options: &str) -> Builder {
+    let members = [
+        format!("{ALICE},0,Alice,UserPresence:alice@queue"),
+        format!("{BOB},0,Bob,UserPresence:bob@queue"),
+    ];
+    let stock = format!("{ALICE},0,Alice,Custom:a");
+    with(conf)
+        .queue("sales", options, &members.each_ref().map(String::as_str))
+        .queue("stock", options, &[&stock])
+}
+
+/// Both are there and idle.
+fn start(conf: &str, options: &str) -> Instance {
+    let ast = queues(conf, options).start();
+    for (device, member) in [("a", "Alice"), ("b", "Bob")] {
+        ast.set_device(device, "NOT_INUSE");
+        wait_member(&ast, member, NOT_IN_USE);
+    }
+    ast
+}
+
+// Asterisk's numbers of the states of devices.
+const UNKNOWN: &str = "0";
+const NOT_IN_USE: &str = "1";
+const IN_USE: &str = "2";
+const BUSY: &str = "3";
+const UNAVAILABLE: &str = "5";
+
+#[track_caller]
+fn wait_member(ast: &Instance, member: &str, status: &str) {
+    ast.wait_queue_member("sales", member, "Status", status);
+}
+
+/// Who is rung for a call to the queue, which one of them answers.
+#[track_caller]
+fn rung(ast: &Instance, queue: &str) -> Vec<String> {
+    let caller = ast.call_queue(queue);
+    caller.wait_joined();
+    let mut rung = caller.wait_answer();
+    rung.sort();
+    caller.hang_up();
+    ast.wait_no_channels();
+    rung
+}
+
+#[test]
+fn who_does_not_want_to_be_disturbed_is_not_rung_and_is_rung_again_after() {
+    let ast = start(USERS, "");
+    let ami = ast.ami();
+    assert_eq!(rung(&ast, "sales"), [ALICE, BOB]);
+    let ways: [(&str, &dyn Fn(&str)); 4] = [
+        ("the function", &|state| set(&ast, "alice", state)),
+        ("the phone", &|state| event(&ast, "200", state)),
+        ("AMI", &|state| {
+            let answer = ami.action(&[
+                ("Action", "UserPresenceSet"),
+                ("User", "alice"),
+                ("Status", state),
+            ]);
+            assert!(answer.ok());
+        }),
+        ("the console", &|state| {
+            ast.cli(&format!("userpresence set alice {state}"));
+        }),
+    ];
+    for (way, set) in ways {
+        set("dnd");
+        wait_member(&ast, "Alice", BUSY);
+        assert_eq!(rung(&ast, "sales"), [BOB], "by {way}");
+        // The same person at the same moment, for a queue that knows the device only.
+        assert_eq!(rung(&ast, "stock"), [ALICE], "by {way}");
+        set("not_set");
+        wait_member(&ast, "Alice", NOT_IN_USE);
+        assert_eq!(rung(&ast, "sales"), [ALICE, BOB], "by {way}");
+    }
+    assert_eq!(crate::people::complaints(&ast, "serpresence"), [""; 0]);
+}
+
+/// A caller who waits gets the one who becomes free.
+#[test]
+fn a_caller_who_waits_is_put_through_once_dnd_ends() {
+    let ast = start(USERS, "");
+    for user in ["alice", "bob"] {
+        set(&ast, user, "dnd");
+    }
+    wait_member(&ast, "Alice", BUSY);
+    wait_member(&ast, "Bob", BUSY);
+    let caller = ast.call_queue("sales");
+    caller.wait_joined();
+    set(&ast, "bob", "available");
+    assert_eq!(caller.wait_answer(), [BOB]);
+}
+
+#[test]
+fn the_queue_table_says_whom_a_queue_rings() {
+    let ast = start(USERS, "");
+    for state in ["away", "xa", "unavailable"] {
+        set(&ast, "alice", state);
+        wait_member(&ast, "Alice", UNAVAILABLE);
+        assert_eq!(rung(&ast, "sales"), [BOB], "{state}");
+    }
+    let table = "[general]\nqueue_table = mine\n\
+                 [mine]\ntype = presence_table\naway = not_in_use\nchat = busy\nxa = in_use\n";
+    ast.write_config("userpresence.conf", &format!("{table}{USERS}"));
+    assert!(ast.reload().ok());
+    for (state, status, expected) in [
+        ("away", NOT_IN_USE, &[ALICE, BOB][..]),
+        ("chat", BUSY, &[BOB]),
+        ("available", NOT_IN_USE, &[ALICE, BOB]),
+        ("xa", IN_USE, &[BOB]),
+        ("dnd", BUSY, &[BOB]),
+        ("unavailable", UNAVAILABLE, &[BOB]),
+    ] {
+        set(&ast, "alice", state);
+        wait_member(&ast, "Alice", status);
+        assert_eq!(rung(&ast, "sales"), expected, "{state}");
+    }
+    // A lamp has its own.
+    set(&ast, "alice", "away");
+    ast.wait_device("UserPresence:alice@queue", "NOT_INUSE");
+    assert_eq!(ast.device("UserPresence:alice"), "UNAVAILABLE");
+}
+
+/// Which calls a user takes, beside the presence.
+#[test]
+fn who_takes_no_department_calls_is_not_rung() {
+    let ast = start(USERS, "");
+    let ami = ast.ami();
+    let ways: [(&str, &dyn Fn(&str)); 3] = [
+        ("the function", &|value| {
+            ast.setvar("USER_PRESENCE(alice,dndStatus)", value);
+        }),
+        ("AMI", &|value| {
+            let answer = ami.action(&[
+                ("Action", "UserPresenceSet"),
+                ("User", "alice"),
+                ("DndStatus", value),
+            ]);
+            assert!(answer.ok(), "{answer:?}");
+        }),
+        ("the console", &|value| {
+            let said = ast.cli(&format!("userpresence dndstatus alice {value}"));
+            assert!(said.contains(value), "{said}");
+        }),
+    ];
+    for (way, takes) in ways {
+        for (value, lamp) in [
+            ("DoNotAcceptDepartmentCalls", "NOT_INUSE"),
+            ("DoNotAcceptAnyCalls", "BUSY"),
+        ] {
+            takes(value);
+            wait_member(&ast, "Alice", BUSY);
+            ast.wait_device("UserPresence:alice", lamp);
+            assert_eq!(read(&ast, "alice,dndStatus"), value);
+            assert_eq!(rung(&ast, "sales"), [BOB], "{value} by {way}");
+            // It is no status.
+            assert_eq!(read(&ast, "alice"), "not_set");
+        }
+        takes("TakeAllCalls");
+        wait_member(&ast, "Alice", NOT_IN_USE);
+        assert_eq!(rung(&ast, "sales"), [ALICE, BOB], "by {way}");
+    }
+    // A status does not change it.
+    ast.setvar(
+        "USER_PRESENCE(alice,dndStatus)",
+        "donotacceptdepartmentcalls",
+    );
+    set(&ast, "alice", "available");
+    assert_eq!(read(&ast, "alice,dndStatus"), "DoNotAcceptDepartmentCalls");
+    wait_member(&ast, "Alice", BUSY);
+
+    // It outlives all that comes and goes.
+    assert!(ast.reload().ok());
+    wait_member(&ast, "Alice", BUSY);
+    assert!(ast.unload_module(MODULE).ok());
+    wait_member(&ast, "Alice", UNKNOWN);
+    assert!(ast.load_module(MODULE).ok());
+    wait_member(&ast, "Alice", BUSY);
+    for graceful in [false, true] {
+        let ended = match graceful {
+            true => ast.stop_gracefully(),
+            false => ast.stop(),
+        };
+        assert!(ended.success());
+        ast.start_again();
+        wait_member(&ast, "Alice", BUSY);
+        wait_member(&ast, "Bob", NOT_IN_USE);
+        assert_eq!(rung(&ast, "sales"), [BOB]);
+    }
+}
+
+#[test]
+fn bad_values_of_what_a_user_takes_are_refused() {
+    let ast = start(USERS, "");
+    let expected = "expected TakeAllCalls, DoNotAcceptAnyCalls or DoNotAcceptDepartmentCalls";
+    for value in ["", "none", "TakeAllCalls,more", "dnd"] {
+        let log = ast.log().len();
+        let _ = ast.try_setvar("USER_PRESENCE(alice,dndStatus)", value);
+        let line = ast.wait_log_from(log, expected);
+        assert!(
+            line.contains("WARNING[") || line.contains("ERROR["),
+            "{line}"
+        );
+    }
+    let said = ast.cli("userpresence dndstatus alice none");
+    assert!(said.contains(expected), "{said}");
+    let said = ast.cli("userpresence dndstatus nobody TakeAllCalls");
+    assert!(said.contains("here is no user 'nobody'"), "{said}");
+    let answer = ast.ami().action(&[
+        ("Action", "UserPresenceSet"),
+        ("User", "alice"),
+        ("DndStatus", "none"),
+    ]);
+    assert!(
+        !answer.ok() && answer.text().contains(expected),
+        "{answer:?}"
+    );
+    assert_eq!(read(&ast, "alice,dndStatus"), "TakeAllCalls");
+}
+
+/// `ringinuse = yes` rings who is in a call, but not who is away in one.
+#[test]
+fn who_is_away_in_a_call_is_not_rung_whatever_ringinuse_says() {
+    let ast = start(USERS, "ringinuse = yes");
+    ast.set_device("a", "INUSE");
+    wait_member(&ast, "Alice", IN_USE);
+    assert_eq!(rung(&ast, "sales"), [ALICE, BOB]);
+    for (state, status) in [("away", UNAVAILABLE), ("xa", UNAVAILABLE)] {
+        set(&ast, "alice", state);
+        wait_member(&ast, "Alice", status);
+        assert_eq!(rung(&ast, "sales"), [BOB], "{state}");
+    }
+    // Nobody is rung whom no phone can reach.
+    set(&ast, "alice", "available");
+    ast.set_device("a", "UNAVAILABLE");
+    wait_member(&ast, "Alice", UNAVAILABLE);
+    assert_eq!(rung(&ast, "sales"), [BOB]);
+}
+
+#[test]
+fn an_unload_leaves_no_member_busy() {
+    let ast = start(USERS, "");
+    set(&ast, "alice", "dnd");
+    wait_member(&ast, "Alice", BUSY);
+    for _ in 0..3 {
+        assert!(ast.unload_module(MODULE).ok());
+        wait_member(&ast, "Alice", UNKNOWN);
+        assert_eq!(rung(&ast, "sales"), [ALICE, BOB]);
+        assert!(ast.load_module(MODULE).ok());
+        wait_member(&ast, "Alice", BUSY);
+        assert_eq!(rung(&ast, "sales"), [BOB]);
+    }
+    // Nor does a reload that takes the user away.
+    let (_, bob) = USERS.split_at(USERS.find("[bob]").unwrap_or_default());
+    ast.write_config("userpresence.conf", &format!("[general]\n{bob}"));
+    assert!(ast.reload().ok());
+    wait_until("alice not busy", || {
+        let member = ast.queue_member("sales", "Alice");
+        (member.get("Status") != Some(BUSY)).then_some(())
+    });
+    ast.write_config("userpresence.conf", &format!("[general]\n{USERS}"));
+    assert!(ast.reload().ok());
+    wait_member(&ast, "Alice", NOT_IN_USE);
+    set(&ast, "alice", "dnd");
+    wait_member(&ast, "Alice", BUSY);
+}
+
+/// Real phones, whose calls make their users busy for the queue.
+#[test]
+fn a_queue_sees_calls_ringing_and_presence_of_a_real_phone() {
+    let conf = "[alice]\ntype = user\nextension = 200\nuse_devices = yes\nextension = 201\n";
+    let ast = with(conf)
+        .sip(&["200", "201", "202"])
+        .dialplan("exten = _20X,1,Dial(PJSIP/${EXTEN})")
+        .queue("sales", "", &["PJSIP/200,0,Alice,UserPresence:ALICE@Queue"])
+        .start();
+    wait_member(&ast, "Alice", UNAVAILABLE);
+    let phone = Phone::ringing(&ast, "200");
+    let other = Phone::ringing(&ast, "201");
+    let caller = Phone::ringing(&ast, "202");
+    wait_member(&ast, "Alice", NOT_IN_USE);
+    // A call on the other phone is one of the same person.
+    caller.call("201");
+    other.answer();
+    wait_verdict(&ast, "alice", "dnd PJSIP/201 highest");
+    wait_member(&ast, "Alice", IN_USE);
+    let waiting = ast.call_queue("sales");
+    waiting.wait_joined();
+    caller.hang_up();
+    wait_member(&ast, "Alice", "6");
+    assert_eq!(waiting.wait_rung(), "PJSIP/200");
+    phone.answer();
+    assert_eq!(waiting.wait_answer(), ["PJSIP/200"]);
+    wait_member(&ast, "Alice", IN_USE);
+    waiting.hang_up();
+    wait_value(&ast, "alice", "available");
+    wait_member(&ast, "Alice", NOT_IN_USE);
+}
