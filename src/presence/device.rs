@@ -273,8 +273,8 @@ impl Watcher {
 ///
 /// - Calls that are not taken, and what the table makes of `dnd`, come first, also where
 ///   no phone is reachable.
-/// - A lamp then shows calls; a queue looks at the table first, so that nobody who is
-///   away is rung, `ringinuse` or not.
+/// - A lamp then shows calls; a queue looks at the table first, so that it sees who is
+///   away in a call as away. (With `ringinuse` it looks at no state at all.)
 /// - Whoever has phones and none that is reachable is unavailable, whatever the
 ///   presence: they never look idle.
 pub fn shown(

@@ -554,3 +554,155 @@ fn show_and_explain_say_what_a_device_does() {
         "A lamp on alice shows in_use, a queue sees busy: DoNotAcceptDepartmentCalls."
     );
 }
+
+/// Each bad option is told once, with its place and what was expected; the rest runs.
+#[test]
+fn bad_options_of_devices_and_tables_are_named() {
+    let user = |line: &str| format!("type = user\n{line}");
+    let device = |line: &str| format!("type = device_table\n{line}");
+    let presence = |line: &str| format!("type = presence_table\n{line}");
+    let not_device =
+        |given: &str| format!("'{given}' is not a device, expected one such as PJSIP/desk-201");
+    let cases = [
+        (
+            user("use_devices = perhaps"),
+            "use_devices",
+            "'perhaps', expected yes or no".into(),
+        ),
+        (
+            user("ignore_unreachable = 2"),
+            "ignore_unreachable",
+            "'2', expected yes or no".into(),
+        ),
+        (user("device = nothing"), "device", not_device("nothing")),
+        (user("device ="), "device", not_device("")),
+        (
+            user("device = Custom:a&Custom:b"),
+            "device",
+            not_device("Custom:a&Custom:b"),
+        ),
+        (
+            user("device = Custom:a,nowhere"),
+            "device",
+            "unknown device_table 'nowhere', expected device, meeting".into(),
+        ),
+        (
+            user("device = Custom:a\ndevice = Custom:a"),
+            "device",
+            "'Custom:a' stands twice for this user, expected it once".into(),
+        ),
+        (
+            user("extension = 200,desk"),
+            "extension",
+            not_device("desk"),
+        ),
+        (
+            user("device_prefix = desk"),
+            "device_prefix",
+            "'desk".into(),
+        ),
+        (
+            user("lamp_table = nowhere"),
+            "lamp_table",
+            "unknown presence_table 'nowhere', expected good".into(),
+        ),
+        (
+            user("queue_table = nowhere"),
+            "queue_table",
+            "unknown presence_table 'nowhere', expected good".into(),
+        ),
+        (
+            device("asleep = dnd"),
+            "asleep",
+            "unknown option, expected type or a device state (unknown, not_in_use, ".into(),
+        ),
+        (
+            device("in_use = busy"),
+            "in_use",
+            "unknown status 'busy', expected not_set, ".into(),
+        ),
+        (
+            presence("busy = in_use"),
+            "busy",
+            "unknown option, expected type or a state (not_set, ".into(),
+        ),
+        (
+            presence("dnd = asleep"),
+            "dnd",
+            "unknown device state 'asleep', expected unknown, not_in_use, ".into(),
+        ),
+    ];
+    let mut conf = "[good]\ntype = presence_table\naway = busy\n\
+                    [alice]\ntype = user\ndevice = Custom:a\nlamp_table = good\n"
+        .to_owned();
+    for (at, (section, ..)) in cases.iter().enumerate() {
+        conf.push_str(&format!("[bad{at}]\n{section}\n"));
+    }
+    let ast = with(&conf).start();
+    let said = ast.new_complaints(0);
+    for (at, (section, option, expected)) in cases.iter().enumerate() {
+        let message = format!("section [bad{at}], option '{option}': {expected}");
+        let lines = said.iter().filter(|line| line.contains(&message));
+        let lines: Vec<_> = lines.collect();
+        assert_eq!(lines.len(), 1, "{section}: {message}: {said:#?}");
+        assert!(lines[0].contains("ERROR[") && lines[0].contains("userpresence.conf:"));
+    }
+    assert_eq!(said.len(), cases.len(), "{said:#?}");
+    ast.set_device("a", "INUSE");
+    wait_verdict(&ast, "alice", "dnd Custom:a only");
+}
+
+/// Many short calls, while the module is reloaded, unloaded and loaded.
+#[test]
+fn five_hundred_calls_leave_nothing_behind() {
+    const USERS: usize = 10;
+    let users = (0..USERS).map(|n| {
+        format!("[u{n}]\ntype = user\nextension = 30{n},Local/30{n}@agents\nuse_devices = yes\n")
+    });
+    let ast = with(&users.collect::<String>())
+        .hint("2100", "UserPresence:u0")
+        .start();
+    let count = || {
+        let rows = crate::reload::rows(&ast);
+        rows.lines()
+            .filter(|line| line.contains("/UserPresence/"))
+            .count()
+    };
+    let idle = || {
+        ast.hang_up_all();
+        for n in 0..USERS {
+            let verdict = format!("available Local/30{n}@agents only");
+            wait_verdict(&ast, &format!("u{n}"), &verdict);
+        }
+        ast.wait_hint_state("2100", "Idle");
+    };
+    let call = |number: usize| {
+        ast.originate(&format!("Local/30{}@agents", number % USERS), "NoOp", "");
+    };
+    (0..USERS).for_each(call);
+    idle();
+    // One for each user, and two for the account and the run.
+    let kept = || {
+        let seen = count();
+        (seen >= 2 * USERS).then_some(seen)
+    };
+    let before = wait_until("every device and user kept", kept);
+    for number in 0..500 {
+        call(number);
+        match number {
+            100 | 300 => assert!(ast.reload().ok()),
+            200 | 400 => {
+                wait_until("unload", || ast.unload_module(MODULE).ok().then_some(()));
+                call(number);
+                assert!(ast.load_module(MODULE).ok());
+            }
+            _ => {}
+        }
+    }
+    idle();
+    wait_until("as many rows as before", || {
+        (count() == before).then_some(())
+    });
+    assert_eq!(crate::people::complaints(&ast, "serpresence"), [""; 0]);
+    assert!(!ast.log().contains("Panic"));
+}

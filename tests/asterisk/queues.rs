@@ -52,9 +52,20 @@ fn rung(ast: &Instance, queue: &str) -> Vec<String> {
     let caller = ast.call_queue(queue);
     caller.wait_joined();
     let mut rung = caller.wait_answer();
-    rung.sort();
+    let (member, device) = match rung.last().map(String::as_str) {
+        Some(ALICE) => ("Alice", "a"),
+        _ => ("Bob", "b"),
+    };
+    // Whoever has answered is rung again only after the device was in use.
+    let turn = |state: &str, status: &str| {
+        ast.set_device(device, state);
+        ast.wait_queue_member(queue, member, "Status", status);
+    };
+    turn("INUSE", IN_USE);
     caller.hang_up();
     ast.wait_no_channels();
+    turn("NOT_INUSE", NOT_IN_USE);
+    rung.sort();
     rung
 }
 
@@ -233,23 +244,38 @@ fn bad_values_of_what_a_user_takes_are_refused() {
     assert_eq!(read(&ast, "alice,dndStatus"), "TakeAllCalls");
 }
 
-/// `ringinuse = yes` rings who is in a call, but not who is away in one.
 #[test]
-fn who_is_away_in_a_call_is_not_rung_whatever_ringinuse_says() {
-    let ast = start(USERS, "ringinuse = yes");
-    ast.set_device("a", "INUSE");
-    wait_member(&ast, "Alice", IN_USE);
-    assert_eq!(rung(&ast, "sales"), [ALICE, BOB]);
-    for (state, status) in [("away", UNAVAILABLE), ("xa", UNAVAILABLE)] {
-        set(&ast, "alice", state);
+fn who_is_in_a_call_or_cannot_be_reached_is_not_rung() {
+    let ast = start(USERS, "");
+    for (device, presence, status) in [
+        ("INUSE", "available", IN_USE),
+        ("INUSE", "away", UNAVAILABLE),
+        ("ONHOLD", "xa", UNAVAILABLE),
+        ("UNAVAILABLE", "available", UNAVAILABLE),
+        ("UNAVAILABLE", "not_set", UNAVAILABLE),
+    ] {
+        ast.set_device("a", device);
+        set(&ast, "alice", presence);
         wait_member(&ast, "Alice", status);
-        assert_eq!(rung(&ast, "sales"), [BOB], "{state}");
+        assert_eq!(rung(&ast, "sales"), [BOB], "{device} {presence}");
     }
-    // Nobody is rung whom no phone can reach.
-    set(&ast, "alice", "available");
-    ast.set_device("a", "UNAVAILABLE");
-    wait_member(&ast, "Alice", UNAVAILABLE);
-    assert_eq!(rung(&ast, "sales"), [BOB]);
+}
+
+/// `ringinuse = yes` means to Asterisk that it looks at no state of a member at all: who
+/// is not to be rung has to be told otherwise, by a pause.
+#[test]
+fn a_queue_with_ringinuse_rings_whoever_is_in_it() {
+    let ast = start(USERS, "ringinuse = yes");
+    for (state, status) in [("dnd", BUSY), ("away", UNAVAILABLE)] {
+        set(&ast, "bob", state);
+        wait_member(&ast, "Bob", status);
+        let caller = ast.call_queue("sales");
+        let mut rung = vec![caller.wait_rung(), caller.wait_rung()];
+        rung.sort();
+        assert_eq!(rung, [ALICE, BOB]);
+        caller.hang_up();
+        ast.wait_no_channels();
+    }
 }
 
 #[test]
@@ -260,9 +286,10 @@ fn an_unload_leaves_no_member_busy() {
     for _ in 0..3 {
         assert!(ast.unload_module(MODULE).ok());
         wait_member(&ast, "Alice", UNKNOWN);
-        assert_eq!(rung(&ast, "sales"), [ALICE, BOB]);
+        wait_member(&ast, "Bob", UNKNOWN);
         assert!(ast.load_module(MODULE).ok());
         wait_member(&ast, "Alice", BUSY);
+        wait_member(&ast, "Bob", NOT_IN_USE);
         assert_eq!(rung(&ast, "sales"), [BOB]);
     }
     // Nor does a reload that takes the user away.
@@ -275,9 +302,10 @@ fn an_unload_leaves_no_member_busy() {
     });
     ast.write_config("userpresence.conf", &format!("[general]\n{USERS}"));
     assert!(ast.reload().ok());
-    wait_member(&ast, "Alice", NOT_IN_USE);
-    set(&ast, "alice", "dnd");
+    // Her extension still says so.
     wait_member(&ast, "Alice", BUSY);
+    set(&ast, "alice", "not_set");
+    wait_member(&ast, "Alice", NOT_IN_USE);
 }
 
 /// Real phones, whose calls make their users busy for the queue.

@@ -303,3 +303,96 @@ fn reload_user_reads_one_user_anew() {
     told(&[]);
     assert!(reload("").contains("Usage: userpresence reload user <name>"));
 }
+
+/// What a user may have besides presence: devices, schedule, tables, logins.
+#[test]
+fn devices_schedules_tables_and_logins_are_columns_too() {
+    let file = "[general]\n\
+                [mine]\ntype = presence_table\naway = busy\n\
+                [room]\ntype = device_table\nin_use = xa,room\nnot_in_use = not_set\n";
+    let columns = [
+        ("name", "alice"),
+        ("extension", "200,Custom:a;201,Custom:b"),
+        ("use_devices", "yes"),
+        ("device", "Custom:room,room; Custom:hall,meeting"),
+        ("schedule", "*,*,30,feb;*,*,31,feb"),
+        ("schedule_status", "unavailable"),
+        ("lamp_table", "mine"),
+        ("queue_table", ""),
+        ("login_status", "chat"),
+        ("login_overrides", "no"),
+        ("ignore_unreachable", "no"),
+    ];
+    let names = columns.map(|(name, _)| name).join(", ");
+    let values = columns.map(|(_, value)| format!("'{value}'")).join(", ");
+    let table = names.replace(',', " TEXT,");
+    let sql = format!(
+        "CREATE TABLE userpresence ({table} TEXT); \
+         INSERT INTO userpresence ({names}) VALUES ({values});"
+    );
+    let ast = Instance::builder()
+        .userpresence(file)
+        .realtime(&["userpresence"], &sql)
+        .start();
+    let wait = |verdict: &str| crate::devices::wait_verdict(&ast, "alice", verdict);
+    wait("unavailable schedule only");
+    for (device, verdict) in [
+        ("b", "dnd Custom:b highest"),
+        ("a", "dnd Custom:a last_of_equals"),
+    ] {
+        ast.set_device(device, "INUSE");
+        wait(verdict);
+    }
+    for device in ["a", "b"] {
+        ast.set_device(device, "NOT_INUSE");
+    }
+    wait("unavailable schedule highest");
+    ast.set_device("room", "INUSE");
+    wait("xa Custom:room highest");
+    ast.set_device("hall", "BUSY");
+    wait("dnd Custom:hall highest");
+    assert_eq!(asked(&ast, "alice,subtype"), "meeting");
+    for device in ["room", "hall"] {
+        ast.set_device(device, "NOT_INUSE");
+    }
+    ast.set_custom("201", "away");
+    wait("away CustomPresence:201 highest");
+    assert_eq!(ast.device("UserPresence:alice"), "BUSY");
+    assert_eq!(ast.device("UserPresence:alice@queue"), "UNAVAILABLE");
+    ast.set_custom("201", "not_set");
+    wait("unavailable schedule highest");
+    let login = ast
+        .ami()
+        .action(&[("Action", "UserPresenceLogin"), ("User", "alice")]);
+    assert!(login.ok(), "{login:?}");
+    wait("chat CustomPresence:200 first_of_equals");
+
+    ast.realtime_sql("UPDATE userpresence SET lamp_table = NULL, schedule = NULL, device = NULL;");
+    assert!(
+        ast.cli("userpresence reload user alice")
+            .contains("is read anew")
+    );
+    ast.set_custom("200", "away");
+    wait("away CustomPresence:200 highest");
+    ast.wait_device("UserPresence:alice", "UNAVAILABLE");
+    for (column, value, expected) in [
+        (
+            "device",
+            "Custom:a;desk",
+            "'desk' is not a device, expected one such as PJSIP/desk-201",
+        ),
+        (
+            "lamp_table",
+            "none",
+            "unknown presence_table 'none', expected mine",
+        ),
+        ("use_devices", "2", "'2', expected yes or no"),
+    ] {
+        ast.realtime_sql(&format!("UPDATE userpresence SET {column} = '{value}';"));
+        let said = ast.cli("userpresence reload user alice");
+        let expected = format!("user 'alice', column '{column}': {expected}");
+        assert!(said.contains(&expected), "{said} lacks {expected}");
+        ast.realtime_sql(&format!("UPDATE userpresence SET {column} = NULL;"));
+    }
+    wait("away CustomPresence:200 highest");
+}
