@@ -314,6 +314,7 @@ fn announce(transition: &Transition) {
             ("Message", new.message()),
             ("StatusType", &name(&transition.status)),
             ("Label", label),
+            ("DndStatus", transition.takes.name()),
             ("Source", &transition.source),
             ("Reason", transition.reason.name()),
             ("Method", transition.method.name()),

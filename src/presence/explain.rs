@@ -89,7 +89,9 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
             );
         }
         InputKind::Extension { .. } | InputKind::Source => format!("{} is", source.address),
-        InputKind::Device => format!("Device {} is {}", device().0, device().1),
+        InputKind::Device | InputKind::Custom => {
+            format!("Device {} is {}", device().0, device().1)
+        }
         InputKind::Meeting => format!("Meeting {} is {}", device().0, device().1),
         InputKind::Schedule if source.presence.state == "not_set" => {
             return "The schedule says nothing now: it is within its hours.".to_owned();
@@ -98,7 +100,7 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
     };
     let says = said(&source.presence, now);
     let says = match source.kind {
-        InputKind::Device | InputKind::Meeting => match is_idle(source) {
+        InputKind::Device | InputKind::Custom | InputKind::Meeting => match is_idle(source) {
             true => String::new(),
             false => format!(", which means {says}"),
         },
@@ -109,7 +111,10 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
 
 /// Whether it is a device that says nothing now.
 fn is_idle(source: &SourceView) -> bool {
-    let of_device = matches!(source.kind, InputKind::Device | InputKind::Meeting);
+    let of_device = matches!(
+        source.kind,
+        InputKind::Device | InputKind::Custom | InputKind::Meeting
+    );
     of_device && source.gives_way
 }
 
@@ -228,7 +233,7 @@ fn what_lamps_show(view: &View) -> String {
     let mut phones = view
         .sources
         .iter()
-        .filter(|source| source.kind != InputKind::Meeting)
+        .filter(|source| !matches!(source.kind, InputKind::Meeting | InputKind::Custom))
         .filter_map(|source| DeviceState::parse(source.device_state?))
         .peekable();
     let none = phones.peek().is_some() && !phones.any(DeviceState::is_reachable);

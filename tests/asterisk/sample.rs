@@ -41,7 +41,11 @@ fn the_sample_loads_in_silence_and_its_user_works() {
 #[test]
 fn what_the_sample_leaves_in_comments_is_true() {
     let sample = sample();
-    let ast = Instance::builder().userpresence(&sample).start();
+    // Its action is about a queue.
+    let ast = Instance::builder()
+        .userpresence(&sample)
+        .queue("600", "", &[])
+        .start();
     let settings = ast.cli("userpresence show settings");
     let users = settings
         .find("Users")
@@ -141,7 +145,8 @@ fn the_table_for_realtime_is_read() {
                    'dnd,xa,away,chat,unavailable,available,not_set', 'none', 'yes', \
                    'CustomPresence:', 'Custom:phone', 'no', 'yes', NULL, '', \
                    '00:00-11:59;12:00-23:59', 'xa', 'Europe/Berlin', 'chat', 'xa', 'available', \
-                   'unavailable', 'no');\n";
+                   'unavailable', 'no', NULL, 'Local/230@from-queue/n', \
+                   'DB(a/${EXTENSION})=1;DB(b/${EXTENSION})=1', '', NULL, NULL);\n";
     let ast = Instance::builder()
         .userpresence(&sample())
         .realtime(&["userpresence"], &format!("\n{sql}{examples}{further}"))

@@ -369,7 +369,14 @@ fn a_reload_changes_types() {
         ["away", "lunch", "Back soon", "lunch", "Having lunch"]
     );
     let events = told(&ast, &ami);
-    assert_eq!(changes(&events, "alice").len(), 0, "{events:#?}");
+    let [changed_label] = changes(&events, "alice")[..] else {
+        panic!("{events:#?}")
+    };
+    has(
+        changed_label,
+        &[("StatusType", "lunch"), ("Label", "Having lunch")],
+    );
+    assert_eq!(published(&events, "alice").len(), 0);
     set(&ast, "alice", "lunch");
     is(&ast, "alice", ["away", "lunch", "Back late", "lunch"]);
     wait_custom(&ast, "201", "message", "Back late");

@@ -111,9 +111,9 @@ END
     : | tee "$etc"/{acl,pjproject}.conf >/dev/null
 }
 
-# One CLI command's answer.
+# One CLI command's answer, without the colours that some commands bring along.
 rx() {
-    "${asterisk[@]}" -rx "$1"
+    "${asterisk[@]}" -rx "$1" | sed $'s/\e\\[[0-9;]*m//g'
 }
 
 # end PID: asks that process to end, and makes it where it does not.

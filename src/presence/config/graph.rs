@@ -123,7 +123,7 @@ fn feeds_itself(user: usize, specs: &[UserSpec], edges: &[Vec<(usize, usize)>]) 
 fn reads(input: &InputSpec) -> impl Iterator<Item = &str> {
     let presence = match input.kind {
         InputKind::Extension { .. } | InputKind::Source => below(&input.address, USER_LABEL),
-        InputKind::Device | InputKind::Meeting | InputKind::Schedule => None,
+        _ => None,
     };
     let device = input.device.as_deref();
     let device = device.and_then(|device| below(device, USER_LABEL));

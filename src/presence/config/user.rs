@@ -21,6 +21,8 @@ pub enum InputKind {
     Source,
     /// A device that stands for the user: a phone.
     Device,
+    /// A device state that is no phone's, such as `Custom:door`.
+    Custom,
     /// A device that says whether the user is in a meeting.
     Meeting,
     /// The time ranges.
@@ -334,9 +336,12 @@ fn input(
             };
             let table = definitions.find_device_table(table)?;
             let meeting = by_label || table.name.eq_ignore_ascii_case(DeviceTable::MEETING);
-            let kind = match meeting {
-                true => InputKind::Meeting,
-                false => InputKind::Device,
+            // Only a channel technology's devices can be called.
+            let phone = device[label.len()..].starts_with('/');
+            let kind = match (meeting, phone) {
+                (true, _) => InputKind::Meeting,
+                (false, true) => InputKind::Device,
+                (false, false) => InputKind::Custom,
             };
             let input = InputSpec::device(kind, device, table, line);
             address::check_length(&input.address)?;

@@ -81,7 +81,7 @@ impl Directory {
             InputKind::Extension { .. } | InputKind::Source => {
                 self.intern_provided(&spec.address, names)
             }
-            InputKind::Device | InputKind::Meeting => {
+            InputKind::Device | InputKind::Custom | InputKind::Meeting => {
                 let source = self.intern_source(&spec.address, SourceKind::Device);
                 if let Some((device, table)) = device.zip(spec.table.clone()) {
                     let reading = Reading { device, table };

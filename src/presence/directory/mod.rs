@@ -46,9 +46,10 @@ impl Input {
         (self.device != Self::NO_DEVICE).then_some(DeviceId(self.device))
     }
 
-    /// The device by which the user is called: a meeting is none.
+    /// The device by which the user is called: a meeting or a custom state is none.
     pub fn phone(&self) -> Option<DeviceId> {
-        self.device().filter(|_| self.kind != InputKind::Meeting)
+        let can_be_called = matches!(self.kind, InputKind::Extension { .. } | InputKind::Device);
+        self.device().filter(|_| can_be_called)
     }
 }
 

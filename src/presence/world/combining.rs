@@ -50,7 +50,10 @@ impl World {
     pub(in crate::presence) fn says(&self, method: Method, input: &Input) -> &Presence {
         static NOTHING: Presence = Presence::NOT_SET;
         let presence = &self.source(input.source).presence;
-        let of_device = matches!(input.kind, InputKind::Device | InputKind::Meeting);
+        let of_device = matches!(
+            input.kind,
+            InputKind::Device | InputKind::Custom | InputKind::Meeting
+        );
         if method != Method::Latest || !of_device {
             return presence;
         }

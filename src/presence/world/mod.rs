@@ -144,6 +144,8 @@ pub struct Transition {
     pub old_status: Option<Arc<StatusType>>,
     /// The status type; it may change alone.
     pub status: Option<Arc<StatusType>>,
+    /// Which calls the user takes; it may change alone.
+    pub takes: DndStatus,
     /// The winning source's address, `own` for own status, empty for none.
     pub source: Arc<str>,
     /// By which rule it won.
@@ -292,11 +294,15 @@ impl World {
                 return effects;
             }
             Change::Takes(user, takes) => {
+                let mut effects = Vec::new();
                 if self.users[user.index()].takes != takes {
                     self.users[user.index()].takes = takes;
-                    self.mark_user(user);
-                    self.touch(user, &mut touched);
+                    let presence = self.outcome(user).presence.clone();
+                    let status = self.status(user).cloned();
+                    effects.push(self.transition(user, presence, status, now));
+                    self.show(user, &mut effects);
                 }
+                return effects;
             }
             Change::LoggedIn(user) => return self.logged_in(user, now),
             Change::LoggedOut(user) => return self.logged_out(user, now),
@@ -410,6 +416,7 @@ impl World {
             new: outcome.presence.clone(),
             old_status,
             status: self.status(user).cloned(),
+            takes: self.takes(user),
             source: self.winner(user).into(),
             reason: outcome.reason,
             method,
