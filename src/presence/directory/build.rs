@@ -16,7 +16,7 @@ use crate::presence::device::Watcher;
 
 impl Directory {
     /// Numbers users and sources. Users must be free of cycles and of double names,
-    /// as [`super::config::parse`] leaves them.
+    /// as [`crate::presence::config::parse`] leaves them.
     pub fn new(settings: Settings, specs: Vec<UserSpec>) -> Self {
         let mut directory = Directory {
             settings,

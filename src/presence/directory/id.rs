@@ -1,18 +1,18 @@
 //! The numbers of users, sources, accounts and devices.
 
-/// The number of a user in a [`Directory`].
+/// The number of a user in a [`super::Directory`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct UserId(pub(super) u32);
 
-/// The number of a source in a [`Directory`].
+/// The number of a source in a [`super::Directory`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SourceId(pub(super) u32);
 
-/// The number of an account in a [`Directory`].
+/// The number of an account in a [`super::Directory`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct AccountId(pub(super) u32);
 
-/// The number of a device in a [`Directory`].
+/// The number of a device in a [`super::Directory`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct DeviceId(pub(super) u32);
 
