@@ -168,7 +168,10 @@ until_true "extension 200" shows "$written" "Result: *dnd"
 cli "$written" "Result: *dnd"
 show_phone 'type="dnd"'
 
-# --- actions: one of them here ---
+heading "While she is dnd an action holds: FreePBX's do not disturb, and an entry of one's own"
+until_true "the action" shows "userpresence show actions" "DB\(DND/200\) *YES"
+cli "userpresence show actions" "DB\(presence/alice\) *dnd Board meeting until 3"
+cli "database get DND 200" "YES"
 
 heading "A lamp and a queue follow Alice: dnd is busy, so the caller is not put through"
 until_true "the lamp 2001" shows "core show hints" "^2001@.*State:Busy "
@@ -185,5 +188,8 @@ until_true "a call to Alice" logged "Called Local/alice@line"
 until_true "her answer" shows "queue show support" "has taken|No Callers"
 cli "queue show support" "No Callers"
 rx "channel request hangup all" >/dev/null
+until_true "the end of the action" shows "userpresence show actions" "^0 in force"
+cli "userpresence show actions" "0 in force"
+cli "database get DND 200" "not found"
 
 heading "Done; what was started is being stopped. To go on by hand: make run"

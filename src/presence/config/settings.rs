@@ -200,11 +200,11 @@ impl<'a> Editing<'a> {
                 }
             }
             "presence_prefix" => {
-                address::check(&format!("{given}x"))?;
+                value::prefix(given, "CustomPresence:", |made| address::check(made))?;
                 rule.presence_prefix = given.into();
             }
             "device_prefix" => {
-                value::device(&format!("{given}x"))?;
+                value::prefix(given, "PJSIP/", |made| value::device(made).map(drop))?;
                 rule.device_prefix = given.into();
             }
             "use_devices" => rule.use_devices = value::boolean(given)?,

@@ -101,6 +101,20 @@ pub fn status_or_none(name: &str, statuses: &Statuses) -> Result<Option<Arc<Stat
     }
 }
 
+/// What stands before an extension, to make something that `check` takes.
+pub fn prefix(
+    value: &str,
+    example: &str,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Result<(), String> {
+    check(&format!("{value}200")).map_err(|_| {
+        format!(
+            "'{}', expected what stands before an extension, such as {example}",
+            shown(value)
+        )
+    })
+}
+
 /// A device such as `PJSIP/desk-201`.
 pub fn device(value: &str) -> Result<Box<str>, String> {
     let parts = value.split_once(['/', ':']);
