@@ -148,7 +148,9 @@ impl Default for Rule {
 
 /// A rule while the options of a section change it.
 pub(super) struct Editing<'a> {
-    pub rule: Rule,
+    base: &'a Arc<Rule>,
+    /// `None` until something differs: most users say nothing of their own.
+    rule: Option<Rule>,
     definitions: &'a Definitions,
     is_timezone: IsTimezone,
     /// The lists that the section has begun: the first of each replaces what
@@ -164,13 +166,19 @@ impl<'a> Editing<'a> {
         unregister_status, login_overrides, action, dnd_on, dnd_off, followme_on, followme_off";
 
     /// Begins with that rule.
-    pub fn new(rule: &Rule, definitions: &'a Definitions, is_timezone: IsTimezone) -> Self {
+    pub fn new(base: &'a Arc<Rule>, definitions: &'a Definitions, is_timezone: IsTimezone) -> Self {
         Editing {
-            rule: rule.clone(),
+            base,
+            rule: None,
             definitions,
             is_timezone,
             begun: Vec::new(),
         }
+    }
+
+    /// The rule that came of it.
+    pub fn finish(self) -> Arc<Rule> {
+        self.rule.map_or_else(|| self.base.clone(), Arc::new)
     }
 
     /// Takes one option; `Ok(false)` when it is not one of the rule's. `several` says
@@ -183,7 +191,7 @@ impl<'a> Editing<'a> {
     ) -> Result<bool, String> {
         let given = variable.value.as_str();
         let statuses = &self.definitions.statuses;
-        let rule = &mut self.rule;
+        let rule = self.rule.get_or_insert_with(|| Rule::clone(self.base));
         match variable.name.to_ascii_lowercase().as_str() {
             "enabled" => rule.enabled = value::boolean(given)?,
             "method" => rule.method = value::method(given)?,
@@ -278,7 +286,8 @@ impl Settings {
                 message: "the section [general] stands twice, expected one".into(),
             });
         }
-        let mut editing = Editing::new(&Rule::default(), &definitions, is_timezone);
+        let default = Arc::default();
+        let mut editing = Editing::new(&default, &definitions, is_timezone);
         let mut settle = 0;
         let options = sections.first().map(|section| {
             let variables = section.variables.iter();
@@ -314,7 +323,7 @@ impl Settings {
             }
         }
         Settings {
-            rule: Arc::new(editing.rule),
+            rule: editing.finish(),
             settle,
             definitions,
         }

@@ -114,7 +114,10 @@ fn every_error_names_file_line_section_option_and_what_was_expected() {
             "section [general], option 'foo': unknown option, expected enabled, ",
         ),
         ("[general]\n[general]", "the section [general] stands twice"),
-        ("[general]\npresence_prefix=x", "expected what stands before an extension"),
+        (
+            "[general]\npresence_prefix=x",
+            "expected what stands before an extension",
+        ),
     ];
     for (text, expected) in cases {
         let errors = errors(text);

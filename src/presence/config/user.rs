@@ -229,7 +229,7 @@ impl<'a> Users<'a> {
             }
         }
         // The prefix may stand after the extensions, so these come last.
-        let rule = editing.rule;
+        let rule = editing.finish();
         let mut inputs: Vec<InputSpec> = Vec::with_capacity(lines.len());
         for (line, variable) in lines {
             let several = origin == Origin::Realtime;
@@ -290,7 +290,10 @@ impl<'a> Users<'a> {
             name: section.name.as_str().into(),
             id,
             account: shared(&mut self.accounts, account),
-            rule: shared(&mut self.rules, Arc::new(rule)),
+            rule: match Arc::ptr_eq(&rule, &self.settings.rule) {
+                true => rule,
+                false => shared(&mut self.rules, rule),
+            },
             inputs,
             default: default.map(|at| at as u16),
             member,
