@@ -61,12 +61,23 @@ struct Waiting {
     queue: VecDeque<String>,
     /// Who is being served.
     busy: Option<Arc<str>>,
-    /// The stamp of the last order of each user who has something in force or waits.
+    /// The stamp of each user's last order.
     stamps: HashMap<String, u64>,
     stamp: u64,
     /// Whether the thread is there to take orders.
     open: bool,
     stop: Option<Instant>,
+}
+
+impl Waiting {
+    /// Stamps of long ago say nothing any more: no order takes that long to be made.
+    fn forget_stamps(&mut self) {
+        const KEPT: u64 = 10_000;
+        if self.stamps.len() as u64 > 2 * KEPT {
+            let oldest = self.stamp.saturating_sub(KEPT);
+            self.stamps.retain(|_, stamp| *stamp > oldest);
+        }
+    }
 }
 
 /// The number of the thread that may act. One that hangs in a function at a stop is
@@ -230,6 +241,7 @@ fn put(orders: impl IntoIterator<Item = Order>) {
     let Some(waiting) = guard.as_mut().filter(|waiting| waiting.open) else {
         return;
     };
+    waiting.forget_stamps();
     for mut order in orders {
         let key = order.name.to_ascii_lowercase();
         let last = waiting.stamps.entry(key.clone()).or_default();

@@ -72,6 +72,7 @@ pub fn load() -> Result<(), Decline> {
     schedules::hear(Time::now());
     // What ended while the module was not loaded, before anybody is told of it.
     door::change(|world, now| ((), world.ended(now).0));
+    door::change(|world, now| ((), world.log_out_the_left(now)));
     let announced = Announced::everyone();
     let actor = Actor::start()?;
     actor::everyone(true, door::people);

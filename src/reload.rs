@@ -8,6 +8,7 @@ use crate::actor;
 use crate::asterisk::{astdb, device, log, realtime, timing};
 use crate::configuration::{self, FAMILY};
 use crate::door;
+use crate::keeper;
 use crate::module::Labels;
 use crate::presence::Presence;
 use crate::presence::Time;
@@ -195,32 +196,51 @@ fn switch(directory: Directory) -> Result<(), String> {
     });
     again.extend(unknown.unwrap_or_default());
     for name in new_devices {
-        door::take_device(&name, device::read(&name));
+        until_twice_the_same(|| {
+            let state = device::read(&name);
+            door::take_device(&name, state);
+            Some(state)
+        });
     }
     schedules::forget();
+    // Nothing else tells it that there is a schedule now.
+    keeper::wake(true);
     actor::everyone(false, door::people);
     for address in again {
-        let Some(said) = ask(&address) else {
-            continue;
-        };
-        door::change(|world, now| {
-            let Some(source) = world.directory().source(&address) else {
-                return ((), Vec::new());
-            };
-            let (state, subtype, message) = (said.state(), said.subtype(), said.message());
-            (
-                (),
-                world.apply(
-                    &Change::Heard {
-                        source,
-                        state,
-                        subtype,
-                        message,
-                    },
-                    now,
-                ),
-            )
+        until_twice_the_same(|| {
+            let said = ask(&address)?;
+            hear(&address, &said);
+            Some(said)
         });
     }
     Ok(())
+}
+
+/// What is read may be older than an event that came in before it is taken: so it is
+/// read again until nothing has changed in between.
+fn until_twice_the_same<T: PartialEq>(mut take: impl FnMut() -> Option<T>) {
+    const MOST: usize = 5;
+    let mut last = take();
+    for _ in 1..MOST {
+        let now = take();
+        if now.is_none() || now == last {
+            return;
+        }
+        last = now;
+    }
+}
+
+fn hear(address: &str, said: &Presence) {
+    door::change(|world, now| {
+        let Some(source) = world.directory().source(address) else {
+            return ((), Vec::new());
+        };
+        let heard = Change::Heard {
+            source,
+            state: said.state(),
+            subtype: said.subtype(),
+            message: said.message(),
+        };
+        ((), world.apply(&heard, now))
+    });
 }

@@ -8,6 +8,8 @@ use super::{KEYS, RECORDS, RUN, pause};
 use crate::asterisk::{Error, ami, astdb, custom, function, log};
 use crate::door;
 use crate::presence::action::{Found, Hands, Member, Place, Queue, REASON, Record, Step};
+use crate::presence::assignment;
+use crate::presence::fields::Query;
 use crate::presence::row::FAMILY;
 
 /// How long AstDB is left alone after it refused a row.
@@ -60,6 +62,15 @@ impl Hands for Asterisk<'_> {
         if let Some((family, key)) = Place::of(target).entry() {
             let value = astdb::look_up(family, key).map_err(|why| why.to_string())?;
             return Ok(value.map_or(Found::Absent, Found::Text));
+        }
+        if let Place::UserStatus(user) = Place::of(target) {
+            let own = door::read(|world| {
+                let user = Query::find(world, user)?;
+                Ok(assignment::of_own(world.own(user)))
+            });
+            return own
+                .unwrap_or_else(|| Err(door::NOT_RUNNING.into()))
+                .map(Found::Text);
         }
         let value = function::get_writable(target).map_err(|why| why.to_string())?;
         Ok(value.map_or(Found::Unreadable, Found::Text))

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::state::Presence;
+use super::state::{Presence, State};
 use super::status::{StatusType, Statuses};
 use super::text;
 use super::time::Time;
+use super::world::Own;
 
 /// A status as it was chosen.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -213,6 +214,29 @@ pub fn shown(input: &str) -> String {
     shown.replace(char::is_control, "?")
 }
 
+/// The value that sets own status to what it is, its end left out.
+pub fn of_own(own: Option<&Own>) -> String {
+    let Some(own) = own else {
+        return State::NotSet.name().to_owned();
+    };
+    let status = own.status.as_deref();
+    if let Some(unmapped) = status.filter(|status| status.maps_to.is_none()) {
+        return unmapped.name.to_string();
+    }
+    let (subtype, message) = (own.presence.subtype(), own.presence.message());
+    let state = own.presence.state().name();
+    let name = status.map_or(state, |status| &status.name);
+    let special = |text: &str| text.contains([',', '\\']);
+    match (subtype, message) {
+        ("", "") => name.to_owned(),
+        (subtype, message) if special(subtype) || special(message) => {
+            format!("{name},{},{},e", encode(subtype), encode(message))
+        }
+        (subtype, "") => format!("{name},{subtype}"),
+        (subtype, message) => format!("{name},{subtype},{message}"),
+    }
+}
+
 /// Text in base64, as option `e` of a read gives it.
 pub fn encode(text: &str) -> String {
     BASE64.encode(text)
@@ -236,7 +260,6 @@ pub fn custom_presence(presence: &Presence) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presence::state::State;
     use proptest::prelude::*;
 
     const NOW: Time = Time::from_millis(1_700_000_000_500);
@@ -285,6 +308,30 @@ mod tests {
         assert_eq!(choice("home").unwrap().presence, None);
         let why = choice("home,,hello").unwrap_err();
         assert!(why.contains("'home' is mapped to no state"), "{why}");
+    }
+
+    #[test]
+    fn own_status_is_written_as_it_was_set() {
+        for value in [
+            "dnd",
+            "lunch,lunch,At lunch",
+            "away,out",
+            "home",
+            r"chat,a\, b,\d",
+            "xa,,x",
+        ] {
+            let chosen = choice(value).unwrap();
+            let own = Own {
+                status: Some(chosen.status.clone()),
+                presence: chosen.presence.clone().unwrap_or_default(),
+                since: NOW,
+                until: Time::NEVER,
+                by: crate::presence::world::By::Hand,
+                before: None,
+            };
+            assert_eq!(choice(&of_own(Some(&own))), Ok(chosen), "{value}");
+        }
+        assert_eq!(of_own(None), "not_set");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! | `source/<address>` | what the source said last, and since when |
 //! | `user/<name>` | own status and what it returns to, the status type, which calls the user takes, the number of the last transition |
 //! | `account/<name>` | the account's last number |
+//! | `action/<name>` | what actions have done for a user: see [`super::action::Record`] |
 //! | `clean` | 1 after a clean stop, 0 while the module runs |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value.
@@ -85,6 +86,9 @@ pub struct UserRow {
     /// Which calls the user takes, where not all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dnd_status: Option<String>,
+    /// Whether a panel was logged in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub panel: bool,
     /// The account's number of the user's last transition.
     #[serde(default)]
     pub sequence: u64,
@@ -261,6 +265,7 @@ mod tests {
             own: Some(OwnRow::new(&timed)),
             status: Some("lunch".into()),
             dnd_status: None,
+            panel: true,
             sequence: 7,
         };
         let json = |value: &UserRow| serde_json::to_string(value).unwrap();

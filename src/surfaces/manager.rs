@@ -109,8 +109,9 @@ fn set(request: &Request<'_>) -> Reply {
         .filter(|takes| !takes.is_empty());
     let set = || {
         let takes = takes.map(DndStatus::parse).transpose()?;
-        // Only which calls are taken, where no status is given beside it.
-        if takes.is_none() || !parts.status.is_empty() {
+        // Only which calls are taken, where nothing of a status is given beside it.
+        let given = [parts.status, parts.subtype, parts.message, parts.options];
+        if takes.is_none() || given.iter().any(|part| !part.is_empty()) {
             door::choose(user, |statuses, now| parts.choice(statuses, now))?;
         }
         match takes {
@@ -138,16 +139,15 @@ fn login(request: &Request<'_>) -> Reply {
         Some(Err(why)) => return Reply::Error(why),
         None => return not_running(),
     }
+    // Counted before it is held: a logout that comes in between finds nothing to let go.
+    if let Err(why) = door::change_user(user, Change::LoggedIn) {
+        return Reply::Error(why);
+    }
     if !request.hold(user, keeper::panel_gone) {
+        door::change(|world, now| ((), world.apply(&Change::LoggedOut(user), now)));
         return Reply::Ack("Already logged in".into());
     }
-    match door::change_user(user, Change::LoggedIn) {
-        Ok(_) => Reply::Ack("Logged in".into()),
-        Err(why) => {
-            request.release(user);
-            Reply::Error(why)
-        }
-    }
+    Reply::Ack("Logged in".into())
 }
 
 fn logout(request: &Request<'_>) -> Reply {

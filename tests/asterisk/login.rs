@@ -331,7 +331,8 @@ fn an_unload_between_forgets_who_is_logged_in() {
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
     wait_panels(&ast, "alice", 0);
-    is(&ast, "alice", IN);
+    // Whoever was logged in is logged out, until the panel logs in anew.
+    is(&ast, "alice", OUT);
     refused(
         &ask(&one, "UserPresenceLogout", "alice"),
         "'alice' is not logged in by this session, expected UserPresenceLogin before",
@@ -354,6 +355,7 @@ fn an_unload_between_forgets_who_is_logged_in() {
     assert!(ast.stop().success());
     ast.start_again();
     wait_panels(&ast, "alice", 0);
+    is(&ast, "alice", OUT);
     let one = ast.ami();
     log_in(&one, "alice");
     is(&ast, "alice", IN);

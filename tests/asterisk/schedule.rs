@@ -344,6 +344,10 @@ fn a_range_begins_and_ends_with_its_minute() {
         &ast,
         &[user("opens", &opens), user("closes", &closes)].concat(),
     );
+    // Where nothing else happens at all, too.
+    let alone = scheduled("").start();
+    let alone_ami = alone.ami();
+    reload(&alone, &user("closes", &closes));
     told(&ast, &ami);
     let before = ["opens", "closes"].map(|name| read(&ast, name));
     let boundary = begins * 60_000;
@@ -371,6 +375,13 @@ fn a_range_begins_and_ends_with_its_minute() {
     }
     let since: u64 = read(&ast, "closes,since").parse().expect("a number");
     assert!(since >= boundary, "{since} before {boundary}");
+    let closed = alone_ami.wait_event_for(Duration::from_secs(130), |event| {
+        event.is_event("UserPresenceChange") && event.get("User") == Some("closes")
+    });
+    has(
+        &closed.expect("the change of the one user alone"),
+        &[("Status", "unavailable")],
+    );
 }
 
 /// A bad line, and what is said of it.

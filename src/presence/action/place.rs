@@ -12,6 +12,8 @@ pub enum Place<'a> {
     CustomDevice(&'a str),
     /// `PRESENCE_STATE(CustomPresence:name)`.
     CustomPresence(&'a str),
+    /// `USER_PRESENCE(user)`: what that reads is not what it was set to.
+    UserStatus(&'a str),
     /// Any other function.
     Function,
 }
@@ -41,6 +43,7 @@ impl<'a> Place<'a> {
                 Some(name) if !name.is_empty() => Place::CustomPresence(name),
                 _ => Place::Function,
             },
+            "USER_PRESENCE" => Place::UserStatus(args.trim()),
             _ => Place::Function,
         }
     }
@@ -51,7 +54,7 @@ impl<'a> Place<'a> {
             Place::Database(family, key) => Some((family, key)),
             Place::CustomDevice(device) => Some(("CustomDevstate", device)),
             Place::CustomPresence(name) => Some((CUSTOM_LABEL, name)),
-            Place::Function => None,
+            Place::UserStatus(_) | Place::Function => None,
         }
     }
 }

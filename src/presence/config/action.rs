@@ -13,7 +13,8 @@ use crate::presence::state::State;
 const OPTIONS: &str = "type, status, dnd, followme, queue, set";
 
 /// Parses one section; `None` where it has an error. `is_type` knows the names of the
-/// status types that the configuration has besides the states.
+/// status types besides the states: a state's own only where it is mapped to another or
+/// to none.
 pub fn parse(
     section: &Section,
     is_type: &dyn Fn(&str) -> bool,
@@ -85,7 +86,13 @@ fn statuses(
                         .into(),
                 );
             }
-            Some(state) => states.push(state),
+            Some(state) => {
+                states.push(state);
+                // Its own type is another thing where it does not mean the state.
+                if is_type(word) {
+                    types.push(word.into());
+                }
+            }
             None if is_type(word) => types.push(word.into()),
             None => {
                 return Err(format!(
@@ -211,8 +218,12 @@ pub struct Reads<'a> {
 }
 
 /// Says it where an action of the person would write what the person reads: that
-/// would be a cycle. The person's status does not matter, all blocks count.
-pub fn feeds(person: &Person, reads: &Reads<'_>) -> Option<String> {
+/// would be a cycle. `written` says which addresses the status of a user is written to. The person's status does not matter, all blocks count.
+pub fn feeds<'a>(
+    person: &Person,
+    reads: &Reads<'_>,
+    written: &dyn Fn(&str) -> Vec<&'a str>,
+) -> Option<String> {
     for (block, target) in wanted_targets(person) {
         let Some((name, args)) = target.split_once('(') else {
             continue;
@@ -244,7 +255,7 @@ pub fn feeds(person: &Person, reads: &Reads<'_>) -> Option<String> {
         let feeds = match name {
             "PRESENCE_STATE" => address(first) || below(first, USER_LABEL).is_some_and(user),
             "DEVICE_STATE" | "DEVSTATE" => device(first),
-            "USER_PRESENCE" => user(first),
+            "USER_PRESENCE" => user(first) || written(first).into_iter().any(address),
             // Where these are kept; they speak at the next start.
             "DB" => match args.split_once('/') {
                 Some(("CustomPresence", key)) => address(&format!("CustomPresence:{key}")),
@@ -401,7 +412,9 @@ mod tests {
             "queue = pause",
             "queue = 600,logout",
         ] {
-            let said = feeds(&person(&format!("status = xa\n{bad}\n")), &reads);
+            let said = feeds(&person(&format!("status = xa\n{bad}\n")), &reads, &|_| {
+                Vec::new()
+            });
             assert!(
                 said.as_ref().is_some_and(|said| said.contains("a cycle")),
                 "{bad}: {said:?}"
@@ -414,7 +427,9 @@ mod tests {
             "queue = 601,pause",
             "queue = 600,none",
         ] {
-            let said = feeds(&person(&format!("status = xa\n{good}\n")), &reads);
+            let said = feeds(&person(&format!("status = xa\n{good}\n")), &reads, &|_| {
+                Vec::new()
+            });
             assert_eq!(said, None, "{good}");
         }
     }

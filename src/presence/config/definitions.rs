@@ -150,7 +150,12 @@ impl Definitions {
 
     fn action(&mut self, section: &Section, errors: &mut Vec<Problem>) {
         let statuses = self.statuses.clone();
-        let is_type = |name: &str| statuses.find(name).is_some();
+        let is_type = |name: &str| {
+            statuses.find(name).is_some_and(|status| {
+                let state = status.maps_to.as_ref().map(Presence::state);
+                !status.is_built_in() || state != State::parse(name)
+            })
+        };
         if let Some(block) = action::parse(section, &is_type, errors) {
             let name = section.name.to_ascii_lowercase();
             self.actions.insert(name, Arc::new(block));

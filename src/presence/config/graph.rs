@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::action::{self, Reads};
 use super::user::{InputKind, InputSpec, UserSpec};
-use super::{Origin, Problem, Section, place};
+use super::{Origin, Outgoing, Problem, Section, place};
 use crate::presence::action::Person;
 use crate::presence::address::{USER_LABEL, below};
 use crate::presence::device::Watcher;
@@ -80,7 +80,7 @@ pub fn check(
         }
     }
     for (user, spec) in specs.iter().enumerate() {
-        if let Some(message) = feeds_itself(user, &specs, &edges) {
+        if let Some(message) = feeds_itself(user, &specs, &edges, &index) {
             bad[user] = true;
             errors.push(Problem {
                 place: place_of_user(spec),
@@ -97,7 +97,12 @@ pub fn check(
 
 /// Says it where a user's actions would write what the user reads, directly or through
 /// other users.
-fn feeds_itself(user: usize, specs: &[UserSpec], edges: &[Vec<(usize, usize)>]) -> Option<String> {
+fn feeds_itself(
+    user: usize,
+    specs: &[UserSpec],
+    edges: &[Vec<(usize, usize)>],
+    index: &HashMap<String, usize>,
+) -> Option<String> {
     if specs[user].rule.actions.is_empty() {
         return None;
     }
@@ -116,7 +121,18 @@ fn feeds_itself(user: usize, specs: &[UserSpec], edges: &[Vec<(usize, usize)>]) 
             }
         }
     }
-    action::feeds(&Person::configured(&specs[user]), &reads)
+    let written = |name: &str| -> Vec<&str> {
+        let other = index.get(&name.to_ascii_lowercase());
+        let other = other.map(|other| &specs[*other]);
+        let writes = |spec: &&UserSpec| spec.rule.enabled && spec.rule.outgoing != Outgoing::None;
+        let inputs = other
+            .filter(writes)
+            .into_iter()
+            .flat_map(|spec| &spec.inputs);
+        let extensions = inputs.filter(|input| input.extension().is_some());
+        extensions.map(|input| &*input.address).collect()
+    };
+    action::feeds(&Person::configured(&specs[user]), &reads, &written)
 }
 
 /// The users whom a source reads: by their presence, or by their device state.

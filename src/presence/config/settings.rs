@@ -208,7 +208,7 @@ impl<'a> Editing<'a> {
                 }
             }
             "presence_prefix" => {
-                value::prefix(given, "CustomPresence:", |made| address::check(made))?;
+                value::prefix(given, "CustomPresence:", address::check)?;
                 rule.presence_prefix = given.into();
             }
             "device_prefix" => {

@@ -127,6 +127,35 @@ fn every_error_names_file_line_section_option_and_what_was_expected() {
 }
 
 #[test]
+fn an_action_that_comes_back_by_a_shared_extension_is_a_cycle() {
+    let conf = |extension: &str| {
+        format!(
+            "[other]\ntype=action\nstatus=away\nset=USER_PRESENCE(bob)=dnd\n\
+             [alice]\ntype=user\nextension=200\naction=other\n\
+             [bob]\ntype=user\nextension={extension}\n"
+        )
+    };
+    let said = parsed(&conf("200")).errors;
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0]
+            .to_string()
+            .contains("section [alice]: the actions 'other' would write")
+    );
+    assert!(parsed(&conf("201")).errors.is_empty());
+}
+
+#[test]
+fn an_action_names_a_states_own_type_where_that_means_something_else() {
+    let types = |conf: &str| {
+        let parsed = parsed(&format!("{conf}[x]\ntype=action\nstatus=dnd\n"));
+        parsed.settings.definitions.actions["x"].types.len()
+    };
+    assert_eq!(types(""), 0);
+    assert_eq!(types("[dnd]\ntype=status\nstate=\n"), 1);
+}
+
+#[test]
 fn a_bad_section_is_left_out_and_the_rest_stays() {
     let parsed = parsed("[a]\ntype=user\nmethod=x\n[b]\ntype=user\n[c]\ntype=usr\n[d]\ntype=user");
     let names: Vec<_> = parsed.users.iter().map(|user| &*user.name).collect();

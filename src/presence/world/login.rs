@@ -16,6 +16,7 @@ impl World {
         let panels = self.panels.entry(name).or_default();
         *panels += 1;
         let first = *panels == 1;
+        self.note_panel(user, true);
         let status = self.directory.get(user).rule.login.login.clone();
         let set = status.filter(|_| first).map(|status| (user, status));
         self.set_by_login(set, now)
@@ -32,11 +33,37 @@ impl World {
             return Vec::new();
         }
         self.panels.remove(&name);
-        let set = self.directory.user(&name).and_then(|user| {
-            let status = self.directory.get(user).rule.login.logout.clone();
-            Some((user, status?))
-        });
-        self.set_by_login(set, now)
+        match self.directory.user(&name) {
+            Some(user) => self.last_logged_out(user, now),
+            None => Vec::new(),
+        }
+    }
+
+    fn last_logged_out(&mut self, user: UserId, now: Time) -> Vec<Effect> {
+        self.note_panel(user, false);
+        let status = self.directory.get(user).rule.login.logout.clone();
+        self.set_by_login(status.map(|status| (user, status)), now)
+    }
+
+    fn note_panel(&mut self, user: UserId, there: bool) {
+        if self.users[user.index()].panel != there {
+            self.users[user.index()].panel = there;
+            self.mark_user(user);
+        }
+    }
+
+    /// Logs out whose panels a load has left behind: their sessions are over, or not
+    /// known any more.
+    pub fn log_out_the_left(&mut self, now: Time) -> Vec<Effect> {
+        let directory = self.directory.clone();
+        let mut effects = Vec::new();
+        for (user, spec) in directory.users() {
+            let name = spec.name.to_ascii_lowercase();
+            if self.users[user.index()].panel && !self.panels.contains_key(&name) {
+                effects.extend(self.last_logged_out(user, now));
+            }
+        }
+        effects
     }
 
     /// On how many panels the user is logged in.

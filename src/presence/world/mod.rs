@@ -87,6 +87,8 @@ struct UserState {
     /// What each [`Watcher`] is to see.
     shown: [DeviceState; 2],
     takes: DndStatus,
+    /// Whether a panel is logged in, or was before a load.
+    panel: bool,
     dirty: bool,
 }
 

@@ -188,7 +188,7 @@ impl World {
         (effects, None)
     }
 
-    fn end(&mut self, user: UserId, now: Time, effects: &mut Vec<Effect>) {
+    pub(super) fn end(&mut self, user: UserId, now: Time, effects: &mut Vec<Effect>) {
         let Some(mut own) = self.users[user.index()].own.take() else {
             return;
         };

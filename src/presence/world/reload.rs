@@ -156,6 +156,7 @@ impl World {
             self.last = self.last.max(since);
             let state = &mut self.users[user.index()];
             state.sequence = row.sequence;
+            state.panel = row.panel;
             state.own = own;
             let status = row.status.as_ref().and_then(|name| statuses.find(name));
             state.status = status.cloned();
@@ -214,6 +215,7 @@ impl World {
         read: Read,
         now: Time,
     ) -> (Vec<Effect>, Removed) {
+        let mut ended = self.end_of_the_gone(plan, now);
         let mut before = std::mem::replace(self, World::empty(plan.directory.clone()));
         self.last = before.last;
         self.dirty = std::mem::take(&mut before.dirty);
@@ -235,7 +237,8 @@ impl World {
         let old: Vec<Old> = old.collect();
         self.rename_statuses(plan);
         self.combine_all();
-        let effects = self.differences(plan, old, &before, now);
+        ended.extend(self.differences(plan, old, &before, now));
+        let effects = ended;
         let users = self.removed(&before);
         let gone = users.iter().filter_map(|name| before.directory.user(name));
         let unshown = gone.flat_map(|user| before.unshown(user)).collect();
@@ -247,6 +250,25 @@ impl World {
                 before,
             },
         )
+    }
+
+    /// The timed statuses of users who are no more end now, while it is known what they
+    /// return to. Says what follows for others.
+    fn end_of_the_gone(&mut self, plan: &Plan, now: Time) -> Vec<Effect> {
+        let timed: Vec<UserId> = self.ends.iter().map(|(_, user)| *user).collect();
+        let directory = self.directory.clone();
+        let stays = |name: &str| plan.directory.user(name).is_some();
+        let mut effects = Vec::new();
+        for user in timed {
+            if !stays(&directory.get(user).name) {
+                self.end(user, now, &mut effects);
+            }
+        }
+        effects.retain(|effect| match effect {
+            Effect::Transition(transition) => stays(&transition.user),
+            Effect::Publish(user, _) | Effect::Device(user, ..) => stays(user),
+        });
+        effects
     }
 
     fn carry_over(&mut self, before: &mut World, plan: &Plan, now: Time) {

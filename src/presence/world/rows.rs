@@ -116,6 +116,7 @@ impl World {
                         own: state.own.as_deref().map(OwnRow::new),
                         status: status.map(|status| status.name.to_string()),
                         dnd_status: dnd.map(str::to_owned),
+                        panel: state.panel,
                         sequence: state.sequence,
                     }
                 });

@@ -179,6 +179,24 @@ fn a_new_status_cancels_the_timer() {
 }
 
 #[test]
+fn a_timed_status_ends_with_its_user() {
+    let bob = "[bob]\ntype=user\nextension=1\n";
+    let mut world = world(&format!("{bob}{ALICE}"));
+    hear(&mut world, "1", "chat", 1_000);
+    set(&mut world, "alice", "dnd,,,t(600)", 2_000);
+    write_all(&mut world, 2_000);
+    assert_eq!(state(&world, "bob"), State::Dnd);
+    let plan = Plan::new(world.directory(), directory(bob));
+    let at = Time::from_millis(3_000);
+    let (effects, _) = world.reconfigure(&plan, &Stored::default(), Read::default(), at);
+    let told = transitions(&effects);
+    assert_eq!(told.len(), 1);
+    assert_eq!((&*told[0].0, told[0].2), ("bob", State::Chat));
+    assert_eq!(world.take_write().unwrap().presence.state(), State::Chat);
+    assert_eq!(extension(&world, "1"), (State::Chat, 1_000));
+}
+
+#[test]
 fn a_timed_status_outlives_a_restart_and_ends_late() {
     let text = format!("{TYPES}{ALICE}");
     let mut before = world(&text);
