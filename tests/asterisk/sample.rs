@@ -173,6 +173,7 @@ fn the_readme_works() {
     };
     let (users, dialplan, status, timed) = (block(), block(), block(), block());
     let (lamp, queues) = (block(), block());
+    let (actions, codes) = (block(), block());
     let ast = Instance::builder()
         .userpresence(&format!("{users}{status}"))
         .dialplan(&format!("{dialplan}{timed}{lamp}"))
@@ -214,6 +215,25 @@ fn the_readme_works() {
     ast.wait_queue_member("sales", "Alice", "Status", "5");
     drop(phone);
     assert_eq!(ast.complaints(), Vec::<String>::new());
+
+    let ast = Instance::builder()
+        .userpresence(&format!("{actions}{status}"))
+        .dialplan(codes)
+        .start();
+    for next in ["available", "away", "dnd"] {
+        dial(&ast, "*91");
+        wait_value(&ast, "USER_PRESENCE(alice,status)", next);
+    }
+    let wait_dnd = |answer: &str| {
+        wait_until(answer, || {
+            let found = ast.cli("database get DND 200");
+            found.contains(answer).then_some(())
+        });
+    };
+    wait_dnd("Value: YES");
+    dial(&ast, "*91");
+    wait_value(&ast, "USER_PRESENCE(alice,status)", "available");
+    wait_dnd("not found");
 
     let reference = handed_out("doc/reference.md");
     for field in [
