@@ -62,6 +62,8 @@ mod asterisk {
         "ast_manager_check_enabled",
         "ast_manager_register2",
         "ast_manager_unregister",
+        "ast_mwi_state_type",
+        "ast_mwi_topic_all",
         "ast_presence_state",
         "ast_presence_state_cache",
         "ast_presence_state_changed_literal",
@@ -102,6 +104,7 @@ mod asterisk {
     /// The types that no function above brings along.
     const TYPES: &[&str] = &[
         "ast_device_state_message",
+        "ast_mwi_state",
         "ast_presence_state_message",
         "manager_custom_hook",
         "message",

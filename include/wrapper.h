@@ -13,6 +13,7 @@
 #include "asterisk/module.h"
 #include "asterisk/options.h"
 #include "asterisk/pbx.h"
+#include "asterisk/mwi.h"
 #include "asterisk/presencestate.h"
 #include "asterisk/stasis.h"
 #include "asterisk/strings.h"

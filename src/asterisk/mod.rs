@@ -28,6 +28,7 @@ mod ffi;
 pub mod function;
 mod guard;
 pub mod log;
+pub mod mailbox;
 pub mod manager;
 pub mod presence;
 pub mod realtime;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::guard::guard;
+use super::mailbox::{self, Mailbox};
 use super::{Error, device, ffi, presence};
 use crate::presence::device::DeviceState;
 use crate::presence::state::State;
@@ -21,11 +22,16 @@ pub type PresenceHandler = fn(address: &[u8], state: State, subtype: &[u8], mess
 /// order.
 pub type DeviceHandler = fn(name: &[u8], state: DeviceState);
 
+/// Gets what is published of mailboxes. One subscription calls it from one thread at a
+/// time.
+pub type MailboxHandler = fn(mailbox: Mailbox<'_>);
+
 /// What is done with a message; it says of which kind they are, too.
 #[derive(Clone, Copy, Debug)]
 enum Handle {
     Presence(PresenceHandler),
     Device(DeviceHandler),
+    Mailbox(MailboxHandler),
 }
 
 impl Handle {
@@ -34,6 +40,7 @@ impl Handle {
         match self {
             Handle::Presence(_) => "presence",
             Handle::Device(_) => "device state",
+            Handle::Mailbox(_) => "message waiting",
         }
     }
 
@@ -44,6 +51,7 @@ impl Handle {
             match self {
                 Handle::Presence(_) => ffi::ast_presence_state_topic_all(),
                 Handle::Device(_) => ffi::ast_device_state_topic_all(),
+                Handle::Mailbox(_) => ffi::ast_mwi_topic_all(),
             }
         }
     }
@@ -55,6 +63,7 @@ impl Handle {
             match self {
                 Handle::Presence(_) => ffi::ast_presence_state_message_type(),
                 Handle::Device(_) => ffi::ast_device_state_message_type(),
+                Handle::Mailbox(_) => ffi::ast_mwi_state_type(),
             }
         }
     }
@@ -104,6 +113,11 @@ impl Subscription {
     /// a cluster says is passed over: only the aggregates are handed on.
     pub fn devices(handler: DeviceHandler) -> Result<Self, Error> {
         Self::new(Handle::Device(handler))
+    }
+
+    /// Subscribes to what is told of every mailbox.
+    pub fn mailboxes(handler: MailboxHandler) -> Result<Self, Error> {
+        Self::new(Handle::Mailbox(handler))
     }
 
     fn new(handle: Handle) -> Result<Self, Error> {
@@ -283,6 +297,7 @@ unsafe extern "C" fn receive(
                 match handler.handle {
                     Handle::Presence(handle) => presence::with_parts(message, handle),
                     Handle::Device(handle) => device::with_parts(message, handle),
+                    Handle::Mailbox(handle) => mailbox::with_parts(message, handle),
                 }
             } else if kind == handler.mark {
                 // A message of this type carries a number, see `Mark::publish`.
