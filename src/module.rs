@@ -30,6 +30,7 @@ use crate::surfaces;
 #[expect(dead_code, reason = "held for what dropping does")]
 struct Module {
     functions: function::Registration,
+    route: function::Registration,
     commands: cli::Registration,
     #[cfg(feature = "selftest")]
     selftest: cli::Registration,
@@ -63,6 +64,7 @@ pub fn load() -> Result<(), Decline> {
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
     let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
+    let route = function::Registration::new::<surfaces::route::UserPresenceRoute>()?;
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
     read_others(&read_published());
@@ -83,6 +85,7 @@ pub fn load() -> Result<(), Decline> {
     let keeper = Keeper::start(subscription.clone())?;
     *MODULE.lock() = Some(Module {
         functions,
+        route,
         commands,
         #[cfg(feature = "selftest")]
         selftest: cli::Registration::new(crate::selftest::COMMANDS)?,

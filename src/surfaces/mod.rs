@@ -6,3 +6,4 @@ pub mod device;
 pub mod function;
 pub mod manager;
 pub mod provider;
+pub mod route;

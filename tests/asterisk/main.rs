@@ -29,6 +29,7 @@ mod provider;
 mod queues;
 mod realtime;
 mod reload;
+mod route;
 mod sample;
 mod schedule;
 mod selftest;
