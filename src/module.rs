@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::actor::{self, Actor};
 use crate::asterisk::stasis::Subscription;
-use crate::asterisk::{Decline, astdb, cli, device, function, log, manager, presence, system};
+use crate::asterisk::{Decline, application, astdb, cli, device, function, log, manager, presence, system};
 use crate::configuration;
 use crate::door::{self, Open};
 use crate::keeper::Keeper;
@@ -29,6 +29,7 @@ use crate::surfaces;
 /// Everything that an unload takes back.
 #[expect(dead_code, reason = "held for what dropping does")]
 struct Module {
+    applications: application::Registration,
     functions: function::Registration,
     commands: cli::Registration,
     #[cfg(feature = "selftest")]
@@ -63,6 +64,7 @@ pub fn load() -> Result<(), Decline> {
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
     let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
+    let applications = application::Registration::new::<surfaces::dial::UserPresenceDial>()?;
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
     read_others(&read_published());
@@ -82,6 +84,7 @@ pub fn load() -> Result<(), Decline> {
     read_changed();
     let keeper = Keeper::start(subscription.clone())?;
     *MODULE.lock() = Some(Module {
+        applications,
         functions,
         commands,
         #[cfg(feature = "selftest")]
