@@ -17,6 +17,7 @@ pub mod directory;
 pub mod dnd;
 pub mod explain;
 pub mod fields;
+pub mod flags;
 pub mod route;
 pub mod row;
 pub mod schedule;

@@ -3,14 +3,14 @@
 //! | key | value |
 //! |---|---|
 //! | `source/<address>` | what the source said last, and since when |
-//! | `user/<name>` | own status and what it returns to, the status type, which calls the user takes, the number of the last transition |
+//! | `user/<name>` | own status and what it returns to, the status type, which calls the user takes, the flags, the number of the last transition |
 //! | `account/<name>` | the account's last number |
 //! | `action/<name>` | what actions have done for a user: see [`super::action::Record`] |
 //! | `clean` | 1 after a clean stop, 0 while the module runs |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde::de::Error;
@@ -86,6 +86,9 @@ pub struct UserRow {
     /// Which calls the user takes, where not all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dnd_status: Option<String>,
+    /// The flags that are not what they are by default, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flags: BTreeMap<String, bool>,
     /// Whether a panel was logged in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub panel: bool,
@@ -265,6 +268,7 @@ mod tests {
             own: Some(OwnRow::new(&timed)),
             status: Some("lunch".into()),
             dnd_status: None,
+            flags: [("pickUpCallsOnHold".to_owned(), true)].into(),
             panel: true,
             sequence: 7,
         };

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Origin, Problem, Section, Variable, action, place, value};
+use super::{Origin, Problem, Section, Variable, action, handling, place, value};
 use crate::presence::action::Block;
 use crate::presence::assignment::{Parts, shown};
 use crate::presence::device::{DeviceState, DeviceTable, PresenceTable};
+use crate::presence::route::Handling;
 use crate::presence::state::{Presence, State};
 use crate::presence::status::{StatusType, Statuses};
 use crate::presence::text;
@@ -23,6 +24,8 @@ pub struct Definitions {
     presence_tables: Vec<Arc<PresenceTable>>,
     /// Sections of `type = action`, by the name in small letters.
     pub actions: HashMap<String, Arc<Block>>,
+    /// The sets of sections of `type = handling`, by the name in small letters.
+    pub handlings: HashMap<String, Arc<Handling>>,
 }
 
 impl Default for Definitions {
@@ -35,12 +38,19 @@ impl Default for Definitions {
             ],
             presence_tables: Vec::new(),
             actions: HashMap::new(),
+            handlings: HashMap::new(),
         }
     }
 }
 
 /// The types of sections that define something.
-pub const TYPES: [&str; 4] = ["status", "device_table", "presence_table", "action"];
+pub const TYPES: [&str; 5] = [
+    "status",
+    "device_table",
+    "presence_table",
+    "action",
+    "handling",
+];
 
 impl Definitions {
     /// Parses the sections that define something; those with an error are left out.
@@ -70,6 +80,10 @@ impl Definitions {
                         "status" => found.status(section, &mut mine),
                         "device_table" => found.device_table(section, &mut mine),
                         "action" => found.action(section, &mut mine),
+                        "handling" => {
+                            let statuses = found.statuses.clone();
+                            handling::parse(section, &statuses, &mut found.handlings, &mut mine);
+                        }
                         _ => found.presence_table(section, &mut mine),
                     }
                 }

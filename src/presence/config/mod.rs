@@ -6,6 +6,7 @@
 mod action;
 mod definitions;
 mod graph;
+pub mod handling;
 mod settings;
 mod user;
 mod value;
@@ -140,6 +141,7 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) ->
     let (specs, mut of_users, warnings) = found.finish();
     errors.append(&mut of_users);
     parsed.users = graph::check(specs, file, realtime, &mut errors, &mut parsed.warnings);
+    handling::check(&parsed.users, file, realtime, &mut parsed.warnings);
     parsed.errors = errors;
     parsed.warnings.extend(warnings);
     parsed
@@ -179,6 +181,7 @@ pub fn parse_row(
     }
     let rows = std::slice::from_ref(row);
     parsed.users = graph::check(specs, &[], rows, &mut parsed.errors, &mut parsed.warnings);
+    handling::check(&parsed.users, &[], rows, &mut parsed.warnings);
     parsed
 }
 

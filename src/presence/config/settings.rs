@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Definitions, IsTimezone, Origin, Problem, Section, Variable, action, place, value};
+use super::{
+    Definitions, IsTimezone, Origin, Problem, Section, Variable, action, handling, place, value,
+};
 use crate::presence::action::{Block, Functions};
 use crate::presence::combine::{Method, Order, Ranks};
 use crate::presence::device::PresenceTable;
+use crate::presence::route::Calls;
 use crate::presence::state::{Presence, State};
 use crate::presence::status::{StatusType, Statuses};
 use crate::presence::{address, schedule};
@@ -117,6 +120,8 @@ pub struct Rule {
     pub actions: Vec<Arc<Block>>,
     /// What is behind `dnd` and `followme` of those.
     pub functions: Arc<Functions>,
+    /// How calls are decided.
+    pub calls: Calls,
 }
 
 impl Default for Rule {
@@ -142,6 +147,7 @@ impl Default for Rule {
             login: Login::default(),
             actions: Vec::new(),
             functions: Arc::default(),
+            calls: Calls::default(),
         }
     }
 }
@@ -163,7 +169,9 @@ impl<'a> Editing<'a> {
     pub const OPTIONS: &'static str = "enabled, method, priority, outgoing, presence_prefix, \
         device_prefix, use_devices, ignore_unreachable, lamp_table, queue_table, schedule, \
         schedule_status, timezone, login_status, logout_status, register_status, \
-        unregister_status, login_overrides, action, dnd_on, dnd_off, followme_on, followme_off";
+        unregister_status, login_overrides, action, dnd_on, dnd_off, followme_on, followme_off, \
+        handling, mobile_prefix, forward_context, internal_context, trust_caller_id, \
+        always_accept, origin_variable";
 
     /// Begins with that rule.
     pub fn new(base: &'a Arc<Rule>, definitions: &'a Definitions, is_timezone: IsTimezone) -> Self {
@@ -252,6 +260,10 @@ impl<'a> Editing<'a> {
                 rule.actions.extend(blocks);
             }
             name => {
+                let sets = &self.definitions.handlings;
+                if handling::set_calls(&mut rule.calls, name, given, several, sets)? {
+                    return Ok(true);
+                }
                 let functions = &mut rule.functions;
                 return action::set_functions(functions, &mut self.begun, name, given, several);
             }

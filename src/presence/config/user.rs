@@ -5,9 +5,12 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::settings::{Editing, Rule, Settings};
-use super::{Definitions, IsTimezone, Origin, Problem, Section, Variable, action, place, value};
+use super::{
+    Definitions, IsTimezone, Origin, Problem, Section, Variable, action, handling, place, value,
+};
 use crate::presence::address;
 use crate::presence::device::DeviceTable;
+use crate::presence::route::Reach;
 
 /// What kind of source an input is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,6 +86,8 @@ pub struct UserSpec {
     pub default: Option<u16>,
     /// The interface that is the user's in queues, where it is named.
     pub member: Option<Box<str>>,
+    /// By what the user is reached, where anything is named.
+    pub reach: Option<Box<Reach>>,
     /// Where the user comes from.
     pub origin: Origin,
     /// Its section there, [`UserSpec::NO_SECTION`] for one that was known before.
@@ -97,7 +102,8 @@ impl UserSpec {
 /// The most sources a user can have.
 const MAX_INPUTS: usize = 250;
 
-const OPTIONS: &str = "type, id, account, extension, default, source, device, member";
+const OPTIONS: &str = "type, id, account, extension, default, source, device, member, \
+    endpoint, mobile, mailbox, monitor";
 
 /// Collects users, sharing what is equal among them.
 pub struct Users<'a> {
@@ -177,7 +183,7 @@ impl<'a> Users<'a> {
             self.is_timezone,
         );
         let (mut id, mut account, mut default) = (None, Arc::from("default"), None);
-        let (mut member, mut lines) = (None, Vec::new());
+        let (mut member, mut reach, mut lines) = (None, None, Vec::new());
         for (line, variable) in section.variables.iter().enumerate() {
             // A NULL column reaches us as an empty one and means: not given.
             if origin == Origin::Realtime && variable.value.is_empty() {
@@ -205,6 +211,11 @@ impl<'a> Users<'a> {
                 "extension" | "source" | "device" => {
                     lines.push((line as u32, variable));
                     Ok(())
+                }
+                "endpoint" | "mobile" | "mailbox" | "monitor" => {
+                    let several = origin == Origin::Realtime;
+                    let name = variable.name.to_ascii_lowercase();
+                    handling::set_reach(&mut reach, &name, given, several).map(drop)
                 }
                 other => match editing.set(variable, origin == Origin::Realtime, &mut warn) {
                     Ok(true) => Ok(()),
@@ -297,6 +308,7 @@ impl<'a> Users<'a> {
             inputs,
             default: default.map(|at| at as u16),
             member,
+            reach,
             origin,
             section: index,
         }

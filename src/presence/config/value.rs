@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::presence::assignment::shown;
 use crate::presence::combine::{Method, Order};
+use crate::presence::flags::truth;
 use crate::presence::state::State;
 use crate::presence::status::{StatusType, Statuses};
 
@@ -11,14 +12,7 @@ use super::Outgoing;
 
 /// Asterisk's words for truth.
 pub fn boolean(value: &str) -> Result<bool, String> {
-    let is = |words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
-    if is(&["yes", "true", "y", "t", "1", "on"]) {
-        Ok(true)
-    } else if is(&["no", "false", "n", "f", "0", "off"]) {
-        Ok(false)
-    } else {
-        Err(format!("'{}', expected yes or no", shown(value)))
-    }
+    truth(value).ok_or_else(|| format!("'{}', expected yes or no", shown(value)))
 }
 
 /// A method of combining.

@@ -50,6 +50,7 @@ impl Directory {
                 inputs,
                 default: spec.default,
                 member: spec.member,
+                reach: spec.reach,
                 origin: spec.origin,
                 own_combines: true,
                 depth: 0,
@@ -191,6 +192,15 @@ impl Directory {
         let readers = Lists::new(self.sources.len(), readers);
         let owners = Lists::new(self.devices.len(), owners);
         (self.readers, self.owners) = (readers, owners);
+        for (at, user) in self.users.iter().enumerate() {
+            let names = user.reach.iter().flat_map(|reach| &reach.monitors);
+            let monitored = names.filter_map(|name| self.user(name));
+            let monitored: Vec<UserId> = monitored.filter(|other| other.index() != at).collect();
+            for other in monitored {
+                let monitors = self.monitors.entry(other).or_default();
+                monitors.push(UserId::new(at));
+            }
+        }
     }
 
     /// Depths from the users who read no user upwards; each user is settled once all

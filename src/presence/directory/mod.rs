@@ -17,6 +17,7 @@ use hashbrown::HashTable;
 use super::address::{self, USER_LABEL};
 use super::config::{InputKind, InputSpec, Origin, Outgoing, Rule, Schedule, Settings, UserSpec};
 use super::device::DeviceTable;
+use super::route::Reach;
 use hash::{hash_address, hash_exact, hash_folded, hash_number};
 use lists::Lists;
 
@@ -70,6 +71,8 @@ pub struct User {
     pub default: Option<u16>,
     /// The interface that is the user's in queues, where it is named.
     pub member: Option<Box<str>>,
+    /// By what the user is reached, where anything is named.
+    pub reach: Option<Box<Reach>>,
     /// Where the user comes from.
     pub origin: Origin,
     /// Whether own status is one of the sources: only where setting a status writes
@@ -161,6 +164,8 @@ pub struct Directory {
     /// The sources that a device is.
     sources_of_device: HashMap<DeviceId, Vec<SourceId>>,
     schedules: Vec<(SourceId, Schedule)>,
+    /// The users who monitor a user.
+    monitors: HashMap<UserId, Vec<UserId>>,
 }
 
 impl Directory {
@@ -244,6 +249,29 @@ impl Directory {
         &self.schedules
     }
 
+    /// The users who monitor a user, in the order of the configuration.
+    pub fn monitors(&self, user: UserId) -> &[UserId] {
+        self.monitors.get(&user).map_or(&[], Vec::as_slice)
+    }
+
+    /// The user whose extension it is, as seen by `of`: a user may share an extension with
+    /// others, or have the number of another account's.
+    pub fn whose(&self, extension: &str, of: UserId) -> Option<UserId> {
+        let user = self.get(of);
+        let address = format!("{}{extension}", user.rule.presence_prefix);
+        let source = self.source(&address)?;
+        let has = |id: &&UserId| {
+            let mut inputs = self.get(**id).inputs.iter();
+            inputs.any(|input| input.source == source && input.is_extension())
+        };
+        let mut owners = self.readers(source).iter().filter(has);
+        let first = owners.next()?;
+        let all = || std::iter::once(first).chain(owners.clone());
+        let found = all().find(|owner| **owner == of);
+        let same = || all().find(|owner| self.get(**owner).account == user.account);
+        found.or_else(same).or(Some(first)).copied()
+    }
+
     /// A user by number.
     pub fn get(&self, user: UserId) -> &User {
         &self.users[user.index()]
@@ -318,6 +346,7 @@ impl Directory {
             inputs: user.inputs.iter().map(input).collect(),
             default: user.default,
             member: user.member.clone(),
+            reach: user.reach.clone(),
             origin: user.origin,
             section: UserSpec::NO_SECTION,
         };

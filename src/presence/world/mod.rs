@@ -23,6 +23,7 @@ use super::combine::{Method, Reason};
 use super::device::{DeviceState, Watcher};
 use super::directory::{DeviceId, Directory, SourceId, UserId};
 use super::dnd::DndStatus;
+use super::flags::{Flag, Flags};
 use super::state::{Presence, State};
 use super::status::StatusType;
 use super::time::Time;
@@ -87,6 +88,7 @@ struct UserState {
     /// What each [`Watcher`] is to see.
     shown: [DeviceState; 2],
     takes: DndStatus,
+    flags: Flags,
     /// Whether a panel is logged in, or was before a load.
     panel: bool,
     dirty: bool,
@@ -127,6 +129,8 @@ pub enum Change<'a> {
     Device(DeviceId, DeviceState),
     /// Which calls a user takes was set.
     Takes(UserId, DndStatus),
+    /// One of a user's flags was set.
+    Flag(UserId, Flag, bool),
     /// A panel of the user's logged in.
     LoggedIn(UserId),
     /// A panel of the user of that name logged out, or is gone. The user may be, too.
@@ -148,6 +152,8 @@ pub struct Transition {
     pub status: Option<Arc<StatusType>>,
     /// Which calls the user takes; it may change alone.
     pub takes: DndStatus,
+    /// What else the user chose; it may change alone.
+    pub flags: Flags,
     /// The winning source's address, `own` for own status, empty for none.
     pub source: Arc<str>,
     /// By which rule it won.
@@ -245,6 +251,11 @@ impl World {
         self.users[user.index()].takes
     }
 
+    /// What else the user chose.
+    pub fn flags(&self, user: UserId) -> Flags {
+        self.users[user.index()].flags
+    }
+
     /// The winner's address, `own` for own status, empty for none.
     pub fn winner(&self, user: UserId) -> &str {
         match self.outcome(user).winner {
@@ -305,6 +316,16 @@ impl World {
                     self.show(user, &mut effects);
                 }
                 return effects;
+            }
+            Change::Flag(user, flag, on) => {
+                let flags = self.users[user.index()].flags.with(flag, on);
+                if self.users[user.index()].flags == flags {
+                    return Vec::new();
+                }
+                self.users[user.index()].flags = flags;
+                let presence = self.outcome(user).presence.clone();
+                let status = self.status(user).cloned();
+                return vec![self.transition(user, presence, status, now)];
             }
             Change::LoggedIn(user) => return self.logged_in(user, now),
             Change::LoggedOut(user) => return self.logged_out(user, now),
@@ -419,6 +440,7 @@ impl World {
             old_status,
             status: self.status(user).cloned(),
             takes: self.takes(user),
+            flags: self.flags(user),
             source: self.winner(user).into(),
             reason: outcome.reason,
             method,

@@ -12,6 +12,7 @@ use super::{Effect, SourceState, UserState, World};
 use crate::presence::device::{DeviceState, Watcher};
 use crate::presence::directory::{DeviceId, Directory, SourceId, UserId};
 use crate::presence::dnd::DndStatus;
+use crate::presence::flags::Flags;
 use crate::presence::row::Stored;
 use crate::presence::state::Presence;
 use crate::presence::status::StatusType;
@@ -162,6 +163,7 @@ impl World {
             state.status = status.cloned();
             let takes = row.dnd_status.as_deref().map(DndStatus::parse);
             state.takes = takes.and_then(Result::ok).unwrap_or_default();
+            state.flags = Flags::restore(&row.flags);
         }
     }
 

@@ -116,6 +116,7 @@ impl World {
                         own: state.own.as_deref().map(OwnRow::new),
                         status: status.map(|status| status.name.to_string()),
                         dnd_status: dnd.map(str::to_owned),
+                        flags: state.flags.stored(),
                         panel: state.panel,
                         sequence: state.sequence,
                     }
