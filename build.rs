@@ -119,7 +119,6 @@ mod asterisk {
         "AST_CAUSE_USER_BUSY",
         "AST_DEVICE_.*",
         "AST_PRESENCE_.*",
-        "AST_REDIRECTING_REASON_.*",
         "CONFIG_FLAG_.*",
         "EVENT_FLAG_.*",
         "__LOG_.*",
@@ -127,6 +126,7 @@ mod asterisk {
 
     /// Enums of which only the constants are wanted.
     const ENUMS: &[&str] = &[
+        "AST_REDIRECTING_REASON",
         "ast_cli_command",
         "ast_devstate_cache",
         "search_flags",

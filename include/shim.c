@@ -1,5 +1,6 @@
 #include "asterisk.h"
 
+#include "asterisk/callerid.h"
 #include "asterisk/channel.h"
 #include "asterisk/config.h"
 #include "asterisk/core_local.h"
@@ -147,7 +148,7 @@ void res_userpresence_channel_redirect(struct ast_channel *channel, const char *
 	ast_channel_lock(channel);
 	ast_party_redirecting_set_init(&redirecting, ast_channel_redirecting(channel));
 	redirecting.from.number.valid = 1;
-	redirecting.from.number.presentation = AST_PRES_ALLOWED_USER_NUMBER_NOT_SCREENED;
+	redirecting.from.number.presentation = AST_PRES_ALLOWED | AST_PRES_USER_NUMBER_UNSCREENED;
 	/* It is copied, not kept. */
 	redirecting.from.number.str = (char *) number;
 	redirecting.reason.code = reason;

@@ -4,6 +4,8 @@
 #include "asterisk/ast_version.h"
 #include "asterisk/astdb.h"
 #include "asterisk/astobj2.h"
+#include "asterisk/callerid.h"
+#include "asterisk/causes.h"
 #include "asterisk/channel.h"
 #include "asterisk/cli.h"
 #include "asterisk/config.h"

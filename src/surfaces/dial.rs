@@ -10,7 +10,7 @@ mod path;
 use std::ffi::CStr;
 
 use crate::asterisk::application::{Application, Channel, Next, Reason};
-use crate::asterisk::{Error, log};
+use crate::asterisk::log;
 use crate::door;
 use crate::presence::fields::Query;
 use crate::presence::route::{CallOrigin, Plan, Target};
