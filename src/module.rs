@@ -12,7 +12,9 @@ use parking_lot::Mutex;
 
 use crate::actor::{self, Actor};
 use crate::asterisk::stasis::Subscription;
-use crate::asterisk::{Decline, application, astdb, cli, device, function, log, manager, presence, system};
+use crate::asterisk::{
+    Decline, application, astdb, cli, device, function, log, manager, presence, system,
+};
 use crate::configuration;
 use crate::door::{self, Open};
 use crate::keeper::Keeper;

@@ -17,11 +17,7 @@ pub struct Asked {
 
 impl Asked {
     /// Looks at the channel.
-    pub fn new(
-        channel: &Channel<'_>,
-        told: Option<CallOrigin>,
-        variable: Option<&str>,
-    ) -> Self {
+    pub fn new(channel: &Channel<'_>, told: Option<CallOrigin>, variable: Option<&str>) -> Self {
         let variable = variable.and_then(|name| channel.get(name));
         Asked {
             told,
