@@ -33,6 +33,7 @@ mod asterisk {
         "ast_category_browse_filtered",
         "ast_category_first",
         "ast_category_get_name",
+        "ast_check_hangup",
         "ast_check_realtime",
         "ast_check_timing2",
         "ast_cli",
@@ -56,6 +57,7 @@ mod asterisk {
         "ast_devstate_prov_add",
         "ast_devstate_prov_del",
         "ast_eid_default",
+        "ast_exists_extension",
         "ast_func_write",
         "ast_hook_send_action",
         "ast_log",
@@ -73,8 +75,10 @@ mod asterisk {
         "ast_presence_state_prov_del",
         "ast_presence_state_topic_all",
         "ast_publish_device_state_full",
+        "ast_register_application2",
         "ast_register_atexit",
         "ast_shutting_down",
+        "ast_unregister_application",
         "ast_unregister_atexit",
         "ast_variables_destroy",
         "ast_verb_sys_level",
@@ -87,6 +91,9 @@ mod asterisk {
         "astman_send_list_complete_end",
         "astman_send_list_complete_start",
         "astman_send_listack",
+        "pbx_builtin_setvar_helper",
+        "pbx_exec",
+        "pbx_findapp",
         "pbx_substitute_variables_helper",
         "res_userpresence_.*",
         "stasis_cache_dump_by_eid",
@@ -112,6 +119,7 @@ mod asterisk {
 
     /// The constants; `__LOG_` and `EVENT_FLAG_` are macros, the others enums.
     const CONSTANTS: &[&str] = &[
+        "AST_CAUSE_USER_BUSY",
         "AST_DEVICE_.*",
         "AST_PRESENCE_.*",
         "CONFIG_FLAG_.*",
@@ -121,6 +129,7 @@ mod asterisk {
 
     /// Enums of which only the constants are wanted.
     const ENUMS: &[&str] = &[
+        "AST_REDIRECTING_REASON",
         "ast_cli_command",
         "ast_devstate_cache",
         "search_flags",

@@ -1,6 +1,9 @@
 #include "asterisk.h"
 
+#include "asterisk/callerid.h"
+#include "asterisk/channel.h"
 #include "asterisk/config.h"
+#include "asterisk/core_local.h"
 #include "asterisk/logger.h"
 #include "asterisk/module.h"
 #include "asterisk/options.h"
@@ -83,4 +86,86 @@ char *res_userpresence_function_read(const char *function)
 int res_userpresence_fully_booted(void)
 {
 	return ast_fully_booted ? 1 : 0;
+}
+
+/* A copy of a text that a channel has, made under the channel's lock. */
+#define COPY_OF(channel, text) ({ \
+	char *copy_; \
+	ast_channel_lock(channel); \
+	copy_ = ast_strdup(text); \
+	ast_channel_unlock(channel); \
+	copy_; \
+})
+
+char *res_userpresence_channel_name(struct ast_channel *channel)
+{
+	return COPY_OF(channel, ast_channel_name(channel));
+}
+
+char *res_userpresence_channel_context(struct ast_channel *channel)
+{
+	return COPY_OF(channel, ast_channel_context(channel));
+}
+
+char *res_userpresence_channel_caller(struct ast_channel *channel)
+{
+	return COPY_OF(channel, S_COR(ast_channel_caller(channel)->id.number.valid,
+		ast_channel_caller(channel)->id.number.str, NULL));
+}
+
+char *res_userpresence_channel_variable(struct ast_channel *channel, const char *name)
+{
+	return COPY_OF(channel, pbx_builtin_getvar_helper(channel, name));
+}
+
+char *res_userpresence_channel_dialler(struct ast_channel *channel)
+{
+	struct ast_channel *other = NULL;
+	char *application;
+
+	ast_channel_lock(channel);
+	if (!strcmp(ast_channel_tech(channel)->type, "Local")) {
+		other = ast_local_get_peer(channel);
+	}
+	ast_channel_unlock(channel);
+	if (!other) {
+		return NULL;
+	}
+	application = COPY_OF(other, ast_channel_appl(other));
+	ast_channel_unref(other);
+
+	return application;
+}
+
+void res_userpresence_channel_redirect(struct ast_channel *channel, const char *number,
+	int reason)
+{
+	struct ast_party_redirecting redirecting;
+	struct ast_set_party_redirecting update;
+
+	memset(&update, 0, sizeof(update));
+	update.from.number = 1;
+	ast_channel_lock(channel);
+	ast_party_redirecting_set_init(&redirecting, ast_channel_redirecting(channel));
+	redirecting.from.number.valid = 1;
+	redirecting.from.number.presentation = AST_PRES_ALLOWED | AST_PRES_USER_NUMBER_UNSCREENED;
+	/* It is copied, not kept. */
+	redirecting.from.number.str = (char *) number;
+	redirecting.reason.code = reason;
+	redirecting.reason.str = "";
+	if (!redirecting.count++) {
+		update.orig.number = 1;
+		redirecting.orig.number = redirecting.from.number;
+		redirecting.orig_reason.code = reason;
+		redirecting.orig_reason.str = "";
+	}
+	ast_channel_set_redirecting(channel, &redirecting, &update);
+	ast_channel_unlock(channel);
+}
+
+void res_userpresence_channel_cause(struct ast_channel *channel, int cause)
+{
+	ast_channel_lock(channel);
+	ast_channel_hangupcause_set(channel, cause);
+	ast_channel_unlock(channel);
 }

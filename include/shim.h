@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct ast_channel;
 struct ast_config;
 struct ast_module;
 struct ast_str;
@@ -36,5 +37,25 @@ int res_userpresence_realtime_usable(const char *family);
 
 /* What a dialplan function reads without a channel, to be freed; NULL where it fails. */
 char *res_userpresence_function_read(const char *function);
+
+/*
+ * What a channel is and has, each a copy to be freed; NULL where there is none. They
+ * take the channel's lock, which may be held already.
+ */
+char *res_userpresence_channel_name(struct ast_channel *channel);
+char *res_userpresence_channel_context(struct ast_channel *channel);
+/* A number that is not valid is none. */
+char *res_userpresence_channel_caller(struct ast_channel *channel);
+/* A plain variable; what is a function's is not read. */
+char *res_userpresence_channel_variable(struct ast_channel *channel, const char *name);
+/* The application that dials the channel's other half; of a Local channel only. */
+char *res_userpresence_channel_dialler(struct ast_channel *channel);
+
+/* Note whose call this was and why it goes elsewhere, for whoever is called next. */
+void res_userpresence_channel_redirect(struct ast_channel *channel, const char *number,
+	int reason);
+
+/* Why the channel will be hung up, where nothing else says so. */
+void res_userpresence_channel_cause(struct ast_channel *channel, int cause);
 
 #endif

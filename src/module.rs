@@ -12,7 +12,9 @@ use parking_lot::Mutex;
 
 use crate::actor::{self, Actor};
 use crate::asterisk::stasis::Subscription;
-use crate::asterisk::{Decline, astdb, cli, device, function, log, manager, presence, system};
+use crate::asterisk::{
+    Decline, application, astdb, cli, device, function, log, manager, presence, system,
+};
 use crate::configuration;
 use crate::door::{self, Open};
 use crate::keeper::Keeper;
@@ -29,6 +31,7 @@ use crate::surfaces;
 /// Everything that an unload takes back.
 #[expect(dead_code, reason = "held for what dropping does")]
 struct Module {
+    applications: application::Registration,
     functions: function::Registration,
     route: function::Registration,
     commands: cli::Registration,
@@ -65,6 +68,7 @@ pub fn load() -> Result<(), Decline> {
     let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
     let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
     let route = function::Registration::new::<surfaces::route::UserPresenceRoute>()?;
+    let applications = application::Registration::new::<surfaces::dial::UserPresenceDial>()?;
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
     read_others(&read_published());
@@ -84,6 +88,7 @@ pub fn load() -> Result<(), Decline> {
     read_changed();
     let keeper = Keeper::start(subscription.clone())?;
     *MODULE.lock() = Some(Module {
+        applications,
         functions,
         route,
         commands,

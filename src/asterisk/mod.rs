@@ -17,6 +17,7 @@
 #![warn(missing_docs)]
 
 pub mod ami;
+pub mod application;
 pub mod astdb;
 pub mod cli;
 pub mod config;

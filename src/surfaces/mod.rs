@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod device;
+pub mod dial;
 pub mod function;
 pub mod manager;
 pub mod provider;

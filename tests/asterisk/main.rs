@@ -13,6 +13,7 @@ mod combining;
 mod comebacks;
 mod console;
 mod devices;
+mod dial;
 mod dialplan;
 mod endurance;
 mod freepbx;

@@ -103,6 +103,24 @@ impl<'a> Phone<'a> {
         calls.push(call);
     }
 
+    /// Every call that came to it: its INVITE, once each.
+    pub fn invites(&self) -> Vec<String> {
+        let call_of = |message: &str| {
+            let mut lines = message.lines();
+            lines
+                .find(|line| line.starts_with("Call-ID:"))
+                .map(str::to_owned)
+        };
+        let mut all: Vec<String> = Vec::new();
+        for message in self.listener.received() {
+            let known = |other: &String| call_of(other) == call_of(&message);
+            if message.starts_with("INVITE ") && !all.iter().any(known) {
+                all.push(message);
+            }
+        }
+        all
+    }
+
     /// Answers the call that rings.
     #[track_caller]
     pub fn answer(&self) {

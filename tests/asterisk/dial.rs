@@ -1,0 +1,408 @@
+//! `UserPresenceDial()`: calls that follow the presence, as real calls.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Builder, Instance, MODULE, Phone, wait_until};
+use crate::people::{complaints, set, with};
+
+/// Bob, whose phone calls from inside; the endpoint `trunk` is nobody's.
+const BOB: &str = "[bob]\ntype = user\nextension = 202\n";
+
+/// Users are called by `2XX`; `3XX` are phones, and tell how the call came to them.
+const DIALPLAN: &str = "\
+exten = 200,1,UserPresenceDial(alice)
+ same = n,UserEvent(Ended,Status:${USERPRESENCESTATUS},Dial:${DIALSTATUS})
+exten = 202,1,UserPresenceDial(bob)
+ same = n,UserEvent(Ended,Status:${USERPRESENCESTATUS},Dial:${DIALSTATUS})
+exten = _3XX,1,UserEvent(Target,To:${EXTEN},From:${REDIRECTING(from-num)},\
+Reason:${REDIRECTING(reason)},Caller:${CALLERID(num)})
+ same = n,Dial(PJSIP/${EXTEN})
+[out]
+exten = _9X!,1,Dial(PJSIP/300)
+";
+
+fn calls(conf: &str, phones: &[&str]) -> Builder {
+    let mut all = vec!["202", "trunk"];
+    all.extend(phones);
+    with(&format!("{conf}\n{BOB}"))
+        .sip(&all)
+        .modules(&["func_callerid", "res_pjsip_diversion"])
+        .dialplan(DIALPLAN)
+}
+
+/// What became of a call that nobody took, as the dialplan sees it.
+#[track_caller]
+fn outcome(ast: &Instance, dial: &str) -> String {
+    ast.run_dialplan(&[dial], "${USERPRESENCESTATUS} ${DIALSTATUS}")
+}
+
+/// Each phone takes the calls of one status from one side.
+const TARGETS: [(&str, &str, &str); 4] = [
+    ("away", "internal", "300"),
+    ("away", "external", "301"),
+    ("chat", "internal", "302"),
+    ("chat", "external", "303"),
+];
+
+/// Alice's calls are forwarded in that case, to another phone for each status and origin.
+fn matrix(case: &str, reason: &str, alice: Option<fn(&Instance) -> Phone<'_>>) {
+    let mut conf = "[alice]\ntype = user\nextension = 200\nhandling = mine\n\
+                    [mine]\ntype = handling\nring_timeout = 5\n"
+        .to_owned();
+    for status in ["away", "chat"] {
+        conf.push_str(&format!(
+            "[mine-{status}]\ntype = handling\nset = mine\nstatus = {status}\n"
+        ));
+        for (_, origin, target) in TARGETS.iter().filter(|it| it.0 == status) {
+            conf.push_str(&format!("forward_{origin}_{case} = {target}@default\n"));
+        }
+    }
+    let ast = calls(&conf, &["200", "300", "301", "302", "303"]).start();
+    let _alice = alice.map(|phone| phone(&ast));
+    let targets = TARGETS.map(|(_, _, target)| Phone::answering(&ast, target));
+    let callers = ["202", "trunk"].map(|caller| (caller, Phone::ringing(&ast, caller)));
+    for status in ["away", "chat"] {
+        set(&ast, "alice", status);
+        let ami = ast.ami();
+        // From both sides at once: an answer that does not come takes its time.
+        for (_, phone) in &callers {
+            phone.call("200");
+        }
+        for (caller, origin) in [("202", "internal"), ("trunk", "external")] {
+            let is = |it: &&(&str, &str, &str)| (it.0, it.1) == (status, origin);
+            let (.., target) = TARGETS.iter().find(is).expect("a target");
+            let event = ami.wait_event("a target", |event| {
+                event.get("UserEvent") == Some("Target") && event.get("Caller") == Some(caller)
+            });
+            let told = ["To", "From", "Reason"].map(|name| event.get(name).unwrap_or_default());
+            assert_eq!(told, [target, "200", reason], "{status} {origin}");
+            ast.wait_device(&format!("PJSIP/{target}"), "INUSE");
+        }
+        let busy = targets
+            .iter()
+            .filter(|it| ast.device(&it.device()) == "INUSE");
+        assert_eq!(busy.count(), 2, "{status}");
+        for (_, phone) in &callers {
+            phone.hang_up();
+        }
+        ast.wait_no_channels();
+    }
+    for phone in &targets {
+        let invites = phone.invites();
+        assert_eq!(invites.len(), 1, "{}", phone.device());
+        // The phone shows whose call it was.
+        let is_told = |line: &str| line.starts_with("Diversion:") && line.contains("sip:200@");
+        assert!(invites[0].lines().any(is_told), "{}", invites[0]);
+    }
+}
+
+#[test]
+fn calls_are_forwarded_always() {
+    matrix("always", "cfu", None);
+}
+
+#[test]
+fn calls_are_forwarded_when_nobody_answers() {
+    matrix("noanswer", "cfnr", Some(|ast| Phone::ringing(ast, "200")));
+}
+
+#[test]
+fn calls_are_forwarded_when_the_user_is_busy() {
+    matrix("busy", "cfb", Some(|ast| Phone::busy(ast, "200")));
+}
+
+/// Alice at a desk and with a softphone, one after the other.
+const STAGES: &str = "[alice]\ntype = user\nextension = 200\nhandling = mine\n\
+    endpoint = desk,PJSIP/200\nendpoint = soft,PJSIP/201\nmobile = 170123\n\
+    mobile_prefix = 9\nforward_context = out\n\
+    [mine]\ntype = handling\nring_first = desk\nring_second = soft\nring_timeout = 5\n";
+
+#[track_caller]
+fn wait_ended(ami: &crate::harness::Ami) -> [String; 2] {
+    let event = ami.wait_event("the end", |event| event.get("UserEvent") == Some("Ended"));
+    ["Status", "Dial"].map(|name| event.get(name).unwrap_or_default().to_owned())
+}
+
+#[test]
+fn the_second_stage_rings_after_the_first() {
+    let ast = calls(STAGES, &["200", "201"]).start();
+    let _alice = ["200", "201"].map(|phone| Phone::ringing(&ast, phone));
+    let caller = Phone::ringing(&ast, "trunk");
+    let ami = ast.ami();
+    caller.call("200");
+    let mut began = Vec::new();
+    for (rings, is_silent) in [("PJSIP/200", "PJSIP/201"), ("PJSIP/201", "PJSIP/200")] {
+        ast.wait_device(rings, "RINGING");
+        began.push(Instant::now());
+        ast.wait_device(is_silent, "NOT_INUSE");
+    }
+    assert_eq!(wait_ended(&ami), ["NOANSWER", "NOANSWER"]);
+    began.push(Instant::now());
+    for stage in began.windows(2) {
+        let took = stage[1] - stage[0];
+        let expected = Duration::from_millis(4000)..Duration::from_millis(9000);
+        assert!(expected.contains(&took), "{took:?}");
+    }
+    ast.wait_no_channels();
+}
+
+#[test]
+fn a_call_is_answered_in_the_second_stage_at_once_where_the_first_is_busy() {
+    let ast = calls(STAGES, &["200", "201"]).start();
+    let _desk = Phone::busy(&ast, "200");
+    let soft = Phone::ringing(&ast, "201");
+    let caller = Phone::ringing(&ast, "trunk");
+    caller.call("200");
+    ast.wait_device("PJSIP/201", "RINGING");
+    soft.answer();
+    ast.wait_device("PJSIP/201", "INUSE");
+    caller.hang_up();
+    ast.wait_no_channels();
+}
+
+#[test]
+fn the_mobile_rings_beside_the_others_but_not_in_dnd() {
+    let conf = STAGES.replace("ring_second = soft", "ring_mobile = yes");
+    let ast = calls(&conf, &["200", "201", "300"]).start();
+    let _desk = Phone::ringing(&ast, "200");
+    let mobile = Phone::ringing(&ast, "300");
+    let caller = Phone::ringing(&ast, "trunk");
+    caller.call("200");
+    ast.wait_device("PJSIP/200", "RINGING");
+    ast.wait_device("PJSIP/300", "RINGING");
+    mobile.answer();
+    ast.wait_device("PJSIP/300", "INUSE");
+    ast.wait_device("PJSIP/200", "NOT_INUSE");
+    caller.hang_up();
+    ast.wait_no_channels();
+
+    set(&ast, "alice", "dnd");
+    let ami = ast.ami();
+    caller.call("200");
+    ast.wait_device("PJSIP/200", "RINGING");
+    assert_eq!(wait_ended(&ami), ["NOANSWER", "NOANSWER"]);
+    ast.wait_no_channels();
+    assert_eq!(mobile.invites().len(), 1);
+}
+
+#[test]
+fn a_circle_of_forwards_ends_with_busy() {
+    let ast = calls(
+        "[alice]\ntype = user\nextension = 200\nhandling = to_bob\n\
+         [to_bob]\ntype = handling\nforward_internal_always = 202@default\n\
+         forward_external_always = 202@default\n\
+         [to_alice]\ntype = handling\nforward_internal_always = 200@default\n\
+         forward_external_always = 200@default\n\
+         [general]\nhandling = to_alice\n",
+        &[],
+    )
+    .start();
+    for option in ["i", "e"] {
+        let ended = outcome(&ast, &format!("UserPresenceDial(alice,{option})"));
+        assert_eq!(ended, "FORWARDED BUSY");
+    }
+    ast.wait_log("the call goes in a circle: alice -> bob -> alice");
+    // A circle of one is none of ours to see before it is one.
+    ast.wait_no_channels();
+}
+
+#[test]
+fn a_call_is_not_forwarded_for_ever() {
+    let mut conf = String::new();
+    let mut dialplan = String::new();
+    for at in 0..12 {
+        let next = at + 1;
+        conf.push_str(&format!(
+            "[user{at}]\ntype = user\nextension = 4{at}\nhandling = h{at}\n\
+             [h{at}]\ntype = handling\nforward_external_always = 4{next}@default\n"
+        ));
+        dialplan.push_str(&format!("exten = 4{at},1,UserPresenceDial(user{at})\n"));
+    }
+    let ast = with(&conf).dialplan(&dialplan).start();
+    assert_eq!(outcome(&ast, "UserPresenceDial(user0,e)"), "FORWARDED BUSY");
+    let line = ast.wait_log("forwarded more than 8 times");
+    assert!(line.contains("user7 -> user8"), "{line}");
+    ast.wait_no_channels();
+}
+
+#[test]
+fn a_wrong_target_is_told_and_the_caller_hears_busy() {
+    let ast = calls(
+        "[alice]\ntype = user\nextension = 200\nhandling = mine\n\
+         [mine]\ntype = handling\nforward_external_always = 999@nowhere\n\
+         forward_internal_always = voicemail\n",
+        &[],
+    )
+    .start();
+    let ended = outcome(&ast, "UserPresenceDial(alice,e)");
+    assert_eq!(ended, "WRONGTARGET BUSY");
+    ast.wait_log("there is no extension '999@nowhere'");
+    let ended = outcome(&ast, "UserPresenceDial(alice,i)");
+    assert_eq!(ended, "WRONGTARGET BUSY");
+    ast.wait_log("the user has no mailbox");
+    let ended = outcome(&ast, "UserPresenceDial(nobody)");
+    assert_eq!(ended, "NOUSER BUSY");
+
+    // A phone is told so too, without a word of the dialplan.
+    let caller = Phone::ringing(&ast, "trunk");
+    caller.call("200");
+    ast.wait_no_channels();
+    let warnings = complaints(&ast, "999@nowhere");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+}
+
+#[test]
+fn who_takes_no_calls_is_not_rung_but_by_those_who_get_through() {
+    let ast = calls(
+        "[alice]\ntype = user\nextension = 200\nhandling = mine\n\
+         always_accept = 202,+491701234567\n\
+         [mine]\ntype = handling\nforward_external_always = 300@default\n",
+        &["200", "300"],
+    )
+    .start();
+    let alice = Phone::ringing(&ast, "200");
+    let [bob, trunk] = ["202", "trunk"].map(|phone| Phone::ringing(&ast, phone));
+    ast.setvar("USER_PRESENCE(alice,dndStatus)", "DoNotAcceptAnyCalls");
+    let ami = ast.ami();
+    trunk.call("200");
+    assert_eq!(wait_ended(&ami), ["REFUSED", "BUSY"]);
+    ast.wait_no_channels();
+    bob.call("200");
+    ast.wait_device("PJSIP/200", "RINGING");
+    alice.answer();
+    ast.wait_device("PJSIP/200", "INUSE");
+    bob.hang_up();
+    ast.wait_no_channels();
+}
+
+/// A queue decides itself who is next: nobody's forward takes its caller away.
+#[test]
+fn a_queue_rings_all_phones_together() {
+    let conf = STAGES.replace(
+        "ring_timeout = 5",
+        "ring_timeout = 5\nforward_external_always = 300@default\n\
+         forward_internal_always = 300@default",
+    );
+    let ast = calls(&conf, &["200", "201", "300"])
+        .queue("sales", "", &["Local/200@default/n"])
+        .start();
+    let phones = ["200", "201"].map(|phone| Phone::ringing(&ast, phone));
+    let caller = ast.call_queue("sales");
+    for phone in &phones {
+        ast.wait_device(&phone.device(), "RINGING");
+    }
+    phones[1].answer();
+    assert_eq!(caller.wait_answer(), ["Local/200@default/n"]);
+    ast.wait_device("PJSIP/200", "NOT_INUSE");
+    caller.hang_up();
+    ast.wait_no_channels();
+}
+
+#[test]
+fn all_phones_ring_together_where_an_option_says_so() {
+    let ast = calls(STAGES, &["200", "201"]).start();
+    let phones = ["200", "201"].map(|phone| Phone::ringing(&ast, phone));
+    let call = ast.run("UserPresenceDial", "alice,ge,m");
+    for phone in &phones {
+        ast.wait_device(&phone.device(), "RINGING");
+    }
+    ast.hang_up(&call);
+    ast.wait_no_channels();
+}
+
+#[test]
+fn who_monitors_a_user_and_wants_it_rings_too() {
+    let conf = "[alice]\ntype = user\nextension = 200\n\
+                [carol]\ntype = user\nextension = 201\nmonitor = alice\n";
+    let ast = calls(conf, &["200", "201"]).start();
+    let phones = ["200", "201"].map(|phone| Phone::ringing(&ast, phone));
+    let caller = Phone::ringing(&ast, "trunk");
+    ast.setvar("USER_PRESENCE(carol,ringOnMonitoredCall)", "true");
+    caller.call("200");
+    for phone in &phones {
+        ast.wait_device(&phone.device(), "RINGING");
+    }
+    phones[1].answer();
+    ast.wait_device("PJSIP/200", "NOT_INUSE");
+    caller.hang_up();
+    ast.wait_no_channels();
+    // Her own calls do not ring at her own phone.
+    let ami = ast.ami();
+    phones[1].call("200");
+    ast.wait_device("PJSIP/200", "RINGING");
+    phones[0].hang_up();
+    assert_eq!(wait_ended(&ami), ["BUSY", "BUSY"]);
+    ast.wait_no_channels();
+    assert_eq!(phones[1].invites().len(), 1);
+}
+
+/// Where a call comes from, by all the ways there are.
+#[test]
+fn a_call_is_internal_or_external() {
+    let conf = "[general]\ninternal_context = inside\norigin_variable = WHENCE\n\
+                [alice]\ntype = user\nextension = 200\nhandling = mine\n\
+                [mine]\ntype = handling\nforward_internal_always = internal@nowhere\n\
+                forward_external_always = external@nowhere\n";
+    let ast = calls(conf, &[]).start();
+    let told = |lines: &[&str]| {
+        let from = ast.log().len();
+        ast.run_dialplan(lines, "${USERPRESENCESTATUS}");
+        let line = ast.wait_log_from(from, "@nowhere'");
+        if line.contains("internal@") {
+            "internal"
+        } else {
+            "external"
+        }
+    };
+    let dial = "UserPresenceDial(alice)";
+    assert_eq!(told(&[dial]), "external");
+    assert_eq!(told(&["Set(CALLERID(num)=202)", dial]), "internal");
+    assert_eq!(told(&["Set(CALLERID(num)=555)", dial]), "external");
+    assert_eq!(told(&["Set(WHENCE=internal)", dial]), "internal");
+    assert_eq!(
+        told(&["Set(WHENCE=internal)", "UserPresenceDial(alice,e)"]),
+        "external"
+    );
+    assert_eq!(told(&["UserPresenceDial(alice,i)"]), "internal");
+    // A phone by its endpoint; a caller id alone may be forged.
+    for (caller, origin) in [("202", "internal"), ("trunk", "external")] {
+        let from = ast.log().len();
+        Phone::ringing(&ast, caller).call("200");
+        let line = ast.wait_log_from(from, "@nowhere'");
+        assert!(line.contains(&format!("{origin}@")), "{line}");
+    }
+    ast.wait_no_channels();
+}
+
+#[test]
+fn many_calls_leave_nothing_behind() {
+    let conf = "[alice]\ntype = user\nextension = 200\n\
+                [carol]\ntype = user\nextension = 201\n\
+                [dave]\ntype = user\nextension = 203\nhandling = wrong\n\
+                [wrong]\ntype = handling\nforward_external_always = 999@nowhere\n\
+                [erin]\ntype = user\nextension = 204\nhandling = self\n\
+                [self]\ntype = handling\nforward_external_always = 200@default\n";
+    let ast = calls(conf, &["200", "201"]).start();
+    let _answers = Phone::answering(&ast, "200");
+    let _busy = Phone::busy(&ast, "201");
+    let calls = ["alice,e", "carol,e", "dave,e", "erin,e"];
+    for _ in 0..30 {
+        for call in calls {
+            ast.run("UserPresenceDial", call);
+        }
+        let answered = || {
+            let phone = |it: &&crate::harness::Channel| it.name.starts_with("PJSIP/200");
+            let channels = ast.channels();
+            let up = channels.iter().filter(phone).filter(|it| it.state == "Up");
+            (up.count() == 2).then_some(())
+        };
+        wait_until("both calls", answered);
+        ast.hang_up_all();
+    }
+    // It goes only where no channel is in it any more.
+    assert!(ast.unload_module(MODULE).ok());
+    assert!(
+        ast.cli("core show channels count")
+            .contains("0 active channels")
+    );
+}
