@@ -36,6 +36,8 @@ mod module;
 mod outbox;
 pub mod presence;
 #[cfg(all(feature = "asterisk", not(test)))]
+mod push;
+#[cfg(all(feature = "asterisk", not(test)))]
 mod reload;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod schedules;

@@ -24,6 +24,7 @@ use crate::presence::directory::{Directory, SourceId};
 use crate::presence::row::{FAMILY, Stored};
 use crate::presence::world::{Change, Effect, World};
 use crate::presence::{Presence, Time};
+use crate::push;
 use crate::reload;
 use crate::schedules;
 use crate::surfaces;
@@ -44,6 +45,7 @@ struct Module {
     announced: Announced,
     subscription: Arc<Subscription>,
     devices: Subscription,
+    mailboxes: Option<Subscription>,
     device_provider: device::ProviderRegistration,
     provider: presence::ProviderRegistration,
     door: Open,
@@ -86,6 +88,10 @@ pub fn load() -> Result<(), Decline> {
     // in the meantime is read.
     let subscription = Arc::new(Subscription::presence(door::hear)?);
     read_changed();
+    push::forget();
+    // Asterisk may be told to publish nothing of mailboxes: all else works without.
+    let mailboxes = Subscription::mailboxes(push::hear);
+    let mailboxes = mailboxes.inspect_err(|why| log::warning(why)).ok();
     let keeper = Keeper::start(subscription.clone())?;
     *MODULE.lock() = Some(Module {
         applications,
@@ -101,6 +107,7 @@ pub fn load() -> Result<(), Decline> {
         announced,
         subscription,
         devices,
+        mailboxes,
         device_provider,
         provider,
         door,

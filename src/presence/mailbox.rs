@@ -1,5 +1,6 @@
 //! Messages that wait: when a new one has come.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// How many new messages each mailbox had when it was told of last.
@@ -21,13 +22,12 @@ impl Mailboxes {
     }
 }
 
-/// Whether two names are of one mailbox: without a context it is `default`.
-pub fn same(one: &str, other: &str) -> bool {
-    let whole = |name: &str| match name.split_once('@') {
-        Some((name, context)) => (name.to_owned(), context.to_owned()),
-        None => (name.to_owned(), "default".to_owned()),
-    };
-    whole(one) == whole(other)
+/// A mailbox's name with its context, `default` where it has none.
+pub fn whole(name: &str) -> Cow<'_, str> {
+    match name.contains('@') {
+        true => name.into(),
+        false => format!("{name}@default").into(),
+    }
 }
 
 #[cfg(test)]
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn the_context_may_be_left_out() {
-        assert!(same("200", "200@default"));
-        assert!(!same("200", "200@other"));
+        assert_eq!(whole("200"), "200@default");
+        assert_eq!(whole("200@other"), "200@other");
     }
 }

@@ -16,6 +16,7 @@ use crate::presence::fields::Query;
 use crate::presence::route::{CallOrigin, Plan, Target};
 use crate::presence::state::State;
 use crate::presence::world::World;
+use crate::push::{self, Push};
 use path::Path;
 
 /// `UserPresenceDial(user[,options[,dial_options]])`
@@ -188,7 +189,9 @@ impl Call<'_> {
             };
             return self.forward(target, reason);
         }
-        let (outcome, reason) = match self.ring() {
+        let rung = self.ring();
+        self.tell_if_missed(rung);
+        let (outcome, reason) = match rung {
             Outcome::Over(next) => return next,
             Outcome::Busy => ("BUSY", Reason::Busy),
             Outcome::NoAnswer => ("NOANSWER", Reason::NoAnswer),
@@ -212,6 +215,26 @@ impl Call<'_> {
             self.channel.set(STATUS, outcome);
         }
         Next::Continue
+    }
+
+    /// Tells the user of a call that rang and that nobody took. A queue goes on to others.
+    fn tell_if_missed(&self, rung: Outcome) {
+        let status = match rung {
+            Outcome::NoAnswer => "NOANSWER",
+            Outcome::Busy => "BUSY",
+            Outcome::Unavailable => "UNAVAILABLE",
+            Outcome::Over(_) => "CANCELLED",
+        };
+        let answered = self.channel.get("DIALSTATUS").as_deref() == Some("ANSWER");
+        if self.from_queue || (answered && status == "CANCELLED") {
+            return;
+        }
+        let caller = self.channel.caller().unwrap_or_default();
+        let missed = Push::MissedCall {
+            caller: &caller,
+            status,
+        };
+        push::tell(&self.plan.user, missed);
     }
 
     /// Rings one stage after the other, or everybody together. Busy is who was busy in

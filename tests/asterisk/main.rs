@@ -27,6 +27,7 @@ mod panics;
 mod people;
 mod persistence;
 mod provider;
+mod push;
 mod queues;
 mod realtime;
 mod reload;

@@ -13,6 +13,7 @@ use super::{
 use crate::presence::address::{self, CUSTOM_LABEL, USER_LABEL};
 use crate::presence::config::{InputKind, InputSpec, Rule, Settings, UserSpec};
 use crate::presence::device::Watcher;
+use crate::presence::mailbox;
 
 impl Directory {
     /// Numbers users and sources. Users must be free of cycles and of double names,
@@ -63,8 +64,22 @@ impl Directory {
         directory.sources.shrink_to_fit();
         directory.devices.shrink_to_fit();
         directory.index();
+        directory.index_mailboxes();
         directory.measure_depths();
         directory
+    }
+
+    fn index_mailboxes(&mut self) {
+        for (at, user) in self.users.iter().enumerate() {
+            let mailbox = user.reach.as_deref().map_or("", |reach| &reach.mailbox);
+            if !mailbox.is_empty() {
+                let name = mailbox::whole(mailbox).into_owned();
+                self.mailboxes
+                    .entry(name)
+                    .or_default()
+                    .push(UserId::new(at));
+            }
+        }
     }
 
     fn intern_account(&mut self, name: Arc<str>) -> AccountId {

@@ -17,6 +17,7 @@ use hashbrown::HashTable;
 use super::address::{self, USER_LABEL};
 use super::config::{InputKind, InputSpec, Origin, Outgoing, Rule, Schedule, Settings, UserSpec};
 use super::device::DeviceTable;
+use super::mailbox;
 use super::route::Reach;
 use hash::{hash_address, hash_exact, hash_folded, hash_number};
 use lists::Lists;
@@ -164,6 +165,8 @@ pub struct Directory {
     /// The sources that a device is.
     sources_of_device: HashMap<DeviceId, Vec<SourceId>>,
     schedules: Vec<(SourceId, Schedule)>,
+    /// Whose a mailbox is, by its whole name.
+    mailboxes: HashMap<String, Vec<UserId>>,
     /// The users who monitor a user.
     monitors: HashMap<UserId, Vec<UserId>>,
 }
@@ -242,6 +245,12 @@ impl Directory {
     /// What a source of [`SourceKind::Device`] reads.
     pub fn reading(&self, source: SourceId) -> Option<&Reading> {
         self.readings.get(&source)
+    }
+
+    /// The users whose mailbox has that name; without a context it is in `default`.
+    pub fn owners_of_mailbox(&self, name: &str) -> &[UserId] {
+        let owners = self.mailboxes.get(&*mailbox::whole(name));
+        owners.map_or(&[], Vec::as_slice)
     }
 
     /// The time ranges that are sources.

@@ -9,6 +9,11 @@ use super::instance::Instance;
 use super::wait::wait_until;
 
 impl Instance {
+    /// A folder below the instance's own.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
     pub(super) fn realtime_file(&self) -> PathBuf {
         self.dir.join("lib/realtime.sqlite3")
     }

@@ -1,0 +1,93 @@
+//! Push messages: missed calls and messages that wait, for those who take them.
+
+use crate::harness::{Ami, Instance, Message, wait_until};
+use crate::people::{ALICE, set, with};
+
+const HANDLING: &str = "[quiet]\ntype = handling\n[quiet-dnd]\ntype = handling\nset = quiet\n\
+                        status = dnd\npush = no\n";
+
+fn users() -> String {
+    format!(
+        "{HANDLING}{ALICE}mailbox = 200\nhandling = quiet\n\
+         [bob]\ntype = user\nextension = 300\nmailbox = 300@other\n"
+    )
+}
+
+/// The push of a user's that comes next.
+#[track_caller]
+fn next(ami: &Ami) -> Message {
+    ami.wait_event("a push", |event| event.is_event("UserPresencePush"))
+}
+
+#[track_caller]
+fn has(event: &Message, headers: &[(&str, &str)]) {
+    for (name, value) in headers {
+        assert_eq!(event.get(name).unwrap_or_default(), *value, "{event:?}");
+    }
+}
+
+#[test]
+fn a_call_that_nobody_took_is_missed() {
+    let ast = with(&users())
+        .sip(&["200"])
+        .dialplan("exten = alice,1,UserPresenceDial(alice)\n same = n,Hangup()")
+        .start();
+    let ami = ast.ami();
+    let call = |ast: &Instance| {
+        ast.originate("Local/alice@default/n", "Wait", "1");
+    };
+    call(&ast);
+    has(
+        &next(&ami),
+        &[
+            ("User", "alice"),
+            ("Type", "MissedCall"),
+            ("CallStatus", "UNAVAILABLE"),
+        ],
+    );
+    set(&ast, "alice", "dnd");
+    call(&ast);
+    ast.wait_no_channels();
+    set(&ast, "alice", "away");
+    call(&ast);
+    has(&next(&ami), &[("Status", "away")]);
+}
+
+/// A caller leaves a message in a real mailbox.
+#[test]
+fn a_voicemail_is_told_as_one() {
+    let mailboxes = "[general]\nformat = wav\nminsecs = 0\n[default]\n200 = 1234,Alice\n";
+    let ast = with(&users())
+        .modules(&["app_voicemail", "app_milliwatt", "format_wav"])
+        .file("voicemail.conf", mailboxes)
+        .dialplan("exten = vm,1,Answer()\n same = n,VoiceMail(200@default,s)")
+        .start();
+    let ami = ast.ami();
+    let leave = |new: &str| {
+        let caller = ast.originate("Local/vm@default/n", "Milliwatt", "");
+        ami.wait_event("the mailbox", |event| {
+            event.is_event("Newexten") && event.get("Application") == Some("VoiceMail")
+        });
+        // While it is recorded the file grows.
+        wait_until("a recording", || {
+            let folder = ast.folder("spool/voicemail/default/200");
+            let files = std::fs::read_dir(folder.join("tmp")).ok()?;
+            let mut files = files.flatten();
+            files.find(|file| file.metadata().is_ok_and(|about| about.len() > 8_000))
+        });
+        ast.hang_up(&caller);
+        let told = next(&ami);
+        has(
+            &told,
+            &[
+                ("User", "alice"),
+                ("Type", "Voicemail"),
+                ("Mailbox", "200@default"),
+                ("NewMessages", new),
+            ],
+        );
+        ast.wait_no_channels();
+    };
+    leave("1");
+    leave("2");
+}
