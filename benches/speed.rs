@@ -11,6 +11,11 @@ use std::fmt::Write;
 use harness::Instance;
 
 const USERS: usize = 100_000;
+/// What calls to all users follow.
+const HANDLING: &str = "[general]\nhandling = all\nmobile_prefix = 0\n\
+    [all]\ntype = handling\nforward_external_noanswer = ${EXTENSION}@later\nring_mobile = yes\n\
+    [all-away]\ntype = handling\nset = all\nstatus = away\n\
+    forward_external_busy = u5-0@default\n";
 const TEXT: &str = "away,lunch,Back at one";
 
 fn main() {
@@ -28,7 +33,7 @@ fn main() {
 }
 
 fn users(count: usize) -> String {
-    let mut text = String::from("[general]\n");
+    let mut text = String::from(HANDLING);
     for user in 0..count {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "[u{user}]\ntype = user");
@@ -152,4 +157,9 @@ fn large(change: f64, publishes: f64) {
     row(what, nanos, "with 100 users", change, "at most 1.3");
     let ours = "${USER_PRESENCE(u77777)}";
     read(&ast, ours, &format!("`{ours}`, 100,000 users"));
+    let ours = "${USER_PRESENCE_ROUTE(u77777,external)}";
+    let (nanos, stock) = pair(&ast, ("substitute", ours), STOCK_READ, 20_000);
+    let against = "`${PRESENCE_STATE(CustomPresence:…,value)}`";
+    let what = format!("`{ours}`, 100,000 users");
+    row(&what, nanos, against, stock, "under 5000 ns");
 }

@@ -5,8 +5,8 @@
 --
 -- Each column but the first is an option of the same name in userpresence.conf.
 -- NULL or an empty text: not given, the setting of [general] or the default applies.
--- Columns that are not used may be left out of the table. Status types, tables
--- and actions stand in userpresence.conf.
+-- Columns that are not used may be left out of the table. Status types, tables,
+-- actions and handlings stand in userpresence.conf.
 
 CREATE TABLE userpresence (
     name               VARCHAR(60) NOT NULL PRIMARY KEY, -- letters, digits, '-', '_', '.'
@@ -39,7 +39,18 @@ CREATE TABLE userpresence (
     dnd_on             VARCHAR(1000),  -- assignments, separated by ';'
     dnd_off            VARCHAR(1000),  -- the same
     followme_on        VARCHAR(1000),  -- the same
-    followme_off       VARCHAR(1000)   -- the same
+    followme_off       VARCHAR(1000),  -- the same
+    handling           VARCHAR(60),    -- a set of sections of type handling
+    endpoint           VARCHAR(1000),  -- separated by ';': desk,PJSIP/desk-201
+    mobile             VARCHAR(40),    -- +491701234567
+    mailbox            VARCHAR(79),    -- 200@default
+    monitor            VARCHAR(1000),  -- users, separated by ';'
+    mobile_prefix      VARCHAR(40),    -- what stands before the mobile's number: 0
+    forward_context    VARCHAR(79),    -- where numbers are dialled: default
+    internal_context   VARCHAR(1000),  -- contexts, separated by ';'
+    trust_caller_id    VARCHAR(5),     -- yes, no
+    always_accept      VARCHAR(1000),  -- callers, separated by ';'
+    origin_variable    VARCHAR(79)     -- USERPRESENCE_ORIGIN
 );
 
 -- An example:

@@ -23,6 +23,7 @@ use crate::presence::assignment::Choice;
 use crate::presence::device::{DeviceState, Watcher};
 use crate::presence::directory::UserId;
 use crate::presence::fields::Query;
+use crate::presence::flags::Flag;
 use crate::presence::status::{StatusType, Statuses};
 use crate::presence::world::{Change, Effect, Transition, Work, World};
 use crate::presence::{Presence, State, Time, text};
@@ -299,6 +300,7 @@ fn announce(transition: &Transition) {
         .as_deref()
         .map_or("", |status| &status.label);
     let sequence = transition.sequence.to_string();
+    let flag = |flag: Flag| (flag.header(), transition.flags.word(flag));
     manager::event(
         Class::Call,
         c"UserPresenceChange",
@@ -315,6 +317,9 @@ fn announce(transition: &Transition) {
             ("StatusType", &name(&transition.status)),
             ("Label", label),
             ("DndStatus", transition.takes.name()),
+            flag(Flag::AllowSeeMyPresence),
+            flag(Flag::RingOnMonitoredCall),
+            flag(Flag::PickUpCallsOnHold),
             ("Source", &transition.source),
             ("Reason", transition.reason.name()),
             ("Method", transition.method.name()),

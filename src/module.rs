@@ -33,6 +33,7 @@ use crate::surfaces;
 struct Module {
     applications: application::Registration,
     functions: function::Registration,
+    route: function::Registration,
     commands: cli::Registration,
     #[cfg(feature = "selftest")]
     selftest: cli::Registration,
@@ -67,6 +68,7 @@ pub fn load() -> Result<(), Decline> {
     let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
     let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
     let applications = application::Registration::new::<surfaces::dial::UserPresenceDial>()?;
+    let route = function::Registration::new::<surfaces::route::UserPresenceRoute>()?;
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
     read_others(&read_published());
@@ -88,6 +90,7 @@ pub fn load() -> Result<(), Decline> {
     *MODULE.lock() = Some(Module {
         applications,
         functions,
+        route,
         commands,
         #[cfg(feature = "selftest")]
         selftest: cli::Registration::new(crate::selftest::COMMANDS)?,

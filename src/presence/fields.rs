@@ -7,6 +7,7 @@ use super::assignment::{encode, shown};
 use super::config::InputKind;
 use super::device::Watcher;
 use super::directory::UserId;
+use super::flags::{Flag, Flags};
 use super::state::Presence;
 use super::time::Time;
 use super::world::{Winner, World};
@@ -40,12 +41,14 @@ pub enum Field {
     Label,
     /// Which calls the user takes; it can be set.
     DndStatus,
+    /// What else the user chose; it can be set.
+    Flag(Flag),
     /// The whole [`View`] as one JSON object.
     Json,
 }
 
 impl Field {
-    const ALL: [(&'static str, Field); 14] = [
+    const ALL: [(&'static str, Field); 17] = [
         ("value", Field::Value),
         ("subtype", Field::Subtype),
         ("message", Field::Message),
@@ -59,6 +62,18 @@ impl Field {
         ("status", Field::Status),
         ("label", Field::Label),
         ("dndStatus", Field::DndStatus),
+        (
+            Flag::AllowSeeMyPresence.name(),
+            Field::Flag(Flag::AllowSeeMyPresence),
+        ),
+        (
+            Flag::RingOnMonitoredCall.name(),
+            Field::Flag(Flag::RingOnMonitoredCall),
+        ),
+        (
+            Flag::PickUpCallsOnHold.name(),
+            Field::Flag(Flag::PickUpCallsOnHold),
+        ),
         ("json", Field::Json),
     ];
 
@@ -162,6 +177,7 @@ impl<'a> Query<'a> {
                 .status(id)
                 .map_or_else(String::new, |s| s.label.to_string()),
             Field::DndStatus => world.takes(id).name().to_owned(),
+            Field::Flag(flag) => world.flags(id).word(flag).to_owned(),
             Field::Json => View::of(world, id).json(),
         })
     }
@@ -215,6 +231,9 @@ pub struct View {
     /// Which calls the user takes.
     #[serde(rename = "dndStatus")]
     pub dnd_status: &'static str,
+    /// What else the user chose.
+    #[serde(flatten)]
+    pub flags: Flags,
     /// What a lamp on the user is to show.
     pub device_state: &'static str,
     /// What a queue is to see of the user.
@@ -345,6 +364,7 @@ impl View {
             sequence: world.sequence(id),
             default,
             dnd_status: world.takes(id).name(),
+            flags: world.flags(id),
             device_state: world.shown(id, Watcher::Lamp).name(),
             queue_state: world.shown(id, Watcher::Queue).name(),
             panels: world.panels(id),

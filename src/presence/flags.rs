@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Serialize, Serializer};
+
 /// One of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flag {
@@ -113,6 +115,13 @@ impl Flags {
         let known = Flag::ALL.into_iter();
         let known = known.filter_map(|flag| Some((flag, *stored.get(flag.name())?)));
         known.fold(Flags::default(), |flags, (flag, on)| flags.with(flag, on))
+    }
+}
+
+/// As one truth value for each, by its name.
+impl Serialize for Flags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Flag::ALL.map(|flag| (flag.name(), self.get(flag))))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `userpresence ...` on Asterisk's console.
 
+mod routes;
 mod show;
 mod table;
 
@@ -12,6 +13,7 @@ use crate::presence::config::Origin;
 use crate::presence::directory::User;
 use crate::presence::dnd::DndStatus;
 use crate::presence::fields::{Query, View};
+use crate::presence::route::CallOrigin;
 use crate::presence::world::Change;
 use crate::reload;
 
@@ -44,11 +46,29 @@ pub static COMMANDS: &[Command] = &[
     Command {
         words: c"userpresence explain",
         summary: c"Explain why a user's presence is what it is",
-        usage: c"Usage: userpresence explain <name>
+        usage: c"Usage: userpresence explain <name> [internal|external]
        Says in sentences which rule applies, which source won and what would
-       change it.
+       change it. With 'internal' or 'external', where such a call would go
+       now, and why.
 ",
         run: show::explain_user,
+        complete: Some(|at| match at.before.len() {
+            0 => complete_user(at),
+            1 => CallOrigin::ALL
+                .map(|origin| origin.name().to_owned())
+                .into(),
+            _ => Vec::new(),
+        }),
+    },
+    Command {
+        words: c"userpresence show routes",
+        summary: c"Show where calls to a user go in each status",
+        usage: c"Usage: userpresence show routes <name>
+       Shows where internal and external calls to a user go: a row for each
+       status that makes a difference, and one for all others. '*' marks the
+       present status.
+",
+        run: routes::show_routes,
         complete: Some(complete_user),
     },
     Command {

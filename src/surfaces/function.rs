@@ -41,9 +41,13 @@ impl Function for UserPresence {
                 let takes = DndStatus::parse(value.trim())?;
                 door::change_user(user, |user| Change::Takes(user, takes)).map(drop)
             }
+            Field::Flag(flag) => {
+                let on = flag.parse(value)?;
+                door::change_user(user, |user| Change::Flag(user, flag, on)).map(drop)
+            }
             _ => Err(
-                "this field can only be read; expected the user alone, or with status \
-                      or dndStatus"
+                "this field can only be read; expected the user alone, or with status, \
+                      dndStatus, allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
                     .into(),
             ),
         }

@@ -7,6 +7,7 @@ use crate::keeper;
 use crate::presence::assignment::{self, Parts};
 use crate::presence::dnd::DndStatus;
 use crate::presence::fields::{Query, View};
+use crate::presence::flags::Flag;
 use crate::presence::world::Change;
 
 /// All actions.
@@ -109,20 +110,36 @@ fn set(request: &Request<'_>) -> Reply {
         .filter(|takes| !takes.is_empty());
     let set = || {
         let takes = takes.map(DndStatus::parse).transpose()?;
-        // Only which calls are taken, where nothing of a status is given beside it.
+        let flags = flags(request)?;
+        // A status need not stand beside the user's other choices.
         let given = [parts.status, parts.subtype, parts.message, parts.options];
-        if takes.is_none() || given.iter().any(|part| !part.is_empty()) {
+        let others = takes.is_some() || !flags.is_empty();
+        if !others || given.iter().any(|part| !part.is_empty()) {
             door::choose(user, |statuses, now| parts.choice(statuses, now))?;
         }
-        match takes {
-            Some(takes) => door::change_user(user, |user| Change::Takes(user, takes)).map(drop),
-            None => Ok(()),
+        if let Some(takes) = takes {
+            door::change_user(user, |user| Change::Takes(user, takes))?;
         }
+        for (flag, on) in flags {
+            door::change_user(user, |user| Change::Flag(user, flag, on))?;
+        }
+        Ok(())
     };
     match set() {
         Ok(()) => Reply::Ack("Presence set".into()),
         Err(why) => Reply::Error(why),
     }
+}
+
+/// The flags that the request sets.
+fn flags(request: &Request<'_>) -> Result<Vec<(Flag, bool)>, String> {
+    let given = Flag::ALL.into_iter().filter_map(|flag| {
+        let value = request.header(flag.header());
+        Some((flag, value.filter(|value| !value.is_empty())?))
+    });
+    given
+        .map(|(flag, value)| flag.parse(value).map(|on| (flag, on)))
+        .collect()
 }
 
 fn login(request: &Request<'_>) -> Reply {
@@ -176,6 +193,7 @@ fn not_running() -> Reply {
 
 fn fields(view: &View) -> Fields {
     let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
+    let flag = |flag: Flag| (flag.header(), view.flags.word(flag).to_owned());
     let said = &view.presence;
     vec![
         ("User", view.user.clone()),
@@ -187,6 +205,9 @@ fn fields(view: &View) -> Fields {
         ("StatusType", view.status.clone()),
         ("Label", view.label.clone()),
         ("DndStatus", view.dnd_status.into()),
+        flag(Flag::AllowSeeMyPresence),
+        flag(Flag::RingOnMonitoredCall),
+        flag(Flag::PickUpCallsOnHold),
         ("DeviceState", view.device_state.into()),
         ("QueueState", view.queue_state.into()),
         ("Panels", view.panels.to_string()),

@@ -7,3 +7,4 @@ pub mod dial;
 pub mod function;
 pub mod manager;
 pub mod provider;
+pub mod route;

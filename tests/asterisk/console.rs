@@ -126,6 +126,9 @@ fn show_user_shows_the_result_why_and_every_source() {
         ("Outgoing", "default"),
         ("Default", "200"),
         ("Takes", "TakeAllCalls"),
+        ("Seen", "yes"),
+        ("Rings too", "no"),
+        ("Picks up", "no"),
         ("Lamp", "unavailable"),
         ("Queue", "unavailable"),
         ("Panels", "0"),
@@ -366,7 +369,12 @@ fn a_wrong_number_of_arguments_shows_the_usage() {
         ("show user", "show user <name>"),
         ("show user alice bob", "show user <name>"),
         ("explain", "explain <name>"),
-        ("explain alice bob", "explain <name>"),
+        (
+            "explain alice internal now",
+            "explain <name> [internal|external]",
+        ),
+        ("show routes", "show routes <name>"),
+        ("show routes alice bob", "show routes <name>"),
         (
             "set",
             "set <name> <status> [<subtype>] [<message>] [<options>]",
@@ -444,7 +452,7 @@ fn users_states_and_verbs_are_completed() {
         ("userpresence s", &["set", "show"]),
         (
             "userpresence show ",
-            &["actions", "settings", "statuses", "user", "users"],
+            &["actions", "routes", "settings", "statuses", "user", "users"],
         ),
         ("userpresence show users ", &["like"]),
         (
@@ -453,6 +461,8 @@ fn users_states_and_verbs_are_completed() {
         ),
         ("userpresence show user AL", &["Albert", "alice"]),
         ("userpresence explain b", &["barrier", "bob"]),
+        ("userpresence explain bob ", &["external", "internal"]),
+        ("userpresence show routes al", &["Albert", "alice"]),
         ("userpresence set al", &["Albert", "alice"]),
         (
             "userpresence set bob ",

@@ -26,7 +26,11 @@ fn calls(conf: &str, phones: &[&str]) -> Builder {
     all.extend(phones);
     with(&format!("{conf}\n{BOB}"))
         .sip(&all)
-        .modules(&["func_callerid", "res_pjsip_diversion"])
+        .modules(&[
+            "func_callerid",
+            "res_pjsip_caller_id",
+            "res_pjsip_diversion",
+        ])
         .dialplan(DIALPLAN)
 }
 

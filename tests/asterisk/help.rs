@@ -59,6 +59,25 @@ fn the_console_shows_help_for_everything() {
         ],
     );
     shown(
+        "core show function USER_PRESENCE_ROUTE",
+        &[
+            "USER_PRESENCE_ROUTE(user,origin[,field])",
+            "internal",
+            "external",
+            "without dialling",
+            "Dial(${TO}",
+        ],
+    );
+    shown(
+        "core show application UserPresenceDial",
+        &[
+            "UserPresenceDial(user[,options[,dial_options]])",
+            "USERPRESENCESTATUS",
+            "WRONGTARGET",
+            "trust_caller_id",
+        ],
+    );
+    shown(
         "manager show command UserPresenceList",
         &[
             "Account",
@@ -81,6 +100,9 @@ fn the_console_shows_help_for_everything() {
             "u(time)",
             "dnd",
             "DoNotAcceptDepartmentCalls",
+            "AllowSeeMyPresence",
+            "RingOnMonitoredCall",
+            "PickUpCallsOnHold",
         ],
     );
     shown(
@@ -128,6 +150,13 @@ fn help_names_every_field_and_header() {
     let function = ast.cli("core show function USER_PRESENCE");
     ast.getvar("USER_PRESENCE(alice,no_such_field)");
     let known = ast.wait_log("unknown field 'no_such_field', expected ");
+    let (_, known) = known.split_once("expected ").expect("the list of fields");
+    for field in known.split(", ") {
+        assert!(function.contains(field), "no field {field} in\n{function}");
+    }
+    let function = ast.cli("core show function USER_PRESENCE_ROUTE");
+    ast.getvar("USER_PRESENCE_ROUTE(alice,internal,no_such_route)");
+    let known = ast.wait_log("unknown field 'no_such_route', expected ");
     let (_, known) = known.split_once("expected ").expect("the list of fields");
     for field in known.split(", ") {
         assert!(function.contains(field), "no field {field} in\n{function}");

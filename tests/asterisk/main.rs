@@ -30,6 +30,7 @@ mod provider;
 mod queues;
 mod realtime;
 mod reload;
+mod route;
 mod sample;
 mod schedule;
 mod selftest;

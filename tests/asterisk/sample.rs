@@ -72,6 +72,9 @@ fn what_the_sample_leaves_in_comments_is_true() {
         "schedule_status",
         "login_overrides",
         "settle",
+        "forward_context",
+        "trust_caller_id",
+        "origin_variable",
         // Without a default, they stand in a user.
         "id",
         "account",
@@ -83,15 +86,32 @@ fn what_the_sample_leaves_in_comments_is_true() {
         "queue_table",
         "login_status",
         "logout_status",
+        "handling",
+        "endpoint",
+        "mobile",
+        "mailbox",
+        "monitor",
         // Of other sections.
         "label",
         "state",
         "subtype",
         "message",
+        "forward_internal_always",
+        "forward_internal_noanswer",
+        "forward_internal_busy",
+        "forward_external_always",
+        "forward_external_noanswer",
+        "forward_external_busy",
+        "ring_first",
+        "ring_second",
+        "ring_timeout",
+        "ring_mobile",
+        "push",
+        "note",
     ] {
         assert!(uncommented.contains(&format!("\n{option} = ")), "{option}");
     }
-    for option in ["register_status", "unregister_status"] {
+    for option in ["register_status", "unregister_status", "mobile_prefix"] {
         assert!(uncommented.contains(&format!("\n{option} =\n")), "{option}");
     }
     let alice = ast.evaluate("${USER_PRESENCE(alice,json)}");
@@ -109,6 +129,17 @@ fn what_the_sample_leaves_in_comments_is_true() {
     assert_eq!(ast.getvar("USER_PRESENCE(alice,message)"), "Back at one");
     ast.set_device("door", "INUSE");
     wait_value(&ast, "USER_PRESENCE(bob,subtype)", "meeting");
+    let route = |field: &str| ast.getvar(&format!("USER_PRESENCE_ROUTE(bob,external,{field})"));
+    for (field, value) in [
+        ("first", "PJSIP/desk-210"),
+        ("first_timeout", "15"),
+        ("second", "PJSIP/soft-210"),
+        ("always", "voicemail:210@default"),
+        ("busy", "210@busy-dnd"),
+        ("push", "no"),
+    ] {
+        assert_eq!(route(field), value, "{field}");
+    }
 
     // The table that it shows is the built-in one.
     let more = "[shown]\ntype = user\nlamp_table = lamps\nqueue_table = lamps\n";
@@ -146,9 +177,15 @@ fn the_table_for_realtime_is_read() {
                    'CustomPresence:', 'Custom:phone', 'no', 'yes', NULL, '', \
                    '00:00-11:59;12:00-23:59', 'xa', 'Europe/Berlin', 'chat', 'xa', 'available', \
                    'unavailable', 'no', NULL, 'Local/230@from-queue/n', \
-                   'DB(a/${EXTENSION})=1;DB(b/${EXTENSION})=1', '', NULL, NULL);\n";
+                   'DB(a/${EXTENSION})=1;DB(b/${EXTENSION})=1', '', NULL, NULL, \
+                   'office', 'desk,PJSIP/230;soft,PJSIP/231', '+491701234567', \
+                   '230@default', 'carol;alice', '0', 'default', 'default;phones', 'yes', \
+                   '200;+491701234567', 'USERPRESENCE_ORIGIN');\n";
     let ast = Instance::builder()
-        .userpresence(&sample())
+        .userpresence(&format!(
+            "{}[office-calls]\ntype = handling\nset = office\n",
+            sample()
+        ))
         .realtime(&["userpresence"], &format!("\n{sql}{examples}{further}"))
         .start();
     assert_eq!(ast.getvar("USER_PRESENCE(carol,extensions)"), "220,221");

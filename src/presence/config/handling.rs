@@ -486,3 +486,148 @@ fn missing_endpoints<'a>(handling: &'a Handling, reach: &Reach) -> Vec<&'a str> 
     }
     missing
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::parsed;
+    use super::*;
+
+    fn errors(text: &str) -> Vec<String> {
+        parsed(text).all_errors().map(ToString::to_string).collect()
+    }
+
+    fn warnings(text: &str) -> Vec<String> {
+        let parsed = parsed(text);
+        assert_eq!(parsed.all_errors().count(), 0, "{text}");
+        parsed.warnings.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn each_mistake_has_its_message_and_place() {
+        for (text, expected) in [
+            (
+                "shoe=1",
+                "option 'shoe': unknown option, expected type, set",
+            ),
+            (
+                "status=supper",
+                "option 'status': unknown status 'supper', expected a status",
+            ),
+            ("forward_internal_always=200", ""),
+            ("forward_internal_always=200@default", ""),
+            (
+                "forward_internal_always=20 0@default",
+                "'20 0@default' is no target, expected",
+            ),
+            ("forward_internal_always=200@d,1", "is no target"),
+            ("forward_internal_always=@default", "is no target"),
+            ("forward_internal_always=fax:1", "is no target"),
+            (
+                "forward_internal_always=voicemail:",
+                "'' is no mailbox, expected one such",
+            ),
+            ("forward_internal_always=voicemail:1@a@b", "is no mailbox"),
+            (
+                "forward_internal_always=${MESSAGE}@d",
+                "unknown variable 'MESSAGE', expected",
+            ),
+            ("forward_internal_always=${EXTENSION@d", "unknown variable"),
+            ("forward_internal_always=${STATUS}-${USER}@x${STATE}", ""),
+            ("forward_sideways=200", "unknown option"),
+            (
+                "ring_timeout=4",
+                "'4', expected a whole number of seconds from 5 to 300",
+            ),
+            ("ring_timeout=301", "from 5 to 300"),
+            ("ring_first=de sk", "'de sk' is not an endpoint's name"),
+            ("ring_mobile=perhaps", "'perhaps', expected yes or no"),
+            ("push=perhaps", "'perhaps', expected yes or no"),
+            ("set=a b", "'a b' is not a set's name"),
+        ] {
+            let errors = errors(&format!("[h]\ntype=handling\n{text}\n"));
+            match expected {
+                "" => assert!(errors.is_empty(), "{text}: {errors:?}"),
+                expected => {
+                    assert_eq!(errors.len(), 1, "{text}: {errors:?}");
+                    assert!(errors[0].contains(expected), "{text}: {}", errors[0]);
+                    assert!(errors[0].starts_with("userpresence.conf:3, section [h]"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_set_has_each_block_once() {
+        let twice = "[a]\ntype=handling\n[b]\ntype=handling\nset=A\n";
+        assert!(errors(twice)[0].contains("'a' is the default block of the set 'A' already"));
+        let twice = "[a]\ntype=handling\nstatus=away,xa\n\
+                     [b]\ntype=handling\nset=a\nstatus=dnd,xa\n";
+        assert!(errors(twice)[0].contains("'a' is for one of these statuses already"));
+    }
+
+    #[test]
+    fn options_of_users_and_rules_say_what_they_expected() {
+        for (text, expected) in [
+            ("handling=x", "unknown handling 'x', expected h"),
+            (
+                "endpoint=desk",
+                "'desk' is no endpoint, expected a name and a device",
+            ),
+            ("endpoint=desk,Custom:x", "is no endpoint"),
+            ("endpoint=d k,PJSIP/1", "'d k' is not an endpoint's name"),
+            (
+                "endpoint=desk,PJSIP/1\nendpoint=Desk,PJSIP/2",
+                "the endpoint 'Desk' stands twice",
+            ),
+            (
+                "mobile=office",
+                "'office', expected a number such as +491701234567",
+            ),
+            ("mailbox=20 0", "'20 0' is no mailbox"),
+            ("monitor=a b", "'a b' is not a user's name"),
+            ("mobile_prefix=0&1", "'0&1', expected what stands before"),
+            ("forward_context=", "'', expected a context such as default"),
+            ("internal_context=a b", "'a b', expected contexts such as"),
+            ("trust_caller_id=x", "'x', expected yes or no"),
+            ("always_accept=200,,201", "'', expected numbers such as"),
+            (
+                "origin_variable=a-b",
+                "'a-b', expected a channel variable's name",
+            ),
+        ] {
+            let text = format!("[h]\ntype=handling\n[u]\ntype=user\n{text}\n");
+            let errors = errors(&text);
+            assert_eq!(errors.len(), 1, "{text}: {errors:?}");
+            assert!(errors[0].contains(expected), "{text}: {}", errors[0]);
+        }
+    }
+
+    #[test]
+    fn what_users_lack_is_a_warning_that_names_them() {
+        let set = "[h]\ntype=handling\nring_first=desk\nring_second=Web,mobile\n\
+                   forward_internal_busy=voicemail\n[general]\nhandling=h\n";
+        let said = warnings(&format!(
+            "{set}[u]\ntype=user\nmailbox=1\nendpoint=desk,PJSIP/1\nmonitor=nobody,U\n"
+        ));
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].contains("option 'monitor': there is no user 'nobody'"));
+        assert!(said[1].contains("the user 'u' has no endpoint Web, mobile, which"));
+        // Without endpoints no name means anything.
+        let said = warnings(&format!("{set}[u]\ntype=user\n"));
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains("the user 'u' has no mailbox"));
+    }
+
+    #[test]
+    fn a_user_says_otherwise_than_general() {
+        let parsed = parsed(
+            "[h]\ntype=handling\n[general]\nhandling=h\ninternal_context=a, b\n\
+             [u]\ntype=user\nhandling=\nalways_accept=200,+49\n[v]\ntype=user\n",
+        );
+        let calls = |at: usize| &parsed.users[at].rule.calls;
+        assert!(calls(0).handling.is_none() && calls(1).handling.is_some());
+        assert_eq!(calls(0).internal_contexts, ["a".into(), "b".into()]);
+        assert_eq!(calls(0).always_accept, ["200".into(), "+49".into()]);
+        assert!(parsed.users[1].reach.is_none());
+    }
+}

@@ -10,6 +10,7 @@ use crate::asterisk::regex::Regex;
 use crate::door;
 use crate::presence::explain::explain;
 use crate::presence::fields::{Said, View};
+use crate::presence::flags::Flag;
 use crate::presence::status::StatusType;
 use crate::presence::{Presence, State, Time, assignment};
 
@@ -95,6 +96,7 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         return Outcome::Failure;
     };
     let now = Time::now();
+    let flag = |flag: Flag| yes_no(view.flags.get(flag)).to_owned();
     let lines = [
         ("User", view.user.clone()),
         ("Id", view.id.clone()),
@@ -115,6 +117,9 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
             view.default.clone().unwrap_or_else(|| "none".into()),
         ),
         ("Takes", view.dnd_status.to_owned()),
+        ("Seen", flag(Flag::AllowSeeMyPresence)),
+        ("Rings too", flag(Flag::RingOnMonitoredCall)),
+        ("Picks up", flag(Flag::PickUpCallsOnHold)),
         ("Lamp", view.device_state.to_owned()),
         ("Queue", view.queue_state.to_owned()),
         ("Panels", view.panels.to_string()),
@@ -191,8 +196,10 @@ fn yes_no(value: bool) -> &'static str {
 }
 
 pub fn explain_user(args: &Args<'_>, out: &mut String) -> Outcome {
-    let [name] = args.0.as_slice() else {
-        return Outcome::ShowUsage;
+    let name = match args.0.as_slice() {
+        [name] => name,
+        [name, origin] => return super::routes::explain_route(name, origin, out),
+        _ => return Outcome::ShowUsage,
     };
     outcome(view(name, out).map(|view| out.push_str(&explain(&view, Time::now()))))
 }

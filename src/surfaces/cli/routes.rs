@@ -1,0 +1,58 @@
+//! Where calls to a user go.
+
+use std::fmt::Write;
+
+use super::table::Table;
+use super::{fail, outcome};
+use crate::asterisk::cli::{Args, Outcome};
+use crate::door;
+use crate::presence::assignment::shown;
+use crate::presence::directory::UserId;
+use crate::presence::fields::Query;
+use crate::presence::route::{self, CallOrigin, HEADS, Plan};
+use crate::presence::world::World;
+
+/// What `look` says of the user of that name.
+fn of_user<T>(name: &str, out: &mut String, look: impl FnOnce(&World, UserId) -> T) -> Option<T> {
+    let found = door::read(|world| Query::find(world, name).map(|user| look(world, user)));
+    match found {
+        Some(Ok(found)) => Some(found),
+        Some(Err(why)) => fail(out, &why),
+        None => fail(out, door::NOT_RUNNING),
+    }
+}
+
+pub fn show_routes(args: &Args<'_>, out: &mut String) -> Outcome {
+    let [name] = args.0.as_slice() else {
+        return Outcome::ShowUsage;
+    };
+    let found = of_user(name, out, |world, user| {
+        let name = world.directory().get(user).name.clone();
+        (name, world.takes(user), route::table(world, user))
+    });
+    outcome(found.map(|(name, takes, rows)| {
+        let mut table = Table::new(HEADS);
+        table.rows = rows;
+        table.show(out);
+        out.push_str("* is the present status\n");
+        if !takes.takes_calls() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                out,
+                "{name} refuses all calls ({}) but those of always_accept",
+                takes.name()
+            );
+        }
+    }))
+}
+
+/// `userpresence explain <name> internal|external`
+pub fn explain_route(name: &str, origin: &str, out: &mut String) -> Outcome {
+    let Ok(origin) = CallOrigin::parse(origin) else {
+        let origin = shown(origin);
+        let why = format!("unknown origin '{origin}', expected internal or external");
+        return outcome(fail(out, &why));
+    };
+    let plan = of_user(name, out, |world, user| Plan::of(world, user, origin));
+    outcome(plan.map(|plan| out.push_str(&route::explain(&plan))))
+}

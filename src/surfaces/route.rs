@@ -1,0 +1,26 @@
+//! The dialplan function `USER_PRESENCE_ROUTE()`.
+
+use std::ffi::CStr;
+
+use crate::asterisk::function::Function;
+use crate::door;
+use crate::presence::route::Query;
+
+/// `USER_PRESENCE_ROUTE(user,origin[,field])`
+pub struct UserPresenceRoute;
+
+impl Function for UserPresenceRoute {
+    const NAME: &'static CStr = c"USER_PRESENCE_ROUTE";
+
+    fn read(arguments: &str, out: &mut String) -> Result<(), String> {
+        crate::trip("route");
+        let query = Query::parse(arguments)?;
+        let answer = door::read(|world| query.answer(world));
+        out.push_str(&answer.unwrap_or_else(|| Err(door::NOT_RUNNING.into()))?);
+        Ok(())
+    }
+
+    fn write(_: &str, _: &str) -> Result<(), String> {
+        Err("it can only be read: what it shows is configured".into())
+    }
+}

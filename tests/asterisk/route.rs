@@ -1,0 +1,318 @@
+//! Where calls go: the function, the console, the flags, from file and realtime.
+
+use serde_json::Value;
+
+use crate::harness::{Instance, wait_until};
+use crate::people::{complaints, event, of, read, set, told, with};
+use crate::persistence::json;
+
+const CONF: &str = "[lunch]\ntype = status\nstate = away\nsubtype = lunch\n\
+    [office](!)\ntype = handling\nset = office\nring_timeout = 15\n\
+    [office-all](office)\nring_first = desk\nring_second = soft,mobile\n\
+    forward_internal_noanswer = voicemail\nforward_external_noanswer = 210@default\n\
+    note = usual\n\
+    [office-away](office)\nstatus = away,xa\nforward_external_always = +4930123\n\
+    [office-lunch](office)\nstatus = lunch\nforward_internal_busy = ${EXTENSION}@at-${STATUS}\n\
+    push = no\n\
+    [alice]\ntype = user\nextension = 200\nhandling = office\noutgoing = none\n\
+    endpoint = desk,PJSIP/desk-200\nendpoint = soft,PJSIP/soft-200\nmobile = 0170\n\
+    mobile_prefix = 9\nmailbox = 200@default\n\
+    [bob]\ntype = user\nextension = 210\nmonitor = alice\noutgoing = none\n";
+
+#[track_caller]
+fn route(ast: &Instance, arguments: &str) -> String {
+    ast.getvar(&format!("USER_PRESENCE_ROUTE({arguments})"))
+}
+
+#[track_caller]
+fn routes(ast: &Instance, origin: &str, expected: &[(&str, &str)]) {
+    for (field, value) in expected {
+        let shown = route(ast, &format!("alice,{origin},{field}"));
+        assert_eq!(shown, *value, "{origin} {field}");
+    }
+}
+
+#[test]
+fn the_function_follows_the_status() {
+    let ast = with(CONF).start();
+    set(&ast, "alice", "available");
+    let mobile = "PJSIP/soft-200&Local/90170@default/n";
+    routes(
+        &ast,
+        "internal",
+        &[
+            ("always", ""),
+            ("first", "PJSIP/desk-200"),
+            ("first_timeout", "15"),
+            ("second", mobile),
+            ("second_timeout", "15"),
+            ("noanswer", "voicemail:200@default"),
+            ("busy", ""),
+            ("together", "PJSIP/desk-200&PJSIP/soft-200"),
+            ("monitors", ""),
+            ("push", "yes"),
+            ("note", "usual"),
+            ("refused", ""),
+            ("block", "office-all"),
+            ("state", "available"),
+            ("status", "available"),
+        ],
+    );
+    routes(&ast, "external", &[("noanswer", "210@default")]);
+    assert_eq!(
+        route(&ast, " ALICE , External "),
+        format!("PJSIP/desk-200 15s, then {mobile} 15s, then 210@default")
+    );
+    set(&ast, "alice", "lunch");
+    routes(
+        &ast,
+        "internal",
+        &[
+            ("busy", "200@at-lunch"),
+            ("push", "no"),
+            ("block", "office-lunch"),
+        ],
+    );
+    set(&ast, "alice", "xa");
+    routes(&ast, "external", &[("always", "+4930123@default")]);
+    routes(&ast, "internal", &[("always", "")]);
+    set(&ast, "alice", "dnd");
+    routes(&ast, "internal", &[("second", "PJSIP/soft-200")]);
+    ast.setvar("USER_PRESENCE(alice,dndStatus)", "DoNotAcceptAnyCalls");
+    routes(
+        &ast,
+        "internal",
+        &[
+            ("", "refused DoNotAcceptAnyCalls"),
+            ("first", "PJSIP/desk-200"),
+        ],
+    );
+    let text = ast.run_dialplan(&[], "${USER_PRESENCE_ROUTE(alice,internal,json)}");
+    let plan: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(plan["steps"][0]["devices"][0], "PJSIP/desk-200");
+    assert_eq!(plan["steps"][1]["timeout"], 15);
+    assert_eq!(plan["refused"], "DoNotAcceptAnyCalls");
+    assert_eq!(plan["always"], Value::Null);
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn bad_input_says_what_was_expected() {
+    let ast = with(CONF).start();
+    for (arguments, why) in [
+        ("", "the user is missing, expected user,internal"),
+        ("alice", "the origin is missing, expected user,internal"),
+        (
+            "alice,inside",
+            "unknown origin 'inside', expected internal or external",
+        ),
+        (
+            "alice,internal,colour",
+            "unknown field 'colour', expected state, status",
+        ),
+        ("nobody,internal", "there is no user 'nobody'"),
+    ] {
+        let log = ast.log().len();
+        assert_eq!(route(&ast, arguments), "", "{arguments}");
+        ast.wait_log_from(log, why);
+    }
+    let log = ast.log().len();
+    // Asterisk says that it is set whatever the function answers.
+    let _ = ast.try_setvar("USER_PRESENCE_ROUTE(alice,internal)", "200");
+    ast.wait_log_from(log, "it can only be read");
+    let log = ast.log().len();
+    let _ = ast.try_setvar("USER_PRESENCE(alice,ringOnMonitoredCall)", "maybe");
+    ast.wait_log_from(
+        log,
+        "'maybe' is no value of ringOnMonitoredCall, expected true or false",
+    );
+}
+
+#[test]
+fn the_console_shows_the_plan_for_each_status() {
+    let ast = with(CONF).start();
+    set(&ast, "alice", "lunch");
+    let shown = ast.cli("userpresence show routes ALICE");
+    let words = |line: &str| {
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let rows: Vec<_> = shown.lines().map(words).collect();
+    assert_eq!(rows[0][..3], ["Status", "Call", "Always"]);
+    let row = |status: &str, origin: &str| {
+        let found = rows
+            .iter()
+            .find(|row| row.join(" ").contains(&format!("{status} {origin}")));
+        found
+            .unwrap_or_else(|| panic!("{status} {origin}\n{shown}"))
+            .join(" ")
+    };
+    assert_eq!(
+        row("xa", "external"),
+        "xa external +4930123@default PJSIP/desk-200 15s PJSIP/soft-200&Local/90170@default/n \
+         15s 210@default - yes office-away"
+    );
+    assert!(row("lunch", "internal").starts_with("* lunch internal - PJSIP/desk-200 15s"));
+    assert!(row("lunch", "internal").ends_with("200@at-lunch no office-lunch"));
+    assert!(row("dnd", "internal").contains("PJSIP/soft-200 15s voicemail"));
+    assert!(row("any other", "internal").ends_with("voicemail:200@default - yes office-all"));
+    assert!(!shown.contains("chat"), "{shown}");
+    ast.setvar("USER_PRESENCE(alice,dndStatus)", "DoNotAcceptAnyCalls");
+    let shown = ast.cli("userpresence show routes alice");
+    assert!(
+        shown.contains("alice refuses all calls (DoNotAcceptAnyCalls) but"),
+        "{shown}"
+    );
+    let shown = ast.cli("userpresence show routes nobody");
+    assert!(shown.starts_with("There is no user 'nobody'"), "{shown}");
+
+    ast.setvar("USER_PRESENCE(alice,dndStatus)", "TakeAllCalls");
+    set(&ast, "alice", "away");
+    let shown = ast.cli("userpresence explain alice external");
+    for line in [
+        "An external call to alice, who is away: section [office-away] applies.",
+        "It goes to +4930123@default at once.",
+        "Note: usual",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
+    }
+    let shown = ast.cli("userpresence explain alice internal");
+    for line in [
+        "It rings PJSIP/desk-200 for 15 seconds.",
+        "Then it rings PJSIP/soft-200 and Local/90170@default/n for 15 seconds.",
+        "When nobody answers, it goes to voicemail:200@default.",
+        "When alice is busy, the caller hears that.",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
+    }
+    let shown = ast.cli("userpresence explain alice sideways");
+    assert!(
+        shown.starts_with("Unknown origin 'sideways', expected"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_reload_takes_another_handling_and_refuses_a_bad_one() {
+    let ast = with(CONF).start();
+    let log = ast.log().len();
+    ast.write_config("userpresence.conf", &CONF.replace("15", "4"));
+    assert!(!ast.reload().ok());
+    ast.wait_log_from(log, "expected a whole number of seconds from 5 to 300");
+    routes(&ast, "internal", &[("first_timeout", "15")]);
+    ast.write_config("userpresence.conf", &CONF.replace("15", "30"));
+    assert!(ast.reload().ok());
+    routes(&ast, "internal", &[("first_timeout", "30")]);
+    let odd = CONF.replace("endpoint = soft", "endpoint = web");
+    let odd = odd.replace("monitor = alice", "monitor = alice,zoe");
+    ast.write_config("userpresence.conf", &odd);
+    assert!(ast.reload().ok());
+    ast.wait_log_from(
+        log,
+        "the user 'alice' has no endpoint soft, which the handling 'office'",
+    );
+    ast.wait_log_from(log, "there is no user 'zoe'");
+}
+
+#[test]
+fn users_of_realtime_have_endpoints_too() {
+    let table = "CREATE TABLE userpresence (name TEXT, extension TEXT, handling TEXT, \
+                 endpoint TEXT, mobile TEXT, mailbox TEXT, monitor TEXT, always_accept TEXT);";
+    let rows = "INSERT INTO userpresence VALUES ('carol', '220', 'office', \
+                'desk,PJSIP/d;soft,PJSIP/s', '0171', '220', 'alice;bob', '200;+49');\
+                INSERT INTO userpresence VALUES ('dora', '230', 'attic', NULL, '', '', '', '');";
+    let ast = with(CONF)
+        .realtime(&["userpresence"], &format!("{table}{rows}"))
+        .start();
+    let carol = |field: &str| route(&ast, &format!("carol,internal,{field}"));
+    assert_eq!(carol("first"), "PJSIP/d");
+    assert_eq!(carol("second"), "PJSIP/s&Local/0171@default/n");
+    assert_eq!(carol("noanswer"), "voicemail:220");
+    ast.setvar("USER_PRESENCE(carol,ringOnMonitoredCall)", "true");
+    routes(&ast, "internal", &[("monitors", "PJSIP/d&PJSIP/s")]);
+    ast.wait_log("user 'dora', column 'handling': unknown handling 'attic', expected office");
+    ast.realtime_sql("UPDATE userpresence SET endpoint = 'desk,PJSIP/e' WHERE name = 'carol';");
+    ast.cli("userpresence reload user carol");
+    assert_eq!(carol("first"), "PJSIP/e");
+    ast.wait_log("the user 'carol' has no endpoint soft, which the handling 'office' rings");
+    // Who monitors whom is known after that, too.
+    routes(&ast, "internal", &[("monitors", "PJSIP/e")]);
+}
+
+#[test]
+fn flags_are_set_shown_told_and_kept() {
+    let ast = with(CONF).start();
+    let ami = ast.ami();
+    for (flag, value) in [
+        ("allowSeeMyPresence", "true"),
+        ("ringOnMonitoredCall", "false"),
+        ("pickUpCallsOnHold", "false"),
+    ] {
+        assert_eq!(read(&ast, &format!("bob,{flag}")), value);
+    }
+    let before: u64 = read(&ast, "bob,sequence").parse().expect("a number");
+    ast.setvar("USER_PRESENCE(bob,RINGonMonitoredCall)", "yes");
+    assert_eq!(read(&ast, "bob,ringOnMonitoredCall"), "true");
+    routes(&ast, "internal", &[("monitors", "PJSIP/210")]);
+    let answer = ami.action(&[
+        ("Action", "UserPresenceSet"),
+        ("User", "bob"),
+        ("AllowSeeMyPresence", "false"),
+        ("PickUpCallsOnHold", "true"),
+    ]);
+    assert!(answer.ok(), "{answer:?}");
+    let events = told(&ast, &ami);
+    let changes = of(&events, "UserPresenceChange", "User", "bob");
+    let last = changes.last().expect("a change");
+    assert_eq!(changes.len(), 3);
+    for (header, value) in [
+        ("AllowSeeMyPresence", "false"),
+        ("RingOnMonitoredCall", "true"),
+        ("PickUpCallsOnHold", "true"),
+        ("Status", "not_set"),
+        ("OldStatus", "not_set"),
+    ] {
+        assert_eq!(last.get(header), Some(value), "{header}");
+    }
+    let after: u64 = read(&ast, "bob,sequence").parse().expect("a number");
+    assert!(after >= before + 3);
+    let bad = ami.action(&[
+        ("Action", "UserPresenceSet"),
+        ("User", "bob"),
+        ("Status", "dnd"),
+        ("PickUpCallsOnHold", "perhaps"),
+    ]);
+    assert!(
+        !bad.ok()
+            && bad
+                .text()
+                .contains("'perhaps' is no value of pickUpCallsOnHold")
+    );
+    assert_eq!(read(&ast, "bob"), "not_set");
+    let shown = ast.cli("userpresence show user bob");
+    for line in ["Seen: no", "Rings too: yes", "Picks up: yes"] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+    let check = || {
+        let bob = json(&ast, "bob");
+        assert_eq!(bob["allowSeeMyPresence"], false);
+        assert_eq!(bob["ringOnMonitoredCall"], true);
+        assert_eq!(bob["pickUpCallsOnHold"], true);
+    };
+    check();
+    assert!(ast.reload().ok());
+    check();
+    wait_until("the row on disk", || {
+        let row = ast.astdb_on_disk("/UserPresence/user/bob")?;
+        row.contains("pickUpCallsOnHold").then_some(())
+    });
+    ast.kill9();
+    ast.start_again();
+    check();
+    routes(&ast, "internal", &[("monitors", "PJSIP/210")]);
+    // Nobody rings who is in dnd.
+    event(&ast, "210", "dnd");
+    routes(&ast, "internal", &[("monitors", "")]);
+    assert_eq!(complaints(&ast, ""), Vec::<String>::new());
+}
