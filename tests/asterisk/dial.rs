@@ -247,12 +247,45 @@ fn a_wrong_target_is_told_and_the_caller_hears_busy() {
     let ended = outcome(&ast, "UserPresenceDial(nobody)");
     assert_eq!(ended, "NOUSER BUSY");
 
-    // A phone is told so too, without a word of the dialplan.
+    // A phone is told so too, where the dialplan has no more to say.
     let caller = Phone::ringing(&ast, "trunk");
     caller.call("200");
+    assert_eq!(caller.wait_refused(), "SIP/2.0 486 Busy Here");
     ast.wait_no_channels();
-    let warnings = complaints(&ast, "999@nowhere");
-    assert_eq!(warnings.len(), 2, "{warnings:?}");
+}
+
+#[test]
+fn a_call_goes_to_voicemail_and_a_mailbox_that_is_not_there_is_told() {
+    let conf = "[alice]\ntype = user\nextension = 200\nhandling = mine\nmailbox = 200@default\n\
+                [mine]\ntype = handling\nforward_external_always = voicemail\n\
+                forward_internal_always = voicemail:999@default\n";
+    let ast = calls(conf, &[])
+        .modules(&["app_voicemail", "format_wav"])
+        .file(
+            "voicemail.conf",
+            "[general]\nformat = wav\n[default]\n200 => 1234,Alice\n",
+        )
+        .start();
+    ast.run("UserPresenceDial", "alice,e");
+    wait_until("the mailbox", || {
+        let channels = ast.cli("core show channels concise");
+        channels.contains("!VoiceMail!200@default,u!").then_some(())
+    });
+    ast.hang_up_all();
+    let ended = outcome(&ast, "UserPresenceDial(alice,i)");
+    assert_eq!(ended, "WRONGTARGET BUSY");
+    ast.wait_log("mailbox '999@default' takes no message");
+}
+
+/// Without the application nobody is left in silence either.
+#[test]
+fn voicemail_that_is_not_loaded_is_told() {
+    let conf = "[alice]\ntype = user\nextension = 200\nhandling = mine\nmailbox = 200@default\n\
+                [mine]\ntype = handling\nforward_external_noanswer = voicemail\n";
+    let ast = calls(conf, &["200"]).start();
+    let ended = outcome(&ast, "UserPresenceDial(alice,e)");
+    assert_eq!(ended, "WRONGTARGET BUSY");
+    ast.wait_log("there is no application VoiceMail");
 }
 
 #[test]
