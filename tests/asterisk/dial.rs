@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::harness::{Builder, Instance, MODULE, Phone, wait_until};
-use crate::people::{complaints, set, with};
+use crate::people::{set, with};
 
 /// Bob, whose phone calls from inside; the endpoint `trunk` is nobody's.
 const BOB: &str = "[bob]\ntype = user\nextension = 202\n";
