@@ -254,6 +254,30 @@ fn a_wrong_target_is_told_and_the_caller_hears_busy() {
     ast.wait_no_channels();
 }
 
+/// Records a greeting of ten seconds for mailbox 200: Asterisk's own are not installed.
+fn greet(ast: &Instance) {
+    let folder = ast.path("spool/voicemail/default/200");
+    std::fs::create_dir_all(&folder).expect("a directory of our own");
+    let samples = vec![0; 160_000];
+    let size = |bytes: u32| bytes.to_le_bytes();
+    let length = samples.len() as u32;
+    // Mono, 8000 samples in a second, of 16 bits each.
+    let sound = [
+        b"RIFF",
+        &size(length + 36)[..],
+        b"WAVEfmt ",
+        &size(16),
+        &[1, 0, 1, 0],
+        &size(8000),
+        &size(16_000),
+        &[2, 0, 16, 0],
+        b"data",
+        &size(length),
+        &samples,
+    ];
+    std::fs::write(folder.join("unavail.wav"), sound.concat()).expect("a file of our own");
+}
+
 #[test]
 fn a_call_goes_to_voicemail_and_a_mailbox_that_is_not_there_is_told() {
     let conf = "[alice]\ntype = user\nextension = 200\nhandling = mine\nmailbox = 200@default\n\
@@ -266,6 +290,7 @@ fn a_call_goes_to_voicemail_and_a_mailbox_that_is_not_there_is_told() {
             "[general]\nformat = wav\n[default]\n200 => 1234,Alice\n",
         )
         .start();
+    greet(&ast);
     ast.run("UserPresenceDial", "alice,e");
     wait_until("the mailbox", || {
         let channels = ast.cli("core show channels concise");
