@@ -368,7 +368,7 @@ fn a_wrong_number_of_arguments_shows_the_usage() {
         ("show users alice", "show users [like <regex>]"),
         ("show user", "show user <name>"),
         ("show user alice bob", "show user <name>"),
-        ("explain", "explain <name>"),
+        ("explain", "explain <name> [internal|external]"),
         (
             "explain alice internal now",
             "explain <name> [internal|external]",

@@ -211,7 +211,8 @@ fn each_mistake_in_reading_has_one_clear_message() {
         (
             "alice,colour",
             "unknown field 'colour', expected value, subtype, message, since, until, source, \
-             reason, method, sequence, extensions, status, label, dndStatus, json",
+             reason, method, sequence, extensions, status, label, dndStatus, \
+             allowSeeMyPresence, ringOnMonitoredCall, pickUpCallsOnHold, json",
         ),
         ("alice,message,x", "unknown option 'x', expected e"),
     ] {
@@ -291,14 +292,16 @@ fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
         (
             "alice,message",
             "dnd",
-            "this field can only be read; expected the user alone, or with status or dndStatus"
+            "this field can only be read; expected the user alone, or with status, dndStatus, \
+             allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
                 .to_owned(),
         ),
         (
             "alice,colour",
             "dnd",
             "unknown field 'colour', expected value, subtype, message, since, until, source, \
-             reason, method, sequence, extensions, status, label, dndStatus, json"
+             reason, method, sequence, extensions, status, label, dndStatus, \
+             allowSeeMyPresence, ringOnMonitoredCall, pickUpCallsOnHold, json"
                 .to_owned(),
         ),
         (

@@ -49,6 +49,14 @@ fn a_panic_in_function_command_and_action_fails_that_call_alone() {
     panicked(&ast, "function");
     assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "away");
 
+    arm(&ast, "route");
+    assert_eq!(ast.getvar("USER_PRESENCE_ROUTE(alice,internal)"), "");
+    panicked(&ast, "route");
+    assert_eq!(
+        ast.getvar("USER_PRESENCE_ROUTE(alice,internal,first)"),
+        "PJSIP/200"
+    );
+
     arm(&ast, "command");
     ast.cli("userpresence show settings");
     panicked(&ast, "command");

@@ -490,7 +490,6 @@ fn missing_endpoints<'a>(handling: &'a Handling, reach: &Reach) -> Vec<&'a str> 
 #[cfg(test)]
 mod tests {
     use super::super::testing::parsed;
-    use super::*;
 
     fn errors(text: &str) -> Vec<String> {
         parsed(text).all_errors().map(ToString::to_string).collect()
@@ -531,7 +530,7 @@ mod tests {
                 "forward_internal_always=${MESSAGE}@d",
                 "unknown variable 'MESSAGE', expected",
             ),
-            ("forward_internal_always=${EXTENSION@d", "unknown variable"),
+            ("forward_internal_always=${EXTENSION@d", "is no target"),
             ("forward_internal_always=${STATUS}-${USER}@x${STATE}", ""),
             ("forward_sideways=200", "unknown option"),
             (
