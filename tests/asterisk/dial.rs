@@ -403,9 +403,10 @@ fn who_monitors_a_user_and_wants_it_rings_too() {
 fn a_call_is_internal_or_external() {
     let conf = "[general]\ninternal_context = inside\norigin_variable = WHENCE\n\
                 [alice]\ntype = user\nextension = 200\nhandling = mine\n\
+                endpoint = web,PJSIP/205\n\
                 [mine]\ntype = handling\nforward_internal_always = internal@nowhere\n\
                 forward_external_always = external@nowhere\n";
-    let ast = calls(conf, &[]).start();
+    let ast = calls(conf, &["205"]).start();
     let told = |lines: &[&str]| {
         let from = ast.log().len();
         ast.run_dialplan(lines, "${USERPRESENCESTATUS}");
@@ -427,7 +428,11 @@ fn a_call_is_internal_or_external() {
     );
     assert_eq!(told(&["UserPresenceDial(alice,i)"]), "internal");
     // A phone by its endpoint; a caller id alone may be forged.
-    for (caller, origin) in [("202", "internal"), ("trunk", "external")] {
+    for (caller, origin) in [
+        ("202", "internal"),
+        ("205", "internal"),
+        ("trunk", "external"),
+    ] {
         let from = ast.log().len();
         Phone::ringing(&ast, caller).call("200");
         let line = ast.wait_log_from(from, "@nowhere'");
