@@ -69,8 +69,8 @@ pub fn load() -> Result<(), Decline> {
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
     let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
-    let route = function::Registration::new::<surfaces::route::UserPresenceRoute>()?;
     let applications = application::Registration::new::<surfaces::dial::UserPresenceDial>()?;
+    let route = function::Registration::new::<surfaces::route::UserPresenceRoute>()?;
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
     read_others(&read_published());

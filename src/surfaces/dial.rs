@@ -245,7 +245,8 @@ impl Call<'_> {
             let stage = plan.steps.first().map_or(TOGETHER, |step| step.timeout);
             // A queue gives up when it wants to.
             let timeout = (!self.from_queue).then_some(stage);
-            return self.dial_all(plan.together.iter(), timeout);
+            let monitors = plan.monitors.iter().filter(|_| !self.from_queue);
+            return self.dial_all(plan.together.iter().chain(monitors), timeout);
         }
         let mut all = Outcome::Unavailable;
         let first = plan.steps.first().map_or(TOGETHER, |step| step.timeout);

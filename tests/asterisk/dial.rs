@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::harness::{Builder, Instance, MODULE, Phone, wait_until};
-use crate::people::{complaints, set, with};
+use crate::people::{set, with};
 
 /// Bob, whose phone calls from inside; the endpoint `trunk` is nobody's.
 const BOB: &str = "[bob]\ntype = user\nextension = 202\n";
@@ -26,7 +26,11 @@ fn calls(conf: &str, phones: &[&str]) -> Builder {
     all.extend(phones);
     with(&format!("{conf}\n{BOB}"))
         .sip(&all)
-        .modules(&["func_callerid", "res_pjsip_diversion"])
+        .modules(&[
+            "func_callerid",
+            "res_pjsip_caller_id",
+            "res_pjsip_diversion",
+        ])
         .dialplan(DIALPLAN)
 }
 
@@ -243,12 +247,70 @@ fn a_wrong_target_is_told_and_the_caller_hears_busy() {
     let ended = outcome(&ast, "UserPresenceDial(nobody)");
     assert_eq!(ended, "NOUSER BUSY");
 
-    // A phone is told so too, without a word of the dialplan.
+    // A phone is told so too, where the dialplan has no more to say.
     let caller = Phone::ringing(&ast, "trunk");
     caller.call("200");
+    assert_eq!(caller.wait_refused(), "SIP/2.0 486 Busy Here");
     ast.wait_no_channels();
-    let warnings = complaints(&ast, "999@nowhere");
-    assert_eq!(warnings.len(), 2, "{warnings:?}");
+}
+
+/// Records a greeting of ten seconds for mailbox 200: Asterisk's own are not installed.
+fn greet(ast: &Instance) {
+    let folder = ast.path("spool/voicemail/default/200");
+    std::fs::create_dir_all(&folder).expect("a directory of our own");
+    let samples = vec![0; 160_000];
+    let size = |bytes: u32| bytes.to_le_bytes();
+    let length = samples.len() as u32;
+    // Mono, 8000 samples in a second, of 16 bits each.
+    let sound = [
+        b"RIFF",
+        &size(length + 36)[..],
+        b"WAVEfmt ",
+        &size(16),
+        &[1, 0, 1, 0],
+        &size(8000),
+        &size(16_000),
+        &[2, 0, 16, 0],
+        b"data",
+        &size(length),
+        &samples,
+    ];
+    std::fs::write(folder.join("unavail.wav"), sound.concat()).expect("a file of our own");
+}
+
+#[test]
+fn a_call_goes_to_voicemail_and_a_mailbox_that_is_not_there_is_told() {
+    let conf = "[alice]\ntype = user\nextension = 200\nhandling = mine\nmailbox = 200@default\n\
+                [mine]\ntype = handling\nforward_external_always = voicemail\n\
+                forward_internal_always = voicemail:999@default\n";
+    let ast = calls(conf, &[])
+        .modules(&["app_voicemail", "format_wav"])
+        .file(
+            "voicemail.conf",
+            "[general]\nformat = wav\n[default]\n200 => 1234,Alice\n",
+        )
+        .start();
+    greet(&ast);
+    ast.run("UserPresenceDial", "alice,e");
+    wait_until("the mailbox", || {
+        let channels = ast.cli("core show channels concise");
+        channels.contains("!VoiceMail!200@default,u!").then_some(())
+    });
+    ast.hang_up_all();
+    let ended = outcome(&ast, "UserPresenceDial(alice,i)");
+    assert_eq!(ended, "WRONGTARGET BUSY");
+    ast.wait_log("mailbox '999@default' takes no message");
+}
+
+/// Without the application nobody is left in silence either.
+#[test]
+fn voicemail_that_is_not_loaded_is_told() {
+    let conf = "[alice]\ntype = user\nextension = 200\nhandling = mine\nmailbox = 200@default\n\
+                [mine]\ntype = handling\nforward_external_noanswer = voicemail\n";
+    let ast = calls(conf, &["200"]).start();
+    let ended = outcome(&ast, "UserPresenceDial(alice,e)");
+    assert_eq!(ended, "WRONGTARGET BUSY");
+    ast.wait_log("there is no application VoiceMail");
 }
 
 #[test]
@@ -341,9 +403,10 @@ fn who_monitors_a_user_and_wants_it_rings_too() {
 fn a_call_is_internal_or_external() {
     let conf = "[general]\ninternal_context = inside\norigin_variable = WHENCE\n\
                 [alice]\ntype = user\nextension = 200\nhandling = mine\n\
+                endpoint = web,PJSIP/205\n\
                 [mine]\ntype = handling\nforward_internal_always = internal@nowhere\n\
                 forward_external_always = external@nowhere\n";
-    let ast = calls(conf, &[]).start();
+    let ast = calls(conf, &["205"]).start();
     let told = |lines: &[&str]| {
         let from = ast.log().len();
         ast.run_dialplan(lines, "${USERPRESENCESTATUS}");
@@ -365,7 +428,11 @@ fn a_call_is_internal_or_external() {
     );
     assert_eq!(told(&["UserPresenceDial(alice,i)"]), "internal");
     // A phone by its endpoint; a caller id alone may be forged.
-    for (caller, origin) in [("202", "internal"), ("trunk", "external")] {
+    for (caller, origin) in [
+        ("202", "internal"),
+        ("205", "internal"),
+        ("trunk", "external"),
+    ] {
         let from = ast.log().len();
         Phone::ringing(&ast, caller).call("200");
         let line = ast.wait_log_from(from, "@nowhere'");

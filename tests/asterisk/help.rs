@@ -69,6 +69,15 @@ fn the_console_shows_help_for_everything() {
         ],
     );
     shown(
+        "core show application UserPresenceDial",
+        &[
+            "UserPresenceDial(user[,options[,dial_options]])",
+            "USERPRESENCESTATUS",
+            "WRONGTARGET",
+            "trust_caller_id",
+        ],
+    );
+    shown(
         "manager show command UserPresenceList",
         &[
             "Account",

@@ -208,6 +208,9 @@ impl Directory {
         let owners = Lists::new(self.devices.len(), owners);
         (self.readers, self.owners) = (readers, owners);
         for (at, user) in self.users.iter().enumerate() {
+            let endpoints = user.reach.iter().flat_map(|reach| &reach.endpoints);
+            let devices = endpoints.map(|(_, device)| device.clone());
+            self.endpoints.extend(devices);
             let names = user.reach.iter().flat_map(|reach| &reach.monitors);
             let monitored = names.filter_map(|name| self.user(name));
             let monitored: Vec<UserId> = monitored.filter(|other| other.index() != at).collect();

@@ -9,7 +9,7 @@ mod hash;
 mod id;
 mod lists;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -169,6 +169,8 @@ pub struct Directory {
     mailboxes: HashMap<String, Vec<UserId>>,
     /// The users who monitor a user.
     monitors: HashMap<UserId, Vec<UserId>>,
+    /// The devices of endpoints.
+    endpoints: HashSet<Box<str>>,
 }
 
 impl Directory {
@@ -256,6 +258,12 @@ impl Directory {
     /// The time ranges that are sources.
     pub fn schedules(&self) -> &[(SourceId, Schedule)] {
         &self.schedules
+    }
+
+    /// Whether it is the phone of a user: an extension's device, or an endpoint's.
+    pub fn is_phone(&self, device: &str) -> bool {
+        let owned = |device| !self.owners(device).is_empty();
+        self.endpoints.contains(device) || self.device(device).is_some_and(owned)
     }
 
     /// The users who monitor a user, in the order of the configuration.

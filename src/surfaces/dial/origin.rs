@@ -44,22 +44,21 @@ impl Asked {
         // A Local channel is in the context that it calls, not where the caller is, and
         // its name is no device's. Its caller id was set in here.
         let is_phone = || {
-            let device = self.device.as_deref()?;
-            let device = directory.device(device)?;
-            (!directory.owners(device).is_empty()).then_some(())
+            let device = self.device.as_deref();
+            device.is_some_and(|device| directory.is_phone(device))
         };
         let is_inside = || {
             let mut contexts = calls.internal_contexts.iter();
             contexts.any(|context| **context == *self.context)
         };
         let is_ours = || {
-            let number = self.number.as_deref()?;
-            directory.whose(number, user)
+            let number = self.number.as_deref();
+            number.is_some_and(|number| directory.whose(number, user).is_some())
         };
         let internal = if self.is_local {
-            is_ours().is_some()
+            is_ours()
         } else {
-            is_phone().is_some() || is_inside() || (calls.trust_caller_id && is_ours().is_some())
+            is_phone() || is_inside() || (calls.trust_caller_id && is_ours())
         };
         match internal {
             true => CallOrigin::Internal,

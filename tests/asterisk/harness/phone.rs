@@ -103,6 +103,19 @@ impl<'a> Phone<'a> {
         calls.push(call);
     }
 
+    /// Waits until the call that it made last is refused, and returns the answer's first
+    /// line.
+    #[track_caller]
+    pub fn wait_refused(&self) -> String {
+        let calls = self.calls.lock().unwrap_or_else(|held| held.into_inner());
+        let call = calls.last().expect("a call that it made");
+        call.wait("a refusal", |received| {
+            let first = received.iter().filter_map(|message| message.lines().next());
+            let mut refused = first.filter(|line| line.starts_with("SIP/2.0 4"));
+            refused.next().map(str::to_owned)
+        })
+    }
+
     /// Every call that came to it: its INVITE, once each.
     pub fn invites(&self) -> Vec<String> {
         let call_of = |message: &str| {
