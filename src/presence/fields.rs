@@ -263,6 +263,7 @@ pub struct Said {
     /// Since when, in milliseconds of Unix time; none when never set.
     pub since: Option<u64>,
     /// When it ends, in milliseconds of Unix time; none without an end.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
 }
 
@@ -284,6 +285,7 @@ pub struct SourceView {
     /// Its address.
     pub address: String,
     /// The extension's name; none for a `source`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
     /// The device that it reads, or the extension's own.
     #[serde(skip_serializing_if = "Option::is_none")]
