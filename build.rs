@@ -66,6 +66,8 @@ mod asterisk {
         "ast_manager_unregister",
         "ast_mwi_state_type",
         "ast_mwi_topic_all",
+        "ast_parked_call_type",
+        "ast_parking_topic",
         "ast_presence_state",
         "ast_presence_state_cache",
         "ast_presence_state_changed_literal",
@@ -112,6 +114,7 @@ mod asterisk {
     const TYPES: &[&str] = &[
         "ast_device_state_message",
         "ast_mwi_state",
+        "ast_parked_call_payload",
         "ast_presence_state_message",
         "manager_custom_hook",
         "message",
@@ -132,6 +135,7 @@ mod asterisk {
         "AST_REDIRECTING_REASON",
         "ast_cli_command",
         "ast_devstate_cache",
+        "ast_parked_call_event_type",
         "search_flags",
         "stasis_subscription_message_filter",
     ];

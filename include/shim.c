@@ -7,7 +7,9 @@
 #include "asterisk/logger.h"
 #include "asterisk/module.h"
 #include "asterisk/options.h"
+#include "asterisk/parking.h"
 #include "asterisk/pbx.h"
+#include "asterisk/stasis_channels.h"
 #include "asterisk/strings.h"
 #include "asterisk/utils.h"
 
@@ -168,4 +170,9 @@ void res_userpresence_channel_cause(struct ast_channel *channel, int cause)
 	ast_channel_lock(channel);
 	ast_channel_hangupcause_set(channel, cause);
 	ast_channel_unlock(channel);
+}
+
+const char *res_userpresence_parked_channel(const struct ast_parked_call_payload *call)
+{
+	return call->parkee ? call->parkee->base->name : NULL;
 }

@@ -11,6 +11,7 @@
 struct ast_channel;
 struct ast_config;
 struct ast_module;
+struct ast_parked_call_payload;
 struct ast_str;
 struct ast_variable;
 
@@ -54,6 +55,9 @@ char *res_userpresence_channel_dialler(struct ast_channel *channel);
 /* Note whose call this was and why it goes elsewhere, for whoever is called next. */
 void res_userpresence_channel_redirect(struct ast_channel *channel, const char *number,
 	int reason);
+
+/* The name of the channel that waits; it lives as long as the message. */
+const char *res_userpresence_parked_channel(const struct ast_parked_call_payload *call);
 
 /* Why the channel will be hung up, where nothing else says so. */
 void res_userpresence_channel_cause(struct ast_channel *channel, int cause);

@@ -15,6 +15,7 @@
 #include "asterisk/manager.h"
 #include "asterisk/module.h"
 #include "asterisk/options.h"
+#include "asterisk/parking.h"
 #include "asterisk/pbx.h"
 #include "asterisk/mwi.h"
 #include "asterisk/presencestate.h"

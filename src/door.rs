@@ -14,7 +14,9 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::actor;
 use crate::asterisk::manager::{self, Class};
+use crate::asterisk::parking::Space;
 use crate::asterisk::{device, log, presence};
+use crate::feed;
 use crate::keeper;
 use crate::outbox::Outbox;
 use crate::presence::action::Person;
@@ -153,6 +155,25 @@ pub fn take_device(name: &str, state: DeviceState) {
     });
 }
 
+/// A call waits in a parking space, or no more: from Asterisk's topic.
+pub fn hear_parking(space: Space<'_>) {
+    crate::trip("parking");
+    let place = format!("{}@{}", space.number, String::from_utf8_lossy(space.lot));
+    let call = space.call.map(|call| {
+        let [channel, parker] = [call.channel, call.parker].map(String::from_utf8_lossy);
+        (channel, parker)
+    });
+    let parked = match &call {
+        Some((channel, parker)) => Change::Parked {
+            place: &place,
+            channel,
+            parker,
+        },
+        None => Change::Unparked(&place),
+    };
+    change(|world, now| ((), world.apply(&parked, now)));
+}
+
 /// A source's change whose effects nobody is told, to be timed.
 #[cfg(feature = "selftest")]
 pub fn discard_change(address: &str, said: &Presence) {
@@ -246,6 +267,7 @@ fn tell(effect: &Effect) {
                 publish(&transition.user, &transition.new);
             }
             announce(transition);
+            feed::tell(transition);
             actor::changed(|| read(|world| Person::after(world, transition)).flatten());
         }
         Effect::Publish(user, presence) => publish(user, presence),
@@ -300,6 +322,7 @@ fn announce(transition: &Transition) {
         .as_deref()
         .map_or("", |status| &status.label);
     let sequence = transition.sequence.to_string();
+    let activity = transition.activity;
     let flag = |flag: Flag| (flag.header(), transition.flags.word(flag));
     manager::event(
         Class::Call,
@@ -320,6 +343,10 @@ fn announce(transition: &Transition) {
             flag(Flag::AllowSeeMyPresence),
             flag(Flag::RingOnMonitoredCall),
             flag(Flag::PickUpCallsOnHold),
+            ("TelephonyStatus", activity.telephony.name()),
+            ("MeetingStatus", activity.meeting.name()),
+            ("PresenceStatus", activity.presence.name()),
+            ("UserStatus", activity.user.name()),
             ("Source", &transition.source),
             ("Reason", transition.reason.name()),
             ("Method", transition.method.name()),

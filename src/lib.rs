@@ -29,6 +29,8 @@ mod configuration;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod door;
 #[cfg(all(feature = "asterisk", not(test)))]
+mod feed;
+#[cfg(all(feature = "asterisk", not(test)))]
 mod keeper;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod module;

@@ -17,6 +17,7 @@ use crate::asterisk::{
 };
 use crate::configuration;
 use crate::door::{self, Open};
+use crate::feed;
 use crate::keeper::Keeper;
 use crate::presence::address::{self, CUSTOM_LABEL, USER_LABEL};
 use crate::presence::config::{Parsed, Problem};
@@ -46,10 +47,15 @@ struct Module {
     subscription: Arc<Subscription>,
     devices: Subscription,
     mailboxes: Option<Subscription>,
+    parking: Option<Subscription>,
     device_provider: device::ProviderRegistration,
     provider: presence::ProviderRegistration,
     door: Open,
+    feed: feed::Open,
 }
+
+/// How many events are kept of each account.
+const JOURNAL: usize = 10_000;
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 
@@ -65,6 +71,7 @@ pub fn load() -> Result<(), Decline> {
         log::error(format_args!("{error}; the section is left out"));
     }
     let world = restore(parsed);
+    let feed = feed::open(JOURNAL);
     let door = door::open(world);
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
@@ -92,6 +99,8 @@ pub fn load() -> Result<(), Decline> {
     // Asterisk may be told to publish nothing of mailboxes: all else works without.
     let mailboxes = Subscription::mailboxes(push::hear);
     let mailboxes = mailboxes.inspect_err(|why| log::warning(why)).ok();
+    let parking = Subscription::parking(door::hear_parking);
+    let parking = parking.inspect_err(|why| log::warning(why)).ok();
     let keeper = Keeper::start(subscription.clone())?;
     *MODULE.lock() = Some(Module {
         applications,
@@ -108,9 +117,11 @@ pub fn load() -> Result<(), Decline> {
         subscription,
         devices,
         mailboxes,
+        parking,
         device_provider,
         provider,
         door,
+        feed,
     });
     let counts = door::read(|world| {
         let directory = world.directory();

@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use crate::asterisk::mailbox::Mailbox;
 use crate::asterisk::manager::{self, Class};
 use crate::door;
+use crate::feed::{self, Note};
 use crate::presence::fields::Query;
 use crate::presence::mailbox::Mailboxes;
 use crate::presence::route::{CallOrigin, Plan};
@@ -110,9 +111,24 @@ pub fn tell(user: &str, push: Push<'_>) {
         ("StatusType", plan.status.clone()),
     ];
     headers.append(&mut fields);
+    feed::note(Note {
+        account: account.clone(),
+        user: plan.user.clone(),
+        json: json(&headers),
+    });
     let headers: Vec<(&str, &str)> = headers
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
     manager::event(Class::Call, c"UserPresencePush", &headers);
+}
+
+/// The same for readers of the account's feed: names begin with small letters there.
+fn json(headers: &[(&str, String)]) -> String {
+    let object = headers.iter().map(|(name, value)| {
+        let mut name = (*name).to_owned();
+        name[..1].make_ascii_lowercase();
+        (name, value.as_str().into())
+    });
+    serde_json::Value::Object(object.collect()).to_string()
 }

@@ -31,6 +31,7 @@ mod guard;
 pub mod log;
 pub mod mailbox;
 pub mod manager;
+pub mod parking;
 pub mod presence;
 pub mod realtime;
 pub mod regex;

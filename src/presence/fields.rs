@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::account::Activity;
 use super::assignment::{encode, shown};
 use super::config::InputKind;
 use super::device::Watcher;
@@ -43,12 +44,20 @@ pub enum Field {
     DndStatus,
     /// What else the user chose; it can be set.
     Flag(Flag),
+    /// What the phones do.
+    TelephonyStatus,
+    /// Whether in a meeting.
+    MeetingStatus,
+    /// Whether the user can be spoken with.
+    PresenceStatus,
+    /// The same by what the user chose alone.
+    UserStatus,
     /// The whole [`View`] as one JSON object.
     Json,
 }
 
 impl Field {
-    const ALL: [(&'static str, Field); 17] = [
+    const ALL: [(&'static str, Field); 21] = [
         ("value", Field::Value),
         ("subtype", Field::Subtype),
         ("message", Field::Message),
@@ -74,6 +83,10 @@ impl Field {
             Flag::PickUpCallsOnHold.name(),
             Field::Flag(Flag::PickUpCallsOnHold),
         ),
+        ("telephonyStatus", Field::TelephonyStatus),
+        ("meetingStatus", Field::MeetingStatus),
+        ("presenceStatus", Field::PresenceStatus),
+        ("userStatus", Field::UserStatus),
         ("json", Field::Json),
     ];
 
@@ -178,6 +191,10 @@ impl<'a> Query<'a> {
                 .map_or_else(String::new, |s| s.label.to_string()),
             Field::DndStatus => world.takes(id).name().to_owned(),
             Field::Flag(flag) => world.flags(id).word(flag).to_owned(),
+            Field::TelephonyStatus => world.activity(id).telephony.name().to_owned(),
+            Field::MeetingStatus => world.activity(id).meeting.name().to_owned(),
+            Field::PresenceStatus => world.activity(id).presence.name().to_owned(),
+            Field::UserStatus => world.activity(id).user.name().to_owned(),
             Field::Json => View::of(world, id).json(),
         })
     }
@@ -234,6 +251,9 @@ pub struct View {
     /// What else the user chose.
     #[serde(flatten)]
     pub flags: Flags,
+    /// What the user does.
+    #[serde(flatten)]
+    pub activity: Activity,
     /// What a lamp on the user is to show.
     pub device_state: &'static str,
     /// What a queue is to see of the user.
@@ -346,7 +366,7 @@ impl View {
             .map(str::to_owned);
         View {
             user: user.name.to_string(),
-            id: user.id.as_deref().unwrap_or(&user.name).to_owned(),
+            id: user.id().to_owned(),
             account: directory.account(user.account).to_string(),
             presence: Said::new(&outcome.presence, outcome.since, outcome.until),
             status: status.map_or_else(String::new, |status| status.name.to_string()),
@@ -367,6 +387,7 @@ impl View {
             default,
             dnd_status: world.takes(id).name(),
             flags: world.flags(id),
+            activity: world.activity(id),
             device_state: world.shown(id, Watcher::Lamp).name(),
             queue_state: world.shown(id, Watcher::Queue).name(),
             panels: world.panels(id),

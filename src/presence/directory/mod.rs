@@ -83,6 +83,13 @@ pub struct User {
     pub depth: u32,
 }
 
+impl User {
+    /// The id that other programs know the user by.
+    pub fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or(&self.name)
+    }
+}
+
 /// What a source is read from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SourceKind {
@@ -151,6 +158,11 @@ pub struct Directory {
     users: Vec<User>,
     sources: Vec<Source>,
     accounts: Vec<Arc<str>>,
+    by_account: HashMap<Arc<str>, AccountId>,
+    /// The users of an account.
+    members: Lists<UserId>,
+    /// Users by an id that is not their name.
+    by_id: HashMap<(AccountId, Box<str>), UserId>,
     devices: Vec<Box<str>>,
     by_name: HashTable<u32>,
     by_address: HashTable<u32>,
@@ -313,6 +325,30 @@ impl Directory {
     /// An account's name.
     pub fn account(&self, account: AccountId) -> &Arc<str> {
         &self.accounts[account.index()]
+    }
+
+    /// The account of that name.
+    pub fn account_named(&self, name: &str) -> Option<AccountId> {
+        self.by_account.get(name).copied()
+    }
+
+    /// The users of an account, in the order of the configuration.
+    pub fn members(&self, account: AccountId) -> &[UserId] {
+        self.members.of(account.index())
+    }
+
+    /// The account's user of that id, or else of that name, or else the first one with
+    /// that extension.
+    pub fn member(&self, account: AccountId, wanted: &str) -> Option<UserId> {
+        let is_member = |user: &UserId| self.get(*user).account == account;
+        let by_id = || self.by_id.get(&(account, wanted.into())).copied();
+        let by_name = || self.user(wanted).filter(is_member);
+        let has = |user: &UserId| {
+            let mut inputs = self.get(*user).inputs.iter();
+            inputs.any(|input| self.extension(input) == Some(wanted))
+        };
+        let by_extension = || self.members(account).iter().copied().find(has);
+        by_id().or_else(by_name).or_else(by_extension)
     }
 
     /// Every account's name, by number.
