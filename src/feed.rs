@@ -76,11 +76,9 @@ pub fn end_streams() {
     drop(feed);
 }
 
-/// Takes over a new configuration: how many events are kept, and the accounts whose users
-/// are others than before.
-pub fn reconfigure(most: usize, accounts: &[Arc<str>]) {
+/// Takes over a new configuration, in which these accounts have others for users.
+pub fn reconfigure(accounts: &[Arc<str>]) {
     if let Some(feed) = FEED.lock().as_mut() {
-        feed.journal.resize(most);
         for account in accounts {
             feed.journal.cut(account);
         }

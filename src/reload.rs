@@ -8,6 +8,7 @@ use crate::actor;
 use crate::asterisk::{astdb, device, log, realtime, timing};
 use crate::configuration::{self, FAMILY};
 use crate::door;
+use crate::feed;
 use crate::keeper;
 use crate::module::Labels;
 use crate::presence::Presence;
@@ -185,6 +186,10 @@ fn switch(directory: Directory) -> Result<(), String> {
     });
     // What was known before goes here, without a lock.
     drop(removed.ok_or("the module is not running")??);
+    // Whoever reads an account begins anew where its people are others now.
+    let others = plan.directory().changed_accounts(&running);
+    feed::reconfigure(&others);
+    feed::end_streams();
     // New sources may have changed since they were read, and unknown ones may have
     // got their provider.
     let unknown = door::read(|world| {

@@ -4,6 +4,7 @@
 mod activity;
 mod event;
 mod journal;
+mod query;
 mod record;
 
 pub use activity::{
@@ -11,4 +12,5 @@ pub use activity::{
 };
 pub use event::{Detail, Details, Event, Subscription};
 pub use journal::{Journal, Missed};
+pub use query::{EventsQuery, ListQuery};
 pub use record::Record;

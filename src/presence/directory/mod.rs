@@ -10,6 +10,7 @@ mod id;
 mod lists;
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -335,6 +336,28 @@ impl Directory {
     /// The users of an account, in the order of the configuration.
     pub fn members(&self, account: AccountId) -> &[UserId] {
         self.members.of(account.index())
+    }
+
+    /// A number for what readers of the account have to know anew: who is in it, and by
+    /// which names.
+    pub fn people(&self, account: AccountId) -> u64 {
+        let members = self.members(account).iter();
+        let names = members.map(|user| {
+            let user = self.get(*user);
+            let extensions = user.inputs.iter();
+            let extensions = extensions.filter_map(|input| self.extension(input));
+            (&user.name, &user.id, extensions.collect::<Vec<_>>())
+        });
+        rustc_hash::FxBuildHasher.hash_one(names.collect::<Vec<_>>())
+    }
+
+    /// The accounts whose people are others here than there.
+    pub fn changed_accounts(&self, before: &Directory) -> Vec<Arc<str>> {
+        let changed = self.accounts.iter().filter(|name| {
+            let people = |of: &Directory| of.account_named(name).map(|id| of.people(id));
+            people(self) != people(before)
+        });
+        changed.cloned().collect()
     }
 
     /// The account's user of that id, or else of that name, or else the first one with
