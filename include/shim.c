@@ -4,13 +4,17 @@
 #include "asterisk/channel.h"
 #include "asterisk/config.h"
 #include "asterisk/core_local.h"
+#include "asterisk/http.h"
+#include "asterisk/json.h"
 #include "asterisk/logger.h"
 #include "asterisk/module.h"
+#include "asterisk/netsock2.h"
 #include "asterisk/options.h"
 #include "asterisk/parking.h"
 #include "asterisk/pbx.h"
 #include "asterisk/stasis_channels.h"
 #include "asterisk/strings.h"
+#include "asterisk/tcptls.h"
 #include "asterisk/utils.h"
 
 #include "shim.h"
@@ -175,4 +179,46 @@ void res_userpresence_channel_cause(struct ast_channel *channel, int cause)
 const char *res_userpresence_parked_channel(const struct ast_parked_call_payload *call)
 {
 	return call->parkee ? call->parkee->base->name : NULL;
+}
+
+const char *res_userpresence_http_remote(struct ast_tcptls_session_instance *session)
+{
+	return ast_sockaddr_stringify_addr(&session->remote_address);
+}
+
+int res_userpresence_http_json(struct ast_tcptls_session_instance *session,
+	struct ast_variable *headers, char **text)
+{
+	struct ast_json *json;
+	char *dump;
+
+	*text = NULL;
+	json = ast_http_get_json(session, headers);
+	if (!json) {
+		return errno;
+	}
+	dump = ast_json_dump_string(json);
+	*text = ast_strdup(dump);
+	ast_json_free(dump);
+	ast_json_unref(json);
+
+	return *text ? 0 : ENOMEM;
+}
+
+void res_userpresence_http_send(struct ast_tcptls_session_instance *session, int method,
+	int status, const char *title, const char *headers, const char *body)
+{
+	struct ast_str *head = ast_str_create(512);
+	struct ast_str *out = ast_str_create(strlen(body) + 1);
+
+	if (!head || !out) {
+		ast_free(head);
+		ast_free(out);
+		ast_http_request_close_on_completion(session);
+		return;
+	}
+	ast_str_set(&head, 0, "%s", headers);
+	ast_str_set(&out, 0, "%s", body);
+	/* As if it were static: what may be kept is said in our own headers. */
+	ast_http_send(session, method, status, title, head, out, 0, 1);
 }

@@ -13,6 +13,7 @@ struct ast_config;
 struct ast_module;
 struct ast_parked_call_payload;
 struct ast_str;
+struct ast_tcptls_session_instance;
 struct ast_variable;
 
 /* The module's handle; valid from before load until after unload. */
@@ -61,5 +62,19 @@ const char *res_userpresence_parked_channel(const struct ast_parked_call_payload
 
 /* Why the channel will be hung up, where nothing else says so. */
 void res_userpresence_channel_cause(struct ast_channel *channel, int cause);
+
+/* Where a HTTP request comes from, without the port; good until the thread's next call. */
+const char *res_userpresence_http_remote(struct ast_tcptls_session_instance *session);
+
+/*
+ * Read the JSON that a HTTP request carries: 0 and a copy to be freed, NULL where there is
+ * none, or an error number: EFBIG where the server does not take so much.
+ */
+int res_userpresence_http_json(struct ast_tcptls_session_instance *session,
+	struct ast_variable *headers, char **text);
+
+/* Answer a HTTP request; the header lines have their line ends. */
+void res_userpresence_http_send(struct ast_tcptls_session_instance *session, int method,
+	int status, const char *title, const char *headers, const char *body);
 
 #endif

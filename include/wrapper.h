@@ -11,6 +11,8 @@
 #include "asterisk/config.h"
 #include "asterisk/datastore.h"
 #include "asterisk/devicestate.h"
+#include "asterisk/http.h"
+#include "asterisk/iostream.h"
 #include "asterisk/logger.h"
 #include "asterisk/manager.h"
 #include "asterisk/module.h"
@@ -21,6 +23,7 @@
 #include "asterisk/presencestate.h"
 #include "asterisk/stasis.h"
 #include "asterisk/strings.h"
+#include "asterisk/tcptls.h"
 #include "asterisk/utils.h"
 
 #include "shim.h"

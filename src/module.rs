@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use crate::actor::{self, Actor};
 use crate::asterisk::stasis::Subscription;
 use crate::asterisk::{
-    Decline, application, astdb, cli, device, function, log, manager, presence, system,
+    Decline, application, astdb, cli, device, function, http, log, manager, presence, system,
 };
 use crate::configuration;
 use crate::door::{self, Open};
@@ -33,6 +33,7 @@ use crate::surfaces;
 /// Everything that an unload takes back.
 #[expect(dead_code, reason = "held for what dropping does")]
 struct Module {
+    site: http::Registration,
     applications: application::Registration,
     functions: function::Registration,
     route: function::Registration,
@@ -102,7 +103,10 @@ pub fn load() -> Result<(), Decline> {
     let parking = Subscription::parking(door::hear_parking);
     let parking = parking.inspect_err(|why| log::warning(why)).ok();
     let keeper = Keeper::start(subscription.clone())?;
+    // Last: whoever asks from here on finds everything.
+    let site = http::Registration::new::<surfaces::http::UserPresence>()?;
     *MODULE.lock() = Some(Module {
+        site,
         applications,
         functions,
         route,

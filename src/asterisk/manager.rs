@@ -21,7 +21,7 @@ pub enum Class {
 }
 
 impl Class {
-    fn flag(self) -> c_int {
+    pub(super) fn flag(self) -> c_int {
         let flag = match self {
             Class::Call => ffi::EVENT_FLAG_CALL,
             Class::Reporting => ffi::EVENT_FLAG_REPORTING,

@@ -28,6 +28,8 @@ mod error;
 mod ffi;
 pub mod function;
 mod guard;
+#[allow(dead_code, unused_imports, reason = "not everything is served yet")]
+pub mod http;
 pub mod log;
 pub mod mailbox;
 pub mod manager;

@@ -7,6 +7,7 @@
 //! answer questions about the result.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod account;
 pub mod action;
 pub mod address;

@@ -5,6 +5,8 @@ pub mod cli;
 pub mod device;
 pub mod dial;
 pub mod function;
+#[allow(dead_code, unused_imports, reason = "not everything is served yet")]
+pub mod http;
 pub mod manager;
 pub mod provider;
 pub mod route;

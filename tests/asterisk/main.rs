@@ -19,6 +19,7 @@ mod endurance;
 mod freepbx;
 mod function;
 mod help;
+mod http;
 mod lamps;
 mod loading;
 mod login;

@@ -97,3 +97,13 @@ fn a_panic_of_the_keeper_does_not_end_it() {
         "dnd"
     );
 }
+
+#[test]
+fn a_panic_while_a_request_is_answered_is_an_internal_error() {
+    let ast = Instance::selftest().userpresence(ALICE).http().start();
+    arm(&ast, "http");
+    let answer = ast.http("GET", "/userpresence/", &[], "");
+    assert_eq!(answer.status, 500);
+    panicked(&ast, "http");
+    assert_eq!(ast.http("GET", "/userpresence/", &[], "").status, 200);
+}

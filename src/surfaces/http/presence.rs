@@ -51,7 +51,10 @@ pub fn records(
             });
             seen.map(|id| Record::of(world, *id)).collect()
         };
-        door::read(look).unwrap_or_default().into_iter().for_each(&mut visit);
+        door::read(look)
+            .unwrap_or_default()
+            .into_iter()
+            .for_each(&mut visit);
     }
 }
 
@@ -89,7 +92,11 @@ impl Members {
     }
 }
 
-fn some(directory: &Directory, account: AccountId, wanted: &[String]) -> Result<Vec<UserId>, Reply> {
+fn some(
+    directory: &Directory,
+    account: AccountId,
+    wanted: &[String],
+) -> Result<Vec<UserId>, Reply> {
     let mut users = Vec::with_capacity(wanted.len());
     for name in wanted {
         let Some(user) = directory.member(account, name) else {
@@ -181,7 +188,10 @@ pub fn statuses(request: &Request<'_>, caller: &Caller) -> Reply {
         let one = all.map(|status| Status {
             name: status.name.to_string(),
             label: status.label.to_string(),
-            state: status.maps_to.as_ref().map(|presence| presence.state().name()),
+            state: status
+                .maps_to
+                .as_ref()
+                .map(|presence| presence.state().name()),
         });
         one.collect()
     });
@@ -266,7 +276,9 @@ impl Wish {
                 options: "",
             };
             let until = self.until.map(Time::from_millis);
-            door::choose(user, |statuses, now| parts.choice(statuses, now)?.ending(until, now))?;
+            door::choose(user, |statuses, now| {
+                parts.choice(statuses, now)?.ending(until, now)
+            })?;
         } else if self.until.is_some() || given.iter().any(|text| text.is_some()) {
             return Err("subtype, message and until belong to a status, which is missing".into());
         }
