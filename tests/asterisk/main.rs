@@ -7,6 +7,7 @@
 mod ari;
 mod harness;
 
+mod account;
 mod actions;
 mod combine;
 mod combining;
@@ -16,6 +17,7 @@ mod devices;
 mod dial;
 mod dialplan;
 mod endurance;
+mod feed;
 mod freepbx;
 mod function;
 mod help;
@@ -30,6 +32,7 @@ mod persistence;
 mod provider;
 mod push;
 mod queues;
+mod readers;
 mod realtime;
 mod reload;
 mod route;

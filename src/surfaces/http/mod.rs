@@ -7,6 +7,7 @@ mod answer;
 mod body;
 mod caller;
 mod events;
+mod openapi;
 mod pages;
 mod presence;
 mod routes;

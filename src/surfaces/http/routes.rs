@@ -1,6 +1,6 @@
 //! What there is below `v1/`, and who answers it.
 
-use super::{Caller, Method, Reply, Request, caller, events, presence};
+use super::{Caller, Method, Reply, Request, caller, events, openapi, presence};
 
 /// A path, `*` standing for any part that is not empty, and what is done by each method.
 pub struct Route<F: 'static> {
@@ -14,7 +14,10 @@ type Open = fn(&Request<'_>) -> Reply;
 type Callers = fn(&Request<'_>, &Caller) -> Reply;
 
 /// What is answered to everyone.
-pub static OPEN: &[Route<Open>] = &[];
+pub static OPEN: &[Route<Open>] = &[Route {
+    path: &["v1", "openapi.json"],
+    methods: &[(Method::Get, openapi::show)],
+}];
 
 /// What is answered to callers alone.
 pub static CALLERS: &[Route<Callers>] = &[

@@ -17,6 +17,7 @@ pub struct Builder {
     pub(super) ours: Ours,
     pub(super) load_ours: bool,
     pub(super) http: bool,
+    pub(super) http_sessions: usize,
     pub(super) modules: Vec<String>,
     pub(super) hints: Vec<(String, String)>,
     pub(super) dialplan: String,
@@ -34,6 +35,7 @@ impl Builder {
             ours,
             load_ours: true,
             http: false,
+            http_sessions: 100,
             modules: Vec::new(),
             hints: Vec::new(),
             dialplan: String::new(),
@@ -144,6 +146,12 @@ impl Builder {
     /// Asterisk's HTTP server on a loopback port, with AMI over HTTP.
     pub fn http(mut self) -> Self {
         self.http = true;
+        self
+    }
+
+    /// As many connections to the HTTP server at a time; Asterisk's own default is 100.
+    pub fn http_sessions(mut self, most: usize) -> Self {
+        self.http_sessions = most;
         self
     }
 

@@ -144,8 +144,8 @@ pub(super) fn http(ports: Ports, builder: &Builder) -> String {
         "yes"
     };
     format!(
-        "[general]\nenabled = {enabled}\nenable_static = {files}\nbindaddr = 127.0.0.1\nbindport = {}\nsessionlimit = 100\n",
-        ports.http
+        "[general]\nenabled = {enabled}\nenable_static = {files}\nbindaddr = 127.0.0.1\nbindport = {}\nsessionlimit = {}\n",
+        ports.http, builder.http_sessions
     )
 }
 
