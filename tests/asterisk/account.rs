@@ -265,7 +265,7 @@ fn a_conference_is_a_meeting_whatever_takes_part_in_combining() {
                 device = confbridge:100,meeting\n";
     let ast = with(conf).conferences().start();
     event(&ast, "200", "available");
-    let somebody = ast.originate("Local/s@default/n", "ConfBridge", "100");
+    let somebody = ast.run("ConfBridge", "100");
     wait_fields(
         &ast,
         "alice",
@@ -293,11 +293,11 @@ fn a_parked_call_is_the_parkers_and_whose_phone_waits() {
     let conf = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\nextension = 202\n";
     let ast = phones(conf)
         .parking()
-        .dialplan("exten = 700,1,Set(PARKER=PJSIP/200)\nsame = n,Park(default)")
+        .dialplan("exten = 700,1,Set(BLINDTRANSFER=PJSIP/200-00000001)\nsame = n,Park(default)")
         .start();
     let _alice = Phone::ringing(&ast, "200");
     let bob = Phone::ringing(&ast, "202");
-    // Bob's call is parked by Alice: so Asterisk says who gets it back.
+    // A transfer to the parking lot: so Asterisk knows who did it.
     bob.call("700");
     wait_fields(
         &ast,
