@@ -32,7 +32,8 @@ use crate::surfaces;
 /// Everything that an unload takes back.
 #[expect(dead_code, reason = "held for what dropping does")]
 struct Module {
-    applications: application::Registration,
+    dial: application::Registration,
+    pickup: application::Registration,
     functions: function::Registration,
     route: function::Registration,
     commands: cli::Registration,
@@ -69,7 +70,8 @@ pub fn load() -> Result<(), Decline> {
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
     let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
-    let applications = application::Registration::new::<surfaces::dial::UserPresenceDial>()?;
+    let dial = application::Registration::new::<surfaces::dial::UserPresenceDial>()?;
+    let pickup = application::Registration::new::<surfaces::pickup::UserPresencePickup>()?;
     let route = function::Registration::new::<surfaces::route::UserPresenceRoute>()?;
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
@@ -94,7 +96,8 @@ pub fn load() -> Result<(), Decline> {
     let mailboxes = mailboxes.inspect_err(|why| log::warning(why)).ok();
     let keeper = Keeper::start(subscription.clone())?;
     *MODULE.lock() = Some(Module {
-        applications,
+        dial,
+        pickup,
         functions,
         route,
         commands,
