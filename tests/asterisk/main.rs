@@ -26,6 +26,7 @@ mod manager;
 mod panics;
 mod people;
 mod persistence;
+mod pickup;
 mod provider;
 mod push;
 mod queues;

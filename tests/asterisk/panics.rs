@@ -57,6 +57,19 @@ fn a_panic_in_function_command_and_action_fails_that_call_alone() {
         "PJSIP/200"
     );
 
+    for (place, application) in [
+        ("application", "UserPresenceDial"),
+        ("pickup", "UserPresencePickup"),
+    ] {
+        arm(&ast, place);
+        ast.run(application, "alice");
+        panicked(&ast, place);
+        ast.wait_no_channels();
+    }
+    let status = "${USERPRESENCESTATUS} ${USERPRESENCEPICKUP}";
+    let again = ["UserPresenceDial(nobody)", "UserPresencePickup(alice)"];
+    assert_eq!(ast.run_dialplan(&again, status), "NOUSER NOTALLOWED");
+
     arm(&ast, "command");
     ast.cli("userpresence show settings");
     panicked(&ast, "command");

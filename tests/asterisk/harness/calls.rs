@@ -12,6 +12,8 @@ pub struct Channel {
     pub name: String,
     /// `Ring`, `Ringing`, `Up`, ...
     pub state: String,
+    /// The bridge that it is in; empty for none. Who talks to each other is in one.
+    pub bridge: String,
 }
 
 impl Instance {
@@ -39,6 +41,7 @@ impl Instance {
         let channel = |event| Channel {
             name: of(event, "Channel"),
             state: of(event, "ChannelStateDesc"),
+            bridge: of(event, "BridgeId"),
         };
         all.iter().map(channel).collect()
     }

@@ -134,6 +134,15 @@ impl<'a> Phone<'a> {
         all
     }
 
+    /// Waits until as many calls as this that came to it were ended by the other side.
+    #[track_caller]
+    pub fn wait_ended(&self, calls: usize) {
+        self.listener.wait("a BYE", |received| {
+            let byes = received.iter().filter(|it| it.starts_with("BYE "));
+            (byes.count() >= calls).then_some(())
+        });
+    }
+
     /// Answers the call that rings.
     #[track_caller]
     pub fn answer(&self) {
