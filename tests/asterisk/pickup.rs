@@ -271,6 +271,13 @@ fn of_several_calls_the_one_that_began_last_is_taken_first() {
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
+/// How many channels there are for which anything still has a reference.
+fn topics(ast: &Instance) -> usize {
+    let topics = ast.cli("stasis show topics");
+    let topics = topics.lines().filter(|it| it.starts_with("channel:"));
+    topics.filter(|it| !it.starts_with("channel:all")).count()
+}
+
 /// Of two who want the same call one has it; nobody becomes a third in it.
 #[test]
 fn a_call_is_taken_once_and_leaves_nothing_behind() {
@@ -298,10 +305,15 @@ fn a_call_is_taken_once_and_leaves_nothing_behind() {
         wait_talk(&ast, "PJSIP/trunk", other);
         alice.wait_ended(round);
         wait_until("two channels", || (ast.channels().len() == 2).then_some(()));
+        assert!(topics(&ast) >= 2);
         caller.hang_up();
         ast.wait_no_channels();
     }
     assert_eq!(ast.complaints(), Vec::<String>::new());
+    // A channel's topic goes with the last reference to the channel.
+    wait_until("no topic of a channel", || {
+        (topics(&ast) == 0).then_some(())
+    });
     // It goes only where no channel is in it any more.
     assert!(ast.unload_module(MODULE).ok());
     let count = ast.cli("core show channels count");
