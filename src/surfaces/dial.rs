@@ -8,6 +8,7 @@ mod origin;
 mod path;
 
 use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::asterisk::application::{Application, Channel, Next, Reason};
 use crate::asterisk::log;
@@ -32,8 +33,19 @@ impl Application for UserPresenceDial {
     const NAME: &'static CStr = c"UserPresenceDial";
 
     fn run(channel: &Channel<'_>, args: &str) -> Result<Next, String> {
-        crate::trip("application");
         channel.unset(STATUS);
+        // A panic was logged: it ends neither the dialplan nor the caller's call.
+        let run = catch_unwind(AssertUnwindSafe(|| UserPresenceDial::call(channel, args)));
+        run.unwrap_or_else(|_| {
+            busy(channel, "FAILED");
+            Ok(Next::Continue)
+        })
+    }
+}
+
+impl UserPresenceDial {
+    fn call(channel: &Channel<'_>, args: &str) -> Result<Next, String> {
+        crate::trip("application");
         let mut args = args.splitn(3, ',');
         let user = args.next().unwrap_or_default().trim();
         let options = Options::parse(args.next().unwrap_or_default());
@@ -169,6 +181,7 @@ enum Outcome {
 
 impl Call<'_> {
     fn carry_out(&self) -> Next {
+        crate::trip("call");
         let plan = &self.plan;
         if let Some(why) = plan.refused.filter(|_| !self.caller.accepted) {
             log::verbose(

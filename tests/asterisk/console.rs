@@ -417,7 +417,7 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
         "[general]\nmethod = latest\noutgoing = none\nsettle = 20\npriority = chat,dnd,xa,away,\
          unavailable,available,not_set\npresence_prefix = CustomPresence:t-\n\
          device_prefix = SIP/t-\nuse_devices = yes\nignore_unreachable = yes\n\
-         schedule = 9:00-17:00,mon-fri,*,*\nschedule_status = lunch\nmobile_prefix = 9\n\
+         schedule = 9:00-17:00,mon-fri,*,*\nschedule_status = xa\nmobile_prefix = 9\n\
          internal_context = inside,beside\nalways_accept = 202,+49170\n\
          dnd_on = DB(a/${{USER}})=b\n\
          [lunch]\ntype = status\nstate = away\n{ALICE}"
@@ -435,7 +435,7 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
         ("use_devices", "yes"),
         ("lamp_table", "built-in"),
         ("schedule", "9:00-17:00,mon-fri,*,*"),
-        ("schedule_status", "lunch"),
+        ("schedule_status", "xa"),
         ("login_status", "-"),
         ("dnd_on", "DB(a/${USER})=b"),
         ("mobile_prefix", "9"),
@@ -447,7 +447,7 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
         ("handling", "-"),
         ("settle", "20 ms"),
         ("Users", "2"),
-        ("Sources", "6"),
+        ("Sources", "7"),
         ("Devices", "3"),
         ("Statuses", "8"),
         ("Accounts", "2"),

@@ -125,6 +125,7 @@ pub(super) fn pjsip(ports: Ports, builder: &Builder) -> String {
              allow = ulaw\n\
              direct_media = no\n\
              aors = {name}\n\
+             incoming_mwi_mailbox = {name}@default\n\
              \n\
              [{name}]\n\
              type = aor\n\
