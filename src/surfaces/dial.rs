@@ -34,9 +34,13 @@ impl Application for UserPresenceDial {
 
     fn run(channel: &Channel<'_>, args: &str) -> Result<Next, String> {
         channel.unset(STATUS);
+        let path = Path::of(channel);
+        let call = || UserPresenceDial::call(channel, args, &path);
+        let called = catch_unwind(AssertUnwindSafe(call));
+        // The dialplan may call the same user once more.
+        path.leave(channel);
         // A panic was logged: it ends neither the dialplan nor the caller's call.
-        let run = catch_unwind(AssertUnwindSafe(|| UserPresenceDial::call(channel, args)));
-        run.unwrap_or_else(|_| {
+        called.unwrap_or_else(|_| {
             busy(channel, "FAILED");
             Ok(Next::Continue)
         })
@@ -44,14 +48,13 @@ impl Application for UserPresenceDial {
 }
 
 impl UserPresenceDial {
-    fn call(channel: &Channel<'_>, args: &str) -> Result<Next, String> {
+    fn call(channel: &Channel<'_>, args: &str, path: &Path) -> Result<Next, String> {
         crate::trip("application");
         let mut args = args.splitn(3, ',');
         let user = args.next().unwrap_or_default().trim();
         let options = Options::parse(args.next().unwrap_or_default());
         let dial_options = args.next().unwrap_or_default().trim();
 
-        let path = Path::of(channel);
         // Its name depends on who is called.
         let variable = door::read(|world| {
             let user = Query::find(world, user).ok()?;
@@ -91,10 +94,7 @@ impl UserPresenceDial {
             caller,
         };
         path.enter(channel, &call.plan.user, call.plan.origin);
-        let next = call.carry_out();
-        // The dialplan may call the same user once more.
-        path.leave(channel);
-        Ok(next)
+        Ok(call.carry_out())
     }
 }
 

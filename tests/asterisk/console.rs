@@ -368,7 +368,10 @@ fn a_wrong_number_of_arguments_shows_the_usage() {
         ("show users alice", "show users [like <regex>]"),
         ("show user", "show user <name>"),
         ("show user alice bob", "show user <name>"),
-        ("explain", "explain <name> [internal|external|from <caller>]"),
+        (
+            "explain",
+            "explain <name> [internal|external|from <caller>]",
+        ),
         (
             "explain alice internal now",
             "explain <name> [internal|external|from <caller>]",
@@ -484,7 +487,10 @@ fn users_states_and_verbs_are_completed() {
         ),
         ("userpresence show user AL", &["Albert", "alice"]),
         ("userpresence explain b", &["barrier", "bob"]),
-        ("userpresence explain bob ", &["external", "from", "internal"]),
+        (
+            "userpresence explain bob ",
+            &["external", "from", "internal"],
+        ),
         ("userpresence explain bob f", &["from"]),
         ("userpresence explain bob from al", &["Albert", "alice"]),
         ("userpresence explain bob internal al", &[]),

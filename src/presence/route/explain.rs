@@ -121,14 +121,20 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
         }
         match &plan.no_answer {
             Some(target) => {
-                lines.push(format!("When nobody answers, it goes to {}.", whose(target)));
+                lines.push(format!(
+                    "When nobody answers, it goes to {}.",
+                    whose(target)
+                ));
                 lines.extend(onward(target));
             }
             None => lines.push("When nobody answers, it ends.".to_owned()),
         }
         match &plan.busy {
             Some(target) => {
-                lines.push(format!("When {user} is busy, it goes to {}.", whose(target)));
+                lines.push(format!(
+                    "When {user} is busy, it goes to {}.",
+                    whose(target)
+                ));
                 lines.extend(onward(target));
             }
             None => lines.push(format!("When {user} is busy, the caller hears that.")),
