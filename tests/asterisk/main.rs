@@ -14,6 +14,7 @@ mod comebacks;
 mod console;
 mod devices;
 mod dial;
+mod dial_load;
 mod dialplan;
 mod endurance;
 mod freepbx;
