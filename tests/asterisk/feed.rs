@@ -62,7 +62,7 @@ fn put(ast: &Instance, who: &str, extension: &str, body: &Value) -> Answer {
     )
 }
 
-fn parsed(answer: &Answer) -> Value {
+pub fn parsed(answer: &Answer) -> Value {
     serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("no JSON: {answer:?}"))
 }
 

@@ -27,6 +27,7 @@ mod lamps;
 mod loading;
 mod login;
 mod manager;
+mod openapi;
 mod panics;
 mod people;
 mod persistence;
