@@ -95,6 +95,7 @@ pub fn load() -> Result<(), Decline> {
     let mailboxes = mailboxes.inspect_err(|why| log::warning(why)).ok();
     let keeper = Keeper::start(subscription.clone())?;
     // Last: whoever asks from here on finds everything.
+    surfaces::http::open();
     let site = http::Registration::new::<surfaces::http::UserPresence>()?;
     *MODULE.lock() = Some(Module {
         site,

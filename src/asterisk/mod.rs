@@ -21,6 +21,7 @@ pub mod application;
 pub mod astdb;
 pub mod cli;
 pub mod config;
+pub mod crypt;
 pub mod custom;
 pub mod device;
 mod entry;
@@ -36,6 +37,7 @@ pub mod manager;
 pub mod presence;
 pub mod realtime;
 pub mod regex;
+pub mod security;
 #[cfg(feature = "selftest")]
 pub mod selftest;
 mod session;

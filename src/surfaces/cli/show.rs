@@ -285,6 +285,7 @@ pub fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {
                 yes_no(rule.ignore_unreachable).to_owned(),
             ),
             ("settle", format!("{} ms", directory.settings.settle)),
+            ("http", yes_no(directory.settings.http.enabled).to_owned()),
             ("Users", directory.user_count().to_string()),
             ("Sources", directory.source_count().to_string()),
             ("Devices", directory.device_count().to_string()),
