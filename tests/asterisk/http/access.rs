@@ -97,7 +97,10 @@ fn asterisk_hears_of_who_comes_in_and_who_does_not() {
     let text = users("") + "[far](api)\npermit = 10.0.0.0/8\n";
     let logger = "[general]\ndateformat = %F %T.%3q\n[logfiles]\n\
                   full.log => notice,warning,error,verbose,security\n";
-    let ast = builder(&text).file("logger.conf", logger).start();
+    let ast = builder(&text)
+        .file("logger.conf", logger)
+        .modules(&["res_security_log"])
+        .start();
     for (name, password, event) in [
         ("panel", "secret", "SuccessfulAuth"),
         ("panel", "guess", "InvalidPassword"),
