@@ -45,6 +45,8 @@ mod asterisk {
         "ast_cli_unregister",
         "ast_config_destroy",
         "ast_config_load2",
+        "ast_crypt",
+        "ast_crypt_encrypt",
         "ast_custom_function_find",
         "ast_custom_function_unregister",
         "ast_datastore_free",
@@ -153,6 +155,7 @@ mod asterisk {
         "ast_devstate_cache",
         "ast_http_method",
         "ast_parked_call_event_type",
+        "ast_security_event_type",
         "search_flags",
         "stasis_subscription_message_filter",
     ];

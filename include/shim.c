@@ -7,6 +7,7 @@
 #include "asterisk/config.h"
 #include "asterisk/core_local.h"
 #include "asterisk/http.h"
+#include "asterisk/iostream.h"
 #include "asterisk/json.h"
 #include "asterisk/logger.h"
 #include "asterisk/module.h"
@@ -14,6 +15,7 @@
 #include "asterisk/options.h"
 #include "asterisk/parking.h"
 #include "asterisk/pbx.h"
+#include "asterisk/security_events.h"
 #include "asterisk/stasis_channels.h"
 #include "asterisk/strings.h"
 #include "asterisk/tcptls.h"
@@ -268,4 +270,48 @@ int res_userpresence_channel_replace(struct ast_channel *channel, struct ast_cha
 	ast_channel_unlock(channel);
 
 	return joined ? (redirected ? 2 : 1) : 0;
+}
+
+void res_userpresence_security_report(struct ast_tcptls_session_instance *session, int type,
+	const char *name)
+{
+	union {
+		struct ast_security_event_common common;
+		struct ast_security_event_failed_acl address;
+		struct ast_security_event_inval_acct_id account;
+		struct ast_security_event_inval_password password;
+		struct ast_security_event_successful_auth success;
+	} event;
+	char id[32];
+
+	memset(&event, 0, sizeof(event));
+	switch (type) {
+	case AST_SECURITY_EVENT_FAILED_ACL:
+		event.common.version = AST_SECURITY_EVENT_FAILED_ACL_VERSION;
+		break;
+	case AST_SECURITY_EVENT_INVAL_ACCT_ID:
+		event.common.version = AST_SECURITY_EVENT_INVAL_ACCT_ID_VERSION;
+		break;
+	case AST_SECURITY_EVENT_INVAL_PASSWORD:
+		event.common.version = AST_SECURITY_EVENT_INVAL_PASSWORD_VERSION;
+		break;
+	case AST_SECURITY_EVENT_SUCCESSFUL_AUTH:
+		event.common.version = AST_SECURITY_EVENT_SUCCESSFUL_AUTH_VERSION;
+		event.success.using_password = 1;
+		break;
+	default:
+		return;
+	}
+	snprintf(id, sizeof(id), "%p", session);
+	event.common.event_type = type;
+	event.common.service = "UserPresence";
+	event.common.module = AST_MODULE;
+	event.common.account_id = name;
+	event.common.session_id = id;
+	event.common.local_addr.addr = &session->parent->local_address;
+	event.common.remote_addr.addr = &session->remote_address;
+	event.common.local_addr.transport = ast_iostream_get_ssl(session->stream)
+		? AST_TRANSPORT_TLS : AST_TRANSPORT_TCP;
+	event.common.remote_addr.transport = event.common.local_addr.transport;
+	ast_security_event_report(&event.common);
 }

@@ -56,9 +56,6 @@ struct Module {
     feed: feed::Open,
 }
 
-/// How many events are kept of each account.
-const JOURNAL: usize = 10_000;
-
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 
 /// Called by Asterisk's loader.
@@ -73,7 +70,7 @@ pub fn load() -> Result<(), Decline> {
         log::error(format_args!("{error}; the section is left out"));
     }
     let world = restore(parsed);
-    let feed = feed::open(JOURNAL);
+    let feed = feed::open(world.directory().settings.http.journal);
     let door = door::open(world);
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
@@ -106,6 +103,7 @@ pub fn load() -> Result<(), Decline> {
     let parking = parking.inspect_err(|why| log::warning(why)).ok();
     let keeper = Keeper::start(subscription.clone())?;
     // Last: whoever asks from here on finds everything.
+    surfaces::http::open();
     let site = http::Registration::new::<surfaces::http::UserPresence>()?;
     *MODULE.lock() = Some(Module {
         site,

@@ -42,6 +42,8 @@ for part in "$@"; do
             need 'command -v sqlite3' sqlite3
             need 'command -v xmllint' libxml2-utils
             need 'python3 -m venv --help && python3 -m ensurepip --version' python3-venv
+            need 'command -v openssl' openssl
+            need 'command -v curl' curl
             ;;
         *)
             echo "setup: unknown part '$part'" >&2

@@ -22,6 +22,7 @@ pub mod astdb;
 pub mod channels;
 pub mod cli;
 pub mod config;
+pub mod crypt;
 pub mod custom;
 pub mod device;
 mod entry;
@@ -38,6 +39,7 @@ pub mod parking;
 pub mod presence;
 pub mod realtime;
 pub mod regex;
+pub mod security;
 #[cfg(feature = "selftest")]
 pub mod selftest;
 mod session;

@@ -1,5 +1,6 @@
 //! `userpresence ...` on Asterisk's console.
 
+mod password;
 mod routes;
 mod show;
 mod table;
@@ -134,6 +135,18 @@ pub static COMMANDS: &[Command] = &[
        Shows the general settings, and how many users and sources there are.
 ",
         run: show::show_settings,
+        complete: None,
+    },
+    Command {
+        words: c"userpresence password",
+        summary: c"Make an API user for HTTP, with a password's hash",
+        usage: c"Usage: userpresence password <name> [<password>]
+       Shows the lines of userpresence.conf for an API user of that name, who
+       may come in over HTTP. Without a password a random one is made and
+       shown. One that is typed stays in the history of the console, or of the
+       shell where it is typed after 'asterisk -rx'.
+",
+        run: password::password,
         complete: None,
     },
     Command {

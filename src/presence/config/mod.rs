@@ -4,6 +4,7 @@
 //! and [`UserSpec`]s, or problems that name the place and what was expected.
 
 mod action;
+mod api_user;
 mod definitions;
 mod graph;
 pub mod handling;
@@ -15,6 +16,7 @@ mod value;
 use std::fmt;
 use std::sync::Arc;
 
+pub use api_user::{ApiUser, Http};
 pub use definitions::Definitions;
 pub use settings::{Login, Outgoing, Rule, Schedule, Settings};
 pub use user::{InputKind, InputSpec, UserSpec};
@@ -102,6 +104,7 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) ->
         errors.push(Problem { place, message });
     };
     let (mut general, mut users, mut defined) = (Vec::new(), Vec::new(), Vec::new());
+    let mut api_users = Vec::new();
     for (index, section) in file.iter().enumerate() {
         if section.name == "general" {
             general.push(section);
@@ -109,6 +112,7 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) ->
         }
         match section_type(section) {
             Ok(Some("user")) => users.push((index, section)),
+            Ok(Some("api_user")) => api_users.push(section),
             Ok(Some(kind)) if definitions::TYPES.contains(&kind) => defined.push((kind, section)),
             Ok(None) => {
                 let message = format!("the option 'type' is missing, expected {}", types());
@@ -143,6 +147,8 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) ->
     errors.append(&mut of_users);
     parsed.users = graph::check(specs, file, realtime, &mut errors, &mut parsed.warnings);
     handling::check(&parsed.users, file, realtime, &mut parsed.warnings);
+    let http = Arc::make_mut(&mut parsed.settings.http);
+    http.add_users(&api_users, &parsed.users, &mut errors);
     parsed.errors = errors;
     parsed.warnings.extend(warnings);
     parsed
@@ -150,7 +156,7 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) ->
 
 /// The types of sections, for messages that say what was expected.
 fn types() -> String {
-    format!("user, {}", definitions::TYPES.join(", "))
+    format!("user, {}, api_user", definitions::TYPES.join(", "))
 }
 
 /// Parses one realtime row beside users that are known; one of the same name gives

@@ -11,7 +11,14 @@ impl Settings {
     /// Every option that `[general]` understands, with its value as it is written there.
     pub fn shown(&self) -> Vec<(&'static str, String)> {
         let mut lines = self.rule.shown(self.statuses());
-        lines.push(("settle", format!("{} ms", self.settle)));
+        let http = &self.http;
+        lines.extend([
+            ("settle", format!("{} ms", self.settle)),
+            ("http", yes_no(http.enabled)),
+            ("http_rate", http.rate.to_string()),
+            ("http_readers", http.readers.to_string()),
+            ("journal", http.journal.to_string()),
+        ]);
         lines
     }
 }
@@ -99,6 +106,7 @@ fn list(parts: impl Iterator<Item = impl Display>, separator: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::api_user::Http;
     use super::super::settings::Editing;
     use super::super::testing::parsed;
     use super::*;
@@ -108,7 +116,8 @@ mod tests {
     fn every_option_is_shown_in_the_order_of_the_list() {
         let shown = Settings::default().shown();
         let names: Vec<&str> = shown.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names.join(", "), format!("{}, settle", Editing::OPTIONS));
+        let options = format!("{}, settle, {}", Editing::OPTIONS, Http::OPTIONS);
+        assert_eq!(names.join(", "), options);
         assert!(shown.iter().all(|(_, value)| !value.is_empty()));
     }
 
@@ -155,13 +164,21 @@ mod tests {
         for (name, value) in options {
             conf.push_str(&format!("{name}={value}\n"));
         }
-        let parsed = parsed(&format!("{conf}settle=20\n"));
+        let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\njournal=9\n";
+        let parsed = parsed(&format!("{conf}{more}"));
         let errors: Vec<_> = parsed.all_errors().map(ToString::to_string).collect();
         assert!(errors.is_empty(), "{errors:?}");
         let shown = parsed.settings.shown();
         let shown: Vec<_> = shown.iter().map(|(name, said)| (*name, &**said)).collect();
         assert_eq!(shown[..options.len()], options);
-        assert_eq!(shown[options.len()..], [("settle", "20 ms")]);
+        let others = [
+            ("settle", "20 ms"),
+            ("http", "no"),
+            ("http_rate", "7"),
+            ("http_readers", "8"),
+            ("journal", "9"),
+        ];
+        assert_eq!(shown[options.len()..], others);
         let default = Settings::default().shown();
         for (name, value) in options {
             assert!(!default.contains(&(name, value.to_owned())), "{name}");
