@@ -7,6 +7,8 @@ mod access;
 mod answer;
 mod pages;
 mod routes;
+#[cfg(feature = "selftest")]
+mod selftest;
 mod session;
 
 use std::ffi::CStr;

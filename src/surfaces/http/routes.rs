@@ -14,10 +14,17 @@ type Open = fn(&Request<'_>) -> Reply;
 type Callers = fn(&Request<'_>, &Caller) -> Reply;
 
 /// What is answered to everyone.
-pub static OPEN: &[Route<Open>] = &[Route {
-    path: &["v1", "session"],
-    methods: &[(Method::Post, session::log_in)],
-}];
+pub static OPEN: &[Route<Open>] = &[
+    Route {
+        path: &["v1", "session"],
+        methods: &[(Method::Post, session::log_in)],
+    },
+    #[cfg(feature = "selftest")]
+    Route {
+        path: &["v1", "selftest"],
+        methods: &[(Method::Get, super::selftest::stream)],
+    },
+];
 
 /// What is answered to callers alone.
 pub static CALLERS: &[Route<Callers>] = &[Route {
