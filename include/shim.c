@@ -1,5 +1,7 @@
 #include "asterisk.h"
 
+#include "asterisk/bridge.h"
+#include "asterisk/bridge_features.h"
 #include "asterisk/callerid.h"
 #include "asterisk/channel.h"
 #include "asterisk/config.h"
@@ -174,6 +176,51 @@ void res_userpresence_channel_cause(struct ast_channel *channel, int cause)
 	ast_channel_lock(channel);
 	ast_channel_hangupcause_set(channel, cause);
 	ast_channel_unlock(channel);
+}
+
+char *res_userpresence_channel_id(struct ast_channel *channel)
+{
+	return COPY_OF(channel, ast_channel_uniqueid(channel));
+}
+
+char *res_userpresence_channel_held(struct ast_channel *channel)
+{
+	/* Of two who talk to each other: in a conference nobody is held. */
+	struct ast_channel *peer = ast_channel_bridge_peer(channel);
+	char *name;
+
+	if (!peer) {
+		return NULL;
+	}
+	name = COPY_OF(peer, ast_channel_hold_state(peer) == AST_CONTROL_HOLD
+		? ast_channel_name(peer) : NULL);
+	ast_channel_unref(peer);
+
+	return name;
+}
+
+int res_userpresence_channel_replace(struct ast_channel *channel, struct ast_channel *holder)
+{
+	struct ast_bridge_features features;
+	struct ast_bridge *bridge = ast_bridge_transfer_acquire_bridge(holder);
+	int joined, redirected;
+
+	if (!bridge || ast_bridge_features_init(&features)) {
+		ao2_cleanup(bridge);
+		ast_channel_unref(holder);
+		return 0;
+	}
+	/* It is read once the channel is in the bridge: as if the holder had resumed. */
+	ast_queue_unhold(channel);
+	/* The references to bridge and holder are given away. */
+	joined = !ast_bridge_join(bridge, channel, holder, &features, NULL,
+		AST_BRIDGE_JOIN_PASS_REFERENCE);
+	ast_bridge_features_cleanup(&features);
+	ast_channel_lock(channel);
+	redirected = ast_channel_softhangup_internal_flag(channel) & AST_SOFTHANGUP_ASYNCGOTO;
+	ast_channel_unlock(channel);
+
+	return joined ? (redirected ? 2 : 1) : 0;
 }
 
 const char *res_userpresence_http_remote(struct ast_tcptls_session_instance *session)

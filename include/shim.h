@@ -56,6 +56,18 @@ char *res_userpresence_channel_dialler(struct ast_channel *channel);
 void res_userpresence_channel_redirect(struct ast_channel *channel, const char *number,
 	int reason);
 
+/* Its unique id. */
+char *res_userpresence_channel_id(struct ast_channel *channel);
+/* The name of the channel that this one talks to and holds. */
+char *res_userpresence_channel_held(struct ast_channel *channel);
+
+/*
+ * Join the call of 'holder' in its place, which then ends for 'holder', and stay in it to
+ * its end; takes over the reference to 'holder'. 1 at its end, 2 where the channel was
+ * sent elsewhere in the dialplan, 0 where there was no call to join.
+ */
+int res_userpresence_channel_replace(struct ast_channel *channel, struct ast_channel *holder);
+
 /* Why the channel will be hung up, where nothing else says so. */
 void res_userpresence_channel_cause(struct ast_channel *channel, int cause);
 

@@ -33,7 +33,8 @@ use crate::surfaces;
 #[expect(dead_code, reason = "held for what dropping does")]
 struct Module {
     site: http::Registration,
-    applications: application::Registration,
+    dial: application::Registration,
+    pickup: application::Registration,
     functions: function::Registration,
     route: function::Registration,
     commands: cli::Registration,
@@ -70,7 +71,8 @@ pub fn load() -> Result<(), Decline> {
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
     let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
-    let applications = application::Registration::new::<surfaces::dial::UserPresenceDial>()?;
+    let dial = application::Registration::new::<surfaces::dial::UserPresenceDial>()?;
+    let pickup = application::Registration::new::<surfaces::pickup::UserPresencePickup>()?;
     let route = function::Registration::new::<surfaces::route::UserPresenceRoute>()?;
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
@@ -99,7 +101,8 @@ pub fn load() -> Result<(), Decline> {
     let site = http::Registration::new::<surfaces::http::UserPresence>()?;
     *MODULE.lock() = Some(Module {
         site,
-        applications,
+        dial,
+        pickup,
         functions,
         route,
         commands,

@@ -17,7 +17,7 @@ use crate::presence::config::{Origin, Problem, parse_row};
 use crate::presence::directory::Directory;
 use crate::presence::row::{self, Stored};
 use crate::presence::text;
-use crate::presence::world::{Change, Effect, Plan, Read};
+use crate::presence::world::{Effect, Plan, Read};
 use crate::schedules;
 
 /// One reload at a time; a second one is told so instead of waiting.
@@ -209,7 +209,7 @@ fn switch(directory: Directory) -> Result<(), String> {
     for address in again {
         until_twice_the_same(|| {
             let said = ask(&address)?;
-            hear(&address, &said);
+            door::change(|world, now| ((), world.take_heard(&address, said.parts(), now)));
             Some(said)
         });
     }
@@ -228,19 +228,4 @@ fn until_twice_the_same<T: PartialEq>(mut take: impl FnMut() -> Option<T>) {
         }
         last = now;
     }
-}
-
-fn hear(address: &str, said: &Presence) {
-    door::change(|world, now| {
-        let Some(source) = world.directory().source(address) else {
-            return ((), Vec::new());
-        };
-        let heard = Change::Heard {
-            source,
-            state: said.state(),
-            subtype: said.subtype(),
-            message: said.message(),
-        };
-        ((), world.apply(&heard, now))
-    });
 }

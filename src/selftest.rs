@@ -60,10 +60,10 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         words: c"userpresence selftest memory",
-        summary: c"Bytes that the module holds",
+        summary: c"Bytes that the module holds, and the process",
         usage: c"Usage: userpresence selftest memory\n",
         run: |_, out| {
-            let _ = writeln!(out, "{}", layer::held());
+            let _ = writeln!(out, "{} {}", layer::held(), layer::held_by_all());
             Outcome::Success
         },
         complete: None,

@@ -19,6 +19,7 @@
 pub mod ami;
 pub mod application;
 pub mod astdb;
+pub mod channels;
 pub mod cli;
 pub mod config;
 pub mod crypt;

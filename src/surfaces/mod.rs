@@ -1,6 +1,7 @@
 //! What Asterisk and its administrators see: one file for each interface. They read
 //! and set; what a presence means is decided behind the door.
 
+pub mod caller;
 pub mod cli;
 pub mod device;
 pub mod dial;
@@ -8,5 +9,6 @@ pub mod function;
 #[allow(dead_code, unused_imports, reason = "not everything is served yet")]
 pub mod http;
 pub mod manager;
+pub mod pickup;
 pub mod provider;
 pub mod route;

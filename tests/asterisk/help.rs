@@ -78,6 +78,18 @@ fn the_console_shows_help_for_everything() {
         ],
     );
     shown(
+        "core show application UserPresencePickup",
+        &[
+            "UserPresencePickup(user[,options])",
+            "u(user)",
+            "USERPRESENCEPICKUP",
+            "USERPRESENCEPICKUP_REASON",
+            "NOTMONITORING",
+            "FLAGOFF",
+            "pickUpCallsOnHold",
+        ],
+    );
+    shown(
         "manager show command UserPresenceList",
         &[
             "Account",

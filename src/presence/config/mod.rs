@@ -9,6 +9,7 @@ mod definitions;
 mod graph;
 pub mod handling;
 mod settings;
+mod shown;
 mod user;
 mod value;
 
