@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::asterisk::cli::{Args, Command, Outcome};
-use crate::asterisk::{presence, selftest as layer};
+use crate::asterisk::{http, presence, selftest as layer};
 use crate::door;
 use crate::presence::{Presence, State};
 
@@ -45,6 +45,16 @@ pub static COMMANDS: &[Command] = &[
                 Outcome::Success
             }
             _ => Outcome::ShowUsage,
+        },
+        complete: None,
+    },
+    Command {
+        words: c"userpresence selftest streams",
+        summary: c"HTTP streams that there are",
+        usage: c"Usage: userpresence selftest streams\n",
+        run: |_, out| {
+            let _ = writeln!(out, "{}", http::streams());
+            Outcome::Success
         },
         complete: None,
     },

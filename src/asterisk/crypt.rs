@@ -5,11 +5,17 @@ use std::ffi::c_char;
 use super::text::{Owned, Terminated};
 use super::{Error, ffi};
 
+/// The longest password. A longer one costs more to look at than anybody's is worth.
+const LONGEST: usize = 512;
+
 /// The hash of a password, with a salt of its own. It takes its time: hold no lock.
 ///
 /// # Errors
-/// Where the system cannot, or the password holds a NUL.
+/// Where the system cannot, or the password is too long or holds a NUL.
 pub fn hash(password: &str) -> Result<String, Error> {
+    if password.len() > LONGEST {
+        return Err(Error::new(format!("it is longer than {LONGEST} bytes")));
+    }
     let password = Terminated::new(password)?;
     // SAFETY: a C string that lives through the call.
     let hash = owned(unsafe { ffi::ast_crypt_encrypt(password.as_ptr()) });
@@ -23,6 +29,9 @@ pub fn hash(password: &str) -> Result<String, Error> {
 /// Not by `ast_crypt_validate`: where the system does not know the kind of the hash, that
 /// compares through NULL.
 pub fn verify(password: &str, hash: &str) -> bool {
+    if password.len() > LONGEST {
+        return false;
+    }
     let salt = hash.rfind('$').map_or("", |end| &hash[..=end]);
     let (Ok(password), Ok(salt)) = (Terminated::new(password), Terminated::new(salt)) else {
         return false;

@@ -449,6 +449,10 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
         ("origin_variable", "USERPRESENCE_ORIGIN"),
         ("handling", "-"),
         ("settle", "20 ms"),
+        ("http", "yes"),
+        ("http_rate", "50"),
+        ("http_readers", "80"),
+        ("journal", "10000"),
         ("Users", "2"),
         ("Sources", "7"),
         ("Devices", "3"),
@@ -473,7 +477,7 @@ fn users_states_and_verbs_are_completed() {
     for (line, words) in [
         (
             "userpresence ",
-            &["dndstatus", "explain", "reload", "set", "show"][..],
+            &["dndstatus", "explain", "password", "reload", "set", "show"][..],
         ),
         ("userpresence s", &["set", "show"]),
         (

@@ -324,7 +324,7 @@ fn one_sets_ones_own_and_an_admin_everybodys() {
         (
             "boss",
             "bob",
-            json!({"status": "away", "until": u64::MAX}),
+            json!({"status": "away", "until": i64::MAX}),
             400,
             "ten years",
         ),

@@ -4,6 +4,7 @@ mod access;
 mod body;
 mod pages;
 mod session;
+mod streams;
 mod transport;
 
 use std::io::Write;

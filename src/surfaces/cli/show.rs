@@ -283,6 +283,10 @@ pub fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {
                 directory.settings.statuses().iter().count().to_string(),
             ),
             ("Accounts", directory.accounts().len().to_string()),
+            (
+                "API users",
+                directory.settings.http.user_count().to_string(),
+            ),
         ]);
         lines
     });

@@ -10,6 +10,8 @@ mod openapi;
 mod pages;
 mod presence;
 mod routes;
+#[cfg(feature = "selftest")]
+mod selftest;
 mod session;
 
 use std::ffi::CStr;

@@ -23,6 +23,11 @@ pub static OPEN: &[Route<Open>] = &[
         path: &["v1", "session"],
         methods: &[(Method::Post, session::log_in)],
     },
+    #[cfg(feature = "selftest")]
+    Route {
+        path: &["v1", "selftest"],
+        methods: &[(Method::Get, super::selftest::stream)],
+    },
 ];
 
 /// What is answered to callers alone.

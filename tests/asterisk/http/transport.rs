@@ -8,7 +8,7 @@ use super::{begin_login, builder, get, reconfigure_server, start, users};
 use crate::harness::{Instance, MODULE, wait_until};
 
 /// Asterisk's HTTP server by TLS too, with a certificate of its own: the port.
-fn with_tls(ast: &Instance) -> u16 {
+pub fn with_tls(ast: &Instance) -> u16 {
     let (key, certificate) = (ast.path("key.pem"), ast.path("certificate.pem"));
     let made = Command::new("openssl")
         .args([
