@@ -332,10 +332,7 @@ fn a_parked_call_is_the_parkers_and_whose_phone_waits() {
     );
     wait_fields(&ast, "alice", &[("telephonyStatus", "NoCall")]);
     ast.wait_no_channels();
-    assert!(
-        ast.cli(&format!("module unload {MODULE}"))
-            .contains("Unloaded")
-    );
+    assert!(ast.unload_module(MODULE).ok());
 }
 
 #[test]
