@@ -29,6 +29,7 @@ use crate::push;
 use crate::reload;
 use crate::schedules;
 use crate::surfaces;
+use crate::webhooks::Webhooks;
 
 /// Everything that an unload takes back.
 #[expect(dead_code, reason = "held for what dropping does")]
@@ -42,6 +43,7 @@ struct Module {
     selftest: cli::Registration,
     actions: manager::Registration,
     at_exit: system::AtExit,
+    webhooks: Option<Webhooks>,
     actor: Option<Actor>,
     keeper: Option<Keeper>,
     announced: Announced,
@@ -103,6 +105,8 @@ pub fn load() -> Result<(), Decline> {
     let parking = Subscription::parking(door::hear_parking);
     let parking = parking.inspect_err(|why| log::warning(why)).ok();
     let keeper = Keeper::start(subscription.clone())?;
+    let settings = door::read(|world| world.directory().settings.webhooks.clone());
+    let webhooks = Webhooks::start(&settings.unwrap_or_default())?;
     // Last: whoever asks from here on finds everything.
     let site = http::Registration::new::<surfaces::http::UserPresence>()?;
     *MODULE.lock() = Some(Module {
@@ -115,6 +119,7 @@ pub fn load() -> Result<(), Decline> {
         selftest: cli::Registration::new(crate::selftest::COMMANDS)?,
         actions,
         at_exit: system::AtExit::new()?,
+        webhooks: Some(webhooks),
         actor: Some(actor),
         keeper: Some(keeper),
         announced,
@@ -154,10 +159,10 @@ pub fn unload() {
 /// Called when Asterisk ends without unloading its modules: what is known is kept all
 /// the same.
 pub fn exit() {
-    let threads = MODULE
-        .lock()
-        .as_mut()
-        .map(|module| (module.actor.take(), module.keeper.take()));
+    let threads = MODULE.lock().as_mut().map(|module| {
+        let webhooks = module.webhooks.take();
+        (webhooks, module.actor.take(), module.keeper.take())
+    });
     drop(threads);
 }
 

@@ -20,6 +20,7 @@ use crate::presence::row::{self, Stored};
 use crate::presence::text;
 use crate::presence::world::{Change, Effect, Plan, Read};
 use crate::schedules;
+use crate::webhooks;
 
 /// One reload at a time; a second one is told so instead of waiting.
 static BUSY: AtomicBool = AtomicBool::new(false);
@@ -62,7 +63,10 @@ pub fn everything() -> Result<(), String> {
     if !errors.is_empty() {
         return Err(kept(configuration::refusal(&errors)));
     }
-    switch(Directory::new(parsed.settings, parsed.users))
+    let hooks = parsed.settings.webhooks.clone();
+    switch(Directory::new(parsed.settings, parsed.users))?;
+    webhooks::reconfigure(&hooks);
+    Ok(())
 }
 
 /// Reads one user anew from realtime: changed, new, or gone.

@@ -3,6 +3,7 @@
 mod routes;
 mod show;
 mod table;
+mod webhooks;
 
 use std::fmt::Write;
 
@@ -122,6 +123,17 @@ pub static COMMANDS: &[Command] = &[
 ",
         run: show::show_actions,
         complete: Some(complete_user),
+    },
+    Command {
+        words: c"userpresence show webhooks",
+        summary: c"Show where events are posted, and how that goes",
+        usage: c"Usage: userpresence show webhooks
+       Shows every webhook: how many events it has delivered since the module
+       was loaded, the number of the last one, since when it fails and why,
+       and its address without credentials and query.
+",
+        run: webhooks::show_webhooks,
+        complete: None,
     },
     Command {
         words: c"userpresence show settings",

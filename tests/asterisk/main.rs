@@ -44,3 +44,4 @@ mod stock_calls;
 mod stock_sip;
 mod storm;
 mod timed;
+mod webhooks;

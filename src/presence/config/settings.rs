@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Definitions, IsTimezone, Origin, Problem, Section, Variable, action, handling, place, value,
+    Definitions, IsTimezone, Origin, Problem, Section, Variable, Webhook, action, handling, place,
+    value,
 };
 use crate::presence::action::{Block, Functions};
 use crate::presence::combine::{Method, Order, Ranks};
@@ -282,6 +283,8 @@ pub struct Settings {
     pub settle: u32,
     /// What other sections define.
     pub definitions: Arc<Definitions>,
+    /// Where events are posted.
+    pub webhooks: Vec<Arc<Webhook>>,
 }
 
 impl Settings {
@@ -338,6 +341,7 @@ impl Settings {
             rule: editing.finish(),
             settle,
             definitions,
+            webhooks: Vec::new(),
         }
     }
 

@@ -75,7 +75,8 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     Outcome::Success
 }
 
-fn ago(since: Option<u64>, now: Time) -> String {
+/// `5m 10s ago`, `never`.
+pub fn ago(since: Option<u64>, now: Time) -> String {
     let ago = |since| format!("{} ago", Time::from_millis(since).age(now));
     since.map_or_else(|| "never".into(), ago)
 }

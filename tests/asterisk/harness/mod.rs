@@ -36,6 +36,7 @@ mod phone;
 mod ports;
 mod process;
 mod queue;
+mod receiver;
 mod sip;
 mod sipp;
 mod wait;
@@ -52,6 +53,7 @@ pub use self::{
     modules::sets,
     phone::Phone,
     queue::Caller,
+    receiver::{Answering, Post, Receiver, TlsReceiver},
     sip::{Notify, Presence, Subscriber},
     wait::{PATIENCE, wait_until},
 };
