@@ -91,6 +91,7 @@ mod asterisk {
         "ast_shutting_down",
         "ast_unregister_application",
         "ast_unregister_atexit",
+        "ast_update_module_list",
         "ast_variables_destroy",
         "ast_verb_sys_level",
         "astman_append",
@@ -129,6 +130,8 @@ mod asterisk {
         "ast_presence_state_message",
         "manager_custom_hook",
         "message",
+        "prometheus_callback",
+        "prometheus_metrics_provider",
     ];
 
     /// The constants; `__LOG_` and `EVENT_FLAG_` are macros, the others enums.

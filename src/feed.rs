@@ -16,6 +16,7 @@ use crate::door;
 use crate::presence::Time;
 use crate::presence::account::{Event, Journal, Record, Subscription};
 use crate::presence::world::Transition;
+use crate::stats;
 
 /// Open while the module is loaded.
 static FEED: Mutex<Option<Feed>> = Mutex::new(None);
@@ -203,6 +204,10 @@ impl Reader {
                 return Next::Over;
             };
             let Ok(events) = feed.journal.after(&self.account, self.sequence, most) else {
+                if let Until::Round(_) = self.until {
+                    let before = feed.journal.before(&self.account);
+                    stats::EVENTS_LOST.add(before.saturating_sub(self.sequence));
+                }
                 return Next::Missed;
             };
             let new = usize::try_from(feed.last_note - self.noted).unwrap_or(usize::MAX);

@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 use crate::actor::{self, Actor};
 use crate::asterisk::stasis::Subscription;
 use crate::asterisk::{
-    Decline, application, astdb, cli, device, function, http, log, manager, presence, system,
+    Decline, application, astdb, cli, device, function, http, log, manager, presence, prometheus,
+    system,
 };
 use crate::configuration;
 use crate::door::{self, Open};
@@ -34,6 +35,7 @@ use crate::webhooks::Webhooks;
 /// Everything that an unload takes back.
 #[expect(dead_code, reason = "held for what dropping does")]
 struct Module {
+    metrics: prometheus::Registration,
     site: http::Registration,
     applications: application::Registration,
     functions: function::Registration,
@@ -110,6 +112,7 @@ pub fn load() -> Result<(), Decline> {
     // Last: whoever asks from here on finds everything.
     let site = http::Registration::new::<surfaces::http::UserPresence>()?;
     *MODULE.lock() = Some(Module {
+        metrics: prometheus::Registration::new(),
         site,
         applications,
         functions,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::actor;
-use crate::asterisk::{astdb, device, log, realtime, timing};
+use crate::asterisk::{astdb, device, log, prometheus, realtime, timing};
 use crate::configuration::{self, FAMILY};
 use crate::door;
 use crate::feed;
@@ -66,6 +66,7 @@ pub fn everything() -> Result<(), String> {
     let hooks = parsed.settings.webhooks.clone();
     switch(Directory::new(parsed.settings, parsed.users))?;
     webhooks::reconfigure(&hooks);
+    prometheus::attach();
     Ok(())
 }
 

@@ -35,6 +35,7 @@ pub mod mailbox;
 pub mod manager;
 pub mod parking;
 pub mod presence;
+pub mod prometheus;
 pub mod realtime;
 pub mod regex;
 #[cfg(feature = "selftest")]

@@ -136,6 +136,16 @@ pub static COMMANDS: &[Command] = &[
         complete: None,
     },
     Command {
+        words: c"userpresence show stats",
+        summary: c"Show what is counted and measured",
+        usage: c"Usage: userpresence show stats
+       Shows the numbers that Prometheus is given where res_prometheus is
+       loaded. What ends with _total counts since Asterisk was started.
+",
+        run: show::show_stats,
+        complete: None,
+    },
+    Command {
         words: c"userpresence show settings",
         summary: c"Show the settings and what is loaded",
         usage: c"Usage: userpresence show settings

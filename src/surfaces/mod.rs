@@ -8,5 +8,6 @@ pub mod function;
 #[allow(dead_code, unused_imports, reason = "not everything is served yet")]
 pub mod http;
 pub mod manager;
+pub mod metrics;
 pub mod provider;
 pub mod route;

@@ -209,7 +209,7 @@ impl Worker {
         // Where the account has no user any more, it has no event either.
         let to = present(&spec.account).unwrap_or(from).max(from);
         self.reader.sequence = to;
-        stats::WEBHOOK_LOST.add(to - from + 1);
+        stats::EVENTS_LOST.add(to - from + 1);
         let range = match to - from {
             0 => format!("event {from} is"),
             _ => format!("events {from} to {to} are"),

@@ -24,6 +24,7 @@ mod lamps;
 mod loading;
 mod login;
 mod manager;
+mod metrics;
 mod panics;
 mod people;
 mod persistence;

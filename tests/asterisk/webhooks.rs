@@ -335,6 +335,45 @@ fn one_that_is_gone_is_left_alone_until_a_reload() {
     assert_eq!(sequences(&receiver.wait_taken(2)), [first, second]);
 }
 
+/// The journal holds 10,000 events of an account.
+#[test]
+fn what_the_journal_holds_no_more_is_told() {
+    let receiver = Receiver::start();
+    let ast = start(&receiver.url("/"), "timeout = 60");
+    receiver.answer(Answering::Never);
+    let first = change(&ast, "first");
+    receiver.wait_posts(1);
+    let done = ast.run_dialplan(
+        &[
+            "Set(n=0)",
+            "Set(USER_PRESENCE(alice)=away,,${n})",
+            "Set(n=$[${n} + 1])",
+            "GotoIf($[${n} < 10010]?2)",
+        ],
+        "${n}",
+    );
+    assert_eq!(done, "10010");
+    let last = sequence(&ast);
+    assert!(last - first >= 10_010, "{first} {last}");
+    let ami = ast.ami();
+    // The post that hangs fails, and is tried again.
+    receiver.answer_status("200 OK");
+    receiver.hang_up();
+    let error = ast.wait_log("the journal holds them no more");
+    let range = format!("events {} to {last} are dropped", first + 1);
+    assert!(error.contains("ERROR") && error.contains(&range), "{error}");
+    let event = ami.wait_event("a failure", |event| {
+        event.is_event("UserPresenceWebhookFailed")
+    });
+    assert_eq!(event.get("Reason"), Some("Missed"));
+    assert_eq!(
+        event.get("DroppedFrom"),
+        Some((first + 1).to_string().as_str())
+    );
+    let new = change(&ast, "new");
+    assert_eq!(sequences(&receiver.wait_taken(2)), [first, new]);
+}
+
 #[test]
 fn what_is_wrong_with_a_webhook_is_said() {
     let conf = format!(

@@ -92,6 +92,11 @@ impl Journal {
         Ok(log.events.iter().skip(skip).take(most).cloned().collect())
     }
 
+    /// The number of the last event that it holds no more.
+    pub fn before(&self, account: &str) -> u64 {
+        self.logs.get(account).map_or(0, |log| log.before)
+    }
+
     /// Whether a reader who comes back with that number can go on.
     pub fn reaches(&self, account: &str, sequence: u64) -> bool {
         self.logs.get(account).is_some_and(|log| {

@@ -58,6 +58,8 @@ impl Post {
 struct Shared {
     answering: Mutex<Answering>,
     posts: Mutex<Vec<Post>>,
+    /// The connections that wait for an answer.
+    hanging: Mutex<Vec<TcpStream>>,
     over: AtomicBool,
 }
 
@@ -75,6 +77,7 @@ impl Receiver {
         let shared = Arc::new(Shared {
             answering: Mutex::new(Answering::Status("200 OK".into())),
             posts: Mutex::default(),
+            hanging: Mutex::default(),
             over: AtomicBool::new(false),
         });
         let mine = shared.clone();
@@ -109,6 +112,13 @@ impl Receiver {
     /// From now on, with a status.
     pub fn answer_status(&self, status: &str) {
         self.answer(Answering::Status(status.into()));
+    }
+
+    /// Ends the connections that wait for an answer.
+    pub fn hang_up(&self) {
+        for stream in self.shared.hanging.lock().expect("no panic").drain(..) {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
     }
 
     /// All that came.
@@ -164,7 +174,14 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
                 write!(out, "HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n")?;
                 while out.write(&[b'x'; 4096])? > 0 {}
             }
-            Answering::Never => drop(reader.read(&mut [0])?),
+            Answering::Never => {
+                shared
+                    .hanging
+                    .lock()
+                    .expect("no panic")
+                    .push(out.try_clone()?);
+                let _ = reader.read(&mut [0])?;
+            }
         }
     }
     Ok(())
