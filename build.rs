@@ -14,7 +14,7 @@ mod asterisk {
     use std::fs;
     use std::os::unix::fs::symlink;
     use std::path::{Path, PathBuf};
-    use std::process::exit;
+    use std::process::{Command, exit};
 
     /// The functions and variables that `src/asterisk` calls.
     const NAMES: &[&str] = &[
@@ -98,6 +98,7 @@ mod asterisk {
         "ast_shutting_down",
         "ast_unregister_application",
         "ast_unregister_atexit",
+        "ast_update_module_list",
         "ast_variables_destroy",
         "ast_verb_sys_level",
         "astman_append",
@@ -136,6 +137,8 @@ mod asterisk {
         "ast_presence_state_message",
         "manager_custom_hook",
         "message",
+        "prometheus_callback",
+        "prometheus_metrics_provider",
     ];
 
     /// The constants; `__LOG_` and `EVENT_FLAG_` are macros, the others enums.
@@ -163,6 +166,7 @@ mod asterisk {
     const KNOWN_GOOD: &str = "asterisk-headers/known-good.txt";
 
     pub fn build() {
+        require_libcurl();
         let out = PathBuf::from(variable("OUT_DIR"));
         let manifest = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
         let host = find_headers(&manifest);
@@ -180,6 +184,19 @@ mod asterisk {
         let bindings = bind(&include, &defines, &out);
         compile(&include, &defines, &out);
         compare_with_known_good(&manifest, &host, &bindings);
+    }
+
+    /// Where there is none to link, the crate `curl` builds its own, without TLS.
+    fn require_libcurl() {
+        let found = Command::new("pkg-config")
+            .args(["--exists", "libcurl"])
+            .status();
+        if !found.is_ok_and(|status| status.success()) {
+            fail(
+                "libcurl's headers are missing: pkg-config finds no libcurl.\n\
+                 apt install pkg-config libcurl4-openssl-dev",
+            );
+        }
     }
 
     fn variable(name: &str) -> OsString {

@@ -62,6 +62,11 @@ int res_userpresence_str_set(struct ast_str **buffer, const char *text)
 	return ast_str_set(buffer, 0, "%s", text) < 0 ? -1 : 0;
 }
 
+void res_userpresence_str_append(struct ast_str **buffer, const char *text)
+{
+	ast_str_append(buffer, 0, "%s", text);
+}
+
 struct ast_config *res_userpresence_realtime_all(const char *family)
 {
 	return ast_load_realtime_multientry(family, "name LIKE", "%", SENTINEL);

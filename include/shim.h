@@ -25,6 +25,9 @@ size_t res_userpresence_str_room(struct ast_str *buffer);
 /* Replace the buffer's text, growing it as needed; 0, or -1 without memory. */
 int res_userpresence_str_set(struct ast_str **buffer, const char *text);
 
+/* Put text at the buffer's end, growing it as needed. */
+void res_userpresence_str_append(struct ast_str **buffer, const char *text);
+
 /* Every row whose column 'name' is not NULL; NULL where there is none, or on failure. */
 struct ast_config *res_userpresence_realtime_all(const char *family);
 

@@ -21,6 +21,7 @@
 #include "asterisk/pbx.h"
 #include "asterisk/mwi.h"
 #include "asterisk/presencestate.h"
+#include "asterisk/res_prometheus.h"
 #include "asterisk/security_events.h"
 #include "asterisk/stasis.h"
 #include "asterisk/strings.h"

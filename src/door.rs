@@ -29,6 +29,7 @@ use crate::presence::flags::Flag;
 use crate::presence::status::{StatusType, Statuses};
 use crate::presence::world::{Change, Effect, Transition, Work, World};
 use crate::presence::{Presence, State, Time, text};
+use crate::stats;
 
 /// The module stays mapped after an unload, so that a late callback finds this: then
 /// it is `None`.
@@ -243,6 +244,7 @@ fn tell(effect: &Effect) {
     crate::trip("tell");
     match effect {
         Effect::Transition(transition) => {
+            stats::CHANGES.add(1);
             if transition.publish {
                 publish(&transition.user, &transition.new);
             }
@@ -282,6 +284,7 @@ fn publish(user: &str, presence: &Presence) {
             "The presence of '{user}' could not be published: {why}"
         ));
     }
+    stats::PUBLISHES.add(1);
     #[cfg(feature = "selftest")]
     crate::selftest::published();
 }

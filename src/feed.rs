@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
@@ -16,6 +16,7 @@ use crate::door;
 use crate::presence::Time;
 use crate::presence::account::{Event, Journal, Record, Subscription};
 use crate::presence::world::Transition;
+use crate::stats;
 
 /// Open while the module is loaded.
 static FEED: Mutex<Option<Feed>> = Mutex::new(None);
@@ -73,6 +74,14 @@ pub fn end_streams() {
     // Under the lock: a reader that has just looked sleeps before it is woken.
     let feed = FEED.lock();
     ROUND.fetch_add(1, Ordering::Release);
+    NEWS.notify_all();
+    drop(feed);
+}
+
+/// Has every reader look whether it is to end.
+pub fn wake() {
+    // Under the lock, as above.
+    let feed = FEED.lock();
     NEWS.notify_all();
     drop(feed);
 }
@@ -154,7 +163,16 @@ pub struct Reader {
     pub sequence: u64,
     /// The number of the last note looked at.
     noted: u64,
-    round: u64,
+    until: Until,
+}
+
+/// When a reader is to end.
+#[derive(Debug)]
+enum Until {
+    /// With the streams of its round.
+    Round(u64),
+    /// When it is told so.
+    Told(Arc<AtomicBool>),
 }
 
 impl Reader {
@@ -165,8 +183,15 @@ impl Reader {
             account,
             sequence,
             noted: feed.as_ref()?.last_note,
-            round: ROUND.load(Ordering::Acquire),
+            until: Until::Round(ROUND.load(Ordering::Acquire)),
         })
+    }
+
+    /// One who stays when the streams end, until that flag is set and [`wake`] called.
+    pub fn staying(account: Arc<str>, sequence: u64, end: Arc<AtomicBool>) -> Option<Self> {
+        let mut reader = Reader::new(account, sequence)?;
+        reader.until = Until::Told(end);
+        Some(reader)
     }
 
     /// Up to `most` events that came since, at once where there are any, else as soon as
@@ -174,11 +199,18 @@ impl Reader {
     pub fn next(&mut self, most: usize, deadline: Instant) -> Next {
         let mut guard = FEED.lock();
         loop {
-            let over = ROUND.load(Ordering::Acquire) != self.round;
+            let over = match &self.until {
+                Until::Round(round) => ROUND.load(Ordering::Acquire) != *round,
+                Until::Told(end) => end.load(Ordering::Acquire),
+            };
             let Some(feed) = guard.as_ref().filter(|_| !over) else {
                 return Next::Over;
             };
             let Ok(events) = feed.journal.after(&self.account, self.sequence, most) else {
+                if let Until::Round(_) = self.until {
+                    let before = feed.journal.before(&self.account);
+                    stats::EVENTS_LOST.add(before.saturating_sub(self.sequence));
+                }
                 return Next::Missed;
             };
             let new = usize::try_from(feed.last_note - self.noted).unwrap_or(usize::MAX);

@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 use crate::actor::{self, Actor};
 use crate::asterisk::stasis::Subscription;
 use crate::asterisk::{
-    Decline, application, astdb, cli, device, function, http, log, manager, presence, system,
+    Decline, application, astdb, cli, device, function, http, log, manager, presence, prometheus,
+    system,
 };
 use crate::configuration;
 use crate::door::{self, Open};
@@ -29,10 +30,12 @@ use crate::push;
 use crate::reload;
 use crate::schedules;
 use crate::surfaces;
+use crate::webhooks::Webhooks;
 
 /// Everything that an unload takes back.
 #[expect(dead_code, reason = "held for what dropping does")]
 struct Module {
+    metrics: prometheus::Registration,
     site: http::Registration,
     dial: application::Registration,
     pickup: application::Registration,
@@ -43,6 +46,7 @@ struct Module {
     selftest: cli::Registration,
     actions: manager::Registration,
     at_exit: system::AtExit,
+    webhooks: Option<Webhooks>,
     actor: Option<Actor>,
     keeper: Option<Keeper>,
     announced: Announced,
@@ -102,10 +106,13 @@ pub fn load() -> Result<(), Decline> {
     let parking = Subscription::parking(door::hear_parking);
     let parking = parking.inspect_err(|why| log::warning(why)).ok();
     let keeper = Keeper::start(subscription.clone())?;
+    let settings = door::read(|world| world.directory().settings.webhooks.clone());
+    let webhooks = Webhooks::start(&settings.unwrap_or_default())?;
     // Last: whoever asks from here on finds everything.
     surfaces::http::open();
     let site = http::Registration::new::<surfaces::http::UserPresence>()?;
     *MODULE.lock() = Some(Module {
+        metrics: prometheus::Registration::new(),
         site,
         dial,
         pickup,
@@ -116,6 +123,7 @@ pub fn load() -> Result<(), Decline> {
         selftest: cli::Registration::new(crate::selftest::COMMANDS)?,
         actions,
         at_exit: system::AtExit::new()?,
+        webhooks: Some(webhooks),
         actor: Some(actor),
         keeper: Some(keeper),
         announced,
@@ -155,10 +163,10 @@ pub fn unload() {
 /// Called when Asterisk ends without unloading its modules: what is known is kept all
 /// the same.
 pub fn exit() {
-    let threads = MODULE
-        .lock()
-        .as_mut()
-        .map(|module| (module.actor.take(), module.keeper.take()));
+    let threads = MODULE.lock().as_mut().map(|module| {
+        let webhooks = module.webhooks.take();
+        (webhooks, module.actor.take(), module.keeper.take())
+    });
     drop(threads);
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::actor;
-use crate::asterisk::{astdb, device, log, realtime, timing};
+use crate::asterisk::{astdb, device, log, prometheus, realtime, timing};
 use crate::configuration::{self, FAMILY};
 use crate::door;
 use crate::feed;
@@ -20,6 +20,7 @@ use crate::presence::row::{self, Stored};
 use crate::presence::text;
 use crate::presence::world::{Effect, Plan, Read};
 use crate::schedules;
+use crate::webhooks;
 
 /// One reload at a time; a second one is told so instead of waiting.
 static BUSY: AtomicBool = AtomicBool::new(false);
@@ -62,7 +63,11 @@ pub fn everything() -> Result<(), String> {
     if !errors.is_empty() {
         return Err(kept(configuration::refusal(&errors)));
     }
-    switch(Directory::new(parsed.settings, parsed.users))
+    let hooks = parsed.settings.webhooks.clone();
+    switch(Directory::new(parsed.settings, parsed.users))?;
+    webhooks::reconfigure(&hooks);
+    prometheus::attach();
+    Ok(())
 }
 
 /// Reads one user anew from realtime: changed, new, or gone.

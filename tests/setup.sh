@@ -32,12 +32,15 @@ for part in "$@"; do
             fi
             need 'command -v cc' gcc libc6-dev
             need 'libclang' libclang-dev
+            need 'command -v pkg-config' pkg-config
+            need 'pkg-config --exists libcurl' libcurl4-openssl-dev
             ;;
         asterisk)
             need 'command -v mmdebstrap' mmdebstrap
             need 'test -e /usr/share/keyrings/debian-archive-keyring.gpg' debian-archive-keyring
             ;;
         test)
+            need 'command -v openssl' openssl
             need 'command -v sipp' sip-tester
             need 'command -v sqlite3' sqlite3
             need 'command -v xmllint' libxml2-utils

@@ -18,6 +18,8 @@ pub enum Class {
     Call,
     /// `reporting`
     Reporting,
+    /// `system`
+    System,
 }
 
 impl Class {
@@ -25,6 +27,7 @@ impl Class {
         let flag = match self {
             Class::Call => ffi::EVENT_FLAG_CALL,
             Class::Reporting => ffi::EVENT_FLAG_REPORTING,
+            Class::System => ffi::EVENT_FLAG_SYSTEM,
         };
         flag as c_int
     }

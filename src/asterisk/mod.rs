@@ -30,13 +30,13 @@ mod error;
 mod ffi;
 pub mod function;
 mod guard;
-#[allow(dead_code, unused_imports, reason = "not everything is served yet")]
 pub mod http;
 pub mod log;
 pub mod mailbox;
 pub mod manager;
 pub mod parking;
 pub mod presence;
+pub mod prometheus;
 pub mod realtime;
 pub mod regex;
 pub mod security;

@@ -4,6 +4,7 @@ mod password;
 mod routes;
 mod show;
 mod table;
+mod webhooks;
 
 use std::fmt::Write;
 
@@ -127,6 +128,27 @@ pub static COMMANDS: &[Command] = &[
 ",
         run: show::show_actions,
         complete: Some(complete_user),
+    },
+    Command {
+        words: c"userpresence show webhooks",
+        summary: c"Show where events are posted, and how that goes",
+        usage: c"Usage: userpresence show webhooks
+       Shows every webhook: how many events it has delivered since the module
+       was loaded, the number of the last one, since when it fails and why,
+       and its address without credentials and query.
+",
+        run: webhooks::show_webhooks,
+        complete: None,
+    },
+    Command {
+        words: c"userpresence show stats",
+        summary: c"Show what is counted and measured",
+        usage: c"Usage: userpresence show stats
+       Shows the numbers that Prometheus is given where res_prometheus is
+       loaded. What ends with _total counts since Asterisk was started.
+",
+        run: show::show_stats,
+        complete: None,
     },
     Command {
         words: c"userpresence show settings",

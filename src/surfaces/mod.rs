@@ -6,9 +6,9 @@ pub mod cli;
 pub mod device;
 pub mod dial;
 pub mod function;
-#[allow(dead_code, unused_imports, reason = "not everything is served yet")]
 pub mod http;
 pub mod manager;
+pub mod metrics;
 pub mod pickup;
 pub mod provider;
 pub mod route;

@@ -19,6 +19,8 @@ struct Log {
     /// Whether that event was told to nobody from here: what a reader knew then may not
     /// be so any more.
     begins: bool,
+    /// Whoever comes back has to know that event, or a later one.
+    least: u64,
     /// Without a gap.
     events: VecDeque<Arc<Event>>,
 }
@@ -63,11 +65,10 @@ impl Journal {
     }
 
     /// Who comes back with that number, or with an earlier one, has missed something: the
-    /// users of the account are others.
+    /// users of the account are others. Who has never left is given all the same.
     pub fn cut(&mut self, account: &str) {
         if let Some(log) = self.logs.get_mut(account) {
-            (log.before, log.begins) = (log.last(), true);
-            log.events.clear();
+            log.least = log.last() + 1;
         }
     }
 
@@ -91,10 +92,15 @@ impl Journal {
         Ok(log.events.iter().skip(skip).take(most).cloned().collect())
     }
 
+    /// The number of the last event that it holds no more.
+    pub fn before(&self, account: &str) -> u64 {
+        self.logs.get(account).map_or(0, |log| log.before)
+    }
+
     /// Whether a reader who comes back with that number can go on.
     pub fn reaches(&self, account: &str, sequence: u64) -> bool {
         self.logs.get(account).is_some_and(|log| {
-            let first = log.before + u64::from(log.begins);
+            let first = (log.before + u64::from(log.begins)).max(log.least);
             (first..=log.last()).contains(&sequence)
         })
     }
@@ -150,9 +156,11 @@ mod tests {
         }
         journal.cut("main");
         assert!(!journal.reaches("main", 3));
+        assert_eq!(numbers(&journal, 1), Ok(vec![2, 3]));
         assert_eq!(numbers(&journal, 3), Ok(vec![]));
         journal.append(Arc::new(event("main", 4)));
         assert_eq!(numbers(&journal, 3), Ok(vec![4]));
+        assert!(!journal.reaches("main", 3) && journal.reaches("main", 4));
         journal.append(Arc::new(event("main", 9)));
         assert_eq!(numbers(&journal, 4), Err(Missed));
         assert_eq!(numbers(&journal, 8), Ok(vec![9]));

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Definitions, Http, IsTimezone, Origin, Problem, Section, Variable, action, handling, place,
-    value,
+    Definitions, Http, IsTimezone, Origin, Problem, Section, Variable, Webhook, action, handling,
+    place, value,
 };
 use crate::presence::action::{Block, Functions};
 use crate::presence::combine::{Method, Order, Ranks};
@@ -285,6 +285,8 @@ pub struct Settings {
     pub definitions: Arc<Definitions>,
     /// What is served over HTTP, and to whom.
     pub http: Arc<Http>,
+    /// Where events are posted.
+    pub webhooks: Vec<Arc<Webhook>>,
 }
 
 impl Settings {
@@ -346,6 +348,7 @@ impl Settings {
             settle,
             definitions,
             http: Arc::new(http),
+            webhooks: Vec::new(),
         }
     }
 

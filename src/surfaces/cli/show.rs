@@ -13,6 +13,7 @@ use crate::presence::fields::{Said, View};
 use crate::presence::flags::Flag;
 use crate::presence::status::StatusType;
 use crate::presence::{Presence, State, Time, assignment};
+use crate::surfaces::metrics;
 
 pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     let filter = match args.0.as_slice() {
@@ -75,7 +76,8 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     Outcome::Success
 }
 
-fn ago(since: Option<u64>, now: Time) -> String {
+/// `5m 10s ago`, `never`.
+pub fn ago(since: Option<u64>, now: Time) -> String {
     let ago = |since| format!("{} ago", Time::from_millis(since).age(now));
     since.map_or_else(|| "never".into(), ago)
 }
@@ -263,6 +265,20 @@ fn status_row(status: &StatusType) -> [String; 5] {
         text(Presence::subtype),
         text(Presence::message),
     ]
+}
+
+pub fn show_stats(args: &Args<'_>, out: &mut String) -> Outcome {
+    if !args.0.is_empty() {
+        return Outcome::ShowUsage;
+    }
+    let mut table = Table::new(["Name", "Value"]);
+    for metric in metrics::all() {
+        let rows = metric.rows();
+        let rows = rows.map(|(name, value)| [name, value.to_owned()]);
+        table.rows.extend(rows);
+    }
+    table.show(out);
+    Outcome::Success
 }
 
 pub fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {

@@ -21,7 +21,7 @@ use crate::feed;
 use crate::presence::access::{Caller, wire};
 
 pub use access::open;
-pub use answer::{error, json, no_content, read_body, read_json};
+pub use answer::{error, json, read_body, read_json};
 use routes::Found;
 pub use session::account;
 

@@ -38,6 +38,7 @@ mod ports;
 mod process;
 mod queue;
 pub mod readers;
+mod receiver;
 mod sip;
 mod sipp;
 mod wait;
@@ -55,6 +56,7 @@ pub use self::{
     modules::sets,
     phone::Phone,
     queue::Caller,
+    receiver::{Answering, Post, Receiver, TlsReceiver},
     sip::{Notify, Presence, Subscriber},
     wait::{PATIENCE, wait_until},
 };
