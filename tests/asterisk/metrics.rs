@@ -15,7 +15,7 @@ fn with_prometheus(builder: Builder) -> Builder {
         // It needs res_pjsip.
         .sip(&[])
         .modules(&["res_prometheus"])
-        .file("prometheus.conf", "[general]\nenabled = yes\n")
+        .file("prometheus.conf", "[general]\nenabled = yes\nuri = metrics\n")
         .http()
 }
 
