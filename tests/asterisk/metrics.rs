@@ -15,7 +15,10 @@ fn with_prometheus(builder: Builder) -> Builder {
         // It needs res_pjsip.
         .sip(&[])
         .modules(&["res_prometheus"])
-        .file("prometheus.conf", "[general]\nenabled = yes\nuri = metrics\n")
+        .file(
+            "prometheus.conf",
+            "[general]\nenabled = yes\nuri = metrics\n",
+        )
         .http()
 }
 
