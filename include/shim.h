@@ -63,6 +63,18 @@ void res_userpresence_channel_redirect(struct ast_channel *channel, const char *
 /* The name of the channel that waits; it lives as long as the message. */
 const char *res_userpresence_parked_channel(const struct ast_parked_call_payload *call);
 
+/* Its unique id. */
+char *res_userpresence_channel_id(struct ast_channel *channel);
+/* The name of the channel that this one talks to and holds. */
+char *res_userpresence_channel_held(struct ast_channel *channel);
+
+/*
+ * Join the call of 'holder' in its place, which then ends for 'holder', and stay in it to
+ * its end; takes over the reference to 'holder'. 1 at its end, 2 where the channel was
+ * sent elsewhere in the dialplan, 0 where there was no call to join.
+ */
+int res_userpresence_channel_replace(struct ast_channel *channel, struct ast_channel *holder);
+
 /* Why the channel will be hung up, where nothing else says so. */
 void res_userpresence_channel_cause(struct ast_channel *channel, int cause);
 
@@ -79,5 +91,9 @@ int res_userpresence_http_json(struct ast_tcptls_session_instance *session,
 /* Answer a HTTP request; the header lines have their line ends. */
 void res_userpresence_http_send(struct ast_tcptls_session_instance *session, int method,
 	int status, const char *title, const char *headers, const char *body);
+
+/* Report a security event of one who wants to come in by HTTP. */
+void res_userpresence_security_report(struct ast_tcptls_session_instance *session, int event,
+	const char *name);
 
 #endif

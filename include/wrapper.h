@@ -22,6 +22,7 @@
 #include "asterisk/mwi.h"
 #include "asterisk/presencestate.h"
 #include "asterisk/res_prometheus.h"
+#include "asterisk/security_events.h"
 #include "asterisk/stasis.h"
 #include "asterisk/strings.h"
 #include "asterisk/tcptls.h"

@@ -119,16 +119,8 @@ pub fn hear(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
     let subtype = accepted(address, "subtype", subtype);
     let message = accepted(address, "message", message);
     change(|world, now| {
-        let Some(source) = world.directory().source(address) else {
-            return ((), Vec::new());
-        };
-        let heard = Change::Heard {
-            source,
-            state,
-            subtype,
-            message,
-        };
-        ((), world.apply(&heard, now))
+        let said = (state, subtype, message);
+        ((), world.take_heard(address, said, now))
     });
 }
 
@@ -178,19 +170,7 @@ pub fn hear_parking(space: Space<'_>) {
 /// A source's change whose effects nobody is told, to be timed.
 #[cfg(feature = "selftest")]
 pub fn discard_change(address: &str, said: &Presence) {
-    let (state, subtype, message) = (said.state(), said.subtype(), said.message());
-    serve(|world, now| {
-        let Some(source) = world.directory().source(address) else {
-            return (Vec::new(), Vec::new());
-        };
-        let heard = Change::Heard {
-            source,
-            state,
-            subtype,
-            message,
-        };
-        (world.apply(&heard, now), Vec::new())
-    });
+    serve(|world, now| (world.take_heard(address, said.parts(), now), Vec::new()));
 }
 
 /// A text of a source. Its state counts even where a text has to be refused.

@@ -52,7 +52,8 @@ pub struct Note {
 pub struct Open(());
 
 /// Opens the feed; `most` events are kept of each account.
-pub fn open(most: usize) -> Open {
+pub fn open(most: u32) -> Open {
+    let most = most as usize;
     *FEED.lock() = Some(Feed {
         journal: Journal::new(most),
         notes: VecDeque::new(),
@@ -85,9 +86,11 @@ pub fn wake() {
     drop(feed);
 }
 
-/// Takes over a new configuration, in which these accounts have others for users.
-pub fn reconfigure(accounts: &[Arc<str>]) {
+/// Takes over a new configuration: how many events are kept, and the accounts that have
+/// others for users.
+pub fn reconfigure(most: u32, accounts: &[Arc<str>]) {
     if let Some(feed) = FEED.lock().as_mut() {
+        feed.journal.resize(most as usize);
         for account in accounts {
             feed.journal.cut(account);
         }

@@ -37,7 +37,8 @@ use crate::webhooks::Webhooks;
 struct Module {
     metrics: prometheus::Registration,
     site: http::Registration,
-    applications: application::Registration,
+    dial: application::Registration,
+    pickup: application::Registration,
     functions: function::Registration,
     route: function::Registration,
     commands: cli::Registration,
@@ -59,9 +60,6 @@ struct Module {
     feed: feed::Open,
 }
 
-/// How many events are kept of each account.
-const JOURNAL: usize = 10_000;
-
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 
 /// Called by Asterisk's loader.
@@ -76,12 +74,13 @@ pub fn load() -> Result<(), Decline> {
         log::error(format_args!("{error}; the section is left out"));
     }
     let world = restore(parsed);
-    let feed = feed::open(JOURNAL);
+    let feed = feed::open(world.directory().settings.http.journal);
     let door = door::open(world);
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
     let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
-    let applications = application::Registration::new::<surfaces::dial::UserPresenceDial>()?;
+    let dial = application::Registration::new::<surfaces::dial::UserPresenceDial>()?;
+    let pickup = application::Registration::new::<surfaces::pickup::UserPresencePickup>()?;
     let route = function::Registration::new::<surfaces::route::UserPresenceRoute>()?;
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
@@ -110,11 +109,13 @@ pub fn load() -> Result<(), Decline> {
     let settings = door::read(|world| world.directory().settings.webhooks.clone());
     let webhooks = Webhooks::start(&settings.unwrap_or_default())?;
     // Last: whoever asks from here on finds everything.
+    surfaces::http::open();
     let site = http::Registration::new::<surfaces::http::UserPresence>()?;
     *MODULE.lock() = Some(Module {
         metrics: prometheus::Registration::new(),
         site,
-        applications,
+        dial,
+        pickup,
         functions,
         route,
         commands,

@@ -18,7 +18,7 @@ use crate::presence::config::{Origin, Problem, parse_row};
 use crate::presence::directory::Directory;
 use crate::presence::row::{self, Stored};
 use crate::presence::text;
-use crate::presence::world::{Change, Effect, Plan, Read};
+use crate::presence::world::{Effect, Plan, Read};
 use crate::schedules;
 use crate::webhooks;
 
@@ -193,7 +193,7 @@ fn switch(directory: Directory) -> Result<(), String> {
     drop(removed.ok_or("the module is not running")??);
     // Whoever reads an account begins anew where its people are others now.
     let others = plan.directory().changed_accounts(&running);
-    feed::reconfigure(&others);
+    feed::reconfigure(plan.directory().settings.http.journal, &others);
     feed::end_streams();
     // New sources may have changed since they were read, and unknown ones may have
     // got their provider.
@@ -219,7 +219,7 @@ fn switch(directory: Directory) -> Result<(), String> {
     for address in again {
         until_twice_the_same(|| {
             let said = ask(&address)?;
-            hear(&address, &said);
+            door::change(|world, now| ((), world.take_heard(&address, said.parts(), now)));
             Some(said)
         });
     }
@@ -238,19 +238,4 @@ fn until_twice_the_same<T: PartialEq>(mut take: impl FnMut() -> Option<T>) {
         }
         last = now;
     }
-}
-
-fn hear(address: &str, said: &Presence) {
-    door::change(|world, now| {
-        let Some(source) = world.directory().source(address) else {
-            return ((), Vec::new());
-        };
-        let heard = Change::Heard {
-            source,
-            state: said.state(),
-            subtype: said.subtype(),
-            message: said.message(),
-        };
-        ((), world.apply(&heard, now))
-    });
 }

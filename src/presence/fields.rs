@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::account::Activity;
 use super::assignment::{encode, shown};
+use super::combine::Order;
 use super::config::InputKind;
 use super::device::Watcher;
 use super::directory::UserId;
@@ -235,7 +236,8 @@ pub struct View {
     pub reason: &'static str,
     /// How sources are combined.
     pub method: &'static str,
-    /// The order of `priority`, highest first.
+    /// The order of `priority`, highest first; in JSON where it is not the default one.
+    #[serde(skip_serializing_if = "is_usual")]
     pub priority: Vec<&'static str>,
     /// Where setting a status goes.
     pub outgoing: &'static str,
@@ -261,6 +263,7 @@ pub struct View {
     /// On how many panels the user is logged in.
     pub panels: u32,
     /// What the user chose.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub own: Option<Said>,
     /// Whether own status is one of the sources.
     pub own_takes_part: bool,
@@ -269,6 +272,12 @@ pub struct View {
     pub written: Vec<String>,
     /// The sources in their order.
     pub sources: Vec<SourceView>,
+}
+
+fn is_usual(order: &Vec<&'static str>) -> bool {
+    let usual = Order::default();
+    let usual = usual.states().iter().map(|state| state.name());
+    usual.eq(order.iter().copied())
 }
 
 /// A presence and since when.

@@ -21,6 +21,7 @@ pub mod explain;
 pub mod fields;
 pub mod flags;
 pub mod mailbox;
+pub mod pickup;
 pub mod route;
 pub mod row;
 pub mod schedule;

@@ -115,6 +115,10 @@ impl<'a> Request<'a> {
         }
     }
 
+    pub(in crate::asterisk) fn session(&self) -> *mut ffi::ast_tcptls_session_instance {
+        self.session
+    }
+
     /// What is to be done.
     pub fn method(&self) -> Method {
         self.method

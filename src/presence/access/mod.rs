@@ -1,5 +1,9 @@
 //! Who may see and do what over HTTP: pure code.
 
+pub mod address;
+pub mod rate;
+pub mod session;
+pub mod throttle;
 pub mod wire;
 
 use std::sync::Arc;

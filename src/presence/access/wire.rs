@@ -49,6 +49,20 @@ pub fn basic(header: &str) -> Option<(String, String)> {
     Some((name.to_owned(), password.to_owned()))
 }
 
+/// Whether a request that changes something was made by a page of another site, as far
+/// as the browser says: anything but a browser says nothing.
+pub fn is_foreign(site: Option<&str>, origin: Option<&str>, host: Option<&str>) -> bool {
+    // Browsers that say this know it better than we do, who may be behind a proxy.
+    if let Some(site) = site {
+        return !matches!(site, "same-origin" | "none");
+    }
+    let of_host = |origin: &str| {
+        let host_of_origin = origin.split_once("://").map(|(_, host)| host);
+        host_of_origin.is_some_and(|of| host.is_some_and(|host| host.eq_ignore_ascii_case(of)))
+    };
+    origin.is_some_and(|origin| !of_host(origin))
+}
+
 /// Whether a `Content-Type` header says JSON.
 pub fn is_json(header: &str) -> bool {
     let kind = header.split(';').next().unwrap_or_default();
@@ -102,6 +116,20 @@ mod tests {
         assert_eq!(basic("Bearer abc"), None);
         assert_eq!(basic("Basic !!!"), None);
         assert_eq!(basic(&format!("Basic {}", STANDARD.encode("panel"))), None);
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_told_by_what_browsers_say() {
+        let foreign = |site, origin| is_foreign(site, origin, Some("pbx:8088"));
+        assert!(!foreign(None, None));
+        assert!(!foreign(Some("same-origin"), Some("https://elsewhere")));
+        assert!(foreign(Some("cross-site"), None) && foreign(Some("same-site"), None));
+        assert!(!foreign(None, Some("http://PBX:8088")));
+        assert!(!foreign(None, Some("https://pbx:8088")));
+        for origin in ["null", "http://pbx", "http://pbx:8088.evil", "pbx:8088", ""] {
+            assert!(foreign(None, Some(origin)), "{origin}");
+        }
+        assert!(is_foreign(None, Some("http://pbx"), None));
     }
 
     #[test]

@@ -279,6 +279,34 @@ impl Directory {
         self.endpoints.contains(device) || self.device(device).is_some_and(owned)
     }
 
+    /// The users whose phone it is.
+    pub fn users_of_phone(&self, device: &str) -> Vec<UserId> {
+        let owners = self.device(device).map(|device| self.owners(device));
+        let mut found = owners.unwrap_or_default().to_vec();
+        // Endpoints are many and this is asked rarely: whose they are is not kept.
+        if self.endpoints.contains(device) {
+            let has = |user: &User| {
+                let mut endpoints = user.reach.iter().flat_map(|reach| &reach.endpoints);
+                endpoints.any(|(_, endpoint)| **endpoint == *device)
+            };
+            let users = self
+                .users()
+                .filter(|(id, user)| has(user) && !found.contains(id));
+            let users: Vec<UserId> = users.map(|(id, _)| id).collect();
+            found.extend(users);
+        }
+        found
+    }
+
+    /// A user's phones: the endpoints and the extensions' devices.
+    pub fn phones(&self, user: UserId) -> impl Iterator<Item = &str> {
+        let user = self.get(user);
+        let endpoints = user.reach.iter().flat_map(|reach| &reach.endpoints);
+        let endpoints = endpoints.map(|(_, device)| &**device);
+        let devices = user.inputs.iter().filter_map(Input::phone);
+        endpoints.chain(devices.map(|device| self.device_name(device)))
+    }
+
     /// The users who monitor a user, in the order of the configuration.
     pub fn monitors(&self, user: UserId) -> &[UserId] {
         self.monitors.get(&user).map_or(&[], Vec::as_slice)

@@ -300,6 +300,26 @@ impl World {
         }
     }
 
+    /// Takes what the source of that address says; nothing where there is none, because a
+    /// reload may have taken it away meanwhile.
+    pub fn take_heard(
+        &mut self,
+        address: &str,
+        (state, subtype, message): (State, &str, &str),
+        now: Time,
+    ) -> Vec<Effect> {
+        let Some(source) = self.directory.source(address) else {
+            return Vec::new();
+        };
+        let heard = Change::Heard {
+            source,
+            state,
+            subtype,
+            message,
+        };
+        self.apply(&heard, now)
+    }
+
     /// Takes a change and says what follows from it.
     pub fn apply(&mut self, change: &Change, now: Time) -> Vec<Effect> {
         let mut touched = BTreeSet::new();

@@ -1,8 +1,11 @@
 //! The kinds of answers.
 
-use serde::Serialize;
+use std::borrow::Cow;
 
-use crate::asterisk::http::{Body, Method, Reply, Request};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::asterisk::http::{Body, Method, NoBody, Reply, Request};
 use crate::presence::access::wire;
 
 const JSON: &str = "application/json";
@@ -18,6 +21,29 @@ pub fn error(status: u16, code: &str, message: &str) -> Reply {
         ],
         body: Body::Text(body.to_string().into()),
     }
+}
+
+/// The most that is read of a request.
+const LONGEST_BODY: usize = 8 * 1024;
+
+/// What a request carries.
+///
+/// # Errors
+/// Answers 400, 413 or 415, saying what was expected.
+pub fn read_body<T: DeserializeOwned>(request: &Request<'_>) -> Result<T, Reply> {
+    let refused = |why| match why {
+        NoBody::Empty => error(400, "body", "The body is empty, expected JSON."),
+        NoBody::OtherType => error(415, "type", "Expected the Content-Type application/json."),
+        NoBody::TooLarge => error(413, "too_large", "The body is longer than 8 kB."),
+        NoBody::Broken => error(400, "body", "The body is not JSON, or not all of it came."),
+    };
+    let body = request.body(LONGEST_BODY).map_err(refused)?;
+    serde_json::from_str(&body).map_err(|why| {
+        // Asterisk has read it already, and places are those of what it has made of it.
+        let why = why.to_string();
+        let why = why.split(" at line ").next().unwrap_or_default();
+        error(400, "body", &format!("The body is not as expected: {why}."))
+    })
 }
 
 /// What cannot be done to a resource that there is.
@@ -53,11 +79,7 @@ pub fn no_content() -> Reply {
 }
 
 /// Text with its entity tag, or that it has not changed.
-pub fn tagged(
-    request: &Request<'_>,
-    kind: &'static str,
-    body: std::borrow::Cow<'static, str>,
-) -> Reply {
+pub fn tagged(request: &Request<'_>, kind: &'static str, body: Cow<'static, str>) -> Reply {
     let tag = wire::entity_tag(&body);
     let known = request.header("If-None-Match");
     let mut reply = text(kind, "no-cache", body);
@@ -69,11 +91,7 @@ pub fn tagged(
     reply
 }
 
-fn text(
-    kind: &'static str,
-    cache: &'static str,
-    body: impl Into<std::borrow::Cow<'static, str>>,
-) -> Reply {
+fn text(kind: &'static str, cache: &'static str, body: impl Into<Cow<'static, str>>) -> Reply {
     Reply {
         status: 200,
         headers: vec![

@@ -29,8 +29,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const GATHER: Duration = Duration::from_millis(5);
 /// Events written at a time.
 const BATCH: usize = 256;
-/// Readers at a time.
-const READERS: usize = 80;
 /// Users in one message of a snapshot.
 const SNAPSHOT: usize = 200;
 
@@ -42,7 +40,8 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
         let query = EventsQuery::parse(&pairs(request)?, last);
         let query = query.map_err(|why| error(400, "query", &why))?;
         let members = Members::of(&account, &query.extensions)?;
-        if http::streams() >= READERS {
+        let most = door::read(|world| world.directory().settings.http.readers);
+        if http::streams() >= most.unwrap_or_default() as usize {
             let mut reply = error(
                 503,
                 "readers",

@@ -3,24 +3,27 @@
 //! What a request may do is decided in one place, [`answer()`]: whatever is below `v1/` is
 //! answered to a [`Caller`] alone, so that nobody else learns what there is and what not.
 
+mod access;
 mod answer;
-mod body;
-mod caller;
 mod events;
+mod openapi;
 mod pages;
 mod presence;
 mod routes;
+#[cfg(feature = "selftest")]
+mod selftest;
+mod session;
 
 use std::ffi::CStr;
 
 use crate::asterisk::http::{Method, Reply, Request, Site};
 use crate::feed;
-use crate::presence::access::Caller;
+use crate::presence::access::{Caller, wire};
 
-pub use answer::{error, json, no_content, read_json};
-pub use body::read_body;
-pub use caller::account;
+pub use access::open;
+pub use answer::{error, json, no_content, read_body, read_json};
 use routes::Found;
+pub use session::account;
 
 /// The site.
 pub struct UserPresence;
@@ -47,22 +50,27 @@ impl Site for UserPresence {
 }
 
 fn answer(request: &Request<'_>) -> Reply {
+    let Some(http) = access::settings() else {
+        return not_running();
+    };
+    if !http.enabled {
+        return error(404, "off", "Nothing is served here.");
+    }
     let Some(segments) = request.segments() else {
-        return error(
-            400,
-            "path",
-            "The path is not UTF-8, or not encoded as it should be.",
-        );
+        return error(400, "path", "The path is not UTF-8, or not encoded well.");
     };
     if segments.first().map(String::as_str) != Some("v1") {
         return pages::answer(request);
+    }
+    if !matches!(request.method(), Method::Get | Method::Head) && is_foreign(request) {
+        return error(403, "origin", "Pages of other sites change nothing here.");
     }
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let open = routes::find(routes::OPEN, request.method(), &segments);
     if let Found::Route(route) = open {
         return route(request);
     }
-    let caller = match caller::find(request) {
+    let caller = match access::caller(request, &http) {
         Ok(caller) => caller,
         Err(refusal) => return refusal,
     };
@@ -71,9 +79,15 @@ fn answer(request: &Request<'_>) -> Reply {
         Found::Nothing if matches!(open, Found::Nothing) => {
             error(404, "not_found", "There is no such resource.")
         }
-        others => {
-            let methods = [open.methods(), others.methods()].concat();
-            answer::no_such_method(&methods)
-        }
+        others => answer::no_such_method(&[open.methods(), others.methods()].concat()),
     }
+}
+
+fn is_foreign(request: &Request<'_>) -> bool {
+    let header = |name| request.header(name);
+    wire::is_foreign(header("Sec-Fetch-Site"), header("Origin"), header("Host"))
+}
+
+fn not_running() -> Reply {
+    error(503, "closing", "The module is not running.")
 }

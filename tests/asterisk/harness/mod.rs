@@ -24,6 +24,7 @@ mod calls;
 mod config;
 mod dialplan;
 mod disk;
+mod events;
 mod hints;
 mod http;
 mod instance;
@@ -36,6 +37,7 @@ mod phone;
 mod ports;
 mod process;
 mod queue;
+pub mod readers;
 mod receiver;
 mod sip;
 mod sipp;
@@ -46,6 +48,7 @@ pub use self::{
     ami::Ami,
     builder::Builder,
     calls::Channel,
+    events::{Event, EventStream},
     hints::Hint,
     http::Answer,
     instance::{Instance, MODULE},

@@ -1,10 +1,10 @@
 //! The pages, and what holds for every answer.
 
-use super::{USERS, code, get, header};
+use super::{code, get, header};
 use crate::harness::Instance;
 
 fn start() -> Instance {
-    Instance::builder().userpresence(USERS).http().start()
+    super::start("")
 }
 
 #[test]
