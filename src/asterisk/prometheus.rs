@@ -81,10 +81,12 @@ unsafe extern "C" fn visit(
         // SAFETY: three C strings, as `each_module` and the core pass them.
         let [module, status, task] = [module, status, task].map(|it| unsafe { CStr::from_ptr(it) });
         if module == c"res_prometheus.so" && status == c"Running" {
-            // SAFETY: it runs, and the list of modules is locked.
-            match task.to_bytes() {
-                b"end" => unsafe { take_back() },
-                _ => unsafe { offer() },
+            if task == c"end" {
+                // SAFETY: it runs, and the list of modules is locked.
+                unsafe { take_back() };
+            } else {
+                // SAFETY: as above.
+                unsafe { offer() };
             }
         }
         0

@@ -111,7 +111,7 @@ fn perform(
         if left == 0 {
             break;
         }
-        multi.wait(&mut [], LOOK).map_err(|why| why.to_string())?;
+        multi.poll(&mut [], LOOK).map_err(|why| why.to_string())?;
     }
     let mut result = Err("it ended without a result".to_owned());
     multi.messages(|message| {
