@@ -73,6 +73,7 @@ function tellOwn(before, record) {
 /** A server that says nothing for so long, not even a heartbeat, is gone. */
 const SILENCE = 45e3;
 const LONGEST_PAUSE = 30e3;
+const ENDED = "Your session has ended. Please log in again.";
 
 /** The id of the last event: where the next connection goes on. */
 let lastId = null;
@@ -104,17 +105,21 @@ async function follow(login) {
       else query.set("lastEventId", lastId);
       const headers = { Accept: "text/event-stream" };
       const answer = await fetch(`v1/account/~/events?${query}`, { headers, cache: "no-store", signal: attempt.signal });
-      if (answer.status === 401) return logIn("Your session has ended. Please log in again.");
+      if (answer.status === 401) return logIn(ENDED);
       wait = 1e3 * (Number(answer.headers.get("Retry-After")) || 0);
       if (answer.ok) {
         heard = Date.now();
         failures = 0;
+        // A reload of the module ends the stream and may have changed these.
+        learn((await ask("account/~/statuses", { signal: attempt.signal })).statuses);
         if (loaded) connection("live");
         for await (const message of messages(answer.body, () => (heard = Date.now()))) take(message);
       }
     } catch (error) {
+      if (error.status === 401) return logIn(ENDED);
       // The network's failures are told below; ours are to be seen.
-      if (!(error instanceof TypeError) && error.name !== "AbortError") console.error(error);
+      const network = error instanceof TypeError || error.name === "AbortError" || "status" in error;
+      if (!network) console.error(error);
     } finally {
       clearInterval(watch);
       login.removeEventListener("abort", abort);
@@ -185,6 +190,15 @@ function take({ event, data, id }) {
   if (id !== null) lastId = id;
 }
 
+/** Takes in what statuses there are to choose. */
+function learn(all) {
+  statuses = all;
+  const options = statuses.map(({ name, label }) => new Option(label || name, name));
+  $("status").replaceChildren($("status").firstElementChild, ...options);
+  $("status").value = filter.status;
+  if ($("status").selectedIndex < 0) $("status").value = filter.status = "";
+}
+
 function connection(state) {
   const element = $("connection");
   if (state === "stale") {
@@ -252,8 +266,13 @@ function choose() {
       (!filter.status || (record.status || record.state) === filter.status),
   );
   if ($("sort").value === "status") {
-    const rank = ({ record }) => RANK.indexOf(record.state);
-    shown.sort((a, b) => rank(a) - rank(b) || names.compare(labelOf(a.record), labelOf(b.record)));
+    const groups = new Map();
+    for (const person of shown) {
+      const key = `${RANK.indexOf(person.record.state)} ${labelOf(person.record)}`;
+      if (!groups.has(key)) groups.set(key, []);
+      groups.get(key).push(person);
+    }
+    shown = [...groups].sort(([a], [b]) => names.compare(a, b)).flatMap(([, members]) => members);
   }
 
   $("grid").hidden = !shown.length;
@@ -328,7 +347,7 @@ function fill(row, person, index, same) {
   }
   set(row.time, record.since ? ago(record.since) : "");
   if (row.record === record) return;
-  if (same && row.record && !still.matches) {
+  if (same && row.record?.sequence < record.sequence && !still.matches) {
     element.animate([{ backgroundColor: "color-mix(in srgb, var(--accent) 30%, var(--card))" }, {}], 900);
   }
   row.record = record;
@@ -382,9 +401,10 @@ function paintMine() {
   set(message, [record.message, until, REFUSES[record.dndStatus]].filter(Boolean).join(" · "));
 }
 
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+const [short, long] = ["narrow", "short"].map((style) => new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style }));
 
 function ago(then) {
+  const relative = narrow.matches ? short : long;
   const minutes = Math.max(0, Math.floor((Date.now() - then) / 60e3));
   if (minutes < 1) return relative.format(0, "second");
   if (minutes < 60) return relative.format(-minutes, "minute");
@@ -603,7 +623,7 @@ $("edit").addEventListener("submit", async (event) => {
     say("Saved.");
     put(people, fresh);
   } catch (error) {
-    if (error.status === 401) return logIn("Your session has ended. Please log in again.");
+    if (error.status === 401) return logIn(ENDED);
     set($("edit-error"), error.message);
   } finally {
     $("save").disabled = false;
@@ -632,7 +652,7 @@ async function ask(path, options) {
   try {
     answer = await fetch(`v1/${path}`, options);
   } catch {
-    throw new Error("The server cannot be reached.");
+    throw Object.assign(new Error("The server cannot be reached."), { status: 0 });
   }
   const value = await answer.json().catch(() => null);
   if (answer.ok) return value;
@@ -659,7 +679,7 @@ function logIn(why = "") {
   ($("name").value ? $("password") : $("name")).focus();
 }
 
-async function logOn(who) {
+function logOn(who) {
   caller = who;
   $("login").hidden = true;
   $("top").hidden = $("board").hidden = false;
@@ -672,17 +692,13 @@ async function logOn(who) {
   changed();
   session = new AbortController();
   follow(session.signal);
-  const answer = await ask("account/~/statuses");
-  statuses = answer.statuses;
-  const options = statuses.map(({ name, label }) => new Option(label || name, name));
-  $("status").replaceChildren($("status").firstElementChild, ...options);
 }
 
 /** Waits for what may fail at first: a server that is just starting. */
 async function start() {
   for (let pause = 1e3; ; pause = Math.min(LONGEST_PAUSE, pause * 2)) {
     try {
-      return await logOn(await ask("session"));
+      return logOn(await ask("session"));
     } catch (error) {
       if (error.status === 401) return logIn();
       if (error.status === 404) return logIn(error.message);
@@ -705,8 +721,8 @@ $("login").addEventListener("submit", async (event) => {
     const body = JSON.stringify({ name: $("name").value, password: $("password").value });
     const who = await ask("session", { method: "POST", headers: { "Content-Type": "application/json" }, body });
     $("password").value = "";
-    await logOn(who);
-    $("search").focus();
+    logOn(who);
+    $("grid").focus();
   } catch (error) {
     const again = error.status === 429 && error.after ? ` Try again in ${error.after} seconds.` : "";
     set($("login-error"), error.status === 401 ? "Name or password is wrong." : error.message + again);
