@@ -41,6 +41,8 @@ for part in "$@"; do
             need 'command -v sipp' sip-tester
             need 'command -v sqlite3' sqlite3
             need 'command -v xmllint' libxml2-utils
+            need 'command -v chromium && command -v chromedriver' chromium chromium-driver
+            need 'python3 -m pip --version' python3-pip
             ;;
         *)
             echo "setup: unknown part '$part'" >&2

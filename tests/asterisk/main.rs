@@ -8,6 +8,7 @@ mod ari;
 mod harness;
 
 mod actions;
+mod board;
 mod combine;
 mod combining;
 mod comebacks;
