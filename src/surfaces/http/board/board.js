@@ -18,9 +18,9 @@ function set(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Tells a screen reader. */
+/** Tells a screen reader, also of what was told before. */
 function say(text) {
-  set($("said"), text);
+  $("said").textContent = text;
 }
 
 // --- people ------------------------------------------------------------------
@@ -99,6 +99,7 @@ async function follow(login) {
     let heard = Date.now();
     const watch = setInterval(() => Date.now() - heard > SILENCE && abort(), 5e3);
     let wait = 0;
+    let why = "";
     try {
       const query = new URLSearchParams({ expand: "record" });
       if (lastId === null) query.set("snapshot", "true");
@@ -114,6 +115,8 @@ async function follow(login) {
         learn((await ask("account/~/statuses", { signal: attempt.signal })).statuses);
         if (loaded) connection("live");
         for await (const message of messages(answer.body, () => (heard = Date.now()))) take(message);
+      } else {
+        why = await reason(answer);
       }
     } catch (error) {
       if (error.status === 401) return logIn(ENDED);
@@ -127,7 +130,7 @@ async function follow(login) {
     }
     if (login.aborted) return;
     incoming = null;
-    connection("stale");
+    connection("stale", why);
     const backoff = Math.min(LONGEST_PAUSE, 500 * 2 ** failures) * (0.75 + Math.random() / 2);
     await new Promise((done) => {
       const timer = setTimeout(done, Math.max(wait, backoff));
@@ -199,12 +202,12 @@ function learn(all) {
   if ($("status").selectedIndex < 0) $("status").value = filter.status = "";
 }
 
-function connection(state) {
+function connection(state, why = "") {
   const element = $("connection");
   if (state === "stale") {
     staleSince ??= new Date();
-    const time = staleSince.toLocaleTimeString();
-    set(element, loaded ? `Not current since ${time}, connecting…` : "No connection, trying again…");
+    const since = loaded ? `Not current since ${staleSince.toLocaleTimeString()}` : "No connection";
+    set(element, `${since}, trying again… ${why}`.trim());
   } else {
     staleSince = null;
     set(element, state === "live" ? "Live" : "Connecting…");
@@ -357,6 +360,7 @@ function fill(row, person, index, same) {
   element.classList.toggle("own", own);
   element.classList.toggle("editable", mayEdit(record));
   row.you.hidden = !own;
+  set(row.you, record.allowSeeMyPresence ? "you" : "you, hidden");
   set(row.nameText, nameOf(record));
   row.name.title = nameOf(record);
   const extensions = record.extensions.join(", ");
@@ -654,10 +658,15 @@ async function ask(path, options) {
   } catch {
     throw Object.assign(new Error("The server cannot be reached."), { status: 0 });
   }
+  if (answer.ok) return answer.json().catch(() => null);
+  const { status, headers } = answer;
+  throw Object.assign(new Error(await reason(answer)), { status, after: headers.get("Retry-After") });
+}
+
+/** Why the server refused, in its own words where it has any. */
+async function reason(answer) {
   const value = await answer.json().catch(() => null);
-  if (answer.ok) return value;
-  const text = value?.error?.message ?? `The server answered ${answer.status}.`;
-  throw Object.assign(new Error(text), { status: answer.status, after: answer.headers.get("Retry-After") });
+  return value?.error?.message ?? `The server answered ${answer.status}.`;
 }
 
 let session = new AbortController();
@@ -722,7 +731,7 @@ $("login").addEventListener("submit", async (event) => {
     const who = await ask("session", { method: "POST", headers: { "Content-Type": "application/json" }, body });
     $("password").value = "";
     logOn(who);
-    $("grid").focus();
+    $("board").focus();
   } catch (error) {
     const again = error.status === 429 && error.after ? ` Try again in ${error.after} seconds.` : "";
     set($("login-error"), error.status === 401 ? "Name or password is wrong." : error.message + again);
