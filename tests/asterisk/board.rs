@@ -154,7 +154,7 @@ fn who_logs_in_sees_everyone() {
     page.open("/userpresence/");
     board.wait_names(&["alice", "bob", "carol"]);
     page.click("#logout");
-    page.wait("document.activeElement.id === 'password'");
+    page.wait("document.activeElement.id === 'name'");
     assert_eq!(page.count("#rows .row"), 0);
     page.open("/userpresence/");
     page.wait("document.activeElement.id === 'name'");
@@ -306,8 +306,8 @@ fn search_filter_and_order() {
         ("not set", &["alice"]),
         ("", &["alice", "bob", "carol"]),
     ] {
-        page.fill("#search", "");
         page.click("#search");
+        page.keys(key::ESCAPE);
         page.keys(text);
         board.wait_names(found);
     }
