@@ -47,6 +47,10 @@ asterisk: ## Unpack a private Asterisk 22 under target/asterisk
 axe:
 	@tests/asterisk/axe.sh target/axe
 
+.PHONY: schemathesis
+schemathesis:
+	@tests/asterisk/schemathesis.sh target/schemathesis
+
 .PHONY: build
 build: $(if $(OTHER_HEADERS),,asterisk) ## Build target/release/res_userpresence.so
 	@tests/setup.sh build
@@ -78,7 +82,7 @@ run: setup build-private ## Run a private Asterisk with the module, in the foreg
 	@tests/demo/run.sh $(ROOT) $(PRIVATE)
 
 .PHONY: test
-test: setup asterisk axe lint ## Everything that proves the project
+test: setup asterisk axe schemathesis lint ## Everything that proves the project
 	cargo test $(PURE)
 	@$(MAKE) --no-print-directory build-private build-selftest
 	$(MODULES) cargo test $(PURE) --features in-asterisk --test asterisk

@@ -14,7 +14,7 @@ mod asterisk {
     use std::fs;
     use std::os::unix::fs::symlink;
     use std::path::{Path, PathBuf};
-    use std::process::exit;
+    use std::process::{Command, exit};
 
     /// The functions and variables that `src/asterisk` calls.
     const NAMES: &[&str] = &[
@@ -33,6 +33,10 @@ mod asterisk {
         "ast_category_browse_filtered",
         "ast_category_first",
         "ast_category_get_name",
+        "ast_channel_creationtime",
+        "ast_channel_iterator_all_new",
+        "ast_channel_iterator_destroy",
+        "ast_channel_iterator_next",
         "ast_check_hangup",
         "ast_check_realtime",
         "ast_check_timing2",
@@ -41,6 +45,8 @@ mod asterisk {
         "ast_cli_unregister",
         "ast_config_destroy",
         "ast_config_load2",
+        "ast_crypt",
+        "ast_crypt_encrypt",
         "ast_custom_function_find",
         "ast_custom_function_unregister",
         "ast_datastore_free",
@@ -60,12 +66,23 @@ mod asterisk {
         "ast_exists_extension",
         "ast_func_write",
         "ast_hook_send_action",
+        "ast_http_manid_from_vars",
+        "ast_http_prefix",
+        "ast_http_request_close_on_completion",
+        "ast_http_uri_link",
+        "ast_http_uri_unlink",
+        "ast_iostream_get_fd",
+        "ast_iostream_get_ssl",
+        "ast_iostream_set_timeout_inactivity",
+        "ast_iostream_write",
         "ast_log",
         "ast_manager_check_enabled",
         "ast_manager_register2",
         "ast_manager_unregister",
         "ast_mwi_state_type",
         "ast_mwi_topic_all",
+        "ast_parked_call_type",
+        "ast_parking_topic",
         "ast_presence_state",
         "ast_presence_state_cache",
         "ast_presence_state_changed_literal",
@@ -75,11 +92,13 @@ mod asterisk {
         "ast_presence_state_prov_del",
         "ast_presence_state_topic_all",
         "ast_publish_device_state_full",
+        "ast_raw_answer",
         "ast_register_application2",
         "ast_register_atexit",
         "ast_shutting_down",
         "ast_unregister_application",
         "ast_unregister_atexit",
+        "ast_update_module_list",
         "ast_variables_destroy",
         "ast_verb_sys_level",
         "astman_append",
@@ -91,6 +110,8 @@ mod asterisk {
         "astman_send_list_complete_end",
         "astman_send_list_complete_start",
         "astman_send_listack",
+        "astman_verify_session_readpermissions",
+        "astman_verify_session_writepermissions",
         "pbx_builtin_setvar_helper",
         "pbx_exec",
         "pbx_findapp",
@@ -112,9 +133,12 @@ mod asterisk {
     const TYPES: &[&str] = &[
         "ast_device_state_message",
         "ast_mwi_state",
+        "ast_parked_call_payload",
         "ast_presence_state_message",
         "manager_custom_hook",
         "message",
+        "prometheus_callback",
+        "prometheus_metrics_provider",
     ];
 
     /// The constants; `__LOG_` and `EVENT_FLAG_` are macros, the others enums.
@@ -132,6 +156,9 @@ mod asterisk {
         "AST_REDIRECTING_REASON",
         "ast_cli_command",
         "ast_devstate_cache",
+        "ast_http_method",
+        "ast_parked_call_event_type",
+        "ast_security_event_type",
         "search_flags",
         "stasis_subscription_message_filter",
     ];
@@ -139,6 +166,7 @@ mod asterisk {
     const KNOWN_GOOD: &str = "asterisk-headers/known-good.txt";
 
     pub fn build() {
+        require_libcurl();
         let out = PathBuf::from(variable("OUT_DIR"));
         let manifest = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
         let host = find_headers(&manifest);
@@ -156,6 +184,19 @@ mod asterisk {
         let bindings = bind(&include, &defines, &out);
         compile(&include, &defines, &out);
         compare_with_known_good(&manifest, &host, &bindings);
+    }
+
+    /// Where there is none to link, the crate `curl` builds its own, without TLS.
+    fn require_libcurl() {
+        let found = Command::new("pkg-config")
+            .args(["--exists", "libcurl"])
+            .status();
+        if !found.is_ok_and(|status| status.success()) {
+            fail(
+                "libcurl's headers are missing: pkg-config finds no libcurl.\n\
+                 apt install pkg-config libcurl4-openssl-dev",
+            );
+        }
     }
 
     fn variable(name: &str) -> OsString {

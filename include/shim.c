@@ -1,14 +1,24 @@
 #include "asterisk.h"
 
+#include "asterisk/bridge.h"
+#include "asterisk/bridge_features.h"
 #include "asterisk/callerid.h"
 #include "asterisk/channel.h"
 #include "asterisk/config.h"
 #include "asterisk/core_local.h"
+#include "asterisk/http.h"
+#include "asterisk/iostream.h"
+#include "asterisk/json.h"
 #include "asterisk/logger.h"
 #include "asterisk/module.h"
+#include "asterisk/netsock2.h"
 #include "asterisk/options.h"
+#include "asterisk/parking.h"
 #include "asterisk/pbx.h"
+#include "asterisk/security_events.h"
+#include "asterisk/stasis_channels.h"
 #include "asterisk/strings.h"
+#include "asterisk/tcptls.h"
 #include "asterisk/utils.h"
 
 #include "shim.h"
@@ -50,6 +60,11 @@ size_t res_userpresence_str_room(struct ast_str *buffer)
 int res_userpresence_str_set(struct ast_str **buffer, const char *text)
 {
 	return ast_str_set(buffer, 0, "%s", text) < 0 ? -1 : 0;
+}
+
+void res_userpresence_str_append(struct ast_str **buffer, const char *text)
+{
+	ast_str_append(buffer, 0, "%s", text);
 }
 
 struct ast_config *res_userpresence_realtime_all(const char *family)
@@ -168,4 +183,140 @@ void res_userpresence_channel_cause(struct ast_channel *channel, int cause)
 	ast_channel_lock(channel);
 	ast_channel_hangupcause_set(channel, cause);
 	ast_channel_unlock(channel);
+}
+
+const char *res_userpresence_parked_channel(const struct ast_parked_call_payload *call)
+{
+	return call->parkee ? call->parkee->base->name : NULL;
+}
+
+const char *res_userpresence_http_remote(struct ast_tcptls_session_instance *session)
+{
+	return ast_sockaddr_stringify_addr(&session->remote_address);
+}
+
+int res_userpresence_http_json(struct ast_tcptls_session_instance *session,
+	struct ast_variable *headers, char **text)
+{
+	struct ast_json *json;
+	char *dump;
+
+	*text = NULL;
+	json = ast_http_get_json(session, headers);
+	if (!json) {
+		return errno;
+	}
+	dump = ast_json_dump_string(json);
+	*text = ast_strdup(dump);
+	ast_json_free(dump);
+	ast_json_unref(json);
+
+	return *text ? 0 : ENOMEM;
+}
+
+void res_userpresence_http_send(struct ast_tcptls_session_instance *session, int method,
+	int status, const char *title, const char *headers, const char *body)
+{
+	struct ast_str *head = ast_str_create(512);
+	struct ast_str *out = ast_str_create(strlen(body) + 1);
+
+	if (!head || !out) {
+		ast_free(head);
+		ast_free(out);
+		ast_http_request_close_on_completion(session);
+		return;
+	}
+	ast_str_set(&head, 0, "%s", headers);
+	ast_str_set(&out, 0, "%s", body);
+	/* As if it were static: what may be kept is said in our own headers. */
+	ast_http_send(session, method, status, title, head, out, 0, 1);
+}
+
+char *res_userpresence_channel_id(struct ast_channel *channel)
+{
+	return COPY_OF(channel, ast_channel_uniqueid(channel));
+}
+
+char *res_userpresence_channel_held(struct ast_channel *channel)
+{
+	/* Of two who talk to each other: in a conference nobody is held. */
+	struct ast_channel *peer = ast_channel_bridge_peer(channel);
+	char *name;
+
+	if (!peer) {
+		return NULL;
+	}
+	name = COPY_OF(peer, ast_channel_hold_state(peer) == AST_CONTROL_HOLD
+		? ast_channel_name(peer) : NULL);
+	ast_channel_unref(peer);
+
+	return name;
+}
+
+int res_userpresence_channel_replace(struct ast_channel *channel, struct ast_channel *holder)
+{
+	struct ast_bridge_features features;
+	struct ast_bridge *bridge = ast_bridge_transfer_acquire_bridge(holder);
+	int joined, redirected;
+
+	if (!bridge || ast_bridge_features_init(&features)) {
+		ao2_cleanup(bridge);
+		ast_channel_unref(holder);
+		return 0;
+	}
+	/* It is read once the channel is in the bridge: as if the holder had resumed. */
+	ast_queue_unhold(channel);
+	/* The references to bridge and holder are given away. */
+	joined = !ast_bridge_join(bridge, channel, holder, &features, NULL,
+		AST_BRIDGE_JOIN_PASS_REFERENCE);
+	ast_bridge_features_cleanup(&features);
+	ast_channel_lock(channel);
+	redirected = ast_channel_softhangup_internal_flag(channel) & AST_SOFTHANGUP_ASYNCGOTO;
+	ast_channel_unlock(channel);
+
+	return joined ? (redirected ? 2 : 1) : 0;
+}
+
+void res_userpresence_security_report(struct ast_tcptls_session_instance *session, int type,
+	const char *name)
+{
+	union {
+		struct ast_security_event_common common;
+		struct ast_security_event_failed_acl address;
+		struct ast_security_event_inval_acct_id account;
+		struct ast_security_event_inval_password password;
+		struct ast_security_event_successful_auth success;
+	} event;
+	char id[32];
+
+	memset(&event, 0, sizeof(event));
+	switch (type) {
+	case AST_SECURITY_EVENT_FAILED_ACL:
+		event.common.version = AST_SECURITY_EVENT_FAILED_ACL_VERSION;
+		break;
+	case AST_SECURITY_EVENT_INVAL_ACCT_ID:
+		event.common.version = AST_SECURITY_EVENT_INVAL_ACCT_ID_VERSION;
+		break;
+	case AST_SECURITY_EVENT_INVAL_PASSWORD:
+		event.common.version = AST_SECURITY_EVENT_INVAL_PASSWORD_VERSION;
+		break;
+	case AST_SECURITY_EVENT_SUCCESSFUL_AUTH:
+		event.common.version = AST_SECURITY_EVENT_SUCCESSFUL_AUTH_VERSION;
+		event.success.using_password = 1;
+		break;
+	default:
+		return;
+	}
+	snprintf(id, sizeof(id), "%p", session);
+	event.common.event_type = type;
+	event.common.service = "UserPresence";
+	event.common.module = AST_MODULE;
+	event.common.account_id = name;
+	event.common.session_id = id;
+	event.common.local_addr.addr = &session->parent->local_address;
+	event.common.remote_addr.addr = &session->remote_address;
+	event.common.local_addr.transport = ast_iostream_get_ssl(session->stream)
+		? AST_TRANSPORT_TLS : AST_TRANSPORT_TCP;
+	event.common.remote_addr.transport = event.common.local_addr.transport;
+	ast_security_event_report(&event.common);
 }

@@ -14,7 +14,9 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::actor;
 use crate::asterisk::manager::{self, Class};
+use crate::asterisk::parking::Space;
 use crate::asterisk::{device, log, presence};
+use crate::feed;
 use crate::keeper;
 use crate::outbox::Outbox;
 use crate::presence::action::Person;
@@ -27,6 +29,7 @@ use crate::presence::flags::Flag;
 use crate::presence::status::{StatusType, Statuses};
 use crate::presence::world::{Change, Effect, Transition, Work, World};
 use crate::presence::{Presence, State, Time, text};
+use crate::stats;
 
 /// The module stays mapped after an unload, so that a late callback finds this: then
 /// it is `None`.
@@ -116,16 +119,8 @@ pub fn hear(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
     let subtype = accepted(address, "subtype", subtype);
     let message = accepted(address, "message", message);
     change(|world, now| {
-        let Some(source) = world.directory().source(address) else {
-            return ((), Vec::new());
-        };
-        let heard = Change::Heard {
-            source,
-            state,
-            subtype,
-            message,
-        };
-        ((), world.apply(&heard, now))
+        let said = (state, subtype, message);
+        ((), world.take_heard(address, said, now))
     });
 }
 
@@ -153,22 +148,29 @@ pub fn take_device(name: &str, state: DeviceState) {
     });
 }
 
+/// A call waits in a parking space, or no more: from Asterisk's topic.
+pub fn hear_parking(space: Space<'_>) {
+    crate::trip("parking");
+    let place = format!("{}@{}", space.number, String::from_utf8_lossy(space.lot));
+    let call = space.call.map(|call| {
+        let [channel, parker] = [call.channel, call.parker].map(String::from_utf8_lossy);
+        (channel, parker)
+    });
+    let parked = match &call {
+        Some((channel, parker)) => Change::Parked {
+            place: &place,
+            channel,
+            parker,
+        },
+        None => Change::Unparked(&place),
+    };
+    change(|world, now| ((), world.apply(&parked, now)));
+}
+
 /// A source's change whose effects nobody is told, to be timed.
 #[cfg(feature = "selftest")]
 pub fn discard_change(address: &str, said: &Presence) {
-    let (state, subtype, message) = (said.state(), said.subtype(), said.message());
-    serve(|world, now| {
-        let Some(source) = world.directory().source(address) else {
-            return (Vec::new(), Vec::new());
-        };
-        let heard = Change::Heard {
-            source,
-            state,
-            subtype,
-            message,
-        };
-        (world.apply(&heard, now), Vec::new())
-    });
+    serve(|world, now| (world.take_heard(address, said.parts(), now), Vec::new()));
 }
 
 /// A text of a source. Its state counts even where a text has to be refused.
@@ -242,10 +244,12 @@ fn tell(effect: &Effect) {
     crate::trip("tell");
     match effect {
         Effect::Transition(transition) => {
+            stats::CHANGES.add(1);
             if transition.publish {
                 publish(&transition.user, &transition.new);
             }
             announce(transition);
+            feed::tell(transition);
             actor::changed(|| read(|world| Person::after(world, transition)).flatten());
         }
         Effect::Publish(user, presence) => publish(user, presence),
@@ -280,6 +284,7 @@ fn publish(user: &str, presence: &Presence) {
             "The presence of '{user}' could not be published: {why}"
         ));
     }
+    stats::PUBLISHES.add(1);
     #[cfg(feature = "selftest")]
     crate::selftest::published();
 }
@@ -300,6 +305,7 @@ fn announce(transition: &Transition) {
         .as_deref()
         .map_or("", |status| &status.label);
     let sequence = transition.sequence.to_string();
+    let activity = transition.activity;
     let flag = |flag: Flag| (flag.header(), transition.flags.word(flag));
     manager::event(
         Class::Call,
@@ -320,6 +326,10 @@ fn announce(transition: &Transition) {
             flag(Flag::AllowSeeMyPresence),
             flag(Flag::RingOnMonitoredCall),
             flag(Flag::PickUpCallsOnHold),
+            ("TelephonyStatus", activity.telephony.name()),
+            ("MeetingStatus", activity.meeting.name()),
+            ("PresenceStatus", activity.presence.name()),
+            ("UserStatus", activity.user.name()),
             ("Source", &transition.source),
             ("Reason", transition.reason.name()),
             ("Method", transition.method.name()),

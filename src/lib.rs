@@ -29,6 +29,8 @@ mod configuration;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod door;
 #[cfg(all(feature = "asterisk", not(test)))]
+mod feed;
+#[cfg(all(feature = "asterisk", not(test)))]
 mod keeper;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod module;
@@ -44,7 +46,11 @@ mod schedules;
 #[cfg(all(feature = "selftest", not(test)))]
 mod selftest;
 #[cfg(all(feature = "asterisk", not(test)))]
+mod stats;
+#[cfg(all(feature = "asterisk", not(test)))]
 mod surfaces;
+#[cfg(all(feature = "asterisk", not(test)))]
+mod webhooks;
 
 /// Where a test build can be made to panic; nothing in others.
 #[cfg(all(feature = "asterisk", not(test)))]

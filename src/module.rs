@@ -13,10 +13,12 @@ use parking_lot::Mutex;
 use crate::actor::{self, Actor};
 use crate::asterisk::stasis::Subscription;
 use crate::asterisk::{
-    Decline, application, astdb, cli, device, function, log, manager, presence, system,
+    Decline, application, astdb, cli, device, function, http, log, manager, presence, prometheus,
+    system,
 };
 use crate::configuration;
 use crate::door::{self, Open};
+use crate::feed;
 use crate::keeper::Keeper;
 use crate::presence::address::{self, CUSTOM_LABEL, USER_LABEL};
 use crate::presence::config::{Parsed, Problem};
@@ -28,11 +30,15 @@ use crate::push;
 use crate::reload;
 use crate::schedules;
 use crate::surfaces;
+use crate::webhooks::Webhooks;
 
 /// Everything that an unload takes back.
 #[expect(dead_code, reason = "held for what dropping does")]
 struct Module {
-    applications: application::Registration,
+    metrics: prometheus::Registration,
+    site: http::Registration,
+    dial: application::Registration,
+    pickup: application::Registration,
     functions: function::Registration,
     route: function::Registration,
     commands: cli::Registration,
@@ -40,15 +46,18 @@ struct Module {
     selftest: cli::Registration,
     actions: manager::Registration,
     at_exit: system::AtExit,
+    webhooks: Option<Webhooks>,
     actor: Option<Actor>,
     keeper: Option<Keeper>,
     announced: Announced,
     subscription: Arc<Subscription>,
     devices: Subscription,
     mailboxes: Option<Subscription>,
+    parking: Option<Subscription>,
     device_provider: device::ProviderRegistration,
     provider: presence::ProviderRegistration,
     door: Open,
+    feed: feed::Open,
 }
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
@@ -65,11 +74,13 @@ pub fn load() -> Result<(), Decline> {
         log::error(format_args!("{error}; the section is left out"));
     }
     let world = restore(parsed);
+    let feed = feed::open(world.directory().settings.http.journal);
     let door = door::open(world);
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
     let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
-    let applications = application::Registration::new::<surfaces::dial::UserPresenceDial>()?;
+    let dial = application::Registration::new::<surfaces::dial::UserPresenceDial>()?;
+    let pickup = application::Registration::new::<surfaces::pickup::UserPresencePickup>()?;
     let route = function::Registration::new::<surfaces::route::UserPresenceRoute>()?;
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
@@ -92,9 +103,19 @@ pub fn load() -> Result<(), Decline> {
     // Asterisk may be told to publish nothing of mailboxes: all else works without.
     let mailboxes = Subscription::mailboxes(push::hear);
     let mailboxes = mailboxes.inspect_err(|why| log::warning(why)).ok();
+    let parking = Subscription::parking(door::hear_parking);
+    let parking = parking.inspect_err(|why| log::warning(why)).ok();
     let keeper = Keeper::start(subscription.clone())?;
+    let settings = door::read(|world| world.directory().settings.webhooks.clone());
+    let webhooks = Webhooks::start(&settings.unwrap_or_default())?;
+    // Last: whoever asks from here on finds everything.
+    surfaces::http::open();
+    let site = http::Registration::new::<surfaces::http::UserPresence>()?;
     *MODULE.lock() = Some(Module {
-        applications,
+        metrics: prometheus::Registration::new(),
+        site,
+        dial,
+        pickup,
         functions,
         route,
         commands,
@@ -102,15 +123,18 @@ pub fn load() -> Result<(), Decline> {
         selftest: cli::Registration::new(crate::selftest::COMMANDS)?,
         actions,
         at_exit: system::AtExit::new()?,
+        webhooks: Some(webhooks),
         actor: Some(actor),
         keeper: Some(keeper),
         announced,
         subscription,
         devices,
         mailboxes,
+        parking,
         device_provider,
         provider,
         door,
+        feed,
     });
     let counts = door::read(|world| {
         let directory = world.directory();
@@ -139,10 +163,10 @@ pub fn unload() {
 /// Called when Asterisk ends without unloading its modules: what is known is kept all
 /// the same.
 pub fn exit() {
-    let threads = MODULE
-        .lock()
-        .as_mut()
-        .map(|module| (module.actor.take(), module.keeper.take()));
+    let threads = MODULE.lock().as_mut().map(|module| {
+        let webhooks = module.webhooks.take();
+        (webhooks, module.actor.take(), module.keeper.take())
+    });
     drop(threads);
 }
 

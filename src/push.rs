@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use crate::asterisk::mailbox::Mailbox;
 use crate::asterisk::manager::{self, Class};
 use crate::door;
+use crate::feed::{self, Note};
 use crate::presence::fields::Query;
 use crate::presence::mailbox::Mailboxes;
 use crate::presence::route::{CallOrigin, Plan};
@@ -22,6 +23,32 @@ pub enum Push<'a> {
     },
     /// New messages in the mailbox.
     Message(Mailbox<'a>),
+}
+
+impl Push<'_> {
+    fn kind(&self) -> &'static str {
+        match self {
+            Push::MissedCall { .. } => "MissedCall",
+            Push::Message(mailbox) if mailbox.by_call => "Voicemail",
+            // Another program, such as an external voicemail, tells of messages too.
+            Push::Message(_) => "Message",
+        }
+    }
+
+    /// What is told beside whom it concerns.
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Push::MissedCall { caller, status } => vec![
+                ("CallerIDNum", (*caller).to_owned()),
+                ("CallStatus", (*status).to_owned()),
+            ],
+            Push::Message(Mailbox { name, new, old, .. }) => vec![
+                ("Mailbox", String::from_utf8_lossy(name).into_owned()),
+                ("NewMessages", new.to_string()),
+                ("OldMessages", old.to_string()),
+            ],
+        }
+    }
 }
 
 /// What was told of mailboxes; forgotten with the module.
@@ -68,51 +95,39 @@ pub fn tell(user: &str, push: Push<'_>) {
         let plan = Plan::of(world, id, CallOrigin::External);
         let directory = world.directory();
         let user = directory.get(id);
-        let other = user.id.as_deref().unwrap_or(&user.name).to_owned();
-        plan.push
-            .then(|| (plan, other, directory.account(user.account).clone()))
+        let account = directory.account(user.account).clone();
+        plan.push.then(|| {
+            let headers = [
+                ("User", user.name.to_string()),
+                ("Id", user.id().to_owned()),
+                ("Account", account.to_string()),
+                ("Type", push.kind().to_owned()),
+                ("Status", plan.state.name().to_owned()),
+                ("StatusType", plan.status),
+            ];
+            (account, user.name.clone(), headers)
+        })
     });
-    let Some((plan, id, account)) = about.flatten() else {
+    let Some((account, user, headers)) = about.flatten() else {
         return;
     };
-    let number = |number: u32| number.to_string();
-    let (kind, mut fields) = match push {
-        Push::MissedCall { caller, status } => (
-            "MissedCall",
-            vec![
-                ("CallerIDNum", caller.to_owned()),
-                ("CallStatus", status.to_owned()),
-            ],
-        ),
-        Push::Message(mailbox) => (
-            // Another program, such as an external voicemail, tells of messages too.
-            if mailbox.by_call {
-                "Voicemail"
-            } else {
-                "Message"
-            },
-            vec![
-                (
-                    "Mailbox",
-                    String::from_utf8_lossy(mailbox.name).into_owned(),
-                ),
-                ("NewMessages", number(mailbox.new)),
-                ("OldMessages", number(mailbox.old)),
-            ],
-        ),
-    };
-    let mut headers = vec![
-        ("User", plan.user.to_string()),
-        ("Id", id),
-        ("Account", account.to_string()),
-        ("Type", kind.to_owned()),
-        ("Status", plan.state.name().to_owned()),
-        ("StatusType", plan.status.clone()),
-    ];
-    headers.append(&mut fields);
-    let headers: Vec<(&str, &str)> = headers
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    manager::event(Class::Call, c"UserPresencePush", &headers);
+    let fields = push.fields();
+    let all = headers.iter().chain(&fields);
+    let all: Vec<(&str, &str)> = all.map(|(name, value)| (*name, value.as_str())).collect();
+    manager::event(Class::Call, c"UserPresencePush", &all);
+    feed::note(Note {
+        account,
+        user,
+        json: json(&all),
+    });
+}
+
+/// The same for readers of the account's feed: names begin with small letters there.
+fn json(headers: &[(&str, &str)]) -> String {
+    let object = headers.iter().map(|(name, value)| {
+        let mut name = (*name).to_owned();
+        name[..1].make_ascii_lowercase();
+        (name, (*value).into())
+    });
+    serde_json::Value::Object(object.collect()).to_string()
 }

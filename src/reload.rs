@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::actor;
-use crate::asterisk::{astdb, device, log, realtime, timing};
+use crate::asterisk::{astdb, device, log, prometheus, realtime, timing};
 use crate::configuration::{self, FAMILY};
 use crate::door;
+use crate::feed;
 use crate::keeper;
 use crate::module::Labels;
 use crate::presence::Presence;
@@ -17,8 +18,9 @@ use crate::presence::config::{Origin, Problem, parse_row};
 use crate::presence::directory::Directory;
 use crate::presence::row::{self, Stored};
 use crate::presence::text;
-use crate::presence::world::{Change, Effect, Plan, Read};
+use crate::presence::world::{Effect, Plan, Read};
 use crate::schedules;
+use crate::webhooks;
 
 /// One reload at a time; a second one is told so instead of waiting.
 static BUSY: AtomicBool = AtomicBool::new(false);
@@ -61,7 +63,11 @@ pub fn everything() -> Result<(), String> {
     if !errors.is_empty() {
         return Err(kept(configuration::refusal(&errors)));
     }
-    switch(Directory::new(parsed.settings, parsed.users))
+    let hooks = parsed.settings.webhooks.clone();
+    switch(Directory::new(parsed.settings, parsed.users))?;
+    webhooks::reconfigure(&hooks);
+    prometheus::attach();
+    Ok(())
 }
 
 /// Reads one user anew from realtime: changed, new, or gone.
@@ -185,6 +191,10 @@ fn switch(directory: Directory) -> Result<(), String> {
     });
     // What was known before goes here, without a lock.
     drop(removed.ok_or("the module is not running")??);
+    // Whoever reads an account begins anew where its people are others now.
+    let others = plan.directory().changed_accounts(&running);
+    feed::reconfigure(plan.directory().settings.http.journal, &others);
+    feed::end_streams();
     // New sources may have changed since they were read, and unknown ones may have
     // got their provider.
     let unknown = door::read(|world| {
@@ -209,7 +219,7 @@ fn switch(directory: Directory) -> Result<(), String> {
     for address in again {
         until_twice_the_same(|| {
             let said = ask(&address)?;
-            hear(&address, &said);
+            door::change(|world, now| ((), world.take_heard(&address, said.parts(), now)));
             Some(said)
         });
     }
@@ -228,19 +238,4 @@ fn until_twice_the_same<T: PartialEq>(mut take: impl FnMut() -> Option<T>) {
         }
         last = now;
     }
-}
-
-fn hear(address: &str, said: &Presence) {
-    door::change(|world, now| {
-        let Some(source) = world.directory().source(address) else {
-            return ((), Vec::new());
-        };
-        let heard = Change::Heard {
-            source,
-            state: said.state(),
-            subtype: said.subtype(),
-            message: said.message(),
-        };
-        ((), world.apply(&heard, now))
-    });
 }

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::asterisk::timing;
 use crate::door;
 use crate::presence::config::Schedule;
-use crate::presence::world::Change;
 use crate::presence::{Presence, Time};
 
 /// What a schedule says at a moment: nothing within its ranges.
@@ -43,19 +42,7 @@ pub fn hear(now: Time) -> Option<Time> {
     for (source, schedule) in directory.schedules() {
         let said = presence(schedule, now);
         let address = &directory.get_source(*source).address;
-        door::serve(|world, now| {
-            // A reload may have given other numbers meanwhile.
-            let Some(source) = world.directory().source(address) else {
-                return ((), Vec::new());
-            };
-            let heard = Change::Heard {
-                source,
-                state: said.state(),
-                subtype: said.subtype(),
-                message: said.message(),
-            };
-            ((), world.apply(&heard, now))
-        });
+        door::serve(|world, now| ((), world.take_heard(address, said.parts(), now)));
     }
     Some(next)
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::asterisk::cli::{Args, Command, Outcome};
-use crate::asterisk::{presence, selftest as layer};
+use crate::asterisk::{http, presence, selftest as layer};
 use crate::door;
 use crate::presence::{Presence, State};
 
@@ -49,11 +49,21 @@ pub static COMMANDS: &[Command] = &[
         complete: None,
     },
     Command {
+        words: c"userpresence selftest streams",
+        summary: c"HTTP streams that there are",
+        usage: c"Usage: userpresence selftest streams\n",
+        run: |_, out| {
+            let _ = writeln!(out, "{}", http::streams());
+            Outcome::Success
+        },
+        complete: None,
+    },
+    Command {
         words: c"userpresence selftest memory",
-        summary: c"Bytes that the module holds",
+        summary: c"Bytes that the module holds, and the process",
         usage: c"Usage: userpresence selftest memory\n",
         run: |_, out| {
-            let _ = writeln!(out, "{}", layer::held());
+            let _ = writeln!(out, "{} {}", layer::held(), layer::held_by_all());
             Outcome::Success
         },
         complete: None,

@@ -32,17 +32,23 @@ for part in "$@"; do
             fi
             need 'command -v cc' gcc libc6-dev
             need 'libclang' libclang-dev
+            need 'command -v pkg-config' pkg-config
+            need 'pkg-config --exists libcurl' libcurl4-openssl-dev
             ;;
         asterisk)
             need 'command -v mmdebstrap' mmdebstrap
             need 'test -e /usr/share/keyrings/debian-archive-keyring.gpg' debian-archive-keyring
             ;;
         test)
+            need 'command -v openssl' openssl
             need 'command -v sipp' sip-tester
             need 'command -v sqlite3' sqlite3
             need 'command -v xmllint' libxml2-utils
             need 'command -v chromium && command -v chromedriver' chromium chromium-driver
             need 'python3 -m pip --version' python3-pip
+            need 'python3 -m venv --help && python3 -m ensurepip --version' python3-venv
+            need 'command -v openssl' openssl
+            need 'command -v curl' curl
             ;;
         *)
             echo "setup: unknown part '$part'" >&2

@@ -11,6 +11,7 @@ use crate::presence::action::{Found, Hands, Member, Place, Queue, REASON, Record
 use crate::presence::assignment;
 use crate::presence::fields::Query;
 use crate::presence::row::FAMILY;
+use crate::stats;
 
 /// How long AstDB is left alone after it refused a row.
 const RETRY: Duration = Duration::from_secs(1);
@@ -165,6 +166,7 @@ impl Hands for Asterisk<'_> {
     }
 
     fn failed(&mut self, action: &str, why: &str) {
+        stats::ACTION_FAILURES.add(1);
         log::warning(format_args!(
             "Action of user '{}' for status '{}' failed: {action}: {why}",
             self.user, self.status

@@ -130,7 +130,7 @@ pub struct Channel<'a> {
 }
 
 impl Channel<'_> {
-    fn raw(&self) -> *mut ffi::ast_channel {
+    pub(super) fn raw(&self) -> *mut ffi::ast_channel {
         self.raw.as_ptr()
     }
 
@@ -142,10 +142,7 @@ impl Channel<'_> {
 
     /// The device that it is a call of, such as `PJSIP/200`.
     pub fn device(&self) -> Option<String> {
-        let mut name = self.name();
-        // A number ends the name, and a device's own name may have a dash too.
-        name.truncate(name.rfind('-')?);
-        Some(name)
+        device_of(&self.name()).map(str::to_owned)
     }
 
     /// Whether its other end is in Asterisk itself.
@@ -238,6 +235,18 @@ impl Channel<'_> {
         unsafe { ffi::res_userpresence_channel_cause(self.raw(), cause) };
     }
 
+    /// Answers it where nobody has yet.
+    ///
+    /// # Errors
+    /// Where the caller has gone.
+    pub fn answer(&self) -> Result<(), Error> {
+        // SAFETY: a live channel whose thread is ours, not locked by us.
+        match unsafe { ffi::ast_raw_answer(self.raw()) } {
+            0 => Ok(()),
+            _ => Err(Error::new("the channel could not be answered")),
+        }
+    }
+
     /// Whether it is being hung up.
     pub fn hung_up(&self) -> bool {
         // SAFETY: a live channel, which the core looks at without its lock.
@@ -265,8 +274,14 @@ impl Channel<'_> {
     }
 }
 
+/// The device that a channel of this name is a call of.
+pub(super) fn device_of(name: &str) -> Option<&str> {
+    // A number ends the name, and a device's own name may have a dash too.
+    name.rsplit_once('-').map(|(device, _)| device)
+}
+
 /// What the shim copied for us.
-fn owned(text: *mut c_char) -> Option<String> {
+pub(super) fn owned(text: *mut c_char) -> Option<String> {
     // SAFETY: NULL or a C string from Asterisk's allocator that is ours alone.
     let text = unsafe { Owned::new(text) }?;
     Some(String::from_utf8_lossy(text.bytes()).into_owned())

@@ -28,6 +28,12 @@ pub fn warning(message: impl Display) {
     write(ffi::__LOG_WARNING, Location::caller(), &message);
 }
 
+/// Something that an administrator may want to know of.
+#[track_caller]
+pub fn notice(message: impl Display) {
+    write(ffi::__LOG_NOTICE, Location::caller(), &message);
+}
+
 /// For the console where `core set verbose` is at least `level`. Below that the
 /// message is not even formatted.
 #[track_caller]

@@ -18,13 +18,16 @@ pub enum Class {
     Call,
     /// `reporting`
     Reporting,
+    /// `system`
+    System,
 }
 
 impl Class {
-    fn flag(self) -> c_int {
+    pub(super) fn flag(self) -> c_int {
         let flag = match self {
             Class::Call => ffi::EVENT_FLAG_CALL,
             Class::Reporting => ffi::EVENT_FLAG_REPORTING,
+            Class::System => ffi::EVENT_FLAG_SYSTEM,
         };
         flag as c_int
     }

@@ -19,8 +19,10 @@
 pub mod ami;
 pub mod application;
 pub mod astdb;
+pub mod channels;
 pub mod cli;
 pub mod config;
+pub mod crypt;
 pub mod custom;
 pub mod device;
 mod entry;
@@ -28,12 +30,16 @@ mod error;
 mod ffi;
 pub mod function;
 mod guard;
+pub mod http;
 pub mod log;
 pub mod mailbox;
 pub mod manager;
+pub mod parking;
 pub mod presence;
+pub mod prometheus;
 pub mod realtime;
 pub mod regex;
+pub mod security;
 #[cfg(feature = "selftest")]
 pub mod selftest;
 mod session;

@@ -9,6 +9,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::guard::guard;
 use super::mailbox::{self, Mailbox};
+use super::parking::{self, Space};
 use super::{Error, device, ffi, presence};
 use crate::presence::device::DeviceState;
 use crate::presence::state::State;
@@ -26,12 +27,17 @@ pub type DeviceHandler = fn(name: &[u8], state: DeviceState);
 /// time.
 pub type MailboxHandler = fn(mailbox: Mailbox<'_>);
 
+/// Gets what is published of parking spaces. One subscription calls it from one thread at
+/// a time.
+pub type ParkingHandler = fn(space: Space<'_>);
+
 /// What is done with a message; it says of which kind they are, too.
 #[derive(Clone, Copy, Debug)]
 enum Handle {
     Presence(PresenceHandler),
     Device(DeviceHandler),
     Mailbox(MailboxHandler),
+    Parking(ParkingHandler),
 }
 
 impl Handle {
@@ -41,6 +47,7 @@ impl Handle {
             Handle::Presence(_) => "presence",
             Handle::Device(_) => "device state",
             Handle::Mailbox(_) => "message waiting",
+            Handle::Parking(_) => "parking",
         }
     }
 
@@ -52,6 +59,7 @@ impl Handle {
                 Handle::Presence(_) => ffi::ast_presence_state_topic_all(),
                 Handle::Device(_) => ffi::ast_device_state_topic_all(),
                 Handle::Mailbox(_) => ffi::ast_mwi_topic_all(),
+                Handle::Parking(_) => ffi::ast_parking_topic(),
             }
         }
     }
@@ -64,6 +72,7 @@ impl Handle {
                 Handle::Presence(_) => ffi::ast_presence_state_message_type(),
                 Handle::Device(_) => ffi::ast_device_state_message_type(),
                 Handle::Mailbox(_) => ffi::ast_mwi_state_type(),
+                Handle::Parking(_) => ffi::ast_parked_call_type(),
             }
         }
     }
@@ -118,6 +127,11 @@ impl Subscription {
     /// Subscribes to what is told of every mailbox.
     pub fn mailboxes(handler: MailboxHandler) -> Result<Self, Error> {
         Self::new(Handle::Mailbox(handler))
+    }
+
+    /// Subscribes to the calls in parking lots.
+    pub fn parking(handler: ParkingHandler) -> Result<Self, Error> {
+        Self::new(Handle::Parking(handler))
     }
 
     fn new(handle: Handle) -> Result<Self, Error> {
@@ -298,6 +312,7 @@ unsafe extern "C" fn receive(
                     Handle::Presence(handle) => presence::with_parts(message, handle),
                     Handle::Device(handle) => device::with_parts(message, handle),
                     Handle::Mailbox(handle) => mailbox::with_parts(message, handle),
+                    Handle::Parking(handle) => parking::with_parts(message, handle),
                 }
             } else if kind == handler.mark {
                 // A message of this type carries a number, see `Mark::publish`.

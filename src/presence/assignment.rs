@@ -2,6 +2,7 @@
 //! CLI and AMI. The status is a state or a status type.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -31,6 +32,25 @@ impl Choice {
             presence: status.maps_to.clone(),
             until: None,
         }
+    }
+}
+
+impl Choice {
+    /// The same, ending then by itself.
+    ///
+    /// # Errors
+    /// Where that is past, or too far ahead.
+    pub fn ending(mut self, until: Option<Time>, now: Time) -> Result<Self, String> {
+        if let Some(until) = until {
+            if until <= now {
+                return Err("until is past, expected a time to come".into());
+            }
+            if until > now.after(Duration::from_secs(LONGEST)) {
+                return Err("until is more than ten years ahead".into());
+            }
+            self.until = Some(until);
+        }
+        Ok(self)
     }
 }
 
@@ -175,7 +195,7 @@ impl Options {
 
 fn in_seconds(seconds: u64, now: Time) -> Result<Time, String> {
     match seconds {
-        1..=LONGEST => Ok(now.after(std::time::Duration::from_secs(seconds))),
+        1..=LONGEST => Ok(now.after(Duration::from_secs(seconds))),
         _ => Err(format!(
             "option t({seconds}), expected 1 to {LONGEST} seconds"
         )),

@@ -3,7 +3,9 @@
 
 use serde::Serialize;
 
+use super::account::Activity;
 use super::assignment::{encode, shown};
+use super::combine::Order;
 use super::config::InputKind;
 use super::device::Watcher;
 use super::directory::UserId;
@@ -43,12 +45,20 @@ pub enum Field {
     DndStatus,
     /// What else the user chose; it can be set.
     Flag(Flag),
+    /// What the phones do.
+    TelephonyStatus,
+    /// Whether in a meeting.
+    MeetingStatus,
+    /// Whether the user can be spoken with.
+    PresenceStatus,
+    /// The same by what the user chose alone.
+    UserStatus,
     /// The whole [`View`] as one JSON object.
     Json,
 }
 
 impl Field {
-    const ALL: [(&'static str, Field); 17] = [
+    const ALL: [(&'static str, Field); 21] = [
         ("value", Field::Value),
         ("subtype", Field::Subtype),
         ("message", Field::Message),
@@ -74,6 +84,10 @@ impl Field {
             Flag::PickUpCallsOnHold.name(),
             Field::Flag(Flag::PickUpCallsOnHold),
         ),
+        ("telephonyStatus", Field::TelephonyStatus),
+        ("meetingStatus", Field::MeetingStatus),
+        ("presenceStatus", Field::PresenceStatus),
+        ("userStatus", Field::UserStatus),
         ("json", Field::Json),
     ];
 
@@ -178,6 +192,10 @@ impl<'a> Query<'a> {
                 .map_or_else(String::new, |s| s.label.to_string()),
             Field::DndStatus => world.takes(id).name().to_owned(),
             Field::Flag(flag) => world.flags(id).word(flag).to_owned(),
+            Field::TelephonyStatus => world.activity(id).telephony.name().to_owned(),
+            Field::MeetingStatus => world.activity(id).meeting.name().to_owned(),
+            Field::PresenceStatus => world.activity(id).presence.name().to_owned(),
+            Field::UserStatus => world.activity(id).user.name().to_owned(),
             Field::Json => View::of(world, id).json(),
         })
     }
@@ -218,7 +236,8 @@ pub struct View {
     pub reason: &'static str,
     /// How sources are combined.
     pub method: &'static str,
-    /// The order of `priority`, highest first.
+    /// The order of `priority`, highest first; in JSON where it is not the default one.
+    #[serde(skip_serializing_if = "is_usual")]
     pub priority: Vec<&'static str>,
     /// Where setting a status goes.
     pub outgoing: &'static str,
@@ -234,6 +253,9 @@ pub struct View {
     /// What else the user chose.
     #[serde(flatten)]
     pub flags: Flags,
+    /// What the user does.
+    #[serde(flatten)]
+    pub activity: Activity,
     /// What a lamp on the user is to show.
     pub device_state: &'static str,
     /// What a queue is to see of the user.
@@ -241,6 +263,7 @@ pub struct View {
     /// On how many panels the user is logged in.
     pub panels: u32,
     /// What the user chose.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub own: Option<Said>,
     /// Whether own status is one of the sources.
     pub own_takes_part: bool,
@@ -249,6 +272,12 @@ pub struct View {
     pub written: Vec<String>,
     /// The sources in their order.
     pub sources: Vec<SourceView>,
+}
+
+fn is_usual(order: &Vec<&'static str>) -> bool {
+    let usual = Order::default();
+    let usual = usual.states().iter().map(|state| state.name());
+    usual.eq(order.iter().copied())
 }
 
 /// A presence and since when.
@@ -346,7 +375,7 @@ impl View {
             .map(str::to_owned);
         View {
             user: user.name.to_string(),
-            id: user.id.as_deref().unwrap_or(&user.name).to_owned(),
+            id: user.id().to_owned(),
             account: directory.account(user.account).to_string(),
             presence: Said::new(&outcome.presence, outcome.since, outcome.until),
             status: status.map_or_else(String::new, |status| status.name.to_string()),
@@ -367,6 +396,7 @@ impl View {
             default,
             dnd_status: world.takes(id).name(),
             flags: world.flags(id),
+            activity: world.activity(id),
             device_state: world.shown(id, Watcher::Lamp).name(),
             queue_state: world.shown(id, Watcher::Queue).name(),
             panels: world.panels(id),

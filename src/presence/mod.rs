@@ -7,6 +7,8 @@
 //! answer questions about the result.
 #![forbid(unsafe_code)]
 
+pub mod access;
+pub mod account;
 pub mod action;
 pub mod address;
 pub mod assignment;
@@ -19,6 +21,7 @@ pub mod explain;
 pub mod fields;
 pub mod flags;
 pub mod mailbox;
+pub mod pickup;
 pub mod route;
 pub mod row;
 pub mod schedule;

@@ -114,6 +114,11 @@ impl Presence {
         self.text.as_deref().map_or("", |text| &text.message)
     }
 
+    /// State, subtype and message.
+    pub fn parts(&self) -> (State, &str, &str) {
+        (self.state(), self.subtype(), self.message())
+    }
+
     /// Whether state, subtype and message are these.
     pub fn is(&self, state: State, subtype: &str, message: &str) -> bool {
         self.state == state && self.subtype() == subtype && self.message() == message

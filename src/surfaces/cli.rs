@@ -1,8 +1,10 @@
 //! `userpresence ...` on Asterisk's console.
 
+mod password;
 mod routes;
 mod show;
 mod table;
+mod webhooks;
 
 use std::fmt::Write;
 
@@ -46,17 +48,21 @@ pub static COMMANDS: &[Command] = &[
     Command {
         words: c"userpresence explain",
         summary: c"Explain why a user's presence is what it is",
-        usage: c"Usage: userpresence explain <name> [internal|external]
+        usage: c"Usage: userpresence explain <name> [internal|external|from <caller>]
        Says in sentences which rule applies, which source won and what would
        change it. With 'internal' or 'external', where such a call would go
-       now, and why.
+       now, and why. <caller> is a user, an extension or a number: whether a
+       call from there is internal is said too. A forward to an extension of
+       a user is followed as UserPresenceDial() would.
 ",
         run: show::explain_user,
         complete: Some(|at| match at.before.len() {
             0 => complete_user(at),
-            1 => CallOrigin::ALL
-                .map(|origin| origin.name().to_owned())
-                .into(),
+            1 => {
+                let origins = CallOrigin::ALL.into_iter().map(CallOrigin::name);
+                origins.chain(["from"]).map(str::to_owned).collect()
+            }
+            2 if at.before[1].eq_ignore_ascii_case("from") => users_like(at.word, |_| true),
             _ => Vec::new(),
         }),
     },
@@ -124,12 +130,45 @@ pub static COMMANDS: &[Command] = &[
         complete: Some(complete_user),
     },
     Command {
+        words: c"userpresence show webhooks",
+        summary: c"Show where events are posted, and how that goes",
+        usage: c"Usage: userpresence show webhooks
+       Shows every webhook: how many events it has delivered since the module
+       was loaded, the number of the last one, since when it fails and why,
+       and its address without credentials and query.
+",
+        run: webhooks::show_webhooks,
+        complete: None,
+    },
+    Command {
+        words: c"userpresence show stats",
+        summary: c"Show what is counted and measured",
+        usage: c"Usage: userpresence show stats
+       Shows the numbers that Prometheus is given where res_prometheus is
+       loaded. What ends with _total counts since Asterisk was started.
+",
+        run: show::show_stats,
+        complete: None,
+    },
+    Command {
         words: c"userpresence show settings",
         summary: c"Show the settings and what is loaded",
         usage: c"Usage: userpresence show settings
        Shows the general settings, and how many users and sources there are.
 ",
         run: show::show_settings,
+        complete: None,
+    },
+    Command {
+        words: c"userpresence password",
+        summary: c"Make an API user for HTTP, with a password's hash",
+        usage: c"Usage: userpresence password <name> [<password>]
+       Shows the lines of userpresence.conf for an API user of that name, who
+       may come in over HTTP. Without a password a random one is made and
+       shown. One that is typed stays in the history of the console, or of the
+       shell where it is typed after 'asterisk -rx'.
+",
+        run: password::password,
         complete: None,
     },
     Command {
@@ -149,14 +188,19 @@ fn complete_user(at: &Completion<'_>) -> Vec<String> {
 }
 
 fn complete_of(at: &Completion<'_>, wanted: impl Fn(&User) -> bool) -> Vec<String> {
-    if !at.before.is_empty() {
-        return Vec::new();
+    match at.before.is_empty() {
+        true => users_like(at.word, wanted),
+        false => Vec::new(),
     }
+}
+
+/// The users whose name begins so.
+fn users_like(word: &str, wanted: impl Fn(&User) -> bool) -> Vec<String> {
     // As many as anybody looks at: there may be a hundred thousand.
     const MOST: usize = 200;
     let begins = |name: &str| {
-        let begin = name.get(..at.word.len());
-        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(at.word))
+        let begin = name.get(..word.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(word))
     };
     let names = door::read(|world| {
         let users = world.directory().users().map(|(_, user)| user);

@@ -8,6 +8,7 @@ mod origin;
 mod path;
 
 use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::asterisk::application::{Application, Channel, Next, Reason};
 use crate::asterisk::log;
@@ -32,14 +33,28 @@ impl Application for UserPresenceDial {
     const NAME: &'static CStr = c"UserPresenceDial";
 
     fn run(channel: &Channel<'_>, args: &str) -> Result<Next, String> {
-        crate::trip("application");
         channel.unset(STATUS);
+        let path = Path::of(channel);
+        let call = || UserPresenceDial::call(channel, args, &path);
+        let called = catch_unwind(AssertUnwindSafe(call));
+        // The dialplan may call the same user once more.
+        path.leave(channel);
+        // A panic was logged: it ends neither the dialplan nor the caller's call.
+        called.unwrap_or_else(|_| {
+            busy(channel, "FAILED");
+            Ok(Next::Continue)
+        })
+    }
+}
+
+impl UserPresenceDial {
+    fn call(channel: &Channel<'_>, args: &str, path: &Path) -> Result<Next, String> {
+        crate::trip("application");
         let mut args = args.splitn(3, ',');
         let user = args.next().unwrap_or_default().trim();
         let options = Options::parse(args.next().unwrap_or_default());
         let dial_options = args.next().unwrap_or_default().trim();
 
-        let path = Path::of(channel);
         // Its name depends on who is called.
         let variable = door::read(|world| {
             let user = Query::find(world, user).ok()?;
@@ -79,10 +94,7 @@ impl Application for UserPresenceDial {
             caller,
         };
         path.enter(channel, &call.plan.user, call.plan.origin);
-        let next = call.carry_out();
-        // The dialplan may call the same user once more.
-        path.leave(channel);
-        Ok(next)
+        Ok(call.carry_out())
     }
 }
 
@@ -169,6 +181,7 @@ enum Outcome {
 
 impl Call<'_> {
     fn carry_out(&self) -> Next {
+        crate::trip("call");
         let plan = &self.plan;
         if let Some(why) = plan.refused.filter(|_| !self.caller.accepted) {
             log::verbose(

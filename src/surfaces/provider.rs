@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use crate::asterisk::presence::Provider;
 use crate::door;
 use crate::presence::{Presence, assignment::shown};
+use crate::stats;
 
 /// Answers for hints, `PRESENCE_STATE()` and AMI.
 pub struct UserPresence;
@@ -14,9 +15,11 @@ impl Provider for UserPresence {
 
     fn presence(name: &str) -> Presence {
         crate::trip("provider");
-        let found = door::read(|world| {
-            let user = world.directory().user(name)?;
-            Some(world.outcome(user).presence.clone())
+        let found = stats::answer(|| {
+            door::read(|world| {
+                let user = world.directory().user(name)?;
+                Some(world.outcome(user).presence.clone())
+            })
         });
         found.flatten().unwrap_or_else(|| {
             // Never INVALID: a subscriber would get no first NOTIFY, and later bad XML.

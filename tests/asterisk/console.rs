@@ -368,10 +368,21 @@ fn a_wrong_number_of_arguments_shows_the_usage() {
         ("show users alice", "show users [like <regex>]"),
         ("show user", "show user <name>"),
         ("show user alice bob", "show user <name>"),
-        ("explain", "explain <name> [internal|external]"),
+        (
+            "explain",
+            "explain <name> [internal|external|from <caller>]",
+        ),
         (
             "explain alice internal now",
-            "explain <name> [internal|external]",
+            "explain <name> [internal|external|from <caller>]",
+        ),
+        (
+            "explain alice from",
+            "explain <name> [internal|external|from <caller>]",
+        ),
+        (
+            "explain alice from 200 now",
+            "explain <name> [internal|external|from <caller>]",
         ),
         ("show routes", "show routes <name>"),
         ("show routes alice bob", "show routes <name>"),
@@ -409,6 +420,9 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
         "[general]\nmethod = latest\noutgoing = none\nsettle = 20\npriority = chat,dnd,xa,away,\
          unavailable,available,not_set\npresence_prefix = CustomPresence:t-\n\
          device_prefix = SIP/t-\nuse_devices = yes\nignore_unreachable = yes\n\
+         schedule = 9:00-17:00,mon-fri,*,*\nschedule_status = xa\nmobile_prefix = 9\n\
+         internal_context = inside,beside\nalways_accept = 202,+49170\n\
+         dnd_on = DB(a/${{USER}})=b\n\
          [lunch]\ntype = status\nstate = away\n{ALICE}"
     );
     let ast = with(&conf).start();
@@ -422,9 +436,25 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
         ("presence_prefix", "CustomPresence:t-"),
         ("device_prefix", "SIP/t-"),
         ("use_devices", "yes"),
+        ("lamp_table", "built-in"),
+        ("schedule", "9:00-17:00,mon-fri,*,*"),
+        ("schedule_status", "xa"),
+        ("login_status", "-"),
+        ("dnd_on", "DB(a/${USER})=b"),
+        ("mobile_prefix", "9"),
+        ("forward_context", "default"),
+        ("internal_context", "inside,beside"),
+        ("trust_caller_id", "no"),
+        ("always_accept", "202,+49170"),
+        ("origin_variable", "USERPRESENCE_ORIGIN"),
+        ("handling", "-"),
         ("settle", "20 ms"),
+        ("http", "yes"),
+        ("http_rate", "50"),
+        ("http_readers", "80"),
+        ("journal", "10000"),
         ("Users", "2"),
-        ("Sources", "6"),
+        ("Sources", "7"),
         ("Devices", "3"),
         ("Statuses", "8"),
         ("Accounts", "2"),
@@ -447,7 +477,7 @@ fn users_states_and_verbs_are_completed() {
     for (line, words) in [
         (
             "userpresence ",
-            &["dndstatus", "explain", "reload", "set", "show"][..],
+            &["dndstatus", "explain", "password", "reload", "set", "show"][..],
         ),
         ("userpresence s", &["set", "show"]),
         (
@@ -461,7 +491,13 @@ fn users_states_and_verbs_are_completed() {
         ),
         ("userpresence show user AL", &["Albert", "alice"]),
         ("userpresence explain b", &["barrier", "bob"]),
-        ("userpresence explain bob ", &["external", "internal"]),
+        (
+            "userpresence explain bob ",
+            &["external", "from", "internal"],
+        ),
+        ("userpresence explain bob f", &["from"]),
+        ("userpresence explain bob from al", &["Albert", "alice"]),
+        ("userpresence explain bob internal al", &[]),
         ("userpresence show routes al", &["Albert", "alice"]),
         ("userpresence set al", &["Albert", "alice"]),
         (

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Builder, Instance, MODULE, Phone, wait_until};
+use crate::harness::{Builder, Instance, Phone, wait_until};
 use crate::people::{set, with};
 
 /// Bob, whose phone calls from inside; the endpoint `trunk` is nobody's.
@@ -18,7 +18,7 @@ exten = _3XX,1,UserEvent(Target,To:${EXTEN},From:${REDIRECTING(from-num)},\
 Reason:${REDIRECTING(reason)},Caller:${CALLERID(num)})
  same = n,Dial(PJSIP/${EXTEN})
 [out]
-exten = _9X!,1,Dial(PJSIP/300)
+exten = 9170123,1,Dial(PJSIP/300)
 ";
 
 fn calls(conf: &str, phones: &[&str]) -> Builder {
@@ -48,8 +48,10 @@ const TARGETS: [(&str, &str, &str); 4] = [
     ("chat", "external", "303"),
 ];
 
-/// Alice's calls are forwarded in that case, to another phone for each status and origin.
-fn matrix(case: &str, reason: &str, alice: Option<fn(&Instance) -> Phone<'_>>) {
+/// Alice's calls are forwarded in that case, to another phone for each status and origin:
+/// those from inside to an extension, those from outside to a number. `rings` says whether
+/// her own phone is called before.
+fn matrix(case: &str, reason: &str, alice: fn(&Instance) -> Phone<'_>, rings: bool) {
     let mut conf = "[alice]\ntype = user\nextension = 200\nhandling = mine\n\
                     [mine]\ntype = handling\nring_timeout = 5\n"
         .to_owned();
@@ -58,11 +60,15 @@ fn matrix(case: &str, reason: &str, alice: Option<fn(&Instance) -> Phone<'_>>) {
             "[mine-{status}]\ntype = handling\nset = mine\nstatus = {status}\n"
         ));
         for (_, origin, target) in TARGETS.iter().filter(|it| it.0 == status) {
-            conf.push_str(&format!("forward_{origin}_{case} = {target}@default\n"));
+            let context = match *origin {
+                "internal" => "@default",
+                _ => "",
+            };
+            conf.push_str(&format!("forward_{origin}_{case} = {target}{context}\n"));
         }
     }
     let ast = calls(&conf, &["200", "300", "301", "302", "303"]).start();
-    let _alice = alice.map(|phone| phone(&ast));
+    let alice = alice(&ast);
     let targets = TARGETS.map(|(_, _, target)| Phone::answering(&ast, target));
     let callers = ["202", "trunk"].map(|caller| (caller, Phone::ringing(&ast, caller)));
     for status in ["away", "chat"] {
@@ -91,6 +97,8 @@ fn matrix(case: &str, reason: &str, alice: Option<fn(&Instance) -> Phone<'_>>) {
         }
         ast.wait_no_channels();
     }
+    let expected = if rings { 4 } else { 0 };
+    assert_eq!(alice.invites().len(), expected);
     for phone in &targets {
         let invites = phone.invites();
         assert_eq!(invites.len(), 1, "{}", phone.device());
@@ -102,17 +110,17 @@ fn matrix(case: &str, reason: &str, alice: Option<fn(&Instance) -> Phone<'_>>) {
 
 #[test]
 fn calls_are_forwarded_always() {
-    matrix("always", "cfu", None);
+    matrix("always", "cfu", |ast| Phone::ringing(ast, "200"), false);
 }
 
 #[test]
 fn calls_are_forwarded_when_nobody_answers() {
-    matrix("noanswer", "cfnr", Some(|ast| Phone::ringing(ast, "200")));
+    matrix("noanswer", "cfnr", |ast| Phone::ringing(ast, "200"), true);
 }
 
 #[test]
 fn calls_are_forwarded_when_the_user_is_busy() {
-    matrix("busy", "cfb", Some(|ast| Phone::busy(ast, "200")));
+    matrix("busy", "cfb", |ast| Phone::busy(ast, "200"), true);
 }
 
 /// Alice at a desk and with a softphone, one after the other.
@@ -235,7 +243,7 @@ fn a_wrong_target_is_told_and_the_caller_hears_busy() {
         "[alice]\ntype = user\nextension = 200\nhandling = mine\n\
          [mine]\ntype = handling\nforward_external_always = 999@nowhere\n\
          forward_internal_always = voicemail\n",
-        &[],
+        &["200"],
     )
     .start();
     let ended = outcome(&ast, "UserPresenceDial(alice,e)");
@@ -246,6 +254,23 @@ fn a_wrong_target_is_told_and_the_caller_hears_busy() {
     ast.wait_log("the user has no mailbox");
     let ended = outcome(&ast, "UserPresenceDial(nobody)");
     assert_eq!(ended, "NOUSER BUSY");
+
+    // Nor is it another when somebody was rung before.
+    ast.write_config(
+        "userpresence.conf",
+        "[general]\n[alice]\ntype = user\nextension = 200\nhandling = mine\n\
+         [mine]\ntype = handling\nforward_external_busy = 998@nowhere\n\
+         forward_external_noanswer = 997@nowhere\n",
+    );
+    assert!(ast.reload().ok());
+    let ended = outcome(&ast, "UserPresenceDial(alice,e)");
+    assert_eq!(ended, "WRONGTARGET BUSY");
+    ast.wait_log("there is no extension '997@nowhere'");
+    let busy = Phone::busy(&ast, "200");
+    let ended = outcome(&ast, "UserPresenceDial(alice,e)");
+    assert_eq!(ended, "WRONGTARGET BUSY");
+    ast.wait_log("there is no extension '998@nowhere'");
+    assert_eq!(busy.invites().len(), 1);
 
     // A phone is told so too, where the dialplan has no more to say.
     let caller = Phone::ringing(&ast, "trunk");
@@ -439,37 +464,4 @@ fn a_call_is_internal_or_external() {
         assert!(line.contains(&format!("{origin}@")), "{line}");
     }
     ast.wait_no_channels();
-}
-
-#[test]
-fn many_calls_leave_nothing_behind() {
-    let conf = "[alice]\ntype = user\nextension = 200\n\
-                [carol]\ntype = user\nextension = 201\n\
-                [dave]\ntype = user\nextension = 203\nhandling = wrong\n\
-                [wrong]\ntype = handling\nforward_external_always = 999@nowhere\n\
-                [erin]\ntype = user\nextension = 204\nhandling = self\n\
-                [self]\ntype = handling\nforward_external_always = 200@default\n";
-    let ast = calls(conf, &["200", "201"]).start();
-    let _answers = Phone::answering(&ast, "200");
-    let _busy = Phone::busy(&ast, "201");
-    let calls = ["alice,e", "carol,e", "dave,e", "erin,e"];
-    for _ in 0..30 {
-        for call in calls {
-            ast.run("UserPresenceDial", call);
-        }
-        let answered = || {
-            let phone = |it: &&crate::harness::Channel| it.name.starts_with("PJSIP/200");
-            let channels = ast.channels();
-            let up = channels.iter().filter(phone).filter(|it| it.state == "Up");
-            (up.count() == 2).then_some(())
-        };
-        wait_until("both calls", answered);
-        ast.hang_up_all();
-    }
-    // It goes only where no channel is in it any more.
-    assert!(ast.unload_module(MODULE).ok());
-    assert!(
-        ast.cli("core show channels count")
-            .contains("0 active channels")
-    );
 }

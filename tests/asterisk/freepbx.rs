@@ -170,3 +170,48 @@ fn a_caller_who_is_no_user_hears_so() {
     let ours = |line: &&String| line.contains("there is no user '99");
     assert_eq!(told.iter().filter(ours).count(), 4 + 2, "{told:#?}");
 }
+
+/// The code for a held call, and the way to dial a user that stands there in comments.
+#[test]
+fn a_held_call_and_a_user_are_found_by_the_extension() {
+    let codes = handed_out("configs/samples/extensions_userpresence.conf.sample");
+    let uncommented = codes
+        .replace("\n;exten", "\nexten")
+        .replace("\n; same", "\n same");
+    assert_ne!(codes, uncommented);
+    let ast = with(&USERS.replace(
+        "[210]\ntype = user\n",
+        "[210]\ntype = user\nmonitor = alice\n",
+    ))
+    .modules(&["app_playback", "codec_gsm", "format_gsm", "func_callerid"])
+    .dialplan(&format!(
+        "\n[globals]\nUSER_OF_201 = alice\n\n{uncommented}"
+    ))
+    .start();
+    assert_eq!(dial(&ast, "210", "*93201"), ["invalid"]);
+    ast.wait_log(
+        "a call that 'alice' holds may not be picked up: pickUpCallsOnHold of '210' is off",
+    );
+    assert_eq!(dial(&ast, "999", "*93201"), ["invalid"]);
+    ast.wait_log("a call that 'alice' holds may not be picked up: the caller is no user");
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+    for (caller, extension, told) in [
+        ("999", "201", "a call to 'alice' is external"),
+        ("201", "210", "a call to '210' is internal"),
+    ] {
+        let call = [
+            ("Action", "Originate"),
+            (
+                "Channel",
+                &format!("Local/{extension}@from-internal-custom/n"),
+            ),
+            ("CallerID", caller),
+            ("Application", "Wait"),
+            ("Data", "600"),
+            ("Async", "true"),
+        ];
+        assert!(ast.ami().action(&call).ok());
+        ast.wait_log(told);
+        ast.wait_no_channels();
+    }
+}

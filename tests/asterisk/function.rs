@@ -105,7 +105,6 @@ fn json_holds_the_result_and_every_source() {
     }
     assert_eq!(json["until"], Value::Null);
     assert_eq!(json["enabled"], true);
-    assert_eq!(json["priority"][0], "dnd");
     assert_eq!(json["own"]["message"], text);
     assert_eq!(json["own_takes_part"], false);
     let sources = json["sources"].as_array().expect("a list");
@@ -212,7 +211,8 @@ fn each_mistake_in_reading_has_one_clear_message() {
             "alice,colour",
             "unknown field 'colour', expected value, subtype, message, since, until, source, \
              reason, method, sequence, extensions, status, label, dndStatus, \
-             allowSeeMyPresence, ringOnMonitoredCall, pickUpCallsOnHold, json",
+             allowSeeMyPresence, ringOnMonitoredCall, pickUpCallsOnHold, telephonyStatus, \
+             meetingStatus, presenceStatus, userStatus, json",
         ),
         ("alice,message,x", "unknown option 'x', expected e"),
     ] {
@@ -301,7 +301,8 @@ fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
             "dnd",
             "unknown field 'colour', expected value, subtype, message, since, until, source, \
              reason, method, sequence, extensions, status, label, dndStatus, \
-             allowSeeMyPresence, ringOnMonitoredCall, pickUpCallsOnHold, json"
+             allowSeeMyPresence, ringOnMonitoredCall, pickUpCallsOnHold, telephonyStatus, \
+             meetingStatus, presenceStatus, userStatus, json"
                 .to_owned(),
         ),
         (

@@ -78,6 +78,18 @@ fn the_console_shows_help_for_everything() {
         ],
     );
     shown(
+        "core show application UserPresencePickup",
+        &[
+            "UserPresencePickup(user[,options])",
+            "u(user)",
+            "USERPRESENCEPICKUP",
+            "USERPRESENCEPICKUP_REASON",
+            "NOTMONITORING",
+            "FLAGOFF",
+            "pickUpCallsOnHold",
+        ],
+    );
+    shown(
         "manager show command UserPresenceList",
         &[
             "Account",
@@ -172,6 +184,9 @@ fn help_names_every_field_and_header() {
     ast.set_custom("200", "away,lunch,Back at one");
     let change = ami.wait_event("a change", |event| event.is_event("UserPresenceChange"));
     documented(&ast.cli("manager show event UserPresenceChange"), &change);
+    let name = "UserPresenceAccountEvent";
+    let told = ami.wait_event("the account's event", |event| event.is_event(name));
+    documented(&ast.cli(&format!("manager show event {name}")), &told);
     let entries = ami.list(&[("Action", "UserPresenceList")]);
     assert!(!entries.is_empty());
     for entry in entries {

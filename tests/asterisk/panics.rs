@@ -1,7 +1,7 @@
 //! A panic in any callback is logged, answered with a fallback, and stops nothing
 //! else. The test build can be told where to panic.
 
-use crate::harness::Instance;
+use crate::harness::{Instance, MODULE, Phone};
 
 const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\n";
 
@@ -57,6 +57,19 @@ fn a_panic_in_function_command_and_action_fails_that_call_alone() {
         "PJSIP/200"
     );
 
+    for (place, application) in [
+        ("application", "UserPresenceDial"),
+        ("pickup", "UserPresencePickup"),
+    ] {
+        arm(&ast, place);
+        ast.run(application, "alice");
+        panicked(&ast, place);
+        ast.wait_no_channels();
+    }
+    let status = "${USERPRESENCESTATUS} ${USERPRESENCEPICKUP}";
+    let again = ["UserPresenceDial(nobody)", "UserPresencePickup(alice)"];
+    assert_eq!(ast.run_dialplan(&again, status), "NOUSER NOTALLOWED");
+
     arm(&ast, "command");
     ast.cli("userpresence show settings");
     panicked(&ast, "command");
@@ -96,4 +109,68 @@ fn a_panic_of_the_keeper_does_not_end_it() {
         ast.getvar("PRESENCE_STATE(CustomPresence:200,value)"),
         "dnd"
     );
+}
+
+#[test]
+fn a_panic_while_a_request_is_answered_is_an_internal_error() {
+    let ast = Instance::selftest().userpresence(ALICE).http().start();
+    arm(&ast, "http");
+    let answer = ast.http("GET", "/userpresence/", &[], "");
+    assert_eq!(answer.status, 500);
+    panicked(&ast, "http");
+    assert_eq!(ast.http("GET", "/userpresence/", &[], "").status, 200);
+}
+
+/// Nobody is left in silence: the dialplan goes on and knows what happened, and a caller
+/// whom it has nothing more to say to hears busy.
+#[test]
+fn a_panic_in_the_application_ends_neither_call_nor_dialplan() {
+    let ast = Instance::selftest()
+        .userpresence(ALICE)
+        .sip(&["200", "201"])
+        .dialplan("exten = 1,1,UserPresenceDial(alice)")
+        .start();
+    let phone = Phone::ringing(&ast, "200");
+    // What the call has passed is forgotten: to call her once more is no circle.
+    let dial = || {
+        let first = "Set(FIRST=${USERPRESENCESTATUS} ${DIALSTATUS})";
+        let path = "${FIRST} ${USERPRESENCE_PATH}";
+        ast.run_dialplan(&["UserPresenceDial(alice)", first], path)
+    };
+    // Before anything is known of the call, and while it is carried out.
+    for place in ["application", "call"] {
+        arm(&ast, place);
+        assert_eq!(dial(), "FAILED BUSY ");
+        panicked(&ast, place);
+        arm(&ast, place);
+        let caller = Phone::ringing(&ast, "201");
+        caller.call("1");
+        assert_eq!(caller.wait_refused(), "SIP/2.0 486 Busy Here");
+        ast.wait_no_channels();
+        assert!(phone.invites().is_empty());
+    }
+    let caller = Phone::ringing(&ast, "201");
+    caller.call("1");
+    ast.wait_device("PJSIP/200", "RINGING");
+    phone.answer();
+    ast.wait_device("PJSIP/200", "INUSE");
+    caller.hang_up();
+    ast.wait_no_channels();
+    assert!(ast.unload_module(MODULE).ok());
+}
+
+#[test]
+fn a_panic_while_a_mailbox_is_heard_stops_no_later_one() {
+    let ast = Instance::selftest()
+        .userpresence(&format!("{ALICE}mailbox = 200\n"))
+        .sip(&["200"])
+        .start();
+    let ami = ast.ami();
+    ast.tell_messages("200", 0, 0);
+    arm(&ast, "mailbox");
+    ast.tell_messages("200", 1, 0);
+    panicked(&ast, "mailbox");
+    ast.tell_messages("200", 2, 0);
+    let push = ami.wait_event("a push", |event| event.is_event("UserPresencePush"));
+    assert_eq!(push.get("NewMessages"), Some("2"));
 }

@@ -91,3 +91,33 @@ fn a_voicemail_is_told_as_one() {
     leave("1");
     leave("2");
 }
+
+/// A voicemail server elsewhere tells of its messages by SIP.
+#[test]
+fn a_message_of_another_program_is_told_as_one() {
+    let ast = with(&users()).sip(&["200", "300"]).start();
+    let ami = ast.ami();
+    // What is there when it is heard of first counts as seen.
+    ast.tell_messages("200", 2, 0);
+    ast.tell_messages("200", 3, 1);
+    has(
+        &next(&ami),
+        &[
+            ("User", "alice"),
+            ("Id", "alice"),
+            ("Type", "Message"),
+            ("Mailbox", "200@default"),
+            ("NewMessages", "3"),
+            ("OldMessages", "1"),
+        ],
+    );
+    // Fewer are none, and in dnd she takes none; nor is 300@default bob's.
+    ast.tell_messages("200", 1, 3);
+    set(&ast, "alice", "dnd");
+    ast.tell_messages("200", 2, 3);
+    ast.tell_messages("300", 0, 0);
+    ast.tell_messages("300", 1, 0);
+    set(&ast, "alice", "away");
+    ast.tell_messages("200", 5, 3);
+    has(&next(&ami), &[("Status", "away"), ("NewMessages", "5")]);
+}

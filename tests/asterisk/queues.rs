@@ -123,11 +123,6 @@ fn a_caller_who_waits_is_put_through_once_dnd_ends() {
 #[test]
 fn the_queue_table_says_whom_a_queue_rings() {
     let ast = start(USERS, "");
-    for state in ["away", "xa", "unavailable"] {
-        set(&ast, "alice", state);
-        wait_member(&ast, "Alice", UNAVAILABLE);
-        assert_eq!(rung(&ast, "sales"), [BOB], "{state}");
-    }
     let table = "[general]\nqueue_table = mine\n\
                  [mine]\ntype = presence_table\naway = not_in_use\nchat = busy\nxa = in_use\n";
     ast.write_config("userpresence.conf", &format!("{table}{USERS}"));
@@ -148,6 +143,65 @@ fn the_queue_table_says_whom_a_queue_rings() {
     set(&ast, "alice", "away");
     ast.wait_device("UserPresence:alice@queue", "NOT_INUSE");
     assert_eq!(ast.device("UserPresence:alice"), "UNAVAILABLE");
+}
+
+/// Real calls through a real queue to a real phone, in every status and whatever calls are
+/// taken: whoever is there is rung, and the phone of one who is not hears nothing of it.
+#[test]
+fn in_every_status_a_queue_rings_who_is_there() {
+    let conf = "[lunch]\ntype = status\nstate = away\nsubtype = lunch\n\
+                [desk]\ntype = status\nstate = available\n\
+                [focus]\ntype = status\nstate =\n\
+                [alice]\ntype = user\nextension = 200\n\
+                [bob]\ntype = user\nextension = 201\n";
+    let ast = with(conf)
+        .sip(&["200", "201"])
+        .queue(
+            "sales",
+            "",
+            &[
+                "PJSIP/200,0,Alice,UserPresence:alice@queue",
+                "PJSIP/201,0,Bob,UserPresence:bob@queue",
+            ],
+        )
+        .start();
+    let alice = Phone::ringing(&ast, "200");
+    let _bob = Phone::answering(&ast, "201");
+    let (rung, left) = (true, false);
+    let mut calls = 0;
+    for (status, takes, member, is_rung) in [
+        ("not_set", "TakeAllCalls", NOT_IN_USE, rung),
+        ("available", "TakeAllCalls", NOT_IN_USE, rung),
+        ("chat", "TakeAllCalls", NOT_IN_USE, rung),
+        ("away", "TakeAllCalls", UNAVAILABLE, left),
+        ("xa", "TakeAllCalls", UNAVAILABLE, left),
+        ("unavailable", "TakeAllCalls", UNAVAILABLE, left),
+        ("dnd", "TakeAllCalls", BUSY, left),
+        ("lunch", "TakeAllCalls", UNAVAILABLE, left),
+        // A status that is recorded only leaves the state as it was.
+        ("focus", "TakeAllCalls", UNAVAILABLE, left),
+        ("desk", "TakeAllCalls", NOT_IN_USE, rung),
+        ("focus", "TakeAllCalls", NOT_IN_USE, rung),
+        ("available", "DoNotAcceptDepartmentCalls", BUSY, left),
+        ("away", "DoNotAcceptDepartmentCalls", BUSY, left),
+        ("available", "DoNotAcceptAnyCalls", BUSY, left),
+        ("available", "TakeAllCalls", NOT_IN_USE, rung),
+    ] {
+        set(&ast, "alice", status);
+        ast.setvar("USER_PRESENCE(alice,dndStatus)", takes);
+        wait_member(&ast, "Alice", member);
+        wait_member(&ast, "Bob", NOT_IN_USE);
+        let caller = ast.call_queue("sales");
+        let mut called = caller.wait_answer();
+        // Both are rung at the same moment, and only one of them answers.
+        assert_eq!(called.pop().as_deref(), Some("PJSIP/201"), "{status}");
+        let expected: &[&str] = if is_rung { &["PJSIP/200"] } else { &[] };
+        assert_eq!(called, expected, "{status} {takes}");
+        caller.hang_up();
+        ast.wait_no_channels();
+        calls += usize::from(is_rung);
+        assert_eq!(alice.invites().len(), calls, "{status} {takes}");
+    }
 }
 
 /// Which calls a user takes, beside the presence.

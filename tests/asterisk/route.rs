@@ -172,7 +172,7 @@ fn the_console_shows_the_plan_for_each_status() {
     let shown = ast.cli("userpresence explain alice external");
     for line in [
         "An external call to alice, who is away: section [office-away] applies.",
-        "It goes to +4930123@default at once.",
+        "It goes at once to +4930123@default.",
         "Note: usual",
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
@@ -191,6 +191,60 @@ fn the_console_shows_the_plan_for_each_status() {
         shown.starts_with("Unknown origin 'sideways', expected"),
         "{shown}"
     );
+}
+
+#[test]
+fn explain_says_where_a_call_from_somebody_goes() {
+    let conf = CONF.replace("mailbox = 200", "always_accept = 211\nmailbox = 200");
+    let conf = conf.replace("extension = 210\n", "extension = 210\nextension = 211\n");
+    let ast = with(&conf).start();
+    set(&ast, "alice", "away");
+    let outside = "It goes at once to +4930123@default.";
+    let inside = "It rings PJSIP/desk-200 for 15 seconds.";
+    for (caller, lines) in [
+        (
+            "bob",
+            [
+                "bob is a user: a call from bob's phone is internal.",
+                inside,
+            ],
+        ),
+        (
+            "211",
+            [
+                "211 is an extension of bob: a call from there is internal.",
+                inside,
+            ],
+        ),
+        (
+            "+4912",
+            [
+                "+4912 is neither a user nor an extension of one: the call is external.",
+                outside,
+            ],
+        ),
+    ] {
+        let shown = ast.cli(&format!("userpresence explain alice from {caller}"));
+        for line in lines {
+            assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
+        }
+    }
+    ast.setvar("USER_PRESENCE(alice,dndStatus)", "DoNotAcceptAnyCalls");
+    for (caller, line) in [
+        (
+            "211",
+            "alice refuses calls (DoNotAcceptAnyCalls), but 211 is in always_accept.",
+        ),
+        (
+            "210",
+            "It is refused: DoNotAcceptAnyCalls. What follows is for callers of always_accept.",
+        ),
+    ] {
+        let shown = ast.cli(&format!("userpresence explain alice from {caller}"));
+        assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
+    }
+    let shown = ast.cli("userpresence explain nobody from bob");
+    assert!(shown.starts_with("There is no user 'nobody'"), "{shown}");
 }
 
 #[test]

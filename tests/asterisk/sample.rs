@@ -72,6 +72,10 @@ fn what_the_sample_leaves_in_comments_is_true() {
         "schedule_status",
         "login_overrides",
         "settle",
+        "http",
+        "http_rate",
+        "http_readers",
+        "journal",
         "forward_context",
         "trust_caller_id",
         "origin_variable",
@@ -108,6 +112,10 @@ fn what_the_sample_leaves_in_comments_is_true() {
         "ring_mobile",
         "push",
         "note",
+        "password",
+        "role",
+        "user",
+        "permit",
     ] {
         assert!(uncommented.contains(&format!("\n{option} = ")), "{option}");
     }

@@ -9,12 +9,13 @@ module=$(realpath "$2")
 source "$(dirname "$0")/private.sh"
 
 dir=$repository/target/demo
-asterisk_pid='' phone_pid='' socket_dir=''
+asterisk_pid='' phone_pid='' reader_pid='' socket_dir=''
 
 stop_all() {
     local status=$?
     trap '' INT TERM HUP
     [ -z "$phone_pid" ] || end "$phone_pid"
+    [ -z "$reader_pid" ] || end "$reader_pid"
     [ -z "$asterisk_pid" ] || end "$asterisk_pid"
     wait 2>/dev/null || true
     [ -z "$socket_dir" ] || rm -rf "$socket_dir"
@@ -191,5 +192,42 @@ rx "channel request hangup all" >/dev/null
 until_true "the end of the action" shows "userpresence show actions" "^0 in force"
 cli "userpresence show actions" "0 in force"
 cli "database get DND 200" "not found"
+
+heading "The same over HTTP, as a panel reads it, and the numbered events as they come"
+api=http://127.0.0.1:$http_port/userpresence/v1/account/~
+# ask ARGUMENTS...: asks as one who may, shows the answer.
+ask() {
+    printf '\n%s$ curl -u boss:demo %s%s\n' "$bold" "$*" "$plain"
+    curl -sS -u boss:demo "$@" | fold -s -w 96 | sed 's/^/  /'
+    echo
+}
+answer=$(ask "$api/extension/alice/presence")
+echo "$answer"
+expect "$answer" '"state":"available"'
+curl -sSN -u boss:demo "$api/events?extension=alice" >"$dir/log/events.txt" 9>&- &
+reader_pid=$!
+has_event() { grep -q "$1" "$dir/log/events.txt"; }
+until_true "the stream" has_event '^retry: '
+answer=$(ask -X PUT -H 'Content-Type: application/json' \
+    -d '{"status":"lunch","message":"Soup"}' "$api/extension/alice/presence")
+echo "$answer"
+expect "$answer" '"message":"Soup"'
+until_true "her event" has_event '"presenceStatus":"Busy"'
+end "$reader_pid"
+reader_pid=''
+printf '\n%s$ curl -N -u boss:demo %s%s\n' "$bold" "$api/events?extension=alice" "$plain"
+grep -v '^retry: \|^$' "$dir/log/events.txt" | fold -s -w 96 | sed 's/^/  /'
+
+heading "The board: a live page of everybody"
+page=$(curl -sS "http://127.0.0.1:$http_port/userpresence/")
+expect "$page" '<html'
+cat <<END
+
+  make run leaves this Asterisk up. Its board is at
+
+      http://127.0.0.1:${HTTP_PORT:-18088}/userpresence/
+
+  Log in as alice-web (sets her own status) or boss (everybody's); the password is demo.
+END
 
 heading "Done; what was started is being stopped. To go on by hand: make run"

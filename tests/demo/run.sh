@@ -20,6 +20,8 @@ are on 127.0.0.1 only.
   AMI    $ami_port   user demo, secret demo
   SIP    $sip_port   endpoints 2000 and 2010, no password; watch 2000 or 2010
   HTTP   $http_port
+  board  http://127.0.0.1:$http_port/userpresence/
+         log in as alice-web (sets her own status) or boss (everybody's), password demo
 
   configuration   configs/demo/*.conf, then: module reload res_userpresence.so
   to begin with   userpresence show users

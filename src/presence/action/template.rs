@@ -4,6 +4,8 @@
 //! The substitution is ours alone. Its result is handed to Asterisk as data, so what
 //! a person wrote, such as a message `${SHELL(id)}`, stays that text.
 
+use std::fmt;
+
 use super::{Person, Status};
 use crate::presence::assignment::shown;
 use crate::presence::state::State;
@@ -45,6 +47,12 @@ impl Variable {
         let mut all = Self::ALL.into_iter();
         all.find(|(known, _)| *known == name)
             .map(|(_, variable)| variable)
+    }
+
+    fn name(self) -> &'static str {
+        let mut all = Self::ALL.into_iter();
+        let known = all.find(|(_, known)| *known == self);
+        known.map_or("", |(name, _)| name)
     }
 
     /// Whether a person may have written it, and not the administrator.
@@ -89,6 +97,24 @@ pub struct Assignment {
     value: Box<[Piece]>,
 }
 
+/// As it is written.
+impl fmt::Display for Assignment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.target.iter().try_for_each(|piece| piece.fmt(f))?;
+        f.write_str("=")?;
+        self.value.iter().try_for_each(|piece| piece.fmt(f))
+    }
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Piece::Text(text) => f.write_str(text),
+            Piece::Variable(variable) => write!(f, "${{{}}}", variable.name()),
+        }
+    }
+}
+
 const EXPECTED: &str = "expected an assignment such as DB(presence/${USER})=${STATE}";
 
 impl Assignment {
@@ -128,8 +154,7 @@ impl Assignment {
         for piece in &target {
             if let Piece::Variable(variable) = piece {
                 if variable.written_by_a_person() {
-                    let known = Variable::ALL.iter().find(|(_, known)| known == variable);
-                    let name = known.map_or("", |(name, _)| name);
+                    let name = variable.name();
                     return Err(format!(
                         "${{{name}}} is what a person wrote, it may stand in the value only: \
                          within the parentheses it could take the arguments apart"

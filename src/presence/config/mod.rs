@@ -4,19 +4,24 @@
 //! and [`UserSpec`]s, or problems that name the place and what was expected.
 
 mod action;
+mod api_user;
 mod definitions;
 mod graph;
 pub mod handling;
 mod settings;
+mod shown;
 mod user;
 mod value;
+pub mod webhook;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use api_user::{ApiUser, Http};
 pub use definitions::Definitions;
 pub use settings::{Login, Outgoing, Rule, Schedule, Settings};
 pub use user::{InputKind, InputSpec, UserSpec};
+pub use webhook::Webhook;
 
 /// One option line.
 #[derive(Clone, Debug)]
@@ -101,6 +106,8 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) ->
         errors.push(Problem { place, message });
     };
     let (mut general, mut users, mut defined) = (Vec::new(), Vec::new(), Vec::new());
+    let mut api_users = Vec::new();
+    let mut webhooks = Vec::new();
     for (index, section) in file.iter().enumerate() {
         if section.name == "general" {
             general.push(section);
@@ -108,6 +115,8 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) ->
         }
         match section_type(section) {
             Ok(Some("user")) => users.push((index, section)),
+            Ok(Some("api_user")) => api_users.push(section),
+            Ok(Some("webhook")) => webhooks.push(section),
             Ok(Some(kind)) if definitions::TYPES.contains(&kind) => defined.push((kind, section)),
             Ok(None) => {
                 let message = format!("the option 'type' is missing, expected {}", types());
@@ -142,6 +151,9 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) ->
     errors.append(&mut of_users);
     parsed.users = graph::check(specs, file, realtime, &mut errors, &mut parsed.warnings);
     handling::check(&parsed.users, file, realtime, &mut parsed.warnings);
+    let http = Arc::make_mut(&mut parsed.settings.http);
+    http.add_users(&api_users, &parsed.users, &mut errors);
+    parsed.settings.webhooks = webhook::parse(&webhooks, &parsed.users, &mut errors);
     parsed.errors = errors;
     parsed.warnings.extend(warnings);
     parsed
@@ -149,7 +161,7 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) ->
 
 /// The types of sections, for messages that say what was expected.
 fn types() -> String {
-    format!("user, {}", definitions::TYPES.join(", "))
+    format!("user, {}, api_user, webhook", definitions::TYPES.join(", "))
 }
 
 /// Parses one realtime row beside users that are known; one of the same name gives

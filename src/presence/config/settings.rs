@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Definitions, IsTimezone, Origin, Problem, Section, Variable, action, handling, place, value,
+    Definitions, Http, IsTimezone, Origin, Problem, Section, Variable, Webhook, action, handling,
+    place, value,
 };
 use crate::presence::action::{Block, Functions};
 use crate::presence::combine::{Method, Order, Ranks};
@@ -282,6 +283,10 @@ pub struct Settings {
     pub settle: u32,
     /// What other sections define.
     pub definitions: Arc<Definitions>,
+    /// What is served over HTTP, and to whom.
+    pub http: Arc<Http>,
+    /// Where events are posted.
+    pub webhooks: Vec<Arc<Webhook>>,
 }
 
 impl Settings {
@@ -300,7 +305,7 @@ impl Settings {
         }
         let default = Arc::default();
         let mut editing = Editing::new(&default, &definitions, is_timezone);
-        let mut settle = 0;
+        let (mut settle, mut http) = (0, Http::default());
         let options = sections.first().map(|section| {
             let variables = section.variables.iter();
             variables.map(move |variable| (section, variable))
@@ -318,12 +323,16 @@ impl Settings {
             } else if variable.name.eq_ignore_ascii_case("settle") {
                 value::number(&variable.value, 0, 60_000, "milliseconds").map(|ms| settle = ms)
             } else {
-                let known = editing.set(variable, false, &mut warn);
+                let known = match http.set(variable) {
+                    Ok(false) => editing.set(variable, false, &mut warn),
+                    taken => taken,
+                };
                 known.and_then(|known| match known {
                     true => Ok(()),
                     false => Err(format!(
-                        "unknown option, expected {}, settle",
-                        Editing::OPTIONS
+                        "unknown option, expected {}, settle, {}",
+                        Editing::OPTIONS,
+                        Http::OPTIONS
                     )),
                 })
             };
@@ -338,6 +347,8 @@ impl Settings {
             rule: editing.finish(),
             settle,
             definitions,
+            http: Arc::new(http),
+            webhooks: Vec::new(),
         }
     }
 

@@ -83,11 +83,12 @@ impl Directory {
     }
 
     fn intern_account(&mut self, name: Arc<str>) -> AccountId {
-        let known = self.accounts.iter().rposition(|known| *known == name);
-        AccountId::new(known.unwrap_or_else(|| {
+        let next = AccountId::new(self.accounts.len());
+        let account = *self.by_account.entry(name.clone()).or_insert(next);
+        if account == next {
             self.accounts.push(name);
-            self.accounts.len() - 1
-        }))
+        }
+        account
     }
 
     fn input(&mut self, spec: &InputSpec, rule: &Rule, names: &[Arc<str>]) -> Input {
@@ -207,6 +208,15 @@ impl Directory {
         let readers = Lists::new(self.sources.len(), readers);
         let owners = Lists::new(self.devices.len(), owners);
         (self.readers, self.owners) = (readers, owners);
+        let members = self.users.iter().enumerate();
+        let members = members.map(|(at, user)| (user.account.index(), UserId::new(at)));
+        self.members = Lists::new(self.accounts.len(), members);
+        for (at, user) in self.users.iter().enumerate() {
+            if let Some(id) = &user.id {
+                let key = (user.account, id.clone());
+                self.by_id.entry(key).or_insert(UserId::new(at));
+            }
+        }
         for (at, user) in self.users.iter().enumerate() {
             let endpoints = user.reach.iter().flat_map(|reach| &reach.endpoints);
             let devices = endpoints.map(|(_, device)| device.clone());

@@ -10,6 +10,7 @@ mod id;
 mod lists;
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -83,6 +84,13 @@ pub struct User {
     pub depth: u32,
 }
 
+impl User {
+    /// The id that other programs know the user by.
+    pub fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or(&self.name)
+    }
+}
+
 /// What a source is read from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SourceKind {
@@ -151,6 +159,11 @@ pub struct Directory {
     users: Vec<User>,
     sources: Vec<Source>,
     accounts: Vec<Arc<str>>,
+    by_account: HashMap<Arc<str>, AccountId>,
+    /// The users of an account.
+    members: Lists<UserId>,
+    /// Users by an id that is not their name.
+    by_id: HashMap<(AccountId, Box<str>), UserId>,
     devices: Vec<Box<str>>,
     by_name: HashTable<u32>,
     by_address: HashTable<u32>,
@@ -266,6 +279,34 @@ impl Directory {
         self.endpoints.contains(device) || self.device(device).is_some_and(owned)
     }
 
+    /// The users whose phone it is.
+    pub fn users_of_phone(&self, device: &str) -> Vec<UserId> {
+        let owners = self.device(device).map(|device| self.owners(device));
+        let mut found = owners.unwrap_or_default().to_vec();
+        // Endpoints are many and this is asked rarely: whose they are is not kept.
+        if self.endpoints.contains(device) {
+            let has = |user: &User| {
+                let mut endpoints = user.reach.iter().flat_map(|reach| &reach.endpoints);
+                endpoints.any(|(_, endpoint)| **endpoint == *device)
+            };
+            let users = self
+                .users()
+                .filter(|(id, user)| has(user) && !found.contains(id));
+            let users: Vec<UserId> = users.map(|(id, _)| id).collect();
+            found.extend(users);
+        }
+        found
+    }
+
+    /// A user's phones: the endpoints and the extensions' devices.
+    pub fn phones(&self, user: UserId) -> impl Iterator<Item = &str> {
+        let user = self.get(user);
+        let endpoints = user.reach.iter().flat_map(|reach| &reach.endpoints);
+        let endpoints = endpoints.map(|(_, device)| &**device);
+        let devices = user.inputs.iter().filter_map(Input::phone);
+        endpoints.chain(devices.map(|device| self.device_name(device)))
+    }
+
     /// The users who monitor a user, in the order of the configuration.
     pub fn monitors(&self, user: UserId) -> &[UserId] {
         self.monitors.get(&user).map_or(&[], Vec::as_slice)
@@ -313,6 +354,52 @@ impl Directory {
     /// An account's name.
     pub fn account(&self, account: AccountId) -> &Arc<str> {
         &self.accounts[account.index()]
+    }
+
+    /// The account of that name.
+    pub fn account_named(&self, name: &str) -> Option<AccountId> {
+        self.by_account.get(name).copied()
+    }
+
+    /// The users of an account, in the order of the configuration.
+    pub fn members(&self, account: AccountId) -> &[UserId] {
+        self.members.of(account.index())
+    }
+
+    /// A number for what readers of the account have to know anew: who is in it, and by
+    /// which names.
+    pub fn people(&self, account: AccountId) -> u64 {
+        let members = self.members(account).iter();
+        let names = members.map(|user| {
+            let user = self.get(*user);
+            let extensions = user.inputs.iter();
+            let extensions = extensions.filter_map(|input| self.extension(input));
+            (&user.name, &user.id, extensions.collect::<Vec<_>>())
+        });
+        rustc_hash::FxBuildHasher.hash_one(names.collect::<Vec<_>>())
+    }
+
+    /// The accounts whose people are others here than there.
+    pub fn changed_accounts(&self, before: &Directory) -> Vec<Arc<str>> {
+        let changed = self.accounts.iter().filter(|name| {
+            let people = |of: &Directory| of.account_named(name).map(|id| of.people(id));
+            people(self) != people(before)
+        });
+        changed.cloned().collect()
+    }
+
+    /// The account's user of that id, or else of that name, or else the first one with
+    /// that extension.
+    pub fn member(&self, account: AccountId, wanted: &str) -> Option<UserId> {
+        let is_member = |user: &UserId| self.get(*user).account == account;
+        let by_id = || self.by_id.get(&(account, wanted.into())).copied();
+        let by_name = || self.user(wanted).filter(is_member);
+        let has = |user: &UserId| {
+            let mut inputs = self.get(*user).inputs.iter();
+            inputs.any(|input| self.extension(input) == Some(wanted))
+        };
+        let by_extension = || self.members(account).iter().copied().find(has);
+        by_id().or_else(by_name).or_else(by_extension)
     }
 
     /// Every account's name, by number.

@@ -3,6 +3,7 @@
 //! The plan does not dial. Whoever shows it and whoever carries it out read the same
 //! one, so that what is shown is what happens.
 
+mod explain;
 mod handling;
 mod show;
 #[cfg(test)]
@@ -16,11 +17,15 @@ use super::flags::Flag;
 use super::state::State;
 use super::world::World;
 
+pub use explain::{Caller, explain};
 pub use handling::{Block, Calls, Goal, Handling, Reach, When};
-pub use show::{HEADS, Query, Row, explain, table};
+pub use show::{HEADS, Query, Row, table};
 
 /// How long a stage rings where nothing is said, in seconds.
 const DEFAULT_TIMEOUT: u32 = 20;
+
+/// The most users whom a call may pass by forwards.
+pub const DEPTH: usize = 8;
 
 /// Where a call comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

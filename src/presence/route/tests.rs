@@ -304,15 +304,114 @@ fn the_table_has_a_row_for_each_status_that_differs() {
 fn sentences_say_where_and_why() {
     let mut world = office("");
     set(&mut world, "alice", "away");
-    let said = explain(&internal(&world));
+    let explain = |world: &World, origin: CallOrigin| {
+        let alice = world.directory().user("alice").unwrap();
+        super::explain(world, alice, &origin.into())
+    };
+    let said = explain(&world, CallOrigin::Internal);
     assert!(said.starts_with(
         "An internal call to alice, who is away: section [office-away] applies.\n\
-         It goes to 210@default, an extension of bob, at once.\n"
+         It goes at once to 210@default, an extension of bob.\n"
     ));
     set(&mut world, "alice", "lunch");
-    let said = explain(&external(&world));
+    let said = explain(&world, CallOrigin::External);
     assert!(said.contains("who is lunch (away): section [office-lunch] applies.\n"));
     assert!(said.contains("It rings PJSIP/200 and PJSIP/desk for 15 seconds.\n"));
     assert!(said.contains("When alice is busy, it goes to voicemail:55@other.\n"));
     assert!(said.contains("alice takes no push messages.\n"));
+}
+
+const CIRCLE: &str = "[to_bob]\ntype=handling\nforward_internal_always=210@default\n\
+    forward_external_noanswer=210\n\
+    [to_alice]\ntype=handling\nforward_internal_always=200@default\n\
+    forward_external_busy=200@default\n\
+    [alice]\ntype=user\nextension=200\nextension=201\nhandling=to_bob\noutgoing=none\n\
+    always_accept=211,555\n\
+    [bob]\ntype=user\nextension=210\nextension=211\nhandling=to_alice\n";
+
+#[track_caller]
+fn from(world: &World, caller: &str) -> Vec<String> {
+    let alice = world.directory().user("alice").unwrap();
+    let said = explain(world, alice, &Caller::find(world, alice, caller));
+    said.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_caller_is_a_user_an_extension_or_a_number() {
+    let world = world(CIRCLE);
+    for (caller, why, call) in [
+        (
+            "BOB",
+            "bob is a user: a call from bob's phone is internal.",
+            "An internal call to alice, who is not_set: section [to_bob] applies.",
+        ),
+        (
+            "211",
+            "211 is an extension of bob: a call from there is internal.",
+            "An internal call to alice, who is not_set: section [to_bob] applies.",
+        ),
+        (
+            "+49170",
+            "+49170 is neither a user nor an extension of one: the call is external.",
+            "An external call to alice, who is not_set: section [to_bob] applies.",
+        ),
+    ] {
+        assert_eq!(from(&world, caller)[..2], [why, call]);
+    }
+    let world = self::world(&CIRCLE.replace("type=user", "type=user\ninternal_context=a,b"));
+    assert_eq!(
+        from(&world, "+49170")[1],
+        "From context a or b it would be internal all the same."
+    );
+}
+
+#[test]
+fn who_gets_through_and_what_goes_in_a_circle_is_said() {
+    let mut world = world(CIRCLE);
+    let circle = [
+        "It goes at once to 210@default, an extension of bob.",
+        "There it goes on at once to 200@default, an extension of alice.",
+        "That is a circle, alice -> bob -> alice: the caller is told busy.",
+    ];
+    assert_eq!(from(&world, "210")[2..5], circle);
+    // Outside it is only one forward when nobody answers.
+    let outside = from(&world, "+49170");
+    let at = outside.iter().position(|line| line.contains("210@default"));
+    let at = at.expect("a forward");
+    assert_eq!(
+        outside[at..=at + 1],
+        [
+            "When nobody answers, it goes to 210@default, an extension of bob.",
+            "When alice is busy, the caller hears that."
+        ]
+    );
+    let [alice, bob] = ["alice", "bob"].map(|user| world.directory().user(user).unwrap());
+    world.apply(
+        &Change::Takes(alice, DndStatus::DoNotAcceptAnyCalls),
+        Time::NEVER,
+    );
+    let through = |number: &str| {
+        format!("alice refuses calls (DoNotAcceptAnyCalls), but {number} is in always_accept.")
+    };
+    let refused = "It is refused: DoNotAcceptAnyCalls. What follows is for callers of \
+                   always_accept.";
+    for (caller, said) in [
+        ("bob", through("211")),
+        ("211", through("211")),
+        ("555", through("555")),
+        ("210", refused.to_owned()),
+        ("+49170", refused.to_owned()),
+    ] {
+        assert_eq!(from(&world, caller)[2], said, "{caller}");
+    }
+    world.apply(
+        &Change::Takes(bob, DndStatus::DoNotAcceptAnyCalls),
+        Time::NEVER,
+    );
+    assert_eq!(
+        from(&world, "211")[4],
+        "There bob refuses it: DoNotAcceptAnyCalls."
+    );
+    let own = from(&self::world("[alice]\ntype=user\nextension=200\n"), "200");
+    assert!(own.contains(&"The phone that calls does not ring.".to_owned()));
 }

@@ -40,16 +40,19 @@ impl World {
 
     /// What the user's phones do.
     pub fn phones(&self, user: UserId) -> Phones {
+        let phones = self.phone_devices(user);
+        Phones::of(phones.map(|phone| self.device(phone).unwrap_or_default()))
+    }
+
+    /// The user's phones, each once: an extension's device may stand there again, as a
+    /// source.
+    pub(super) fn phone_devices(&self, user: UserId) -> impl Iterator<Item = DeviceId> {
         let inputs = &self.directory.get(user).inputs;
-        let phones = inputs.iter().enumerate().filter_map(|(at, input)| {
+        inputs.iter().enumerate().filter_map(|(at, input)| {
             let phone = input.phone()?;
-            // An extension's device may stand there again, as a source.
-            let again = inputs[..at]
-                .iter()
-                .any(|other| other.phone() == Some(phone));
-            (!again).then(|| self.device(phone).unwrap_or_default())
-        });
-        Phones::of(phones)
+            let mut before = inputs[..at].iter();
+            (!before.any(|other| other.phone() == Some(phone))).then_some(phone)
+        })
     }
 
     /// What a watcher is to see, for whoever asks. From now on it is told of changes.

@@ -6,6 +6,7 @@
 //! Readers only read. The caller holds its lock around one call here and carries out
 //! the [`Effect`]s after letting it go.
 
+mod activity;
 mod combining;
 mod devices;
 mod login;
@@ -18,16 +19,18 @@ mod writes;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::account::{Activity, Detail, Details};
 use super::assignment::Choice;
 use super::combine::{Method, Reason};
 use super::device::{DeviceState, Watcher};
-use super::directory::{DeviceId, Directory, SourceId, UserId};
+use super::directory::{AccountId, DeviceId, Directory, SourceId, UserId};
 use super::dnd::DndStatus;
 use super::flags::{Flag, Flags};
 use super::state::{Presence, State};
 use super::status::StatusType;
 use super::time::Time;
 
+use activity::Parking;
 use devices::Asked;
 pub use own::{Before, By, Own, Said};
 pub use reload::{Plan, Read, Removed};
@@ -89,6 +92,7 @@ struct UserState {
     shown: [DeviceState; 2],
     takes: DndStatus,
     flags: Flags,
+    activity: Activity,
     /// Whether a panel is logged in, or was before a load.
     panel: bool,
     dirty: bool,
@@ -127,6 +131,17 @@ pub enum Change<'a> {
     },
     /// A device changed.
     Device(DeviceId, DeviceState),
+    /// A call was parked.
+    Parked {
+        /// The space where it waits.
+        place: &'a str,
+        /// The channel that waits.
+        channel: &'a str,
+        /// The device that has parked it.
+        parker: &'a str,
+    },
+    /// Nobody waits in that space any more.
+    Unparked(&'a str),
     /// Which calls a user takes was set.
     Takes(UserId, DndStatus),
     /// One of a user's flags was set.
@@ -154,6 +169,12 @@ pub struct Transition {
     pub takes: DndStatus,
     /// What else the user chose; it may change alone.
     pub flags: Flags,
+    /// What the user does; it may change alone.
+    pub activity: Activity,
+    /// What is different.
+    pub changed: Details,
+    /// The user's id, or the name.
+    pub id: Arc<str>,
     /// The winning source's address, `own` for own status, empty for none.
     pub source: Arc<str>,
     /// By which rule it won.
@@ -192,6 +213,7 @@ pub struct World {
     accounts: Vec<AccountState>,
     /// `None` until it was read.
     devices: Vec<Option<DeviceState>>,
+    parking: Parking,
     asked: Asked,
     /// Whether watchers were told that nobody answers for the users any more.
     gone: bool,
@@ -256,6 +278,16 @@ impl World {
         self.users[user.index()].flags
     }
 
+    /// What the user does.
+    pub fn activity(&self, user: UserId) -> Activity {
+        self.users[user.index()].activity
+    }
+
+    /// The account's last number.
+    pub fn account_sequence(&self, account: AccountId) -> u64 {
+        self.accounts[account.index()].sequence
+    }
+
     /// The winner's address, `own` for own status, empty for none.
     pub fn winner(&self, user: UserId) -> &str {
         match self.outcome(user).winner {
@@ -266,6 +298,26 @@ impl World {
                 self.directory.get_source(input.source).shown()
             }
         }
+    }
+
+    /// Takes what the source of that address says; nothing where there is none, because a
+    /// reload may have taken it away meanwhile.
+    pub fn take_heard(
+        &mut self,
+        address: &str,
+        (state, subtype, message): (State, &str, &str),
+        now: Time,
+    ) -> Vec<Effect> {
+        let Some(source) = self.directory.source(address) else {
+            return Vec::new();
+        };
+        let heard = Change::Heard {
+            source,
+            state,
+            subtype,
+            message,
+        };
+        self.apply(&heard, now)
     }
 
     /// Takes a change and says what follows from it.
@@ -312,7 +364,8 @@ impl World {
                     self.users[user.index()].takes = takes;
                     let presence = self.outcome(user).presence.clone();
                     let status = self.status(user).cloned();
-                    effects.push(self.transition(user, presence, status, now));
+                    let changed = Details::NONE.with(Detail::Dnd, true);
+                    effects.push(self.transition(user, presence, status, changed, now));
                     self.show(user, &mut effects);
                 }
                 return effects;
@@ -325,8 +378,15 @@ impl World {
                 self.users[user.index()].flags = flags;
                 let presence = self.outcome(user).presence.clone();
                 let status = self.status(user).cloned();
-                return vec![self.transition(user, presence, status, now)];
+                let changed = Details::NONE.with(Detail::Flags, true);
+                return vec![self.transition(user, presence, status, changed, now)];
             }
+            Change::Parked {
+                place,
+                channel,
+                parker,
+            } => self.park(place, channel, parker, &mut touched),
+            Change::Unparked(place) => self.unpark(place, &mut touched),
             Change::LoggedIn(user) => return self.logged_in(user, now),
             Change::LoggedOut(user) => return self.logged_out(user, now),
         }
@@ -390,8 +450,13 @@ impl World {
                 None if changed => self.follow_status(user),
                 None => self.users[user.index()].status.clone(),
             };
-            if changed || old_status != self.users[user.index()].status {
-                effects.push(self.transition(user, old, old_status, now));
+            if self.held {
+                // At a load it is found out, which is no transition.
+                self.take_activity(user);
+            }
+            let does = self.compute_activity(user) != self.activity(user);
+            if changed || does || old_status != self.users[user.index()].status {
+                effects.push(self.transition(user, old, old_status, Details::NONE, now));
             }
             self.show(user, effects);
             if changed && let Some(source) = self.directory.source_of(user) {
@@ -420,14 +485,25 @@ impl World {
         user: UserId,
         old: Presence,
         old_status: Option<Arc<StatusType>>,
+        changed: Details,
         now: Time,
     ) -> Effect {
+        let activity = self.compute_activity(user);
+        let did = std::mem::replace(&mut self.users[user.index()].activity, activity);
+        let said = self.outcome(user).presence != old || self.status(user) != old_status.as_ref();
+        let changed = changed
+            .with(Detail::Telephony, did.telephony != activity.telephony)
+            .with(Detail::Presence, did.presence != activity.presence)
+            .with(Detail::User, did.user != activity.user)
+            .with(Detail::Meeting, did.meeting != activity.meeting)
+            .with(Detail::Status, said);
         let spec = self.directory.get(user);
         let account_state = &mut self.accounts[spec.account.index()];
         account_state.sequence += 1;
         let sequence = account_state.sequence;
         let (account_id, account) = (spec.account, self.directory.account(spec.account).clone());
         let (name, method) = (spec.name.clone(), spec.rule.method);
+        let id = spec.id.as_deref().map_or_else(|| name.clone(), Arc::from);
         self.users[user.index()].sequence = sequence;
         self.mark_user(user);
         self.mark_account(account_id);
@@ -441,6 +517,9 @@ impl World {
             status: self.status(user).cloned(),
             takes: self.takes(user),
             flags: self.flags(user),
+            activity,
+            changed,
+            id,
             source: self.winner(user).into(),
             reason: outcome.reason,
             method,

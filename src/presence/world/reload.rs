@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::devices::Asked;
 use super::{AccountState, rows::RowKey};
 use super::{Effect, SourceState, UserState, World};
+use crate::presence::account::Details;
 use crate::presence::device::{DeviceState, Watcher};
 use crate::presence::directory::{DeviceId, Directory, SourceId, UserId};
 use crate::presence::dnd::DndStatus;
@@ -121,6 +122,7 @@ impl World {
         }
         world.read_devices(now);
         world.combine_all();
+        world.take_activities();
         world
     }
 
@@ -309,6 +311,7 @@ impl World {
             }
         }
         self.panels = std::mem::take(&mut before.panels);
+        self.parking = std::mem::take(&mut before.parking);
         let known = before.directory.accounts();
         for (at, account) in plan.directory.accounts().iter().enumerate() {
             match known.iter().position(|known| known == account) {
@@ -371,8 +374,13 @@ impl World {
             if moved {
                 self.follow_status(id);
             }
-            if moved || status {
-                effects.push(self.transition(id, old.presence, old.status, now));
+            if known.is_none() {
+                self.take_activity(id);
+            }
+            let does = self.compute_activity(id) != self.activity(id);
+            if moved || status || does {
+                let changed = Details::NONE;
+                effects.push(self.transition(id, old.presence, old.status, changed, now));
             }
             if !moved && unpublished {
                 effects.push(Effect::Publish(user.name.clone(), present));

@@ -449,7 +449,9 @@ proptest! {
                 prop_assert_eq!(t.sequence, number);
                 let before = last.insert(t.user, t.new.clone()).unwrap_or_default();
                 prop_assert_eq!(&before, &t.old);
-                prop_assert!(t.old != t.new || t.old_status != t.status);
+                prop_assert!(t.changed != Details::NONE);
+                let said = t.old != t.new || t.old_status != t.status;
+                prop_assert_eq!(t.changed.has(Detail::Status), said);
                 prop_assert!(t.old != t.new || !t.publish);
             }
         }

@@ -7,7 +7,7 @@
 //! noted is the truth. So nothing flaps, and nothing written by somebody else between
 //! is lost.
 
-use super::{Change, Effect, World};
+use super::{Effect, World};
 use crate::presence::directory::{SourceId, UserId};
 use crate::presence::state::Presence;
 use crate::presence::time::Time;
@@ -106,12 +106,6 @@ impl World {
         let Some(heard) = heard else {
             return Vec::new();
         };
-        let change = Change::Heard {
-            source,
-            state: heard.state(),
-            subtype: heard.subtype(),
-            message: heard.message(),
-        };
-        self.apply(&change, now)
+        self.take_heard(address, heard.parts(), now)
     }
 }

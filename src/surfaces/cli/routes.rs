@@ -9,7 +9,7 @@ use crate::door;
 use crate::presence::assignment::shown;
 use crate::presence::directory::UserId;
 use crate::presence::fields::Query;
-use crate::presence::route::{self, CallOrigin, HEADS, Plan};
+use crate::presence::route::{self, CallOrigin, Caller, HEADS};
 use crate::presence::world::World;
 
 /// What `look` says of the user of that name.
@@ -50,9 +50,24 @@ pub fn show_routes(args: &Args<'_>, out: &mut String) -> Outcome {
 pub fn explain_route(name: &str, origin: &str, out: &mut String) -> Outcome {
     let Ok(origin) = CallOrigin::parse(origin) else {
         let origin = shown(origin);
-        let why = format!("unknown origin '{origin}', expected internal or external");
+        let why = format!("unknown origin '{origin}', expected internal, external or from");
         return outcome(fail(out, &why));
     };
-    let plan = of_user(name, out, |world, user| Plan::of(world, user, origin));
-    outcome(plan.map(|plan| out.push_str(&route::explain(&plan))))
+    explain_call(name, |_, _| origin.into(), out)
+}
+
+/// `userpresence explain <name> from <caller>`
+pub fn explain_from(name: &str, caller: &str, out: &mut String) -> Outcome {
+    explain_call(name, |world, user| Caller::find(world, user, caller), out)
+}
+
+fn explain_call(
+    name: &str,
+    caller: impl FnOnce(&World, UserId) -> Caller,
+    out: &mut String,
+) -> Outcome {
+    let text = of_user(name, out, |world, user| {
+        route::explain(world, user, &caller(world, user))
+    });
+    outcome(text.map(|text| out.push_str(&text)))
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::table::Table;
-use super::{fail, outcome, view};
+use super::{fail, outcome, routes, view};
 use crate::actor;
 use crate::asterisk::cli::{Args, Outcome};
 use crate::asterisk::regex::Regex;
@@ -13,6 +13,7 @@ use crate::presence::fields::{Said, View};
 use crate::presence::flags::Flag;
 use crate::presence::status::StatusType;
 use crate::presence::{Presence, State, Time, assignment};
+use crate::surfaces::metrics;
 
 pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     let filter = match args.0.as_slice() {
@@ -75,7 +76,8 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     Outcome::Success
 }
 
-fn ago(since: Option<u64>, now: Time) -> String {
+/// `5m 10s ago`, `never`.
+pub fn ago(since: Option<u64>, now: Time) -> String {
     let ago = |since| format!("{} ago", Time::from_millis(since).age(now));
     since.map_or_else(|| "never".into(), ago)
 }
@@ -120,6 +122,10 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         ("Seen", flag(Flag::AllowSeeMyPresence)),
         ("Rings too", flag(Flag::RingOnMonitoredCall)),
         ("Picks up", flag(Flag::PickUpCallsOnHold)),
+        ("Telephony", view.activity.telephony.name().to_owned()),
+        ("Meeting", view.activity.meeting.name().to_owned()),
+        ("Presence", view.activity.presence.name().to_owned()),
+        ("By own", view.activity.user.name().to_owned()),
         ("Lamp", view.device_state.to_owned()),
         ("Queue", view.queue_state.to_owned()),
         ("Panels", view.panels.to_string()),
@@ -198,7 +204,11 @@ fn yes_no(value: bool) -> &'static str {
 pub fn explain_user(args: &Args<'_>, out: &mut String) -> Outcome {
     let name = match args.0.as_slice() {
         [name] => name,
-        [name, origin] => return super::routes::explain_route(name, origin, out),
+        [_, from] if from.eq_ignore_ascii_case("from") => return Outcome::ShowUsage,
+        [name, origin] => return routes::explain_route(name, origin, out),
+        [name, from, caller] if from.eq_ignore_ascii_case("from") => {
+            return routes::explain_from(name, caller, out);
+        }
         _ => return Outcome::ShowUsage,
     };
     outcome(view(name, out).map(|view| out.push_str(&explain(&view, Time::now()))))
@@ -257,6 +267,20 @@ fn status_row(status: &StatusType) -> [String; 5] {
     ]
 }
 
+pub fn show_stats(args: &Args<'_>, out: &mut String) -> Outcome {
+    if !args.0.is_empty() {
+        return Outcome::ShowUsage;
+    }
+    let mut table = Table::new(["Name", "Value"]);
+    for metric in metrics::all() {
+        let rows = metric.rows();
+        let rows = rows.map(|(name, value)| [name, value.to_owned()]);
+        table.rows.extend(rows);
+    }
+    table.show(out);
+    Outcome::Success
+}
+
 pub fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {
     crate::trip("command");
     if !args.0.is_empty() {
@@ -264,27 +288,9 @@ pub fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {
     }
     let lines = door::read(|world| {
         let directory = world.directory();
-        let rule = &directory.settings.rule;
-        let order: Vec<_> = rule
-            .order
-            .states()
-            .iter()
-            .map(|state| state.name())
-            .collect();
-        vec![
-            ("Version", env!("CARGO_PKG_VERSION").to_owned()),
-            ("enabled", yes_no(rule.enabled).to_owned()),
-            ("method", rule.method.name().to_owned()),
-            ("priority", order.join(",")),
-            ("outgoing", rule.outgoing.name().to_owned()),
-            ("presence_prefix", rule.presence_prefix.to_string()),
-            ("device_prefix", rule.device_prefix.to_string()),
-            ("use_devices", yes_no(rule.use_devices).to_owned()),
-            (
-                "ignore_unreachable",
-                yes_no(rule.ignore_unreachable).to_owned(),
-            ),
-            ("settle", format!("{} ms", directory.settings.settle)),
+        let mut lines = vec![("Version", env!("CARGO_PKG_VERSION").to_owned())];
+        lines.extend(directory.settings.shown());
+        lines.extend([
             ("Users", directory.user_count().to_string()),
             ("Sources", directory.source_count().to_string()),
             ("Devices", directory.device_count().to_string()),
@@ -293,7 +299,12 @@ pub fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {
                 directory.settings.statuses().iter().count().to_string(),
             ),
             ("Accounts", directory.accounts().len().to_string()),
-        ]
+            (
+                "API users",
+                directory.settings.http.user_count().to_string(),
+            ),
+        ]);
+        lines
     });
     for (name, value) in lines.unwrap_or_default() {
         let _ = writeln!(out, "{name:>18}: {value}");

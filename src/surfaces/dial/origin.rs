@@ -3,15 +3,14 @@
 use crate::asterisk::application::Channel;
 use crate::presence::directory::{Directory, UserId};
 use crate::presence::route::CallOrigin;
+use crate::surfaces::caller::Caller;
 
 /// What was found out of the channel.
 pub struct Asked {
     /// By an option, or by an earlier forward of the same call.
     told: Option<CallOrigin>,
-    is_local: bool,
-    device: Option<String>,
+    caller: Caller,
     context: String,
-    number: Option<String>,
     variable: Option<CallOrigin>,
 }
 
@@ -21,17 +20,15 @@ impl Asked {
         let variable = variable.and_then(|name| channel.get(name));
         Asked {
             told,
-            is_local: channel.is_local(),
-            device: channel.device(),
+            caller: Caller::of(channel),
             context: channel.context(),
-            number: channel.caller(),
             variable: variable.and_then(|given| CallOrigin::parse(given.trim()).ok()),
         }
     }
 
     /// The caller's number.
     pub fn number(&self) -> Option<&str> {
-        self.number.as_deref()
+        self.caller.number()
     }
 
     /// Where a call to this user comes from: the first of these that says so is
@@ -41,26 +38,19 @@ impl Asked {
         if let Some(origin) = self.told.or(self.variable) {
             return origin;
         }
-        // A Local channel is in the context that it calls, not where the caller is, and
-        // its name is no device's. Its caller id was set in here.
         let is_phone = || {
-            let device = self.device.as_deref();
+            let device = self.caller.device();
             device.is_some_and(|device| directory.is_phone(device))
         };
         let is_inside = || {
             let mut contexts = calls.internal_contexts.iter();
-            contexts.any(|context| **context == *self.context)
+            !self.caller.is_local() && contexts.any(|context| **context == *self.context)
         };
         let is_ours = || {
-            let number = self.number.as_deref();
+            let number = self.caller.known_number(calls);
             number.is_some_and(|number| directory.whose(number, user).is_some())
         };
-        let internal = if self.is_local {
-            is_ours()
-        } else {
-            is_phone() || is_inside() || (calls.trust_caller_id && is_ours())
-        };
-        match internal {
+        match is_phone() || is_inside() || is_ours() {
             true => CallOrigin::Internal,
             false => CallOrigin::External,
         }

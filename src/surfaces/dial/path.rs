@@ -7,13 +7,11 @@
 use std::ffi::CStr;
 
 use crate::asterisk::application::Channel;
-use crate::presence::route::CallOrigin;
+use crate::presence::route::{CallOrigin, DEPTH};
 
 /// With `__`, which stands for: inherited by all.
 const VARIABLE: &CStr = c"__USERPRESENCE_PATH";
 const NAME: &str = "USERPRESENCE_PATH";
-/// The most users on one way.
-const DEPTH: usize = 8;
 
 /// Where the call began, and the users whom it has passed.
 pub struct Path {

@@ -17,10 +17,12 @@ pub struct Builder {
     pub(super) ours: Ours,
     pub(super) load_ours: bool,
     pub(super) http: bool,
+    pub(super) http_sessions: usize,
     pub(super) modules: Vec<String>,
     pub(super) hints: Vec<(String, String)>,
     pub(super) dialplan: String,
     pub(super) endpoints: Vec<String>,
+    pub(super) forgetful: bool,
     pub(super) ami_users: Vec<(String, String, String)>,
     pub(super) queues: String,
     pub(super) calendars: Vec<String>,
@@ -34,10 +36,12 @@ impl Builder {
             ours,
             load_ours: true,
             http: false,
+            http_sessions: 100,
             modules: Vec::new(),
             hints: Vec::new(),
             dialplan: String::new(),
             endpoints: Vec::new(),
+            forgetful: false,
             ami_users: Vec::new(),
             queues: String::new(),
             calendars: Vec::new(),
@@ -102,6 +106,12 @@ impl Builder {
         self
     }
 
+    /// SIP that forgets a call within 6.4 seconds after its end, instead of 32.
+    pub fn sip_forgets_soon(mut self) -> Self {
+        self.forgetful = true;
+        self
+    }
+
     /// A queue that rings all members at once, with these lines of `queues.conf`
     /// besides, and with these members as that file has them after `member =>`.
     ///
@@ -144,6 +154,12 @@ impl Builder {
     /// Asterisk's HTTP server on a loopback port, with AMI over HTTP.
     pub fn http(mut self) -> Self {
         self.http = true;
+        self
+    }
+
+    /// As many connections to the HTTP server at a time; Asterisk's own default is 100.
+    pub fn http_sessions(mut self, most: usize) -> Self {
+        self.http_sessions = most;
         self
     }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::instance::Instance;
+use super::sipp::Sipp;
 use super::wait::wait_until;
 
 /// A channel, as AMI's `CoreShowChannels` lists it.
@@ -12,6 +13,8 @@ pub struct Channel {
     pub name: String,
     /// `Ring`, `Ringing`, `Up`, ...
     pub state: String,
+    /// The bridge that it is in; empty for none. Who talks to each other is in one.
+    pub bridge: String,
 }
 
 impl Instance {
@@ -39,6 +42,7 @@ impl Instance {
         let channel = |event| Channel {
             name: of(event, "Channel"),
             state: of(event, "ChannelStateDesc"),
+            bridge: of(event, "BridgeId"),
         };
         all.iter().map(channel).collect()
     }
@@ -69,6 +73,16 @@ impl Instance {
     #[track_caller]
     pub fn run(&self, application: &str, data: &str) -> String {
         self.originate("Local/wait@harness/n", application, data)
+    }
+
+    /// Another program tells of the messages in mailbox `ENDPOINT@default`, by SIP for an
+    /// endpoint of [`super::Builder::sip`]. Returns once Asterisk has taken it.
+    #[track_caller]
+    pub fn tell_messages(&self, endpoint: &str, new: u32, old: u32) {
+        let (new, old) = (new.to_string(), old.to_string());
+        let keys = [("endpoint", endpoint), ("new", &new), ("old", &old)];
+        let told = Sipp::start(self, "notify", &keys, &["-m", "1"]);
+        told.wait_end("told messages");
     }
 
     /// Hangs up one channel by its name or unique id.

@@ -113,6 +113,9 @@ pub(super) fn pjsip(ports: Ports, builder: &Builder) -> String {
          bind = 127.0.0.1:{}\n",
         ports.sip
     );
+    if builder.forgetful {
+        text.push_str("\n[system]\ntype = system\ntimer_t1 = 100\ntimer_b = 6400\n");
+    }
     let names = builder.endpoints.iter().map(String::as_str);
     for name in std::iter::once(WATCHER).chain(names) {
         text.push_str(&format!(
@@ -125,6 +128,7 @@ pub(super) fn pjsip(ports: Ports, builder: &Builder) -> String {
              allow = ulaw\n\
              direct_media = no\n\
              aors = {name}\n\
+             incoming_mwi_mailbox = {name}@default\n\
              \n\
              [{name}]\n\
              type = aor\n\
@@ -144,8 +148,8 @@ pub(super) fn http(ports: Ports, builder: &Builder) -> String {
         "yes"
     };
     format!(
-        "[general]\nenabled = {enabled}\nenable_static = {files}\nbindaddr = 127.0.0.1\nbindport = {}\nsessionlimit = 100\n",
-        ports.http
+        "[general]\nenabled = {enabled}\nenable_static = {files}\nbindaddr = 127.0.0.1\nbindport = {}\nsessionlimit = {}\n",
+        ports.http, builder.http_sessions
     )
 }
 

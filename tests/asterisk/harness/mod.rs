@@ -25,6 +25,7 @@ mod calls;
 mod config;
 mod dialplan;
 mod disk;
+mod events;
 mod hints;
 mod http;
 mod instance;
@@ -37,6 +38,8 @@ mod phone;
 mod ports;
 mod process;
 mod queue;
+pub mod readers;
+mod receiver;
 mod sip;
 mod sipp;
 mod wait;
@@ -47,6 +50,7 @@ pub use self::{
     browser::{Browser, key},
     builder::Builder,
     calls::Channel,
+    events::{Event, EventStream},
     hints::Hint,
     http::Answer,
     instance::{Instance, MODULE},
@@ -54,6 +58,7 @@ pub use self::{
     modules::sets,
     phone::Phone,
     queue::Caller,
+    receiver::{Answering, Post, Receiver, TlsReceiver},
     sip::{Notify, Presence, Subscriber},
     wait::{PATIENCE, wait_until},
 };

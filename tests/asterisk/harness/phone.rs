@@ -103,6 +103,36 @@ impl<'a> Phone<'a> {
         calls.push(call);
     }
 
+    /// Makes so many calls of an endpoint that need not be registered, `rate` in a second,
+    /// to these extensions in turn. Each is ended a second after its answer. Panics where
+    /// one is neither answered nor told busy.
+    #[track_caller]
+    pub fn call_many(
+        ast: &Instance,
+        endpoint: &str,
+        extensions: &[&str],
+        calls: usize,
+        rate: usize,
+    ) {
+        let file = ast.path("extensions.csv");
+        let lines = extensions.iter().map(|extension| format!("{extension};\n"));
+        let text = format!("SEQUENTIAL\n{}", lines.collect::<String>());
+        std::fs::write(&file, text).expect("a file in our own directory");
+        let (calls, rate) = (calls.to_string(), rate.to_string());
+        let arguments = [
+            "-inf",
+            &file.to_string_lossy(),
+            "-m",
+            &calls,
+            "-l",
+            &calls,
+            "-r",
+            &rate,
+        ];
+        let all = Sipp::start(ast, "load", &[("endpoint", endpoint)], &arguments);
+        all.wait_end("call for each");
+    }
+
     /// Waits until the call that it made last is refused, and returns the answer's first
     /// line.
     #[track_caller]
@@ -132,6 +162,15 @@ impl<'a> Phone<'a> {
             }
         }
         all
+    }
+
+    /// Waits until as many calls as this that came to it were ended by the other side.
+    #[track_caller]
+    pub fn wait_ended(&self, calls: usize) {
+        self.listener.wait("a BYE", |received| {
+            let byes = received.iter().filter(|it| it.starts_with("BYE "));
+            (byes.count() >= calls).then_some(())
+        });
     }
 
     /// Answers the call that rings.

@@ -179,3 +179,69 @@ fn a_user_as_a_device_is_known_by_the_spelling_it_is_published_in() {
         assert!(world.directory().device(name).is_some(), "{name}");
     }
 }
+
+#[test]
+fn what_a_user_does_is_a_transition_of_its_own() {
+    use crate::presence::account::{Detail, MeetingStatus, PresenceStatus, TelephonyStatus};
+    let mut world = world(
+        "[a]\ntype=user\nextension=1\ndevice=confbridge:100,meeting\nmethod=default\n\
+         [b]\ntype=user\nextension=2\n",
+    );
+    let [a, b] = ["a", "b"].map(|name| world.directory().user(name).unwrap());
+    let changed = |effects: &[Effect]| -> Vec<(Arc<str>, Vec<Detail>)> {
+        let transitions = effects.iter().filter_map(|effect| match effect {
+            Effect::Transition(transition) => Some(transition),
+            _ => None,
+        });
+        let named = |t: &Transition| {
+            Detail::ALL
+                .into_iter()
+                .filter(|it| t.changed.has(*it))
+                .collect()
+        };
+        transitions.map(|t| (t.user.clone(), named(t))).collect()
+    };
+    use Detail::{Meeting, Presence, Telephony, User};
+    let effects = device(&mut world, "PJSIP/1", NotInUse, 1);
+    assert_eq!(changed(&effects), [("a".into(), vec![Presence, User])]);
+    let effects = device(&mut world, "PJSIP/1", InUse, 2);
+    assert_eq!(changed(&effects), [("a".into(), vec![Telephony, Presence])]);
+    let effects = device(&mut world, "confbridge:100", InUse, 3);
+    assert_eq!(changed(&effects), [("a".into(), vec![Meeting])]);
+    let effects = device(&mut world, "PJSIP/1", NotInUse, 4);
+    assert_eq!(changed(&effects), [("a".into(), vec![Telephony])]);
+    let does = world.activity(a);
+    assert_eq!(does.meeting, MeetingStatus::Connected);
+    assert_eq!(
+        (does.presence, does.user),
+        (PresenceStatus::Busy, PresenceStatus::Available)
+    );
+    assert_eq!(device(&mut world, "PJSIP/1", NotInUse, 5), []);
+
+    // One waits in a parking lot, the other has parked.
+    device(&mut world, "PJSIP/2", InUse, 6);
+    let parked = |world: &mut World, parker| {
+        let change = Change::Parked {
+            place: "701@default",
+            channel: "PJSIP/2-00000001",
+            parker,
+        };
+        world.apply(&change, Time::from_millis(7))
+    };
+    let effects = parked(&mut world, "PJSIP/1");
+    let told = changed(&effects);
+    assert_eq!(
+        told,
+        [("a".into(), vec![Telephony]), ("b".into(), vec![Telephony])]
+    );
+    assert_eq!(world.activity(b).telephony, TelephonyStatus::ParkedCall);
+    assert_eq!(world.activity(b).presence, PresenceStatus::Busy);
+    assert_eq!(parked(&mut world, "PJSIP/1"), []);
+    let effects = world.apply(&Change::Unparked("701@default"), Time::from_millis(8));
+    let told = changed(&effects);
+    assert_eq!(
+        told,
+        [("a".into(), vec![Telephony]), ("b".into(), vec![Telephony])]
+    );
+    assert_eq!(world.activity(b).telephony, TelephonyStatus::CallConnected);
+}

@@ -1,0 +1,75 @@
+//! How often a caller may ask.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A bucket for each caller. Callers are those of the configuration, so there are never
+/// many.
+#[derive(Default, Debug)]
+pub struct Rate(HashMap<Arc<str>, Bucket>);
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    /// What is in it, in requests.
+    level: f64,
+    filled: Instant,
+}
+
+impl Rate {
+    /// Takes one request out of the caller's bucket, which holds two seconds' worth and is
+    /// refilled by `rate` a second.
+    ///
+    /// # Errors
+    /// Says how long to wait where it is empty.
+    pub fn take(&mut self, caller: &Arc<str>, rate: u32, now: Instant) -> Result<(), Duration> {
+        let (rate, full) = (f64::from(rate), f64::from(rate) * 2.0);
+        let bucket = self.0.entry(caller.clone()).or_insert(Bucket {
+            level: full,
+            filled: now,
+        });
+        let passed = now.saturating_duration_since(bucket.filled).as_secs_f64();
+        bucket.level = (bucket.level + passed * rate).min(full);
+        bucket.filled = now;
+        if bucket.level < 1.0 {
+            return Err(Duration::from_secs_f64((1.0 - bucket.level) / rate));
+        }
+        bucket.level -= 1.0;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_twice_the_rate_and_then_it_is_the_rate() {
+        let mut rate = Rate::default();
+        let (panel, other) = (Arc::from("panel"), Arc::from("other"));
+        let begin = Instant::now();
+        let mut taken = |caller, at: f64| {
+            let now = begin + Duration::from_secs_f64(at);
+            (0..1000)
+                .take_while(|_| rate.take(caller, 50, now).is_ok())
+                .count()
+        };
+        assert_eq!(taken(&panel, 0.0), 100);
+        assert_eq!(taken(&panel, 1.0), 50);
+        assert_eq!(taken(&panel, 1000.0), 100);
+        assert_eq!(taken(&other, 1000.0), 100);
+    }
+
+    #[test]
+    fn an_empty_bucket_says_when_to_come_back() {
+        let mut rate = Rate::default();
+        let (panel, now) = (Arc::from("panel"), Instant::now());
+        assert!(rate.take(&panel, 1, now).is_ok() && rate.take(&panel, 1, now).is_ok());
+        let wait = rate.take(&panel, 1, now).unwrap_err();
+        assert!(wait > Duration::from_millis(900) && wait <= Duration::from_secs(1));
+        assert!(
+            rate.take(&panel, 1, now + wait + Duration::from_millis(1))
+                .is_ok()
+        );
+    }
+}

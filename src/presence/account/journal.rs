@@ -1,0 +1,168 @@
+//! The last events of each account, for readers who come back.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::event::Event;
+
+/// Bounded: of each account the last events.
+#[derive(Debug)]
+pub struct Journal {
+    most: usize,
+    logs: HashMap<Arc<str>, Log>,
+}
+
+#[derive(Default, Debug)]
+struct Log {
+    /// The number of the last event before those.
+    before: u64,
+    /// Whether that event was told to nobody from here: what a reader knew then may not
+    /// be so any more.
+    begins: bool,
+    /// Whoever comes back has to know that event, or a later one.
+    least: u64,
+    /// Without a gap.
+    events: VecDeque<Arc<Event>>,
+}
+
+impl Log {
+    fn last(&self) -> u64 {
+        self.before + self.events.len() as u64
+    }
+}
+
+/// What was missed cannot be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Missed;
+
+impl Journal {
+    /// Empty; it keeps that many events of each account.
+    pub fn new(most: usize) -> Self {
+        Journal {
+            most,
+            logs: HashMap::new(),
+        }
+    }
+
+    /// Keeps that many from now on.
+    pub fn resize(&mut self, most: usize) {
+        self.most = most;
+    }
+
+    /// Notes an event; those of an account come in their order.
+    pub fn append(&mut self, event: Arc<Event>) {
+        let log = self.logs.entry(event.account.clone()).or_default();
+        if event.sequence != log.last() + 1 {
+            // The first one, or one is missing before it.
+            log.events.clear();
+            (log.before, log.begins) = (event.sequence - 1, true);
+        }
+        log.events.push_back(event);
+        while log.events.len() > self.most {
+            log.events.pop_front();
+            (log.before, log.begins) = (log.before + 1, false);
+        }
+    }
+
+    /// Who comes back with that number, or with an earlier one, has missed something: the
+    /// users of the account are others. Who has never left is given all the same.
+    pub fn cut(&mut self, account: &str) {
+        if let Some(log) = self.logs.get_mut(account) {
+            log.least = log.last() + 1;
+        }
+    }
+
+    /// Up to `most` events after that number; none where there are none yet.
+    ///
+    /// # Errors
+    /// When the journal does not reach back so far.
+    pub fn after(
+        &self,
+        account: &str,
+        sequence: u64,
+        most: usize,
+    ) -> Result<Vec<Arc<Event>>, Missed> {
+        let Some(log) = self.logs.get(account) else {
+            return Ok(Vec::new());
+        };
+        if sequence < log.before {
+            return Err(Missed);
+        }
+        let skip = usize::try_from(sequence - log.before).unwrap_or(usize::MAX);
+        Ok(log.events.iter().skip(skip).take(most).cloned().collect())
+    }
+
+    /// The number of the last event that it holds no more.
+    pub fn before(&self, account: &str) -> u64 {
+        self.logs.get(account).map_or(0, |log| log.before)
+    }
+
+    /// Whether a reader who comes back with that number can go on.
+    pub fn reaches(&self, account: &str, sequence: u64) -> bool {
+        self.logs.get(account).is_some_and(|log| {
+            let first = (log.before + u64::from(log.begins)).max(log.least);
+            (first..=log.last()).contains(&sequence)
+        })
+    }
+
+    /// How many events it holds.
+    pub fn len(&self) -> usize {
+        self.logs.values().map(|log| log.events.len()).sum()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presence::account::event::testing::event;
+
+    fn numbers(journal: &Journal, after: u64) -> Result<Vec<u64>, Missed> {
+        let events = journal.after("main", after, 10)?;
+        Ok(events.iter().map(|event| event.sequence).collect())
+    }
+
+    #[test]
+    fn readers_go_on_where_they_were_while_it_reaches_back() {
+        let mut journal = Journal::new(3);
+        assert_eq!(numbers(&journal, 40), Ok(vec![]));
+        assert!(!journal.reaches("main", 40));
+        for sequence in 41..=43 {
+            journal.append(Arc::new(event("main", sequence)));
+        }
+        assert_eq!(numbers(&journal, 40), Ok(vec![41, 42, 43]));
+        assert_eq!(numbers(&journal, 42), Ok(vec![43]));
+        assert_eq!(numbers(&journal, 43), Ok(vec![]));
+        // 40 was told by an earlier load.
+        assert!(!journal.reaches("main", 40));
+        assert!(journal.reaches("main", 41) && journal.reaches("main", 43));
+        assert!(!journal.reaches("main", 44));
+        journal.append(Arc::new(event("main", 44)));
+        assert_eq!(numbers(&journal, 40), Err(Missed));
+        assert!(journal.reaches("main", 41));
+        assert!(!journal.reaches("other", 41));
+        assert_eq!(journal.len(), 3);
+    }
+
+    #[test]
+    fn a_cut_and_a_gap_begin_anew() {
+        let mut journal = Journal::new(10);
+        for sequence in 1..=3 {
+            journal.append(Arc::new(event("main", sequence)));
+        }
+        journal.cut("main");
+        assert!(!journal.reaches("main", 3));
+        assert_eq!(numbers(&journal, 1), Ok(vec![2, 3]));
+        assert_eq!(numbers(&journal, 3), Ok(vec![]));
+        journal.append(Arc::new(event("main", 4)));
+        assert_eq!(numbers(&journal, 3), Ok(vec![4]));
+        assert!(!journal.reaches("main", 3) && journal.reaches("main", 4));
+        journal.append(Arc::new(event("main", 9)));
+        assert_eq!(numbers(&journal, 4), Err(Missed));
+        assert_eq!(numbers(&journal, 8), Ok(vec![9]));
+    }
+}

@@ -1,0 +1,16 @@
+//! A person as the account sees one: on the phone, in a meeting, to be disturbed or not,
+//! and the numbered events that say what of it changed.
+
+mod activity;
+mod event;
+mod journal;
+mod query;
+mod record;
+
+pub use activity::{
+    Activity, MeetingStatus, PresenceStatus, Telephony, TelephonyStatus, status_of,
+};
+pub use event::{Detail, Details, Event, Subscription};
+pub use journal::{Journal, Missed};
+pub use query::{EventsQuery, ListQuery};
+pub use record::Record;

@@ -1,0 +1,116 @@
+use crate::presence::access::Role;
+use crate::presence::config::testing::parsed;
+
+const USERS: &str = "[general]\n[alice]\ntype = user\naccount = main\n\
+                     [bob]\ntype = user\naccount = other\n";
+
+/// What is said of a section of an API user.
+fn said(options: &str) -> Vec<String> {
+    let text = format!("{USERS}[panel]\ntype = api_user\n{options}");
+    let parsed = parsed(&text);
+    parsed.all_errors().map(ToString::to_string).collect()
+}
+
+#[track_caller]
+fn refused(options: &str, expected: &str) {
+    let said = said(options);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("userpresence.conf:"), "{said:?}");
+    assert!(said[0].contains("section [panel]"), "{said:?}");
+    assert!(said[0].contains(expected), "{said:?}");
+}
+
+const GOOD: &str = "password = $6$salt$hash\naccount = main\n";
+
+#[test]
+fn an_api_user_is_who_it_is() {
+    let general = "[general]\nhttp_readers = 5\njournal = 0\nhttp = no\nhttp_rate = 7\n";
+    let users = USERS.replace("[general]\n", general);
+    let text = format!(
+        "{users}[Panel]\ntype = api_user\n{GOOD}role = self\nuser = ALICE\n\
+         permit = 127.0.0.1,10.0.0.0/8\npermit = ::1\n"
+    );
+    let parsed = parsed(&text);
+    assert!(parsed.all_errors().next().is_none(), "{parsed:?}");
+    let http = &parsed.settings.http;
+    assert_eq!((http.enabled, http.readers, http.journal), (false, 5, 0));
+    assert_eq!((http.rate, http.user_count()), (7, 1));
+    let user = http.user("panel").unwrap();
+    assert_eq!(&*user.password, "$6$salt$hash");
+    let caller = &user.caller;
+    assert_eq!((&*caller.name, caller.role), ("Panel", Role::SelfOnly));
+    assert_eq!(caller.account.as_deref(), Some("main"));
+    assert_eq!(caller.user.as_deref(), Some("alice"));
+    for (remote, may) in [("10.1.1.1", true), ("::1", true), ("11.0.0.1", false)] {
+        assert_eq!(user.permits(remote.parse().unwrap()), may, "{remote}");
+    }
+    assert!(http.user("other").is_none());
+}
+
+#[test]
+fn without_options_one_may_read_from_anywhere() {
+    let parsed = parsed("[general]\n[panel]\ntype = api_user\npassword = $y$j9T$s$h\n");
+    assert!(parsed.all_errors().next().is_none(), "{parsed:?}");
+    let user = parsed.settings.http.user("panel").unwrap();
+    assert_eq!(user.caller.role, Role::Read);
+    assert_eq!(user.caller.account.as_deref(), Some("default"));
+    assert!(user.permits("8.8.8.8".parse().unwrap()));
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    refused("account = main\n", "'password' is missing");
+    refused(
+        "password = secret\naccount = main\n",
+        "no hash of a password",
+    );
+    refused(
+        "password = $6$$x\naccount = main\n",
+        "no hash of a password",
+    );
+    assert!(!said("password = topsecret\n")[0].contains("topsecret"));
+    refused(
+        "password = $6$salt$hash\n",
+        "unknown account 'default', expected that of a user: main, other",
+    );
+    refused(
+        &format!("{GOOD}role = root\n"),
+        "unknown role 'root', expected read, self, admin",
+    );
+    refused(
+        &format!("{GOOD}role = self\n"),
+        "expected the option 'user'",
+    );
+    refused(&format!("{GOOD}user = carol\n"), "unknown user 'carol'");
+    refused(
+        &format!("{GOOD}user = bob\n"),
+        "the user 'bob' is of account 'other', expected one of account 'main'",
+    );
+    refused(
+        &format!("{GOOD}permit = 10.0.0.0/40\n"),
+        "'10.0.0.0/40', expected an address or a network",
+    );
+    refused(
+        &format!("{GOOD}deny = all\n"),
+        "unknown option, expected type, password",
+    );
+    let twice = format!("{GOOD}[PANEL]\ntype = api_user\n{GOOD}");
+    assert!(
+        said(&twice)[0].contains("stands twice"),
+        "{:?}",
+        said(&twice)
+    );
+}
+
+#[test]
+fn the_options_have_bounds() {
+    for bad in [
+        "http = maybe",
+        "http_rate = 0",
+        "http_readers = -1",
+        "journal = many",
+    ] {
+        let parsed = parsed(&format!("[general]\n{bad}\n"));
+        assert_eq!(parsed.general_errors.len(), 1, "{bad}");
+    }
+}

@@ -1,0 +1,238 @@
+//! An account's events as server-sent events.
+//!
+//! A reader has a thread of the HTTP server's and keeps the number of its last event; the
+//! [`feed`] gives it what came since. One that is slow is behind by itself; when the
+//! journal has moved on past it, it is told so and begins anew with a snapshot.
+
+use std::collections::HashSet;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::json as object;
+
+use super::presence::{Members, may_see, pairs, records};
+use super::{Caller, Reply, Request, account, error};
+use crate::asterisk::http::{self, Body, Gone, Stream};
+use crate::door;
+use crate::feed::{self, Next, Note, Reader};
+use crate::presence::account::{Detail, Event, EventsQuery, Record, Subscription};
+
+/// A line that says nothing, so that both sides and all between know that the other is
+/// there.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often it is looked whether a silent reader is still there.
+const LOOK: Duration = Duration::from_secs(1);
+/// What comes within this time goes out together: a reader is not woken for each event of
+/// a storm.
+const GATHER: Duration = Duration::from_millis(5);
+/// Events written at a time.
+const BATCH: usize = 256;
+/// Users in one message of a snapshot.
+const SNAPSHOT: usize = 200;
+
+/// `GET v1/account/{id}/events`
+pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
+    let answer = || {
+        let account = account(request, caller)?;
+        let last = request.header("Last-Event-ID");
+        let query = EventsQuery::parse(&pairs(request)?, last);
+        let query = query.map_err(|why| error(400, "query", &why))?;
+        let members = Members::of(&account, &query.extensions)?;
+        let most = door::read(|world| world.directory().settings.http.readers);
+        if http::streams() >= most.unwrap_or_default() as usize {
+            let mut reply = error(
+                503,
+                "readers",
+                "There are too many readers, try again later.",
+            );
+            reply.headers.push(("Retry-After", "5".into()));
+            return Err(reply);
+        }
+        let known = query.last.filter(|last| feed::reaches(&account, *last));
+        let reader = Reader::new(account.as_str().into(), known.unwrap_or(members.sequence));
+        let reader = reader.ok_or_else(|| error(503, "not_running", door::NOT_RUNNING))?;
+        let wanted = (!query.extensions.is_empty()).then(|| {
+            let users = members.users.iter();
+            users
+                .map(|id| members.directory.get(*id).name.clone())
+                .collect()
+        });
+        let begin = match (query.last, known) {
+            (Some(_), None) => Begin::Reset,
+            (None, _) if query.snapshot => Begin::Snapshot,
+            _ => Begin::Live,
+        };
+        let mut feed = Feed {
+            subscription: Subscription::new(Subscription::path(&account)),
+            account,
+            caller: caller.clone(),
+            query,
+            wanted,
+            reader,
+        };
+        Ok(Reply {
+            status: 200,
+            headers: vec![
+                ("Content-Type", "text/event-stream".into()),
+                ("Cache-Control", "no-store".into()),
+                ("X-Accel-Buffering", "no".into()),
+            ],
+            body: Body::Stream(Box::new(move |stream| {
+                // Whoever is gone need not be told.
+                let _ = feed.run(stream, begin);
+            })),
+        })
+    };
+    answer().unwrap_or_else(|refusal| refusal)
+}
+
+/// What a reader is told first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    /// Nothing: it knows all that was before.
+    Live,
+    /// Everyone.
+    Snapshot,
+    /// That it has missed something, and everyone.
+    Reset,
+}
+
+struct Feed {
+    subscription: Subscription,
+    account: String,
+    caller: Caller,
+    query: EventsQuery,
+    /// The names of those who are wanted; `None` for everyone.
+    wanted: Option<HashSet<Arc<str>>>,
+    reader: Reader,
+}
+
+#[derive(Serialize)]
+struct Snapshot<'a> {
+    records: &'a [Record],
+    sequence: u64,
+    more: bool,
+}
+
+impl Feed {
+    fn run(&mut self, stream: &mut Stream<'_>, begin: Begin) -> Result<(), Gone> {
+        // A browser that loses the stream comes back after this time, in milliseconds.
+        stream.write(b"retry: 2000\n\n")?;
+        match begin {
+            Begin::Live => {}
+            begin => self.snapshot(stream, begin)?,
+        }
+        let mut beat = Instant::now() + HEARTBEAT;
+        let mut text = String::new();
+        loop {
+            let deadline = beat.min(Instant::now() + LOOK);
+            match self.reader.next(BATCH, deadline) {
+                Next::Over => return Ok(()),
+                Next::Missed => self.snapshot(stream, Begin::Reset)?,
+                Next::News(events, notes) => {
+                    text.clear();
+                    events.iter().for_each(|event| self.event(&mut text, event));
+                    notes.iter().for_each(|note| self.note(&mut text, note));
+                }
+            }
+            if stream.gone() {
+                return Err(Gone);
+            }
+            if text.is_empty() && Instant::now() >= beat {
+                text.push_str(":\n\n");
+            }
+            if !text.is_empty() {
+                stream.write(text.as_bytes())?;
+                beat = Instant::now() + HEARTBEAT;
+                text.clear();
+                std::thread::sleep(GATHER);
+            }
+        }
+    }
+
+    fn event(&self, text: &mut String, event: &Event) {
+        if self
+            .wanted
+            .as_ref()
+            .is_some_and(|wanted| !wanted.contains(&event.user))
+        {
+            return;
+        }
+        if !may_see(&self.caller, &event.user, !event.hidden) {
+            if event.changed.has(Detail::Flags) {
+                let gone = object!({"extensionId": *event.id, "sequence": event.sequence});
+                message(text, Some(event.sequence), "hidden", &gone.to_string());
+            }
+            return;
+        }
+        // Who is to be seen again is news, whatever else is wanted.
+        let wanted = self.query.details;
+        if wanted.is_none_or(|wanted| wanted.meets(event.changed)) {
+            let json = event.json(&self.subscription, self.query.with_record);
+            message(text, Some(event.sequence), "presence", &json);
+        }
+    }
+
+    /// A push message is its user's own.
+    fn note(&self, text: &mut String, note: &Note) {
+        if may_see(&self.caller, &note.user, false) {
+            message(text, None, "push", &note.json);
+        }
+    }
+
+    /// Everyone as they are; what changes meanwhile is told afterwards.
+    fn snapshot(&mut self, stream: &mut Stream<'_>, begin: Begin) -> Result<(), Gone> {
+        // One who was wanted may be gone since: the stream ends with the reload.
+        let Ok(members) = Members::of(&self.account, &[]) else {
+            return Err(Gone);
+        };
+        let mut users = members.users;
+        if let Some(wanted) = &self.wanted {
+            users.retain(|id| wanted.contains(&members.directory.get(*id).name));
+        }
+        self.reader.sequence = members.sequence;
+        let mut text = String::new();
+        if begin == Begin::Reset {
+            let reason = "The journal does not reach back to what was missed.";
+            let reset = object!({"reason": reason, "sequence": members.sequence});
+            message(&mut text, None, "reset", &reset.to_string());
+        }
+        let mut chunks = users.chunks(SNAPSHOT).peekable();
+        let mut first = true;
+        while first || chunks.peek().is_some() {
+            first = false;
+            let mut found = Vec::new();
+            let chunk = chunks.next().unwrap_or_default();
+            records(&members.directory, chunk, &self.caller, |record| {
+                found.push(record)
+            });
+            let more = chunks.peek().is_some();
+            let snapshot = Snapshot {
+                records: &found,
+                sequence: members.sequence,
+                more,
+            };
+            // Plain texts and numbers always serialise.
+            let json = serde_json::to_string(&snapshot).unwrap_or_default();
+            message(
+                &mut text,
+                (!more).then_some(members.sequence),
+                "snapshot",
+                &json,
+            );
+            stream.write(text.as_bytes())?;
+            text.clear();
+        }
+        Ok(())
+    }
+}
+
+/// One message. JSON has no line ends of its own.
+fn message(text: &mut String, id: Option<u64>, event: &str, json: &str) {
+    if let Some(id) = id {
+        let _ = writeln!(text, "id: {id}");
+    }
+    let _ = write!(text, "event: {event}\ndata: {json}\n\n");
+}

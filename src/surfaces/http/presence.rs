@@ -1,0 +1,316 @@
+//! Presence as JSON: the list of an account, one user, and what one may set.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, Reply, Request, account, error, json, read_body, read_json};
+use crate::door;
+use crate::presence::Time;
+use crate::presence::account::{ListQuery, Record};
+use crate::presence::assignment::Parts;
+use crate::presence::directory::{AccountId, Directory, UserId};
+use crate::presence::dnd::DndStatus;
+use crate::presence::flags::Flag;
+use crate::presence::world::{Change, World};
+
+/// Users looked at under the lock at a time.
+const BATCH: usize = 256;
+
+/// The query as pairs.
+///
+/// # Errors
+/// Where it is not UTF-8.
+pub fn pairs<'a>(request: &Request<'a>) -> Result<Vec<(&'a str, &'a str)>, Reply> {
+    let pairs: Option<Vec<_>> = request.query().collect();
+    pairs.ok_or_else(|| error(400, "query", "The query is not UTF-8."))
+}
+
+/// Whether the caller may see that user.
+pub fn may_see(caller: &Caller, user: &str, allows: bool) -> bool {
+    let own = caller.user.as_deref();
+    allows || own.is_some_and(|own| own.eq_ignore_ascii_case(user))
+}
+
+/// Shows `visit` the records of those users whom the caller may see. A change that comes
+/// in between is in what follows; a reload leaves out the rest. Nothing is locked for long.
+pub fn records(
+    directory: &Arc<Directory>,
+    users: &[UserId],
+    caller: &Caller,
+    mut visit: impl FnMut(Record),
+) {
+    for batch in users.chunks(BATCH) {
+        let look = |world: &World| {
+            if !Arc::ptr_eq(world.directory(), directory) {
+                return Vec::new();
+            }
+            let seen = batch.iter().filter(|id| {
+                let allows = world.flags(**id).get(Flag::AllowSeeMyPresence);
+                may_see(caller, &directory.get(**id).name, allows)
+            });
+            seen.map(|id| Record::of(world, *id)).collect()
+        };
+        door::read(look)
+            .unwrap_or_default()
+            .into_iter()
+            .for_each(&mut visit);
+    }
+}
+
+/// An account at one moment: who is in it, and the number of its last event.
+pub struct Members {
+    /// The users and their names.
+    pub directory: Arc<Directory>,
+    /// Who is wanted.
+    pub users: Vec<UserId>,
+    /// The number of the account's last event.
+    pub sequence: u64,
+}
+
+impl Members {
+    /// The account's users of these ids, names or extensions; all where there are none.
+    ///
+    /// # Errors
+    /// Names the one whom there is not, or says that the module is going.
+    pub fn of(account: &str, wanted: &[String]) -> Result<Self, Reply> {
+        let found = door::read(|world| {
+            let directory = world.directory();
+            let id = directory.account_named(account)?;
+            Some((directory.clone(), id, world.account_sequence(id)))
+        });
+        let (directory, id, sequence) = found.flatten().ok_or_else(going)?;
+        let users = match wanted {
+            [] => directory.members(id).to_vec(),
+            wanted => some(&directory, id, wanted)?,
+        };
+        Ok(Members {
+            directory,
+            users,
+            sequence,
+        })
+    }
+}
+
+fn some(
+    directory: &Directory,
+    account: AccountId,
+    wanted: &[String],
+) -> Result<Vec<UserId>, Reply> {
+    let mut users = Vec::with_capacity(wanted.len());
+    for name in wanted {
+        let Some(user) = directory.member(account, name) else {
+            let name = crate::presence::assignment::shown(name);
+            let why = format!("There is no extension '{name}' in this account.");
+            return Err(error(400, "query", &why));
+        };
+        if !users.contains(&user) {
+            users.push(user);
+        }
+    }
+    Ok(users)
+}
+
+fn going() -> Reply {
+    error(503, "not_running", "The module is not running.")
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Paging {
+    page: u64,
+    per_page: u64,
+    total_pages: u64,
+    total_elements: u64,
+}
+
+#[derive(Serialize)]
+struct List {
+    records: Vec<Record>,
+    paging: Paging,
+    sequence: u64,
+}
+
+/// `GET v1/account/{id}/presence`
+pub fn list(request: &Request<'_>, caller: &Caller) -> Reply {
+    let answer = || {
+        let account = account(request, caller)?;
+        let query = ListQuery::parse(&pairs(request)?);
+        let query = query.map_err(|why| error(400, "query", &why))?;
+        let members = Members::of(&account, &query.extensions)?;
+        let first = (query.page - 1) * query.per_page;
+        let mut count = 0;
+        let mut page = Vec::new();
+        records(&members.directory, &members.users, caller, |record| {
+            if query.wants(&record) {
+                if (first..first + query.per_page).contains(&count) {
+                    page.push(record);
+                }
+                count += 1;
+            }
+        });
+        Ok(read_json(
+            request,
+            &List {
+                records: page,
+                paging: Paging {
+                    page: query.page,
+                    per_page: query.per_page,
+                    total_pages: count.div_ceil(query.per_page),
+                    total_elements: count,
+                },
+                sequence: members.sequence,
+            },
+        ))
+    };
+    answer().unwrap_or_else(|refusal| refusal)
+}
+
+#[derive(Serialize)]
+struct Status {
+    name: String,
+    label: String,
+    state: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct StatusList {
+    statuses: Vec<Status>,
+}
+
+/// `GET v1/account/{id}/statuses`
+pub fn statuses(request: &Request<'_>, caller: &Caller) -> Reply {
+    if let Err(refusal) = account(request, caller) {
+        return refusal;
+    }
+    let statuses = door::read(|world| {
+        let all = world.directory().settings.statuses().iter();
+        let one = all.map(|status| Status {
+            name: status.name.to_string(),
+            label: status.label.to_string(),
+            state: status
+                .maps_to
+                .as_ref()
+                .map(|presence| presence.state().name()),
+        });
+        one.collect()
+    });
+    match statuses {
+        Some(statuses) => read_json(request, &StatusList { statuses }),
+        None => going(),
+    }
+}
+
+/// The user whom the request is about, `v1/account/{id}/extension/{ext}`, by name.
+///
+/// # Errors
+/// Answers 404 where there is none whom the caller may see.
+fn user(request: &Request<'_>, caller: &Caller) -> Result<Arc<str>, Reply> {
+    let account = account(request, caller)?;
+    let nobody = || error(404, "not_found", "There is no such extension.");
+    let wanted = match request.segment(4) {
+        "~" => caller.user.as_deref().ok_or_else(nobody)?,
+        given => given,
+    };
+    let found = door::read(|world| {
+        let directory = world.directory();
+        let id = directory.member(directory.account_named(&account)?, wanted)?;
+        let name = &directory.get(id).name;
+        let allows = world.flags(id).get(Flag::AllowSeeMyPresence);
+        may_see(caller, name, allows).then(|| name.clone())
+    });
+    found.ok_or_else(going)?.ok_or_else(nobody)
+}
+
+fn record(name: &str) -> Option<Record> {
+    let look = |world: &World| Some(Record::of(world, world.directory().user(name)?));
+    door::read(look).flatten()
+}
+
+/// `GET v1/account/{id}/extension/{ext}/presence`
+pub fn get(request: &Request<'_>, caller: &Caller) -> Reply {
+    let record = user(request, caller).map(|name| record(&name));
+    match record {
+        Ok(Some(record)) => read_json(request, &record),
+        Ok(None) => going(),
+        Err(refusal) => refusal,
+    }
+}
+
+/// What can be set; what is absent stays.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Wish {
+    status: Option<String>,
+    subtype: Option<String>,
+    message: Option<String>,
+    until: Option<u64>,
+    dnd_status: Option<String>,
+    allow_see_my_presence: Option<bool>,
+    ring_on_monitored_call: Option<bool>,
+    pick_up_calls_on_hold: Option<bool>,
+}
+
+impl Wish {
+    fn flags(&self) -> impl Iterator<Item = (Flag, bool)> {
+        let flags = [
+            (Flag::AllowSeeMyPresence, self.allow_see_my_presence),
+            (Flag::RingOnMonitoredCall, self.ring_on_monitored_call),
+            (Flag::PickUpCallsOnHold, self.pick_up_calls_on_hold),
+        ];
+        flags.into_iter().filter_map(|(flag, on)| Some((flag, on?)))
+    }
+
+    /// Sets all of it, or nothing where something is wrong.
+    fn carry_out(&self, user: &str) -> Result<(), String> {
+        let dnd = self.dnd_status.as_deref().map(DndStatus::parse);
+        let dnd = dnd.transpose()?;
+        let given = [&self.subtype, &self.message];
+        let text = |text: &'_ Option<String>| text.clone().unwrap_or_default();
+        let (subtype, message) = (text(&self.subtype), text(&self.message));
+        if let Some(status) = &self.status {
+            let parts = Parts {
+                status,
+                subtype: &subtype,
+                message: &message,
+                options: "",
+            };
+            let until = self.until.map(Time::from_millis);
+            door::choose(user, |statuses, now| {
+                parts.choice(statuses, now)?.ending(until, now)
+            })?;
+        } else if self.until.is_some() || given.iter().any(|text| text.is_some()) {
+            return Err("subtype, message and until belong to a status, which is missing".into());
+        }
+        if let Some(takes) = dnd {
+            door::change_user(user, |user| Change::Takes(user, takes))?;
+        }
+        for (flag, on) in self.flags() {
+            door::change_user(user, |user| Change::Flag(user, flag, on))?;
+        }
+        Ok(())
+    }
+}
+
+/// `PUT v1/account/{id}/extension/{ext}/presence`
+pub fn put(request: &Request<'_>, caller: &Caller) -> Reply {
+    let answer = || {
+        let name = user(request, caller)?;
+        if !caller.may_set(&name) {
+            let why = "You may set your own presence only, and no other.";
+            return Err(error(403, "role", why));
+        }
+        let wish: Wish = read_body(request)?;
+        wish.carry_out(&name)
+            .map_err(|why| error(400, "body", &sentence(&why)))?;
+        Ok(record(&name).map_or_else(going, |record| json(&record)))
+    };
+    answer().unwrap_or_else(|refusal| refusal)
+}
+
+/// Messages of ours begin small and have no full stop: they stand after a place.
+fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
+}

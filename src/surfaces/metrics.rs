@@ -1,0 +1,174 @@
+//! What can be measured: for Prometheus, and for `userpresence show stats`.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::asterisk::http;
+use crate::door;
+use crate::feed;
+use crate::presence::State;
+use crate::stats;
+
+/// What stands before every name.
+const PREFIX: &str = "asterisk_userpresence_";
+
+/// One thing that is measured.
+pub struct Metric {
+    /// Its name, without what all have in common.
+    name: &'static str,
+    /// Prometheus' word for its kind.
+    kind: &'static str,
+    /// One sentence.
+    help: &'static str,
+    /// For each what is added to the name, and the value.
+    values: Vec<(String, String)>,
+}
+
+impl Metric {
+    fn one(name: &'static str, kind: &'static str, help: &'static str, value: u64) -> Self {
+        let values = vec![(String::new(), value.to_string())];
+        Metric {
+            name,
+            kind,
+            help,
+            values,
+        }
+    }
+
+    fn counter(name: &'static str, help: &'static str, counter: &stats::Counter) -> Self {
+        Metric::one(name, "counter", help, counter.get())
+    }
+
+    /// Names and values, for people.
+    pub fn rows(&self) -> impl Iterator<Item = (String, &str)> {
+        let rows = self.values.iter();
+        rows.map(|(more, value)| (format!("{}{more}", self.name), value.as_str()))
+    }
+}
+
+/// All of them, as they are now.
+pub fn all() -> Vec<Metric> {
+    let counts = users();
+    let users = State::ALL.into_iter().zip(counts);
+    let users = users.map(|(state, count)| {
+        let label = format!("{{state=\"{}\"}}", state.name());
+        (label, count.to_string())
+    });
+    let (answers, time) = stats::answers();
+    vec![
+        Metric {
+            name: "users",
+            kind: "gauge",
+            help: "Users by their combined state.",
+            values: users.collect(),
+        },
+        Metric::counter(
+            "changes_total",
+            "Changes of what is known of a user; each is an event of the user's account.",
+            &stats::CHANGES,
+        ),
+        Metric::counter(
+            "publishes_total",
+            "Presence states of users that Asterisk was told.",
+            &stats::PUBLISHES,
+        ),
+        Metric::one(
+            "feed_readers",
+            "gauge",
+            "Readers of event streams that are connected.",
+            http::streams() as u64,
+        ),
+        Metric::one(
+            "journal_events",
+            "gauge",
+            "Events kept for readers who come back, and for webhooks.",
+            feed::journal_length() as u64,
+        ),
+        Metric::counter(
+            "events_lost_total",
+            "Events that a reader or a webhook was not given, because it was too slow or failed.",
+            &stats::EVENTS_LOST,
+        ),
+        Metric::counter(
+            "action_failures_total",
+            "Actions of a status that could not be carried out.",
+            &stats::ACTION_FAILURES,
+        ),
+        Metric::counter(
+            "webhook_posts_total",
+            "Events that webhooks have delivered.",
+            &stats::WEBHOOK_POSTS,
+        ),
+        Metric::counter(
+            "webhook_failures_total",
+            "How often a webhook has dropped events, or was stopped by its receiver.",
+            &stats::WEBHOOK_FAILURES,
+        ),
+        Metric {
+            name: "callback_seconds",
+            kind: "summary",
+            help: "Time in which the presence provider has answered; one answer of 256 is timed.",
+            values: vec![
+                ("_sum".into(), seconds(time)),
+                ("_count".into(), answers.to_string()),
+            ],
+        },
+    ]
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}.{:09}", time.as_secs(), time.subsec_nanos())
+}
+
+/// The text that Prometheus reads.
+pub fn text() -> String {
+    crate::trip("metrics");
+    let mut text = String::new();
+    for metric in all() {
+        let Metric {
+            name, kind, help, ..
+        } = metric;
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "# HELP {PREFIX}{name} {help}");
+        let _ = writeln!(text, "# TYPE {PREFIX}{name} {kind}");
+        for (more, value) in &metric.values {
+            let _ = writeln!(text, "{PREFIX}{name}{more} {value}");
+        }
+    }
+    text
+}
+
+/// Users looked at under the lock at a time.
+const BATCH: usize = 256;
+
+/// How many users are in each state. Nothing is locked for long, so it is no picture of
+/// one moment; a reload in between begins anew.
+fn users() -> [u64; State::ALL.len()] {
+    const TRIES: usize = 3;
+    for _ in 0..TRIES {
+        if let Some(counts) = door::read(|world| world.directory().clone()).and_then(|directory| {
+            let mut counts = [0; State::ALL.len()];
+            let mut ids = directory.users().map(|(id, _)| id);
+            loop {
+                let more = door::read(|world| {
+                    if !Arc::ptr_eq(world.directory(), &directory) {
+                        return None;
+                    }
+                    let mut seen = 0;
+                    for id in ids.by_ref().take(BATCH) {
+                        counts[world.outcome(id).presence.state() as usize] += 1;
+                        seen += 1;
+                    }
+                    Some(seen == BATCH)
+                });
+                if !more.flatten()? {
+                    return Some(counts);
+                }
+            }
+        }) {
+            return counts;
+        }
+    }
+    [0; State::ALL.len()]
+}

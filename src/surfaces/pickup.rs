@@ -1,0 +1,200 @@
+//! The dialplan application `UserPresencePickup()`: takes over a call that a user holds.
+//!
+//! Whoever may do so is decided in [`crate::presence::pickup`]. The caller's channel
+//! joins the call's bridge in the place of the user's, as a transfer would have it do.
+
+use std::ffi::CStr;
+
+use parking_lot::Mutex;
+
+use crate::asterisk::application::{Application, Channel, Next};
+use crate::asterisk::channels::{self, Reference};
+use crate::asterisk::log;
+use crate::door;
+use crate::presence::assignment::shown;
+use crate::presence::directory::UserId;
+use crate::presence::fields::Query;
+use crate::presence::pickup::{Refusal, picker};
+use crate::presence::world::World;
+use crate::surfaces::caller::Caller;
+
+/// `UserPresencePickup(user[,options])`
+pub struct UserPresencePickup;
+
+/// What became of it.
+const STATUS: &CStr = c"USERPRESENCEPICKUP";
+/// Why somebody may not, in one word.
+const REASON: &CStr = c"USERPRESENCEPICKUP_REASON";
+
+impl Application for UserPresencePickup {
+    const NAME: &'static CStr = c"UserPresencePickup";
+
+    fn run(channel: &Channel<'_>, args: &str) -> Result<Next, String> {
+        crate::trip("pickup");
+        channel.unset(STATUS);
+        channel.unset(REASON);
+        let (user, options) = args.split_once(',').unwrap_or((args, ""));
+        let named = named(options);
+        let caller = Caller::of(channel);
+        let asked = door::read(|world| ask(world, user.trim(), &caller, named));
+        let asked = asked.unwrap_or_else(|| Err(door::NOT_RUNNING.into()));
+        match asked.inspect_err(|_| channel.set(STATUS, "NOUSER"))? {
+            Asked::Refused(user, why) => {
+                log::notice(format_args!(
+                    "{}: a call that '{user}' holds may not be picked up: {why}",
+                    channel.name()
+                ));
+                channel.set(STATUS, "NOTALLOWED");
+                channel.set(REASON, why.name());
+                Ok(Next::Continue)
+            }
+            Asked::Allowed(pickup) => Ok(pickup.carry_out(channel)),
+        }
+    }
+}
+
+/// Who picks up, where the dialplan says so: `u(name)`.
+fn named(options: &str) -> Option<&str> {
+    let options = options.trim();
+    if options.is_empty() {
+        return None;
+    }
+    let inside = options.strip_prefix("u(");
+    let name = inside.and_then(|rest| rest.strip_suffix(')'));
+    if name.is_none() {
+        log::warning(format_args!(
+            "UserPresencePickup: unknown options '{}' are ignored, expected u(user)",
+            shown(options)
+        ));
+    }
+    name.map(str::trim)
+}
+
+/// Whether somebody may.
+enum Asked {
+    Refused(String, Refusal),
+    Allowed(Pickup),
+}
+
+/// Everything that is needed of the users.
+struct Pickup {
+    user: String,
+    picker: String,
+    /// The user's.
+    phones: Vec<String>,
+}
+
+fn ask(world: &World, user: &str, caller: &Caller, named: Option<&str>) -> Result<Asked, String> {
+    let directory = world.directory();
+    let user = Query::find(world, user)?;
+    let name = |user: UserId| directory.get(user).name.to_string();
+    let callers = match named {
+        Some(name) => directory.user(name).into_iter().collect(),
+        None => caller.users(directory, user),
+    };
+    Ok(match picker(world, &callers, user) {
+        Err(why) => Asked::Refused(name(user), why),
+        Ok(picker) => Asked::Allowed(Pickup {
+            user: name(user),
+            picker: name(picker),
+            phones: directory.phones(user).map(str::to_owned).collect(),
+        }),
+    })
+}
+
+impl Pickup {
+    fn carry_out(&self, channel: &Channel<'_>) -> Next {
+        let calls = self.held();
+        if calls.is_empty() {
+            return self.end(channel, "NOTHING");
+        }
+        if let Err(why) = channel.answer() {
+            log::verbose(3, format_args!("{}: {why}", channel.name()));
+            return self.end(channel, "FAILED");
+        }
+        let mut status = "NOTHING";
+        for call in calls {
+            // Looked at once more now that nobody else takes it: it may be over, or the
+            // user may have resumed it.
+            let Some(claim) = Claim::new(call.id()) else {
+                continue;
+            };
+            let Some(held) = call.held() else {
+                continue;
+            };
+            log::verbose(
+                3,
+                format_args!(
+                    "{}: '{}' picks up {held}, which '{}' holds by {}",
+                    channel.name(),
+                    self.picker,
+                    self.user,
+                    call.name()
+                ),
+            );
+            // It can be seen during the call, too.
+            channel.set(STATUS, "SUCCESS");
+            let result = channel.replace(call);
+            drop(claim);
+            match result {
+                Ok(next) => return next,
+                Err(why) => {
+                    log::verbose(3, format_args!("{}: {why}", channel.name()));
+                    status = "FAILED";
+                }
+            }
+        }
+        self.end(channel, status)
+    }
+
+    /// The user's calls that the user holds, the one that began last first.
+    fn held(&self) -> Vec<Reference> {
+        let is_phone = |device: &str| self.phones.iter().any(|phone| phone == device);
+        let mut calls = channels::of_devices(is_phone);
+        calls.retain(|call| call.held().is_some());
+        calls.sort_by_key(|call| std::cmp::Reverse(call.created()));
+        calls
+    }
+
+    fn end(&self, channel: &Channel<'_>, status: &str) -> Next {
+        log::verbose(
+            3,
+            format_args!(
+                "{}: '{}' picks up no call of '{}': {status}",
+                channel.name(),
+                self.picker,
+                self.user
+            ),
+        );
+        channel.set(STATUS, status);
+        match channel.hung_up() {
+            true => Next::HangUp,
+            false => Next::Continue,
+        }
+    }
+}
+
+/// The calls that are being taken, by the holders' unique ids: of two who want the same
+/// one, the second must not become a third in it.
+static TAKEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// That nobody else takes this call; dropping it ends that. It is kept to the end of the
+/// call, when nobody can find the holder any more.
+struct Claim(String);
+
+impl Claim {
+    fn new(id: String) -> Option<Self> {
+        let mut taken = TAKEN.lock();
+        if taken.contains(&id) {
+            return None;
+        }
+        taken.push(id.clone());
+        Some(Claim(id))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        TAKEN.lock().retain(|id| *id != self.0);
+    }
+}

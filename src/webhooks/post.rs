@@ -1,0 +1,180 @@
+//! One post, by libcurl.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use curl::easy::{Easy2, Handler, List, WriteError};
+use curl::multi::{Easy2Handle, Multi};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use crate::presence::config::Webhook;
+
+/// So much of an answer's body is read; it is not looked at.
+const ANSWER: usize = 64 * 1024;
+
+/// How often it is looked whether to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How a post ended.
+pub enum Outcome {
+    /// The receiver has it.
+    Delivered,
+    /// The receiver wants no more of them, ever.
+    Gone,
+    /// It may be tried again, after the time that the receiver asks for.
+    Failed(String, Option<Duration>),
+    /// It was told to stop.
+    Stopped,
+}
+
+/// Posts, and keeps its connection for the next one.
+pub struct Poster(Option<Multi>);
+
+impl Poster {
+    /// Without a connection.
+    pub fn new() -> Self {
+        Poster(None)
+    }
+
+    /// Posts an event's JSON. It ends soon after `stop` is set.
+    pub fn post(
+        &mut self,
+        spec: &Webhook,
+        sequence: u64,
+        json: &str,
+        stop: &AtomicBool,
+    ) -> Outcome {
+        let multi = self.0.get_or_insert_with(Multi::new);
+        let done = prepare(spec, sequence, json)
+            .map_err(|why| why.to_string())
+            .and_then(|easy| perform(multi, easy, stop));
+        match done {
+            Ok(None) => Outcome::Stopped,
+            Ok(Some((status, after))) => match status {
+                200..300 => Outcome::Delivered,
+                410 => Outcome::Gone,
+                other => Outcome::Failed(format!("the answer was HTTP status {other}"), after),
+            },
+            Err(why) => Outcome::Failed(why, None),
+        }
+    }
+}
+
+fn prepare(spec: &Webhook, sequence: u64, json: &str) -> Result<Easy2<Answer>, curl::Error> {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH);
+    let time = time.unwrap_or_default().as_secs();
+    let mut headers = List::new();
+    headers.append("Content-Type: application/json")?;
+    headers.append(&format!("X-UserPresence-Timestamp: {time}"))?;
+    let signature = sign(spec.secret.text(), time, json);
+    headers.append(&format!("X-UserPresence-Signature: sha256={signature}"))?;
+    headers.append(&format!("X-UserPresence-Sequence: {sequence}"))?;
+    // So short a body is not asked for first.
+    headers.append("Expect:")?;
+    let mut easy = Easy2::new(Answer::default());
+    easy.url(spec.url.whole())?;
+    easy.post(true)?;
+    easy.post_fields_copy(json.as_bytes())?;
+    easy.http_headers(headers)?;
+    easy.useragent(concat!("res_userpresence/", env!("CARGO_PKG_VERSION")))?;
+    easy.timeout(spec.timeout)?;
+    easy.connect_timeout(spec.timeout)?;
+    easy.follow_location(false)?;
+    // Where events go stands in the configuration, and there alone: whatever proxies the
+    // environment names were meant for other programs.
+    easy.proxy("")?;
+    easy.ssl_verify_peer(true)?;
+    easy.ssl_verify_host(true)?;
+    if let Some(file) = &spec.ca_file {
+        easy.cainfo(&**file)?;
+    }
+    Ok(easy)
+}
+
+/// The status and `Retry-After`; `None` when it was to stop.
+fn perform(
+    multi: &Multi,
+    easy: Easy2<Answer>,
+    stop: &AtomicBool,
+) -> Result<Option<(u32, Option<Duration>)>, String> {
+    let mut handle = multi.add2(easy).map_err(|why| why.to_string())?;
+    loop {
+        let left = multi.perform().map_err(|why| why.to_string())?;
+        if stop.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        if left == 0 {
+            break;
+        }
+        multi.wait(&mut [], LOOK).map_err(|why| why.to_string())?;
+    }
+    let mut result = Err("it ended without a result".to_owned());
+    multi.messages(|message| {
+        if let Some(found) = message.result_for2(&handle) {
+            result = found.map_err(|why| explain(&why));
+        }
+    });
+    let status = status(&mut handle);
+    // An answer that was too long has told its status before.
+    if result.is_ok() || handle.get_ref().too_long() {
+        return Ok(Some((status, handle.get_ref().after)));
+    }
+    result.map(|()| None)
+}
+
+fn status(handle: &mut Easy2Handle<Answer>) -> u32 {
+    handle.response_code().unwrap_or(0)
+}
+
+/// What failed, by libcurl's own words: those of this case where there are any.
+fn explain(why: &curl::Error) -> String {
+    let extra = why.extra_description().map(str::trim);
+    extra
+        .filter(|extra| !extra.is_empty())
+        .unwrap_or(why.description())
+        .to_owned()
+}
+
+/// The hexadecimal HMAC-SHA256 of time and body.
+fn sign(secret: &str, time: u64, json: &str) -> String {
+    // Keys of any length are taken.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
+        return String::new();
+    };
+    mac.update(format!("{time}.{json}").as_bytes());
+    let code = mac.finalize().into_bytes();
+    code.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What is heard of an answer.
+#[derive(Default)]
+struct Answer {
+    taken: usize,
+    after: Option<Duration>,
+}
+
+impl Answer {
+    fn too_long(&self) -> bool {
+        self.taken > ANSWER
+    }
+}
+
+impl Handler for Answer {
+    fn write(&mut self, data: &[u8]) -> Result<usize, WriteError> {
+        self.taken = self.taken.saturating_add(data.len());
+        // Less than what was offered ends the transfer.
+        Ok(if self.too_long() { 0 } else { data.len() })
+    }
+
+    fn header(&mut self, line: &[u8]) -> bool {
+        let line = std::str::from_utf8(line).unwrap_or_default();
+        if let Some((name, value)) = line.split_once(':') {
+            if name.eq_ignore_ascii_case("Retry-After") {
+                // A date is not understood.
+                self.after = value.trim().parse().ok().map(Duration::from_secs);
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,281 @@
+//! The thread of one webhook.
+
+use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use super::post::{Outcome, Poster};
+use super::{Hook, present};
+use crate::asterisk::log;
+use crate::asterisk::manager::{self, Class};
+use crate::feed::{Next, Reader};
+use crate::presence::Time;
+use crate::presence::account::{Event, Subscription};
+use crate::presence::config::Webhook;
+use crate::stats;
+
+/// The time before an event is tried again: it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How long to wait for news; there is no reason to wake up.
+const LONG: Duration = Duration::from_secs(3600);
+
+pub struct Worker {
+    hook: Arc<Hook>,
+    reader: Reader,
+    subscription: Subscription,
+    /// What is to be posted.
+    pending: Option<Pending>,
+}
+
+/// An event until it is taken.
+struct Pending {
+    event: Arc<Event>,
+    /// When it failed first.
+    failed: Option<Instant>,
+    /// The pause before it is tried again.
+    pause: Duration,
+}
+
+/// Why events are not posted.
+enum Lost<'a> {
+    /// The receiver did not take them for too long.
+    GivenUp(&'a str),
+    /// The receiver wants no more.
+    Gone,
+    /// They came faster than the receiver took them.
+    Missed,
+}
+
+impl Lost<'_> {
+    fn word(&self) -> &'static str {
+        match self {
+            Lost::GivenUp(_) => "GivenUp",
+            Lost::Gone => "Gone",
+            Lost::Missed => "Missed",
+        }
+    }
+}
+
+impl Worker {
+    /// One who begins with the next event. `None` when the module is not running.
+    pub fn new(hook: Arc<Hook>) -> Option<Self> {
+        let (spec, _) = hook.spec();
+        let now = present(&spec.account).unwrap_or_default();
+        let reader = Reader::staying(spec.account.clone(), now, hook.stop.clone())?;
+        let subscription = Subscription {
+            event: Subscription::path(&spec.account),
+            id: id(&spec),
+        };
+        Some(Worker {
+            hook,
+            reader,
+            subscription,
+            pending: None,
+        })
+    }
+
+    /// Works until it is stopped.
+    pub fn run(&mut self) {
+        let mut poster = Poster::new();
+        while !self.hook.stopped() {
+            // A panic was logged.
+            let done = catch_unwind(AssertUnwindSafe(|| self.step(&mut poster)));
+            if done.is_err() {
+                poster = Poster::new();
+                let (spec, reloads) = self.hook.spec();
+                self.failed(&spec, reloads, "an error in the module itself", None);
+            }
+        }
+    }
+
+    fn step(&mut self, poster: &mut Poster) {
+        match self.pending.take() {
+            None => self.fetch(),
+            Some(pending) => {
+                // It stays, whatever becomes of this try.
+                let pending = self.pending.insert(pending);
+                let json = pending.event.json(&self.subscription, false);
+                let sequence = pending.event.sequence;
+                let (spec, reloads) = self.hook.spec();
+                crate::trip("webhook");
+                let stop = self.hook.stop.clone();
+                match poster.post(&spec, sequence, &json, &stop) {
+                    Outcome::Delivered => self.delivered(&spec, sequence),
+                    Outcome::Gone => self.gone(&spec, reloads),
+                    Outcome::Failed(why, after) => self.failed(&spec, reloads, &why, after),
+                    Outcome::Stopped => {}
+                }
+            }
+        }
+    }
+
+    /// Takes the next event that others may see.
+    fn fetch(&mut self) {
+        match self.reader.next(1, Instant::now() + LONG) {
+            Next::News(events, _) => {
+                let event = events.into_iter().find(|event| !event.hidden);
+                self.pending = event.map(|event| Pending {
+                    event,
+                    failed: None,
+                    pause: FIRST_PAUSE,
+                });
+            }
+            Next::Missed => {
+                let (spec, _) = self.hook.spec();
+                self.lose(&spec, self.reader.sequence + 1, &Lost::Missed);
+            }
+            // Told to, or the module is going and will tell.
+            Next::Over => self.hook.wait(self.hook.spec().1, None),
+        }
+    }
+
+    fn delivered(&mut self, spec: &Webhook, sequence: u64) {
+        self.pending = None;
+        stats::WEBHOOK_POSTS.add(1);
+        let was_failing = {
+            let mut status = self.hook.status.lock();
+            let shown = &mut status.shown;
+            shown.delivered += 1;
+            shown.last = sequence;
+            shown.error.clear();
+            shown.failing.take().is_some()
+        };
+        if was_failing {
+            log::verbose(
+                2,
+                format_args!("Webhook '{}' delivers again, event {sequence}", spec.name),
+            );
+        }
+    }
+
+    /// Notes a failure and waits until it is time to try again.
+    fn failed(&mut self, spec: &Webhook, reloads: u64, why: &str, after: Option<Duration>) {
+        let Some(pending) = &mut self.pending else {
+            // Nothing was lost.
+            return self.hook.wait(reloads, Some(Instant::now() + FIRST_PAUSE));
+        };
+        let now = Instant::now();
+        let first = pending.failed.is_none();
+        let end = *pending.failed.get_or_insert(now) + spec.retry_for;
+        let sequence = pending.event.sequence;
+        let pause = after.map_or_else(
+            || jitter(pending.pause),
+            |after| after.clamp(FIRST_PAUSE, LONGEST_PAUSE),
+        );
+        pending.pause = (pending.pause * 2).min(LONGEST_PAUSE);
+        self.note(why);
+        if self.hook.stopped() {
+            return;
+        }
+        if first {
+            log::warning(format_args!(
+                "Webhook '{}' ({}) could not deliver event {sequence}: {why}; it is tried again \
+                 for {} s",
+                spec.name,
+                spec.url,
+                spec.retry_for.as_secs()
+            ));
+        }
+        if now >= end {
+            self.pending = None;
+            return self.lose(spec, sequence, &Lost::GivenUp(why));
+        }
+        self.hook.wait(reloads, Some((now + pause).min(end)));
+    }
+
+    /// Stops until the next reload.
+    fn gone(&mut self, spec: &Webhook, reloads: u64) {
+        let why = "the receiver is gone (HTTP status 410)";
+        self.note(why);
+        if let Some(pending) = &mut self.pending {
+            pending.failed.get_or_insert_with(Instant::now);
+            pending.pause = FIRST_PAUSE;
+        }
+        log::error(format_args!(
+            "Webhook '{}' ({}) is stopped until the next reload: {why}",
+            spec.name, spec.url
+        ));
+        tell(spec, &Lost::Gone, why, None);
+        self.hook.wait(reloads, None);
+    }
+
+    /// Goes on with the next new event; those from that one on are not posted.
+    fn lose(&mut self, spec: &Webhook, from: u64, lost: &Lost<'_>) {
+        // Where the account has no user any more, it has no event either.
+        let to = present(&spec.account).unwrap_or(from).max(from);
+        self.reader.sequence = to;
+        stats::EVENTS_LOST.add(to - from + 1);
+        let range = match to - from {
+            0 => format!("event {from} is"),
+            _ => format!("events {from} to {to} are"),
+        };
+        let why = match lost {
+            Lost::GivenUp(why) => {
+                let time = spec.retry_for.as_secs();
+                format!("for {time} s it could deliver nothing, the last time because {why}")
+            }
+            _ => "they came faster than it could deliver, and the journal holds them no more"
+                .to_owned(),
+        };
+        log::error(format_args!(
+            "Webhook '{}' ({}): {range} dropped: {why}",
+            spec.name, spec.url
+        ));
+        let why = match lost {
+            Lost::GivenUp(why) => why,
+            _ => "the journal holds them no more",
+        };
+        tell(spec, lost, why, Some((from, to)));
+    }
+
+    fn note(&self, why: &str) {
+        let mut status = self.hook.status.lock();
+        why.clone_into(&mut status.shown.error);
+        status.shown.failing.get_or_insert_with(Time::now);
+    }
+}
+
+fn tell(spec: &Webhook, lost: &Lost<'_>, why: &str, dropped: Option<(u64, u64)>) {
+    stats::WEBHOOK_FAILURES.add(1);
+    let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
+    manager::event(
+        Class::System,
+        c"UserPresenceWebhookFailed",
+        &[
+            ("Webhook", &spec.name),
+            ("Account", &spec.account),
+            ("Url", &spec.url.to_string()),
+            ("Reason", lost.word()),
+            ("Error", why),
+            ("DroppedFrom", &number(dropped.map(|(from, _)| from))),
+            ("DroppedTo", &number(dropped.map(|(_, to)| to))),
+        ],
+    );
+}
+
+/// A quarter less to a quarter more, so that not all come back at once.
+fn jitter(pause: Duration) -> Duration {
+    let random = RandomState::new().hash_one(0) % 512;
+    // 768 to 1279 parts of 1024.
+    pause * (768 + random as u32) / 1024
+}
+
+/// The id of its subscription: the same as long as name and account are.
+fn id(spec: &Webhook) -> String {
+    let name = spec.name.to_ascii_lowercase();
+    let hash = Sha256::digest(format!("{name}\n{}", spec.account));
+    let mut hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    // A UUID of version 8.
+    hex.truncate(32);
+    hex.replace_range(12..13, "8");
+    hex.replace_range(16..17, "8");
+    for at in [20, 16, 12, 8] {
+        hex.insert(at, '-');
+    }
+    hex
+}

@@ -1,0 +1,608 @@
+//! The account over HTTP: presence as JSON, and its events as a stream.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Builder, Event, EventStream, Instance, MODULE, wait_until};
+use crate::people::{event, read, set, with};
+
+/// API users whose password is `secret`: made by `openssl passwd -6 -salt saltsalt secret`.
+const HASH: &str = "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1";
+
+/// A section of `userpresence.conf` for one who may ask, with the password `secret`.
+pub fn api_user(name: &str, options: &str) -> String {
+    format!("[{name}]\ntype = api_user\npassword = {HASH}\n{options}\n")
+}
+
+/// The header with which that one logs in.
+pub fn login(name: &str) -> String {
+    format!(
+        "Authorization: Basic {}",
+        BASE64.encode(format!("{name}:secret"))
+    )
+}
+
+const PEOPLE: &str = "[alice]\ntype = user\nid = 4711\naccount = main\nextension = 200\n\
+    outgoing = none\n\
+    [bob]\ntype = user\naccount = main\nextension = 201\nextension = 202\noutgoing = none\n\
+    [carol]\ntype = user\naccount = other\nextension = 203\n";
+
+/// Alice and Bob in one account, Carol in another, and those who ask: `panel`, `boss` and `tester` in
+/// the first, `alice-web` and `bob-web` for one each, `stranger` in the second.
+pub fn office(more: &str) -> Builder {
+    let users = [
+        api_user("panel", "account = main\nrole = read"),
+        api_user("boss", "account = main\nrole = admin"),
+        api_user("alice-web", "account = main\nrole = self\nuser = alice"),
+        api_user("bob-web", "account = main\nrole = self\nuser = bob"),
+        api_user("tester", "account = main\nrole = admin\nuser = alice"),
+        api_user("stranger", "account = other\nrole = admin"),
+    ];
+    with(&format!("{more}\n{PEOPLE}{}", users.concat())).http()
+}
+
+const MAIN: &str = "/userpresence/v1/account/main";
+
+#[track_caller]
+fn get(ast: &Instance, who: &str, target: &str) -> Answer {
+    ast.http("GET", target, &[&login(who)], "")
+}
+
+#[track_caller]
+fn put(ast: &Instance, who: &str, extension: &str, body: &Value) -> Answer {
+    let target = format!("{MAIN}/extension/{extension}/presence");
+    let headers = [login(who), "Content-Type: application/json".to_owned()];
+    ast.http(
+        "PUT",
+        &target,
+        &headers.each_ref().map(String::as_str),
+        &body.to_string(),
+    )
+}
+
+pub fn parsed(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("no JSON: {answer:?}"))
+}
+
+#[track_caller]
+fn stream(ast: &Instance, who: &str, query: &str) -> EventStream {
+    let stream = ast.stream(&format!("{MAIN}/events{query}"), &[&login(who)]);
+    assert!(
+        stream.head.starts_with("HTTP/1.1 200 OK"),
+        "{}",
+        stream.head
+    );
+    assert!(stream.head.contains("text/event-stream"), "{}", stream.head);
+    stream
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    let records = list["records"].as_array().expect("records");
+    records
+        .iter()
+        .filter_map(|record| record["user"].as_str())
+        .collect()
+}
+
+#[test]
+fn an_account_is_listed_by_pages_and_filters() {
+    let ast = office("").start();
+    event(&ast, "200", "away,lunch,Back at one");
+    event(&ast, "201", "chat");
+    let list = |query: &str| parsed(&get(&ast, "panel", &format!("{MAIN}/presence{query}")));
+    let all = list("");
+    assert_eq!(names(&all), ["alice", "bob"]);
+    let paging = json!({"page": 1, "perPage": 100, "totalPages": 1, "totalElements": 2});
+    assert_eq!(all["paging"], paging);
+    assert_eq!(all["sequence"].to_string(), read(&ast, "bob,sequence"));
+    let since: u64 = read(&ast, "alice,since").parse().expect("a time");
+    let sequence: u64 = read(&ast, "alice,sequence").parse().expect("a number");
+    let alice = json!({
+        "extensionId": "4711", "user": "alice", "extensions": ["200"],
+        "telephonyStatus": "NoCall", "presenceStatus": "Busy", "userStatus": "Busy",
+        "meetingStatus": "Disconnected", "dndStatus": "TakeAllCalls",
+        "allowSeeMyPresence": true, "ringOnMonitoredCall": false, "pickUpCallsOnHold": false,
+        "sequence": sequence, "state": "away", "subtype": "lunch", "message": "Back at one",
+        "status": "away", "label": "away", "since": since, "until": null,
+    });
+    let mut found = all["records"][0].clone();
+    found["label"] = "away".into();
+    assert_eq!(found, alice);
+    for (query, expected) in [
+        ("?perPage=1", vec!["alice"]),
+        ("?perPage=1&page=2", vec!["bob"]),
+        ("?perPage=1&page=3", vec![]),
+        ("?extension=202", vec!["bob"]),
+        ("?extension=4711,201", vec!["alice", "bob"]),
+        ("?status=chat", vec!["bob"]),
+        ("?status=Busy,NoCall", vec!["alice", "bob"]),
+        ("?status=Busy", vec!["alice"]),
+        ("?text=BACK%20AT", vec!["alice"]),
+        ("?text=20", vec!["alice", "bob"]),
+        ("?text=nobody", vec![]),
+    ] {
+        assert_eq!(names(&list(query)), expected, "{query}");
+    }
+    let one = get(&ast, "panel", &format!("{MAIN}/extension/4711/presence"));
+    assert_eq!(parsed(&one), all["records"][0]);
+    for way in ["alice", "200"] {
+        let same = get(&ast, "panel", &format!("{MAIN}/extension/{way}/presence"));
+        assert_eq!(same.body, one.body);
+    }
+    let own = "/userpresence/v1/account/~/extension/~/presence";
+    assert_eq!(get(&ast, "alice-web", own).body, one.body);
+    let statuses = parsed(&get(&ast, "panel", &format!("{MAIN}/statuses")));
+    let names = statuses["statuses"].as_array().expect("statuses").iter();
+    let names: Vec<&str> = names.filter_map(|status| status["name"].as_str()).collect();
+    assert!(
+        names.contains(&"dnd") && names.contains(&"available"),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn what_is_known_is_not_sent_again() {
+    let ast = office("").start();
+    event(&ast, "200", "away");
+    let target = format!("{MAIN}/presence");
+    let first = get(&ast, "panel", &target);
+    let tag = first
+        .head
+        .lines()
+        .find(|line| line.starts_with("ETag: "))
+        .expect("a tag");
+    let known = tag.replace("ETag", "If-None-Match");
+    let again = ast.http("GET", &target, &[&login("panel"), &known], "");
+    assert_eq!((again.status, &*again.body), (304, ""));
+    let head = ast.http("HEAD", &target, &[&login("panel")], "");
+    assert_eq!((head.status, &*head.body), (200, ""));
+    event(&ast, "200", "away,,A word");
+    let new = ast.http("GET", &target, &[&login("panel"), &known], "");
+    assert_eq!(new.status, 200);
+}
+
+#[test]
+fn what_is_wrong_has_one_clear_answer() {
+    let ast = office("").start();
+    let account = "/userpresence/v1/account";
+    for (who, target, status, word) in [
+        (
+            "panel",
+            format!("{MAIN}/presence?page=0"),
+            400,
+            "'0' is no page",
+        ),
+        (
+            "panel",
+            format!("{MAIN}/presence?perPage=1001"),
+            400,
+            "1 to 1000",
+        ),
+        (
+            "panel",
+            format!("{MAIN}/presence?colour=red"),
+            400,
+            "'colour'",
+        ),
+        (
+            "panel",
+            format!("{MAIN}/presence?page=1&page=2"),
+            400,
+            "twice",
+        ),
+        (
+            "panel",
+            format!("{MAIN}/presence?extension=999"),
+            400,
+            "'999'",
+        ),
+        (
+            "panel",
+            format!("{MAIN}/events?detail=calls"),
+            400,
+            "'calls'",
+        ),
+        ("panel", format!("{MAIN}/events?lastEventId=x"), 400, "'x'"),
+        (
+            "panel",
+            format!("{MAIN}/extension/999/presence"),
+            404,
+            "no such extension",
+        ),
+        // Another account is as good as none.
+        (
+            "panel",
+            format!("{MAIN}/extension/203/presence"),
+            404,
+            "no such extension",
+        ),
+        (
+            "panel",
+            format!("{account}/other/presence"),
+            404,
+            "no such account",
+        ),
+        (
+            "panel",
+            format!("{account}/none/presence"),
+            404,
+            "no such account",
+        ),
+        ("stranger", format!("{MAIN}/events"), 404, "no such account"),
+        (
+            "panel",
+            format!("{MAIN}/extension/~/presence"),
+            404,
+            "no such extension",
+        ),
+    ] {
+        let answer = get(&ast, who, &target);
+        let message = parsed(&answer)["error"]["message"].clone();
+        let message = message.as_str().unwrap_or_default();
+        assert_eq!(answer.status, status, "{target}: {answer:?}");
+        assert!(message.contains(word), "{target}: {message}");
+    }
+    // Nobody at all learns what there is.
+    for target in [
+        format!("{MAIN}/presence"),
+        format!("{account}/none/presence"),
+    ] {
+        assert_eq!(ast.http("GET", &target, &[], "").status, 401);
+    }
+}
+
+#[test]
+fn one_sets_ones_own_and_an_admin_everybodys() {
+    let conf = "[lunch]\ntype = status\nstate = away\nsubtype = lunch\nlabel = At lunch\n\
+                [nothing]\ntype = status\nstate =\n";
+    let ast = office(conf).start();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a clock");
+    let until = (now + Duration::from_secs(3600)).as_millis() as u64;
+    let wish = json!({
+        "status": "lunch", "message": "Back, at \"one\" <b>", "until": until,
+        "dndStatus": "DoNotAcceptDepartmentCalls", "ringOnMonitoredCall": true,
+    });
+    let answer = put(&ast, "alice-web", "~", &wish);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let record = parsed(&answer);
+    for (field, value) in [
+        ("state", json!("away")),
+        ("subtype", json!("lunch")),
+        ("message", json!("Back, at \"one\" <b>")),
+        ("status", json!("lunch")),
+        ("label", json!("At lunch")),
+        ("until", json!(until)),
+        ("dndStatus", json!("DoNotAcceptDepartmentCalls")),
+        ("ringOnMonitoredCall", json!(true)),
+        ("userStatus", json!("Busy")),
+    ] {
+        assert_eq!(record[field], value, "{field}");
+    }
+    assert_eq!(read(&ast, "alice,status"), "lunch");
+    assert_eq!(
+        put(&ast, "boss", "bob", &json!({"status": "dnd"})).status,
+        200
+    );
+    assert_eq!(read(&ast, "bob"), "dnd");
+    assert_eq!(put(&ast, "boss", "bob", &json!({})).status, 200);
+
+    for (who, extension, body, status, word) in [
+        ("panel", "alice", json!({"status": "dnd"}), 403, "your own"),
+        (
+            "alice-web",
+            "bob",
+            json!({"status": "away"}),
+            403,
+            "your own",
+        ),
+        ("boss", "203", json!({"status": "away"}), 404, "no such"),
+        (
+            "boss",
+            "bob",
+            json!({"status": "asleep"}),
+            400,
+            "Unknown status 'asleep'",
+        ),
+        (
+            "boss",
+            "bob",
+            json!({"message": "Hello"}),
+            400,
+            "belong to a status",
+        ),
+        (
+            "boss",
+            "bob",
+            json!({"status": "away", "until": 1}),
+            400,
+            "past",
+        ),
+        (
+            "boss",
+            "bob",
+            json!({"status": "away", "until": i64::MAX}),
+            400,
+            "ten years",
+        ),
+        (
+            "boss",
+            "bob",
+            json!({"dndStatus": "x"}),
+            400,
+            "unknown dndStatus",
+        ),
+        (
+            "boss",
+            "bob",
+            json!({"status": "away", "message": "a\nb"}),
+            400,
+            "message",
+        ),
+        (
+            "boss",
+            "bob",
+            json!({"status": "away", "message": "x".repeat(256)}),
+            400,
+            "255",
+        ),
+        (
+            "boss",
+            "bob",
+            json!({"status": "nothing", "message": "x"}),
+            400,
+            "no state",
+        ),
+        ("boss", "bob", json!({"colour": "red"}), 400, "colour"),
+        ("boss", "bob", json!({"status": 1}), 400, "string"),
+        ("boss", "bob", json!(["status"]), 400, "expected"),
+        (
+            "boss",
+            "bob",
+            json!({"message": "x".repeat(9000)}),
+            413,
+            "8192",
+        ),
+    ] {
+        let answer = put(&ast, who, extension, &body);
+        let message = parsed(&answer)["error"]["message"].clone();
+        let message = message.as_str().unwrap_or_default().to_lowercase();
+        assert_eq!(answer.status, status, "{body}: {answer:?}");
+        assert!(message.contains(&word.to_lowercase()), "{body}: {message}");
+    }
+    // Of a wish with something wrong nothing is done.
+    let half = json!({"status": "away", "dndStatus": "x", "pickUpCallsOnHold": true});
+    assert_eq!(put(&ast, "boss", "bob", &half).status, 400);
+    assert_eq!(read(&ast, "bob"), "dnd");
+    assert_eq!(read(&ast, "bob,pickUpCallsOnHold"), "false");
+}
+
+fn sequence(event: &Event) -> u64 {
+    event.data["body"]["sequence"].as_u64().expect("a number")
+}
+
+#[test]
+fn a_reader_who_comes_back_misses_nothing() {
+    let ast = office("").start();
+    let mut reader = stream(&ast, "panel", "");
+    event(&ast, "200", "away,lunch,Back at one");
+    let first = reader.expect("presence");
+    assert_eq!(first.id, Some(sequence(&first)));
+    assert_eq!(
+        first.data["event"],
+        "/userpresence/v1/account/main/presence"
+    );
+    assert_eq!(first.data["ownerId"], "4711");
+    assert_eq!(first.data["body"]["presenceStatus"], "Busy");
+    assert!(first.data["body"].get("telephonyStatus").is_none());
+    assert!(first.data.get("record").is_none());
+    drop(reader);
+
+    for state in ["chat", "dnd", "away", "available"] {
+        event(&ast, "201", state);
+    }
+    // By the parameter and by the header, as a browser does.
+    let id = first.id.expect("a number");
+    let mut by_parameter = stream(&ast, "panel", &format!("?lastEventId={id}&expand=record"));
+    let header = format!("Last-Event-ID: {id}");
+    let mut by_header = ast.stream(&format!("{MAIN}/events"), &[&login("panel"), &header]);
+    let mut ids = Vec::new();
+    for state in ["chat", "dnd", "away", "available"] {
+        let event = by_parameter.expect("presence");
+        assert_eq!(event.data["record"]["state"], state);
+        assert_eq!(event.data["record"]["user"], "bob");
+        ids.push(event.id.expect("a number"));
+        let same = by_header.expect("presence");
+        assert_eq!(
+            (same.id, &same.data["uuid"]),
+            (event.id, &event.data["uuid"])
+        );
+        assert_ne!(same.data["subscriptionId"], event.data["subscriptionId"]);
+    }
+    assert_eq!(ids, (id + 1..=id + 4).collect::<Vec<_>>());
+    // And it goes on.
+    event(&ast, "200", "dnd");
+    assert_eq!(by_parameter.expect("presence").id, Some(id + 5));
+}
+
+#[test]
+fn who_comes_back_too_late_is_told_so_and_begins_anew() {
+    let ast = office("[general]\njournal = 3\n").start();
+    let mut reader = stream(&ast, "panel", "?snapshot=true");
+    let snapshot = reader.expect("snapshot");
+    assert_eq!(names(&snapshot.data), ["alice", "bob"]);
+    assert_eq!(snapshot.data["more"], false);
+    event(&ast, "200", "away");
+    let id = reader.expect("presence").id.expect("a number");
+    drop(reader);
+    for state in ["chat", "dnd", "away", "available"] {
+        event(&ast, "201", state);
+    }
+    let mut reader = stream(&ast, "panel", &format!("?lastEventId={id}"));
+    let reset = reader.expect("reset");
+    assert!(
+        reset.data["reason"]
+            .as_str()
+            .is_some_and(|why| why.contains("journal"))
+    );
+    let snapshot = reader.expect("snapshot");
+    assert_eq!(snapshot.id, Some(id + 4));
+    assert_eq!(snapshot.data["records"][1]["state"], "available");
+    event(&ast, "201", "xa");
+    assert_eq!(reader.expect("presence").id, Some(id + 5));
+    // One that never was, and one to come.
+    for id in [0, id + 100] {
+        let mut reader = stream(&ast, "panel", &format!("?lastEventId={id}"));
+        reader.expect("reset");
+    }
+    // As far as it reaches.
+    let mut reader = stream(&ast, "panel", &format!("?lastEventId={}", id + 3));
+    assert_eq!(reader.expect("presence").id, Some(id + 4));
+
+    // After a restart what is known may be so no more.
+    assert!(ast.stop_gracefully().success());
+    ast.start_again();
+    let mut reader = stream(&ast, "panel", &format!("?lastEventId={}", id + 5));
+    reader.expect("reset");
+    let snapshot = reader.expect("snapshot");
+    assert_eq!(snapshot.id, Some(id + 5));
+    event(&ast, "201", "dnd");
+    assert_eq!(reader.expect("presence").id, Some(id + 6));
+}
+
+#[test]
+fn a_stream_is_filtered_by_extension_and_by_what_changed() {
+    let ast = office("").start();
+    event(&ast, "200", "available");
+    event(&ast, "201", "available");
+    let mut bobs = stream(&ast, "panel", "?extension=202");
+    let mut dnd = stream(&ast, "panel", "?detail=dnd,flags");
+    event(&ast, "200", "away");
+    ast.setvar("USER_PRESENCE(alice,dndStatus)", "DoNotAcceptAnyCalls");
+    event(&ast, "201", "away");
+    ast.setvar("USER_PRESENCE(bob,ringOnMonitoredCall)", "true");
+    let owners = |stream: &mut EventStream, count: usize| -> Vec<String> {
+        let events = (0..count).map(|_| stream.expect("presence").data["ownerId"].clone());
+        events
+            .map(|owner| owner.as_str().unwrap_or_default().to_owned())
+            .collect()
+    };
+    assert_eq!(owners(&mut bobs, 2), ["bob", "bob"]);
+    assert_eq!(owners(&mut dnd, 2), ["4711", "bob"]);
+    assert!(bobs.is_silent(Duration::from_millis(200)));
+}
+
+#[test]
+fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
+    let ast = office("").start();
+    event(&ast, "200", "away,,A word");
+    let mut panel = stream(&ast, "boss", "");
+    let mut own = stream(&ast, "alice-web", "");
+    ast.setvar("USER_PRESENCE(alice,allowSeeMyPresence)", "false");
+    let hidden = panel.expect("hidden");
+    assert_eq!(hidden.data["extensionId"], "4711");
+    assert_eq!(
+        own.expect("presence").data["body"]["allowSeeMyPresence"],
+        false
+    );
+    event(&ast, "200", "dnd,,A secret");
+    event(&ast, "201", "away");
+    assert_eq!(panel.expect("presence").data["ownerId"], "bob");
+    assert_eq!(own.expect("presence").data["ownerId"], "4711");
+    let list = get(&ast, "boss", &format!("{MAIN}/presence"));
+    assert_eq!(names(&parsed(&list)), ["bob"]);
+    assert!(!list.body.contains("secret"));
+    let one = get(&ast, "boss", &format!("{MAIN}/extension/alice/presence"));
+    assert_eq!(one.status, 404);
+    assert_eq!(
+        put(&ast, "boss", "alice", &json!({"status": "away"})).status,
+        404
+    );
+    let seen = get(&ast, "alice-web", &format!("{MAIN}/presence"));
+    assert_eq!(names(&parsed(&seen)), ["alice", "bob"]);
+    ast.setvar("USER_PRESENCE(alice,allowSeeMyPresence)", "true");
+    assert_eq!(panel.expect("presence").data["ownerId"], "4711");
+}
+
+#[test]
+fn one_account_sees_nothing_of_another() {
+    let ast = office("").start();
+    let target = "/userpresence/v1/account/~/events?snapshot=true";
+    let mut other = ast.stream(target, &[&login("stranger")]);
+    assert_eq!(names(&other.expect("snapshot").data), ["carol"]);
+    event(&ast, "200", "away");
+    event(&ast, "203", "dnd");
+    assert_eq!(other.expect("presence").data["ownerId"], "carol");
+}
+
+#[test]
+fn a_reload_and_an_unload_end_streams_cleanly() {
+    let ast = office("").start();
+    event(&ast, "200", "away");
+    let mut reader = stream(&ast, "panel", "");
+    event(&ast, "200", "dnd");
+    let last = reader.expect("presence").id.expect("a number");
+    assert!(ast.reload().ok());
+    assert!(reader.next().is_none());
+    // Nothing was missed: the people of the account are the same.
+    event(&ast, "201", "away");
+    let mut reader = stream(&ast, "panel", &format!("?lastEventId={last}"));
+    assert_eq!(reader.expect("presence").id, Some(last + 1));
+    // With others in it one begins anew.
+    let conf = std::fs::read_to_string(ast.path("etc/userpresence.conf")).expect("the file");
+    let more = "[dave]\ntype = user\naccount = main\nextension = 204\n";
+    ast.write_config("userpresence.conf", &format!("{conf}\n{more}"));
+    assert!(ast.reload().ok());
+    assert!(reader.next().is_none());
+    let mut reader = stream(&ast, "panel", &format!("?lastEventId={}", last + 1));
+    reader.expect("reset");
+    assert_eq!(
+        names(&reader.expect("snapshot").data),
+        ["alice", "bob", "dave"]
+    );
+
+    let mut more: Vec<EventStream> = (0..20).map(|_| stream(&ast, "panel", "")).collect();
+    assert!(ast.unload_module(MODULE).ok());
+    for reader in more.iter_mut().chain([&mut reader]) {
+        assert!(reader.next().is_none());
+    }
+    assert_eq!(
+        ast.http("GET", &format!("{MAIN}/events"), &[], "").status,
+        404
+    );
+    assert!(ast.running());
+}
+
+#[test]
+fn there_are_no_more_readers_than_allowed() {
+    let ast = office("[general]\nhttp_readers = 2\n").start();
+    let first = stream(&ast, "panel", "");
+    let _second = stream(&ast, "panel", "");
+    let target = format!("{MAIN}/events");
+    let refused = get(&ast, "panel", &target);
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(refused.head.contains("Retry-After: "), "{refused:?}");
+    drop(first);
+    wait_until("a reader's place", || {
+        let stream = ast.stream(&target, &[&login("panel")]);
+        stream.head.starts_with("HTTP/1.1 200").then_some(())
+    });
+}
+
+#[test]
+fn own_status_shows_at_once_and_push_messages_are_ones_own() {
+    let ast = office("").start();
+    let mut alice = stream(&ast, "alice-web", "");
+    let mut panel = stream(&ast, "panel", "");
+    ast.run("UserPresenceDial", "alice");
+    let push = alice.expect("push");
+    assert_eq!(push.data["type"], "MissedCall");
+    assert_eq!(push.data["user"], "alice");
+    assert_eq!(push.id, None);
+    set(&ast, "bob", "dnd");
+    assert_eq!(panel.expect("presence").data["ownerId"], "bob");
+}

@@ -1,0 +1,218 @@
+//! Who comes in, and who does not.
+
+use super::{SECRET, basic, builder, code, get, header, json, session, start, users};
+use crate::harness::{Answer, Instance, wait_until};
+
+/// Everything of an answer but the time.
+fn timeless(answer: &Answer) -> (u16, Vec<&str>, &str) {
+    let head = answer.head.lines();
+    let head = head.filter(|line| !line.starts_with("Date: ")).collect();
+    (answer.status, head, &answer.body)
+}
+
+#[test]
+fn an_api_user_comes_in_by_basic_and_is_told_who_it_is() {
+    let ast = start("");
+    for (name, role, user, id) in [
+        ("panel", "read", None, None),
+        ("HERS", "self", Some("alice"), Some("4711")),
+        ("boss", "admin", None, None),
+    ] {
+        let answer = session(&ast, &basic(name, "secret"));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let expected = serde_json::json!({
+            "name": name.to_lowercase(),
+            "role": role,
+            "account": "main",
+            "user": user,
+            "extensionId": id,
+        });
+        assert_eq!(json(&answer), expected);
+    }
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn without_api_users_nobody_comes_in_by_a_password() {
+    let ast = builder("[general]\n").start();
+    for (name, password) in [("panel", "secret"), ("admin", "secret"), ("", "")] {
+        let answer = session(&ast, &basic(name, password));
+        assert_eq!(
+            (answer.status, code(&answer).as_str()),
+            (401, "unauthorized")
+        );
+    }
+}
+
+#[test]
+fn nobody_learns_what_was_wrong() {
+    let text = users("") + "[far](api)\npermit = 10.0.0.0/8,fd00::/8\n";
+    let ast = builder(&text).start();
+    let unknown = session(&ast, &basic("nobody", "secret"));
+    assert_eq!(unknown.status, 401);
+    // A browser must not ask for a password by itself.
+    assert!(header(&unknown, "WWW-Authenticate").starts_with("Session "));
+    for (name, password) in [("panel", "Secret"), ("panel", ""), ("far", "secret")] {
+        let answer = session(&ast, &basic(name, password));
+        assert_eq!(timeless(&answer), timeless(&unknown), "{name} {password}");
+    }
+    let other = session(&ast, "Authorization: Bearer abc");
+    assert_eq!((other.status, code(&other).as_str()), (401, "unauthorized"));
+}
+
+#[test]
+fn an_api_user_may_be_bound_to_addresses() {
+    let text = users("") + "[near](api)\npermit = 10.0.0.0/8\npermit = 127.0.0.0/8\n";
+    let ast = builder(&text).start();
+    assert_eq!(session(&ast, &basic("near", "secret")).status, 200);
+    // Read anew, what was good before is so no more.
+    let text = text.replace("permit = 127.0.0.0/8\n", "");
+    ast.write_config("userpresence.conf", &text);
+    assert!(ast.reload().ok());
+    assert_eq!(session(&ast, &basic("near", "secret")).status, 401);
+}
+
+#[test]
+fn who_guesses_has_to_wait() {
+    let ast = start("");
+    for _ in 0..5 {
+        assert_eq!(session(&ast, &basic("panel", "guess")).status, 401);
+    }
+    let answer = session(&ast, &basic("panel", "secret"));
+    assert_eq!((answer.status, code(&answer).as_str()), (429, "too_many"));
+    assert_eq!(header(&answer, "Retry-After"), "1");
+    assert_eq!(session(&ast, &basic("boss", "secret")).status, 200);
+    wait_until("an end of the wait", || {
+        let answer = session(&ast, &basic("panel", "secret"));
+        (answer.status == 200).then_some(())
+    });
+    // The right password makes it good.
+    for _ in 0..5 {
+        assert_eq!(session(&ast, &basic("panel", "guess")).status, 401);
+    }
+}
+
+#[test]
+fn asterisk_hears_of_who_comes_in_and_who_does_not() {
+    let text = users("") + "[far](api)\npermit = 10.0.0.0/8\n";
+    let logger = "[general]\ndateformat = %F %T.%3q\n[logfiles]\n\
+                  full.log => notice,warning,error,verbose,security\n";
+    let ast = builder(&text)
+        .file("logger.conf", logger)
+        .modules(&["res_security_log"])
+        .start();
+    for (name, password, event) in [
+        ("panel", "secret", "SuccessfulAuth"),
+        ("panel", "guess", "InvalidPassword"),
+        ("no\"body,", "secret", "InvalidAccountID"),
+        ("far", "secret", "FailedACL"),
+    ] {
+        let from = ast.log().len();
+        session(&ast, &basic(name, password));
+        let line = ast.wait_log_from(from, &format!("SecurityEvent=\"{event}\""));
+        let name = name.replace(['"', ','], "?");
+        for part in [
+            "Service=\"UserPresence\"",
+            &format!("AccountID=\"{name}\""),
+            "RemoteAddress=\"IPV4/TCP/127.0.0.1/",
+            &format!("LocalAddress=\"IPV4/TCP/127.0.0.1/{}\"", ast.http_port()),
+        ] {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+    }
+    // Who comes again by the same password is told of once.
+    let from = ast.log().len();
+    assert_eq!(session(&ast, &basic("panel", "secret")).status, 200);
+    session(&ast, &basic("nobody", "secret"));
+    ast.wait_log_from(from, "InvalidAccountID");
+    assert!(!ast.log()[from..].contains("SuccessfulAuth"));
+}
+
+#[test]
+fn who_asks_too_often_is_told_when_to_come_back() {
+    let ast = start("http_rate = 1");
+    let ask = |name| session(&ast, &basic(name, "secret"));
+    let refused = wait_until("a refusal", || {
+        let answer = ask("panel");
+        (answer.status == 429).then_some(answer)
+    });
+    assert_eq!(header(&refused, "Retry-After"), "1");
+    assert_eq!(ask("boss").status, 200);
+    wait_until("another second", || {
+        (ask("panel").status == 200).then_some(())
+    });
+}
+
+#[test]
+fn it_can_be_turned_off_and_on() {
+    let ast = start("http = no");
+    for path in ["", "board.js", "v1/session"] {
+        let answer = get(&ast, &format!("/userpresence/{path}"), &[]);
+        assert_eq!((answer.status, code(&answer).as_str()), (404, "off"));
+    }
+    ast.write_config("userpresence.conf", &users(""));
+    assert!(ast.reload().ok());
+    assert_eq!(get(&ast, "/userpresence/", &[]).status, 200);
+}
+
+/// The cookie of AMI over HTTP.
+fn manager(ast: &Instance, name: &str) -> String {
+    let login = format!("/rawman?action=Login&username={name}&secret=secret");
+    let answer = get(ast, &login, &[]);
+    let cookie = header(&answer, "Set-Cookie");
+    let cookie = cookie.split(';').next().unwrap_or_default();
+    assert!(cookie.starts_with("mansession_id="), "{answer:?}");
+    format!("Cookie: {cookie}")
+}
+
+#[test]
+fn a_manager_session_sees_what_its_classes_allow() {
+    let ast = builder(&users(""))
+        .ami_user("reader", "reporting", "reporting")
+        .ami_user("system", "system", "system")
+        .start();
+    for (name, role) in [("admin", "admin"), ("reader", "read")] {
+        let answer = session(&ast, &manager(&ast, name));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let said = json(&answer);
+        assert_eq!(
+            (&said["name"], &said["role"]),
+            (&"manager".into(), &role.into())
+        );
+        assert_eq!(said["account"], "default");
+    }
+    assert_eq!(session(&ast, &manager(&ast, "system")).status, 401);
+    let forged = "Cookie: mansession_id=\"12345678\"";
+    assert_eq!(session(&ast, forged).status, 401);
+}
+
+#[test]
+fn the_console_makes_api_users() {
+    let ast = start("");
+    let made = ast.cli("userpresence password desk");
+    let password = made
+        .lines()
+        .find_map(|line| line.split_once("shown only now: "))
+        .unwrap_or_else(|| panic!("{made}"))
+        .1;
+    assert_eq!(password.len(), 24, "{made}");
+    let typed = ast.cli("userpresence password lobby right-here");
+    assert!(!typed.contains("right-here"), "{typed}");
+    let sections = format!("{made}\n{typed}").replace("account = default", "account = main");
+    ast.write_config("userpresence.conf", &(users("") + &sections));
+    assert!(ast.reload().ok());
+    assert_eq!(session(&ast, &basic("desk", password)).status, 200);
+    assert_eq!(session(&ast, &basic("lobby", "right-here")).status, 200);
+    let bad = ast.cli("userpresence password a,b");
+    assert!(bad.contains("Expected a name"), "{bad}");
+}
+
+#[test]
+fn an_api_user_with_an_error_is_left_out_at_a_load_and_refuses_a_reload() {
+    let bad = format!("[bad]\ntype = api_user\npassword = {SECRET}\naccount = nowhere\n");
+    let ast = builder(&(users("") + &bad)).start();
+    ast.wait_log("section [bad], option 'account': unknown account 'nowhere'");
+    assert_eq!(session(&ast, &basic("bad", "secret")).status, 401);
+    assert_eq!(session(&ast, &basic("panel", "secret")).status, 200);
+    assert!(!ast.reload().ok());
+}

@@ -1,0 +1,69 @@
+//! The pages, and what holds for every answer.
+
+use super::{code, get, header};
+use crate::harness::Instance;
+
+fn start() -> Instance {
+    super::start("")
+}
+
+#[test]
+fn the_board_is_served_to_all_and_loads_nothing_from_elsewhere() {
+    let ast = start();
+    for (path, kind) in [
+        ("", "text/html"),
+        ("board.js", "text/javascript"),
+        ("board.css", "text/css"),
+    ] {
+        let page = get(&ast, &format!("/userpresence/{path}"), &[]);
+        assert_eq!(page.status, 200, "{path}");
+        assert_eq!(
+            header(&page, "Content-Type"),
+            format!("{kind}; charset=utf-8")
+        );
+        assert!(header(&page, "Content-Security-Policy").starts_with("default-src 'none';"));
+        assert_eq!(header(&page, "X-Content-Type-Options"), "nosniff");
+        assert_eq!(header(&page, "Referrer-Policy"), "no-referrer");
+        assert_eq!(header(&page, "Cache-Control"), "no-cache");
+        assert!(!page.body.is_empty());
+
+        let tag = format!("If-None-Match: {}", header(&page, "ETag"));
+        let again = get(&ast, &format!("/userpresence/{path}"), &[&tag]);
+        assert_eq!((again.status, again.body.as_str()), (304, ""));
+        assert_eq!(header(&again, "ETag"), header(&page, "ETag"));
+
+        let head = ast.http("HEAD", &format!("/userpresence/{path}"), &[], "");
+        assert_eq!((head.status, head.body.as_str()), (200, ""));
+    }
+}
+
+#[test]
+fn without_the_slash_at_its_end_the_browser_is_sent_there() {
+    let ast = start();
+    let moved = get(&ast, "/userpresence", &[]);
+    assert_eq!(moved.status, 302);
+    assert_eq!(header(&moved, "Location"), "userpresence/");
+}
+
+#[test]
+fn what_there_is_not_and_what_cannot_be_done() {
+    let ast = start();
+    let missing = get(&ast, "/userpresence/nothing", &[]);
+    assert_eq!(
+        (missing.status, code(&missing).as_str()),
+        (404, "not_found")
+    );
+    let head = ast.http("HEAD", "/userpresence/nothing", &[], "");
+    assert_eq!((head.status, head.body.as_str()), (404, ""));
+    let page = ast.http("DELETE", "/userpresence/", &[], "");
+    assert_eq!((page.status, code(&page).as_str()), (405, "method"));
+    assert_eq!(header(&page, "Allow"), "GET, HEAD");
+    let path = get(&ast, "/userpresence/%ff", &[]);
+    assert_eq!((path.status, code(&path).as_str()), (400, "path"));
+    // Below v1 nobody learns what there is.
+    for path in ["session", "nothing", "account/~/presence"] {
+        let data = get(&ast, &format!("/userpresence/v1/{path}"), &[]);
+        assert_eq!((data.status, code(&data).as_str()), (401, "unauthorized"));
+        assert_eq!(header(&data, "Cache-Control"), "no-store");
+    }
+}

@@ -1,0 +1,123 @@
+//! Answers that go on: those of the test build, which has one that everyone may read.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+use super::transport::with_tls;
+use super::users;
+use crate::harness::{Instance, MODULE, PATIENCE, wait_until};
+
+fn start() -> Instance {
+    Instance::selftest().userpresence(&users("")).http().start()
+}
+
+/// A request for the stream, and its connection.
+#[track_caller]
+fn open(ast: &Instance, method: &str, query: &str) -> TcpStream {
+    let address = ("127.0.0.1", ast.http_port());
+    let mut stream = TcpStream::connect(address).expect("Asterisk listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let request =
+        format!("{method} /userpresence/v1/selftest?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("a request");
+    stream
+}
+
+#[track_caller]
+fn wait_streams(ast: &Instance, count: &str) {
+    wait_until(&format!("{count} streams"), || {
+        let counted = ast.cli("userpresence selftest streams");
+        (counted.trim() == count).then_some(())
+    });
+}
+
+#[test]
+fn a_stream_goes_on_until_its_reader_goes() {
+    let ast = start();
+    let mut readers = [open(&ast, "GET", "line"), open(&ast, "GET", "line")];
+    wait_streams(&ast, "2");
+    for reader in &mut readers {
+        let mut lines = BufReader::new(reader)
+            .lines()
+            .map(|line| line.expect("a line"));
+        let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+        assert_eq!(head[0], "HTTP/1.1 200 OK");
+        for header in [
+            "Content-Type: text/event-stream",
+            "Connection: close",
+            "X-Content-Type-Options: nosniff",
+        ] {
+            assert!(
+                head.iter().any(|line| line == header),
+                "{header} in {head:?}"
+            );
+        }
+        assert!(lines.by_ref().take(3).all(|line| line == "line"));
+    }
+    let [first, second] = readers;
+    drop(first);
+    wait_streams(&ast, "1");
+    drop(second);
+    wait_streams(&ast, "0");
+    // The head alone is that alone.
+    let mut head = String::new();
+    let mut stream = open(&ast, "HEAD", "line");
+    stream.read_to_string(&mut head).expect("an answer");
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"));
+}
+
+#[test]
+fn a_reader_who_does_not_read_is_dropped() {
+    let ast = start();
+    let mut idle = open(&ast, "GET", "flood");
+    wait_streams(&ast, "1");
+    wait_streams(&ast, "0");
+    // What was on its way still comes, and then the end.
+    let mut rest = Vec::new();
+    let _ = idle.read_to_end(&mut rest);
+    assert!(rest.starts_with(b"HTTP/1.1 200 "));
+}
+
+#[test]
+fn an_unload_ends_streams() {
+    let ast = start();
+    let mut readers = [open(&ast, "GET", "line"), open(&ast, "GET", "flood")];
+    wait_streams(&ast, "2");
+    std::thread::scope(|scope| {
+        for reader in &mut readers {
+            scope.spawn(|| {
+                let mut all = Vec::new();
+                reader.read_to_end(&mut all).expect("the end of the stream");
+            });
+        }
+        assert!(ast.unload_module(MODULE).ok());
+    });
+    assert!(ast.running());
+    assert!(ast.load_module(MODULE).ok());
+    wait_streams(&ast, "0");
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_stream_goes_by_tls_too() {
+    let ast = start();
+    let port = with_tls(&ast);
+    let reader = wait_until("TLS", || {
+        let mut reader = Command::new("curl")
+            .args(["--silent", "--insecure", "--no-buffer"])
+            .arg(format!(
+                "https://127.0.0.1:{port}/userpresence/v1/selftest?line"
+            ))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program curl");
+        let output = reader.stdout.take();
+        let first = output.and_then(|output| BufReader::new(output).lines().next());
+        let _ = reader.kill();
+        let _ = reader.wait();
+        first
+    });
+    assert_eq!(reader.expect("a line"), "line");
+    wait_streams(&ast, "0");
+}

@@ -1,0 +1,102 @@
+//! Connections: TLS, and the end of the module.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Command;
+
+use super::{begin_login, builder, get, reconfigure_server, start, users};
+use crate::harness::{Instance, MODULE, wait_until};
+
+/// Asterisk's HTTP server by TLS too, with a certificate of its own: the port.
+pub fn with_tls(ast: &Instance) -> u16 {
+    let (key, certificate) = (ast.path("key.pem"), ast.path("certificate.pem"));
+    let made = Command::new("openssl")
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        ])
+        .args(["-subj", "/CN=localhost", "-keyout"])
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .expect("the program openssl");
+    assert!(made.status.success(), "{made:?}");
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let port = free.expect("a free port").port();
+    reconfigure_server(
+        ast,
+        &format!(
+            "tlsenable = yes\ntlsbindaddr = 127.0.0.1:{port}\ntlscertfile = {}\n\
+             tlsprivatekey = {}",
+            certificate.display(),
+            key.display()
+        ),
+    );
+    port
+}
+
+/// An answer by TLS, head and body.
+fn by_tls(port: u16, path: &str, more: &[&str]) -> Option<String> {
+    let asked = Command::new("curl")
+        .args(["--silent", "--insecure", "--include", "--max-time", "30"])
+        .arg(format!("https://127.0.0.1:{port}/userpresence/{path}"))
+        .args(more)
+        .output()
+        .expect("the program curl");
+    let text = String::from_utf8_lossy(&asked.stdout).into_owned();
+    (asked.status.success() && !text.is_empty()).then_some(text)
+}
+
+#[test]
+fn by_tls_the_cookie_never_goes_in_the_clear() {
+    let ast = start("");
+    let port = with_tls(&ast);
+    let page = wait_until("TLS", || by_tls(port, "", &[]));
+    assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
+    let login = [
+        "--header",
+        "Content-Type: application/json",
+        "--data",
+        r#"{"name": "panel", "password": "secret"}"#,
+    ];
+    let answer = by_tls(port, "v1/session", &login).expect("an answer");
+    let cookie = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("Set-Cookie: "))
+        .unwrap_or_else(|| panic!("{answer}"));
+    assert!(cookie.contains("; Secure"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap_or_default();
+    let answer = by_tls(port, "v1/session", &["--cookie", cookie]).expect("an answer");
+    assert!(answer.contains(r#""name":"panel""#), "{answer}");
+}
+
+#[test]
+fn an_unload_waits_for_a_request_and_the_site_comes_back() {
+    let logger = "[general]\ndateformat = %F %T.%3q\n[logfiles]\n\
+                  full.log => notice,warning,error,verbose,debug\n";
+    let ast = builder(&users("")).file("logger.conf", logger).start();
+    ast.cli("core set debug 2 http.c");
+    ast.cli("core set debug 2");
+    let login = r#"{"name": "panel", "password": "secret"}"#;
+    let mut request = begin_login(&ast, login.len(), &login[..10]);
+    ast.wait_log("HTTP consuming request body");
+    std::thread::scope(|scope| {
+        let unload = scope.spawn(|| ast.unload_module(MODULE));
+        // From here on Asterisk knows nothing of the site.
+        wait_until("the end of the site", || {
+            let answer = get(&ast, "/userpresence/", &[]);
+            (answer.status == 404).then_some(())
+        });
+        assert!(!unload.is_finished());
+        request
+            .write_all(&login.as_bytes()[10..])
+            .expect("the rest");
+        let mut answer = String::new();
+        request.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(unload.join().expect("an unload").ok());
+    });
+    assert!(ast.running());
+    assert!(ast.load_module(MODULE).ok());
+    assert_eq!(get(&ast, "/userpresence/", &[]).status, 200);
+}

@@ -1,0 +1,189 @@
+//! Metrics: what Prometheus reads from a real `res_prometheus`, and the console's list.
+
+use crate::harness::{Builder, Instance, MODULE, wait_until};
+
+const USERS: &str = "[general]\n\
+    [alice]\ntype = user\n[bob]\ntype = user\n[carol]\ntype = user\n";
+
+const PROMETHEUS: &str = "res_prometheus.so";
+
+const PREFIX: &str = "asterisk_userpresence_";
+
+fn with_prometheus(builder: Builder) -> Builder {
+    builder
+        .userpresence(USERS)
+        // It needs res_pjsip.
+        .sip(&[])
+        .modules(&["res_prometheus"])
+        .file("prometheus.conf", "[general]\nenabled = yes\n")
+        .http()
+}
+
+/// Everything that a scrape finds; it is well formed.
+#[track_caller]
+fn scrape(ast: &Instance) -> String {
+    let answer = ast.http("GET", "/metrics", &[], "");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.body.contains("asterisk_core_scrape_time_ms"));
+    for line in answer.body.lines().filter(|line| line.contains(PREFIX)) {
+        let words = line.split(' ').count();
+        let good = match line.starts_with('#') {
+            true => words > 3,
+            false => {
+                words == 2
+                    && line
+                        .rsplit(' ')
+                        .next()
+                        .is_some_and(|v| v.parse::<f64>().is_ok())
+            }
+        };
+        assert!(good, "{line:?}");
+    }
+    answer.body
+}
+
+/// The value of one of ours.
+#[track_caller]
+fn value(text: &str, name: &str) -> f64 {
+    let begin = format!("{PREFIX}{name} ");
+    let mut values = text.lines().filter_map(|line| line.strip_prefix(&begin));
+    let value = values
+        .next()
+        .unwrap_or_else(|| panic!("no {name} in\n{text}"));
+    assert_eq!(values.next(), None, "{name} stands there twice");
+    value.parse().expect("a number")
+}
+
+fn is_ours(text: &str) -> bool {
+    text.contains(PREFIX)
+}
+
+#[test]
+fn values_follow_changes() {
+    let ast = with_prometheus(Instance::builder()).start();
+    // It is loaded after our module, and found when Asterisk has booted.
+    let before = wait_until("our metrics", || {
+        Some(scrape(&ast)).filter(|text| is_ours(text))
+    });
+    assert_eq!(value(&before, "users{state=\"not_set\"}"), 3.0);
+    assert_eq!(value(&before, "users{state=\"dnd\"}"), 0.0);
+    for name in [
+        "feed_readers",
+        "events_lost_total",
+        "action_failures_total",
+        "webhook_posts_total",
+        "webhook_failures_total",
+    ] {
+        assert_eq!(value(&before, name), 0.0, "{name}");
+    }
+
+    ast.setvar("USER_PRESENCE(alice)", "dnd");
+    ast.setvar("USER_PRESENCE(bob)", "away,lunch");
+    ast.setvar("USER_PRESENCE(bob)", "dnd");
+    // Through another spelling each, so that Asterisk asks.
+    for spelling in ["ALICE", "Alice", "aLICE"] {
+        let read = format!("PRESENCE_STATE(UserPresence:{spelling},value)");
+        assert_eq!(ast.getvar(&read), "dnd");
+    }
+    let after = scrape(&ast);
+    assert_eq!(value(&after, "users{state=\"not_set\"}"), 1.0);
+    assert_eq!(value(&after, "users{state=\"dnd\"}"), 2.0);
+    assert_eq!(value(&after, "users{state=\"away\"}"), 0.0);
+    let rose = |name| value(&after, name) - value(&before, name);
+    assert_eq!(rose("changes_total"), 3.0);
+    assert_eq!(rose("journal_events"), 3.0);
+    assert!(rose("publishes_total") >= 3.0);
+    assert!(value(&after, "callback_seconds_count") >= 1.0);
+    assert!(value(&after, "callback_seconds_sum") > 0.0);
+    assert!(value(&after, "callback_seconds_sum") < 1.0);
+
+    // The console has the same.
+    let stats = ast.cli("userpresence show stats");
+    let shown = |name: &str| {
+        let line = stats
+            .lines()
+            .find(|line| line.split(' ').next() == Some(name));
+        let value = line.and_then(|line| line.rsplit(' ').next());
+        value.and_then(|value| value.parse::<f64>().ok())
+    };
+    for name in [
+        "users{state=\"dnd\"}",
+        "changes_total",
+        "publishes_total",
+        "journal_events",
+    ] {
+        assert_eq!(shown(name), Some(value(&after, name)), "{name} in\n{stats}");
+    }
+
+    // A reload of either changes nothing of it.
+    assert!(ast.reload().ok());
+    assert_eq!(value(&scrape(&ast), "users{state=\"dnd\"}"), 2.0);
+    ast.cli("module reload res_prometheus.so");
+    assert_eq!(value(&scrape(&ast), "users{state=\"dnd\"}"), 2.0);
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn either_may_come_and_go() {
+    let ast = with_prometheus(Instance::builder()).start();
+    let wait_ours = || {
+        wait_until("our metrics", || is_ours(&scrape(&ast)).then_some(()));
+        value(&scrape(&ast), "changes_total");
+    };
+    let load = |name| assert!(ast.load_module(name).ok(), "load {name}");
+    let unload = |name| assert!(ast.unload_module(name).ok(), "unload {name}");
+    wait_ours();
+
+    // It goes first and comes back: a reload of ours finds it.
+    unload(PROMETHEUS);
+    ast.setvar("USER_PRESENCE(alice)", "dnd");
+    assert_eq!(ast.http("GET", "/metrics", &[], "").status, 404);
+    load(PROMETHEUS);
+    assert!(!is_ours(&scrape(&ast)));
+    assert!(ast.reload().ok());
+    wait_ours();
+
+    // Ours goes first and comes back.
+    unload(MODULE);
+    assert!(!is_ours(&scrape(&ast)));
+    load(MODULE);
+    wait_ours();
+
+    // Both go, it first.
+    unload(PROMETHEUS);
+    unload(MODULE);
+    load(PROMETHEUS);
+    assert!(!is_ours(&scrape(&ast)));
+    load(MODULE);
+    wait_ours();
+
+    // Both go, ours first.
+    unload(MODULE);
+    unload(PROMETHEUS);
+    load(MODULE);
+    load(PROMETHEUS);
+    assert!(!is_ours(&scrape(&ast)));
+    assert!(ast.reload().ok());
+    wait_ours();
+    assert!(ast.running());
+    assert!(ast.stop_gracefully().success());
+}
+
+#[test]
+fn without_prometheus_the_console_has_them() {
+    let ast = Instance::builder().userpresence(USERS).start();
+    let stats = ast.cli("userpresence show stats");
+    assert!(stats.contains("users{state=\"not_set\"}"), "{stats}");
+    assert!(ast.cli("userpresence show stats more").contains("Usage:"));
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_panic_while_metrics_are_read_leaves_the_others() {
+    let ast = with_prometheus(Instance::selftest()).start();
+    wait_until("our metrics", || is_ours(&scrape(&ast)).then_some(()));
+    ast.cli("userpresence selftest panic metrics");
+    assert!(!is_ours(&scrape(&ast)));
+    ast.wait_log("please report it: forced by a test in metrics");
+    assert!(is_ours(&scrape(&ast)));
+}

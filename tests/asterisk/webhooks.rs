@@ -1,0 +1,440 @@
+//! Webhooks, with a receiver of the test's own.
+
+use std::time::{Duration, Instant};
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use crate::harness::{Answering, Instance, MODULE, Post, Receiver, TlsReceiver, wait_until};
+
+const SECRET: &str = "correct horse battery";
+
+/// Two users without a source: each set is one event.
+const USERS: &str = "[general]\n\
+    [alice]\ntype = user\nid = 4711\naccount = main\n\
+    [bob]\ntype = user\naccount = main\n\
+    [carol]\ntype = user\naccount = other\n";
+
+fn webhook(name: &str, url: &str, more: &str) -> String {
+    format!("[{name}]\ntype = webhook\nurl = {url}\naccount = main\nsecret = {SECRET}\n{more}\n")
+}
+
+fn start(url: &str, more: &str) -> Instance {
+    let conf = format!("{USERS}{}", webhook("crm", url, more));
+    Instance::builder().userpresence(&conf).start()
+}
+
+/// Sets alice's status: one event, whose number is returned.
+#[track_caller]
+fn change(ast: &Instance, message: &str) -> u64 {
+    ast.setvar("USER_PRESENCE(alice)", &format!("away,,{message}"));
+    sequence(ast)
+}
+
+#[track_caller]
+fn sequence(ast: &Instance) -> u64 {
+    let number = ast.getvar("USER_PRESENCE(alice,sequence)");
+    number.parse().expect("a number")
+}
+
+fn sequences(posts: &[Post]) -> Vec<u64> {
+    posts.iter().map(Post::sequence).collect()
+}
+
+/// What `userpresence show webhooks` says of the one of that name.
+#[track_caller]
+fn shown(ast: &Instance, name: &str) -> String {
+    let all = ast.cli("userpresence show webhooks");
+    let line = all.lines().find(|line| line.starts_with(name));
+    line.unwrap_or_else(|| panic!("{all}")).to_owned()
+}
+
+#[track_caller]
+fn wait_shown(ast: &Instance, name: &str, part: &str) {
+    wait_until(&format!("webhook {name} to show {part:?}"), || {
+        shown(ast, name).contains(part).then_some(())
+    });
+}
+
+#[test]
+fn events_are_posted_in_their_order_and_signed() {
+    let receiver = Receiver::start();
+    let ast = start(&receiver.url("/presence?token=t"), "");
+    let numbers: Vec<u64> = (0..20).map(|n| change(&ast, &n.to_string())).collect();
+    ast.setvar("USER_PRESENCE(carol)", "dnd");
+    let posts = receiver.wait_taken(20);
+    assert_eq!(sequences(&posts), numbers);
+
+    let mut ids: Vec<String> = Vec::new();
+    for post in &posts {
+        assert!(post.head.starts_with("POST /presence?token=t HTTP/1.1\r\n"));
+        assert_eq!(post.header("Content-Type"), "application/json");
+        assert!(post.header("User-Agent").starts_with("res_userpresence/"));
+        assert_eq!(post.header("Expect"), "");
+        let json = post.json();
+        assert_eq!(json["event"], "/userpresence/v1/account/main/presence");
+        assert_eq!(json["ownerId"], "4711");
+        assert_eq!(json["body"]["extensionId"], "4711");
+        assert_eq!(json["body"]["presenceStatus"], "Busy");
+        assert_eq!(json["body"]["sequence"], post.sequence());
+        ids.push(json["subscriptionId"].as_str().expect("an id").into());
+        assert_eq!(ids[0], ids[ids.len() - 1]);
+
+        let time = post.header("X-UserPresence-Timestamp");
+        assert!(
+            time.parse::<u64>().is_ok_and(|time| time > 1_700_000_000),
+            "{time}"
+        );
+        let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
+        mac.update(format!("{time}.{}", post.body).as_bytes());
+        let code = mac.finalize().into_bytes();
+        let code: String = code.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            post.header("X-UserPresence-Signature"),
+            format!("sha256={code}")
+        );
+    }
+
+    wait_shown(&ast, "crm", " 20 ");
+    let line = shown(&ast, "crm");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let last = numbers[19].to_string();
+    assert_eq!(words[..5], ["crm", "main", "20", &last, "no"]);
+    assert!(line.ends_with(&receiver.url("/presence")), "{line}");
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+
+    // The id says which webhook it is, also after a restart.
+    assert!(ast.unload_module(MODULE).ok());
+    assert!(ast.load_module(MODULE).ok());
+    change(&ast, "again");
+    let posts = receiver.wait_taken(21);
+    assert_eq!(posts[20].json()["subscriptionId"], ids[0].as_str());
+    assert_eq!(posts.len(), 21);
+}
+
+#[test]
+fn a_hidden_user_is_not_posted() {
+    let receiver = Receiver::start();
+    let ast = start(&receiver.url("/"), "");
+    let seen = change(&ast, "seen");
+    let allow = |value| {
+        let done = ast.ami().action(&[
+            ("Action", "UserPresenceSet"),
+            ("User", "alice"),
+            ("AllowSeeMyPresence", value),
+        ]);
+        assert!(done.ok(), "{done:?}");
+        sequence(&ast)
+    };
+    let hidden = allow("false");
+    change(&ast, "nobody knows");
+    let seen_again = allow("true");
+    assert_eq!(sequences(&receiver.wait_taken(2)), [seen, seen_again]);
+    assert_eq!((hidden, seen_again), (seen + 1, seen + 3));
+}
+
+#[test]
+fn what_fails_is_tried_again_with_nothing_lost_or_doubled() {
+    let receiver = Receiver::start();
+    let ast = start(&receiver.url("/"), "");
+    receiver.answer_status("500 Oh no");
+    let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
+    let tries = receiver.wait_posts(3);
+    // The same event, and a pause between tries that grows.
+    assert_eq!(sequences(&tries), [numbers[0]; 3]);
+    assert_eq!(tries[0].json()["uuid"], tries[2].json()["uuid"]);
+    let pauses = [tries[1].at - tries[0].at, tries[2].at - tries[1].at];
+    assert!(pauses[0] >= Duration::from_millis(700), "{pauses:?}");
+    assert!(pauses[1] >= Duration::from_millis(1400), "{pauses:?}");
+    ast.wait_log(&format!(
+        "could not deliver event {}: the answer was HTTP status 500",
+        numbers[0]
+    ));
+    assert!(shown(&ast, "crm").contains("the answer was HTTP status 500"));
+    assert!(shown(&ast, "crm").contains(" ago "));
+
+    // A redirect is not followed.
+    let other = Receiver::start();
+    receiver.answer_status(&format!("302 Found\r\nLocation: {}", other.url("/")));
+    wait_shown(&ast, "crm", "the answer was HTTP status 302");
+
+    receiver.answer_status("200 OK");
+    assert_eq!(sequences(&receiver.wait_taken(3)), numbers);
+    wait_shown(&ast, "crm", &format!(" {} ", numbers[2]));
+    assert!(!shown(&ast, "crm").contains("HTTP status"));
+    assert_eq!(receiver.wait_taken(3).len(), 3);
+    assert_eq!(other.posts().len(), 0);
+    assert_eq!(ast.complaints().len(), 1);
+}
+
+#[test]
+fn a_receiver_may_say_when_to_come_back_and_say_too_much() {
+    let receiver = Receiver::start();
+    let ast = start(&receiver.url("/"), "");
+    receiver.answer_status("503 Busy\r\nRetry-After: 3");
+    let first = change(&ast, "1");
+    let tries = receiver.wait_posts(2);
+    assert!(tries[1].at - tries[0].at >= Duration::from_millis(2900));
+    receiver.answer(Answering::TooMuch);
+    let taken = receiver.wait_taken(1);
+    assert_eq!(sequences(&taken), [first]);
+    wait_shown(&ast, "crm", " 1 ");
+    let second = change(&ast, "2");
+    assert_eq!(sequences(&receiver.wait_taken(2)), [first, second]);
+}
+
+#[test]
+fn it_gives_up_loudly_and_goes_on_with_what_is_new() {
+    let receiver = Receiver::start();
+    let url = format!("http://joe:geheim@{}/in?token=geheim", receiver.host());
+    let ast = start(&url, "retry_for = 2");
+    receiver.answer_status("404 Not Found");
+    let ami = ast.ami();
+    let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
+    let error = ast.wait_log("dropped");
+    let place = format!("Webhook 'crm' ({})", receiver.url("/in"));
+    for part in [
+        "ERROR",
+        &place,
+        &format!("events {} to {} are dropped", numbers[0], numbers[2]),
+        "the answer was HTTP status 404",
+    ] {
+        assert!(error.contains(part), "{part:?}: {error}");
+    }
+    let event = ami.wait_event("a failure", |event| {
+        event.is_event("UserPresenceWebhookFailed")
+    });
+    for (name, value) in [
+        ("Webhook", "crm"),
+        ("Account", "main"),
+        ("Url", &receiver.url("/in")),
+        ("Reason", "GivenUp"),
+        ("Error", "the answer was HTTP status 404"),
+        ("DroppedFrom", &numbers[0].to_string()),
+        ("DroppedTo", &numbers[2].to_string()),
+    ] {
+        assert_eq!(event.get(name), Some(value), "{name}");
+    }
+    let help = ast.cli("manager show event UserPresenceWebhookFailed");
+    for (name, _) in event.headers() {
+        let own = ["Event", "Privilege"].contains(&name.as_str());
+        assert!(
+            own || help.contains(name.as_str()),
+            "no header {name} in\n{help}"
+        );
+    }
+    receiver.answer_status("200 OK");
+    let new = change(&ast, "new");
+    let taken = receiver.wait_taken(1);
+    assert_eq!(sequences(&taken), [new]);
+    assert_eq!(taken[0].header("Authorization"), "Basic am9lOmdlaGVpbQ==");
+    wait_shown(&ast, "crm", " no ");
+    for text in [
+        ast.log(),
+        ast.cli("userpresence show webhooks"),
+        format!("{event:?}"),
+    ] {
+        assert!(!text.contains("geheim") && !text.contains(SECRET), "{text}");
+    }
+}
+
+#[test]
+fn a_receiver_that_hangs_holds_up_nobody() {
+    let (hanging, other) = (Receiver::start(), Receiver::start());
+    let conf = format!(
+        "{USERS}{}{}",
+        webhook("hanging", &hanging.url("/"), "timeout = 60"),
+        webhook("other", &other.url("/"), "")
+    );
+    let ast = Instance::builder().userpresence(&conf).start();
+    hanging.answer(Answering::Never);
+    let numbers: Vec<u64> = (0..5).map(|n| change(&ast, &n.to_string())).collect();
+    assert_eq!(sequences(&other.wait_taken(5)), numbers);
+    hanging.wait_posts(1);
+    assert_eq!(ast.getvar("USER_PRESENCE(alice,message)"), "4");
+
+    let begin = Instant::now();
+    assert!(ast.reload().ok());
+    assert!(ast.unload_module(MODULE).ok());
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert!(ast.load_module(MODULE).ok());
+    let last = change(&ast, "last");
+    assert_eq!(sequences(&other.wait_taken(6))[5], last);
+    assert_eq!(hanging.wait_posts(2)[1].sequence(), last);
+    // An end without an unload does not wait for it either.
+    assert!(ast.stop().success());
+}
+
+#[test]
+fn a_timeout_ends_a_post() {
+    let receiver = Receiver::start();
+    let ast = start(&receiver.url("/"), "timeout = 1");
+    receiver.answer(Answering::Never);
+    let number = change(&ast, "1");
+    wait_shown(&ast, "crm", "timed out");
+    receiver.answer_status("200 OK");
+    assert_eq!(sequences(&receiver.wait_taken(1)), [number]);
+}
+
+#[test]
+fn a_reload_keeps_the_place() {
+    let (old, new) = (Receiver::start(), Receiver::start());
+    let ast = start(&old.url("/"), "");
+    old.answer_status("500 Oh no");
+    let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
+    old.wait_posts(1);
+    // The account has one more user, whose readers begin anew; the webhook goes on, now
+    // to another address. The second one begins with what is new.
+    let second = Receiver::start();
+    let conf = format!(
+        "{USERS}[dave]\ntype = user\naccount = main\n{}{}",
+        webhook("CRM", &new.url("/"), ""),
+        webhook("second", &second.url("/"), "")
+    );
+    ast.write_config("userpresence.conf", &conf);
+    assert!(ast.reload().ok());
+    assert_eq!(sequences(&new.wait_taken(3)), numbers);
+    let last = change(&ast, "last");
+    assert_eq!(sequences(&new.wait_taken(4))[3], last);
+    assert_eq!(sequences(&second.wait_taken(1)), [last]);
+
+    // One that is there no more is stopped.
+    let conf = format!("{USERS}{}", webhook("second", &second.url("/"), ""));
+    ast.write_config("userpresence.conf", &conf);
+    assert!(ast.reload().ok());
+    change(&ast, "after");
+    second.wait_taken(2);
+    assert_eq!(new.posts().len(), 4);
+    assert!(ast.cli("userpresence show webhooks").ends_with("1 webhook"));
+}
+
+#[test]
+fn one_that_is_gone_is_left_alone_until_a_reload() {
+    let receiver = Receiver::start();
+    let ast = start(&receiver.url("/"), "");
+    receiver.answer_status("410 Gone");
+    let ami = ast.ami();
+    let first = change(&ast, "1");
+    let error = ast.wait_log("is stopped until the next reload");
+    assert!(
+        error.contains("ERROR") && error.contains("HTTP status 410"),
+        "{error}"
+    );
+    let event = ami.wait_event("a failure", |event| {
+        event.is_event("UserPresenceWebhookFailed")
+    });
+    assert_eq!(event.get("Reason"), Some("Gone"));
+    let second = change(&ast, "2");
+    receiver.answer_status("200 OK");
+    assert_eq!(receiver.posts().len(), 1);
+    assert!(ast.reload().ok());
+    assert_eq!(sequences(&receiver.wait_taken(2)), [first, second]);
+}
+
+/// The journal holds 10,000 events of an account.
+#[test]
+fn what_the_journal_holds_no_more_is_told() {
+    let receiver = Receiver::start();
+    let ast = start(&receiver.url("/"), "timeout = 60");
+    receiver.answer(Answering::Never);
+    let first = change(&ast, "first");
+    receiver.wait_posts(1);
+    let done = ast.run_dialplan(
+        &[
+            "Set(n=0)",
+            "Set(USER_PRESENCE(alice)=away,,${n})",
+            "Set(n=$[${n} + 1])",
+            "GotoIf($[${n} < 10010]?2)",
+        ],
+        "${n}",
+    );
+    assert_eq!(done, "10010");
+    let last = sequence(&ast);
+    assert!(last - first >= 10_010, "{first} {last}");
+    let ami = ast.ami();
+    // The post that hangs fails, and is tried again.
+    receiver.answer_status("200 OK");
+    receiver.hang_up();
+    let error = ast.wait_log("the journal holds them no more");
+    let range = format!("events {} to {last} are dropped", first + 1);
+    assert!(error.contains("ERROR") && error.contains(&range), "{error}");
+    let event = ami.wait_event("a failure", |event| {
+        event.is_event("UserPresenceWebhookFailed")
+    });
+    assert_eq!(event.get("Reason"), Some("Missed"));
+    assert_eq!(
+        event.get("DroppedFrom"),
+        Some((first + 1).to_string().as_str())
+    );
+    let new = change(&ast, "new");
+    assert_eq!(sequences(&receiver.wait_taken(2)), [first, new]);
+}
+
+#[test]
+fn what_is_wrong_with_a_webhook_is_said() {
+    let conf = format!(
+        "{USERS}[crm]\ntype = webhook\nurl = crm.example.com\naccount = mian\nsecret = short\n"
+    );
+    let ast = Instance::builder().userpresence(&conf).start();
+    let line = USERS.lines().count();
+    for (at, part) in [
+        (
+            3,
+            "option 'url': it begins with neither http:// nor https://",
+        ),
+        (
+            4,
+            "option 'account': there is no user of the account 'mian', expected one of main, other",
+        ),
+        (
+            5,
+            "option 'secret': the secret has 5 characters, expected at least 16",
+        ),
+    ] {
+        let place = format!("userpresence.conf:{}, section [crm], {part}", line + at);
+        assert!(
+            ast.wait_log(&place).contains("the section is left out"),
+            "{place}"
+        );
+    }
+    assert_eq!(ast.cli("userpresence show webhooks"), "0 webhooks");
+    assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "not_set");
+    let before = ast.log().len();
+    assert!(!ast.reload().ok());
+    ast.wait_log_from(before, "the running configuration stays");
+}
+
+#[test]
+fn a_certificate_is_trusted_where_its_authority_is_named() {
+    // The receiver's certificate lies beside Asterisk's configuration.
+    let ast = Instance::builder().userpresence(USERS).start();
+    let etc = ast.path("etc");
+    let receiver = TlsReceiver::start(&etc, "receiver");
+    let conf = format!("{USERS}{}", webhook("crm", &receiver.url(), ""));
+    ast.write_config("userpresence.conf", &conf);
+    assert!(ast.reload().ok());
+    change(&ast, "secret");
+    wait_shown(&ast, "crm", "certificate");
+    assert!(shown(&ast, "crm").contains(" 0 "), "{}", shown(&ast, "crm"));
+
+    let file = format!("ca_file = {}", etc.join("receiver.pem").display());
+    let conf = format!("{USERS}{}", webhook("crm", &receiver.url(), &file));
+    ast.write_config("userpresence.conf", &conf);
+    assert!(ast.reload().ok());
+    wait_shown(&ast, "crm", " 1 ");
+}
+
+#[test]
+fn a_panic_loses_no_event() {
+    let receiver = Receiver::start();
+    let conf = format!("{USERS}{}", webhook("crm", &receiver.url("/"), ""));
+    let ast = Instance::selftest().userpresence(&conf).start();
+    ast.cli("userpresence selftest panic webhook");
+    let number = change(&ast, "1");
+    ast.wait_log("please report it: forced by a test in webhook");
+    assert_eq!(sequences(&receiver.wait_taken(1)), [number]);
+}
