@@ -652,12 +652,12 @@ const STAFF: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsub
     [alice]\ntype = user\nextension = 200\nextension = 201\n\
     [Bruno]\ntype = user\nextension = 202\n\
     [Chiara]\ntype = user\nextension = 203\nextension = 303\n\
-    [Dmitri]\ntype = user\nextension = 204\ndevice = Custom:desk-204\n\
+    [Dmitri]\ntype = user\nextension = 204,Custom:desk-204\n\
     [Emilia]\ntype = user\nextension = 205\n\
-    [Jonas]\ntype = user\nextension = 206\ndevice = Custom:desk-206\n\
+    [Jonas]\ntype = user\nextension = 206,Custom:desk-206\n\
     [Mariam]\ntype = user\nextension = 207\ndevice = Custom:room,meeting\n\
     [Nora]\ntype = user\nextension = 208\n\
-    [Theo]\ntype = user\nextension = 209\ndevice = Custom:desk-209\n\
+    [Theo]\ntype = user\nextension = 209,Custom:desk-209\n\
     [Yuki]\ntype = user\nextension = 211\n";
 
 fn staff_at_work(ast: &Instance) {
