@@ -581,10 +581,11 @@ fn looks() {
     let board = Board::open(&format!("{STAFF}{}", panel()));
     let page = &board.browser;
     let look = |name: &str| {
+        page.mouse_away();
         assert_eq!(page.accessibility(), Vec::<String>::new(), "{name}");
         picture(page, name);
     };
-    page.size(960, 560, false);
+    page.size(1040, 650, false);
     page.colours("light");
     look("login");
     staff_at_work(&board.ast);
@@ -622,7 +623,7 @@ fn looks() {
     assert_eq!(wide, json!(false));
     page.keys(key::ESCAPE);
     page.colours("light");
-    page.size(960, 560, false);
+    page.size(1040, 650, false);
     page.keys("/nobody");
     page.wait("!document.querySelector('#nobody').hidden");
     look("board-nobody");

@@ -203,6 +203,14 @@ impl Browser {
         self.must("POST", "/actions", body);
     }
 
+    /// Moves the mouse into the upper left corner, where it points at nothing.
+    #[track_caller]
+    pub fn mouse_away(&self) {
+        let there = json!({"type": "pointerMove", "x": 0, "y": 0});
+        let body = json!({"actions": [{"type": "pointer", "id": "mouse", "actions": [there]}]});
+        self.must("POST", "/actions", body);
+    }
+
     /// The page's size in CSS pixels, on a phone or not.
     #[track_caller]
     pub fn size(&self, width: u32, height: u32, phone: bool) {
