@@ -541,6 +541,25 @@ fn five_thousand() {
 }
 
 #[test]
+fn it_works_below_a_prefix() {
+    let ast = with(&format!("{PEOPLE}{}", panel())).http().start();
+    let http = fs::read_to_string(ast.config_path("http.conf")).expect("http.conf");
+    ast.write_config("http.conf", &format!("{http}prefix = pbx\n"));
+    ast.cli("module reload http");
+    let browser = Browser::start(&ast);
+    // Led on to where relative addresses work.
+    browser.open("/pbx/userpresence");
+    browser.wait("location.pathname === '/pbx/userpresence/'");
+    let board = Board { browser, ast };
+    board.log_in("panel");
+    board.browser.click("#mine");
+    board.browser.click("#choices input[value=away]");
+    board.browser.click("#save");
+    board.wait_row("alice", "label", "Away");
+    board.no_errors();
+}
+
+#[test]
 fn it_is_small_and_all_its_own() {
     let board = Board::of_alice();
     let parts = ["", "board.css", "board.js"].map(|name| {
