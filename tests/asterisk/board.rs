@@ -148,7 +148,7 @@ fn who_logs_in_sees_everyone() {
 
     board.log_in("panel");
     board.wait_names(&["alice", "bob", "carol"]);
-    assert_eq!(page.text("#caller"), "alice · default");
+    assert_eq!(page.text("#caller"), "alice");
     assert_eq!(page.text("#mine .label"), "Not set");
     // Still there after the page is loaded anew; gone after logging out.
     page.open("/userpresence/");

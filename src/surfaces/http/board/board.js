@@ -100,6 +100,8 @@ async function follow(login) {
     const watch = setInterval(() => Date.now() - heard > SILENCE && abort(), 5e3);
     let wait = 0;
     let why = "";
+    let began = Infinity;
+    let ended = false;
     try {
       const query = new URLSearchParams({ expand: "record" });
       if (lastId === null) query.set("snapshot", "true");
@@ -109,12 +111,12 @@ async function follow(login) {
       if (answer.status === 401) return logIn(ENDED);
       wait = 1e3 * (Number(answer.headers.get("Retry-After")) || 0);
       if (answer.ok) {
-        heard = Date.now();
-        failures = 0;
+        began = heard = Date.now();
         // A reload of the module ends the stream and may have changed these.
         learn((await ask("account/~/statuses", { signal: attempt.signal })).statuses);
         if (loaded) connection("live");
         for await (const message of messages(answer.body, () => (heard = Date.now()))) take(message);
+        ended = true;
       } else {
         why = await reason(answer);
       }
@@ -130,7 +132,10 @@ async function follow(login) {
     }
     if (login.aborted) return;
     incoming = null;
-    connection("stale", why);
+    const lasted = Date.now() - began > 5e3;
+    if (lasted) failures = 0;
+    // The server ends every stream sooner or later: only then nothing is wrong yet.
+    connection(ended && lasted ? "connecting" : "stale", why);
     const backoff = Math.min(LONGEST_PAUSE, 500 * 2 ** failures) * (0.75 + Math.random() / 2);
     await new Promise((done) => {
       const timer = setTimeout(done, Math.max(wait, backoff));
@@ -204,12 +209,11 @@ function learn(all) {
 
 function connection(state, why = "") {
   const element = $("connection");
+  staleSince = state === "live" ? null : (staleSince ?? new Date());
   if (state === "stale") {
-    staleSince ??= new Date();
     const since = loaded ? `Not current since ${staleSince.toLocaleTimeString()}` : "No connection";
     set(element, `${since}, trying again… ${why}`.trim());
   } else {
-    staleSince = null;
     set(element, state === "live" ? "Live" : "Connecting…");
   }
   element.dataset.state = state;
@@ -692,7 +696,7 @@ function logOn(who) {
   caller = who;
   $("login").hidden = true;
   $("top").hidden = $("board").hidden = false;
-  set($("caller"), [who.user ?? who.name, who.account].filter(Boolean).join(" · "));
+  set($("caller"), [who.user ?? who.name, who.account !== "default" && who.account].filter(Boolean).join(" · "));
   const may = { self: "Enter on your own row changes your status.", admin: "Enter on a row changes that status." };
   set($("hint"), `Arrow keys move, slash searches. ${may[who.role] ?? ""}`);
   loaded = false;
