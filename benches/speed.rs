@@ -9,6 +9,7 @@ mod harness;
 use std::fmt::Write;
 
 use harness::Instance;
+use harness::readers::{Readers, SETTER};
 
 const USERS: usize = 100_000;
 /// What calls to all users follow.
@@ -30,6 +31,40 @@ fn main() {
     let publishes = time(&small, "publish_new", "CustomPresence:new-", USERS as u32);
     drop(small);
     large(change, publishes * USERS as f64 / 1e9);
+    feed();
+}
+
+/// Two hundred readers of the account's events, and two hundred changes a second, for a
+/// minute: how long each reader waits for each.
+fn feed() {
+    const READERS: usize = 200;
+    const CHANGERS: usize = 50;
+    // The password is `secret`.
+    const PANEL: &str = "[panel]\ntype = api_user\npassword = $6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRst\
+        iNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1\n";
+    let users = (0..CHANGERS).map(|user| format!("[u{user}]\ntype = user\nmethod = none\n"));
+    let users: String = users.collect();
+    let general = format!("[general]\nhttp_readers = {READERS}\n");
+    let ast = Instance::builder()
+        .userpresence(&format!("{general}{users}{PANEL}"))
+        .http()
+        .http_sessions(READERS + 10)
+        .ami_user(SETTER, "", "call")
+        .start();
+    let login = "Authorization: Basic cGFuZWw6c2VjcmV0";
+    let mut readers = Readers::open(&ast, READERS, login);
+    let seen = readers.follow(&ast, CHANGERS, 12_000, 200);
+    let millis = |part: f64| seen.delay(part).as_secs_f64() * 1e3;
+    println!(
+        "| a change to each of {READERS} readers, 200 a second for a minute: half, 99 of 100, all | \
+         {:.1} ms, {:.1} ms, {:.1} ms | | {} of {READERS} had all, {} out of order | 99 of 100 \
+         under 50 ms |",
+        millis(0.5),
+        millis(0.99),
+        millis(1.0),
+        seen.complete,
+        seen.disordered,
+    );
 }
 
 fn users(count: usize) -> String {

@@ -5,8 +5,9 @@
 //! ```text
 //!  Asterisk's topic ─┐                          ┌─ hints, NOTIFY, PRESENCE_STATE()
 //!  USER_PRESENCE()= ─┤   door::change           ├─ AMI UserPresenceChange
-//!  CLI, AMI ─────────┼─> World::apply ─> Outbox ┘
-//!  reload ───────────┘   (combine)   └─> keeper ── AstDB, addresses of extensions
+//!  CLI, AMI, HTTP ───┼─> World::apply ─> Outbox ┼─ feed ── streams, webhooks, AMI
+//!  reload ───────────┘   (combine)   │          └─ actor ── actions on a status
+//!                                    └─> keeper ── AstDB, addresses of extensions
 //! ```
 //!
 //! Where to read on:

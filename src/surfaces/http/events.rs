@@ -27,6 +27,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What comes within this time goes out together: a reader is not woken for each event of
 /// a storm.
 const GATHER: Duration = Duration::from_millis(5);
+/// So long a stream lasts. Whoever comes back has missed nothing, and is asked again who it
+/// is: a session may have ended.
+const LASTS: Duration = Duration::from_secs(60 * 60);
 /// Events written at a time.
 const BATCH: usize = 256;
 /// Users in one message of a snapshot.
@@ -124,6 +127,7 @@ impl Feed {
             Begin::Live => {}
             begin => self.snapshot(stream, begin)?,
         }
+        let end = Instant::now() + LASTS;
         let mut beat = Instant::now() + HEARTBEAT;
         let mut text = String::new();
         loop {
@@ -137,7 +141,7 @@ impl Feed {
                     notes.iter().for_each(|note| self.note(&mut text, note));
                 }
             }
-            if stream.gone() {
+            if stream.gone() || Instant::now() >= end {
                 return Err(Gone);
             }
             if text.is_empty() && Instant::now() >= beat {

@@ -63,8 +63,7 @@ fn described(caller: &Caller) -> serde_json::Value {
     let id = caller.user.as_deref().and_then(|user| {
         door::read(|world| {
             let directory = world.directory();
-            let user = directory.get(directory.user(user)?);
-            Some(user.id.as_deref().unwrap_or(&user.name).to_owned())
+            Some(directory.get(directory.user(user)?).id().to_owned())
         })
         .flatten()
     });
@@ -100,10 +99,8 @@ pub fn account(request: &Request<'_>, caller: &Caller) -> Result<String, Reply> 
         given => given,
     };
     let known = door::read(|world| {
-        let mut accounts = world.directory().accounts().iter();
-        accounts
-            .find(|name| ***name == *given)
-            .map(ToString::to_string)
+        let id = world.directory().account_named(given)?;
+        Some(world.directory().account(id).to_string())
     });
     // One that the caller may not see is as good as none.
     known
