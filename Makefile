@@ -43,6 +43,10 @@ asterisk: ## Unpack a private Asterisk 22 under target/asterisk
 	@tests/setup.sh asterisk
 	@tests/asterisk/unpack.sh $(ROOT)
 
+.PHONY: axe
+axe:
+	@tests/asterisk/axe.sh target/axe
+
 .PHONY: schemathesis
 schemathesis:
 	@tests/asterisk/schemathesis.sh target/schemathesis
@@ -78,10 +82,15 @@ run: setup build-private ## Run a private Asterisk with the module, in the foreg
 	@tests/demo/run.sh $(ROOT) $(PRIVATE)
 
 .PHONY: test
-test: setup asterisk schemathesis lint ## Everything that proves the project
+test: setup asterisk axe schemathesis lint ## Everything that proves the project
 	cargo test $(PURE)
 	@$(MAKE) --no-print-directory build-private build-selftest
 	$(MODULES) cargo test $(PURE) --features in-asterisk --test asterisk
+
+.PHONY: screenshots
+screenshots: setup axe build-private ## Take the README's pictures of the board anew
+	USERPRESENCE_MODULE=$(PRIVATE) SCREENSHOTS=doc/images \
+		cargo test $(PURE) --features in-asterisk --test asterisk board::pictures
 
 .PHONY: bench
 bench: setup build-private build-selftest ## Measure against stock, in one private Asterisk

@@ -44,6 +44,8 @@ for part in "$@"; do
             need 'command -v sipp' sip-tester
             need 'command -v sqlite3' sqlite3
             need 'command -v xmllint' libxml2-utils
+            need 'command -v chromium && command -v chromedriver' chromium chromium-driver
+            need 'python3 -m pip --version' python3-pip
             need 'python3 -m venv --help && python3 -m ensurepip --version' python3-venv
             need 'command -v openssl' openssl
             need 'command -v curl' curl

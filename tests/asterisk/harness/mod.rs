@@ -18,6 +18,7 @@
 
 mod ami;
 mod ask;
+mod browser;
 mod builder;
 mod calendar;
 mod calls;
@@ -46,6 +47,7 @@ mod wait;
 #[allow(unused_imports, reason = "as above")]
 pub use self::{
     ami::Ami,
+    browser::{Browser, key},
     builder::Builder,
     calls::Channel,
     events::{Event, EventStream},

@@ -1,1 +1,766 @@
-"use strict";
+// The board: everyone of an account, kept current by the account's feed.
+//
+// From top to bottom: what is known (people), the feed that brings it, the list that
+// shows it, the dialog that changes it, and login. What others wrote is only ever set
+// as text, never as HTML.
+
+const $ = (id) => document.getElementById(id);
+const narrow = matchMedia("(max-width: 45rem)");
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+const CALLS = { Ringing: "Ringing", CallConnected: "In a call", OnHold: "On hold", ParkedCall: "Parked" };
+const REFUSES = { DoNotAcceptAnyCalls: "No calls", DoNotAcceptDepartmentCalls: "No queue calls" };
+const FLAGS = ["allowSeeMyPresence", "ringOnMonitoredCall", "pickUpCallsOnHold"];
+// Sorted by status: who can be reached comes first.
+const RANK = ["available", "chat", "away", "xa", "dnd", "unavailable", "not_set"];
+
+function set(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Tells a screen reader, also of what was told before. */
+function say(text) {
+  $("said").textContent = text;
+}
+
+// --- people ------------------------------------------------------------------
+
+/** extensionId -> { record, text }; a person stays the same object while it is known. */
+let people = new Map();
+/** Everyone by name; null when somebody came, went or was renamed. */
+let byName = null;
+let caller = null;
+let statuses = [];
+
+const names = new Intl.Collator(undefined, { numeric: true });
+/** Without case and accents, so that "jose" finds "José". */
+const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+
+const nameOf = (record) => record.user || record.extensionId;
+const labelOf = (record) => record.label || record.status || record.state;
+const isOwn = (record) =>
+  caller.extensionId != null ? record.extensionId === caller.extensionId : caller.user != null && record.user === caller.user;
+const mayEdit = (record) => caller.role === "admin" || (caller.role === "self" && isOwn(record));
+
+/** Takes a record in, unless a newer one is known. */
+function put(into, record) {
+  const person = into.get(record.extensionId);
+  if (person && person.record.sequence > record.sequence) return;
+  const words = [nameOf(record), record.extensionId, labelOf(record), record.message, ...record.extensions];
+  const text = plain(words.join("\n"));
+  if (!person) {
+    into.set(record.extensionId, { record, text });
+    byName = null;
+  } else {
+    if (nameOf(person.record) !== nameOf(record)) byName = null;
+    const before = person.record;
+    Object.assign(person, { record, text });
+    if (into === people && isOwn(record)) tellOwn(before, record);
+  }
+  changed();
+}
+
+function tellOwn(before, record) {
+  if (labelOf(before) !== labelOf(record) || before.message !== record.message) {
+    say(`Your status: ${labelOf(record)}${record.message && `, ${record.message}`}`);
+  } else if (before.dndStatus !== record.dndStatus) {
+    say(REFUSES[record.dndStatus] ?? "Takes all calls");
+  }
+}
+
+// --- feed --------------------------------------------------------------------
+
+/** A server that says nothing for so long, not even a heartbeat, is gone. */
+const SILENCE = 45e3;
+const LONGEST_PAUSE = 30e3;
+const ENDED = "Your session has ended. Please log in again.";
+
+/** The id of the last event: where the next connection goes on. */
+let lastId = null;
+/** A snapshot that is coming in. */
+let incoming = null;
+let loaded = false;
+let staleSince = null;
+/** Ends the pause before the next attempt. */
+let hurry = () => {};
+
+/**
+ * Follows the feed until `login` is aborted.
+ *
+ * By fetch rather than EventSource, which hides what is needed here: the status (401
+ * is a login that ended, 503 says when to come again) and the heartbeats, without
+ * which a connection that died silently looks alive for ever.
+ */
+async function follow(login) {
+  for (let failures = 0; !login.aborted; failures++) {
+    const attempt = new AbortController();
+    const abort = () => attempt.abort();
+    login.addEventListener("abort", abort);
+    let heard = Date.now();
+    const watch = setInterval(() => Date.now() - heard > SILENCE && abort(), 5e3);
+    let wait = 0;
+    let why = "";
+    let began = Infinity;
+    let ended = false;
+    try {
+      const query = new URLSearchParams({ expand: "record" });
+      if (lastId === null) query.set("snapshot", "true");
+      else query.set("lastEventId", lastId);
+      const headers = { Accept: "text/event-stream" };
+      const answer = await fetch(`v1/account/~/events?${query}`, { headers, cache: "no-store", signal: attempt.signal });
+      if (answer.status === 401) return logIn(ENDED);
+      wait = 1e3 * (Number(answer.headers.get("Retry-After")) || 0);
+      if (answer.ok) {
+        began = heard = Date.now();
+        // A reload of the module ends the stream and may have changed these.
+        learn((await ask("account/~/statuses", { signal: attempt.signal })).statuses);
+        if (loaded) connection("live");
+        for await (const message of messages(answer.body, () => (heard = Date.now()))) take(message);
+        ended = true;
+      } else {
+        why = await reason(answer);
+      }
+    } catch (error) {
+      if (error.status === 401) return logIn(ENDED);
+      // The network's failures are told below; ours are to be seen.
+      const network = error instanceof TypeError || error.name === "AbortError" || "status" in error;
+      if (!network) console.error(error);
+    } finally {
+      clearInterval(watch);
+      login.removeEventListener("abort", abort);
+      attempt.abort();
+    }
+    if (login.aborted) return;
+    incoming = null;
+    const lasted = Date.now() - began > 5e3;
+    if (lasted) failures = 0;
+    // The server ends every stream sooner or later: only then nothing is wrong yet.
+    connection(ended && lasted ? "connecting" : "stale", why);
+    const backoff = Math.min(LONGEST_PAUSE, 500 * 2 ** failures) * (0.75 + Math.random() / 2);
+    await new Promise((done) => {
+      const timer = setTimeout(done, Math.max(wait, backoff));
+      hurry = () => (clearTimeout(timer), done());
+    });
+  }
+}
+
+/** The messages of an event stream; `heard` is told of every sign of life. */
+async function* messages(body, heard) {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  let message = { event: "message", data: "", id: null };
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    heard();
+    const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+    rest = lines.pop();
+    for (const line of lines) {
+      const [, field, text] = /^([^:\r]*):? ?(.*?)\r?$/s.exec(line);
+      if (field === "event") message.event = text;
+      else if (field === "data") message.data += message.data ? `\n${text}` : text;
+      else if (field === "id") message.id = text;
+      else if (line === "" || line === "\r") {
+        if (message.data) yield message;
+        message = { event: "message", data: "", id: null };
+      }
+    }
+  }
+}
+
+function take({ event, data, id }) {
+  const value = JSON.parse(data);
+  if (event === "presence" && value.record) {
+    put(incoming ?? people, value.record);
+  } else if (event === "hidden") {
+    (incoming ?? people).delete(value.extensionId);
+    byName = null;
+    changed();
+  } else if (event === "snapshot") {
+    incoming ??= new Map();
+    for (const record of value.records) put(incoming, record);
+    if (!value.more) {
+      // Those who stay keep their objects, by which the list knows them.
+      for (const [key, fresh] of incoming) {
+        const known = people.get(key);
+        if (known) incoming.set(key, Object.assign(known, fresh));
+      }
+      people = incoming;
+      incoming = null;
+      byName = null;
+      loaded = true;
+      connection("live");
+      changed();
+    }
+  }
+  // "reset" asks for nothing: the snapshot that follows replaces everyone.
+  if (id !== null) lastId = id;
+}
+
+/** Takes in what statuses there are to choose. */
+function learn(all) {
+  statuses = all;
+  const options = statuses.map(({ name, label }) => new Option(label || name, name));
+  $("status").replaceChildren($("status").firstElementChild, ...options);
+  $("status").value = filter.status;
+  if ($("status").selectedIndex < 0) $("status").value = filter.status = "";
+}
+
+function connection(state, why = "") {
+  const element = $("connection");
+  staleSince = state === "live" ? null : (staleSince ?? new Date());
+  if (state === "stale") {
+    const since = loaded ? `Not current since ${staleSince.toLocaleTimeString()}` : "No connection";
+    set(element, `${since}, trying again… ${why}`.trim());
+  } else {
+    set(element, state === "live" ? "Live" : "Connecting…");
+  }
+  element.dataset.state = state;
+  $("again").hidden = state !== "stale";
+}
+
+// --- the list ----------------------------------------------------------------
+
+/** Rows beyond each edge of what is seen. */
+const MORE = 6;
+
+const filter = { words: [], presence: "", status: "" };
+/** The people that match, in the order shown. */
+let shown = [];
+/** The person that the keyboard is at. */
+let active = null;
+let stale = true;
+let asked = false;
+let rowHeight = 0;
+/** The row elements in use, by person, in the order of the document. */
+let drawn = new Map();
+const spare = [];
+
+/** People or filter changed: found out and drawn with the next frame, however often. */
+function changed() {
+  stale = true;
+  draw();
+}
+
+function draw() {
+  if (asked) return;
+  asked = true;
+  requestAnimationFrame(() => {
+    asked = false;
+    if (!caller) return;
+    if (stale) choose();
+    paint();
+  });
+}
+
+/** Finds out who is shown, and counts. */
+function choose() {
+  stale = false;
+  byName ??= [...people.values()].sort(
+    ({ record: a }, { record: b }) => names.compare(nameOf(a), nameOf(b)) || names.compare(a.extensionId, b.extensionId),
+  );
+  const counts = { "": byName.length };
+  for (const { record } of byName) counts[record.presenceStatus] = (counts[record.presenceStatus] ?? 0) + 1;
+  for (const chip of $("chips").children) {
+    set(chip.lastElementChild, (counts[chip.dataset.presence] ?? 0).toLocaleString());
+  }
+
+  shown = byName.filter(
+    ({ record, text }) =>
+      filter.words.every((word) => text.includes(word)) &&
+      (!filter.presence || record.presenceStatus === filter.presence) &&
+      (!filter.status || (record.status || record.state) === filter.status),
+  );
+  if ($("sort").value === "status") {
+    const groups = new Map();
+    for (const person of shown) {
+      const key = `${RANK.indexOf(person.record.state)} ${labelOf(person.record)}`;
+      if (!groups.has(key)) groups.set(key, []);
+      groups.get(key).push(person);
+    }
+    shown = [...groups].sort(([a], [b]) => names.compare(a, b)).flatMap(([, members]) => members);
+  }
+
+  $("grid").hidden = !shown.length;
+  $("nobody").hidden = shown.length > 0;
+  set($("nobody"), !loaded ? "Loading…" : people.size ? "Nobody matches." : "There is nobody yet.");
+  $("grid").setAttribute("aria-rowcount", shown.length + 1);
+  $("rows").style.height = `${shown.length * rowHeight}px`;
+  paintMine();
+}
+
+/** Puts the rows that are seen into the document, and only those. */
+function paint() {
+  const { scrollTop, clientHeight } = $("grid");
+  const from = Math.max(0, Math.floor(scrollTop / rowHeight) - MORE);
+  const to = Math.min(shown.length, Math.ceil((scrollTop + clientHeight) / rowHeight) + MORE);
+  const before = drawn;
+  drawn = new Map();
+  for (let index = from; index < to; index++) {
+    drawn.set(shown[index], before.get(shown[index]));
+    before.delete(shown[index]);
+  }
+  spare.push(...before.values());
+
+  let next = $("rows").firstElementChild;
+  let index = from;
+  let activeRow = "";
+  for (const [person, known] of drawn) {
+    const row = known ?? spare.pop() ?? newRow();
+    drawn.set(person, row);
+    fill(row, person, index++, known !== undefined);
+    if (person === active) activeRow = row.element.id;
+    row.element.classList.toggle("active", person === active);
+    // In the order of the document too, which a screen reader follows.
+    if (row.element === next) next = next.nextElementSibling;
+    else $("rows").insertBefore(row.element, next);
+  }
+  for (const row of spare) row.element.remove();
+  if (activeRow) $("grid").setAttribute("aria-activedescendant", activeRow);
+  else $("grid").removeAttribute("aria-activedescendant");
+}
+
+let made = 0;
+
+function newRow() {
+  const element = $("row").content.firstElementChild.cloneNode(true);
+  element.id = `row-${made++}`;
+  const part = (name) => element.querySelector(name);
+  return {
+    element,
+    name: part(".name"),
+    nameText: part(".name .text"),
+    you: part(".you"),
+    extensions: part(".extensions"),
+    dot: part(".dot"),
+    label: part(".label"),
+    until: part(".until"),
+    message: part(".message"),
+    calls: part(".calls"),
+    time: part("time"),
+    record: null,
+    index: -1,
+  };
+}
+
+function fill(row, person, index, same) {
+  const { record } = person;
+  const { element } = row;
+  if (row.index !== index) {
+    row.index = index;
+    element.style.transform = `translateY(${index * rowHeight}px)`;
+    element.setAttribute("aria-rowindex", index + 2);
+  }
+  set(row.time, record.since ? ago(record.since) : "");
+  if (row.record === record) return;
+  if (same && row.record?.sequence < record.sequence && !still.matches) {
+    element.animate([{ backgroundColor: "color-mix(in srgb, var(--accent) 30%, var(--card))" }, {}], 900);
+  }
+  row.record = record;
+  row.person = person;
+
+  const own = isOwn(record);
+  element.classList.toggle("own", own);
+  element.classList.toggle("editable", mayEdit(record));
+  row.you.hidden = !own;
+  set(row.you, record.allowSeeMyPresence ? "you" : "you, hidden");
+  set(row.nameText, nameOf(record));
+  row.name.title = nameOf(record);
+  const extensions = record.extensions.join(", ");
+  set(row.extensions, extensions);
+  row.extensions.title = extensions;
+  row.dot.className = `dot ${record.state}`;
+  set(row.label, labelOf(record));
+  set(row.until, record.until ? `until ${moment(record.until)}` : "");
+  row.label.parentElement.title = `${row.label.textContent} ${row.until.textContent}`.trim();
+  set(row.message, record.message);
+  row.message.title = record.message;
+  row.time.title = record.since ? new Date(record.since).toLocaleString() : "";
+  row.time.dateTime = record.since ? new Date(record.since).toISOString() : "";
+
+  const pills = [];
+  const call = CALLS[record.telephonyStatus];
+  if (call) pills.push(pill("call", call, record.telephonyStatus === "Ringing" ? "call ringing" : "call"));
+  if (record.meetingStatus === "Connected") pills.push(pill("meeting", "In a meeting", "meeting"));
+  const refuses = REFUSES[record.dndStatus];
+  if (refuses) pills.push(pill("dnd", refuses, "refuses"));
+  row.calls.replaceChildren(...pills);
+}
+
+function pill(icon, text, kind) {
+  const element = $("pill").content.firstElementChild.cloneNode(true);
+  element.classList.add(...kind.split(" "));
+  element.title = text;
+  element.querySelector("use").setAttribute("href", `#icon-${icon}`);
+  element.lastElementChild.textContent = text;
+  return element;
+}
+
+function paintMine() {
+  const own = byName.find(({ record }) => isOwn(record));
+  $("mine").hidden = !own || !mayEdit(own.record);
+  if (!own) return;
+  const { record } = own;
+  const [, dot, label, message] = $("mine").children;
+  dot.className = `dot ${record.state}`;
+  set(label, labelOf(record));
+  const until = record.until ? `until ${moment(record.until)}` : "";
+  set(message, [record.message, until, REFUSES[record.dndStatus]].filter(Boolean).join(" · "));
+}
+
+const [short, long] = ["narrow", "short"].map((style) => new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style }));
+
+function ago(then) {
+  const relative = narrow.matches ? short : long;
+  const minutes = Math.max(0, Math.floor((Date.now() - then) / 60e3));
+  if (minutes < 1) return relative.format(0, "second");
+  if (minutes < 60) return relative.format(-minutes, "minute");
+  if (minutes < 24 * 60) return relative.format(-Math.floor(minutes / 60), "hour");
+  return relative.format(-Math.floor(minutes / 60 / 24), "day");
+}
+
+/** A time, with its date where that is not today. */
+function moment(time) {
+  const date = new Date(time);
+  return date.toDateString() === new Date().toDateString()
+    ? date.toLocaleTimeString(undefined, { timeStyle: "short" })
+    : date.toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
+}
+
+function measure() {
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const height = Math.round(rem * (narrow.matches ? 3.6 : 2.75));
+  if (height === rowHeight) return draw();
+  const top = rowHeight && $("grid").scrollTop / rowHeight;
+  rowHeight = height;
+  $("rows").style.setProperty("--row-height", `${height}px`);
+  for (const row of [...drawn.values(), ...spare]) row.index = -1;
+  if (caller && byName) choose();
+  $("grid").scrollTop = top * height;
+  draw();
+}
+
+/** Moves the keyboard's row to this place in the list. */
+function goTo(index) {
+  if (!shown.length) return;
+  index = Math.max(0, Math.min(shown.length - 1, index));
+  active = shown[index];
+  const grid = $("grid");
+  const head = narrow.matches ? 0 : grid.firstElementChild.offsetHeight;
+  const top = index * rowHeight;
+  if (grid.scrollTop > top) grid.scrollTop = top;
+  const last = top + rowHeight + head - grid.clientHeight;
+  if (grid.scrollTop < last) grid.scrollTop = last;
+  draw();
+}
+
+$("grid").addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  const at = shown.indexOf(active);
+  const page = Math.max(1, Math.floor($("grid").clientHeight / rowHeight) - 2);
+  const moves = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: shown.length - 1 };
+  if (event.key in moves) goTo(moves[event.key]);
+  else if (event.key === "Enter" || event.key === " ") active && mayEdit(active.record) && edit(active);
+  else return;
+  event.preventDefault();
+});
+
+$("grid").addEventListener("focus", () => {
+  if ($("grid").matches(":focus-visible") && !shown.includes(active)) goTo(0);
+});
+
+$("grid").addEventListener("scroll", draw, { passive: true });
+
+$("rows").addEventListener("click", (event) => {
+  const row = event.target.closest(".row");
+  const found = [...drawn.values()].find(({ element }) => element === row);
+  // Marking a text to copy it is no click.
+  if (!found || !getSelection().isCollapsed) return;
+  active = found.person;
+  draw();
+  if (mayEdit(active.record)) edit(active);
+});
+
+/** After a choice of what to show: from the top, and told. */
+function refilter() {
+  $("grid").scrollTop = 0;
+  changed();
+  clearTimeout(refilter.timer);
+  refilter.timer = setTimeout(() => say(`${shown.length.toLocaleString()} of ${people.size.toLocaleString()} people`), 600);
+}
+
+$("search").addEventListener("input", () => {
+  filter.words = plain($("search").value).split(/\s+/).filter(Boolean);
+  refilter();
+});
+
+$("search").addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && $("search").value) {
+    $("search").value = "";
+    $("search").dispatchEvent(new Event("input"));
+  } else if (event.key === "Enter" || event.key === "ArrowDown") {
+    // What was typed a moment ago may not be drawn yet.
+    choose();
+    $("grid").focus();
+    goTo(0);
+  } else return;
+  event.preventDefault();
+});
+
+$("chips").addEventListener("click", (event) => {
+  const chip = event.target.closest("button");
+  if (!chip) return;
+  filter.presence = chip.dataset.presence;
+  for (const each of $("chips").children) each.setAttribute("aria-pressed", each === chip);
+  refilter();
+});
+
+$("status").addEventListener("change", () => {
+  filter.status = $("status").value;
+  refilter();
+});
+
+$("sort").addEventListener("change", refilter);
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, select, textarea, dialog");
+  if (event.key !== "/" || typing || event.ctrlKey || event.altKey || event.metaKey || !caller) return;
+  event.preventDefault();
+  $("search").focus();
+  $("search").select();
+});
+
+// --- the dialog --------------------------------------------------------------
+
+/** What the dialog began with: { record, status, message, until, edited }. */
+let editing = null;
+
+/** A time as <input type=datetime-local> has it. */
+function local(time) {
+  const date = new Date(time);
+  return new Date(time - date.getTimezoneOffset() * 60e3).toISOString().slice(0, 16);
+}
+
+function edit({ record }) {
+  const known = statuses.some(({ name }) => name === record.status);
+  editing = { record, status: known ? record.status : record.state, message: record.message, edited: false };
+  set($("editor-title"), isOwn(record) ? "My status" : `Status of ${nameOf(record)}`);
+  $("choices").replaceChildren(...statuses.map(choice));
+  $("message").value = record.message;
+  $("until").value = record.until ? "at" : "";
+  $("at").value = record.until ? local(record.until) : "";
+  editing.until = `${$("until").value} ${$("at").value}`;
+  $("at-label").hidden = !record.until;
+  $("dnd").value = record.dndStatus;
+  for (const flag of FLAGS) $(flag).checked = record[flag];
+  set($("edit-error"), "");
+  $("save").disabled = false;
+  $("editor").showModal();
+  ($("choices").querySelector(":checked") ?? $("choices").querySelector("input"))?.focus();
+}
+
+function choice({ name, label, state }) {
+  const element = $("choice").content.firstElementChild.cloneNode(true);
+  const [input, dot, text] = element.children;
+  input.value = name;
+  input.checked = name === editing.status;
+  dot.classList.add(state || "not_set");
+  text.textContent = label || name;
+  return element;
+}
+
+const chosen = () => $("choices").querySelector(":checked")?.value;
+
+// A message belongs to the status that it was written for.
+$("choices").addEventListener("change", () => {
+  if (!editing.edited) $("message").value = chosen() === editing.status ? editing.message : "";
+});
+
+$("message").addEventListener("input", () => (editing.edited = true));
+
+$("until").addEventListener("change", () => {
+  const at = $("until").value === "at";
+  $("at-label").hidden = !at;
+  if (!at) return;
+  const hour = 36e5;
+  if (!$("at").value) $("at").value = local((Math.floor(Date.now() / hour) + 1) * hour);
+  $("at").focus();
+});
+
+/** When the status is to end, in ms; null for never. Throws where that is no time. */
+function end() {
+  const ends = $("until").value;
+  if (ends === "") return null;
+  if (ends !== "at") return Date.now() + ends * 60e3;
+  if (`at ${$("at").value}` === editing.until) return editing.record.until;
+  const time = new Date($("at").value).getTime();
+  if (!(time > Date.now())) throw new Error("The time has to be in the future.");
+  return time;
+}
+
+/** What to send: only what was chosen; the status itself where nothing else was. */
+function wish() {
+  const { record } = editing;
+  const body = {};
+  if ($("dnd").value !== record.dndStatus) body.dndStatus = $("dnd").value;
+  for (const flag of FLAGS) if ($(flag).checked !== record[flag]) body[flag] = $(flag).checked;
+  const status = chosen();
+  const other = status !== editing.status;
+  const rest = editing.edited || `${$("until").value} ${$("at").value}` !== editing.until;
+  if (other || rest || !Object.keys(body).length) {
+    if (!status) throw new Error("Please choose a status.");
+    body.status = status;
+    // Not touched for another status: then that has its own.
+    if (editing.edited || !other) body.message = $("message").value.trim();
+    body.until = end();
+  }
+  return body;
+}
+
+$("edit").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  set($("edit-error"), "");
+  const { record } = editing;
+  try {
+    const body = JSON.stringify(wish());
+    $("save").disabled = true;
+    const path = `account/~/extension/${encodeURIComponent(record.extensionId)}/presence`;
+    const fresh = await ask(path, { method: "PUT", headers: { "Content-Type": "application/json" }, body });
+    $("editor").close();
+    say("Saved.");
+    put(people, fresh);
+  } catch (error) {
+    if (error.status === 401) return logIn(ENDED);
+    set($("edit-error"), error.message);
+  } finally {
+    $("save").disabled = false;
+  }
+});
+
+$("cancel").addEventListener("click", () => $("editor").close());
+
+// A press beside the dialog closes it.
+$("editor").addEventListener("mousedown", (event) => {
+  const { left, right, top, bottom } = $("editor").getBoundingClientRect();
+  const inside = event.clientX >= left && event.clientX <= right && event.clientY >= top && event.clientY <= bottom;
+  if (event.target === $("editor") && !inside) $("editor").close();
+});
+
+$("mine").addEventListener("click", () => {
+  const own = byName.find(({ record }) => isOwn(record));
+  if (own) edit(own);
+});
+
+// --- login -------------------------------------------------------------------
+
+/** A request; the answer's JSON, or an error that people can read. */
+async function ask(path, options) {
+  let answer;
+  try {
+    answer = await fetch(`v1/${path}`, options);
+  } catch {
+    throw Object.assign(new Error("The server cannot be reached."), { status: 0 });
+  }
+  if (answer.ok) return answer.json().catch(() => null);
+  const { status, headers } = answer;
+  throw Object.assign(new Error(await reason(answer)), { status, after: headers.get("Retry-After") });
+}
+
+/** Why the server refused, in its own words where it has any. */
+async function reason(answer) {
+  const value = await answer.json().catch(() => null);
+  return value?.error?.message ?? `The server answered ${answer.status}.`;
+}
+
+let session = new AbortController();
+
+/** Shows the login form, and forgets what was known. */
+function logIn(why = "") {
+  session.abort();
+  caller = null;
+  people.clear();
+  [byName, shown, active, lastId, incoming, loaded] = [null, [], null, null, null, false];
+  for (const row of drawn.values()) row.element.remove();
+  drawn.clear();
+  spare.length = 0;
+  if ($("editor").open) $("editor").close();
+  $("top").hidden = $("board").hidden = true;
+  $("login").hidden = false;
+  $("password").value = "";
+  set($("login-error"), why);
+  ($("name").value ? $("password") : $("name")).focus();
+}
+
+function logOn(who) {
+  caller = who;
+  $("login").hidden = true;
+  $("top").hidden = $("board").hidden = false;
+  set($("caller"), [who.user ?? who.name, who.account !== "default" && who.account].filter(Boolean).join(" · "));
+  const may = { self: "Enter on your own row changes your status.", admin: "Enter on a row changes that status." };
+  set($("hint"), `Arrow keys move, slash searches. ${may[who.role] ?? ""}`);
+  loaded = false;
+  connection("connecting");
+  measure();
+  changed();
+  session = new AbortController();
+  follow(session.signal);
+}
+
+/** Waits for what may fail at first: a server that is just starting. */
+async function start() {
+  for (let pause = 1e3; ; pause = Math.min(LONGEST_PAUSE, pause * 2)) {
+    try {
+      return logOn(await ask("session"));
+    } catch (error) {
+      if (error.status === 401) return logIn();
+      if (error.status === 404) return logIn(error.message);
+      $("top").hidden = false;
+      connection("stale");
+      await new Promise((done) => {
+        const timer = setTimeout(done, pause);
+        hurry = () => (clearTimeout(timer), done());
+      });
+    }
+  }
+}
+
+$("login").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = event.submitter ?? $("login").querySelector("button");
+  button.disabled = true;
+  set($("login-error"), "");
+  try {
+    const body = JSON.stringify({ name: $("name").value, password: $("password").value });
+    const who = await ask("session", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    $("password").value = "";
+    logOn(who);
+    $("board").focus();
+  } catch (error) {
+    const again = error.status === 429 && error.after ? ` Try again in ${error.after} seconds.` : "";
+    set($("login-error"), error.status === 401 ? "Name or password is wrong." : error.message + again);
+    $("password").select();
+  } finally {
+    button.disabled = false;
+  }
+});
+
+$("logout").addEventListener("click", async () => {
+  try {
+    await ask("session", { method: "DELETE" });
+    logIn();
+  } catch (error) {
+    if (error.status === 401) logIn();
+    else say(error.message);
+  }
+});
+
+$("again").addEventListener("click", () => hurry());
+addEventListener("online", () => hurry());
+document.addEventListener("visibilitychange", () => document.hidden || hurry());
+addEventListener("resize", measure);
+narrow.addEventListener("change", measure);
+// Times since grow old by themselves.
+setInterval(draw, 20e3);
+
+start();

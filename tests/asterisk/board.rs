@@ -1,0 +1,705 @@
+//! The board in a real browser, on a real Asterisk.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Browser, Instance, key, wait_until};
+use crate::people::{read, set, wait_custom, with};
+
+/// "secret", as `userpresence password` keeps it.
+const HASH: &str = "$6$board$xiod/iiUqFc2hFyDo.EiD8gVSfYlihdfqEuR.EIB.m6yyYOwf0AFiUMgNa1RWhxze6NwC7i.l0e0E27KvHTPW0";
+
+const PEOPLE: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n\
+    message = Back soon\n\
+    [alice]\ntype = user\nextension = 200\nextension = 201\n\
+    [bob]\ntype = user\nextension = 210\n\
+    [carol]\ntype = user\nextension = 220\n";
+
+/// An API user for the board.
+fn api_user(name: &str, rest: &str) -> String {
+    format!("[{name}]\ntype = api_user\npassword = {HASH}\n{rest}\n")
+}
+
+fn panel() -> String {
+    api_user("panel", "role = self\nuser = alice")
+}
+
+/// A browser at the board of an Asterisk. The browser comes first: it ends first.
+struct Board {
+    browser: Browser,
+    ast: Instance,
+}
+
+impl Board {
+    /// The login form of an Asterisk with this `userpresence.conf`.
+    #[track_caller]
+    fn open(conf: &str) -> Self {
+        let ast = with(conf).http().start();
+        let browser = Browser::start(&ast);
+        browser.open("/userpresence/");
+        browser.wait("document.activeElement.id === 'name'");
+        Self { browser, ast }
+    }
+
+    /// As alice, who may set her own status.
+    #[track_caller]
+    fn of_alice() -> Self {
+        let board = Self::open(&format!("{PEOPLE}{}", panel()));
+        board.log_in("panel");
+        board
+    }
+
+    #[track_caller]
+    fn log_in(&self, name: &str) {
+        self.browser.fill("#name", name);
+        self.browser.fill("#password", "secret");
+        self.browser.click("#login button");
+        self.wait_live();
+    }
+
+    #[track_caller]
+    fn wait_live(&self) {
+        self.browser
+            .wait("document.querySelector('#connection[data-state=live]')");
+    }
+
+    /// Who has a row in the document, in the order shown.
+    #[track_caller]
+    fn names(&self) -> Vec<String> {
+        let names = self.browser.run(
+            "return [...document.querySelectorAll('.row .name .text')].map((it) => it.textContent)",
+            &[],
+        );
+        serde_json::from_value(names).expect("texts")
+    }
+
+    /// Waits until the rows are those of these people, in this order.
+    #[track_caller]
+    fn wait_names(&self, names: &[&str]) {
+        wait_until(&format!("{names:?}"), || {
+            (self.names() == names).then_some(())
+        });
+    }
+
+    /// Waits until a part of a person's row is this: `label`, `message`, `calls`.
+    #[track_caller]
+    fn wait_row(&self, name: &str, part: &str, value: &str) {
+        let (name, value) = (json!(name), json!(value));
+        self.browser.wait(&format!(
+            "[...document.querySelectorAll('#rows .row')].some((row) => \
+             row.querySelector('.name .text').textContent === {name} && \
+             row.querySelector('.{part}').textContent === {value})"
+        ));
+    }
+
+    /// The row that the keyboard is at, as a screen reader is told.
+    fn active(&self) -> String {
+        let name = self.browser.run(
+            "const id = document.querySelector('#grid').getAttribute('aria-activedescendant'); \
+             return document.getElementById(id ?? '')?.querySelector('.name .text').textContent ?? ''",
+            &[],
+        );
+        name.as_str().expect("a text").to_owned()
+    }
+
+    #[track_caller]
+    fn wait_active(&self, name: &str) {
+        wait_until(&format!("the keyboard at {name}"), || {
+            (self.active() == name).then_some(())
+        });
+    }
+
+    #[track_caller]
+    fn wait_dialog(&self, open: bool) {
+        self.browser.wait(&format!(
+            "document.querySelector('#editor').open === {open}"
+        ));
+    }
+
+    /// Asserts that the page did nothing wrong. That nobody is logged in is told by a
+    /// status, which the browser notes too; and so is a server that is away.
+    #[track_caller]
+    fn no_errors(&self) {
+        let mut entries = self.browser.console();
+        entries.retain(|entry| !entry.contains("status of 401") && !entry.contains("net::ERR_"));
+        assert!(entries.is_empty(), "{entries:#?}");
+    }
+}
+
+#[test]
+fn who_logs_in_sees_everyone() {
+    let board = Board::open(&format!(
+        "{PEOPLE}{}{}",
+        panel(),
+        api_user("reader", "role = read")
+    ));
+    let page = &board.browser;
+
+    page.fill("#name", "panel");
+    page.fill("#password", "wrong");
+    page.click("#login button");
+    page.wait(
+        "document.querySelector('#login-error').textContent === 'Name or password is wrong.'",
+    );
+    assert_eq!(page.count("#rows .row"), 0);
+
+    board.log_in("panel");
+    board.wait_names(&["alice", "bob", "carol"]);
+    assert_eq!(page.text("#caller"), "alice");
+    assert_eq!(page.text("#mine .label"), "Not set");
+    // Still there after the page is loaded anew; gone after logging out.
+    page.open("/userpresence/");
+    board.wait_names(&["alice", "bob", "carol"]);
+    page.click("#logout");
+    page.wait("document.activeElement.id === 'name'");
+    assert_eq!(page.count("#rows .row"), 0);
+    page.open("/userpresence/");
+    page.wait("document.activeElement.id === 'name'");
+
+    // Who only reads has nothing to set.
+    board.log_in("reader");
+    board.wait_names(&["alice", "bob", "carol"]);
+    assert_eq!(page.count("#mine:not([hidden])"), 0);
+    page.click("#rows .row");
+    page.keys(key::ENTER);
+    assert_eq!(page.count("dialog[open]"), 0);
+    board.no_errors();
+}
+
+#[test]
+fn what_a_phone_says_is_seen_at_once() {
+    let board = Board::of_alice();
+    board.wait_row("alice", "label", "Not set");
+    board.ast.set_custom("200", "away,lunch,Back at one");
+    board.wait_row("alice", "message", "Back at one");
+    board.wait_row("alice", "label", "At lunch");
+    assert_eq!(board.browser.text("#mine .label"), "At lunch");
+    // For a screen reader too, because it is one's own.
+    board.browser.wait(
+        "document.querySelector('#said').textContent === 'Your status: At lunch, Back at one'",
+    );
+
+    // Text is text.
+    let nasty = "<script>document.title = 'hit'</script><img src=x onerror=alert(1)> \"it's\" & so";
+    board.ast.set_custom("210", &format!("dnd,,{nasty}"));
+    board.wait_row("bob", "message", nasty);
+    assert_eq!(
+        board.browser.count("#rows script, #rows img, #mine script"),
+        0
+    );
+    assert_eq!(board.browser.run("return document.title", &[]), "Presence");
+    board.no_errors();
+}
+
+#[test]
+fn one_sets_ones_own_status() {
+    let board = Board::of_alice();
+    let (page, ast) = (&board.browser, &board.ast);
+    board.wait_row("alice", "label", "Not set");
+    page.click("#mine");
+    board.wait_dialog(true);
+    page.click("#choices input[value=lunch]");
+    page.fill("#message", "Soup, \"of the day\"");
+    page.choose("#until", "at");
+    let end = page.run(
+        "return new Date(Date.now() + 2 * 36e5).toISOString().slice(0, 16)",
+        &[],
+    );
+    page.choose("#at", end.as_str().expect("a time"));
+    page.choose("#dnd", "DoNotAcceptDepartmentCalls");
+    page.click("#pickUpCallsOnHold");
+    page.click("#save");
+    board.wait_dialog(false);
+
+    board.wait_row("alice", "label", "At lunch");
+    board.wait_row("alice", "message", "Soup, \"of the day\"");
+    board.wait_row("alice", "calls", "No queue calls");
+    let until = page.text(".row.own .until");
+    assert!(until.starts_with("until "), "{until}");
+    assert_eq!(read(ast, "alice,status"), "lunch");
+    assert_eq!(read(ast, "alice,message"), "Soup, \"of the day\"");
+    assert_eq!(read(ast, "alice,dndStatus"), "DoNotAcceptDepartmentCalls");
+    assert_eq!(read(ast, "alice,pickUpCallsOnHold"), "true");
+    wait_custom(ast, "201", "value", "away");
+    let ends: i64 = read(ast, "alice,until").parse().expect("a time in ms");
+    let expected = page.run("return new Date(arguments[0] + 'Z').getTime()", &[end]);
+    assert_eq!(Some(ends), expected.as_i64());
+
+    // What was set stands in the dialog; one choice alone changes nothing else.
+    page.click("#mine");
+    board.wait_dialog(true);
+    page.wait("document.querySelector('#choices :checked').value === 'lunch'");
+    page.wait("document.querySelector('#message').value === 'Soup, \"of the day\"'");
+    page.choose("#dnd", "TakeAllCalls");
+    page.click("#save");
+    board.wait_dialog(false);
+    board.wait_row("alice", "calls", "");
+    assert_eq!(read(ast, "alice,until"), ends.to_string());
+
+    // What the server refuses is told, and the dialog stays; a time that is over is
+    // not even sent.
+    page.click("#mine");
+    page.fill("#message", &"ü".repeat(200));
+    page.click("#save");
+    page.wait("document.querySelector('#edit-error').textContent.includes('400 bytes')");
+    page.choose("#until", "at");
+    page.choose("#at", "2001-01-01T00:00");
+    page.click("#save");
+    page.wait("document.querySelector('#edit-error').textContent.includes('in the future')");
+    page.click("#cancel");
+    board.wait_dialog(false);
+
+    // A status for a while, without a message: that of the status.
+    page.click("#mine");
+    page.click("#choices input[value=available]");
+    page.choose("#until", "30");
+    page.click("#save");
+    board.wait_row("alice", "label", "Available");
+    board.wait_row("alice", "message", "");
+    assert_ne!(read(ast, "alice,until"), "");
+    // Others' rows are not to be set.
+    page.run(
+        "[...document.querySelectorAll('.row')].find((row) => !row.matches('.own')).click()",
+        &[],
+    );
+    assert_eq!(page.count("dialog[open]"), 0);
+    assert_eq!(page.count(".row.editable"), 1);
+    let mut entries = page.console();
+    entries.retain(|entry| !entry.contains("status of 401") && !entry.contains("status of 400"));
+    assert!(entries.is_empty(), "{entries:#?}");
+}
+
+#[test]
+fn an_administrator_sets_everyones_status() {
+    let boss = api_user("boss", "role = admin");
+    let board = Board::open(&format!("{PEOPLE}{boss}"));
+    board.log_in("boss");
+    let page = &board.browser;
+    board.wait_names(&["alice", "bob", "carol"]);
+    page.click("#rows .row:nth-child(2)");
+    board.wait_dialog(true);
+    assert_eq!(page.text("#editor-title"), "Status of bob");
+    page.click("#choices input[value=dnd]");
+    page.click("#save");
+    board.wait_row("bob", "label", "Do not disturb");
+    assert_eq!(read(&board.ast, "bob"), "dnd");
+    assert_eq!(page.count("#mine:not([hidden])"), 0);
+    board.no_errors();
+}
+
+#[test]
+fn search_filter_and_order() {
+    let board = Board::of_alice();
+    let (page, ast) = (&board.browser, &board.ast);
+    ast.set_custom("210", "dnd,,Déjà vu");
+    ast.set_custom("220", "available");
+    board.wait_row("bob", "message", "Déjà vu");
+    board.wait_row("carol", "label", "Available");
+
+    for (text, found) in [
+        ("CAR", &["carol"][..]),
+        ("21", &["bob"]),
+        ("deja bo", &["bob"]),
+        ("not set", &["alice"]),
+        ("", &["alice", "bob", "carol"]),
+    ] {
+        page.click("#search");
+        page.keys(key::ESCAPE);
+        page.keys(text);
+        board.wait_names(found);
+    }
+    page.keys("nobody of that name");
+    page.wait("document.querySelector('#nobody').textContent === 'Nobody matches.'");
+    page.wait("document.querySelector('#said').textContent === '0 of 3 people'");
+    page.keys(key::ESCAPE);
+    board.wait_names(&["alice", "bob", "carol"]);
+
+    let chips = page.text("#chips");
+    let chips: Vec<&str> = chips.split_whitespace().collect();
+    assert_eq!(chips[..2], ["All", "3"], "{chips:?}");
+    page.click("[data-presence=Busy]");
+    board.wait_names(&["bob"]);
+    assert_eq!(
+        page.attribute("[data-presence=Busy]", "aria-pressed"),
+        "true"
+    );
+    // Who no longer matches goes, who matches now comes.
+    ast.set_custom("210", "available");
+    page.wait("!document.querySelector('#nobody').hidden");
+    ast.set_custom("220", "dnd");
+    board.wait_names(&["carol"]);
+    page.click("[data-presence='']");
+    board.wait_names(&["alice", "bob", "carol"]);
+
+    page.choose("#status", "dnd");
+    board.wait_names(&["carol"]);
+    page.choose("#status", "");
+    page.choose("#sort", "status");
+    board.wait_names(&["bob", "carol", "alice"]);
+    ast.set_custom("200", "available");
+    board.wait_names(&["alice", "bob", "carol"]);
+    board.no_errors();
+}
+
+#[test]
+fn all_by_keyboard() {
+    let board = Board::open(&format!("{PEOPLE}{}", panel()));
+    let page = &board.browser;
+    page.keys("panel");
+    page.keys(key::TAB);
+    page.keys("secret");
+    page.keys(key::ENTER);
+    board.wait_live();
+    board.wait_names(&["alice", "bob", "carol"]);
+    page.keys("/");
+    page.wait("document.activeElement.id === 'search'");
+    page.keys("bo");
+    page.keys(key::ENTER);
+    page.wait("document.activeElement.id === 'grid'");
+    board.wait_active("bob");
+    page.keys("/");
+    page.keys(key::ESCAPE);
+    board.wait_names(&["alice", "bob", "carol"]);
+    page.keys(key::DOWN);
+    board.wait_active("alice");
+    page.keys(key::END);
+    board.wait_active("carol");
+    page.keys(key::UP);
+    board.wait_active("bob");
+    page.keys(key::ENTER);
+    assert_eq!(page.count("dialog[open]"), 0, "not one's own");
+    page.keys(key::HOME);
+    board.wait_active("alice");
+    // Where the keyboard is can be seen.
+    let outline = page.run(
+        "return getComputedStyle(document.querySelector('.row.active')).outlineStyle",
+        &[],
+    );
+    assert_eq!(outline, "solid");
+
+    page.keys(key::ENTER);
+    board.wait_dialog(true);
+    page.keys(key::ESCAPE);
+    board.wait_dialog(false);
+    page.wait("document.activeElement.id === 'grid'");
+    page.keys(key::ENTER);
+    board.wait_dialog(true);
+    // Not set, unavailable, available.
+    page.keys(key::DOWN);
+    page.keys(key::DOWN);
+    page.keys(key::TAB);
+    page.keys("By keys");
+    page.keys(key::ENTER);
+    board.wait_dialog(false);
+    board.wait_row("alice", "label", "Available");
+    board.wait_row("alice", "message", "By keys");
+    board.no_errors();
+}
+
+#[test]
+fn after_a_restart_it_is_current_again() {
+    let board = Board::of_alice();
+    let (page, ast) = (&board.browser, &board.ast);
+    ast.set_custom("200", "dnd,,Before");
+    board.wait_row("alice", "message", "Before");
+    board.wait_names(&["alice", "bob", "carol"]);
+
+    assert!(ast.stop().success());
+    page.wait("document.querySelector('#connection[data-state=stale]')");
+    assert!(
+        page.text("#connection").starts_with("Not current since "),
+        "{}",
+        page.text("#connection")
+    );
+    // What was known stays to be seen.
+    board.wait_row("alice", "message", "Before");
+
+    // Meanwhile: another message, one who left and one who came.
+    let update = "UPDATE astdb SET value = replace(value, 'Before', 'Meanwhile')";
+    let done = Command::new("sqlite3")
+        .args([ast.path("lib/astdb.sqlite3").as_os_str(), update.as_ref()])
+        .status();
+    assert!(done.is_ok_and(|status| status.success()), "sqlite3");
+    let people = PEOPLE.replace("[bob]", "[dave]");
+    ast.write_config("userpresence.conf", &format!("{people}{}", panel()));
+    ast.start_again();
+    page.run("document.querySelector('#again').click()", &[]);
+    board.wait_live();
+    board.wait_row("alice", "message", "Meanwhile");
+    board.wait_names(&["alice", "carol", "dave"]);
+    ast.set_custom("220", "away,,After");
+    board.wait_row("carol", "message", "After");
+
+    // A reload ends the stream; who may no longer read is asked to log in.
+    ast.write_config("userpresence.conf", &people);
+    assert!(ast.reload().ok());
+    page.wait("!document.querySelector('#login').hidden");
+    assert_eq!(
+        page.text("#login-error"),
+        "Your session has ended. Please log in again."
+    );
+    assert_eq!(page.count("#rows .row"), 0);
+    board.no_errors();
+}
+
+#[test]
+fn a_reload_is_followed() {
+    let board = Board::of_alice();
+    board.wait_names(&["alice", "bob", "carol"]);
+    let more = "[zoe]\ntype = user\nextension = 260\n\
+                [tea]\ntype = status\nlabel = Tea\nstate = away\nsubtype = tea\n";
+    let conf = format!("{}{more}{}", PEOPLE.replace("[bob]", "[bert]"), panel());
+    board.ast.write_config("userpresence.conf", &conf);
+    assert!(board.ast.reload().ok());
+    board.wait_names(&["alice", "bert", "carol", "zoe"]);
+    board.wait_live();
+    // So are the statuses that can be chosen.
+    board
+        .browser
+        .wait("document.querySelector('#status option[value=tea]')");
+    set(&board.ast, "zoe", "away,tea");
+    board.wait_row("zoe", "label", "Tea");
+    board.no_errors();
+}
+
+#[test]
+fn who_hides_is_not_seen() {
+    let board = Board::of_alice();
+    let ast = &board.ast;
+    board.wait_names(&["alice", "bob", "carol"]);
+    ast.setvar("USER_PRESENCE(bob,allowSeeMyPresence)", "false");
+    board.wait_names(&["alice", "carol"]);
+    // Oneself is.
+    ast.setvar("USER_PRESENCE(alice,allowSeeMyPresence)", "false");
+    ast.setvar("USER_PRESENCE(bob,allowSeeMyPresence)", "true");
+    board.wait_names(&["alice", "bob", "carol"]);
+    board.no_errors();
+}
+
+/// Five thousand, of whom only those on the screen are in the page; while a thousand
+/// change, it goes on drawing.
+#[test]
+fn five_thousand() {
+    const ALL: usize = 5000;
+    const CHANGES: usize = 1000;
+    let people: String = (0..ALL)
+        .map(|n| format!("[u{n:04}]\ntype = user\nextension = {}\n", 10_000 + n))
+        .collect();
+    let board = Board::open(&format!("{people}{}", api_user("reader", "role = read")));
+    board.log_in("reader");
+    let page = &board.browser;
+    page.wait("document.querySelector('#chips b').textContent === '5,000'");
+    assert_eq!(page.attribute("#grid", "aria-rowcount"), "5001");
+
+    // Scrolls up and down all the time, and notes the longest time between two frames
+    // and the most rows.
+    page.run(
+        "const grid = document.querySelector('#grid'), seen = window.seen = {gap: 0, rows: 0, frames: 0}; \
+         let last = performance.now(), step = 900; \
+         requestAnimationFrame(function frame(now) { \
+           seen.gap = Math.max(seen.gap, now - last); last = now; seen.frames++; \
+           seen.rows = Math.max(seen.rows, document.querySelectorAll('.row').length); \
+           const before = grid.scrollTop; grid.scrollTop += step; \
+           if (grid.scrollTop === before) step = -step; \
+           if (!seen.over) requestAnimationFrame(frame); })",
+        &[],
+    );
+    for change in 0..CHANGES {
+        let extension = 10_000 + change * 37 % ALL;
+        board
+            .ast
+            .set_custom(&extension.to_string(), &format!("away,,change {change}"));
+    }
+    // The last one of them, wherever it is.
+    let (name, message) = ((CHANGES - 1) * 37 % ALL, format!("change {}", CHANGES - 1));
+    page.run(
+        "arguments[0].focus()",
+        &[page.run("return document.querySelector('#search')", &[])],
+    );
+    page.keys(&format!("u{name:04}"));
+    board.wait_row(&format!("u{name:04}"), "message", &message);
+    let seen = page.run("window.seen.over = true; return window.seen", &[]);
+    let number = |name: &str| seen[name].as_f64().expect("a number");
+    assert!(number("rows") <= 60.0, "{seen}");
+    // A page that draws all anew with each change stands still for far longer.
+    assert!(number("gap") < 2000.0, "{seen}");
+
+    page.keys(key::ESCAPE);
+    page.keys("change");
+    page.wait("document.querySelector('#said').textContent === '1,000 of 5,000 people'");
+    // By keyboard to the last of them.
+    page.keys(key::ENTER);
+    page.keys(key::END);
+    page.wait("document.querySelector('.row.active')?.getAttribute('aria-rowindex') === '1001'");
+    assert_eq!(board.names().last(), Some(&board.active()));
+    board.no_errors();
+}
+
+#[test]
+fn it_works_below_a_prefix() {
+    let ast = with(&format!("{PEOPLE}{}", panel())).http().start();
+    let http = fs::read_to_string(ast.config_path("http.conf")).expect("http.conf");
+    ast.write_config("http.conf", &format!("{http}prefix = pbx\n"));
+    ast.cli("module reload http");
+    let browser = Browser::start(&ast);
+    // Led on to where relative addresses work.
+    browser.open("/pbx/userpresence");
+    browser.wait("location.pathname === '/pbx/userpresence/'");
+    let board = Board { browser, ast };
+    board.log_in("panel");
+    board.browser.click("#mine");
+    board.browser.click("#choices input[value=away]");
+    board.browser.click("#save");
+    board.wait_row("alice", "label", "Away");
+    board.no_errors();
+}
+
+#[test]
+fn it_is_small_and_all_its_own() {
+    let board = Board::of_alice();
+    let parts = ["", "board.css", "board.js"].map(|name| {
+        let answer = board
+            .ast
+            .http("GET", &format!("/userpresence/{name}"), &[], "");
+        assert_eq!(answer.status, 200, "{name}");
+        answer.body
+    });
+    let size: usize = parts.iter().map(String::len).sum();
+    assert!(size < 60_000, "{size} bytes");
+    for part in &parts {
+        // The one address there is names a namespace of XML.
+        let addresses = part.matches("://").count();
+        assert_eq!(
+            addresses,
+            part.matches("http://www.w3.org/2000/svg").count()
+        );
+    }
+    let asked = board.browser.run(
+        "return performance.getEntriesByType('resource').map((it) => it.name)",
+        &[],
+    );
+    let site = format!("http://127.0.0.1:{}/userpresence/", board.ast.http_port());
+    let asked = asked.as_array().expect("a list");
+    let own = |address: &Value| {
+        let address = address.as_str().unwrap_or_default();
+        address.starts_with(&site) || address.starts_with("data:")
+    };
+    assert!(!asked.is_empty() && asked.iter().all(own), "{asked:#?}");
+    board.no_errors();
+}
+
+/// What axe-core finds in every look of the board, which is nothing; and with
+/// `SCREENSHOTS=DIR` a picture of each, in DIR.
+#[test]
+fn looks() {
+    let board = Board::open(&format!("{STAFF}{}", panel()));
+    let page = &board.browser;
+    let look = |name: &str| {
+        page.mouse_away();
+        assert_eq!(page.accessibility(), Vec::<String>::new(), "{name}");
+        picture(page, name);
+    };
+    page.size(1040, 650, false);
+    page.colours("light");
+    look("login");
+    staff_at_work(&board.ast);
+    board.log_in("panel");
+    board.wait_row("Theo", "calls", "In a call");
+    board.wait_row("Nora", "label", "Working from home");
+    page.run("document.activeElement.blur()", &[]);
+    look("board");
+    page.colours("dark");
+    look("board-dark");
+
+    page.click("#mine");
+    board.wait_dialog(true);
+    look("board-dialog-dark");
+    page.colours("light");
+    page.choose("#until", "at");
+    look("board-dialog");
+    page.keys(key::ESCAPE);
+    board.wait_dialog(false);
+
+    page.size(360, 640, true);
+    page.run("document.activeElement.blur()", &[]);
+    page.wait("document.querySelector('.row').offsetHeight > 50");
+    look("board-phone");
+    page.colours("dark");
+    look("board-phone-dark");
+    page.click("#mine");
+    board.wait_dialog(true);
+    look("board-phone-dialog");
+    // Nothing sticks out to the right.
+    let wide = page.run(
+        "return document.documentElement.scrollWidth > innerWidth || document.querySelector('#editor').scrollWidth > innerWidth",
+        &[],
+    );
+    assert_eq!(wide, json!(false));
+    page.keys(key::ESCAPE);
+    page.colours("light");
+    page.size(1040, 650, false);
+    page.keys("/nobody");
+    page.wait("!document.querySelector('#nobody').hidden");
+    look("board-nobody");
+    board.no_errors();
+}
+
+/// The pictures that README shows.
+const SHOWN: [&str; 4] = ["board", "board-dark", "board-dialog", "board-phone"];
+
+fn picture(page: &Browser, name: &str) {
+    let Some(folder) = std::env::var_os("SCREENSHOTS") else {
+        return;
+    };
+    if SHOWN.contains(&name) || std::env::var_os("SCREENSHOTS_ALL").is_some() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(folder)
+            .join(format!("{name}.png"));
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder for pictures");
+        fs::write(file, page.screenshot()).expect("a picture");
+    }
+}
+
+const STAFF: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n\
+    [meeting-room]\ntype = status\nlabel = In a meeting\nstate = dnd\nsubtype = meeting\n\
+    [home]\ntype = status\nlabel = Working from home\nstate = available\nsubtype = home\n\
+    [travel]\ntype = status\nlabel = Travelling\nstate = xa\nsubtype = travel\n\
+    [alice]\ntype = user\nextension = 200\nextension = 201\n\
+    [Bruno]\ntype = user\nextension = 202\n\
+    [Chiara]\ntype = user\nextension = 203\nextension = 303\n\
+    [Dmitri]\ntype = user\nextension = 204,Custom:desk-204\n\
+    [Emilia]\ntype = user\nextension = 205\n\
+    [Jonas]\ntype = user\nextension = 206,Custom:desk-206\n\
+    [Mariam]\ntype = user\nextension = 207\ndevice = Custom:room,meeting\n\
+    [Nora]\ntype = user\nextension = 208\n\
+    [Theo]\ntype = user\nextension = 209,Custom:desk-209\n\
+    [Yuki]\ntype = user\nextension = 211\n";
+
+fn staff_at_work(ast: &Instance) {
+    for (extension, value) in [
+        ("200", "available,,At my desk"),
+        ("202", "away,lunch,Back at one"),
+        (
+            "203",
+            "dnd,,Quarterly figures. Please write <b>only</b> if it burns",
+        ),
+        ("204", "available"),
+        ("205", "xa,travel,In Lisbon until Thursday"),
+        ("206", "available"),
+        ("207", "available"),
+        ("208", "available,home,Reachable on my mobile"),
+        ("209", "available"),
+        ("211", "chat"),
+    ] {
+        ast.set_custom(extension, value);
+    }
+    ast.set_device("desk-204", "RINGING");
+    ast.set_device("desk-206", "ONHOLD");
+    ast.set_device("desk-209", "INUSE");
+    ast.set_device("room", "INUSE");
+    ast.setvar("USER_PRESENCE(Chiara,dndStatus)", "DoNotAcceptAnyCalls");
+    set(ast, "Bruno", "away,lunch,Back at one,t(3000)");
+}

@@ -1,0 +1,342 @@
+//! A real browser: Chromium without a window, driven over WebDriver.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
+
+use super::instance::Instance;
+use super::process::Process;
+use super::wait::{PATIENCE, wait_until};
+use super::{paths, ports};
+
+/// Keys that are no characters, for [`Browser::keys`].
+pub mod key {
+    pub const TAB: &str = "\u{e004}";
+    pub const ENTER: &str = "\u{e007}";
+    pub const ESCAPE: &str = "\u{e00c}";
+    pub const PAGE_DOWN: &str = "\u{e00f}";
+    pub const END: &str = "\u{e010}";
+    pub const HOME: &str = "\u{e011}";
+    pub const UP: &str = "\u{e013}";
+    pub const DOWN: &str = "\u{e015}";
+}
+
+/// How WebDriver names an element in its JSON.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A browser with one page and its own profile, below the instance's directory.
+/// Dropping it ends it.
+pub struct Browser {
+    /// The program that drives Chromium. They are joined by a pipe, and Chromium ends
+    /// when that does: so none is left, however the driver ends.
+    _driver: Process,
+    port: u16,
+    session: String,
+    /// Where Asterisk's pages are.
+    site: String,
+}
+
+impl Browser {
+    /// Starts one.
+    #[track_caller]
+    pub fn start(ast: &Instance) -> Self {
+        let port = ports::free();
+        let home = ast.path(&format!("browser-{port}"));
+        fs::create_dir(&home).expect("a directory below our own");
+        let mut command = Command::new("chromedriver");
+        command
+            .arg(format!("--port={port}"))
+            .current_dir(&home)
+            // Nothing of the user's own, and times as everywhere.
+            .env("HOME", &home)
+            .env("TMPDIR", &home)
+            .env("XDG_CONFIG_HOME", &home)
+            .env("XDG_CACHE_HOME", &home)
+            .env("TZ", "UTC");
+        let driver = Process::start("chromedriver", &mut command, &home.join("output.txt"));
+        wait_until("chromedriver", || {
+            let status = request(port, "GET", "/status", None).ok()?;
+            status["ready"].as_bool()?.then_some(())
+        });
+
+        let profile = home.join("profile");
+        let mut arguments = vec![
+            "--headless=new".to_owned(),
+            "--remote-debugging-pipe".to_owned(),
+            "--disable-gpu".to_owned(),
+            "--disable-dev-shm-usage".to_owned(),
+            "--lang=en-US".to_owned(),
+            "--window-size=1000,700".to_owned(),
+            format!("--user-data-dir={}", profile.display()),
+        ];
+        if is_root() {
+            arguments.push("--no-sandbox".to_owned());
+        }
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "goog:loggingPrefs": {"browser": "ALL"},
+            "goog:chromeOptions": {"args": arguments},
+        }}});
+        let made = request(port, "POST", "/session", Some(&wanted));
+        let made = made.unwrap_or_else(|why| panic!("no browser: {why}"));
+        let session = made["sessionId"].as_str().expect("a session's id");
+        Self {
+            _driver: driver,
+            port,
+            session: session.to_owned(),
+            site: format!("http://127.0.0.1:{}", ast.http_port()),
+        }
+    }
+
+    /// Goes to a page of Asterisk's HTTP server, for example `/userpresence/`.
+    #[track_caller]
+    pub fn open(&self, path: &str) {
+        self.must(
+            "POST",
+            "/url",
+            json!({"url": format!("{}{path}", self.site)}),
+        );
+    }
+
+    /// Runs JavaScript in the page, with these `arguments`; gives what it returns.
+    #[track_caller]
+    pub fn run(&self, script: &str, arguments: &[Value]) -> Value {
+        let body = json!({"script": script, "args": arguments});
+        self.must("POST", "/execute/sync", body)
+    }
+
+    /// As [`Browser::run`], for a script that calls its last argument when it is done.
+    #[track_caller]
+    pub fn run_async(&self, script: &str) -> Value {
+        let body = json!({"script": script, "args": []});
+        self.must("POST", "/execute/async", body)
+    }
+
+    /// Waits until an expression is true in the page; panics with what the page shows.
+    #[track_caller]
+    pub fn wait(&self, expression: &str) {
+        let script = format!("return Boolean({expression})");
+        if super::wait::poll(PATIENCE, || self.run(&script, &[]).as_bool()?.then_some(())).is_none()
+        {
+            let page = self.run("return document.body.innerText", &[]);
+            panic!("waited in vain for {expression}; the page shows {page}");
+        }
+    }
+
+    /// The number of elements.
+    #[track_caller]
+    pub fn count(&self, selector: &str) -> u64 {
+        let count = self.run(
+            "return document.querySelectorAll(arguments[0]).length",
+            &[json!(selector)],
+        );
+        count.as_u64().expect("a number")
+    }
+
+    /// What people see of the first such element; empty where there is none.
+    #[track_caller]
+    pub fn text(&self, selector: &str) -> String {
+        let text = self.run(
+            "return document.querySelector(arguments[0])?.innerText ?? ''",
+            &[json!(selector)],
+        );
+        text.as_str().expect("a text").to_owned()
+    }
+
+    /// An attribute of the first such element; empty where there is none.
+    #[track_caller]
+    pub fn attribute(&self, selector: &str, name: &str) -> String {
+        let value = self.run(
+            "return document.querySelector(arguments[0])?.getAttribute(arguments[1]) ?? ''",
+            &[json!(selector), json!(name)],
+        );
+        value.as_str().expect("a text").to_owned()
+    }
+
+    /// Clicks where the element is, once it can be clicked.
+    #[track_caller]
+    pub fn click(&self, selector: &str) {
+        let mut problem = String::new();
+        let done = super::wait::poll(PATIENCE, || {
+            let element = self.element(selector)?;
+            let path = format!("/element/{element}/click");
+            self.ask("POST", &path, &json!({}))
+                .map_err(|why| problem = why)
+                .ok()
+        });
+        assert!(done.is_some(), "cannot click {selector}: {problem}");
+    }
+
+    /// Clears a field and types a text into it.
+    #[track_caller]
+    pub fn fill(&self, selector: &str, text: &str) {
+        let element = wait_until(selector, || self.element(selector));
+        self.must("POST", &format!("/element/{element}/clear"), json!({}));
+        let path = format!("/element/{element}/value");
+        self.must("POST", &path, json!({"text": text}));
+    }
+
+    /// Sets a field that has no characters to type, such as a choice or a time, and tells
+    /// the page so, as the browser does.
+    #[track_caller]
+    pub fn choose(&self, selector: &str, value: &str) {
+        self.run(
+            "const it = document.querySelector(arguments[0]); it.value = arguments[1]; \
+             for (const name of ['input', 'change']) it.dispatchEvent(new Event(name, {bubbles: true}))",
+            &[json!(selector), json!(value)],
+        );
+    }
+
+    /// Presses keys, one after the other: characters, and those of [`key`].
+    #[track_caller]
+    pub fn keys(&self, keys: &str) {
+        let press = |key: char| {
+            ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": key.to_string()}))
+        };
+        let actions: Vec<Value> = keys.chars().flat_map(press).collect();
+        let body = json!({"actions": [{"type": "key", "id": "keyboard", "actions": actions}]});
+        self.must("POST", "/actions", body);
+    }
+
+    /// Moves the mouse into the upper left corner, where it points at nothing.
+    #[track_caller]
+    pub fn mouse_away(&self) {
+        let there = json!({"type": "pointerMove", "x": 0, "y": 0});
+        let body = json!({"actions": [{"type": "pointer", "id": "mouse", "actions": [there]}]});
+        self.must("POST", "/actions", body);
+    }
+
+    /// The page's size in CSS pixels, on a phone or not.
+    #[track_caller]
+    pub fn size(&self, width: u32, height: u32, phone: bool) {
+        let metrics = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone,
+        });
+        self.chromium("Emulation.setDeviceMetricsOverride", metrics);
+    }
+
+    /// The colours that people prefer: `light` or `dark`.
+    #[track_caller]
+    pub fn colours(&self, scheme: &str) {
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        self.chromium("Emulation.setEmulatedMedia", json!({"features": features}));
+    }
+
+    /// A picture of the page, as PNG.
+    #[track_caller]
+    pub fn screenshot(&self) -> Vec<u8> {
+        let picture = self.must("GET", "/screenshot", json!({}));
+        let picture = picture.as_str().expect("base64");
+        BASE64.decode(picture).expect("base64")
+    }
+
+    /// What came to the console since the last call: errors of the page, refusals of the
+    /// content security policy, answers that are errors.
+    #[track_caller]
+    pub fn console(&self) -> Vec<String> {
+        let all = self.must("POST", "/se/log", json!({"type": "browser"}));
+        let entry = |entry: &Value| format!("{} {}", entry["level"], entry["message"]);
+        let all = all.as_array().expect("a list");
+        all.iter().map(entry).collect()
+    }
+
+    /// What axe-core has against the page: rule, and where it is broken.
+    #[track_caller]
+    pub fn accessibility(&self) -> Vec<String> {
+        if self.run("return typeof axe", &[]) == "undefined" {
+            let file: PathBuf = paths::repository().join("target/axe/axe.min.js");
+            let axe = fs::read_to_string(&file)
+                .unwrap_or_else(|_| panic!("{} is missing: run `make axe`", file.display()));
+            self.run(&axe, &[]);
+        }
+        let found = self.run_async(
+            "const done = arguments[0]; \
+             const told = ({id, nodes}) => id + ': ' + nodes.map((it) => it.html + ' ' + it.failureSummary).join('; '); \
+             axe.run().then((all) => done(all.violations.map(told)), (error) => done([String(error)]))",
+        );
+        let found = found.as_array().expect("a list");
+        found.iter().map(Value::to_string).collect()
+    }
+
+    fn element(&self, selector: &str) -> Option<String> {
+        let wanted = json!({"using": "css selector", "value": selector});
+        let found = self.ask("POST", "/element", &wanted).ok()?;
+        Some(found[ELEMENT].as_str()?.to_owned())
+    }
+
+    /// A command of Chromium's own protocol.
+    #[track_caller]
+    fn chromium(&self, command: &str, parameters: Value) {
+        let body = json!({"cmd": command, "params": parameters});
+        self.must("POST", "/goog/cdp/execute", body);
+    }
+
+    #[track_caller]
+    fn must(&self, method: &str, path: &str, body: Value) -> Value {
+        self.ask(method, path, &body)
+            .unwrap_or_else(|why| panic!("{method} {path}: {why}"))
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
+        let path = format!("/session/{}{path}", self.session);
+        request(self.port, method, &path, (method == "POST").then_some(body))
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The driver waits until Chromium has ended; then it is ended itself.
+        let _ = self.ask("DELETE", "", &Value::Null);
+    }
+}
+
+/// One WebDriver command: its value, or its error.
+fn request(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
+    let exchange = || -> std::io::Result<(bool, Value)> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let body = body.map(Value::to_string).unwrap_or_default();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let ok = line.contains(" 200 ");
+        let mut length = 0;
+        while line.trim_end() != "" {
+            line.clear();
+            reader.read_line(&mut line)?;
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().unwrap_or(0);
+            }
+        }
+        let mut answer = vec![0; length];
+        reader.read_exact(&mut answer)?;
+        Ok((ok, serde_json::from_slice(&answer)?))
+    };
+    let (ok, mut answer) = exchange().map_err(|why| why.to_string())?;
+    let value = answer["value"].take();
+    if ok {
+        Ok(value)
+    } else {
+        Err(format!("{}: {}", value["error"], value["message"]))
+    }
+}
+
+/// Chromium's sandbox does not start for root.
+fn is_root() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    lines.any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(2) == Some("0"))
+}
