@@ -89,12 +89,12 @@ pub fn wake() {
     drop(feed);
 }
 
-/// Takes over a new configuration: how many events are kept, and the accounts that have
-/// others for users.
-pub fn reconfigure(most: u32, accounts: &[Arc<str>]) {
+/// Takes over a new configuration: how many events are kept, the accounts that there are,
+/// and those that have others for users.
+pub fn reconfigure(most: u32, accounts: &[Arc<str>], changed: &[Arc<str>]) {
     if let Some(feed) = FEED.lock().as_mut() {
-        feed.journal.resize(most as usize);
-        for account in accounts {
+        feed.journal.reconfigure(most as usize, accounts);
+        for account in changed {
             feed.journal.cut(account);
         }
     }
@@ -140,11 +140,9 @@ pub fn journal_length() -> usize {
     FEED.lock().as_ref().map_or(0, |feed| feed.journal.len())
 }
 
-/// Whether a reader of the account who comes back with that number can go on.
-pub fn reaches(account: &str, sequence: u64) -> bool {
-    let feed = FEED.lock();
-    feed.as_ref()
-        .is_some_and(|feed| feed.journal.reaches(account, sequence))
+/// The round of streams that begin now: it ends for all at once.
+pub fn round() -> u64 {
+    ROUND.load(Ordering::Acquire)
 }
 
 /// What a reader is given.
@@ -179,22 +177,31 @@ enum Until {
 }
 
 impl Reader {
-    /// One who knows everything up to that number. `None` when the module is not running.
-    pub fn new(account: Arc<str>, sequence: u64) -> Option<Self> {
+    /// One of that round, who goes on after the event `last` where the journal reaches back
+    /// to it, and else after `present`; says whether it does. `None` when the module is not
+    /// running.
+    pub fn new(
+        account: Arc<str>,
+        last: Option<u64>,
+        present: u64,
+        round: u64,
+    ) -> Option<(Self, bool)> {
         let mut feed = FEED.lock();
         let feed = feed.as_mut()?;
+        let last = last.filter(|last| feed.journal.reaches(&account, *last));
         feed.readers += 1;
-        Some(Reader {
+        let reader = Reader {
             account,
-            sequence,
+            sequence: last.unwrap_or(present),
             noted: feed.last_note,
-            until: Until::Round(ROUND.load(Ordering::Acquire)),
-        })
+            until: Until::Round(round),
+        };
+        Some((reader, last.is_some()))
     }
 
     /// One who stays when the streams end, until that flag is set and [`wake`] called.
     pub fn staying(account: Arc<str>, sequence: u64, end: Arc<AtomicBool>) -> Option<Self> {
-        let mut reader = Reader::new(account, sequence)?;
+        let (mut reader, _) = Reader::new(account, None, sequence, round())?;
         reader.until = Until::Told(end);
         Some(reader)
     }

@@ -193,7 +193,8 @@ fn switch(directory: Directory) -> Result<(), String> {
     drop(removed.ok_or("the module is not running")??);
     // Whoever reads an account begins anew where its people are others now.
     let others = plan.directory().changed_accounts(&running);
-    feed::reconfigure(plan.directory().settings.http.journal, &others);
+    let now = plan.directory();
+    feed::reconfigure(now.settings.http.journal, now.accounts(), &others);
     feed::end_streams();
     // New sources may have changed since they were read, and unknown ones may have
     // got their provider.

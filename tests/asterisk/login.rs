@@ -199,6 +199,8 @@ fn a_choice_made_on_a_phone_is_not_overridden() {
     is(&ast, "alice", OUT);
     log_in(&panel, "alice");
     is(&ast, "alice", IN);
+    // What the login writes has to be there before, or it would come after.
+    wait_extension(&ast, "200", [IN[0], IN[1], IN[2]]);
     event(&ast, "200", "dnd,,By phone");
     drop(panel);
     wait_panels(&ast, "alice", 0);

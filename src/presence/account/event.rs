@@ -30,10 +30,12 @@ pub enum Detail {
     Flags,
     /// State, subtype, message or status type.
     Status,
+    /// Whether others may see the user; no name, because it is told whatever is asked for.
+    Visibility,
 }
 
 impl Detail {
-    /// Every one.
+    /// Every one that can be asked for.
     pub const ALL: [Detail; 7] = [
         Detail::Telephony,
         Detail::Presence,
@@ -56,6 +58,7 @@ impl Detail {
             Detail::Dnd => "dnd",
             Detail::Flags => "flags",
             Detail::Status => "status",
+            Detail::Visibility => "visibility",
         }
     }
 

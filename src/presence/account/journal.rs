@@ -29,6 +29,13 @@ impl Log {
     fn last(&self) -> u64 {
         self.before + self.events.len() as u64
     }
+
+    fn trim(&mut self, most: usize) {
+        while self.events.len() > most {
+            self.events.pop_front();
+            (self.before, self.begins) = (self.before + 1, false);
+        }
+    }
 }
 
 /// What was missed cannot be told.
@@ -44,9 +51,11 @@ impl Journal {
         }
     }
 
-    /// Keeps that many from now on.
-    pub fn resize(&mut self, most: usize) {
+    /// Keeps that many from now on, and of these accounts alone.
+    pub fn reconfigure(&mut self, most: usize, accounts: &[Arc<str>]) {
         self.most = most;
+        self.logs.retain(|account, _| accounts.contains(account));
+        self.logs.values_mut().for_each(|log| log.trim(most));
     }
 
     /// Notes an event; those of an account come in their order.
@@ -58,10 +67,7 @@ impl Journal {
             (log.before, log.begins) = (event.sequence - 1, true);
         }
         log.events.push_back(event);
-        while log.events.len() > self.most {
-            log.events.pop_front();
-            (log.before, log.begins) = (log.before + 1, false);
-        }
+        log.trim(self.most);
     }
 
     /// Who comes back with that number, or with an earlier one, has missed something: the

@@ -65,7 +65,11 @@ impl Http {
             "http" => self.enabled = value::boolean(given)?,
             "http_rate" => self.rate = value::number(given, 1, 10_000, "requests a second")?,
             "http_readers" => self.readers = value::number(given, 0, 10_000, "readers")?,
-            "journal" => self.journal = value::number(given, 0, 1_000_000, "events")?,
+            // None at all, or so many that a reader who is a little late is not lost.
+            "journal" => {
+                let least = if given.trim() == "0" { 0 } else { 100 };
+                self.journal = value::number(given, least, 1_000_000, "events")?;
+            }
             _ => return Ok(false),
         }
         Ok(true)

@@ -8,6 +8,7 @@ mod api_user;
 mod definitions;
 mod graph;
 pub mod handling;
+mod ids;
 mod settings;
 mod shown;
 mod user;
@@ -149,6 +150,7 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) ->
     }
     let (specs, mut of_users, warnings) = found.finish();
     errors.append(&mut of_users);
+    let specs = ids::check(specs, file, realtime, &mut errors);
     parsed.users = graph::check(specs, file, realtime, &mut errors, &mut parsed.warnings);
     handling::check(&parsed.users, file, realtime, &mut parsed.warnings);
     let http = Arc::make_mut(&mut parsed.settings.http);
@@ -193,6 +195,7 @@ pub fn parse_row(
         }
     }
     let rows = std::slice::from_ref(row);
+    let specs = ids::check(specs, &[], rows, &mut parsed.errors);
     parsed.users = graph::check(specs, &[], rows, &mut parsed.errors, &mut parsed.warnings);
     handling::check(&parsed.users, &[], rows, &mut parsed.warnings);
     parsed

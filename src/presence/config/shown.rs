@@ -164,7 +164,7 @@ mod tests {
         for (name, value) in options {
             conf.push_str(&format!("{name}={value}\n"));
         }
-        let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\njournal=9\n";
+        let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\njournal=900\n";
         let parsed = parsed(&format!("{conf}{more}"));
         let errors: Vec<_> = parsed.all_errors().map(ToString::to_string).collect();
         assert!(errors.is_empty(), "{errors:?}");
@@ -176,7 +176,7 @@ mod tests {
             ("http", "no"),
             ("http_rate", "7"),
             ("http_readers", "8"),
-            ("journal", "9"),
+            ("journal", "900"),
         ];
         assert_eq!(shown[options.len()..], others);
         let default = Settings::default().shown();

@@ -378,7 +378,9 @@ impl World {
                 self.users[user.index()].flags = flags;
                 let presence = self.outcome(user).presence.clone();
                 let status = self.status(user).cloned();
-                let changed = Details::NONE.with(Detail::Flags, true);
+                let changed = Details::NONE
+                    .with(Detail::Flags, true)
+                    .with(Detail::Visibility, flag == Flag::AllowSeeMyPresence);
                 return vec![self.transition(user, presence, status, changed, now)];
             }
             Change::Parked {

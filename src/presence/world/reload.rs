@@ -120,6 +120,12 @@ impl World {
             world.dirty.push_back(RowKey::Account(account.clone()));
             world.accounts[at].dirty = true;
         }
+        for (id, user) in directory.users() {
+            // The number of another account, which the user was in.
+            if world.users[id.index()].sequence > world.accounts[user.account.index()].sequence {
+                world.users[id.index()].sequence = 0;
+            }
+        }
         world.read_devices(now);
         world.combine_all();
         world.take_activities();
@@ -268,8 +274,15 @@ impl World {
                 self.end(user, now, &mut effects);
             }
         }
+        // A transition of one who goes has its number and is told, but not to hints: those
+        // have had the last word.
+        for effect in &mut effects {
+            if let Effect::Transition(transition) = effect {
+                transition.publish &= stays(&transition.user);
+            }
+        }
         effects.retain(|effect| match effect {
-            Effect::Transition(transition) => stays(&transition.user),
+            Effect::Transition(_) => true,
             Effect::Publish(user, _) | Effect::Device(user, ..) => stays(user),
         });
         effects
@@ -292,6 +305,11 @@ impl World {
         for (new, old) in plan.users.iter().enumerate() {
             if let Some(old) = old {
                 self.users[new] = std::mem::take(&mut before.users[old.index()]);
+                let account = |of: &Directory, user| of.account(of.get(user).account).clone();
+                let now_in = account(&plan.directory, UserId::new(new));
+                if now_in != account(&before.directory, *old) {
+                    self.users[new].sequence = 0;
+                }
                 for watcher in Watcher::ALL {
                     if before.asked.get(*old, watcher) {
                         self.asked.set(UserId::new(new), watcher);

@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::json as object;
 
-use super::presence::{Members, may_see, pairs, records};
+use super::presence::{Members, Reloaded, may_see, pairs, records};
 use super::{Caller, Reply, Request, account, error};
 use crate::asterisk::http::{self, Body, Gone, Stream};
 use crate::door;
 use crate::feed::{self, Next, Note, Reader};
 use crate::presence::account::{Detail, Event, EventsQuery, Record, Subscription};
+use crate::presence::flags::Flag;
 
 /// A line that says nothing, so that both sides and all between know that the other is
 /// there.
@@ -38,11 +39,17 @@ const SNAPSHOT: usize = 200;
 /// `GET v1/account/{id}/events`
 pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
     let answer = || {
+        // First: a reload that comes in between ends this stream at once.
+        let round = feed::round();
         let account = account(request, caller)?;
         let last = request.header("Last-Event-ID");
         let query = EventsQuery::parse(&pairs(request)?, last);
         let query = query.map_err(|why| error(400, "query", &why))?;
-        let members = Members::of(&account, &query.extensions)?;
+        if door::read(|world| world.directory().settings.http.journal) == Some(0) {
+            let why = "There is no feed here: journal = 0 in userpresence.conf.";
+            return Err(error(503, "off", why));
+        }
+        let members = Members::of(&account, &query.extensions, caller)?;
         let most = door::read(|world| world.directory().settings.http.readers);
         if http::streams() >= most.unwrap_or_default() as usize {
             let mut reply = error(
@@ -53,17 +60,18 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
             reply.headers.push(("Retry-After", "5".into()));
             return Err(reply);
         }
-        let known = query.last.filter(|last| feed::reaches(&account, *last));
-        let reader = Reader::new(account.as_str().into(), known.unwrap_or(members.sequence));
-        let reader = reader.ok_or_else(|| error(503, "not_running", door::NOT_RUNNING))?;
+        let name = account.as_str().into();
+        let reader = Reader::new(name, query.last, members.sequence, round);
+        let (reader, goes_on) =
+            reader.ok_or_else(|| error(503, "not_running", door::NOT_RUNNING))?;
         let wanted = (!query.extensions.is_empty()).then(|| {
             let users = members.users.iter();
             users
                 .map(|id| members.directory.get(*id).name.clone())
                 .collect()
         });
-        let begin = match (query.last, known) {
-            (Some(_), None) => Begin::Reset,
+        let begin = match (query.last, goes_on) {
+            (Some(_), false) => Begin::Reset,
             (None, _) if query.snapshot => Begin::Snapshot,
             _ => Begin::Live,
         };
@@ -164,8 +172,11 @@ impl Feed {
         {
             return;
         }
-        if !may_see(&self.caller, &event.user, !event.hidden) {
-            if event.changed.has(Detail::Flags) {
+        // Who hides takes back what was told before, too: it is told again to nobody.
+        let seen = !event.hidden && allows(&event.user);
+        let shows_or_hides = event.changed.has(Detail::Visibility);
+        if !may_see(&self.caller, &event.user, seen) {
+            if !event.hidden || shows_or_hides {
                 let gone = object!({"extensionId": *event.id, "sequence": event.sequence});
                 message(text, Some(event.sequence), "hidden", &gone.to_string());
             }
@@ -173,7 +184,7 @@ impl Feed {
         }
         // Who is to be seen again is news, whatever else is wanted.
         let wanted = self.query.details;
-        if wanted.is_none_or(|wanted| wanted.meets(event.changed)) {
+        if shows_or_hides || wanted.is_none_or(|wanted| wanted.meets(event.changed)) {
             let json = event.json(&self.subscription, self.query.with_record);
             message(text, Some(event.sequence), "presence", &json);
         }
@@ -189,7 +200,7 @@ impl Feed {
     /// Everyone as they are; what changes meanwhile is told afterwards.
     fn snapshot(&mut self, stream: &mut Stream<'_>, begin: Begin) -> Result<(), Gone> {
         // One who was wanted may be gone since: the stream ends with the reload.
-        let Ok(members) = Members::of(&self.account, &[]) else {
+        let Ok(members) = Members::of(&self.account, &[], &self.caller) else {
             return Err(Gone);
         };
         let mut users = members.users;
@@ -209,9 +220,11 @@ impl Feed {
             first = false;
             let mut found = Vec::new();
             let chunk = chunks.next().unwrap_or_default();
-            records(&members.directory, chunk, &self.caller, |record| {
-                found.push(record)
+            let whole = records(&members.directory, chunk, &self.caller, |record| {
+                found.push(record);
             });
+            // A reload ends the stream, before it says that this was everyone.
+            whole.map_err(|Reloaded| Gone)?;
             let more = chunks.peek().is_some();
             let snapshot = Snapshot {
                 records: &found,
@@ -231,6 +244,15 @@ impl Feed {
         }
         Ok(())
     }
+}
+
+/// Whether the user may be seen by others now.
+fn allows(user: &str) -> bool {
+    let allows = door::read(|world| {
+        let id = world.directory().user(user)?;
+        Some(world.flags(id).get(Flag::AllowSeeMyPresence))
+    });
+    allows.flatten().unwrap_or(false)
 }
 
 /// One message. JSON has no line ends of its own.

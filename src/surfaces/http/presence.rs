@@ -8,10 +8,11 @@ use super::{Caller, Reply, Request, account, error, json, read_body, read_json};
 use crate::door;
 use crate::presence::Time;
 use crate::presence::account::{ListQuery, Record};
-use crate::presence::assignment::Parts;
+use crate::presence::assignment::{Parts, shown};
 use crate::presence::directory::{AccountId, Directory, UserId};
 use crate::presence::dnd::DndStatus;
 use crate::presence::flags::Flag;
+use crate::presence::status::Statuses;
 use crate::presence::world::{Change, World};
 
 /// Users looked at under the lock at a time.
@@ -32,30 +33,36 @@ pub fn may_see(caller: &Caller, user: &str, allows: bool) -> bool {
     allows || own.is_some_and(|own| own.eq_ignore_ascii_case(user))
 }
 
+/// The users are others than those who were asked for.
+pub struct Reloaded;
+
 /// Shows `visit` the records of those users whom the caller may see. A change that comes
-/// in between is in what follows; a reload leaves out the rest. Nothing is locked for long.
+/// in between is in what follows. Nothing is locked for long.
+///
+/// # Errors
+/// When a reload comes in between.
 pub fn records(
     directory: &Arc<Directory>,
     users: &[UserId],
     caller: &Caller,
     mut visit: impl FnMut(Record),
-) {
+) -> Result<(), Reloaded> {
     for batch in users.chunks(BATCH) {
         let look = |world: &World| {
             if !Arc::ptr_eq(world.directory(), directory) {
-                return Vec::new();
+                return None;
             }
             let seen = batch.iter().filter(|id| {
                 let allows = world.flags(**id).get(Flag::AllowSeeMyPresence);
                 may_see(caller, &directory.get(**id).name, allows)
             });
-            seen.map(|id| Record::of(world, *id)).collect()
+            let records = seen.map(|id| Record::of(world, *id));
+            Some(records.collect::<Vec<_>>())
         };
-        door::read(look)
-            .unwrap_or_default()
-            .into_iter()
-            .for_each(&mut visit);
+        let found = door::read(look).flatten().ok_or(Reloaded)?;
+        found.into_iter().for_each(&mut visit);
     }
+    Ok(())
 }
 
 /// An account at one moment: who is in it, and the number of its last event.
@@ -72,8 +79,9 @@ impl Members {
     /// The account's users of these ids, names or extensions; all where there are none.
     ///
     /// # Errors
-    /// Names the one whom there is not, or says that the module is going.
-    pub fn of(account: &str, wanted: &[String]) -> Result<Self, Reply> {
+    /// Names the one whom the caller may not see, or who is not there, or says that the
+    /// module is going.
+    pub fn of(account: &str, wanted: &[String], caller: &Caller) -> Result<Self, Reply> {
         let found = door::read(|world| {
             let directory = world.directory();
             let id = directory.account_named(account)?;
@@ -82,7 +90,7 @@ impl Members {
         let (directory, id, sequence) = found.flatten().ok_or_else(going)?;
         let users = match wanted {
             [] => directory.members(id).to_vec(),
-            wanted => some(&directory, id, wanted)?,
+            wanted => some(&directory, id, wanted, caller)?,
         };
         Ok(Members {
             directory,
@@ -93,14 +101,22 @@ impl Members {
 }
 
 fn some(
-    directory: &Directory,
+    directory: &Arc<Directory>,
     account: AccountId,
     wanted: &[String],
+    caller: &Caller,
 ) -> Result<Vec<UserId>, Reply> {
     let mut users = Vec::with_capacity(wanted.len());
     for name in wanted {
-        let Some(user) = directory.member(account, name) else {
-            let name = crate::presence::assignment::shown(name);
+        let user = directory.member(account, name).filter(|id| {
+            let allows = door::read(|world| {
+                let same = Arc::ptr_eq(world.directory(), directory);
+                same && world.flags(*id).get(Flag::AllowSeeMyPresence)
+            });
+            may_see(caller, &directory.get(*id).name, allows == Some(true))
+        });
+        let Some(user) = user else {
+            let name = shown(name);
             let why = format!("There is no extension '{name}' in this account.");
             return Err(error(400, "query", &why));
         };
@@ -133,37 +149,45 @@ struct List {
 
 /// `GET v1/account/{id}/presence`
 pub fn list(request: &Request<'_>, caller: &Caller) -> Reply {
+    /// Reloads that may come in between.
+    const PATIENCE: usize = 3;
     let answer = || {
         let account = account(request, caller)?;
         let query = ListQuery::parse(&pairs(request)?);
         let query = query.map_err(|why| error(400, "query", &why))?;
-        let members = Members::of(&account, &query.extensions)?;
-        let first = (query.page - 1) * query.per_page;
-        let mut count = 0;
-        let mut page = Vec::new();
-        records(&members.directory, &members.users, caller, |record| {
-            if query.wants(&record) {
-                if (first..first + query.per_page).contains(&count) {
-                    page.push(record);
-                }
-                count += 1;
+        for _ in 0..PATIENCE {
+            let members = Members::of(&account, &query.extensions, caller)?;
+            if let Ok(list) = page(&members, &query, caller) {
+                return Ok(read_json(request, &list));
             }
-        });
-        Ok(read_json(
-            request,
-            &List {
-                records: page,
-                paging: Paging {
-                    page: query.page,
-                    per_page: query.per_page,
-                    total_pages: count.div_ceil(query.per_page),
-                    total_elements: count,
-                },
-                sequence: members.sequence,
-            },
-        ))
+        }
+        Err(going())
     };
     answer().unwrap_or_else(|refusal| refusal)
+}
+
+fn page(members: &Members, query: &ListQuery, caller: &Caller) -> Result<List, Reloaded> {
+    let first = (query.page - 1) * query.per_page;
+    let mut count = 0;
+    let mut page = Vec::new();
+    records(&members.directory, &members.users, caller, |record| {
+        if query.wants(&record) {
+            if (first..first + query.per_page).contains(&count) {
+                page.push(record);
+            }
+            count += 1;
+        }
+    })?;
+    Ok(List {
+        records: page,
+        paging: Paging {
+            page: query.page,
+            per_page: query.per_page,
+            total_pages: count.div_ceil(query.per_page),
+            total_elements: count,
+        },
+        sequence: members.sequence,
+    })
 }
 
 #[derive(Serialize)]
@@ -208,13 +232,17 @@ pub fn statuses(request: &Request<'_>, caller: &Caller) -> Reply {
 fn user(request: &Request<'_>, caller: &Caller) -> Result<Arc<str>, Reply> {
     let account = account(request, caller)?;
     let nobody = || error(404, "not_found", "There is no such extension.");
-    let wanted = match request.segment(4) {
-        "~" => caller.user.as_deref().ok_or_else(nobody)?,
-        given => given,
-    };
     let found = door::read(|world| {
         let directory = world.directory();
-        let id = directory.member(directory.account_named(&account)?, wanted)?;
+        let account = directory.account_named(&account)?;
+        let id = match request.segment(4) {
+            // By name: another's id or extension may be the same.
+            "~" => directory.user(caller.user.as_deref()?)?,
+            wanted => directory.member(account, wanted)?,
+        };
+        if directory.get(id).account != account {
+            return None;
+        }
         let name = &directory.get(id).name;
         let allows = world.flags(id).get(Flag::AllowSeeMyPresence);
         may_see(caller, name, allows).then(|| name.clone())
@@ -268,6 +296,11 @@ impl Wish {
         let given = [&self.subtype, &self.message];
         let text = |text: &'_ Option<String>| text.clone().unwrap_or_default();
         let (subtype, message) = (text(&self.subtype), text(&self.message));
+        const HIDES: (Flag, bool) = (Flag::AllowSeeMyPresence, false);
+        let hide = || match self.flags().any(|flag| flag == HIDES) {
+            true => door::change_user(user, |user| Change::Flag(user, HIDES.0, HIDES.1)).map(drop),
+            false => Ok(()),
+        };
         if let Some(status) = &self.status {
             let parts = Parts {
                 status,
@@ -276,16 +309,24 @@ impl Wish {
                 options: "",
             };
             let until = self.until.map(Time::from_millis);
-            door::choose(user, |statuses, now| {
-                parts.choice(statuses, now)?.ending(until, now)
-            })?;
+            let choice = |statuses: &Statuses, now| parts.choice(statuses, now)?.ending(until, now);
+            // Known to be right before anything is done.
+            let right = door::read(|world| {
+                let statuses = world.directory().settings.statuses();
+                choice(statuses, Time::now()).map(drop)
+            });
+            right.ok_or(door::NOT_RUNNING)??;
+            hide()?;
+            door::choose(user, choice)?;
         } else if self.until.is_some() || given.iter().any(|text| text.is_some()) {
             return Err("subtype, message and until belong to a status, which is missing".into());
         }
+        // Before anything else that others would see, and then nothing to be done again.
+        hide()?;
         if let Some(takes) = dnd {
             door::change_user(user, |user| Change::Takes(user, takes))?;
         }
-        for (flag, on) in self.flags() {
+        for (flag, on) in self.flags().filter(|flag| *flag != HIDES) {
             door::change_user(user, |user| Change::Flag(user, flag, on))?;
         }
         Ok(())

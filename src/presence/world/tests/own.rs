@@ -190,8 +190,18 @@ fn a_timed_status_ends_with_its_user() {
     let at = Time::from_millis(3_000);
     let (effects, _) = world.reconfigure(&plan, &Stored::default(), Read::default(), at);
     let told = transitions(&effects);
-    assert_eq!(told.len(), 1);
-    assert_eq!((&*told[0].0, told[0].2), ("bob", State::Chat));
+    // Whoever goes has a last number, and is told of to readers but not to hints.
+    let told: Vec<_> = told.iter().map(|t| (&*t.0, t.2, t.3)).collect();
+    let first = told[0].2;
+    assert_eq!(
+        told,
+        [
+            ("bob", State::Chat, first),
+            ("alice", State::Chat, first + 1)
+        ]
+    );
+    let published = |effect: &&Effect| matches!(effect, Effect::Transition(t) if t.publish);
+    assert_eq!(effects.iter().filter(published).count(), 1);
     assert_eq!(world.take_write().unwrap().presence.state(), State::Chat);
     assert_eq!(extension(&world, "1"), (State::Chat, 1_000));
 }

@@ -1,0 +1,82 @@
+//! The ids of users: in an account each stands for one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Origin, Problem, Section, UserSpec, option, place};
+
+/// Leaves out each user whose id, or else name, is another's id in the account, with an
+/// error. Those who were known before stay.
+pub fn check(
+    mut specs: Vec<UserSpec>,
+    file: &[Section],
+    realtime: &[Section],
+    errors: &mut Vec<Problem>,
+) -> Vec<UserSpec> {
+    if specs.iter().all(|spec| spec.id.is_none()) {
+        return specs;
+    }
+    let id = |spec: &UserSpec| spec.id.as_deref().unwrap_or(&spec.name).to_owned();
+    let known = |spec: &UserSpec| spec.section == UserSpec::NO_SECTION;
+    let mut taken: HashMap<(Arc<str>, String), Arc<str>> = HashMap::new();
+    for spec in specs.iter().filter(|spec| known(spec)) {
+        taken.insert((spec.account.clone(), id(spec)), spec.name.clone());
+    }
+    specs.retain(|spec| {
+        if known(spec) {
+            return true;
+        }
+        let of = taken.entry((spec.account.clone(), id(spec)));
+        let of = of.or_insert_with(|| spec.name.clone());
+        if *of == spec.name {
+            return true;
+        }
+        let sections = match spec.origin {
+            Origin::File => file,
+            Origin::Realtime => realtime,
+        };
+        let section = sections.get(spec.section as usize);
+        let place = section.map_or_else(String::new, |section| {
+            place(spec.origin, section, option(section, "id"))
+        });
+        let (id, account) = (id(spec), &spec.account);
+        let message = format!(
+            "the id '{id}' is that of user '{of}' in account '{account}' already, expected one of \
+             its own"
+        );
+        errors.push(Problem { place, message });
+        false
+    });
+    specs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::parsed;
+
+    #[test]
+    fn an_id_stands_for_one_user_of_an_account() {
+        let user = |name: &str, more: &str| format!("[{name}]\ntype=user\n{more}\n");
+        let text = [
+            user("alice", "id=7"),
+            user("bob", "id=7"),
+            user("carol", "id=7\naccount=other"),
+            user("dave", "id=erin"),
+            user("erin", ""),
+            // Crosswise is odd, and clear.
+            user("1", "id=2"),
+            user("2", "id=1"),
+        ];
+        let parsed = parsed(&text.concat());
+        let names: Vec<&str> = parsed.users.iter().map(|user| &*user.name).collect();
+        assert_eq!(names, ["alice", "carol", "dave", "1", "2"]);
+        let errors: Vec<&str> = parsed.errors.iter().map(|it| &*it.message).collect();
+        let already = |id: &str, of: &str| {
+            format!(
+                "the id '{id}' is that of user '{of}' in account 'default' already, expected one \
+                 of its own"
+            )
+        };
+        assert_eq!(errors, [already("7", "alice"), already("erin", "dave")]);
+    }
+}
