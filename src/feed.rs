@@ -29,6 +29,8 @@ struct Feed {
     notes: VecDeque<Arc<Note>>,
     /// The number of the last note.
     last_note: u64,
+    /// Those who read. Without any, no note is kept.
+    readers: usize,
 }
 
 /// Notes kept for readers who are a little late.
@@ -58,6 +60,7 @@ pub fn open(most: u32) -> Open {
         journal: Journal::new(most),
         notes: VecDeque::new(),
         last_note: 0,
+        readers: 0,
     });
     Open(())
 }
@@ -122,7 +125,7 @@ pub fn tell(transition: &Transition) {
 
 /// Tells the user's own readers of something.
 pub fn note(note: Note) {
-    if let Some(feed) = FEED.lock().as_mut() {
+    if let Some(feed) = FEED.lock().as_mut().filter(|feed| feed.readers > 0) {
         feed.last_note += 1;
         feed.notes.push_back(Arc::new(note));
         if feed.notes.len() > NOTES {
@@ -178,11 +181,13 @@ enum Until {
 impl Reader {
     /// One who knows everything up to that number. `None` when the module is not running.
     pub fn new(account: Arc<str>, sequence: u64) -> Option<Self> {
-        let feed = FEED.lock();
+        let mut feed = FEED.lock();
+        let feed = feed.as_mut()?;
+        feed.readers += 1;
         Some(Reader {
             account,
             sequence,
-            noted: feed.as_ref()?.last_note,
+            noted: feed.last_note,
             until: Until::Round(ROUND.load(Ordering::Acquire)),
         })
     }
@@ -225,6 +230,17 @@ impl Reader {
             }
             if NEWS.wait_until(&mut guard, deadline).timed_out() {
                 return Next::News(Vec::new(), Vec::new());
+            }
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Some(feed) = FEED.lock().as_mut() {
+            feed.readers = feed.readers.saturating_sub(1);
+            if feed.readers == 0 {
+                feed.notes.clear();
             }
         }
     }

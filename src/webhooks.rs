@@ -96,7 +96,7 @@ impl Drop for Webhooks {
 /// Takes over a new configuration. A webhook of the same name and account goes on where it
 /// is; one that its receiver had ended tries again; a new one begins with the next event.
 pub fn reconfigure(specs: &[Arc<Webhook>]) {
-    let mut gone = Vec::new();
+    let (mut gone, mut failed) = (Vec::new(), Vec::new());
     {
         let mut running = HOOKS.lock();
         let old = std::mem::take(&mut *running);
@@ -123,14 +123,17 @@ pub fn reconfigure(specs: &[Arc<Webhook>]) {
             }
             match Running::start(spec.clone()) {
                 Ok(one) => running.push(one),
-                Err(why) => log::error(format_args!(
-                    "Webhook '{}' gets no thread, its events are not posted: {why}",
-                    spec.name
-                )),
+                Err(why) => failed.push((spec, why)),
             }
         }
     }
     stop(gone);
+    for (spec, why) in failed {
+        log::error(format_args!(
+            "Webhook '{}' gets no thread, its events are not posted: {why}",
+            spec.name
+        ));
+    }
 }
 
 /// Every webhook and how it is doing, by name.
@@ -160,7 +163,7 @@ impl Running {
         let mine = hook.clone();
         // Here and not in the thread: what happens from now on is told.
         let worker = Worker::new(mine.clone());
-        let thread = std::thread::Builder::new().name("userpresence-web".into());
+        let thread = std::thread::Builder::new().name("userpresence-wh".into());
         let thread = thread.spawn(move || {
             let _ended = Ended(mine);
             if let Some(mut worker) = worker {

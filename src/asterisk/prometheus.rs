@@ -24,21 +24,21 @@ use super::{ffi, system};
 #[must_use = "dropping it takes the metrics back"]
 pub struct Registration(());
 
-/// Whether we are there. Changed under the lock of the core's list of modules, as are
-/// the next two.
+/// Whether we are there.
 static WANTED: AtomicBool = AtomicBool::new(false);
-/// Whether it has our callback.
+/// Whether it has our callback. Changed under the lock of the core's list of modules.
 static ATTACHED: AtomicBool = AtomicBool::new(false);
-/// Whether it has our provider.
+/// Whether it has our provider; as above.
 static PROVIDED: AtomicBool = AtomicBool::new(false);
 
 impl Registration {
     /// Offers what [`crate::surfaces::metrics`] writes: now where `res_prometheus` is
     /// there, and once Asterisk has loaded all its modules.
     pub fn new() -> Self {
-        each_module(c"begin");
+        WANTED.store(true, Ordering::Release);
+        attach();
         if !system::fully_booted() {
-            let thread = thread::Builder::new().name("userpresence-prom".into());
+            let thread = thread::Builder::new().name("userpresence-pm".into());
             // Without it a reload attaches.
             let _ = thread.spawn(|| {
                 while WANTED.load(Ordering::Acquire) && !system::fully_booted() {
@@ -65,9 +65,6 @@ pub fn attach() {
 
 /// Has [`visit`] called for each module while none can come or go.
 fn each_module(task: &CStr) {
-    if task == c"begin" {
-        WANTED.store(true, Ordering::Release);
-    }
     // SAFETY: the core calls back before this returns, and hands the C string on.
     unsafe { ffi::ast_update_module_list(Some(visit), task.as_ptr()) };
 }
@@ -84,11 +81,12 @@ unsafe extern "C" fn visit(
         // SAFETY: three C strings, as `each_module` and the core pass them.
         let [module, status, task] = [module, status, task].map(|it| unsafe { CStr::from_ptr(it) });
         if module == c"res_prometheus.so" && status == c"Running" {
-            match task.to_bytes() {
+            if task == c"end" {
                 // SAFETY: it runs, and the list of modules is locked.
-                b"end" => unsafe { take_back() },
+                unsafe { take_back() };
+            } else {
                 // SAFETY: as above.
-                _ => unsafe { offer() },
+                unsafe { offer() };
             }
         }
         0

@@ -1,4 +1,8 @@
 //! One post, by libcurl.
+//!
+//! The crate `curl` calls `curl_global_init` once, when the module is mapped; libcurl
+//! counts such calls and, since 7.84, takes them from any thread. `curl_global_cleanup` is
+//! never called: the module stays mapped, and `res_curl` has its own to call.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -107,7 +111,7 @@ fn perform(
         if left == 0 {
             break;
         }
-        multi.wait(&mut [], LOOK).map_err(|why| why.to_string())?;
+        multi.poll(&mut [], LOOK).map_err(|why| why.to_string())?;
     }
     let mut result = Err("it ended without a result".to_owned());
     multi.messages(|message| {

@@ -403,7 +403,9 @@ fn a_wrong_number_of_arguments_shows_the_usage() {
             "dndstatus alice TakeAllCalls now",
             "dndstatus <name> <value>",
         ),
+        ("show stats more", "show stats"),
         ("show statuses lunch", "show statuses"),
+        ("show webhooks crm", "show webhooks"),
         ("show settings now", "show settings"),
         ("reload user", "reload user <name>"),
     ] {
@@ -482,7 +484,9 @@ fn users_states_and_verbs_are_completed() {
         ("userpresence s", &["set", "show"]),
         (
             "userpresence show ",
-            &["actions", "routes", "settings", "statuses", "user", "users"],
+            &[
+                "actions", "routes", "settings", "stats", "statuses", "user", "users", "webhooks",
+            ],
         ),
         ("userpresence show users ", &["like"]),
         (

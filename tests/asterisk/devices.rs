@@ -358,7 +358,8 @@ fn of_equal_devices_the_one_set_last_wins() {
         ast.set_device("a", state);
     }
     wait_verdict(&ast, "alice", "dnd Custom:a last_of_equals");
-    assert!(read(&ast, "alice,since") > since);
+    // It may be within the same millisecond.
+    assert!(read(&ast, "alice,since") >= since);
     assert_eq!(read(&ast, "alice,sequence"), sequence);
 
     // Two that a reload finds at once were set at once: the first one configured wins.

@@ -7,7 +7,7 @@ use crate::harness::{Instance, MODULE, Message, Phone, wait_until};
 
 /// One way through the application each: who is rung, forwarded at once, reached in the
 /// second stage, forwarded when busy, and forwarded to nowhere.
-const USERS: &str = "[general]\n\
+const USERS: &str = "[general]\njournal = 0\n\
     [rings]\ntype = user\nextension = 200\n\
     [forwards]\ntype = user\nextension = 210\nhandling = always\n\
     [always]\ntype = handling\nforward_external_always = 200@default\n\

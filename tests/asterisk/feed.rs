@@ -359,13 +359,13 @@ fn one_sets_ones_own_and_an_admin_everybodys() {
         ),
         ("boss", "bob", json!({"colour": "red"}), 400, "colour"),
         ("boss", "bob", json!({"status": 1}), 400, "string"),
-        ("boss", "bob", json!(["status"]), 400, "expected"),
+        ("boss", "bob", json!(["away"]), 400, "object"),
         (
             "boss",
             "bob",
             json!({"message": "x".repeat(9000)}),
             413,
-            "8192",
+            "8 kB",
         ),
     ] {
         let answer = put(&ast, who, extension, &body);

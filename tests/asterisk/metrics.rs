@@ -1,5 +1,6 @@
 //! Metrics: what Prometheus reads from a real `res_prometheus`, and the console's list.
 
+use crate::feed::{api_user, login};
 use crate::harness::{Builder, Instance, MODULE, wait_until};
 
 const USERS: &str = "[general]\n\
@@ -11,11 +12,14 @@ const PREFIX: &str = "asterisk_userpresence_";
 
 fn with_prometheus(builder: Builder) -> Builder {
     builder
-        .userpresence(USERS)
+        .userpresence(&format!("{USERS}{}", api_user("panel", "role = read")))
         // It needs res_pjsip.
         .sip(&[])
         .modules(&["res_prometheus"])
-        .file("prometheus.conf", "[general]\nenabled = yes\n")
+        .file(
+            "prometheus.conf",
+            "[general]\nenabled = yes\nuri = metrics\n",
+        )
         .http()
 }
 
@@ -114,6 +118,18 @@ fn values_follow_changes() {
     ] {
         assert_eq!(shown(name), Some(value(&after, name)), "{name} in\n{stats}");
     }
+
+    let events = "/userpresence/v1/account/~/events";
+    let mut stream = ast.stream(events, &[&login("panel")]);
+    wait_until("the reader", || {
+        (value(&scrape(&ast), "feed_readers") == 1.0).then_some(())
+    });
+    ast.setvar("USER_PRESENCE(carol)", "xa");
+    stream.expect("presence");
+    drop(stream);
+    wait_until("the reader's end", || {
+        (value(&scrape(&ast), "feed_readers") == 0.0).then_some(())
+    });
 
     // A reload of either changes nothing of it.
     assert!(ast.reload().ok());

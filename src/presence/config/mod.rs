@@ -153,7 +153,8 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) ->
     handling::check(&parsed.users, file, realtime, &mut parsed.warnings);
     let http = Arc::make_mut(&mut parsed.settings.http);
     http.add_users(&api_users, &parsed.users, &mut errors);
-    parsed.settings.webhooks = webhook::parse(&webhooks, &parsed.users, &mut errors);
+    let journal = http.journal;
+    parsed.settings.webhooks = webhook::parse(&webhooks, &parsed.users, journal, &mut errors);
     parsed.errors = errors;
     parsed.warnings.extend(warnings);
     parsed

@@ -283,10 +283,10 @@ pub struct Settings {
     pub settle: u32,
     /// What other sections define.
     pub definitions: Arc<Definitions>,
-    /// What is served over HTTP, and to whom.
-    pub http: Arc<Http>,
     /// Where events are posted.
     pub webhooks: Vec<Arc<Webhook>>,
+    /// What is served over HTTP, and to whom.
+    pub http: Arc<Http>,
 }
 
 impl Settings {
@@ -347,8 +347,8 @@ impl Settings {
             rule: editing.finish(),
             settle,
             definitions,
-            http: Arc::new(http),
             webhooks: Vec::new(),
+            http: Arc::new(http),
         }
     }
 

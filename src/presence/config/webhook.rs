@@ -126,10 +126,11 @@ impl fmt::Debug for Secret {
 }
 
 /// Parses the sections; those with an error are left out. An account is one that a user
-/// belongs to.
-pub fn parse(
+/// belongs to. What waits is in a journal that keeps so many events.
+pub(super) fn parse(
     sections: &[&Section],
     users: &[UserSpec],
+    journal: u32,
     errors: &mut Vec<Problem>,
 ) -> Vec<Arc<Webhook>> {
     let mut found: Vec<Arc<Webhook>> = Vec::new();
@@ -146,6 +147,10 @@ pub fn parse(
             None if names.len() >= MOST => Some(format!(
                 "there are more than {MOST} webhooks, expected at most so many"
             )),
+            None if journal == 0 => Some(
+                "there is nothing to post with 'journal = 0' in [general], expected 1 or more"
+                    .into(),
+            ),
             None => None,
         };
         if let Some(message) = refusal {
@@ -365,6 +370,18 @@ mod tests {
         assert!(errors[0].contains("the option 'url' is missing"));
         assert!(errors[1].contains("the option 'secret' is missing"));
         assert!(errors[2].contains("the account 'default', expected one of the accounts of users"));
+    }
+
+    #[test]
+    fn there_has_to_be_a_journal() {
+        let text = format!(
+            "[general]\njournal=0\n{USER}[crm]\ntype=webhook\naccount=main\nurl=http://h/\n\
+             secret=0123456789abcdef"
+        );
+        let parsed = parsed(&text);
+        let errors: Vec<_> = parsed.all_errors().map(ToString::to_string).collect();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].contains("nothing to post with 'journal = 0'"));
     }
 
     #[test]

@@ -38,7 +38,12 @@ pub fn read_body<T: DeserializeOwned>(request: &Request<'_>) -> Result<T, Reply>
         NoBody::Broken => error(400, "body", "The body is not JSON, or not all of it came."),
     };
     let body = request.body(LONGEST_BODY).map_err(refused)?;
-    serde_json::from_str(&body).map_err(|why| {
+    // A list would do for an object: its values would be taken by their order.
+    let value: serde_json::Value = match serde_json::from_str(&body) {
+        Ok(value @ serde_json::Value::Object(_)) => value,
+        _ => return Err(error(400, "body", "The body is no JSON object.")),
+    };
+    serde_json::from_value(value).map_err(|why| {
         // Asterisk has read it already, and places are those of what it has made of it.
         let why = why.to_string();
         let why = why.split(" at line ").next().unwrap_or_default();

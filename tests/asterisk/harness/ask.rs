@@ -1,7 +1,10 @@
 //! Questions and orders, through the interfaces that an administrator has.
 
+use std::time::Duration;
+
 use super::instance::{Instance, MODULE};
 use super::message::Message;
+use super::wait::poll;
 
 impl Instance {
     /// The output of a CLI command.
@@ -99,7 +102,12 @@ impl Instance {
     /// Unloads a module.
     #[track_caller]
     pub fn unload_module(&self, name: &str) -> Message {
-        self.module_action("unload", name)
+        // An action that was answered holds its module for a moment more.
+        let unloaded = poll(Duration::from_secs(5), || {
+            let answer = self.module_action("unload", name);
+            answer.ok().then_some(answer)
+        });
+        unloaded.unwrap_or_else(|| self.module_action("unload", name))
     }
 
     pub(super) fn module_action(&self, kind: &str, name: &str) -> Message {

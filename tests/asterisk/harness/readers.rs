@@ -118,8 +118,8 @@ impl Readers {
         let set = move || {
             let begin = Instant::now();
             for change in 0..changes {
-                if rate > 0 {
-                    let due = begin + Duration::from_micros(change as u64 * 1_000_000 / rate);
+                if let Some(due) = (change as u64 * 1_000_000).checked_div(rate) {
+                    let due = begin + Duration::from_micros(due);
                     thread::sleep(due.saturating_duration_since(Instant::now()));
                 }
                 let (user, now) = (format!("u{}", change % users), micros().to_string());
