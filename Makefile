@@ -90,7 +90,7 @@ test: setup asterisk axe schemathesis lint ## Everything that proves the project
 .PHONY: screenshots
 screenshots: setup axe build-private ## Take the README's pictures of the board anew
 	USERPRESENCE_MODULE=$(PRIVATE) SCREENSHOTS=doc/images \
-		cargo test $(PURE) --features in-asterisk --test asterisk board::pictures
+		cargo test $(PURE) --features in-asterisk --test asterisk board::looks
 
 .PHONY: bench
 bench: setup build-private build-selftest ## Measure against stock, in one private Asterisk

@@ -445,6 +445,34 @@ fn after_a_restart_it_is_current_again() {
     board.no_errors();
 }
 
+/// A server that stands still closes no connection: its silence alone tells.
+#[test]
+fn silence_is_noticed() {
+    let board = Board::of_alice();
+    let (page, ast) = (&board.browser, &board.ast);
+    board.wait_names(&["alice", "bob", "carol"]);
+    let signal = |name: &str| {
+        let kill = ["-c", "kill -s \"$1\" \"$2\"", "sh", name];
+        let sent = Command::new("sh")
+            .args(kill)
+            .arg(ast.pid().to_string())
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()), "{name}");
+    };
+    signal("STOP");
+    // A minute goes by in a moment.
+    page.run(
+        "const now = Date.now.bind(Date); Date.now = () => now() + 60e3",
+        &[],
+    );
+    page.wait("document.querySelector('#connection[data-state=stale]')");
+    signal("CONT");
+    board.wait_live();
+    ast.set_custom("210", "away,,Moving again");
+    board.wait_row("bob", "message", "Moving again");
+    board.no_errors();
+}
+
 #[test]
 fn a_reload_is_followed() {
     let board = Board::of_alice();

@@ -417,7 +417,8 @@ function ago(then) {
   if (minutes < 1) return relative.format(0, "second");
   if (minutes < 60) return relative.format(-minutes, "minute");
   if (minutes < 24 * 60) return relative.format(-Math.floor(minutes / 60), "hour");
-  return relative.format(-Math.floor(minutes / 60 / 24), "day");
+  const days = Math.floor(minutes / 60 / 24);
+  return days < 7 ? relative.format(-days, "day") : new Date(then).toLocaleDateString(undefined, { dateStyle: "short" });
 }
 
 /** A time, with its date where that is not today. */
