@@ -431,7 +431,7 @@ fn a_reader_who_comes_back_misses_nothing() {
 
 #[test]
 fn who_comes_back_too_late_is_told_so_and_begins_anew() {
-    let ast = office("[general]\njournal = 3\n").start();
+    let ast = office("[general]\njournal = 100\n").start();
     let mut reader = stream(&ast, "panel", "?snapshot=true");
     let snapshot = reader.expect("snapshot");
     assert_eq!(names(&snapshot.data), ["alice", "bob"]);
@@ -439,9 +439,11 @@ fn who_comes_back_too_late_is_told_so_and_begins_anew() {
     event(&ast, "200", "away");
     let id = reader.expect("presence").id.expect("a number");
     drop(reader);
-    for state in ["chat", "dnd", "away", "available"] {
-        event(&ast, "201", state);
+    // One more than it holds.
+    for change in 0..100 {
+        ast.set_custom("201", if change % 2 == 0 { "chat" } else { "dnd" });
     }
+    event(&ast, "201", "available");
     let mut reader = stream(&ast, "panel", &format!("?lastEventId={id}"));
     let reset = reader.expect("reset");
     assert!(
@@ -450,28 +452,28 @@ fn who_comes_back_too_late_is_told_so_and_begins_anew() {
             .is_some_and(|why| why.contains("journal"))
     );
     let snapshot = reader.expect("snapshot");
-    assert_eq!(snapshot.id, Some(id + 4));
+    assert_eq!(snapshot.id, Some(id + 101));
     assert_eq!(snapshot.data["records"][1]["state"], "available");
     event(&ast, "201", "xa");
-    assert_eq!(reader.expect("presence").id, Some(id + 5));
+    assert_eq!(reader.expect("presence").id, Some(id + 102));
     // One that never was, and one to come.
-    for id in [0, id + 100] {
+    for id in [0, id + 1000] {
         let mut reader = stream(&ast, "panel", &format!("?lastEventId={id}"));
         reader.expect("reset");
     }
     // As far as it reaches.
-    let mut reader = stream(&ast, "panel", &format!("?lastEventId={}", id + 3));
-    assert_eq!(reader.expect("presence").id, Some(id + 4));
+    let mut reader = stream(&ast, "panel", &format!("?lastEventId={}", id + 100));
+    assert_eq!(reader.expect("presence").id, Some(id + 101));
 
     // After a restart what is known may be so no more.
     assert!(ast.stop_gracefully().success());
     ast.start_again();
-    let mut reader = stream(&ast, "panel", &format!("?lastEventId={}", id + 5));
+    let mut reader = stream(&ast, "panel", &format!("?lastEventId={}", id + 102));
     reader.expect("reset");
     let snapshot = reader.expect("snapshot");
-    assert_eq!(snapshot.id, Some(id + 5));
+    assert_eq!(snapshot.id, Some(id + 102));
     event(&ast, "201", "dnd");
-    assert_eq!(reader.expect("presence").id, Some(id + 6));
+    assert_eq!(reader.expect("presence").id, Some(id + 103));
 }
 
 #[test]
@@ -500,6 +502,8 @@ fn a_stream_is_filtered_by_extension_and_by_what_changed() {
 fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
     let ast = office("").start();
     event(&ast, "200", "away,,A word");
+    let before: u64 = read(&ast, "alice,sequence").parse().expect("a number");
+    event(&ast, "200", "away,,Another word");
     let mut panel = stream(&ast, "boss", "");
     let mut own = stream(&ast, "alice-web", "");
     ast.setvar("USER_PRESENCE(alice,allowSeeMyPresence)", "false");
@@ -524,8 +528,46 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
     );
     let seen = get(&ast, "alice-web", &format!("{MAIN}/presence"));
     assert_eq!(names(&parsed(&seen)), ["alice", "bob"]);
+    // What was told before is taken back, and told again to nobody.
+    let mut late = stream(
+        &ast,
+        "panel",
+        &format!("?lastEventId={}&expand=record", before),
+    );
+    assert_eq!(late.expect("hidden").data["extensionId"], "4711");
+    assert_eq!(late.expect("hidden").data["extensionId"], "4711");
+    assert_eq!(late.expect("presence").data["ownerId"], "bob");
+    // Nobody learns that there is such a user, or what else is chosen.
+    let named = get(&ast, "boss", &format!("{MAIN}/presence?extension=4711"));
+    let nobody = get(&ast, "boss", &format!("{MAIN}/presence?extension=4712"));
+    assert_eq!(named.status, 400);
+    assert_eq!(named.body.replace("4711", "4712"), nobody.body);
+    ast.setvar("USER_PRESENCE(alice,ringOnMonitoredCall)", "true");
+    event(&ast, "201", "dnd");
+    assert_eq!(panel.expect("presence").data["ownerId"], "bob");
+    // Who is to be seen again is news, whatever was asked for.
+    let mut calls = stream(&ast, "panel", "?detail=telephony");
     ast.setvar("USER_PRESENCE(alice,allowSeeMyPresence)", "true");
     assert_eq!(panel.expect("presence").data["ownerId"], "4711");
+    assert_eq!(calls.expect("presence").data["ownerId"], "4711");
+    // Hidden with the same request, nothing of it is seen.
+    let wish = json!({"status": "away", "message": "A secret", "allowSeeMyPresence": false});
+    assert_eq!(put(&ast, "alice-web", "~", &wish).status, 200);
+    event(&ast, "201", "chat");
+    panel.expect("hidden");
+    assert_eq!(panel.expect("presence").data["ownerId"], "bob");
+}
+
+#[test]
+fn ones_own_is_found_by_name_whatever_ids_there_are() {
+    let users = "[200]\ntype = user\nid = 201\nextension = 300\n\
+                 [201]\ntype = user\nid = 200\nextension = 301\n";
+    let web = api_user("web", "role = self\nuser = 200");
+    let ast = with(&format!("{users}{web}")).http().start();
+    let own = "/userpresence/v1/account/~/extension/~/presence";
+    assert_eq!(parsed(&get(&ast, "web", own))["user"], "200");
+    let other = "/userpresence/v1/account/~/extension/200/presence";
+    assert_eq!(parsed(&get(&ast, "web", other))["user"], "201");
 }
 
 #[test]
