@@ -92,6 +92,25 @@ fn who_guesses_has_to_wait() {
     }
 }
 
+/// One that takes far longer to look at than a request to come, of a password nobody knows.
+const DEAR: &str = "$6$rounds=200000$test$guessed";
+
+#[test]
+fn who_guesses_many_at_a_time_has_to_wait_too() {
+    let text = users("") + &format!("[dear](api)\npassword = {DEAR}\n");
+    let ast = builder(&text).start();
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let guess = || session(&ast, &basic("dear", "guess")).status;
+        let guesses: Vec<_> = (0..30).map(|_| scope.spawn(guess)).collect();
+        let ends = guesses.into_iter().map(|guess| guess.join());
+        ends.map(|status| status.expect("an answer")).collect()
+    });
+    let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
+    // One that comes late may find the wait over.
+    assert!((5..10).contains(&count(401)), "{statuses:?}");
+    assert_eq!(count(401) + count(429), 30, "{statuses:?}");
+}
+
 #[test]
 fn asterisk_hears_of_who_comes_in_and_who_does_not() {
     let text = users("") + "[far](api)\npermit = 10.0.0.0/8\n";
