@@ -1,6 +1,7 @@
 //! Who may see and do what over HTTP: pure code.
 
 pub mod address;
+pub mod places;
 pub mod rate;
 pub mod session;
 pub mod throttle;

@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde_json::json as object;
 
 use super::presence::{Members, may_see, pairs, records};
-use super::{Caller, Reply, Request, account, error};
-use crate::asterisk::http::{self, Body, Gone, Stream};
+use super::{Caller, Reply, Request, account, error, places};
+use crate::asterisk::http::{Body, Gone, Stream};
 use crate::door;
 use crate::feed::{self, Next, Note, Reader};
 use crate::presence::account::{Detail, Event, EventsQuery, Record, Subscription};
@@ -43,16 +43,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
         let query = EventsQuery::parse(&pairs(request)?, last);
         let query = query.map_err(|why| error(400, "query", &why))?;
         let members = Members::of(&account, &query.extensions)?;
-        let most = door::read(|world| world.directory().settings.http.readers);
-        if http::streams() >= most.unwrap_or_default() as usize {
-            let mut reply = error(
-                503,
-                "readers",
-                "There are too many readers, try again later.",
-            );
-            reply.headers.push(("Retry-After", "5".into()));
-            return Err(reply);
-        }
+        let place = places::take(caller)?;
         let known = query.last.filter(|last| feed::reaches(&account, *last));
         let reader = Reader::new(account.as_str().into(), known.unwrap_or(members.sequence));
         let reader = reader.ok_or_else(|| error(503, "not_running", door::NOT_RUNNING))?;
@@ -83,6 +74,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
                 ("X-Accel-Buffering", "no".into()),
             ],
             body: Body::Stream(Box::new(move |stream| {
+                let _place = place;
                 // Whoever is gone need not be told.
                 let _ = feed.run(stream, begin);
             })),
