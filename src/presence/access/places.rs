@@ -43,7 +43,10 @@ impl Places {
         if taken.values().sum::<u32>() >= most {
             return Err(Full::All);
         }
-        if taken.get(caller).is_some_and(|own| *own >= most.div_ceil(2)) {
+        if taken
+            .get(caller)
+            .is_some_and(|own| *own >= most.div_ceil(2))
+        {
             return Err(Full::Share);
         }
         *taken.entry(caller.clone()).or_default() += 1;
@@ -102,7 +105,9 @@ mod tests {
         static PLACES: Places = Places::new();
         let got = std::thread::scope(|scope| {
             let take = |caller: usize| all_of(&PLACES, &caller.to_string(), 20).0;
-            let takers: Vec<_> = (0..8).map(|caller| scope.spawn(move || take(caller))).collect();
+            let takers: Vec<_> = (0..8)
+                .map(|caller| scope.spawn(move || take(caller)))
+                .collect();
             let places = takers.into_iter().map(|taker| taker.join().unwrap());
             places.collect::<Vec<_>>()
         });

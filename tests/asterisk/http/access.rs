@@ -1,5 +1,7 @@
 //! Who comes in, and who does not.
 
+use std::time::Instant;
+
 use super::{SECRET, basic, builder, code, get, header, json, session, start, users};
 use crate::harness::{Answer, Instance, wait_until};
 
@@ -109,6 +111,26 @@ fn who_guesses_many_at_a_time_has_to_wait_too() {
     // One that comes late may find the wait over.
     assert!((5..10).contains(&count(401)), "{statuses:?}");
     assert_eq!(count(401) + count(429), 30, "{statuses:?}");
+}
+
+#[test]
+fn time_tells_no_names() {
+    let text = users("") + &format!("[dear](api)\npassword = {DEAR}\n");
+    let ast = builder(&text).start();
+    // The shortest of some: a busy machine makes them longer only.
+    let taken = |name| {
+        let tries = (0..3).map(|_| {
+            let begin = Instant::now();
+            assert_eq!(session(&ast, &basic(name, "guess")).status, 401);
+            begin.elapsed()
+        });
+        tries.min().unwrap_or_default()
+    };
+    let dear = taken("dear");
+    for name in ["panel", "nobody"] {
+        let taken = taken(name);
+        assert!(taken > dear / 3, "{name}: {taken:?}, {dear:?}");
+    }
 }
 
 #[test]

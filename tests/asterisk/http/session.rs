@@ -74,7 +74,10 @@ fn who_one_is_is_not_sent_again() {
     assert_eq!((again.status, again.body.as_str()), (304, ""));
     assert_eq!(header(&again, "ETag"), tag);
     // The length of what is not sent, or it would be said to be empty.
-    assert_eq!(header(&again, "Content-Length"), known.body.len().to_string());
+    assert_eq!(
+        header(&again, "Content-Length"),
+        known.body.len().to_string()
+    );
 }
 
 #[test]
