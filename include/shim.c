@@ -9,6 +9,7 @@
 #include "asterisk/http.h"
 #include "asterisk/iostream.h"
 #include "asterisk/json.h"
+#include "asterisk/localtime.h"
 #include "asterisk/logger.h"
 #include "asterisk/module.h"
 #include "asterisk/netsock2.h"
@@ -230,6 +231,21 @@ void res_userpresence_http_send(struct ast_tcptls_session_instance *session, int
 	ast_str_set(&out, 0, "%s", body);
 	/* As if it were static: what may be kept is said in our own headers. */
 	ast_http_send(session, method, status, title, head, out, 0, 1);
+}
+
+void res_userpresence_http_send_head(struct ast_tcptls_session_instance *session,
+	int status, const char *title, const char *headers)
+{
+	struct timeval now = ast_tvnow();
+	struct ast_tm utc;
+	char date[64];
+
+	/* Closed with something unread, the connection would be reset. */
+	ast_http_body_discard(session);
+	ast_localtime(&now, &utc, "GMT");
+	ast_strftime(date, sizeof(date), "%a, %d %b %Y %T GMT", &utc);
+	ast_iostream_printf(session->stream, "HTTP/1.1 %d %s\r\n%sDate: %s\r\n"
+		"Connection: close\r\n\r\n", status, title, headers, date);
 }
 
 char *res_userpresence_channel_id(struct ast_channel *channel)

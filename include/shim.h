@@ -92,6 +92,10 @@ int res_userpresence_http_json(struct ast_tcptls_session_instance *session,
 void res_userpresence_http_send(struct ast_tcptls_session_instance *session, int method,
 	int status, const char *title, const char *headers, const char *body);
 
+/* Answer a HTTP request with a head that says nothing of a body; the connection ends. */
+void res_userpresence_http_send_head(struct ast_tcptls_session_instance *session,
+	int status, const char *title, const char *headers);
+
 /* Report a security event of one who wants to come in by HTTP. */
 void res_userpresence_security_report(struct ast_tcptls_session_instance *session, int event,
 	const char *name);

@@ -622,15 +622,21 @@ fn a_reload_and_an_unload_end_streams_cleanly() {
 #[test]
 fn there_are_no_more_readers_than_allowed() {
     let ast = office("[general]\nhttp_readers = 2\n").start();
-    let first = stream(&ast, "panel", "");
-    let _second = stream(&ast, "panel", "");
     let target = format!("{MAIN}/events");
-    let refused = get(&ast, "panel", &target);
-    assert_eq!(refused.status, 503, "{refused:?}");
-    assert!(refused.head.contains("Retry-After: "), "{refused:?}");
+    let refused = |who, why: &str| {
+        let answer = get(&ast, who, &target);
+        assert_eq!(answer.status, 503, "{answer:?}");
+        assert!(answer.head.contains("Retry-After: "), "{answer:?}");
+        assert!(answer.body.contains(why), "{answer:?}");
+    };
+    let first = stream(&ast, "panel", "");
+    // Half of them are one caller's, and the rest is there for another.
+    refused("panel", "You are too many readers");
+    let _second = stream(&ast, "boss", "");
+    refused("tester", "There are too many readers");
     drop(first);
     wait_until("a reader's place", || {
-        let stream = ast.stream(&target, &[&login("panel")]);
+        let stream = ast.stream(&target, &[&login("tester")]);
         stream.head.starts_with("HTTP/1.1 200").then_some(())
     });
 }

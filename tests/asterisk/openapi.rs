@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::feed::{office, parsed};
+use crate::feed::{login, office, parsed};
 
 /// Installed by `make schemathesis`.
 const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/schemathesis/bin/st");
@@ -51,19 +51,37 @@ fn the_server_does_what_its_description_says() {
 }
 
 #[test]
-fn the_description_is_for_everyone_and_names_every_path() {
+fn the_description_is_for_everyone_and_names_every_method() {
     let ast = office("").start();
     let answer = ast.http("GET", "/userpresence/v1/openapi.json", &[], "");
     assert_eq!(answer.status, 200);
     let described = parsed(&answer);
     assert_eq!(described["openapi"], "3.1.0");
     let paths = described["paths"].as_object().expect("paths");
-    // What is there answers nobody with 401, what is not there too.
-    for path in paths.keys().filter(|path| *path != "/openapi.json") {
-        let path = path
+    for (path, operations) in paths {
+        let target = path
             .replace("{account}", "main")
             .replace("{extension}", "200");
-        let answer = ast.http("GET", &format!("/userpresence/v1{path}"), &[], "");
-        assert_eq!(answer.status, 401, "{path}");
+        let target = format!("/userpresence/v1{target}");
+        let operations = operations.as_object().expect("operations").keys();
+        let mut described: Vec<String> = operations.map(|name| name.to_uppercase()).collect();
+        // Whoever asks for what cannot be done is told what can be.
+        let other = ["POST", "DELETE", "PUT"]
+            .into_iter()
+            .find(|method| !described.iter().any(|known| known == method));
+        let other = other.expect("a method that is not described");
+        let answer = ast.http(other, &target, &[&login("tester")], "");
+        assert_eq!(answer.status, 405, "{other} {path}: {answer:?}");
+        if described.iter().any(|method| method == "GET") {
+            described.push("HEAD".to_owned());
+        }
+        let allow = answer
+            .head
+            .lines()
+            .find_map(|line| line.strip_prefix("Allow: "));
+        let mut allowed: Vec<&str> = allow.unwrap_or_default().split(", ").collect();
+        described.sort_unstable();
+        allowed.sort_unstable();
+        assert_eq!(allowed, described, "{path}");
     }
 }

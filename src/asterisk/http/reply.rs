@@ -22,7 +22,8 @@ pub struct Reply {
 
 /// What a [`Reply`] carries.
 pub enum Body {
-    /// Text without a NUL; a request for the head alone does not get it.
+    /// Text without a NUL; a request for the head alone does not get it, nor does one that
+    /// is answered by 304. With 204 there is none, and the connection ends.
     Text(Cow<'static, str>),
     /// What is written piece by piece, on the thread of the connection and for as long as
     /// this takes. The connection ends with it. Where the head alone was asked for, it is
@@ -59,17 +60,36 @@ impl Reply {
         }
         let head = self.head();
         match self.body {
+            // The server cannot leave out `Content-Length`, which does not belong there.
+            Body::Text(_) if self.status == 204 => {
+                let (head, title) = (text::printable(&head), text::printable(title(204)));
+                // SAFETY: a live session; C strings that live through the call.
+                unsafe {
+                    ffi::res_userpresence_http_send_head(
+                        session,
+                        204,
+                        title.as_ptr(),
+                        head.as_ptr(),
+                    );
+                }
+                -1
+            }
             Body::Text(body) => {
                 // The server sends the body of an error even where nobody wants it.
                 let unwanted = request.method() == Method::Head && self.status >= 400;
                 let body = if unwanted { "" } else { &*body };
                 let (head, body) = (text::printable(&head), text::printable(body));
                 let title = text::printable(title(self.status));
+                // What has not changed is as long as it was, and is not sent.
+                let method = match self.status {
+                    304 => Method::Head,
+                    _ => request.method(),
+                };
                 // SAFETY: a live session; C strings that live through the call.
                 unsafe {
                     ffi::res_userpresence_http_send(
                         session,
-                        request.method().raw(),
+                        method.raw(),
                         c_int::from(self.status),
                         title.as_ptr(),
                         head.as_ptr(),

@@ -1,6 +1,7 @@
 //! Who may see and do what over HTTP: pure code.
 
 pub mod address;
+pub mod places;
 pub mod rate;
 pub mod session;
 pub mod throttle;
@@ -52,10 +53,9 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether that account may be seen.
+    /// Whether that account may be seen. Accounts are told apart by case, everywhere.
     pub fn sees(&self, account: &str) -> bool {
-        let own = self.account.as_deref();
-        own.is_none_or(|own| own.eq_ignore_ascii_case(account))
+        self.account.as_deref().is_none_or(|own| own == account)
     }
 
     /// Whether that user's presence may be set; the account was looked at before.
@@ -87,6 +87,8 @@ mod tests {
         assert!(caller(Role::Read, Some("main")).sees("main"));
         assert!(!caller(Role::Admin, Some("main")).sees("other"));
         assert!(caller(Role::Read, None).sees("other"));
+        // That is another account.
+        assert!(!caller(Role::Admin, Some("main")).sees("Main"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What slows down those who guess passwords.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -17,9 +18,21 @@ const FORGET: Duration = Duration::from_secs(600);
 /// How many are remembered.
 const MOST: usize = 2000;
 
-/// Counts failures.
+/// Counts failures, and the tries whose end is not known yet: whoever tries many at a time
+/// has no more of them than one after the other.
 #[derive(Default, Debug)]
 pub struct Throttle(HashMap<Key, Failures>);
+
+/// Whether one more password may be looked at.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Turn {
+    /// It may, and is counted until [`Throttle::failed`] or [`Throttle::succeeded`].
+    Now,
+    /// Others are being looked at, and what comes of them is waited for.
+    Busy,
+    /// Not before this time has passed.
+    Wait(Duration),
+}
 
 /// An address, and a name or none for all names.
 type Key = (IpAddr, Option<Box<str>>);
@@ -28,9 +41,29 @@ type Key = (IpAddr, Option<Box<str>>);
 struct Failures {
     count: u32,
     last: Instant,
+    /// Tries whose end is not known yet.
+    trying: u32,
 }
 
 impl Failures {
+    fn none(now: Instant) -> Self {
+        Failures {
+            count: 0,
+            last: now,
+            trying: 0,
+        }
+    }
+
+    fn turn(self, free: u32, now: Instant) -> Turn {
+        let until = self.last + self.wait(free);
+        match until.checked_duration_since(now) {
+            Some(left) if !left.is_zero() => Turn::Wait(left),
+            // As if all of them had failed.
+            _ if self.trying > 0 && self.count.saturating_add(self.trying) >= free => Turn::Busy,
+            _ => Turn::Now,
+        }
+    }
+
     fn wait(self, free: u32) -> Duration {
         let Some(over) = self.count.checked_sub(free) else {
             return Duration::ZERO;
@@ -59,47 +92,71 @@ fn keys(remote: IpAddr, name: &str) -> [(Key, u32); 2] {
 }
 
 impl Throttle {
-    /// How long to wait before the next try.
-    pub fn wait(&self, remote: IpAddr, name: &str, now: Instant) -> Option<Duration> {
-        let waits = keys(remote, name).into_iter().filter_map(|(key, free)| {
-            let failures = self.0.get(&key)?;
-            let until = failures.last + failures.wait(free);
-            until
-                .checked_duration_since(now)
-                .filter(|left| !left.is_zero())
-        });
-        waits.max()
+    /// Begins a try, where it may be one.
+    pub fn begin(&mut self, remote: IpAddr, name: &str, now: Instant) -> Turn {
+        let turn = self.turn(remote, name, now);
+        if turn == Turn::Now {
+            for (key, _) in keys(remote, name) {
+                self.entry(key, now).trying += 1;
+            }
+        }
+        turn
     }
 
-    /// Notes a failure.
+    fn turn(&self, remote: IpAddr, name: &str, now: Instant) -> Turn {
+        let turns = keys(remote, name).into_iter().filter_map(|(key, free)| {
+            let failures = self.0.get(&key)?;
+            Some(failures.turn(free, now))
+        });
+        turns.max().unwrap_or(Turn::Now)
+    }
+
+    /// A try was a failure.
     pub fn failed(&mut self, remote: IpAddr, name: &str, now: Instant) {
         for (key, _) in keys(remote, name) {
-            if self.0.len() >= MOST && !self.0.contains_key(&key) {
-                self.make_room(now);
-            }
-            let failures = self.0.entry(key).or_insert(Failures {
-                count: 0,
-                last: now,
-            });
+            let failures = self.entry(key, now);
             if now.saturating_duration_since(failures.last) > FORGET {
                 failures.count = 0;
             }
             *failures = Failures {
                 count: failures.count.saturating_add(1),
                 last: now,
+                trying: failures.trying.saturating_sub(1),
             };
         }
     }
 
-    /// Forgets the failures for a name, because the right password came.
+    /// A try was none of those that count, and the failures for the name are forgotten:
+    /// the right password came.
     pub fn succeeded(&mut self, remote: IpAddr, name: &str) {
-        let [(key, _), _] = keys(remote, name);
-        self.0.remove(&key);
+        for (key, _) in keys(remote, name) {
+            let of_name = key.1.is_some();
+            let Entry::Occupied(mut found) = self.0.entry(key) else {
+                continue;
+            };
+            let failures = found.get_mut();
+            failures.trying = failures.trying.saturating_sub(1);
+            if of_name {
+                failures.count = 0;
+            }
+            if failures.count == 0 && failures.trying == 0 {
+                found.remove();
+            }
+        }
     }
 
-    /// Forgets what is long ago, or else half of all: the older one.
+    fn entry(&mut self, key: Key, now: Instant) -> &mut Failures {
+        if self.0.len() >= MOST && !self.0.contains_key(&key) {
+            self.make_room(now);
+        }
+        self.0.entry(key).or_insert(Failures::none(now))
+    }
+
+    /// Forgets what is long ago, or else half of all: the older one. Tries that go on stay.
     fn make_room(&mut self, now: Instant) {
-        let fresh = |failures: &Failures| now.saturating_duration_since(failures.last) <= FORGET;
+        let fresh = |failures: &Failures| {
+            failures.trying > 0 || now.saturating_duration_since(failures.last) <= FORGET
+        };
         self.0.retain(|_, failures| fresh(failures));
         if self.0.len() >= MOST {
             let mut times: Vec<Instant> = self.0.values().map(|failures| failures.last).collect();
@@ -109,7 +166,7 @@ impl Throttle {
             self.0.retain(|_, failures| {
                 let stays = failures.last >= middle && keep > 0;
                 keep -= usize::from(stays);
-                stays
+                stays || failures.trying > 0
             });
         }
     }
@@ -120,6 +177,15 @@ mod tests {
     use super::*;
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    impl Throttle {
+        fn wait(&self, remote: IpAddr, name: &str, now: Instant) -> Option<Duration> {
+            match self.turn(remote, name, now) {
+                Turn::Wait(wait) => Some(wait),
+                _ => None,
+            }
+        }
+    }
 
     fn at(seconds: u64) -> Instant {
         static BEGIN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
@@ -166,6 +232,48 @@ mod tests {
         let net = |host: &str| format!("fd00::1:0:0:{host}").parse::<IpAddr>().unwrap();
         (0..6).for_each(|_| throttle.failed(net("1"), "panel", at(0)));
         assert!(throttle.wait(net("2"), "panel", at(0)).is_some());
+    }
+
+    #[test]
+    fn tries_at_a_time_are_no_more_than_one_after_the_other() {
+        let mut throttle = Throttle::default();
+        let began = |throttle: &mut Throttle, now| {
+            let turns = (0..100).map(|_| throttle.begin(HERE, "panel", now));
+            turns.take_while(|turn| *turn == Turn::Now).count()
+        };
+        assert_eq!(began(&mut throttle, at(0)), 5);
+        assert_eq!(throttle.begin(HERE, "Panel", at(0)), Turn::Busy);
+        assert_eq!(throttle.begin(HERE, "other", at(0)), Turn::Now);
+        (0..4).for_each(|_| throttle.failed(HERE, "panel", at(0)));
+        assert_eq!(throttle.begin(HERE, "panel", at(0)), Turn::Busy);
+        throttle.failed(HERE, "panel", at(0));
+        let second = Duration::from_secs(1);
+        assert_eq!(
+            throttle.begin(HERE, "panel", at(0)),
+            Turn::Wait(second),
+            "the failures count"
+        );
+        // After the wait there is one, not as many as come.
+        assert_eq!(began(&mut throttle, at(1)), 1);
+        throttle.succeeded(HERE, "panel");
+        assert_eq!(began(&mut throttle, at(1)), 5);
+    }
+
+    #[test]
+    fn a_success_is_taken_back_and_leaves_nothing() {
+        let mut throttle = Throttle::default();
+        for _ in 0..100 {
+            assert_eq!(throttle.begin(HERE, "panel", at(0)), Turn::Now);
+            throttle.succeeded(HERE, "panel");
+        }
+        assert!(throttle.0.is_empty());
+        // What others of the address have failed at stays, and its time too.
+        for name in 0..50 {
+            throttle.failed(HERE, &name.to_string(), at(0));
+        }
+        assert_eq!(throttle.begin(HERE, "panel", at(1)), Turn::Now);
+        throttle.succeeded(HERE, "panel");
+        assert_eq!(throttle.begin(HERE, "panel", at(1)), Turn::Now);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! HTTP: its options in `[general]`, and who may come in (`type = api_user`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -80,9 +80,19 @@ impl Http {
         self.users.get(&name.to_ascii_lowercase())
     }
 
-    /// Any API user.
-    pub fn any_user(&self) -> Option<&Arc<ApiUser>> {
-        self.users.values().next()
+    /// A hash of each kind that there is but the user's own: a try that fails is compared
+    /// with them too, so that it takes as long whoever is named, and where it is nobody.
+    pub fn other_kinds(&self, user: Option<&ApiUser>) -> impl Iterator<Item = &str> {
+        let mut kinds = BTreeMap::new();
+        for hash in self.users.values().map(|user| &*user.password) {
+            // Always the same one, as they are in no order.
+            let sample = kinds.entry(kind(hash)).or_insert(hash);
+            *sample = hash.min(sample);
+        }
+        if let Some(user) = user {
+            kinds.remove(kind(&user.password));
+        }
+        kinds.into_values()
     }
 
     /// How many API users there are.
@@ -223,6 +233,12 @@ fn some(names: &[&str]) -> String {
         true => format!("{begin}, ..."),
         false => begin,
     }
+}
+
+/// What a hash is made with, which says how long it takes: all but the salt and the rest.
+fn kind(hash: &str) -> &str {
+    let mut parts = hash.rsplitn(3, '$');
+    parts.nth(2).unwrap_or_default()
 }
 
 /// A hash as `crypt` makes it: what it is made with, a salt, and the rest.

@@ -1,10 +1,11 @@
 //! Who asks, and whether so often.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::answer::error;
 use crate::asterisk::http::{Reply, Request};
@@ -15,7 +16,7 @@ use crate::door;
 use crate::presence::Time;
 use crate::presence::access::rate::Rate;
 use crate::presence::access::session::{self, Ended, Secret, Token};
-use crate::presence::access::throttle::Throttle;
+use crate::presence::access::throttle::{Throttle, Turn};
 use crate::presence::access::{Caller, Role};
 use crate::presence::config::{ApiUser, Http};
 use crate::presence::row::{FAMILY, SECRET};
@@ -36,6 +37,11 @@ struct Access {
 }
 
 static ACCESS: Mutex<Option<Access>> = Mutex::new(None);
+/// A password was looked at.
+static LOOKED_AT: Condvar = Condvar::new();
+
+/// How long a try waits for what comes of others. An unload waits longer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many good credentials are remembered, from each address anew.
 const MOST_GOOD: usize = 1000;
@@ -65,8 +71,11 @@ pub fn open() {
 }
 
 fn with<T>(what: impl FnOnce(&mut Access) -> T) -> Result<T, Reply> {
-    let none = || error(503, "closing", "Nobody can log in now, see Asterisk's log.");
-    ACCESS.lock().as_mut().map(what).ok_or_else(none)
+    ACCESS.lock().as_mut().map(what).ok_or_else(closed)
+}
+
+fn closed() -> Reply {
+    error(503, "closing", "Nobody can log in now, see Asterisk's log.")
 }
 
 /// What is served, and to whom; `None` when the module is not running.
@@ -128,39 +137,30 @@ pub fn log_in(
     name: &str,
     password: &str,
 ) -> Result<Arc<ApiUser>, Reply> {
-    /// Made with nobody's password.
-    const NOBODY: &str = "$6$userpresence$nobody";
     let remote = request.remote();
     let from = remote.to_string();
     let known = http.user(name);
-    // Where there is no such name, it takes as long to find out.
-    let hash = known.or(http.any_user());
-    let hash = hash.map_or(NOBODY, |user| &user.password);
+    let hash = known.map_or("", |user| &user.password);
     let permitted = known.filter(|user| user.permits(remote));
-    let (good, digest, wait) = with(|access| {
-        let digest = access.secret.digest(&["good", &from, name, password, hash]);
-        let good = access.good.contains(&digest);
-        (
-            good,
-            digest,
-            access.throttle.wait(remote, name, Instant::now()),
-        )
-    })?;
-    if let Some(user) = permitted.filter(|_| good) {
+    let digest = with(|access| access.secret.digest(&["good", &from, name, password, hash]))?;
+    let found_good = begin_try(remote, name, permitted.map(|_| &digest))?;
+    if let Some(user) = permitted.filter(|_| found_good) {
         return Ok(user.clone());
     }
-    if let Some(wait) = wait {
-        return Err(later("Too many failures", wait));
+    let right = known.is_some() && crypt::verify(password, hash);
+    if !right || permitted.is_none() {
+        // It takes as long where there is no such name, or one of another kind.
+        for other in http.other_kinds(known.map(|user| &**user)) {
+            crypt::verify(password, other);
+        }
     }
-    let right = crypt::verify(password, hash);
     let (event, user) = match (known, permitted) {
         (None, _) => (Event::NoSuchName, None),
         (Some(_), None) => (Event::Address, None),
         (Some(_), Some(_)) if !right => (Event::WrongPassword, None),
         (Some(_), Some(user)) => (Event::Success, Some(user)),
     };
-    security::report(request, name, event);
-    with(|access| {
+    let noted = with(|access| {
         if user.is_none() {
             return access.throttle.failed(remote, name, Instant::now());
         }
@@ -169,9 +169,39 @@ pub fn log_in(
             access.good.clear();
         }
         access.good.insert(digest);
-    })?;
+    });
+    LOOKED_AT.notify_all();
+    security::report(request, name, event);
+    noted?;
     user.cloned()
         .ok_or_else(|| unauthorized("Name or password is wrong."))
+}
+
+/// Begins a try, which counts before it is known what comes of it; no more go on at a time
+/// than may fail. Says whether there is no need of one: the credentials were found good,
+/// before or while it had to wait.
+///
+/// # Errors
+/// Answers 429 after too many failures, or when what others try takes too long.
+fn begin_try(remote: IpAddr, name: &str, credentials: Option<&[u8; 32]>) -> Result<bool, Reply> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut access = ACCESS.lock();
+    loop {
+        let open = access.as_mut().ok_or_else(closed)?;
+        if credentials.is_some_and(|credentials| open.good.contains(credentials)) {
+            return Ok(true);
+        }
+        match open.throttle.begin(remote, name, Instant::now()) {
+            Turn::Now => return Ok(false),
+            Turn::Wait(wait) => return Err(later("Too many failures", wait)),
+            Turn::Busy if Instant::now() >= deadline => {
+                return Err(later("Too many tries at a time", Duration::ZERO));
+            }
+            Turn::Busy => {
+                LOOKED_AT.wait_until(&mut access, deadline);
+            }
+        }
+    }
 }
 
 /// Who has a session's cookie that holds.

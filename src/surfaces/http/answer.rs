@@ -90,7 +90,6 @@ pub fn tagged(request: &Request<'_>, kind: &'static str, body: Cow<'static, str>
     let mut reply = text(kind, "no-cache", body);
     if known.is_some_and(|known| wire::names_tag(known, &tag)) {
         reply.status = 304;
-        reply.body = Body::Text("".into());
     }
     reply.headers.push(("ETag", tag.into()));
     reply

@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde_json::json as object;
 
 use super::presence::{Members, Reloaded, may_see, pairs, records};
-use super::{Caller, Reply, Request, account, error};
-use crate::asterisk::http::{self, Body, Gone, Stream};
+use super::{Caller, Reply, Request, account, error, places};
+use crate::asterisk::http::{Body, Gone, Stream};
 use crate::door;
 use crate::feed::{self, Next, Note, Reader};
 use crate::presence::account::{Detail, Event, EventsQuery, Record, Subscription};
@@ -50,16 +50,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
             return Err(error(503, "off", why));
         }
         let members = Members::of(&account, &query.extensions, caller)?;
-        let most = door::read(|world| world.directory().settings.http.readers);
-        if http::streams() >= most.unwrap_or_default() as usize {
-            let mut reply = error(
-                503,
-                "readers",
-                "There are too many readers, try again later.",
-            );
-            reply.headers.push(("Retry-After", "5".into()));
-            return Err(reply);
-        }
+        let place = places::take(caller)?;
         let name = account.as_str().into();
         let reader = Reader::new(name, query.last, members.sequence, round);
         let (reader, goes_on) =
@@ -91,6 +82,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
                 ("X-Accel-Buffering", "no".into()),
             ],
             body: Body::Stream(Box::new(move |stream| {
+                let _place = place;
                 // Whoever is gone need not be told.
                 let _ = feed.run(stream, begin);
             })),

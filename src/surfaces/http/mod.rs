@@ -8,6 +8,7 @@ mod answer;
 mod events;
 mod openapi;
 mod pages;
+mod places;
 mod presence;
 mod routes;
 #[cfg(feature = "selftest")]

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json as object;
 
 use super::access::{self, COOKIE};
-use super::answer::{error, json, no_content, read_body};
+use super::answer::{error, json, no_content, read_body, read_json};
 use crate::asterisk::http::{Reply, Request, prefix};
 use crate::door;
 use crate::presence::access::{Caller, session};
@@ -33,8 +33,8 @@ fn try_log_in(request: &Request<'_>) -> Result<Reply, Reply> {
 }
 
 /// `GET`: who one is.
-pub fn show(_: &Request<'_>, caller: &Caller) -> Reply {
-    json(&described(caller))
+pub fn show(request: &Request<'_>, caller: &Caller) -> Reply {
+    read_json(request, &described(caller))
 }
 
 /// `DELETE`: the cookie is good for nothing from here on.

@@ -1,5 +1,7 @@
 //! Who comes in, and who does not.
 
+use std::time::Instant;
+
 use super::{SECRET, basic, builder, code, get, header, json, session, start, users};
 use crate::harness::{Answer, Instance, wait_until};
 
@@ -89,6 +91,45 @@ fn who_guesses_has_to_wait() {
     // The right password makes it good.
     for _ in 0..5 {
         assert_eq!(session(&ast, &basic("panel", "guess")).status, 401);
+    }
+}
+
+/// One that takes far longer to look at than a request to come, of a password nobody knows.
+const DEAR: &str = "$6$rounds=200000$test$guessed";
+
+#[test]
+fn who_guesses_many_at_a_time_has_to_wait_too() {
+    let text = users("") + &format!("[dear](api)\npassword = {DEAR}\n");
+    let ast = builder(&text).start();
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let guess = || session(&ast, &basic("dear", "guess")).status;
+        let guesses: Vec<_> = (0..30).map(|_| scope.spawn(guess)).collect();
+        let ends = guesses.into_iter().map(|guess| guess.join());
+        ends.map(|status| status.expect("an answer")).collect()
+    });
+    let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
+    // One that comes late may find the wait over.
+    assert!((5..10).contains(&count(401)), "{statuses:?}");
+    assert_eq!(count(401) + count(429), 30, "{statuses:?}");
+}
+
+#[test]
+fn time_tells_no_names() {
+    let text = users("") + &format!("[dear](api)\npassword = {DEAR}\n");
+    let ast = builder(&text).start();
+    // The shortest of some: a busy machine makes them longer only.
+    let taken = |name| {
+        let tries = (0..3).map(|_| {
+            let begin = Instant::now();
+            assert_eq!(session(&ast, &basic(name, "guess")).status, 401);
+            begin.elapsed()
+        });
+        tries.min().unwrap_or_default()
+    };
+    let dear = taken("dear");
+    for name in ["panel", "nobody"] {
+        let taken = taken(name);
+        assert!(taken > dear / 3, "{name}: {taken:?}, {dear:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sessions by a cookie.
 
 use super::{CHANGED, SECRET, basic, code, header, json, session, start, users};
-use crate::harness::{Answer, Instance};
+use crate::harness::{Answer, Instance, MODULE};
 
 const SESSION: &str = "/userpresence/v1/session";
 const JSON: &str = "Content-Type: application/json";
@@ -47,14 +47,37 @@ fn a_login_gives_a_cookie_and_a_logout_ends_it() {
     let other = log_in(&ast);
     let out = ast.http("DELETE", SESSION, &[&cookie], "");
     assert_eq!((out.status, out.body.as_str()), (204, ""));
+    // That would be the length of something.
+    assert_eq!(header(&out, "Content-Length"), "");
+    assert_ne!(header(&out, "Date"), "");
     assert!(header(&out, "Set-Cookie").contains("Max-Age=0"));
     assert_eq!(session(&ast, &cookie).status, 401);
     assert_eq!(session(&ast, &other).status, 200);
-    // Not even after the module was loaded anew does a changed one hold.
+    // One that holds still does after the module was loaded anew; a changed one never did.
+    assert!(ast.unload_module(MODULE).ok() && ast.load_module(MODULE).ok());
+    assert_eq!(session(&ast, &other).status, 200);
     for (from, to) in [(".hers", ".boss"), ("userpresence=", "userpresence=A")] {
         assert_eq!(session(&ast, &other.replace(from, to)).status, 401);
     }
     assert_eq!(session(&ast, "Cookie: userpresence=a.b.c").status, 401);
+}
+
+#[test]
+fn who_one_is_is_not_sent_again() {
+    let ast = start("");
+    let basic = basic("panel", "secret");
+    let known = session(&ast, &basic);
+    let tag = header(&known, "ETag");
+    assert!(!tag.is_empty(), "{known:?}");
+    let condition = format!("If-None-Match: {tag}");
+    let again = ast.http("GET", SESSION, &[&basic, &condition], "");
+    assert_eq!((again.status, again.body.as_str()), (304, ""));
+    assert_eq!(header(&again, "ETag"), tag);
+    // The length of what is not sent, or it would be said to be empty.
+    assert_eq!(
+        header(&again, "Content-Length"),
+        known.body.len().to_string()
+    );
 }
 
 #[test]

@@ -58,6 +58,37 @@ fn without_options_one_may_read_from_anywhere() {
 }
 
 #[test]
+fn a_failure_costs_the_same_whoever_is_named() {
+    let hashes = [
+        ("a", "$6$salt$b"),
+        ("b", "$6$rounds=9000$salt$c"),
+        ("c", "$6$other$a"),
+        ("d", "$y$j9T$salt$d"),
+        ("e", "$5$salt$e"),
+    ];
+    let users =
+        hashes.map(|(name, hash)| format!("[{name}]\ntype = api_user\npassword = {hash}\n"));
+    let parsed = parsed(&format!("[general]\n{}", users.concat()));
+    assert!(parsed.all_errors().next().is_none(), "{parsed:?}");
+    let http = &parsed.settings.http;
+    // What all have in common is left out: the salt and the rest.
+    let kinds = |own: Option<&str>| {
+        let user = own.map(|name| &**http.user(name).unwrap());
+        let own = user.map(|user| &*user.password);
+        let all = http.other_kinds(user).chain(own);
+        let mut all: Vec<_> = all.map(super::kind).collect();
+        all.sort_unstable();
+        all
+    };
+    assert_eq!(kinds(None), ["$5", "$6", "$6$rounds=9000", "$y$j9T"]);
+    for (name, _) in hashes {
+        assert_eq!(kinds(Some(name)), kinds(None), "{name}");
+    }
+    // Which one stands for its kind is not by chance.
+    assert!(http.other_kinds(None).any(|hash| hash == "$6$other$a"));
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     refused("account = main\n", "'password' is missing");
     refused(
