@@ -125,9 +125,10 @@ impl Worker {
                     pause: FIRST_PAUSE,
                 });
             }
-            Next::Missed => {
+            Next::Missed(before) => {
                 let (spec, _) = self.hook.spec();
-                self.lose(&spec, self.reader.sequence + 1, &Lost::Missed);
+                let from = self.reader.sequence + 1;
+                self.lose(&spec, (from, before), &Lost::Missed);
             }
             // Told to, or the module is going and will tell.
             Next::Over => self.hook.wait(self.hook.spec().1, None),
@@ -183,7 +184,9 @@ impl Worker {
         }
         if now >= end {
             self.pending = None;
-            return self.lose(spec, sequence, &Lost::GivenUp(why));
+            // Where the account has no user any more, it has no event either.
+            let to = present(&spec.account).unwrap_or(sequence).max(sequence);
+            return self.lose(spec, (sequence, to), &Lost::GivenUp(why));
         }
         self.hook.wait(reloads, Some((now + pause).min(end)));
     }
@@ -204,10 +207,8 @@ impl Worker {
         self.hook.wait(reloads, None);
     }
 
-    /// Goes on with the next new event; those from that one on are not posted.
-    fn lose(&mut self, spec: &Webhook, from: u64, lost: &Lost<'_>) {
-        // Where the account has no user any more, it has no event either.
-        let to = present(&spec.account).unwrap_or(from).max(from);
+    /// Goes on after those events, which are not posted.
+    fn lose(&mut self, spec: &Webhook, (from, to): (u64, u64), lost: &Lost<'_>) {
         self.reader.sequence = to;
         stats::EVENTS_LOST.add(to - from + 1);
         let range = match to - from {

@@ -336,7 +336,7 @@ fn one_that_is_gone_is_left_alone_until_a_reload() {
 }
 
 #[test]
-fn what_the_journal_holds_no_more_is_told() {
+fn what_the_journal_holds_no_more_is_told_and_the_rest_posted() {
     let receiver = Receiver::start();
     let conf = format!(
         "{}{}",
@@ -348,24 +348,23 @@ fn what_the_journal_holds_no_more_is_told() {
     let first = change(&ast, "first");
     receiver.wait_posts(1);
     let later: Vec<u64> = (0..20).map(|n| change(&ast, &n.to_string())).collect();
-    let last = later[19];
     let ami = ast.ami();
     // The post that hangs fails, and is tried again.
     receiver.answer_status("200 OK");
     receiver.hang_up();
     let error = ast.wait_log("the journal holds them no more");
-    let range = format!("events {} to {last} are dropped", first + 1);
+    let range = format!("events {} to {} are dropped", later[0], later[9]);
     assert!(error.contains("ERROR") && error.contains(&range), "{error}");
     let event = ami.wait_event("a failure", |event| {
         event.is_event("UserPresenceWebhookFailed")
     });
     assert_eq!(event.get("Reason"), Some("Missed"));
-    assert_eq!(
-        event.get("DroppedFrom"),
-        Some((first + 1).to_string().as_str())
-    );
+    for (name, number) in [("DroppedFrom", later[0]), ("DroppedTo", later[9])] {
+        assert_eq!(event.get(name), Some(number.to_string().as_str()), "{name}");
+    }
     let new = change(&ast, "new");
-    assert_eq!(sequences(&receiver.wait_taken(2)), [first, new]);
+    let kept = [&[first], &later[10..], &[new]].concat();
+    assert_eq!(sequences(&receiver.wait_taken(12)), kept);
 }
 
 #[test]
