@@ -1,5 +1,6 @@
 //! The thread of one webhook.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,10 +12,14 @@ use super::post::{Outcome, Poster};
 use super::{Hook, present};
 use crate::asterisk::log;
 use crate::asterisk::manager::{self, Class};
+use crate::door;
 use crate::feed::{Next, Reader};
 use crate::presence::Time;
 use crate::presence::account::{Event, Subscription};
 use crate::presence::config::Webhook;
+use crate::presence::directory::UserId;
+use crate::presence::flags::Flag;
+use crate::presence::world::World;
 use crate::stats;
 
 /// The time before an event is tried again: it doubles up to the longest.
@@ -30,6 +35,8 @@ pub struct Worker {
     subscription: Subscription,
     /// What is to be posted.
     pending: Option<Pending>,
+    /// The users whom the receiver knows to be hidden: of those it is told nothing.
+    hidden: HashSet<Arc<str>>,
 }
 
 /// An event until it is taken.
@@ -39,6 +46,16 @@ struct Pending {
     failed: Option<Instant>,
     /// The pause before it is tried again.
     pause: Duration,
+}
+
+/// What a receiver may be told of an event now.
+enum May {
+    /// All of it.
+    Know,
+    /// That the user is not to be seen.
+    KnowHidden,
+    /// Nothing.
+    NotKnow,
 }
 
 /// Why events are not posted.
@@ -65,7 +82,13 @@ impl Worker {
     /// One who begins with the next event. `None` when the module is not running.
     pub fn new(hook: Arc<Hook>) -> Option<Self> {
         let (spec, _) = hook.spec();
-        let now = present(&spec.account).unwrap_or_default();
+        // At one moment: who hides from then on is news.
+        let now = door::read(|world| {
+            let account = world.directory().account_named(&spec.account);
+            let sequence = account.map(|account| world.account_sequence(account));
+            (sequence.unwrap_or_default(), hidden(world, &spec.account))
+        });
+        let (now, hidden) = now?;
         let reader = Reader::staying(spec.account.clone(), now, hook.stop.clone())?;
         let subscription = Subscription {
             event: Subscription::path(&spec.account),
@@ -76,6 +99,7 @@ impl Worker {
             reader,
             subscription,
             pending: None,
+            hidden,
         })
     }
 
@@ -99,13 +123,20 @@ impl Worker {
             Some(pending) => {
                 // It stays, whatever becomes of this try.
                 let pending = self.pending.insert(pending);
-                let json = pending.event.json(&self.subscription, false);
-                let sequence = pending.event.sequence;
+                let event = pending.event.clone();
                 let (spec, reloads) = self.hook.spec();
+                let may = door::read(|world| may_know(world, &spec.account, &event));
+                let json = match may {
+                    Some(May::Know) => event.json(&self.subscription, false),
+                    Some(May::KnowHidden) => event.hidden_json(&self.subscription),
+                    Some(May::NotKnow) => return self.pending = None,
+                    // The module is going, and will tell.
+                    None => return self.hook.wait(reloads, None),
+                };
                 crate::trip("webhook");
                 let stop = self.hook.stop.clone();
-                match poster.post(&spec, sequence, &json, &stop) {
-                    Outcome::Delivered => self.delivered(&spec, sequence),
+                match poster.post(&spec, event.sequence, &json, &stop) {
+                    Outcome::Delivered => self.delivered(&spec, &event),
                     Outcome::Gone => self.gone(&spec, reloads),
                     Outcome::Failed(why, after) => self.failed(&spec, reloads, &why, after),
                     Outcome::Stopped => {}
@@ -114,11 +145,13 @@ impl Worker {
         }
     }
 
-    /// Takes the next event that others may see.
+    /// Takes the next event that the receiver is to be told.
     fn fetch(&mut self) {
         match self.reader.next(1, Instant::now() + LONG) {
             Next::News(events, _) => {
-                let event = events.into_iter().find(|event| !event.hidden);
+                let known = &self.hidden;
+                let news = |event: &Arc<Event>| !event.hidden || !known.contains(&event.user);
+                let event = events.into_iter().find(news);
                 self.pending = event.map(|event| Pending {
                     event,
                     failed: None,
@@ -135,8 +168,14 @@ impl Worker {
         }
     }
 
-    fn delivered(&mut self, spec: &Webhook, sequence: u64) {
+    fn delivered(&mut self, spec: &Webhook, event: &Event) {
+        let sequence = event.sequence;
         self.pending = None;
+        if event.hidden {
+            self.hidden.insert(event.user.clone());
+        } else {
+            self.hidden.remove(&event.user);
+        }
         stats::WEBHOOK_POSTS.add(1);
         let was_failing = {
             let mut status = self.hook.status.lock();
@@ -257,6 +296,33 @@ fn tell(spec: &Webhook, lost: &Lost<'_>, why: &str, dropped: Option<(u64, u64)>)
             ("DroppedTo", &number(dropped.map(|(_, to)| to))),
         ],
     );
+}
+
+/// The users of the account whom others are not to see.
+fn hidden(world: &World, account: &str) -> HashSet<Arc<str>> {
+    let directory = world.directory();
+    let account = directory.account_named(account);
+    let members = account.map_or(&[][..], |account| directory.members(account));
+    let hidden = members.iter().filter(|id| is_hidden(world, **id));
+    hidden.map(|id| directory.get(*id).name.clone()).collect()
+}
+
+fn is_hidden(world: &World, user: UserId) -> bool {
+    !world.flags(user).get(Flag::AllowSeeMyPresence)
+}
+
+/// By what is so now: the event may have waited for hours.
+fn may_know(world: &World, account: &str, event: &Event) -> May {
+    let directory = world.directory();
+    let user = directory.user(&event.user);
+    let user = user.filter(|id| **directory.account(directory.get(*id).account) == *account);
+    match user {
+        // Who is gone, or in another account now, is nobody's business here.
+        None => May::NotKnow,
+        Some(_) if event.hidden => May::KnowHidden,
+        Some(user) if is_hidden(world, user) => May::NotKnow,
+        Some(_) => May::Know,
+    }
 }
 
 /// A quarter less to a quarter more, so that not all come back at once.

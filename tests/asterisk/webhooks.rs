@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, Mac};
+use serde_json::json;
 use sha2::Sha256;
 
 use crate::harness::{Answering, Instance, MODULE, Post, Receiver, TlsReceiver, wait_until};
@@ -112,25 +113,99 @@ fn events_are_posted_in_their_order_and_signed() {
     assert_eq!(posts.len(), 21);
 }
 
+/// Sets one of alice's flags: one event, whose number is returned.
+#[track_caller]
+fn set(ast: &Instance, flag: &str, value: &str) -> u64 {
+    let headers = [
+        ("Action", "UserPresenceSet"),
+        ("User", "alice"),
+        (flag, value),
+    ];
+    let done = ast.ami().action(&headers);
+    assert!(done.ok(), "{done:?}");
+    sequence(ast)
+}
+
 #[test]
-fn a_hidden_user_is_not_posted() {
+fn of_a_hidden_user_it_is_posted_once_that_others_may_see_nothing() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
     let seen = change(&ast, "seen");
-    let allow = |value| {
-        let done = ast.ami().action(&[
-            ("Action", "UserPresenceSet"),
-            ("User", "alice"),
-            ("AllowSeeMyPresence", value),
-        ]);
-        assert!(done.ok(), "{done:?}");
-        sequence(&ast)
-    };
-    let hidden = allow("false");
+    let hidden = set(&ast, "AllowSeeMyPresence", "false");
     change(&ast, "nobody knows");
-    let seen_again = allow("true");
-    assert_eq!(sequences(&receiver.wait_taken(2)), [seen, seen_again]);
-    assert_eq!((hidden, seen_again), (seen + 1, seen + 3));
+    set(&ast, "RingOnMonitoredCall", "true");
+    let seen_again = set(&ast, "AllowSeeMyPresence", "true");
+    let posts = receiver.wait_taken(3);
+    assert_eq!(sequences(&posts), [seen, hidden, seen_again]);
+    assert_eq!((hidden, seen_again), (seen + 1, seen + 4));
+    let json = posts[1].json();
+    assert_eq!(
+        json["body"],
+        json!({"extensionId": "4711", "sequence": hidden, "allowSeeMyPresence": false})
+    );
+    assert_eq!(json.as_object().map(|json| json.len()), Some(6), "{json}");
+    assert_eq!(posts[2].json()["body"]["allowSeeMyPresence"], true);
+
+    // Who was hidden before is no news.
+    let hidden = set(&ast, "AllowSeeMyPresence", "false");
+    assert_eq!(receiver.wait_taken(4)[3].sequence(), hidden);
+    assert!(ast.unload_module(MODULE).ok());
+    assert!(ast.load_module(MODULE).ok());
+    change(&ast, "nobody knows");
+    ast.setvar("USER_PRESENCE(bob)", "away");
+    let number = ast.getvar("USER_PRESENCE(bob,sequence)");
+    assert_eq!(
+        receiver.wait_taken(5)[4].sequence().to_string(),
+        number,
+        "{:?}",
+        sequences(&receiver.posts())
+    );
+}
+
+#[test]
+fn what_waits_is_not_posted_of_who_hides_or_is_gone_meanwhile() {
+    let receiver = Receiver::start();
+    let ast = start(&receiver.url("/"), "");
+    receiver.answer_status("500 Oh no");
+    change(&ast, "tried");
+    change(&ast, "waits");
+    receiver.wait_posts(1);
+    let hidden = set(&ast, "AllowSeeMyPresence", "false");
+    let of_bob = || {
+        ast.setvar("USER_PRESENCE(bob)", "away");
+        ast.setvar("USER_PRESENCE(bob)", "available");
+        let number = ast.getvar("USER_PRESENCE(bob,sequence)");
+        number.parse::<u64>().expect("a number")
+    };
+    let bob = of_bob();
+    receiver.answer_status("200 OK");
+    let posts = receiver.wait_taken(3);
+    assert_eq!(sequences(&posts), [hidden, bob - 1, bob]);
+
+    receiver.answer_status("500 Oh no");
+    let tried = set(&ast, "AllowSeeMyPresence", "true");
+    change(&ast, "waits");
+    wait_shown(&ast, "crm", "HTTP status 500");
+    assert_eq!(receiver.posts().last().map(Post::sequence), Some(tried));
+    let configure = |users: &str| {
+        let conf = format!("{users}{}", webhook("crm", &receiver.url("/"), ""));
+        ast.write_config("userpresence.conf", &conf);
+        assert!(ast.reload().ok());
+    };
+    let moved = USERS.replacen("account = main", "account = other", 1);
+    configure(&moved);
+    let bob = of_bob();
+    receiver.answer_status("200 OK");
+    let taken = sequences(&receiver.wait_taken(5));
+    assert_eq!(taken[3..], [bob - 1, bob]);
+
+    receiver.answer_status("500 Oh no");
+    let waits = of_bob();
+    wait_shown(&ast, "crm", "HTTP status 500");
+    configure(&moved.replace("[bob]", "[dave]"));
+    receiver.answer_status("200 OK");
+    ast.setvar("USER_PRESENCE(dave)", "away");
+    assert_eq!(receiver.wait_taken(6)[5].sequence(), waits + 1);
 }
 
 #[test]
