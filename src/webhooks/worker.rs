@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use super::lost::{self, Lost};
 use super::post::{Outcome, Poster};
 use super::{Hook, present};
 use crate::asterisk::log;
-use crate::asterisk::manager::{self, Class};
 use crate::door;
 use crate::feed::{Next, Reader};
 use crate::presence::Time;
@@ -58,26 +58,6 @@ enum May {
     NotKnow,
 }
 
-/// Why events are not posted.
-enum Lost<'a> {
-    /// The receiver did not take them for too long.
-    GivenUp(&'a str),
-    /// The receiver wants no more.
-    Gone,
-    /// They came faster than the receiver took them.
-    Missed,
-}
-
-impl Lost<'_> {
-    fn word(&self) -> &'static str {
-        match self {
-            Lost::GivenUp(_) => "GivenUp",
-            Lost::Gone => "Gone",
-            Lost::Missed => "Missed",
-        }
-    }
-}
-
 impl Worker {
     /// One who begins with the next event. `None` when the module is not running.
     pub fn new(hook: Arc<Hook>) -> Option<Self> {
@@ -94,13 +74,15 @@ impl Worker {
             event: Subscription::path(&spec.account),
             id: id(&spec),
         };
-        Some(Worker {
+        let worker = Worker {
             hook,
             reader,
             subscription,
             pending: None,
             hidden,
-        })
+        };
+        worker.note_next();
+        Some(worker)
     }
 
     /// Works until it is stopped.
@@ -114,6 +96,7 @@ impl Worker {
                 let (spec, reloads) = self.hook.spec();
                 self.failed(&spec, reloads, "an error in the module itself", None);
             }
+            self.note_next();
         }
     }
 
@@ -238,39 +221,21 @@ impl Worker {
             pending.failed.get_or_insert_with(Instant::now);
             pending.pause = FIRST_PAUSE;
         }
-        log::error(format_args!(
-            "Webhook '{}' ({}) is stopped until the next reload: {why}",
-            spec.name, spec.url
-        ));
-        tell(spec, &Lost::Gone, why, None);
+        lost::gone(spec, why);
         self.hook.wait(reloads, None);
     }
 
     /// Goes on after those events, which are not posted.
-    fn lose(&mut self, spec: &Webhook, (from, to): (u64, u64), lost: &Lost<'_>) {
-        self.reader.sequence = to;
-        stats::EVENTS_LOST.add(to - from + 1);
-        let range = match to - from {
-            0 => format!("event {from} is"),
-            _ => format!("events {from} to {to} are"),
-        };
-        let why = match lost {
-            Lost::GivenUp(why) => {
-                let time = spec.retry_for.as_secs();
-                format!("for {time} s it could deliver nothing, the last time because {why}")
-            }
-            _ => "they came faster than it could deliver, and the journal holds them no more"
-                .to_owned(),
-        };
-        log::error(format_args!(
-            "Webhook '{}' ({}): {range} dropped: {why}",
-            spec.name, spec.url
-        ));
-        let why = match lost {
-            Lost::GivenUp(why) => why,
-            _ => "the journal holds them no more",
-        };
-        tell(spec, lost, why, Some((from, to)));
+    fn lose(&mut self, spec: &Webhook, range: (u64, u64), lost: &Lost<'_>) {
+        self.reader.sequence = range.1;
+        lost.tell(spec, range);
+    }
+
+    /// Notes where it is, for whoever stops it.
+    fn note_next(&self) {
+        let pending = self.pending.as_ref();
+        let next = pending.map_or(self.reader.sequence + 1, |pending| pending.event.sequence);
+        self.hook.status.lock().next = Some(next);
     }
 
     fn note(&self, why: &str) {
@@ -278,24 +243,6 @@ impl Worker {
         why.clone_into(&mut status.shown.error);
         status.shown.failing.get_or_insert_with(Time::now);
     }
-}
-
-fn tell(spec: &Webhook, lost: &Lost<'_>, why: &str, dropped: Option<(u64, u64)>) {
-    stats::WEBHOOK_FAILURES.add(1);
-    let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
-    manager::event(
-        Class::System,
-        c"UserPresenceWebhookFailed",
-        &[
-            ("Webhook", &spec.name),
-            ("Account", &spec.account),
-            ("Url", &spec.url.to_string()),
-            ("Reason", lost.word()),
-            ("Error", why),
-            ("DroppedFrom", &number(dropped.map(|(from, _)| from))),
-            ("DroppedTo", &number(dropped.map(|(_, to)| to))),
-        ],
-    );
 }
 
 /// The users of the account whom others are not to see.

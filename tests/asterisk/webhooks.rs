@@ -443,6 +443,70 @@ fn what_the_journal_holds_no_more_is_told_and_the_rest_posted() {
 }
 
 #[test]
+fn what_waits_at_the_end_is_told() {
+    let receiver = Receiver::start();
+    let ast = start(&receiver.url("/"), "timeout = 60");
+    let ami = ast.ami();
+    // Nothing waits: nothing is told.
+    change(&ast, "taken");
+    wait_shown(&ast, "crm", " 1 ");
+    assert!(ast.unload_module(MODULE).ok());
+    assert!(ast.load_module(MODULE).ok());
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+
+    let told = |begin: usize, range: &str| {
+        let line = ast.wait_log_from(begin, "not posted");
+        let place = format!("Webhook 'crm' ({}): {range} not posted", receiver.url("/"));
+        assert!(line.contains("WARNING") && line.contains(&place), "{line}");
+    };
+    let failed = |from: u64, to: u64| {
+        let event = ami.wait_event("a failure", |event| {
+            event.is_event("UserPresenceWebhookFailed")
+                && event.get("DroppedFrom") == Some(&from.to_string())
+        });
+        assert_eq!(event.get("Reason"), Some("Stopped"));
+        assert_eq!(event.get("DroppedTo"), Some(to.to_string().as_str()));
+    };
+
+    // Removed while the first one is tried again.
+    receiver.answer_status("500 Oh no");
+    let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
+    wait_shown(&ast, "crm", "HTTP status 500");
+    ast.write_config("userpresence.conf", USERS);
+    let begin = ast.log().len();
+    assert!(ast.reload().ok());
+    told(
+        begin,
+        &format!("events {} to {} are", numbers[0], numbers[2]),
+    );
+    failed(numbers[0], numbers[2]);
+
+    // Unloaded while the receiver does not answer.
+    receiver.answer(Answering::Never);
+    let posts = receiver.posts().len();
+    let conf = format!("{USERS}{}", webhook("crm", &receiver.url("/"), ""));
+    ast.write_config("userpresence.conf", &conf);
+    assert!(ast.reload().ok());
+    let numbers = [change(&ast, "3"), change(&ast, "4")];
+    receiver.wait_posts(posts + 1);
+    let begin = ast.log().len();
+    assert!(ast.unload_module(MODULE).ok());
+    told(
+        begin,
+        &format!("events {} to {} are", numbers[0], numbers[1]),
+    );
+    failed(numbers[0], numbers[1]);
+
+    // At an end without an unload.
+    assert!(ast.load_module(MODULE).ok());
+    let number = change(&ast, "5");
+    receiver.wait_posts(posts + 2);
+    let begin = ast.log().len();
+    assert!(ast.stop().success());
+    told(begin, &format!("event {number} is"));
+}
+
+#[test]
 fn what_is_wrong_with_a_webhook_is_said() {
     let conf = format!(
         "{USERS}[crm]\ntype = webhook\nurl = crm.example.com\naccount = mian\nsecret = short\n"
