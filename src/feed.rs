@@ -150,8 +150,9 @@ pub fn round() -> u64 {
 pub enum Next {
     /// What came since; both may be empty when the time was up.
     News(Vec<Arc<Event>>, Vec<Arc<Note>>),
-    /// The reader was too slow, or is to begin anew: what it has missed is not there.
-    Missed,
+    /// The reader was too slow, or is to begin anew: what it has missed is not there, up
+    /// to the event of that number.
+    Missed(u64),
     /// The stream is to end.
     Over,
 }
@@ -219,11 +220,11 @@ impl Reader {
                 return Next::Over;
             };
             let Ok(events) = feed.journal.after(&self.account, self.sequence, most) else {
+                let before = feed.journal.before(&self.account);
                 if let Until::Round(_) = self.until {
-                    let before = feed.journal.before(&self.account);
                     stats::EVENTS_LOST.add(before.saturating_sub(self.sequence));
                 }
-                return Next::Missed;
+                return Next::Missed(before);
             };
             let new = usize::try_from(feed.last_note - self.noted).unwrap_or(usize::MAX);
             let skip = feed.notes.len().saturating_sub(new);

@@ -6,6 +6,7 @@
 //! up neither Asterisk nor another webhook. An event is posted until it is taken; what
 //! comes after it waits. After `retry_for` it is given up with all that waits behind it.
 
+mod lost;
 mod post;
 mod worker;
 
@@ -21,6 +22,7 @@ use crate::door;
 use crate::feed;
 use crate::presence::Time;
 use crate::presence::config::Webhook;
+use lost::Lost;
 use worker::Worker;
 
 /// How long a stop waits for the threads. One that the system's resolver keeps for longer
@@ -41,6 +43,8 @@ struct Status {
     /// Rises with each reload.
     reloads: u64,
     ended: bool,
+    /// The number of the event that is to be posted next; none before it begins.
+    next: Option<u64>,
     shown: Shown,
 }
 
@@ -156,6 +160,7 @@ impl Running {
                 spec,
                 reloads: 0,
                 ended: false,
+                next: None,
                 shown: Shown::default(),
             }),
             news: Condvar::new(),
@@ -217,7 +222,7 @@ impl Hook {
     }
 }
 
-/// Stops those, all at a time.
+/// Stops those, all at a time, and tells what they have not posted.
 fn stop(all: Vec<Running>) {
     for one in &all {
         // Under the lock: a thread that has just looked waits before it is woken.
@@ -231,11 +236,17 @@ fn stop(all: Vec<Running>) {
     for one in all {
         let mut status = one.hook.status.lock();
         while !status.ended && !one.hook.news.wait_until(&mut status, deadline).timed_out() {}
-        let ended = status.ended;
+        let (ended, next, spec) = (status.ended, status.next, status.spec.clone());
         drop(status);
         if ended {
             // A panic in it was logged when it happened.
             let _ = one.thread.join();
+        }
+        // Here and not in the thread, which may never come back. Where the account has no
+        // user any more, nothing of it is to be posted.
+        let range = next.zip(present(&spec.account));
+        if let Some(range) = range.filter(|(next, last)| next <= last) {
+            Lost::Stopped.tell(&spec, range);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The thread of one webhook.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -7,14 +8,18 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use super::lost::{self, Lost};
 use super::post::{Outcome, Poster};
 use super::{Hook, present};
 use crate::asterisk::log;
-use crate::asterisk::manager::{self, Class};
+use crate::door;
 use crate::feed::{Next, Reader};
 use crate::presence::Time;
 use crate::presence::account::{Event, Subscription};
 use crate::presence::config::Webhook;
+use crate::presence::directory::UserId;
+use crate::presence::flags::Flag;
+use crate::presence::world::World;
 use crate::stats;
 
 /// The time before an event is tried again: it doubles up to the longest.
@@ -30,6 +35,8 @@ pub struct Worker {
     subscription: Subscription,
     /// What is to be posted.
     pending: Option<Pending>,
+    /// The users whom the receiver knows to be hidden: of those it is told nothing.
+    hidden: HashSet<Arc<str>>,
 }
 
 /// An event until it is taken.
@@ -41,42 +48,41 @@ struct Pending {
     pause: Duration,
 }
 
-/// Why events are not posted.
-enum Lost<'a> {
-    /// The receiver did not take them for too long.
-    GivenUp(&'a str),
-    /// The receiver wants no more.
-    Gone,
-    /// They came faster than the receiver took them.
-    Missed,
-}
-
-impl Lost<'_> {
-    fn word(&self) -> &'static str {
-        match self {
-            Lost::GivenUp(_) => "GivenUp",
-            Lost::Gone => "Gone",
-            Lost::Missed => "Missed",
-        }
-    }
+/// What a receiver may be told of an event now.
+enum May {
+    /// All of it.
+    Know,
+    /// That the user is not to be seen.
+    KnowHidden,
+    /// Nothing.
+    NotKnow,
 }
 
 impl Worker {
     /// One who begins with the next event. `None` when the module is not running.
     pub fn new(hook: Arc<Hook>) -> Option<Self> {
         let (spec, _) = hook.spec();
-        let now = present(&spec.account).unwrap_or_default();
+        // At one moment: who hides from then on is news.
+        let now = door::read(|world| {
+            let account = world.directory().account_named(&spec.account);
+            let sequence = account.map(|account| world.account_sequence(account));
+            (sequence.unwrap_or_default(), hidden(world, &spec.account))
+        });
+        let (now, hidden) = now?;
         let reader = Reader::staying(spec.account.clone(), now, hook.stop.clone())?;
         let subscription = Subscription {
             event: Subscription::path(&spec.account),
             id: id(&spec),
         };
-        Some(Worker {
+        let worker = Worker {
             hook,
             reader,
             subscription,
             pending: None,
-        })
+            hidden,
+        };
+        worker.note_next();
+        Some(worker)
     }
 
     /// Works until it is stopped.
@@ -90,6 +96,7 @@ impl Worker {
                 let (spec, reloads) = self.hook.spec();
                 self.failed(&spec, reloads, "an error in the module itself", None);
             }
+            self.note_next();
         }
     }
 
@@ -99,13 +106,20 @@ impl Worker {
             Some(pending) => {
                 // It stays, whatever becomes of this try.
                 let pending = self.pending.insert(pending);
-                let json = pending.event.json(&self.subscription, false);
-                let sequence = pending.event.sequence;
+                let event = pending.event.clone();
                 let (spec, reloads) = self.hook.spec();
+                let may = door::read(|world| may_know(world, &spec.account, &event));
+                let json = match may {
+                    Some(May::Know) => event.json(&self.subscription, false),
+                    Some(May::KnowHidden) => event.hidden_json(&self.subscription),
+                    Some(May::NotKnow) => return self.pending = None,
+                    // The module is going, and will tell.
+                    None => return self.hook.wait(reloads, None),
+                };
                 crate::trip("webhook");
                 let stop = self.hook.stop.clone();
-                match poster.post(&spec, sequence, &json, &stop) {
-                    Outcome::Delivered => self.delivered(&spec, sequence),
+                match poster.post(&spec, event.sequence, &json, &stop) {
+                    Outcome::Delivered => self.delivered(&spec, &event),
                     Outcome::Gone => self.gone(&spec, reloads),
                     Outcome::Failed(why, after) => self.failed(&spec, reloads, &why, after),
                     Outcome::Stopped => {}
@@ -114,28 +128,37 @@ impl Worker {
         }
     }
 
-    /// Takes the next event that others may see.
+    /// Takes the next event that the receiver is to be told.
     fn fetch(&mut self) {
         match self.reader.next(1, Instant::now() + LONG) {
             Next::News(events, _) => {
-                let event = events.into_iter().find(|event| !event.hidden);
+                let known = &self.hidden;
+                let news = |event: &Arc<Event>| !event.hidden || !known.contains(&event.user);
+                let event = events.into_iter().find(news);
                 self.pending = event.map(|event| Pending {
                     event,
                     failed: None,
                     pause: FIRST_PAUSE,
                 });
             }
-            Next::Missed => {
+            Next::Missed(before) => {
                 let (spec, _) = self.hook.spec();
-                self.lose(&spec, self.reader.sequence + 1, &Lost::Missed);
+                let from = self.reader.sequence + 1;
+                self.lose(&spec, (from, before), &Lost::Missed);
             }
             // Told to, or the module is going and will tell.
             Next::Over => self.hook.wait(self.hook.spec().1, None),
         }
     }
 
-    fn delivered(&mut self, spec: &Webhook, sequence: u64) {
+    fn delivered(&mut self, spec: &Webhook, event: &Event) {
+        let sequence = event.sequence;
         self.pending = None;
+        if event.hidden {
+            self.hidden.insert(event.user.clone());
+        } else {
+            self.hidden.remove(&event.user);
+        }
         stats::WEBHOOK_POSTS.add(1);
         let was_failing = {
             let mut status = self.hook.status.lock();
@@ -183,7 +206,9 @@ impl Worker {
         }
         if now >= end {
             self.pending = None;
-            return self.lose(spec, sequence, &Lost::GivenUp(why));
+            // Where the account has no user any more, it has no event either.
+            let to = present(&spec.account).unwrap_or(sequence).max(sequence);
+            return self.lose(spec, (sequence, to), &Lost::GivenUp(why));
         }
         self.hook.wait(reloads, Some((now + pause).min(end)));
     }
@@ -196,41 +221,21 @@ impl Worker {
             pending.failed.get_or_insert_with(Instant::now);
             pending.pause = FIRST_PAUSE;
         }
-        log::error(format_args!(
-            "Webhook '{}' ({}) is stopped until the next reload: {why}",
-            spec.name, spec.url
-        ));
-        tell(spec, &Lost::Gone, why, None);
+        lost::gone(spec, why);
         self.hook.wait(reloads, None);
     }
 
-    /// Goes on with the next new event; those from that one on are not posted.
-    fn lose(&mut self, spec: &Webhook, from: u64, lost: &Lost<'_>) {
-        // Where the account has no user any more, it has no event either.
-        let to = present(&spec.account).unwrap_or(from).max(from);
-        self.reader.sequence = to;
-        stats::EVENTS_LOST.add(to - from + 1);
-        let range = match to - from {
-            0 => format!("event {from} is"),
-            _ => format!("events {from} to {to} are"),
-        };
-        let why = match lost {
-            Lost::GivenUp(why) => {
-                let time = spec.retry_for.as_secs();
-                format!("for {time} s it could deliver nothing, the last time because {why}")
-            }
-            _ => "they came faster than it could deliver, and the journal holds them no more"
-                .to_owned(),
-        };
-        log::error(format_args!(
-            "Webhook '{}' ({}): {range} dropped: {why}",
-            spec.name, spec.url
-        ));
-        let why = match lost {
-            Lost::GivenUp(why) => why,
-            _ => "the journal holds them no more",
-        };
-        tell(spec, lost, why, Some((from, to)));
+    /// Goes on after those events, which are not posted.
+    fn lose(&mut self, spec: &Webhook, range: (u64, u64), lost: &Lost<'_>) {
+        self.reader.sequence = range.1;
+        lost.tell(spec, range);
+    }
+
+    /// Notes where it is, for whoever stops it.
+    fn note_next(&self) {
+        let pending = self.pending.as_ref();
+        let next = pending.map_or(self.reader.sequence + 1, |pending| pending.event.sequence);
+        self.hook.status.lock().next = Some(next);
     }
 
     fn note(&self, why: &str) {
@@ -240,22 +245,31 @@ impl Worker {
     }
 }
 
-fn tell(spec: &Webhook, lost: &Lost<'_>, why: &str, dropped: Option<(u64, u64)>) {
-    stats::WEBHOOK_FAILURES.add(1);
-    let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
-    manager::event(
-        Class::System,
-        c"UserPresenceWebhookFailed",
-        &[
-            ("Webhook", &spec.name),
-            ("Account", &spec.account),
-            ("Url", &spec.url.to_string()),
-            ("Reason", lost.word()),
-            ("Error", why),
-            ("DroppedFrom", &number(dropped.map(|(from, _)| from))),
-            ("DroppedTo", &number(dropped.map(|(_, to)| to))),
-        ],
-    );
+/// The users of the account whom others are not to see.
+fn hidden(world: &World, account: &str) -> HashSet<Arc<str>> {
+    let directory = world.directory();
+    let account = directory.account_named(account);
+    let members = account.map_or(&[][..], |account| directory.members(account));
+    let hidden = members.iter().filter(|id| is_hidden(world, **id));
+    hidden.map(|id| directory.get(*id).name.clone()).collect()
+}
+
+fn is_hidden(world: &World, user: UserId) -> bool {
+    !world.flags(user).get(Flag::AllowSeeMyPresence)
+}
+
+/// By what is so now: the event may have waited for hours.
+fn may_know(world: &World, account: &str, event: &Event) -> May {
+    let directory = world.directory();
+    let user = directory.user(&event.user);
+    let user = user.filter(|id| **directory.account(directory.get(*id).account) == *account);
+    match user {
+        // Who is gone, or in another account now, is nobody's business here.
+        None => May::NotKnow,
+        Some(_) if event.hidden => May::KnowHidden,
+        Some(user) if is_hidden(world, user) => May::NotKnow,
+        Some(_) => May::Know,
+    }
 }
 
 /// A quarter less to a quarter more, so that not all come back at once.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, Mac};
+use serde_json::json;
 use sha2::Sha256;
 
 use crate::harness::{Answering, Instance, MODULE, Post, Receiver, TlsReceiver, wait_until};
@@ -112,25 +113,99 @@ fn events_are_posted_in_their_order_and_signed() {
     assert_eq!(posts.len(), 21);
 }
 
+/// Sets one of alice's flags: one event, whose number is returned.
+#[track_caller]
+fn set(ast: &Instance, flag: &str, value: &str) -> u64 {
+    let headers = [
+        ("Action", "UserPresenceSet"),
+        ("User", "alice"),
+        (flag, value),
+    ];
+    let done = ast.ami().action(&headers);
+    assert!(done.ok(), "{done:?}");
+    sequence(ast)
+}
+
 #[test]
-fn a_hidden_user_is_not_posted() {
+fn of_a_hidden_user_it_is_posted_once_that_others_may_see_nothing() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
     let seen = change(&ast, "seen");
-    let allow = |value| {
-        let done = ast.ami().action(&[
-            ("Action", "UserPresenceSet"),
-            ("User", "alice"),
-            ("AllowSeeMyPresence", value),
-        ]);
-        assert!(done.ok(), "{done:?}");
-        sequence(&ast)
-    };
-    let hidden = allow("false");
+    let hidden = set(&ast, "AllowSeeMyPresence", "false");
     change(&ast, "nobody knows");
-    let seen_again = allow("true");
-    assert_eq!(sequences(&receiver.wait_taken(2)), [seen, seen_again]);
-    assert_eq!((hidden, seen_again), (seen + 1, seen + 3));
+    set(&ast, "RingOnMonitoredCall", "true");
+    let seen_again = set(&ast, "AllowSeeMyPresence", "true");
+    let posts = receiver.wait_taken(3);
+    assert_eq!(sequences(&posts), [seen, hidden, seen_again]);
+    assert_eq!((hidden, seen_again), (seen + 1, seen + 4));
+    let json = posts[1].json();
+    assert_eq!(
+        json["body"],
+        json!({"extensionId": "4711", "sequence": hidden, "allowSeeMyPresence": false})
+    );
+    assert_eq!(json.as_object().map(|json| json.len()), Some(6), "{json}");
+    assert_eq!(posts[2].json()["body"]["allowSeeMyPresence"], true);
+
+    // Who was hidden before is no news.
+    let hidden = set(&ast, "AllowSeeMyPresence", "false");
+    assert_eq!(receiver.wait_taken(4)[3].sequence(), hidden);
+    assert!(ast.unload_module(MODULE).ok());
+    assert!(ast.load_module(MODULE).ok());
+    change(&ast, "nobody knows");
+    ast.setvar("USER_PRESENCE(bob)", "away");
+    let number = ast.getvar("USER_PRESENCE(bob,sequence)");
+    assert_eq!(
+        receiver.wait_taken(5)[4].sequence().to_string(),
+        number,
+        "{:?}",
+        sequences(&receiver.posts())
+    );
+}
+
+#[test]
+fn what_waits_is_not_posted_of_who_hides_or_is_gone_meanwhile() {
+    let receiver = Receiver::start();
+    let ast = start(&receiver.url("/"), "");
+    receiver.answer_status("500 Oh no");
+    change(&ast, "tried");
+    change(&ast, "waits");
+    receiver.wait_posts(1);
+    let hidden = set(&ast, "AllowSeeMyPresence", "false");
+    let of_bob = || {
+        ast.setvar("USER_PRESENCE(bob)", "away");
+        ast.setvar("USER_PRESENCE(bob)", "available");
+        let number = ast.getvar("USER_PRESENCE(bob,sequence)");
+        number.parse::<u64>().expect("a number")
+    };
+    let bob = of_bob();
+    receiver.answer_status("200 OK");
+    let posts = receiver.wait_taken(3);
+    assert_eq!(sequences(&posts), [hidden, bob - 1, bob]);
+
+    receiver.answer_status("500 Oh no");
+    let tried = set(&ast, "AllowSeeMyPresence", "true");
+    change(&ast, "waits");
+    wait_shown(&ast, "crm", "HTTP status 500");
+    assert_eq!(receiver.posts().last().map(Post::sequence), Some(tried));
+    let configure = |users: &str| {
+        let conf = format!("{users}{}", webhook("crm", &receiver.url("/"), ""));
+        ast.write_config("userpresence.conf", &conf);
+        assert!(ast.reload().ok());
+    };
+    let moved = USERS.replacen("account = main", "account = other", 1);
+    configure(&moved);
+    let bob = of_bob();
+    receiver.answer_status("200 OK");
+    let taken = sequences(&receiver.wait_taken(5));
+    assert_eq!(taken[3..], [bob - 1, bob]);
+
+    receiver.answer_status("500 Oh no");
+    let waits = of_bob();
+    wait_shown(&ast, "crm", "HTTP status 500");
+    configure(&moved.replace("[bob]", "[dave]"));
+    receiver.answer_status("200 OK");
+    ast.setvar("USER_PRESENCE(dave)", "away");
+    assert_eq!(receiver.wait_taken(6)[5].sequence(), waits + 1);
 }
 
 #[test]
@@ -336,7 +411,7 @@ fn one_that_is_gone_is_left_alone_until_a_reload() {
 }
 
 #[test]
-fn what_the_journal_holds_no_more_is_told() {
+fn what_the_journal_holds_no_more_is_told_and_the_rest_posted() {
     let receiver = Receiver::start();
     let conf = format!(
         "{}{}",
@@ -348,24 +423,87 @@ fn what_the_journal_holds_no_more_is_told() {
     let first = change(&ast, "first");
     receiver.wait_posts(1);
     let later: Vec<u64> = (0..20).map(|n| change(&ast, &n.to_string())).collect();
-    let last = later[19];
     let ami = ast.ami();
     // The post that hangs fails, and is tried again.
     receiver.answer_status("200 OK");
     receiver.hang_up();
     let error = ast.wait_log("the journal holds them no more");
-    let range = format!("events {} to {last} are dropped", first + 1);
+    let range = format!("events {} to {} are dropped", later[0], later[9]);
     assert!(error.contains("ERROR") && error.contains(&range), "{error}");
     let event = ami.wait_event("a failure", |event| {
         event.is_event("UserPresenceWebhookFailed")
     });
     assert_eq!(event.get("Reason"), Some("Missed"));
-    assert_eq!(
-        event.get("DroppedFrom"),
-        Some((first + 1).to_string().as_str())
-    );
+    for (name, number) in [("DroppedFrom", later[0]), ("DroppedTo", later[9])] {
+        assert_eq!(event.get(name), Some(number.to_string().as_str()), "{name}");
+    }
     let new = change(&ast, "new");
-    assert_eq!(sequences(&receiver.wait_taken(2)), [first, new]);
+    let kept = [&[first], &later[10..], &[new]].concat();
+    assert_eq!(sequences(&receiver.wait_taken(12)), kept);
+}
+
+#[test]
+fn what_waits_at_the_end_is_told() {
+    let receiver = Receiver::start();
+    let ast = start(&receiver.url("/"), "timeout = 60");
+    let ami = ast.ami();
+    // Nothing waits: nothing is told.
+    change(&ast, "taken");
+    wait_shown(&ast, "crm", " 1 ");
+    assert!(ast.unload_module(MODULE).ok());
+    assert!(ast.load_module(MODULE).ok());
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+
+    let told = |begin: usize, range: &str| {
+        let line = ast.wait_log_from(begin, "not posted");
+        let place = format!("Webhook 'crm' ({}): {range} not posted", receiver.url("/"));
+        assert!(line.contains("WARNING") && line.contains(&place), "{line}");
+    };
+    let failed = |from: u64, to: u64| {
+        let event = ami.wait_event("a failure", |event| {
+            event.is_event("UserPresenceWebhookFailed")
+                && event.get("DroppedFrom") == Some(&from.to_string())
+        });
+        assert_eq!(event.get("Reason"), Some("Stopped"));
+        assert_eq!(event.get("DroppedTo"), Some(to.to_string().as_str()));
+    };
+
+    // Removed while the first one is tried again.
+    receiver.answer_status("500 Oh no");
+    let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
+    wait_shown(&ast, "crm", "HTTP status 500");
+    ast.write_config("userpresence.conf", USERS);
+    let begin = ast.log().len();
+    assert!(ast.reload().ok());
+    told(
+        begin,
+        &format!("events {} to {} are", numbers[0], numbers[2]),
+    );
+    failed(numbers[0], numbers[2]);
+
+    // Unloaded while the receiver does not answer.
+    receiver.answer(Answering::Never);
+    let posts = receiver.posts().len();
+    let conf = format!("{USERS}{}", webhook("crm", &receiver.url("/"), ""));
+    ast.write_config("userpresence.conf", &conf);
+    assert!(ast.reload().ok());
+    let numbers = [change(&ast, "3"), change(&ast, "4")];
+    receiver.wait_posts(posts + 1);
+    let begin = ast.log().len();
+    assert!(ast.unload_module(MODULE).ok());
+    told(
+        begin,
+        &format!("events {} to {} are", numbers[0], numbers[1]),
+    );
+    failed(numbers[0], numbers[1]);
+
+    // At an end without an unload.
+    assert!(ast.load_module(MODULE).ok());
+    let number = change(&ast, "5");
+    receiver.wait_posts(posts + 2);
+    let begin = ast.log().len();
+    assert!(ast.stop().success());
+    told(begin, &format!("event {number} is"));
 }
 
 #[test]

@@ -116,6 +116,15 @@ struct Body<'a> {
     flags: Flags,
 }
 
+/// The body for a user who is not to be seen any more.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HiddenBody<'a> {
+    extension_id: &'a str,
+    sequence: u64,
+    allow_see_my_presence: bool,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Head<'a> {
@@ -207,6 +216,28 @@ impl Event {
 
     /// The JSON object that is sent; with the user's record where that was asked for.
     pub fn json(&self, subscription: &Subscription, with_record: bool) -> String {
+        let mut json = self.enveloped(subscription, &self.body);
+        if with_record && !self.record.is_empty() {
+            json.push_str(",\"record\":");
+            json.push_str(&self.record);
+        }
+        json.push('}');
+        json
+    }
+
+    /// The same for others than the user: that the user is not to be seen, nothing else.
+    pub fn hidden_json(&self, subscription: &Subscription) -> String {
+        let body = HiddenBody {
+            extension_id: &self.id,
+            sequence: self.sequence,
+            allow_see_my_presence: false,
+        };
+        let body = serde_json::to_string(&body).unwrap_or_default();
+        self.enveloped(subscription, &body) + "}"
+    }
+
+    /// Without its last brace.
+    fn enveloped(&self, subscription: &Subscription, body: &str) -> String {
         let head = Head {
             uuid: &self.uuid,
             event: &subscription.event,
@@ -215,15 +246,9 @@ impl Event {
             owner_id: &self.id,
         };
         let mut json = serde_json::to_string(&head).unwrap_or_default();
-        // Its last brace is written again at the end.
         json.pop();
         json.push_str(",\"body\":");
-        json.push_str(&self.body);
-        if with_record && !self.record.is_empty() {
-            json.push_str(",\"record\":");
-            json.push_str(&self.record);
-        }
-        json.push('}');
+        json.push_str(body);
         json
     }
 }
@@ -292,6 +317,31 @@ mod tests {
     fn times_are_iso_8601() {
         let time = Time::from_millis(1_763_800_000_123);
         assert_eq!(timestamp(time), "2025-11-22T08:26:40.123Z");
+    }
+
+    #[test]
+    fn of_a_hidden_user_nothing_else_is_told() {
+        let subscription = Subscription {
+            event: Subscription::path("main"),
+            id: "1".into(),
+        };
+        let event = testing::event("main", 7);
+        let uuid = uuid("main", 7);
+        assert_eq!(
+            event.hidden_json(&subscription),
+            format!(
+                "{{\"uuid\":\"{uuid}\",\"event\":\"/userpresence/v1/account/main/presence\",\
+                 \"timestamp\":\"{}\",\"subscriptionId\":\"1\",\"ownerId\":\"4711\",\
+                 \"body\":{{\"extensionId\":\"4711\",\"sequence\":7,\
+                 \"allowSeeMyPresence\":false}}}}",
+                timestamp(Time::NEVER)
+            )
+        );
+        let told = event.json(&subscription, true);
+        assert!(
+            told.ends_with("\"ownerId\":\"4711\",\"body\":{}}"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl Feed {
             let deadline = beat.min(Instant::now() + LOOK);
             match self.reader.next(BATCH, deadline) {
                 Next::Over => return Ok(()),
-                Next::Missed => self.snapshot(stream, Begin::Reset)?,
+                Next::Missed(_) => self.snapshot(stream, Begin::Reset)?,
                 Next::News(events, notes) => {
                     text.clear();
                     events.iter().for_each(|event| self.event(&mut text, event));
