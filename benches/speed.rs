@@ -44,8 +44,7 @@ fn feed() {
         iNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1\n";
     let users = (0..CHANGERS).map(|user| format!("[u{user}]\ntype = user\nmethod = none\n"));
     let users: String = users.collect();
-    // One caller may have half of them.
-    let general = format!("[general]\nhttp_readers = {}\n", READERS * 2);
+    let general = format!("[general]\nhttp_readers = {READERS}\n");
     let ast = Instance::builder()
         .userpresence(&format!("{general}{users}{PANEL}"))
         .http()

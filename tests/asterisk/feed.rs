@@ -630,9 +630,11 @@ fn there_are_no_more_readers_than_allowed() {
         assert!(answer.body.contains(why), "{answer:?}");
     };
     let first = stream(&ast, "panel", "");
-    // Half of them are one caller's, and the rest is there for another.
-    refused("panel", "You are too many readers");
-    let _second = stream(&ast, "boss", "");
+    // Half of them are one account's, and the rest is there for another.
+    refused("boss", "This account has too many readers");
+    let other = "/userpresence/v1/account/other/events";
+    let second = ast.stream(other, &[&login("stranger")]);
+    assert!(second.head.starts_with("HTTP/1.1 200"), "{}", second.head);
     refused("tester", "There are too many readers");
     drop(first);
     wait_until("a reader's place", || {

@@ -11,9 +11,7 @@ fn crowd(readers: usize) -> Instance {
     let users = (0..USERS).map(|user| format!("[u{user}]\ntype = user\nmethod = none\n"));
     let users: String = users.collect();
     let panel = api_user("panel", "role = read");
-    // One caller may have half of them.
-    let places = readers * 2;
-    let general = format!("[general]\nhttp_readers = {places}\nhttp_rate = 1000\n");
+    let general = format!("[general]\nhttp_readers = {readers}\nhttp_rate = 1000\n");
     Instance::builder()
         .userpresence(&format!("{general}{users}{panel}"))
         .http()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 /// Who has how many places. The sum is all that are taken.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub struct Places(Mutex<Option<HashMap<Arc<str>, u32>>>);
 
 /// Why there is no place.
@@ -14,16 +14,16 @@ pub struct Places(Mutex<Option<HashMap<Arc<str>, u32>>>);
 pub enum Full {
     /// All are taken.
     All,
-    /// The caller has its share.
+    /// The account has its share.
     Share,
 }
 
-/// One caller's place; dropping it gives it back.
+/// One reader's place; dropping it gives it back.
 #[derive(Debug)]
 #[must_use = "dropping it gives it back"]
 pub struct Place {
     of: &'static Places,
-    caller: Arc<str>,
+    account: Arc<str>,
 }
 
 impl Places {
@@ -32,28 +32,23 @@ impl Places {
         Places(Mutex::new(None))
     }
 
-    /// Takes one of `most` places, of which a caller may have half: one who takes all that
+    /// Takes one of `most` places, of which an account may have `share`: one that takes all
     /// it gets leaves some to the others.
     ///
     /// # Errors
     /// Says what is full.
-    pub fn take(&'static self, caller: &Arc<str>, most: u32) -> Result<Place, Full> {
+    pub fn take(&'static self, account: &str, most: u32, share: u32) -> Result<Place, Full> {
         let mut taken = self.0.lock();
         let taken = taken.get_or_insert_default();
         if taken.values().sum::<u32>() >= most {
             return Err(Full::All);
         }
-        if taken
-            .get(caller)
-            .is_some_and(|own| *own >= most.div_ceil(2))
-        {
+        if taken.get(account).is_some_and(|own| *own >= share) {
             return Err(Full::Share);
         }
-        *taken.entry(caller.clone()).or_default() += 1;
-        Ok(Place {
-            of: self,
-            caller: caller.clone(),
-        })
+        let account: Arc<str> = account.into();
+        *taken.entry(account.clone()).or_default() += 1;
+        Ok(Place { of: self, account })
     }
 }
 
@@ -61,10 +56,10 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.of.0.lock();
         let taken = taken.get_or_insert_default();
-        if let Some(own) = taken.get_mut(&self.caller) {
+        if let Some(own) = taken.get_mut(&self.account) {
             *own -= 1;
             if *own == 0 {
-                taken.remove(&self.caller);
+                taken.remove(&self.account);
             }
         }
     }
@@ -74,11 +69,11 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    /// As many places as there are for one caller.
-    fn all_of(places: &'static Places, caller: &str, most: u32) -> (Vec<Place>, Full) {
-        let (caller, mut taken) = (Arc::from(caller), Vec::new());
+    /// As many places as there are for one account, whose share is half.
+    fn all_of(places: &'static Places, account: &str, most: u32) -> (Vec<Place>, Full) {
+        let mut taken = Vec::new();
         loop {
-            match places.take(&caller, most) {
+            match places.take(account, most, most.div_ceil(2)) {
                 Ok(place) => taken.push(place),
                 Err(full) => return (taken, full),
             }
@@ -86,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn one_caller_has_half_and_leaves_the_rest_to_others() {
+    fn one_account_has_its_share_and_leaves_the_rest_to_others() {
         static PLACES: Places = Places::new();
         let (first, full) = all_of(&PLACES, "first", 5);
         assert_eq!((first.len(), full), (3, Full::Share));
@@ -104,9 +99,9 @@ mod tests {
     fn many_at_a_time_get_no_more_than_there_are() {
         static PLACES: Places = Places::new();
         let got = std::thread::scope(|scope| {
-            let take = |caller: usize| all_of(&PLACES, &caller.to_string(), 20).0;
+            let take = |account: usize| all_of(&PLACES, &account.to_string(), 20).0;
             let takers: Vec<_> = (0..8)
-                .map(|caller| scope.spawn(move || take(caller)))
+                .map(|account| scope.spawn(move || take(account)))
                 .collect();
             let places = takers.into_iter().map(|taker| taker.join().unwrap());
             places.collect::<Vec<_>>()

@@ -50,7 +50,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
             return Err(error(503, "off", why));
         }
         let members = Members::of(&account, &query.extensions, caller)?;
-        let place = places::take(caller)?;
+        let place = places::take(&account)?;
         let name = account.as_str().into();
         let reader = Reader::new(name, query.last, members.sequence, round);
         let (reader, goes_on) =
