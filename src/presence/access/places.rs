@@ -28,7 +28,7 @@ pub struct Place {
 
 impl Places {
     /// None is taken.
-    pub const fn new() -> Self {
+    pub const fn empty() -> Self {
         Places(Mutex::new(None))
     }
 
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn one_caller_has_half_and_leaves_the_rest_to_others() {
-        static PLACES: Places = Places::new();
+        static PLACES: Places = Places::empty();
         let (first, full) = all_of(&PLACES, "first", 5);
         assert_eq!((first.len(), full), (3, Full::Share));
         let (second, full) = all_of(&PLACES, "second", 5);
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn many_at_a_time_get_no_more_than_there_are() {
-        static PLACES: Places = Places::new();
+        static PLACES: Places = Places::empty();
         let got = std::thread::scope(|scope| {
             let take = |caller: usize| all_of(&PLACES, &caller.to_string(), 20).0;
             let takers: Vec<_> = (0..8)

@@ -4,7 +4,7 @@ use super::{Caller, Reply, error};
 use crate::door;
 use crate::presence::access::places::{Full, Place, Places};
 
-static PLACES: Places = Places::new();
+static PLACES: Places = Places::empty();
 
 /// A place for one more reader, until it is dropped.
 ///
