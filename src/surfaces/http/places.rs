@@ -4,7 +4,7 @@ use super::{Reply, error};
 use crate::door;
 use crate::presence::access::places::{Full, Place, Places};
 
-static PLACES: Places = Places::empty();
+static PLACES: Places = Places::new();
 
 /// A place for one more reader of that account, until it is dropped. Where there are
 /// several accounts, one may have half of the places.
