@@ -1,16 +1,20 @@
 //! The last events of each account, for readers who come back.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::event::Event;
 
-/// Bounded: of each account the last events.
+/// Bounded: of each account the last events, and of all together no more than
+/// [`MOST_OF_ALL`], which they share equally.
 #[derive(Debug)]
 pub struct Journal {
     most: usize,
     logs: HashMap<Arc<str>, Log>,
 }
+
+/// An event takes about 1 kB. Where one account is to have more, all have as many.
+const MOST_OF_ALL: usize = 100_000;
 
 #[derive(Default, Debug)]
 struct Log {
@@ -54,12 +58,29 @@ impl Journal {
     /// Keeps that many from now on, and of these accounts alone.
     pub fn reconfigure(&mut self, most: usize, accounts: &[Arc<str>]) {
         self.most = most;
+        let accounts: HashSet<&Arc<str>> = accounts.iter().collect();
         self.logs.retain(|account, _| accounts.contains(account));
-        self.logs.values_mut().for_each(|log| log.trim(most));
+        self.trim_all();
+    }
+
+    /// How many events an account may have.
+    fn share(&self) -> usize {
+        let all = MOST_OF_ALL.max(self.most);
+        self.most.min(all / self.logs.len().max(1))
+    }
+
+    fn trim_all(&mut self) {
+        let share = self.share();
+        self.logs.values_mut().for_each(|log| log.trim(share));
     }
 
     /// Notes an event; those of an account come in their order.
     pub fn append(&mut self, event: Arc<Event>) {
+        if !self.logs.contains_key(&event.account) {
+            self.logs.insert(event.account.clone(), Log::default());
+            self.trim_all();
+        }
+        let share = self.share();
         let log = self.logs.entry(event.account.clone()).or_default();
         if event.sequence != log.last() + 1 {
             // The first one, or one is missing before it.
@@ -67,7 +88,7 @@ impl Journal {
             (log.before, log.begins) = (event.sequence - 1, true);
         }
         log.events.push_back(event);
-        log.trim(self.most);
+        log.trim(share);
     }
 
     /// Who comes back with that number, or with an earlier one, has missed something: the
@@ -170,5 +191,24 @@ mod tests {
         journal.append(Arc::new(event("main", 9)));
         assert_eq!(numbers(&journal, 4), Err(Missed));
         assert_eq!(numbers(&journal, 8), Ok(vec![9]));
+    }
+
+    #[test]
+    fn all_accounts_together_are_bounded_too() {
+        let mut journal = Journal::new(MOST_OF_ALL);
+        for sequence in 1..=MOST_OF_ALL as u64 {
+            journal.append(Arc::new(event("main", sequence)));
+        }
+        assert_eq!(journal.len(), MOST_OF_ALL);
+        for account in 1..=4 {
+            journal.append(Arc::new(event(&account.to_string(), 1)));
+            assert!(journal.len() <= MOST_OF_ALL);
+        }
+        assert_eq!(journal.len(), MOST_OF_ALL / 5 + 4);
+        let last = MOST_OF_ALL as u64;
+        assert!(journal.reaches("main", last) && !journal.reaches("main", last / 2));
+        journal.reconfigure(10, &["main".into()]);
+        assert_eq!(journal.len(), 10);
+        assert!(!journal.reaches("4", 1));
     }
 }
