@@ -197,8 +197,12 @@ fn in_every_status_a_queue_rings_who_is_there() {
         assert_eq!(called.pop().as_deref(), Some("PJSIP/201"), "{status}");
         let expected: &[&str] = if is_rung { &["PJSIP/200"] } else { &[] };
         assert_eq!(called, expected, "{status} {takes}");
+        // Of a call that ends as it begins app_queue may never learn that it is over.
+        ast.wait_device("PJSIP/201", "INUSE");
+        ast.wait_queue_member("sales", "Bob", "InCall", "1");
         caller.hang_up();
         ast.wait_no_channels();
+        ast.wait_queue_member("sales", "Bob", "InCall", "0");
         calls += usize::from(is_rung);
         assert_eq!(alice.invites().len(), calls, "{status} {takes}");
     }
