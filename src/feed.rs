@@ -12,9 +12,8 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex};
 
 use crate::asterisk::manager::{self, Class};
-use crate::door;
 use crate::presence::Time;
-use crate::presence::account::{Event, Journal, Record, Subscription};
+use crate::presence::account::{Event, Journal, Subscription};
 use crate::presence::world::Transition;
 use crate::stats;
 
@@ -101,9 +100,8 @@ pub fn reconfigure(most: u32, accounts: &[Arc<str>], changed: &[Arc<str>]) {
 }
 
 /// Tells everyone of a transition. Hold no lock.
-pub fn tell(transition: &Transition) {
-    let record = door::read(|world| Record::after(world, transition)).flatten();
-    let event = Event::new(transition, record.as_ref(), Time::now());
+pub fn tell(transition: &Arc<Transition>) {
+    let event = Event::new(transition, Time::now());
     let subscription = Subscription {
         event: Subscription::path(&transition.account),
         id: "ami".into(),
@@ -114,7 +112,7 @@ pub fn tell(transition: &Transition) {
         &[
             ("Account", &transition.account),
             ("Sequence", &transition.sequence.to_string()),
-            ("Json", &event.json(&subscription, false)),
+            ("Json", &event.json(&subscription)),
         ],
     );
     if let Some(feed) = FEED.lock().as_mut() {

@@ -110,7 +110,7 @@ impl Worker {
                 let (spec, reloads) = self.hook.spec();
                 let may = door::read(|world| may_know(world, &spec.account, &event));
                 let json = match may {
-                    Some(May::Know) => event.json(&self.subscription, false),
+                    Some(May::Know) => event.json(&self.subscription),
                     Some(May::KnowHidden) => event.hidden_json(&self.subscription),
                     Some(May::NotKnow) => return self.pending = None,
                     // The module is going, and will tell.

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -177,12 +177,13 @@ pub struct Event {
     uuid: Box<str>,
     at: Time,
     body: Box<str>,
-    record: Box<str>,
+    transition: Option<Arc<Transition>>,
+    record: OnceLock<Box<str>>,
 }
 
 impl Event {
-    /// Of a transition, and the user's record after it.
-    pub fn new(transition: &Transition, record: Option<&Record>, at: Time) -> Self {
+    /// Of a transition.
+    pub fn new(transition: &Arc<Transition>, at: Time) -> Self {
         let changed = transition.changed;
         let activity = transition.activity;
         let body = Body {
@@ -209,17 +210,32 @@ impl Event {
             changed,
             at,
             body: body.into(),
-            record: record.map(Record::json).unwrap_or_default().into(),
+            transition: Some(transition.clone()),
+            record: OnceLock::new(),
             account,
         }
     }
 
-    /// The JSON object that is sent; with the user's record where that was asked for.
-    pub fn json(&self, subscription: &Subscription, with_record: bool) -> String {
+    /// The JSON object that is sent.
+    pub fn json(&self, subscription: &Subscription) -> String {
+        self.enveloped(subscription, &self.body) + "}"
+    }
+
+    /// The same with the user's record after the transition, which `look` finds: it is made
+    /// for the first one who asks.
+    pub fn json_with_record(
+        &self,
+        subscription: &Subscription,
+        look: impl FnOnce(&Transition) -> Option<Record>,
+    ) -> String {
+        let record = self.record.get_or_init(|| {
+            let record = self.transition.as_deref().and_then(look);
+            record.as_ref().map(Record::json).unwrap_or_default().into()
+        });
         let mut json = self.enveloped(subscription, &self.body);
-        if with_record && !self.record.is_empty() {
+        if !record.is_empty() {
             json.push_str(",\"record\":");
-            json.push_str(&self.record);
+            json.push_str(record);
         }
         json.push('}');
         json
@@ -293,7 +309,8 @@ pub mod testing {
             uuid: uuid(account, sequence).into(),
             at: Time::NEVER,
             body: "{}".into(),
-            record: "".into(),
+            transition: None,
+            record: OnceLock::new(),
         }
     }
 }
@@ -337,7 +354,7 @@ mod tests {
                 timestamp(Time::NEVER)
             )
         );
-        let told = event.json(&subscription, true);
+        let told = event.json_with_record(&subscription, |_| None);
         assert!(
             told.ends_with("\"ownerId\":\"4711\",\"body\":{}}"),
             "{told}"

@@ -197,7 +197,7 @@ pub struct Transition {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Effect {
     /// A change, for feeds, and for Asterisk where it says so.
-    Transition(Box<Transition>),
+    Transition(Arc<Transition>),
     /// A presence to publish that is no transition.
     Publish(Arc<str>, Presence),
     /// What a user's lamps or queues are to see.
@@ -511,7 +511,7 @@ impl World {
         self.mark_account(account_id);
         let publish = self.outcome(user).presence != old && self.publish_now(user, now);
         let outcome = self.outcome(user);
-        Effect::Transition(Box::new(Transition {
+        Effect::Transition(Arc::new(Transition {
             user: name,
             old,
             new: outcome.presence.clone(),

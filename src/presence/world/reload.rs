@@ -278,7 +278,8 @@ impl World {
         // have had the last word.
         for effect in &mut effects {
             if let Effect::Transition(transition) = effect {
-                transition.publish &= stays(&transition.user);
+                let stays = stays(&transition.user);
+                Arc::make_mut(transition).publish &= stays;
             }
         }
         effects.retain(|effect| match effect {

@@ -177,7 +177,12 @@ impl Feed {
         // Who is to be seen again is news, whatever else is wanted.
         let wanted = self.query.details;
         if shows_or_hides || wanted.is_none_or(|wanted| wanted.meets(event.changed)) {
-            let json = event.json(&self.subscription, self.query.with_record);
+            let json = match self.query.with_record {
+                true => event.json_with_record(&self.subscription, |transition| {
+                    door::read(|world| Record::after(world, transition)).flatten()
+                }),
+                false => event.json(&self.subscription),
+            };
             message(text, Some(event.sequence), "presence", &json);
         }
     }
