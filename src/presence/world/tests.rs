@@ -447,7 +447,7 @@ proptest! {
                 let Effect::Transition(t) = effect else { unreachable!() };
                 number += 1;
                 prop_assert_eq!(t.sequence, number);
-                let before = last.insert(t.user, t.new.clone()).unwrap_or_default();
+                let before = last.insert(t.user.clone(), t.new.clone()).unwrap_or_default();
                 prop_assert_eq!(&before, &t.old);
                 prop_assert!(t.changed != Details::NONE);
                 let said = t.old != t.new || t.old_status != t.status;
