@@ -452,11 +452,12 @@ impl World {
                 None if changed => self.follow_status(user),
                 None => self.users[user.index()].status.clone(),
             };
+            let activity = self.compute_activity(user);
             if self.held {
                 // At a load it is found out, which is no transition.
-                self.take_activity(user);
+                self.users[user.index()].activity = activity;
             }
-            let does = self.compute_activity(user) != self.activity(user);
+            let does = activity != self.activity(user);
             if changed || does || old_status != self.users[user.index()].status {
                 effects.push(self.transition(user, old, old_status, Details::NONE, now));
             }
