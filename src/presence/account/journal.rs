@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::event::Event;
 
-/// Bounded: of each account the last events, and of all together no more than
-/// [`MOST_OF_ALL`], which they share equally.
+/// Bounded: of each account the last events, and of all together no more than 100,000,
+/// which they share equally.
 #[derive(Debug)]
 pub struct Journal {
     most: usize,

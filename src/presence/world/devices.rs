@@ -156,9 +156,15 @@ impl World {
         }
         let directory = self.directory.clone();
         let owners = directory.owners(device);
+        // Those for whom it matters whether a phone can be reached.
+        let watched = owners.iter().copied().filter(|user| {
+            let login = &directory.get(*user).rule.login;
+            login.register.is_some() || login.unregister.is_some()
+        });
+        let watched: Vec<UserId> = watched.collect();
         let reachable = |world: &World| -> Vec<bool> {
-            let owners = owners.iter();
-            owners.map(|user| world.phones(*user).reachable).collect()
+            let watched = watched.iter();
+            watched.map(|user| world.phones(*user).reachable).collect()
         };
         let (known, before) = (self.device(device).is_some(), reachable(self));
         self.devices[device.index()] = Some(state);
@@ -174,7 +180,7 @@ impl World {
         if !known {
             return Vec::new();
         }
-        let changed = owners.iter().zip(before).zip(reachable(self));
+        let changed = watched.iter().zip(before).zip(reachable(self));
         let set = changed.filter_map(|((user, before), after)| {
             let login = &directory.get(*user).rule.login;
             let status = match (before, after) {
