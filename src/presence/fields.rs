@@ -354,7 +354,7 @@ impl View {
                 extension: directory.extension(input).map(str::to_owned),
                 device: device.map(|device| directory.device_name(device).to_owned()),
                 device_state: device.map(|device| world.device(device).unwrap_or_default().name()),
-                presence: Said::new(&state.presence, state.since, state.until),
+                presence: Said::new(&state.presence, state.since, state.until()),
                 known: state.known,
                 takes_part: world.takes_part(user, index),
                 winner: outcome.winner == Winner::Input(index as u16),

@@ -2,8 +2,8 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `source/<address>` | what the source said last, and since when |
-//! | `user/<name>` | own status and what it returns to, the status type, which calls the user takes, the flags, the number of the last transition |
+//! | `source/<address>` | what the source is without timed statuses and since when, and the timed statuses over it |
+//! | `user/<name>` | own status and the untimed one that it returns to, the status type, which calls the user takes, the flags, the number of the last transition |
 //! | `account/<name>` | the account's last number |
 //! | `action/<name>` | what actions have done for a user: see [`super::action::Record`] |
 //! | `http/secret` | what sessions over HTTP are signed with |
@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::state::{Presence, State};
 use super::status::{StatusType, Statuses};
 use super::time::Time;
-use super::world::{Before, By, Own, Said};
+use super::world::{Before, By, Layer, Layers, Own, Value};
 
 /// The AstDB family.
 pub const FAMILY: &str = "UserPresence";
@@ -77,6 +77,58 @@ fn read_state<'a, D: Deserializer<'a>>(deserializer: D) -> Result<State, D::Erro
     State::parse(&name).ok_or_else(|| D::Error::custom("unknown state"))
 }
 
+/// The row of a source: what it is without timed statuses, and those that lie over it.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct SourceRow {
+    #[serde(flatten)]
+    base: Kept,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    timed: Vec<LayerRow>,
+}
+
+/// A timed status over a source, as stored.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+struct LayerRow {
+    user: String,
+    #[serde(flatten)]
+    kept: Kept,
+}
+
+impl SourceRow {
+    /// As stored.
+    pub fn new(layers: &Layers) -> Self {
+        let kept = |value: &Value, until| Kept::new(&value.presence, value.since, until);
+        let timed = layers.timed.iter().map(|layer| LayerRow {
+            user: layer.owner.to_string(),
+            kept: kept(&layer.value, layer.until),
+        });
+        SourceRow {
+            base: kept(&layers.base, Time::NEVER),
+            timed: timed.collect(),
+        }
+    }
+
+    /// As known.
+    pub fn restore(&self) -> Layers {
+        let value = |kept: &Kept| {
+            let (presence, since, until) = kept.restore();
+            (Value { presence, since }, until)
+        };
+        let timed = self.timed.iter().map(|row| {
+            let (value, until) = value(&row.kept);
+            Layer {
+                owner: row.user.as_str().into(),
+                value,
+                until,
+            }
+        });
+        Layers {
+            base: value(&self.base).0,
+            timed: timed.collect(),
+        }
+    }
+}
+
 /// The row of a user.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 pub struct UserRow {
@@ -121,8 +173,6 @@ struct BeforeRow {
     own: Option<OwnRow>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    sources: Vec<(String, Kept)>,
 }
 
 fn name_of(status: Option<&Arc<StatusType>>) -> Option<String> {
@@ -137,14 +187,9 @@ impl OwnRow {
     /// As stored.
     pub fn new(own: &Own) -> Self {
         let before = own.before.as_deref().map(|before| {
-            let source = |(address, said): &(Arc<str>, Said)| {
-                let kept = Kept::new(&said.presence, said.since, said.until);
-                (address.to_string(), kept)
-            };
             Box::new(BeforeRow {
                 own: before.own.as_deref().map(OwnRow::new),
                 status: name_of(before.status.as_ref()),
-                sources: before.sources.iter().map(source).collect(),
             })
         });
         OwnRow {
@@ -158,22 +203,12 @@ impl OwnRow {
     /// As known, with the status types that there are now.
     pub fn restore(&self, statuses: &Statuses) -> Own {
         let before = self.before.as_deref().map(|before| {
-            let source = |(address, kept): &(String, Kept)| {
-                let (presence, since, until) = kept.restore();
-                let said = Said {
-                    presence,
-                    since,
-                    until,
-                };
-                (Arc::from(address.as_str()), said)
-            };
             Box::new(Before {
                 own: before
                     .own
                     .as_ref()
                     .map(|own| Box::new(own.restore(statuses))),
                 status: named(before.status.as_ref(), statuses),
-                sources: before.sources.iter().map(source).collect(),
             })
         });
         let (presence, since, until) = self.kept.restore();
@@ -192,7 +227,7 @@ impl OwnRow {
 #[derive(Default, Debug)]
 pub struct Stored {
     /// By address.
-    pub sources: HashMap<String, Kept>,
+    pub sources: HashMap<String, SourceRow>,
     /// By name.
     pub users: HashMap<String, UserRow>,
     /// By account.
@@ -239,7 +274,18 @@ mod tests {
     fn rows_round_trip_and_bad_ones_are_left_out() {
         let presence = Presence::new(State::Away, "lunch", "a, \"b\" ü");
         let (since, until) = (Time::from_micros(123_456), Time::from_micros(654_321));
-        let kept = Kept::new(&presence, since, Time::NEVER);
+        let value = Value {
+            presence: presence.clone(),
+            since,
+        };
+        let layers = Layers {
+            base: value.clone(),
+            timed: vec![Layer {
+                owner: "alice".into(),
+                value,
+                until,
+            }],
+        };
         let mut statuses = Statuses::default();
         statuses.put(StatusType {
             name: "lunch".into(),
@@ -257,14 +303,6 @@ mod tests {
         let before = Before {
             own: Some(Box::new(own(Time::NEVER, By::Login, None))),
             status: statuses.find("dnd").cloned(),
-            sources: vec![(
-                "CustomPresence:a".into(),
-                Said {
-                    presence: State::Dnd.into(),
-                    since,
-                    until,
-                },
-            )],
         };
         let timed = own(until, By::Hand, Some(Box::new(before)));
         let row = UserRow {
@@ -279,7 +317,7 @@ mod tests {
         let rows = [
             (
                 "source/CustomPresence:a/b".to_owned(),
-                serde_json::to_string(&kept).unwrap(),
+                serde_json::to_string(&SourceRow::new(&layers)).unwrap(),
             ),
             ("user/alice".to_owned(), json(&row)),
             ("user/bob".to_owned(), "nonsense".to_owned()),
@@ -292,7 +330,7 @@ mod tests {
         ];
         let stored = Stored::read(rows.into_iter());
         let restored = stored.sources["CustomPresence:a/b"].restore();
-        assert_eq!(restored, (presence.clone(), since, Time::NEVER));
+        assert_eq!(restored, layers);
         assert_eq!(stored.users["alice"], row);
         let restored = stored.users["alice"].own.as_ref().unwrap();
         assert_eq!(restored.restore(&statuses), timed);

@@ -134,7 +134,7 @@ impl World {
                 let input = &spec.inputs[usize::from(index)];
                 let state = self.source(input.source);
                 let presence = self.says(spec.rule.method, input).clone();
-                (presence, state.since, state.until)
+                (presence, state.since, state.until())
             }
         };
         Outcome {

@@ -7,8 +7,10 @@
 //! the [`Effect`]s after letting it go.
 
 mod activity;
+mod clock;
 mod combining;
 mod devices;
+mod layers;
 mod login;
 mod own;
 mod reload;
@@ -32,7 +34,9 @@ use super::time::Time;
 
 use activity::Parking;
 use devices::Asked;
-pub use own::{Before, By, Own, Said};
+use layers::Ending;
+pub use layers::{Layer, Layers, Value};
+pub use own::{Before, By, Own};
 pub use reload::{Plan, Read, Removed};
 pub use rows::RowChange;
 use rows::RowKey;
@@ -47,8 +51,8 @@ pub struct SourceState {
     pub presence: Presence,
     /// Since when it says so; [`Time::NEVER`] when it never said anything.
     pub since: Time,
-    /// When that ends, because a timed status wrote it; [`Time::NEVER`] without an end.
-    pub until: Time,
+    /// The timed statuses over it, where there are any.
+    layers: Option<Box<Layers>>,
     /// Whether its provider has answered. An unknown source takes no part.
     pub known: bool,
     dirty: bool,
@@ -227,7 +231,7 @@ pub struct World {
     /// When each of them is due, in that order.
     due: VecDeque<(Time, UserId)>,
     /// When each timed status ends.
-    ends: BTreeSet<(Time, UserId)>,
+    ends: BTreeSet<(Time, Ending)>,
     /// When the worker looks at them next.
     looked_for: Option<Time>,
     last: Time,
@@ -354,7 +358,7 @@ impl World {
             Change::Device(device, state) => {
                 let set = self.take_device(device, state, now, &mut touched);
                 let mut effects = Vec::new();
-                self.recombine(touched, None, now, &mut effects);
+                self.recombine(touched, &[], now, &mut effects);
                 effects.extend(self.set_by_login(set, now));
                 return effects;
             }
@@ -393,14 +397,8 @@ impl World {
             Change::LoggedOut(user) => return self.logged_out(user, now),
         }
         let mut effects = Vec::new();
-        self.recombine(touched, None, now, &mut effects);
+        self.recombine(touched, &[], now, &mut effects);
         effects
-    }
-
-    /// A time later than every one before, so that "set last" is always decided.
-    fn stamp(&mut self, now: Time) -> Time {
-        self.last = now.max(self.last.next());
-        self.last
     }
 
     /// What a source says. Its `since` changes with it, but stays when a source that
@@ -409,16 +407,9 @@ impl World {
         let state = &mut self.sources[source.index()];
         state.known = true;
         // One that never said anything says not_set: that is no event.
-        if state.presence != presence {
+        if state.presence != presence && !self.has_ended_as(source, &presence, at) {
             self.store(source, presence, at);
         }
-    }
-
-    fn store(&mut self, source: SourceId, presence: Presence, at: Time) {
-        let state = &mut self.sources[source.index()];
-        (state.presence, state.since, state.known) = (presence, at, true);
-        state.until = Time::NEVER;
-        self.mark_source(source);
     }
 
     fn touch(&self, user: UserId, touched: &mut Touched) {
@@ -432,12 +423,12 @@ impl World {
     }
 
     /// Combines anew for these users, and for those who read them, deepest last: so
-    /// each is combined once. `set` is the user whose status type was set, and what it
+    /// each is combined once. `set` are the users whose status type was set, and what it
     /// was before; all others' follows what they are now.
     fn recombine(
         &mut self,
         mut touched: Touched,
-        set: Option<(UserId, Option<Arc<StatusType>>)>,
+        set: &[(UserId, Option<Arc<StatusType>>)],
         now: Time,
         effects: &mut Vec<Effect>,
     ) {
@@ -446,7 +437,7 @@ impl World {
             let state = &mut self.users[user.index()];
             let old = std::mem::replace(&mut state.outcome, outcome).presence;
             let changed = old != state.outcome.presence;
-            let set = set.as_ref().filter(|(set, _)| *set == user);
+            let set = set.iter().find(|(set, _)| *set == user);
             let old_status = match set {
                 Some((_, before)) => before.clone(),
                 None if changed => self.follow_status(user),

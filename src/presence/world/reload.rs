@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::devices::Asked;
 use super::{AccountState, rows::RowKey};
-use super::{Effect, SourceState, UserState, World};
+use super::{Effect, Ending, Layers, SourceState, Touched, UserState, World};
 use crate::presence::account::Details;
 use crate::presence::device::{DeviceState, Watcher};
 use crate::presence::directory::{DeviceId, Directory, SourceId, UserId};
@@ -141,11 +141,9 @@ impl World {
             let Some(source) = source.filter(|source| !directory.is_missing_user(*source)) else {
                 continue;
             };
-            let (presence, since, until) = kept.restore();
-            self.last = self.last.max(since);
             let state = &mut self.sources[source.index()];
-            (state.presence, state.since, state.known) = (presence, since, true);
-            state.until = until;
+            state.set_layers(kept.restore());
+            self.last = self.last.max(state.since);
         }
         for (name, row) in &stored.users {
             let Some(user) = directory.user(name) else {
@@ -265,15 +263,28 @@ impl World {
     /// The timed statuses of users who are no more end now, while it is known what they
     /// return to. Says what follows for others.
     fn end_of_the_gone(&mut self, plan: &Plan, now: Time) -> Vec<Effect> {
-        let timed: Vec<UserId> = self.ends.iter().map(|(_, user)| *user).collect();
         let directory = self.directory.clone();
         let stays = |name: &str| plan.directory.user(name).is_some();
-        let mut effects = Vec::new();
-        for user in timed {
-            if !stays(&directory.get(user).name) {
-                self.end(user, now, &mut effects);
+        let (mut touched, mut set) = (Touched::new(), Vec::new());
+        for (until, ending) in self.ends.clone() {
+            match ending {
+                Ending::Own(user) if !stays(&directory.get(user).name) => {
+                    self.ends.remove(&(until, ending));
+                    set.extend(self.end_own(user, &mut touched));
+                }
+                Ending::Own(_) => {}
+                Ending::Source(source) => {
+                    let of_the_gone = |layers: &mut Layers| {
+                        layers.timed.retain(|layer| stays(&layer.owner));
+                    };
+                    if self.relayer(source, &mut touched, of_the_gone) {
+                        self.write_again(source);
+                    }
+                }
             }
         }
+        let mut effects = Vec::new();
+        self.recombine(touched, &set, now, &mut effects);
         // A transition of one who goes has its number and is told, but not to hints: those
         // have had the last word.
         for effect in &mut effects {

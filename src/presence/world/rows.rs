@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{SourceId, UserId, World};
 use crate::presence::directory::AccountId;
 use crate::presence::dnd::DndStatus;
-use crate::presence::row::{Kept, OwnRow, UserRow};
+use crate::presence::row::{OwnRow, SourceRow, UserRow};
 use crate::presence::time::Time;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -98,8 +98,8 @@ impl World {
                 let value = source.and_then(|source| {
                     let state = &mut self.sources[source.index()];
                     state.dirty = false;
-                    let kept = Kept::new(&state.presence, state.since, state.until);
-                    (state.since != Time::NEVER).then_some(kept)
+                    let row = SourceRow::new(&state.layers());
+                    (state.since != Time::NEVER).then_some(row)
                 });
                 row_change(format!("source/{address}"), value)
             }

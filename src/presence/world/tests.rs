@@ -4,8 +4,10 @@ use crate::presence::config::testing::directory;
 use crate::presence::row::Stored;
 use proptest::prelude::*;
 
+mod clock;
 mod devices;
 mod own;
+mod timed;
 
 const ALICE: &str = "[alice]\ntype=user\nextension=1\nextension=2\n";
 
