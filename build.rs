@@ -43,6 +43,7 @@ mod asterisk {
         "ast_cli",
         "ast_cli_completion_add",
         "ast_cli_unregister",
+        "ast_config_AST_DB",
         "ast_config_destroy",
         "ast_config_load2",
         "ast_crypt",

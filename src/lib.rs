@@ -47,6 +47,8 @@ mod schedules;
 #[cfg(all(feature = "selftest", not(test)))]
 mod selftest;
 #[cfg(all(feature = "asterisk", not(test)))]
+mod sequences;
+#[cfg(all(feature = "asterisk", not(test)))]
 mod stats;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod surfaces;

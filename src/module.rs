@@ -29,6 +29,7 @@ use crate::presence::{Presence, Time};
 use crate::push;
 use crate::reload;
 use crate::schedules;
+use crate::sequences;
 use crate::surfaces;
 use crate::webhooks::Webhooks;
 
@@ -56,6 +57,7 @@ struct Module {
     parking: Option<Subscription>,
     device_provider: device::ProviderRegistration,
     provider: presence::ProviderRegistration,
+    sequences: Option<sequences::Open>,
     door: Open,
     feed: feed::Open,
 }
@@ -73,9 +75,10 @@ pub fn load() -> Result<(), Decline> {
     for error in &parsed.errors {
         log::error(format_args!("{error}; the section is left out"));
     }
-    let world = restore(parsed);
+    let (world, numbers) = restore(parsed);
     let feed = feed::open(world.directory().settings.http.journal);
     let door = door::open(world);
+    let sequences = Some(numbers);
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
     let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
@@ -133,6 +136,7 @@ pub fn load() -> Result<(), Decline> {
         parking,
         device_provider,
         provider,
+        sequences,
         door,
         feed,
     });
@@ -165,23 +169,25 @@ pub fn unload() {
 pub fn exit() {
     let threads = MODULE.lock().as_mut().map(|module| {
         let webhooks = module.webhooks.take();
-        (webhooks, module.actor.take(), module.keeper.take())
+        let threads = (webhooks, module.actor.take(), module.keeper.take());
+        (threads, module.sequences.take())
     });
     drop(threads);
 }
 
 /// The world as it was stored, nothing published yet.
-fn restore(parsed: Parsed) -> World {
-    let stored = Stored::read(astdb::tree(FAMILY, "").into_iter());
+fn restore(parsed: Parsed) -> (World, sequences::Open) {
+    let mut stored = Stored::read(astdb::tree(FAMILY, "").into_iter());
     for key in &stored.unreadable {
         log::warning(format_args!(
             "AstDB entry '{FAMILY}/{key}' cannot be read and is left out"
         ));
     }
     let directory = Arc::new(Directory::new(parsed.settings, parsed.users));
+    let numbers = sequences::open(directory.accounts(), &mut stored.accounts);
     let mut world = World::restore(directory, &stored, Time::now());
     world.hold_publishing(true);
-    world
+    (world, numbers)
 }
 
 /// Hears what was ever published of any source. It is in the core's cache, and one

@@ -20,6 +20,7 @@ use crate::presence::row::{self, Stored};
 use crate::presence::text;
 use crate::presence::world::{Effect, Plan, Read};
 use crate::schedules;
+use crate::sequences;
 use crate::webhooks;
 
 /// One reload at a time; a second one is told so instead of waiting.
@@ -154,7 +155,10 @@ fn switch(directory: Directory) -> Result<(), String> {
         ))
     };
     // A section that an error left out until now has its rows still.
-    let stored = stored_of(&plan);
+    let mut stored = stored_of(&plan);
+    let accounts = plan.directory().accounts().iter();
+    let new = accounts.filter(|name| !running.accounts().contains(name));
+    sequences::reserve(new, &mut stored.accounts);
     let mut read = Read::default();
     let mut again: Vec<Arc<str>> = Vec::new();
     for (source, address) in plan.new_sources() {

@@ -15,6 +15,13 @@ pub fn fully_booted() -> bool {
     unsafe { ffi::res_userpresence_fully_booted() != 0 }
 }
 
+/// The path of AstDB's file, without the ending that SQLite's has.
+pub fn database_file() -> String {
+    // SAFETY: a C string of the core that is set before modules are loaded, and stays.
+    let path = unsafe { super::text::utf8(ffi::ast_config_AST_DB) };
+    path.unwrap_or_default().to_owned()
+}
+
 /// Something to be done when Asterisk ends; dropping it takes it back.
 ///
 /// `core stop now`, which is also what a service manager's stop does, ends Asterisk

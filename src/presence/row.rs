@@ -4,10 +4,8 @@
 //! |---|---|
 //! | `source/<address>` | what the source is without timed statuses and since when, and the timed statuses over it |
 //! | `user/<name>` | own status and the untimed one that it returns to, the status type, which calls the user takes, the flags, the number of the last transition |
-//! | `account/<name>` | the account's last number |
 //! | `action/<name>` | what actions have done for a user: see [`super::action::Record`] |
 //! | `http/secret` | what sessions over HTTP are signed with |
-//! | `clean` | 1 after a clean stop, 0 while the module runs |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value.
 
@@ -24,8 +22,6 @@ use super::world::{Before, By, Layer, Layers, Own, Value};
 
 /// The AstDB family.
 pub const FAMILY: &str = "UserPresence";
-/// The key that says whether the last stop was a clean one.
-pub const CLEAN: &str = "clean";
 /// The key of what sessions over HTTP are signed with.
 pub const SECRET: &str = "http/secret";
 
@@ -230,10 +226,9 @@ pub struct Stored {
     pub sources: HashMap<String, SourceRow>,
     /// By name.
     pub users: HashMap<String, UserRow>,
-    /// By account.
+    /// The last number of each account, see [`super::account::Reservation`]: it is no
+    /// row.
     pub accounts: HashMap<String, u64>,
-    /// Whether the last stop was a clean one.
-    pub clean: bool,
     /// Keys whose value could not be read; they are left out.
     pub unreadable: Vec<String>,
 }
@@ -246,17 +241,19 @@ impl Stored {
             let read = match key.split_once('/') {
                 Some(("source", address)) => take(&mut stored.sources, address, &value),
                 Some(("user", name)) => take(&mut stored.users, name, &value),
-                Some(("account", name)) => take(&mut stored.accounts, name, &value),
-                _ => {
-                    stored.clean |= key == CLEAN && value == "1";
-                    true
-                }
+                _ => true,
             };
             if !read {
                 stored.unreadable.push(key);
             }
         }
         stored
+    }
+
+    /// The account's last number; the time where there is none.
+    pub fn last_number(&self, account: &str, now: Time) -> u64 {
+        let known = self.accounts.get(account).copied();
+        known.unwrap_or_else(|| now.micros())
     }
 }
 
@@ -325,8 +322,6 @@ mod tests {
                 "source/CustomPresence:b".to_owned(),
                 r#"{"state":"asleep","since":1}"#.to_owned(),
             ),
-            ("account/main".to_owned(), "42".to_owned()),
-            ("clean".to_owned(), "1".to_owned()),
         ];
         let stored = Stored::read(rows.into_iter());
         let restored = stored.sources["CustomPresence:a/b"].restore();
@@ -334,8 +329,6 @@ mod tests {
         assert_eq!(stored.users["alice"], row);
         let restored = stored.users["alice"].own.as_ref().unwrap();
         assert_eq!(restored.restore(&statuses), timed);
-        assert_eq!(stored.accounts["main"], 42);
-        assert!(stored.clean);
         assert_eq!(stored.unreadable, ["user/bob", "source/CustomPresence:b"]);
     }
 }

@@ -102,13 +102,6 @@ struct UserState {
     dirty: bool,
 }
 
-#[derive(Clone, Default, Debug)]
-struct AccountState {
-    /// The last number given out.
-    sequence: u64,
-    dirty: bool,
-}
-
 /// A change from outside.
 #[derive(Clone, Debug)]
 pub enum Change<'a> {
@@ -214,7 +207,8 @@ pub struct World {
     directory: Arc<Directory>,
     sources: Vec<SourceState>,
     users: Vec<UserState>,
-    accounts: Vec<AccountState>,
+    /// The last number that each account has given out.
+    accounts: Vec<u64>,
     /// `None` until it was read.
     devices: Vec<Option<DeviceState>>,
     parking: Parking,
@@ -289,7 +283,13 @@ impl World {
 
     /// The account's last number.
     pub fn account_sequence(&self, account: AccountId) -> u64 {
-        self.accounts[account.index()].sequence
+        self.accounts[account.index()]
+    }
+
+    /// Every account with its last number.
+    pub fn account_sequences(&self) -> impl Iterator<Item = (&str, u64)> {
+        let names = self.directory.accounts().iter().map(|name| &**name);
+        names.zip(self.accounts.iter().copied())
     }
 
     /// The winner's address, `own` for own status, empty for none.
@@ -492,15 +492,14 @@ impl World {
             .with(Detail::Meeting, did.meeting != activity.meeting)
             .with(Detail::Status, said);
         let spec = self.directory.get(user);
-        let account_state = &mut self.accounts[spec.account.index()];
-        account_state.sequence += 1;
-        let sequence = account_state.sequence;
-        let (account_id, account) = (spec.account, self.directory.account(spec.account).clone());
+        let last = &mut self.accounts[spec.account.index()];
+        *last += 1;
+        let sequence = *last;
+        let account = self.directory.account(spec.account).clone();
         let (name, method) = (spec.name.clone(), spec.rule.method);
         let id = spec.id.as_deref().map_or_else(|| name.clone(), Arc::from);
         self.users[user.index()].sequence = sequence;
         self.mark_user(user);
-        self.mark_account(account_id);
         let publish = self.outcome(user).presence != old && self.publish_now(user, now);
         let outcome = self.outcome(user);
         Effect::Transition(Arc::new(Transition {

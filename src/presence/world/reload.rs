@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::devices::Asked;
-use super::{AccountState, rows::RowKey};
+use super::rows::RowKey;
 use super::{Effect, Ending, Layers, SourceState, Touched, UserState, World};
 use crate::presence::account::Details;
 use crate::presence::device::{DeviceState, Watcher};
@@ -105,24 +105,15 @@ pub struct Removed {
 
 impl World {
     /// The world of a directory as it was stored, nothing read from providers yet.
-    /// After an unclean stop an account's number jumps to `now`, so as never to repeat:
-    /// in microseconds, because a storm may have had several transitions in each
-    /// millisecond of its last, lost second.
     pub fn restore(directory: Arc<Directory>, stored: &Stored, now: Time) -> Self {
         let mut world = World::empty(directory.clone());
         world.take_stored(stored);
         for (at, account) in directory.accounts().iter().enumerate() {
-            world.accounts[at].sequence = match (stored.accounts.get(&**account), stored.clean) {
-                (Some(number), true) => *number,
-                (number, _) => now.micros().max(number.copied().unwrap_or(0)),
-            };
-            // A jump is kept at once: what follows may be another unclean stop.
-            world.dirty.push_back(RowKey::Account(account.clone()));
-            world.accounts[at].dirty = true;
+            world.accounts[at] = stored.last_number(account, now);
         }
         for (id, user) in directory.users() {
             // The number of another account, which the user was in.
-            if world.users[id.index()].sequence > world.accounts[user.account.index()].sequence {
+            if world.users[id.index()].sequence > world.accounts[user.account.index()] {
                 world.users[id.index()].sequence = 0;
             }
         }
@@ -177,7 +168,7 @@ impl World {
         World {
             sources: vec![SourceState::default(); directory.source_count()],
             users: vec![UserState::default(); directory.user_count()],
-            accounts: vec![AccountState::default(); directory.accounts().len()],
+            accounts: vec![0; directory.accounts().len()],
             devices: vec![None; directory.device_count()],
             asked: Asked::of(directory.user_count()),
             directory,
@@ -227,7 +218,7 @@ impl World {
         let mut before = std::mem::replace(self, World::empty(plan.directory.clone()));
         self.last = before.last;
         self.dirty = std::mem::take(&mut before.dirty);
-        self.carry_over(&mut before, plan, now);
+        self.carry_over(&mut before, plan, stored, now);
         self.take_stored(stored);
         let at = self.stamp(now);
         for (source, presence) in read.sources {
@@ -300,7 +291,7 @@ impl World {
         effects
     }
 
-    fn carry_over(&mut self, before: &mut World, plan: &Plan, now: Time) {
+    fn carry_over(&mut self, before: &mut World, plan: &Plan, stored: &Stored, now: Time) {
         let mut moved = vec![None; before.sources.len()];
         for (new, old) in plan.sources.iter().enumerate() {
             if let Some(old) = old {
@@ -345,9 +336,8 @@ impl World {
         let known = before.directory.accounts();
         for (at, account) in plan.directory.accounts().iter().enumerate() {
             match known.iter().position(|known| known == account) {
-                Some(old) => self.accounts[at] = before.accounts[old].clone(),
-                // As after an unclean stop: the account may have existed before.
-                None => self.accounts[at].sequence = now.micros(),
+                Some(old) => self.accounts[at] = before.accounts[old],
+                None => self.accounts[at] = stored.last_number(account, now),
             }
         }
         let moved = |source: SourceId| moved[source.index()];

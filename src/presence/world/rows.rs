@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{SourceId, UserId, World};
-use crate::presence::directory::AccountId;
 use crate::presence::dnd::DndStatus;
 use crate::presence::row::{OwnRow, SourceRow, UserRow};
 use crate::presence::time::Time;
@@ -12,7 +11,6 @@ use crate::presence::time::Time;
 pub(super) enum RowKey {
     Source(Arc<str>),
     User(Arc<str>),
-    Account(Arc<str>),
 }
 
 /// A row to be put, or deleted where there is no value.
@@ -41,14 +39,6 @@ impl World {
         }
     }
 
-    pub(super) fn mark_account(&mut self, account: AccountId) {
-        let state = &mut self.accounts[account.index()];
-        if !std::mem::replace(&mut state.dirty, true) {
-            let name = self.directory.account(account).clone();
-            self.dirty.push_back(RowKey::Account(name));
-        }
-    }
-
     /// Whether rows wait to be kept.
     pub fn is_dirty(&self) -> bool {
         !self.dirty.is_empty()
@@ -62,10 +52,10 @@ impl World {
     }
 
     /// Rows that could not be kept wait again, with the values that they have then.
-    pub fn put_back<'a>(&mut self, rows: impl Iterator<Item = &'a RowChange>) {
-        for row in rows {
+    pub fn put_back<'a>(&mut self, keys: impl Iterator<Item = &'a str>) {
+        for key in keys {
             let directory = self.directory.clone();
-            let Some((kind, name)) = row.key.split_once('/') else {
+            let Some((kind, name)) = key.split_once('/') else {
                 continue;
             };
             let key = match kind {
@@ -83,7 +73,7 @@ impl World {
                     }
                     _ => RowKey::User(name.into()),
                 },
-                _ => RowKey::Account(name.into()),
+                _ => continue,
             };
             if !self.dirty.contains(&key) {
                 self.dirty.push_back(key);
@@ -123,19 +113,6 @@ impl World {
                 });
                 let value = value.filter(|row| *row != UserRow::default());
                 row_change(format!("user/{name}"), value)
-            }
-            RowKey::Account(name) => {
-                let account = self
-                    .directory
-                    .accounts()
-                    .iter()
-                    .position(|known| *known == name);
-                let value = account.map(|at| {
-                    let state = &mut self.accounts[at];
-                    state.dirty = false;
-                    state.sequence
-                });
-                row_change(format!("account/{name}"), value)
             }
         }
     }
