@@ -152,7 +152,7 @@ impl World {
         let mut layers = state.layers();
         let before = layers.clone();
         change(&mut layers);
-        if layers == before && state.known {
+        if layers == before {
             return false;
         }
         let ends = (before.next_end(), layers.next_end());
