@@ -74,6 +74,9 @@ impl World {
         for (at, state) in self.users.iter_mut().enumerate() {
             let of = Of::User(UserId::new(at));
             visit(Of::Nothing, &mut state.outcome.since);
+            if let Some(chosen) = &mut state.chosen {
+                visit(Of::Nothing, &mut chosen.since);
+            }
             if let Some(own) = &mut state.own {
                 each_of_own(own, &mut |time| visit(of, time));
             }
@@ -92,6 +95,7 @@ enum Of {
 
 fn each_of_own(own: &mut Own, visit: &mut impl FnMut(&mut Time)) {
     visit(&mut own.since);
+    visit(&mut own.chosen);
     let before = own.before.as_deref_mut();
     if let Some(before) = before.and_then(|before| before.own.as_deref_mut()) {
         each_of_own(before, visit);

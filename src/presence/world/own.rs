@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::chosen::OwnChange;
 use super::{Effect, Ending, Layer, Layers, Touched, Value, World};
 use crate::presence::assignment::Choice;
 use crate::presence::directory::{SourceId, UserId};
@@ -31,6 +32,8 @@ pub struct Own {
     pub presence: Presence,
     /// When the presence was chosen.
     pub since: Time,
+    /// When the type was chosen: later, where it is mapped to nothing.
+    pub chosen: Time,
     /// When it ends; [`Time::NEVER`] without an end.
     pub until: Time,
     /// Who chose it.
@@ -59,9 +62,6 @@ impl World {
     ) -> Vec<Effect> {
         let mut touched = Touched::new();
         let before = choice.until.map(|_| Box::new(self.before(user)));
-        let old_status = self.users[user.index()]
-            .status
-            .replace(choice.status.clone());
         let old = self.users[user.index()].own.take();
         if let Some(old) = &old {
             self.ends.remove(&(old.until, Ending::Own(user)));
@@ -78,6 +78,7 @@ impl World {
             status: Some(choice.status.clone()),
             presence,
             since,
+            chosen: at,
             until: choice.until.unwrap_or(Time::NEVER),
             by,
             before,
@@ -86,7 +87,7 @@ impl World {
         self.touch(user, &mut touched);
         self.write_choice(user, choice, at, &mut touched);
         let mut effects = Vec::new();
-        self.recombine(touched, &[(user, old_status)], at, &mut effects);
+        self.recombine(touched, &OwnChange::Chosen(user), at, &mut effects);
         effects
     }
 
@@ -150,13 +151,13 @@ impl World {
             }
         }
         let mut effects = Vec::new();
-        self.recombine(touched, &set, now, &mut effects);
+        self.recombine(touched, &OwnChange::Ended(set), now, &mut effects);
         self.looked_for = self.ends.first().map(|(until, _)| *until);
         (effects, self.looked_for)
     }
 
-    /// The own status before the timed one returns. Says what the status type was where
-    /// that returns too.
+    /// The own status before the timed one returns. Says which status type holds again
+    /// where no type means what was chosen.
     pub(super) fn end_own(
         &mut self,
         user: UserId,
@@ -164,17 +165,10 @@ impl World {
     ) -> Option<(UserId, Option<Arc<StatusType>>)> {
         let own = self.users[user.index()].own.take()?;
         let before = own.before.map(|before| *before).unwrap_or_default();
-        let state = &mut self.users[user.index()];
-        state.own = before.own;
-        let old_status = state.status.clone();
-        // A type that a reload has removed meanwhile cannot return.
-        let returns = old_status == own.status && before.status.is_some();
-        if returns {
-            state.status = before.status;
-        }
+        self.users[user.index()].own = before.own;
         self.mark_user(user);
         self.touch(user, touched);
-        returns.then_some((user, old_status))
+        Some((user, before.status))
     }
 
     /// Writes out what an extension is after a timed status of it has ended.
