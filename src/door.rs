@@ -4,6 +4,7 @@
 //! The lock is never held while Asterisk is called: a change is made under it, its
 //! effects are told afterwards, through the [`Outbox`].
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::CString;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use crate::presence::fields::Query;
 use crate::presence::flags::Flag;
 use crate::presence::status::{StatusType, Statuses};
 use crate::presence::world::{Change, Effect, Transition, Work, World};
-use crate::presence::{Presence, State, Time, text};
+use crate::presence::{Presence, State, Time, assignment, text};
 use crate::stats;
 
 /// The module stays mapped after an unload, so that a late callback finds this: then
@@ -119,7 +120,7 @@ pub fn hear(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
     let subtype = accepted(address, "subtype", subtype);
     let message = accepted(address, "message", message);
     change(|world, now| {
-        let said = (state, subtype, message);
+        let said = (state, &*subtype, &*message);
         ((), world.take_heard(address, said, now))
     });
 }
@@ -173,14 +174,17 @@ pub fn discard_change(address: &str, said: &Presence) {
     serve(|world, now| (world.take_heard(address, said.parts(), now), Vec::new()));
 }
 
-/// A text of a source. Its state counts even where a text has to be refused.
-fn accepted<'a>(address: &str, field: &str, bytes: &'a [u8]) -> &'a str {
-    text::from_bytes(bytes).unwrap_or_else(|why| {
-        complain_once(field, address, || {
-            format!("The {field} of '{address}' {why}; its state counts, the text is left out")
+/// A text of a source, made fit to be taken; with one warning for each source and kind of
+/// trouble.
+pub fn accepted<'a>(address: &str, field: &str, bytes: &'a [u8]) -> Cow<'a, str> {
+    let (text, wrong) = text::mended(bytes);
+    for why in wrong {
+        complain_once(why.kind(), address, || {
+            let (address, done) = (assignment::shown(address), why.mended());
+            format!("The {field} of '{address}' {why}; {done}")
         });
-        ""
-    })
+    }
+    text
 }
 
 /// Sets a user's status. Returns when Asterisk has been told; the addresses of the

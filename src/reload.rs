@@ -17,7 +17,6 @@ use crate::presence::address::{USER_LABEL, below};
 use crate::presence::config::{Origin, Problem, parse_row};
 use crate::presence::directory::Directory;
 use crate::presence::row::{self, Stored};
-use crate::presence::text;
 use crate::presence::world::{Effect, Plan, Read};
 use crate::schedules;
 use crate::webhooks;
@@ -146,12 +145,9 @@ fn switch(directory: Directory) -> Result<(), String> {
     let mut labels = Labels::default();
     let mut ask = |address: &str| {
         let said = labels.read(address)?;
-        let text = |bytes| text::from_bytes(bytes).unwrap_or_default();
-        Some(Presence::new(
-            said.state,
-            text(&said.subtype),
-            text(&said.message),
-        ))
+        let subtype = door::accepted(address, "subtype", &said.subtype);
+        let message = door::accepted(address, "message", &said.message);
+        Some(Presence::new(said.state, &subtype, &message))
     };
     // A section that an error left out until now has its rows still.
     let stored = stored_of(&plan);
