@@ -16,7 +16,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::actor;
 use crate::asterisk::manager::{self, Class};
 use crate::asterisk::parking::Space;
-use crate::asterisk::{device, log, presence};
+use crate::asterisk::{device, log, presence, timing};
 use crate::feed;
 use crate::keeper;
 use crate::outbox::Outbox;
@@ -25,6 +25,7 @@ use crate::presence::address::{USER_LABEL, below};
 use crate::presence::assignment::Choice;
 use crate::presence::device::{DeviceState, Watcher};
 use crate::presence::directory::UserId;
+use crate::presence::ending::Clock;
 use crate::presence::fields::Query;
 use crate::presence::flags::Flag;
 use crate::presence::status::{StatusType, Statuses};
@@ -187,6 +188,24 @@ pub fn accepted<'a>(address: &str, field: &str, bytes: &'a [u8]) -> Cow<'a, str>
     text
 }
 
+/// What `parse` makes of it for that user, whose time zone its clock has.
+///
+/// # Errors
+/// Says that there is no such user, or what `parse` has to say.
+pub fn choice(
+    name: &str,
+    parse: impl FnOnce(&Statuses, &Clock<'_>) -> Result<Choice, String>,
+) -> Result<Choice, String> {
+    let found = read(|world| {
+        let directory = world.directory();
+        let rule = directory.get(Query::find(world, name)?).rule.clone();
+        Ok::<_, String>((directory.settings.statuses().clone(), rule))
+    });
+    let (statuses, rule) = found.ok_or(NOT_RUNNING)??;
+    let local = |at| timing::minute_of_day(&rule.schedule.timezone, at);
+    parse(&statuses, &Clock::new(Time::now(), &local))
+}
+
 /// Sets a user's status. Returns when Asterisk has been told; the addresses of the
 /// extensions are written by the keeper, for whom it waits a moment, so that a
 /// dialplan usually finds them written, but never for long.
@@ -195,12 +214,9 @@ pub fn accepted<'a>(address: &str, field: &str, bytes: &'a [u8]) -> Cow<'a, str>
 /// Says that there is no such user, or what `parse` has to say.
 pub fn choose(
     name: &str,
-    parse: impl FnOnce(&Statuses, Time) -> Result<Choice, String>,
+    parse: impl FnOnce(&Statuses, &Clock<'_>) -> Result<Choice, String>,
 ) -> Result<(), String> {
-    let statuses = read(|world| world.directory().settings.statuses().clone());
-    let statuses = statuses.ok_or(NOT_RUNNING)?;
-    let choice = parse(&statuses, Time::now())?;
-    let choice = &choice;
+    let choice = &choice(name, parse)?;
     let user = change_user(name, |user| Change::Chosen { user, choice })?;
     warn_of_unwritable(user);
     keeper::wait_for_writes(user, Instant::now() + Duration::from_millis(50));

@@ -17,6 +17,7 @@ pub mod config;
 pub mod device;
 pub mod directory;
 pub mod dnd;
+pub mod ending;
 pub mod explain;
 pub mod fields;
 pub mod flags;

@@ -14,6 +14,7 @@ use crate::presence::assignment::Parts;
 use crate::presence::config::Origin;
 use crate::presence::directory::User;
 use crate::presence::dnd::DndStatus;
+use crate::presence::ending;
 use crate::presence::fields::{Query, View};
 use crate::presence::route::CallOrigin;
 use crate::presence::world::Change;
@@ -80,13 +81,14 @@ pub static COMMANDS: &[Command] = &[
     Command {
         words: c"userpresence set",
         summary: c"Set a user's status",
-        usage: c"Usage: userpresence set <name> <status> [<subtype>] [<message>] [<options>]
+        usage: c"Usage: userpresence set <name> <status> [<subtype>] [<message>] [<end>]
        Sets a user's status, as USER_PRESENCE(name)= does in the dialplan. Put
        a subtype or message with blanks in quotes, an empty one as \"\".
        The status is a state (not_set, unavailable, available, away, xa, chat,
        dnd) or another of 'userpresence show statuses'.
-       Options: t(<seconds>) or u(<Unix time>) say when it ends and the one
-       before returns.
+       <end> says when it ends and the one before returns: 'for 30m' (or '2h',
+       '1h30m'), 'until 14:30' (the next, in the user's time zone), t(<seconds>),
+       t(30m), u(<Unix time>) or u(14:30).
 ",
         run: set,
         complete: Some(|at| match at.before.len() {
@@ -240,18 +242,28 @@ fn outcome(done: Option<()>) -> Outcome {
 }
 
 fn set(args: &Args<'_>, out: &mut String) -> Outcome {
-    let (name, status, texts) = match args.0.as_slice() {
-        [name, status, texts @ ..] if texts.len() <= 3 => (name, status, texts),
+    let [name, status, texts @ ..] = args.0.as_slice() else {
+        return Outcome::ShowUsage;
+    };
+    let is_word = |word: &str| ["for", "until"].iter().any(|it| it.eq_ignore_ascii_case(word));
+    let (texts, end) = match texts {
+        [texts @ .., word, time] if texts.len() <= 2 && is_word(word) => {
+            (texts, format!("{word} {time}"))
+        }
+        [texts @ .., last] if texts.len() < 2 && ending::duration(last).is_ok() => {
+            (texts, (*last).to_owned())
+        }
+        texts if texts.len() <= 3 => (texts, String::new()),
         _ => return Outcome::ShowUsage,
     };
-    let text = |at: usize| texts.get(at).copied().unwrap_or_default();
-    let parts = Parts {
-        status,
-        subtype: text(0),
-        message: text(1),
-        options: text(2),
-    };
-    match door::choose(name, |statuses, now| parts.choice(statuses, now)) {
+    let mut parts = Parts::in_order(status, texts);
+    if !end.is_empty() {
+        if !parts.options.is_empty() {
+            return outcome(fail(out, "the status ends twice, expected it once"));
+        }
+        parts.options = &end;
+    }
+    match door::choose(name, |statuses, clock| parts.choice(statuses, clock)) {
         Ok(()) => outcome(view(name, out).map(|view| {
             let state = view.presence.state;
             let _ = writeln!(

@@ -115,7 +115,7 @@ fn set(request: &Request<'_>) -> Reply {
         let given = [parts.status, parts.subtype, parts.message, parts.options];
         let others = takes.is_some() || !flags.is_empty();
         if !others || given.iter().any(|part| !part.is_empty()) {
-            door::choose(user, |statuses, now| parts.choice(statuses, now))?;
+            door::choose(user, |statuses, clock| parts.choice(statuses, clock))?;
         }
         if let Some(takes) = takes {
             door::change_user(user, |user| Change::Takes(user, takes))?;

@@ -7,6 +7,7 @@ use super::{Origin, Problem, Section, Variable, action, handling, place, value};
 use crate::presence::action::Block;
 use crate::presence::assignment::{Parts, shown};
 use crate::presence::device::{DeviceState, DeviceTable, PresenceTable};
+use crate::presence::ending::Clock;
 use crate::presence::route::Handling;
 use crate::presence::state::{Presence, State};
 use crate::presence::status::{StatusType, Statuses};
@@ -272,7 +273,7 @@ fn presence(given: &str, statuses: &Statuses) -> Result<Presence, String> {
         message: field(2),
         options: "",
     };
-    let choice = parts.choice(statuses, Time::NEVER)?;
+    let choice = parts.choice(statuses, &Clock::utc(Time::NEVER))?;
     choice
         .presence
         .ok_or_else(|| format!("the status '{}' is mapped to no state", choice.status.name))

@@ -51,7 +51,7 @@ fn set(world: &mut World, user: &str, value: &str, at: u64) -> Vec<Effect> {
     let user = world.directory().user(user).unwrap();
     let at = Time::from_millis(at);
     let statuses = world.directory().settings.statuses().clone();
-    let choice = assignment::parse(value, &statuses, at).unwrap();
+    let choice = assignment::parse(value, &statuses, &crate::presence::ending::Clock::utc(at)).unwrap();
     let choice = &choice;
     world.apply(&Change::Chosen { user, choice }, at)
 }
