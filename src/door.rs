@@ -226,6 +226,18 @@ pub fn choose(
 /// What whoever asks is told when the door is closed.
 pub const NOT_RUNNING: &str = "the module is not running";
 
+/// The name of the user whom people call so.
+///
+/// # Errors
+/// Says that there is no such user.
+pub fn name_of(user: &str) -> Result<Arc<str>, String> {
+    let name = read(|world| {
+        let user = Query::find(world, user)?;
+        Ok(world.directory().get(user).name.clone())
+    });
+    name.unwrap_or_else(|| Err(NOT_RUNNING.into()))
+}
+
 /// Makes a change of a user.
 ///
 /// # Errors

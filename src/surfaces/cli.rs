@@ -282,10 +282,11 @@ fn dnd_status(args: &Args<'_>, out: &mut String) -> Outcome {
     };
     let takes = DndStatus::parse(takes);
     let set = takes.and_then(|takes| {
-        door::change_user(name, |user| Change::Takes(user, takes)).map(|_| takes)
+        let name = door::name_of(name)?;
+        door::change_user(&name, |user| Change::Takes(user, takes)).map(|_| (name, takes))
     });
     match set {
-        Ok(takes) => {
+        Ok((name, takes)) => {
             let _ = writeln!(out, "'{name}' is set to {}.", takes.name());
             Outcome::Success
         }

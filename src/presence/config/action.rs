@@ -218,7 +218,9 @@ pub struct Reads<'a> {
 }
 
 /// Says it where an action of the person would write what the person reads: that
-/// would be a cycle. `written` says which addresses the status of a user is written to. The person's status does not matter, all blocks count.
+/// would be a cycle. `written` says whom a name, id or extension means, and which addresses
+/// the status of that user is written to. The person's status does not matter, all blocks
+/// count.
 pub fn feeds<'a>(
     person: &Person,
     reads: &Reads<'_>,
@@ -255,7 +257,11 @@ pub fn feeds<'a>(
         let feeds = match name {
             "PRESENCE_STATE" => address(first) || below(first, USER_LABEL).is_some_and(user),
             "DEVICE_STATE" | "DEVSTATE" => device(first),
-            "USER_PRESENCE" => user(first) || written(first).into_iter().any(address),
+            "USER_PRESENCE" => {
+                // The name of the one who is meant stands among them.
+                let mut written = written(first).into_iter();
+                user(first) || written.any(|it| address(it) || user(it))
+            }
             // Where these are kept; they speak at the next start.
             "DB" => match args.split_once('/') {
                 Some(("CustomPresence", key)) => address(&format!("CustomPresence:{key}")),

@@ -1,5 +1,6 @@
 //! Users who are sources of other users: unknown ones and cycles.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::action::{self, Reads};
@@ -65,6 +66,7 @@ pub fn check(
         }
         edges.push(found);
     }
+    let numbers = OnceCell::new();
     let mut bad = vec![false; specs.len()];
     for knot in knots(&edges) {
         let round = named(&knot, &edges, |user| &specs[user].name);
@@ -83,7 +85,7 @@ pub fn check(
         if bad[user] {
             continue;
         }
-        if let Some(message) = feeds_itself(user, &specs, &edges, &index) {
+        if let Some(message) = feeds_itself(user, &specs, &edges, &index, &numbers) {
             bad[user] = true;
             errors.push(Problem {
                 place: place_of_user(spec),
@@ -105,6 +107,7 @@ fn feeds_itself(
     specs: &[UserSpec],
     edges: &[Vec<(usize, usize)>],
     index: &HashMap<String, usize>,
+    numbers: &OnceCell<HashMap<String, Vec<usize>>>,
 ) -> Option<String> {
     if specs[user].rule.actions.is_empty() {
         return None;
@@ -124,17 +127,37 @@ fn feeds_itself(
         }
     }
     let written = |name: &str| -> Vec<&str> {
-        let other = index.get(&name.to_ascii_lowercase());
-        let other = other.map(|other| &specs[*other]);
-        let writes = |spec: &&UserSpec| spec.rule.enabled && spec.rule.outgoing != Outgoing::None;
-        let inputs = other
-            .filter(writes)
-            .into_iter()
-            .flat_map(|spec| &spec.inputs);
-        let extensions = inputs.filter(|input| input.extension().is_some());
-        extensions.map(|input| &*input.address).collect()
+        let named = index.get(&name.to_ascii_lowercase());
+        let others = match named {
+            Some(other) => std::slice::from_ref(other),
+            None => {
+                let numbers = numbers.get_or_init(|| by_number(specs));
+                numbers.get(name).map_or(&[][..], Vec::as_slice)
+            }
+        };
+        let others = others.iter().map(|other| &specs[*other]);
+        let writes = |spec: &UserSpec| spec.rule.enabled && spec.rule.outgoing != Outgoing::None;
+        let told = others.flat_map(|spec| {
+            let inputs = spec.inputs.iter().filter(|_| writes(spec));
+            let extensions = inputs.filter(|input| input.extension().is_some());
+            let addresses = extensions.map(|input| &*input.address);
+            std::iter::once(&*spec.name).chain(addresses)
+        });
+        told.collect()
     };
     action::feeds(&Person::configured(&specs[user]), &reads, &written)
+}
+
+/// The users by what else they are called: id and extensions.
+fn by_number(specs: &[UserSpec]) -> HashMap<String, Vec<usize>> {
+    let mut found: HashMap<String, Vec<usize>> = HashMap::new();
+    for (at, spec) in specs.iter().enumerate() {
+        let extensions = spec.inputs.iter().filter_map(InputSpec::extension);
+        for number in extensions.chain(spec.id.as_deref()) {
+            found.entry(number.to_owned()).or_default().push(at);
+        }
+    }
+    found
 }
 
 /// The users whom a source reads: by their presence, or by their device state.

@@ -13,7 +13,6 @@ use crate::presence::ending::{self, Clock};
 use crate::presence::directory::{AccountId, Directory, UserId};
 use crate::presence::dnd::DndStatus;
 use crate::presence::flags::Flag;
-use crate::presence::status::Statuses;
 use crate::presence::world::{Change, World};
 
 /// Users looked at under the lock at a time.
