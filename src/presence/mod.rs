@@ -21,6 +21,7 @@ pub mod ending;
 pub mod explain;
 pub mod fields;
 pub mod flags;
+pub mod gone;
 pub mod mailbox;
 pub mod pickup;
 pub mod route;

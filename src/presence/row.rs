@@ -18,6 +18,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::state::{Presence, State};
+use super::gone::Gone;
 use super::status::{StatusType, Statuses};
 use super::time::Time;
 use super::world::{Before, By, Own, Said};
@@ -197,6 +198,8 @@ pub struct Stored {
     pub users: HashMap<String, UserRow>,
     /// By account.
     pub accounts: HashMap<String, u64>,
+    /// Since when rows are nobody's, by the key of the row.
+    pub gone: HashMap<String, Gone>,
     /// Whether the last stop was a clean one.
     pub clean: bool,
     /// Keys whose value could not be read; they are left out.
@@ -212,6 +215,11 @@ impl Stored {
                 Some(("source", address)) => take(&mut stored.sources, address, &value),
                 Some(("user", name)) => take(&mut stored.users, name, &value),
                 Some(("account", name)) => take(&mut stored.accounts, name, &value),
+                // One that cannot be read is counted anew.
+                Some(("gone", of)) => {
+                    take(&mut stored.gone, of, &value);
+                    true
+                }
                 _ => {
                     stored.clean |= key == CLEAN && value == "1";
                     true

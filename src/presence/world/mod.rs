@@ -9,6 +9,7 @@
 mod activity;
 mod combining;
 mod devices;
+mod gone;
 mod login;
 mod own;
 mod reload;
@@ -16,7 +17,7 @@ mod rows;
 mod settle;
 mod writes;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::account::{Activity, Detail, Details};
@@ -33,7 +34,7 @@ use super::time::Time;
 use activity::Parking;
 use devices::Asked;
 pub use own::{Before, By, Own, Said};
-pub use reload::{Plan, Read, Removed};
+pub use reload::{Counts, Plan, Read, Removed};
 pub use rows::RowChange;
 use rows::RowKey;
 use settle::Settling;
@@ -221,6 +222,8 @@ pub struct World {
     /// outlive a reload.
     panels: HashMap<String, u32>,
     dirty: VecDeque<RowKey>,
+    /// Rows of those who are gone: see [`World::loose_rows`].
+    loose: BTreeMap<String, Option<String>>,
     on_way: HashMap<SourceId, OnWay>,
     queue: VecDeque<SourceId>,
     settling: HashMap<UserId, Settling>,

@@ -51,14 +51,16 @@ impl World {
 
     /// Whether rows wait to be kept.
     pub fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty()
+        !self.dirty.is_empty() || !self.loose.is_empty()
     }
 
     /// Up to `most` rows with their present values, oldest first.
     pub fn take_rows(&mut self, most: usize) -> Vec<RowChange> {
-        let many = self.dirty.len().min(most);
+        let mut rows = self.take_loose(most);
+        let many = self.dirty.len().min(most - rows.len());
         let keys: Vec<RowKey> = self.dirty.drain(..many).collect();
-        keys.into_iter().map(|key| self.row(key)).collect()
+        rows.extend(keys.into_iter().filter_map(|key| self.row(key)));
+        rows
     }
 
     /// Rows that could not be kept wait again, with the values that they have then.
@@ -68,6 +70,9 @@ impl World {
             let Some((kind, name)) = row.key.split_once('/') else {
                 continue;
             };
+            if self.put_back_loose(row) {
+                continue;
+            }
             let key = match kind {
                 "source" => match directory.source(name) {
                     Some(source) => {
@@ -91,10 +96,11 @@ impl World {
         }
     }
 
-    fn row(&mut self, key: RowKey) -> RowChange {
-        match key {
+    /// The row of a key; none where nobody has it any more, see [`World::part`].
+    pub(super) fn row(&mut self, key: RowKey) -> Option<RowChange> {
+        Some(match key {
             RowKey::Source(address) => {
-                let source = self.directory.source(&address);
+                let source = Some(self.directory.source(&address)?);
                 let value = source.and_then(|source| {
                     let state = &mut self.sources[source.index()];
                     state.dirty = false;
@@ -105,7 +111,7 @@ impl World {
             }
             RowKey::User(name) => {
                 // A row of an earlier spelling is nobody's.
-                let user = self.directory.user(&name);
+                let user = Some(self.directory.user(&name)?);
                 let user = user.filter(|user| self.directory.get(*user).name == name);
                 let value = user.map(|user| {
                     let state = &mut self.users[user.index()];
@@ -137,7 +143,7 @@ impl World {
                 });
                 row_change(format!("account/{name}"), value)
             }
-        }
+        })
     }
 }
 
