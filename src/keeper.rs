@@ -5,6 +5,7 @@
 //! addresses, because each stands there once with its latest value.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,11 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::asterisk::{astdb, function, log, stasis::Subscription};
 use crate::door;
+use crate::functions;
 use crate::presence::address::{CUSTOM_LABEL, below};
 use crate::presence::assignment::custom_presence;
 use crate::presence::directory::UserId;
+use crate::presence::gone::{self, Gone};
 use crate::presence::row::{CLEAN, FAMILY};
 use crate::presence::world::{Change, RowChange, Write};
 use crate::presence::{Time, assignment};
@@ -74,6 +77,44 @@ pub fn wait_for_writes(user: UserId, deadline: Instant) {
     }
 }
 
+/// Held while rows are on their way to AstDB.
+static ON_WAY: Mutex<()> = Mutex::new(());
+
+/// Looks at rows while none is on its way: each is in AstDB or waits in the world.
+pub fn settled<T>(look: impl FnOnce() -> T) -> T {
+    let _none = ON_WAY.lock();
+    look()
+}
+
+/// Whether what is stored of those who are gone is to be looked through.
+static TIDY: AtomicBool = AtomicBool::new(false);
+
+/// Has what has been kept for long enough dropped.
+pub fn tidy() {
+    TIDY.store(true, Ordering::Relaxed);
+    wake(true);
+}
+
+/// Since when rows are nobody's, by the key of the row; `None` where that cannot be read.
+pub fn gone_rows() -> Vec<(String, Option<Gone>)> {
+    let rows = astdb::tree(FAMILY, gone::PREFIX).into_iter();
+    let rows = rows.filter_map(|(key, value)| {
+        let key = key.strip_prefix(gone::PREFIX)?.to_owned();
+        Some((key, Gone::parse(&value)))
+    });
+    rows.collect()
+}
+
+fn drop_old_rows() {
+    if TIDY.swap(false, Ordering::Relaxed) {
+        let gone = gone_rows();
+        door::serve(|world, now| {
+            world.drop_old(&gone, now);
+            ((), Vec::new())
+        });
+    }
+}
+
 /// The running keeper; dropping it lets it finish its work and stop.
 #[must_use = "dropping it stops the keeper"]
 pub struct Keeper {
@@ -93,6 +134,7 @@ impl Keeper {
             work: true,
             ..Signal::NONE
         };
+        TIDY.store(true, Ordering::Relaxed);
         let seen = subscription.clone();
         let thread = std::thread::Builder::new().name("userpresence".into());
         let thread = thread.spawn(move || run(&seen))?;
@@ -151,6 +193,7 @@ impl Rows {
         if !self.marked {
             self.marked = keep(&[mark("0")]) == 1;
         }
+        let on_way = ON_WAY.lock();
         let rows = match self.marked {
             true => door::serve(|world, _| (world.take_rows(BATCH), Vec::new())),
             false => None,
@@ -164,6 +207,7 @@ impl Rows {
         let refused = rows[kept..].iter().take(1);
         let refused = rows[kept..].iter().skip(1).chain(refused);
         door::serve(|world, _| (world.put_back(refused), Vec::new()));
+        drop(on_way);
         self.again = Some(Time::now().after(RETRY));
         false
     }
@@ -193,9 +237,15 @@ fn work(subscription: &Subscription, rows: &mut Rows) -> Option<Time> {
     crate::trip("keeper");
     loop {
         log_out();
+        drop_old_rows();
         // First what time brings: nobody wakes us for what is to be written out, kept
         // and published because of it.
-        let times = [ends(), schedules::hear(Time::now()), settle()];
+        let times = [
+            ends(),
+            schedules::hear(Time::now()),
+            settle(),
+            functions::check(),
+        ];
         let more = write_out(subscription);
         let more_rows = rows.keep_some();
         if !more && !more_rows {

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::ending::{self, Clock};
 use super::state::{Presence, State};
 use super::status::{StatusType, Statuses};
+use super::suggest;
 use super::text;
 use super::time::Time;
 use super::world::Own;
@@ -128,7 +129,11 @@ impl Parts<'_> {
             let expected = statuses.expected();
             return Err(match name {
                 "" => format!("the status is missing, expected {expected}"),
-                _ => format!("unknown status '{}', expected {expected}", shown(name)),
+                _ => format!(
+                    "unknown status '{}'{}",
+                    shown(name),
+                    suggest::expected(name, &expected)
+                ),
             });
         };
         let options = Options::parse(self.options, clock)?;

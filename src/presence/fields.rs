@@ -11,6 +11,7 @@ use super::device::Watcher;
 use super::directory::{Unclear, UserId};
 use super::flags::{Flag, Flags};
 use super::state::Presence;
+use super::suggest;
 use super::time::Time;
 use super::world::{Winner, World};
 
@@ -100,11 +101,8 @@ impl Field {
         let found = Field::ALL.iter().find(named).map(|(_, field)| *field);
         found.ok_or_else(|| {
             let known: Vec<_> = Field::ALL.iter().map(|(name, _)| *name).collect();
-            format!(
-                "unknown field '{}', expected {}",
-                shown(name),
-                known.join(", ")
-            )
+            let expected = suggest::expected(name, &known.join(", "));
+            format!("unknown field '{}'{expected}", shown(name))
         })
     }
 }

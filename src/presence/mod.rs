@@ -29,6 +29,7 @@ pub mod row;
 pub mod schedule;
 pub mod state;
 pub mod status;
+pub mod suggest;
 pub mod text;
 pub mod time;
 pub mod world;

@@ -1,5 +1,6 @@
 //! `userpresence ...` on Asterisk's console.
 
+mod configuration;
 mod password;
 mod routes;
 mod show;
@@ -174,11 +175,51 @@ pub static COMMANDS: &[Command] = &[
         complete: None,
     },
     Command {
+        words: c"userpresence check",
+        summary: c"Check the configuration without applying it",
+        usage: c"Usage: userpresence check
+       Reads userpresence.conf and the users of realtime as a reload does, says
+       every error and warning, and who would come and go. Nothing changes.
+",
+        run: configuration::check,
+        complete: None,
+    },
+    Command {
+        words: c"userpresence forget",
+        summary: c"Forget what is stored of users who are gone",
+        usage: c"Usage: userpresence forget <name>|all
+       What is stored of a user who is gone from the configuration (status,
+       flags, numbers) is kept for 30 days and is there again when the user
+       comes back. This deletes it at once, for one user or for all who are
+       gone. Users who are configured keep what they have.
+",
+        run: configuration::forget,
+        complete: Some(|at| match at.before.is_empty() {
+            true => configuration::forgettable(),
+            false => Vec::new(),
+        }),
+    },
+    Command {
+        words: c"userpresence reload",
+        summary: c"Read the configuration anew",
+        usage: c"Usage: userpresence reload [--really]
+       Reads userpresence.conf and the users of realtime anew, as 'module
+       reload res_userpresence.so' does, and says who came, went and changed,
+       or why everything stays as it is. A reload that would remove all of
+       more than ten users is refused without '--really'.
+",
+        run: configuration::reload,
+        complete: Some(|at| match at.before.is_empty() {
+            true => vec!["--really".to_owned()],
+            false => Vec::new(),
+        }),
+    },
+    Command {
         words: c"userpresence reload user",
         summary: c"Read one user anew from realtime",
         usage: c"Usage: userpresence reload user <name>
        Reads one user anew from the realtime family 'userpresence'.
-       'module reload res_userpresence.so' reads everything anew.
+       'userpresence reload' reads everything anew.
 ",
         run: reload_user,
         complete: Some(|at| complete_of(at, |user| user.origin == Origin::Realtime)),

@@ -5,6 +5,7 @@
 //! [`Hands`] that know Asterisk. Only what was done is undone, and only where nobody
 //! else has changed it since.
 
+mod functions;
 mod outside;
 mod place;
 mod queue;
@@ -21,6 +22,7 @@ use super::state::{Presence, State};
 use super::status::StatusType;
 use super::world::{Transition, World};
 
+pub use functions::unknown_functions;
 pub use outside::{Found, Hands};
 pub use place::Place;
 pub use queue::{Member, Queue, REASON, Step};

@@ -8,6 +8,7 @@ use crate::presence::action::{Assignment, Block, Functions, Person, QueueAction,
 use crate::presence::address::{self, USER_LABEL, below};
 use crate::presence::assignment::shown;
 use crate::presence::state::State;
+use crate::presence::suggest::expected;
 
 /// The options of such a section.
 const OPTIONS: &str = "type, status, dnd, followme, queue, set";
@@ -53,7 +54,7 @@ pub fn parse(
             "followme" => switch(given).map(|on| block.followme = Some(on)),
             "queue" => queue(given).map(|queue| block.queues.push(queue)),
             "set" => Assignment::parse(given).map(|set| block.set.push(set)),
-            _ => Err(format!("unknown option, expected {OPTIONS}")),
+            other => Err(format!("unknown option{}", expected(other, OPTIONS))),
         };
         if let Err(message) = taken {
             fail(Some(variable), message);
@@ -96,9 +97,9 @@ fn statuses(
             None if is_type(word) => types.push(word.into()),
             None => {
                 return Err(format!(
-                    "unknown status '{}', expected a status type or one of {}",
+                    "unknown status '{}'{}",
                     shown(word),
-                    State::EXPECTED
+                    expected(word, &format!("a status type or one of {}", State::EXPECTED))
                 ));
             }
         }

@@ -142,6 +142,19 @@ impl Source {
     }
 }
 
+/// An extension that several users have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SharedExtension {
+    /// Its address.
+    pub address: Arc<str>,
+    /// What the first of them calls it.
+    pub extension: String,
+    /// The first two.
+    pub users: [Arc<str>; 2],
+    /// How many there are besides.
+    pub others: usize,
+}
+
 /// Why [`Directory::find`] finds nobody.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Unclear {
@@ -370,6 +383,34 @@ impl Directory {
         let found = all().find(|owner| **owner == of);
         let same = || all().find(|owner| self.get(**owner).account == user.account);
         found.or_else(same).or(Some(first)).copied()
+    }
+
+    /// The users who have an extension of that address, in the order of the configuration.
+    pub fn owners_of_extension(&self, address: &str) -> impl Iterator<Item = UserId> {
+        let source = self.source(address);
+        let readers = source.map_or(&[][..], |source| self.readers(source));
+        let owners = readers.iter().copied();
+        owners.filter(move |user| {
+            let mut inputs = self.get(*user).inputs.iter();
+            inputs.any(|input| Some(input.source) == source && input.is_extension())
+        })
+    }
+
+    /// The extensions that several users have.
+    pub fn shared_extensions(&self) -> impl Iterator<Item = SharedExtension> {
+        let read_by_several = self.sources().filter(|(id, _)| self.readers(*id).len() > 1);
+        read_by_several.filter_map(|(id, source)| {
+            let mut owners = self.owners_of_extension(&source.address);
+            let (first, second) = (owners.next()?, owners.next()?);
+            let mut inputs = self.get(first).inputs.iter();
+            let own = inputs.find(|input| input.source == id && input.is_extension());
+            Some(SharedExtension {
+                address: source.address.clone(),
+                extension: own.and_then(|input| self.extension(input))?.to_owned(),
+                users: [first, second].map(|user| self.get(user).name.clone()),
+                others: owners.count(),
+            })
+        })
     }
 
     /// A user by number.
