@@ -76,6 +76,7 @@ mod asterisk {
         "ast_iostream_get_ssl",
         "ast_iostream_set_timeout_inactivity",
         "ast_iostream_write",
+        "ast_localtime",
         "ast_log",
         "ast_manager_check_enabled",
         "ast_manager_register2",

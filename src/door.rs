@@ -4,6 +4,7 @@
 //! The lock is never held while Asterisk is called: a change is made under it, its
 //! effects are told afterwards, through the [`Outbox`].
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::CString;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::actor;
 use crate::asterisk::manager::{self, Class};
 use crate::asterisk::parking::Space;
-use crate::asterisk::{device, log, presence};
+use crate::asterisk::{device, log, presence, timing};
 use crate::feed;
 use crate::keeper;
 use crate::outbox::Outbox;
@@ -24,12 +25,13 @@ use crate::presence::address::{USER_LABEL, below};
 use crate::presence::assignment::Choice;
 use crate::presence::device::{DeviceState, Watcher};
 use crate::presence::directory::UserId;
+use crate::presence::ending::Clock;
 use crate::presence::fields::Query;
 use crate::presence::flags::Flag;
 use crate::presence::inferred::Inferred;
 use crate::presence::status::{StatusType, Statuses};
 use crate::presence::world::{Change, Effect, Transition, Work, World};
-use crate::presence::{Presence, State, Time, text};
+use crate::presence::{Presence, State, Time, assignment, text};
 use crate::stats;
 
 /// The module stays mapped after an unload, so that a late callback finds this: then
@@ -120,7 +122,7 @@ pub fn hear(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
     let subtype = accepted(address, "subtype", subtype);
     let message = accepted(address, "message", message);
     change(|world, now| {
-        let said = (state, subtype, message);
+        let said = (state, &*subtype, &*message);
         ((), world.take_heard(address, said, now))
     });
 }
@@ -174,14 +176,35 @@ pub fn discard_change(address: &str, said: &Presence) {
     serve(|world, now| (world.take_heard(address, said.parts(), now), Vec::new()));
 }
 
-/// A text of a source. Its state counts even where a text has to be refused.
-fn accepted<'a>(address: &str, field: &str, bytes: &'a [u8]) -> &'a str {
-    text::from_bytes(bytes).unwrap_or_else(|why| {
-        complain_once(field, address, || {
-            format!("The {field} of '{address}' {why}; its state counts, the text is left out")
+/// A text of a source, made fit to be taken; with one warning for each source and kind of
+/// trouble.
+pub fn accepted<'a>(address: &str, field: &str, bytes: &'a [u8]) -> Cow<'a, str> {
+    let (text, wrong) = text::mended(bytes);
+    for why in wrong {
+        complain_once(why.kind(), address, || {
+            let (address, done) = (assignment::shown(address), why.mended());
+            format!("The {field} of '{address}' {why}; {done}")
         });
-        ""
-    })
+    }
+    text
+}
+
+/// What `parse` makes of it for that user, whose time zone its clock has.
+///
+/// # Errors
+/// Says that there is no such user, or what `parse` has to say.
+pub fn choice(
+    name: &str,
+    parse: impl FnOnce(&Statuses, &Clock<'_>) -> Result<Choice, String>,
+) -> Result<Choice, String> {
+    let found = read(|world| {
+        let directory = world.directory();
+        let rule = directory.get(Query::find(world, name)?).rule.clone();
+        Ok::<_, String>((directory.settings.statuses().clone(), rule))
+    });
+    let (statuses, rule) = found.ok_or(NOT_RUNNING)??;
+    let local = |at| timing::minute_of_day(&rule.schedule.timezone, at);
+    parse(&statuses, &Clock::new(Time::now(), &local))
 }
 
 /// Sets a user's status. Returns when Asterisk has been told; the addresses of the
@@ -192,12 +215,9 @@ fn accepted<'a>(address: &str, field: &str, bytes: &'a [u8]) -> &'a str {
 /// Says that there is no such user, or what `parse` has to say.
 pub fn choose(
     name: &str,
-    parse: impl FnOnce(&Statuses, Time) -> Result<Choice, String>,
+    parse: impl FnOnce(&Statuses, &Clock<'_>) -> Result<Choice, String>,
 ) -> Result<(), String> {
-    let statuses = read(|world| world.directory().settings.statuses().clone());
-    let statuses = statuses.ok_or(NOT_RUNNING)?;
-    let choice = parse(&statuses, Time::now())?;
-    let choice = &choice;
+    let choice = &choice(name, parse)?;
     let user = change_user(name, |user| Change::Chosen { user, choice })?;
     warn_of_unwritable(user);
     keeper::wait_for_writes(user, Instant::now() + Duration::from_millis(50));
@@ -229,6 +249,18 @@ pub fn set_message(name: &str, message: &str) -> Result<(), String> {
 
 /// What whoever asks is told when the door is closed.
 pub const NOT_RUNNING: &str = "the module is not running";
+
+/// The name of the user whom people call so.
+///
+/// # Errors
+/// Says that there is no such user.
+pub fn name_of(user: &str) -> Result<Arc<str>, String> {
+    let name = read(|world| {
+        let user = Query::find(world, user)?;
+        Ok(world.directory().get(user).name.clone())
+    });
+    name.unwrap_or_else(|| Err(NOT_RUNNING.into()))
+}
 
 /// Makes a change of a user.
 ///

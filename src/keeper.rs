@@ -8,16 +8,20 @@
 mod rows;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::asterisk::{function, stasis::Subscription};
+use crate::asterisk::{astdb, function, stasis::Subscription};
 use crate::door;
+use crate::functions;
 use crate::presence::address::{CUSTOM_LABEL, below};
 use crate::presence::assignment::custom_presence;
 use crate::presence::directory::UserId;
+use crate::presence::gone::{self, Gone};
+use crate::presence::row::FAMILY;
 use crate::presence::world::{Change, Write};
 use crate::presence::{Time, assignment};
 use crate::schedules;
@@ -78,6 +82,45 @@ pub fn wait_for_writes(user: UserId, deadline: Instant) {
     }
 }
 
+/// Held while rows are on their way to AstDB, which calls nobody back. Only the keeper and
+/// a reload take it.
+static ON_WAY: Mutex<()> = Mutex::new(());
+
+/// Looks at rows while none is on its way: each is in AstDB or waits in the world.
+pub fn settled<T>(look: impl FnOnce() -> T) -> T {
+    let _none = ON_WAY.lock();
+    look()
+}
+
+/// Whether what is stored of those who are gone is to be looked through.
+static TIDY: AtomicBool = AtomicBool::new(false);
+
+/// Has what has been kept for long enough dropped.
+pub fn tidy() {
+    TIDY.store(true, Ordering::Relaxed);
+    wake(true);
+}
+
+/// Since when rows are nobody's, by the key of the row; `None` where that cannot be read.
+pub fn gone_rows() -> Vec<(String, Option<Gone>)> {
+    let rows = astdb::tree(FAMILY, gone::PREFIX).into_iter();
+    let rows = rows.filter_map(|(key, value)| {
+        let key = key.strip_prefix(gone::PREFIX)?.to_owned();
+        Some((key, Gone::parse(&value)))
+    });
+    rows.collect()
+}
+
+fn drop_old_rows() {
+    if TIDY.swap(false, Ordering::Relaxed) {
+        let gone = gone_rows();
+        door::serve(|world, now| {
+            world.drop_old(&gone, now);
+            ((), Vec::new())
+        });
+    }
+}
+
 /// The running keeper; dropping it lets it finish its work and stop.
 #[must_use = "dropping it stops the keeper"]
 pub struct Keeper {
@@ -96,6 +139,7 @@ impl Keeper {
             work: true,
             ..Signal::NONE
         };
+        TIDY.store(true, Ordering::Relaxed);
         let seen = subscription.clone();
         let thread = std::thread::Builder::new().name("userpresence".into());
         let thread = thread.spawn(move || run(&seen))?;
@@ -137,9 +181,15 @@ fn work(subscription: &Subscription, rows: &mut Rows) -> Option<Time> {
     keep_numbers_ahead();
     loop {
         log_out();
+        drop_old_rows();
         // First what time brings: nobody wakes us for what is to be written out, kept
         // and published because of it.
-        let times = [ends(), schedules::hear(Time::now()), settle()];
+        let times = [
+            ends(),
+            schedules::hear(Time::now()),
+            settle(),
+            functions::check(),
+        ];
         let more = write_out(subscription, rows);
         let more_rows = rows.keep_some();
         let lost = rows.confirm_some();

@@ -32,6 +32,8 @@ mod door;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod feed;
 #[cfg(all(feature = "asterisk", not(test)))]
+mod functions;
+#[cfg(all(feature = "asterisk", not(test)))]
 mod keeper;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod module;

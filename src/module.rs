@@ -19,7 +19,8 @@ use crate::asterisk::{
 use crate::configuration;
 use crate::door::{self, Open};
 use crate::feed;
-use crate::keeper::Keeper;
+use crate::functions;
+use crate::keeper::{self, Keeper};
 use crate::presence::address::{self, CUSTOM_LABEL, USER_LABEL};
 use crate::presence::config::{Parsed, Problem};
 use crate::presence::directory::{Directory, SourceId};
@@ -140,11 +141,13 @@ pub fn load() -> Result<(), Decline> {
         door,
         feed,
     });
-    let counts = door::read(|world| {
-        let directory = world.directory();
-        (directory.user_count(), directory.source_count())
-    });
-    let (users, sources) = counts.unwrap_or_default();
+    let directory = door::read(|world| world.directory().clone()).unwrap_or_default();
+    for notice in configuration::shared_extensions(&directory, None) {
+        log::notice(notice);
+    }
+    functions::look_again();
+    keeper::wake(false);
+    let (users, sources) = (directory.user_count(), directory.source_count());
     let took = begin.elapsed().as_millis();
     log::verbose(
         2,
@@ -155,7 +158,8 @@ pub fn load() -> Result<(), Decline> {
 
 /// Called by Asterisk's loader.
 pub fn reload() -> Result<(), Decline> {
-    reload::everything().map_err(Decline)
+    let reloaded = reload::everything(false);
+    reloaded.map(drop).map_err(|refused| Decline(refused.why))
 }
 
 /// Called by Asterisk's loader.

@@ -7,10 +7,7 @@
 //! CustomPresence stores of a status that is written to an extension.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
-
-use rustc_hash::FxBuildHasher;
 
 use crate::asterisk::{astdb, log};
 use crate::door;
@@ -39,8 +36,8 @@ const LAST_RETRY: Duration = Duration::from_millis(100);
 pub(super) struct Rows {
     /// When AstDB refused something: not to be asked before this again.
     again: Option<Time>,
-    /// What was put, and when it is to be looked up; of the value its hash.
-    put: HashMap<Key, (u64, Instant)>,
+    /// What was put, and when it is to be looked up.
+    put: HashMap<Key, (Option<String>, Instant)>,
     /// The same in the order of time. An entry that is not of the row's last time is of an
     /// earlier value.
     order: VecDeque<(Instant, Key)>,
@@ -64,10 +61,6 @@ impl Key {
     }
 }
 
-fn hash(value: Option<&str>) -> u64 {
-    FxBuildHasher.hash_one(value)
-}
-
 impl Rows {
     /// Keeps what waits, a batch of it; says whether there may be more.
     pub fn keep_some(&mut self) -> bool {
@@ -75,6 +68,7 @@ impl Rows {
             return false;
         }
         self.again = None;
+        let on_way = super::ON_WAY.lock();
         let rows = door::serve(|world, _| (world.take_rows(BATCH), Vec::new()));
         let rows = rows.unwrap_or_default();
         let kept = self.keep(&rows);
@@ -84,8 +78,8 @@ impl Rows {
         // The refused one last: if it is that row alone, it holds up no other.
         let refused = rows[kept..].iter().take(1);
         let refused = rows[kept..].iter().skip(1).chain(refused);
-        let refused = refused.map(|row| row.key.as_str());
         door::serve(|world, _| (world.put_back(refused), Vec::new()));
+        drop(on_way);
         self.again = Some(Time::now().after(RETRY));
         false
     }
@@ -98,7 +92,7 @@ impl Rows {
                 None => astdb::del(FAMILY, &row.key),
             };
             match &kept {
-                Ok(()) => self.note(Key::Own(row.key.clone()), row.value.as_deref()),
+                Ok(()) => self.note(Key::Own(row.key.clone()), row.value.clone()),
                 Err(why) => door::complain_once("AstDB", "", || {
                     format!("AstDB does not keep presence, it is tried again: {why}")
                 }),
@@ -111,13 +105,13 @@ impl Rows {
     /// Notes that CustomPresence was told to store this. It says nothing of a failure.
     pub fn written(&mut self, write: &Write) {
         let value = custom_presence(&write.presence);
-        self.note(Key::Custom(write.address.clone()), Some(&value));
+        self.note(Key::Custom(write.address.clone()), Some(value));
     }
 
-    fn note(&mut self, key: Key, value: Option<&str>) {
+    fn note(&mut self, key: Key, value: Option<String>) {
         let due = Instant::now() + COMMITTED;
         self.order.push_back((due, key.clone()));
-        self.put.insert(key, (hash(value), due));
+        self.put.insert(key, (value, due));
     }
 
     /// Looks up what is due, a batch of it; what is lost waits anew. Says whether there
@@ -144,21 +138,21 @@ impl Rows {
         let Some((due, key)) = self.order.pop_front() else {
             return false;
         };
-        let Some(&(wanted, last)) = self.put.get(&key) else {
-            return false;
-        };
-        if last != due {
+        if self.put.get(&key).is_none_or(|(_, last)| *last != due) {
             return false;
         }
-        self.put.remove(&key);
-        if hash(key.stored().as_deref()) == wanted {
+        let wanted = self.put.remove(&key).and_then(|(value, _)| value);
+        if key.stored() == wanted {
             return false;
         }
         door::serve(|world, _| {
-            match &key {
-                Key::Own(key) => world.put_back(std::iter::once(key.as_str())),
-                Key::Custom(address) => world.write_anew(address, |presence| {
-                    hash(Some(&custom_presence(presence))) == wanted
+            match key {
+                Key::Own(key) => {
+                    let row = RowChange { key, value: wanted };
+                    world.put_back(std::iter::once(&row));
+                }
+                Key::Custom(address) => world.write_anew(&address, |presence| {
+                    wanted.as_deref() == Some(&custom_presence(presence))
                 }),
             }
             ((), Vec::new())

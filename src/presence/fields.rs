@@ -8,10 +8,11 @@ use super::assignment::{encode, shown};
 use super::combine::Order;
 use super::config::InputKind;
 use super::device::Watcher;
-use super::directory::UserId;
+use super::directory::{Unclear, UserId};
 use super::flags::{Flag, Flags};
 use super::inferred::Inferred;
 use super::state::Presence;
+use super::suggest;
 use super::time::Time;
 use super::world::{Winner, World};
 
@@ -119,11 +120,8 @@ impl Field {
         let found = Field::ALL.iter().find(named).map(|(_, field)| *field);
         found.ok_or_else(|| {
             let known: Vec<_> = Field::ALL.iter().map(|(name, _)| *name).collect();
-            format!(
-                "unknown field '{}', expected {}",
-                shown(name),
-                known.join(", ")
-            )
+            let expected = suggest::expected(name, &known.join(", "));
+            format!("unknown field '{}'{expected}", shown(name))
         })
     }
 }
@@ -168,16 +166,28 @@ impl<'a> Query<'a> {
         })
     }
 
-    /// The user of that name.
+    /// The user of that name, or else the one with that id or extension.
     ///
     /// # Errors
-    /// Says that there is none.
+    /// Says that there is none, or names those whom it could mean.
     pub fn find(world: &World, name: &str) -> Result<UserId, String> {
-        world.directory().user(name).ok_or_else(|| {
-            format!(
+        /// How many of several are named.
+        const FEW: usize = 5;
+        world.directory().find(name).map_err(|why| match why {
+            Unclear::Unknown => format!(
                 "there is no user '{}', expected one of userpresence.conf or realtime",
                 shown(name)
-            )
+            ),
+            Unclear::Several(users) => {
+                let names: Vec<&str> = users.iter().take(FEW).map(|name| &**name).collect();
+                let names = names.join(", ");
+                let more = if users.len() > FEW { ", ..." } else { "" };
+                format!(
+                    "'{}' is the id or an extension of several users ({names}{more}), expected \
+                     the name of one",
+                    shown(name)
+                )
+            }
         })
     }
 

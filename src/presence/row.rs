@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::gone::Gone;
 use super::state::{Presence, State};
 use super::status::{StatusType, Statuses};
 use super::time::Time;
@@ -237,6 +238,8 @@ pub struct Stored {
     /// The last number of each account, see [`super::account::Reservation`]: it is no
     /// row.
     pub accounts: HashMap<String, u64>,
+    /// Since when rows are nobody's, by the key of the row.
+    pub gone: HashMap<String, Gone>,
     /// Keys whose value could not be read; they are left out.
     pub unreadable: Vec<String>,
 }
@@ -249,6 +252,11 @@ impl Stored {
             let read = match key.split_once('/') {
                 Some(("source", address)) => take(&mut stored.sources, address, &value),
                 Some(("user", name)) => take(&mut stored.users, name, &value),
+                // One that cannot be read is counted anew.
+                Some(("gone", of)) => {
+                    take(&mut stored.gone, of, &value);
+                    true
+                }
                 _ => true,
             };
             if !read {

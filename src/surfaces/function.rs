@@ -34,8 +34,8 @@ impl Function for UserPresence {
                 .into());
         }
         match field {
-            Field::Status => door::choose(user, |statuses, now| {
-                assignment::parse(value, statuses, now)
+            Field::Status => door::choose(user, |statuses, clock| {
+                assignment::parse(value, statuses, clock)
             }),
             Field::ChosenMessage => door::set_message(user, value),
             Field::DndStatus => {

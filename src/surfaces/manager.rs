@@ -119,7 +119,7 @@ fn set(request: &Request<'_>) -> Reply {
         {
             door::set_message(user, message)?;
         } else if !others || given.iter().any(|part| !part.is_empty()) {
-            door::choose(user, |statuses, now| parts.choice(statuses, now))?;
+            door::choose(user, |statuses, clock| parts.choice(statuses, clock))?;
         }
         if let Some(takes) = takes {
             door::change_user(user, |user| Change::Takes(user, takes))?;
@@ -154,12 +154,12 @@ fn login(request: &Request<'_>) -> Reply {
     if !request.has_session() {
         return Reply::Error("a login lasts as long as a session, and there is none".into());
     }
-    // Known first: a session holds no name that nobody has.
-    match door::read(|world| Query::find(world, user)) {
-        Some(Ok(_)) => {}
-        Some(Err(why)) => return Reply::Error(why),
-        None => return not_running(),
-    }
+    // Known first: a session holds no name that nobody has, and each under its own.
+    let name = match door::name_of(user) {
+        Ok(name) => name,
+        Err(why) => return Reply::Error(why),
+    };
+    let user = &*name;
     // Counted before it is held: a logout that comes in between finds nothing to let go.
     if let Err(why) = door::change_user(user, Change::LoggedIn) {
         return Reply::Error(why);
@@ -176,6 +176,9 @@ fn logout(request: &Request<'_>) -> Reply {
         Ok(user) => user,
         Err(reply) => return reply,
     };
+    // By the name, as it was held; one that is gone meanwhile by what was given.
+    let name = door::name_of(user).unwrap_or_else(|_| user.into());
+    let user = &*name;
     if !request.release(user) {
         return Reply::Error(format!(
             "'{}' is not logged in by this session, expected UserPresenceLogin before",

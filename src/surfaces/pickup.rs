@@ -89,7 +89,7 @@ fn ask(world: &World, user: &str, caller: &Caller, named: Option<&str>) -> Resul
     let user = Query::find(world, user)?;
     let name = |user: UserId| directory.get(user).name.to_string();
     let callers = match named {
-        Some(name) => directory.user(name).into_iter().collect(),
+        Some(name) => Query::find(world, name).into_iter().collect(),
         None => caller.users(directory, user),
     };
     Ok(match picker(world, &callers, user) {

@@ -5,6 +5,7 @@
 //! [`Hands`] that know Asterisk. Only what was done is undone, and only where nobody
 //! else has changed it since.
 
+mod functions;
 mod outside;
 mod place;
 mod queue;
@@ -20,6 +21,7 @@ use super::directory::UserId;
 use super::state::{Presence, State};
 use super::world::{Decision, Transition, World};
 
+pub use functions::unknown_functions;
 pub use outside::{Found, Hands};
 pub use place::Place;
 pub use queue::{Member, Queue, REASON, Step};

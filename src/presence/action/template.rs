@@ -119,6 +119,15 @@ impl fmt::Display for Piece {
 const EXPECTED: &str = "expected an assignment such as DB(presence/${USER})=${STATE}";
 
 impl Assignment {
+    /// The name of the dialplan function that is assigned to.
+    pub fn function(&self) -> &str {
+        // It stands before the parenthesis and holds no variable, see [`Self::parse`].
+        match self.target.first() {
+            Some(Piece::Text(text)) => text.split('(').next().unwrap_or_default(),
+            _ => "",
+        }
+    }
+
     /// Parses `FUNCTION(args)=value`.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use crate::presence::action::{
 use crate::presence::address::{self, USER_LABEL, below};
 use crate::presence::assignment::shown;
 use crate::presence::state::State;
+use crate::presence::suggest::expected;
 
 /// The options of such a section.
 const OPTIONS: &str = "type, status, when, dnd, followme, queue, set";
@@ -59,7 +60,7 @@ pub fn parse(
             "followme" => switch(given).map(|on| block.followme = Some(on)),
             "queue" => queue(given).map(|queue| block.queues.push(queue)),
             "set" => Assignment::parse(given).map(|set| block.set.push(set)),
-            _ => Err(format!("unknown option, expected {OPTIONS}")),
+            other => Err(format!("unknown option{}", expected(other, OPTIONS))),
         };
         if let Err(message) = taken {
             fail(Some(variable), message);
@@ -102,9 +103,12 @@ fn statuses(
             None if is_type(word) => types.push(word.into()),
             None => {
                 return Err(format!(
-                    "unknown status '{}', expected a status type or one of {}",
+                    "unknown status '{}'{}",
                     shown(word),
-                    State::EXPECTED
+                    expected(
+                        word,
+                        &format!("a status type or one of {}", State::EXPECTED)
+                    )
                 ));
             }
         }
@@ -224,7 +228,9 @@ pub struct Reads<'a> {
 }
 
 /// Says it where an action of the person would write what the person reads: that
-/// would be a cycle. `written` says which addresses the status of a user is written to. The person's status does not matter, all blocks count.
+/// would be a cycle. `written` says whom a name, id or extension means, and which addresses
+/// the status of that user is written to. The person's status does not matter, all blocks
+/// count.
 pub fn feeds<'a>(
     person: &Person,
     reads: &Reads<'_>,
@@ -261,7 +267,11 @@ pub fn feeds<'a>(
         let feeds = match name {
             "PRESENCE_STATE" => address(first) || below(first, USER_LABEL).is_some_and(user),
             "DEVICE_STATE" | "DEVSTATE" => device(first),
-            "USER_PRESENCE" => user(first) || written(first).into_iter().any(address),
+            "USER_PRESENCE" => {
+                // The name of the one who is meant stands among them.
+                let mut written = written(first).into_iter();
+                user(first) || written.any(|it| address(it) || user(it))
+            }
             // Where these are kept; they speak at the next start.
             "DB" => match args.split_once('/') {
                 Some(("CustomPresence", key)) => address(&format!("CustomPresence:{key}")),

@@ -9,8 +9,10 @@ use super::{
     Definitions, IsTimezone, Origin, Problem, Section, Variable, action, handling, place, value,
 };
 use crate::presence::address;
+use crate::presence::assignment::shown;
 use crate::presence::device::DeviceTable;
 use crate::presence::route::Reach;
+use crate::presence::suggest::{did_you_mean, expected};
 
 /// What kind of source an input is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -233,17 +235,18 @@ impl<'a> Users<'a> {
                     Ok(true) => Ok(()),
                     Ok(false) if origin == Origin::Realtime => {
                         if self.unknown_columns.insert(other.to_owned()) {
+                            let known = format!("{OPTIONS}, {}", Editing::OPTIONS);
                             warn(format!(
-                                "unknown column, ignored; known are {OPTIONS}, {}",
-                                Editing::OPTIONS
+                                "unknown column, ignored{}; known are {known}",
+                                did_you_mean(other, &known)
                             ));
                         }
                         Ok(())
                     }
-                    Ok(false) => Err(format!(
-                        "unknown option, expected {OPTIONS}, {}",
-                        Editing::OPTIONS
-                    )),
+                    Ok(false) => {
+                        let known = format!("{OPTIONS}, {}", Editing::OPTIONS);
+                        Err(format!("unknown option{}", expected(other, &known)))
+                    }
                     Err(message) => Err(message),
                 },
             };
@@ -265,7 +268,13 @@ impl<'a> Users<'a> {
                     part.trim(),
                 );
                 match input.and_then(|input| once(input, part, &inputs)) {
-                    Ok(input) => inputs.push(input),
+                    Ok(input) => {
+                        if let Some(message) = looks_like_a_device(&input) {
+                            let place = place(origin, section, Some(variable));
+                            self.warnings.push(Problem { place, message });
+                        }
+                        inputs.push(input);
+                    }
                     Err(message) => fail(Some(variable), message),
                 }
             }
@@ -303,7 +312,7 @@ impl<'a> Users<'a> {
         let default = match default {
             None => extension(None),
             Some((variable, given)) => extension(Some(given)).or_else(|| {
-                let given = crate::presence::assignment::shown(given);
+                let given = shown(given);
                 let message = format!("'{given}', expected one of the user's extensions");
                 fail(Some(variable), message);
                 None
@@ -397,6 +406,17 @@ fn input(
         table: None,
         variable: line,
     })
+}
+
+/// An extension that is a device's name, as that of one is often mistaken for the other.
+fn looks_like_a_device(input: &InputSpec) -> Option<String> {
+    let extension = input.extension()?;
+    let (technology, name) = extension.split_once('/')?;
+    let (technology, name) = (shown(technology), shown(name));
+    Some(format!(
+        "'{technology}/{name}' is a device, expected an extension: extension = {name}, or \
+         extension = {name},{technology}/{name} to name its device"
+    ))
 }
 
 /// The input, unless it stands among the others already.

@@ -64,9 +64,26 @@ impl Directory {
         directory.sources.shrink_to_fit();
         directory.devices.shrink_to_fit();
         directory.index();
+        directory.index_numbers();
         directory.index_mailboxes();
         directory.measure_depths();
         directory
+    }
+
+    fn index_numbers(&mut self) {
+        let mut numbers = Vec::new();
+        for (at, user) in self.users.iter().enumerate() {
+            let extensions = user.inputs.iter();
+            let extensions = extensions.filter_map(|input| self.extension(input));
+            let names = extensions.chain(user.id.as_deref());
+            numbers.extend(names.map(|name| (hash_exact(name), UserId::new(at))));
+        }
+        // Exactly as large as it has to be, so that nothing is hashed twice.
+        self.by_number.reserve(numbers.len(), |_| 0);
+        for (hash, user) in numbers {
+            self.by_number
+                .insert_unique(hash, user, |_| unreachable!("there is room"));
+        }
     }
 
     fn index_mailboxes(&mut self) {

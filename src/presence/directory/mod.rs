@@ -142,6 +142,28 @@ impl Source {
     }
 }
 
+/// An extension that several users have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SharedExtension {
+    /// Its address.
+    pub address: Arc<str>,
+    /// What the first of them calls it.
+    pub extension: String,
+    /// The first two.
+    pub users: [Arc<str>; 2],
+    /// How many there are besides.
+    pub others: usize,
+}
+
+/// Why [`Directory::find`] finds nobody.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unclear {
+    /// Nobody is called so.
+    Unknown,
+    /// It is the id or an extension of all of these.
+    Several(Vec<Arc<str>>),
+}
+
 /// What a source of [`SourceKind::Device`] reads.
 #[derive(Clone, Debug)]
 pub struct Reading {
@@ -166,6 +188,8 @@ pub struct Directory {
     by_id: HashMap<(AccountId, Box<str>), UserId>,
     devices: Vec<Box<str>>,
     by_name: HashTable<u32>,
+    /// Each user once for the id, where that is not the name, and for each extension.
+    by_number: HashTable<UserId>,
     by_address: HashTable<u32>,
     by_device: HashTable<u32>,
     /// The users who read a source.
@@ -194,6 +218,37 @@ impl Directory {
             .find(hash_folded(name), same)
             .copied()
             .map(UserId)
+    }
+
+    /// The user whom people mean: of that name, or else the one with that id or extension.
+    ///
+    /// # Errors
+    /// Says that there is none, or names those among whom it is not clear.
+    pub fn find(&self, wanted: &str) -> Result<UserId, Unclear> {
+        if let Some(user) = self.user(wanted) {
+            return Ok(user);
+        }
+        let hash = hash_exact(wanted);
+        let mut found: Vec<UserId> = self.by_number.iter_hash(hash).copied().collect();
+        found.retain(|user| self.is_called(*user, wanted));
+        found.sort_unstable();
+        found.dedup();
+        match found.as_slice() {
+            [] => Err(Unclear::Unknown),
+            [one] => Ok(*one),
+            several => {
+                let names = several.iter().map(|user| self.get(*user).name.clone());
+                Err(Unclear::Several(names.collect()))
+            }
+        }
+    }
+
+    /// Whether that is the user's id or one of the extensions.
+    fn is_called(&self, user: UserId, wanted: &str) -> bool {
+        let user = self.get(user);
+        let mut inputs = user.inputs.iter();
+        user.id.as_deref() == Some(wanted)
+            || inputs.any(|input| self.extension(input) == Some(wanted))
     }
 
     /// The source of that address; its label matches without regard to case.
@@ -330,6 +385,34 @@ impl Directory {
         found.or_else(same).or(Some(first)).copied()
     }
 
+    /// The users who have an extension of that address, in the order of the configuration.
+    pub fn owners_of_extension(&self, address: &str) -> impl Iterator<Item = UserId> {
+        let source = self.source(address);
+        let readers = source.map_or(&[][..], |source| self.readers(source));
+        let owners = readers.iter().copied();
+        owners.filter(move |user| {
+            let mut inputs = self.get(*user).inputs.iter();
+            inputs.any(|input| Some(input.source) == source && input.is_extension())
+        })
+    }
+
+    /// The extensions that several users have.
+    pub fn shared_extensions(&self) -> impl Iterator<Item = SharedExtension> {
+        let read_by_several = self.sources().filter(|(id, _)| self.readers(*id).len() > 1);
+        read_by_several.filter_map(|(id, source)| {
+            let mut owners = self.owners_of_extension(&source.address);
+            let (first, second) = (owners.next()?, owners.next()?);
+            let mut inputs = self.get(first).inputs.iter();
+            let own = inputs.find(|input| input.source == id && input.is_extension());
+            Some(SharedExtension {
+                address: source.address.clone(),
+                extension: own.and_then(|input| self.extension(input))?.to_owned(),
+                users: [first, second].map(|user| self.get(user).name.clone()),
+                others: owners.count(),
+            })
+        })
+    }
+
     /// A user by number.
     pub fn get(&self, user: UserId) -> &User {
         &self.users[user.index()]
@@ -396,9 +479,12 @@ impl Directory {
         let by_name = || self.user(wanted).filter(is_member);
         let has = |user: &UserId| {
             let mut inputs = self.get(*user).inputs.iter();
-            inputs.any(|input| self.extension(input) == Some(wanted))
+            is_member(user) && inputs.any(|input| self.extension(input) == Some(wanted))
         };
-        let by_extension = || self.members(account).iter().copied().find(has);
+        let by_extension = || {
+            let called = self.by_number.iter_hash(hash_exact(wanted)).copied();
+            called.filter(has).min()
+        };
         by_id().or_else(by_name).or_else(by_extension)
     }
 
@@ -498,6 +584,7 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
+    use super::Unclear;
     use crate::presence::config::testing::directory;
 
     #[test]
@@ -512,6 +599,45 @@ mod tests {
         assert_eq!(directory.readers(shared).len(), 2);
         assert_eq!(directory.source("CustomPresence:202"), None);
         assert_eq!(directory.source_count(), 2);
+    }
+
+    #[test]
+    fn a_user_is_found_by_the_id_and_by_an_extension() {
+        let directory = directory(
+            "[alice]\ntype=user\nid=4711\nextension=200\nextension=201\n\
+             [bob]\ntype=user\nid=202\nextension=201\n\
+             [carol]\ntype=user\nextension=202\naccount=east\n\
+             [200]\ntype=user\nextension=210\n\
+             [dave]\ntype=user\nid=210\nextension=210\npresence_prefix=CustomPresence:x-\n\
+             [erin]\ntype=user\nid=9\nextension=9",
+        );
+        let find = |wanted| {
+            let found = directory.find(wanted);
+            found.map(|user| directory.get(user).name.to_string())
+        };
+        let several = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).into());
+            Err(Unclear::Several(names.collect()))
+        };
+        assert_eq!(find("ALICE"), Ok("alice".into()));
+        assert_eq!(find("4711"), Ok("alice".into()));
+        assert_eq!(find("200"), Ok("200".into()), "a name comes first");
+        assert_eq!(find("201"), several(&["alice", "bob"]));
+        assert_eq!(find("202"), several(&["bob", "carol"]));
+        assert_eq!(find("210"), several(&["200", "dave"]));
+        assert_eq!(find("9"), Ok("erin".into()));
+        assert_eq!(find("x-210"), Err(Unclear::Unknown));
+        assert_eq!(find(""), Err(Unclear::Unknown));
+        let east = directory.account_named("east").unwrap();
+        let here = directory.account_named("default").unwrap();
+        let member = |account, wanted| {
+            let found = directory.member(account, wanted);
+            found.map(|user| directory.get(user).name.to_string())
+        };
+        assert_eq!(member(east, "202").as_deref(), Some("carol"));
+        assert_eq!(member(here, "202").as_deref(), Some("bob"));
+        assert_eq!(member(here, "201").as_deref(), Some("alice"));
+        assert_eq!(member(east, "201"), None);
     }
 
     #[test]

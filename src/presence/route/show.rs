@@ -70,7 +70,8 @@ impl Field {
         let found = Field::ALL.iter().find(named).map(|(_, field)| *field);
         found.ok_or_else(|| {
             let known = Field::ALL.map(|(name, _)| name).join(", ");
-            format!("unknown field '{}', expected {known}", shown(name))
+            let known = crate::presence::suggest::expected(name, &known);
+            format!("unknown field '{}'{known}", shown(name))
         })
     }
 }

@@ -11,6 +11,7 @@ mod chosen;
 mod clock;
 mod combining;
 mod devices;
+mod gone;
 mod layers;
 mod login;
 mod own;
@@ -19,7 +20,7 @@ mod rows;
 mod settle;
 mod writes;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::account::{Activity, Detail, Details};
@@ -41,7 +42,7 @@ use devices::Asked;
 use layers::Ending;
 pub use layers::{Layer, Layers, Value};
 pub use own::{Before, By, Own};
-pub use reload::{Plan, Read, Removed};
+pub use reload::{Counts, Plan, Read, Removed};
 pub use rows::RowChange;
 use rows::RowKey;
 use settle::Settling;
@@ -234,6 +235,8 @@ pub struct World {
     /// outlive a reload.
     panels: HashMap<String, u32>,
     dirty: VecDeque<RowKey>,
+    /// Rows of those who are gone: see [`World::loose_rows`].
+    loose: BTreeMap<String, Option<String>>,
     on_way: HashMap<SourceId, OnWay>,
     queue: VecDeque<SourceId>,
     settling: HashMap<UserId, Settling>,

@@ -3,7 +3,7 @@
 //! Asterisk is asked about new sources before, without any lock; under the lock only
 //! known things are moved and combined.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::chosen::{OwnChange, Was};
@@ -11,8 +11,9 @@ use super::devices::Asked;
 use super::rows::RowKey;
 use super::{Effect, Ending, Layers, SourceState, Touched, UserState, World};
 use crate::presence::account::Details;
+use crate::presence::config::Rule;
 use crate::presence::device::{DeviceState, Watcher};
-use crate::presence::directory::{DeviceId, Directory, SourceId, UserId};
+use crate::presence::directory::{DeviceId, Directory, Input, SourceId, User, UserId};
 use crate::presence::dnd::DndStatus;
 use crate::presence::flags::Flags;
 use crate::presence::row::Stored;
@@ -27,6 +28,51 @@ pub struct Plan {
     users: Vec<Option<UserId>>,
     sources: Vec<Option<SourceId>>,
     devices: Vec<Option<DeviceId>>,
+    counts: Counts,
+}
+
+/// How many users a reload brings and takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// How many there were.
+    pub before: usize,
+    /// How many there will be.
+    pub now: usize,
+    /// How many come.
+    pub come: usize,
+    /// How many go.
+    pub go: usize,
+    /// How many stay and are configured otherwise.
+    pub change: usize,
+}
+
+impl Counts {
+    /// With so many users at least a loss of all or of most is taken note of.
+    const MANY: usize = 11;
+
+    /// Whether all of many users go, which nobody wants but by mistake.
+    pub fn loses_all(&self) -> bool {
+        self.before >= Self::MANY && self.go == self.before
+    }
+
+    /// Whether more than half of many go.
+    pub fn loses_most(&self) -> bool {
+        self.before >= Self::MANY && self.go * 2 > self.before
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let users = if self.now == 1 { "user" } else { "users" };
+        let Counts {
+            now,
+            come,
+            go,
+            change,
+            ..
+        } = self;
+        write!(f, "{now} {users}: {come} new, {go} gone, {change} changed")
+    }
 }
 
 impl Plan {
@@ -42,12 +88,71 @@ impl Plan {
             .collect();
         let devices = directory.devices();
         let devices = devices.map(|(_, name)| running.device(name)).collect();
-        Plan {
+        let mut plan = Plan {
             directory,
             users,
             sources,
             devices,
+            counts: Counts::default(),
+        };
+        plan.counts = plan.count(running);
+        plan
+    }
+
+    fn count(&self, running: &Directory) -> Counts {
+        let known = self.users.iter().flatten().count();
+        let mut rules = HashMap::new();
+        let users = self.directory.users().zip(&self.users);
+        let changed = users.filter(|((_, user), known)| {
+            known.is_some_and(|known| self.differs(user, running.get(known), running, &mut rules))
+        });
+        Counts {
+            before: running.user_count(),
+            now: self.users.len(),
+            come: self.users.len() - known,
+            go: running.user_count() - known,
+            change: changed.count(),
         }
+    }
+
+    /// Whether a user is configured otherwise than before. `rules` holds which of them were
+    /// compared already: many users share one.
+    fn differs(
+        &self,
+        user: &User,
+        before: &User,
+        running: &Directory,
+        rules: &mut HashMap<[*const Rule; 2], bool>,
+    ) -> bool {
+        let same = |(input, before): (&Input, &Input)| {
+            let device = |of: &Directory, input: &Input| {
+                input
+                    .device()
+                    .map(|device| of.device_name(device).to_owned())
+            };
+            input.kind == before.kind
+                && self.sources[input.source.index()] == Some(before.source)
+                && device(&self.directory, input) == device(running, before)
+        };
+        let pair = [Arc::as_ptr(&user.rule), Arc::as_ptr(&before.rule)];
+        let other_rule = *rules
+            .entry(pair)
+            .or_insert_with(|| user.rule != before.rule);
+        other_rule
+            || user.name != before.name
+            || user.id != before.id
+            || self.directory.account(user.account) != running.account(before.account)
+            || user.inputs.len() != before.inputs.len()
+            || !user.inputs.iter().zip(&before.inputs).all(same)
+            || user.default != before.default
+            || user.member != before.member
+            || user.reach != before.reach
+            || user.origin != before.origin
+    }
+
+    /// How many users come and go.
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// What will be.
@@ -108,19 +213,27 @@ impl World {
     pub fn restore(directory: Arc<Directory>, stored: &Stored, now: Time) -> Self {
         let mut world = World::empty(directory.clone());
         world.take_stored(stored);
+        world.note_absent(stored, now);
         for (at, account) in directory.accounts().iter().enumerate() {
             world.accounts[at] = stored.last_number(account, now);
         }
-        for (id, user) in directory.users() {
-            // The number of another account, which the user was in.
-            if world.users[id.index()].sequence > world.accounts[user.account.index()] {
-                world.users[id.index()].sequence = 0;
-            }
-        }
+        world.check_sequences();
         world.read_devices(now);
         world.combine_all();
         world.take_activities();
         world
+    }
+
+    /// A number above the account's is of another one, which the user was in.
+    fn check_sequences(&mut self) {
+        let directory = self.directory.clone();
+        for (id, user) in directory.users() {
+            let last = self.accounts[user.account.index()];
+            let own = &mut self.users[id.index()].sequence;
+            if *own > last {
+                *own = 0;
+            }
+        }
     }
 
     /// Takes what was stored of its sources and users. The row of a user whose name is
@@ -212,11 +325,15 @@ impl World {
         now: Time,
     ) -> (Vec<Effect>, Removed) {
         let mut ended = self.end_of_the_gone(plan, now);
+        self.part(plan, now);
         let mut before = std::mem::replace(self, World::empty(plan.directory.clone()));
         self.last = before.last;
         self.dirty = std::mem::take(&mut before.dirty);
+        self.loose = std::mem::take(&mut before.loose);
         self.carry_over(&mut before, plan, stored, now);
         self.take_stored(stored);
+        self.check_sequences();
+        self.welcome(stored);
         let at = self.stamp(now);
         for (source, presence) in read.sources {
             self.hear(source, presence, at);
@@ -416,7 +533,8 @@ impl World {
         effects
     }
 
-    /// Who is gone, and their rows with them.
+    /// Who is gone. The row of an earlier spelling goes too; others stay, see
+    /// [`World::part`].
     fn removed(&mut self, before: &World) -> Vec<Arc<str>> {
         let spelled: HashSet<&str> = self
             .directory
@@ -428,13 +546,10 @@ impl World {
             .filter(|name| !spelled.contains(&***name))
             .cloned()
             .collect();
-        let users = gone.iter().cloned().map(RowKey::User);
-        let sources = before
-            .directory
-            .sources()
-            .map(|(_, source)| &source.address);
-        let sources = sources.filter(|address| self.directory.source(address).is_none());
-        let rows: Vec<RowKey> = users.chain(sources.cloned().map(RowKey::Source)).collect();
+        let respelled = gone
+            .iter()
+            .filter(|name| self.directory.user(name).is_some());
+        let rows: Vec<RowKey> = respelled.cloned().map(RowKey::User).collect();
         self.dirty.extend(rows);
         gone
     }

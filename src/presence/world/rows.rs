@@ -41,23 +41,28 @@ impl World {
 
     /// Whether rows wait to be kept.
     pub fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty()
+        !self.dirty.is_empty() || !self.loose.is_empty()
     }
 
     /// Up to `most` rows with their present values, oldest first.
     pub fn take_rows(&mut self, most: usize) -> Vec<RowChange> {
-        let many = self.dirty.len().min(most);
+        let mut rows = self.take_loose(most);
+        let many = self.dirty.len().min(most - rows.len());
         let keys: Vec<RowKey> = self.dirty.drain(..many).collect();
-        keys.into_iter().map(|key| self.row(key)).collect()
+        rows.extend(keys.into_iter().filter_map(|key| self.row(key)));
+        rows
     }
 
     /// Rows that could not be kept wait again, with the values that they have then.
-    pub fn put_back<'a>(&mut self, keys: impl Iterator<Item = &'a str>) {
-        for key in keys {
+    pub fn put_back<'a>(&mut self, rows: impl Iterator<Item = &'a RowChange>) {
+        for row in rows {
             let directory = self.directory.clone();
-            let Some((kind, name)) = key.split_once('/') else {
+            let Some((kind, name)) = row.key.split_once('/') else {
                 continue;
             };
+            if self.put_back_loose(row) {
+                continue;
+            }
             let key = match kind {
                 "source" => match directory.source(name) {
                     Some(source) => {
@@ -81,10 +86,11 @@ impl World {
         }
     }
 
-    fn row(&mut self, key: RowKey) -> RowChange {
-        match key {
+    /// The row of a key; none where nobody has it any more, see [`World::part`].
+    pub(super) fn row(&mut self, key: RowKey) -> Option<RowChange> {
+        Some(match key {
             RowKey::Source(address) => {
-                let source = self.directory.source(&address);
+                let source = Some(self.directory.source(&address)?);
                 let value = source.and_then(|source| {
                     let state = &mut self.sources[source.index()];
                     state.dirty = false;
@@ -95,7 +101,7 @@ impl World {
             }
             RowKey::User(name) => {
                 // A row of an earlier spelling is nobody's.
-                let user = self.directory.user(&name);
+                let user = Some(self.directory.user(&name)?);
                 let user = user.filter(|user| self.directory.get(*user).name == name);
                 let value = user.map(|user| {
                     let state = &mut self.users[user.index()];
@@ -114,7 +120,7 @@ impl World {
                 let value = value.filter(|row| *row != UserRow::default());
                 row_change(format!("user/{name}"), value)
             }
-        }
+        })
     }
 }
 
