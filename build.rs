@@ -26,6 +26,8 @@ mod asterisk {
         "__ast_datastore_alloc",
         "__ast_free",
         "__ast_manager_event_multichan",
+        "__ast_module_user_add",
+        "__ast_module_user_remove",
         "__ast_strndup",
         "__ast_verbose",
         "__stasis_subscribe",
@@ -49,7 +51,6 @@ mod asterisk {
         "ast_crypt",
         "ast_crypt_encrypt",
         "ast_custom_function_find",
-        "ast_custom_function_unregister",
         "ast_datastore_free",
         "ast_db_del",
         "ast_db_freetree",
@@ -98,8 +99,8 @@ mod asterisk {
         "ast_register_application2",
         "ast_register_atexit",
         "ast_shutting_down",
-        "ast_unregister_application",
         "ast_unregister_atexit",
+        "ast_thread_inhibit_escalations_swap",
         "ast_update_module_list",
         "ast_variables_destroy",
         "ast_verb_sys_level",
@@ -333,6 +334,9 @@ mod asterisk {
         link("-Wl,--no-whole-archive");
         // Host threads may hold destructors of our thread locals after an unload.
         link("-Wl,-z,nodelete");
+        // Some linkers and some builds of gcc leave it out unless they are told: by it the
+        // module finds that the file is newer than the code that runs.
+        link("-Wl,--build-id=sha1");
     }
 
     /// Warns where the headers differ from all that the module was run with.

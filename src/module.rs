@@ -2,7 +2,8 @@
 //!
 //! What is registered is a field of [`Module`]; the fields are dropped in the order
 //! of their declaration, so what must stop first stands first. A load that fails
-//! halfway drops what it has, in the same way.
+//! halfway drops what it has, in the same way. Applications and functions are the
+//! exception: they stay registered, and answer that the module is not running.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use parking_lot::Mutex;
 use crate::actor::{self, Actor};
 use crate::asterisk::stasis::Subscription;
 use crate::asterisk::{
-    Decline, application, astdb, cli, device, function, http, log, manager, presence, prometheus,
-    system,
+    Decline, application, astdb, cli, device, function, gate, http, log, manager, presence,
+    prometheus, system,
 };
 use crate::configuration;
 use crate::door::{self, Open};
@@ -37,12 +38,9 @@ use crate::webhooks::Webhooks;
 /// Everything that an unload takes back.
 #[expect(dead_code, reason = "held for what dropping does")]
 struct Module {
+    gate: gate::Open,
     metrics: prometheus::Registration,
     site: http::Registration,
-    dial: application::Registration,
-    pickup: application::Registration,
-    functions: function::Registration,
-    route: function::Registration,
     commands: cli::Registration,
     #[cfg(feature = "selftest")]
     selftest: cli::Registration,
@@ -68,6 +66,8 @@ static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 /// Called by Asterisk's loader.
 pub fn load() -> Result<(), Decline> {
     let begin = Instant::now();
+    // Where the loader went on without an unload that was refused.
+    drop_module();
     let parsed = configuration::load().map_err(Decline)?;
     if !parsed.general_errors.is_empty() {
         let errors: Vec<&Problem> = parsed.all_errors().collect();
@@ -82,10 +82,8 @@ pub fn load() -> Result<(), Decline> {
     let sequences = Some(numbers);
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
-    let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
-    let dial = application::Registration::new::<surfaces::dial::UserPresenceDial>()?;
-    let pickup = application::Registration::new::<surfaces::pickup::UserPresencePickup>()?;
-    let route = function::Registration::new::<surfaces::route::UserPresenceRoute>()?;
+    register()?;
+    let gate = gate::Open::new();
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
     read_others(&read_published());
@@ -116,12 +114,9 @@ pub fn load() -> Result<(), Decline> {
     surfaces::http::open();
     let site = http::Registration::new::<surfaces::http::UserPresence>()?;
     *MODULE.lock() = Some(Module {
+        gate,
         metrics: prometheus::Registration::new(),
         site,
-        dial,
-        pickup,
-        functions,
-        route,
         commands,
         #[cfg(feature = "selftest")]
         selftest: cli::Registration::new(crate::selftest::COMMANDS)?,
@@ -163,9 +158,28 @@ pub fn reload() -> Result<(), Decline> {
 }
 
 /// Called by Asterisk's loader.
-pub fn unload() {
+///
+/// # Errors
+/// Where calls are in the module and do not end: then it goes on running, and the loader
+/// keeps it, unless it is told to go on in any case (`module unload -h`).
+pub fn unload() -> Result<(), Decline> {
+    gate::close().map_err(Decline)?;
+    drop_module();
+    Ok(())
+}
+
+fn drop_module() {
     let module = MODULE.lock().take();
     drop(module);
+}
+
+/// What stays registered after an unload, and is registered once.
+fn register() -> Result<(), Decline> {
+    function::register::<surfaces::function::UserPresence>()?;
+    function::register::<surfaces::route::UserPresenceRoute>()?;
+    application::register::<surfaces::dial::UserPresenceDial>()?;
+    application::register::<surfaces::pickup::UserPresencePickup>()?;
+    Ok(())
 }
 
 /// Called when Asterisk ends without unloading its modules: what is known is kept all

@@ -52,4 +52,5 @@ mod stock_calls;
 mod stock_sip;
 mod storm;
 mod timed;
+mod unload;
 mod webhooks;

@@ -13,8 +13,9 @@ use super::outside::Hands;
 use super::queue::Did;
 use super::queues::{InQueue, do_steps, look_at_queues};
 use super::targets::{Assigned, look_at_targets, write_targets};
-use super::{Person, Status, Turn, When, wanted};
+use super::{Person, Status, Turn, When, names, wanted};
 use crate::presence::row::Kept;
+use crate::presence::status::Statuses;
 use crate::presence::time::Time;
 
 /// The status that the actions were last carried out for.
@@ -92,6 +93,62 @@ impl Record {
         self.set.is_empty() && self.queues.is_empty()
     }
 
+    /// Whether two rows say the same, whatever has been seen of it.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let plain = |record: &Record| {
+            let mut plain = record.clone();
+            plain.set.iter_mut().for_each(|done| done.seen = false);
+            plain
+        };
+        plain(self) == plain(other)
+    }
+
+    /// Of a row of an earlier run: forgets what the person's configuration does not name,
+    /// and returns its targets. Whoever can write AstDB can write such a row, and it must
+    /// not have functions called that the administrator has not named.
+    pub fn keep_named(&mut self, person: Option<&Person>, statuses: &Statuses) -> Vec<String> {
+        let mut left = Vec::new();
+        self.set.retain(|done| {
+            let named = person.is_some_and(|person| names(person, &done.target, statuses));
+            if !named {
+                left.push(done.target.clone());
+            }
+            named
+        });
+        self.queues.retain_mut(|done| {
+            let is_own = |person: &&Person| person.member.as_deref() == Some(&*done.member);
+            let person = person.filter(is_own);
+            let may = |did: &Did| {
+                let blocks = person.into_iter().flat_map(|person| &person.blocks);
+                let mut wishes = blocks.flat_map(|block| &block.queues);
+                wishes.any(|(queue, action)| {
+                    let queue = queue.as_deref();
+                    *action == did.action()
+                        && queue.is_none_or(|queue| queue.eq_ignore_ascii_case(&done.queue))
+                })
+            };
+            let (queue, member) = (&done.queue, &done.member);
+            let named = done.did.iter().all(may) && !done.did.is_empty();
+            if !named {
+                left.push(format!("queue {queue}, {member}"));
+            }
+            named
+        });
+        let combined = self.combined.iter_mut();
+        let combined =
+            combined.flat_map(|turn| std::iter::once(&mut turn.new).chain(&mut turn.old));
+        for told in self.new.iter_mut().chain(&mut self.old).chain(combined) {
+            // It may become a part of a target.
+            if statuses.find(&told.kind).is_none() {
+                told.kind.clear();
+            }
+        }
+        if self.is_empty() {
+            *self = Record::default();
+        }
+        left
+    }
+
     /// What is in force, for people.
     pub fn in_force(&self) -> Vec<InForce> {
         let set = self.set.iter().map(|done| InForce {
@@ -124,6 +181,11 @@ impl Record {
 
 #[cfg(test)]
 impl Record {
+    /// What was before, of a person who did not change.
+    pub(super) fn old_of(&self, person: &Person) -> Status {
+        with_old(self, person).chosen.old.unwrap_or_default()
+    }
+
     /// What was there before, where what is there now cannot be told from ours.
     pub(super) fn found(&self, target: &str, now: &Found) -> Option<Option<String>> {
         let done = self.set.iter().find(|done| done.target == target)?;
