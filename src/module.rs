@@ -11,6 +11,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::actor::{self, Actor};
+use crate::announced::Announced;
 use crate::asterisk::stasis::Subscription;
 use crate::asterisk::{
     Decline, application, astdb, cli, device, function, http, log, manager, presence, prometheus,
@@ -24,8 +25,8 @@ use crate::presence::address::{self, CUSTOM_LABEL, USER_LABEL};
 use crate::presence::config::{Parsed, Problem};
 use crate::presence::directory::{Directory, SourceId};
 use crate::presence::row::{FAMILY, Stored};
-use crate::presence::world::{Change, Effect, World};
-use crate::presence::{Presence, Time};
+use crate::presence::Time;
+use crate::presence::world::{Change, World};
 use crate::push;
 use crate::reload;
 use crate::schedules;
@@ -307,45 +308,5 @@ impl Labels {
             None => *failures += 1,
         }
         said
-    }
-}
-
-/// That everyone was published; dropping it publishes the opposite, so that no hint
-/// stays stale.
-struct Announced(());
-
-impl Announced {
-    fn everyone() -> Self {
-        // At its start Asterisk asks for devices later, and for those only that it shows;
-        // afterwards it has asked in vain.
-        let asked = system::fully_booted();
-        door::change(|world, _| {
-            world.hold_publishing(false);
-            let mut effects = world.everyone();
-            if asked {
-                effects.extend(world.show_everyone());
-            }
-            ((), effects)
-        });
-        Announced(())
-    }
-}
-
-impl Drop for Announced {
-    fn drop(&mut self) {
-        if system::shutting_down() {
-            return;
-        }
-        door::serve(|world, _| {
-            let everyone = world.everyone().into_iter();
-            let gone = everyone.map(|effect| match effect {
-                Effect::Publish(user, _) => Effect::Publish(user, Presence::default()),
-                other => other,
-            });
-            let gone = gone.chain(world.show_nobody()).collect();
-            // What changes while it goes is not told any more.
-            world.hold_publishing(true);
-            ((), gone)
-        });
     }
 }

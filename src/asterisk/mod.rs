@@ -30,6 +30,7 @@ mod error;
 mod ffi;
 pub mod function;
 mod guard;
+pub mod hints;
 pub mod http;
 pub mod log;
 pub mod mailbox;

@@ -29,6 +29,7 @@ pub mod state;
 pub mod status;
 pub mod text;
 pub mod time;
+pub mod watched;
 pub mod world;
 
 pub use state::{Presence, State};

@@ -7,6 +7,7 @@
 //! the [`Effect`]s after letting it go.
 
 mod activity;
+mod announce;
 mod combining;
 mod devices;
 mod login;
@@ -31,6 +32,7 @@ use super::status::StatusType;
 use super::time::Time;
 
 use activity::Parking;
+pub use announce::Found;
 use devices::Asked;
 pub use own::{Before, By, Own, Said};
 pub use reload::{Plan, Read, Removed};
@@ -511,6 +513,9 @@ impl World {
         self.mark_user(user);
         self.mark_account(account_id);
         let publish = self.outcome(user).presence != old && self.publish_now(user, now);
+        if publish {
+            self.asked.set_heard(user);
+        }
         let outcome = self.outcome(user);
         Effect::Transition(Arc::new(Transition {
             user: name,

@@ -95,10 +95,8 @@ struct Old {
 /// What a reload leaves behind.
 #[derive(Default, Debug)]
 pub struct Removed {
-    /// Users who are no more, in the spelling that was published.
-    pub users: Vec<Arc<str>>,
-    /// What those are told who watched them as devices.
-    pub unshown: Vec<Effect>,
+    /// What those are told who watched users who are no more.
+    pub withdrawn: Vec<Effect>,
     /// What was known before: let it go without any lock.
     pub before: World,
 }
@@ -225,6 +223,7 @@ impl World {
         read: Read,
         now: Time,
     ) -> (Vec<Effect>, Removed) {
+        let mut withdrawn = self.withdraw_the_gone(plan);
         let mut ended = self.end_of_the_gone(plan, now);
         let mut before = std::mem::replace(self, World::empty(plan.directory.clone()));
         self.last = before.last;
@@ -251,15 +250,8 @@ impl World {
         let effects = ended;
         let users = self.removed(&before);
         let gone = users.iter().filter_map(|name| before.directory.user(name));
-        let unshown = gone.flat_map(|user| before.unshown(user)).collect();
-        (
-            effects,
-            Removed {
-                users,
-                unshown,
-                before,
-            },
-        )
+        withdrawn.extend(gone.flat_map(|user| before.unshown(user)));
+        (effects, Removed { withdrawn, before })
     }
 
     /// The timed statuses of users who are no more end now, while it is known what they
@@ -311,11 +303,8 @@ impl World {
                 if now_in != account(&before.directory, *old) {
                     self.users[new].sequence = 0;
                 }
-                for watcher in Watcher::ALL {
-                    if before.asked.get(*old, watcher) {
-                        self.asked.set(UserId::new(new), watcher);
-                    }
-                }
+                let id = UserId::new(new);
+                self.asked.carry_over(id, &before.asked, *old);
                 let name = &plan.directory.get(UserId::new(new)).name;
                 if *name != before.directory.get(*old).name {
                     // The row moves to the new spelling; the old one goes below.
@@ -370,8 +359,9 @@ impl World {
         }
     }
 
-    /// Transitions for those whose presence differs. A publish for those who are new
-    /// or spelled anew, and for what was still settling.
+    /// Transitions for those whose presence differs. A publish for those who are spelled
+    /// anew, and for what was still settling. What else those are told who watched for
+    /// users who are new: see [`World::announce`].
     fn differences(
         &mut self,
         plan: &Plan,
@@ -383,10 +373,10 @@ impl World {
         let directory = self.directory.clone();
         for (((id, user), old), known) in directory.users().zip(old).zip(&plan.users) {
             let present = self.outcome(id).presence.clone();
-            let unpublished = known.is_none_or(|known| {
-                before.directory.get(known).name != user.name
-                    || before.is_unpublished(known, &present)
-            });
+            let respelled =
+                known.is_some_and(|known| before.directory.get(known).name != user.name);
+            let unpublished = respelled && present.is_set()
+                || known.is_some_and(|known| before.is_unpublished(known, &present));
             // A type may be gone, or be called otherwise, by the configuration alone.
             let status = known.is_some() && old.status.as_ref() != self.status(id);
             let moved = old.presence != present;
@@ -402,15 +392,12 @@ impl World {
                 effects.push(self.transition(id, old.presence, old.status, changed, now));
             }
             if !moved && unpublished {
+                self.asked.set_heard(id);
                 effects.push(Effect::Publish(user.name.clone(), present));
             }
             for watcher in Watcher::ALL {
-                if known.is_none() {
-                    // It may have been asked for in vain.
-                    self.asked.set(id, watcher);
-                }
                 let shown = self.shown(id, watcher);
-                let differs = unpublished || old.shown[watcher as usize] != shown;
+                let differs = respelled || old.shown[watcher as usize] != shown;
                 if differs && self.asked.get(id, watcher) {
                     effects.push(Effect::Device(user.name.clone(), watcher, shown));
                 }
@@ -440,14 +427,5 @@ impl World {
         let rows: Vec<RowKey> = users.chain(sources.cloned().map(RowKey::Source)).collect();
         self.dirty.extend(rows);
         gone
-    }
-
-    /// Every user's name and presence, to be published at a load.
-    pub fn everyone(&self) -> Vec<Effect> {
-        let users = self.directory.users();
-        let publish = users.map(|(id, user)| {
-            Effect::Publish(user.name.clone(), self.outcome(id).presence.clone())
-        });
-        publish.collect()
     }
 }

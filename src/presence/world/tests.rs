@@ -4,6 +4,7 @@ use crate::presence::config::testing::directory;
 use crate::presence::row::Stored;
 use proptest::prelude::*;
 
+mod announce;
 mod devices;
 mod own;
 
@@ -358,9 +359,10 @@ fn a_reload_applies_differences_only() {
             ("alice".into(), State::Dnd, State::Available),
         ]
     );
-    // And what a device of the new user's name is, for who may have asked before.
-    assert_eq!(effects.len(), 2 + Watcher::ALL.len());
-    assert_eq!(removed.users, ["carol".into()]);
+    assert_eq!(effects.len(), 2);
+    // It was published, and is no more.
+    let gone = [Effect::Publish("carol".into(), Presence::default())];
+    assert_eq!(removed.withdrawn, gone);
     let gone: Vec<_> = world
         .take_rows(usize::MAX)
         .into_iter()
