@@ -19,7 +19,9 @@ impl Watched {
     /// between its members.
     pub fn add_hint(&mut self, text: &str) {
         let (devices, presences) = text.split_once(',').unwrap_or((text, ""));
-        devices.split('&').for_each(|device| self.add_device(device));
+        devices
+            .split('&')
+            .for_each(|device| self.add_device(device));
         for address in presences.split(['&', ',']) {
             if let Some(name) = below(address.trim(), USER_LABEL) {
                 self.presences.insert(name.to_ascii_lowercase());

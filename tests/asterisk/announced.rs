@@ -15,13 +15,7 @@ fn listed(ast: &Instance, action: &str, key: &str, value: &str, of: &str) -> Vec
 
 fn presences(ast: &Instance, user: &str) -> Vec<String> {
     let address = format!("UserPresence:{user}");
-    listed(
-        ast,
-        "PresenceStateList",
-        "Presentity",
-        "Status",
-        &address,
-    )
+    listed(ast, "PresenceStateList", "Presentity", "Status", &address)
 }
 
 fn value(ast: &Instance, user: &str) -> String {
@@ -46,7 +40,9 @@ fn shown(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
         };
         all.iter().any(is_mark).then_some(())
     });
-    let of_it = all.iter().filter(|event| event.is_event("DeviceStateChange"));
+    let of_it = all
+        .iter()
+        .filter(|event| event.is_event("DeviceStateChange"));
     let of_it = of_it.filter_map(|event| {
         let device = event.get("Device")?.strip_prefix("UserPresence:")?;
         Some((device.to_owned(), event.get("State")?.to_owned()))
@@ -103,7 +99,11 @@ fn a_load_into_a_running_asterisk_reaches_who_asked_in_vain() {
         .hint("2000", ",UserPresence:ALICE")
         .hint("2001", "UserPresence:bob,UserPresence:bob")
         .hint("_21XX", "UserPresence:${IF($[${EXTEN}=2100]?alice:bob)}")
-        .queue("sales", "", &["Local/x@agents/n,0,X,UserPresence:alice@QUEUE"])
+        .queue(
+            "sales",
+            "",
+            &["Local/x@agents/n,0,X,UserPresence:alice@QUEUE"],
+        )
         .start();
     ast.set_custom("200", "dnd,busy,In a call");
     let ami = ast.ami();
@@ -137,7 +137,10 @@ fn a_load_into_a_running_asterisk_reaches_who_asked_in_vain() {
     assert!(ast.load_module(MODULE).ok());
     assert_eq!(published(&ast, &ami), pairs(&[("bob", "away")]));
     ast.wait_hint_presence("2001", "away");
-    assert_eq!([value(&ast, "alice"), value(&ast, "bob")], ["not_set", "away"]);
+    assert_eq!(
+        [value(&ast, "alice"), value(&ast, "bob")],
+        ["not_set", "away"]
+    );
     event(&ast, "200", "xa");
     phone.wait_presence("xa");
     ast.wait_hint_presence("2000", "xa");

@@ -41,8 +41,12 @@ impl World {
     /// What is to be told of users who have come: of everyone at a load, else of these.
     pub fn announce(&mut self, found: &Found, new: Option<&[Arc<str>]>) -> Vec<Effect> {
         let directory = self.directory.clone();
-        let new: Option<HashSet<UserId>> =
-            new.map(|names| names.iter().filter_map(|name| directory.user(name)).collect());
+        let new: Option<HashSet<UserId>> = new.map(|names| {
+            names
+                .iter()
+                .filter_map(|name| directory.user(name))
+                .collect()
+        });
         let is_new = |user: &UserId| new.as_ref().is_none_or(|new| new.contains(user));
         let named = |name: &String| directory.user(name).filter(is_new);
         let held = found.presences.iter().filter_map(|(address, presence)| {

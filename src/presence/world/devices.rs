@@ -191,6 +191,19 @@ impl World {
         set.collect()
     }
 
+    /// Takes what devices are that were not read yet, which is no registration of any.
+    pub fn find_devices(&mut self, found: &[(DeviceId, DeviceState)], now: Time) -> Vec<Effect> {
+        let mut touched = Touched::new();
+        for (device, state) in found {
+            if self.device(*device).is_none() {
+                self.take_device(*device, *state, now, &mut touched);
+            }
+        }
+        let mut effects = Vec::new();
+        self.recombine(touched, None, now, &mut effects);
+        effects
+    }
+
     /// What the sources that are devices say, by the tables of this directory. A device
     /// that was not read yet leaves its sources as they were stored.
     pub(super) fn read_devices(&mut self, at: Time) {

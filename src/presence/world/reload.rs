@@ -11,7 +11,7 @@ use super::{AccountState, rows::RowKey};
 use super::{Effect, SourceState, UserState, World};
 use crate::presence::account::Details;
 use crate::presence::device::{DeviceState, Watcher};
-use crate::presence::directory::{DeviceId, Directory, SourceId, UserId};
+use crate::presence::directory::{DeviceId, Directory, Source, SourceId, UserId};
 use crate::presence::dnd::DndStatus;
 use crate::presence::flags::Flags;
 use crate::presence::row::Stored;
@@ -107,8 +107,23 @@ impl World {
     /// in microseconds, because a storm may have had several transitions in each
     /// millisecond of its last, lost second.
     pub fn restore(directory: Arc<Directory>, stored: &Stored, now: Time) -> Self {
+        World::restore_beside(directory, stored, |_| false, now)
+    }
+
+    /// As [`World::restore`]. `is_silent` says of a source that its provider answers
+    /// `not_set`: where it has never said anything else, it is known by that.
+    pub fn restore_beside(
+        directory: Arc<Directory>,
+        stored: &Stored,
+        is_silent: impl Fn(&Source) -> bool,
+        now: Time,
+    ) -> Self {
         let mut world = World::empty(directory.clone());
         world.take_stored(stored);
+        for (id, source) in directory.sources() {
+            let state = &mut world.sources[id.index()];
+            state.known |= !state.known && is_silent(source);
+        }
         for (at, account) in directory.accounts().iter().enumerate() {
             world.accounts[at].sequence = match (stored.accounts.get(&**account), stored.clean) {
                 (Some(number), true) => *number,
