@@ -234,6 +234,8 @@ pub struct World {
     looked_for: Option<Time>,
     last: Time,
     held: bool,
+    /// See [`World::round`].
+    round: u64,
 }
 
 /// How own status is called where a source's address is asked for.
@@ -243,6 +245,11 @@ impl World {
     /// The users and sources.
     pub fn directory(&self) -> &Arc<Directory> {
         &self.directory
+    }
+
+    /// A number that is another whenever users and sources have other numbers.
+    pub fn round(&self) -> u64 {
+        self.round
     }
 
     /// A user's combined presence.
@@ -299,6 +306,19 @@ impl World {
                 let input = &self.directory.get(user).inputs[usize::from(index)];
                 self.directory.get_source(input.source).shown()
             }
+        }
+    }
+
+    /// As [`World::winner`], to be kept.
+    fn shared_winner(&self, user: UserId) -> Arc<str> {
+        let Winner::Input(index) = self.outcome(user).winner else {
+            return self.winner(user).into();
+        };
+        let input = &self.directory.get(user).inputs[usize::from(index)];
+        let source = self.directory.get_source(input.source);
+        match source.shown().len() == source.address.len() {
+            true => source.address.clone(),
+            false => source.shown().into(),
         }
     }
 
@@ -461,7 +481,8 @@ impl World {
             }
             let does = activity != self.activity(user);
             if changed || does || old_status != self.users[user.index()].status {
-                effects.push(self.transition(user, old, old_status, Details::NONE, now));
+                let did = (old, old_status, Details::NONE);
+                effects.push(self.transition_to(user, did, activity, now));
             }
             self.show(user, effects);
             if changed && let Some(source) = self.directory.source_of(user) {
@@ -494,6 +515,17 @@ impl World {
         now: Time,
     ) -> Effect {
         let activity = self.compute_activity(user);
+        self.transition_to(user, (old, old_status, changed), activity, now)
+    }
+
+    /// As [`World::transition`], of a user whose activity was found out already.
+    fn transition_to(
+        &mut self,
+        user: UserId,
+        (old, old_status, changed): (Presence, Option<Arc<StatusType>>, Details),
+        activity: Activity,
+        now: Time,
+    ) -> Effect {
         let did = std::mem::replace(&mut self.users[user.index()].activity, activity);
         let said = self.outcome(user).presence != old || self.status(user) != old_status.as_ref();
         let changed = changed
@@ -528,7 +560,7 @@ impl World {
             activity,
             changed,
             id,
-            source: self.winner(user).into(),
+            source: self.shared_winner(user),
             reason: outcome.reason,
             method,
             since: outcome.since,

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::devices::Asked;
 use super::{AccountState, rows::RowKey};
@@ -189,7 +190,9 @@ impl World {
     }
 
     fn empty(directory: Arc<Directory>) -> Self {
+        static ROUND: AtomicU64 = AtomicU64::new(0);
         World {
+            round: ROUND.fetch_add(1, Ordering::Relaxed) + 1,
             sources: vec![SourceState::default(); directory.source_count()],
             users: vec![UserState::default(); directory.user_count()],
             accounts: vec![AccountState::default(); directory.accounts().len()],
@@ -335,10 +338,9 @@ impl World {
         }
         self.panels = std::mem::take(&mut before.panels);
         self.parking = std::mem::take(&mut before.parking);
-        let known = before.directory.accounts();
         for (at, account) in plan.directory.accounts().iter().enumerate() {
-            match known.iter().position(|known| known == account) {
-                Some(old) => self.accounts[at] = before.accounts[old].clone(),
+            match before.directory.account_named(account) {
+                Some(old) => self.accounts[at] = before.accounts[old.index()].clone(),
                 // As after an unclean stop: the account may have existed before.
                 None => self.accounts[at].sequence = now.micros(),
             }

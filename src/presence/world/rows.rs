@@ -125,13 +125,9 @@ impl World {
                 row_change(format!("user/{name}"), value)
             }
             RowKey::Account(name) => {
-                let account = self
-                    .directory
-                    .accounts()
-                    .iter()
-                    .position(|known| *known == name);
-                let value = account.map(|at| {
-                    let state = &mut self.accounts[at];
+                let account = self.directory.account_named(&name);
+                let value = account.map(|account| {
+                    let state = &mut self.accounts[account.index()];
                     state.dirty = false;
                     state.sequence
                 });
