@@ -111,19 +111,28 @@ pub fn hear(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
         return;
     };
     // Our own publishes come back, and most other addresses are nobody's source.
-    if !HEARING.load(Ordering::Acquire)
-        || below(address, USER_LABEL).is_some()
-        || read(|world| world.directory().source(address))
-            .flatten()
-            .is_none()
-    {
+    if !HEARING.load(Ordering::Acquire) || below(address, USER_LABEL).is_some() {
         return;
     }
+    let find = |world: &World| Some((world.directory().source(address)?, world.round()));
+    let Some((source, round)) = read(find).flatten() else {
+        return;
+    };
     let subtype = accepted(address, "subtype", subtype);
     let message = accepted(address, "message", message);
     change(|world, now| {
-        let said = (state, &*subtype, &*message);
-        ((), world.take_heard(address, said, now))
+        if world.round() != round {
+            // A reload has come in between, and the numbers are others.
+            let said = (state, &*subtype, &*message);
+            return ((), world.take_heard(address, said, now));
+        }
+        let heard = Change::Heard {
+            source,
+            state,
+            subtype: &subtype,
+            message: &message,
+        };
+        ((), world.apply(&heard, now))
     });
 }
 
@@ -333,9 +342,7 @@ pub fn people() -> Vec<Person> {
 }
 
 fn publish(user: &str, presence: &Presence) {
-    // A user's name holds no NUL, see `config::value::user_name`.
-    let address = CString::new(format!("{USER_LABEL}:{user}")).unwrap_or_default();
-    if let Err(why) = presence::publish(&address, presence) {
+    if let Err(why) = presence::publish(USER_LABEL, user, presence) {
         log::error(format_args!(
             "The presence of '{user}' could not be published: {why}"
         ));

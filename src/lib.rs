@@ -23,6 +23,8 @@
 #[cfg(all(feature = "asterisk", not(test)))]
 mod actor;
 #[cfg(all(feature = "asterisk", not(test)))]
+mod announced;
+#[cfg(all(feature = "asterisk", not(test)))]
 #[allow(unsafe_code, reason = "the layer over C")]
 mod asterisk;
 #[cfg(all(feature = "asterisk", not(test)))]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::actor;
+use crate::announced;
 use crate::asterisk::{astdb, device, log, prometheus, realtime, timing};
 use crate::configuration::{self, FAMILY};
 use crate::door;
@@ -21,7 +22,7 @@ use crate::presence::config::{Origin, Problem, parse_row};
 use crate::presence::directory::Directory;
 use crate::presence::gone::{self, Gone};
 use crate::presence::row::{self, Stored};
-use crate::presence::world::{Counts, Effect, Plan, Read};
+use crate::presence::world::{Counts, Plan, Read};
 use crate::schedules;
 use crate::sequences;
 use crate::webhooks;
@@ -364,14 +365,14 @@ fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
         let (told, removed) = world.reconfigure(&plan, &stored, read, now);
         // Those who are gone first: hints match names without regard to case, so for a
         // user spelled anew the last word has to be the new one.
-        let gone = removed.users.iter().cloned();
-        let gone = gone.map(|user| Effect::Publish(user, Presence::default()));
-        let gone = gone.chain(removed.unshown.iter().cloned());
+        let gone = removed.withdrawn.iter().cloned();
         let effects = gone.chain(told).collect();
         (Ok(removed), effects)
     });
     // What was known before goes here, without a lock.
     drop(removed.ok_or("the module is not running")??);
+    let new: Vec<Arc<str>> = plan.new_users().cloned().collect();
+    announced::announce(&new);
     // Whoever reads an account begins anew where its people are others now.
     let others = plan.directory().changed_accounts(&running);
     let now = plan.directory();

@@ -70,6 +70,11 @@ struct Abilities {
     write: bool,
 }
 
+/// Whether there is a dialplan function of that name.
+pub fn exists(name: &str) -> bool {
+    find(name).is_some()
+}
+
 /// What can be done with the function that is named, with or without arguments;
 /// `None` where there is none.
 fn find(name_and_args: &str) -> Option<Abilities> {

@@ -32,6 +32,7 @@ mod ffi;
 pub mod function;
 pub mod gate;
 mod guard;
+pub mod hints;
 pub mod http;
 pub mod log;
 pub mod mailbox;

@@ -22,6 +22,16 @@ pub fn database_file() -> String {
     path.unwrap_or_default().to_owned()
 }
 
+/// Gives back to the system what was freed: what a configuration of many users takes while
+/// it is read lies between what is kept of it.
+pub fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it may be called at any time, and takes the allocator's own locks.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Something to be done when Asterisk ends; dropping it takes it back.
 ///
 /// `core stop now`, which is also what a service manager's stop does, ends Asterisk

@@ -250,7 +250,7 @@ impl Phones {
 }
 
 /// Who looks at a user as a device.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Watcher {
     /// A lamp: `UserPresence:<user>`.
     Lamp,

@@ -33,6 +33,7 @@ pub mod status;
 pub mod suggest;
 pub mod text;
 pub mod time;
+pub mod watched;
 pub mod world;
 
 pub use state::{Presence, State};

@@ -1,8 +1,12 @@
 //! Sections of `type = user` and rows of the realtime family.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
+
+use rustc_hash::FxBuildHasher;
 
 use super::settings::{Editing, Rule, Settings};
 use super::{
@@ -124,8 +128,10 @@ pub struct Users<'a> {
     settings: &'a Settings,
     is_timezone: IsTimezone,
     specs: Vec<UserSpec>,
-    names: HashMap<String, String>,
+    names: HashMap<String, (Origin, &'a Section), FxBuildHasher>,
     rules: HashSet<Arc<Rule>>,
+    /// The account of users who name none.
+    account: Arc<str>,
     accounts: HashSet<Arc<str>>,
     errors: Vec<Problem>,
     warnings: Vec<Problem>,
@@ -139,8 +145,9 @@ impl<'a> Users<'a> {
             settings,
             is_timezone,
             specs: Vec::new(),
-            names: HashMap::new(),
+            names: HashMap::default(),
             rules: HashSet::from([settings.rule.clone()]),
+            account: "default".into(),
             accounts: HashSet::new(),
             errors: Vec::new(),
             warnings: Vec::new(),
@@ -154,22 +161,25 @@ impl<'a> Users<'a> {
     }
 
     /// Takes a section or row, the one of that index among all; its errors leave it out.
-    pub fn add(&mut self, origin: Origin, index: usize, section: &Section) {
+    pub fn add(&mut self, origin: Origin, index: usize, section: &'a Section) {
         let mut errors = Vec::new();
         let spec = self.parse(origin, index as u32, section, &mut errors);
-        let first = self.names.get(&section.name.to_ascii_lowercase());
-        if let Some(first) = first {
-            errors.push(Problem {
-                place: place(origin, section, None),
-                message: format!(
-                    "the user '{}' stands twice (first at {first}), expected a name once, \
-                     without regard to case",
-                    section.name
-                ),
-            });
-        } else {
-            let at = place(origin, section, None);
-            self.names.insert(section.name.to_ascii_lowercase(), at);
+        match self.names.entry(section.name.to_ascii_lowercase()) {
+            Entry::Occupied(first) => {
+                let (of, first) = first.get();
+                let first = place(*of, first, None);
+                errors.push(Problem {
+                    place: place(origin, section, None),
+                    message: format!(
+                        "the user '{}' stands twice (first at {first}), expected a name once, \
+                         without regard to case",
+                        section.name
+                    ),
+                });
+            }
+            Entry::Vacant(new) => {
+                new.insert((origin, section));
+            }
         }
         match errors.is_empty() {
             true => self.specs.push(spec),
@@ -196,7 +206,7 @@ impl<'a> Users<'a> {
             &self.settings.definitions,
             self.is_timezone,
         );
-        let (mut id, mut account, mut default) = (None, Arc::from("default"), None);
+        let (mut id, mut account, mut default) = (None, None, None);
         let (mut member, mut reach, mut lines) = (None, None, Vec::new());
         for (line, variable) in section.variables.iter().enumerate() {
             // A NULL column reaches us as an empty one and means: not given.
@@ -212,11 +222,11 @@ impl<'a> Users<'a> {
                 self.warnings.push(Problem { place, message });
             };
             let given = variable.value.as_str();
-            let taken = match variable.name.to_ascii_lowercase().as_str() {
+            let taken = match &*small(&variable.name) {
                 "type" => Ok(()),
                 "name" if origin == Origin::Realtime => Ok(()),
                 "id" => value::identifier(given).map(|given| id = Some(given.into())),
-                "account" => value::identifier(given).map(|given| account = given.into()),
+                "account" => value::identifier(given).map(|given| account = Some(Arc::from(given))),
                 "default" => {
                     default = Some((variable, given));
                     Ok(())
@@ -321,7 +331,10 @@ impl<'a> Users<'a> {
         UserSpec {
             name: section.name.as_str().into(),
             id,
-            account: shared(&mut self.accounts, account),
+            account: match account {
+                Some(account) => shared(&mut self.accounts, account),
+                None => self.account.clone(),
+            },
             rule: match Arc::ptr_eq(&rule, &self.settings.rule) {
                 true => rule,
                 false => shared(&mut self.rules, rule),
@@ -333,6 +346,14 @@ impl<'a> Users<'a> {
             origin,
             section: index,
         }
+    }
+}
+
+/// In small letters, as most options are.
+fn small(name: &str) -> Cow<'_, str> {
+    match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => name.to_ascii_lowercase().into(),
+        false => name.into(),
     }
 }
 
@@ -357,8 +378,7 @@ fn input(
         Some((first, second)) => (first.trim(), Some(second.trim())),
         None => (given, None),
     };
-    let option = variable.name.to_ascii_lowercase();
-    let (kind, address, device) = match option.as_str() {
+    let (kind, address, device) = match &*small(&variable.name) {
         "device" => {
             let device = value::device(first)?;
             let label = device.split([':', '/']).next().unwrap_or_default();

@@ -8,6 +8,7 @@ mod build;
 mod hash;
 mod id;
 mod lists;
+mod names;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -22,6 +23,7 @@ use super::mailbox;
 use super::route::Reach;
 use hash::{hash_address, hash_exact, hash_folded, hash_number};
 use lists::Lists;
+use names::Names;
 
 pub use id::{AccountId, DeviceId, SourceId, UserId};
 
@@ -186,7 +188,7 @@ pub struct Directory {
     members: Lists<UserId>,
     /// Users by an id that is not their name.
     by_id: HashMap<(AccountId, Box<str>), UserId>,
-    devices: Vec<Box<str>>,
+    devices: Names,
     by_name: HashTable<u32>,
     /// Each user once for the id, where that is not the name, and for each extension.
     by_number: HashTable<UserId>,
@@ -275,7 +277,7 @@ impl Directory {
 
     /// The device of that name.
     pub fn device(&self, name: &str) -> Option<DeviceId> {
-        let same = |device: &u32| *self.devices[*device as usize] == *name;
+        let same = |device: &u32| self.devices.get(*device as usize) == name;
         self.by_device
             .find(hash_exact(name), same)
             .copied()
@@ -284,13 +286,13 @@ impl Directory {
 
     /// A device's name.
     pub fn device_name(&self, device: DeviceId) -> &str {
-        &self.devices[device.index()]
+        self.devices.get(device.index())
     }
 
     /// Every device with its number.
     pub fn devices(&self) -> impl Iterator<Item = (DeviceId, &str)> {
         let devices = self.devices.iter().enumerate();
-        devices.map(|(i, name)| (DeviceId::new(i), &**name))
+        devices.map(|(i, name)| (DeviceId::new(i), name))
     }
 
     /// How many devices there are.

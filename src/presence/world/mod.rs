@@ -7,6 +7,7 @@
 //! the [`Effect`]s after letting it go.
 
 mod activity;
+mod announce;
 mod chosen;
 mod clock;
 mod combining;
@@ -36,6 +37,7 @@ use super::status::StatusType;
 use super::time::Time;
 
 use activity::Parking;
+pub use announce::Found;
 pub use chosen::{Decision, Decisions};
 use chosen::{OwnChange, Was};
 use devices::Asked;
@@ -248,6 +250,8 @@ pub struct World {
     looked_for: Option<Time>,
     last: Time,
     held: bool,
+    /// See [`World::round`].
+    round: u64,
 }
 
 /// How own status is called where a source's address is asked for.
@@ -257,6 +261,11 @@ impl World {
     /// The users and sources.
     pub fn directory(&self) -> &Arc<Directory> {
         &self.directory
+    }
+
+    /// A number that is another whenever users and sources have other numbers.
+    pub fn round(&self) -> u64 {
+        self.round
     }
 
     /// A user's combined presence.
@@ -319,6 +328,19 @@ impl World {
                 let input = &self.directory.get(user).inputs[usize::from(index)];
                 self.directory.get_source(input.source).shown()
             }
+        }
+    }
+
+    /// As [`World::winner`], to be kept.
+    fn shared_winner(&self, user: UserId) -> Arc<str> {
+        let Winner::Input(index) = self.outcome(user).winner else {
+            return self.winner(user).into();
+        };
+        let input = &self.directory.get(user).inputs[usize::from(index)];
+        let source = self.directory.get_source(input.source);
+        match source.shown().len() == source.address.len() {
+            true => source.address.clone(),
+            false => source.shown().into(),
         }
     }
 
@@ -493,6 +515,9 @@ impl World {
         self.users[user.index()].sequence = sequence;
         self.mark_user(user);
         let publish = self.outcome(user).presence != was.presence && self.publish_now(user, now);
+        if publish {
+            self.asked.set_heard(user);
+        }
         let outcome = self.outcome(user);
         let decisions = self.decisions(user).map(|decisions| {
             let before = was.decisions.as_deref().unwrap_or(decisions);
@@ -509,7 +534,7 @@ impl World {
             activity,
             changed,
             id,
-            source: self.winner(user).into(),
+            source: self.shared_winner(user),
             reason: outcome.reason,
             method,
             since: outcome.since,

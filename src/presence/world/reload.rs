@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::chosen::{OwnChange, Was};
 use super::devices::Asked;
@@ -13,7 +14,7 @@ use super::{Effect, Ending, Layers, SourceState, Touched, UserState, World};
 use crate::presence::account::Details;
 use crate::presence::config::Rule;
 use crate::presence::device::{DeviceState, Watcher};
-use crate::presence::directory::{DeviceId, Directory, Input, SourceId, User, UserId};
+use crate::presence::directory::{DeviceId, Directory, Input, Source, SourceId, User, UserId};
 use crate::presence::dnd::DndStatus;
 use crate::presence::flags::Flags;
 use crate::presence::row::Stored;
@@ -200,10 +201,8 @@ struct Old {
 /// What a reload leaves behind.
 #[derive(Default, Debug)]
 pub struct Removed {
-    /// Users who are no more, in the spelling that was published.
-    pub users: Vec<Arc<str>>,
-    /// What those are told who watched them as devices.
-    pub unshown: Vec<Effect>,
+    /// What those are told who watched users who are no more.
+    pub withdrawn: Vec<Effect>,
     /// What was known before: let it go without any lock.
     pub before: World,
 }
@@ -211,9 +210,24 @@ pub struct Removed {
 impl World {
     /// The world of a directory as it was stored, nothing read from providers yet.
     pub fn restore(directory: Arc<Directory>, stored: &Stored, now: Time) -> Self {
+        World::restore_beside(directory, stored, |_| false, now)
+    }
+
+    /// As [`World::restore`]. `is_silent` says of a source that its provider answers
+    /// `not_set`: where it has never said anything else, it is known by that.
+    pub fn restore_beside(
+        directory: Arc<Directory>,
+        stored: &Stored,
+        is_silent: impl Fn(&Source) -> bool,
+        now: Time,
+    ) -> Self {
         let mut world = World::empty(directory.clone());
         world.take_stored(stored);
         world.note_absent(stored, now);
+        for (id, source) in directory.sources() {
+            let state = &mut world.sources[id.index()];
+            state.known |= !state.known && is_silent(source);
+        }
         for (at, account) in directory.accounts().iter().enumerate() {
             world.accounts[at] = stored.last_number(account, now);
         }
@@ -278,7 +292,9 @@ impl World {
     }
 
     fn empty(directory: Arc<Directory>) -> Self {
+        static ROUND: AtomicU64 = AtomicU64::new(0);
         World {
+            round: ROUND.fetch_add(1, Ordering::Relaxed) + 1,
             sources: vec![SourceState::default(); directory.source_count()],
             users: vec![UserState::default(); directory.user_count()],
             accounts: vec![0; directory.accounts().len()],
@@ -324,6 +340,7 @@ impl World {
         read: Read,
         now: Time,
     ) -> (Vec<Effect>, Removed) {
+        let mut withdrawn = self.withdraw_the_gone(plan);
         let mut ended = self.end_of_the_gone(plan, now);
         self.part(plan, now);
         let mut before = std::mem::replace(self, World::empty(plan.directory.clone()));
@@ -353,15 +370,8 @@ impl World {
         let effects = ended;
         let users = self.removed(&before);
         let gone = users.iter().filter_map(|name| before.directory.user(name));
-        let unshown = gone.flat_map(|user| before.unshown(user)).collect();
-        (
-            effects,
-            Removed {
-                users,
-                unshown,
-                before,
-            },
-        )
+        withdrawn.extend(gone.flat_map(|user| before.unshown(user)));
+        (effects, Removed { withdrawn, before })
     }
 
     /// The timed statuses of users who are no more end now, while it is known what they
@@ -426,11 +436,8 @@ impl World {
                 if now_in != account(&before.directory, *old) {
                     self.users[new].sequence = 0;
                 }
-                for watcher in Watcher::ALL {
-                    if before.asked.get(*old, watcher) {
-                        self.asked.set(UserId::new(new), watcher);
-                    }
-                }
+                let id = UserId::new(new);
+                self.asked.carry_over(id, &before.asked, *old);
                 let name = &plan.directory.get(UserId::new(new)).name;
                 if *name != before.directory.get(*old).name {
                     // The row moves to the new spelling; the old one goes below.
@@ -446,10 +453,9 @@ impl World {
         }
         self.panels = std::mem::take(&mut before.panels);
         self.parking = std::mem::take(&mut before.parking);
-        let known = before.directory.accounts();
         for (at, account) in plan.directory.accounts().iter().enumerate() {
-            match known.iter().position(|known| known == account) {
-                Some(old) => self.accounts[at] = before.accounts[old],
+            match before.directory.account_named(account) {
+                Some(old) => self.accounts[at] = before.accounts[old.index()],
                 None => self.accounts[at] = stored.last_number(account, now),
             }
         }
@@ -484,8 +490,9 @@ impl World {
         }
     }
 
-    /// Transitions for those whose presence differs. A publish for those who are new
-    /// or spelled anew, and for what was still settling.
+    /// Transitions for those whose presence differs. A publish for those who are spelled
+    /// anew, and for what was still settling. What else those are told who watched for
+    /// users who are new: see [`World::announce`].
     fn differences(
         &mut self,
         plan: &Plan,
@@ -497,10 +504,10 @@ impl World {
         let directory = self.directory.clone();
         for (((id, user), old), known) in directory.users().zip(old).zip(&plan.users) {
             let present = self.outcome(id).presence.clone();
-            let unpublished = known.is_none_or(|known| {
-                before.directory.get(known).name != user.name
-                    || before.is_unpublished(known, &present)
-            });
+            let respelled =
+                known.is_some_and(|known| before.directory.get(known).name != user.name);
+            let unpublished = respelled && present.is_set()
+                || known.is_some_and(|known| before.is_unpublished(known, &present));
             let Old { mut was, shown } = old;
             let moved = was.presence != present;
             self.take_activity(id);
@@ -516,15 +523,12 @@ impl World {
                 effects.push(self.transition(id, was, Details::NONE, now));
             }
             if !moved && unpublished {
+                self.asked.set_heard(id);
                 effects.push(Effect::Publish(user.name.clone(), present));
             }
             for watcher in Watcher::ALL {
-                if known.is_none() {
-                    // It may have been asked for in vain.
-                    self.asked.set(id, watcher);
-                }
                 let now_shown = self.shown(id, watcher);
-                let differs = unpublished || shown[watcher as usize] != now_shown;
+                let differs = respelled || shown[watcher as usize] != now_shown;
                 if differs && self.asked.get(id, watcher) {
                     effects.push(Effect::Device(user.name.clone(), watcher, now_shown));
                 }
@@ -552,14 +556,5 @@ impl World {
         let rows: Vec<RowKey> = respelled.cloned().map(RowKey::User).collect();
         self.dirty.extend(rows);
         gone
-    }
-
-    /// Every user's name and presence, to be published at a load.
-    pub fn everyone(&self) -> Vec<Effect> {
-        let users = self.directory.users();
-        let publish = users.map(|(id, user)| {
-            Effect::Publish(user.name.clone(), self.outcome(id).presence.clone())
-        });
-        publish.collect()
     }
 }

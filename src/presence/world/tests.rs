@@ -5,6 +5,7 @@ use crate::presence::ending::Clock;
 use crate::presence::row::Stored;
 use proptest::prelude::*;
 
+mod announce;
 mod clock;
 mod devices;
 mod gone;
@@ -367,9 +368,10 @@ fn a_reload_applies_differences_only() {
             ("alice".into(), State::Dnd, State::Available),
         ]
     );
-    // And what a device of the new user's name is, for who may have asked before.
-    assert_eq!(effects.len(), 2 + Watcher::ALL.len());
-    assert_eq!(removed.users, ["carol".into()]);
+    assert_eq!(effects.len(), 2);
+    // It was published, and is no more.
+    let gone = [Effect::Publish("carol".into(), Presence::default())];
+    assert_eq!(removed.withdrawn, gone);
     // Nothing that is stored goes, see the tests in `gone`.
     let rows = world.take_rows(usize::MAX);
     assert!(rows.iter().all(|row| row.value.is_some()), "{rows:?}");
