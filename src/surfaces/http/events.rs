@@ -178,9 +178,7 @@ impl Feed {
         let wanted = self.query.details;
         if shows_or_hides || wanted.is_none_or(|wanted| wanted.meets(event.changed)) {
             let json = match self.query.with_record {
-                true => event.json_with_record(&self.subscription, |transition| {
-                    door::read(|world| Record::after(world, transition)).flatten()
-                }),
+                true => feed::json_with_record(event, &self.subscription),
                 false => event.json(&self.subscription),
             };
             message(text, Some(event.sequence), "presence", &json);
