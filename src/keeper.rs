@@ -1,7 +1,7 @@
 //! The keeper: one thread that does what may wait for a disk.
 //!
 //! It writes statuses out to the addresses of extensions, keeps rows in AstDB, and
-//! watches what time brings: the settle time, the end of timed statuses, schedules. What waits for it is bounded by the number of users and
+//! watches what time brings: the settle time, the end of timed statuses and of sessions, schedules. What waits for it is bounded by the number of users and
 //! addresses, because each stands there once with its latest value.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::asterisk::{astdb, function, log, stasis::Subscription};
 use crate::door;
+use crate::panels;
 use crate::presence::address::{CUSTOM_LABEL, below};
 use crate::presence::assignment::custom_presence;
 use crate::presence::directory::UserId;
@@ -195,7 +196,8 @@ fn work(subscription: &Subscription, rows: &mut Rows) -> Option<Time> {
         log_out();
         // First what time brings: nobody wakes us for what is to be written out, kept
         // and published because of it.
-        let times = [ends(), schedules::hear(Time::now()), settle()];
+        let now = Time::now();
+        let times = [ends(), schedules::hear(now), settle(), panels::over(now)];
         let more = write_out(subscription);
         let more_rows = rows.keep_some();
         if !more && !more_rows {

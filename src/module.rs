@@ -20,6 +20,7 @@ use crate::configuration;
 use crate::door::{self, Open};
 use crate::feed;
 use crate::keeper::Keeper;
+use crate::panels;
 use crate::presence::address::{self, CUSTOM_LABEL, USER_LABEL};
 use crate::presence::config::{Parsed, Problem};
 use crate::presence::directory::{Directory, SourceId};
@@ -100,6 +101,7 @@ pub fn load() -> Result<(), Decline> {
     let subscription = Arc::new(Subscription::presence(door::hear)?);
     read_changed();
     push::forget();
+    panels::forget();
     // Asterisk may be told to publish nothing of mailboxes: all else works without.
     let mailboxes = Subscription::mailboxes(push::hear);
     let mailboxes = mailboxes.inspect_err(|why| log::warning(why)).ok();

@@ -66,6 +66,8 @@ pub fn everything() -> Result<(), String> {
     let hooks = parsed.settings.webhooks.clone();
     switch(Directory::new(parsed.settings, parsed.users))?;
     webhooks::reconfigure(&hooks);
+    // It looks which sessions hold no more.
+    keeper::wake(true);
     prometheus::attach();
     Ok(())
 }
