@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Browser, Instance, key, wait_until};
+use crate::harness::{Browser, Instance, MODULE, key, wait_until};
 use crate::people::{read, set, wait_custom, with};
 
 /// "secret", as `userpresence password` keeps it.
@@ -445,6 +445,113 @@ fn after_a_restart_it_is_current_again() {
     board.no_errors();
 }
 
+/// Whatever failed before: who was told everything comes back soon.
+#[test]
+fn a_good_connection_forgets_the_bad_ones() {
+    let board = Board::of_alice();
+    let (page, ast) = (&board.browser, &board.ast);
+    board.wait_names(&["alice", "bob", "carol"]);
+    // Notes how long the page waits before it comes back.
+    page.run(
+        "window.pauses = []; const later = setTimeout; \
+         window.setTimeout = (what, time, ...rest) => { \
+           if (time > 300 && time !== 600) pauses.push(time); return later(what, time, ...rest); }",
+        &[],
+    );
+    for _ in 0..8 {
+        page.run("window.pauses.length = 0", &[]);
+        assert!(ast.unload_module(MODULE).ok());
+        page.wait("document.querySelector('#connection:not([data-state=live])')");
+        assert!(ast.load_module(MODULE).ok());
+        page.wait("window.pauses.length > 0");
+        page.run("document.querySelector('#again').click()", &[]);
+        board.wait_live();
+        page.wait("document.querySelectorAll('#rows .row').length === 3");
+    }
+    // The first pause of the last time: half a second, a quarter more or less.
+    let pause = page.run("return window.pauses[0]", &[]);
+    assert!(pause.as_f64().is_some_and(|pause| pause < 700.0), "{pause}");
+}
+
+#[test]
+fn a_missed_call_is_told_to_the_one_who_missed_it() {
+    let conf = format!("{PEOPLE}{}", panel());
+    let call = "exten = _X.,1,Set(CALLERID(num)=${EXTEN})\n same = n,UserPresenceDial(alice)\n \
+                same = n,Hangup()\nexten = bob,1,UserPresenceDial(bob)\n same = n,Hangup()";
+    let ast = with(&conf)
+        .http()
+        .modules(&["func_callerid"])
+        .dialplan(call)
+        .start();
+    let browser = Browser::start(&ast);
+    browser.open("/userpresence/");
+    let board = Board { browser, ast };
+    board.log_in("panel");
+    board.wait_row("alice", "label", "Not set");
+    let (page, ast) = (&board.browser, &board.ast);
+    assert_eq!(page.count("#notices li"), 0);
+    let call = |from: &str| ast.originate(&format!("Local/{from}@default/n"), "Wait", "1");
+    let wait = |at: u32, text: &str| {
+        page.wait(&format!(
+            "document.querySelector('#notices li:nth-child({at}) .what')?.textContent === '{text}'"
+        ));
+    };
+    // Another's is nobody else's business.
+    call("bob");
+    ast.wait_no_channels();
+    call("5551234");
+    wait(1, "Missed call from 5551234");
+    page.wait("document.querySelector('#said').textContent === 'Missed call from 5551234'");
+    ast.wait_no_channels();
+    call("777");
+    wait(1, "Missed call from 777");
+    ast.wait_no_channels();
+    call("5551234");
+    wait(1, "Missed call from 5551234 (2 times)");
+    wait(2, "Missed call from 777");
+    assert_eq!(page.count("#notices li"), 2);
+    assert_eq!(page.accessibility(), Vec::<String>::new());
+    // By keyboard, one after the other.
+    page.run("document.querySelector('#notices button').focus()", &[]);
+    page.keys(key::ENTER);
+    wait(1, "Missed call from 777");
+    page.keys(key::ENTER);
+    page.wait("document.querySelector('#notices').hidden");
+    page.wait("document.activeElement.id === 'grid'");
+    board.no_errors();
+}
+
+/// Logging in on the board is a login; what becomes of its stream is none.
+#[test]
+fn the_board_is_a_panel() {
+    let login = "[alice]\nlogin_status = lunch\nlogout_status = unavailable\n";
+    let people = PEOPLE.replace("[alice]\n", login);
+    let conf = format!("{people}{}", panel());
+    let board = Board::open(&conf);
+    let ast = &board.ast;
+    board.log_in("panel");
+    board.wait_row("alice", "label", "At lunch");
+    let number = read(ast, "alice,sequence");
+    for more in ["[dora]\ntype = user\n", ""] {
+        ast.write_config("userpresence.conf", &format!("{conf}{more}"));
+        assert!(ast.reload().ok());
+        let count = if more.is_empty() { 3 } else { 4 };
+        board.browser.wait(&format!(
+            "document.querySelectorAll('#rows .row').length === {count}"
+        ));
+        board.wait_live();
+    }
+    board.browser.open("/userpresence/");
+    board.wait_live();
+    assert_eq!(read(ast, "alice,sequence"), number);
+    board.browser.click("#logout");
+    board.browser.wait("document.activeElement.id === 'name'");
+    wait_until("the logout", || {
+        (read(ast, "alice,status") == "unavailable").then_some(())
+    });
+    board.no_errors();
+}
+
 /// A server that stands still closes no connection: its silence alone tells.
 #[test]
 fn silence_is_noticed() {
@@ -635,7 +742,7 @@ fn looks() {
     look("login");
     staff_at_work(&board.ast);
     board.log_in("panel");
-    board.wait_row("Theo", "calls", "In a call");
+    board.wait_row("Theo", "why", "· On a call");
     board.wait_row("Nora", "label", "Working from home");
     page.run("document.activeElement.blur()", &[]);
     look("board");
@@ -672,6 +779,79 @@ fn looks() {
     page.keys("/nobody");
     page.wait("!document.querySelector('#nobody').hidden");
     look("board-nobody");
+    board.no_errors();
+}
+
+/// Names of thirteen letters, in every width and with text of twice the size.
+#[test]
+fn nothing_is_cut_or_lies_over_another() {
+    let people = "[Bartholomeus1]\ntype = user\nextension = 200\nextension = 201\n\
+        [Wilhelminaxyz]\ntype = user\nextension = 202\n\
+        [Montgomeryxyz]\ntype = user\nextension = 203,Custom:desk-203\n";
+    let own = api_user("panel", "role = self\nuser = Bartholomeus1");
+    let board = Board::open(&format!("{people}{own}"));
+    board.log_in("panel");
+    let (page, ast) = (&board.browser, &board.ast);
+    ast.setvar("USER_PRESENCE(Bartholomeus1,allowSeeMyPresence)", "false");
+    set(ast, "Bartholomeus1", "xa,,Back on Monday,t(3000)");
+    ast.set_custom("202", "dnd,,Quarterly figures");
+    ast.setvar(
+        "USER_PRESENCE(Wilhelminaxyz,dndStatus)",
+        "DoNotAcceptDepartmentCalls",
+    );
+    ast.set_custom("203", "available,,At my desk");
+    ast.set_device("desk-203", "INUSE");
+    board.wait_row("Montgomeryxyz", "why", "· On a call");
+    board.wait_row("Wilhelminaxyz", "calls", "No queue calls");
+    board.wait_row("Bartholomeus1", "you", "you, hidden");
+    page.run("document.activeElement.blur()", &[]);
+    for (width, height, text) in [
+        (1280, 800, 100),
+        (1280, 800, 200),
+        (1024, 768, 100),
+        (768, 1024, 100),
+        (768, 1024, 200),
+        (360, 640, 100),
+        (360, 640, 200),
+    ] {
+        page.size(width, height, width < 500);
+        page.run(
+            "document.documentElement.style.fontSize = arguments[0] + '%'",
+            &[json!(text)],
+        );
+        let name = format!("board-{width}-{text}");
+        // Drawn anew, in the new room.
+        page.run_async("requestAnimationFrame(() => setTimeout(arguments[0], 100))");
+        page.mouse_away();
+        picture(page, &name);
+        let cut = page.run(
+            "const cut = (it) => it.offsetWidth > 1 && \
+               (it.scrollWidth > it.clientWidth + 1 || it.scrollHeight > it.clientHeight + 1); \
+             const parts = '.row .name .text, .you, .row .words, .row .extensions, .since time, \
+               .row .message .text, [role=columnheader], .chip, .pick, #mine .words, #mine .message, #tools, #caller'; \
+             const box = (it) => it.getBoundingClientRect(); \
+             const all = [...document.querySelectorAll(parts)]; \
+             const found = all.filter(cut).map((it) => 'cut: ' + it.outerHTML); \
+             const heads = [...document.querySelectorAll('[role=columnheader]')]; \
+             heads.forEach((it, at) => { const next = heads[at + 1]; \
+               if (next && it.offsetWidth > 1 && next.offsetTop === it.offsetTop && box(it).right > box(next).left) found.push('over: ' + it.outerHTML) }); \
+             for (const row of document.querySelectorAll('.row')) { \
+               for (const part of row.querySelectorAll('.text, .you:not([hidden]), .words, time')) { \
+                 const [inner, outer] = [box(part), box(row)]; \
+                 if (inner.left < outer.left || inner.right > outer.right || inner.top < outer.top - 1 || inner.bottom > outer.bottom + 1) \
+                   found.push('outside: ' + part.outerHTML); } \
+               const parts = [...row.querySelectorAll('.name .text, .you, .extensions, .words, .message .text, time')]; \
+               for (const one of parts) for (const other of parts) { \
+                 const [a, b] = [box(one), box(other)]; \
+                 if (one !== other && a.width && b.width && a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 2 && b.top < a.bottom - 2) \
+                   found.push('over: ' + one.outerHTML + other.outerHTML); } } \
+             if (document.documentElement.scrollWidth > innerWidth) found.push('wide: ' + document.documentElement.scrollWidth); \
+             return found",
+            &[],
+        );
+        assert_eq!(cut, json!([]), "{name}");
+        assert_eq!(page.accessibility(), Vec::<String>::new(), "{name}");
+    }
     board.no_errors();
 }
 
