@@ -254,11 +254,8 @@ fn put(orders: impl IntoIterator<Item = Order>) {
         *last = order.stamp;
         match waiting.orders.get_mut(&key) {
             Some(earlier) => {
-                let old = |order: &mut Order| order.person.as_mut()?.old.take();
-                let first = old(earlier);
-                let was = first.or_else(|| old(&mut order));
-                if let Some(person) = &mut order.person {
-                    person.old = was;
+                if let (Some(earlier), Some(person)) = (&earlier.person, &mut order.person) {
+                    person.begin_with(earlier);
                 }
                 order.fresh |= earlier.fresh;
                 *earlier = order;
@@ -364,7 +361,7 @@ fn act(order: &Order, run: u64) {
     let mut asterisk = Asterisk {
         user: &order.name,
         status: person.map_or("none, he is gone or has no actions any more", |person| {
-            person.new.name()
+            person.chosen.new.name()
         }),
         row: &row,
         key: &key,

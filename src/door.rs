@@ -26,6 +26,7 @@ use crate::presence::device::{DeviceState, Watcher};
 use crate::presence::directory::UserId;
 use crate::presence::fields::Query;
 use crate::presence::flags::Flag;
+use crate::presence::inferred::Inferred;
 use crate::presence::status::{StatusType, Statuses};
 use crate::presence::world::{Change, Effect, Transition, Work, World};
 use crate::presence::{Presence, State, Time, text};
@@ -203,6 +204,29 @@ pub fn choose(
     Ok(())
 }
 
+/// Sets the message of what a user has chosen, and nothing else. Returns as [`choose`]
+/// does.
+///
+/// # Errors
+/// Says that there is no such user, or why this status takes no such message.
+pub fn set_message(name: &str, message: &str) -> Result<(), String> {
+    let user = change(|world, now| {
+        let choice = Query::find(world, name)
+            .and_then(|user| Ok((user, world.with_message(user, message, now)?)));
+        match choice {
+            Ok((user, choice)) => {
+                let choice = &choice;
+                (Ok(user), world.apply(&Change::Chosen { user, choice }, now))
+            }
+            Err(why) => (Err(why), Vec::new()),
+        }
+    });
+    let user = user.ok_or(NOT_RUNNING)??;
+    warn_of_unwritable(user);
+    keeper::wait_for_writes(user, Instant::now() + Duration::from_millis(50));
+    Ok(())
+}
+
 /// What whoever asks is told when the door is closed.
 pub const NOT_RUNNING: &str = "the module is not running";
 
@@ -304,6 +328,9 @@ fn announce(transition: &Transition) {
         .status
         .as_deref()
         .map_or("", |status| &status.label);
+    let chosen = &transition.chosen;
+    let (chosen_since, chosen_until) = (millis(chosen.since), millis(chosen.until));
+    let inferred = transition.inferred.as_ref().map_or("", Inferred::label);
     let sequence = transition.sequence.to_string();
     let activity = transition.activity;
     let flag = |flag: Flag| (flag.header(), transition.flags.word(flag));
@@ -322,6 +349,12 @@ fn announce(transition: &Transition) {
             ("Message", new.message()),
             ("StatusType", &name(&transition.status)),
             ("Label", label),
+            ("Inferred", inferred),
+            ("ChosenStatus", chosen.presence.state().name()),
+            ("ChosenSubtype", chosen.presence.subtype()),
+            ("ChosenMessage", chosen.presence.message()),
+            ("ChosenSince", &chosen_since),
+            ("ChosenUntil", &chosen_until),
             ("DndStatus", transition.takes.name()),
             flag(Flag::AllowSeeMyPresence),
             flag(Flag::RingOnMonitoredCall),

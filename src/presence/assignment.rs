@@ -345,6 +345,7 @@ mod tests {
                 status: Some(chosen.status.clone()),
                 presence: chosen.presence.clone().unwrap_or_default(),
                 since: NOW,
+                chosen: NOW,
                 until: Time::NEVER,
                 by: crate::presence::world::By::Hand,
                 before: None,

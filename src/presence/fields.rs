@@ -10,6 +10,7 @@ use super::config::InputKind;
 use super::device::Watcher;
 use super::directory::UserId;
 use super::flags::{Flag, Flags};
+use super::inferred::Inferred;
 use super::state::Presence;
 use super::time::Time;
 use super::world::{Winner, World};
@@ -41,6 +42,18 @@ pub enum Field {
     Status,
     /// How people are shown it.
     Label,
+    /// What the system has concluded, in words; empty where there is nothing to say.
+    Inferred,
+    /// The state that was chosen.
+    ChosenState,
+    /// Its subtype.
+    ChosenSubtype,
+    /// Its message; it can be set.
+    ChosenMessage,
+    /// When it was chosen: Unix time in milliseconds; empty when never.
+    ChosenSince,
+    /// When it ends: Unix time in milliseconds; empty when it has no end.
+    ChosenUntil,
     /// Which calls the user takes; it can be set.
     DndStatus,
     /// What else the user chose; it can be set.
@@ -58,7 +71,7 @@ pub enum Field {
 }
 
 impl Field {
-    const ALL: [(&'static str, Field); 21] = [
+    const ALL: [(&'static str, Field); 27] = [
         ("value", Field::Value),
         ("subtype", Field::Subtype),
         ("message", Field::Message),
@@ -71,6 +84,12 @@ impl Field {
         ("extensions", Field::Extensions),
         ("status", Field::Status),
         ("label", Field::Label),
+        ("inferred", Field::Inferred),
+        ("chosen_state", Field::ChosenState),
+        ("chosen_subtype", Field::ChosenSubtype),
+        ("chosen_message", Field::ChosenMessage),
+        ("chosen_since", Field::ChosenSince),
+        ("chosen_until", Field::ChosenUntil),
         ("dndStatus", Field::DndStatus),
         (
             Flag::AllowSeeMyPresence.name(),
@@ -168,7 +187,8 @@ impl<'a> Query<'a> {
     /// Says that there is no such user.
     pub fn answer(&self, world: &World) -> Result<String, String> {
         let id = Query::find(world, self.user)?;
-        let outcome = world.outcome(id);
+        let (outcome, chosen) = (world.outcome(id), world.chosen(id));
+        let number = |time: Time| millis(time).map_or_else(String::new, |ms| ms.to_string());
         let text = |text: &str| match self.encoded {
             true => encode(text),
             false => text.to_owned(),
@@ -177,8 +197,8 @@ impl<'a> Query<'a> {
             Field::Value => outcome.presence.state().name().to_owned(),
             Field::Subtype => text(outcome.presence.subtype()),
             Field::Message => text(outcome.presence.message()),
-            Field::Since => millis(outcome.since).map_or_else(String::new, |ms| ms.to_string()),
-            Field::Until => millis(outcome.until).map_or_else(String::new, |ms| ms.to_string()),
+            Field::Since => number(outcome.since),
+            Field::Until => number(outcome.until),
             Field::Source => world.winner(id).to_owned(),
             Field::Reason => outcome.reason.name().to_owned(),
             Field::Method => world.directory().get(id).rule.method.name().to_owned(),
@@ -190,6 +210,14 @@ impl<'a> Query<'a> {
             Field::Label => world
                 .status(id)
                 .map_or_else(String::new, |s| s.label.to_string()),
+            Field::Inferred => world
+                .inferred(id)
+                .map_or_else(String::new, |it| it.label().to_owned()),
+            Field::ChosenState => chosen.presence.state().name().to_owned(),
+            Field::ChosenSubtype => text(chosen.presence.subtype()),
+            Field::ChosenMessage => text(chosen.presence.message()),
+            Field::ChosenSince => number(chosen.since),
+            Field::ChosenUntil => number(chosen.until),
             Field::DndStatus => world.takes(id).name().to_owned(),
             Field::Flag(flag) => world.flags(id).word(flag).to_owned(),
             Field::TelephonyStatus => world.activity(id).telephony.name().to_owned(),
@@ -230,6 +258,10 @@ pub struct View {
     pub status: String,
     /// How people are shown it.
     pub label: String,
+    /// What was chosen.
+    pub chosen: Said,
+    /// What the system has concluded, where there is anything to say beside that.
+    pub inferred: Option<Inferred>,
     /// The winning source's address, `own` for own status, empty for none.
     pub source: String,
     /// Why it won, one word.
@@ -380,6 +412,11 @@ impl View {
             presence: Said::new(&outcome.presence, outcome.since, outcome.until),
             status: status.map_or_else(String::new, |status| status.name.to_string()),
             label: status.map_or_else(String::new, |status| status.label.to_string()),
+            chosen: {
+                let chosen = world.chosen(id);
+                Said::new(&chosen.presence, chosen.since, chosen.until)
+            },
+            inferred: world.inferred(id).cloned(),
             source: world.winner(id).to_owned(),
             reason: outcome.reason.name(),
             method: user.rule.method.name(),
@@ -411,6 +448,11 @@ impl View {
     pub fn json(&self) -> String {
         // Plain texts and numbers always serialise.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What the system has concluded, in words; empty where there is nothing to say.
+    pub fn inferred_label(&self) -> &str {
+        self.inferred.as_ref().map_or("", Inferred::label)
     }
 
     /// The names of the extensions.

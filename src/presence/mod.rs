@@ -20,6 +20,7 @@ pub mod dnd;
 pub mod explain;
 pub mod fields;
 pub mod flags;
+pub mod inferred;
 pub mod mailbox;
 pub mod pickup;
 pub mod route;

@@ -105,6 +105,9 @@ pub struct UserRow {
 pub struct OwnRow {
     #[serde(flatten)]
     kept: Kept,
+    /// When the type was chosen, in microseconds; 0 where that is `since`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    chosen: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<String>,
     /// Whether a login chose it.
@@ -149,6 +152,10 @@ impl OwnRow {
         });
         OwnRow {
             kept: Kept::new(&own.presence, own.since, own.until),
+            chosen: match own.chosen == own.since {
+                true => 0,
+                false => own.chosen.micros(),
+            },
             status: name_of(own.status.as_ref()),
             login: own.by == By::Login,
             before,
@@ -181,6 +188,7 @@ impl OwnRow {
             status: named(self.status.as_ref(), statuses),
             presence,
             since,
+            chosen: since.max(Time::from_micros(self.chosen)),
             until,
             by: if self.login { By::Login } else { By::Hand },
             before,
@@ -250,6 +258,7 @@ mod tests {
             status: statuses.find("lunch").cloned(),
             presence: presence.clone(),
             since,
+            chosen: Time::from_micros(since.micros() + 7),
             until,
             by,
             before,

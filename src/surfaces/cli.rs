@@ -96,6 +96,17 @@ pub static COMMANDS: &[Command] = &[
         }),
     },
     Command {
+        words: c"userpresence message",
+        summary: c"Set the message of what a user has chosen",
+        usage: c"Usage: userpresence message <name> [<message>]
+       Sets the message of the status that the user has chosen, and nothing
+       else: the status, its subtype and its end stay, whatever the user's
+       phones do meanwhile. Without a message there is none any more.
+",
+        run: message,
+        complete: Some(complete_user),
+    },
+    Command {
         words: c"userpresence dndstatus",
         summary: c"Set which calls a user takes",
         usage: c"Usage: userpresence dndstatus <name> <value>
@@ -260,6 +271,21 @@ fn set(args: &Args<'_>, out: &mut String) -> Outcome {
                 view.user
             );
         })),
+        Err(why) => outcome(fail(out, &why)),
+    }
+}
+
+fn message(args: &Args<'_>, out: &mut String) -> Outcome {
+    let (name, message) = match args.0.as_slice() {
+        [name] => (name, ""),
+        [name, message] => (name, *message),
+        _ => return Outcome::ShowUsage,
+    };
+    match door::set_message(name, message) {
+        Ok(()) => {
+            let _ = writeln!(out, "Message of '{name}' set.");
+            Outcome::Success
+        }
         Err(why) => outcome(fail(out, &why)),
     }
 }

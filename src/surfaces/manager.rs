@@ -114,7 +114,11 @@ fn set(request: &Request<'_>) -> Reply {
         // A status need not stand beside the user's other choices.
         let given = [parts.status, parts.subtype, parts.message, parts.options];
         let others = takes.is_some() || !flags.is_empty();
-        if !others || given.iter().any(|part| !part.is_empty()) {
+        if let ["", "", message, ""] = given
+            && !message.is_empty()
+        {
+            door::set_message(user, message)?;
+        } else if !others || given.iter().any(|part| !part.is_empty()) {
             door::choose(user, |statuses, now| parts.choice(statuses, now))?;
         }
         if let Some(takes) = takes {
@@ -204,6 +208,12 @@ fn fields(view: &View) -> Fields {
         ("Message", said.message.clone()),
         ("StatusType", view.status.clone()),
         ("Label", view.label.clone()),
+        ("Inferred", view.inferred_label().to_owned()),
+        ("ChosenStatus", view.chosen.state.into()),
+        ("ChosenSubtype", view.chosen.subtype.clone()),
+        ("ChosenMessage", view.chosen.message.clone()),
+        ("ChosenSince", number(view.chosen.since)),
+        ("ChosenUntil", number(view.chosen.until)),
         ("DndStatus", view.dnd_status.into()),
         flag(Flag::AllowSeeMyPresence),
         flag(Flag::RingOnMonitoredCall),

@@ -13,7 +13,7 @@ use super::outside::Hands;
 use super::queue::Did;
 use super::queues::{InQueue, do_steps, look_at_queues};
 use super::targets::{Assigned, look_at_targets, write_targets};
-use super::{Person, Status, wanted};
+use super::{Person, Status, Turn, When, wanted};
 use crate::presence::row::Kept;
 use crate::presence::time::Time;
 
@@ -42,6 +42,23 @@ impl Told {
     }
 }
 
+/// A status and the one before, as told.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+struct ToldTurn {
+    new: Told,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    old: Option<Told>,
+}
+
+impl ToldTurn {
+    fn new(turn: &Turn) -> Self {
+        ToldTurn {
+            new: Told::new(&turn.new),
+            old: turn.old.as_ref().map(Told::new),
+        }
+    }
+}
+
 /// The row of a user.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 pub struct Record {
@@ -49,6 +66,9 @@ pub struct Record {
     new: Option<Told>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     old: Option<Told>,
+    /// The same for the combined status, where a block looks at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    combined: Option<ToldTurn>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) set: Vec<Assigned>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -150,8 +170,14 @@ pub fn carry_out(
     let writes = look_at_targets(record, &wanted, fresh, &mut hands);
     let steps = look_at_queues(record, person.as_ref(), &wanted, fresh, &mut hands);
     let told = person.as_ref().filter(|_| !record.is_empty());
-    record.new = told.map(|person| Told::new(&person.new));
-    record.old = told.and_then(|person| person.old.as_ref()).map(Told::new);
+    record.new = told.map(|person| Told::new(&person.chosen.new));
+    let old = told.and_then(|person| person.chosen.old.as_ref());
+    record.old = old.map(Told::new);
+    let combined = told.filter(|person| {
+        let mut blocks = person.blocks.iter();
+        blocks.any(|block| block.when == When::Combined)
+    });
+    record.combined = combined.map(|person| ToldTurn::new(&person.combined));
     if writes.is_empty() && steps.is_empty() {
         if *record != before && hands.0.keep(record).is_err() {
             *record = before;
@@ -186,12 +212,19 @@ impl Counting<'_> {
 /// The person with what was before: where nothing changed, what was recorded.
 fn with_old(record: &Record, person: &Person) -> Person {
     let mut person = person.clone();
-    if person.old.is_none() {
-        let new = record.new.as_ref().map(Told::status);
-        person.old = match new {
-            Some(new) if new == person.new => record.old.as_ref().map(Told::status),
+    fill(&mut person.chosen, record.new.as_ref(), record.old.as_ref());
+    let combined = record.combined.as_ref();
+    let new = combined.map(|turn| &turn.new);
+    let old = combined.and_then(|turn| turn.old.as_ref());
+    fill(&mut person.combined, new, old);
+    person
+}
+
+fn fill(turn: &mut Turn, new: Option<&Told>, old: Option<&Told>) {
+    if turn.old.is_none() {
+        turn.old = match new.map(Told::status) {
+            Some(new) if new == turn.new => old.map(Told::status),
             other => other,
         };
     }
-    person
 }

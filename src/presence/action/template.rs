@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::{Person, Status};
+use super::{Person, Status, Turn, When};
 use crate::presence::assignment::shown;
 use crate::presence::state::State;
 
@@ -63,19 +63,20 @@ impl Variable {
         )
     }
 
-    fn value<'a>(self, person: &'a Person, extension: &'a str) -> &'a str {
+    fn value<'a>(self, person: &'a Person, when: When, extension: &'a str) -> &'a str {
         // Where it is not known, nothing was set.
         const NOTHING: &str = State::NotSet.name();
-        let old = person.old.as_ref();
+        let Turn { new, old } = person.turn(when);
+        let old = old.as_ref();
         match self {
             Variable::User => &person.user,
             Variable::Id => &person.id,
             Variable::Account => &person.account,
             Variable::Extension => extension,
-            Variable::State => person.new.presence.state().name(),
-            Variable::Subtype => person.new.presence.subtype(),
-            Variable::Message => person.new.presence.message(),
-            Variable::Status => person.new.name(),
+            Variable::State => new.presence.state().name(),
+            Variable::Subtype => new.presence.subtype(),
+            Variable::Message => new.presence.message(),
+            Variable::Status => new.name(),
             Variable::OldState => old.map_or(NOTHING, |old| old.presence.state().name()),
             Variable::OldSubtype => old.map_or("", |old| old.presence.subtype()),
             Variable::OldMessage => old.map_or("", |old| old.presence.message()),
@@ -173,11 +174,12 @@ impl Assignment {
         self.target.contains(&extension) || self.value.contains(&extension)
     }
 
-    /// Target and value for this person: one pair, or where it uses the extension one
-    /// for each of them.
+    /// Target and value for this person, by the status that `when` says: one pair, or
+    /// where it uses the extension one for each of them.
     pub fn substitute<'a>(
         &'a self,
         person: &'a Person,
+        when: When,
     ) -> impl Iterator<Item = (String, String)> + 'a {
         let once: &[Box<str>] = &[];
         let extensions = match self.uses_extension() {
@@ -186,11 +188,11 @@ impl Assignment {
         };
         let once = (!self.uses_extension()).then_some("");
         let each = extensions.iter().map(|extension| &**extension).chain(once);
-        each.map(|extension| {
+        each.map(move |extension| {
             let text = |pieces: &[Piece]| {
                 let pieces = pieces.iter().map(|piece| match piece {
                     Piece::Text(text) => text,
-                    Piece::Variable(variable) => variable.value(person, extension),
+                    Piece::Variable(variable) => variable.value(person, when, extension),
                 });
                 pieces.collect::<String>()
             };

@@ -116,6 +116,7 @@ fn assignments(list: &[&str]) -> Vec<Assignment> {
 fn block(name: &str, states: &[State], types: &[&str]) -> Block {
     Block {
         name: name.into(),
+        when: When::Chosen,
         states: states.to_vec(),
         types: types.iter().map(|name| (*name).into()).collect(),
         dnd: None,
@@ -141,8 +142,11 @@ fn alice(blocks: &[Block], new: Status) -> Person {
         member: Some("Local/200@from-queue/n".into()),
         functions: Arc::default(),
         blocks: blocks.iter().cloned().map(Arc::new).collect(),
-        new,
-        old: Some(status(State::Available, "", "before")),
+        combined: Turn::default(),
+        chosen: Turn {
+            new,
+            old: Some(status(State::Available, "", "before")),
+        },
     }
 }
 
@@ -221,7 +225,7 @@ fn mistakes_in_an_assignment_have_their_message() {
     assert!(message("DB_DELETE(a/b)=").contains("expected DB(family/key)="));
     let good = Assignment::parse("DB( a/(b) ) = x=y ").unwrap();
     let person = alice(&[], status(State::Away, "", ""));
-    let pairs: Vec<_> = good.substitute(&person).collect();
+    let pairs: Vec<_> = good.substitute(&person, When::Chosen).collect();
     assert_eq!(pairs, [("DB( a/(b) )".to_owned(), "x=y".to_owned())]);
 }
 
@@ -325,7 +329,7 @@ fn what_a_restart_forgot_is_done_again_and_old_is_known_still() {
     let mut outside = Outside::default();
     outside.act(Some(&person), false);
     outside.values.clear();
-    person.old = None;
+    person.chosen.old = None;
     outside.act(Some(&person), true);
     assert_eq!(outside.is("GLOBAL(a)"), Some("available before"));
     assert_eq!(outside.is("BLIND(a)"), None);

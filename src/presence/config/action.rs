@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Origin, Problem, Section, Variable, place, value};
-use crate::presence::action::{Assignment, Block, Functions, Person, QueueAction, wanted_targets};
+use crate::presence::action::{
+    Assignment, Block, Functions, Person, QueueAction, When, wanted_targets,
+};
 use crate::presence::address::{self, USER_LABEL, below};
 use crate::presence::assignment::shown;
 use crate::presence::state::State;
 
 /// The options of such a section.
-const OPTIONS: &str = "type, status, dnd, followme, queue, set";
+const OPTIONS: &str = "type, status, when, dnd, followme, queue, set";
 
 /// Parses one section; `None` where it has an error. `is_type` knows the names of the
 /// status types besides the states: a state's own only where it is mapped to another or
@@ -27,6 +29,7 @@ pub fn parse(
     };
     let mut block = Block {
         name: section.name.as_str().into(),
+        when: When::default(),
         states: Vec::new(),
         types: Vec::new(),
         dnd: None,
@@ -49,6 +52,9 @@ pub fn parse(
                     (block.states, block.types) = (states, types);
                 })
             }
+            "when" => When::parse(given)
+                .map(|when| block.when = when)
+                .ok_or_else(|| format!("'{}', expected {}", shown(given), When::EXPECTED)),
             "dnd" => switch(given).map(|on| block.dnd = Some(on)),
             "followme" => switch(given).map(|on| block.followme = Some(on)),
             "queue" => queue(given).map(|queue| block.queues.push(queue)),
@@ -309,7 +315,7 @@ fn cycle(block: &str, target: &str, user: &str) -> String {
 mod tests {
     use super::super::testing::sections;
     use super::*;
-    use crate::presence::action::Status;
+    use crate::presence::action::Turn;
 
     fn parsed(text: &str) -> Result<Block, Vec<String>> {
         let sections = sections(&format!("[x]\ntype = action\n{text}"));
@@ -385,8 +391,8 @@ mod tests {
             member: Some("Local/200@q/n".into()),
             functions: Arc::default(),
             blocks: vec![Arc::new(parsed(text).unwrap())],
-            new: Status::default(),
-            old: None,
+            chosen: Turn::default(),
+            combined: Turn::default(),
         }
     }
 

@@ -191,7 +191,8 @@ impl Definitions {
                     DeviceState::EXPECTED
                 )
             })?;
-            table.set(state, presence(given, &statuses)?);
+            let (presence, named) = presence(given, &statuses)?;
+            table.set(state, presence, named);
             Ok(())
         });
         if errors.is_empty() {
@@ -262,8 +263,11 @@ fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
     format!("unknown {kind} '{}', expected {expected}", shown(name))
 }
 
-/// `state[,subtype[,message]]`, or a status type that is mapped to one.
-fn presence(given: &str, statuses: &Statuses) -> Result<Presence, String> {
+/// `state[,subtype[,message]]`, or a status type that is mapped to one; with that type.
+fn presence(
+    given: &str,
+    statuses: &Statuses,
+) -> Result<(Presence, Option<Arc<StatusType>>), String> {
     let fields = text::split_escaped(given, 3);
     let field = |at: usize| fields.get(at).map_or("", |field| field.trim());
     let parts = Parts {
@@ -273,9 +277,11 @@ fn presence(given: &str, statuses: &Statuses) -> Result<Presence, String> {
         options: "",
     };
     let choice = parts.choice(statuses, Time::NEVER)?;
-    choice
+    let named = statuses.find(field(0)).filter(|known| !known.is_built_in());
+    let presence = choice
         .presence
-        .ok_or_else(|| format!("the status '{}' is mapped to no state", choice.status.name))
+        .ok_or_else(|| format!("the status '{}' is mapped to no state", choice.status.name))?;
+    Ok((presence, named.cloned()))
 }
 
 /// Hands every option but `type` to `take`, by its name in small letters and its

@@ -138,7 +138,7 @@ impl Default for Rule {
             presence_prefix: "CustomPresence:".into(),
             device_prefix: "PJSIP/".into(),
             use_devices: false,
-            ignore_unreachable: false,
+            ignore_unreachable: true,
             lamp_table: table.clone(),
             queue_table: table,
             schedule: Schedule {

@@ -32,6 +32,18 @@ pub enum InputKind {
     Schedule,
 }
 
+impl InputKind {
+    /// Whether somebody chose what it says; all else is inferred: the system concluded it.
+    pub const fn is_chosen(self) -> bool {
+        match self {
+            InputKind::Extension { .. } | InputKind::Source => true,
+            InputKind::Device | InputKind::Custom | InputKind::Meeting | InputKind::Schedule => {
+                false
+            }
+        }
+    }
+}
+
 /// One source of a user, in the order of the configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InputSpec {

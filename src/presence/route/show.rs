@@ -244,7 +244,7 @@ pub const HEADS: [&str; 10] = [
 pub fn table(world: &World, user: UserId) -> Vec<Row> {
     let state = world.outcome(user).presence.state();
     let now = world
-        .status(user)
+        .combined_status(user)
         .map_or(state.name(), |status| &status.name);
     let handling = world.directory().get(user).rule.calls.handling.as_deref();
     let statuses = world.directory().settings.statuses();

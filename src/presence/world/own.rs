@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::chosen::OwnChange;
 use super::{Effect, Touched, World};
 use crate::presence::assignment::Choice;
 use crate::presence::directory::{SourceId, UserId};
@@ -32,6 +33,8 @@ pub struct Own {
     pub presence: Presence,
     /// When the presence was chosen.
     pub since: Time,
+    /// When the type was chosen: later, where it is mapped to nothing.
+    pub chosen: Time,
     /// When it ends; [`Time::NEVER`] without an end.
     pub until: Time,
     /// Who chose it.
@@ -75,9 +78,6 @@ impl World {
         let mut touched = Touched::new();
         let until = choice.until.unwrap_or(Time::NEVER);
         let before = choice.until.map(|_| Box::new(self.before(user)));
-        let old_status = self.users[user.index()]
-            .status
-            .replace(choice.status.clone());
         let old = self.users[user.index()].own.take();
         if let Some(old) = &old {
             self.ends.remove(&(old.until, user));
@@ -94,6 +94,7 @@ impl World {
             status: Some(choice.status.clone()),
             presence,
             since,
+            chosen: at,
             until,
             by,
             before,
@@ -113,7 +114,7 @@ impl World {
             }
         }
         let mut effects = Vec::new();
-        self.recombine(touched, Some((user, old_status)), at, &mut effects);
+        self.recombine(touched, &OwnChange::Chosen(user), at, &mut effects);
         effects
     }
 
@@ -208,19 +209,11 @@ impl World {
             self.queue_write(source, &said.presence);
             self.touch_readers(source, &mut touched);
         }
-        let state = &mut self.users[user.index()];
-        state.own = before.own;
-        let old_status = state.status.clone();
-        let set = match old_status == own.status {
-            true => {
-                state.status = before.status;
-                Some((user, old_status))
-            }
-            false => None,
-        };
+        self.users[user.index()].own = before.own;
         self.mark_user(user);
         self.touch(user, &mut touched);
-        self.recombine(touched, set, now, effects);
+        let change = OwnChange::Ended(user, before.status);
+        self.recombine(touched, &change, now, effects);
     }
 
     /// Where another user's timed status took the place of the one that ends, it returns

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::chosen::Was;
 use super::devices::Asked;
 use super::{AccountState, rows::RowKey};
 use super::{Effect, SourceState, UserState, World};
@@ -87,8 +88,7 @@ pub struct Read {
 
 /// What was told of a user before.
 struct Old {
-    presence: Presence,
-    status: Option<Arc<StatusType>>,
+    was: Was,
     shown: [DeviceState; 2],
 }
 
@@ -161,7 +161,7 @@ impl World {
             }
             let statuses = directory.settings.statuses();
             let own = row.own.as_ref().map(|own| Box::new(own.restore(statuses)));
-            let since = own.as_ref().map_or(Time::NEVER, |own| own.since);
+            let since = own.as_ref().map_or(Time::NEVER, |own| own.chosen);
             self.last = self.last.max(since);
             let state = &mut self.users[user.index()];
             state.sequence = row.sequence;
@@ -188,7 +188,6 @@ impl World {
     }
 
     /// Combines every user without a transition, and lets users who are sources know.
-    /// Whoever has no status type gets the one that the presence means.
     fn combine_all(&mut self) {
         self.gather_ends();
         let mut all: Vec<(u32, UserId)> = self
@@ -201,9 +200,7 @@ impl World {
             let outcome = self.combine(user);
             let presence = outcome.presence.clone();
             self.users[user.index()].outcome = outcome;
-            if self.users[user.index()].status.is_none() {
-                self.follow_status(user);
-            }
+            self.take_chosen(user);
             self.show(user, &mut Vec::new());
             if let Some(source) = self.directory.source_of(user) {
                 let state = &mut self.sources[source.index()];
@@ -240,8 +237,7 @@ impl World {
         }
         self.read_devices(at);
         let old = self.users.iter().map(|state| Old {
-            presence: state.outcome.presence.clone(),
-            status: state.status.clone(),
+            was: state.was(),
             shown: state.shown,
         });
         let old: Vec<Old> = old.collect();
@@ -387,19 +383,19 @@ impl World {
                 before.directory.get(known).name != user.name
                     || before.is_unpublished(known, &present)
             });
-            // A type may be gone, or be called otherwise, by the configuration alone.
-            let status = known.is_some() && old.status.as_ref() != self.status(id);
-            let moved = old.presence != present;
-            if moved {
-                self.follow_status(id);
-            }
+            let Old { mut was, shown } = old;
+            let moved = was.presence != present;
+            self.take_activity(id);
+            let state = &self.users[id.index()];
             if known.is_none() {
-                self.take_activity(id);
+                // Found out, which is no transition.
+                was.activity = state.activity;
+                was.inferred = state.inferred.clone();
+                was.status = state.status.clone();
             }
-            let does = self.compute_activity(id) != self.activity(id);
-            if moved || status || does {
-                let changed = Details::NONE;
-                effects.push(self.transition(id, old.presence, old.status, changed, now));
+            // A type may be gone, or be called otherwise, by the configuration alone.
+            if state.differs(&was) {
+                effects.push(self.transition(id, was, Details::NONE, now));
             }
             if !moved && unpublished {
                 effects.push(Effect::Publish(user.name.clone(), present));
@@ -409,10 +405,10 @@ impl World {
                     // It may have been asked for in vain.
                     self.asked.set(id, watcher);
                 }
-                let shown = self.shown(id, watcher);
-                let differs = unpublished || old.shown[watcher as usize] != shown;
+                let now_shown = self.shown(id, watcher);
+                let differs = unpublished || shown[watcher as usize] != now_shown;
                 if differs && self.asked.get(id, watcher) {
-                    effects.push(Effect::Device(user.name.clone(), watcher, shown));
+                    effects.push(Effect::Device(user.name.clone(), watcher, now_shown));
                 }
             }
         }

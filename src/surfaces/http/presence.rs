@@ -11,6 +11,7 @@ use crate::presence::account::{ListQuery, Record};
 use crate::presence::assignment::{Parts, shown};
 use crate::presence::directory::{AccountId, Directory, UserId};
 use crate::presence::dnd::DndStatus;
+use crate::presence::fields::Query;
 use crate::presence::flags::Flag;
 use crate::presence::status::Statuses;
 use crate::presence::world::{Change, World};
@@ -293,7 +294,6 @@ impl Wish {
     fn carry_out(&self, user: &str) -> Result<(), String> {
         let dnd = self.dnd_status.as_deref().map(DndStatus::parse);
         let dnd = dnd.transpose()?;
-        let given = [&self.subtype, &self.message];
         let text = |text: &'_ Option<String>| text.clone().unwrap_or_default();
         let (subtype, message) = (text(&self.subtype), text(&self.message));
         const HIDES: (Flag, bool) = (Flag::AllowSeeMyPresence, false);
@@ -318,8 +318,17 @@ impl Wish {
             right.ok_or(door::NOT_RUNNING)??;
             hide()?;
             door::choose(user, choice)?;
-        } else if self.until.is_some() || given.iter().any(|text| text.is_some()) {
-            return Err("subtype, message and until belong to a status, which is missing".into());
+        } else if self.until.is_some() || self.subtype.is_some() {
+            return Err("subtype and until belong to a status, which is missing".into());
+        } else if let Some(message) = &self.message {
+            // Known to be right before anything is done.
+            let right = door::read(|world| {
+                let user = Query::find(world, user)?;
+                world.with_message(user, message, Time::now()).map(drop)
+            });
+            right.ok_or(door::NOT_RUNNING)??;
+            hide()?;
+            door::set_message(user, message)?;
         }
         // Before anything else that others would see, and then nothing to be done again.
         hide()?;

@@ -63,8 +63,8 @@ fn meetings_and_tables_of_ones_own() {
 #[test]
 fn extensions_that_cannot_be_reached_may_be_left_out() {
     let mut world = world(
-        "[a]\ntype=user\nextension=1\nextension=2\nignore_unreachable=yes\n\
-         [b]\ntype=user\nextension=1\nextension=2\n",
+        "[a]\ntype=user\nextension=1\nextension=2\n\
+         [b]\ntype=user\nextension=1\nextension=2\nignore_unreachable=no\n",
     );
     device(&mut world, "PJSIP/1", Unavailable, 1);
     device(&mut world, "PJSIP/2", NotInUse, 1);
@@ -78,10 +78,16 @@ fn extensions_that_cannot_be_reached_may_be_left_out() {
     assert_eq!(transitions(&effects), []);
 }
 
+fn devices(effects: &[Effect]) -> usize {
+    let is_device = |effect: &&Effect| matches!(effect, Effect::Device(..));
+    effects.iter().filter(is_device).count()
+}
+
 #[test]
 fn only_those_who_asked_are_told() {
     let mut world = world("[a]\ntype=user\nextension=1\nextension=2\n");
-    assert_eq!(device(&mut world, "PJSIP/1", Unavailable, 1), []);
+    let effects = device(&mut world, "PJSIP/1", Unavailable, 1);
+    assert_eq!(devices(&effects), 0);
     hear(&mut world, "1", "dnd", 2);
     assert_eq!(lamp(&world, "a"), (Busy, Busy));
     let told = |effects: &[Effect], watcher| {
