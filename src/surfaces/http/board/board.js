@@ -67,7 +67,7 @@ function look(record) {
   const kind = why?.kind ?? "";
   const isActive = kind in ICONS;
   // A phone that is in use has an icon of its own: it says nothing of being disturbed.
-  const own = isActive && (record.inferred || PRESENCE[state] !== presenceStatus);
+  const own = isActive && (record.chosen.state !== state || PRESENCE[state] !== presenceStatus);
   const refuses = REFUSES[dndStatus];
   const more = [];
   if (call && !(call.kind === kind || (record.inferred && ["call", "ringing", "hold"].includes(kind)))) more.push({ ...call });
@@ -89,7 +89,6 @@ const mayEdit = (record) => caller.role === "admin" || (caller.role === "self" &
 
 /** Takes a record in, unless a newer one is known. */
 function put(into, record) {
-  record.chosen ??= { state: record.state, message: record.message, until: record.until }; record.inferred ??= null; // DEV
   const person = into.get(record.extensionId);
   if (person && person.record.sequence > record.sequence) return;
   const words = [nameOf(record), record.extensionId, wordsOf(look(record)), messageOf(record), ...record.extensions];
@@ -728,8 +727,12 @@ function wish() {
     body.until = end();
     return body;
   }
-  if (editing.edited && message !== editing.message) body.message = message;
-  if (`${$("until").value} ${$("at").value}` !== editing.until) body.until = end();
+  const other = editing.edited && message !== editing.message;
+  if (`${$("until").value} ${$("at").value}` !== editing.until) {
+    // An end is that of a status: the one that was chosen, as it was.
+    const { subtype } = record.chosen;
+    Object.assign(body, { status, message: other ? message : editing.message, until: end() }, subtype && { subtype });
+  } else if (other) body.message = message;
   return body;
 }
 
