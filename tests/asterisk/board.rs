@@ -334,7 +334,7 @@ fn a_message_during_a_call_is_a_message() {
         page.click("#save");
         board.wait_row("alice", "label", label);
         board.wait_row("alice", "message", "Before");
-        let until = read(ast, "alice,until");
+        let until = read(ast, "alice,chosen_until");
         assert_ne!(until, "");
 
         call("INUSE");
@@ -365,8 +365,8 @@ fn a_message_during_a_call_is_a_message() {
         board.wait_row("alice", "label", label);
         board.wait_row("alice", "message", "Call me back");
         assert_eq!(read(ast, "alice,status"), status);
-        assert_eq!(read(ast, "alice,message"), "Call me back");
-        assert_eq!(read(ast, "alice,until"), until);
+        assert_eq!(read(ast, "alice,chosen_message"), "Call me back");
+        assert_eq!(read(ast, "alice,chosen_until"), until);
         assert!(dnd().contains("not found"), "{}", dnd());
     }
     // An end that is changed during a call leaves the status as it was.
@@ -380,8 +380,8 @@ fn a_message_during_a_call_is_a_message() {
     call("NOT_INUSE");
     board.wait_row("alice", "why", "");
     assert_eq!(read(ast, "alice,status"), "lunch");
-    assert_eq!(read(ast, "alice,subtype"), "lunch");
-    assert_eq!(read(ast, "alice,message"), "Call me back");
+    assert_eq!(read(ast, "alice,chosen_subtype"), "lunch");
+    assert_eq!(read(ast, "alice,chosen_message"), "Call me back");
     assert!(dnd().contains("not found"), "{}", dnd());
     // Saved without a change: nothing is sent.
     let number = read(ast, "alice,sequence");
