@@ -35,6 +35,9 @@ pub struct Own {
     pub since: Time,
     /// When the type was chosen: later, where it is mapped to nothing.
     pub chosen: Time,
+    /// For a type that is mapped to nothing, what was chosen otherwise: it is the status
+    /// type as long as that is so.
+    pub beside: Option<Presence>,
     /// When it ends; [`Time::NEVER`] without an end.
     pub until: Time,
     /// Who chose it.
@@ -78,6 +81,10 @@ impl World {
         let mut touched = Touched::new();
         let until = choice.until.unwrap_or(Time::NEVER);
         let before = choice.until.map(|_| Box::new(self.before(user)));
+        let beside = match choice.presence {
+            Some(_) => None,
+            None => Some(self.chosen(user).presence.clone()),
+        };
         let old = self.users[user.index()].own.take();
         if let Some(old) = &old {
             self.ends.remove(&(old.until, user));
@@ -95,6 +102,7 @@ impl World {
             presence,
             since,
             chosen: at,
+            beside,
             until,
             by,
             before,

@@ -4,6 +4,7 @@ use crate::presence::config::testing::directory;
 use crate::presence::row::Stored;
 use proptest::prelude::*;
 
+mod chosen;
 mod devices;
 mod own;
 
