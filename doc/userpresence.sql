@@ -23,7 +23,7 @@ CREATE TABLE userpresence (
     presence_prefix    VARCHAR(100),   -- CustomPresence:
     device_prefix      VARCHAR(100),   -- PJSIP/
     use_devices        VARCHAR(5),     -- yes, no
-    ignore_unreachable VARCHAR(5),     -- yes, no
+    ignore_unreachable VARCHAR(5),     -- yes (the default), no
     lamp_table         VARCHAR(60),    -- a section of type presence_table
     queue_table        VARCHAR(60),    -- the same
     schedule           VARCHAR(1000),  -- time ranges, separated by ';'

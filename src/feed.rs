@@ -12,8 +12,9 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex};
 
 use crate::asterisk::manager::{self, Class};
+use crate::door;
 use crate::presence::Time;
-use crate::presence::account::{Event, Journal, Subscription};
+use crate::presence::account::{Event, Journal, Record, Subscription};
 use crate::presence::world::Transition;
 use crate::stats;
 
@@ -119,6 +120,13 @@ pub fn tell(transition: &Arc<Transition>) {
         feed.journal.append(Arc::new(event));
     }
     NEWS.notify_all();
+}
+
+/// An event's JSON with the user's record after it, for those who ask for it. Hold no lock.
+pub fn json_with_record(event: &Event, subscription: &Subscription) -> String {
+    event.json_with_record(subscription, |transition| {
+        door::read(|world| Record::after(world, transition)).flatten()
+    })
 }
 
 /// Tells the user's own readers of something.

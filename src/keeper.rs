@@ -1,7 +1,8 @@
 //! The keeper: one thread that does what may wait for a disk.
 //!
 //! It writes statuses out to the addresses of extensions, keeps rows in AstDB, and
-//! watches what time brings: the settle time, the end of timed statuses, schedules. What
+//! watches what time brings: the settle time, the end of timed statuses and
+//! of sessions, schedules. What
 //! waits for it is bounded by the number of users and addresses, because each is there
 //! once with its latest value.
 
@@ -17,6 +18,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::asterisk::{astdb, function, stasis::Subscription};
 use crate::door;
 use crate::functions;
+use crate::panels;
 use crate::presence::address::{CUSTOM_LABEL, below};
 use crate::presence::assignment::custom_presence;
 use crate::presence::directory::UserId;
@@ -184,11 +186,13 @@ fn work(subscription: &Subscription, rows: &mut Rows) -> Option<Time> {
         drop_old_rows();
         // First what time brings: nobody wakes us for what is to be written out, kept
         // and published because of it.
+        let now = Time::now();
         let times = [
             ends(),
-            schedules::hear(Time::now()),
+            schedules::hear(now),
             settle(),
             functions::check(),
+            panels::over(now),
         ];
         let more = write_out(subscription, rows);
         let more_rows = rows.keep_some();

@@ -41,6 +41,8 @@ mod keeper;
 mod module;
 #[cfg(any(feature = "asterisk", test))]
 mod outbox;
+#[cfg(all(feature = "asterisk", not(test)))]
+mod panels;
 pub mod presence;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod push;

@@ -24,6 +24,7 @@ use crate::door::{self, Open};
 use crate::feed;
 use crate::functions;
 use crate::keeper::{self, Keeper};
+use crate::panels;
 use crate::presence::Time;
 use crate::presence::address::{self, CUSTOM_LABEL, USER_LABEL};
 use crate::presence::config::{Parsed, Problem};
@@ -105,6 +106,7 @@ pub fn load() -> Result<(), Decline> {
     let subscription = Arc::new(Subscription::presence(door::hear)?);
     read_changed();
     push::forget();
+    panels::forget();
     // Asterisk may be told to publish nothing of mailboxes: all else works without.
     let mailboxes = Subscription::mailboxes(push::hear);
     let mailboxes = mailboxes.inspect_err(|why| log::warning(why)).ok();

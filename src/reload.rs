@@ -88,6 +88,8 @@ pub fn everything(really: bool) -> Result<Counts, Refused> {
     let hooks = parsed.settings.webhooks.clone();
     let counts = switch(Directory::new(parsed.settings, parsed.users), really)?;
     webhooks::reconfigure(&hooks);
+    // It looks which sessions hold no more.
+    keeper::wake(true);
     prometheus::attach();
     match counts.loses_most() {
         true => log::warning(format_args!(

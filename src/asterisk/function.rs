@@ -91,11 +91,6 @@ fn find(name_and_args: &str) -> Option<Abilities> {
     })
 }
 
-/// Whether there is a function of that name.
-pub fn exists(name: &str) -> bool {
-    find(name).is_some()
-}
-
 /// Reads a function that can be written, as `${name_and_args}` does, with no channel.
 /// `None` where it cannot be read, or refuses; the log may say why.
 ///

@@ -441,6 +441,7 @@ mod tests {
                 presence: chosen.presence.clone().unwrap_or_default(),
                 since: NOW,
                 chosen: NOW,
+                beside: None,
                 until: Time::NEVER,
                 by: crate::presence::world::By::Hand,
                 before: None,

@@ -15,8 +15,16 @@ pub fn explain(view: &View, now: Time) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{} is {}.", view.user, said(&view.presence, now));
     let _ = writeln!(text, "{}", why(view));
-    let _ = writeln!(text, "{}", chosen_line(view, now));
-    let _ = writeln!(text, "{}", inferred_line(view));
+    let (chosen, inferred): (Vec<_>, Vec<_>) = {
+        let sources = view.sources.iter();
+        sources.partition(|source| source.kind.is_chosen())
+    };
+    // Else all of it was chosen.
+    let both = !inferred.is_empty() || view.inferred.is_some();
+    if both {
+        let _ = writeln!(text, "{}", chosen_line(view, now));
+        let _ = writeln!(text, "{}", inferred_line(view));
+    }
     let rule = match view.method {
         "priority" => format!(
             "Method priority: the highest state wins ({}), of equal states the one set last.",
@@ -27,11 +35,9 @@ pub fn explain(view: &View, now: Time) -> String {
         _ => "Method none: own status alone counts.".to_owned(),
     };
     let _ = writeln!(text, "{rule}");
-    let (chosen, inferred): (Vec<_>, Vec<_>) = {
-        let sources = view.sources.iter();
-        sources.partition(|source| source.kind.is_chosen())
-    };
-    text.push_str("Chosen sources:\n");
+    if !inferred.is_empty() {
+        text.push_str("Chosen sources:\n");
+    }
     for source in chosen {
         let _ = writeln!(text, "- {}", source_line(view, source, now));
     }

@@ -29,6 +29,11 @@ pub enum Inferred {
 }
 
 impl Inferred {
+    /// Every kind.
+    pub const KINDS: [&'static str; 7] = [
+        "call", "ringing", "hold", "meeting", "offline", "hours", "status",
+    ];
+
     /// One word for programs.
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -157,6 +157,9 @@ pub struct OwnRow {
     /// When the type was chosen, in microseconds; 0 where that is `since`.
     #[serde(default, skip_serializing_if = "is_zero")]
     chosen: u64,
+    /// What was chosen otherwise, for a type that is mapped to nothing; without times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    beside: Option<Box<Kept>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<String>,
     /// Whether a login chose it.
@@ -198,6 +201,10 @@ impl OwnRow {
                 true => 0,
                 false => own.chosen.micros(),
             },
+            beside: own
+                .beside
+                .as_ref()
+                .map(|presence| Box::new(Kept::new(presence, Time::NEVER, Time::NEVER))),
             status: name_of(own.status.as_ref()),
             login: own.by == By::Login,
             before,
@@ -221,6 +228,7 @@ impl OwnRow {
             presence,
             since,
             chosen: since.max(Time::from_micros(self.chosen)),
+            beside: self.beside.as_deref().map(|kept| kept.restore().0),
             until,
             by: if self.login { By::Login } else { By::Hand },
             before,
@@ -310,6 +318,7 @@ mod tests {
             presence: presence.clone(),
             since,
             chosen: Time::from_micros(since.micros() + 7),
+            beside: Some(State::Chat.into()),
             until,
             by,
             before,

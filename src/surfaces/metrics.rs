@@ -8,6 +8,9 @@ use crate::asterisk::http;
 use crate::door;
 use crate::feed;
 use crate::presence::State;
+use crate::presence::directory::UserId;
+use crate::presence::inferred::Inferred;
+use crate::presence::world::World;
 use crate::stats;
 
 /// What stands before every name.
@@ -50,7 +53,12 @@ impl Metric {
 /// All of them, as they are now.
 pub fn all() -> Vec<Metric> {
     let counts = users();
-    let users = State::ALL.into_iter().zip(counts);
+    let inferred = Inferred::KINDS.into_iter().zip(counts.inferred);
+    let inferred = inferred.map(|(kind, count)| {
+        let label = format!("{{kind=\"{kind}\"}}");
+        (label, count.to_string())
+    });
+    let users = State::ALL.into_iter().zip(counts.states);
     let users = users.map(|(state, count)| {
         let label = format!("{{state=\"{}\"}}", state.name());
         (label, count.to_string())
@@ -62,6 +70,12 @@ pub fn all() -> Vec<Metric> {
             kind: "gauge",
             help: "Users by their combined state.",
             values: users.collect(),
+        },
+        Metric {
+            name: "users_inferred",
+            kind: "gauge",
+            help: "Users of whom something is inferred beside what they chose, by its kind.",
+            values: inferred.collect(),
         },
         Metric::counter(
             "changes_total",
@@ -142,33 +156,48 @@ pub fn text() -> String {
 /// Users looked at under the lock at a time.
 const BATCH: usize = 256;
 
-/// How many users are in each state. Nothing is locked for long, so it is no picture of
-/// one moment; a reload in between begins anew.
-fn users() -> [u64; State::ALL.len()] {
-    const TRIES: usize = 3;
-    for _ in 0..TRIES {
-        if let Some(counts) = door::read(|world| world.directory().clone()).and_then(|directory| {
-            let mut counts = [0; State::ALL.len()];
-            let mut ids = directory.users().map(|(id, _)| id);
-            loop {
-                let more = door::read(|world| {
-                    if !Arc::ptr_eq(world.directory(), &directory) {
-                        return None;
-                    }
-                    let mut seen = 0;
-                    for id in ids.by_ref().take(BATCH) {
-                        counts[world.outcome(id).presence.state() as usize] += 1;
-                        seen += 1;
-                    }
-                    Some(seen == BATCH)
-                });
-                if !more.flatten()? {
-                    return Some(counts);
-                }
-            }
-        }) {
-            return counts;
+/// How many users there are of each kind.
+#[derive(Default)]
+struct Counts {
+    states: [u64; State::ALL.len()],
+    inferred: [u64; Inferred::KINDS.len()],
+}
+
+impl Counts {
+    fn add(&mut self, world: &World, id: UserId) {
+        self.states[world.outcome(id).presence.state() as usize] += 1;
+        let kind = world.inferred(id).map(Inferred::kind);
+        let mut kinds = Inferred::KINDS.into_iter();
+        if let Some(at) = kinds.position(|known| Some(known) == kind) {
+            self.inferred[at] += 1;
         }
     }
-    [0; State::ALL.len()]
+}
+
+/// Counts the users. Nothing is locked for long, so it is no picture of one moment; a
+/// reload in between begins anew.
+fn users() -> Counts {
+    const TRIES: usize = 3;
+    let counted = (0..TRIES).find_map(|_| {
+        let directory = door::read(|world| world.directory().clone())?;
+        let mut counts = Counts::default();
+        let mut ids = directory.users().map(|(id, _)| id);
+        loop {
+            let more = door::read(|world| {
+                if !Arc::ptr_eq(world.directory(), &directory) {
+                    return None;
+                }
+                let mut seen = 0;
+                for id in ids.by_ref().take(BATCH) {
+                    counts.add(world, id);
+                    seen += 1;
+                }
+                Some(seen == BATCH)
+            });
+            if !more.flatten()? {
+                return Some(counts);
+            }
+        }
+    });
+    counted.unwrap_or_default()
 }

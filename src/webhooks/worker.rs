@@ -13,7 +13,7 @@ use super::post::{Outcome, Poster};
 use super::{Hook, present};
 use crate::asterisk::log;
 use crate::door;
-use crate::feed::{Next, Reader};
+use crate::feed::{self, Next, Reader};
 use crate::presence::Time;
 use crate::presence::account::{Event, Subscription};
 use crate::presence::config::Webhook;
@@ -110,6 +110,9 @@ impl Worker {
                 let (spec, reloads) = self.hook.spec();
                 let may = door::read(|world| may_know(world, &spec.account, &event));
                 let json = match may {
+                    Some(May::Know) if spec.with_record => {
+                        feed::json_with_record(&event, &self.subscription)
+                    }
                     Some(May::Know) => event.json(&self.subscription),
                     Some(May::KnowHidden) => event.hidden_json(&self.subscription),
                     Some(May::NotKnow) => return self.pending = None,

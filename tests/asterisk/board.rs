@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Browser, Instance, key, wait_until};
+use crate::harness::{Browser, Instance, MODULE, key, wait_until};
 use crate::people::{read, set, wait_custom, with};
 
 /// "secret", as `userpresence password` keeps it.
@@ -272,6 +272,184 @@ fn one_sets_ones_own_status() {
     assert!(entries.is_empty(), "{entries:#?}");
 }
 
+/// A desk phone that takes part, and what FreePBX would do for do not disturb.
+const CALLED: &str = "[general]\nuse_devices = yes\n\
+    [lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n\
+    [quiet]\ntype = action\nstatus = dnd\ndnd = on\n\
+    [alice]\ntype = user\nextension = 201,Custom:desk-201\n\
+    [bob]\ntype = user\nextension = 202,Custom:desk-202\nextension = 203,Custom:soft-203\n";
+
+/// Each person's icon, words and presence agree, and so do the numbers on top.
+#[track_caller]
+fn agree(board: &Board, people: &[(&str, &str, &str)]) {
+    let told = board.browser.run(
+        "return [...document.querySelectorAll('#rows .row')].map((row) => [ \
+           row.querySelector('.name .text').textContent, \
+           row.querySelector('.words').innerText.trim().replaceAll(/\\s+/g, ' '), \
+           row.querySelector('.dot').className.slice(4) + ' ' + row.querySelector('.dot').dataset.presence])",
+        &[],
+    );
+    let wanted: Vec<_> = people
+        .iter()
+        .map(|(name, words, icon)| json!([name, words, icon]))
+        .collect();
+    assert_eq!(told, Value::from(wanted));
+    for presence in ["Available", "Busy", "Offline"] {
+        let count = people
+            .iter()
+            .filter(|(_, _, icon)| icon.ends_with(presence));
+        let shown = board
+            .browser
+            .text(&format!("[data-presence={presence}].chip b"));
+        assert_eq!(shown, count.count().to_string(), "{presence}");
+    }
+}
+
+/// A message that is typed during a call changes the message, and nothing else.
+#[test]
+fn a_message_during_a_call_is_a_message() {
+    let board = Board::open(&format!("{CALLED}{}", panel()));
+    let (page, ast) = (&board.browser, &board.ast);
+    let call = |state: &str| ast.set_device("desk-201", state);
+    let dnd = || ast.cli("database get DND 201");
+    let write = |message: &str| {
+        page.click("#mine");
+        board.wait_dialog(true);
+        page.fill("#message", message);
+        page.click("#save");
+        board.wait_dialog(false);
+        board.wait_row("alice", "message", message);
+    };
+    call("NOT_INUSE");
+    ast.set_device("desk-202", "NOT_INUSE");
+    board.log_in("panel");
+    for (status, label, after) in [
+        ("available", "Available", "available Available"),
+        ("lunch", "At lunch", "away Busy"),
+    ] {
+        page.click("#mine");
+        page.click(&format!("#choices input[value={status}]"));
+        page.fill("#message", "Before");
+        page.choose("#until", "60");
+        page.click("#save");
+        board.wait_row("alice", "label", label);
+        board.wait_row("alice", "message", "Before");
+        let until = read(ast, "alice,chosen_until");
+        assert_ne!(until, "");
+
+        call("INUSE");
+        board.wait_row("alice", "why", "· On a call");
+        assert_eq!(read(ast, "alice"), "dnd");
+        // The dialog begins with what was chosen.
+        page.click("#mine");
+        board.wait_dialog(true);
+        let begins = page.run(
+            "return ['#choices :checked', '#message', '#until'].map((it) => document.querySelector(it).value)",
+            &[],
+        );
+        assert_eq!(begins, json!([status, "Before", "at"]));
+        page.click("#cancel");
+        board.wait_dialog(false);
+        write("Call me back");
+        board.wait_row("alice", "why", "· On a call");
+        board.wait_row("alice", "label", label);
+        assert_eq!(read(ast, "alice,status"), status);
+
+        call("NOT_INUSE");
+        board.wait_row("alice", "why", "");
+        let icon = page.run(
+            "const dot = document.querySelector('.row.own .dot'); return dot.className.slice(4) + ' ' + dot.dataset.presence",
+            &[],
+        );
+        assert_eq!(icon, after);
+        board.wait_row("alice", "label", label);
+        board.wait_row("alice", "message", "Call me back");
+        assert_eq!(read(ast, "alice,status"), status);
+        assert_eq!(read(ast, "alice,chosen_message"), "Call me back");
+        assert_eq!(read(ast, "alice,chosen_until"), until);
+        assert!(dnd().contains("not found"), "{}", dnd());
+    }
+    // An end that is changed during a call leaves the status as it was.
+    call("INUSE");
+    board.wait_row("alice", "why", "· On a call");
+    page.click("#mine");
+    page.choose("#until", "");
+    page.click("#save");
+    board.wait_dialog(false);
+    board.wait_row("alice", "until", "");
+    call("NOT_INUSE");
+    board.wait_row("alice", "why", "");
+    assert_eq!(read(ast, "alice,status"), "lunch");
+    assert_eq!(read(ast, "alice,chosen_subtype"), "lunch");
+    assert_eq!(read(ast, "alice,chosen_message"), "Call me back");
+    assert!(dnd().contains("not found"), "{}", dnd());
+    // Saved without a change: nothing is sent.
+    let number = read(ast, "alice,sequence");
+    page.click("#mine");
+    page.click("#save");
+    board.wait_dialog(false);
+    assert_eq!(read(ast, "alice,sequence"), number);
+    board.no_errors();
+}
+
+#[test]
+fn icon_words_and_numbers_agree() {
+    let board = Board::open(&format!("{CALLED}{}", panel()));
+    let ast = &board.ast;
+    board.log_in("panel");
+    ast.set_custom("201", "available");
+    ast.set_custom("202", "available");
+    for phone in ["desk-201", "desk-202"] {
+        ast.set_device(phone, "NOT_INUSE");
+    }
+    ast.set_device("soft-203", "UNAVAILABLE");
+    board.wait_row("alice", "label", "Available");
+    // A desk phone that is there, and a soft phone that is off.
+    board.wait_row("bob", "label", "Available");
+    agree(
+        &board,
+        &[
+            ("alice", "Available", "available Available"),
+            ("bob", "Available", "available Available"),
+        ],
+    );
+    ast.set_device("desk-201", "INUSE");
+    ast.set_device("desk-202", "RINGING");
+    board.wait_row("alice", "why", "· On a call");
+    board.wait_row("bob", "why", "· Ringing");
+    agree(
+        &board,
+        &[
+            ("alice", "Available · On a call", "call Busy"),
+            ("bob", "Available · Ringing", "available Available"),
+        ],
+    );
+    ast.set_custom("202", "dnd");
+    ast.set_device("desk-202", "INUSE");
+    ast.set_device("desk-201", "UNAVAILABLE");
+    board.wait_row("alice", "why", "· Phone offline");
+    board.wait_row("bob", "why", "· On a call");
+    agree(
+        &board,
+        &[
+            ("alice", "Available · Phone offline", "unavailable Offline"),
+            ("bob", "Do not disturb · On a call", "dnd Busy"),
+        ],
+    );
+    ast.set_custom("201", "xa");
+    ast.set_device("desk-202", "UNAVAILABLE");
+    board.wait_row("alice", "why", "· Offline");
+    board.wait_row("bob", "why", "");
+    agree(
+        &board,
+        &[
+            ("alice", "Extended away · Offline", "xa Offline"),
+            ("bob", "Do not disturb", "dnd Busy"),
+        ],
+    );
+    board.no_errors();
+}
+
 #[test]
 fn an_administrator_sets_everyones_status() {
     let boss = api_user("boss", "role = admin");
@@ -442,6 +620,113 @@ fn after_a_restart_it_is_current_again() {
         "Your session has ended. Please log in again."
     );
     assert_eq!(page.count("#rows .row"), 0);
+    board.no_errors();
+}
+
+/// Whatever failed before: who was told everything comes back soon.
+#[test]
+fn a_good_connection_forgets_the_bad_ones() {
+    let board = Board::of_alice();
+    let (page, ast) = (&board.browser, &board.ast);
+    board.wait_names(&["alice", "bob", "carol"]);
+    // Notes how long the page waits before it comes back.
+    page.run(
+        "window.pauses = []; const later = setTimeout; \
+         window.setTimeout = (what, time, ...rest) => { \
+           if (time > 300 && time !== 600) pauses.push(time); return later(what, time, ...rest); }",
+        &[],
+    );
+    for _ in 0..8 {
+        page.run("window.pauses.length = 0", &[]);
+        assert!(ast.unload_module(MODULE).ok());
+        page.wait("document.querySelector('#connection:not([data-state=live])')");
+        assert!(ast.load_module(MODULE).ok());
+        page.wait("window.pauses.length > 0");
+        page.run("document.querySelector('#again').click()", &[]);
+        board.wait_live();
+        page.wait("document.querySelectorAll('#rows .row').length === 3");
+    }
+    // The first pause of the last time: half a second, a quarter more or less.
+    let pause = page.run("return window.pauses[0]", &[]);
+    assert!(pause.as_f64().is_some_and(|pause| pause < 700.0), "{pause}");
+}
+
+#[test]
+fn a_missed_call_is_told_to_the_one_who_missed_it() {
+    let conf = format!("{PEOPLE}{}", panel());
+    let call = "exten = _X.,1,Set(CALLERID(num)=${EXTEN})\n same = n,UserPresenceDial(alice)\n \
+                same = n,Hangup()\nexten = bob,1,UserPresenceDial(bob)\n same = n,Hangup()";
+    let ast = with(&conf)
+        .http()
+        .modules(&["func_callerid"])
+        .dialplan(call)
+        .start();
+    let browser = Browser::start(&ast);
+    browser.open("/userpresence/");
+    let board = Board { browser, ast };
+    board.log_in("panel");
+    board.wait_row("alice", "label", "Not set");
+    let (page, ast) = (&board.browser, &board.ast);
+    assert_eq!(page.count("#notices li"), 0);
+    let call = |from: &str| ast.originate(&format!("Local/{from}@default/n"), "Wait", "1");
+    let wait = |at: u32, text: &str| {
+        page.wait(&format!(
+            "document.querySelector('#notices li:nth-child({at}) .what')?.textContent === '{text}'"
+        ));
+    };
+    // Another's is nobody else's business.
+    call("bob");
+    ast.wait_no_channels();
+    call("5551234");
+    wait(1, "Missed call from 5551234");
+    page.wait("document.querySelector('#said').textContent === 'Missed call from 5551234'");
+    ast.wait_no_channels();
+    call("777");
+    wait(1, "Missed call from 777");
+    ast.wait_no_channels();
+    call("5551234");
+    wait(1, "Missed call from 5551234 (2 times)");
+    wait(2, "Missed call from 777");
+    assert_eq!(page.count("#notices li"), 2);
+    assert_eq!(page.accessibility(), Vec::<String>::new());
+    // By keyboard, one after the other.
+    page.run("document.querySelector('#notices button').focus()", &[]);
+    page.keys(key::ENTER);
+    wait(1, "Missed call from 777");
+    page.keys(key::ENTER);
+    page.wait("document.querySelector('#notices').hidden");
+    page.wait("document.activeElement.id === 'grid'");
+    board.no_errors();
+}
+
+/// Logging in on the board is a login; what becomes of its stream is none.
+#[test]
+fn the_board_is_a_panel() {
+    let login = "[alice]\nlogin_status = lunch\nlogout_status = unavailable\n";
+    let people = PEOPLE.replace("[alice]\n", login);
+    let conf = format!("{people}{}", panel());
+    let board = Board::open(&conf);
+    let ast = &board.ast;
+    board.log_in("panel");
+    board.wait_row("alice", "label", "At lunch");
+    let number = read(ast, "alice,sequence");
+    for more in ["[dora]\ntype = user\n", ""] {
+        ast.write_config("userpresence.conf", &format!("{conf}{more}"));
+        assert!(ast.reload().ok());
+        let count = if more.is_empty() { 3 } else { 4 };
+        board.browser.wait(&format!(
+            "document.querySelectorAll('#rows .row').length === {count}"
+        ));
+        board.wait_live();
+    }
+    board.browser.open("/userpresence/");
+    board.wait_live();
+    assert_eq!(read(ast, "alice,sequence"), number);
+    board.browser.click("#logout");
+    board.browser.wait("document.activeElement.id === 'name'");
+    wait_until("the logout", || {
+        (read(ast, "alice,status") == "unavailable").then_some(())
+    });
     board.no_errors();
 }
 
@@ -635,7 +920,7 @@ fn looks() {
     look("login");
     staff_at_work(&board.ast);
     board.log_in("panel");
-    board.wait_row("Theo", "calls", "In a call");
+    board.wait_row("Theo", "why", "· On a call");
     board.wait_row("Nora", "label", "Working from home");
     page.run("document.activeElement.blur()", &[]);
     look("board");
@@ -672,6 +957,79 @@ fn looks() {
     page.keys("/nobody");
     page.wait("!document.querySelector('#nobody').hidden");
     look("board-nobody");
+    board.no_errors();
+}
+
+/// Names of thirteen letters, in every width and with text of twice the size.
+#[test]
+fn nothing_is_cut_or_lies_over_another() {
+    let people = "[Bartholomeus1]\ntype = user\nextension = 200\nextension = 201\n\
+        [Wilhelminaxyz]\ntype = user\nextension = 202\n\
+        [Montgomeryxyz]\ntype = user\nextension = 203,Custom:desk-203\n";
+    let own = api_user("panel", "role = self\nuser = Bartholomeus1");
+    let board = Board::open(&format!("{people}{own}"));
+    board.log_in("panel");
+    let (page, ast) = (&board.browser, &board.ast);
+    ast.setvar("USER_PRESENCE(Bartholomeus1,allowSeeMyPresence)", "false");
+    set(ast, "Bartholomeus1", "xa,,Back on Monday,t(3000)");
+    ast.set_custom("202", "dnd,,Quarterly figures");
+    ast.setvar(
+        "USER_PRESENCE(Wilhelminaxyz,dndStatus)",
+        "DoNotAcceptDepartmentCalls",
+    );
+    ast.set_custom("203", "available,,At my desk");
+    ast.set_device("desk-203", "INUSE");
+    board.wait_row("Montgomeryxyz", "why", "· On a call");
+    board.wait_row("Wilhelminaxyz", "calls", "No queue calls");
+    board.wait_row("Bartholomeus1", "you", "you, hidden");
+    page.run("document.activeElement.blur()", &[]);
+    for (width, height, text) in [
+        (1280, 800, 100),
+        (1280, 800, 200),
+        (1024, 768, 100),
+        (768, 1024, 100),
+        (768, 1024, 200),
+        (360, 640, 100),
+        (360, 640, 200),
+    ] {
+        page.size(width, height, width < 500);
+        page.run(
+            "document.documentElement.style.fontSize = arguments[0] + '%'",
+            &[json!(text)],
+        );
+        let name = format!("board-{width}-{text}");
+        // Drawn anew, in the new room.
+        page.run_async("requestAnimationFrame(() => setTimeout(arguments[0], 100))");
+        page.mouse_away();
+        picture(page, &name);
+        let cut = page.run(
+            "const cut = (it) => it.offsetWidth > 1 && \
+               (it.scrollWidth > it.clientWidth + 1 || it.scrollHeight > it.clientHeight + 1); \
+             const parts = '.row .name .text, .you, .row .words, .row .extensions, .since time, \
+               .row .message .text, [role=columnheader], .chip, .pick, #mine .words, #mine .message, #tools, #caller'; \
+             const box = (it) => it.getBoundingClientRect(); \
+             const all = [...document.querySelectorAll(parts)]; \
+             const found = all.filter(cut).map((it) => 'cut: ' + it.outerHTML); \
+             const heads = [...document.querySelectorAll('[role=columnheader]')]; \
+             heads.forEach((it, at) => { const next = heads[at + 1]; \
+               if (next && it.offsetWidth > 1 && next.offsetTop === it.offsetTop && box(it).right > box(next).left) found.push('over: ' + it.outerHTML) }); \
+             for (const row of document.querySelectorAll('.row')) { \
+               for (const part of row.querySelectorAll('.text, .you:not([hidden]), .words, time')) { \
+                 const [inner, outer] = [box(part), box(row)]; \
+                 if (inner.left < outer.left || inner.right > outer.right || inner.top < outer.top - 1 || inner.bottom > outer.bottom + 1) \
+                   found.push('outside: ' + part.outerHTML); } \
+               const parts = [...row.querySelectorAll('.name .text, .you, .extensions, .words, .message .text, time')]; \
+               for (const one of parts) for (const other of parts) { \
+                 const [a, b] = [box(one), box(other)]; \
+                 if (one !== other && a.width && b.width && a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 2 && b.top < a.bottom - 2) \
+                   found.push('over: ' + one.outerHTML + other.outerHTML); } } \
+             if (document.documentElement.scrollWidth > innerWidth) found.push('wide: ' + document.documentElement.scrollWidth); \
+             return found",
+            &[],
+        );
+        assert_eq!(cut, json!([]), "{name}");
+        assert_eq!(page.accessibility(), Vec::<String>::new(), "{name}");
+    }
     board.no_errors();
 }
 

@@ -49,7 +49,7 @@ fn show_users_lists_everyone_with_state_source_age_and_texts() {
     assert_eq!(
         row(&shown, "User"),
         [
-            "User", "State", "Status", "Source", "Set", "Subtype", "Message"
+            "User", "State", "Status", "Inferred", "Source", "Set", "Subtype", "Message"
         ]
     );
     let alice = row(&shown, "alice");
@@ -479,7 +479,15 @@ fn users_states_and_verbs_are_completed() {
     for (line, words) in [
         (
             "userpresence ",
-            &["dndstatus", "explain", "password", "reload", "set", "show"][..],
+            &[
+                "dndstatus",
+                "explain",
+                "message",
+                "password",
+                "reload",
+                "set",
+                "show",
+            ][..],
         ),
         ("userpresence s", &["set", "show"]),
         (

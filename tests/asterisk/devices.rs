@@ -61,8 +61,8 @@ fn calls_count_by_priority() {
     let ast = phones(TWO).start();
     wait_value(&ast, "alice", "unavailable");
     let first = Phone::ringing(&ast, "200");
-    // The other phone is not there yet, and unavailable stands above available.
-    wait_verdict(&ast, "alice", "unavailable PJSIP/201 highest");
+    // The other phone is not there yet, and does not count while this one is.
+    wait_verdict(&ast, "alice", "available PJSIP/200 only");
     let second = Phone::ringing(&ast, "201");
     wait_verdict(&ast, "alice", "available PJSIP/201 last_of_equals");
     let caller = Phone::ringing(&ast, "202");
@@ -107,7 +107,7 @@ fn calls_count_by_priority() {
     ast.wait_no_channels();
 
     first.unregister();
-    wait_verdict(&ast, "alice", "unavailable PJSIP/200 highest");
+    wait_verdict(&ast, "alice", "available PJSIP/201 only");
     second.unregister();
     wait_verdict(&ast, "alice", "unavailable PJSIP/201 last_of_equals");
     // Asterisk complains of calls that end as they begin.
@@ -118,7 +118,8 @@ fn calls_count_by_priority() {
 
 #[test]
 fn a_call_that_ends_gives_way_to_what_was_chosen_where_the_latest_wins() {
-    let ast = phones(&format!("{TWO}method = latest\n")).start();
+    let conf = format!("{TWO}method = latest\nignore_unreachable = no\n");
+    let ast = phones(&conf).start();
     let first = Phone::ringing(&ast, "200");
     let second = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
@@ -302,11 +303,10 @@ fn a_parked_call_is_seen_at_its_space() {
 }
 
 #[test]
-fn extensions_that_cannot_be_reached_may_be_ignored() {
-    let conf = "[alice]\ntype = user\nextension = 200\nextension = 201\nignore_unreachable = yes\n\
-                [bob]\ntype = user\nextension = 200\nextension = 201\n\
-                [carol]\ntype = user\nextension = 200\nextension = 201\nignore_unreachable = yes\n\
-                use_devices = yes\n";
+fn extensions_that_cannot_be_reached_are_ignored_unless_they_are_to_count() {
+    let conf = "[alice]\ntype = user\nextension = 200\nextension = 201\n\
+                [bob]\ntype = user\nextension = 200\nextension = 201\nignore_unreachable = no\n\
+                [carol]\ntype = user\nextension = 200\nextension = 201\nuse_devices = yes\n";
     let ast = phones(conf).start();
     event(&ast, "201", "chat");
     event(&ast, "200", "away");

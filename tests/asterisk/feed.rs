@@ -107,6 +107,11 @@ fn an_account_is_listed_by_pages_and_filters() {
         "allowSeeMyPresence": true, "ringOnMonitoredCall": false, "pickUpCallsOnHold": false,
         "sequence": sequence, "state": "away", "subtype": "lunch", "message": "Back at one",
         "status": "away", "label": "away", "since": since, "until": null,
+        "chosen": {
+            "state": "away", "subtype": "lunch", "message": "Back at one", "since": since,
+            "until": null,
+        },
+        "inferred": null,
     });
     let mut found = all["records"][0].clone();
     found["label"] = "away".into();
@@ -311,7 +316,7 @@ fn one_sets_ones_own_and_an_admin_everybodys() {
         (
             "boss",
             "bob",
-            json!({"message": "Hello"}),
+            json!({"subtype": "Hello"}),
             400,
             "belong to a status",
         ),

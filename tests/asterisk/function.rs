@@ -210,7 +210,8 @@ fn each_mistake_in_reading_has_one_clear_message() {
         (
             "alice,colour",
             "unknown field 'colour', expected value, subtype, message, since, until, source, \
-             reason, method, sequence, extensions, status, label, dndStatus, \
+             reason, method, sequence, extensions, status, label, inferred, chosen_state, \
+             chosen_subtype, chosen_message, chosen_since, chosen_until, dndStatus, \
              allowSeeMyPresence, ringOnMonitoredCall, pickUpCallsOnHold, telephonyStatus, \
              meetingStatus, presenceStatus, userStatus, json",
         ),
@@ -292,15 +293,16 @@ fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
         (
             "alice,message",
             "dnd",
-            "this field can only be read; expected the user alone, or with status, dndStatus, \
-             allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
+            "this field can only be read; expected the user alone, or with status, \
+             chosen_message, dndStatus, allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
                 .to_owned(),
         ),
         (
             "alice,colour",
             "dnd",
             "unknown field 'colour', expected value, subtype, message, since, until, source, \
-             reason, method, sequence, extensions, status, label, dndStatus, \
+             reason, method, sequence, extensions, status, label, inferred, chosen_state, \
+             chosen_subtype, chosen_message, chosen_since, chosen_until, dndStatus, \
              allowSeeMyPresence, ringOnMonitoredCall, pickUpCallsOnHold, telephonyStatus, \
              meetingStatus, presenceStatus, userStatus, json"
                 .to_owned(),

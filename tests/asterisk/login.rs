@@ -528,3 +528,123 @@ fn a_phone_found_registered_is_no_login() {
         wait_status(&ast, user, "home-office");
     }
 }
+
+/// "secret", as `userpresence password` keeps it.
+const HASH: &str = "$6$board$xiod/iiUqFc2hFyDo.EiD8gVSfYlihdfqEuR.EIB.m6yyYOwf0AFiUMgNa1RWhxze6NwC7i.l0e0E27KvHTPW0";
+
+/// Alice, bob, and who comes in over HTTP: `hers`, in alice's name or another's.
+fn over_http(hers: &str) -> String {
+    let bob = ALICE.replace("alice", "bob").replace("200", "201");
+    format!("{TYPES}{ALICE}{bob}[hers]\ntype = api_user\npassword = {HASH}\n{hers}\n")
+}
+
+const SESSION: &str = "/userpresence/v1/session";
+
+/// Logs in over HTTP; the `Cookie` header of the session.
+#[track_caller]
+fn sign_in(ast: &Instance, more: &[&str]) -> String {
+    let headers = [&["Content-Type: application/json"], more].concat();
+    let body = r#"{"name": "hers", "password": "secret"}"#;
+    let answer = ast.http("POST", SESSION, &headers, body);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let mut cookies = answer
+        .head
+        .lines()
+        .filter_map(|line| line.strip_prefix("Set-Cookie: "));
+    let cookie = cookies.next().and_then(|line| line.split(';').next());
+    format!("Cookie: {}", cookie.expect("a cookie"))
+}
+
+#[track_caller]
+fn sign_out(ast: &Instance, cookie: &str) {
+    assert_eq!(ast.http("DELETE", SESSION, &[cookie], "").status, 204);
+}
+
+/// Opens the feed of a session, and leaves it.
+#[track_caller]
+fn look_at_the_feed(ast: &Instance, cookie: &str) {
+    let feed = "/userpresence/v1/account/~/events?snapshot=true";
+    let stream = ast.stream(feed, &[cookie]);
+    drop(stream);
+}
+
+#[test]
+fn a_session_over_http_is_a_panel() {
+    let ast = with(&over_http("role = self\nuser = alice")).http().start();
+    let one = sign_in(&ast, &[]);
+    is(&ast, "alice", IN);
+    wait_panels(&ast, "alice", 1);
+    let number = read(&ast, "alice,sequence");
+    // Another, and its feed, as often as it likes: nothing changes.
+    let two = sign_in(&ast, &[]);
+    for cookie in [&one, &two, &two] {
+        look_at_the_feed(&ast, cookie);
+    }
+    wait_panels(&ast, "alice", 2);
+    // The same browser logs in once more: that takes the place of its session before.
+    let two = sign_in(&ast, &[&two]);
+    wait_panels(&ast, "alice", 2);
+    // A panel on AMI is one more.
+    let panel = ast.ami();
+    log_in(&panel, "alice");
+    wait_panels(&ast, "alice", 3);
+    sign_out(&ast, &one);
+    sign_out(&ast, &two);
+    wait_panels(&ast, "alice", 1);
+    assert_eq!(read(&ast, "alice,sequence"), number);
+    is(&ast, "alice", IN);
+    log_out(&panel, "alice");
+    is(&ast, "alice", OUT);
+
+    // The last session's logout; it cannot be told twice.
+    let one = sign_in(&ast, &[]);
+    is(&ast, "alice", IN);
+    sign_out(&ast, &one);
+    is(&ast, "alice", OUT);
+    let answer = ast.http("DELETE", SESSION, &[&one], "");
+    assert_eq!(answer.status, 401, "{answer:?}");
+    wait_panels(&ast, "alice", 0);
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_session_that_holds_no_more_is_logged_out() {
+    let hers = "role = self\nuser = alice";
+    let ast = with(&over_http(hers)).http().start();
+    let reload = |conf: &str| {
+        ast.write_config("userpresence.conf", conf);
+        assert!(ast.reload().ok());
+    };
+    let cookie = sign_in(&ast, &[]);
+    is(&ast, "alice", IN);
+    // It is bob who looks on from now on.
+    reload(&over_http("role = self\nuser = bob"));
+    wait_panels(&ast, "bob", 1);
+    wait_panels(&ast, "alice", 0);
+    wait_status(&ast, "bob", "home-office");
+    wait_status(&ast, "alice", "lunch");
+    look_at_the_feed(&ast, &cookie);
+    wait_panels(&ast, "bob", 1);
+    // And nobody, with another password.
+    reload(&over_http(hers).replace("xze6", "xze7"));
+    wait_panels(&ast, "bob", 0);
+    wait_status(&ast, "bob", "lunch");
+    wait_panels(&ast, "alice", 0);
+}
+
+/// As of other panels, a load logs out those whom the last run has left; a session that
+/// outlives it is logged in when its feed comes back.
+#[test]
+fn a_session_outlives_a_load() {
+    let ast = with(&over_http("role = self\nuser = alice")).http().start();
+    let cookie = sign_in(&ast, &[]);
+    is(&ast, "alice", IN);
+    assert!(ast.unload_module(MODULE).ok() && ast.load_module(MODULE).ok());
+    wait_status(&ast, "alice", "lunch");
+    wait_panels(&ast, "alice", 0);
+    look_at_the_feed(&ast, &cookie);
+    wait_panels(&ast, "alice", 1);
+    is(&ast, "alice", IN);
+    sign_out(&ast, &cookie);
+    is(&ast, "alice", OUT);
+}

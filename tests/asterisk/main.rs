@@ -25,6 +25,7 @@ mod freepbx;
 mod function;
 mod help;
 mod http;
+mod inferred;
 mod lamps;
 mod loading;
 mod login;

@@ -227,6 +227,8 @@ fn the_readme_works() {
         .sip(&["200", "201"])
         .start();
     let phone = Phone::answering(&ast, "200");
+    // One that cannot be reached would not count.
+    let _other = Phone::answering(&ast, "201");
     ast.wait_hint_state("2001", "Idle");
     ast.wait_queue_member("sales", "Alice", "Status", "1");
 

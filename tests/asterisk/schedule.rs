@@ -203,11 +203,15 @@ fn the_status_outside_is_a_state_or_a_type() {
         ),
     ];
     let ast = scheduled(&conf.concat()).start();
-    is(&ast, "plain", ["unavailable", "", "", "unavailable"]);
-    is(&ast, "state", ["away", "", "", "away"]);
-    is(&ast, "type", ["away", "lunch", "Back soon", "lunch"]);
-    assert_eq!(read(&ast, "type,label"), "At lunch");
+    // Nobody chose it: it is inferred.
+    is(&ast, "plain", ["unavailable", "", "", "not_set"]);
+    is(&ast, "state", ["away", "", "", "not_set"]);
+    is(&ast, "type", ["away", "lunch", "Back soon", "not_set"]);
+    for name in ["plain", "state", "type"] {
+        assert_eq!(read(&ast, &format!("{name},inferred")), "Outside hours");
+    }
     is(&ast, "within", ["not_set", "", "", "not_set"]);
+    assert_eq!(read(&ast, "within,inferred"), "");
 
     // One source among others, by their order.
     expect(&ast, "phone", "chat schedule only");
@@ -237,16 +241,16 @@ fn general_a_template_or_the_user_say_when() {
         user("late", &format!("schedule = {}", these_hours(0))),
     ];
     let ast = scheduled(&conf.concat()).start();
-    for (name, state, status) in [
+    for (name, state, subtype) in [
         ("plain", "away", "lunch"),
-        ("always", "not_set", "not_set"),
-        ("other", "dnd", "dnd"),
-        ("clerk", "away", "away"),
-        ("guard", "dnd", "dnd"),
-        ("late", "not_set", "not_set"),
+        ("always", "not_set", ""),
+        ("other", "dnd", ""),
+        ("clerk", "away", ""),
+        ("guard", "dnd", ""),
+        ("late", "not_set", ""),
     ] {
         assert_eq!(read(&ast, name), state, "{name}");
-        assert_eq!(read(&ast, &format!("{name},status")), status, "{name}");
+        assert_eq!(read(&ast, &format!("{name},subtype")), subtype, "{name}");
     }
 }
 

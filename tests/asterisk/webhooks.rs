@@ -113,6 +113,60 @@ fn events_are_posted_in_their_order_and_signed() {
     assert_eq!(posts.len(), 21);
 }
 
+#[test]
+fn an_event_carries_its_record_where_that_is_asked_for() {
+    let receiver = Receiver::start();
+    let types = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n";
+    let hooks = webhook("crm", &receiver.url("/"), "expand = record");
+    let conf = format!("{USERS}{types}{hooks}");
+    let ast = Instance::builder().userpresence(&conf).start();
+    ast.setvar("USER_PRESENCE(alice)", "lunch,,Back at one");
+    let json = receiver.wait_taken(1)[0].json();
+    let record = &json["record"];
+    assert_eq!(json["body"]["extensionId"], "4711", "{json}");
+    for (field, value) in [
+        ("user", "alice"),
+        ("state", "away"),
+        ("subtype", "lunch"),
+        ("status", "lunch"),
+        ("label", "At lunch"),
+        ("message", "Back at one"),
+    ] {
+        assert_eq!(record[field], value, "{json}");
+    }
+    assert_eq!(record["sequence"], json["body"]["sequence"], "{json}");
+    assert!(record["since"].is_u64(), "{json}");
+
+    // Each says what was so after it, however late it is posted.
+    receiver.answer_status("503 Busy");
+    let numbers = ["one", "two", "three"].map(|message| change(&ast, message));
+    receiver.wait_posts(2);
+    receiver.answer_status("200 OK");
+    let posts = receiver.wait_taken(4);
+    assert_eq!(sequences(&posts[1..]), numbers);
+    for (post, message) in posts[1..].iter().zip(["one", "two", "three"]) {
+        assert_eq!(post.json()["record"]["message"], message, "{}", post.body);
+    }
+
+    // Of a hidden user there is no record.
+    let hidden = set(&ast, "AllowSeeMyPresence", "false");
+    let json = receiver.wait_taken(5)[4].json();
+    assert_eq!(json["body"]["sequence"], hidden);
+    assert_eq!(json.get("record"), None, "{json}");
+    change(&ast, "nobody knows");
+    set(&ast, "AllowSeeMyPresence", "true");
+    let json = receiver.wait_taken(6)[5].json();
+    assert_eq!(json["record"]["message"], "nobody knows", "{json}");
+
+    // A reload decides anew.
+    let conf = format!("{USERS}{types}{}", webhook("crm", &receiver.url("/"), ""));
+    ast.write_config("userpresence.conf", &conf);
+    assert!(ast.reload().ok());
+    change(&ast, "plain");
+    let json = receiver.wait_taken(7)[6].json();
+    assert_eq!(json.get("record"), None, "{json}");
+}
+
 /// Sets one of alice's flags: one event, whose number is returned.
 #[track_caller]
 fn set(ast: &Instance, flag: &str, value: &str) -> u64 {

@@ -4,6 +4,7 @@ pub mod address;
 pub mod places;
 pub mod rate;
 pub mod session;
+pub mod signed_in;
 pub mod throttle;
 pub mod wire;
 

@@ -79,7 +79,8 @@ fn signature(secret: &Secret, end: &str, random: &str, name: &str, password: &st
 pub struct Token<'a> {
     signature: &'a str,
     end: &'a str,
-    random: &'a str,
+    /// What tells it from others of the same second.
+    pub random: &'a str,
     /// Whose it says it is.
     pub name: &'a str,
 }
@@ -106,7 +107,8 @@ impl<'a> Token<'a> {
         expected.verify_slice(&given).is_ok() && self.end() > seconds(now)
     }
 
-    fn end(&self) -> u64 {
+    /// When it ends, in seconds of Unix time.
+    pub fn end(&self) -> u64 {
         self.end.parse().unwrap_or(0)
     }
 }

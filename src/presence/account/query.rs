@@ -3,6 +3,7 @@
 use super::event::{Detail, Details};
 use super::record::Record;
 use crate::presence::assignment::shown;
+use crate::presence::inferred::Inferred;
 
 /// What is wrong with a query, in one sentence.
 pub type Wrong = String;
@@ -128,8 +129,11 @@ impl ListQuery {
                 &record.subtype,
                 &record.status,
                 &record.label,
+                &record.chosen.message,
             ];
-            let mut texts = texts.into_iter().chain(&record.extensions);
+            let texts = texts.into_iter().chain(&record.extensions);
+            let inferred = record.inferred.iter().map(Inferred::label);
+            let mut texts = texts.map(String::as_str).chain(inferred);
             texts.any(|text| text.to_lowercase().contains(&self.text))
         };
         (self.statuses.is_empty() || self.statuses.iter().any(of_status))

@@ -10,7 +10,7 @@ use crate::presence::assignment::shown;
 use crate::presence::suggest::expected;
 
 /// The options of such a section.
-const OPTIONS: &str = "type, url, account, secret, timeout, retry_for, ca_file";
+const OPTIONS: &str = "type, url, account, secret, expand, timeout, retry_for, ca_file";
 
 /// The most webhooks: each has a thread.
 pub const MOST: usize = 16;
@@ -29,6 +29,8 @@ pub struct Webhook {
     pub account: Arc<str>,
     /// What the bodies are signed with.
     pub secret: Secret,
+    /// Whether each event carries the user's record.
+    pub with_record: bool,
     /// How long one post may take.
     pub timeout: Duration,
     /// How long an event is tried again before it is given up.
@@ -172,6 +174,7 @@ fn one(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Opti
     };
     let (mut url, mut secret, mut ca_file) = (None, None, None);
     let (mut timeout, mut retry_for) = (10, 3600);
+    let mut with_record = false;
     let mut account: Arc<str> = "default".into();
     let mut named = None;
     if let Err(message) = value::name(&section.name, "a webhook's name") {
@@ -191,6 +194,7 @@ fn one(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Opti
                 named = Some(variable);
             }),
             "secret" => self::secret(given).map(|it| secret = Some(it)),
+            "expand" => expand(given).map(|it| with_record = it),
             "timeout" => value::number(given, 1, 60, "seconds").map(|it| timeout = it),
             "retry_for" => value::number(given, 1, 86_400, "seconds").map(|it| retry_for = it),
             "ca_file" => self::ca_file(given).map(|it| ca_file = it),
@@ -231,6 +235,7 @@ fn one(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Opti
         url: url?,
         account,
         secret: secret?,
+        with_record,
         timeout: Duration::from_secs(timeout.into()),
         retry_for: Duration::from_secs(retry_for.into()),
         ca_file,
@@ -257,6 +262,18 @@ fn secret(given: &str) -> Result<Secret, String> {
         long if long >= SECRET => Ok(Secret(given.into())),
         short => Err(format!(
             "the secret has {short} characters, expected at least {SECRET}"
+        )),
+    }
+}
+
+/// What an event carries besides, as in the stream's query; nothing for nothing.
+fn expand(given: &str) -> Result<bool, String> {
+    match given {
+        "" => Ok(false),
+        _ if given.eq_ignore_ascii_case("record") => Ok(true),
+        _ => Err(format!(
+            "'{}', expected record, or nothing for the event alone",
+            shown(given)
         )),
     }
 }
@@ -300,6 +317,7 @@ mod tests {
         assert_eq!(hook.timeout, Duration::from_secs(10));
         assert_eq!(hook.retry_for, Duration::from_secs(3600));
         assert_eq!(hook.ca_file, None);
+        assert!(!hook.with_record);
         assert_eq!(hook.secret.text(), "0123456789abcdef");
     }
 
@@ -329,6 +347,10 @@ mod tests {
                 "the secret has 6 characters, expected at least 16",
             ),
             (
+                "expand=records",
+                "'records', expected record, or nothing for the event alone",
+            ),
+            (
                 "timeout=0",
                 "'0', expected a whole number of seconds from 1 to 60",
             ),
@@ -345,7 +367,7 @@ mod tests {
             ),
             (
                 "uri=x",
-                "unknown option, expected type, url, account, secret, timeout",
+                "unknown option, expected type, url, account, secret, expand",
             ),
         ];
         let good = "account=main\nurl=http://h/\nsecret=0123456789abcdef";

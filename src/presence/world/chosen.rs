@@ -199,7 +199,10 @@ impl World {
     /// means another. `None` where it stays what it is.
     pub(super) fn derived_status(&self, user: UserId) -> Option<Arc<StatusType>> {
         let chosen = self.chosen(user);
-        let own = self.own(user).filter(|own| own.chosen >= chosen.since);
+        let own = self.own(user).filter(|own| {
+            let beside = own.beside.as_ref();
+            own.chosen >= chosen.since && beside.is_none_or(|it| *it == chosen.presence)
+        });
         let last = own.and_then(|own| own.status.as_ref());
         let status = last.or_else(|| self.meaning(&chosen.presence));
         // What is left where the type that it had is configured no more.

@@ -34,6 +34,9 @@ pub struct Own {
     pub since: Time,
     /// When the type was chosen: later, where it is mapped to nothing.
     pub chosen: Time,
+    /// For a type that is mapped to nothing, what was chosen otherwise: it is the status
+    /// type as long as that is so.
+    pub beside: Option<Presence>,
     /// When it ends; [`Time::NEVER`] without an end.
     pub until: Time,
     /// Who chose it.
@@ -62,6 +65,10 @@ impl World {
     ) -> Vec<Effect> {
         let mut touched = Touched::new();
         let before = choice.until.map(|_| Box::new(self.before(user)));
+        let beside = match choice.presence {
+            Some(_) => None,
+            None => Some(self.chosen(user).presence.clone()),
+        };
         let old = self.users[user.index()].own.take();
         if let Some(old) = &old {
             self.ends.remove(&(old.until, Ending::Own(user)));
@@ -79,6 +86,7 @@ impl World {
             presence,
             since,
             chosen: at,
+            beside,
             until: choice.until.unwrap_or(Time::NEVER),
             by,
             before,

@@ -6,6 +6,7 @@ use crate::presence::row::Stored;
 use proptest::prelude::*;
 
 mod announce;
+mod chosen;
 mod clock;
 mod devices;
 mod gone;

@@ -205,7 +205,10 @@ fn begin_try(remote: IpAddr, name: &str, credentials: Option<&[u8; 32]>) -> Resu
 }
 
 /// Who has a session's cookie that holds.
-fn by_cookie(request: &Request<'_>, http: &Http) -> Result<Option<Arc<ApiUser>>, Reply> {
+///
+/// # Errors
+/// When the module is not running.
+pub fn by_cookie(request: &Request<'_>, http: &Http) -> Result<Option<Arc<ApiUser>>, Reply> {
     let Some(token) = request.cookie(COOKIE).and_then(Token::parse) else {
         return Ok(None);
     };

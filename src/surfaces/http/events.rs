@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json as object;
 
 use super::presence::{Members, Reloaded, may_see, pairs, records};
-use super::{Caller, Reply, Request, account, error, places};
+use super::{Caller, Reply, Request, account, error, places, session};
 use crate::asterisk::http::{Body, Gone, Stream};
 use crate::door;
 use crate::feed::{self, Next, Note, Reader};
@@ -55,6 +55,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
         let reader = Reader::new(name, query.last, members.sequence, round);
         let (reader, goes_on) =
             reader.ok_or_else(|| error(503, "not_running", door::NOT_RUNNING))?;
+        session::goes_on(request);
         let wanted = (!query.extensions.is_empty()).then(|| {
             let users = members.users.iter();
             users
@@ -178,9 +179,7 @@ impl Feed {
         let wanted = self.query.details;
         if shows_or_hides || wanted.is_none_or(|wanted| wanted.meets(event.changed)) {
             let json = match self.query.with_record {
-                true => event.json_with_record(&self.subscription, |transition| {
-                    door::read(|world| Record::after(world, transition)).flatten()
-                }),
+                true => feed::json_with_record(event, &self.subscription),
                 false => event.json(&self.subscription),
             };
             message(text, Some(event.sequence), "presence", &json);

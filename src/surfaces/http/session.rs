@@ -1,5 +1,7 @@
 //! `v1/session`: log in, who one is, log out.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::json as object;
 
@@ -7,7 +9,10 @@ use super::access::{self, COOKIE};
 use super::answer::{error, json, no_content, read_body, read_json};
 use crate::asterisk::http::{Reply, Request, prefix};
 use crate::door;
-use crate::presence::access::{Caller, session};
+use crate::panels;
+use crate::presence::access::Caller;
+use crate::presence::access::session::{self, Token};
+use crate::presence::config::{ApiUser, Http};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +31,13 @@ fn try_log_in(request: &Request<'_>) -> Result<Reply, Reply> {
     let login: Login = read_body(request)?;
     let user = access::log_in(request, &http, &login.name, &login.password)?;
     let token = access::begin(&user)?;
+    if let Some(token) = Token::parse(&token) {
+        panels::begin(&token, &user, || true);
+    }
+    // This browser's session before, which it knows no more: never without one in between.
+    if let Some((token, _)) = held(request, &http) {
+        panels::end(&token);
+    }
     let mut reply = json(&described(&user.caller));
     let cookie = cookie(request, &token, session::LASTS);
     reply.headers.push(("Set-Cookie", cookie.into()));
@@ -37,11 +49,34 @@ pub fn show(request: &Request<'_>, caller: &Caller) -> Reply {
     read_json(request, &described(caller))
 }
 
+/// The session of the request's cookie, where it holds, and whose it is.
+fn held<'a>(request: &Request<'a>, http: &Http) -> Option<(Token<'a>, Arc<ApiUser>)> {
+    let user = access::by_cookie(request, http).ok().flatten()?;
+    let token = request.cookie(COOKIE).and_then(Token::parse)?;
+    Some((token, user))
+}
+
+/// A feed begins: its session counts as a panel, also where it began before the module was
+/// loaded.
+pub fn goes_on(request: &Request<'_>) {
+    let by_cookie = request.header("Authorization").is_none();
+    let http = access::settings().filter(|_| by_cookie);
+    let held = || held(request, http.as_ref()?);
+    if let Some((token, user)) = held() {
+        panels::begin(&token, &user, || held().is_some());
+    }
+}
+
 /// `DELETE`: the cookie is good for nothing from here on.
 pub fn log_out(request: &Request<'_>, _: &Caller) -> Reply {
-    let ended = access::settings().ok_or_else(super::not_running);
+    let http = access::settings();
+    let before = http.as_ref().and_then(|http| held(request, http));
+    let ended = http.ok_or_else(super::not_running);
     if let Err(refusal) = ended.and_then(|http| access::end(request, &http)) {
         return refusal;
+    }
+    if let Some((token, _)) = before {
+        panels::end(&token);
     }
     let mut reply = no_content();
     let cookie = cookie(request, "", 0);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::presence::device::DeviceState::{self, *};
 
-fn device(world: &mut World, name: &str, state: DeviceState, at: u64) -> Vec<Effect> {
+pub fn device(world: &mut World, name: &str, state: DeviceState, at: u64) -> Vec<Effect> {
     let device = world.directory().device(name).unwrap();
     world.apply(&Change::Device(device, state), Time::from_millis(at))
 }

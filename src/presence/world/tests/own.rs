@@ -5,14 +5,14 @@ use super::*;
 const TYPES: &str = "[lunch]\ntype=status\nstate=away\nsubtype=lunch\nmessage=At lunch\n\
                      [focus]\ntype=status\nstate=\n[xa]\ntype=status\nstate=\n";
 
-fn status(world: &World, user: &str) -> String {
+pub fn status(world: &World, user: &str) -> String {
     let user = world.directory().user(user).unwrap();
     world
         .status(user)
         .map_or_else(String::new, |status| status.name.to_string())
 }
 
-fn shown(world: &World, user: &str) -> String {
+pub fn shown(world: &World, user: &str) -> String {
     let id = world.directory().user(user).unwrap();
     format!("{} as {}", world.outcome(id).presence, status(world, user))
 }
@@ -23,7 +23,7 @@ fn extension(world: &World, extension: &str) -> (State, u64) {
     (source.presence.state(), source.since.millis())
 }
 
-fn end(world: &mut World, at: u64) -> (Vec<Effect>, Option<u64>) {
+pub fn end(world: &mut World, at: u64) -> (Vec<Effect>, Option<u64>) {
     let (effects, next) = world.ended(Time::from_millis(at));
     (effects, next.map(Time::millis))
 }

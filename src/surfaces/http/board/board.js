@@ -5,14 +5,24 @@
 // as text, never as HTML.
 
 const $ = (id) => document.getElementById(id);
-const narrow = matchMedia("(max-width: 45rem)");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-const CALLS = { Ringing: "Ringing", CallConnected: "In a call", OnHold: "On hold", ParkedCall: "Parked" };
+/** What phones do, as the server's `inferred` has it: kind and words. */
+const CALLS = {
+  Ringing: { kind: "ringing", label: "Ringing" },
+  CallConnected: { kind: "call", label: "On a call" },
+  OnHold: { kind: "hold", label: "On hold" },
+  ParkedCall: { kind: "parked", label: "Parked" },
+};
+const MEETING = { kind: "meeting", label: "In a meeting" };
 const REFUSES = { DoNotAcceptAnyCalls: "No calls", DoNotAcceptDepartmentCalls: "No queue calls" };
+const ICONS = { call: "call", ringing: "call", hold: "call", parked: "call", meeting: "meeting", dnd: "dnd" };
 const FLAGS = ["allowSeeMyPresence", "ringOnMonitoredCall", "pickUpCallsOnHold"];
 // Sorted by status: who can be reached comes first.
+const PRESENCES = ["Available", "Busy", "Offline"];
 const RANK = ["available", "chat", "away", "xa", "dnd", "unavailable", "not_set"];
+/** The presence that a state alone means. */
+const PRESENCE = { available: "Available", chat: "Available", away: "Busy", dnd: "Busy", xa: "Offline", unavailable: "Offline" };
 
 function set(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -38,6 +48,41 @@ const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCas
 
 const nameOf = (record) => record.user || record.extensionId;
 const labelOf = (record) => record.label || record.status || record.state;
+const messageOf = (record) => record.chosen.message || record.message;
+
+/**
+ * How a person is shown: what was chosen, why it is not all, and what else there is of
+ * calls. Icon and words agree with the presence that is counted, or say why not.
+ */
+function look(record) {
+  const { state, presenceStatus, telephonyStatus, meetingStatus, dndStatus } = record;
+  const call = CALLS[telephonyStatus];
+  const meeting = meetingStatus === "Connected" && MEETING;
+  const activity = call ?? (meeting || null);
+  let why = record.inferred ?? activity;
+  if (!why && presenceStatus !== (PRESENCE[state] ?? "")) {
+    const words = { Available: "Reachable", Offline: "Offline" }[presenceStatus];
+    if (words) why = { kind: "", label: words };
+  } else if (!why && state === "xa") why = { kind: "", label: "Offline" };
+  const kind = why?.kind ?? "";
+  const isActive = kind in ICONS;
+  // A phone that is in use has an icon of its own: it says nothing of being disturbed.
+  const own = isActive && (record.chosen.state !== state || PRESENCE[state] !== presenceStatus);
+  const refuses = REFUSES[dndStatus];
+  const more = [];
+  if (call && !(call.kind === kind || (record.inferred && ["call", "ringing", "hold"].includes(kind)))) more.push({ ...call });
+  if (meeting && kind !== "meeting") more.push(meeting);
+  if (refuses) more.push({ kind: "dnd", label: refuses });
+  // Nothing was chosen: what the system concluded stands alone.
+  const bare = record.inferred && record.chosen.state === "not_set" && ["", "not_set"].includes(record.status);
+  const label = bare ? why.label : labelOf(record);
+  // A status may be called the same.
+  if (why?.label === label) why = null;
+  return { icon: own ? kind : state, label, why: why?.label ?? "", kind, more };
+}
+
+/** The words of a status, as one text. */
+const wordsOf = ({ label, why }) => (why ? `${label} · ${why}` : label);
 const isOwn = (record) =>
   caller.extensionId != null ? record.extensionId === caller.extensionId : caller.user != null && record.user === caller.user;
 const mayEdit = (record) => caller.role === "admin" || (caller.role === "self" && isOwn(record));
@@ -46,7 +91,7 @@ const mayEdit = (record) => caller.role === "admin" || (caller.role === "self" &
 function put(into, record) {
   const person = into.get(record.extensionId);
   if (person && person.record.sequence > record.sequence) return;
-  const words = [nameOf(record), record.extensionId, labelOf(record), record.message, ...record.extensions];
+  const words = [nameOf(record), record.extensionId, wordsOf(look(record)), messageOf(record), ...record.extensions];
   const text = plain(words.join("\n"));
   if (!person) {
     into.set(record.extensionId, { record, text });
@@ -61,8 +106,9 @@ function put(into, record) {
 }
 
 function tellOwn(before, record) {
-  if (labelOf(before) !== labelOf(record) || before.message !== record.message) {
-    say(`Your status: ${labelOf(record)}${record.message && `, ${record.message}`}`);
+  const [was, is] = [before, record].map((it) => [labelOf(it), messageOf(it)].filter(Boolean).join(", "));
+  if (was !== is) {
+    say(`Your status: ${is}`);
   } else if (before.dndStatus !== record.dndStatus) {
     say(REFUSES[record.dndStatus] ?? "Takes all calls");
   }
@@ -101,6 +147,7 @@ async function follow(login) {
     let wait = 0;
     let why = "";
     let began = Infinity;
+    let told = false;
     let ended = false;
     try {
       const query = new URLSearchParams({ expand: "record" });
@@ -115,7 +162,10 @@ async function follow(login) {
         // A reload of the module ends the stream and may have changed these.
         learn((await ask("account/~/statuses", { signal: attempt.signal })).statuses);
         if (loaded) connection("live");
-        for await (const message of messages(answer.body, () => (heard = Date.now()))) take(message);
+        for await (const message of messages(answer.body, () => (heard = Date.now()))) {
+          take(message);
+          told ||= staleSince === null;
+        }
         ended = true;
       } else {
         why = await reason(answer);
@@ -132,10 +182,11 @@ async function follow(login) {
     }
     if (login.aborted) return;
     incoming = null;
-    const lasted = Date.now() - began > 5e3;
-    if (lasted) failures = 0;
+    // A connection that told what there is was a good one, however short.
+    const good = told || Date.now() - began > 5e3;
+    if (good) failures = 0;
     // The server ends every stream sooner or later: only then nothing is wrong yet.
-    connection(ended && lasted ? "connecting" : "stale", why);
+    connection(ended && good ? "connecting" : "stale", why);
     const backoff = Math.min(LONGEST_PAUSE, 500 * 2 ** failures) * (0.75 + Math.random() / 2);
     await new Promise((done) => {
       const timer = setTimeout(done, Math.max(wait, backoff));
@@ -173,6 +224,8 @@ function take({ event, data, id }) {
   const value = JSON.parse(data);
   if (event === "presence" && value.record) {
     put(incoming ?? people, value.record);
+  } else if (event === "push") {
+    notify(value);
   } else if (event === "hidden") {
     (incoming ?? people).delete(value.extensionId);
     byName = null;
@@ -218,6 +271,55 @@ function connection(state, why = "") {
   }
   element.dataset.state = state;
   $("again").hidden = state !== "stale";
+}
+
+// --- notices -----------------------------------------------------------------
+
+/** The most that are shown; older ones go. */
+const MOST_NOTICES = 20;
+/** By what they say: the same again counts up and comes first. */
+let notices = new Map();
+
+/** A push message of one's own: a call that was missed, or a message that waits. */
+function notify({ type, callerIDNum, mailbox, newMessages }) {
+  const missed = type === "MissedCall";
+  if (!missed && !mailbox) return;
+  const text = missed
+    ? `Missed call from ${callerIDNum || "an unknown number"}`
+    : `New ${type === "Voicemail" ? "voicemail" : "message"}: ${newMessages} in mailbox ${mailbox}`;
+  const key = missed ? text : mailbox;
+  const count = missed ? (notices.get(key)?.count ?? 0) + 1 : 1;
+  notices.delete(key);
+  notices = new Map([[key, { text, count, time: Date.now(), icon: missed ? "call" : "mail" }], ...notices].slice(0, MOST_NOTICES));
+  paintNotices();
+  say(text);
+}
+
+function paintNotices() {
+  const elements = [...notices].map(([key, { text, count, time, icon }]) => {
+    const element = $("notice").content.firstElementChild.cloneNode(true);
+    const [, what, when, dismiss] = element.children;
+    element.querySelector("use").setAttribute("href", `#icon-${icon}`);
+    what.textContent = count > 1 ? `${text} (${count} times)` : text;
+    when.textContent = moment(time);
+    when.dateTime = new Date(time).toISOString();
+    dismiss.setAttribute("aria-label", `Dismiss: ${text}`);
+    dismiss.addEventListener("click", () => {
+      const next = element.nextElementSibling ?? element.previousElementSibling;
+      notices.delete(key);
+      element.remove();
+      $("notices").hidden = !notices.size;
+      // The keyboard goes on from there.
+      (next?.querySelector("button") ?? $("grid")).focus();
+    });
+    return element;
+  });
+  // Who is at one of them stays there.
+  const at = [...$("notices").children].find((element) => element.contains(document.activeElement));
+  const text = at?.querySelector("button").getAttribute("aria-label");
+  $("notices").replaceChildren(...elements);
+  $("notices").hidden = !elements.length;
+  elements.map((element) => element.lastElementChild).find((button) => text && button.getAttribute("aria-label") === text)?.focus();
 }
 
 // --- the list ----------------------------------------------------------------
@@ -275,7 +377,8 @@ function choose() {
   if ($("sort").value === "status") {
     const groups = new Map();
     for (const person of shown) {
-      const key = `${RANK.indexOf(person.record.state)} ${labelOf(person.record)}`;
+      const { record } = person;
+      const key = `${PRESENCES.indexOf(record.presenceStatus)}${RANK.indexOf(record.state)} ${wordsOf(look(record))}`;
       if (!groups.has(key)) groups.set(key, []);
       groups.get(key).push(person);
     }
@@ -334,9 +437,11 @@ function newRow() {
     you: part(".you"),
     extensions: part(".extensions"),
     dot: part(".dot"),
+    status: part(".status"),
     label: part(".label"),
     until: part(".until"),
-    message: part(".message"),
+    why: part(".why"),
+    message: part(".message .text"),
     calls: part(".calls"),
     time: part("time"),
     record: null,
@@ -370,30 +475,31 @@ function fill(row, person, index, same) {
   const extensions = record.extensions.join(", ");
   set(row.extensions, extensions);
   row.extensions.title = extensions;
-  row.dot.className = `dot ${record.state}`;
-  set(row.label, labelOf(record));
-  set(row.until, record.until ? `until ${moment(record.until)}` : "");
-  row.label.parentElement.title = `${row.label.textContent} ${row.until.textContent}`.trim();
-  set(row.message, record.message);
-  row.message.title = record.message;
+  const shown = look(record);
+  const { until } = record.chosen;
+  paintDot(row.dot, shown.icon, record.presenceStatus);
+  set(row.label, shown.label);
+  set(row.until, until ? `until ${moment(until)}` : "");
+  set(row.why, shown.why && `· ${shown.why}`);
+  row.status.title = [wordsOf(shown), row.until.textContent, ...shown.more.map(({ label }) => label)].filter(Boolean).join(", ");
+  set(row.message, messageOf(record));
+  row.message.parentElement.title = messageOf(record);
   row.time.title = record.since ? new Date(record.since).toLocaleString() : "";
   row.time.dateTime = record.since ? new Date(record.since).toISOString() : "";
-
-  const pills = [];
-  const call = CALLS[record.telephonyStatus];
-  if (call) pills.push(pill("call", call, record.telephonyStatus === "Ringing" ? "call ringing" : "call"));
-  if (record.meetingStatus === "Connected") pills.push(pill("meeting", "In a meeting", "meeting"));
-  const refuses = REFUSES[record.dndStatus];
-  if (refuses) pills.push(pill("dnd", refuses, "refuses"));
-  row.calls.replaceChildren(...pills);
+  row.calls.replaceChildren(...shown.more.map(pill));
 }
 
-function pill(icon, text, kind) {
+/** Its shape is the state's or the call's, its colour the presence's that is counted. */
+function paintDot(element, icon, presence) {
+  element.className = `dot ${icon}`;
+  element.dataset.presence = presence;
+}
+
+function pill({ kind, label }) {
   const element = $("pill").content.firstElementChild.cloneNode(true);
-  element.classList.add(...kind.split(" "));
-  element.title = text;
-  element.querySelector("use").setAttribute("href", `#icon-${icon}`);
-  element.lastElementChild.textContent = text;
+  element.classList.add(kind);
+  element.querySelector("use").setAttribute("href", `#icon-${ICONS[kind]}`);
+  element.lastElementChild.textContent = label;
   return element;
 }
 
@@ -402,17 +508,19 @@ function paintMine() {
   $("mine").hidden = !own || !mayEdit(own.record);
   if (!own) return;
   const { record } = own;
-  const [, dot, label, message] = $("mine").children;
-  dot.className = `dot ${record.state}`;
-  set(label, labelOf(record));
-  const until = record.until ? `until ${moment(record.until)}` : "";
-  set(message, [record.message, until, REFUSES[record.dndStatus]].filter(Boolean).join(" · "));
+  const [, dot, words, message] = $("mine").children;
+  const shown = look(record);
+  paintDot(dot, shown.icon, record.presenceStatus);
+  set(words.firstElementChild, shown.label);
+  set(words.lastElementChild, shown.why && `· ${shown.why}`);
+  const until = record.chosen.until ? `until ${moment(record.chosen.until)}` : "";
+  set(message, [messageOf(record), until, ...shown.more.map(({ label }) => label)].filter(Boolean).join(" · "));
 }
 
 const [short, long] = ["narrow", "short"].map((style) => new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style }));
 
 function ago(then) {
-  const relative = narrow.matches ? short : long;
+  const relative = isTable() ? long : short;
   const minutes = Math.max(0, Math.floor((Date.now() - then) / 60e3));
   if (minutes < 1) return relative.format(0, "second");
   if (minutes < 60) return relative.format(-minutes, "minute");
@@ -429,10 +537,13 @@ function moment(time) {
     : date.toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
 }
 
+/** Whether there is room for columns, below their heads. */
+const isTable = () => $("rows").previousElementSibling.offsetHeight > 1;
+
+/** The style sheet says how high a row is, by the room and the size of the text. */
 function measure() {
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const height = Math.round(rem * (narrow.matches ? 3.6 : 2.75));
-  if (height === rowHeight) return draw();
+  const height = $("probe").offsetHeight;
+  if (!height || height === rowHeight) return draw();
   const top = rowHeight && $("grid").scrollTop / rowHeight;
   rowHeight = height;
   $("rows").style.setProperty("--row-height", `${height}px`);
@@ -448,7 +559,7 @@ function goTo(index) {
   index = Math.max(0, Math.min(shown.length - 1, index));
   active = shown[index];
   const grid = $("grid");
-  const head = narrow.matches ? 0 : grid.firstElementChild.offsetHeight;
+  const head = isTable() ? grid.firstElementChild.offsetHeight : 0;
   const top = index * rowHeight;
   if (grid.scrollTop > top) grid.scrollTop = top;
   const last = top + rowHeight + head - grid.clientHeight;
@@ -534,7 +645,7 @@ document.addEventListener("keydown", (event) => {
 
 // --- the dialog --------------------------------------------------------------
 
-/** What the dialog began with: { record, status, message, until, edited }. */
+/** What the dialog began with, which is what was chosen: { record, status, message, until, edited }. */
 let editing = null;
 
 /** A time as <input type=datetime-local> has it. */
@@ -544,15 +655,16 @@ function local(time) {
 }
 
 function edit({ record }) {
+  const { state, message, until } = record.chosen;
   const known = statuses.some(({ name }) => name === record.status);
-  editing = { record, status: known ? record.status : record.state, message: record.message, edited: false };
+  editing = { record, status: known ? record.status : state, message, edited: false };
   set($("editor-title"), isOwn(record) ? "My status" : `Status of ${nameOf(record)}`);
   $("choices").replaceChildren(...statuses.map(choice));
-  $("message").value = record.message;
-  $("until").value = record.until ? "at" : "";
-  $("at").value = record.until ? local(record.until) : "";
+  $("message").value = message;
+  $("until").value = until ? "at" : "";
+  $("at").value = until ? local(until) : "";
   editing.until = `${$("until").value} ${$("at").value}`;
-  $("at-label").hidden = !record.until;
+  $("at-label").hidden = !until;
   $("dnd").value = record.dndStatus;
   for (const flag of FLAGS) $(flag).checked = record[flag];
   set($("edit-error"), "");
@@ -566,7 +678,7 @@ function choice({ name, label, state }) {
   const [input, dot, text] = element.children;
   input.value = name;
   input.checked = name === editing.status;
-  dot.classList.add(state || "not_set");
+  paintDot(dot, state || "not_set", PRESENCE[state] ?? "");
   text.textContent = label || name;
   return element;
 }
@@ -594,28 +706,33 @@ function end() {
   const ends = $("until").value;
   if (ends === "") return null;
   if (ends !== "at") return Date.now() + ends * 60e3;
-  if (`at ${$("at").value}` === editing.until) return editing.record.until;
+  if (`at ${$("at").value}` === editing.until) return editing.record.chosen.until;
   const time = new Date($("at").value).getTime();
   if (!(time > Date.now())) throw new Error("The time has to be in the future.");
   return time;
 }
 
-/** What to send: only what was chosen; the status itself where nothing else was. */
+/** What to send: only what was changed. */
 function wish() {
   const { record } = editing;
   const body = {};
   if ($("dnd").value !== record.dndStatus) body.dndStatus = $("dnd").value;
   for (const flag of FLAGS) if ($(flag).checked !== record[flag]) body[flag] = $(flag).checked;
+  const message = $("message").value.trim();
   const status = chosen();
-  const other = status !== editing.status;
-  const rest = editing.edited || `${$("until").value} ${$("at").value}` !== editing.until;
-  if (other || rest || !Object.keys(body).length) {
-    if (!status) throw new Error("Please choose a status.");
+  if (status !== editing.status) {
     body.status = status;
     // Not touched for another status: then that has its own.
-    if (editing.edited || !other) body.message = $("message").value.trim();
+    if (editing.edited) body.message = message;
     body.until = end();
+    return body;
   }
+  const other = editing.edited && message !== editing.message;
+  if (`${$("until").value} ${$("at").value}` !== editing.until) {
+    // An end is that of a status: the one that was chosen, as it was.
+    const { subtype } = record.chosen;
+    Object.assign(body, { status, message: other ? message : editing.message, until: end() }, subtype && { subtype });
+  } else if (other) body.message = message;
   return body;
 }
 
@@ -624,7 +741,9 @@ $("edit").addEventListener("submit", async (event) => {
   set($("edit-error"), "");
   const { record } = editing;
   try {
-    const body = JSON.stringify(wish());
+    const wanted = wish();
+    if (!Object.keys(wanted).length) return $("editor").close();
+    const body = JSON.stringify(wanted);
     $("save").disabled = true;
     const path = `account/~/extension/${encodeURIComponent(record.extensionId)}/presence`;
     const fresh = await ask(path, { method: "PUT", headers: { "Content-Type": "application/json" }, body });
@@ -681,6 +800,8 @@ function logIn(why = "") {
   session.abort();
   caller = null;
   people.clear();
+  notices.clear();
+  paintNotices();
   [byName, shown, active, lastId, incoming, loaded] = [null, [], null, null, null, false];
   for (const row of drawn.values()) row.element.remove();
   drawn.clear();
@@ -759,8 +880,8 @@ $("logout").addEventListener("click", async () => {
 $("again").addEventListener("click", () => hurry());
 addEventListener("online", () => hurry());
 document.addEventListener("visibilitychange", () => document.hidden || hurry());
-addEventListener("resize", measure);
-narrow.addEventListener("change", measure);
+new ResizeObserver(measure).observe($("probe"));
+addEventListener("resize", draw);
 // Times since grow old by themselves.
 setInterval(draw, 20e3);
 
