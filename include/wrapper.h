@@ -18,6 +18,7 @@
 #include "asterisk/module.h"
 #include "asterisk/options.h"
 #include "asterisk/parking.h"
+#include "asterisk/paths.h"
 #include "asterisk/pbx.h"
 #include "asterisk/mwi.h"
 #include "asterisk/presencestate.h"

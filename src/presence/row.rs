@@ -6,7 +6,6 @@
 //! | `user/<name>` | own status and what it returns to, the status type, which calls the user takes, the flags, the number of the last transition |
 //! | `account/<name>` | the account's last number |
 //! | `action/<name>` | what actions have done for a user: see [`super::action::Record`] |
-//! | `http/secret` | what sessions over HTTP are signed with |
 //! | `clean` | 1 after a clean stop, 0 while the module runs |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value.
@@ -26,8 +25,9 @@ use super::world::{Before, By, Own, Said};
 pub const FAMILY: &str = "UserPresence";
 /// The key that says whether the last stop was a clean one.
 pub const CLEAN: &str = "clean";
-/// The key of what sessions over HTTP are signed with.
-pub const SECRET: &str = "http/secret";
+/// The key under which the secret of sessions over HTTP stood once; it is deleted where it is
+/// found.
+pub const OLD_SECRET: &str = "http/secret";
 
 /// A presence with its time, as stored.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]

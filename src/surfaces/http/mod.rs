@@ -11,6 +11,7 @@ mod pages;
 mod places;
 mod presence;
 mod routes;
+mod secret;
 #[cfg(feature = "selftest")]
 mod selftest;
 mod session;
