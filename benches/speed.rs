@@ -44,7 +44,9 @@ fn feed() {
         iNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1\n";
     let users = (0..CHANGERS).map(|user| format!("[u{user}]\ntype = user\nmethod = none\n"));
     let users: String = users.collect();
-    let general = format!("[general]\nhttp_readers = {READERS}\nhttp_rate = 1000\n");
+    let general = format!(
+        "[general]\nhttp_readers = {READERS}\nhttp_caller_readers = {READERS}\nhttp_rate = 1000\n"
+    );
     let ast = Instance::builder()
         .userpresence(&format!("{general}{users}{PANEL}"))
         .http()

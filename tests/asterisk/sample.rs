@@ -75,6 +75,8 @@ fn what_the_sample_leaves_in_comments_is_true() {
         "http",
         "http_rate",
         "http_readers",
+        "http_caller_readers",
+        "http_ami_sessions",
         "journal",
         "forward_context",
         "trust_caller_id",

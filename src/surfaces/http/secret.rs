@@ -134,10 +134,10 @@ impl Log {
     }
 }
 
-/// Options for a file that nobody else reads.
+/// Options for a file that nobody else reads. A pipe in its place holds up nobody.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
     options
 }
 
@@ -148,7 +148,11 @@ fn read(path: &Path) -> io::Result<Option<String>> {
         Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
-    let mode = file.metadata()?.permissions().mode();
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mode = metadata.permissions().mode();
     if mode & 0o077 != 0 {
         log::warning(format_args!(
             "'{}' had the mode {:03o}, others could read it; it is 600 now",
