@@ -454,7 +454,7 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
         ("http", "yes"),
         ("http_rate", "50"),
         ("http_readers", "80"),
-        ("http_caller_readers", "20"),
+        ("http_readers_each", "20"),
         ("http_ami_sessions", "no"),
         ("trusted_proxy", "-"),
         ("journal", "10000"),

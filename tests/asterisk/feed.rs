@@ -648,7 +648,7 @@ fn a_reload_and_an_unload_end_streams_cleanly() {
         ["alice", "bob", "dave"]
     );
 
-    let mut more: Vec<EventStream> = (0..20).map(|_| stream(&ast, "panel", "")).collect();
+    let mut more: Vec<EventStream> = (0..15).map(|_| stream(&ast, "panel", "")).collect();
     assert!(ast.unload_module(MODULE).ok());
     for reader in more.iter_mut().chain([&mut reader]) {
         assert!(reader.next().is_none());
@@ -686,7 +686,7 @@ fn there_are_no_more_readers_than_allowed() {
 
 #[test]
 fn one_caller_leaves_readers_places_to_others() {
-    let ast = office("[general]\nhttp_caller_readers = 3\n").start();
+    let ast = office("[general]\nhttp_readers_each = 3\n").start();
     let streams: Vec<EventStream> = (0..3).map(|_| stream(&ast, "panel", "")).collect();
     let refused = get(&ast, "panel", &format!("{MAIN}/events"));
     assert_eq!(refused.status, 429, "{refused:?}");

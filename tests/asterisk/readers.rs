@@ -12,7 +12,7 @@ fn crowd(readers: usize) -> Instance {
     let users: String = users.collect();
     let panel = api_user("panel", "role = read");
     let general = format!(
-        "[general]\nhttp_readers = {readers}\nhttp_caller_readers = {readers}\nhttp_rate = 1000\n"
+        "[general]\nhttp_readers = {readers}\nhttp_readers_each = {readers}\nhttp_rate = 1000\n"
     );
     Instance::builder()
         .userpresence(&format!("{general}{users}{panel}"))

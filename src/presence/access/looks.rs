@@ -8,7 +8,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::throttle::network_of;
 
-/// Passwords looked at at a time. A hash of the kind `$y$` takes about 8 MB.
+/// Passwords looked at at a time. A hash of the kind `$y$` takes about 16 MB.
 const MOST: usize = 3;
 
 /// How long a crowded network pauses after a failure: it keeps no processor busy.

@@ -19,7 +19,7 @@ pub struct Http {
     /// Who may read the feed of events at a time.
     pub readers: u32,
     /// How many of them may be one caller's.
-    pub caller_readers: u32,
+    pub readers_each: u32,
     /// Whether a session of the manager interface over HTTP is let in.
     pub ami_sessions: bool,
     /// Whose `X-Forwarded-For` is believed.
@@ -36,7 +36,7 @@ impl Default for Http {
             enabled: true,
             rate: 50,
             readers: 80,
-            caller_readers: 20,
+            readers_each: 20,
             ami_sessions: false,
             trusted_proxies: Vec::new(),
             journal: 10_000,
@@ -66,7 +66,7 @@ impl ApiUser {
 impl Http {
     /// The options of `[general]`.
     pub const OPTIONS: &'static str = "http, http_rate, http_readers, \
-        http_caller_readers, http_ami_sessions, trusted_proxy, journal";
+        http_readers_each, http_ami_sessions, trusted_proxy, journal";
 
     /// Takes one option of `[general]`; `Ok(false)` when it is none of these.
     pub(super) fn set(&mut self, variable: &Variable) -> Result<bool, String> {
@@ -75,8 +75,8 @@ impl Http {
             "http" => self.enabled = value::boolean(given)?,
             "http_rate" => self.rate = value::number(given, 1, 10_000, "requests a second")?,
             "http_readers" => self.readers = value::number(given, 0, 10_000, "readers")?,
-            "http_caller_readers" => {
-                self.caller_readers = value::number(given, 1, 10_000, "readers")?;
+            "http_readers_each" => {
+                self.readers_each = value::number(given, 1, 10_000, "readers")?;
             }
             "http_ami_sessions" => self.ami_sessions = value::boolean(given)?,
             "trusted_proxy" => {

@@ -27,7 +27,7 @@ pub fn take(account: &str, caller: &Caller) -> Result<Place, Reply> {
                 0 | 1 => http.readers,
                 _ => http.readers.div_ceil(2),
             },
-            caller: http.caller_readers,
+            caller: http.readers_each,
         }
     });
     let limits = limits.unwrap_or_default();

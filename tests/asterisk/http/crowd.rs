@@ -6,7 +6,7 @@ use std::thread;
 use super::{SECRET, basic, builder, code, header, session, users};
 use crate::harness::Instance;
 
-/// A hash of the kind that Debian makes by itself, of the password `secret`: about 8 MB each.
+/// A hash of the kind that Debian makes by itself, of the password `secret`: about 16 MB each.
 const YESCRYPT: &str = "$y$j9T$abcdefghijklmnop$3dL1LkYnZM.OVXuVdnnaKVDlLYT92dRwOzDZ5XiVCe.";
 
 /// One that takes seconds, of a password nobody knows.

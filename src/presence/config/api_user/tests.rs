@@ -163,7 +163,7 @@ fn proxies_are_addresses_and_networks() {
             "expected an address or a network",
         ),
         ("http_ami_sessions = perhaps", "yes or no"),
-        ("http_caller_readers = 0", "1 to 10000"),
+        ("http_readers_each = 0", "1 to 10000"),
     ] {
         let said: Vec<_> = general(bad).all_errors().map(ToString::to_string).collect();
         assert!(said.len() == 1 && said[0].contains(expected), "{said:?}");
