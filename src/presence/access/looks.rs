@@ -12,7 +12,7 @@ use super::throttle::network_of;
 const MOST: usize = 3;
 
 /// How long a crowded network pauses after a failure: it keeps no processor busy.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// Turns to look at a password, in the order in which they were asked for. A network with
 /// many failures, a crowded one, has one of them at a time, so that it leaves the others to

@@ -395,3 +395,17 @@ impl Pass {
         }
     }
 }
+
+/// Test builds only: takes all turns to look at a password, or gives them back.
+#[cfg(feature = "selftest")]
+pub fn hold_looks(hold: bool) {
+    use crate::presence::access::looks::Look;
+
+    static HELD: Mutex<Vec<Look>> = Mutex::new(Vec::new());
+    let mut held = HELD.lock();
+    let soon = || Instant::now() + Duration::from_millis(100);
+    match hold {
+        true => held.extend(std::iter::from_fn(|| LOOKS.begin(None, soon()))),
+        false => held.clear(),
+    }
+}

@@ -1,6 +1,6 @@
 //! Who comes in, and who does not.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{SECRET, basic, builder, code, get, header, json, session, start, users};
 use crate::harness::{Answer, Instance, wait_until};
@@ -117,18 +117,18 @@ fn who_guesses_many_at_a_time_has_to_wait_too() {
 fn time_tells_no_names() {
     let text = users("") + &format!("[dear](api)\npassword = {DEAR}\n");
     let ast = builder(&text).start();
-    // The shortest of some: a busy machine makes them longer only.
-    let taken = |name| {
-        let tries = (0..3).map(|_| {
+    // The shortest of some, in turn: a busy machine makes them longer only, and all of them.
+    let names = ["dear", "panel", "nobody"];
+    let mut shortest = [Duration::MAX; 3];
+    for _ in 0..4 {
+        for (name, shortest) in names.iter().zip(&mut shortest) {
             let begin = Instant::now();
             assert_eq!(session(&ast, &basic(name, "guess")).status, 401);
-            begin.elapsed()
-        });
-        tries.min().unwrap_or_default()
-    };
-    let dear = taken("dear");
-    for name in ["panel", "nobody"] {
-        let taken = taken(name);
+            *shortest = begin.elapsed().min(*shortest);
+        }
+    }
+    let [dear, others @ ..] = shortest;
+    for (name, taken) in names[1..].iter().zip(others) {
         assert!(taken > dear / 3, "{name}: {taken:?}, {dear:?}");
     }
 }
@@ -260,10 +260,9 @@ fn who_guesses_the_number_of_a_manager_session_has_to_wait_and_is_reported() {
         let guess = format!("Cookie: mansession_id=\"{number:08x}\"");
         assert_eq!(session(&ast, &guess).status, 401, "{guess}");
         // One that is right makes no wrong one good.
-        assert_eq!(
-            session(&ast, &right).status,
-            if number < 5 { 200 } else { 429 }
-        );
+        if number < 5 {
+            assert_eq!(session(&ast, &right).status, 200);
+        }
     }
     let line = ast.wait_log_from(from, "SecurityEvent=\"InvalidPassword\"");
     for part in [
@@ -279,14 +278,15 @@ fn who_guesses_the_number_of_a_manager_session_has_to_wait_and_is_reported() {
             .count()
     };
     wait_until("five reports", || (reported() == 5).then_some(()));
-    // From now on none is looked at, the right one included.
+    // While there is a wait none is looked at, the right one included.
     let waits = wait_until("a longer wait", || {
         let answer = session(&ast, FORGED);
         let wait: u32 = header(&answer, "Retry-After").parse().unwrap_or(0);
         assert!(matches!(answer.status, 401 | 429), "{answer:?}");
-        (wait >= 4).then_some(answer)
+        (wait >= 8).then_some(answer)
     });
     assert_eq!((waits.status, code(&waits).as_str()), (429, "too_many"));
+    assert_eq!(session(&ast, &right).status, 429);
     // Whoever has a password is not stopped by that.
     assert_eq!(session(&ast, &basic("panel", "secret")).status, 200);
 }
