@@ -82,7 +82,9 @@ fn feed() {
     const CHANGERS: usize = 50;
     let users = (0..CHANGERS).map(|user| format!("[u{user}]\ntype = user\nmethod = none\n"));
     let users: String = users.collect();
-    let general = format!("[general]\nhttp_readers = {READERS}\nhttp_rate = 1000\n");
+    let general = format!(
+        "[general]\nhttp_readers = {READERS}\nhttp_readers_each = {READERS}\nhttp_rate = 1000\n"
+    );
     let ast = Instance::builder()
         .userpresence(&format!("{general}{users}{PANEL}"))
         .http()

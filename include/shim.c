@@ -294,8 +294,9 @@ int res_userpresence_channel_replace(struct ast_channel *channel, struct ast_cha
 }
 
 void res_userpresence_security_report(struct ast_tcptls_session_instance *session, int type,
-	const char *name)
+	const char *name, const char *remote)
 {
+	struct ast_sockaddr address;
 	union {
 		struct ast_security_event_common common;
 		struct ast_security_event_failed_acl address;
@@ -331,6 +332,9 @@ void res_userpresence_security_report(struct ast_tcptls_session_instance *sessio
 	event.common.session_id = id;
 	event.common.local_addr.addr = &session->parent->local_address;
 	event.common.remote_addr.addr = &session->remote_address;
+	if (remote && ast_sockaddr_parse(&address, remote, PARSE_PORT_FORBID)) {
+		event.common.remote_addr.addr = &address;
+	}
 	event.common.local_addr.transport = ast_iostream_get_ssl(session->stream)
 		? AST_TRANSPORT_TLS : AST_TRANSPORT_TCP;
 	event.common.remote_addr.transport = event.common.local_addr.transport;

@@ -96,8 +96,9 @@ void res_userpresence_http_send(struct ast_tcptls_session_instance *session, int
 void res_userpresence_http_send_head(struct ast_tcptls_session_instance *session,
 	int status, const char *title, const char *headers);
 
-/* Report a security event of one who wants to come in by HTTP. */
+/* Report a security event of one who wants to come in by HTTP; remote is the address where it
+ * is not that of the connection, else NULL. */
 void res_userpresence_security_report(struct ast_tcptls_session_instance *session, int event,
-	const char *name);
+	const char *name, const char *remote);
 
 #endif

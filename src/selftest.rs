@@ -59,6 +59,23 @@ pub static COMMANDS: &[Command] = &[
         complete: None,
     },
     Command {
+        words: c"userpresence selftest passwords",
+        summary: c"Look at as many passwords as may be, until they are freed",
+        usage: c"Usage: userpresence selftest passwords {hold|free}\n",
+        run: |args, _| match args.0.as_slice() {
+            ["hold"] => {
+                crate::surfaces::http::hold_looks(true);
+                Outcome::Success
+            }
+            ["free"] => {
+                crate::surfaces::http::hold_looks(false);
+                Outcome::Success
+            }
+            _ => Outcome::ShowUsage,
+        },
+        complete: None,
+    },
+    Command {
         words: c"userpresence selftest memory",
         summary: c"Bytes that the module holds, and the process",
         usage: c"Usage: userpresence selftest memory\n",

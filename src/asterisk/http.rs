@@ -21,7 +21,7 @@ use super::guard::guard;
 use super::{Error, ffi, log, text};
 
 pub use reply::{Body, Reply};
-pub use request::{Method, NoBody, Request};
+pub use request::{ManagerSession, Method, NoBody, Request};
 pub use stream::{Gone, Stream};
 
 /// What is served.

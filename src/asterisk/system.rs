@@ -1,7 +1,11 @@
 //! Asterisk itself.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
 use super::guard::guard;
-use super::{Error, ffi};
+use super::{Error, ffi, text};
 
 /// Whether Asterisk is stopping: what is unloaded now need not be announced.
 pub fn shutting_down() -> bool {
@@ -30,6 +34,13 @@ pub fn give_back_memory() {
     unsafe {
         libc::malloc_trim(0);
     }
+}
+
+/// The directory for keys, `astkeydir` in `asterisk.conf`.
+pub fn key_directory() -> PathBuf {
+    // SAFETY: a C string that is set before any module is loaded and never changed again.
+    let path = unsafe { text::bytes(ffi::ast_config_AST_KEY_DIR) };
+    PathBuf::from(OsStr::from_bytes(path))
 }
 
 /// Something to be done when Asterisk ends; dropping it takes it back.

@@ -5,7 +5,6 @@
 //! | `source/<address>` | what the source is without timed statuses and since when, and the timed statuses over it |
 //! | `user/<name>` | own status and the untimed one that it returns to, the status type, which calls the user takes, the flags, the number of the last transition |
 //! | `action/<name>` | what actions have done for a user: see [`super::action::Record`] |
-//! | `http/secret` | what sessions over HTTP are signed with |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value.
 
@@ -23,8 +22,9 @@ use super::world::{Before, By, Layer, Layers, Own, Value};
 
 /// The AstDB family.
 pub const FAMILY: &str = "UserPresence";
-/// The key of what sessions over HTTP are signed with.
-pub const SECRET: &str = "http/secret";
+/// The key under which the secret of sessions over HTTP stood once; it is deleted where it is
+/// found.
+pub const OLD_SECRET: &str = "http/secret";
 
 /// A presence with its time, as stored.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
+use crate::harness::network::vanish;
 use crate::harness::{Answer, Builder, Event, EventStream, Instance, MODULE, wait_until};
 use crate::people::{event, read, set, with};
 
@@ -527,10 +528,13 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
     assert!(!list.body.contains("secret"));
     let one = get(&ast, "boss", &format!("{MAIN}/extension/alice/presence"));
     assert_eq!(one.status, 404);
-    assert_eq!(
-        put(&ast, "boss", "alice", &json!({"status": "away"})).status,
-        404
-    );
+    // Who may set nothing learns nothing by trying; neither does who may, see below.
+    for who in ["panel", "bob-web"] {
+        let (hidden, nobody) = ["alice", "nobody"]
+            .map(|name| put(&ast, who, name, &json!({"status": "away"})))
+            .into();
+        assert_eq!((hidden.status, hidden.body), (404, nobody.body), "{who}");
+    }
     let seen = get(&ast, "alice-web", &format!("{MAIN}/presence"));
     assert_eq!(names(&parsed(&seen)), ["alice", "bob"]);
     // What was told before is taken back, and told again to nobody.
@@ -561,6 +565,43 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
     event(&ast, "201", "chat");
     panel.expect("hidden");
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
+}
+
+#[test]
+fn an_administrator_sets_who_is_hidden_and_sees_nothing_of_it() {
+    let ast = office("").start();
+    event(&ast, "200", "away,,A word");
+    let flag = |visible: bool| json!({"allowSeeMyPresence": visible});
+    // Whoever hides somebody sees nothing of them any more, this answer included.
+    let hidden = put(&ast, "boss", "4711", &flag(false));
+    assert_eq!((hidden.status, hidden.body.as_str()), (204, ""));
+    let mut panel = stream(&ast, "panel", "");
+    for wish in [
+        json!({"status": "dnd", "message": "A secret"}),
+        json!({"dndStatus": "DoNotAcceptAnyCalls"}),
+        json!({"ringOnMonitoredCall": true}),
+    ] {
+        let answer = put(&ast, "boss", "alice", &wish);
+        assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{wish}");
+    }
+    assert_eq!(read(&ast, "alice,message"), "A secret");
+    let wrong = put(&ast, "boss", "alice", &json!({"status": "nonsense"}));
+    assert_eq!(wrong.status, 400);
+    assert!(!wrong.body.contains("secret"), "{wrong:?}");
+    let own = put(
+        &ast,
+        "alice-web",
+        "~",
+        &json!({"message": "Mine", "status": "dnd"}),
+    );
+    assert_eq!(parsed(&own)["message"], "Mine");
+    // Nobody else was told.
+    event(&ast, "201", "away");
+    assert_eq!(panel.expect("presence").data["ownerId"], "bob");
+    let shown = put(&ast, "boss", "alice", &flag(true));
+    assert_eq!(shown.status, 200);
+    assert_eq!(parsed(&shown)["message"], "Mine");
+    assert_eq!(panel.expect("presence").data["ownerId"], "4711");
 }
 
 #[test]
@@ -612,7 +653,7 @@ fn a_reload_and_an_unload_end_streams_cleanly() {
         ["alice", "bob", "dave"]
     );
 
-    let mut more: Vec<EventStream> = (0..20).map(|_| stream(&ast, "panel", "")).collect();
+    let mut more: Vec<EventStream> = (0..15).map(|_| stream(&ast, "panel", "")).collect();
     assert!(ast.unload_module(MODULE).ok());
     for reader in more.iter_mut().chain([&mut reader]) {
         assert!(reader.next().is_none());
@@ -646,6 +687,81 @@ fn there_are_no_more_readers_than_allowed() {
         let stream = ast.stream(&target, &[&login("tester")]);
         stream.head.starts_with("HTTP/1.1 200").then_some(())
     });
+}
+
+#[test]
+fn one_caller_leaves_readers_places_to_others() {
+    let ast = office("[general]\nhttp_readers_each = 3\n").start();
+    let streams: Vec<EventStream> = (0..3).map(|_| stream(&ast, "panel", "")).collect();
+    let refused = get(&ast, "panel", &format!("{MAIN}/events"));
+    assert_eq!(refused.status, 429, "{refused:?}");
+    assert!(refused.head.contains("Retry-After: 5"), "{refused:?}");
+    assert_eq!(parsed(&refused)["error"]["code"], "readers");
+    let mut other = stream(&ast, "boss", "");
+    event(&ast, "200", "away");
+    other.expect("presence");
+    drop(streams);
+    wait_until("a reader's place", || {
+        let stream = ast.stream(&format!("{MAIN}/events"), &[&login("panel")]);
+        stream.head.starts_with("HTTP/1.1 200").then_some(())
+    });
+}
+
+#[test]
+fn by_default_one_name_has_a_quarter_of_the_places() {
+    let ast = office("").start();
+    let open = |who| ast.stream(&format!("{MAIN}/events"), &[&login(who)]);
+    let streams: Vec<EventStream> = (0..25).map(|_| open("panel")).collect();
+    let begun = streams
+        .iter()
+        .filter(|stream| stream.head.starts_with("HTTP/1.1 200"));
+    assert_eq!(begun.count(), 20);
+    stream(&ast, "boss", "");
+}
+
+/// What was lost, as the console counts it.
+fn lost(ast: &Instance) -> u64 {
+    let stats = ast.cli("userpresence show stats");
+    let line = stats
+        .lines()
+        .find(|line| line.contains("events_lost_total"));
+    let number = line.and_then(|line| line.split_whitespace().last()?.parse().ok());
+    number.unwrap_or_else(|| panic!("{stats}"))
+}
+
+#[test]
+fn what_a_reader_who_was_dropped_has_not_got_is_counted() {
+    let ast = office("").start();
+    let mut alive = stream(&ast, "panel", "");
+    let mut gone = stream(&ast, "panel", "");
+    let vanished = stream(&ast, "panel", "");
+    for (number, stream) in [(1, "away"), (2, "dnd")] {
+        event(&ast, "201", stream);
+        for reader in [&mut alive, &mut gone] {
+            reader.expect("presence");
+        }
+        assert_eq!(lost(&ast), 0, "{number}");
+    }
+    let (connection, _) = vanished.into_parts();
+    // It has got what came before.
+    wait_until("what was sent", || {
+        let mut buffer = [0; 4096];
+        let peeked = connection.peek(&mut buffer).unwrap_or(0);
+        let text = String::from_utf8_lossy(&buffer[..peeked]).into_owned();
+        (text.matches("event: presence").count() == 2).then_some(())
+    });
+    vanish(&connection);
+    // Who goes loses nothing.
+    drop(gone);
+    for status in ["away", "chat", "dnd"] {
+        event(&ast, "201", status);
+        alive.expect("presence");
+    }
+    wait_until("the end of the reader", || (lost(&ast) > 0).then_some(()));
+    assert_eq!(lost(&ast), 3);
+    event(&ast, "201", "away");
+    alive.expect("presence");
+    assert_eq!(lost(&ast), 3);
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 mod access;
 mod body;
+mod crowd;
 mod pages;
+mod proxy;
 mod session;
 mod streams;
 mod transport;

@@ -11,7 +11,9 @@ fn crowd(readers: usize) -> Instance {
     let users = (0..USERS).map(|user| format!("[u{user}]\ntype = user\nmethod = none\n"));
     let users: String = users.collect();
     let panel = api_user("panel", "role = read");
-    let general = format!("[general]\nhttp_readers = {readers}\nhttp_rate = 1000\n");
+    let general = format!(
+        "[general]\nhttp_readers = {readers}\nhttp_readers_each = {readers}\nhttp_rate = 1000\n"
+    );
     Instance::builder()
         .userpresence(&format!("{general}{users}{panel}"))
         .http()

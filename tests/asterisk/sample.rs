@@ -75,6 +75,8 @@ fn what_the_sample_leaves_in_comments_is_true() {
         "http",
         "http_rate",
         "http_readers",
+        "http_readers_each",
+        "http_ami_sessions",
         "journal",
         "forward_context",
         "trust_caller_id",
@@ -119,7 +121,12 @@ fn what_the_sample_leaves_in_comments_is_true() {
     ] {
         assert!(uncommented.contains(&format!("\n{option} = ")), "{option}");
     }
-    for option in ["register_status", "unregister_status", "mobile_prefix"] {
+    for option in [
+        "register_status",
+        "unregister_status",
+        "mobile_prefix",
+        "trusted_proxy",
+    ] {
         assert!(uncommented.contains(&format!("\n{option} =\n")), "{option}");
     }
     let alice = ast.evaluate("${USER_PRESENCE(alice,json)}");

@@ -151,8 +151,15 @@ impl<'a> Request<'a> {
 
     /// The first header of that name; `None` where it is not UTF-8.
     pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.header_values(name).next()?
+    }
+
+    /// All headers of that name, in the order in which they came; `None` for one that is not
+    /// UTF-8.
+    pub fn header_values(&self, name: &str) -> impl DoubleEndedIterator<Item = Option<&'a str>> {
         let same = |found: &&(&[u8], &[u8])| found.0.eq_ignore_ascii_case(name.as_bytes());
-        text_of(self.headers.iter().find(same)?.1)
+        let found = self.headers.iter().filter(same);
+        found.map(|(_, value)| text_of(value))
     }
 
     /// A cookie.
@@ -165,7 +172,7 @@ impl<'a> Request<'a> {
         wire::basic(self.header("Authorization")?)
     }
 
-    /// Where it comes from; an IPv4 address that came by an IPv6 socket is an IPv4 address.
+    /// Where the connection comes from; an IPv4 address that came by an IPv6 socket is an IPv4 address.
     pub fn remote(&self) -> IpAddr {
         // SAFETY: the session of this request; what it returns is a C string of this
         // thread's that is copied at once.
@@ -226,24 +233,37 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Whether it has the cookie of a manager session over HTTP that may hear events of
-    /// the class.
-    pub fn manager_may_read(&self, class: Class) -> bool {
+    /// The manager session over HTTP that its cookie names, which there may be or not; `None`
+    /// without that cookie.
+    pub fn manager_session(&self) -> Option<ManagerSession> {
+        self.cookie("mansession_id")?;
         // SAFETY: the headers of this request.
-        unsafe {
-            let session = ffi::ast_http_manid_from_vars(self.raw_headers);
-            ffi::astman_verify_session_readpermissions(session, class.flag()) != 0
-        }
+        let number = unsafe { ffi::ast_http_manid_from_vars(self.raw_headers) };
+        Some(ManagerSession(number))
+    }
+}
+
+/// The number of a manager session over HTTP. Each question looks through all sessions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ManagerSession(pub u32);
+
+impl ManagerSession {
+    /// Whether there is such a session, and somebody has logged in.
+    pub fn is_authenticated(self) -> bool {
+        // SAFETY: it takes any number.
+        unsafe { ffi::astman_is_authed(self.0) != 0 }
     }
 
-    /// Whether it has the cookie of a manager session over HTTP that may run actions of
-    /// the class.
-    pub fn manager_may_write(&self, class: Class) -> bool {
-        // SAFETY: the headers of this request.
-        unsafe {
-            let session = ffi::ast_http_manid_from_vars(self.raw_headers);
-            ffi::astman_verify_session_writepermissions(session, class.flag()) != 0
-        }
+    /// Whether it may hear events of the class.
+    pub fn may_read(self, class: Class) -> bool {
+        // SAFETY: it takes any number.
+        unsafe { ffi::astman_verify_session_readpermissions(self.0, class.flag()) != 0 }
+    }
+
+    /// Whether it may run actions of the class.
+    pub fn may_write(self, class: Class) -> bool {
+        // SAFETY: it takes any number.
+        unsafe { ffi::astman_verify_session_writepermissions(self.0, class.flag()) != 0 }
     }
 }
 

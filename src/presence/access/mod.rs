@@ -1,6 +1,8 @@
 //! Who may see and do what over HTTP: pure code.
 
 pub mod address;
+pub mod forwarded;
+pub mod looks;
 pub mod places;
 pub mod rate;
 pub mod session;
@@ -40,6 +42,18 @@ impl Role {
     }
 }
 
+/// What a caller came in with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Credential {
+    /// Name and password, with each request.
+    #[default]
+    Password,
+    /// The cookie of a session.
+    Session(session::Id),
+    /// The cookie of a session of the manager interface over HTTP: its number.
+    Manager(u32),
+}
+
 /// Who asks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
@@ -51,6 +65,8 @@ pub struct Caller {
     pub role: Role,
     /// The name of the user who asks, where it is one.
     pub user: Option<Arc<str>>,
+    /// What it came in with.
+    pub credential: Credential,
 }
 
 impl Caller {
@@ -80,6 +96,7 @@ mod tests {
             account: account.map(Into::into),
             role,
             user: Some("alice".into()),
+            credential: Credential::Password,
         }
     }
 

@@ -111,29 +111,73 @@ impl<'a> Token<'a> {
     pub fn end(&self) -> u64 {
         self.end.parse().unwrap_or(0)
     }
+
+    /// What stands for the session: nobody makes a token of it.
+    pub fn id(&self, secret: &Secret) -> Id {
+        let digest = secret.digest(&["id", self.end, self.random, self.name]);
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&digest[..16]);
+        Id {
+            end: self.end(),
+            hash,
+        }
+    }
+}
+
+/// What stands for a session. It may be kept and shown: no token can be made of it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Id {
+    /// Unix time in seconds.
+    end: u64,
+    hash: [u8; 16],
+}
+
+impl Id {
+    /// Whether its time is over.
+    pub fn is_over(&self, now: Time) -> bool {
+        self.end <= seconds(now)
+    }
+
+    /// As it is stored.
+    pub fn stored(&self) -> String {
+        format!("{} {}", self.end, BASE64.encode(self.hash))
+    }
+
+    /// As it was stored.
+    pub fn restore(stored: &str) -> Option<Self> {
+        let (end, hash) = stored.split_once(' ')?;
+        Some(Id {
+            end: end.parse().ok()?,
+            hash: BASE64.decode(hash).ok()?.try_into().ok()?,
+        })
+    }
 }
 
 /// Sessions that have ended before their time.
 #[derive(Default, Debug)]
-pub struct Ended(BTreeSet<(u64, Box<str>)>);
+pub struct Ended(BTreeSet<Id>);
 
 /// How many are remembered; beyond that, those that would end first are forgotten.
-const MOST: usize = 10_000;
+pub const MOST: usize = 10_000;
 
 impl Ended {
-    /// Ends the session of a token that holds.
-    pub fn end(&mut self, token: &Token<'_>, now: Time) {
-        let (passed, now) = (Box::<str>::default(), seconds(now));
-        self.0 = self.0.split_off(&(now, passed));
-        self.0.insert((token.end(), token.random.into()));
+    /// Ends a session.
+    pub fn end(&mut self, session: Id, now: Time) {
+        self.0.retain(|ended| !ended.is_over(now));
+        self.0.insert(session);
         if self.0.len() > MOST {
             self.0.pop_first();
         }
     }
 
     /// Whether it was ended.
-    pub fn has(&self, token: &Token<'_>) -> bool {
-        self.0.contains(&(token.end(), token.random.into()))
+    pub fn has(&self, session: &Id) -> bool {
+        self.0.contains(session)
+    }
+
+    /// All that are remembered, the first to end first.
+    pub fn iter(&self) -> impl Iterator<Item = &Id> {
+        self.0.iter()
     }
 }
 
@@ -186,17 +230,43 @@ mod tests {
     #[test]
     fn what_was_ended_is_remembered_until_its_time() {
         let mut ended = Ended::default();
-        let issued = [1, 2].map(|random| issue(&secret(), "panel", "p", random, NOW));
-        let [first, second] = issued.each_ref().map(|token| Token::parse(token).unwrap());
-        ended.end(&first, NOW);
+        let id = |random| {
+            let issued = issue(&secret(), "panel", "p", random, NOW);
+            Token::parse(&issued).unwrap().id(&secret())
+        };
+        let [first, second] = [1, 2].map(id);
+        ended.end(first, NOW);
         assert!(ended.has(&first) && !ended.has(&second));
+        assert!(!first.is_over(NOW));
         let later = NOW.after(std::time::Duration::from_secs(LASTS + 1));
-        ended.end(&second, later);
+        assert!(first.is_over(later));
+        ended.end(second, later);
         assert!(!ended.has(&first));
         for random in 0..MOST as u64 + 10 {
-            let token = issue(&secret(), "panel", "p", random, NOW);
-            ended.end(&Token::parse(&token).unwrap(), NOW);
+            ended.end(id(random), NOW);
         }
-        assert_eq!(ended.0.len(), MOST);
+        assert_eq!(ended.iter().count(), MOST);
+    }
+
+    #[test]
+    fn what_stands_for_a_session_is_stored_and_tells_nothing() {
+        let issued = issue(&secret(), "panel", "p", 42, NOW);
+        let token = Token::parse(&issued).unwrap();
+        let id = token.id(&secret());
+        assert_eq!(Id::restore(&id.stored()), Some(id));
+        for part in [token.signature, token.random, token.name] {
+            assert!(!id.stored().contains(part), "{part}");
+        }
+        assert_ne!(token.id(&Secret::new([8; 32])), id);
+        for bad in [
+            "",
+            "1",
+            "1 ",
+            "x AAAA",
+            "1 AAAA",
+            "1  AAAAAAAAAAAAAAAAAAAAAA",
+        ] {
+            assert_eq!(Id::restore(bad), None, "{bad}");
+        }
     }
 }

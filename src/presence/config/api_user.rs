@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Origin, Problem, Section, UserSpec, Variable, option, place, value};
 use crate::presence::access::address::Mask;
-use crate::presence::access::{Caller, Role};
+use crate::presence::access::{Caller, Credential, Role};
 use crate::presence::assignment::shown;
 use crate::presence::suggest::expected;
 
@@ -19,6 +19,12 @@ pub struct Http {
     pub rate: u32,
     /// Who may read the feed of events at a time.
     pub readers: u32,
+    /// How many of them may be one caller's.
+    pub readers_each: u32,
+    /// Whether a session of the manager interface over HTTP is let in.
+    pub ami_sessions: bool,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Mask>,
     /// Events kept of each account for those who come back.
     pub journal: u32,
     /// Who may come in, by the name in small letters.
@@ -31,6 +37,9 @@ impl Default for Http {
             enabled: true,
             rate: 50,
             readers: 80,
+            readers_each: 20,
+            ami_sessions: false,
+            trusted_proxies: Vec::new(),
             journal: 10_000,
             users: HashMap::new(),
         }
@@ -57,7 +66,8 @@ impl ApiUser {
 
 impl Http {
     /// The options of `[general]`.
-    pub const OPTIONS: &'static str = "http, http_rate, http_readers, journal";
+    pub const OPTIONS: &'static str = "http, http_rate, http_readers, \
+        http_readers_each, http_ami_sessions, trusted_proxy, journal";
 
     /// Takes one option of `[general]`; `Ok(false)` when it is none of these.
     pub(super) fn set(&mut self, variable: &Variable) -> Result<bool, String> {
@@ -66,6 +76,20 @@ impl Http {
             "http" => self.enabled = value::boolean(given)?,
             "http_rate" => self.rate = value::number(given, 1, 10_000, "requests a second")?,
             "http_readers" => self.readers = value::number(given, 0, 10_000, "readers")?,
+            "http_readers_each" => {
+                self.readers_each = value::number(given, 1, 10_000, "readers")?;
+            }
+            "http_ami_sessions" => self.ami_sessions = value::boolean(given)?,
+            "trusted_proxy" => {
+                // Empty for none, as by default.
+                let given = given.trim();
+                let mut proxies = if given.is_empty() {
+                    Vec::new()
+                } else {
+                    masks(given)?
+                };
+                self.trusted_proxies.append(&mut proxies);
+            }
             // None at all, or so many that a reader who is a little late is not lost.
             "journal" => {
                 let least = if given.trim() == "0" { 0 } else { 100 };
@@ -220,6 +244,7 @@ fn parse(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Op
             account: Some(account.into()),
             role,
             user: found.map(|user| user.name.clone()),
+            credential: Credential::Password,
         },
     })
 }

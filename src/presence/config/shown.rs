@@ -17,6 +17,9 @@ impl Settings {
             ("http", yes_no(http.enabled)),
             ("http_rate", http.rate.to_string()),
             ("http_readers", http.readers.to_string()),
+            ("http_readers_each", http.readers_each.to_string()),
+            ("http_ami_sessions", yes_no(http.ami_sessions)),
+            ("trusted_proxy", list(http.trusted_proxies.iter(), ",")),
             ("journal", http.journal.to_string()),
         ]);
         lines
@@ -164,7 +167,8 @@ mod tests {
         for (name, value) in options {
             conf.push_str(&format!("{name}={value}\n"));
         }
-        let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\njournal=900\n";
+        let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\nhttp_readers_each=4\n\
+                    http_ami_sessions=yes\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n";
         let parsed = parsed(&format!("{conf}{more}"));
         let errors: Vec<_> = parsed.all_errors().map(ToString::to_string).collect();
         assert!(errors.is_empty(), "{errors:?}");
@@ -176,6 +180,9 @@ mod tests {
             ("http", "no"),
             ("http_rate", "7"),
             ("http_readers", "8"),
+            ("http_readers_each", "4"),
+            ("http_ami_sessions", "yes"),
+            ("trusted_proxy", "10.0.0.0/8,::1"),
             ("journal", "900"),
         ];
         assert_eq!(shown[options.len()..], others);

@@ -3,26 +3,31 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::answer::error;
-use crate::asterisk::http::{Reply, Request};
+use super::answer::{error, later};
+use super::secret;
+use crate::asterisk::crypt;
+use crate::asterisk::http::{ManagerSession, Reply, Request};
 use crate::asterisk::manager::Class;
 use crate::asterisk::security::{self, Event};
-use crate::asterisk::{astdb, crypt, log};
 use crate::door;
 use crate::presence::Time;
+use crate::presence::access::looks::Looks;
 use crate::presence::access::rate::Rate;
 use crate::presence::access::session::{self, Ended, Secret, Token};
-use crate::presence::access::throttle::{Throttle, Turn};
-use crate::presence::access::{Caller, Role};
+use crate::presence::access::throttle::{Means, Throttle, Turn};
+use crate::presence::access::{Caller, Credential, Role, forwarded};
 use crate::presence::config::{ApiUser, Http};
-use crate::presence::row::{FAMILY, SECRET};
 
 /// The cookie of a session.
 pub const COOKIE: &str = "userpresence";
+
+/// The name of callers who come by a session of the manager interface.
+const MANAGER: &str = "manager";
 
 /// What is remembered of those who ask. Locked for moments only, never while a password
 /// is looked at.
@@ -39,8 +44,11 @@ struct Access {
 static ACCESS: Mutex<Option<Access>> = Mutex::new(None);
 /// A password was looked at.
 static LOOKED_AT: Condvar = Condvar::new();
+static LOOKS: Looks = Looks::new();
+/// Rises when a session ends.
+static LOGOUTS: AtomicU64 = AtomicU64::new(0);
 
-/// How long a try waits for what comes of others. An unload waits longer.
+/// How long a try waits for others in all. An unload waits longer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many good credentials are remembered, from each address anew.
@@ -48,26 +56,15 @@ const MOST_GOOD: usize = 1000;
 
 /// Begins with nobody, and with the secret that sessions of earlier runs are signed with.
 pub fn open() {
-    let stored = astdb::get(FAMILY, SECRET);
-    let secret = stored.as_deref().and_then(Secret::restore);
-    let secret = secret.or_else(|| {
-        let made = crypt::random().inspect_err(|why| log::warning(why)).ok();
-        let made = Secret::new(made?);
-        if let Err(why) = astdb::put(FAMILY, SECRET, &made.stored()) {
-            log::warning(format_args!(
-                "Sessions over HTTP will not outlive this run: {why}"
-            ));
-        }
-        Some(made)
-    });
     // Without a secret nobody can log in.
-    *ACCESS.lock() = secret.map(|secret| Access {
+    let access = secret::open().map(|(secret, ended)| Access {
         secret,
         throttle: Throttle::default(),
         rate: Rate::default(),
-        ended: Ended::default(),
+        ended,
         good: HashSet::new(),
     });
+    *ACCESS.lock() = access;
 }
 
 fn with<T>(what: impl FnOnce(&mut Access) -> T) -> Result<T, Reply> {
@@ -83,28 +80,42 @@ pub fn settings() -> Option<Arc<Http>> {
     door::read(|world| world.directory().settings.http.clone())
 }
 
+/// Where a request comes from: a trusted proxy says for whom it asks.
+pub fn remote(request: &Request<'_>, http: &Http) -> IpAddr {
+    let forwarded = request.header_values("X-Forwarded-For");
+    forwarded::caller(request.remote(), forwarded, &http.trusted_proxies)
+}
+
 /// Finds out who asks, by HTTP Basic or a cookie.
 ///
 /// # Errors
-/// Answers 401 to those who are nobody, 429 to those who try or ask too often.
+/// Answers 401 to those who are nobody, 429 to those who try or ask too often, 503 while
+/// others are being looked at for too long.
 pub fn caller(request: &Request<'_>, http: &Http) -> Result<Caller, Reply> {
+    let remote = remote(request, http);
     let caller = match request.basic() {
-        Some((name, password)) => log_in(request, http, &name, &password)?.caller.clone(),
+        Some((name, password)) => {
+            let user = look_at(request, http, remote, &name, &password)?;
+            user.caller.clone()
+        }
         None if request.header("Authorization").is_some() => {
             return Err(unauthorized(
                 "The only credentials taken are those of HTTP Basic.",
             ));
         }
-        None => match by_cookie(request, http)? {
-            Some(user) => user.caller.clone(),
-            None => manager(request)
+        None => match by_cookie(request, http, remote)? {
+            Some((user, session)) => Caller {
+                credential: Credential::Session(session),
+                ..user.caller.clone()
+            },
+            None => manager(request, http, remote)?
                 .ok_or_else(|| unauthorized("Log in first, with POST v1/session or HTTP Basic."))?,
         },
     };
     let now = Instant::now();
     match with(|access| access.rate.take(&caller.name, http.rate, now))? {
         Ok(()) => Ok(caller),
-        Err(wait) => Err(later("Too many requests", wait)),
+        Err(wait) => Err(too_many("Too many requests", wait)),
     }
 }
 
@@ -117,36 +128,53 @@ fn unauthorized(message: &str) -> Reply {
     reply
 }
 
-fn later(what: &str, wait: Duration) -> Reply {
+fn too_many(what: &str, wait: Duration) -> Reply {
     let seconds = wait.as_secs_f64().ceil().max(1.0);
     let message = format!("{what}, try again in {seconds} s.");
-    let mut reply = error(429, "too_many", &message);
-    reply
-        .headers
-        .push(("Retry-After", seconds.to_string().into()));
-    reply
+    later(error(429, "too_many", &message), wait)
 }
 
 /// Looks at a name and a password.
 ///
 /// # Errors
-/// Answers 401, the same whatever is wrong, or 429 after too many failures.
+/// Answers 401, the same whatever is wrong, 429 after too many failures, or 503 while too many
+/// others are being looked at.
 pub fn log_in(
     request: &Request<'_>,
     http: &Http,
     name: &str,
     password: &str,
 ) -> Result<Arc<ApiUser>, Reply> {
-    let remote = request.remote();
+    look_at(request, http, remote(request, http), name, password)
+}
+
+fn look_at(
+    request: &Request<'_>,
+    http: &Http,
+    remote: IpAddr,
+    name: &str,
+    password: &str,
+) -> Result<Arc<ApiUser>, Reply> {
     let from = remote.to_string();
     let known = http.user(name);
     let hash = known.map_or("", |user| &user.password);
     let permitted = known.filter(|user| user.permits(remote));
     let digest = with(|access| access.secret.digest(&["good", &from, name, password, hash]))?;
-    let found_good = begin_try(remote, name, permitted.map(|_| &digest))?;
-    if let Some(user) = permitted.filter(|_| found_good) {
-        return Ok(user.clone());
-    }
+    let means = Means::Password {
+        name,
+        known: known.is_some(),
+    };
+    let deadline = Instant::now() + PATIENCE;
+    let crowded = match begin_try(remote, means, permitted.map(|_| &digest), deadline)? {
+        Try::FoundGood => return permitted.cloned().ok_or_else(wrong),
+        Try::Begun { crowded } => crowded,
+    };
+    let Some(mut look) = LOOKS.begin(crowded.then_some(remote), deadline) else {
+        with(|access| access.throttle.withdrawn(remote, means))?;
+        LOOKED_AT.notify_all();
+        let why = "Too many passwords are being looked at, try again in 1 s.";
+        return Err(later(error(503, "busy", why), Duration::ZERO));
+    };
     let right = known.is_some() && crypt::verify(password, hash);
     if !right || permitted.is_none() {
         // It takes as long where there is no such name, or one of another kind.
@@ -162,40 +190,62 @@ pub fn log_in(
     };
     let noted = with(|access| {
         if user.is_none() {
-            return access.throttle.failed(remote, name, Instant::now());
+            return access.throttle.failed(remote, means, Instant::now());
         }
-        access.throttle.succeeded(remote, name);
+        access.throttle.succeeded(remote, means);
         if access.good.len() >= MOST_GOOD {
             access.good.clear();
         }
         access.good.insert(digest);
     });
     LOOKED_AT.notify_all();
-    security::report(request, name, event);
+    look.failed = user.is_none();
+    drop(look);
+    security::report(request, remote, name, event);
     noted?;
-    user.cloned()
-        .ok_or_else(|| unauthorized("Name or password is wrong."))
+    user.cloned().ok_or_else(wrong)
+}
+
+fn wrong() -> Reply {
+    unauthorized("Name or password is wrong.")
+}
+
+enum Try {
+    /// The credentials were found good before, or while it had to wait.
+    FoundGood,
+    /// It counts from here on.
+    Begun {
+        /// Many others from there have failed.
+        crowded: bool,
+    },
 }
 
 /// Begins a try, which counts before it is known what comes of it; no more go on at a time
-/// than may fail. Says whether there is no need of one: the credentials were found good,
-/// before or while it had to wait.
+/// than may fail.
 ///
 /// # Errors
 /// Answers 429 after too many failures, or when what others try takes too long.
-fn begin_try(remote: IpAddr, name: &str, credentials: Option<&[u8; 32]>) -> Result<bool, Reply> {
-    let deadline = Instant::now() + PATIENCE;
+fn begin_try(
+    remote: IpAddr,
+    means: Means<'_>,
+    credentials: Option<&[u8; 32]>,
+    deadline: Instant,
+) -> Result<Try, Reply> {
     let mut access = ACCESS.lock();
     loop {
         let open = access.as_mut().ok_or_else(closed)?;
         if credentials.is_some_and(|credentials| open.good.contains(credentials)) {
-            return Ok(true);
+            return Ok(Try::FoundGood);
         }
-        match open.throttle.begin(remote, name, Instant::now()) {
-            Turn::Now => return Ok(false),
-            Turn::Wait(wait) => return Err(later("Too many failures", wait)),
-            Turn::Busy if Instant::now() >= deadline => {
-                return Err(later("Too many tries at a time", Duration::ZERO));
+        let now = Instant::now();
+        match open.throttle.begin(remote, means, now) {
+            Turn::Now => {
+                let crowded = open.throttle.is_crowded(remote, now);
+                return Ok(Try::Begun { crowded });
+            }
+            Turn::Wait(wait) => return Err(too_many("Too many failures", wait)),
+            Turn::Busy if now >= deadline => {
+                return Err(too_many("Too many tries at a time", Duration::ZERO));
             }
             Turn::Busy => {
                 LOOKED_AT.wait_until(&mut access, deadline);
@@ -204,21 +254,25 @@ fn begin_try(remote: IpAddr, name: &str, credentials: Option<&[u8; 32]>) -> Resu
     }
 }
 
-/// Who has a session's cookie that holds.
-///
-/// # Errors
-/// When the module is not running.
-pub fn by_cookie(request: &Request<'_>, http: &Http) -> Result<Option<Arc<ApiUser>>, Reply> {
+/// Who has a session's cookie that holds, and the session.
+pub fn by_cookie(
+    request: &Request<'_>,
+    http: &Http,
+    remote: IpAddr,
+) -> Result<Option<(Arc<ApiUser>, session::Id)>, Reply> {
     let Some(token) = request.cookie(COOKIE).and_then(Token::parse) else {
         return Ok(None);
     };
-    let user = http.user(token.name);
-    let Some(user) = user.filter(|user| user.permits(request.remote())) else {
+    let Some(user) = http.user(token.name).filter(|user| user.permits(remote)) else {
         return Ok(None);
     };
-    let (secret, ended) = with(|access| (access.secret.clone(), access.ended.has(&token)))?;
-    let holds = !ended && token.holds(&secret, &user.password, Time::now());
-    Ok(holds.then(|| user.clone()))
+    let secret = with(|access| access.secret.clone())?;
+    if !token.holds(&secret, &user.password, Time::now()) {
+        return Ok(None);
+    }
+    let id = token.id(&secret);
+    let ended = with(|access| access.ended.has(&id))?;
+    Ok((!ended).then(|| (user.clone(), id)))
 }
 
 /// Begins a session: the token.
@@ -233,35 +287,125 @@ pub fn begin(user: &ApiUser) -> Result<String, Reply> {
     Ok(token)
 }
 
-/// Ends the session of the request's cookie, where it holds.
+/// Ends the session of the request's cookie, where it holds, and its streams.
 ///
 /// # Errors
 /// When the module is not running.
 pub fn end(request: &Request<'_>, http: &Http) -> Result<(), Reply> {
-    if by_cookie(request, http)?.is_none() {
+    let Some((_, id)) = by_cookie(request, http, remote(request, http))? else {
         return Ok(());
-    }
-    match request.cookie(COOKIE).and_then(Token::parse) {
-        Some(token) => with(|access| access.ended.end(&token, Time::now())),
-        None => Ok(()),
-    }
+    };
+    with(|access| access.ended.end(id, Time::now()))?;
+    LOGOUTS.fetch_add(1, Ordering::Release);
+    secret::keep_ended(&id, || {
+        let all = with(|access| access.ended.iter().copied().collect());
+        all.unwrap_or_default()
+    });
+    Ok(())
 }
 
-/// Who has logged in to the manager interface over HTTP.
-fn manager(request: &Request<'_>) -> Option<Caller> {
-    request.cookie("mansession_id")?;
+/// Who has logged in to the manager interface over HTTP, where such sessions are let in. The
+/// number of one may be guessed: a wrong one is a failure of its address.
+///
+/// # Errors
+/// Answers 429 after too many failures.
+fn manager(request: &Request<'_>, http: &Http, remote: IpAddr) -> Result<Option<Caller>, Reply> {
+    let Some(session) = request.manager_session().filter(|_| http.ami_sessions) else {
+        return Ok(None);
+    };
+    begin_try(remote, Means::Cookie, None, Instant::now() + PATIENCE)?;
+    let found = session.is_authenticated();
+    let noted = with(|access| match found {
+        // Somebody else's may have been guessed before.
+        true => access.throttle.withdrawn(remote, Means::Cookie),
+        false => access
+            .throttle
+            .failed(remote, Means::Cookie, Instant::now()),
+    });
+    LOOKED_AT.notify_all();
+    if !found {
+        security::report(request, remote, MANAGER, Event::WrongPassword);
+    }
+    noted?;
     // The actions that read and set ask for the same.
-    let sees =
-        request.manager_may_read(Class::Reporting) || request.manager_may_write(Class::Reporting);
-    let role = match request.manager_may_write(Class::Call) {
-        _ if !sees => return None,
+    let sees = |class| session.may_read(class) || session.may_write(class);
+    if !found || !sees(Class::Reporting) {
+        return Ok(None);
+    }
+    let role = match session.may_write(Class::Call) {
         true => Role::Admin,
         false => Role::Read,
     };
-    Some(Caller {
-        name: "manager".into(),
+    Ok(Some(Caller {
+        name: MANAGER.into(),
         account: None,
         role,
         user: None,
-    })
+        credential: Credential::Manager(session.0),
+    }))
+}
+
+/// Whether a caller may go on, looked at again and again while a stream lasts.
+pub struct Pass {
+    credential: Credential,
+    /// The [`LOGOUTS`] seen.
+    logouts: u64,
+    /// When the manager's sessions are looked at again.
+    again: Instant,
+}
+
+/// How often that is.
+const AGAIN: Duration = Duration::from_secs(15);
+
+impl Pass {
+    /// Of a caller who has just come in.
+    pub fn new(caller: &Caller) -> Self {
+        Pass {
+            credential: caller.credential,
+            // Looked at once in any case: the logout may have come since.
+            logouts: u64::MAX,
+            again: Instant::now() + AGAIN,
+        }
+    }
+
+    /// Whether it still holds. A session that has ended stays so; who has a password is
+    /// looked at anew after each reload.
+    pub fn holds(&mut self) -> bool {
+        match self.credential {
+            Credential::Password => true,
+            Credential::Session(id) => {
+                if id.is_over(Time::now()) {
+                    return false;
+                }
+                let logouts = LOGOUTS.load(Ordering::Acquire);
+                if self.logouts == logouts {
+                    return true;
+                }
+                self.logouts = logouts;
+                with(|access| !access.ended.has(&id)).unwrap_or(false)
+            }
+            Credential::Manager(number) => {
+                let now = Instant::now();
+                if now < self.again {
+                    return true;
+                }
+                self.again = now + AGAIN;
+                ManagerSession(number).is_authenticated()
+            }
+        }
+    }
+}
+
+/// Test builds only: takes all turns to look at a password, or gives them back.
+#[cfg(feature = "selftest")]
+pub fn hold_looks(hold: bool) {
+    use crate::presence::access::looks::Look;
+
+    static HELD: Mutex<Vec<Look>> = Mutex::new(Vec::new());
+    let mut held = HELD.lock();
+    let soon = || Instant::now() + Duration::from_millis(100);
+    match hold {
+        true => held.extend(std::iter::from_fn(|| LOOKS.begin(None, soon()))),
+        false => held.clear(),
+    }
 }

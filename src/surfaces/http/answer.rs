@@ -1,6 +1,7 @@
 //! The kinds of answers.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,6 +22,15 @@ pub fn error(status: u16, code: &str, message: &str) -> Reply {
         ],
         body: Body::Text(body.to_string().into()),
     }
+}
+
+/// The same, with when to come again: in whole seconds, at least one.
+pub fn later(mut reply: Reply, wait: Duration) -> Reply {
+    let seconds = wait.as_secs_f64().ceil().max(1.0);
+    reply
+        .headers
+        .push(("Retry-After", seconds.to_string().into()));
+    reply
 }
 
 /// The most that is read of a request.

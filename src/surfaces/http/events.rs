@@ -4,7 +4,7 @@
 //! [`feed`] gives it what came since. One that is slow is behind by itself; when the
 //! journal has moved on past it, it is told so and begins anew with a snapshot.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::json as object;
 
+use super::access::Pass;
 use super::presence::{Members, Reloaded, may_see, pairs, records};
 use super::{Caller, Reply, Request, account, error, places, session};
 use crate::asterisk::http::{Body, Gone, Stream};
@@ -19,6 +20,7 @@ use crate::door;
 use crate::feed::{self, Next, Note, Reader};
 use crate::presence::account::{Detail, Event, EventsQuery, Record, Subscription};
 use crate::presence::flags::Flag;
+use crate::stats;
 
 /// A line that says nothing, so that both sides and all between know that the other is
 /// there.
@@ -50,7 +52,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
             return Err(error(503, "off", why));
         }
         let members = Members::of(&account, &query.extensions, caller)?;
-        let place = places::take(&account)?;
+        let place = places::take(&account, caller)?;
         let name = account.as_str().into();
         let reader = Reader::new(name, query.last, members.sequence, round);
         let (reader, goes_on) =
@@ -74,6 +76,8 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
             query,
             wanted,
             reader,
+            pass: Pass::new(caller),
+            sent: Sent::default(),
         };
         Ok(Reply {
             status: 200,
@@ -86,6 +90,9 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
                 let _place = place;
                 // Whoever is gone need not be told.
                 let _ = feed.run(stream, begin);
+                if stream.was_dropped() {
+                    feed.count_lost(stream);
+                }
             })),
         })
     };
@@ -111,6 +118,27 @@ struct Feed {
     /// The names of those who are wanted; `None` for everyone.
     wanted: Option<HashSet<Arc<str>>>,
     reader: Reader,
+    pass: Pass,
+    sent: Sent,
+}
+
+/// What was written and perhaps has not come yet.
+#[derive(Default)]
+struct Sent {
+    /// Bytes, since the stream began.
+    total: u64,
+    /// Where each piece ends, and the number of the last event before it.
+    pieces: VecDeque<(u64, u64)>,
+}
+
+impl Sent {
+    /// Forgets what has come.
+    fn settle(&mut self, stream: &Stream<'_>) {
+        let come = self.total.saturating_sub(stream.unacknowledged());
+        while self.pieces.front().is_some_and(|(end, _)| *end <= come) {
+            self.pieces.pop_front();
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -133,6 +161,7 @@ impl Feed {
         let mut text = String::new();
         loop {
             let deadline = beat.min(Instant::now() + LOOK);
+            let before = self.reader.sequence;
             match self.reader.next(BATCH, deadline) {
                 Next::Over => return Ok(()),
                 Next::Missed(_) => self.snapshot(stream, Begin::Reset)?,
@@ -142,18 +171,47 @@ impl Feed {
                     notes.iter().for_each(|note| self.note(&mut text, note));
                 }
             }
-            if stream.gone() || Instant::now() >= end {
+            // Also whoever has logged out meanwhile is told nothing more.
+            if stream.gone() || Instant::now() >= end || !self.pass.holds() {
                 return Err(Gone);
             }
             if text.is_empty() && Instant::now() >= beat {
                 text.push_str(":\n\n");
             }
             if !text.is_empty() {
-                stream.write(text.as_bytes())?;
+                self.write(stream, &text, before)?;
                 beat = Instant::now() + HEARTBEAT;
                 text.clear();
                 std::thread::sleep(GATHER);
             }
+        }
+    }
+
+    /// Writes what comes after the event of that number.
+    fn write(&mut self, stream: &mut Stream<'_>, text: &str, before: u64) -> Result<(), Gone> {
+        let written = stream.write(text.as_bytes());
+        self.sent.total += text.len() as u64;
+        let end = match written {
+            Ok(()) => self.sent.total,
+            // However much of it has come: it has not come whole.
+            Err(Gone) => u64::MAX,
+        };
+        self.sent.pieces.push_back((end, before));
+        self.sent.settle(stream);
+        written
+    }
+
+    /// Counts the events that a reader who was dropped has not been given.
+    fn count_lost(&mut self, stream: &Stream<'_>) {
+        self.sent.settle(stream);
+        let come = self.sent.pieces.front().map(|(_, before)| *before);
+        let come = come.unwrap_or(self.reader.sequence);
+        let last = door::read(|world| {
+            let account = world.directory().account_named(&self.account)?;
+            Some(world.account_sequence(account))
+        });
+        if let Some(last) = last.flatten() {
+            stats::EVENTS_LOST.add(last.saturating_sub(come));
         }
     }
 
@@ -204,6 +262,8 @@ impl Feed {
             users.retain(|id| wanted.contains(&members.directory.get(*id).name));
         }
         self.reader.sequence = members.sequence;
+        // What was missed before is counted where it was noticed.
+        self.sent.pieces.clear();
         let mut text = String::new();
         if begin == Begin::Reset {
             let reason = "The journal does not reach back to what was missed.";
@@ -235,7 +295,7 @@ impl Feed {
                 "snapshot",
                 &json,
             );
-            stream.write(text.as_bytes())?;
+            self.write(stream, &text, members.sequence)?;
             text.clear();
         }
         Ok(())

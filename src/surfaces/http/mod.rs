@@ -11,6 +11,7 @@ mod pages;
 mod places;
 mod presence;
 mod routes;
+mod secret;
 #[cfg(feature = "selftest")]
 mod selftest;
 mod session;
@@ -21,6 +22,8 @@ use crate::asterisk::http::{Method, Reply, Request, Site};
 use crate::feed;
 use crate::presence::access::{Caller, wire};
 
+#[cfg(feature = "selftest")]
+pub use access::hold_looks;
 pub use access::open;
 pub use answer::{error, json, read_body, read_json};
 use routes::Found;

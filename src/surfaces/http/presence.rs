@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::answer::no_content;
 use super::{Caller, Reply, Request, account, error, json, read_body, read_json};
 use crate::door;
 use crate::presence::Time;
@@ -226,11 +227,24 @@ pub fn statuses(request: &Request<'_>, caller: &Caller) -> Reply {
     }
 }
 
+/// Whether the caller may see that user now.
+fn sees(caller: &Caller, user: &str) -> bool {
+    let allows = door::read(|world| {
+        let id = world.directory().user(user)?;
+        Some(world.flags(id).get(Flag::AllowSeeMyPresence))
+    });
+    may_see(caller, user, allows.flatten().unwrap_or(false))
+}
+
 /// The user whom the request is about, `v1/account/{id}/extension/{ext}`, by name.
 ///
 /// # Errors
-/// Answers 404 where there is none whom the caller may see.
-fn user(request: &Request<'_>, caller: &Caller) -> Result<Arc<str>, Reply> {
+/// Answers 404 where there is none of whom the caller may know.
+fn user(
+    request: &Request<'_>,
+    caller: &Caller,
+    may_know: impl Fn(&str) -> bool,
+) -> Result<Arc<str>, Reply> {
     let account = account(request, caller)?;
     let nobody = || error(404, "not_found", "There is no such extension.");
     let found = door::read(|world| {
@@ -244,11 +258,10 @@ fn user(request: &Request<'_>, caller: &Caller) -> Result<Arc<str>, Reply> {
         if directory.get(id).account != account {
             return None;
         }
-        let name = &directory.get(id).name;
-        let allows = world.flags(id).get(Flag::AllowSeeMyPresence);
-        may_see(caller, name, allows).then(|| name.clone())
+        Some(directory.get(id).name.clone())
     });
-    found.ok_or_else(going)?.ok_or_else(nobody)
+    let found = found.ok_or_else(going)?;
+    found.filter(|name| may_know(name)).ok_or_else(nobody)
 }
 
 fn record(name: &str) -> Option<Record> {
@@ -258,7 +271,8 @@ fn record(name: &str) -> Option<Record> {
 
 /// `GET v1/account/{id}/extension/{ext}/presence`
 pub fn get(request: &Request<'_>, caller: &Caller) -> Reply {
-    let record = user(request, caller).map(|name| record(&name));
+    let found = user(request, caller, |name| sees(caller, name));
+    let record = found.map(|name| record(&name));
     match record {
         Ok(Some(record)) => read_json(request, &record),
         Ok(None) => going(),
@@ -368,9 +382,13 @@ impl Wish {
 }
 
 /// `PUT v1/account/{id}/extension/{ext}/presence`
+///
+/// Setting is possible for a user who is hidden too, or nobody but that user could end it.
+/// The answer tells nothing of them then.
 pub fn put(request: &Request<'_>, caller: &Caller) -> Reply {
     let answer = || {
-        let name = user(request, caller)?;
+        let may_know = |name: &str| caller.may_set(name) || sees(caller, name);
+        let name = user(request, caller, may_know)?;
         if !caller.may_set(&name) {
             let why = "You may set your own presence only, and no other.";
             return Err(error(403, "role", why));
@@ -378,7 +396,14 @@ pub fn put(request: &Request<'_>, caller: &Caller) -> Reply {
         let wish: Wish = read_body(request)?;
         wish.carry_out(&name)
             .map_err(|why| error(400, "body", &sentence(&why)))?;
-        Ok(record(&name).map_or_else(going, |record| json(&record)))
+        // Looked at together: who hides just now is not shown.
+        let record = record(&name).ok_or_else(going)?;
+        Ok(
+            match may_see(caller, &name, record.flags.get(Flag::AllowSeeMyPresence)) {
+                true => json(&record),
+                false => no_content(),
+            },
+        )
     };
     answer().unwrap_or_else(|refusal| refusal)
 }

@@ -51,7 +51,8 @@ pub fn show(request: &Request<'_>, caller: &Caller) -> Reply {
 
 /// The session of the request's cookie, where it holds, and whose it is.
 fn held<'a>(request: &Request<'a>, http: &Http) -> Option<(Token<'a>, Arc<ApiUser>)> {
-    let user = access::by_cookie(request, http).ok().flatten()?;
+    let remote = access::remote(request, http);
+    let (user, _) = access::by_cookie(request, http, remote).ok().flatten()?;
     let token = request.cookie(COOKIE).and_then(Token::parse)?;
     Some((token, user))
 }

@@ -33,6 +33,7 @@ mod layout;
 mod log;
 mod message;
 mod modules;
+pub mod network;
 mod paths;
 mod phone;
 mod ports;

@@ -1,6 +1,9 @@
 //! Sessions by a cookie.
 
-use super::{CHANGED, SECRET, basic, code, header, json, session, start, users};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::{CHANGED, SECRET, basic, builder, code, header, json, session, start, users};
 use crate::harness::{Answer, Instance, MODULE};
 
 const SESSION: &str = "/userpresence/v1/session";
@@ -84,7 +87,6 @@ fn who_one_is_is_not_sent_again() {
 fn a_session_outlives_asterisk_but_not_the_password() {
     let ast = start("");
     let cookie = log_in(&ast);
-    // What is put into AstDB is in the file with the next stop.
     ast.stop();
     ast.start_again();
     assert_eq!(session(&ast, &cookie).status, 200);
@@ -147,4 +149,136 @@ fn what_a_session_is_not_asked_for() {
     );
     // Without credentials, both are the same.
     assert_eq!(ast.http("PUT", SESSION, &[], "").status, 401);
+}
+
+/// The files below `astkeydir`, and what they are made with.
+fn key_files(ast: &Instance) -> Vec<(String, u32)> {
+    let entries = fs::read_dir(ast.path("lib/keys"))
+        .expect("the directory")
+        .flatten();
+    let mut files: Vec<_> = entries
+        .map(|entry| {
+            let mode = entry.metadata().expect("its mode").permissions().mode() & 0o777;
+            (entry.file_name().to_string_lossy().into_owned(), mode)
+        })
+        .filter(|(name, _)| name.starts_with("userpresence"))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn the_secret_is_in_a_file_that_nobody_else_reads() {
+    let ast = start("");
+    let cookie = log_in(&ast);
+    assert_eq!(key_files(&ast), [("userpresence.secret".to_owned(), 0o600)]);
+    let secret = fs::read_to_string(ast.path("lib/keys/userpresence.secret")).expect("a text");
+    let secret = secret.trim();
+    assert_eq!(secret.len(), 43);
+    ast.http("DELETE", SESSION, &[&cookie], "");
+    let both = ["userpresence.ended", "userpresence.secret"].map(|name| (name.to_owned(), 0o600));
+    assert_eq!(key_files(&ast), both);
+    // Neither can be read, or changed, where everybody's data is.
+    let database = ast.cli("database show");
+    assert!(!database.contains("http/"), "{database}");
+    assert!(!database.contains(secret), "{database}");
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+    // Without the file, or with another's, all sessions are over.
+    let cookie = log_in(&ast);
+    assert!(ast.unload_module(MODULE).ok());
+    fs::write(ast.path("lib/keys/userpresence.secret"), "broken").expect("written");
+    assert!(ast.load_module(MODULE).ok());
+    assert_eq!(session(&ast, &cookie).status, 401);
+    let new = fs::read_to_string(ast.path("lib/keys/userpresence.secret")).expect("a text");
+    assert!(new.trim() != secret && new.trim().len() == 43, "{new}");
+    // One that others could read is closed to them.
+    assert!(ast.unload_module(MODULE).ok());
+    let open = fs::Permissions::from_mode(0o644);
+    fs::set_permissions(ast.path("lib/keys/userpresence.secret"), open).expect("the mode");
+    assert!(ast.load_module(MODULE).ok());
+    ast.wait_log("had the mode 644");
+    assert!(key_files(&ast).iter().all(|(_, mode)| *mode == 0o600));
+}
+
+#[test]
+fn the_secret_that_stood_in_astdb_is_removed() {
+    let ast = builder(&users("")).not_loaded().start();
+    ast.cli("database put UserPresence http/secret AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    assert!(ast.load_module(MODULE).ok());
+    assert!(!ast.cli("database show").contains("http/secret"));
+    let secret = fs::read_to_string(ast.path("lib/keys/userpresence.secret")).expect("a text");
+    assert!(!secret.starts_with("AAAA"), "it may be known");
+}
+
+#[test]
+fn without_a_place_for_the_secret_sessions_end_with_the_run() {
+    let ast = builder(&users("")).not_loaded().start();
+    // Whoever may write everywhere cannot write there either.
+    fs::create_dir_all(ast.path("lib/keys/userpresence.secret")).expect("a directory");
+    assert!(ast.load_module(MODULE).ok());
+    ast.wait_log("Sessions over HTTP end with this run");
+    let (cookie, other) = (log_in(&ast), log_in(&ast));
+    ast.http("DELETE", SESSION, &[&cookie], "");
+    assert_eq!(session(&ast, &cookie).status, 401);
+    assert_eq!(session(&ast, &other).status, 200);
+    assert_eq!(ast.complaints().len(), 1, "{:?}", ast.complaints());
+    assert!(ast.unload_module(MODULE).ok() && ast.load_module(MODULE).ok());
+    assert_eq!(session(&ast, &other).status, 401);
+}
+
+#[test]
+fn who_has_logged_out_stays_so_whatever_is_loaded_or_killed() {
+    let ast = start("");
+    let (cookie, other) = (log_in(&ast), log_in(&ast));
+    let out = ast.http("DELETE", SESSION, &[&cookie], "");
+    assert_eq!(out.status, 204);
+    let kept = fs::read_to_string(ast.path("lib/keys/userpresence.ended")).expect("a text");
+    let token = cookie.split('=').nth(1).unwrap_or_default();
+    assert!(
+        token
+            .split('.')
+            .all(|part| part.len() == 10 || !kept.contains(part)),
+        "{kept}"
+    );
+    assert!(ast.unload_module(MODULE).ok() && ast.load_module(MODULE).ok());
+    assert_eq!(session(&ast, &cookie).status, 401);
+    assert_eq!(session(&ast, &other).status, 200);
+    // At once: not even a kill loses it. What is over or broken is left out.
+    assert_eq!(ast.http("DELETE", SESSION, &[&other], "").status, 204);
+    ast.kill9();
+    let path = ast.path("lib/keys/userpresence.ended");
+    let kept = fs::read_to_string(&path).expect("a text");
+    fs::write(&path, format!("1000 AAAAAAAAAAAAAAAAAAAAAA\n{kept}18000")).expect("written");
+    ast.start_again();
+    assert_eq!(session(&ast, &cookie).status, 401);
+    assert_eq!(session(&ast, &other).status, 401);
+    let lines = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let now = fs::read_to_string(&path).expect("a text");
+    assert_eq!(lines(&now), lines(&kept));
+    log_in(&ast);
+}
+
+#[test]
+fn a_logout_ends_the_streams_of_its_session_and_no_others() {
+    let ast = start("");
+    let (cookie, other) = (log_in(&ast), log_in(&ast));
+    let target = "/userpresence/v1/account/~/events";
+    let by_password = basic("hers", "secret");
+    let [mut own, mut others, mut passwords] = [&cookie, &other, &by_password]
+        .map(|credentials| ast.stream(target, &[credentials.as_str()]));
+    assert_eq!(ast.http("DELETE", SESSION, &[&cookie], "").status, 204);
+    // What comes after the logout is told to the others alone.
+    ast.setvar("USER_PRESENCE(bob)", "dnd");
+    for stream in [&mut others, &mut passwords] {
+        assert_eq!(stream.expect("presence").data["ownerId"], "bob");
+    }
+    assert!(own.next().is_none());
+    ast.setvar("USER_PRESENCE(bob)", "away");
+    for stream in [&mut others, &mut passwords] {
+        assert_eq!(stream.expect("presence").data["ownerId"], "bob");
+    }
 }

@@ -3,9 +3,11 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::transport::with_tls;
 use super::users;
+use crate::harness::network::{relay, vanish};
 use crate::harness::{Instance, MODULE, PATIENCE, wait_until};
 
 fn start() -> Instance {
@@ -120,4 +122,30 @@ fn a_stream_goes_by_tls_too() {
     });
     assert_eq!(reader.expect("a line"), "line");
     wait_streams(&ast, "0");
+}
+
+#[test]
+fn a_reader_whose_network_vanishes_does_not_keep_its_stream() {
+    let ast = start();
+    let plain = open(&ast, "GET", "line");
+    let (port, connection) = relay(with_tls(&ast));
+    let url = format!("https://127.0.0.1:{port}/userpresence/v1/selftest?line");
+    let mut curl = Command::new("curl")
+        .args(["--silent", "--insecure", "--no-buffer", &url])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program curl");
+    wait_streams(&ast, "2");
+    let tls = connection.recv_timeout(PATIENCE).expect("a connection");
+    vanish(&plain);
+    vanish(&tls);
+    let begin = Instant::now();
+    // Asterisk waits for the kernel, for 30 seconds: by default that takes 15 minutes.
+    wait_streams(&ast, "0");
+    assert!(
+        begin.elapsed() > Duration::from_secs(20),
+        "something else has ended them"
+    );
+    let _ = curl.kill();
+    let _ = curl.wait();
 }

@@ -145,3 +145,27 @@ fn the_options_have_bounds() {
         assert_eq!(parsed.general_errors.len(), 1, "{bad}");
     }
 }
+
+#[test]
+fn proxies_are_addresses_and_networks() {
+    let general = |options: &str| parsed(&format!("[general]\n{options}"));
+    let good = general("trusted_proxy = 127.0.0.1, 10.0.0.0/8\ntrusted_proxy = ::1\n");
+    assert!(good.all_errors().next().is_none(), "{good:?}");
+    assert_eq!(good.settings.http.trusted_proxies.len(), 3);
+    assert!(general("trusted_proxy =\n").all_errors().next().is_none());
+    for (bad, expected) in [
+        (
+            "trusted_proxy = proxy.example",
+            "expected an address or a network",
+        ),
+        (
+            "trusted_proxy = 10.0.0.0/33",
+            "expected an address or a network",
+        ),
+        ("http_ami_sessions = perhaps", "yes or no"),
+        ("http_readers_each = 0", "1 to 10000"),
+    ] {
+        let said: Vec<_> = general(bad).all_errors().map(ToString::to_string).collect();
+        assert!(said.len() == 1 && said[0].contains(expected), "{said:?}");
+    }
+}

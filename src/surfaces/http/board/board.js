@@ -749,7 +749,8 @@ $("edit").addEventListener("submit", async (event) => {
     const fresh = await ask(path, { method: "PUT", headers: { "Content-Type": "application/json" }, body });
     $("editor").close();
     say("Saved.");
-    put(people, fresh);
+    // Nothing is answered of somebody who is hidden from the caller now.
+    if (fresh) put(people, fresh);
   } catch (error) {
     if (error.status === 401) return logIn(ENDED);
     set($("edit-error"), error.message);

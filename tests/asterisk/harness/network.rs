@@ -1,0 +1,58 @@
+//! Networks that vanish.
+
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::sync::mpsc;
+use std::thread;
+
+use super::wait::PATIENCE;
+
+/// The kernel throws away whatever still comes for this connection, before it would say that
+/// it came: to the other side it is as if the network had vanished. It needs no rights.
+#[track_caller]
+pub fn vanish(stream: &TcpStream) {
+    let mut nothing = libc::sock_filter {
+        code: (libc::BPF_RET | libc::BPF_K) as u16,
+        jt: 0,
+        jf: 0,
+        k: 0,
+    };
+    let program = libc::sock_fprog {
+        len: 1,
+        filter: &raw mut nothing,
+    };
+    // SAFETY: a program of one instruction, both of which the kernel copies.
+    let result = unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            size_of_val(&program) as libc::socklen_t,
+        )
+    };
+    assert_eq!(result, 0, "{}", io::Error::last_os_error());
+}
+
+/// A relay of one connection to that port of this machine: its own port, and its connection
+/// to the other side as soon as there is one.
+#[track_caller]
+pub fn relay(to: u16) -> (u16, mpsc::Receiver<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let (near, _) = listener.accept().expect("a connection");
+        let far = TcpStream::connect(("127.0.0.1", to)).expect("the other side");
+        far.set_read_timeout(Some(2 * PATIENCE)).expect("a timeout");
+        let clone = |stream: &TcpStream| stream.try_clone().expect("one more of it");
+        let (mut near_in, mut far_out) = (clone(&near), clone(&far));
+        let (mut far_in, mut near_out) = (clone(&far), near);
+        let _ = tell.send(far);
+        thread::spawn(move || io::copy(&mut near_in, &mut far_out));
+        // Until one of them is gone.
+        let _ = io::copy(&mut far_in, &mut near_out);
+    });
+    (port, told)
+}
