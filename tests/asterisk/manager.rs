@@ -245,7 +245,7 @@ fn each_mistake_in_setting_has_its_answer_and_changes_nothing() {
         (
             &[("User", "alice"), ("Status", "away"), ("Options", "x")],
             "unknown option 'x', expected e (subtype and message in base64), t(seconds) or \
-             u(Unix time); a comma within a text is written \\,",
+             t(30m), u(Unix time) or u(14:30); a comma within a text is written \\,",
         ),
         (
             &[("User", "alice"), ("DndStatus", "dnd")],

@@ -344,7 +344,7 @@ mod tests {
                               expected one of main",
             ),
             (
-                "uri=x",
+                "shoe=x",
                 "unknown option, expected type, url, account, secret, timeout",
             ),
         ];
