@@ -291,12 +291,17 @@ fn a_line_end_never_reaches_a_header() {
     let listed = ami.list(&[("Action", "UserPresenceList")]);
     headers(
         &listed[0],
-        &[("User", "alice"), ("Status", "away"), ("Message", "")],
+        &[
+            ("User", "alice"),
+            ("Status", "away"),
+            ("Message", "a  Event: Forged"),
+        ],
     );
     let events = told(&ast, &ami);
     let change = of(&events, "UserPresenceChange", "User", "alice");
     assert_eq!(change.len(), 1);
-    headers(change[0], &[("Status", "away"), ("Message", "")]);
+    let message = ("Message", "a  Event: Forged");
+    headers(change[0], &[("Status", "away"), message]);
 }
 
 #[test]

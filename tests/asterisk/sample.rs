@@ -211,7 +211,7 @@ fn the_table_for_realtime_is_read() {
     let ast = Instance::builder()
         .userpresence(&format!(
             "{}[office-calls]\ntype = handling\nset = office\n",
-            sample()
+            sample_with_alice()
         ))
         .realtime(&["userpresence"], &format!("\n{sql}{examples}{further}"))
         .start();
