@@ -232,6 +232,14 @@ pub fn user(name: &str) -> Result<String, String> {
     let _busy = Busy::begin()?;
     let directory = door::read(|world| world.directory().clone());
     let directory = directory.ok_or("the module is not running")?;
+    // A database may tell capitals apart, where a user's name does not.
+    let load = |name: &str| realtime::load_one(FAMILY, name).map_err(|why| why.to_string());
+    // By the id or an extension only one who is known already, and nobody new has that name.
+    let called = directory.find(name).ok();
+    let name = match called.filter(|_| directory.user(name).is_none()) {
+        Some(user) if load(name)?.is_none() => &directory.get(user).name,
+        _ => name,
+    };
     let known = directory.user(name);
     let from_file = known.is_some_and(|user| directory.get(user).origin == Origin::File);
     if from_file {
@@ -240,8 +248,6 @@ pub fn user(name: &str) -> Result<String, String> {
              use module reload res_userpresence.so"
         ));
     }
-    // A database may tell capitals apart, where a user's name does not.
-    let load = |name: &str| realtime::load_one(FAMILY, name).map_err(|why| why.to_string());
     let spelled = known.map_or(name, |user| &directory.get(user).name);
     let row = match load(spelled)? {
         None if spelled != name => load(name)?,

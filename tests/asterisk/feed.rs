@@ -660,7 +660,7 @@ fn own_status_shows_at_once_and_push_messages_are_ones_own() {
 /// When a status ends may be said as people say it.
 #[test]
 fn a_status_that_is_set_over_http_ends_at_a_time_of_day_or_after_a_while() {
-    let ast = start("");
+    let ast = office("").start();
     let now = || {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         now.expect("a clock").as_millis() as u64

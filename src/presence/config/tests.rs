@@ -75,7 +75,7 @@ fn every_error_names_file_line_section_option_and_what_was_expected() {
         ),
         (
             "[a]\ntype=user\nextensoin=2",
-            "option 'extensoin': unknown option, expected type, id, ",
+            "option 'extensoin': unknown option, did you mean 'extension'? Expected type, id, ",
         ),
         (
             "[a]\ntype=user\nextension=1\ndefault=2",
