@@ -1,7 +1,7 @@
 //! A reload: the difference between the running configuration and the one that is
 //! read. With any error everything stays as it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -298,12 +298,16 @@ fn stored_of(plan: &Plan) -> Stored {
         let waiting = door::read(|world| world.loose_rows().clone());
         (waiting.unwrap_or_default(), keeper::gone_rows())
     });
-    let directory = plan.directory();
+    let names: HashSet<String> = plan.new_users().map(|it| it.to_ascii_lowercase()).collect();
+    let waits = waiting.keys().map(|key| {
+        let of = key.strip_prefix(gone::PREFIX).unwrap_or(key);
+        of.to_owned()
+    });
     let gone = gone.into_iter().map(|(key, _)| key);
-    let gone = gone.chain(waiting.keys().cloned()).filter(|key| {
-        // A name may be spelled with other capitals now.
+    let gone = gone.chain(waits).filter(|key| {
+        // A name may be spelled with other capitals now. Whoever is here keeps what is known.
         let user = key.strip_prefix("user/");
-        user.is_some_and(|name| directory.user(name).is_some())
+        user.is_some_and(|name| names.contains(&name.to_ascii_lowercase()))
     });
     let users = plan.new_users().map(|name| format!("user/{name}"));
     let sources = plan.new_sources();
@@ -396,6 +400,7 @@ fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
             Some(state)
         });
     }
+    functions::look_again();
     schedules::forget();
     // Nothing else tells it that there is a schedule now.
     keeper::wake(true);
@@ -410,7 +415,6 @@ fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
     for notice in configuration::shared_extensions(plan.directory(), Some(&running)) {
         log::notice(notice);
     }
-    functions::look_again();
     keeper::tidy();
     Ok(counts)
 }

@@ -243,6 +243,32 @@ fn a_mistake_in_a_file_loses_nothing() {
     assert_eq!(value(&ast, "carol"), "not_set");
 }
 
+/// Whoever comes back may be spelled with other capitals; and what is left over of somebody
+/// who is here is not taken for theirs.
+#[test]
+fn a_user_who_comes_back_is_the_same_whatever_the_spelling() {
+    let ast = three();
+    let since = ast.getvar("USER_PRESENCE(carol,since)");
+    wait_until("carol's row", || rows(&ast).contains("/user/carol").then_some(()));
+    ast.write_config("userpresence.conf", &THREE.replace("[carol]", "[dave]"));
+    assert!(ast.reload().ok());
+    ast.cli("database put UserPresence user/bob {\\\"sequence\\\":7}");
+    ast.cli("database put UserPresence gone/user/bob {\\\"at\\\":1000}");
+    ast.setvar("USER_PRESENCE(bob)", "xa");
+    ast.write_config("userpresence.conf", &THREE.replace("[carol]", "[Carol]"));
+    assert!(ast.reload().ok());
+    assert_eq!(value(&ast, "carol"), "away");
+    assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
+    wait_until("carol to be here", || {
+        let rows = rows(&ast);
+        let moved = rows.contains("/user/Carol") && !rows.contains("/user/carol");
+        (moved && !rows.contains("/gone/user/bob")).then_some(())
+    });
+    assert_eq!(value(&ast, "bob"), "xa");
+    let bob = ast.getvar("USER_PRESENCE(bob,sequence)");
+    assert!(rows(&ast).contains(&format!("\"sequence\":{bob}")), "{}", rows(&ast));
+}
+
 /// A file that lost all of its users is refused, with a word about how to do it all the
 /// same; one that lost most of them is taken, loudly.
 #[test]
