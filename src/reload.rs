@@ -16,8 +16,8 @@ use crate::module::Labels;
 use crate::presence::Presence;
 use crate::presence::Time;
 use crate::presence::address::{USER_LABEL, below};
-use crate::presence::config::{Origin, Problem, parse_row};
 use crate::presence::assignment::shown;
+use crate::presence::config::{Origin, Problem, parse_row};
 use crate::presence::directory::Directory;
 use crate::presence::gone::{self, Gone};
 use crate::presence::row::{self, Stored};
@@ -200,7 +200,7 @@ pub fn forget(name: Option<&str>) -> Result<usize, String> {
     }
     let forgotten = keeper::settled(|| {
         let mut gone = keeper::gone_rows();
-        let forgotten = door::serve(|world, _| {
+        door::serve(|world, _| {
             // What has not reached AstDB yet.
             let waiting = world.loose_rows().iter();
             let waiting = waiting.filter_map(|(key, value)| {
@@ -211,8 +211,7 @@ pub fn forget(name: Option<&str>) -> Result<usize, String> {
             gone.retain(|(key, _)| !waiting.iter().any(|(other, _)| other == key));
             gone.extend(waiting);
             (world.forget(name, &gone), Vec::new())
-        });
-        forgotten
+        })
     });
     keeper::wake(true);
     match (forgotten.ok_or(door::NOT_RUNNING)?, name) {

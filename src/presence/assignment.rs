@@ -297,7 +297,7 @@ fn at(given: &str, clock: &Clock<'_>) -> Result<Time, String> {
 /// What stands in the parentheses that `rest` begins with.
 fn argument<'a>(option: char, rest: &mut &'a str) -> Result<&'a str, String> {
     let inside = rest.strip_prefix('(').and_then(|rest| rest.split_once(')'));
-    let (argument, after) = inside.ok_or_else(|| match option {
+    let (argument, after) = inside.ok_or(match option {
         't' => "option t without a length of time, expected one such as t(300) or t(30m)",
         _ => {
             "option u without a Unix time in seconds, expected one such as u(1767225600) or \
@@ -458,7 +458,14 @@ mod tests {
         assert_eq!(until("u(1700000060)"), at);
         assert_eq!(until("e u( 1700000060 )"), at);
         let half_an_hour = Some(Time::from_millis(1_700_001_800_500));
-        for same in ["t(30m)", "t( 1800 )", "for 30m", "FOR 30min", "30m", "t(0h30m)"] {
+        for same in [
+            "t(30m)",
+            "t( 1800 )",
+            "for 30m",
+            "FOR 30min",
+            "30m",
+            "t(0h30m)",
+        ] {
             assert_eq!(until(same), half_an_hour, "{same}");
         }
         // It is 22:13 and 20 seconds there.
@@ -527,7 +534,10 @@ mod tests {
             assert_eq!(choice.until, None, "{value}");
         }
         let why = choice("away,t(soon)").unwrap_err();
-        assert!(why.contains("option t(soon) holds no length of time"), "{why}");
+        assert!(
+            why.contains("option t(soon) holds no length of time"),
+            "{why}"
+        );
     }
 
     #[test]

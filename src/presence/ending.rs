@@ -157,8 +157,21 @@ mod tests {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         for bad in [
-            "", "30", "m", "-5m", "+5m", "1.5h", "30m2h", "1h1h", "5x", "1h-3m", "5 m",
-            "99999999999999999999h", "18446744073709551615h", "½h", "1h30",
+            "",
+            "30",
+            "m",
+            "-5m",
+            "+5m",
+            "1.5h",
+            "30m2h",
+            "1h1h",
+            "5x",
+            "1h-3m",
+            "5 m",
+            "99999999999999999999h",
+            "18446744073709551615h",
+            "½h",
+            "1h30",
         ] {
             let why = duration(bad).unwrap_err();
             assert!(why.contains("expected one such as 30m, 2h"), "{bad}: {why}");
@@ -170,7 +183,9 @@ mod tests {
         assert_eq!(time_of_day("14:30"), Ok(870));
         assert_eq!(time_of_day(" 9:05 "), Ok(545));
         assert_eq!(time_of_day("00:00"), Ok(0));
-        for bad in ["24:00", "12:60", "12", "12:5", "-1:00", "noon", "1:2:3", "12:+5", ""] {
+        for bad in [
+            "24:00", "12:60", "12", "12:5", "-1:00", "noon", "1:2:3", "12:+5", "",
+        ] {
             let why = time_of_day(bad).unwrap_err();
             assert!(why.contains("such as 14:30"), "{bad}: {why}");
         }
@@ -192,7 +207,10 @@ mod tests {
     fn the_next_occurrence() {
         let next = |now: Time, wanted| Clock::utc(now).next(wanted);
         assert_eq!(next(at(10 * HOUR), 870), at(870));
-        assert_eq!(next(at(870).after(Duration::from_secs(1)), 870), at(870 + 1440));
+        assert_eq!(
+            next(at(870).after(Duration::from_secs(1)), 870),
+            at(870 + 1440)
+        );
         // The very minute is over as soon as it has begun.
         assert_eq!(next(at(870), 870), at(870 + 1440));
         assert_eq!(next(at(0), 0), at(1440));
@@ -210,7 +228,8 @@ mod tests {
         assert_eq!(next(HOUR, 100), at(HOUR + 40));
         assert_eq!(next(3 * HOUR, 150), at(1440 + 90));
         // At 3:00 it is 2:00.
-        let autumn = |at_: Time| (utc(at_) + 1440 - if at_ >= at(3 * HOUR) { 60 } else { 0 }) % 1440;
+        let autumn =
+            |at_: Time| (utc(at_) + 1440 - if at_ >= at(3 * HOUR) { 60 } else { 0 }) % 1440;
         let next = |now: u64, wanted: u32| Clock::new(at(now), &autumn).next(wanted);
         assert_eq!(next(HOUR, 150), at(150), "the first 2:30");
         assert_eq!(next(160, 150), at(210), "the second 2:30");

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::state::{Presence, State};
 use super::gone::Gone;
+use super::state::{Presence, State};
 use super::status::{StatusType, Statuses};
 use super::time::Time;
 use super::world::{Before, By, Own, Said};

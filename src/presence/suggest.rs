@@ -43,7 +43,9 @@ pub fn close<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'
         let distance = if begins { distance.min(1) } else { distance };
         (distance <= most).then_some((distance, word))
     });
-    distances.min_by_key(|(distance, _)| *distance).map(|it| it.1)
+    distances
+        .min_by_key(|(distance, _)| *distance)
+        .map(|it| it.1)
 }
 
 /// How many letters have to be put in, left out, replaced, or swapped with the next.

@@ -286,7 +286,11 @@ fn set(args: &Args<'_>, out: &mut String) -> Outcome {
     let [name, status, texts @ ..] = args.0.as_slice() else {
         return Outcome::ShowUsage;
     };
-    let is_word = |word: &str| ["for", "until"].iter().any(|it| it.eq_ignore_ascii_case(word));
+    let is_word = |word: &str| {
+        ["for", "until"]
+            .iter()
+            .any(|it| it.eq_ignore_ascii_case(word))
+    };
     let (texts, end) = match texts {
         [texts @ .., word, time] if texts.len() <= 2 && is_word(word) => {
             (texts, format!("{word} {time}"))

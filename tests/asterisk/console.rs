@@ -386,10 +386,7 @@ fn a_wrong_number_of_arguments_shows_the_usage() {
         ),
         ("show routes", "show routes <name>"),
         ("show routes alice bob", "show routes <name>"),
-        (
-            "set",
-            "set <name> <status> [<subtype>] [<message>] [<end>]",
-        ),
+        ("set", "set <name> <status> [<subtype>] [<message>] [<end>]"),
         (
             "set alice",
             "set <name> <status> [<subtype>] [<message>] [<end>]",
@@ -485,7 +482,14 @@ fn users_states_and_verbs_are_completed() {
         (
             "userpresence ",
             &[
-                "check", "dndstatus", "explain", "forget", "password", "reload", "set", "show",
+                "check",
+                "dndstatus",
+                "explain",
+                "forget",
+                "password",
+                "reload",
+                "set",
+                "show",
             ][..],
         ),
         ("userpresence s", &["set", "show"]),
@@ -628,9 +632,15 @@ fn a_status_is_set_as_people_say_it() {
         assert_eq!(until % 86_400_000, 9 * 3_600_000, "{words}: {until}");
     }
     for (words, why) in [
-        ("for ever", "'ever' is not a length of time, expected one such as 30m"),
+        (
+            "for ever",
+            "'ever' is not a length of time, expected one such as 30m",
+        ),
         ("for -5m", "'-5m' is not a length of time"),
-        ("until noon", "without a Unix time in seconds or a time of day"),
+        (
+            "until noon",
+            "without a Unix time in seconds or a time of day",
+        ),
         ("t(25:00)", "Option t(25:00) holds no length of time"),
         ("u(24:00)", "Option u(24:00) without a Unix time"),
         ("for 99999999999999999999h", "is not a length of time"),
@@ -656,10 +666,16 @@ fn a_status_is_set_as_people_say_it() {
 
     // By the extension and the id, where that is clear.
     for name in ["200", "4711", "ALICE"] {
-        assert_eq!(read(&ast, &format!("{name},extensions")), "200,201", "{name}");
+        assert_eq!(
+            read(&ast, &format!("{name},extensions")),
+            "200,201",
+            "{name}"
+        );
         let shown = ast.cli(&format!("userpresence show user {name}"));
         assert!(shown.contains("User: alice"), "{shown}");
-        let got = ast.ami().action(&[("Action", "UserPresenceGet"), ("User", name)]);
+        let got = ast
+            .ami()
+            .action(&[("Action", "UserPresenceGet"), ("User", name)]);
         assert_eq!(got.get("User"), Some("alice"), "{got:?}");
         let said = ast.cli(&format!("userpresence dndstatus {name} TakeAllCalls"));
         assert!(said.starts_with("'alice' is set to TakeAllCalls"), "{said}");
@@ -668,13 +684,23 @@ fn a_status_is_set_as_people_say_it() {
                of one";
     let said = ast.cli("userpresence set 201 away");
     assert!(said.contains(why), "{said}");
-    let got = ast.ami().action(&[("Action", "UserPresenceGet"), ("User", "201")]);
+    let got = ast
+        .ami()
+        .action(&[("Action", "UserPresenceGet"), ("User", "201")]);
     assert_eq!(got.get("Message"), Some(why));
     // A panel is one, whatever it called the user.
     let panel = ast.ami();
     let ask = |action: &str, user: &str| panel.action(&[("Action", action), ("User", user)]);
     assert_eq!(ask("UserPresenceLogin", "200").text(), "Logged in");
-    assert_eq!(ask("UserPresenceLogin", "alice").text(), "Already logged in");
+    assert_eq!(
+        ask("UserPresenceLogin", "alice").text(),
+        "Already logged in"
+    );
     assert_eq!(ask("UserPresenceLogout", "4711").text(), "Logged out");
-    assert_eq!(ast.ami().action(&[("Action", "UserPresenceGet"), ("User", "alice")]).get("Panels"), Some("0"));
+    assert_eq!(
+        ast.ami()
+            .action(&[("Action", "UserPresenceGet"), ("User", "alice")])
+            .get("Panels"),
+        Some("0")
+    );
 }

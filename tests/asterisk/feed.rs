@@ -672,14 +672,24 @@ fn a_status_that_is_set_over_http_ends_at_a_time_of_day_or_after_a_while() {
         ("until 14:30", 0, 86_400_000),
     ] {
         let before = now();
-        let set = put(&ast, "tester", "alice", &json!({"status": "away", "until": until}));
+        let set = put(
+            &ast,
+            "tester",
+            "alice",
+            &json!({"status": "away", "until": until}),
+        );
         assert_eq!(set.status, 200, "{until}: {set:?}");
         let end = parsed(&set)["until"].as_u64().expect("an end");
         let ahead = end.saturating_sub(before);
         assert!((least..=most + 60_000).contains(&ahead), "{until}: {ahead}");
     }
     for until in ["soon", "-5m", "24:00", "", "for ever", "1800"] {
-        let set = put(&ast, "tester", "alice", &json!({"status": "dnd", "until": until}));
+        let set = put(
+            &ast,
+            "tester",
+            "alice",
+            &json!({"status": "dnd", "until": until}),
+        );
         assert_eq!(set.status, 400, "{until}: {set:?}");
         assert_eq!(read(&ast, "alice"), "away", "{until}");
     }

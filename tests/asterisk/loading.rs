@@ -456,7 +456,10 @@ fn a_function_whose_module_comes_late_is_none_to_warn_of() {
     let warned = ast.wait_log("there is no dialplan function 'NO_SUCH'");
     assert!(warned.contains("WARNING[") && warned.contains("section [act], option 'set'"));
     let told = ast.complaints();
-    assert!(!told.iter().any(|line| line.contains("'VOLUME'")), "{told:#?}");
+    assert!(
+        !told.iter().any(|line| line.contains("'VOLUME'")),
+        "{told:#?}"
+    );
     // Nobody loads that of the other.
     assert!(told.iter().any(|line| line.contains("'CUT'")), "{told:#?}");
 }

@@ -180,7 +180,9 @@ fn users_come_and_go() {
     wait_until("nobody but the two others to be gone", || {
         let rows = rows(&ast);
         let back = ["bob", "carol"].iter();
-        let back = back.clone().all(|user| !rows.contains(&format!("/gone/user/{user}")));
+        let back = back
+            .clone()
+            .all(|user| !rows.contains(&format!("/gone/user/{user}")));
         (back && rows.contains("/gone/user/dave")).then_some(())
     });
 }
@@ -201,7 +203,10 @@ fn a_mistake_in_a_file_loses_nothing() {
     for restart in [false, true] {
         ast.write_config("userpresence.conf", alice);
         let said = ast.cli("userpresence reload");
-        assert!(said.starts_with("Reloaded: 1 user: 0 new, 2 gone, 0 changed."), "{said}");
+        assert!(
+            said.starts_with("Reloaded: 1 user: 0 new, 2 gone, 0 changed."),
+            "{said}"
+        );
         assert!(said.contains("kept for 30 days"), "{said}");
         if restart {
             assert!(ast.stop_gracefully().success());
@@ -209,7 +214,10 @@ fn a_mistake_in_a_file_loses_nothing() {
         }
         ast.write_config("userpresence.conf", THREE);
         let said = ast.cli("userpresence reload");
-        assert_eq!(said.trim_end(), "Reloaded: 3 users: 2 new, 0 gone, 0 changed.");
+        assert_eq!(
+            said.trim_end(),
+            "Reloaded: 3 users: 2 new, 0 gone, 0 changed."
+        );
         assert_eq!(told(&ast), before, "restart: {restart}");
     }
 
@@ -219,7 +227,9 @@ fn a_mistake_in_a_file_loses_nothing() {
     let wait_rows = |what: &str, wanted: &dyn Fn(&str) -> bool| {
         wait_until(what, || wanted(&rows(&ast)).then_some(()));
     };
-    wait_rows("what is stored of who is gone", &|rows| rows.contains("/gone/user/carol"));
+    wait_rows("what is stored of who is gone", &|rows| {
+        rows.contains("/gone/user/carol")
+    });
     ast.cli("database put UserPresence gone/user/carol {\\\"at\\\":1000}");
     ast.cli("userpresence reload");
     wait_rows("carol's rows to go", &|rows| !rows.contains("/user/carol"));
@@ -227,16 +237,30 @@ fn a_mistake_in_a_file_loses_nothing() {
 
     // At once.
     let said = ast.cli("userpresence forget alice");
-    assert!(said.starts_with("'alice' is configured, expected a user who is gone"), "{said}");
+    assert!(
+        said.starts_with("'alice' is configured, expected a user who is gone"),
+        "{said}"
+    );
     let said = ast.cli("userpresence forget nobody");
-    assert!(said.starts_with("Nothing is stored of a user 'nobody' who is gone"), "{said}");
+    assert!(
+        said.starts_with("Nothing is stored of a user 'nobody' who is gone"),
+        "{said}"
+    );
     assert_eq!(ast.complete("userpresence forget "), ["all", "bob"]);
-    assert_eq!(ast.cli("userpresence forget bob").trim_end(), "1 user is forgotten.");
+    assert_eq!(
+        ast.cli("userpresence forget bob").trim_end(),
+        "1 user is forgotten."
+    );
     wait_rows("bob's rows to go", &|rows| {
         !rows.contains("bob") && !rows.contains("CustomPresence:202")
     });
-    assert_eq!(ast.cli("userpresence forget all").trim_end(), "0 users are forgotten.");
-    wait_rows("all rows of the gone to go", &|rows| !rows.contains("/gone/"));
+    assert_eq!(
+        ast.cli("userpresence forget all").trim_end(),
+        "0 users are forgotten."
+    );
+    wait_rows("all rows of the gone to go", &|rows| {
+        !rows.contains("/gone/")
+    });
     assert!(rows(&ast).contains("/user/alice") || rows(&ast).contains("CustomPresence:200"));
     ast.write_config("userpresence.conf", THREE);
     ast.cli("userpresence reload");
@@ -249,7 +273,9 @@ fn a_mistake_in_a_file_loses_nothing() {
 fn a_user_who_comes_back_is_the_same_whatever_the_spelling() {
     let ast = three();
     let since = ast.getvar("USER_PRESENCE(carol,since)");
-    wait_until("carol's row", || rows(&ast).contains("/user/carol").then_some(()));
+    wait_until("carol's row", || {
+        rows(&ast).contains("/user/carol").then_some(())
+    });
     ast.write_config("userpresence.conf", &THREE.replace("[carol]", "[dave]"));
     assert!(ast.reload().ok());
     ast.cli("database put UserPresence user/bob {\\\"sequence\\\":7}");
@@ -266,7 +292,11 @@ fn a_user_who_comes_back_is_the_same_whatever_the_spelling() {
     });
     assert_eq!(value(&ast, "bob"), "xa");
     let bob = ast.getvar("USER_PRESENCE(bob,sequence)");
-    assert!(rows(&ast).contains(&format!("\"sequence\":{bob}")), "{}", rows(&ast));
+    assert!(
+        rows(&ast).contains(&format!("\"sequence\":{bob}")),
+        "{}",
+        rows(&ast)
+    );
 }
 
 /// A file that lost all of its users is refused, with a word about how to do it all the
@@ -274,7 +304,9 @@ fn a_user_who_comes_back_is_the_same_whatever_the_spelling() {
 #[test]
 fn an_emptied_file_is_refused() {
     let many = |users: usize| -> String {
-        (0..users).map(|at| format!("[u{at}]\ntype = user\n")).collect()
+        (0..users)
+            .map(|at| format!("[u{at}]\ntype = user\n"))
+            .collect()
     };
     let ast = Instance::builder().userpresence(&many(12)).start();
     ast.setvar("USER_PRESENCE(u3)", "dnd");
@@ -286,8 +318,14 @@ fn an_emptied_file_is_refused() {
     let said = ast.cli("userpresence reload");
     assert!(said.starts_with(&format!("Not reloaded: {why}.")), "{said}");
     let said = ast.cli("userpresence check");
-    assert!(said.contains("ERROR: all of the 12 users would go"), "{said}");
-    assert!(said.contains("1 error, 0 warnings. A reload would be refused."), "{said}");
+    assert!(
+        said.contains("ERROR: all of the 12 users would go"),
+        "{said}"
+    );
+    assert!(
+        said.contains("1 error, 0 warnings. A reload would be refused."),
+        "{said}"
+    );
     assert_eq!(value(&ast, "u3"), "dnd");
     // Others in their place make it no better.
     ast.write_config("userpresence.conf", &many(12).replace("[u", "[v"));
@@ -296,7 +334,10 @@ fn an_emptied_file_is_refused() {
     ast.write_config("userpresence.conf", &many(5));
     let from = ast.log().len();
     assert!(ast.reload().ok());
-    let line = ast.wait_log_from(from, "most users are gone: 5 users: 0 new, 7 gone, 0 changed");
+    let line = ast.wait_log_from(
+        from,
+        "most users are gone: 5 users: 0 new, 7 gone, 0 changed",
+    );
     assert!(line.contains("WARNING["), "{line}");
     ast.write_config("userpresence.conf", "[general]\n");
     assert!(ast.reload().ok());
@@ -305,7 +346,10 @@ fn an_emptied_file_is_refused() {
     assert_eq!(value(&ast, "u3"), "dnd");
     ast.write_config("userpresence.conf", "[general]\n");
     let said = ast.cli("userpresence reload --really");
-    assert!(said.starts_with("Reloaded: 0 users: 0 new, 12 gone, 0 changed."), "{said}");
+    assert!(
+        said.starts_with("Reloaded: 0 users: 0 new, 12 gone, 0 changed."),
+        "{said}"
+    );
     assert_eq!(users(&ast), Vec::<String>::new());
 }
 
@@ -318,7 +362,10 @@ fn a_refused_reload_says_why_to_who_asked() {
     let said = ast.cli("userpresence reload");
     let place = "Not reloaded: userpresence.conf:11, section [carol], option 'outgong': unknown option, did \
                  you mean 'outgoing'? Expected type";
-    assert!(said.contains(place) && said.contains("the running configuration stays"), "{said}");
+    assert!(
+        said.contains(place) && said.contains("the running configuration stays"),
+        "{said}"
+    );
 
     let wrong = "[general]\nmethod = best\n\
         [alice]\ntype = user\nextension = PJSIP/200\nextension = 201\naction = act\n\
@@ -337,20 +384,33 @@ fn a_refused_reload_says_why_to_who_asked() {
         assert!(said.contains(expected), "{expected:?} in {said}");
     }
     assert!(!said.contains("function 'DB'"), "{said}");
-    assert_eq!(ast.complaints().len(), before, "a check is silent in the log");
+    assert_eq!(
+        ast.complaints().len(),
+        before,
+        "a check is silent in the log"
+    );
     assert_eq!(users(&ast), ["alice", "bob", "carol"]);
 
     let right = wrong.replace("method = best", "method = latest");
-    ast.write_config("userpresence.conf", &right.replace("[act]", "[erin]\ntype = usr\n[act]"));
+    ast.write_config(
+        "userpresence.conf",
+        &right.replace("[act]", "[erin]\ntype = usr\n[act]"),
+    );
     let said = ast.cli("userpresence reload");
-    assert!(said.contains("unknown type 'usr', did you mean 'user'?"), "{said}");
+    assert!(
+        said.contains("unknown type 'usr', did you mean 'user'?"),
+        "{said}"
+    );
     ast.write_config("userpresence.conf", &right);
     let said = ast.cli("userpresence check");
     let end = "0 errors, 2 warnings. After a reload: 2 users: 0 new, 1 gone, 2 changed.";
     assert!(said.trim_end().ends_with(end), "{said}");
     let from = ast.log().len();
     assert!(ast.reload().ok());
-    ast.wait_log_from(from, "section [act], option 'set': there is no dialplan function 'NO_SUCH'");
+    ast.wait_log_from(
+        from,
+        "section [act], option 'set': there is no dialplan function 'NO_SUCH'",
+    );
     let line = ast.wait_log_from(from, "Extension '201' is alice's and bob's");
     assert!(line.contains("NOTICE["), "{line}");
     // It is said once of each.

@@ -66,7 +66,13 @@ mod tests {
             )
         };
         let device = line("b", "dnd", "DEVICE_STATE");
-        let expected = [line("a", "set", "DBB"), device.clone(), device.clone(), device.clone(), device];
+        let expected = [
+            line("a", "set", "DBB"),
+            device.clone(),
+            device.clone(),
+            device.clone(),
+            device,
+        ];
         let expected: Vec<_> = expected.iter().map(|it| Some(it.as_str())).collect();
         assert_eq!(starts, expected);
         assert!(said[0].contains("for 'DBB(x/${USER})=1'"), "{said:?}");

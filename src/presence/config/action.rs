@@ -99,7 +99,10 @@ fn statuses(
                 return Err(format!(
                     "unknown status '{}'{}",
                     shown(word),
-                    expected(word, &format!("a status type or one of {}", State::EXPECTED))
+                    expected(
+                        word,
+                        &format!("a status type or one of {}", State::EXPECTED)
+                    )
                 ));
             }
         }

@@ -157,7 +157,10 @@ fn statuses(given: &str, known: &Statuses) -> Result<(Vec<State>, Vec<Box<str>>)
                 return Err(format!(
                     "unknown status '{}'{}",
                     shown(word),
-                    expected(word, &format!("a status type or one of {}", State::EXPECTED))
+                    expected(
+                        word,
+                        &format!("a status type or one of {}", State::EXPECTED)
+                    )
                 ));
             }
         }
@@ -324,7 +327,11 @@ fn find(name: &str, sets: &HashMap<String, Arc<Handling>>) -> Result<Arc<Handlin
             true => "a section of type = handling".to_owned(),
             false => names.join(", "),
         };
-        format!("unknown handling '{}'{}", shown(name), self::expected(name, &expected))
+        format!(
+            "unknown handling '{}'{}",
+            shown(name),
+            self::expected(name, &expected)
+        )
     })
 }
 

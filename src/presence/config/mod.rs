@@ -125,7 +125,10 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) ->
                 problem(section, None, message);
             }
             Ok(Some(other)) => {
-                let message = format!("unknown type '{other}'{}", suggest::expected(other, &types()));
+                let message = format!(
+                    "unknown type '{other}'{}",
+                    suggest::expected(other, &types())
+                );
                 problem(section, option(section, "type"), message);
             }
             Err(again) => {

@@ -332,7 +332,10 @@ impl Settings {
                     true => Ok(()),
                     false => {
                         let known = format!("{}, settle, {}", Editing::OPTIONS, Http::OPTIONS);
-                        Err(format!("unknown option{}", expected(&variable.name, &known)))
+                        Err(format!(
+                            "unknown option{}",
+                            expected(&variable.name, &known)
+                        ))
                     }
                 })
             };

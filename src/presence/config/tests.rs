@@ -242,18 +242,54 @@ fn a_slip_of_the_pen_is_answered_with_what_was_meant() {
         said.join("; ")
     };
     for (text, meant) in [
-        ("[alice]\ntype=user\nextention=200\n", "unknown option, did you mean 'extension'? Expected type"),
-        ("[general]\nmethd=latest\n", "unknown option, did you mean 'method'? Expected enabled"),
-        ("[alice]\ntype=usr\n", "unknown type 'usr', did you mean 'user'? Expected user"),
-        ("[lunch]\ntype=status\nstate=awya\n", "unknown state 'awya', did you mean 'away'?"),
-        ("[lunch]\ntype=status\nlable=x\nstate=away\n", "did you mean 'label'?"),
-        ("[a]\ntype=action\nstatus=dnt\n", "unknown status 'dnt', did you mean 'dnd'?"),
-        ("[a]\ntype=action\nstatus=dnd\nqueu=pause\n", "did you mean 'queue'?"),
-        ("[h]\ntype=handling\nring_timout=5\n", "did you mean 'ring_timeout'?"),
-        ("[a]\ntype=api_user\npasword=x\n", "did you mean 'password'?"),
-        ("[w]\ntype=webhook\nur=x\nsecrte=y\n", "did you mean 'secret'?"),
-        ("[a]\ntype=user\nlogin_status=avialable\n", "did you mean 'available'?"),
-        ("[t]\ntype=device_table\nin_usr=dnd\n", "did you mean 'in_use'?"),
+        (
+            "[alice]\ntype=user\nextention=200\n",
+            "unknown option, did you mean 'extension'? Expected type",
+        ),
+        (
+            "[general]\nmethd=latest\n",
+            "unknown option, did you mean 'method'? Expected enabled",
+        ),
+        (
+            "[alice]\ntype=usr\n",
+            "unknown type 'usr', did you mean 'user'? Expected user",
+        ),
+        (
+            "[lunch]\ntype=status\nstate=awya\n",
+            "unknown state 'awya', did you mean 'away'?",
+        ),
+        (
+            "[lunch]\ntype=status\nlable=x\nstate=away\n",
+            "did you mean 'label'?",
+        ),
+        (
+            "[a]\ntype=action\nstatus=dnt\n",
+            "unknown status 'dnt', did you mean 'dnd'?",
+        ),
+        (
+            "[a]\ntype=action\nstatus=dnd\nqueu=pause\n",
+            "did you mean 'queue'?",
+        ),
+        (
+            "[h]\ntype=handling\nring_timout=5\n",
+            "did you mean 'ring_timeout'?",
+        ),
+        (
+            "[a]\ntype=api_user\npasword=x\n",
+            "did you mean 'password'?",
+        ),
+        (
+            "[w]\ntype=webhook\nur=x\nsecrte=y\n",
+            "did you mean 'secret'?",
+        ),
+        (
+            "[a]\ntype=user\nlogin_status=avialable\n",
+            "did you mean 'available'?",
+        ),
+        (
+            "[t]\ntype=device_table\nin_usr=dnd\n",
+            "did you mean 'in_use'?",
+        ),
     ] {
         let said = said(text);
         assert!(said.contains(meant), "{text}: {said}");

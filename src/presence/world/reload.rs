@@ -10,8 +10,8 @@ use super::devices::Asked;
 use super::{AccountState, rows::RowKey};
 use super::{Effect, SourceState, UserState, World};
 use crate::presence::account::Details;
-use crate::presence::device::{DeviceState, Watcher};
 use crate::presence::config::Rule;
+use crate::presence::device::{DeviceState, Watcher};
 use crate::presence::directory::{DeviceId, Directory, Input, SourceId, User, UserId};
 use crate::presence::dnd::DndStatus;
 use crate::presence::flags::Flags;
@@ -102,7 +102,9 @@ impl Plan {
         plan.counts = plan.count(running);
         let goes = |known: &[bool]| -> Vec<usize> {
             let all = known.iter().enumerate();
-            all.filter(|(_, stays)| !**stays).map(|(at, _)| at).collect()
+            all.filter(|(_, stays)| !**stays)
+                .map(|(at, _)| at)
+                .collect()
         };
         let mut users = vec![false; running.user_count()];
         let known = plan.users.iter().flatten();
@@ -152,7 +154,9 @@ impl Plan {
     ) -> bool {
         let same = |(input, before): (&Input, &Input)| {
             let device = |of: &Directory, input: &Input| {
-                input.device().map(|device| of.device_name(device).to_owned())
+                input
+                    .device()
+                    .map(|device| of.device_name(device).to_owned())
             };
             input.kind == before.kind
                 && self.sources[input.source.index()] == Some(before.source)
@@ -574,7 +578,9 @@ impl World {
             .filter(|name| !spelled.contains(&***name))
             .cloned()
             .collect();
-        let respelled = gone.iter().filter(|name| self.directory.user(name).is_some());
+        let respelled = gone
+            .iter()
+            .filter(|name| self.directory.user(name).is_some());
         let rows: Vec<RowKey> = respelled.cloned().map(RowKey::User).collect();
         self.dirty.extend(rows);
         gone

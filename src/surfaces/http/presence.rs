@@ -9,9 +9,9 @@ use crate::door;
 use crate::presence::Time;
 use crate::presence::account::{ListQuery, Record};
 use crate::presence::assignment::{self, Parts, shown};
-use crate::presence::ending::{self, Clock};
 use crate::presence::directory::{AccountId, Directory, UserId};
 use crate::presence::dnd::DndStatus;
+use crate::presence::ending::{self, Clock};
 use crate::presence::flags::Flag;
 use crate::presence::world::{Change, World};
 

@@ -38,7 +38,8 @@ impl Kept {
     }
 }
 
-const BOTH: &str = "[alice]\ntype=user\nextension=1\n[bob]\ntype=user\nextension=3\noutgoing=none\n";
+const BOTH: &str =
+    "[alice]\ntype=user\nextension=1\n[bob]\ntype=user\nextension=3\noutgoing=none\n";
 const ALONE: &str = "[alice]\ntype=user\nextension=1\n";
 
 fn reload(world: &mut World, kept: &Kept, text: &str, at: u64) -> Removed {
