@@ -56,7 +56,7 @@ build: $(if $(OTHER_HEADERS),,asterisk) ## Build target/release/res_userpresence
 	@tests/setup.sh build
 	cargo build --release
 	@cp -f $(TARGET)/release/lib$(FILE) $(MODULE)
-	@echo 'Built $(MODULE)'
+	@tests/built-for.sh $(MODULE) $(ROOT) '$(ASTERISK_INCLUDE)'
 
 # For the private Asterisk, whatever other headers there are.
 .PHONY: build-private
@@ -127,13 +127,25 @@ DATA_DIR ?= $(or $(call said,astdatadir),$(firstword \
 SAMPLE := configs/samples/userpresence.conf.sample
 XML := doc/res_userpresence-en_US.xml
 
+# It may hold hashes of passwords and secrets: it is readable for Asterisk alone, that is
+# for whoever owns asterisk.conf, or else the folder. Only root may give files away; a
+# package does so when it is installed.
+define install_config
+install -D -v -m 640 $(SAMPLE) '$(DESTDIR)$(CONFIG_DIR)/$(1)' && \
+	if test "$$(id -u)" = 0; then \
+		like='$(DESTDIR)$(CONFIG_DIR)/asterisk.conf'; \
+		test -e "$$like" || like='$(DESTDIR)$(CONFIG_DIR)'; \
+		chown --reference="$$like" '$(DESTDIR)$(CONFIG_DIR)/$(1)'; \
+	fi
+endef
+
 # Built only where it is absent: `sudo make install` needs no cargo then.
 .PHONY: install
 install: ## Install into the Asterisk of this machine (DESTDIR, MODULES_DIR, CONFIG_DIR, DATA_DIR)
 	@test -e $(MODULE) || $(MAKE) --no-print-directory build
 	install -D -m 755 $(MODULE) '$(DESTDIR)$(MODULES_DIR)/$(FILE)'
 	install -D -m 644 $(XML) '$(DESTDIR)$(DATA_DIR)/documentation/thirdparty/$(notdir $(XML))'
-	install -D -m 644 $(SAMPLE) '$(DESTDIR)$(CONFIG_DIR)/userpresence.conf.sample'
+	@$(call install_config,userpresence.conf.sample)
 	@if test -e '$(DESTDIR)$(CONFIG_DIR)/userpresence.conf'; then \
 		echo 'kept $(DESTDIR)$(CONFIG_DIR)/userpresence.conf'; \
-	else install -v -m 644 $(SAMPLE) '$(DESTDIR)$(CONFIG_DIR)/userpresence.conf'; fi
+	else $(call install_config,userpresence.conf); fi

@@ -30,7 +30,9 @@ pub fn check() -> Option<Time> {
     }
     PENDING.store(false, Ordering::Relaxed);
     let directory = door::read(|world| world.directory().clone())?;
-    unknown(&directory).iter().for_each(log::warning);
+    for warning in unknown(&directory) {
+        log::warning(warning);
+    }
     None
 }
 

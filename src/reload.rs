@@ -1,7 +1,7 @@
 //! A reload: the difference between the running configuration and the one that is
 //! read. With any error everything stays as it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -204,7 +204,7 @@ pub fn forget(name: Option<&str>) -> Result<usize, String> {
     }
     let forgotten = keeper::settled(|| {
         let mut gone = keeper::gone_rows();
-        let forgotten = door::serve(|world, _| {
+        door::serve(|world, _| {
             // What has not reached AstDB yet.
             let waiting = world.loose_rows().iter();
             let waiting = waiting.filter_map(|(key, value)| {
@@ -215,8 +215,7 @@ pub fn forget(name: Option<&str>) -> Result<usize, String> {
             gone.retain(|(key, _)| !waiting.iter().any(|(other, _)| other == key));
             gone.extend(waiting);
             (world.forget(name, &gone), Vec::new())
-        });
-        forgotten
+        })
     });
     keeper::wake(true);
     match (forgotten.ok_or(door::NOT_RUNNING)?, name) {
@@ -236,6 +235,14 @@ pub fn user(name: &str) -> Result<String, String> {
     let _busy = Busy::begin()?;
     let directory = door::read(|world| world.directory().clone());
     let directory = directory.ok_or("the module is not running")?;
+    // A database may tell capitals apart, where a user's name does not.
+    let load = |name: &str| realtime::load_one(FAMILY, name).map_err(|why| why.to_string());
+    // By the id or an extension only one who is known already, and nobody new has that name.
+    let called = directory.find(name).ok();
+    let name = match called.filter(|_| directory.user(name).is_none()) {
+        Some(user) if load(name)?.is_none() => &directory.get(user).name,
+        _ => name,
+    };
     let known = directory.user(name);
     let from_file = known.is_some_and(|user| directory.get(user).origin == Origin::File);
     if from_file {
@@ -244,8 +251,6 @@ pub fn user(name: &str) -> Result<String, String> {
              use module reload res_userpresence.so"
         ));
     }
-    // A database may tell capitals apart, where a user's name does not.
-    let load = |name: &str| realtime::load_one(FAMILY, name).map_err(|why| why.to_string());
     let spelled = known.map_or(name, |user| &directory.get(user).name);
     let row = match load(spelled)? {
         None if spelled != name => load(name)?,
@@ -296,12 +301,16 @@ fn stored_of(plan: &Plan) -> Stored {
         let waiting = door::read(|world| world.loose_rows().clone());
         (waiting.unwrap_or_default(), keeper::gone_rows())
     });
-    let directory = plan.directory();
+    let names: HashSet<String> = plan.new_users().map(|it| it.to_ascii_lowercase()).collect();
+    let waits = waiting.keys().map(|key| {
+        let of = key.strip_prefix(gone::PREFIX).unwrap_or(key);
+        of.to_owned()
+    });
     let gone = gone.into_iter().map(|(key, _)| key);
-    let gone = gone.chain(waiting.keys().cloned()).filter(|key| {
-        // A name may be spelled with other capitals now.
+    let gone = gone.chain(waits).filter(|key| {
+        // A name may be spelled with other capitals now. Whoever is here keeps what is known.
         let user = key.strip_prefix("user/");
-        user.is_some_and(|name| directory.user(name).is_some())
+        user.is_some_and(|name| names.contains(&name.to_ascii_lowercase()))
     });
     let users = plan.new_users().map(|name| format!("user/{name}"));
     let sources = plan.new_sources();
@@ -397,6 +406,7 @@ fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
             Some(state)
         });
     }
+    functions::look_again();
     schedules::forget();
     // Nothing else tells it that there is a schedule now.
     keeper::wake(true);
@@ -411,7 +421,6 @@ fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
     for notice in configuration::shared_extensions(plan.directory(), Some(&running)) {
         log::notice(notice);
     }
-    functions::look_again();
     keeper::tidy();
     Ok(counts)
 }

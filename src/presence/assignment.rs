@@ -297,7 +297,7 @@ fn at(given: &str, clock: &Clock<'_>) -> Result<Time, String> {
 /// What stands in the parentheses that `rest` begins with.
 fn argument<'a>(option: char, rest: &mut &'a str) -> Result<&'a str, String> {
     let inside = rest.strip_prefix('(').and_then(|rest| rest.split_once(')'));
-    let (argument, after) = inside.ok_or_else(|| match option {
+    let (argument, after) = inside.ok_or(match option {
         't' => "option t without a length of time, expected one such as t(300) or t(30m)",
         _ => {
             "option u without a Unix time in seconds, expected one such as u(1767225600) or \

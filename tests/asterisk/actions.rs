@@ -401,7 +401,13 @@ fn a_failing_action_stops_nothing_else() {
     assert_eq!(ast.getvar("GLOBAL(first)"), "1");
     assert_eq!(ast.getvar("GLOBAL(last)"), "1");
     assert!(member(&ast, "601", ALICE).is_some());
-    let said = ast.complaints();
+    let complaints = || {
+        let mut said = ast.complaints();
+        // That it does not exist is told of the configuration too.
+        said.retain(|line| !line.contains("there is no dialplan function 'NO_SUCH'"));
+        said
+    };
+    let said = complaints();
     let failed = "Action of user 'alice' for status 'away' failed";
     let expected = [
         format!("{failed}: NO_SUCH(x)=1: there is no function NO_SUCH, its module is not loaded"),
@@ -424,7 +430,7 @@ fn a_failing_action_stops_nothing_else() {
     set(&ast, "available");
     assert_eq!(ast.getvar("GLOBAL(last)"), "");
     assert_eq!(member(&ast, "601", ALICE), None);
-    assert_eq!(ast.complaints().len(), said.len());
+    assert_eq!(complaints().len(), said.len());
 }
 
 #[test]

@@ -325,13 +325,14 @@ fn setting_a_status_always_renews_since() {
     assert_eq!(read(&ast, "alice,sequence"), sequence);
 }
 
-/// A text that no interface could pass on is left out, its state still counts.
+/// A text that no interface could pass on is mended, with one warning for each source and
+/// kind of trouble.
 #[test]
-fn a_source_with_an_impossible_text_keeps_its_state() {
+fn a_source_with_an_impossible_text_is_mended() {
     let ast = with(ALICE).start();
     // Not UTF-8, and a line end that would begin another header.
-    let bad = ["/w==", "Qg0KRXZlbnQ6IHg="];
-    for encoded in bad {
+    let bad = [("/w==", "\u{fffd}"), ("Qg0KRXZlbnQ6IHg=", "B  Event: x")];
+    for (encoded, mended) in [bad[0], bad[1], bad[0], bad[1]] {
         ast.run_dialplan(
             &[&format!(
                 "Set(PRESENCE_STATE(CustomPresence:200)=dnd,sub,${{BASE64_DECODE({encoded})}})"
@@ -341,15 +342,29 @@ fn a_source_with_an_impossible_text_keeps_its_state() {
         caught_up(&ast);
         expect(&ast, "alice", "dnd CustomPresence:200 only");
         assert_eq!(read(&ast, "alice,subtype"), "sub");
-        assert_eq!(read(&ast, "alice,message"), "");
+        assert_eq!(read(&ast, "alice,message"), mended);
         event(&ast, "200", "not_set");
     }
-    event(&ast, "201", &format!("away,,{}", "x".repeat(256)));
+    let long = "é".repeat(130);
+    event(&ast, "201", &format!("away,,{long}"));
     expect(&ast, "alice", "away CustomPresence:201 only");
-    assert_eq!(read(&ast, "alice,message"), "");
-    // One warning for each address.
-    let warned = complaints(&ast, "the text is left out");
-    assert_eq!(warned.len(), 2, "{warned:#?}");
-    assert!(warned[0].contains("The message of 'CustomPresence:200' is not UTF-8"));
-    assert!(warned[1].contains("'CustomPresence:201' is 256 bytes long, expected at most 255"));
+    assert_eq!(read(&ast, "alice,message"), "é".repeat(127));
+    event(&ast, "201", &format!("xa,,{long}"));
+    // Read at a reload, and at a load.
+    let conf = format!("{ALICE}[bob]\ntype = user\nextension = 202\n");
+    event(&ast, "202", &format!("chat,,{long}"));
+    ast.write_config("userpresence.conf", &conf);
+    assert!(ast.reload().ok());
+    assert_eq!(read(&ast, "bob,message"), "é".repeat(127));
+    let warned = complaints(&ast, "of 'CustomPresence:20");
+    let expected = [
+        "The message of 'CustomPresence:200' is not UTF-8, ",
+        "The message of 'CustomPresence:200' holds a control character, ",
+        "The message of 'CustomPresence:201' is 260 bytes long, expected at most 255; it is cut",
+        "The message of 'CustomPresence:202' is 260 bytes long, expected at most 255; it is cut",
+    ];
+    assert_eq!(warned.len(), expected.len(), "{warned:#?}");
+    for (line, expected) in warned.iter().zip(expected) {
+        assert!(line.contains(expected.trim_end_matches(", ")), "{line}");
+    }
 }

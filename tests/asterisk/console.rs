@@ -386,17 +386,14 @@ fn a_wrong_number_of_arguments_shows_the_usage() {
         ),
         ("show routes", "show routes <name>"),
         ("show routes alice bob", "show routes <name>"),
-        (
-            "set",
-            "set <name> <status> [<subtype>] [<message>] [<options>]",
-        ),
+        ("set", "set <name> <status> [<subtype>] [<message>] [<end>]"),
         (
             "set alice",
-            "set <name> <status> [<subtype>] [<message>] [<options>]",
+            "set <name> <status> [<subtype>] [<message>] [<end>]",
         ),
         (
             "set alice away lunch Back at one",
-            "set <name> <status> [<subtype>] [<message>] [<options>]",
+            "set <name> <status> [<subtype>] [<message>] [<end>]",
         ),
         ("dndstatus alice", "dndstatus <name> <value>"),
         (
@@ -408,6 +405,11 @@ fn a_wrong_number_of_arguments_shows_the_usage() {
         ("show webhooks crm", "show webhooks"),
         ("show settings now", "show settings"),
         ("reload user", "reload user <name>"),
+        ("reload now", "reload [--really]"),
+        ("reload --really now", "reload [--really]"),
+        ("check now", "check"),
+        ("forget", "forget <name>|all"),
+        ("forget alice bob", "forget <name>|all"),
     ] {
         let shown = ast.cli(&format!("userpresence {command}"));
         let usage = format!("Usage: userpresence {usage}");
@@ -483,8 +485,10 @@ fn users_states_and_verbs_are_completed() {
         (
             "userpresence ",
             &[
+                "check",
                 "dndstatus",
                 "explain",
+                "forget",
                 "message",
                 "password",
                 "reload",
@@ -569,4 +573,138 @@ fn five_thousand_users_are_shown_to_the_last() {
     };
     all(&ast.cli("userpresence show users"));
     all(&ast.remote("userpresence show users"));
+}
+
+/// Characters that take two columns of the screen, or none, leave the columns in line.
+#[test]
+fn tables_stay_aligned_with_wide_characters() {
+    let conf = "[general]\noutgoing = none\n[alice]\ntype = user\n[bob]\ntype = user\n\
+                [carol]\ntype = user\n[dave]\ntype = user\n";
+    let ast = with(conf).start();
+    set(&ast, "alice", "away,會議室,end");
+    set(&ast, "bob", "away,e\u{301}te\u{301},end");
+    set(&ast, "carol", "away,🍕🍕,end");
+    set(&ast, "dave", "away,plain,end");
+    let shown = ast.cli("userpresence show users");
+    // The column is as wide as 'Subtype', its head.
+    for row in [
+        "會議室   end",
+        "e\u{301}te\u{301}      end",
+        "🍕🍕     end",
+        "plain    end",
+    ] {
+        assert!(shown.contains(row), "{row:?} in {shown}");
+    }
+}
+
+/// Options are known by their form, a status ends at a time of day or after a while, and a
+/// user is found by the extension and the id.
+#[test]
+fn a_status_is_set_as_people_say_it() {
+    let conf = "[alice]\ntype = user\nid = 4711\nextension = 200\nextension = 201\n\
+                timezone = Asia/Kolkata\n[bob]\ntype = user\nextension = 201\n\
+                [lunch]\ntype = status\nstate = away\nsubtype = lunch\n";
+    let ast = with(conf).start();
+    let left = || {
+        let until: u64 = read(&ast, "alice,until").parse().expect("an end");
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = now.expect("a clock").as_millis() as u64;
+        (until.saturating_sub(now) / 1000, until)
+    };
+    for (words, least, most) in [
+        ("t(1800)", 1700, 1800),
+        ("t(30m)", 1700, 1800),
+        ("for 30m", 1700, 1800),
+        ("30m", 1700, 1800),
+        ("for 1h30m", 5300, 5400),
+        ("lunch \"Back soon\" t(2h)", 7100, 7200),
+        ("lunch \"Back soon\" for 2h", 7100, 7200),
+    ] {
+        ast.cli("userpresence set alice available");
+        let said = ast.cli(&format!("userpresence set alice lunch {words}"));
+        assert!(said.starts_with("Status of 'alice' set"), "{words}: {said}");
+        assert_eq!(read(&ast, "alice,subtype"), "lunch", "{words}");
+        let (left, _) = left();
+        assert!((least..=most).contains(&left), "{words}: {left}");
+    }
+    assert_eq!(read(&ast, "alice,message"), "Back soon");
+    for words in ["until 14:30", "u(14:30)"] {
+        ast.cli(&format!("userpresence set alice lunch {words}"));
+        let (left, until) = left();
+        assert!(left <= 86_400, "{words}: {left}");
+        // 14:30 in India is 9:00 in UTC.
+        assert_eq!(until % 86_400_000, 9 * 3_600_000, "{words}: {until}");
+    }
+    for (words, why) in [
+        (
+            "for ever",
+            "'ever' is not a length of time, expected one such as 30m",
+        ),
+        ("for -5m", "'-5m' is not a length of time"),
+        (
+            "until noon",
+            "without a Unix time in seconds or a time of day",
+        ),
+        ("t(25:00)", "Option t(25:00) holds no length of time"),
+        ("u(24:00)", "Option u(24:00) without a Unix time"),
+        ("for 99999999999999999999h", "is not a length of time"),
+        ("for 4000d", "expected 1 to"),
+        ("t(5) for 5m", "The status ends twice"),
+    ] {
+        let said = ast.cli(&format!("userpresence set alice lunch {words}"));
+        assert!(said.contains(why), "{words}: {said}");
+    }
+    // The dialplan and AMI know the same.
+    ast.setvar("USER_PRESENCE(alice)", "lunch,t(45m)");
+    assert!((2_600..=2_700).contains(&left().0));
+    for options in ["t(45m)", "for 45m", "45m"] {
+        let set = ast.ami().action(&[
+            ("Action", "UserPresenceSet"),
+            ("User", "200"),
+            ("Status", "lunch"),
+            ("Options", options),
+        ]);
+        assert!(set.ok(), "{set:?}");
+        assert!((2_600..=2_700).contains(&left().0), "{options}");
+    }
+
+    // By the extension and the id, where that is clear.
+    for name in ["200", "4711", "ALICE"] {
+        assert_eq!(
+            read(&ast, &format!("{name},extensions")),
+            "200,201",
+            "{name}"
+        );
+        let shown = ast.cli(&format!("userpresence show user {name}"));
+        assert!(shown.contains("User: alice"), "{shown}");
+        let got = ast
+            .ami()
+            .action(&[("Action", "UserPresenceGet"), ("User", name)]);
+        assert_eq!(got.get("User"), Some("alice"), "{got:?}");
+        let said = ast.cli(&format!("userpresence dndstatus {name} TakeAllCalls"));
+        assert!(said.starts_with("'alice' is set to TakeAllCalls"), "{said}");
+    }
+    let why = "'201' is the id or an extension of several users (alice, bob), expected the name \
+               of one";
+    let said = ast.cli("userpresence set 201 away");
+    assert!(said.contains(why), "{said}");
+    let got = ast
+        .ami()
+        .action(&[("Action", "UserPresenceGet"), ("User", "201")]);
+    assert_eq!(got.get("Message"), Some(why));
+    // A panel is one, whatever it called the user.
+    let panel = ast.ami();
+    let ask = |action: &str, user: &str| panel.action(&[("Action", action), ("User", user)]);
+    assert_eq!(ask("UserPresenceLogin", "200").text(), "Logged in");
+    assert_eq!(
+        ask("UserPresenceLogin", "alice").text(),
+        "Already logged in"
+    );
+    assert_eq!(ask("UserPresenceLogout", "4711").text(), "Logged out");
+    assert_eq!(
+        ast.ami()
+            .action(&[("Action", "UserPresenceGet"), ("User", "alice")])
+            .get("Panels"),
+        Some("0")
+    );
 }

@@ -777,3 +777,41 @@ fn own_status_shows_at_once_and_push_messages_are_ones_own() {
     set(&ast, "bob", "dnd");
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
 }
+
+/// When a status ends may be said as people say it.
+#[test]
+fn a_status_that_is_set_over_http_ends_at_a_time_of_day_or_after_a_while() {
+    let ast = office("").start();
+    let now = || {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.expect("a clock").as_millis() as u64
+    };
+    for (until, least, most) in [
+        ("30m", 1_740_000, 1_800_000),
+        ("for 1h30m", 5_340_000, 5_400_000),
+        ("14:30", 0, 86_400_000),
+        ("until 14:30", 0, 86_400_000),
+    ] {
+        let before = now();
+        let set = put(
+            &ast,
+            "tester",
+            "alice",
+            &json!({"status": "away", "until": until}),
+        );
+        assert_eq!(set.status, 200, "{until}: {set:?}");
+        let end = parsed(&set)["until"].as_u64().expect("an end");
+        let ahead = end.saturating_sub(before);
+        assert!((least..=most + 60_000).contains(&ahead), "{until}: {ahead}");
+    }
+    for until in ["soon", "-5m", "24:00", "", "for ever", "1800"] {
+        let set = put(
+            &ast,
+            "tester",
+            "alice",
+            &json!({"status": "dnd", "until": until}),
+        );
+        assert_eq!(set.status, 400, "{until}: {set:?}");
+        assert_eq!(read(&ast, "alice"), "away", "{until}");
+    }
+}

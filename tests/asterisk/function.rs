@@ -262,7 +262,7 @@ fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
             "alice",
             "dnd,,Back, soon",
             "unknown option ' soon', expected e (subtype and message in base64), t(seconds) \
-             or u(Unix time); a comma within a text is written \\,"
+             or t(30m), u(Unix time) or u(14:30); a comma within a text is written \\,"
                 .to_owned(),
         ),
         (

@@ -348,7 +348,7 @@ fn a_section_with_an_error_is_left_out_and_named() {
     let expected = [
         "userpresence.conf:8, section [bob], option 'method': 'best', expected priority, latest, default or none",
         "userpresence.conf:10, section [carol]: the option 'type' is missing, expected user, status, device_table",
-        "userpresence.conf:12, section [dave], option 'type': unknown type 'usr', expected user, status, device_table",
+        "userpresence.conf:12, section [dave], option 'type': unknown type 'usr', did you mean 'user'? Expected user, status, device_table",
         "userpresence.conf:17, section [erin], option 'twenty': unknown option, expected ",
         "userpresence.conf:16, section [erin], option 'default': '204', expected one of the user's extensions",
         "section [f rank]: 'f rank' is not a user's name, expected 1 to 60 letters",
@@ -442,4 +442,25 @@ fn a_stop_of_asterisk_publishes_nothing() {
         assert_eq!(told.count(), 0);
         ast.start_again();
     }
+}
+
+/// A function that an action names is looked for when everything is loaded, not before.
+#[test]
+fn a_function_whose_module_comes_late_is_none_to_warn_of() {
+    let conf = "[act]\ntype = action\nstatus = dnd\nset = CUT(x)=1\nset = VOLUME(TX)=1\n\
+                set = NO_SUCH(x)=1\n[alice]\ntype = user\naction = act\n";
+    // Of these the first is loaded behind ours.
+    let ast = Instance::builder()
+        .userpresence(conf)
+        .modules(&["func_volume"])
+        .start();
+    let warned = ast.wait_log("there is no dialplan function 'NO_SUCH'");
+    assert!(warned.contains("WARNING[") && warned.contains("section [act], option 'set'"));
+    let told = ast.complaints();
+    assert!(
+        !told.iter().any(|line| line.contains("'VOLUME'")),
+        "{told:#?}"
+    );
+    // Nobody loads that of the other.
+    assert!(told.iter().any(|line| line.contains("'CUT'")), "{told:#?}");
 }

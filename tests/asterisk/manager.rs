@@ -245,7 +245,7 @@ fn each_mistake_in_setting_has_its_answer_and_changes_nothing() {
         (
             &[("User", "alice"), ("Status", "away"), ("Options", "x")],
             "unknown option 'x', expected e (subtype and message in base64), t(seconds) or \
-             u(Unix time); a comma within a text is written \\,",
+             t(30m), u(Unix time) or u(14:30); a comma within a text is written \\,",
         ),
         (
             &[("User", "alice"), ("DndStatus", "dnd")],
@@ -291,12 +291,17 @@ fn a_line_end_never_reaches_a_header() {
     let listed = ami.list(&[("Action", "UserPresenceList")]);
     headers(
         &listed[0],
-        &[("User", "alice"), ("Status", "away"), ("Message", "")],
+        &[
+            ("User", "alice"),
+            ("Status", "away"),
+            ("Message", "a  Event: Forged"),
+        ],
     );
     let events = told(&ast, &ami);
     let change = of(&events, "UserPresenceChange", "User", "alice");
     assert_eq!(change.len(), 1);
-    headers(change[0], &[("Status", "away"), ("Message", "")]);
+    let message = ("Message", "a  Event: Forged");
+    headers(change[0], &[("Status", "away"), message]);
 }
 
 #[test]

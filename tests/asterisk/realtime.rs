@@ -277,6 +277,9 @@ fn reload_user_reads_one_user_anew() {
 
     assert!(reload("bob").contains("is read anew"));
     told(&[]);
+    // By the extension, as everywhere.
+    assert!(reload("203").contains("User 'carol' is read anew"));
+    assert_eq!(asked(&ast, "carol,method"), "latest");
 
     ast.set_custom("204", "xa");
     ast.realtime_sql(&insert("dave", "NULL", "204", "NULL"));

@@ -130,7 +130,8 @@ fn another_method_is_one_transition_of_that_user() {
     assert_eq!(published(&ast, &ami), pairs(&[("alice", "available")]));
 }
 
-/// A new user is published, a removed one is published as not_set; its rows go.
+/// A new user is published, a removed one is published as not_set; its rows stay, and are
+/// there when the user comes back.
 #[test]
 fn users_come_and_go() {
     let ast = three();
@@ -141,6 +142,7 @@ fn users_come_and_go() {
     let ami = ast.ami();
     published(&ast, &ami);
     let before = ast.getvar("USER_PRESENCE(alice,json)");
+    let since = ast.getvar("USER_PRESENCE(carol,since)");
     ast.set_custom("204", "xa");
     ast.write_config(
         "userpresence.conf",
@@ -159,17 +161,263 @@ fn users_come_and_go() {
     assert_eq!(told, pairs(&expected));
     assert_eq!(users(&ast), ["alice", "dave", "erin"]);
     assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), before);
-    wait_until("the rows of the removed to go", || {
+    ast.wait_log("Reloaded: 3 users: 2 new, 2 gone, 0 changed");
+    wait_until("what is stored of the removed", || {
         let rows = rows(&ast);
-        let gone = ["user/bob", "user/carol", "CustomPresence:202"];
-        gone.iter().all(|key| !rows.contains(key)).then_some(())
+        let kept = ["/user/bob", "/user/carol", "/source/CustomPresence:202"];
+        let kept = kept
+            .iter()
+            .all(|key| rows.contains(key) && rows.contains(&format!("/gone{key}")));
+        kept.then_some(())
     });
     assert!(rows(&ast).contains("user/alice"));
-    // Who comes back comes back as new.
+    // Whoever comes back has what was theirs.
     ast.write_config("userpresence.conf", THREE);
     assert!(ast.reload().ok());
-    assert_eq!(value(&ast, "carol"), "not_set");
+    assert_eq!(value(&ast, "carol"), "away");
+    assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
     assert_eq!(value(&ast, "bob"), "chat");
+    wait_until("nobody but the two others to be gone", || {
+        let rows = rows(&ast);
+        let back = ["bob", "carol"].iter();
+        let back = back
+            .clone()
+            .all(|user| !rows.contains(&format!("/gone/user/{user}")));
+        (back && rows.contains("/gone/user/dave")).then_some(())
+    });
+}
+
+/// Users whom a mistake in the file removed have everything back when it is mended, over a
+/// restart too; after 30 days it is gone, or when somebody says so.
+#[test]
+fn a_mistake_in_a_file_loses_nothing() {
+    let ast = three();
+    ast.setvar("USER_PRESENCE(carol,dndStatus)", "DoNotAcceptAnyCalls");
+    ast.setvar("USER_PRESENCE(carol,pickUpCallsOnHold)", "yes");
+    let told = |ast: &Instance| {
+        ["", ",since", ",dndStatus", ",pickUpCallsOnHold", ",status"]
+            .map(|field| ast.getvar(&format!("USER_PRESENCE(carol{field})")))
+    };
+    let before = told(&ast);
+    let alice = "[general]\n[alice]\ntype = user\nextension = 200\nextension = 201\n";
+    for restart in [false, true] {
+        ast.write_config("userpresence.conf", alice);
+        let said = ast.cli("userpresence reload");
+        assert!(
+            said.starts_with("Reloaded: 1 user: 0 new, 2 gone, 0 changed."),
+            "{said}"
+        );
+        assert!(said.contains("kept for 30 days"), "{said}");
+        if restart {
+            assert!(ast.stop_gracefully().success());
+            ast.start_again();
+        }
+        ast.write_config("userpresence.conf", THREE);
+        let said = ast.cli("userpresence reload");
+        assert_eq!(
+            said.trim_end(),
+            "Reloaded: 3 users: 2 new, 0 gone, 0 changed."
+        );
+        assert_eq!(told(&ast), before, "restart: {restart}");
+    }
+
+    // 30 days later.
+    ast.write_config("userpresence.conf", alice);
+    ast.cli("userpresence reload");
+    let wait_rows = |what: &str, wanted: &dyn Fn(&str) -> bool| {
+        wait_until(what, || wanted(&rows(&ast)).then_some(()));
+    };
+    wait_rows("what is stored of who is gone", &|rows| {
+        rows.contains("/gone/user/carol")
+    });
+    ast.cli("database put UserPresence gone/user/carol {\\\"at\\\":1000}");
+    ast.cli("userpresence reload");
+    wait_rows("carol's rows to go", &|rows| !rows.contains("/user/carol"));
+    assert!(rows(&ast).contains("/user/bob"));
+
+    // At once.
+    let said = ast.cli("userpresence forget alice");
+    assert!(
+        said.starts_with("'alice' is configured, expected a user who is gone"),
+        "{said}"
+    );
+    let said = ast.cli("userpresence forget nobody");
+    assert!(
+        said.starts_with("Nothing is stored of a user 'nobody' who is gone"),
+        "{said}"
+    );
+    assert_eq!(ast.complete("userpresence forget "), ["all", "bob"]);
+    assert_eq!(
+        ast.cli("userpresence forget bob").trim_end(),
+        "1 user is forgotten."
+    );
+    wait_rows("bob's rows to go", &|rows| {
+        !rows.contains("bob") && !rows.contains("CustomPresence:202")
+    });
+    assert_eq!(
+        ast.cli("userpresence forget all").trim_end(),
+        "0 users are forgotten."
+    );
+    wait_rows("all rows of the gone to go", &|rows| {
+        !rows.contains("/gone/")
+    });
+    assert!(rows(&ast).contains("/user/alice") || rows(&ast).contains("CustomPresence:200"));
+    ast.write_config("userpresence.conf", THREE);
+    ast.cli("userpresence reload");
+    assert_eq!(value(&ast, "carol"), "not_set");
+}
+
+/// Whoever comes back may be spelled with other capitals; and what is left over of somebody
+/// who is here is not taken for theirs.
+#[test]
+fn a_user_who_comes_back_is_the_same_whatever_the_spelling() {
+    let ast = three();
+    let since = ast.getvar("USER_PRESENCE(carol,since)");
+    wait_until("carol's row", || {
+        rows(&ast).contains("/user/carol").then_some(())
+    });
+    ast.write_config("userpresence.conf", &THREE.replace("[carol]", "[dave]"));
+    assert!(ast.reload().ok());
+    ast.cli("database put UserPresence user/bob {\\\"sequence\\\":7}");
+    ast.cli("database put UserPresence gone/user/bob {\\\"at\\\":1000}");
+    ast.setvar("USER_PRESENCE(bob)", "xa");
+    ast.write_config("userpresence.conf", &THREE.replace("[carol]", "[Carol]"));
+    assert!(ast.reload().ok());
+    assert_eq!(value(&ast, "carol"), "away");
+    assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
+    wait_until("carol to be here", || {
+        let rows = rows(&ast);
+        let moved = rows.contains("/user/Carol") && !rows.contains("/user/carol");
+        (moved && !rows.contains("/gone/user/bob")).then_some(())
+    });
+    assert_eq!(value(&ast, "bob"), "xa");
+    let bob = ast.getvar("USER_PRESENCE(bob,sequence)");
+    assert!(
+        rows(&ast).contains(&format!("\"sequence\":{bob}")),
+        "{}",
+        rows(&ast)
+    );
+}
+
+/// A file that lost all of its users is refused, with a word about how to do it all the
+/// same; one that lost most of them is taken, loudly.
+#[test]
+fn an_emptied_file_is_refused() {
+    let many = |users: usize| -> String {
+        (0..users)
+            .map(|at| format!("[u{at}]\ntype = user\n"))
+            .collect()
+    };
+    let ast = Instance::builder().userpresence(&many(12)).start();
+    ast.setvar("USER_PRESENCE(u3)", "dnd");
+    ast.write_config("userpresence.conf", "[general]\n");
+    let why = "all of the 12 users would go, which looks like a mistake; 'userpresence reload \
+               --really' does it all the same; the running configuration stays";
+    assert!(!ast.reload().ok());
+    ast.wait_log(&format!("Not reloaded: {why}"));
+    let said = ast.cli("userpresence reload");
+    assert!(said.starts_with(&format!("Not reloaded: {why}.")), "{said}");
+    let said = ast.cli("userpresence check");
+    assert!(
+        said.contains("ERROR: all of the 12 users would go"),
+        "{said}"
+    );
+    assert!(
+        said.contains("1 error, 0 warnings. A reload would be refused."),
+        "{said}"
+    );
+    assert_eq!(value(&ast, "u3"), "dnd");
+    // Others in their place make it no better.
+    ast.write_config("userpresence.conf", &many(12).replace("[u", "[v"));
+    assert!(!ast.reload().ok());
+
+    ast.write_config("userpresence.conf", &many(5));
+    let from = ast.log().len();
+    assert!(ast.reload().ok());
+    let line = ast.wait_log_from(
+        from,
+        "most users are gone: 5 users: 0 new, 7 gone, 0 changed",
+    );
+    assert!(line.contains("WARNING["), "{line}");
+    ast.write_config("userpresence.conf", "[general]\n");
+    assert!(ast.reload().ok());
+    ast.write_config("userpresence.conf", &many(12));
+    assert!(ast.reload().ok());
+    assert_eq!(value(&ast, "u3"), "dnd");
+    ast.write_config("userpresence.conf", "[general]\n");
+    let said = ast.cli("userpresence reload --really");
+    assert!(
+        said.starts_with("Reloaded: 0 users: 0 new, 12 gone, 0 changed."),
+        "{said}"
+    );
+    assert_eq!(users(&ast), Vec::<String>::new());
+}
+
+/// The console that asks for a reload reads why it is refused, and a check says the same
+/// without one.
+#[test]
+fn a_refused_reload_says_why_to_who_asked() {
+    let ast = three();
+    ast.write_config("userpresence.conf", &THREE.replace("outgoing", "outgong"));
+    let said = ast.cli("userpresence reload");
+    let place = "Not reloaded: userpresence.conf:11, section [carol], option 'outgong': unknown option, did \
+                 you mean 'outgoing'? Expected type";
+    assert!(
+        said.contains(place) && said.contains("the running configuration stays"),
+        "{said}"
+    );
+
+    let wrong = "[general]\nmethod = best\n\
+        [alice]\ntype = user\nextension = PJSIP/200\nextension = 201\naction = act\n\
+        [bob]\ntype = user\nextension = 201\n\
+        [act]\ntype = action\nstatus = dnd\nset = NO_SUCH(x)=1\nset = DB(x/y)=1\n";
+    ast.write_config("userpresence.conf", wrong);
+    let before = ast.complaints().len();
+    let said = ast.cli("userpresence check");
+    for expected in [
+        "ERROR: userpresence.conf:2, section [general], option 'method': 'best', expected",
+        "WARNING: userpresence.conf:5, section [alice], option 'extension': 'PJSIP/200' is a device",
+        "WARNING: section [act], option 'set': there is no dialplan function 'NO_SUCH'",
+        "NOTICE: Extension '201' is alice's and bob's: they share its presence",
+        "1 error, 2 warnings. A reload would be refused.",
+    ] {
+        assert!(said.contains(expected), "{expected:?} in {said}");
+    }
+    assert!(!said.contains("function 'DB'"), "{said}");
+    assert_eq!(
+        ast.complaints().len(),
+        before,
+        "a check is silent in the log"
+    );
+    assert_eq!(users(&ast), ["alice", "bob", "carol"]);
+
+    let right = wrong.replace("method = best", "method = latest");
+    ast.write_config(
+        "userpresence.conf",
+        &right.replace("[act]", "[erin]\ntype = usr\n[act]"),
+    );
+    let said = ast.cli("userpresence reload");
+    assert!(
+        said.contains("unknown type 'usr', did you mean 'user'?"),
+        "{said}"
+    );
+    ast.write_config("userpresence.conf", &right);
+    let said = ast.cli("userpresence check");
+    let end = "0 errors, 2 warnings. After a reload: 2 users: 0 new, 1 gone, 2 changed.";
+    assert!(said.trim_end().ends_with(end), "{said}");
+    let from = ast.log().len();
+    assert!(ast.reload().ok());
+    ast.wait_log_from(
+        from,
+        "section [act], option 'set': there is no dialplan function 'NO_SUCH'",
+    );
+    let line = ast.wait_log_from(from, "Extension '201' is alice's and bob's");
+    assert!(line.contains("NOTICE["), "{line}");
+    // It is said once of each.
+    let from = ast.log().len();
+    assert!(ast.reload().ok());
+    ast.complaints();
+    assert!(!ast.log()[from..].contains("Extension '201'"));
 }
 
 /// Hints match without case, Asterisk's cache does not: the new spelling is

@@ -2,7 +2,9 @@
 //! the table for realtime.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
+use std::process::Command;
 
 use crate::harness::sets;
 use crate::harness::{Instance, Phone, wait_until};
@@ -17,6 +19,17 @@ fn sample() -> String {
     handed_out("configs/samples/userpresence.conf.sample")
 }
 
+/// The sample with the lines of its first user.
+fn sample_with_alice() -> String {
+    let mut inside = false;
+    let sample = sample();
+    let lines = sample.lines().map(|line| {
+        inside = line.starts_with(";[alice]") || (inside && line.starts_with(';'));
+        line.strip_prefix(';').filter(|_| inside).unwrap_or(line)
+    });
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
 /// A source's change is heard a moment after it was made.
 #[track_caller]
 fn wait_value(ast: &Instance, name: &str, value: &str) {
@@ -28,6 +41,12 @@ fn wait_value(ast: &Instance, name: &str, value: &str) {
 #[test]
 fn the_sample_loads_in_silence_and_its_user_works() {
     let ast = Instance::builder().userpresence(&sample()).start();
+    // What 'make install' puts in place makes nobody's presence.
+    assert!(ast.cli("userpresence show users").ends_with("0 users"));
+    let checked = ast.cli("userpresence check");
+    assert!(checked.starts_with("0 errors, 0 warnings."), "{checked}");
+    ast.write_config("userpresence.conf", &sample_with_alice());
+    assert!(ast.reload().ok());
     assert_eq!(ast.getvar("USER_PRESENCE(alice,extensions)"), "200,201");
     ast.set_custom("201", "away,lunch,Back at one");
     wait_value(&ast, "USER_PRESENCE(alice,message)", "Back at one");
@@ -40,7 +59,7 @@ fn the_sample_loads_in_silence_and_its_user_works() {
 /// that it shows in comments are right.
 #[test]
 fn what_the_sample_leaves_in_comments_is_true() {
-    let sample = sample();
+    let sample = sample_with_alice();
     // Its action is about a queue.
     let ast = Instance::builder()
         .userpresence(&sample)
@@ -199,7 +218,7 @@ fn the_table_for_realtime_is_read() {
     let ast = Instance::builder()
         .userpresence(&format!(
             "{}[office-calls]\ntype = handling\nset = office\n",
-            sample()
+            sample_with_alice()
         ))
         .realtime(&["userpresence"], &format!("\n{sql}{examples}{further}"))
         .start();
@@ -214,25 +233,42 @@ fn the_table_for_realtime_is_read() {
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
-/// The README's configuration and its dialplan, as they stand there.
+/// The README's blocks for each file, one after the other.
+fn readme_blocks() -> [String; 3] {
+    let readme = handed_out("README.md");
+    let mut files = <[String; 3]>::default();
+    let blocks = readme.split("```ini\n").skip(1);
+    for block in blocks.filter_map(|text| text.split("```").next()) {
+        let file = match block {
+            _ if block.contains("member =>") => 2,
+            _ if block.contains(" => ") => 1,
+            _ => 0,
+        };
+        files[file].push_str(block);
+        files[file].push('\n');
+    }
+    // None stands outside of a fence, where it would be overlooked here.
+    let indented = |line: &str| line.starts_with("    [") || line.starts_with("    type =");
+    assert!(!readme.lines().any(indented));
+    files
+}
+
+/// All of the README's configuration and its dialplan, pasted together as they stand there.
 #[test]
 fn the_readme_works() {
-    let readme = handed_out("README.md");
-    let mut blocks = readme.split("```ini\n").skip(1);
-    let mut block = || {
-        let block = blocks.next().and_then(|text| text.split("```").next());
-        block.expect("a block of configuration")
-    };
-    let (users, dialplan, status, timed) = (block(), block(), block(), block());
-    let (lamp, queues) = (block(), block());
-    let (actions, codes) = (block(), block());
+    let [users, dialplan, queues] = readme_blocks();
+    for part in ["[lunch]", "action = ", "handling = ", "[alice-web]"] {
+        assert!(users.contains(part), "{part} in\n{users}");
+    }
     let ast = Instance::builder()
-        .userpresence(&format!("{users}{status}"))
-        .dialplan(&format!("{dialplan}{timed}{lamp}"))
+        .userpresence(&users)
+        .dialplan(&dialplan)
         .modules(sets::QUEUE)
-        .file("queues.conf", queues)
+        .file("queues.conf", &queues)
         .sip(&["200", "201"])
         .start();
+    let checked = ast.cli("userpresence check");
+    assert!(checked.starts_with("0 errors, 0 warnings."), "{checked}");
     let phone = Phone::answering(&ast, "200");
     // One that cannot be reached would not count.
     let _other = Phone::answering(&ast, "201");
@@ -267,13 +303,7 @@ fn the_readme_works() {
     );
     ast.wait_hint_state("2001", "Unavailable");
     ast.wait_queue_member("sales", "Alice", "Status", "5");
-    drop(phone);
-    assert_eq!(ast.complaints(), Vec::<String>::new());
 
-    let ast = Instance::builder()
-        .userpresence(&format!("{actions}{status}"))
-        .dialplan(codes)
-        .start();
     for next in ["available", "away", "dnd"] {
         dial(&ast, "*22");
         wait_value(&ast, "USER_PRESENCE(alice,status)", next);
@@ -288,7 +318,13 @@ fn the_readme_works() {
     dial(&ast, "*22");
     wait_value(&ast, "USER_PRESENCE(alice,status)", "available");
     wait_dnd("not found");
+    drop(phone);
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
 
+/// Every field and option is told of.
+#[test]
+fn the_reference_is_complete() {
     let reference = handed_out("doc/reference.md");
     for field in [
         "since",
@@ -332,6 +368,47 @@ fn no_option_is_forgotten() {
             "{option} in the table"
         );
     }
+}
+
+/// What 'make install' puts in place: for nobody but Asterisk to read, and without a user.
+#[test]
+fn make_install_gives_the_configuration_to_asterisk_alone() {
+    let dir = std::env::temp_dir().join(format!("userpresence-install-{}", std::process::id()));
+    let etc = dir.join("root/etc/asterisk");
+    fs::create_dir_all(&etc).expect("a directory of our own");
+    let module = dir.join("module.so");
+    fs::write(&module, "").expect("a file of our own");
+    let theirs = etc.join("asterisk.conf");
+    fs::write(&theirs, "").expect("a file of our own");
+    // Another owner where we may give it one.
+    let is_root = chown(&theirs, Some(4711), Some(4712)).is_ok();
+    let install = || {
+        let output = Command::new("make")
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .arg("install")
+            .arg(format!("MODULE={}", module.display()))
+            .arg(format!("DESTDIR={}", dir.join("root").display()))
+            .args(["CONFIG_DIR=/etc/asterisk", "MODULES_DIR=/m", "DATA_DIR=/d"])
+            .output();
+        let output = output.expect("make");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+    };
+    install();
+    for name in ["userpresence.conf", "userpresence.conf.sample"] {
+        let about = fs::metadata(etc.join(name)).expect("an installed file");
+        assert_eq!(about.mode() & 0o777, 0o640, "{name}");
+        if is_root {
+            assert_eq!((about.uid(), about.gid()), (4711, 4712), "{name}");
+        }
+    }
+    let ours = etc.join("userpresence.conf");
+    assert_eq!(fs::read_to_string(&ours).expect("a file"), sample());
+    // Never written over.
+    fs::write(&ours, "[general]\n").expect("a file of our own");
+    install();
+    assert_eq!(fs::read_to_string(&ours).expect("a file"), "[general]\n");
+    fs::remove_dir_all(&dir).expect("a directory of our own");
 }
 
 fn now() -> u64 {

@@ -555,23 +555,23 @@ fn each_wrong_option_has_its_message_at_every_interface() {
     let ami = ast.ami();
     set(&ast, "alice", "lunch");
     let (longest, past) = (10 * 366 * 86_400u64, now() / 1000 - 1);
-    let number = "expected one such as t(300)";
+    let number = "expected one such as t(300), t(30m) or t(1h30m)";
     for (options, why) in [
         (
             "t".to_owned(),
-            format!("option t without a whole number of seconds, {number}"),
+            "option t without a length of time, expected one such as t(300) or t(30m)".into(),
         ),
         (
             "t()".into(),
-            format!("option t without a whole number of seconds, {number}"),
+            format!("option t() holds no length of time, {number}"),
         ),
         (
             "t(1.5)".into(),
-            format!("option t without a whole number of seconds, {number}"),
+            format!("option t(1.5) holds no length of time, {number}"),
         ),
         (
-            "t(5m)".into(),
-            format!("option t without a whole number of seconds, {number}"),
+            "t(5x)".into(),
+            format!("option t(5x) holds no length of time, {number}"),
         ),
         (
             "t(0)".into(),
@@ -594,7 +594,8 @@ fn each_wrong_option_has_its_message_at_every_interface() {
         ),
         (
             "u".into(),
-            "option u without a Unix time in seconds, expected one such as u(1767225600)".into(),
+            "option u without a Unix time in seconds, expected one such as u(1767225600) or u(14:30)"
+                .into(),
         ),
         (
             "t(5)u(4000000000)".into(),
@@ -602,8 +603,8 @@ fn each_wrong_option_has_its_message_at_every_interface() {
         ),
         (
             "5".into(),
-            "unknown option '5', expected e (subtype and message in base64), t(seconds) or u(Unix \
-             time); a comma within a text is written \\,"
+            "unknown option '5', expected e (subtype and message in base64), t(seconds) or \
+             t(30m), u(Unix time) or u(14:30); a comma within a text is written \\,"
                 .into(),
         ),
     ] {

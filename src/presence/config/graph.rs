@@ -327,4 +327,24 @@ mod tests {
         let expected = "a cycle of users (b -> c -> b), expected a source that does not lead back";
         assert_eq!(messages, [expected; 2]);
     }
+
+    /// An action writes a user's status by whatever that user is called.
+    #[test]
+    fn an_action_that_feeds_itself_is_found_by_the_extension_and_the_id() {
+        let with = |target: &str| {
+            let text = format!(
+                "[act]\ntype=action\nstatus=dnd\nset=USER_PRESENCE({target})=away\n\
+                 [alice]\ntype=user\nid=4711\nextension=200\nextension=201\naction=act\n\
+                 source=UserPresence:bob\n\
+                 [bob]\ntype=user\nid=9\nextension=202\n[carol]\ntype=user\nextension=203\n"
+            );
+            parsed(&text).errors.len()
+        };
+        for bad in ["alice", "${EXTENSION}", "201", "4711", "bob", "202", "9"] {
+            assert_eq!(with(bad), 1, "{bad}");
+        }
+        for good in ["carol", "203", "nobody"] {
+            assert_eq!(with(good), 0, "{good}");
+        }
+    }
 }

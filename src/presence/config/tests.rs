@@ -50,8 +50,8 @@ fn every_error_names_file_line_section_option_and_what_was_expected() {
             "userpresence.conf:2, section [a]: the option 'type' is missing",
         ),
         (
-            "[a]\ntype=usr",
-            "userpresence.conf:2, section [a], option 'type': unknown type 'usr', expected user",
+            "[a]\ntype=shoe",
+            "userpresence.conf:2, section [a], option 'type': unknown type 'shoe', expected user",
         ),
         (
             "[a]\ntype=user\nmethod=best",
@@ -75,7 +75,7 @@ fn every_error_names_file_line_section_option_and_what_was_expected() {
         ),
         (
             "[a]\ntype=user\nextensoin=2",
-            "option 'extensoin': unknown option, expected type, id, ",
+            "option 'extensoin': unknown option, did you mean 'extension'? Expected type, id, ",
         ),
         (
             "[a]\ntype=user\nextension=1\ndefault=2",

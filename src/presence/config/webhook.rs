@@ -366,8 +366,8 @@ mod tests {
                               expected one of main",
             ),
             (
-                "uri=x",
-                "unknown option, expected type, url, account, secret, expand",
+                "shoe=x",
+                "unknown option, expected type, url, account, secret, expand, timeout",
             ),
         ];
         let good = "account=main\nurl=http://h/\nsecret=0123456789abcdef";

@@ -94,9 +94,9 @@ impl World {
     /// and since when they are gone.
     pub(super) fn part(&mut self, plan: &Plan, now: Time) {
         let directory = self.directory.clone();
-        for (id, source) in directory.sources() {
-            let stays = plan.directory().source(&source.address).is_some();
-            if stays || self.sources[id.index()].since == Time::NEVER {
+        for id in plan.gone_sources() {
+            let source = directory.get_source(*id);
+            if self.sources[id.index()].since == Time::NEVER {
                 continue;
             }
             if self.sources[id.index()].dirty {
@@ -106,10 +106,8 @@ impl World {
             let gone = Gone::new(now, Vec::new());
             self.loose.insert(Gone::key(&key), Some(gone.json()));
         }
-        for (id, user) in directory.users() {
-            if plan.directory().user(&user.name).is_some() {
-                continue;
-            }
+        for id in plan.gone_users() {
+            let user = directory.get(*id);
             if self.users[id.index()].dirty {
                 self.let_go(RowKey::User(user.name.clone()));
             }

@@ -30,6 +30,9 @@ pub struct Plan {
     sources: Vec<Option<SourceId>>,
     devices: Vec<Option<DeviceId>>,
     counts: Counts,
+    /// Of the running directory: who and what goes.
+    gone_users: Vec<UserId>,
+    gone_sources: Vec<SourceId>,
 }
 
 /// How many users a reload brings and takes.
@@ -95,9 +98,35 @@ impl Plan {
             sources,
             devices,
             counts: Counts::default(),
+            gone_users: Vec::new(),
+            gone_sources: Vec::new(),
         };
         plan.counts = plan.count(running);
+        let goes = |known: &[bool]| -> Vec<usize> {
+            let all = known.iter().enumerate();
+            all.filter(|(_, stays)| !**stays)
+                .map(|(at, _)| at)
+                .collect()
+        };
+        let mut users = vec![false; running.user_count()];
+        let known = plan.users.iter().flatten();
+        known.for_each(|user| users[user.index()] = true);
+        plan.gone_users = goes(&users).into_iter().map(UserId::new).collect();
+        let mut sources = vec![false; running.source_count()];
+        let known = plan.sources.iter().flatten();
+        known.for_each(|source| sources[source.index()] = true);
+        plan.gone_sources = goes(&sources).into_iter().map(SourceId::new).collect();
         plan
+    }
+
+    /// The users of the running directory who go.
+    pub fn gone_users(&self) -> &[UserId] {
+        &self.gone_users
+    }
+
+    /// The sources of the running directory that go.
+    pub fn gone_sources(&self) -> &[SourceId] {
+        &self.gone_sources
     }
 
     fn count(&self, running: &Directory) -> Counts {

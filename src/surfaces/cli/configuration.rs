@@ -25,7 +25,8 @@ pub fn reload(args: &Args<'_>, out: &mut String) -> Outcome {
             for problem in &refused.problems {
                 let _ = writeln!(out, "ERROR: {problem}");
             }
-            super::outcome(fail(out, &refused.why))
+            let _ = writeln!(out, "Not reloaded: {}.", refused.why);
+            Outcome::Failure
         }
     }
 }

@@ -1,0 +1,37 @@
+#!/bin/bash
+# Says for which Asterisk the module was built, and loudly where that is the private one.
+#
+#   tests/built-for.sh MODULE PRIVATE_ROOT [INCLUDE]
+set -euo pipefail
+
+module=$1 root=$2 include=${3-}
+
+if [ -n "$include" ]; then
+    echo "Built $module for the Asterisk whose headers are in $include"
+    exit 0
+fi
+if [ -f /usr/include/asterisk.h ]; then
+    version=$(asterisk -V 2>/dev/null ||
+        dpkg-query -W -f '${source:Package} ${Version}\n' asterisk-dev 2>/dev/null ||
+        rpm -q asterisk-devel 2>/dev/null || echo 'an Asterisk of unknown version')
+    echo "Built $module for $version, whose headers are in /usr/include"
+    exit 0
+fi
+loader=("$root"/usr/lib/*-linux-gnu/ld-linux-*.so.?)
+libraries=("$root"/usr/lib/*-linux-gnu)
+version=$("${loader[0]}" --library-path "${libraries[0]}" "$root/usr/sbin/asterisk" -V)
+cat <<END
+
+  *******************************************************************************
+  Built $module
+  for the private Asterisk alone: $version.
+
+  There are no headers of another Asterisk in /usr/include, so those under
+  $root were used. An Asterisk of another version or with other build
+  options refuses this module, or worse. For the Asterisk of this machine:
+
+      apt install asterisk-dev           where it is Debian's
+      make build ASTERISK_INCLUDE=DIR    where DIR holds its asterisk.h
+  *******************************************************************************
+
+END
