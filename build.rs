@@ -98,6 +98,7 @@ mod asterisk {
         "ast_register_atexit",
         "ast_shutting_down",
         "ast_unregister_atexit",
+        "ast_thread_inhibit_escalations_swap",
         "ast_update_module_list",
         "ast_variables_destroy",
         "ast_verb_sys_level",

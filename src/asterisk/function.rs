@@ -125,6 +125,22 @@ fn writable(name_and_args: &str) -> Result<Abilities, Error> {
     }
 }
 
+/// Runs something on this thread with the rights that AMI has: a function that Asterisk
+/// calls dangerous refuses to be written or read, unless `live_dangerously` is on.
+pub fn without_escalations<T>(body: impl FnOnce() -> T) -> T {
+    struct Before(c_int);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            // SAFETY: changes a value of this thread alone.
+            unsafe { ffi::ast_thread_inhibit_escalations_swap(self.0.max(0)) };
+        }
+    }
+    // SAFETY: as above. Where there is no memory for it, nothing can be dangerous either:
+    // then the core itself answers -1 wherever it looks, which is no permission.
+    let _before = Before(unsafe { ffi::ast_thread_inhibit_escalations_swap(1) });
+    body()
+}
+
 /// Writes a function as `Set(name_and_args=value)` does, with no channel.
 pub fn set(name_and_args: &str, value: &str) -> Result<(), Error> {
     let (function, value) = (Terminated::new(name_and_args)?, Terminated::new(value)?);

@@ -18,13 +18,13 @@ use std::sync::Arc;
 use super::config::UserSpec;
 use super::directory::UserId;
 use super::state::{Presence, State};
-use super::status::StatusType;
+use super::status::{StatusType, Statuses};
 use super::world::{Transition, World};
 
 pub use outside::{Found, Hands};
 pub use place::Place;
 pub use queue::{Member, Queue, REASON, Step};
-pub use record::{InForce, Record, carry_out};
+pub use record::{InForce, Record, carry_out, shown_member};
 pub use template::Assignment;
 
 /// What can be done in a queue.
@@ -335,6 +335,19 @@ pub fn wanted(person: &Person) -> Wanted {
 
 /// Every target that one of the person's blocks may ever write, with the block's name.
 pub fn wanted_targets(person: &Person) -> impl Iterator<Item = (Arc<str>, String)> {
+    configured(person).flat_map(|(block, item)| {
+        item.substitute(person)
+            .map(|(target, _)| (block.name.clone(), target))
+    })
+}
+
+/// Whether one of the person's blocks may ever write to the target.
+fn names(person: &Person, target: &str, statuses: &Statuses) -> bool {
+    configured(person).any(|(_, item)| item.names(target, person, statuses))
+}
+
+/// Every assignment of the person's blocks, with its block.
+fn configured(person: &Person) -> impl Iterator<Item = (&Arc<Block>, &Assignment)> {
     let functions = &person.functions;
     person.blocks.iter().flat_map(move |block| {
         let switch = |given: Option<bool>, on, off| -> &[Assignment] {
@@ -351,8 +364,7 @@ pub fn wanted_targets(person: &Person) -> impl Iterator<Item = (Arc<str>, String
             &functions.followme_off[..],
         );
         let all = dnd.iter().chain(followme).chain(&block.set);
-        all.flat_map(|item| item.substitute(person))
-            .map(|(target, _)| (block.name.clone(), target))
+        all.map(move |item| (block, item))
     })
 }
 

@@ -7,14 +7,13 @@
 
 use serde::{Deserialize, Serialize};
 
-#[cfg(test)]
-use super::outside::Found;
-use super::outside::Hands;
-use super::queue::Did;
+use super::outside::{Found, Hands};
+use super::queue::{Did, Member};
 use super::queues::{InQueue, do_steps, look_at_queues};
 use super::targets::{Assigned, look_at_targets, write_targets};
-use super::{Person, Status, wanted};
+use super::{Person, Status, names, wanted};
 use crate::presence::row::Kept;
+use crate::presence::status::Statuses;
 use crate::presence::time::Time;
 
 /// The status that the actions were last carried out for.
@@ -60,6 +59,8 @@ pub struct Record {
 pub struct InForce {
     /// `DB(DND/200)`, `queue 600`.
     pub target: String,
+    /// The queue and the interface in it, where it is one.
+    pub queue: Option<(String, String)>,
     /// What was written or done.
     pub wrote: String,
     /// What was there before.
@@ -72,28 +73,81 @@ impl Record {
         self.set.is_empty() && self.queues.is_empty()
     }
 
+    /// Whether two rows say the same, whatever has been seen of it.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let plain = |record: &Record| {
+            let mut plain = record.clone();
+            plain.set.iter_mut().for_each(|done| done.seen = false);
+            plain
+        };
+        plain(self) == plain(other)
+    }
+
+    /// Of a row of an earlier run: forgets what the person's configuration does not name,
+    /// and returns its targets. Whoever can write AstDB can write such a row, and it must
+    /// not have functions called that the administrator has not named.
+    pub fn keep_named(&mut self, person: Option<&Person>, statuses: &Statuses) -> Vec<String> {
+        let mut left = Vec::new();
+        self.set.retain(|done| {
+            let named = person.is_some_and(|person| names(person, &done.target, statuses));
+            if !named {
+                left.push(done.target.clone());
+            }
+            named
+        });
+        self.queues.retain_mut(|done| {
+            let is_own = |person: &&Person| person.member.as_deref() == Some(&*done.member);
+            let person = person.filter(is_own);
+            let may = |did: &Did| {
+                let blocks = person.into_iter().flat_map(|person| &person.blocks);
+                let mut wishes = blocks.flat_map(|block| &block.queues);
+                wishes.any(|(queue, action)| {
+                    let queue = queue.as_deref();
+                    *action == did.action()
+                        && queue.is_none_or(|queue| queue.eq_ignore_ascii_case(&done.queue))
+                })
+            };
+            let (queue, member) = (&done.queue, &done.member);
+            let named = done.did.iter().all(may) && !done.did.is_empty();
+            if !named {
+                left.push(format!("queue {queue}, {member}"));
+            }
+            named
+        });
+        for told in [&mut self.new, &mut self.old].into_iter().flatten() {
+            // It may become a part of a target.
+            if statuses.find(&told.kind).is_none() {
+                told.kind.clear();
+            }
+        }
+        if self.is_empty() {
+            *self = Record::default();
+        }
+        left
+    }
+
     /// What is in force, for people.
     pub fn in_force(&self) -> Vec<InForce> {
         let set = self.set.iter().map(|done| InForce {
             target: done.target.clone(),
+            queue: None,
             wrote: done.wrote.clone(),
             found: match (&done.found, done.unreadable) {
-                (_, true) => "(cannot be read)".to_owned(),
-                (None, _) => "(nothing)".to_owned(),
-                (Some(text), _) => text.clone(),
-            },
+                (_, true) => Found::Unreadable,
+                (None, _) => Found::Absent,
+                (Some(text), _) => Found::Text(text.clone()),
+            }
+            .shown(),
         });
         let queues = self.queues.iter().filter_map(|done| {
             let did = done.did.last()?;
             Some(InForce {
                 target: format!("queue {}, {}", done.queue, done.member),
+                queue: Some((done.queue.clone(), done.member.clone())),
                 wrote: did.action().name().to_owned(),
                 found: match did {
-                    Did::Login(_) => "(no member)".to_owned(),
-                    Did::Logout(member) if member.paused => {
-                        format!("member, paused ({})", member.reason)
-                    }
-                    Did::Logout(_) => "member".to_owned(),
+                    Did::Login(_) => shown_member(None),
+                    Did::Logout(member) => shown_member(Some(member)),
                     Did::Pause => "not paused".to_owned(),
                 },
             })
@@ -102,8 +156,22 @@ impl Record {
     }
 }
 
+/// A member of a queue, for people.
+pub fn shown_member(member: Option<&Member>) -> String {
+    match member {
+        None => "(no member)".to_owned(),
+        Some(member) if member.paused => format!("member, paused ({})", member.reason),
+        Some(_) => "member".to_owned(),
+    }
+}
+
 #[cfg(test)]
 impl Record {
+    /// What was before, of a person who did not change.
+    pub(super) fn old_of(&self, person: &Person) -> Status {
+        with_old(self, person).old.unwrap_or_default()
+    }
+
     /// What was there before, where what is there now cannot be told from ours.
     pub(super) fn found(&self, target: &str, now: &Found) -> Option<Option<String>> {
         let done = self.set.iter().find(|done| done.target == target)?;

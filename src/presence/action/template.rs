@@ -9,6 +9,7 @@ use std::fmt;
 use super::{Person, Status};
 use crate::presence::assignment::shown;
 use crate::presence::state::State;
+use crate::presence::status::Statuses;
 
 /// What a variable stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -196,6 +197,49 @@ impl Assignment {
             };
             (text(&self.target), text(&self.value))
         })
+    }
+}
+
+impl Assignment {
+    /// Whether this may ever write to the target for this person, in one status or another.
+    pub fn names(&self, target: &str, person: &Person, statuses: &Statuses) -> bool {
+        let once: &[Box<str>] = &[];
+        let extensions = match self.uses_extension() {
+            true => &person.extensions[..],
+            false => once,
+        };
+        let once = (!self.uses_extension()).then_some("");
+        let mut each = extensions.iter().map(|extension| &**extension).chain(once);
+        each.any(|extension| matches(&self.target, target, person, extension, statuses))
+    }
+}
+
+/// Whether the pieces can become this text.
+fn matches(
+    pieces: &[Piece],
+    text: &str,
+    person: &Person,
+    extension: &str,
+    statuses: &Statuses,
+) -> bool {
+    let Some((first, rest)) = pieces.split_first() else {
+        return text.is_empty();
+    };
+    let goes_on = |begin: &str| {
+        let text = text.strip_prefix(begin);
+        text.is_some_and(|text| matches(rest, text, person, extension, statuses))
+    };
+    match first {
+        Piece::Text(begin) => goes_on(begin),
+        Piece::Variable(Variable::State | Variable::OldState) => {
+            State::ALL.iter().any(|state| goes_on(state.name()))
+        }
+        Piece::Variable(Variable::Status | Variable::OldStatus) => {
+            statuses.iter().any(|status| goes_on(&status.name))
+        }
+        // What a person wrote is in no target.
+        Piece::Variable(variable) if variable.written_by_a_person() => false,
+        Piece::Variable(variable) => goes_on(variable.value(person, extension)),
     }
 }
 
