@@ -33,6 +33,7 @@ pub mod function;
 pub mod gate;
 mod guard;
 pub mod http;
+pub mod image;
 pub mod log;
 pub mod mailbox;
 pub mod manager;

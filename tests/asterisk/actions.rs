@@ -174,7 +174,10 @@ fn do_not_disturb_and_follow_me_are_those_of_freepbx() {
     );
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:FOLLOWME200)"), "NOT_INUSE");
     let shown = in_force(&ast);
-    assert!(shown.contains("alice DB(DND/200) YES YES (nothing)"), "{shown}");
+    assert!(
+        shown.contains("alice DB(DND/200) YES YES (nothing)"),
+        "{shown}"
+    );
     let line = "alice DB(AMPUSER/200/followme/ddial) EXTENSION EXTENSION DIRECT";
     assert!(shown.contains(line), "{shown}");
     assert!(shown.contains("5 in force"), "{shown}");

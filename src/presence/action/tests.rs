@@ -408,7 +408,11 @@ fn of_what_a_row_tells_only_what_the_configuration_names_is_believed() {
     assert!(!queue("601", interface, login));
     assert!(!queue("600", "PJSIP/666", login));
     assert!(!queue("600", interface, r#""pause""#));
-    assert!(!queue("600", interface, r#"{"logout":{"name":"x","state_interface":""}}"#));
+    assert!(!queue(
+        "600",
+        interface,
+        r#"{"logout":{"name":"x","state_interface":""}}"#
+    ));
     // Nobody's row is believed, and of a status only what is one.
     let mut record = read(&[set("DB(DND/200)")], "", "");
     assert_eq!(record.keep_named(None, &statuses), ["DB(DND/200)"]);
@@ -452,10 +456,7 @@ fn a_rows_word_for_what_was_there_goes_into_no_dangerous_function() {
     }
     assert_eq!(outside.is("DANGEROUS(x)"), Some("ours"));
     assert_eq!(outside.is("DB(x/y)"), Some("theirs"));
-    assert_eq!(
-        outside.failures,
-        ["undo of DANGEROUS(x): it is dangerous"]
-    );
+    assert_eq!(outside.failures, ["undo of DANGEROUS(x): it is dangerous"]);
 }
 
 fn blocks() -> Vec<Block> {
