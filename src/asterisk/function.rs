@@ -60,9 +60,6 @@ pub fn register<F: Function>() -> Result<(), Error> {
     Ok(())
 }
 
-/// What a function answers while the gate is closed.
-const CLOSED: &str = "the module is not running";
-
 /// What can be done with a function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Abilities {
@@ -244,7 +241,7 @@ unsafe extern "C" fn write<F: Function>(
 }
 
 fn inside(body: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
-    gate::function(body).unwrap_or_else(|| Err(CLOSED.to_owned()))
+    gate::function(body).unwrap_or_else(|| Err(gate::NOT_RUNNING.to_owned()))
 }
 
 /// # Safety
