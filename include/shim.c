@@ -186,6 +186,13 @@ void res_userpresence_channel_cause(struct ast_channel *channel, int cause)
 	ast_channel_unlock(channel);
 }
 
+void res_userpresence_channel_publish(struct ast_channel *channel)
+{
+	ast_channel_lock(channel);
+	ast_channel_publish_snapshot(channel);
+	ast_channel_unlock(channel);
+}
+
 const char *res_userpresence_parked_channel(const struct ast_parked_call_payload *call)
 {
 	return call->parkee ? call->parkee->base->name : NULL;

@@ -78,6 +78,9 @@ int res_userpresence_channel_replace(struct ast_channel *channel, struct ast_cha
 /* Why the channel will be hung up, where nothing else says so. */
 void res_userpresence_channel_cause(struct ast_channel *channel, int cause);
 
+/* Tell Asterisk's topics what the channel is now. */
+void res_userpresence_channel_publish(struct ast_channel *channel);
+
 /* Where a HTTP request comes from, without the port; good until the thread's next call. */
 const char *res_userpresence_http_remote(struct ast_tcptls_session_instance *session);
 

@@ -8,7 +8,7 @@
 //! - [`everyone`] after that at the load, and after each reload: with every user who
 //!   has blocks. What is in force for anybody else is undone.
 //! - [`changed`] after each transition, outside of every lock.
-//! - [`in_force`] for those who show it.
+//! - [`in_force`] and [`now`] for those who show it.
 //!
 //! None of them waits for an action. A user waits here at most once, with the latest
 //! of him, and with what was before the first of his changes that waits.
@@ -26,7 +26,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::asterisk::{astdb, log, system};
 use crate::door;
-use crate::presence::action::{InForce, Person, Record, carry_out};
+use crate::presence::action::{Found, InForce, Person, Queue, Record, carry_out, shown_member};
 use crate::presence::row::FAMILY;
 use crate::presence::status::Statuses;
 use hands::Asterisk;
@@ -253,6 +253,27 @@ pub fn in_force(user: Option<&str>) -> Vec<(Arc<str>, Vec<InForce>)> {
     wanted
         .map(|(name, record)| (name.clone(), record.in_force()))
         .collect()
+}
+
+/// What is there now, for each of these. It asks Asterisk, and may take its time as
+/// functions do: hold no lock.
+pub fn now(done: &[InForce]) -> Vec<String> {
+    let mut queues: HashMap<&str, Option<Vec<Queue>>> = HashMap::new();
+    let mut of_queue = |queue: &str, interface| {
+        let all = queues.entry(interface);
+        let all = all.or_insert_with(|| hands::queues(interface).ok());
+        let mut all = all.as_ref()?.iter();
+        let queue = all.find(|known| known.name.eq_ignore_ascii_case(queue))?;
+        Some(shown_member(queue.member.as_ref()))
+    };
+    let now = done.iter().map(|done| {
+        let now = match &done.queue {
+            Some((queue, interface)) => of_queue(queue, interface),
+            None => hands::look(&done.target).map(Found::shown).ok(),
+        };
+        now.unwrap_or_else(|| Found::Unreadable.shown())
+    });
+    now.collect()
 }
 
 impl Order {

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 
 use crate::actor;
+pub use crate::asterisk::gate::NOT_RUNNING;
 use crate::asterisk::manager::{self, Class};
 use crate::asterisk::parking::Space;
 use crate::asterisk::{device, log, presence, timing};
@@ -255,9 +256,6 @@ pub fn set_message(name: &str, message: &str) -> Result<(), String> {
     keeper::wait_for_writes(user, Instant::now() + Duration::from_millis(50));
     Ok(())
 }
-
-/// What whoever asks is told when the door is closed.
-pub const NOT_RUNNING: &str = "the module is not running";
 
 /// The name of the user whom people call so.
 ///

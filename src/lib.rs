@@ -31,6 +31,8 @@ mod asterisk;
 mod configuration;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod door;
+#[cfg(any(feature = "asterisk", test))]
+mod elf;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod feed;
 #[cfg(all(feature = "asterisk", not(test)))]

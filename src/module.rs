@@ -16,7 +16,7 @@ use crate::actor::{self, Actor};
 use crate::announced::Announced;
 use crate::asterisk::stasis::Subscription;
 use crate::asterisk::{
-    Decline, application, astdb, cli, device, function, gate, http, log, manager, presence,
+    Decline, application, astdb, cli, device, function, gate, http, image, log, manager, presence,
     prometheus, system,
 };
 use crate::configuration;
@@ -71,6 +71,13 @@ pub fn load() -> Result<(), Decline> {
     let begin = Instant::now();
     // Where the loader went on without an unload that was refused.
     drop_module();
+    if let Some(file) = image::replaced() {
+        log::warning(format_args!(
+            "'{}' is another build than the one that runs, which stays in memory when the \
+             module is unloaded: restart Asterisk to run it",
+            file.display()
+        ));
+    }
     let parsed = configuration::load().map_err(Decline)?;
     if !parsed.general_errors.is_empty() {
         let errors: Vec<&Problem> = parsed.all_errors().collect();

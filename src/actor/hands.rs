@@ -60,21 +60,7 @@ impl Asterisk<'_> {
 impl Hands for Asterisk<'_> {
     fn read(&mut self, target: &str) -> Result<Found, String> {
         self.may_act()?;
-        if let Some((family, key)) = Place::of(target).entry() {
-            let value = astdb::look_up(family, key).map_err(|why| why.to_string())?;
-            return Ok(value.map_or(Found::Absent, Found::Text));
-        }
-        if let Place::UserStatus(user) = Place::of(target) {
-            let own = door::read(|world| {
-                let user = Query::find(world, user)?;
-                Ok(assignment::of_own(world.own(user)))
-            });
-            return own
-                .unwrap_or_else(|| Err(door::NOT_RUNNING.into()))
-                .map(Found::Text);
-        }
-        let value = function::get_writable(target).map_err(|why| why.to_string())?;
-        Ok(value.map_or(Found::Unreadable, Found::Text))
+        look(target)
     }
 
     fn write(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
@@ -104,24 +90,7 @@ impl Hands for Asterisk<'_> {
 
     fn queues(&mut self, interface: &str) -> Result<Vec<Queue>, String> {
         self.may_act()?;
-        let messages = ami::action("QueueStatus", &[("Member", interface)]);
-        let mut queues: Vec<Queue> = Vec::new();
-        for message in messages.map_err(|why| why.to_string())? {
-            let name = message.get("Queue");
-            match message.get("Event") {
-                "QueueParams" => queues.push(Queue {
-                    name: name.to_owned(),
-                    member: None,
-                }),
-                "QueueMember" if message.get("Location").eq_ignore_ascii_case(interface) => {
-                    if let Some(queue) = queues.iter_mut().find(|queue| queue.name == name) {
-                        queue.member = Some(member_of(&message));
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(queues)
+        queues(interface)
     }
 
     fn queue(&mut self, queue: &str, interface: &str, step: &Step) -> Result<(), String> {
@@ -176,6 +145,47 @@ impl Hands for Asterisk<'_> {
             self.user, self.status
         ));
     }
+}
+
+/// What a target holds now.
+pub(super) fn look(target: &str) -> Result<Found, String> {
+    if let Some((family, key)) = Place::of(target).entry() {
+        let value = astdb::look_up(family, key).map_err(|why| why.to_string())?;
+        return Ok(value.map_or(Found::Absent, Found::Text));
+    }
+    if let Place::UserStatus(user) = Place::of(target) {
+        let own = door::read(|world| {
+            let user = Query::find(world, user)?;
+            Ok(assignment::of_own(world.own(user)))
+        });
+        return own
+            .unwrap_or_else(|| Err(door::NOT_RUNNING.into()))
+            .map(Found::Text);
+    }
+    let value = function::get_writable(target).map_err(|why| why.to_string())?;
+    Ok(value.map_or(Found::Unreadable, Found::Text))
+}
+
+/// Every queue, each with the member of that interface where it has it.
+pub(super) fn queues(interface: &str) -> Result<Vec<Queue>, String> {
+    let messages = ami::action("QueueStatus", &[("Member", interface)]);
+    let mut queues: Vec<Queue> = Vec::new();
+    for message in messages.map_err(|why| why.to_string())? {
+        let name = message.get("Queue");
+        match message.get("Event") {
+            "QueueParams" => queues.push(Queue {
+                name: name.to_owned(),
+                member: None,
+            }),
+            "QueueMember" if message.get("Location").eq_ignore_ascii_case(interface) => {
+                if let Some(queue) = queues.iter_mut().find(|queue| queue.name == name) {
+                    queue.member = Some(member_of(&message));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(queues)
 }
 
 fn member_of(message: &ami::Message) -> Member {

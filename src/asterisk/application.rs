@@ -217,6 +217,10 @@ impl Channel<'_> {
         // was found just now, as the core itself does before it runs one; arguments that
         // live through the call.
         let result = unsafe { ffi::pbx_exec(self.raw(), found, args.as_ptr()) };
+        // The core has put back the name of the application around it and tells nobody: to
+        // CEL the one inside would go on, and a second one would be the same.
+        // SAFETY: a live channel, not locked by us.
+        unsafe { ffi::res_userpresence_channel_publish(self.raw()) };
         Ok(if result == 0 {
             Next::Continue
         } else {

@@ -60,9 +60,6 @@ pub fn register<F: Function>() -> Result<(), Error> {
     Ok(())
 }
 
-/// What a function answers while the gate is closed.
-const CLOSED: &str = "the module is not running";
-
 /// What can be done with a function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Abilities {
@@ -137,7 +134,7 @@ pub fn without_escalations<T>(body: impl FnOnce() -> T) -> T {
     impl Drop for Before {
         fn drop(&mut self) {
             // SAFETY: changes a value of this thread alone.
-            unsafe { ffi::ast_thread_inhibit_escalations_swap(self.0) };
+            unsafe { ffi::ast_thread_inhibit_escalations_swap(self.0.max(0)) };
         }
     }
     // SAFETY: as above. Where there is no memory for it, nothing can be dangerous either:
@@ -249,7 +246,7 @@ unsafe extern "C" fn write<F: Function>(
 }
 
 fn inside(body: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
-    gate::function(body).unwrap_or_else(|| Err(CLOSED.to_owned()))
+    gate::function(body).unwrap_or_else(|| Err(gate::NOT_RUNNING.to_owned()))
 }
 
 /// # Safety

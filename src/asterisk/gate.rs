@@ -17,6 +17,9 @@ use parking_lot::{Condvar, Mutex};
 use super::entry::this;
 use super::{ffi, log, system};
 
+/// What a call is told that comes too late.
+pub const NOT_RUNNING: &str = "the module is not running";
+
 /// How long [`close`] waits for a call that has only just entered, or is about to leave,
 /// before it gives up.
 const MOMENT: Duration = Duration::from_millis(100);

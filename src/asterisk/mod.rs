@@ -34,6 +34,7 @@ pub mod gate;
 mod guard;
 pub mod hints;
 pub mod http;
+pub mod image;
 pub mod log;
 pub mod mailbox;
 pub mod manager;

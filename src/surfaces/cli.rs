@@ -137,8 +137,9 @@ pub static COMMANDS: &[Command] = &[
         words: c"userpresence show actions",
         summary: c"Show what the actions of statuses have done",
         usage: c"Usage: userpresence show actions [<name>]
-       Shows what actions have done for everyone, or for one user, and what
-       they found before. It is undone when the status ends.
+       Shows what actions have set for everyone, or for one user, what is
+       there now, and what they found before. What was set is undone when
+       the status ends.
 ",
         run: show::show_actions,
         complete: Some(complete_user),

@@ -179,6 +179,8 @@ struct Call<'a> {
 enum Outcome {
     /// Nobody could be rung.
     Unavailable,
+    /// The same, and one of the phones said that the network is at its limit.
+    Congested,
     Busy,
     NoAnswer,
     /// The call is over, or the dialplan goes on after it.
@@ -214,7 +216,7 @@ impl Call<'_> {
             Outcome::Over(next) => return next,
             Outcome::Busy => ("BUSY", Reason::Busy),
             Outcome::NoAnswer => ("NOANSWER", Reason::NoAnswer),
-            Outcome::Unavailable => ("UNAVAILABLE", Reason::NoAnswer),
+            Outcome::Congested | Outcome::Unavailable => ("UNAVAILABLE", Reason::NoAnswer),
         };
         let target = match reason {
             Reason::Busy => &plan.busy,
@@ -223,16 +225,20 @@ impl Call<'_> {
         if let Some(target) = target.as_ref().filter(|_| !self.from_queue) {
             return self.forward(target, reason);
         }
-        if outcome == "BUSY" {
-            busy(self.channel, outcome);
-        } else {
-            let status = match outcome {
-                "UNAVAILABLE" => "CHANUNAVAIL",
-                other => other,
-            };
+        let status = match rung {
+            Outcome::Congested => "CONGESTION",
+            Outcome::Unavailable => "CHANUNAVAIL",
+            _ => outcome,
+        };
+        // What the last stage came to is said already, with the cause for a hangup that
+        // `Dial` has found for it, or has not.
+        if self.channel.get("DIALSTATUS").as_deref() != Some(status) {
             self.channel.set(DIALSTATUS, status);
-            self.channel.set(STATUS, outcome);
+            if rung == Outcome::Busy {
+                self.channel.mark_busy();
+            }
         }
+        self.channel.set(STATUS, outcome);
         Next::Continue
     }
 
@@ -241,7 +247,7 @@ impl Call<'_> {
         let status = match rung {
             Outcome::NoAnswer => "NOANSWER",
             Outcome::Busy => "BUSY",
-            Outcome::Unavailable => "UNAVAILABLE",
+            Outcome::Congested | Outcome::Unavailable => "UNAVAILABLE",
             Outcome::Over(_) => "CANCELLED",
         };
         let answered = self.channel.get("DIALSTATUS").as_deref() == Some("ANSWER");
@@ -279,6 +285,7 @@ impl Call<'_> {
                 (_, Outcome::Over(next)) => return Outcome::Over(next),
                 (Outcome::NoAnswer, _) | (_, Outcome::NoAnswer) => Outcome::NoAnswer,
                 (Outcome::Busy, _) | (_, Outcome::Busy) => Outcome::Busy,
+                (Outcome::Congested, _) | (_, Outcome::Congested) => Outcome::Congested,
                 _ => Outcome::Unavailable,
             };
         }
@@ -329,7 +336,8 @@ impl Call<'_> {
             (_, Next::HangUp) => channel.set(STATUS, "CANCELLED"),
             ("BUSY", _) => return Outcome::Busy,
             ("NOANSWER", _) => return Outcome::NoAnswer,
-            ("CHANUNAVAIL" | "CONGESTION", _) => return Outcome::Unavailable,
+            ("CONGESTION", _) => return Outcome::Congested,
+            ("CHANUNAVAIL", _) => return Outcome::Unavailable,
             // An option of Dial has let somebody decide.
             (other, _) => channel.set(STATUS, other),
         }

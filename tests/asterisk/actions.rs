@@ -174,12 +174,25 @@ fn do_not_disturb_and_follow_me_are_those_of_freepbx() {
     );
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:FOLLOWME200)"), "NOT_INUSE");
     let shown = in_force(&ast);
-    assert!(shown.contains("alice DB(DND/200) YES (nothing)"), "{shown}");
     assert!(
-        shown.contains("alice DB(AMPUSER/200/followme/ddial) EXTENSION DIRECT"),
+        shown.contains("alice DB(DND/200) YES YES (nothing)"),
         "{shown}"
     );
+    let line = "alice DB(AMPUSER/200/followme/ddial) EXTENSION EXTENSION DIRECT";
+    assert!(shown.contains(line), "{shown}");
     assert!(shown.contains("5 in force"), "{shown}");
+
+    // What is there now is shown beside what was set.
+    assert!(shown.starts_with("User Target Set Now Was\n"), "{shown}");
+    for (value, now) in [("by hand", "by hand"), ("", "(nothing)"), ("YES", "YES")] {
+        match value {
+            "" => drop(ast.cli("database del DND 200")),
+            value => put(&ast, "DND/200", value),
+        }
+        let shown = in_force(&ast);
+        let line = format!("alice DB(DND/200) YES {now} (nothing)");
+        assert!(shown.contains(&line), "{shown}");
+    }
 
     // What was absent is absent again; what was there is there again.
     set(&ast, "available");
@@ -291,13 +304,17 @@ fn queues_pause_and_only_our_pause_ends() {
         (by_us(), by_hand(), None)
     );
     let shown = in_force(&ast);
-    let line = format!("alice queue 600, {ALICE} pause not paused");
+    let now = "member, paused (UserPresence)";
+    let line = format!("alice queue 600, {ALICE} pause {now} not paused");
     assert!(
         shown.contains(&line) && !shown.contains("queue 601"),
         "{shown}"
     );
     // What both want is left alone, and what a hand did in between.
     pause(&ast, "600", ALICE, "no", "");
+    let shown = in_force(&ast);
+    let line = format!("alice queue 600, {ALICE} pause member not paused");
+    assert!(shown.contains(&line), "{shown}");
     set(&ast, "away");
     assert_eq!(state("600"), not_paused());
     set(&ast, "available");
@@ -494,6 +511,108 @@ fn the_leftovers_of_a_crash_are_undone_at_the_load() {
     assert_eq!(db(&ast, "DND/300"), None);
     assert_eq!(paused(&ast, "600", BOB), not_paused());
     assert!(ast.cli("userpresence show actions").ends_with("1 in force"));
+}
+
+/// A manager of class `system` can write AstDB and load modules, and no more: with the
+/// rows that tell what is to be undone, functions are not called in that manager's name.
+#[test]
+fn rows_that_anybody_wrote_call_no_function() {
+    let ast = builder(DND, "action = dnd\n")
+        .modules(&["func_env"])
+        .ami_user("operator", "system", "system")
+        .start();
+    let victim = ast.path("etc/victim.conf");
+    fs::write(&victim, "theirs").expect("a file of our own");
+    let target = format!("FILE({})", victim.display());
+    let row = |set: &str| format!(r#"{{"set":[{set}]}}"#);
+    let one = |target: &str, wrote: &str, found: &str| {
+        format!(r#"{{"target":"{target}","wrote":"{wrote}","found":"{found}"}}"#)
+    };
+    let operator = ast.ami_as("operator").expect("a login");
+    let act = |headers: &[(&str, &str)]| {
+        let answer = operator.action(headers);
+        assert!(answer.ok(), "{}", answer.text());
+    };
+    let module = |kind: &str| {
+        act(&[
+            ("Action", "ModuleLoad"),
+            ("LoadType", kind),
+            ("Module", MODULE),
+        ]);
+    };
+    let forge = |user: &str, row: &str| {
+        act(&[
+            ("Action", "DBPut"),
+            ("Family", "UserPresence"),
+            ("Key", &format!("action/{user}")),
+            ("Val", row),
+        ]);
+    };
+    let all = row(&[
+        one(&target, "theirs", "owned"),
+        // What the configuration names is undone, as a row of an earlier run tells.
+        one("DB(DND/200)", "YES", ""),
+    ]
+    .join(","));
+    put(&ast, "DND/200", "YES");
+    for user in ["alice", "nobody"] {
+        forge(user, &all);
+    }
+    let before = ast.log().len();
+    module("unload");
+    module("load");
+    let said = ast.wait_log_from(before, "What actions of an earlier run have set stays");
+    assert!(said.contains(&format!("alice: {target}")), "{said}");
+    assert!(said.contains("nobody: DB(DND/200)"), "{said}");
+    through(&ast);
+    assert_eq!(fs::read_to_string(&victim).expect("the file"), "theirs");
+    assert_eq!(db(&ast, "DND/200"), None);
+    // Neither is asked again.
+    for user in ["alice", "nobody"] {
+        assert_eq!(db(&ast, &format!("UserPresence/action/{user}")), None);
+    }
+    let before = ast.log().len();
+    module("unload");
+    module("load");
+    through(&ast);
+    assert!(!ast.log()[before..].contains("of an earlier run"));
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+/// A dangerous function is the administrator's to name. It is undone with what the module
+/// has seen there itself, not with what a row tells after a restart.
+#[test]
+fn a_dangerous_function_of_the_configuration_is_carried_out() {
+    let note = std::env::temp_dir().join(format!("userpresence-note-{}", std::process::id()));
+    fs::write(&note, "theirs").expect("a file of our own");
+    let there = || fs::read_to_string(&note).expect("the file");
+    let blocks = format!(
+        "[note]\ntype = action\nstatus = dnd\nset = FILE({})=${{STATE}}\n",
+        note.display()
+    );
+    let ast = builder(&blocks, "action = note\n")
+        .modules(&["func_env"])
+        .start();
+    for how in ["at once", "after an unload"] {
+        set(&ast, "dnd");
+        assert_eq!(there(), "dnd", "{how}");
+        if how != "at once" {
+            assert!(ast.unload_module(MODULE).ok());
+            assert!(ast.load_module(MODULE).ok());
+            through(&ast);
+        }
+        set(&ast, "available");
+        assert_eq!(there(), "theirs", "{how}");
+        assert_eq!(ast.complaints(), Vec::<String>::new());
+    }
+    set(&ast, "dnd");
+    assert!(ast.stop_gracefully().success());
+    ast.start_again();
+    set(&ast, "available");
+    assert_eq!(there(), "dnd");
+    ast.wait_log("Dangerous function FILE write blocked");
+    ast.wait_log("failed: undo of FILE(");
+    let _ = fs::remove_file(&note);
 }
 
 /// What is in force stays over a stop and over an unload, and ends when it has to.

@@ -465,3 +465,101 @@ fn a_call_is_internal_or_external() {
     }
     ast.wait_no_channels();
 }
+
+/// What a phone's refusal comes to is what `Dial` makes of it: in DIALSTATUS, and in what
+/// the caller is told by a hangup without a cause.
+#[test]
+fn a_refusal_is_what_dial_makes_of_it() {
+    let cases = [
+        ("503 Service Unavailable", "", "CONGESTION", "UNAVAILABLE"),
+        ("480 Temporarily Unavailable", "", "", ""),
+        ("404 Not Found", "", "CHANUNAVAIL", "UNAVAILABLE"),
+        ("486 Busy Here", "", "BUSY", "BUSY"),
+        ("302 Moved Temporarily", "i", "BUSY", "BUSY"),
+        ("603 Decline", "", "", ""),
+        // It answers, and whoever is there refuses.
+        ("", "U(refuse)", "BUSY", "BUSY"),
+    ];
+    let mut dialplan = DIALPLAN.to_owned();
+    for (at, (_, options, _, _)) in cases.iter().enumerate() {
+        dialplan.push_str(&format!(
+            "[stock{at}]\nexten = 1,1,Dial(PJSIP/200,20,{options})\n same = n,Goto(end,1,1)\n\
+             [ours{at}]\nexten = 1,1,UserPresenceDial(alice,,{options})\n same = n,Goto(end,1,1)\n"
+        ));
+    }
+    dialplan.push_str(
+        "[end]\nexten = 1,1,UserEvent(Ended,Status:${USERPRESENCESTATUS},Dial:${DIALSTATUS},\
+         Cause:${HANGUPCAUSE})\n same = n,Hangup()\n\
+         [refuse]\nexten = s,1,Set(GOSUB_RESULT=BUSY)\n same = n,Return()\n\
+         [default]\nexten = _[os]X,1,Goto(${IF($[\"${EXTEN:0:1}\" = \"o\"]?ours:stock)}${EXTEN:1},1,1)\n",
+    );
+    let ast = with(&format!("[alice]\ntype = user\nextension = 200\n{BOB}"))
+        .sip(&["202", "200"])
+        .dialplan(&dialplan)
+        .start();
+    let caller = Phone::ringing(&ast, "202");
+    for (at, (refusal, options, dialstatus, status)) in cases.into_iter().enumerate() {
+        let phone = match refusal {
+            "" => Phone::answering(&ast, "200"),
+            _ => Phone::refusing(&ast, "200", refusal),
+        };
+        let mut ends = ["s", "o"].map(|kind| {
+            let ami = ast.ami();
+            caller.call(&format!("{kind}{at}"));
+            let told = caller.wait_refused();
+            let ended = ami.wait_event("the end of a call", |event| {
+                event.get("UserEvent") == Some("Ended")
+            });
+            ast.wait_no_channels();
+            let of = |name| ended.get(name).unwrap_or_default().to_owned();
+            [of("Status"), of("Dial"), of("Cause"), told]
+        });
+        if !status.is_empty() {
+            assert_eq!(ends[1][0], status, "{refusal} {options}");
+            assert_eq!(ends[1][1], dialstatus, "{refusal} {options}");
+        }
+        // Stock knows no status of ours.
+        ends[1][0].clear();
+        assert_eq!(ends[1], ends[0], "{refusal} {options}");
+        drop(phone);
+    }
+}
+
+/// CEL knows one application of a channel at a time. A stage is a `Dial` of its own, and
+/// what began with `UserPresenceDial` ends with it.
+#[test]
+fn cel_tells_of_each_stage_and_ends_with_the_whole() {
+    let conf = "[alice]\ntype = user\nextension = 200\nendpoint = one,PJSIP/200\n\
+                endpoint = two,PJSIP/201\nhandling = mine\n\
+                [mine]\ntype = handling\nring_first = one\nring_second = two\n";
+    let cel = "[general]\nenable = yes\napps = dial,userpresencedial\n\
+               events = APP_START,APP_END\n[manager]\nenabled = yes\n";
+    let ast = calls(conf, &["200", "201"])
+        .modules(&["cel_manager"])
+        .file("cel.conf", cel)
+        .start();
+    let ami = ast.ami();
+    let _phones = ["200", "201"].map(|phone| Phone::busy(&ast, phone));
+    let caller = Phone::ringing(&ast, "202");
+    caller.call("200");
+    assert_eq!(caller.wait_refused(), "SIP/2.0 486 Busy Here");
+    ast.wait_no_channels();
+    let mut told: Vec<String> = Vec::new();
+    wait_until("the end in CEL", || {
+        let events = ami.take_events().into_iter();
+        let events = events.filter(|event| event.is_event("CEL"));
+        told.extend(events.map(|event| {
+            let of = |name| event.get(name).unwrap_or_default();
+            format!("{} {}", of("EventName"), of("Application"))
+        }));
+        let ends = told
+            .iter()
+            .filter(|line| *line == "APP_END UserPresenceDial");
+        (ends.count() == 3).then_some(())
+    });
+    let pair = |name: &str| ["APP_START", "APP_END"].map(|event| format!("{event} {name}"));
+    let (whole, stage) = (pair("UserPresenceDial"), pair("Dial"));
+    let expected = [&whole, &stage, &whole, &stage, &whole];
+    let expected: Vec<String> = expected.into_iter().flatten().cloned().collect();
+    assert_eq!(told, expected);
+}

@@ -179,3 +179,42 @@ fn functions_and_applications_say_that_the_module_does_not_run() {
     // What a hand set while it was not there did nothing.
     assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "away");
 }
+
+/// The module's code stays in memory: a new file is told of, and taken up by a restart.
+#[test]
+fn a_new_file_is_noticed_at_a_load() {
+    let ast = builder().start();
+    let file = ast.path("modules").join(MODULE);
+    let warning = format!(
+        "'{}' is another build than the one that runs",
+        file.display()
+    );
+    let warned = || ast.log().matches(&warning).count();
+    // The same build, as an installation of the same package leaves it.
+    let bytes = std::fs::read(&file).expect("the module");
+    ast.install_module_bytes(&bytes);
+    for _ in 0..2 {
+        assert!(ast.unload_module(MODULE).ok());
+        assert!(ast.load_module(MODULE).ok());
+    }
+    assert_eq!(warned(), 0);
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+
+    let mut other = bytes.clone();
+    let owner = [4u32, 20, 3].map(u32::to_ne_bytes).concat();
+    let head = [&owner[..], b"GNU\0"].concat();
+    let at = other.windows(head.len()).position(|part| part == head);
+    let at = at.expect("a build id") + head.len();
+    other[at] ^= 1;
+    ast.install_module_bytes(&other);
+    assert!(ast.unload_module(MODULE).ok());
+    assert!(ast.load_module(MODULE).ok());
+    assert_eq!(warned(), 1);
+    // It runs on as it was.
+    assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "not_set");
+    assert!(ast.stop_gracefully().success());
+    ast.start_again();
+    assert!(ast.unload_module(MODULE).ok());
+    assert!(ast.load_module(MODULE).ok());
+    assert_eq!(warned(), 1);
+}

@@ -26,7 +26,7 @@ pub use functions::unknown_functions;
 pub use outside::{Found, Hands};
 pub use place::Place;
 pub use queue::{Member, Queue, REASON, Step};
-pub use record::{InForce, Record, carry_out};
+pub use record::{InForce, Record, carry_out, shown_member};
 pub use template::Assignment;
 
 /// What can be done in a queue.

@@ -23,6 +23,15 @@ impl Found {
             Found::Unreadable => None,
         }
     }
+
+    /// For people.
+    pub fn shown(self) -> String {
+        match self {
+            Found::Absent => "(nothing)".to_owned(),
+            Found::Text(text) => text,
+            Found::Unreadable => "(cannot be read)".to_owned(),
+        }
+    }
 }
 
 /// Who carries actions out. Every error is the reason, in words for a log.

@@ -7,10 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-#[cfg(test)]
-use super::outside::Found;
-use super::outside::Hands;
-use super::queue::Did;
+use super::outside::{Found, Hands};
+use super::queue::{Did, Member};
 use super::queues::{InQueue, do_steps, look_at_queues};
 use super::targets::{Assigned, look_at_targets, write_targets};
 use super::{Person, Status, Turn, When, names, wanted};
@@ -81,6 +79,8 @@ pub struct Record {
 pub struct InForce {
     /// `DB(DND/200)`, `queue 600`.
     pub target: String,
+    /// The queue and the interface in it, where it is one.
+    pub queue: Option<(String, String)>,
     /// What was written or done.
     pub wrote: String,
     /// What was there before.
@@ -153,29 +153,38 @@ impl Record {
     pub fn in_force(&self) -> Vec<InForce> {
         let set = self.set.iter().map(|done| InForce {
             target: done.target.clone(),
+            queue: None,
             wrote: done.wrote.clone(),
             found: match (&done.found, done.unreadable) {
-                (_, true) => "(cannot be read)".to_owned(),
-                (None, _) => "(nothing)".to_owned(),
-                (Some(text), _) => text.clone(),
-            },
+                (_, true) => Found::Unreadable,
+                (None, _) => Found::Absent,
+                (Some(text), _) => Found::Text(text.clone()),
+            }
+            .shown(),
         });
         let queues = self.queues.iter().filter_map(|done| {
             let did = done.did.last()?;
             Some(InForce {
                 target: format!("queue {}, {}", done.queue, done.member),
+                queue: Some((done.queue.clone(), done.member.clone())),
                 wrote: did.action().name().to_owned(),
                 found: match did {
-                    Did::Login(_) => "(no member)".to_owned(),
-                    Did::Logout(member) if member.paused => {
-                        format!("member, paused ({})", member.reason)
-                    }
-                    Did::Logout(_) => "member".to_owned(),
+                    Did::Login(_) => shown_member(None),
+                    Did::Logout(member) => shown_member(Some(member)),
                     Did::Pause => "not paused".to_owned(),
                 },
             })
         });
         set.chain(queues).collect()
+    }
+}
+
+/// A member of a queue, for people.
+pub fn shown_member(member: Option<&Member>) -> String {
+    match member {
+        None => "(no member)".to_owned(),
+        Some(member) if member.paused => format!("member, paused ({})", member.reason),
+        Some(_) => "member".to_owned(),
     }
 }
 

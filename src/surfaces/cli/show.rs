@@ -233,11 +233,12 @@ pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
         },
         _ => return Outcome::ShowUsage,
     };
-    let mut table = Table::new(["User", "Target", "Is", "Was"]);
+    let mut table = Table::new(["User", "Target", "Set", "Now", "Was"]);
     for (user, done) in actor::in_force(name.as_deref()) {
-        let rows = done.into_iter();
-        let rows = rows.map(|done| {
-            let cells = [user.to_string(), done.target, done.wrote, done.found];
+        let rows = actor::now(&done);
+        let rows = done.into_iter().zip(rows);
+        let rows = rows.map(|(done, now)| {
+            let cells = [user.to_string(), done.target, done.wrote, now, done.found];
             // They may hold what other programs wrote.
             cells.map(|cell| cell.replace(char::is_control, "?"))
         });

@@ -111,6 +111,13 @@ impl Instance {
         fs::copy(file, to).expect("a copy of our module");
     }
 
+    /// The same with the content of one.
+    pub fn install_module_bytes(&self, bytes: &[u8]) {
+        let to = self.path("modules").join(MODULE);
+        let _ = fs::remove_file(&to);
+        fs::write(to, bytes).expect("our own directory");
+    }
+
     /// Writes a file in the configuration directory.
     #[track_caller]
     pub fn write_config(&self, name: &str, text: &str) {

@@ -9,8 +9,11 @@
 use std::sync::Mutex;
 
 use super::instance::Instance;
-use super::sipp::Sipp;
+use super::sipp::{REFUSAL, Sipp};
 use super::wait::wait_until;
+
+/// What a phone says whose user is busy.
+const BUSY: &str = "486 Busy Here";
 
 /// A registered phone. Dropping it ends its programs, but unregisters nothing.
 pub struct Phone<'a> {
@@ -27,24 +30,35 @@ impl<'a> Phone<'a> {
     /// [`Phone::hang_up`]) or the caller gives up.
     #[track_caller]
     pub fn ringing(ast: &'a Instance, endpoint: &str) -> Self {
-        Self::start(ast, endpoint, "ring")
+        Self::start(ast, endpoint, "ring", BUSY)
     }
 
     /// A phone that answers at once.
     #[track_caller]
     pub fn answering(ast: &'a Instance, endpoint: &str) -> Self {
-        Self::start(ast, endpoint, "answer")
+        Self::start(ast, endpoint, "answer", BUSY)
     }
 
     /// A phone that answers every call with 486 Busy Here.
     #[track_caller]
     pub fn busy(ast: &'a Instance, endpoint: &str) -> Self {
-        Self::start(ast, endpoint, "reject")
+        Self::start(ast, endpoint, "reject", BUSY)
+    }
+
+    /// A phone that refuses every call so, for example with `503 Service Unavailable`;
+    /// with `302 Moved Temporarily` it names the number `elsewhere`.
+    #[track_caller]
+    pub fn refusing(ast: &'a Instance, endpoint: &str, refusal: &str) -> Self {
+        Self::start(ast, endpoint, "reject", refusal)
     }
 
     #[track_caller]
-    fn start(ast: &'a Instance, endpoint: &str, manner: &str) -> Self {
-        let keys = [("endpoint", endpoint), ("manner", manner)];
+    fn start(ast: &'a Instance, endpoint: &str, manner: &str, refusal: &str) -> Self {
+        let keys = [
+            ("endpoint", endpoint),
+            ("manner", manner),
+            (REFUSAL, refusal),
+        ];
         let phone = Self {
             ast,
             endpoint: endpoint.to_owned(),
@@ -141,7 +155,11 @@ impl<'a> Phone<'a> {
         let call = calls.last().expect("a call that it made");
         call.wait("a refusal", |received| {
             let first = received.iter().filter_map(|message| message.lines().next());
-            let mut refused = first.filter(|line| line.starts_with("SIP/2.0 4"));
+            let is_refusal = |line: &&str| {
+                let code = line.strip_prefix("SIP/2.0 ");
+                code.is_some_and(|code| code.starts_with(['4', '5', '6']))
+            };
+            let mut refused = first.filter(is_refusal);
             refused.next().map(str::to_owned)
         })
     }

@@ -11,6 +11,9 @@ use super::process::Process;
 use super::wait::{PATIENCE, poll};
 use super::{paths, ports};
 
+/// The key with which a phone refuses.
+pub(super) const REFUSAL: &str = "refusal";
+
 /// A `sipp` that writes every message to a file. Dropping it ends it.
 pub(super) struct Sipp {
     process: Mutex<Process>,
@@ -33,7 +36,12 @@ impl Sipp {
         let file = instance.path(&format!("sip-{number}.xml"));
         let trace = instance.path(&format!("sip-{number}.trace"));
         let output = instance.path(&format!("sip-{number}.output"));
-        fs::write(&file, text(scenario)).expect("a file in our own directory");
+        let mut text = text(scenario);
+        for (key, value) in keys.iter().filter(|(key, _)| *key == REFUSAL) {
+            // Sipp wants to know a status when it reads the scenario.
+            text = text.replace(&format!("[{key}]"), value);
+        }
+        fs::write(&file, text).expect("a file in our own directory");
         let port = ports::free();
         let mut command = Command::new("sipp");
         command
