@@ -111,7 +111,11 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
             let begin = Instant::now();
             for call in 0..calls {
                 let (label, name) = argument.split_once(':').unwrap_or((argument, ""));
-                drop(presence::publish(label, &format!("{name}{call}"), &sample(call)));
+                drop(presence::publish(
+                    label,
+                    &format!("{name}{call}"),
+                    &sample(call),
+                ));
             }
             begin.elapsed() / calls.max(1)
         }

@@ -111,12 +111,16 @@ impl Presence {
 
     /// The subtype; empty when there is none.
     pub fn subtype(&self) -> &str {
-        self.text.as_deref().map_or("", |text| &text.both[..text.at])
+        self.text
+            .as_deref()
+            .map_or("", |text| &text.both[..text.at])
     }
 
     /// The message; empty when there is none.
     pub fn message(&self) -> &str {
-        self.text.as_deref().map_or("", |text| &text.both[text.at..])
+        self.text
+            .as_deref()
+            .map_or("", |text| &text.both[text.at..])
     }
 
     /// State, subtype and message.
