@@ -150,11 +150,7 @@ fn users_come_and_go() {
     assert!(ast.reload().ok());
     let mut told = published(&ast, &ami);
     told.sort();
-    let expected = [
-        ("bob", "not_set"),
-        ("carol", "not_set"),
-        ("dave", "xa"),
-    ];
+    let expected = [("bob", "not_set"), ("carol", "not_set"), ("dave", "xa")];
     assert_eq!(told, pairs(&expected));
     assert_eq!(users(&ast), ["alice", "dave", "erin"]);
     assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), before);
