@@ -83,17 +83,23 @@ fn resident(text: &str, count: usize) -> f64 {
     (with - without) / count as f64
 }
 
+/// So many users, and an API user who may ask often.
+fn listed(count: usize) -> String {
+    let general = "[general]\n";
+    let often = format!("{general}http_rate = 1000\n");
+    users(count).replacen(general, &often, 1) + super::PANEL
+}
+
 /// A page of a list over HTTP, of an account of 20,000: the first, one in the middle, and
 /// the last.
 pub fn pages() {
     const USERS: usize = 20_000;
-    const RATE: &str = "[general]\nhttp_rate = 1000\n";
     let ast = Instance::builder()
-        .userpresence(&format!("{RATE}{}{}", users(USERS), super::PANEL))
+        .userpresence(&listed(USERS))
         .http()
         .start();
     let small = Instance::builder()
-        .userpresence(&format!("{RATE}{}{}", users(100), super::PANEL))
+        .userpresence(&listed(100))
         .http()
         .start();
     let nothing = page(&small, "v1/nothing");

@@ -3,7 +3,9 @@
 use super::event::{Detail, Details};
 use super::record::Record;
 use crate::presence::assignment::shown;
+use crate::presence::directory::UserId;
 use crate::presence::inferred::Inferred;
+use crate::presence::world::World;
 
 /// What is wrong with a query, in one sentence.
 pub type Wrong = String;
@@ -110,34 +112,38 @@ impl ListQuery {
         Ok(query)
     }
 
-    /// Whether a user is wanted by what may change: status and text.
-    pub fn wants(&self, record: &Record) -> bool {
-        let of_status = |wanted: &String| {
-            let known = [
-                record.state,
-                &record.status,
-                record.presence_status.name(),
-                record.telephony_status.name(),
-            ];
-            known.iter().any(|name| name.eq_ignore_ascii_case(wanted))
-        };
-        let has_text = || {
-            let texts = [
-                &record.user,
-                &record.extension_id,
-                &record.message,
-                &record.subtype,
-                &record.status,
-                &record.label,
-                &record.chosen.message,
-            ];
-            let texts = texts.into_iter().chain(&record.extensions);
-            let inferred = record.inferred.iter().map(Inferred::label);
-            let mut texts = texts.map(String::as_str).chain(inferred);
-            texts.any(|text| text.to_lowercase().contains(&self.text))
-        };
-        (self.statuses.is_empty() || self.statuses.iter().any(of_status))
-            && (self.text.is_empty() || has_text())
+    /// Whether a user is wanted by the status.
+    pub fn wants_status(&self, world: &World, user: UserId) -> bool {
+        if self.statuses.is_empty() {
+            return true;
+        }
+        let activity = world.activity(user);
+        let status = world.status(user).map_or("", |status| &*status.name);
+        let known = [
+            world.outcome(user).presence.state().name(),
+            status,
+            activity.presence.name(),
+            activity.telephony.name(),
+        ];
+        let is_one = |wanted: &String| known.iter().any(|it| it.eq_ignore_ascii_case(wanted));
+        self.statuses.iter().any(is_one)
+    }
+
+    /// Whether a user is wanted by the text.
+    pub fn wants_text(&self, record: &Record) -> bool {
+        let texts = [
+            &record.user,
+            &record.extension_id,
+            &record.message,
+            &record.subtype,
+            &record.status,
+            &record.label,
+            &record.chosen.message,
+        ];
+        let texts = texts.into_iter().chain(&record.extensions);
+        let inferred = record.inferred.iter().map(Inferred::label);
+        let mut texts = texts.map(String::as_str).chain(inferred);
+        texts.any(|text| text.to_lowercase().contains(&self.text))
     }
 }
 

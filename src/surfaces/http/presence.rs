@@ -19,6 +19,8 @@ use crate::presence::world::{Change, World};
 
 /// Users looked at under the lock at a time.
 const BATCH: usize = 256;
+/// Users of whom little is looked at under the lock at a time.
+const BATCH_OF_FLAGS: usize = 8192;
 
 /// The query as pairs.
 ///
@@ -168,18 +170,49 @@ pub fn list(request: &Request<'_>, caller: &Caller) -> Reply {
     answer().unwrap_or_else(|refusal| refusal)
 }
 
+/// The page of those whom the caller may see and who are wanted. They are counted through,
+/// because the number of pages is told; a record is made of the page's alone, and of others
+/// only where a text is looked for in it.
 fn page(members: &Members, query: &ListQuery, caller: &Caller) -> Result<List, Reloaded> {
     let first = (query.page - 1) * query.per_page;
+    let wanted = first..first.saturating_add(query.per_page);
     let mut count = 0;
     let mut page = Vec::new();
-    records(&members.directory, &members.users, caller, |record| {
-        if query.wants(&record) {
-            if (first..first + query.per_page).contains(&count) {
-                page.push(record);
+    let batch = match query.text.is_empty() {
+        true => BATCH_OF_FLAGS,
+        false => BATCH,
+    };
+    let own = caller.user.as_deref();
+    let own = own.and_then(|own| members.directory.user(own));
+    for batch in members.users.chunks(batch) {
+        let look = |world: &World| {
+            if !Arc::ptr_eq(world.directory(), &members.directory) {
+                return None;
             }
-            count += 1;
-        }
-    })?;
+            for id in batch {
+                let allows = world.flags(*id).get(Flag::AllowSeeMyPresence);
+                if !(allows || own == Some(*id)) || !query.wants_status(world, *id) {
+                    continue;
+                }
+                if query.text.is_empty() {
+                    if wanted.contains(&count) {
+                        page.push(Record::of(world, *id));
+                    }
+                    count += 1;
+                    continue;
+                }
+                let record = Record::of(world, *id);
+                if query.wants_text(&record) {
+                    if wanted.contains(&count) {
+                        page.push(record);
+                    }
+                    count += 1;
+                }
+            }
+            Some(())
+        };
+        door::read(look).flatten().ok_or(Reloaded)?;
+    }
     Ok(List {
         records: page,
         paging: Paging {
