@@ -26,6 +26,8 @@ mod asterisk {
         "__ast_datastore_alloc",
         "__ast_free",
         "__ast_manager_event_multichan",
+        "__ast_module_user_add",
+        "__ast_module_user_remove",
         "__ast_strndup",
         "__ast_verbose",
         "__stasis_subscribe",
@@ -44,12 +46,12 @@ mod asterisk {
         "ast_cli",
         "ast_cli_completion_add",
         "ast_cli_unregister",
+        "ast_config_AST_DB",
         "ast_config_destroy",
         "ast_config_load2",
         "ast_crypt",
         "ast_crypt_encrypt",
         "ast_custom_function_find",
-        "ast_custom_function_unregister",
         "ast_datastore_free",
         "ast_db_del",
         "ast_db_freetree",
@@ -58,6 +60,7 @@ mod asterisk {
         "ast_db_put",
         "ast_destroy_timing",
         "ast_device_state",
+        "ast_device_state_cache",
         "ast_device_state_message_type",
         "ast_device_state_topic_all",
         "ast_devstate_changed_literal",
@@ -66,6 +69,8 @@ mod asterisk {
         "ast_eid_default",
         "ast_exists_extension",
         "ast_func_write",
+        "ast_get_extension_app",
+        "ast_get_extension_priority",
         "ast_hook_send_action",
         "ast_http_manid_from_vars",
         "ast_http_prefix",
@@ -76,6 +81,7 @@ mod asterisk {
         "ast_iostream_get_ssl",
         "ast_iostream_set_timeout_inactivity",
         "ast_iostream_write",
+        "ast_localtime",
         "ast_log",
         "ast_manager_check_enabled",
         "ast_manager_register2",
@@ -94,14 +100,21 @@ mod asterisk {
         "ast_presence_state_topic_all",
         "ast_publish_device_state_full",
         "ast_raw_answer",
+        "ast_rdlock_context",
+        "ast_rdlock_contexts",
         "ast_register_application2",
         "ast_register_atexit",
         "ast_shutting_down",
-        "ast_unregister_application",
+        "ast_unlock_context",
+        "ast_unlock_contexts",
         "ast_unregister_atexit",
+        "ast_thread_inhibit_escalations_swap",
         "ast_update_module_list",
         "ast_variables_destroy",
         "ast_verb_sys_level",
+        "ast_walk_context_extensions",
+        "ast_walk_contexts",
+        "ast_walk_extension_priorities",
         "astman_append",
         "astman_datastore_add",
         "astman_datastore_find",
@@ -150,6 +163,7 @@ mod asterisk {
         "AST_PRESENCE_.*",
         "CONFIG_FLAG_.*",
         "EVENT_FLAG_.*",
+        "PRIORITY_HINT",
         "__LOG_.*",
     ];
 
@@ -333,6 +347,9 @@ mod asterisk {
         link("-Wl,--no-whole-archive");
         // Host threads may hold destructors of our thread locals after an unload.
         link("-Wl,-z,nodelete");
+        // Some linkers and some builds of gcc leave it out unless they are told: by it the
+        // module finds that the file is newer than the code that runs.
+        link("-Wl,--build-id=sha1");
     }
 
     /// Warns where the headers differ from all that the module was run with.

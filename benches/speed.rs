@@ -5,8 +5,11 @@
 
 #[path = "../tests/asterisk/harness/mod.rs"]
 mod harness;
+#[path = "speed/size.rs"]
+mod size;
 
 use std::fmt::Write;
+use std::time::Instant;
 
 use harness::Instance;
 use harness::readers::{Readers, SETTER};
@@ -19,18 +22,56 @@ const HANDLING: &str = "[general]\nhandling = all\nmobile_prefix = 0\n\
     forward_external_busy = u5-0@default\n";
 const TEXT: &str = "away,lunch,Back at one";
 
+/// An API user; the password is `secret`.
+const PANEL: &str = "[panel]\ntype = api_user\npassword = $6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRst\
+    iNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1\n";
+const LOGIN: &str = "Authorization: Basic cGFuZWw6c2VjcmV0";
+
+/// Everything, or what the arguments name: `cargo bench ... -- size pages`.
 fn main() {
+    println!("| what | time | against | ratio | wanted |\n|---|---|---|---|---|");
+    let named: Vec<String> = std::env::args().skip(1).collect();
+    let named: Vec<&str> = named.iter().map(String::as_str).collect();
+    let wanted = |what: &str| {
+        let mut named = named.iter().filter(|name| !name.starts_with('-'));
+        named.clone().next().is_none() || named.any(|name| *name == what)
+    };
+    if wanted("speed") {
+        speed();
+    }
+    if wanted("feed") {
+        feed();
+    }
+    if wanted("pages") {
+        size::pages();
+    }
+    if wanted("size") {
+        size::measure();
+    }
+}
+
+/// Milliseconds of one request, the best of several.
+fn page(ast: &Instance, target: &str) -> f64 {
+    let once = || {
+        let begin = Instant::now();
+        let answer = ast.http("GET", &format!("/userpresence/{target}"), &[LOGIN], "");
+        let took = begin.elapsed().as_secs_f64() * 1e3;
+        assert_ne!(answer.status, 429, "{}", answer.body);
+        took
+    };
+    (0..100).map(|_| once()).fold(f64::MAX, f64::min)
+}
+
+fn speed() {
     let small = start(100);
     small.set_custom("u0-0", TEXT);
     small.set_custom("stock", TEXT);
-    println!("| what | time | against | ratio | wanted |\n|---|---|---|---|---|");
     reads(&small);
     events(&small, "");
     let (combine, change) = alone(&small);
     println!("| combining eight sources | {combine:.0} ns | | | under 200 ns |");
     let publishes = time(&small, "publish_new", "CustomPresence:new-", USERS as u32);
     drop(small);
-    feed();
     large(change, publishes * USERS as f64 / 1e9);
 }
 
@@ -39,9 +80,6 @@ fn main() {
 fn feed() {
     const READERS: usize = 200;
     const CHANGERS: usize = 50;
-    // The password is `secret`.
-    const PANEL: &str = "[panel]\ntype = api_user\npassword = $6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRst\
-        iNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1\n";
     let users = (0..CHANGERS).map(|user| format!("[u{user}]\ntype = user\nmethod = none\n"));
     let users: String = users.collect();
     let general = format!(
@@ -53,8 +91,7 @@ fn feed() {
         .http_sessions(READERS + 10)
         .ami_user(SETTER, "", "call")
         .start();
-    let login = "Authorization: Basic cGFuZWw6c2VjcmV0";
-    let mut readers = Readers::open(&ast, READERS, login);
+    let mut readers = Readers::open(&ast, READERS, LOGIN);
     let seen = readers.follow(&ast, CHANGERS, 12_000, 200);
     let millis = |part: f64| seen.delay(part).as_secs_f64() * 1e3;
     println!(

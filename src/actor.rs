@@ -25,8 +25,10 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::asterisk::{astdb, log, system};
+use crate::door;
 use crate::presence::action::{InForce, Person, Record, carry_out};
 use crate::presence::row::FAMILY;
+use crate::presence::status::Statuses;
 use hands::Asterisk;
 
 /// Below this key of [`FAMILY`] stands the record of each user.
@@ -88,7 +90,12 @@ static WAITING: Mutex<Option<Waiting>> = Mutex::new(None);
 static WAKE: Condvar = Condvar::new();
 
 /// What is in force, by lower-case name; with the name as it is in AstDB's key.
-static RECORDS: Mutex<BTreeMap<String, (Arc<str>, Record)>> = Mutex::new(BTreeMap::new());
+type Records = BTreeMap<String, (Arc<str>, Record)>;
+
+static RECORDS: Mutex<Records> = Mutex::new(Records::new());
+
+/// What was in force at the last unload: a row that says the same is our own.
+static KNOWN: Mutex<Records> = Mutex::new(Records::new());
 
 /// The running thread; dropping it lets it finish what waits, and stop.
 #[must_use = "dropping it stops the thread"]
@@ -101,19 +108,7 @@ impl Actor {
     /// # Errors
     /// When the system gives no thread.
     pub fn start() -> std::io::Result<Self> {
-        let mut records = BTreeMap::new();
-        for (key, value) in astdb::tree(FAMILY, KEYS) {
-            let name = key.strip_prefix(KEYS).unwrap_or(&key);
-            match serde_json::from_str::<Record>(&value) {
-                Ok(record) => {
-                    records.insert(name.to_ascii_lowercase(), (name.into(), record));
-                }
-                Err(_) => log::warning(format_args!(
-                    "AstDB entry '{FAMILY}/{key}' cannot be read: the actions it tells of are \
-                     not undone"
-                )),
-            }
-        }
+        let records = read_records(std::mem::take(&mut *KNOWN.lock()));
         *RECORDS.lock() = records;
         let number = RUN.fetch_add(1, Ordering::AcqRel) + 1;
         *WAITING.lock() = Some(Waiting {
@@ -150,8 +145,60 @@ impl Drop for Actor {
             RUN.fetch_add(1, Ordering::AcqRel);
             log::warning("An action does not come to its end, it is given up");
         }
-        RECORDS.lock().clear();
+        *KNOWN.lock() = std::mem::take(&mut *RECORDS.lock());
     }
+}
+
+/// The rows, as far as they are to be believed: those that this process has written are,
+/// and of others what the configuration names. Anybody who can write AstDB can write rows.
+fn read_records(known: Records) -> Records {
+    let mut records = Records::new();
+    let mut left: Vec<String> = Vec::new();
+    for (key, value) in astdb::tree(FAMILY, KEYS) {
+        let name = key.strip_prefix(KEYS).unwrap_or(&key);
+        let Ok(mut record) = serde_json::from_str::<Record>(&value) else {
+            log::warning(format_args!(
+                "AstDB entry '{FAMILY}/{key}' cannot be read: the actions it tells of are \
+                 not undone"
+            ));
+            continue;
+        };
+        let lower = name.to_ascii_lowercase();
+        match known.get(&lower) {
+            Some((_, ours)) if ours.says_the_same(&record) => record = ours.clone(),
+            _ => {
+                let person = door::read(|world| {
+                    let user = world.directory().user(name)?;
+                    let statuses = world.directory().settings.statuses();
+                    Some(record.keep_named(Person::of(world, user).as_ref(), statuses))
+                });
+                let gone = person.flatten();
+                let gone = gone.unwrap_or_else(|| record.keep_named(None, &Statuses::default()));
+                left.extend(gone.into_iter().map(|target| format!("{name}: {target}")));
+            }
+        }
+        if !record.is_empty() {
+            records.insert(lower, (name.into(), record));
+        } else if let Err(why) = astdb::del(FAMILY, &key) {
+            log::warning(format_args!(
+                "AstDB entry '{FAMILY}/{key}' cannot be deleted: {why}"
+            ));
+        }
+    }
+    if !left.is_empty() {
+        const MOST: usize = 10;
+        let more = match left.len().checked_sub(MOST) {
+            None | Some(0) => String::new(),
+            Some(more) => format!(" and {more} more"),
+        };
+        left.truncate(MOST);
+        let left = left.join(", ").replace(char::is_control, "?");
+        log::notice(format_args!(
+            "What actions of an earlier run have set stays, because no action in the \
+             configuration names it now: {left}{more}"
+        ));
+    }
+    records
 }
 
 /// A user's status changed: `make` says what of him matters to actions, and is called
@@ -254,11 +301,8 @@ fn put(orders: impl IntoIterator<Item = Order>) {
         *last = order.stamp;
         match waiting.orders.get_mut(&key) {
             Some(earlier) => {
-                let old = |order: &mut Order| order.person.as_mut()?.old.take();
-                let first = old(earlier);
-                let was = first.or_else(|| old(&mut order));
-                if let Some(person) = &mut order.person {
-                    person.old = was;
+                if let (Some(earlier), Some(person)) = (&earlier.person, &mut order.person) {
+                    person.begin_with(earlier);
                 }
                 order.fresh |= earlier.fresh;
                 *earlier = order;
@@ -364,7 +408,7 @@ fn act(order: &Order, run: u64) {
     let mut asterisk = Asterisk {
         user: &order.name,
         status: person.map_or("none, he is gone or has no actions any more", |person| {
-            person.new.name()
+            person.chosen.new.name()
         }),
         row: &row,
         key: &key,

@@ -4,6 +4,7 @@
 //! The lock is never held while Asterisk is called: a change is made under it, its
 //! effects are told afterwards, through the [`Outbox`].
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::CString;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::actor;
 use crate::asterisk::manager::{self, Class};
 use crate::asterisk::parking::Space;
-use crate::asterisk::{device, log, presence};
+use crate::asterisk::{device, log, presence, timing};
 use crate::feed;
 use crate::keeper;
 use crate::outbox::Outbox;
@@ -24,11 +25,13 @@ use crate::presence::address::{USER_LABEL, below};
 use crate::presence::assignment::Choice;
 use crate::presence::device::{DeviceState, Watcher};
 use crate::presence::directory::UserId;
+use crate::presence::ending::Clock;
 use crate::presence::fields::Query;
 use crate::presence::flags::Flag;
+use crate::presence::inferred::Inferred;
 use crate::presence::status::{StatusType, Statuses};
 use crate::presence::world::{Change, Effect, Transition, Work, World};
-use crate::presence::{Presence, State, Time, text};
+use crate::presence::{Presence, State, Time, assignment, text};
 use crate::stats;
 
 /// The module stays mapped after an unload, so that a late callback finds this: then
@@ -108,19 +111,28 @@ pub fn hear(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
         return;
     };
     // Our own publishes come back, and most other addresses are nobody's source.
-    if !HEARING.load(Ordering::Acquire)
-        || below(address, USER_LABEL).is_some()
-        || read(|world| world.directory().source(address))
-            .flatten()
-            .is_none()
-    {
+    if !HEARING.load(Ordering::Acquire) || below(address, USER_LABEL).is_some() {
         return;
     }
+    let find = |world: &World| Some((world.directory().source(address)?, world.round()));
+    let Some((source, round)) = read(find).flatten() else {
+        return;
+    };
     let subtype = accepted(address, "subtype", subtype);
     let message = accepted(address, "message", message);
     change(|world, now| {
-        let said = (state, subtype, message);
-        ((), world.take_heard(address, said, now))
+        if world.round() != round {
+            // A reload has come in between, and the numbers are others.
+            let said = (state, &*subtype, &*message);
+            return ((), world.take_heard(address, said, now));
+        }
+        let heard = Change::Heard {
+            source,
+            state,
+            subtype: &subtype,
+            message: &message,
+        };
+        ((), world.apply(&heard, now))
     });
 }
 
@@ -173,14 +185,35 @@ pub fn discard_change(address: &str, said: &Presence) {
     serve(|world, now| (world.take_heard(address, said.parts(), now), Vec::new()));
 }
 
-/// A text of a source. Its state counts even where a text has to be refused.
-fn accepted<'a>(address: &str, field: &str, bytes: &'a [u8]) -> &'a str {
-    text::from_bytes(bytes).unwrap_or_else(|why| {
-        complain_once(field, address, || {
-            format!("The {field} of '{address}' {why}; its state counts, the text is left out")
+/// A text of a source, made fit to be taken; with one warning for each source and kind of
+/// trouble.
+pub fn accepted<'a>(address: &str, field: &str, bytes: &'a [u8]) -> Cow<'a, str> {
+    let (text, wrong) = text::mended(bytes);
+    for why in wrong {
+        complain_once(why.kind(), address, || {
+            let (address, done) = (assignment::shown(address), why.mended());
+            format!("The {field} of '{address}' {why}; {done}")
         });
-        ""
-    })
+    }
+    text
+}
+
+/// What `parse` makes of it for that user, whose time zone its clock has.
+///
+/// # Errors
+/// Says that there is no such user, or what `parse` has to say.
+pub fn choice(
+    name: &str,
+    parse: impl FnOnce(&Statuses, &Clock<'_>) -> Result<Choice, String>,
+) -> Result<Choice, String> {
+    let found = read(|world| {
+        let directory = world.directory();
+        let rule = directory.get(Query::find(world, name)?).rule.clone();
+        Ok::<_, String>((directory.settings.statuses().clone(), rule))
+    });
+    let (statuses, rule) = found.ok_or(NOT_RUNNING)??;
+    let local = |at| timing::minute_of_day(&rule.schedule.timezone, at);
+    parse(&statuses, &Clock::new(Time::now(), &local))
 }
 
 /// Sets a user's status. Returns when Asterisk has been told; the addresses of the
@@ -191,13 +224,33 @@ fn accepted<'a>(address: &str, field: &str, bytes: &'a [u8]) -> &'a str {
 /// Says that there is no such user, or what `parse` has to say.
 pub fn choose(
     name: &str,
-    parse: impl FnOnce(&Statuses, Time) -> Result<Choice, String>,
+    parse: impl FnOnce(&Statuses, &Clock<'_>) -> Result<Choice, String>,
 ) -> Result<(), String> {
-    let statuses = read(|world| world.directory().settings.statuses().clone());
-    let statuses = statuses.ok_or(NOT_RUNNING)?;
-    let choice = parse(&statuses, Time::now())?;
-    let choice = &choice;
+    let choice = &choice(name, parse)?;
     let user = change_user(name, |user| Change::Chosen { user, choice })?;
+    warn_of_unwritable(user);
+    keeper::wait_for_writes(user, Instant::now() + Duration::from_millis(50));
+    Ok(())
+}
+
+/// Sets the message of what a user has chosen, and nothing else. Returns as [`choose`]
+/// does.
+///
+/// # Errors
+/// Says that there is no such user, or why this status takes no such message.
+pub fn set_message(name: &str, message: &str) -> Result<(), String> {
+    let user = change(|world, now| {
+        let choice = Query::find(world, name)
+            .and_then(|user| Ok((user, world.with_message(user, message, now)?)));
+        match choice {
+            Ok((user, choice)) => {
+                let choice = &choice;
+                (Ok(user), world.apply(&Change::Chosen { user, choice }, now))
+            }
+            Err(why) => (Err(why), Vec::new()),
+        }
+    });
+    let user = user.ok_or(NOT_RUNNING)??;
     warn_of_unwritable(user);
     keeper::wait_for_writes(user, Instant::now() + Duration::from_millis(50));
     Ok(())
@@ -205,6 +258,18 @@ pub fn choose(
 
 /// What whoever asks is told when the door is closed.
 pub const NOT_RUNNING: &str = "the module is not running";
+
+/// The name of the user whom people call so.
+///
+/// # Errors
+/// Says that there is no such user.
+pub fn name_of(user: &str) -> Result<Arc<str>, String> {
+    let name = read(|world| {
+        let user = Query::find(world, user)?;
+        Ok(world.directory().get(user).name.clone())
+    });
+    name.unwrap_or_else(|| Err(NOT_RUNNING.into()))
+}
 
 /// Makes a change of a user.
 ///
@@ -277,9 +342,7 @@ pub fn people() -> Vec<Person> {
 }
 
 fn publish(user: &str, presence: &Presence) {
-    // A user's name holds no NUL, see `config::value::user_name`.
-    let address = CString::new(format!("{USER_LABEL}:{user}")).unwrap_or_default();
-    if let Err(why) = presence::publish(&address, presence) {
+    if let Err(why) = presence::publish(USER_LABEL, user, presence) {
         log::error(format_args!(
             "The presence of '{user}' could not be published: {why}"
         ));
@@ -304,6 +367,9 @@ fn announce(transition: &Transition) {
         .status
         .as_deref()
         .map_or("", |status| &status.label);
+    let chosen = &transition.chosen;
+    let (chosen_since, chosen_until) = (millis(chosen.since), millis(chosen.until));
+    let inferred = transition.inferred.as_ref().map_or("", Inferred::label);
     let sequence = transition.sequence.to_string();
     let activity = transition.activity;
     let flag = |flag: Flag| (flag.header(), transition.flags.word(flag));
@@ -322,6 +388,12 @@ fn announce(transition: &Transition) {
             ("Message", new.message()),
             ("StatusType", &name(&transition.status)),
             ("Label", label),
+            ("Inferred", inferred),
+            ("ChosenStatus", chosen.presence.state().name()),
+            ("ChosenSubtype", chosen.presence.subtype()),
+            ("ChosenMessage", chosen.presence.message()),
+            ("ChosenSince", &chosen_since),
+            ("ChosenUntil", &chosen_until),
             ("DndStatus", transition.takes.name()),
             flag(Flag::AllowSeeMyPresence),
             flag(Flag::RingOnMonitoredCall),

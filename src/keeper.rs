@@ -1,24 +1,32 @@
 //! The keeper: one thread that does what may wait for a disk.
 //!
 //! It writes statuses out to the addresses of extensions, keeps rows in AstDB, and
-//! watches what time brings: the settle time, the end of timed statuses, schedules. What waits for it is bounded by the number of users and
-//! addresses, because each stands there once with its latest value.
+//! watches what time brings: the settle time, the end of timed statuses, schedules. What
+//! waits for it is bounded by the number of users and addresses, because each is there
+//! once with its latest value.
+
+mod rows;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::asterisk::{astdb, function, log, stasis::Subscription};
+use crate::asterisk::{astdb, function, stasis::Subscription};
 use crate::door;
+use crate::functions;
 use crate::presence::address::{CUSTOM_LABEL, below};
 use crate::presence::assignment::custom_presence;
 use crate::presence::directory::UserId;
-use crate::presence::row::{CLEAN, FAMILY};
-use crate::presence::world::{Change, RowChange, Write};
+use crate::presence::gone::{self, Gone};
+use crate::presence::row::FAMILY;
+use crate::presence::world::{Change, Write};
 use crate::presence::{Time, assignment};
 use crate::schedules;
+use crate::sequences;
+use rows::Rows;
 
 /// What the thread is told. Rows may wait a little, so that a storm of changes does
 /// not wake it for each.
@@ -51,7 +59,7 @@ const GATHER: Duration = Duration::from_millis(10);
 static BATCHES: Mutex<u64> = Mutex::new(0);
 static BATCH_DONE: Condvar = Condvar::new();
 
-/// Rows and writes taken at a time, so that the lock is never held for long.
+/// Writes taken at a time, so that the lock is never held for long.
 const BATCH: usize = 256;
 
 /// Says that there is work; what is not urgent may wait for [`GATHER`].
@@ -74,11 +82,49 @@ pub fn wait_for_writes(user: UserId, deadline: Instant) {
     }
 }
 
+/// Held while rows are on their way to AstDB, which calls nobody back. Only the keeper and
+/// a reload take it.
+static ON_WAY: Mutex<()> = Mutex::new(());
+
+/// Looks at rows while none is on its way: each is in AstDB or waits in the world.
+pub fn settled<T>(look: impl FnOnce() -> T) -> T {
+    let _none = ON_WAY.lock();
+    look()
+}
+
+/// Whether what is stored of those who are gone is to be looked through.
+static TIDY: AtomicBool = AtomicBool::new(false);
+
+/// Has what has been kept for long enough dropped.
+pub fn tidy() {
+    TIDY.store(true, Ordering::Relaxed);
+    wake(true);
+}
+
+/// Since when rows are nobody's, by the key of the row; `None` where that cannot be read.
+pub fn gone_rows() -> Vec<(String, Option<Gone>)> {
+    let rows = astdb::tree(FAMILY, gone::PREFIX).into_iter();
+    let rows = rows.filter_map(|(key, value)| {
+        let key = key.strip_prefix(gone::PREFIX)?.to_owned();
+        Some((key, Gone::parse(&value)))
+    });
+    rows.collect()
+}
+
+fn drop_old_rows() {
+    if TIDY.swap(false, Ordering::Relaxed) {
+        let gone = gone_rows();
+        door::serve(|world, now| {
+            world.drop_old(&gone, now);
+            ((), Vec::new())
+        });
+    }
+}
+
 /// The running keeper; dropping it lets it finish its work and stop.
 #[must_use = "dropping it stops the keeper"]
 pub struct Keeper {
-    /// Says at its end whether everything was kept.
-    thread: Option<JoinHandle<bool>>,
+    thread: Option<JoinHandle<()>>,
     /// Kept for the keeper's thread, which asks it whether its writes were seen.
     _subscription: std::sync::Arc<Subscription>,
 }
@@ -93,6 +139,7 @@ impl Keeper {
             work: true,
             ..Signal::NONE
         };
+        TIDY.store(true, Ordering::Relaxed);
         let seen = subscription.clone();
         let thread = std::thread::Builder::new().name("userpresence".into());
         let thread = thread.spawn(move || run(&seen))?;
@@ -109,81 +156,21 @@ impl Drop for Keeper {
         SIGNAL.lock().stop = true;
         WAKE.notify_one();
         // A panic in it was logged when it happened.
-        let kept = self.thread.take().map(JoinHandle::join);
-        if let Some(Ok(true)) = kept {
-            // From here on nothing changes any more: the next load may go on counting.
-            keep(&[mark("1")]);
-        }
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-/// The row that says whether the last stop was a clean one.
-fn mark(clean: &str) -> RowChange {
-    RowChange {
-        key: CLEAN.into(),
-        value: Some(clean.into()),
-    }
-}
-
-/// How AstDB takes what it is given. It refuses everything while somebody else has
-/// its file locked, a backup for example.
-struct Rows {
-    /// Whether it is noted that this run has not stopped cleanly yet.
-    marked: bool,
-    /// When it refused something: not to be asked before this again.
-    again: Option<Time>,
-}
-
-/// How long AstDB is left alone after it refused a row.
-const RETRY: Duration = Duration::from_secs(1);
-
-/// At a stop it is asked this many times, [`LAST_RETRY`] apart.
-const LAST_TRIES: u32 = 20;
-const LAST_RETRY: Duration = Duration::from_millis(100);
-
-impl Rows {
-    /// Keeps what waits, up to [`BATCH`] rows; says whether there may be more.
-    fn keep_some(&mut self) -> bool {
-        if self.again.is_some_and(|again| Time::now() < again) {
-            return false;
-        }
-        self.again = None;
-        if !self.marked {
-            self.marked = keep(&[mark("0")]) == 1;
-        }
-        let rows = match self.marked {
-            true => door::serve(|world, _| (world.take_rows(BATCH), Vec::new())),
-            false => None,
-        };
-        let rows = rows.unwrap_or_default();
-        let kept = keep(&rows);
-        if kept == rows.len() && self.marked {
-            return !rows.is_empty();
-        }
-        // The refused one last: if it is that row alone, it holds up no other.
-        let refused = rows[kept..].iter().take(1);
-        let refused = rows[kept..].iter().skip(1).chain(refused);
-        door::serve(|world, _| (world.put_back(refused), Vec::new()));
-        self.again = Some(Time::now().after(RETRY));
-        false
-    }
-}
-
-/// Says whether everything was kept.
-fn run(subscription: &Subscription) -> bool {
-    let mut rows = Rows {
-        marked: false,
-        again: None,
-    };
+fn run(subscription: &Subscription) {
+    let mut rows = Rows::default();
     let mut next = None;
     loop {
         let stop = sleep(next);
         // A panic was logged; the work after it goes on.
         let done = catch_unwind(AssertUnwindSafe(|| work(subscription, &mut rows)));
-        let whole = done.is_ok();
         next = done.unwrap_or(None);
         if stop {
-            return last_rows(&mut rows) && whole;
+            rows.finish(|rows| write_out(subscription, rows));
+            return;
         }
     }
 }
@@ -191,30 +178,45 @@ fn run(subscription: &Subscription) -> bool {
 /// Does all that waits, and says when to look again.
 fn work(subscription: &Subscription, rows: &mut Rows) -> Option<Time> {
     crate::trip("keeper");
+    keep_numbers_ahead();
     loop {
         log_out();
+        drop_old_rows();
         // First what time brings: nobody wakes us for what is to be written out, kept
         // and published because of it.
-        let times = [ends(), schedules::hear(Time::now()), settle()];
-        let more = write_out(subscription);
+        let times = [
+            ends(),
+            schedules::hear(Time::now()),
+            settle(),
+            functions::check(),
+        ];
+        let more = write_out(subscription, rows);
         let more_rows = rows.keep_some();
-        if !more && !more_rows {
-            return times.into_iter().chain([rows.again]).flatten().min();
+        let lost = rows.confirm_some();
+        if !more && !more_rows && !lost {
+            return times.into_iter().chain([rows.next()]).flatten().min();
         }
     }
 }
 
-/// What AstDB has refused is tried for a little longer, then given up.
-fn last_rows(rows: &mut Rows) -> bool {
-    for _ in 0..LAST_TRIES {
-        if rows.again.take().is_none() {
-            return true;
-        }
-        std::thread::sleep(LAST_RETRY);
-        while rows.keep_some() {}
+/// Reserves more sequence numbers long before they are used up: to look once a minute is
+/// more than enough.
+fn keep_numbers_ahead() {
+    static LOOKED: Mutex<Option<Instant>> = Mutex::new(None);
+    const EACH: Duration = Duration::from_secs(60);
+    let mut looked = LOOKED.lock();
+    if looked.is_some_and(|looked| looked.elapsed() < EACH) {
+        return;
     }
-    log::warning("AstDB does not keep presence: what was set last is lost with this stop");
-    false
+    *looked = Some(Instant::now());
+    drop(looked);
+    let numbers = door::read(|world| {
+        let numbers = world.account_sequences();
+        let numbers = numbers.map(|(account, last)| (account.to_owned(), last));
+        numbers.collect::<Vec<_>>()
+    });
+    let numbers = numbers.iter().flatten();
+    sequences::keep_ahead(numbers.map(|(account, last)| (account.as_str(), *last)));
 }
 
 /// Sleeps until there is work or until `next`; says whether to stop.
@@ -281,7 +283,7 @@ fn settle() -> Option<Time> {
 
 /// Writes statuses by the providers' own means, and confirms them once all events
 /// that they caused were seen. Says whether there may be more.
-fn write_out(subscription: &Subscription) -> bool {
+fn write_out(subscription: &Subscription, rows: &mut Rows) -> bool {
     let writes = door::serve(|world, _| {
         let writes = std::iter::from_fn(|| world.take_write()).take(BATCH);
         (writes.collect::<Vec<_>>(), Vec::new())
@@ -290,11 +292,12 @@ fn write_out(subscription: &Subscription) -> bool {
     if writes.is_empty() {
         return false;
     }
-    let failed: Vec<&Write> = writes.iter().filter(|write| !write_one(write)).collect();
+    let (written, failed): (Vec<&Write>, _) = writes.iter().partition(|write| write_one(write));
     subscription.catch_up();
     for write in &writes {
         door::serve(|world, now| ((), world.written(&write.address, now)));
     }
+    written.into_iter().for_each(|write| rows.written(write));
     for write in failed {
         // Its provider is not there: what we noted of it is not so.
         door::serve(
@@ -321,21 +324,4 @@ fn write_one(write: &Write) -> bool {
         });
     }
     written.is_ok()
-}
-
-/// Hands rows to AstDB up to the first that it refuses; says how many it took.
-fn keep(rows: &[RowChange]) -> usize {
-    let refused = rows.iter().position(|row| {
-        let kept = match &row.value {
-            Some(value) => astdb::put(FAMILY, &row.key, value),
-            None => astdb::del(FAMILY, &row.key),
-        };
-        if let Err(why) = &kept {
-            door::complain_once("AstDB", "", || {
-                format!("AstDB does not keep presence, it is tried again: {why}")
-            });
-        }
-        kept.is_err()
-    });
-    refused.unwrap_or(rows.len())
 }

@@ -23,6 +23,8 @@
 #[cfg(all(feature = "asterisk", not(test)))]
 mod actor;
 #[cfg(all(feature = "asterisk", not(test)))]
+mod announced;
+#[cfg(all(feature = "asterisk", not(test)))]
 #[allow(unsafe_code, reason = "the layer over C")]
 mod asterisk;
 #[cfg(all(feature = "asterisk", not(test)))]
@@ -31,6 +33,8 @@ mod configuration;
 mod door;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod feed;
+#[cfg(all(feature = "asterisk", not(test)))]
+mod functions;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod keeper;
 #[cfg(all(feature = "asterisk", not(test)))]
@@ -46,6 +50,8 @@ mod reload;
 mod schedules;
 #[cfg(all(feature = "selftest", not(test)))]
 mod selftest;
+#[cfg(all(feature = "asterisk", not(test)))]
+mod sequences;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod stats;
 #[cfg(all(feature = "asterisk", not(test)))]

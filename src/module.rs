@@ -2,45 +2,47 @@
 //!
 //! What is registered is a field of [`Module`]; the fields are dropped in the order
 //! of their declaration, so what must stop first stands first. A load that fails
-//! halfway drops what it has, in the same way.
+//! halfway drops what it has, in the same way. Applications and functions are the
+//! exception: they stay registered, and answer that the module is not running.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use rustc_hash::FxBuildHasher;
 
 use crate::actor::{self, Actor};
+use crate::announced::Announced;
 use crate::asterisk::stasis::Subscription;
 use crate::asterisk::{
-    Decline, application, astdb, cli, device, function, http, log, manager, presence, prometheus,
-    system,
+    Decline, application, astdb, cli, device, function, gate, http, log, manager, presence,
+    prometheus, system,
 };
 use crate::configuration;
 use crate::door::{self, Open};
 use crate::feed;
-use crate::keeper::Keeper;
+use crate::functions;
+use crate::keeper::{self, Keeper};
+use crate::presence::Time;
 use crate::presence::address::{self, CUSTOM_LABEL, USER_LABEL};
 use crate::presence::config::{Parsed, Problem};
-use crate::presence::directory::{Directory, SourceId};
+use crate::presence::directory::{Directory, Source, SourceId};
 use crate::presence::row::{FAMILY, Stored};
-use crate::presence::world::{Change, Effect, World};
-use crate::presence::{Presence, Time};
+use crate::presence::world::{Change, World};
 use crate::push;
 use crate::reload;
 use crate::schedules;
+use crate::sequences;
 use crate::surfaces;
 use crate::webhooks::Webhooks;
 
 /// Everything that an unload takes back.
 #[expect(dead_code, reason = "held for what dropping does")]
 struct Module {
+    gate: gate::Open,
     metrics: prometheus::Registration,
     site: http::Registration,
-    dial: application::Registration,
-    pickup: application::Registration,
-    functions: function::Registration,
-    route: function::Registration,
     commands: cli::Registration,
     #[cfg(feature = "selftest")]
     selftest: cli::Registration,
@@ -56,6 +58,7 @@ struct Module {
     parking: Option<Subscription>,
     device_provider: device::ProviderRegistration,
     provider: presence::ProviderRegistration,
+    sequences: Option<sequences::Open>,
     door: Open,
     feed: feed::Open,
 }
@@ -65,6 +68,8 @@ static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 /// Called by Asterisk's loader.
 pub fn load() -> Result<(), Decline> {
     let begin = Instant::now();
+    // Where the loader went on without an unload that was refused.
+    drop_module();
     let parsed = configuration::load().map_err(Decline)?;
     if !parsed.general_errors.is_empty() {
         let errors: Vec<&Problem> = parsed.all_errors().collect();
@@ -73,18 +78,18 @@ pub fn load() -> Result<(), Decline> {
     for error in &parsed.errors {
         log::error(format_args!("{error}; the section is left out"));
     }
-    let world = restore(parsed);
+    let customs = Customs::find();
+    let (world, numbers) = restore(parsed, &customs);
     let feed = feed::open(world.directory().settings.http.journal);
     let door = door::open(world);
+    let sequences = Some(numbers);
     let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
-    let functions = function::Registration::new::<surfaces::function::UserPresence>()?;
-    let dial = application::Registration::new::<surfaces::dial::UserPresenceDial>()?;
-    let pickup = application::Registration::new::<surfaces::pickup::UserPresencePickup>()?;
-    let route = function::Registration::new::<surfaces::route::UserPresenceRoute>()?;
+    register()?;
+    let gate = gate::Open::new();
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
-    read_others(&read_published());
+    read_others(&read_published(), customs);
     let devices = Subscription::devices(door::hear_device)?;
     read_devices();
     schedules::forget();
@@ -108,16 +113,14 @@ pub fn load() -> Result<(), Decline> {
     let keeper = Keeper::start(subscription.clone())?;
     let settings = door::read(|world| world.directory().settings.webhooks.clone());
     let webhooks = Webhooks::start(&settings.unwrap_or_default())?;
+    system::give_back_memory();
     // Last: whoever asks from here on finds everything.
     surfaces::http::open();
     let site = http::Registration::new::<surfaces::http::UserPresence>()?;
     *MODULE.lock() = Some(Module {
+        gate,
         metrics: prometheus::Registration::new(),
         site,
-        dial,
-        pickup,
-        functions,
-        route,
         commands,
         #[cfg(feature = "selftest")]
         selftest: cli::Registration::new(crate::selftest::COMMANDS)?,
@@ -133,14 +136,17 @@ pub fn load() -> Result<(), Decline> {
         parking,
         device_provider,
         provider,
+        sequences,
         door,
         feed,
     });
-    let counts = door::read(|world| {
-        let directory = world.directory();
-        (directory.user_count(), directory.source_count())
-    });
-    let (users, sources) = counts.unwrap_or_default();
+    let directory = door::read(|world| world.directory().clone()).unwrap_or_default();
+    for notice in configuration::shared_extensions(&directory, None) {
+        log::notice(notice);
+    }
+    functions::look_again();
+    keeper::wake(false);
+    let (users, sources) = (directory.user_count(), directory.source_count());
     let took = begin.elapsed().as_millis();
     log::verbose(
         2,
@@ -151,13 +157,33 @@ pub fn load() -> Result<(), Decline> {
 
 /// Called by Asterisk's loader.
 pub fn reload() -> Result<(), Decline> {
-    reload::everything().map_err(Decline)
+    let reloaded = reload::everything(false);
+    reloaded.map(drop).map_err(|refused| Decline(refused.why))
 }
 
 /// Called by Asterisk's loader.
-pub fn unload() {
+///
+/// # Errors
+/// Where calls are in the module and do not end: then it goes on running, and the loader
+/// keeps it, unless it is told to go on in any case (`module unload -h`).
+pub fn unload() -> Result<(), Decline> {
+    gate::close().map_err(Decline)?;
+    drop_module();
+    Ok(())
+}
+
+fn drop_module() {
     let module = MODULE.lock().take();
     drop(module);
+}
+
+/// What stays registered after an unload, and is registered once.
+fn register() -> Result<(), Decline> {
+    function::register::<surfaces::function::UserPresence>()?;
+    function::register::<surfaces::route::UserPresenceRoute>()?;
+    application::register::<surfaces::dial::UserPresenceDial>()?;
+    application::register::<surfaces::pickup::UserPresencePickup>()?;
+    Ok(())
 }
 
 /// Called when Asterisk ends without unloading its modules: what is known is kept all
@@ -165,23 +191,26 @@ pub fn unload() {
 pub fn exit() {
     let threads = MODULE.lock().as_mut().map(|module| {
         let webhooks = module.webhooks.take();
-        (webhooks, module.actor.take(), module.keeper.take())
+        let threads = (webhooks, module.actor.take(), module.keeper.take());
+        (threads, module.sequences.take())
     });
     drop(threads);
 }
 
 /// The world as it was stored, nothing published yet.
-fn restore(parsed: Parsed) -> World {
-    let stored = Stored::read(astdb::tree(FAMILY, "").into_iter());
+fn restore(parsed: Parsed, customs: &Customs) -> (World, sequences::Open) {
+    let mut stored = Stored::read(astdb::tree(FAMILY, "").into_iter());
     for key in &stored.unreadable {
         log::warning(format_args!(
             "AstDB entry '{FAMILY}/{key}' cannot be read and is left out"
         ));
     }
     let directory = Arc::new(Directory::new(parsed.settings, parsed.users));
-    let mut world = World::restore(directory, &stored, Time::now());
+    let numbers = sequences::open(directory.accounts(), &mut stored.accounts);
+    let is_silent = |source: &Source| customs.is_silent(&source.address);
+    let mut world = World::restore_beside(directory, &stored, is_silent, Time::now());
     world.hold_publishing(true);
-    world
+    (world, numbers)
 }
 
 /// Hears what was ever published of any source. It is in the core's cache, and one
@@ -227,14 +256,23 @@ fn read_changed() {
 }
 
 /// Asks the providers of the other sources.
-fn read_others(heard: &HashSet<SourceId>) {
+fn read_others(heard: &HashSet<SourceId>, customs: Customs) {
     let rest = door::read(|world| {
         let sources = world.directory().sources();
-        let rest = sources.filter(|(id, source)| source.is_provided() && !heard.contains(id));
+        let is_read = |id: &SourceId, address: &str| {
+            let known = world.source(*id);
+            let is_silent = known.since == Time::NEVER && known.known;
+            heard.contains(id) || is_silent && customs.is_silent(address)
+        };
+        let rest =
+            sources.filter(|(id, source)| source.is_provided() && !is_read(id, &source.address));
         rest.map(|(id, source)| (id, source.address.clone()))
             .collect::<Vec<_>>()
     });
-    let mut labels = Labels::at_load();
+    let mut labels = Labels {
+        custom: Some(customs),
+        ..Labels::default()
+    };
     for (id, address) in rest.unwrap_or_default() {
         match labels.read(&address) {
             Some(said) => {
@@ -247,21 +285,53 @@ fn read_others(heard: &HashSet<SourceId>) {
     }
 }
 
-/// Reads the devices that have not been heard of since they are listened to.
+/// Reads the devices that have not been heard of since they are listened to. Many are taken
+/// at a time, so that a user with several is combined once.
 fn read_devices() {
-    let names = door::read(|world| {
-        let names = world.directory().devices();
-        names.map(|(_, name)| name.to_owned()).collect::<Vec<_>>()
-    });
-    for name in names.unwrap_or_default() {
-        let state = device::read(&name);
+    const BATCH: usize = 1000;
+    let Some(directory) = door::read(|world| world.directory().clone()) else {
+        return;
+    };
+    let mut devices = directory.devices();
+    loop {
+        let batch = devices.by_ref().take(BATCH);
+        let batch = batch.map(|(device, name)| (device, device::read(name)));
+        let batch: Vec<_> = batch.collect();
+        if batch.is_empty() {
+            return;
+        }
         door::change(|world, now| {
-            let device = world.directory().device(&name);
-            match device.filter(|device| world.device(*device).is_none()) {
-                Some(device) => ((), world.apply(&Change::Device(device, state), now)),
-                None => ((), Vec::new()),
-            }
+            // Nobody reloads what is being loaded.
+            let same = Arc::ptr_eq(world.directory(), &directory);
+            let found = if same { &batch[..] } else { &[] };
+            ((), world.find_devices(found, now))
         });
+    }
+}
+
+/// What CustomPresence answers, by its rows in AstDB: `not_set` for all that has none, so
+/// that 300,000 addresses need not be asked for.
+struct Customs {
+    /// `None` where nobody answers.
+    rows: Option<HashSet<String, FxBuildHasher>>,
+}
+
+impl Customs {
+    fn find() -> Self {
+        // The module that answers brings this function too; asked for an address without
+        // it, the core would log a warning.
+        let answers = function::exists("PRESENCE_STATE");
+        let rows = answers.then(|| astdb::tree(CUSTOM_LABEL, "").into_iter());
+        Customs {
+            rows: rows.map(|rows| rows.map(|(key, _)| key).collect()),
+        }
+    }
+
+    /// Whether it is an address for which CustomPresence answers `not_set`.
+    fn is_silent(&self, address: &str) -> bool {
+        let custom = address::below(address, CUSTOM_LABEL);
+        let known = custom.zip(self.rows.as_ref());
+        known.is_some_and(|(name, rows)| !rows.contains(name))
     }
 }
 
@@ -270,21 +340,11 @@ fn read_devices() {
 #[derive(Default)]
 pub struct Labels {
     asked: HashMap<String, (bool, u32)>,
-    /// What AstDB holds for CustomPresence, where it was looked up. It answers
-    /// `not_set` for all else, so that 300,000 addresses need not be asked for.
-    custom: Option<HashSet<String>>,
+    /// What CustomPresence answers, where it was looked up.
+    custom: Option<Customs>,
 }
 
 impl Labels {
-    /// For a load, which asks for everything.
-    fn at_load() -> Self {
-        let rows = astdb::tree(CUSTOM_LABEL, "").into_iter();
-        Labels {
-            custom: Some(rows.map(|(key, _)| key).collect()),
-            ..Labels::default()
-        }
-    }
-
     /// What the address's provider says; `None` where it has none, and for a user of
     /// ours: one who exists is no address to ask for, another takes no part.
     pub fn read(&mut self, address: &str) -> Option<presence::RawPresence> {
@@ -297,8 +357,8 @@ impl Labels {
         if !*good && *failures >= ENOUGH {
             return None;
         }
-        let custom = address::below(address, CUSTOM_LABEL).zip(self.custom.as_ref());
-        if *good && custom.is_some_and(|(name, rows)| !rows.contains(name)) {
+        let is_silent = |customs: &Customs| customs.is_silent(address);
+        if self.custom.as_ref().is_some_and(is_silent) {
             return Some(presence::RawPresence::not_set());
         }
         let said = presence::read_nocache(address);
@@ -307,45 +367,5 @@ impl Labels {
             None => *failures += 1,
         }
         said
-    }
-}
-
-/// That everyone was published; dropping it publishes the opposite, so that no hint
-/// stays stale.
-struct Announced(());
-
-impl Announced {
-    fn everyone() -> Self {
-        // At its start Asterisk asks for devices later, and for those only that it shows;
-        // afterwards it has asked in vain.
-        let asked = system::fully_booted();
-        door::change(|world, _| {
-            world.hold_publishing(false);
-            let mut effects = world.everyone();
-            if asked {
-                effects.extend(world.show_everyone());
-            }
-            ((), effects)
-        });
-        Announced(())
-    }
-}
-
-impl Drop for Announced {
-    fn drop(&mut self) {
-        if system::shutting_down() {
-            return;
-        }
-        door::serve(|world, _| {
-            let everyone = world.everyone().into_iter();
-            let gone = everyone.map(|effect| match effect {
-                Effect::Publish(user, _) => Effect::Publish(user, Presence::default()),
-                other => other,
-            });
-            let gone = gone.chain(world.show_nobody()).collect();
-            // What changes while it goes is not told any more.
-            world.hold_publishing(true);
-            ((), gone)
-        });
     }
 }

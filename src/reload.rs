@@ -1,25 +1,30 @@
 //! A reload: the difference between the running configuration and the one that is
 //! read. With any error everything stays as it is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::actor;
+use crate::announced;
 use crate::asterisk::{astdb, device, log, prometheus, realtime, timing};
 use crate::configuration::{self, FAMILY};
 use crate::door;
 use crate::feed;
+use crate::functions;
 use crate::keeper;
 use crate::module::Labels;
 use crate::presence::Presence;
 use crate::presence::Time;
 use crate::presence::address::{USER_LABEL, below};
+use crate::presence::assignment::shown;
 use crate::presence::config::{Origin, Problem, parse_row};
 use crate::presence::directory::Directory;
+use crate::presence::gone::{self, Gone};
 use crate::presence::row::{self, Stored};
-use crate::presence::text;
-use crate::presence::world::{Effect, Plan, Read};
+use crate::presence::world::{Counts, Plan, Read};
 use crate::schedules;
+use crate::sequences;
 use crate::webhooks;
 
 /// One reload at a time; a second one is told so instead of waiting.
@@ -42,32 +47,183 @@ impl Drop for Busy {
     }
 }
 
-/// Reads everything anew.
+/// Why a reload changed nothing.
+#[derive(Debug)]
+pub struct Refused {
+    /// In a sentence.
+    pub why: String,
+    /// The errors, where there are several.
+    pub problems: Vec<String>,
+}
+
+impl From<String> for Refused {
+    fn from(why: String) -> Self {
+        Refused {
+            why,
+            problems: Vec::new(),
+        }
+    }
+}
+
+/// Reads everything anew. `really`: also where that removes all of many users.
 ///
 /// # Errors
 /// Says why nothing changed; errors of the configuration were logged.
-pub fn everything() -> Result<(), String> {
+pub fn everything(really: bool) -> Result<Counts, Refused> {
     let _busy = Busy::begin()?;
     let parsed = configuration::load().map_err(kept)?;
+    realtime_is_there().map_err(kept)?;
+    let errors: Vec<&Problem> = parsed.all_errors().collect();
+    if !errors.is_empty() {
+        let several = errors.len() > 1;
+        return Err(Refused {
+            why: kept(configuration::refusal(&errors)),
+            problems: errors
+                .iter()
+                .filter(|_| several)
+                .map(ToString::to_string)
+                .collect(),
+        });
+    }
+    let hooks = parsed.settings.webhooks.clone();
+    let counts = switch(Directory::new(parsed.settings, parsed.users), really)?;
+    webhooks::reconfigure(&hooks);
+    prometheus::attach();
+    match counts.loses_most() {
+        true => log::warning(format_args!(
+            "Reloaded, and most users are gone: {counts}. What is stored of them is kept for 30 \
+             days, or until 'userpresence forget'"
+        )),
+        false => log::notice(format_args!("Reloaded: {counts}")),
+    }
+    Ok(counts)
+}
+
+/// Users from realtime do not go because their table cannot be reached.
+fn realtime_is_there() -> Result<(), String> {
     let from_realtime = door::read(|world| {
         let mut users = world.directory().users();
         users.any(|(_, user)| user.origin == Origin::Realtime)
     });
-    if from_realtime == Some(true) && !realtime::available(FAMILY) {
-        return Err(kept(format!(
+    match from_realtime == Some(true) && !realtime::available(FAMILY) {
+        true => Err(format!(
             "realtime family '{FAMILY}' is not mapped in extconfig.conf any more, or its driver \
              is not loaded, and there are users from it"
-        )));
+        )),
+        false => Ok(()),
     }
-    let errors: Vec<&Problem> = parsed.all_errors().collect();
-    if !errors.is_empty() {
-        return Err(kept(configuration::refusal(&errors)));
+}
+
+/// What a reload would do, and what it would say.
+pub struct Check {
+    /// What is said of the configuration, each with how grave it is.
+    pub said: Vec<(Grave, String)>,
+    /// Who would come and go; `None` where it would be refused.
+    pub counts: Option<Counts>,
+}
+
+/// How grave something is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Grave {
+    /// A reload is refused.
+    Error,
+    /// It is odd but usable.
+    Warning,
+    /// It may be wanted.
+    Notice,
+}
+
+impl Grave {
+    /// The word that Asterisk's log has for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Grave::Error => "ERROR",
+            Grave::Warning => "WARNING",
+            Grave::Notice => "NOTICE",
+        }
     }
-    let hooks = parsed.settings.webhooks.clone();
-    switch(Directory::new(parsed.settings, parsed.users))?;
-    webhooks::reconfigure(&hooks);
-    prometheus::attach();
-    Ok(())
+}
+
+/// Reads everything and changes nothing.
+pub fn check() -> Check {
+    let mut said = Vec::new();
+    let parsed = match configuration::read() {
+        Ok(parsed) => parsed,
+        Err(why) => {
+            return Check {
+                said: vec![(Grave::Error, why)],
+                counts: None,
+            };
+        }
+    };
+    said.extend(parsed.all_errors().map(|it| (Grave::Error, it.to_string())));
+    said.extend(realtime_is_there().err().map(|why| (Grave::Error, why)));
+    let warnings = parsed.warnings.iter();
+    said.extend(warnings.map(|it| (Grave::Warning, it.to_string())));
+    let is_wrong = !said.is_empty() && said[0].0 == Grave::Error;
+    let directory = Arc::new(Directory::new(parsed.settings, parsed.users));
+    let unknown = functions::unknown(&directory).into_iter();
+    said.extend(unknown.map(|it| (Grave::Warning, it)));
+    let shared = configuration::shared_extensions(&directory, None);
+    said.extend(shared.into_iter().map(|it| (Grave::Notice, it)));
+    let running = door::read(|world| world.directory().clone());
+    let counts = running.map(|running| Plan::new(&running, directory).counts());
+    if let Some(counts) = counts.filter(|counts| !is_wrong && counts.loses_all()) {
+        said.insert(0, (Grave::Error, loses_all(counts)));
+    }
+    let is_wrong = said.iter().any(|(grave, _)| *grave == Grave::Error);
+    Check {
+        said,
+        counts: counts.filter(|_| !is_wrong),
+    }
+}
+
+fn loses_all(counts: Counts) -> String {
+    format!(
+        "all of the {} users would go, which looks like a mistake; 'userpresence reload --really' \
+         does it all the same",
+        counts.before
+    )
+}
+
+/// Forgets at once what is stored of the user of that name who is gone, or of everybody
+/// who is. Says how many users that were.
+///
+/// # Errors
+/// Says that the user is not gone, or unknown.
+pub fn forget(name: Option<&str>) -> Result<usize, String> {
+    let _busy = Busy::begin()?;
+    let known = door::read(|world| name.is_some_and(|name| world.directory().user(name).is_some()));
+    if known.ok_or(door::NOT_RUNNING)? {
+        let name = shown(name.unwrap_or_default());
+        return Err(format!(
+            "'{name}' is configured, expected a user who is gone"
+        ));
+    }
+    let forgotten = keeper::settled(|| {
+        let mut gone = keeper::gone_rows();
+        let forgotten = door::serve(|world, _| {
+            // What has not reached AstDB yet.
+            let waiting = world.loose_rows().iter();
+            let waiting = waiting.filter_map(|(key, value)| {
+                let key = key.strip_prefix(gone::PREFIX)?.to_owned();
+                Some((key, Gone::parse(value.as_ref()?)))
+            });
+            let waiting: Vec<_> = waiting.collect();
+            gone.retain(|(key, _)| !waiting.iter().any(|(other, _)| other == key));
+            gone.extend(waiting);
+            (world.forget(name, &gone), Vec::new())
+        });
+        forgotten
+    });
+    keeper::wake(true);
+    match (forgotten.ok_or(door::NOT_RUNNING)?, name) {
+        (0, Some(name)) => Err(format!(
+            "nothing is stored of a user '{}' who is gone",
+            shown(name)
+        )),
+        (forgotten, _) => Ok(forgotten),
+    }
 }
 
 /// Reads one user anew from realtime: changed, new, or gone.
@@ -119,7 +275,7 @@ pub fn user(name: &str) -> Result<String, String> {
             }
         }
     };
-    switch(Directory::new(directory.settings.clone(), specs))?;
+    switch(Directory::new(directory.settings.clone(), specs), true)?;
     Ok(format!("User '{name}' {done}."))
 }
 
@@ -127,34 +283,60 @@ fn kept(why: String) -> String {
     format!("{why}; the running configuration stays")
 }
 
-/// What AstDB holds of the plan's new users and sources.
+/// What is stored of the plan's new users and sources.
 fn stored_of(plan: &Plan) -> Stored {
+    let new = plan.new_users().count() + plan.new_sources().count();
+    if new == 0 {
+        return Stored::default();
+    }
+    // Rows that wait come before what AstDB holds.
+    let (waiting, gone) = keeper::settled(|| {
+        let waiting = door::read(|world| world.loose_rows().clone());
+        (waiting.unwrap_or_default(), keeper::gone_rows())
+    });
+    let directory = plan.directory();
+    let gone = gone.into_iter().map(|(key, _)| key);
+    let gone = gone.chain(waiting.keys().cloned()).filter(|key| {
+        // A name may be spelled with other capitals now.
+        let user = key.strip_prefix("user/");
+        user.is_some_and(|name| directory.user(name).is_some())
+    });
     let users = plan.new_users().map(|name| format!("user/{name}"));
     let sources = plan.new_sources();
     let sources = sources.map(|(_, address)| format!("source/{address}"));
-    let rows = users.chain(sources).filter_map(|key| {
-        let value = astdb::get(row::FAMILY, &key)?;
-        Some((key, value))
+    let keys: BTreeSet<String> = gone.chain(users).chain(sources).collect();
+    let keys = keys.into_iter().flat_map(|key| [Gone::key(&key), key]);
+    let rows = keys.filter_map(|key| {
+        let value = match waiting.get(&key) {
+            Some(waiting) => waiting.clone(),
+            None => astdb::get(row::FAMILY, &key),
+        };
+        Some((key, value?))
     });
     Stored::read(rows)
 }
 
-fn switch(directory: Directory) -> Result<(), String> {
+/// Brings in another directory. `really`: also where all of many users go.
+fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
     let running = door::read(|world| world.directory().clone());
     let running = running.ok_or("the module is not running")?;
     let plan = Plan::new(&running, Arc::new(directory));
+    let counts = plan.counts();
+    if counts.loses_all() && !really {
+        return Err(kept(loses_all(counts)));
+    }
     let mut labels = Labels::default();
     let mut ask = |address: &str| {
         let said = labels.read(address)?;
-        let text = |bytes| text::from_bytes(bytes).unwrap_or_default();
-        Some(Presence::new(
-            said.state,
-            text(&said.subtype),
-            text(&said.message),
-        ))
+        let subtype = door::accepted(address, "subtype", &said.subtype);
+        let message = door::accepted(address, "message", &said.message);
+        Some(Presence::new(said.state, &subtype, &message))
     };
     // A section that an error left out until now has its rows still.
-    let stored = stored_of(&plan);
+    let mut stored = stored_of(&plan);
+    let accounts = plan.directory().accounts().iter();
+    let new = accounts.filter(|name| !running.accounts().contains(name));
+    sequences::reserve(new, &mut stored.accounts);
     let mut read = Read::default();
     let mut again: Vec<Arc<str>> = Vec::new();
     for (source, address) in plan.new_sources() {
@@ -183,14 +365,14 @@ fn switch(directory: Directory) -> Result<(), String> {
         let (told, removed) = world.reconfigure(&plan, &stored, read, now);
         // Those who are gone first: hints match names without regard to case, so for a
         // user spelled anew the last word has to be the new one.
-        let gone = removed.users.iter().cloned();
-        let gone = gone.map(|user| Effect::Publish(user, Presence::default()));
-        let gone = gone.chain(removed.unshown.iter().cloned());
+        let gone = removed.withdrawn.iter().cloned();
         let effects = gone.chain(told).collect();
         (Ok(removed), effects)
     });
     // What was known before goes here, without a lock.
     drop(removed.ok_or("the module is not running")??);
+    let new: Vec<Arc<str>> = plan.new_users().cloned().collect();
+    announced::announce(&new);
     // Whoever reads an account begins anew where its people are others now.
     let others = plan.directory().changed_accounts(&running);
     let now = plan.directory();
@@ -224,7 +406,12 @@ fn switch(directory: Directory) -> Result<(), String> {
             Some(said)
         });
     }
-    Ok(())
+    for notice in configuration::shared_extensions(plan.directory(), Some(&running)) {
+        log::notice(notice);
+    }
+    functions::look_again();
+    keeper::tidy();
+    Ok(counts)
 }
 
 /// What is read may be older than an event that came in before it is taken: so it is

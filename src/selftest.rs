@@ -117,13 +117,22 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
         "ask" => best(calls, |_| {
             black_box(layer::ask(&text));
         }),
-        "publish" => best(calls, |call| drop(presence::publish(&text, &sample(call)))),
+        "publish" => {
+            let (label, name) = argument.split_once(':').unwrap_or((argument, ""));
+            best(calls, |call| {
+                drop(presence::publish(label, name, &sample(call)))
+            })
+        }
         "event" => best(calls, |call| hear(argument, call)),
         "publish_new" => {
             let begin = Instant::now();
             for call in 0..calls {
-                let address = CString::new(format!("{argument}{call}")).unwrap_or_default();
-                drop(presence::publish(&address, &sample(call)));
+                let (label, name) = argument.split_once(':').unwrap_or((argument, ""));
+                drop(presence::publish(
+                    label,
+                    &format!("{name}{call}"),
+                    &sample(call),
+                ));
             }
             begin.elapsed() / calls.max(1)
         }

@@ -98,6 +98,10 @@ impl Hands for Asterisk<'_> {
         done.map_err(|why| why.to_string())
     }
 
+    fn put_back(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
+        function::without_escalations(|| self.write(target, value))
+    }
+
     fn queues(&mut self, interface: &str) -> Result<Vec<Queue>, String> {
         self.may_act()?;
         let messages = ami::action("QueueStatus", &[("Member", interface)]);

@@ -1,13 +1,15 @@
 //! Dialplan applications, and the channel that one runs on.
 
+use std::any::TypeId;
 use std::ffi::{CStr, c_char, c_int};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
-use super::entry::this;
+use parking_lot::Mutex;
+
 use super::guard::guard;
 use super::text::{self, Owned, Terminated};
-use super::{Error, ffi, log};
+use super::{Error, ffi, gate, log};
 
 /// An application. Its help comes from the installed XML documentation.
 pub trait Application: 'static {
@@ -18,6 +20,10 @@ pub trait Application: 'static {
     /// logged as a warning with the application's name and arguments, and the dialplan
     /// goes on.
     fn run(channel: &Channel<'_>, args: &str) -> Result<Next, String>;
+
+    /// Says on the channel that the module is not running, and the same in words for the
+    /// log. It uses nothing else of the module.
+    fn closed(channel: &Channel<'_>) -> String;
 }
 
 /// What becomes of a channel after an application.
@@ -29,41 +35,39 @@ pub enum Next {
     HangUp,
 }
 
-/// A registered [`Application`]; dropping it unregisters. The core counts the channels
-/// in it as users of the module, which is not unloaded while there are any.
-#[derive(Debug)]
-#[must_use = "dropping it unregisters"]
-pub struct Registration(&'static CStr);
+/// Registers `A`, for as long as the process lives; where it is registered already,
+/// nothing happens. Calls come in while the [`gate`] is open.
+///
+/// # Errors
+/// Where the name is taken.
+pub fn register<A: Application>() -> Result<(), Error> {
+    static REGISTERED: Mutex<Vec<TypeId>> = Mutex::new(Vec::new());
 
-impl Registration {
-    /// Registers `A`; fails where the name is taken.
-    pub fn new<A: Application>() -> Result<Self, Error> {
-        // SAFETY: the name is static, and the core copies it; help comes from the XML
-        // documentation where it is NULL; the callback is never unmapped.
-        let result = unsafe {
-            ffi::ast_register_application2(
-                A::NAME.as_ptr(),
-                Some(execute::<A>),
-                ptr::null(),
-                ptr::null(),
-                this().cast(),
-            )
-        };
-        if result != 0 {
-            return Err(Error::new(format!(
-                "Application {} could not be registered",
-                A::NAME.to_string_lossy()
-            )));
-        }
-        Ok(Registration(A::NAME))
+    let application = TypeId::of::<A>();
+    let mut registered = REGISTERED.lock();
+    if registered.contains(&application) {
+        return Ok(());
     }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        // SAFETY: registered in `new`, and unregistered once.
-        unsafe { ffi::ast_unregister_application(self.0.as_ptr()) };
+    // SAFETY: the name is static, and the core copies it; help comes from the XML
+    // documentation where it is NULL; the callback is never unmapped. Without a module the
+    // core counts no users of one: the gate does.
+    let result = unsafe {
+        ffi::ast_register_application2(
+            A::NAME.as_ptr(),
+            Some(execute::<A>),
+            ptr::null(),
+            ptr::null(),
+            ptr::null_mut(),
+        )
+    };
+    if result != 0 {
+        return Err(Error::new(format!(
+            "Application {} could not be registered",
+            A::NAME.to_string_lossy()
+        )));
     }
+    registered.push(application);
+    Ok(())
 }
 
 unsafe extern "C" fn execute<A: Application>(
@@ -81,7 +85,9 @@ unsafe extern "C" fn execute<A: Application>(
         // SAFETY: the core passes a C string that lives through the call. What is not
         // UTF-8 names nothing that we know.
         let args = String::from_utf8_lossy(unsafe { text::bytes(args) });
-        match A::run(&channel, &args) {
+        // SAFETY: the core passes a live channel, on its own thread.
+        let ran = unsafe { gate::call(raw.as_ptr(), || A::run(&channel, &args)) };
+        match ran.unwrap_or_else(|| Err(A::closed(&channel))) {
             Ok(Next::Continue) => 0,
             Ok(Next::HangUp) => -1,
             Err(why) => {

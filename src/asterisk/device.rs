@@ -8,7 +8,7 @@ use std::ffi::{CStr, c_char};
 
 use super::guard::guard;
 use super::text::{self, Terminated};
-use super::{Error, ffi};
+use super::{Error, ffi, stasis};
 use crate::presence::device::DeviceState;
 
 /// Answers for all devices `<LABEL>:<name>`.
@@ -95,6 +95,25 @@ pub fn read(name: &str) -> DeviceState {
         // SAFETY: a C string that lives through the call.
         Ok(name) => from_raw(unsafe { ffi::ast_device_state(name.as_ptr()) }),
         Err(_) => DeviceState::Invalid,
+    }
+}
+
+/// Shows `visit` the name of every device whose state is in the core's cache. One pass, in
+/// no order; no lock is held meanwhile.
+pub fn cached(mut visit: impl FnMut(&[u8])) {
+    // SAFETY: both are the core's and live until it ends.
+    let (cache, kind) = unsafe {
+        (
+            ffi::ast_device_state_cache(),
+            ffi::ast_device_state_message_type(),
+        )
+    };
+    // SAFETY: cache and type belong together; NULL asks for the aggregates. The messages
+    // are of that type and live through the call.
+    unsafe {
+        stasis::cached(cache, kind, std::ptr::null(), &mut |message| {
+            with_parts(message, |name, _| visit(name));
+        });
     }
 }
 

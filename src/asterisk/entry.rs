@@ -7,7 +7,7 @@ use super::guard::{guard, install_hook};
 use super::{ffi, log};
 use crate::module;
 
-/// Why the module does not load, or keeps its old configuration on a reload.
+/// Why the module does not load, keeps its old configuration on a reload, or stays.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decline(pub String);
 
@@ -37,10 +37,7 @@ extern "C" fn res_userpresence_reload() -> c_int {
 #[unsafe(no_mangle)]
 extern "C" fn res_userpresence_unload() -> c_int {
     // A panic leaves the module loaded in the loader's eyes: safer than half gone.
-    guard(-1, || {
-        module::unload();
-        0
-    })
+    guard(-1, || answer(module::unload(), "Not unloaded"))
 }
 
 fn answer(result: Result<(), Decline>, what: &str) -> c_int {

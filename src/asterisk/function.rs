@@ -2,14 +2,14 @@
 
 use std::any::TypeId;
 use std::ffi::{CStr, c_char, c_int};
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::slice;
-use std::sync::{Mutex, PoisonError};
 
-use super::entry::this;
+use parking_lot::Mutex;
+
 use super::guard::guard;
 use super::text::{self, Owned, Terminated, printable};
-use super::{Error, ffi, log};
+use super::{Error, ffi, gate, log};
 
 /// A dialplan function that can be read and written.
 ///
@@ -27,73 +27,52 @@ pub trait Function: 'static {
     fn write(args: &str, value: &str) -> Result<(), String>;
 }
 
-/// A registered [`Function`]; dropping it unregisters.
-#[derive(Debug)]
-#[must_use = "dropping it unregisters"]
-pub struct Registration(NonNull<ffi::ast_custom_function>);
+/// Registers `F`, for as long as the process lives; where it is registered already,
+/// nothing happens. It can be used while the [`gate`] is open.
+///
+/// # Errors
+/// Where the name is taken.
+pub fn register<F: Function>() -> Result<(), Error> {
+    static REGISTERED: Mutex<Vec<TypeId>> = Mutex::new(Vec::new());
 
-// SAFETY: the entry is touched under the core's own lock only.
-unsafe impl Send for Registration {}
-// SAFETY: as above.
-unsafe impl Sync for Registration {}
-
-impl Registration {
-    /// Registers `F`; fails where the name is taken.
-    pub fn new<F: Function>() -> Result<Self, Error> {
-        let entry = entry_of::<F>();
-        // SAFETY: the entry lives as long as the process and is in no list now: `F`
-        // was never registered, or its registration was dropped. All zero is a valid
-        // value: NULLs, and docs that the core fills in.
-        let result = unsafe {
-            entry.write_bytes(0, 1);
-            (*entry.as_ptr()).name = F::NAME.as_ptr();
-            (*entry.as_ptr()).read = Some(read::<F>);
-            (*entry.as_ptr()).read2 = Some(read2::<F>);
-            (*entry.as_ptr()).write = Some(write::<F>);
-            ffi::__ast_custom_function_register(entry.as_ptr(), this())
-        };
-        if result != 0 {
-            return Err(Error::new(format!(
-                "Function {} could not be registered",
-                F::NAME.to_string_lossy()
-            )));
-        }
-        Ok(Registration(entry))
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        // SAFETY: registered in `new`, and unregistered once.
-        unsafe { ffi::ast_custom_function_unregister(self.0.as_ptr()) };
-    }
-}
-
-/// The entry of `F`: always the same one, because a caller may hold on to it for a
-/// moment after it was unregistered.
-fn entry_of<F: Function>() -> NonNull<ffi::ast_custom_function> {
-    struct Entry(TypeId, NonNull<ffi::ast_custom_function>);
-    // SAFETY: only the pointer is sent; what it points to is guarded by the core.
-    unsafe impl Send for Entry {}
-    static ENTRIES: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
-
-    let mut entries = ENTRIES.lock().unwrap_or_else(PoisonError::into_inner);
     let function = TypeId::of::<F>();
-    if let Some(entry) = entries.iter().find(|entry| entry.0 == function) {
-        return entry.1;
+    let mut registered = REGISTERED.lock();
+    if registered.contains(&function) {
+        return Ok(());
     }
-    // SAFETY: all zero is a valid value, see `Registration::new`.
-    let entry = Box::new(unsafe { std::mem::zeroed::<ffi::ast_custom_function>() });
-    let entry = NonNull::from(Box::leak(entry));
-    entries.push(Entry(function, entry));
-    entry
+    // SAFETY: all zero is a valid value: NULLs, and docs that the core fills in.
+    let mut entry = Box::new(unsafe { std::mem::zeroed::<ffi::ast_custom_function>() });
+    entry.name = F::NAME.as_ptr();
+    entry.read = Some(read::<F>);
+    entry.read2 = Some(read2::<F>);
+    entry.write = Some(write::<F>);
+    // SAFETY: an entry that is in no list, and lives as long as the process once it is in
+    // one. Without a module the core counts no users of one: the gate does.
+    let result = unsafe { ffi::__ast_custom_function_register(&raw mut *entry, ptr::null_mut()) };
+    if result != 0 {
+        return Err(Error::new(format!(
+            "Function {} could not be registered",
+            F::NAME.to_string_lossy()
+        )));
+    }
+    Box::leak(entry);
+    registered.push(function);
+    Ok(())
 }
+
+/// What a function answers while the gate is closed.
+const CLOSED: &str = "the module is not running";
 
 /// What can be done with a function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Abilities {
     read: bool,
     write: bool,
+}
+
+/// Whether there is a dialplan function of that name.
+pub fn exists(name: &str) -> bool {
+    find(name).is_some()
 }
 
 /// What can be done with the function that is named, with or without arguments;
@@ -149,6 +128,22 @@ fn writable(name_and_args: &str) -> Result<Abilities, Error> {
         Some(function) if !function.write => Err(Error::new(format!("{name}() cannot be written"))),
         Some(function) => Ok(function),
     }
+}
+
+/// Runs something on this thread with the rights that AMI has: a function that Asterisk
+/// calls dangerous refuses to be written or read, unless `live_dangerously` is on.
+pub fn without_escalations<T>(body: impl FnOnce() -> T) -> T {
+    struct Before(c_int);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            // SAFETY: changes a value of this thread alone.
+            unsafe { ffi::ast_thread_inhibit_escalations_swap(self.0) };
+        }
+    }
+    // SAFETY: as above. Where there is no memory for it, nothing can be dangerous either:
+    // then the core itself answers -1 wherever it looks, which is no permission.
+    let _before = Before(unsafe { ffi::ast_thread_inhibit_escalations_swap(1) });
+    body()
 }
 
 /// Writes a function as `Set(name_and_args=value)` does, with no channel.
@@ -237,7 +232,7 @@ unsafe extern "C" fn write<F: Function>(
         // SAFETY: the core passes C strings.
         let result = unsafe {
             match (text::utf8(args), text::utf8(value)) {
-                (Some(args), Some(value)) => F::write(args, value),
+                (Some(args), Some(value)) => inside(|| F::write(args, value)),
                 (None, _) => Err("the arguments are not UTF-8".to_owned()),
                 (_, None) => Err("the value is not UTF-8".to_owned()),
             }
@@ -253,13 +248,17 @@ unsafe extern "C" fn write<F: Function>(
     })
 }
 
+fn inside(body: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    gate::function(body).unwrap_or_else(|| Err(CLOSED.to_owned()))
+}
+
 /// # Safety
 /// `args` is NULL or a C string.
 unsafe fn value_of<F: Function>(args: *const c_char) -> Option<String> {
     let mut value = String::new();
     // SAFETY: the caller vouches for it.
     let result = match unsafe { text::utf8(args) } {
-        Some(args) => F::read(args, &mut value),
+        Some(args) => inside(|| F::read(args, &mut value)),
         None => Err("the arguments are not UTF-8".to_owned()),
     };
     match result {

@@ -10,11 +10,12 @@ mod request;
 mod stream;
 
 use std::ffi::{CStr, c_char, c_int};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::guard::guard;
 use super::{Error, ffi, log, text};
@@ -31,7 +32,8 @@ pub trait Site: 'static {
     const DESCRIPTION: &'static CStr;
 
     /// Answers a request, on a thread of its connection's. It may take its time, but an
-    /// unload waits for it for ten seconds only.
+    /// unload waits for it for ten seconds only, and for the other end's part of it not at
+    /// all.
     fn answer(request: &Request<'_>) -> Reply;
 
     /// [`closing`] holds from now on: wakes the streams that wait for something.
@@ -49,6 +51,9 @@ pub struct Registration {
 /// How long a drop waits for the requests in flight.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the other ends have to take their answers, of that.
+const TAKING: Duration = Duration::from_secs(1);
+
 /// The server looks at it until it is unlinked, and a request that it has just begun a
 /// little longer: so it is made once and stays.
 #[derive(Clone, Copy, Debug)]
@@ -64,13 +69,32 @@ static LINK: OnceLock<Link> = OnceLock::new();
 /// Who is in here. The server counts nobody, and unlinking waits for nobody.
 struct Inside {
     open: bool,
-    requests: usize,
+    /// By number, with a handle of our own of the socket: the server closes its own while
+    /// it answers. There is none where the system has no more.
+    requests: Vec<(u64, Option<OwnedFd>)>,
+    begun: u64,
     streams: usize,
+}
+
+impl Inside {
+    /// Has nobody wait for what does not come, or is not taken. What has come already can
+    /// still be read.
+    fn shut(&self, how: c_int) {
+        for socket in self
+            .requests
+            .iter()
+            .filter_map(|(_, socket)| socket.as_ref())
+        {
+            // SAFETY: an open socket; no memory is touched.
+            unsafe { libc::shutdown(socket.as_raw_fd(), how) };
+        }
+    }
 }
 
 static INSIDE: Mutex<Inside> = Mutex::new(Inside {
     open: false,
-    requests: 0,
+    requests: Vec::new(),
+    begun: 0,
     streams: 0,
 });
 static LEFT: Condvar = Condvar::new();
@@ -113,18 +137,32 @@ impl Drop for Registration {
         unsafe { ffi::ast_http_uri_unlink(self.link.0) };
         INSIDE.lock().open = false;
         (self.wake_streams)();
-        let deadline = Instant::now() + PATIENCE;
+        let begin = Instant::now();
         let mut inside = INSIDE.lock();
-        while inside.requests > 0 {
-            if LEFT.wait_until(&mut inside, deadline).timed_out() {
-                log::warning(format_args!(
-                    "{} HTTP requests do not end and are left behind",
-                    inside.requests
-                ));
-                return;
-            }
+        // Half a request, which anybody can send, holds up nobody: its other half has no
+        // part in what comes of it.
+        inside.shut(libc::SHUT_RD);
+        if wait(&mut inside, begin + TAKING) {
+            return;
+        }
+        inside.shut(libc::SHUT_RDWR);
+        if !wait(&mut inside, begin + PATIENCE) {
+            log::warning(format_args!(
+                "{} HTTP requests do not end and are left behind",
+                inside.requests.len()
+            ));
         }
     }
+}
+
+/// Waits until all requests have left; says whether they have.
+fn wait(inside: &mut MutexGuard<'_, Inside>, end: Instant) -> bool {
+    while !inside.requests.is_empty() {
+        if LEFT.wait_until(inside, end).timed_out() {
+            return inside.requests.is_empty();
+        }
+    }
+    true
 }
 
 /// Whether the site is going: streams are to end.
@@ -149,33 +187,58 @@ pub fn prefix() -> String {
 
 /// A request or a stream that is counted while it is in here.
 struct Visit {
-    stream: bool,
+    /// The number of a request.
+    request: Option<u64>,
 }
 
 impl Visit {
     /// `None` where the site is going.
-    fn begin(stream: bool) -> Option<Self> {
+    fn of_request(socket: Option<OwnedFd>) -> Option<Self> {
         let mut inside = INSIDE.lock();
         if !inside.open {
             return None;
         }
-        match stream {
-            true => inside.streams += 1,
-            false => inside.requests += 1,
+        inside.begun += 1;
+        let number = inside.begun;
+        inside.requests.push((number, socket));
+        Some(Visit {
+            request: Some(number),
+        })
+    }
+
+    /// `None` where the site is going.
+    fn of_stream() -> Option<Self> {
+        let mut inside = INSIDE.lock();
+        if !inside.open {
+            return None;
         }
-        Some(Visit { stream })
+        inside.streams += 1;
+        Some(Visit { request: None })
     }
 }
 
 impl Drop for Visit {
     fn drop(&mut self) {
         let mut inside = INSIDE.lock();
-        match self.stream {
-            true => inside.streams -= 1,
-            false => inside.requests -= 1,
+        match self.request {
+            None => inside.streams -= 1,
+            Some(number) => inside.requests.retain(|(known, _)| *known != number),
         }
         LEFT.notify_all();
     }
+}
+
+/// A handle of our own of the connection's socket.
+///
+/// # Safety
+/// A live session, whose stream is open.
+unsafe fn socket(session: *mut ffi::ast_tcptls_session_instance) -> Option<OwnedFd> {
+    // SAFETY: a live session, as the caller says, whose socket is open until after the copy.
+    let socket = unsafe {
+        let raw = ffi::ast_iostream_get_fd((*session).stream);
+        (raw >= 0).then(|| BorrowedFd::borrow_raw(raw))
+    };
+    socket?.try_clone_to_owned().ok()
 }
 
 unsafe extern "C" fn answer<S: Site>(
@@ -191,7 +254,9 @@ unsafe extern "C" fn answer<S: Site>(
         // SAFETY: the server passes what lives through the call and is this thread's
         // alone; the path is a part of the request's first line, below our name.
         let request = unsafe { Request::new(session, path, method, query, headers) };
-        let Some(_visit) = Visit::begin(false) else {
+        // SAFETY: the session of the request that is being answered.
+        let socket = unsafe { socket(session) };
+        let Some(_visit) = Visit::of_request(socket) else {
             // SAFETY: the session of the request that is being answered.
             return unsafe { reply::closing().send(session, &request) };
         };

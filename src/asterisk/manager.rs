@@ -1,7 +1,6 @@
 //! The manager interface (AMI): actions and events.
 
 use std::ffi::{CStr, c_char, c_int};
-use std::fmt::Write;
 use std::ptr;
 use std::sync::{PoisonError, RwLock};
 
@@ -319,13 +318,14 @@ fn block(kind: &str, name: &str, request: &Request<'_>, fields: &Fields) -> Stri
 }
 
 fn header(text: &mut String, name: &str, value: &str) {
-    // Writing to a String cannot fail.
-    let _ = write!(text, "{name}: {}\r\n", one_line(value));
+    for part in [name, ": ", &one_line(value), "\r\n"] {
+        text.push_str(part);
+    }
 }
 
 /// A value that cannot end its header.
 fn one_line(value: &str) -> std::borrow::Cow<'_, str> {
-    if value.contains(['\r', '\n']) {
+    if value.bytes().any(|byte| matches!(byte, b'\r' | b'\n')) {
         value.replace(['\r', '\n'], " ").into()
     } else {
         value.into()
@@ -339,10 +339,11 @@ pub fn event(class: Class, name: &CStr, headers: &[(&str, &str)]) {
     if unsafe { ffi::ast_manager_check_enabled() } == 0 {
         return;
     }
-    let mut text = String::with_capacity(256);
+    let mut text = String::with_capacity(1024);
     for (name, value) in headers {
         header(&mut text, name, value);
     }
+    let text = text::Line::new(text);
     // SAFETY: no channels; C strings that live through the call, and a format that
     // takes the one string that follows it.
     unsafe {
@@ -355,7 +356,7 @@ pub fn event(class: Class, name: &CStr, headers: &[(&str, &str)]) {
             line!() as c_int,
             c"event".as_ptr(),
             c"%s".as_ptr(),
-            printable(&text).as_ptr(),
+            text.as_ptr(),
         );
     }
 }

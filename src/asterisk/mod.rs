@@ -9,6 +9,7 @@
 //! * A thunk's body is one [`guard::guard`]: a panic is logged and answered with a
 //!   fallback, and never unwinds into C.
 //! * Text from a person is never a format: C variadics get a fixed `"%s"`.
+//! * Applications and functions stay registered after an unload, see [`gate`].
 //! * The module stays mapped after an unload (`-z nodelete` in `build.rs`), so a
 //!   thunk that C calls late still finds its code. Whatever C may hold on to for
 //!   longer than a registration lives for as long as the process.
@@ -29,7 +30,9 @@ mod entry;
 mod error;
 mod ffi;
 pub mod function;
+pub mod gate;
 mod guard;
+pub mod hints;
 pub mod http;
 pub mod log;
 pub mod mailbox;

@@ -86,12 +86,13 @@ unsafe extern "C" fn ask<P: Provider>(
     })
 }
 
-/// Tells everyone that an address, label included, is now `presence`.
+/// Tells everyone that the address of that label and name is now `presence`.
 ///
 /// For `not_set` the core asks the address's provider back, in this thread: a
 /// [`Provider`] of ours is then answered for with `presence` itself. So publish a
 /// `not_set` before its provider is unregistered; afterwards nothing goes out.
-pub fn publish(address: &CStr, presence: &Presence) -> Result<(), Error> {
+pub fn publish(label: &str, name: &str, presence: &Presence) -> Result<(), Error> {
+    let address = Terminated::address(label, name)?;
     let subtype = Terminated::new(presence.subtype())?;
     let message = Terminated::new(presence.message())?;
     PUBLISHING.set(match presence.state() {

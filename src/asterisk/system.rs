@@ -19,11 +19,28 @@ pub fn fully_booted() -> bool {
     unsafe { ffi::res_userpresence_fully_booted() != 0 }
 }
 
-/// The directory for keys, `astkeydir` in `asterisk.conf`.
+/// The directory for keys: `keys` below `astkeydir` in `asterisk.conf`.
 pub fn key_directory() -> PathBuf {
     // SAFETY: a C string that is set before any module is loaded and never changed again.
     let path = unsafe { text::bytes(ffi::ast_config_AST_KEY_DIR) };
     PathBuf::from(OsStr::from_bytes(path))
+}
+
+/// The path of AstDB's file, without the ending that SQLite's has.
+pub fn database_file() -> String {
+    // SAFETY: a C string of the core that is set before modules are loaded, and stays.
+    let path = unsafe { super::text::utf8(ffi::ast_config_AST_DB) };
+    path.unwrap_or_default().to_owned()
+}
+
+/// Gives back to the system what was freed: what a configuration of many users takes while
+/// it is read lies between what is kept of it.
+pub fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it may be called at any time, and takes the allocator's own locks.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// Something to be done when Asterisk ends; dropping it takes it back.

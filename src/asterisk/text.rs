@@ -31,6 +31,19 @@ impl Terminated {
         Ok(Terminated { short, long })
     }
 
+    /// As [`Terminated::new`], of two parts with a colon between them.
+    pub fn address(label: &str, rest: &str) -> Result<Self, Error> {
+        let whole = label.len() + 1 + rest.len();
+        if whole > Self::SHORT || label.contains('\0') || rest.contains('\0') {
+            return Terminated::new(&format!("{label}:{rest}"));
+        }
+        let mut short = [0; Self::SHORT + 1];
+        short[..label.len()].copy_from_slice(label.as_bytes());
+        short[label.len()] = b':';
+        short[label.len() + 1..whole].copy_from_slice(rest.as_bytes());
+        Ok(Terminated { short, long: None })
+    }
+
     /// Valid while `self` is neither moved nor dropped.
     pub fn as_ptr(&self) -> *const c_char {
         match &self.long {
@@ -45,6 +58,26 @@ pub(super) fn printable(text: &str) -> CString {
     let mut bytes = text.as_bytes().to_vec();
     bytes.retain(|byte| *byte != 0);
     CString::new(bytes).unwrap_or_default()
+}
+
+/// A text that only people and programs outside read, as C wants it: without its NULs, and
+/// not copied where it has none.
+pub(super) struct Line(Vec<u8>);
+
+impl Line {
+    pub fn new(text: String) -> Self {
+        let mut bytes = text.into_bytes();
+        if bytes.contains(&0) {
+            bytes.retain(|byte| *byte != 0);
+        }
+        bytes.push(0);
+        Line(bytes)
+    }
+
+    /// A C string, valid while `self` lives.
+    pub fn as_ptr(&self) -> *const c_char {
+        self.0.as_ptr().cast()
+    }
 }
 
 /// The bytes of a C string; none where the pointer is NULL.

@@ -1,4 +1,4 @@
-//! Time ranges, as the dialplan's `GotoIfTime` takes them, and time zones.
+//! Time ranges, as the dialplan's `GotoIfTime` takes them, time zones, and the time there.
 
 use std::fs::File;
 use std::io::Read;
@@ -45,6 +45,27 @@ pub fn matches(range: &str, timezone: &str, at: Time) -> bool {
         ffi::ast_destroy_timing(&mut timing);
         matches != 0
     }
+}
+
+/// The minutes since midnight that a clock shows at a moment in a time zone that
+/// [`is_timezone`] knows; empty stands for the system's own.
+pub fn minute_of_day(timezone: &str, at: Time) -> u32 {
+    let moment = ffi::timeval {
+        tv_sec: (at.micros() / 1_000_000) as _,
+        tv_usec: 0,
+    };
+    let zone = Terminated::new(timezone).ok();
+    let zone = zone.as_ref().filter(|_| !timezone.is_empty());
+    // SAFETY: all zero is a valid value: numbers, and a pointer that may be NULL.
+    let mut shown: ffi::ast_tm = unsafe { std::mem::zeroed() };
+    // SAFETY: a moment, room for what is made of it, and NULL or a C string; all of them
+    // live through the call.
+    unsafe {
+        let zone = zone.map_or(std::ptr::null(), Terminated::as_ptr);
+        ffi::ast_localtime(&moment, &mut shown, zone);
+    }
+    let minutes = shown.tm_hour * 60 + shown.tm_min;
+    u32::try_from(minutes).unwrap_or(0)
 }
 
 /// Whether Asterisk knows a time zone of that name, such as `Europe/Berlin`: it reads

@@ -7,8 +7,10 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::ending::{self, Clock};
 use super::state::{Presence, State};
 use super::status::{StatusType, Statuses};
+use super::suggest;
 use super::text;
 use super::time::Time;
 use super::world::Own;
@@ -63,26 +65,57 @@ pub struct Parts<'a> {
     pub subtype: &'a str,
     /// The message; where it is empty, the type's own.
     pub message: &'a str,
-    /// `e`: the texts are in base64. `t(seconds)`, `u(Unix time in seconds)`: when it
-    /// ends.
+    /// `e`: the texts are in base64. `t(seconds)`, `t(30m)`, `u(Unix time in seconds)`,
+    /// `u(14:30)`: when it ends; the same as `for 30m` and `until 14:30`.
     pub options: &'a str,
 }
 
-/// Parses the value that is assigned to `USER_PRESENCE()`.
+/// Parses the value that is assigned to `USER_PRESENCE()`. The last field is the options
+/// also before the fourth place, where it [has their form](are_options).
 ///
 /// # Errors
 /// One message that names the argument and what was expected.
-pub fn parse(value: &str, statuses: &Statuses, now: Time) -> Result<Choice, String> {
-    let mut fields = text::split_escaped(value, 4).into_iter();
-    let mut field = || fields.next().unwrap_or_default();
-    let (status, subtype, message, options) = (field(), field(), field(), field());
-    let parts = Parts {
-        status: &status,
-        subtype: &subtype,
-        message: &message,
-        options: &options,
-    };
-    parts.choice(statuses, now)
+pub fn parse(value: &str, statuses: &Statuses, clock: &Clock<'_>) -> Result<Choice, String> {
+    let fields = text::split_escaped(value, 4);
+    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+    let (status, texts) = fields.split_first().unwrap_or((&"", &[]));
+    Parts::in_order(status, texts).choice(statuses, clock)
+}
+
+/// Whether a text has the form of options that say when a status ends: `t(..)` or `u(..)`,
+/// with or without `e`.
+pub fn are_options(text: &str) -> bool {
+    let (mut rest, mut ends) = (text.trim(), false);
+    while let Some(option) = rest.chars().next() {
+        rest = rest[option.len_utf8()..].trim_start();
+        match option {
+            'e' => {}
+            't' | 'u' => match rest.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
+                Some((_, after)) => (rest, ends) = (after.trim_start(), true),
+                None => return false,
+            },
+            _ => return false,
+        }
+    }
+    ends
+}
+
+impl<'a> Parts<'a> {
+    /// The parts as they stand in the dialplan: subtype, message and options, of which the
+    /// last may follow earlier ones directly.
+    pub fn in_order(status: &'a str, texts: &[&'a str]) -> Self {
+        let (texts, options) = match texts {
+            [texts @ .., last] if texts.len() < 2 && are_options(last) => (texts, *last),
+            texts => (texts, texts.get(2).copied().unwrap_or_default()),
+        };
+        let text = |at: usize| texts.get(at).copied().unwrap_or_default();
+        Parts {
+            status,
+            subtype: text(0),
+            message: text(1),
+            options,
+        }
+    }
 }
 
 impl Parts<'_> {
@@ -90,16 +123,20 @@ impl Parts<'_> {
     ///
     /// # Errors
     /// One message that names the argument and what was expected.
-    pub fn choice(&self, statuses: &Statuses, now: Time) -> Result<Choice, String> {
+    pub fn choice(&self, statuses: &Statuses, clock: &Clock<'_>) -> Result<Choice, String> {
         let name = self.status.trim();
         let Some(status) = statuses.find(name) else {
             let expected = statuses.expected();
             return Err(match name {
                 "" => format!("the status is missing, expected {expected}"),
-                _ => format!("unknown status '{}', expected {expected}", shown(name)),
+                _ => format!(
+                    "unknown status '{}'{}",
+                    shown(name),
+                    suggest::expected(name, &expected)
+                ),
             });
         };
-        let options = Options::parse(self.options, now)?;
+        let options = Options::parse(self.options, clock)?;
         let subtype = options.text("subtype", self.subtype)?;
         let message = options.text("message", self.message)?;
         let mut choice = Choice::of(status);
@@ -140,9 +177,13 @@ struct Options {
 }
 
 impl Options {
-    fn parse(options: &str, now: Time) -> Result<Self, String> {
+    fn parse(options: &str, clock: &Clock<'_>) -> Result<Self, String> {
         let mut parsed = Options::default();
         let mut rest = options.trim();
+        if let Some(until) = in_words(rest, clock) {
+            parsed.until = Some(until?);
+            return Ok(parsed);
+        }
         while let Some(option) = rest.chars().next() {
             rest = rest[option.len_utf8()..].trim_start();
             match option {
@@ -150,30 +191,19 @@ impl Options {
                 't' | 'u' if parsed.until.is_some() => {
                     return Err("the status ends twice, expected one of t() and u()".into());
                 }
-                't' => {
-                    let seconds = argument(option, &mut rest)?;
-                    parsed.until = Some(in_seconds(seconds, now)?);
-                }
-                'u' => {
-                    let time = argument(option, &mut rest)?;
-                    let ahead = time.checked_sub(now.millis() / 1000);
-                    let Some(ahead) = ahead.filter(|ahead| *ahead > 0) else {
-                        return Err(format!(
-                            "option u({time}) lies in the past, expected a Unix time in seconds"
-                        ));
+                't' | 'u' => {
+                    let until = argument(option, &mut rest)?;
+                    let until = match option {
+                        't' => after(until, clock.now),
+                        _ => at(until, clock),
                     };
-                    in_seconds(ahead, now).map_err(|_| {
-                        format!(
-                            "option u({time}) lies more than ten years ahead, \
-                                              expected a Unix time in seconds"
-                        )
-                    })?;
-                    parsed.until = Some(Time::from_millis(time.saturating_mul(1000)));
+                    parsed.until = Some(until?);
                 }
                 _ => {
                     return Err(format!(
                         "unknown option '{}', expected e (subtype and message in base64), \
-                         t(seconds) or u(Unix time); a comma within a text is written \\,",
+                         t(seconds) or t(30m), u(Unix time) or u(14:30); a comma within a text \
+                         is written \\,",
                         shown(options)
                     ));
                 }
@@ -193,26 +223,89 @@ impl Options {
     }
 }
 
-fn in_seconds(seconds: u64, now: Time) -> Result<Time, String> {
+/// When a status ends that is set `for 30m` or `until 14:30`, or `30m`; `None` where the
+/// text is none of these.
+///
+/// # Errors
+/// Says what was expected.
+pub fn in_words(text: &str, clock: &Clock<'_>) -> Option<Result<Time, String>> {
+    let text = text.trim();
+    let after_word = |word: &str| {
+        let (first, rest) = text.split_once(char::is_whitespace)?;
+        first.eq_ignore_ascii_case(word).then_some(rest.trim())
+    };
+    if let Some(length) = after_word("for") {
+        return Some(ending::duration(length).and_then(|_| after(length, clock.now)));
+    }
+    if let Some(time) = after_word("until") {
+        return Some(at(time, clock));
+    }
+    ending::duration(text)
+        .is_ok()
+        .then(|| after(text, clock.now))
+}
+
+/// The end after a number of seconds or a length of time.
+fn after(given: &str, now: Time) -> Result<Time, String> {
+    let given = given.trim();
+    let seconds = match given.parse::<u64>() {
+        Ok(seconds) => seconds,
+        Err(_) => ending::duration(given)
+            .map_err(|_| {
+                format!(
+                    "option t({}) holds no length of time, expected one such as t(300), \
+                     t(30m) or t(1h30m)",
+                    shown(given)
+                )
+            })?
+            .as_secs(),
+    };
     match seconds {
         1..=LONGEST => Ok(now.after(Duration::from_secs(seconds))),
         _ => Err(format!(
-            "option t({seconds}), expected 1 to {LONGEST} seconds"
+            "option t({}), expected 1 to {LONGEST} seconds",
+            shown(given)
         )),
     }
 }
 
-/// The whole number in parentheses that `rest` begins with.
-fn argument(option: char, rest: &mut &str) -> Result<u64, String> {
+/// The end at a Unix time in seconds or a time of day.
+fn at(given: &str, clock: &Clock<'_>) -> Result<Time, String> {
+    let given = given.trim();
+    if let Ok(minutes) = ending::time_of_day(given) {
+        return Ok(clock.next(minutes));
+    }
+    let Ok(time) = given.parse::<u64>() else {
+        return Err(format!(
+            "option u({}) without a Unix time in seconds or a time of day, expected one such \
+             as u(1767225600) or u(14:30)",
+            shown(given)
+        ));
+    };
+    let ahead = time.checked_sub(clock.now.millis() / 1000);
+    match ahead {
+        Some(1..=LONGEST) => Ok(Time::from_millis(time.saturating_mul(1000))),
+        Some(1..) => Err(format!(
+            "option u({time}) lies more than ten years ahead, expected a Unix time in seconds"
+        )),
+        _ => Err(format!(
+            "option u({time}) lies in the past, expected a Unix time in seconds"
+        )),
+    }
+}
+
+/// What stands in the parentheses that `rest` begins with.
+fn argument<'a>(option: char, rest: &mut &'a str) -> Result<&'a str, String> {
     let inside = rest.strip_prefix('(').and_then(|rest| rest.split_once(')'));
-    let number = inside.and_then(|(number, after)| {
-        *rest = after.trim_start();
-        number.trim().parse().ok()
-    });
-    number.ok_or_else(|| match option {
-        't' => "option t without a whole number of seconds, expected one such as t(300)".into(),
-        _ => "option u without a Unix time in seconds, expected one such as u(1767225600)".into(),
-    })
+    let (argument, after) = inside.ok_or_else(|| match option {
+        't' => "option t without a length of time, expected one such as t(300) or t(30m)",
+        _ => {
+            "option u without a Unix time in seconds, expected one such as u(1767225600) or \
+             u(14:30)"
+        }
+    })?;
+    *rest = after.trim_start();
+    Ok(argument)
 }
 
 fn decode(name: &str, given: &str) -> Result<String, String> {
@@ -246,7 +339,7 @@ pub fn of_own(own: Option<&Own>) -> String {
     let (subtype, message) = (own.presence.subtype(), own.presence.message());
     let state = own.presence.state().name();
     let name = status.map_or(state, |status| &status.name);
-    let special = |text: &str| text.contains([',', '\\']);
+    let special = |text: &str| text.contains([',', '\\']) || are_options(text);
     match (subtype, message) {
         ("", "") => name.to_owned(),
         (subtype, message) if special(subtype) || special(message) => {
@@ -302,7 +395,7 @@ mod tests {
     }
 
     fn choice(value: &str) -> Result<Choice, String> {
-        parse(value, &statuses(), NOW)
+        parse(value, &statuses(), &Clock::utc(NOW))
     }
 
     fn presence(value: &str) -> Presence {
@@ -339,12 +432,15 @@ mod tests {
             "home",
             r"chat,a\, b,\d",
             "xa,,x",
+            "xa,,t(5),",
+            "xa,t(5),,",
         ] {
             let chosen = choice(value).unwrap();
             let own = Own {
                 status: Some(chosen.status.clone()),
                 presence: chosen.presence.clone().unwrap_or_default(),
                 since: NOW,
+                chosen: NOW,
                 until: Time::NEVER,
                 by: crate::presence::world::By::Hand,
                 before: None,
@@ -362,9 +458,34 @@ mod tests {
         let at = Some(Time::from_millis(1_700_000_060_000));
         assert_eq!(until("u(1700000060)"), at);
         assert_eq!(until("e u( 1700000060 )"), at);
+        let half_an_hour = Some(Time::from_millis(1_700_001_800_500));
+        for same in [
+            "t(30m)",
+            "t( 1800 )",
+            "for 30m",
+            "FOR 30min",
+            "30m",
+            "t(0h30m)",
+        ] {
+            assert_eq!(until(same), half_an_hour, "{same}");
+        }
+        // It is 22:13 and 20 seconds there.
+        let midnight = Some(Time::from_millis(1_700_006_400_000));
+        for same in ["u(00:00)", "until 0:00", "until 1700006400"] {
+            assert_eq!(until(same), midnight, "{same}");
+        }
         for (bad, expected) in [
             ("t", "expected one such as t(300)"),
             ("t(-1)", "expected one such as t(300)"),
+            ("t(-5m)", "expected one such as t(300)"),
+            ("t(30m", "expected one such as t(300)"),
+            ("t(20000d)", "expected 1 to "),
+            ("t(99999999999999999999h)", "expected one such as t(300)"),
+            ("u(25:00)", "a time of day"),
+            ("until noon", "a time of day"),
+            ("for ever", "expected one such as 30m"),
+            ("for 30", "expected one such as 30m"),
+            ("until 1699999999", "lies in the past"),
             ("t(5", "expected one such as t(300)"),
             ("t(0)", "expected 1 to "),
             ("t(99999999999)", "expected 1 to "),
@@ -377,6 +498,47 @@ mod tests {
             let why = choice(&format!("away,,,{bad}")).unwrap_err();
             assert!(why.contains(expected), "{bad}: {why}");
         }
+    }
+
+    #[test]
+    fn options_are_known_by_their_form() {
+        let end = Some(Time::from_millis(1_700_001_800_500));
+        for (value, subtype, message) in [
+            ("away,t(1800)", "", ""),
+            ("away,out,t(30m)", "out", ""),
+            ("away,,t(30m)", "", ""),
+            ("away,b3V0,YQ==,et(30m)", "out", "a"),
+            ("away,b3V0,e t(30m)", "out", ""),
+        ] {
+            let choice = choice(value).unwrap();
+            assert!(
+                choice.presence.unwrap().is(State::Away, subtype, message),
+                "{value}"
+            );
+            assert_eq!(choice.until, end, "{value}");
+        }
+        // Texts, all of them.
+        for (value, subtype, message) in [
+            ("away,e", "e", ""),
+            ("away,t", "t", ""),
+            ("away,,until 14:30", "", "until 14:30"),
+            ("away,at(5)", "at(5)", ""),
+            ("away,t(5),back", "t(5)", "back"),
+            ("away,,t(5),", "", "t(5)"),
+            ("away,,out t(5)", "", "out t(5)"),
+        ] {
+            let choice = choice(value).unwrap();
+            assert!(
+                choice.presence.unwrap().is(State::Away, subtype, message),
+                "{value}"
+            );
+            assert_eq!(choice.until, None, "{value}");
+        }
+        let why = choice("away,t(soon)").unwrap_err();
+        assert!(
+            why.contains("option t(soon) holds no length of time"),
+            "{why}"
+        );
     }
 
     #[test]
@@ -420,7 +582,7 @@ mod tests {
                 message: part(2),
                 options: part(3),
             };
-            let again = parts.choice(&statuses(), NOW).unwrap().presence.unwrap();
+            let again = parts.choice(&statuses(), &Clock::utc(NOW)).unwrap().presence.unwrap();
             prop_assert_eq!(again, found);
         }
     }

@@ -2,9 +2,11 @@
 //! a lamp or a queue is shown of a user.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::dnd::DndStatus;
 use super::state::{Presence, State};
+use super::status::StatusType;
 
 /// A device state, as in Asterisk's `enum ast_device_state`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord)]
@@ -104,6 +106,8 @@ pub struct DeviceTable {
     pub name: Box<str>,
     /// By [`DeviceState`].
     presences: [Presence; 9],
+    /// The status types that entries name, by [`DeviceState`].
+    statuses: [Option<Arc<StatusType>>; 9],
 }
 
 impl DeviceTable {
@@ -126,6 +130,7 @@ impl DeviceTable {
         DeviceTable {
             name: Self::DEVICE.into(),
             presences: DeviceState::ALL.map(|state| said(state).into()),
+            statuses: Default::default(),
         }
     }
 
@@ -140,6 +145,7 @@ impl DeviceTable {
         DeviceTable {
             name: Self::MEETING.into(),
             presences: DeviceState::ALL.map(said),
+            statuses: Default::default(),
         }
     }
 
@@ -148,9 +154,16 @@ impl DeviceTable {
         &self.presences[state as usize]
     }
 
-    /// Makes that state mean something else.
-    pub fn set(&mut self, state: DeviceState, presence: Presence) {
+    /// The status type that the entry of that state names; `None` where it names a
+    /// presence state.
+    pub fn status(&self, state: DeviceState) -> Option<&Arc<StatusType>> {
+        self.statuses[state as usize].as_ref()
+    }
+
+    /// Makes that state mean something else, by the name of `status` where there is one.
+    pub fn set(&mut self, state: DeviceState, presence: Presence, status: Option<Arc<StatusType>>) {
         self.presences[state as usize] = presence;
+        self.statuses[state as usize] = status;
     }
 }
 
@@ -237,7 +250,7 @@ impl Phones {
 }
 
 /// Who looks at a user as a device.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Watcher {
     /// A lamp: `UserPresence:<user>`.
     Lamp,

@@ -42,9 +42,9 @@ impl DndStatus {
         let found = all.find(|known| known.name().eq_ignore_ascii_case(name));
         found.ok_or_else(|| {
             format!(
-                "unknown dndStatus '{}', expected {}",
+                "unknown dndStatus '{}'{}",
                 super::assignment::shown(name),
-                Self::EXPECTED
+                super::suggest::expected(name, Self::EXPECTED)
             )
         })
     }

@@ -15,6 +15,8 @@ pub fn explain(view: &View, now: Time) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{} is {}.", view.user, said(&view.presence, now));
     let _ = writeln!(text, "{}", why(view));
+    let _ = writeln!(text, "{}", chosen_line(view, now));
+    let _ = writeln!(text, "{}", inferred_line(view));
     let rule = match view.method {
         "priority" => format!(
             "Method priority: the highest state wins ({}), of equal states the one set last.",
@@ -25,10 +27,21 @@ pub fn explain(view: &View, now: Time) -> String {
         _ => "Method none: own status alone counts.".to_owned(),
     };
     let _ = writeln!(text, "{rule}");
-    for source in &view.sources {
+    let (chosen, inferred): (Vec<_>, Vec<_>) = {
+        let sources = view.sources.iter();
+        sources.partition(|source| source.kind.is_chosen())
+    };
+    text.push_str("Chosen sources:\n");
+    for source in chosen {
         let _ = writeln!(text, "- {}", source_line(view, source, now));
     }
     let _ = writeln!(text, "- {}", own_line(view, now));
+    if !inferred.is_empty() {
+        text.push_str("Inferred sources:\n");
+    }
+    for source in inferred {
+        let _ = writeln!(text, "- {}", source_line(view, source, now));
+    }
     let _ = writeln!(text, "{}", what_would_change_it(view));
     let _ = writeln!(text, "{}", where_a_status_goes(view));
     let _ = writeln!(text, "{}", what_lamps_show(view));
@@ -36,7 +49,7 @@ pub fn explain(view: &View, now: Time) -> String {
 }
 
 /// `away (lunch) "Back at one", set 7s ago, ends in 5m 0s`.
-fn said(said: &Said, now: Time) -> String {
+pub fn said(said: &Said, now: Time) -> String {
     let mut text = said.state.to_owned();
     if !said.subtype.is_empty() {
         let _ = write!(text, " ({})", said.subtype);
@@ -75,6 +88,21 @@ fn why(view: &View) -> String {
         "own_status" if view.own.is_none() => "No status was chosen.".to_owned(),
         "own_status" => "It comes from own status.".to_owned(),
         _ => "No source is set.".to_owned(),
+    }
+}
+
+fn chosen_line(view: &View, now: Time) -> String {
+    let shown = match (view.status.as_str(), view.label.as_str()) {
+        ("", _) => "no status".to_owned(),
+        (status, label) => format!("status {status}, shown as '{label}'"),
+    };
+    format!("Chosen: {} ({shown}).", said(&view.chosen, now))
+}
+
+fn inferred_line(view: &View) -> String {
+    match view.inferred_label() {
+        "" => "Inferred: nothing.".to_owned(),
+        words => format!("Inferred: {words}."),
     }
 }
 

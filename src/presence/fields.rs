@@ -8,9 +8,11 @@ use super::assignment::{encode, shown};
 use super::combine::Order;
 use super::config::InputKind;
 use super::device::Watcher;
-use super::directory::UserId;
+use super::directory::{Unclear, UserId};
 use super::flags::{Flag, Flags};
+use super::inferred::Inferred;
 use super::state::Presence;
+use super::suggest;
 use super::time::Time;
 use super::world::{Winner, World};
 
@@ -41,6 +43,18 @@ pub enum Field {
     Status,
     /// How people are shown it.
     Label,
+    /// What the system has concluded, in words; empty where there is nothing to say.
+    Inferred,
+    /// The state that was chosen.
+    ChosenState,
+    /// Its subtype.
+    ChosenSubtype,
+    /// Its message; it can be set.
+    ChosenMessage,
+    /// When it was chosen: Unix time in milliseconds; empty when never.
+    ChosenSince,
+    /// When it ends: Unix time in milliseconds; empty when it has no end.
+    ChosenUntil,
     /// Which calls the user takes; it can be set.
     DndStatus,
     /// What else the user chose; it can be set.
@@ -58,7 +72,7 @@ pub enum Field {
 }
 
 impl Field {
-    const ALL: [(&'static str, Field); 21] = [
+    const ALL: [(&'static str, Field); 27] = [
         ("value", Field::Value),
         ("subtype", Field::Subtype),
         ("message", Field::Message),
@@ -71,6 +85,12 @@ impl Field {
         ("extensions", Field::Extensions),
         ("status", Field::Status),
         ("label", Field::Label),
+        ("inferred", Field::Inferred),
+        ("chosen_state", Field::ChosenState),
+        ("chosen_subtype", Field::ChosenSubtype),
+        ("chosen_message", Field::ChosenMessage),
+        ("chosen_since", Field::ChosenSince),
+        ("chosen_until", Field::ChosenUntil),
         ("dndStatus", Field::DndStatus),
         (
             Flag::AllowSeeMyPresence.name(),
@@ -100,11 +120,8 @@ impl Field {
         let found = Field::ALL.iter().find(named).map(|(_, field)| *field);
         found.ok_or_else(|| {
             let known: Vec<_> = Field::ALL.iter().map(|(name, _)| *name).collect();
-            format!(
-                "unknown field '{}', expected {}",
-                shown(name),
-                known.join(", ")
-            )
+            let expected = suggest::expected(name, &known.join(", "));
+            format!("unknown field '{}'{expected}", shown(name))
         })
     }
 }
@@ -149,16 +166,28 @@ impl<'a> Query<'a> {
         })
     }
 
-    /// The user of that name.
+    /// The user of that name, or else the one with that id or extension.
     ///
     /// # Errors
-    /// Says that there is none.
+    /// Says that there is none, or names those whom it could mean.
     pub fn find(world: &World, name: &str) -> Result<UserId, String> {
-        world.directory().user(name).ok_or_else(|| {
-            format!(
+        /// How many of several are named.
+        const FEW: usize = 5;
+        world.directory().find(name).map_err(|why| match why {
+            Unclear::Unknown => format!(
                 "there is no user '{}', expected one of userpresence.conf or realtime",
                 shown(name)
-            )
+            ),
+            Unclear::Several(users) => {
+                let names: Vec<&str> = users.iter().take(FEW).map(|name| &**name).collect();
+                let names = names.join(", ");
+                let more = if users.len() > FEW { ", ..." } else { "" };
+                format!(
+                    "'{}' is the id or an extension of several users ({names}{more}), expected \
+                     the name of one",
+                    shown(name)
+                )
+            }
         })
     }
 
@@ -168,7 +197,8 @@ impl<'a> Query<'a> {
     /// Says that there is no such user.
     pub fn answer(&self, world: &World) -> Result<String, String> {
         let id = Query::find(world, self.user)?;
-        let outcome = world.outcome(id);
+        let (outcome, chosen) = (world.outcome(id), world.chosen(id));
+        let number = |time: Time| millis(time).map_or_else(String::new, |ms| ms.to_string());
         let text = |text: &str| match self.encoded {
             true => encode(text),
             false => text.to_owned(),
@@ -177,8 +207,8 @@ impl<'a> Query<'a> {
             Field::Value => outcome.presence.state().name().to_owned(),
             Field::Subtype => text(outcome.presence.subtype()),
             Field::Message => text(outcome.presence.message()),
-            Field::Since => millis(outcome.since).map_or_else(String::new, |ms| ms.to_string()),
-            Field::Until => millis(outcome.until).map_or_else(String::new, |ms| ms.to_string()),
+            Field::Since => number(outcome.since),
+            Field::Until => number(outcome.until),
             Field::Source => world.winner(id).to_owned(),
             Field::Reason => outcome.reason.name().to_owned(),
             Field::Method => world.directory().get(id).rule.method.name().to_owned(),
@@ -190,6 +220,14 @@ impl<'a> Query<'a> {
             Field::Label => world
                 .status(id)
                 .map_or_else(String::new, |s| s.label.to_string()),
+            Field::Inferred => world
+                .inferred(id)
+                .map_or_else(String::new, |it| it.label().to_owned()),
+            Field::ChosenState => chosen.presence.state().name().to_owned(),
+            Field::ChosenSubtype => text(chosen.presence.subtype()),
+            Field::ChosenMessage => text(chosen.presence.message()),
+            Field::ChosenSince => number(chosen.since),
+            Field::ChosenUntil => number(chosen.until),
             Field::DndStatus => world.takes(id).name().to_owned(),
             Field::Flag(flag) => world.flags(id).word(flag).to_owned(),
             Field::TelephonyStatus => world.activity(id).telephony.name().to_owned(),
@@ -230,6 +268,10 @@ pub struct View {
     pub status: String,
     /// How people are shown it.
     pub label: String,
+    /// What was chosen.
+    pub chosen: Said,
+    /// What the system has concluded, where there is anything to say beside that.
+    pub inferred: Option<Inferred>,
     /// The winning source's address, `own` for own status, empty for none.
     pub source: String,
     /// Why it won, one word.
@@ -354,7 +396,7 @@ impl View {
                 extension: directory.extension(input).map(str::to_owned),
                 device: device.map(|device| directory.device_name(device).to_owned()),
                 device_state: device.map(|device| world.device(device).unwrap_or_default().name()),
-                presence: Said::new(&state.presence, state.since, state.until),
+                presence: Said::new(&state.presence, state.since, state.until()),
                 known: state.known,
                 takes_part: world.takes_part(user, index),
                 winner: outcome.winner == Winner::Input(index as u16),
@@ -380,6 +422,11 @@ impl View {
             presence: Said::new(&outcome.presence, outcome.since, outcome.until),
             status: status.map_or_else(String::new, |status| status.name.to_string()),
             label: status.map_or_else(String::new, |status| status.label.to_string()),
+            chosen: {
+                let chosen = world.chosen(id);
+                Said::new(&chosen.presence, chosen.since, chosen.until)
+            },
+            inferred: world.inferred(id).cloned(),
             source: world.winner(id).to_owned(),
             reason: outcome.reason.name(),
             method: user.rule.method.name(),
@@ -411,6 +458,11 @@ impl View {
     pub fn json(&self) -> String {
         // Plain texts and numbers always serialise.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What the system has concluded, in words; empty where there is nothing to say.
+    pub fn inferred_label(&self) -> &str {
+        self.inferred.as_ref().map_or("", Inferred::label)
     }
 
     /// The names of the extensions.

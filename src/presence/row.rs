@@ -2,11 +2,9 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `source/<address>` | what the source said last, and since when |
-//! | `user/<name>` | own status and what it returns to, the status type, which calls the user takes, the flags, the number of the last transition |
-//! | `account/<name>` | the account's last number |
+//! | `source/<address>` | what the source is without timed statuses and since when, and the timed statuses over it |
+//! | `user/<name>` | own status and the untimed one that it returns to, the status type, which calls the user takes, the flags, the number of the last transition |
 //! | `action/<name>` | what actions have done for a user: see [`super::action::Record`] |
-//! | `clean` | 1 after a clean stop, 0 while the module runs |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value.
 
@@ -16,15 +14,14 @@ use std::sync::Arc;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::gone::Gone;
 use super::state::{Presence, State};
 use super::status::{StatusType, Statuses};
 use super::time::Time;
-use super::world::{Before, By, Own, Said};
+use super::world::{Before, By, Layer, Layers, Own, Value};
 
 /// The AstDB family.
 pub const FAMILY: &str = "UserPresence";
-/// The key that says whether the last stop was a clean one.
-pub const CLEAN: &str = "clean";
 /// The key under which the secret of sessions over HTTP stood once; it is deleted where it is
 /// found.
 pub const OLD_SECRET: &str = "http/secret";
@@ -77,6 +74,58 @@ fn read_state<'a, D: Deserializer<'a>>(deserializer: D) -> Result<State, D::Erro
     State::parse(&name).ok_or_else(|| D::Error::custom("unknown state"))
 }
 
+/// The row of a source: what it is without timed statuses, and those that lie over it.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct SourceRow {
+    #[serde(flatten)]
+    base: Kept,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    timed: Vec<LayerRow>,
+}
+
+/// A timed status over a source, as stored.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+struct LayerRow {
+    user: String,
+    #[serde(flatten)]
+    kept: Kept,
+}
+
+impl SourceRow {
+    /// As stored.
+    pub fn new(layers: &Layers) -> Self {
+        let kept = |value: &Value, until| Kept::new(&value.presence, value.since, until);
+        let timed = layers.timed.iter().map(|layer| LayerRow {
+            user: layer.owner.to_string(),
+            kept: kept(&layer.value, layer.until),
+        });
+        SourceRow {
+            base: kept(&layers.base, Time::NEVER),
+            timed: timed.collect(),
+        }
+    }
+
+    /// As known.
+    pub fn restore(&self) -> Layers {
+        let value = |kept: &Kept| {
+            let (presence, since, until) = kept.restore();
+            (Value { presence, since }, until)
+        };
+        let timed = self.timed.iter().map(|row| {
+            let (value, until) = value(&row.kept);
+            Layer {
+                owner: row.user.as_str().into(),
+                value,
+                until,
+            }
+        });
+        Layers {
+            base: value(&self.base).0,
+            timed: timed.collect(),
+        }
+    }
+}
+
 /// The row of a user.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 pub struct UserRow {
@@ -105,6 +154,9 @@ pub struct UserRow {
 pub struct OwnRow {
     #[serde(flatten)]
     kept: Kept,
+    /// When the type was chosen, in microseconds; 0 where that is `since`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    chosen: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<String>,
     /// Whether a login chose it.
@@ -121,8 +173,6 @@ struct BeforeRow {
     own: Option<OwnRow>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    sources: Vec<(String, Kept)>,
 }
 
 fn name_of(status: Option<&Arc<StatusType>>) -> Option<String> {
@@ -137,18 +187,17 @@ impl OwnRow {
     /// As stored.
     pub fn new(own: &Own) -> Self {
         let before = own.before.as_deref().map(|before| {
-            let source = |(address, said): &(Arc<str>, Said)| {
-                let kept = Kept::new(&said.presence, said.since, said.until);
-                (address.to_string(), kept)
-            };
             Box::new(BeforeRow {
                 own: before.own.as_deref().map(OwnRow::new),
                 status: name_of(before.status.as_ref()),
-                sources: before.sources.iter().map(source).collect(),
             })
         });
         OwnRow {
             kept: Kept::new(&own.presence, own.since, own.until),
+            chosen: match own.chosen == own.since {
+                true => 0,
+                false => own.chosen.micros(),
+            },
             status: name_of(own.status.as_ref()),
             login: own.by == By::Login,
             before,
@@ -158,22 +207,12 @@ impl OwnRow {
     /// As known, with the status types that there are now.
     pub fn restore(&self, statuses: &Statuses) -> Own {
         let before = self.before.as_deref().map(|before| {
-            let source = |(address, kept): &(String, Kept)| {
-                let (presence, since, until) = kept.restore();
-                let said = Said {
-                    presence,
-                    since,
-                    until,
-                };
-                (Arc::from(address.as_str()), said)
-            };
             Box::new(Before {
                 own: before
                     .own
                     .as_ref()
                     .map(|own| Box::new(own.restore(statuses))),
                 status: named(before.status.as_ref(), statuses),
-                sources: before.sources.iter().map(source).collect(),
             })
         });
         let (presence, since, until) = self.kept.restore();
@@ -181,6 +220,7 @@ impl OwnRow {
             status: named(self.status.as_ref(), statuses),
             presence,
             since,
+            chosen: since.max(Time::from_micros(self.chosen)),
             until,
             by: if self.login { By::Login } else { By::Hand },
             before,
@@ -192,13 +232,14 @@ impl OwnRow {
 #[derive(Default, Debug)]
 pub struct Stored {
     /// By address.
-    pub sources: HashMap<String, Kept>,
+    pub sources: HashMap<String, SourceRow>,
     /// By name.
     pub users: HashMap<String, UserRow>,
-    /// By account.
+    /// The last number of each account, see [`super::account::Reservation`]: it is no
+    /// row.
     pub accounts: HashMap<String, u64>,
-    /// Whether the last stop was a clean one.
-    pub clean: bool,
+    /// Since when rows are nobody's, by the key of the row.
+    pub gone: HashMap<String, Gone>,
     /// Keys whose value could not be read; they are left out.
     pub unreadable: Vec<String>,
 }
@@ -211,17 +252,24 @@ impl Stored {
             let read = match key.split_once('/') {
                 Some(("source", address)) => take(&mut stored.sources, address, &value),
                 Some(("user", name)) => take(&mut stored.users, name, &value),
-                Some(("account", name)) => take(&mut stored.accounts, name, &value),
-                _ => {
-                    stored.clean |= key == CLEAN && value == "1";
+                // One that cannot be read is counted anew.
+                Some(("gone", of)) => {
+                    take(&mut stored.gone, of, &value);
                     true
                 }
+                _ => true,
             };
             if !read {
                 stored.unreadable.push(key);
             }
         }
         stored
+    }
+
+    /// The account's last number; the time where there is none.
+    pub fn last_number(&self, account: &str, now: Time) -> u64 {
+        let known = self.accounts.get(account).copied();
+        known.unwrap_or_else(|| now.micros())
     }
 }
 
@@ -239,7 +287,18 @@ mod tests {
     fn rows_round_trip_and_bad_ones_are_left_out() {
         let presence = Presence::new(State::Away, "lunch", "a, \"b\" ü");
         let (since, until) = (Time::from_micros(123_456), Time::from_micros(654_321));
-        let kept = Kept::new(&presence, since, Time::NEVER);
+        let value = Value {
+            presence: presence.clone(),
+            since,
+        };
+        let layers = Layers {
+            base: value.clone(),
+            timed: vec![Layer {
+                owner: "alice".into(),
+                value,
+                until,
+            }],
+        };
         let mut statuses = Statuses::default();
         statuses.put(StatusType {
             name: "lunch".into(),
@@ -250,6 +309,7 @@ mod tests {
             status: statuses.find("lunch").cloned(),
             presence: presence.clone(),
             since,
+            chosen: Time::from_micros(since.micros() + 7),
             until,
             by,
             before,
@@ -257,14 +317,6 @@ mod tests {
         let before = Before {
             own: Some(Box::new(own(Time::NEVER, By::Login, None))),
             status: statuses.find("dnd").cloned(),
-            sources: vec![(
-                "CustomPresence:a".into(),
-                Said {
-                    presence: State::Dnd.into(),
-                    since,
-                    until,
-                },
-            )],
         };
         let timed = own(until, By::Hand, Some(Box::new(before)));
         let row = UserRow {
@@ -279,7 +331,7 @@ mod tests {
         let rows = [
             (
                 "source/CustomPresence:a/b".to_owned(),
-                serde_json::to_string(&kept).unwrap(),
+                serde_json::to_string(&SourceRow::new(&layers)).unwrap(),
             ),
             ("user/alice".to_owned(), json(&row)),
             ("user/bob".to_owned(), "nonsense".to_owned()),
@@ -287,17 +339,13 @@ mod tests {
                 "source/CustomPresence:b".to_owned(),
                 r#"{"state":"asleep","since":1}"#.to_owned(),
             ),
-            ("account/main".to_owned(), "42".to_owned()),
-            ("clean".to_owned(), "1".to_owned()),
         ];
         let stored = Stored::read(rows.into_iter());
         let restored = stored.sources["CustomPresence:a/b"].restore();
-        assert_eq!(restored, (presence.clone(), since, Time::NEVER));
+        assert_eq!(restored, layers);
         assert_eq!(stored.users["alice"], row);
         let restored = stored.users["alice"].own.as_ref().unwrap();
         assert_eq!(restored.restore(&statuses), timed);
-        assert_eq!(stored.accounts["main"], 42);
-        assert!(stored.clean);
         assert_eq!(stored.unreadable, ["user/bob", "source/CustomPresence:b"]);
     }
 }

@@ -69,8 +69,10 @@ impl fmt::Display for State {
 /// Subtype and message, together because most presences have neither.
 #[derive(PartialEq, Eq, Debug, Hash)]
 struct Text {
-    subtype: Box<str>,
-    message: Box<str>,
+    /// The subtype and the message after it.
+    both: Box<str>,
+    /// Where the message begins.
+    at: usize,
 }
 
 /// A state with its subtype and message. Cheap to clone; 16 bytes without text.
@@ -91,9 +93,12 @@ impl Presence {
     /// [`crate::presence::text`] for the checks).
     pub fn new(state: State, subtype: &str, message: &str) -> Self {
         let text = (!subtype.is_empty() || !message.is_empty()).then(|| {
+            let mut both = String::with_capacity(subtype.len() + message.len());
+            both.push_str(subtype);
+            both.push_str(message);
             Arc::new(Text {
-                subtype: subtype.into(),
-                message: message.into(),
+                both: both.into(),
+                at: subtype.len(),
             })
         });
         Presence { state, text }
@@ -106,12 +111,16 @@ impl Presence {
 
     /// The subtype; empty when there is none.
     pub fn subtype(&self) -> &str {
-        self.text.as_deref().map_or("", |text| &text.subtype)
+        self.text
+            .as_deref()
+            .map_or("", |text| &text.both[..text.at])
     }
 
     /// The message; empty when there is none.
     pub fn message(&self) -> &str {
-        self.text.as_deref().map_or("", |text| &text.message)
+        self.text
+            .as_deref()
+            .map_or("", |text| &text.both[text.at..])
     }
 
     /// State, subtype and message.

@@ -2,8 +2,10 @@
 //!
 //! A text is up to 255 bytes of UTF-8 without control characters. CustomPresence
 //! hands out at most 255 decoded bytes a field, and a line end would reach an AMI
-//! header; so both are refused at the door rather than repaired later.
+//! header. What people set through this module is refused where it breaks these rules; what
+//! a source says is mended, see [`mended`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The longest subtype or message, in bytes.
@@ -18,6 +20,26 @@ pub enum Refused {
     Control,
     /// Is not UTF-8.
     NotUtf8,
+}
+
+impl Refused {
+    /// One word for the kind.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Refused::TooLong(_) => "long",
+            Refused::Control => "control",
+            Refused::NotUtf8 => "UTF-8",
+        }
+    }
+
+    /// What [`mended`] did about it.
+    pub const fn mended(self) -> &'static str {
+        match self {
+            Refused::TooLong(_) => "it is cut after the last whole character",
+            Refused::Control => "a blank takes its place",
+            Refused::NotUtf8 => "what cannot be read is replaced",
+        }
+    }
 }
 
 impl fmt::Display for Refused {
@@ -48,14 +70,45 @@ pub fn check(text: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Checks bytes from outside and gives them as text.
-///
-/// # Errors
-/// As [`check`], or [`Refused::NotUtf8`].
-pub fn from_bytes(bytes: &[u8]) -> Result<&str, Refused> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Refused::NotUtf8)?;
-    check(text)?;
-    Ok(text)
+/// A text of a source made fit to be taken: what is not UTF-8 is replaced, control
+/// characters become blanks, and what is too long ends with the last whole character that
+/// fits. Says what was wrong with it.
+pub fn mended(bytes: &[u8]) -> (Cow<'_, str>, Vec<Refused>) {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && check(text).is_ok()
+    {
+        return (Cow::Borrowed(text), Vec::new());
+    }
+    let (mut text, mut wrong) = (String::with_capacity(bytes.len()), Vec::new());
+    let mut chunks = bytes.utf8_chunks().peekable();
+    while let Some(chunk) = chunks.next() {
+        text.push_str(chunk.valid());
+        if chunk.invalid().is_empty() {
+            continue;
+        }
+        // A program that cuts at a number of bytes leaves a part of a character behind.
+        let is_cut = chunks.peek().is_none()
+            && std::str::from_utf8(chunk.invalid()).is_err_and(|why| why.error_len().is_none());
+        if !is_cut {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+        if !wrong.contains(&Refused::NotUtf8) {
+            wrong.push(Refused::NotUtf8);
+        }
+    }
+    if text.contains(char::is_control) {
+        text = text.replace(char::is_control, " ");
+        wrong.push(Refused::Control);
+    }
+    if text.len() > MAX_BYTES {
+        wrong.push(Refused::TooLong(bytes.len()));
+        let mut end = MAX_BYTES;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+    }
+    (Cow::Owned(text), wrong)
 }
 
 /// Splits at unescaped commas into at most `max` fields, the rest staying in the
@@ -99,6 +152,30 @@ mod tests {
         assert_eq!(check(&"é".repeat(128)), Err(Refused::TooLong(256)));
         assert_eq!(check("a\r\nb"), Err(Refused::Control));
         assert_eq!(check("a\u{85}b"), Err(Refused::Control));
-        assert_eq!(from_bytes(b"\xff"), Err(Refused::NotUtf8));
+    }
+
+    #[test]
+    fn what_a_source_says_is_mended() {
+        let mended = |bytes: &[u8]| {
+            let (text, wrong) = mended(bytes);
+            (text.into_owned(), wrong)
+        };
+        let whole = |text: &str| (text.to_owned(), Vec::new());
+        assert_eq!(mended("Grüße".as_bytes()), whole("Grüße"));
+        let full = "é".repeat(127);
+        assert_eq!(mended(full.as_bytes()), whole(&full));
+        let long = format!("{full}é!");
+        let cut = (full.clone(), vec![Refused::TooLong(257)]);
+        assert_eq!(mended(long.as_bytes()), cut);
+        let control = ("a  b c".to_owned(), vec![Refused::Control]);
+        assert_eq!(mended("a\r\nb\u{85}c".as_bytes()), control);
+        let replaced = ("a\u{fffd}b".to_owned(), vec![Refused::NotUtf8]);
+        assert_eq!(mended(b"a\xffb"), replaced);
+        // Cut within a character, by somebody before.
+        let half = ("Gr".to_owned(), vec![Refused::NotUtf8]);
+        assert_eq!(mended(b"Gr\xc3"), half);
+        let all = mended(&[b"\n\xff".as_slice(), &[b'x'; 300]].concat());
+        let kinds = [Refused::NotUtf8, Refused::Control, Refused::TooLong(302)];
+        assert_eq!((all.0.len(), all.1.as_slice()), (255, kinds.as_slice()));
     }
 }

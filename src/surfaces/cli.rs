@@ -1,5 +1,6 @@
 //! `userpresence ...` on Asterisk's console.
 
+mod configuration;
 mod password;
 mod routes;
 mod show;
@@ -14,6 +15,7 @@ use crate::presence::assignment::Parts;
 use crate::presence::config::Origin;
 use crate::presence::directory::User;
 use crate::presence::dnd::DndStatus;
+use crate::presence::ending;
 use crate::presence::fields::{Query, View};
 use crate::presence::route::CallOrigin;
 use crate::presence::world::Change;
@@ -80,13 +82,14 @@ pub static COMMANDS: &[Command] = &[
     Command {
         words: c"userpresence set",
         summary: c"Set a user's status",
-        usage: c"Usage: userpresence set <name> <status> [<subtype>] [<message>] [<options>]
+        usage: c"Usage: userpresence set <name> <status> [<subtype>] [<message>] [<end>]
        Sets a user's status, as USER_PRESENCE(name)= does in the dialplan. Put
        a subtype or message with blanks in quotes, an empty one as \"\".
        The status is a state (not_set, unavailable, available, away, xa, chat,
        dnd) or another of 'userpresence show statuses'.
-       Options: t(<seconds>) or u(<Unix time>) say when it ends and the one
-       before returns.
+       <end> says when it ends and the one before returns: 'for 30m' (or '2h',
+       '1h30m'), 'until 14:30' (the next, in the user's time zone), t(<seconds>),
+       t(30m), u(<Unix time>) or u(14:30).
 ",
         run: set,
         complete: Some(|at| match at.before.len() {
@@ -94,6 +97,17 @@ pub static COMMANDS: &[Command] = &[
             1 => statuses(),
             _ => Vec::new(),
         }),
+    },
+    Command {
+        words: c"userpresence message",
+        summary: c"Set the message of what a user has chosen",
+        usage: c"Usage: userpresence message <name> [<message>]
+       Sets the message of the status that the user has chosen, and nothing
+       else: the status, its subtype and its end stay, whatever the user's
+       phones do meanwhile. Without a message there is none any more.
+",
+        run: message,
+        complete: Some(complete_user),
     },
     Command {
         words: c"userpresence dndstatus",
@@ -172,11 +186,51 @@ pub static COMMANDS: &[Command] = &[
         complete: None,
     },
     Command {
+        words: c"userpresence check",
+        summary: c"Check the configuration without applying it",
+        usage: c"Usage: userpresence check
+       Reads userpresence.conf and the users of realtime as a reload does, says
+       every error and warning, and who would come and go. Nothing changes.
+",
+        run: configuration::check,
+        complete: None,
+    },
+    Command {
+        words: c"userpresence forget",
+        summary: c"Forget what is stored of users who are gone",
+        usage: c"Usage: userpresence forget <name>|all
+       What is stored of a user who is gone from the configuration (status,
+       flags, numbers) is kept for 30 days and is there again when the user
+       comes back. This deletes it at once, for one user or for all who are
+       gone. Users who are configured keep what they have.
+",
+        run: configuration::forget,
+        complete: Some(|at| match at.before.is_empty() {
+            true => configuration::forgettable(),
+            false => Vec::new(),
+        }),
+    },
+    Command {
+        words: c"userpresence reload",
+        summary: c"Read the configuration anew",
+        usage: c"Usage: userpresence reload [--really]
+       Reads userpresence.conf and the users of realtime anew, as 'module
+       reload res_userpresence.so' does, and says who came, went and changed,
+       or why everything stays as it is. A reload that would remove all of
+       more than ten users is refused without '--really'.
+",
+        run: configuration::reload,
+        complete: Some(|at| match at.before.is_empty() {
+            true => vec!["--really".to_owned()],
+            false => Vec::new(),
+        }),
+    },
+    Command {
         words: c"userpresence reload user",
         summary: c"Read one user anew from realtime",
         usage: c"Usage: userpresence reload user <name>
        Reads one user anew from the realtime family 'userpresence'.
-       'module reload res_userpresence.so' reads everything anew.
+       'userpresence reload' reads everything anew.
 ",
         run: reload_user,
         complete: Some(|at| complete_of(at, |user| user.origin == Origin::Realtime)),
@@ -240,18 +294,32 @@ fn outcome(done: Option<()>) -> Outcome {
 }
 
 fn set(args: &Args<'_>, out: &mut String) -> Outcome {
-    let (name, status, texts) = match args.0.as_slice() {
-        [name, status, texts @ ..] if texts.len() <= 3 => (name, status, texts),
+    let [name, status, texts @ ..] = args.0.as_slice() else {
+        return Outcome::ShowUsage;
+    };
+    let is_word = |word: &str| {
+        ["for", "until"]
+            .iter()
+            .any(|it| it.eq_ignore_ascii_case(word))
+    };
+    let (texts, end) = match texts {
+        [texts @ .., word, time] if texts.len() <= 2 && is_word(word) => {
+            (texts, format!("{word} {time}"))
+        }
+        [texts @ .., last] if texts.len() < 2 && ending::duration(last).is_ok() => {
+            (texts, (*last).to_owned())
+        }
+        texts if texts.len() <= 3 => (texts, String::new()),
         _ => return Outcome::ShowUsage,
     };
-    let text = |at: usize| texts.get(at).copied().unwrap_or_default();
-    let parts = Parts {
-        status,
-        subtype: text(0),
-        message: text(1),
-        options: text(2),
-    };
-    match door::choose(name, |statuses, now| parts.choice(statuses, now)) {
+    let mut parts = Parts::in_order(status, texts);
+    if !end.is_empty() {
+        if !parts.options.is_empty() {
+            return outcome(fail(out, "the status ends twice, expected it once"));
+        }
+        parts.options = &end;
+    }
+    match door::choose(name, |statuses, clock| parts.choice(statuses, clock)) {
         Ok(()) => outcome(view(name, out).map(|view| {
             let state = view.presence.state;
             let _ = writeln!(
@@ -264,16 +332,32 @@ fn set(args: &Args<'_>, out: &mut String) -> Outcome {
     }
 }
 
+fn message(args: &Args<'_>, out: &mut String) -> Outcome {
+    let (name, message) = match args.0.as_slice() {
+        [name] => (name, ""),
+        [name, message] => (name, *message),
+        _ => return Outcome::ShowUsage,
+    };
+    match door::set_message(name, message) {
+        Ok(()) => {
+            let _ = writeln!(out, "Message of '{name}' set.");
+            Outcome::Success
+        }
+        Err(why) => outcome(fail(out, &why)),
+    }
+}
+
 fn dnd_status(args: &Args<'_>, out: &mut String) -> Outcome {
     let [name, takes] = args.0.as_slice() else {
         return Outcome::ShowUsage;
     };
     let takes = DndStatus::parse(takes);
     let set = takes.and_then(|takes| {
-        door::change_user(name, |user| Change::Takes(user, takes)).map(|_| takes)
+        let name = door::name_of(name)?;
+        door::change_user(&name, |user| Change::Takes(user, takes)).map(|_| (name, takes))
     });
     match set {
-        Ok(takes) => {
+        Ok((name, takes)) => {
             let _ = writeln!(out, "'{name}' is set to {}.", takes.name());
             Outcome::Success
         }

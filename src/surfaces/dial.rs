@@ -45,6 +45,11 @@ impl Application for UserPresenceDial {
             Ok(Next::Continue)
         })
     }
+
+    fn closed(channel: &Channel<'_>) -> String {
+        busy(channel, "NOTRUNNING");
+        door::NOT_RUNNING.into()
+    }
 }
 
 impl UserPresenceDial {
@@ -64,8 +69,9 @@ impl UserPresenceDial {
         let variable = variable.flatten();
         let told = options.origin.or(path.origin);
         let asked = origin::Asked::new(channel, told, variable.as_deref());
-        let call = door::read(|world| prepare(world, user, &asked));
-        let call = call.unwrap_or_else(|| Err(door::NOT_RUNNING.into()));
+        let Some(call) = door::read(|world| prepare(world, user, &asked)) else {
+            return Err(UserPresenceDial::closed(channel));
+        };
         let (plan, caller) = call.inspect_err(|_| busy(channel, "NOUSER"))?;
         log::verbose(
             3,

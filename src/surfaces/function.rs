@@ -34,9 +34,10 @@ impl Function for UserPresence {
                 .into());
         }
         match field {
-            Field::Status => door::choose(user, |statuses, now| {
-                assignment::parse(value, statuses, now)
+            Field::Status => door::choose(user, |statuses, clock| {
+                assignment::parse(value, statuses, clock)
             }),
+            Field::ChosenMessage => door::set_message(user, value),
             Field::DndStatus => {
                 let takes = DndStatus::parse(value.trim())?;
                 door::change_user(user, |user| Change::Takes(user, takes)).map(drop)
@@ -47,7 +48,7 @@ impl Function for UserPresence {
             }
             _ => Err(
                 "this field can only be read; expected the user alone, or with status, \
-                      dndStatus, allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
+                      chosen_message, dndStatus, allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
                     .into(),
             ),
         }

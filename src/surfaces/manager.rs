@@ -114,8 +114,12 @@ fn set(request: &Request<'_>) -> Reply {
         // A status need not stand beside the user's other choices.
         let given = [parts.status, parts.subtype, parts.message, parts.options];
         let others = takes.is_some() || !flags.is_empty();
-        if !others || given.iter().any(|part| !part.is_empty()) {
-            door::choose(user, |statuses, now| parts.choice(statuses, now))?;
+        if let ["", "", message, ""] = given
+            && !message.is_empty()
+        {
+            door::set_message(user, message)?;
+        } else if !others || given.iter().any(|part| !part.is_empty()) {
+            door::choose(user, |statuses, clock| parts.choice(statuses, clock))?;
         }
         if let Some(takes) = takes {
             door::change_user(user, |user| Change::Takes(user, takes))?;
@@ -150,12 +154,12 @@ fn login(request: &Request<'_>) -> Reply {
     if !request.has_session() {
         return Reply::Error("a login lasts as long as a session, and there is none".into());
     }
-    // Known first: a session holds no name that nobody has.
-    match door::read(|world| Query::find(world, user)) {
-        Some(Ok(_)) => {}
-        Some(Err(why)) => return Reply::Error(why),
-        None => return not_running(),
-    }
+    // Known first: a session holds no name that nobody has, and each under its own.
+    let name = match door::name_of(user) {
+        Ok(name) => name,
+        Err(why) => return Reply::Error(why),
+    };
+    let user = &*name;
     // Counted before it is held: a logout that comes in between finds nothing to let go.
     if let Err(why) = door::change_user(user, Change::LoggedIn) {
         return Reply::Error(why);
@@ -172,6 +176,9 @@ fn logout(request: &Request<'_>) -> Reply {
         Ok(user) => user,
         Err(reply) => return reply,
     };
+    // By the name, as it was held; one that is gone meanwhile by what was given.
+    let name = door::name_of(user).unwrap_or_else(|_| user.into());
+    let user = &*name;
     if !request.release(user) {
         return Reply::Error(format!(
             "'{}' is not logged in by this session, expected UserPresenceLogin before",
@@ -204,6 +211,12 @@ fn fields(view: &View) -> Fields {
         ("Message", said.message.clone()),
         ("StatusType", view.status.clone()),
         ("Label", view.label.clone()),
+        ("Inferred", view.inferred_label().to_owned()),
+        ("ChosenStatus", view.chosen.state.into()),
+        ("ChosenSubtype", view.chosen.subtype.clone()),
+        ("ChosenMessage", view.chosen.message.clone()),
+        ("ChosenSince", number(view.chosen.since)),
+        ("ChosenUntil", number(view.chosen.until)),
         ("DndStatus", view.dnd_status.into()),
         flag(Flag::AllowSeeMyPresence),
         flag(Flag::RingOnMonitoredCall),

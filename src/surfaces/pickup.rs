@@ -36,8 +36,9 @@ impl Application for UserPresencePickup {
         let (user, options) = args.split_once(',').unwrap_or((args, ""));
         let named = named(options);
         let caller = Caller::of(channel);
-        let asked = door::read(|world| ask(world, user.trim(), &caller, named));
-        let asked = asked.unwrap_or_else(|| Err(door::NOT_RUNNING.into()));
+        let Some(asked) = door::read(|world| ask(world, user.trim(), &caller, named)) else {
+            return Err(UserPresencePickup::closed(channel));
+        };
         match asked.inspect_err(|_| channel.set(STATUS, "NOUSER"))? {
             Asked::Refused(user, why) => {
                 log::notice(format_args!(
@@ -50,6 +51,12 @@ impl Application for UserPresencePickup {
             }
             Asked::Allowed(pickup) => Ok(pickup.carry_out(channel)),
         }
+    }
+
+    fn closed(channel: &Channel<'_>) -> String {
+        channel.unset(REASON);
+        channel.set(STATUS, "NOTRUNNING");
+        door::NOT_RUNNING.into()
     }
 }
 
@@ -89,7 +96,7 @@ fn ask(world: &World, user: &str, caller: &Caller, named: Option<&str>) -> Resul
     let user = Query::find(world, user)?;
     let name = |user: UserId| directory.get(user).name.to_string();
     let callers = match named {
-        Some(name) => directory.user(name).into_iter().collect(),
+        Some(name) => Query::find(world, name).into_iter().collect(),
         None => caller.users(directory, user),
     };
     Ok(match picker(world, &callers, user) {

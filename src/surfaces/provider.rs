@@ -18,7 +18,7 @@ impl Provider for UserPresence {
         let found = stats::answer(|| {
             door::read(|world| {
                 let user = world.directory().user(name)?;
-                Some(world.outcome(user).presence.clone())
+                Some(world.ask_presence(user))
             })
         });
         found.flatten().unwrap_or_else(|| {

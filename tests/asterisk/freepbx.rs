@@ -115,18 +115,18 @@ fn the_cycling_code_walks_through_the_statuses_and_says_each() {
         ("away", &away),
     ] {
         // 201 is one of alice's extensions, and a global variable says so.
-        assert_eq!(dial(&ast, "201", "*91"), words, "{status}");
+        assert_eq!(dial(&ast, "201", "*22"), words, "{status}");
         assert_eq!(read(&ast, "alice,status"), status);
         wait_custom(&ast, "200", "value", status);
         assert_eq!(custom(&ast, "201", "value"), status);
     }
     // From any other status it begins with the first.
     set(&ast, "alice", "lunch");
-    assert_eq!(dial(&ast, "201", "*91"), off);
+    assert_eq!(dial(&ast, "201", "*22"), off);
     assert_eq!(read(&ast, "alice"), "available");
     // Without such a variable the user is named as the extension.
     assert_eq!(read(&ast, "210"), "not_set");
-    assert_eq!(dial(&ast, "210", "*91"), off);
+    assert_eq!(dial(&ast, "210", "*22"), off);
     assert_eq!(read(&ast, "210"), "available");
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
@@ -150,7 +150,7 @@ fn the_speaking_code_says_the_status_and_changes_nothing() {
     ] {
         set(&ast, "alice", status);
         let before = ["since", "sequence"].map(|field| read(&ast, &format!("alice,{field}")));
-        assert_eq!(dial(&ast, "201", "*92"), words, "{status}");
+        assert_eq!(dial(&ast, "201", "*23"), words, "{status}");
         let after = ["since", "sequence"].map(|field| read(&ast, &format!("alice,{field}")));
         assert_eq!(after, before);
     }
@@ -162,7 +162,7 @@ fn the_speaking_code_says_the_status_and_changes_nothing() {
 fn a_caller_who_is_no_user_hears_so() {
     let ast = with_codes().start();
     for caller in ["999", "9${SHELL(id)}9,9)"] {
-        for code in ["*91", "*92"] {
+        for code in ["*22", "*23"] {
             assert_eq!(dial(&ast, caller, code), ["invalid"], "{caller} {code}");
         }
     }
@@ -188,11 +188,11 @@ fn a_held_call_and_a_user_are_found_by_the_extension() {
         "\n[globals]\nUSER_OF_201 = alice\n\n{uncommented}"
     ))
     .start();
-    assert_eq!(dial(&ast, "210", "*93201"), ["invalid"]);
+    assert_eq!(dial(&ast, "210", "*24201"), ["invalid"]);
     ast.wait_log(
         "a call that 'alice' holds may not be picked up: pickUpCallsOnHold of '210' is off",
     );
-    assert_eq!(dial(&ast, "999", "*93201"), ["invalid"]);
+    assert_eq!(dial(&ast, "999", "*24201"), ["invalid"]);
     ast.wait_log("a call that 'alice' holds may not be picked up: the caller is no user");
     assert_eq!(ast.complaints(), Vec::<String>::new());
     for (caller, extension, told) in [

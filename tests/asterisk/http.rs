@@ -88,7 +88,7 @@ fn code(answer: &Answer) -> String {
 
 /// The beginning of a login of `length` bytes, and its connection.
 #[track_caller]
-fn begin_login(ast: &Instance, length: usize, begin: &str) -> TcpStream {
+pub fn begin_login(ast: &Instance, length: usize, begin: &str) -> TcpStream {
     let address = ("127.0.0.1", ast.http_port());
     let mut stream = TcpStream::connect(address).expect("Asterisk listens");
     let wait = Some(crate::harness::PATIENCE);

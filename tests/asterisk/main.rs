@@ -9,6 +9,7 @@ mod harness;
 
 mod account;
 mod actions;
+mod announced;
 mod board;
 mod combine;
 mod combining;
@@ -52,4 +53,5 @@ mod stock_calls;
 mod stock_sip;
 mod storm;
 mod timed;
+mod unload;
 mod webhooks;

@@ -153,8 +153,6 @@ fn account_numbers_go_on() {
     assert!(ast.load_module(MODULE).ok());
     assert_eq!(change("dnd"), last + 1);
 
-    // Until then nothing on disk tells this run from one that has ended.
-    wait_disk(&ast, "clean", "0");
     for round in 0..3 {
         // The last numbers are not on disk yet when it dies.
         for state in ["xa", "away", "chat", "dnd"] {
@@ -165,6 +163,51 @@ fn account_numbers_go_on() {
         let next = change("xa");
         assert!(next > last, "round {round}: {next} after {last}");
     }
+}
+
+fn sequence_file(ast: &Instance) -> Value {
+    let text = fs::read_to_string(ast.path("lib/userpresence-sequence.json"));
+    serde_json::from_str(&text.expect("the file")).expect("JSON")
+}
+
+/// Killed before AstDB commits anything, after a clock that was ahead: numbers are
+/// reserved on disk before they are given out.
+#[test]
+fn no_number_comes_twice_whatever_the_clock_says() {
+    let ast = Instance::builder().userpresence(USERS).start();
+    let mut last = sequence_of_next_change(&ast);
+    assert!(ast.stop().success());
+    assert_eq!(
+        sequence_file(&ast),
+        serde_json::json!({"clean": true, "accounts": {"default": last}})
+    );
+    // As if the clock had been an hour ahead when the account began.
+    let ahead = last + 3_600_000_000;
+    let text = format!(r#"{{"clean":true,"accounts":{{"default":{ahead}}}}}"#);
+    fs::write(ast.path("lib/userpresence-sequence.json"), text).expect("the file");
+    last = ahead;
+    for round in 0..4 {
+        ast.start_again();
+        for _ in 0..5 {
+            let next = sequence_of_next_change(&ast);
+            assert!(next > last, "round {round}: {next} after {last}");
+            last = next;
+        }
+        // At once: nothing of this run is in AstDB's file.
+        ast.kill9();
+    }
+    // A number at the end of its range is refused, and nothing wraps.
+    let text = format!(r#"{{"clean":true,"accounts":{{"default":{}}}}}"#, u64::MAX);
+    fs::write(ast.path("lib/userpresence-sequence.json"), text).expect("the file");
+    ast.start_again();
+    let complaints = ast.complaints();
+    let expected = "the number 18446744073709551615 of account 'default' is too high";
+    let told = complaints.iter().filter(|line| line.contains(expected));
+    assert_eq!(told.count(), 1, "{complaints:#?}");
+    assert!(ast.path("lib/userpresence-sequence.damaged").exists());
+    let first = sequence_of_next_change(&ast);
+    assert_eq!(sequence_of_next_change(&ast), first + 1);
+    assert!(first < 1 << 53);
 }
 
 /// Killed in a storm of writes: what was set before it is all there, what was set
@@ -364,7 +407,6 @@ fn damaged_rows_are_left_out_with_a_warning() {
     );
     set("source/CustomPresence:202", "'nonsense'");
     set("source/CustomPresence:201", "''");
-    set("account/default", "'-1'");
     set("unknown/thing", "'1'");
     let log = ast.log().len();
     ast.start_again();
@@ -373,7 +415,6 @@ fn damaged_rows_are_left_out_with_a_warning() {
         "user/carol",
         "source/CustomPresence:202",
         "source/CustomPresence:201",
-        "account/default",
         "user/bob",
     ] {
         let expected = format!("AstDB entry 'UserPresence/{key}' cannot be read and is left out");
@@ -398,7 +439,12 @@ fn damaged_rows_are_left_out_with_a_warning() {
     assert_eq!(asked(&ast, "carol"), "dnd");
 }
 
-/// An exclusive transaction of another program on a SQLite file.
+/// The lines of a transaction of another program on a SQLite file.
+const EXCLUSIVE: &str = "BEGIN EXCLUSIVE;\nSELECT 'locked';\n";
+/// It only reads: what Asterisk is given it takes, and cannot commit.
+const SHARED: &str = "BEGIN;\nSELECT 'locked' FROM astdb LIMIT 1;\n";
+
+/// A transaction of another program on a SQLite file.
 pub struct Lock {
     child: Child,
     input: ChildStdin,
@@ -406,6 +452,10 @@ pub struct Lock {
 
 impl Lock {
     pub fn take(ast: &Instance) -> Self {
+        Self::begin(ast, EXCLUSIVE)
+    }
+
+    fn begin(ast: &Instance, lines: &str) -> Self {
         let mut child = Command::new("sqlite3")
             .arg("-batch")
             .arg(ast.path("lib/astdb.sqlite3"))
@@ -414,8 +464,8 @@ impl Lock {
             .spawn()
             .expect("sqlite3");
         let mut input = child.stdin.take().expect("a pipe");
-        let begin = b".timeout 30000\nBEGIN EXCLUSIVE;\nSELECT 'locked';\n";
-        input.write_all(begin).expect("an open pipe");
+        let begin = format!(".timeout 30000\n{lines}");
+        input.write_all(begin.as_bytes()).expect("an open pipe");
         let mut line = String::new();
         let output = child.stdout.take().expect("a pipe");
         BufReader::new(output)
@@ -491,4 +541,52 @@ fn a_locked_database_blocks_nobody_and_loses_nothing() {
     ast.kill9();
     ast.start_again();
     assert_eq!(json(&ast, "carol"), before);
+}
+
+/// What is set while AstDB cannot keep it is there after a kill, also where it is written
+/// to the extensions: the old value of CustomPresence must not win.
+#[test]
+fn what_is_set_while_astdb_fails_outlives_a_kill() {
+    for (what, lines) in [("locked", EXCLUSIVE), ("no commit", SHARED)] {
+        let users: Vec<String> = (0..10).map(|n| format!("u{n}")).collect();
+        let section = |(n, user): (usize, &String)| {
+            format!("[{user}]\ntype = user\nextension = 4{n}0\nextension = 4{n}1\n")
+        };
+        let conf: String = users.iter().enumerate().map(section).collect();
+        let ast = Instance::builder().userpresence(&conf).start();
+        for user in &users {
+            ast.setvar(&format!("USER_PRESENCE({user})"), "available,,Before");
+        }
+        wait_until("CustomPresence on disk", || {
+            let row = ast.astdb_on_disk("/CustomPresence/491")?;
+            row.contains("Before").then_some(())
+        });
+        let lock = Lock::begin(&ast, lines);
+        for user in &users {
+            ast.setvar(&format!("USER_PRESENCE({user})"), "dnd,,Meanwhile");
+        }
+        // Long enough for a commit that fails, and for all to be tried again.
+        std::thread::sleep(Duration::from_secs(3));
+        lock.release();
+        for (n, user) in users.iter().enumerate() {
+            wait_disk(&ast, &format!("user/{user}"), "Meanwhile");
+            for extension in [format!("4{n}0"), format!("4{n}1")] {
+                wait_disk(
+                    &ast,
+                    &format!("source/CustomPresence:{extension}"),
+                    "Meanwhile",
+                );
+                wait_until(&format!("{what}: {extension} on disk"), || {
+                    let row = ast.astdb_on_disk(&format!("/CustomPresence/{extension}"))?;
+                    row.contains("Meanwhile").then_some(())
+                });
+            }
+        }
+        let before: Vec<Value> = users.iter().map(|user| json(&ast, user)).collect();
+        ast.kill9();
+        ast.start_again();
+        let after: Vec<Value> = users.iter().map(|user| json(&ast, user)).collect();
+        assert_eq!(after, before, "{what}");
+        assert_eq!(after[0]["state"], "dnd");
+    }
 }

@@ -237,7 +237,7 @@ fn the_readme_works() {
     ast.wait_hint_state("2001", "Idle");
     ast.wait_queue_member("sales", "Alice", "Status", "1");
 
-    dial(&ast, "*78");
+    dial(&ast, "*25");
     ast.wait_hint_presence("2000", "dnd");
     // The writing to the extensions comes a moment later.
     wait_custom(&ast, "201", "message", "Back at one, or two");
@@ -252,7 +252,7 @@ fn the_readme_works() {
     ast.wait_hint_state("2001", "Idle");
 
     let before = now();
-    dial(&ast, "*12");
+    dial(&ast, "*26");
     wait_value(&ast, "USER_PRESENCE(alice,label)", "At lunch");
     let until: u64 = ast
         .getvar("USER_PRESENCE(alice,until)")
@@ -273,7 +273,7 @@ fn the_readme_works() {
         .dialplan(codes)
         .start();
     for next in ["available", "away", "dnd"] {
-        dial(&ast, "*91");
+        dial(&ast, "*22");
         wait_value(&ast, "USER_PRESENCE(alice,status)", next);
     }
     let wait_dnd = |answer: &str| {
@@ -283,7 +283,7 @@ fn the_readme_works() {
         });
     };
     wait_dnd("Value: YES");
-    dial(&ast, "*91");
+    dial(&ast, "*22");
     wait_value(&ast, "USER_PRESENCE(alice,status)", "available");
     wait_dnd("not found");
 

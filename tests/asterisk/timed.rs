@@ -660,3 +660,45 @@ fn timed_statuses_of_two_users_at_one_extension_return_to_what_was_before_both()
         );
     }
 }
+
+/// A third timed status, and one that is written nowhere, at an extension that two users
+/// share: when all have ended everything is what it was.
+#[test]
+fn any_number_of_timed_statuses_at_one_extension_end() {
+    let users = "[a]\ntype = user\nextension = 201\n[b]\ntype = user\nextension = 201\n\
+                 [unmapped]\ntype = status\nstate =\n";
+    let ast = timed(users).start();
+    event(&ast, "201", "available,,Of 201");
+    let before = ["a", "b"].map(|user| sources(&ast, user));
+    let histories = [
+        [
+            ("a", "away,,,t(1)"),
+            ("b", "dnd,,,t(2)"),
+            ("a", "xa,,,t(3)"),
+        ],
+        [
+            ("a", "xa,,,t(3)"),
+            ("b", "away,,,t(1)"),
+            ("a", "unmapped,,,t(2)"),
+        ],
+    ];
+    for history in histories {
+        for (user, value) in history {
+            set(&ast, user, value);
+        }
+        pass(&ast, now() + 3000);
+        for user in ["a", "b"] {
+            wait_until(&format!("the end of {user}, {history:?}"), || {
+                let until = read(&ast, &format!("{user},until"));
+                (read(&ast, user) == "available" && until.is_empty()).then_some(())
+            });
+        }
+        wait_extension(&ast, "201", ["available", "", "Of 201"]);
+        assert_eq!(["a", "b"].map(|user| sources(&ast, user)), before);
+    }
+    // A cancelled end is not shown at the other user.
+    set(&ast, "a", "dnd,,,t(600)");
+    assert!(until(&ast, "b") > now());
+    set(&ast, "a", "unmapped");
+    assert_eq!(read(&ast, "b,until"), "");
+}

@@ -101,7 +101,7 @@ impl Reply {
             Body::Stream(run) => {
                 // SAFETY: a live session, whose stream is open and this thread's alone.
                 let raw = unsafe { (*session).stream };
-                if let Some((_visit, raw)) = Visit::begin(true).zip(ptr::NonNull::new(raw)) {
+                if let Some((_visit, raw)) = Visit::of_stream().zip(ptr::NonNull::new(raw)) {
                     let mut stream = Stream::new(raw);
                     let begin = format!(
                         "HTTP/1.1 {} {}\r\n{head}Connection: close\r\n\r\n",

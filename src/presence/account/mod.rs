@@ -6,6 +6,7 @@ mod event;
 mod journal;
 mod query;
 mod record;
+mod reservation;
 
 pub use activity::{
     Activity, MeetingStatus, PresenceStatus, Telephony, TelephonyStatus, status_of,
@@ -14,3 +15,4 @@ pub use event::{Detail, Details, Event, Subscription};
 pub use journal::{Journal, Missed};
 pub use query::{EventsQuery, ListQuery};
 pub use record::Record;
+pub use reservation::Reservation;

@@ -5,8 +5,9 @@ use serde::Serialize;
 use super::activity::{MeetingStatus, PresenceStatus, TelephonyStatus};
 use crate::presence::directory::UserId;
 use crate::presence::flags::Flags;
+use crate::presence::inferred::Inferred;
 use crate::presence::time::Time;
-use crate::presence::world::{Transition, World};
+use crate::presence::world::{Outcome, Transition, World};
 
 /// A user at one moment.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
@@ -47,6 +48,38 @@ pub struct Record {
     pub since: Option<u64>,
     /// When it ends, in milliseconds of Unix time; none without an end.
     pub until: Option<u64>,
+    /// What was chosen.
+    pub chosen: Chosen,
+    /// What the system has concluded, where there is anything to say beside that.
+    pub inferred: Option<Inferred>,
+}
+
+/// What a person chose.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+pub struct Chosen {
+    /// The state.
+    pub state: &'static str,
+    /// Its subtype.
+    pub subtype: String,
+    /// Its message.
+    pub message: String,
+    /// Since when, in milliseconds of Unix time; none when never set.
+    pub since: Option<u64>,
+    /// When it ends, in milliseconds of Unix time; none without an end.
+    pub until: Option<u64>,
+}
+
+impl Chosen {
+    fn of(outcome: &Outcome) -> Self {
+        let presence = &outcome.presence;
+        Chosen {
+            state: presence.state().name(),
+            subtype: presence.subtype().to_owned(),
+            message: presence.message().to_owned(),
+            since: millis(outcome.since),
+            until: millis(outcome.until),
+        }
+    }
 }
 
 fn millis(time: Time) -> Option<u64> {
@@ -83,6 +116,8 @@ impl Record {
             label: status.map_or_else(String::new, |status| status.label.to_string()),
             since: millis(outcome.since),
             until: millis(outcome.until),
+            chosen: Chosen::of(world.chosen(id)),
+            inferred: world.inferred(id).cloned(),
         }
     }
 
@@ -106,6 +141,8 @@ impl Record {
             label: status.map_or_else(String::new, |status| status.label.to_string()),
             since: millis(transition.since),
             until: millis(transition.until),
+            chosen: Chosen::of(&transition.chosen),
+            inferred: transition.inferred.clone(),
             ..Record::of(world, id)
         })
     }

@@ -5,6 +5,7 @@
 //! [`Hands`] that know Asterisk. Only what was done is undone, and only where nobody
 //! else has changed it since.
 
+mod functions;
 mod outside;
 mod place;
 mod queue;
@@ -18,9 +19,10 @@ use std::sync::Arc;
 use super::config::UserSpec;
 use super::directory::UserId;
 use super::state::{Presence, State};
-use super::status::StatusType;
-use super::world::{Transition, World};
+use super::status::Statuses;
+use super::world::{Decision, Transition, World};
 
+pub use functions::unknown_functions;
 pub use outside::{Found, Hands};
 pub use place::Place;
 pub use queue::{Member, Queue, REASON, Step};
@@ -67,12 +69,37 @@ impl QueueAction {
     }
 }
 
+/// Which status a block looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum When {
+    /// The one that was chosen, a schedule included.
+    #[default]
+    Chosen,
+    /// The combined one: calls and meetings count too.
+    Combined,
+}
+
+impl When {
+    /// The configuration's words, for messages that say what was expected.
+    pub const EXPECTED: &'static str = "chosen or combined";
+
+    /// The value of that name, without regard to case.
+    pub fn parse(name: &str) -> Option<Self> {
+        let all = [("chosen", When::Chosen), ("combined", When::Combined)];
+        let mut all = all.into_iter();
+        let found = all.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, when)| when)
+    }
+}
+
 /// One section of `type = action`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Block {
     /// The section's name.
     pub name: Arc<str>,
-    /// The combined states it is for.
+    /// Which status it looks at.
+    pub when: When,
+    /// The states it is for.
     pub states: Vec<State>,
     /// The status types it is for, by name.
     pub types: Vec<Box<str>>,
@@ -143,12 +170,12 @@ impl Default for Functions {
     }
 }
 
-/// A combined presence, with the status type that the user has.
+/// A presence, with the status type that holds beside it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Status {
-    /// What the sources were combined to.
+    /// The presence.
     pub presence: Presence,
-    /// The user's status type; empty stands for the state's own.
+    /// The status type; empty stands for the state's own.
     pub kind: Arc<str>,
 }
 
@@ -179,6 +206,15 @@ pub struct Person {
     pub functions: Arc<Functions>,
     /// The user's blocks, in the order in which they are listed.
     pub blocks: Vec<Arc<Block>>,
+    /// What was chosen, a schedule included.
+    pub chosen: Turn,
+    /// The same by all sources.
+    pub combined: Turn,
+}
+
+/// A status and the one before.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Turn {
     /// What is so now.
     pub new: Status,
     /// What was before; `None` where there was no change, as at a load: then it is
@@ -186,14 +222,29 @@ pub struct Person {
     pub old: Option<Status>,
 }
 
+impl Turn {
+    /// No change is known.
+    fn to(decision: &Decision) -> Self {
+        Turn {
+            new: Status::of(decision),
+            old: None,
+        }
+    }
+
+    fn between(old: &Decision, new: &Decision) -> Self {
+        Turn {
+            new: Status::of(new),
+            old: (old != new).then(|| Status::of(old)),
+        }
+    }
+}
+
 impl Person {
     /// A user as it is known now; `None` without blocks.
     pub fn of(world: &World, id: UserId) -> Option<Self> {
         let directory = world.directory();
         let user = directory.get(id);
-        if user.rule.actions.is_empty() {
-            return None;
-        }
+        let decisions = world.decisions(id)?;
         let default = user.default.map(|at| &user.inputs[usize::from(at)]);
         let device = default.and_then(|input| input.device());
         let device = device.map(|device| directory.device_name(device).into());
@@ -207,8 +258,8 @@ impl Person {
             member: user.member.clone().or(device),
             functions: user.rule.functions.clone(),
             blocks: user.rule.actions.clone(),
-            new: Status::of(&world.outcome(id).presence, world.status(id)),
-            old: None,
+            chosen: Turn::to(&decisions.chosen),
+            combined: Turn::to(&decisions.combined),
         })
     }
 
@@ -216,8 +267,9 @@ impl Person {
     pub fn after(world: &World, transition: &Transition) -> Option<Self> {
         let user = world.directory().user(&transition.user)?;
         let mut person = Person::of(world, user)?;
-        person.new = Status::of(&transition.new, transition.status.as_ref());
-        person.old = Some(Status::of(&transition.old, transition.old_status.as_ref()));
+        let [old, new] = transition.decisions.as_deref()?;
+        person.chosen = Turn::between(&old.chosen, &new.chosen);
+        person.combined = Turn::between(&old.combined, &new.combined);
         Some(person)
     }
 
@@ -234,16 +286,37 @@ impl Person {
             member: spec.member.clone().or(device),
             functions: spec.rule.functions.clone(),
             blocks: spec.rule.actions.clone(),
-            new: Status::default(),
-            old: None,
+            chosen: Turn::default(),
+            combined: Turn::default(),
+        }
+    }
+
+    /// Takes what was before an earlier change that has not been carried out.
+    pub fn begin_with(&mut self, earlier: &Person) {
+        for (turn, earlier) in [
+            (&mut self.chosen, &earlier.chosen),
+            (&mut self.combined, &earlier.combined),
+        ] {
+            if earlier.old.is_some() {
+                turn.old.clone_from(&earlier.old);
+            }
+        }
+    }
+
+    /// What a block of that kind looks at.
+    pub fn turn(&self, when: When) -> &Turn {
+        match when {
+            When::Chosen => &self.chosen,
+            When::Combined => &self.combined,
         }
     }
 }
 
 impl Status {
-    fn of(presence: &Presence, status: Option<&Arc<StatusType>>) -> Self {
+    fn of(decision: &Decision) -> Self {
+        let status = decision.status.as_ref();
         Status {
-            presence: presence.clone(),
+            presence: decision.presence.clone(),
             kind: status.map_or_else(|| "".into(), |status| (&*status.name).into()),
         }
     }
@@ -290,9 +363,10 @@ impl Wanted {
 /// What the person's blocks want in the present status.
 pub fn wanted(person: &Person) -> Wanted {
     let rank = |(at, block): (usize, &Arc<Block>)| -> Option<(Rank, Arc<Block>)> {
-        let kind = &person.new.kind;
+        let now = &person.turn(block.when).new;
+        let kind = &now.kind;
         let by_type = block.types.iter().any(|t| t.eq_ignore_ascii_case(kind));
-        let applies = by_type || block.states.contains(&person.new.presence.state());
+        let applies = by_type || block.states.contains(&now.presence.state());
         applies.then(|| ((by_type, at), block.clone()))
     };
     let blocks = person.blocks.iter().enumerate().filter_map(rank);
@@ -314,7 +388,7 @@ pub fn wanted(person: &Person) -> Wanted {
             } else {
                 &functions.dnd_off
             };
-            wanted.assign(list, person);
+            wanted.assign(list, person, block.when);
         }
         if let Some((_, on)) = followme.filter(|(by, _)| *by == at) {
             let list = if on {
@@ -322,9 +396,9 @@ pub fn wanted(person: &Person) -> Wanted {
             } else {
                 &functions.followme_off
             };
-            wanted.assign(list, person);
+            wanted.assign(list, person, block.when);
         }
-        wanted.assign(&block.set, person);
+        wanted.assign(&block.set, person, block.when);
         let queues = block.queues.iter().cloned();
         wanted
             .queues
@@ -335,6 +409,19 @@ pub fn wanted(person: &Person) -> Wanted {
 
 /// Every target that one of the person's blocks may ever write, with the block's name.
 pub fn wanted_targets(person: &Person) -> impl Iterator<Item = (Arc<str>, String)> {
+    configured(person).flat_map(|(block, item)| {
+        item.substitute(person, block.when)
+            .map(|(target, _)| (block.name.clone(), target))
+    })
+}
+
+/// Whether one of the person's blocks may ever write to the target.
+fn names(person: &Person, target: &str, statuses: &Statuses) -> bool {
+    configured(person).any(|(_, item)| item.names(target, person, statuses))
+}
+
+/// Every assignment of the person's blocks, with its block.
+fn configured(person: &Person) -> impl Iterator<Item = (&Arc<Block>, &Assignment)> {
     let functions = &person.functions;
     person.blocks.iter().flat_map(move |block| {
         let switch = |given: Option<bool>, on, off| -> &[Assignment] {
@@ -351,15 +438,14 @@ pub fn wanted_targets(person: &Person) -> impl Iterator<Item = (Arc<str>, String
             &functions.followme_off[..],
         );
         let all = dnd.iter().chain(followme).chain(&block.set);
-        all.flat_map(|item| item.substitute(person))
-            .map(|(target, _)| (block.name.clone(), target))
+        all.map(move |item| (block, item))
     })
 }
 
 impl Wanted {
     /// Each target once, where it came last.
-    fn assign(&mut self, list: &[Assignment], person: &Person) {
-        for (target, value) in list.iter().flat_map(|item| item.substitute(person)) {
+    fn assign(&mut self, list: &[Assignment], person: &Person, when: When) {
+        for (target, value) in list.iter().flat_map(|item| item.substitute(person, when)) {
             self.set.retain(|(known, _)| *known != target);
             self.set.push((target, value));
         }

@@ -39,6 +39,14 @@ pub trait Hands {
     /// When it is refused.
     fn write(&mut self, target: &str, value: Option<&str>) -> Result<(), String>;
 
+    /// As [`Hands::write`], with a value that a row of an earlier run says was there
+    /// before. Whoever can write AstDB may have chosen it, so it must do nothing that such
+    /// a one could not do without it: a function that Asterisk calls dangerous refuses it.
+    ///
+    /// # Errors
+    /// When it is refused.
+    fn put_back(&mut self, target: &str, value: Option<&str>) -> Result<(), String>;
+
     /// Every queue, each with the member of that interface where it has it.
     ///
     /// # Errors

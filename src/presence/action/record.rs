@@ -13,8 +13,9 @@ use super::outside::Hands;
 use super::queue::Did;
 use super::queues::{InQueue, do_steps, look_at_queues};
 use super::targets::{Assigned, look_at_targets, write_targets};
-use super::{Person, Status, wanted};
+use super::{Person, Status, Turn, When, names, wanted};
 use crate::presence::row::Kept;
+use crate::presence::status::Statuses;
 use crate::presence::time::Time;
 
 /// The status that the actions were last carried out for.
@@ -42,6 +43,23 @@ impl Told {
     }
 }
 
+/// A status and the one before, as told.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+struct ToldTurn {
+    new: Told,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    old: Option<Told>,
+}
+
+impl ToldTurn {
+    fn new(turn: &Turn) -> Self {
+        ToldTurn {
+            new: Told::new(&turn.new),
+            old: turn.old.as_ref().map(Told::new),
+        }
+    }
+}
+
 /// The row of a user.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 pub struct Record {
@@ -49,6 +67,9 @@ pub struct Record {
     new: Option<Told>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     old: Option<Told>,
+    /// The same for the combined status, where a block looks at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    combined: Option<ToldTurn>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) set: Vec<Assigned>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -70,6 +91,62 @@ impl Record {
     /// Whether nothing is ours.
     pub fn is_empty(&self) -> bool {
         self.set.is_empty() && self.queues.is_empty()
+    }
+
+    /// Whether two rows say the same, whatever has been seen of it.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let plain = |record: &Record| {
+            let mut plain = record.clone();
+            plain.set.iter_mut().for_each(|done| done.seen = false);
+            plain
+        };
+        plain(self) == plain(other)
+    }
+
+    /// Of a row of an earlier run: forgets what the person's configuration does not name,
+    /// and returns its targets. Whoever can write AstDB can write such a row, and it must
+    /// not have functions called that the administrator has not named.
+    pub fn keep_named(&mut self, person: Option<&Person>, statuses: &Statuses) -> Vec<String> {
+        let mut left = Vec::new();
+        self.set.retain(|done| {
+            let named = person.is_some_and(|person| names(person, &done.target, statuses));
+            if !named {
+                left.push(done.target.clone());
+            }
+            named
+        });
+        self.queues.retain_mut(|done| {
+            let is_own = |person: &&Person| person.member.as_deref() == Some(&*done.member);
+            let person = person.filter(is_own);
+            let may = |did: &Did| {
+                let blocks = person.into_iter().flat_map(|person| &person.blocks);
+                let mut wishes = blocks.flat_map(|block| &block.queues);
+                wishes.any(|(queue, action)| {
+                    let queue = queue.as_deref();
+                    *action == did.action()
+                        && queue.is_none_or(|queue| queue.eq_ignore_ascii_case(&done.queue))
+                })
+            };
+            let (queue, member) = (&done.queue, &done.member);
+            let named = done.did.iter().all(may) && !done.did.is_empty();
+            if !named {
+                left.push(format!("queue {queue}, {member}"));
+            }
+            named
+        });
+        let combined = self.combined.iter_mut();
+        let combined =
+            combined.flat_map(|turn| std::iter::once(&mut turn.new).chain(&mut turn.old));
+        for told in self.new.iter_mut().chain(&mut self.old).chain(combined) {
+            // It may become a part of a target.
+            if statuses.find(&told.kind).is_none() {
+                told.kind.clear();
+            }
+        }
+        if self.is_empty() {
+            *self = Record::default();
+        }
+        left
     }
 
     /// What is in force, for people.
@@ -104,6 +181,11 @@ impl Record {
 
 #[cfg(test)]
 impl Record {
+    /// What was before, of a person who did not change.
+    pub(super) fn old_of(&self, person: &Person) -> Status {
+        with_old(self, person).chosen.old.unwrap_or_default()
+    }
+
     /// What was there before, where what is there now cannot be told from ours.
     pub(super) fn found(&self, target: &str, now: &Found) -> Option<Option<String>> {
         let done = self.set.iter().find(|done| done.target == target)?;
@@ -150,8 +232,14 @@ pub fn carry_out(
     let writes = look_at_targets(record, &wanted, fresh, &mut hands);
     let steps = look_at_queues(record, person.as_ref(), &wanted, fresh, &mut hands);
     let told = person.as_ref().filter(|_| !record.is_empty());
-    record.new = told.map(|person| Told::new(&person.new));
-    record.old = told.and_then(|person| person.old.as_ref()).map(Told::new);
+    record.new = told.map(|person| Told::new(&person.chosen.new));
+    let old = told.and_then(|person| person.chosen.old.as_ref());
+    record.old = old.map(Told::new);
+    let combined = told.filter(|person| {
+        let mut blocks = person.blocks.iter();
+        blocks.any(|block| block.when == When::Combined)
+    });
+    record.combined = combined.map(|person| ToldTurn::new(&person.combined));
     if writes.is_empty() && steps.is_empty() {
         if *record != before && hands.0.keep(record).is_err() {
             *record = before;
@@ -186,12 +274,19 @@ impl Counting<'_> {
 /// The person with what was before: where nothing changed, what was recorded.
 fn with_old(record: &Record, person: &Person) -> Person {
     let mut person = person.clone();
-    if person.old.is_none() {
-        let new = record.new.as_ref().map(Told::status);
-        person.old = match new {
-            Some(new) if new == person.new => record.old.as_ref().map(Told::status),
+    fill(&mut person.chosen, record.new.as_ref(), record.old.as_ref());
+    let combined = record.combined.as_ref();
+    let new = combined.map(|turn| &turn.new);
+    let old = combined.and_then(|turn| turn.old.as_ref());
+    fill(&mut person.combined, new, old);
+    person
+}
+
+fn fill(turn: &mut Turn, new: Option<&Told>, old: Option<&Told>) {
+    if turn.old.is_none() {
+        turn.old = match new.map(Told::status) {
+            Some(new) if new == turn.new => old.map(Told::status),
             other => other,
         };
     }
-    person
 }

@@ -24,6 +24,10 @@ pub(super) struct Assigned {
     /// What is about to be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// Whether this run has seen itself what was there before: what a row says of it may
+    /// have been written by anybody who can write AstDB.
+    #[serde(skip)]
+    pub seen: bool,
 }
 
 impl Assigned {
@@ -35,6 +39,7 @@ impl Assigned {
             wrote: value.to_owned(),
             reads: None,
             next: Some(value.to_owned()),
+            seen: true,
         };
         new.set_found(found);
         new
@@ -46,6 +51,7 @@ impl Assigned {
             Found::Absent | Found::Unreadable => None,
         };
         self.unreadable = *found == Found::Unreadable;
+        self.seen = true;
     }
 
     /// Whether what is there is what we wrote.
@@ -158,7 +164,11 @@ pub(super) fn write_targets(record: &mut Record, writes: &[Write], hands: &mut C
         match *write {
             Write::Undo(at) => {
                 let done = &record.set[at];
-                match hands.0.write(&done.target, done.found.as_deref()) {
+                let undone = match done.seen {
+                    true => hands.0.write(&done.target, done.found.as_deref()),
+                    false => hands.0.put_back(&done.target, done.found.as_deref()),
+                };
+                match undone {
                     Ok(()) => gone.push(at),
                     Err(why) => hands.failed(&format!("undo of {}", done.target), &why),
                 }

@@ -6,9 +6,10 @@
 
 use std::fmt;
 
-use super::{Person, Status};
+use super::{Person, Status, Turn, When};
 use crate::presence::assignment::shown;
 use crate::presence::state::State;
+use crate::presence::status::Statuses;
 
 /// What a variable stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -63,19 +64,20 @@ impl Variable {
         )
     }
 
-    fn value<'a>(self, person: &'a Person, extension: &'a str) -> &'a str {
+    fn value<'a>(self, person: &'a Person, when: When, extension: &'a str) -> &'a str {
         // Where it is not known, nothing was set.
         const NOTHING: &str = State::NotSet.name();
-        let old = person.old.as_ref();
+        let Turn { new, old } = person.turn(when);
+        let old = old.as_ref();
         match self {
             Variable::User => &person.user,
             Variable::Id => &person.id,
             Variable::Account => &person.account,
             Variable::Extension => extension,
-            Variable::State => person.new.presence.state().name(),
-            Variable::Subtype => person.new.presence.subtype(),
-            Variable::Message => person.new.presence.message(),
-            Variable::Status => person.new.name(),
+            Variable::State => new.presence.state().name(),
+            Variable::Subtype => new.presence.subtype(),
+            Variable::Message => new.presence.message(),
+            Variable::Status => new.name(),
             Variable::OldState => old.map_or(NOTHING, |old| old.presence.state().name()),
             Variable::OldSubtype => old.map_or("", |old| old.presence.subtype()),
             Variable::OldMessage => old.map_or("", |old| old.presence.message()),
@@ -118,6 +120,15 @@ impl fmt::Display for Piece {
 const EXPECTED: &str = "expected an assignment such as DB(presence/${USER})=${STATE}";
 
 impl Assignment {
+    /// The name of the dialplan function that is assigned to.
+    pub fn function(&self) -> &str {
+        // It stands before the parenthesis and holds no variable, see [`Self::parse`].
+        match self.target.first() {
+            Some(Piece::Text(text)) => text.split('(').next().unwrap_or_default(),
+            _ => "",
+        }
+    }
+
     /// Parses `FUNCTION(args)=value`.
     ///
     /// # Errors
@@ -173,11 +184,12 @@ impl Assignment {
         self.target.contains(&extension) || self.value.contains(&extension)
     }
 
-    /// Target and value for this person: one pair, or where it uses the extension one
-    /// for each of them.
+    /// Target and value for this person, by the status that `when` says: one pair, or
+    /// where it uses the extension one for each of them.
     pub fn substitute<'a>(
         &'a self,
         person: &'a Person,
+        when: When,
     ) -> impl Iterator<Item = (String, String)> + 'a {
         let once: &[Box<str>] = &[];
         let extensions = match self.uses_extension() {
@@ -186,16 +198,60 @@ impl Assignment {
         };
         let once = (!self.uses_extension()).then_some("");
         let each = extensions.iter().map(|extension| &**extension).chain(once);
-        each.map(|extension| {
+        each.map(move |extension| {
             let text = |pieces: &[Piece]| {
                 let pieces = pieces.iter().map(|piece| match piece {
                     Piece::Text(text) => text,
-                    Piece::Variable(variable) => variable.value(person, extension),
+                    Piece::Variable(variable) => variable.value(person, when, extension),
                 });
                 pieces.collect::<String>()
             };
             (text(&self.target), text(&self.value))
         })
+    }
+}
+
+impl Assignment {
+    /// Whether this may ever write to the target for this person, in one status or another.
+    pub fn names(&self, target: &str, person: &Person, statuses: &Statuses) -> bool {
+        let once: &[Box<str>] = &[];
+        let extensions = match self.uses_extension() {
+            true => &person.extensions[..],
+            false => once,
+        };
+        let once = (!self.uses_extension()).then_some("");
+        let mut each = extensions.iter().map(|extension| &**extension).chain(once);
+        each.any(|extension| matches(&self.target, target, person, extension, statuses))
+    }
+}
+
+/// Whether the pieces can become this text.
+fn matches(
+    pieces: &[Piece],
+    text: &str,
+    person: &Person,
+    extension: &str,
+    statuses: &Statuses,
+) -> bool {
+    let Some((first, rest)) = pieces.split_first() else {
+        return text.is_empty();
+    };
+    let goes_on = |begin: &str| {
+        let text = text.strip_prefix(begin);
+        text.is_some_and(|text| matches(rest, text, person, extension, statuses))
+    };
+    match first {
+        Piece::Text(begin) => goes_on(begin),
+        Piece::Variable(Variable::State | Variable::OldState) => {
+            State::ALL.iter().any(|state| goes_on(state.name()))
+        }
+        Piece::Variable(Variable::Status | Variable::OldStatus) => {
+            statuses.iter().any(|status| goes_on(&status.name))
+        }
+        // What a person wrote is in no target.
+        Piece::Variable(variable) if variable.written_by_a_person() => false,
+        // The same whichever status the block looks at.
+        Piece::Variable(variable) => goes_on(variable.value(person, When::default(), extension)),
     }
 }
 

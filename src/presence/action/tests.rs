@@ -1,3 +1,4 @@
+use crate::presence::status::StatusType;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -71,6 +72,13 @@ impl Hands for Outside {
         Ok(())
     }
 
+    fn put_back(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
+        match target.starts_with("DANGEROUS") {
+            true => Err("it is dangerous".into()),
+            false => self.write(target, value),
+        }
+    }
+
     fn queues(&mut self, _: &str) -> Result<Vec<Queue>, String> {
         let queues = self.queues.iter().map(|(name, member)| Queue {
             name: name.clone(),
@@ -116,6 +124,7 @@ fn assignments(list: &[&str]) -> Vec<Assignment> {
 fn block(name: &str, states: &[State], types: &[&str]) -> Block {
     Block {
         name: name.into(),
+        when: When::Chosen,
         states: states.to_vec(),
         types: types.iter().map(|name| (*name).into()).collect(),
         dnd: None,
@@ -141,8 +150,11 @@ fn alice(blocks: &[Block], new: Status) -> Person {
         member: Some("Local/200@from-queue/n".into()),
         functions: Arc::default(),
         blocks: blocks.iter().cloned().map(Arc::new).collect(),
-        new,
-        old: Some(status(State::Available, "", "before")),
+        combined: Turn::default(),
+        chosen: Turn {
+            new,
+            old: Some(status(State::Available, "", "before")),
+        },
     }
 }
 
@@ -221,7 +233,7 @@ fn mistakes_in_an_assignment_have_their_message() {
     assert!(message("DB_DELETE(a/b)=").contains("expected DB(family/key)="));
     let good = Assignment::parse("DB( a/(b) ) = x=y ").unwrap();
     let person = alice(&[], status(State::Away, "", ""));
-    let pairs: Vec<_> = good.substitute(&person).collect();
+    let pairs: Vec<_> = good.substitute(&person, When::Chosen).collect();
     assert_eq!(pairs, [("DB( a/(b) )".to_owned(), "x=y".to_owned())]);
 }
 
@@ -325,7 +337,7 @@ fn what_a_restart_forgot_is_done_again_and_old_is_known_still() {
     let mut outside = Outside::default();
     outside.act(Some(&person), false);
     outside.values.clear();
-    person.old = None;
+    person.chosen.old = None;
     outside.act(Some(&person), true);
     assert_eq!(outside.is("GLOBAL(a)"), Some("available before"));
     assert_eq!(outside.is("BLIND(a)"), None);
@@ -334,6 +346,121 @@ fn what_a_restart_forgot_is_done_again_and_old_is_known_still() {
 const STATES: [State; 4] = [State::Available, State::Away, State::Dnd, State::Xa];
 const TARGETS: [&str; 4] = ["DB(a/b)", "GLOBAL(x)", "DB(DND/200)", "GLOBAL(m)"];
 const QUEUES: [&str; 3] = ["600", "601", "602"];
+
+/// Rows of an earlier run: whoever can write AstDB can write them.
+#[test]
+fn of_what_a_row_tells_only_what_the_configuration_names_is_believed() {
+    let mut any = block("any", &[State::Away], &[]);
+    any.set = assignments(&["DB(was/${OLD_STATUS}/${EXTENSION})=x", "DB(${USER}/a)=x"]);
+    any.queues = vec![(Some("600".into()), QueueAction::Login)];
+    let mut dnd = block("dnd", &[State::Dnd], &[]);
+    dnd.dnd = Some(true);
+    let person = alice(&[any, dnd], Status::default());
+    let mut statuses = Statuses::default();
+    statuses.put(StatusType {
+        name: "lunch".into(),
+        label: "Lunch".into(),
+        maps_to: None,
+    });
+    let set = |target: &str| format!(r#"{{"target":"{target}","found":"theirs","wrote":"x"}}"#);
+    let read = |set: &[String], queues: &str, kind: &str| -> Record {
+        let row = format!(
+            r#"{{"new":{{"state":"away","since":1,"kind":"{kind}"}},"set":[{}],"queues":[{queues}]}}"#,
+            set.join(",")
+        );
+        serde_json::from_str(&row).unwrap()
+    };
+    let believed = |target: &str| {
+        let mut record = read(&[set(target)], "", "");
+        let left = record.keep_named(Some(&person), &statuses);
+        assert_eq!(record.is_empty(), left == [target], "{target}");
+        assert_eq!(record.is_empty(), !left.is_empty(), "{target}");
+        !record.is_empty()
+    };
+    for target in [
+        "DB(DND/200)",
+        "DB(DND/201)",
+        "DEVICE_STATE(Custom:DND200)",
+        "DB(was/lunch/200)",
+        "DB(was/dnd/201)",
+        "DB(alice/a)",
+    ] {
+        assert!(believed(target), "{target}");
+    }
+    for target in [
+        "FILE(/etc/asterisk/extensions.conf,0,1)",
+        "DB(DND/202)",
+        "DB(DND/200)x",
+        "DB(DND/)",
+        "DB(was/dinner/200)",
+        "DB(was/../200)",
+        "DB(bob/a)",
+        // `dnd = off` and follow me are in no block.
+        "DB(AMPUSER/200/followme/ddial)",
+        "",
+    ] {
+        assert!(!believed(target), "{target}");
+    }
+    let interface = "Local/200@from-queue/n";
+    let queue = |queue: &str, member: &str, did: &str| {
+        let row = format!(r#"{{"queue":"{queue}","member":"{member}","did":[{did}]}}"#);
+        let mut record = read(&[], &row, "");
+        record.keep_named(Some(&person), &statuses);
+        !record.is_empty()
+    };
+    let login = r#"{"login":{"name":"alice","state_interface":""}}"#;
+    assert!(queue("600", interface, login));
+    assert!(!queue("601", interface, login));
+    assert!(!queue("600", "PJSIP/666", login));
+    assert!(!queue("600", interface, r#""pause""#));
+    assert!(!queue(
+        "600",
+        interface,
+        r#"{"logout":{"name":"x","state_interface":""}}"#
+    ));
+    // Nobody's row is believed, and of a status only what is one.
+    let mut record = read(&[set("DB(DND/200)")], "", "");
+    assert_eq!(record.keep_named(None, &statuses), ["DB(DND/200)"]);
+    assert_eq!(record, Record::default());
+    for (kind, old) in [("lunch", "lunch"), ("../../etc", "away")] {
+        let mut record = read(&[set("DB(DND/200)")], "", kind);
+        record.keep_named(Some(&person), &statuses);
+        let mut now = person.clone();
+        now.chosen.old = None;
+        assert_eq!(record.old_of(&now).name(), old);
+    }
+}
+
+/// A dangerous function that the configuration names is undone by the run that has seen
+/// what was there, and with no row's word for it.
+#[test]
+fn a_rows_word_for_what_was_there_goes_into_no_dangerous_function() {
+    let mut any = block("any", &[State::Away], &[]);
+    any.set = assignments(&["DANGEROUS(x)=ours", "DB(x/y)=ours"]);
+    let there = |state| alice(std::slice::from_ref(&any), status(state, "", ""));
+    let begin = || {
+        let mut outside = Outside::default();
+        outside.hand("DANGEROUS(x)", "theirs");
+        outside.hand("DB(x/y)", "theirs");
+        outside
+    };
+    let mut outside = begin();
+    let mut record = Record::default();
+    for state in [State::Away, State::Dnd] {
+        carry_out(&mut record, Some(&there(state)), false, &mut outside);
+    }
+    assert_eq!(outside.is("DANGEROUS(x)"), Some("theirs"));
+    assert_eq!(outside.failures, Vec::<String>::new());
+
+    // `act` reads the row in between.
+    let mut outside = begin();
+    for state in [State::Away, State::Dnd] {
+        outside.act(Some(&there(state)), false);
+    }
+    assert_eq!(outside.is("DANGEROUS(x)"), Some("ours"));
+    assert_eq!(outside.is("DB(x/y)"), Some("theirs"));
+    assert_eq!(outside.failures, ["undo of DANGEROUS(x): it is dangerous"]);
+}
 
 fn blocks() -> Vec<Block> {
     let mut away = block("away", &[State::Away], &[]);

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Origin, Problem, Section, Variable, place, value};
-use crate::presence::action::{Assignment, Block, Functions, Person, QueueAction, wanted_targets};
+use crate::presence::action::{
+    Assignment, Block, Functions, Person, QueueAction, When, wanted_targets,
+};
 use crate::presence::address::{self, USER_LABEL, below};
 use crate::presence::assignment::shown;
 use crate::presence::state::State;
+use crate::presence::suggest::expected;
 
 /// The options of such a section.
-const OPTIONS: &str = "type, status, dnd, followme, queue, set";
+const OPTIONS: &str = "type, status, when, dnd, followme, queue, set";
 
 /// Parses one section; `None` where it has an error. `is_type` knows the names of the
 /// status types besides the states: a state's own only where it is mapped to another or
@@ -27,6 +30,7 @@ pub fn parse(
     };
     let mut block = Block {
         name: section.name.as_str().into(),
+        when: When::default(),
         states: Vec::new(),
         types: Vec::new(),
         dnd: None,
@@ -49,11 +53,14 @@ pub fn parse(
                     (block.states, block.types) = (states, types);
                 })
             }
+            "when" => When::parse(given)
+                .map(|when| block.when = when)
+                .ok_or_else(|| format!("'{}', expected {}", shown(given), When::EXPECTED)),
             "dnd" => switch(given).map(|on| block.dnd = Some(on)),
             "followme" => switch(given).map(|on| block.followme = Some(on)),
             "queue" => queue(given).map(|queue| block.queues.push(queue)),
             "set" => Assignment::parse(given).map(|set| block.set.push(set)),
-            _ => Err(format!("unknown option, expected {OPTIONS}")),
+            other => Err(format!("unknown option{}", expected(other, OPTIONS))),
         };
         if let Err(message) = taken {
             fail(Some(variable), message);
@@ -96,9 +103,12 @@ fn statuses(
             None if is_type(word) => types.push(word.into()),
             None => {
                 return Err(format!(
-                    "unknown status '{}', expected a status type or one of {}",
+                    "unknown status '{}'{}",
                     shown(word),
-                    State::EXPECTED
+                    expected(
+                        word,
+                        &format!("a status type or one of {}", State::EXPECTED)
+                    )
                 ));
             }
         }
@@ -218,7 +228,9 @@ pub struct Reads<'a> {
 }
 
 /// Says it where an action of the person would write what the person reads: that
-/// would be a cycle. `written` says which addresses the status of a user is written to. The person's status does not matter, all blocks count.
+/// would be a cycle. `written` says whom a name, id or extension means, and which addresses
+/// the status of that user is written to. The person's status does not matter, all blocks
+/// count.
 pub fn feeds<'a>(
     person: &Person,
     reads: &Reads<'_>,
@@ -255,7 +267,11 @@ pub fn feeds<'a>(
         let feeds = match name {
             "PRESENCE_STATE" => address(first) || below(first, USER_LABEL).is_some_and(user),
             "DEVICE_STATE" | "DEVSTATE" => device(first),
-            "USER_PRESENCE" => user(first) || written(first).into_iter().any(address),
+            "USER_PRESENCE" => {
+                // The name of the one who is meant stands among them.
+                let mut written = written(first).into_iter();
+                user(first) || written.any(|it| address(it) || user(it))
+            }
             // Where these are kept; they speak at the next start.
             "DB" => match args.split_once('/') {
                 Some(("CustomPresence", key)) => address(&format!("CustomPresence:{key}")),
@@ -309,7 +325,7 @@ fn cycle(block: &str, target: &str, user: &str) -> String {
 mod tests {
     use super::super::testing::sections;
     use super::*;
-    use crate::presence::action::Status;
+    use crate::presence::action::Turn;
 
     fn parsed(text: &str) -> Result<Block, Vec<String>> {
         let sections = sections(&format!("[x]\ntype = action\n{text}"));
@@ -385,8 +401,8 @@ mod tests {
             member: Some("Local/200@q/n".into()),
             functions: Arc::default(),
             blocks: vec![Arc::new(parsed(text).unwrap())],
-            new: Status::default(),
-            old: None,
+            chosen: Turn::default(),
+            combined: Turn::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use super::{Origin, Problem, Section, UserSpec, Variable, option, place, value};
 use crate::presence::access::address::Mask;
 use crate::presence::access::{Caller, Credential, Role};
 use crate::presence::assignment::shown;
+use crate::presence::suggest::expected;
 
 /// What is served over HTTP, and to whom.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -175,10 +176,8 @@ fn parse(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Op
             "role" => Role::from_name(given)
                 .map(|given| role = given)
                 .ok_or_else(|| {
-                    format!(
-                        "unknown role '{}', expected read, self, admin",
-                        shown(given)
-                    )
+                    let expected = expected(given, "read, self, admin");
+                    format!("unknown role '{}'{expected}", shown(given))
                 }),
             "account" => value::identifier(given).map(|_| account = given),
             "user" => {
@@ -186,7 +185,7 @@ fn parse(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Op
                 Ok(())
             }
             "permit" => masks(given).map(|mut given| permit.append(&mut given)),
-            _ => Err(format!("unknown option, expected {OPTIONS}")),
+            other => Err(format!("unknown option{}", expected(other, OPTIONS))),
         };
         if let Err(message) = taken {
             fail(Some(variable), message);

@@ -7,9 +7,11 @@ use super::{Origin, Problem, Section, Variable, action, handling, place, value};
 use crate::presence::action::Block;
 use crate::presence::assignment::{Parts, shown};
 use crate::presence::device::{DeviceState, DeviceTable, PresenceTable};
+use crate::presence::ending::Clock;
 use crate::presence::route::Handling;
 use crate::presence::state::{Presence, State};
 use crate::presence::status::{StatusType, Statuses};
+use crate::presence::suggest::{self, expected};
 use crate::presence::text;
 use crate::presence::time::Time;
 
@@ -128,9 +130,8 @@ impl Definitions {
                     *place = Some(given_value.to_owned());
                 }
                 _ => {
-                    return Err(
-                        "unknown option, expected type, label, state, subtype, message".into(),
-                    );
+                    const OPTIONS: &str = "type, label, state, subtype, message";
+                    return Err(format!("unknown option{}", expected(name, OPTIONS)));
                 }
             }
             Ok(())
@@ -186,12 +187,11 @@ impl Definitions {
         let statuses = self.statuses.clone();
         each(section, errors, |name, given| {
             let state = DeviceState::parse(name).ok_or_else(|| {
-                format!(
-                    "unknown option, expected type or a device state ({})",
-                    DeviceState::EXPECTED
-                )
+                let known = format!("type or a device state ({})", DeviceState::EXPECTED);
+                format!("unknown option{}", expected(name, &known))
             })?;
-            table.set(state, presence(given, &statuses)?);
+            let (presence, named) = presence(given, &statuses)?;
+            table.set(state, presence, named);
             Ok(())
         });
         if errors.is_empty() {
@@ -206,16 +206,14 @@ impl Definitions {
         table.name = section.name.as_str().into();
         each(section, errors, |name, given| {
             let state = State::parse(name).ok_or_else(|| {
-                format!(
-                    "unknown option, expected type or a state ({})",
-                    State::EXPECTED
-                )
+                let known = format!("type or a state ({})", State::EXPECTED);
+                format!("unknown option{}", expected(name, &known))
             })?;
             let shown_as = DeviceState::parse(given).ok_or_else(|| {
                 format!(
-                    "unknown device state '{}', expected {}",
+                    "unknown device state '{}'{}",
                     shown(given),
-                    DeviceState::EXPECTED
+                    expected(given, DeviceState::EXPECTED)
                 )
             })?;
             table.set(state, shown_as);
@@ -259,11 +257,15 @@ fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
         true => format!("a section of type = {kind}"),
         false => known.join(", "),
     };
-    format!("unknown {kind} '{}', expected {expected}", shown(name))
+    let expected = suggest::expected(name, &expected);
+    format!("unknown {kind} '{}'{expected}", shown(name))
 }
 
-/// `state[,subtype[,message]]`, or a status type that is mapped to one.
-fn presence(given: &str, statuses: &Statuses) -> Result<Presence, String> {
+/// `state[,subtype[,message]]`, or a status type that is mapped to one; with that type.
+fn presence(
+    given: &str,
+    statuses: &Statuses,
+) -> Result<(Presence, Option<Arc<StatusType>>), String> {
     let fields = text::split_escaped(given, 3);
     let field = |at: usize| fields.get(at).map_or("", |field| field.trim());
     let parts = Parts {
@@ -272,10 +274,12 @@ fn presence(given: &str, statuses: &Statuses) -> Result<Presence, String> {
         message: field(2),
         options: "",
     };
-    let choice = parts.choice(statuses, Time::NEVER)?;
-    choice
+    let choice = parts.choice(statuses, &Clock::utc(Time::NEVER))?;
+    let named = statuses.find(field(0)).filter(|known| !known.is_built_in());
+    let presence = choice
         .presence
-        .ok_or_else(|| format!("the status '{}' is mapped to no state", choice.status.name))
+        .ok_or_else(|| format!("the status '{}' is mapped to no state", choice.status.name))?;
+    Ok((presence, named.cloned()))
 }
 
 /// Hands every option but `type` to `take`, by its name in small letters and its

@@ -8,6 +8,7 @@ use super::{Origin, Problem, Section, Variable, option, place, value};
 use crate::presence::assignment::shown;
 use crate::presence::route::{Block, CallOrigin, Calls, Goal, Handling, Reach, When};
 use crate::presence::state::State;
+use crate::presence::suggest::expected;
 use crate::presence::{status::Statuses, text};
 
 /// The options of such a section.
@@ -128,7 +129,7 @@ fn take(block: &mut Block, name: &str, given: &str, statuses: &Statuses) -> Resu
             text::check(given).map_err(|why| format!("the note {why}"))?;
             block.note = Some(given.into());
         }
-        _ => return Err(format!("unknown option, expected {OPTIONS}")),
+        other => return Err(format!("unknown option{}", expected(other, OPTIONS))),
     }
     Ok(())
 }
@@ -154,9 +155,12 @@ fn statuses(given: &str, known: &Statuses) -> Result<(Vec<State>, Vec<Box<str>>)
             (None, Some(_)) => types.push(word.into()),
             (None, None) => {
                 return Err(format!(
-                    "unknown status '{}', expected a status type or one of {}",
+                    "unknown status '{}'{}",
                     shown(word),
-                    State::EXPECTED
+                    expected(
+                        word,
+                        &format!("a status type or one of {}", State::EXPECTED)
+                    )
                 ));
             }
         }
@@ -323,7 +327,11 @@ fn find(name: &str, sets: &HashMap<String, Arc<Handling>>) -> Result<Arc<Handlin
             true => "a section of type = handling".to_owned(),
             false => names.join(", "),
         };
-        format!("unknown handling '{}', expected {expected}", shown(name))
+        format!(
+            "unknown handling '{}'{}",
+            shown(name),
+            self::expected(name, &expected)
+        )
     })
 }
 

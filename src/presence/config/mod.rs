@@ -18,6 +18,7 @@ pub mod webhook;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::presence::suggest;
 pub use api_user::{ApiUser, Http};
 pub use definitions::Definitions;
 pub use settings::{Login, Outgoing, Rule, Schedule, Settings};
@@ -124,7 +125,10 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) ->
                 problem(section, None, message);
             }
             Ok(Some(other)) => {
-                let message = format!("unknown type '{other}', expected {}", types());
+                let message = format!(
+                    "unknown type '{other}'{}",
+                    suggest::expected(other, &types())
+                );
                 problem(section, option(section, "type"), message);
             }
             Err(again) => {

@@ -12,6 +12,7 @@ use crate::presence::device::PresenceTable;
 use crate::presence::route::Calls;
 use crate::presence::state::{Presence, State};
 use crate::presence::status::{StatusType, Statuses};
+use crate::presence::suggest::expected;
 use crate::presence::{address, schedule};
 
 /// Where setting a user's status goes.
@@ -138,7 +139,7 @@ impl Default for Rule {
             presence_prefix: "CustomPresence:".into(),
             device_prefix: "PJSIP/".into(),
             use_devices: false,
-            ignore_unreachable: false,
+            ignore_unreachable: true,
             lamp_table: table.clone(),
             queue_table: table,
             schedule: Schedule {
@@ -329,11 +330,13 @@ impl Settings {
                 };
                 known.and_then(|known| match known {
                     true => Ok(()),
-                    false => Err(format!(
-                        "unknown option, expected {}, settle, {}",
-                        Editing::OPTIONS,
-                        Http::OPTIONS
-                    )),
+                    false => {
+                        let known = format!("{}, settle, {}", Editing::OPTIONS, Http::OPTIONS);
+                        Err(format!(
+                            "unknown option{}",
+                            expected(&variable.name, &known)
+                        ))
+                    }
                 })
             };
             if let Err(message) = taken {

@@ -135,7 +135,7 @@ mod tests {
             ("presence_prefix", "CustomPresence:t-"),
             ("device_prefix", "SIP/"),
             ("use_devices", "yes"),
-            ("ignore_unreachable", "yes"),
+            ("ignore_unreachable", "no"),
             ("lamp_table", "mine"),
             ("queue_table", "mine"),
             ("schedule", "9:00-17:00,mon-fri,*,*"),

@@ -222,3 +222,76 @@ fn realtime_rows_hold_several_values_and_foreign_columns() {
     let error = parsed.errors[0].to_string();
     assert!(error.starts_with("realtime family 'userpresence', user 'bob', column 'method': 'x'"));
 }
+
+#[test]
+fn a_device_in_the_place_of_an_extension_is_told() {
+    let parsed = parsed("[alice]\ntype=user\nextension=PJSIP/200\nextension=201,PJSIP/201\n");
+    let warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
+    let expected = "userpresence.conf:3, section [alice], option 'extension': 'PJSIP/200' is a \
+                    device, expected an extension: extension = 200, or extension = 200,PJSIP/200 \
+                    to name its device";
+    assert_eq!(warnings, [expected]);
+    assert!(parsed.errors.is_empty() && parsed.users.len() == 1);
+}
+
+#[test]
+fn a_slip_of_the_pen_is_answered_with_what_was_meant() {
+    let said = |text: &str| {
+        let parsed = parsed(text);
+        let said: Vec<String> = parsed.all_errors().map(ToString::to_string).collect();
+        said.join("; ")
+    };
+    for (text, meant) in [
+        (
+            "[alice]\ntype=user\nextention=200\n",
+            "unknown option, did you mean 'extension'? Expected type",
+        ),
+        (
+            "[general]\nmethd=latest\n",
+            "unknown option, did you mean 'method'? Expected enabled",
+        ),
+        (
+            "[alice]\ntype=usr\n",
+            "unknown type 'usr', did you mean 'user'? Expected user",
+        ),
+        (
+            "[lunch]\ntype=status\nstate=awya\n",
+            "unknown state 'awya', did you mean 'away'?",
+        ),
+        (
+            "[lunch]\ntype=status\nlable=x\nstate=away\n",
+            "did you mean 'label'?",
+        ),
+        (
+            "[a]\ntype=action\nstatus=dnt\n",
+            "unknown status 'dnt', did you mean 'dnd'?",
+        ),
+        (
+            "[a]\ntype=action\nstatus=dnd\nqueu=pause\n",
+            "did you mean 'queue'?",
+        ),
+        (
+            "[h]\ntype=handling\nring_timout=5\n",
+            "did you mean 'ring_timeout'?",
+        ),
+        (
+            "[a]\ntype=api_user\npasword=x\n",
+            "did you mean 'password'?",
+        ),
+        (
+            "[w]\ntype=webhook\nur=x\nsecrte=y\n",
+            "did you mean 'secret'?",
+        ),
+        (
+            "[a]\ntype=user\nlogin_status=avialable\n",
+            "did you mean 'available'?",
+        ),
+        (
+            "[t]\ntype=device_table\nin_usr=dnd\n",
+            "did you mean 'in_use'?",
+        ),
+    ] {
+        let said = said(text);
+        assert!(said.contains(meant), "{text}: {said}");
+    }
+}

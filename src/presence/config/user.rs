@@ -1,16 +1,22 @@
 //! Sections of `type = user` and rows of the realtime family.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
+
+use rustc_hash::FxBuildHasher;
 
 use super::settings::{Editing, Rule, Settings};
 use super::{
     Definitions, IsTimezone, Origin, Problem, Section, Variable, action, handling, place, value,
 };
 use crate::presence::address;
+use crate::presence::assignment::shown;
 use crate::presence::device::DeviceTable;
 use crate::presence::route::Reach;
+use crate::presence::suggest::{did_you_mean, expected};
 
 /// What kind of source an input is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +36,18 @@ pub enum InputKind {
     Meeting,
     /// The time ranges.
     Schedule,
+}
+
+impl InputKind {
+    /// Whether somebody chose what it says; all else is inferred: the system concluded it.
+    pub const fn is_chosen(self) -> bool {
+        match self {
+            InputKind::Extension { .. } | InputKind::Source => true,
+            InputKind::Device | InputKind::Custom | InputKind::Meeting | InputKind::Schedule => {
+                false
+            }
+        }
+    }
 }
 
 /// One source of a user, in the order of the configuration.
@@ -110,8 +128,10 @@ pub struct Users<'a> {
     settings: &'a Settings,
     is_timezone: IsTimezone,
     specs: Vec<UserSpec>,
-    names: HashMap<String, String>,
+    names: HashMap<String, (Origin, &'a Section), FxBuildHasher>,
     rules: HashSet<Arc<Rule>>,
+    /// The account of users who name none.
+    account: Arc<str>,
     accounts: HashSet<Arc<str>>,
     errors: Vec<Problem>,
     warnings: Vec<Problem>,
@@ -125,8 +145,9 @@ impl<'a> Users<'a> {
             settings,
             is_timezone,
             specs: Vec::new(),
-            names: HashMap::new(),
+            names: HashMap::default(),
             rules: HashSet::from([settings.rule.clone()]),
+            account: "default".into(),
             accounts: HashSet::new(),
             errors: Vec::new(),
             warnings: Vec::new(),
@@ -140,22 +161,25 @@ impl<'a> Users<'a> {
     }
 
     /// Takes a section or row, the one of that index among all; its errors leave it out.
-    pub fn add(&mut self, origin: Origin, index: usize, section: &Section) {
+    pub fn add(&mut self, origin: Origin, index: usize, section: &'a Section) {
         let mut errors = Vec::new();
         let spec = self.parse(origin, index as u32, section, &mut errors);
-        let first = self.names.get(&section.name.to_ascii_lowercase());
-        if let Some(first) = first {
-            errors.push(Problem {
-                place: place(origin, section, None),
-                message: format!(
-                    "the user '{}' stands twice (first at {first}), expected a name once, \
-                     without regard to case",
-                    section.name
-                ),
-            });
-        } else {
-            let at = place(origin, section, None);
-            self.names.insert(section.name.to_ascii_lowercase(), at);
+        match self.names.entry(section.name.to_ascii_lowercase()) {
+            Entry::Occupied(first) => {
+                let (of, first) = first.get();
+                let first = place(*of, first, None);
+                errors.push(Problem {
+                    place: place(origin, section, None),
+                    message: format!(
+                        "the user '{}' stands twice (first at {first}), expected a name once, \
+                         without regard to case",
+                        section.name
+                    ),
+                });
+            }
+            Entry::Vacant(new) => {
+                new.insert((origin, section));
+            }
         }
         match errors.is_empty() {
             true => self.specs.push(spec),
@@ -182,7 +206,7 @@ impl<'a> Users<'a> {
             &self.settings.definitions,
             self.is_timezone,
         );
-        let (mut id, mut account, mut default) = (None, Arc::from("default"), None);
+        let (mut id, mut account, mut default) = (None, None, None);
         let (mut member, mut reach, mut lines) = (None, None, Vec::new());
         for (line, variable) in section.variables.iter().enumerate() {
             // A NULL column reaches us as an empty one and means: not given.
@@ -198,11 +222,11 @@ impl<'a> Users<'a> {
                 self.warnings.push(Problem { place, message });
             };
             let given = variable.value.as_str();
-            let taken = match variable.name.to_ascii_lowercase().as_str() {
+            let taken = match &*small(&variable.name) {
                 "type" => Ok(()),
                 "name" if origin == Origin::Realtime => Ok(()),
                 "id" => value::identifier(given).map(|given| id = Some(given.into())),
-                "account" => value::identifier(given).map(|given| account = given.into()),
+                "account" => value::identifier(given).map(|given| account = Some(Arc::from(given))),
                 "default" => {
                     default = Some((variable, given));
                     Ok(())
@@ -221,17 +245,18 @@ impl<'a> Users<'a> {
                     Ok(true) => Ok(()),
                     Ok(false) if origin == Origin::Realtime => {
                         if self.unknown_columns.insert(other.to_owned()) {
+                            let known = format!("{OPTIONS}, {}", Editing::OPTIONS);
                             warn(format!(
-                                "unknown column, ignored; known are {OPTIONS}, {}",
-                                Editing::OPTIONS
+                                "unknown column, ignored{}; known are {known}",
+                                did_you_mean(other, &known)
                             ));
                         }
                         Ok(())
                     }
-                    Ok(false) => Err(format!(
-                        "unknown option, expected {OPTIONS}, {}",
-                        Editing::OPTIONS
-                    )),
+                    Ok(false) => {
+                        let known = format!("{OPTIONS}, {}", Editing::OPTIONS);
+                        Err(format!("unknown option{}", expected(other, &known)))
+                    }
                     Err(message) => Err(message),
                 },
             };
@@ -253,7 +278,13 @@ impl<'a> Users<'a> {
                     part.trim(),
                 );
                 match input.and_then(|input| once(input, part, &inputs)) {
-                    Ok(input) => inputs.push(input),
+                    Ok(input) => {
+                        if let Some(message) = looks_like_a_device(&input) {
+                            let place = place(origin, section, Some(variable));
+                            self.warnings.push(Problem { place, message });
+                        }
+                        inputs.push(input);
+                    }
                     Err(message) => fail(Some(variable), message),
                 }
             }
@@ -291,7 +322,7 @@ impl<'a> Users<'a> {
         let default = match default {
             None => extension(None),
             Some((variable, given)) => extension(Some(given)).or_else(|| {
-                let given = crate::presence::assignment::shown(given);
+                let given = shown(given);
                 let message = format!("'{given}', expected one of the user's extensions");
                 fail(Some(variable), message);
                 None
@@ -300,7 +331,10 @@ impl<'a> Users<'a> {
         UserSpec {
             name: section.name.as_str().into(),
             id,
-            account: shared(&mut self.accounts, account),
+            account: match account {
+                Some(account) => shared(&mut self.accounts, account),
+                None => self.account.clone(),
+            },
             rule: match Arc::ptr_eq(&rule, &self.settings.rule) {
                 true => rule,
                 false => shared(&mut self.rules, rule),
@@ -312,6 +346,14 @@ impl<'a> Users<'a> {
             origin,
             section: index,
         }
+    }
+}
+
+/// In small letters, as most options are.
+fn small(name: &str) -> Cow<'_, str> {
+    match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => name.to_ascii_lowercase().into(),
+        false => name.into(),
     }
 }
 
@@ -336,8 +378,7 @@ fn input(
         Some((first, second)) => (first.trim(), Some(second.trim())),
         None => (given, None),
     };
-    let option = variable.name.to_ascii_lowercase();
-    let (kind, address, device) = match option.as_str() {
+    let (kind, address, device) = match &*small(&variable.name) {
         "device" => {
             let device = value::device(first)?;
             let label = device.split([':', '/']).next().unwrap_or_default();
@@ -385,6 +426,17 @@ fn input(
         table: None,
         variable: line,
     })
+}
+
+/// An extension that is a device's name, as that of one is often mistaken for the other.
+fn looks_like_a_device(input: &InputSpec) -> Option<String> {
+    let extension = input.extension()?;
+    let (technology, name) = extension.split_once('/')?;
+    let (technology, name) = (shown(technology), shown(name));
+    Some(format!(
+        "'{technology}/{name}' is a device, expected an extension: extension = {name}, or \
+         extension = {name},{technology}/{name} to name its device"
+    ))
 }
 
 /// The input, unless it stands among the others already.

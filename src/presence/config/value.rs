@@ -7,6 +7,7 @@ use crate::presence::combine::{Method, Order};
 use crate::presence::flags::truth;
 use crate::presence::state::State;
 use crate::presence::status::{StatusType, Statuses};
+use crate::presence::suggest::expected;
 
 use super::Outgoing;
 
@@ -69,9 +70,9 @@ pub fn name(name: &str, what: &str) -> Result<(), String> {
 pub fn state(name: &str) -> Result<State, String> {
     State::parse(name).ok_or_else(|| {
         format!(
-            "unknown state '{}', expected {}",
+            "unknown state '{}'{}",
             shown(name),
-            State::EXPECTED
+            expected(name, State::EXPECTED)
         )
     })
 }
@@ -80,9 +81,9 @@ pub fn state(name: &str) -> Result<State, String> {
 pub fn status(name: &str, statuses: &Statuses) -> Result<Arc<StatusType>, String> {
     statuses.find(name).cloned().ok_or_else(|| {
         format!(
-            "unknown status '{}', expected {}",
+            "unknown status '{}'{}",
             shown(name),
-            statuses.expected()
+            expected(name, &statuses.expected())
         )
     })
 }

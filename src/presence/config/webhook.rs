@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Origin, Problem, Section, UserSpec, Variable, place, value};
 use crate::presence::assignment::shown;
+use crate::presence::suggest::expected;
 
 /// The options of such a section.
 const OPTIONS: &str = "type, url, account, secret, timeout, retry_for, ca_file";
@@ -193,7 +194,7 @@ fn one(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Opti
             "timeout" => value::number(given, 1, 60, "seconds").map(|it| timeout = it),
             "retry_for" => value::number(given, 1, 86_400, "seconds").map(|it| retry_for = it),
             "ca_file" => self::ca_file(given).map(|it| ca_file = it),
-            _ => Err(format!("unknown option, expected {OPTIONS}")),
+            other => Err(format!("unknown option{}", expected(other, OPTIONS))),
         };
         if let Err(message) = taken {
             fail(Some(variable), message);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::hash::{hash_address, hash_exact, hash_folded, hash_number};
 use super::lists::Lists;
@@ -30,6 +31,11 @@ impl Directory {
         directory
             .by_address
             .reserve(inputs, |_| unreachable!("it is empty"));
+        let inputs = specs.iter().flat_map(|spec| &spec.inputs);
+        let devices = inputs.filter(|input| input.device.is_some()).count();
+        directory
+            .by_device
+            .reserve(devices, |_| unreachable!("it is empty"));
         for spec in &specs {
             let id = directory.by_name.len() as u32;
             let hash = hash_folded(&spec.name);
@@ -64,9 +70,26 @@ impl Directory {
         directory.sources.shrink_to_fit();
         directory.devices.shrink_to_fit();
         directory.index();
+        directory.index_numbers();
         directory.index_mailboxes();
         directory.measure_depths();
         directory
+    }
+
+    fn index_numbers(&mut self) {
+        let mut numbers = Vec::new();
+        for (at, user) in self.users.iter().enumerate() {
+            let extensions = user.inputs.iter();
+            let extensions = extensions.filter_map(|input| self.extension(input));
+            let names = extensions.chain(user.id.as_deref());
+            numbers.extend(names.map(|name| (hash_exact(name), UserId::new(at))));
+        }
+        // Exactly as large as it has to be, so that nothing is hashed twice.
+        self.by_number.reserve(numbers.len(), |_| 0);
+        for (hash, user) in numbers {
+            self.by_number
+                .insert_unique(hash, user, |_| unreachable!("there is room"));
+        }
     }
 
     fn index_mailboxes(&mut self) {
@@ -138,15 +161,18 @@ impl Directory {
     }
 
     fn intern_device(&mut self, name: &str) -> DeviceId {
-        if let Some(known) = self.device(name) {
-            return known;
-        }
-        let id = DeviceId::new(self.devices.len());
-        self.devices.push(name.into());
         let devices = &self.devices;
-        let rehash = |device: &u32| hash_exact(&devices[*device as usize]);
-        self.by_device.insert_unique(hash_exact(name), id.0, rehash);
-        id
+        let same = |device: &u32| devices.get(*device as usize) == name;
+        let rehash = |device: &u32| hash_exact(devices.get(*device as usize));
+        match self.by_device.entry(hash_exact(name), same, rehash) {
+            Entry::Occupied(known) => DeviceId(*known.get()),
+            Entry::Vacant(place) => {
+                let id = DeviceId::new(devices.len());
+                place.insert(id.0);
+                self.devices.push(name);
+                id
+            }
+        }
     }
 
     fn intern_provided(&mut self, address: &str, names: &[Arc<str>]) -> SourceId {
@@ -176,17 +202,19 @@ impl Directory {
     }
 
     fn intern_source(&mut self, address: &str, kind: SourceKind) -> SourceId {
-        if let Some(known) = self.source(address) {
-            return known;
-        }
-        let id = SourceId::new(self.sources.len());
-        let address: Arc<str> = address.into();
-        let hash = hash_address(&address);
-        self.sources.push(Source { address, kind });
         let sources = &self.sources;
+        let same = |source: &u32| address::same(&sources[*source as usize].address, address);
         let rehash = |source: &u32| hash_address(&sources[*source as usize].address);
-        self.by_address.insert_unique(hash, id.0, rehash);
-        id
+        match self.by_address.entry(hash_address(address), same, rehash) {
+            Entry::Occupied(known) => SourceId(*known.get()),
+            Entry::Vacant(place) => {
+                let id = SourceId::new(sources.len());
+                place.insert(id.0);
+                let address = address.into();
+                self.sources.push(Source { address, kind });
+                id
+            }
+        }
     }
 
     fn index(&mut self) {

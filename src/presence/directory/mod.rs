@@ -8,6 +8,7 @@ mod build;
 mod hash;
 mod id;
 mod lists;
+mod names;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -22,6 +23,7 @@ use super::mailbox;
 use super::route::Reach;
 use hash::{hash_address, hash_exact, hash_folded, hash_number};
 use lists::Lists;
+use names::Names;
 
 pub use id::{AccountId, DeviceId, SourceId, UserId};
 
@@ -142,6 +144,28 @@ impl Source {
     }
 }
 
+/// An extension that several users have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SharedExtension {
+    /// Its address.
+    pub address: Arc<str>,
+    /// What the first of them calls it.
+    pub extension: String,
+    /// The first two.
+    pub users: [Arc<str>; 2],
+    /// How many there are besides.
+    pub others: usize,
+}
+
+/// Why [`Directory::find`] finds nobody.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unclear {
+    /// Nobody is called so.
+    Unknown,
+    /// It is the id or an extension of all of these.
+    Several(Vec<Arc<str>>),
+}
+
 /// What a source of [`SourceKind::Device`] reads.
 #[derive(Clone, Debug)]
 pub struct Reading {
@@ -164,8 +188,10 @@ pub struct Directory {
     members: Lists<UserId>,
     /// Users by an id that is not their name.
     by_id: HashMap<(AccountId, Box<str>), UserId>,
-    devices: Vec<Box<str>>,
+    devices: Names,
     by_name: HashTable<u32>,
+    /// Each user once for the id, where that is not the name, and for each extension.
+    by_number: HashTable<UserId>,
     by_address: HashTable<u32>,
     by_device: HashTable<u32>,
     /// The users who read a source.
@@ -196,6 +222,37 @@ impl Directory {
             .map(UserId)
     }
 
+    /// The user whom people mean: of that name, or else the one with that id or extension.
+    ///
+    /// # Errors
+    /// Says that there is none, or names those among whom it is not clear.
+    pub fn find(&self, wanted: &str) -> Result<UserId, Unclear> {
+        if let Some(user) = self.user(wanted) {
+            return Ok(user);
+        }
+        let hash = hash_exact(wanted);
+        let mut found: Vec<UserId> = self.by_number.iter_hash(hash).copied().collect();
+        found.retain(|user| self.is_called(*user, wanted));
+        found.sort_unstable();
+        found.dedup();
+        match found.as_slice() {
+            [] => Err(Unclear::Unknown),
+            [one] => Ok(*one),
+            several => {
+                let names = several.iter().map(|user| self.get(*user).name.clone());
+                Err(Unclear::Several(names.collect()))
+            }
+        }
+    }
+
+    /// Whether that is the user's id or one of the extensions.
+    fn is_called(&self, user: UserId, wanted: &str) -> bool {
+        let user = self.get(user);
+        let mut inputs = user.inputs.iter();
+        user.id.as_deref() == Some(wanted)
+            || inputs.any(|input| self.extension(input) == Some(wanted))
+    }
+
     /// The source of that address; its label matches without regard to case.
     pub fn source(&self, address: &str) -> Option<SourceId> {
         let same = |source: &u32| address::same(&self.sources[*source as usize].address, address);
@@ -220,7 +277,7 @@ impl Directory {
 
     /// The device of that name.
     pub fn device(&self, name: &str) -> Option<DeviceId> {
-        let same = |device: &u32| *self.devices[*device as usize] == *name;
+        let same = |device: &u32| self.devices.get(*device as usize) == name;
         self.by_device
             .find(hash_exact(name), same)
             .copied()
@@ -229,13 +286,13 @@ impl Directory {
 
     /// A device's name.
     pub fn device_name(&self, device: DeviceId) -> &str {
-        &self.devices[device.index()]
+        self.devices.get(device.index())
     }
 
     /// Every device with its number.
     pub fn devices(&self) -> impl Iterator<Item = (DeviceId, &str)> {
         let devices = self.devices.iter().enumerate();
-        devices.map(|(i, name)| (DeviceId::new(i), &**name))
+        devices.map(|(i, name)| (DeviceId::new(i), name))
     }
 
     /// How many devices there are.
@@ -330,6 +387,34 @@ impl Directory {
         found.or_else(same).or(Some(first)).copied()
     }
 
+    /// The users who have an extension of that address, in the order of the configuration.
+    pub fn owners_of_extension(&self, address: &str) -> impl Iterator<Item = UserId> {
+        let source = self.source(address);
+        let readers = source.map_or(&[][..], |source| self.readers(source));
+        let owners = readers.iter().copied();
+        owners.filter(move |user| {
+            let mut inputs = self.get(*user).inputs.iter();
+            inputs.any(|input| Some(input.source) == source && input.is_extension())
+        })
+    }
+
+    /// The extensions that several users have.
+    pub fn shared_extensions(&self) -> impl Iterator<Item = SharedExtension> {
+        let read_by_several = self.sources().filter(|(id, _)| self.readers(*id).len() > 1);
+        read_by_several.filter_map(|(id, source)| {
+            let mut owners = self.owners_of_extension(&source.address);
+            let (first, second) = (owners.next()?, owners.next()?);
+            let mut inputs = self.get(first).inputs.iter();
+            let own = inputs.find(|input| input.source == id && input.is_extension());
+            Some(SharedExtension {
+                address: source.address.clone(),
+                extension: own.and_then(|input| self.extension(input))?.to_owned(),
+                users: [first, second].map(|user| self.get(user).name.clone()),
+                others: owners.count(),
+            })
+        })
+    }
+
     /// A user by number.
     pub fn get(&self, user: UserId) -> &User {
         &self.users[user.index()]
@@ -396,9 +481,12 @@ impl Directory {
         let by_name = || self.user(wanted).filter(is_member);
         let has = |user: &UserId| {
             let mut inputs = self.get(*user).inputs.iter();
-            inputs.any(|input| self.extension(input) == Some(wanted))
+            is_member(user) && inputs.any(|input| self.extension(input) == Some(wanted))
         };
-        let by_extension = || self.members(account).iter().copied().find(has);
+        let by_extension = || {
+            let called = self.by_number.iter_hash(hash_exact(wanted)).copied();
+            called.filter(has).min()
+        };
         by_id().or_else(by_name).or_else(by_extension)
     }
 
@@ -498,6 +586,7 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
+    use super::Unclear;
     use crate::presence::config::testing::directory;
 
     #[test]
@@ -512,6 +601,45 @@ mod tests {
         assert_eq!(directory.readers(shared).len(), 2);
         assert_eq!(directory.source("CustomPresence:202"), None);
         assert_eq!(directory.source_count(), 2);
+    }
+
+    #[test]
+    fn a_user_is_found_by_the_id_and_by_an_extension() {
+        let directory = directory(
+            "[alice]\ntype=user\nid=4711\nextension=200\nextension=201\n\
+             [bob]\ntype=user\nid=202\nextension=201\n\
+             [carol]\ntype=user\nextension=202\naccount=east\n\
+             [200]\ntype=user\nextension=210\n\
+             [dave]\ntype=user\nid=210\nextension=210\npresence_prefix=CustomPresence:x-\n\
+             [erin]\ntype=user\nid=9\nextension=9",
+        );
+        let find = |wanted| {
+            let found = directory.find(wanted);
+            found.map(|user| directory.get(user).name.to_string())
+        };
+        let several = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).into());
+            Err(Unclear::Several(names.collect()))
+        };
+        assert_eq!(find("ALICE"), Ok("alice".into()));
+        assert_eq!(find("4711"), Ok("alice".into()));
+        assert_eq!(find("200"), Ok("200".into()), "a name comes first");
+        assert_eq!(find("201"), several(&["alice", "bob"]));
+        assert_eq!(find("202"), several(&["bob", "carol"]));
+        assert_eq!(find("210"), several(&["200", "dave"]));
+        assert_eq!(find("9"), Ok("erin".into()));
+        assert_eq!(find("x-210"), Err(Unclear::Unknown));
+        assert_eq!(find(""), Err(Unclear::Unknown));
+        let east = directory.account_named("east").unwrap();
+        let here = directory.account_named("default").unwrap();
+        let member = |account, wanted| {
+            let found = directory.member(account, wanted);
+            found.map(|user| directory.get(user).name.to_string())
+        };
+        assert_eq!(member(east, "202").as_deref(), Some("carol"));
+        assert_eq!(member(here, "202").as_deref(), Some("bob"));
+        assert_eq!(member(here, "201").as_deref(), Some("alice"));
+        assert_eq!(member(east, "201"), None);
     }
 
     #[test]

@@ -51,6 +51,11 @@ impl Caller {
             let why = format!("{name} is an extension of {owner}: a call from there is internal.");
             return internal(user, vec![number], why);
         }
+        if let Ok(user) = directory.find(name) {
+            let (id, name) = (shown(name), &directory.get(user).name);
+            let why = format!("{id} is the id of {name}: a call from {name}'s phone is internal.");
+            return internal(user, extensions(directory, user), why);
+        }
         let name = shown(name);
         let mut why = vec![format!(
             "{name} is neither a user nor an extension of one: the call is external."

@@ -130,7 +130,7 @@ impl Plan {
     pub fn of(world: &World, user: UserId, origin: CallOrigin) -> Plan {
         let state = world.outcome(user).presence.state();
         let status = world
-            .status(user)
+            .combined_status(user)
             .map_or(state.name(), |status| &status.name);
         Plan::in_status(world, user, origin, state, status)
     }

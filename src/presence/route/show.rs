@@ -70,7 +70,8 @@ impl Field {
         let found = Field::ALL.iter().find(named).map(|(_, field)| *field);
         found.ok_or_else(|| {
             let known = Field::ALL.map(|(name, _)| name).join(", ");
-            format!("unknown field '{}', expected {known}", shown(name))
+            let known = crate::presence::suggest::expected(name, &known);
+            format!("unknown field '{}'{known}", shown(name))
         })
     }
 }
@@ -244,7 +245,7 @@ pub const HEADS: [&str; 10] = [
 pub fn table(world: &World, user: UserId) -> Vec<Row> {
     let state = world.outcome(user).presence.state();
     let now = world
-        .status(user)
+        .combined_status(user)
         .map_or(state.name(), |status| &status.name);
     let handling = world.directory().get(user).rule.calls.handling.as_deref();
     let statuses = world.directory().settings.statuses();

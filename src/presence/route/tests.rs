@@ -28,7 +28,12 @@ fn office(more: &str) -> World {
 fn set(world: &mut World, user: &str, value: &str) {
     let user = world.directory().user(user).unwrap();
     let statuses = world.directory().settings.statuses().clone();
-    let choice = &assignment::parse(value, &statuses, Time::NEVER).unwrap();
+    let choice = &assignment::parse(
+        value,
+        &statuses,
+        &crate::presence::ending::Clock::utc(Time::NEVER),
+    )
+    .unwrap();
     world.apply(&Change::Chosen { user, choice }, Time::from_millis(1));
 }
 

@@ -89,8 +89,8 @@ impl World {
         states.any(DeviceState::is_in_call)
     }
 
-    /// What the user does now.
-    pub(super) fn compute_activity(&self, user: UserId) -> Activity {
+    /// Takes what the user does now, and what is concluded from it.
+    pub(super) fn take_activity(&mut self, user: UserId) {
         let telephony = self.telephony(user);
         let meets = self.is_in_meeting(user);
         let state = &self.users[user.index()];
@@ -100,7 +100,7 @@ impl World {
         let own = own
             .filter(|state| *state != State::NotSet)
             .unwrap_or(combined);
-        Activity {
+        let activity = Activity {
             telephony: telephony.status(),
             meeting: match meets {
                 true => MeetingStatus::Connected,
@@ -113,7 +113,10 @@ impl World {
                 state.takes,
             ),
             user: status_of(own, reachable, false, state.takes),
-        }
+        };
+        let inferred = self.compute_inferred(user, &telephony, meets);
+        let state = &mut self.users[user.index()];
+        (state.activity, state.inferred) = (activity, inferred);
     }
 
     /// Takes everyone's activity as it is, without a transition.
@@ -121,10 +124,5 @@ impl World {
         for at in 0..self.users.len() {
             self.take_activity(UserId::new(at));
         }
-    }
-
-    /// Takes a user's activity as it is, without a transition.
-    pub(super) fn take_activity(&mut self, user: UserId) {
-        self.users[user.index()].activity = self.compute_activity(user);
     }
 }

@@ -25,17 +25,18 @@ impl World {
     }
 
     /// As [`World::takes_part`], for the methods that combine. `some_reachable` says
-    /// whether an extension is left when those that cannot be reached are not.
+    /// whether a phone is left when those that cannot be reached are not.
     fn combines(&self, user: &User, input: &Input, some_reachable: bool) -> bool {
         self.source(input.source).known
             && (user.rule.enabled || !input.is_extension())
             && !(some_reachable && self.is_unavailable(input))
     }
 
-    /// Whether extensions that cannot be reached take no part, and others can.
+    /// Whether phones that cannot be reached take no part, and another can.
     fn some_are_reachable(&self, user: &User) -> bool {
         let can = |input: &Input| {
-            input.is_extension() && self.source(input.source).known && !self.is_unavailable(input)
+            let device = input.phone().and_then(|device| self.device(device));
+            device.is_some_and(DeviceState::is_reachable) && self.source(input.source).known
         };
         user.rule.ignore_unreachable && user.inputs.iter().any(can)
     }
@@ -94,19 +95,27 @@ impl World {
                     ..Outcome::default()
                 },
             },
-            (Method::Priority, _) => self.contest(user, spec, Some(&spec.rule.ranks)),
-            (Method::Latest, _) => self.contest(user, spec, None),
+            (Method::Priority, _) => self.contest(user, spec, Some(&spec.rule.ranks), |_| true),
+            (Method::Latest, _) => self.contest(user, spec, None, |_| true),
         }
     }
 
-    fn contest(&self, user: UserId, spec: &User, ranks: Option<&combine::Ranks>) -> Outcome {
+    /// The winner of the inputs of the kinds that count, and of own status where that is
+    /// a source.
+    pub(super) fn contest(
+        &self,
+        user: UserId,
+        spec: &User,
+        ranks: Option<&combine::Ranks>,
+        counts: impl Fn(InputKind) -> bool,
+    ) -> Outcome {
         let some_reachable = self.some_are_reachable(spec);
         let candidate = |(index, input): (usize, &Input)| {
             let candidate = Candidate {
                 state: self.says(spec.rule.method, input).state(),
                 since: self.source(input.source).since,
             };
-            let takes_part = self.combines(spec, input, some_reachable);
+            let takes_part = counts(input.kind) && self.combines(spec, input, some_reachable);
             takes_part.then_some((Winner::Input(index as u16), candidate))
         };
         let own = self.own(user).filter(|_| spec.own_combines).map(|own| {
@@ -134,7 +143,7 @@ impl World {
                 let input = &spec.inputs[usize::from(index)];
                 let state = self.source(input.source);
                 let presence = self.says(spec.rule.method, input).clone();
-                (presence, state.since, state.until)
+                (presence, state.since, state.until())
             }
         };
         Outcome {

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use super::chosen::OwnChange;
 use super::{Effect, Touched, World};
 use crate::presence::device::{self, DeviceState, Phones, Watcher};
 use crate::presence::directory::{DeviceId, UserId};
 use crate::presence::status::StatusType;
 use crate::presence::time::Time;
 
-/// Who was ever asked for as a device, by user, a bit for each [`Watcher`]. Asterisk
-/// asks before it shows: for all others nothing has to be published.
+/// Of which users Asterisk knows, a bit for each [`Watcher`] who asked, and one for a
+/// presence that was asked for or published. Asterisk asks before it shows: for all others
+/// nothing has to be published.
 #[derive(Default, Debug)]
 pub(super) struct Asked(Vec<AtomicU8>);
 
@@ -24,11 +26,38 @@ impl Asked {
     }
 
     pub(super) fn set(&self, user: UserId, watcher: Watcher) {
-        self.0[user.index()].fetch_or(Self::bit(watcher), Ordering::Relaxed);
+        self.note(user, Self::bit(watcher));
     }
 
     pub(super) fn get(&self, user: UserId, watcher: Watcher) -> bool {
-        self.0[user.index()].load(Ordering::Relaxed) & Self::bit(watcher) != 0
+        self.has(user, Self::bit(watcher))
+    }
+
+    const HEARD: u8 = 1 << 7;
+
+    /// Notes that Asterisk may hold a presence of the user.
+    pub(super) fn set_heard(&self, user: UserId) {
+        self.note(user, Self::HEARD);
+    }
+
+    pub(super) fn has_heard(&self, user: UserId) -> bool {
+        self.has(user, Self::HEARD)
+    }
+
+    /// Takes over what is known of a user of an earlier world.
+    pub(super) fn carry_over(&self, user: UserId, before: &Asked, old: UserId) {
+        self.note(user, before.0[old.index()].load(Ordering::Relaxed));
+    }
+
+    fn note(&self, user: UserId, bits: u8) {
+        // Readers are many and this is rarely news: they only look.
+        if !self.has(user, bits) {
+            self.0[user.index()].fetch_or(bits, Ordering::Relaxed);
+        }
+    }
+
+    fn has(&self, user: UserId, bits: u8) -> bool {
+        self.0[user.index()].load(Ordering::Relaxed) & bits == bits
     }
 }
 
@@ -68,36 +97,6 @@ impl World {
     /// What a watcher is to see.
     pub fn shown(&self, user: UserId, watcher: Watcher) -> DeviceState {
         self.users[user.index()].shown[watcher as usize]
-    }
-
-    /// What each watcher is to see of everyone, for a load into an Asterisk that has
-    /// asked before. All count as asked from now on.
-    pub fn show_everyone(&self) -> Vec<Effect> {
-        let all = self.directory.users();
-        let all = all.flat_map(|(id, _)| Watcher::ALL.map(|watcher| (id, watcher)));
-        let told = all.map(|(id, watcher)| {
-            let state = self.ask(id, watcher);
-            let name = self.directory.get(id).name.clone();
-            Effect::Device(name, watcher, state)
-        });
-        told.collect()
-    }
-
-    /// What follows for the watchers when nobody answers for the users any more. Hints
-    /// ask back when they are told of it, and the provider may still be there: from now
-    /// on it knows nothing.
-    pub fn show_nobody(&mut self) -> Vec<Effect> {
-        self.gone = true;
-        let users = self.directory.users();
-        users.flat_map(|(id, _)| self.unshown(id)).collect()
-    }
-
-    /// What follows for the watchers of a user who is gone.
-    pub(super) fn unshown(&self, user: UserId) -> impl Iterator<Item = Effect> {
-        let watchers = Watcher::ALL.into_iter();
-        let asked = watchers.filter(move |watcher| self.asked.get(user, *watcher));
-        let name = &self.directory.get(user).name;
-        asked.map(|watcher| Effect::Device(name.clone(), watcher, DeviceState::Unknown))
     }
 
     fn compute_shown(&self, user: UserId) -> [DeviceState; 2] {
@@ -191,6 +190,19 @@ impl World {
             Some((*user, status?))
         });
         set.collect()
+    }
+
+    /// Takes what devices are that were not read yet, which is no registration of any.
+    pub fn find_devices(&mut self, found: &[(DeviceId, DeviceState)], now: Time) -> Vec<Effect> {
+        let mut touched = Touched::new();
+        for (device, state) in found {
+            if self.device(*device).is_none() {
+                self.take_device(*device, *state, now, &mut touched);
+            }
+        }
+        let mut effects = Vec::new();
+        self.recombine(touched, &OwnChange::None, now, &mut effects);
+        effects
     }
 
     /// What the sources that are devices say, by the tables of this directory. A device

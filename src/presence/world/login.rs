@@ -58,8 +58,11 @@ impl World {
         let directory = self.directory.clone();
         let mut effects = Vec::new();
         for (user, spec) in directory.users() {
+            if !self.users[user.index()].panel {
+                continue;
+            }
             let name = spec.name.to_ascii_lowercase();
-            if self.users[user.index()].panel && !self.panels.contains_key(&name) {
+            if !self.panels.contains_key(&name) {
                 effects.extend(self.last_logged_out(user, now));
             }
         }

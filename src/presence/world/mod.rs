@@ -7,8 +7,13 @@
 //! the [`Effect`]s after letting it go.
 
 mod activity;
+mod announce;
+mod chosen;
+mod clock;
 mod combining;
 mod devices;
+mod gone;
+mod layers;
 mod login;
 mod own;
 mod reload;
@@ -16,7 +21,7 @@ mod rows;
 mod settle;
 mod writes;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::account::{Activity, Detail, Details};
@@ -26,14 +31,20 @@ use super::device::{DeviceState, Watcher};
 use super::directory::{AccountId, DeviceId, Directory, SourceId, UserId};
 use super::dnd::DndStatus;
 use super::flags::{Flag, Flags};
+use super::inferred::Inferred;
 use super::state::{Presence, State};
 use super::status::StatusType;
 use super::time::Time;
 
 use activity::Parking;
+pub use announce::Found;
+pub use chosen::{Decision, Decisions};
+use chosen::{OwnChange, Was};
 use devices::Asked;
-pub use own::{Before, By, Own, Said};
-pub use reload::{Plan, Read, Removed};
+use layers::Ending;
+pub use layers::{Layer, Layers, Value};
+pub use own::{Before, By, Own};
+pub use reload::{Counts, Plan, Read, Removed};
 pub use rows::RowChange;
 use rows::RowKey;
 use settle::Settling;
@@ -47,8 +58,8 @@ pub struct SourceState {
     pub presence: Presence,
     /// Since when it says so; [`Time::NEVER`] when it never said anything.
     pub since: Time,
-    /// When that ends, because a timed status wrote it; [`Time::NEVER`] without an end.
-    pub until: Time,
+    /// The timed statuses over it, where there are any.
+    layers: Option<Box<Layers>>,
     /// Whether its provider has answered. An unknown source takes no part.
     pub known: bool,
     dirty: bool,
@@ -84,9 +95,14 @@ pub struct Outcome {
 #[derive(Clone, Default, Debug)]
 struct UserState {
     outcome: Outcome,
+    /// What was chosen, where an inferred source has won: else it is the same.
+    chosen: Option<Box<Outcome>>,
+    inferred: Option<Inferred>,
+    decisions: Option<Box<Decisions>>,
     sequence: u64,
     own: Option<Box<Own>>,
-    /// The status type last chosen, or meant by what came in since.
+    /// The status type last chosen, or meant by what came in since; derived, and kept for
+    /// where nothing that was chosen means a type.
     status: Option<Arc<StatusType>>,
     /// What each [`Watcher`] is to see.
     shown: [DeviceState; 2],
@@ -95,13 +111,6 @@ struct UserState {
     activity: Activity,
     /// Whether a panel is logged in, or was before a load.
     panel: bool,
-    dirty: bool,
-}
-
-#[derive(Clone, Default, Debug)]
-struct AccountState {
-    /// The last number given out.
-    sequence: u64,
     dirty: bool,
 }
 
@@ -185,6 +194,12 @@ pub struct Transition {
     pub since: Time,
     /// When it ends; [`Time::NEVER`] without an end.
     pub until: Time,
+    /// What was chosen: the combined outcome, unless an inferred source has won.
+    pub chosen: Outcome,
+    /// What the system has concluded, where there is anything to say beside that.
+    pub inferred: Option<Inferred>,
+    /// What the user's actions act on, before and now; `None` without actions.
+    pub decisions: Option<Box<[Decisions; 2]>>,
     /// The account, and its number for this transition.
     pub account: Arc<str>,
     /// Rises by one per transition of the account.
@@ -210,7 +225,8 @@ pub struct World {
     directory: Arc<Directory>,
     sources: Vec<SourceState>,
     users: Vec<UserState>,
-    accounts: Vec<AccountState>,
+    /// The last number that each account has given out.
+    accounts: Vec<u64>,
     /// `None` until it was read.
     devices: Vec<Option<DeviceState>>,
     parking: Parking,
@@ -221,17 +237,21 @@ pub struct World {
     /// outlive a reload.
     panels: HashMap<String, u32>,
     dirty: VecDeque<RowKey>,
+    /// Rows of those who are gone: see [`World::loose_rows`].
+    loose: BTreeMap<String, Option<String>>,
     on_way: HashMap<SourceId, OnWay>,
     queue: VecDeque<SourceId>,
     settling: HashMap<UserId, Settling>,
     /// When each of them is due, in that order.
     due: VecDeque<(Time, UserId)>,
     /// When each timed status ends.
-    ends: BTreeSet<(Time, UserId)>,
+    ends: BTreeSet<(Time, Ending)>,
     /// When the worker looks at them next.
     looked_for: Option<Time>,
     last: Time,
     held: bool,
+    /// See [`World::round`].
+    round: u64,
 }
 
 /// How own status is called where a source's address is asked for.
@@ -241,6 +261,11 @@ impl World {
     /// The users and sources.
     pub fn directory(&self) -> &Arc<Directory> {
         &self.directory
+    }
+
+    /// A number that is another whenever users and sources have other numbers.
+    pub fn round(&self) -> u64 {
+        self.round
     }
 
     /// A user's combined presence.
@@ -285,7 +310,13 @@ impl World {
 
     /// The account's last number.
     pub fn account_sequence(&self, account: AccountId) -> u64 {
-        self.accounts[account.index()].sequence
+        self.accounts[account.index()]
+    }
+
+    /// Every account with its last number.
+    pub fn account_sequences(&self) -> impl Iterator<Item = (&str, u64)> {
+        let names = self.directory.accounts().iter().map(|name| &**name);
+        names.zip(self.accounts.iter().copied())
     }
 
     /// The winner's address, `own` for own status, empty for none.
@@ -297,6 +328,19 @@ impl World {
                 let input = &self.directory.get(user).inputs[usize::from(index)];
                 self.directory.get_source(input.source).shown()
             }
+        }
+    }
+
+    /// As [`World::winner`], to be kept.
+    fn shared_winner(&self, user: UserId) -> Arc<str> {
+        let Winner::Input(index) = self.outcome(user).winner else {
+            return self.winner(user).into();
+        };
+        let input = &self.directory.get(user).inputs[usize::from(index)];
+        let source = self.directory.get_source(input.source);
+        match source.shown().len() == source.address.len() {
+            true => source.address.clone(),
+            false => source.shown().into(),
         }
     }
 
@@ -354,18 +398,18 @@ impl World {
             Change::Device(device, state) => {
                 let set = self.take_device(device, state, now, &mut touched);
                 let mut effects = Vec::new();
-                self.recombine(touched, None, now, &mut effects);
+                self.recombine(touched, &OwnChange::None, now, &mut effects);
                 effects.extend(self.set_by_login(set, now));
                 return effects;
             }
             Change::Takes(user, takes) => {
                 let mut effects = Vec::new();
                 if self.users[user.index()].takes != takes {
+                    let was = self.users[user.index()].was();
                     self.users[user.index()].takes = takes;
-                    let presence = self.outcome(user).presence.clone();
-                    let status = self.status(user).cloned();
+                    self.take_activity(user);
                     let changed = Details::NONE.with(Detail::Dnd, true);
-                    effects.push(self.transition(user, presence, status, changed, now));
+                    effects.push(self.transition(user, was, changed, now));
                     self.show(user, &mut effects);
                 }
                 return effects;
@@ -376,12 +420,11 @@ impl World {
                     return Vec::new();
                 }
                 self.users[user.index()].flags = flags;
-                let presence = self.outcome(user).presence.clone();
-                let status = self.status(user).cloned();
+                let was = self.users[user.index()].was();
                 let changed = Details::NONE
                     .with(Detail::Flags, true)
                     .with(Detail::Visibility, flag == Flag::AllowSeeMyPresence);
-                return vec![self.transition(user, presence, status, changed, now)];
+                return vec![self.transition(user, was, changed, now)];
             }
             Change::Parked {
                 place,
@@ -393,14 +436,8 @@ impl World {
             Change::LoggedOut(user) => return self.logged_out(user, now),
         }
         let mut effects = Vec::new();
-        self.recombine(touched, None, now, &mut effects);
+        self.recombine(touched, &OwnChange::None, now, &mut effects);
         effects
-    }
-
-    /// A time later than every one before, so that "set last" is always decided.
-    fn stamp(&mut self, now: Time) -> Time {
-        self.last = now.max(self.last.next());
-        self.last
     }
 
     /// What a source says. Its `since` changes with it, but stays when a source that
@@ -409,16 +446,9 @@ impl World {
         let state = &mut self.sources[source.index()];
         state.known = true;
         // One that never said anything says not_set: that is no event.
-        if state.presence != presence {
+        if state.presence != presence && !self.has_ended_as(source, &presence, at) {
             self.store(source, presence, at);
         }
-    }
-
-    fn store(&mut self, source: SourceId, presence: Presence, at: Time) {
-        let state = &mut self.sources[source.index()];
-        (state.presence, state.since, state.known) = (presence, at, true);
-        state.until = Time::NEVER;
-        self.mark_source(source);
     }
 
     fn touch(&self, user: UserId, touched: &mut Touched) {
@@ -432,34 +462,29 @@ impl World {
     }
 
     /// Combines anew for these users, and for those who read them, deepest last: so
-    /// each is combined once. `set` is the user whose status type was set, and what it
-    /// was before; all others' follows what they are now.
+    /// each is combined once. `own` says whose own status was the cause.
     fn recombine(
         &mut self,
         mut touched: Touched,
-        set: Option<(UserId, Option<Arc<StatusType>>)>,
+        own: &OwnChange,
         now: Time,
         effects: &mut Vec<Effect>,
     ) {
         while let Some((_, user)) = touched.pop_first() {
-            let outcome = self.combine(user);
-            let state = &mut self.users[user.index()];
-            let old = std::mem::replace(&mut state.outcome, outcome).presence;
-            let changed = old != state.outcome.presence;
-            let set = set.as_ref().filter(|(set, _)| *set == user);
-            let old_status = match set {
-                Some((_, before)) => before.clone(),
-                None if changed => self.follow_status(user),
-                None => self.users[user.index()].status.clone(),
-            };
-            let activity = self.compute_activity(user);
+            let mut was = self.users[user.index()].was();
+            self.users[user.index()].outcome = self.combine(user);
+            self.take_own_change(user, own);
+            self.take_chosen(user);
+            self.take_activity(user);
+            let state = &self.users[user.index()];
             if self.held {
                 // At a load it is found out, which is no transition.
-                self.users[user.index()].activity = activity;
+                was.activity = state.activity;
+                was.inferred = state.inferred.clone();
             }
-            let does = activity != self.activity(user);
-            if changed || does || old_status != self.users[user.index()].status {
-                effects.push(self.transition(user, old, old_status, Details::NONE, now));
+            let changed = state.outcome.presence != was.presence;
+            if state.differs(&was) {
+                effects.push(self.transition(user, was, Details::NONE, now));
             }
             self.show(user, effects);
             if changed && let Some(source) = self.directory.source_of(user) {
@@ -471,63 +496,52 @@ impl World {
         }
     }
 
-    /// The status type follows the combined presence, unless no type means that. Returns
-    /// what it was before.
-    fn follow_status(&mut self, user: UserId) -> Option<Arc<StatusType>> {
-        let statuses = self.directory.settings.statuses();
-        let meaning = statuses.meaning(&self.outcome(user).presence).cloned();
-        let status = &mut self.users[user.index()].status;
-        match meaning {
-            Some(_) => std::mem::replace(status, meaning),
-            None => status.clone(),
-        }
-    }
-
-    fn transition(
-        &mut self,
-        user: UserId,
-        old: Presence,
-        old_status: Option<Arc<StatusType>>,
-        changed: Details,
-        now: Time,
-    ) -> Effect {
-        let activity = self.compute_activity(user);
-        let did = std::mem::replace(&mut self.users[user.index()].activity, activity);
-        let said = self.outcome(user).presence != old || self.status(user) != old_status.as_ref();
+    fn transition(&mut self, user: UserId, was: Was, changed: Details, now: Time) -> Effect {
+        let state = &self.users[user.index()];
+        let (did, activity) = (was.activity, state.activity);
         let changed = changed
             .with(Detail::Telephony, did.telephony != activity.telephony)
             .with(Detail::Presence, did.presence != activity.presence)
             .with(Detail::User, did.user != activity.user)
             .with(Detail::Meeting, did.meeting != activity.meeting)
-            .with(Detail::Status, said);
+            .with(Detail::Status, state.says_otherwise(&was));
         let spec = self.directory.get(user);
-        let account_state = &mut self.accounts[spec.account.index()];
-        account_state.sequence += 1;
-        let sequence = account_state.sequence;
-        let (account_id, account) = (spec.account, self.directory.account(spec.account).clone());
+        let last = &mut self.accounts[spec.account.index()];
+        *last += 1;
+        let sequence = *last;
+        let account = self.directory.account(spec.account).clone();
         let (name, method) = (spec.name.clone(), spec.rule.method);
         let id = spec.id.as_deref().map_or_else(|| name.clone(), Arc::from);
         self.users[user.index()].sequence = sequence;
         self.mark_user(user);
-        self.mark_account(account_id);
-        let publish = self.outcome(user).presence != old && self.publish_now(user, now);
+        let publish = self.outcome(user).presence != was.presence && self.publish_now(user, now);
+        if publish {
+            self.asked.set_heard(user);
+        }
         let outcome = self.outcome(user);
+        let decisions = self.decisions(user).map(|decisions| {
+            let before = was.decisions.as_deref().unwrap_or(decisions);
+            Box::new([before.clone(), decisions.clone()])
+        });
         Effect::Transition(Arc::new(Transition {
             user: name,
-            old,
+            old: was.presence,
             new: outcome.presence.clone(),
-            old_status,
+            old_status: was.status,
             status: self.status(user).cloned(),
             takes: self.takes(user),
             flags: self.flags(user),
             activity,
             changed,
             id,
-            source: self.winner(user).into(),
+            source: self.shared_winner(user),
             reason: outcome.reason,
             method,
             since: outcome.since,
             until: outcome.until,
+            chosen: self.chosen(user).clone(),
+            inferred: self.inferred(user).cloned(),
+            decisions,
             account,
             sequence,
             publish,

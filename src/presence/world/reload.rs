@@ -3,15 +3,18 @@
 //! Asterisk is asked about new sources before, without any lock; under the lock only
 //! known things are moved and combined.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::chosen::{OwnChange, Was};
 use super::devices::Asked;
-use super::{AccountState, rows::RowKey};
-use super::{Effect, SourceState, UserState, World};
+use super::rows::RowKey;
+use super::{Effect, Ending, Layers, SourceState, Touched, UserState, World};
 use crate::presence::account::Details;
+use crate::presence::config::Rule;
 use crate::presence::device::{DeviceState, Watcher};
-use crate::presence::directory::{DeviceId, Directory, SourceId, UserId};
+use crate::presence::directory::{DeviceId, Directory, Input, Source, SourceId, User, UserId};
 use crate::presence::dnd::DndStatus;
 use crate::presence::flags::Flags;
 use crate::presence::row::Stored;
@@ -26,6 +29,51 @@ pub struct Plan {
     users: Vec<Option<UserId>>,
     sources: Vec<Option<SourceId>>,
     devices: Vec<Option<DeviceId>>,
+    counts: Counts,
+}
+
+/// How many users a reload brings and takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// How many there were.
+    pub before: usize,
+    /// How many there will be.
+    pub now: usize,
+    /// How many come.
+    pub come: usize,
+    /// How many go.
+    pub go: usize,
+    /// How many stay and are configured otherwise.
+    pub change: usize,
+}
+
+impl Counts {
+    /// With so many users at least a loss of all or of most is taken note of.
+    const MANY: usize = 11;
+
+    /// Whether all of many users go, which nobody wants but by mistake.
+    pub fn loses_all(&self) -> bool {
+        self.before >= Self::MANY && self.go == self.before
+    }
+
+    /// Whether more than half of many go.
+    pub fn loses_most(&self) -> bool {
+        self.before >= Self::MANY && self.go * 2 > self.before
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let users = if self.now == 1 { "user" } else { "users" };
+        let Counts {
+            now,
+            come,
+            go,
+            change,
+            ..
+        } = self;
+        write!(f, "{now} {users}: {come} new, {go} gone, {change} changed")
+    }
 }
 
 impl Plan {
@@ -41,12 +89,71 @@ impl Plan {
             .collect();
         let devices = directory.devices();
         let devices = devices.map(|(_, name)| running.device(name)).collect();
-        Plan {
+        let mut plan = Plan {
             directory,
             users,
             sources,
             devices,
+            counts: Counts::default(),
+        };
+        plan.counts = plan.count(running);
+        plan
+    }
+
+    fn count(&self, running: &Directory) -> Counts {
+        let known = self.users.iter().flatten().count();
+        let mut rules = HashMap::new();
+        let users = self.directory.users().zip(&self.users);
+        let changed = users.filter(|((_, user), known)| {
+            known.is_some_and(|known| self.differs(user, running.get(known), running, &mut rules))
+        });
+        Counts {
+            before: running.user_count(),
+            now: self.users.len(),
+            come: self.users.len() - known,
+            go: running.user_count() - known,
+            change: changed.count(),
         }
+    }
+
+    /// Whether a user is configured otherwise than before. `rules` holds which of them were
+    /// compared already: many users share one.
+    fn differs(
+        &self,
+        user: &User,
+        before: &User,
+        running: &Directory,
+        rules: &mut HashMap<[*const Rule; 2], bool>,
+    ) -> bool {
+        let same = |(input, before): (&Input, &Input)| {
+            let device = |of: &Directory, input: &Input| {
+                input
+                    .device()
+                    .map(|device| of.device_name(device).to_owned())
+            };
+            input.kind == before.kind
+                && self.sources[input.source.index()] == Some(before.source)
+                && device(&self.directory, input) == device(running, before)
+        };
+        let pair = [Arc::as_ptr(&user.rule), Arc::as_ptr(&before.rule)];
+        let other_rule = *rules
+            .entry(pair)
+            .or_insert_with(|| user.rule != before.rule);
+        other_rule
+            || user.name != before.name
+            || user.id != before.id
+            || self.directory.account(user.account) != running.account(before.account)
+            || user.inputs.len() != before.inputs.len()
+            || !user.inputs.iter().zip(&before.inputs).all(same)
+            || user.default != before.default
+            || user.member != before.member
+            || user.reach != before.reach
+            || user.origin != before.origin
+    }
+
+    /// How many users come and go.
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// What will be.
@@ -87,49 +194,60 @@ pub struct Read {
 
 /// What was told of a user before.
 struct Old {
-    presence: Presence,
-    status: Option<Arc<StatusType>>,
+    was: Was,
     shown: [DeviceState; 2],
 }
 
 /// What a reload leaves behind.
 #[derive(Default, Debug)]
 pub struct Removed {
-    /// Users who are no more, in the spelling that was published.
-    pub users: Vec<Arc<str>>,
-    /// What those are told who watched them as devices.
-    pub unshown: Vec<Effect>,
+    /// What those are told who watched users who are no more.
+    pub withdrawn: Vec<Effect>,
     /// What was known before: let it go without any lock.
     pub before: World,
 }
 
 impl World {
     /// The world of a directory as it was stored, nothing read from providers yet.
-    /// After an unclean stop an account's number jumps to `now`, so as never to repeat:
-    /// in microseconds, because a storm may have had several transitions in each
-    /// millisecond of its last, lost second.
     pub fn restore(directory: Arc<Directory>, stored: &Stored, now: Time) -> Self {
+        World::restore_beside(directory, stored, |_| false, now)
+    }
+
+    /// As [`World::restore`]. `is_silent` says of a source that its provider answers
+    /// `not_set`: where it has never said anything else, it is known by that.
+    pub fn restore_beside(
+        directory: Arc<Directory>,
+        stored: &Stored,
+        is_silent: impl Fn(&Source) -> bool,
+        now: Time,
+    ) -> Self {
         let mut world = World::empty(directory.clone());
         world.take_stored(stored);
+        world.note_absent(stored, now);
+        for (id, source) in directory.sources() {
+            let state = &mut world.sources[id.index()];
+            state.known |= !state.known && is_silent(source);
+        }
         for (at, account) in directory.accounts().iter().enumerate() {
-            world.accounts[at].sequence = match (stored.accounts.get(&**account), stored.clean) {
-                (Some(number), true) => *number,
-                (number, _) => now.micros().max(number.copied().unwrap_or(0)),
-            };
-            // A jump is kept at once: what follows may be another unclean stop.
-            world.dirty.push_back(RowKey::Account(account.clone()));
-            world.accounts[at].dirty = true;
+            world.accounts[at] = stored.last_number(account, now);
         }
-        for (id, user) in directory.users() {
-            // The number of another account, which the user was in.
-            if world.users[id.index()].sequence > world.accounts[user.account.index()].sequence {
-                world.users[id.index()].sequence = 0;
-            }
-        }
+        world.check_sequences();
         world.read_devices(now);
         world.combine_all();
         world.take_activities();
         world
+    }
+
+    /// A number above the account's is of another one, which the user was in.
+    fn check_sequences(&mut self) {
+        let directory = self.directory.clone();
+        for (id, user) in directory.users() {
+            let last = self.accounts[user.account.index()];
+            let own = &mut self.users[id.index()].sequence;
+            if *own > last {
+                *own = 0;
+            }
+        }
     }
 
     /// Takes what was stored of its sources and users. The row of a user whose name is
@@ -141,11 +259,9 @@ impl World {
             let Some(source) = source.filter(|source| !directory.is_missing_user(*source)) else {
                 continue;
             };
-            let (presence, since, until) = kept.restore();
-            self.last = self.last.max(since);
             let state = &mut self.sources[source.index()];
-            (state.presence, state.since, state.known) = (presence, since, true);
-            state.until = until;
+            state.set_layers(kept.restore());
+            self.last = self.last.max(state.since);
         }
         for (name, row) in &stored.users {
             let Some(user) = directory.user(name) else {
@@ -161,7 +277,7 @@ impl World {
             }
             let statuses = directory.settings.statuses();
             let own = row.own.as_ref().map(|own| Box::new(own.restore(statuses)));
-            let since = own.as_ref().map_or(Time::NEVER, |own| own.since);
+            let since = own.as_ref().map_or(Time::NEVER, |own| own.chosen);
             self.last = self.last.max(since);
             let state = &mut self.users[user.index()];
             state.sequence = row.sequence;
@@ -176,10 +292,12 @@ impl World {
     }
 
     fn empty(directory: Arc<Directory>) -> Self {
+        static ROUND: AtomicU64 = AtomicU64::new(0);
         World {
+            round: ROUND.fetch_add(1, Ordering::Relaxed) + 1,
             sources: vec![SourceState::default(); directory.source_count()],
             users: vec![UserState::default(); directory.user_count()],
-            accounts: vec![AccountState::default(); directory.accounts().len()],
+            accounts: vec![0; directory.accounts().len()],
             devices: vec![None; directory.device_count()],
             asked: Asked::of(directory.user_count()),
             directory,
@@ -188,7 +306,6 @@ impl World {
     }
 
     /// Combines every user without a transition, and lets users who are sources know.
-    /// Whoever has no status type gets the one that the presence means.
     fn combine_all(&mut self) {
         self.gather_ends();
         let mut all: Vec<(u32, UserId)> = self
@@ -201,9 +318,7 @@ impl World {
             let outcome = self.combine(user);
             let presence = outcome.presence.clone();
             self.users[user.index()].outcome = outcome;
-            if self.users[user.index()].status.is_none() {
-                self.follow_status(user);
-            }
+            self.take_chosen(user);
             self.show(user, &mut Vec::new());
             if let Some(source) = self.directory.source_of(user) {
                 let state = &mut self.sources[source.index()];
@@ -225,12 +340,17 @@ impl World {
         read: Read,
         now: Time,
     ) -> (Vec<Effect>, Removed) {
+        let mut withdrawn = self.withdraw_the_gone(plan);
         let mut ended = self.end_of_the_gone(plan, now);
+        self.part(plan, now);
         let mut before = std::mem::replace(self, World::empty(plan.directory.clone()));
         self.last = before.last;
         self.dirty = std::mem::take(&mut before.dirty);
-        self.carry_over(&mut before, plan, now);
+        self.loose = std::mem::take(&mut before.loose);
+        self.carry_over(&mut before, plan, stored, now);
         self.take_stored(stored);
+        self.check_sequences();
+        self.welcome(stored);
         let at = self.stamp(now);
         for (source, presence) in read.sources {
             self.hear(source, presence, at);
@@ -240,8 +360,7 @@ impl World {
         }
         self.read_devices(at);
         let old = self.users.iter().map(|state| Old {
-            presence: state.outcome.presence.clone(),
-            status: state.status.clone(),
+            was: state.was(),
             shown: state.shown,
         });
         let old: Vec<Old> = old.collect();
@@ -251,29 +370,35 @@ impl World {
         let effects = ended;
         let users = self.removed(&before);
         let gone = users.iter().filter_map(|name| before.directory.user(name));
-        let unshown = gone.flat_map(|user| before.unshown(user)).collect();
-        (
-            effects,
-            Removed {
-                users,
-                unshown,
-                before,
-            },
-        )
+        withdrawn.extend(gone.flat_map(|user| before.unshown(user)));
+        (effects, Removed { withdrawn, before })
     }
 
     /// The timed statuses of users who are no more end now, while it is known what they
     /// return to. Says what follows for others.
     fn end_of_the_gone(&mut self, plan: &Plan, now: Time) -> Vec<Effect> {
-        let timed: Vec<UserId> = self.ends.iter().map(|(_, user)| *user).collect();
         let directory = self.directory.clone();
         let stays = |name: &str| plan.directory.user(name).is_some();
-        let mut effects = Vec::new();
-        for user in timed {
-            if !stays(&directory.get(user).name) {
-                self.end(user, now, &mut effects);
+        let (mut touched, mut set) = (Touched::new(), Vec::new());
+        for (until, ending) in self.ends.clone() {
+            match ending {
+                Ending::Own(user) if !stays(&directory.get(user).name) => {
+                    self.ends.remove(&(until, ending));
+                    set.extend(self.end_own(user, &mut touched));
+                }
+                Ending::Own(_) => {}
+                Ending::Source(source) => {
+                    let of_the_gone = |layers: &mut Layers| {
+                        layers.timed.retain(|layer| stays(&layer.owner));
+                    };
+                    if self.relayer(source, &mut touched, of_the_gone) {
+                        self.write_again(source);
+                    }
+                }
             }
         }
+        let mut effects = Vec::new();
+        self.recombine(touched, &OwnChange::Ended(set), now, &mut effects);
         // A transition of one who goes has its number and is told, but not to hints: those
         // have had the last word.
         for effect in &mut effects {
@@ -289,7 +414,7 @@ impl World {
         effects
     }
 
-    fn carry_over(&mut self, before: &mut World, plan: &Plan, now: Time) {
+    fn carry_over(&mut self, before: &mut World, plan: &Plan, stored: &Stored, now: Time) {
         let mut moved = vec![None; before.sources.len()];
         for (new, old) in plan.sources.iter().enumerate() {
             if let Some(old) = old {
@@ -311,11 +436,8 @@ impl World {
                 if now_in != account(&before.directory, *old) {
                     self.users[new].sequence = 0;
                 }
-                for watcher in Watcher::ALL {
-                    if before.asked.get(*old, watcher) {
-                        self.asked.set(UserId::new(new), watcher);
-                    }
-                }
+                let id = UserId::new(new);
+                self.asked.carry_over(id, &before.asked, *old);
                 let name = &plan.directory.get(UserId::new(new)).name;
                 if *name != before.directory.get(*old).name {
                     // The row moves to the new spelling; the old one goes below.
@@ -331,12 +453,10 @@ impl World {
         }
         self.panels = std::mem::take(&mut before.panels);
         self.parking = std::mem::take(&mut before.parking);
-        let known = before.directory.accounts();
         for (at, account) in plan.directory.accounts().iter().enumerate() {
-            match known.iter().position(|known| known == account) {
-                Some(old) => self.accounts[at] = before.accounts[old].clone(),
-                // As after an unclean stop: the account may have existed before.
-                None => self.accounts[at].sequence = now.micros(),
+            match before.directory.account_named(account) {
+                Some(old) => self.accounts[at] = before.accounts[old.index()],
+                None => self.accounts[at] = stored.last_number(account, now),
             }
         }
         let moved = |source: SourceId| moved[source.index()];
@@ -370,8 +490,9 @@ impl World {
         }
     }
 
-    /// Transitions for those whose presence differs. A publish for those who are new
-    /// or spelled anew, and for what was still settling.
+    /// Transitions for those whose presence differs. A publish for those who are spelled
+    /// anew, and for what was still settling. What else those are told who watched for
+    /// users who are new: see [`World::announce`].
     fn differences(
         &mut self,
         plan: &Plan,
@@ -383,43 +504,41 @@ impl World {
         let directory = self.directory.clone();
         for (((id, user), old), known) in directory.users().zip(old).zip(&plan.users) {
             let present = self.outcome(id).presence.clone();
-            let unpublished = known.is_none_or(|known| {
-                before.directory.get(known).name != user.name
-                    || before.is_unpublished(known, &present)
-            });
-            // A type may be gone, or be called otherwise, by the configuration alone.
-            let status = known.is_some() && old.status.as_ref() != self.status(id);
-            let moved = old.presence != present;
-            if moved {
-                self.follow_status(id);
-            }
+            let respelled =
+                known.is_some_and(|known| before.directory.get(known).name != user.name);
+            let unpublished = respelled && present.is_set()
+                || known.is_some_and(|known| before.is_unpublished(known, &present));
+            let Old { mut was, shown } = old;
+            let moved = was.presence != present;
+            self.take_activity(id);
+            let state = &self.users[id.index()];
             if known.is_none() {
-                self.take_activity(id);
+                // Found out, which is no transition.
+                was.activity = state.activity;
+                was.inferred = state.inferred.clone();
+                was.status = state.status.clone();
             }
-            let does = self.compute_activity(id) != self.activity(id);
-            if moved || status || does {
-                let changed = Details::NONE;
-                effects.push(self.transition(id, old.presence, old.status, changed, now));
+            // A type may be gone, or be called otherwise, by the configuration alone.
+            if state.differs(&was) {
+                effects.push(self.transition(id, was, Details::NONE, now));
             }
             if !moved && unpublished {
+                self.asked.set_heard(id);
                 effects.push(Effect::Publish(user.name.clone(), present));
             }
             for watcher in Watcher::ALL {
-                if known.is_none() {
-                    // It may have been asked for in vain.
-                    self.asked.set(id, watcher);
-                }
-                let shown = self.shown(id, watcher);
-                let differs = unpublished || old.shown[watcher as usize] != shown;
+                let now_shown = self.shown(id, watcher);
+                let differs = respelled || shown[watcher as usize] != now_shown;
                 if differs && self.asked.get(id, watcher) {
-                    effects.push(Effect::Device(user.name.clone(), watcher, shown));
+                    effects.push(Effect::Device(user.name.clone(), watcher, now_shown));
                 }
             }
         }
         effects
     }
 
-    /// Who is gone, and their rows with them.
+    /// Who is gone. The row of an earlier spelling goes too; others stay, see
+    /// [`World::part`].
     fn removed(&mut self, before: &World) -> Vec<Arc<str>> {
         let spelled: HashSet<&str> = self
             .directory
@@ -431,23 +550,11 @@ impl World {
             .filter(|name| !spelled.contains(&***name))
             .cloned()
             .collect();
-        let users = gone.iter().cloned().map(RowKey::User);
-        let sources = before
-            .directory
-            .sources()
-            .map(|(_, source)| &source.address);
-        let sources = sources.filter(|address| self.directory.source(address).is_none());
-        let rows: Vec<RowKey> = users.chain(sources.cloned().map(RowKey::Source)).collect();
+        let respelled = gone
+            .iter()
+            .filter(|name| self.directory.user(name).is_some());
+        let rows: Vec<RowKey> = respelled.cloned().map(RowKey::User).collect();
         self.dirty.extend(rows);
         gone
-    }
-
-    /// Every user's name and presence, to be published at a load.
-    pub fn everyone(&self) -> Vec<Effect> {
-        let users = self.directory.users();
-        let publish = users.map(|(id, user)| {
-            Effect::Publish(user.name.clone(), self.outcome(id).presence.clone())
-        });
-        publish.collect()
     }
 }

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use super::{SourceId, UserId, World};
-use crate::presence::directory::AccountId;
 use crate::presence::dnd::DndStatus;
-use crate::presence::row::{Kept, OwnRow, UserRow};
+use crate::presence::row::{OwnRow, SourceRow, UserRow};
 use crate::presence::time::Time;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum RowKey {
     Source(Arc<str>),
     User(Arc<str>),
-    Account(Arc<str>),
 }
 
 /// A row to be put, or deleted where there is no value.
@@ -41,24 +39,18 @@ impl World {
         }
     }
 
-    pub(super) fn mark_account(&mut self, account: AccountId) {
-        let state = &mut self.accounts[account.index()];
-        if !std::mem::replace(&mut state.dirty, true) {
-            let name = self.directory.account(account).clone();
-            self.dirty.push_back(RowKey::Account(name));
-        }
-    }
-
     /// Whether rows wait to be kept.
     pub fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty()
+        !self.dirty.is_empty() || !self.loose.is_empty()
     }
 
     /// Up to `most` rows with their present values, oldest first.
     pub fn take_rows(&mut self, most: usize) -> Vec<RowChange> {
-        let many = self.dirty.len().min(most);
+        let mut rows = self.take_loose(most);
+        let many = self.dirty.len().min(most - rows.len());
         let keys: Vec<RowKey> = self.dirty.drain(..many).collect();
-        keys.into_iter().map(|key| self.row(key)).collect()
+        rows.extend(keys.into_iter().filter_map(|key| self.row(key)));
+        rows
     }
 
     /// Rows that could not be kept wait again, with the values that they have then.
@@ -68,6 +60,9 @@ impl World {
             let Some((kind, name)) = row.key.split_once('/') else {
                 continue;
             };
+            if self.put_back_loose(row) {
+                continue;
+            }
             let key = match kind {
                 "source" => match directory.source(name) {
                     Some(source) => {
@@ -83,7 +78,7 @@ impl World {
                     }
                     _ => RowKey::User(name.into()),
                 },
-                _ => RowKey::Account(name.into()),
+                _ => continue,
             };
             if !self.dirty.contains(&key) {
                 self.dirty.push_back(key);
@@ -91,21 +86,22 @@ impl World {
         }
     }
 
-    fn row(&mut self, key: RowKey) -> RowChange {
-        match key {
+    /// The row of a key; none where nobody has it any more, see [`World::part`].
+    pub(super) fn row(&mut self, key: RowKey) -> Option<RowChange> {
+        Some(match key {
             RowKey::Source(address) => {
-                let source = self.directory.source(&address);
+                let source = Some(self.directory.source(&address)?);
                 let value = source.and_then(|source| {
                     let state = &mut self.sources[source.index()];
                     state.dirty = false;
-                    let kept = Kept::new(&state.presence, state.since, state.until);
-                    (state.since != Time::NEVER).then_some(kept)
+                    let row = SourceRow::new(&state.layers());
+                    (state.since != Time::NEVER).then_some(row)
                 });
                 row_change(format!("source/{address}"), value)
             }
             RowKey::User(name) => {
                 // A row of an earlier spelling is nobody's.
-                let user = self.directory.user(&name);
+                let user = Some(self.directory.user(&name)?);
                 let user = user.filter(|user| self.directory.get(*user).name == name);
                 let value = user.map(|user| {
                     let state = &mut self.users[user.index()];
@@ -124,20 +120,7 @@ impl World {
                 let value = value.filter(|row| *row != UserRow::default());
                 row_change(format!("user/{name}"), value)
             }
-            RowKey::Account(name) => {
-                let account = self
-                    .directory
-                    .accounts()
-                    .iter()
-                    .position(|known| *known == name);
-                let value = account.map(|at| {
-                    let state = &mut self.accounts[at];
-                    state.dirty = false;
-                    state.sequence
-                });
-                row_change(format!("account/{name}"), value)
-            }
-        }
+        })
     }
 }
 

@@ -50,6 +50,18 @@ impl World {
         }
     }
 
+    /// Writes to an address again what it is, where that is still what was `meant`: the
+    /// provider lost it.
+    pub fn write_anew(&mut self, address: &str, meant: impl FnOnce(&Presence) -> bool) {
+        let Some(source) = self.directory.source(address) else {
+            return;
+        };
+        let presence = self.source(source).presence.clone();
+        if !self.on_way.contains_key(&source) && meant(&presence) {
+            self.queue_write(source, &presence);
+        }
+    }
+
     /// The next write for the worker, in the order of the choices.
     pub fn take_write(&mut self) -> Option<Write> {
         while let Some(source) = self.queue.pop_front() {

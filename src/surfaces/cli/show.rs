@@ -8,9 +8,10 @@ use crate::actor;
 use crate::asterisk::cli::{Args, Outcome};
 use crate::asterisk::regex::Regex;
 use crate::door;
-use crate::presence::explain::explain;
+use crate::presence::explain::{explain, said};
 use crate::presence::fields::{Said, View};
 use crate::presence::flags::Flag;
+use crate::presence::inferred::Inferred;
 use crate::presence::status::StatusType;
 use crate::presence::{Presence, State, Time, assignment};
 use crate::surfaces::metrics;
@@ -40,7 +41,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     names.retain(|name| wanted(name));
     let now = Time::now();
     let mut table = Table::new([
-        "User", "State", "Status", "Source", "Set", "Subtype", "Message",
+        "User", "State", "Status", "Inferred", "Source", "Set", "Subtype", "Message",
     ]);
     for name in names {
         // One look at a time: a long list never keeps a change waiting. By name,
@@ -58,10 +59,12 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
                 .status(id)
                 .map_or("", |status| &status.name)
                 .to_owned();
+            let inferred = world.inferred(id).map_or("", Inferred::label).to_owned();
             Some([
                 user,
                 state,
                 status,
+                inferred,
                 source,
                 ago(since, now),
                 subtype,
@@ -107,6 +110,8 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         ("Status", status_of(&view)),
         ("Subtype", view.presence.subtype.clone()),
         ("Message", view.presence.message.clone()),
+        ("Inferred", view.inferred_label().to_owned()),
+        ("Chosen", chosen_of(&view, now)),
         ("Set", ago(view.presence.since, now)),
         ("Ends", ends(view.presence.until, now)),
         ("Source", source_name(&view.source).to_owned()),
@@ -189,6 +194,11 @@ fn status_of(view: &View) -> String {
         (status, "") => status.to_owned(),
         (status, label) => format!("{status}, {label}"),
     }
+}
+
+/// `away (lunch) "Back at one", set 5m 10s ago`; the same as in `userpresence explain`.
+fn chosen_of(view: &View, now: Time) -> String {
+    said(&view.chosen, now)
 }
 
 /// `in 5m 10s`, `never`.

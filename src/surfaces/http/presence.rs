@@ -9,11 +9,12 @@ use super::{Caller, Reply, Request, account, error, json, read_body, read_json};
 use crate::door;
 use crate::presence::Time;
 use crate::presence::account::{ListQuery, Record};
-use crate::presence::assignment::{Parts, shown};
+use crate::presence::assignment::{self, Parts, shown};
 use crate::presence::directory::{AccountId, Directory, UserId};
 use crate::presence::dnd::DndStatus;
+use crate::presence::ending::{self, Clock};
+use crate::presence::fields::Query;
 use crate::presence::flags::Flag;
-use crate::presence::status::Statuses;
 use crate::presence::world::{Change, World};
 
 /// Users looked at under the lock at a time.
@@ -286,11 +287,38 @@ struct Wish {
     status: Option<String>,
     subtype: Option<String>,
     message: Option<String>,
-    until: Option<u64>,
+    until: Option<Until>,
     dnd_status: Option<String>,
     allow_see_my_presence: Option<bool>,
     ring_on_monitored_call: Option<bool>,
     pick_up_calls_on_hold: Option<bool>,
+}
+
+/// When a status ends: Unix time in milliseconds, or a text such as `14:30`, `30m`, `for 30m`
+/// or `until 14:30`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Until {
+    At(u64),
+    Text(String),
+}
+
+impl Until {
+    fn time(&self, clock: &Clock<'_>) -> Result<Time, String> {
+        match self {
+            Until::At(millis) => Ok(Time::from_millis(*millis)),
+            Until::Text(text) => match ending::time_of_day(text) {
+                Ok(minutes) => Ok(clock.next(minutes)),
+                Err(_) => assignment::in_words(text, clock).unwrap_or_else(|| {
+                    Err(format!(
+                        "until is '{}', expected Unix time in milliseconds, a time of day such as \
+                         \"14:30\" or a length of time such as \"30m\"",
+                        shown(text)
+                    ))
+                }),
+            },
+        }
+    }
 }
 
 impl Wish {
@@ -307,7 +335,6 @@ impl Wish {
     fn carry_out(&self, user: &str) -> Result<(), String> {
         let dnd = self.dnd_status.as_deref().map(DndStatus::parse);
         let dnd = dnd.transpose()?;
-        let given = [&self.subtype, &self.message];
         let text = |text: &'_ Option<String>| text.clone().unwrap_or_default();
         let (subtype, message) = (text(&self.subtype), text(&self.message));
         const HIDES: (Flag, bool) = (Flag::AllowSeeMyPresence, false);
@@ -322,18 +349,25 @@ impl Wish {
                 message: &message,
                 options: "",
             };
-            let until = self.until.map(Time::from_millis);
-            let choice = |statuses: &Statuses, now| parts.choice(statuses, now)?.ending(until, now);
+            // Known to be right before anything is done.
+            let choice = door::choice(user, |statuses, clock| {
+                let until = self.until.as_ref().map(|until| until.time(clock));
+                let choice = parts.choice(statuses, clock)?;
+                choice.ending(until.transpose()?, clock.now)
+            })?;
+            hide()?;
+            door::choose(user, |_, _| Ok(choice))?;
+        } else if self.until.is_some() || self.subtype.is_some() {
+            return Err("subtype and until belong to a status, which is missing".into());
+        } else if let Some(message) = &self.message {
             // Known to be right before anything is done.
             let right = door::read(|world| {
-                let statuses = world.directory().settings.statuses();
-                choice(statuses, Time::now()).map(drop)
+                let user = Query::find(world, user)?;
+                world.with_message(user, message, Time::now()).map(drop)
             });
             right.ok_or(door::NOT_RUNNING)??;
             hide()?;
-            door::choose(user, choice)?;
-        } else if self.until.is_some() || given.iter().any(|text| text.is_some()) {
-            return Err("subtype, message and until belong to a status, which is missing".into());
+            door::set_message(user, message)?;
         }
         // Before anything else that others would see, and then nothing to be done again.
         hide()?;

@@ -28,6 +28,7 @@ pub struct Builder {
     pub(super) calendars: Vec<String>,
     pub(super) files: Vec<(String, String)>,
     pub(super) realtime: Option<(Vec<String>, String)>,
+    pub(super) environment: Vec<(&'static str, &'static str)>,
 }
 
 impl Builder {
@@ -47,6 +48,7 @@ impl Builder {
             calendars: Vec::new(),
             files: Vec::new(),
             realtime: None,
+            environment: Vec::new(),
         };
         builder.add_modules(sets::BASE);
         builder
@@ -181,6 +183,15 @@ impl Builder {
         self.add_modules(sets::SQLITE);
         let families = families.iter().map(|name| (*name).to_owned()).collect();
         self.realtime = Some((families, sql.to_owned()));
+        self
+    }
+
+    /// Memory that is freed, or was just allocated, is overwritten, and not held back for
+    /// the thread that freed it: what is used too late is not what it was.
+    pub fn perturbed(mut self) -> Self {
+        let tunables = "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0";
+        self.environment.push(("GLIBC_TUNABLES", tunables));
+        self.environment.push(("MALLOC_PERTURB_", "165"));
         self
     }
 

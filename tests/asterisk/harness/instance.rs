@@ -24,6 +24,7 @@ pub struct Instance {
     pub(super) root: Root,
     pub(super) dir: PathBuf,
     pub(super) ports: Ports,
+    environment: Vec<(&'static str, &'static str)>,
     process: Mutex<Option<Process>>,
     /// The harness's own connection, made anew after a restart.
     control: Mutex<Option<Arc<Ami>>>,
@@ -55,6 +56,7 @@ impl Instance {
                 sip: ports::free(),
                 http: ports::free(),
             },
+            environment: builder.environment.clone(),
             process: Mutex::new(None),
             control: Mutex::new(None),
         };
@@ -98,7 +100,8 @@ impl Instance {
             .arg("-C")
             .arg(self.path("etc/asterisk.conf"))
             .current_dir(&self.dir)
-            .env("LC_ALL", "C.UTF-8");
+            .env("LC_ALL", "C.UTF-8")
+            .envs(self.environment.iter().copied());
         command
     }
 

@@ -63,8 +63,8 @@ fn meetings_and_tables_of_ones_own() {
 #[test]
 fn extensions_that_cannot_be_reached_may_be_left_out() {
     let mut world = world(
-        "[a]\ntype=user\nextension=1\nextension=2\nignore_unreachable=yes\n\
-         [b]\ntype=user\nextension=1\nextension=2\n",
+        "[a]\ntype=user\nextension=1\nextension=2\n\
+         [b]\ntype=user\nextension=1\nextension=2\nignore_unreachable=no\n",
     );
     device(&mut world, "PJSIP/1", Unavailable, 1);
     device(&mut world, "PJSIP/2", NotInUse, 1);
@@ -78,10 +78,16 @@ fn extensions_that_cannot_be_reached_may_be_left_out() {
     assert_eq!(transitions(&effects), []);
 }
 
+fn devices(effects: &[Effect]) -> usize {
+    let is_device = |effect: &&Effect| matches!(effect, Effect::Device(..));
+    effects.iter().filter(is_device).count()
+}
+
 #[test]
 fn only_those_who_asked_are_told() {
     let mut world = world("[a]\ntype=user\nextension=1\nextension=2\n");
-    assert_eq!(device(&mut world, "PJSIP/1", Unavailable, 1), []);
+    let effects = device(&mut world, "PJSIP/1", Unavailable, 1);
+    assert_eq!(devices(&effects), 0);
     hear(&mut world, "1", "dnd", 2);
     assert_eq!(lamp(&world, "a"), (Busy, Busy));
     let told = |effects: &[Effect], watcher| {
@@ -156,16 +162,26 @@ fn watchers_are_told_who_comes_and_goes() {
     let plan = Plan::new(world.directory(), directory(&conf(&["B", "c"])));
     let at = Time::from_millis(1);
     let (effects, removed) = world.reconfigure(&plan, &Stored::default(), Read::default(), at);
-    let both =
-        |name: &str, state| Watcher::ALL.map(|watcher| Effect::Device(name.into(), watcher, state));
-    assert_eq!(removed.unshown, both("a", Unknown));
-    let told: Vec<_> = effects
+    let told = |name: &str, watcher, states: &[DeviceState]| -> Vec<Effect> {
+        let told = states.iter();
+        told.map(|state| Effect::Device(name.into(), watcher, *state))
+            .collect()
+    };
+    // What was asked for and never published comes first: the core keeps quiet about a
+    // device that it has not heard of, where it is unknown.
+    let gone: Vec<Effect> = Watcher::ALL
         .into_iter()
-        .filter(|effect| matches!(effect, Effect::Device(..)))
+        .flat_map(|watcher| told("a", watcher, &[Unavailable, Unknown]))
         .collect();
+    assert_eq!(removed.withdrawn, gone);
+    assert_eq!(effects, []);
     // Who was not there may have been asked for in vain.
-    assert_eq!(told, both("c", Unavailable));
-    assert_eq!(world.show_nobody(), both("c", Unknown));
+    let mut found = Found::default();
+    found.watched.add_hint("UserPresence:C&UserPresence:B");
+    let shown = world.announce(&found, Some(&["c".into()]));
+    assert_eq!(shown, told("c", Watcher::Lamp, &[Unavailable]));
+    let gone = told("c", Watcher::Lamp, &[Unavailable, Unknown]);
+    assert_eq!(world.withdraw(), gone);
     assert_eq!(lamp(&world, "c"), (Unknown, Unknown));
 }
 

@@ -1,0 +1,195 @@
+//! Rows in AstDB, kept until they are there.
+//!
+//! AstDB refuses everything while another program has its file locked. What it takes is
+//! committed up to a second later, and where the commit fails (a full disk, a reader with
+//! a lock) all of that second is gone without a word to anybody. So a row is looked up
+//! again after its commit, and one that is not there is kept anew. The same goes for what
+//! CustomPresence stores of a status that is written to an extension.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::asterisk::{astdb, log};
+use crate::door;
+use crate::presence::Time;
+use crate::presence::address::{CUSTOM_LABEL, below};
+use crate::presence::assignment::custom_presence;
+use crate::presence::row::FAMILY;
+use crate::presence::world::{RowChange, Write};
+
+/// Rows taken at a time, so that the world's lock is never held for long.
+const BATCH: usize = 256;
+
+/// How long AstDB is left alone after it refused a row.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// A row is looked up again after so long. Asterisk commits once a second.
+const COMMITTED: Duration = Duration::from_millis(1500);
+
+/// At a stop AstDB is asked this many times, [`LAST_RETRY`] apart.
+const LAST_TRIES: u32 = 20;
+const LAST_RETRY: Duration = Duration::from_millis(100);
+
+/// What waits for AstDB, and what it took and has to prove. Both are bounded by the number
+/// of rows, because each is there once with its latest value.
+#[derive(Default)]
+pub(super) struct Rows {
+    /// When AstDB refused something: not to be asked before this again.
+    again: Option<Time>,
+    /// What was put, and when it is to be looked up.
+    put: HashMap<Key, (Option<String>, Instant)>,
+    /// The same in the order of time. An entry that is not of the row's last time is of an
+    /// earlier value.
+    order: VecDeque<(Instant, Key)>,
+}
+
+/// A row that was put.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Key {
+    /// One of this module's, by its key.
+    Own(String),
+    /// What CustomPresence stores for an address.
+    Custom(std::sync::Arc<str>),
+}
+
+impl Key {
+    fn stored(&self) -> Option<String> {
+        match self {
+            Key::Own(key) => astdb::get(FAMILY, key),
+            Key::Custom(address) => astdb::get(CUSTOM_LABEL, below(address, CUSTOM_LABEL)?),
+        }
+    }
+}
+
+impl Rows {
+    /// Keeps what waits, a batch of it; says whether there may be more.
+    pub fn keep_some(&mut self) -> bool {
+        if self.again.is_some_and(|again| Time::now() < again) {
+            return false;
+        }
+        self.again = None;
+        let on_way = super::ON_WAY.lock();
+        let rows = door::serve(|world, _| (world.take_rows(BATCH), Vec::new()));
+        let rows = rows.unwrap_or_default();
+        let kept = self.keep(&rows);
+        if kept == rows.len() {
+            return !rows.is_empty();
+        }
+        // The refused one last: if it is that row alone, it holds up no other.
+        let refused = rows[kept..].iter().take(1);
+        let refused = rows[kept..].iter().skip(1).chain(refused);
+        door::serve(|world, _| (world.put_back(refused), Vec::new()));
+        drop(on_way);
+        self.again = Some(Time::now().after(RETRY));
+        false
+    }
+
+    /// Hands rows to AstDB up to the first that it refuses; says how many it took.
+    fn keep(&mut self, rows: &[RowChange]) -> usize {
+        let refused = rows.iter().position(|row| {
+            let kept = match &row.value {
+                Some(value) => astdb::put(FAMILY, &row.key, value),
+                None => astdb::del(FAMILY, &row.key),
+            };
+            match &kept {
+                Ok(()) => self.note(Key::Own(row.key.clone()), row.value.clone()),
+                Err(why) => door::complain_once("AstDB", "", || {
+                    format!("AstDB does not keep presence, it is tried again: {why}")
+                }),
+            }
+            kept.is_err()
+        });
+        refused.unwrap_or(rows.len())
+    }
+
+    /// Notes that CustomPresence was told to store this. It says nothing of a failure.
+    pub fn written(&mut self, write: &Write) {
+        let value = custom_presence(&write.presence);
+        self.note(Key::Custom(write.address.clone()), Some(value));
+    }
+
+    fn note(&mut self, key: Key, value: Option<String>) {
+        let due = Instant::now() + COMMITTED;
+        self.order.push_back((due, key.clone()));
+        self.put.insert(key, (value, due));
+    }
+
+    /// Looks up what is due, a batch of it; what is lost waits anew. Says whether there
+    /// may be more.
+    pub fn confirm_some(&mut self) -> bool {
+        let now = Instant::now();
+        // While AstDB refuses everything there is no use in asking.
+        match self.order.front() {
+            Some((due, _)) if *due <= now && self.again.is_none() => {}
+            _ => return false,
+        }
+        let mut lost = false;
+        for _ in 0..BATCH {
+            match self.order.front() {
+                Some((due, _)) if *due <= now => lost |= self.confirm_first(),
+                _ => return lost,
+            }
+        }
+        true
+    }
+
+    /// Looks up the first; says whether it is lost.
+    fn confirm_first(&mut self) -> bool {
+        let Some((due, key)) = self.order.pop_front() else {
+            return false;
+        };
+        if self.put.get(&key).is_none_or(|(_, last)| *last != due) {
+            return false;
+        }
+        let wanted = self.put.remove(&key).and_then(|(value, _)| value);
+        if key.stored() == wanted {
+            return false;
+        }
+        door::serve(|world, _| {
+            match key {
+                Key::Own(key) => {
+                    let row = RowChange { key, value: wanted };
+                    world.put_back(std::iter::once(&row));
+                }
+                Key::Custom(address) => world.write_anew(&address, |presence| {
+                    wanted.as_deref() == Some(&custom_presence(presence))
+                }),
+            }
+            ((), Vec::new())
+        });
+        true
+    }
+
+    /// When there is something to do again.
+    pub fn next(&self) -> Option<Time> {
+        let due = self.order.front().map(|(due, _)| {
+            let left = due.saturating_duration_since(Instant::now());
+            Time::now().after(left)
+        });
+        // A refusal holds up the rest.
+        self.again.or(due)
+    }
+
+    /// What AstDB has refused is tried for a little longer, then given up. Says whether
+    /// everything was kept.
+    pub fn finish(&mut self, mut write_out: impl FnMut(&mut Self) -> bool) -> bool {
+        for _ in 0..LAST_TRIES {
+            if self.again.take().is_none() && !self.confirm_all() {
+                return true;
+            }
+            std::thread::sleep(LAST_RETRY);
+            while write_out(self) || self.keep_some() {}
+        }
+        log::warning("AstDB does not keep presence: what was set last is lost with this stop");
+        false
+    }
+
+    /// Looks everything up at once; says whether something is lost.
+    fn confirm_all(&mut self) -> bool {
+        let mut lost = false;
+        while !self.order.is_empty() {
+            lost |= self.confirm_first();
+        }
+        lost
+    }
+}

@@ -1,0 +1,51 @@
+//! Many short names in one text.
+
+/// Names by number, each 4 bytes longer than itself.
+#[derive(Debug)]
+pub struct Names {
+    text: String,
+    /// Where each begins, and where the last one ends.
+    at: Vec<u32>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Names {
+            text: String::new(),
+            at: vec![0],
+        }
+    }
+}
+
+impl Names {
+    /// The number of the next name.
+    pub fn len(&self) -> usize {
+        self.at.len() - 1
+    }
+
+    /// Appends one.
+    ///
+    /// # Panics
+    /// When all together are longer than 4 GiB.
+    pub fn push(&mut self, name: &str) {
+        self.text.push_str(name);
+        let end = u32::try_from(self.text.len());
+        self.at.push(end.expect("names of less than 4 GiB"));
+    }
+
+    /// A name by number.
+    pub fn get(&self, number: usize) -> &str {
+        &self.text[self.at[number] as usize..self.at[number + 1] as usize]
+    }
+
+    /// All, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|number| self.get(number))
+    }
+
+    /// Gives back the room that is not used.
+    pub fn shrink_to_fit(&mut self) {
+        self.text.shrink_to_fit();
+        self.at.shrink_to_fit();
+    }
+}

@@ -1,0 +1,82 @@
+//! `userpresence check`, `reload` and `forget`.
+
+use std::fmt::Write;
+
+use super::fail;
+use crate::asterisk::cli::{Args, Outcome};
+use crate::keeper;
+use crate::reload::{self, Grave};
+
+pub fn reload(args: &Args<'_>, out: &mut String) -> Outcome {
+    let really = match args.0.as_slice() {
+        [] => false,
+        [word] if word.eq_ignore_ascii_case("--really") => true,
+        _ => return Outcome::ShowUsage,
+    };
+    match reload::everything(really) {
+        Ok(counts) => {
+            let _ = writeln!(out, "Reloaded: {counts}.");
+            if counts.go > 0 {
+                out.push_str("What is stored of who is gone is kept for 30 days.\n");
+            }
+            Outcome::Success
+        }
+        Err(refused) => {
+            for problem in &refused.problems {
+                let _ = writeln!(out, "ERROR: {problem}");
+            }
+            super::outcome(fail(out, &refused.why))
+        }
+    }
+}
+
+pub fn check(args: &Args<'_>, out: &mut String) -> Outcome {
+    if !args.0.is_empty() {
+        return Outcome::ShowUsage;
+    }
+    let check = reload::check();
+    for (grave, said) in &check.said {
+        let _ = writeln!(out, "{}: {said}", grave.word());
+    }
+    let count = |wanted: Grave| check.said.iter().filter(|(it, _)| *it == wanted).count();
+    let number = |count: usize, what: &str| {
+        let end = if count == 1 { "" } else { "s" };
+        format!("{count} {what}{end}")
+    };
+    let (errors, warnings) = (count(Grave::Error), count(Grave::Warning));
+    let (errors, warnings) = (number(errors, "error"), number(warnings, "warning"));
+    let _ = write!(out, "{errors}, {warnings}. ");
+    match check.counts {
+        Some(counts) => {
+            let _ = writeln!(out, "After a reload: {counts}.");
+            Outcome::Success
+        }
+        None => {
+            out.push_str("A reload would be refused.\n");
+            Outcome::Failure
+        }
+    }
+}
+
+pub fn forget(args: &Args<'_>, out: &mut String) -> Outcome {
+    let name = match args.0.as_slice() {
+        [all] if all.eq_ignore_ascii_case("all") => None,
+        [name] => Some(*name),
+        _ => return Outcome::ShowUsage,
+    };
+    match reload::forget(name) {
+        Ok(1) => out.push_str("1 user is forgotten.\n"),
+        Ok(users) => {
+            let _ = writeln!(out, "{users} users are forgotten.");
+        }
+        Err(why) => return super::outcome(fail(out, &why)),
+    }
+    Outcome::Success
+}
+
+/// Those who are gone, and all of them.
+pub fn forgettable() -> Vec<String> {
+    let gone = keeper::gone_rows().into_iter();
+    let gone = gone.filter_map(|(key, _)| key.strip_prefix("user/").map(str::to_owned));
+    std::iter::once("all".to_owned()).chain(gone).collect()
+}

@@ -1,0 +1,211 @@
+//! What Asterisk is told at a load, a reload and an unload, and what it answers without
+//! having been told.
+
+use crate::harness::{Ami, Instance, MODULE, Message, Subscriber, wait_until};
+use crate::people::{ALICE, event, with};
+use crate::reload::published;
+
+/// What AMI lists of a user, of presences or of devices.
+fn listed(ast: &Instance, action: &str, key: &str, value: &str, of: &str) -> Vec<String> {
+    let all = ast.ami().list(&[("Action", action)]);
+    let of_it = all.iter().filter(|item| item.get(key) == Some(of));
+    let found = of_it.filter_map(|item| item.get(value));
+    found.map(str::to_owned).collect()
+}
+
+fn presences(ast: &Instance, user: &str) -> Vec<String> {
+    let address = format!("UserPresence:{user}");
+    listed(ast, "PresenceStateList", "Presentity", "Status", &address)
+}
+
+fn value(ast: &Instance, user: &str) -> String {
+    ast.getvar(&format!("PRESENCE_STATE(UserPresence:{user},value)"))
+}
+
+fn asked(ast: &Instance, user: &str) -> Message {
+    let provider = format!("UserPresence:{user}");
+    let asked = [("Action", "PresenceState"), ("Provider", &provider)];
+    ast.ami().action(&asked)
+}
+
+/// Our devices of which this AMI client was told until now.
+fn shown(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
+    ast.set_device("mark", "INUSE");
+    ast.set_device("mark", "NOT_INUSE");
+    let mut all = Vec::new();
+    wait_until("the mark", || {
+        all.extend(ami.take_events());
+        let is_mark = |event: &Message| {
+            event.get("Device") == Some("Custom:mark") && event.get("State") == Some("NOT_INUSE")
+        };
+        all.iter().any(is_mark).then_some(())
+    });
+    let of_it = all
+        .iter()
+        .filter(|event| event.is_event("DeviceStateChange"));
+    let of_it = of_it.filter_map(|event| {
+        let device = event.get("Device")?.strip_prefix("UserPresence:")?;
+        Some((device.to_owned(), event.get("State")?.to_owned()))
+    });
+    of_it.collect()
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let pairs = pairs.iter();
+    pairs
+        .map(|(name, state)| ((*name).to_owned(), (*state).to_owned()))
+        .collect()
+}
+
+const BOTH: &str = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\nextension = 201\n";
+
+#[test]
+fn after_a_start_every_answer_is_right() {
+    let ast = with(BOTH)
+        .hint("2000", "UserPresence:alice,UserPresence:Alice")
+        .hint("2001", "UserPresence:bob,UserPresence:bob")
+        .sip(&["2000"])
+        .start();
+    event(&ast, "200", "dnd,busy,In a call");
+    assert!(ast.stop_gracefully().success());
+    ast.start_again();
+    let phone = Subscriber::start(&ast, "2000");
+    assert_eq!(phone.wait_presence("dnd").message, "In a call");
+    for (user, state) in [("alice", "dnd"), ("bob", "not_set")] {
+        assert_eq!(value(&ast, user), state);
+        assert_eq!(asked(&ast, user).get("State"), Some(state));
+    }
+    assert_eq!(presences(&ast, "alice"), ["dnd"]);
+    assert_eq!(presences(&ast, "bob"), Vec::<String>::new());
+    ast.wait_hint_presence("2000", "dnd");
+    ast.wait_hint_presence("2001", "not_set");
+    ast.wait_hint_state("2000", "Busy");
+    // What Asterisk was told by the way is taken back all the same.
+    assert!(ast.unload_module(MODULE).ok());
+    ast.wait_hint_presence("2000", "not_set");
+    ast.wait_hint_state("2000", "Idle");
+    phone.wait_presence("not_set");
+    for user in ["alice", "bob"] {
+        assert!(["", "not_set"].contains(&&*value(&ast, user)), "{user}");
+    }
+    assert!(["not_set", ""].contains(&&*presences(&ast, "alice").concat()));
+}
+
+#[test]
+fn a_load_into_a_running_asterisk_reaches_who_asked_in_vain() {
+    let ast = with(BOTH)
+        .not_loaded()
+        .sip(&["2000"])
+        .hint("2000", ",UserPresence:ALICE")
+        .hint("2001", "UserPresence:bob,UserPresence:bob")
+        .hint("_21XX", "UserPresence:${IF($[${EXTEN}=2100]?alice:bob)}")
+        .queue(
+            "sales",
+            "",
+            &["Local/x@agents/n,0,X,UserPresence:alice@QUEUE"],
+        )
+        .start();
+    ast.set_custom("200", "dnd,busy,In a call");
+    let ami = ast.ami();
+    published(&ast, &ami);
+    shown(&ast, &ami);
+    assert!(ast.load_module(MODULE).ok());
+    // Bob's hint had no presence at all.
+    let told = pairs(&[("alice", "dnd"), ("bob", "not_set")]);
+    assert_eq!(published(&ast, &ami), told);
+    ast.wait_hint_presence("2000", "dnd");
+    ast.wait_hint_presence("2001", "not_set");
+    // Busy is how a queue sees dnd.
+    ast.wait_queue_member("sales", "X", "Status", "3");
+    let phone = Subscriber::start(&ast, "2000");
+    assert_eq!(phone.wait_presence("dnd").message, "In a call");
+    for (user, state) in [("alice", "dnd"), ("bob", "not_set")] {
+        assert_eq!(value(&ast, user), state);
+    }
+    assert_eq!(presences(&ast, "alice"), ["dnd"]);
+    assert_eq!(presences(&ast, "bob"), ["not_set"]);
+
+    // A phone that has subscribed before sees it go and come, and what was stale is not.
+    assert!(ast.unload_module(MODULE).ok());
+    phone.wait_presence("not_set");
+    ast.wait_hint_presence("2000", "not_set");
+    ast.wait_queue_member("sales", "X", "Status", "0");
+    assert_eq!(presences(&ast, "alice"), ["not_set"]);
+    ast.set_custom("200", "not_set");
+    ast.set_custom("201", "away");
+    let ami = ast.ami();
+    assert!(ast.load_module(MODULE).ok());
+    assert_eq!(published(&ast, &ami), pairs(&[("bob", "away")]));
+    ast.wait_hint_presence("2001", "away");
+    assert_eq!(
+        [value(&ast, "alice"), value(&ast, "bob")],
+        ["not_set", "away"]
+    );
+    event(&ast, "200", "xa");
+    phone.wait_presence("xa");
+    ast.wait_hint_presence("2000", "xa");
+}
+
+/// However many there are, nobody is told of what is as everybody takes it to be.
+#[test]
+fn nothing_is_published_of_users_who_are_not_set_and_not_looked_at() {
+    let users: String = (0..300)
+        .map(|user| format!("[u{user}]\ntype = user\nextension = u{user}\n"))
+        .collect();
+    let ast = with(&users)
+        .not_loaded()
+        .hint("7", "UserPresence:u7,UserPresence:u7")
+        .start();
+    let ami = ast.ami();
+    shown(&ast, &ami);
+    for told in [pairs(&[("u7", "not_set")]), pairs(&[])] {
+        assert!(ast.load_module(MODULE).ok());
+        assert_eq!(published(&ast, &ami), told);
+        assert!(ast.unload_module(MODULE).ok());
+        assert_eq!(published(&ast, &ami), pairs(&[]));
+    }
+    assert!(ast.load_module(MODULE).ok());
+    let ami = ast.ami();
+    // The lamp alone is looked at; what differs is told.
+    ast.set_custom("u7", "dnd");
+    ast.wait_hint_state("7", "Busy");
+    assert_eq!(published(&ast, &ami), pairs(&[("u7", "dnd")]));
+    let ami = ast.ami();
+    ast.unload_module(MODULE);
+    assert_eq!(published(&ast, &ami), pairs(&[("u7", "not_set")]));
+    assert!(ast.load_module(MODULE).ok());
+    let ami = ast.ami();
+    ast.wait_hint_state("7", "Busy");
+    ast.write_config("userpresence.conf", "[u7]\ntype = user\nextension = u7\n");
+    assert!(ast.reload().ok());
+    assert_eq!(published(&ast, &ami), pairs(&[]));
+    assert_eq!(shown(&ast, &ami), pairs(&[]));
+}
+
+#[test]
+fn a_reload_tells_of_who_comes_and_goes() {
+    let ast = with(ALICE)
+        .hint("2001", "UserPresence:bob,UserPresence:bob")
+        .hint("2002", "UserPresence:carol,UserPresence:carol")
+        .start();
+    ast.wait_hint_presence("2001", "not_set");
+    ast.set_custom("201", "not_set");
+    ast.set_custom("301", "dnd");
+    let ami = ast.ami();
+    let more = "[bob]\ntype = user\nextension = 301\n[carol]\ntype = user\n\
+                [dave]\ntype = user\nextension = 303\n";
+    ast.write_config("userpresence.conf", &format!("{ALICE}{more}"));
+    assert!(ast.reload().ok());
+    ast.wait_hint_presence("2001", "dnd");
+    ast.wait_hint_state("2001", "Busy");
+    ast.wait_hint_presence("2002", "not_set");
+    ast.wait_hint_state("2002", "Unavailable");
+    assert_eq!(published(&ast, &ami), pairs(&[("bob", "dnd")]));
+    ast.write_config("userpresence.conf", ALICE);
+    let ami = ast.ami();
+    assert!(ast.reload().ok());
+    ast.wait_hint_presence("2001", "not_set");
+    // Of a device of the label whom it does not know the provider says invalid.
+    ast.wait_hint_state("2001", "Unavailable");
+    assert_eq!(published(&ast, &ami), pairs(&[("bob", "not_set")]));
+}
