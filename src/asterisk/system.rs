@@ -19,6 +19,13 @@ pub fn fully_booted() -> bool {
     unsafe { ffi::res_userpresence_fully_booted() != 0 }
 }
 
+/// The directory for keys: `keys` below `astkeydir` in `asterisk.conf`.
+pub fn key_directory() -> PathBuf {
+    // SAFETY: a C string that is set before any module is loaded and never changed again.
+    let path = unsafe { text::bytes(ffi::ast_config_AST_KEY_DIR) };
+    PathBuf::from(OsStr::from_bytes(path))
+}
+
 /// The path of AstDB's file, without the ending that SQLite's has.
 pub fn database_file() -> String {
     // SAFETY: a C string of the core that is set before modules are loaded, and stays.
@@ -34,13 +41,6 @@ pub fn give_back_memory() {
     unsafe {
         libc::malloc_trim(0);
     }
-}
-
-/// The directory for keys, `astkeydir` in `asterisk.conf`.
-pub fn key_directory() -> PathBuf {
-    // SAFETY: a C string that is set before any module is loaded and never changed again.
-    let path = unsafe { text::bytes(ffi::ast_config_AST_KEY_DIR) };
-    PathBuf::from(OsStr::from_bytes(path))
 }
 
 /// Something to be done when Asterisk ends; dropping it takes it back.
