@@ -269,8 +269,14 @@ pub struct View {
     /// How people are shown it.
     pub label: String,
     /// What was chosen.
+    #[serde(skip)]
     pub chosen: Said,
+    /// The same for JSON, where it is not the combined presence: so a plain user fits into
+    /// the 1023 bytes of AMI's `Getvar`.
+    #[serde(rename = "chosen", skip_serializing_if = "Option::is_none")]
+    chosen_apart: Option<Said>,
     /// What the system has concluded, where there is anything to say beside that.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub inferred: Option<Inferred>,
     /// The winning source's address, `own` for own status, empty for none.
     pub source: String,
@@ -415,17 +421,18 @@ impl View {
         let written = written
             .filter_map(|input| directory.extension(input))
             .map(str::to_owned);
+        let presence = Said::new(&outcome.presence, outcome.since, outcome.until);
+        let chosen = world.chosen(id);
+        let chosen = Said::new(&chosen.presence, chosen.since, chosen.until);
         View {
             user: user.name.to_string(),
             id: user.id().to_owned(),
             account: directory.account(user.account).to_string(),
-            presence: Said::new(&outcome.presence, outcome.since, outcome.until),
+            chosen_apart: (chosen != presence).then(|| chosen.clone()),
+            presence,
             status: status.map_or_else(String::new, |status| status.name.to_string()),
             label: status.map_or_else(String::new, |status| status.label.to_string()),
-            chosen: {
-                let chosen = world.chosen(id);
-                Said::new(&chosen.presence, chosen.since, chosen.until)
-            },
+            chosen,
             inferred: world.inferred(id).cloned(),
             source: world.winner(id).to_owned(),
             reason: outcome.reason.name(),
