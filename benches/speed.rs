@@ -188,11 +188,11 @@ fn events(ast: &Instance, with: &str) {
     let ours = ("published", "CustomPresence:u0-0");
     let (nanos, publish) = pair(ast, ours, stock, 5_000);
     let what = format!("a source's event to the end of the combined publish{with}");
-    row(&what, nanos, "one stock publish", publish, "at most 2.2");
+    row(&what, nanos, "one stock publish", publish, "at most 1.6");
     let ours = ("event", "CustomPresence:u0-0");
     let (nanos, publish) = pair(ast, ours, stock, 5_000);
     let what = format!("the same and its AMI event to a listener{with}");
-    row(&what, nanos, "one stock publish", publish, "");
+    row(&what, nanos, "one stock publish", publish, "at most 4");
 }
 
 /// Combining eight sources, and a change without telling Asterisk, in nanoseconds.
