@@ -428,9 +428,10 @@ fn act(order: &Order, run: u64) {
     let person = order.person.as_deref();
     let mut asterisk = Asterisk {
         user: &order.name,
-        status: person.map_or("none, he is gone or has no actions any more", |person| {
-            person.chosen.new.name()
-        }),
+        status: person.map_or(
+            "none, the user is gone or has no actions any more",
+            |person| person.chosen.new.name(),
+        ),
         row: &row,
         key: &key,
         run,

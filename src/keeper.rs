@@ -171,7 +171,7 @@ fn run(subscription: &Subscription) {
         let done = catch_unwind(AssertUnwindSafe(|| work(subscription, &mut rows)));
         next = done.unwrap_or(None);
         if stop {
-            rows.finish(|rows| write_out(subscription, rows));
+            rows.finish(subscription, |rows| write_out(subscription, rows));
             return;
         }
     }
@@ -196,7 +196,7 @@ fn work(subscription: &Subscription, rows: &mut Rows) -> Option<Time> {
         ];
         let more = write_out(subscription, rows);
         let more_rows = rows.keep_some();
-        let lost = rows.confirm_some();
+        let lost = rows.confirm_some(subscription);
         if !more && !more_rows && !lost {
             return times.into_iter().chain([rows.next()]).flatten().min();
         }

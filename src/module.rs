@@ -215,7 +215,11 @@ fn restore(parsed: Parsed, customs: &Customs) -> (World, sequences::Open) {
         ));
     }
     let directory = Arc::new(Directory::new(parsed.settings, parsed.users));
-    let numbers = sequences::open(directory.accounts(), &mut stored.accounts);
+    let numbers = sequences::open(
+        directory.accounts(),
+        &stored.given(&directory),
+        &mut stored.accounts,
+    );
     let is_silent = |source: &Source| customs.is_silent(&source.address);
     let mut world = World::restore_beside(directory, &stored, is_silent, Time::now());
     world.hold_publishing(true);

@@ -198,9 +198,7 @@ pub fn forget(name: Option<&str>) -> Result<usize, String> {
     let known = door::read(|world| name.is_some_and(|name| world.directory().user(name).is_some()));
     if known.ok_or(door::NOT_RUNNING)? {
         let name = shown(name.unwrap_or_default());
-        return Err(format!(
-            "'{name}' is configured, expected a user who is gone"
-        ));
+        return Err(format!("'{name}' is configured, expected a removed user"));
     }
     let forgotten = keeper::settled(|| {
         let mut gone = keeper::gone_rows();
@@ -220,7 +218,7 @@ pub fn forget(name: Option<&str>) -> Result<usize, String> {
     keeper::wake(true);
     match (forgotten.ok_or(door::NOT_RUNNING)?, name) {
         (0, Some(name)) => Err(format!(
-            "nothing is stored of a user '{}' who is gone",
+            "nothing is stored for a removed user '{}'",
             shown(name)
         )),
         (forgotten, _) => Ok(forgotten),
@@ -234,7 +232,7 @@ pub fn forget(name: Option<&str>) -> Result<usize, String> {
 pub fn user(name: &str) -> Result<String, String> {
     let _busy = Busy::begin()?;
     let directory = door::read(|world| world.directory().clone());
-    let directory = directory.ok_or("the module is not running")?;
+    let directory = directory.ok_or(door::NOT_RUNNING)?;
     // A database may tell capitals apart, where a user's name does not.
     let load = |name: &str| realtime::load_one(FAMILY, name).map_err(|why| why.to_string());
     // By the id or an extension only one who is known already, and nobody new has that name.
@@ -330,7 +328,7 @@ fn stored_of(plan: &Plan) -> Stored {
 /// Brings in another directory. `really`: also where all of many users go.
 fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
     let running = door::read(|world| world.directory().clone());
-    let running = running.ok_or("the module is not running")?;
+    let running = running.ok_or(door::NOT_RUNNING)?;
     let plan = Plan::new(&running, Arc::new(directory));
     let counts = plan.counts();
     if counts.loses_all() && !really {
@@ -381,7 +379,7 @@ fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
         (Ok(removed), effects)
     });
     // What was known before goes here, without a lock.
-    drop(removed.ok_or("the module is not running")??);
+    drop(removed.ok_or(door::NOT_RUNNING)??);
     let new: Vec<Arc<str>> = plan.new_users().cloned().collect();
     announced::announce(&new);
     // Whoever reads an account begins anew where its people are others now.

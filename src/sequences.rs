@@ -24,7 +24,7 @@ const NAME: &str = "userpresence-sequence.json";
 static RESERVED: Mutex<Option<Reservation>> = Mutex::new(None);
 
 fn path() -> PathBuf {
-    let mut path = PathBuf::from(system::database_file());
+    let mut path = system::database_file();
     path.set_file_name(NAME);
     path
 }
@@ -35,11 +35,18 @@ pub struct Open(());
 
 /// Reads the file and reserves numbers for these accounts; `last` gets the last number of
 /// each. A file that cannot be read is kept aside, and numbers go on at the time.
-pub fn open(accounts: &[Arc<str>], last: &mut HashMap<String, u64>) -> Open {
-    let path = path();
+///
+/// `given` are numbers that the accounts have given out as far as AstDB knows: where there is
+/// no file, numbers go on a block behind them, or at the time where that is later.
+pub fn open(
+    accounts: &[Arc<str>],
+    given: &HashMap<String, u64>,
+    last: &mut HashMap<String, u64>,
+) -> Open {
+    let (path, now) = (path(), Time::now());
     let read = match fs::read_to_string(&path) {
         Ok(text) => Reservation::parse(&text),
-        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Reservation::default()),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Reservation::after(given, now)),
         Err(why) => Err(why.to_string()),
     };
     let reservation = read.unwrap_or_else(|why| {
@@ -52,7 +59,7 @@ pub fn open(accounts: &[Arc<str>], last: &mut HashMap<String, u64>) -> Open {
             "{} cannot be read: {why}. Sequence numbers go on at the present time{kept}",
             path.display()
         ));
-        Reservation::default()
+        Reservation::after(given, now)
     });
     *RESERVED.lock() = Some(reservation);
     reserve(accounts.iter(), last);

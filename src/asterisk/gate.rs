@@ -67,11 +67,11 @@ impl Drop for Open {
         let mut gate = GATE.lock();
         gate.open = false;
         wait(&mut gate, PATIENCE, Gate::is_empty);
-        if !gate.is_empty() {
+        let (calls, functions) = (gate.calls.len(), gate.functions);
+        drop(gate);
+        if calls + functions > 0 {
             log::warning(format_args!(
-                "{} calls and {} functions do not end and are left behind",
-                gate.calls.len(),
-                gate.functions
+                "{calls} calls and {functions} functions do not end and are left behind"
             ));
         }
     }
@@ -122,6 +122,7 @@ impl Gate {
 
     /// Whether every call inside is about to end.
     fn is_hung_up(&self) -> bool {
+        // Under the gate's lock, because a channel that is listed cannot go meanwhile.
         // SAFETY: a channel that is listed is alive; its flags are read without a lock.
         let hung_up = |call: &Call| unsafe { ffi::ast_check_hangup(call.0) != 0 };
         self.calls.iter().all(hung_up)

@@ -146,12 +146,14 @@ impl Drop for Registration {
             return;
         }
         inside.shut(libc::SHUT_RDWR);
-        if !wait(&mut inside, begin + PATIENCE) {
-            log::warning(format_args!(
-                "{} HTTP requests do not end and are left behind",
-                inside.requests.len()
-            ));
+        if wait(&mut inside, begin + PATIENCE) {
+            return;
         }
+        let left = inside.requests.len();
+        drop(inside);
+        log::warning(format_args!(
+            "{left} HTTP requests do not end and are left behind"
+        ));
     }
 }
 

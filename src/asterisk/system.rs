@@ -27,10 +27,10 @@ pub fn key_directory() -> PathBuf {
 }
 
 /// The path of AstDB's file, without the ending that SQLite's has.
-pub fn database_file() -> String {
-    // SAFETY: a C string of the core that is set before modules are loaded, and stays.
-    let path = unsafe { super::text::utf8(ffi::ast_config_AST_DB) };
-    path.unwrap_or_default().to_owned()
+pub fn database_file() -> PathBuf {
+    // SAFETY: a C string that is set before any module is loaded and never changed again.
+    let path = unsafe { text::bytes(ffi::ast_config_AST_DB) };
+    PathBuf::from(OsStr::from_bytes(path))
 }
 
 /// Gives back to the system what was freed: what a configuration of many users takes while

@@ -9,7 +9,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::asterisk::{astdb, log};
+use crate::asterisk::{Error, astdb, log, stasis::Subscription};
 use crate::door;
 use crate::presence::Time;
 use crate::presence::address::{CUSTOM_LABEL, below};
@@ -26,6 +26,12 @@ const RETRY: Duration = Duration::from_millis(250);
 /// A row is looked up again after so long. Asterisk commits once a second.
 const COMMITTED: Duration = Duration::from_millis(1500);
 
+/// In which CustomPresence publishes what it has stored.
+const PUBLISHED: Duration = Duration::from_millis(5);
+
+/// Entries of earlier values that may wait in the order beside twice the number of rows.
+const MOST_STALE: usize = 1000;
+
 /// At a stop AstDB is asked this many times, [`LAST_RETRY`] apart.
 const LAST_TRIES: u32 = 20;
 const LAST_RETRY: Duration = Duration::from_millis(100);
@@ -36,6 +42,8 @@ const LAST_RETRY: Duration = Duration::from_millis(100);
 pub(super) struct Rows {
     /// When AstDB refused something: not to be asked before this again.
     again: Option<Time>,
+    /// Why it did, to be logged without a lock.
+    refusal: Option<Error>,
     /// What was put, and when it is to be looked up.
     put: HashMap<Key, (Option<String>, Instant)>,
     /// The same in the order of time. An entry that is not of the row's last time is of an
@@ -80,6 +88,11 @@ impl Rows {
         let refused = rows[kept..].iter().skip(1).chain(refused);
         door::serve(|world, _| (world.put_back(refused), Vec::new()));
         drop(on_way);
+        if let Some(why) = self.refusal.take() {
+            door::complain_once("AstDB", "", || {
+                format!("AstDB does not keep presence, it is tried again: {why}")
+            });
+        }
         self.again = Some(Time::now().after(RETRY));
         false
     }
@@ -91,13 +104,14 @@ impl Rows {
                 Some(value) => astdb::put(FAMILY, &row.key, value),
                 None => astdb::del(FAMILY, &row.key),
             };
-            match &kept {
+            match kept {
                 Ok(()) => self.note(Key::Own(row.key.clone()), row.value.clone()),
-                Err(why) => door::complain_once("AstDB", "", || {
-                    format!("AstDB does not keep presence, it is tried again: {why}")
-                }),
+                Err(why) => {
+                    self.refusal = Some(why);
+                    return true;
+                }
             }
-            kept.is_err()
+            false
         });
         refused.unwrap_or(rows.len())
     }
@@ -109,6 +123,11 @@ impl Rows {
     }
 
     fn note(&mut self, key: Key, value: Option<String>) {
+        // While AstDB refuses everything, nothing leaves at the front.
+        if self.order.len() > 2 * self.put.len() + MOST_STALE {
+            let Rows { put, order, .. } = self;
+            order.retain(|(due, key)| put.get(key).is_some_and(|(_, last)| last == due));
+        }
         let due = Instant::now() + COMMITTED;
         self.order.push_back((due, key.clone()));
         self.put.insert(key, (value, due));
@@ -116,7 +135,7 @@ impl Rows {
 
     /// Looks up what is due, a batch of it; what is lost waits anew. Says whether there
     /// may be more.
-    pub fn confirm_some(&mut self) -> bool {
+    pub fn confirm_some(&mut self, subscription: &Subscription) -> bool {
         let now = Instant::now();
         // While AstDB refuses everything there is no use in asking.
         match self.order.front() {
@@ -126,7 +145,7 @@ impl Rows {
         let mut lost = false;
         for _ in 0..BATCH {
             match self.order.front() {
-                Some((due, _)) if *due <= now => lost |= self.confirm_first(),
+                Some((due, _)) if *due <= now => lost |= self.confirm_first(subscription),
                 _ => return lost,
             }
         }
@@ -134,7 +153,7 @@ impl Rows {
     }
 
     /// Looks up the first; says whether it is lost.
-    fn confirm_first(&mut self) -> bool {
+    fn confirm_first(&mut self, subscription: &Subscription) -> bool {
         let Some((due, key)) = self.order.pop_front() else {
             return false;
         };
@@ -144,6 +163,12 @@ impl Rows {
         let wanted = self.put.remove(&key).and_then(|(value, _)| value);
         if key.stored() == wanted {
             return false;
+        }
+        if matches!(key, Key::Custom(_)) {
+            // CustomPresence stores first and publishes then: what somebody else has just
+            // stored is heard before this looks whether the value is still meant.
+            std::thread::sleep(PUBLISHED);
+            subscription.catch_up();
         }
         door::serve(|world, _| {
             match key {
@@ -170,11 +195,15 @@ impl Rows {
         self.again.or(due)
     }
 
-    /// What AstDB has refused is tried for a little longer, then given up. Says whether
-    /// everything was kept.
-    pub fn finish(&mut self, mut write_out: impl FnMut(&mut Self) -> bool) -> bool {
+    /// What AstDB has refused is tried for a little longer, then given up. Says whether it
+    /// took everything: whether it can commit that is not waited for.
+    pub fn finish(
+        &mut self,
+        subscription: &Subscription,
+        mut write_out: impl FnMut(&mut Self) -> bool,
+    ) -> bool {
         for _ in 0..LAST_TRIES {
-            if self.again.take().is_none() && !self.confirm_all() {
+            if self.again.take().is_none() && !self.confirm_all(subscription) {
                 return true;
             }
             std::thread::sleep(LAST_RETRY);
@@ -185,10 +214,10 @@ impl Rows {
     }
 
     /// Looks everything up at once; says whether something is lost.
-    fn confirm_all(&mut self) -> bool {
+    fn confirm_all(&mut self, subscription: &Subscription) -> bool {
         let mut lost = false;
         while !self.order.is_empty() {
-            lost |= self.confirm_first();
+            lost |= self.confirm_first(subscription);
         }
         lost
     }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::directory::Directory;
 use super::gone::Gone;
 use super::state::{Presence, State};
 use super::status::{StatusType, Statuses};
@@ -272,6 +273,19 @@ impl Stored {
             }
         }
         stored
+    }
+
+    /// The highest number that the users of each account are known to have had.
+    pub fn given(&self, directory: &Directory) -> HashMap<String, u64> {
+        let mut given = HashMap::new();
+        for (name, row) in &self.users {
+            if let Some(user) = directory.user(name) {
+                let account = directory.account(directory.get(user).account);
+                let highest: &mut u64 = given.entry(account.to_string()).or_default();
+                *highest = row.sequence.max(*highest);
+            }
+        }
+        given
     }
 
     /// The account's last number; the time where there is none.

@@ -198,12 +198,12 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         words: c"userpresence forget",
-        summary: c"Forget what is stored of users who are gone",
+        summary: c"Delete the stored data of removed users",
         usage: c"Usage: userpresence forget <name>|all
-       What is stored of a user who is gone from the configuration (status,
-       flags, numbers) is kept for 30 days and is there again when the user
-       comes back. This deletes it at once, for one user or for all who are
-       gone. Users who are configured keep what they have.
+       The data of a user that was removed from the configuration (status,
+       flags, numbers) is kept for 30 days and is used again when the user
+       comes back. This deletes it at once, for one removed user or for all.
+       Configured users keep theirs.
 ",
         run: configuration::forget,
         complete: Some(|at| match at.before.is_empty() {
@@ -316,7 +316,7 @@ fn set(args: &Args<'_>, out: &mut String) -> Outcome {
     let mut parts = Parts::in_order(status, texts);
     if !end.is_empty() {
         if !parts.options.is_empty() {
-            return outcome(fail(out, "the status ends twice, expected it once"));
+            return outcome(fail(out, "two ends are given, expected one"));
         }
         parts.options = &end;
     }

@@ -233,12 +233,12 @@ fn a_mistake_in_a_file_loses_nothing() {
     // At once.
     let said = ast.cli("userpresence forget alice");
     assert!(
-        said.starts_with("'alice' is configured, expected a user who is gone"),
+        said.starts_with("'alice' is configured, expected a removed user"),
         "{said}"
     );
     let said = ast.cli("userpresence forget nobody");
     assert!(
-        said.starts_with("Nothing is stored of a user 'nobody' who is gone"),
+        said.starts_with("Nothing is stored for a removed user 'nobody'"),
         "{said}"
     );
     assert_eq!(ast.complete("userpresence forget "), ["all", "bob"]);

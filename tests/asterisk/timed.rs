@@ -703,3 +703,26 @@ fn any_number_of_timed_statuses_at_one_extension_end() {
     set(&ast, "a", "unmapped");
     assert_eq!(read(&ast, "b,until"), "");
 }
+
+/// A mistake in a file: the user of a timed status is gone for a while.
+#[test]
+fn a_timed_status_of_a_user_who_is_gone_stays_at_no_extension() {
+    let ast = timed(ALICE).start();
+    event(&ast, "200", "available,,Of 200");
+    event(&ast, "201", "chat,,Of 201");
+    let before = sources(&ast, "alice");
+    set(&ast, "alice", "dnd,,,t(600)");
+    wait_extension(&ast, "200", ["dnd", "", ""]);
+    let whole = std::fs::read_to_string(ast.config_path("userpresence.conf")).expect("the file");
+    ast.write_config("userpresence.conf", &whole.replace(ALICE, ""));
+    assert!(ast.reload().ok());
+    wait_until("the extensions as they were", || {
+        let state =
+            |name: &str| ast.getvar(&format!("PRESENCE_STATE(CustomPresence:{name},value)"));
+        (state("200") == "available" && state("201") == "chat").then_some(())
+    });
+    ast.write_config("userpresence.conf", &whole);
+    assert!(ast.reload().ok());
+    assert_eq!(read(&ast, "alice"), "chat");
+    assert_eq!(sources(&ast, "alice"), before);
+}

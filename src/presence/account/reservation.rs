@@ -4,7 +4,7 @@
 //! in order the account goes on with the next number. After any other end it goes on
 //! behind the block: numbers are skipped, and none comes twice, whatever the clock does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,20 @@ impl Reservation {
                 "the number {number} of account '{account}' is too high, expected at most {most}"
             )),
             None => Ok(read),
+        }
+    }
+
+    /// Where the file is lost: behind what the accounts are known to have given out, and not
+    /// before the time.
+    pub fn after(given: &HashMap<String, u64>, now: Time) -> Self {
+        let most = HIGHEST - 2 * BLOCK;
+        let after = given.iter().map(|(account, given)| {
+            let number = given.saturating_add(BLOCK).max(now.micros());
+            (account.clone(), number.min(most))
+        });
+        Reservation {
+            clean: false,
+            accounts: after.collect(),
         }
     }
 
@@ -123,7 +137,7 @@ mod tests {
                 reservation.reserve([("main", first)].into_iter());
                 disk = reservation.text();
                 let mut last = first;
-                // In steps, as the persister looks at them.
+                // In steps, as the keeper looks at them.
                 while last < first + run.numbers {
                     last += BLOCK / 4;
                     if reservation.is_short("main", last) {
@@ -148,6 +162,12 @@ mod tests {
             assert!(why.contains("account 'main' is too high"), "{why}");
         }
         assert!(Reservation::parse("nonsense").is_err());
+        // Without a file: behind what is known, whatever the clock says.
+        let given = [("main".to_owned(), 7_000)].into();
+        for (clock, expected) in [(5, 7_000 + BLOCK), (1 << 40, 1 << 40)] {
+            let now = Time::from_micros(clock);
+            assert_eq!(Reservation::after(&given, now).last("main", now), expected);
+        }
         let late = Reservation::default().last("main", Time::from_micros(u64::MAX));
         assert!(late < HIGHEST);
     }

@@ -241,6 +241,8 @@ pub struct World {
     loose: BTreeMap<String, Option<String>>,
     on_way: HashMap<SourceId, OnWay>,
     queue: VecDeque<SourceId>,
+    /// Writes to addresses that a reload has taken away.
+    parting: VecDeque<Write>,
     settling: HashMap<UserId, Settling>,
     /// When each of them is due, in that order.
     due: VecDeque<(Time, UserId)>,

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::chosen::{OwnChange, Was};
 use super::devices::Asked;
 use super::rows::RowKey;
+use super::writes::{OnWay, Write};
 use super::{Effect, Ending, Layers, SourceState, Touched, UserState, World};
 use crate::presence::account::Details;
 use crate::presence::config::Rule;
@@ -489,11 +490,24 @@ impl World {
             }
         }
         let moved = |source: SourceId| moved[source.index()];
+        self.parting = std::mem::take(&mut before.parting);
+        for source in before.queue.drain(..) {
+            match moved(source) {
+                Some(source) => self.queue.push_back(source),
+                None => self
+                    .parting
+                    .extend(
+                        OnWay::left(&mut before.on_way, source).map(|presence| Write {
+                            address: before.directory.get_source(source).address.clone(),
+                            presence,
+                        }),
+                    ),
+            }
+        }
         let on_way = before.on_way.drain();
         self.on_way = on_way
             .filter_map(|(s, way)| Some((moved(s)?, way)))
             .collect();
-        self.queue = before.queue.drain(..).filter_map(moved).collect();
     }
 
     /// Every status type by its name as it is configured now.

@@ -39,8 +39,8 @@ impl World {
         settling.is_some_and(|settling| settling.published != *present)
     }
 
-    /// Whether publishes are held back: at a load everyone is published once, at its
-    /// end.
+    /// Whether publishes are held back: at a load what differs is published at
+    /// its end.
     pub fn hold_publishing(&mut self, held: bool) {
         self.held = held;
     }

@@ -22,6 +22,16 @@ pub(super) struct OnWay {
     pub(super) heard: Option<Presence>,
 }
 
+impl OnWay {
+    /// What is still to be written to a source that goes.
+    pub(super) fn left(
+        all: &mut std::collections::HashMap<SourceId, OnWay>,
+        source: SourceId,
+    ) -> Option<Presence> {
+        all.remove(&source)?.queued
+    }
+}
+
 /// A presence to be written to an address.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Write {
@@ -64,6 +74,9 @@ impl World {
 
     /// The next write for the worker, in the order of the choices.
     pub fn take_write(&mut self) -> Option<Write> {
+        if let Some(write) = self.parting.pop_front() {
+            return Some(write);
+        }
         while let Some(source) = self.queue.pop_front() {
             let Some(on_way) = self.on_way.get_mut(&source) else {
                 continue;
@@ -93,7 +106,11 @@ impl World {
     /// What waits for the worker. The first settle time that began has to be watched at
     /// once; later ones end later.
     pub fn work(&self) -> Work {
-        if !self.queue.is_empty() || self.due.len() == 1 || self.ends_earlier() {
+        if !self.queue.is_empty()
+            || !self.parting.is_empty()
+            || self.due.len() == 1
+            || self.ends_earlier()
+        {
             Work::Urgent
         } else if self.is_dirty() {
             Work::Rows

@@ -17,7 +17,7 @@ pub fn reload(args: &Args<'_>, out: &mut String) -> Outcome {
         Ok(counts) => {
             let _ = writeln!(out, "Reloaded: {counts}.");
             if counts.go > 0 {
-                out.push_str("What is stored of who is gone is kept for 30 days.\n");
+                out.push_str("The data of removed users is kept for 30 days.\n");
             }
             Outcome::Success
         }

@@ -37,7 +37,7 @@ pub fn take(account: &str, caller: &Caller) -> Result<Place, Reply> {
             Full::All => refused(503, "There are too many readers, try again later."),
             Full::Account => refused(
                 503,
-                "This account has too many readers, others need places too; try again later.",
+                "This account has reached its share of readers; try again later.",
             ),
             Full::Caller => refused(
                 429,

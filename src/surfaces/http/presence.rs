@@ -334,6 +334,14 @@ struct Wish {
 enum Until {
     At(u64),
     Text(String),
+    Other(serde_json::Value),
+}
+
+fn wrong_until(given: &str) -> String {
+    format!(
+        "until is {given}, expected Unix time in milliseconds, a time of day such as \"14:30\" or \
+         a length of time such as \"30m\""
+    )
 }
 
 impl Until {
@@ -342,14 +350,10 @@ impl Until {
             Until::At(millis) => Ok(Time::from_millis(*millis)),
             Until::Text(text) => match ending::time_of_day(text) {
                 Ok(minutes) => Ok(clock.next(minutes)),
-                Err(_) => assignment::in_words(text, clock).unwrap_or_else(|| {
-                    Err(format!(
-                        "until is '{}', expected Unix time in milliseconds, a time of day such as \
-                         \"14:30\" or a length of time such as \"30m\"",
-                        shown(text)
-                    ))
-                }),
+                Err(_) => assignment::in_words(text, clock)
+                    .unwrap_or_else(|| Err(wrong_until(&format!("'{}'", shown(text))))),
             },
+            Until::Other(given) => Err(wrong_until(&given.to_string())),
         }
     }
 }

@@ -39,7 +39,7 @@ pub fn open() -> Option<(Secret, Ended)> {
     if astdb::get(FAMILY, OLD_SECRET).is_some() {
         match astdb::del(FAMILY, OLD_SECRET) {
             Ok(()) => log::notice(
-                "The secret of sessions over HTTP has left AstDB: who is logged in has to log in \
+                "The secret of HTTP sessions was removed from AstDB: all sessions have ended, log in \
                  again",
             ),
             Err(why) => log::warning(why),
@@ -72,7 +72,8 @@ fn read_ended(directory: &Path) -> Ended {
     let (path, now) = (directory.join(ENDED), Time::now());
     let text = read(&path).unwrap_or_else(|why| {
         log::warning(format_args!(
-            "Who has logged out of a session over HTTP is not known: '{}' cannot be used: {why}",
+            "The ended HTTP sessions cannot be read from '{}': {why}. A session that was logged \
+             out may be valid again",
             path.display()
         ));
         None
@@ -127,7 +128,7 @@ impl Log {
             crate::door::complain_once("ended sessions", "", || {
                 let path = self.path.display();
                 format!(
-                    "Who logs out is forgotten with this run: '{path}' cannot be written: {why}"
+                    "Logouts last only until the module is unloaded: '{path}' cannot be written: {why}"
                 )
             });
         }

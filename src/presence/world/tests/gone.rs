@@ -34,7 +34,7 @@ impl Kept {
 
     fn keys(&self) -> Vec<&str> {
         let keys = self.0.keys().map(String::as_str);
-        keys.filter(|key| !key.starts_with("account/")).collect()
+        keys.collect()
     }
 }
 

@@ -202,7 +202,16 @@ fn a_timed_status_ends_with_its_user() {
     );
     let published = |effect: &&Effect| matches!(effect, Effect::Transition(t) if t.publish);
     assert_eq!(effects.iter().filter(published).count(), 1);
-    assert_eq!(world.take_write().unwrap().presence.state(), State::Chat);
+    // That of alice alone is written too.
+    let writes = std::iter::from_fn(|| world.take_write());
+    let writes = writes.map(|write| (write.address.to_string(), write.presence.state()));
+    assert_eq!(
+        writes.collect::<Vec<_>>(),
+        [
+            ("CustomPresence:2".to_owned(), State::NotSet),
+            ("CustomPresence:1".to_owned(), State::Chat)
+        ]
+    );
     assert_eq!(extension(&world, "1"), (State::Chat, 1_000));
 }
 

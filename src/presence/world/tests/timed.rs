@@ -132,6 +132,25 @@ fn an_end_found_at_a_start_keeps_its_since() {
     assert_eq!(again("away"), (State::Away, 20_000));
 }
 
+/// The only user of an extension goes from the configuration during a timed status, and
+/// comes back later: a mistake in a file.
+#[test]
+fn a_timed_status_of_a_user_who_goes_is_taken_back_at_their_extension() {
+    let text = "[alice]\ntype=user\nextension=200\n";
+    let mut world = world(text);
+    hear(&mut world, "200", "available", 1_000);
+    set(&mut world, "alice", "away,,,t(1800)", 2_000);
+    write_all(&mut world, 2_000);
+    let plan = Plan::new(world.directory(), directory("[bob]\ntype=user\n"));
+    let at = Time::from_millis(3_000);
+    world.reconfigure(&plan, &Stored::default(), Read::default(), at);
+    let write = world.take_write().unwrap();
+    assert_eq!(&*write.address, "CustomPresence:200");
+    assert_eq!(write.presence.state(), State::Available);
+    assert_eq!(world.written(&write.address, at), []);
+    assert_eq!(world.take_write(), None);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     /// A phone, or another program.
