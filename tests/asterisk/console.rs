@@ -649,7 +649,7 @@ fn a_status_is_set_as_people_say_it() {
         ("u(24:00)", "Option u(24:00) without a Unix time"),
         ("for 99999999999999999999h", "is not a length of time"),
         ("for 4000d", "expected 1 to"),
-        ("t(5) for 5m", "The status ends twice"),
+        ("t(5) for 5m", "Two ends are given, expected one"),
     ] {
         let said = ast.cli(&format!("userpresence set alice lunch {words}"));
         assert!(said.contains(why), "{words}: {said}");
