@@ -49,7 +49,7 @@ static GATE: Mutex<Gate> = Mutex::new(Gate {
 });
 static LEFT: Condvar = Condvar::new();
 
-/// The open gate; dropping it closes it, whoever is still inside after a while.
+/// The open gate; dropping it closes it, even if calls are still inside after a while.
 #[derive(Debug)]
 #[must_use = "dropping it closes the gate"]
 pub struct Open(());

@@ -142,47 +142,52 @@ impl Rows {
             Some((due, _)) if *due <= now && self.again.is_none() => {}
             _ => return false,
         }
-        let mut lost = false;
-        for _ in 0..BATCH {
-            match self.order.front() {
-                Some((due, _)) if *due <= now => lost |= self.confirm_first(subscription),
-                _ => return lost,
-            }
-        }
-        true
+        let lost = self.confirm_batch(Some(now), subscription);
+        lost || self.order.front().is_some_and(|(due, _)| *due <= now)
     }
 
-    /// Looks up the first; says whether it is lost.
-    fn confirm_first(&mut self, subscription: &Subscription) -> bool {
-        let Some((due, key)) = self.order.pop_front() else {
-            return false;
-        };
-        if self.put.get(&key).is_none_or(|(_, last)| *last != due) {
-            return false;
+    /// Looks up a batch of what is due by then, or of everything; says whether something is
+    /// lost, and has that wait anew.
+    fn confirm_batch(&mut self, by: Option<Instant>, subscription: &Subscription) -> bool {
+        let mut lost = Vec::new();
+        for _ in 0..BATCH {
+            match self.order.front() {
+                Some((due, _)) if by.is_none_or(|by| *due <= by) => lost.extend(self.look_up()),
+                _ => break,
+            }
         }
-        let wanted = self.put.remove(&key).and_then(|(value, _)| value);
-        if key.stored() == wanted {
-            return false;
-        }
-        if matches!(key, Key::Custom(_)) {
+        if lost.iter().any(|(key, _)| matches!(key, Key::Custom(_))) {
             // CustomPresence stores first and publishes then: what somebody else has just
             // stored is heard before this looks whether the value is still meant.
             std::thread::sleep(PUBLISHED);
             subscription.catch_up();
         }
+        let is_lost = !lost.is_empty();
         door::serve(|world, _| {
-            match key {
-                Key::Own(key) => {
-                    let row = RowChange { key, value: wanted };
-                    world.put_back(std::iter::once(&row));
+            for (key, wanted) in lost {
+                match key {
+                    Key::Own(key) => {
+                        let row = RowChange { key, value: wanted };
+                        world.put_back(std::iter::once(&row));
+                    }
+                    Key::Custom(address) => world.write_anew(&address, |presence| {
+                        wanted.as_deref() == Some(&custom_presence(presence))
+                    }),
                 }
-                Key::Custom(address) => world.write_anew(&address, |presence| {
-                    wanted.as_deref() == Some(&custom_presence(presence))
-                }),
             }
             ((), Vec::new())
         });
-        true
+        is_lost
+    }
+
+    /// Looks up the first; the row and what it should be, where it is lost.
+    fn look_up(&mut self) -> Option<(Key, Option<String>)> {
+        let (due, key) = self.order.pop_front()?;
+        if self.put.get(&key).is_none_or(|(_, last)| *last != due) {
+            return None;
+        }
+        let wanted = self.put.remove(&key).and_then(|(value, _)| value);
+        (key.stored() != wanted).then_some((key, wanted))
     }
 
     /// When there is something to do again.
@@ -217,7 +222,7 @@ impl Rows {
     fn confirm_all(&mut self, subscription: &Subscription) -> bool {
         let mut lost = false;
         while !self.order.is_empty() {
-            lost |= self.confirm_first(subscription);
+            lost |= self.confirm_batch(None, subscription);
         }
         lost
     }

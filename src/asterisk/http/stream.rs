@@ -13,7 +13,7 @@ use crate::asterisk::log;
 const WRITE_TIMEOUT: i32 = 5_000;
 
 /// How long, in milliseconds, what was sent may stay without the other side's kernel saying
-/// that it came: the network has vanished, or whoever reads takes nothing.
+/// that it came: the network has vanished, or the reader takes nothing.
 const UNACKNOWLEDGED: c_int = 30_000;
 
 /// The connection that an answer is written to piece by piece.
