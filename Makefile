@@ -83,7 +83,8 @@ run: setup build-private ## Run a private Asterisk with the module, in the foreg
 
 .PHONY: test
 test: setup asterisk axe schemathesis lint ## Everything that proves the project
-	cargo test $(PURE)
+	cargo test --package presence
+	cargo test $(PURE) --lib
 	@$(MAKE) --no-print-directory build-private build-selftest
 	$(MODULES) cargo test $(PURE) --features in-asterisk --test asterisk
 
@@ -99,9 +100,9 @@ bench: setup build-private build-selftest ## Measure against stock, in one priva
 .PHONY: lint
 lint: asterisk ## Check format, clippy, documentation and licences
 	@tests/setup.sh build
-	cargo fmt --check
-	$(FOR_PRIVATE) cargo clippy --all-targets --all-features -- -D warnings
-	$(FOR_PRIVATE) RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items
+	cargo fmt --all --check
+	$(FOR_PRIVATE) cargo clippy --workspace --all-targets --all-features -- -D warnings
+	$(FOR_PRIVATE) RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
 	@if cargo deny --version >/dev/null 2>&1; \
 	then cargo deny --all-features check bans licenses sources; \
 	else echo 'cargo-deny is not installed: licences are not checked'; fi

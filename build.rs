@@ -255,7 +255,7 @@ mod asterisk {
              \x20 make asterisk                        unpacks a private Asterisk under target/\n\
              \x20 apt install asterisk-dev             the headers of the Asterisk installed here\n\
              \x20 ASTERISK_INCLUDE=DIR cargo build     DIR holds asterisk.h and asterisk/\n\
-             The pure presence code needs none: cargo test --no-default-features",
+             The pure presence code needs none: cargo test --package presence",
             looked_in.join("\n")
         ))
     }

@@ -26,10 +26,10 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::asterisk::{astdb, log, system};
 use crate::door;
-use crate::presence::action::{Found, InForce, Person, Queue, Record, carry_out, shown_member};
-use crate::presence::row::FAMILY;
-use crate::presence::status::Statuses;
 use hands::Asterisk;
+use presence::actions::{Found, InForce, Person, Queue, Record, carry_out, shown_member};
+use presence::model::status::Statuses;
+use presence::world::stored::FAMILY;
 
 /// Below this key of [`FAMILY`] stands the record of each user.
 const KEYS: &str = "action/";

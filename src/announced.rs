@@ -1,14 +1,14 @@
 //! What Asterisk is told of users who come and go: see
-//! [`World::announce`](crate::presence::world::World::announce).
+//! [`World::announce`](presence::world::World::announce).
 
 use std::sync::Arc;
 
-use crate::asterisk::{ami, device, hints, presence, system};
+use crate::asterisk::{ami, devicestate, hints, presencestate, system};
 use crate::door;
-use crate::presence::Presence;
-use crate::presence::address::{USER_LABEL, below};
-use crate::presence::watched::Watched;
-use crate::presence::world::Found;
+use presence::Presence;
+use presence::model::address::{USER_LABEL, below};
+use presence::model::watched::Watched;
+use presence::world::Found;
 
 /// That the users were announced; dropping it withdraws them, so that no hint stays stale
 /// and no queue member busy.
@@ -46,7 +46,7 @@ impl Drop for Announced {
 /// Looks into Asterisk. Hold no lock.
 fn find() -> Found {
     let mut presences = Vec::new();
-    presence::cached(|address, state, subtype, message| {
+    presencestate::cached(|address, state, subtype, message| {
         let Ok(address) = std::str::from_utf8(address) else {
             return;
         };
@@ -63,6 +63,6 @@ fn find() -> Found {
         watched.add_device(message.get("StateInterface"));
     }
     // What was shown once may be looked at still.
-    device::cached(|name| watched.add_device(&String::from_utf8_lossy(name)));
+    devicestate::cached(|name| watched.add_device(&String::from_utf8_lossy(name)));
     Found { presences, watched }
 }

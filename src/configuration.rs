@@ -2,8 +2,8 @@
 //! family where one is mapped.
 
 use crate::asterisk::{config, log, realtime, timing};
-use crate::presence::config::{Parsed, Problem, Section, parse};
-use crate::presence::directory::Directory;
+use presence::config::{Parsed, Problem, Section, parse};
+use presence::directory::Directory;
 
 /// The file's name in Asterisk's configuration directory.
 const FILE: &std::ffi::CStr = c"userpresence.conf";

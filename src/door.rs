@@ -17,23 +17,27 @@ use crate::actor;
 pub use crate::asterisk::gate::NOT_RUNNING;
 use crate::asterisk::manager::{self, Class};
 use crate::asterisk::parking::Space;
-use crate::asterisk::{device, log, presence, timing};
+use crate::asterisk::{devicestate, log, presencestate, timing};
 use crate::feed;
 use crate::keeper;
 use crate::outbox::Outbox;
-use crate::presence::action::Person;
-use crate::presence::address::{USER_LABEL, below};
-use crate::presence::assignment::Choice;
-use crate::presence::device::{DeviceState, Watcher};
-use crate::presence::directory::UserId;
-use crate::presence::ending::Clock;
-use crate::presence::fields::Query;
-use crate::presence::flags::Flag;
-use crate::presence::inferred::Inferred;
-use crate::presence::status::{StatusType, Statuses};
-use crate::presence::world::{Change, Effect, Transition, Work, World};
-use crate::presence::{Presence, State, Time, assignment, text};
 use crate::stats;
+use presence::Presence;
+use presence::State;
+use presence::Time;
+use presence::actions::Person;
+use presence::directory::UserId;
+use presence::model::address::{USER_LABEL, below};
+use presence::model::assignment;
+use presence::model::assignment::Choice;
+use presence::model::device::{DeviceState, Watcher};
+use presence::model::ending::Clock;
+use presence::model::flags::Flag;
+use presence::model::inferred::Inferred;
+use presence::model::status::{StatusType, Statuses};
+use presence::model::text;
+use presence::views::fields::Query;
+use presence::world::{Change, Effect, Transition, Work, World};
 
 /// The module stays mapped after an unload, so that a late callback finds this: then
 /// it is `None`.
@@ -323,7 +327,7 @@ fn tell(effect: &Effect) {
 fn show(user: &str, watcher: Watcher, state: DeviceState) {
     let name = format!("{USER_LABEL}:{user}{}", watcher.suffix());
     let name = CString::new(name).unwrap_or_default();
-    if let Err(why) = device::publish(&name, state) {
+    if let Err(why) = devicestate::publish(&name, state) {
         log::error(format_args!(
             "The device state of '{user}' could not be published: {why}"
         ));
@@ -340,7 +344,7 @@ pub fn people() -> Vec<Person> {
 }
 
 fn publish(user: &str, presence: &Presence) {
-    if let Err(why) = presence::publish(USER_LABEL, user, presence) {
+    if let Err(why) = presencestate::publish(USER_LABEL, user, presence) {
         log::error(format_args!(
             "The presence of '{user}' could not be published: {why}"
         ));

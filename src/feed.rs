@@ -13,10 +13,10 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::asterisk::manager::{self, Class};
 use crate::door;
-use crate::presence::Time;
-use crate::presence::account::{Event, Journal, Record, Subscription};
-use crate::presence::world::Transition;
 use crate::stats;
+use presence::Time;
+use presence::account::{Event, Journal, Record, Subscription};
+use presence::world::Transition;
 
 /// Open while the module is loaded.
 static FEED: Mutex<Option<Feed>> = Mutex::new(None);

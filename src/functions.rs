@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::asterisk::{function, log, system};
 use crate::door;
-use crate::presence::Time;
-use crate::presence::action::unknown_functions;
-use crate::presence::directory::Directory;
+use presence::Time;
+use presence::actions::unknown_functions;
+use presence::directory::Directory;
 
 /// Whether they are to be looked at.
 static PENDING: AtomicBool = AtomicBool::new(false);

@@ -19,15 +19,16 @@ use crate::asterisk::{astdb, function, stasis::Subscription};
 use crate::door;
 use crate::functions;
 use crate::panels;
-use crate::presence::address::{CUSTOM_LABEL, below};
-use crate::presence::assignment::custom_presence;
-use crate::presence::directory::UserId;
-use crate::presence::gone::{self, Gone};
-use crate::presence::row::FAMILY;
-use crate::presence::world::{Change, Write};
-use crate::presence::{Time, assignment};
 use crate::schedules;
 use crate::sequences;
+use presence::Time;
+use presence::directory::UserId;
+use presence::model::address::{CUSTOM_LABEL, below};
+use presence::model::assignment;
+use presence::model::assignment::custom_presence;
+use presence::world::gone_users::{self, Gone};
+use presence::world::stored::FAMILY;
+use presence::world::{Change, Write};
 use rows::Rows;
 
 /// What the thread is told. Rows may wait a little, so that a storm of changes does
@@ -105,9 +106,9 @@ pub fn tidy() {
 
 /// Since when rows are nobody's, by the key of the row; `None` where that cannot be read.
 pub fn gone_rows() -> Vec<(String, Option<Gone>)> {
-    let rows = astdb::tree(FAMILY, gone::PREFIX).into_iter();
+    let rows = astdb::tree(FAMILY, gone_users::PREFIX).into_iter();
     let rows = rows.filter_map(|(key, value)| {
-        let key = key.strip_prefix(gone::PREFIX)?.to_owned();
+        let key = key.strip_prefix(gone_users::PREFIX)?.to_owned();
         Some((key, Gone::parse(&value)))
     });
     rows.collect()

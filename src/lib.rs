@@ -45,7 +45,6 @@ mod module;
 mod outbox;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod panels;
-pub mod presence;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod push;
 #[cfg(all(feature = "asterisk", not(test)))]
@@ -60,6 +59,7 @@ mod sequences;
 mod stats;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod surfaces;
+pub mod web;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod webhooks;
 

@@ -16,8 +16,8 @@ use crate::actor::{self, Actor};
 use crate::announced::Announced;
 use crate::asterisk::stasis::Subscription;
 use crate::asterisk::{
-    Decline, application, astdb, cli, device, function, gate, http, image, log, manager, presence,
-    prometheus, system,
+    Decline, application, astdb, cli, devicestate, function, gate, http, image, log, manager,
+    presencestate, prometheus, system,
 };
 use crate::configuration;
 use crate::door::{self, Open};
@@ -25,18 +25,19 @@ use crate::feed;
 use crate::functions;
 use crate::keeper::{self, Keeper};
 use crate::panels;
-use crate::presence::Time;
-use crate::presence::address::{self, CUSTOM_LABEL, USER_LABEL};
-use crate::presence::config::{Parsed, Problem};
-use crate::presence::directory::{Directory, Source, SourceId};
-use crate::presence::row::{FAMILY, Stored};
-use crate::presence::world::{Change, World};
 use crate::push;
 use crate::reload;
 use crate::schedules;
 use crate::sequences;
 use crate::surfaces;
+use crate::web;
 use crate::webhooks::Webhooks;
+use presence::Time;
+use presence::config::{Parsed, Problem};
+use presence::directory::{Directory, Source, SourceId};
+use presence::model::address::{self, CUSTOM_LABEL, USER_LABEL};
+use presence::world::stored::{FAMILY, Stored};
+use presence::world::{Change, World};
 
 /// Everything that an unload takes back.
 #[expect(dead_code, reason = "held for what dropping does")]
@@ -57,8 +58,8 @@ struct Module {
     devices: Subscription,
     mailboxes: Option<Subscription>,
     parking: Option<Subscription>,
-    device_provider: device::ProviderRegistration,
-    provider: presence::ProviderRegistration,
+    device_provider: devicestate::ProviderRegistration,
+    provider: presencestate::ProviderRegistration,
     sequences: Option<sequences::Open>,
     door: Open,
     feed: feed::Open,
@@ -91,8 +92,9 @@ pub fn load() -> Result<(), Decline> {
     let feed = feed::open(world.directory().settings.http.journal);
     let door = door::open(world);
     let sequences = Some(numbers);
-    let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
-    let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
+    let provider = presencestate::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
+    let device_provider =
+        devicestate::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
     register()?;
     let gate = gate::Open::new();
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
@@ -124,8 +126,8 @@ pub fn load() -> Result<(), Decline> {
     let webhooks = Webhooks::start(&settings.unwrap_or_default())?;
     system::give_back_memory();
     // Last: whoever asks from here on finds everything.
-    surfaces::http::open();
-    let site = http::Registration::new::<surfaces::http::UserPresence>()?;
+    web::site::open();
+    let site = http::Registration::new::<web::site::UserPresence>()?;
     *MODULE.lock() = Some(Module {
         gate,
         metrics: prometheus::Registration::new(),
@@ -230,7 +232,7 @@ fn restore(parsed: Parsed, customs: &Customs) -> (World, sequences::Open) {
 /// pass over that is far cheaper than asking for each address.
 fn read_published() -> HashSet<SourceId> {
     let mut heard = HashSet::new();
-    presence::cached(|raw, state, subtype, message| {
+    presencestate::cached(|raw, state, subtype, message| {
         let name = std::str::from_utf8(raw).unwrap_or_default();
         if address::below(name, USER_LABEL).is_some() {
             return;
@@ -247,7 +249,7 @@ fn read_published() -> HashSet<SourceId> {
 /// told since the pass began is newer than the pass.
 fn read_changed() {
     let mut changed = Vec::new();
-    presence::cached(|address, state, subtype, message| {
+    presencestate::cached(|address, state, subtype, message| {
         let name = std::str::from_utf8(address).unwrap_or_default();
         let differs = door::read(|world| {
             let source = world.directory().source(name)?;
@@ -262,7 +264,7 @@ fn read_changed() {
         }
     });
     for address in changed {
-        if let Some(said) = presence::read(&address) {
+        if let Some(said) = presencestate::read(&address) {
             door::hear(address.as_bytes(), said.state, &said.subtype, &said.message);
         }
     }
@@ -308,7 +310,7 @@ fn read_devices() {
     let mut devices = directory.devices();
     loop {
         let batch = devices.by_ref().take(BATCH);
-        let batch = batch.map(|(device, name)| (device, device::read(name)));
+        let batch = batch.map(|(device, name)| (device, devicestate::read(name)));
         let batch: Vec<_> = batch.collect();
         if batch.is_empty() {
             return;
@@ -360,7 +362,7 @@ pub struct Labels {
 impl Labels {
     /// What the address's provider says; `None` where it has none, and for a user of
     /// ours: one who exists is no address to ask for, another takes no part.
-    pub fn read(&mut self, address: &str) -> Option<presence::RawPresence> {
+    pub fn read(&mut self, address: &str) -> Option<presencestate::RawPresence> {
         const ENOUGH: u32 = 3;
         if address::below(address, USER_LABEL).is_some() {
             return None;
@@ -372,9 +374,9 @@ impl Labels {
         }
         let is_silent = |customs: &Customs| customs.is_silent(address);
         if self.custom.as_ref().is_some_and(is_silent) {
-            return Some(presence::RawPresence::not_set());
+            return Some(presencestate::RawPresence::not_set());
         }
-        let said = presence::read_nocache(address);
+        let said = presencestate::read_nocache(address);
         match said {
             Some(_) => *good = true,
             None => *failures += 1,

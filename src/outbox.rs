@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::presence::world::Effect;
+use presence::world::Effect;
 
 /// The place of the last effect of a change.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -86,7 +86,8 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presence::{Presence, State};
+    use presence::Presence;
+    use presence::State;
 
     fn effect(number: usize) -> Effect {
         Effect::Publish(number.to_string().into(), Presence::from(State::Away))

@@ -7,11 +7,11 @@ use parking_lot::Mutex;
 
 use crate::door;
 use crate::keeper;
-use crate::presence::Time;
-use crate::presence::access::session::Token;
-use crate::presence::access::signed_in::{SignedIn, Step};
-use crate::presence::config::ApiUser;
-use crate::presence::world::{Change, Effect, World};
+use crate::web::access::session::Token;
+use crate::web::access::signed_in::{SignedIn, Step};
+use presence::Time;
+use presence::config::ApiUser;
+use presence::world::{Change, Effect, World};
 
 /// Forgotten with the module: the next load logs out those who were logged in.
 static SIGNED_IN: Mutex<SignedIn> = Mutex::new(SignedIn::NONE);

@@ -7,9 +7,9 @@ use crate::asterisk::mailbox::Mailbox;
 use crate::asterisk::manager::{self, Class};
 use crate::door;
 use crate::feed::{self, Note};
-use crate::presence::fields::Query;
-use crate::presence::mailbox::Mailboxes;
-use crate::presence::route::{CallOrigin, Plan};
+use presence::calls::{CallOrigin, Plan};
+use presence::model::mailbox::Mailboxes;
+use presence::views::fields::Query;
 
 /// What a user is told of.
 #[derive(Clone, Copy, Debug)]

@@ -7,25 +7,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::actor;
 use crate::announced;
-use crate::asterisk::{astdb, device, log, prometheus, realtime, timing};
+use crate::asterisk::{astdb, devicestate, log, prometheus, realtime, timing};
 use crate::configuration::{self, FAMILY};
 use crate::door;
 use crate::feed;
 use crate::functions;
 use crate::keeper;
 use crate::module::Labels;
-use crate::presence::Presence;
-use crate::presence::Time;
-use crate::presence::address::{USER_LABEL, below};
-use crate::presence::assignment::shown;
-use crate::presence::config::{Origin, Problem, parse_row};
-use crate::presence::directory::Directory;
-use crate::presence::gone::{self, Gone};
-use crate::presence::row::{self, Stored};
-use crate::presence::world::{Counts, Plan, Read};
 use crate::schedules;
 use crate::sequences;
 use crate::webhooks;
+use presence::Presence;
+use presence::Time;
+use presence::config::{Origin, Problem, parse_row};
+use presence::directory::Directory;
+use presence::model::address::{USER_LABEL, below};
+use presence::model::assignment::shown;
+use presence::world::gone_users::{self, Gone};
+use presence::world::stored::{self, Stored};
+use presence::world::{Counts, Plan, Read};
 
 /// One reload at a time; a second one is told so instead of waiting.
 static BUSY: AtomicBool = AtomicBool::new(false);
@@ -206,7 +206,7 @@ pub fn forget(name: Option<&str>) -> Result<usize, String> {
             // What has not reached AstDB yet.
             let waiting = world.loose_rows().iter();
             let waiting = waiting.filter_map(|(key, value)| {
-                let key = key.strip_prefix(gone::PREFIX)?.to_owned();
+                let key = key.strip_prefix(gone_users::PREFIX)?.to_owned();
                 Some((key, Gone::parse(value.as_ref()?)))
             });
             let waiting: Vec<_> = waiting.collect();
@@ -301,7 +301,7 @@ fn stored_of(plan: &Plan) -> Stored {
     });
     let names: HashSet<String> = plan.new_users().map(|it| it.to_ascii_lowercase()).collect();
     let waits = waiting.keys().map(|key| {
-        let of = key.strip_prefix(gone::PREFIX).unwrap_or(key);
+        let of = key.strip_prefix(gone_users::PREFIX).unwrap_or(key);
         of.to_owned()
     });
     let gone = gone.into_iter().map(|(key, _)| key);
@@ -318,7 +318,7 @@ fn stored_of(plan: &Plan) -> Stored {
     let rows = keys.filter_map(|key| {
         let value = match waiting.get(&key) {
             Some(waiting) => waiting.clone(),
-            None => astdb::get(row::FAMILY, &key),
+            None => astdb::get(stored::FAMILY, &key),
         };
         Some((key, value?))
     });
@@ -363,7 +363,7 @@ fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
         if below(name, USER_LABEL).is_some() {
             continue;
         }
-        read.devices.push((id, device::read(name)));
+        read.devices.push((id, devicestate::read(name)));
     }
     let new_devices = plan.new_devices();
     let new_devices: Vec<String> = new_devices.map(|(_, name)| name.to_owned()).collect();
@@ -399,7 +399,7 @@ fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
     again.extend(unknown.unwrap_or_default());
     for name in new_devices {
         until_twice_the_same(|| {
-            let state = device::read(&name);
+            let state = devicestate::read(&name);
             door::take_device(&name, state);
             Some(state)
         });

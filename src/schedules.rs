@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::asterisk::timing;
 use crate::door;
-use crate::presence::config::Schedule;
-use crate::presence::{Presence, Time};
+use presence::Presence;
+use presence::Time;
+use presence::config::Schedule;
 
 /// What a schedule says at a moment: nothing within its ranges.
 pub fn presence(schedule: &Schedule, at: Time) -> Presence {

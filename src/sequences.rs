@@ -15,8 +15,8 @@ use parking_lot::Mutex;
 
 use crate::asterisk::{log, system};
 use crate::door;
-use crate::presence::Time;
-use crate::presence::account::Reservation;
+use presence::Time;
+use presence::account::Reservation;
 
 /// The file's name.
 const NAME: &str = "userpresence-sequence.json";

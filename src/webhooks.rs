@@ -20,9 +20,9 @@ use parking_lot::{Condvar, Mutex};
 use crate::asterisk::log;
 use crate::door;
 use crate::feed;
-use crate::presence::Time;
-use crate::presence::config::Webhook;
 use lost::Lost;
+use presence::Time;
+use presence::config::Webhook;
 use worker::Worker;
 
 /// How long a stop waits for the threads. One that the system's resolver keeps for longer

@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::{KEYS, RECORDS, RUN, pause};
 use crate::asterisk::{Error, ami, astdb, custom, function, log};
 use crate::door;
-use crate::presence::action::{Found, Hands, Member, Place, Queue, REASON, Record, Step};
-use crate::presence::assignment;
-use crate::presence::fields::Query;
-use crate::presence::row::FAMILY;
 use crate::stats;
+use presence::actions::{Found, Hands, Member, Place, Queue, REASON, Record, Step};
+use presence::model::assignment;
+use presence::views::fields::Query;
+use presence::world::stored::FAMILY;
 
 /// How long AstDB is left alone after it refused a row.
 const RETRY: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use super::{ffi, text};
-use crate::presence::config::{Section, Variable};
+use presence::config::{Section, Variable};
 
 /// Why a file gave no sections.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,7 +1,7 @@
 //! A thin safe layer over Asterisk's C interfaces: one file for each.
 //!
 //! This is the only place with `unsafe`. Names keep Asterisk's word without its
-//! prefix: `ast_presence_state` is [`presence::read`]. The pattern is always the
+//! prefix: `ast_presence_state` is [`presencestate::read`]. The pattern is always the
 //! same: a safe trait or function that a feature writes, a thunk that Asterisk
 //! calls, and a registration whose `Drop` takes it back.
 //!
@@ -25,7 +25,7 @@ pub mod cli;
 pub mod config;
 pub mod crypt;
 pub mod custom;
-pub mod device;
+pub mod devicestate;
 mod entry;
 mod error;
 mod ffi;
@@ -39,7 +39,7 @@ pub mod log;
 pub mod mailbox;
 pub mod manager;
 pub mod parking;
-pub mod presence;
+pub mod presencestate;
 pub mod prometheus;
 pub mod realtime;
 pub mod regex;

@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use super::config::{Config, Files, variables};
 use super::text::Terminated;
 use super::{Error, ffi};
-use crate::presence::config::{Section, Variable};
+use presence::config::{Section, Variable};
 
 /// Whether a driver is loaded and mapped to the family.
 pub fn available(family: &str) -> bool {

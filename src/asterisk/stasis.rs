@@ -10,9 +10,9 @@ use parking_lot::{Condvar, Mutex};
 use super::guard::guard;
 use super::mailbox::{self, Mailbox};
 use super::parking::{self, Space};
-use super::{Error, device, ffi, presence};
-use crate::presence::device::DeviceState;
-use crate::presence::state::State;
+use super::{Error, devicestate, ffi, presencestate};
+use presence::model::device::DeviceState;
+use presence::model::state::State;
 
 /// Gets each presence published: address with label, state, subtype, message.
 /// One subscription calls it from one thread at a time, in the topic's order.
@@ -309,8 +309,8 @@ unsafe extern "C" fn receive(
             let kind = ffi::stasis_message_type(message);
             if kind == handler.handle.kind() {
                 match handler.handle {
-                    Handle::Presence(handle) => presence::with_parts(message, handle),
-                    Handle::Device(handle) => device::with_parts(message, handle),
+                    Handle::Presence(handle) => presencestate::with_parts(message, handle),
+                    Handle::Device(handle) => devicestate::with_parts(message, handle),
                     Handle::Mailbox(handle) => mailbox::with_parts(message, handle),
                     Handle::Parking(handle) => parking::with_parts(message, handle),
                 }

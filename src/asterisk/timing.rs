@@ -6,13 +6,13 @@ use std::path::Path;
 
 use super::ffi;
 use super::text::Terminated;
-use crate::presence::Time;
+use presence::Time;
 
 /// Whether a moment lies within a range such as `09:00-17:00,mon-fri,*,*`, by the clocks
 /// of a time zone; empty stands for the system's own. A range holds its last minute.
 ///
 /// Asterisk logs and skips what it cannot read of a range, and takes a time zone that it
-/// does not know for GMT: check both before, with [`crate::presence::schedule::check`]
+/// does not know for GMT: check both before, with [`presence::model::schedule::check`]
 /// and [`is_timezone`].
 pub fn matches(range: &str, timezone: &str, at: Time) -> bool {
     let (Ok(range), Ok(timezone)) = (Terminated::new(range), Terminated::new(timezone)) else {

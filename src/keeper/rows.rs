@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use crate::asterisk::{Error, astdb, log, stasis::Subscription};
 use crate::door;
-use crate::presence::Time;
-use crate::presence::address::{CUSTOM_LABEL, below};
-use crate::presence::assignment::custom_presence;
-use crate::presence::row::FAMILY;
-use crate::presence::world::{RowChange, Write};
+use presence::Time;
+use presence::model::address::{CUSTOM_LABEL, below};
+use presence::model::assignment::custom_presence;
+use presence::world::stored::FAMILY;
+use presence::world::{RowChange, Write};
 
 /// Rows taken at a time, so that the world's lock is never held for long.
 const BATCH: usize = 256;

@@ -11,15 +11,15 @@ use std::fmt::Write;
 
 use crate::asterisk::cli::{Args, Command, Completion, Outcome};
 use crate::door;
-use crate::presence::assignment::Parts;
-use crate::presence::config::Origin;
-use crate::presence::directory::User;
-use crate::presence::dnd::DndStatus;
-use crate::presence::ending;
-use crate::presence::fields::{Query, View};
-use crate::presence::route::CallOrigin;
-use crate::presence::world::Change;
 use crate::reload;
+use presence::calls::CallOrigin;
+use presence::config::Origin;
+use presence::directory::User;
+use presence::model::assignment::Parts;
+use presence::model::dnd::DndStatus;
+use presence::model::ending;
+use presence::views::fields::{Query, View};
+use presence::world::Change;
 
 /// All commands.
 pub static COMMANDS: &[Command] = &[

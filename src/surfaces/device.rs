@@ -3,10 +3,10 @@
 
 use std::ffi::CStr;
 
-use crate::asterisk::device::Provider;
+use crate::asterisk::devicestate::Provider;
 use crate::door;
-use crate::presence::assignment::shown;
-use crate::presence::device::{DeviceState, Watcher};
+use presence::model::assignment::shown;
+use presence::model::device::{DeviceState, Watcher};
 
 /// Answers for lamps and queues.
 pub struct UserPresence;

@@ -1,7 +1,7 @@
 //! The dialplan application `UserPresenceDial()`: carries out the plan of a call.
 //!
 //! Who is rung and where a call is forwarded to is decided in
-//! [`crate::presence::route`]; here it is done, with Asterisk's own `Dial` and
+//! [`presence::calls`]; here it is done, with Asterisk's own `Dial` and
 //! `VoiceMail`. Nothing is locked while they run.
 
 mod origin;
@@ -13,12 +13,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::asterisk::application::{Application, Channel, Next, Reason};
 use crate::asterisk::log;
 use crate::door;
-use crate::presence::fields::Query;
-use crate::presence::route::{CallOrigin, Plan, Target};
-use crate::presence::state::State;
-use crate::presence::world::World;
 use crate::push::{self, Push};
 use path::Path;
+use presence::calls::{CallOrigin, Plan, Target};
+use presence::model::state::State;
+use presence::views::fields::Query;
+use presence::world::World;
 
 /// `UserPresenceDial(user[,options[,dial_options]])`
 pub struct UserPresenceDial;

@@ -4,10 +4,10 @@ use std::ffi::CStr;
 
 use crate::asterisk::function::Function;
 use crate::door;
-use crate::presence::assignment;
-use crate::presence::dnd::DndStatus;
-use crate::presence::fields::{Field, Query};
-use crate::presence::world::Change;
+use presence::model::assignment;
+use presence::model::dnd::DndStatus;
+use presence::views::fields::{Field, Query};
+use presence::world::Change;
 
 /// `USER_PRESENCE(user[,field[,options]])`
 pub struct UserPresence;

@@ -4,11 +4,11 @@
 use crate::asterisk::manager::{Action, Class, Fields, Reply, Request};
 use crate::door;
 use crate::keeper;
-use crate::presence::assignment::{self, Parts};
-use crate::presence::dnd::DndStatus;
-use crate::presence::fields::{Query, View};
-use crate::presence::flags::Flag;
-use crate::presence::world::Change;
+use presence::model::assignment::{self, Parts};
+use presence::model::dnd::DndStatus;
+use presence::model::flags::Flag;
+use presence::views::fields::{Query, View};
+use presence::world::Change;
 
 /// All actions.
 pub static ACTIONS: &[Action] = &[

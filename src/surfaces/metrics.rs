@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::asterisk::http;
 use crate::door;
 use crate::feed;
-use crate::presence::State;
-use crate::presence::directory::UserId;
-use crate::presence::inferred::Inferred;
-use crate::presence::world::World;
 use crate::stats;
+use presence::State;
+use presence::directory::UserId;
+use presence::model::inferred::Inferred;
+use presence::world::World;
 
 /// What stands before every name.
 const PREFIX: &str = "asterisk_userpresence_";

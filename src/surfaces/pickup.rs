@@ -1,6 +1,6 @@
 //! The dialplan application `UserPresencePickup()`: takes over a call that a user holds.
 //!
-//! Whoever may do so is decided in [`crate::presence::pickup`]. The caller's channel
+//! Whoever may do so is decided in [`presence::calls::pickup`]. The caller's channel
 //! joins the call's bridge in the place of the user's, as a transfer would have it do.
 
 use std::ffi::CStr;
@@ -11,12 +11,12 @@ use crate::asterisk::application::{Application, Channel, Next};
 use crate::asterisk::channels::{self, Reference};
 use crate::asterisk::log;
 use crate::door;
-use crate::presence::assignment::shown;
-use crate::presence::directory::UserId;
-use crate::presence::fields::Query;
-use crate::presence::pickup::{Refusal, picker};
-use crate::presence::world::World;
 use crate::surfaces::caller::Caller;
+use presence::calls::pickup::{Refusal, picker};
+use presence::directory::UserId;
+use presence::model::assignment::shown;
+use presence::views::fields::Query;
+use presence::world::World;
 
 /// `UserPresencePickup(user[,options])`
 pub struct UserPresencePickup;

@@ -2,10 +2,11 @@
 
 use std::ffi::CStr;
 
-use crate::asterisk::presence::Provider;
+use crate::asterisk::presencestate::Provider;
 use crate::door;
-use crate::presence::{Presence, assignment::shown};
 use crate::stats;
+use presence::Presence;
+use presence::model::assignment::shown;
 
 /// Answers for hints, `PRESENCE_STATE()` and AMI.
 pub struct UserPresence;

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use crate::asterisk::function::Function;
 use crate::door;
-use crate::presence::route::Query;
+use presence::calls::Query;
 
 /// `USER_PRESENCE_ROUTE(user,origin[,field])`
 pub struct UserPresenceRoute;

@@ -2,8 +2,8 @@
 
 use crate::asterisk::manager::{self, Class};
 use crate::asterisk::{log, system};
-use crate::presence::config::Webhook;
 use crate::stats;
+use presence::config::Webhook;
 
 /// Why events are not posted.
 pub enum Lost<'a> {

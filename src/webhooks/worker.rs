@@ -14,13 +14,13 @@ use super::{Hook, present};
 use crate::asterisk::log;
 use crate::door;
 use crate::feed::{self, Next, Reader};
-use crate::presence::Time;
-use crate::presence::account::{Event, Subscription};
-use crate::presence::config::Webhook;
-use crate::presence::directory::UserId;
-use crate::presence::flags::Flag;
-use crate::presence::world::World;
 use crate::stats;
+use presence::Time;
+use presence::account::{Event, Subscription};
+use presence::config::Webhook;
+use presence::directory::UserId;
+use presence::model::flags::Flag;
+use presence::world::World;
 
 /// The time before an event is tried again: it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::{ffi, ptr, text};
 use crate::asterisk::manager::Class;
-use crate::presence::access::wire;
+use crate::web::access::wire;
 
 /// What is to be done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

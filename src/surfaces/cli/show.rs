@@ -8,13 +8,16 @@ use crate::actor;
 use crate::asterisk::cli::{Args, Outcome};
 use crate::asterisk::regex::Regex;
 use crate::door;
-use crate::presence::explain::{explain, said};
-use crate::presence::fields::{Said, View};
-use crate::presence::flags::Flag;
-use crate::presence::inferred::Inferred;
-use crate::presence::status::StatusType;
-use crate::presence::{Presence, State, Time, assignment};
 use crate::surfaces::metrics;
+use presence::Presence;
+use presence::State;
+use presence::Time;
+use presence::model::assignment;
+use presence::model::flags::Flag;
+use presence::model::inferred::Inferred;
+use presence::model::status::StatusType;
+use presence::views::explain::{explain, said};
+use presence::views::fields::{Said, View};
 
 pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     let filter = match args.0.as_slice() {
