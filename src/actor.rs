@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::asterisk::{astdb, log, system};
 use crate::door;
+use asterisk::{astdb, log, system};
 use hands::Asterisk;
 use presence::actions::{Found, InForce, Person, Queue, Record, carry_out, shown_member};
 use presence::model::status::Statuses;

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::asterisk::{ami, devicestate, hints, presencestate, system};
 use crate::door;
+use asterisk::{ami, devicestate, hints, presencestate, system};
 use presence::Presence;
 use presence::model::address::{USER_LABEL, below};
 use presence::model::watched::Watched;

@@ -1,7 +1,7 @@
 //! Reads the configuration through Asterisk: `userpresence.conf`, and the realtime
 //! family where one is mapped.
 
-use crate::asterisk::{config, log, realtime, timing};
+use asterisk::{config, log, realtime, timing};
 use presence::config::{Parsed, Problem, Section, parse};
 use presence::directory::Directory;
 

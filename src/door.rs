@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 
 use crate::actor;
-pub use crate::asterisk::gate::NOT_RUNNING;
-use crate::asterisk::manager::{self, Class};
-use crate::asterisk::parking::Space;
-use crate::asterisk::{devicestate, log, presencestate, timing};
 use crate::feed;
 use crate::keeper;
 use crate::outbox::Outbox;
 use crate::stats;
+pub use asterisk::gate::NOT_RUNNING;
+use asterisk::manager::{self, Class};
+use asterisk::parking::Space;
+use asterisk::{devicestate, log, presencestate, timing};
 use presence::Presence;
 use presence::State;
 use presence::Time;

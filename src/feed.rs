@@ -11,9 +11,9 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::asterisk::manager::{self, Class};
 use crate::door;
 use crate::stats;
+use asterisk::manager::{self, Class};
 use presence::Time;
 use presence::account::{Event, Journal, Record, Subscription};
 use presence::world::Transition;

@@ -4,8 +4,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::asterisk::{function, log, system};
 use crate::door;
+use asterisk::{function, log, system};
 use presence::Time;
 use presence::actions::unknown_functions;
 use presence::directory::Directory;

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::asterisk::{astdb, function, stasis::Subscription};
 use crate::door;
 use crate::functions;
 use crate::panels;
 use crate::schedules;
 use crate::sequences;
+use asterisk::{astdb, function, stasis::Subscription};
 use presence::Time;
 use presence::directory::UserId;
 use presence::model::address::{CUSTOM_LABEL, below};

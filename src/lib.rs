@@ -18,21 +18,16 @@
 //!   and down.
 //! - `asterisk` is the thin safe layer over the C interfaces, and the only place with
 //!   `unsafe`.
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 #[cfg(all(feature = "asterisk", not(test)))]
 mod actor;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod announced;
 #[cfg(all(feature = "asterisk", not(test)))]
-#[allow(unsafe_code, reason = "the layer over C")]
-mod asterisk;
-#[cfg(all(feature = "asterisk", not(test)))]
 mod configuration;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod door;
-#[cfg(any(feature = "asterisk", test))]
-mod elf;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod feed;
 #[cfg(all(feature = "asterisk", not(test)))]

@@ -14,11 +14,6 @@ use rustc_hash::FxBuildHasher;
 
 use crate::actor::{self, Actor};
 use crate::announced::Announced;
-use crate::asterisk::stasis::Subscription;
-use crate::asterisk::{
-    Decline, application, astdb, cli, devicestate, function, gate, http, image, log, manager,
-    presencestate, prometheus, system,
-};
 use crate::configuration;
 use crate::door::{self, Open};
 use crate::feed;
@@ -32,6 +27,11 @@ use crate::sequences;
 use crate::surfaces;
 use crate::web;
 use crate::webhooks::Webhooks;
+use asterisk::stasis::Subscription;
+use asterisk::{
+    Decline, application, astdb, cli, devicestate, function, gate, http, image, log, manager,
+    presencestate, prometheus, system,
+};
 use presence::Time;
 use presence::config::{Parsed, Problem};
 use presence::directory::{Directory, Source, SourceId};
@@ -67,6 +67,25 @@ struct Module {
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 
+/// The module as Asterisk's loader calls it.
+struct UserPresence;
+
+asterisk::module!(UserPresence);
+
+impl asterisk::Module for UserPresence {
+    fn load() -> Result<(), Decline> {
+        load()
+    }
+
+    fn reload() -> Result<(), Decline> {
+        reload()
+    }
+
+    fn unload() -> Result<(), Decline> {
+        unload()
+    }
+}
+
 /// Called by Asterisk's loader.
 pub fn load() -> Result<(), Decline> {
     let begin = Instant::now();
@@ -96,7 +115,7 @@ pub fn load() -> Result<(), Decline> {
     let device_provider =
         devicestate::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
     register()?;
-    let gate = gate::Open::new();
+    let gate = gate::open();
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
     read_others(&read_published(), customs);
@@ -130,13 +149,13 @@ pub fn load() -> Result<(), Decline> {
     let site = http::Registration::new::<web::site::UserPresence>()?;
     *MODULE.lock() = Some(Module {
         gate,
-        metrics: prometheus::Registration::new(),
+        metrics: prometheus::Registration::new(surfaces::metrics::text),
         site,
         commands,
         #[cfg(feature = "selftest")]
         selftest: cli::Registration::new(crate::selftest::COMMANDS)?,
         actions,
-        at_exit: system::AtExit::new()?,
+        at_exit: system::AtExit::new(exit)?,
         webhooks: Some(webhooks),
         actor: Some(actor),
         keeper: Some(keeper),

@@ -3,10 +3,10 @@
 
 use parking_lot::Mutex;
 
-use crate::asterisk::mailbox::Mailbox;
-use crate::asterisk::manager::{self, Class};
 use crate::door;
 use crate::feed::{self, Note};
+use asterisk::mailbox::Mailbox;
+use asterisk::manager::{self, Class};
 use presence::calls::{CallOrigin, Plan};
 use presence::model::mailbox::Mailboxes;
 use presence::views::fields::Query;

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::actor;
 use crate::announced;
-use crate::asterisk::{astdb, devicestate, log, prometheus, realtime, timing};
 use crate::configuration::{self, FAMILY};
 use crate::door;
 use crate::feed;
@@ -17,6 +16,7 @@ use crate::module::Labels;
 use crate::schedules;
 use crate::sequences;
 use crate::webhooks;
+use asterisk::{astdb, devicestate, log, prometheus, realtime, timing};
 use presence::Presence;
 use presence::Time;
 use presence::config::{Origin, Problem, parse_row};

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::asterisk::timing;
 use crate::door;
+use asterisk::timing;
 use presence::Presence;
 use presence::Time;
 use presence::config::Schedule;

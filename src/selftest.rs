@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::asterisk::cli::{Args, Command, Outcome};
-use crate::asterisk::{http, presencestate, selftest as layer};
 use crate::door;
+use asterisk::cli::{Args, Command, Outcome};
+use asterisk::{http, presencestate, selftest as layer};
 use presence::Presence;
 use presence::State;
 

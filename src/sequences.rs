@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::asterisk::{log, system};
 use crate::door;
+use asterisk::{log, system};
 use presence::Time;
 use presence::account::Reservation;
 

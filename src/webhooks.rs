@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::asterisk::log;
 use crate::door;
 use crate::feed;
+use asterisk::log;
 use lost::Lost;
 use presence::Time;
 use presence::config::Webhook;

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{KEYS, RECORDS, RUN, pause};
-use crate::asterisk::{Error, ami, astdb, custom, function, log};
 use crate::door;
 use crate::stats;
+use asterisk::{Error, ami, astdb, custom, function, log};
 use presence::actions::{Found, Hands, Member, Place, Queue, REASON, Record, Step};
 use presence::model::assignment;
 use presence::views::fields::Query;

@@ -9,8 +9,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::asterisk::{Error, astdb, log, stasis::Subscription};
 use crate::door;
+use asterisk::{Error, astdb, log, stasis::Subscription};
 use presence::Time;
 use presence::model::address::{CUSTOM_LABEL, below};
 use presence::model::assignment::custom_presence;

@@ -1,6 +1,6 @@
 //! Who a caller is, as far as the channel says.
 
-use crate::asterisk::application::Channel;
+use asterisk::application::Channel;
 use presence::calls::Calls;
 use presence::directory::{Directory, UserId};
 

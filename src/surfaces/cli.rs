@@ -9,9 +9,9 @@ mod webhooks;
 
 use std::fmt::Write;
 
-use crate::asterisk::cli::{Args, Command, Completion, Outcome};
 use crate::door;
 use crate::reload;
+use asterisk::cli::{Args, Command, Completion, Outcome};
 use presence::calls::CallOrigin;
 use presence::config::Origin;
 use presence::directory::User;

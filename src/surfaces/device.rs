@@ -3,8 +3,8 @@
 
 use std::ffi::CStr;
 
-use crate::asterisk::devicestate::Provider;
 use crate::door;
+use asterisk::devicestate::Provider;
 use presence::model::assignment::shown;
 use presence::model::device::{DeviceState, Watcher};
 

@@ -10,10 +10,10 @@ mod path;
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::asterisk::application::{Application, Channel, Next, Reason};
-use crate::asterisk::log;
 use crate::door;
 use crate::push::{self, Push};
+use asterisk::application::{Application, Channel, Next, Reason};
+use asterisk::log;
 use path::Path;
 use presence::calls::{CallOrigin, Plan, Target};
 use presence::model::state::State;

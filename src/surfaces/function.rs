@@ -2,8 +2,8 @@
 
 use std::ffi::CStr;
 
-use crate::asterisk::function::Function;
 use crate::door;
+use asterisk::function::Function;
 use presence::model::assignment;
 use presence::model::dnd::DndStatus;
 use presence::views::fields::{Field, Query};

@@ -1,9 +1,9 @@
 //! AMI actions. Reads belong to class `reporting`, writes to `call`; the event
 //! `UserPresenceChange` is raised behind the door.
 
-use crate::asterisk::manager::{Action, Class, Fields, Reply, Request};
 use crate::door;
 use crate::keeper;
+use asterisk::manager::{Action, Class, Fields, Reply, Request};
 use presence::model::assignment::{self, Parts};
 use presence::model::dnd::DndStatus;
 use presence::model::flags::Flag;

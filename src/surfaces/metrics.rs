@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::asterisk::http;
 use crate::door;
 use crate::feed;
 use crate::stats;
+use asterisk::http;
 use presence::State;
 use presence::directory::UserId;
 use presence::model::inferred::Inferred;

@@ -7,11 +7,11 @@ use std::ffi::CStr;
 
 use parking_lot::Mutex;
 
-use crate::asterisk::application::{Application, Channel, Next};
-use crate::asterisk::channels::{self, Reference};
-use crate::asterisk::log;
 use crate::door;
 use crate::surfaces::caller::Caller;
+use asterisk::application::{Application, Channel, Next};
+use asterisk::channels::{self, Reference};
+use asterisk::log;
 use presence::calls::pickup::{Refusal, picker};
 use presence::directory::UserId;
 use presence::model::assignment::shown;

@@ -2,9 +2,9 @@
 
 use std::ffi::CStr;
 
-use crate::asterisk::presencestate::Provider;
 use crate::door;
 use crate::stats;
+use asterisk::presencestate::Provider;
 use presence::Presence;
 use presence::model::assignment::shown;
 

@@ -2,8 +2,8 @@
 
 use std::ffi::CStr;
 
-use crate::asterisk::function::Function;
 use crate::door;
+use asterisk::function::Function;
 use presence::calls::Query;
 
 /// `USER_PRESENCE_ROUTE(user,origin[,field])`

@@ -1,8 +1,8 @@
 //! What a webhook does not post is told, in the log and over AMI.
 
-use crate::asterisk::manager::{self, Class};
-use crate::asterisk::{log, system};
 use crate::stats;
+use asterisk::manager::{self, Class};
+use asterisk::{log, system};
 use presence::config::Webhook;
 
 /// Why events are not posted.

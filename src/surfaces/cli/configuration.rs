@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::fail;
-use crate::asterisk::cli::{Args, Outcome};
 use crate::keeper;
 use crate::reload::{self, Grave};
+use asterisk::cli::{Args, Outcome};
 
 pub fn reload(args: &Args<'_>, out: &mut String) -> Outcome {
     let really = match args.0.as_slice() {

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::table::Table;
 use super::{fail, outcome};
-use crate::asterisk::cli::{Args, Outcome};
 use crate::door;
+use asterisk::cli::{Args, Outcome};
 use presence::calls::{self, CallOrigin, Caller, HEADS};
 use presence::directory::UserId;
 use presence::model::assignment::shown;

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::show::ago;
 use super::table::Table;
-use crate::asterisk::cli::{Args, Outcome};
 use crate::webhooks;
+use asterisk::cli::{Args, Outcome};
 use presence::Time;
 
 pub fn show_webhooks(args: &Args<'_>, out: &mut String) -> Outcome {

@@ -1,7 +1,7 @@
 //! Whether a call comes from inside or from outside.
 
-use crate::asterisk::application::Channel;
 use crate::surfaces::caller::Caller;
+use asterisk::application::Channel;
 use presence::calls::CallOrigin;
 use presence::directory::{Directory, UserId};
 

@@ -6,7 +6,7 @@
 
 use std::ffi::CStr;
 
-use crate::asterisk::application::Channel;
+use asterisk::application::Channel;
 use presence::calls::{CallOrigin, DEPTH};
 
 /// With `__`, which stands for: inherited by all.

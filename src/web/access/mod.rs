@@ -7,7 +7,6 @@ pub mod rate;
 pub mod session;
 pub mod signed_in;
 pub mod throttle;
-pub mod wire;
 
 use std::ops::Deref;
 

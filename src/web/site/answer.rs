@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::asterisk::http::{Body, Method, NoBody, Reply, Request};
-use crate::web::access::wire;
+use asterisk::http::wire;
+use asterisk::http::{Body, Method, NoBody, Reply, Request};
 
 const JSON: &str = "application/json";
 

@@ -15,10 +15,10 @@ use serde_json::json as object;
 use super::access::Pass;
 use super::users::{Members, Reloaded, may_see, pairs, records};
 use super::{Caller, Reply, Request, account, error, places, session};
-use crate::asterisk::http::{Body, Gone, Stream};
 use crate::door;
 use crate::feed::{self, Next, Note, Reader};
 use crate::stats;
+use asterisk::http::{Body, Gone, Stream};
 use presence::account::{Detail, Event, EventsQuery, Record, Subscription};
 use presence::model::flags::Flag;
 

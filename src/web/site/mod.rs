@@ -18,9 +18,10 @@ mod users;
 
 use std::ffi::CStr;
 
-use crate::asterisk::http::{Method, Reply, Request, Site};
 use crate::feed;
-use crate::web::access::{Caller, wire};
+use crate::web::access::Caller;
+use asterisk::http::wire;
+use asterisk::http::{Method, Reply, Request, Site};
 
 #[cfg(feature = "selftest")]
 pub use access::hold_looks;

@@ -1,7 +1,7 @@
 //! The board: three files that are part of the module, for everyone, without any data.
 
 use super::answer::{error, no_such_method, tagged};
-use crate::asterisk::http::{Body, Method, Reply, Request};
+use asterisk::http::{Body, Method, Reply, Request};
 
 /// The files, and what they are.
 const FILES: &[(&str, &str, &str)] = &[

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
-use crate::asterisk::{astdb, crypt, log, system};
 use crate::web::access::session::{Ended, Id, MOST, Secret};
+use asterisk::{astdb, crypt, log, system};
 use presence::Time;
 use presence::world::stored::{FAMILY, OLD_SECRET};
 

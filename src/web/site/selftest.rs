@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::asterisk::http::{Body, Reply, Request};
+use asterisk::http::{Body, Reply, Request};
 
 /// Begins a stream.
 pub fn stream(request: &Request<'_>) -> Reply {

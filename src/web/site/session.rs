@@ -7,11 +7,11 @@ use serde_json::json as object;
 
 use super::access::{self, COOKIE};
 use super::answer::{error, json, no_content, read_body, read_json};
-use crate::asterisk::http::{Reply, Request, prefix};
 use crate::door;
 use crate::panels;
 use crate::web::access::Caller;
 use crate::web::access::session::{self, Token};
+use asterisk::http::{Reply, Request, prefix};
 use presence::config::{ApiUser, Http};
 use presence::model::principal::Principal;
 

@@ -26,15 +26,18 @@ pub struct Registration(());
 
 /// Whether we are there.
 static WANTED: AtomicBool = AtomicBool::new(false);
+/// What writes the text of a scrape.
+static WRITE: parking_lot::Mutex<Option<fn() -> String>> = parking_lot::Mutex::new(None);
 /// Whether it has our callback. Changed under the lock of the core's list of modules.
 static ATTACHED: AtomicBool = AtomicBool::new(false);
 /// Whether it has our provider; as above.
 static PROVIDED: AtomicBool = AtomicBool::new(false);
 
 impl Registration {
-    /// Offers what [`crate::surfaces::metrics`] writes: now where `res_prometheus` is
+    /// Offers what `write` writes: now where `res_prometheus` is
     /// there, and once Asterisk has loaded all its modules.
-    pub fn new() -> Self {
+    pub fn new(write: fn() -> String) -> Self {
+        *WRITE.lock() = Some(write);
         WANTED.store(true, Ordering::Release);
         attach();
         if !system::fully_booted() {
@@ -166,7 +169,8 @@ static PROVIDER: Shared<ffi::prometheus_metrics_provider> =
 
 unsafe extern "C" fn scrape(output: *mut *mut ffi::ast_str) {
     guard((), || {
-        let text = crate::surfaces::metrics::text();
+        let write = *WRITE.lock();
+        let text = write.map_or_else(String::new, |write| write());
         // SAFETY: the buffer that it gathers the answer in, and a C string.
         unsafe { ffi::res_userpresence_str_append(output, printable(&text).as_ptr()) };
     });

@@ -15,8 +15,6 @@
 //!   longer than a registration lives for as long as the process.
 //! * Never call Asterisk while holding a lock that one of the callbacks takes.
 
-#![warn(missing_docs)]
-
 pub mod ami;
 pub mod application;
 pub mod astdb;
@@ -26,7 +24,8 @@ pub mod config;
 pub mod crypt;
 pub mod custom;
 pub mod devicestate;
-mod entry;
+mod elf;
+pub mod entry;
 mod error;
 mod ffi;
 pub mod function;
@@ -52,5 +51,5 @@ pub mod system;
 mod text;
 pub mod timing;
 
-pub use entry::Decline;
+pub use entry::{Decline, Module};
 pub use error::Error;

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::{Visit, closing, ffi};
-use crate::asterisk::log;
+use crate::log;
 
 /// How long, in milliseconds, one write may take: a reader that takes nothing for so long
 /// is gone.

@@ -3,19 +3,26 @@
 use std::ffi::c_char;
 use std::net::{IpAddr, Ipv6Addr};
 
+use super::wire;
 use super::{ffi, ptr, text};
-use crate::asterisk::manager::Class;
-use crate::web::access::wire;
+use crate::manager::Class;
 
 /// What is to be done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Method {
+    /// `GET`.
     Get,
+    /// `HEAD`.
     Head,
+    /// `POST`.
     Post,
+    /// `PUT`.
     Put,
+    /// `DELETE`.
     Delete,
+    /// `OPTIONS`.
     Options,
+    /// Any other method.
     Other,
 }
 
@@ -115,7 +122,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    pub(in crate::asterisk) fn session(&self) -> *mut ffi::ast_tcptls_session_instance {
+    pub(crate) fn session(&self) -> *mut ffi::ast_tcptls_session_instance {
         self.session
     }
 

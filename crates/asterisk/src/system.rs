@@ -52,8 +52,12 @@ pub fn give_back_memory() {
 pub struct AtExit(());
 
 impl AtExit {
-    /// Has [`crate::module::exit`] called.
-    pub fn new() -> Result<Self, Error> {
+    /// Has `at_exit` called.
+    ///
+    /// # Errors
+    /// Where Asterisk does not register it.
+    pub fn new(at_exit: fn()) -> Result<Self, Error> {
+        *AT_EXIT.lock() = Some(at_exit);
         // SAFETY: a function that stays mapped as long as the process lives.
         match unsafe { ffi::ast_register_atexit(Some(exit)) } {
             0 => Ok(AtExit(())),
@@ -69,6 +73,9 @@ impl Drop for AtExit {
     }
 }
 
+static AT_EXIT: parking_lot::Mutex<Option<fn()>> = parking_lot::Mutex::new(None);
+
 unsafe extern "C" fn exit() {
-    guard((), crate::module::exit);
+    let at_exit = *AT_EXIT.lock();
+    guard((), || at_exit.into_iter().for_each(|at_exit| at_exit()));
 }

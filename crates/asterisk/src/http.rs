@@ -8,6 +8,7 @@
 mod reply;
 mod request;
 mod stream;
+pub mod wire;
 
 use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
