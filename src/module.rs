@@ -12,18 +12,18 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use rustc_hash::FxBuildHasher;
 
-use crate::actor::{self, Actor};
-use crate::announced::Announced;
-use crate::configuration;
-use crate::door::{self, Open};
-use crate::feed;
-use crate::functions;
-use crate::keeper::{self, Keeper};
-use crate::panels;
-use crate::push;
-use crate::reload;
-use crate::schedules;
-use crate::sequences;
+use crate::runtime::actions::{self, ActionsWorker};
+use crate::runtime::announced::Announced;
+use crate::runtime::configuration;
+use crate::runtime::feed;
+use crate::runtime::functions;
+use crate::runtime::panels;
+use crate::runtime::persister::{self, Persister};
+use crate::runtime::push;
+use crate::runtime::reload;
+use crate::runtime::schedules;
+use crate::runtime::sequences;
+use crate::runtime::store::{self, Open};
 use crate::surfaces;
 use crate::web;
 use crate::webhooks::Webhooks;
@@ -51,8 +51,8 @@ struct Module {
     actions: manager::Registration,
     at_exit: system::AtExit,
     webhooks: Option<Webhooks>,
-    actor: Option<Actor>,
-    keeper: Option<Keeper>,
+    actor: Option<ActionsWorker>,
+    keeper: Option<Persister>,
     announced: Announced,
     subscription: Arc<Subscription>,
     devices: Subscription,
@@ -109,7 +109,7 @@ pub fn load() -> Result<(), Decline> {
     let customs = Customs::find();
     let (world, numbers) = restore(parsed, &customs);
     let feed = feed::open(world.directory().settings.http.journal);
-    let door = door::open(world);
+    let door = store::open(world);
     let sequences = Some(numbers);
     let provider = presencestate::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
     let device_provider =
@@ -119,29 +119,29 @@ pub fn load() -> Result<(), Decline> {
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
     read_others(&read_published(), customs);
-    let devices = Subscription::devices(door::hear_device)?;
+    let devices = Subscription::devices(store::on_device_state)?;
     read_devices();
     schedules::forget();
     schedules::hear(Time::now());
     // What ended while the module was not loaded, before anybody is told of it.
-    door::change(|world, now| ((), world.ended(now).0));
-    door::change(|world, now| ((), world.log_out_the_left(now)));
+    store::update(|world, now| ((), world.ended(now).0));
+    store::update(|world, now| ((), world.log_out_the_left(now)));
     let announced = Announced::everyone();
-    let actor = Actor::start()?;
-    actor::everyone(true, door::people);
+    let actor = ActionsWorker::start()?;
+    actions::everyone(true, store::people);
     // Only now, so that those publishes do not all come back here; what was published
     // in the meantime is read.
-    let subscription = Arc::new(Subscription::presence(door::hear)?);
+    let subscription = Arc::new(Subscription::presence(store::on_presence_state)?);
     read_changed();
     push::forget();
     panels::forget();
     // Asterisk may be told to publish nothing of mailboxes: all else works without.
     let mailboxes = Subscription::mailboxes(push::hear);
     let mailboxes = mailboxes.inspect_err(|why| log::warning(why)).ok();
-    let parking = Subscription::parking(door::hear_parking);
+    let parking = Subscription::parking(store::on_parked_call);
     let parking = parking.inspect_err(|why| log::warning(why)).ok();
-    let keeper = Keeper::start(subscription.clone())?;
-    let settings = door::read(|world| world.directory().settings.webhooks.clone());
+    let keeper = Persister::start(subscription.clone())?;
+    let settings = store::read(|world| world.directory().settings.webhooks.clone());
     let webhooks = Webhooks::start(&settings.unwrap_or_default())?;
     system::give_back_memory();
     // Last: whoever asks from here on finds everything.
@@ -170,12 +170,12 @@ pub fn load() -> Result<(), Decline> {
         door,
         feed,
     });
-    let directory = door::read(|world| world.directory().clone()).unwrap_or_default();
+    let directory = store::read(|world| world.directory().clone()).unwrap_or_default();
     for notice in configuration::shared_extensions(&directory, None) {
         log::notice(notice);
     }
     functions::look_again();
-    keeper::wake(false);
+    persister::wake(false);
     let (users, sources) = (directory.user_count(), directory.source_count());
     let took = begin.elapsed().as_millis();
     log::verbose(
@@ -256,9 +256,9 @@ fn read_published() -> HashSet<SourceId> {
         if address::below(name, USER_LABEL).is_some() {
             return;
         }
-        if let Some(source) = door::read(|world| world.directory().source(name)).flatten() {
+        if let Some(source) = store::read(|world| world.directory().source(name)).flatten() {
             heard.insert(source);
-            door::hear(raw, state, subtype, message);
+            store::on_presence_state(raw, state, subtype, message);
         }
     });
     heard
@@ -270,7 +270,7 @@ fn read_changed() {
     let mut changed = Vec::new();
     presencestate::cached(|address, state, subtype, message| {
         let name = std::str::from_utf8(address).unwrap_or_default();
-        let differs = door::read(|world| {
+        let differs = store::read(|world| {
             let source = world.directory().source(name)?;
             let known = &world.source(source).presence;
             let same = known.state() == state
@@ -284,14 +284,14 @@ fn read_changed() {
     });
     for address in changed {
         if let Some(said) = presencestate::read(&address) {
-            door::hear(address.as_bytes(), said.state, &said.subtype, &said.message);
+            store::on_presence_state(address.as_bytes(), said.state, &said.subtype, &said.message);
         }
     }
 }
 
 /// Asks the providers of the other sources.
 fn read_others(heard: &HashSet<SourceId>, customs: Customs) {
-    let rest = door::read(|world| {
+    let rest = store::read(|world| {
         let sources = world.directory().sources();
         let is_read = |id: &SourceId, address: &str| {
             let known = world.source(*id);
@@ -310,10 +310,15 @@ fn read_others(heard: &HashSet<SourceId>, customs: Customs) {
     for (id, address) in rest.unwrap_or_default() {
         match labels.read(&address) {
             Some(said) => {
-                door::hear(address.as_bytes(), said.state, &said.subtype, &said.message);
+                store::on_presence_state(
+                    address.as_bytes(),
+                    said.state,
+                    &said.subtype,
+                    &said.message,
+                );
             }
             None => {
-                door::change(|world, now| ((), world.apply(&Change::Lost(id), now)));
+                store::update(|world, now| ((), world.apply(&Change::Lost(id), now)));
             }
         }
     }
@@ -323,7 +328,7 @@ fn read_others(heard: &HashSet<SourceId>, customs: Customs) {
 /// at a time, so that a user with several is combined once.
 fn read_devices() {
     const BATCH: usize = 1000;
-    let Some(directory) = door::read(|world| world.directory().clone()) else {
+    let Some(directory) = store::read(|world| world.directory().clone()) else {
         return;
     };
     let mut devices = directory.devices();
@@ -334,7 +339,7 @@ fn read_devices() {
         if batch.is_empty() {
             return;
         }
-        door::change(|world, now| {
+        store::update(|world, now| {
             // Nobody reloads what is being loaded.
             let same = Arc::ptr_eq(world.directory(), &directory);
             let found = if same { &batch[..] } else { &[] };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::door;
+use crate::runtime::store;
 use asterisk::cli::{Args, Command, Outcome};
 use asterisk::{http, presencestate, selftest as layer};
 use presence::Presence;
@@ -143,10 +143,10 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
             let end = PUBLISHED.lock().unwrap_or(begin);
             end.saturating_duration_since(begin)
         }),
-        "change" => best(calls, |call| door::discard_change(argument, &sample(call))),
+        "change" => best(calls, |call| store::discard_change(argument, &sample(call))),
         "combine" => {
             let combined = |calls| {
-                door::read(|world| {
+                store::read(|world| {
                     let user = world.directory().user(argument)?;
                     Some(best(calls, |_| drop(black_box(world.combine(user)))))
                 })
@@ -170,7 +170,7 @@ pub fn published() {
 fn hear(address: &str, call: u32) {
     let said = sample(call);
     let (subtype, message) = (said.subtype().as_bytes(), said.message().as_bytes());
-    door::hear(address.as_bytes(), said.state(), subtype, message);
+    store::on_presence_state(address.as_bytes(), said.state(), subtype, message);
 }
 
 /// Two presences in turn, so that each is a change.

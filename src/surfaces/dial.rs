@@ -10,8 +10,8 @@ mod path;
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::door;
-use crate::push::{self, Push};
+use crate::runtime::push::{self, Push};
+use crate::runtime::store;
 use asterisk::application::{Application, Channel, Next, Reason};
 use asterisk::log;
 use path::Path;
@@ -48,7 +48,7 @@ impl Application for UserPresenceDial {
 
     fn closed(channel: &Channel<'_>) -> String {
         busy(channel, "NOTRUNNING");
-        door::NOT_RUNNING.into()
+        store::NOT_RUNNING.into()
     }
 }
 
@@ -61,7 +61,7 @@ impl UserPresenceDial {
         let dial_options = args.next().unwrap_or_default().trim();
 
         // Its name depends on who is called.
-        let variable = door::read(|world| {
+        let variable = store::read(|world| {
             let user = Query::find(world, user).ok()?;
             let rule = &world.directory().get(user).rule;
             Some(rule.calls.origin_variable.clone())
@@ -69,7 +69,7 @@ impl UserPresenceDial {
         let variable = variable.flatten();
         let told = options.origin.or(path.origin);
         let asked = origin::Asked::new(channel, told, variable.as_deref());
-        let Some(call) = door::read(|world| prepare(world, user, &asked)) else {
+        let Some(call) = store::read(|world| prepare(world, user, &asked)) else {
             return Err(UserPresenceDial::closed(channel));
         };
         let (plan, caller) = call.inspect_err(|_| busy(channel, "NOUSER"))?;

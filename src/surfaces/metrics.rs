@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::door;
-use crate::feed;
-use crate::stats;
+use crate::runtime::feed;
+use crate::runtime::stats;
+use crate::runtime::store;
 use asterisk::http;
 use presence::State;
 use presence::directory::UserId;
@@ -179,11 +179,11 @@ impl Counts {
 fn users() -> Counts {
     const TRIES: usize = 3;
     let counted = (0..TRIES).find_map(|_| {
-        let directory = door::read(|world| world.directory().clone())?;
+        let directory = store::read(|world| world.directory().clone())?;
         let mut counts = Counts::default();
         let mut ids = directory.users().map(|(id, _)| id);
         loop {
-            let more = door::read(|world| {
+            let more = store::read(|world| {
                 if !Arc::ptr_eq(world.directory(), &directory) {
                     return None;
                 }

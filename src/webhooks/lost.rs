@@ -1,6 +1,6 @@
 //! What a webhook does not post is told, in the log and over AMI.
 
-use crate::stats;
+use crate::runtime::stats;
 use asterisk::manager::{self, Class};
 use asterisk::{log, system};
 use presence::config::Webhook;

@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::answer::{error, later};
 use super::secret;
-use crate::door;
+use crate::runtime::store;
 use crate::web::access::looks::Looks;
 use crate::web::access::rate::Rate;
 use crate::web::access::session::{self, Ended, Secret, Token};
@@ -78,7 +78,7 @@ fn closed() -> Reply {
 
 /// What is served, and to whom; `None` when the module is not running.
 pub fn settings() -> Option<Arc<Http>> {
-    door::read(|world| world.directory().settings.http.clone())
+    store::read(|world| world.directory().settings.http.clone())
 }
 
 /// Where a request comes from: a trusted proxy says for whom it asks.

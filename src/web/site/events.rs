@@ -15,9 +15,9 @@ use serde_json::json as object;
 use super::access::Pass;
 use super::users::{Members, Reloaded, may_see, pairs, records};
 use super::{Caller, Reply, Request, account, error, places, session};
-use crate::door;
-use crate::feed::{self, Next, Note, Reader};
-use crate::stats;
+use crate::runtime::feed::{self, Next, Note, Reader};
+use crate::runtime::stats;
+use crate::runtime::store;
 use asterisk::http::{Body, Gone, Stream};
 use presence::account::{Detail, Event, EventsQuery, Record, Subscription};
 use presence::model::flags::Flag;
@@ -47,7 +47,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
         let last = request.header("Last-Event-ID");
         let query = EventsQuery::parse(&pairs(request)?, last);
         let query = query.map_err(|why| error(400, "query", &why))?;
-        if door::read(|world| world.directory().settings.http.journal) == Some(0) {
+        if store::read(|world| world.directory().settings.http.journal) == Some(0) {
             let why = "There is no feed here: journal = 0 in userpresence.conf.";
             return Err(error(503, "off", why));
         }
@@ -56,7 +56,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
         let name = account.as_str().into();
         let reader = Reader::new(name, query.last, members.sequence, round);
         let (reader, goes_on) =
-            reader.ok_or_else(|| error(503, "not_running", door::NOT_RUNNING))?;
+            reader.ok_or_else(|| error(503, "not_running", store::NOT_RUNNING))?;
         session::goes_on(request);
         let wanted = (!query.extensions.is_empty()).then(|| {
             let users = members.users.iter();
@@ -206,7 +206,7 @@ impl Feed {
         self.sent.settle(stream);
         let come = self.sent.pieces.front().map(|(_, before)| *before);
         let come = come.unwrap_or(self.reader.sequence);
-        let last = door::read(|world| {
+        let last = store::read(|world| {
             let account = world.directory().account_named(&self.account)?;
             Some(world.account_sequence(account))
         });
@@ -304,7 +304,7 @@ impl Feed {
 
 /// Whether the user may be seen by others now.
 fn allows(user: &str) -> bool {
-    let allows = door::read(|world| {
+    let allows = store::read(|world| {
         let id = world.directory().user(user)?;
         Some(world.flags(id).get(Flag::AllowSeeMyPresence))
     });

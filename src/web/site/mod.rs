@@ -18,7 +18,7 @@ mod users;
 
 use std::ffi::CStr;
 
-use crate::feed;
+use crate::runtime::feed;
 use crate::web::access::Caller;
 use asterisk::http::wire;
 use asterisk::http::{Method, Reply, Request, Site};

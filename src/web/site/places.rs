@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::answer::later;
 use super::{Caller, Reply, error};
-use crate::door;
+use crate::runtime::store;
 use crate::web::access::places::{Full, Limits, Place, Places};
 
 /// When to come again.
@@ -18,7 +18,7 @@ static PLACES: Places = Places::new();
 /// # Errors
 /// Answers 503 where there is none, 429 where the caller has all it may have.
 pub fn take(account: &str, caller: &Caller) -> Result<Place, Reply> {
-    let limits = door::read(|world| {
+    let limits = store::read(|world| {
         let directory = world.directory();
         let http = &directory.settings.http;
         Limits {

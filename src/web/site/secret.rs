@@ -125,7 +125,7 @@ impl Log {
 
     fn complain(&self, written: io::Result<()>) {
         if let Err(why) = written {
-            crate::door::complain_once("ended sessions", "", || {
+            crate::runtime::store::warn_once("ended sessions", "", || {
                 let path = self.path.display();
                 format!(
                     "Logouts last only until the module is unloaded: '{path}' cannot be written: {why}"

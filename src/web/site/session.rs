@@ -7,8 +7,8 @@ use serde_json::json as object;
 
 use super::access::{self, COOKIE};
 use super::answer::{error, json, no_content, read_body, read_json};
-use crate::door;
-use crate::panels;
+use crate::runtime::panels;
+use crate::runtime::store;
 use crate::web::access::Caller;
 use crate::web::access::session::{self, Token};
 use asterisk::http::{Reply, Request, prefix};
@@ -98,7 +98,7 @@ fn cookie(request: &Request<'_>, token: &str, seconds: u64) -> String {
 
 fn described(caller: &Principal) -> serde_json::Value {
     let id = caller.user.as_deref().and_then(|user| {
-        door::read(|world| {
+        store::read(|world| {
             let directory = world.directory();
             Some(directory.get(directory.user(user)?).id().to_owned())
         })
@@ -119,7 +119,7 @@ fn own_account(caller: &Principal) -> String {
         return account.to_string();
     }
     // Who sees every account means the only one where there is one.
-    let only = door::read(|world| match world.directory().accounts() {
+    let only = store::read(|world| match world.directory().accounts() {
         [only] => Some(only.to_string()),
         _ => None,
     });
@@ -135,7 +135,7 @@ pub fn account(request: &Request<'_>, caller: &Caller) -> Result<String, Reply> 
         "~" => &own_account(caller),
         given => given,
     };
-    let known = door::read(|world| {
+    let known = store::read(|world| {
         let id = world.directory().account_named(given)?;
         Some(world.directory().account(id).to_string())
     });

@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::no_content;
 use super::{Caller, Reply, Request, account, error, json, read_body, read_json};
-use crate::door;
+use crate::runtime::store;
 use presence::Time;
 use presence::account::{ListQuery, Record};
 use presence::directory::{AccountId, Directory, UserId};
-use presence::model::assignment::{self, Parts, shown};
+use presence::model::assignment::{self, Parts};
 use presence::model::dnd::DndStatus;
 use presence::model::ending::{self, Clock};
 use presence::model::flags::Flag;
+use presence::model::text::quoted;
 use presence::views::fields::Query;
 use presence::world::{Change, World};
 
@@ -63,7 +64,7 @@ pub fn records(
             let records = seen.map(|id| Record::of(world, *id));
             Some(records.collect::<Vec<_>>())
         };
-        let found = door::read(look).flatten().ok_or(Reloaded)?;
+        let found = store::read(look).flatten().ok_or(Reloaded)?;
         found.into_iter().for_each(&mut visit);
     }
     Ok(())
@@ -86,7 +87,7 @@ impl Members {
     /// Names the one whom the caller may not see, or who is not there, or says that the
     /// module is going.
     pub fn of(account: &str, wanted: &[String], caller: &Caller) -> Result<Self, Reply> {
-        let found = door::read(|world| {
+        let found = store::read(|world| {
             let directory = world.directory();
             let id = directory.account_named(account)?;
             Some((directory.clone(), id, world.account_sequence(id)))
@@ -113,14 +114,14 @@ fn some(
     let mut users = Vec::with_capacity(wanted.len());
     for name in wanted {
         let user = directory.member(account, name).filter(|id| {
-            let allows = door::read(|world| {
+            let allows = store::read(|world| {
                 let same = Arc::ptr_eq(world.directory(), directory);
                 same && world.flags(*id).get(Flag::AllowSeeMyPresence)
             });
             may_see(caller, &directory.get(*id).name, allows == Some(true))
         });
         let Some(user) = user else {
-            let name = shown(name);
+            let name = quoted(name);
             let why = format!("There is no extension '{name}' in this account.");
             return Err(error(400, "query", &why));
         };
@@ -211,7 +212,7 @@ fn page(members: &Members, query: &ListQuery, caller: &Caller) -> Result<List, R
             }
             Some(())
         };
-        door::read(look).flatten().ok_or(Reloaded)?;
+        store::read(look).flatten().ok_or(Reloaded)?;
     }
     Ok(List {
         records: page,
@@ -242,7 +243,7 @@ pub fn statuses(request: &Request<'_>, caller: &Caller) -> Reply {
     if let Err(refusal) = account(request, caller) {
         return refusal;
     }
-    let statuses = door::read(|world| {
+    let statuses = store::read(|world| {
         let all = world.directory().settings.statuses().iter();
         let one = all.map(|status| Status {
             name: status.name.to_string(),
@@ -262,7 +263,7 @@ pub fn statuses(request: &Request<'_>, caller: &Caller) -> Reply {
 
 /// Whether the caller may see that user now.
 fn sees(caller: &Caller, user: &str) -> bool {
-    let allows = door::read(|world| {
+    let allows = store::read(|world| {
         let id = world.directory().user(user)?;
         Some(world.flags(id).get(Flag::AllowSeeMyPresence))
     });
@@ -280,7 +281,7 @@ fn user(
 ) -> Result<Arc<str>, Reply> {
     let account = account(request, caller)?;
     let nobody = || error(404, "not_found", "There is no such extension.");
-    let found = door::read(|world| {
+    let found = store::read(|world| {
         let directory = world.directory();
         let account = directory.account_named(&account)?;
         let id = match request.segment(4) {
@@ -299,7 +300,7 @@ fn user(
 
 fn record(name: &str) -> Option<Record> {
     let look = |world: &World| Some(Record::of(world, world.directory().user(name)?));
-    door::read(look).flatten()
+    store::read(look).flatten()
 }
 
 /// `GET v1/account/{id}/extension/{ext}/presence`
@@ -351,7 +352,7 @@ impl Until {
             Until::Text(text) => match ending::time_of_day(text) {
                 Ok(minutes) => Ok(clock.next(minutes)),
                 Err(_) => assignment::in_words(text, clock)
-                    .unwrap_or_else(|| Err(wrong_until(&format!("'{}'", shown(text))))),
+                    .unwrap_or_else(|| Err(wrong_until(&format!("'{}'", quoted(text))))),
             },
             Until::Other(given) => Err(wrong_until(&given.to_string())),
         }
@@ -376,7 +377,7 @@ impl Wish {
         let (subtype, message) = (text(&self.subtype), text(&self.message));
         const HIDES: (Flag, bool) = (Flag::AllowSeeMyPresence, false);
         let hide = || match self.flags().any(|flag| flag == HIDES) {
-            true => door::change_user(user, |user| Change::Flag(user, HIDES.0, HIDES.1)).map(drop),
+            true => store::change_user(user, |user| Change::Flag(user, HIDES.0, HIDES.1)).map(drop),
             false => Ok(()),
         };
         if let Some(status) = &self.status {
@@ -387,32 +388,32 @@ impl Wish {
                 options: "",
             };
             // Known to be right before anything is done.
-            let choice = door::choice(user, |statuses, clock| {
+            let choice = store::choice(user, |statuses, clock| {
                 let until = self.until.as_ref().map(|until| until.time(clock));
                 let choice = parts.choice(statuses, clock)?;
                 choice.ending(until.transpose()?, clock.now)
             })?;
             hide()?;
-            door::choose(user, |_, _| Ok(choice))?;
+            store::set_status(user, |_, _| Ok(choice))?;
         } else if self.until.is_some() || self.subtype.is_some() {
             return Err("subtype and until belong to a status, which is missing".into());
         } else if let Some(message) = &self.message {
             // Known to be right before anything is done.
-            let right = door::read(|world| {
+            let right = store::read(|world| {
                 let user = Query::find(world, user)?;
                 world.with_message(user, message, Time::now()).map(drop)
             });
-            right.ok_or(door::NOT_RUNNING)??;
+            right.ok_or(store::NOT_RUNNING)??;
             hide()?;
-            door::set_message(user, message)?;
+            store::set_message(user, message)?;
         }
         // Before anything else that others would see, and then nothing to be done again.
         hide()?;
         if let Some(takes) = dnd {
-            door::change_user(user, |user| Change::Takes(user, takes))?;
+            store::change_user(user, |user| Change::Takes(user, takes))?;
         }
         for (flag, on) in self.flags().filter(|flag| *flag != HIDES) {
-            door::change_user(user, |user| Change::Flag(user, flag, on))?;
+            store::change_user(user, |user| Change::Flag(user, flag, on))?;
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 use super::event::{Detail, Details};
 use super::record::Record;
 use crate::directory::UserId;
-use crate::model::assignment::shown;
 use crate::model::inferred::Inferred;
+use crate::model::text::quoted;
 use crate::world::World;
 
 /// What is wrong with a query, in one sentence.
@@ -14,7 +14,7 @@ pub type Wrong = String;
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 fn unknown(name: &str, expected: &str) -> Wrong {
-    format!("Unknown parameter '{}', expected {expected}.", shown(name))
+    format!("Unknown parameter '{}', expected {expected}.", quoted(name))
 }
 
 /// Each parameter stands there once.
@@ -23,7 +23,7 @@ fn twice(pairs: Pairs<'_>) -> Result<(), Wrong> {
         if pairs[..at].iter().any(|(other, _)| other == name) {
             return Err(format!(
                 "The parameter '{}' stands there twice.",
-                shown(name)
+                quoted(name)
             ));
         }
     }
@@ -32,7 +32,7 @@ fn twice(pairs: Pairs<'_>) -> Result<(), Wrong> {
 
 fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, Wrong> {
     let wrong = || {
-        let value = shown(value);
+        let value = quoted(value);
         format!("'{value}' is no {name}, expected a number from {least} to {most}.")
     };
     // A sign is no digit of a number.
@@ -49,7 +49,7 @@ fn truth(name: &str, value: &str) -> Result<bool, Wrong> {
         "false" => Ok(false),
         other => Err(format!(
             "'{}' is no value of {name}, expected true or false.",
-            shown(other)
+            quoted(other)
         )),
     }
 }
@@ -178,7 +178,7 @@ impl EventsQuery {
                 "detail" => query.details = Some(details(value)?),
                 "expand" if *value == "record" => query.with_record = true,
                 "expand" => {
-                    let value = shown(value);
+                    let value = quoted(value);
                     return Err(format!("'{value}' cannot be expanded, expected record."));
                 }
                 "snapshot" => query.snapshot = truth("snapshot", value)?,
@@ -199,7 +199,7 @@ impl EventsQuery {
 fn details(value: &str) -> Result<Details, Wrong> {
     let wrong = |name: &str| {
         let expected = Detail::EXPECTED;
-        format!("Unknown detail '{}', expected {expected}.", shown(name))
+        format!("Unknown detail '{}', expected {expected}.", quoted(name))
     };
     let named = list(value);
     if named.is_empty() {

@@ -7,9 +7,9 @@
 use std::fmt;
 
 use super::{Person, Status, Turn, When};
-use crate::model::assignment::shown;
 use crate::model::state::State;
 use crate::model::status::Statuses;
+use crate::model::text::quoted;
 
 /// What a variable stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -139,19 +139,19 @@ impl Assignment {
         let name = name.trim();
         let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if name.is_empty() || !name.chars().all(good) || rest.is_empty() {
-            return Err(format!("'{}', {EXPECTED}", shown(given)));
+            return Err(format!("'{}', {EXPECTED}", quoted(given)));
         }
         let Some(end) = closing(rest) else {
             return Err(format!(
                 "'{}' has a parenthesis that is not closed, {EXPECTED}",
-                shown(given)
+                quoted(given)
             ));
         };
         let (args, rest) = rest.split_at(end + 1);
         let Some(value) = rest.trim_start().strip_prefix('=') else {
             return Err(format!(
                 "'{}' assigns nothing to {name}(), {EXPECTED}",
-                shown(given)
+                quoted(given)
             ));
         };
         if name.eq_ignore_ascii_case("DB_DELETE") {
@@ -275,7 +275,7 @@ fn pieces(text: &str) -> Result<Vec<Piece>, String> {
     if text.contains("$[") {
         return Err(format!(
             "'{}': an expression $[...] is not evaluated here, expected text and variables",
-            shown(text)
+            quoted(text)
         ));
     }
     let mut pieces = Vec::new();
@@ -289,14 +289,14 @@ fn pieces(text: &str) -> Result<Vec<Piece>, String> {
         let Some((name, after)) = variable.split_once('}') else {
             return Err(format!(
                 "'{}': the variable has no closing brace",
-                shown(text)
+                quoted(text)
             ));
         };
         let Some(variable) = Variable::parse(name) else {
             let known: Vec<_> = Variable::ALL.iter().map(|(name, _)| *name).collect();
             return Err(format!(
                 "unknown variable '${{{}}}', expected one of {} (nothing else is evaluated)",
-                shown(name),
+                quoted(name),
                 known.join(", ")
             ));
         };

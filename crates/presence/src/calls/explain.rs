@@ -2,7 +2,7 @@
 
 use super::{CallOrigin, DEPTH, Plan, Target};
 use crate::directory::{Directory, UserId};
-use crate::model::assignment::shown;
+use crate::model::text::quoted;
 use crate::world::World;
 
 /// Who calls.
@@ -52,11 +52,11 @@ impl Caller {
             return internal(user, vec![number], why);
         }
         if let Ok(user) = directory.find(name) {
-            let (id, name) = (shown(name), &directory.get(user).name);
+            let (id, name) = (quoted(name), &directory.get(user).name);
             let why = format!("{id} is the id of {name}: a call from {name}'s phone is internal.");
             return internal(user, extensions(directory, user), why);
         }
-        let name = shown(name);
+        let name = quoted(name);
         let mut why = vec![format!(
             "{name} is neither a user nor an extension of one: the call is external."
         )];

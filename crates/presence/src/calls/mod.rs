@@ -59,7 +59,7 @@ impl CallOrigin {
         found.ok_or_else(|| {
             format!(
                 "unknown origin '{}', expected internal or external",
-                crate::model::assignment::shown(name)
+                crate::model::text::quoted(name)
             )
         })
     }

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{CallOrigin, Plan, Step, Target};
 use crate::directory::UserId;
-use crate::model::assignment::shown;
 use crate::model::state::{Presence, State};
+use crate::model::text::quoted;
 use crate::views::fields::Query as UserQuery;
 use crate::world::World;
 
@@ -71,7 +71,7 @@ impl Field {
         found.ok_or_else(|| {
             let known = Field::ALL.map(|(name, _)| name).join(", ");
             let known = crate::model::suggest::expected(name, &known);
-            format!("unknown field '{}'{known}", shown(name))
+            format!("unknown field '{}'{known}", quoted(name))
         })
     }
 }

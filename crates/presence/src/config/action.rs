@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::{Origin, Problem, Section, Variable, place, value};
 use crate::actions::{Assignment, Block, Functions, Person, QueueAction, When, wanted_targets};
 use crate::model::address::{self, USER_LABEL, below};
-use crate::model::assignment::shown;
 use crate::model::state::State;
 use crate::model::suggest::expected;
+use crate::model::text::quoted;
 
 /// The options of such a section.
 const OPTIONS: &str = "type, status, when, dnd, followme, queue, set";
@@ -53,7 +53,7 @@ pub fn parse(
             }
             "when" => When::parse(given)
                 .map(|when| block.when = when)
-                .ok_or_else(|| format!("'{}', expected {}", shown(given), When::EXPECTED)),
+                .ok_or_else(|| format!("'{}', expected {}", quoted(given), When::EXPECTED)),
             "dnd" => switch(given).map(|on| block.dnd = Some(on)),
             "followme" => switch(given).map(|on| block.followme = Some(on)),
             "queue" => queue(given).map(|queue| block.queues.push(queue)),
@@ -73,7 +73,7 @@ pub fn parse(
 }
 
 fn switch(given: &str) -> Result<bool, String> {
-    value::boolean(given).map_err(|_| format!("'{}', expected on or off", shown(given)))
+    value::boolean(given).map_err(|_| format!("'{}', expected on or off", quoted(given)))
 }
 
 /// States and status types; a word that is a state means the state.
@@ -102,7 +102,7 @@ fn statuses(
             None => {
                 return Err(format!(
                     "unknown status '{}'{}",
-                    shown(word),
+                    quoted(word),
                     expected(
                         word,
                         &format!("a status type or one of {}", State::EXPECTED)
@@ -123,7 +123,7 @@ fn queue(given: &str) -> Result<(Option<Box<str>>, QueueAction), String> {
     let Some(action) = QueueAction::parse(action) else {
         return Err(format!(
             "'{}', expected {}, or a queue and one of them such as 600,pause",
-            shown(given),
+            quoted(given),
             QueueAction::EXPECTED
         ));
     };
@@ -133,7 +133,7 @@ fn queue(given: &str) -> Result<(Option<Box<str>>, QueueAction), String> {
         }
         Some(name) if name.is_empty() || name.contains([',', '\r', '\n']) => Err(format!(
             "'{}' names no queue, expected one such as 600",
-            shown(given)
+            quoted(given)
         )),
         queue => Ok((queue.map(Into::into), action)),
     }
@@ -188,7 +188,7 @@ pub fn blocks(given: &str, known: &HashMap<String, Arc<Block>>) -> Result<Vec<Ar
         let block = known.get(&name.to_ascii_lowercase());
         block
             .cloned()
-            .ok_or_else(|| format!("there is no section '{}' of type = action", shown(name)))
+            .ok_or_else(|| format!("there is no section '{}' of type = action", quoted(name)))
     });
     blocks.collect()
 }
@@ -211,7 +211,7 @@ pub fn member(given: &str) -> Result<Box<str>, String> {
         _ => Err(format!(
             "'{}' is no interface of a queue member, expected one such as \
              Local/200@from-queue/n of at most 79 bytes",
-            shown(given)
+            quoted(given)
         )),
     }
 }
@@ -315,7 +315,7 @@ fn cycle(block: &str, target: &str, user: &str) -> String {
     format!(
         "the actions '{block}' would write {}, which the user '{user}' reads: a cycle, expected \
          actions that do not change what they follow from",
-        shown(target)
+        quoted(target)
     )
 }
 

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Origin, Problem, Section, UserSpec, Variable, option, place, value};
-use crate::model::assignment::shown;
 use crate::model::mask::Mask;
 use crate::model::principal::{Principal, Role};
 use crate::model::suggest::expected;
+use crate::model::text::quoted;
 
 /// What is served over HTTP, and to whom.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -177,7 +177,7 @@ fn parse(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Op
                 .map(|given| role = given)
                 .ok_or_else(|| {
                     let expected = expected(given, "read, self, admin");
-                    format!("unknown role '{}'{expected}", shown(given))
+                    format!("unknown role '{}'{expected}", quoted(given))
                 }),
             "account" => value::identifier(given).map(|_| account = given),
             "user" => {
@@ -200,7 +200,7 @@ fn parse(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Op
             option(section, "account"),
             format!(
                 "unknown account '{}', expected that of a user: {}",
-                shown(account),
+                quoted(account),
                 some(&accounts)
             ),
         );
@@ -211,7 +211,7 @@ fn parse(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Op
         match found {
             None => fail(
                 Some(variable),
-                format!("unknown user '{}', expected a user's name", shown(name)),
+                format!("unknown user '{}', expected a user's name", quoted(name)),
             ),
             Some(user) if *user.account != *account => fail(
                 Some(variable),
@@ -289,7 +289,7 @@ fn hash(given: &str) -> Result<Box<str>, String> {
 
 fn masks(given: &str) -> Result<Vec<Mask>, String> {
     let masks = given.split(',').map(str::trim).map(|mask| {
-        Mask::parse(mask).ok_or_else(|| format!("'{}', expected {}", shown(mask), Mask::EXPECTED))
+        Mask::parse(mask).ok_or_else(|| format!("'{}', expected {}", quoted(mask), Mask::EXPECTED))
     });
     masks.collect()
 }

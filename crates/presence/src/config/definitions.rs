@@ -6,13 +6,14 @@ use std::sync::Arc;
 use super::{Origin, Problem, Section, Variable, action, handling, place, value};
 use crate::actions::Block;
 use crate::calls::Handling;
-use crate::model::assignment::{Parts, shown};
+use crate::model::assignment::Parts;
 use crate::model::device::{DeviceState, DeviceTable, PresenceTable};
 use crate::model::ending::Clock;
 use crate::model::state::{Presence, State};
 use crate::model::status::{StatusType, Statuses};
 use crate::model::suggest::{self, expected};
 use crate::model::text;
+use crate::model::text::quoted;
 use crate::model::time::Time;
 
 /// What users and `[general]` may name.
@@ -212,7 +213,7 @@ impl Definitions {
             let shown_as = DeviceState::parse(given).ok_or_else(|| {
                 format!(
                     "unknown device state '{}'{}",
-                    shown(given),
+                    quoted(given),
                     expected(given, DeviceState::EXPECTED)
                 )
             })?;
@@ -258,7 +259,7 @@ fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
         false => known.join(", "),
     };
     let expected = suggest::expected(name, &expected);
-    format!("unknown {kind} '{}'{expected}", shown(name))
+    format!("unknown {kind} '{}'{expected}", quoted(name))
 }
 
 /// `state[,subtype[,message]]`, or a status type that is mapped to one; with that type.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::user::UserSpec;
 use super::{Origin, Problem, Section, Variable, option, place, value};
 use crate::calls::{Block, CallOrigin, Calls, Goal, Handling, Reach, When};
-use crate::model::assignment::shown;
 use crate::model::state::State;
 use crate::model::status::Statuses;
 use crate::model::suggest::expected;
 use crate::model::text;
+use crate::model::text::quoted;
 
 /// The options of such a section.
 const OPTIONS: &str = "type, set, status, forward_internal_always, forward_internal_noanswer, \
@@ -157,7 +157,7 @@ fn statuses(given: &str, known: &Statuses) -> Result<(Vec<State>, Vec<Box<str>>)
             (None, None) => {
                 return Err(format!(
                     "unknown status '{}'{}",
-                    shown(word),
+                    quoted(word),
                     expected(
                         word,
                         &format!("a status type or one of {}", State::EXPECTED)
@@ -188,7 +188,7 @@ fn is_number(given: &str) -> bool {
 fn goal(given: &str) -> Result<Goal, String> {
     const EXPECTED: &str = "expected an extension and its context such as 200@default, a number \
                             such as +491701234567, voicemail, voicemail:<mailbox> or none";
-    let bad = || format!("'{}' is no target, {EXPECTED}", shown(given));
+    let bad = || format!("'{}' is no target, {EXPECTED}", quoted(given));
     if given.eq_ignore_ascii_case("none") {
         return Ok(Goal::None);
     }
@@ -227,7 +227,7 @@ fn variables(given: &str) -> Result<(), String> {
         if !VARIABLES.contains(&format!("${{{name}}}").as_str()) {
             return Err(format!(
                 "unknown variable '{}', expected {}",
-                shown(name),
+                quoted(name),
                 VARIABLES.join(", ")
             ));
         }
@@ -250,7 +250,7 @@ fn mailbox(given: &str) -> Result<Box<str>, String> {
         true => Ok(given.into()),
         false => Err(format!(
             "'{}' is no mailbox, expected one such as 200@default",
-            shown(given)
+            quoted(given)
         )),
     }
 }
@@ -271,13 +271,13 @@ pub fn set_calls(
         let words = given.split(|c| c == ',' || (several && c == ';'));
         let words = words.map(str::trim).map(|word| match good(word) {
             true => Ok(word.into()),
-            false => Err(format!("'{}', expected {expected}", shown(word))),
+            false => Err(format!("'{}', expected {expected}", quoted(word))),
         });
         words.collect()
     };
     let name_or = |expected: &str| match is_name(given) {
         true => Ok(given.into()),
-        false => Err(format!("'{}', expected {expected}", shown(given))),
+        false => Err(format!("'{}', expected {expected}", quoted(given))),
     };
     match name {
         "handling" => {
@@ -291,7 +291,7 @@ pub fn set_calls(
             if !good || given.len() > 40 {
                 return Err(format!(
                     "'{}', expected what stands before a mobile's number, such as 0",
-                    shown(given)
+                    quoted(given)
                 ));
             }
             calls.mobile_prefix = given.into();
@@ -309,7 +309,7 @@ pub fn set_calls(
             if given.is_empty() || given.len() > 79 || !given.chars().all(good) {
                 return Err(format!(
                     "'{}', expected a channel variable's name such as USERPRESENCE_ORIGIN",
-                    shown(given)
+                    quoted(given)
                 ));
             }
             calls.origin_variable = given.into();
@@ -330,7 +330,7 @@ fn find(name: &str, sets: &HashMap<String, Arc<Handling>>) -> Result<Arc<Handlin
         };
         format!(
             "unknown handling '{}'{}",
-            shown(name),
+            quoted(name),
             self::expected(name, &expected)
         )
     })
@@ -365,7 +365,7 @@ pub fn set_reach(
         "mobile" => {
             return Err(format!(
                 "'{}', expected a number such as +491701234567",
-                shown(given)
+                quoted(given)
             ));
         }
         "mailbox" if given.is_empty() => reach.mailbox = "".into(),
@@ -389,7 +389,7 @@ fn endpoint(given: &str) -> Result<(Box<str>, Box<str>), String> {
     let bad = || {
         format!(
             "'{}' is no endpoint, expected a name and a device such as desk,PJSIP/desk-201",
-            shown(given)
+            quoted(given)
         )
     };
     let (name, device) = given.split_once(',').ok_or_else(bad)?;

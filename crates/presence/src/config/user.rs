@@ -14,9 +14,9 @@ use super::{
 };
 use crate::calls::Reach;
 use crate::model::address;
-use crate::model::assignment::shown;
 use crate::model::device::DeviceTable;
 use crate::model::suggest::{did_you_mean, expected};
+use crate::model::text::quoted;
 
 /// What kind of source an input is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -322,7 +322,7 @@ impl<'a> Users<'a> {
         let default = match default {
             None => extension(None),
             Some((variable, given)) => extension(Some(given)).or_else(|| {
-                let given = shown(given);
+                let given = quoted(given);
                 let message = format!("'{given}', expected one of the user's extensions");
                 fail(Some(variable), message);
                 None
@@ -432,7 +432,7 @@ fn input(
 fn looks_like_a_device(input: &InputSpec) -> Option<String> {
     let extension = input.extension()?;
     let (technology, name) = extension.split_once('/')?;
-    let (technology, name) = (shown(technology), shown(name));
+    let (technology, name) = (quoted(technology), quoted(name));
     Some(format!(
         "'{technology}/{name}' is a device, expected an extension: extension = {name}, or \
          extension = {name},{technology}/{name} to name its device"

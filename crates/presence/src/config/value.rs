@@ -3,28 +3,29 @@
 use std::sync::Arc;
 
 use crate::combine::{Method, Order};
-use crate::model::assignment::shown;
 use crate::model::flags::truth;
 use crate::model::state::State;
 use crate::model::status::{StatusType, Statuses};
 use crate::model::suggest::expected;
+use crate::model::text::quoted;
 
 use super::Outgoing;
 
 /// Asterisk's words for truth.
 pub fn boolean(value: &str) -> Result<bool, String> {
-    truth(value).ok_or_else(|| format!("'{}', expected yes or no", shown(value)))
+    truth(value).ok_or_else(|| format!("'{}', expected yes or no", quoted(value)))
 }
 
 /// A method of combining.
 pub fn method(value: &str) -> Result<Method, String> {
-    Method::parse(value).ok_or_else(|| format!("'{}', expected {}", shown(value), Method::EXPECTED))
+    Method::parse(value)
+        .ok_or_else(|| format!("'{}', expected {}", quoted(value), Method::EXPECTED))
 }
 
 /// Where a status goes.
 pub fn outgoing(value: &str) -> Result<Outgoing, String> {
     Outgoing::parse(value)
-        .ok_or_else(|| format!("'{}', expected {}", shown(value), Outgoing::EXPECTED))
+        .ok_or_else(|| format!("'{}', expected {}", quoted(value), Outgoing::EXPECTED))
 }
 
 /// An order of states, and those that the value leaves out.
@@ -51,7 +52,7 @@ pub fn number(value: &str, low: u32, high: u32, unit: &str) -> Result<u32, Strin
     number.filter(|n| (low..=high).contains(n)).ok_or_else(|| {
         format!(
             "'{}', expected a whole number of {unit} from {low} to {high}",
-            shown(value)
+            quoted(value)
         )
     })
 }
@@ -61,7 +62,7 @@ pub fn name(name: &str, what: &str) -> Result<(), String> {
     let expected = "expected 1 to 60 letters, digits, '-', '_' or '.'";
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 60 || !name.chars().all(good) {
-        return Err(format!("'{}' is not {what}, {expected}", shown(name)));
+        return Err(format!("'{}' is not {what}, {expected}", quoted(name)));
     }
     Ok(())
 }
@@ -71,7 +72,7 @@ pub fn state(name: &str) -> Result<State, String> {
     State::parse(name).ok_or_else(|| {
         format!(
             "unknown state '{}'{}",
-            shown(name),
+            quoted(name),
             expected(name, State::EXPECTED)
         )
     })
@@ -82,7 +83,7 @@ pub fn status(name: &str, statuses: &Statuses) -> Result<Arc<StatusType>, String
     statuses.find(name).cloned().ok_or_else(|| {
         format!(
             "unknown status '{}'{}",
-            shown(name),
+            quoted(name),
             expected(name, &statuses.expected())
         )
     })
@@ -105,7 +106,7 @@ pub fn prefix(
     check(&format!("{value}200")).map_err(|_| {
         format!(
             "'{}', expected what stands before an extension, such as {example}",
-            shown(value)
+            quoted(value)
         )
     })
 }
@@ -120,7 +121,7 @@ pub fn device(value: &str) -> Result<Box<str>, String> {
         }
         _ => Err(format!(
             "'{}' is not a device, expected one such as PJSIP/desk-201",
-            shown(value)
+            quoted(value)
         )),
     }
 }
@@ -131,7 +132,7 @@ pub fn identifier(value: &str) -> Result<String, String> {
     if value.is_empty() || value.len() > 60 || !value.chars().all(good) {
         return Err(format!(
             "'{}', expected 1 to 60 characters without blanks",
-            shown(value)
+            quoted(value)
         ));
     }
     Ok(value.to_owned())
@@ -145,7 +146,7 @@ pub fn timezone(value: &str, is_known: super::IsTimezone) -> Result<Box<str>, St
         true => Ok(value.into()),
         false => Err(format!(
             "'{}', expected a time zone of this system, such as Europe/Berlin",
-            shown(value)
+            quoted(value)
         )),
     }
 }

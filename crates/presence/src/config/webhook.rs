@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Origin, Problem, Section, UserSpec, Variable, place, value};
-use crate::model::assignment::shown;
 use crate::model::suggest::expected;
+use crate::model::text::quoted;
 
 /// The options of such a section.
 const OPTIONS: &str = "type, url, account, secret, expand, timeout, retry_for, ca_file";
@@ -222,7 +222,7 @@ fn one(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Opti
     if !users.iter().any(|user| user.account == account) {
         let message = format!(
             "there is no user of the account '{}', expected one of {}",
-            shown(&account),
+            quoted(&account),
             accounts(users)
         );
         fail(named, message);
@@ -273,7 +273,7 @@ fn expand(given: &str) -> Result<bool, String> {
         _ if given.eq_ignore_ascii_case("record") => Ok(true),
         _ => Err(format!(
             "'{}', expected record, or nothing for the event alone",
-            shown(given)
+            quoted(given)
         )),
     }
 }
@@ -287,8 +287,8 @@ fn ca_file(given: &str) -> Result<Option<Box<str>>, String> {
     let found = File::open(given).and_then(|file| file.metadata());
     match found {
         Ok(found) if found.is_file() => Ok(Some(given.into())),
-        Ok(_) => Err(format!("'{}' is no file, {expected}", shown(given))),
-        Err(why) => Err(format!("'{}': {why}, {expected}", shown(given))),
+        Ok(_) => Err(format!("'{}' is no file, {expected}", quoted(given))),
+        Err(why) => Err(format!("'{}': {why}, {expected}", quoted(given))),
     }
 }
 

@@ -131,7 +131,7 @@ impl Parts<'_> {
                 "" => format!("the status is missing, expected {expected}"),
                 _ => format!(
                     "unknown status '{}'{}",
-                    shown(name),
+                    text::quoted(name),
                     suggest::expected(name, &expected)
                 ),
             });
@@ -204,7 +204,7 @@ impl Options {
                         "unknown option '{}', expected e (subtype and message in base64), \
                          t(seconds) or t(30m), u(Unix time) or u(14:30); a comma within a text \
                          is written \\,",
-                        shown(options)
+                        text::quoted(options)
                     ));
                 }
             }
@@ -255,7 +255,7 @@ fn after(given: &str, now: Time) -> Result<Time, String> {
                 format!(
                     "option t({}) holds no length of time, expected one such as t(300), \
                      t(30m) or t(1h30m)",
-                    shown(given)
+                    text::quoted(given)
                 )
             })?
             .as_secs(),
@@ -264,7 +264,7 @@ fn after(given: &str, now: Time) -> Result<Time, String> {
         1..=LONGEST => Ok(now.after(Duration::from_secs(seconds))),
         _ => Err(format!(
             "option t({}), expected 1 to {LONGEST} seconds",
-            shown(given)
+            text::quoted(given)
         )),
     }
 }
@@ -279,7 +279,7 @@ fn at(given: &str, clock: &Clock<'_>) -> Result<Time, String> {
         return Err(format!(
             "option u({}) without a Unix time in seconds or a time of day, expected one such \
              as u(1767225600) or u(14:30)",
-            shown(given)
+            text::quoted(given)
         ));
     };
     let ahead = time.checked_sub(clock.now.millis() / 1000);
@@ -312,19 +312,10 @@ fn decode(name: &str, given: &str) -> Result<String, String> {
     let bytes = BASE64.decode(given).map_err(|_| {
         format!(
             "the {name} '{}' is not base64, as option e says",
-            shown(given)
+            text::quoted(given)
         )
     })?;
     String::from_utf8(bytes).map_err(|_| format!("the {name} {}", text::Refused::NotUtf8))
-}
-
-/// Input as it may stand in a message: on one line, and not endless.
-pub fn shown(input: &str) -> String {
-    let mut shown: String = input.chars().take(80).collect();
-    if shown.len() < input.len() {
-        shown.push_str("...");
-    }
-    shown.replace(char::is_control, "?")
 }
 
 /// The value that sets own status to what it is, its end left out.

@@ -43,7 +43,7 @@ impl DndStatus {
         found.ok_or_else(|| {
             format!(
                 "unknown dndStatus '{}'{}",
-                crate::model::assignment::shown(name),
+                crate::model::text::quoted(name),
                 crate::model::suggest::expected(name, Self::EXPECTED)
             )
         })

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::model::assignment::shown;
+use crate::model::text::quoted;
 use crate::model::time::Time;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || {
         format!(
             "'{}' is not a length of time, expected one such as 30m, 2h or 1h30m",
-            shown(text)
+            quoted(text)
         )
     };
     let (mut rest, mut seconds, mut least) = (text.trim(), 0_u64, u64::MAX);
@@ -67,7 +67,7 @@ pub fn time_of_day(text: &str) -> Result<u32, String> {
     time.ok_or_else(|| {
         format!(
             "'{}' is not a time of day, expected one from 00:00 to 23:59 such as 14:30",
-            shown(text)
+            quoted(text)
         )
     })
 }

@@ -53,7 +53,7 @@ impl Flag {
         truth(text.trim()).ok_or_else(|| {
             format!(
                 "'{}' is no value of {}, expected true or false",
-                crate::model::assignment::shown(text),
+                crate::model::text::quoted(text),
                 self.name()
             )
         })

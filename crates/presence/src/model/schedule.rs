@@ -9,7 +9,7 @@
 //! months are names of three letters, or numbers that begin with 1 for Sunday and
 //! January. Fields are parted by `,` or, as in old dialplans, `|`.
 
-use crate::model::assignment::shown;
+use crate::model::text::quoted;
 
 /// The form, for messages.
 const FORM: &str = "times,days of week,days of month,months, such as 09:00-17:00,mon-fri,*,*";
@@ -34,13 +34,13 @@ pub fn check(range: &str) -> Result<(), String> {
         return Err(format!(
             "'{}' after the months, expected no fifth field: a time zone goes into the \
              option timezone",
-            shown(field(4))
+            quoted(field(4))
         ));
     }
     if fields.len() > 5 {
         return Err(format!(
             "'{}' has {} fields, expected {FORM}",
-            shown(range),
+            quoted(range),
             fields.len()
         ));
     }
@@ -88,9 +88,9 @@ fn each(
             if is_good(value) {
                 continue;
             }
-            let mut problem = format!("{what} '{}'", shown(value));
+            let mut problem = format!("{what} '{}'", quoted(value));
             if value != field {
-                problem.push_str(&format!(" in '{}'", shown(field)));
+                problem.push_str(&format!(" in '{}'", quoted(field)));
             }
             // The likeliest mistake, and one that is hard to see.
             let blanks = match value != value.trim() && is_good(value.trim()) {

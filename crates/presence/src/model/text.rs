@@ -130,6 +130,15 @@ pub fn split_escaped(text: &str, max: usize) -> Vec<String> {
     fields
 }
 
+/// Input made fit to be quoted in a message: one line of at most 80 characters.
+pub fn quoted(input: &str) -> String {
+    let mut quoted: String = input.chars().take(80).collect();
+    if quoted.len() < input.len() {
+        quoted.push_str("...");
+    }
+    quoted.replace(char::is_control, "?")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,12 +7,13 @@ use crate::account::Activity;
 use crate::combine::Order;
 use crate::config::InputKind;
 use crate::directory::{Unclear, UserId};
-use crate::model::assignment::{encode, shown};
+use crate::model::assignment::encode;
 use crate::model::device::Watcher;
 use crate::model::flags::{Flag, Flags};
 use crate::model::inferred::Inferred;
 use crate::model::state::Presence;
 use crate::model::suggest;
+use crate::model::text::quoted;
 use crate::model::time::Time;
 use crate::world::{Winner, World};
 
@@ -121,7 +122,7 @@ impl Field {
         found.ok_or_else(|| {
             let known: Vec<_> = Field::ALL.iter().map(|(name, _)| *name).collect();
             let expected = suggest::expected(name, &known.join(", "));
-            format!("unknown field '{}'{expected}", shown(name))
+            format!("unknown field '{}'{expected}", quoted(name))
         })
     }
 }
@@ -156,7 +157,7 @@ impl<'a> Query<'a> {
         if let Some(other) = options.chars().find(|c| *c != 'e') {
             return Err(format!(
                 "unknown option '{}', expected e",
-                shown(&other.to_string())
+                quoted(&other.to_string())
             ));
         }
         Ok(Query {
@@ -176,7 +177,7 @@ impl<'a> Query<'a> {
         world.directory().find(name).map_err(|why| match why {
             Unclear::Unknown => format!(
                 "there is no user '{}', expected one of userpresence.conf or realtime",
-                shown(name)
+                quoted(name)
             ),
             Unclear::Several(users) => {
                 let names: Vec<&str> = users.iter().take(FEW).map(|name| &**name).collect();
@@ -185,7 +186,7 @@ impl<'a> Query<'a> {
                 format!(
                     "'{}' is the id or an extension of several users ({names}{more}), expected \
                      the name of one",
-                    shown(name)
+                    quoted(name)
                 )
             }
         })

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::door;
+use crate::runtime::store;
 use asterisk::timing;
 use presence::Presence;
 use presence::Time;
@@ -30,7 +30,7 @@ pub fn forget() {
 
 /// Hears what every schedule says, once in a minute; says when to look again.
 pub fn hear(now: Time) -> Option<Time> {
-    let schedules = door::read(|world| {
+    let schedules = store::read(|world| {
         let directory = world.directory().clone();
         (!directory.schedules().is_empty()).then_some(directory)
     });
@@ -43,7 +43,7 @@ pub fn hear(now: Time) -> Option<Time> {
     for (source, schedule) in directory.schedules() {
         let said = presence(schedule, now);
         let address = &directory.get_source(*source).address;
-        door::serve(|world, now| ((), world.take_heard(address, said.parts(), now)));
+        store::update_always(|world, now| ((), world.take_heard(address, said.parts(), now)));
     }
     Some(next)
 }

@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::door;
-use crate::stats;
+use crate::runtime::stats;
+use crate::runtime::store;
 use asterisk::manager::{self, Class};
 use presence::Time;
 use presence::account::{Event, Journal, Record, Subscription};
@@ -125,7 +125,7 @@ pub fn tell(transition: &Arc<Transition>) {
 /// An event's JSON with the user's record after it, for those who ask for it. Hold no lock.
 pub fn json_with_record(event: &Event, subscription: &Subscription) -> String {
     event.json_with_record(subscription, |transition| {
-        door::read(|world| Record::after(world, transition)).flatten()
+        store::read(|world| Record::after(world, transition)).flatten()
     })
 }
 

@@ -5,16 +5,16 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::actor;
-use crate::announced;
-use crate::configuration::{self, FAMILY};
-use crate::door;
-use crate::feed;
-use crate::functions;
-use crate::keeper;
 use crate::module::Labels;
-use crate::schedules;
-use crate::sequences;
+use crate::runtime::actions;
+use crate::runtime::announced;
+use crate::runtime::configuration::{self, FAMILY};
+use crate::runtime::feed;
+use crate::runtime::functions;
+use crate::runtime::persister;
+use crate::runtime::schedules;
+use crate::runtime::sequences;
+use crate::runtime::store;
 use crate::webhooks;
 use asterisk::{astdb, devicestate, log, prometheus, realtime, timing};
 use presence::Presence;
@@ -22,7 +22,7 @@ use presence::Time;
 use presence::config::{Origin, Problem, parse_row};
 use presence::directory::Directory;
 use presence::model::address::{USER_LABEL, below};
-use presence::model::assignment::shown;
+use presence::model::text::quoted;
 use presence::world::gone_users::{self, Gone};
 use presence::world::stored::{self, Stored};
 use presence::world::{Counts, Plan, Read};
@@ -89,7 +89,7 @@ pub fn everything(really: bool) -> Result<Counts, Refused> {
     let counts = switch(Directory::new(parsed.settings, parsed.users), really)?;
     webhooks::reconfigure(&hooks);
     // It looks which sessions hold no more.
-    keeper::wake(true);
+    persister::wake(true);
     prometheus::attach();
     match counts.loses_most() {
         true => log::warning(format_args!(
@@ -103,7 +103,7 @@ pub fn everything(really: bool) -> Result<Counts, Refused> {
 
 /// Users from realtime do not go because their table cannot be reached.
 fn realtime_is_there() -> Result<(), String> {
-    let from_realtime = door::read(|world| {
+    let from_realtime = store::read(|world| {
         let mut users = world.directory().users();
         users.any(|(_, user)| user.origin == Origin::Realtime)
     });
@@ -168,7 +168,7 @@ pub fn check() -> Check {
     said.extend(unknown.map(|it| (Grave::Warning, it)));
     let shared = configuration::shared_extensions(&directory, None);
     said.extend(shared.into_iter().map(|it| (Grave::Notice, it)));
-    let running = door::read(|world| world.directory().clone());
+    let running = store::read(|world| world.directory().clone());
     let counts = running.map(|running| Plan::new(&running, directory).counts());
     if let Some(counts) = counts.filter(|counts| !is_wrong && counts.loses_all()) {
         said.insert(0, (Grave::Error, loses_all(counts)));
@@ -195,14 +195,15 @@ fn loses_all(counts: Counts) -> String {
 /// Says that the user is not gone, or unknown.
 pub fn forget(name: Option<&str>) -> Result<usize, String> {
     let _busy = Busy::begin()?;
-    let known = door::read(|world| name.is_some_and(|name| world.directory().user(name).is_some()));
-    if known.ok_or(door::NOT_RUNNING)? {
-        let name = shown(name.unwrap_or_default());
+    let known =
+        store::read(|world| name.is_some_and(|name| world.directory().user(name).is_some()));
+    if known.ok_or(store::NOT_RUNNING)? {
+        let name = quoted(name.unwrap_or_default());
         return Err(format!("'{name}' is configured, expected a removed user"));
     }
-    let forgotten = keeper::settled(|| {
-        let mut gone = keeper::gone_rows();
-        door::serve(|world, _| {
+    let forgotten = persister::settled(|| {
+        let mut gone = persister::gone_rows();
+        store::update_always(|world, _| {
             // What has not reached AstDB yet.
             let waiting = world.loose_rows().iter();
             let waiting = waiting.filter_map(|(key, value)| {
@@ -215,11 +216,11 @@ pub fn forget(name: Option<&str>) -> Result<usize, String> {
             (world.forget(name, &gone), Vec::new())
         })
     });
-    keeper::wake(true);
-    match (forgotten.ok_or(door::NOT_RUNNING)?, name) {
+    persister::wake(true);
+    match (forgotten.ok_or(store::NOT_RUNNING)?, name) {
         (0, Some(name)) => Err(format!(
             "nothing is stored for a removed user '{}'",
-            shown(name)
+            quoted(name)
         )),
         (forgotten, _) => Ok(forgotten),
     }
@@ -231,8 +232,8 @@ pub fn forget(name: Option<&str>) -> Result<usize, String> {
 /// Says why nothing changed.
 pub fn user(name: &str) -> Result<String, String> {
     let _busy = Busy::begin()?;
-    let directory = door::read(|world| world.directory().clone());
-    let directory = directory.ok_or(door::NOT_RUNNING)?;
+    let directory = store::read(|world| world.directory().clone());
+    let directory = directory.ok_or(store::NOT_RUNNING)?;
     // A database may tell capitals apart, where a user's name does not.
     let load = |name: &str| realtime::load_one(FAMILY, name).map_err(|why| why.to_string());
     // By the id or an extension only one who is known already, and nobody new has that name.
@@ -295,9 +296,9 @@ fn stored_of(plan: &Plan) -> Stored {
         return Stored::default();
     }
     // Rows that wait come before what AstDB holds.
-    let (waiting, gone) = keeper::settled(|| {
-        let waiting = door::read(|world| world.loose_rows().clone());
-        (waiting.unwrap_or_default(), keeper::gone_rows())
+    let (waiting, gone) = persister::settled(|| {
+        let waiting = store::read(|world| world.loose_rows().clone());
+        (waiting.unwrap_or_default(), persister::gone_rows())
     });
     let names: HashSet<String> = plan.new_users().map(|it| it.to_ascii_lowercase()).collect();
     let waits = waiting.keys().map(|key| {
@@ -327,8 +328,8 @@ fn stored_of(plan: &Plan) -> Stored {
 
 /// Brings in another directory. `really`: also where all of many users go.
 fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
-    let running = door::read(|world| world.directory().clone());
-    let running = running.ok_or(door::NOT_RUNNING)?;
+    let running = store::read(|world| world.directory().clone());
+    let running = running.ok_or(store::NOT_RUNNING)?;
     let plan = Plan::new(&running, Arc::new(directory));
     let counts = plan.counts();
     if counts.loses_all() && !really {
@@ -337,8 +338,8 @@ fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
     let mut labels = Labels::default();
     let mut ask = |address: &str| {
         let said = labels.read(address)?;
-        let subtype = door::accepted(address, "subtype", &said.subtype);
-        let message = door::accepted(address, "message", &said.message);
+        let subtype = store::accepted(address, "subtype", &said.subtype);
+        let message = store::accepted(address, "message", &said.message);
         Some(Presence::new(said.state, &subtype, &message))
     };
     // A section that an error left out until now has its rows still.
@@ -367,7 +368,7 @@ fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
     }
     let new_devices = plan.new_devices();
     let new_devices: Vec<String> = new_devices.map(|(_, name)| name.to_owned()).collect();
-    let removed = door::change(|world, now| {
+    let removed = store::update(|world, now| {
         if !Arc::ptr_eq(world.directory(), &running) {
             return (Err("the module was loaded anew meanwhile"), Vec::new());
         }
@@ -379,7 +380,7 @@ fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
         (Ok(removed), effects)
     });
     // What was known before goes here, without a lock.
-    drop(removed.ok_or(door::NOT_RUNNING)??);
+    drop(removed.ok_or(store::NOT_RUNNING)??);
     let new: Vec<Arc<str>> = plan.new_users().cloned().collect();
     announced::announce(&new);
     // Whoever reads an account begins anew where its people are others now.
@@ -389,7 +390,7 @@ fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
     feed::end_streams();
     // New sources may have changed since they were read, and unknown ones may have
     // got their provider.
-    let unknown = door::read(|world| {
+    let unknown = store::read(|world| {
         let sources = world.directory().sources();
         let unknown = sources.filter(|(id, s)| s.is_provided() && !world.source(*id).known);
         unknown
@@ -400,26 +401,26 @@ fn switch(directory: Directory, really: bool) -> Result<Counts, String> {
     for name in new_devices {
         until_twice_the_same(|| {
             let state = devicestate::read(&name);
-            door::take_device(&name, state);
+            store::set_device(&name, state);
             Some(state)
         });
     }
     functions::look_again();
     schedules::forget();
     // Nothing else tells it that there is a schedule now.
-    keeper::wake(true);
-    actor::everyone(false, door::people);
+    persister::wake(true);
+    actions::everyone(false, store::people);
     for address in again {
         until_twice_the_same(|| {
             let said = ask(&address)?;
-            door::change(|world, now| ((), world.take_heard(&address, said.parts(), now)));
+            store::update(|world, now| ((), world.take_heard(&address, said.parts(), now)));
             Some(said)
         });
     }
     for notice in configuration::shared_extensions(plan.directory(), Some(&running)) {
         log::notice(notice);
     }
-    keeper::tidy();
+    persister::tidy();
     Ok(counts)
 }
 

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::door;
+use crate::runtime::store;
 use asterisk::{function, log, system};
 use presence::Time;
 use presence::actions::unknown_functions;
@@ -29,7 +29,7 @@ pub fn check() -> Option<Time> {
         return Some(Time::now().after(OFTEN));
     }
     PENDING.store(false, Ordering::Relaxed);
-    let directory = door::read(|world| world.directory().clone())?;
+    let directory = store::read(|world| world.directory().clone())?;
     for warning in unknown(&directory) {
         log::warning(warning);
     }

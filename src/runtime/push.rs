@@ -3,8 +3,8 @@
 
 use parking_lot::Mutex;
 
-use crate::door;
-use crate::feed::{self, Note};
+use crate::runtime::feed::{self, Note};
+use crate::runtime::store;
 use asterisk::mailbox::Mailbox;
 use asterisk::manager::{self, Class};
 use presence::calls::{CallOrigin, Plan};
@@ -65,7 +65,7 @@ pub fn hear(mailbox: Mailbox<'_>) {
     let Ok(name) = std::str::from_utf8(mailbox.name) else {
         return;
     };
-    let owners = door::read(|world| {
+    let owners = store::read(|world| {
         let directory = world.directory();
         let owners = directory.owners_of_mailbox(name).iter();
         let names = owners.map(|user| directory.get(*user).name.clone());
@@ -90,7 +90,7 @@ pub fn hear(mailbox: Mailbox<'_>) {
 
 /// Tells a user, where the present status takes push messages. Hold no lock.
 pub fn tell(user: &str, push: Push<'_>) {
-    let about = door::read(|world| {
+    let about = store::read(|world| {
         let id = Query::find(world, user).ok()?;
         let plan = Plan::of(world, id, CallOrigin::External);
         let directory = world.directory();

@@ -15,16 +15,15 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::door;
-use crate::functions;
-use crate::panels;
-use crate::schedules;
-use crate::sequences;
+use crate::runtime::functions;
+use crate::runtime::panels;
+use crate::runtime::schedules;
+use crate::runtime::sequences;
+use crate::runtime::store;
 use asterisk::{astdb, function, stasis::Subscription};
 use presence::Time;
 use presence::directory::UserId;
 use presence::model::address::{CUSTOM_LABEL, below};
-use presence::model::assignment;
 use presence::model::assignment::custom_presence;
 use presence::world::gone_users::{self, Gone};
 use presence::world::stored::FAMILY;
@@ -78,7 +77,7 @@ pub fn wake(urgent: bool) {
 /// Waits until the user's status is written out, at most until the deadline.
 pub fn wait_for_writes(user: UserId, deadline: Instant) {
     let mut batches = BATCHES.lock();
-    while door::read(|world| world.writing_for(user)).unwrap_or(false) {
+    while store::read(|world| world.writing_for(user)).unwrap_or(false) {
         if BATCH_DONE.wait_until(&mut batches, deadline).timed_out() {
             return;
         }
@@ -117,7 +116,7 @@ pub fn gone_rows() -> Vec<(String, Option<Gone>)> {
 fn drop_old_rows() {
     if TIDY.swap(false, Ordering::Relaxed) {
         let gone = gone_rows();
-        door::serve(|world, now| {
+        store::update_always(|world, now| {
             world.drop_old(&gone, now);
             ((), Vec::new())
         });
@@ -126,13 +125,13 @@ fn drop_old_rows() {
 
 /// The running keeper; dropping it lets it finish its work and stop.
 #[must_use = "dropping it stops the keeper"]
-pub struct Keeper {
+pub struct Persister {
     thread: Option<JoinHandle<()>>,
     /// Kept for the keeper's thread, which asks it whether its writes were seen.
     _subscription: std::sync::Arc<Subscription>,
 }
 
-impl Keeper {
+impl Persister {
     /// Starts the thread.
     ///
     /// # Errors
@@ -146,16 +145,16 @@ impl Keeper {
         let seen = subscription.clone();
         let thread = std::thread::Builder::new().name("userpresence".into());
         let thread = thread.spawn(move || run(&seen))?;
-        Ok(Keeper {
+        Ok(Persister {
             thread: Some(thread),
             _subscription: subscription,
         })
     }
 }
 
-impl Drop for Keeper {
+impl Drop for Persister {
     fn drop(&mut self) {
-        door::stop_hearing();
+        store::stop_listening();
         SIGNAL.lock().stop = true;
         WAKE.notify_one();
         // A panic in it was logged when it happened.
@@ -215,7 +214,7 @@ fn keep_numbers_ahead() {
     }
     *looked = Some(Instant::now());
     drop(looked);
-    let numbers = door::read(|world| {
+    let numbers = store::read(|world| {
         let numbers = world.account_sequences();
         let numbers = numbers.map(|(account, last)| (account.to_owned(), last));
         numbers.collect::<Vec<_>>()
@@ -264,14 +263,14 @@ pub fn panel_gone(user: &str) {
 fn log_out() {
     let gone = std::mem::take(&mut *GONE.lock());
     for user in gone {
-        door::serve(|world, now| ((), world.apply(&Change::LoggedOut(&user), now)));
+        store::update_always(|world, now| ((), world.apply(&Change::LoggedOut(&user), now)));
     }
 }
 
 /// Ends timed statuses. The clock may be set, so it is looked at now and then.
 fn ends() -> Option<Time> {
     const AT_LEAST: Duration = Duration::from_secs(30);
-    let next = door::serve(|world, now| {
+    let next = store::update_always(|world, now| {
         let (effects, next) = world.ended(now);
         (next.map(|next| next.min(now.after(AT_LEAST))), effects)
     });
@@ -279,7 +278,7 @@ fn ends() -> Option<Time> {
 }
 
 fn settle() -> Option<Time> {
-    door::serve(|world, now| {
+    store::update_always(|world, now| {
         let (effects, next) = world.settled(now);
         (next, effects)
     })
@@ -289,7 +288,7 @@ fn settle() -> Option<Time> {
 /// Writes statuses by the providers' own means, and confirms them once all events
 /// that they caused were seen. Says whether there may be more.
 fn write_out(subscription: &Subscription, rows: &mut Rows) -> bool {
-    let writes = door::serve(|world, _| {
+    let writes = store::update_always(|world, _| {
         let writes = std::iter::from_fn(|| world.take_write()).take(BATCH);
         (writes.collect::<Vec<_>>(), Vec::new())
     });
@@ -300,12 +299,12 @@ fn write_out(subscription: &Subscription, rows: &mut Rows) -> bool {
     let (written, failed): (Vec<&Write>, _) = writes.iter().partition(|write| write_one(write));
     subscription.catch_up();
     for write in &writes {
-        door::serve(|world, now| ((), world.written(&write.address, now)));
+        store::update_always(|world, now| ((), world.written(&write.address, now)));
     }
     written.into_iter().for_each(|write| rows.written(write));
     for write in failed {
         // Its provider is not there: what we noted of it is not so.
-        door::serve(
+        store::update_always(
             |world, now| match world.directory().source(&write.address) {
                 Some(source) => ((), world.apply(&Change::Lost(source), now)),
                 None => ((), Vec::new()),
@@ -323,8 +322,8 @@ fn write_one(write: &Write) -> bool {
     let function = format!("PRESENCE_STATE({})", write.address);
     let written = function::set(&function, &custom_presence(&write.presence));
     if let Err(why) = &written {
-        door::complain_once("write", &write.address, || {
-            let address = assignment::shown(&write.address);
+        store::warn_once("write", &write.address, || {
+            let address = presence::model::text::quoted(&write.address);
             format!("'{address}' cannot be written and is skipped: {why}")
         });
     }

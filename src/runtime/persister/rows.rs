@@ -9,7 +9,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::door;
+use crate::runtime::store;
 use asterisk::{Error, astdb, log, stasis::Subscription};
 use presence::Time;
 use presence::model::address::{CUSTOM_LABEL, below};
@@ -77,7 +77,7 @@ impl Rows {
         }
         self.again = None;
         let on_way = super::ON_WAY.lock();
-        let rows = door::serve(|world, _| (world.take_rows(BATCH), Vec::new()));
+        let rows = store::update_always(|world, _| (world.take_rows(BATCH), Vec::new()));
         let rows = rows.unwrap_or_default();
         let kept = self.keep(&rows);
         if kept == rows.len() {
@@ -86,10 +86,10 @@ impl Rows {
         // The refused one last: if it is that row alone, it holds up no other.
         let refused = rows[kept..].iter().take(1);
         let refused = rows[kept..].iter().skip(1).chain(refused);
-        door::serve(|world, _| (world.put_back(refused), Vec::new()));
+        store::update_always(|world, _| (world.put_back(refused), Vec::new()));
         drop(on_way);
         if let Some(why) = self.refusal.take() {
-            door::complain_once("AstDB", "", || {
+            store::warn_once("AstDB", "", || {
                 format!("AstDB does not keep presence, it is tried again: {why}")
             });
         }
@@ -163,7 +163,7 @@ impl Rows {
             subscription.catch_up();
         }
         let is_lost = !lost.is_empty();
-        door::serve(|world, _| {
+        store::update_always(|world, _| {
             for (key, wanted) in lost {
                 match key {
                     Key::Own(key) => {

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{KEYS, RECORDS, RUN, pause};
-use crate::door;
-use crate::stats;
+use crate::runtime::stats;
+use crate::runtime::store;
 use asterisk::{Error, ami, astdb, custom, function, log};
 use presence::actions::{Found, Hands, Member, Place, Queue, REASON, Record, Step};
 use presence::model::assignment;
@@ -47,7 +47,7 @@ impl Asterisk<'_> {
             let Err(why) = give() else {
                 return Ok(());
             };
-            door::complain_once("AstDB", "actions", || {
+            store::warn_once("AstDB", "actions", || {
                 format!("AstDB takes nothing of what actions do, it is tried again: {why}")
             });
             if pause(RETRY) {
@@ -154,12 +154,12 @@ pub(super) fn look(target: &str) -> Result<Found, String> {
         return Ok(value.map_or(Found::Absent, Found::Text));
     }
     if let Place::UserStatus(user) = Place::of(target) {
-        let own = door::read(|world| {
+        let own = store::read(|world| {
             let user = Query::find(world, user)?;
             Ok(assignment::of_own(world.own(user)))
         });
         return own
-            .unwrap_or_else(|| Err(door::NOT_RUNNING.into()))
+            .unwrap_or_else(|| Err(store::NOT_RUNNING.into()))
             .map(Found::Text);
     }
     let value = function::get_writable(target).map_err(|why| why.to_string())?;

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::door;
-use crate::feed;
+use crate::runtime::feed;
+use crate::runtime::store;
 use asterisk::log;
 use lost::Lost;
 use presence::Time;
@@ -253,7 +253,7 @@ fn stop(all: Vec<Running>) {
 
 /// The number of the account's last event.
 fn present(account: &str) -> Option<u64> {
-    door::read(|world| {
+    store::read(|world| {
         let id = world.directory().account_named(account)?;
         Some(world.account_sequence(id))
     })

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::actor;
-use crate::feed;
-use crate::keeper;
-use crate::outbox::Outbox;
-use crate::stats;
+use crate::runtime::actions;
+use crate::runtime::feed;
+use crate::runtime::outbox::Outbox;
+use crate::runtime::persister;
+use crate::runtime::stats;
 pub use asterisk::gate::NOT_RUNNING;
 use asterisk::manager::{self, Class};
 use asterisk::parking::Space;
@@ -28,7 +28,6 @@ use presence::Time;
 use presence::actions::Person;
 use presence::directory::UserId;
 use presence::model::address::{USER_LABEL, below};
-use presence::model::assignment;
 use presence::model::assignment::Choice;
 use presence::model::device::{DeviceState, Watcher};
 use presence::model::ending::Clock;
@@ -44,7 +43,7 @@ use presence::world::{Change, Effect, Transition, Work, World};
 static WORLD: RwLock<Option<World>> = RwLock::new(None);
 static OUTBOX: Outbox = Outbox::new();
 /// Whether sources are listened to.
-static HEARING: AtomicBool = AtomicBool::new(false);
+static LISTENING: AtomicBool = AtomicBool::new(false);
 
 /// The running world; dropping it empties the door.
 #[must_use = "dropping it closes the door"]
@@ -53,14 +52,14 @@ pub struct Open(());
 /// Opens the door to a world.
 pub fn open(world: World) -> Open {
     *WORLD.write() = Some(world);
-    HEARING.store(true, Ordering::Release);
+    LISTENING.store(true, Ordering::Release);
     Open(())
 }
 
 /// Stops listening to sources: what is kept from here on is the last word. What they
 /// say later is noticed at the next load.
-pub fn stop_hearing() {
-    HEARING.store(false, Ordering::Release);
+pub fn stop_listening() {
+    LISTENING.store(false, Ordering::Release);
 }
 
 impl Drop for Open {
@@ -79,24 +78,24 @@ pub fn read<T>(look: impl FnOnce(&World) -> T) -> Option<T> {
 
 /// Changes what is known, and returns when everyone was told. `None` when the module
 /// is not running, or stopping.
-pub fn change<T>(make: impl FnOnce(&mut World, Time) -> (T, Vec<Effect>)) -> Option<T> {
+pub fn update<T>(make: impl FnOnce(&mut World, Time) -> (T, Vec<Effect>)) -> Option<T> {
     // Looked at under the lock: what passes here is kept before the keeper stops.
-    let (answer, work) = serve(|world, now| {
-        if !HEARING.load(Ordering::Acquire) {
+    let (answer, work) = update_always(|world, now| {
+        if !LISTENING.load(Ordering::Acquire) {
             return (None, Vec::new());
         }
         let (answer, effects) = make(world, now);
         (Some((answer, world.work())), effects)
     })??;
     if work != Work::None {
-        keeper::wake(work == Work::Urgent);
+        persister::wake(work == Work::Urgent);
     }
     Some(answer)
 }
 
 /// As [`change`], for the keeper, who need not be told that there is work, and for the
 /// end of a run, when changes are taken no more.
-pub fn serve<T>(make: impl FnOnce(&mut World, Time) -> (T, Vec<Effect>)) -> Option<T> {
+pub fn update_always<T>(make: impl FnOnce(&mut World, Time) -> (T, Vec<Effect>)) -> Option<T> {
     let (answer, ticket) = {
         let mut guard = WORLD.write();
         let (answer, effects) = make(guard.as_mut()?, Time::now());
@@ -110,13 +109,13 @@ pub fn serve<T>(make: impl FnOnce(&mut World, Time) -> (T, Vec<Effect>)) -> Opti
 }
 
 /// A source said something: from Asterisk's topic, or read at a load.
-pub fn hear(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
+pub fn on_presence_state(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
     crate::trip("event");
     let Ok(address) = std::str::from_utf8(address) else {
         return;
     };
     // Our own publishes come back, and most other addresses are nobody's source.
-    if !HEARING.load(Ordering::Acquire) || below(address, USER_LABEL).is_some() {
+    if !LISTENING.load(Ordering::Acquire) || below(address, USER_LABEL).is_some() {
         return;
     }
     let find = |world: &World| Some((world.directory().source(address)?, world.round()));
@@ -125,7 +124,7 @@ pub fn hear(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
     };
     let subtype = accepted(address, "subtype", subtype);
     let message = accepted(address, "message", message);
-    change(|world, now| {
+    update(|world, now| {
         if world.round() != round {
             // A reload has come in between, and the numbers are others.
             let said = (state, &*subtype, &*message);
@@ -142,7 +141,7 @@ pub fn hear(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
 }
 
 /// A device changed: from Asterisk's topic.
-pub fn hear_device(name: &[u8], state: DeviceState) {
+pub fn on_device_state(name: &[u8], state: DeviceState) {
     crate::trip("device");
     let Ok(name) = std::str::from_utf8(name) else {
         return;
@@ -152,21 +151,21 @@ pub fn hear_device(name: &[u8], state: DeviceState) {
         let device = world.directory().device(name)?;
         (world.device(device) != Some(state)).then_some(())
     };
-    if HEARING.load(Ordering::Acquire) && read(is_news).flatten().is_some() {
-        take_device(name, state);
+    if LISTENING.load(Ordering::Acquire) && read(is_news).flatten().is_some() {
+        set_device(name, state);
     }
 }
 
 /// A device is in that state.
-pub fn take_device(name: &str, state: DeviceState) {
-    change(|world, now| match world.directory().device(name) {
+pub fn set_device(name: &str, state: DeviceState) {
+    update(|world, now| match world.directory().device(name) {
         Some(device) => ((), world.apply(&Change::Device(device, state), now)),
         None => ((), Vec::new()),
     });
 }
 
 /// A call waits in a parking space, or no more: from Asterisk's topic.
-pub fn hear_parking(space: Space<'_>) {
+pub fn on_parked_call(space: Space<'_>) {
     crate::trip("parking");
     let place = format!("{}@{}", space.number, String::from_utf8_lossy(space.lot));
     let call = space.call.map(|call| {
@@ -181,13 +180,13 @@ pub fn hear_parking(space: Space<'_>) {
         },
         None => Change::Unparked(&place),
     };
-    change(|world, now| ((), world.apply(&parked, now)));
+    update(|world, now| ((), world.apply(&parked, now)));
 }
 
 /// A source's change whose effects nobody is told, to be timed.
 #[cfg(feature = "selftest")]
 pub fn discard_change(address: &str, said: &Presence) {
-    serve(|world, now| (world.take_heard(address, said.parts(), now), Vec::new()));
+    update_always(|world, now| (world.take_heard(address, said.parts(), now), Vec::new()));
 }
 
 /// A text of a source, made fit to be taken; with one warning for each source and kind of
@@ -195,8 +194,8 @@ pub fn discard_change(address: &str, said: &Presence) {
 pub fn accepted<'a>(address: &str, field: &str, bytes: &'a [u8]) -> Cow<'a, str> {
     let (text, wrong) = text::mended(bytes);
     for why in wrong {
-        complain_once(why.kind(), address, || {
-            let (address, done) = (assignment::shown(address), why.mended());
+        warn_once(why.kind(), address, || {
+            let (address, done) = (presence::model::text::quoted(address), why.mended());
             format!("The {field} of '{address}' {why}; {done}")
         });
     }
@@ -227,14 +226,14 @@ pub fn choice(
 ///
 /// # Errors
 /// Says that there is no such user, or what `parse` has to say.
-pub fn choose(
+pub fn set_status(
     name: &str,
     parse: impl FnOnce(&Statuses, &Clock<'_>) -> Result<Choice, String>,
 ) -> Result<(), String> {
     let choice = &choice(name, parse)?;
     let user = change_user(name, |user| Change::Chosen { user, choice })?;
     warn_of_unwritable(user);
-    keeper::wait_for_writes(user, Instant::now() + Duration::from_millis(50));
+    persister::wait_for_writes(user, Instant::now() + Duration::from_millis(50));
     Ok(())
 }
 
@@ -244,7 +243,7 @@ pub fn choose(
 /// # Errors
 /// Says that there is no such user, or why this status takes no such message.
 pub fn set_message(name: &str, message: &str) -> Result<(), String> {
-    let user = change(|world, now| {
+    let user = update(|world, now| {
         let choice = Query::find(world, name)
             .and_then(|user| Ok((user, world.with_message(user, message, now)?)));
         match choice {
@@ -257,7 +256,7 @@ pub fn set_message(name: &str, message: &str) -> Result<(), String> {
     });
     let user = user.ok_or(NOT_RUNNING)??;
     warn_of_unwritable(user);
-    keeper::wait_for_writes(user, Instant::now() + Duration::from_millis(50));
+    persister::wait_for_writes(user, Instant::now() + Duration::from_millis(50));
     Ok(())
 }
 
@@ -281,7 +280,7 @@ pub fn change_user<'a>(
     name: &str,
     make: impl FnOnce(UserId) -> Change<'a>,
 ) -> Result<UserId, String> {
-    let user = change(|world, now| match Query::find(world, name) {
+    let user = update(|world, now| match Query::find(world, name) {
         Ok(user) => (Ok(user), world.apply(&make(user), now)),
         Err(why) => (Err(why), Vec::new()),
     });
@@ -300,7 +299,7 @@ fn warn_of_unwritable(user: UserId) {
             .collect::<Vec<_>>()
     });
     for address in addresses.unwrap_or_default() {
-        complain_once("unwritable", &address, || {
+        warn_once("unwritable", &address, || {
             format!("'{address}' is no CustomPresence: it cannot be written and is skipped")
         });
     }
@@ -317,7 +316,7 @@ fn tell(effect: &Effect) {
             }
             announce(transition);
             feed::tell(transition);
-            actor::changed(|| read(|world| Person::after(world, transition)).flatten());
+            actions::changed(|| read(|world| Person::after(world, transition)).flatten());
         }
         Effect::Publish(user, presence) => publish(user, presence),
         Effect::Device(user, watcher, state) => show(user, *watcher, *state),
@@ -421,7 +420,7 @@ const MOST_COMPLAINTS: usize = 1000;
 
 /// Logs a warning, once for each kind of trouble and name until the module is loaded
 /// anew.
-pub fn complain_once(kind: &str, name: &str, message: impl FnOnce() -> String) {
+pub fn warn_once(kind: &str, name: &str, message: impl FnOnce() -> String) {
     let about = format!("{kind} {name}");
     let first = {
         let mut complaints = COMPLAINTS.lock();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::door;
+use crate::runtime::store;
 use asterisk::{log, system};
 use presence::Time;
 use presence::account::Reservation;
@@ -92,8 +92,8 @@ pub fn keep_ahead<'a>(last: impl Iterator<Item = (&'a str, u64)>) {
 impl Drop for Open {
     fn drop(&mut self) {
         // No number is given out any more.
-        door::stop_hearing();
-        let last = door::read(|world| {
+        store::stop_listening();
+        let last = store::read(|world| {
             let last = world.account_sequences();
             last.map(|(name, last)| (name.to_owned(), last))
                 .collect::<Vec<_>>()

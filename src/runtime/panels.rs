@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::door;
-use crate::keeper;
+use crate::runtime::persister;
+use crate::runtime::store;
 use crate::web::access::session::Token;
 use crate::web::access::signed_in::{SignedIn, Step};
 use presence::Time;
@@ -43,7 +43,7 @@ pub fn begin(token: &Token<'_>, who: &Arc<ApiUser>, holds: impl FnOnce() -> bool
         end(token);
     }
     // It ends by itself some day.
-    keeper::wake(false);
+    persister::wake(false);
 }
 
 /// A session is over. Hold no lock.
@@ -55,20 +55,20 @@ pub fn end(token: &Token<'_>) {
 /// Logs out those whose session is over by now, or holds no more in this configuration;
 /// says when to look again. For the keeper.
 pub fn over(now: Time) -> Option<Time> {
-    let http = door::read(|world| world.directory().settings.http.clone())?;
+    let http = store::read(|world| world.directory().settings.http.clone())?;
     let (steps, next) = {
         let mut sessions = SIGNED_IN.lock();
         (sessions.over(&http, now), sessions.next())
     };
     for step in steps {
-        door::serve(|world, now| ((), apply(world, &step, now)));
+        store::update_always(|world, now| ((), apply(world, &step, now)));
     }
     next
 }
 
 fn carry_out(steps: impl IntoIterator<Item = Step>) {
     for step in steps {
-        door::change(|world, now| ((), apply(world, &step, now)));
+        store::update(|world, now| ((), apply(world, &step, now)));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::door;
+use crate::runtime::store;
 use asterisk::{ami, devicestate, hints, presencestate, system};
 use presence::Presence;
 use presence::model::address::{USER_LABEL, below};
@@ -18,7 +18,7 @@ impl Announced {
     /// Announces everyone.
     pub fn everyone() -> Self {
         let found = find();
-        door::change(|world, _| {
+        store::update(|world, _| {
             world.hold_publishing(false);
             ((), world.announce(&found, None))
         });
@@ -32,13 +32,13 @@ pub fn announce(new: &[Arc<str>]) {
         return;
     }
     let found = find();
-    door::change(|world, _| ((), world.announce(&found, Some(new))));
+    store::update(|world, _| ((), world.announce(&found, Some(new))));
 }
 
 impl Drop for Announced {
     fn drop(&mut self) {
         if !system::shutting_down() {
-            door::serve(|world, _| ((), world.withdraw()));
+            store::update_always(|world, _| ((), world.withdraw()));
         }
     }
 }

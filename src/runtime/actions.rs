@@ -2,7 +2,7 @@
 //! Asterisk's, however long a function or a queue takes.
 //!
 //! What others call:
-//! - [`Actor::start`] at the load, when everyone was announced; it reads what is kept
+//! - [`ActionsWorker::start`] at the load, when everyone was announced; it reads what is kept
 //!   of earlier runs. Dropping it finishes what waits, bounded in time, and leaves
 //!   what is in force as it is: the next load goes on from there.
 //! - [`everyone`] after that at the load, and after each reload: with every user who
@@ -13,7 +13,7 @@
 //! None of them waits for an action. A user waits here at most once, with the latest
 //! of him, and with what was before the first of his changes that waits.
 
-mod hands;
+mod backend;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,9 +24,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::door;
+use crate::runtime::store;
 use asterisk::{astdb, log, system};
-use hands::Asterisk;
+use backend::Asterisk;
 use presence::actions::{Found, InForce, Person, Queue, Record, carry_out, shown_member};
 use presence::model::status::Statuses;
 use presence::world::stored::FAMILY;
@@ -99,9 +99,9 @@ static KNOWN: Mutex<Records> = Mutex::new(Records::new());
 
 /// The running thread; dropping it lets it finish what waits, and stop.
 #[must_use = "dropping it stops the thread"]
-pub struct Actor(Option<JoinHandle<()>>);
+pub struct ActionsWorker(Option<JoinHandle<()>>);
 
-impl Actor {
+impl ActionsWorker {
     /// Reads what is in force and starts the thread. It does nothing before Asterisk
     /// is fully booted.
     ///
@@ -122,11 +122,11 @@ impl Actor {
             stop: None,
         });
         let thread = std::thread::Builder::new().name("userpresence-do".into());
-        Ok(Actor(Some(thread.spawn(move || run(number))?)))
+        Ok(ActionsWorker(Some(thread.spawn(move || run(number))?)))
     }
 }
 
-impl Drop for Actor {
+impl Drop for ActionsWorker {
     fn drop(&mut self) {
         if let Some(waiting) = WAITING.lock().as_mut() {
             waiting.open = false;
@@ -167,7 +167,7 @@ fn read_records(known: Records) -> Records {
         match known.get(&lower) {
             Some((_, ours)) if ours.says_the_same(&record) => record = ours.clone(),
             _ => {
-                let person = door::read(|world| {
+                let person = store::read(|world| {
                     let user = world.directory().user(name)?;
                     let statuses = world.directory().settings.statuses();
                     Some(record.keep_named(Person::of(world, user).as_ref(), statuses))
@@ -261,7 +261,7 @@ pub fn now(done: &[InForce]) -> Vec<String> {
     let mut queues: HashMap<&str, Option<Vec<Queue>>> = HashMap::new();
     let mut of_queue = |queue: &str, interface| {
         let all = queues.entry(interface);
-        let all = all.or_insert_with(|| hands::queues(interface).ok());
+        let all = all.or_insert_with(|| backend::queues(interface).ok());
         let mut all = all.as_ref()?.iter();
         let queue = all.find(|known| known.name.eq_ignore_ascii_case(queue))?;
         Some(shown_member(queue.member.as_ref()))
@@ -269,7 +269,7 @@ pub fn now(done: &[InForce]) -> Vec<String> {
     let now = done.iter().map(|done| {
         let now = match &done.queue {
             Some((queue, interface)) => of_queue(queue, interface),
-            None => hands::look(&done.target).map(Found::shown).ok(),
+            None => backend::look(&done.target).map(Found::shown).ok(),
         };
         now.unwrap_or_else(|| Found::Unreadable.shown())
     });
