@@ -6,7 +6,7 @@
 //! calls, and a registration whose `Drop` takes it back.
 //!
 //! What holds for every file:
-//! * A thunk's body is one [`guard::guard`]: a panic is logged and answered with a
+//! * A thunk's body is one `guard`: a panic is logged and answered with a
 //!   fallback, and never unwinds into C.
 //! * Text from a person is never a format: C variadics get a fixed `"%s"`.
 //! * Applications and functions stay registered after an unload, see [`gate`].
