@@ -27,7 +27,9 @@ use parking_lot::{Condvar, Mutex};
 use crate::runtime::store;
 use asterisk::{astdb, log, system};
 use backend::Asterisk;
-use presence::actions::{Found, InForce, Person, Queue, Record, carry_out, shown_member};
+use presence::actions::{
+    ActionRecord, InForce, Person, QueueMembership, TargetValue, carry_out, shown_member,
+};
 use presence::model::status::Statuses;
 use presence::world::stored::FAMILY;
 
@@ -90,7 +92,7 @@ static WAITING: Mutex<Option<Waiting>> = Mutex::new(None);
 static WAKE: Condvar = Condvar::new();
 
 /// What is in force, by lower-case name; with the name as it is in AstDB's key.
-type Records = BTreeMap<String, (Arc<str>, Record)>;
+type Records = BTreeMap<String, (Arc<str>, ActionRecord)>;
 
 static RECORDS: Mutex<Records> = Mutex::new(Records::new());
 
@@ -156,7 +158,7 @@ fn read_records(known: Records) -> Records {
     let mut left: Vec<String> = Vec::new();
     for (key, value) in astdb::tree(FAMILY, KEYS) {
         let name = key.strip_prefix(KEYS).unwrap_or(&key);
-        let Ok(mut record) = serde_json::from_str::<Record>(&value) else {
+        let Ok(mut record) = serde_json::from_str::<ActionRecord>(&value) else {
             log::warning(format_args!(
                 "AstDB entry '{FAMILY}/{key}' cannot be read: the actions it tells of are \
                  not undone"
@@ -258,7 +260,7 @@ pub fn in_force(user: Option<&str>) -> Vec<(Arc<str>, Vec<InForce>)> {
 /// What is there now, for each of these. It asks Asterisk, and may take its time as
 /// functions do: hold no lock.
 pub fn now(done: &[InForce]) -> Vec<String> {
-    let mut queues: HashMap<&str, Option<Vec<Queue>>> = HashMap::new();
+    let mut queues: HashMap<&str, Option<Vec<QueueMembership>>> = HashMap::new();
     let mut of_queue = |queue: &str, interface| {
         let all = queues.entry(interface);
         let all = all.or_insert_with(|| backend::queues(interface).ok());
@@ -269,9 +271,9 @@ pub fn now(done: &[InForce]) -> Vec<String> {
     let now = done.iter().map(|done| {
         let now = match &done.queue {
             Some((queue, interface)) => of_queue(queue, interface),
-            None => backend::look(&done.target).map(Found::shown).ok(),
+            None => backend::look(&done.target).map(TargetValue::shown).ok(),
         };
-        now.unwrap_or_else(|| Found::Unreadable.shown())
+        now.unwrap_or_else(|| TargetValue::Unreadable.shown())
     });
     now.collect()
 }
@@ -424,7 +426,7 @@ fn act(order: &Order, run: u64) {
     crate::trip("action");
     let key = order.name.to_ascii_lowercase();
     let known = RECORDS.lock().get(&key).cloned();
-    let (row, mut record) = known.unwrap_or_else(|| (order.name.clone(), Record::default()));
+    let (row, mut record) = known.unwrap_or_else(|| (order.name.clone(), ActionRecord::default()));
     let person = order.person.as_deref();
     let mut asterisk = Asterisk {
         user: &order.name,

@@ -7,7 +7,7 @@ use crate::runtime::feed::{self, Note};
 use crate::runtime::store;
 use asterisk::mailbox::Mailbox;
 use asterisk::manager::{self, Class};
-use presence::calls::{CallOrigin, Plan};
+use presence::calls::{CallOrigin, CallPlan};
 use presence::model::mailbox::Mailboxes;
 use presence::views::fields::Query;
 
@@ -92,7 +92,7 @@ pub fn hear(mailbox: Mailbox<'_>) {
 pub fn tell(user: &str, push: Push<'_>) {
     let about = store::read(|world| {
         let id = Query::find(world, user).ok()?;
-        let plan = Plan::of(world, id, CallOrigin::External);
+        let plan = CallPlan::of(world, id, CallOrigin::External);
         let directory = world.directory();
         let user = directory.get(id);
         let account = directory.account(user.account).clone();

@@ -15,7 +15,7 @@ use crate::runtime::store;
 use asterisk::application::{Application, Channel, Next, Reason};
 use asterisk::log;
 use path::Path;
-use presence::calls::{CallOrigin, Plan, Target};
+use presence::calls::{CallOrigin, CallPlan, Destination};
 use presence::model::state::State;
 use presence::views::fields::Query;
 use presence::world::World;
@@ -137,11 +137,11 @@ struct Caller {
     number: String,
 }
 
-fn prepare(world: &World, user: &str, asked: &origin::Asked) -> Result<(Plan, Caller), String> {
+fn prepare(world: &World, user: &str, asked: &origin::Asked) -> Result<(CallPlan, Caller), String> {
     let id = Query::find(world, user)?;
     let directory = world.directory();
     let user = directory.get(id);
-    let plan = Plan::of(world, id, asked.origin(directory, id));
+    let plan = CallPlan::of(world, id, asked.origin(directory, id));
     let always_accept = &user.rule.calls.always_accept;
     let is_caller = |number: &&str| always_accept.iter().any(|known| **known == **number);
     let default = user.default.and_then(|at| user.inputs.get(usize::from(at)));
@@ -170,7 +170,7 @@ struct Call<'a> {
     dial_options: &'a str,
     /// The device of the caller, who does not ring.
     device: Option<String>,
-    plan: Plan,
+    plan: CallPlan,
     caller: Caller,
 }
 
@@ -344,7 +344,7 @@ impl Call<'_> {
         Outcome::Over(next)
     }
 
-    fn forward(&self, target: &Target, reason: Reason) -> Next {
+    fn forward(&self, target: &Destination, reason: Reason) -> Next {
         let (channel, plan) = (self.channel, &self.plan);
         if channel.hung_up() {
             channel.set(DIALSTATUS, "CANCEL");
@@ -352,7 +352,7 @@ impl Call<'_> {
             return Next::HangUp;
         }
         match target {
-            Target::Location {
+            Destination::Extension {
                 extension, context, ..
             } => {
                 let place = format!("{extension}@{context}");
@@ -384,7 +384,7 @@ impl Call<'_> {
                     _ => Next::Continue,
                 }
             }
-            Target::Voicemail { mailbox } => self.voicemail(mailbox, reason),
+            Destination::Voicemail { mailbox } => self.voicemail(mailbox, reason),
         }
     }
 
@@ -419,7 +419,7 @@ impl Call<'_> {
     }
 
     fn complain(&self, why: &dyn std::fmt::Display) {
-        let Plan { user, block, .. } = &self.plan;
+        let CallPlan { user, block, .. } = &self.plan;
         let by = match block.as_str() {
             "" => String::new(),
             block => format!(" by '{block}'"),

@@ -8,7 +8,9 @@ use super::{KEYS, RECORDS, RUN, pause};
 use crate::runtime::stats;
 use crate::runtime::store;
 use asterisk::{Error, ami, astdb, custom, function, log};
-use presence::actions::{Found, Hands, Member, Place, Queue, REASON, Record, Step};
+use presence::actions::{
+    ActionRecord, Backend, Member, QueueMembership, QueueStep, REASON, TargetKind, TargetValue,
+};
 use presence::model::assignment;
 use presence::views::fields::Query;
 use presence::world::stored::FAMILY;
@@ -57,17 +59,17 @@ impl Asterisk<'_> {
     }
 }
 
-impl Hands for Asterisk<'_> {
-    fn read(&mut self, target: &str) -> Result<Found, String> {
+impl Backend for Asterisk<'_> {
+    fn read(&mut self, target: &str) -> Result<TargetValue, String> {
         self.may_act()?;
         look(target)
     }
 
     fn write(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
         self.may_act()?;
-        let done = match (Place::of(target), value) {
+        let done = match (TargetKind::of(target), value) {
             // Here AstDB says whether it took it, and nothing else happens.
-            (Place::Database(family, key), value) => {
+            (TargetKind::Database(family, key), value) => {
                 if family.len() + key.len() > MOST_KEY {
                     return Err(format!("the key is longer than {MOST_KEY} bytes"));
                 }
@@ -76,8 +78,8 @@ impl Hands for Asterisk<'_> {
                     Some(value) => astdb::put(family, key, value),
                 });
             }
-            (Place::CustomDevice(device), None) => custom::forget(device),
-            (Place::CustomPresence(name), None) => function::assign(target, "not_set")
+            (TargetKind::CustomDevice(device), None) => custom::forget(device),
+            (TargetKind::CustomPresence(name), None) => function::assign(target, "not_set")
                 .and_then(|()| astdb::del("CustomPresence", name)),
             (_, value) => function::assign(target, value.unwrap_or_default()),
         };
@@ -88,16 +90,16 @@ impl Hands for Asterisk<'_> {
         function::without_escalations(|| self.write(target, value))
     }
 
-    fn queues(&mut self, interface: &str) -> Result<Vec<Queue>, String> {
+    fn queues(&mut self, interface: &str) -> Result<Vec<QueueMembership>, String> {
         self.may_act()?;
         queues(interface)
     }
 
-    fn queue(&mut self, queue: &str, interface: &str, step: &Step) -> Result<(), String> {
+    fn queue(&mut self, queue: &str, interface: &str, step: &QueueStep) -> Result<(), String> {
         self.may_act()?;
         let place = [("Queue", queue), ("Interface", interface)];
         let done = match step {
-            Step::Add(member) => {
+            QueueStep::Add(member) => {
                 let (penalty, wrapup) = (member.penalty.to_string(), member.wrapuptime.to_string());
                 let of_member = [
                     ("MemberName", &*member.name),
@@ -109,8 +111,8 @@ impl Hands for Asterisk<'_> {
                 ];
                 ami::action("QueueAdd", &[&place[..], &of_member].concat())
             }
-            Step::Remove => ami::action("QueueRemove", &place),
-            Step::Pause(reason) => {
+            QueueStep::Remove => ami::action("QueueRemove", &place),
+            QueueStep::Pause(reason) => {
                 let paused = if reason.is_some() { "yes" } else { "no" };
                 // The reason stays in the queue's log at the end of a pause, too.
                 let reason = reason.as_deref().unwrap_or(REASON);
@@ -121,7 +123,7 @@ impl Hands for Asterisk<'_> {
         done.map(drop).map_err(|why| why.to_string())
     }
 
-    fn keep(&mut self, record: &Record) -> Result<(), String> {
+    fn keep(&mut self, record: &ActionRecord) -> Result<(), String> {
         let key = format!("{KEYS}{}", self.row);
         let json = serde_json::to_string(record).map_err(|why| why.to_string())?;
         self.insist(|| match record.is_empty() {
@@ -148,32 +150,32 @@ impl Hands for Asterisk<'_> {
 }
 
 /// What a target holds now.
-pub(super) fn look(target: &str) -> Result<Found, String> {
-    if let Some((family, key)) = Place::of(target).entry() {
+pub(super) fn look(target: &str) -> Result<TargetValue, String> {
+    if let Some((family, key)) = TargetKind::of(target).entry() {
         let value = astdb::look_up(family, key).map_err(|why| why.to_string())?;
-        return Ok(value.map_or(Found::Absent, Found::Text));
+        return Ok(value.map_or(TargetValue::Absent, TargetValue::Text));
     }
-    if let Place::UserStatus(user) = Place::of(target) {
+    if let TargetKind::UserStatus(user) = TargetKind::of(target) {
         let own = store::read(|world| {
             let user = Query::find(world, user)?;
             Ok(assignment::of_own(world.own(user)))
         });
         return own
             .unwrap_or_else(|| Err(store::NOT_RUNNING.into()))
-            .map(Found::Text);
+            .map(TargetValue::Text);
     }
     let value = function::get_writable(target).map_err(|why| why.to_string())?;
-    Ok(value.map_or(Found::Unreadable, Found::Text))
+    Ok(value.map_or(TargetValue::Unreadable, TargetValue::Text))
 }
 
 /// Every queue, each with the member of that interface where it has it.
-pub(super) fn queues(interface: &str) -> Result<Vec<Queue>, String> {
+pub(super) fn queues(interface: &str) -> Result<Vec<QueueMembership>, String> {
     let messages = ami::action("QueueStatus", &[("Member", interface)]);
-    let mut queues: Vec<Queue> = Vec::new();
+    let mut queues: Vec<QueueMembership> = Vec::new();
     for message in messages.map_err(|why| why.to_string())? {
         let name = message.get("Queue");
         match message.get("Event") {
-            "QueueParams" => queues.push(Queue {
+            "QueueParams" => queues.push(QueueMembership {
                 name: name.to_owned(),
                 member: None,
             }),

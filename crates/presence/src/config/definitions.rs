@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Origin, Problem, Section, Variable, action, handling, place, value};
-use crate::actions::Block;
+use crate::actions::ActionBlock;
 use crate::calls::Handling;
 use crate::model::assignment::Parts;
 use crate::model::device::{DeviceState, DeviceTable, PresenceTable};
@@ -26,7 +26,7 @@ pub struct Definitions {
     /// Sections of `type = presence_table`.
     presence_tables: Vec<Arc<PresenceTable>>,
     /// Sections of `type = action`, by the name in small letters.
-    pub actions: HashMap<String, Arc<Block>>,
+    pub actions: HashMap<String, Arc<ActionBlock>>,
     /// The sets of sections of `type = handling`, by the name in small letters.
     pub handlings: HashMap<String, Arc<Handling>>,
 }
