@@ -147,8 +147,7 @@ fn sign(secret: &str, time: u64, json: &str) -> String {
         return String::new();
     };
     mac.update(format!("{time}.{json}").as_bytes());
-    let code = mac.finalize().into_bytes();
-    code.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", mac.finalize().into_bytes())
 }
 
 /// What is heard of an answer.
