@@ -111,9 +111,10 @@ pub fn load() -> Result<(), Decline> {
     let feed = feed::open(world.directory().settings.http.journal);
     let door = store::open(world);
     let sequences = Some(numbers);
-    let provider = presencestate::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
+    let provider =
+        presencestate::ProviderRegistration::new::<surfaces::provider::UserPresenceProvider>()?;
     let device_provider =
-        devicestate::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
+        devicestate::ProviderRegistration::new::<surfaces::device::UserDeviceProvider>()?;
     register()?;
     let gate = gate::open();
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
@@ -146,7 +147,7 @@ pub fn load() -> Result<(), Decline> {
     system::give_back_memory();
     // Last: whoever asks from here on finds everything.
     web::site::open();
-    let site = http::Registration::new::<web::site::UserPresence>()?;
+    let site = http::Registration::new::<web::site::UserPresenceSite>()?;
     *MODULE.lock() = Some(Module {
         gate,
         metrics: prometheus::Registration::new(surfaces::metrics::text),
@@ -209,7 +210,7 @@ fn drop_module() {
 
 /// What stays registered after an unload, and is registered once.
 fn register() -> Result<(), Decline> {
-    function::register::<surfaces::function::UserPresence>()?;
+    function::register::<surfaces::function::UserPresenceFunction>()?;
     function::register::<surfaces::route::UserPresenceRoute>()?;
     application::register::<surfaces::dial::UserPresenceDial>()?;
     application::register::<surfaces::pickup::UserPresencePickup>()?;

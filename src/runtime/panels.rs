@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use crate::runtime::persister;
 use crate::runtime::store;
 use crate::web::access::session::Token;
-use crate::web::access::signed_in::{SignedIn, Step};
+use crate::web::access::signed_in::{PanelStep, SignedIn};
 use presence::Time;
 use presence::config::ApiUser;
 use presence::world::{Change, Effect, World};
@@ -31,11 +31,11 @@ pub fn begin(token: &Token<'_>, who: &Arc<ApiUser>, holds: impl FnOnce() -> bool
         return;
     }
     // Counted before it is there: a logout that comes in between finds nothing to take back.
-    carry_out([Step::In(user.clone())]);
+    carry_out([PanelStep::In(user.clone())]);
     let steps = SIGNED_IN.lock().add(token, who);
     let mut steps = steps.into_iter();
     match steps.next() {
-        None => carry_out([Step::Out(user.clone())]),
+        None => carry_out([PanelStep::Out(user.clone())]),
         // Done above.
         Some(_) => carry_out(steps),
     }
@@ -66,18 +66,18 @@ pub fn over(now: Time) -> Option<Time> {
     next
 }
 
-fn carry_out(steps: impl IntoIterator<Item = Step>) {
+fn carry_out(steps: impl IntoIterator<Item = PanelStep>) {
     for step in steps {
         store::update(|world, now| ((), apply(world, &step, now)));
     }
 }
 
-fn apply(world: &mut World, step: &Step, now: Time) -> Vec<Effect> {
+fn apply(world: &mut World, step: &PanelStep, now: Time) -> Vec<Effect> {
     match step {
-        Step::In(user) => match world.directory().user(user) {
+        PanelStep::In(user) => match world.directory().user(user) {
             Some(user) => world.apply(&Change::LoggedIn(user), now),
             None => Vec::new(),
         },
-        Step::Out(user) => world.apply(&Change::LoggedOut(user), now),
+        PanelStep::Out(user) => world.apply(&Change::LoggedOut(user), now),
     }
 }

@@ -102,7 +102,9 @@ pub fn tell(user: &str, push: Push<'_>) {
                 ("Id", user.id().to_owned()),
                 ("Account", account.to_string()),
                 ("Type", push.kind().to_owned()),
-                ("Status", plan.state.name().to_owned()),
+                ("State", plan.state.name().to_owned()),
+                ("Status", plan.status.clone()),
+                // The former name of Status, for one release.
                 ("StatusType", plan.status),
             ];
             (account, user.name.clone(), headers)

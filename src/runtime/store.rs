@@ -364,6 +364,7 @@ fn announce(transition: &Transition) {
         let status = status.as_deref();
         status.map_or_else(String::new, |status| status.name.to_string())
     };
+    let (old_status, status) = (name(&transition.old_status), name(&transition.status));
     let label = transition
         .status
         .as_deref()
@@ -380,17 +381,22 @@ fn announce(transition: &Transition) {
         &[
             ("User", &transition.user),
             ("Account", &transition.account),
-            ("OldStatus", old.state().name()),
+            ("OldState", old.state().name()),
             ("OldSubtype", old.subtype()),
             ("OldMessage", old.message()),
-            ("OldStatusType", &name(&transition.old_status)),
-            ("Status", new.state().name()),
+            ("OldStatus", &old_status),
+            // The former name of OldStatus, for one release.
+            ("OldStatusType", &old_status),
+            ("State", new.state().name()),
             ("Subtype", new.subtype()),
             ("Message", new.message()),
-            ("StatusType", &name(&transition.status)),
+            ("Status", &status),
+            // The former name of Status, for one release.
+            ("StatusType", &status),
             ("Label", label),
             ("Inferred", inferred),
-            ("ChosenStatus", chosen.presence.state().name()),
+            ("ChosenState", chosen.presence.state().name()),
+            ("ChosenStatus", &status),
             ("ChosenSubtype", chosen.presence.subtype()),
             ("ChosenMessage", chosen.presence.message()),
             ("ChosenSince", &chosen_since),

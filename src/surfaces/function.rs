@@ -10,9 +10,9 @@ use presence::views::fields::{Field, Query};
 use presence::world::Change;
 
 /// `USER_PRESENCE(user[,field[,options]])`
-pub struct UserPresence;
+pub struct UserPresenceFunction;
 
-impl Function for UserPresence {
+impl Function for UserPresenceFunction {
     const NAME: &'static CStr = c"USER_PRESENCE";
 
     fn read(arguments: &str, out: &mut String) -> Result<(), String> {

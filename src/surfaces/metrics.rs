@@ -158,12 +158,12 @@ const BATCH: usize = 256;
 
 /// How many users there are of each kind.
 #[derive(Default)]
-struct Counts {
+struct UserCounts {
     states: [u64; State::ALL.len()],
     inferred: [u64; Inferred::KINDS.len()],
 }
 
-impl Counts {
+impl UserCounts {
     fn add(&mut self, world: &World, id: UserId) {
         self.states[world.outcome(id).presence.state() as usize] += 1;
         let kind = world.inferred(id).map(Inferred::kind);
@@ -174,13 +174,13 @@ impl Counts {
     }
 }
 
-/// Counts the users. Nothing is locked for long, so it is no picture of one moment; a
+/// UserCounts the users. Nothing is locked for long, so it is no picture of one moment; a
 /// reload in between begins anew.
-fn users() -> Counts {
+fn users() -> UserCounts {
     const TRIES: usize = 3;
     let counted = (0..TRIES).find_map(|_| {
         let directory = store::read(|world| world.directory().clone())?;
-        let mut counts = Counts::default();
+        let mut counts = UserCounts::default();
         let mut ids = directory.users().map(|(id, _)| id);
         loop {
             let more = store::read(|world| {

@@ -6,7 +6,7 @@ use asterisk::{log, system};
 use presence::config::Webhook;
 
 /// Why events are not posted.
-pub enum Lost<'a> {
+pub enum LostEvents<'a> {
     /// The receiver did not take them for too long, the last time for that reason.
     GivenUp(&'a str),
     /// They came faster than the receiver took them.
@@ -15,9 +15,9 @@ pub enum Lost<'a> {
     Stopped,
 }
 
-impl Lost<'_> {
+impl LostEvents<'_> {
     /// Tells that the events of those numbers are not posted.
-    pub fn tell(&self, spec: &Webhook, (from, to): (u64, u64)) {
+    pub fn report(&self, spec: &Webhook, (from, to): (u64, u64)) {
         stats::EVENTS_LOST.add(to - from + 1);
         let range = match to - from {
             0 => format!("event {from} is"),
@@ -25,7 +25,7 @@ impl Lost<'_> {
         };
         let webhook = format!("Webhook '{}' ({}): {range}", spec.name, spec.url);
         let (reason, why) = match self {
-            Lost::GivenUp(why) => {
+            LostEvents::GivenUp(why) => {
                 let time = spec.retry_for.as_secs();
                 log::error(format_args!(
                     "{webhook} dropped: for {time} s it could deliver nothing, the last time \
@@ -33,14 +33,14 @@ impl Lost<'_> {
                 ));
                 ("GivenUp", *why)
             }
-            Lost::Missed => {
+            LostEvents::Missed => {
                 log::error(format_args!(
                     "{webhook} dropped: they came faster than it could deliver, and the journal \
                      holds them no more"
                 ));
                 ("Missed", "the journal holds them no more")
             }
-            Lost::Stopped => {
+            LostEvents::Stopped => {
                 log::warning(format_args!("{webhook} not posted: it is stopped"));
                 ("Stopped", "the webhook is stopped")
             }
@@ -53,7 +53,7 @@ impl Lost<'_> {
 }
 
 /// Tells that the receiver wants no more.
-pub fn gone(spec: &Webhook, why: &str) {
+pub fn report_stopped(spec: &Webhook, why: &str) {
     log::error(format_args!(
         "Webhook '{}' ({}) is stopped until the next reload: {why}",
         spec.name, spec.url

@@ -20,7 +20,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::runtime::feed;
 use crate::runtime::store;
 use asterisk::log;
-use lost::Lost;
+use lost::LostEvents;
 use presence::Time;
 use presence::config::Webhook;
 use worker::Worker;
@@ -246,7 +246,7 @@ fn stop(all: Vec<Running>) {
         // user any more, nothing of it is to be posted.
         let range = next.zip(present(&spec.account));
         if let Some(range) = range.filter(|(next, last)| next <= last) {
-            Lost::Stopped.tell(&spec, range);
+            LostEvents::Stopped.report(&spec, range);
         }
     }
 }

@@ -21,7 +21,7 @@ const ANSWER: usize = 64 * 1024;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How a post ended.
-pub enum Outcome {
+pub enum PostOutcome {
     /// The receiver has it.
     Delivered,
     /// The receiver wants no more of them, ever.
@@ -48,19 +48,19 @@ impl Poster {
         sequence: u64,
         json: &str,
         stop: &AtomicBool,
-    ) -> Outcome {
+    ) -> PostOutcome {
         let multi = self.0.get_or_insert_with(Multi::new);
         let done = prepare(spec, sequence, json)
             .map_err(|why| why.to_string())
             .and_then(|easy| perform(multi, easy, stop));
         match done {
-            Ok(None) => Outcome::Stopped,
+            Ok(None) => PostOutcome::Stopped,
             Ok(Some((status, after))) => match status {
-                200..300 => Outcome::Delivered,
-                410 => Outcome::Gone,
-                other => Outcome::Failed(format!("the answer was HTTP status {other}"), after),
+                200..300 => PostOutcome::Delivered,
+                410 => PostOutcome::Gone,
+                other => PostOutcome::Failed(format!("the answer was HTTP status {other}"), after),
             },
-            Err(why) => Outcome::Failed(why, None),
+            Err(why) => PostOutcome::Failed(why, None),
         }
     }
 }
@@ -147,8 +147,7 @@ fn sign(secret: &str, time: u64, json: &str) -> String {
         return String::new();
     };
     mac.update(format!("{time}.{json}").as_bytes());
-    let code = mac.finalize().into_bytes();
-    code.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", mac.finalize().into_bytes())
 }
 
 /// What is heard of an answer.

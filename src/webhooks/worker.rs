@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::lost::{self, Lost};
-use super::post::{Outcome, Poster};
+use super::lost::{self, LostEvents};
+use super::post::{PostOutcome, Poster};
 use super::{Hook, present};
 use crate::runtime::feed::{self, Next, Reader};
 use crate::runtime::stats;
@@ -122,10 +122,10 @@ impl Worker {
                 crate::trip("webhook");
                 let stop = self.hook.stop.clone();
                 match poster.post(&spec, event.sequence, &json, &stop) {
-                    Outcome::Delivered => self.delivered(&spec, &event),
-                    Outcome::Gone => self.gone(&spec, reloads),
-                    Outcome::Failed(why, after) => self.failed(&spec, reloads, &why, after),
-                    Outcome::Stopped => {}
+                    PostOutcome::Delivered => self.delivered(&spec, &event),
+                    PostOutcome::Gone => self.gone(&spec, reloads),
+                    PostOutcome::Failed(why, after) => self.failed(&spec, reloads, &why, after),
+                    PostOutcome::Stopped => {}
                 }
             }
         }
@@ -147,7 +147,7 @@ impl Worker {
             Next::Missed(before) => {
                 let (spec, _) = self.hook.spec();
                 let from = self.reader.sequence + 1;
-                self.lose(&spec, (from, before), &Lost::Missed);
+                self.lose(&spec, (from, before), &LostEvents::Missed);
             }
             // Told to, or the module is going and will tell.
             Next::Over => self.hook.wait(self.hook.spec().1, None),
@@ -211,7 +211,7 @@ impl Worker {
             self.pending = None;
             // Where the account has no user any more, it has no event either.
             let to = present(&spec.account).unwrap_or(sequence).max(sequence);
-            return self.lose(spec, (sequence, to), &Lost::GivenUp(why));
+            return self.lose(spec, (sequence, to), &LostEvents::GivenUp(why));
         }
         self.hook.wait(reloads, Some((now + pause).min(end)));
     }
@@ -224,14 +224,14 @@ impl Worker {
             pending.failed.get_or_insert_with(Instant::now);
             pending.pause = FIRST_PAUSE;
         }
-        lost::gone(spec, why);
+        lost::report_stopped(spec, why);
         self.hook.wait(reloads, None);
     }
 
     /// Goes on after those events, which are not posted.
-    fn lose(&mut self, spec: &Webhook, range: (u64, u64), lost: &Lost<'_>) {
+    fn lose(&mut self, spec: &Webhook, range: (u64, u64), lost: &LostEvents<'_>) {
         self.reader.sequence = range.1;
-        lost.tell(spec, range);
+        lost.report(spec, range);
     }
 
     /// Notes where it is, for whoever stops it.

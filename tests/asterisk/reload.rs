@@ -115,8 +115,8 @@ fn another_method_is_one_transition_of_that_user() {
     });
     let expected = [
         ("User", "alice"),
-        ("OldStatus", "dnd"),
-        ("Status", "available"),
+        ("OldState", "dnd"),
+        ("State", "available"),
         ("Method", "latest"),
         ("Source", "CustomPresence:201"),
     ];

@@ -8,7 +8,6 @@ use crate::runtime::actions;
 use crate::runtime::store;
 use crate::surfaces::metrics;
 use asterisk::cli::{Args, Outcome};
-use asterisk::regex::Regex;
 use presence::Presence;
 use presence::State;
 use presence::Time;
@@ -17,6 +16,7 @@ use presence::model::inferred::Inferred;
 use presence::model::status::StatusType;
 use presence::views::explain::{explain, said};
 use presence::views::fields::{Said, View};
+use regex_lite::Regex;
 
 pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     let filter = match args.0.as_slice() {
@@ -27,7 +27,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
                 let pattern = presence::model::text::quoted(pattern);
                 return outcome(fail(
                     out,
-                    &format!("'{pattern}' is no regular expression: {why}"),
+                    &format!("'{pattern}' is not a regular expression: {why}"),
                 ));
             }
         },
@@ -38,7 +38,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
         let users = world.directory().users();
         users.map(|(_, user)| user.name.clone()).collect::<Vec<_>>()
     });
-    // A stranger's expression may take its time: not under the lock.
+    // Matching many names takes time: not under the lock.
     let mut names = names.unwrap_or_default();
     names.retain(|name| wanted(name));
     let now = Time::now();

@@ -1,9 +1,9 @@
 //! Access over HTTP: sessions, limits, addresses.
 
 pub mod forwarded;
-pub mod looks;
-pub mod places;
+pub mod password_checks;
 pub mod rate;
+pub mod reader_slots;
 pub mod session;
 pub mod signed_in;
 pub mod throttle;
@@ -19,21 +19,21 @@ pub enum Credential {
     #[default]
     Password,
     /// The cookie of a session.
-    Session(session::Id),
+    Session(session::SessionId),
     /// The cookie of a session of the manager interface over HTTP: its number.
     Manager(u32),
 }
 
 /// The sender of a request: a [`Principal`] and the proof of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Caller {
+pub struct HttpCaller {
     /// The identity, with its rights.
     pub principal: Principal,
     /// Its proof, which may end before the request does.
     pub credential: Credential,
 }
 
-impl Deref for Caller {
+impl Deref for HttpCaller {
     type Target = Principal;
 
     fn deref(&self) -> &Principal {

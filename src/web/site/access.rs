@@ -11,11 +11,11 @@ use parking_lot::{Condvar, Mutex};
 use super::answer::{error, later};
 use super::secret;
 use crate::runtime::store;
-use crate::web::access::looks::Looks;
+use crate::web::access::password_checks::PasswordChecks;
 use crate::web::access::rate::Rate;
-use crate::web::access::session::{self, Ended, Secret, Token};
-use crate::web::access::throttle::{Means, Throttle, Turn};
-use crate::web::access::{Caller, Credential, forwarded};
+use crate::web::access::session::{self, EndedSessions, SessionSecret, Token};
+use crate::web::access::throttle::{Admission, Means, Throttle};
+use crate::web::access::{Credential, HttpCaller, forwarded};
 use asterisk::crypt;
 use asterisk::http::{ManagerSession, Reply, Request};
 use asterisk::manager::Class;
@@ -33,10 +33,10 @@ const MANAGER: &str = "manager";
 /// What is remembered of those who ask. Locked for moments only, never while a password
 /// is looked at.
 struct Access {
-    secret: Secret,
+    secret: SessionSecret,
     throttle: Throttle,
     rate: Rate,
-    ended: Ended,
+    ended: EndedSessions,
     /// Credentials that were found good, so that not each request costs a hash: nothing
     /// that they could be read from.
     good: HashSet<[u8; 32]>,
@@ -45,7 +45,7 @@ struct Access {
 static ACCESS: Mutex<Option<Access>> = Mutex::new(None);
 /// A password was looked at.
 static LOOKED_AT: Condvar = Condvar::new();
-static LOOKS: Looks = Looks::new();
+static LOOKS: PasswordChecks = PasswordChecks::new();
 /// Rises when a session ends.
 static LOGOUTS: AtomicU64 = AtomicU64::new(0);
 
@@ -92,12 +92,12 @@ pub fn remote(request: &Request<'_>, http: &Http) -> IpAddr {
 /// # Errors
 /// Answers 401 to those who are nobody, 429 to those who try or ask too often, 503 while
 /// others are being looked at for too long.
-pub fn caller(request: &Request<'_>, http: &Http) -> Result<Caller, Reply> {
+pub fn caller(request: &Request<'_>, http: &Http) -> Result<HttpCaller, Reply> {
     let remote = remote(request, http);
     let caller = match request.basic() {
         Some((name, password)) => {
             let user = look_at(request, http, remote, &name, &password)?;
-            Caller {
+            HttpCaller {
                 principal: user.caller.clone(),
                 credential: Credential::Password,
             }
@@ -108,7 +108,7 @@ pub fn caller(request: &Request<'_>, http: &Http) -> Result<Caller, Reply> {
             ));
         }
         None => match by_cookie(request, http, remote)? {
-            Some((user, session)) => Caller {
+            Some((user, session)) => HttpCaller {
                 principal: user.caller.clone(),
                 credential: Credential::Session(session),
             },
@@ -138,7 +138,7 @@ fn too_many(what: &str, wait: Duration) -> Reply {
     later(error(429, "too_many", &message), wait)
 }
 
-/// Looks at a name and a password.
+/// PasswordChecks at a name and a password.
 ///
 /// # Errors
 /// Answers 401, the same whatever is wrong, 429 after too many failures, or 503 while too many
@@ -243,15 +243,15 @@ fn begin_try(
         }
         let now = Instant::now();
         match open.throttle.begin(remote, means, now) {
-            Turn::Now => {
+            Admission::Now => {
                 let crowded = open.throttle.is_crowded(remote, now);
                 return Ok(Try::Begun { crowded });
             }
-            Turn::Wait(wait) => return Err(too_many("Too many failures", wait)),
-            Turn::Busy if now >= deadline => {
+            Admission::Wait(wait) => return Err(too_many("Too many failures", wait)),
+            Admission::Busy if now >= deadline => {
                 return Err(too_many("Too many tries at a time", Duration::ZERO));
             }
-            Turn::Busy => {
+            Admission::Busy => {
                 LOOKED_AT.wait_until(&mut access, deadline);
             }
         }
@@ -263,7 +263,7 @@ pub fn by_cookie(
     request: &Request<'_>,
     http: &Http,
     remote: IpAddr,
-) -> Result<Option<(Arc<ApiUser>, session::Id)>, Reply> {
+) -> Result<Option<(Arc<ApiUser>, session::SessionId)>, Reply> {
     let Some(token) = request.cookie(COOKIE).and_then(Token::parse) else {
         return Ok(None);
     };
@@ -313,7 +313,11 @@ pub fn end(request: &Request<'_>, http: &Http) -> Result<(), Reply> {
 ///
 /// # Errors
 /// Answers 429 after too many failures.
-fn manager(request: &Request<'_>, http: &Http, remote: IpAddr) -> Result<Option<Caller>, Reply> {
+fn manager(
+    request: &Request<'_>,
+    http: &Http,
+    remote: IpAddr,
+) -> Result<Option<HttpCaller>, Reply> {
     let Some(session) = request.manager_session().filter(|_| http.ami_sessions) else {
         return Ok(None);
     };
@@ -340,7 +344,7 @@ fn manager(request: &Request<'_>, http: &Http, remote: IpAddr) -> Result<Option<
         true => Role::Admin,
         false => Role::Read,
     };
-    Ok(Some(Caller {
+    Ok(Some(HttpCaller {
         principal: Principal {
             name: MANAGER.into(),
             account: None,
@@ -365,7 +369,7 @@ const AGAIN: Duration = Duration::from_secs(15);
 
 impl Pass {
     /// Of a caller who has just come in.
-    pub fn new(caller: &Caller) -> Self {
+    pub fn new(caller: &HttpCaller) -> Self {
         Pass {
             credential: caller.credential,
             // Looked at once in any case: the logout may have come since.
@@ -405,9 +409,9 @@ impl Pass {
 /// Test builds only: takes all turns to look at a password, or gives them back.
 #[cfg(feature = "selftest")]
 pub fn hold_looks(hold: bool) {
-    use crate::web::access::looks::Look;
+    use crate::web::access::password_checks::PasswordCheck;
 
-    static HELD: Mutex<Vec<Look>> = Mutex::new(Vec::new());
+    static HELD: Mutex<Vec<PasswordCheck>> = Mutex::new(Vec::new());
     let mut held = HELD.lock();
     let soon = || Instant::now() + Duration::from_millis(100);
     match hold {

@@ -14,7 +14,7 @@ use serde_json::json as object;
 
 use super::access::Pass;
 use super::users::{Members, Reloaded, may_see, pairs, records};
-use super::{Caller, Reply, Request, account, error, places, session};
+use super::{HttpCaller, Reply, Request, account, error, reader_slots, session};
 use crate::runtime::feed::{self, Next, Note, Reader};
 use crate::runtime::stats;
 use crate::runtime::store;
@@ -39,7 +39,7 @@ const BATCH: usize = 256;
 const SNAPSHOT: usize = 200;
 
 /// `GET v1/account/{id}/events`
-pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
+pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     let answer = || {
         // First: a reload that comes in between ends this stream at once.
         let round = feed::round();
@@ -52,7 +52,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
             return Err(error(503, "off", why));
         }
         let members = Members::of(&account, &query.extensions, caller)?;
-        let place = places::take(&account, caller)?;
+        let slot = reader_slots::take(&account, caller)?;
         let name = account.as_str().into();
         let reader = Reader::new(name, query.last, members.sequence, round);
         let (reader, goes_on) =
@@ -69,7 +69,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
             (None, _) if query.snapshot => Begin::Snapshot,
             _ => Begin::Live,
         };
-        let mut feed = Feed {
+        let mut feed = FeedStream {
             subscription: Subscription::new(Subscription::path(&account)),
             account,
             caller: caller.clone(),
@@ -87,7 +87,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
                 ("X-Accel-Buffering", "no".into()),
             ],
             body: Body::Stream(Box::new(move |stream| {
-                let _place = place;
+                let _slot = slot;
                 // Whoever is gone need not be told.
                 let _ = feed.run(stream, begin);
                 if stream.was_dropped() {
@@ -110,10 +110,10 @@ enum Begin {
     Reset,
 }
 
-struct Feed {
+struct FeedStream {
     subscription: Subscription,
     account: String,
-    caller: Caller,
+    caller: HttpCaller,
     query: EventsQuery,
     /// The names of those who are wanted; `None` for everyone.
     wanted: Option<HashSet<Arc<str>>>,
@@ -148,7 +148,7 @@ struct Snapshot<'a> {
     more: bool,
 }
 
-impl Feed {
+impl FeedStream {
     fn run(&mut self, stream: &mut Stream<'_>, begin: Begin) -> Result<(), Gone> {
         // A browser that loses the stream comes back after this time, in milliseconds.
         stream.write(b"retry: 2000\n\n")?;

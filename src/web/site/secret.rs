@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
-use crate::web::access::session::{Ended, Id, MOST, Secret};
+use crate::web::access::session::{EndedSessions, MOST, SessionId, SessionSecret};
 use asterisk::{astdb, crypt, log, system};
 use presence::Time;
 use presence::world::stored::{FAMILY, OLD_SECRET};
@@ -25,9 +25,9 @@ const ENDED: &str = "userpresence.ended";
 const LONGEST: u64 = 2 * MOST as u64 * 64;
 
 /// The file of those that have ended, while it can be written.
-static LOG: Mutex<Option<Log>> = Mutex::new(None);
+static LOG: Mutex<Option<EndedLog>> = Mutex::new(None);
 
-struct Log {
+struct EndedLog {
     path: PathBuf,
     /// How many lines it has, about.
     lines: usize,
@@ -35,7 +35,7 @@ struct Log {
 
 /// Reads both files, and makes the first one where there is none. `None` without random
 /// numbers; nobody can log in then.
-pub fn open() -> Option<(Secret, Ended)> {
+pub fn open() -> Option<(SessionSecret, EndedSessions)> {
     if astdb::get(FAMILY, OLD_SECRET).is_some() {
         match astdb::del(FAMILY, OLD_SECRET) {
             Ok(()) => log::notice(
@@ -48,19 +48,20 @@ pub fn open() -> Option<(Secret, Ended)> {
     *LOG.lock() = None;
     let directory = system::key_directory();
     let path = directory.join(SECRET);
-    let stored = read(&path).map(|text| Secret::restore(text.unwrap_or_default().trim_end()));
+    let stored =
+        read(&path).map(|text| SessionSecret::restore(text.unwrap_or_default().trim_end()));
     let secret = match stored {
         Ok(Some(secret)) => secret,
         other => {
             let made = crypt::random().inspect_err(|why| log::warning(why)).ok()?;
-            let made = Secret::new(made);
+            let made = SessionSecret::new(made);
             let written = other.and_then(|_| write(&path, &format!("{}\n", made.stored())));
             if let Err(why) = written {
                 log::warning(format_args!(
                     "Sessions over HTTP end with this run: '{}' cannot be used: {why}",
                     path.display()
                 ));
-                return Some((made, Ended::default()));
+                return Some((made, EndedSessions::default()));
             }
             made
         }
@@ -68,7 +69,7 @@ pub fn open() -> Option<(Secret, Ended)> {
     Some((secret, read_ended(&directory)))
 }
 
-fn read_ended(directory: &Path) -> Ended {
+fn read_ended(directory: &Path) -> EndedSessions {
     let (path, now) = (directory.join(ENDED), Time::now());
     let text = read(&path).unwrap_or_else(|why| {
         log::warning(format_args!(
@@ -78,15 +79,16 @@ fn read_ended(directory: &Path) -> Ended {
         ));
         None
     });
-    let (mut ended, mut lines) = (Ended::default(), 0);
+    let (mut ended, mut lines) = (EndedSessions::default(), 0);
     let mut seen = HashSet::new();
     for line in text.unwrap_or_default().lines() {
         lines += 1;
-        if let Some(id) = Id::restore(line).filter(|id| !id.is_over(now) && seen.insert(*id)) {
+        if let Some(id) = SessionId::restore(line).filter(|id| !id.is_over(now) && seen.insert(*id))
+        {
             ended.end(id, now);
         }
     }
-    let mut log = Log { path, lines };
+    let mut log = EndedLog { path, lines };
     // What is over, or was half written, is left out.
     if lines > ended.iter().count() {
         log.rewrite(ended.iter());
@@ -97,7 +99,7 @@ fn read_ended(directory: &Path) -> Ended {
 
 /// Keeps that a session has ended. `all` gives all that have, should the file have to be
 /// written anew. It waits for the disk: hold no lock.
-pub fn keep_ended(id: &Id, all: impl FnOnce() -> Vec<Id>) {
+pub fn keep_ended(id: &SessionId, all: impl FnOnce() -> Vec<SessionId>) {
     let mut log = LOG.lock();
     let Some(log) = log.as_mut() else {
         // The secret does not outlive this run either.
@@ -116,8 +118,8 @@ pub fn keep_ended(id: &Id, all: impl FnOnce() -> Vec<Id>) {
     log.complain(appended());
 }
 
-impl Log {
-    fn rewrite<'a>(&mut self, all: impl Iterator<Item = &'a Id>) {
+impl EndedLog {
+    fn rewrite<'a>(&mut self, all: impl Iterator<Item = &'a SessionId>) {
         let lines: Vec<String> = all.map(|id| format!("{}\n", id.stored())).collect();
         self.lines = lines.len();
         self.complain(write(&self.path, &lines.concat()));

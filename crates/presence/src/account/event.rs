@@ -6,6 +6,7 @@ use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
+use uuid::Builder;
 
 use super::record::Record;
 use crate::model::flags::{Flag, Flags};
@@ -281,16 +282,8 @@ fn uuid(account: &str, sequence: u64) -> String {
     static KEYS: LazyLock<[RandomState; 2]> =
         LazyLock::new(|| [RandomState::new(), RandomState::new()]);
     let [high, low] = KEYS.each_ref().map(|key| key.hash_one((account, sequence)));
-    let high = high & !0xf000 | 0x8000;
-    let low = low & !(0b11 << 62) | 0b10 << 62;
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        high >> 32,
-        high >> 16 & 0xffff,
-        high & 0xffff,
-        low >> 48,
-        low & 0xffff_ffff_ffff,
-    )
+    let bytes = (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
+    Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
 #[cfg(test)]

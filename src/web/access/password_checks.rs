@@ -14,17 +14,17 @@ const MOST: usize = 3;
 /// How long a crowded network pauses after a failure: it keeps no processor busy.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Turns to look at a password, in the order in which they were asked for. A network with
+/// Turns to check at a password, in the order in which they were asked for. A network with
 /// many failures, a crowded one, has one of them at a time, so that it leaves the others to
 /// everybody else.
 #[derive(Debug)]
-pub struct Looks {
-    state: Mutex<State>,
+pub struct PasswordChecks {
+    state: Mutex<CheckQueue>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
+struct CheckQueue {
     next: u64,
     /// By their order; with the network where it is a crowded one.
     waiting: BTreeMap<u64, Option<IpAddr>>,
@@ -33,7 +33,7 @@ struct State {
     crowded: Option<HashSet<IpAddr>>,
 }
 
-impl State {
+impl CheckQueue {
     fn may_begin(&self, network: Option<IpAddr>) -> bool {
         let crowded = self.crowded.as_ref();
         network.is_none_or(|network| !crowded.is_some_and(|those| those.contains(&network)))
@@ -50,24 +50,24 @@ impl State {
 /// A password is being looked at until this is dropped.
 #[derive(Debug)]
 #[must_use = "dropping it ends the turn"]
-pub struct Look {
-    of: &'static Looks,
+pub struct PasswordCheck {
+    of: &'static PasswordChecks,
     network: Option<IpAddr>,
     /// The password was wrong.
     pub failed: bool,
 }
 
-impl Default for Looks {
+impl Default for PasswordChecks {
     fn default() -> Self {
-        Looks::new()
+        PasswordChecks::new()
     }
 }
 
-impl Looks {
+impl PasswordChecks {
     /// None is looked at.
     pub const fn new() -> Self {
-        Looks {
-            state: Mutex::new(State {
+        PasswordChecks {
+            state: Mutex::new(CheckQueue {
                 next: 0,
                 waiting: BTreeMap::new(),
                 running: 0,
@@ -79,7 +79,11 @@ impl Looks {
 
     /// Waits for a turn; `crowded` is the address where its network is a crowded one. `None`
     /// when it does not come before the deadline.
-    pub fn begin(&'static self, crowded: Option<IpAddr>, deadline: Instant) -> Option<Look> {
+    pub fn begin(
+        &'static self,
+        crowded: Option<IpAddr>,
+        deadline: Instant,
+    ) -> Option<PasswordCheck> {
         let network = crowded.map(network_of);
         let mut state = self.state.lock();
         let ticket = state.next;
@@ -98,7 +102,7 @@ impl Looks {
         }
         // The one after it may begin too.
         self.changed.notify_all();
-        Some(Look {
+        Some(PasswordCheck {
             of: self,
             network,
             failed: false,
@@ -106,7 +110,7 @@ impl Looks {
     }
 }
 
-impl Drop for Look {
+impl Drop for PasswordCheck {
     fn drop(&mut self) {
         self.of.state.lock().running -= 1;
         self.of.changed.notify_all();
@@ -137,61 +141,61 @@ mod tests {
 
     #[test]
     fn there_are_so_many_at_a_time_and_no_more() {
-        static LOOKS: Looks = Looks::new();
-        let taken: Vec<_> = (0..MOST).map(|_| LOOKS.begin(None, in_time())).collect();
+        static CHECKS: PasswordChecks = PasswordChecks::new();
+        let taken: Vec<_> = (0..MOST).map(|_| CHECKS.begin(None, in_time())).collect();
         assert!(taken.iter().all(Option::is_some));
-        assert!(LOOKS.begin(None, soon()).is_none());
+        assert!(CHECKS.begin(None, soon()).is_none());
         drop(taken);
-        assert!(LOOKS.begin(None, soon()).is_some());
-        assert!(LOOKS.state.lock().waiting.is_empty());
+        assert!(CHECKS.begin(None, soon()).is_some());
+        assert!(CHECKS.state.lock().waiting.is_empty());
     }
 
     #[test]
     fn a_crowded_network_leaves_turns_to_others() {
-        static LOOKS: Looks = Looks::new();
+        static CHECKS: PasswordChecks = PasswordChecks::new();
         let crowded: IpAddr = "fd00::1".parse().unwrap();
         let same: IpAddr = "fd00::2".parse().unwrap();
-        let look = LOOKS.begin(Some(crowded), in_time());
-        assert!(look.is_some() && LOOKS.begin(Some(same), soon()).is_none());
+        let check = CHECKS.begin(Some(crowded), in_time());
+        assert!(check.is_some() && CHECKS.begin(Some(same), soon()).is_none());
         std::thread::scope(|scope| {
-            let later = scope.spawn(|| LOOKS.begin(Some(same), in_time()));
-            while LOOKS.state.lock().waiting.is_empty() {
+            let later = scope.spawn(|| CHECKS.begin(Some(same), in_time()));
+            while CHECKS.state.lock().waiting.is_empty() {
                 std::thread::yield_now();
             }
             // It waits before them, and is passed by.
-            let others: Vec<_> = (1..MOST).map(|_| LOOKS.begin(None, in_time())).collect();
+            let others: Vec<_> = (1..MOST).map(|_| CHECKS.begin(None, in_time())).collect();
             assert!(others.iter().all(Option::is_some));
-            drop(look);
+            drop(check);
             assert!(later.join().unwrap().is_some());
         });
     }
 
     #[test]
     fn a_crowded_network_pauses_after_a_failure() {
-        static LOOKS: Looks = Looks::new();
+        static CHECKS: PasswordChecks = PasswordChecks::new();
         let crowded: IpAddr = "10.0.0.1".parse().unwrap();
         let begin = Instant::now();
-        let mut look = LOOKS.begin(Some(crowded), in_time()).unwrap();
-        look.failed = true;
+        let mut check = CHECKS.begin(Some(crowded), in_time()).unwrap();
+        check.failed = true;
         std::thread::scope(|scope| {
-            scope.spawn(|| drop(look));
-            assert!(LOOKS.begin(Some(crowded), in_time()).is_some());
+            scope.spawn(|| drop(check));
+            assert!(CHECKS.begin(Some(crowded), in_time()).is_some());
         });
         assert!(begin.elapsed() >= PAUSE);
     }
 
     #[test]
     fn many_who_ask_all_have_their_turn() {
-        static LOOKS: Looks = Looks::new();
+        static CHECKS: PasswordChecks = PasswordChecks::new();
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for _ in 0..40 {
                 scope.spawn(|| {
-                    let look = LOOKS.begin(None, in_time());
+                    let check = CHECKS.begin(None, in_time());
                     most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     std::thread::sleep(Duration::from_millis(1));
                     now.fetch_sub(1, Ordering::SeqCst);
-                    assert!(look.is_some());
+                    assert!(check.is_some());
                 });
             }
         });

@@ -1,13 +1,13 @@
-//! Places for readers of the feed, of which there are few: each is a thread and a connection.
+//! ReaderSlots for readers of the feed, of which there are few: each is a thread and a connection.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// Who has how many places.
+/// Who has how many slots.
 #[derive(Default, Debug)]
-pub struct Places(Mutex<Option<Taken>>);
+pub struct ReaderSlots(Mutex<Option<Taken>>);
 
 /// Both sums are all that are taken.
 #[derive(Default, Debug)]
@@ -16,9 +16,9 @@ struct Taken {
     callers: HashMap<Arc<str>, u32>,
 }
 
-/// How many places there may be, 0 for none.
+/// How many slots there may be, 0 for none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Limits {
+pub struct SlotLimits {
     /// For everyone together.
     pub all: u32,
     /// For one account.
@@ -27,9 +27,9 @@ pub struct Limits {
     pub caller: u32,
 }
 
-/// Why there is no place.
+/// Why there is no slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Full {
+pub enum SlotsFull {
     /// All are taken.
     All,
     /// The account has its share.
@@ -38,22 +38,22 @@ pub enum Full {
     Caller,
 }
 
-/// One reader's place; dropping it gives it back.
+/// One reader's slot; dropping it gives it back.
 #[derive(Debug)]
 #[must_use = "dropping it gives it back"]
-pub struct Place {
-    of: &'static Places,
+pub struct ReaderSlot {
+    of: &'static ReaderSlots,
     account: Arc<str>,
     caller: Arc<str>,
 }
 
-impl Places {
+impl ReaderSlots {
     /// None is taken.
     pub const fn new() -> Self {
-        Places(Mutex::new(None))
+        ReaderSlots(Mutex::new(None))
     }
 
-    /// Takes a place for that caller in that account: one that takes all it gets leaves some
+    /// Takes a slot for that caller in that account: one that takes all it gets leaves some
     /// to the others.
     ///
     /// # Errors
@@ -62,24 +62,24 @@ impl Places {
         &'static self,
         account: &str,
         caller: &Arc<str>,
-        limits: Limits,
-    ) -> Result<Place, Full> {
+        limits: SlotLimits,
+    ) -> Result<ReaderSlot, SlotsFull> {
         let mut taken = self.0.lock();
         let taken = taken.get_or_insert_default();
         let has = |own: Option<&u32>, most| own.is_some_and(|own| *own >= most);
         if taken.accounts.values().sum::<u32>() >= limits.all {
-            return Err(Full::All);
+            return Err(SlotsFull::All);
         }
         if limits.caller == 0 || has(taken.callers.get(caller), limits.caller) {
-            return Err(Full::Caller);
+            return Err(SlotsFull::Caller);
         }
         if has(taken.accounts.get(account), limits.account) {
-            return Err(Full::Account);
+            return Err(SlotsFull::Account);
         }
         let account: Arc<str> = account.into();
         *taken.accounts.entry(account.clone()).or_default() += 1;
         *taken.callers.entry(caller.clone()).or_default() += 1;
-        Ok(Place {
+        Ok(ReaderSlot {
             of: self,
             account,
             caller: caller.clone(),
@@ -87,7 +87,7 @@ impl Places {
     }
 }
 
-impl Drop for Place {
+impl Drop for ReaderSlot {
     fn drop(&mut self) {
         let mut taken = self.of.0.lock();
         let taken = taken.get_or_insert_default();
@@ -109,22 +109,22 @@ fn give_back(taken: &mut HashMap<Arc<str>, u32>, name: &str) {
 mod tests {
     use super::*;
 
-    /// As many places as there are for one account, whose share is half, and one caller.
+    /// As many slots as there are for one account, whose share is half, and one caller.
     fn all_of(
-        places: &'static Places,
+        slots: &'static ReaderSlots,
         account: &str,
         caller: &str,
         most: u32,
-    ) -> (Vec<Place>, Full) {
-        let limits = Limits {
+    ) -> (Vec<ReaderSlot>, SlotsFull) {
+        let limits = SlotLimits {
             all: most,
             account: most.div_ceil(2),
             caller: 20,
         };
         let mut taken = Vec::new();
         loop {
-            match places.take(account, &caller.into(), limits) {
-                Ok(place) => taken.push(place),
+            match slots.take(account, &caller.into(), limits) {
+                Ok(slot) => taken.push(slot),
                 Err(full) => return (taken, full),
             }
         }
@@ -132,64 +132,64 @@ mod tests {
 
     #[test]
     fn one_account_has_its_share_and_leaves_the_rest_to_others() {
-        static PLACES: Places = Places::new();
-        let (first, full) = all_of(&PLACES, "first", "a", 5);
-        assert_eq!((first.len(), full), (3, Full::Account));
-        let (second, full) = all_of(&PLACES, "second", "b", 5);
-        assert_eq!((second.len(), full), (2, Full::All));
+        static SLOTS: ReaderSlots = ReaderSlots::new();
+        let (first, full) = all_of(&SLOTS, "first", "a", 5);
+        assert_eq!((first.len(), full), (3, SlotsFull::Account));
+        let (second, full) = all_of(&SLOTS, "second", "b", 5);
+        assert_eq!((second.len(), full), (2, SlotsFull::All));
         drop(first);
-        assert_eq!(all_of(&PLACES, "third", "c", 5).0.len(), 3);
+        assert_eq!(all_of(&SLOTS, "third", "c", 5).0.len(), 3);
         drop(second);
-        let empty = PLACES.0.lock();
+        let empty = SLOTS.0.lock();
         let empty = empty.as_ref().unwrap();
         assert!(empty.accounts.is_empty() && empty.callers.is_empty());
     }
 
     #[test]
     fn one_caller_has_its_share_and_leaves_the_rest_to_others() {
-        static PLACES: Places = Places::new();
-        let (first, full) = all_of(&PLACES, "office", "panel", 100);
-        assert_eq!((first.len(), full), (20, Full::Caller));
+        static SLOTS: ReaderSlots = ReaderSlots::new();
+        let (first, full) = all_of(&SLOTS, "office", "panel", 100);
+        assert_eq!((first.len(), full), (20, SlotsFull::Caller));
         // In another account it is the same caller.
-        assert_eq!(all_of(&PLACES, "other", "panel", 100).0.len(), 0);
-        let (second, full) = all_of(&PLACES, "office", "boss", 100);
-        assert_eq!((second.len(), full), (20, Full::Caller));
+        assert_eq!(all_of(&SLOTS, "other", "panel", 100).0.len(), 0);
+        let (second, full) = all_of(&SLOTS, "office", "boss", 100);
+        assert_eq!((second.len(), full), (20, SlotsFull::Caller));
         drop(first);
-        assert_eq!(all_of(&PLACES, "office", "panel", 100).0.len(), 20);
+        assert_eq!(all_of(&SLOTS, "office", "panel", 100).0.len(), 20);
     }
 
     #[test]
     fn without_places_there_is_none() {
-        static PLACES: Places = Places::new();
-        assert_eq!(all_of(&PLACES, "first", "a", 1).0.len(), 1);
-        assert_eq!(all_of(&PLACES, "first", "a", 0).0.len(), 0);
-        let none = Limits {
+        static SLOTS: ReaderSlots = ReaderSlots::new();
+        assert_eq!(all_of(&SLOTS, "first", "a", 1).0.len(), 1);
+        assert_eq!(all_of(&SLOTS, "first", "a", 0).0.len(), 0);
+        let none = SlotLimits {
             caller: 0,
-            ..Limits {
+            ..SlotLimits {
                 all: 9,
                 account: 9,
                 caller: 9,
             }
         };
         assert_eq!(
-            PLACES.take("first", &"a".into(), none).unwrap_err(),
-            Full::Caller
+            SLOTS.take("first", &"a".into(), none).unwrap_err(),
+            SlotsFull::Caller
         );
     }
 
     #[test]
     fn many_at_a_time_get_no_more_than_there_are() {
-        static PLACES: Places = Places::new();
+        static SLOTS: ReaderSlots = ReaderSlots::new();
         let got = std::thread::scope(|scope| {
             let take = |caller: usize| {
                 let caller = caller.to_string();
-                all_of(&PLACES, &caller, &caller, 20).0
+                all_of(&SLOTS, &caller, &caller, 20).0
             };
             let takers: Vec<_> = (0..8)
                 .map(|caller| scope.spawn(move || take(caller)))
                 .collect();
-            let places = takers.into_iter().map(|taker| taker.join().unwrap());
-            places.collect::<Vec<_>>()
+            let slots = takers.into_iter().map(|taker| taker.join().unwrap());
+            slots.collect::<Vec<_>>()
         });
         assert_eq!(got.iter().map(Vec::len).sum::<usize>(), 20);
     }
