@@ -374,12 +374,12 @@ fn announce(transition: &Transition) {
     let inferred = transition.inferred.as_ref().map_or("", Inferred::label);
     let sequence = transition.sequence.to_string();
     let activity = transition.activity;
-    let flag = |flag: Flag| (flag.header(), transition.flags.word(flag));
+    let flags = Flag::ALL.map(|flag| (flag.header(), transition.flags.word(flag)));
     manager::event(
         Class::Call,
         c"UserPresenceChange",
         &[
-            ("User", &transition.user),
+            ("User", &*transition.user),
             ("Account", &transition.account),
             ("OldState", old.state().name()),
             ("OldSubtype", old.subtype()),
@@ -402,9 +402,6 @@ fn announce(transition: &Transition) {
             ("ChosenSince", &chosen_since),
             ("ChosenUntil", &chosen_until),
             ("DndStatus", transition.takes.name()),
-            flag(Flag::AllowSeeMyPresence),
-            flag(Flag::RingOnMonitoredCall),
-            flag(Flag::PickUpCallsOnHold),
             ("TelephonyStatus", activity.telephony.name()),
             ("MeetingStatus", activity.meeting.name()),
             ("PresenceStatus", activity.presence.name()),
@@ -415,7 +412,10 @@ fn announce(transition: &Transition) {
             ("Since", &since),
             ("Until", &until),
             ("Sequence", &sequence),
-        ],
+        ]
+        .into_iter()
+        .chain(flags)
+        .collect::<Vec<_>>(),
     );
 }
 

@@ -6,6 +6,7 @@ use crate::runtime::store;
 use asterisk::function::Function;
 use presence::model::assignment;
 use presence::model::dnd::DndStatus;
+use presence::model::flags::Flag;
 use presence::views::fields::{Field, Query};
 use presence::world::Change;
 
@@ -43,14 +44,14 @@ impl Function for UserPresenceFunction {
                 store::change_user(user, |user| Change::Takes(user, takes)).map(drop)
             }
             Field::Flag(flag) => {
-                let on = flag.parse(value)?;
+                let on = flag.parse_value(value)?;
                 store::change_user(user, |user| Change::Flag(user, flag, on)).map(drop)
             }
-            _ => Err(
+            _ => Err(format!(
                 "this field can only be read; expected the user alone, or with status, \
-                      chosen_message, dndStatus, allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
-                    .into(),
-            ),
+                 chosen_message, dndStatus, {}",
+                Flag::expected()
+            )),
         }
     }
 }

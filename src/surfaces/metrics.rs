@@ -10,7 +10,7 @@ use crate::runtime::store;
 use asterisk::http;
 use presence::State;
 use presence::directory::UserId;
-use presence::model::inferred::Inferred;
+use presence::model::inferred::InferredKind;
 use presence::world::World;
 
 /// What stands before every name.
@@ -53,7 +53,7 @@ impl Metric {
 /// All of them, as they are now.
 pub fn all() -> Vec<Metric> {
     let counts = users();
-    let inferred = Inferred::KINDS.into_iter().zip(counts.inferred);
+    let inferred = InferredKind::ALL.into_iter().zip(counts.inferred);
     let inferred = inferred.map(|(kind, count)| {
         let label = format!("{{kind=\"{kind}\"}}");
         (label, count.to_string())
@@ -160,16 +160,14 @@ const BATCH: usize = 256;
 #[derive(Default)]
 struct UserCounts {
     states: [u64; State::ALL.len()],
-    inferred: [u64; Inferred::KINDS.len()],
+    inferred: [u64; InferredKind::ALL.len()],
 }
 
 impl UserCounts {
     fn add(&mut self, world: &World, id: UserId) {
         self.states[world.outcome(id).presence.state() as usize] += 1;
-        let kind = world.inferred(id).map(Inferred::kind);
-        let mut kinds = Inferred::KINDS.into_iter();
-        if let Some(at) = kinds.position(|known| Some(known) == kind) {
-            self.inferred[at] += 1;
+        if let Some(inferred) = world.inferred(id) {
+            self.inferred[inferred.kind() as usize] += 1;
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::runtime::feed::{self, Next, Note, Reader};
 use crate::runtime::stats;
 use crate::runtime::store;
 use asterisk::http::{Body, Gone, Stream};
-use presence::account::{Detail, Event, EventsQuery, Record, Subscription};
+use presence::account::{Event, EventsQuery, Record, Subscription};
 use presence::model::flags::Flag;
 
 /// A line that says nothing, so that both sides and all between know that the other is
@@ -225,7 +225,7 @@ impl FeedStream {
         }
         // Who hides takes back what was told before, too: it is told again to nobody.
         let seen = !event.hidden && allows(&event.user);
-        let shows_or_hides = event.changed.has(Detail::Visibility);
+        let shows_or_hides = event.changed.has_visibility();
         if !may_see(&self.caller, &event.user, seen) {
             if !event.hidden || shows_or_hides {
                 let gone = object!({"extensionId": *event.id, "sequence": event.sequence});

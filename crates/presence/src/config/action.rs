@@ -55,7 +55,7 @@ pub fn parse(
             }
             "when" => StatusKind::parse(given)
                 .map(|when| block.when = when)
-                .ok_or_else(|| format!("'{}', expected {}", quoted(given), StatusKind::EXPECTED)),
+                .map_err(String::from),
             "dnd" => switch(given).map(|on| block.dnd = Some(on)),
             "followme" => switch(given).map(|on| block.followme = Some(on)),
             "queue" => queue(given).map(|queue| block.queues.push(queue)),
@@ -86,28 +86,28 @@ fn statuses(
     let (mut states, mut types) = (Vec::new(), Vec::new());
     for word in given.split(',').map(str::trim) {
         match State::parse(word) {
-            Some(State::NotSet) => {
+            Ok(State::NotSet) => {
                 return Err(
                     "nothing can be done for not_set, expected the other states, which \
                             undo their actions when they end"
                         .into(),
                 );
             }
-            Some(state) => {
+            Ok(state) => {
                 states.push(state);
                 // Its own type is another thing where it does not mean the state.
                 if is_type(word) {
                     types.push(word.into());
                 }
             }
-            None if is_type(word) => types.push(word.into()),
-            None => {
+            Err(_) if is_type(word) => types.push(word.into()),
+            Err(_) => {
                 return Err(format!(
                     "unknown status '{}'{}",
                     quoted(word),
                     expected(
                         word,
-                        &format!("a status type or one of {}", State::EXPECTED)
+                        &format!("a status type or one of {}", State::expected())
                     )
                 ));
             }
@@ -122,11 +122,11 @@ fn queue(given: &str) -> Result<(Option<Box<str>>, QueueAction), String> {
         Some((queue, action)) => (Some(queue.trim()), action.trim()),
         None => (None, given.trim()),
     };
-    let Some(action) = QueueAction::parse(action) else {
+    let Ok(action) = QueueAction::parse(action) else {
         return Err(format!(
             "'{}', expected {}, or a queue and one of them such as 600,pause",
             quoted(given),
-            QueueAction::EXPECTED
+            QueueAction::expected()
         ));
     };
     match queue {

@@ -154,7 +154,7 @@ fn statuses(given: &str, known: &Statuses) -> Result<(Vec<State>, Vec<Box<str>>)
     let (mut states, mut types) = (Vec::new(), Vec::new());
     for word in given.split(',').map(str::trim) {
         let status = known.find(word);
-        match (State::parse(word), status) {
+        match (State::parse(word).ok(), status) {
             (Some(state), status) => {
                 states.push(state);
                 let meant = |presence: &crate::Presence| presence.state() == state;
@@ -173,7 +173,7 @@ fn statuses(given: &str, known: &Statuses) -> Result<(Vec<State>, Vec<Box<str>>)
                     quoted(word),
                     expected(
                         word,
-                        &format!("a status type or one of {}", State::EXPECTED)
+                        &format!("a status type or one of {}", State::expected())
                     )
                 ));
             }
