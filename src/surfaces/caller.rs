@@ -5,16 +5,16 @@ use presence::calls::Calls;
 use presence::directory::{Directory, UserId};
 
 /// What was found out of the channel.
-pub struct Caller {
+pub struct ChannelCaller {
     is_local: bool,
     device: Option<String>,
     number: Option<String>,
 }
 
-impl Caller {
+impl ChannelCaller {
     /// Looks at the channel.
     pub fn of(channel: &Channel<'_>) -> Self {
-        Caller {
+        ChannelCaller {
             is_local: channel.is_local(),
             device: channel.device(),
             number: channel.caller(),

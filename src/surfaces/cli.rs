@@ -353,7 +353,7 @@ fn dnd_status(args: &Args<'_>, out: &mut String) -> Outcome {
     let [name, takes] = args.0.as_slice() else {
         return Outcome::ShowUsage;
     };
-    let takes = DndStatus::parse(takes);
+    let takes = DndStatus::parse(takes).map_err(String::from);
     let set = takes.and_then(|takes| {
         let name = store::name_of(name)?;
         store::change_user(&name, |user| Change::Takes(user, takes)).map(|_| (name, takes))

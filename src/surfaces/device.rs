@@ -10,9 +10,9 @@ use presence::model::device::{DeviceState, Watcher};
 use presence::model::text::quoted;
 
 /// Answers for lamps and queues.
-pub struct UserPresence;
+pub struct UserDeviceProvider;
 
-impl Provider for UserPresence {
+impl Provider for UserDeviceProvider {
     const LABEL: &'static CStr = c"UserPresence";
 
     fn state(name: &str) -> DeviceState {

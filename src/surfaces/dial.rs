@@ -16,7 +16,7 @@ use crate::runtime::store;
 use asterisk::application::{Application, Channel, Next, Reason};
 use asterisk::log;
 use path::Path;
-use presence::calls::{CallOrigin, Plan, Target};
+use presence::calls::{CallOrigin, CallPlan, Destination};
 use presence::model::state::State;
 use presence::views::fields::Query;
 use presence::world::World;
@@ -58,7 +58,7 @@ impl UserPresenceDial {
         crate::trip("application");
         let mut args = args.splitn(3, ',');
         let user = args.next().unwrap_or_default().trim();
-        let options = Options::parse(args.next().unwrap_or_default());
+        let options = DialOptions::parse(args.next().unwrap_or_default());
         let dial_options = args.next().unwrap_or_default().trim();
 
         // Its name depends on who is called.
@@ -69,7 +69,7 @@ impl UserPresenceDial {
         });
         let variable = variable.flatten();
         let told = options.origin.or(path.origin);
-        let asked = origin::Asked::new(channel, told, variable.as_deref());
+        let asked = origin::OriginFacts::new(channel, told, variable.as_deref());
         let Some(call) = store::read(|world| prepare(world, user, &asked)) else {
             return Err(UserPresenceDial::closed(channel));
         };
@@ -91,7 +91,7 @@ impl UserPresenceDial {
             busy(channel, "LOOP");
             return Err(why);
         }
-        let call = Call {
+        let call = DialCall {
             channel,
             from_queue: channel.is_from_queue(),
             together: options.together,
@@ -107,14 +107,14 @@ impl UserPresenceDial {
 
 /// The second argument.
 #[derive(Default)]
-struct Options {
+struct DialOptions {
     origin: Option<CallOrigin>,
     together: bool,
 }
 
-impl Options {
+impl DialOptions {
     fn parse(given: &str) -> Self {
-        let mut options = Options::default();
+        let mut options = DialOptions::default();
         for option in given.chars().filter(|option| !option.is_whitespace()) {
             match option {
                 'i' => options.origin = Some(CallOrigin::Internal),
@@ -131,24 +131,28 @@ impl Options {
 }
 
 /// What a call needs of the user, beside the plan.
-struct Caller {
+struct CalledUser {
     /// Whether the caller gets through to one who takes no calls.
     accepted: bool,
     /// The user's own number, for who is called instead.
     number: String,
 }
 
-fn prepare(world: &World, user: &str, asked: &origin::Asked) -> Result<(Plan, Caller), String> {
+fn prepare(
+    world: &World,
+    user: &str,
+    asked: &origin::OriginFacts,
+) -> Result<(CallPlan, CalledUser), String> {
     let id = Query::find(world, user)?;
     let directory = world.directory();
     let user = directory.get(id);
-    let plan = Plan::of(world, id, asked.origin(directory, id));
+    let plan = CallPlan::of(world, id, asked.origin(directory, id));
     let always_accept = &user.rule.calls.always_accept;
     let is_caller = |number: &&str| always_accept.iter().any(|known| **known == **number);
     let default = user.default.and_then(|at| user.inputs.get(usize::from(at)));
     let mut inputs = default.into_iter().chain(user.inputs.iter());
     let number = inputs.find_map(|input| directory.extension(input));
-    let caller = Caller {
+    let caller = CalledUser {
         accepted: asked.number().filter(is_caller).is_some(),
         number: number.unwrap_or(&user.name).to_owned(),
     };
@@ -163,7 +167,7 @@ fn busy(channel: &Channel<'_>, status: &str) {
 }
 
 /// A call to a user.
-struct Call<'a> {
+struct DialCall<'a> {
     channel: &'a Channel<'a>,
     /// A queue looks for somebody else itself, so it is nobody to forward.
     from_queue: bool,
@@ -171,13 +175,13 @@ struct Call<'a> {
     dial_options: &'a str,
     /// The device of the caller, who does not ring.
     device: Option<String>,
-    plan: Plan,
-    caller: Caller,
+    plan: CallPlan,
+    caller: CalledUser,
 }
 
 /// What ringing came to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum DialOutcome {
     /// Nobody could be rung.
     Unavailable,
     /// The same, and one of the phones said that the network is at its limit.
@@ -188,7 +192,7 @@ enum Outcome {
     Over(Next),
 }
 
-impl Call<'_> {
+impl DialCall<'_> {
     fn carry_out(&self) -> Next {
         crate::trip("call");
         let plan = &self.plan;
@@ -214,10 +218,10 @@ impl Call<'_> {
         let rung = self.ring();
         self.tell_if_missed(rung);
         let (outcome, reason) = match rung {
-            Outcome::Over(next) => return next,
-            Outcome::Busy => ("BUSY", Reason::Busy),
-            Outcome::NoAnswer => ("NOANSWER", Reason::NoAnswer),
-            Outcome::Congested | Outcome::Unavailable => ("UNAVAILABLE", Reason::NoAnswer),
+            DialOutcome::Over(next) => return next,
+            DialOutcome::Busy => ("BUSY", Reason::Busy),
+            DialOutcome::NoAnswer => ("NOANSWER", Reason::NoAnswer),
+            DialOutcome::Congested | DialOutcome::Unavailable => ("UNAVAILABLE", Reason::NoAnswer),
         };
         let target = match reason {
             Reason::Busy => &plan.busy,
@@ -227,15 +231,15 @@ impl Call<'_> {
             return self.forward(target, reason);
         }
         let status = match rung {
-            Outcome::Congested => "CONGESTION",
-            Outcome::Unavailable => "CHANUNAVAIL",
+            DialOutcome::Congested => "CONGESTION",
+            DialOutcome::Unavailable => "CHANUNAVAIL",
             _ => outcome,
         };
         // What the last stage came to is said already, with the cause for a hangup that
         // `Dial` has found for it, or has not.
         if self.channel.get("DIALSTATUS").as_deref() != Some(status) {
             self.channel.set(DIALSTATUS, status);
-            if rung == Outcome::Busy {
+            if rung == DialOutcome::Busy {
                 self.channel.mark_busy();
             }
         }
@@ -244,12 +248,12 @@ impl Call<'_> {
     }
 
     /// Tells the user of a call that rang and that nobody took. A queue goes on to others.
-    fn tell_if_missed(&self, rung: Outcome) {
+    fn tell_if_missed(&self, rung: DialOutcome) {
         let status = match rung {
-            Outcome::NoAnswer => "NOANSWER",
-            Outcome::Busy => "BUSY",
-            Outcome::Congested | Outcome::Unavailable => "UNAVAILABLE",
-            Outcome::Over(_) => "CANCELLED",
+            DialOutcome::NoAnswer => "NOANSWER",
+            DialOutcome::Busy => "BUSY",
+            DialOutcome::Congested | DialOutcome::Unavailable => "UNAVAILABLE",
+            DialOutcome::Over(_) => "CANCELLED",
         };
         let answered = self.channel.get("DIALSTATUS").as_deref() == Some("ANSWER");
         if self.from_queue || (answered && status == "CANCELLED") {
@@ -265,7 +269,7 @@ impl Call<'_> {
 
     /// Rings one stage after the other, or everybody together. Busy is who was busy in
     /// each stage that could be rung.
-    fn ring(&self) -> Outcome {
+    fn ring(&self) -> DialOutcome {
         let plan = &self.plan;
         if self.from_queue || self.together {
             let stage = plan.steps.first().map_or(TOGETHER, |step| step.timeout);
@@ -274,7 +278,7 @@ impl Call<'_> {
             let monitors = plan.monitors.iter().filter(|_| !self.from_queue);
             return self.dial_all(plan.together.iter().chain(monitors), timeout);
         }
-        let mut all = Outcome::Unavailable;
+        let mut all = DialOutcome::Unavailable;
         let first = plan.steps.first().map_or(TOGETHER, |step| step.timeout);
         for at in 0..plan.steps.len().max(1) {
             let step = plan.steps.get(at);
@@ -283,11 +287,11 @@ impl Call<'_> {
             let timeout = step.map_or(first, |step| step.timeout);
             let outcome = self.dial_all(devices.chain(monitors), Some(timeout));
             all = match (all, outcome) {
-                (_, Outcome::Over(next)) => return Outcome::Over(next),
-                (Outcome::NoAnswer, _) | (_, Outcome::NoAnswer) => Outcome::NoAnswer,
-                (Outcome::Busy, _) | (_, Outcome::Busy) => Outcome::Busy,
-                (Outcome::Congested, _) | (_, Outcome::Congested) => Outcome::Congested,
-                _ => Outcome::Unavailable,
+                (_, DialOutcome::Over(next)) => return DialOutcome::Over(next),
+                (DialOutcome::NoAnswer, _) | (_, DialOutcome::NoAnswer) => DialOutcome::NoAnswer,
+                (DialOutcome::Busy, _) | (_, DialOutcome::Busy) => DialOutcome::Busy,
+                (DialOutcome::Congested, _) | (_, DialOutcome::Congested) => DialOutcome::Congested,
+                _ => DialOutcome::Unavailable,
             };
         }
         all
@@ -298,7 +302,7 @@ impl Call<'_> {
         &self,
         devices: impl Iterator<Item = &'d String>,
         timeout: Option<u32>,
-    ) -> Outcome {
+    ) -> DialOutcome {
         let mut names: Vec<&str> = Vec::new();
         for device in devices {
             let own = self.device.as_ref() == Some(device);
@@ -307,19 +311,19 @@ impl Call<'_> {
             }
         }
         if names.is_empty() {
-            return Outcome::Unavailable;
+            return DialOutcome::Unavailable;
         }
         self.dial(&names.join("&"), timeout, "ANSWERED")
     }
 
     /// `Dial`, and what it came to; `answered` is the status of a call that somebody
     /// took.
-    fn dial(&self, devices: &str, timeout: Option<u32>, answered: &str) -> Outcome {
+    fn dial(&self, devices: &str, timeout: Option<u32>, answered: &str) -> DialOutcome {
         let channel = self.channel;
         if channel.hung_up() {
             channel.set(DIALSTATUS, "CANCEL");
             channel.set(STATUS, "CANCELLED");
-            return Outcome::Over(Next::HangUp);
+            return DialOutcome::Over(Next::HangUp);
         }
         let timeout = timeout.map_or_else(String::new, |seconds| seconds.to_string());
         let args = format!("{devices},{timeout},{}", self.dial_options);
@@ -327,7 +331,7 @@ impl Call<'_> {
             Ok(next) => next,
             Err(why) => {
                 self.complain(&why);
-                return Outcome::Unavailable;
+                return DialOutcome::Unavailable;
             }
         };
         let status = channel.get("DIALSTATUS").unwrap_or_default();
@@ -335,17 +339,17 @@ impl Call<'_> {
         match (status, next) {
             ("ANSWER", _) => channel.set(STATUS, answered),
             (_, Next::HangUp) => channel.set(STATUS, "CANCELLED"),
-            ("BUSY", _) => return Outcome::Busy,
-            ("NOANSWER", _) => return Outcome::NoAnswer,
-            ("CONGESTION", _) => return Outcome::Congested,
-            ("CHANUNAVAIL", _) => return Outcome::Unavailable,
+            ("BUSY", _) => return DialOutcome::Busy,
+            ("NOANSWER", _) => return DialOutcome::NoAnswer,
+            ("CONGESTION", _) => return DialOutcome::Congested,
+            ("CHANUNAVAIL", _) => return DialOutcome::Unavailable,
             // An option of Dial has let somebody decide.
             (other, _) => channel.set(STATUS, other),
         }
-        Outcome::Over(next)
+        DialOutcome::Over(next)
     }
 
-    fn forward(&self, target: &Target, reason: Reason) -> Next {
+    fn forward(&self, target: &Destination, reason: Reason) -> Next {
         let (channel, plan) = (self.channel, &self.plan);
         if channel.hung_up() {
             channel.set(DIALSTATUS, "CANCEL");
@@ -353,7 +357,7 @@ impl Call<'_> {
             return Next::HangUp;
         }
         match target {
-            Target::Location {
+            Destination::Extension {
                 extension, context, ..
             } => {
                 let place = format!("{extension}@{context}");
@@ -376,16 +380,16 @@ impl Call<'_> {
                 channel.set(STATUS, "FORWARDED");
                 let outcome = self.dial(&format!("Local/{place}/n"), None, "FORWARDED");
                 match outcome {
-                    Outcome::Over(next) => next,
+                    DialOutcome::Over(next) => next,
                     // Dial has said in DIALSTATUS what became of it.
-                    Outcome::Busy => {
+                    DialOutcome::Busy => {
                         busy(channel, "FORWARDED");
                         Next::Continue
                     }
                     _ => Next::Continue,
                 }
             }
-            Target::Voicemail { mailbox } => self.voicemail(mailbox, reason),
+            Destination::Voicemail { mailbox } => self.voicemail(mailbox, reason),
         }
     }
 
@@ -420,7 +424,7 @@ impl Call<'_> {
     }
 
     fn complain(&self, why: &dyn std::fmt::Display) {
-        let Plan { user, block, .. } = &self.plan;
+        let CallPlan { user, block, .. } = &self.plan;
         let by = match block.as_str() {
             "" => String::new(),
             block => format!(" by '{block}'"),

@@ -7,13 +7,14 @@ use crate::runtime::store;
 use asterisk::function::Function;
 use presence::model::assignment;
 use presence::model::dnd::DndStatus;
+use presence::model::flags::Flag;
 use presence::views::fields::{Field, Query};
 use presence::world::Change;
 
 /// `USER_PRESENCE(user[,field[,options]])`
-pub struct UserPresence;
+pub struct UserPresenceFunction;
 
-impl Function for UserPresence {
+impl Function for UserPresenceFunction {
     const NAME: &'static CStr = c"USER_PRESENCE";
 
     fn read(arguments: &str, out: &mut String) -> Result<(), String> {
@@ -44,14 +45,14 @@ impl Function for UserPresence {
                 store::change_user(user, |user| Change::Takes(user, takes)).map(drop)
             }
             Field::Flag(flag) => {
-                let on = flag.parse(value)?;
+                let on = flag.parse_value(value)?;
                 store::change_user(user, |user| Change::Flag(user, flag, on)).map(drop)
             }
-            _ => Err(
+            _ => Err(format!(
                 "this field can only be read; expected the user alone, or with status, \
-                      chosen_message, dndStatus, allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
-                    .into(),
-            ),
+                 chosen_message, dndStatus, {}",
+                Flag::expected()
+            )),
         }
     }
 }

@@ -143,7 +143,7 @@ fn flags(request: &Request<'_>) -> Result<Vec<(Flag, bool)>, String> {
         Some((flag, value.filter(|value| !value.is_empty())?))
     });
     given
-        .map(|(flag, value)| flag.parse(value).map(|on| (flag, on)))
+        .map(|(flag, value)| flag.parse_value(value).map(|on| (flag, on)))
         .collect()
 }
 
@@ -203,41 +203,45 @@ fn fields(view: &View) -> Fields {
     let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
     let flag = |flag: Flag| (flag.header(), view.flags.word(flag).to_owned());
     let said = &view.presence;
-    vec![
+    let mut fields = vec![
         ("User", view.user.clone()),
         ("Id", view.id.clone()),
         ("Account", view.account.clone()),
-        ("Status", said.state.into()),
+        ("State", said.state.to_string()),
         ("Subtype", said.subtype.clone()),
         ("Message", said.message.clone()),
+        ("Status", view.status.clone()),
+        // The former name of Status, for one release.
         ("StatusType", view.status.clone()),
         ("Label", view.label.clone()),
         ("Inferred", view.inferred_label().to_owned()),
-        ("ChosenStatus", view.chosen.state.into()),
+        ("ChosenState", view.chosen.state.to_string()),
+        ("ChosenStatus", view.status.clone()),
         ("ChosenSubtype", view.chosen.subtype.clone()),
         ("ChosenMessage", view.chosen.message.clone()),
         ("ChosenSince", number(view.chosen.since)),
         ("ChosenUntil", number(view.chosen.until)),
-        ("DndStatus", view.dnd_status.into()),
-        flag(Flag::AllowSeeMyPresence),
-        flag(Flag::RingOnMonitoredCall),
-        flag(Flag::PickUpCallsOnHold),
+        ("DndStatus", view.dnd_status.to_string()),
+    ];
+    fields.extend(Flag::ALL.map(flag));
+    fields.extend([
         ("TelephonyStatus", view.activity.telephony.name().into()),
         ("MeetingStatus", view.activity.meeting.name().into()),
         ("PresenceStatus", view.activity.presence.name().into()),
         ("UserStatus", view.activity.user.name().into()),
-        ("DeviceState", view.device_state.into()),
-        ("QueueState", view.queue_state.into()),
+        ("DeviceState", view.device_state.to_string()),
+        ("QueueState", view.queue_state.to_string()),
         ("Panels", view.panels.to_string()),
         ("Since", number(said.since)),
         ("Until", number(said.until)),
         ("Source", view.source.clone()),
-        ("Reason", view.reason.into()),
-        ("Method", view.method.into()),
+        ("Reason", view.reason.to_string()),
+        ("Method", view.method.to_string()),
         ("Sequence", view.sequence.to_string()),
         (
             "Extensions",
             view.extensions().collect::<Vec<_>>().join(","),
         ),
-    ]
+    ]);
+    fields
 }

@@ -10,7 +10,7 @@ use crate::runtime::store;
 use asterisk::http;
 use presence::State;
 use presence::directory::UserId;
-use presence::model::inferred::Inferred;
+use presence::model::inferred::InferredKind;
 use presence::world::World;
 
 /// What stands before every name.
@@ -57,7 +57,7 @@ pub fn all() -> Vec<Metric> {
     };
     let stats = runtime.stats();
     let counts = users();
-    let inferred = Inferred::KINDS.into_iter().zip(counts.inferred);
+    let inferred = InferredKind::ALL.into_iter().zip(counts.inferred);
     let inferred = inferred.map(|(kind, count)| {
         let label = format!("{{kind=\"{kind}\"}}");
         (label, count.to_string())
@@ -162,29 +162,27 @@ const BATCH: usize = 256;
 
 /// How many users there are of each kind.
 #[derive(Default)]
-struct Counts {
+struct UserCounts {
     states: [u64; State::ALL.len()],
-    inferred: [u64; Inferred::KINDS.len()],
+    inferred: [u64; InferredKind::ALL.len()],
 }
 
-impl Counts {
+impl UserCounts {
     fn add(&mut self, world: &World, id: UserId) {
         self.states[world.outcome(id).presence.state() as usize] += 1;
-        let kind = world.inferred(id).map(Inferred::kind);
-        let mut kinds = Inferred::KINDS.into_iter();
-        if let Some(at) = kinds.position(|known| Some(known) == kind) {
-            self.inferred[at] += 1;
+        if let Some(inferred) = world.inferred(id) {
+            self.inferred[inferred.kind() as usize] += 1;
         }
     }
 }
 
-/// Counts the users. Nothing is locked for long, so it is no picture of one moment; a
+/// UserCounts the users. Nothing is locked for long, so it is no picture of one moment; a
 /// reload in between begins anew.
-fn users() -> Counts {
+fn users() -> UserCounts {
     const TRIES: usize = 3;
     let counted = (0..TRIES).find_map(|_| {
         let directory = store::read(|world| world.directory().clone())?;
-        let mut counts = Counts::default();
+        let mut counts = UserCounts::default();
         let mut ids = directory.users().map(|(id, _)| id);
         loop {
             let more = store::read(|world| {

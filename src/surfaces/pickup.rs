@@ -9,7 +9,7 @@ use std::ffi::CStr;
 use parking_lot::Mutex;
 
 use crate::runtime::store;
-use crate::surfaces::caller::Caller;
+use crate::surfaces::caller::ChannelCaller;
 use asterisk::application::{Application, Channel, Next};
 use asterisk::channels::{self, Reference};
 use asterisk::log;
@@ -36,12 +36,12 @@ impl Application for UserPresencePickup {
         channel.unset(REASON);
         let (user, options) = args.split_once(',').unwrap_or((args, ""));
         let named = named(options);
-        let caller = Caller::of(channel);
+        let caller = ChannelCaller::of(channel);
         let Some(asked) = store::read(|world| ask(world, user.trim(), &caller, named)) else {
             return Err(UserPresencePickup::closed(channel));
         };
         match asked.inspect_err(|_| channel.set(STATUS, "NOUSER"))? {
-            Asked::Refused(user, why) => {
+            PickupDecision::Refused(user, why) => {
                 log::notice(format_args!(
                     "{}: a call that '{user}' holds may not be picked up: {why}",
                     channel.name()
@@ -50,7 +50,7 @@ impl Application for UserPresencePickup {
                 channel.set(REASON, why.name());
                 Ok(Next::Continue)
             }
-            Asked::Allowed(pickup) => Ok(pickup.carry_out(channel)),
+            PickupDecision::Allowed(pickup) => Ok(pickup.carry_out(channel)),
         }
     }
 
@@ -79,7 +79,7 @@ fn named(options: &str) -> Option<&str> {
 }
 
 /// Whether somebody may.
-enum Asked {
+enum PickupDecision {
     Refused(String, Refusal),
     Allowed(Pickup),
 }
@@ -92,7 +92,12 @@ struct Pickup {
     phones: Vec<String>,
 }
 
-fn ask(world: &World, user: &str, caller: &Caller, named: Option<&str>) -> Result<Asked, String> {
+fn ask(
+    world: &World,
+    user: &str,
+    caller: &ChannelCaller,
+    named: Option<&str>,
+) -> Result<PickupDecision, String> {
     let directory = world.directory();
     let user = Query::find(world, user)?;
     let name = |user: UserId| directory.get(user).name.to_string();
@@ -101,8 +106,8 @@ fn ask(world: &World, user: &str, caller: &Caller, named: Option<&str>) -> Resul
         None => caller.users(directory, user),
     };
     Ok(match picker(world, &callers, user) {
-        Err(why) => Asked::Refused(name(user), why),
-        Ok(picker) => Asked::Allowed(Pickup {
+        Err(why) => PickupDecision::Refused(name(user), why),
+        Ok(picker) => PickupDecision::Allowed(Pickup {
             user: name(user),
             picker: name(picker),
             phones: directory.phones(user).map(str::to_owned).collect(),

@@ -9,9 +9,9 @@ use presence::Presence;
 use presence::model::text::quoted;
 
 /// Answers for hints, `PRESENCE_STATE()` and AMI.
-pub struct UserPresence;
+pub struct UserPresenceProvider;
 
-impl Provider for UserPresence {
+impl Provider for UserPresenceProvider {
     const LABEL: &'static CStr = c"UserPresence";
 
     fn presence(name: &str) -> Presence {

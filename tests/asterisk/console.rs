@@ -92,9 +92,10 @@ fn show_users_like_takes_a_regular_expression() {
     assert_eq!(names("^(alice|bob)$"), ["alice", "bob", "2"]);
     assert_eq!(names("bby$"), ["bobby", "1"]);
     assert_eq!(names("nobody"), ["0"]);
+    assert_eq!(names("^[[:alpha:]]{3,4}$"), ["bob", "1"]);
     let bad = ast.cli("userpresence show users like [a");
     assert!(
-        bad.starts_with("'[a' is no regular expression: Unmatched"),
+        bad.starts_with("'[a' is not a regular expression: found unclosed character class"),
         "{bad}"
     );
     assert!(!bad.contains("State"), "{bad}");

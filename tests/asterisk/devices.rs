@@ -279,7 +279,7 @@ fn a_calendar_is_a_meeting_from_its_begin_to_its_end() {
         ami.wait_event(state, |event| {
             event.is_event("UserPresenceChange")
                 && event.get("User") == Some("alice")
-                && event.get("Status") == Some(state)
+                && event.get("State") == Some(state)
                 && event.get("Source") == Some(source)
         });
     }

@@ -229,10 +229,10 @@ fn ten_thousand_changes_end_where_the_rules_say() {
         let last = last.unwrap_or_else(|| panic!("no event of {user}"));
         let now = json(&ast, user);
         for (header, field) in [
-            ("Status", "state"),
+            ("State", "state"),
             ("Subtype", "subtype"),
             ("Message", "message"),
-            ("StatusType", "status"),
+            ("Status", "status"),
             ("Label", "label"),
             ("Source", "source"),
         ] {
@@ -332,10 +332,10 @@ fn in_order(events: &[Message]) {
         }
         if let Some(before) = last.insert(header("User"), event) {
             for (old, new) in [
-                ("OldStatus", "Status"),
+                ("OldState", "State"),
                 ("OldSubtype", "Subtype"),
                 ("OldMessage", "Message"),
-                ("OldStatusType", "StatusType"),
+                ("OldStatus", "Status"),
             ] {
                 assert_eq!(
                     header(old),
@@ -346,8 +346,8 @@ fn in_order(events: &[Message]) {
         }
         // The status type may change alone: one is chosen, and another source still wins.
         let (old, new) = (
-            ["OldStatus", "OldSubtype", "OldMessage", "OldStatusType"].map(header),
-            ["Status", "Subtype", "Message", "StatusType"].map(header),
+            ["OldState", "OldSubtype", "OldMessage", "OldStatus"].map(header),
+            ["State", "Subtype", "Message", "Status"].map(header),
         );
         assert_ne!(old, new, "{event:?}");
     }

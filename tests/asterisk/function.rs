@@ -209,11 +209,11 @@ fn each_mistake_in_reading_has_one_clear_message() {
         ),
         (
             "alice,colour",
-            "unknown field 'colour', expected value, subtype, message, since, until, source, \
-             reason, method, sequence, extensions, status, label, inferred, chosen_state, \
+            "unknown field 'colour', expected state, value, subtype, message, since, until, \
+             source, reason, method, sequence, extensions, status, label, inferred, chosen_state, \
              chosen_subtype, chosen_message, chosen_since, chosen_until, dndStatus, \
-             allowSeeMyPresence, ringOnMonitoredCall, pickUpCallsOnHold, telephonyStatus, \
-             meetingStatus, presenceStatus, userStatus, json",
+             telephonyStatus, meetingStatus, presenceStatus, userStatus, json, \
+             allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold",
         ),
         ("alice,message,x", "unknown option 'x', expected e"),
     ] {
@@ -300,11 +300,11 @@ fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
         (
             "alice,colour",
             "dnd",
-            "unknown field 'colour', expected value, subtype, message, since, until, source, \
-             reason, method, sequence, extensions, status, label, inferred, chosen_state, \
+            "unknown field 'colour', expected state, value, subtype, message, since, until, \
+             source, reason, method, sequence, extensions, status, label, inferred, chosen_state, \
              chosen_subtype, chosen_message, chosen_since, chosen_until, dndStatus, \
-             allowSeeMyPresence, ringOnMonitoredCall, pickUpCallsOnHold, telephonyStatus, \
-             meetingStatus, presenceStatus, userStatus, json"
+             telephonyStatus, meetingStatus, presenceStatus, userStatus, json, \
+             allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
                 .to_owned(),
         ),
         (

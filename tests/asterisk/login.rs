@@ -66,7 +66,7 @@ fn a_login_and_a_logout_set_a_status() {
     wait_extension(&ast, "200", ["available", "home", ""]);
     ast.wait_hint_presence("2000", "available");
     let seen = ask(&ami, "UserPresenceGet", "alice");
-    has(&seen, &[("Panels", "1"), ("StatusType", "home-office")]);
+    has(&seen, &[("Panels", "1"), ("Status", "home-office")]);
     log_out(&panel, "alice");
     is(&ast, "alice", OUT);
     wait_extension(&ast, "200", ["away", "lunch", "Back soon"]);
@@ -77,10 +77,7 @@ fn a_login_and_a_logout_set_a_status() {
     // Each is one transition.
     let events = told(&ast, &ami);
     let changes = of(&events, "UserPresenceChange", "User", "alice");
-    let statuses: Vec<_> = changes
-        .iter()
-        .map(|event| event.get("StatusType"))
-        .collect();
+    let statuses: Vec<_> = changes.iter().map(|event| event.get("Status")).collect();
     let [come, go] = [Some("home-office"), Some("lunch")];
     assert_eq!(statuses, [come, go, come]);
     assert_eq!(complaints(&ast, ""), Vec::<String>::new());
@@ -395,7 +392,7 @@ fn a_phone_logs_in_when_it_registers() {
     let events = told(&ast, &ami);
     let mut changes = of(&events, "UserPresenceChange", "User", "alice");
     // That a phone can be reached, or not any more, is a change of its own.
-    changes.retain(|event| event.get("OldStatusType") != event.get("StatusType"));
+    changes.retain(|event| event.get("OldStatus") != event.get("Status"));
     assert_eq!(changes.len(), 2, "{changes:#?}");
 
     // By hand is by hand, unless it says otherwise.

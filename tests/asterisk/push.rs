@@ -50,7 +50,7 @@ fn a_call_that_nobody_took_is_missed() {
     ast.wait_no_channels();
     set(&ast, "alice", "away");
     call(&ast);
-    has(&next(&ami), &[("Status", "away")]);
+    has(&next(&ami), &[("State", "away"), ("Status", "away")]);
 }
 
 /// A caller leaves a message in a real mailbox.
@@ -119,5 +119,5 @@ fn a_message_of_another_program_is_told_as_one() {
     ast.tell_messages("300", 1, 0);
     set(&ast, "alice", "away");
     ast.tell_messages("200", 5, 3);
-    has(&next(&ami), &[("Status", "away"), ("NewMessages", "5")]);
+    has(&next(&ami), &[("State", "away"), ("NewMessages", "5")]);
 }

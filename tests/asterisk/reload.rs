@@ -115,8 +115,8 @@ fn another_method_is_one_transition_of_that_user() {
     });
     let expected = [
         ("User", "alice"),
-        ("OldStatus", "dnd"),
-        ("Status", "available"),
+        ("OldState", "dnd"),
+        ("State", "available"),
         ("Method", "latest"),
         ("Source", "CustomPresence:201"),
     ];
@@ -370,7 +370,7 @@ fn a_refused_reload_says_why_to_who_asked() {
     let before = ast.complaints().len();
     let said = ast.cli("userpresence check");
     for expected in [
-        "ERROR: userpresence.conf:2, section [general], option 'method': 'best', expected",
+        "ERROR: userpresence.conf:2, section [general], option 'method': unknown method 'best', expected",
         "WARNING: userpresence.conf:5, section [alice], option 'extension': 'PJSIP/200' is a device",
         "WARNING: section [act], option 'set': there is no dialplan function 'NO_SUCH'",
         "NOTICE: Extension '201' is alice's and bob's: they share its presence",
@@ -462,7 +462,7 @@ fn any_error_keeps_what_runs() {
     let cases = [
         (
             more("[bob]\ntype = user\nmethod = best\n"),
-            "userpresence.conf:7, section [bob], option 'method': 'best', expected priority, latest, default or none",
+            "userpresence.conf:7, section [bob], option 'method': unknown method 'best', expected priority, latest, default or none",
         ),
         (
             more("[bob]\ntype = user\ncolour = red\n"),
@@ -596,7 +596,7 @@ fn asterisks_own_syntax_works() {
         "; a comment\n[bob](office)\nextension = 202\nmethod = best\n",
     );
     assert!(!ast.reload().ok());
-    ast.wait_log("more.conf:4, section [bob], option 'method': 'best', expected ");
+    ast.wait_log("more.conf:4, section [bob], option 'method': unknown method 'best', expected ");
 }
 
 #[test]

@@ -324,8 +324,8 @@ fn flags_are_set_shown_told_and_kept() {
         ("AllowSeeMyPresence", "false"),
         ("RingOnMonitoredCall", "true"),
         ("PickUpCallsOnHold", "true"),
-        ("Status", "not_set"),
-        ("OldStatus", "not_set"),
+        ("State", "not_set"),
+        ("OldState", "not_set"),
     ] {
         assert_eq!(last.get(header), Some(value), "{header}");
     }

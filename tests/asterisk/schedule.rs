@@ -301,8 +301,8 @@ fn with_latest_a_schedule_that_ends_gives_way() {
     has(
         change,
         &[
-            ("OldStatus", "chat"),
-            ("Status", "unavailable"),
+            ("OldState", "chat"),
+            ("State", "unavailable"),
             ("Source", "schedule"),
         ],
     );
@@ -374,7 +374,7 @@ fn a_range_begins_and_ends_with_its_minute() {
         } else {
             "unavailable"
         };
-        has(&change, &[("Status", state)]);
+        has(&change, &[("State", state)]);
         waiting.retain(|name| *name != user);
     }
     let since: u64 = read(&ast, "closes,since").parse().expect("a number");
@@ -384,7 +384,7 @@ fn a_range_begins_and_ends_with_its_minute() {
     });
     has(
         &closed.expect("the change of the one user alone"),
-        &[("Status", "unavailable")],
+        &[("State", "unavailable")],
     );
 }
 

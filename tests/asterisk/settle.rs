@@ -6,8 +6,9 @@ use crate::people::{of, published, told, with};
 
 const USERS: &str = "[general]\nsettle = 500\n[alice]\ntype = user\nextension = 200\n";
 
-fn states(events: &[&Message]) -> Vec<String> {
-    let states = events.iter().filter_map(|event| event.get("Status"));
+/// The header `name` of each: `State` of this module's events, `Status` of the core's.
+fn states(events: &[&Message], name: &str) -> Vec<String> {
+    let states = events.iter().filter_map(|event| event.get(name));
     states.map(str::to_owned).collect()
 }
 
@@ -22,10 +23,10 @@ fn a_storm_is_published_at_once_and_once_more_and_told_in_full() {
     ast.wait_hint_presence("2000", "available");
     let events = told(&ast, &ami);
     assert_eq!(
-        states(&of(&events, "UserPresenceChange", "User", "alice")),
+        states(&of(&events, "UserPresenceChange", "User", "alice"), "State"),
         storm
     );
-    let seen = states(&published(&events, "alice"));
+    let seen = states(&published(&events, "alice"), "Status");
     // On a slow machine the storm may last longer than the settle time.
     assert!((2..=4).contains(&seen.len()), "{seen:?}");
     assert_eq!(seen[0], "dnd");
@@ -34,5 +35,6 @@ fn a_storm_is_published_at_once_and_once_more_and_told_in_full() {
     ast.setvar("USER_PRESENCE(alice)", "chat");
     assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "chat");
     ast.wait_hint_presence("2000", "chat");
-    assert_eq!(states(&published(&told(&ast, &ami), "alice")), ["chat"]);
+    let events = told(&ast, &ami);
+    assert_eq!(states(&published(&events, "alice"), "Status"), ["chat"]);
 }

@@ -122,11 +122,13 @@ fn every_interface_sets_a_type() {
         has(
             change,
             &[
-                ("OldStatus", "dnd"),
+                ("OldState", "dnd"),
+                ("OldStatus", "meeting"),
                 ("OldStatusType", "meeting"),
-                ("Status", "away"),
+                ("State", "away"),
                 ("Subtype", "lunch"),
                 ("Message", "Back soon"),
+                ("Status", "lunch"),
                 ("StatusType", "lunch"),
                 ("Label", "At lunch"),
             ],
@@ -137,7 +139,7 @@ fn every_interface_sets_a_type() {
         }
     }
     let answer = ami.action(&[("Action", "UserPresenceGet"), ("User", "alice")]);
-    has(&answer, &[("StatusType", "lunch"), ("Label", "At lunch")]);
+    has(&answer, &[("Status", "lunch"), ("Label", "At lunch")]);
     let shown = ast.cli("userpresence show user alice");
     assert!(shown.contains(" Status: lunch, At lunch\n"), "{shown}");
     assert_eq!(complaints(&ast, ""), Vec::<String>::new());
@@ -252,11 +254,11 @@ fn a_type_mapped_to_nothing_is_recorded_and_written_nowhere() {
         has(
             change,
             &[
-                ("OldStatusType", before),
-                ("StatusType", name),
+                ("OldStatus", before),
+                ("Status", name),
                 ("Label", label),
-                ("OldStatus", "away"),
-                ("Status", "away"),
+                ("OldState", "away"),
+                ("State", "away"),
                 ("OldSubtype", "lunch"),
                 ("Subtype", "lunch"),
                 ("OldMessage", "Back soon"),
@@ -303,11 +305,7 @@ fn an_incoming_state_that_no_type_maps_to_leaves_the_status_alone() {
     };
     has(
         change,
-        &[
-            ("OldStatusType", "lunch"),
-            ("StatusType", "lunch"),
-            ("Status", "xa"),
-        ],
+        &[("OldStatus", "lunch"), ("Status", "lunch"), ("State", "xa")],
     );
     // One that means a type changes it.
     event(&ast, "200", "dnd");
@@ -374,7 +372,7 @@ fn a_reload_changes_types() {
     };
     has(
         changed_label,
-        &[("StatusType", "lunch"), ("Label", "Having lunch")],
+        &[("Status", "lunch"), ("Label", "Having lunch")],
     );
     assert_eq!(published(&events, "alice").len(), 0);
     set(&ast, "alice", "lunch");

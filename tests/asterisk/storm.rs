@@ -341,10 +341,14 @@ fn applied_once(events: &[Message]) {
     assert_eq!(solo.len(), all.len(), "one came twice");
 }
 
-/// State, subtype and message of an event; with `Old`, those before.
+/// State, subtype and message of an event; with `Old`, those before. The core's own event
+/// has the state as `Status`.
 fn presence<'a>(event: &'a Message, old: &str) -> [&'a str; 3] {
-    ["Status", "Subtype", "Message"]
-        .map(|name| event.get(&format!("{old}{name}")).unwrap_or_default())
+    let state = match event.is_event("PresenceStateChange") {
+        true => "Status",
+        false => "State",
+    };
+    [state, "Subtype", "Message"].map(|name| event.get(&format!("{old}{name}")).unwrap_or_default())
 }
 
 /// What Asterisk publishes of a user is what the transitions say, in their order.
@@ -381,11 +385,11 @@ fn in_order(events: &[Message]) {
         if let Some(before) = numbers.insert(header("Account"), number) {
             assert_eq!(number, before + 1, "{event:?}");
         }
-        let state = |old: &str| (presence(event, old), header(&format!("{old}StatusType")));
+        let state = |old: &str| (presence(event, old), header(&format!("{old}Status")));
         if let Some(before) = last.insert(header("User"), event) {
             let ended = (
                 presence(before, ""),
-                before.get("StatusType").unwrap_or_default(),
+                before.get("Status").unwrap_or_default(),
             );
             assert_eq!(state("Old"), ended, "{before:?} {event:?}");
         }

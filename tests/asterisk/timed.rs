@@ -92,7 +92,7 @@ fn punctual(ast: &Instance, ami: &Ami, options: impl Fn() -> String) {
             is_of(event, "alice") && event.get("OldMessage") == Some(&message)
         });
         let arrived = now();
-        has(&end, &[("Status", "chat"), ("Until", "")]);
+        has(&end, &[("State", "chat"), ("Until", "")]);
         assert!(arrived >= until, "{} ms early: {end:?}", until - arrived);
         best = best.min(arrived - until);
         if best <= 100 {
@@ -113,7 +113,7 @@ fn it_ends_on_time() {
     let (later, sooner) = in_time_pair(&ast);
     let ends = ["alice", "clock"].map(|user| {
         let end = ami.wait_event("an end", |event| {
-            is_of(event, user) && event.get("OldStatus") == Some("dnd")
+            is_of(event, user) && event.get("OldState") == Some("dnd")
         });
         (end, now())
     });
@@ -147,11 +147,7 @@ fn its_end_is_seen_everywhere() {
     let text = ends.to_string();
     has(
         change,
-        &[
-            ("Until", &text),
-            ("StatusType", "lunch"),
-            ("Status", "away"),
-        ],
+        &[("Until", &text), ("Status", "lunch"), ("State", "away")],
     );
     let answer = ami.action(&[("Action", "UserPresenceGet"), ("User", "alice")]);
     has(&answer, &[("Until", &text)]);
@@ -230,7 +226,7 @@ fn everything_returns_to_what_it_was() {
         events.extend(ami.take_events());
         let ended = |user: &str| {
             let mut changes = events.iter().filter(|event| is_of(event, user));
-            changes.any(|event| event.get("OldStatusType") == Some("lunch"))
+            changes.any(|event| event.get("OldStatus") == Some("lunch"))
         };
         people.iter().all(|user| ended(user)).then_some(())
     });
@@ -250,7 +246,7 @@ fn everything_returns_to_what_it_was() {
     events.extend(told(&ast, &ami));
     let states = |user: &str| {
         let changes = of(&events, "UserPresenceChange", "User", user);
-        let states = changes.iter().map(|event| event.get("StatusType"));
+        let states = changes.iter().map(|event| event.get("Status"));
         states
             .map(|it| it.unwrap_or_default().to_owned())
             .collect::<Vec<_>>()
@@ -386,11 +382,7 @@ fn a_type_mapped_to_nothing_can_be_timed() {
         let change = ami.wait_event(name, |event| is_of(event, "alice"));
         has(
             &change,
-            &[
-                ("StatusType", name),
-                ("Status", "away"),
-                ("OldStatus", "away"),
-            ],
+            &[("Status", name), ("State", "away"), ("OldState", "away")],
         );
         change
     });

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::session::Token;
-use super::signed_in::Step;
+use super::signed_in::PanelStep;
 use crate::runtime::Runtime;
 use presence::Time;
 use presence::config::ApiUser;
@@ -22,11 +22,11 @@ impl Runtime {
             return;
         }
         // Counted before it is there: a logout that comes in between finds nothing to undo.
-        self.take_steps([Step::In(user.clone())]);
+        self.take_steps([PanelStep::In(user.clone())]);
         let steps = signed_in.lock().add(token, who);
         let mut steps = steps.into_iter();
         match steps.next() {
-            None => self.take_steps([Step::Out(user.clone())]),
+            None => self.take_steps([PanelStep::Out(user.clone())]),
             // Done above.
             Some(_) => self.take_steps(steps),
         }
@@ -57,19 +57,19 @@ impl Runtime {
         next
     }
 
-    fn take_steps(&self, steps: impl IntoIterator<Item = Step>) {
+    fn take_steps(&self, steps: impl IntoIterator<Item = PanelStep>) {
         for step in steps {
             self.update(|world, now| ((), apply(world, &step, now)));
         }
     }
 }
 
-fn apply(world: &mut World, step: &Step, now: Time) -> Vec<Effect> {
+fn apply(world: &mut World, step: &PanelStep, now: Time) -> Vec<Effect> {
     match step {
-        Step::In(user) => match world.directory().user(user) {
+        PanelStep::In(user) => match world.directory().user(user) {
             Some(user) => world.apply(&Change::LoggedIn(user), now),
             None => Vec::new(),
         },
-        Step::Out(user) => world.apply(&Change::LoggedOut(user), now),
+        PanelStep::Out(user) => world.apply(&Change::LoggedOut(user), now),
     }
 }

@@ -18,7 +18,7 @@ struct Taken {
 
 /// How many slots there may be, 0 for none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Limits {
+pub struct SlotLimits {
     /// For everyone together.
     pub all: u32,
     /// For one account.
@@ -29,7 +29,7 @@ pub struct Limits {
 
 /// Why there is no slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Full {
+pub enum SlotsFull {
     /// All are taken.
     All,
     /// The account has its share.
@@ -56,18 +56,18 @@ impl ReaderSlots {
         self: &Arc<Self>,
         account: &str,
         caller: &Arc<str>,
-        limits: Limits,
-    ) -> Result<ReaderSlot, Full> {
+        limits: SlotLimits,
+    ) -> Result<ReaderSlot, SlotsFull> {
         let mut taken = self.0.lock();
         let has = |own: Option<&u32>, most| own.is_some_and(|own| *own >= most);
         if taken.accounts.values().sum::<u32>() >= limits.all {
-            return Err(Full::All);
+            return Err(SlotsFull::All);
         }
         if limits.caller == 0 || has(taken.callers.get(caller), limits.caller) {
-            return Err(Full::Caller);
+            return Err(SlotsFull::Caller);
         }
         if has(taken.accounts.get(account), limits.account) {
-            return Err(Full::Account);
+            return Err(SlotsFull::Account);
         }
         let account: Arc<str> = account.into();
         *taken.accounts.entry(account.clone()).or_default() += 1;
@@ -102,14 +102,14 @@ fn give_back(taken: &mut HashMap<Arc<str>, u32>, name: &str) {
 mod tests {
     use super::*;
 
-    /// As many places as there are for one account, whose share is half, and one caller.
+    /// As many slots as there are for one account, whose share is half, and one caller.
     fn all_of(
         slots: &Arc<ReaderSlots>,
         account: &str,
         caller: &str,
         most: u32,
-    ) -> (Vec<ReaderSlot>, Full) {
-        let limits = Limits {
+    ) -> (Vec<ReaderSlot>, SlotsFull) {
+        let limits = SlotLimits {
             all: most,
             account: most.div_ceil(2),
             caller: 20,
@@ -117,7 +117,7 @@ mod tests {
         let mut taken = Vec::new();
         loop {
             match slots.take(account, &caller.into(), limits) {
-                Ok(place) => taken.push(place),
+                Ok(slot) => taken.push(slot),
                 Err(full) => return (taken, full),
             }
         }
@@ -127,9 +127,9 @@ mod tests {
     fn one_account_has_its_share_and_leaves_the_rest_to_others() {
         let slots = Arc::new(ReaderSlots::default());
         let (first, full) = all_of(&slots, "first", "a", 5);
-        assert_eq!((first.len(), full), (3, Full::Account));
+        assert_eq!((first.len(), full), (3, SlotsFull::Account));
         let (second, full) = all_of(&slots, "second", "b", 5);
-        assert_eq!((second.len(), full), (2, Full::All));
+        assert_eq!((second.len(), full), (2, SlotsFull::All));
         drop(first);
         assert_eq!(all_of(&slots, "third", "c", 5).0.len(), 3);
         drop(second);
@@ -141,30 +141,30 @@ mod tests {
     fn one_caller_has_its_share_and_leaves_the_rest_to_others() {
         let slots = Arc::new(ReaderSlots::default());
         let (first, full) = all_of(&slots, "office", "panel", 100);
-        assert_eq!((first.len(), full), (20, Full::Caller));
+        assert_eq!((first.len(), full), (20, SlotsFull::Caller));
         // In another account it is the same caller.
         assert_eq!(all_of(&slots, "other", "panel", 100).0.len(), 0);
         let (second, full) = all_of(&slots, "office", "boss", 100);
-        assert_eq!((second.len(), full), (20, Full::Caller));
+        assert_eq!((second.len(), full), (20, SlotsFull::Caller));
         drop(first);
         assert_eq!(all_of(&slots, "office", "panel", 100).0.len(), 20);
     }
 
     #[test]
-    fn without_slots_there_is_none() {
+    fn without_places_there_is_none() {
         let slots = Arc::new(ReaderSlots::default());
         assert_eq!(all_of(&slots, "first", "a", 1).0.len(), 1);
         assert_eq!(all_of(&slots, "first", "a", 0).0.len(), 0);
-        let none = Limits {
+        let none = SlotLimits {
             caller: 0,
-            ..Limits {
+            ..SlotLimits {
                 all: 9,
                 account: 9,
                 caller: 9,
             }
         };
         let refused = slots.take("first", &"a".into(), none).err();
-        assert_eq!(refused, Some(Full::Caller));
+        assert_eq!(refused, Some(SlotsFull::Caller));
     }
 
     #[test]
@@ -178,8 +178,8 @@ mod tests {
             let takers: Vec<_> = (0..8)
                 .map(|caller| scope.spawn(move || take(caller)))
                 .collect();
-            let places = takers.into_iter().map(|taker| taker.join().unwrap());
-            places.collect::<Vec<_>>()
+            let slots = takers.into_iter().map(|taker| taker.join().unwrap());
+            slots.collect::<Vec<_>>()
         });
         assert_eq!(got.iter().map(Vec::len).sum::<usize>(), 20);
     }

@@ -14,18 +14,18 @@ use presence::Time;
 
 /// What tokens are signed with.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret([u8; 32]);
+pub struct SessionSecret([u8; 32]);
 
-impl std::fmt::Debug for Secret {
+impl std::fmt::Debug for SessionSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret")
+        f.write_str("SessionSecret")
     }
 }
 
-impl Secret {
+impl SessionSecret {
     /// Of bytes that nobody can guess.
     pub fn new(bytes: [u8; 32]) -> Self {
-        Secret(bytes)
+        SessionSecret(bytes)
     }
 
     /// As it is stored.
@@ -36,7 +36,7 @@ impl Secret {
     /// As it was stored.
     pub fn restore(stored: &str) -> Option<Self> {
         let bytes = BASE64.decode(stored).ok()?;
-        bytes.try_into().ok().map(Secret)
+        bytes.try_into().ok().map(SessionSecret)
     }
 
     fn signed(&self, parts: &[&str]) -> Hmac<Sha256> {
@@ -63,14 +63,20 @@ fn seconds(time: Time) -> u64 {
 }
 
 /// Begins a session: the token. `random` tells it from others of the same second.
-pub fn issue(secret: &Secret, name: &str, password: &str, random: u64, now: Time) -> String {
+pub fn issue(secret: &SessionSecret, name: &str, password: &str, random: u64, now: Time) -> String {
     let (end, random) = (seconds(now) + LASTS, format!("{random:016x}"));
     let signature = signature(secret, &end.to_string(), &random, name, password);
     let signature = BASE64.encode(signature.finalize().into_bytes());
     format!("{signature}.{end}.{random}.{name}")
 }
 
-fn signature(secret: &Secret, end: &str, random: &str, name: &str, password: &str) -> Hmac<Sha256> {
+fn signature(
+    secret: &SessionSecret,
+    end: &str,
+    random: &str,
+    name: &str,
+    password: &str,
+) -> Hmac<Sha256> {
     secret.signed(&["session", end, random, name, password])
 }
 
@@ -98,7 +104,7 @@ impl<'a> Token<'a> {
     }
 
     /// Whether it is ours, of the one who has that password, and has not ended.
-    pub fn holds(&self, secret: &Secret, password: &str, now: Time) -> bool {
+    pub fn holds(&self, secret: &SessionSecret, password: &str, now: Time) -> bool {
         let Ok(given) = BASE64.decode(self.signature) else {
             return false;
         };
@@ -113,11 +119,11 @@ impl<'a> Token<'a> {
     }
 
     /// What stands for the session: nobody makes a token of it.
-    pub fn id(&self, secret: &Secret) -> Id {
+    pub fn id(&self, secret: &SessionSecret) -> SessionId {
         let digest = secret.digest(&["id", self.end, self.random, self.name]);
         let mut hash = [0; 16];
         hash.copy_from_slice(&digest[..16]);
-        Id {
+        SessionId {
             end: self.end(),
             hash,
         }
@@ -126,13 +132,13 @@ impl<'a> Token<'a> {
 
 /// What stands for a session. It may be kept and shown: no token can be made of it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
-pub struct Id {
+pub struct SessionId {
     /// Unix time in seconds.
     end: u64,
     hash: [u8; 16],
 }
 
-impl Id {
+impl SessionId {
     /// Whether its time is over.
     pub fn is_over(&self, now: Time) -> bool {
         self.end <= seconds(now)
@@ -146,7 +152,7 @@ impl Id {
     /// As it was stored.
     pub fn restore(stored: &str) -> Option<Self> {
         let (end, hash) = stored.split_once(' ')?;
-        Some(Id {
+        Some(SessionId {
             end: end.parse().ok()?,
             hash: BASE64.decode(hash).ok()?.try_into().ok()?,
         })
@@ -155,14 +161,14 @@ impl Id {
 
 /// Sessions that have ended before their time.
 #[derive(Default, Debug)]
-pub struct Ended(BTreeSet<Id>);
+pub struct EndedSessions(BTreeSet<SessionId>);
 
 /// How many are remembered; beyond that, those that would end first are forgotten.
 pub const MOST: usize = 10_000;
 
-impl Ended {
+impl EndedSessions {
     /// Ends a session.
-    pub fn end(&mut self, session: Id, now: Time) {
+    pub fn end(&mut self, session: SessionId, now: Time) {
         self.0.retain(|ended| !ended.is_over(now));
         self.0.insert(session);
         if self.0.len() > MOST {
@@ -171,12 +177,12 @@ impl Ended {
     }
 
     /// Whether it was ended.
-    pub fn has(&self, session: &Id) -> bool {
+    pub fn has(&self, session: &SessionId) -> bool {
         self.0.contains(session)
     }
 
     /// All that are remembered, the first to end first.
-    pub fn iter(&self) -> impl Iterator<Item = &Id> {
+    pub fn iter(&self) -> impl Iterator<Item = &SessionId> {
         self.0.iter()
     }
 }
@@ -187,8 +193,8 @@ mod tests {
 
     const NOW: Time = Time::from_micros(1_800_000_000_000_000);
 
-    fn secret() -> Secret {
-        Secret::new([7; 32])
+    fn secret() -> SessionSecret {
+        SessionSecret::new([7; 32])
     }
 
     #[test]
@@ -201,7 +207,7 @@ mod tests {
         assert!(token.holds(&secret(), "$6$a$b", later(LASTS - 1)));
         assert!(!token.holds(&secret(), "$6$a$b", later(LASTS)));
         assert!(!token.holds(&secret(), "$6$a$c", NOW));
-        assert!(!token.holds(&Secret::new([8; 32]), "$6$a$b", NOW));
+        assert!(!token.holds(&SessionSecret::new([8; 32]), "$6$a$b", NOW));
     }
 
     #[test]
@@ -221,15 +227,15 @@ mod tests {
     #[test]
     fn a_secret_is_stored() {
         let stored = secret().stored();
-        assert_eq!(Secret::restore(&stored), Some(secret()));
-        assert_eq!(Secret::restore("short"), None);
+        assert_eq!(SessionSecret::restore(&stored), Some(secret()));
+        assert_eq!(SessionSecret::restore("short"), None);
         assert!(!format!("{:?}", secret()).contains('7'));
         assert_ne!(secret().digest(&["ab", "c"]), secret().digest(&["a", "bc"]));
     }
 
     #[test]
     fn what_was_ended_is_remembered_until_its_time() {
-        let mut ended = Ended::default();
+        let mut ended = EndedSessions::default();
         let id = |random| {
             let issued = issue(&secret(), "panel", "p", random, NOW);
             Token::parse(&issued).unwrap().id(&secret())
@@ -253,11 +259,11 @@ mod tests {
         let issued = issue(&secret(), "panel", "p", 42, NOW);
         let token = Token::parse(&issued).unwrap();
         let id = token.id(&secret());
-        assert_eq!(Id::restore(&id.stored()), Some(id));
+        assert_eq!(SessionId::restore(&id.stored()), Some(id));
         for part in [token.signature, token.random, token.name] {
             assert!(!id.stored().contains(part), "{part}");
         }
-        assert_ne!(token.id(&Secret::new([8; 32])), id);
+        assert_ne!(token.id(&SessionSecret::new([8; 32])), id);
         for bad in [
             "",
             "1",
@@ -266,7 +272,7 @@ mod tests {
             "1 AAAA",
             "1  AAAAAAAAAAAAAAAAAAAAAA",
         ] {
-            assert_eq!(Id::restore(bad), None, "{bad}");
+            assert_eq!(SessionId::restore(bad), None, "{bad}");
         }
     }
 }

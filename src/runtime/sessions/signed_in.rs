@@ -12,7 +12,7 @@ pub const MOST: usize = 100;
 
 /// A user who is on one panel more or less.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Step {
+pub enum PanelStep {
     /// Logged in.
     In(Arc<str>),
     /// Logged out.
@@ -23,13 +23,13 @@ pub enum Step {
 #[derive(Default, Debug)]
 pub struct SignedIn {
     /// By their end, in seconds of Unix time, and what tells them apart.
-    sessions: BTreeMap<(u64, Box<str>), Session>,
+    sessions: BTreeMap<(u64, Box<str>), PanelSession>,
     /// What they were last compared with.
     http: Option<Arc<Http>>,
 }
 
 #[derive(Debug)]
-struct Session {
+struct PanelSession {
     /// The API user, with the password that the session began with.
     who: Arc<ApiUser>,
     /// The user who is logged in by it.
@@ -44,11 +44,11 @@ impl SignedIn {
 
     /// Counts a session of that API user's, once. Where it has too many, the one that ends
     /// first counts no more.
-    pub fn add(&mut self, token: &Token<'_>, who: &Arc<ApiUser>) -> Vec<Step> {
+    pub fn add(&mut self, token: &Token<'_>, who: &Arc<ApiUser>) -> Vec<PanelStep> {
         let Some(user) = who.caller.user.clone().filter(|_| !self.has(token)) else {
             return Vec::new();
         };
-        let mut steps = vec![Step::In(user.clone())];
+        let mut steps = vec![PanelStep::In(user.clone())];
         let own = self.sessions.iter();
         let own = own.filter(|(_, session)| same(&session.who, who));
         let own: Vec<_> = own.map(|(key, _)| key.clone()).take(MOST).collect();
@@ -56,26 +56,29 @@ impl SignedIn {
             steps.extend(self.take(first));
         }
         let who = who.clone();
-        self.sessions.insert(key(token), Session { who, user });
+        self.sessions.insert(key(token), PanelSession { who, user });
         steps
     }
 
     /// Counts the session of that token no more.
-    pub fn remove(&mut self, token: &Token<'_>) -> Option<Step> {
+    pub fn remove(&mut self, token: &Token<'_>) -> Option<PanelStep> {
         self.take(&key(token))
     }
 
-    fn take(&mut self, key: &(u64, Box<str>)) -> Option<Step> {
+    fn take(&mut self, key: &(u64, Box<str>)) -> Option<PanelStep> {
         let session = self.sessions.remove(key)?;
-        Some(Step::Out(session.user))
+        Some(PanelStep::Out(session.user))
     }
 
     /// Takes out those that are over: by time, or because of another configuration.
-    pub fn over(&mut self, http: &Arc<Http>, now: Time) -> Vec<Step> {
+    pub fn over(&mut self, http: &Arc<Http>, now: Time) -> Vec<PanelStep> {
         let mut steps = Vec::new();
         let rest = self.sessions.split_off(&(seconds(now) + 1, "".into()));
         let over = std::mem::replace(&mut self.sessions, rest);
-        steps.extend(over.into_values().map(|session| Step::Out(session.user)));
+        steps.extend(
+            over.into_values()
+                .map(|session| PanelStep::Out(session.user)),
+        );
         let is_known = |known: &Arc<Http>| Arc::ptr_eq(known, http);
         if self.http.as_ref().is_some_and(is_known) {
             return steps;
@@ -88,13 +91,13 @@ impl SignedIn {
             let who = http.user(&session.who.caller.name).filter(holds);
             let user = who.and_then(|who| who.caller.user.clone());
             let (Some(who), Some(user)) = (who, user) else {
-                steps.push(Step::Out(session.user.clone()));
+                steps.push(PanelStep::Out(session.user.clone()));
                 return false;
             };
             session.who = who.clone();
             if user != session.user {
-                steps.push(Step::In(user.clone()));
-                steps.push(Step::Out(std::mem::replace(&mut session.user, user)));
+                steps.push(PanelStep::In(user.clone()));
+                steps.push(PanelStep::Out(std::mem::replace(&mut session.user, user)));
             }
             true
         });
@@ -122,7 +125,7 @@ fn seconds(time: Time) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::session::{self, Secret};
+    use super::super::session::{self, SessionSecret};
     use super::*;
     use presence::config::testing::parsed;
     use std::time::Duration;
@@ -143,19 +146,19 @@ mod tests {
     }
 
     fn token(random: u64, now: Time) -> String {
-        session::issue(&Secret::new([7; 32]), "panel", "p", random, now)
+        session::issue(&SessionSecret::new([7; 32]), "panel", "p", random, now)
     }
 
     fn later(seconds: u64) -> Time {
         NOW.after(Duration::from_secs(seconds))
     }
 
-    fn logged_in(user: &str) -> Step {
-        Step::In(user.into())
+    fn logged_in(user: &str) -> PanelStep {
+        PanelStep::In(user.into())
     }
 
-    fn logged_out(user: &str) -> Step {
-        Step::Out(user.into())
+    fn logged_out(user: &str) -> PanelStep {
+        PanelStep::Out(user.into())
     }
 
     #[test]

@@ -26,11 +26,11 @@ const MOST: usize = 2000;
 /// Counts failures, and the tries whose end is not known yet: whoever tries many at a time
 /// has no more of them than one after the other.
 #[derive(Default, Debug)]
-pub struct Throttle(HashMap<Key, Failures>);
+pub struct Throttle(HashMap<FailureKey, Failures>);
 
 /// Whether one more password may be looked at.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Turn {
+pub enum Admission {
     /// It may, and is counted until [`Throttle::failed`] or [`Throttle::succeeded`].
     Now,
     /// Others are being looked at, and what comes of them is waited for.
@@ -42,7 +42,7 @@ pub enum Turn {
 /// What a try is made with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Means<'a> {
-    /// A name and its password. Of names that nobody has there may be any number.
+    /// A name and its password. FailureScope names that nobody has there may be any number.
     Password {
         /// The name, as it was given.
         name: &'a str,
@@ -55,13 +55,13 @@ pub enum Means<'a> {
 
 /// What failures are counted for, besides the address.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
-enum Of {
+enum FailureScope {
     Address,
     Name(Box<str>),
     Cookie,
 }
 
-type Key = (IpAddr, Of);
+type FailureKey = (IpAddr, FailureScope);
 
 #[derive(Clone, Copy, Debug)]
 struct Failures {
@@ -87,13 +87,15 @@ impl Failures {
         self.count > 0 && now.saturating_duration_since(self.last) <= FORGET
     }
 
-    fn turn(self, free: u32, now: Instant) -> Turn {
+    fn turn(self, free: u32, now: Instant) -> Admission {
         let until = self.last + self.wait(free);
         match until.checked_duration_since(now) {
-            Some(left) if !left.is_zero() => Turn::Wait(left),
+            Some(left) if !left.is_zero() => Admission::Wait(left),
             // As if all of them had failed.
-            _ if self.trying > 0 && self.count.saturating_add(self.trying) >= free => Turn::Busy,
-            _ => Turn::Now,
+            _ if self.trying > 0 && self.count.saturating_add(self.trying) >= free => {
+                Admission::Busy
+            }
+            _ => Admission::Now,
         }
     }
 
@@ -115,14 +117,14 @@ pub(super) fn network_of(remote: IpAddr) -> IpAddr {
 }
 
 impl Means<'_> {
-    fn of(self) -> Of {
+    fn of(self) -> FailureScope {
         match self {
             Means::Password { name, .. } => {
                 // Names that nobody has are of any length.
                 let name: String = name.chars().take(64).collect();
-                Of::Name(name.to_ascii_lowercase().into_boxed_str())
+                FailureScope::Name(name.to_ascii_lowercase().into_boxed_str())
             }
-            Means::Cookie => Of::Cookie,
+            Means::Cookie => FailureScope::Cookie,
         }
     }
 
@@ -133,26 +135,27 @@ impl Means<'_> {
 
 impl Throttle {
     /// Begins a try, where it may be one.
-    pub fn begin(&mut self, remote: IpAddr, means: Means<'_>, now: Instant) -> Turn {
+    pub fn begin(&mut self, remote: IpAddr, means: Means<'_>, now: Instant) -> Admission {
         let turn = self.turn(remote, means, now);
-        if turn == Turn::Now {
+        if turn == Admission::Now {
             self.own(remote, means, now).trying += 1;
             self.address(remote, now).trying += 1;
         }
         turn
     }
 
-    fn turn(&self, remote: IpAddr, means: Means<'_>, now: Instant) -> Turn {
+    fn turn(&self, remote: IpAddr, means: Means<'_>, now: Instant) -> Admission {
         let find = |of| self.0.get(&(network_of(remote), of)).copied();
         let own = find(means.of()).unwrap_or(Failures::none(now, false));
         let turn = own.turn(FREE, now);
-        let address = find(Of::Address).map_or(Turn::Now, |all| all.turn(FREE_OF_ADDRESS, now));
+        let address = find(FailureScope::Address)
+            .map_or(Admission::Now, |all| all.turn(FREE_OF_ADDRESS, now));
         match address {
-            Turn::Now => turn,
+            Admission::Now => turn,
             // Others have failed: that is no reason to refuse this one, but one after the other.
             _ if means != Means::Cookie && !own.has_failed(now) => match own.trying {
                 0 => turn,
-                _ => turn.max(Turn::Busy),
+                _ => turn.max(Admission::Busy),
             },
             address => address.max(turn),
         }
@@ -160,7 +163,7 @@ impl Throttle {
 
     /// Whether so many tries from there have failed that it is to be slowed down as a whole.
     pub fn is_crowded(&self, remote: IpAddr, now: Instant) -> bool {
-        let all = self.0.get(&(network_of(remote), Of::Address));
+        let all = self.0.get(&(network_of(remote), FailureScope::Address));
         all.is_some_and(|all| all.count >= FREE_OF_ADDRESS && all.has_failed(now))
     }
 
@@ -182,16 +185,16 @@ impl Throttle {
     /// forgotten.
     pub fn succeeded(&mut self, remote: IpAddr, means: Means<'_>) {
         self.end(remote, means.of(), true);
-        self.end(remote, Of::Address, false);
+        self.end(remote, FailureScope::Address, false);
     }
 
     /// The try counts neither as a failure nor as a success.
     pub fn withdrawn(&mut self, remote: IpAddr, means: Means<'_>) {
         self.end(remote, means.of(), false);
-        self.end(remote, Of::Address, false);
+        self.end(remote, FailureScope::Address, false);
     }
 
-    fn end(&mut self, remote: IpAddr, of: Of, forget: bool) {
+    fn end(&mut self, remote: IpAddr, of: FailureScope, forget: bool) {
         let Entry::Occupied(mut found) = self.0.entry((network_of(remote), of)) else {
             return;
         };
@@ -211,10 +214,10 @@ impl Throttle {
     }
 
     fn address(&mut self, remote: IpAddr, now: Instant) -> &mut Failures {
-        self.entry((network_of(remote), Of::Address), false, now)
+        self.entry((network_of(remote), FailureScope::Address), false, now)
     }
 
-    fn entry(&mut self, key: Key, made_up: bool, now: Instant) -> &mut Failures {
+    fn entry(&mut self, key: FailureKey, made_up: bool, now: Instant) -> &mut Failures {
         if self.0.len() >= MOST && !self.0.contains_key(&key) {
             self.make_room(now);
         }
@@ -269,7 +272,7 @@ mod tests {
     impl Throttle {
         fn wait(&self, remote: IpAddr, means: Means<'_>, now: Instant) -> Option<Duration> {
             match self.turn(remote, means, now) {
-                Turn::Wait(wait) => Some(wait),
+                Admission::Wait(wait) => Some(wait),
                 _ => None,
             }
         }
@@ -326,8 +329,8 @@ mod tests {
         assert!(throttle.wait(HERE, made_up("7"), at(0)).is_some());
         assert!(throttle.wait(HERE, Means::Cookie, at(0)).is_some());
         assert_eq!(throttle.wait(HERE, named("new"), at(0)), None);
-        assert_eq!(throttle.begin(HERE, named("new"), at(0)), Turn::Now);
-        assert_eq!(throttle.begin(HERE, named("new"), at(0)), Turn::Busy);
+        assert_eq!(throttle.begin(HERE, named("new"), at(0)), Admission::Now);
+        assert_eq!(throttle.begin(HERE, named("new"), at(0)), Admission::Busy);
         throttle.failed(HERE, named("new"), at(0));
         assert!(throttle.wait(HERE, named("new"), at(0)).is_some());
         // After ten minutes all of it is forgotten.
@@ -343,18 +346,18 @@ mod tests {
         let mut throttle = Throttle::default();
         let began = |throttle: &mut Throttle, now| {
             let turns = (0..100).map(|_| throttle.begin(HERE, named("panel"), now));
-            turns.take_while(|turn| *turn == Turn::Now).count()
+            turns.take_while(|turn| *turn == Admission::Now).count()
         };
         assert_eq!(began(&mut throttle, at(0)), 5);
-        assert_eq!(throttle.begin(HERE, named("Panel"), at(0)), Turn::Busy);
-        assert_eq!(throttle.begin(HERE, named("other"), at(0)), Turn::Now);
+        assert_eq!(throttle.begin(HERE, named("Panel"), at(0)), Admission::Busy);
+        assert_eq!(throttle.begin(HERE, named("other"), at(0)), Admission::Now);
         (0..4).for_each(|_| throttle.failed(HERE, named("panel"), at(0)));
-        assert_eq!(throttle.begin(HERE, named("panel"), at(0)), Turn::Busy);
+        assert_eq!(throttle.begin(HERE, named("panel"), at(0)), Admission::Busy);
         throttle.failed(HERE, named("panel"), at(0));
         let second = Duration::from_secs(1);
         assert_eq!(
             throttle.begin(HERE, named("panel"), at(0)),
-            Turn::Wait(second),
+            Admission::Wait(second),
             "the failures count"
         );
         // After the wait there is one, not as many as come.
@@ -367,7 +370,7 @@ mod tests {
     fn a_success_is_taken_back_and_leaves_nothing() {
         let mut throttle = Throttle::default();
         for _ in 0..100 {
-            assert_eq!(throttle.begin(HERE, named("panel"), at(0)), Turn::Now);
+            assert_eq!(throttle.begin(HERE, named("panel"), at(0)), Admission::Now);
             throttle.succeeded(HERE, named("panel"));
         }
         assert!(throttle.0.is_empty());
@@ -375,9 +378,9 @@ mod tests {
         for name in 0..50 {
             throttle.failed(HERE, made_up(&name.to_string()), at(0));
         }
-        assert_eq!(throttle.begin(HERE, named("panel"), at(1)), Turn::Now);
+        assert_eq!(throttle.begin(HERE, named("panel"), at(1)), Admission::Now);
         throttle.succeeded(HERE, named("panel"));
-        assert_eq!(throttle.begin(HERE, named("panel"), at(1)), Turn::Now);
+        assert_eq!(throttle.begin(HERE, named("panel"), at(1)), Admission::Now);
     }
 
     #[test]
@@ -394,7 +397,7 @@ mod tests {
     fn a_cookie_that_is_right_makes_no_wrong_one_good() {
         let mut throttle = Throttle::default();
         (0..5).for_each(|_| throttle.failed(HERE, Means::Cookie, at(0)));
-        assert_eq!(throttle.begin(HERE, Means::Cookie, at(1)), Turn::Now);
+        assert_eq!(throttle.begin(HERE, Means::Cookie, at(1)), Admission::Now);
         throttle.withdrawn(HERE, Means::Cookie);
         throttle.failed(HERE, Means::Cookie, at(1));
         let two = Duration::from_secs(2);

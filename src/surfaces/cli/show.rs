@@ -8,15 +8,16 @@ use crate::runtime;
 use crate::runtime::store;
 use crate::surfaces::metrics;
 use asterisk::cli::{Args, Outcome};
-use asterisk::regex::Regex;
 use presence::Presence;
 use presence::State;
 use presence::Time;
+use presence::combine::Reason;
 use presence::model::flags::Flag;
 use presence::model::inferred::Inferred;
 use presence::model::status::StatusType;
 use presence::views::explain::{explain, said};
 use presence::views::fields::{Said, View};
+use regex_lite::Regex;
 
 pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     let filter = match args.0.as_slice() {
@@ -27,7 +28,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
                 let pattern = presence::model::text::quoted(pattern);
                 return outcome(fail(
                     out,
-                    &format!("'{pattern}' is no regular expression: {why}"),
+                    &format!("'{pattern}' is not a regular expression: {why}"),
                 ));
             }
         },
@@ -38,7 +39,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
         let users = world.directory().users();
         users.map(|(_, user)| user.name.clone()).collect::<Vec<_>>()
     });
-    // A stranger's expression may take its time: not under the lock.
+    // Matching many names takes time: not under the lock.
     let mut names = names.unwrap_or_default();
     names.retain(|name| wanted(name));
     let now = Time::now();
@@ -103,12 +104,12 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         return Outcome::Failure;
     };
     let now = Time::now();
-    let flag = |flag: Flag| yes_no(view.flags.get(flag)).to_owned();
+    let flags = Flag::ALL.map(|flag| (flag.label(), yes_no(view.flags.get(flag)).to_owned()));
     let lines = [
         ("User", view.user.clone()),
         ("Id", view.id.clone()),
         ("Account", view.account.clone()),
-        ("State", view.presence.state.to_owned()),
+        ("State", view.presence.state.to_string()),
         ("Status", status_of(&view)),
         ("Subtype", view.presence.subtype.clone()),
         ("Message", view.presence.message.clone()),
@@ -117,28 +118,27 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         ("Set", ago(view.presence.since, now)),
         ("Ends", ends(view.presence.until, now)),
         ("Source", source_name(&view.source).to_owned()),
-        ("Reason", view.reason.to_owned()),
-        ("Method", view.method.to_owned()),
+        ("Reason", view.reason.to_string()),
+        ("Method", view.method.to_string()),
         ("Enabled", yes_no(view.enabled).to_owned()),
-        ("Outgoing", view.outgoing.to_owned()),
+        ("Outgoing", view.outgoing.to_string()),
         (
             "Default",
             view.default.clone().unwrap_or_else(|| "none".into()),
         ),
-        ("Takes", view.dnd_status.to_owned()),
-        ("Seen", flag(Flag::AllowSeeMyPresence)),
-        ("Rings too", flag(Flag::RingOnMonitoredCall)),
-        ("Picks up", flag(Flag::PickUpCallsOnHold)),
+        ("Takes", view.dnd_status.to_string()),
+    ];
+    let more = [
         ("Telephony", view.activity.telephony.name().to_owned()),
         ("Meeting", view.activity.meeting.name().to_owned()),
         ("Presence", view.activity.presence.name().to_owned()),
         ("By own", view.activity.user.name().to_owned()),
-        ("Lamp", view.device_state.to_owned()),
-        ("Queue", view.queue_state.to_owned()),
+        ("Lamp", view.device_state.to_string()),
+        ("Queue", view.queue_state.to_string()),
         ("Panels", view.panels.to_string()),
         ("Sequence", view.sequence.to_string()),
     ];
-    for (name, value) in lines {
+    for (name, value) in lines.into_iter().chain(flags).chain(more) {
         let _ = writeln!(out, "{}", format!("{name:>12}: {value}").trim_end());
     }
     let mut table = Table::new([
@@ -149,7 +149,9 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         let mark = mark(&view, source.winner, source.takes_part);
         let mut row = source_row(mark, &source.address, presence, now);
         row[6] = source.device.clone().unwrap_or_default();
-        row[7] = source.device_state.unwrap_or_default().to_owned();
+        row[7] = source
+            .device_state
+            .map_or_else(String::new, |state| state.to_string());
         table.rows.push(row);
     }
     let mark = mark(&view, view.source == "own", view.own_takes_part);
@@ -167,7 +169,7 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
 fn mark(view: &View, winner: bool, takes_part: bool) -> &'static str {
     match (winner, takes_part) {
         // Where nothing is set there is nothing to win.
-        (true, _) if view.reason != "nothing_set" => "*",
+        (true, _) if view.reason != Reason::NothingSet => "*",
         (_, true) => "",
         (_, false) => "-",
     }
@@ -175,7 +177,7 @@ fn mark(view: &View, winner: bool, takes_part: bool) -> &'static str {
 
 fn source_row(mark: &str, name: &str, said: Option<&Said>, now: Time) -> [String; 8] {
     let text = |get: fn(&Said) -> &str| said.map_or("", get).to_owned();
-    let state = said.map_or("unknown", |said| said.state).to_owned();
+    let state = said.map_or("unknown", |said| said.state.name()).to_owned();
     let set = ago(said.and_then(|said| said.since), now);
     let (subtype, message) = (text(|said| &said.subtype), text(|said| &said.message));
     [

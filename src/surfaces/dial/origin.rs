@@ -1,26 +1,26 @@
 //! Whether a call comes from inside or from outside.
 
-use crate::surfaces::caller::Caller;
+use crate::surfaces::caller::ChannelCaller;
 use asterisk::application::Channel;
 use presence::calls::CallOrigin;
 use presence::directory::{Directory, UserId};
 
 /// What was found out of the channel.
-pub struct Asked {
+pub struct OriginFacts {
     /// By an option, or by an earlier forward of the same call.
     told: Option<CallOrigin>,
-    caller: Caller,
+    caller: ChannelCaller,
     context: String,
     variable: Option<CallOrigin>,
 }
 
-impl Asked {
+impl OriginFacts {
     /// Looks at the channel.
     pub fn new(channel: &Channel<'_>, told: Option<CallOrigin>, variable: Option<&str>) -> Self {
         let variable = variable.and_then(|name| channel.get(name));
-        Asked {
+        OriginFacts {
             told,
-            caller: Caller::of(channel),
+            caller: ChannelCaller::of(channel),
             context: channel.context(),
             variable: variable.and_then(|given| CallOrigin::parse(given.trim()).ok()),
         }

@@ -4,7 +4,7 @@ pub mod forwarded;
 
 use std::ops::Deref;
 
-use crate::runtime::sessions::session::Id;
+use crate::runtime::sessions::session::SessionId;
 
 use presence::model::principal::Principal;
 
@@ -15,21 +15,21 @@ pub enum Credential {
     #[default]
     Password,
     /// The cookie of a session.
-    Session(Id),
+    Session(SessionId),
     /// The cookie of a session of the manager interface over HTTP: its number.
     Manager(u32),
 }
 
 /// The sender of a request: a [`Principal`] and the proof of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Caller {
+pub struct HttpCaller {
     /// The identity, with its rights.
     pub principal: Principal,
     /// Its proof, which may end before the request does.
     pub credential: Credential,
 }
 
-impl Deref for Caller {
+impl Deref for HttpCaller {
     type Target = Principal;
 
     fn deref(&self) -> &Principal {
