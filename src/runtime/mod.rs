@@ -24,6 +24,7 @@ pub mod reload;
 pub mod schedules;
 #[cfg(all(feature = "asterisk", not(test)))]
 pub mod sequences;
+pub mod signed_in;
 #[cfg(all(feature = "asterisk", not(test)))]
 pub mod stats;
 #[cfg(all(feature = "asterisk", not(test)))]

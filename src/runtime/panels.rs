@@ -6,9 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::runtime::persister;
+use crate::runtime::signed_in::{PanelStep, SessionKey, SignedIn};
 use crate::runtime::store;
-use crate::web::access::session::Token;
-use crate::web::access::signed_in::{PanelStep, SignedIn};
 use presence::Time;
 use presence::config::ApiUser;
 use presence::world::{Change, Effect, World};
@@ -23,16 +22,16 @@ pub fn forget() {
 
 /// A session is in use: it counts, unless it does already or its logout came in between,
 /// which `holds` tells. Hold no lock.
-pub fn begin(token: &Token<'_>, who: &Arc<ApiUser>, holds: impl FnOnce() -> bool) {
+pub fn begin(key: &SessionKey, who: &Arc<ApiUser>, holds: impl FnOnce() -> bool) {
     let Some(user) = who.caller.user.as_ref() else {
         return;
     };
-    if SIGNED_IN.lock().has(token) {
+    if SIGNED_IN.lock().has(key) {
         return;
     }
     // Counted before it is there: a logout that comes in between finds nothing to take back.
     carry_out([PanelStep::In(user.clone())]);
-    let steps = SIGNED_IN.lock().add(token, who);
+    let steps = SIGNED_IN.lock().add(key, who);
     let mut steps = steps.into_iter();
     match steps.next() {
         None => carry_out([PanelStep::Out(user.clone())]),
@@ -40,15 +39,15 @@ pub fn begin(token: &Token<'_>, who: &Arc<ApiUser>, holds: impl FnOnce() -> bool
         Some(_) => carry_out(steps),
     }
     if !holds() {
-        end(token);
+        end(key);
     }
     // It ends by itself some day.
     persister::wake(false);
 }
 
 /// A session is over. Hold no lock.
-pub fn end(token: &Token<'_>) {
-    let step = SIGNED_IN.lock().remove(token);
+pub fn end(key: &SessionKey) {
+    let step = SIGNED_IN.lock().remove(key);
     carry_out(step);
 }
 

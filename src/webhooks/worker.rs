@@ -16,7 +16,7 @@ use crate::runtime::stats;
 use crate::runtime::store;
 use asterisk::log;
 use presence::Time;
-use presence::account::{Event, Subscription};
+use presence::account::{Event, Subscription, uuid_of};
 use presence::config::Webhook;
 use presence::directory::UserId;
 use presence::model::flags::Flag;
@@ -286,13 +286,7 @@ fn jitter(pause: Duration) -> Duration {
 fn id(spec: &Webhook) -> String {
     let name = spec.name.to_ascii_lowercase();
     let hash = Sha256::digest(format!("{name}\n{}", spec.account));
-    let mut hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    // A UUID of version 8.
-    hex.truncate(32);
-    hex.replace_range(12..13, "8");
-    hex.replace_range(16..17, "8");
-    for at in [20, 16, 12, 8] {
-        hex.insert(at, '-');
-    }
-    hex
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    uuid_of(bytes)
 }

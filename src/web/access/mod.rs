@@ -5,7 +5,6 @@ pub mod password_checks;
 pub mod rate;
 pub mod reader_slots;
 pub mod session;
-pub mod signed_in;
 pub mod throttle;
 
 use std::ops::Deref;

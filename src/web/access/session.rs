@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use crate::runtime::signed_in::SessionKey;
 use presence::Time;
 
 /// What tokens are signed with.
@@ -116,6 +117,14 @@ impl<'a> Token<'a> {
     /// When it ends, in seconds of Unix time.
     pub fn end(&self) -> u64 {
         self.end.parse().unwrap_or(0)
+    }
+
+    /// The key by which the session counts as a panel.
+    pub fn key(&self) -> SessionKey {
+        SessionKey {
+            end: self.end(),
+            random: self.random.into(),
+        }
     }
 
     /// What stands for the session: nobody makes a token of it.
