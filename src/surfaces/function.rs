@@ -39,16 +39,16 @@ impl Function for UserPresenceFunction {
             }),
             Field::ChosenMessage => store::set_message(user, value),
             Field::DndStatus => {
-                let takes = DndStatus::parse(value.trim())?;
-                store::change_user(user, |user| Change::Takes(user, takes)).map(drop)
+                let dnd = DndStatus::parse(value.trim())?;
+                store::change_user(user, |user| Change::Takes(user, dnd)).map(drop)
             }
             Field::Flag(flag) => {
                 let on = flag.parse(value)?;
                 store::change_user(user, |user| Change::Flag(user, flag, on)).map(drop)
             }
             _ => Err(
-                "this field can only be read; expected the user alone, or with status, \
-                      chosen_message, dndStatus, allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
+                "this field is read-only; expected no field, or status, chosen_message, dndStatus, \
+                 allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
                     .into(),
             ),
         }
