@@ -95,7 +95,9 @@ fn show_users_like_takes_a_regular_expression() {
     assert_eq!(names("^[[:alpha:]]{3,4}$"), ["bob", "1"]);
     let bad = ast.cli("userpresence show users like [a");
     assert!(
-        bad.starts_with("'[a' is not a regular expression: found unclosed character class"),
+        bad.starts_with(
+            "'[a' is not a regular expression: non-empty character class has no closing bracket"
+        ),
         "{bad}"
     );
     assert!(!bad.contains("State"), "{bad}");
@@ -128,7 +130,7 @@ fn show_user_shows_the_result_why_and_every_source() {
         ("Default", "200"),
         ("Calls", "TakeAllCalls"),
         ("Visible", "yes"),
-        ("Monitor ring", "no"),
+        ("Ring along", "no"),
         ("Hold pickup", "no"),
         ("Lamp", "unavailable"),
         ("Queue", "unavailable"),

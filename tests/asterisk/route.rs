@@ -345,7 +345,7 @@ fn flags_are_set_shown_told_and_kept() {
     );
     assert_eq!(read(&ast, "bob"), "not_set");
     let shown = ast.cli("userpresence show user bob");
-    for line in ["Visible: no", "Monitor ring: yes", "Hold pickup: yes"] {
+    for line in ["Visible: no", "Ring along: yes", "Hold pickup: yes"] {
         assert!(shown.contains(line), "{line}\n{shown}");
     }
     let check = || {

@@ -129,7 +129,7 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         ),
         ("Calls", view.dnd_status.to_owned()),
         ("Visible", flag(Flag::AllowSeeMyPresence)),
-        ("Monitor ring", flag(Flag::RingOnMonitoredCall)),
+        ("Ring along", flag(Flag::RingOnMonitoredCall)),
         ("Hold pickup", flag(Flag::PickUpCallsOnHold)),
         ("Telephony", view.activity.telephony.name().to_owned()),
         ("Meeting", view.activity.meeting.name().to_owned()),
