@@ -41,16 +41,16 @@ impl Function for UserPresenceFunction {
             }),
             Field::ChosenMessage => store::set_message(user, value),
             Field::DndStatus => {
-                let takes = DndStatus::parse(value.trim())?;
-                store::change_user(user, |user| Change::Takes(user, takes)).map(drop)
+                let dnd = DndStatus::parse(value.trim())?;
+                store::change_user(user, |user| Change::Takes(user, dnd)).map(drop)
             }
             Field::Flag(flag) => {
                 let on = flag.parse_value(value)?;
                 store::change_user(user, |user| Change::Flag(user, flag, on)).map(drop)
             }
             _ => Err(format!(
-                "this field can only be read; expected the user alone, or with status, \
-                 chosen_message, dndStatus, {}",
+                "this field is read-only; expected no field, or status, chosen_message, \
+                 dndStatus, {}",
                 Flag::expected()
             )),
         }

@@ -22,6 +22,6 @@ impl Function for UserPresenceRoute {
     }
 
     fn write(_: &str, _: &str) -> Result<(), String> {
-        Err("it can only be read: what it shows is configured".into())
+        Err("USER_PRESENCE_ROUTE() is read-only: it shows the configured routes".into())
     }
 }

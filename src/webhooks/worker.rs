@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::lost::{self, LostEvents};
 use super::{EventReader, EventSource, Hook, Known, News, Post, PostOutcome};
 use presence::Time;
-use presence::account::{Event, Subscription};
+use presence::account::{Event, Subscription, uuid_of};
 use presence::config::Webhook;
 
 /// The time before an event is tried again: it doubles up to the longest.
@@ -236,13 +236,7 @@ fn jitter(pause: Duration) -> Duration {
 fn id(spec: &Webhook) -> String {
     let name = spec.name.to_ascii_lowercase();
     let hash = Sha256::digest(format!("{name}\n{}", spec.account));
-    let mut hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    // A UUID of version 8.
-    hex.truncate(32);
-    hex.replace_range(12..13, "8");
-    hex.replace_range(16..17, "8");
-    for at in [20, 16, 12, 8] {
-        hex.insert(at, '-');
-    }
-    hex
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    uuid_of(bytes)
 }

@@ -95,7 +95,9 @@ fn show_users_like_takes_a_regular_expression() {
     assert_eq!(names("^[[:alpha:]]{3,4}$"), ["bob", "1"]);
     let bad = ast.cli("userpresence show users like [a");
     assert!(
-        bad.starts_with("'[a' is not a regular expression: found unclosed character class"),
+        bad.starts_with(
+            "'[a' is not a regular expression: non-empty character class has no closing bracket"
+        ),
         "{bad}"
     );
     assert!(!bad.contains("State"), "{bad}");
@@ -126,10 +128,10 @@ fn show_user_shows_the_result_why_and_every_source() {
         ("Enabled", "yes"),
         ("Outgoing", "default"),
         ("Default", "200"),
-        ("Takes", "TakeAllCalls"),
-        ("Seen", "yes"),
-        ("Rings too", "no"),
-        ("Picks up", "no"),
+        ("Calls", "TakeAllCalls"),
+        ("Visible", "yes"),
+        ("Ring along", "no"),
+        ("Hold pickup", "no"),
         ("Lamp", "unavailable"),
         ("Queue", "unavailable"),
         ("Panels", "0"),
@@ -144,7 +146,7 @@ fn show_user_shows_the_result_why_and_every_source() {
     let table: Vec<_> = shown.lines().skip_while(|line| !line.is_empty()).collect();
     let words = |at: usize| table[at].split_whitespace().collect::<Vec<_>>();
     let head = [
-        "Source", "State", "Set", "Subtype", "Message", "Device", "is",
+        "Source", "State", "Set", "Subtype", "Message", "Device", "reports",
     ];
     assert_eq!(words(1), head);
     assert_eq!(words(2)[..3], ["*", "CustomPresence:200", "away"]);
@@ -650,7 +652,7 @@ fn a_status_is_set_as_people_say_it() {
         ("u(24:00)", "Option u(24:00) without a Unix time"),
         ("for 99999999999999999999h", "is not a length of time"),
         ("for 4000d", "expected 1 to"),
-        ("t(5) for 5m", "Two ends are given, expected one"),
+        ("t(5) for 5m", "Two end times are given, expected one"),
     ] {
         let said = ast.cli(&format!("userpresence set alice lunch {words}"));
         assert!(said.contains(why), "{words}: {said}");

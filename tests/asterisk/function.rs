@@ -293,7 +293,7 @@ fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
         (
             "alice,message",
             "dnd",
-            "this field can only be read; expected the user alone, or with status, \
+            "this field is read-only; expected no field, or status, \
              chosen_message, dndStatus, allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
                 .to_owned(),
         ),

@@ -248,7 +248,7 @@ fn each_failure_has_its_message() {
     let nobody = "there is no user 'nobody', expected one of userpresence.conf or realtime";
     refused(&ask(&panel, "UserPresenceLogin", "nobody"), nobody);
     let without = |user: &str| {
-        format!("'{user}' is not logged in by this session, expected UserPresenceLogin before")
+        format!("'{user}' is not logged in by this session, expected UserPresenceLogin first")
     };
     refused(
         &ask(&panel, "UserPresenceLogout", "alice"),
@@ -334,7 +334,7 @@ fn an_unload_between_forgets_who_is_logged_in() {
     is(&ast, "alice", OUT);
     refused(
         &ask(&one, "UserPresenceLogout", "alice"),
-        "'alice' is not logged in by this session, expected UserPresenceLogin before",
+        "'alice' is not logged in by this session, expected UserPresenceLogin first",
     );
     // That a session of before ends says nothing any more.
     log_in(&one, "alice");

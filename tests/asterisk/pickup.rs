@@ -180,7 +180,7 @@ fn anyone_else_is_refused_and_told_why() {
         let number = device.trim_start_matches("PJSIP/");
         assert_eq!(wait_refused(&ami, number), ["NOTALLOWED", reason]);
         ast.wait_log(&format!(
-            "a call that 'alice' holds may not be picked up: {line}"
+            "a call held by 'alice' may not be picked up: {line}"
         ));
     }
     let status = "${USERPRESENCEPICKUP} ${USERPRESENCEPICKUP_REASON}";

@@ -244,14 +244,14 @@ fn a_mistake_in_a_file_loses_nothing() {
     assert_eq!(ast.complete("userpresence forget "), ["all", "bob"]);
     assert_eq!(
         ast.cli("userpresence forget bob").trim_end(),
-        "1 user is forgotten."
+        "The data of 1 user was deleted."
     );
     wait_rows("bob's rows to go", &|rows| {
         !rows.contains("bob") && !rows.contains("CustomPresence:202")
     });
     assert_eq!(
         ast.cli("userpresence forget all").trim_end(),
-        "0 users are forgotten."
+        "The data of 0 users was deleted."
     );
     wait_rows("all rows of the gone to go", &|rows| {
         !rows.contains("/gone/")

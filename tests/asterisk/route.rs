@@ -119,7 +119,7 @@ fn bad_input_says_what_was_expected() {
     let log = ast.log().len();
     // Asterisk says that it is set whatever the function answers.
     let _ = ast.try_setvar("USER_PRESENCE_ROUTE(alice,internal)", "200");
-    ast.wait_log_from(log, "it can only be read");
+    ast.wait_log_from(log, "USER_PRESENCE_ROUTE() is read-only");
     let log = ast.log().len();
     let _ = ast.try_setvar("USER_PRESENCE(alice,ringOnMonitoredCall)", "maybe");
     ast.wait_log_from(
@@ -161,7 +161,7 @@ fn the_console_shows_the_plan_for_each_status() {
     ast.setvar("USER_PRESENCE(alice,dndStatus)", "DoNotAcceptAnyCalls");
     let shown = ast.cli("userpresence show routes alice");
     assert!(
-        shown.contains("alice refuses all calls (DoNotAcceptAnyCalls) but"),
+        shown.contains("alice refuses all calls (DoNotAcceptAnyCalls) except"),
         "{shown}"
     );
     let shown = ast.cli("userpresence show routes nobody");
@@ -345,7 +345,7 @@ fn flags_are_set_shown_told_and_kept() {
     );
     assert_eq!(read(&ast, "bob"), "not_set");
     let shown = ast.cli("userpresence show user bob");
-    for line in ["Seen: no", "Rings too: yes", "Picks up: yes"] {
+    for line in ["Visible: no", "Ring along: yes", "Hold pickup: yes"] {
         assert!(shown.contains(line), "{line}\n{shown}");
     }
     let check = || {

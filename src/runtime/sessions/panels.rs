@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use super::session::Token;
-use super::signed_in::PanelStep;
+use super::signed_in::{PanelStep, SessionKey};
 use crate::runtime::Runtime;
 use presence::Time;
 use presence::config::ApiUser;
@@ -13,17 +12,17 @@ use presence::world::{Change, Effect, World};
 impl Runtime {
     /// A session is in use: it counts, unless it does already or its logout came in between,
     /// which `holds` tells. No lock may be held.
-    pub fn begin_panel(&self, token: &Token<'_>, who: &Arc<ApiUser>, holds: impl FnOnce() -> bool) {
+    pub fn begin_panel(&self, key: &SessionKey, who: &Arc<ApiUser>, holds: impl FnOnce() -> bool) {
         let Some(user) = who.caller.user.as_ref() else {
             return;
         };
         let signed_in = &self.sessions.signed_in;
-        if signed_in.lock().has(token) {
+        if signed_in.lock().has(key) {
             return;
         }
         // Counted before it is there: a logout that comes in between finds nothing to undo.
         self.take_steps([PanelStep::In(user.clone())]);
-        let steps = signed_in.lock().add(token, who);
+        let steps = signed_in.lock().add(key, who);
         let mut steps = steps.into_iter();
         match steps.next() {
             None => self.take_steps([PanelStep::Out(user.clone())]),
@@ -31,15 +30,15 @@ impl Runtime {
             Some(_) => self.take_steps(steps),
         }
         if !holds() {
-            self.end_panel(token);
+            self.end_panel(key);
         }
         // It ends by itself some day.
         self.wake_persister(false);
     }
 
     /// A session is over. No lock may be held.
-    pub fn end_panel(&self, token: &Token<'_>) {
-        let step = self.sessions.signed_in.lock().remove(token);
+    pub fn end_panel(&self, key: &SessionKey) {
+        let step = self.sessions.signed_in.lock().remove(key);
         self.take_steps(step);
     }
 

@@ -1,4 +1,5 @@
-//! How many passwords are looked at at a time: hashes take memory and a processor each.
+//! Limits how many passwords are checked at the same time: each hash takes memory and a
+//! processor.
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
@@ -8,15 +9,16 @@ use std::time::{Duration, Instant};
 use super::throttle::network_of;
 use crate::runtime::sync::{Condvar, Mutex};
 
-/// Passwords looked at at a time. A hash of the kind `$y$` takes about 16 MB.
+/// The number of passwords checked at the same time. A hash of the kind `$y$` takes about
+/// 16 MB.
 const MOST: usize = 3;
 
-/// How long a crowded network pauses after a failure: it keeps no processor busy.
+/// How long a crowded network pauses after a failure, so that it does not keep a processor
+/// busy.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Turns to check a password, in the order in which they were asked for. A network with
-/// many failures, a crowded one, has one of them at a time, so that it leaves the others to
-/// everybody else.
+/// Turns to check a password, in the order of the requests. A crowded network, one with many
+/// failures, has one turn at a time and leaves the others to other networks.
 #[derive(Default)]
 pub struct PasswordChecks {
     state: Mutex<CheckQueue>,
@@ -26,10 +28,10 @@ pub struct PasswordChecks {
 #[derive(Default, Debug)]
 struct CheckQueue {
     next: u64,
-    /// By their order; with the network where it is a crowded one.
+    /// By ticket; with the network if it is crowded.
     waiting: BTreeMap<u64, Option<IpAddr>>,
     running: usize,
-    /// The crowded networks that have their turn.
+    /// The crowded networks that are having a turn.
     crowded: HashSet<IpAddr>,
 }
 
@@ -38,7 +40,7 @@ impl CheckQueue {
         network.is_none_or(|network| !self.crowded.contains(&network))
     }
 
-    /// Whether it is that one's turn: the first one that may begin.
+    /// Whether this ticket is the first one that may begin.
     fn is_next(&self, ticket: u64) -> bool {
         let mut waiting = self.waiting.iter();
         let first = waiting.find(|(_, network)| self.may_begin(**network));
@@ -46,7 +48,7 @@ impl CheckQueue {
     }
 }
 
-/// A password is being looked at until this is dropped.
+/// A turn to check one password, which ends when this is dropped.
 #[must_use = "dropping it ends the turn"]
 pub struct PasswordCheck {
     of: Arc<PasswordChecks>,
@@ -56,8 +58,8 @@ pub struct PasswordCheck {
 }
 
 impl PasswordChecks {
-    /// Waits for a turn; `crowded` is the address where its network is a crowded one. `None`
-    /// when it does not come before the deadline.
+    /// Waits for a turn; `crowded` is the address if its network is crowded. `None` if the
+    /// deadline passes first.
     pub fn begin(
         self: &Arc<Self>,
         crowded: Option<IpAddr>,
@@ -79,7 +81,7 @@ impl PasswordChecks {
         if let Some(network) = network {
             state.crowded.insert(network);
         }
-        // The one after it may begin too.
+        // The next ticket may begin too.
         self.changed.notify_all();
         Some(PasswordCheck {
             of: self.clone(),
@@ -119,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_so_many_at_a_time_and_no_more() {
+    fn the_number_of_turns_is_limited() {
         let checks = Arc::new(PasswordChecks::default());
         let taken: Vec<_> = (0..MOST).map(|_| checks.begin(None, in_time())).collect();
         assert!(taken.iter().all(Option::is_some));
@@ -141,7 +143,7 @@ mod tests {
             while checks.state.lock().waiting.is_empty() {
                 std::thread::yield_now();
             }
-            // It waits before them, and is passed by.
+            // The crowded network was first in the queue, and the others pass it.
             let others: Vec<_> = (1..MOST).map(|_| checks.begin(None, in_time())).collect();
             assert!(others.iter().all(Option::is_some));
             drop(check);
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn many_who_ask_all_have_their_turn() {
+    fn every_request_gets_a_turn() {
         let checks = Arc::new(PasswordChecks::default());
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         std::thread::scope(|scope| {

@@ -1,25 +1,26 @@
-//! Slots for readers of the feed, of which there are few: each is a thread and a connection.
+//! Slots for readers of the feed. Their number is limited, because each reader takes a
+//! thread and a connection.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::runtime::sync::Mutex;
 
-/// How many slots each account and caller has taken.
+/// The slots in use.
 #[derive(Default)]
 pub struct ReaderSlots(Mutex<Taken>);
 
-/// Both sums are all that are taken.
+/// The sum of either map is the number of slots in use.
 #[derive(Default, Debug)]
 struct Taken {
     accounts: HashMap<Arc<str>, u32>,
     callers: HashMap<Arc<str>, u32>,
 }
 
-/// How many slots there may be, 0 for none.
+/// The number of slots; 0 means none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SlotLimits {
-    /// For everyone together.
+    /// For all readers together.
     pub all: u32,
     /// For one account.
     pub account: u32,
@@ -27,19 +28,19 @@ pub struct SlotLimits {
     pub caller: u32,
 }
 
-/// Why there is no slot.
+/// Why no slot is free.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SlotsFull {
-    /// All are taken.
+    /// All slots are in use.
     All,
-    /// The account has its share.
+    /// The account has used its share.
     Account,
-    /// The caller has its share.
+    /// The caller has used its share.
     Caller,
 }
 
-/// One reader's slot; dropping it gives it back.
-#[must_use = "dropping it gives it back"]
+/// One reader's slot; dropping it frees the slot.
+#[must_use = "dropping it frees the slot"]
 pub struct ReaderSlot {
     of: Arc<ReaderSlots>,
     account: Arc<str>,
@@ -47,11 +48,11 @@ pub struct ReaderSlot {
 }
 
 impl ReaderSlots {
-    /// Takes a slot for that caller in that account: one that takes all it gets leaves some
-    /// to the others.
+    /// Takes a slot for a caller in an account. The limits leave slots for other accounts
+    /// and callers.
     ///
     /// # Errors
-    /// Says what is full.
+    /// Returns the limit that is reached.
     pub fn take(
         self: &Arc<Self>,
         account: &str,
@@ -84,12 +85,12 @@ impl Drop for ReaderSlot {
     fn drop(&mut self) {
         let mut taken = self.of.0.lock();
         let taken = &mut *taken;
-        give_back(&mut taken.accounts, &self.account);
-        give_back(&mut taken.callers, &self.caller);
+        free(&mut taken.accounts, &self.account);
+        free(&mut taken.callers, &self.caller);
     }
 }
 
-fn give_back(taken: &mut HashMap<Arc<str>, u32>, name: &str) {
+fn free(taken: &mut HashMap<Arc<str>, u32>, name: &str) {
     if let Some(own) = taken.get_mut(name) {
         *own -= 1;
         if *own == 0 {
@@ -102,7 +103,7 @@ fn give_back(taken: &mut HashMap<Arc<str>, u32>, name: &str) {
 mod tests {
     use super::*;
 
-    /// As many slots as there are for one account, whose share is half, and one caller.
+    /// Takes slots until a limit is reached; an account may have half of them, a caller 20.
     fn all_of(
         slots: &Arc<ReaderSlots>,
         account: &str,
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn one_account_has_its_share_and_leaves_the_rest_to_others() {
+    fn one_account_leaves_slots_for_others() {
         let slots = Arc::new(ReaderSlots::default());
         let (first, full) = all_of(&slots, "first", "a", 5);
         assert_eq!((first.len(), full), (3, SlotsFull::Account));
@@ -138,11 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn one_caller_has_its_share_and_leaves_the_rest_to_others() {
+    fn one_caller_leaves_slots_for_others() {
         let slots = Arc::new(ReaderSlots::default());
         let (first, full) = all_of(&slots, "office", "panel", 100);
         assert_eq!((first.len(), full), (20, SlotsFull::Caller));
-        // In another account it is the same caller.
+        // The same caller counts in another account too.
         assert_eq!(all_of(&slots, "other", "panel", 100).0.len(), 0);
         let (second, full) = all_of(&slots, "office", "boss", 100);
         assert_eq!((second.len(), full), (20, SlotsFull::Caller));
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn many_at_a_time_get_no_more_than_there_are() {
+    fn threads_together_get_no_more_than_the_limit() {
         let slots = Arc::new(ReaderSlots::default());
         let got = std::thread::scope(|scope| {
             let take = |caller: usize| {

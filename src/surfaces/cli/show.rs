@@ -19,6 +19,7 @@ use presence::views::explain::{explain, said};
 use presence::views::fields::{Said, View};
 use regex_lite::Regex;
 
+/// `userpresence show users`
 pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     let filter = match args.0.as_slice() {
         [] => None,
@@ -47,8 +48,8 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
         "User", "State", "Status", "Inferred", "Source", "Set", "Subtype", "Message",
     ]);
     for name in names {
-        // One look at a time: a long list never keeps a change waiting. By name,
-        // because a reload gives new numbers.
+        // One lock for each user: a long list never delays a change. By name, because a
+        // reload assigns new numbers.
         let row = store::read(|world| {
             let id = world.directory().user(&name)?;
             let user = name.to_string();
@@ -96,6 +97,7 @@ fn source_name(source: &str) -> &str {
     }
 }
 
+/// `userpresence show user`
 pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
     let [name] = args.0.as_slice() else {
         return Outcome::ShowUsage;
@@ -126,13 +128,13 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
             "Default",
             view.default.clone().unwrap_or_else(|| "none".into()),
         ),
-        ("Takes", view.dnd_status.to_string()),
+        ("Calls", view.dnd_status.to_string()),
     ];
     let more = [
         ("Telephony", view.activity.telephony.name().to_owned()),
         ("Meeting", view.activity.meeting.name().to_owned()),
         ("Presence", view.activity.presence.name().to_owned()),
-        ("By own", view.activity.user.name().to_owned()),
+        ("User status", view.activity.user.name().to_owned()),
         ("Lamp", view.device_state.to_string()),
         ("Queue", view.queue_state.to_string()),
         ("Panels", view.panels.to_string()),
@@ -142,7 +144,7 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         let _ = writeln!(out, "{}", format!("{name:>12}: {value}").trim_end());
     }
     let mut table = Table::new([
-        "", "Source", "State", "Set", "Subtype", "Message", "Device", "is",
+        "", "Source", "State", "Set", "Subtype", "Message", "Device", "reports",
     ]);
     for source in &view.sources {
         let presence = source.known.then_some(&source.presence);
@@ -168,18 +170,20 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
 
 fn mark(view: &View, winner: bool, takes_part: bool) -> &'static str {
     match (winner, takes_part) {
-        // Where nothing is set there is nothing to win.
+        // Without a source that is set there is no winner.
         (true, _) if view.reason != Reason::NothingSet => "*",
         (_, true) => "",
         (_, false) => "-",
     }
 }
 
-fn source_row(mark: &str, name: &str, said: Option<&Said>, now: Time) -> [String; 8] {
-    let text = |get: fn(&Said) -> &str| said.map_or("", get).to_owned();
-    let state = said.map_or("unknown", |said| said.state.name()).to_owned();
-    let set = ago(said.and_then(|said| said.since), now);
-    let (subtype, message) = (text(|said| &said.subtype), text(|said| &said.message));
+fn source_row(mark: &str, name: &str, value: Option<&Said>, now: Time) -> [String; 8] {
+    let text = |get: fn(&Said) -> &str| value.map_or("", get).to_owned();
+    let state = value
+        .map_or("unknown", |value| value.state.name())
+        .to_owned();
+    let set = ago(value.and_then(|value| value.since), now);
+    let (subtype, message) = (text(|value| &value.subtype), text(|value| &value.message));
     [
         mark.to_owned(),
         name.to_owned(),
@@ -200,7 +204,7 @@ fn status_of(view: &View) -> String {
     }
 }
 
-/// `away (lunch) "Back at one", set 5m 10s ago`; the same as in `userpresence explain`.
+/// `away (lunch) "Back at one", set 5m 10s ago`; the same text as in `userpresence explain`.
 fn chosen_of(view: &View, now: Time) -> String {
     said(&view.chosen, now)
 }
@@ -215,6 +219,7 @@ fn yes_no(value: bool) -> &'static str {
     if value { "yes" } else { "no" }
 }
 
+/// `userpresence explain`
 pub fn explain_user(args: &Args<'_>, out: &mut String) -> Outcome {
     let name = match args.0.as_slice() {
         [name] => name,
@@ -228,6 +233,7 @@ pub fn explain_user(args: &Args<'_>, out: &mut String) -> Outcome {
     outcome(view(name, out).map(|view| out.push_str(&explain(&view, Time::now()))))
 }
 
+/// `userpresence show actions`
 pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
     let name = match args.0.as_slice() {
         [] => None,
@@ -246,7 +252,7 @@ pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
         let rows = done.into_iter().zip(rows);
         let rows = rows.map(|(done, now)| {
             let cells = [user.to_string(), done.target, done.wrote, now, done.found];
-            // They may hold what other programs wrote.
+            // The cells may contain text from other programs.
             cells.map(|cell| cell.replace(char::is_control, "?"))
         });
         table.rows.extend(rows);
@@ -259,6 +265,7 @@ pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
     Outcome::Success
 }
 
+/// `userpresence show statuses`
 pub fn show_statuses(args: &Args<'_>, out: &mut String) -> Outcome {
     if !args.0.is_empty() {
         return Outcome::ShowUsage;
@@ -269,7 +276,9 @@ pub fn show_statuses(args: &Args<'_>, out: &mut String) -> Outcome {
         table.rows.push(status_row(status));
     }
     table.show(out);
-    out.push_str("- is recorded only: it is written nowhere, and no presence means it\n");
+    out.push_str(
+        "- is recorded only: it is not written to extensions, and no presence maps to it\n",
+    );
     Outcome::Success
 }
 
@@ -285,6 +294,7 @@ fn status_row(status: &StatusType) -> [String; 5] {
     ]
 }
 
+/// `userpresence show stats`
 pub fn show_stats(args: &Args<'_>, out: &mut String) -> Outcome {
     if !args.0.is_empty() {
         return Outcome::ShowUsage;
@@ -299,6 +309,7 @@ pub fn show_stats(args: &Args<'_>, out: &mut String) -> Outcome {
     Outcome::Success
 }
 
+/// `userpresence show settings`
 pub fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {
     crate::trip("command");
     if !args.0.is_empty() {

@@ -33,11 +33,11 @@ fn try_log_in(request: &Request<'_>) -> Result<Reply, Reply> {
     let user = access::log_in(request, &http, &login.name, &login.password)?;
     let token = access::begin(&user)?;
     if let Some(token) = Token::parse(&token) {
-        runtime::with(|runtime| runtime.begin_panel(&token, &user, || true));
+        runtime::with(|runtime| runtime.begin_panel(&token.key(), &user, || true));
     }
     // This browser's session before, which it knows no more: never without one in between.
     if let Some((token, _)) = held(request, &http) {
-        runtime::with(|runtime| runtime.end_panel(&token));
+        runtime::with(|runtime| runtime.end_panel(&token.key()));
     }
     let mut reply = json(&described(&user.caller));
     let cookie = cookie(request, &token, session::LASTS);
@@ -65,7 +65,7 @@ pub fn goes_on(request: &Request<'_>) {
     let http = access::settings().filter(|_| by_cookie);
     let held = || held(request, http.as_ref()?);
     if let Some((token, user)) = held() {
-        runtime::with(|runtime| runtime.begin_panel(&token, &user, || held().is_some()));
+        runtime::with(|runtime| runtime.begin_panel(&token.key(), &user, || held().is_some()));
     }
 }
 
@@ -78,7 +78,7 @@ pub fn log_out(request: &Request<'_>, _: &HttpCaller) -> Reply {
         return refusal;
     }
     if let Some((token, _)) = before {
-        runtime::with(|runtime| runtime.end_panel(&token));
+        runtime::with(|runtime| runtime.end_panel(&token.key()));
     }
     let mut reply = no_content();
     let cookie = cookie(request, "", 0);

@@ -322,7 +322,7 @@ fn the_console_makes_api_users() {
     let made = ast.cli("userpresence password desk");
     let password = made
         .lines()
-        .find_map(|line| line.split_once("shown only now: "))
+        .find_map(|line| line.split_once("shown only once: "))
         .unwrap_or_else(|| panic!("{made}"))
         .1;
     assert_eq!(password.len(), 24, "{made}");

@@ -263,7 +263,11 @@ fn uuid(account: &str, sequence: u64) -> String {
     static KEYS: LazyLock<[RandomState; 2]> =
         LazyLock::new(|| [RandomState::new(), RandomState::new()]);
     let [high, low] = KEYS.each_ref().map(|key| key.hash_one((account, sequence)));
-    let bytes = (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
+    uuid_of((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
+}
+
+/// These bytes as a UUID (version 8): all but six bits of them.
+pub fn uuid_of(bytes: [u8; 16]) -> String {
     Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 

@@ -36,9 +36,9 @@ impl Flag {
     /// Its short name on the console.
     pub const fn label(self) -> &'static str {
         match self {
-            Flag::AllowSeeMyPresence => "Seen",
-            Flag::RingOnMonitoredCall => "Rings too",
-            Flag::PickUpCallsOnHold => "Picks up",
+            Flag::AllowSeeMyPresence => "Visible",
+            Flag::RingOnMonitoredCall => "Ring along",
+            Flag::PickUpCallsOnHold => "Hold pickup",
         }
     }
 
