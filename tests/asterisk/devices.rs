@@ -542,7 +542,7 @@ fn show_and_explain_say_what_a_device_does() {
     );
     assert_eq!(
         explained(&ast, "carol", "- The schedule"),
-        "- The schedule says away: not asked by this method."
+        "- The schedule sets away: not asked by this method."
     );
     // A status that ends says when.
     set(&ast, "alice", "away,lunch,,t(600)");

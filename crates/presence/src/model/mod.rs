@@ -7,6 +7,7 @@ pub mod dnd;
 pub mod ending;
 pub mod flags;
 pub mod inferred;
+pub mod input;
 pub mod mailbox;
 pub mod mask;
 pub mod principal;

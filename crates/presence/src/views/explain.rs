@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use crate::combine::{Method, Reason};
-use crate::config::{InputKind, Outgoing};
+use crate::config::Outgoing;
 use crate::model::device::DeviceState;
 use crate::model::dnd::DndStatus;
+use crate::model::input::ReadFrom;
 use crate::model::state::State;
 use crate::model::time::Time;
 use crate::views::fields::{Said, SourceView, View};
@@ -117,28 +118,25 @@ fn inferred_line(view: &View) -> String {
 }
 
 fn source_line(view: &View, source: &SourceView, now: Time) -> String {
-    let device = || (&source.address, source.device_state.unwrap_or_default());
-    let subject = match source.kind {
-        InputKind::Extension { .. } | InputKind::Source if !source.known => {
+    let subject = source.kind.subject(&source.address);
+    let subject = match source.kind.read_from() {
+        ReadFrom::Provider if !source.known => {
             return format!(
                 "{} is unknown: its provider is not loaded or has no such thing; it takes no \
                  part.",
                 source.address
             );
         }
-        InputKind::Extension { .. } | InputKind::Source => format!("{} is", source.address),
-        InputKind::Device | InputKind::Custom => {
-            format!("Device {} is {}", device().0, device().1)
+        ReadFrom::Provider => format!("{subject} is"),
+        ReadFrom::Device => format!("{subject} is {}", source.device_state.unwrap_or_default()),
+        ReadFrom::Clock if source.presence.state == State::NotSet => {
+            return format!("{subject} sets nothing now: it is within its hours.");
         }
-        InputKind::Meeting => format!("Meeting {} is {}", device().0, device().1),
-        InputKind::Schedule if source.presence.state == State::NotSet => {
-            return "The schedule says nothing now: it is within its hours.".to_owned();
-        }
-        InputKind::Schedule => "The schedule says".to_owned(),
+        ReadFrom::Clock => format!("{subject} sets"),
     };
     let says = said(&source.presence, now);
-    let says = match source.kind {
-        InputKind::Device | InputKind::Custom | InputKind::Meeting => match is_idle(source) {
+    let says = match source.kind.read_from() {
+        ReadFrom::Device => match is_idle(source) {
             true => String::new(),
             false => format!(", which means {says}"),
         },
@@ -149,11 +147,7 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
 
 /// Whether it is a device that says nothing now.
 fn is_idle(source: &SourceView) -> bool {
-    let of_device = matches!(
-        source.kind,
-        InputKind::Device | InputKind::Custom | InputKind::Meeting
-    );
-    of_device && source.gives_way
+    source.kind.read_from() == ReadFrom::Device && source.gives_way
 }
 
 /// What becomes of what a source says, and why.
@@ -179,7 +173,7 @@ fn remark(view: &View, source: &SourceView) -> String {
 }
 
 fn why_not(view: &View, source: &SourceView) -> String {
-    let presence = matches!(source.kind, InputKind::Extension { .. } | InputKind::Source);
+    let presence = source.kind.read_from() == ReadFrom::Provider;
     if !view.enabled && source.extension.is_some() {
         return ": not read, enabled = no".to_owned();
     }
@@ -270,7 +264,7 @@ fn what_lamps_show(view: &View) -> String {
     let mut phones = view
         .sources
         .iter()
-        .filter(|source| !matches!(source.kind, InputKind::Meeting | InputKind::Custom))
+        .filter(|source| source.kind.is_phone())
         .filter_map(|source| source.device_state)
         .peekable();
     let none = phones.peek().is_some() && !phones.any(DeviceState::is_reachable);

@@ -5,13 +5,14 @@ use serde::Serialize;
 
 use crate::account::Activity;
 use crate::combine::{Method, Order, Reason};
-use crate::config::{InputKind, Outgoing};
+use crate::config::Outgoing;
 use crate::directory::{Unclear, UserId};
 use crate::model::assignment::encode;
 use crate::model::device::{DeviceState, Watcher};
 use crate::model::dnd::DndStatus;
 use crate::model::flags::{Flag, Flags};
 use crate::model::inferred::Inferred;
+use crate::model::input::InputKind;
 use crate::model::state::{Presence, State};
 use crate::model::text::quoted;
 use crate::model::time::Time;
