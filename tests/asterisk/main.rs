@@ -26,6 +26,7 @@ mod function;
 mod help;
 mod http;
 mod inferred;
+mod install;
 mod lamps;
 mod loading;
 mod login;

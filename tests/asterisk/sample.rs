@@ -2,9 +2,7 @@
 //! the table for realtime.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
-use std::process::Command;
 
 use crate::harness::sets;
 use crate::harness::{Instance, Phone, wait_until};
@@ -41,7 +39,7 @@ fn wait_value(ast: &Instance, name: &str, value: &str) {
 #[test]
 fn the_sample_loads_in_silence_and_its_user_works() {
     let ast = Instance::builder().userpresence(&sample()).start();
-    // What 'make install' puts in place makes nobody's presence.
+    // Nothing but templates is active in it.
     assert!(ast.cli("userpresence show users").ends_with("0 users"));
     let checked = ast.cli("userpresence check");
     assert!(checked.starts_with("0 errors, 0 warnings."), "{checked}");
@@ -368,47 +366,6 @@ fn no_option_is_forgotten() {
             "{option} in the table"
         );
     }
-}
-
-/// What 'make install' puts in place: for nobody but Asterisk to read, and without a user.
-#[test]
-fn make_install_gives_the_configuration_to_asterisk_alone() {
-    let dir = std::env::temp_dir().join(format!("userpresence-install-{}", std::process::id()));
-    let etc = dir.join("root/etc/asterisk");
-    fs::create_dir_all(&etc).expect("a directory of our own");
-    let module = dir.join("module.so");
-    fs::write(&module, "").expect("a file of our own");
-    let theirs = etc.join("asterisk.conf");
-    fs::write(&theirs, "").expect("a file of our own");
-    // Another owner where we may give it one.
-    let is_root = chown(&theirs, Some(4711), Some(4712)).is_ok();
-    let install = || {
-        let output = Command::new("make")
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .arg("install")
-            .arg(format!("MODULE={}", module.display()))
-            .arg(format!("DESTDIR={}", dir.join("root").display()))
-            .args(["CONFIG_DIR=/etc/asterisk", "MODULES_DIR=/m", "DATA_DIR=/d"])
-            .output();
-        let output = output.expect("make");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{said}");
-    };
-    install();
-    for name in ["userpresence.conf", "userpresence.conf.sample"] {
-        let about = fs::metadata(etc.join(name)).expect("an installed file");
-        assert_eq!(about.mode() & 0o777, 0o640, "{name}");
-        if is_root {
-            assert_eq!((about.uid(), about.gid()), (4711, 4712), "{name}");
-        }
-    }
-    let ours = etc.join("userpresence.conf");
-    assert_eq!(fs::read_to_string(&ours).expect("a file"), sample());
-    // Never written over.
-    fs::write(&ours, "[general]\n").expect("a file of our own");
-    install();
-    assert_eq!(fs::read_to_string(&ours).expect("a file"), "[general]\n");
-    fs::remove_dir_all(&dir).expect("a directory of our own");
 }
 
 fn now() -> u64 {

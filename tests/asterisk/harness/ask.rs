@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::instance::{Instance, MODULE};
 use super::message::Message;
-use super::wait::poll;
+use super::wait::{poll, wait_until};
 
 impl Instance {
     /// The output of a CLI command.
@@ -48,6 +48,14 @@ impl Instance {
             Some(value) if answer.ok() => value.to_owned(),
             _ => panic!("Getvar {name}: {}", answer.text()),
         }
+    }
+
+    /// Waits until a function or global variable has this value.
+    #[track_caller]
+    pub fn wait_value(&self, name: &str, value: &str) {
+        wait_until(&format!("{name} to be {value:?}"), || {
+            (self.getvar(name) == value).then_some(())
+        });
     }
 
     /// Sets a function or global variable. Panics where Asterisk refuses.
