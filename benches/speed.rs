@@ -12,6 +12,7 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use harness::Instance;
+use harness::api::{api_user, login};
 use harness::readers::{Readers, SETTER};
 
 const USERS: usize = 100_000;
@@ -21,11 +22,6 @@ const HANDLING: &str = "[general]\nhandling = all\nmobile_prefix = 0\n\
     [all-away]\ntype = handling\nset = all\nstatus = away\n\
     forward_external_busy = u5-0@default\n";
 const TEXT: &str = "away,lunch,Back at one";
-
-/// An API user; the password is `secret`.
-const PANEL: &str = "[panel]\ntype = api_user\npassword = $6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRst\
-    iNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1\n";
-const LOGIN: &str = "Authorization: Basic cGFuZWw6c2VjcmV0";
 
 /// Everything, or what the arguments name: `cargo bench ... -- size pages`.
 fn main() {
@@ -52,9 +48,15 @@ fn main() {
 
 /// Milliseconds of one request, the best of several.
 fn page(ast: &Instance, target: &str) -> f64 {
+    let login = login("panel");
     let once = || {
         let begin = Instant::now();
-        let answer = ast.http("GET", &format!("/userpresence/{target}"), &[LOGIN], "");
+        let answer = ast.http(
+            "GET",
+            &format!("/userpresence/{target}"),
+            &[&login("panel")],
+            "",
+        );
         let took = begin.elapsed().as_secs_f64() * 1e3;
         let expected = if target == "v1/nothing" { 404 } else { 200 };
         assert_eq!(answer.status, expected, "{target}: {}", answer.body);
@@ -87,12 +89,12 @@ fn feed() {
         "[general]\nhttp_readers = {READERS}\nhttp_readers_each = {READERS}\nhttp_rate = 1000\n"
     );
     let ast = Instance::builder()
-        .userpresence(&format!("{general}{users}{PANEL}"))
+        .userpresence(&format!("{general}{users}{}", api_user("panel", "")))
         .http()
         .http_sessions(READERS + 10)
         .ami_user(SETTER, "", "call")
         .start();
-    let mut readers = Readers::open(&ast, READERS, LOGIN);
+    let mut readers = Readers::open(&ast, READERS, &login("panel"));
     let seen = readers.follow(&ast, CHANGERS, 12_000, 200);
     let millis = |part: f64| seen.delay(part).as_secs_f64() * 1e3;
     println!(

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Instant;
 
+use super::harness::api::api_user;
 use super::harness::{Instance, MODULE};
 use super::{page, users};
 
@@ -87,7 +88,7 @@ fn resident(text: &str, count: usize) -> f64 {
 fn listed(count: usize) -> String {
     let general = "[general]\n";
     let often = format!("{general}http_rate = 1000\n");
-    users(count).replacen(general, &often, 1) + super::PANEL
+    users(count).replacen(general, &often, 1) + &api_user("panel", "")
 }
 
 /// A page of a list over HTTP, of an account of 20,000: the first, one in the middle, and

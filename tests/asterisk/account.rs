@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::devices::phones;
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::users::{read, set};
 use crate::harness::{Ami, Instance, MODULE, Phone, wait_until};
-use crate::people::{event, read, set, told, with};
 
 /// Waits until these fields of a user are so.
 #[track_caller]
@@ -18,7 +18,7 @@ fn wait_fields(ast: &Instance, user: &str, fields: &[(&str, &str)]) {
 /// The account's events that this client was told, until now.
 #[track_caller]
 fn events(ast: &Instance, ami: &Ami, account: &str) -> Vec<Value> {
-    let all = told(ast, ami);
+    let all = all_events(ast, ami);
     let of_it = all.iter().filter(|event| {
         event.is_event("UserPresenceAccountEvent") && event.get("Account") == Some(account)
     });
@@ -45,7 +45,9 @@ fn four(ast: &Instance, user: &str) -> [String; 4] {
 
 #[test]
 fn a_call_is_seen_from_its_ringing_to_its_end() {
-    let ast = phones("[alice]\ntype = user\nid = 4711\nextension = 200\n").start();
+    let ast = configured("[alice]\ntype = user\nid = 4711\nextension = 200\n")
+        .phones()
+        .start();
     assert_eq!(
         four(&ast, "alice"),
         ["NoCall", "Disconnected", "Offline", "Offline"]
@@ -123,9 +125,9 @@ fn a_call_is_seen_from_its_ringing_to_its_end() {
 
 #[test]
 fn the_event_has_the_known_shape() {
-    let ast = with("[alice]\ntype = user\naccount = main\nextension = 200\n").start();
+    let ast = configured("[alice]\ntype = user\naccount = main\nextension = 200\n").start();
     let ami = ast.ami();
-    event(&ast, "200", "dnd,busy,\"Quotes\" and <tags>");
+    set_extension(&ast, "200", "dnd,busy,\"Quotes\" and <tags>");
     let told = events(&ast, &ami, "main");
     let [event] = &told[..] else {
         panic!("{told:#?}");
@@ -158,8 +160,8 @@ fn the_event_has_the_known_shape() {
 
 #[test]
 fn each_change_is_one_event_and_own_choices_too() {
-    let ast = with("[alice]\ntype = user\nextension = 200\n").start();
-    event(&ast, "200", "available");
+    let ast = configured("[alice]\ntype = user\nextension = 200\n").start();
+    set_extension(&ast, "200", "available");
     let ami = ast.ami();
     let bodies = || -> Vec<Value> {
         let told = events(&ast, &ami, "default");
@@ -211,7 +213,7 @@ fn each_change_is_one_event_and_own_choices_too() {
     assert_eq!(numbers, (before + 1..=before + 4).collect::<Vec<_>>());
 
     // A change of the message alone is one, though the body comes out equal.
-    event(&ast, "200", "available,,A word");
+    set_extension(&ast, "200", "available,,A word");
     let found = bodies();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["presenceStatus"], "Available");
@@ -221,8 +223,8 @@ fn each_change_is_one_event_and_own_choices_too() {
 fn own_status_counts_alone_for_the_users_status() {
     let conf = "[alice]\ntype = user\nextension = 200\noutgoing = none\nmethod = priority\n\
                 [nora]\ntype = user\nextension = 201\nmethod = none\n";
-    let ast = with(conf).start();
-    event(&ast, "200", "dnd");
+    let ast = configured(conf).start();
+    set_extension(&ast, "200", "dnd");
     // None chosen: the combined state.
     wait_fields(
         &ast,
@@ -263,8 +265,8 @@ fn own_status_counts_alone_for_the_users_status() {
 fn a_conference_is_a_meeting_whatever_takes_part_in_combining() {
     let conf = "[alice]\ntype = user\nextension = 200\nmethod = default\n\
                 device = confbridge:100,meeting\n";
-    let ast = with(conf).conferences().start();
-    event(&ast, "200", "available");
+    let ast = configured(conf).conferences().start();
+    set_extension(&ast, "200", "available");
     let somebody = ast.run("ConfBridge", "100");
     wait_fields(
         &ast,
@@ -291,7 +293,8 @@ fn a_conference_is_a_meeting_whatever_takes_part_in_combining() {
 #[test]
 fn a_parked_call_is_the_parkers_and_whose_phone_waits() {
     let conf = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\nextension = 202\n";
-    let ast = phones(conf)
+    let ast = configured(conf)
+        .phones()
         .parking()
         .dialplan("exten = 700,1,Set(BLINDTRANSFER=PJSIP/200-00000001)\nsame = n,Park(default)")
         .start();
@@ -339,11 +342,11 @@ fn a_parked_call_is_the_parkers_and_whose_phone_waits() {
 fn each_account_has_its_own_numbers_also_after_a_restart() {
     let conf = "[alice]\ntype = user\naccount = main\nextension = 200\n\
                 [bob]\ntype = user\naccount = other\nextension = 201\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     let ami = ast.ami();
     for (main, other) in [("away", "dnd"), ("chat", "dnd"), ("dnd", "xa")] {
-        event(&ast, "200", main);
-        event(&ast, "201", other);
+        set_extension(&ast, "200", main);
+        set_extension(&ast, "201", other);
     }
     let numbers = |events: &[Value]| -> Vec<u64> {
         events
@@ -351,7 +354,7 @@ fn each_account_has_its_own_numbers_also_after_a_restart() {
             .filter_map(|event| event["body"]["sequence"].as_u64())
             .collect()
     };
-    let told = told(&ast, &ami);
+    let told = all_events(&ast, &ami);
     let of = |account: &str| -> Vec<u64> {
         let of_it = told.iter().filter(|event| {
             event.is_event("UserPresenceAccountEvent") && event.get("Account") == Some(account)
@@ -368,6 +371,6 @@ fn each_account_has_its_own_numbers_also_after_a_restart() {
     assert!(ast.stop_gracefully().success());
     ast.start_again();
     let ami = ast.ami();
-    event(&ast, "200", "xa");
+    set_extension(&ast, "200", "xa");
     assert_eq!(numbers(&events(&ast, &ami, "main")), [last + 1]);
 }

@@ -5,8 +5,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::harness::Lock;
 use crate::harness::{Builder, Instance, MODULE, Message, sets, wait_until};
-use crate::persistence::Lock;
 
 /// The interface of alice in queues, and the one of bob, who is in the file.
 const ALICE: &str = "Local/200@default/n";
@@ -41,14 +41,7 @@ fn through(ast: &Instance) {
     let mark = COUNT.fetch_add(1, Ordering::Relaxed).to_string();
     ast.set_custom("900", &format!("away,,{mark}"));
     wait_until(&format!("the actions of {mark}"), || {
-        (db(ast, "test/seen")? == mark).then_some(())
-    });
-}
-
-#[track_caller]
-fn wait_value(ast: &Instance, name: &str, value: &str) {
-    wait_until(&format!("{name} to be {value:?}"), || {
-        (ast.getvar(name) == value).then_some(())
+        (ast.astdb("test/seen")? == mark).then_some(())
     });
 }
 
@@ -57,24 +50,6 @@ fn wait_value(ast: &Instance, name: &str, value: &str) {
 fn set(ast: &Instance, status: &str) {
     ast.set_custom("200", status);
     through(ast);
-}
-
-/// An entry of AstDB as the console shows it: nothing is evaluated on the way out. Over
-/// AMI the function is refused.
-fn db(ast: &Instance, key: &str) -> Option<String> {
-    let (family, key) = key.split_once('/').expect("family and key");
-    let shown = ast.cli(&format!("database get {family} {key}"));
-    let value = shown.strip_prefix("Value: ");
-    assert!(value.is_some() || shown.contains("not found"), "{shown}");
-    value.map(str::to_owned)
-}
-
-/// A hand's change of AstDB: over AMI the function is refused.
-#[track_caller]
-fn put(ast: &Instance, key: &str, value: &str) {
-    let (family, key) = key.split_once('/').expect("family and key");
-    let said = ast.cli(&format!("database put {family} {key} \"{value}\""));
-    assert!(said.contains("successfully"), "{said}");
 }
 
 fn in_force(ast: &Instance) -> String {
@@ -161,15 +136,15 @@ fn do_not_disturb_and_follow_me_are_those_of_freepbx() {
         .hint("2000", "Custom:phone&Custom:DND200")
         .start();
     ast.set_device("phone", "NOT_INUSE");
-    put(&ast, "AMPUSER/200/followme/ddial", "DIRECT");
+    ast.set_astdb("AMPUSER/200/followme/ddial", "DIRECT");
     ast.set_device("FOLLOWME200", "INUSE");
     set(&ast, "dnd");
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:DND200)"), "BUSY");
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:DEVDND200)"), "BUSY");
     ast.wait_hint_state("2000", "Busy");
     assert_eq!(
-        db(&ast, "AMPUSER/200/followme/ddial").as_deref(),
+        ast.astdb("AMPUSER/200/followme/ddial").as_deref(),
         Some("EXTENSION")
     );
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:FOLLOWME200)"), "NOT_INUSE");
@@ -187,7 +162,7 @@ fn do_not_disturb_and_follow_me_are_those_of_freepbx() {
     for (value, now) in [("by hand", "by hand"), ("", "(nothing)"), ("YES", "YES")] {
         match value {
             "" => drop(ast.cli("database del DND 200")),
-            value => put(&ast, "DND/200", value),
+            value => ast.set_astdb("DND/200", value),
         }
         let shown = in_force(&ast);
         let line = format!("alice DB(DND/200) YES {now} (nothing)");
@@ -196,17 +171,17 @@ fn do_not_disturb_and_follow_me_are_those_of_freepbx() {
 
     // What was absent is absent again; what was there is there again.
     set(&ast, "available");
-    assert_eq!(db(&ast, "DND/200"), None);
-    assert_eq!(db(&ast, "CustomDevstate/DND200"), None);
-    wait_value(&ast, "DEVICE_STATE(Custom:DND200)", "UNKNOWN");
+    assert_eq!(ast.astdb("DND/200"), None);
+    assert_eq!(ast.astdb("CustomDevstate/DND200"), None);
+    ast.wait_value("DEVICE_STATE(Custom:DND200)", "UNKNOWN");
     ast.wait_hint_state("2000", "Idle");
     assert_eq!(
-        db(&ast, "AMPUSER/200/followme/ddial").as_deref(),
+        ast.astdb("AMPUSER/200/followme/ddial").as_deref(),
         Some("DIRECT")
     );
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:FOLLOWME200)"), "INUSE");
     assert_eq!(in_force(&ast), "0 in force");
-    assert_eq!(db(&ast, "UserPresence/action/alice"), None);
+    assert_eq!(ast.astdb("UserPresence/action/alice"), None);
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
@@ -214,16 +189,16 @@ fn do_not_disturb_and_follow_me_are_those_of_freepbx() {
 #[test]
 fn off_clears_what_a_hand_set_and_a_hand_has_the_last_word() {
     let ast = builder(DND, "action = dnd,back\n").start();
-    put(&ast, "DND/200", "YES");
+    ast.set_astdb("DND/200", "YES");
     set(&ast, "available");
-    assert_eq!(db(&ast, "DND/200"), None);
+    assert_eq!(ast.astdb("DND/200"), None);
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:DND200)"), "UNAVAILABLE");
     set(&ast, "dnd");
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
-    put(&ast, "DND/200", "by hand");
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
+    ast.set_astdb("DND/200", "by hand");
     set(&ast, "away");
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("by hand"));
-    assert_eq!(db(&ast, "AMPUSER/200/followme/ddial"), None);
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("by hand"));
+    assert_eq!(ast.astdb("AMPUSER/200/followme/ddial"), None);
     assert_eq!(in_force(&ast), "0 in force");
 }
 
@@ -236,11 +211,11 @@ fn the_functions_behind_the_switches_can_be_replaced() {
     set(&ast, "dnd");
     assert_eq!(ast.getvar("GLOBAL(dnd_200)"), "1");
     assert_eq!(ast.getvar("GLOBAL(fm)"), "dnd");
-    assert_eq!(db(&ast, "mine/alice/4711/default").as_deref(), Some("on"));
-    assert_eq!(db(&ast, "DND/200"), None);
+    assert_eq!(ast.astdb("mine/alice/4711/default").as_deref(), Some("on"));
+    assert_eq!(ast.astdb("DND/200"), None);
     set(&ast, "away");
     assert_eq!(ast.getvar("GLOBAL(dnd_200)"), "");
-    assert_eq!(db(&ast, "mine/alice/4711/default"), None);
+    assert_eq!(ast.astdb("mine/alice/4711/default"), None);
 }
 
 /// What a person wrote is text: never a variable, an expression, a function or a
@@ -260,10 +235,10 @@ fn what_a_person_wrote_is_never_evaluated() {
     // in base64.
     let encoded = base64(&evil);
     set(&ast, &format!("away,{encoded},{encoded},e"));
-    let said = db(&ast, "presence/alice");
+    let said = ast.astdb("presence/alice");
     assert_eq!(said, Some(format!("{evil}|{evil}|")));
     set(&ast, "xa,,calm");
-    assert_eq!(db(&ast, "presence/alice"), Some(format!("calm||{evil}")));
+    assert_eq!(ast.astdb("presence/alice"), Some(format!("calm||{evil}")));
     assert!(!touched.exists());
     set(&ast, &format!("away,,{encoded},e"));
     assert_eq!(ast.getvar("GLOBAL(said)"), evil);
@@ -457,7 +432,7 @@ fn without_queues_the_rest_is_done() {
         .userpresence(&config(&blocks, "action = dnd,pause\n"))
         .start();
     set(&ast, "dnd");
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
     let said = ast.complaints();
     assert_eq!(said.len(), 1, "{said:#?}");
     let expected = format!(
@@ -484,7 +459,7 @@ fn the_leftovers_of_a_crash_are_undone_at_the_load() {
     wait_until("the record on disk", || {
         let on_disk = |key| ast.astdb_on_disk(key);
         let record = on_disk("/UserPresence/action/alice")?;
-        let seen = on_disk("/test/seen") == db(&ast, "test/seen");
+        let seen = on_disk("/test/seen") == ast.astdb("test/seen");
         (record.contains("DND/200") && seen && on_disk("/DND/200")? == "YES").then_some(())
     });
     ast.kill9();
@@ -496,19 +471,19 @@ fn the_leftovers_of_a_crash_are_undone_at_the_load() {
     ast.start_again();
     through(&ast);
     assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "available");
-    assert_eq!(db(&ast, "DND/200"), None);
-    assert_eq!(db(&ast, "CustomDevstate/DND200"), None);
+    assert_eq!(ast.astdb("DND/200"), None);
+    assert_eq!(ast.astdb("CustomDevstate/DND200"), None);
     assert_eq!(paused(&ast, "602", ALICE), not_paused());
     assert_eq!(in_force(&ast), "0 in force");
 
-    assert_eq!(db(&ast, "DND/300").as_deref(), Some("YES"));
+    assert_eq!(ast.astdb("DND/300").as_deref(), Some("YES"));
     assert_eq!(ast.getvar("GLOBAL(was)"), "dnd");
-    assert_eq!(db(&ast, "test/was").as_deref(), Some("not_set>dnd"));
+    assert_eq!(ast.astdb("test/was").as_deref(), Some("not_set>dnd"));
     // A static member's pause is forgotten by Asterisk.
     assert_eq!(paused(&ast, "600", BOB), by_us());
     ast.set_custom("300", "available");
     through(&ast);
-    assert_eq!(db(&ast, "DND/300"), None);
+    assert_eq!(ast.astdb("DND/300"), None);
     assert_eq!(paused(&ast, "600", BOB), not_paused());
     assert!(ast.cli("userpresence show actions").ends_with("1 in force"));
 }
@@ -554,7 +529,7 @@ fn rows_that_anybody_wrote_call_no_function() {
         one("DB(DND/200)", "YES", ""),
     ]
     .join(","));
-    put(&ast, "DND/200", "YES");
+    ast.set_astdb("DND/200", "YES");
     for user in ["alice", "nobody"] {
         forge(user, &all);
     }
@@ -566,10 +541,10 @@ fn rows_that_anybody_wrote_call_no_function() {
     assert!(said.contains("nobody: DB(DND/200)"), "{said}");
     through(&ast);
     assert_eq!(fs::read_to_string(&victim).expect("the file"), "theirs");
-    assert_eq!(db(&ast, "DND/200"), None);
+    assert_eq!(ast.astdb("DND/200"), None);
     // Neither is asked again.
     for user in ["alice", "nobody"] {
-        assert_eq!(db(&ast, &format!("UserPresence/action/{user}")), None);
+        assert_eq!(ast.astdb(&format!("UserPresence/action/{user}")), None);
     }
     let before = ast.log().len();
     module("unload");
@@ -623,9 +598,9 @@ fn a_stop_leaves_what_is_in_force_and_the_next_load_goes_on() {
     add(&ast, "602");
     set(&ast, "dnd");
     let there = |ast: &Instance| {
-        assert_eq!(db(ast, "DND/200").as_deref(), Some("YES"));
+        assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
         assert_eq!(ast.getvar("GLOBAL(was)"), "dnd");
-        assert_eq!(db(ast, "test/was").as_deref(), Some("not_set>dnd"));
+        assert_eq!(ast.astdb("test/was").as_deref(), Some("not_set>dnd"));
         assert_eq!(paused(ast, "602", ALICE), by_us());
     };
     there(&ast);
@@ -648,8 +623,8 @@ fn a_stop_leaves_what_is_in_force_and_the_next_load_goes_on() {
         assert_eq!(in_force(&ast), shown);
     }
     set(&ast, "available");
-    assert_eq!(db(&ast, "DND/200"), None);
-    assert_eq!(db(&ast, "test/was"), None);
+    assert_eq!(ast.astdb("DND/200"), None);
+    assert_eq!(ast.astdb("test/was"), None);
     assert_eq!(ast.getvar("GLOBAL(was)"), "");
     assert_eq!(paused(&ast, "602", ALICE), not_paused());
 }
@@ -670,16 +645,16 @@ fn a_reload_undoes_what_is_wanted_no_more() {
         through(&ast);
     };
     // Nothing changed, nothing is done: a hand's change stays.
-    put(&ast, "DND/200", "by hand");
+    ast.set_astdb("DND/200", "by hand");
     pause(&ast, "602", ALICE, "no", "");
     reload(&config(&blocks, "action = dnd,pause\n"));
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("by hand"));
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("by hand"));
     assert_eq!(paused(&ast, "602", ALICE), not_paused());
-    put(&ast, "DND/200", "YES");
+    ast.set_astdb("DND/200", "YES");
     pause(&ast, "602", ALICE, "yes", "UserPresence");
     // No more pause.
     reload(&config(&blocks, "action = dnd\n"));
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
     assert_eq!(paused(&ast, "602", ALICE), not_paused());
     assert_eq!(paused(&ast, "600", BOB), not_paused());
     // No more alice; bob has no actions any more.
@@ -688,8 +663,8 @@ fn a_reload_undoes_what_is_wanted_no_more() {
                 [zoe]\ntype = user\nextension = 900\naction = seen\n";
     reload(rest);
     for extension in ["200", "300"] {
-        assert_eq!(db(&ast, &format!("DND/{extension}")), None);
-        assert_eq!(db(&ast, &format!("CustomDevstate/DND{extension}")), None);
+        assert_eq!(ast.astdb(&format!("DND/{extension}")), None);
+        assert_eq!(ast.astdb(&format!("CustomDevstate/DND{extension}")), None);
     }
     assert!(ast.cli("userpresence show actions").ends_with("1 in force"));
 }
@@ -741,10 +716,10 @@ fn an_action_that_hangs_holds_up_nobody() {
         ast.set_custom("200", state);
         ast.wait_hint_presence("2000", state);
     }
-    assert_eq!(db(&ast, "test/was"), None);
+    assert_eq!(ast.astdb("test/was"), None);
     wait_until("what came last", || {
         release();
-        (db(&ast, "test/was")? == "dnd>xa").then_some(())
+        (ast.astdb("test/was")? == "dnd>xa").then_some(())
     });
 
     // Where one hangs at an unload, it is given up after a while, and does nothing
@@ -755,10 +730,10 @@ fn an_action_that_hangs_holds_up_nobody() {
     ast.set_custom("200", "away");
     release();
     ast.wait_log("failed: all of them: the module was unloaded meanwhile");
-    assert_eq!(db(&ast, "test/was").as_deref(), Some("dnd>xa"));
+    assert_eq!(ast.astdb("test/was").as_deref(), Some("dnd>xa"));
     assert!(ast.load_module(MODULE).ok());
     through(&ast);
-    let was = db(&ast, "test/was");
+    let was = ast.astdb("test/was");
     assert_eq!(was.as_deref(), Some("xa>away"));
 }
 
@@ -773,10 +748,10 @@ fn a_panic_in_an_action_stops_no_other() {
     ast.wait_log("please report it: forced by a test in action");
     ast.set_custom("300", "dnd");
     through(&ast);
-    assert_eq!(db(&ast, "DND/200"), None);
-    assert_eq!(db(&ast, "DND/300").as_deref(), Some("YES"));
+    assert_eq!(ast.astdb("DND/200"), None);
+    assert_eq!(ast.astdb("DND/300").as_deref(), Some("YES"));
     set(&ast, "dnd,again");
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
 }
 
 /// While somebody else has AstDB's file locked, a backup for example, nothing is done
@@ -784,21 +759,21 @@ fn a_panic_in_an_action_stops_no_other() {
 #[test]
 fn a_locked_database_is_waited_for() {
     let ast = builder(DND, "action = dnd\n").start();
-    put(&ast, "AMPUSER/200/followme/ddial", "DIRECT");
-    put(&ast, "DND/200", "by hand");
+    ast.set_astdb("AMPUSER/200/followme/ddial", "DIRECT");
+    ast.set_astdb("DND/200", "by hand");
     wait_until("what a hand set on disk", || {
         (ast.astdb_on_disk("/DND/200")? == "by hand").then_some(())
     });
-    let lock = Lock::take(&ast);
+    let lock = Lock::exclusive(&ast);
     ast.set_custom("200", "dnd");
     ast.wait_log("AstDB takes nothing of what actions do, it is tried again");
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:DND200)"), "UNKNOWN");
     lock.release();
     through(&ast);
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
     set(&ast, "away");
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("by hand"));
-    let followme = db(&ast, "AMPUSER/200/followme/ddial");
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("by hand"));
+    let followme = ast.astdb("AMPUSER/200/followme/ddial");
     assert_eq!(followme.as_deref(), Some("DIRECT"));
     assert_eq!(in_force(&ast), "0 in force");
 }

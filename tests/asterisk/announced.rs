@@ -1,9 +1,10 @@
 //! What Asterisk is told at a load, a reload and an unload, and what it answers without
 //! having been told.
 
+use crate::harness::barrier::{configured, set_extension};
+use crate::harness::changes::published_states;
+use crate::harness::users::ALICE;
 use crate::harness::{Ami, Instance, MODULE, Message, Subscriber, wait_until};
-use crate::people::{ALICE, event, with};
-use crate::reload::published;
 
 /// What AMI lists of a user, of presences or of devices.
 fn listed(ast: &Instance, action: &str, key: &str, value: &str, of: &str) -> Vec<String> {
@@ -61,12 +62,12 @@ const BOTH: &str = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\ne
 
 #[test]
 fn after_a_start_every_answer_is_right() {
-    let ast = with(BOTH)
+    let ast = configured(BOTH)
         .hint("2000", "UserPresence:alice,UserPresence:Alice")
         .hint("2001", "UserPresence:bob,UserPresence:bob")
         .sip(&["2000"])
         .start();
-    event(&ast, "200", "dnd,busy,In a call");
+    set_extension(&ast, "200", "dnd,busy,In a call");
     assert!(ast.stop_gracefully().success());
     ast.start_again();
     let phone = Subscriber::start(&ast, "2000");
@@ -93,7 +94,7 @@ fn after_a_start_every_answer_is_right() {
 
 #[test]
 fn a_load_into_a_running_asterisk_reaches_who_asked_in_vain() {
-    let ast = with(BOTH)
+    let ast = configured(BOTH)
         .not_loaded()
         .sip(&["2000"])
         .hint("2000", ",UserPresence:ALICE")
@@ -107,12 +108,12 @@ fn a_load_into_a_running_asterisk_reaches_who_asked_in_vain() {
         .start();
     ast.set_custom("200", "dnd,busy,In a call");
     let ami = ast.ami();
-    published(&ast, &ami);
+    published_states(&ast, &ami);
     shown(&ast, &ami);
     assert!(ast.load_module(MODULE).ok());
     // Bob's hint had no presence at all.
     let told = pairs(&[("alice", "dnd"), ("bob", "not_set")]);
-    assert_eq!(published(&ast, &ami), told);
+    assert_eq!(published_states(&ast, &ami), told);
     ast.wait_hint_presence("2000", "dnd");
     ast.wait_hint_presence("2001", "not_set");
     // Busy is how a queue sees dnd.
@@ -135,13 +136,13 @@ fn a_load_into_a_running_asterisk_reaches_who_asked_in_vain() {
     ast.set_custom("201", "away");
     let ami = ast.ami();
     assert!(ast.load_module(MODULE).ok());
-    assert_eq!(published(&ast, &ami), pairs(&[("bob", "away")]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[("bob", "away")]));
     ast.wait_hint_presence("2001", "away");
     assert_eq!(
         [value(&ast, "alice"), value(&ast, "bob")],
         ["not_set", "away"]
     );
-    event(&ast, "200", "xa");
+    set_extension(&ast, "200", "xa");
     phone.wait_presence("xa");
     ast.wait_hint_presence("2000", "xa");
 }
@@ -152,7 +153,7 @@ fn nothing_is_published_of_users_who_are_not_set_and_not_looked_at() {
     let users: String = (0..300)
         .map(|user| format!("[u{user}]\ntype = user\nextension = u{user}\n"))
         .collect();
-    let ast = with(&users)
+    let ast = configured(&users)
         .not_loaded()
         .hint("7", "UserPresence:u7,UserPresence:u7")
         .start();
@@ -160,31 +161,31 @@ fn nothing_is_published_of_users_who_are_not_set_and_not_looked_at() {
     shown(&ast, &ami);
     for told in [pairs(&[("u7", "not_set")]), pairs(&[])] {
         assert!(ast.load_module(MODULE).ok());
-        assert_eq!(published(&ast, &ami), told);
+        assert_eq!(published_states(&ast, &ami), told);
         assert!(ast.unload_module(MODULE).ok());
-        assert_eq!(published(&ast, &ami), pairs(&[]));
+        assert_eq!(published_states(&ast, &ami), pairs(&[]));
     }
     assert!(ast.load_module(MODULE).ok());
     let ami = ast.ami();
     // The lamp alone is looked at; what differs is told.
     ast.set_custom("u7", "dnd");
     ast.wait_hint_state("7", "Busy");
-    assert_eq!(published(&ast, &ami), pairs(&[("u7", "dnd")]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[("u7", "dnd")]));
     let ami = ast.ami();
     ast.unload_module(MODULE);
-    assert_eq!(published(&ast, &ami), pairs(&[("u7", "not_set")]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[("u7", "not_set")]));
     assert!(ast.load_module(MODULE).ok());
     let ami = ast.ami();
     ast.wait_hint_state("7", "Busy");
     ast.write_config("userpresence.conf", "[u7]\ntype = user\nextension = u7\n");
     assert!(ast.reload().ok());
-    assert_eq!(published(&ast, &ami), pairs(&[]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[]));
     assert_eq!(shown(&ast, &ami), pairs(&[]));
 }
 
 #[test]
 fn a_reload_tells_of_who_comes_and_goes() {
-    let ast = with(ALICE)
+    let ast = configured(ALICE)
         .hint("2001", "UserPresence:bob,UserPresence:bob")
         .hint("2002", "UserPresence:carol,UserPresence:carol")
         .start();
@@ -200,12 +201,12 @@ fn a_reload_tells_of_who_comes_and_goes() {
     ast.wait_hint_state("2001", "Busy");
     ast.wait_hint_presence("2002", "not_set");
     ast.wait_hint_state("2002", "Unavailable");
-    assert_eq!(published(&ast, &ami), pairs(&[("bob", "dnd")]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[("bob", "dnd")]));
     ast.write_config("userpresence.conf", ALICE);
     let ami = ast.ami();
     assert!(ast.reload().ok());
     ast.wait_hint_presence("2001", "not_set");
     // Of a device of the label whom it does not know the provider says invalid.
     ast.wait_hint_state("2001", "Unavailable");
-    assert_eq!(published(&ast, &ami), pairs(&[("bob", "not_set")]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[("bob", "not_set")]));
 }

@@ -6,22 +6,16 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::harness::api::api_user;
+use crate::harness::barrier::configured;
+use crate::harness::users::{read, set, wait_custom};
 use crate::harness::{Browser, Instance, MODULE, key, wait_until};
-use crate::people::{read, set, wait_custom, with};
-
-/// "secret", as `userpresence password` keeps it.
-const HASH: &str = "$6$board$xiod/iiUqFc2hFyDo.EiD8gVSfYlihdfqEuR.EIB.m6yyYOwf0AFiUMgNa1RWhxze6NwC7i.l0e0E27KvHTPW0";
 
 const PEOPLE: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n\
     message = Back soon\n\
     [alice]\ntype = user\nextension = 200\nextension = 201\n\
     [bob]\ntype = user\nextension = 210\n\
     [carol]\ntype = user\nextension = 220\n";
-
-/// An API user for the board.
-fn api_user(name: &str, rest: &str) -> String {
-    format!("[{name}]\ntype = api_user\npassword = {HASH}\n{rest}\n")
-}
 
 fn panel() -> String {
     api_user("panel", "role = self\nuser = alice")
@@ -37,7 +31,7 @@ impl Board {
     /// The login form of an Asterisk with this `userpresence.conf`.
     #[track_caller]
     fn open(conf: &str) -> Self {
-        let ast = with(conf).http().start();
+        let ast = configured(conf).http().start();
         let browser = Browser::start(&ast);
         browser.open("/userpresence/");
         browser.wait("document.activeElement.id === 'name'");
@@ -656,7 +650,7 @@ fn a_missed_call_is_told_to_the_one_who_missed_it() {
     let conf = format!("{PEOPLE}{}", panel());
     let call = "exten = _X.,1,Set(CALLERID(num)=${EXTEN})\n same = n,UserPresenceDial(alice)\n \
                 same = n,Hangup()\nexten = bob,1,UserPresenceDial(bob)\n same = n,Hangup()";
-    let ast = with(&conf)
+    let ast = configured(&conf)
         .http()
         .modules(&["func_callerid"])
         .dialplan(call)
@@ -853,7 +847,7 @@ fn five_thousand() {
 
 #[test]
 fn it_works_below_a_prefix() {
-    let ast = with(&format!("{PEOPLE}{}", panel())).http().start();
+    let ast = configured(&format!("{PEOPLE}{}", panel())).http().start();
     let http = fs::read_to_string(ast.config_path("http.conf")).expect("http.conf");
     ast.write_config("http.conf", &format!("{http}prefix = pbx\n"));
     ast.cli("module reload http");

@@ -1,8 +1,7 @@
 //! The main job: many addresses, one presence.
 
+use crate::harness::users::ALICE;
 use crate::harness::{Instance, wait_until};
-
-const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\nextension = 201\n";
 
 /// Where stock Asterisk forgets the first address (see [`crate::stock`]), the module
 /// keeps the one that the administrator's order puts higher.

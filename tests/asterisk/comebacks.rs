@@ -1,8 +1,8 @@
 //! Users and sources that go, come back, or were never there: one test for each way
 //! in which something stale once stayed.
 
+use crate::harness::users::{read, wait_state};
 use crate::harness::{Instance, MODULE};
-use crate::reload::{value, wait_value};
 
 const BOB: &str = "[general]\n[bob]\ntype = user\nsource = UserPresence:team\n";
 const TEAM: &str = "[team]\ntype = user\nextension = 200\n";
@@ -14,16 +14,16 @@ fn a_user_who_is_gone_is_no_source_any_more() {
     let both = format!("{BOB}{TEAM}");
     let ast = Instance::builder().userpresence(&both).start();
     ast.set_custom("200", "dnd");
-    wait_value(&ast, "bob", "dnd");
+    wait_state(&ast, "bob", "dnd");
     ast.write_config("userpresence.conf", BOB);
     assert!(ast.reload().ok());
-    assert_eq!(value(&ast, "bob"), "not_set");
+    assert_eq!(read(&ast, "bob"), "not_set");
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
-    assert_eq!(value(&ast, "bob"), "not_set");
+    assert_eq!(read(&ast, "bob"), "not_set");
     ast.write_config("userpresence.conf", &both);
     assert!(ast.reload().ok());
-    assert_eq!(value(&ast, "bob"), "dnd");
+    assert_eq!(read(&ast, "bob"), "dnd");
 }
 
 /// Hints match names without regard to case, so the last word has to be the user's.
@@ -54,10 +54,10 @@ fn a_section_that_is_repaired_has_its_status_again() {
     assert!(ast.unload_module(MODULE).ok());
     ast.write_config("userpresence.conf", &format!("{good}metod = latest\n"));
     assert!(ast.load_module(MODULE).ok());
-    assert_eq!(value(&ast, "alice"), "");
+    assert_eq!(read(&ast, "alice"), "");
     ast.write_config("userpresence.conf", good);
     assert!(ast.reload().ok());
-    assert_eq!(value(&ast, "alice"), "xa");
+    assert_eq!(read(&ast, "alice"), "xa");
     assert_eq!(ast.getvar("USER_PRESENCE(alice,message)"), "Back on Monday");
 }
 
@@ -69,12 +69,12 @@ fn a_status_that_nobody_took_does_not_stand() {
     let ast = Instance::builder().userpresence(conf).start();
     assert!(ast.unload_module("func_presencestate.so").ok());
     ast.setvar("USER_PRESENCE(alice)", "dnd");
-    wait_value(&ast, "alice", "not_set");
+    wait_state(&ast, "alice", "not_set");
     let line = ast.wait_log("'CustomPresence:200' cannot be written and is skipped");
     assert!(line.contains("WARNING["), "{line}");
     assert!(ast.load_module("func_presencestate.so").ok());
     ast.setvar("USER_PRESENCE(alice)", "dnd");
-    assert_eq!(value(&ast, "alice"), "dnd");
+    assert_eq!(read(&ast, "alice"), "dnd");
     assert_eq!(
         ast.getvar("PRESENCE_STATE(CustomPresence:200,value)"),
         "dnd"

@@ -1,7 +1,8 @@
 //! The commands `userpresence ...` on Asterisk's console.
 
 use crate::harness::Instance;
-use crate::people::{ALICE, custom, event, read, set, wait_custom, with};
+use crate::harness::barrier::{configured, set_extension};
+use crate::harness::users::{ALICE, custom, read, set, wait_custom};
 
 /// A table's line that begins with this word, in words.
 #[track_caller]
@@ -42,8 +43,8 @@ fn show_users_lists_everyone_with_state_source_age_and_texts() {
         "[lunch]\ntype = status\nstate = away\nsubtype = lunch\n\
          {ALICE}[bob]\ntype = user\n[a-name-that-is-longer-than-any-column]\ntype = user\n"
     );
-    let ast = with(&conf).start();
-    event(&ast, "201", "away,lunch,Back at one");
+    let ast = configured(&conf).start();
+    set_extension(&ast, "201", "away,lunch,Back at one");
     set(&ast, "bob", "chat");
     let shown = ast.cli("userpresence show users");
     assert_eq!(
@@ -75,7 +76,7 @@ fn show_users_lists_everyone_with_state_source_age_and_texts() {
 #[test]
 fn show_users_like_takes_a_regular_expression() {
     let conf = "[alice]\ntype = user\n[bob]\ntype = user\n[bobby]\ntype = user\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     let names = |pattern: &str| {
         let shown = ast.cli(&format!("userpresence show users like {pattern}"));
         let lines: Vec<_> = shown
@@ -105,9 +106,9 @@ fn show_user_shows_the_result_why_and_every_source() {
     let conf = "[general]\noutgoing = default\n\
                 [Alice]\ntype = user\nid = 4711\naccount = main\nextension = 200\n\
                 extension = 201\nsource = Calendar:alice\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     set(&ast, "alice", "away,lunch,Back at one");
-    event(&ast, "201", "chat");
+    set_extension(&ast, "201", "chat");
     let shown = ast.cli("userpresence show user ALICE");
     let sequence = read(&ast, "alice,sequence");
     for (name, value) in [
@@ -158,7 +159,7 @@ fn show_user_shows_the_result_why_and_every_source() {
 
 #[test]
 fn explain_says_why_for_each_winner_of_method_priority() {
-    let ast = with(ALICE).start();
+    let ast = configured(ALICE).start();
     let written = "A status that is set is written to extensions 200 and 201.";
     explained(
         &ast,
@@ -174,7 +175,7 @@ fn explain_says_why_for_each_winner_of_method_priority() {
             written,
         ],
     );
-    event(&ast, "200", "away,lunch,Back at one");
+    set_extension(&ast, "200", "away,lunch,Back at one");
     explained(
         &ast,
         "alice",
@@ -190,7 +191,7 @@ fn explain_says_why_for_each_winner_of_method_priority() {
             written,
         ],
     );
-    event(&ast, "201", "dnd");
+    set_extension(&ast, "201", "dnd");
     let said = explain(&ast, "alice");
     assert_eq!(
         said[1],
@@ -200,7 +201,7 @@ fn explain_says_why_for_each_winner_of_method_priority() {
         said[6],
         "No state stands higher; one that is set to dnd later would take its place."
     );
-    event(&ast, "200", "dnd");
+    set_extension(&ast, "200", "dnd");
     assert_eq!(
         explain(&ast, "alice")[1],
         "It comes from CustomPresence:200: of the sources with the highest state it was set last."
@@ -224,9 +225,9 @@ fn explain_says_why_for_each_other_method() {
                 default = 301\n\
                 [nora]\ntype = user\nmethod = none\nextension = 400\n\
                 [frank]\ntype = user\nenabled = no\nextension = 300\nsource = Calendar:frank\n";
-    let ast = with(conf).start();
-    event(&ast, "301", "chat");
-    event(&ast, "300", "away");
+    let ast = configured(conf).start();
+    set_extension(&ast, "301", "chat");
+    set_extension(&ast, "300", "away");
     explained(
         &ast,
         "lara",
@@ -293,7 +294,7 @@ fn explain_says_why_for_each_other_method() {
 
 #[test]
 fn set_sets_a_status_with_quoted_arguments() {
-    let ast = with(ALICE).start();
+    let ast = configured(ALICE).start();
     for (arguments, [state, subtype, message]) in [
         ("alice dnd", ["dnd", "", ""]),
         ("ALICE Away lunch", ["away", "lunch", ""]),
@@ -324,7 +325,7 @@ fn set_sets_a_status_with_quoted_arguments() {
 
 #[test]
 fn each_failure_says_what_was_expected() {
-    let ast = with(ALICE).start();
+    let ast = configured(ALICE).start();
     let long = "x".repeat(256);
     let nobody = "There is no user 'nobody', expected one of userpresence.conf or realtime.";
     for (command, why) in [
@@ -361,7 +362,7 @@ fn each_failure_says_what_was_expected() {
 
 #[test]
 fn a_wrong_number_of_arguments_shows_the_usage() {
-    let ast = with(ALICE).start();
+    let ast = configured(ALICE).start();
     for (command, usage) in [
         ("show users like", "show users [like <regex>]"),
         ("show users like a b", "show users [like <regex>]"),
@@ -429,7 +430,7 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
          dnd_on = DB(a/${{USER}})=b\n\
          [lunch]\ntype = status\nstate = away\n{ALICE}"
     );
-    let ast = with(&conf).start();
+    let ast = configured(&conf).start();
     let shown = ast.cli("userpresence show settings");
     for (name, value) in [
         ("Version", env!("CARGO_PKG_VERSION")),
@@ -480,7 +481,7 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
 fn users_states_and_verbs_are_completed() {
     let conf = "[alice]\ntype = user\n[Albert]\ntype = user\n[bob]\ntype = user\n\
                 [lunch]\ntype = status\nstate = away\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     for (line, words) in [
         (
             "userpresence ",
@@ -558,7 +559,7 @@ fn five_thousand_users_are_shown_to_the_last() {
     let users: String = (0..5000)
         .map(|n| format!("[user{n:04}]\ntype = user\nextension = {n}\n"))
         .collect();
-    let ast = with(&users).start();
+    let ast = configured(&users).start();
     set(&ast, "user4999", "away,lunch,Back at one");
     let all = |shown: &str| {
         let names = shown.lines().filter(|line| line.starts_with("user"));
@@ -580,7 +581,7 @@ fn five_thousand_users_are_shown_to_the_last() {
 fn tables_stay_aligned_with_wide_characters() {
     let conf = "[general]\noutgoing = none\n[alice]\ntype = user\n[bob]\ntype = user\n\
                 [carol]\ntype = user\n[dave]\ntype = user\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     set(&ast, "alice", "away,會議室,end");
     set(&ast, "bob", "away,e\u{301}te\u{301},end");
     set(&ast, "carol", "away,🍕🍕,end");
@@ -604,7 +605,7 @@ fn a_status_is_set_as_people_say_it() {
     let conf = "[alice]\ntype = user\nid = 4711\nextension = 200\nextension = 201\n\
                 timezone = Asia/Kolkata\n[bob]\ntype = user\nextension = 201\n\
                 [lunch]\ntype = status\nstate = away\nsubtype = lunch\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     let left = || {
         let until: u64 = read(&ast, "alice,until").parse().expect("an end");
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

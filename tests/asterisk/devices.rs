@@ -1,25 +1,8 @@
 //! Devices, meetings and calendars as a user's sources, with real calls.
 
-use crate::harness::{Builder, Instance, MODULE, Phone, wait_until};
-use crate::people::{event, expect, read, set, with};
-use crate::reload::wait_value;
-
-/// Waits until a user's state, winning source and reason are these.
-#[track_caller]
-pub fn wait_verdict(ast: &Instance, user: &str, verdict: &str) {
-    let fields = ["value", "source", "reason"];
-    wait_until(&format!("{user} to be {verdict}"), || {
-        let found = fields.map(|field| read(ast, &format!("{user},{field}")));
-        (found.join(" ") == verdict).then_some(())
-    });
-}
-
-/// Alice's two phones, and a third one to call them from.
-pub fn phones(conf: &str) -> Builder {
-    with(conf)
-        .sip(&["200", "201", "202"])
-        .dialplan("exten = _20X,1,Dial(PJSIP/${EXTEN})")
-}
+use crate::harness::barrier::{configured, set_extension};
+use crate::harness::users::{assert_verdict, complaints, read, set, wait_state, wait_verdict};
+use crate::harness::{Instance, MODULE, Phone, wait_until};
 
 const TWO: &str = "[alice]\ntype = user\nextension = 200\nextension = 201\nuse_devices = yes\n";
 
@@ -58,8 +41,8 @@ fn explained(ast: &Instance, user: &str, begin: &str) -> String {
 
 #[test]
 fn calls_count_by_priority() {
-    let ast = phones(TWO).start();
-    wait_value(&ast, "alice", "unavailable");
+    let ast = configured(TWO).phones().start();
+    wait_state(&ast, "alice", "unavailable");
     let first = Phone::ringing(&ast, "200");
     // The other phone is not there yet, and does not count while this one is.
     wait_verdict(&ast, "alice", "available PJSIP/200 only");
@@ -73,7 +56,7 @@ fn calls_count_by_priority() {
         (shown(&ast, "alice", "PJSIP/200") == ("ringing".into(), "available".into())).then_some(())
     });
     // What it says did not change, and so it was not set anew.
-    expect(&ast, "alice", "available PJSIP/201 last_of_equals");
+    assert_verdict(&ast, "alice", "available PJSIP/201 last_of_equals");
     first.answer();
     wait_verdict(&ast, "alice", "dnd PJSIP/200 highest");
     let since = read(&ast, "alice,since");
@@ -90,20 +73,20 @@ fn calls_count_by_priority() {
     is("in_use");
 
     // What is chosen during a call stands below it, and counts after it.
-    event(&ast, "201", "xa,train");
-    expect(&ast, "alice", "dnd PJSIP/200 highest");
+    set_extension(&ast, "201", "xa,train");
+    assert_verdict(&ast, "alice", "dnd PJSIP/200 highest");
     caller.hang_up();
     wait_verdict(&ast, "alice", "xa CustomPresence:201 highest");
     assert_eq!(read(&ast, "alice,subtype"), "train");
     ast.wait_no_channels();
 
     // A call that alice makes herself is one.
-    event(&ast, "201", "not_set");
+    set_extension(&ast, "201", "not_set");
     second.call("202");
     caller.answer();
     wait_verdict(&ast, "alice", "dnd PJSIP/201 highest");
     second.hang_up();
-    wait_value(&ast, "alice", "available");
+    wait_state(&ast, "alice", "available");
     ast.wait_no_channels();
 
     first.unregister();
@@ -119,14 +102,14 @@ fn calls_count_by_priority() {
 #[test]
 fn a_call_that_ends_gives_way_to_what_was_chosen_where_the_latest_wins() {
     let conf = format!("{TWO}method = latest\nignore_unreachable = no\n");
-    let ast = phones(&conf).start();
+    let ast = configured(&conf).phones().start();
     let first = Phone::ringing(&ast, "200");
     let second = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
     // Both are idle.
-    wait_value(&ast, "alice", "not_set");
-    event(&ast, "200", "away,lunch");
-    expect(&ast, "alice", "away CustomPresence:200 only");
+    wait_state(&ast, "alice", "not_set");
+    set_extension(&ast, "200", "away,lunch");
+    assert_verdict(&ast, "alice", "away CustomPresence:200 only");
     for phone in [&first, &second] {
         caller.call(&phone.device()["PJSIP/".len()..]);
         ast.wait_device(&phone.device(), "RINGING");
@@ -141,12 +124,12 @@ fn a_call_that_ends_gives_way_to_what_was_chosen_where_the_latest_wins() {
     caller.call("200");
     first.answer();
     wait_verdict(&ast, "alice", "dnd PJSIP/200 latest");
-    event(&ast, "201", "chat");
-    expect(&ast, "alice", "chat CustomPresence:201 latest");
+    set_extension(&ast, "201", "chat");
+    assert_verdict(&ast, "alice", "chat CustomPresence:201 latest");
     caller.hang_up();
     ast.wait_device("PJSIP/200", "NOT_INUSE");
     ast.wait_no_channels();
-    expect(&ast, "alice", "chat CustomPresence:201 latest");
+    assert_verdict(&ast, "alice", "chat CustomPresence:201 latest");
 
     // A phone that goes is news, one that comes is none.
     first.unregister();
@@ -158,7 +141,7 @@ fn a_call_that_ends_gives_way_to_what_was_chosen_where_the_latest_wins() {
 /// Every state of a device, by the default tables and by those of one's own.
 #[test]
 fn tables_say_what_a_device_means() {
-    let ast = with(
+    let ast = configured(
         "[room]\ntype = device_table\nin_use = xa,room,In the room\nringing = lunch\n\
          NOT_INUSE = not_set\n\
          [lunch]\ntype = status\nstate = away\nsubtype = lunch\n\
@@ -191,7 +174,7 @@ fn tables_say_what_a_device_means() {
 
 #[test]
 fn the_default_tables_can_be_replaced() {
-    let ast = with(
+    let ast = configured(
         "[device]\ntype = device_table\nin_use = away,phone,On the phone\n\
          [Meeting]\ntype = device_table\nin_use = xa,meeting,In the room\n\
          [alice]\ntype = user\nextension = 200,Custom:a\nuse_devices = yes\n\
@@ -211,7 +194,7 @@ fn the_default_tables_can_be_replaced() {
 
 #[test]
 fn an_extensions_device_is_the_one_named_or_has_the_prefix() {
-    let ast = with(
+    let ast = configured(
         "[general]\ndevice_prefix = Custom:desk-\n\
          [alice]\ntype = user\nextension = 200\nuse_devices = yes\n\
          [bob]\ntype = user\nextension = 200, Custom:mobile\nuse_devices = yes\n\
@@ -230,21 +213,21 @@ fn an_extensions_device_is_the_one_named_or_has_the_prefix() {
         assert_eq!(shown(&ast, user, "CustomPresence:200").0, "in_use");
     }
     // Who did not ask for devices has none among the sources, but knows what it is.
-    expect(&ast, "dave", "not_set CustomPresence:200 nothing_set");
+    assert_verdict(&ast, "dave", "not_set CustomPresence:200 nothing_set");
     assert_eq!(shown(&ast, "dave", "CustomPresence:200").0, "in_use");
 }
 
 #[test]
 fn a_conference_is_a_meeting() {
-    let ast = with(
+    let ast = configured(
         "[alice]\ntype = user\nextension = 200\ndevice = confbridge:100\n\
          [bob]\ntype = user\nmethod = latest\nextension = 200\ndevice = confbridge:100\n",
     )
     .conferences()
     .start();
     // There is no such room yet: no harm.
-    event(&ast, "200", "away,lunch");
-    expect(&ast, "alice", "away CustomPresence:200 only");
+    set_extension(&ast, "200", "away,lunch");
+    assert_verdict(&ast, "alice", "away CustomPresence:200 only");
     let somebody = ast.run("ConfBridge", "100");
     wait_verdict(&ast, "alice", "dnd confbridge:100 highest");
     wait_verdict(&ast, "bob", "dnd confbridge:100 latest");
@@ -269,10 +252,10 @@ fn a_conference_is_a_meeting() {
 
 #[test]
 fn a_calendar_is_a_meeting_from_its_begin_to_its_end() {
-    let ast = with("[alice]\ntype = user\nextension = 200\ndevice = Calendar:alice\n")
+    let ast = configured("[alice]\ntype = user\nextension = 200\ndevice = Calendar:alice\n")
         .calendar("alice")
         .start();
-    event(&ast, "200", "chat");
+    set_extension(&ast, "200", "chat");
     let ami = ast.ami();
     ast.set_calendar("alice", 1, 3);
     for (state, source) in [("dnd", "Calendar:alice"), ("chat", "CustomPresence:200")] {
@@ -287,18 +270,18 @@ fn a_calendar_is_a_meeting_from_its_begin_to_its_end() {
 
 #[test]
 fn a_parked_call_is_seen_at_its_space() {
-    let ast = with(
+    let ast = configured(
         "[parked]\ntype = device_table\nin_use = away,parked,A call waits\nnot_in_use = not_set\n\
          [alice]\ntype = user\nextension = 200\ndevice = park:701@parkedcalls,parked\n",
     )
     .parking()
     .start();
-    expect(&ast, "alice", "not_set CustomPresence:200 nothing_set");
+    assert_verdict(&ast, "alice", "not_set CustomPresence:200 nothing_set");
     ast.run("Park", "");
     wait_verdict(&ast, "alice", "away park:701@parkedcalls only");
     assert_eq!(read(&ast, "alice,message"), "A call waits");
     ast.run("ParkedCall", "default,701");
-    wait_value(&ast, "alice", "not_set");
+    wait_state(&ast, "alice", "not_set");
     ast.hang_up_all();
 }
 
@@ -307,15 +290,15 @@ fn extensions_that_cannot_be_reached_are_ignored_unless_they_are_to_count() {
     let conf = "[alice]\ntype = user\nextension = 200\nextension = 201\n\
                 [bob]\ntype = user\nextension = 200\nextension = 201\nignore_unreachable = no\n\
                 [carol]\ntype = user\nextension = 200\nextension = 201\nuse_devices = yes\n";
-    let ast = phones(conf).start();
-    event(&ast, "201", "chat");
-    event(&ast, "200", "away");
+    let ast = configured(conf).phones().start();
+    set_extension(&ast, "201", "chat");
+    set_extension(&ast, "200", "away");
     // While none can be reached, each counts.
-    expect(&ast, "alice", "away CustomPresence:200 highest");
+    assert_verdict(&ast, "alice", "away CustomPresence:200 highest");
     let second = Phone::ringing(&ast, "201");
     wait_verdict(&ast, "alice", "chat CustomPresence:201 only");
     wait_verdict(&ast, "carol", "chat CustomPresence:201 highest");
-    expect(&ast, "bob", "away CustomPresence:200 highest");
+    assert_verdict(&ast, "bob", "away CustomPresence:200 highest");
     assert_eq!(row(&ast, "alice", "CustomPresence:200")[0], "-");
     assert_eq!(
         explained(&ast, "alice", "- CustomPresence:200"),
@@ -328,15 +311,15 @@ fn extensions_that_cannot_be_reached_are_ignored_unless_they_are_to_count() {
          reached and another can (ignore_unreachable)."
     );
     // What is set on it meanwhile counts once it is there.
-    event(&ast, "200", "dnd");
-    expect(&ast, "alice", "chat CustomPresence:201 only");
+    set_extension(&ast, "200", "dnd");
+    assert_verdict(&ast, "alice", "chat CustomPresence:201 only");
     let first = Phone::ringing(&ast, "200");
     wait_verdict(&ast, "alice", "dnd CustomPresence:200 highest");
     first.unregister();
     wait_verdict(&ast, "alice", "chat CustomPresence:201 only");
     second.unregister();
     wait_verdict(&ast, "alice", "dnd CustomPresence:200 highest");
-    expect(&ast, "bob", "dnd CustomPresence:200 highest");
+    assert_verdict(&ast, "bob", "dnd CustomPresence:200 highest");
 }
 
 #[test]
@@ -355,7 +338,7 @@ fn of_equal_devices_the_one_set_last_wins() {
     wait_until("a on hold", || {
         (shown(&ast, "alice", "Custom:a").0 == "on_hold").then_some(())
     });
-    expect(&ast, "alice", "dnd Custom:b last_of_equals");
+    assert_verdict(&ast, "alice", "dnd Custom:b last_of_equals");
     // A device that says the same after it said something else is.
     for state in ["NOT_INUSE", "BUSY"] {
         ast.set_device("a", state);
@@ -371,13 +354,13 @@ fn of_equal_devices_the_one_set_last_wins() {
     let more = "device = Custom:d\ndevice = Custom:c\n";
     ast.write_config("userpresence.conf", &conf(more));
     assert!(ast.reload().ok());
-    expect(&ast, "alice", "dnd Custom:d first_of_equals");
+    assert_verdict(&ast, "alice", "dnd Custom:d first_of_equals");
 }
 
 /// What is there no more, or never was, takes no part.
 #[test]
 fn a_device_that_is_not_there_does_no_harm() {
-    let ast = with(
+    let ast = configured(
         "[alice]\ntype = user\nextension = 200\nuse_devices = yes\ndevice = PJSIP/nobody\n\
          device = Nothing/at all\ndevice = Custom:never\ndevice = confbridge:404\n\
          device = Calendar:none\ndevice = Nobody:here\n",
@@ -385,7 +368,7 @@ fn a_device_that_is_not_there_does_no_harm() {
     .sip(&[])
     .conferences()
     .start();
-    expect(&ast, "alice", "not_set CustomPresence:200 nothing_set");
+    assert_verdict(&ast, "alice", "not_set CustomPresence:200 nothing_set");
     for device in ["PJSIP/200", "PJSIP/nobody", "confbridge:404"] {
         let of_it = shown(&ast, "alice", device);
         assert_eq!(of_it, ("invalid".into(), "not_set".into()), "{device}");
@@ -394,8 +377,8 @@ fn a_device_that_is_not_there_does_no_harm() {
         explained(&ast, "alice", "- Device PJSIP/nobody"),
         "- Device PJSIP/nobody is invalid: it does not exist, or its module is not loaded."
     );
-    event(&ast, "200", "available");
-    expect(&ast, "alice", "available CustomPresence:200 only");
+    set_extension(&ast, "200", "available");
+    assert_verdict(&ast, "alice", "available CustomPresence:200 only");
     assert_eq!(ast.new_complaints(0), Vec::<String>::new());
 }
 
@@ -439,7 +422,7 @@ fn devices_survive_a_reload_an_unload_and_a_restart() {
     // The table says something else now; what the device is, is known.
     ast.write_config("userpresence.conf", &conf("xa,call"));
     assert!(ast.reload().ok());
-    expect(&ast, "alice", "xa Custom:a only");
+    assert_verdict(&ast, "alice", "xa Custom:a only");
     assert!(read(&ast, "alice,since") > before[0][4]);
     assert_eq!(all()[1], before[1]);
 
@@ -448,7 +431,7 @@ fn devices_survive_a_reload_an_unload_and_a_restart() {
     ast.set_device("a", "NOT_INUSE");
     ast.wait_device("Custom:a", "NOT_INUSE");
     assert!(ast.load_module(MODULE).ok());
-    expect(&ast, "alice", "available Custom:a only");
+    assert_verdict(&ast, "alice", "available Custom:a only");
     assert_eq!(all()[1], before[1]);
 
     // Devices come and go with a reload.
@@ -457,8 +440,8 @@ fn devices_survive_a_reload_an_unload_and_a_restart() {
     ast.set_device("c", "BUSY");
     ast.write_config("userpresence.conf", without);
     assert!(ast.reload().ok());
-    expect(&ast, "alice", "not_set CustomPresence:200 nothing_set");
-    expect(&ast, "bob", "dnd Custom:c only");
+    assert_verdict(&ast, "alice", "not_set CustomPresence:200 nothing_set");
+    assert_verdict(&ast, "bob", "dnd Custom:c only");
     ast.set_device("c", "NOT_INUSE");
     wait_verdict(&ast, "bob", "available Custom:c only");
     // Their rows are kept for a while, as those of gone users.
@@ -474,7 +457,7 @@ fn devices_survive_a_reload_an_unload_and_a_restart() {
 /// A call does not live through a restart of Asterisk, and leaves nobody busy.
 #[test]
 fn a_restart_during_a_call_leaves_nobody_in_it() {
-    let ast = phones(TWO).start();
+    let ast = configured(TWO).phones().start();
     let first = Phone::answering(&ast, "200");
     let _second = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
@@ -497,7 +480,7 @@ fn a_restart_during_a_call_leaves_nobody_in_it() {
 /// What `userpresence show user` and `explain` say of devices.
 #[test]
 fn show_and_explain_say_what_a_device_does() {
-    let ast = with(
+    let ast = configured(
         "[alice]\ntype = user\nextension = 200,Custom:a\nuse_devices = yes\nmethod = latest\n\
          device = confbridge:100\n\
          [bob]\ntype = user\nmethod = none\ndevice = Custom:a\n\
@@ -523,7 +506,7 @@ fn show_and_explain_say_what_a_device_does() {
         "A lamp on alice shows not_in_use, a queue sees not_in_use."
     );
     ast.set_device("a", "INUSE");
-    wait_value(&ast, "alice", "dnd");
+    wait_state(&ast, "alice", "dnd");
     assert_eq!(
         explained(&ast, "alice", "- Device Custom:a"),
         "- Device Custom:a is in_use, which means dnd: it wins."
@@ -644,7 +627,7 @@ fn bad_options_of_devices_and_tables_are_named() {
     for (at, (section, ..)) in cases.iter().enumerate() {
         conf.push_str(&format!("[bad{at}]\n{section}\n"));
     }
-    let ast = with(&conf).start();
+    let ast = configured(&conf).start();
     let said = ast.new_complaints(0);
     for (at, (section, option, expected)) in cases.iter().enumerate() {
         let message = format!("section [bad{at}], option '{option}': {expected}");
@@ -665,7 +648,7 @@ fn five_hundred_calls_leave_nothing_behind() {
     let users = (0..USERS).map(|n| {
         format!("[u{n}]\ntype = user\nextension = 30{n},Local/30{n}@agents\nuse_devices = yes\n")
     });
-    let ast = with(&users.collect::<String>())
+    let ast = configured(&users.collect::<String>())
         .hint("2100", "UserPresence:u0")
         .start();
     let count = || {
@@ -709,6 +692,6 @@ fn five_hundred_calls_leave_nothing_behind() {
     wait_until("as many rows as before", || {
         (count() == before).then_some(())
     });
-    assert_eq!(crate::people::complaints(&ast, "serpresence"), [""; 0]);
+    assert_eq!(complaints(&ast, "serpresence"), [""; 0]);
     assert!(!ast.log().contains("Panic"));
 }

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::harness::barrier::configured;
+use crate::harness::users::set;
 use crate::harness::{Builder, Instance, Phone, wait_until};
-use crate::people::{set, with};
 
 /// Bob, whose phone calls from inside; the endpoint `trunk` is nobody's.
 const BOB: &str = "[bob]\ntype = user\nextension = 202\n";
@@ -24,7 +25,7 @@ exten = 9170123,1,Dial(PJSIP/300)
 fn calls(conf: &str, phones: &[&str]) -> Builder {
     let mut all = vec!["202", "trunk"];
     all.extend(phones);
-    with(&format!("{conf}\n{BOB}"))
+    configured(&format!("{conf}\n{BOB}"))
         .sip(&all)
         .modules(&[
             "func_callerid",
@@ -230,7 +231,7 @@ fn a_call_is_not_forwarded_for_ever() {
         ));
         dialplan.push_str(&format!("exten = 4{at},1,UserPresenceDial(user{at})\n"));
     }
-    let ast = with(&conf).dialplan(&dialplan).start();
+    let ast = configured(&conf).dialplan(&dialplan).start();
     assert_eq!(outcome(&ast, "UserPresenceDial(user0,e)"), "FORWARDED BUSY");
     let line = ast.wait_log("forwarded more than 8 times");
     assert!(line.contains("user7 -> user8"), "{line}");
@@ -493,7 +494,7 @@ fn a_refusal_is_what_dial_makes_of_it() {
          [refuse]\nexten = s,1,Set(GOSUB_RESULT=BUSY)\n same = n,Return()\n\
          [default]\nexten = _[os]X,1,Goto(${IF($[\"${EXTEN:0:1}\" = \"o\"]?ours:stock)}${EXTEN:1},1,1)\n",
     );
-    let ast = with(&format!("[alice]\ntype = user\nextension = 200\n{BOB}"))
+    let ast = configured(&format!("[alice]\ntype = user\nextension = 200\n{BOB}"))
         .sip(&["202", "200"])
         .dialplan(&dialplan)
         .start();

@@ -1,8 +1,9 @@
 //! Texts on their way through dialplan, AMI and ARI: whole, and never evaluated.
 
-use crate::ari;
 use crate::harness::Instance;
-use crate::people::{ALICE, complaints, custom, read, set, wait_custom, with};
+use crate::harness::ari;
+use crate::harness::barrier::configured;
+use crate::harness::users::{ALICE, complaints, custom, read, set, wait_custom};
 
 /// What a joker writes. Each is balanced, because Asterisk's own parser counts
 /// brackets in what the test's dialplan hands on.
@@ -22,7 +23,7 @@ const TEXTS: &[&str] = &[
 /// Where functions that start programs can be called: a text that were evaluated
 /// would not come back as it was.
 fn dangerous() -> Instance {
-    ari::with_ari(with(ALICE).modules(&["func_shell"])).start()
+    ari::with_ari(configured(ALICE).modules(&["func_shell"])).start()
 }
 
 fn escaped(text: &str) -> String {
@@ -88,7 +89,7 @@ fn texts_survive_ami_and_ari_without_live_dangerously() {
 /// `extensions.conf` as an administrator writes it.
 #[test]
 fn a_status_is_set_by_a_line_of_extensions_conf() {
-    let ast = with(ALICE)
+    let ast = configured(ALICE)
         .dialplan(
             "exten = lunch,1,Set(USER_PRESENCE(alice)=away,lunch,\"Back\" at one\\, or two\\; maybe)\n\
              exten = ask,1,UserEvent(Asked,State:${USER_PRESENCE(alice)},\
@@ -120,7 +121,7 @@ fn a_status_is_set_by_a_line_of_extensions_conf() {
 
 #[test]
 fn what_a_dialplan_sets_it_reads_in_the_next_line() {
-    let ast = with(ALICE).start();
+    let ast = configured(ALICE).start();
     for (number, state) in ["dnd", "away", "chat", "available"].into_iter().enumerate() {
         let read = ast.run_dialplan(
             &[
@@ -136,7 +137,7 @@ fn what_a_dialplan_sets_it_reads_in_the_next_line() {
 
 #[test]
 fn outgoing_all_writes_every_extension_in_base64_where_a_comma_is() {
-    let ast = with(ALICE).start();
+    let ast = configured(ALICE).start();
     set(&ast, "alice", "away,lunch,Back at one");
     for extension in ["200", "201"] {
         wait_custom(&ast, extension, "message", "Back at one");
@@ -158,7 +159,7 @@ fn outgoing_all_writes_every_extension_in_base64_where_a_comma_is() {
 
 #[test]
 fn outgoing_default_writes_the_default_extension_alone() {
-    let ast = with(&format!("{ALICE}outgoing = default\ndefault = 201\n")).start();
+    let ast = configured(&format!("{ALICE}outgoing = default\ndefault = 201\n")).start();
     set(&ast, "alice", "away,lunch");
     wait_custom(&ast, "201", "value", "away");
     assert_eq!(custom(&ast, "200", "value"), "not_set");
@@ -168,7 +169,7 @@ fn outgoing_default_writes_the_default_extension_alone() {
 #[test]
 fn outgoing_none_writes_nothing_and_enabled_no_neither() {
     for option in ["outgoing = none", "enabled = no"] {
-        let ast = with(&format!("{ALICE}{option}\n")).start();
+        let ast = configured(&format!("{ALICE}{option}\n")).start();
         set(&ast, "alice", "away,lunch");
         // Another user's is written after it would have been.
         set(&ast, "barrier", "away");
@@ -185,7 +186,7 @@ fn outgoing_none_writes_nothing_and_enabled_no_neither() {
 fn an_address_that_cannot_be_written_is_skipped_with_one_warning() {
     let conf = "[alice]\ntype = user\npresence_prefix = Calendar:\nextension = 200\n\
                 [bob]\ntype = user\nextension = 300\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     for state in ["away", "dnd"] {
         set(&ast, "alice", state);
         set(&ast, "bob", state);

@@ -1,11 +1,11 @@
 //! Long use: nothing grows, nothing is lost, nothing comes twice.
 
-use std::collections::HashMap;
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::harness::changes::assert_changes_in_order;
+use crate::harness::users::{assert_consistent, json};
 use crate::harness::{Ami, Instance, MODULE, Message, Subscriber, wait_until};
-use crate::persistence::{consistent, json};
 
 const LATEST: &str = "[general]\nmethod = latest\n\
     [alice]\ntype = user\nextension = 200\nextension = 201\n\
@@ -210,7 +210,7 @@ fn ten_thousand_changes_end_where_the_rules_say() {
         users.iter().all(|user| heard_all(&ast, user)).then_some(())
     });
     for user in users {
-        consistent(&ast, user);
+        assert_consistent(&ast, user);
     }
     // What a user who is a source says is what it is.
     let (l1, p2, t) = (json(&ast, "l1"), json(&ast, "p2"), json(&ast, "t"));
@@ -220,7 +220,7 @@ fn ten_thousand_changes_end_where_the_rules_say() {
     }
     let events = all_changes(&ast, &feed);
     assert!(events.len() > EACH, "{} events", events.len());
-    in_order(&events);
+    assert_changes_in_order(&events);
     for user in ["p1", "p2", "l1", "l2", "t"] {
         let last = events
             .iter()
@@ -313,42 +313,4 @@ fn all_changes(ast: &Instance, feed: &Ami) -> Vec<Message> {
     let mut events = feed.take_events();
     events.retain(|event| event.is_event("UserPresenceChange"));
     events
-}
-
-/// Numbers of an account without a gap, and each event beginning where the user's
-/// last one ended.
-fn in_order(events: &[Message]) {
-    let mut numbers: HashMap<&str, u64> = HashMap::new();
-    let mut last: HashMap<&str, &Message> = HashMap::new();
-    for event in events {
-        let header = |name: &str| {
-            event
-                .get(name)
-                .unwrap_or_else(|| panic!("{name}: {event:?}"))
-        };
-        let number = header("Sequence").parse().expect("a number");
-        if let Some(before) = numbers.insert(header("Account"), number) {
-            assert_eq!(number, before + 1, "{event:?}");
-        }
-        if let Some(before) = last.insert(header("User"), event) {
-            for (old, new) in [
-                ("OldStatus", "Status"),
-                ("OldSubtype", "Subtype"),
-                ("OldMessage", "Message"),
-                ("OldStatusType", "StatusType"),
-            ] {
-                assert_eq!(
-                    header(old),
-                    before.get(new).unwrap_or_default(),
-                    "{before:?} {event:?}"
-                );
-            }
-        }
-        // The status type may change alone: one is chosen, and another source still wins.
-        let (old, new) = (
-            ["OldStatus", "OldSubtype", "OldMessage", "OldStatusType"].map(header),
-            ["Status", "Subtype", "Message", "StatusType"].map(header),
-        );
-        assert_ne!(old, new, "{event:?}");
-    }
 }

@@ -2,48 +2,13 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
+use crate::harness::api::{api_user, login, office};
+use crate::harness::barrier::{configured, set_extension};
 use crate::harness::network::vanish;
-use crate::harness::{Answer, Builder, Event, EventStream, Instance, MODULE, wait_until};
-use crate::people::{event, read, set, with};
-
-/// API users whose password is `secret`: made by `openssl passwd -6 -salt saltsalt secret`.
-const HASH: &str = "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1";
-
-/// A section of `userpresence.conf` for one who may ask, with the password `secret`.
-pub fn api_user(name: &str, options: &str) -> String {
-    format!("[{name}]\ntype = api_user\npassword = {HASH}\n{options}\n")
-}
-
-/// The header with which that one logs in.
-pub fn login(name: &str) -> String {
-    format!(
-        "Authorization: Basic {}",
-        BASE64.encode(format!("{name}:secret"))
-    )
-}
-
-const PEOPLE: &str = "[alice]\ntype = user\nid = 4711\naccount = main\nextension = 200\n\
-    outgoing = none\n\
-    [bob]\ntype = user\naccount = main\nextension = 201\nextension = 202\noutgoing = none\n\
-    [carol]\ntype = user\naccount = other\nextension = 203\n";
-
-/// Alice and Bob in one account, Carol in another, and those who ask: `panel`, `boss` and `tester` in
-/// the first, `alice-web` and `bob-web` for one each, `stranger` in the second.
-pub fn office(more: &str) -> Builder {
-    let users = [
-        api_user("panel", "account = main\nrole = read"),
-        api_user("boss", "account = main\nrole = admin"),
-        api_user("alice-web", "account = main\nrole = self\nuser = alice"),
-        api_user("bob-web", "account = main\nrole = self\nuser = bob"),
-        api_user("tester", "account = main\nrole = admin\nuser = alice"),
-        api_user("stranger", "account = other\nrole = admin"),
-    ];
-    with(&format!("{more}\n{PEOPLE}{}", users.concat())).http()
-}
+use crate::harness::users::{read, set};
+use crate::harness::{Answer, Event, EventStream, Instance, MODULE, wait_until};
 
 const MAIN: &str = "/userpresence/v1/account/main";
 
@@ -62,10 +27,6 @@ fn put(ast: &Instance, who: &str, extension: &str, body: &Value) -> Answer {
         &headers.each_ref().map(String::as_str),
         &body.to_string(),
     )
-}
-
-pub fn parsed(answer: &Answer) -> Value {
-    serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("no JSON: {answer:?}"))
 }
 
 #[track_caller]
@@ -91,9 +52,9 @@ fn names(list: &Value) -> Vec<&str> {
 #[test]
 fn an_account_is_listed_by_pages_and_filters() {
     let ast = office("").start();
-    event(&ast, "200", "away,lunch,Back at one");
-    event(&ast, "201", "chat");
-    let list = |query: &str| parsed(&get(&ast, "panel", &format!("{MAIN}/presence{query}")));
+    set_extension(&ast, "200", "away,lunch,Back at one");
+    set_extension(&ast, "201", "chat");
+    let list = |query: &str| get(&ast, "panel", &format!("{MAIN}/presence{query}")).json();
     let all = list("");
     assert_eq!(names(&all), ["alice", "bob"]);
     let paging = json!({"page": 1, "perPage": 100, "totalPages": 1, "totalElements": 2});
@@ -133,14 +94,14 @@ fn an_account_is_listed_by_pages_and_filters() {
         assert_eq!(names(&list(query)), expected, "{query}");
     }
     let one = get(&ast, "panel", &format!("{MAIN}/extension/4711/presence"));
-    assert_eq!(parsed(&one), all["records"][0]);
+    assert_eq!(one.json(), all["records"][0]);
     for way in ["alice", "200"] {
         let same = get(&ast, "panel", &format!("{MAIN}/extension/{way}/presence"));
         assert_eq!(same.body, one.body);
     }
     let own = "/userpresence/v1/account/~/extension/~/presence";
     assert_eq!(get(&ast, "alice-web", own).body, one.body);
-    let statuses = parsed(&get(&ast, "panel", &format!("{MAIN}/statuses")));
+    let statuses = get(&ast, "panel", &format!("{MAIN}/statuses")).json();
     let names = statuses["statuses"].as_array().expect("statuses").iter();
     let names: Vec<&str> = names.filter_map(|status| status["name"].as_str()).collect();
     assert!(
@@ -152,7 +113,7 @@ fn an_account_is_listed_by_pages_and_filters() {
 #[test]
 fn what_is_known_is_not_sent_again() {
     let ast = office("").start();
-    event(&ast, "200", "away");
+    set_extension(&ast, "200", "away");
     let target = format!("{MAIN}/presence");
     let first = get(&ast, "panel", &target);
     let tag = first
@@ -165,7 +126,7 @@ fn what_is_known_is_not_sent_again() {
     assert_eq!((again.status, &*again.body), (304, ""));
     let head = ast.http("HEAD", &target, &[&login("panel")], "");
     assert_eq!((head.status, &*head.body), (200, ""));
-    event(&ast, "200", "away,,A word");
+    set_extension(&ast, "200", "away,,A word");
     let new = ast.http("GET", &target, &[&login("panel"), &known], "");
     assert_eq!(new.status, 200);
 }
@@ -246,7 +207,7 @@ fn what_is_wrong_has_one_clear_answer() {
         ),
     ] {
         let answer = get(&ast, who, &target);
-        let message = parsed(&answer)["error"]["message"].clone();
+        let message = answer.json()["error"]["message"].clone();
         let message = message.as_str().unwrap_or_default();
         assert_eq!(answer.status, status, "{target}: {answer:?}");
         assert!(message.contains(word), "{target}: {message}");
@@ -275,7 +236,7 @@ fn one_sets_ones_own_and_an_admin_everybodys() {
     });
     let answer = put(&ast, "alice-web", "~", &wish);
     assert_eq!(answer.status, 200, "{answer:?}");
-    let record = parsed(&answer);
+    let record = answer.json();
     for (field, value) in [
         ("state", json!("away")),
         ("subtype", json!("lunch")),
@@ -375,7 +336,7 @@ fn one_sets_ones_own_and_an_admin_everybodys() {
         ),
     ] {
         let answer = put(&ast, who, extension, &body);
-        let message = parsed(&answer)["error"]["message"].clone();
+        let message = answer.json()["error"]["message"].clone();
         let message = message.as_str().unwrap_or_default().to_lowercase();
         assert_eq!(answer.status, status, "{body}: {answer:?}");
         assert!(message.contains(&word.to_lowercase()), "{body}: {message}");
@@ -395,7 +356,7 @@ fn sequence(event: &Event) -> u64 {
 fn a_reader_who_comes_back_misses_nothing() {
     let ast = office("").start();
     let mut reader = stream(&ast, "panel", "");
-    event(&ast, "200", "away,lunch,Back at one");
+    set_extension(&ast, "200", "away,lunch,Back at one");
     let first = reader.expect("presence");
     assert_eq!(first.id, Some(sequence(&first)));
     assert_eq!(
@@ -409,7 +370,7 @@ fn a_reader_who_comes_back_misses_nothing() {
     drop(reader);
 
     for state in ["chat", "dnd", "away", "available"] {
-        event(&ast, "201", state);
+        set_extension(&ast, "201", state);
     }
     // By the parameter and by the header, as a browser does.
     let id = first.id.expect("a number");
@@ -431,7 +392,7 @@ fn a_reader_who_comes_back_misses_nothing() {
     }
     assert_eq!(ids, (id + 1..=id + 4).collect::<Vec<_>>());
     // And it goes on.
-    event(&ast, "200", "dnd");
+    set_extension(&ast, "200", "dnd");
     assert_eq!(by_parameter.expect("presence").id, Some(id + 5));
 }
 
@@ -442,14 +403,14 @@ fn who_comes_back_too_late_is_told_so_and_begins_anew() {
     let snapshot = reader.expect("snapshot");
     assert_eq!(names(&snapshot.data), ["alice", "bob"]);
     assert_eq!(snapshot.data["more"], false);
-    event(&ast, "200", "away");
+    set_extension(&ast, "200", "away");
     let id = reader.expect("presence").id.expect("a number");
     drop(reader);
     // One more than it holds.
     for change in 0..100 {
         ast.set_custom("201", if change % 2 == 0 { "chat" } else { "dnd" });
     }
-    event(&ast, "201", "available");
+    set_extension(&ast, "201", "available");
     let mut reader = stream(&ast, "panel", &format!("?lastEventId={id}"));
     let reset = reader.expect("reset");
     assert!(
@@ -460,7 +421,7 @@ fn who_comes_back_too_late_is_told_so_and_begins_anew() {
     let snapshot = reader.expect("snapshot");
     assert_eq!(snapshot.id, Some(id + 101));
     assert_eq!(snapshot.data["records"][1]["state"], "available");
-    event(&ast, "201", "xa");
+    set_extension(&ast, "201", "xa");
     assert_eq!(reader.expect("presence").id, Some(id + 102));
     // One that never was, and one to come.
     for id in [0, id + 1000] {
@@ -478,20 +439,20 @@ fn who_comes_back_too_late_is_told_so_and_begins_anew() {
     reader.expect("reset");
     let snapshot = reader.expect("snapshot");
     assert_eq!(snapshot.id, Some(id + 102));
-    event(&ast, "201", "dnd");
+    set_extension(&ast, "201", "dnd");
     assert_eq!(reader.expect("presence").id, Some(id + 103));
 }
 
 #[test]
 fn a_stream_is_filtered_by_extension_and_by_what_changed() {
     let ast = office("").start();
-    event(&ast, "200", "available");
-    event(&ast, "201", "available");
+    set_extension(&ast, "200", "available");
+    set_extension(&ast, "201", "available");
     let mut bobs = stream(&ast, "panel", "?extension=202");
     let mut dnd = stream(&ast, "panel", "?detail=dnd,flags");
-    event(&ast, "200", "away");
+    set_extension(&ast, "200", "away");
     ast.setvar("USER_PRESENCE(alice,dndStatus)", "DoNotAcceptAnyCalls");
-    event(&ast, "201", "away");
+    set_extension(&ast, "201", "away");
     ast.setvar("USER_PRESENCE(bob,ringOnMonitoredCall)", "true");
     let owners = |stream: &mut EventStream, count: usize| -> Vec<String> {
         let events = (0..count).map(|_| stream.expect("presence").data["ownerId"].clone());
@@ -507,9 +468,9 @@ fn a_stream_is_filtered_by_extension_and_by_what_changed() {
 #[test]
 fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
     let ast = office("").start();
-    event(&ast, "200", "away,,A word");
+    set_extension(&ast, "200", "away,,A word");
     let before: u64 = read(&ast, "alice,sequence").parse().expect("a number");
-    event(&ast, "200", "away,,Another word");
+    set_extension(&ast, "200", "away,,Another word");
     let mut panel = stream(&ast, "boss", "");
     let mut own = stream(&ast, "alice-web", "");
     ast.setvar("USER_PRESENCE(alice,allowSeeMyPresence)", "false");
@@ -519,12 +480,12 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
         own.expect("presence").data["body"]["allowSeeMyPresence"],
         false
     );
-    event(&ast, "200", "dnd,,A secret");
-    event(&ast, "201", "away");
+    set_extension(&ast, "200", "dnd,,A secret");
+    set_extension(&ast, "201", "away");
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
     assert_eq!(own.expect("presence").data["ownerId"], "4711");
     let list = get(&ast, "boss", &format!("{MAIN}/presence"));
-    assert_eq!(names(&parsed(&list)), ["bob"]);
+    assert_eq!(names(&list.json()), ["bob"]);
     assert!(!list.body.contains("secret"));
     let one = get(&ast, "boss", &format!("{MAIN}/extension/alice/presence"));
     assert_eq!(one.status, 404);
@@ -536,7 +497,7 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
         assert_eq!((hidden.status, hidden.body), (404, nobody.body), "{who}");
     }
     let seen = get(&ast, "alice-web", &format!("{MAIN}/presence"));
-    assert_eq!(names(&parsed(&seen)), ["alice", "bob"]);
+    assert_eq!(names(&seen.json()), ["alice", "bob"]);
     // What was told before is taken back, and told again to nobody.
     let mut late = stream(
         &ast,
@@ -552,7 +513,7 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
     assert_eq!(named.status, 400);
     assert_eq!(named.body.replace("4711", "4712"), nobody.body);
     ast.setvar("USER_PRESENCE(alice,ringOnMonitoredCall)", "true");
-    event(&ast, "201", "dnd");
+    set_extension(&ast, "201", "dnd");
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
     // Who is to be seen again is news, whatever was asked for.
     let mut calls = stream(&ast, "panel", "?detail=telephony");
@@ -562,7 +523,7 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
     // Hidden with the same request, nothing of it is seen.
     let wish = json!({"status": "away", "message": "A secret", "allowSeeMyPresence": false});
     assert_eq!(put(&ast, "alice-web", "~", &wish).status, 200);
-    event(&ast, "201", "chat");
+    set_extension(&ast, "201", "chat");
     panel.expect("hidden");
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
 }
@@ -570,7 +531,7 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
 #[test]
 fn an_administrator_sets_who_is_hidden_and_sees_nothing_of_it() {
     let ast = office("").start();
-    event(&ast, "200", "away,,A word");
+    set_extension(&ast, "200", "away,,A word");
     let flag = |visible: bool| json!({"allowSeeMyPresence": visible});
     // Whoever hides somebody sees nothing of them any more, this answer included.
     let hidden = put(&ast, "boss", "4711", &flag(false));
@@ -594,13 +555,13 @@ fn an_administrator_sets_who_is_hidden_and_sees_nothing_of_it() {
         "~",
         &json!({"message": "Mine", "status": "dnd"}),
     );
-    assert_eq!(parsed(&own)["message"], "Mine");
+    assert_eq!(own.json()["message"], "Mine");
     // Nobody else was told.
-    event(&ast, "201", "away");
+    set_extension(&ast, "201", "away");
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
     let shown = put(&ast, "boss", "alice", &flag(true));
     assert_eq!(shown.status, 200);
-    assert_eq!(parsed(&shown)["message"], "Mine");
+    assert_eq!(shown.json()["message"], "Mine");
     assert_eq!(panel.expect("presence").data["ownerId"], "4711");
 }
 
@@ -609,11 +570,11 @@ fn ones_own_is_found_by_name_whatever_ids_there_are() {
     let users = "[200]\ntype = user\nid = 201\nextension = 300\n\
                  [201]\ntype = user\nid = 200\nextension = 301\n";
     let web = api_user("web", "role = self\nuser = 200");
-    let ast = with(&format!("{users}{web}")).http().start();
+    let ast = configured(&format!("{users}{web}")).http().start();
     let own = "/userpresence/v1/account/~/extension/~/presence";
-    assert_eq!(parsed(&get(&ast, "web", own))["user"], "200");
+    assert_eq!(get(&ast, "web", own).json()["user"], "200");
     let other = "/userpresence/v1/account/~/extension/200/presence";
-    assert_eq!(parsed(&get(&ast, "web", other))["user"], "201");
+    assert_eq!(get(&ast, "web", other).json()["user"], "201");
 }
 
 #[test]
@@ -622,22 +583,22 @@ fn one_account_sees_nothing_of_another() {
     let target = "/userpresence/v1/account/~/events?snapshot=true";
     let mut other = ast.stream(target, &[&login("stranger")]);
     assert_eq!(names(&other.expect("snapshot").data), ["carol"]);
-    event(&ast, "200", "away");
-    event(&ast, "203", "dnd");
+    set_extension(&ast, "200", "away");
+    set_extension(&ast, "203", "dnd");
     assert_eq!(other.expect("presence").data["ownerId"], "carol");
 }
 
 #[test]
 fn a_reload_and_an_unload_end_streams_cleanly() {
     let ast = office("").start();
-    event(&ast, "200", "away");
+    set_extension(&ast, "200", "away");
     let mut reader = stream(&ast, "panel", "");
-    event(&ast, "200", "dnd");
+    set_extension(&ast, "200", "dnd");
     let last = reader.expect("presence").id.expect("a number");
     assert!(ast.reload().ok());
     assert!(reader.next().is_none());
     // Nothing was missed: the people of the account are the same.
-    event(&ast, "201", "away");
+    set_extension(&ast, "201", "away");
     let mut reader = stream(&ast, "panel", &format!("?lastEventId={last}"));
     assert_eq!(reader.expect("presence").id, Some(last + 1));
     // With others in it one begins anew.
@@ -696,9 +657,9 @@ fn one_caller_leaves_readers_places_to_others() {
     let refused = get(&ast, "panel", &format!("{MAIN}/events"));
     assert_eq!(refused.status, 429, "{refused:?}");
     assert!(refused.head.contains("Retry-After: 5"), "{refused:?}");
-    assert_eq!(parsed(&refused)["error"]["code"], "readers");
+    assert_eq!(refused.json()["error"]["code"], "readers");
     let mut other = stream(&ast, "boss", "");
-    event(&ast, "200", "away");
+    set_extension(&ast, "200", "away");
     other.expect("presence");
     drop(streams);
     wait_until("a reader's place", || {
@@ -736,7 +697,7 @@ fn what_a_reader_who_was_dropped_has_not_got_is_counted() {
     let mut gone = stream(&ast, "panel", "");
     let vanished = stream(&ast, "panel", "");
     for (number, stream) in [(1, "away"), (2, "dnd")] {
-        event(&ast, "201", stream);
+        set_extension(&ast, "201", stream);
         for reader in [&mut alive, &mut gone] {
             reader.expect("presence");
         }
@@ -754,12 +715,12 @@ fn what_a_reader_who_was_dropped_has_not_got_is_counted() {
     // Who goes loses nothing.
     drop(gone);
     for status in ["away", "chat", "dnd"] {
-        event(&ast, "201", status);
+        set_extension(&ast, "201", status);
         alive.expect("presence");
     }
     wait_until("the end of the reader", || (lost(&ast) > 0).then_some(()));
     assert_eq!(lost(&ast), 3);
-    event(&ast, "201", "away");
+    set_extension(&ast, "201", "away");
     alive.expect("presence");
     assert_eq!(lost(&ast), 3);
 }
@@ -800,7 +761,7 @@ fn a_status_that_is_set_over_http_ends_at_a_time_of_day_or_after_a_while() {
             &json!({"status": "away", "until": until}),
         );
         assert_eq!(set.status, 200, "{until}: {set:?}");
-        let end = parsed(&set)["until"].as_u64().expect("an end");
+        let end = set.json()["until"].as_u64().expect("an end");
         let ahead = end.saturating_sub(before);
         assert!((least..=most + 60_000).contains(&ahead), "{until}: {ahead}");
     }

@@ -1,9 +1,10 @@
 //! Beside FreePBX: what its own means change is followed, and the feature codes that are
 //! handed out work as they stand.
 
+use crate::harness::barrier::{catch_up, configured};
+use crate::harness::repository_file;
+use crate::harness::users::{custom, read, set, wait_custom};
 use crate::harness::{Builder, Instance};
-use crate::people::{caught_up, custom, read, set, wait_custom, with};
-use crate::sample::handed_out;
 
 const USERS: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n\
                      [alice]\ntype = user\nextension = 200\nextension = 201\n\
@@ -20,29 +21,29 @@ fn is(ast: &Instance, user: &str, expected: [&str; 3]) {
 /// CustomPresence.
 #[test]
 fn what_freepbx_writes_is_followed() {
-    let ast = with(USERS).start();
+    let ast = configured(USERS).start();
     ast.run_dialplan(
         &["Set(PRESENCE_STATE(CustomPresence:200)=away,lunch,Back at one)"],
         "",
     );
-    caught_up(&ast);
+    catch_up(&ast);
     is(&ast, "alice", ["away", "lunch", "At lunch"]);
     assert_eq!(read(&ast, "alice,message"), "Back at one");
 
     ast.setvar("PRESENCE_STATE(CustomPresence:201)", "dnd,,In a call");
-    caught_up(&ast);
+    catch_up(&ast);
     is(&ast, "alice", ["dnd", "dnd", "Do not disturb"]);
     assert_eq!(read(&ast, "alice,source"), "CustomPresence:201");
 
     // Over AMI's action Command, and as the shell has it.
     ast.cli("presencestate change CustomPresence:201 xa");
-    caught_up(&ast);
+    catch_up(&ast);
     is(&ast, "alice", ["xa", "xa", "Extended away"]);
     ast.remote("presencestate change CustomPresence:201 available");
-    caught_up(&ast);
+    catch_up(&ast);
     is(&ast, "alice", ["away", "lunch", "At lunch"]);
     ast.cli("presencestate change CustomPresence:200 not_set");
-    caught_up(&ast);
+    catch_up(&ast);
     is(&ast, "alice", ["available", "available", "Available"]);
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
@@ -51,14 +52,14 @@ fn what_freepbx_writes_is_followed() {
 /// round.
 #[test]
 fn the_last_one_who_says_a_status_decides_it() {
-    let ast = with(USERS).start();
+    let ast = configured(USERS).start();
     set(&ast, "alice", "lunch");
     is(&ast, "alice", ["away", "lunch", "At lunch"]);
     for extension in ["200", "201"] {
         wait_custom(&ast, extension, "subtype", "lunch");
         ast.set_custom(extension, "available");
     }
-    caught_up(&ast);
+    catch_up(&ast);
     is(&ast, "alice", ["available", "available", "Available"]);
     set(&ast, "alice", "lunch");
     is(&ast, "alice", ["away", "lunch", "At lunch"]);
@@ -66,8 +67,8 @@ fn the_last_one_who_says_a_status_decides_it() {
 
 /// An Asterisk with the feature codes as they are handed out, and what their words need.
 fn with_codes() -> Builder {
-    let codes = handed_out("configs/samples/extensions_userpresence.conf.sample");
-    with(USERS)
+    let codes = repository_file("configs/samples/extensions_userpresence.conf.sample");
+    configured(USERS)
         .modules(&["app_playback", "codec_gsm", "format_gsm", "func_callerid"])
         .dialplan(&format!("\n[globals]\nUSER_OF_201 = alice\n\n{codes}"))
 }
@@ -174,12 +175,12 @@ fn a_caller_who_is_no_user_hears_so() {
 /// The code for a held call, and the way to dial a user that stands there in comments.
 #[test]
 fn a_held_call_and_a_user_are_found_by_the_extension() {
-    let codes = handed_out("configs/samples/extensions_userpresence.conf.sample");
+    let codes = repository_file("configs/samples/extensions_userpresence.conf.sample");
     let uncommented = codes
         .replace("\n;exten", "\nexten")
         .replace("\n; same", "\n same");
     assert_ne!(codes, uncommented);
-    let ast = with(&USERS.replace(
+    let ast = configured(&USERS.replace(
         "[210]\ntype = user\n",
         "[210]\ntype = user\nmonitor = alice\n",
     ))

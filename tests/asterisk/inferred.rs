@@ -3,11 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::devices::{phones, wait_verdict};
-use crate::feed::{api_user, login, parsed};
+use crate::harness::api::{api_user, login};
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::statuses::set_by_ami;
+use crate::harness::users::{ALICE, read, set, wait_custom, wait_verdict};
 use crate::harness::{Builder, Instance, Phone, wait_until};
-use crate::people::{event, read, set, told, wait_custom};
-use crate::statuses::set_by_ami;
 
 /// Bob, whose phone is a source, with actions on `dnd`.
 const BOB: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n\
@@ -19,27 +19,14 @@ const BOB: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubty
 
 fn bob() -> Builder {
     let boss = api_user("boss", "account = main\nrole = admin");
-    phones(&format!("{BOB}{boss}")).http()
-}
-
-fn db(ast: &Instance, key: &str) -> Option<String> {
-    let (family, key) = key.split_once('/').expect("family and key");
-    let shown = ast.cli(&format!("database get {family} {key}"));
-    shown.strip_prefix("Value: ").map(str::to_owned)
-}
-
-#[track_caller]
-fn wait_db(ast: &Instance, key: &str, value: Option<&str>) {
-    wait_until(&format!("{key} to be {value:?}"), || {
-        (db(ast, key).as_deref() == value).then_some(())
-    });
+    configured(&format!("{BOB}{boss}")).phones().http()
 }
 
 const TARGET: &str = "/userpresence/v1/account/main/extension/bob/presence";
 
 #[track_caller]
 fn record(ast: &Instance) -> Value {
-    parsed(&ast.http("GET", TARGET, &[&login("boss")], ""))
+    ast.http("GET", TARGET, &[&login("boss")], "").json()
 }
 
 #[track_caller]
@@ -48,7 +35,7 @@ fn put(ast: &Instance, body: &Value) -> Value {
     let headers = [&*login, "Content-Type: application/json"];
     let answer = ast.http("PUT", TARGET, &headers, &body.to_string());
     assert_eq!(answer.status, 200, "{answer:?}");
-    parsed(&answer)
+    answer.json()
 }
 
 /// Fields of a user, joined.
@@ -101,7 +88,7 @@ fn a_message_typed_in_a_call_changes_the_message_and_nothing_else() {
     wait_fields(&ast, "bob", &SHOWN, "available|available|Available|");
     wait_custom(&ast, "201", "value", "available");
     wait_custom(&ast, "201", "message", "Back in five");
-    assert_eq!(db(&ast, "DND/201"), None);
+    assert_eq!(ast.astdb("DND/201"), None);
 
     // At lunch, until then, and in a call: each interface.
     set(&ast, "bob", "lunch,,,t(3000)");
@@ -133,7 +120,7 @@ fn a_message_typed_in_a_call_changes_the_message_and_nothing_else() {
     assert_eq!(read(&ast, "bob,subtype"), "lunch");
     wait_custom(&ast, "201", "message", "At last");
     // What it returns to is what was before lunch.
-    assert_eq!(db(&ast, "DND/201"), None);
+    assert_eq!(ast.astdb("DND/201"), None);
     assert_eq!(read(&ast, "bob,until"), until);
 }
 
@@ -142,14 +129,14 @@ fn a_message_alone_is_refused_where_it_belongs_to_nothing() {
     let conf = "[home]\ntype = status\nstate =\n[bob]\ntype = user\naccount = main\n\
                 extension = 201\n";
     let boss = api_user("boss", "account = main\nrole = admin");
-    let ast = crate::people::with(&format!("{conf}{boss}")).http().start();
+    let ast = configured(&format!("{conf}{boss}")).http().start();
     set(&ast, "bob", "home");
     let login = login("boss");
     let headers = [&*login, "Content-Type: application/json"];
     let refused = |body: Value| {
         let answer = ast.http("PUT", TARGET, &headers, &body.to_string());
         assert_eq!(answer.status, 400, "{answer:?}");
-        let why = parsed(&answer)["error"]["message"].clone();
+        let why = answer.json()["error"]["message"].clone();
         why.as_str().unwrap_or_default().to_owned()
     };
     let why = refused(json!({"message": "x", "allowSeeMyPresence": false}));
@@ -176,35 +163,35 @@ fn an_ordinary_call_does_nothing_but_where_an_action_looks_at_all_sources() {
     let caller = Phone::ringing(&ast, "202");
     set(&ast, "bob", "available");
     talk(&ast, &caller, &phone);
-    wait_db(&ast, "test/busy", Some("dnd after available"));
+    ast.wait_astdb("test/busy", Some("dnd after available"));
     // One thread does them in order: the other would have been done by now.
-    assert_eq!(db(&ast, "DND/201"), None);
+    assert_eq!(ast.astdb("DND/201"), None);
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:DND201)"), "UNKNOWN");
     hang_up(&ast, &caller);
-    wait_db(&ast, "test/busy", None);
-    assert_eq!(db(&ast, "DND/201"), None);
+    ast.wait_astdb("test/busy", None);
+    assert_eq!(ast.astdb("DND/201"), None);
 
     // Chosen, it is done, and a call on top of it does not undo it.
     set(&ast, "bob", "dnd");
-    wait_db(&ast, "DND/201", Some("YES"));
-    wait_db(&ast, "test/busy", Some("dnd after available"));
+    ast.wait_astdb("DND/201", Some("YES"));
+    ast.wait_astdb("test/busy", Some("dnd after available"));
     caller.call("201");
     ast.wait_device("PJSIP/201", "RINGING");
     phone.answer();
     ast.wait_device("PJSIP/201", "INUSE");
     caller.hang_up();
     ast.wait_no_channels();
-    assert_eq!(db(&ast, "DND/201").as_deref(), Some("YES"));
+    assert_eq!(ast.astdb("DND/201").as_deref(), Some("YES"));
     // A choice in a call counts at once.
     talk_by_device(&ast, &caller, &phone);
     set(&ast, "bob", "available");
-    wait_db(&ast, "DND/201", None);
+    ast.wait_astdb("DND/201", None);
     assert_eq!(
-        db(&ast, "test/busy").as_deref(),
+        ast.astdb("test/busy").as_deref(),
         Some("dnd after available")
     );
     hang_up(&ast, &caller);
-    wait_db(&ast, "test/busy", None);
+    ast.wait_astdb("test/busy", None);
 }
 
 #[track_caller]
@@ -220,7 +207,7 @@ fn talk_by_device(ast: &Instance, caller: &Phone<'_>, bob: &Phone<'_>) {
 fn what_is_shown_of_a_person_agrees_with_itself() {
     let conf = "[alice]\ntype = user\nextension = 200\nextension = 201\nuse_devices = yes\n\
                 [bob]\ntype = user\nextension = 200\nextension = 201\n";
-    let ast = phones(conf).start();
+    let ast = configured(conf).phones().start();
     let desk = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
     set(&ast, "alice", "available");
@@ -288,7 +275,7 @@ fn every_interface_tells_what_was_chosen_from_what_is_inferred() {
     let caller = Phone::ringing(&ast, "202");
     set(&ast, "bob", "lunch,,Back at one");
     let ami = ast.ami();
-    told(&ast, &ami);
+    all_events(&ast, &ami);
     talk(&ast, &caller, &phone);
 
     let said = record(&ast);
@@ -323,7 +310,7 @@ fn every_interface_tells_what_was_chosen_from_what_is_inferred() {
     assert_eq!(whole["chosen"]["message"], "Back at one");
     assert_eq!(whole["inferred"], said["inferred"]);
 
-    let events = told(&ast, &ami);
+    let events = all_events(&ast, &ami);
     let change = events.iter().rev().find(|event| {
         event.is_event("UserPresenceChange")
             && event.get("User") == Some("bob")
@@ -394,7 +381,7 @@ fn every_interface_tells_what_was_chosen_from_what_is_inferred() {
 
 #[test]
 fn meetings_hours_and_the_types_of_tables_have_their_words() {
-    let ast = crate::people::with(
+    let ast = configured(
         "[surgery]\ntype = status\nlabel = In surgery\nstate = dnd\nsubtype = surgery\n\
          [theatre]\ntype = device_table\nin_use = surgery\nnot_in_use = not_set\n\
          [closed]\ntype = action\nstatus = unavailable\nset = DB(test/closed)=${STATUS}\n\
@@ -407,7 +394,7 @@ fn meetings_hours_and_the_types_of_tables_have_their_words() {
     .conferences()
     .start();
     for extension in ["200", "201"] {
-        event(&ast, extension, "chat,,Hello");
+        set_extension(&ast, extension, "chat,,Hello");
     }
     let somebody = ast.run("ConfBridge", "100");
     let in_meeting = "dnd|chat|Free to chat|In a meeting";
@@ -424,8 +411,8 @@ fn meetings_hours_and_the_types_of_tables_have_their_words() {
         &SHOWN,
         "unavailable|not_set|Not set|Outside hours",
     );
-    wait_db(&ast, "test/closed", Some("unavailable"));
-    assert_eq!(db(&ast, "test/met"), None);
+    ast.wait_astdb("test/closed", Some("unavailable"));
+    assert_eq!(ast.astdb("test/met"), None);
     ast.hang_up(&somebody);
     wait_fields(&ast, "alice", &SHOWN, "chat|chat|Free to chat|");
 }
@@ -433,18 +420,18 @@ fn meetings_hours_and_the_types_of_tables_have_their_words() {
 /// The phone that says something else meanwhile is what counts when a timed status ends.
 #[test]
 fn a_status_is_not_left_behind_when_a_timed_one_ends() {
-    let ast = crate::people::with(crate::people::ALICE).start();
+    let ast = configured(ALICE).start();
     set(&ast, "alice", "available");
     set(&ast, "alice", "dnd,,,t(2)");
     wait_custom(&ast, "201", "value", "dnd");
-    event(&ast, "201", "away");
+    set_extension(&ast, "201", "away");
     assert_eq!(fields(&ast, "alice", &SHOWN), "dnd|dnd|Do not disturb|");
     wait_fields(&ast, "alice", &SHOWN, "away|away|Away|");
     // Also after a restart, and what it returns to when the phone lets go.
     ast.kill9();
     ast.start_again();
     wait_fields(&ast, "alice", &SHOWN, "away|away|Away|");
-    event(&ast, "201", "not_set");
+    set_extension(&ast, "201", "not_set");
     assert_eq!(
         fields(&ast, "alice", &SHOWN),
         "available|available|Available|"
@@ -454,9 +441,9 @@ fn a_status_is_not_left_behind_when_a_timed_one_ends() {
 /// A type that is configured no more while a timed status lies over it.
 #[test]
 fn a_status_type_that_is_gone_leaves_no_empty_status() {
-    let conf = |types: &str| format!("{types}{}", crate::people::ALICE);
+    let conf = |types: &str| format!("{types}{ALICE}");
     let lunch = "[lunch]\ntype = status\nstate = away\nsubtype = lunch\n";
-    let ast = crate::people::with(&conf(lunch)).start();
+    let ast = configured(&conf(lunch)).start();
     set(&ast, "alice", "lunch");
     set(&ast, "alice", "dnd,,,t(4)");
     let barrier = "[barrier]\ntype = user\naccount = barrier\nextension = barrier\n";

@@ -6,8 +6,8 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::harness::repository_file;
 use crate::harness::{Instance, MODULE};
-use crate::sample::handed_out;
 
 /// A command in the repository, which has to succeed; its standard output.
 #[track_caller]
@@ -127,7 +127,7 @@ fn make_install_keeps_the_samples_samples_and_the_live_file_inactive() {
     let live = "userpresence.conf";
     assert_eq!(to.names(), ["asterisk.conf", dialplan, live, users]);
     for sample in SAMPLES {
-        let ours = handed_out(&format!("configs/samples/{sample}"));
+        let ours = repository_file(&format!("configs/samples/{sample}"));
         assert_eq!(read(&to.conf(sample)), ours, "{sample}");
     }
     let text = read(&to.conf(live));
@@ -159,7 +159,7 @@ fn make_install_replaces_samples_and_never_the_live_file() {
     to.install();
     assert_eq!(read(&to.conf("userpresence.conf")), "[general]\n");
     for sample in SAMPLES {
-        let ours = handed_out(&format!("configs/samples/{sample}"));
+        let ours = repository_file(&format!("configs/samples/{sample}"));
         assert_eq!(read(&to.conf(sample)), ours, "{sample}");
     }
 }

@@ -1,17 +1,15 @@
 //! What lamps show of a user: hints on the device `UserPresence:<user>`.
 
-use crate::devices::{phones, wait_verdict};
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::users::{
+    ALICE, assert_verdict, complaints, read, set, wait_state, wait_verdict,
+};
 use crate::harness::{Builder, Instance, MODULE, Phone, Subscriber, wait_until};
-use crate::people::{event, expect, read, set, with};
-use crate::reload::wait_value;
-
-/// Alice with a lamp on 2100, and her phones.
-const ALICE: &str = "[alice]\ntype = user\nextension = 200\nextension = 201\n";
 
 const LAMP: &str = "UserPresence:alice";
 
 fn lamp(conf: &str) -> Builder {
-    phones(conf).hint("2100", LAMP)
+    configured(conf).phones().hint("2100", LAMP)
 }
 
 /// Waits until both, the hint and whoever asks for the device, are told the same.
@@ -74,7 +72,7 @@ fn a_lamp_shows_what_a_user_does() {
         ("xa", "InUse", "INUSE"),
     ] {
         set(&ast, "alice", state);
-        wait_value(&ast, "alice", state);
+        wait_state(&ast, "alice", state);
         wait_shown(&ast, shown, device);
     }
     caller.hang_up();
@@ -115,8 +113,8 @@ fn clearing_dnd_makes_nobody_idle_who_cannot_be_reached() {
     let ways: [&dyn Fn(&str); 3] = [
         &|state| set(&ast, "alice", state),
         &|state| {
-            event(&ast, "200", state);
-            event(&ast, "201", state);
+            set_extension(&ast, "200", state);
+            set_extension(&ast, "201", state);
         },
         &|state| drop(ast.cli(&format!("userpresence set alice {state}"))),
     ];
@@ -147,7 +145,7 @@ fn tables_say_what_a_lamp_shows() {
              [alice]\ntype = user\nextension = 200,Custom:a\nlamp_table = mine\n"
         )
     };
-    let ast = with(&conf(
+    let ast = configured(&conf(
         "away = in_use\nxa = ON_HOLD\nchat = RINGING\ndnd = unavailable\n",
     ))
     .hint("2100", LAMP)
@@ -162,7 +160,7 @@ fn tables_say_what_a_lamp_shows() {
         ("unavailable", "Unavailable", "UNAVAILABLE"),
         ("available", "Idle", "NOT_INUSE"),
     ] {
-        event(&ast, "200", state);
+        set_extension(&ast, "200", state);
         wait_shown(&ast, shown, device);
         // The queue has its own table.
         let queue = match state {
@@ -174,7 +172,7 @@ fn tables_say_what_a_lamp_shows() {
     }
 
     // A reload that changes the table alone.
-    event(&ast, "200", "away");
+    set_extension(&ast, "200", "away");
     wait_shown(&ast, "InUse", "INUSE");
     let sequence = read(&ast, "alice,sequence");
     ast.write_config("userpresence.conf", &conf("away = busy\n"));
@@ -188,13 +186,13 @@ fn tables_say_what_a_lamp_shows() {
 
 #[test]
 fn an_unload_leaves_no_lamp_on_and_a_load_brings_it_back() {
-    let ast = with("[alice]\ntype = user\nextension = 200,Custom:a\n")
+    let ast = configured("[alice]\ntype = user\nextension = 200,Custom:a\n")
         .sip(&[])
         .hint("2100", LAMP)
         .start();
     let watcher = Subscriber::lamp(&ast, "2100");
     ast.set_device("a", "NOT_INUSE");
-    event(&ast, "200", "dnd");
+    set_extension(&ast, "200", "dnd");
     watcher.wait_lamp("confirmed");
     for _ in 0..3 {
         wait_shown(&ast, "Busy", "BUSY");
@@ -219,7 +217,7 @@ fn an_unload_leaves_no_lamp_on_and_a_load_brings_it_back() {
         ast.set_device("a", "NOT_INUSE");
         wait_shown(&ast, "Idle", "NOT_INUSE");
         watcher.wait_lamp("terminated");
-        event(&ast, "200", "dnd");
+        set_extension(&ast, "200", "dnd");
         watcher.wait_lamp("confirmed");
     }
     // And after a restart.
@@ -231,7 +229,7 @@ fn an_unload_leaves_no_lamp_on_and_a_load_brings_it_back() {
 /// Hints that asked in vain, because the module was not there.
 #[test]
 fn a_load_into_a_running_asterisk_lights_the_lamps() {
-    let ast = with("[alice]\ntype = user\nextension = 200,Custom:a\n[Bob]\ntype = user\n")
+    let ast = configured("[alice]\ntype = user\nextension = 200,Custom:a\n[Bob]\ntype = user\n")
         .not_loaded()
         .sip(&[])
         .hint("2100", LAMP)
@@ -281,14 +279,14 @@ fn a_reload_adds_and_removes_lamps() {
 
 #[test]
 fn an_unknown_user_is_invalid_with_one_warning() {
-    let ast = with(ALICE).start();
+    let ast = configured(ALICE).start();
     for name in ["nobody", "NOBODY", "nobody@queue", "Nobody"] {
         assert_eq!(ast.device(&format!("UserPresence:{name}")), "INVALID");
     }
     for _ in 0..3 {
         assert_eq!(ast.device("UserPresence:somebody"), "INVALID");
     }
-    let said = crate::people::complaints(&ast, "UserPresence:");
+    let said = complaints(&ast, "UserPresence:");
     assert_eq!(
         said,
         [
@@ -301,7 +299,7 @@ fn an_unknown_user_is_invalid_with_one_warning() {
 /// Asterisk asks before it shows: a user whom nobody watches makes no noise.
 #[test]
 fn who_was_never_asked_for_is_not_published() {
-    let ast = with(&format!("{ALICE}[bob]\ntype = user\nextension = 202\n"))
+    let ast = configured(&format!("{ALICE}[bob]\ntype = user\nextension = 202\n"))
         .hint("2100", "USERPRESENCE:Alice")
         .start();
     let ami = ast.ami();
@@ -309,7 +307,7 @@ fn who_was_never_asked_for_is_not_published() {
         set(&ast, "alice", state);
         set(&ast, "bob", state);
     }
-    let events = crate::people::told(&ast, &ami);
+    let events = all_events(&ast, &ami);
     let devices = events
         .iter()
         .filter(|event| event.is_event("DeviceStateChange"))
@@ -328,7 +326,7 @@ fn who_was_never_asked_for_is_not_published() {
 /// A user may be the device of another one.
 #[test]
 fn a_boss_follows_the_secretarys_lamp() {
-    let ast = with(
+    let ast = configured(
         "[boss]\ntype = user\nextension = 300\ndevice = UserPresence:Secretary\n\
          [secretary]\ntype = user\nextension = 301,Custom:desk\n\
          [guard]\ntype = user\ndevice = UserPresence:boss@queue\n",
@@ -336,15 +334,15 @@ fn a_boss_follows_the_secretarys_lamp() {
     .start();
     ast.set_device("desk", "NOT_INUSE");
     wait_verdict(&ast, "boss", "available UserPresence:Secretary only");
-    event(&ast, "301", "dnd");
+    set_extension(&ast, "301", "dnd");
     wait_verdict(&ast, "boss", "dnd UserPresence:Secretary only");
-    wait_value(&ast, "guard", "dnd");
-    event(&ast, "301", "away");
+    wait_state(&ast, "guard", "dnd");
+    set_extension(&ast, "301", "away");
     wait_verdict(&ast, "boss", "unavailable UserPresence:Secretary only");
-    event(&ast, "300", "xa");
-    expect(&ast, "boss", "xa CustomPresence:300 highest");
-    event(&ast, "300", "not_set");
-    event(&ast, "301", "not_set");
+    set_extension(&ast, "300", "xa");
+    assert_verdict(&ast, "boss", "xa CustomPresence:300 highest");
+    set_extension(&ast, "300", "not_set");
+    set_extension(&ast, "301", "not_set");
     ast.set_device("desk", "INUSE");
     wait_verdict(&ast, "boss", "dnd UserPresence:Secretary only");
     ast.set_device("desk", "NOT_INUSE");

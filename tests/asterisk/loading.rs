@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use crate::harness::changes::published_states;
 use crate::harness::{Instance, MODULE, Message, wait_until};
-use crate::reload::published;
 
 const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\nextension = 201\n";
 
@@ -387,7 +387,7 @@ fn unload_publishes_not_set_and_a_second_load_works_as_new() {
     for _ in 0..3 {
         let ami = ast.ami();
         assert!(ast.unload_module(MODULE).ok());
-        let told = published(&ast, &ami);
+        let told = published_states(&ast, &ami);
         assert_eq!(
             told,
             [
@@ -399,7 +399,7 @@ fn unload_publishes_not_set_and_a_second_load_works_as_new() {
         assert_eq!(registered(&ast), Vec::<String>::new());
 
         assert!(ast.load_module(MODULE).ok());
-        let told = published(&ast, &ami);
+        let told = published_states(&ast, &ami);
         assert_eq!(
             told,
             [
@@ -427,7 +427,7 @@ fn a_stop_of_asterisk_publishes_nothing() {
             (ast.getvar("USER_PRESENCE(alice)") == "dnd").then_some(())
         });
         let ami = ast.ami();
-        published(&ast, &ami);
+        published_states(&ast, &ami);
         let status = if graceful {
             ast.stop_gracefully()
         } else {

@@ -1,9 +1,11 @@
 //! Statuses that a login and a logout set: of panels on AMI, and of real phones.
 
+use crate::harness::api::{SESSION, api_user, sign_in};
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::changes::{assert_headers, matching};
+use crate::harness::statuses::{TYPES, assert_status};
+use crate::harness::users::{complaints, json, read, set, wait_extension};
 use crate::harness::{Ami, Builder, Instance, MODULE, Message, Phone, wait_until};
-use crate::people::{complaints, event, of, read, set, told, with};
-use crate::persistence::json;
-use crate::statuses::{TYPES, has, is, wait_extension};
 
 /// Alice is home-office when she logs in, and out to lunch when she logs out.
 const ALICE: &str = "[alice]\ntype = user\nextension = 200\n\
@@ -13,7 +15,7 @@ const IN: [&str; 4] = ["available", "home", "", "home-office"];
 const OUT: [&str; 4] = ["away", "lunch", "Back soon", "lunch"];
 
 fn panels(users: &str) -> Builder {
-    with(&format!("{TYPES}{users}"))
+    configured(&format!("{TYPES}{users}"))
 }
 
 fn ask(ami: &Ami, action: &str, user: &str) -> Message {
@@ -62,21 +64,21 @@ fn a_login_and_a_logout_set_a_status() {
     let ast = panels(ALICE).hint("2000", ",UserPresence:alice").start();
     let (panel, ami) = (ast.ami(), ast.ami());
     log_in(&panel, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     wait_extension(&ast, "200", ["available", "home", ""]);
     ast.wait_hint_presence("2000", "available");
     let seen = ask(&ami, "UserPresenceGet", "alice");
-    has(&seen, &[("Panels", "1"), ("StatusType", "home-office")]);
+    assert_headers(&seen, &[("Panels", "1"), ("StatusType", "home-office")]);
     log_out(&panel, "alice");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     wait_extension(&ast, "200", ["away", "lunch", "Back soon"]);
-    has(&ask(&ami, "UserPresenceGet", "alice"), &[("Panels", "0")]);
+    assert_headers(&ask(&ami, "UserPresenceGet", "alice"), &[("Panels", "0")]);
     log_in(&panel, "ALICE");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
 
     // Each is one transition.
-    let events = told(&ast, &ami);
-    let changes = of(&events, "UserPresenceChange", "User", "alice");
+    let events = all_events(&ast, &ami);
+    let changes = matching(&events, "UserPresenceChange", "User", "alice");
     let statuses: Vec<_> = changes
         .iter()
         .map(|event| event.get("StatusType"))
@@ -101,10 +103,10 @@ fn the_end_of_the_session_is_a_logout() {
     }
     let panel = ast.ami();
     log_in(&panel, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     assert!(panel.action(&[("Action", "Logoff")]).ok());
     wait_status(&ast, "alice", "lunch");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     wait_panels(&ast, "alice", 0);
 
     // Who has logged out before is not logged out once more.
@@ -131,16 +133,16 @@ fn the_first_panel_logs_in_and_the_last_one_out() {
     );
     wait_panels(&ast, "alice", 2);
     log_out(&one, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     log_in(&one, "alice");
     drop(two);
     wait_panels(&ast, "alice", 1);
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     drop(one);
     wait_status(&ast, "alice", "lunch");
-    let events = told(&ast, &ami);
+    let events = all_events(&ast, &ami);
     assert_eq!(
-        of(&events, "UserPresenceChange", "User", "alice").len(),
+        matching(&events, "UserPresenceChange", "User", "alice").len(),
         2,
         "{events:#?}"
     );
@@ -159,26 +161,26 @@ fn a_choice_made_by_hand_is_not_overridden() {
     for user in ["alice", "bob"] {
         log_in(&panel, user);
     }
-    is(&ast, "alice", meeting);
-    is(&ast, "bob", IN);
+    assert_status(&ast, "alice", meeting);
+    assert_status(&ast, "bob", IN);
     set(&ast, "bob", "meeting");
     for user in ["alice", "bob"] {
         log_out(&panel, user);
     }
-    is(&ast, "alice", meeting);
-    is(&ast, "bob", OUT);
+    assert_status(&ast, "alice", meeting);
+    assert_status(&ast, "bob", OUT);
 
     // Who clears it leaves it to logins again.
     set(&ast, "alice", "not_set");
     log_in(&panel, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     log_out(&panel, "alice");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     // As does who chooses what a login sets.
     set(&ast, "alice", "home-office");
     log_in(&panel, "alice");
     log_out(&panel, "alice");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     // A type that is recorded only was chosen too.
     set(&ast, "alice", "thinking");
     log_in(&panel, "alice");
@@ -191,20 +193,20 @@ fn a_choice_made_by_hand_is_not_overridden() {
 fn a_choice_made_on_a_phone_is_not_overridden() {
     let ast = panels(ALICE).start();
     let panel = ast.ami();
-    event(&ast, "200", "dnd,,By phone");
+    set_extension(&ast, "200", "dnd,,By phone");
     log_in(&panel, "alice");
-    is(&ast, "alice", ["dnd", "", "By phone", "dnd"]);
-    event(&ast, "200", "not_set");
+    assert_status(&ast, "alice", ["dnd", "", "By phone", "dnd"]);
+    set_extension(&ast, "200", "not_set");
     log_out(&panel, "alice");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     log_in(&panel, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     // What the login writes has to be there before, or it would come after.
     wait_extension(&ast, "200", [IN[0], IN[1], IN[2]]);
-    event(&ast, "200", "dnd,,By phone");
+    set_extension(&ast, "200", "dnd,,By phone");
     drop(panel);
     wait_panels(&ast, "alice", 0);
-    is(&ast, "alice", ["dnd", "", "By phone", "dnd"]);
+    assert_status(&ast, "alice", ["dnd", "", "By phone", "dnd"]);
 }
 
 #[test]
@@ -275,7 +277,7 @@ fn each_failure_has_its_message() {
         &ask(&panel, "UserPresenceLogout", "alice"),
         &without("alice"),
     );
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     log_out(&other, "alice");
     refused(
         &ask(&other, "UserPresenceLogout", "alice"),
@@ -302,7 +304,7 @@ fn a_reload_between_keeps_who_is_logged_in() {
     wait_panels(&ast, "alice", 1);
     log_in(&two, "alice");
     log_out(&one, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     drop(two);
     wait_status(&ast, "alice", "meeting");
 
@@ -334,7 +336,7 @@ fn an_unload_between_forgets_who_is_logged_in() {
     assert!(ast.load_module(MODULE).ok());
     wait_panels(&ast, "alice", 0);
     // Whoever was logged in is logged out, until the panel logs in anew.
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     refused(
         &ask(&one, "UserPresenceLogout", "alice"),
         "'alice' is not logged in by this session, expected UserPresenceLogin before",
@@ -346,7 +348,7 @@ fn an_unload_between_forgets_who_is_logged_in() {
     log_in(&three, "alice");
     wait_panels(&ast, "alice", 2);
     log_out(&three, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     // Still known to be a login's, not a choice made by hand.
     drop(one);
     wait_status(&ast, "alice", "lunch");
@@ -357,12 +359,12 @@ fn an_unload_between_forgets_who_is_logged_in() {
     assert!(ast.stop().success());
     ast.start_again();
     wait_panels(&ast, "alice", 0);
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     let one = ast.ami();
     log_in(&one, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     log_out(&one, "alice");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
 }
 
 #[test]
@@ -373,27 +375,27 @@ fn a_phone_logs_in_when_it_registers() {
                  register_status = chat\nunregister_status = away\nlogin_overrides = yes\n";
     let ast = panels(users).sip(&["200", "201", "202"]).start();
     let ami = ast.ami();
-    is(&ast, "alice", ["not_set", "", "", "not_set"]);
+    assert_status(&ast, "alice", ["not_set", "", "", "not_set"]);
     let desk = Phone::ringing(&ast, "200");
     wait_status(&ast, "alice", "home-office");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     let soft = Phone::ringing(&ast, "201");
     desk.unregister();
     ast.wait_device("PJSIP/200", "UNAVAILABLE");
     // One of two is left.
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     desk.register();
     soft.unregister();
     ast.wait_device("PJSIP/201", "UNAVAILABLE");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     desk.unregister();
     wait_status(&ast, "alice", "lunch");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     for extension in ["200", "201"] {
         wait_extension(&ast, extension, ["away", "lunch", "Back soon"]);
     }
-    let events = told(&ast, &ami);
-    let mut changes = of(&events, "UserPresenceChange", "User", "alice");
+    let events = all_events(&ast, &ami);
+    let mut changes = matching(&events, "UserPresenceChange", "User", "alice");
     // That a phone can be reached, or not any more, is a change of its own.
     changes.retain(|event| event.get("OldStatusType") != event.get("StatusType"));
     assert_eq!(changes.len(), 2, "{changes:#?}");
@@ -410,7 +412,7 @@ fn a_phone_logs_in_when_it_registers() {
     ast.wait_device("PJSIP/200", "UNAVAILABLE");
     other.unregister();
     wait_status(&ast, "bob", "away");
-    is(&ast, "alice", ["dnd", "meeting", "", "meeting"]);
+    assert_status(&ast, "alice", ["dnd", "meeting", "", "meeting"]);
 }
 
 #[test]
@@ -449,7 +451,7 @@ fn each_mistake_leaves_out_its_user() {
     }
     let panel = ast.ami();
     log_in(&panel, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
 }
 
 /// A panel in a browser speaks AMI over HTTP, where a session outlives its requests.
@@ -479,16 +481,16 @@ fn a_session_over_http_logs_in_and_out() {
     };
     let body = ask("UserPresenceLogin&User=alice");
     assert!(body.contains("Message: Logged in"), "{body}");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     // The same session, another connection.
     let body = ask("UserPresenceLogin&User=alice");
     assert!(body.contains("Message: Already logged in"), "{body}");
     wait_panels(&ast, "alice", 1);
     let body = ask("UserPresenceLogout&User=alice");
     assert!(body.contains("Message: Logged out"), "{body}");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     ask("UserPresenceLogin&User=alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     ask("Logoff");
     wait_status(&ast, "alice", "lunch");
     wait_panels(&ast, "alice", 0);
@@ -505,7 +507,7 @@ fn a_phone_found_registered_is_no_login() {
     set(&ast, "alice", "not_set");
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
-    is(&ast, "alice", ["not_set", "", "", "not_set"]);
+    assert_status(&ast, "alice", ["not_set", "", "", "not_set"]);
     let barrier = "[barrier]\ntype = user\naccount = barrier\nextension = barrier\n";
     let bob = users
         .replace("alice", "bob")
@@ -516,9 +518,9 @@ fn a_phone_found_registered_is_no_login() {
     );
     assert!(ast.reload().ok());
     // What was published before was heard.
-    event(&ast, "201", "away");
+    set_extension(&ast, "201", "away");
     for user in ["alice", "bob"] {
-        is(&ast, user, ["not_set", "", "", "not_set"]);
+        assert_status(&ast, user, ["not_set", "", "", "not_set"]);
     }
     // The next registration is one.
     phone.unregister();
@@ -529,30 +531,10 @@ fn a_phone_found_registered_is_no_login() {
     }
 }
 
-/// "secret", as `userpresence password` keeps it.
-const HASH: &str = "$6$board$xiod/iiUqFc2hFyDo.EiD8gVSfYlihdfqEuR.EIB.m6yyYOwf0AFiUMgNa1RWhxze6NwC7i.l0e0E27KvHTPW0";
-
 /// Alice, bob, and who comes in over HTTP: `hers`, in alice's name or another's.
 fn over_http(hers: &str) -> String {
     let bob = ALICE.replace("alice", "bob").replace("200", "201");
-    format!("{TYPES}{ALICE}{bob}[hers]\ntype = api_user\npassword = {HASH}\n{hers}\n")
-}
-
-const SESSION: &str = "/userpresence/v1/session";
-
-/// Logs in over HTTP; the `Cookie` header of the session.
-#[track_caller]
-fn sign_in(ast: &Instance, more: &[&str]) -> String {
-    let headers = [&["Content-Type: application/json"], more].concat();
-    let body = r#"{"name": "hers", "password": "secret"}"#;
-    let answer = ast.http("POST", SESSION, &headers, body);
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let mut cookies = answer
-        .head
-        .lines()
-        .filter_map(|line| line.strip_prefix("Set-Cookie: "));
-    let cookie = cookies.next().and_then(|line| line.split(';').next());
-    format!("Cookie: {}", cookie.expect("a cookie"))
+    format!("{TYPES}{ALICE}{bob}{}", api_user("hers", hers))
 }
 
 #[track_caller]
@@ -570,19 +552,21 @@ fn look_at_the_feed(ast: &Instance, cookie: &str) {
 
 #[test]
 fn a_session_over_http_is_a_panel() {
-    let ast = with(&over_http("role = self\nuser = alice")).http().start();
-    let one = sign_in(&ast, &[]);
-    is(&ast, "alice", IN);
+    let ast = configured(&over_http("role = self\nuser = alice"))
+        .http()
+        .start();
+    let one = sign_in(&ast, "hers", &[]);
+    assert_status(&ast, "alice", IN);
     wait_panels(&ast, "alice", 1);
     let number = read(&ast, "alice,sequence");
     // Another, and its feed, as often as it likes: nothing changes.
-    let two = sign_in(&ast, &[]);
+    let two = sign_in(&ast, "hers", &[]);
     for cookie in [&one, &two, &two] {
         look_at_the_feed(&ast, cookie);
     }
     wait_panels(&ast, "alice", 2);
     // The same browser logs in once more: that takes the place of its session before.
-    let two = sign_in(&ast, &[&two]);
+    let two = sign_in(&ast, "hers", &[&two]);
     wait_panels(&ast, "alice", 2);
     // A panel on AMI is one more.
     let panel = ast.ami();
@@ -592,15 +576,15 @@ fn a_session_over_http_is_a_panel() {
     sign_out(&ast, &two);
     wait_panels(&ast, "alice", 1);
     assert_eq!(read(&ast, "alice,sequence"), number);
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     log_out(&panel, "alice");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
 
     // The last session's logout; it cannot be told twice.
-    let one = sign_in(&ast, &[]);
-    is(&ast, "alice", IN);
+    let one = sign_in(&ast, "hers", &[]);
+    assert_status(&ast, "alice", IN);
     sign_out(&ast, &one);
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     let answer = ast.http("DELETE", SESSION, &[&one], "");
     assert_eq!(answer.status, 401, "{answer:?}");
     wait_panels(&ast, "alice", 0);
@@ -610,13 +594,13 @@ fn a_session_over_http_is_a_panel() {
 #[test]
 fn a_session_that_holds_no_more_is_logged_out() {
     let hers = "role = self\nuser = alice";
-    let ast = with(&over_http(hers)).http().start();
+    let ast = configured(&over_http(hers)).http().start();
     let reload = |conf: &str| {
         ast.write_config("userpresence.conf", conf);
         assert!(ast.reload().ok());
     };
-    let cookie = sign_in(&ast, &[]);
-    is(&ast, "alice", IN);
+    let cookie = sign_in(&ast, "hers", &[]);
+    assert_status(&ast, "alice", IN);
     // It is bob who looks on from now on.
     reload(&over_http("role = self\nuser = bob"));
     wait_panels(&ast, "bob", 1);
@@ -636,15 +620,17 @@ fn a_session_that_holds_no_more_is_logged_out() {
 /// outlives it is logged in when its feed comes back.
 #[test]
 fn a_session_outlives_a_load() {
-    let ast = with(&over_http("role = self\nuser = alice")).http().start();
-    let cookie = sign_in(&ast, &[]);
-    is(&ast, "alice", IN);
+    let ast = configured(&over_http("role = self\nuser = alice"))
+        .http()
+        .start();
+    let cookie = sign_in(&ast, "hers", &[]);
+    assert_status(&ast, "alice", IN);
     assert!(ast.unload_module(MODULE).ok() && ast.load_module(MODULE).ok());
     wait_status(&ast, "alice", "lunch");
     wait_panels(&ast, "alice", 0);
     look_at_the_feed(&ast, &cookie);
     wait_panels(&ast, "alice", 1);
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     sign_out(&ast, &cookie);
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
 }

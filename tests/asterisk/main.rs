@@ -4,7 +4,6 @@
 //! `make test` runs them after building what they need. By hand:
 //! `cargo test --no-default-features --features in-asterisk --test asterisk`.
 
-mod ari;
 mod harness;
 
 mod account;
@@ -34,7 +33,6 @@ mod manager;
 mod metrics;
 mod openapi;
 mod panics;
-mod people;
 mod persistence;
 mod pickup;
 mod provider;

@@ -2,22 +2,15 @@
 
 use serde_json::Value;
 
+use crate::harness::barrier::{all_events, catch_up, configured, set_extension};
+use crate::harness::changes::matching;
+use crate::harness::users::{ALICE, complaints, custom, read, set, wait_custom};
 use crate::harness::{Ami, Message, wait_until};
-use crate::people::{
-    ALICE, caught_up, complaints, custom, event, of, read, set, told, wait_custom, with,
-};
-
-/// A header that has to be there.
-#[track_caller]
-fn header<'a>(message: &'a Message, name: &str) -> &'a str {
-    let value = message.get(name);
-    value.unwrap_or_else(|| panic!("no {name} in {message:#?}"))
-}
 
 #[track_caller]
 fn headers(message: &Message, expected: &[(&str, &str)]) {
     for (name, value) in expected {
-        assert_eq!(header(message, name), *value, "{name} in {message:#?}");
+        assert_eq!(message.header(name), *value, "{name} in {message:#?}");
     }
 }
 
@@ -34,11 +27,11 @@ const STAFF: &str = "[alice]\ntype = user\nid = 4711\naccount = main\nextension 
 
 #[test]
 fn the_list_has_everyone_and_ends_with_their_number() {
-    let ast = with(STAFF).start();
-    event(&ast, "201", "away,lunch,Back at one");
+    let ast = configured(STAFF).start();
+    set_extension(&ast, "201", "away,lunch,Back at one");
     let ami = ast.ami();
     let (items, end) = ami.list_to_its_end(&[("Action", "UserPresenceList")]);
-    let names: Vec<_> = items.iter().map(|item| header(item, "User")).collect();
+    let names: Vec<_> = items.iter().map(|item| item.header("User")).collect();
     assert_eq!(names, ["alice", "bob", "carol", "barrier"]);
     assert!(items.iter().all(|item| item.is_event("UserPresenceEntry")));
     let (since, sequence) = (read(&ast, "alice,since"), read(&ast, "alice,sequence"));
@@ -93,7 +86,7 @@ fn the_list_has_everyone_and_ends_with_their_number() {
 
 #[test]
 fn the_list_can_be_narrowed_to_an_account() {
-    let ast = with(STAFF).start();
+    let ast = configured(STAFF).start();
     let ami = ast.ami();
     for (account, users) in [
         ("main", &["alice", "bob"][..]),
@@ -103,9 +96,9 @@ fn the_list_can_be_narrowed_to_an_account() {
     ] {
         let asked = [("Action", "UserPresenceList"), ("Account", account)];
         let (items, end) = ami.list_to_its_end(&asked);
-        let names: Vec<_> = items.iter().map(|item| header(item, "User")).collect();
+        let names: Vec<_> = items.iter().map(|item| item.header("User")).collect();
         assert_eq!(names, users, "{account}");
-        assert_eq!(header(&end, "ListItems"), users.len().to_string());
+        assert_eq!(end.header("ListItems"), users.len().to_string());
     }
 }
 
@@ -114,22 +107,22 @@ fn a_list_of_five_thousand_is_complete() {
     let users: String = (0..5000)
         .map(|n| format!("[user{n}]\ntype = user\nextension = {n}\n"))
         .collect();
-    let ast = with(&users).start();
+    let ast = configured(&users).start();
     let (items, end) = ast.ami().list_to_its_end(&[("Action", "UserPresenceList")]);
     let counted = items.iter().enumerate().take(5000);
     assert!(
         counted
             .into_iter()
-            .all(|(n, item)| header(item, "User") == format!("user{n}"))
+            .all(|(n, item)| item.header("User") == format!("user{n}"))
     );
-    assert_eq!(header(&end, "ListItems"), "5001");
+    assert_eq!(end.header("ListItems"), "5001");
     assert_eq!(items.len(), 5001);
 }
 
 #[test]
 fn get_tells_one_user_and_all_of_it_as_json() {
-    let ast = with(STAFF).start();
-    event(&ast, "200", "away,lunch,a \"b\" \\ ü");
+    let ast = configured(STAFF).start();
+    set_extension(&ast, "200", "away,lunch,a \"b\" \\ ü");
     let ami = ast.ami();
     let answer = ami.action(&[("Action", "UserPresenceGet"), ("User", "ALICE")]);
     headers(
@@ -145,7 +138,7 @@ fn get_tells_one_user_and_all_of_it_as_json() {
         ],
     );
     assert_eq!(answer.all("Message").count(), 1);
-    let json: Value = serde_json::from_str(header(&answer, "Json")).expect("JSON");
+    let json: Value = serde_json::from_str(answer.header("Json")).expect("JSON");
     assert_eq!(json["message"], "a \"b\" \\ ü");
     assert_eq!(json["sources"].as_array().map(Vec::len), Some(2));
 
@@ -169,7 +162,7 @@ fn get_tells_one_user_and_all_of_it_as_json() {
 
 #[test]
 fn set_sets_and_says_so() {
-    let ast = with(STAFF).start();
+    let ast = configured(STAFF).start();
     let ami = ast.ami();
     // Here each text has its header: a comma is a comma, a backslash a backslash.
     let text = "Back at one, or \\, \"two\"; ${SHELL(id)} $[1+1] ü";
@@ -206,7 +199,7 @@ fn set_sets_and_says_so() {
 
 #[test]
 fn each_mistake_in_setting_has_its_answer_and_changes_nothing() {
-    let ast = with(ALICE).start();
+    let ast = configured(ALICE).start();
     let ami = ast.ami();
     assert!(set_action(&ami, &[("User", "alice"), ("Status", "chat")]).ok());
     let long = "x".repeat(256);
@@ -265,7 +258,7 @@ fn each_mistake_in_setting_has_its_answer_and_changes_nothing() {
 /// What would begin a header of its own is refused wherever it comes from.
 #[test]
 fn a_line_end_never_reaches_a_header() {
-    let ast = with(ALICE).start();
+    let ast = configured(ALICE).start();
     let ami = ast.ami();
     let begin = "Action: UserPresenceSet\r\nActionID: raw\r\nUser: alice\r\nStatus: away\r\n";
     for (message, why) in [
@@ -279,7 +272,7 @@ fn a_line_end_never_reaches_a_header() {
         let all = [begin.as_bytes(), message, b"\r\n\r\n"].concat();
         ami.send_raw(all).expect("a connection");
         let answer = ami.reply("raw").expect("an answer");
-        assert_eq!(header(&answer, "Response"), "Error", "{answer:?}");
+        assert_eq!(answer.header("Response"), "Error", "{answer:?}");
         assert!(answer.text().contains(why), "{answer:?}");
     }
     assert_eq!(read(&ast, "alice"), "not_set");
@@ -287,7 +280,7 @@ fn a_line_end_never_reaches_a_header() {
     // From another module, whose own events are not ours to mend.
     let forged = "Set(PRESENCE_STATE(CustomPresence:200)=away,,YQ0KRXZlbnQ6IEZvcmdlZA==,e)";
     ast.run_dialplan(&[forged], "");
-    caught_up(&ast);
+    catch_up(&ast);
     let listed = ami.list(&[("Action", "UserPresenceList")]);
     headers(
         &listed[0],
@@ -297,8 +290,8 @@ fn a_line_end_never_reaches_a_header() {
             ("Message", "a  Event: Forged"),
         ],
     );
-    let events = told(&ast, &ami);
-    let change = of(&events, "UserPresenceChange", "User", "alice");
+    let events = all_events(&ast, &ami);
+    let change = matching(&events, "UserPresenceChange", "User", "alice");
     assert_eq!(change.len(), 1);
     let message = ("Message", "a  Event: Forged");
     headers(change[0], &[("Status", "away"), message]);
@@ -307,17 +300,18 @@ fn a_line_end_never_reaches_a_header() {
 #[test]
 fn the_event_tells_old_and_new_why_and_a_number_that_rises_by_one() {
     let ast =
-        with("[alice]\ntype = user\naccount = main\nextension = 200\nextension = 201\n").start();
+        configured("[alice]\ntype = user\naccount = main\nextension = 200\nextension = 201\n")
+            .start();
     let ami = ast.ami();
     ast.set_custom("200", "away,lunch,Back at one");
     ast.set_custom("201", "available");
     ast.set_custom("201", "dnd");
     ast.set_custom("200", "not_set");
     // What is still unheard when a status is set is older than the status.
-    event(&ast, "201", "not_set");
+    set_extension(&ast, "201", "not_set");
     set(&ast, "alice", "chat,desk,Here");
-    let events = told(&ast, &ami);
-    let changes = of(&events, "UserPresenceChange", "User", "alice");
+    let events = all_events(&ast, &ami);
+    let changes = matching(&events, "UserPresenceChange", "User", "alice");
     let expected = [
         (
             ["not_set", "", ""],
@@ -365,14 +359,14 @@ fn the_event_tells_old_and_new_why_and_a_number_that_rises_by_one() {
             ],
         );
     }
-    let number = |change: &&Message| header(change, "Sequence").parse::<u64>().expect("a number");
+    let number = |change: &&Message| change.header("Sequence").parse::<u64>().expect("a number");
     let numbers: Vec<_> = changes.iter().map(number).collect();
     assert!(
         numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
         "{numbers:?}"
     );
     assert_eq!(read(&ast, "alice,sequence"), numbers[3].to_string());
-    assert_eq!(header(changes[3], "Since"), read(&ast, "alice,since"));
+    assert_eq!(changes[3].header("Since"), read(&ast, "alice,since"));
 }
 
 /// The users of an account share its numbers: none is missing, none comes twice.
@@ -380,16 +374,16 @@ fn the_event_tells_old_and_new_why_and_a_number_that_rises_by_one() {
 fn the_number_rises_by_one_within_an_account() {
     let conf = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\nextension = 200\n\
                 extension = 201\n[eve]\ntype = user\naccount = other\nextension = 200\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     let ami = ast.ami();
     for state in ["away", "dnd", "chat", "away", "available"] {
         ast.set_custom("200", state);
         ast.set_custom("201", state);
     }
-    let events = told(&ast, &ami);
+    let events = all_events(&ast, &ami);
     for (account, count) in [("default", 10), ("other", 5)] {
-        let changes = of(&events, "UserPresenceChange", "Account", account);
-        let number = |change: &&Message| header(change, "Sequence").parse().expect("a number");
+        let changes = matching(&events, "UserPresenceChange", "Account", account);
+        let number = |change: &&Message| change.header("Sequence").parse().expect("a number");
         let numbers: Vec<u64> = changes.iter().map(number).collect();
         assert_eq!(numbers.len(), count, "{numbers:?}");
         assert!(
@@ -402,7 +396,7 @@ fn the_number_rises_by_one_within_an_account() {
 /// To read belongs to `reporting`, to set and to be told of changes to `call`.
 #[test]
 fn each_class_may_do_its_part_and_no_more() {
-    let ast = with(ALICE)
+    let ast = configured(ALICE)
         .ami_user("reader", "reporting,user", "reporting,user")
         .ami_user("caller", "call,user", "call,user")
         .start();
@@ -421,7 +415,7 @@ fn each_class_may_do_its_part_and_no_more() {
     let away = [("User", "alice"), ("Status", "away")];
 
     assert_eq!(reader.list(&list).len(), 2);
-    assert_eq!(header(&reader.action(&get), "Status"), "not_set");
+    assert_eq!(reader.action(&get).header("Status"), "not_set");
     denied(set_action(&reader, &away));
     assert_eq!(read(&ast, "alice"), "not_set");
 
@@ -441,7 +435,7 @@ fn each_class_may_do_its_part_and_no_more() {
                 .then_some(())
         });
         assert_eq!(
-            of(&seen, "UserPresenceChange", "User", "alice").len(),
+            matching(&seen, "UserPresenceChange", "User", "alice").len(),
             count
         );
     }
@@ -449,11 +443,11 @@ fn each_class_may_do_its_part_and_no_more() {
 
 #[test]
 fn the_action_id_comes_back_in_every_answer() {
-    let ast = with(STAFF).start();
+    let ast = configured(STAFF).start();
     let ami = ast.ami();
     // The client finds its answers by it; here it is looked at.
     let (items, end) = ami.list_to_its_end(&[("Action", "UserPresenceList")]);
-    let id = header(&end, "ActionID").to_owned();
+    let id = end.header("ActionID").to_owned();
     assert!(items.iter().all(|item| item.get("ActionID") == Some(&id)));
     for (asked, ok) in [
         ("Action: UserPresenceGet\r\nUser: alice", true),

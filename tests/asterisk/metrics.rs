@@ -1,6 +1,6 @@
 //! Metrics: what Prometheus reads from a real `res_prometheus`, and the console's list.
 
-use crate::feed::{api_user, login};
+use crate::harness::api::{api_user, login};
 use crate::harness::{Builder, Instance, MODULE, wait_until};
 
 const USERS: &str = "[general]\n\

@@ -1,9 +1,9 @@
 //! The server is held to its own description, by schemathesis.
 
+use crate::harness::api::{login, office};
+
 use std::path::Path;
 use std::process::Command;
-
-use crate::feed::{login, office, parsed};
 
 /// Installed by `make schemathesis`.
 const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/schemathesis/bin/st");
@@ -55,7 +55,7 @@ fn the_description_is_for_everyone_and_names_every_method() {
     let ast = office("").start();
     let answer = ast.http("GET", "/userpresence/v1/openapi.json", &[], "");
     assert_eq!(answer.status, 200);
-    let described = parsed(&answer);
+    let described = answer.json();
     assert_eq!(described["openapi"], "3.1.0");
     let paths = described["paths"].as_object().expect("paths");
     for (path, operations) in paths {

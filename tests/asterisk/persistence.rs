@@ -1,13 +1,14 @@
 //! What is known survives: a stop, a `kill -9`, a locked or a damaged database.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::harness::Lock;
+use crate::harness::users::{assert_consistent, json, read, sequence, wait_state};
 use crate::harness::{Instance, MODULE, wait_until};
 
 const USERS: &str = "[general]\n\
@@ -18,43 +19,8 @@ const USERS: &str = "[general]\n\
 
 const NAMES: [&str; 4] = ["alice", "bob", "carol", "team"];
 
-fn asked(ast: &Instance, what: &str) -> String {
-    ast.getvar(&format!("USER_PRESENCE({what})"))
-}
-
-/// All there is to know of a user.
-pub fn json(ast: &Instance, user: &str) -> Value {
-    // Not over Getvar, whose answers are short.
-    let get = [("Action", "UserPresenceGet"), ("User", user)];
-    let answer = ast.ami().action(&get);
-    let text = answer.get("Json").unwrap_or_default();
-    serde_json::from_str(text).unwrap_or_else(|why| panic!("{user}: {why}: {answer:?}"))
-}
-
 fn all(ast: &Instance) -> Vec<Value> {
     NAMES.iter().map(|user| json(ast, user)).collect()
-}
-
-fn sequence(ast: &Instance, user: &str) -> u64 {
-    asked(ast, &format!("{user},sequence"))
-        .parse()
-        .expect("a number")
-}
-
-#[track_caller]
-fn wait_value(ast: &Instance, user: &str, state: &str) {
-    wait_until(&format!("{user} {state}"), || {
-        (asked(ast, user) == state).then_some(())
-    });
-}
-
-/// Waits for a row in AstDB's file.
-#[track_caller]
-fn wait_disk(ast: &Instance, key: &str, text: &str) {
-    wait_until(&format!("{text:?} in {key} on disk"), || {
-        let row = ast.astdb_on_disk(&format!("/UserPresence/{key}"))?;
-        row.contains(text).then_some(())
-    });
 }
 
 /// Waits until Asterisk has committed so many times.
@@ -74,11 +40,14 @@ fn wait_commits(ast: &Instance, count: usize) {
 #[track_caller]
 fn wait_all_on_disk(ast: &Instance) {
     for (source, state) in [("200", "available"), ("201", "away"), ("202", "chat")] {
-        wait_disk(ast, &format!("source/CustomPresence:{source}"), state);
+        ast.wait_astdb_on_disk(
+            &format!("/UserPresence/source/CustomPresence:{source}"),
+            state,
+        );
     }
     for user in NAMES {
         let sequence = format!("\"sequence\":{}", sequence(ast, user));
-        wait_disk(ast, &format!("user/{user}"), &sequence);
+        ast.wait_astdb_on_disk(&format!("/UserPresence/user/{user}"), &sequence);
     }
 }
 
@@ -89,7 +58,7 @@ fn use_it(ast: &Instance) {
     ast.set_custom("201", "away,b,\"Second\"; one");
     ast.setvar("USER_PRESENCE(bob)", "dnd,focus,Größe \"L\"");
     ast.setvar("USER_PRESENCE(carol)", "xa,,C:\\, D:");
-    wait_value(ast, "alice", "away");
+    wait_state(ast, "alice", "away");
 }
 
 #[test]
@@ -123,8 +92,8 @@ fn the_same_answer_comes_back_after_each_kind_of_stop() {
     // `latest` goes on from there.
     ast.set_custom("202", "not_set");
     ast.set_custom("201", "not_set");
-    wait_value(&ast, "alice", "available");
-    assert_eq!(asked(&ast, "alice,source"), "CustomPresence:200");
+    wait_state(&ast, "alice", "available");
+    assert_eq!(read(&ast, "alice,source"), "CustomPresence:200");
 }
 
 /// Without a gap after a stop, by `core stop now` or gracefully; after a kill it
@@ -259,9 +228,9 @@ fn a_kill_in_a_storm_of_writes_loses_only_the_last_moment() {
     ast.start_again();
     assert_eq!(all(&ast), before);
     for user in ["s1", "s2"] {
-        consistent(&ast, user);
+        assert_consistent(&ast, user);
     }
-    assert_eq!(asked(&ast, "s3,source"), "own");
+    assert_eq!(read(&ast, "s3,source"), "own");
     let next = sequence_of_next_change(&ast);
     let highest = highest.load(Ordering::Relaxed);
     assert!(highest > 0 && next > highest, "{next} after {highest}");
@@ -277,67 +246,13 @@ impl Drop for End<'_> {
 }
 
 fn sequence_of_next_change(ast: &Instance) -> u64 {
-    let new = if asked(ast, "carol") == "dnd" {
+    let new = if read(ast, "carol") == "dnd" {
         "away"
     } else {
         "dnd"
     };
     ast.setvar("USER_PRESENCE(carol)", new);
     sequence(ast, "carol")
-}
-
-/// Asserts that a user's sources say what CustomPresence says, and that the winner
-/// is the one that the rule picks from them.
-#[track_caller]
-pub fn consistent(ast: &Instance, user: &str) {
-    let seen = json(ast, user);
-    let sources = seen["sources"].as_array().expect("sources");
-    for source in sources {
-        let address = source["address"].as_str().expect("an address");
-        for (field, name) in [
-            ("value", "state"),
-            ("subtype", "subtype"),
-            ("message", "message"),
-        ] {
-            let custom = ast.getvar(&format!("PRESENCE_STATE({address},{field})"));
-            assert_eq!(source[name], custom, "{user}, {address}: {seen:#}");
-        }
-    }
-    let order = [
-        "not_set",
-        "unavailable",
-        "available",
-        "chat",
-        "away",
-        "xa",
-        "dnd",
-    ];
-    let rank = |source: &Value| {
-        let place = order
-            .iter()
-            .position(|state| source["state"] == *state)
-            .expect("a state");
-        if seen["method"] == "latest" {
-            usize::from(place > 0)
-        } else {
-            place
-        }
-    };
-    let highest = sources.iter().map(rank).max().expect("a source");
-    let best = sources.iter().filter(|source| rank(source) == highest);
-    let latest = best
-        .clone()
-        .map(|source| source["since"].as_u64())
-        .max()
-        .expect("one");
-    // Within one millisecond the order does not show.
-    let mut winners = best.filter(|source| source["since"].as_u64() == latest);
-    let is = |source: &Value| {
-        ["state", "subtype", "message", "since"]
-            .iter()
-            .all(|name| source[*name] == seen[*name])
-    };
-    assert!(winners.any(is), "{user}: {seen:#}");
 }
 
 /// Set while the module was not there: noticed, and counted as set now.
@@ -351,8 +266,8 @@ fn what_changed_meanwhile_counts_as_set_now() {
     assert!(ast.unload_module(MODULE).ok());
     ast.cli("presencestate change CustomPresence:202 dnd");
     assert!(ast.load_module(MODULE).ok());
-    assert_eq!(asked(&ast, "alice,source"), "CustomPresence:202");
-    assert_eq!(asked(&ast, "alice"), "dnd");
+    assert_eq!(read(&ast, "alice,source"), "CustomPresence:202");
+    assert_eq!(read(&ast, "alice"), "dnd");
     let found = json(&ast, "alice")["since"].as_u64().expect("a time");
     assert!(found > began);
 
@@ -381,7 +296,7 @@ fn what_changed_meanwhile_counts_as_set_now() {
     assert!(ast.unload_module(MODULE).ok());
     ast.cli("presencestate change CustomPresence:201 not_set");
     assert!(ast.load_module(MODULE).ok());
-    assert_eq!(asked(&ast, "alice,source"), "CustomPresence:202");
+    assert_eq!(read(&ast, "alice,source"), "CustomPresence:202");
 }
 
 /// Rows that cannot be read are left out, each with a warning; the rest is there.
@@ -426,8 +341,8 @@ fn damaged_rows_are_left_out_with_a_warning() {
         assert!(lines[0].contains("WARNING["), "{}", lines[0]);
     }
     assert!(!ast.log()[log..].contains("Panic"));
-    assert_eq!(asked(&ast, "carol"), "not_set");
-    assert_eq!(asked(&ast, "bob"), "available");
+    assert_eq!(read(&ast, "carol"), "not_set");
+    assert_eq!(read(&ast, "bob"), "available");
     // The sources still say what they say; it counts as set now.
     let alice = json(&ast, "alice");
     assert_eq!(alice["sources"][0]["message"], "First");
@@ -436,50 +351,7 @@ fn damaged_rows_are_left_out_with_a_warning() {
             .contains(&alice["source"].as_str().expect("one"))
     );
     ast.setvar("USER_PRESENCE(carol)", "dnd");
-    assert_eq!(asked(&ast, "carol"), "dnd");
-}
-
-/// The lines of a transaction of another program on a SQLite file.
-const EXCLUSIVE: &str = "BEGIN EXCLUSIVE;\nSELECT 'locked';\n";
-/// It only reads: what Asterisk is given it takes, and cannot commit.
-const SHARED: &str = "BEGIN;\nSELECT 'locked' FROM astdb LIMIT 1;\n";
-
-/// A transaction of another program on a SQLite file.
-pub struct Lock {
-    child: Child,
-    input: ChildStdin,
-}
-
-impl Lock {
-    pub fn take(ast: &Instance) -> Self {
-        Self::begin(ast, EXCLUSIVE)
-    }
-
-    fn begin(ast: &Instance, lines: &str) -> Self {
-        let mut child = Command::new("sqlite3")
-            .arg("-batch")
-            .arg(ast.path("lib/astdb.sqlite3"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("sqlite3");
-        let mut input = child.stdin.take().expect("a pipe");
-        let begin = format!(".timeout 30000\n{lines}");
-        input.write_all(begin.as_bytes()).expect("an open pipe");
-        let mut line = String::new();
-        let output = child.stdout.take().expect("a pipe");
-        BufReader::new(output)
-            .read_line(&mut line)
-            .expect("an answer");
-        assert_eq!(line, "locked\n");
-        Lock { child, input }
-    }
-
-    pub fn release(mut self) {
-        self.input.write_all(b"COMMIT;\n").expect("an open pipe");
-        drop(self.input);
-        assert!(self.child.wait().expect("our own child").success());
-    }
+    assert_eq!(read(&ast, "carol"), "dnd");
 }
 
 /// While another program has AstDB's file locked nobody waits for it, and when it
@@ -493,7 +365,7 @@ fn a_locked_database_blocks_nobody_and_loses_nothing() {
     use_it(&ast);
     wait_all_on_disk(&ast);
     let ami = ast.ami();
-    let lock = Lock::take(&ast);
+    let lock = Lock::exclusive(&ast);
     let mut slowest = Duration::ZERO;
     let mut number = 0;
     let until = Instant::now() + Duration::from_secs(3);
@@ -516,8 +388,8 @@ fn a_locked_database_blocks_nobody_and_loses_nothing() {
             ("Message", &message),
         ];
         assert!(ami.action(&set).ok());
-        assert_eq!(asked(&ast, "carol,message"), message);
-        assert_eq!(asked(&ast, "alice,message"), message);
+        assert_eq!(read(&ast, "carol,message"), message);
+        assert_eq!(read(&ast, "alice,message"), message);
         slowest = slowest.max(begin.elapsed());
     }
     // Far below the three seconds of the lock, far above what it takes.
@@ -531,10 +403,9 @@ fn a_locked_database_blocks_nobody_and_loses_nothing() {
     assert!(disk.contains("WARNING["));
 
     lock.release();
-    wait_disk(&ast, "user/carol", &format!("locked-{number}\""));
-    wait_disk(
-        &ast,
-        "user/carol",
+    ast.wait_astdb_on_disk("/UserPresence/user/carol", &format!("locked-{number}\""));
+    ast.wait_astdb_on_disk(
+        "/UserPresence/user/carol",
         &format!("\"sequence\":{}", sequence(&ast, "carol")),
     );
     let before = json(&ast, "carol");
@@ -547,7 +418,10 @@ fn a_locked_database_blocks_nobody_and_loses_nothing() {
 /// to the extensions: the old value of CustomPresence must not win.
 #[test]
 fn what_is_set_while_astdb_fails_outlives_a_kill() {
-    for (what, lines) in [("locked", EXCLUSIVE), ("no commit", SHARED)] {
+    for (what, lock) in [
+        ("locked", Lock::exclusive as fn(&Instance) -> Lock),
+        ("no commit", Lock::shared),
+    ] {
         let users: Vec<String> = (0..10).map(|n| format!("u{n}")).collect();
         let section = |(n, user): (usize, &String)| {
             format!("[{user}]\ntype = user\nextension = 4{n}0\nextension = 4{n}1\n")
@@ -561,7 +435,7 @@ fn what_is_set_while_astdb_fails_outlives_a_kill() {
             let row = ast.astdb_on_disk("/CustomPresence/491")?;
             row.contains("Before").then_some(())
         });
-        let lock = Lock::begin(&ast, lines);
+        let lock = lock(&ast);
         for user in &users {
             ast.setvar(&format!("USER_PRESENCE({user})"), "dnd,,Meanwhile");
         }
@@ -569,11 +443,10 @@ fn what_is_set_while_astdb_fails_outlives_a_kill() {
         std::thread::sleep(Duration::from_secs(3));
         lock.release();
         for (n, user) in users.iter().enumerate() {
-            wait_disk(&ast, &format!("user/{user}"), "Meanwhile");
+            ast.wait_astdb_on_disk(&format!("/UserPresence/user/{user}"), "Meanwhile");
             for extension in [format!("4{n}0"), format!("4{n}1")] {
-                wait_disk(
-                    &ast,
-                    &format!("source/CustomPresence:{extension}"),
+                ast.wait_astdb_on_disk(
+                    &format!("/UserPresence/source/CustomPresence:{extension}"),
                     "Meanwhile",
                 );
                 wait_until(&format!("{what}: {extension} on disk"), || {

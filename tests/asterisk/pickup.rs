@@ -1,7 +1,7 @@
 //! `UserPresencePickup()`: a call that somebody holds is taken over, as real calls.
 
+use crate::harness::barrier::configured;
 use crate::harness::{Ami, Builder, Instance, MODULE, Phone, wait_until};
-use crate::people::with;
 
 /// Alice holds, Carol and Dave monitor her, Bob does not; `trunk` and `line` are nobody's.
 const USERS: &str = "[alice]\ntype = user\nextension = 200\n\
@@ -23,7 +23,7 @@ fn calls() -> Builder {
 }
 
 fn calls_of(users: &str) -> Builder {
-    with(users)
+    configured(users)
         .sip(&[
             "200", "201", "202", "203", "204", "205", "300", "trunk", "line",
         ])

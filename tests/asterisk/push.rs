@@ -1,7 +1,9 @@
 //! Push messages: missed calls and messages that wait, for those who take them.
 
+use crate::harness::barrier::configured;
+use crate::harness::changes::assert_headers;
+use crate::harness::users::{ALICE, set};
 use crate::harness::{Ami, Instance, Message, wait_until};
-use crate::people::{ALICE, set, with};
 
 const HANDLING: &str = "[quiet]\ntype = handling\n[quiet-dnd]\ntype = handling\nset = quiet\n\
                         status = dnd\npush = no\n";
@@ -19,16 +21,9 @@ fn next(ami: &Ami) -> Message {
     ami.wait_event("a push", |event| event.is_event("UserPresencePush"))
 }
 
-#[track_caller]
-fn has(event: &Message, headers: &[(&str, &str)]) {
-    for (name, value) in headers {
-        assert_eq!(event.get(name).unwrap_or_default(), *value, "{event:?}");
-    }
-}
-
 #[test]
 fn a_call_that_nobody_took_is_missed() {
-    let ast = with(&users())
+    let ast = configured(&users())
         .sip(&["200"])
         .dialplan("exten = alice,1,UserPresenceDial(alice)\n same = n,Hangup()")
         .start();
@@ -37,7 +32,7 @@ fn a_call_that_nobody_took_is_missed() {
         ast.originate("Local/alice@default/n", "Wait", "1");
     };
     call(&ast);
-    has(
+    assert_headers(
         &next(&ami),
         &[
             ("User", "alice"),
@@ -50,14 +45,14 @@ fn a_call_that_nobody_took_is_missed() {
     ast.wait_no_channels();
     set(&ast, "alice", "away");
     call(&ast);
-    has(&next(&ami), &[("Status", "away")]);
+    assert_headers(&next(&ami), &[("Status", "away")]);
 }
 
 /// A caller leaves a message in a real mailbox.
 #[test]
 fn a_voicemail_is_told_as_one() {
     let mailboxes = "[general]\nformat = wav\nminsecs = 0\n[default]\n200 = 1234,Alice\n";
-    let ast = with(&users())
+    let ast = configured(&users())
         .modules(&["app_voicemail", "app_milliwatt", "format_wav"])
         .file("voicemail.conf", mailboxes)
         .dialplan("exten = vm,1,Answer()\n same = n,VoiceMail(200@default,s)")
@@ -70,14 +65,14 @@ fn a_voicemail_is_told_as_one() {
         });
         // While it is recorded the file grows.
         wait_until("a recording", || {
-            let folder = ast.folder("spool/voicemail/default/200");
+            let folder = ast.path("spool/voicemail/default/200");
             let files = std::fs::read_dir(folder.join("tmp")).ok()?;
             let mut files = files.flatten();
             files.find(|file| file.metadata().is_ok_and(|about| about.len() > 8_000))
         });
         ast.hang_up(&caller);
         let told = next(&ami);
-        has(
+        assert_headers(
             &told,
             &[
                 ("User", "alice"),
@@ -95,12 +90,12 @@ fn a_voicemail_is_told_as_one() {
 /// A voicemail server elsewhere tells of its messages by SIP.
 #[test]
 fn a_message_of_another_program_is_told_as_one() {
-    let ast = with(&users()).sip(&["200", "300"]).start();
+    let ast = configured(&users()).sip(&["200", "300"]).start();
     let ami = ast.ami();
     // What is there when it is heard of first counts as seen.
     ast.tell_messages("200", 2, 0);
     ast.tell_messages("200", 3, 1);
-    has(
+    assert_headers(
         &next(&ami),
         &[
             ("User", "alice"),
@@ -119,5 +114,5 @@ fn a_message_of_another_program_is_told_as_one() {
     ast.tell_messages("300", 1, 0);
     set(&ast, "alice", "away");
     ast.tell_messages("200", 5, 3);
-    has(&next(&ami), &[("Status", "away"), ("NewMessages", "5")]);
+    assert_headers(&next(&ami), &[("Status", "away"), ("NewMessages", "5")]);
 }

@@ -1,10 +1,9 @@
 //! Queues that leave people in peace: members with the `state_interface`
 //! `UserPresence:<user>@queue`. What a queue does without is in `stock_calls`.
 
-use crate::devices::wait_verdict;
+use crate::harness::barrier::{configured, set_extension};
+use crate::harness::users::{complaints, read, set, wait_state, wait_verdict};
 use crate::harness::{Builder, Instance, MODULE, Phone, wait_until};
-use crate::people::{event, read, set, with};
-use crate::reload::wait_value;
 
 const USERS: &str = "[alice]\ntype = user\nextension = 200,Custom:a\n\
                      [bob]\ntype = user\nextension = 201,Custom:b\n";
@@ -19,7 +18,7 @@ fn queues(conf: &str, options: &str) -> Builder {
         format!("{BOB},0,Bob,UserPresence:bob@queue"),
     ];
     let stock = format!("{ALICE},0,Alice,Custom:a");
-    with(conf)
+    configured(conf)
         .queue("sales", options, &members.each_ref().map(String::as_str))
         .queue("stock", options, &[&stock])
 }
@@ -79,7 +78,7 @@ fn who_does_not_want_to_be_disturbed_is_not_rung_and_is_rung_again_after() {
     assert_eq!(rung(&ast, "sales"), [ALICE, BOB]);
     let ways: [Way; 4] = [
         ("the function", &|state| set(&ast, "alice", state)),
-        ("the phone", &|state| event(&ast, "200", state)),
+        ("the phone", &|state| set_extension(&ast, "200", state)),
         ("AMI", &|state| {
             let answer = ami.action(&[
                 ("Action", "UserPresenceSet"),
@@ -102,7 +101,7 @@ fn who_does_not_want_to_be_disturbed_is_not_rung_and_is_rung_again_after() {
         wait_member(&ast, "Alice", NOT_IN_USE);
         assert_eq!(rung(&ast, "sales"), [ALICE, BOB], "by {way}");
     }
-    assert_eq!(crate::people::complaints(&ast, "serpresence"), [""; 0]);
+    assert_eq!(complaints(&ast, "serpresence"), [""; 0]);
 }
 
 /// A caller who waits gets the one who becomes free.
@@ -154,7 +153,7 @@ fn in_every_status_a_queue_rings_who_is_there() {
                 [focus]\ntype = status\nstate =\n\
                 [alice]\ntype = user\nextension = 200\n\
                 [bob]\ntype = user\nextension = 201\n";
-    let ast = with(conf)
+    let ast = configured(conf)
         .sip(&["200", "201"])
         .queue(
             "sales",
@@ -373,7 +372,7 @@ fn an_unload_leaves_no_member_busy() {
 #[test]
 fn a_queue_sees_calls_ringing_and_presence_of_a_real_phone() {
     let conf = "[alice]\ntype = user\nextension = 200\nuse_devices = yes\nextension = 201\n";
-    let ast = with(conf)
+    let ast = configured(conf)
         .sip(&["200", "201", "202"])
         .dialplan("exten = _20X,1,Dial(PJSIP/${EXTEN})")
         .queue("sales", "", &["PJSIP/200,0,Alice,UserPresence:ALICE@Queue"])
@@ -397,6 +396,6 @@ fn a_queue_sees_calls_ringing_and_presence_of_a_real_phone() {
     assert_eq!(waiting.wait_answer(), ["PJSIP/200"]);
     wait_member(&ast, "Alice", IN_USE);
     waiting.hang_up();
-    wait_value(&ast, "alice", "available");
+    wait_state(&ast, "alice", "available");
     wait_member(&ast, "Alice", NOT_IN_USE);
 }

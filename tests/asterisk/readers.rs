@@ -1,6 +1,6 @@
 //! Many readers of the account's events, and many changes.
 
-use crate::feed::{api_user, login};
+use crate::harness::api::{api_user, login};
 use crate::harness::readers::{Readers, SETTER};
 use crate::harness::{Instance, wait_until};
 

@@ -1,60 +1,11 @@
 //! A reload: differences only, and with any error none at all.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::harness::{Ami, Instance, wait_until};
-
-/// What was published of users until now, as (user, state), in order. Uses up
-/// the events of `ami`.
-#[track_caller]
-pub fn published(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let mark = format!("mark-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    ast.set_custom(&mark, "away");
-    let mark = format!("CustomPresence:{mark}");
-    wait_until("the mark among the events", || {
-        let events = ami.events();
-        events
-            .iter()
-            .any(|event| event.get("Presentity") == Some(&mark))
-            .then_some(())
-    });
-    let mut told = Vec::new();
-    for event in ami.take_events() {
-        let user = event
-            .get("Presentity")
-            .and_then(|it| it.strip_prefix("UserPresence:"));
-        if let (Some(user), true) = (user, event.is_event("PresenceStateChange")) {
-            told.push((
-                user.to_owned(),
-                event.get("Status").unwrap_or_default().to_owned(),
-            ));
-        }
-    }
-    told
-}
-
-/// A user's combined state.
-pub fn value(ast: &Instance, user: &str) -> String {
-    ast.getvar(&format!("USER_PRESENCE({user})"))
-}
-
-/// Waits until a user's combined state is this.
-#[track_caller]
-pub fn wait_value(ast: &Instance, user: &str, state: &str) {
-    wait_until(&format!("{user} {state}"), || {
-        (value(ast, user) == state).then_some(())
-    });
-}
-
-fn users(ast: &Instance) -> Vec<String> {
-    let entries = ast.ami().list(&[("Action", "UserPresenceList")]);
-    entries
-        .iter()
-        .filter_map(|entry| entry.get("User").map(str::to_owned))
-        .collect()
-}
+use crate::harness::changes::published_states;
+use crate::harness::users::{read, user_names, wait_state};
+use crate::harness::{Instance, wait_until};
 
 /// The keys of the module's rows in AstDB, as `database show` shows them.
 pub fn rows(ast: &Instance) -> String {
@@ -72,8 +23,8 @@ fn three() -> Instance {
     ast.set_custom("201", "available");
     ast.set_custom("202", "chat");
     ast.setvar("USER_PRESENCE(carol)", "away");
-    wait_value(&ast, "alice", "dnd");
-    wait_value(&ast, "bob", "chat");
+    wait_state(&ast, "alice", "dnd");
+    wait_state(&ast, "bob", "chat");
     ast
 }
 
@@ -87,10 +38,10 @@ fn pairs(told: &[(&str, &str)]) -> Vec<(String, String)> {
 fn a_reload_without_a_difference_is_silent() {
     let ast = three();
     let ami = ast.ami();
-    published(&ast, &ami);
+    published_states(&ast, &ami);
     let before = ast.getvar("USER_PRESENCE(alice,json)");
     assert!(ast.reload().ok());
-    assert_eq!(published(&ast, &ami), pairs(&[]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[]));
     assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), before);
 }
 
@@ -98,7 +49,7 @@ fn a_reload_without_a_difference_is_silent() {
 fn another_method_is_one_transition_of_that_user() {
     let ast = three();
     let (ami, feed) = (ast.ami(), ast.ami());
-    published(&ast, &ami);
+    published_states(&ast, &ami);
     let sequence = |user: &str| ast.getvar(&format!("USER_PRESENCE({user},sequence)"));
     let number: u64 = [sequence("alice"), sequence("bob"), sequence("carol")]
         .iter()
@@ -127,7 +78,10 @@ fn another_method_is_one_transition_of_that_user() {
         change.get("Sequence"),
         Some((number + 1).to_string().as_str())
     );
-    assert_eq!(published(&ast, &ami), pairs(&[("alice", "available")]));
+    assert_eq!(
+        published_states(&ast, &ami),
+        pairs(&[("alice", "available")])
+    );
 }
 
 /// A new user who is set is published, a removed one is published as not_set; its rows stay,
@@ -140,7 +94,7 @@ fn users_come_and_go() {
         (rows.contains("user/carol") && rows.contains("source/CustomPresence:202")).then_some(())
     });
     let ami = ast.ami();
-    published(&ast, &ami);
+    published_states(&ast, &ami);
     let before = ast.getvar("USER_PRESENCE(alice,json)");
     let since = ast.getvar("USER_PRESENCE(carol,since)");
     ast.set_custom("204", "xa");
@@ -150,11 +104,11 @@ fn users_come_and_go() {
          [dave]\ntype = user\nextension = 204\n[erin]\ntype = user\n",
     );
     assert!(ast.reload().ok());
-    let mut told = published(&ast, &ami);
+    let mut told = published_states(&ast, &ami);
     told.sort();
     let expected = [("bob", "not_set"), ("carol", "not_set"), ("dave", "xa")];
     assert_eq!(told, pairs(&expected));
-    assert_eq!(users(&ast), ["alice", "dave", "erin"]);
+    assert_eq!(user_names(&ast), ["alice", "dave", "erin"]);
     assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), before);
     ast.wait_log("Reloaded: 3 users: 2 new, 2 gone, 0 changed");
     wait_until("what is stored of the removed", || {
@@ -169,9 +123,9 @@ fn users_come_and_go() {
     // Whoever comes back has what was theirs.
     ast.write_config("userpresence.conf", THREE);
     assert!(ast.reload().ok());
-    assert_eq!(value(&ast, "carol"), "away");
+    assert_eq!(read(&ast, "carol"), "away");
     assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
-    assert_eq!(value(&ast, "bob"), "chat");
+    assert_eq!(read(&ast, "bob"), "chat");
     wait_until("nobody but the two others to be gone", || {
         let rows = rows(&ast);
         let back = ["bob", "carol"].iter();
@@ -259,7 +213,7 @@ fn a_mistake_in_a_file_loses_nothing() {
     assert!(rows(&ast).contains("/user/alice") || rows(&ast).contains("CustomPresence:200"));
     ast.write_config("userpresence.conf", THREE);
     ast.cli("userpresence reload");
-    assert_eq!(value(&ast, "carol"), "not_set");
+    assert_eq!(read(&ast, "carol"), "not_set");
 }
 
 /// Whoever comes back may be spelled with other capitals; and what is left over of somebody
@@ -278,14 +232,14 @@ fn a_user_who_comes_back_is_the_same_whatever_the_spelling() {
     ast.setvar("USER_PRESENCE(bob)", "xa");
     ast.write_config("userpresence.conf", &THREE.replace("[carol]", "[Carol]"));
     assert!(ast.reload().ok());
-    assert_eq!(value(&ast, "carol"), "away");
+    assert_eq!(read(&ast, "carol"), "away");
     assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
     wait_until("carol to be here", || {
         let rows = rows(&ast);
         let moved = rows.contains("/user/Carol") && !rows.contains("/user/carol");
         (moved && !rows.contains("/gone/user/bob")).then_some(())
     });
-    assert_eq!(value(&ast, "bob"), "xa");
+    assert_eq!(read(&ast, "bob"), "xa");
     let bob = ast.getvar("USER_PRESENCE(bob,sequence)");
     assert!(
         rows(&ast).contains(&format!("\"sequence\":{bob}")),
@@ -321,7 +275,7 @@ fn an_emptied_file_is_refused() {
         said.contains("1 error, 0 warnings. A reload would be refused."),
         "{said}"
     );
-    assert_eq!(value(&ast, "u3"), "dnd");
+    assert_eq!(read(&ast, "u3"), "dnd");
     // Others in their place make it no better.
     ast.write_config("userpresence.conf", &many(12).replace("[u", "[v"));
     assert!(!ast.reload().ok());
@@ -338,14 +292,14 @@ fn an_emptied_file_is_refused() {
     assert!(ast.reload().ok());
     ast.write_config("userpresence.conf", &many(12));
     assert!(ast.reload().ok());
-    assert_eq!(value(&ast, "u3"), "dnd");
+    assert_eq!(read(&ast, "u3"), "dnd");
     ast.write_config("userpresence.conf", "[general]\n");
     let said = ast.cli("userpresence reload --really");
     assert!(
         said.starts_with("Reloaded: 0 users: 0 new, 12 gone, 0 changed."),
         "{said}"
     );
-    assert_eq!(users(&ast), Vec::<String>::new());
+    assert_eq!(user_names(&ast), Vec::<String>::new());
 }
 
 /// The console that asks for a reload reads why it is refused, and a check says the same
@@ -384,7 +338,7 @@ fn a_refused_reload_says_why_to_who_asked() {
         before,
         "a check is silent in the log"
     );
-    assert_eq!(users(&ast), ["alice", "bob", "carol"]);
+    assert_eq!(user_names(&ast), ["alice", "bob", "carol"]);
 
     let right = wrong.replace("method = best", "method = latest");
     ast.write_config(
@@ -422,16 +376,16 @@ fn another_spelling_is_the_same_user() {
     let ast = three();
     let ami = ast.ami();
     let since = ast.getvar("USER_PRESENCE(carol,since)");
-    published(&ast, &ami);
+    published_states(&ast, &ami);
     ast.write_config("userpresence.conf", &THREE.replace("[carol]", "[Carol]"));
     assert!(ast.reload().ok());
-    let mut told = published(&ast, &ami);
+    let mut told = published_states(&ast, &ami);
     told.sort();
     assert_eq!(told, pairs(&[("Carol", "away"), ("carol", "not_set")]));
     assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
     assert!(ast.stop_gracefully().success());
     ast.start_again();
-    assert_eq!(value(&ast, "carol"), "away");
+    assert_eq!(read(&ast, "carol"), "away");
     assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
     let shown = rows(&ast);
     assert!(
@@ -443,7 +397,7 @@ fn another_spelling_is_the_same_user() {
     assert!(ast.stop_gracefully().success());
     ast.write_config("userpresence.conf", &THREE.replace("[carol]", "[CAROL]"));
     ast.start_again();
-    assert_eq!(value(&ast, "carol"), "away");
+    assert_eq!(read(&ast, "carol"), "away");
     wait_until("one row of carol's", || {
         let shown = rows(&ast);
         (shown.contains("user/CAROL") && !shown.contains("user/Carol")).then_some(())
@@ -455,7 +409,7 @@ fn another_spelling_is_the_same_user() {
 fn any_error_keeps_what_runs() {
     let ast = three();
     let ami = ast.ami();
-    published(&ast, &ami);
+    published_states(&ast, &ami);
     let before = ast.getvar("USER_PRESENCE(alice,json)");
     let settings = ast.cli("userpresence show settings");
     let more = |text: &str| format!("[general]\nmethod = latest\n[new]\ntype = user\n{text}");
@@ -517,7 +471,7 @@ fn any_error_keeps_what_runs() {
             "{}",
             ours[0]
         );
-        assert_eq!(users(&ast), ["alice", "bob", "carol"]);
+        assert_eq!(user_names(&ast), ["alice", "bob", "carol"]);
         assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), before);
         assert_eq!(ast.cli("userpresence show settings"), settings);
     }
@@ -539,9 +493,9 @@ fn any_error_keeps_what_runs() {
     ] {
         ast.wait_log(expected);
     }
-    assert_eq!(published(&ast, &ami), pairs(&[]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[]));
     ast.set_custom("202", "xa");
-    wait_value(&ast, "bob", "xa");
+    wait_state(&ast, "bob", "xa");
 }
 
 /// What Asterisk's own parser offers: templates, `(+)`, includes, escapes, `#exec`.
@@ -572,7 +526,7 @@ fn asterisks_own_syntax_works() {
     );
     ast.write_config("userpresence.conf", &text);
     assert!(ast.reload().ok(), "{:?}", ast.new_complaints(0));
-    assert_eq!(users(&ast), ["alice", "carol", "bob", "dave"]);
+    assert_eq!(user_names(&ast), ["alice", "carol", "bob", "dave"]);
     let asked = |what: &str| ast.getvar(&format!("USER_PRESENCE({what})"));
     assert_eq!(
         (asked("alice,method"), asked("alice,extensions")),
@@ -618,7 +572,7 @@ fn a_value_that_is_not_utf_8_is_refused() {
     .expect("our own file");
     assert!(!ast.reload().ok());
     ast.wait_log("is not a user's name, expected 1 to 60 letters, digits, '-', '_' or '.'");
-    assert_eq!(users(&ast), ["alice", "bob", "carol"]);
+    assert_eq!(user_names(&ast), ["alice", "bob", "carol"]);
 }
 
 /// Users may read users, but not in a circle.
@@ -656,7 +610,7 @@ fn a_cycle_is_refused_and_names_its_places() {
         ));
     }
     ast.wait_log(":13, section [me], option 'source': a cycle of users (me -> me)");
-    assert_eq!(users(&ast), ["alice", "bob", "carol"]);
+    assert_eq!(user_names(&ast), ["alice", "bob", "carol"]);
 
     // A load leaves out those of the circle, and only them.
     ast.unload_module("res_userpresence.so");
@@ -666,8 +620,8 @@ fn a_cycle_is_refused_and_names_its_places() {
         &format!("{config}[dave]\ntype = user\nextension = 200\n"),
     );
     assert!(ast.load_module("res_userpresence.so").ok());
-    assert_eq!(users(&ast), ["watcher", "team", "dave"]);
-    assert_eq!(value(&ast, "team"), "dnd");
+    assert_eq!(user_names(&ast), ["watcher", "team", "dave"]);
+    assert_eq!(read(&ast, "team"), "dnd");
 }
 
 /// Four clients read and write while the configuration changes under them.
@@ -725,7 +679,7 @@ fn clients_notice_nothing_of_a_reload() {
     assert!(ast.reload().ok());
     assert_eq!(ast.new_complaints(0), Vec::<String>::new());
     ast.setvar("USER_PRESENCE(alice)", "dnd");
-    assert_eq!(value(&ast, "alice"), "dnd");
+    assert_eq!(read(&ast, "alice"), "dnd");
     let custom = ast.getvar("PRESENCE_STATE(CustomPresence:200,value)");
     assert_eq!(custom, "dnd");
 }

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::changes::matching;
+use crate::harness::users::{complaints, json, read, set};
 use crate::harness::{Instance, wait_until};
-use crate::people::{complaints, event, of, read, set, told, with};
-use crate::persistence::json;
 
 const CONF: &str = "[lunch]\ntype = status\nstate = away\nsubtype = lunch\n\
     [office](!)\ntype = handling\nset = office\nring_timeout = 15\n\
@@ -34,7 +35,7 @@ fn routes(ast: &Instance, origin: &str, expected: &[(&str, &str)]) {
 
 #[test]
 fn the_function_follows_the_status() {
-    let ast = with(CONF).start();
+    let ast = configured(CONF).start();
     set(&ast, "alice", "available");
     let mobile = "PJSIP/soft-200&Local/90170@default/n";
     routes(
@@ -98,7 +99,7 @@ fn the_function_follows_the_status() {
 
 #[test]
 fn bad_input_says_what_was_expected() {
-    let ast = with(CONF).start();
+    let ast = configured(CONF).start();
     for (arguments, why) in [
         ("", "the user is missing, expected user,internal"),
         ("alice", "the origin is missing, expected user,internal"),
@@ -130,7 +131,7 @@ fn bad_input_says_what_was_expected() {
 
 #[test]
 fn the_console_shows_the_plan_for_each_status() {
-    let ast = with(CONF).start();
+    let ast = configured(CONF).start();
     set(&ast, "alice", "lunch");
     let shown = ast.cli("userpresence show routes ALICE");
     let words = |line: &str| {
@@ -197,7 +198,7 @@ fn the_console_shows_the_plan_for_each_status() {
 fn explain_says_where_a_call_from_somebody_goes() {
     let conf = CONF.replace("mailbox = 200", "always_accept = 211\nmailbox = 200");
     let conf = conf.replace("extension = 210\n", "extension = 210\nextension = 211\n");
-    let ast = with(&conf).start();
+    let ast = configured(&conf).start();
     set(&ast, "alice", "away");
     let outside = "It goes at once to +4930123@default.";
     let inside = "It rings PJSIP/desk-200 for 15 seconds.";
@@ -249,7 +250,7 @@ fn explain_says_where_a_call_from_somebody_goes() {
 
 #[test]
 fn a_reload_takes_another_handling_and_refuses_a_bad_one() {
-    let ast = with(CONF).start();
+    let ast = configured(CONF).start();
     let log = ast.log().len();
     ast.write_config("userpresence.conf", &CONF.replace("15", "4"));
     assert!(!ast.reload().ok());
@@ -276,7 +277,7 @@ fn users_of_realtime_have_endpoints_too() {
     let rows = "INSERT INTO userpresence VALUES ('carol', '220', 'office', \
                 'desk,PJSIP/d;soft,PJSIP/s', '0171', '220', 'alice;bob', '200;+49');\
                 INSERT INTO userpresence VALUES ('dora', '230', 'attic', NULL, '', '', '', '');";
-    let ast = with(CONF)
+    let ast = configured(CONF)
         .realtime(&["userpresence"], &format!("{table}{rows}"))
         .start();
     let carol = |field: &str| route(&ast, &format!("carol,internal,{field}"));
@@ -296,7 +297,7 @@ fn users_of_realtime_have_endpoints_too() {
 
 #[test]
 fn flags_are_set_shown_told_and_kept() {
-    let ast = with(CONF).start();
+    let ast = configured(CONF).start();
     let ami = ast.ami();
     for (flag, value) in [
         ("allowSeeMyPresence", "true"),
@@ -316,8 +317,8 @@ fn flags_are_set_shown_told_and_kept() {
         ("PickUpCallsOnHold", "true"),
     ]);
     assert!(answer.ok(), "{answer:?}");
-    let events = told(&ast, &ami);
-    let changes = of(&events, "UserPresenceChange", "User", "bob");
+    let events = all_events(&ast, &ami);
+    let changes = matching(&events, "UserPresenceChange", "User", "bob");
     let last = changes.last().expect("a change");
     assert_eq!(changes.len(), 3);
     for (header, value) in [
@@ -366,7 +367,7 @@ fn flags_are_set_shown_told_and_kept() {
     check();
     routes(&ast, "internal", &[("monitors", "PJSIP/210")]);
     // Nobody rings who is in dnd.
-    event(&ast, "210", "dnd");
+    set_extension(&ast, "210", "dnd");
     routes(&ast, "internal", &[("monitors", "")]);
     assert_eq!(complaints(&ast, ""), Vec::<String>::new());
 }

@@ -1,20 +1,13 @@
 //! What is handed out with the module works as it is: the sample configuration and
 //! the table for realtime.
 
-use std::fs;
-use std::path::Path;
-
 use crate::harness::sets;
+use crate::harness::users::wait_custom;
 use crate::harness::{Instance, Phone, wait_until};
-use crate::people::wait_custom;
-
-pub fn handed_out(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
+use crate::harness::{now, repository_file};
 
 fn sample() -> String {
-    handed_out("configs/samples/userpresence.conf.sample")
+    repository_file("configs/samples/userpresence.conf.sample")
 }
 
 /// The sample with the lines of its first user.
@@ -28,14 +21,6 @@ fn sample_with_alice() -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// A source's change is heard a moment after it was made.
-#[track_caller]
-fn wait_value(ast: &Instance, name: &str, value: &str) {
-    wait_until(&format!("{name} to be {value}"), || {
-        (ast.getvar(name) == value).then_some(())
-    });
-}
-
 #[test]
 fn the_sample_loads_in_silence_and_its_user_works() {
     let ast = Instance::builder().userpresence(&sample()).start();
@@ -47,7 +32,7 @@ fn the_sample_loads_in_silence_and_its_user_works() {
     assert!(ast.reload().ok());
     assert_eq!(ast.getvar("USER_PRESENCE(alice,extensions)"), "200,201");
     ast.set_custom("201", "away,lunch,Back at one");
-    wait_value(&ast, "USER_PRESENCE(alice,message)", "Back at one");
+    ast.wait_value("USER_PRESENCE(alice,message)", "Back at one");
     assert!(ast.cli("userpresence show users").ends_with("1 user"));
     assert!(ast.reload().ok());
     assert_eq!(ast.complaints(), Vec::<String>::new());
@@ -160,7 +145,7 @@ fn what_the_sample_leaves_in_comments_is_true() {
     ast.setvar("USER_PRESENCE(alice)", "lunch");
     assert_eq!(ast.getvar("USER_PRESENCE(alice,message)"), "Back at one");
     ast.set_device("door", "INUSE");
-    wait_value(&ast, "USER_PRESENCE(bob,subtype)", "meeting");
+    ast.wait_value("USER_PRESENCE(bob,subtype)", "meeting");
     let route = |field: &str| ast.getvar(&format!("USER_PRESENCE_ROUTE(bob,external,{field})"));
     for (field, value) in [
         ("first", "PJSIP/desk-210"),
@@ -197,7 +182,7 @@ fn what_the_sample_leaves_in_comments_is_true() {
 
 #[test]
 fn the_table_for_realtime_is_read() {
-    let sql = handed_out("doc/userpresence.sql");
+    let sql = repository_file("doc/userpresence.sql");
     let examples: String = sql
         .lines()
         .filter_map(|line| line.strip_prefix("-- INSERT"))
@@ -223,17 +208,17 @@ fn the_table_for_realtime_is_read() {
     assert_eq!(ast.getvar("USER_PRESENCE(carol,extensions)"), "220,221");
     assert_eq!(ast.getvar("USER_PRESENCE(carol,method)"), "latest");
     ast.set_custom("221", "dnd");
-    wait_value(&ast, "USER_PRESENCE(dora,source)", "UserPresence:carol");
+    ast.wait_value("USER_PRESENCE(dora,source)", "UserPresence:carol");
     ast.set_custom("221", "not_set");
     ast.set_device("b", "INUSE");
-    wait_value(&ast, "USER_PRESENCE(dora,source)", "Custom:b");
+    ast.wait_value("USER_PRESENCE(dora,source)", "Custom:b");
     assert_eq!(ast.getvar("USER_PRESENCE(dora,subtype)"), "meeting");
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
 /// The README's blocks for each file, one after the other.
 fn readme_blocks() -> [String; 3] {
-    let readme = handed_out("README.md");
+    let readme = repository_file("README.md");
     let mut files = <[String; 3]>::default();
     let blocks = readme.split("```ini\n").skip(1);
     for block in blocks.filter_map(|text| text.split("```").next()) {
@@ -273,7 +258,10 @@ fn the_readme_works() {
     ast.wait_hint_state("2001", "Idle");
     ast.wait_queue_member("sales", "Alice", "Status", "1");
 
-    dial(&ast, "*25");
+    let dial = |code: &str| {
+        ast.originate(&format!("Local/{code}@default/n"), "NoOp", "");
+    };
+    dial("*25");
     ast.wait_hint_presence("2000", "dnd");
     // The writing to the extensions comes a moment later.
     wait_custom(&ast, "201", "message", "Back at one, or two");
@@ -281,15 +269,15 @@ fn the_readme_works() {
     // Asterisk's number of BUSY.
     ast.wait_queue_member("sales", "Alice", "Status", "3");
     ast.set_custom("200", "available");
-    wait_value(&ast, "USER_PRESENCE(alice,source)", "CustomPresence:201");
+    ast.wait_value("USER_PRESENCE(alice,source)", "CustomPresence:201");
     assert_eq!(ast.hint("2000").presence, "dnd");
     ast.set_custom("201", "available");
     ast.wait_hint_presence("2000", "available");
     ast.wait_hint_state("2001", "Idle");
 
     let before = now();
-    dial(&ast, "*26");
-    wait_value(&ast, "USER_PRESENCE(alice,label)", "At lunch");
+    dial("*26");
+    ast.wait_value("USER_PRESENCE(alice,label)", "At lunch");
     let until: u64 = ast
         .getvar("USER_PRESENCE(alice,until)")
         .parse()
@@ -303,8 +291,8 @@ fn the_readme_works() {
     ast.wait_queue_member("sales", "Alice", "Status", "5");
 
     for next in ["available", "away", "dnd"] {
-        dial(&ast, "*22");
-        wait_value(&ast, "USER_PRESENCE(alice,status)", next);
+        dial("*22");
+        ast.wait_value("USER_PRESENCE(alice,status)", next);
     }
     let wait_dnd = |answer: &str| {
         wait_until(answer, || {
@@ -313,8 +301,8 @@ fn the_readme_works() {
         });
     };
     wait_dnd("Value: YES");
-    dial(&ast, "*22");
-    wait_value(&ast, "USER_PRESENCE(alice,status)", "available");
+    dial("*22");
+    ast.wait_value("USER_PRESENCE(alice,status)", "available");
     wait_dnd("not found");
     drop(phone);
     assert_eq!(ast.complaints(), Vec::<String>::new());
@@ -323,7 +311,7 @@ fn the_readme_works() {
 /// Every field and option is told of.
 #[test]
 fn the_reference_is_complete() {
-    let reference = handed_out("doc/reference.md");
+    let reference = repository_file("doc/reference.md");
     for field in [
         "since",
         "until",
@@ -351,8 +339,8 @@ fn no_option_is_forgotten() {
     let (_, known) = known.split_once("expected type, ").expect("the options");
     let (known, _) = known.split_once(';').expect("what follows from it");
     let (reference, sql) = (
-        handed_out("doc/reference.md"),
-        handed_out("doc/userpresence.sql"),
+        repository_file("doc/reference.md"),
+        repository_file("doc/userpresence.sql"),
     );
     for option in known.split(", ") {
         let in_row = |line: &str| line.starts_with('|') && line.contains(&format!("`{option}`"));
@@ -366,21 +354,4 @@ fn no_option_is_forgotten() {
             "{option} in the table"
         );
     }
-}
-
-fn now() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.expect("a clock").as_millis() as u64
-}
-
-/// Dials an extension of context `default`.
-#[track_caller]
-fn dial(ast: &Instance, extension: &str) {
-    let answer = ast.ami().action(&[
-        ("Action", "Originate"),
-        ("Channel", &format!("Local/{extension}@default/n")),
-        ("Application", "NoOp"),
-        ("Async", "yes"),
-    ]);
-    assert!(answer.ok(), "{answer:?}");
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::changes::{assert_headers, matching};
+use crate::harness::now;
+use crate::harness::statuses::{TYPES, assert_status};
+use crate::harness::users::{assert_verdict, complaints, json, read, set};
 use crate::harness::{Builder, Instance, MODULE};
-use crate::people::{complaints, event, expect, of, read, set, told, with};
-use crate::persistence::json;
-use crate::statuses::{TYPES, has, is};
-use crate::timed::now;
 
 /// So many minutes is each zone's clock ahead of UTC, all the year.
 const TOKYO: i64 = 9 * 60;
@@ -57,7 +58,7 @@ fn user(name: &str, options: &str) -> String {
 }
 
 fn scheduled(conf: &str) -> Builder {
-    with(&format!("{TYPES}{conf}"))
+    configured(&format!("{TYPES}{conf}"))
 }
 
 #[track_caller]
@@ -112,7 +113,7 @@ fn within_the_ranges_it_says_nothing_outside_its_status() {
         let state = if holds { "not_set" } else { "unavailable" };
         assert_eq!(read(&ast, name), state, "{name}: {range}");
     }
-    expect(&ast, "other-hours", "unavailable schedule only");
+    assert_verdict(&ast, "other-hours", "unavailable schedule only");
     assert_eq!(
         json(&ast, "other-hours")["sources"][0]["address"],
         "schedule"
@@ -191,34 +192,34 @@ fn hours_and_days_are_those_of_the_time_zone() {
 #[test]
 fn the_status_outside_is_a_state_or_a_type() {
     let outside = format!("schedule = {}\ntimezone = UTC", other_hours(0));
-    let with = |status: &str| format!("{outside}\nschedule_status = {status}");
+    let scheduled = |status: &str| format!("{outside}\nschedule_status = {status}");
     let conf = [
         user("plain", &outside),
-        user("state", &with("away")),
-        user("type", &with("Lunch")),
-        user("phone", &format!("{}\nextension = 200", with("chat"))),
+        user("state", &scheduled("away")),
+        user("type", &scheduled("Lunch")),
+        user("phone", &format!("{}\nextension = 200", scheduled("chat"))),
         user(
             "within",
             &format!("schedule = *\nschedule_status = dnd\n{}", "timezone = UTC"),
         ),
     ];
-    let ast = scheduled(&conf.concat()).start();
+    let ast = configured(&conf.concat()).start();
     // Nobody chose it: it is inferred.
-    is(&ast, "plain", ["unavailable", "", "", "not_set"]);
-    is(&ast, "state", ["away", "", "", "not_set"]);
-    is(&ast, "type", ["away", "lunch", "Back soon", "not_set"]);
+    assert_status(&ast, "plain", ["unavailable", "", "", "not_set"]);
+    assert_status(&ast, "state", ["away", "", "", "not_set"]);
+    assert_status(&ast, "type", ["away", "lunch", "Back soon", "not_set"]);
     for name in ["plain", "state", "type"] {
         assert_eq!(read(&ast, &format!("{name},inferred")), "Outside hours");
     }
-    is(&ast, "within", ["not_set", "", "", "not_set"]);
+    assert_status(&ast, "within", ["not_set", "", "", "not_set"]);
     assert_eq!(read(&ast, "within,inferred"), "");
 
     // One source among others, by their order.
-    expect(&ast, "phone", "chat schedule only");
-    event(&ast, "200", "available");
-    expect(&ast, "phone", "chat schedule highest");
+    assert_verdict(&ast, "phone", "chat schedule only");
+    set_extension(&ast, "200", "available");
+    assert_verdict(&ast, "phone", "chat schedule highest");
     set(&ast, "phone", "dnd");
-    expect(&ast, "phone", "dnd CustomPresence:200 highest");
+    assert_verdict(&ast, "phone", "dnd CustomPresence:200 highest");
 }
 
 #[test]
@@ -240,7 +241,7 @@ fn general_a_template_or_the_user_say_when() {
         "[clerk](office)\n[guard](office)\nschedule_status = xa\n".replace("xa", "dnd"),
         user("late", &format!("schedule = {}", these_hours(0))),
     ];
-    let ast = scheduled(&conf.concat()).start();
+    let ast = configured(&conf.concat()).start();
     for (name, state, subtype) in [
         ("plain", "away", "lunch"),
         ("always", "not_set", ""),
@@ -264,15 +265,15 @@ fn the_methods_default_and_none_look_at_no_schedule() {
         user("three", "method = default"),
         user("four", "method = latest\nextension = 200\nenabled = no"),
     ];
-    let ast = scheduled(&conf.concat()).start();
+    let ast = configured(&conf.concat()).start();
     for name in ["one", "two", "three"] {
         assert_eq!(read(&ast, name), "not_set", "{name}");
     }
-    expect(&ast, "four", "unavailable schedule only");
-    event(&ast, "200", "chat");
-    expect(&ast, "one", "chat CustomPresence:200 default_extension");
-    expect(&ast, "two", "not_set  own_status");
-    expect(&ast, "four", "unavailable schedule only");
+    assert_verdict(&ast, "four", "unavailable schedule only");
+    set_extension(&ast, "200", "chat");
+    assert_verdict(&ast, "one", "chat CustomPresence:200 default_extension");
+    assert_verdict(&ast, "two", "not_set  own_status");
+    assert_verdict(&ast, "four", "unavailable schedule only");
 }
 
 /// By the last that was set: a schedule that begins is set then, and one that ends
@@ -289,16 +290,16 @@ fn with_latest_a_schedule_that_ends_gives_way() {
     let ast = scheduled(&within).start();
     let ami = ast.ami();
     set(&ast, "alice", "chat,,Chosen");
-    expect(&ast, "alice", "chat CustomPresence:200 only");
-    told(&ast, &ami);
+    assert_verdict(&ast, "alice", "chat CustomPresence:200 only");
+    all_events(&ast, &ami);
 
     reload(&ast, &outside);
-    expect(&ast, "alice", "unavailable schedule latest");
-    let events = told(&ast, &ami);
-    let [change] = of(&events, "UserPresenceChange", "User", "alice")[..] else {
+    assert_verdict(&ast, "alice", "unavailable schedule latest");
+    let events = all_events(&ast, &ami);
+    let [change] = matching(&events, "UserPresenceChange", "User", "alice")[..] else {
         panic!("{events:#?}")
     };
-    has(
+    assert_headers(
         change,
         &[
             ("OldStatus", "chat"),
@@ -307,26 +308,26 @@ fn with_latest_a_schedule_that_ends_gives_way() {
         ],
     );
     reload(&ast, &within);
-    is(&ast, "alice", ["chat", "", "Chosen", "chat"]);
+    assert_status(&ast, "alice", ["chat", "", "Chosen", "chat"]);
     reload(&ast, &outside);
-    expect(&ast, "alice", "unavailable schedule latest");
+    assert_verdict(&ast, "alice", "unavailable schedule latest");
 
     // What is chosen outside the hours was set later, also after a reload that changes
     // nothing of it, and after a restart.
     set(&ast, "alice", "away,,Still here");
-    expect(&ast, "alice", "away CustomPresence:200 latest");
+    assert_verdict(&ast, "alice", "away CustomPresence:200 latest");
     reload(&ast, &format!("{outside}{}", user("new", "")));
-    expect(&ast, "alice", "away CustomPresence:200 latest");
+    assert_verdict(&ast, "alice", "away CustomPresence:200 latest");
     assert!(ast.stop().success());
     ast.start_again();
-    expect(&ast, "alice", "away CustomPresence:200 latest");
+    assert_verdict(&ast, "alice", "away CustomPresence:200 latest");
     reload(&ast, &within);
-    is(&ast, "alice", ["away", "", "Still here", "away"]);
+    assert_status(&ast, "alice", ["away", "", "Still here", "away"]);
     // Without a schedule nothing is left of it.
     reload(&ast, &outside);
-    expect(&ast, "alice", "unavailable schedule latest");
+    assert_verdict(&ast, "alice", "unavailable schedule latest");
     reload(&ast, &user("alice", "method = latest\nextension = 200"));
-    expect(&ast, "alice", "away CustomPresence:200 only");
+    assert_verdict(&ast, "alice", "away CustomPresence:200 only");
 }
 
 /// The one test that waits for a minute to be over.
@@ -352,7 +353,7 @@ fn a_range_begins_and_ends_with_its_minute() {
     let alone = scheduled("").start();
     let alone_ami = alone.ami();
     reload(&alone, &user("closes", &closes));
-    told(&ast, &ami);
+    all_events(&ast, &ami);
     let before = ["opens", "closes"].map(|name| read(&ast, name));
     let boundary = begins * 60_000;
     assert!(
@@ -374,7 +375,7 @@ fn a_range_begins_and_ends_with_its_minute() {
         } else {
             "unavailable"
         };
-        has(&change, &[("Status", state)]);
+        assert_headers(&change, &[("Status", state)]);
         waiting.retain(|name| *name != user);
     }
     let since: u64 = read(&ast, "closes,since").parse().expect("a number");
@@ -382,7 +383,7 @@ fn a_range_begins_and_ends_with_its_minute() {
     let closed = alone_ami.wait_event_for(Duration::from_secs(130), |event| {
         event.is_event("UserPresenceChange") && event.get("User") == Some("closes")
     });
-    has(
+    assert_headers(
         &closed.expect("the change of the one user alone"),
         &[("Status", "unavailable")],
     );
@@ -460,7 +461,7 @@ fn each_mistake_of_a_user_leaves_the_user_out_or_keeps_everything() {
         assert!(line.contains(expected), "{line}\nexpected {expected}");
         assert!(line.ends_with("; the section is left out"), "{line}");
     }
-    expect(&ast, "alice", "unavailable schedule only");
+    assert_verdict(&ast, "alice", "unavailable schedule only");
 
     let before = json(&ast, "alice");
     for (line, expected) in MISTAKES {

@@ -2,7 +2,8 @@
 //! transitions.
 
 use crate::harness::Message;
-use crate::people::{of, published, told, with};
+use crate::harness::barrier::{all_events, configured};
+use crate::harness::changes::{matching, publishes};
 
 const USERS: &str = "[general]\nsettle = 500\n[alice]\ntype = user\nextension = 200\n";
 
@@ -13,19 +14,21 @@ fn states(events: &[&Message]) -> Vec<String> {
 
 #[test]
 fn a_storm_is_published_at_once_and_once_more_and_told_in_full() {
-    let ast = with(USERS).hint("2000", ",UserPresence:alice").start();
+    let ast = configured(USERS)
+        .hint("2000", ",UserPresence:alice")
+        .start();
     let ami = ast.ami();
     let storm = ["dnd", "away", "xa", "chat", "away", "dnd", "available"];
     for state in storm {
         ast.setvar("USER_PRESENCE(alice)", state);
     }
     ast.wait_hint_presence("2000", "available");
-    let events = told(&ast, &ami);
+    let events = all_events(&ast, &ami);
     assert_eq!(
-        states(&of(&events, "UserPresenceChange", "User", "alice")),
+        states(&matching(&events, "UserPresenceChange", "User", "alice")),
         storm
     );
-    let seen = states(&published(&events, "alice"));
+    let seen = states(&publishes(&events, "alice"));
     // On a slow machine the storm may last longer than the settle time.
     assert!((2..=4).contains(&seen.len()), "{seen:?}");
     assert_eq!(seen[0], "dnd");
@@ -34,5 +37,8 @@ fn a_storm_is_published_at_once_and_once_more_and_told_in_full() {
     ast.setvar("USER_PRESENCE(alice)", "chat");
     assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "chat");
     ast.wait_hint_presence("2000", "chat");
-    assert_eq!(states(&published(&told(&ast, &ami), "alice")), ["chat"]);
+    assert_eq!(
+        states(&publishes(&all_events(&ast, &ami), "alice")),
+        ["chat"]
+    );
 }

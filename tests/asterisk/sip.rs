@@ -1,12 +1,13 @@
 //! What a SIP phone is told of a user.
 
+use crate::harness::barrier::configured;
+use crate::harness::users::{ALICE, set};
 use crate::harness::{Instance, Presence, Subscriber};
-use crate::people::{ALICE, set, with};
 
 const STATES: [&str; 6] = ["dnd", "xa", "away", "chat", "unavailable", "available"];
 
 fn watched() -> Instance {
-    with(ALICE)
+    configured(ALICE)
         .sip(&["2000"])
         .hint("2000", "PJSIP/2000,UserPresence:alice")
         .start()
@@ -95,7 +96,7 @@ fn unicode_and_what_is_special_in_xml_arrive_whole() {
 /// The device part of the hint goes its own way.
 #[test]
 fn the_device_and_the_user_stand_side_by_side_in_one_hint() {
-    let ast = with(ALICE)
+    let ast = configured(ALICE)
         .sip(&[])
         .hint("2000", "Custom:desk,UserPresence:alice")
         .start();

@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::changes::{assert_changes_in_order, matching, publishes};
+use crate::harness::statuses::{TYPES, assert_status};
+use crate::harness::users::{complaints, custom, json, read};
 use crate::harness::{Ami, Instance, Message, wait_until};
-use crate::people::{complaints, custom, event, of, published, read, told, with};
-use crate::persistence::json;
-use crate::statuses::{TYPES, is};
 
 /// Users who share extensions, one who shares none, one whose own status is all there
 /// is, one whose own status is one of the sources, and one who reads two others.
@@ -141,7 +142,7 @@ impl Change {
 
 #[test]
 fn a_storm_of_mixed_changes_ends_where_the_rules_say() {
-    let ast = with(&format!("{TYPES}{USERS}")).start();
+    let ast = configured(&format!("{TYPES}{USERS}")).start();
     let feed = ast.ami();
     std::thread::scope(|scope| {
         for client in 0..CLIENTS {
@@ -157,7 +158,7 @@ fn a_storm_of_mixed_changes_ends_where_the_rules_say() {
 
     let mut events = Vec::new();
     wait_until("everything written and heard", || {
-        events.extend(told(&ast, &feed));
+        events.extend(all_events(&ast, &feed));
         EXTENSIONS
             .iter()
             .all(|name| said_last(&ast, &events, name))
@@ -168,7 +169,7 @@ fn a_storm_of_mixed_changes_ends_where_the_rules_say() {
     }
     applied_once(&events);
     told_once(&events);
-    in_order(&events);
+    assert_changes_in_order(&events);
     ends_known(&ast, &events);
     assert_eq!(complaints(&ast, "userpresence"), Vec::<String>::new());
 }
@@ -184,21 +185,21 @@ fn ends_known(ast: &Instance, events: &[Message]) {
         ("404", "chat,,End of 404"),
         ("405", "xa,,End of 405"),
     ] {
-        event(ast, name, value);
+        set_extension(ast, name, value);
     }
-    is(ast, "p1", ["dnd", "meeting", "End of 401", "meeting"]);
-    is(ast, "p2", ["away", "lunch", "End of 402", "lunch"]);
-    is(
+    assert_status(ast, "p1", ["dnd", "meeting", "End of 401", "meeting"]);
+    assert_status(ast, "p2", ["away", "lunch", "End of 402", "lunch"]);
+    assert_status(
         ast,
         "l1",
         ["available", "home", "End of 403", "home-office"],
     );
-    is(ast, "l2", ["chat", "", "End of 404", "chat"]);
-    is(ast, "team", ["away", "lunch", "End of 402", "lunch"]);
+    assert_status(ast, "l2", ["chat", "", "End of 404", "chat"]);
+    assert_status(ast, "team", ["away", "lunch", "End of 402", "lunch"]);
     // No type means that.
-    is(ast, "solo", ["xa", "", "End of 405", &status]);
+    assert_status(ast, "solo", ["xa", "", "End of 405", &status]);
     // Own status is what was told of it last.
-    let none = of(events, "UserPresenceChange", "User", "none");
+    let none = matching(events, "UserPresenceChange", "User", "none");
     assert_eq!(read(ast, "none,message"), none.last().expect("many").text());
     for (user, _) in SET {
         by_the_rule(ast, user);
@@ -218,7 +219,7 @@ fn ends_known(ast: &Instance, events: &[Message]) {
 /// Whether everyone who has the extension knows of it what Asterisk said last.
 fn said_last(ast: &Instance, events: &[Message], name: &str) -> bool {
     let address = format!("CustomPresence:{name}");
-    let said = of(events, "PresenceStateChange", "Presentity", &address);
+    let said = matching(events, "PresenceStateChange", "Presentity", &address);
     let last = said.last().expect("many changes");
     SET.iter().all(|(user, _)| {
         let seen = json(ast, user);
@@ -292,7 +293,7 @@ fn applied_once(events: &[Message]) {
     for name in EXTENSIONS {
         let address = format!("CustomPresence:{name}");
         let (mut seen, mut twice) = (HashSet::new(), 0);
-        for event in of(events, "PresenceStateChange", "Presentity", &address) {
+        for event in matching(events, "PresenceStateChange", "Presentity", &address) {
             let change = changes
                 .get(event.text())
                 .unwrap_or_else(|| panic!("{event:?}"));
@@ -321,7 +322,7 @@ fn applied_once(events: &[Message]) {
 
     // Where nothing else takes part, each choice is a transition of its own.
     let presences = |user: &str| {
-        let changes = of(events, "UserPresenceChange", "User", user);
+        let changes = matching(events, "UserPresenceChange", "User", user);
         let changes = changes
             .into_iter()
             .filter(|event| presence(event, "Old") != presence(event, ""));
@@ -351,44 +352,13 @@ fn presence<'a>(event: &'a Message, old: &str) -> [&'a str; 3] {
 #[track_caller]
 fn told_once(events: &[Message]) {
     for (user, _) in SET.iter().chain(&[("team", &[][..])]) {
-        let changes = of(events, "UserPresenceChange", "User", user).into_iter();
+        let changes = matching(events, "UserPresenceChange", "User", user).into_iter();
         let changes = changes.filter(|event| presence(event, "Old") != presence(event, ""));
         let changes: Vec<_> = changes.map(|event| presence(event, "")).collect();
-        let published = published(events, user).into_iter();
+        let published = publishes(events, user).into_iter();
         let published: Vec<_> = published.map(|event| presence(event, "")).collect();
         assert_eq!(published.len(), changes.len(), "{user}");
         assert_eq!(published, changes, "{user}");
         assert!(changes.len() > EACH / 10, "{user}: {}", changes.len());
-    }
-}
-
-/// Numbers of an account without a gap, and each event beginning where the user's last
-/// one ended.
-#[track_caller]
-fn in_order(events: &[Message]) {
-    let mut numbers: HashMap<&str, u64> = HashMap::new();
-    let mut last: HashMap<&str, &Message> = HashMap::new();
-    for event in events
-        .iter()
-        .filter(|event| event.is_event("UserPresenceChange"))
-    {
-        let header = |name: &str| {
-            event
-                .get(name)
-                .unwrap_or_else(|| panic!("{name}: {event:?}"))
-        };
-        let number = header("Sequence").parse().expect("a number");
-        if let Some(before) = numbers.insert(header("Account"), number) {
-            assert_eq!(number, before + 1, "{event:?}");
-        }
-        let state = |old: &str| (presence(event, old), header(&format!("{old}StatusType")));
-        if let Some(before) = last.insert(header("User"), event) {
-            let ended = (
-                presence(before, ""),
-                before.get("StatusType").unwrap_or_default(),
-            );
-            assert_eq!(state("Old"), ended, "{before:?} {event:?}");
-        }
-        assert_ne!(state("Old"), state(""), "{event:?}");
     }
 }

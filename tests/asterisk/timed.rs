@@ -1,24 +1,16 @@
 //! Timed statuses: on time, back to what was before, and through every kind of stop.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::changes::{assert_headers, matching, publishes};
+use crate::harness::now;
+use crate::harness::statuses::{TYPES, assert_status, set_by_ami};
+use crate::harness::users::{ALICE, complaints, custom, json, read, set, wait_extension};
 use crate::harness::{Ami, Builder, Instance, MODULE, Message, wait_until};
-use crate::people::{complaints, event, of, published, read, set, told, with};
-use crate::persistence::json;
-use crate::statuses::{TYPES, has, is, set_by_ami, wait_extension};
 
 /// The clock's user tells when the end of all others has come, see [`pass`].
 fn timed(users: &str) -> Builder {
     let clock = "[clock]\ntype = user\naccount = clock\n";
-    with(&format!("{TYPES}{users}{clock}"))
-}
-
-const ALICE: &str = "[alice]\ntype = user\nextension = 200\nextension = 201\n";
-
-/// Unix time in milliseconds: Asterisk and this program have one clock.
-pub fn now() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.expect("a clock after 1970").as_millis() as u64
+    configured(&format!("{TYPES}{users}{clock}"))
 }
 
 /// When the user's presence ends.
@@ -92,7 +84,7 @@ fn punctual(ast: &Instance, ami: &Ami, options: impl Fn() -> String) {
             is_of(event, "alice") && event.get("OldMessage") == Some(&message)
         });
         let arrived = now();
-        has(&end, &[("Status", "chat"), ("Until", "")]);
+        assert_headers(&end, &[("Status", "chat"), ("Until", "")]);
         assert!(arrived >= until, "{} ms early: {end:?}", until - arrived);
         best = best.min(arrived - until);
         if best <= 100 {
@@ -106,7 +98,7 @@ fn punctual(ast: &Instance, ami: &Ami, options: impl Fn() -> String) {
 fn it_ends_on_time() {
     let ast = timed(ALICE).start();
     let ami = ast.ami();
-    event(&ast, "200", "chat,desk,Here");
+    set_extension(&ast, "200", "chat,desk,Here");
     punctual(&ast, &ami, || "t(1)".into());
     punctual(&ast, &ami, || format!("u({})", now() / 1000 + 2));
     // Several at a time, set in another order than they end.
@@ -140,12 +132,12 @@ fn its_end_is_seen_everywhere() {
     let ends = until(&ast, "alice");
     let hour = 3_600_000;
     assert!((before + hour..=now() + hour).contains(&ends), "{ends}");
-    let events = told(&ast, &ami);
-    let [change] = of(&events, "UserPresenceChange", "User", "alice")[..] else {
+    let events = all_events(&ast, &ami);
+    let [change] = matching(&events, "UserPresenceChange", "User", "alice")[..] else {
         panic!("{events:#?}")
     };
     let text = ends.to_string();
-    has(
+    assert_headers(
         change,
         &[
             ("Until", &text),
@@ -154,7 +146,7 @@ fn its_end_is_seen_everywhere() {
         ],
     );
     let answer = ami.action(&[("Action", "UserPresenceGet"), ("User", "alice")]);
-    has(&answer, &[("Until", &text)]);
+    assert_headers(&answer, &[("Until", &text)]);
     let seen = json(&ast, "alice");
     assert_eq!(seen["until"], ends);
     assert_eq!(seen["own"]["until"], ends);
@@ -183,11 +175,11 @@ fn its_end_is_seen_everywhere() {
         )],
         "",
     );
-    is(&ast, "alice", ["dnd", "", "Busy", "dnd"]);
+    assert_status(&ast, "alice", ["dnd", "", "Busy", "dnd"]);
     assert_eq!(until(&ast, "alice"), then * 1000);
 
     // Another source's presence has no end, and one that is set anew has none either.
-    event(&ast, "200", "dnd,,By phone");
+    set_extension(&ast, "200", "dnd,,By phone");
     assert_eq!(read(&ast, "alice,until"), "");
     let seen = json(&ast, "alice");
     assert_eq!(seen["until"], serde_json::Value::Null);
@@ -212,15 +204,15 @@ fn everything_returns_to_what_it_was() {
     );
     let ast = timed(&users).hint("2000", ",UserPresence:alice").start();
     let ami = ast.ami();
-    event(&ast, "200", "chat,desk,Here");
-    event(&ast, "201", "available");
+    set_extension(&ast, "200", "chat,desk,Here");
+    set_extension(&ast, "201", "available");
     for user in ["nora", "omar"] {
         set(&ast, user, "available,,Mine");
     }
     let people = ["alice", "nora", "omar"];
     let all = || people.map(|user| (json(&ast, user), sources(&ast, user)));
     let before = all();
-    told(&ast, &ami);
+    all_events(&ast, &ami);
 
     for user in people {
         set(&ast, user, "lunch,,,t(1)");
@@ -247,9 +239,9 @@ fn everything_returns_to_what_it_was() {
         };
         assert_eq!(without(&now.0), without(&then.0));
     }
-    events.extend(told(&ast, &ami));
+    events.extend(all_events(&ast, &ami));
     let states = |user: &str| {
-        let changes = of(&events, "UserPresenceChange", "User", user);
+        let changes = matching(&events, "UserPresenceChange", "User", user);
         let states = changes.iter().map(|event| event.get("StatusType"));
         states
             .map(|it| it.unwrap_or_default().to_owned())
@@ -258,11 +250,11 @@ fn everything_returns_to_what_it_was() {
     assert_eq!(states("alice"), ["lunch", "chat"]);
     assert_eq!(states("nora"), ["lunch", "available"]);
     assert_eq!(states("omar"), ["lunch", "available"]);
-    assert_eq!(published(&events, "alice").len(), 2);
+    assert_eq!(publishes(&events, "alice").len(), 2);
     // Each extension was written there and back.
     for extension in ["200", "201"] {
         let address = format!("CustomPresence:{extension}");
-        let said = of(&events, "PresenceStateChange", "Presentity", &address);
+        let said = matching(&events, "PresenceStateChange", "Presentity", &address);
         assert_eq!(said.len(), 2, "{said:#?}");
     }
 }
@@ -275,22 +267,22 @@ fn what_somebody_changed_meanwhile_stays() {
         set(&ast, "alice", "available,,Before");
         set(&ast, "alice", "lunch,,,t(2)");
         let end = until(&ast, "alice");
-        event(&ast, "200", "dnd,meeting,By phone");
+        set_extension(&ast, "200", "dnd,meeting,By phone");
         end
     });
-    is(&ast, "alice", ["dnd", "meeting", "By phone", "meeting"]);
+    assert_status(&ast, "alice", ["dnd", "meeting", "By phone", "meeting"]);
     pass(&ast, end);
     wait_extension(&ast, "201", ["available", "", "Before"]);
     wait_extension(&ast, "200", ["dnd", "meeting", "By phone"]);
-    is(&ast, "alice", ["dnd", "meeting", "By phone", "meeting"]);
+    assert_status(&ast, "alice", ["dnd", "meeting", "By phone", "meeting"]);
 
     // On both: nothing returns but own status.
     let end = in_time(|| {
         set(&ast, "alice", "available,,Before");
         set(&ast, "alice", "lunch,,,t(2)");
         let end = until(&ast, "alice");
-        event(&ast, "200", "chat");
-        event(&ast, "201", "chat,,Two");
+        set_extension(&ast, "200", "chat");
+        set_extension(&ast, "201", "chat,,Two");
         end
     });
     let (number, own) = (read(&ast, "alice,sequence"), |ast| {
@@ -301,7 +293,7 @@ fn what_somebody_changed_meanwhile_stays() {
     assert_eq!(own(&ast)["message"], "Before");
     wait_extension(&ast, "200", ["chat", "", ""]);
     wait_extension(&ast, "201", ["chat", "", "Two"]);
-    is(&ast, "alice", ["chat", "", "Two", "chat"]);
+    assert_status(&ast, "alice", ["chat", "", "Two", "chat"]);
     // It is what the user chose that has changed, and nothing else.
     let number: u64 = number.parse().expect("a number");
     assert_eq!(read(&ast, "alice,sequence"), (number + 1).to_string());
@@ -311,8 +303,8 @@ fn what_somebody_changed_meanwhile_stays() {
 fn a_timed_one_over_a_timed_one_returns_to_the_last_untimed() {
     let users = format!("{ALICE}[nora]\ntype = user\nmethod = none\n");
     let ast = timed(&users).start();
-    event(&ast, "200", "chat,desk,Here");
-    event(&ast, "201", "available");
+    set_extension(&ast, "200", "chat,desk,Here");
+    set_extension(&ast, "201", "available");
     set(&ast, "nora", "chat,,Mine");
     let before =
         ["alice", "nora"].map(|user| (json(&ast, user)["own"].clone(), sources(&ast, user)));
@@ -331,17 +323,17 @@ fn a_timed_one_over_a_timed_one_returns_to_the_last_untimed() {
     let after =
         ["alice", "nora"].map(|user| (json(&ast, user)["own"].clone(), sources(&ast, user)));
     assert_eq!(after, before);
-    is(&ast, "alice", ["chat", "desk", "Here", "chat"]);
-    is(&ast, "nora", ["chat", "", "Mine", "chat"]);
+    assert_status(&ast, "alice", ["chat", "desk", "Here", "chat"]);
+    assert_status(&ast, "nora", ["chat", "", "Mine", "chat"]);
 
     // What a phone said between the two is what its extension returns to.
     set(&ast, "alice", "lunch,,,t(3600)");
-    event(&ast, "201", "chat,,By phone");
+    set_extension(&ast, "201", "chat,,By phone");
     set(&ast, "alice", "meeting,,,t(1)");
     wait_until("the end", || (read(&ast, "alice") == "chat").then_some(()));
     wait_extension(&ast, "200", ["chat", "desk", "Here"]);
     wait_extension(&ast, "201", ["chat", "", "By phone"]);
-    is(&ast, "alice", ["chat", "", "By phone", "chat"]);
+    assert_status(&ast, "alice", ["chat", "", "By phone", "chat"]);
 }
 
 #[test]
@@ -366,10 +358,10 @@ fn a_new_status_cancels_the_end() {
         assert_eq!(read(&ast, &format!("{user},until")), "", "{user}");
     }
     pass(&ast, end);
-    is(&ast, "alice", ["chat", "", "", "chat"]);
-    is(&ast, "nora", ["away", "lunch", "Back soon", "lunch"]);
-    is(&ast, "omar", ["not_set", "", "", "not_set"]);
-    is(&ast, "paul", ["away", "lunch", "Back soon", "lunch"]);
+    assert_status(&ast, "alice", ["chat", "", "", "chat"]);
+    assert_status(&ast, "nora", ["away", "lunch", "Back soon", "lunch"]);
+    assert_status(&ast, "omar", ["not_set", "", "", "not_set"]);
+    assert_status(&ast, "paul", ["away", "lunch", "Back soon", "lunch"]);
     for extension in ["200", "201"] {
         wait_extension(&ast, extension, ["chat", "", ""]);
     }
@@ -380,11 +372,11 @@ fn a_type_mapped_to_nothing_can_be_timed() {
     let ast = timed(ALICE).start();
     let ami = ast.ami();
     set(&ast, "alice", "lunch");
-    told(&ast, &ami);
+    all_events(&ast, &ami);
     set(&ast, "alice", "thinking,,,t(1)");
     let statuses = ["thinking", "lunch"].map(|name| {
         let change = ami.wait_event(name, |event| is_of(event, "alice"));
-        has(
+        assert_headers(
             &change,
             &[
                 ("StatusType", name),
@@ -395,19 +387,19 @@ fn a_type_mapped_to_nothing_can_be_timed() {
         change
     });
     assert_eq!(statuses.len(), 2);
-    is(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
-    assert_eq!(published(&told(&ast, &ami), "alice").len(), 0);
+    assert_status(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
+    assert_eq!(publishes(&all_events(&ast, &ami), "alice").len(), 0);
 
     // Over a timed one it ends both, with all that the first had written.
-    event(&ast, "200", "chat,desk,Here");
-    event(&ast, "201", "available");
+    set_extension(&ast, "200", "chat,desk,Here");
+    set_extension(&ast, "201", "available");
     set(&ast, "alice", "meeting,,,t(3600)");
     set(&ast, "alice", "thinking,,,t(1)");
-    is(&ast, "alice", ["dnd", "meeting", "", "thinking"]);
+    assert_status(&ast, "alice", ["dnd", "meeting", "", "thinking"]);
     wait_until("the end", || (read(&ast, "alice") == "chat").then_some(()));
     wait_extension(&ast, "200", ["chat", "desk", "Here"]);
     wait_extension(&ast, "201", ["available", "", ""]);
-    is(&ast, "alice", ["chat", "desk", "Here", "chat"]);
+    assert_status(&ast, "alice", ["chat", "desk", "Here", "chat"]);
     // Without an end it takes the first one's away.
     set(&ast, "alice", "meeting,,,t(3600)");
     set(&ast, "alice", "thinking");
@@ -432,12 +424,12 @@ impl Stop {
             Stop::Gracefully => assert!(ast.stop_gracefully().success()),
             Stop::Kill => {
                 for user in ["alice", "bob"] {
-                    wait_disk(ast, &format!("/UserPresence/user/{user}"), "\"until\":");
+                    ast.wait_astdb_on_disk(&format!("/UserPresence/user/{user}"), "\"until\":");
                 }
                 for extension in ["200", "201", "202"] {
-                    wait_disk(ast, &format!("/CustomPresence/{extension}"), "lunch");
+                    ast.wait_astdb_on_disk(&format!("/CustomPresence/{extension}"), "lunch");
                     let source = format!("/UserPresence/source/CustomPresence:{extension}");
-                    wait_disk(ast, &source, "\"until\":");
+                    ast.wait_astdb_on_disk(&source, "\"until\":");
                 }
                 ast.kill9();
             }
@@ -453,20 +445,13 @@ impl Stop {
     }
 }
 
-#[track_caller]
-fn wait_disk(ast: &Instance, key: &str, text: &str) {
-    wait_until(&format!("{text} in {key} on disk"), || {
-        ast.astdb_on_disk(key)?.contains(text).then_some(())
-    });
-}
-
 /// One status ends while nobody is there, another one later.
 fn survives(stop: Stop) {
     let users = format!("{ALICE}[bob]\ntype = user\nextension = 202\n");
     let ast = timed(&users).hint("2000", ",UserPresence:bob").start();
-    event(&ast, "200", "chat,desk,Here");
-    event(&ast, "201", "available");
-    event(&ast, "202", "chat,home,Bob");
+    set_extension(&ast, "200", "chat,desk,Here");
+    set_extension(&ast, "201", "available");
+    set_extension(&ast, "202", "chat,home,Bob");
     let before = ["alice", "bob"].map(|user| sources(&ast, user));
 
     // AstDB commits about once a second: before a kill both have to be on the disk.
@@ -487,7 +472,7 @@ fn survives(stop: Stop) {
     wait_until("bob's end", || (now() > gone).then_some(()));
     stop.come_back(&ast);
 
-    is(&ast, "bob", ["chat", "home", "Bob", "chat"]);
+    assert_status(&ast, "bob", ["chat", "home", "Bob", "chat"]);
     wait_extension(&ast, "202", ["chat", "home", "Bob"]);
     ast.wait_hint_presence("2000", "chat");
     let state = read(&ast, "alice");
@@ -499,7 +484,7 @@ fn survives(stop: Stop) {
         (read(&ast, "alice") == "chat").then_some(())
     });
     assert!(now() >= ends, "{stop:?}: early");
-    is(&ast, "alice", ["chat", "desk", "Here", "chat"]);
+    assert_status(&ast, "alice", ["chat", "desk", "Here", "chat"]);
     wait_extension(&ast, "200", ["chat", "desk", "Here"]);
     wait_extension(&ast, "201", ["available", "", ""]);
     let after = ["alice", "bob"].map(|user| sources(&ast, user));
@@ -510,7 +495,7 @@ fn survives(stop: Stop) {
 }
 
 fn custom_is_lunch(ast: &Instance, extension: &str) -> bool {
-    crate::people::custom(ast, extension, "subtype") == "lunch"
+    custom(ast, extension, "subtype") == "lunch"
 }
 
 #[test]
@@ -536,7 +521,7 @@ fn an_end_survives_a_kill() {
 #[test]
 fn a_reload_keeps_the_end() {
     let ast = timed(ALICE).start();
-    event(&ast, "200", "chat,desk,Here");
+    set_extension(&ast, "200", "chat,desk,Here");
     set(&ast, "alice", "lunch,,,t(2)");
     let end = until(&ast, "alice");
     let conf = format!("{TYPES}[alice]\ntype = user\nextension = 200\nextension = 203\n");
@@ -546,7 +531,7 @@ fn a_reload_keeps_the_end() {
     assert!(now() >= end);
     wait_extension(&ast, "200", ["chat", "desk", "Here"]);
     // What the user has no more is left as it is.
-    assert_eq!(crate::people::custom(&ast, "201", "subtype"), "lunch");
+    assert_eq!(custom(&ast, "201", "subtype"), "lunch");
 }
 
 #[test]
@@ -622,7 +607,7 @@ fn each_wrong_option_has_its_message_at_every_interface() {
         let value = format!("meeting,,,{options}");
         assert!(ast.try_setvar("USER_PRESENCE(alice)", &value).is_err());
         assert_eq!(complaints(&ast, &why).len(), known + 1, "{options}");
-        is(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
+        assert_status(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
         assert_eq!(read(&ast, "alice,until"), "");
     }
 }
@@ -635,7 +620,7 @@ fn timed_statuses_of_two_users_at_one_extension_return_to_what_was_before_both()
                  [b]\ntype = user\nextension = 302\nextension = 303\n";
     let ast = timed(users).start();
     for extension in ["301", "302", "303"] {
-        event(&ast, extension, &format!("chat,,Of {extension}"));
+        set_extension(&ast, extension, &format!("chat,,Of {extension}"));
     }
     let before = ["a", "b"].map(|user| sources(&ast, user));
     for [first, second] in [[1, 3], [3, 1]] {
@@ -669,7 +654,7 @@ fn any_number_of_timed_statuses_at_one_extension_end() {
     let users = "[a]\ntype = user\nextension = 201\n[b]\ntype = user\nextension = 201\n\
                  [unmapped]\ntype = status\nstate =\n";
     let ast = timed(users).start();
-    event(&ast, "201", "available,,Of 201");
+    set_extension(&ast, "201", "available,,Of 201");
     let before = ["a", "b"].map(|user| sources(&ast, user));
     let histories = [
         [
@@ -708,8 +693,8 @@ fn any_number_of_timed_statuses_at_one_extension_end() {
 #[test]
 fn a_timed_status_of_a_user_who_is_gone_stays_at_no_extension() {
     let ast = timed(ALICE).start();
-    event(&ast, "200", "available,,Of 200");
-    event(&ast, "201", "chat,,Of 201");
+    set_extension(&ast, "200", "available,,Of 200");
+    set_extension(&ast, "201", "chat,,Of 201");
     let before = sources(&ast, "alice");
     set(&ast, "alice", "dnd,,,t(600)");
     wait_extension(&ast, "200", ["dnd", "", ""]);

@@ -4,8 +4,8 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use crate::harness::api::begin_login;
 use crate::harness::{Builder, Instance, MODULE, wait_until};
-use crate::http::begin_login;
 
 /// A user whose phone rings for some seconds and gives up.
 const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\n\

@@ -6,6 +6,7 @@ use hmac::{Hmac, Mac};
 use serde_json::json;
 use sha2::Sha256;
 
+use crate::harness::users::sequence;
 use crate::harness::{Answering, Instance, MODULE, Post, Receiver, TlsReceiver, wait_until};
 
 const SECRET: &str = "correct horse battery";
@@ -29,13 +30,7 @@ fn start(url: &str, more: &str) -> Instance {
 #[track_caller]
 fn change(ast: &Instance, message: &str) -> u64 {
     ast.setvar("USER_PRESENCE(alice)", &format!("away,,{message}"));
-    sequence(ast)
-}
-
-#[track_caller]
-fn sequence(ast: &Instance) -> u64 {
-    let number = ast.getvar("USER_PRESENCE(alice,sequence)");
-    number.parse().expect("a number")
+    sequence(ast, "alice")
 }
 
 fn sequences(posts: &[Post]) -> Vec<u64> {
@@ -177,7 +172,7 @@ fn set(ast: &Instance, flag: &str, value: &str) -> u64 {
     ];
     let done = ast.ami().action(&headers);
     assert!(done.ok(), "{done:?}");
-    sequence(ast)
+    sequence(ast, "alice")
 }
 
 #[test]

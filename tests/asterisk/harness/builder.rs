@@ -108,6 +108,12 @@ impl Builder {
         self
     }
 
+    /// The endpoints 200, 201 and 202, which call each other by these numbers.
+    pub fn phones(self) -> Self {
+        self.sip(&["200", "201", "202"])
+            .dialplan("exten = _20X,1,Dial(PJSIP/${EXTEN})")
+    }
+
     /// SIP that forgets a call within 6.4 seconds after its end, instead of 32.
     pub fn sip_forgets_soon(mut self) -> Self {
         self.forgetful = true;

@@ -21,6 +21,25 @@ pub struct Answer {
     pub body: String,
 }
 
+impl Answer {
+    /// A header's value; empty if the answer lacks the header.
+    pub fn header(&self, name: &str) -> &str {
+        let lines = self.head.lines().skip(1);
+        let mut headers = lines.filter_map(|line| line.split_once(": "));
+        let found = headers.find(|(found, _)| found.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value)
+    }
+
+    /// The body as JSON. Panics if it is not JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        match serde_json::from_str(&self.body) {
+            Ok(value) => value,
+            Err(error) => panic!("{error}: {self:?}"),
+        }
+    }
+}
+
 impl Instance {
     /// One request to the HTTP server ([`super::Builder::http`]), with these
     /// further header lines. `target` is path and query, percent-encoded.

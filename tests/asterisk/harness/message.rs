@@ -26,6 +26,13 @@ impl Message {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The first header of that name. Panics if there is none.
+    #[track_caller]
+    pub fn header(&self, name: &str) -> &str {
+        self.get(name)
+            .unwrap_or_else(|| panic!("no {name} in {self:#?}"))
+    }
+
     /// Every header of that name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.headers

@@ -1,11 +1,19 @@
 //! Where the unpacked Asterisk and our module are.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The repository.
 pub(super) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The text of a file of the repository.
+#[track_caller]
+pub fn repository_file(path: &str) -> String {
+    let path = repository().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn target() -> PathBuf {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -203,6 +203,26 @@ fn request(reader: &mut impl BufRead) -> std::io::Result<Option<(String, String)
     Ok(Some((head, String::from_utf8_lossy(&body).into_owned())))
 }
 
+/// Makes a self-signed certificate `NAME.pem` and its key `NAME.key` for a host of this
+/// machine, and returns their paths.
+#[track_caller]
+pub fn certificate(dir: &Path, name: &str, host: &str) -> (PathBuf, PathBuf) {
+    let certificate = dir.join(format!("{name}.pem"));
+    let key = dir.join(format!("{name}.key"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes"])
+        .args(["-days", "2", "-subj", &format!("/CN={host}")])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .expect("the program openssl");
+    assert!(made.status.success(), "{made:?}");
+    (certificate, key)
+}
+
 /// The same over TLS, for one connection at a time: the program `openssl` decrypts.
 pub struct TlsReceiver {
     port: u16,
@@ -212,27 +232,7 @@ pub struct TlsReceiver {
 impl TlsReceiver {
     /// Makes a certificate `name.pem` of its own in that directory, and takes posts.
     pub fn start(dir: &Path, name: &str) -> Self {
-        let (certificate, key) = (
-            dir.join(format!("{name}.pem")),
-            dir.join(format!("{name}.key")),
-        );
-        let made = Command::new("openssl")
-            .args([
-                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-            ])
-            .args([
-                "-subj",
-                "/CN=receiver",
-                "-addext",
-                "subjectAltName=IP:127.0.0.1",
-            ])
-            .arg("-keyout")
-            .arg(&key)
-            .arg("-out")
-            .arg(&certificate)
-            .output()
-            .expect("the program openssl");
-        assert!(made.status.success(), "{made:?}");
+        let (certificate, key) = certificate(dir, name, "receiver");
         let port = ports::free();
         let mut program = Command::new("openssl")
             .args([

@@ -1,6 +1,6 @@
 //! Waiting for something to become true.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long anything may take before a test gives up. Long on purpose: a slow
 /// or busy machine must not fail a test, and a test that passes never waits so
@@ -30,4 +30,10 @@ pub(super) fn poll<T>(timeout: Duration, mut probe: impl FnMut() -> Option<T>) -
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Unix time in milliseconds, by the clock that Asterisk reads too.
+pub fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.expect("a clock after 1970").as_millis() as u64
 }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{SECRET, basic, builder, code, get, header, json, session, start, users};
+use super::{builder, code, get, session, start, users};
+use crate::harness::api::{HASH, basic};
 use crate::harness::{Answer, Instance, wait_until};
 
 /// Everything of an answer but the time.
@@ -29,7 +30,7 @@ fn an_api_user_comes_in_by_basic_and_is_told_who_it_is() {
             "user": user,
             "extensionId": id,
         });
-        assert_eq!(json(&answer), expected);
+        assert_eq!(answer.json(), expected);
     }
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
@@ -53,7 +54,7 @@ fn nobody_learns_what_was_wrong() {
     let unknown = session(&ast, &basic("nobody", "secret"));
     assert_eq!(unknown.status, 401);
     // A browser must not ask for a password by itself.
-    assert!(header(&unknown, "WWW-Authenticate").starts_with("Session "));
+    assert!(unknown.header("WWW-Authenticate").starts_with("Session "));
     for (name, password) in [("panel", "Secret"), ("panel", ""), ("far", "secret")] {
         let answer = session(&ast, &basic(name, password));
         assert_eq!(timeless(&answer), timeless(&unknown), "{name} {password}");
@@ -82,7 +83,7 @@ fn who_guesses_has_to_wait() {
     }
     let answer = session(&ast, &basic("panel", "secret"));
     assert_eq!((answer.status, code(&answer).as_str()), (429, "too_many"));
-    assert_eq!(header(&answer, "Retry-After"), "1");
+    assert_eq!(answer.header("Retry-After"), "1");
     assert_eq!(session(&ast, &basic("boss", "secret")).status, 200);
     wait_until("an end of the wait", || {
         let answer = session(&ast, &basic("panel", "secret"));
@@ -175,7 +176,7 @@ fn who_asks_too_often_is_told_when_to_come_back() {
         let answer = ask("panel");
         (answer.status == 429).then_some(answer)
     });
-    assert_eq!(header(&refused, "Retry-After"), "1");
+    assert_eq!(refused.header("Retry-After"), "1");
     assert_eq!(ask("boss").status, 200);
     wait_until("another second", || {
         (ask("panel").status == 200).then_some(())
@@ -198,7 +199,7 @@ fn it_can_be_turned_off_and_on() {
 fn manager(ast: &Instance, name: &str) -> String {
     let login = format!("/rawman?action=Login&username={name}&secret=secret");
     let answer = get(ast, &login, &[]);
-    let cookie = header(&answer, "Set-Cookie");
+    let cookie = answer.header("Set-Cookie");
     let cookie = cookie.split(';').next().unwrap_or_default();
     assert!(cookie.starts_with("mansession_id="), "{answer:?}");
     format!("Cookie: {cookie}")
@@ -213,7 +214,7 @@ fn a_manager_session_sees_what_its_classes_allow() {
     for (name, role) in [("admin", "admin"), ("reader", "read")] {
         let answer = session(&ast, &manager(&ast, name));
         assert_eq!(answer.status, 200, "{answer:?}");
-        let said = json(&answer);
+        let said = answer.json();
         assert_eq!(
             (&said["name"], &said["role"]),
             (&"manager".into(), &role.into())
@@ -281,7 +282,7 @@ fn who_guesses_the_number_of_a_manager_session_has_to_wait_and_is_reported() {
     // While there is a wait none is looked at, the right one included.
     let waits = wait_until("a longer wait", || {
         let answer = session(&ast, FORGED);
-        let wait: u32 = header(&answer, "Retry-After").parse().unwrap_or(0);
+        let wait: u32 = answer.header("Retry-After").parse().unwrap_or(0);
         assert!(matches!(answer.status, 401 | 429), "{answer:?}");
         (wait >= 8).then_some(answer)
     });
@@ -339,7 +340,7 @@ fn the_console_makes_api_users() {
 
 #[test]
 fn an_api_user_with_an_error_is_left_out_at_a_load_and_refuses_a_reload() {
-    let bad = format!("[bad]\ntype = api_user\npassword = {SECRET}\naccount = nowhere\n");
+    let bad = format!("[bad]\ntype = api_user\npassword = {HASH}\naccount = nowhere\n");
     let ast = builder(&(users("") + &bad)).start();
     ast.wait_log("section [bad], option 'account': unknown account 'nowhere'");
     assert_eq!(session(&ast, &basic("bad", "secret")).status, 401);

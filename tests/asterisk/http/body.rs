@@ -3,11 +3,10 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use super::{begin_login, code, reconfigure_server, session, start};
+use super::{code, reconfigure_server, session, start};
+use crate::harness::api::{JSON, SESSION, begin_login};
 use crate::harness::{Answer, Instance};
 
-const SESSION: &str = "/userpresence/v1/session";
-const JSON: &str = "Content-Type: application/json";
 const LOGIN: &str = r#"{"name": "panel", "password": "secret"}"#;
 
 fn post(ast: &Instance, kind: &str, body: &str) -> Answer {

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::proxy::forwarded;
-use super::{basic, builder, code, header, session, users};
+use super::{builder, code, session, users};
 use crate::harness::Instance;
+use crate::harness::api::basic;
 
 /// A hash of the kind that Debian makes by itself, of the password `secret`: about 16 MB each.
 const YESCRYPT: &str = "$y$j9T$abcdefghijklmnop$3dL1LkYnZM.OVXuVdnnaKVDlLYT92dRwOzDZ5XiVCe.";
@@ -55,7 +56,7 @@ fn who_cannot_be_looked_at_in_time_is_told_when_to_come_again() {
             scope.spawn(|| {
                 let refused = session(&ast, &basic("panel", "guess"));
                 assert_eq!((refused.status, code(&refused).as_str()), (503, "busy"));
-                assert_eq!(header(&refused, "Retry-After"), "1");
+                assert_eq!(refused.header("Retry-After"), "1");
             });
         }
     });

@@ -1,7 +1,8 @@
 //! Callers behind a proxy.
 
 use super::access::SECURITY;
-use super::{SECRET, basic, builder, code, get, users};
+use super::{builder, code, get, users};
+use crate::harness::api::{HASH, basic};
 use crate::harness::{Answer, Instance, wait_until};
 
 /// A proxy asks for somebody at that address, or says this of where it is.
@@ -58,7 +59,7 @@ fn whoever_guesses_behind_a_proxy_stops_nobody_else_there() {
 #[test]
 fn an_api_user_is_bound_to_the_address_that_the_proxy_names() {
     let far = format!(
-        "[far]\ntype = api_user\npassword = {SECRET}\naccount = main\npermit = 192.0.2.0/24\n"
+        "[far]\ntype = api_user\npassword = {HASH}\naccount = main\npermit = 192.0.2.0/24\n"
     );
     let ast = builder(&(users("trusted_proxy = 127.0.0.1") + &far)).start();
     assert_eq!(forwarded(&ast, "192.0.2.1", "far", "secret").status, 200);

@@ -3,33 +3,19 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use super::{CHANGED, SECRET, basic, builder, code, header, json, session, start, users};
-use crate::harness::{Answer, Instance, MODULE};
+use super::{CHANGED, builder, code, session, start, users};
+use crate::harness::api::{HASH, JSON, SESSION, basic, cookie, sign_in};
+use crate::harness::{Instance, MODULE};
 
-const SESSION: &str = "/userpresence/v1/session";
-const JSON: &str = "Content-Type: application/json";
 const LOGIN: &str = r#"{"name": "hers", "password": "secret"}"#;
-
-/// The `Cookie` header of who has logged in.
-#[track_caller]
-fn log_in(ast: &Instance) -> String {
-    let answer = ast.http("POST", SESSION, &[JSON], LOGIN);
-    assert_eq!(answer.status, 200, "{answer:?}");
-    cookie(&answer)
-}
-
-fn cookie(answer: &Answer) -> String {
-    let cookie = header(answer, "Set-Cookie").split(';').next();
-    format!("Cookie: {}", cookie.unwrap_or_default())
-}
 
 #[test]
 fn a_login_gives_a_cookie_and_a_logout_ends_it() {
     let ast = start("");
     let answer = ast.http("POST", SESSION, &[JSON], LOGIN);
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(json(&answer)["user"], "alice");
-    let set = header(&answer, "Set-Cookie");
+    assert_eq!(answer.json()["user"], "alice");
+    let set = answer.header("Set-Cookie");
     assert!(set.starts_with("userpresence="), "{set}");
     for part in [
         "Path=/userpresence",
@@ -45,15 +31,15 @@ fn a_login_gives_a_cookie_and_a_logout_ends_it() {
     assert!(!set.contains("Secure"), "{set}");
     let cookie = cookie(&answer);
     let known = session(&ast, &cookie);
-    assert_eq!((known.status, json(&known)), (200, json(&answer)));
+    assert_eq!((known.status, known.json()), (200, answer.json()));
 
-    let other = log_in(&ast);
+    let other = sign_in(&ast, "hers", &[]);
     let out = ast.http("DELETE", SESSION, &[&cookie], "");
     assert_eq!((out.status, out.body.as_str()), (204, ""));
     // That would be the length of something.
-    assert_eq!(header(&out, "Content-Length"), "");
-    assert_ne!(header(&out, "Date"), "");
-    assert!(header(&out, "Set-Cookie").contains("Max-Age=0"));
+    assert_eq!(out.header("Content-Length"), "");
+    assert_ne!(out.header("Date"), "");
+    assert!(out.header("Set-Cookie").contains("Max-Age=0"));
     assert_eq!(session(&ast, &cookie).status, 401);
     assert_eq!(session(&ast, &other).status, 200);
     // One that holds still does after the module was loaded anew; a changed one never did.
@@ -70,27 +56,24 @@ fn who_one_is_is_not_sent_again() {
     let ast = start("");
     let basic = basic("panel", "secret");
     let known = session(&ast, &basic);
-    let tag = header(&known, "ETag");
+    let tag = known.header("ETag");
     assert!(!tag.is_empty(), "{known:?}");
     let condition = format!("If-None-Match: {tag}");
     let again = ast.http("GET", SESSION, &[&basic, &condition], "");
     assert_eq!((again.status, again.body.as_str()), (304, ""));
-    assert_eq!(header(&again, "ETag"), tag);
+    assert_eq!(again.header("ETag"), tag);
     // The length of what is not sent, or it would be said to be empty.
-    assert_eq!(
-        header(&again, "Content-Length"),
-        known.body.len().to_string()
-    );
+    assert_eq!(again.header("Content-Length"), known.body.len().to_string());
 }
 
 #[test]
 fn a_session_outlives_asterisk_but_not_the_password() {
     let ast = start("");
-    let cookie = log_in(&ast);
+    let cookie = sign_in(&ast, "hers", &[]);
     ast.stop();
     ast.start_again();
     assert_eq!(session(&ast, &cookie).status, 200);
-    ast.write_config("userpresence.conf", &users("").replace(SECRET, CHANGED));
+    ast.write_config("userpresence.conf", &users("").replace(HASH, CHANGED));
     assert!(ast.reload().ok());
     assert_eq!(session(&ast, &cookie).status, 401);
     assert_eq!(session(&ast, &basic("hers", "secret")).status, 401);
@@ -107,7 +90,7 @@ fn a_wrong_login_is_refused_as_by_basic() {
             (answer.status, code(&answer).as_str()),
             (401, "unauthorized")
         );
-        assert_eq!(header(&answer, "Set-Cookie"), "");
+        assert_eq!(answer.header("Set-Cookie"), "");
     }
     let answer = ast.http("POST", SESSION, &[JSON], &wrong);
     assert_eq!((answer.status, code(&answer).as_str()), (429, "too_many"));
@@ -116,7 +99,7 @@ fn a_wrong_login_is_refused_as_by_basic() {
 #[test]
 fn pages_of_other_sites_change_nothing() {
     let ast = start("");
-    let cookie = log_in(&ast);
+    let cookie = sign_in(&ast, "hers", &[]);
     for foreign in [
         "Origin: http://elsewhere",
         "Origin: null",
@@ -141,7 +124,7 @@ fn what_a_session_is_not_asked_for() {
     let basic = basic("boss", "secret");
     let put = ast.http("PUT", SESSION, &[&basic], "");
     assert_eq!((put.status, code(&put).as_str()), (405, "method"));
-    assert_eq!(header(&put, "Allow"), "POST, GET, HEAD, DELETE");
+    assert_eq!(put.header("Allow"), "POST, GET, HEAD, DELETE");
     let nothing = ast.http("GET", "/userpresence/v1/nothing", &[&basic], "");
     assert_eq!(
         (nothing.status, code(&nothing).as_str()),
@@ -170,7 +153,7 @@ fn key_files(ast: &Instance) -> Vec<(String, u32)> {
 #[test]
 fn the_secret_is_in_a_file_that_nobody_else_reads() {
     let ast = start("");
-    let cookie = log_in(&ast);
+    let cookie = sign_in(&ast, "hers", &[]);
     assert_eq!(key_files(&ast), [("userpresence.secret".to_owned(), 0o600)]);
     let secret = fs::read_to_string(ast.path("lib/keys/userpresence.secret")).expect("a text");
     let secret = secret.trim();
@@ -184,7 +167,7 @@ fn the_secret_is_in_a_file_that_nobody_else_reads() {
     assert!(!database.contains(secret), "{database}");
     assert_eq!(ast.complaints(), Vec::<String>::new());
     // Without the file, or with another's, all sessions are over.
-    let cookie = log_in(&ast);
+    let cookie = sign_in(&ast, "hers", &[]);
     assert!(ast.unload_module(MODULE).ok());
     fs::write(ast.path("lib/keys/userpresence.secret"), "broken").expect("written");
     assert!(ast.load_module(MODULE).ok());
@@ -217,7 +200,7 @@ fn without_a_place_for_the_secret_sessions_end_with_the_run() {
     fs::create_dir_all(ast.path("lib/keys/userpresence.secret")).expect("a directory");
     assert!(ast.load_module(MODULE).ok());
     ast.wait_log("Sessions over HTTP end with this run");
-    let (cookie, other) = (log_in(&ast), log_in(&ast));
+    let (cookie, other) = (sign_in(&ast, "hers", &[]), sign_in(&ast, "hers", &[]));
     ast.http("DELETE", SESSION, &[&cookie], "");
     assert_eq!(session(&ast, &cookie).status, 401);
     assert_eq!(session(&ast, &other).status, 200);
@@ -229,7 +212,7 @@ fn without_a_place_for_the_secret_sessions_end_with_the_run() {
 #[test]
 fn who_has_logged_out_stays_so_whatever_is_loaded_or_killed() {
     let ast = start("");
-    let (cookie, other) = (log_in(&ast), log_in(&ast));
+    let (cookie, other) = (sign_in(&ast, "hers", &[]), sign_in(&ast, "hers", &[]));
     let out = ast.http("DELETE", SESSION, &[&cookie], "");
     assert_eq!(out.status, 204);
     let kept = fs::read_to_string(ast.path("lib/keys/userpresence.ended")).expect("a text");
@@ -259,13 +242,13 @@ fn who_has_logged_out_stays_so_whatever_is_loaded_or_killed() {
     };
     let now = fs::read_to_string(&path).expect("a text");
     assert_eq!(lines(&now), lines(&kept));
-    log_in(&ast);
+    sign_in(&ast, "hers", &[]);
 }
 
 #[test]
 fn a_logout_ends_the_streams_of_its_session_and_no_others() {
     let ast = start("");
-    let (cookie, other) = (log_in(&ast), log_in(&ast));
+    let (cookie, other) = (sign_in(&ast, "hers", &[]), sign_in(&ast, "hers", &[]));
     let target = "/userpresence/v1/account/~/events";
     let by_password = basic("hers", "secret");
     let [mut own, mut others, mut passwords] = [&cookie, &other, &by_password]

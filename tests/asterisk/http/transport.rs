@@ -4,23 +4,13 @@ use std::io::Read;
 use std::net::TcpListener;
 use std::process::Command;
 
-use super::{begin_login, builder, get, reconfigure_server, start, users};
-use crate::harness::{Instance, MODULE, wait_until};
+use super::{builder, get, reconfigure_server, start, users};
+use crate::harness::api::begin_login;
+use crate::harness::{Instance, MODULE, certificate, wait_until};
 
 /// Asterisk's HTTP server by TLS too, with a certificate of its own: the port.
 pub fn with_tls(ast: &Instance) -> u16 {
-    let (key, certificate) = (ast.path("key.pem"), ast.path("certificate.pem"));
-    let made = Command::new("openssl")
-        .args([
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-        ])
-        .args(["-subj", "/CN=localhost", "-keyout"])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .expect("the program openssl");
-    assert!(made.status.success(), "{made:?}");
+    let (certificate, key) = certificate(&ast.path(""), "server", "localhost");
     let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
     let port = free.expect("a free port").port();
     reconfigure_server(
