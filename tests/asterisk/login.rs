@@ -1,6 +1,6 @@
 //! Statuses that a login and a logout set: of panels on AMI, and of real phones.
 
-use crate::harness::api::{SESSION, api_user, sign_in};
+use crate::harness::api::{HASH, SESSION, api_user, sign_in};
 use crate::harness::barrier::{all_events, configured, set_extension};
 use crate::harness::changes::{assert_headers, matching};
 use crate::harness::statuses::{TYPES, assert_status};
@@ -610,7 +610,7 @@ fn a_session_that_holds_no_more_is_logged_out() {
     look_at_the_feed(&ast, &cookie);
     wait_panels(&ast, "bob", 1);
     // And nobody, with another password.
-    reload(&over_http(hers).replace("xze6", "xze7"));
+    reload(&over_http(hers).replace(HASH, &HASH.replace("TVL", "TVM")));
     wait_panels(&ast, "bob", 0);
     wait_status(&ast, "bob", "lunch");
     wait_panels(&ast, "alice", 0);

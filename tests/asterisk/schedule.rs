@@ -192,18 +192,21 @@ fn hours_and_days_are_those_of_the_time_zone() {
 #[test]
 fn the_status_outside_is_a_state_or_a_type() {
     let outside = format!("schedule = {}\ntimezone = UTC", other_hours(0));
-    let scheduled = |status: &str| format!("{outside}\nschedule_status = {status}");
+    let outside_status = |status: &str| format!("{outside}\nschedule_status = {status}");
     let conf = [
         user("plain", &outside),
-        user("state", &scheduled("away")),
-        user("type", &scheduled("Lunch")),
-        user("phone", &format!("{}\nextension = 200", scheduled("chat"))),
+        user("state", &outside_status("away")),
+        user("type", &outside_status("Lunch")),
+        user(
+            "phone",
+            &format!("{}\nextension = 200", outside_status("chat")),
+        ),
         user(
             "within",
             &format!("schedule = *\nschedule_status = dnd\n{}", "timezone = UTC"),
         ),
     ];
-    let ast = configured(&conf.concat()).start();
+    let ast = scheduled(&conf.concat()).start();
     // Nobody chose it: it is inferred.
     assert_status(&ast, "plain", ["unavailable", "", "", "not_set"]);
     assert_status(&ast, "state", ["away", "", "", "not_set"]);
@@ -241,7 +244,7 @@ fn general_a_template_or_the_user_say_when() {
         "[clerk](office)\n[guard](office)\nschedule_status = xa\n".replace("xa", "dnd"),
         user("late", &format!("schedule = {}", these_hours(0))),
     ];
-    let ast = configured(&conf.concat()).start();
+    let ast = scheduled(&conf.concat()).start();
     for (name, state, subtype) in [
         ("plain", "away", "lunch"),
         ("always", "not_set", ""),
@@ -265,7 +268,7 @@ fn the_methods_default_and_none_look_at_no_schedule() {
         user("three", "method = default"),
         user("four", "method = latest\nextension = 200\nenabled = no"),
     ];
-    let ast = configured(&conf.concat()).start();
+    let ast = scheduled(&conf.concat()).start();
     for name in ["one", "two", "three"] {
         assert_eq!(read(&ast, name), "not_set", "{name}");
     }
