@@ -92,7 +92,8 @@ run: build-private ## Run a private Asterisk with the module, in the foreground
 
 .PHONY: test
 test: setup-test asterisk axe schemathesis lint ## Run every check and test
-	cargo test $(PURE)
+	cargo test --package presence
+	cargo test $(PURE) --lib
 	@$(MAKE) --no-print-directory build-private build-selftest
 	$(MODULES) cargo test $(PURE) --features in-asterisk --test asterisk
 
@@ -108,9 +109,9 @@ bench: build-private build-selftest ## Measure the module against stock Asterisk
 .PHONY: lint
 lint: asterisk ## Check format, clippy, documentation and licences
 	@tests/setup.sh build
-	cargo fmt --check
-	$(FOR_PRIVATE) cargo clippy --all-targets --all-features -- -D warnings
-	$(FOR_PRIVATE) RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items
+	cargo fmt --all --check
+	$(FOR_PRIVATE) cargo clippy --workspace --all-targets --all-features -- -D warnings
+	$(FOR_PRIVATE) RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
 	@if cargo deny --version >/dev/null 2>&1; \
 	then cargo deny --all-features check bans licenses sources; \
 	else echo 'Licences are not checked: cargo-deny is not installed'; fi

@@ -1,412 +1,47 @@
-//! Finds Asterisk's headers, generates the bindings, compiles the C shim.
+//! Links the module: what Asterisk's loader needs beside the Rust code.
 //!
-//! Without the feature `asterisk` it does nothing.
+//! The headers, the bindings and the C shim are the business of `crates/asterisk`, whose
+//! build script tells this one where the shim is. Without the feature `asterisk` this does
+//! nothing.
+
+use std::process::{Command, exit};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    #[cfg(feature = "asterisk")]
-    asterisk::build();
+    let Some(shim) = std::env::var_os("DEP_ASTERISK_SHIM") else {
+        return;
+    };
+    require_libcurl();
+    let link = |argument: &str| println!("cargo::rustc-link-arg-cdylib={argument}");
+    // Whole, because nothing calls the constructor that registers the module.
+    link("-Wl,--whole-archive");
+    link(&shim.to_string_lossy());
+    link("-Wl,--no-whole-archive");
+    // Asterisk's threads may hold destructors of the module's thread locals after an unload.
+    link("-Wl,-z,nodelete");
+    // Some linkers and some builds of gcc leave the build id out unless asked for it. By it
+    // the module finds that the file is newer than the code that runs.
+    link("-Wl,--build-id=sha1");
 }
 
-#[cfg(feature = "asterisk")]
-mod asterisk {
-    use std::ffi::OsString;
-    use std::fs;
-    use std::os::unix::fs::symlink;
-    use std::path::{Path, PathBuf};
-    use std::process::{Command, exit};
-
-    /// The functions and variables that `src/asterisk` calls.
-    const NAMES: &[&str] = &[
-        "__ao2_alloc",
-        "__ao2_callback",
-        "__ao2_cleanup",
-        "__ast_cli_register",
-        "__ast_custom_function_register",
-        "__ast_datastore_alloc",
-        "__ast_free",
-        "__ast_manager_event_multichan",
-        "__ast_module_user_add",
-        "__ast_module_user_remove",
-        "__ast_strndup",
-        "__ast_verbose",
-        "__stasis_subscribe",
-        "ast_build_timing",
-        "ast_category_browse_filtered",
-        "ast_category_first",
-        "ast_category_get_name",
-        "ast_channel_creationtime",
-        "ast_channel_iterator_all_new",
-        "ast_channel_iterator_destroy",
-        "ast_channel_iterator_next",
-        "ast_check_hangup",
-        "ast_check_realtime",
-        "ast_check_timing2",
-        "ast_config_AST_KEY_DIR",
-        "ast_cli",
-        "ast_cli_completion_add",
-        "ast_cli_unregister",
-        "ast_config_AST_DB",
-        "ast_config_destroy",
-        "ast_config_load2",
-        "ast_crypt",
-        "ast_crypt_encrypt",
-        "ast_custom_function_find",
-        "ast_datastore_free",
-        "ast_db_del",
-        "ast_db_freetree",
-        "ast_db_get_allocated",
-        "ast_db_gettree_by_prefix",
-        "ast_db_put",
-        "ast_destroy_timing",
-        "ast_device_state",
-        "ast_device_state_cache",
-        "ast_device_state_message_type",
-        "ast_device_state_topic_all",
-        "ast_devstate_changed_literal",
-        "ast_devstate_prov_add",
-        "ast_devstate_prov_del",
-        "ast_eid_default",
-        "ast_exists_extension",
-        "ast_func_write",
-        "ast_get_extension_app",
-        "ast_get_extension_priority",
-        "ast_hook_send_action",
-        "ast_http_manid_from_vars",
-        "ast_http_prefix",
-        "ast_http_request_close_on_completion",
-        "ast_http_uri_link",
-        "ast_http_uri_unlink",
-        "ast_iostream_get_fd",
-        "ast_iostream_get_ssl",
-        "ast_iostream_set_timeout_inactivity",
-        "ast_iostream_write",
-        "ast_localtime",
-        "ast_log",
-        "ast_manager_check_enabled",
-        "ast_manager_register2",
-        "ast_manager_unregister",
-        "ast_mwi_state_type",
-        "ast_mwi_topic_all",
-        "ast_parked_call_type",
-        "ast_parking_topic",
-        "ast_presence_state",
-        "ast_presence_state_cache",
-        "ast_presence_state_changed_literal",
-        "ast_presence_state_message_type",
-        "ast_presence_state_nocache",
-        "ast_presence_state_prov_add",
-        "ast_presence_state_prov_del",
-        "ast_presence_state_topic_all",
-        "ast_publish_device_state_full",
-        "ast_raw_answer",
-        "ast_rdlock_context",
-        "ast_rdlock_contexts",
-        "ast_register_application2",
-        "ast_register_atexit",
-        "ast_shutting_down",
-        "ast_unlock_context",
-        "ast_unlock_contexts",
-        "ast_unregister_atexit",
-        "ast_thread_inhibit_escalations_swap",
-        "ast_update_module_list",
-        "ast_variables_destroy",
-        "ast_verb_sys_level",
-        "ast_walk_context_extensions",
-        "ast_walk_contexts",
-        "ast_walk_extension_priorities",
-        "astman_append",
-        "astman_datastore_add",
-        "astman_datastore_find",
-        "astman_datastore_remove",
-        "astman_is_authed",
-        "astman_send_ack",
-        "astman_send_error",
-        "astman_send_list_complete_end",
-        "astman_send_list_complete_start",
-        "astman_send_listack",
-        "astman_verify_session_readpermissions",
-        "astman_verify_session_writepermissions",
-        "pbx_builtin_setvar_helper",
-        "pbx_exec",
-        "pbx_findapp",
-        "pbx_substitute_variables_helper",
-        "res_userpresence_.*",
-        "stasis_cache_dump_by_eid",
-        "stasis_message_create",
-        "stasis_message_data",
-        "stasis_message_type",
-        "stasis_message_type_create",
-        "stasis_publish",
-        "stasis_subscription_accept_message_type",
-        "stasis_subscription_set_congestion_limits",
-        "stasis_subscription_set_filter",
-        "stasis_unsubscribe_and_join",
-    ];
-
-    /// The types that no function above brings along.
-    const TYPES: &[&str] = &[
-        "ast_device_state_message",
-        "ast_mwi_state",
-        "ast_parked_call_payload",
-        "ast_presence_state_message",
-        "manager_custom_hook",
-        "message",
-        "prometheus_callback",
-        "prometheus_metrics_provider",
-    ];
-
-    /// The constants; `__LOG_` and `EVENT_FLAG_` are macros, the others enums.
-    const CONSTANTS: &[&str] = &[
-        "AST_CAUSE_USER_BUSY",
-        "AST_DEVICE_.*",
-        "AST_PRESENCE_.*",
-        "CONFIG_FLAG_.*",
-        "EVENT_FLAG_.*",
-        "PRIORITY_HINT",
-        "__LOG_.*",
-    ];
-
-    /// Enums of which only the constants are wanted.
-    const ENUMS: &[&str] = &[
-        "AST_REDIRECTING_REASON",
-        "ast_cli_command",
-        "ast_devstate_cache",
-        "ast_http_method",
-        "ast_parked_call_event_type",
-        "ast_security_event_type",
-        "search_flags",
-        "stasis_subscription_message_filter",
-    ];
-
-    const KNOWN_GOOD: &str = "asterisk-headers/known-good.txt";
-
-    pub fn build() {
-        require_libcurl();
-        let out = PathBuf::from(variable("OUT_DIR"));
-        let manifest = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
-        let host = find_headers(&manifest);
-        let include = expose(&host, &out);
-
-        // AST_MODULE has to equal the file's name without its ending.
-        let defines = [
-            ("AST_MODULE", Some("\"res_userpresence\"")),
-            (
-                "AST_MODULE_SELF_SYM",
-                Some("__internal_res_userpresence_self"),
-            ),
-            ("_GNU_SOURCE", None),
-        ];
-        let bindings = bind(&include, &defines, &out);
-        compile(&include, &defines, &out);
-        compare_with_known_good(&manifest, &host, &bindings);
+/// Where there is none to link, the crate `curl` builds its own, without TLS.
+fn require_libcurl() {
+    let found = Command::new("pkg-config")
+        .args(["--exists", "libcurl"])
+        .status();
+    if !found.is_ok_and(|status| status.success()) {
+        fail(
+            "libcurl's headers are missing: pkg-config finds no libcurl.\n\
+             apt install pkg-config libcurl4-openssl-dev",
+        );
     }
+}
 
-    /// Where there is none to link, the crate `curl` builds its own, without TLS.
-    fn require_libcurl() {
-        let found = Command::new("pkg-config")
-            .args(["--exists", "libcurl"])
-            .status();
-        if !found.is_ok_and(|status| status.success()) {
-            fail(
-                "libcurl's headers are missing: pkg-config finds no libcurl.\n\
-                 apt install pkg-config libcurl4-openssl-dev",
-            );
-        }
+/// Fails the build with this message and nothing else: Cargo ends with an error for it,
+/// and would repeat all output if the script did so itself.
+fn fail(message: &str) -> ! {
+    for line in message.lines() {
+        println!("cargo::error={line}");
     }
-
-    fn variable(name: &str) -> OsString {
-        std::env::var_os(name).unwrap_or_else(|| fail(&format!("{name} is not set")))
-    }
-
-    /// Fails the build with this message and nothing else: Cargo ends with an
-    /// error for it, and would repeat all output if the script did so itself.
-    fn fail(message: &str) -> ! {
-        for line in message.lines() {
-            println!("cargo::error={line}");
-        }
-        exit(0)
-    }
-
-    /// The folder that holds `asterisk.h`.
-    fn find_headers(manifest: &Path) -> PathBuf {
-        println!("cargo::rerun-if-env-changed=ASTERISK_INCLUDE");
-        let named = std::env::var_os("ASTERISK_INCLUDE").filter(|folder| !folder.is_empty());
-        let candidates = match &named {
-            Some(folder) => vec![manifest.join(folder)],
-            None => vec![
-                PathBuf::from("/usr/include"),
-                manifest.join("target/asterisk/22/usr/include"),
-            ],
-        };
-        let found = candidates
-            .iter()
-            .find(|folder| folder.join("asterisk.h").is_file());
-        if let Some(folder) = found {
-            return folder.clone();
-        }
-        let looked_in: Vec<_> = candidates
-            .iter()
-            .map(|folder| format!("  {}", folder.display()))
-            .collect();
-        fail(&format!(
-            "Asterisk's headers are missing: no asterisk.h in\n{}\n\
-             Get them in one of these ways:\n\
-             \x20 make asterisk                        unpacks a private Asterisk under target/\n\
-             \x20 apt install asterisk-dev             the headers of the Asterisk installed here\n\
-             \x20 ASTERISK_INCLUDE=DIR cargo build     DIR holds asterisk.h and asterisk/\n\
-             The pure presence code needs none: cargo test --no-default-features",
-            looked_in.join("\n")
-        ))
-    }
-
-    /// A folder with Asterisk's headers alone, so that the C library's headers
-    /// beside them, perhaps another distribution's, stay out of the compile.
-    fn expose(host: &Path, out: &Path) -> PathBuf {
-        let include = out.join("include");
-        let linked = fs::create_dir_all(&include).and_then(|()| {
-            for name in ["asterisk.h", "asterisk"] {
-                let link = include.join(name);
-                if link.symlink_metadata().is_ok() {
-                    fs::remove_file(&link)?;
-                }
-                symlink(fs::canonicalize(host.join(name))?, link)?;
-            }
-            Ok(())
-        });
-        if let Err(error) = linked {
-            fail(&format!(
-                "Asterisk's headers in {} cannot be used: {error}",
-                host.display()
-            ));
-        }
-        include
-    }
-
-    /// Writes `bindings.rs` and returns its text.
-    fn bind(include: &Path, defines: &[(&str, Option<&str>)], out: &Path) -> String {
-        let mut builder = bindgen::Builder::default()
-            .header("include/wrapper.h")
-            .clang_arg("-std=gnu99")
-            // Asterisk's scoped variables are blocks where the compiler is clang.
-            .clang_arg("-fblocks")
-            .clang_arg(format!("-I{}", include.display()))
-            .use_core()
-            .wrap_unsafe_ops(true)
-            .rust_edition(bindgen::RustEdition::Edition2024)
-            .prepend_enum_name(false)
-            .generate_comments(false)
-            .allowlist_recursively(true)
-            .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()));
-        for (name, value) in defines {
-            builder = builder.clang_arg(match value {
-                Some(value) => format!("-D{name}={value}"),
-                None => format!("-D{name}"),
-            });
-        }
-        for name in NAMES {
-            builder = builder.allowlist_function(name).allowlist_var(name);
-        }
-        for name in TYPES.iter().chain(ENUMS) {
-            builder = builder.allowlist_type(name);
-        }
-        for name in CONSTANTS {
-            builder = builder.allowlist_var(name);
-        }
-        let bindings = match builder.generate() {
-            Ok(bindings) => bindings.to_string(),
-            Err(error) => fail(&format!("Asterisk's headers could not be read: {error}")),
-        };
-        if let Err(error) = fs::write(out.join("bindings.rs"), &bindings) {
-            fail(&format!("bindings.rs could not be written: {error}"));
-        }
-        bindings
-    }
-
-    /// Compiles the shim and links it into the module, and into nothing else: it
-    /// asks for the loader's symbols, which only Asterisk has.
-    fn compile(include: &Path, defines: &[(&str, Option<&str>)], out: &Path) {
-        println!("cargo::rerun-if-changed=include");
-        let mut build = cc::Build::new();
-        for (name, value) in defines {
-            build.define(name, *value);
-        }
-        build
-            .file("include/shim.c")
-            .include(include)
-            .flag("-std=gnu99")
-            .flag_if_supported("-fblocks")
-            // Asterisk's own headers do not pass them.
-            .extra_warnings(false)
-            .cargo_metadata(false)
-            .compile("shim");
-        let link = |argument: &str| println!("cargo::rustc-link-arg-cdylib={argument}");
-        // Whole, because nothing calls the constructor that registers the module.
-        link("-Wl,--whole-archive");
-        link(&out.join("libshim.a").display().to_string());
-        link("-Wl,--no-whole-archive");
-        // Host threads may hold destructors of our thread locals after an unload.
-        link("-Wl,-z,nodelete");
-        // Some linkers and some builds of gcc leave it out unless they are told: by it the
-        // module finds that the file is newer than the code that runs.
-        link("-Wl,--build-id=sha1");
-    }
-
-    /// Warns where the headers differ from all that the module was run with.
-    fn compare_with_known_good(manifest: &Path, host: &Path, bindings: &str) {
-        println!("cargo::rerun-if-changed={KNOWN_GOOD}");
-        let buildopts = host.join("asterisk/buildopts.h");
-        println!("cargo::rerun-if-changed={}", buildopts.display());
-        let sum = fs::read_to_string(&buildopts)
-            .ok()
-            .and_then(|text| build_option_sum(&text));
-        let Some(sum) = sum else {
-            fail(&format!(
-                "{} holds no AST_BUILDOPT_SUM: Asterisk would refuse the module",
-                buildopts.display()
-            ));
-        };
-        let known = fs::read_to_string(manifest.join(KNOWN_GOOD)).unwrap_or_default();
-        let mut rows = known
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-            .map(|line| line.split_whitespace().collect::<Vec<_>>())
-            .filter(|row| row.get(1) == Some(&sum.as_str()))
-            .peekable();
-        if rows.peek().is_none() {
-            println!(
-                "cargo::warning=build option sum {sum} is in no row of {KNOWN_GOOD}: \
-                 the module was not yet run with an Asterisk built so"
-            );
-            return;
-        }
-        let mut differing = String::new();
-        for row in rows {
-            differing = row[2..]
-                .iter()
-                .filter_map(|field| field.split_once('='))
-                .filter_map(|(name, size)| {
-                    let found = size_of(bindings, name)?;
-                    (found != size).then(|| format!(" {name}={found} (known {size})"))
-                })
-                .collect();
-            if differing.is_empty() {
-                return;
-            }
-        }
-        println!("cargo::warning=structures differ from every row of {KNOWN_GOOD}:{differing}");
-    }
-
-    fn build_option_sum(buildopts: &str) -> Option<String> {
-        let (_, rest) = buildopts.split_once("#define AST_BUILDOPT_SUM \"")?;
-        Some(rest.split_once('"')?.0.to_owned())
-    }
-
-    /// The size that bindgen found and asserts for a structure.
-    fn size_of<'a>(bindings: &'a str, name: &str) -> Option<&'a str> {
-        let (_, rest) = bindings.split_once(&format!("\"Size of {name}\""))?;
-        let (_, size) = rest.split_once(';')?.0.rsplit_once("- ")?;
-        size.split_once("usize").map(|(digits, _)| digits.trim())
-    }
+    exit(0)
 }

@@ -24,23 +24,35 @@
 
 #include "shim.h"
 
-/* In src/asterisk/entry.rs. */
-int res_userpresence_load(void);
-int res_userpresence_reload(void);
-int res_userpresence_unload(void);
+/* In crates/asterisk/src/entry.rs. */
+extern const struct {
+	int (*load)(void);
+	int (*reload)(void);
+	int (*unload)(void);
+} asterisk_module;
 
 /* It only hands the call on: the loader wants an enum, which C and Rust spell differently. */
 static enum ast_module_load_result load_module(void)
 {
-	return res_userpresence_load() ? AST_MODULE_LOAD_DECLINE : AST_MODULE_LOAD_SUCCESS;
+	return asterisk_module.load() ? AST_MODULE_LOAD_DECLINE : AST_MODULE_LOAD_SUCCESS;
+}
+
+static int reload_module(void)
+{
+	return asterisk_module.reload();
+}
+
+static int unload_module(void)
+{
+	return asterisk_module.unload();
 }
 
 AST_MODULE_INFO(ASTERISK_GPL_KEY, AST_MODFLAG_LOAD_ORDER,
 	"User presence: one combined presence per person",
 	.support_level = AST_MODULE_SUPPORT_EXTENDED,
 	.load = load_module,
-	.reload = res_userpresence_reload,
-	.unload = res_userpresence_unload,
+	.reload = reload_module,
+	.unload = unload_module,
 	/* After func_presencestate, which publishes what it has stored, and before
 	 * pbx_config, which makes the hints. */
 	.load_pri = AST_MODPRI_DEVSTATE_PLUGIN,

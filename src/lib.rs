@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!  Asterisk's topic ─┐                          ┌─ hints, NOTIFY, PRESENCE_STATE()
-//!  USER_PRESENCE()= ─┤   door::change           ├─ AMI UserPresenceChange
+//!  USER_PRESENCE()= ─┤   store::update           ├─ AMI UserPresenceChange
 //!  CLI, AMI, HTTP ───┼─> World::apply ─> Outbox ┼─ feed ── streams, webhooks, AMI
 //!  reload ───────────┘   (combine)   │          └─ actor ── actions on a status
 //!                                    └─> keeper ── AstDB, addresses of extensions
@@ -18,48 +18,16 @@
 //!   and down.
 //! - `asterisk` is the thin safe layer over the C interfaces, and the only place with
 //!   `unsafe`.
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 #[cfg(all(feature = "asterisk", not(test)))]
-mod actor;
-#[cfg(all(feature = "asterisk", not(test)))]
-mod announced;
-#[cfg(all(feature = "asterisk", not(test)))]
-#[allow(unsafe_code, reason = "the layer over C")]
-mod asterisk;
-#[cfg(all(feature = "asterisk", not(test)))]
-mod configuration;
-#[cfg(all(feature = "asterisk", not(test)))]
-mod door;
-#[cfg(any(feature = "asterisk", test))]
-mod elf;
-#[cfg(all(feature = "asterisk", not(test)))]
-mod feed;
-#[cfg(all(feature = "asterisk", not(test)))]
-mod functions;
-#[cfg(all(feature = "asterisk", not(test)))]
-mod keeper;
-#[cfg(all(feature = "asterisk", not(test)))]
 mod module;
-#[cfg(any(feature = "asterisk", test))]
-mod outbox;
-#[cfg(all(feature = "asterisk", not(test)))]
-mod panels;
-pub mod presence;
-#[cfg(all(feature = "asterisk", not(test)))]
-mod push;
-#[cfg(all(feature = "asterisk", not(test)))]
-mod reload;
-#[cfg(all(feature = "asterisk", not(test)))]
-mod schedules;
+pub mod runtime;
 #[cfg(all(feature = "selftest", not(test)))]
 mod selftest;
 #[cfg(all(feature = "asterisk", not(test)))]
-mod sequences;
-#[cfg(all(feature = "asterisk", not(test)))]
-mod stats;
-#[cfg(all(feature = "asterisk", not(test)))]
 mod surfaces;
+pub mod web;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod webhooks;
 

@@ -12,31 +12,32 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use rustc_hash::FxBuildHasher;
 
-use crate::actor::{self, Actor};
-use crate::announced::Announced;
-use crate::asterisk::stasis::Subscription;
-use crate::asterisk::{
-    Decline, application, astdb, cli, device, function, gate, http, image, log, manager, presence,
-    prometheus, system,
-};
-use crate::configuration;
-use crate::door::{self, Open};
-use crate::feed;
-use crate::functions;
-use crate::keeper::{self, Keeper};
-use crate::panels;
-use crate::presence::Time;
-use crate::presence::address::{self, CUSTOM_LABEL, USER_LABEL};
-use crate::presence::config::{Parsed, Problem};
-use crate::presence::directory::{Directory, Source, SourceId};
-use crate::presence::row::{FAMILY, Stored};
-use crate::presence::world::{Change, World};
-use crate::push;
-use crate::reload;
-use crate::schedules;
-use crate::sequences;
+use crate::runtime::actions::{self, ActionsWorker};
+use crate::runtime::announced::Announced;
+use crate::runtime::configuration;
+use crate::runtime::feed;
+use crate::runtime::functions;
+use crate::runtime::panels;
+use crate::runtime::persister::{self, Persister};
+use crate::runtime::push;
+use crate::runtime::reload;
+use crate::runtime::schedules;
+use crate::runtime::sequences;
+use crate::runtime::store::{self, Open};
 use crate::surfaces;
+use crate::web;
 use crate::webhooks::Webhooks;
+use asterisk::stasis::Subscription;
+use asterisk::{
+    Decline, application, astdb, cli, devicestate, function, gate, http, image, log, manager,
+    presencestate, prometheus, system,
+};
+use presence::Time;
+use presence::config::{Parsed, Problem};
+use presence::directory::{Directory, Source, SourceId};
+use presence::model::address::{self, CUSTOM_LABEL, USER_LABEL};
+use presence::world::stored::{FAMILY, Stored};
+use presence::world::{Change, World};
 
 /// Everything that an unload takes back.
 #[expect(dead_code, reason = "held for what dropping does")]
@@ -50,21 +51,40 @@ struct Module {
     actions: manager::Registration,
     at_exit: system::AtExit,
     webhooks: Option<Webhooks>,
-    actor: Option<Actor>,
-    keeper: Option<Keeper>,
+    actor: Option<ActionsWorker>,
+    keeper: Option<Persister>,
     announced: Announced,
     subscription: Arc<Subscription>,
     devices: Subscription,
     mailboxes: Option<Subscription>,
     parking: Option<Subscription>,
-    device_provider: device::ProviderRegistration,
-    provider: presence::ProviderRegistration,
+    device_provider: devicestate::ProviderRegistration,
+    provider: presencestate::ProviderRegistration,
     sequences: Option<sequences::Open>,
     door: Open,
     feed: feed::Open,
 }
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
+
+/// The module as Asterisk's loader calls it.
+struct UserPresence;
+
+asterisk::module!(UserPresence);
+
+impl asterisk::Module for UserPresence {
+    fn load() -> Result<(), Decline> {
+        load()
+    }
+
+    fn reload() -> Result<(), Decline> {
+        reload()
+    }
+
+    fn unload() -> Result<(), Decline> {
+        unload()
+    }
+}
 
 /// Called by Asterisk's loader.
 pub fn load() -> Result<(), Decline> {
@@ -89,52 +109,53 @@ pub fn load() -> Result<(), Decline> {
     let customs = Customs::find();
     let (world, numbers) = restore(parsed, &customs);
     let feed = feed::open(world.directory().settings.http.journal);
-    let door = door::open(world);
+    let door = store::open(world);
     let sequences = Some(numbers);
-    let provider = presence::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
-    let device_provider = device::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
+    let provider = presencestate::ProviderRegistration::new::<surfaces::provider::UserPresence>()?;
+    let device_provider =
+        devicestate::ProviderRegistration::new::<surfaces::device::UserPresence>()?;
     register()?;
-    let gate = gate::Open::new();
+    let gate = gate::open();
     let commands = cli::Registration::new(surfaces::cli::COMMANDS)?;
     let actions = manager::Registration::new(surfaces::manager::ACTIONS)?;
     read_others(&read_published(), customs);
-    let devices = Subscription::devices(door::hear_device)?;
+    let devices = Subscription::devices(store::on_device_state)?;
     read_devices();
     schedules::forget();
     schedules::hear(Time::now());
     // What ended while the module was not loaded, before anybody is told of it.
-    door::change(|world, now| ((), world.ended(now).0));
-    door::change(|world, now| ((), world.log_out_the_left(now)));
+    store::update(|world, now| ((), world.ended(now).0));
+    store::update(|world, now| ((), world.log_out_the_left(now)));
     let announced = Announced::everyone();
-    let actor = Actor::start()?;
-    actor::everyone(true, door::people);
+    let actor = ActionsWorker::start()?;
+    actions::everyone(true, store::people);
     // Only now, so that those publishes do not all come back here; what was published
     // in the meantime is read.
-    let subscription = Arc::new(Subscription::presence(door::hear)?);
+    let subscription = Arc::new(Subscription::presence(store::on_presence_state)?);
     read_changed();
     push::forget();
     panels::forget();
     // Asterisk may be told to publish nothing of mailboxes: all else works without.
     let mailboxes = Subscription::mailboxes(push::hear);
     let mailboxes = mailboxes.inspect_err(|why| log::warning(why)).ok();
-    let parking = Subscription::parking(door::hear_parking);
+    let parking = Subscription::parking(store::on_parked_call);
     let parking = parking.inspect_err(|why| log::warning(why)).ok();
-    let keeper = Keeper::start(subscription.clone())?;
-    let settings = door::read(|world| world.directory().settings.webhooks.clone());
+    let keeper = Persister::start(subscription.clone())?;
+    let settings = store::read(|world| world.directory().settings.webhooks.clone());
     let webhooks = Webhooks::start(&settings.unwrap_or_default())?;
     system::give_back_memory();
     // Last: whoever asks from here on finds everything.
-    surfaces::http::open();
-    let site = http::Registration::new::<surfaces::http::UserPresence>()?;
+    web::site::open();
+    let site = http::Registration::new::<web::site::UserPresence>()?;
     *MODULE.lock() = Some(Module {
         gate,
-        metrics: prometheus::Registration::new(),
+        metrics: prometheus::Registration::new(surfaces::metrics::text),
         site,
         commands,
         #[cfg(feature = "selftest")]
         selftest: cli::Registration::new(crate::selftest::COMMANDS)?,
         actions,
-        at_exit: system::AtExit::new()?,
+        at_exit: system::AtExit::new(exit)?,
         webhooks: Some(webhooks),
         actor: Some(actor),
         keeper: Some(keeper),
@@ -149,12 +170,12 @@ pub fn load() -> Result<(), Decline> {
         door,
         feed,
     });
-    let directory = door::read(|world| world.directory().clone()).unwrap_or_default();
+    let directory = store::read(|world| world.directory().clone()).unwrap_or_default();
     for notice in configuration::shared_extensions(&directory, None) {
         log::notice(notice);
     }
     functions::look_again();
-    keeper::wake(false);
+    persister::wake(false);
     let (users, sources) = (directory.user_count(), directory.source_count());
     let took = begin.elapsed().as_millis();
     log::verbose(
@@ -230,14 +251,14 @@ fn restore(parsed: Parsed, customs: &Customs) -> (World, sequences::Open) {
 /// pass over that is far cheaper than asking for each address.
 fn read_published() -> HashSet<SourceId> {
     let mut heard = HashSet::new();
-    presence::cached(|raw, state, subtype, message| {
+    presencestate::cached(|raw, state, subtype, message| {
         let name = std::str::from_utf8(raw).unwrap_or_default();
         if address::below(name, USER_LABEL).is_some() {
             return;
         }
-        if let Some(source) = door::read(|world| world.directory().source(name)).flatten() {
+        if let Some(source) = store::read(|world| world.directory().source(name)).flatten() {
             heard.insert(source);
-            door::hear(raw, state, subtype, message);
+            store::on_presence_state(raw, state, subtype, message);
         }
     });
     heard
@@ -247,9 +268,9 @@ fn read_published() -> HashSet<SourceId> {
 /// told since the pass began is newer than the pass.
 fn read_changed() {
     let mut changed = Vec::new();
-    presence::cached(|address, state, subtype, message| {
+    presencestate::cached(|address, state, subtype, message| {
         let name = std::str::from_utf8(address).unwrap_or_default();
-        let differs = door::read(|world| {
+        let differs = store::read(|world| {
             let source = world.directory().source(name)?;
             let known = &world.source(source).presence;
             let same = known.state() == state
@@ -262,15 +283,15 @@ fn read_changed() {
         }
     });
     for address in changed {
-        if let Some(said) = presence::read(&address) {
-            door::hear(address.as_bytes(), said.state, &said.subtype, &said.message);
+        if let Some(said) = presencestate::read(&address) {
+            store::on_presence_state(address.as_bytes(), said.state, &said.subtype, &said.message);
         }
     }
 }
 
 /// Asks the providers of the other sources.
 fn read_others(heard: &HashSet<SourceId>, customs: Customs) {
-    let rest = door::read(|world| {
+    let rest = store::read(|world| {
         let sources = world.directory().sources();
         let is_read = |id: &SourceId, address: &str| {
             let known = world.source(*id);
@@ -289,10 +310,15 @@ fn read_others(heard: &HashSet<SourceId>, customs: Customs) {
     for (id, address) in rest.unwrap_or_default() {
         match labels.read(&address) {
             Some(said) => {
-                door::hear(address.as_bytes(), said.state, &said.subtype, &said.message);
+                store::on_presence_state(
+                    address.as_bytes(),
+                    said.state,
+                    &said.subtype,
+                    &said.message,
+                );
             }
             None => {
-                door::change(|world, now| ((), world.apply(&Change::Lost(id), now)));
+                store::update(|world, now| ((), world.apply(&Change::Lost(id), now)));
             }
         }
     }
@@ -302,18 +328,18 @@ fn read_others(heard: &HashSet<SourceId>, customs: Customs) {
 /// at a time, so that a user with several is combined once.
 fn read_devices() {
     const BATCH: usize = 1000;
-    let Some(directory) = door::read(|world| world.directory().clone()) else {
+    let Some(directory) = store::read(|world| world.directory().clone()) else {
         return;
     };
     let mut devices = directory.devices();
     loop {
         let batch = devices.by_ref().take(BATCH);
-        let batch = batch.map(|(device, name)| (device, device::read(name)));
+        let batch = batch.map(|(device, name)| (device, devicestate::read(name)));
         let batch: Vec<_> = batch.collect();
         if batch.is_empty() {
             return;
         }
-        door::change(|world, now| {
+        store::update(|world, now| {
             // Nobody reloads what is being loaded.
             let same = Arc::ptr_eq(world.directory(), &directory);
             let found = if same { &batch[..] } else { &[] };
@@ -360,7 +386,7 @@ pub struct Labels {
 impl Labels {
     /// What the address's provider says; `None` where it has none, and for a user of
     /// ours: one who exists is no address to ask for, another takes no part.
-    pub fn read(&mut self, address: &str) -> Option<presence::RawPresence> {
+    pub fn read(&mut self, address: &str) -> Option<presencestate::RawPresence> {
         const ENOUGH: u32 = 3;
         if address::below(address, USER_LABEL).is_some() {
             return None;
@@ -372,9 +398,9 @@ impl Labels {
         }
         let is_silent = |customs: &Customs| customs.is_silent(address);
         if self.custom.as_ref().is_some_and(is_silent) {
-            return Some(presence::RawPresence::not_set());
+            return Some(presencestate::RawPresence::not_set());
         }
-        let said = presence::read_nocache(address);
+        let said = presencestate::read_nocache(address);
         match said {
             Some(_) => *good = true,
             None => *failures += 1,

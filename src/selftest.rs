@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::asterisk::cli::{Args, Command, Outcome};
-use crate::asterisk::{http, presence, selftest as layer};
-use crate::door;
-use crate::presence::{Presence, State};
+use crate::runtime::store;
+use asterisk::cli::{Args, Command, Outcome};
+use asterisk::{http, presencestate, selftest as layer};
+use presence::Presence;
+use presence::State;
 
 #[global_allocator]
 static ALLOCATOR: layer::Counting = layer::Counting;
@@ -64,11 +65,11 @@ pub static COMMANDS: &[Command] = &[
         usage: c"Usage: userpresence selftest passwords {hold|free}\n",
         run: |args, _| match args.0.as_slice() {
             ["hold"] => {
-                crate::surfaces::http::hold_looks(true);
+                crate::web::site::hold_looks(true);
                 Outcome::Success
             }
             ["free"] => {
-                crate::surfaces::http::hold_looks(false);
+                crate::web::site::hold_looks(false);
                 Outcome::Success
             }
             _ => Outcome::ShowUsage,
@@ -120,7 +121,7 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
         "publish" => {
             let (label, name) = argument.split_once(':').unwrap_or((argument, ""));
             best(calls, |call| {
-                drop(presence::publish(label, name, &sample(call)))
+                drop(presencestate::publish(label, name, &sample(call)))
             })
         }
         "event" => best(calls, |call| hear(argument, call)),
@@ -128,7 +129,7 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
             let begin = Instant::now();
             for call in 0..calls {
                 let (label, name) = argument.split_once(':').unwrap_or((argument, ""));
-                drop(presence::publish(
+                drop(presencestate::publish(
                     label,
                     &format!("{name}{call}"),
                     &sample(call),
@@ -142,10 +143,10 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
             let end = PUBLISHED.lock().unwrap_or(begin);
             end.saturating_duration_since(begin)
         }),
-        "change" => best(calls, |call| door::discard_change(argument, &sample(call))),
+        "change" => best(calls, |call| store::discard_change(argument, &sample(call))),
         "combine" => {
             let combined = |calls| {
-                door::read(|world| {
+                store::read(|world| {
                     let user = world.directory().user(argument)?;
                     Some(best(calls, |_| drop(black_box(world.combine(user)))))
                 })
@@ -169,7 +170,7 @@ pub fn published() {
 fn hear(address: &str, call: u32) {
     let said = sample(call);
     let (subtype, message) = (said.subtype().as_bytes(), said.message().as_bytes());
-    door::hear(address.as_bytes(), said.state(), subtype, message);
+    store::on_presence_state(address.as_bytes(), said.state(), subtype, message);
 }
 
 /// Two presences in turn, so that each is a change.

@@ -1,8 +1,8 @@
 //! Who a caller is, as far as the channel says.
 
-use crate::asterisk::application::Channel;
-use crate::presence::directory::{Directory, UserId};
-use crate::presence::route::Calls;
+use asterisk::application::Channel;
+use presence::calls::Calls;
+use presence::directory::{Directory, UserId};
 
 /// What was found out of the channel.
 pub struct Caller {

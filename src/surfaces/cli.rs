@@ -9,17 +9,17 @@ mod webhooks;
 
 use std::fmt::Write;
 
-use crate::asterisk::cli::{Args, Command, Completion, Outcome};
-use crate::door;
-use crate::presence::assignment::Parts;
-use crate::presence::config::Origin;
-use crate::presence::directory::User;
-use crate::presence::dnd::DndStatus;
-use crate::presence::ending;
-use crate::presence::fields::{Query, View};
-use crate::presence::route::CallOrigin;
-use crate::presence::world::Change;
-use crate::reload;
+use crate::runtime::reload;
+use crate::runtime::store;
+use asterisk::cli::{Args, Command, Completion, Outcome};
+use presence::calls::CallOrigin;
+use presence::config::Origin;
+use presence::directory::User;
+use presence::model::assignment::Parts;
+use presence::model::dnd::DndStatus;
+use presence::model::ending;
+use presence::views::fields::{Query, View};
+use presence::world::Change;
 
 /// All commands.
 pub static COMMANDS: &[Command] = &[
@@ -257,7 +257,7 @@ fn users_like(word: &str, wanted: impl Fn(&User) -> bool) -> Vec<String> {
         let begin = name.get(..word.len());
         begin.is_some_and(|begin| begin.eq_ignore_ascii_case(word))
     };
-    let names = door::read(|world| {
+    let names = store::read(|world| {
         let users = world.directory().users().map(|(_, user)| user);
         let users = users.filter(|user| begins(&user.name) && wanted(user));
         users.take(MOST).map(|user| user.name.to_string()).collect()
@@ -266,16 +266,16 @@ fn users_like(word: &str, wanted: impl Fn(&User) -> bool) -> Vec<String> {
 }
 
 fn statuses() -> Vec<String> {
-    let statuses = door::read(|world| world.directory().settings.statuses().clone());
+    let statuses = store::read(|world| world.directory().settings.statuses().clone());
     let statuses = statuses.iter().flat_map(|statuses| statuses.iter());
     statuses.map(|status| status.name.to_string()).collect()
 }
 
 fn view(name: &str, out: &mut String) -> Option<View> {
-    match door::read(|world| Query::find(world, name).map(|id| View::of(world, id))) {
+    match store::read(|world| Query::find(world, name).map(|id| View::of(world, id))) {
         Some(Ok(view)) => Some(view),
         Some(Err(why)) => fail(out, &why),
-        None => fail(out, door::NOT_RUNNING),
+        None => fail(out, store::NOT_RUNNING),
     }
 }
 
@@ -320,7 +320,7 @@ fn set(args: &Args<'_>, out: &mut String) -> Outcome {
         }
         parts.options = &end;
     }
-    match door::choose(name, |statuses, clock| parts.choice(statuses, clock)) {
+    match store::set_status(name, |statuses, clock| parts.choice(statuses, clock)) {
         Ok(()) => outcome(view(name, out).map(|view| {
             let state = view.presence.state;
             let _ = writeln!(
@@ -339,7 +339,7 @@ fn message(args: &Args<'_>, out: &mut String) -> Outcome {
         [name, message] => (name, *message),
         _ => return Outcome::ShowUsage,
     };
-    match door::set_message(name, message) {
+    match store::set_message(name, message) {
         Ok(()) => {
             let _ = writeln!(out, "Message of '{name}' set.");
             Outcome::Success
@@ -354,8 +354,8 @@ fn dnd_status(args: &Args<'_>, out: &mut String) -> Outcome {
     };
     let takes = DndStatus::parse(takes);
     let set = takes.and_then(|takes| {
-        let name = door::name_of(name)?;
-        door::change_user(&name, |user| Change::Takes(user, takes)).map(|_| (name, takes))
+        let name = store::name_of(name)?;
+        store::change_user(&name, |user| Change::Takes(user, takes)).map(|_| (name, takes))
     });
     match set {
         Ok((name, takes)) => {

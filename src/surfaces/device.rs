@@ -3,10 +3,10 @@
 
 use std::ffi::CStr;
 
-use crate::asterisk::device::Provider;
-use crate::door;
-use crate::presence::assignment::shown;
-use crate::presence::device::{DeviceState, Watcher};
+use crate::runtime::store;
+use asterisk::devicestate::Provider;
+use presence::model::device::{DeviceState, Watcher};
+use presence::model::text::quoted;
 
 /// Answers for lamps and queues.
 pub struct UserPresence;
@@ -17,13 +17,13 @@ impl Provider for UserPresence {
     fn state(name: &str) -> DeviceState {
         crate::trip("device provider");
         let (name, watcher) = Watcher::split(name);
-        let found = door::read(|world| {
+        let found = store::read(|world| {
             let user = world.directory().user(name)?;
             Some(world.ask(user, watcher))
         });
         found.flatten().unwrap_or_else(|| {
-            door::complain_once("no user", &name.to_ascii_lowercase(), || {
-                let name = shown(name);
+            store::warn_once("no user", &name.to_ascii_lowercase(), || {
+                let name = quoted(name);
                 format!("UserPresence:{name} is asked for, but there is no user '{name}': invalid")
             });
             DeviceState::Invalid

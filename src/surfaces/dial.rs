@@ -1,7 +1,7 @@
 //! The dialplan application `UserPresenceDial()`: carries out the plan of a call.
 //!
 //! Who is rung and where a call is forwarded to is decided in
-//! [`crate::presence::route`]; here it is done, with Asterisk's own `Dial` and
+//! [`presence::calls`]; here it is done, with Asterisk's own `Dial` and
 //! `VoiceMail`. Nothing is locked while they run.
 
 mod origin;
@@ -10,15 +10,15 @@ mod path;
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::asterisk::application::{Application, Channel, Next, Reason};
-use crate::asterisk::log;
-use crate::door;
-use crate::presence::fields::Query;
-use crate::presence::route::{CallOrigin, Plan, Target};
-use crate::presence::state::State;
-use crate::presence::world::World;
-use crate::push::{self, Push};
+use crate::runtime::push::{self, Push};
+use crate::runtime::store;
+use asterisk::application::{Application, Channel, Next, Reason};
+use asterisk::log;
 use path::Path;
+use presence::calls::{CallOrigin, Plan, Target};
+use presence::model::state::State;
+use presence::views::fields::Query;
+use presence::world::World;
 
 /// `UserPresenceDial(user[,options[,dial_options]])`
 pub struct UserPresenceDial;
@@ -48,7 +48,7 @@ impl Application for UserPresenceDial {
 
     fn closed(channel: &Channel<'_>) -> String {
         busy(channel, "NOTRUNNING");
-        door::NOT_RUNNING.into()
+        store::NOT_RUNNING.into()
     }
 }
 
@@ -61,7 +61,7 @@ impl UserPresenceDial {
         let dial_options = args.next().unwrap_or_default().trim();
 
         // Its name depends on who is called.
-        let variable = door::read(|world| {
+        let variable = store::read(|world| {
             let user = Query::find(world, user).ok()?;
             let rule = &world.directory().get(user).rule;
             Some(rule.calls.origin_variable.clone())
@@ -69,7 +69,7 @@ impl UserPresenceDial {
         let variable = variable.flatten();
         let told = options.origin.or(path.origin);
         let asked = origin::Asked::new(channel, told, variable.as_deref());
-        let Some(call) = door::read(|world| prepare(world, user, &asked)) else {
+        let Some(call) = store::read(|world| prepare(world, user, &asked)) else {
             return Err(UserPresenceDial::closed(channel));
         };
         let (plan, caller) = call.inspect_err(|_| busy(channel, "NOUSER"))?;

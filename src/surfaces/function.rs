@@ -2,12 +2,12 @@
 
 use std::ffi::CStr;
 
-use crate::asterisk::function::Function;
-use crate::door;
-use crate::presence::assignment;
-use crate::presence::dnd::DndStatus;
-use crate::presence::fields::{Field, Query};
-use crate::presence::world::Change;
+use crate::runtime::store;
+use asterisk::function::Function;
+use presence::model::assignment;
+use presence::model::dnd::DndStatus;
+use presence::views::fields::{Field, Query};
+use presence::world::Change;
 
 /// `USER_PRESENCE(user[,field[,options]])`
 pub struct UserPresence;
@@ -18,8 +18,8 @@ impl Function for UserPresence {
     fn read(arguments: &str, out: &mut String) -> Result<(), String> {
         crate::trip("function");
         let query = Query::parse(arguments)?;
-        let answer = door::read(|world| query.answer(world));
-        out.push_str(&answer.unwrap_or_else(|| Err(door::NOT_RUNNING.into()))?);
+        let answer = store::read(|world| query.answer(world));
+        out.push_str(&answer.unwrap_or_else(|| Err(store::NOT_RUNNING.into()))?);
         Ok(())
     }
 
@@ -34,17 +34,17 @@ impl Function for UserPresence {
                 .into());
         }
         match field {
-            Field::Status => door::choose(user, |statuses, clock| {
+            Field::Status => store::set_status(user, |statuses, clock| {
                 assignment::parse(value, statuses, clock)
             }),
-            Field::ChosenMessage => door::set_message(user, value),
+            Field::ChosenMessage => store::set_message(user, value),
             Field::DndStatus => {
                 let takes = DndStatus::parse(value.trim())?;
-                door::change_user(user, |user| Change::Takes(user, takes)).map(drop)
+                store::change_user(user, |user| Change::Takes(user, takes)).map(drop)
             }
             Field::Flag(flag) => {
                 let on = flag.parse(value)?;
-                door::change_user(user, |user| Change::Flag(user, flag, on)).map(drop)
+                store::change_user(user, |user| Change::Flag(user, flag, on)).map(drop)
             }
             _ => Err(
                 "this field can only be read; expected the user alone, or with status, \

@@ -1,14 +1,14 @@
 //! AMI actions. Reads belong to class `reporting`, writes to `call`; the event
 //! `UserPresenceChange` is raised behind the door.
 
-use crate::asterisk::manager::{Action, Class, Fields, Reply, Request};
-use crate::door;
-use crate::keeper;
-use crate::presence::assignment::{self, Parts};
-use crate::presence::dnd::DndStatus;
-use crate::presence::fields::{Query, View};
-use crate::presence::flags::Flag;
-use crate::presence::world::Change;
+use crate::runtime::persister;
+use crate::runtime::store;
+use asterisk::manager::{Action, Class, Fields, Reply, Request};
+use presence::model::assignment::Parts;
+use presence::model::dnd::DndStatus;
+use presence::model::flags::Flag;
+use presence::views::fields::{Query, View};
+use presence::world::Change;
 
 /// All actions.
 pub static ACTIONS: &[Action] = &[
@@ -43,7 +43,7 @@ fn list(request: &Request<'_>) -> Reply {
     let account = request
         .header("Account")
         .filter(|account| !account.is_empty());
-    let views = door::read(|world| {
+    let views = store::read(|world| {
         let users = world.directory().users();
         let wanted = users.filter(|(_, user)| {
             account.is_none_or(|account| **world.directory().account(user.account) == *account)
@@ -59,7 +59,7 @@ fn list(request: &Request<'_>) -> Reply {
     // one who is removed meanwhile is left out. By name, because a reload gives new
     // numbers.
     let names = users.into_iter().filter_map(|name| {
-        let fields = door::read(|world| {
+        let fields = store::read(|world| {
             world
                 .directory()
                 .user(&name)
@@ -81,7 +81,7 @@ fn get(request: &Request<'_>) -> Reply {
         Ok(user) => user,
         Err(reply) => return reply,
     };
-    let view = door::read(|world| Query::find(world, user).map(|id| View::of(world, id)));
+    let view = store::read(|world| Query::find(world, user).map(|id| View::of(world, id)));
     match view {
         Some(Ok(view)) => {
             let mut fields = fields(&view);
@@ -117,15 +117,15 @@ fn set(request: &Request<'_>) -> Reply {
         if let ["", "", message, ""] = given
             && !message.is_empty()
         {
-            door::set_message(user, message)?;
+            store::set_message(user, message)?;
         } else if !others || given.iter().any(|part| !part.is_empty()) {
-            door::choose(user, |statuses, clock| parts.choice(statuses, clock))?;
+            store::set_status(user, |statuses, clock| parts.choice(statuses, clock))?;
         }
         if let Some(takes) = takes {
-            door::change_user(user, |user| Change::Takes(user, takes))?;
+            store::change_user(user, |user| Change::Takes(user, takes))?;
         }
         for (flag, on) in flags {
-            door::change_user(user, |user| Change::Flag(user, flag, on))?;
+            store::change_user(user, |user| Change::Flag(user, flag, on))?;
         }
         Ok(())
     };
@@ -155,17 +155,17 @@ fn login(request: &Request<'_>) -> Reply {
         return Reply::Error("a login lasts as long as a session, and there is none".into());
     }
     // Known first: a session holds no name that nobody has, and each under its own.
-    let name = match door::name_of(user) {
+    let name = match store::name_of(user) {
         Ok(name) => name,
         Err(why) => return Reply::Error(why),
     };
     let user = &*name;
     // Counted before it is held: a logout that comes in between finds nothing to let go.
-    if let Err(why) = door::change_user(user, Change::LoggedIn) {
+    if let Err(why) = store::change_user(user, Change::LoggedIn) {
         return Reply::Error(why);
     }
-    if !request.hold(user, keeper::panel_gone) {
-        door::change(|world, now| ((), world.apply(&Change::LoggedOut(user), now)));
+    if !request.hold(user, persister::panel_gone) {
+        store::update(|world, now| ((), world.apply(&Change::LoggedOut(user), now)));
         return Reply::Ack("Already logged in".into());
     }
     Reply::Ack("Logged in".into())
@@ -177,15 +177,15 @@ fn logout(request: &Request<'_>) -> Reply {
         Err(reply) => return reply,
     };
     // By the name, as it was held; one that is gone meanwhile by what was given.
-    let name = door::name_of(user).unwrap_or_else(|_| user.into());
+    let name = store::name_of(user).unwrap_or_else(|_| user.into());
     let user = &*name;
     if !request.release(user) {
         return Reply::Error(format!(
             "'{}' is not logged in by this session, expected UserPresenceLogin before",
-            assignment::shown(user)
+            presence::model::text::quoted(user)
         ));
     }
-    door::change(|world, now| ((), world.apply(&Change::LoggedOut(user), now)));
+    store::update(|world, now| ((), world.apply(&Change::LoggedOut(user), now)));
     Reply::Ack("Logged out".into())
 }
 
@@ -195,7 +195,7 @@ fn required<'a>(request: &Request<'a>, name: &str) -> Result<&'a str, Reply> {
 }
 
 fn not_running() -> Reply {
-    Reply::Error(door::NOT_RUNNING.into())
+    Reply::Error(store::NOT_RUNNING.into())
 }
 
 fn fields(view: &View) -> Fields {

@@ -4,14 +4,14 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::asterisk::http;
-use crate::door;
-use crate::feed;
-use crate::presence::State;
-use crate::presence::directory::UserId;
-use crate::presence::inferred::Inferred;
-use crate::presence::world::World;
-use crate::stats;
+use crate::runtime::feed;
+use crate::runtime::stats;
+use crate::runtime::store;
+use asterisk::http;
+use presence::State;
+use presence::directory::UserId;
+use presence::model::inferred::Inferred;
+use presence::world::World;
 
 /// What stands before every name.
 const PREFIX: &str = "asterisk_userpresence_";
@@ -179,11 +179,11 @@ impl Counts {
 fn users() -> Counts {
     const TRIES: usize = 3;
     let counted = (0..TRIES).find_map(|_| {
-        let directory = door::read(|world| world.directory().clone())?;
+        let directory = store::read(|world| world.directory().clone())?;
         let mut counts = Counts::default();
         let mut ids = directory.users().map(|(id, _)| id);
         loop {
-            let more = door::read(|world| {
+            let more = store::read(|world| {
                 if !Arc::ptr_eq(world.directory(), &directory) {
                     return None;
                 }

@@ -6,7 +6,6 @@ pub mod cli;
 pub mod device;
 pub mod dial;
 pub mod function;
-pub mod http;
 pub mod manager;
 pub mod metrics;
 pub mod pickup;

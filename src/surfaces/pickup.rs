@@ -1,22 +1,22 @@
 //! The dialplan application `UserPresencePickup()`: takes over a call that a user holds.
 //!
-//! Whoever may do so is decided in [`crate::presence::pickup`]. The caller's channel
+//! Whoever may do so is decided in [`presence::calls::pickup`]. The caller's channel
 //! joins the call's bridge in the place of the user's, as a transfer would have it do.
 
 use std::ffi::CStr;
 
 use parking_lot::Mutex;
 
-use crate::asterisk::application::{Application, Channel, Next};
-use crate::asterisk::channels::{self, Reference};
-use crate::asterisk::log;
-use crate::door;
-use crate::presence::assignment::shown;
-use crate::presence::directory::UserId;
-use crate::presence::fields::Query;
-use crate::presence::pickup::{Refusal, picker};
-use crate::presence::world::World;
+use crate::runtime::store;
 use crate::surfaces::caller::Caller;
+use asterisk::application::{Application, Channel, Next};
+use asterisk::channels::{self, Reference};
+use asterisk::log;
+use presence::calls::pickup::{Refusal, picker};
+use presence::directory::UserId;
+use presence::model::text::quoted;
+use presence::views::fields::Query;
+use presence::world::World;
 
 /// `UserPresencePickup(user[,options])`
 pub struct UserPresencePickup;
@@ -36,7 +36,7 @@ impl Application for UserPresencePickup {
         let (user, options) = args.split_once(',').unwrap_or((args, ""));
         let named = named(options);
         let caller = Caller::of(channel);
-        let Some(asked) = door::read(|world| ask(world, user.trim(), &caller, named)) else {
+        let Some(asked) = store::read(|world| ask(world, user.trim(), &caller, named)) else {
             return Err(UserPresencePickup::closed(channel));
         };
         match asked.inspect_err(|_| channel.set(STATUS, "NOUSER"))? {
@@ -56,7 +56,7 @@ impl Application for UserPresencePickup {
     fn closed(channel: &Channel<'_>) -> String {
         channel.unset(REASON);
         channel.set(STATUS, "NOTRUNNING");
-        door::NOT_RUNNING.into()
+        store::NOT_RUNNING.into()
     }
 }
 
@@ -71,7 +71,7 @@ fn named(options: &str) -> Option<&str> {
     if name.is_none() {
         log::warning(format_args!(
             "UserPresencePickup: unknown options '{}' are ignored, expected u(user)",
-            shown(options)
+            quoted(options)
         ));
     }
     name.map(str::trim)

@@ -2,10 +2,11 @@
 
 use std::ffi::CStr;
 
-use crate::asterisk::presence::Provider;
-use crate::door;
-use crate::presence::{Presence, assignment::shown};
-use crate::stats;
+use crate::runtime::stats;
+use crate::runtime::store;
+use asterisk::presencestate::Provider;
+use presence::Presence;
+use presence::model::text::quoted;
 
 /// Answers for hints, `PRESENCE_STATE()` and AMI.
 pub struct UserPresence;
@@ -16,15 +17,15 @@ impl Provider for UserPresence {
     fn presence(name: &str) -> Presence {
         crate::trip("provider");
         let found = stats::answer(|| {
-            door::read(|world| {
+            store::read(|world| {
                 let user = world.directory().user(name)?;
                 Some(world.ask_presence(user))
             })
         });
         found.flatten().unwrap_or_else(|| {
             // Never INVALID: a subscriber would get no first NOTIFY, and later bad XML.
-            door::complain_once("no user", &name.to_ascii_lowercase(), || {
-                let name = shown(name);
+            store::warn_once("no user", &name.to_ascii_lowercase(), || {
+                let name = quoted(name);
                 format!("UserPresence:{name} is asked for, but there is no user '{name}': not_set")
             });
             Presence::default()

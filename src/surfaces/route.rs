@@ -2,9 +2,9 @@
 
 use std::ffi::CStr;
 
-use crate::asterisk::function::Function;
-use crate::door;
-use crate::presence::route::Query;
+use crate::runtime::store;
+use asterisk::function::Function;
+use presence::calls::Query;
 
 /// `USER_PRESENCE_ROUTE(user,origin[,field])`
 pub struct UserPresenceRoute;
@@ -15,8 +15,8 @@ impl Function for UserPresenceRoute {
     fn read(arguments: &str, out: &mut String) -> Result<(), String> {
         crate::trip("route");
         let query = Query::parse(arguments)?;
-        let answer = door::read(|world| query.answer(world));
-        out.push_str(&answer.unwrap_or_else(|| Err(door::NOT_RUNNING.into()))?);
+        let answer = store::read(|world| query.answer(world));
+        out.push_str(&answer.unwrap_or_else(|| Err(store::NOT_RUNNING.into()))?);
         Ok(())
     }
 

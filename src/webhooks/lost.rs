@@ -1,9 +1,9 @@
 //! What a webhook does not post is told, in the log and over AMI.
 
-use crate::asterisk::manager::{self, Class};
-use crate::asterisk::{log, system};
-use crate::presence::config::Webhook;
-use crate::stats;
+use crate::runtime::stats;
+use asterisk::manager::{self, Class};
+use asterisk::{log, system};
+use presence::config::Webhook;
 
 /// Why events are not posted.
 pub enum Lost<'a> {

@@ -12,7 +12,7 @@ use curl::multi::{Easy2Handle, Multi};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::presence::config::Webhook;
+use presence::config::Webhook;
 
 /// So much of an answer's body is read; it is not looked at.
 const ANSWER: usize = 64 * 1024;

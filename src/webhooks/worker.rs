@@ -11,16 +11,16 @@ use sha2::{Digest, Sha256};
 use super::lost::{self, Lost};
 use super::post::{Outcome, Poster};
 use super::{Hook, present};
-use crate::asterisk::log;
-use crate::door;
-use crate::feed::{self, Next, Reader};
-use crate::presence::Time;
-use crate::presence::account::{Event, Subscription};
-use crate::presence::config::Webhook;
-use crate::presence::directory::UserId;
-use crate::presence::flags::Flag;
-use crate::presence::world::World;
-use crate::stats;
+use crate::runtime::feed::{self, Next, Reader};
+use crate::runtime::stats;
+use crate::runtime::store;
+use asterisk::log;
+use presence::Time;
+use presence::account::{Event, Subscription};
+use presence::config::Webhook;
+use presence::directory::UserId;
+use presence::model::flags::Flag;
+use presence::world::World;
 
 /// The time before an event is tried again: it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -63,7 +63,7 @@ impl Worker {
     pub fn new(hook: Arc<Hook>) -> Option<Self> {
         let (spec, _) = hook.spec();
         // At one moment: who hides from then on is news.
-        let now = door::read(|world| {
+        let now = store::read(|world| {
             let account = world.directory().account_named(&spec.account);
             let sequence = account.map(|account| world.account_sequence(account));
             (sequence.unwrap_or_default(), hidden(world, &spec.account))
@@ -108,7 +108,7 @@ impl Worker {
                 let pending = self.pending.insert(pending);
                 let event = pending.event.clone();
                 let (spec, reloads) = self.hook.spec();
-                let may = door::read(|world| may_know(world, &spec.account, &event));
+                let may = store::read(|world| may_know(world, &spec.account, &event));
                 let json = match may {
                     Some(May::Know) if spec.with_record => {
                         feed::json_with_record(&event, &self.subscription)

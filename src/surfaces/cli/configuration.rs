@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::fail;
-use crate::asterisk::cli::{Args, Outcome};
-use crate::keeper;
-use crate::reload::{self, Grave};
+use crate::runtime::persister;
+use crate::runtime::reload::{self, Grave};
+use asterisk::cli::{Args, Outcome};
 
 pub fn reload(args: &Args<'_>, out: &mut String) -> Outcome {
     let really = match args.0.as_slice() {
@@ -77,7 +77,7 @@ pub fn forget(args: &Args<'_>, out: &mut String) -> Outcome {
 
 /// Those who are gone, and all of them.
 pub fn forgettable() -> Vec<String> {
-    let gone = keeper::gone_rows().into_iter();
+    let gone = persister::gone_rows().into_iter();
     let gone = gone.filter_map(|(key, _)| key.strip_prefix("user/").map(str::to_owned));
     std::iter::once("all".to_owned()).chain(gone).collect()
 }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
-use crate::asterisk::cli::{Args, Outcome};
-use crate::asterisk::crypt;
+use asterisk::cli::{Args, Outcome};
+use asterisk::crypt;
 
 pub fn password(args: &Args<'_>, out: &mut String) -> Outcome {
     crate::trip("command");

@@ -4,21 +4,21 @@ use std::fmt::Write;
 
 use super::table::Table;
 use super::{fail, outcome};
-use crate::asterisk::cli::{Args, Outcome};
-use crate::door;
-use crate::presence::assignment::shown;
-use crate::presence::directory::UserId;
-use crate::presence::fields::Query;
-use crate::presence::route::{self, CallOrigin, Caller, HEADS};
-use crate::presence::world::World;
+use crate::runtime::store;
+use asterisk::cli::{Args, Outcome};
+use presence::calls::{self, CallOrigin, Caller, HEADS};
+use presence::directory::UserId;
+use presence::model::text::quoted;
+use presence::views::fields::Query;
+use presence::world::World;
 
 /// What `look` says of the user of that name.
 fn of_user<T>(name: &str, out: &mut String, look: impl FnOnce(&World, UserId) -> T) -> Option<T> {
-    let found = door::read(|world| Query::find(world, name).map(|user| look(world, user)));
+    let found = store::read(|world| Query::find(world, name).map(|user| look(world, user)));
     match found {
         Some(Ok(found)) => Some(found),
         Some(Err(why)) => fail(out, &why),
-        None => fail(out, door::NOT_RUNNING),
+        None => fail(out, store::NOT_RUNNING),
     }
 }
 
@@ -28,7 +28,7 @@ pub fn show_routes(args: &Args<'_>, out: &mut String) -> Outcome {
     };
     let found = of_user(name, out, |world, user| {
         let name = world.directory().get(user).name.clone();
-        (name, world.takes(user), route::table(world, user))
+        (name, world.takes(user), calls::table(world, user))
     });
     outcome(found.map(|(name, takes, rows)| {
         let mut table = Table::new(HEADS);
@@ -49,7 +49,7 @@ pub fn show_routes(args: &Args<'_>, out: &mut String) -> Outcome {
 /// `userpresence explain <name> internal|external`
 pub fn explain_route(name: &str, origin: &str, out: &mut String) -> Outcome {
     let Ok(origin) = CallOrigin::parse(origin) else {
-        let origin = shown(origin);
+        let origin = quoted(origin);
         let why = format!("unknown origin '{origin}', expected internal, external or from");
         return outcome(fail(out, &why));
     };
@@ -67,7 +67,7 @@ fn explain_call(
     out: &mut String,
 ) -> Outcome {
     let text = of_user(name, out, |world, user| {
-        route::explain(world, user, &caller(world, user))
+        calls::explain(world, user, &caller(world, user))
     });
     outcome(text.map(|text| out.push_str(&text)))
 }

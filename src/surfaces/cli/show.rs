@@ -4,17 +4,19 @@ use std::fmt::Write;
 
 use super::table::Table;
 use super::{fail, outcome, routes, view};
-use crate::actor;
-use crate::asterisk::cli::{Args, Outcome};
-use crate::asterisk::regex::Regex;
-use crate::door;
-use crate::presence::explain::{explain, said};
-use crate::presence::fields::{Said, View};
-use crate::presence::flags::Flag;
-use crate::presence::inferred::Inferred;
-use crate::presence::status::StatusType;
-use crate::presence::{Presence, State, Time, assignment};
+use crate::runtime::actions;
+use crate::runtime::store;
 use crate::surfaces::metrics;
+use asterisk::cli::{Args, Outcome};
+use asterisk::regex::Regex;
+use presence::Presence;
+use presence::State;
+use presence::Time;
+use presence::model::flags::Flag;
+use presence::model::inferred::Inferred;
+use presence::model::status::StatusType;
+use presence::views::explain::{explain, said};
+use presence::views::fields::{Said, View};
 
 pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     let filter = match args.0.as_slice() {
@@ -22,7 +24,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
         ["like", pattern] => match Regex::new(pattern) {
             Ok(regex) => Some(regex),
             Err(why) => {
-                let pattern = assignment::shown(pattern);
+                let pattern = presence::model::text::quoted(pattern);
                 return outcome(fail(
                     out,
                     &format!("'{pattern}' is no regular expression: {why}"),
@@ -32,7 +34,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
         _ => return Outcome::ShowUsage,
     };
     let wanted = |name: &str| filter.as_ref().is_none_or(|regex| regex.is_match(name));
-    let names = door::read(|world| {
+    let names = store::read(|world| {
         let users = world.directory().users();
         users.map(|(_, user)| user.name.clone()).collect::<Vec<_>>()
     });
@@ -46,7 +48,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     for name in names {
         // One look at a time: a long list never keeps a change waiting. By name,
         // because a reload gives new numbers.
-        let row = door::read(|world| {
+        let row = store::read(|world| {
             let id = world.directory().user(&name)?;
             let user = name.to_string();
             let outcome = world.outcome(id);
@@ -234,8 +236,8 @@ pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
         _ => return Outcome::ShowUsage,
     };
     let mut table = Table::new(["User", "Target", "Set", "Now", "Was"]);
-    for (user, done) in actor::in_force(name.as_deref()) {
-        let rows = actor::now(&done);
+    for (user, done) in actions::in_force(name.as_deref()) {
+        let rows = actions::now(&done);
         let rows = done.into_iter().zip(rows);
         let rows = rows.map(|(done, now)| {
             let cells = [user.to_string(), done.target, done.wrote, now, done.found];
@@ -256,7 +258,7 @@ pub fn show_statuses(args: &Args<'_>, out: &mut String) -> Outcome {
     if !args.0.is_empty() {
         return Outcome::ShowUsage;
     }
-    let statuses = door::read(|world| world.directory().settings.statuses().clone());
+    let statuses = store::read(|world| world.directory().settings.statuses().clone());
     let mut table = Table::new(["Status", "Label", "State", "Subtype", "Message"]);
     for status in statuses.iter().flat_map(|statuses| statuses.iter()) {
         table.rows.push(status_row(status));
@@ -297,7 +299,7 @@ pub fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {
     if !args.0.is_empty() {
         return Outcome::ShowUsage;
     }
-    let lines = door::read(|world| {
+    let lines = store::read(|world| {
         let directory = world.directory();
         let mut lines = vec![("Version", env!("CARGO_PKG_VERSION").to_owned())];
         lines.extend(directory.settings.shown());

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use super::show::ago;
 use super::table::Table;
-use crate::asterisk::cli::{Args, Outcome};
-use crate::presence::Time;
 use crate::webhooks;
+use asterisk::cli::{Args, Outcome};
+use presence::Time;
 
 pub fn show_webhooks(args: &Args<'_>, out: &mut String) -> Outcome {
     if !args.0.is_empty() {

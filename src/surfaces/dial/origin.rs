@@ -1,9 +1,9 @@
 //! Whether a call comes from inside or from outside.
 
-use crate::asterisk::application::Channel;
-use crate::presence::directory::{Directory, UserId};
-use crate::presence::route::CallOrigin;
 use crate::surfaces::caller::Caller;
+use asterisk::application::Channel;
+use presence::calls::CallOrigin;
+use presence::directory::{Directory, UserId};
 
 /// What was found out of the channel.
 pub struct Asked {

@@ -6,8 +6,8 @@
 
 use std::ffi::CStr;
 
-use crate::asterisk::application::Channel;
-use crate::presence::route::{CallOrigin, DEPTH};
+use asterisk::application::Channel;
+use presence::calls::{CallOrigin, DEPTH};
 
 /// With `__`, which stands for: inherited by all.
 const VARIABLE: &CStr = c"__USERPRESENCE_PATH";

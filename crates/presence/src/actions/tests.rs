@@ -1,0 +1,580 @@
+use crate::model::status::StatusType;
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Asterisk as far as actions see it. `left` counts what may still be done: at 0 a
+/// crash came, and nothing is done or kept any more.
+#[derive(Default)]
+struct Outside {
+    values: BTreeMap<String, String>,
+    queues: BTreeMap<String, Option<Member>>,
+    kept: Record,
+    left: Option<usize>,
+    broken: Vec<&'static str>,
+    failures: Vec<String>,
+}
+
+impl Outside {
+    fn alive(&mut self) -> bool {
+        match &mut self.left {
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+            None => true,
+        }
+    }
+
+    fn is(&self, target: &str) -> Option<&str> {
+        self.values.get(target).map(String::as_str)
+    }
+
+    fn hand(&mut self, target: &str, value: &str) {
+        self.values.insert(target.to_owned(), value.to_owned());
+    }
+
+    /// Carries out what the person wants, from what was kept.
+    fn act(&mut self, person: Option<&Person>, fresh: bool) -> bool {
+        let mut record = self.kept.clone();
+        let done = carry_out(&mut record, person, fresh, self);
+        // What a crash left is read back from what was kept.
+        assert!(self.left.is_some() || record == self.kept);
+        let json = serde_json::to_string(&self.kept).unwrap();
+        self.kept = serde_json::from_str(&json).unwrap();
+        done
+    }
+}
+
+impl Hands for Outside {
+    fn read(&mut self, target: &str) -> Result<Found, String> {
+        Ok(match self.is(target) {
+            _ if target.starts_with("BLIND") => Found::Unreadable,
+            Some(text) => Found::Text(text.to_owned()),
+            None => Found::Absent,
+        })
+    }
+
+    fn write(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
+        if self.broken.iter().any(|broken| target.contains(broken)) {
+            return Err("it is broken".into());
+        }
+        if self.alive() {
+            match value {
+                // As `DB()=` does.
+                None | Some("") => self.values.remove(target),
+                Some(value) => self.values.insert(target.to_owned(), value.to_owned()),
+            };
+        }
+        Ok(())
+    }
+
+    fn put_back(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
+        match target.starts_with("DANGEROUS") {
+            true => Err("it is dangerous".into()),
+            false => self.write(target, value),
+        }
+    }
+
+    fn queues(&mut self, _: &str) -> Result<Vec<Queue>, String> {
+        let queues = self.queues.iter().map(|(name, member)| Queue {
+            name: name.clone(),
+            member: member.clone(),
+        });
+        Ok(queues.collect())
+    }
+
+    fn queue(&mut self, queue: &str, _: &str, step: &Step) -> Result<(), String> {
+        if self.alive() {
+            let now = self.queues.get_mut(queue).expect("a queue");
+            match step {
+                Step::Add(member) => assert!(now.replace(member.clone()).is_none()),
+                Step::Remove => assert!(now.take().is_some()),
+                Step::Pause(reason) => {
+                    let member = now.as_mut().expect("a member");
+                    member.paused = reason.is_some();
+                    member.reason = reason.clone().unwrap_or_default();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, record: &Record) -> Result<(), String> {
+        if self.alive() {
+            self.kept = record.clone();
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, action: &str, why: &str) {
+        self.failures.push(format!("{action}: {why}"));
+    }
+}
+
+fn assignments(list: &[&str]) -> Vec<Assignment> {
+    list.iter()
+        .map(|text| Assignment::parse(text).unwrap())
+        .collect()
+}
+
+fn block(name: &str, states: &[State], types: &[&str]) -> Block {
+    Block {
+        name: name.into(),
+        when: When::Chosen,
+        states: states.to_vec(),
+        types: types.iter().map(|name| (*name).into()).collect(),
+        dnd: None,
+        followme: None,
+        queues: Vec::new(),
+        set: Vec::new(),
+    }
+}
+
+fn status(state: State, kind: &str, message: &str) -> Status {
+    Status {
+        presence: Presence::new(state, "", message),
+        kind: kind.into(),
+    }
+}
+
+fn alice(blocks: &[Block], new: Status) -> Person {
+    Person {
+        user: "alice".into(),
+        id: "4711".into(),
+        account: "main".into(),
+        extensions: vec!["200".into(), "201".into()],
+        member: Some("Local/200@from-queue/n".into()),
+        functions: Arc::default(),
+        blocks: blocks.iter().cloned().map(Arc::new).collect(),
+        combined: Turn::default(),
+        chosen: Turn {
+            new,
+            old: Some(status(State::Available, "", "before")),
+        },
+    }
+}
+
+#[test]
+fn the_defaults_are_all_understood() {
+    let functions = Functions::default();
+    let lists = [
+        functions.dnd_on,
+        functions.dnd_off,
+        functions.followme_on,
+        functions.followme_off,
+    ];
+    assert_eq!(lists.map(|list| list.len()), [3, 3, 2, 2]);
+}
+
+#[test]
+fn do_not_disturb_and_back() {
+    let mut dnd = block("dnd", &[State::Dnd], &[]);
+    (dnd.dnd, dnd.followme) = (Some(true), Some(false));
+    let mut outside = Outside::default();
+    outside.hand("DB(AMPUSER/200/followme/ddial)", "DIRECT");
+    let before = outside.values.clone();
+    outside.act(
+        Some(&alice(
+            std::slice::from_ref(&dnd),
+            status(State::Dnd, "", ""),
+        )),
+        false,
+    );
+    for extension in ["200", "201"] {
+        let target = |form: &str| form.replace('#', extension);
+        assert_eq!(outside.is(&target("DB(DND/#)")), Some("YES"));
+        assert_eq!(
+            outside.is(&target("DEVICE_STATE(Custom:DND#)")),
+            Some("BUSY")
+        );
+        let followme = target("DB(AMPUSER/#/followme/ddial)");
+        assert_eq!(outside.is(&followme), Some("EXTENSION"));
+    }
+    assert_eq!(outside.kept.in_force().len(), 10);
+    outside.act(Some(&alice(&[dnd], status(State::Away, "", ""))), false);
+    assert_eq!(outside.values, before);
+    assert_eq!(outside.kept, Record::default());
+}
+
+#[test]
+fn what_a_person_wrote_is_text() {
+    let mut any = block("any", &[State::Away], &[]);
+    any.set = assignments(&["DB(presence/${USER})=${STATE} ${MESSAGE}|${OLD_MESSAGE}|${STATUS}"]);
+    let text = "${SHELL(id)} $[1+1] %s%n ${USER}";
+    let person = alice(&[any], status(State::Away, "lunch", text));
+    let expected = format!("away {text}|before|lunch");
+    let wanted = wanted(&person).set;
+    assert_eq!(wanted, [("DB(presence/alice)".to_owned(), expected)]);
+}
+
+#[test]
+fn mistakes_in_an_assignment_have_their_message() {
+    let message = |text: &str| Assignment::parse(text).unwrap_err();
+    for text in ["", "YES", "X=1", "A B(c)=1", "${USER}(a)=1", "=1"] {
+        assert!(
+            message(text).contains("expected an assignment such as DB("),
+            "{text}"
+        );
+    }
+    assert!(message("DB(a/b").contains("not closed"));
+    assert!(message("DB(a/b)").contains("assigns nothing to DB()"));
+    assert!(message("DB(a/${MESSAGE})=x").contains("${MESSAGE} is what a person wrote"));
+    assert!(message("DB(a/${OLD_SUBTYPE})=x").contains("${OLD_SUBTYPE} is what a person wrote"));
+    assert!(
+        message("DB(a/b)=${SHELL(id)}")
+            .contains("unknown variable '${SHELL(id)}', expected one of USER")
+    );
+    assert!(message("DB(a/b)=${USER").contains("no closing brace"));
+    assert!(message("DB(a/b)=$[1+1]").contains("is not evaluated"));
+    assert!(message("DB_DELETE(a/b)=").contains("expected DB(family/key)="));
+    let good = Assignment::parse("DB( a/(b) ) = x=y ").unwrap();
+    let person = alice(&[], status(State::Away, "", ""));
+    let pairs: Vec<_> = good.substitute(&person, When::Chosen).collect();
+    assert_eq!(pairs, [("DB( a/(b) )".to_owned(), "x=y".to_owned())]);
+}
+
+#[test]
+fn the_type_wins_over_the_state_and_the_later_over_the_earlier() {
+    let mut first = block("first", &[State::Away], &["lunch"]);
+    first.dnd = Some(true);
+    first.set = assignments(&["GLOBAL(x)=first"]);
+    first.queues = vec![(Some("600".into()), QueueAction::Login)];
+    let mut second = block("second", &[State::Away], &[]);
+    second.dnd = Some(false);
+    second.set = assignments(&["GLOBAL(x)=second", "GLOBAL(y)=second"]);
+    second.queues = vec![(None, QueueAction::Pause)];
+    let mut third = block("third", &[State::Away], &[]);
+    third.set = assignments(&["GLOBAL(y)=third"]);
+    let blocks = [first, second, third];
+    let want = |kind: &str| wanted(&alice(&blocks, status(State::Away, kind, "")));
+    let value = |wanted: &Wanted, target: &str| {
+        let mut set = wanted.set.iter();
+        let found = set.find(|(known, _)| known == target);
+        found.map(|(_, value)| value.clone())
+    };
+    let by_type = want("Lunch");
+    assert_eq!(value(&by_type, "GLOBAL(x)").as_deref(), Some("first"));
+    assert_eq!(value(&by_type, "GLOBAL(y)").as_deref(), Some("third"));
+    assert_eq!(value(&by_type, "DB(DND/200)").as_deref(), Some("YES"));
+    assert_eq!(by_type.in_queue("600", true), QueueAction::Login);
+    assert_eq!(by_type.in_queue("601", true), QueueAction::Pause);
+    assert_eq!(by_type.in_queue("601", false), QueueAction::None);
+    let by_state = want("away");
+    assert_eq!(value(&by_state, "GLOBAL(x)").as_deref(), Some("second"));
+    assert_eq!(value(&by_state, "DB(DND/200)").as_deref(), Some(""));
+    let mut blocks = blocks;
+    blocks[0].states = vec![State::Away];
+    let by_state = wanted(&alice(&blocks, status(State::Away, "", "")));
+    assert_eq!(value(&by_state, "GLOBAL(x)").as_deref(), Some("second"));
+    assert_eq!(value(&by_state, "DB(DND/200)").as_deref(), Some(""));
+    assert_eq!(by_state.in_queue("600", true), QueueAction::Pause);
+}
+
+#[test]
+fn a_failing_action_stops_no_other() {
+    let mut away = block("away", &[State::Away], &[]);
+    away.set = assignments(&["GLOBAL(a)=1", "GLOBAL(b)=1", "GLOBAL(c)=1"]);
+    away.queues = vec![(Some("9".into()), QueueAction::Login)];
+    let person = alice(&[away], status(State::Away, "", ""));
+    let mut outside = Outside {
+        broken: vec!["(b)"],
+        ..Outside::default()
+    };
+    assert!(!outside.act(Some(&person), false));
+    let expected = [
+        "queue 9: login: there is no such queue",
+        "GLOBAL(b)=1: it is broken",
+    ];
+    assert_eq!(outside.failures, expected);
+    assert_eq!(outside.values.len(), 2);
+    assert!(outside.act(None, false));
+    assert_eq!(outside.values.len(), 0);
+}
+
+#[test]
+fn an_undo_that_fails_is_tried_again() {
+    let mut away = block("away", &[State::Away], &[]);
+    away.set = assignments(&["GLOBAL(a)=1"]);
+    let mut outside = Outside::default();
+    outside.act(Some(&alice(&[away], status(State::Away, "", ""))), false);
+    outside.broken = vec!["(a)"];
+    assert!(!outside.act(None, false));
+    assert_eq!(outside.failures, ["undo of GLOBAL(a): it is broken"]);
+    outside.broken.clear();
+    assert!(outside.act(None, false));
+    assert_eq!(outside.values.len(), 0);
+}
+
+#[test]
+fn what_both_want_is_left_alone_and_a_hand_stays() {
+    let mut any = block("any", &[State::Away, State::Xa], &[]);
+    any.set = assignments(&["DB(a/b)=1", "DB(a/c)=${STATE}"]);
+    let person = |state| alice(std::slice::from_ref(&any), status(state, "", ""));
+    let mut outside = Outside::default();
+    outside.act(Some(&person(State::Away)), false);
+    outside.hand("DB(a/b)", "mine");
+    outside.hand("DB(a/c)", "mine");
+    outside.act(Some(&person(State::Xa)), false);
+    assert_eq!(outside.is("DB(a/b)"), Some("mine"));
+    assert_eq!(outside.is("DB(a/c)"), Some("xa"));
+    // Nor does a load.
+    outside.act(Some(&person(State::Xa)), true);
+    assert_eq!(outside.is("DB(a/b)"), Some("mine"));
+    outside.act(None, false);
+    assert_eq!(outside.is("DB(a/b)"), Some("mine"));
+    assert_eq!(outside.is("DB(a/c)"), Some("mine"));
+}
+
+#[test]
+fn what_a_restart_forgot_is_done_again_and_old_is_known_still() {
+    let mut away = block("away", &[State::Away], &[]);
+    away.set = assignments(&["GLOBAL(a)=${OLD_STATE} ${OLD_MESSAGE}", "BLIND(a)=1"]);
+    let mut person = alice(&[away], status(State::Away, "", ""));
+    let mut outside = Outside::default();
+    outside.act(Some(&person), false);
+    outside.values.clear();
+    person.chosen.old = None;
+    outside.act(Some(&person), true);
+    assert_eq!(outside.is("GLOBAL(a)"), Some("available before"));
+    assert_eq!(outside.is("BLIND(a)"), None);
+}
+
+const STATES: [State; 4] = [State::Available, State::Away, State::Dnd, State::Xa];
+const TARGETS: [&str; 4] = ["DB(a/b)", "GLOBAL(x)", "DB(DND/200)", "GLOBAL(m)"];
+const QUEUES: [&str; 3] = ["600", "601", "602"];
+
+/// Rows of an earlier run: whoever can write AstDB can write them.
+#[test]
+fn of_what_a_row_tells_only_what_the_configuration_names_is_believed() {
+    let mut any = block("any", &[State::Away], &[]);
+    any.set = assignments(&["DB(was/${OLD_STATUS}/${EXTENSION})=x", "DB(${USER}/a)=x"]);
+    any.queues = vec![(Some("600".into()), QueueAction::Login)];
+    let mut dnd = block("dnd", &[State::Dnd], &[]);
+    dnd.dnd = Some(true);
+    let person = alice(&[any, dnd], Status::default());
+    let mut statuses = Statuses::default();
+    statuses.put(StatusType {
+        name: "lunch".into(),
+        label: "Lunch".into(),
+        maps_to: None,
+    });
+    let set = |target: &str| format!(r#"{{"target":"{target}","found":"theirs","wrote":"x"}}"#);
+    let read = |set: &[String], queues: &str, kind: &str| -> Record {
+        let row = format!(
+            r#"{{"new":{{"state":"away","since":1,"kind":"{kind}"}},"set":[{}],"queues":[{queues}]}}"#,
+            set.join(",")
+        );
+        serde_json::from_str(&row).unwrap()
+    };
+    let believed = |target: &str| {
+        let mut record = read(&[set(target)], "", "");
+        let left = record.keep_named(Some(&person), &statuses);
+        assert_eq!(record.is_empty(), left == [target], "{target}");
+        assert_eq!(record.is_empty(), !left.is_empty(), "{target}");
+        !record.is_empty()
+    };
+    for target in [
+        "DB(DND/200)",
+        "DB(DND/201)",
+        "DEVICE_STATE(Custom:DND200)",
+        "DB(was/lunch/200)",
+        "DB(was/dnd/201)",
+        "DB(alice/a)",
+    ] {
+        assert!(believed(target), "{target}");
+    }
+    for target in [
+        "FILE(/etc/asterisk/extensions.conf,0,1)",
+        "DB(DND/202)",
+        "DB(DND/200)x",
+        "DB(DND/)",
+        "DB(was/dinner/200)",
+        "DB(was/../200)",
+        "DB(bob/a)",
+        // `dnd = off` and follow me are in no block.
+        "DB(AMPUSER/200/followme/ddial)",
+        "",
+    ] {
+        assert!(!believed(target), "{target}");
+    }
+    let interface = "Local/200@from-queue/n";
+    let queue = |queue: &str, member: &str, did: &str| {
+        let row = format!(r#"{{"queue":"{queue}","member":"{member}","did":[{did}]}}"#);
+        let mut record = read(&[], &row, "");
+        record.keep_named(Some(&person), &statuses);
+        !record.is_empty()
+    };
+    let login = r#"{"login":{"name":"alice","state_interface":""}}"#;
+    assert!(queue("600", interface, login));
+    assert!(!queue("601", interface, login));
+    assert!(!queue("600", "PJSIP/666", login));
+    assert!(!queue("600", interface, r#""pause""#));
+    assert!(!queue(
+        "600",
+        interface,
+        r#"{"logout":{"name":"x","state_interface":""}}"#
+    ));
+    // Nobody's row is believed, and of a status only what is one.
+    let mut record = read(&[set("DB(DND/200)")], "", "");
+    assert_eq!(record.keep_named(None, &statuses), ["DB(DND/200)"]);
+    assert_eq!(record, Record::default());
+    for (kind, old) in [("lunch", "lunch"), ("../../etc", "away")] {
+        let mut record = read(&[set("DB(DND/200)")], "", kind);
+        record.keep_named(Some(&person), &statuses);
+        let mut now = person.clone();
+        now.chosen.old = None;
+        assert_eq!(record.old_of(&now).name(), old);
+    }
+}
+
+/// A dangerous function that the configuration names is undone by the run that has seen
+/// what was there, and with no row's word for it.
+#[test]
+fn a_rows_word_for_what_was_there_goes_into_no_dangerous_function() {
+    let mut any = block("any", &[State::Away], &[]);
+    any.set = assignments(&["DANGEROUS(x)=ours", "DB(x/y)=ours"]);
+    let there = |state| alice(std::slice::from_ref(&any), status(state, "", ""));
+    let begin = || {
+        let mut outside = Outside::default();
+        outside.hand("DANGEROUS(x)", "theirs");
+        outside.hand("DB(x/y)", "theirs");
+        outside
+    };
+    let mut outside = begin();
+    let mut record = Record::default();
+    for state in [State::Away, State::Dnd] {
+        carry_out(&mut record, Some(&there(state)), false, &mut outside);
+    }
+    assert_eq!(outside.is("DANGEROUS(x)"), Some("theirs"));
+    assert_eq!(outside.failures, Vec::<String>::new());
+
+    // `act` reads the row in between.
+    let mut outside = begin();
+    for state in [State::Away, State::Dnd] {
+        outside.act(Some(&there(state)), false);
+    }
+    assert_eq!(outside.is("DANGEROUS(x)"), Some("ours"));
+    assert_eq!(outside.is("DB(x/y)"), Some("theirs"));
+    assert_eq!(outside.failures, ["undo of DANGEROUS(x): it is dangerous"]);
+}
+
+fn blocks() -> Vec<Block> {
+    let mut away = block("away", &[State::Away], &[]);
+    away.set = assignments(&["DB(a/b)=1", "GLOBAL(x)=${STATE}", "GLOBAL(m)=${MESSAGE}"]);
+    away.queues = vec![
+        (None, QueueAction::Pause),
+        (Some("600".into()), QueueAction::Logout),
+    ];
+    let mut dnd = block("dnd", &[State::Dnd], &[]);
+    dnd.dnd = Some(true);
+    dnd.set = assignments(&["GLOBAL(x)=${STATE}", "DB(a/b)="]);
+    dnd.queues = vec![
+        (None, QueueAction::Logout),
+        (Some("601".into()), QueueAction::Pause),
+    ];
+    let mut xa = block("xa", &[State::Xa], &["lunch"]);
+    xa.dnd = Some(false);
+    xa.queues = vec![
+        (Some("600".into()), QueueAction::Login),
+        (Some("602".into()), QueueAction::Login),
+    ];
+    vec![away, dnd, xa]
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    Status(usize, bool),
+    Crash(usize, bool, usize, bool),
+    Load(usize, bool),
+    Set(usize, Option<u8>),
+    Queue(usize, u8),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        3 => (0..4usize, any::<bool>()).prop_map(|(s, m)| Event::Status(s, m)),
+        1 => (0..4usize, any::<bool>(), 0..12usize, any::<bool>())
+            .prop_map(|(s, m, at, left)| Event::Crash(s, m, at, left)),
+        1 => (0..4usize, any::<bool>()).prop_map(|(s, m)| Event::Load(s, m)),
+        2 => (0..4usize, proptest::option::of(0..3u8)).prop_map(|(t, v)| Event::Set(t, v)),
+        2 => (0..3usize, 0..4u8).prop_map(|(q, what)| Event::Queue(q, what)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// Whatever comes, a crash at any point too: when all is left, what hands left
+    /// is there, and nothing else.
+    #[test]
+    fn leaving_everything_ends_with_what_hands_left(events in proptest::collection::vec(event(), 1..20)) {
+        let mut outside = Outside::default();
+        for queue in QUEUES {
+            outside.queues.insert(queue.into(), None);
+        }
+        let (mut values, mut members) = (outside.values.clone(), outside.queues.clone());
+        let blocks = blocks();
+        let person = |at: usize, message: bool| {
+            alice(&blocks, status(STATES[at], "", if message { "one" } else { "" }))
+        };
+        for event in events {
+            match event {
+                Event::Status(at, message) => {
+                    outside.act(Some(&person(at, message)), false);
+                }
+                Event::Load(at, message) => {
+                    outside.act(Some(&person(at, message)), true);
+                }
+                Event::Crash(at, message, left, gone) => {
+                    outside.left = Some(left);
+                    outside.act(Some(&person(at, message)), false);
+                    outside.left = None;
+                    outside.act((!gone).then(|| person(at, message)).as_ref(), true);
+                }
+                Event::Set(target, value) => {
+                    let target = TARGETS[target];
+                    let value = value.map(|value| format!("hand {value}"));
+                    let now = value.clone().map_or(Found::Absent, Found::Text);
+                    // A hand that writes what we wrote cannot be told from us.
+                    let stays = outside.kept.found(target, &now).unwrap_or(value.clone());
+                    for (values, value) in [(&mut values, stays), (&mut outside.values, value)] {
+                        match value {
+                            Some(value) => values.insert(target.into(), value),
+                            None => values.remove(target),
+                        };
+                    }
+                }
+                Event::Queue(queue, what) => {
+                    let now = outside.queues.get_mut(QUEUES[queue]).expect("a queue");
+                    let before = now.clone();
+                    match (what, now.as_mut()) {
+                        (0, Some(member)) => {
+                            (member.paused, member.reason) = (true, "Lunch".into());
+                        }
+                        (1, Some(member)) if member.name != "alice" => {
+                            (member.paused, member.reason) = (false, String::new());
+                        }
+                        (2, Some(_)) => *now = None,
+                        (3, None) => {
+                            *now = Some(Member { name: "Al".into(), penalty: 2, ..Member::default() });
+                        }
+                        _ => {}
+                    }
+                    if *now != before {
+                        let now = now.clone();
+                        let found = outside.kept.found_in_queue(QUEUES[queue], now.as_ref());
+                        members.insert(QUEUES[queue].into(), found.unwrap_or(now));
+                    }
+                }
+            }
+        }
+        prop_assert!(outside.act(None, false));
+        prop_assert_eq!(outside.values, values);
+        prop_assert_eq!(outside.queues, members);
+        prop_assert_eq!(outside.kept, Record::default());
+    }
+}

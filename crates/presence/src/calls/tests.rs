@@ -1,0 +1,422 @@
+use super::*;
+use crate::config::testing::directory;
+use crate::model::assignment;
+use crate::model::dnd::DndStatus;
+use crate::model::time::Time;
+use crate::world::Change;
+use crate::world::stored::Stored;
+
+const SETS: &str = "[lunch]\ntype=status\nstate=away\nsubtype=lunch\n\
+    [office]\ntype=handling\nring_timeout=15\nforward_internal_noanswer=voicemail\n\
+    forward_external_noanswer=210@default\nforward_external_busy=voicemail:55@other\nnote=usual\n\
+    [office-away]\ntype=handling\nset=office\nstatus=away\nforward_internal_always=210@default\n\
+    forward_external_always=+49170\nforward_external_busy=none\nring_timeout=30\n\
+    [office-lunch]\ntype=handling\nset=OFFICE\nstatus=lunch\nforward_internal_busy=200@b\n\
+    forward_internal_noanswer=x-${EXTENSION}@at-${STATUS}-${STATE}-${USER}\npush=no\n";
+
+fn world(text: &str) -> World {
+    World::restore(directory(text), &Stored::default(), Time::NEVER)
+}
+
+fn office(more: &str) -> World {
+    world(&format!(
+        "{SETS}[alice]\ntype=user\nextension=200\nextension=201,PJSIP/desk\nhandling=office\n\
+         mailbox=200@default\noutgoing=none\n{more}\n[bob]\ntype=user\nextension=210\n"
+    ))
+}
+
+fn set(world: &mut World, user: &str, value: &str) {
+    let user = world.directory().user(user).unwrap();
+    let statuses = world.directory().settings.statuses().clone();
+    let choice = &assignment::parse(
+        value,
+        &statuses,
+        &crate::model::ending::Clock::utc(Time::NEVER),
+    )
+    .unwrap();
+    world.apply(&Change::Chosen { user, choice }, Time::from_millis(1));
+}
+
+fn plan(world: &World, origin: CallOrigin) -> Plan {
+    Plan::of(world, world.directory().user("alice").unwrap(), origin)
+}
+
+fn internal(world: &World) -> Plan {
+    plan(world, CallOrigin::Internal)
+}
+
+fn external(world: &World) -> Plan {
+    plan(world, CallOrigin::External)
+}
+
+fn said(target: &Option<Target>) -> String {
+    target.as_ref().map_or_else(String::new, Target::to_string)
+}
+
+/// always, no answer, busy.
+fn forwards(plan: &Plan) -> [String; 3] {
+    [&plan.always, &plan.no_answer, &plan.busy].map(said)
+}
+
+fn stages(plan: &Plan) -> Vec<String> {
+    let stage = |step: &Step| format!("{} {}", step.devices.join("&"), step.timeout);
+    plan.steps.iter().map(stage).collect()
+}
+
+#[test]
+fn the_default_block_holds_where_no_other_does() {
+    let mut world = office("");
+    set(&mut world, "alice", "available");
+    let (inside, outside) = (internal(&world), external(&world));
+    assert_eq!(forwards(&inside), ["", "voicemail:200@default", ""]);
+    assert_eq!(
+        forwards(&outside),
+        ["", "210@default", "voicemail:55@other"]
+    );
+    assert_eq!(stages(&inside), ["PJSIP/200&PJSIP/desk 15"]);
+    assert_eq!((&*inside.block, &*inside.note), ("office", "usual"));
+    assert!(inside.push);
+    assert_eq!(inside.state, State::Available);
+}
+
+#[test]
+fn a_status_block_lies_over_it_and_a_type_stands_before_a_state() {
+    let mut world = office("");
+    set(&mut world, "alice", "away");
+    let (inside, outside) = (internal(&world), external(&world));
+    assert_eq!(
+        forwards(&inside),
+        ["210@default", "voicemail:200@default", ""]
+    );
+    // Busy is cancelled; no answer comes from the default block.
+    assert_eq!(forwards(&outside), ["+49170@default", "210@default", ""]);
+    assert_eq!((&*inside.block, &*inside.note), ("office-away", "usual"));
+    assert_eq!(inside.steps[0].timeout, 30);
+
+    set(&mut world, "alice", "lunch");
+    let inside = internal(&world);
+    assert_eq!(&*inside.block, "office-lunch");
+    // Nothing of the state's block.
+    assert_eq!(
+        forwards(&inside),
+        ["", "x-200@at-lunch-away-alice", "200@b"]
+    );
+    assert_eq!((inside.steps[0].timeout, inside.push), (15, false));
+    assert_eq!(&*inside.status, "lunch");
+    assert_eq!(inside.state, State::Away);
+}
+
+#[test]
+fn a_target_knows_whose_extension_it_is() {
+    let mut world = office("");
+    set(&mut world, "alice", "away");
+    let user = |target: Option<Target>| match target {
+        Some(Target::Location { user, .. }) => user.map(|user| user.to_string()),
+        _ => None,
+    };
+    assert_eq!(user(internal(&world).always).as_deref(), Some("bob"));
+    assert_eq!(user(external(&world).always), None);
+    set(&mut world, "alice", "lunch");
+    assert_eq!(user(internal(&world).busy).as_deref(), Some("alice"));
+}
+
+#[test]
+fn without_handling_the_devices_ring_and_nothing_follows() {
+    let world = world("[alice]\ntype=user\nextension=200\nextension=201,Custom:x\n");
+    let plan = external(&world);
+    assert_eq!(stages(&plan), ["PJSIP/200 20"]);
+    assert_eq!(forwards(&plan), ["", "", ""]);
+    assert_eq!((&*plan.block, &*plan.status), ("", "not_set"));
+    assert_eq!(plan.together, ["PJSIP/200"]);
+    let world = self::world("[alice]\ntype=user\n");
+    assert!(internal(&world).steps.is_empty());
+    assert_eq!(internal(&world).summary(), "nobody rings");
+}
+
+const ENDPOINTS: &str = "endpoint=desk,PJSIP/d\nendpoint=soft,PJSIP/s\nendpoint=web,PJSIP/w\n";
+
+fn ringing(block: &str, user: &str) -> World {
+    world(&format!(
+        "[office]\ntype=handling\n{block}\n[alice]\ntype=user\nextension=200\noutgoing=none\n\
+         handling=office\n{user}\n"
+    ))
+}
+
+#[test]
+fn endpoints_ring_in_stages() {
+    for (block, expected) in [
+        ("", &["PJSIP/d&PJSIP/s&PJSIP/w 20"][..]),
+        ("ring_first=desk", &["PJSIP/d 20"]),
+        (
+            "ring_first=desk\nring_second=Soft, web\nring_timeout=5",
+            &["PJSIP/d 5", "PJSIP/s&PJSIP/w 5"],
+        ),
+        (
+            "ring_second=web",
+            &["PJSIP/d&PJSIP/s&PJSIP/w 20", "PJSIP/w 20"],
+        ),
+        ("ring_first=none\nring_second=web", &["PJSIP/w 20"]),
+        ("ring_first=none", &[]),
+        ("ring_first=nowhere", &["PJSIP/d&PJSIP/s&PJSIP/w 20"]),
+        ("ring_first=nowhere\nring_second=web", &["PJSIP/w 20"]),
+    ] {
+        let world = ringing(block, ENDPOINTS);
+        let plan = internal(&world);
+        assert_eq!(stages(&plan), expected, "{block}");
+        assert_eq!(plan.together, ["PJSIP/d", "PJSIP/s", "PJSIP/w"]);
+    }
+    // Without endpoints no name means anything.
+    let world = ringing("ring_first=desk\nring_second=soft", "");
+    assert_eq!(stages(&internal(&world)), ["PJSIP/200 20"]);
+}
+
+#[test]
+fn the_mobile_rings_beside_but_never_in_dnd() {
+    let user = format!("{ENDPOINTS}mobile=+49170\nmobile_prefix=0\nforward_context=out\n");
+    let block = "ring_first=desk\nring_second=soft\nring_mobile=yes";
+    let mut world = ringing(block, &user);
+    let mobile = "Local/0+49170@out/n";
+    let plan = internal(&world);
+    assert_eq!(
+        stages(&plan),
+        [
+            format!("PJSIP/d&{mobile} 20"),
+            format!("PJSIP/s&{mobile} 20")
+        ]
+    );
+    assert_eq!(plan.together.last().unwrap(), mobile);
+    set(&mut world, "alice", "dnd");
+    let plan = internal(&world);
+    assert_eq!(stages(&plan), ["PJSIP/d 20", "PJSIP/s 20"]);
+    assert_eq!(plan.together.len(), 3);
+
+    let mut world = ringing("ring_first=desk\nring_second=mobile", &user);
+    assert_eq!(
+        stages(&internal(&world)),
+        ["PJSIP/d 20".to_owned(), format!("{mobile} 20")]
+    );
+    set(&mut world, "alice", "dnd");
+    assert_eq!(stages(&internal(&world)), ["PJSIP/d 20"]);
+    let world = ringing("ring_first=none\nring_mobile=yes", &user);
+    assert_eq!(stages(&internal(&world)), [format!("{mobile} 20")]);
+}
+
+#[test]
+fn who_takes_no_calls_refuses_before_every_forward() {
+    let mut world = office("");
+    set(&mut world, "alice", "away");
+    let alice = world.directory().user("alice").unwrap();
+    world.apply(
+        &Change::Takes(alice, DndStatus::DoNotAcceptAnyCalls),
+        Time::NEVER,
+    );
+    let plan = internal(&world);
+    assert_eq!(plan.refused, Some("DoNotAcceptAnyCalls"));
+    assert_eq!(plan.summary(), "refused DoNotAcceptAnyCalls");
+    // For those who get through.
+    assert_eq!(said(&plan.always), "210@default");
+    world.apply(
+        &Change::Takes(alice, DndStatus::DoNotAcceptDepartmentCalls),
+        Time::NEVER,
+    );
+    assert_eq!(internal(&world).refused, None);
+}
+
+#[test]
+fn those_who_monitor_ring_too_when_they_want() {
+    let mut world = world(
+        "[alice]\ntype=user\nextension=200\n[bob]\ntype=user\nextension=210\n\
+         extension=200\nmonitor=ALICE,bob\n[carol]\ntype=user\nextension=220\n\
+         endpoint=web,PJSIP/web\nmonitor=alice\noutgoing=none\n",
+    );
+    assert!(internal(&world).monitors.is_empty());
+    for user in ["bob", "carol"] {
+        let user = world.directory().user(user).unwrap();
+        let flag = Change::Flag(user, Flag::RingOnMonitoredCall, true);
+        assert_eq!(world.apply(&flag, Time::NEVER).len(), 1);
+        assert_eq!(world.apply(&flag, Time::NEVER).len(), 0);
+    }
+    assert_eq!(internal(&world).monitors, ["PJSIP/210", "PJSIP/web"]);
+    set(&mut world, "carol", "dnd");
+    let bob = world.directory().user("bob").unwrap();
+    world.apply(
+        &Change::Takes(bob, DndStatus::DoNotAcceptAnyCalls),
+        Time::NEVER,
+    );
+    assert!(internal(&world).monitors.is_empty());
+}
+
+#[test]
+fn a_query_names_what_it_expected() {
+    let world = office("");
+    let answer = |query: &str| Query::parse(query).and_then(|query| query.answer(&world));
+    assert_eq!(
+        answer("alice,INTERNAL,first").unwrap(),
+        "PJSIP/200&PJSIP/desk"
+    );
+    assert_eq!(answer("alice, external ,first_timeout").unwrap(), "15");
+    assert_eq!(answer("alice,external,second").unwrap(), "");
+    assert_eq!(
+        answer("alice,external").unwrap(),
+        "PJSIP/200&PJSIP/desk 15s, then 210@default, busy voicemail:55@other"
+    );
+    let json = answer("alice,internal,json").unwrap();
+    assert!(json.contains(r#""steps":[{"devices":["PJSIP/200","PJSIP/desk"],"timeout":15}]"#));
+    for (bad, why) in [
+        ("", "the user is missing"),
+        ("alice", "the origin is missing"),
+        (
+            "alice,inside",
+            "unknown origin 'inside', expected internal or external",
+        ),
+        (
+            "alice,internal,x",
+            "unknown field 'x', expected state, status,",
+        ),
+        ("nobody,internal", "there is no user 'nobody'"),
+    ] {
+        let said = answer(bad).unwrap_err();
+        assert!(said.starts_with(why), "{bad}: {said}");
+    }
+}
+
+#[test]
+fn the_table_has_a_row_for_each_status_that_differs() {
+    let mut world = office("");
+    set(&mut world, "alice", "lunch");
+    let alice = world.directory().user("alice").unwrap();
+    let rows = table(&world, alice);
+    let begin: Vec<_> = rows.iter().map(|row| row[..3].join(" ")).collect();
+    assert_eq!(
+        begin,
+        [
+            " away internal",
+            " away external",
+            "* lunch internal",
+            "* lunch external",
+            " any other internal",
+            " any other external"
+        ]
+    );
+    assert_eq!(rows[0][3], "210@default");
+    let world = self::world("[alice]\ntype=user\nextension=200\n");
+    let rows = table(&world, world.directory().user("alice").unwrap());
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0][..3], ["*", "any", "internal"]);
+}
+
+#[test]
+fn sentences_say_where_and_why() {
+    let mut world = office("");
+    set(&mut world, "alice", "away");
+    let explain = |world: &World, origin: CallOrigin| {
+        let alice = world.directory().user("alice").unwrap();
+        super::explain(world, alice, &origin.into())
+    };
+    let said = explain(&world, CallOrigin::Internal);
+    assert!(said.starts_with(
+        "An internal call to alice, who is away: section [office-away] applies.\n\
+         It goes at once to 210@default, an extension of bob.\n"
+    ));
+    set(&mut world, "alice", "lunch");
+    let said = explain(&world, CallOrigin::External);
+    assert!(said.contains("who is lunch (away): section [office-lunch] applies.\n"));
+    assert!(said.contains("It rings PJSIP/200 and PJSIP/desk for 15 seconds.\n"));
+    assert!(said.contains("When alice is busy, it goes to voicemail:55@other.\n"));
+    assert!(said.contains("alice takes no push messages.\n"));
+}
+
+const CIRCLE: &str = "[to_bob]\ntype=handling\nforward_internal_always=210@default\n\
+    forward_external_noanswer=210\n\
+    [to_alice]\ntype=handling\nforward_internal_always=200@default\n\
+    forward_external_busy=200@default\n\
+    [alice]\ntype=user\nextension=200\nextension=201\nhandling=to_bob\noutgoing=none\n\
+    always_accept=211,555\n\
+    [bob]\ntype=user\nextension=210\nextension=211\nhandling=to_alice\n";
+
+#[track_caller]
+fn from(world: &World, caller: &str) -> Vec<String> {
+    let alice = world.directory().user("alice").unwrap();
+    let said = explain(world, alice, &Caller::find(world, alice, caller));
+    said.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_caller_is_a_user_an_extension_or_a_number() {
+    let world = world(CIRCLE);
+    for (caller, why, call) in [
+        (
+            "BOB",
+            "bob is a user: a call from bob's phone is internal.",
+            "An internal call to alice, who is not_set: section [to_bob] applies.",
+        ),
+        (
+            "211",
+            "211 is an extension of bob: a call from there is internal.",
+            "An internal call to alice, who is not_set: section [to_bob] applies.",
+        ),
+        (
+            "+49170",
+            "+49170 is neither a user nor an extension of one: the call is external.",
+            "An external call to alice, who is not_set: section [to_bob] applies.",
+        ),
+    ] {
+        assert_eq!(from(&world, caller)[..2], [why, call]);
+    }
+    let world = self::world(&CIRCLE.replace("type=user", "type=user\ninternal_context=a,b"));
+    assert_eq!(
+        from(&world, "+49170")[1],
+        "From context a or b it would be internal all the same."
+    );
+}
+
+#[test]
+fn who_gets_through_and_what_goes_in_a_circle_is_said() {
+    let mut world = world(CIRCLE);
+    let circle = [
+        "It goes at once to 210@default, an extension of bob.",
+        "There it goes on at once to 200@default, an extension of alice.",
+        "That is a circle, alice -> bob -> alice: the caller is told busy.",
+    ];
+    assert_eq!(from(&world, "210")[2..5], circle);
+    // Outside it is only one forward when nobody answers.
+    let outside = from(&world, "+49170");
+    let at = outside.iter().position(|line| line.contains("210@default"));
+    let at = at.expect("a forward");
+    assert_eq!(
+        outside[at..=at + 1],
+        [
+            "When nobody answers, it goes to 210@default, an extension of bob.",
+            "When alice is busy, the caller hears that."
+        ]
+    );
+    let [alice, bob] = ["alice", "bob"].map(|user| world.directory().user(user).unwrap());
+    world.apply(
+        &Change::Takes(alice, DndStatus::DoNotAcceptAnyCalls),
+        Time::NEVER,
+    );
+    let through = |number: &str| {
+        format!("alice refuses calls (DoNotAcceptAnyCalls), but {number} is in always_accept.")
+    };
+    let refused = "It is refused: DoNotAcceptAnyCalls. What follows is for callers of \
+                   always_accept.";
+    for (caller, said) in [
+        ("bob", through("211")),
+        ("211", through("211")),
+        ("555", through("555")),
+        ("210", refused.to_owned()),
+        ("+49170", refused.to_owned()),
+    ] {
+        assert_eq!(from(&world, caller)[2], said, "{caller}");
+    }
+    world.apply(
+        &Change::Takes(bob, DndStatus::DoNotAcceptAnyCalls),
+        Time::NEVER,
+    );
+    assert_eq!(
+        from(&world, "211")[4],
+        "There bob refuses it: DoNotAcceptAnyCalls."
+    );
+    let own = from(&self::world("[alice]\ntype=user\nextension=200\n"), "200");
+    assert!(own.contains(&"The phone that calls does not ring.".to_owned()));
+}

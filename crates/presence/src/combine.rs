@@ -1,0 +1,313 @@
+//! The rule that makes one presence out of many.
+//!
+//! Winner by method:
+//! - `priority`: the state that stands highest in the administrator's order; of
+//!   equal states the one set last; then the one configured first.
+//! - `latest`: the one set last; then the one configured first.
+//! - `default` and `none` name their source and need no comparison.
+//!
+//! A source that is `not_set` never wins over one that is set.
+
+use crate::model::state::State;
+use crate::model::time::Time;
+
+/// How a user's sources become one presence.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub enum Method {
+    /// The state highest in the order wins.
+    #[default]
+    Priority,
+    /// The source that was set last wins.
+    Latest,
+    /// The default extension alone.
+    Default,
+    /// Own status alone.
+    None,
+}
+
+impl Method {
+    /// The configuration's words, for messages that say what was expected.
+    pub const EXPECTED: &'static str = "priority, latest, default or none";
+
+    /// The configuration's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Method::Priority => "priority",
+            Method::Latest => "latest",
+            Method::Default => "default",
+            Method::None => "none",
+        }
+    }
+
+    /// The method of that name, without regard to case.
+    pub fn parse(name: &str) -> Option<Self> {
+        [
+            Method::Priority,
+            Method::Latest,
+            Method::Default,
+            Method::None,
+        ]
+        .into_iter()
+        .find(|method| method.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// Which state stands above which, for [`Method::Priority`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Order([State; 7]);
+
+impl Default for Order {
+    /// The core's own order, so that moving from `A&B` in a hint changes no state.
+    fn default() -> Self {
+        Order([
+            State::Dnd,
+            State::Xa,
+            State::Away,
+            State::Chat,
+            State::Unavailable,
+            State::Available,
+            State::NotSet,
+        ])
+    }
+}
+
+impl Order {
+    /// The states given first, the missing ones after them in the default order.
+    /// A state given twice counts where it stood first.
+    pub fn new(first: &[State]) -> Self {
+        let mut order = [State::NotSet; 7];
+        let mut filled = 0;
+        for &state in first.iter().chain(&Order::default().0) {
+            if !order[..filled].contains(&state) {
+                order[filled] = state;
+                filled += 1;
+            }
+        }
+        Order(order)
+    }
+
+    /// The states, highest first.
+    pub fn states(&self) -> &[State; 7] {
+        &self.0
+    }
+
+    /// 0 for the highest state, 6 for the lowest.
+    fn ranks(&self) -> [u8; 7] {
+        let mut ranks = [0; 7];
+        for (rank, state) in self.0.iter().enumerate() {
+            ranks[*state as usize] = rank as u8;
+        }
+        ranks
+    }
+}
+
+/// Rank of each state, made once per user rule: see [`winner`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Ranks([u8; 7]);
+
+impl From<&Order> for Ranks {
+    fn from(order: &Order) -> Self {
+        Ranks(order.ranks())
+    }
+}
+
+/// What the rule looks at in a source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Candidate {
+    /// Its state.
+    pub state: State,
+    /// When it was set.
+    pub since: Time,
+}
+
+/// Why the winner won.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub enum Reason {
+    /// No source takes part, or none is set.
+    #[default]
+    NothingSet,
+    /// No other source is set.
+    Only,
+    /// Its state stands highest in the order.
+    Highest,
+    /// Several stand equally high; it was set last of them.
+    LastOfEquals,
+    /// Several stand equally high and were set at once; it is configured first.
+    FirstOfEquals,
+    /// It was set last.
+    Latest,
+    /// It is the default extension.
+    DefaultExtension,
+    /// Own status is all that counts.
+    OwnStatus,
+}
+
+impl Reason {
+    /// One word for programs: the field `reason`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Reason::NothingSet => "nothing_set",
+            Reason::Only => "only",
+            Reason::Highest => "highest",
+            Reason::LastOfEquals => "last_of_equals",
+            Reason::FirstOfEquals => "first_of_equals",
+            Reason::Latest => "latest",
+            Reason::DefaultExtension => "default_extension",
+            Reason::OwnStatus => "own_status",
+        }
+    }
+}
+
+/// Picks the winner among candidates in their configured order, by `priority` with
+/// the ranks given, by `latest` without. `None` only without candidates.
+pub fn winner<Name: Copy>(
+    candidates: impl Iterator<Item = (Name, Candidate)>,
+    ranks: Option<&Ranks>,
+) -> Option<(Name, Reason)> {
+    // not_set gets the last place of all, whatever the order says.
+    let place = |state: State| match (state, ranks) {
+        (State::NotSet, _) => u8::MAX,
+        (_, None) => 0,
+        (state, Some(ranks)) => ranks.0[state as usize],
+    };
+    let mut best: Option<(Name, u8, Time)> = None;
+    let (mut set, mut equals, mut same_time) = (0, 0, 0);
+    for (name, candidate) in candidates {
+        let (place, since) = (place(candidate.state), candidate.since);
+        set += usize::from(candidate.state != State::NotSet);
+        match best {
+            Some((_, best_place, best_since)) if place == best_place => {
+                equals += 1;
+                if since > best_since {
+                    best = Some((name, place, since));
+                    same_time = 1;
+                } else if since == best_since {
+                    same_time += 1;
+                }
+            }
+            Some((_, best_place, _)) if place > best_place => {}
+            _ => {
+                best = Some((name, place, since));
+                (equals, same_time) = (1, 1);
+            }
+        }
+    }
+    let (name, place, _) = best?;
+    let reason = match (place, set, ranks) {
+        (u8::MAX, ..) => Reason::NothingSet,
+        (_, 1, _) => Reason::Only,
+        (_, _, Some(_)) if equals == 1 => Reason::Highest,
+        _ if same_time > 1 => Reason::FirstOfEquals,
+        (_, _, Some(_)) => Reason::LastOfEquals,
+        (_, _, None) => Reason::Latest,
+    };
+    Some((name, reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn candidate(state: State, since: u64) -> Candidate {
+        Candidate {
+            state,
+            since: Time::from_millis(since),
+        }
+    }
+
+    fn by_priority(candidates: &[Candidate]) -> Option<(usize, Reason)> {
+        let ranks = Ranks::from(&Order::default());
+        winner(candidates.iter().copied().enumerate(), Some(&ranks))
+    }
+
+    fn by_latest(candidates: &[Candidate]) -> Option<(usize, Reason)> {
+        winner(candidates.iter().copied().enumerate(), None)
+    }
+
+    #[test]
+    fn priority_then_time_then_place() {
+        let (dnd, away, none) = (State::Dnd, State::Away, State::NotSet);
+        assert_eq!(by_priority(&[]), None);
+        let all_unset = [candidate(none, 5), candidate(none, 9)];
+        assert_eq!(by_priority(&all_unset), Some((1, Reason::NothingSet)));
+        let one = [candidate(none, 9), candidate(State::Available, 1)];
+        assert_eq!(by_priority(&one), Some((1, Reason::Only)));
+        let highest = [candidate(away, 9), candidate(dnd, 1)];
+        assert_eq!(by_priority(&highest), Some((1, Reason::Highest)));
+        let equals = [candidate(dnd, 1), candidate(dnd, 2), candidate(away, 3)];
+        assert_eq!(by_priority(&equals), Some((1, Reason::LastOfEquals)));
+        let ties = [candidate(dnd, 2), candidate(dnd, 2), candidate(dnd, 1)];
+        assert_eq!(by_priority(&ties), Some((0, Reason::FirstOfEquals)));
+    }
+
+    #[test]
+    fn latest_looks_at_time_alone() {
+        let mixed = [
+            candidate(State::Dnd, 1),
+            candidate(State::Chat, 3),
+            candidate(State::NotSet, 9),
+        ];
+        assert_eq!(by_latest(&mixed), Some((1, Reason::Latest)));
+        let tie = [candidate(State::Away, 3), candidate(State::Dnd, 3)];
+        assert_eq!(by_latest(&tie), Some((0, Reason::FirstOfEquals)));
+    }
+
+    #[test]
+    fn missing_states_go_to_the_end_in_the_default_order() {
+        let order = Order::new(&[State::Chat, State::Available, State::Chat]);
+        let names: Vec<_> = order.states().iter().map(|state| state.name()).collect();
+        assert_eq!(
+            names.join(","),
+            "chat,available,dnd,xa,away,unavailable,not_set"
+        );
+    }
+
+    #[test]
+    fn not_set_never_wins_even_when_the_order_puts_it_first() {
+        let ranks = Ranks::from(&Order::new(&[State::NotSet]));
+        let both = [candidate(State::NotSet, 9), candidate(State::Available, 1)];
+        let won = winner(both.into_iter().enumerate(), Some(&ranks));
+        assert_eq!(won, Some((1, Reason::Only)));
+    }
+
+    fn any_candidates() -> impl Strategy<Value = Vec<Candidate>> {
+        let one = (0usize..7, 0u64..4).prop_map(|(s, t)| candidate(State::ALL[s], t));
+        proptest::collection::vec(one, 1..9)
+    }
+
+    proptest! {
+        /// Exactly one winner, and no candidate beats it by the rule's own words.
+        #[test]
+        fn there_is_one_winner_and_nothing_beats_it(all in any_candidates(), latest: bool) {
+            let ranks = Ranks::from(&Order::default());
+            let (won, _) = winner(all.iter().copied().enumerate(), (!latest).then_some(&ranks)).unwrap();
+            let order = Order::default();
+            let key = |i: usize| {
+                let c = all[i];
+                let rank = order.states().iter().position(|s| *s == c.state).unwrap();
+                let rank = if latest { usize::from(c.state == State::NotSet) } else { rank };
+                (rank, std::cmp::Reverse(c.since), i)
+            };
+            prop_assert!((0..all.len()).all(|i| key(won) <= key(i)));
+        }
+
+        /// Which state wins does not depend on the order of the candidates, as long
+        /// as their times differ.
+        #[test]
+        fn the_place_decides_only_ties(mut all in any_candidates(), latest: bool) {
+            let ranks = Ranks::from(&Order::default());
+            for (i, c) in all.iter_mut().enumerate() {
+                c.since = Time::from_micros(c.since.micros() + i as u64);
+            }
+            let pick = |all: &[Candidate]| {
+                let won = winner(all.iter().copied().enumerate(), (!latest).then_some(&ranks));
+                won.map(|(i, reason)| (all[i], reason))
+            };
+            let forward = pick(&all);
+            all.reverse();
+            prop_assert_eq!(forward, pick(&all));
+        }
+    }
+}

@@ -1,0 +1,171 @@
+use crate::config::testing::parsed;
+use crate::model::principal::Role;
+
+const USERS: &str = "[general]\n[alice]\ntype = user\naccount = main\n\
+                     [bob]\ntype = user\naccount = other\n";
+
+/// What is said of a section of an API user.
+fn said(options: &str) -> Vec<String> {
+    let text = format!("{USERS}[panel]\ntype = api_user\n{options}");
+    let parsed = parsed(&text);
+    parsed.all_errors().map(ToString::to_string).collect()
+}
+
+#[track_caller]
+fn refused(options: &str, expected: &str) {
+    let said = said(options);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("userpresence.conf:"), "{said:?}");
+    assert!(said[0].contains("section [panel]"), "{said:?}");
+    assert!(said[0].contains(expected), "{said:?}");
+}
+
+const GOOD: &str = "password = $6$salt$hash\naccount = main\n";
+
+#[test]
+fn an_api_user_is_who_it_is() {
+    let general = "[general]\nhttp_readers = 5\njournal = 0\nhttp = no\nhttp_rate = 7\n";
+    let users = USERS.replace("[general]\n", general);
+    let text = format!(
+        "{users}[Panel]\ntype = api_user\n{GOOD}role = self\nuser = ALICE\n\
+         permit = 127.0.0.1,10.0.0.0/8\npermit = ::1\n"
+    );
+    let parsed = parsed(&text);
+    assert!(parsed.all_errors().next().is_none(), "{parsed:?}");
+    let http = &parsed.settings.http;
+    assert_eq!((http.enabled, http.readers, http.journal), (false, 5, 0));
+    assert_eq!((http.rate, http.user_count()), (7, 1));
+    let user = http.user("panel").unwrap();
+    assert_eq!(&*user.password, "$6$salt$hash");
+    let caller = &user.caller;
+    assert_eq!((&*caller.name, caller.role), ("Panel", Role::SelfOnly));
+    assert_eq!(caller.account.as_deref(), Some("main"));
+    assert_eq!(caller.user.as_deref(), Some("alice"));
+    for (remote, may) in [("10.1.1.1", true), ("::1", true), ("11.0.0.1", false)] {
+        assert_eq!(user.permits(remote.parse().unwrap()), may, "{remote}");
+    }
+    assert!(http.user("other").is_none());
+}
+
+#[test]
+fn without_options_one_may_read_from_anywhere() {
+    let parsed = parsed("[general]\n[panel]\ntype = api_user\npassword = $y$j9T$s$h\n");
+    assert!(parsed.all_errors().next().is_none(), "{parsed:?}");
+    let user = parsed.settings.http.user("panel").unwrap();
+    assert_eq!(user.caller.role, Role::Read);
+    assert_eq!(user.caller.account.as_deref(), Some("default"));
+    assert!(user.permits("8.8.8.8".parse().unwrap()));
+}
+
+#[test]
+fn a_failure_costs_the_same_whoever_is_named() {
+    let hashes = [
+        ("a", "$6$salt$b"),
+        ("b", "$6$rounds=9000$salt$c"),
+        ("c", "$6$other$a"),
+        ("d", "$y$j9T$salt$d"),
+        ("e", "$5$salt$e"),
+    ];
+    let users =
+        hashes.map(|(name, hash)| format!("[{name}]\ntype = api_user\npassword = {hash}\n"));
+    let parsed = parsed(&format!("[general]\n{}", users.concat()));
+    assert!(parsed.all_errors().next().is_none(), "{parsed:?}");
+    let http = &parsed.settings.http;
+    // What all have in common is left out: the salt and the rest.
+    let kinds = |own: Option<&str>| {
+        let user = own.map(|name| &**http.user(name).unwrap());
+        let own = user.map(|user| &*user.password);
+        let all = http.other_kinds(user).chain(own);
+        let mut all: Vec<_> = all.map(super::kind).collect();
+        all.sort_unstable();
+        all
+    };
+    assert_eq!(kinds(None), ["$5", "$6", "$6$rounds=9000", "$y$j9T"]);
+    for (name, _) in hashes {
+        assert_eq!(kinds(Some(name)), kinds(None), "{name}");
+    }
+    // Which one stands for its kind is not by chance.
+    assert!(http.other_kinds(None).any(|hash| hash == "$6$other$a"));
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    refused("account = main\n", "'password' is missing");
+    refused(
+        "password = secret\naccount = main\n",
+        "no hash of a password",
+    );
+    refused(
+        "password = $6$$x\naccount = main\n",
+        "no hash of a password",
+    );
+    assert!(!said("password = topsecret\n")[0].contains("topsecret"));
+    refused(
+        "password = $6$salt$hash\n",
+        "unknown account 'default', expected that of a user: main, other",
+    );
+    refused(
+        &format!("{GOOD}role = root\n"),
+        "unknown role 'root', expected read, self, admin",
+    );
+    refused(
+        &format!("{GOOD}role = self\n"),
+        "expected the option 'user'",
+    );
+    refused(&format!("{GOOD}user = carol\n"), "unknown user 'carol'");
+    refused(
+        &format!("{GOOD}user = bob\n"),
+        "the user 'bob' is of account 'other', expected one of account 'main'",
+    );
+    refused(
+        &format!("{GOOD}permit = 10.0.0.0/40\n"),
+        "'10.0.0.0/40', expected an address or a network",
+    );
+    refused(
+        &format!("{GOOD}deny = all\n"),
+        "unknown option, expected type, password",
+    );
+    let twice = format!("{GOOD}[PANEL]\ntype = api_user\n{GOOD}");
+    assert!(
+        said(&twice)[0].contains("stands twice"),
+        "{:?}",
+        said(&twice)
+    );
+}
+
+#[test]
+fn the_options_have_bounds() {
+    for bad in [
+        "http = maybe",
+        "http_rate = 0",
+        "http_readers = -1",
+        "journal = many",
+    ] {
+        let parsed = parsed(&format!("[general]\n{bad}\n"));
+        assert_eq!(parsed.general_errors.len(), 1, "{bad}");
+    }
+}
+
+#[test]
+fn proxies_are_addresses_and_networks() {
+    let general = |options: &str| parsed(&format!("[general]\n{options}"));
+    let good = general("trusted_proxy = 127.0.0.1, 10.0.0.0/8\ntrusted_proxy = ::1\n");
+    assert!(good.all_errors().next().is_none(), "{good:?}");
+    assert_eq!(good.settings.http.trusted_proxies.len(), 3);
+    assert!(general("trusted_proxy =\n").all_errors().next().is_none());
+    for (bad, expected) in [
+        (
+            "trusted_proxy = proxy.example",
+            "expected an address or a network",
+        ),
+        (
+            "trusted_proxy = 10.0.0.0/33",
+            "expected an address or a network",
+        ),
+        ("http_ami_sessions = perhaps", "yes or no"),
+        ("http_readers_each = 0", "1 to 10000"),
+    ] {
+        let said: Vec<_> = general(bad).all_errors().map(ToString::to_string).collect();
+        assert!(said.len() == 1 && said[0].contains(expected), "{said:?}");
+    }
+}

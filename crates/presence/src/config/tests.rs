@@ -1,0 +1,297 @@
+use super::testing::{parsed, sections};
+use super::*;
+use crate::combine::Method;
+
+fn errors(text: &str) -> Vec<String> {
+    parsed(text).all_errors().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_designs_example_is_understood() {
+    let parsed = parsed(
+        "[general]\nenabled = yes\nmethod = latest\noutgoing = all\nsettle = 0\n\
+         [alice]\ntype = user\nid = 4711\naccount = main\nextension = 200\n\
+         extension = 201\ndefault = 201\nsource = UserPresence:team\nmethod = priority\n\
+         [team]\ntype = user",
+    );
+    assert_eq!(parsed.all_errors().count(), 0);
+    let alice = &parsed.users[0];
+    assert_eq!(
+        (alice.id.as_deref(), &*alice.account),
+        (Some("4711"), "main")
+    );
+    assert_eq!(alice.rule.method, Method::Priority);
+    assert_eq!(parsed.users[1].rule.method, Method::Latest);
+    let addresses: Vec<_> = alice.inputs.iter().map(|input| &*input.address).collect();
+    assert_eq!(
+        addresses,
+        [
+            "CustomPresence:200",
+            "CustomPresence:201",
+            "UserPresence:team"
+        ]
+    );
+    assert_eq!(alice.inputs[1].extension(), Some("201"));
+    assert_eq!(alice.default, Some(1));
+}
+
+#[test]
+fn a_prefix_counts_for_extensions_before_it_too() {
+    let parsed = parsed("[a]\ntype=user\nextension=200\npresence_prefix=CustomPresence:t1-");
+    assert_eq!(&*parsed.users[0].inputs[0].address, "CustomPresence:t1-200");
+    assert_eq!(parsed.users[0].inputs[0].extension(), Some("200"));
+}
+
+#[test]
+fn every_error_names_file_line_section_option_and_what_was_expected() {
+    let cases = [
+        (
+            "[a]\nextension=1",
+            "userpresence.conf:2, section [a]: the option 'type' is missing",
+        ),
+        (
+            "[a]\ntype=shoe",
+            "userpresence.conf:2, section [a], option 'type': unknown type 'shoe', expected user",
+        ),
+        (
+            "[a]\ntype=user\nmethod=best",
+            ":3, section [a], option 'method': 'best', expected priority, latest, default or none",
+        ),
+        (
+            "[a]\ntype=user\noutgoing=some",
+            "'some', expected all, default or none",
+        ),
+        (
+            "[a]\ntype=user\nenabled=maybe",
+            "'maybe', expected yes or no",
+        ),
+        (
+            "[a]\ntype=user\npriority=dnd,gone",
+            "unknown state 'gone', expected not_set, ",
+        ),
+        (
+            "[a]\ntype=user\npriority=dnd,dnd",
+            "the state 'dnd' stands twice",
+        ),
+        (
+            "[a]\ntype=user\nextensoin=2",
+            "option 'extensoin': unknown option, did you mean 'extension'? Expected type, id, ",
+        ),
+        (
+            "[a]\ntype=user\nextension=1\ndefault=2",
+            "option 'default': '2', expected one of the user's extensions",
+        ),
+        (
+            "[a]\ntype=user\nextension=1\nextension=1",
+            "'1' stands twice for this user",
+        ),
+        (
+            "[a]\ntype=user\nextension=",
+            "empty, expected an extension such as 200 or",
+        ),
+        (
+            "[a]\ntype=user\nsource=200",
+            "'200' is not an address, expected a presence provider's",
+        ),
+        (
+            "[a b]\ntype=user",
+            "'a b' is not a user's name, expected 1 to 60 letters",
+        ),
+        (
+            "[a]\ntype=user\n[A]\ntype=user",
+            ":4, section [A]: the user 'A' stands twice (first at userpresence.conf:2, section [a])",
+        ),
+        (
+            "[a]\ntype=user\nid=a b",
+            "option 'id': 'a b', expected 1 to 60 characters",
+        ),
+        (
+            "[general]\nsettle=-1",
+            "option 'settle': '-1', expected a whole number of milliseconds from 0 to 60000",
+        ),
+        (
+            "[general]\nfoo=1",
+            "section [general], option 'foo': unknown option, expected enabled, ",
+        ),
+        ("[general]\n[general]", "the section [general] stands twice"),
+        (
+            "[general]\npresence_prefix=x",
+            "expected what stands before an extension",
+        ),
+    ];
+    for (text, expected) in cases {
+        let errors = errors(text);
+        assert_eq!(errors.len(), 1, "{text}: {errors:?}");
+        assert!(errors[0].contains(expected), "{text}: {}", errors[0]);
+    }
+}
+
+#[test]
+fn an_action_that_comes_back_by_a_shared_extension_is_a_cycle() {
+    let conf = |extension: &str| {
+        format!(
+            "[other]\ntype=action\nstatus=away\nset=USER_PRESENCE(bob)=dnd\n\
+             [alice]\ntype=user\nextension=200\naction=other\n\
+             [bob]\ntype=user\nextension={extension}\n"
+        )
+    };
+    let said = parsed(&conf("200")).errors;
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0]
+            .to_string()
+            .contains("section [alice]: the actions 'other' would write")
+    );
+    assert!(parsed(&conf("201")).errors.is_empty());
+}
+
+#[test]
+fn an_action_names_a_states_own_type_where_that_means_something_else() {
+    let types = |conf: &str| {
+        let parsed = parsed(&format!("{conf}[x]\ntype=action\nstatus=dnd\n"));
+        parsed.settings.definitions.actions["x"].types.len()
+    };
+    assert_eq!(types(""), 0);
+    assert_eq!(types("[dnd]\ntype=status\nstate=\n"), 1);
+}
+
+#[test]
+fn a_bad_section_is_left_out_and_the_rest_stays() {
+    let parsed = parsed("[a]\ntype=user\nmethod=x\n[b]\ntype=user\n[c]\ntype=usr\n[d]\ntype=user");
+    let names: Vec<_> = parsed.users.iter().map(|user| &*user.name).collect();
+    assert_eq!(names, ["b", "d"]);
+    assert_eq!((parsed.general_errors.len(), parsed.errors.len()), (0, 2));
+}
+
+#[test]
+fn a_short_order_is_completed_with_a_warning() {
+    let parsed = parsed("[general]\npriority=available,dnd");
+    assert_eq!(parsed.all_errors().count(), 0);
+    let warning = parsed.warnings[0].to_string();
+    assert!(warning.contains("option 'priority': leaves out not_set, unavailable, away, xa, chat"));
+}
+
+#[test]
+fn cycles_are_refused_and_name_the_way() {
+    let text = "[a]\ntype=user\nsource=UserPresence:B\n[b]\ntype=user\nextension=1\n\
+                source=userpresence:c\n[c]\ntype=user\nsource=UserPresence:a\n\
+                [d]\ntype=user\nsource=UserPresence:a\n[e]\ntype=user\nsource=UserPresence:e";
+    let parsed = parsed(text);
+    let names: Vec<_> = parsed.users.iter().map(|user| &*user.name).collect();
+    assert_eq!(names, ["d"]);
+    let errors: Vec<_> = parsed.errors.iter().map(ToString::to_string).collect();
+    assert_eq!(errors.len(), 4);
+    assert!(errors[1].starts_with("userpresence.conf:7, section [b], option 'source': a cycle"));
+    assert!(errors[0].contains("(a -> b -> c -> a)"), "{}", errors[0]);
+}
+
+#[test]
+fn a_source_that_names_no_user_is_a_warning() {
+    let parsed = parsed("[a]\ntype=user\nsource=UserPresence:nobody");
+    assert_eq!(parsed.users.len(), 1);
+    assert!(
+        parsed.warnings[0]
+            .message
+            .contains("there is no user 'nobody'")
+    );
+}
+
+#[test]
+fn a_long_chain_of_users_is_no_trouble() {
+    let mut text = String::from("[u0]\ntype=user\n");
+    for user in 1..50_000 {
+        text += &format!("[u{user}]\ntype=user\nsource=UserPresence:u{}\n", user - 1);
+    }
+    assert_eq!(parsed(&text).users.len(), 50_000);
+}
+
+#[test]
+fn realtime_rows_hold_several_values_and_foreign_columns() {
+    let mut rows =
+        sections("[alice]\nextension=200;201\nsource=\nmethod=latest\nphone=1\n[bob]\nmethod=x");
+    for variable in rows.iter_mut().flat_map(|row| &mut row.variables) {
+        variable.line = 0;
+    }
+    let parsed = parse(&[], &rows, |_| true);
+    assert_eq!(parsed.users[0].inputs.len(), 2);
+    assert!(
+        parsed.warnings[0]
+            .to_string()
+            .contains("user 'alice', column 'phone': unknown column")
+    );
+    let error = parsed.errors[0].to_string();
+    assert!(error.starts_with("realtime family 'userpresence', user 'bob', column 'method': 'x'"));
+}
+
+#[test]
+fn a_device_in_the_place_of_an_extension_is_told() {
+    let parsed = parsed("[alice]\ntype=user\nextension=PJSIP/200\nextension=201,PJSIP/201\n");
+    let warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
+    let expected = "userpresence.conf:3, section [alice], option 'extension': 'PJSIP/200' is a \
+                    device, expected an extension: extension = 200, or extension = 200,PJSIP/200 \
+                    to name its device";
+    assert_eq!(warnings, [expected]);
+    assert!(parsed.errors.is_empty() && parsed.users.len() == 1);
+}
+
+#[test]
+fn a_slip_of_the_pen_is_answered_with_what_was_meant() {
+    let said = |text: &str| {
+        let parsed = parsed(text);
+        let said: Vec<String> = parsed.all_errors().map(ToString::to_string).collect();
+        said.join("; ")
+    };
+    for (text, meant) in [
+        (
+            "[alice]\ntype=user\nextention=200\n",
+            "unknown option, did you mean 'extension'? Expected type",
+        ),
+        (
+            "[general]\nmethd=latest\n",
+            "unknown option, did you mean 'method'? Expected enabled",
+        ),
+        (
+            "[alice]\ntype=usr\n",
+            "unknown type 'usr', did you mean 'user'? Expected user",
+        ),
+        (
+            "[lunch]\ntype=status\nstate=awya\n",
+            "unknown state 'awya', did you mean 'away'?",
+        ),
+        (
+            "[lunch]\ntype=status\nlable=x\nstate=away\n",
+            "did you mean 'label'?",
+        ),
+        (
+            "[a]\ntype=action\nstatus=dnt\n",
+            "unknown status 'dnt', did you mean 'dnd'?",
+        ),
+        (
+            "[a]\ntype=action\nstatus=dnd\nqueu=pause\n",
+            "did you mean 'queue'?",
+        ),
+        (
+            "[h]\ntype=handling\nring_timout=5\n",
+            "did you mean 'ring_timeout'?",
+        ),
+        (
+            "[a]\ntype=api_user\npasword=x\n",
+            "did you mean 'password'?",
+        ),
+        (
+            "[w]\ntype=webhook\nur=x\nsecrte=y\n",
+            "did you mean 'secret'?",
+        ),
+        (
+            "[a]\ntype=user\nlogin_status=avialable\n",
+            "did you mean 'available'?",
+        ),
+        (
+            "[t]\ntype=device_table\nin_usr=dnd\n",
+            "did you mean 'in_use'?",
+        ),
+    ] {
+        let said = said(text);
+        assert!(said.contains(meant), "{text}: {said}");
+    }
+}

@@ -1,0 +1,665 @@
+//! Who the users are and what they read: made from the configuration, never changed.
+//!
+//! A reload makes a new directory; only [`crate::world::World`] changes
+//! between reloads. Users and addresses are numbered, so that what is known of them
+//! sits in plain arrays: 100,000 users have to fit and be found fast.
+
+mod build;
+mod hash;
+mod id;
+mod lists;
+mod names;
+
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use crate::calls::Reach;
+use crate::config::{InputKind, InputSpec, Origin, Outgoing, Rule, Schedule, Settings, UserSpec};
+use crate::model::address::{self, USER_LABEL};
+use crate::model::device::DeviceTable;
+use crate::model::mailbox;
+use hash::{hash_address, hash_exact, hash_folded, hash_number};
+use lists::Lists;
+use names::Names;
+
+pub use id::{AccountId, DeviceId, SourceId, UserId};
+
+/// One thing a user reads.
+#[derive(Debug)]
+pub struct Input {
+    /// What it reads.
+    pub source: SourceId,
+    /// What kind of source it is.
+    pub kind: InputKind,
+    /// [`Input::NO_DEVICE`] for none: it takes half the room of an `Option`.
+    device: u32,
+}
+
+impl Input {
+    const NO_DEVICE: u32 = u32::MAX;
+
+    /// Whether it is an extension.
+    pub fn is_extension(&self) -> bool {
+        matches!(self.kind, InputKind::Extension { .. })
+    }
+
+    /// The device it reads, or an extension's own.
+    pub fn device(&self) -> Option<DeviceId> {
+        (self.device != Self::NO_DEVICE).then_some(DeviceId(self.device))
+    }
+
+    /// The device by which the user is called: a meeting or a custom state is none.
+    pub fn phone(&self) -> Option<DeviceId> {
+        let can_be_called = matches!(self.kind, InputKind::Extension { .. } | InputKind::Device);
+        self.device().filter(|_| can_be_called)
+    }
+}
+
+/// A user as configured.
+#[derive(Debug)]
+pub struct User {
+    /// The one canonical spelling of the name.
+    pub name: Arc<str>,
+    /// The id that other programs know the user by, when it is not the name.
+    pub id: Option<Box<str>>,
+    /// The account the user belongs to.
+    pub account: AccountId,
+    /// How the sources are combined.
+    pub rule: Arc<Rule>,
+    /// What the user reads, in the order of the configuration.
+    pub inputs: Box<[Input]>,
+    /// The default extension, as an index into `inputs`.
+    pub default: Option<u16>,
+    /// The interface that is the user's in queues, where it is named.
+    pub member: Option<Box<str>>,
+    /// By what the user is reached, where anything is named.
+    pub reach: Option<Box<Reach>>,
+    /// Where the user comes from.
+    pub origin: Origin,
+    /// Whether own status is one of the sources: only where setting a status writes
+    /// nothing out, for else no phone could ever clear it.
+    pub own_combines: bool,
+    /// 0 for one who reads no user, else one more than the deepest user it reads.
+    pub depth: u32,
+}
+
+impl User {
+    /// The id that other programs know the user by.
+    pub fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or(&self.name)
+    }
+}
+
+/// What a source is read from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SourceKind {
+    /// CustomPresence, which can be written.
+    Custom,
+    /// A presence provider that can only be read.
+    Presence,
+    /// One of our users.
+    User(UserId),
+    /// A device and a table: see [`Directory::reading`].
+    Device,
+    /// Time ranges: see [`Directory::schedules`].
+    Schedule,
+}
+
+/// A source, shared by all the users who read it.
+#[derive(Debug)]
+pub struct Source {
+    /// The address as configured; for a device or schedule a name of ours.
+    pub address: Arc<str>,
+    /// What it is read from.
+    pub kind: SourceKind,
+}
+
+impl Source {
+    /// Whether a presence provider answers for it.
+    pub fn is_provided(&self) -> bool {
+        matches!(self.kind, SourceKind::Custom | SourceKind::Presence)
+    }
+
+    /// The user it is, when it is one of ours.
+    pub fn user(&self) -> Option<UserId> {
+        match self.kind {
+            SourceKind::User(user) => Some(user),
+            _ => None,
+        }
+    }
+
+    /// Its name for people: a device is called by its own.
+    pub fn shown(&self) -> &str {
+        match self.kind {
+            SourceKind::Device => {
+                let rest = self.address.split_once(',').map_or("", |(_, rest)| rest);
+                rest.rsplit_once(',').map_or(rest, |(device, _)| device)
+            }
+            SourceKind::Schedule => "schedule",
+            _ => &self.address,
+        }
+    }
+}
+
+/// An extension that several users have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SharedExtension {
+    /// Its address.
+    pub address: Arc<str>,
+    /// What the first of them calls it.
+    pub extension: String,
+    /// The first two.
+    pub users: [Arc<str>; 2],
+    /// How many there are besides.
+    pub others: usize,
+}
+
+/// Why [`Directory::find`] finds nobody.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unclear {
+    /// Nobody is called so.
+    Unknown,
+    /// It is the id or an extension of all of these.
+    Several(Vec<Arc<str>>),
+}
+
+/// What a source of [`SourceKind::Device`] reads.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The device.
+    pub device: DeviceId,
+    /// What its states mean.
+    pub table: Arc<DeviceTable>,
+}
+
+/// Users and sources by number and by name.
+#[derive(Default, Debug)]
+pub struct Directory {
+    /// `[general]`.
+    pub settings: Settings,
+    users: Vec<User>,
+    sources: Vec<Source>,
+    accounts: Vec<Arc<str>>,
+    by_account: HashMap<Arc<str>, AccountId>,
+    /// The users of an account.
+    members: Lists<UserId>,
+    /// Users by an id that is not their name.
+    by_id: HashMap<(AccountId, Box<str>), UserId>,
+    devices: Names,
+    by_name: HashTable<u32>,
+    /// Each user once for the id, where that is not the name, and for each extension.
+    by_number: HashTable<UserId>,
+    by_address: HashTable<u32>,
+    by_device: HashTable<u32>,
+    /// The users who read a source.
+    readers: Lists<UserId>,
+    /// The users whom a device belongs to as a phone.
+    owners: Lists<UserId>,
+    /// The source that a user is for others.
+    source_of: HashTable<(UserId, SourceId)>,
+    readings: HashMap<SourceId, Reading>,
+    /// The sources that a device is.
+    sources_of_device: HashMap<DeviceId, Vec<SourceId>>,
+    schedules: Vec<(SourceId, Schedule)>,
+    /// Whose a mailbox is, by its whole name.
+    mailboxes: HashMap<String, Vec<UserId>>,
+    /// The users who monitor a user.
+    monitors: HashMap<UserId, Vec<UserId>>,
+    /// The devices of endpoints.
+    endpoints: HashSet<Box<str>>,
+}
+
+impl Directory {
+    /// The user of that name, without regard to case.
+    pub fn user(&self, name: &str) -> Option<UserId> {
+        let same = |user: &u32| self.users[*user as usize].name.eq_ignore_ascii_case(name);
+        self.by_name
+            .find(hash_folded(name), same)
+            .copied()
+            .map(UserId)
+    }
+
+    /// The user whom people mean: of that name, or else the one with that id or extension.
+    ///
+    /// # Errors
+    /// Says that there is none, or names those among whom it is not clear.
+    pub fn find(&self, wanted: &str) -> Result<UserId, Unclear> {
+        if let Some(user) = self.user(wanted) {
+            return Ok(user);
+        }
+        let hash = hash_exact(wanted);
+        let mut found: Vec<UserId> = self.by_number.iter_hash(hash).copied().collect();
+        found.retain(|user| self.is_called(*user, wanted));
+        found.sort_unstable();
+        found.dedup();
+        match found.as_slice() {
+            [] => Err(Unclear::Unknown),
+            [one] => Ok(*one),
+            several => {
+                let names = several.iter().map(|user| self.get(*user).name.clone());
+                Err(Unclear::Several(names.collect()))
+            }
+        }
+    }
+
+    /// Whether that is the user's id or one of the extensions.
+    fn is_called(&self, user: UserId, wanted: &str) -> bool {
+        let user = self.get(user);
+        let mut inputs = user.inputs.iter();
+        user.id.as_deref() == Some(wanted)
+            || inputs.any(|input| self.extension(input) == Some(wanted))
+    }
+
+    /// The source of that address; its label matches without regard to case.
+    pub fn source(&self, address: &str) -> Option<SourceId> {
+        let same = |source: &u32| address::same(&self.sources[*source as usize].address, address);
+        self.by_address
+            .find(hash_address(address), same)
+            .copied()
+            .map(SourceId)
+    }
+
+    /// The source that other users read this user by.
+    pub fn source_of(&self, user: UserId) -> Option<SourceId> {
+        let found = self
+            .source_of
+            .find(hash_number(user), |(known, _)| *known == user);
+        found.map(|(_, source)| *source)
+    }
+
+    /// The users who read a source.
+    pub fn readers(&self, source: SourceId) -> &[UserId] {
+        self.readers.of(source.index())
+    }
+
+    /// The device of that name.
+    pub fn device(&self, name: &str) -> Option<DeviceId> {
+        let same = |device: &u32| self.devices.get(*device as usize) == name;
+        self.by_device
+            .find(hash_exact(name), same)
+            .copied()
+            .map(DeviceId)
+    }
+
+    /// A device's name.
+    pub fn device_name(&self, device: DeviceId) -> &str {
+        self.devices.get(device.index())
+    }
+
+    /// Every device with its number.
+    pub fn devices(&self) -> impl Iterator<Item = (DeviceId, &str)> {
+        let devices = self.devices.iter().enumerate();
+        devices.map(|(i, name)| (DeviceId::new(i), name))
+    }
+
+    /// How many devices there are.
+    pub fn device_count(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// The users whom a device belongs to as a phone.
+    pub fn owners(&self, device: DeviceId) -> &[UserId] {
+        self.owners.of(device.index())
+    }
+
+    /// The sources that a device is, with the table of each.
+    pub fn sources_of_device(
+        &self,
+        device: DeviceId,
+    ) -> impl Iterator<Item = (SourceId, &Reading)> {
+        let sources = self.sources_of_device.get(&device).into_iter().flatten();
+        sources.map(|source| (*source, &self.readings[source]))
+    }
+
+    /// What a source of [`SourceKind::Device`] reads.
+    pub fn reading(&self, source: SourceId) -> Option<&Reading> {
+        self.readings.get(&source)
+    }
+
+    /// The users whose mailbox has that name; without a context it is in `default`.
+    pub fn owners_of_mailbox(&self, name: &str) -> &[UserId] {
+        let owners = self.mailboxes.get(&*mailbox::whole(name));
+        owners.map_or(&[], Vec::as_slice)
+    }
+
+    /// The time ranges that are sources.
+    pub fn schedules(&self) -> &[(SourceId, Schedule)] {
+        &self.schedules
+    }
+
+    /// Whether it is the phone of a user: an extension's device, or an endpoint's.
+    pub fn is_phone(&self, device: &str) -> bool {
+        let owned = |device| !self.owners(device).is_empty();
+        self.endpoints.contains(device) || self.device(device).is_some_and(owned)
+    }
+
+    /// The users whose phone it is.
+    pub fn users_of_phone(&self, device: &str) -> Vec<UserId> {
+        let owners = self.device(device).map(|device| self.owners(device));
+        let mut found = owners.unwrap_or_default().to_vec();
+        // Endpoints are many and this is asked rarely: whose they are is not kept.
+        if self.endpoints.contains(device) {
+            let has = |user: &User| {
+                let mut endpoints = user.reach.iter().flat_map(|reach| &reach.endpoints);
+                endpoints.any(|(_, endpoint)| **endpoint == *device)
+            };
+            let users = self
+                .users()
+                .filter(|(id, user)| has(user) && !found.contains(id));
+            let users: Vec<UserId> = users.map(|(id, _)| id).collect();
+            found.extend(users);
+        }
+        found
+    }
+
+    /// A user's phones: the endpoints and the extensions' devices.
+    pub fn phones(&self, user: UserId) -> impl Iterator<Item = &str> {
+        let user = self.get(user);
+        let endpoints = user.reach.iter().flat_map(|reach| &reach.endpoints);
+        let endpoints = endpoints.map(|(_, device)| &**device);
+        let devices = user.inputs.iter().filter_map(Input::phone);
+        endpoints.chain(devices.map(|device| self.device_name(device)))
+    }
+
+    /// The users who monitor a user, in the order of the configuration.
+    pub fn monitors(&self, user: UserId) -> &[UserId] {
+        self.monitors.get(&user).map_or(&[], Vec::as_slice)
+    }
+
+    /// The user whose extension it is, as seen by `of`: a user may share an extension with
+    /// others, or have the number of another account's.
+    pub fn whose(&self, extension: &str, of: UserId) -> Option<UserId> {
+        let user = self.get(of);
+        let address = format!("{}{extension}", user.rule.presence_prefix);
+        let source = self.source(&address)?;
+        let has = |id: &&UserId| {
+            let mut inputs = self.get(**id).inputs.iter();
+            inputs.any(|input| input.source == source && input.is_extension())
+        };
+        let mut owners = self.readers(source).iter().filter(has);
+        let first = owners.next()?;
+        let all = || std::iter::once(first).chain(owners.clone());
+        let found = all().find(|owner| **owner == of);
+        let same = || all().find(|owner| self.get(**owner).account == user.account);
+        found.or_else(same).or(Some(first)).copied()
+    }
+
+    /// The users who have an extension of that address, in the order of the configuration.
+    pub fn owners_of_extension(&self, address: &str) -> impl Iterator<Item = UserId> {
+        let source = self.source(address);
+        let readers = source.map_or(&[][..], |source| self.readers(source));
+        let owners = readers.iter().copied();
+        owners.filter(move |user| {
+            let mut inputs = self.get(*user).inputs.iter();
+            inputs.any(|input| Some(input.source) == source && input.is_extension())
+        })
+    }
+
+    /// The extensions that several users have.
+    pub fn shared_extensions(&self) -> impl Iterator<Item = SharedExtension> {
+        let read_by_several = self.sources().filter(|(id, _)| self.readers(*id).len() > 1);
+        read_by_several.filter_map(|(id, source)| {
+            let mut owners = self.owners_of_extension(&source.address);
+            let (first, second) = (owners.next()?, owners.next()?);
+            let mut inputs = self.get(first).inputs.iter();
+            let own = inputs.find(|input| input.source == id && input.is_extension());
+            Some(SharedExtension {
+                address: source.address.clone(),
+                extension: own.and_then(|input| self.extension(input))?.to_owned(),
+                users: [first, second].map(|user| self.get(user).name.clone()),
+                others: owners.count(),
+            })
+        })
+    }
+
+    /// A user by number.
+    pub fn get(&self, user: UserId) -> &User {
+        &self.users[user.index()]
+    }
+
+    /// A user by a number that may be of an earlier directory.
+    pub fn try_get(&self, user: UserId) -> Option<&User> {
+        self.users.get(user.index())
+    }
+
+    /// A source by number.
+    pub fn get_source(&self, source: SourceId) -> &Source {
+        &self.sources[source.index()]
+    }
+
+    /// Whether the source names a user of ours who does not exist.
+    pub fn is_missing_user(&self, source: SourceId) -> bool {
+        let source = self.get_source(source);
+        source.is_provided() && address::below(&source.address, USER_LABEL).is_some()
+    }
+
+    /// An account's name.
+    pub fn account(&self, account: AccountId) -> &Arc<str> {
+        &self.accounts[account.index()]
+    }
+
+    /// The account of that name.
+    pub fn account_named(&self, name: &str) -> Option<AccountId> {
+        self.by_account.get(name).copied()
+    }
+
+    /// The users of an account, in the order of the configuration.
+    pub fn members(&self, account: AccountId) -> &[UserId] {
+        self.members.of(account.index())
+    }
+
+    /// A number for what readers of the account have to know anew: who is in it, and by
+    /// which names.
+    pub fn people(&self, account: AccountId) -> u64 {
+        let members = self.members(account).iter();
+        let names = members.map(|user| {
+            let user = self.get(*user);
+            let extensions = user.inputs.iter();
+            let extensions = extensions.filter_map(|input| self.extension(input));
+            (&user.name, &user.id, extensions.collect::<Vec<_>>())
+        });
+        rustc_hash::FxBuildHasher.hash_one(names.collect::<Vec<_>>())
+    }
+
+    /// The accounts whose people are others here than there.
+    pub fn changed_accounts(&self, before: &Directory) -> Vec<Arc<str>> {
+        let changed = self.accounts.iter().filter(|name| {
+            let people = |of: &Directory| of.account_named(name).map(|id| of.people(id));
+            people(self) != people(before)
+        });
+        changed.cloned().collect()
+    }
+
+    /// The account's user of that id, or else of that name, or else the first one with
+    /// that extension.
+    pub fn member(&self, account: AccountId, wanted: &str) -> Option<UserId> {
+        let is_member = |user: &UserId| self.get(*user).account == account;
+        let by_id = || self.by_id.get(&(account, wanted.into())).copied();
+        let by_name = || self.user(wanted).filter(is_member);
+        let has = |user: &UserId| {
+            let mut inputs = self.get(*user).inputs.iter();
+            is_member(user) && inputs.any(|input| self.extension(input) == Some(wanted))
+        };
+        let by_extension = || {
+            let called = self.by_number.iter_hash(hash_exact(wanted)).copied();
+            called.filter(has).min()
+        };
+        by_id().or_else(by_name).or_else(by_extension)
+    }
+
+    /// Every account's name, by number.
+    pub fn accounts(&self) -> &[Arc<str>] {
+        &self.accounts
+    }
+
+    /// Every user with its number.
+    pub fn users(&self) -> impl Iterator<Item = (UserId, &User)> {
+        self.users
+            .iter()
+            .enumerate()
+            .map(|(i, user)| (UserId::new(i), user))
+    }
+
+    /// How many users there are.
+    pub fn user_count(&self) -> usize {
+        self.users.len()
+    }
+
+    /// How many sources there are.
+    pub fn source_count(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Every source with its number.
+    pub fn sources(&self) -> impl Iterator<Item = (SourceId, &Source)> {
+        self.sources
+            .iter()
+            .enumerate()
+            .map(|(i, source)| (SourceId::new(i), source))
+    }
+
+    /// The users as they were specified, for a directory that differs in a few.
+    pub fn specs(&self) -> Vec<UserSpec> {
+        let input = |input: &Input| InputSpec {
+            kind: input.kind,
+            address: self.get_source(input.source).address.as_ref().into(),
+            device: input.device().map(|device| self.device_name(device).into()),
+            table: self.reading(input.source).map(|read| read.table.clone()),
+            variable: 0,
+        };
+        let spec = |user: &User| UserSpec {
+            name: user.name.clone(),
+            id: user.id.clone(),
+            account: self.account(user.account).clone(),
+            rule: user.rule.clone(),
+            inputs: user.inputs.iter().map(input).collect(),
+            default: user.default,
+            member: user.member.clone(),
+            reach: user.reach.clone(),
+            origin: user.origin,
+            section: UserSpec::NO_SECTION,
+        };
+        self.users.iter().map(spec).collect()
+    }
+
+    /// The extension's name, `None` for other sources.
+    pub fn extension(&self, input: &Input) -> Option<&str> {
+        let address = &self.get_source(input.source).address;
+        match input.kind {
+            InputKind::Extension { at } => Some(&address[usize::from(at)..]),
+            _ => None,
+        }
+    }
+
+    /// The sources that setting the user's status is written to; empty where the
+    /// status stays the user's own.
+    pub fn written<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
+        self.outgoing(user)
+            .filter(|source| self.get_source(*source).kind == SourceKind::Custom)
+    }
+
+    /// The sources that [`Directory::written`] has to leave out.
+    pub fn unwritable<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
+        self.outgoing(user)
+            .filter(|source| self.get_source(*source).kind != SourceKind::Custom)
+    }
+
+    fn outgoing<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
+        let (on, to) = (user.rule.enabled, user.rule.outgoing);
+        let inputs = user
+            .inputs
+            .iter()
+            .enumerate()
+            .filter(move |(index, input)| {
+                on && match to {
+                    Outgoing::All => input.is_extension(),
+                    Outgoing::Default => user.default == Some(*index as u16),
+                    Outgoing::None => false,
+                }
+            });
+        inputs.map(|(_, input)| input.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Unclear;
+    use crate::config::testing::directory;
+
+    #[test]
+    fn finds_users_and_sources_as_asterisk_matches_names() {
+        let directory = directory(
+            "[Alice]\ntype=user\nextension=200\nextension=201\n[bob]\ntype=user\nextension=200",
+        );
+        let alice = directory.user("aLICE").unwrap();
+        assert_eq!(&*directory.get(alice).name, "Alice");
+        assert_eq!(directory.user("carol"), None);
+        let shared = directory.source("customPRESENCE:200").unwrap();
+        assert_eq!(directory.readers(shared).len(), 2);
+        assert_eq!(directory.source("CustomPresence:202"), None);
+        assert_eq!(directory.source_count(), 2);
+    }
+
+    #[test]
+    fn a_user_is_found_by_the_id_and_by_an_extension() {
+        let directory = directory(
+            "[alice]\ntype=user\nid=4711\nextension=200\nextension=201\n\
+             [bob]\ntype=user\nid=202\nextension=201\n\
+             [carol]\ntype=user\nextension=202\naccount=east\n\
+             [200]\ntype=user\nextension=210\n\
+             [dave]\ntype=user\nid=210\nextension=210\npresence_prefix=CustomPresence:x-\n\
+             [erin]\ntype=user\nid=9\nextension=9",
+        );
+        let find = |wanted| {
+            let found = directory.find(wanted);
+            found.map(|user| directory.get(user).name.to_string())
+        };
+        let several = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).into());
+            Err(Unclear::Several(names.collect()))
+        };
+        assert_eq!(find("ALICE"), Ok("alice".into()));
+        assert_eq!(find("4711"), Ok("alice".into()));
+        assert_eq!(find("200"), Ok("200".into()), "a name comes first");
+        assert_eq!(find("201"), several(&["alice", "bob"]));
+        assert_eq!(find("202"), several(&["bob", "carol"]));
+        assert_eq!(find("210"), several(&["200", "dave"]));
+        assert_eq!(find("9"), Ok("erin".into()));
+        assert_eq!(find("x-210"), Err(Unclear::Unknown));
+        assert_eq!(find(""), Err(Unclear::Unknown));
+        let east = directory.account_named("east").unwrap();
+        let here = directory.account_named("default").unwrap();
+        let member = |account, wanted| {
+            let found = directory.member(account, wanted);
+            found.map(|user| directory.get(user).name.to_string())
+        };
+        assert_eq!(member(east, "202").as_deref(), Some("carol"));
+        assert_eq!(member(here, "202").as_deref(), Some("bob"));
+        assert_eq!(member(here, "201").as_deref(), Some("alice"));
+        assert_eq!(member(east, "201"), None);
+    }
+
+    #[test]
+    fn depth_follows_the_longest_way() {
+        let directory = directory(
+            "[a]\ntype=user\nsource=UserPresence:b\nsource=UserPresence:C\n\
+             [b]\ntype=user\nsource=UserPresence:c\n[c]\ntype=user\nextension=1",
+        );
+        let depth = |name| directory.get(directory.user(name).unwrap()).depth;
+        assert_eq!((depth("a"), depth("b"), depth("c")), (2, 1, 0));
+    }
+
+    #[test]
+    fn two_spellings_of_one_user_are_one_source() {
+        let directory = directory(
+            "[a]\ntype=user\nsource=UserPresence:c\n[b]\ntype=user\nsource=UserPresence:C\n\
+             [c]\ntype=user",
+        );
+        assert_eq!(directory.source_count(), 1);
+        let source = directory.source_of(directory.user("c").unwrap()).unwrap();
+        assert_eq!(directory.readers(source).len(), 2);
+    }
+}

@@ -1,0 +1,151 @@
+//! What a user chooses beside status and [`crate::model::dnd`]: flags that are on or off.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+/// One of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flag {
+    /// Whether others may see the presence.
+    AllowSeeMyPresence,
+    /// Whether the user rings too when one is called whom the user monitors.
+    RingOnMonitoredCall,
+    /// Whether the user may take a call that one holds whom the user monitors.
+    PickUpCallsOnHold,
+}
+
+impl Flag {
+    /// All of them.
+    pub const ALL: [Flag; 3] = [
+        Flag::AllowSeeMyPresence,
+        Flag::RingOnMonitoredCall,
+        Flag::PickUpCallsOnHold,
+    ];
+
+    /// Its name in fields and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Flag::AllowSeeMyPresence => "allowSeeMyPresence",
+            Flag::RingOnMonitoredCall => "ringOnMonitoredCall",
+            Flag::PickUpCallsOnHold => "pickUpCallsOnHold",
+        }
+    }
+
+    /// Its name as an AMI header.
+    pub const fn header(self) -> &'static str {
+        match self {
+            Flag::AllowSeeMyPresence => "AllowSeeMyPresence",
+            Flag::RingOnMonitoredCall => "RingOnMonitoredCall",
+            Flag::PickUpCallsOnHold => "PickUpCallsOnHold",
+        }
+    }
+
+    const fn default_value(self) -> bool {
+        matches!(self, Flag::AllowSeeMyPresence)
+    }
+
+    /// The value of a text, in any of Asterisk's words for truth.
+    ///
+    /// # Errors
+    /// Says what was expected.
+    pub fn parse(self, text: &str) -> Result<bool, String> {
+        truth(text.trim()).ok_or_else(|| {
+            format!(
+                "'{}' is no value of {}, expected true or false",
+                crate::model::text::quoted(text),
+                self.name()
+            )
+        })
+    }
+}
+
+/// The truth that a text means, in Asterisk's words.
+pub fn truth(text: &str) -> Option<bool> {
+    let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    if is(&["yes", "true", "y", "t", "1", "on"]) {
+        Some(true)
+    } else if is(&["no", "false", "n", "f", "0", "off"]) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// A user's flags.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Flags {
+    /// A bit for each that is not what it is by default.
+    changed: u8,
+}
+
+impl Flags {
+    /// Whether it is on.
+    pub const fn get(self, flag: Flag) -> bool {
+        (self.changed >> flag as u8 & 1 == 1) != flag.default_value()
+    }
+
+    /// With it on or off.
+    #[must_use]
+    pub const fn with(self, flag: Flag, on: bool) -> Self {
+        let bit = 1 << flag as u8;
+        let changed = match on == flag.default_value() {
+            true => self.changed & !bit,
+            false => self.changed | bit,
+        };
+        Flags { changed }
+    }
+
+    /// Its word, `true` or `false`.
+    pub const fn word(self, flag: Flag) -> &'static str {
+        if self.get(flag) { "true" } else { "false" }
+    }
+
+    /// Those that are not what they are by default, as they are stored.
+    pub fn stored(self) -> BTreeMap<String, bool> {
+        let changed = Flag::ALL.into_iter();
+        let changed = changed.filter(|flag| self.get(*flag) != flag.default_value());
+        changed
+            .map(|flag| (flag.name().to_owned(), self.get(flag)))
+            .collect()
+    }
+
+    /// As they were stored; unknown ones are left out.
+    pub fn restore(stored: &BTreeMap<String, bool>) -> Self {
+        let known = Flag::ALL.into_iter();
+        let known = known.filter_map(|flag| Some((flag, *stored.get(flag.name())?)));
+        known.fold(Flags::default(), |flags, (flag, on)| flags.with(flag, on))
+    }
+}
+
+/// As one truth value for each, by its name.
+impl Serialize for Flags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Flag::ALL.map(|flag| (flag.name(), self.get(flag))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_set_one_by_one_and_stored_where_they_differ() {
+        let flags = Flags::default();
+        let on = |flags: Flags| Flag::ALL.map(|flag| flags.get(flag));
+        assert_eq!(on(flags), [true, false, false]);
+        assert!(flags.stored().is_empty());
+        let set = flags
+            .with(Flag::AllowSeeMyPresence, false)
+            .with(Flag::PickUpCallsOnHold, true);
+        assert_eq!(on(set), [false, false, true]);
+        assert_eq!(Flags::restore(&set.stored()), set);
+        assert_eq!(set.with(Flag::AllowSeeMyPresence, true).stored().len(), 1);
+        assert_eq!(Flag::RingOnMonitoredCall.parse(" TRUE "), Ok(true));
+        let why = Flag::RingOnMonitoredCall.parse("maybe").unwrap_err();
+        assert_eq!(
+            why,
+            "'maybe' is no value of ringOnMonitoredCall, expected true or false"
+        );
+    }
+}

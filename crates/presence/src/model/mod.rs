@@ -1,0 +1,19 @@
+//! The words that everything shares: states, statuses, times, texts.
+
+pub mod address;
+pub mod assignment;
+pub mod device;
+pub mod dnd;
+pub mod ending;
+pub mod flags;
+pub mod inferred;
+pub mod mailbox;
+pub mod mask;
+pub mod principal;
+pub mod schedule;
+pub mod state;
+pub mod status;
+pub mod suggest;
+pub mod text;
+pub mod time;
+pub mod watched;

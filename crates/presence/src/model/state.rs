@@ -1,0 +1,180 @@
+//! The seven presence states of Asterisk, and a presence: state, subtype, message.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A presence state, as in Asterisk's `enum ast_presence_state` without INVALID.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum State {
+    /// Nothing is known or was chosen.
+    #[default]
+    NotSet,
+    /// Not reachable.
+    Unavailable,
+    /// Reachable.
+    Available,
+    /// Away for a short while.
+    Away,
+    /// Extended away.
+    Xa,
+    /// Available and eager to talk.
+    Chat,
+    /// Do not disturb.
+    Dnd,
+}
+
+impl State {
+    /// Every state, in the core's numbering.
+    pub const ALL: [State; 7] = [
+        State::NotSet,
+        State::Unavailable,
+        State::Available,
+        State::Away,
+        State::Xa,
+        State::Chat,
+        State::Dnd,
+    ];
+
+    /// The names of all states, for messages that say what was expected.
+    pub const EXPECTED: &'static str = "not_set, unavailable, available, away, xa, chat or dnd";
+
+    /// Asterisk's name of the state, such as `not_set`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            State::NotSet => "not_set",
+            State::Unavailable => "unavailable",
+            State::Available => "available",
+            State::Away => "away",
+            State::Xa => "xa",
+            State::Chat => "chat",
+            State::Dnd => "dnd",
+        }
+    }
+
+    /// The state of that name, without regard to case (as `ast_presence_state_val`).
+    pub fn parse(name: &str) -> Option<State> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.name().eq_ignore_ascii_case(name))
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Subtype and message, together because most presences have neither.
+#[derive(PartialEq, Eq, Debug, Hash)]
+struct Text {
+    /// The subtype and the message after it.
+    both: Box<str>,
+    /// Where the message begins.
+    at: usize,
+}
+
+/// A state with its subtype and message. Cheap to clone; 16 bytes without text.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Hash)]
+pub struct Presence {
+    state: State,
+    text: Option<Arc<Text>>,
+}
+
+impl Presence {
+    /// Nothing.
+    pub const NOT_SET: Presence = Presence {
+        state: State::NotSet,
+        text: None,
+    };
+
+    /// A presence of these parts; the texts are taken as they are (see
+    /// [`crate::model::text`] for the checks).
+    pub fn new(state: State, subtype: &str, message: &str) -> Self {
+        let text = (!subtype.is_empty() || !message.is_empty()).then(|| {
+            let mut both = String::with_capacity(subtype.len() + message.len());
+            both.push_str(subtype);
+            both.push_str(message);
+            Arc::new(Text {
+                both: both.into(),
+                at: subtype.len(),
+            })
+        });
+        Presence { state, text }
+    }
+
+    /// The state.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// The subtype; empty when there is none.
+    pub fn subtype(&self) -> &str {
+        self.text
+            .as_deref()
+            .map_or("", |text| &text.both[..text.at])
+    }
+
+    /// The message; empty when there is none.
+    pub fn message(&self) -> &str {
+        self.text
+            .as_deref()
+            .map_or("", |text| &text.both[text.at..])
+    }
+
+    /// State, subtype and message.
+    pub fn parts(&self) -> (State, &str, &str) {
+        (self.state(), self.subtype(), self.message())
+    }
+
+    /// Whether state, subtype and message are these.
+    pub fn is(&self, state: State, subtype: &str, message: &str) -> bool {
+        self.state == state && self.subtype() == subtype && self.message() == message
+    }
+
+    /// Whether the state is any but `not_set`.
+    pub fn is_set(&self) -> bool {
+        self.state != State::NotSet
+    }
+}
+
+impl From<State> for Presence {
+    fn from(state: State) -> Self {
+        Presence { state, text: None }
+    }
+}
+
+/// `away (lunch) "Back at one"`: for people to read.
+impl fmt::Display for Presence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.state.name())?;
+        if !self.subtype().is_empty() {
+            write!(f, " ({})", self.subtype())?;
+        }
+        if !self.message().is_empty() {
+            write!(f, " \"{}\"", self.message())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip_without_regard_to_case() {
+        for state in State::ALL {
+            assert_eq!(State::parse(state.name()), Some(state));
+            assert_eq!(State::parse(&state.name().to_uppercase()), Some(state));
+        }
+        assert_eq!(State::parse("busy"), None);
+        assert_eq!(State::parse(""), None);
+    }
+
+    #[test]
+    fn presence_is_small() {
+        assert_eq!(size_of::<Presence>(), 16);
+    }
+}

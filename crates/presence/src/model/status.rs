@@ -1,0 +1,154 @@
+//! Status types: the names by which people set and read a status.
+//!
+//! The seven states are types themselves. The administrator adds others, each mapped
+//! to a state, subtype and message, or to nothing: then it is recorded and goes
+//! nowhere.
+
+use std::sync::Arc;
+
+use crate::model::state::{Presence, State};
+
+/// One status type.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct StatusType {
+    /// Its name, such as `lunch` or `away`.
+    pub name: Box<str>,
+    /// How people are shown it, such as `At lunch`.
+    pub label: Box<str>,
+    /// What setting it writes; `None` for a type that is recorded only.
+    pub maps_to: Option<Presence>,
+}
+
+impl StatusType {
+    /// The type that a state is by itself.
+    pub fn built_in(state: State) -> Self {
+        let label = match state {
+            State::NotSet => "Not set",
+            State::Unavailable => "Unavailable",
+            State::Available => "Available",
+            State::Away => "Away",
+            State::Xa => "Extended away",
+            State::Chat => "Free to chat",
+            State::Dnd => "Do not disturb",
+        };
+        StatusType {
+            name: state.name().into(),
+            label: label.into(),
+            maps_to: Some(state.into()),
+        }
+    }
+
+    /// Whether the name is a state's.
+    pub fn is_built_in(&self) -> bool {
+        State::parse(&self.name).is_some()
+    }
+}
+
+/// Every status type: the states in the core's order, then those of the configuration
+/// in its order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Statuses(Vec<Arc<StatusType>>);
+
+impl Default for Statuses {
+    fn default() -> Self {
+        let built_in = State::ALL.map(|state| Arc::new(StatusType::built_in(state)));
+        Statuses(built_in.into())
+    }
+}
+
+impl Statuses {
+    /// Adds a type; one of a state's name takes that state's place.
+    pub fn put(&mut self, status: StatusType) {
+        let known = self.0.iter_mut();
+        let mut same = known.filter(|known| known.name.eq_ignore_ascii_case(&status.name));
+        match same.next() {
+            Some(known) => *known = Arc::new(status),
+            None => self.0.push(Arc::new(status)),
+        }
+    }
+
+    /// The type of that name, without regard to case.
+    pub fn find(&self, name: &str) -> Option<&Arc<StatusType>> {
+        let mut all = self.0.iter();
+        all.find(|status| status.name.eq_ignore_ascii_case(name))
+    }
+
+    /// All of them, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<StatusType>> {
+        self.0.iter()
+    }
+
+    /// Their names, for messages that say what was expected.
+    pub fn expected(&self) -> String {
+        const MOST: usize = 20;
+        let names: Vec<&str> = self.iter().map(|status| &*status.name).collect();
+        match names.as_slice() {
+            [first @ .., last] if names.len() <= MOST => {
+                format!("{} or {last}", first.join(", "))
+            }
+            _ => format!(
+                "{} or another of 'userpresence show statuses'",
+                names[..MOST.min(names.len())].join(", ")
+            ),
+        }
+    }
+
+    /// The type that a presence means: the one with its state and subtype, else the
+    /// state's own, else the first configured with that state. `None` where no type
+    /// maps to the state.
+    pub fn meaning(&self, presence: &Presence) -> Option<&Arc<StatusType>> {
+        let of_state = |status: &Arc<StatusType>| {
+            let maps_to = status.maps_to.as_ref();
+            maps_to.is_some_and(|mapped| mapped.state() == presence.state())
+        };
+        let exact = |status: &&Arc<StatusType>| {
+            let maps_to = status.maps_to.as_ref();
+            of_state(status) && maps_to.is_some_and(|mapped| mapped.subtype() == presence.subtype())
+        };
+        let own = &self.0[presence.state() as usize];
+        let found = self.0.iter().find(exact);
+        found
+            .or_else(|| of_state(own).then_some(own))
+            .or_else(|| self.0.iter().find(|status| of_state(status)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(name: &str, maps_to: Option<Presence>) -> StatusType {
+        StatusType {
+            name: name.into(),
+            label: name.into(),
+            maps_to,
+        }
+    }
+
+    fn meaning(statuses: &Statuses, state: State, subtype: &str) -> Option<String> {
+        let found = statuses.meaning(&Presence::new(state, subtype, "x"));
+        found.map(|status| status.name.to_string())
+    }
+
+    #[test]
+    fn a_presence_means_the_closest_type() {
+        let mut statuses = Statuses::default();
+        statuses.put(status(
+            "lunch",
+            Some(Presence::new(State::Away, "lunch", "")),
+        ));
+        statuses.put(status("home", Some(State::Available.into())));
+        assert_eq!(meaning(&statuses, State::Away, "lunch").unwrap(), "lunch");
+        assert_eq!(meaning(&statuses, State::Away, "other").unwrap(), "away");
+        assert_eq!(
+            meaning(&statuses, State::Available, "").unwrap(),
+            "available"
+        );
+        // A state's own type taken away: the first configured with it is left, or none.
+        statuses.put(status("AWAY", None));
+        assert_eq!(meaning(&statuses, State::Away, "other").unwrap(), "lunch");
+        statuses.put(status("dnd", None));
+        assert_eq!(meaning(&statuses, State::Dnd, ""), None);
+        assert_eq!(statuses.find("Lunch").unwrap().label.as_ref(), "lunch");
+    }
+}

@@ -1,0 +1,298 @@
+//! `userpresence explain`: why a user's presence is what it is, in sentences.
+
+use std::fmt::Write;
+
+use crate::config::InputKind;
+use crate::model::device::DeviceState;
+use crate::model::dnd::DndStatus;
+use crate::model::time::Time;
+use crate::views::fields::{Said, SourceView, View};
+
+/// Explains a view: the answer, the rule, each source, what would change it, and what
+/// others see of it.
+pub fn explain(view: &View, now: Time) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{} is {}.", view.user, said(&view.presence, now));
+    let _ = writeln!(text, "{}", why(view));
+    let (chosen, inferred): (Vec<_>, Vec<_>) = {
+        let sources = view.sources.iter();
+        sources.partition(|source| source.kind.is_chosen())
+    };
+    // Else all of it was chosen.
+    let both = !inferred.is_empty() || view.inferred.is_some();
+    if both {
+        let _ = writeln!(text, "{}", chosen_line(view, now));
+        let _ = writeln!(text, "{}", inferred_line(view));
+    }
+    let rule = match view.method {
+        "priority" => format!(
+            "Method priority: the highest state wins ({}), of equal states the one set last.",
+            view.priority.join(" > ")
+        ),
+        "latest" => "Method latest: the source that was set last wins.".to_owned(),
+        "default" => "Method default: the default extension alone counts.".to_owned(),
+        _ => "Method none: own status alone counts.".to_owned(),
+    };
+    let _ = writeln!(text, "{rule}");
+    if !inferred.is_empty() {
+        text.push_str("Chosen sources:\n");
+    }
+    for source in chosen {
+        let _ = writeln!(text, "- {}", source_line(view, source, now));
+    }
+    let _ = writeln!(text, "- {}", own_line(view, now));
+    if !inferred.is_empty() {
+        text.push_str("Inferred sources:\n");
+    }
+    for source in inferred {
+        let _ = writeln!(text, "- {}", source_line(view, source, now));
+    }
+    let _ = writeln!(text, "{}", what_would_change_it(view));
+    let _ = writeln!(text, "{}", where_a_status_goes(view));
+    let _ = writeln!(text, "{}", what_lamps_show(view));
+    text
+}
+
+/// `away (lunch) "Back at one", set 7s ago, ends in 5m 0s`.
+pub fn said(said: &Said, now: Time) -> String {
+    let mut text = said.state.to_owned();
+    if !said.subtype.is_empty() {
+        let _ = write!(text, " ({})", said.subtype);
+    }
+    if !said.message.is_empty() {
+        let _ = write!(text, " \"{}\"", said.message);
+    }
+    if let Some(since) = said.since {
+        let _ = write!(text, ", set {} ago", Time::from_millis(since).age(now));
+    }
+    if let Some(until) = said.until {
+        let _ = write!(text, ", ends in {}", now.age(Time::from_millis(until)));
+    }
+    text
+}
+
+fn why(view: &View) -> String {
+    let source = match view.source.as_str() {
+        "own" => "own status",
+        "schedule" => "the schedule",
+        source => source,
+    };
+    match view.reason {
+        "only" => format!("It comes from {source}: no other source is set."),
+        "highest" => format!("It comes from {source}: its state stands highest."),
+        "last_of_equals" => {
+            format!(
+                "It comes from {source}: of the sources with the highest state it was set last."
+            )
+        }
+        "first_of_equals" => {
+            format!("It comes from {source}: others are equal to it, and it is configured first.")
+        }
+        "latest" => format!("It comes from {source}: it was set last."),
+        "default_extension" => format!("It comes from {source}: it is the default extension."),
+        "own_status" if view.own.is_none() => "No status was chosen.".to_owned(),
+        "own_status" => "It comes from own status.".to_owned(),
+        _ => "No source is set.".to_owned(),
+    }
+}
+
+fn chosen_line(view: &View, now: Time) -> String {
+    let shown = match (view.status.as_str(), view.label.as_str()) {
+        ("", _) => "no status".to_owned(),
+        (status, label) => format!("status {status}, shown as '{label}'"),
+    };
+    format!("Chosen: {} ({shown}).", said(&view.chosen, now))
+}
+
+fn inferred_line(view: &View) -> String {
+    match view.inferred_label() {
+        "" => "Inferred: nothing.".to_owned(),
+        words => format!("Inferred: {words}."),
+    }
+}
+
+fn source_line(view: &View, source: &SourceView, now: Time) -> String {
+    let device = || (&source.address, source.device_state.unwrap_or_default());
+    let subject = match source.kind {
+        InputKind::Extension { .. } | InputKind::Source if !source.known => {
+            return format!(
+                "{} is unknown: its provider is not loaded or has no such thing; it takes no \
+                 part.",
+                source.address
+            );
+        }
+        InputKind::Extension { .. } | InputKind::Source => format!("{} is", source.address),
+        InputKind::Device | InputKind::Custom => {
+            format!("Device {} is {}", device().0, device().1)
+        }
+        InputKind::Meeting => format!("Meeting {} is {}", device().0, device().1),
+        InputKind::Schedule if source.presence.state == "not_set" => {
+            return "The schedule says nothing now: it is within its hours.".to_owned();
+        }
+        InputKind::Schedule => "The schedule says".to_owned(),
+    };
+    let says = said(&source.presence, now);
+    let says = match source.kind {
+        InputKind::Device | InputKind::Custom | InputKind::Meeting => match is_idle(source) {
+            true => String::new(),
+            false => format!(", which means {says}"),
+        },
+        _ => format!(" {says}"),
+    };
+    format!("{subject}{says}{}.", remark(view, source))
+}
+
+/// Whether it is a device that says nothing now.
+fn is_idle(source: &SourceView) -> bool {
+    let of_device = matches!(
+        source.kind,
+        InputKind::Device | InputKind::Custom | InputKind::Meeting
+    );
+    of_device && source.gives_way
+}
+
+/// What becomes of what a source says, and why.
+fn remark(view: &View, source: &SourceView) -> String {
+    if !source.takes_part {
+        return why_not(view, source);
+    }
+    let remark = match source.device_state {
+        Some("invalid") if is_idle(source) => ": it does not exist, or its module is not loaded",
+        // It says something, but for that a call would never give way.
+        _ if is_idle(source) && source.presence.state != "not_set" => {
+            ": idle, it gives way to any that is set"
+        }
+        // Where nothing is set there is nothing to win.
+        _ if view.reason == "nothing_set" => "",
+        _ if source.winner => ": it wins",
+        _ if source.gives_way => ": it gives way to any that is set",
+        _ => "",
+    };
+    remark.to_owned()
+}
+
+fn why_not(view: &View, source: &SourceView) -> String {
+    let presence = matches!(source.kind, InputKind::Extension { .. } | InputKind::Source);
+    if !view.enabled && source.extension.is_some() {
+        return ": not read, enabled = no".to_owned();
+    }
+    match (view.method, &source.device) {
+        ("default", _) if presence => ": not the default extension".to_owned(),
+        ("default" | "none", _) | (_, None) => ": not asked by this method".to_owned(),
+        (_, Some(device)) => {
+            let device = match source.extension {
+                Some(_) => format!("its device {device}"),
+                None => "it".to_owned(),
+            };
+            format!(": ignored, {device} cannot be reached and another can (ignore_unreachable)")
+        }
+    }
+}
+
+fn own_line(view: &View, now: Time) -> String {
+    let Some(own) = &view.own else {
+        return "Own status: none was chosen.".to_owned();
+    };
+    let remark = match (view.source == "own", view.own_takes_part) {
+        (true, _) if view.reason != "nothing_set" => ": it wins",
+        (_, true) => "",
+        (_, false) if view.written.is_empty() => ": not asked by this method",
+        (_, false) => ": it takes no part, the extensions it was written to speak for it",
+    };
+    format!("Own status is {}{remark}.", said(own, now))
+}
+
+fn what_would_change_it(view: &View) -> String {
+    let count = view
+        .sources
+        .iter()
+        .filter(|source| source.takes_part)
+        .count();
+    match view.method {
+        "none" => "Only setting the user's status changes it.".to_owned(),
+        "default" => match (&view.default, view.enabled) {
+            (Some(default), true) => format!("Only extension {default} changes it."),
+            _ => {
+                "Only setting the user's status changes it: there is no default extension to read."
+                    .to_owned()
+            }
+        },
+        _ if count == 0 && !view.own_takes_part => {
+            "Nothing changes it now: no source takes part.".to_owned()
+        }
+        _ if view.presence.state == "not_set" => "Any source that is set would win.".to_owned(),
+        "latest" => "Any source that is set to another state now would win.".to_owned(),
+        _ => {
+            let state = view.presence.state;
+            let place = view.priority.iter().position(|known| *known == state);
+            let higher = &view.priority[..place.unwrap_or(view.priority.len())];
+            let higher: Vec<_> = higher
+                .iter()
+                .filter(|state| **state != "not_set")
+                .copied()
+                .collect();
+            let equal = format!("one that is set to {state} later would take its place");
+            match higher.is_empty() {
+                true => format!("No state stands higher; {equal}."),
+                false => format!(
+                    "A source that becomes {} would win; {equal}.",
+                    list(&higher, "or")
+                ),
+            }
+        }
+    }
+}
+
+fn where_a_status_goes(view: &View) -> String {
+    let written: Vec<_> = view.written.iter().map(String::as_str).collect();
+    let why = match written.as_slice() {
+        [one] => return format!("A status that is set is written to extension {one}."),
+        [_, _, ..] => {
+            return format!(
+                "A status that is set is written to extensions {}.",
+                list(&written, "and")
+            );
+        }
+        [] if !view.enabled => "enabled = no",
+        [] if view.outgoing == "none" => "outgoing = none",
+        [] if view.extensions().next().is_none() => "there are no extensions",
+        [] => "the extensions cannot be written",
+    };
+    format!("A status that is set stays own status and is written to no extension: {why}.")
+}
+
+fn what_lamps_show(view: &View) -> String {
+    let (lamp, queue) = (view.device_state, view.queue_state);
+    let mut phones = view
+        .sources
+        .iter()
+        .filter(|source| !matches!(source.kind, InputKind::Meeting | InputKind::Custom))
+        .filter_map(|source| DeviceState::parse(source.device_state?))
+        .peekable();
+    let none = phones.peek().is_some() && !phones.any(DeviceState::is_reachable);
+    let mut why = Vec::new();
+    if view.dnd_status != DndStatus::TakeAllCalls.name() {
+        why.push(view.dnd_status);
+    }
+    if none {
+        why.push("no device can be reached");
+    }
+    let why = match why.is_empty() {
+        true => String::new(),
+        false => format!(": {}", why.join(", ")),
+    };
+    format!(
+        "A lamp on {} shows {lamp}, a queue sees {queue}{why}.",
+        view.user
+    )
+}
+
+/// `a`, `a or b`, `a, b or c`.
+fn list(words: &[&str], last: &str) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., end] => format!("{} {last} {end}", first.join(", ")),
+    }
+}

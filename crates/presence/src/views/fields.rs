@@ -1,0 +1,482 @@
+//! What is told of a user: the fields of `USER_PRESENCE()`, and the whole as a view
+//! that CLI, AMI and JSON show.
+
+use serde::Serialize;
+
+use crate::account::Activity;
+use crate::combine::Order;
+use crate::config::InputKind;
+use crate::directory::{Unclear, UserId};
+use crate::model::assignment::encode;
+use crate::model::device::Watcher;
+use crate::model::flags::{Flag, Flags};
+use crate::model::inferred::Inferred;
+use crate::model::state::Presence;
+use crate::model::suggest;
+use crate::model::text::quoted;
+use crate::model::time::Time;
+use crate::world::{Winner, World};
+
+/// A field of `USER_PRESENCE(user,field)`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Field {
+    /// The combined state.
+    Value,
+    /// Its subtype.
+    Subtype,
+    /// Its message.
+    Message,
+    /// When the winner was set: Unix time in milliseconds; empty when never.
+    Since,
+    /// When it ends: Unix time in milliseconds; empty when it has no end.
+    Until,
+    /// The winning source's address, `own` for own status, empty for none.
+    Source,
+    /// Why it won, one word.
+    Reason,
+    /// The user's method.
+    Method,
+    /// The account's number of the user's last transition.
+    Sequence,
+    /// The user's extensions, separated by commas.
+    Extensions,
+    /// The status type last chosen, or meant by what came in since.
+    Status,
+    /// How people are shown it.
+    Label,
+    /// What the system has concluded, in words; empty where there is nothing to say.
+    Inferred,
+    /// The state that was chosen.
+    ChosenState,
+    /// Its subtype.
+    ChosenSubtype,
+    /// Its message; it can be set.
+    ChosenMessage,
+    /// When it was chosen: Unix time in milliseconds; empty when never.
+    ChosenSince,
+    /// When it ends: Unix time in milliseconds; empty when it has no end.
+    ChosenUntil,
+    /// Which calls the user takes; it can be set.
+    DndStatus,
+    /// What else the user chose; it can be set.
+    Flag(Flag),
+    /// What the phones do.
+    TelephonyStatus,
+    /// Whether in a meeting.
+    MeetingStatus,
+    /// Whether the user can be spoken with.
+    PresenceStatus,
+    /// The same by what the user chose alone.
+    UserStatus,
+    /// The whole [`View`] as one JSON object.
+    Json,
+}
+
+impl Field {
+    const ALL: [(&'static str, Field); 27] = [
+        ("value", Field::Value),
+        ("subtype", Field::Subtype),
+        ("message", Field::Message),
+        ("since", Field::Since),
+        ("until", Field::Until),
+        ("source", Field::Source),
+        ("reason", Field::Reason),
+        ("method", Field::Method),
+        ("sequence", Field::Sequence),
+        ("extensions", Field::Extensions),
+        ("status", Field::Status),
+        ("label", Field::Label),
+        ("inferred", Field::Inferred),
+        ("chosen_state", Field::ChosenState),
+        ("chosen_subtype", Field::ChosenSubtype),
+        ("chosen_message", Field::ChosenMessage),
+        ("chosen_since", Field::ChosenSince),
+        ("chosen_until", Field::ChosenUntil),
+        ("dndStatus", Field::DndStatus),
+        (
+            Flag::AllowSeeMyPresence.name(),
+            Field::Flag(Flag::AllowSeeMyPresence),
+        ),
+        (
+            Flag::RingOnMonitoredCall.name(),
+            Field::Flag(Flag::RingOnMonitoredCall),
+        ),
+        (
+            Flag::PickUpCallsOnHold.name(),
+            Field::Flag(Flag::PickUpCallsOnHold),
+        ),
+        ("telephonyStatus", Field::TelephonyStatus),
+        ("meetingStatus", Field::MeetingStatus),
+        ("presenceStatus", Field::PresenceStatus),
+        ("userStatus", Field::UserStatus),
+        ("json", Field::Json),
+    ];
+
+    /// The field of that name, without regard to case.
+    ///
+    /// # Errors
+    /// Says what was expected.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        let named = |(known, _): &&(&str, Field)| known.eq_ignore_ascii_case(name);
+        let found = Field::ALL.iter().find(named).map(|(_, field)| *field);
+        found.ok_or_else(|| {
+            let known: Vec<_> = Field::ALL.iter().map(|(name, _)| *name).collect();
+            let expected = suggest::expected(name, &known.join(", "));
+            format!("unknown field '{}'{expected}", quoted(name))
+        })
+    }
+}
+
+/// The parsed arguments of a read: `user[,field[,options]]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Query<'a> {
+    /// Whose.
+    pub user: &'a str,
+    /// What.
+    pub field: Field,
+    /// Whether subtype and message are given in base64 (option `e`).
+    pub encoded: bool,
+}
+
+impl<'a> Query<'a> {
+    /// Parses the arguments.
+    ///
+    /// # Errors
+    /// One message that names the argument and what was expected.
+    pub fn parse(arguments: &'a str) -> Result<Self, String> {
+        let mut parts = arguments.splitn(3, ',').map(str::trim);
+        let user = parts.next().unwrap_or_default();
+        if user.is_empty() {
+            return Err("the user is missing, expected user[,field[,options]]".into());
+        }
+        let field = match parts.next() {
+            None | Some("") => Field::Value,
+            Some(name) => Field::parse(name)?,
+        };
+        let options = parts.next().unwrap_or_default();
+        if let Some(other) = options.chars().find(|c| *c != 'e') {
+            return Err(format!(
+                "unknown option '{}', expected e",
+                quoted(&other.to_string())
+            ));
+        }
+        Ok(Query {
+            user,
+            field,
+            encoded: !options.is_empty(),
+        })
+    }
+
+    /// The user of that name, or else the one with that id or extension.
+    ///
+    /// # Errors
+    /// Says that there is none, or names those whom it could mean.
+    pub fn find(world: &World, name: &str) -> Result<UserId, String> {
+        /// How many of several are named.
+        const FEW: usize = 5;
+        world.directory().find(name).map_err(|why| match why {
+            Unclear::Unknown => format!(
+                "there is no user '{}', expected one of userpresence.conf or realtime",
+                quoted(name)
+            ),
+            Unclear::Several(users) => {
+                let names: Vec<&str> = users.iter().take(FEW).map(|name| &**name).collect();
+                let names = names.join(", ");
+                let more = if users.len() > FEW { ", ..." } else { "" };
+                format!(
+                    "'{}' is the id or an extension of several users ({names}{more}), expected \
+                     the name of one",
+                    quoted(name)
+                )
+            }
+        })
+    }
+
+    /// The answer.
+    ///
+    /// # Errors
+    /// Says that there is no such user.
+    pub fn answer(&self, world: &World) -> Result<String, String> {
+        let id = Query::find(world, self.user)?;
+        let (outcome, chosen) = (world.outcome(id), world.chosen(id));
+        let number = |time: Time| millis(time).map_or_else(String::new, |ms| ms.to_string());
+        let text = |text: &str| match self.encoded {
+            true => encode(text),
+            false => text.to_owned(),
+        };
+        Ok(match self.field {
+            Field::Value => outcome.presence.state().name().to_owned(),
+            Field::Subtype => text(outcome.presence.subtype()),
+            Field::Message => text(outcome.presence.message()),
+            Field::Since => number(outcome.since),
+            Field::Until => number(outcome.until),
+            Field::Source => world.winner(id).to_owned(),
+            Field::Reason => outcome.reason.name().to_owned(),
+            Field::Method => world.directory().get(id).rule.method.name().to_owned(),
+            Field::Sequence => world.sequence(id).to_string(),
+            Field::Extensions => extensions(world, id).join(","),
+            Field::Status => world
+                .status(id)
+                .map_or_else(String::new, |s| s.name.to_string()),
+            Field::Label => world
+                .status(id)
+                .map_or_else(String::new, |s| s.label.to_string()),
+            Field::Inferred => world
+                .inferred(id)
+                .map_or_else(String::new, |it| it.label().to_owned()),
+            Field::ChosenState => chosen.presence.state().name().to_owned(),
+            Field::ChosenSubtype => text(chosen.presence.subtype()),
+            Field::ChosenMessage => text(chosen.presence.message()),
+            Field::ChosenSince => number(chosen.since),
+            Field::ChosenUntil => number(chosen.until),
+            Field::DndStatus => world.takes(id).name().to_owned(),
+            Field::Flag(flag) => world.flags(id).word(flag).to_owned(),
+            Field::TelephonyStatus => world.activity(id).telephony.name().to_owned(),
+            Field::MeetingStatus => world.activity(id).meeting.name().to_owned(),
+            Field::PresenceStatus => world.activity(id).presence.name().to_owned(),
+            Field::UserStatus => world.activity(id).user.name().to_owned(),
+            Field::Json => View::of(world, id).json(),
+        })
+    }
+}
+
+fn millis(time: Time) -> Option<u64> {
+    (time != Time::NEVER).then(|| time.millis())
+}
+
+fn extensions(world: &World, id: UserId) -> Vec<String> {
+    let directory = world.directory();
+    let inputs = directory.get(id).inputs.iter();
+    inputs
+        .filter_map(|input| directory.extension(input))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// All there is to know of a user, taken at one moment.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+pub struct View {
+    /// The name.
+    pub user: String,
+    /// The id that other programs know the user by.
+    pub id: String,
+    /// The account.
+    pub account: String,
+    /// The combined presence.
+    #[serde(flatten)]
+    pub presence: Said,
+    /// The status type last chosen, or meant by what came in since; empty for none.
+    pub status: String,
+    /// How people are shown it.
+    pub label: String,
+    /// What was chosen.
+    #[serde(skip)]
+    pub chosen: Said,
+    /// The same for JSON, where it is not the combined presence: so a plain user fits into
+    /// the 1023 bytes of AMI's `Getvar`.
+    #[serde(rename = "chosen", skip_serializing_if = "Option::is_none")]
+    chosen_apart: Option<Said>,
+    /// What the system has concluded, where there is anything to say beside that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inferred: Option<Inferred>,
+    /// The winning source's address, `own` for own status, empty for none.
+    pub source: String,
+    /// Why it won, one word.
+    pub reason: &'static str,
+    /// How sources are combined.
+    pub method: &'static str,
+    /// The order of `priority`, highest first; in JSON where it is not the default one.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub priority: Vec<&'static str>,
+    /// Where setting a status goes.
+    pub outgoing: &'static str,
+    /// Whether extensions are read and written.
+    pub enabled: bool,
+    /// The account's number of the user's last transition.
+    pub sequence: u64,
+    /// The default extension.
+    pub default: Option<String>,
+    /// Which calls the user takes.
+    #[serde(rename = "dndStatus")]
+    pub dnd_status: &'static str,
+    /// What else the user chose.
+    #[serde(flatten)]
+    pub flags: Flags,
+    /// What the user does.
+    #[serde(flatten)]
+    pub activity: Activity,
+    /// What a lamp on the user is to show.
+    pub device_state: &'static str,
+    /// What a queue is to see of the user.
+    pub queue_state: &'static str,
+    /// On how many panels the user is logged in.
+    pub panels: u32,
+    /// What the user chose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own: Option<Said>,
+    /// Whether own status is one of the sources.
+    pub own_takes_part: bool,
+    /// The extensions that a status is written to when it is set.
+    #[serde(skip)]
+    pub written: Vec<String>,
+    /// The sources in their order.
+    pub sources: Vec<SourceView>,
+}
+
+fn is_usual(order: &Vec<&'static str>) -> bool {
+    let usual = Order::default();
+    let usual = usual.states().iter().map(|state| state.name());
+    usual.eq(order.iter().copied())
+}
+
+/// A presence and since when.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+pub struct Said {
+    /// The state's name.
+    pub state: &'static str,
+    /// The subtype.
+    pub subtype: String,
+    /// The message.
+    pub message: String,
+    /// Since when, in milliseconds of Unix time; none when never set.
+    pub since: Option<u64>,
+    /// When it ends, in milliseconds of Unix time; none without an end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+}
+
+impl Said {
+    fn new(presence: &Presence, since: Time, until: Time) -> Self {
+        Said {
+            until: millis(until),
+            state: presence.state().name(),
+            subtype: presence.subtype().to_owned(),
+            message: presence.message().to_owned(),
+            since: millis(since),
+        }
+    }
+}
+
+/// One source of a user.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+pub struct SourceView {
+    /// Its address.
+    pub address: String,
+    /// The extension's name; none for a `source`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
+    /// The device that it reads, or the extension's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// What the device is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_state: Option<&'static str>,
+    /// What it says.
+    #[serde(flatten)]
+    pub presence: Said,
+    /// Whether its provider has answered.
+    pub known: bool,
+    /// Whether it takes part in combining now.
+    pub takes_part: bool,
+    /// Whether it is the winner.
+    pub winner: bool,
+    /// What kind of source it is.
+    #[serde(skip)]
+    pub kind: InputKind,
+    /// Whether any other that is set comes before it: it says nothing, or it is a device
+    /// that is idle where the latest wins.
+    #[serde(skip)]
+    pub gives_way: bool,
+}
+
+impl View {
+    /// Looks at a user.
+    pub fn of(world: &World, id: UserId) -> Self {
+        let directory = world.directory();
+        let (user, outcome) = (directory.get(id), world.outcome(id));
+        let (own, status) = (world.own(id), world.status(id));
+        let source = |(index, input): (usize, &crate::directory::Input)| {
+            let state = world.source(input.source);
+            let device = input.device();
+            SourceView {
+                address: directory.get_source(input.source).shown().to_owned(),
+                extension: directory.extension(input).map(str::to_owned),
+                device: device.map(|device| directory.device_name(device).to_owned()),
+                device_state: device.map(|device| world.device(device).unwrap_or_default().name()),
+                presence: Said::new(&state.presence, state.since, state.until()),
+                known: state.known,
+                takes_part: world.takes_part(user, index),
+                winner: outcome.winner == Winner::Input(index as u16),
+                kind: input.kind,
+                gives_way: !world.says(user.rule.method, input).is_set(),
+            }
+        };
+        let default = user.default.map(|at| &user.inputs[usize::from(at)]);
+        let default = default
+            .and_then(|input| directory.extension(input))
+            .map(str::to_owned);
+        let written = |input: &&crate::directory::Input| {
+            directory.written(user).any(|source| source == input.source)
+        };
+        let written = user.inputs.iter().filter(written);
+        let written = written
+            .filter_map(|input| directory.extension(input))
+            .map(str::to_owned);
+        let presence = Said::new(&outcome.presence, outcome.since, outcome.until);
+        let chosen = world.chosen(id);
+        let chosen = Said::new(&chosen.presence, chosen.since, chosen.until);
+        View {
+            user: user.name.to_string(),
+            id: user.id().to_owned(),
+            account: directory.account(user.account).to_string(),
+            chosen_apart: (chosen != presence).then(|| chosen.clone()),
+            presence,
+            status: status.map_or_else(String::new, |status| status.name.to_string()),
+            label: status.map_or_else(String::new, |status| status.label.to_string()),
+            chosen,
+            inferred: world.inferred(id).cloned(),
+            source: world.winner(id).to_owned(),
+            reason: outcome.reason.name(),
+            method: user.rule.method.name(),
+            priority: user
+                .rule
+                .order
+                .states()
+                .iter()
+                .map(|state| state.name())
+                .collect(),
+            outgoing: user.rule.outgoing.name(),
+            enabled: user.rule.enabled,
+            sequence: world.sequence(id),
+            default,
+            dnd_status: world.takes(id).name(),
+            flags: world.flags(id),
+            activity: world.activity(id),
+            device_state: world.shown(id, Watcher::Lamp).name(),
+            queue_state: world.shown(id, Watcher::Queue).name(),
+            panels: world.panels(id),
+            own: own.map(|own| Said::new(&own.presence, own.since, own.until)),
+            own_takes_part: world.own_takes_part(id),
+            written: written.collect(),
+            sources: user.inputs.iter().enumerate().map(source).collect(),
+        }
+    }
+
+    /// The whole as one JSON object.
+    pub fn json(&self) -> String {
+        // Plain texts and numbers always serialise.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What the system has concluded, in words; empty where there is nothing to say.
+    pub fn inferred_label(&self) -> &str {
+        self.inferred.as_ref().map_or("", Inferred::label)
+    }
+
+    /// The names of the extensions.
+    pub fn extensions(&self) -> impl Iterator<Item = &str> {
+        self.sources
+            .iter()
+            .filter_map(|source| source.extension.as_deref())
+    }
+}

@@ -1,0 +1,345 @@
+//! What was chosen, and what is inferred besides: the two are never mixed up.
+//!
+//! The combined outcome is over all sources. The *chosen* outcome is the same rule over
+//! the chosen sources alone (see [`InputKind::is_chosen`]); the status type follows it.
+//! Both are the same unless an inferred source has won.
+
+use std::sync::Arc;
+
+use super::{Outcome, UserState, Winner, World};
+use crate::account::{Activity, Telephony, TelephonyStatus};
+use crate::combine::Method;
+use crate::config::InputKind;
+use crate::directory::UserId;
+use crate::model::assignment::Choice;
+use crate::model::device::DeviceState;
+use crate::model::inferred::Inferred;
+use crate::model::state::{Presence, State};
+use crate::model::status::StatusType;
+use crate::model::text;
+use crate::model::time::Time;
+
+/// A presence with the status type that holds beside it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Decision {
+    /// The presence.
+    pub presence: Presence,
+    /// The status type; `None` where there is none.
+    pub status: Option<Arc<StatusType>>,
+}
+
+/// What actions act on, kept for users who have any.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Decisions {
+    /// By what was chosen, a schedule included.
+    pub chosen: Decision,
+    /// By all sources.
+    pub combined: Decision,
+}
+
+/// How a user's own status has changed.
+pub(super) enum OwnChange {
+    /// Not at all.
+    None,
+    /// It was set.
+    Chosen(UserId),
+    /// It has ended, for these users; that status type holds again where no type means what
+    /// was chosen.
+    Ended(Vec<(UserId, Option<Arc<StatusType>>)>),
+}
+
+/// What was known of a user before a change.
+pub(super) struct Was {
+    pub presence: Presence,
+    pub status: Option<Arc<StatusType>>,
+    pub chosen: Presence,
+    pub inferred: Option<Inferred>,
+    pub activity: Activity,
+    pub decisions: Option<Box<Decisions>>,
+}
+
+impl UserState {
+    pub(super) fn chosen(&self) -> &Outcome {
+        self.chosen.as_deref().unwrap_or(&self.outcome)
+    }
+
+    pub(super) fn was(&self) -> Was {
+        Was {
+            presence: self.outcome.presence.clone(),
+            status: self.status.clone(),
+            chosen: self.chosen().presence.clone(),
+            inferred: self.inferred.clone(),
+            activity: self.activity,
+            decisions: self.decisions.clone(),
+        }
+    }
+
+    /// Whether anything of it is different now.
+    pub(super) fn differs(&self, was: &Was) -> bool {
+        self.says_otherwise(was) || self.inferred != was.inferred || self.activity != was.activity
+    }
+
+    /// Whether what people are shown of the status is different now, and not for a call
+    /// or a meeting alone.
+    pub(super) fn says_otherwise(&self, was: &Was) -> bool {
+        let (now, then) = (self.activity, was.activity);
+        let does = now.telephony != then.telephony || now.meeting != then.meeting;
+        self.outcome.presence != was.presence
+            || self.chosen().presence != was.chosen
+            || self.status != was.status
+            || (self.inferred != was.inferred && !does)
+    }
+}
+
+impl World {
+    /// What was chosen for the user: the rule over the chosen sources alone.
+    pub fn chosen(&self, user: UserId) -> &Outcome {
+        self.users[user.index()].chosen()
+    }
+
+    /// What the system has concluded of the user, where there is anything to say beside
+    /// what was chosen.
+    pub fn inferred(&self, user: UserId) -> Option<&Inferred> {
+        self.users[user.index()].inferred.as_ref()
+    }
+
+    /// What the user's actions act on; `None` without actions.
+    pub fn decisions(&self, user: UserId) -> Option<&Decisions> {
+        self.users[user.index()].decisions.as_deref()
+    }
+
+    /// The status type by all sources: a call or a meeting that has won counts too.
+    pub fn combined_status(&self, user: UserId) -> Option<&Arc<StatusType>> {
+        let outcome = self.outcome(user);
+        let inferred = self.inferred_winner(user).is_some() && outcome.presence.is_set();
+        let meaning = inferred.then(|| self.meaning(&outcome.presence));
+        meaning.flatten().or(self.status(user))
+    }
+
+    /// The choice that says what was chosen, with another message: the status type, the
+    /// subtype and the end stay.
+    ///
+    /// # Errors
+    /// Where the message is too long or not plain, or the status is mapped to no state.
+    pub fn with_message(&self, user: UserId, message: &str, now: Time) -> Result<Choice, String> {
+        text::check(message).map_err(|why| format!("the message {why}"))?;
+        let chosen = self.chosen(user);
+        let (presence, known) = (&chosen.presence, self.status(user));
+        if let Some(status) = known.filter(|status| status.maps_to.is_none()) {
+            return Err(format!(
+                "the status '{}' is mapped to no state, expected no message",
+                status.name
+            ));
+        }
+        let of_state = |status: &&Arc<StatusType>| {
+            let mapped = status.maps_to.as_ref();
+            mapped.is_some_and(|mapped| mapped.state() == presence.state())
+        };
+        let status = known.filter(of_state).or_else(|| self.meaning(presence));
+        let Some(status) = status.or(known) else {
+            return Err("no status was chosen, expected one before its message".into());
+        };
+        Ok(Choice {
+            status: status.clone(),
+            presence: Some(Presence::new(presence.state(), presence.subtype(), message)),
+            until: (chosen.until > now).then_some(chosen.until),
+        })
+    }
+
+    fn meaning(&self, presence: &Presence) -> Option<&Arc<StatusType>> {
+        self.directory.settings.statuses().meaning(presence)
+    }
+
+    /// The kind of the input that has won the combined outcome, where it is no chosen one.
+    fn inferred_winner(&self, user: UserId) -> Option<(usize, InputKind)> {
+        let Winner::Input(index) = self.outcome(user).winner else {
+            return None;
+        };
+        let index = usize::from(index);
+        let kind = self.directory.get(user).inputs[index].kind;
+        (!kind.is_chosen()).then_some((index, kind))
+    }
+
+    /// Notes what a change of own status means for the status type, before that is
+    /// derived.
+    pub(super) fn take_own_change(&mut self, user: UserId, change: &OwnChange) {
+        let state = &mut self.users[user.index()];
+        match change {
+            OwnChange::Chosen(chooser) if *chooser == user => {
+                // What other users became by this choice came in no later than it.
+                if let Some(own) = state.own.as_deref_mut() {
+                    own.chosen = own.chosen.max(self.last);
+                }
+            }
+            OwnChange::Ended(ended) => {
+                let mut ended = ended.iter();
+                if let Some((_, Some(status))) = ended.find(|(of, _)| *of == user) {
+                    state.status = Some(status.clone());
+                }
+            }
+            OwnChange::Chosen(_) | OwnChange::None => {}
+        }
+    }
+
+    /// Takes what follows from the user's combined outcome for what was chosen: its
+    /// outcome, the status type, and what actions act on.
+    pub(super) fn take_chosen(&mut self, user: UserId) {
+        let won = self.inferred_winner(user);
+        let chosen = won.map(|_| Box::new(self.contest_of(user, InputKind::is_chosen)));
+        self.users[user.index()].chosen = chosen;
+        if let Some(status) = self.derived_status(user) {
+            self.users[user.index()].status = Some(status);
+        }
+        let acts = !self.directory.get(user).rule.actions.is_empty();
+        let decisions = acts.then(|| Box::new(self.decide(user)));
+        self.users[user.index()].decisions = decisions;
+    }
+
+    /// The status type: the one last chosen, until a chosen source that was set later
+    /// means another. `None` where it stays what it is.
+    pub(super) fn derived_status(&self, user: UserId) -> Option<Arc<StatusType>> {
+        let chosen = self.chosen(user);
+        let own = self.own(user).filter(|own| {
+            let beside = own.beside.as_ref();
+            own.chosen >= chosen.since && beside.is_none_or(|it| *it == chosen.presence)
+        });
+        let last = own.and_then(|own| own.status.as_ref());
+        let status = last.or_else(|| self.meaning(&chosen.presence));
+        // What is left where the type that it had is configured no more.
+        let status = status.or_else(|| match self.status(user) {
+            Some(_) => None,
+            None => self.own(user)?.status.as_ref(),
+        });
+        status
+            .filter(|status| self.status(user) != Some(status))
+            .cloned()
+    }
+
+    fn decide(&self, user: UserId) -> Decisions {
+        let state = &self.users[user.index()];
+        let decision = |presence: &Presence, status: Option<&Arc<StatusType>>| Decision {
+            presence: presence.clone(),
+            status: status.cloned(),
+        };
+        let by_choice = || decision(&state.chosen().presence, state.status.as_ref());
+        let of_schedule = |presence: &Presence| {
+            let meaning = self.meaning(presence).or(state.status.as_ref());
+            decision(presence, meaning)
+        };
+        let chosen = match self.inferred_winner(user) {
+            None => by_choice(),
+            Some((_, InputKind::Schedule)) if state.outcome.presence.is_set() => {
+                of_schedule(&state.outcome.presence)
+            }
+            Some(_) => {
+                let counts =
+                    |kind: InputKind| kind.is_chosen() || matches!(kind, InputKind::Schedule);
+                let outcome = self.contest_of(user, counts);
+                match self.is_schedule(user, outcome.winner) && outcome.presence.is_set() {
+                    true => of_schedule(&outcome.presence),
+                    false => by_choice(),
+                }
+            }
+        };
+        Decisions {
+            chosen,
+            combined: decision(&state.outcome.presence, self.combined_status(user)),
+        }
+    }
+
+    fn is_schedule(&self, user: UserId, winner: Winner) -> bool {
+        let Winner::Input(index) = winner else {
+            return false;
+        };
+        let input = &self.directory.get(user).inputs[usize::from(index)];
+        input.kind == InputKind::Schedule
+    }
+
+    /// What the system concludes of the user now, from what won, from the calls, and from
+    /// whether there is a meeting.
+    pub(super) fn compute_inferred(
+        &self,
+        user: UserId,
+        telephony: &Telephony,
+        meets: bool,
+    ) -> Option<Inferred> {
+        let outcome = self.outcome(user);
+        let won = self.inferred_winner(user);
+        let won = won.filter(|_| outcome.presence.is_set());
+        let by_winner = won.and_then(|(index, kind)| self.word_of(user, index, kind));
+        let by_activity = || match telephony.status() {
+            TelephonyStatus::CallConnected => Some(Inferred::Call),
+            _ if meets => Some(Inferred::Meeting),
+            TelephonyStatus::OnHold => Some(Inferred::Hold),
+            TelephonyStatus::Ringing => Some(Inferred::Ringing),
+            // The user waits in a parking lot.
+            TelephonyStatus::ParkedCall if telephony.waits => Some(Inferred::Hold),
+            TelephonyStatus::ParkedCall | TelephonyStatus::NoCall => None,
+        };
+        let offline = || {
+            self.is_offline(user, telephony)
+                .then_some(Inferred::Offline)
+        };
+        by_winner
+            .or_else(by_activity)
+            .or_else(offline)
+            .or_else(|| self.word_of_difference(user))
+    }
+
+    /// The words for what an inferred source says that has won.
+    fn word_of(&self, user: UserId, index: usize, kind: InputKind) -> Option<Inferred> {
+        let input = &self.directory.get(user).inputs[index];
+        let state = input.device().and_then(|device| self.device(device));
+        let state = state.unwrap_or_default();
+        let reading = self.directory.reading(input.source);
+        if let Some(status) = reading.and_then(|reading| reading.table.status(state)) {
+            return Some(Inferred::Status(status.clone()));
+        }
+        match kind {
+            InputKind::Schedule => Some(Inferred::Hours),
+            InputKind::Meeting => Some(Inferred::Meeting),
+            InputKind::Device => Inferred::of_phone(state),
+            InputKind::Custom | InputKind::Extension { .. } | InputKind::Source => None,
+        }
+    }
+
+    /// Whether the user looks reachable by what holds, and no phone is.
+    fn is_offline(&self, user: UserId, telephony: &Telephony) -> bool {
+        let reachable = matches!(
+            self.outcome(user).presence.state(),
+            State::NotSet | State::Available | State::Chat
+        );
+        let off = |device| self.device(device) == Some(DeviceState::Unavailable);
+        // One that does not exist is no phone that is off.
+        let can = telephony.phones.reachable || telephony.waits;
+        reachable && !can && self.phone_devices(user).any(off)
+    }
+
+    /// Where what holds is neither what was chosen last nor anything that has a word of its
+    /// own: what it means, so that what is shown says why.
+    fn word_of_difference(&self, user: UserId) -> Option<Inferred> {
+        let holds = &self.outcome(user).presence;
+        let chosen = self.status(user).and_then(|status| status.maps_to.as_ref());
+        let same = match chosen {
+            Some(chosen) => chosen.state() == holds.state(),
+            // It says nothing of a state, or there is none.
+            None => self.chosen(user).presence.state() == holds.state(),
+        };
+        let meaning = match same {
+            true => None,
+            false => self.meaning(holds),
+        };
+        meaning.cloned().map(Inferred::Status)
+    }
+
+    /// The outcome over the inputs of these kinds and own status, for the methods that
+    /// combine: with the others no inferred source wins.
+    fn contest_of(&self, user: UserId, counts: impl Fn(InputKind) -> bool) -> Outcome {
+        let spec = self.directory.get(user);
+        let ranks = match spec.rule.method {
+            Method::Priority => Some(&spec.rule.ranks),
+            Method::Latest | Method::Default | Method::None => None,
+        };
+        self.contest(user, spec, ranks, counts)
+    }
+}

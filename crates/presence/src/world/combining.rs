@@ -1,0 +1,157 @@
+//! A user's sources become one presence: who takes part, and who wins.
+
+use super::{Outcome, Winner, World};
+use crate::combine::{self, Candidate, Method, Reason};
+use crate::config::InputKind;
+use crate::directory::{Input, User, UserId};
+use crate::model::device::DeviceState;
+use crate::model::state::Presence;
+use crate::model::time::Time;
+
+impl World {
+    /// Whether the input takes part in combining now.
+    pub fn takes_part(&self, user: &User, index: usize) -> bool {
+        let input = &user.inputs[index];
+        match user.rule.method {
+            Method::None => false,
+            Method::Default => {
+                let read = user.rule.enabled && user.default == Some(index as u16);
+                read && self.source(input.source).known
+            }
+            Method::Priority | Method::Latest => {
+                self.combines(user, input, self.some_are_reachable(user))
+            }
+        }
+    }
+
+    /// As [`World::takes_part`], for the methods that combine. `some_reachable` says
+    /// whether a phone is left when those that cannot be reached are not.
+    fn combines(&self, user: &User, input: &Input, some_reachable: bool) -> bool {
+        self.source(input.source).known
+            && (user.rule.enabled || !input.is_extension())
+            && !(some_reachable && self.is_unavailable(input))
+    }
+
+    /// Whether phones that cannot be reached take no part, and another can.
+    fn some_are_reachable(&self, user: &User) -> bool {
+        let can = |input: &Input| {
+            let device = input.phone().and_then(|device| self.device(device));
+            device.is_some_and(DeviceState::is_reachable) && self.source(input.source).known
+        };
+        user.rule.ignore_unreachable && user.inputs.iter().any(can)
+    }
+
+    fn is_unavailable(&self, input: &Input) -> bool {
+        let device = input.phone().and_then(|device| self.device(device));
+        device == Some(DeviceState::Unavailable)
+    }
+
+    /// What a source says where the last one set wins. A call or meeting that ends gives
+    /// way: a device that is idle says nothing then.
+    pub(crate) fn says(&self, method: Method, input: &Input) -> &Presence {
+        static NOTHING: Presence = Presence::NOT_SET;
+        let presence = &self.source(input.source).presence;
+        let of_device = matches!(
+            input.kind,
+            InputKind::Device | InputKind::Custom | InputKind::Meeting
+        );
+        if method != Method::Latest || !of_device {
+            return presence;
+        }
+        let reading = self.directory.reading(input.source);
+        let idle = reading.map(|reading| reading.table.get(DeviceState::NotInUse));
+        match idle == Some(presence) {
+            true => &NOTHING,
+            false => presence,
+        }
+    }
+
+    /// Whether own status counts: as the only thing, or as one of the sources.
+    pub fn own_takes_part(&self, user: UserId) -> bool {
+        let user = self.directory.get(user);
+        match user.rule.method {
+            Method::None => true,
+            Method::Default => !user.rule.enabled || user.default.is_none(),
+            Method::Priority | Method::Latest => user.own_combines,
+        }
+    }
+
+    /// The user's combined presence by the rule, made anew.
+    pub fn combine(&self, user: UserId) -> Outcome {
+        let spec = self.directory.get(user);
+        let default = spec.default.filter(|_| spec.rule.enabled);
+        match (spec.rule.method, default) {
+            (Method::Default, Some(index)) => {
+                if !self.takes_part(spec, usize::from(index)) {
+                    return Outcome::default();
+                }
+                self.won_by(user, Winner::Input(index), Reason::DefaultExtension)
+            }
+            // Without a default extension to read, own status is what is left.
+            (Method::None | Method::Default, _) => match self.own(user) {
+                Some(_) => self.won_by(user, Winner::Own, Reason::OwnStatus),
+                None => Outcome {
+                    reason: Reason::OwnStatus,
+                    ..Outcome::default()
+                },
+            },
+            (Method::Priority, _) => self.contest(user, spec, Some(&spec.rule.ranks), |_| true),
+            (Method::Latest, _) => self.contest(user, spec, None, |_| true),
+        }
+    }
+
+    /// The winner of the inputs of the kinds that count, and of own status where that is
+    /// a source.
+    pub(super) fn contest(
+        &self,
+        user: UserId,
+        spec: &User,
+        ranks: Option<&combine::Ranks>,
+        counts: impl Fn(InputKind) -> bool,
+    ) -> Outcome {
+        let some_reachable = self.some_are_reachable(spec);
+        let candidate = |(index, input): (usize, &Input)| {
+            let candidate = Candidate {
+                state: self.says(spec.rule.method, input).state(),
+                since: self.source(input.source).since,
+            };
+            let takes_part = counts(input.kind) && self.combines(spec, input, some_reachable);
+            takes_part.then_some((Winner::Input(index as u16), candidate))
+        };
+        let own = self.own(user).filter(|_| spec.own_combines).map(|own| {
+            let candidate = Candidate {
+                state: own.presence.state(),
+                since: own.since,
+            };
+            (Winner::Own, candidate)
+        });
+        let inputs = spec.inputs.iter().enumerate().filter_map(candidate);
+        match combine::winner(inputs.chain(own), ranks) {
+            Some((winner, reason)) => self.won_by(user, winner, reason),
+            None => Outcome::default(),
+        }
+    }
+
+    fn won_by(&self, user: UserId, winner: Winner, reason: Reason) -> Outcome {
+        let (presence, since, until) = match winner {
+            Winner::Nobody => (Presence::default(), Time::NEVER, Time::NEVER),
+            Winner::Own => self.own(user).map_or_else(Default::default, |own| {
+                (own.presence.clone(), own.since, own.until)
+            }),
+            Winner::Input(index) => {
+                let spec = self.directory.get(user);
+                let input = &spec.inputs[usize::from(index)];
+                let state = self.source(input.source);
+                let presence = self.says(spec.rule.method, input).clone();
+                (presence, state.since, state.until())
+            }
+        };
+        Outcome {
+            presence,
+            since,
+            until,
+            winner,
+            reason,
+        }
+    }
+}

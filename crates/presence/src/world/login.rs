@@ -1,0 +1,123 @@
+//! The statuses that a login and a logout set: of a panel, or of a device that
+//! registers.
+
+use std::sync::Arc;
+
+use super::own::By;
+use super::{Effect, World};
+use crate::directory::UserId;
+use crate::model::assignment::Choice;
+use crate::model::status::StatusType;
+use crate::model::time::Time;
+
+impl World {
+    pub(super) fn logged_in(&mut self, user: UserId, now: Time) -> Vec<Effect> {
+        let name = self.directory.get(user).name.to_ascii_lowercase();
+        let panels = self.panels.entry(name).or_default();
+        *panels += 1;
+        let first = *panels == 1;
+        self.note_panel(user, true);
+        let status = self.directory.get(user).rule.login.login.clone();
+        let set = status.filter(|_| first).map(|status| (user, status));
+        self.set_by_login(set, now)
+    }
+
+    pub(super) fn logged_out(&mut self, name: &str, now: Time) -> Vec<Effect> {
+        let name = name.to_ascii_lowercase();
+        let Some(panels) = self.panels.get_mut(&name) else {
+            // It logged in before the module was loaded.
+            return Vec::new();
+        };
+        *panels -= 1;
+        if *panels > 0 {
+            return Vec::new();
+        }
+        self.panels.remove(&name);
+        match self.directory.user(&name) {
+            Some(user) => self.last_logged_out(user, now),
+            None => Vec::new(),
+        }
+    }
+
+    fn last_logged_out(&mut self, user: UserId, now: Time) -> Vec<Effect> {
+        self.note_panel(user, false);
+        let status = self.directory.get(user).rule.login.logout.clone();
+        self.set_by_login(status.map(|status| (user, status)), now)
+    }
+
+    fn note_panel(&mut self, user: UserId, there: bool) {
+        if self.users[user.index()].panel != there {
+            self.users[user.index()].panel = there;
+            self.mark_user(user);
+        }
+    }
+
+    /// Logs out whose panels a load has left behind: their sessions are over, or not
+    /// known any more.
+    pub fn log_out_the_left(&mut self, now: Time) -> Vec<Effect> {
+        let directory = self.directory.clone();
+        let mut effects = Vec::new();
+        for (user, spec) in directory.users() {
+            if !self.users[user.index()].panel {
+                continue;
+            }
+            let name = spec.name.to_ascii_lowercase();
+            if !self.panels.contains_key(&name) {
+                effects.extend(self.last_logged_out(user, now));
+            }
+        }
+        effects
+    }
+
+    /// On how many panels the user is logged in.
+    pub fn panels(&self, user: UserId) -> u32 {
+        let name = self.directory.get(user).name.to_ascii_lowercase();
+        self.panels.get(&name).copied().unwrap_or_default()
+    }
+
+    /// Sets these statuses, unless that would override a choice made by hand.
+    pub(super) fn set_by_login(
+        &mut self,
+        set: impl IntoIterator<Item = (UserId, Arc<StatusType>)>,
+        now: Time,
+    ) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (user, status) in set {
+            let overrides = self.directory.get(user).rule.login.overrides;
+            if overrides || !self.chosen_by_hand(user, &status) {
+                let at = self.stamp(now);
+                effects.extend(self.choose(user, &Choice::of(&status), By::Login, at));
+            }
+        }
+        effects
+    }
+
+    /// Whether a person chose what the user is now, by this module or on a phone, and
+    /// `status` is to leave it alone. Whoever chose by hand what a login sets anyway
+    /// has left it to logins again.
+    fn chosen_by_hand(&self, user: UserId, status: &Arc<StatusType>) -> bool {
+        let spec = self.directory.get(user);
+        let login = &spec.rule.login;
+        let logging_out = [&login.logout, &login.unregister].contains(&&Some(status.clone()));
+        let at_login = [&login.login, &login.register];
+        let own = self.own(user);
+        let is_set = |own: &&super::Own| {
+            let recorded_only = own.status.as_ref().is_some_and(|s| s.maps_to.is_none());
+            own.presence.is_set() || recorded_only
+        };
+        let left_to_logins = |own: &super::Own| {
+            own.by == By::Login
+                || (logging_out && own.status.is_some() && at_login.contains(&&own.status))
+        };
+        if own.filter(is_set).is_some_and(|own| !left_to_logins(own)) {
+            return true;
+        }
+        // On a phone: what stands in an extension and came from no status of this module.
+        let mut written = self.directory.written(spec);
+        written.any(|source| {
+            let known = self.source(source);
+            let ours = own.is_some_and(|own| own.presence == known.presence);
+            known.known && known.presence.is_set() && !ours
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! A user's own status: setting it, and its end where it is timed.
+//!
+//! A timed status lies over the last untimed one, which returns when it ends. At each
+//! extension that it is written to it is a layer, see [`super::layers`].
+
+use std::sync::Arc;
+
+use super::chosen::OwnChange;
+use super::{Effect, Ending, Layer, Layers, Touched, Value, World};
+use crate::directory::{SourceId, UserId};
+use crate::model::assignment::Choice;
+use crate::model::state::Presence;
+use crate::model::status::StatusType;
+use crate::model::time::Time;
+
+/// Who chose a status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum By {
+    /// Somebody, through one of the interfaces.
+    #[default]
+    Hand,
+    /// A login or a logout.
+    Login,
+}
+
+/// What a user chose through this module.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Own {
+    /// The type that was chosen; `None` where it is configured no more.
+    pub status: Option<Arc<StatusType>>,
+    /// The chosen presence; for a type that is mapped to nothing, the one before.
+    pub presence: Presence,
+    /// When the presence was chosen.
+    pub since: Time,
+    /// When the type was chosen: later, where it is mapped to nothing.
+    pub chosen: Time,
+    /// For a type that is mapped to nothing, what was chosen otherwise: it is the status
+    /// type as long as that is so.
+    pub beside: Option<Presence>,
+    /// When it ends; [`Time::NEVER`] without an end.
+    pub until: Time,
+    /// Who chose it.
+    pub by: By,
+    /// What it returns to when it ends.
+    pub before: Option<Box<Before>>,
+}
+
+/// What a timed status took the place of.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Before {
+    /// Own status, untimed.
+    pub own: Option<Box<Own>>,
+    /// The user's status type.
+    pub status: Option<Arc<StatusType>>,
+}
+
+impl World {
+    /// Sets a user's status.
+    pub(super) fn choose(
+        &mut self,
+        user: UserId,
+        choice: &Choice,
+        by: By,
+        at: Time,
+    ) -> Vec<Effect> {
+        let mut touched = Touched::new();
+        let before = choice.until.map(|_| Box::new(self.before(user)));
+        let beside = match choice.presence {
+            Some(_) => None,
+            None => Some(self.chosen(user).presence.clone()),
+        };
+        let old = self.users[user.index()].own.take();
+        if let Some(old) = &old {
+            self.ends.remove(&(old.until, Ending::Own(user)));
+        }
+        let (presence, since) = match (&choice.presence, old) {
+            (Some(presence), _) => (presence.clone(), at),
+            (None, Some(old)) => (old.presence, old.since),
+            (None, None) => (Presence::default(), at),
+        };
+        if let Some(until) = choice.until {
+            self.ends.insert((until, Ending::Own(user)));
+        }
+        self.users[user.index()].own = Some(Box::new(Own {
+            status: Some(choice.status.clone()),
+            presence,
+            since,
+            chosen: at,
+            beside,
+            until: choice.until.unwrap_or(Time::NEVER),
+            by,
+            before,
+        }));
+        self.mark_user(user);
+        self.touch(user, &mut touched);
+        self.write_choice(user, choice, at, &mut touched);
+        let mut effects = Vec::new();
+        self.recombine(touched, &OwnChange::Chosen(user), at, &mut effects);
+        effects
+    }
+
+    /// Writes a choice to the user's extensions. One that is written nowhere takes over
+    /// the end of the one that was.
+    fn write_choice(&mut self, user: UserId, choice: &Choice, at: Time, touched: &mut Touched) {
+        let directory = self.directory.clone();
+        let spec = directory.get(user);
+        for source in directory.written(spec) {
+            let value = choice.presence.as_ref().map(|presence| Value {
+                presence: presence.clone(),
+                since: at,
+            });
+            let owner = spec.name.clone();
+            self.relayer(source, touched, |layers| match (value, choice.until) {
+                (Some(value), Some(until)) => layers.put(Layer {
+                    owner,
+                    value,
+                    until,
+                }),
+                (Some(value), None) => {
+                    layers.base = value;
+                    layers.timed.clear();
+                }
+                (None, until) => layers.end_at(&owner, until),
+            });
+            if let Some(presence) = &choice.presence {
+                self.queue_write(source, presence);
+            }
+        }
+    }
+
+    /// What a timed status of the user takes the place of: never another timed one.
+    fn before(&self, user: UserId) -> Before {
+        let state = &self.users[user.index()];
+        match state.own.as_ref().and_then(|own| own.before.as_deref()) {
+            Some(earlier) => earlier.clone(),
+            None => Before {
+                own: state.own.clone(),
+                status: state.status.clone(),
+            },
+        }
+    }
+
+    /// Ends the timed statuses that are due, and says when the next one ends.
+    pub fn ended(&mut self, now: Time) -> (Vec<Effect>, Option<Time>) {
+        let (mut touched, mut set) = (Touched::new(), Vec::new());
+        while let Some(&(until, ending)) = self.ends.first() {
+            if until > now {
+                break;
+            }
+            self.ends.pop_first();
+            match ending {
+                Ending::Own(user) => set.extend(self.end_own(user, &mut touched)),
+                Ending::Source(source) => {
+                    let ended = |layers: &mut Layers| layers.remove_ended(now);
+                    if self.relayer(source, &mut touched, ended) {
+                        self.write_again(source);
+                    }
+                }
+            }
+        }
+        let mut effects = Vec::new();
+        self.recombine(touched, &OwnChange::Ended(set), now, &mut effects);
+        self.looked_for = self.ends.first().map(|(until, _)| *until);
+        (effects, self.looked_for)
+    }
+
+    /// The own status before the timed one returns. Says which status type holds again
+    /// where no type means what was chosen.
+    pub(super) fn end_own(
+        &mut self,
+        user: UserId,
+        touched: &mut Touched,
+    ) -> Option<(UserId, Option<Arc<StatusType>>)> {
+        let own = self.users[user.index()].own.take()?;
+        let before = own.before.map(|before| *before).unwrap_or_default();
+        self.users[user.index()].own = before.own;
+        self.mark_user(user);
+        self.touch(user, touched);
+        Some((user, before.status))
+    }
+
+    /// Writes out what an extension is after a timed status of it has ended.
+    pub(super) fn write_again(&mut self, source: SourceId) {
+        let presence = self.source(source).presence.clone();
+        self.queue_write(source, &presence);
+    }
+
+    /// Whether one ends before the worker looks next.
+    pub(super) fn ends_earlier(&self) -> bool {
+        let first = self.ends.first().map(|(until, _)| *until);
+        first.is_some_and(|first| self.looked_for.is_none_or(|looked| first < looked))
+    }
+}

@@ -1,0 +1,131 @@
+//! What has to be kept: which rows changed, and their present values.
+
+use std::sync::Arc;
+
+use super::{SourceId, UserId, World};
+use crate::model::dnd::DndStatus;
+use crate::model::time::Time;
+use crate::world::stored::{OwnRow, SourceRow, UserRow};
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum RowKey {
+    Source(Arc<str>),
+    User(Arc<str>),
+}
+
+/// A row to be put, or deleted where there is no value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RowChange {
+    /// The key below the family.
+    pub key: String,
+    /// The new value.
+    pub value: Option<String>,
+}
+
+impl World {
+    pub(super) fn mark_source(&mut self, source: SourceId) {
+        let state = &mut self.sources[source.index()];
+        if !std::mem::replace(&mut state.dirty, true) {
+            let address = self.directory.get_source(source).address.clone();
+            self.dirty.push_back(RowKey::Source(address));
+        }
+    }
+
+    pub(super) fn mark_user(&mut self, user: UserId) {
+        let state = &mut self.users[user.index()];
+        if !std::mem::replace(&mut state.dirty, true) {
+            let name = self.directory.get(user).name.clone();
+            self.dirty.push_back(RowKey::User(name));
+        }
+    }
+
+    /// Whether rows wait to be kept.
+    pub fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty() || !self.loose.is_empty()
+    }
+
+    /// Up to `most` rows with their present values, oldest first.
+    pub fn take_rows(&mut self, most: usize) -> Vec<RowChange> {
+        let mut rows = self.take_loose(most);
+        let many = self.dirty.len().min(most - rows.len());
+        let keys: Vec<RowKey> = self.dirty.drain(..many).collect();
+        rows.extend(keys.into_iter().filter_map(|key| self.row(key)));
+        rows
+    }
+
+    /// Rows that could not be kept wait again, with the values that they have then.
+    pub fn put_back<'a>(&mut self, rows: impl Iterator<Item = &'a RowChange>) {
+        for row in rows {
+            let directory = self.directory.clone();
+            let Some((kind, name)) = row.key.split_once('/') else {
+                continue;
+            };
+            if self.put_back_loose(row) {
+                continue;
+            }
+            let key = match kind {
+                "source" => match directory.source(name) {
+                    Some(source) => {
+                        self.mark_source(source);
+                        continue;
+                    }
+                    None => RowKey::Source(name.into()),
+                },
+                "user" => match directory.user(name) {
+                    Some(user) if *directory.get(user).name == *name => {
+                        self.mark_user(user);
+                        continue;
+                    }
+                    _ => RowKey::User(name.into()),
+                },
+                _ => continue,
+            };
+            if !self.dirty.contains(&key) {
+                self.dirty.push_back(key);
+            }
+        }
+    }
+
+    /// The row of a key; none where nobody has it any more, see [`World::part`].
+    pub(super) fn row(&mut self, key: RowKey) -> Option<RowChange> {
+        Some(match key {
+            RowKey::Source(address) => {
+                let source = Some(self.directory.source(&address)?);
+                let value = source.and_then(|source| {
+                    let state = &mut self.sources[source.index()];
+                    state.dirty = false;
+                    let row = SourceRow::new(&state.layers());
+                    (state.since != Time::NEVER).then_some(row)
+                });
+                row_change(format!("source/{address}"), value)
+            }
+            RowKey::User(name) => {
+                // A row of an earlier spelling is nobody's.
+                let user = Some(self.directory.user(&name)?);
+                let user = user.filter(|user| self.directory.get(*user).name == name);
+                let value = user.map(|user| {
+                    let state = &mut self.users[user.index()];
+                    state.dirty = false;
+                    let status = state.status.as_ref();
+                    let dnd = (state.takes != DndStatus::default()).then(|| state.takes.name());
+                    UserRow {
+                        own: state.own.as_deref().map(OwnRow::new),
+                        status: status.map(|status| status.name.to_string()),
+                        dnd_status: dnd.map(str::to_owned),
+                        flags: state.flags.stored(),
+                        panel: state.panel,
+                        sequence: state.sequence,
+                    }
+                });
+                let value = value.filter(|row| *row != UserRow::default());
+                row_change(format!("user/{name}"), value)
+            }
+        })
+    }
+}
+
+fn row_change(key: String, value: Option<impl serde::Serialize>) -> RowChange {
+    // Plain structs of texts and numbers always serialise.
+    let value = value.and_then(|value| serde_json::to_string(&value).ok());
+    RowChange { key, value }
+}

@@ -1,0 +1,69 @@
+//! The settle time: after a publish of a user, further changes within it become one
+//! publish of the last. Transitions are not touched by it.
+
+use std::time::Duration;
+
+use super::{Effect, World};
+use crate::directory::UserId;
+use crate::model::state::Presence;
+use crate::model::time::Time;
+
+#[derive(Debug)]
+pub(super) struct Settling {
+    published: Presence,
+}
+
+impl World {
+    /// Whether a change of this user, already combined, is published at once.
+    pub(super) fn publish_now(&mut self, user: UserId, now: Time) -> bool {
+        let settle = self.directory.settings.settle;
+        if self.held {
+            return false;
+        }
+        if settle == 0 {
+            return true;
+        }
+        if self.settling.contains_key(&user) {
+            return false;
+        }
+        let until = now.after(Duration::from_millis(settle.into()));
+        let published = self.outcome(user).presence.clone();
+        self.settling.insert(user, Settling { published });
+        self.due.push_back((until, user));
+        true
+    }
+
+    /// Whether the user still waits for this presence to be published.
+    pub(super) fn is_unpublished(&self, user: UserId, present: &Presence) -> bool {
+        let settling = self.settling.get(&user);
+        settling.is_some_and(|settling| settling.published != *present)
+    }
+
+    /// Whether publishes are held back: at a load what differs is published at
+    /// its end.
+    pub fn hold_publishing(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// What became due to be published, and when to ask again.
+    pub fn settled(&mut self, now: Time) -> (Vec<Effect>, Option<Time>) {
+        // All wait equally long, so they are due in the order in which they began. A
+        // time far ahead is one from before the clock was set back.
+        let longest = now.after(Duration::from_millis(self.directory.settings.settle.into()));
+        let mut effects = Vec::new();
+        while let Some(&(until, user)) = self.due.front() {
+            if until > now && until <= longest {
+                break;
+            }
+            self.due.pop_front();
+            let settling = self.settling.remove(&user);
+            let present = self.outcome(user).presence.clone();
+            if settling.is_some_and(|settling| settling.published != present) {
+                self.publish_now(user, now);
+                let name = self.directory.get(user).name.clone();
+                effects.push(Effect::Publish(name, present));
+            }
+        }
+        (effects, self.due.front().map(|(until, _)| *until))
+    }
+}

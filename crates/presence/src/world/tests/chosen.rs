@@ -1,0 +1,271 @@
+//! What was chosen, what is inferred, and the status type, which follows the former.
+
+use super::devices::device;
+use super::own::{end, shown, status};
+use super::*;
+use crate::model::device::DeviceState::{self, *};
+use crate::model::inferred::Inferred;
+
+fn inferred(world: &World, user: &str) -> Option<&'static str> {
+    let user = world.directory().user(user).unwrap();
+    world.inferred(user).map(Inferred::kind)
+}
+
+fn chosen(world: &World, user: &str) -> String {
+    let id = world.directory().user(user).unwrap();
+    format!("{} as {}", world.chosen(id).presence, status(world, user))
+}
+
+const LUNCH: &str = "[lunch]\ntype=status\nlabel=At lunch\nstate=away\nsubtype=lunch\n";
+
+#[test]
+fn a_call_is_no_choice() {
+    let mut world = world(&format!(
+        "{LUNCH}[a]\ntype=user\nextension=1\nuse_devices=yes\n"
+    ));
+    let a = world.directory().user("a").unwrap();
+    device(&mut world, "PJSIP/1", NotInUse, 1);
+    // Nothing was chosen yet: what holds is said in words.
+    assert_eq!(shown(&world, "a"), "available as not_set");
+    assert_eq!(world.inferred(a).unwrap().label(), "Available");
+    set(&mut world, "a", "lunch,,Back at one", 2);
+    write_all(&mut world, 2);
+    assert_eq!(inferred(&world, "a"), None);
+    for (state, kind) in [
+        (InUse, "call"),
+        (OnHold, "hold"),
+        (RingInUse, "call"),
+        (Ringing, "ringing"),
+        (NotInUse, ""),
+    ] {
+        device(&mut world, "PJSIP/1", state, 3);
+        assert_eq!(inferred(&world, "a").unwrap_or_default(), kind);
+        assert_eq!(chosen(&world, "a"), "away (lunch) \"Back at one\" as lunch");
+    }
+    device(&mut world, "PJSIP/1", InUse, 4);
+    let effects = set(&mut world, "a", "chat", 5);
+    let [Effect::Transition(transition)] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    // Readers are told of a choice in a call, and Asterisk of nothing.
+    assert_eq!(transition.chosen.presence.state(), State::Chat);
+    assert_eq!(transition.new.state(), State::Dnd);
+    assert!(!transition.publish && transition.changed.has(Detail::Status));
+}
+
+#[test]
+fn a_message_alone_keeps_all_else() {
+    let mut world = world(&format!(
+        "{LUNCH}[a]\ntype=user\nextension=1\nuse_devices=yes\n"
+    ));
+    let a = world.directory().user("a").unwrap();
+    set(&mut world, "a", "lunch,,,t(10)", 1_000);
+    device(&mut world, "PJSIP/1", InUse, 2_000);
+    let now = Time::from_millis(3_000);
+    let choice = world.with_message(a, "Back at one", now).unwrap();
+    assert_eq!(&*choice.status.name, "lunch");
+    assert_eq!(choice.until, Some(Time::from_millis(11_000)));
+    let choice = &choice;
+    world.apply(&Change::Chosen { user: a, choice }, now);
+    write_all(&mut world, 3_000);
+    assert_eq!(chosen(&world, "a"), "away (lunch) \"Back at one\" as lunch");
+    end(&mut world, 11_000);
+    write_all(&mut world, 11_000);
+    assert_eq!(chosen(&world, "a"), "not_set as not_set");
+    assert!(world.with_message(a, "a\nb", now).is_err());
+    // One that a phone has said is kept, too.
+    hear(&mut world, "1", "xa,train,Late", 12_000);
+    let choice = world.with_message(a, "", now).unwrap();
+    assert!(choice.presence.unwrap().is(State::Xa, "train", ""));
+}
+
+#[test]
+fn a_status_is_not_left_behind_when_a_timed_one_ends() {
+    let mut world = world(ALICE);
+    set(&mut world, "alice", "available", 1_000);
+    write_all(&mut world, 1_000);
+    set(&mut world, "alice", "dnd,,,t(2)", 2_000);
+    write_all(&mut world, 2_000);
+    hear(&mut world, "2", "away", 3_000);
+    assert_eq!(shown(&world, "alice"), "dnd as dnd");
+    end(&mut world, 4_000);
+    write_all(&mut world, 4_000);
+    assert_eq!(shown(&world, "alice"), "away as away");
+    hear(&mut world, "2", "not_set", 5_000);
+    assert_eq!(shown(&world, "alice"), "available as available");
+}
+
+#[test]
+fn a_type_that_a_reload_takes_away_leaves_no_empty_status() {
+    let mut world = world(&format!("{LUNCH}{ALICE}"));
+    set(&mut world, "alice", "lunch", 1_000);
+    write_all(&mut world, 1_000);
+    set(&mut world, "alice", "dnd,,,t(2)", 2_000);
+    write_all(&mut world, 2_000);
+    let plan = Plan::new(world.directory(), directory(ALICE));
+    let at = Time::from_millis(3_000);
+    world.reconfigure(&plan, &Stored::default(), Read::default(), at);
+    assert_eq!(status(&world, "alice"), "dnd");
+    end(&mut world, 4_000);
+    write_all(&mut world, 4_000);
+    assert_eq!(shown(&world, "alice"), "away (lunch) as away");
+}
+
+/// A recorded type that was chosen after a phone said something is what counts.
+#[test]
+fn a_recorded_type_is_the_last_choice() {
+    let mut world = world(&format!("[focus]\ntype=status\nstate=\n{ALICE}"));
+    set(&mut world, "alice", "away", 1_000);
+    write_all(&mut world, 1_000);
+    hear(&mut world, "1", "xa", 2_000);
+    assert_eq!(status(&world, "alice"), "xa");
+    set(&mut world, "alice", "focus", 3_000);
+    assert_eq!(shown(&world, "alice"), "xa as focus");
+    let stored = stored(&mut world, true);
+    let text = format!("[focus]\ntype=status\nstate=\n{ALICE}");
+    let mut after = World::restore(directory(&text), &stored, Time::from_millis(4_000));
+    assert_eq!(shown(&after, "alice"), "xa as focus");
+    hear(&mut after, "1", "chat", 5_000);
+    assert_eq!(
+        status(&after, "alice"),
+        "away",
+        "of extension 2, which wins"
+    );
+}
+
+#[test]
+fn words_say_why_phones_are_off() {
+    let mut world = world(
+        "[a]\ntype=user\nextension=1\nextension=2\nuse_devices=yes\n\
+         [b]\ntype=user\nextension=1\nextension=2\n\
+         [c]\ntype=user\ndevice=PJSIP/1\ndevice=PJSIP/2\n",
+    );
+    for user in ["a", "b"] {
+        set(&mut world, user, "available", 1);
+        write_all(&mut world, 1);
+    }
+    device(&mut world, "PJSIP/1", Unavailable, 2);
+    device(&mut world, "PJSIP/2", NotInUse, 2);
+    // The phone that is off takes no part.
+    for user in ["a", "b", "c"] {
+        assert_eq!(state(&world, user), State::Available, "{user}");
+    }
+    assert_eq!([inferred(&world, "a"), inferred(&world, "b")], [None, None]);
+    let effects = device(&mut world, "PJSIP/2", Unavailable, 3);
+    assert_eq!(shown(&world, "a"), "unavailable as available");
+    assert_eq!(shown(&world, "b"), "available as available");
+    for user in ["a", "b"] {
+        assert_eq!(inferred(&world, user), Some("offline"));
+    }
+    // Readers are told where words alone change.
+    let told = transitions(&effects);
+    assert!(told.iter().any(|told| told.0 == "b"), "{told:?}");
+    // What does not exist is no phone that is off.
+    device(&mut world, "PJSIP/1", Invalid, 4);
+    device(&mut world, "PJSIP/2", Invalid, 4);
+    assert_eq!(inferred(&world, "b"), None);
+}
+
+#[test]
+fn actions_look_at_choices_and_hours_or_at_everything() {
+    let mut world = world(
+        "[quiet]\ntype=action\nstatus=dnd\ndnd=on\n\
+         [a]\ntype=user\nextension=1\nuse_devices=yes\naction=quiet\n\
+         schedule=00:00-00:00,mon,1,jan\nschedule_status=xa\n\
+         [b]\ntype=user\nextension=1\nuse_devices=yes\n",
+    );
+    let a = world.directory().user("a").unwrap();
+    let decided = |world: &World| {
+        let decisions = world.decisions(a).unwrap();
+        let of = |decision: &Decision| {
+            let status = decision.status.as_ref().map(|status| &*status.name);
+            format!(
+                "{} {}",
+                decision.presence.state(),
+                status.unwrap_or_default()
+            )
+        };
+        [of(&decisions.chosen), of(&decisions.combined)]
+    };
+    set(&mut world, "a", "available", 1);
+    write_all(&mut world, 1);
+    device(&mut world, "PJSIP/1", InUse, 2);
+    assert_eq!(decided(&world), ["available available", "dnd dnd"]);
+    // Hours have begun: they count for both, below the call.
+    let schedule = world.directory().schedules()[0].0;
+    let effects = world.apply(&heard(schedule, "xa"), Time::from_millis(3));
+    assert_eq!(decided(&world), ["xa xa", "dnd dnd"]);
+    assert_eq!(chosen(&world, "a"), "available as available");
+    assert_eq!(inferred(&world, "a"), Some("call"));
+    assert_eq!(effects, [], "nothing that is shown is different");
+    device(&mut world, "PJSIP/1", NotInUse, 4);
+    assert_eq!(decided(&world), ["xa xa", "xa xa"]);
+    assert_eq!(inferred(&world, "a"), Some("hours"));
+    let b = world.directory().user("b").unwrap();
+    assert_eq!(world.decisions(b), None);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Hear(usize, usize),
+    Set(usize),
+    Device(usize, usize),
+    End,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let one = prop_oneof![
+        3 => (1usize..3, 0usize..7).prop_map(|(e, s)| Step::Hear(e, s)),
+        3 => (0usize..8).prop_map(Step::Set),
+        4 => (0usize..3, 0usize..9).prop_map(|(d, s)| Step::Device(d, s)),
+        1 => Just(Step::End),
+    ];
+    proptest::collection::vec(one, 1..40)
+}
+
+proptest! {
+    /// What was chosen, and the status type, are as if there were no devices at all.
+    #[test]
+    fn what_is_inferred_changes_no_choice(steps in steps(), latest: bool, none: bool) {
+        let method = if latest { "latest" } else { "priority" };
+        let outgoing = if none { "none" } else { "all" };
+        let text = format!(
+            "{LUNCH}[focus]\ntype=status\nstate=\n[a]\ntype=user\nextension=1\nextension=2\n\
+             method={method}\noutgoing={outgoing}\nignore_unreachable=no\n"
+        );
+        let devices = "use_devices=yes\ndevice=confbridge:1\n";
+        let mut worlds = [world(&text), world(&format!("{text}{devices}"))];
+        let values = [
+            "available", "dnd", "lunch", "focus", "away,,x", "dnd,,,t(1)", "lunch,,,t(2)",
+            "focus,,,t(3)",
+        ];
+        for (at, step) in steps.iter().enumerate() {
+            let at = 1_000 + 500 * at as u64;
+            for (which, world) in worlds.iter_mut().enumerate() {
+                match *step {
+                    Step::Hear(extension, state) => {
+                        hear(world, &extension.to_string(), State::ALL[state].name(), at);
+                    }
+                    Step::Set(value) => {
+                        set(world, "a", values[value], at);
+                        write_all(world, at);
+                    }
+                    Step::Device(name, state) if which == 1 => {
+                        let name = ["PJSIP/1", "PJSIP/2", "confbridge:1"][name];
+                        device(world, name, DeviceState::ALL[state], at);
+                    }
+                    Step::Device(..) => {}
+                    Step::End => {
+                        end(world, at);
+                        write_all(world, at);
+                    }
+                }
+            }
+            let [plain, mixed] = &worlds;
+            prop_assert_eq!(chosen(plain, "a"), chosen(mixed, "a"));
+            let a = plain.directory().user("a").unwrap();
+            prop_assert_eq!(&plain.outcome(a).presence, &plain.chosen(a).presence);
+            prop_assert_eq!(plain.chosen(a).until, mixed.chosen(a).until);
+        }
+    }
+}

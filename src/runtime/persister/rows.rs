@@ -1,0 +1,229 @@
+//! Rows in AstDB, kept until they are there.
+//!
+//! AstDB refuses everything while another program has its file locked. What it takes is
+//! committed up to a second later, and where the commit fails (a full disk, a reader with
+//! a lock) all of that second is gone without a word to anybody. So a row is looked up
+//! again after its commit, and one that is not there is kept anew. The same goes for what
+//! CustomPresence stores of a status that is written to an extension.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::runtime::store;
+use asterisk::{Error, astdb, log, stasis::Subscription};
+use presence::Time;
+use presence::model::address::{CUSTOM_LABEL, below};
+use presence::model::assignment::custom_presence;
+use presence::world::stored::FAMILY;
+use presence::world::{RowChange, Write};
+
+/// Rows taken at a time, so that the world's lock is never held for long.
+const BATCH: usize = 256;
+
+/// How long AstDB is left alone after it refused a row.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// A row is looked up again after so long. Asterisk commits once a second.
+const COMMITTED: Duration = Duration::from_millis(1500);
+
+/// In which CustomPresence publishes what it has stored.
+const PUBLISHED: Duration = Duration::from_millis(5);
+
+/// Entries of earlier values that may wait in the order beside twice the number of rows.
+const MOST_STALE: usize = 1000;
+
+/// At a stop AstDB is asked this many times, [`LAST_RETRY`] apart.
+const LAST_TRIES: u32 = 20;
+const LAST_RETRY: Duration = Duration::from_millis(100);
+
+/// What waits for AstDB, and what it took and has to prove. Both are bounded by the number
+/// of rows, because each is there once with its latest value.
+#[derive(Default)]
+pub(super) struct Rows {
+    /// When AstDB refused something: not to be asked before this again.
+    again: Option<Time>,
+    /// Why it did, to be logged without a lock.
+    refusal: Option<Error>,
+    /// What was put, and when it is to be looked up.
+    put: HashMap<Key, (Option<String>, Instant)>,
+    /// The same in the order of time. An entry that is not of the row's last time is of an
+    /// earlier value.
+    order: VecDeque<(Instant, Key)>,
+}
+
+/// A row that was put.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Key {
+    /// One of this module's, by its key.
+    Own(String),
+    /// What CustomPresence stores for an address.
+    Custom(std::sync::Arc<str>),
+}
+
+impl Key {
+    fn stored(&self) -> Option<String> {
+        match self {
+            Key::Own(key) => astdb::get(FAMILY, key),
+            Key::Custom(address) => astdb::get(CUSTOM_LABEL, below(address, CUSTOM_LABEL)?),
+        }
+    }
+}
+
+impl Rows {
+    /// Keeps what waits, a batch of it; says whether there may be more.
+    pub fn keep_some(&mut self) -> bool {
+        if self.again.is_some_and(|again| Time::now() < again) {
+            return false;
+        }
+        self.again = None;
+        let on_way = super::ON_WAY.lock();
+        let rows = store::update_always(|world, _| (world.take_rows(BATCH), Vec::new()));
+        let rows = rows.unwrap_or_default();
+        let kept = self.keep(&rows);
+        if kept == rows.len() {
+            return !rows.is_empty();
+        }
+        // The refused one last: if it is that row alone, it holds up no other.
+        let refused = rows[kept..].iter().take(1);
+        let refused = rows[kept..].iter().skip(1).chain(refused);
+        store::update_always(|world, _| (world.put_back(refused), Vec::new()));
+        drop(on_way);
+        if let Some(why) = self.refusal.take() {
+            store::warn_once("AstDB", "", || {
+                format!("AstDB does not keep presence, it is tried again: {why}")
+            });
+        }
+        self.again = Some(Time::now().after(RETRY));
+        false
+    }
+
+    /// Hands rows to AstDB up to the first that it refuses; says how many it took.
+    fn keep(&mut self, rows: &[RowChange]) -> usize {
+        let refused = rows.iter().position(|row| {
+            let kept = match &row.value {
+                Some(value) => astdb::put(FAMILY, &row.key, value),
+                None => astdb::del(FAMILY, &row.key),
+            };
+            match kept {
+                Ok(()) => self.note(Key::Own(row.key.clone()), row.value.clone()),
+                Err(why) => {
+                    self.refusal = Some(why);
+                    return true;
+                }
+            }
+            false
+        });
+        refused.unwrap_or(rows.len())
+    }
+
+    /// Notes that CustomPresence was told to store this. It says nothing of a failure.
+    pub fn written(&mut self, write: &Write) {
+        let value = custom_presence(&write.presence);
+        self.note(Key::Custom(write.address.clone()), Some(value));
+    }
+
+    fn note(&mut self, key: Key, value: Option<String>) {
+        // While AstDB refuses everything, nothing leaves at the front.
+        if self.order.len() > 2 * self.put.len() + MOST_STALE {
+            let Rows { put, order, .. } = self;
+            order.retain(|(due, key)| put.get(key).is_some_and(|(_, last)| last == due));
+        }
+        let due = Instant::now() + COMMITTED;
+        self.order.push_back((due, key.clone()));
+        self.put.insert(key, (value, due));
+    }
+
+    /// Looks up what is due, a batch of it; what is lost waits anew. Says whether there
+    /// may be more.
+    pub fn confirm_some(&mut self, subscription: &Subscription) -> bool {
+        let now = Instant::now();
+        // While AstDB refuses everything there is no use in asking.
+        match self.order.front() {
+            Some((due, _)) if *due <= now && self.again.is_none() => {}
+            _ => return false,
+        }
+        let lost = self.confirm_batch(Some(now), subscription);
+        lost || self.order.front().is_some_and(|(due, _)| *due <= now)
+    }
+
+    /// Looks up a batch of what is due by then, or of everything; says whether something is
+    /// lost, and has that wait anew.
+    fn confirm_batch(&mut self, by: Option<Instant>, subscription: &Subscription) -> bool {
+        let mut lost = Vec::new();
+        for _ in 0..BATCH {
+            match self.order.front() {
+                Some((due, _)) if by.is_none_or(|by| *due <= by) => lost.extend(self.look_up()),
+                _ => break,
+            }
+        }
+        if lost.iter().any(|(key, _)| matches!(key, Key::Custom(_))) {
+            // CustomPresence stores first and publishes then: what somebody else has just
+            // stored is heard before this looks whether the value is still meant.
+            std::thread::sleep(PUBLISHED);
+            subscription.catch_up();
+        }
+        let is_lost = !lost.is_empty();
+        store::update_always(|world, _| {
+            for (key, wanted) in lost {
+                match key {
+                    Key::Own(key) => {
+                        let row = RowChange { key, value: wanted };
+                        world.put_back(std::iter::once(&row));
+                    }
+                    Key::Custom(address) => world.write_anew(&address, |presence| {
+                        wanted.as_deref() == Some(&custom_presence(presence))
+                    }),
+                }
+            }
+            ((), Vec::new())
+        });
+        is_lost
+    }
+
+    /// Looks up the first; the row and what it should be, where it is lost.
+    fn look_up(&mut self) -> Option<(Key, Option<String>)> {
+        let (due, key) = self.order.pop_front()?;
+        if self.put.get(&key).is_none_or(|(_, last)| *last != due) {
+            return None;
+        }
+        let wanted = self.put.remove(&key).and_then(|(value, _)| value);
+        (key.stored() != wanted).then_some((key, wanted))
+    }
+
+    /// When there is something to do again.
+    pub fn next(&self) -> Option<Time> {
+        let due = self.order.front().map(|(due, _)| {
+            let left = due.saturating_duration_since(Instant::now());
+            Time::now().after(left)
+        });
+        // A refusal holds up the rest.
+        self.again.or(due)
+    }
+
+    /// What AstDB has refused is tried for a little longer, then given up. Says whether it
+    /// took everything: whether it can commit that is not waited for.
+    pub fn finish(
+        &mut self,
+        subscription: &Subscription,
+        mut write_out: impl FnMut(&mut Self) -> bool,
+    ) -> bool {
+        for _ in 0..LAST_TRIES {
+            if self.again.take().is_none() && !self.confirm_all(subscription) {
+                return true;
+            }
+            std::thread::sleep(LAST_RETRY);
+            while write_out(self) || self.keep_some() {}
+        }
+        log::warning("AstDB does not keep presence: what was set last is lost with this stop");
+        false
+    }
+
+    /// Looks everything up at once; says whether something is lost.
+    fn confirm_all(&mut self, subscription: &Subscription) -> bool {
+        let mut lost = false;
+        while !self.order.is_empty() {
+            lost |= self.confirm_batch(None, subscription);
+        }
+        lost
+    }
+}

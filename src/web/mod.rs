@@ -1,0 +1,5 @@
+//! The HTTP interface.
+
+pub mod access;
+#[cfg(all(feature = "asterisk", not(test)))]
+pub mod site;

@@ -1,0 +1,147 @@
+//! `v1/session`: log in, who one is, log out.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::json as object;
+
+use super::access::{self, COOKIE};
+use super::answer::{error, json, no_content, read_body, read_json};
+use crate::runtime::panels;
+use crate::runtime::store;
+use crate::web::access::Caller;
+use crate::web::access::session::{self, Token};
+use asterisk::http::{Reply, Request, prefix};
+use presence::config::{ApiUser, Http};
+use presence::model::principal::Principal;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    name: String,
+    password: String,
+}
+
+/// `POST`: takes name and password, gives a cookie.
+pub fn log_in(request: &Request<'_>) -> Reply {
+    try_log_in(request).unwrap_or_else(|refusal| refusal)
+}
+
+fn try_log_in(request: &Request<'_>) -> Result<Reply, Reply> {
+    let http = access::settings().ok_or_else(super::not_running)?;
+    let login: Login = read_body(request)?;
+    let user = access::log_in(request, &http, &login.name, &login.password)?;
+    let token = access::begin(&user)?;
+    if let Some(token) = Token::parse(&token) {
+        panels::begin(&token, &user, || true);
+    }
+    // This browser's session before, which it knows no more: never without one in between.
+    if let Some((token, _)) = held(request, &http) {
+        panels::end(&token);
+    }
+    let mut reply = json(&described(&user.caller));
+    let cookie = cookie(request, &token, session::LASTS);
+    reply.headers.push(("Set-Cookie", cookie.into()));
+    Ok(reply)
+}
+
+/// `GET`: who one is.
+pub fn show(request: &Request<'_>, caller: &Caller) -> Reply {
+    read_json(request, &described(caller))
+}
+
+/// The session of the request's cookie, where it holds, and whose it is.
+fn held<'a>(request: &Request<'a>, http: &Http) -> Option<(Token<'a>, Arc<ApiUser>)> {
+    let remote = access::remote(request, http);
+    let (user, _) = access::by_cookie(request, http, remote).ok().flatten()?;
+    let token = request.cookie(COOKIE).and_then(Token::parse)?;
+    Some((token, user))
+}
+
+/// A feed begins: its session counts as a panel, also where it began before the module was
+/// loaded.
+pub fn goes_on(request: &Request<'_>) {
+    let by_cookie = request.header("Authorization").is_none();
+    let http = access::settings().filter(|_| by_cookie);
+    let held = || held(request, http.as_ref()?);
+    if let Some((token, user)) = held() {
+        panels::begin(&token, &user, || held().is_some());
+    }
+}
+
+/// `DELETE`: the cookie is good for nothing from here on.
+pub fn log_out(request: &Request<'_>, _: &Caller) -> Reply {
+    let http = access::settings();
+    let before = http.as_ref().and_then(|http| held(request, http));
+    let ended = http.ok_or_else(super::not_running);
+    if let Err(refusal) = ended.and_then(|http| access::end(request, &http)) {
+        return refusal;
+    }
+    if let Some((token, _)) = before {
+        panels::end(&token);
+    }
+    let mut reply = no_content();
+    let cookie = cookie(request, "", 0);
+    reply.headers.push(("Set-Cookie", cookie.into()));
+    reply
+}
+
+/// No script reads it, no other site sends it, and over TLS it never goes in the clear.
+fn cookie(request: &Request<'_>, token: &str, seconds: u64) -> String {
+    let secure = if request.is_secure() { "; Secure" } else { "" };
+    format!(
+        "{COOKIE}={token}; Path={}/userpresence; Max-Age={seconds}; HttpOnly; \
+         SameSite=Strict{secure}",
+        prefix()
+    )
+}
+
+fn described(caller: &Principal) -> serde_json::Value {
+    let id = caller.user.as_deref().and_then(|user| {
+        store::read(|world| {
+            let directory = world.directory();
+            Some(directory.get(directory.user(user)?).id().to_owned())
+        })
+        .flatten()
+    });
+    object!({
+        "name": *caller.name,
+        "role": caller.role.name(),
+        "account": own_account(caller),
+        "extensionId": id,
+        "user": caller.user.as_deref(),
+    })
+}
+
+/// The account that `~` stands for.
+fn own_account(caller: &Principal) -> String {
+    if let Some(account) = &caller.account {
+        return account.to_string();
+    }
+    // Who sees every account means the only one where there is one.
+    let only = store::read(|world| match world.directory().accounts() {
+        [only] => Some(only.to_string()),
+        _ => None,
+    });
+    only.flatten().unwrap_or_else(|| "default".into())
+}
+
+/// The account that the request is about, `v1/account/{id}`.
+///
+/// # Errors
+/// Answers 404 where there is none that the caller may see.
+pub fn account(request: &Request<'_>, caller: &Caller) -> Result<String, Reply> {
+    let given = match request.segment(2) {
+        "~" => &own_account(caller),
+        given => given,
+    };
+    let known = store::read(|world| {
+        let id = world.directory().account_named(given)?;
+        Some(world.directory().account(id).to_string())
+    });
+    // One that the caller may not see is as good as none.
+    known
+        .flatten()
+        .filter(|account| caller.sees(account))
+        .ok_or_else(|| error(404, "not_found", "There is no such account."))
+}

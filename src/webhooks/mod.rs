@@ -1,0 +1,261 @@
+//! Webhooks: an account's events, posted one after the other to where the configuration
+//! says.
+//!
+//! Each webhook has a thread of its own, which reads the [`feed`] from a place of its own:
+//! the journal is the queue, and it is bounded. So a receiver that is slow, or gone, holds
+//! up neither Asterisk nor another webhook. An event is posted until it is taken; what
+//! comes after it waits. After `retry_for` it is given up with all that waits behind it.
+
+mod lost;
+mod post;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::runtime::feed;
+use crate::runtime::store;
+use asterisk::log;
+use lost::Lost;
+use presence::Time;
+use presence::config::Webhook;
+use worker::Worker;
+
+/// How long a stop waits for the threads. One that the system's resolver keeps for longer
+/// is left to itself: it does nothing more when it comes back.
+const STOP: Duration = Duration::from_secs(1);
+
+/// One webhook, as its thread and all others know it.
+struct Hook {
+    stop: Arc<AtomicBool>,
+    status: Mutex<Status>,
+    /// Tells the thread that it has to look at `stop` or `status`, and others that it has
+    /// ended.
+    news: Condvar,
+}
+
+struct Status {
+    spec: Arc<Webhook>,
+    /// Rises with each reload.
+    reloads: u64,
+    ended: bool,
+    /// The number of the event that is to be posted next; none before it begins.
+    next: Option<u64>,
+    shown: Shown,
+}
+
+/// How a webhook is doing.
+#[derive(Clone, Default)]
+pub struct Shown {
+    /// How many events were delivered.
+    pub delivered: u64,
+    /// The number of the last one; 0 for none.
+    pub last: u64,
+    /// Since when the next one cannot be delivered.
+    pub failing: Option<Time>,
+    /// What failed last; empty when nothing has since the last delivery.
+    pub error: String,
+}
+
+/// Those that run.
+static HOOKS: Mutex<Vec<Running>> = Mutex::new(Vec::new());
+
+struct Running {
+    hook: Arc<Hook>,
+    thread: JoinHandle<()>,
+}
+
+/// The running webhooks; dropping it stops them.
+#[must_use = "dropping it stops the webhooks"]
+#[derive(Debug)]
+pub struct Webhooks(());
+
+impl Webhooks {
+    /// Starts them: each with the next event.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(specs: &[Arc<Webhook>]) -> std::io::Result<Self> {
+        let webhooks = Webhooks(());
+        let mut running = HOOKS.lock();
+        for spec in specs {
+            running.push(Running::start(spec.clone())?);
+        }
+        drop(running);
+        Ok(webhooks)
+    }
+}
+
+impl Drop for Webhooks {
+    fn drop(&mut self) {
+        let all = std::mem::take(&mut *HOOKS.lock());
+        stop(all);
+    }
+}
+
+/// Takes over a new configuration. A webhook of the same name and account goes on where it
+/// is; one that its receiver had ended tries again; a new one begins with the next event.
+pub fn reconfigure(specs: &[Arc<Webhook>]) {
+    let (mut gone, mut failed) = (Vec::new(), Vec::new());
+    {
+        let mut running = HOOKS.lock();
+        let old = std::mem::take(&mut *running);
+        for one in old {
+            let known = one.hook.status.lock().spec.clone();
+            let same = |spec: &&Arc<Webhook>| {
+                spec.name.eq_ignore_ascii_case(&known.name) && spec.account == known.account
+            };
+            match specs.iter().find(same) {
+                Some(spec) => {
+                    one.hook.reload(spec.clone());
+                    running.push(one);
+                }
+                None => gone.push(one),
+            }
+        }
+        for spec in specs {
+            let is_running = running.iter().any(|one| {
+                let status = one.hook.status.lock();
+                status.spec.name == spec.name
+            });
+            if is_running {
+                continue;
+            }
+            match Running::start(spec.clone()) {
+                Ok(one) => running.push(one),
+                Err(why) => failed.push((spec, why)),
+            }
+        }
+    }
+    stop(gone);
+    for (spec, why) in failed {
+        log::error(format_args!(
+            "Webhook '{}' gets no thread, its events are not posted: {why}",
+            spec.name
+        ));
+    }
+}
+
+/// Every webhook and how it is doing, by name.
+pub fn show() -> Vec<(Arc<Webhook>, Shown)> {
+    let running = HOOKS.lock();
+    let all = running.iter().map(|one| {
+        let status = one.hook.status.lock();
+        (status.spec.clone(), status.shown.clone())
+    });
+    let mut all: Vec<_> = all.collect();
+    all.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+    all
+}
+
+impl Running {
+    fn start(spec: Arc<Webhook>) -> std::io::Result<Self> {
+        let hook = Arc::new(Hook {
+            stop: Arc::default(),
+            status: Mutex::new(Status {
+                spec,
+                reloads: 0,
+                ended: false,
+                next: None,
+                shown: Shown::default(),
+            }),
+            news: Condvar::new(),
+        });
+        let mine = hook.clone();
+        // Here and not in the thread: what happens from now on is told.
+        let worker = Worker::new(mine.clone());
+        let thread = std::thread::Builder::new().name("userpresence-wh".into());
+        let thread = thread.spawn(move || {
+            let _ended = Ended(mine);
+            if let Some(mut worker) = worker {
+                worker.run();
+            }
+        })?;
+        Ok(Running { hook, thread })
+    }
+}
+
+/// Says at its end that a thread has ended, also by a panic.
+struct Ended(Arc<Hook>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.status.lock().ended = true;
+        self.0.news.notify_all();
+    }
+}
+
+impl Hook {
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    fn spec(&self) -> (Arc<Webhook>, u64) {
+        let status = self.status.lock();
+        (status.spec.clone(), status.reloads)
+    }
+
+    fn reload(&self, spec: Arc<Webhook>) {
+        let mut status = self.status.lock();
+        status.spec = spec;
+        status.reloads += 1;
+        self.news.notify_all();
+    }
+
+    /// Waits until the deadline, a stop, or a reload after the one of that number.
+    fn wait(&self, reloads: u64, deadline: Option<Instant>) {
+        let mut status = self.status.lock();
+        while !self.stopped() && status.reloads == reloads {
+            match deadline {
+                None => self.news.wait(&mut status),
+                Some(deadline) => {
+                    if self.news.wait_until(&mut status, deadline).timed_out() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Stops those, all at a time, and tells what they have not posted.
+fn stop(all: Vec<Running>) {
+    for one in &all {
+        // Under the lock: a thread that has just looked waits before it is woken.
+        let status = one.hook.status.lock();
+        one.hook.stop.store(true, Ordering::Release);
+        one.hook.news.notify_all();
+        drop(status);
+    }
+    feed::wake();
+    let deadline = Instant::now() + STOP;
+    for one in all {
+        let mut status = one.hook.status.lock();
+        while !status.ended && !one.hook.news.wait_until(&mut status, deadline).timed_out() {}
+        let (ended, next, spec) = (status.ended, status.next, status.spec.clone());
+        drop(status);
+        if ended {
+            // A panic in it was logged when it happened.
+            let _ = one.thread.join();
+        }
+        // Here and not in the thread, which may never come back. Where the account has no
+        // user any more, nothing of it is to be posted.
+        let range = next.zip(present(&spec.account));
+        if let Some(range) = range.filter(|(next, last)| next <= last) {
+            Lost::Stopped.tell(&spec, range);
+        }
+    }
+}
+
+/// The number of the account's last event.
+fn present(account: &str) -> Option<u64> {
+    store::read(|world| {
+        let id = world.directory().account_named(account)?;
+        Some(world.account_sequence(id))
+    })
+    .flatten()
+}
