@@ -51,12 +51,7 @@ fn page(ast: &Instance, target: &str) -> f64 {
     let login = login("panel");
     let once = || {
         let begin = Instant::now();
-        let answer = ast.http(
-            "GET",
-            &format!("/userpresence/{target}"),
-            &[&login("panel")],
-            "",
-        );
+        let answer = ast.http("GET", &format!("/userpresence/{target}"), &[&login], "");
         let took = begin.elapsed().as_secs_f64() * 1e3;
         let expected = if target == "v1/nothing" { 404 } else { 200 };
         assert_eq!(answer.status, expected, "{target}: {}", answer.body);

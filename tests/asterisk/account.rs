@@ -6,7 +6,7 @@ use crate::harness::barrier::{all_events, configured, set_extension};
 use crate::harness::users::{read, set};
 use crate::harness::{Ami, Instance, MODULE, Phone, wait_until};
 
-/// Waits until these fields of a user are so.
+/// Waits until these fields of a user have these values.
 #[track_caller]
 fn wait_fields(ast: &Instance, user: &str, fields: &[(&str, &str)]) {
     wait_until(&format!("{user} to be {fields:?}"), || {
@@ -15,7 +15,7 @@ fn wait_fields(ast: &Instance, user: &str, fields: &[(&str, &str)]) {
     });
 }
 
-/// The account's events that this client was told, until now.
+/// The account's events that this client has received so far.
 #[track_caller]
 fn events(ast: &Instance, ami: &Ami, account: &str) -> Vec<Value> {
     let all = all_events(ast, ami);
@@ -44,7 +44,7 @@ fn four(ast: &Instance, user: &str) -> [String; 4] {
 }
 
 #[test]
-fn a_call_is_seen_from_its_ringing_to_its_end() {
+fn a_call_shows_from_ringing_to_hangup() {
     let ast = configured("[alice]\ntype = user\nid = 4711\nextension = 200\n")
         .phones()
         .start();
@@ -58,7 +58,7 @@ fn a_call_is_seen_from_its_ringing_to_its_end() {
     let caller = Phone::ringing(&ast, "202");
     caller.call("200");
     wait_fields(&ast, "alice", &[("telephonyStatus", "Ringing")]);
-    // One who is rung can be spoken with.
+    // A user whose phone rings is still available.
     assert_eq!(read(&ast, "alice,presenceStatus"), "Available");
     phone.answer();
     let connected = [
@@ -124,7 +124,7 @@ fn a_call_is_seen_from_its_ringing_to_its_end() {
 }
 
 #[test]
-fn the_event_has_the_known_shape() {
+fn the_account_event_has_its_documented_shape() {
     let ast = configured("[alice]\ntype = user\naccount = main\nextension = 200\n").start();
     let ami = ast.ami();
     set_extension(&ast, "200", "dnd,busy,\"Quotes\" and <tags>");
@@ -159,7 +159,7 @@ fn the_event_has_the_known_shape() {
 }
 
 #[test]
-fn each_change_is_one_event_and_own_choices_too() {
+fn each_change_and_each_choice_is_one_event() {
     let ast = configured("[alice]\ntype = user\nextension = 200\n").start();
     set_extension(&ast, "200", "available");
     let ami = ast.ami();
@@ -212,7 +212,7 @@ fn each_change_is_one_event_and_own_choices_too() {
         .collect();
     assert_eq!(numbers, (before + 1..=before + 4).collect::<Vec<_>>());
 
-    // A change of the message alone is one, though the body comes out equal.
+    // A change of the message alone is an event too, although the body is equal.
     set_extension(&ast, "200", "available,,A word");
     let found = bodies();
     assert_eq!(found.len(), 1);
@@ -220,12 +220,12 @@ fn each_change_is_one_event_and_own_choices_too() {
 }
 
 #[test]
-fn own_status_counts_alone_for_the_users_status() {
+fn the_user_status_follows_the_chosen_status_alone() {
     let conf = "[alice]\ntype = user\nextension = 200\noutgoing = none\nmethod = priority\n\
                 [nora]\ntype = user\nextension = 201\nmethod = none\n";
     let ast = configured(conf).start();
     set_extension(&ast, "200", "dnd");
-    // None chosen: the combined state.
+    // Without a chosen status the combined state counts.
     wait_fields(
         &ast,
         "alice",
@@ -262,7 +262,7 @@ fn own_status_counts_alone_for_the_users_status() {
 }
 
 #[test]
-fn a_conference_is_a_meeting_whatever_takes_part_in_combining() {
+fn a_conference_counts_as_a_meeting_whatever_the_method() {
     let conf = "[alice]\ntype = user\nextension = 200\nmethod = default\n\
                 device = confbridge:100,meeting\n";
     let ast = configured(conf).conferences().start();
@@ -291,7 +291,7 @@ fn a_conference_is_a_meeting_whatever_takes_part_in_combining() {
 }
 
 #[test]
-fn a_parked_call_is_the_parkers_and_whose_phone_waits() {
+fn a_parked_call_shows_for_the_parker_and_the_waiting_phone() {
     let conf = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\nextension = 202\n";
     let ast = configured(conf)
         .phones()
@@ -300,7 +300,7 @@ fn a_parked_call_is_the_parkers_and_whose_phone_waits() {
         .start();
     let _alice = Phone::ringing(&ast, "200");
     let bob = Phone::ringing(&ast, "202");
-    // A transfer to the parking lot: so Asterisk knows who did it.
+    // A transfer to the parking lot tells Asterisk which phone parked the call.
     bob.call("700");
     wait_fields(
         &ast,
@@ -318,7 +318,7 @@ fn a_parked_call_is_the_parkers_and_whose_phone_waits() {
             ("presenceStatus", "Available"),
         ],
     );
-    // A reload forgets nothing of it.
+    // A reload keeps the parked call.
     assert!(
         ast.cli("module reload res_userpresence.so")
             .contains("reloaded")
@@ -339,7 +339,7 @@ fn a_parked_call_is_the_parkers_and_whose_phone_waits() {
 }
 
 #[test]
-fn each_account_has_its_own_numbers_also_after_a_restart() {
+fn each_account_keeps_its_own_numbers_over_a_restart() {
     let conf = "[alice]\ntype = user\naccount = main\nextension = 200\n\
                 [bob]\ntype = user\naccount = other\nextension = 201\n";
     let ast = configured(conf).start();

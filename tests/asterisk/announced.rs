@@ -1,12 +1,12 @@
-//! What Asterisk is told at a load, a reload and an unload, and what it answers without
-//! having been told.
+//! What the module publishes at a load, a reload and an unload, and what Asterisk answers
+//! about users of whom nothing was published.
 
 use crate::harness::barrier::{configured, set_extension};
 use crate::harness::changes::published_states;
 use crate::harness::users::ALICE;
 use crate::harness::{Ami, Instance, MODULE, Message, Subscriber, wait_until};
 
-/// What AMI lists of a user, of presences or of devices.
+/// The header `value` of the items of an AMI list whose header `key` is `of`.
 fn listed(ast: &Instance, action: &str, key: &str, value: &str, of: &str) -> Vec<String> {
     let all = ast.ami().list(&[("Action", action)]);
     let of_it = all.iter().filter(|item| item.get(key) == Some(of));
@@ -29,7 +29,7 @@ fn asked(ast: &Instance, user: &str) -> Message {
     ast.ami().action(&asked)
 }
 
-/// Our devices of which this AMI client was told until now.
+/// The changes of the module's devices that this AMI client has received so far.
 fn shown(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
     ast.set_device("mark", "INUSE");
     ast.set_device("mark", "NOT_INUSE");
@@ -61,7 +61,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 const BOTH: &str = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\nextension = 201\n";
 
 #[test]
-fn after_a_start_every_answer_is_right() {
+fn every_answer_is_right_after_a_start() {
     let ast = configured(BOTH)
         .hint("2000", "UserPresence:alice,UserPresence:Alice")
         .hint("2001", "UserPresence:bob,UserPresence:bob")
@@ -81,7 +81,7 @@ fn after_a_start_every_answer_is_right() {
     ast.wait_hint_presence("2000", "dnd");
     ast.wait_hint_presence("2001", "not_set");
     ast.wait_hint_state("2000", "Busy");
-    // What Asterisk was told by the way is taken back all the same.
+    // The unload takes back what Asterisk learnt by asking, too.
     assert!(ast.unload_module(MODULE).ok());
     ast.wait_hint_presence("2000", "not_set");
     ast.wait_hint_state("2000", "Idle");
@@ -93,7 +93,7 @@ fn after_a_start_every_answer_is_right() {
 }
 
 #[test]
-fn a_load_into_a_running_asterisk_reaches_who_asked_in_vain() {
+fn a_load_into_a_running_asterisk_reaches_earlier_subscribers() {
     let ast = configured(BOTH)
         .not_loaded()
         .sip(&["2000"])
@@ -111,12 +111,12 @@ fn a_load_into_a_running_asterisk_reaches_who_asked_in_vain() {
     published_states(&ast, &ami);
     shown(&ast, &ami);
     assert!(ast.load_module(MODULE).ok());
-    // Bob's hint had no presence at all.
+    // Bob's hint has had no presence yet.
     let told = pairs(&[("alice", "dnd"), ("bob", "not_set")]);
     assert_eq!(published_states(&ast, &ami), told);
     ast.wait_hint_presence("2000", "dnd");
     ast.wait_hint_presence("2001", "not_set");
-    // Busy is how a queue sees dnd.
+    // A queue sees dnd as busy.
     ast.wait_queue_member("sales", "X", "Status", "3");
     let phone = Subscriber::start(&ast, "2000");
     assert_eq!(phone.wait_presence("dnd").message, "In a call");
@@ -126,7 +126,7 @@ fn a_load_into_a_running_asterisk_reaches_who_asked_in_vain() {
     assert_eq!(presences(&ast, "alice"), ["dnd"]);
     assert_eq!(presences(&ast, "bob"), ["not_set"]);
 
-    // A phone that has subscribed before sees it go and come, and what was stale is not.
+    // A phone with an older subscription sees the presence go and come, and nothing stale.
     assert!(ast.unload_module(MODULE).ok());
     phone.wait_presence("not_set");
     ast.wait_hint_presence("2000", "not_set");
@@ -147,9 +147,9 @@ fn a_load_into_a_running_asterisk_reaches_who_asked_in_vain() {
     ast.wait_hint_presence("2000", "xa");
 }
 
-/// However many there are, nobody is told of what is as everybody takes it to be.
+/// However many users there are, nothing is published whose value is the default.
 #[test]
-fn nothing_is_published_of_users_who_are_not_set_and_not_looked_at() {
+fn nothing_is_published_of_unset_users_whom_no_hint_watches() {
     let users: String = (0..300)
         .map(|user| format!("[u{user}]\ntype = user\nextension = u{user}\n"))
         .collect();
@@ -167,7 +167,7 @@ fn nothing_is_published_of_users_who_are_not_set_and_not_looked_at() {
     }
     assert!(ast.load_module(MODULE).ok());
     let ami = ast.ami();
-    // The lamp alone is looked at; what differs is told.
+    // A hint watches the lamp alone: only what differs is published.
     ast.set_custom("u7", "dnd");
     ast.wait_hint_state("7", "Busy");
     assert_eq!(published_states(&ast, &ami), pairs(&[("u7", "dnd")]));
@@ -184,7 +184,7 @@ fn nothing_is_published_of_users_who_are_not_set_and_not_looked_at() {
 }
 
 #[test]
-fn a_reload_tells_of_who_comes_and_goes() {
+fn a_reload_publishes_added_and_removed_users() {
     let ast = configured(ALICE)
         .hint("2001", "UserPresence:bob,UserPresence:bob")
         .hint("2002", "UserPresence:carol,UserPresence:carol")
@@ -206,7 +206,7 @@ fn a_reload_tells_of_who_comes_and_goes() {
     let ami = ast.ami();
     assert!(ast.reload().ok());
     ast.wait_hint_presence("2001", "not_set");
-    // Of a device of the label whom it does not know the provider says invalid.
+    // The provider answers invalid for a device of an unknown user.
     ast.wait_hint_state("2001", "Unavailable");
     assert_eq!(published_states(&ast, &ami), pairs(&[("bob", "not_set")]));
 }

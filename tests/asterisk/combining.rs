@@ -1,4 +1,4 @@
-//! The rules of combining, each through real events of real addresses.
+//! The rules of combining, each tested with real events of real addresses.
 
 use crate::harness::barrier::{all_events, catch_up, configured, set_extension};
 use crate::harness::changes::{matching, publishes};
@@ -8,7 +8,7 @@ use crate::harness::users::{ALICE, assert_verdict, complaints, read, set};
 const ORDER: [&str; 6] = ["dnd", "xa", "away", "chat", "unavailable", "available"];
 
 #[test]
-fn by_default_the_highest_state_of_the_cores_order_wins() {
+fn the_highest_state_of_the_cores_order_wins_by_default() {
     let ast = configured(ALICE).start();
     assert_verdict(&ast, "alice", "not_set CustomPresence:200 nothing_set");
     for pair in ORDER.windows(2) {
@@ -22,7 +22,7 @@ fn by_default_the_highest_state_of_the_cores_order_wins() {
             "alice",
             &format!("{higher} CustomPresence:201 highest"),
         );
-        // Which one was set last does not matter.
+        // The order of the changes does not matter.
         set_extension(&ast, "200", higher);
         set_extension(&ast, "201", lower);
         assert_verdict(
@@ -37,7 +37,7 @@ fn by_default_the_highest_state_of_the_cores_order_wins() {
 }
 
 #[test]
-fn the_winners_subtype_message_and_since_come_along() {
+fn the_winner_brings_its_subtype_message_and_since() {
     let ast = configured(ALICE).start();
     set_extension(&ast, "200", "away,lunch,Back at one");
     let since: u64 = read(&ast, "alice,since").parse().expect("a number");
@@ -53,7 +53,7 @@ fn the_winners_subtype_message_and_since_come_along() {
 }
 
 #[test]
-fn an_order_of_the_administrator_counts_in_general_and_for_one_user() {
+fn the_administrators_order_counts_in_general_and_for_one_user() {
     let conf = "[general]\npriority = available,chat,dnd,xa,away,unavailable,not_set\n\
                 [alice]\ntype = user\nextension = 200\nextension = 201\n\
                 [bob]\ntype = user\npriority = away\nextension = 200\nextension = 201\n";
@@ -61,7 +61,7 @@ fn an_order_of_the_administrator_counts_in_general_and_for_one_user() {
     set_extension(&ast, "200", "dnd");
     set_extension(&ast, "201", "available");
     assert_verdict(&ast, "alice", "available CustomPresence:201 highest");
-    // What bob's order leaves out stands at its end, in the default order.
+    // States that bob's order leaves out follow at its end, in the default order.
     assert_verdict(&ast, "bob", "dnd CustomPresence:200 highest");
     set_extension(&ast, "201", "away");
     assert_verdict(&ast, "alice", "dnd CustomPresence:200 highest");
@@ -79,14 +79,14 @@ fn an_order_of_the_administrator_counts_in_general_and_for_one_user() {
 }
 
 #[test]
-fn of_equal_states_the_one_set_last_wins_then_the_one_configured_first() {
+fn among_equal_states_the_last_one_set_wins_then_the_first_configured() {
     let ast = configured(ALICE).start();
     set_extension(&ast, "200", "away,,first");
     set_extension(&ast, "201", "away,,second");
     assert_verdict(&ast, "alice", "away CustomPresence:201 last_of_equals");
     set_extension(&ast, "200", "away,,third");
     assert_verdict(&ast, "alice", "away CustomPresence:200 last_of_equals");
-    // One set writes both at one time.
+    // One setting writes both at the same time.
     set(&ast, "alice", "away,,both");
     assert_verdict(&ast, "alice", "away CustomPresence:200 first_of_equals");
 }
@@ -102,7 +102,7 @@ fn not_set_never_wins_wherever_the_order_puts_it() {
 }
 
 #[test]
-fn latest_takes_the_source_that_was_set_last() {
+fn method_latest_picks_the_source_set_last() {
     let conf = format!("[general]\nmethod = latest\n{ALICE}source = CustomPresence:door\n");
     let ast = configured(&conf).start();
     set_extension(&ast, "200", "dnd");
@@ -112,7 +112,7 @@ fn latest_takes_the_source_that_was_set_last() {
     assert_verdict(&ast, "alice", "chat CustomPresence:door latest");
     set_extension(&ast, "200", "dnd,again");
     assert_verdict(&ast, "alice", "dnd CustomPresence:200 latest");
-    // One that is cleared gives way to the one set before it.
+    // A cleared source gives way to the one set before it.
     set_extension(&ast, "200", "not_set");
     assert_verdict(&ast, "alice", "chat CustomPresence:door latest");
     set_extension(&ast, "door", "not_set");
@@ -120,7 +120,7 @@ fn latest_takes_the_source_that_was_set_last() {
 }
 
 #[test]
-fn method_default_looks_at_the_default_extension_alone() {
+fn method_default_reads_the_default_extension_alone() {
     let conf = "[general]\nmethod = default\n\
                 [alice]\ntype = user\nextension = 200\nextension = 201\ndefault = 201\n\
                 source = CustomPresence:door\n\
@@ -135,7 +135,7 @@ fn method_default_looks_at_the_default_extension_alone() {
         "alice",
         "not_set CustomPresence:201 default_extension",
     );
-    // Without a word the first one is the default.
+    // Without the option the first extension is the default.
     assert_verdict(&ast, "bob", "dnd CustomPresence:200 default_extension");
     set_extension(&ast, "201", "available");
     assert_verdict(
@@ -143,14 +143,14 @@ fn method_default_looks_at_the_default_extension_alone() {
         "alice",
         "available CustomPresence:201 default_extension",
     );
-    // Where there is none, own status is what is left.
+    // Without an extension the user's own status remains.
     assert_verdict(&ast, "carol", "not_set  own_status");
     set(&ast, "carol", "chat");
     assert_verdict(&ast, "carol", "chat own own_status");
 }
 
 #[test]
-fn method_none_looks_at_own_status_alone() {
+fn method_none_reads_the_users_own_status_alone() {
     let conf = format!("{ALICE}method = none\nsource = CustomPresence:door\n");
     let ast = configured(&conf).start();
     for address in ["200", "201", "door"] {
@@ -164,7 +164,7 @@ fn method_none_looks_at_own_status_alone() {
 }
 
 #[test]
-fn a_user_says_another_method_than_general() {
+fn a_user_overrides_the_method_of_general() {
     let conf = "[general]\nmethod = latest\n\
                 [alice]\ntype = user\nmethod = priority\nextension = 200\nextension = 201\n\
                 [bob]\ntype = user\nextension = 200\nextension = 201\n";
@@ -178,7 +178,7 @@ fn a_user_says_another_method_than_general() {
 }
 
 #[test]
-fn a_user_who_is_not_enabled_reads_no_extension_but_all_the_rest() {
+fn a_user_with_enabled_no_reads_every_source_but_extensions() {
     let conf = format!("{ALICE}enabled = no\nsource = CustomPresence:door\n");
     let ast = configured(&conf).start();
     set_extension(&ast, "200", "dnd");
@@ -192,7 +192,7 @@ fn a_user_who_is_not_enabled_reads_no_extension_but_all_the_rest() {
 }
 
 #[test]
-fn a_user_without_extensions_has_own_status_and_sources() {
+fn a_user_without_extensions_combines_own_status_and_sources() {
     let conf = "[alice]\ntype = user\n\
                 [bob]\ntype = user\nsource = CustomPresence:door\n";
     let ast = configured(conf).start();
@@ -207,7 +207,7 @@ fn a_user_without_extensions_has_own_status_and_sources() {
 }
 
 #[test]
-fn one_extension_speaks_for_two_users() {
+fn two_users_share_one_extension() {
     let conf = "[alice]\ntype = user\nextension = 200\n\
                 [bob]\ntype = user\nextension = 200\nextension = 201\n";
     let ast = configured(conf).start();
@@ -215,7 +215,7 @@ fn one_extension_speaks_for_two_users() {
     for user in ["alice", "bob"] {
         assert_verdict(&ast, user, "away CustomPresence:200 only");
     }
-    // What alice sets is written to the extension they share.
+    // Alice's status is written to the shared extension.
     set(&ast, "alice", "dnd,busy");
     assert_verdict(&ast, "bob", "dnd CustomPresence:200 only");
     set_extension(&ast, "201", "available");
@@ -223,7 +223,7 @@ fn one_extension_speaks_for_two_users() {
 }
 
 #[test]
-fn a_user_is_a_source_of_another_user() {
+fn a_user_can_be_a_source_of_another_user() {
     let conf = "[boss]\ntype = user\nsource = userpresence:Alice\n\
                 [alice]\ntype = user\nextension = 200\nsource = UserPresence:TEAM\n\
                 [team]\ntype = user\nextension = 300\n";
@@ -234,7 +234,7 @@ fn a_user_is_a_source_of_another_user() {
     assert_verdict(&ast, "alice", "away UserPresence:team only");
     assert_verdict(&ast, "boss", "away UserPresence:alice only");
     assert_eq!(read(&ast, "boss,message"), "All on a trip");
-    // One change of each, whom the others read first.
+    // Each user changes once, after the users that it reads.
     let changed = events.iter().filter(|it| it.is_event("UserPresenceChange"));
     let changed: Vec<_> = changed.filter_map(|it| it.get("User")).collect();
     assert_eq!(changed, ["team", "alice", "boss", "barrier"]);
@@ -280,7 +280,7 @@ fn a_source_whose_provider_is_not_loaded_takes_no_part() {
 }
 
 #[test]
-fn extensions_of_two_tenants_have_addresses_of_their_own() {
+fn extensions_of_two_tenants_have_separate_addresses() {
     let conf = "[tenant](!)\ntype = user\npresence_prefix = CustomPresence:t1-\n\
                 [alice](tenant)\nextension = 200\n\
                 [bob]\ntype = user\nextension = 200\n";
@@ -292,9 +292,9 @@ fn extensions_of_two_tenants_have_addresses_of_their_own() {
     assert_verdict(&ast, "bob", "chat CustomPresence:200 only");
 }
 
-/// Asterisk publishes everything anew at a start, and phones repeat themselves.
+/// Asterisk publishes every state again at a start, and phones repeat theirs.
 #[test]
-fn an_equal_event_changes_nothing() {
+fn a_repeated_event_changes_nothing() {
     let conf = format!("[general]\nmethod = latest\n{ALICE}");
     let ast = configured(&conf).start();
     set_extension(&ast, "201", "away,lunch,Back at one");
@@ -328,12 +328,12 @@ fn setting_a_status_always_renews_since() {
     assert_eq!(read(&ast, "alice,sequence"), sequence);
 }
 
-/// A text that no interface could pass on is mended, with one warning for each source and
-/// kind of trouble.
+/// A text that no interface could pass on is repaired, with one warning per source and
+/// kind of defect.
 #[test]
-fn a_source_with_an_impossible_text_is_mended() {
+fn an_invalid_text_of_a_source_is_repaired() {
     let ast = configured(ALICE).start();
-    // Not UTF-8, and a line end that would begin another header.
+    // Text that is not UTF-8, and a line end that would begin another header.
     let bad = [("/w==", "\u{fffd}"), ("Qg0KRXZlbnQ6IHg=", "B  Event: x")];
     for (encoded, mended) in [bad[0], bad[1], bad[0], bad[1]] {
         ast.run_dialplan(
@@ -353,7 +353,7 @@ fn a_source_with_an_impossible_text_is_mended() {
     assert_verdict(&ast, "alice", "away CustomPresence:201 only");
     assert_eq!(read(&ast, "alice,message"), "é".repeat(127));
     set_extension(&ast, "201", &format!("xa,,{long}"));
-    // Read at a reload, and at a load.
+    // A reload reads the same text, and so does a load.
     let conf = format!("{ALICE}[bob]\ntype = user\nextension = 202\n");
     set_extension(&ast, "202", &format!("chat,,{long}"));
     ast.write_config("userpresence.conf", &conf);

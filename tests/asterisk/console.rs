@@ -4,7 +4,7 @@ use crate::harness::Instance;
 use crate::harness::barrier::{configured, set_extension};
 use crate::harness::users::{ALICE, custom, read, set, wait_custom};
 
-/// A table's line that begins with this word, in words.
+/// The words of the table row that begins with this word.
 #[track_caller]
 fn row<'a>(shown: &'a str, first: &str) -> Vec<&'a str> {
     let mut lines = shown
@@ -14,8 +14,8 @@ fn row<'a>(shown: &'a str, first: &str) -> Vec<&'a str> {
     found.unwrap_or_else(|| panic!("no {first:?} in\n{shown}"))
 }
 
-/// Without ages, which differ from run to run, and without the lamp, for which there
-/// are tests beside those of devices.
+/// `userpresence explain` without ages, which differ from run to run, and without the
+/// lamp, which the tests of devices cover.
 fn explain(ast: &Instance, user: &str) -> Vec<String> {
     let shown = ast.cli(&format!("userpresence explain {user}"));
     let age = |line: &str| match (line.find(", set "), line.find(" ago")) {
@@ -61,8 +61,8 @@ fn show_users_lists_everyone_with_state_source_age_and_texts() {
     let long = row(&shown, "a-name-that-is-longer-than-any-column");
     assert_eq!(long[1..], ["not_set", "not_set", "none", "never"]);
     assert!(shown.contains("\n4 users"), "{shown}");
-    // The columns stand below their heads.
-    let state = |line: &str, word: &str| line.find(word).expect("the word stands in the line");
+    // The columns are aligned with their headings.
+    let state = |line: &str, word: &str| line.find(word).expect("the line contains the word");
     let head = state(shown.lines().next().unwrap_or_default(), "State");
     for (user, word) in [("alice ", "away"), ("bob ", "chat"), ("a-name", "not_set")] {
         let line = shown
@@ -74,7 +74,7 @@ fn show_users_lists_everyone_with_state_source_age_and_texts() {
 }
 
 #[test]
-fn show_users_like_takes_a_regular_expression() {
+fn show_users_like_accepts_a_regular_expression() {
     let conf = "[alice]\ntype = user\n[bob]\ntype = user\n[bobby]\ntype = user\n";
     let ast = configured(conf).start();
     let names = |pattern: &str| {
@@ -102,7 +102,7 @@ fn show_users_like_takes_a_regular_expression() {
 }
 
 #[test]
-fn show_user_shows_the_result_why_and_every_source() {
+fn show_user_shows_the_result_its_reason_and_every_source() {
     let conf = "[general]\noutgoing = default\n\
                 [Alice]\ntype = user\nid = 4711\naccount = main\nextension = 200\n\
                 extension = 201\nsource = Calendar:alice\n";
@@ -293,7 +293,7 @@ fn explain_says_why_for_each_other_method() {
 }
 
 #[test]
-fn set_sets_a_status_with_quoted_arguments() {
+fn set_accepts_quoted_arguments() {
     let ast = configured(ALICE).start();
     for (arguments, [state, subtype, message]) in [
         ("alice dnd", ["dnd", "", ""]),
@@ -324,7 +324,7 @@ fn set_sets_a_status_with_quoted_arguments() {
 }
 
 #[test]
-fn each_failure_says_what_was_expected() {
+fn each_failure_names_what_was_expected() {
     let ast = configured(ALICE).start();
     let long = "x".repeat(256);
     let nobody = "There is no user 'nobody', expected one of userpresence.conf or realtime.";
@@ -420,7 +420,7 @@ fn a_wrong_number_of_arguments_shows_the_usage() {
 }
 
 #[test]
-fn show_settings_shows_what_general_says_and_what_is_loaded() {
+fn show_settings_shows_the_general_section_and_the_counts() {
     let conf = format!(
         "[general]\nmethod = latest\noutgoing = none\nsettle = 20\npriority = chat,dnd,xa,away,\
          unavailable,available,not_set\npresence_prefix = CustomPresence:t-\n\
@@ -473,7 +473,7 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
             "{line}\n{shown}"
         );
     }
-    // The longest name fills its column.
+    // The longest name fills its column exactly.
     assert!(shown.contains("\nignore_unreachable: yes\n"), "{shown}");
 }
 
@@ -547,7 +547,7 @@ fn users_states_and_verbs_are_completed() {
         ("userpresence set bob away ", &[]),
         ("userpresence show user alice ", &[]),
         ("userpresence show settings ", &[]),
-        // Users of the file are read anew with the file.
+        // The completion offers no users of the file: a reload of the file reads those.
         ("userpresence reload user ", &[]),
     ] {
         assert_eq!(ast.complete(line), words, "{line}");
@@ -555,7 +555,7 @@ fn users_states_and_verbs_are_completed() {
 }
 
 #[test]
-fn five_thousand_users_are_shown_to_the_last() {
+fn show_users_lists_five_thousand_users() {
     let users: String = (0..5000)
         .map(|n| format!("[user{n:04}]\ntype = user\nextension = {n}\n"))
         .collect();
@@ -576,7 +576,7 @@ fn five_thousand_users_are_shown_to_the_last() {
     all(&ast.remote("userpresence show users"));
 }
 
-/// Characters that take two columns of the screen, or none, leave the columns in line.
+/// Characters that take two columns of the screen, or none, keep the columns aligned.
 #[test]
 fn tables_stay_aligned_with_wide_characters() {
     let conf = "[general]\noutgoing = none\n[alice]\ntype = user\n[bob]\ntype = user\n\
@@ -587,7 +587,7 @@ fn tables_stay_aligned_with_wide_characters() {
     set(&ast, "carol", "away,🍕🍕,end");
     set(&ast, "dave", "away,plain,end");
     let shown = ast.cli("userpresence show users");
-    // The column is as wide as 'Subtype', its head.
+    // The column is as wide as its heading 'Subtype'.
     for row in [
         "會議室   end",
         "e\u{301}te\u{301}      end",
@@ -598,10 +598,10 @@ fn tables_stay_aligned_with_wide_characters() {
     }
 }
 
-/// Options are known by their form, a status ends at a time of day or after a while, and a
-/// user is found by the extension and the id.
+/// The form of an option says what it is, a status ends at a time of day or after a while,
+/// and an extension or id names a user.
 #[test]
-fn a_status_is_set_as_people_say_it() {
+fn a_status_is_set_in_everyday_words() {
     let conf = "[alice]\ntype = user\nid = 4711\nextension = 200\nextension = 201\n\
                 timezone = Asia/Kolkata\n[bob]\ntype = user\nextension = 201\n\
                 [lunch]\ntype = status\nstate = away\nsubtype = lunch\n";
@@ -655,7 +655,7 @@ fn a_status_is_set_as_people_say_it() {
         let said = ast.cli(&format!("userpresence set alice lunch {words}"));
         assert!(said.contains(why), "{words}: {said}");
     }
-    // The dialplan and AMI know the same.
+    // The dialplan and AMI accept the same forms.
     ast.setvar("USER_PRESENCE(alice)", "lunch,t(45m)");
     assert!((2_600..=2_700).contains(&left().0));
     for options in ["t(45m)", "for 45m", "45m"] {
@@ -669,7 +669,7 @@ fn a_status_is_set_as_people_say_it() {
         assert!((2_600..=2_700).contains(&left().0), "{options}");
     }
 
-    // By the extension and the id, where that is clear.
+    // An extension or id names a user if it is unambiguous.
     for name in ["200", "4711", "ALICE"] {
         assert_eq!(
             read(&ast, &format!("{name},extensions")),
@@ -693,7 +693,7 @@ fn a_status_is_set_as_people_say_it() {
         .ami()
         .action(&[("Action", "UserPresenceGet"), ("User", "201")]);
     assert_eq!(got.get("Message"), Some(why));
-    // A panel is one, whatever it called the user.
+    // It is one panel, whichever name it used for the user.
     let panel = ast.ami();
     let ask = |action: &str, user: &str| panel.action(&[("Action", action), ("User", user)]);
     assert_eq!(ask("UserPresenceLogin", "200").text(), "Logged in");

@@ -6,7 +6,7 @@ use crate::harness::{Instance, MODULE, Phone, wait_until};
 
 const TWO: &str = "[alice]\ntype = user\nextension = 200\nextension = 201\nuse_devices = yes\n";
 
-/// The row of a source in `userpresence show user`, in words.
+/// The words of a source's row in `userpresence show user`.
 #[track_caller]
 fn row(ast: &Instance, user: &str, source: &str) -> Vec<String> {
     let shown = ast.cli(&format!("userpresence show user {user}"));
@@ -17,7 +17,7 @@ fn row(ast: &Instance, user: &str, source: &str) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-/// What a device is and what it says, as `userpresence show user` has it.
+/// A device's state and the presence it stands for, in `userpresence show user`.
 #[track_caller]
 fn shown(ast: &Instance, user: &str, device: &str) -> (String, String) {
     let words = row(ast, user, device);
@@ -32,7 +32,7 @@ fn explained(ast: &Instance, user: &str, begin: &str) -> String {
     let shown = ast.cli(&format!("userpresence explain {user}"));
     let found = shown.lines().find(|line| line.starts_with(begin));
     let line = found.unwrap_or_else(|| panic!("no line begins with {begin:?} in\n{shown}"));
-    // Without ages, which differ from run to run.
+    // Ages differ from run to run.
     match (line.find(", set "), line.find(" ago")) {
         (Some(from), Some(to)) => format!("{}{}", &line[..from], &line[to + 4..]),
         _ => line.to_owned(),
@@ -40,11 +40,11 @@ fn explained(ast: &Instance, user: &str, begin: &str) -> String {
 }
 
 #[test]
-fn calls_count_by_priority() {
+fn a_call_counts_by_its_priority() {
     let ast = configured(TWO).phones().start();
     wait_state(&ast, "alice", "unavailable");
     let first = Phone::ringing(&ast, "200");
-    // The other phone is not there yet, and does not count while this one is.
+    // The unregistered phone does not count while the other one is reachable.
     wait_verdict(&ast, "alice", "available PJSIP/200 only");
     let second = Phone::ringing(&ast, "201");
     wait_verdict(&ast, "alice", "available PJSIP/201 last_of_equals");
@@ -55,7 +55,7 @@ fn calls_count_by_priority() {
     wait_until("200 ringing", || {
         (shown(&ast, "alice", "PJSIP/200") == ("ringing".into(), "available".into())).then_some(())
     });
-    // What it says did not change, and so it was not set anew.
+    // The presence of the device did not change, so it does not count as set again.
     assert_verdict(&ast, "alice", "available PJSIP/201 last_of_equals");
     first.answer();
     wait_verdict(&ast, "alice", "dnd PJSIP/200 highest");
@@ -72,7 +72,7 @@ fn calls_count_by_priority() {
     caller.resume();
     is("in_use");
 
-    // What is chosen during a call stands below it, and counts after it.
+    // A status chosen during a call ranks below it and counts afterwards.
     set_extension(&ast, "201", "xa,train");
     assert_verdict(&ast, "alice", "dnd PJSIP/200 highest");
     caller.hang_up();
@@ -80,7 +80,7 @@ fn calls_count_by_priority() {
     assert_eq!(read(&ast, "alice,subtype"), "train");
     ast.wait_no_channels();
 
-    // A call that alice makes herself is one.
+    // A call that alice makes herself counts too.
     set_extension(&ast, "201", "not_set");
     second.call("202");
     caller.answer();
@@ -93,20 +93,20 @@ fn calls_count_by_priority() {
     wait_verdict(&ast, "alice", "available PJSIP/201 only");
     second.unregister();
     wait_verdict(&ast, "alice", "unavailable PJSIP/201 last_of_equals");
-    // Asterisk complains of calls that end as they begin.
+    // Asterisk complains about calls that end while they begin.
     let mut complaints = ast.new_complaints(0);
     complaints.retain(|line| line.contains("userpresence/"));
     assert_eq!(complaints, Vec::<String>::new());
 }
 
 #[test]
-fn a_call_that_ends_gives_way_to_what_was_chosen_where_the_latest_wins() {
+fn with_method_latest_a_call_that_ends_gives_way_to_the_chosen_status() {
     let conf = format!("{TWO}method = latest\nignore_unreachable = no\n");
     let ast = configured(&conf).phones().start();
     let first = Phone::ringing(&ast, "200");
     let second = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
-    // Both are idle.
+    // Both phones are idle.
     wait_state(&ast, "alice", "not_set");
     set_extension(&ast, "200", "away,lunch");
     assert_verdict(&ast, "alice", "away CustomPresence:200 only");
@@ -120,7 +120,7 @@ fn a_call_that_ends_gives_way_to_what_was_chosen_where_the_latest_wins() {
         assert_eq!(read(&ast, "alice,subtype"), "lunch");
         ast.wait_no_channels();
     }
-    // What is chosen during a call was set later.
+    // A status chosen during a call is the later one.
     caller.call("200");
     first.answer();
     wait_verdict(&ast, "alice", "dnd PJSIP/200 latest");
@@ -131,16 +131,16 @@ fn a_call_that_ends_gives_way_to_what_was_chosen_where_the_latest_wins() {
     ast.wait_no_channels();
     assert_verdict(&ast, "alice", "chat CustomPresence:201 latest");
 
-    // A phone that goes is news, one that comes is none.
+    // A phone that becomes unreachable is a change; a registration is none.
     first.unregister();
     wait_verdict(&ast, "alice", "unavailable PJSIP/200 latest");
     first.register();
     wait_verdict(&ast, "alice", "chat CustomPresence:201 latest");
 }
 
-/// Every state of a device, by the default tables and by those of one's own.
+/// Every state of a device, by the default tables and by configured ones.
 #[test]
-fn tables_say_what_a_device_means() {
+fn tables_define_the_meaning_of_device_states() {
     let ast = configured(
         "[room]\ntype = device_table\nin_use = xa,room,In the room\nringing = lunch\n\
          NOT_INUSE = not_set\n\
@@ -193,7 +193,7 @@ fn the_default_tables_can_be_replaced() {
 }
 
 #[test]
-fn an_extensions_device_is_the_one_named_or_has_the_prefix() {
+fn the_device_of_an_extension_is_named_or_begins_with_the_prefix() {
     let ast = configured(
         "[general]\ndevice_prefix = Custom:desk-\n\
          [alice]\ntype = user\nextension = 200\nuse_devices = yes\n\
@@ -209,10 +209,10 @@ fn an_extensions_device_is_the_one_named_or_has_the_prefix() {
     ] {
         ast.set_device(device, "INUSE");
         wait_verdict(&ast, user, &format!("dnd Custom:{device} only"));
-        // Named in the row of the extension too.
+        // The extension's row names the device too.
         assert_eq!(shown(&ast, user, "CustomPresence:200").0, "in_use");
     }
-    // Who did not ask for devices has none among the sources, but knows what it is.
+    // Without use_devices the device is no source, but its state is still known.
     assert_verdict(&ast, "dave", "not_set CustomPresence:200 nothing_set");
     assert_eq!(shown(&ast, "dave", "CustomPresence:200").0, "in_use");
 }
@@ -225,7 +225,7 @@ fn a_conference_is_a_meeting() {
     )
     .conferences()
     .start();
-    // There is no such room yet: no harm.
+    // The room does not exist yet, which does no harm.
     set_extension(&ast, "200", "away,lunch");
     assert_verdict(&ast, "alice", "away CustomPresence:200 only");
     let somebody = ast.run("ConfBridge", "100");
@@ -244,14 +244,14 @@ fn a_conference_is_a_meeting() {
         explained(&ast, "bob", "- Meeting confbridge:100"),
         "- Meeting confbridge:100 is not_in_use: it gives way to any that is set."
     );
-    // Asterisk has no sounds here, and says so in several ways.
+    // The private Asterisk has no sounds, and complains about that in several ways.
     let mut said = ast.new_complaints(0);
     said.retain(|line| line.contains("userpresence/"));
     assert_eq!(said, Vec::<String>::new());
 }
 
 #[test]
-fn a_calendar_is_a_meeting_from_its_begin_to_its_end() {
+fn a_calendar_event_is_a_meeting_from_its_start_to_its_end() {
     let ast = configured("[alice]\ntype = user\nextension = 200\ndevice = Calendar:alice\n")
         .calendar("alice")
         .start();
@@ -269,7 +269,7 @@ fn a_calendar_is_a_meeting_from_its_begin_to_its_end() {
 }
 
 #[test]
-fn a_parked_call_is_seen_at_its_space() {
+fn a_parked_call_shows_at_its_parking_space() {
     let ast = configured(
         "[parked]\ntype = device_table\nin_use = away,parked,A call waits\nnot_in_use = not_set\n\
          [alice]\ntype = user\nextension = 200\ndevice = park:701@parkedcalls,parked\n",
@@ -286,14 +286,14 @@ fn a_parked_call_is_seen_at_its_space() {
 }
 
 #[test]
-fn extensions_that_cannot_be_reached_are_ignored_unless_they_are_to_count() {
+fn unreachable_extensions_are_ignored_unless_configured_to_count() {
     let conf = "[alice]\ntype = user\nextension = 200\nextension = 201\n\
                 [bob]\ntype = user\nextension = 200\nextension = 201\nignore_unreachable = no\n\
                 [carol]\ntype = user\nextension = 200\nextension = 201\nuse_devices = yes\n";
     let ast = configured(conf).phones().start();
     set_extension(&ast, "201", "chat");
     set_extension(&ast, "200", "away");
-    // While none can be reached, each counts.
+    // While no phone can be reached, each counts.
     assert_verdict(&ast, "alice", "away CustomPresence:200 highest");
     let second = Phone::ringing(&ast, "201");
     wait_verdict(&ast, "alice", "chat CustomPresence:201 only");
@@ -310,7 +310,7 @@ fn extensions_that_cannot_be_reached_are_ignored_unless_they_are_to_count() {
         "- Device PJSIP/200 is unavailable, which means unavailable: ignored, it cannot be \
          reached and another can (ignore_unreachable)."
     );
-    // What is set on it meanwhile counts once it is there.
+    // A presence set meanwhile counts once the phone is reachable.
     set_extension(&ast, "200", "dnd");
     assert_verdict(&ast, "alice", "chat CustomPresence:201 only");
     let first = Phone::ringing(&ast, "200");
@@ -323,7 +323,7 @@ fn extensions_that_cannot_be_reached_are_ignored_unless_they_are_to_count() {
 }
 
 #[test]
-fn of_equal_devices_the_one_set_last_wins() {
+fn among_equal_devices_the_last_one_set_wins() {
     let conf = |more: &str| {
         format!("[general]\n[alice]\ntype = user\ndevice = Custom:a\ndevice = Custom:b\n{more}")
     };
@@ -332,23 +332,23 @@ fn of_equal_devices_the_one_set_last_wins() {
         ast.set_device(device, "INUSE");
         wait_verdict(&ast, "alice", &format!("dnd Custom:{device} {reason}"));
     }
-    // Another state of the same meaning is not set anew, and nothing is told.
+    // Another state with the same meaning does not count as set again, and is not published.
     let (since, sequence) = (read(&ast, "alice,since"), read(&ast, "alice,sequence"));
     ast.set_device("a", "ONHOLD");
     wait_until("a on hold", || {
         (shown(&ast, "alice", "Custom:a").0 == "on_hold").then_some(())
     });
     assert_verdict(&ast, "alice", "dnd Custom:b last_of_equals");
-    // A device that says the same after it said something else is.
+    // A device that returns to a state after another one counts as set again.
     for state in ["NOT_INUSE", "BUSY"] {
         ast.set_device("a", state);
     }
     wait_verdict(&ast, "alice", "dnd Custom:a last_of_equals");
-    // It may be within the same millisecond.
+    // Both may happen within the same millisecond.
     assert!(read(&ast, "alice,since") >= since);
     assert_eq!(read(&ast, "alice,sequence"), sequence);
 
-    // Two that a reload finds at once were set at once: the first one configured wins.
+    // A reload finds two devices at once, so the first one configured wins.
     ast.set_device("c", "INUSE");
     ast.set_device("d", "INUSE");
     let more = "device = Custom:d\ndevice = Custom:c\n";
@@ -357,9 +357,9 @@ fn of_equal_devices_the_one_set_last_wins() {
     assert_verdict(&ast, "alice", "dnd Custom:d first_of_equals");
 }
 
-/// What is there no more, or never was, takes no part.
+/// A device that is gone or never existed takes no part.
 #[test]
-fn a_device_that_is_not_there_does_no_harm() {
+fn a_missing_device_does_no_harm() {
     let ast = configured(
         "[alice]\ntype = user\nextension = 200\nuse_devices = yes\ndevice = PJSIP/nobody\n\
          device = Nothing/at all\ndevice = Custom:never\ndevice = confbridge:404\n\
@@ -382,7 +382,7 @@ fn a_device_that_is_not_there_does_no_harm() {
     assert_eq!(ast.new_complaints(0), Vec::<String>::new());
 }
 
-/// A device that is used: what it says and since when outlives all that comes and goes.
+/// The presence of a device in use, and its time, survive reloads, unloads and restarts.
 #[test]
 fn devices_survive_a_reload_an_unload_and_a_restart() {
     let conf = |table: &str| {
@@ -419,14 +419,14 @@ fn devices_survive_a_reload_an_unload_and_a_restart() {
         assert_eq!(all(), before);
     }
 
-    // The table says something else now; what the device is, is known.
+    // The new table gives the known state of the device another meaning.
     ast.write_config("userpresence.conf", &conf("xa,call"));
     assert!(ast.reload().ok());
     assert_verdict(&ast, "alice", "xa Custom:a only");
     assert!(read(&ast, "alice,since") > before[0][4]);
     assert_eq!(all()[1], before[1]);
 
-    // What changed while the module was away is found, and was set then.
+    // The load finds the change that came while the module was away.
     assert!(ast.unload_module(MODULE).ok());
     ast.set_device("a", "NOT_INUSE");
     ast.wait_device("Custom:a", "NOT_INUSE");
@@ -434,7 +434,7 @@ fn devices_survive_a_reload_an_unload_and_a_restart() {
     assert_verdict(&ast, "alice", "available Custom:a only");
     assert_eq!(all()[1], before[1]);
 
-    // Devices come and go with a reload.
+    // A reload adds and removes devices.
     let without = "[general]\n[alice]\ntype = user\nextension = 200\n\
                    [bob]\ntype = user\nextension = 201,Custom:c\nuse_devices = yes\n";
     ast.set_device("c", "BUSY");
@@ -444,7 +444,7 @@ fn devices_survive_a_reload_an_unload_and_a_restart() {
     assert_verdict(&ast, "bob", "dnd Custom:c only");
     ast.set_device("c", "NOT_INUSE");
     wait_verdict(&ast, "bob", "available Custom:c only");
-    // Their rows are kept for a while, as those of gone users.
+    // Their rows stay for a while, as those of removed users.
     wait_until("the rows of devices that are gone to say so", || {
         let rows = crate::reload::rows(&ast);
         let stamp = |line: &str, device| line.contains("/gone/source/") && line.contains(device);
@@ -454,9 +454,9 @@ fn devices_survive_a_reload_an_unload_and_a_restart() {
     assert_eq!(ast.new_complaints(0), Vec::<String>::new());
 }
 
-/// A call does not live through a restart of Asterisk, and leaves nobody busy.
+/// A call ends with a restart of Asterisk and leaves no user busy.
 #[test]
-fn a_restart_during_a_call_leaves_nobody_in_it() {
+fn a_restart_during_a_call_ends_the_call_of_the_user() {
     let ast = configured(TWO).phones().start();
     let first = Phone::answering(&ast, "200");
     let _second = Phone::ringing(&ast, "201");
@@ -477,9 +477,9 @@ fn a_restart_during_a_call_leaves_nobody_in_it() {
     });
 }
 
-/// What `userpresence show user` and `explain` say of devices.
+/// The lines about devices in `userpresence show user` and `explain`.
 #[test]
-fn show_and_explain_say_what_a_device_does() {
+fn show_and_explain_describe_devices() {
     let ast = configured(
         "[alice]\ntype = user\nextension = 200,Custom:a\nuse_devices = yes\nmethod = latest\n\
          device = confbridge:100\n\
@@ -527,7 +527,7 @@ fn show_and_explain_say_what_a_device_does() {
         explained(&ast, "carol", "- The schedule"),
         "- The schedule says away: not asked by this method."
     );
-    // A status that ends says when.
+    // A status with an end shows when it ends.
     set(&ast, "alice", "away,lunch,,t(600)");
     let said = explained(&ast, "alice", "alice is away (lunch)");
     assert!(
@@ -544,9 +544,9 @@ fn show_and_explain_say_what_a_device_does() {
     );
 }
 
-/// Each bad option is told once, with its place and what was expected; the rest runs.
+/// Each bad option is reported once, with its place and what was expected; the rest works.
 #[test]
-fn bad_options_of_devices_and_tables_are_named() {
+fn bad_options_of_devices_and_tables_are_reported() {
     let user = |line: &str| format!("type = user\n{line}");
     let device = |line: &str| format!("type = device_table\n{line}");
     let presence = |line: &str| format!("type = presence_table\n{line}");
@@ -641,7 +641,7 @@ fn bad_options_of_devices_and_tables_are_named() {
     wait_verdict(&ast, "alice", "dnd Custom:a only");
 }
 
-/// Many short calls, while the module is reloaded, unloaded and loaded.
+/// Many short calls during reloads, unloads and loads of the module.
 #[test]
 fn five_hundred_calls_leave_nothing_behind() {
     const USERS: usize = 10;
@@ -670,7 +670,7 @@ fn five_hundred_calls_leave_nothing_behind() {
     };
     (0..USERS).for_each(call);
     idle();
-    // One for each user, and two for the account and the run.
+    // One row per user, and two for the account and the run.
     let kept = || {
         let seen = count();
         (seen >= 2 * USERS).then_some(seen)

@@ -111,7 +111,7 @@ fn an_account_is_listed_by_pages_and_filters() {
 }
 
 #[test]
-fn what_is_known_is_not_sent_again() {
+fn an_unchanged_answer_is_not_sent_again() {
     let ast = office("").start();
     set_extension(&ast, "200", "away");
     let target = format!("{MAIN}/presence");
@@ -132,7 +132,7 @@ fn what_is_known_is_not_sent_again() {
 }
 
 #[test]
-fn what_is_wrong_has_one_clear_answer() {
+fn each_mistake_gets_one_clear_answer() {
     let ast = office("").start();
     let account = "/userpresence/v1/account";
     for (who, target, status, word) in [
@@ -179,7 +179,7 @@ fn what_is_wrong_has_one_clear_answer() {
             404,
             "no such extension",
         ),
-        // Another account is as good as none.
+        // Another account is treated as one that does not exist.
         (
             "panel",
             format!("{MAIN}/extension/203/presence"),
@@ -212,7 +212,7 @@ fn what_is_wrong_has_one_clear_answer() {
         assert_eq!(answer.status, status, "{target}: {answer:?}");
         assert!(message.contains(word), "{target}: {message}");
     }
-    // Nobody at all learns what there is.
+    // Without a login the answer reveals nothing.
     for target in [
         format!("{MAIN}/presence"),
         format!("{account}/none/presence"),
@@ -222,7 +222,7 @@ fn what_is_wrong_has_one_clear_answer() {
 }
 
 #[test]
-fn one_sets_ones_own_and_an_admin_everybodys() {
+fn users_set_their_own_status_and_an_admin_everybodys() {
     let conf = "[lunch]\ntype = status\nstate = away\nsubtype = lunch\nlabel = At lunch\n\
                 [nothing]\ntype = status\nstate =\n";
     let ast = office(conf).start();
@@ -341,7 +341,7 @@ fn one_sets_ones_own_and_an_admin_everybodys() {
         assert_eq!(answer.status, status, "{body}: {answer:?}");
         assert!(message.contains(&word.to_lowercase()), "{body}: {message}");
     }
-    // Of a wish with something wrong nothing is done.
+    // A request with one mistake changes nothing at all.
     let half = json!({"status": "away", "dndStatus": "x", "pickUpCallsOnHold": true});
     assert_eq!(put(&ast, "boss", "bob", &half).status, 400);
     assert_eq!(read(&ast, "bob"), "dnd");
@@ -353,7 +353,7 @@ fn sequence(event: &Event) -> u64 {
 }
 
 #[test]
-fn a_reader_who_comes_back_misses_nothing() {
+fn a_reader_that_resumes_misses_nothing() {
     let ast = office("").start();
     let mut reader = stream(&ast, "panel", "");
     set_extension(&ast, "200", "away,lunch,Back at one");
@@ -372,7 +372,7 @@ fn a_reader_who_comes_back_misses_nothing() {
     for state in ["chat", "dnd", "away", "available"] {
         set_extension(&ast, "201", state);
     }
-    // By the parameter and by the header, as a browser does.
+    // By the parameter, and by the header that a browser sends.
     let id = first.id.expect("a number");
     let mut by_parameter = stream(&ast, "panel", &format!("?lastEventId={id}&expand=record"));
     let header = format!("Last-Event-ID: {id}");
@@ -391,13 +391,13 @@ fn a_reader_who_comes_back_misses_nothing() {
         assert_ne!(same.data["subscriptionId"], event.data["subscriptionId"]);
     }
     assert_eq!(ids, (id + 1..=id + 4).collect::<Vec<_>>());
-    // And it goes on.
+    // The stream goes on.
     set_extension(&ast, "200", "dnd");
     assert_eq!(by_parameter.expect("presence").id, Some(id + 5));
 }
 
 #[test]
-fn who_comes_back_too_late_is_told_so_and_begins_anew() {
+fn a_reader_that_resumes_too_late_starts_over() {
     let ast = office("[general]\njournal = 100\n").start();
     let mut reader = stream(&ast, "panel", "?snapshot=true");
     let snapshot = reader.expect("snapshot");
@@ -406,7 +406,7 @@ fn who_comes_back_too_late_is_told_so_and_begins_anew() {
     set_extension(&ast, "200", "away");
     let id = reader.expect("presence").id.expect("a number");
     drop(reader);
-    // One more than it holds.
+    // One event more than the journal holds.
     for change in 0..100 {
         ast.set_custom("201", if change % 2 == 0 { "chat" } else { "dnd" });
     }
@@ -423,16 +423,16 @@ fn who_comes_back_too_late_is_told_so_and_begins_anew() {
     assert_eq!(snapshot.data["records"][1]["state"], "available");
     set_extension(&ast, "201", "xa");
     assert_eq!(reader.expect("presence").id, Some(id + 102));
-    // One that never was, and one to come.
+    // A number that never existed, and one of the future.
     for id in [0, id + 1000] {
         let mut reader = stream(&ast, "panel", &format!("?lastEventId={id}"));
         reader.expect("reset");
     }
-    // As far as it reaches.
+    // The oldest number that the journal still covers.
     let mut reader = stream(&ast, "panel", &format!("?lastEventId={}", id + 100));
     assert_eq!(reader.expect("presence").id, Some(id + 101));
 
-    // After a restart what is known may be so no more.
+    // After a restart the reader's picture may be outdated.
     assert!(ast.stop_gracefully().success());
     ast.start_again();
     let mut reader = stream(&ast, "panel", &format!("?lastEventId={}", id + 102));
@@ -444,7 +444,7 @@ fn who_comes_back_too_late_is_told_so_and_begins_anew() {
 }
 
 #[test]
-fn a_stream_is_filtered_by_extension_and_by_what_changed() {
+fn a_stream_is_filtered_by_extension_and_kind_of_change() {
     let ast = office("").start();
     set_extension(&ast, "200", "available");
     set_extension(&ast, "201", "available");
@@ -466,7 +466,7 @@ fn a_stream_is_filtered_by_extension_and_by_what_changed() {
 }
 
 #[test]
-fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
+fn a_hidden_user_is_visible_to_nobody_else() {
     let ast = office("").start();
     set_extension(&ast, "200", "away,,A word");
     let before: u64 = read(&ast, "alice,sequence").parse().expect("a number");
@@ -489,7 +489,7 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
     assert!(!list.body.contains("secret"));
     let one = get(&ast, "boss", &format!("{MAIN}/extension/alice/presence"));
     assert_eq!(one.status, 404);
-    // Who may set nothing learns nothing by trying; neither does who may, see below.
+    // An API user without that right learns nothing by trying; for one with it, see below.
     for who in ["panel", "bob-web"] {
         let (hidden, nobody) = ["alice", "nobody"]
             .map(|name| put(&ast, who, name, &json!({"status": "away"})))
@@ -498,7 +498,7 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
     }
     let seen = get(&ast, "alice-web", &format!("{MAIN}/presence"));
     assert_eq!(names(&seen.json()), ["alice", "bob"]);
-    // What was told before is taken back, and told again to nobody.
+    // A reader that resumes gets `hidden` in place of the earlier events.
     let mut late = stream(
         &ast,
         "panel",
@@ -507,7 +507,7 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
     assert_eq!(late.expect("hidden").data["extensionId"], "4711");
     assert_eq!(late.expect("hidden").data["extensionId"], "4711");
     assert_eq!(late.expect("presence").data["ownerId"], "bob");
-    // Nobody learns that there is such a user, or what else is chosen.
+    // No reader learns that the user exists, or what the user chooses meanwhile.
     let named = get(&ast, "boss", &format!("{MAIN}/presence?extension=4711"));
     let nobody = get(&ast, "boss", &format!("{MAIN}/presence?extension=4712"));
     assert_eq!(named.status, 400);
@@ -515,12 +515,12 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
     ast.setvar("USER_PRESENCE(alice,ringOnMonitoredCall)", "true");
     set_extension(&ast, "201", "dnd");
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
-    // Who is to be seen again is news, whatever was asked for.
+    // A user who becomes visible again is an event, whatever the filter.
     let mut calls = stream(&ast, "panel", "?detail=telephony");
     ast.setvar("USER_PRESENCE(alice,allowSeeMyPresence)", "true");
     assert_eq!(panel.expect("presence").data["ownerId"], "4711");
     assert_eq!(calls.expect("presence").data["ownerId"], "4711");
-    // Hidden with the same request, nothing of it is seen.
+    // A request that also hides the user shows nothing of itself.
     let wish = json!({"status": "away", "message": "A secret", "allowSeeMyPresence": false});
     assert_eq!(put(&ast, "alice-web", "~", &wish).status, 200);
     set_extension(&ast, "201", "chat");
@@ -529,11 +529,11 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
 }
 
 #[test]
-fn an_administrator_sets_who_is_hidden_and_sees_nothing_of_it() {
+fn an_administrator_who_hides_a_user_sees_nothing_of_them() {
     let ast = office("").start();
     set_extension(&ast, "200", "away,,A word");
     let flag = |visible: bool| json!({"allowSeeMyPresence": visible});
-    // Whoever hides somebody sees nothing of them any more, this answer included.
+    // An administrator who hides a user sees nothing of them, not even in this answer.
     let hidden = put(&ast, "boss", "4711", &flag(false));
     assert_eq!((hidden.status, hidden.body.as_str()), (204, ""));
     let mut panel = stream(&ast, "panel", "");
@@ -556,7 +556,7 @@ fn an_administrator_sets_who_is_hidden_and_sees_nothing_of_it() {
         &json!({"message": "Mine", "status": "dnd"}),
     );
     assert_eq!(own.json()["message"], "Mine");
-    // Nobody else was told.
+    // No other reader received an event.
     set_extension(&ast, "201", "away");
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
     let shown = put(&ast, "boss", "alice", &flag(true));
@@ -566,7 +566,7 @@ fn an_administrator_sets_who_is_hidden_and_sees_nothing_of_it() {
 }
 
 #[test]
-fn ones_own_is_found_by_name_whatever_ids_there_are() {
+fn an_api_users_own_user_is_found_by_name_whatever_ids_exist() {
     let users = "[200]\ntype = user\nid = 201\nextension = 300\n\
                  [201]\ntype = user\nid = 200\nextension = 301\n";
     let web = api_user("web", "role = self\nuser = 200");
@@ -597,11 +597,11 @@ fn a_reload_and_an_unload_end_streams_cleanly() {
     let last = reader.expect("presence").id.expect("a number");
     assert!(ast.reload().ok());
     assert!(reader.next().is_none());
-    // Nothing was missed: the people of the account are the same.
+    // The account has the same users, so the reader has missed nothing.
     set_extension(&ast, "201", "away");
     let mut reader = stream(&ast, "panel", &format!("?lastEventId={last}"));
     assert_eq!(reader.expect("presence").id, Some(last + 1));
-    // With others in it one begins anew.
+    // With other users in the account the reader begins anew.
     let conf = std::fs::read_to_string(ast.path("etc/userpresence.conf")).expect("the file");
     let more = "[dave]\ntype = user\naccount = main\nextension = 204\n";
     ast.write_config("userpresence.conf", &format!("{conf}\n{more}"));
@@ -627,7 +627,7 @@ fn a_reload_and_an_unload_end_streams_cleanly() {
 }
 
 #[test]
-fn there_are_no_more_readers_than_allowed() {
+fn the_number_of_readers_is_limited() {
     let ast = office("[general]\nhttp_readers = 2\n").start();
     let target = format!("{MAIN}/events");
     let refused = |who, why: &str| {
@@ -637,7 +637,7 @@ fn there_are_no_more_readers_than_allowed() {
         assert!(answer.body.contains(why), "{answer:?}");
     };
     let first = stream(&ast, "panel", "");
-    // Half of them are one account's, and the rest is there for another.
+    // One account gets half of the places, the rest stays free for others.
     refused("boss", "This account has reached its share of readers");
     let other = "/userpresence/v1/account/other/events";
     let second = ast.stream(other, &[&login("stranger")]);
@@ -651,7 +651,7 @@ fn there_are_no_more_readers_than_allowed() {
 }
 
 #[test]
-fn one_caller_leaves_readers_places_to_others() {
+fn one_name_leaves_places_for_other_readers() {
     let ast = office("[general]\nhttp_readers_each = 3\n").start();
     let streams: Vec<EventStream> = (0..3).map(|_| stream(&ast, "panel", "")).collect();
     let refused = get(&ast, "panel", &format!("{MAIN}/events"));
@@ -669,7 +669,7 @@ fn one_caller_leaves_readers_places_to_others() {
 }
 
 #[test]
-fn by_default_one_name_has_a_quarter_of_the_places() {
+fn one_name_gets_a_quarter_of_the_places_by_default() {
     let ast = office("").start();
     let open = |who| ast.stream(&format!("{MAIN}/events"), &[&login(who)]);
     let streams: Vec<EventStream> = (0..25).map(|_| open("panel")).collect();
@@ -680,7 +680,7 @@ fn by_default_one_name_has_a_quarter_of_the_places() {
     stream(&ast, "boss", "");
 }
 
-/// What was lost, as the console counts it.
+/// The number of lost events on the console.
 fn lost(ast: &Instance) -> u64 {
     let stats = ast.cli("userpresence show stats");
     let line = stats
@@ -691,7 +691,7 @@ fn lost(ast: &Instance) -> u64 {
 }
 
 #[test]
-fn what_a_reader_who_was_dropped_has_not_got_is_counted() {
+fn the_events_that_a_dropped_reader_missed_are_counted() {
     let ast = office("").start();
     let mut alive = stream(&ast, "panel", "");
     let mut gone = stream(&ast, "panel", "");
@@ -704,7 +704,7 @@ fn what_a_reader_who_was_dropped_has_not_got_is_counted() {
         assert_eq!(lost(&ast), 0, "{number}");
     }
     let (connection, _) = vanished.into_parts();
-    // It has got what came before.
+    // The reader has received the earlier events.
     wait_until("what was sent", || {
         let mut buffer = [0; 4096];
         let peeked = connection.peek(&mut buffer).unwrap_or(0);
@@ -712,7 +712,7 @@ fn what_a_reader_who_was_dropped_has_not_got_is_counted() {
         (text.matches("event: presence").count() == 2).then_some(())
     });
     vanish(&connection);
-    // Who goes loses nothing.
+    // A reader that leaves loses nothing.
     drop(gone);
     for status in ["away", "chat", "dnd"] {
         set_extension(&ast, "201", status);
@@ -726,7 +726,7 @@ fn what_a_reader_who_was_dropped_has_not_got_is_counted() {
 }
 
 #[test]
-fn own_status_shows_at_once_and_push_messages_are_ones_own() {
+fn a_users_own_change_shows_at_once_and_push_messages_are_private() {
     let ast = office("").start();
     let mut alice = stream(&ast, "alice-web", "");
     let mut panel = stream(&ast, "panel", "");
@@ -739,9 +739,9 @@ fn own_status_shows_at_once_and_push_messages_are_ones_own() {
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
 }
 
-/// When a status ends may be said as people say it.
+/// The end of a status may be given in everyday words.
 #[test]
-fn a_status_that_is_set_over_http_ends_at_a_time_of_day_or_after_a_while() {
+fn a_status_set_over_http_ends_at_a_time_of_day_or_after_a_while() {
     let ast = office("").start();
     let now = || {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

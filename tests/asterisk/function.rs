@@ -1,4 +1,4 @@
-//! The dialplan function `USER_PRESENCE()`: what it answers and what it refuses.
+//! The dialplan function `USER_PRESENCE()`: its values and its errors.
 
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ fn every_field_can_be_read() {
             "{field}"
         );
     }
-    // Without a field it is the state.
+    // Without a field the value is the state.
     for arguments in ["alice", "alice,", "alice,,", "alice,value,e"] {
         assert_eq!(read(&ast, arguments), "away", "{arguments}");
     }
@@ -52,7 +52,7 @@ fn every_field_can_be_read() {
 }
 
 #[test]
-fn before_anything_was_set_there_is_no_since_and_no_number() {
+fn since_and_sequence_are_empty_before_the_first_change() {
     let ast = configured(ALICE).start();
     for field in ["since", "until", "subtype", "message"] {
         assert_eq!(read(&ast, &format!("alice,{field}")), "", "{field}");
@@ -128,9 +128,10 @@ fn json_holds_the_result_and_every_source() {
     );
 }
 
-/// AMI's Getvar has 1024 bytes and says nothing of a failure, the dialplan 4096.
+/// AMI's Getvar has room for 1024 bytes and does not report failures; the dialplan has
+/// room for 4096.
 #[test]
-fn json_that_does_not_fit_the_asker_is_an_error_and_never_cut() {
+fn json_that_does_not_fit_the_callers_buffer_is_an_error() {
     let extensions: String = (0..40).map(|n| format!("extension = 2{n:02}\n")).collect();
     let ast = configured(&format!(
         "[alice]\ntype = user\nextension = 300\n[team]\ntype = user\n{extensions}"
@@ -164,7 +165,7 @@ fn json_that_does_not_fit_the_asker_is_an_error_and_never_cut() {
 }
 
 #[test]
-fn json_comes_whole_through_the_dialplan() {
+fn json_passes_whole_through_the_dialplan() {
     let extensions: String = (0..7).map(|n| format!("extension = 2{n:02}\n")).collect();
     let ast = configured(&format!("[alice]\ntype = user\n{extensions}")).start();
     let message = "m".repeat(255);
@@ -177,14 +178,14 @@ fn json_comes_whole_through_the_dialplan() {
 }
 
 #[test]
-fn option_e_gives_and_takes_base64() {
+fn option_e_reads_and_sets_base64() {
     let ast = configured(ALICE).start();
     set(&ast, "alice", "away,bHVuY2g=,QmFjaywgYXQgb25lIPCfjZw=,e");
     assert_eq!(read(&ast, "alice,subtype"), "lunch");
     assert_eq!(read(&ast, "alice,message"), "Back, at one 🍜");
     assert_eq!(read(&ast, "alice,subtype,e"), "bHVuY2g=");
     assert_eq!(read(&ast, "alice,message,e"), "QmFjaywgYXQgb25lIPCfjZw=");
-    // As stock's own function has it.
+    // The same as with stock's own function.
     let custom = ast.getvar("PRESENCE_STATE(CustomPresence:200,message,e)");
     assert_eq!(custom, "QmFjaywgYXQgb25lIPCfjZw=");
     set(&ast, "alice", "chat,,,e");
@@ -192,7 +193,7 @@ fn option_e_gives_and_takes_base64() {
 }
 
 #[test]
-fn each_mistake_in_reading_has_one_clear_message() {
+fn each_mistake_in_reading_is_one_clear_message() {
     let ast = configured(ALICE).start();
     for (arguments, why) in [
         (
@@ -222,7 +223,7 @@ fn each_mistake_in_reading_has_one_clear_message() {
 }
 
 #[test]
-fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
+fn each_mistake_in_setting_is_one_clear_message_and_changes_nothing() {
     let ast = configured(ALICE).start();
     set(&ast, "alice", "away,lunch,Back at one");
     let kept = || {
@@ -331,9 +332,9 @@ fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
     );
 }
 
-/// What reaches a dialplan need not be text at all.
+/// Bytes from outside that reach a dialplan need not be text.
 #[test]
-fn bytes_that_are_no_text_are_refused_in_the_dialplan() {
+fn bytes_that_are_not_utf8_are_refused_in_the_dialplan() {
     let ast = configured(ALICE).start();
     for (line, why) in [
         (
@@ -354,7 +355,7 @@ fn bytes_that_are_no_text_are_refused_in_the_dialplan() {
         ),
     ] {
         let known = complaints(&ast, "").len();
-        // The dialplan goes on.
+        // The dialplan continues.
         assert_eq!(
             ast.run_dialplan(&[line], "${USER_PRESENCE(alice)}"),
             "not_set"

@@ -1,4 +1,4 @@
-//! HTTP: pages, and who may see what.
+//! HTTP: the pages, and access to them.
 
 mod access;
 mod body;
@@ -15,8 +15,8 @@ use crate::harness::{Answer, Builder, Instance};
 const CHANGED: &str = "$6$test2$Bb4AZqPBLF.3j.mb52E9ong6NXQMB6cVcqjGA3Hf1JfkRSEksusff1XS2i1/\
                        EAmkkF3E6Eh/OsR/4bTfTivbo1";
 
-/// `[general]` with these options, users, and API users: a reader, one who may set her
-/// own, and an administrator.
+/// `[general]` with these options, users, and three API users: `panel` reads, `hers` sets
+/// alice's status, `boss` is an administrator.
 fn users(general: &str) -> String {
     format!(
         "[general]\n{general}\n\
@@ -43,20 +43,20 @@ fn get(ast: &Instance, target: &str, headers: &[&str]) -> Answer {
     ast.http("GET", target, headers, "")
 }
 
-/// What `v1/session` says to who sends this header.
+/// The answer of `v1/session` to a request with this header.
 #[track_caller]
 fn session(ast: &Instance, credentials: &str) -> Answer {
     get(ast, "/userpresence/v1/session", &[credentials])
 }
 
-/// The word for programs of an error.
+/// The code of an error.
 #[track_caller]
 fn code(answer: &Answer) -> String {
     let code = &answer.json()["error"]["code"];
     code.as_str().unwrap_or_default().to_owned()
 }
 
-/// Adds lines to `http.conf` and has Asterisk read it.
+/// Adds lines to `http.conf` and reloads Asterisk's HTTP server.
 #[track_caller]
 fn reconfigure_server(ast: &Instance, lines: &str) {
     let path = ast.config_path("http.conf");

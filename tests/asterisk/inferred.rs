@@ -1,5 +1,5 @@
-//! What was chosen and what is inferred, with real calls: the two are told apart on every
-//! interface, and nothing that was inferred becomes a choice.
+//! Chosen and inferred statuses, with real calls: every interface tells the two apart, and
+//! an inferred status never becomes a choice.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::harness::statuses::set_by_ami;
 use crate::harness::users::{ALICE, read, set, wait_custom, wait_verdict};
 use crate::harness::{Builder, Instance, Phone, wait_until};
 
-/// Bob, whose phone is a source, with actions on `dnd`.
+/// Bob, whose phone is a source, and actions on `dnd`.
 const BOB: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n\
     [quiet]\ntype = action\nstatus = dnd\ndnd = on\n\
     [busy]\ntype = action\nstatus = dnd\nwhen = combined\n\
@@ -38,7 +38,7 @@ fn put(ast: &Instance, body: &Value) -> Value {
     answer.json()
 }
 
-/// Fields of a user, joined.
+/// Fields of a user, joined by `|`.
 #[track_caller]
 fn fields(ast: &Instance, user: &str, names: &[&str]) -> String {
     let found = names
@@ -56,7 +56,7 @@ fn wait_fields(ast: &Instance, user: &str, names: &[&str], expected: &str) {
 
 const SHOWN: [&str; 4] = ["value", "status", "label", "inferred"];
 
-/// A call from 202 to bob, answered.
+/// Makes a call from 202 to bob, who answers.
 #[track_caller]
 fn talk(ast: &Instance, caller: &Phone<'_>, bob: &Phone<'_>) {
     caller.call("201");
@@ -73,7 +73,7 @@ fn hang_up(ast: &Instance, caller: &Phone<'_>) {
 }
 
 #[test]
-fn a_message_typed_in_a_call_changes_the_message_and_nothing_else() {
+fn a_message_set_during_a_call_changes_the_message_alone() {
     let ast = bob().start();
     let phone = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
@@ -90,7 +90,7 @@ fn a_message_typed_in_a_call_changes_the_message_and_nothing_else() {
     wait_custom(&ast, "201", "message", "Back in five");
     assert_eq!(ast.astdb("DND/201"), None);
 
-    // At lunch, until then, and in a call: each interface.
+    // At lunch for a limited time, and in a call: each interface shows both.
     set(&ast, "bob", "lunch,,,t(3000)");
     let until = read(&ast, "bob,chosen_until");
     assert!(!until.is_empty());
@@ -119,13 +119,13 @@ fn a_message_typed_in_a_call_changes_the_message_and_nothing_else() {
     wait_fields(&ast, "bob", &SHOWN, "away|lunch|At lunch|");
     assert_eq!(read(&ast, "bob,subtype"), "lunch");
     wait_custom(&ast, "201", "message", "At last");
-    // What it returns to is what was before lunch.
+    // The end restores the status from before lunch.
     assert_eq!(ast.astdb("DND/201"), None);
     assert_eq!(read(&ast, "bob,until"), until);
 }
 
 #[test]
-fn a_message_alone_is_refused_where_it_belongs_to_nothing() {
+fn a_message_without_a_status_to_belong_to_is_refused() {
     let conf = "[home]\ntype = status\nstate =\n[bob]\ntype = user\naccount = main\n\
                 extension = 201\n";
     let boss = api_user("boss", "account = main\nrole = admin");
@@ -144,7 +144,7 @@ fn a_message_alone_is_refused_where_it_belongs_to_nothing() {
         why,
         "The status 'home' is mapped to no state, expected no message."
     );
-    // Nothing of it was done.
+    // None of these requests changed anything.
     assert_eq!(read(&ast, "bob,allowSeeMyPresence"), "true");
     set(&ast, "bob", "away");
     let why = refused(json!({"message": "a\nb"}));
@@ -157,21 +157,21 @@ fn a_message_alone_is_refused_where_it_belongs_to_nothing() {
 }
 
 #[test]
-fn an_ordinary_call_does_nothing_but_where_an_action_looks_at_all_sources() {
+fn a_call_triggers_only_actions_that_look_at_all_sources() {
     let ast = bob().start();
     let phone = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
     set(&ast, "bob", "available");
     talk(&ast, &caller, &phone);
     ast.wait_astdb("test/busy", Some("dnd after available"));
-    // One thread does them in order: the other would have been done by now.
+    // One thread carries out actions in order: the other action would have run by now.
     assert_eq!(ast.astdb("DND/201"), None);
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:DND201)"), "UNKNOWN");
     hang_up(&ast, &caller);
     ast.wait_astdb("test/busy", None);
     assert_eq!(ast.astdb("DND/201"), None);
 
-    // Chosen, it is done, and a call on top of it does not undo it.
+    // The action of a chosen status runs, and a call on top of the status does not undo it.
     set(&ast, "bob", "dnd");
     ast.wait_astdb("DND/201", Some("YES"));
     ast.wait_astdb("test/busy", Some("dnd after available"));
@@ -182,7 +182,7 @@ fn an_ordinary_call_does_nothing_but_where_an_action_looks_at_all_sources() {
     caller.hang_up();
     ast.wait_no_channels();
     assert_eq!(ast.astdb("DND/201").as_deref(), Some("YES"));
-    // A choice in a call counts at once.
+    // A choice during a call counts at once.
     talk_by_device(&ast, &caller, &phone);
     set(&ast, "bob", "available");
     ast.wait_astdb("DND/201", None);
@@ -202,9 +202,9 @@ fn talk_by_device(ast: &Instance, caller: &Phone<'_>, bob: &Phone<'_>) {
     ast.wait_device("PJSIP/201", "INUSE");
 }
 
-/// Two phones of two users: one has them as sources, one has not.
+/// Two users with two phones each: for one of them the phones are sources.
 #[test]
-fn what_is_shown_of_a_person_agrees_with_itself() {
+fn everything_shown_about_a_user_agrees() {
     let conf = "[alice]\ntype = user\nextension = 200\nextension = 201\nuse_devices = yes\n\
                 [bob]\ntype = user\nextension = 200\nextension = 201\n";
     let ast = configured(conf).phones().start();
@@ -226,7 +226,7 @@ fn what_is_shown_of_a_person_agrees_with_itself() {
             ast.wait_device(&format!("UserPresence:{user}"), lamp);
         }
     };
-    // The soft phone, 200, is off and takes no part.
+    // The soft phone 200 is off and takes no part.
     let idle = "available|available|Available||Available|NoCall";
     both([idle, idle], "NOT_INUSE");
 
@@ -257,7 +257,7 @@ fn what_is_shown_of_a_person_agrees_with_itself() {
         "available|available|Available|Phone offline|Available|NoCall",
     ];
     both(offline, "UNAVAILABLE");
-    // Who is away anyway is not called offline too.
+    // A user who is away is not shown as offline too.
     set(&ast, "bob", "away");
     let away = "away|away|Away||Busy|NoCall";
     wait_fields(&ast, "bob", &names, away);
@@ -266,10 +266,9 @@ fn what_is_shown_of_a_person_agrees_with_itself() {
     both([idle, idle], "NOT_INUSE");
 }
 
-/// What a call is called, wherever a label is shown; and who is called that is told by the
-/// event of it.
+/// Every interface that shows a label shows the words for a call, and so does the event.
 #[test]
-fn every_interface_tells_what_was_chosen_from_what_is_inferred() {
+fn every_interface_separates_the_chosen_status_from_the_inferred_one() {
     let ast = bob().start();
     let phone = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
@@ -302,7 +301,7 @@ fn every_interface_tells_what_was_chosen_from_what_is_inferred() {
         (&json!("dnd"), &json!(""))
     );
 
-    // AMI's `Getvar` has too little room for it.
+    // The answer is too long for AMI's `Getvar`.
     let whole = ast
         .ami()
         .action(&[("Action", "UserPresenceGet"), ("User", "bob")]);
@@ -380,7 +379,7 @@ fn every_interface_tells_what_was_chosen_from_what_is_inferred() {
 }
 
 #[test]
-fn meetings_hours_and_the_types_of_tables_have_their_words() {
+fn meetings_hours_and_table_entries_have_their_own_words() {
     let ast = configured(
         "[surgery]\ntype = status\nlabel = In surgery\nstate = dnd\nsubtype = surgery\n\
          [theatre]\ntype = device_table\nin_use = surgery\nnot_in_use = not_set\n\
@@ -404,7 +403,7 @@ fn meetings_hours_and_the_types_of_tables_have_their_words() {
     wait_fields(&ast, "bob", &SHOWN, "dnd|chat|Free to chat|In surgery");
     ast.set_device("room", "NOT_INUSE");
     wait_fields(&ast, "bob", &SHOWN, "chat|chat|Free to chat|");
-    // Hours are inferred, and actions look at them all the same.
+    // Hours are inferred too, but actions look at them.
     wait_fields(
         &ast,
         "carol",
@@ -417,9 +416,9 @@ fn meetings_hours_and_the_types_of_tables_have_their_words() {
     wait_fields(&ast, "alice", &SHOWN, "chat|chat|Free to chat|");
 }
 
-/// The phone that says something else meanwhile is what counts when a timed status ends.
+/// When a timed status ends, a status set on a phone meanwhile counts.
 #[test]
-fn a_status_is_not_left_behind_when_a_timed_one_ends() {
+fn the_end_of_a_timed_status_leaves_none_behind() {
     let ast = configured(ALICE).start();
     set(&ast, "alice", "available");
     set(&ast, "alice", "dnd,,,t(2)");
@@ -427,7 +426,7 @@ fn a_status_is_not_left_behind_when_a_timed_one_ends() {
     set_extension(&ast, "201", "away");
     assert_eq!(fields(&ast, "alice", &SHOWN), "dnd|dnd|Do not disturb|");
     wait_fields(&ast, "alice", &SHOWN, "away|away|Away|");
-    // Also after a restart, and what it returns to when the phone lets go.
+    // The same after a restart, and once the phone clears its status.
     ast.kill9();
     ast.start_again();
     wait_fields(&ast, "alice", &SHOWN, "away|away|Away|");
@@ -438,9 +437,9 @@ fn a_status_is_not_left_behind_when_a_timed_one_ends() {
     );
 }
 
-/// A type that is configured no more while a timed status lies over it.
+/// A status type is removed from the configuration while a timed status covers it.
 #[test]
-fn a_status_type_that_is_gone_leaves_no_empty_status() {
+fn a_removed_status_type_leaves_no_empty_status() {
     let conf = |types: &str| format!("{types}{ALICE}");
     let lunch = "[lunch]\ntype = status\nstate = away\nsubtype = lunch\n";
     let ast = configured(&conf(lunch)).start();

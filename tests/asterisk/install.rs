@@ -1,4 +1,4 @@
-//! First steps: what `make demo` asks apt for, and what `make install` puts in place.
+//! First steps: the packages that `make demo` installs, and the files of `make install`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use crate::harness::repository_file;
 use crate::harness::{Instance, MODULE};
 
-/// A command in the repository, which has to succeed; its standard output.
+/// Runs a command in the repository, which has to succeed, and returns its output.
 #[track_caller]
 fn run(command: &mut Command) -> String {
     let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output();
@@ -23,7 +23,7 @@ fn run(command: &mut Command) -> String {
     String::from_utf8(stdout).expect("UTF-8")
 }
 
-/// The Debian packages that a `make` target installs on a machine that has no tool yet.
+/// The Debian packages that a `make` target installs on a machine without any tools.
 fn packages(target: &str) -> BTreeSet<String> {
     let recipe = run(Command::new("make").args(["--dry-run", target]));
     let setups = recipe.lines().filter_map(|line| {

@@ -26,7 +26,7 @@ const STAFF: &str = "[alice]\ntype = user\nid = 4711\naccount = main\nextension 
                      subtype = lunch\n";
 
 #[test]
-fn the_list_has_everyone_and_ends_with_their_number() {
+fn the_list_has_every_user_and_ends_with_their_number() {
     let ast = configured(STAFF).start();
     set_extension(&ast, "201", "away,lunch,Back at one");
     let ami = ast.ami();
@@ -120,7 +120,7 @@ fn a_list_of_five_thousand_is_complete() {
 }
 
 #[test]
-fn get_tells_one_user_and_all_of_it_as_json() {
+fn get_returns_one_user_with_everything_as_json() {
     let ast = configured(STAFF).start();
     set_extension(&ast, "200", "away,lunch,a \"b\" \\ ü");
     let ami = ast.ami();
@@ -161,10 +161,10 @@ fn get_tells_one_user_and_all_of_it_as_json() {
 }
 
 #[test]
-fn set_sets_and_says_so() {
+fn set_sets_a_status_and_confirms_it() {
     let ast = configured(STAFF).start();
     let ami = ast.ami();
-    // Here each text has its header: a comma is a comma, a backslash a backslash.
+    // Each text has a header of its own, so commas and backslashes need no escape.
     let text = "Back at one, or \\, \"two\"; ${SHELL(id)} $[1+1] ü";
     let asked = [
         ("User", "Alice"),
@@ -192,13 +192,13 @@ fn set_sets_and_says_so() {
     assert!(set_action(&ami, &encoded).ok());
     assert_eq!(read(&ast, "bob,subtype"), "trip");
     assert_eq!(read(&ast, "bob,message"), "🍜, later");
-    // What is left out is empty.
+    // Omitted headers count as empty.
     assert!(set_action(&ami, &[("User", "bob"), ("Status", "chat")]).ok());
     assert_eq!(read(&ast, "bob") + &read(&ast, "bob,message"), "chat");
 }
 
 #[test]
-fn each_mistake_in_setting_has_its_answer_and_changes_nothing() {
+fn each_mistake_in_setting_gets_an_error_and_changes_nothing() {
     let ast = configured(ALICE).start();
     let ami = ast.ami();
     assert!(set_action(&ami, &[("User", "alice"), ("Status", "chat")]).ok());
@@ -251,11 +251,11 @@ fn each_mistake_in_setting_has_its_answer_and_changes_nothing() {
     }
     assert_eq!(read(&ast, "alice"), "chat");
     assert_eq!(custom(&ast, "200", "value"), "chat");
-    // The asker was told; nothing of it is the log's business.
+    // The answers name the mistakes, and the log has none of them.
     assert_eq!(complaints(&ast, ""), Vec::<String>::new());
 }
 
-/// What would begin a header of its own is refused wherever it comes from.
+/// Text that would begin another header is refused on every interface.
 #[test]
 fn a_line_end_never_reaches_a_header() {
     let ast = configured(ALICE).start();
@@ -277,7 +277,7 @@ fn a_line_end_never_reaches_a_header() {
     }
     assert_eq!(read(&ast, "alice"), "not_set");
 
-    // From another module, whose own events are not ours to mend.
+    // The text comes from another module, whose own events cannot be repaired here.
     let forged = "Set(PRESENCE_STATE(CustomPresence:200)=away,,YQ0KRXZlbnQ6IEZvcmdlZA==,e)";
     ast.run_dialplan(&[forged], "");
     catch_up(&ast);
@@ -298,7 +298,7 @@ fn a_line_end_never_reaches_a_header() {
 }
 
 #[test]
-fn the_event_tells_old_and_new_why_and_a_number_that_rises_by_one() {
+fn the_event_has_old_and_new_state_the_reason_and_the_next_number() {
     let ast =
         configured("[alice]\ntype = user\naccount = main\nextension = 200\nextension = 201\n")
             .start();
@@ -307,7 +307,7 @@ fn the_event_tells_old_and_new_why_and_a_number_that_rises_by_one() {
     ast.set_custom("201", "available");
     ast.set_custom("201", "dnd");
     ast.set_custom("200", "not_set");
-    // What is still unheard when a status is set is older than the status.
+    // An event not handled yet when a status is set is older than the status.
     set_extension(&ast, "201", "not_set");
     set(&ast, "alice", "chat,desk,Here");
     let events = all_events(&ast, &ami);
@@ -369,9 +369,9 @@ fn the_event_tells_old_and_new_why_and_a_number_that_rises_by_one() {
     assert_eq!(changes[3].header("Since"), read(&ast, "alice,since"));
 }
 
-/// The users of an account share its numbers: none is missing, none comes twice.
+/// The users of an account share its numbers: none is missing, none is used twice.
 #[test]
-fn the_number_rises_by_one_within_an_account() {
+fn numbers_rise_by_one_within_an_account() {
     let conf = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\nextension = 200\n\
                 extension = 201\n[eve]\ntype = user\naccount = other\nextension = 200\n";
     let ast = configured(conf).start();
@@ -393,9 +393,9 @@ fn the_number_rises_by_one_within_an_account() {
     }
 }
 
-/// To read belongs to `reporting`, to set and to be told of changes to `call`.
+/// Reading needs the class `reporting`; setting, and events of changes, need `call`.
 #[test]
-fn each_class_may_do_its_part_and_no_more() {
+fn each_privilege_class_allows_its_part_and_no_more() {
     let ast = configured(ALICE)
         .ami_user("reader", "reporting,user", "reporting,user")
         .ami_user("caller", "call,user", "call,user")
@@ -424,7 +424,7 @@ fn each_class_may_do_its_part_and_no_more() {
     assert!(set_action(&caller, &away).ok());
     assert_eq!(read(&ast, "alice"), "away");
 
-    // An event that both may see, after those that only one may.
+    // The mark is an event that both may see; it follows those that only one may see.
     ast.run_dialplan(&[], "");
     for (ami, count) in [(&caller, 1), (&reader, 0)] {
         let mut seen = Vec::new();
@@ -442,10 +442,10 @@ fn each_class_may_do_its_part_and_no_more() {
 }
 
 #[test]
-fn the_action_id_comes_back_in_every_answer() {
+fn every_answer_carries_the_action_id() {
     let ast = configured(STAFF).start();
     let ami = ast.ami();
-    // The client finds its answers by it; here it is looked at.
+    // The client only matches answers by the ActionID; here the test checks it.
     let (items, end) = ami.list_to_its_end(&[("Action", "UserPresenceList")]);
     let id = end.header("ActionID").to_owned();
     assert!(items.iter().all(|item| item.get("ActionID") == Some(&id)));

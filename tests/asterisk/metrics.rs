@@ -13,7 +13,7 @@ const PREFIX: &str = "asterisk_userpresence_";
 fn with_prometheus(builder: Builder) -> Builder {
     builder
         .userpresence(&format!("{USERS}{}", api_user("panel", "role = read")))
-        // It needs res_pjsip.
+        // res_prometheus needs res_pjsip.
         .sip(&[])
         .modules(&["res_prometheus"])
         .file(
@@ -23,7 +23,7 @@ fn with_prometheus(builder: Builder) -> Builder {
         .http()
 }
 
-/// Everything that a scrape finds; it is well formed.
+/// The text of a scrape, after a check that it is well formed.
 #[track_caller]
 fn scrape(ast: &Instance) -> String {
     let answer = ast.http("GET", "/metrics", &[], "");
@@ -46,7 +46,7 @@ fn scrape(ast: &Instance) -> String {
     answer.body
 }
 
-/// The value of one of ours.
+/// The value of one of the module's metrics.
 #[track_caller]
 fn value(text: &str, name: &str) -> f64 {
     let begin = format!("{PREFIX}{name} ");
@@ -54,7 +54,7 @@ fn value(text: &str, name: &str) -> f64 {
     let value = values
         .next()
         .unwrap_or_else(|| panic!("no {name} in\n{text}"));
-    assert_eq!(values.next(), None, "{name} stands there twice");
+    assert_eq!(values.next(), None, "{name} appears twice");
     value.parse().expect("a number")
 }
 
@@ -65,8 +65,8 @@ fn is_ours(text: &str) -> bool {
 #[test]
 fn values_follow_changes() {
     let ast = with_prometheus(Instance::builder()).start();
-    // It is loaded after our module, and found when Asterisk has booted.
-    let before = wait_until("our metrics", || {
+    // res_prometheus loads after the module, which finds it when Asterisk has booted.
+    let before = wait_until("the module's metrics", || {
         Some(scrape(&ast)).filter(|text| is_ours(text))
     });
     assert_eq!(value(&before, "users{state=\"not_set\"}"), 3.0);
@@ -84,7 +84,7 @@ fn values_follow_changes() {
     ast.setvar("USER_PRESENCE(alice)", "dnd");
     ast.setvar("USER_PRESENCE(bob)", "away,lunch");
     ast.setvar("USER_PRESENCE(bob)", "dnd");
-    // Through another spelling each, so that Asterisk asks.
+    // A new spelling each time makes Asterisk ask the provider.
     for spelling in ["ALICE", "Alice", "aLICE"] {
         let read = format!("PRESENCE_STATE(UserPresence:{spelling},value)");
         assert_eq!(ast.getvar(&read), "dnd");
@@ -101,7 +101,7 @@ fn values_follow_changes() {
     assert!(value(&after, "callback_seconds_sum") > 0.0);
     assert!(value(&after, "callback_seconds_sum") < 1.0);
 
-    // The console has the same.
+    // The console shows the same.
     let stats = ast.cli("userpresence show stats");
     let shown = |name: &str| {
         let line = stats
@@ -131,7 +131,7 @@ fn values_follow_changes() {
         (value(&scrape(&ast), "feed_readers") == 0.0).then_some(())
     });
 
-    // A reload of either changes nothing of it.
+    // A reload of either module changes nothing.
     assert!(ast.reload().ok());
     assert_eq!(value(&scrape(&ast), "users{state=\"dnd\"}"), 2.0);
     ast.cli("module reload res_prometheus.so");
@@ -140,17 +140,19 @@ fn values_follow_changes() {
 }
 
 #[test]
-fn either_may_come_and_go() {
+fn either_module_may_be_unloaded_and_loaded() {
     let ast = with_prometheus(Instance::builder()).start();
     let wait_ours = || {
-        wait_until("our metrics", || is_ours(&scrape(&ast)).then_some(()));
+        wait_until("the module's metrics", || {
+            is_ours(&scrape(&ast)).then_some(())
+        });
         value(&scrape(&ast), "changes_total");
     };
     let load = |name| assert!(ast.load_module(name).ok(), "load {name}");
     let unload = |name| assert!(ast.unload_module(name).ok(), "unload {name}");
     wait_ours();
 
-    // It goes first and comes back: a reload of ours finds it.
+    // res_prometheus is unloaded first and returns: a reload of this module finds it.
     unload(PROMETHEUS);
     ast.setvar("USER_PRESENCE(alice)", "dnd");
     assert_eq!(ast.http("GET", "/metrics", &[], "").status, 404);
@@ -159,13 +161,13 @@ fn either_may_come_and_go() {
     assert!(ast.reload().ok());
     wait_ours();
 
-    // Ours goes first and comes back.
+    // This module is unloaded first and returns.
     unload(MODULE);
     assert!(!is_ours(&scrape(&ast)));
     load(MODULE);
     wait_ours();
 
-    // Both go, it first.
+    // Both are unloaded, res_prometheus first.
     unload(PROMETHEUS);
     unload(MODULE);
     load(PROMETHEUS);
@@ -173,7 +175,7 @@ fn either_may_come_and_go() {
     load(MODULE);
     wait_ours();
 
-    // Both go, ours first.
+    // Both are unloaded, this module first.
     unload(MODULE);
     unload(PROMETHEUS);
     load(MODULE);
@@ -186,7 +188,7 @@ fn either_may_come_and_go() {
 }
 
 #[test]
-fn without_prometheus_the_console_has_them() {
+fn the_console_shows_metrics_without_prometheus() {
     let ast = Instance::builder().userpresence(USERS).start();
     let stats = ast.cli("userpresence show stats");
     assert!(stats.contains("users{state=\"not_set\"}"), "{stats}");
@@ -195,9 +197,11 @@ fn without_prometheus_the_console_has_them() {
 }
 
 #[test]
-fn a_panic_while_metrics_are_read_leaves_the_others() {
+fn a_panic_during_a_scrape_leaves_the_other_metrics() {
     let ast = with_prometheus(Instance::selftest()).start();
-    wait_until("our metrics", || is_ours(&scrape(&ast)).then_some(()));
+    wait_until("the module's metrics", || {
+        is_ours(&scrape(&ast)).then_some(())
+    });
     ast.cli("userpresence selftest panic metrics");
     assert!(!is_ours(&scrape(&ast)));
     ast.wait_log("please report it: forced by a test in metrics");
