@@ -1,5 +1,5 @@
-//! Tests in a real Asterisk: each starts its own, in a private directory and on
-//! loopback ports, so any number run side by side.
+//! Tests in a real Asterisk. Each test starts its own, in a private directory and on
+//! loopback ports, so any number of tests run side by side.
 //!
 //! `make test` runs them after building what they need. By hand:
 //! `cargo test --no-default-features --features in-asterisk --test asterisk`.

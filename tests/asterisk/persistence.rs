@@ -1,4 +1,4 @@
-//! What is known survives: a stop, a `kill -9`, a locked or a damaged database.
+//! State survives a stop, a `kill -9`, a locked and a damaged database.
 
 use std::fs;
 use std::process::Command;
@@ -23,7 +23,7 @@ fn all(ast: &Instance) -> Vec<Value> {
     NAMES.iter().map(|user| json(ast, user)).collect()
 }
 
-/// Waits until Asterisk has committed so many times.
+/// Waits until Asterisk has committed AstDB this number of times.
 #[track_caller]
 fn wait_commits(ast: &Instance, count: usize) {
     let changed = || {
@@ -36,7 +36,7 @@ fn wait_commits(ast: &Instance, count: usize) {
     }
 }
 
-/// Waits until what [`use_it`] has set is on disk.
+/// Waits until everything set by [`use_it`] is on disk.
 #[track_caller]
 fn wait_all_on_disk(ast: &Instance) {
     for (source, state) in [("200", "available"), ("201", "away"), ("202", "chat")] {
@@ -51,7 +51,7 @@ fn wait_all_on_disk(ast: &Instance) {
     }
 }
 
-/// Sets every kind of thing that is kept.
+/// Sets every kind of state that is stored.
 fn use_it(ast: &Instance) {
     ast.set_custom("202", "chat,c,Third");
     ast.set_custom("200", "available,a,First");
@@ -62,13 +62,13 @@ fn use_it(ast: &Instance) {
 }
 
 #[test]
-fn the_same_answer_comes_back_after_each_kind_of_stop() {
+fn every_answer_is_the_same_after_each_kind_of_stop() {
     let ast = Instance::builder().userpresence(USERS).start();
     use_it(&ast);
     let before = all(&ast);
     assert_eq!(before[0]["source"], "CustomPresence:201");
     assert_eq!(before[2]["message"], "C:, D:");
-    // What was set in the last moment is kept too, where Asterisk ends in order.
+    // An orderly end of Asterisk keeps even the last change.
     for graceful in [false, true] {
         let state = if graceful { "dnd" } else { "chat" };
         ast.setvar("USER_PRESENCE(carol)", state);
@@ -83,23 +83,23 @@ fn the_same_answer_comes_back_after_each_kind_of_stop() {
         assert_eq!(all(&ast), before, "graceful: {graceful}");
     }
 
-    // And what is on disk, where it does not.
+    // A kill keeps what is on disk.
     let before = all(&ast);
     wait_all_on_disk(&ast);
     ast.kill9();
     ast.start_again();
     assert_eq!(all(&ast), before);
-    // `latest` goes on from there.
+    // Method `latest` continues from the stored state.
     ast.set_custom("202", "not_set");
     ast.set_custom("201", "not_set");
     wait_state(&ast, "alice", "available");
     assert_eq!(read(&ast, "alice,source"), "CustomPresence:200");
 }
 
-/// Without a gap after a stop, by `core stop now` or gracefully; after a kill it
-/// may jump, but never repeats.
+/// Numbers have no gap after `core stop now` or a graceful stop; after a kill they may
+/// jump, but never repeat.
 #[test]
-fn account_numbers_go_on() {
+fn account_numbers_continue_after_each_kind_of_stop() {
     let ast = Instance::builder().userpresence(USERS).start();
     let change = |state: &str| {
         ast.setvar("USER_PRESENCE(carol)", state);
@@ -123,7 +123,7 @@ fn account_numbers_go_on() {
     assert_eq!(change("dnd"), last + 1);
 
     for round in 0..3 {
-        // The last numbers are not on disk yet when it dies.
+        // The last numbers are not on disk yet at the kill.
         for state in ["xa", "away", "chat", "dnd"] {
             last = change(state);
         }
@@ -139,10 +139,10 @@ fn sequence_file(ast: &Instance) -> Value {
     serde_json::from_str(&text.expect("the file")).expect("JSON")
 }
 
-/// Killed before AstDB commits anything, after a clock that was ahead: numbers are
-/// reserved on disk before they are given out.
+/// Numbers are reserved on disk before they are used. Here Asterisk is killed before AstDB
+/// commits anything, and the clock was ahead earlier.
 #[test]
-fn no_number_comes_twice_whatever_the_clock_says() {
+fn no_number_is_used_twice_whatever_the_clock_says() {
     let ast = Instance::builder().userpresence(USERS).start();
     let mut last = sequence_of_next_change(&ast);
     assert!(ast.stop().success());
@@ -150,7 +150,7 @@ fn no_number_comes_twice_whatever_the_clock_says() {
         sequence_file(&ast),
         serde_json::json!({"clean": true, "accounts": {"default": last}})
     );
-    // As if the clock had been an hour ahead when the account began.
+    // As if the clock had been an hour ahead at the account's first number.
     let ahead = last + 3_600_000_000;
     let text = format!(r#"{{"clean":true,"accounts":{{"default":{ahead}}}}}"#);
     fs::write(ast.path("lib/userpresence-sequence.json"), text).expect("the file");
@@ -162,10 +162,10 @@ fn no_number_comes_twice_whatever_the_clock_says() {
             assert!(next > last, "round {round}: {next} after {last}");
             last = next;
         }
-        // At once: nothing of this run is in AstDB's file.
+        // Killed at once: AstDB's file has nothing of this run.
         ast.kill9();
     }
-    // A number at the end of its range is refused, and nothing wraps.
+    // A number at the end of its range is refused and does not wrap around.
     let text = format!(r#"{{"clean":true,"accounts":{{"default":{}}}}}"#, u64::MAX);
     fs::write(ast.path("lib/userpresence-sequence.json"), text).expect("the file");
     ast.start_again();
@@ -179,10 +179,10 @@ fn no_number_comes_twice_whatever_the_clock_says() {
     assert!(first < 1 << 53);
 }
 
-/// Killed in a storm of writes: what was set before it is all there, what was set
-/// in it is consistent.
+/// After a kill in a storm of writes, everything set before the storm is there, and what
+/// the storm set is consistent.
 #[test]
-fn a_kill_in_a_storm_of_writes_loses_only_the_last_moment() {
+fn a_kill_during_many_writes_loses_only_the_last_moment() {
     let storm = "[s1]\ntype = user\nextension = 301\nextension = 302\n\
                  [s2]\ntype = user\nmethod = latest\nextension = 302\nextension = 303\n\
                  [s3]\ntype = user\noutgoing = none\n\
@@ -220,7 +220,7 @@ fn a_kill_in_a_storm_of_writes_loses_only_the_last_moment() {
                 }
             });
         }
-        // Some of the storm is on disk then, and it is killed between two commits.
+        // Part of the storm is on disk; the kill comes between two commits.
         wait_commits(&ast, 3);
         ast.kill9();
     });
@@ -236,7 +236,7 @@ fn a_kill_in_a_storm_of_writes_loses_only_the_last_moment() {
     assert!(highest > 0 && next > highest, "{next} after {highest}");
 }
 
-/// Ends a storm, also where the test fails.
+/// Ends the storm on drop, also if the test fails.
 struct End<'a>(&'a AtomicBool);
 
 impl Drop for End<'_> {
@@ -255,14 +255,14 @@ fn sequence_of_next_change(ast: &Instance) -> u64 {
     sequence(ast, "carol")
 }
 
-/// Set while the module was not there: noticed, and counted as set now.
+/// The module notices changes made while it was away, and they count as set now.
 #[test]
-fn what_changed_meanwhile_counts_as_set_now() {
+fn a_change_while_the_module_is_away_counts_as_set_now() {
     let ast = Instance::builder().userpresence(USERS).start();
     use_it(&ast);
     let began = json(&ast, "alice")["since"].as_u64().expect("a time");
 
-    // The module unloaded.
+    // The module is unloaded.
     assert!(ast.unload_module(MODULE).ok());
     ast.cli("presencestate change CustomPresence:202 dnd");
     assert!(ast.load_module(MODULE).ok());
@@ -271,7 +271,7 @@ fn what_changed_meanwhile_counts_as_set_now() {
     let found = json(&ast, "alice")["since"].as_u64().expect("a time");
     assert!(found > began);
 
-    // Asterisk stopped, and AstDB edited. The others stay as they were.
+    // Asterisk is stopped and AstDB edited. The other users stay unchanged.
     let before = json(&ast, "bob");
     assert!(ast.stop().success());
     let astdb = ast.path("lib/astdb.sqlite3");
@@ -292,14 +292,14 @@ fn what_changed_meanwhile_counts_as_set_now() {
     assert_eq!(alice["sources"][2]["since"].as_u64(), Some(found));
     assert_eq!(json(&ast, "bob"), before);
 
-    // Taken away altogether: not_set, which never wins over one that is set.
+    // The state is removed: `not_set` never wins over a source that is set.
     assert!(ast.unload_module(MODULE).ok());
     ast.cli("presencestate change CustomPresence:201 not_set");
     assert!(ast.load_module(MODULE).ok());
     assert_eq!(read(&ast, "alice,source"), "CustomPresence:202");
 }
 
-/// Rows that cannot be read are left out, each with a warning; the rest is there.
+/// Unreadable rows are left out, each with a warning; the other rows are used.
 #[test]
 fn damaged_rows_are_left_out_with_a_warning() {
     let ast = Instance::builder().userpresence(USERS).start();
@@ -343,7 +343,7 @@ fn damaged_rows_are_left_out_with_a_warning() {
     assert!(!ast.log()[log..].contains("Panic"));
     assert_eq!(read(&ast, "carol"), "not_set");
     assert_eq!(read(&ast, "bob"), "available");
-    // The sources still say what they say; it counts as set now.
+    // The sources keep their presence, which counts as set now.
     let alice = json(&ast, "alice");
     assert_eq!(alice["sources"][0]["message"], "First");
     assert!(
@@ -354,10 +354,10 @@ fn damaged_rows_are_left_out_with_a_warning() {
     assert_eq!(read(&ast, "carol"), "dnd");
 }
 
-/// While another program has AstDB's file locked nobody waits for it, and when it
-/// is free again everything set meanwhile is kept.
+/// While another program locks AstDB's file, no call waits for it, and once the file is
+/// free everything set meanwhile is stored.
 #[test]
-fn a_locked_database_blocks_nobody_and_loses_nothing() {
+fn a_locked_database_blocks_no_call_and_loses_nothing() {
     let ast = Instance::builder()
         .userpresence(USERS)
         .hint("2000", ",UserPresence:carol")
@@ -392,10 +392,10 @@ fn a_locked_database_blocks_nobody_and_loses_nothing() {
         assert_eq!(read(&ast, "alice,message"), message);
         slowest = slowest.max(begin.elapsed());
     }
-    // Far below the three seconds of the lock, far above what it takes.
+    // Far below the three seconds of the lock, and far above the usual time.
     assert!(
         slowest < Duration::from_millis(1500),
-        "{slowest:?} for four questions"
+        "four calls took {slowest:?}"
     );
     assert!(number > 3, "{number} rounds");
     ast.wait_hint_presence("2000", ["dnd", "away", "chat"][number % 3]);
@@ -414,10 +414,10 @@ fn a_locked_database_blocks_nobody_and_loses_nothing() {
     assert_eq!(json(&ast, "carol"), before);
 }
 
-/// What is set while AstDB cannot keep it is there after a kill, also where it is written
-/// to the extensions: the old value of CustomPresence must not win.
+/// A status set while AstDB cannot store it survives a kill, even if it is written to the
+/// extensions: the old value of CustomPresence must not win.
 #[test]
-fn what_is_set_while_astdb_fails_outlives_a_kill() {
+fn a_status_set_while_astdb_fails_survives_a_kill() {
     for (what, lock) in [
         ("locked", Lock::exclusive as fn(&Instance) -> Lock),
         ("no commit", Lock::shared),
@@ -439,7 +439,7 @@ fn what_is_set_while_astdb_fails_outlives_a_kill() {
         for user in &users {
             ast.setvar(&format!("USER_PRESENCE({user})"), "dnd,,Meanwhile");
         }
-        // Long enough for a commit that fails, and for all to be tried again.
+        // Long enough for a failed commit and a new attempt.
         std::thread::sleep(Duration::from_secs(3));
         lock.release();
         for (n, user) in users.iter().enumerate() {

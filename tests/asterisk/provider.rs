@@ -1,4 +1,4 @@
-//! The presence provider `UserPresence:<user>`, as hints, dialplan and AMI see it.
+//! The presence provider `UserPresence:<user>` for hints, the dialplan and AMI.
 
 use crate::harness::barrier::{all_events, configured, set_extension};
 use crate::harness::changes::{matching, publishes};
@@ -10,7 +10,7 @@ fn state(ast: &Instance, arguments: &str) -> String {
 }
 
 #[test]
-fn presence_state_gives_all_fields_plain_and_in_base64() {
+fn presence_state_returns_all_fields_plain_and_in_base64() {
     let ast = configured(ALICE).start();
     set_extension(&ast, "200", "away,lunch,Back at one – ü");
     for (field, value) in [
@@ -25,7 +25,7 @@ fn presence_state_gives_all_fields_plain_and_in_base64() {
 }
 
 #[test]
-fn the_label_and_the_user_match_without_regard_to_case() {
+fn the_label_and_the_user_ignore_case() {
     let ast = configured("[Alice]\ntype = user\nextension = 200\n")
         .hint("2000", ",UserPresence:aLICE")
         .hint("2001", ",userpresence:Alice")
@@ -45,14 +45,14 @@ fn the_label_and_the_user_match_without_regard_to_case() {
     for hint in ["2000", "2001"] {
         ast.wait_hint_presence(hint, "xa");
     }
-    // Another spelling is not answered from a stale memory.
+    // Another spelling gets no stale answer.
     assert_eq!(state(&ast, "UserPresence:ALICE,value"), "xa");
     assert_eq!(complaints(&ast, ""), Vec::<String>::new());
 }
 
-/// A hint's presence is told with the extension's state to whoever watches it.
+/// The event of an extension's state carries the presence of its hint.
 #[test]
-fn a_hint_tells_ami_of_each_change() {
+fn ami_reports_each_change_of_a_hint() {
     let ast = configured(ALICE)
         .hint("2000", "Custom:desk,UserPresence:alice")
         .start();
@@ -70,7 +70,7 @@ fn a_hint_tells_ami_of_each_change() {
 }
 
 #[test]
-fn ami_asks_for_one_presence_and_lists_all() {
+fn ami_queries_one_presence_and_lists_all() {
     let conf = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\n";
     let ast = configured(conf).start();
     set_extension(&ast, "200", "away,lunch,Back at one");
@@ -93,12 +93,12 @@ fn ami_asks_for_one_presence_and_lists_all() {
         all.join(" ")
     };
     assert_eq!(states("alice"), "away");
-    // Nobody has set it, so there was nothing to tell.
+    // No presence was set, so nothing was published.
     assert_eq!(states("bob"), "");
 }
 
 #[test]
-fn who_is_set_is_published_when_the_module_is_loaded() {
+fn a_load_publishes_users_who_have_a_presence() {
     let conf = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\n";
     let ast = configured(conf)
         .not_loaded()
@@ -138,13 +138,13 @@ fn each_changed_result_is_published_once_and_an_unchanged_one_never() {
         let count = publishes(&all_events(&ast, &ami), "alice").len();
         assert_eq!(count, usize::from(changes), "{extension} {value}");
     }
-    // Combined of equals, the same presence of another source is no change.
+    // The same presence from another source is no change.
     ast.set_custom("200", "chat");
     assert_eq!(publishes(&all_events(&ast, &ami), "alice").len(), 0);
 }
 
 #[test]
-fn one_set_that_writes_three_extensions_is_published_once() {
+fn one_status_written_to_three_extensions_is_published_once() {
     let conf = "[alice]\ntype = user\nextension = 200\nextension = 201\nextension = 202\n";
     let ast = configured(conf).start();
     set_extension(&ast, "201", "chat");
@@ -167,13 +167,13 @@ fn one_set_that_writes_three_extensions_is_published_once() {
         );
     }
 
-    // The same once more: written out again, but nothing of alice changes.
+    // The same status again is written out, but alice's presence does not change.
     set(&ast, "alice", "away,lunch,Back at one");
     assert_eq!(publishes(&all_events(&ast, &ami), "alice").len(), 0);
 }
 
 #[test]
-fn a_storm_is_published_change_by_change_in_order() {
+fn many_changes_are_published_one_by_one_in_order() {
     let ast = configured(ALICE).start();
     let ami = ast.ami();
     let messages: Vec<_> = (0..200).map(|number| format!("number {number}")).collect();

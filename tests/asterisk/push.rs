@@ -1,4 +1,4 @@
-//! Push messages: missed calls and messages that wait, for those who take them.
+//! Push messages: missed calls and new voicemail, for users whose status takes them.
 
 use crate::harness::barrier::configured;
 use crate::harness::changes::assert_headers;
@@ -15,14 +15,14 @@ fn users() -> String {
     )
 }
 
-/// The push of a user's that comes next.
+/// The next push message.
 #[track_caller]
 fn next(ami: &Ami) -> Message {
     ami.wait_event("a push", |event| event.is_event("UserPresencePush"))
 }
 
 #[test]
-fn a_call_that_nobody_took_is_missed() {
+fn an_unanswered_call_is_a_missed_call() {
     let ast = configured(&users())
         .sip(&["200"])
         .dialplan("exten = alice,1,UserPresenceDial(alice)\n same = n,Hangup()")
@@ -50,7 +50,7 @@ fn a_call_that_nobody_took_is_missed() {
 
 /// A caller leaves a message in a real mailbox.
 #[test]
-fn a_voicemail_is_told_as_one() {
+fn a_new_voicemail_causes_a_push() {
     let mailboxes = "[general]\nformat = wav\nminsecs = 0\n[default]\n200 = 1234,Alice\n";
     let ast = configured(&users())
         .modules(&["app_voicemail", "app_milliwatt", "format_wav"])
@@ -63,7 +63,7 @@ fn a_voicemail_is_told_as_one() {
         ami.wait_event("the mailbox", |event| {
             event.is_event("Newexten") && event.get("Application") == Some("VoiceMail")
         });
-        // While it is recorded the file grows.
+        // The file grows during the recording.
         wait_until("a recording", || {
             let folder = ast.path("spool/voicemail/default/200");
             let files = std::fs::read_dir(folder.join("tmp")).ok()?;
@@ -87,12 +87,12 @@ fn a_voicemail_is_told_as_one() {
     leave("2");
 }
 
-/// A voicemail server elsewhere tells of its messages by SIP.
+/// A voicemail server elsewhere reports its messages by SIP.
 #[test]
-fn a_message_of_another_program_is_told_as_one() {
+fn a_message_on_another_server_causes_a_push() {
     let ast = configured(&users()).sip(&["200", "300"]).start();
     let ami = ast.ami();
-    // What is there when it is heard of first counts as seen.
+    // Messages in the first report count as seen.
     ast.tell_messages("200", 2, 0);
     ast.tell_messages("200", 3, 1);
     assert_headers(
@@ -106,7 +106,7 @@ fn a_message_of_another_program_is_told_as_one() {
             ("OldMessages", "1"),
         ],
     );
-    // Fewer are none, and in dnd she takes none; nor is 300@default bob's.
+    // Fewer messages cause no push, dnd takes none, and 300@default is not bob's mailbox.
     ast.tell_messages("200", 1, 3);
     set(&ast, "alice", "dnd");
     ast.tell_messages("200", 2, 3);

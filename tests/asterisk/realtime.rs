@@ -27,7 +27,7 @@ fn insert(name: &str, method: &str, extension: &str, source: &str) -> String {
 const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\n";
 
 #[test]
-fn users_of_the_database_stand_beside_those_of_the_file() {
+fn users_of_the_database_join_those_of_the_file() {
     let rows = [
         insert(
             "bob",
@@ -72,7 +72,7 @@ fn users_of_the_database_stand_beside_those_of_the_file() {
         assert_eq!(ast.getvar(&custom), "Here");
     }
 
-    // A column of somebody else's is warned of once, however many rows have it.
+    // An unknown column causes one warning, however many rows have it.
     ast.realtime_sql("UPDATE userpresence SET shoe_size = '43';");
     let before = ast.new_complaints(0).len();
     assert_eq!(before, 0);
@@ -87,9 +87,9 @@ fn users_of_the_database_stand_beside_those_of_the_file() {
     );
 }
 
-/// An error in a row names the family, the user and the column; the rest runs.
+/// An error in a row names the family, the user and the column; the other rows work.
 #[test]
-fn a_row_with_an_error_is_left_out_at_a_load() {
+fn a_load_leaves_out_a_row_with_an_error() {
     let rows = [
         insert("bob", "best", "201", "NULL"),
         insert("Alice", "NULL", "202", "NULL"),
@@ -121,7 +121,7 @@ fn a_row_with_an_error_is_left_out_at_a_load() {
 }
 
 #[test]
-fn a_user_in_both_places_refuses_a_reload() {
+fn a_user_in_both_places_makes_a_reload_fail() {
     let ast = builder(ALICE, &insert("bob", "NULL", "201", "NULL")).start();
     ast.realtime_sql(&insert("ALICE", "NULL", "202", "NULL"));
     ast.realtime_sql("DELETE FROM userpresence WHERE name = 'bob';");
@@ -130,7 +130,7 @@ fn a_user_in_both_places_refuses_a_reload() {
     assert_eq!(user_names(&ast), ["alice", "bob"]);
 }
 
-/// A cycle may lead through the file and the database.
+/// A cycle of users may lead through the file and the database.
 #[test]
 fn a_cycle_through_the_database_is_refused() {
     let file = "[general]\n[alice]\ntype = user\nsource = UserPresence:bob\n";
@@ -159,9 +159,9 @@ fn a_cycle_through_the_database_is_refused() {
     crate::harness::wait_until("alice dnd", || (read(&ast, "alice") == "dnd").then_some(()));
 }
 
-/// A database that is gone takes nobody with it.
+/// An unreachable database removes no user.
 #[test]
-fn a_broken_database_keeps_what_runs() {
+fn an_unreachable_database_keeps_the_running_users() {
     let ast = builder(ALICE, &insert("bob", "NULL", "201", "NULL")).start();
     ast.set_custom("201", "dnd");
     let kept = || {
@@ -172,7 +172,7 @@ fn a_broken_database_keeps_what_runs() {
     let ami = ast.ami();
     published_states(&ast, &ami);
 
-    // A table without the one column that is needed.
+    // The table lacks the one required column.
     ast.realtime_sql(
         "ALTER TABLE userpresence RENAME TO away; CREATE TABLE userpresence (who TEXT);",
     );
@@ -184,7 +184,7 @@ fn a_broken_database_keeps_what_runs() {
     assert!(shown.contains("its table cannot be read"), "{shown}");
     kept();
 
-    // The driver is gone.
+    // The driver is unloaded.
     assert!(ast.unload_module("res_config_sqlite3.so").ok());
     let shown = ast.cli("userpresence reload user bob");
     assert!(
@@ -194,7 +194,7 @@ fn a_broken_database_keeps_what_runs() {
     kept();
     assert_eq!(published_states(&ast, &ami), []);
 
-    // It is back, with what it was.
+    // The database returns with the same content.
     ast.realtime_sql("DROP TABLE userpresence; ALTER TABLE away RENAME TO userpresence;");
     assert!(ast.load_module("res_config_sqlite3.so").ok());
     ast.write_config("userpresence.conf", ALICE);
@@ -203,9 +203,9 @@ fn a_broken_database_keeps_what_runs() {
     assert_eq!(published_states(&ast, &ami), []);
 }
 
-/// A database that is no database: the file itself is damaged.
+/// The database file itself is damaged.
 #[test]
-fn a_damaged_database_keeps_what_runs() {
+fn a_damaged_database_keeps_the_running_users() {
     let ast = builder(ALICE, &insert("bob", "NULL", "201", "NULL")).start();
     let file = ast.path("lib/realtime.sqlite3");
     let good = fs::read(&file).expect("the database");
@@ -225,9 +225,9 @@ fn an_empty_table_is_no_error() {
     assert_eq!(user_names(&ast), ["alice"]);
 }
 
-/// One user alone: changed, new, gone, unknown, and one that is not the database's.
+/// One user alone is reloaded: changed, new, removed, unknown, and one of the file.
 #[test]
-fn reload_user_reads_one_user_anew() {
+fn reload_user_reloads_one_user() {
     let ast = builder(
         ALICE,
         &[
@@ -263,7 +263,7 @@ fn reload_user_reads_one_user_anew() {
 
     assert!(reload("bob").contains("is read anew"));
     told(&[]);
-    // By the extension, as everywhere.
+    // By the extension, as in other commands.
     assert!(reload("203").contains("User 'carol' is read anew"));
     assert_eq!(read(&ast, "carol,method"), "latest");
 
@@ -293,7 +293,7 @@ fn reload_user_reads_one_user_anew() {
     assert!(reload("").contains("Usage: userpresence reload user <name>"));
 }
 
-/// What a user may have besides presence: devices, schedule, tables, logins.
+/// A user's other options: devices, schedule, tables, logins.
 #[test]
 fn devices_schedules_tables_and_logins_are_columns_too() {
     let file = "[general]\n\

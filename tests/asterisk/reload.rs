@@ -1,4 +1,4 @@
-//! A reload: differences only, and with any error none at all.
+//! A reload applies only differences, and nothing at all after an error.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -46,7 +46,7 @@ fn a_reload_without_a_difference_is_silent() {
 }
 
 #[test]
-fn another_method_is_one_transition_of_that_user() {
+fn a_new_method_is_one_transition_of_the_user() {
     let ast = three();
     let (ami, feed) = (ast.ami(), ast.ami());
     published_states(&ast, &ami);
@@ -84,10 +84,10 @@ fn another_method_is_one_transition_of_that_user() {
     );
 }
 
-/// A new user who is set is published, a removed one is published as not_set; its rows stay,
-/// and are there when the user comes back.
+/// A reload publishes a new user who has a presence, and not_set of a removed one. The rows
+/// of a removed user stay, and apply when the user returns.
 #[test]
-fn users_come_and_go() {
+fn a_reload_adds_and_removes_users() {
     let ast = three();
     wait_until("the rows", || {
         let rows = rows(&ast);
@@ -120,7 +120,7 @@ fn users_come_and_go() {
         kept.then_some(())
     });
     assert!(rows(&ast).contains("user/alice"));
-    // Whoever comes back has what was theirs.
+    // Returning users have their earlier status.
     ast.write_config("userpresence.conf", THREE);
     assert!(ast.reload().ok());
     assert_eq!(read(&ast, "carol"), "away");
@@ -136,10 +136,10 @@ fn users_come_and_go() {
     });
 }
 
-/// Users whom a mistake in the file removed have everything back when it is mended, over a
-/// restart too; after 30 days it is gone, or when somebody says so.
+/// Users removed by a mistake in the file have everything back once it is repaired, even
+/// after a restart. Their state is deleted after 30 days, or by command.
 #[test]
-fn a_mistake_in_a_file_loses_nothing() {
+fn a_mistake_in_the_file_loses_no_state() {
     let ast = three();
     ast.setvar("USER_PRESENCE(carol,dndStatus)", "DoNotAcceptAnyCalls");
     ast.setvar("USER_PRESENCE(carol,pickUpCallsOnHold)", "yes");
@@ -170,7 +170,7 @@ fn a_mistake_in_a_file_loses_nothing() {
         assert_eq!(told(&ast), before, "restart: {restart}");
     }
 
-    // 30 days later.
+    // Thirty days later.
     ast.write_config("userpresence.conf", alice);
     ast.cli("userpresence reload");
     let wait_rows = |what: &str, wanted: &dyn Fn(&str) -> bool| {
@@ -184,7 +184,7 @@ fn a_mistake_in_a_file_loses_nothing() {
     wait_rows("carol's rows to go", &|rows| !rows.contains("/user/carol"));
     assert!(rows(&ast).contains("/user/bob"));
 
-    // At once.
+    // By command, at once.
     let said = ast.cli("userpresence forget alice");
     assert!(
         said.starts_with("'alice' is configured, expected a removed user"),
@@ -216,10 +216,10 @@ fn a_mistake_in_a_file_loses_nothing() {
     assert_eq!(read(&ast, "carol"), "not_set");
 }
 
-/// Whoever comes back may be spelled with other capitals; and what is left over of somebody
-/// who is here is not taken for theirs.
+/// A returning user may be spelled with other capitals; leftover rows of an existing user
+/// are not used.
 #[test]
-fn a_user_who_comes_back_is_the_same_whatever_the_spelling() {
+fn a_returning_user_is_the_same_whatever_the_spelling() {
     let ast = three();
     let since = ast.getvar("USER_PRESENCE(carol,since)");
     wait_until("carol's row", || {
@@ -248,10 +248,10 @@ fn a_user_who_comes_back_is_the_same_whatever_the_spelling() {
     );
 }
 
-/// A file that lost all of its users is refused, with a word about how to do it all the
-/// same; one that lost most of them is taken, loudly.
+/// A reload of a file without its users is refused, with a hint how to force it. A file
+/// without most of them is accepted with a warning.
 #[test]
-fn an_emptied_file_is_refused() {
+fn a_file_that_removes_every_user_is_refused() {
     let many = |users: usize| -> String {
         (0..users)
             .map(|at| format!("[u{at}]\ntype = user\n"))
@@ -276,7 +276,7 @@ fn an_emptied_file_is_refused() {
         "{said}"
     );
     assert_eq!(read(&ast, "u3"), "dnd");
-    // Others in their place make it no better.
+    // Other users in their place make no difference.
     ast.write_config("userpresence.conf", &many(12).replace("[u", "[v"));
     assert!(!ast.reload().ok());
 
@@ -302,10 +302,10 @@ fn an_emptied_file_is_refused() {
     assert_eq!(user_names(&ast), Vec::<String>::new());
 }
 
-/// The console that asks for a reload reads why it is refused, and a check says the same
-/// without one.
+/// The console shows why a reload is refused, and `userpresence check` shows the same
+/// without a reload.
 #[test]
-fn a_refused_reload_says_why_to_who_asked() {
+fn a_refused_reload_shows_its_reason_on_the_console() {
     let ast = three();
     ast.write_config("userpresence.conf", &THREE.replace("outgoing", "outgong"));
     let said = ast.cli("userpresence reload");
@@ -362,15 +362,15 @@ fn a_refused_reload_says_why_to_who_asked() {
     );
     let line = ast.wait_log_from(from, "Extension '201' is alice's and bob's");
     assert!(line.contains("NOTICE["), "{line}");
-    // It is said once of each.
+    // Each mistake is reported once.
     let from = ast.log().len();
     assert!(ast.reload().ok());
     ast.complaints();
     assert!(!ast.log()[from..].contains("Extension '201'"));
 }
 
-/// Hints match without case, Asterisk's cache does not: the new spelling is
-/// published, the old one taken back, and own status stays, a restart included.
+/// Hints ignore case, Asterisk's cache does not. So the new spelling is published, the old
+/// one is taken back, and the user's own status stays, even over a restart.
 #[test]
 fn another_spelling_is_the_same_user() {
     let ast = three();
@@ -393,7 +393,7 @@ fn another_spelling_is_the_same_user() {
         "{shown}"
     );
 
-    // And so when it was spelled anew while Asterisk was stopped.
+    // The same if the spelling changes while Asterisk is stopped.
     assert!(ast.stop_gracefully().success());
     ast.write_config("userpresence.conf", &THREE.replace("[carol]", "[CAROL]"));
     ast.start_again();
@@ -404,9 +404,9 @@ fn another_spelling_is_the_same_user() {
     });
 }
 
-/// One error anywhere, and nothing changes: neither users nor settings.
+/// After one error anywhere nothing changes, neither users nor settings.
 #[test]
-fn any_error_keeps_what_runs() {
+fn any_error_keeps_the_running_configuration() {
     let ast = three();
     let ami = ast.ami();
     published_states(&ast, &ami);
@@ -479,7 +479,7 @@ fn any_error_keeps_what_runs() {
     assert!(!ast.reload().ok());
     ast.wait_log("Not reloaded: userpresence.conf cannot be read");
 
-    // Several errors are all told.
+    // Several errors are all reported.
     ast.write_config(
         "userpresence.conf",
         "[general]\nsettle = x\n[bob]\ntype = usr\n[carol]\ntype = user\nid = a b\n",
@@ -498,7 +498,7 @@ fn any_error_keeps_what_runs() {
     wait_state(&ast, "bob", "xa");
 }
 
-/// What Asterisk's own parser offers: templates, `(+)`, includes, escapes, `#exec`.
+/// The features of Asterisk's own parser: templates, `(+)`, includes, escapes, `#exec`.
 #[test]
 fn asterisks_own_syntax_works() {
     let ast = Instance::builder().not_loaded().start();
@@ -554,7 +554,7 @@ fn asterisks_own_syntax_works() {
 }
 
 #[test]
-fn a_value_that_is_not_utf_8_is_refused() {
+fn a_value_that_is_not_utf8_is_refused() {
     let ast = three();
     fs::write(
         ast.config_path("userpresence.conf"),
@@ -575,9 +575,9 @@ fn a_value_that_is_not_utf_8_is_refused() {
     assert_eq!(user_names(&ast), ["alice", "bob", "carol"]);
 }
 
-/// Users may read users, but not in a circle.
+/// A user may be a source of another user, but not in a cycle.
 #[test]
-fn a_cycle_is_refused_and_names_its_places() {
+fn a_cycle_is_refused_with_the_place_of_each_user() {
     let ast = three();
     let reads =
         |user: &str, other: &str| format!("[{user}]\ntype = user\nsource = UserPresence:{other}\n");
@@ -612,7 +612,7 @@ fn a_cycle_is_refused_and_names_its_places() {
     ast.wait_log(":13, section [me], option 'source': a cycle of users (me -> me)");
     assert_eq!(user_names(&ast), ["alice", "bob", "carol"]);
 
-    // A load leaves out those of the circle, and only them.
+    // A load leaves out only the users of the cycle.
     ast.unload_module("res_userpresence.so");
     let config = round(&[("x", "y"), ("y", "x"), ("watcher", "x"), ("team", "dave")]);
     ast.write_config(
@@ -626,7 +626,7 @@ fn a_cycle_is_refused_and_names_its_places() {
 
 /// Four clients read and write while the configuration changes under them.
 #[test]
-fn clients_notice_nothing_of_a_reload() {
+fn a_reload_disturbs_no_client() {
     let ast = three();
     let (stop, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
     let fewer = "[general]\n[carol]\ntype = user\noutgoing = none\nextension = 203\n";
@@ -646,7 +646,7 @@ fn clients_notice_nothing_of_a_reload() {
                         ])
                     };
                     assert!(set("carol").ok());
-                    // She may be gone at this moment.
+                    // The user may be absent at this moment.
                     let alice = set("alice");
                     assert!(alice.ok() || alice.text().contains("there is no user 'alice'"));
                     assert!(
@@ -664,7 +664,7 @@ fn clients_notice_nothing_of_a_reload() {
             })
         });
         let clients: Vec<_> = clients.collect();
-        // At least 100 reloads, and as many as it takes for 100 rounds of questions.
+        // At least 100 reloads, and as many as 100 rounds of the clients take.
         let mut round = 0;
         while round < 100 || rounds.load(Ordering::Relaxed) < 100 {
             assert!(clients.iter().all(|client| !client.is_finished()));

@@ -1,4 +1,5 @@
-//! Where calls go: the function, the console, the flags, from file and realtime.
+//! Where calls go: the function, the console and the flags, with users of the file and of
+//! realtime.
 
 use serde_json::Value;
 
@@ -98,7 +99,7 @@ fn the_function_follows_the_status() {
 }
 
 #[test]
-fn bad_input_says_what_was_expected() {
+fn bad_input_names_what_was_expected() {
     let ast = configured(CONF).start();
     for (arguments, why) in [
         ("", "the user is missing, expected user,internal"),
@@ -118,7 +119,7 @@ fn bad_input_says_what_was_expected() {
         ast.wait_log_from(log, why);
     }
     let log = ast.log().len();
-    // Asterisk says that it is set whatever the function answers.
+    // Asterisk reports success whatever the function returns.
     let _ = ast.try_setvar("USER_PRESENCE_ROUTE(alice,internal)", "200");
     ast.wait_log_from(log, "it can only be read");
     let log = ast.log().len();
@@ -195,7 +196,7 @@ fn the_console_shows_the_plan_for_each_status() {
 }
 
 #[test]
-fn explain_says_where_a_call_from_somebody_goes() {
+fn explain_shows_where_a_call_from_a_caller_goes() {
     let conf = CONF.replace("mailbox = 200", "always_accept = 211\nmailbox = 200");
     let conf = conf.replace("extension = 210\n", "extension = 210\nextension = 211\n");
     let ast = configured(&conf).start();
@@ -249,7 +250,7 @@ fn explain_says_where_a_call_from_somebody_goes() {
 }
 
 #[test]
-fn a_reload_takes_another_handling_and_refuses_a_bad_one() {
+fn a_reload_applies_a_new_handling_and_refuses_a_bad_one() {
     let ast = configured(CONF).start();
     let log = ast.log().len();
     ast.write_config("userpresence.conf", &CONF.replace("15", "4"));
@@ -291,12 +292,12 @@ fn users_of_realtime_have_endpoints_too() {
     ast.cli("userpresence reload user carol");
     assert_eq!(carol("first"), "PJSIP/e");
     ast.wait_log("the user 'carol' has no endpoint soft, which the handling 'office' rings");
-    // Who monitors whom is known after that, too.
+    // The monitors are still known afterwards.
     routes(&ast, "internal", &[("monitors", "PJSIP/e")]);
 }
 
 #[test]
-fn flags_are_set_shown_told_and_kept() {
+fn flags_are_set_shown_published_and_stored() {
     let ast = configured(CONF).start();
     let ami = ast.ami();
     for (flag, value) in [
@@ -366,7 +367,7 @@ fn flags_are_set_shown_told_and_kept() {
     ast.start_again();
     check();
     routes(&ast, "internal", &[("monitors", "PJSIP/210")]);
-    // Nobody rings who is in dnd.
+    // A monitor in dnd does not ring.
     set_extension(&ast, "210", "dnd");
     routes(&ast, "internal", &[("monitors", "")]);
     assert_eq!(complaints(&ast, ""), Vec::<String>::new());

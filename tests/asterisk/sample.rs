@@ -1,5 +1,5 @@
-//! What is handed out with the module works as it is: the sample configuration and
-//! the table for realtime.
+//! The files that come with the module work unchanged: the sample configuration, the table
+//! for realtime, and the README's examples.
 
 use crate::harness::sets;
 use crate::harness::users::wait_custom;
@@ -10,7 +10,7 @@ fn sample() -> String {
     repository_file("configs/samples/userpresence.conf.sample")
 }
 
-/// The sample with the lines of its first user.
+/// The sample with the lines of its first user made active.
 fn sample_with_alice() -> String {
     let mut inside = false;
     let sample = sample();
@@ -22,7 +22,7 @@ fn sample_with_alice() -> String {
 }
 
 #[test]
-fn the_sample_loads_in_silence_and_its_user_works() {
+fn the_sample_loads_without_complaint_and_its_user_works() {
     let ast = Instance::builder().userpresence(&sample()).start();
     // Nothing but templates is active in it.
     assert!(ast.cli("userpresence show users").ends_with("0 users"));
@@ -38,12 +38,12 @@ fn the_sample_loads_in_silence_and_its_user_works() {
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
-/// Where the sample states a default, writing it out changes nothing; and the users
-/// that it shows in comments are right.
+/// The defaults that the sample states are the real ones, and the users in its comments
+/// work.
 #[test]
-fn what_the_sample_leaves_in_comments_is_true() {
+fn the_comments_of_the_sample_are_true() {
     let sample = sample_with_alice();
-    // Its action is about a queue.
+    // One of the sample's actions needs a queue.
     let ast = Instance::builder()
         .userpresence(&sample)
         .queue("600", "", &[])
@@ -83,7 +83,7 @@ fn what_the_sample_leaves_in_comments_is_true() {
         "forward_context",
         "trust_caller_id",
         "origin_variable",
-        // Without a default, they stand in a user.
+        // Options without a default appear in a user.
         "id",
         "account",
         "source",
@@ -99,7 +99,7 @@ fn what_the_sample_leaves_in_comments_is_true() {
         "mobile",
         "mailbox",
         "monitor",
-        // Of other sections.
+        // Options of other sections.
         "label",
         "state",
         "subtype",
@@ -135,7 +135,7 @@ fn what_the_sample_leaves_in_comments_is_true() {
     ast.write_config("userpresence.conf", &uncommented);
     assert!(ast.reload().ok());
     let again = ast.cli("userpresence show settings");
-    // One type more is mapped, one is recorded only.
+    // One more type has a state, and one is recorded only.
     assert_eq!(again[..users], settings[..users]);
     assert!(again.contains("Statuses: 9\n"), "{again}");
     assert_eq!(ast.evaluate("${USER_PRESENCE(alice,json)}"), alice);
@@ -158,7 +158,7 @@ fn what_the_sample_leaves_in_comments_is_true() {
         assert_eq!(route(field), value, "{field}");
     }
 
-    // The table that it shows is the built-in one.
+    // The table in the sample is the built-in one.
     let more = "[shown]\ntype = user\nlamp_table = lamps\nqueue_table = lamps\n";
     ast.write_config("userpresence.conf", &format!("{uncommented}\n{more}"));
     assert!(ast.reload().ok());
@@ -181,7 +181,7 @@ fn what_the_sample_leaves_in_comments_is_true() {
 }
 
 #[test]
-fn the_table_for_realtime_is_read() {
+fn the_table_for_realtime_works() {
     let sql = repository_file("doc/userpresence.sql");
     let examples: String = sql
         .lines()
@@ -230,15 +230,15 @@ fn readme_blocks() -> [String; 3] {
         files[file].push_str(block);
         files[file].push('\n');
     }
-    // None stands outside of a fence, where it would be overlooked here.
+    // No configuration is outside a fence, where this test would miss it.
     let indented = |line: &str| line.starts_with("    [") || line.starts_with("    type =");
     assert!(!readme.lines().any(indented));
     files
 }
 
-/// All of the README's configuration and its dialplan, pasted together as they stand there.
+/// All of the README's configuration and dialplan, pasted together unchanged.
 #[test]
-fn the_readme_works() {
+fn the_examples_of_the_readme_work() {
     let [users, dialplan, queues] = readme_blocks();
     for part in ["[lunch]", "action = ", "handling = ", "[alice-web]"] {
         assert!(users.contains(part), "{part} in\n{users}");
@@ -253,7 +253,7 @@ fn the_readme_works() {
     let checked = ast.cli("userpresence check");
     assert!(checked.starts_with("0 errors, 0 warnings."), "{checked}");
     let phone = Phone::answering(&ast, "200");
-    // One that cannot be reached would not count.
+    // An unreachable phone would not count.
     let _other = Phone::answering(&ast, "201");
     ast.wait_hint_state("2001", "Idle");
     ast.wait_queue_member("sales", "Alice", "Status", "1");
@@ -263,7 +263,7 @@ fn the_readme_works() {
     };
     dial("*25");
     ast.wait_hint_presence("2000", "dnd");
-    // The writing to the extensions comes a moment later.
+    // The extensions are written a moment later.
     wait_custom(&ast, "201", "message", "Back at one, or two");
     ast.wait_hint_state("2001", "Busy");
     // Asterisk's number of BUSY.
@@ -308,7 +308,7 @@ fn the_readme_works() {
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
-/// Every field and option is told of.
+/// The reference has a row for each of these fields.
 #[test]
 fn the_reference_is_complete() {
     let reference = repository_file("doc/reference.md");
@@ -328,10 +328,10 @@ fn the_reference_is_complete() {
     }
 }
 
-/// Every option that an unknown one is told of is in the reference, in the sample and in
-/// the table.
+/// The reference, the sample and the table have every option that the message about an
+/// unknown option lists.
 #[test]
-fn no_option_is_forgotten() {
+fn every_option_is_documented() {
     let ast = Instance::builder()
         .userpresence("[general]\n[alice]\ntype = user\ntwenty = 20\n")
         .start();

@@ -1,5 +1,4 @@
-//! The settle time: a storm of changes becomes few publishes, and loses none of its
-//! transitions.
+//! The settle time: many changes cause few publishes, and no transition is lost.
 
 use crate::harness::Message;
 use crate::harness::barrier::{all_events, configured};
@@ -13,7 +12,7 @@ fn states(events: &[&Message]) -> Vec<String> {
 }
 
 #[test]
-fn a_storm_is_published_at_once_and_once_more_and_told_in_full() {
+fn many_changes_are_published_twice_and_every_transition_is_an_event() {
     let ast = configured(USERS)
         .hint("2000", ",UserPresence:alice")
         .start();
@@ -29,11 +28,11 @@ fn a_storm_is_published_at_once_and_once_more_and_told_in_full() {
         storm
     );
     let seen = states(&publishes(&events, "alice"));
-    // On a slow machine the storm may last longer than the settle time.
+    // On a slow machine the changes may last longer than the settle time.
     assert!((2..=4).contains(&seen.len()), "{seen:?}");
     assert_eq!(seen[0], "dnd");
 
-    // The function knows at once what hints are told later.
+    // The function returns at once what hints show later.
     ast.setvar("USER_PRESENCE(alice)", "chat");
     assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "chat");
     ast.wait_hint_presence("2000", "chat");

@@ -1,4 +1,4 @@
-//! Status types, and where a status goes and comes from, in a real Asterisk.
+//! Status types, and the way of a status to and from the extensions.
 
 use std::fs;
 
@@ -25,7 +25,7 @@ fn changes<'a>(events: &'a [Message], user: &str) -> Vec<&'a Message> {
     matching(events, "UserPresenceChange", "User", user)
 }
 
-/// What was published of an extension among the events.
+/// The publishes of an extension among the events.
 fn of_extension<'a>(events: &'a [Message], name: &str) -> Vec<&'a Message> {
     let address = format!("CustomPresence:{name}");
     matching(events, "PresenceStateChange", "Presentity", &address)
@@ -124,14 +124,14 @@ fn types_are_completed() {
 }
 
 #[test]
-fn show_statuses_shows_what_each_is_mapped_to() {
+fn show_statuses_shows_the_state_of_each_status() {
     let ast = typed(ALICE).start();
     let shown = ast.cli("userpresence show statuses");
     let rows: Vec<String> = shown
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
-    // The states first, in the core's order.
+    // The states come first, in the core's order.
     let expected = [
         "Status Label State Subtype Message",
         "not_set Not set not_set",
@@ -155,14 +155,14 @@ fn show_statuses_shows_what_each_is_mapped_to() {
 }
 
 #[test]
-fn texts_given_take_the_place_of_the_types_own() {
+fn given_texts_replace_those_of_the_type() {
     let ast = typed(ALICE).start();
     for (value, expected) in [
         (
             "lunch,,Back at two",
             ["away", "lunch", "Back at two", "lunch"],
         ),
-        // A subtype of one's own is another type's, or only the state's.
+        // An explicit subtype makes the status another type, or the plain state.
         ("lunch,walk", ["away", "walk", "Back soon", "away"]),
         ("away,lunch", ["away", "lunch", "", "lunch"]),
         (
@@ -181,7 +181,7 @@ fn texts_given_take_the_place_of_the_types_own() {
 }
 
 #[test]
-fn a_type_mapped_to_nothing_is_recorded_and_written_nowhere() {
+fn a_type_without_a_state_is_recorded_and_written_nowhere() {
     let ast = typed(&format!("{ALICE}[nora]\ntype = user\nmethod = none\n"))
         .hint("2000", ",UserPresence:alice")
         .start();
@@ -216,7 +216,7 @@ fn a_type_mapped_to_nothing_is_recorded_and_written_nowhere() {
             ],
         );
         assert_eq!(number(&ast), sequence + 1);
-        // Neither the extensions nor the user were published anew.
+        // Neither the extensions nor the user were published again.
         assert_eq!(publishes(&events, "alice").len(), 0, "{events:#?}");
         for extension in ["200", "201"] {
             assert_eq!(of_extension(&events, extension).len(), 0, "{events:#?}");
@@ -229,11 +229,11 @@ fn a_type_mapped_to_nothing_is_recorded_and_written_nowhere() {
     for name in ["200", "201"] {
         assert_eq!(extension(&ast, name), ["away", "lunch", "Back soon"]);
     }
-    // Once more is no change.
+    // The same status again is no change.
     set(&ast, "alice", "xa");
     assert_eq!(changes(&all_events(&ast, &ami), "alice").len(), 0);
 
-    // Where own status is all there is, and was nothing before.
+    // The user has only their own status, which was not set before.
     set(&ast, "nora", "thinking");
     assert_status(&ast, "nora", ["not_set", "", "", "thinking"]);
     set(&ast, "nora", "meeting");
@@ -242,7 +242,7 @@ fn a_type_mapped_to_nothing_is_recorded_and_written_nowhere() {
 }
 
 #[test]
-fn an_incoming_state_that_no_type_maps_to_leaves_the_status_alone() {
+fn an_incoming_state_of_no_type_keeps_the_status() {
     let ast = typed("[alice]\ntype = user\nextension = 200\n").start();
     let ami = ast.ami();
     set(&ast, "alice", "lunch");
@@ -261,7 +261,7 @@ fn an_incoming_state_that_no_type_maps_to_leaves_the_status_alone() {
             ("Status", "xa"),
         ],
     );
-    // One that means a type changes it.
+    // A state that belongs to a type changes the status.
     set_extension(&ast, "200", "dnd");
     assert_status(&ast, "alice", ["dnd", "", "", "dnd"]);
     set_extension(&ast, "200", "xa");
@@ -269,7 +269,7 @@ fn an_incoming_state_that_no_type_maps_to_leaves_the_status_alone() {
 }
 
 #[test]
-fn what_comes_in_means_the_closest_type() {
+fn an_incoming_presence_means_the_closest_type() {
     let types = "[late]\ntype = status\nstate = away\nsubtype = lunch\n\
                  [chat]\ntype = status\nstate =\n\
                  [talk]\ntype = status\nlabel = Talk to me\nstate = chat\nsubtype = a\n\
@@ -277,17 +277,17 @@ fn what_comes_in_means_the_closest_type() {
     let alice = "[alice]\ntype = user\nextension = 200\n";
     let ast = typed(&format!("{types}{alice}")).start();
     for (value, status) in [
-        // With the same state and subtype; of several the first.
+        // A type with the same state and subtype; the first of several.
         ("away,lunch,At the lake", "lunch"),
         ("dnd,meeting", "meeting"),
         ("available,home", "home-office"),
-        // Else the state's own.
+        // Otherwise the type of the state itself.
         ("away", "away"),
         ("away,Lunch", "away"),
         ("dnd,other", "dnd"),
         ("available,elsewhere", "available"),
         ("unavailable,home", "unavailable"),
-        // Whose own type is mapped to nothing: the first with that state.
+        // If that type has no state: the first type with this state.
         ("chat,b", "more"),
         ("chat", "talk"),
         ("chat,c", "talk"),
@@ -311,7 +311,7 @@ fn a_reload_changes_types() {
     set(&ast, "alice", "lunch");
     all_events(&ast, &ami);
 
-    // What it is mapped to from now on; what was set stays as it was set.
+    // The new mapping applies from now on; a status already set stays unchanged.
     let changed = TYPES
         .replace("At lunch", "Having lunch")
         .replace("Back soon", "Back late");
@@ -333,7 +333,7 @@ fn a_reload_changes_types() {
     assert_status(&ast, "alice", ["away", "lunch", "Back late", "lunch"]);
     wait_custom(&ast, "201", "message", "Back late");
 
-    // Without the type it is what its presence means.
+    // Without the type, the status follows from the presence.
     reload(&changed.replace("[lunch]", "[dinner]"));
     assert_status(&ast, "alice", ["away", "lunch", "Back late", "dinner"]);
     reload("");
@@ -343,7 +343,7 @@ fn a_reload_changes_types() {
     let refused = complaints(&ast, "unknown status 'lunch', expected not_set, ");
     assert_eq!(refused.len(), 1, "{refused:#?}");
 
-    // A state's own type comes back, too: then it is mapped again.
+    // The type of a state returns too, and is mapped again.
     reload(TYPES);
     set(&ast, "alice", "xa");
     assert_status(&ast, "alice", ["away", "lunch", "Back late", "xa"]);
@@ -356,7 +356,7 @@ fn a_reload_changes_types() {
 fn a_status_survives_every_kind_of_stop() {
     let users = format!("{ALICE}[nora]\ntype = user\nmethod = none\n");
     let ast = typed(&users).start();
-    // As nobody could tell from the presence alone.
+    // The presence alone does not reveal the status.
     let lunch = ["away", "lunch", "Back soon", "thinking"];
     let meeting = ["dnd", "meeting", "Room 3", "meeting"];
     for status in ["lunch", "thinking"] {
@@ -388,7 +388,7 @@ fn a_status_survives_every_kind_of_stop() {
     assert_status(&ast, "nora", ["dnd", "meeting", "Room 3", "thinking"]);
 }
 
-/// A section with a mistake, and the one message of it.
+/// A section with a mistake, the place and the text of its one message.
 const MISTAKES: [(&str, &str, &str); 12] = [
     (
         "[m1]\ntype = status\nlabel = No state\n",
@@ -476,7 +476,7 @@ fn one(said: &[String], place: &str, message: &str) {
 }
 
 #[test]
-fn each_mistake_leaves_out_its_section_at_a_load() {
+fn a_load_leaves_out_each_section_with_a_mistake() {
     let sections: String = MISTAKES.iter().map(|(section, ..)| *section).collect();
     let sections = sections.replace("LONG", &"x".repeat(300));
     let ast = typed(&format!("{ALICE}{sections}")).start();
@@ -485,7 +485,7 @@ fn each_mistake_leaves_out_its_section_at_a_load() {
     for (_, place, message) in MISTAKES {
         one(&said, place, message);
     }
-    // The rest is there.
+    // The other sections are there.
     let shown = ast.cli("userpresence show statuses");
     assert_eq!(
         shown.lines().filter(|line| line.starts_with('m')).count(),
@@ -497,7 +497,7 @@ fn each_mistake_leaves_out_its_section_at_a_load() {
 }
 
 #[test]
-fn each_mistake_keeps_everything_at_a_reload() {
+fn a_reload_with_a_mistake_keeps_everything() {
     let ast = typed(ALICE).start();
     set(&ast, "alice", "lunch");
     let running = ["status", "label", "since", "sequence"];
@@ -536,7 +536,7 @@ fn each_mistake_keeps_everything_at_a_reload() {
 }
 
 #[test]
-fn each_wrong_value_has_its_message_at_every_interface() {
+fn each_wrong_value_has_its_message_on_every_interface() {
     let ast = typed(ALICE).start();
     let ami = ast.ami();
     set(&ast, "alice", "lunch");
@@ -575,9 +575,9 @@ fn each_wrong_value_has_its_message_at_every_interface() {
     assert_eq!(set_by_ami(&ami, &[("User", "alice")]), Err(missing));
 }
 
-/// Every way out with every way in, against a `[general]` that says otherwise.
+/// Every `outgoing` with every `method`, against a different `[general]`.
 #[test]
-fn a_status_goes_out_and_comes_in_as_each_user_says() {
+fn every_outgoing_works_with_every_method() {
     const OUT: [&str; 3] = ["all", "default", "none"];
     const IN: [&str; 4] = ["priority", "latest", "default", "none"];
     let pairs: Vec<_> = OUT
@@ -596,7 +596,7 @@ fn a_status_goes_out_and_comes_in_as_each_user_says() {
         .collect();
     let general = "[general]\noutgoing = none\nmethod = none\n";
     let plain = "[plain]\ntype = user\nextension = plain\n";
-    // `none` would leave out what the barrier hears.
+    // With `none` the barrier would ignore its extension.
     let barrier = BARRIER.replace("account", "method = priority\naccount");
     let ast = Instance::builder()
         .userpresence(&format!("{general}{TYPES}{users}{plain}{barrier}"))
@@ -634,8 +634,8 @@ fn a_status_goes_out_and_comes_in_as_each_user_says() {
         };
         assert_eq!(writes, expected_writes, "{user}: {events:#?}");
 
-        // What comes in at the first extension counts for two of the methods, and is
-        // written nowhere.
+        // A presence at the first extension counts for two of the methods, and is written
+        // nowhere else.
         let before = extension(&ast, &second);
         set_extension(&ast, &first, "dnd,meeting,Now");
         let counts = matches!(method, "priority" | "latest");
@@ -655,7 +655,7 @@ fn a_status_goes_out_and_comes_in_as_each_user_says() {
         assert_eq!(of_extension(&events, &first).len(), 1);
         assert_eq!(of_extension(&events, &second).len(), 0);
         assert_eq!(extension(&ast, &second), before);
-        // At the default extension also for the third.
+        // A presence at the default extension also counts for the third one.
         set_extension(&ast, &second, "dnd,meeting,Then");
         let expected = match method {
             "none" => expected,
@@ -672,7 +672,7 @@ fn a_status_goes_out_and_comes_in_as_each_user_says() {
 }
 
 #[test]
-fn a_user_who_is_not_enabled_has_types_too() {
+fn a_user_with_enabled_no_has_status_types_too() {
     let ast = typed(&format!("{ALICE}enabled = no\n")).start();
     let ami = ast.ami();
     set_extension(&ast, "200", "dnd,meeting");
@@ -683,7 +683,7 @@ fn a_user_who_is_not_enabled_has_types_too() {
     assert_status(&ast, "alice", ["away", "lunch", "Back soon", "thinking"]);
     set_extension(&ast, "201", "dnd,meeting");
     assert_status(&ast, "alice", ["away", "lunch", "Back soon", "thinking"]);
-    // Only what the phones said was ever published of them.
+    // Only the presences set by the phones were published of the extensions.
     let events = all_events(&ast, &ami);
     for name in ["200", "201"] {
         assert_eq!(of_extension(&events, name).len(), 1, "{events:#?}");
@@ -697,7 +697,7 @@ const RING: &str = "[a]\ntype = user\nextension = 301\nextension = 302\n\
     [c]\ntype = user\nmethod = latest\nextension = 303\nextension = 301\n";
 
 #[test]
-fn users_who_share_extensions_echo_nothing() {
+fn users_who_share_extensions_cause_no_echo() {
     let ast = typed(RING).start();
     let ami = ast.ami();
     for (user, status, written) in [
@@ -727,7 +727,7 @@ fn users_who_share_extensions_echo_nothing() {
         assert_eq!(changes(&events, user).len(), 1, "{events:#?}");
     }
 
-    // What a phone says is everybody's who has it, and goes no further.
+    // A presence set by a phone counts for every user of the extension, and is not passed on.
     all_events(&ast, &ami);
     set_extension(&ast, "303", "dnd,meeting,By phone");
     assert_status(&ast, "b", ["dnd", "meeting", "By phone", "meeting"]);
@@ -741,10 +741,10 @@ fn users_who_share_extensions_echo_nothing() {
     }
 }
 
-/// A phone sets its own presence at the moment in which its user's is set: both are
-/// told once, and whichever Asterisk takes last stands.
+/// A phone sets its presence at the moment in which its user's status is set: each is
+/// published once, and the later one counts.
 #[test]
-fn a_phone_at_the_same_moment_is_no_echo() {
+fn a_phones_change_at_the_same_moment_causes_no_echo() {
     const ROUNDS: usize = 200;
     let ast = typed(RING).start();
     let feed = ast.ami();
@@ -752,7 +752,7 @@ fn a_phone_at_the_same_moment_is_no_echo() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for round in 0..ROUNDS {
-                // Set past the module, as phones do.
+                // Set past the module, as a phone does.
                 let value = format!("dnd,meeting,phone-{round}");
                 let answer = phone.action(&[
                     ("Action", "Setvar"),
@@ -782,8 +782,8 @@ fn a_phone_at_the_same_moment_is_no_echo() {
     let of_a = changes(&events, "a");
     for round in 0..ROUNDS {
         let (phone, panel) = (format!("phone-{round}"), format!("panel-{round}"));
-        // What the phone says nobody repeats; what the panel sets is written once,
-        // unless a newer one took its place before.
+        // The phone's presence is never repeated. The panel's status is written once, unless
+        // a newer one replaced it before.
         assert_eq!(count(&second, &phone), 1, "{phone}");
         assert_eq!(count(&first, &phone), 0, "{phone}");
         assert!(count(&first, &panel) <= 1, "{panel}");
@@ -792,8 +792,8 @@ fn a_phone_at_the_same_moment_is_no_echo() {
         assert!(count(&of_a, &panel) <= 1, "{panel}: {of_a:#?}");
     }
     assert_eq!(of_extension(&events, "303").len(), 0);
-    // Stock CustomPresence stores and publishes without a lock, so what is stored may
-    // be the other one's; what was said last is what the module goes by.
+    // Stock CustomPresence stores and publishes without a lock, so it may store the other
+    // value. The module follows the last published one.
     let last = second.last().expect("many");
     let json = json(&ast, "a");
     assert_eq!(json["sources"][1]["message"], last.text());

@@ -1,4 +1,5 @@
-//! Timed statuses: on time, back to what was before, and through every kind of stop.
+//! Timed statuses: they end on time, restore the previous status, and survive every kind
+//! of stop.
 
 use crate::harness::barrier::{all_events, configured, set_extension};
 use crate::harness::changes::{assert_headers, matching, publishes};
@@ -7,7 +8,7 @@ use crate::harness::statuses::{TYPES, assert_status, set_by_ami};
 use crate::harness::users::{ALICE, complaints, custom, json, read, set, wait_extension};
 use crate::harness::{Ami, Builder, Instance, MODULE, Message, wait_until};
 
-/// The clock's user tells when the end of all others has come, see [`pass`].
+/// One more user, `clock`, shows when the ends of all others are over, see [`pass`].
 fn timed(users: &str) -> Builder {
     let clock = "[clock]\ntype = user\naccount = clock\n";
     configured(&format!("{TYPES}{users}{clock}"))
@@ -26,7 +27,7 @@ fn is_of(event: &Message, user: &str) -> bool {
     event.is_event("UserPresenceChange") && event.get("User") == Some(user)
 }
 
-/// Waits until everything that was to end by then has ended, or not.
+/// Waits until every end due by then is over.
 #[track_caller]
 fn pass(ast: &Instance, until: u64) {
     let ami = ast.ami();
@@ -41,7 +42,7 @@ fn pass(ast: &Instance, until: u64) {
     });
 }
 
-/// Tries what has to be done before a moment, until it was.
+/// Repeats an attempt until it finishes before the moment that it returns.
 #[track_caller]
 fn in_time(mut attempt: impl FnMut() -> u64) -> u64 {
     for _ in 0..5 {
@@ -50,10 +51,10 @@ fn in_time(mut attempt: impl FnMut() -> u64) -> u64 {
             return until;
         }
     }
-    panic!("what takes milliseconds takes seconds here");
+    panic!("the machine is too slow: milliseconds take seconds");
 }
 
-/// The user's extensions: state, subtype, message and since.
+/// State, subtype, message and since of the user's extensions.
 fn sources(ast: &Instance, user: &str) -> Vec<[String; 4]> {
     let seen = json(ast, user);
     let sources = seen["sources"].as_array().expect("sources");
@@ -63,8 +64,8 @@ fn sources(ast: &Instance, user: &str) -> Vec<[String; 4]> {
     said.collect()
 }
 
-/// On time within 100 ms, and never before: by the best of a few trials, because a
-/// late one says something of the machine only.
+/// Asserts that an end comes within 100 ms after its time, and never early. The best of a
+/// few trials counts, because a late one may be the machine's fault.
 #[track_caller]
 fn punctual(ast: &Instance, ami: &Ami, options: impl Fn() -> String) {
     let mut best = u64::MAX;
@@ -95,13 +96,13 @@ fn punctual(ast: &Instance, ami: &Ami, options: impl Fn() -> String) {
 }
 
 #[test]
-fn it_ends_on_time() {
+fn a_timed_status_ends_on_time() {
     let ast = timed(ALICE).start();
     let ami = ast.ami();
     set_extension(&ast, "200", "chat,desk,Here");
     punctual(&ast, &ami, || "t(1)".into());
     punctual(&ast, &ami, || format!("u({})", now() / 1000 + 2));
-    // Several at a time, set in another order than they end.
+    // Several at a time, set in another order than that of their ends.
     let (later, sooner) = in_time_pair(&ast);
     let ends = ["alice", "clock"].map(|user| {
         let end = ami.wait_event("an end", |event| {
@@ -115,7 +116,7 @@ fn it_ends_on_time() {
     );
 }
 
-/// Sets the clock to end later than alice, who is set after it.
+/// Sets the clock so that it ends after alice, who is set later.
 fn in_time_pair(ast: &Instance) -> (u64, u64) {
     set(ast, "clock", "dnd,,,t(2)");
     let later = until(ast, "clock");
@@ -124,7 +125,7 @@ fn in_time_pair(ast: &Instance) -> (u64, u64) {
 }
 
 #[test]
-fn its_end_is_seen_everywhere() {
+fn every_interface_shows_the_end() {
     let ast = timed(ALICE).start();
     let ami = ast.ami();
     let before = now();
@@ -154,7 +155,7 @@ fn its_end_is_seen_everywhere() {
     let shown = ast.cli("userpresence show user alice");
     assert!(shown.contains(" Ends: in "), "{shown}");
 
-    // In seconds of Unix time, and by every interface.
+    // As Unix time in seconds, on every interface.
     let then = now() / 1000 + 7200;
     let option = format!("u({then})");
     let headers = [
@@ -178,7 +179,7 @@ fn its_end_is_seen_everywhere() {
     assert_status(&ast, "alice", ["dnd", "", "Busy", "dnd"]);
     assert_eq!(until(&ast, "alice"), then * 1000);
 
-    // Another source's presence has no end, and one that is set anew has none either.
+    // The presence of another source has no end, and neither has a new one.
     set_extension(&ast, "200", "dnd,,By phone");
     assert_eq!(read(&ast, "alice,until"), "");
     let seen = json(&ast, "alice");
@@ -197,7 +198,7 @@ fn its_end_is_seen_everywhere() {
 }
 
 #[test]
-fn everything_returns_to_what_it_was() {
+fn everything_returns_to_the_previous_status() {
     let users = format!(
         "{ALICE}[nora]\ntype = user\nmethod = none\n\
          [omar]\ntype = user\noutgoing = none\nextension = 202\n"
@@ -229,7 +230,7 @@ fn everything_returns_to_what_it_was() {
     wait_extension(&ast, "200", ["chat", "desk", "Here"]);
     wait_extension(&ast, "201", ["available", "", ""]);
     ast.wait_hint_presence("2000", "chat");
-    // Since too, and own status, and the status type; only the number went on.
+    // `since`, own status and status type return too; only the number has increased.
     for (now, then) in all().iter().zip(&before) {
         assert_eq!(now.1, then.1);
         let without = |view: &serde_json::Value| {
@@ -251,7 +252,7 @@ fn everything_returns_to_what_it_was() {
     assert_eq!(states("nora"), ["lunch", "available"]);
     assert_eq!(states("omar"), ["lunch", "available"]);
     assert_eq!(publishes(&events, "alice").len(), 2);
-    // Each extension was written there and back.
+    // Each extension was written twice: at the start and at the end.
     for extension in ["200", "201"] {
         let address = format!("CustomPresence:{extension}");
         let said = matching(&events, "PresenceStateChange", "Presentity", &address);
@@ -260,9 +261,9 @@ fn everything_returns_to_what_it_was() {
 }
 
 #[test]
-fn what_somebody_changed_meanwhile_stays() {
+fn a_change_from_outside_stays() {
     let ast = timed(ALICE).start();
-    // On a phone.
+    // The change comes from a phone.
     let end = in_time(|| {
         set(&ast, "alice", "available,,Before");
         set(&ast, "alice", "lunch,,,t(2)");
@@ -276,7 +277,7 @@ fn what_somebody_changed_meanwhile_stays() {
     wait_extension(&ast, "200", ["dnd", "meeting", "By phone"]);
     assert_status(&ast, "alice", ["dnd", "meeting", "By phone", "meeting"]);
 
-    // On both: nothing returns but own status.
+    // Changes on both phones: only the user's own status returns.
     let end = in_time(|| {
         set(&ast, "alice", "available,,Before");
         set(&ast, "alice", "lunch,,,t(2)");
@@ -294,13 +295,13 @@ fn what_somebody_changed_meanwhile_stays() {
     wait_extension(&ast, "200", ["chat", "", ""]);
     wait_extension(&ast, "201", ["chat", "", "Two"]);
     assert_status(&ast, "alice", ["chat", "", "Two", "chat"]);
-    // It is what the user chose that has changed, and nothing else.
+    // Only the user's choice has changed.
     let number: u64 = number.parse().expect("a number");
     assert_eq!(read(&ast, "alice,sequence"), (number + 1).to_string());
 }
 
 #[test]
-fn a_timed_one_over_a_timed_one_returns_to_the_last_untimed() {
+fn a_timed_status_over_another_returns_to_the_last_untimed_one() {
     let users = format!("{ALICE}[nora]\ntype = user\nmethod = none\n");
     let ast = timed(&users).start();
     set_extension(&ast, "200", "chat,desk,Here");
@@ -326,7 +327,7 @@ fn a_timed_one_over_a_timed_one_returns_to_the_last_untimed() {
     assert_status(&ast, "alice", ["chat", "desk", "Here", "chat"]);
     assert_status(&ast, "nora", ["chat", "", "Mine", "chat"]);
 
-    // What a phone said between the two is what its extension returns to.
+    // The extension returns to the presence that the phone set between the two.
     set(&ast, "alice", "lunch,,,t(3600)");
     set_extension(&ast, "201", "chat,,By phone");
     set(&ast, "alice", "meeting,,,t(1)");
@@ -348,7 +349,7 @@ fn a_new_status_cancels_the_end() {
             set(&ast, user, "lunch,,,t(2)");
             set(&ast, user, status);
         }
-        // A later end is an end all the same.
+        // A later end replaces the earlier one.
         set(&ast, "paul", "lunch,,,t(2)");
         let end = until(&ast, "paul");
         set(&ast, "paul", "lunch,,,t(3600)");
@@ -368,7 +369,7 @@ fn a_new_status_cancels_the_end() {
 }
 
 #[test]
-fn a_type_mapped_to_nothing_can_be_timed() {
+fn a_type_without_a_state_can_be_timed() {
     let ast = timed(ALICE).start();
     let ami = ast.ami();
     set(&ast, "alice", "lunch");
@@ -390,7 +391,7 @@ fn a_type_mapped_to_nothing_can_be_timed() {
     assert_status(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
     assert_eq!(publishes(&all_events(&ast, &ami), "alice").len(), 0);
 
-    // Over a timed one it ends both, with all that the first had written.
+    // Over another timed status its end ends both, with everything that the first one wrote.
     set_extension(&ast, "200", "chat,desk,Here");
     set_extension(&ast, "201", "available");
     set(&ast, "alice", "meeting,,,t(3600)");
@@ -400,13 +401,13 @@ fn a_type_mapped_to_nothing_can_be_timed() {
     wait_extension(&ast, "200", ["chat", "desk", "Here"]);
     wait_extension(&ast, "201", ["available", "", ""]);
     assert_status(&ast, "alice", ["chat", "desk", "Here", "chat"]);
-    // Without an end it takes the first one's away.
+    // A status without an end cancels the end of the first one.
     set(&ast, "alice", "meeting,,,t(3600)");
     set(&ast, "alice", "thinking");
     assert_eq!(read(&ast, "alice,until"), "");
 }
 
-/// How the module, or Asterisk, goes and comes back.
+/// How the module or Asterisk stops and returns.
 #[derive(Clone, Copy, Debug)]
 enum Stop {
     Unload,
@@ -445,7 +446,7 @@ impl Stop {
     }
 }
 
-/// One status ends while nobody is there, another one later.
+/// One status ends while the module is away, another one later.
 fn survives(stop: Stop) {
     let users = format!("{ALICE}[bob]\ntype = user\nextension = 202\n");
     let ast = timed(&users).hint("2000", ",UserPresence:bob").start();
@@ -454,7 +455,7 @@ fn survives(stop: Stop) {
     set_extension(&ast, "202", "chat,home,Bob");
     let before = ["alice", "bob"].map(|user| sources(&ast, user));
 
-    // AstDB commits about once a second: before a kill both have to be on the disk.
+    // AstDB commits about once a second: before a kill both have to be on disk.
     let (short, long) = match stop {
         Stop::Kill => (8, 14),
         _ => (1, 6),
@@ -464,7 +465,7 @@ fn survives(stop: Stop) {
     let ends = until(&ast, "alice");
     let gone = read(&ast, "bob,until").parse().unwrap_or(0);
     for extension in ["200", "201", "202"] {
-        // Not yet back, on a slow machine.
+        // On a slow machine the status is not restored yet.
         let lunch = || read(&ast, "bob") != "away" || custom_is_lunch(&ast, extension);
         wait_until("written", || lunch().then_some(()));
     }
@@ -530,12 +531,12 @@ fn a_reload_keeps_the_end() {
     wait_until("the end", || (read(&ast, "alice") == "chat").then_some(()));
     assert!(now() >= end);
     wait_extension(&ast, "200", ["chat", "desk", "Here"]);
-    // What the user has no more is left as it is.
+    // An extension that the user no longer has stays unchanged.
     assert_eq!(custom(&ast, "201", "subtype"), "lunch");
 }
 
 #[test]
-fn each_wrong_option_has_its_message_at_every_interface() {
+fn each_wrong_option_has_its_message_on_every_interface() {
     let ast = timed(ALICE).start();
     let ami = ast.ami();
     set(&ast, "alice", "lunch");
@@ -571,7 +572,7 @@ fn each_wrong_option_has_its_message_at_every_interface() {
             format!("option u({past}) lies in the past, expected a Unix time in seconds"),
         ),
         (
-            // In milliseconds, as other programs have it.
+            // In milliseconds, as in other programs.
             "u(1800000000000)".into(),
             "option u(1800000000000) lies more than ten years ahead, expected a Unix time in \
              seconds"
@@ -612,10 +613,10 @@ fn each_wrong_option_has_its_message_at_every_interface() {
     }
 }
 
-/// Two users' timed statuses at an extension that they share: whichever ends first, it
-/// returns to what was before both.
+/// Timed statuses of two users on a shared extension: whichever ends first, the extension
+/// returns to its presence before both.
 #[test]
-fn timed_statuses_of_two_users_at_one_extension_return_to_what_was_before_both() {
+fn timed_statuses_on_a_shared_extension_return_to_the_state_before_both() {
     let users = "[a]\ntype = user\nextension = 301\nextension = 302\n\
                  [b]\ntype = user\nextension = 302\nextension = 303\n";
     let ast = timed(users).start();
@@ -647,10 +648,10 @@ fn timed_statuses_of_two_users_at_one_extension_return_to_what_was_before_both()
     }
 }
 
-/// A third timed status, and one that is written nowhere, at an extension that two users
-/// share: when all have ended everything is what it was.
+/// A third timed status, and one that is written nowhere, on an extension of two users:
+/// when all have ended, everything is as before.
 #[test]
-fn any_number_of_timed_statuses_at_one_extension_end() {
+fn any_number_of_timed_statuses_on_one_extension_end() {
     let users = "[a]\ntype = user\nextension = 201\n[b]\ntype = user\nextension = 201\n\
                  [unmapped]\ntype = status\nstate =\n";
     let ast = timed(users).start();
@@ -682,16 +683,16 @@ fn any_number_of_timed_statuses_at_one_extension_end() {
         wait_extension(&ast, "201", ["available", "", "Of 201"]);
         assert_eq!(["a", "b"].map(|user| sources(&ast, user)), before);
     }
-    // A cancelled end is not shown at the other user.
+    // The other user does not show a cancelled end.
     set(&ast, "a", "dnd,,,t(600)");
     assert!(until(&ast, "b") > now());
     set(&ast, "a", "unmapped");
     assert_eq!(read(&ast, "b,until"), "");
 }
 
-/// A mistake in a file: the user of a timed status is gone for a while.
+/// A mistake in the file removes the user of a timed status for a while.
 #[test]
-fn a_timed_status_of_a_user_who_is_gone_stays_at_no_extension() {
+fn a_timed_status_of_a_removed_user_leaves_its_extensions() {
     let ast = timed(ALICE).start();
     set_extension(&ast, "200", "available,,Of 200");
     set_extension(&ast, "201", "chat,,Of 201");

@@ -11,7 +11,7 @@ use crate::harness::{Answering, Instance, MODULE, Post, Receiver, TlsReceiver, w
 
 const SECRET: &str = "correct horse battery";
 
-/// Two users without a source: each set is one event.
+/// Users without a source: each status set is one event.
 const USERS: &str = "[general]\n\
     [alice]\ntype = user\nid = 4711\naccount = main\n\
     [bob]\ntype = user\naccount = main\n\
@@ -26,7 +26,7 @@ fn start(url: &str, more: &str) -> Instance {
     Instance::builder().userpresence(&conf).start()
 }
 
-/// Sets alice's status: one event, whose number is returned.
+/// Sets alice's status, which is one event, and returns its number.
 #[track_caller]
 fn change(ast: &Instance, message: &str) -> u64 {
     ast.setvar("USER_PRESENCE(alice)", &format!("away,,{message}"));
@@ -37,7 +37,7 @@ fn sequences(posts: &[Post]) -> Vec<u64> {
     posts.iter().map(Post::sequence).collect()
 }
 
-/// What `userpresence show webhooks` says of the one of that name.
+/// The line of a webhook in `userpresence show webhooks`.
 #[track_caller]
 fn shown(ast: &Instance, name: &str) -> String {
     let all = ast.cli("userpresence show webhooks");
@@ -53,7 +53,7 @@ fn wait_shown(ast: &Instance, name: &str, part: &str) {
 }
 
 #[test]
-fn events_are_posted_in_their_order_and_signed() {
+fn events_are_posted_in_order_and_signed() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/presence?token=t"), "");
     let numbers: Vec<u64> = (0..20).map(|n| change(&ast, &n.to_string())).collect();
@@ -99,7 +99,7 @@ fn events_are_posted_in_their_order_and_signed() {
     assert!(line.ends_with(&receiver.url("/presence")), "{line}");
     assert_eq!(ast.complaints(), Vec::<String>::new());
 
-    // The id says which webhook it is, also after a restart.
+    // The id identifies the webhook, even after a restart.
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
     change(&ast, "again");
@@ -109,7 +109,7 @@ fn events_are_posted_in_their_order_and_signed() {
 }
 
 #[test]
-fn an_event_carries_its_record_where_that_is_asked_for() {
+fn an_event_carries_its_record_if_configured() {
     let receiver = Receiver::start();
     let types = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n";
     let hooks = webhook("crm", &receiver.url("/"), "expand = record");
@@ -132,7 +132,7 @@ fn an_event_carries_its_record_where_that_is_asked_for() {
     assert_eq!(record["sequence"], json["body"]["sequence"], "{json}");
     assert!(record["since"].is_u64(), "{json}");
 
-    // Each says what was so after it, however late it is posted.
+    // Each record has the state right after its event, however late the post.
     receiver.answer_status("503 Busy");
     let numbers = ["one", "two", "three"].map(|message| change(&ast, message));
     receiver.wait_posts(2);
@@ -143,7 +143,7 @@ fn an_event_carries_its_record_where_that_is_asked_for() {
         assert_eq!(post.json()["record"]["message"], message, "{}", post.body);
     }
 
-    // Of a hidden user there is no record.
+    // The post has no record of a hidden user.
     let hidden = set(&ast, "AllowSeeMyPresence", "false");
     let json = receiver.wait_taken(5)[4].json();
     assert_eq!(json["body"]["sequence"], hidden);
@@ -153,7 +153,7 @@ fn an_event_carries_its_record_where_that_is_asked_for() {
     let json = receiver.wait_taken(6)[5].json();
     assert_eq!(json["record"]["message"], "nobody knows", "{json}");
 
-    // A reload decides anew.
+    // A reload applies the new setting.
     let conf = format!("{USERS}{types}{}", webhook("crm", &receiver.url("/"), ""));
     ast.write_config("userpresence.conf", &conf);
     assert!(ast.reload().ok());
@@ -162,7 +162,7 @@ fn an_event_carries_its_record_where_that_is_asked_for() {
     assert_eq!(json.get("record"), None, "{json}");
 }
 
-/// Sets one of alice's flags: one event, whose number is returned.
+/// Sets one of alice's flags, which is one event, and returns its number.
 #[track_caller]
 fn set(ast: &Instance, flag: &str, value: &str) -> u64 {
     let headers = [
@@ -176,7 +176,7 @@ fn set(ast: &Instance, flag: &str, value: &str) -> u64 {
 }
 
 #[test]
-fn of_a_hidden_user_it_is_posted_once_that_others_may_see_nothing() {
+fn hiding_a_user_is_posted_once_and_then_nothing_else() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
     let seen = change(&ast, "seen");
@@ -195,7 +195,7 @@ fn of_a_hidden_user_it_is_posted_once_that_others_may_see_nothing() {
     assert_eq!(json.as_object().map(|json| json.len()), Some(6), "{json}");
     assert_eq!(posts[2].json()["body"]["allowSeeMyPresence"], true);
 
-    // Who was hidden before is no news.
+    // A user who was hidden before causes no event.
     let hidden = set(&ast, "AllowSeeMyPresence", "false");
     assert_eq!(receiver.wait_taken(4)[3].sequence(), hidden);
     assert!(ast.unload_module(MODULE).ok());
@@ -212,7 +212,7 @@ fn of_a_hidden_user_it_is_posted_once_that_others_may_see_nothing() {
 }
 
 #[test]
-fn what_waits_is_not_posted_of_who_hides_or_is_gone_meanwhile() {
+fn waiting_events_of_hidden_or_removed_users_are_not_posted() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
     receiver.answer_status("500 Oh no");
@@ -258,13 +258,13 @@ fn what_waits_is_not_posted_of_who_hides_or_is_gone_meanwhile() {
 }
 
 #[test]
-fn what_fails_is_tried_again_with_nothing_lost_or_doubled() {
+fn a_failed_post_is_retried_without_loss_or_repetition() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
     receiver.answer_status("500 Oh no");
     let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
     let tries = receiver.wait_posts(3);
-    // The same event, and a pause between tries that grows.
+    // The same event again, with growing pauses between the attempts.
     assert_eq!(sequences(&tries), [numbers[0]; 3]);
     assert_eq!(tries[0].json()["uuid"], tries[2].json()["uuid"]);
     let pauses = [tries[1].at - tries[0].at, tries[2].at - tries[1].at];
@@ -292,7 +292,7 @@ fn what_fails_is_tried_again_with_nothing_lost_or_doubled() {
 }
 
 #[test]
-fn a_receiver_may_say_when_to_come_back_and_say_too_much() {
+fn retry_after_is_respected_and_a_long_answer_is_cut_off() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
     receiver.answer_status("503 Busy\r\nRetry-After: 3");
@@ -308,7 +308,7 @@ fn a_receiver_may_say_when_to_come_back_and_say_too_much() {
 }
 
 #[test]
-fn it_gives_up_loudly_and_goes_on_with_what_is_new() {
+fn a_webhook_gives_up_with_a_warning_and_continues_with_new_events() {
     let receiver = Receiver::start();
     let url = format!("http://joe:geheim@{}/in?token=geheim", receiver.host());
     let ast = start(&url, "retry_for = 2");
@@ -363,7 +363,7 @@ fn it_gives_up_loudly_and_goes_on_with_what_is_new() {
 }
 
 #[test]
-fn a_receiver_that_hangs_holds_up_nobody() {
+fn a_hanging_receiver_delays_nothing_else() {
     let (hanging, other) = (Receiver::start(), Receiver::start());
     let conf = format!(
         "{USERS}{}{}",
@@ -389,7 +389,7 @@ fn a_receiver_that_hangs_holds_up_nobody() {
     let last = change(&ast, "last");
     assert_eq!(sequences(&other.wait_taken(6))[5], last);
     assert_eq!(hanging.wait_posts(2)[1].sequence(), last);
-    // An end without an unload does not wait for it either.
+    // A stop without an unload does not wait either.
     assert!(ast.stop().success());
 }
 
@@ -405,14 +405,14 @@ fn a_timeout_ends_a_post() {
 }
 
 #[test]
-fn a_reload_keeps_the_place() {
+fn a_reload_keeps_the_place_in_the_events() {
     let (old, new) = (Receiver::start(), Receiver::start());
     let ast = start(&old.url("/"), "");
     old.answer_status("500 Oh no");
     let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
     old.wait_posts(1);
-    // The account has one more user, whose readers begin anew; the webhook goes on, now
-    // to another address. The second one begins with what is new.
+    // The account has one more user, so readers begin anew. The first webhook continues, now
+    // with another address; the second one starts with new events.
     let second = Receiver::start();
     let conf = format!(
         "{USERS}[dave]\ntype = user\naccount = main\n{}{}",
@@ -426,7 +426,7 @@ fn a_reload_keeps_the_place() {
     assert_eq!(sequences(&new.wait_taken(4))[3], last);
     assert_eq!(sequences(&second.wait_taken(1)), [last]);
 
-    // One that is there no more is stopped.
+    // A removed webhook stops.
     let conf = format!("{USERS}{}", webhook("second", &second.url("/"), ""));
     ast.write_config("userpresence.conf", &conf);
     assert!(ast.reload().ok());
@@ -437,7 +437,7 @@ fn a_reload_keeps_the_place() {
 }
 
 #[test]
-fn one_that_is_gone_is_left_alone_until_a_reload() {
+fn a_webhook_answered_with_gone_stops_until_a_reload() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
     receiver.answer_status("410 Gone");
@@ -460,7 +460,7 @@ fn one_that_is_gone_is_left_alone_until_a_reload() {
 }
 
 #[test]
-fn what_the_journal_holds_no_more_is_told_and_the_rest_posted() {
+fn events_dropped_from_the_journal_are_reported_and_the_others_posted() {
     let receiver = Receiver::start();
     let conf = format!(
         "{}{}",
@@ -473,7 +473,7 @@ fn what_the_journal_holds_no_more_is_told_and_the_rest_posted() {
     receiver.wait_posts(1);
     let later: Vec<u64> = (0..110).map(|n| change(&ast, &n.to_string())).collect();
     let ami = ast.ami();
-    // The post that hangs fails, and is tried again.
+    // The hanging post fails and is tried again.
     receiver.answer_status("200 OK");
     receiver.hang_up();
     let error = ast.wait_log("the journal holds them no more");
@@ -492,11 +492,11 @@ fn what_the_journal_holds_no_more_is_told_and_the_rest_posted() {
 }
 
 #[test]
-fn what_waits_at_the_end_is_told() {
+fn events_that_wait_at_the_end_are_reported() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "timeout = 60");
     let ami = ast.ami();
-    // Nothing waits: nothing is told.
+    // Nothing waits, so nothing is reported.
     change(&ast, "taken");
     wait_shown(&ast, "crm", " 1 ");
     assert!(ast.unload_module(MODULE).ok());
@@ -517,7 +517,7 @@ fn what_waits_at_the_end_is_told() {
         assert_eq!(event.get("DroppedTo"), Some(to.to_string().as_str()));
     };
 
-    // Removed while the first one is tried again.
+    // The webhook is removed while the first event is being retried.
     receiver.answer_status("500 Oh no");
     let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
     wait_shown(&ast, "crm", "HTTP status 500");
@@ -530,7 +530,7 @@ fn what_waits_at_the_end_is_told() {
     );
     failed(numbers[0], numbers[2]);
 
-    // Unloaded while the receiver does not answer.
+    // The module is unloaded while the receiver does not answer.
     receiver.answer(Answering::Never);
     let posts = receiver.posts().len();
     let conf = format!("{USERS}{}", webhook("crm", &receiver.url("/"), ""));
@@ -546,7 +546,7 @@ fn what_waits_at_the_end_is_told() {
     );
     failed(numbers[0], numbers[1]);
 
-    // At an end without an unload.
+    // Asterisk stops without an unload.
     assert!(ast.load_module(MODULE).ok());
     let number = change(&ast, "5");
     receiver.wait_posts(posts + 2);
@@ -556,7 +556,7 @@ fn what_waits_at_the_end_is_told() {
 }
 
 #[test]
-fn what_is_wrong_with_a_webhook_is_said() {
+fn each_mistake_of_a_webhook_is_reported() {
     let conf = format!(
         "{USERS}[crm]\ntype = webhook\nurl = crm.example.com\naccount = mian\nsecret = short\n"
     );
@@ -590,8 +590,8 @@ fn what_is_wrong_with_a_webhook_is_said() {
 }
 
 #[test]
-fn a_certificate_is_trusted_where_its_authority_is_named() {
-    // The receiver's certificate lies beside Asterisk's configuration.
+fn a_certificate_is_trusted_if_its_authority_is_configured() {
+    // The receiver's certificate is in Asterisk's configuration directory.
     let ast = Instance::builder().userpresence(USERS).start();
     let etc = ast.path("etc");
     let receiver = TlsReceiver::start(&etc, "receiver");

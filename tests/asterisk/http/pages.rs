@@ -1,4 +1,4 @@
-//! The pages, and what holds for every answer.
+//! The pages, and the headers of every answer.
 
 use super::{code, get};
 use crate::harness::Instance;
@@ -8,7 +8,7 @@ fn start() -> Instance {
 }
 
 #[test]
-fn the_board_is_served_to_all_and_loads_nothing_from_elsewhere() {
+fn the_board_is_public_and_loads_nothing_from_elsewhere() {
     let ast = start();
     for (path, kind) in [
         ("", "text/html"),
@@ -41,7 +41,7 @@ fn the_board_is_served_to_all_and_loads_nothing_from_elsewhere() {
 }
 
 #[test]
-fn without_the_slash_at_its_end_the_browser_is_sent_there() {
+fn an_address_without_its_final_slash_is_redirected() {
     let ast = start();
     let moved = get(&ast, "/userpresence", &[]);
     assert_eq!(moved.status, 302);
@@ -49,7 +49,7 @@ fn without_the_slash_at_its_end_the_browser_is_sent_there() {
 }
 
 #[test]
-fn what_there_is_not_and_what_cannot_be_done() {
+fn unknown_addresses_and_unsupported_methods_are_refused() {
     let ast = start();
     let missing = get(&ast, "/userpresence/nothing", &[]);
     assert_eq!(
@@ -63,7 +63,7 @@ fn what_there_is_not_and_what_cannot_be_done() {
     assert_eq!(page.header("Allow"), "GET, HEAD");
     let path = get(&ast, "/userpresence/%ff", &[]);
     assert_eq!((path.status, code(&path).as_str()), (400, "path"));
-    // Below v1 nobody learns what there is.
+    // Below v1 an answer never reveals which addresses exist.
     for path in ["session", "nothing", "account/~/presence"] {
         let data = get(&ast, &format!("/userpresence/v1/{path}"), &[]);
         assert_eq!((data.status, code(&data).as_str()), (401, "unauthorized"));

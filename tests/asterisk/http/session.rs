@@ -1,4 +1,4 @@
-//! Sessions by a cookie.
+//! Sessions with a cookie.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -36,13 +36,13 @@ fn a_login_gives_a_cookie_and_a_logout_ends_it() {
     let other = sign_in(&ast, "hers", &[]);
     let out = ast.http("DELETE", SESSION, &[&cookie], "");
     assert_eq!((out.status, out.body.as_str()), (204, ""));
-    // That would be the length of something.
+    // Content-Length would announce a body.
     assert_eq!(out.header("Content-Length"), "");
     assert_ne!(out.header("Date"), "");
     assert!(out.header("Set-Cookie").contains("Max-Age=0"));
     assert_eq!(session(&ast, &cookie).status, 401);
     assert_eq!(session(&ast, &other).status, 200);
-    // One that holds still does after the module was loaded anew; a changed one never did.
+    // A valid cookie still works after the module is loaded again; a changed one never does.
     assert!(ast.unload_module(MODULE).ok() && ast.load_module(MODULE).ok());
     assert_eq!(session(&ast, &other).status, 200);
     for (from, to) in [(".hers", ".boss"), ("userpresence=", "userpresence=A")] {
@@ -52,7 +52,7 @@ fn a_login_gives_a_cookie_and_a_logout_ends_it() {
 }
 
 #[test]
-fn who_one_is_is_not_sent_again() {
+fn an_unchanged_session_is_not_sent_again() {
     let ast = start("");
     let basic = basic("panel", "secret");
     let known = session(&ast, &basic);
@@ -62,7 +62,7 @@ fn who_one_is_is_not_sent_again() {
     let again = ast.http("GET", SESSION, &[&basic, &condition], "");
     assert_eq!((again.status, again.body.as_str()), (304, ""));
     assert_eq!(again.header("ETag"), tag);
-    // The length of what is not sent, or it would be said to be empty.
+    // The length of the body that is not sent; 0 would mean that it is empty.
     assert_eq!(again.header("Content-Length"), known.body.len().to_string());
 }
 
@@ -81,7 +81,7 @@ fn a_session_outlives_asterisk_but_not_the_password() {
 }
 
 #[test]
-fn a_wrong_login_is_refused_as_by_basic() {
+fn a_wrong_login_is_refused_as_with_basic() {
     let ast = start("");
     let wrong = LOGIN.replace("secret", "guess");
     for _ in 0..5 {
@@ -97,7 +97,7 @@ fn a_wrong_login_is_refused_as_by_basic() {
 }
 
 #[test]
-fn pages_of_other_sites_change_nothing() {
+fn requests_from_other_sites_change_nothing() {
     let ast = start("");
     let cookie = sign_in(&ast, "hers", &[]);
     for foreign in [
@@ -119,7 +119,7 @@ fn pages_of_other_sites_change_nothing() {
 }
 
 #[test]
-fn what_a_session_is_not_asked_for() {
+fn only_authenticated_callers_learn_about_wrong_methods_and_addresses() {
     let ast = start("");
     let basic = basic("boss", "secret");
     let put = ast.http("PUT", SESSION, &[&basic], "");
@@ -130,11 +130,11 @@ fn what_a_session_is_not_asked_for() {
         (nothing.status, code(&nothing).as_str()),
         (404, "not_found")
     );
-    // Without credentials, both are the same.
+    // Without credentials, both get the same answer.
     assert_eq!(ast.http("PUT", SESSION, &[], "").status, 401);
 }
 
-/// The files below `astkeydir`, and what they are made with.
+/// The files below `astkeydir` with their modes.
 fn key_files(ast: &Instance) -> Vec<(String, u32)> {
     let entries = fs::read_dir(ast.path("lib/keys"))
         .expect("the directory")
@@ -151,7 +151,7 @@ fn key_files(ast: &Instance) -> Vec<(String, u32)> {
 }
 
 #[test]
-fn the_secret_is_in_a_file_that_nobody_else_reads() {
+fn the_secret_is_in_a_file_that_only_asterisk_reads() {
     let ast = start("");
     let cookie = sign_in(&ast, "hers", &[]);
     assert_eq!(key_files(&ast), [("userpresence.secret".to_owned(), 0o600)]);
@@ -161,12 +161,12 @@ fn the_secret_is_in_a_file_that_nobody_else_reads() {
     ast.http("DELETE", SESSION, &[&cookie], "");
     let both = ["userpresence.ended", "userpresence.secret"].map(|name| (name.to_owned(), 0o600));
     assert_eq!(key_files(&ast), both);
-    // Neither can be read, or changed, where everybody's data is.
+    // AstDB, which other modules may read and change, has neither of the two.
     let database = ast.cli("database show");
     assert!(!database.contains("http/"), "{database}");
     assert!(!database.contains(secret), "{database}");
     assert_eq!(ast.complaints(), Vec::<String>::new());
-    // Without the file, or with another's, all sessions are over.
+    // Without the file, or with another one, all sessions end.
     let cookie = sign_in(&ast, "hers", &[]);
     assert!(ast.unload_module(MODULE).ok());
     fs::write(ast.path("lib/keys/userpresence.secret"), "broken").expect("written");
@@ -174,7 +174,7 @@ fn the_secret_is_in_a_file_that_nobody_else_reads() {
     assert_eq!(session(&ast, &cookie).status, 401);
     let new = fs::read_to_string(ast.path("lib/keys/userpresence.secret")).expect("a text");
     assert!(new.trim() != secret && new.trim().len() == 43, "{new}");
-    // One that others could read is closed to them.
+    // A file that others could read is closed to them.
     assert!(ast.unload_module(MODULE).ok());
     let open = fs::Permissions::from_mode(0o644);
     fs::set_permissions(ast.path("lib/keys/userpresence.secret"), open).expect("the mode");
@@ -184,19 +184,19 @@ fn the_secret_is_in_a_file_that_nobody_else_reads() {
 }
 
 #[test]
-fn the_secret_that_stood_in_astdb_is_removed() {
+fn an_old_secret_in_astdb_is_removed() {
     let ast = builder(&users("")).not_loaded().start();
     ast.cli("database put UserPresence http/secret AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
     assert!(ast.load_module(MODULE).ok());
     assert!(!ast.cli("database show").contains("http/secret"));
     let secret = fs::read_to_string(ast.path("lib/keys/userpresence.secret")).expect("a text");
-    assert!(!secret.starts_with("AAAA"), "it may be known");
+    assert!(!secret.starts_with("AAAA"), "the old secret may be known");
 }
 
 #[test]
-fn without_a_place_for_the_secret_sessions_end_with_the_run() {
+fn without_a_writable_place_for_the_secret_sessions_end_with_the_run() {
     let ast = builder(&users("")).not_loaded().start();
-    // Whoever may write everywhere cannot write there either.
+    // Not even root can write the file while a directory is in its place.
     fs::create_dir_all(ast.path("lib/keys/userpresence.secret")).expect("a directory");
     assert!(ast.load_module(MODULE).ok());
     ast.wait_log("Sessions over HTTP end with this run");
@@ -210,7 +210,7 @@ fn without_a_place_for_the_secret_sessions_end_with_the_run() {
 }
 
 #[test]
-fn who_has_logged_out_stays_so_whatever_is_loaded_or_killed() {
+fn a_logout_survives_loads_and_kills() {
     let ast = start("");
     let (cookie, other) = (sign_in(&ast, "hers", &[]), sign_in(&ast, "hers", &[]));
     let out = ast.http("DELETE", SESSION, &[&cookie], "");
@@ -226,7 +226,7 @@ fn who_has_logged_out_stays_so_whatever_is_loaded_or_killed() {
     assert!(ast.unload_module(MODULE).ok() && ast.load_module(MODULE).ok());
     assert_eq!(session(&ast, &cookie).status, 401);
     assert_eq!(session(&ast, &other).status, 200);
-    // At once: not even a kill loses it. What is over or broken is left out.
+    // Stored at once: not even a kill loses a logout. Expired and broken entries are left out.
     assert_eq!(ast.http("DELETE", SESSION, &[&other], "").status, 204);
     ast.kill9();
     let path = ast.path("lib/keys/userpresence.ended");
@@ -246,7 +246,7 @@ fn who_has_logged_out_stays_so_whatever_is_loaded_or_killed() {
 }
 
 #[test]
-fn a_logout_ends_the_streams_of_its_session_and_no_others() {
+fn a_logout_ends_the_streams_of_its_session_alone() {
     let ast = start("");
     let (cookie, other) = (sign_in(&ast, "hers", &[]), sign_in(&ast, "hers", &[]));
     let target = "/userpresence/v1/account/~/events";
@@ -254,7 +254,7 @@ fn a_logout_ends_the_streams_of_its_session_and_no_others() {
     let [mut own, mut others, mut passwords] = [&cookie, &other, &by_password]
         .map(|credentials| ast.stream(target, &[credentials.as_str()]));
     assert_eq!(ast.http("DELETE", SESSION, &[&cookie], "").status, 204);
-    // What comes after the logout is told to the others alone.
+    // Only the other sessions get events after the logout.
     ast.setvar("USER_PRESENCE(bob)", "dnd");
     for stream in [&mut others, &mut passwords] {
         assert_eq!(stream.expect("presence").data["ownerId"], "bob");
