@@ -1,4 +1,4 @@
-//! What databases hold, seen from outside of Asterisk.
+//! The content of databases.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -20,14 +20,12 @@ impl Instance {
         sqlite(&self.realtime_file(), sql)
     }
 
-    /// The value of an AstDB key such as `/UserPresence/alice` as it is on disk
-    /// now: Asterisk commits about once a second, and only that survives
-    /// [`Instance::kill9`].
+    /// The value of an AstDB key such as `/UserPresence/alice` on disk. Asterisk commits
+    /// about once a second, and only committed values survive [`Instance::kill9`].
     ///
-    /// Never looks into the database itself: where a reader holds its lock while
-    /// Asterisk commits, Asterisk gives up and rolls back all of the last second,
-    /// with one warning. So a copy is taken, without any lock, at a moment when
-    /// no transaction is open (its journal is there as long as it is).
+    /// Never opens the database itself: if a reader holds its lock while Asterisk commits,
+    /// Asterisk gives up and rolls back the last second with one warning. So this reads a
+    /// copy, taken without a lock while no transaction is open (an open one has a journal).
     #[track_caller]
     pub fn astdb_on_disk(&self, key: &str) -> Option<String> {
         let file = self.path("lib/astdb.sqlite3");

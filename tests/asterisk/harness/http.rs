@@ -41,8 +41,8 @@ impl Answer {
 }
 
 impl Instance {
-    /// One request to the HTTP server ([`super::Builder::http`]), with these
-    /// further header lines. `target` is path and query, percent-encoded.
+    /// Sends one request to the HTTP server ([`super::Builder::http`]), with these further
+    /// header lines. `target` is path and query, percent-encoded.
     #[track_caller]
     pub fn http(&self, method: &str, target: &str, headers: &[&str], body: &str) -> Answer {
         let mut lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
@@ -56,8 +56,8 @@ impl Instance {
         parse(&answer).unwrap_or_else(|| panic!("{method} {target}: {answer:?}"))
     }
 
-    /// One ARI request ([`super::Builder::ari`]) with a JSON body or none, for
-    /// example `GET` of `/asterisk/variable?variable=CHANNEL`.
+    /// Sends one ARI request ([`super::Builder::ari`]) with a JSON body or none, for example
+    /// `GET` of `/asterisk/variable?variable=CHANNEL`.
     #[track_caller]
     pub fn ari(&self, method: &str, target: &str, body: &str) -> Answer {
         let login = BASE64.encode(format!("{ADMIN}:{SECRET}"));

@@ -1,6 +1,6 @@
 //! One AMI message.
 
-/// A response or an event: headers in the order in which they came.
+/// A response or an event: its headers in the order of arrival.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
     headers: Vec<(String, String)>,
@@ -18,7 +18,7 @@ impl Message {
         self.headers.is_empty()
     }
 
-    /// The first header of that name (without regard to case).
+    /// The first header of that name, ignoring case.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()

@@ -9,7 +9,7 @@
 //! assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "away");
 //! ```
 //!
-//! Nothing here sleeps and hopes: whatever takes time is waited for, with a
+//! The harness never sleeps for a fixed time: it waits for the effect itself, with a
 //! timeout so generous that only a real failure reaches it.
 #![allow(
     dead_code,
