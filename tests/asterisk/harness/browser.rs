@@ -245,7 +245,8 @@ impl Browser {
         all.iter().map(entry).collect()
     }
 
-    /// The violations that axe-core finds: the rule and the elements that break it.
+    /// The violations that axe-core finds once the page's passing highlights are over: the
+    /// rule and the elements that break it.
     #[track_caller]
     pub fn accessibility(&self) -> Vec<String> {
         if self.run("return typeof axe", &[]) == "undefined" {
@@ -257,7 +258,8 @@ impl Browser {
         let found = self.run_async(
             "const done = arguments[0]; \
              const told = ({id, nodes}) => id + ': ' + nodes.map((it) => it.html + ' ' + it.failureSummary).join('; '); \
-             axe.run().then((all) => done(all.violations.map(told)), (error) => done([String(error)]))",
+             const passing = document.getAnimations().filter((it) => it.effect.getTiming().iterations < Infinity); \
+             Promise.allSettled(passing.map((it) => it.finished)).then(() => axe.run()).then((all) => done(all.violations.map(told)), (error) => done([String(error)]))",
         );
         let found = found.as_array().expect("a list");
         found.iter().map(Value::to_string).collect()
