@@ -4,12 +4,10 @@
 use std::ffi::CString;
 use std::fmt::Write;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
-use crate::runtime::store;
+use crate::runtime::{self, store};
+use crate::trip;
 use asterisk::cli::{Args, Command, Outcome};
 use asterisk::{http, presencestate, selftest as layer};
 use presence::Presence;
@@ -17,21 +15,6 @@ use presence::State;
 
 #[global_allocator]
 static ALLOCATOR: layer::Counting = layer::Counting;
-
-/// Where the next panic is to happen.
-static ARMED: Mutex<Option<String>> = Mutex::new(None);
-
-/// Whether anything is armed: the calls that are timed pass here too.
-static IS_ARMED: AtomicBool = AtomicBool::new(false);
-
-/// Panics once where `userpresence selftest panic` armed it.
-pub fn trip(place: &str) {
-    if !IS_ARMED.load(Ordering::Relaxed) {
-        return;
-    }
-    let armed = ARMED.lock().take_if(|armed| armed == place).is_some();
-    assert!(!armed, "forced by a test in {place}");
-}
 
 /// The commands.
 pub static COMMANDS: &[Command] = &[
@@ -41,8 +24,7 @@ pub static COMMANDS: &[Command] = &[
         usage: c"Usage: userpresence selftest panic <place>\n",
         run: |args, _| match args.0.as_slice() {
             [place] => {
-                *ARMED.lock() = Some((*place).to_owned());
-                IS_ARMED.store(true, Ordering::Relaxed);
+                trip::arm(place);
                 Outcome::Success
             }
             _ => Outcome::ShowUsage,
@@ -140,7 +122,7 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
         "published" => best_of(calls, |call| {
             let begin = Instant::now();
             hear(argument, call);
-            let end = PUBLISHED.lock().unwrap_or(begin);
+            let end = trip::take_published().unwrap_or(begin);
             end.saturating_duration_since(begin)
         }),
         "change" => best(calls, |call| store::discard_change(argument, &sample(call))),
@@ -159,18 +141,12 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
     Outcome::Success
 }
 
-/// When the last publish of ours ended.
-static PUBLISHED: Mutex<Option<Instant>> = Mutex::new(None);
-
-/// Notes the end of a publish.
-pub fn published() {
-    *PUBLISHED.lock() = Some(Instant::now());
-}
-
 fn hear(address: &str, call: u32) {
     let said = sample(call);
     let (subtype, message) = (said.subtype().as_bytes(), said.message().as_bytes());
-    store::on_presence_state(address.as_bytes(), said.state(), subtype, message);
+    runtime::with(|runtime| {
+        runtime.on_presence_state(address.as_bytes(), said.state(), subtype, message);
+    });
 }
 
 /// Two presences in turn, so that each is a change.

@@ -7,6 +7,7 @@
 mod origin;
 mod path;
 
+use crate::runtime;
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -48,7 +49,7 @@ impl Application for UserPresenceDial {
 
     fn closed(channel: &Channel<'_>) -> String {
         busy(channel, "NOTRUNNING");
-        store::NOT_RUNNING.into()
+        runtime::NOT_RUNNING.into()
     }
 }
 
@@ -259,7 +260,7 @@ impl Call<'_> {
             caller: &caller,
             status,
         };
-        push::tell(&self.plan.user, missed);
+        push::send(&self.plan.user, missed);
     }
 
     /// Rings one stage after the other, or everybody together. Busy is who was busy in

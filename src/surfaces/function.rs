@@ -1,5 +1,6 @@
 //! The dialplan function `USER_PRESENCE()`.
 
+use crate::runtime;
 use std::ffi::CStr;
 
 use crate::runtime::store;
@@ -19,7 +20,7 @@ impl Function for UserPresence {
         crate::trip("function");
         let query = Query::parse(arguments)?;
         let answer = store::read(|world| query.answer(world));
-        out.push_str(&answer.unwrap_or_else(|| Err(store::NOT_RUNNING.into()))?);
+        out.push_str(&answer.unwrap_or_else(|| Err(runtime::NOT_RUNNING.into()))?);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! AMI actions. Reads belong to class `reporting`, writes to `call`; the event
 //! `UserPresenceChange` is raised behind the door.
 
+use crate::runtime;
 use crate::runtime::persister;
 use crate::runtime::store;
 use asterisk::manager::{Action, Class, Fields, Reply, Request};
@@ -195,7 +196,7 @@ fn required<'a>(request: &Request<'a>, name: &str) -> Result<&'a str, Reply> {
 }
 
 fn not_running() -> Reply {
-    Reply::Error(store::NOT_RUNNING.into())
+    Reply::Error(runtime::NOT_RUNNING.into())
 }
 
 fn fields(view: &View) -> Fields {

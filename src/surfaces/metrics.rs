@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::runtime::feed;
-use crate::runtime::stats;
+use crate::runtime;
+use crate::runtime::stats::Counter;
 use crate::runtime::store;
 use asterisk::http;
 use presence::State;
@@ -39,7 +39,7 @@ impl Metric {
         }
     }
 
-    fn counter(name: &'static str, help: &'static str, counter: &stats::Counter) -> Self {
+    fn counter(name: &'static str, help: &'static str, counter: &Counter) -> Self {
         Metric::one(name, "counter", help, counter.get())
     }
 
@@ -52,6 +52,10 @@ impl Metric {
 
 /// All of them, as they are now.
 pub fn all() -> Vec<Metric> {
+    let Some(runtime) = runtime::current() else {
+        return Vec::new();
+    };
+    let stats = runtime.stats();
     let counts = users();
     let inferred = Inferred::KINDS.into_iter().zip(counts.inferred);
     let inferred = inferred.map(|(kind, count)| {
@@ -63,7 +67,7 @@ pub fn all() -> Vec<Metric> {
         let label = format!("{{state=\"{}\"}}", state.name());
         (label, count.to_string())
     });
-    let (answers, time) = stats::answers();
+    let (answers, time) = stats.answers();
     vec![
         Metric {
             name: "users",
@@ -80,12 +84,12 @@ pub fn all() -> Vec<Metric> {
         Metric::counter(
             "changes_total",
             "Changes of what is known of a user; each is an event of the user's account.",
-            &stats::CHANGES,
+            &stats.changes,
         ),
         Metric::counter(
             "publishes_total",
             "Presence states of users that Asterisk was told.",
-            &stats::PUBLISHES,
+            &stats.publishes,
         ),
         Metric::one(
             "feed_readers",
@@ -97,27 +101,27 @@ pub fn all() -> Vec<Metric> {
             "journal_events",
             "gauge",
             "Events kept for readers who come back, and for webhooks.",
-            feed::journal_length() as u64,
+            runtime.feed.journal_length() as u64,
         ),
         Metric::counter(
             "events_lost_total",
             "Events that a reader or a webhook was not given, because it was too slow or failed.",
-            &stats::EVENTS_LOST,
+            &stats.events_lost,
         ),
         Metric::counter(
             "action_failures_total",
             "Actions of a status that could not be carried out.",
-            &stats::ACTION_FAILURES,
+            &stats.action_failures,
         ),
         Metric::counter(
             "webhook_posts_total",
             "Events that webhooks have delivered.",
-            &stats::WEBHOOK_POSTS,
+            &stats.webhook_posts,
         ),
         Metric::counter(
             "webhook_failures_total",
             "How often a webhook has dropped events, or was stopped by its receiver.",
-            &stats::WEBHOOK_FAILURES,
+            &stats.webhook_failures,
         ),
         Metric {
             name: "callback_seconds",

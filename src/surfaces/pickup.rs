@@ -3,6 +3,7 @@
 //! Whoever may do so is decided in [`presence::calls::pickup`]. The caller's channel
 //! joins the call's bridge in the place of the user's, as a transfer would have it do.
 
+use crate::runtime;
 use std::ffi::CStr;
 
 use parking_lot::Mutex;
@@ -56,7 +57,7 @@ impl Application for UserPresencePickup {
     fn closed(channel: &Channel<'_>) -> String {
         channel.unset(REASON);
         channel.set(STATUS, "NOTRUNNING");
-        store::NOT_RUNNING.into()
+        runtime::NOT_RUNNING.into()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The dialplan function `USER_PRESENCE_ROUTE()`.
 
+use crate::runtime;
 use std::ffi::CStr;
 
 use crate::runtime::store;
@@ -16,7 +17,7 @@ impl Function for UserPresenceRoute {
         crate::trip("route");
         let query = Query::parse(arguments)?;
         let answer = store::read(|world| query.answer(world));
-        out.push_str(&answer.unwrap_or_else(|| Err(store::NOT_RUNNING.into()))?);
+        out.push_str(&answer.unwrap_or_else(|| Err(runtime::NOT_RUNNING.into()))?);
         Ok(())
     }
 

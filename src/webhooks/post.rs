@@ -12,6 +12,7 @@ use curl::multi::{Easy2Handle, Multi};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use super::{Outcome, Post};
 use presence::config::Webhook;
 
 /// So much of an answer's body is read; it is not looked at.
@@ -20,35 +21,16 @@ const ANSWER: usize = 64 * 1024;
 /// How often it is looked whether to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How a post ended.
-pub enum Outcome {
-    /// The receiver has it.
-    Delivered,
-    /// The receiver wants no more of them, ever.
-    Gone,
-    /// It may be tried again, after the time that the receiver asks for.
-    Failed(String, Option<Duration>),
-    /// It was told to stop.
-    Stopped,
+/// Posts, and keeps its connection for the next one.
+struct Poster(Option<Multi>);
+
+/// A poster without a connection.
+pub fn poster() -> Box<dyn Post> {
+    Box::new(Poster(None))
 }
 
-/// Posts, and keeps its connection for the next one.
-pub struct Poster(Option<Multi>);
-
-impl Poster {
-    /// Without a connection.
-    pub fn new() -> Self {
-        Poster(None)
-    }
-
-    /// Posts an event's JSON. It ends soon after `stop` is set.
-    pub fn post(
-        &mut self,
-        spec: &Webhook,
-        sequence: u64,
-        json: &str,
-        stop: &AtomicBool,
-    ) -> Outcome {
+impl Post for Poster {
+    fn post(&mut self, spec: &Webhook, sequence: u64, json: &str, stop: &AtomicBool) -> Outcome {
         let multi = self.0.get_or_insert_with(Multi::new);
         let done = prepare(spec, sequence, json)
             .map_err(|why| why.to_string())
@@ -62,6 +44,10 @@ impl Poster {
             },
             Err(why) => Outcome::Failed(why, None),
         }
+    }
+
+    fn reset(&mut self) {
+        self.0 = None;
     }
 }
 

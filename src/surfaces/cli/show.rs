@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::table::Table;
 use super::{fail, outcome, routes, view};
-use crate::runtime::actions;
+use crate::runtime;
 use crate::runtime::store;
 use crate::surfaces::metrics;
 use asterisk::cli::{Args, Outcome};
@@ -236,8 +236,11 @@ pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
         _ => return Outcome::ShowUsage,
     };
     let mut table = Table::new(["User", "Target", "Set", "Now", "Was"]);
-    for (user, done) in actions::in_force(name.as_deref()) {
-        let rows = actions::now(&done);
+    let Some(runtime) = runtime::current() else {
+        return outcome(fail(out, runtime::NOT_RUNNING));
+    };
+    for (user, done) in runtime.actions_in_force(name.as_deref()) {
+        let rows = runtime.present_values(&done);
         let rows = done.into_iter().zip(rows);
         let rows = rows.map(|(done, now)| {
             let cells = [user.to_string(), done.target, done.wrote, now, done.found];

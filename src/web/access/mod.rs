@@ -1,14 +1,10 @@
 //! Access over HTTP: sessions, limits, addresses.
 
 pub mod forwarded;
-pub mod looks;
-pub mod places;
-pub mod rate;
-pub mod session;
-pub mod signed_in;
-pub mod throttle;
 
 use std::ops::Deref;
+
+use crate::runtime::sessions::session::Id;
 
 use presence::model::principal::Principal;
 
@@ -19,7 +15,7 @@ pub enum Credential {
     #[default]
     Password,
     /// The cookie of a session.
-    Session(session::Id),
+    Session(Id),
     /// The cookie of a session of the manager interface over HTTP: its number.
     Manager(u32),
 }

@@ -1,6 +1,6 @@
 //! HTTP below Asterisk's own prefix, `/userpresence`: the board, and presence as JSON.
 //!
-//! What a request may do is decided in one place, [`answer()`]: whatever is below `v1/` is
+//! What a request may do is decided in one place, `answer`: whatever is below `v1/` is
 //! answered to a [`Caller`] alone, so that nobody else learns what there is and what not.
 
 mod access;
@@ -8,24 +8,23 @@ mod answer;
 mod events;
 mod openapi;
 mod pages;
-mod places;
 mod routes;
-mod secret;
 #[cfg(feature = "selftest")]
 mod selftest;
 mod session;
+mod slots;
 mod users;
 
 use std::ffi::CStr;
 
-use crate::runtime::feed;
+use crate::runtime;
 use crate::web::access::Caller;
 use asterisk::http::wire;
 use asterisk::http::{Method, Reply, Request, Site};
 
 #[cfg(feature = "selftest")]
 pub use access::hold_looks;
-pub use access::open;
+
 pub use answer::{error, json, read_body, read_json};
 use routes::Found;
 pub use session::account;
@@ -50,7 +49,7 @@ impl Site for UserPresence {
     }
 
     fn wake_streams() {
-        feed::end_streams();
+        runtime::with(|runtime| runtime.feed.end_streams());
     }
 }
 

@@ -7,10 +7,10 @@ use serde_json::json as object;
 
 use super::access::{self, COOKIE};
 use super::answer::{error, json, no_content, read_body, read_json};
-use crate::runtime::panels;
+use crate::runtime;
+use crate::runtime::sessions::session::{self, Token};
 use crate::runtime::store;
 use crate::web::access::Caller;
-use crate::web::access::session::{self, Token};
 use asterisk::http::{Reply, Request, prefix};
 use presence::config::{ApiUser, Http};
 use presence::model::principal::Principal;
@@ -33,11 +33,11 @@ fn try_log_in(request: &Request<'_>) -> Result<Reply, Reply> {
     let user = access::log_in(request, &http, &login.name, &login.password)?;
     let token = access::begin(&user)?;
     if let Some(token) = Token::parse(&token) {
-        panels::begin(&token, &user, || true);
+        runtime::with(|runtime| runtime.begin_panel(&token, &user, || true));
     }
     // This browser's session before, which it knows no more: never without one in between.
     if let Some((token, _)) = held(request, &http) {
-        panels::end(&token);
+        runtime::with(|runtime| runtime.end_panel(&token));
     }
     let mut reply = json(&described(&user.caller));
     let cookie = cookie(request, &token, session::LASTS);
@@ -65,7 +65,7 @@ pub fn goes_on(request: &Request<'_>) {
     let http = access::settings().filter(|_| by_cookie);
     let held = || held(request, http.as_ref()?);
     if let Some((token, user)) = held() {
-        panels::begin(&token, &user, || held().is_some());
+        runtime::with(|runtime| runtime.begin_panel(&token, &user, || held().is_some()));
     }
 }
 
@@ -78,7 +78,7 @@ pub fn log_out(request: &Request<'_>, _: &Caller) -> Reply {
         return refusal;
     }
     if let Some((token, _)) = before {
-        panels::end(&token);
+        runtime::with(|runtime| runtime.end_panel(&token));
     }
     let mut reply = no_content();
     let cookie = cookie(request, "", 0);

@@ -1,5 +1,6 @@
 //! Presence as JSON: the list of an account, one user, and what one may set.
 
+use crate::runtime;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -403,7 +404,7 @@ impl Wish {
                 let user = Query::find(world, user)?;
                 world.with_message(user, message, Time::now()).map(drop)
             });
-            right.ok_or(store::NOT_RUNNING)??;
+            right.ok_or(runtime::NOT_RUNNING)??;
             hide()?;
             store::set_message(user, message)?;
         }

@@ -161,7 +161,7 @@ pub(super) struct Editing<'a> {
     /// `None` until something differs: most users say nothing of their own.
     rule: Option<Rule>,
     definitions: &'a Definitions,
-    is_timezone: IsTimezone,
+    is_timezone: IsTimezone<'a>,
     /// The lists that the section has begun: the first of each replaces what
     /// `[general]` says.
     begun: Vec<&'static str>,
@@ -177,7 +177,11 @@ impl<'a> Editing<'a> {
         always_accept, origin_variable";
 
     /// Begins with that rule.
-    pub fn new(base: &'a Arc<Rule>, definitions: &'a Definitions, is_timezone: IsTimezone) -> Self {
+    pub fn new(
+        base: &'a Arc<Rule>,
+        definitions: &'a Definitions,
+        is_timezone: IsTimezone<'a>,
+    ) -> Self {
         Editing {
             base,
             rule: None,
@@ -295,7 +299,7 @@ impl Settings {
     pub(super) fn parse(
         sections: &[&Section],
         definitions: Arc<Definitions>,
-        is_timezone: IsTimezone,
+        is_timezone: IsTimezone<'_>,
         errors: &mut Vec<Problem>,
         warnings: &mut Vec<Problem>,
     ) -> Settings {

@@ -212,7 +212,7 @@ fn realtime_rows_hold_several_values_and_foreign_columns() {
     for variable in rows.iter_mut().flat_map(|row| &mut row.variables) {
         variable.line = 0;
     }
-    let parsed = parse(&[], &rows, |_| true);
+    let parsed = parse(&[], &rows, &|_| true);
     assert_eq!(parsed.users[0].inputs.len(), 2);
     assert!(
         parsed.warnings[0]

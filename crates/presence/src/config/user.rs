@@ -126,7 +126,7 @@ const OPTIONS: &str = "type, id, account, extension, default, source, device, me
 /// Collects users, sharing what is equal among them.
 pub struct Users<'a> {
     settings: &'a Settings,
-    is_timezone: IsTimezone,
+    is_timezone: IsTimezone<'a>,
     specs: Vec<UserSpec>,
     names: HashMap<String, (Origin, &'a Section), FxBuildHasher>,
     rules: HashSet<Arc<Rule>>,
@@ -140,7 +140,7 @@ pub struct Users<'a> {
 
 impl<'a> Users<'a> {
     /// No users yet.
-    pub fn new(settings: &'a Settings, is_timezone: IsTimezone) -> Self {
+    pub fn new(settings: &'a Settings, is_timezone: IsTimezone<'a>) -> Self {
         Users {
             settings,
             is_timezone,

@@ -139,7 +139,7 @@ pub fn identifier(value: &str) -> Result<String, String> {
 }
 
 /// A time zone that the system knows, such as `Europe/Berlin`.
-pub fn timezone(value: &str, is_known: super::IsTimezone) -> Result<Box<str>, String> {
+pub fn timezone(value: &str, is_known: super::IsTimezone<'_>) -> Result<Box<str>, String> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '+' | '-');
     let parts = value.split('/').all(|part| !part.is_empty());
     match value.chars().all(good) && value.len() <= 60 && parts && is_known(value) {

@@ -37,12 +37,6 @@ struct Session {
 }
 
 impl SignedIn {
-    /// None.
-    pub const NONE: SignedIn = SignedIn {
-        sessions: BTreeMap::new(),
-        http: None,
-    };
-
     /// Whether the session of that token counts.
     pub fn has(&self, token: &Token<'_>) -> bool {
         self.sessions.contains_key(&key(token))
@@ -170,7 +164,7 @@ mod tests {
         let who = http.user("panel").unwrap();
         let texts = [token(1, NOW), token(2, later(10)), token(3, later(20))];
         let [one, two, three] = texts.each_ref().map(|text| Token::parse(text).unwrap());
-        let mut sessions = SignedIn::NONE;
+        let mut sessions = SignedIn::default();
         for token in [one, two, three] {
             assert_eq!(sessions.add(&token, who), [logged_in("alice")]);
             assert_eq!(sessions.add(&token, who), []);
@@ -191,7 +185,7 @@ mod tests {
         let http = http(reader);
         let text = token(1, NOW);
         let token = Token::parse(&text).unwrap();
-        let mut sessions = SignedIn::NONE;
+        let mut sessions = SignedIn::default();
         assert_eq!(sessions.add(&token, http.user("panel").unwrap()), []);
         assert_eq!(sessions.next(), None);
     }
@@ -212,7 +206,7 @@ mod tests {
             (off("no"), vec![logged_out("alice")]),
             (http(""), vec![logged_out("alice")]),
         ] {
-            let mut sessions = SignedIn::NONE;
+            let mut sessions = SignedIn::default();
             sessions.add(&token, first.user("panel").unwrap());
             assert_eq!(sessions.over(&first, NOW), []);
             assert_eq!(sessions.over(&other, NOW), steps);
@@ -224,7 +218,7 @@ mod tests {
     fn there_are_never_too_many() {
         let http = http(&panel("x", "alice"));
         let who = http.user("panel").unwrap();
-        let mut sessions = SignedIn::NONE;
+        let mut sessions = SignedIn::default();
         for at in 0..MOST as u64 {
             let text = token(at, later(at));
             assert_eq!(sessions.add(&Token::parse(&text).unwrap(), who).len(), 1);

@@ -1,23 +1,22 @@
-//! Places for those who read events.
+//! The slots of readers of events.
 
 use std::time::Duration;
 
 use super::answer::later;
 use super::{Caller, Reply, error};
+use crate::runtime;
+use crate::runtime::sessions::reader_slots::{Full, Limits, ReaderSlot};
 use crate::runtime::store;
-use crate::web::access::places::{Full, Limits, Place, Places};
 
 /// When to come again.
 const RETRY: Duration = Duration::from_secs(5);
 
-static PLACES: Places = Places::new();
-
-/// A place for one more reader of that account, until it is dropped. Where there are
-/// several accounts, one may have half of the places; a caller has a limit of its own.
+/// A slot for one more reader of that account, until it is dropped. Where there are several
+/// accounts, one may have half of the slots; a caller has a limit of its own.
 ///
 /// # Errors
 /// Answers 503 where there is none, 429 where the caller has all it may have.
-pub fn take(account: &str, caller: &Caller) -> Result<Place, Reply> {
+pub fn take(account: &str, caller: &Caller) -> Result<ReaderSlot, Reply> {
     let limits = store::read(|world| {
         let directory = world.directory();
         let http = &directory.settings.http;
@@ -31,7 +30,9 @@ pub fn take(account: &str, caller: &Caller) -> Result<Place, Reply> {
         }
     });
     let limits = limits.unwrap_or_default();
-    PLACES
+    let runtime = runtime::current().ok_or_else(super::not_running)?;
+    let slots = &runtime.sessions.slots;
+    slots
         .take(account, &caller.name, limits)
         .map_err(|full| match full {
             Full::All => refused(503, "There are too many readers, try again later."),

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use super::throttle::network_of;
+use crate::runtime::sync::{Condvar, Mutex};
 
 /// Passwords looked at at a time. A hash of the kind `$y$` takes about 16 MB.
 const MOST: usize = 3;
@@ -17,26 +17,25 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// Turns to look at a password, in the order in which they were asked for. A network with
 /// many failures, a crowded one, has one of them at a time, so that it leaves the others to
 /// everybody else.
-#[derive(Debug)]
+#[derive(Default)]
 pub struct Looks {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Debug)]
+#[derive(Default, Debug)]
 struct State {
     next: u64,
     /// By their order; with the network where it is a crowded one.
     waiting: BTreeMap<u64, Option<IpAddr>>,
     running: usize,
     /// The crowded networks that have their turn.
-    crowded: Option<HashSet<IpAddr>>,
+    crowded: HashSet<IpAddr>,
 }
 
 impl State {
     fn may_begin(&self, network: Option<IpAddr>) -> bool {
-        let crowded = self.crowded.as_ref();
-        network.is_none_or(|network| !crowded.is_some_and(|those| those.contains(&network)))
+        network.is_none_or(|network| !self.crowded.contains(&network))
     }
 
     /// Whether it is that one's turn: the first one that may begin.
@@ -48,38 +47,18 @@ impl State {
 }
 
 /// A password is being looked at until this is dropped.
-#[derive(Debug)]
 #[must_use = "dropping it ends the turn"]
 pub struct Look {
-    of: &'static Looks,
+    of: Arc<Looks>,
     network: Option<IpAddr>,
     /// The password was wrong.
     pub failed: bool,
 }
 
-impl Default for Looks {
-    fn default() -> Self {
-        Looks::new()
-    }
-}
-
 impl Looks {
-    /// None is looked at.
-    pub const fn new() -> Self {
-        Looks {
-            state: Mutex::new(State {
-                next: 0,
-                waiting: BTreeMap::new(),
-                running: 0,
-                crowded: None,
-            }),
-            changed: Condvar::new(),
-        }
-    }
-
     /// Waits for a turn; `crowded` is the address where its network is a crowded one. `None`
     /// when it does not come before the deadline.
-    pub fn begin(&'static self, crowded: Option<IpAddr>, deadline: Instant) -> Option<Look> {
+    pub fn begin(self: &Arc<Self>, crowded: Option<IpAddr>, deadline: Instant) -> Option<Look> {
         let network = crowded.map(network_of);
         let mut state = self.state.lock();
         let ticket = state.next;
@@ -94,12 +73,12 @@ impl Looks {
         state.waiting.remove(&ticket);
         state.running += 1;
         if let Some(network) = network {
-            state.crowded.get_or_insert_default().insert(network);
+            state.crowded.insert(network);
         }
         // The one after it may begin too.
         self.changed.notify_all();
         Some(Look {
-            of: self,
+            of: self.clone(),
             network,
             failed: false,
         })
@@ -115,7 +94,7 @@ impl Drop for Look {
                 std::thread::sleep(PAUSE);
             }
             let mut state = self.of.state.lock();
-            state.crowded.get_or_insert_default().remove(&network);
+            state.crowded.remove(&network);
             self.of.changed.notify_all();
         }
     }
@@ -137,29 +116,29 @@ mod tests {
 
     #[test]
     fn there_are_so_many_at_a_time_and_no_more() {
-        static LOOKS: Looks = Looks::new();
-        let taken: Vec<_> = (0..MOST).map(|_| LOOKS.begin(None, in_time())).collect();
+        let looks = Arc::new(Looks::default());
+        let taken: Vec<_> = (0..MOST).map(|_| looks.begin(None, in_time())).collect();
         assert!(taken.iter().all(Option::is_some));
-        assert!(LOOKS.begin(None, soon()).is_none());
+        assert!(looks.begin(None, soon()).is_none());
         drop(taken);
-        assert!(LOOKS.begin(None, soon()).is_some());
-        assert!(LOOKS.state.lock().waiting.is_empty());
+        assert!(looks.begin(None, soon()).is_some());
+        assert!(looks.state.lock().waiting.is_empty());
     }
 
     #[test]
     fn a_crowded_network_leaves_turns_to_others() {
-        static LOOKS: Looks = Looks::new();
+        let looks = Arc::new(Looks::default());
         let crowded: IpAddr = "fd00::1".parse().unwrap();
         let same: IpAddr = "fd00::2".parse().unwrap();
-        let look = LOOKS.begin(Some(crowded), in_time());
-        assert!(look.is_some() && LOOKS.begin(Some(same), soon()).is_none());
+        let look = looks.begin(Some(crowded), in_time());
+        assert!(look.is_some() && looks.begin(Some(same), soon()).is_none());
         std::thread::scope(|scope| {
-            let later = scope.spawn(|| LOOKS.begin(Some(same), in_time()));
-            while LOOKS.state.lock().waiting.is_empty() {
+            let later = scope.spawn(|| looks.begin(Some(same), in_time()));
+            while looks.state.lock().waiting.is_empty() {
                 std::thread::yield_now();
             }
             // It waits before them, and is passed by.
-            let others: Vec<_> = (1..MOST).map(|_| LOOKS.begin(None, in_time())).collect();
+            let others: Vec<_> = (1..MOST).map(|_| looks.begin(None, in_time())).collect();
             assert!(others.iter().all(Option::is_some));
             drop(look);
             assert!(later.join().unwrap().is_some());
@@ -168,26 +147,26 @@ mod tests {
 
     #[test]
     fn a_crowded_network_pauses_after_a_failure() {
-        static LOOKS: Looks = Looks::new();
+        let looks = Arc::new(Looks::default());
         let crowded: IpAddr = "10.0.0.1".parse().unwrap();
         let begin = Instant::now();
-        let mut look = LOOKS.begin(Some(crowded), in_time()).unwrap();
+        let mut look = looks.begin(Some(crowded), in_time()).unwrap();
         look.failed = true;
         std::thread::scope(|scope| {
             scope.spawn(|| drop(look));
-            assert!(LOOKS.begin(Some(crowded), in_time()).is_some());
+            assert!(looks.begin(Some(crowded), in_time()).is_some());
         });
         assert!(begin.elapsed() >= PAUSE);
     }
 
     #[test]
     fn many_who_ask_all_have_their_turn() {
-        static LOOKS: Looks = Looks::new();
+        let looks = Arc::new(Looks::default());
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for _ in 0..40 {
                 scope.spawn(|| {
-                    let look = LOOKS.begin(None, in_time());
+                    let look = looks.begin(None, in_time());
                     most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     std::thread::sleep(Duration::from_millis(1));
                     now.fetch_sub(1, Ordering::SeqCst);

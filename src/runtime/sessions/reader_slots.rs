@@ -1,13 +1,13 @@
-//! Places for readers of the feed, of which there are few: each is a thread and a connection.
+//! Slots for readers of the feed, of which there are few: each is a thread and a connection.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use crate::runtime::sync::Mutex;
 
-/// Who has how many places.
-#[derive(Default, Debug)]
-pub struct Places(Mutex<Option<Taken>>);
+/// How many slots each account and caller has taken.
+#[derive(Default)]
+pub struct ReaderSlots(Mutex<Taken>);
 
 /// Both sums are all that are taken.
 #[derive(Default, Debug)]
@@ -16,7 +16,7 @@ struct Taken {
     callers: HashMap<Arc<str>, u32>,
 }
 
-/// How many places there may be, 0 for none.
+/// How many slots there may be, 0 for none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Limits {
     /// For everyone together.
@@ -27,7 +27,7 @@ pub struct Limits {
     pub caller: u32,
 }
 
-/// Why there is no place.
+/// Why there is no slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Full {
     /// All are taken.
@@ -38,34 +38,27 @@ pub enum Full {
     Caller,
 }
 
-/// One reader's place; dropping it gives it back.
-#[derive(Debug)]
+/// One reader's slot; dropping it gives it back.
 #[must_use = "dropping it gives it back"]
-pub struct Place {
-    of: &'static Places,
+pub struct ReaderSlot {
+    of: Arc<ReaderSlots>,
     account: Arc<str>,
     caller: Arc<str>,
 }
 
-impl Places {
-    /// None is taken.
-    pub const fn new() -> Self {
-        Places(Mutex::new(None))
-    }
-
-    /// Takes a place for that caller in that account: one that takes all it gets leaves some
+impl ReaderSlots {
+    /// Takes a slot for that caller in that account: one that takes all it gets leaves some
     /// to the others.
     ///
     /// # Errors
     /// Says what is full.
     pub fn take(
-        &'static self,
+        self: &Arc<Self>,
         account: &str,
         caller: &Arc<str>,
         limits: Limits,
-    ) -> Result<Place, Full> {
+    ) -> Result<ReaderSlot, Full> {
         let mut taken = self.0.lock();
-        let taken = taken.get_or_insert_default();
         let has = |own: Option<&u32>, most| own.is_some_and(|own| *own >= most);
         if taken.accounts.values().sum::<u32>() >= limits.all {
             return Err(Full::All);
@@ -79,18 +72,18 @@ impl Places {
         let account: Arc<str> = account.into();
         *taken.accounts.entry(account.clone()).or_default() += 1;
         *taken.callers.entry(caller.clone()).or_default() += 1;
-        Ok(Place {
-            of: self,
+        Ok(ReaderSlot {
+            of: self.clone(),
             account,
             caller: caller.clone(),
         })
     }
 }
 
-impl Drop for Place {
+impl Drop for ReaderSlot {
     fn drop(&mut self) {
         let mut taken = self.of.0.lock();
-        let taken = taken.get_or_insert_default();
+        let taken = &mut *taken;
         give_back(&mut taken.accounts, &self.account);
         give_back(&mut taken.callers, &self.caller);
     }
@@ -111,11 +104,11 @@ mod tests {
 
     /// As many places as there are for one account, whose share is half, and one caller.
     fn all_of(
-        places: &'static Places,
+        slots: &Arc<ReaderSlots>,
         account: &str,
         caller: &str,
         most: u32,
-    ) -> (Vec<Place>, Full) {
+    ) -> (Vec<ReaderSlot>, Full) {
         let limits = Limits {
             all: most,
             account: most.div_ceil(2),
@@ -123,7 +116,7 @@ mod tests {
         };
         let mut taken = Vec::new();
         loop {
-            match places.take(account, &caller.into(), limits) {
+            match slots.take(account, &caller.into(), limits) {
                 Ok(place) => taken.push(place),
                 Err(full) => return (taken, full),
             }
@@ -132,37 +125,36 @@ mod tests {
 
     #[test]
     fn one_account_has_its_share_and_leaves_the_rest_to_others() {
-        static PLACES: Places = Places::new();
-        let (first, full) = all_of(&PLACES, "first", "a", 5);
+        let slots = Arc::new(ReaderSlots::default());
+        let (first, full) = all_of(&slots, "first", "a", 5);
         assert_eq!((first.len(), full), (3, Full::Account));
-        let (second, full) = all_of(&PLACES, "second", "b", 5);
+        let (second, full) = all_of(&slots, "second", "b", 5);
         assert_eq!((second.len(), full), (2, Full::All));
         drop(first);
-        assert_eq!(all_of(&PLACES, "third", "c", 5).0.len(), 3);
+        assert_eq!(all_of(&slots, "third", "c", 5).0.len(), 3);
         drop(second);
-        let empty = PLACES.0.lock();
-        let empty = empty.as_ref().unwrap();
+        let empty = slots.0.lock();
         assert!(empty.accounts.is_empty() && empty.callers.is_empty());
     }
 
     #[test]
     fn one_caller_has_its_share_and_leaves_the_rest_to_others() {
-        static PLACES: Places = Places::new();
-        let (first, full) = all_of(&PLACES, "office", "panel", 100);
+        let slots = Arc::new(ReaderSlots::default());
+        let (first, full) = all_of(&slots, "office", "panel", 100);
         assert_eq!((first.len(), full), (20, Full::Caller));
         // In another account it is the same caller.
-        assert_eq!(all_of(&PLACES, "other", "panel", 100).0.len(), 0);
-        let (second, full) = all_of(&PLACES, "office", "boss", 100);
+        assert_eq!(all_of(&slots, "other", "panel", 100).0.len(), 0);
+        let (second, full) = all_of(&slots, "office", "boss", 100);
         assert_eq!((second.len(), full), (20, Full::Caller));
         drop(first);
-        assert_eq!(all_of(&PLACES, "office", "panel", 100).0.len(), 20);
+        assert_eq!(all_of(&slots, "office", "panel", 100).0.len(), 20);
     }
 
     #[test]
-    fn without_places_there_is_none() {
-        static PLACES: Places = Places::new();
-        assert_eq!(all_of(&PLACES, "first", "a", 1).0.len(), 1);
-        assert_eq!(all_of(&PLACES, "first", "a", 0).0.len(), 0);
+    fn without_slots_there_is_none() {
+        let slots = Arc::new(ReaderSlots::default());
+        assert_eq!(all_of(&slots, "first", "a", 1).0.len(), 1);
+        assert_eq!(all_of(&slots, "first", "a", 0).0.len(), 0);
         let none = Limits {
             caller: 0,
             ..Limits {
@@ -171,19 +163,17 @@ mod tests {
                 caller: 9,
             }
         };
-        assert_eq!(
-            PLACES.take("first", &"a".into(), none).unwrap_err(),
-            Full::Caller
-        );
+        let refused = slots.take("first", &"a".into(), none).err();
+        assert_eq!(refused, Some(Full::Caller));
     }
 
     #[test]
     fn many_at_a_time_get_no_more_than_there_are() {
-        static PLACES: Places = Places::new();
+        let slots = Arc::new(ReaderSlots::default());
         let got = std::thread::scope(|scope| {
             let take = |caller: usize| {
                 let caller = caller.to_string();
-                all_of(&PLACES, &caller, &caller, 20).0
+                all_of(&slots, &caller, &caller, 20).0
             };
             let takers: Vec<_> = (0..8)
                 .map(|caller| scope.spawn(move || take(caller)))
