@@ -368,8 +368,7 @@ fn each_account_keeps_its_own_numbers_over_a_restart() {
     let last = main[2];
     assert_eq!(main, [last - 2, last - 1, last]);
     assert_eq!(other[1], other[0] + 1);
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    ast.restart(true);
     let ami = ast.ami();
     set_extension(&ast, "200", "xa");
     assert_eq!(numbers(&events(&ast, &ami, "main")), [last + 1]);

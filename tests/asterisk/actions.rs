@@ -47,7 +47,7 @@ fn through(ast: &Instance) {
 
 /// Sets alice's status and waits for its actions.
 #[track_caller]
-fn set(ast: &Instance, status: &str) {
+fn set_alice(ast: &Instance, status: &str) {
     ast.set_custom("200", status);
     through(ast);
 }
@@ -138,7 +138,7 @@ fn do_not_disturb_and_follow_me_work_as_in_freepbx() {
     ast.set_device("phone", "NOT_INUSE");
     ast.set_astdb("AMPUSER/200/followme/ddial", "DIRECT");
     ast.set_device("FOLLOWME200", "INUSE");
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:DND200)"), "BUSY");
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:DEVDND200)"), "BUSY");
@@ -170,7 +170,7 @@ fn do_not_disturb_and_follow_me_work_as_in_freepbx() {
     }
 
     // Absent keys are absent again; the others have their previous values.
-    set(&ast, "available");
+    set_alice(&ast, "available");
     assert_eq!(ast.astdb("DND/200"), None);
     assert_eq!(ast.astdb("CustomDevstate/DND200"), None);
     ast.wait_value("DEVICE_STATE(Custom:DND200)", "UNKNOWN");
@@ -190,13 +190,13 @@ fn do_not_disturb_and_follow_me_work_as_in_freepbx() {
 fn off_clears_a_value_and_a_later_change_by_hand_stays() {
     let ast = builder(DND, "action = dnd,back\n").start();
     ast.set_astdb("DND/200", "YES");
-    set(&ast, "available");
+    set_alice(&ast, "available");
     assert_eq!(ast.astdb("DND/200"), None);
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:DND200)"), "UNAVAILABLE");
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
     ast.set_astdb("DND/200", "by hand");
-    set(&ast, "away");
+    set_alice(&ast, "away");
     assert_eq!(ast.astdb("DND/200").as_deref(), Some("by hand"));
     assert_eq!(ast.astdb("AMPUSER/200/followme/ddial"), None);
     assert_eq!(in_force(&ast), "0 in force");
@@ -208,12 +208,12 @@ fn the_functions_behind_the_switches_can_be_replaced() {
     let own = "action = dnd\ndnd_on = GLOBAL(dnd_${EXTENSION})=1\n\
                dnd_on = DB(mine/${USER}/${ID}/${ACCOUNT})=on\nfollowme_off = GLOBAL(fm)=${STATUS}\n";
     let ast = builder(DND, own).start();
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(ast.getvar("GLOBAL(dnd_200)"), "1");
     assert_eq!(ast.getvar("GLOBAL(fm)"), "dnd");
     assert_eq!(ast.astdb("mine/alice/4711/default").as_deref(), Some("on"));
     assert_eq!(ast.astdb("DND/200"), None);
-    set(&ast, "away");
+    set_alice(&ast, "away");
     assert_eq!(ast.getvar("GLOBAL(dnd_200)"), "");
     assert_eq!(ast.astdb("mine/alice/4711/default"), None);
 }
@@ -233,13 +233,13 @@ fn the_text_of_a_user_is_never_evaluated() {
     );
     // The dialplan and AMI would evaluate the text on its way in, so it comes as base64.
     let encoded = base64(&evil);
-    set(&ast, &format!("away,{encoded},{encoded},e"));
+    set_alice(&ast, &format!("away,{encoded},{encoded},e"));
     let said = ast.astdb("presence/alice");
     assert_eq!(said, Some(format!("{evil}|{evil}|")));
-    set(&ast, "xa,,calm");
+    set_alice(&ast, "xa,,calm");
     assert_eq!(ast.astdb("presence/alice"), Some(format!("calm||{evil}")));
     assert!(!touched.exists());
-    set(&ast, &format!("away,,{encoded},e"));
+    set_alice(&ast, &format!("away,,{encoded},e"));
     assert_eq!(ast.getvar("GLOBAL(said)"), evil);
     assert!(!touched.exists());
     assert_eq!(ast.complaints(), Vec::<String>::new());
@@ -272,7 +272,7 @@ fn queues_pause_members_and_end_only_their_own_pause() {
     }
     pause(&ast, "601", ALICE, "yes", "Lunch");
     let state = |queue| paused(&ast, queue, ALICE);
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(
         (state("600"), state("601"), state("602")),
         (by_us(), by_hand(), None)
@@ -289,21 +289,21 @@ fn queues_pause_members_and_end_only_their_own_pause() {
     let shown = in_force(&ast);
     let line = format!("alice queue 600, {ALICE} pause member not paused");
     assert!(shown.contains(&line), "{shown}");
-    set(&ast, "away");
+    set_alice(&ast, "away");
     assert_eq!(state("600"), not_paused());
-    set(&ast, "available");
+    set_alice(&ast, "available");
     assert_eq!((state("600"), state("601")), (not_paused(), by_hand()));
     // A pause set by hand over the module's pause stays.
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(state("600"), by_us());
     pause(&ast, "600", ALICE, "yes", "Lunch");
-    set(&ast, "available");
+    set_alice(&ast, "available");
     assert_eq!((state("600"), state("601")), (by_hand(), by_hand()));
     // The module's own pause ends.
     pause(&ast, "600", ALICE, "no", "");
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(state("600"), by_us());
-    set(&ast, "available");
+    set_alice(&ast, "available");
     assert_eq!(state("600"), not_paused());
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
@@ -316,33 +316,33 @@ fn queues_log_members_in_and_out_and_back() {
         let member = member(&ast, queue, ALICE)?;
         member.get(name).map(str::to_owned)
     };
-    set(&ast, "available");
+    set_alice(&ast, "available");
     for queue in ["600", "601"] {
         assert_eq!(get(queue, "Name").as_deref(), Some("alice"));
         let from = get(queue, "StateInterface");
         assert_eq!(from.as_deref(), Some("UserPresence:alice@queue"));
         assert_eq!(get(queue, "Membership").as_deref(), Some("dynamic"));
     }
-    set(&ast, "chat");
+    set_alice(&ast, "chat");
     assert_eq!((get("600", "Name"), get("601", "Name")), (None, None));
 
     // A member that was there before is not the module's and stays.
     add(&ast, "600");
     pause(&ast, "600", ALICE, "yes", "Lunch");
-    set(&ast, "available");
+    set_alice(&ast, "available");
     assert_eq!(get("600", "Name").as_deref(), Some("Alice at work"));
     assert_eq!(get("601", "Name").as_deref(), Some("alice"));
-    set(&ast, "xa");
+    set_alice(&ast, "xa");
     // The login is undone, and the other queues are logged out, except the one with `none`.
     assert_eq!((get("600", "Name"), get("601", "Name")), (None, None));
     assert_eq!(get("602", "Name").as_deref(), Some("Alice at work"));
     // From logout to pause: the members return, and a pause set by hand stays.
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(paused(&ast, "600", ALICE), by_hand());
     assert_eq!(paused(&ast, "602", ALICE), by_us());
-    set(&ast, "xa");
+    set_alice(&ast, "xa");
     assert_eq!(get("600", "Name"), None);
-    set(&ast, "chat");
+    set_alice(&ast, "chat");
     assert_eq!(get("600", "Name").as_deref(), Some("Alice at work"));
     assert_eq!(get("600", "Penalty").as_deref(), Some("3"));
     assert_eq!(
@@ -387,7 +387,7 @@ fn a_failing_action_stops_no_other_action() {
     let blocks = blocks.replace("TOUCHED", &touched.display().to_string());
     ast.write_config("userpresence.conf", &config(&blocks, "action = away\n"));
     assert!(ast.reload().ok());
-    set(&ast, "away");
+    set_alice(&ast, "away");
     assert!(!touched.exists());
     assert_eq!(ast.getvar("GLOBAL(first)"), "1");
     assert_eq!(ast.getvar("GLOBAL(last)"), "1");
@@ -418,7 +418,7 @@ fn a_failing_action_stops_no_other_action() {
     }
     // Asterisk's own reason is all that follows.
     assert_eq!(said.len(), expected.len() + 1, "{said:#?}");
-    set(&ast, "available");
+    set_alice(&ast, "available");
     assert_eq!(ast.getvar("GLOBAL(last)"), "");
     assert_eq!(member(&ast, "601", ALICE), None);
     assert_eq!(complaints().len(), said.len());
@@ -430,7 +430,7 @@ fn without_app_queue_the_other_actions_run() {
     let ast = Instance::builder()
         .userpresence(&config(&blocks, "action = dnd,pause\n"))
         .start();
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
     let said = ast.complaints();
     assert_eq!(said.len(), 1, "{said:#?}");
@@ -452,7 +452,7 @@ fn the_next_load_undoes_what_a_crash_left_in_force() {
     let ast = builder(&blocks, "action = dnd,pause,where,logout\n").start();
     add(&ast, "602");
     ast.set_custom("300", "dnd");
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(paused(&ast, "600", BOB), by_us());
     assert_eq!(paused(&ast, "602", ALICE), by_us());
     wait_until("the record on disk", || {
@@ -568,21 +568,20 @@ fn a_dangerous_function_named_in_the_configuration_runs() {
         .modules(&["func_env"])
         .start();
     for how in ["at once", "after an unload"] {
-        set(&ast, "dnd");
+        set_alice(&ast, "dnd");
         assert_eq!(there(), "dnd", "{how}");
         if how != "at once" {
             assert!(ast.unload_module(MODULE).ok());
             assert!(ast.load_module(MODULE).ok());
             through(&ast);
         }
-        set(&ast, "available");
+        set_alice(&ast, "available");
         assert_eq!(there(), "theirs", "{how}");
         assert_eq!(ast.complaints(), Vec::<String>::new());
     }
-    set(&ast, "dnd");
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
-    set(&ast, "available");
+    set_alice(&ast, "dnd");
+    ast.restart(true);
+    set_alice(&ast, "available");
     assert_eq!(there(), "dnd");
     ast.wait_log("Dangerous function FILE write blocked");
     ast.wait_log("failed: undo of FILE(");
@@ -595,7 +594,7 @@ fn actions_in_force_survive_a_stop_and_an_unload() {
     let blocks = format!("{DND}{PAUSE}{WHERE}");
     let ast = builder(&blocks, "action = dnd,pause,where\n").start();
     add(&ast, "602");
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     let there = |ast: &Instance| {
         assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
         assert_eq!(ast.getvar("GLOBAL(was)"), "dnd");
@@ -621,7 +620,7 @@ fn actions_in_force_survive_a_stop_and_an_unload() {
         there(&ast);
         assert_eq!(in_force(&ast), shown);
     }
-    set(&ast, "available");
+    set_alice(&ast, "available");
     assert_eq!(ast.astdb("DND/200"), None);
     assert_eq!(ast.astdb("test/was"), None);
     assert_eq!(ast.getvar("GLOBAL(was)"), "");
@@ -636,7 +635,7 @@ fn a_reload_undoes_actions_that_are_no_longer_configured() {
     let ast = builder(&blocks, "action = dnd,pause\n").start();
     add(&ast, "602");
     ast.set_custom("300", "dnd");
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(paused(&ast, "602", ALICE), by_us());
     let reload = |text: &str| {
         ast.write_config("userpresence.conf", text);
@@ -749,7 +748,7 @@ fn a_panic_in_an_action_stops_no_other_action() {
     through(&ast);
     assert_eq!(ast.astdb("DND/200"), None);
     assert_eq!(ast.astdb("DND/300").as_deref(), Some("YES"));
-    set(&ast, "dnd,again");
+    set_alice(&ast, "dnd,again");
     assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
 }
 
@@ -770,7 +769,7 @@ fn actions_wait_for_a_locked_database() {
     lock.release();
     through(&ast);
     assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
-    set(&ast, "away");
+    set_alice(&ast, "away");
     assert_eq!(ast.astdb("DND/200").as_deref(), Some("by hand"));
     let followme = ast.astdb("AMPUSER/200/followme/ddial");
     assert_eq!(followme.as_deref(), Some("DIRECT"));

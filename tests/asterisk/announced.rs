@@ -2,7 +2,7 @@
 //! about users of whom nothing was published.
 
 use crate::harness::barrier::{configured, set_extension};
-use crate::harness::changes::published_states;
+use crate::harness::changes::{pairs, published_states};
 use crate::harness::users::ALICE;
 use crate::harness::{Ami, Instance, MODULE, Message, Subscriber, wait_until};
 
@@ -19,7 +19,7 @@ fn presences(ast: &Instance, user: &str) -> Vec<String> {
     listed(ast, "PresenceStateList", "Presentity", "Status", &address)
 }
 
-fn value(ast: &Instance, user: &str) -> String {
+fn published_state(ast: &Instance, user: &str) -> String {
     ast.getvar(&format!("PRESENCE_STATE(UserPresence:{user},value)"))
 }
 
@@ -30,7 +30,7 @@ fn asked(ast: &Instance, user: &str) -> Message {
 }
 
 /// The changes of the module's devices that this AMI client has received so far.
-fn shown(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
+fn device_changes(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
     ast.set_device("mark", "INUSE");
     ast.set_device("mark", "NOT_INUSE");
     let mut all = Vec::new();
@@ -51,13 +51,6 @@ fn shown(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
     of_it.collect()
 }
 
-fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    let pairs = pairs.iter();
-    pairs
-        .map(|(name, state)| ((*name).to_owned(), (*state).to_owned()))
-        .collect()
-}
-
 const BOTH: &str = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\nextension = 201\n";
 
 #[test]
@@ -68,12 +61,11 @@ fn every_answer_is_right_after_a_start() {
         .sip(&["2000"])
         .start();
     set_extension(&ast, "200", "dnd,busy,In a call");
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    ast.restart(true);
     let phone = Subscriber::start(&ast, "2000");
     assert_eq!(phone.wait_presence("dnd").message, "In a call");
     for (user, state) in [("alice", "dnd"), ("bob", "not_set")] {
-        assert_eq!(value(&ast, user), state);
+        assert_eq!(published_state(&ast, user), state);
         assert_eq!(asked(&ast, user).get("State"), Some(state));
     }
     assert_eq!(presences(&ast, "alice"), ["dnd"]);
@@ -87,7 +79,10 @@ fn every_answer_is_right_after_a_start() {
     ast.wait_hint_state("2000", "Idle");
     phone.wait_presence("not_set");
     for user in ["alice", "bob"] {
-        assert!(["", "not_set"].contains(&&*value(&ast, user)), "{user}");
+        assert!(
+            ["", "not_set"].contains(&&*published_state(&ast, user)),
+            "{user}"
+        );
     }
     assert!(["not_set", ""].contains(&&*presences(&ast, "alice").concat()));
 }
@@ -109,7 +104,7 @@ fn a_load_into_a_running_asterisk_reaches_earlier_subscribers() {
     ast.set_custom("200", "dnd,busy,In a call");
     let ami = ast.ami();
     published_states(&ast, &ami);
-    shown(&ast, &ami);
+    device_changes(&ast, &ami);
     assert!(ast.load_module(MODULE).ok());
     // Bob's hint has had no presence yet.
     let told = pairs(&[("alice", "dnd"), ("bob", "not_set")]);
@@ -121,7 +116,7 @@ fn a_load_into_a_running_asterisk_reaches_earlier_subscribers() {
     let phone = Subscriber::start(&ast, "2000");
     assert_eq!(phone.wait_presence("dnd").message, "In a call");
     for (user, state) in [("alice", "dnd"), ("bob", "not_set")] {
-        assert_eq!(value(&ast, user), state);
+        assert_eq!(published_state(&ast, user), state);
     }
     assert_eq!(presences(&ast, "alice"), ["dnd"]);
     assert_eq!(presences(&ast, "bob"), ["not_set"]);
@@ -139,7 +134,7 @@ fn a_load_into_a_running_asterisk_reaches_earlier_subscribers() {
     assert_eq!(published_states(&ast, &ami), pairs(&[("bob", "away")]));
     ast.wait_hint_presence("2001", "away");
     assert_eq!(
-        [value(&ast, "alice"), value(&ast, "bob")],
+        [published_state(&ast, "alice"), published_state(&ast, "bob")],
         ["not_set", "away"]
     );
     set_extension(&ast, "200", "xa");
@@ -158,7 +153,7 @@ fn nothing_is_published_of_unset_users_whom_no_hint_watches() {
         .hint("7", "UserPresence:u7,UserPresence:u7")
         .start();
     let ami = ast.ami();
-    shown(&ast, &ami);
+    device_changes(&ast, &ami);
     for told in [pairs(&[("u7", "not_set")]), pairs(&[])] {
         assert!(ast.load_module(MODULE).ok());
         assert_eq!(published_states(&ast, &ami), told);
@@ -180,7 +175,7 @@ fn nothing_is_published_of_unset_users_whom_no_hint_watches() {
     ast.write_config("userpresence.conf", "[u7]\ntype = user\nextension = u7\n");
     assert!(ast.reload().ok());
     assert_eq!(published_states(&ast, &ami), pairs(&[]));
-    assert_eq!(shown(&ast, &ami), pairs(&[]));
+    assert_eq!(device_changes(&ast, &ami), pairs(&[]));
 }
 
 #[test]

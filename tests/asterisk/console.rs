@@ -6,7 +6,7 @@ use crate::harness::users::{ALICE, custom, read, set, wait_custom};
 
 /// The words of the table row that begins with this word.
 #[track_caller]
-fn row<'a>(shown: &'a str, first: &str) -> Vec<&'a str> {
+fn table_row<'a>(shown: &'a str, first: &str) -> Vec<&'a str> {
     let mut lines = shown
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -30,7 +30,7 @@ fn explain(ast: &Instance, user: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn explained(ast: &Instance, user: &str, expected: &[&str]) {
+fn assert_explained(ast: &Instance, user: &str, expected: &[&str]) {
     assert_eq!(explain(ast, user), expected, "explain {user}");
 }
 
@@ -48,17 +48,17 @@ fn show_users_lists_everyone_with_state_source_age_and_texts() {
     set(&ast, "bob", "chat");
     let shown = ast.cli("userpresence show users");
     assert_eq!(
-        row(&shown, "User"),
+        table_row(&shown, "User"),
         [
             "User", "State", "Status", "Inferred", "Source", "Set", "Subtype", "Message"
         ]
     );
-    let alice = row(&shown, "alice");
+    let alice = table_row(&shown, "alice");
     assert_eq!(alice[..4], ["alice", "away", "lunch", "CustomPresence:201"]);
     assert_eq!(alice[5..], ["ago", "lunch", "Back", "at", "one"]);
-    let bob = row(&shown, "bob");
+    let bob = table_row(&shown, "bob");
     assert_eq!(bob[..5], ["bob", "chat", "chat", "own", "status"]);
-    let long = row(&shown, "a-name-that-is-longer-than-any-column");
+    let long = table_row(&shown, "a-name-that-is-longer-than-any-column");
     assert_eq!(long[1..], ["not_set", "not_set", "none", "never"]);
     assert!(shown.contains("\n4 users"), "{shown}");
     // The columns are aligned with their headings.
@@ -161,7 +161,7 @@ fn show_user_shows_the_result_its_reason_and_every_source() {
 fn explain_says_why_for_each_winner_of_method_priority() {
     let ast = configured(ALICE).start();
     let written = "A status that is set is written to extensions 200 and 201.";
-    explained(
+    assert_explained(
         &ast,
         "alice",
         &[
@@ -176,7 +176,7 @@ fn explain_says_why_for_each_winner_of_method_priority() {
         ],
     );
     set_extension(&ast, "200", "away,lunch,Back at one");
-    explained(
+    assert_explained(
         &ast,
         "alice",
         &[
@@ -228,7 +228,7 @@ fn explain_says_why_for_each_other_method() {
     let ast = configured(conf).start();
     set_extension(&ast, "301", "chat");
     set_extension(&ast, "300", "away");
-    explained(
+    assert_explained(
         &ast,
         "lara",
         &[
@@ -242,7 +242,7 @@ fn explain_says_why_for_each_other_method() {
             "A status that is set is written to extensions 300 and 301.",
         ],
     );
-    explained(
+    assert_explained(
         &ast,
         "dave",
         &[
@@ -264,7 +264,7 @@ fn explain_says_why_for_each_other_method() {
         "Only setting the user's status changes it.",
         "A status that is set is written to extension 400.",
     ];
-    explained(
+    assert_explained(
         &ast,
         "nora",
         &[&["nora is not_set."], nora.as_slice()].concat(),
@@ -274,7 +274,7 @@ fn explain_says_why_for_each_other_method() {
     assert_eq!(said[..2], ["nora is dnd.", "It comes from own status."]);
     assert_eq!(said[4], "- Own status is dnd: it wins.");
     set(&ast, "frank", "chat");
-    explained(
+    assert_explained(
         &ast,
         "frank",
         &[
@@ -569,8 +569,11 @@ fn show_users_lists_five_thousand_users() {
                 .all(|(n, line)| line.starts_with(&format!("user{n:04} ")))
         );
         assert!(shown.contains("\n5001 users"), "{}", shown.len());
-        assert_eq!(row(shown, "user4999")[1..3], ["away", "away"]);
-        assert_eq!(row(shown, "user4999")[6..], ["lunch", "Back", "at", "one"]);
+        assert_eq!(table_row(shown, "user4999")[1..3], ["away", "away"]);
+        assert_eq!(
+            table_row(shown, "user4999")[6..],
+            ["lunch", "Back", "at", "one"]
+        );
     };
     all(&ast.cli("userpresence show users"));
     all(&ast.remote("userpresence show users"));

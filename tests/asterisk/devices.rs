@@ -8,7 +8,7 @@ const TWO: &str = "[alice]\ntype = user\nextension = 200\nextension = 201\nuse_d
 
 /// The words of a source's row in `userpresence show user`.
 #[track_caller]
-fn row(ast: &Instance, user: &str, source: &str) -> Vec<String> {
+fn source_row(ast: &Instance, user: &str, source: &str) -> Vec<String> {
     let shown = ast.cli(&format!("userpresence show user {user}"));
     let (_, table) = shown.split_once("\n\n").unwrap_or_default();
     let mut lines = table.lines().map(str::split_whitespace);
@@ -19,8 +19,8 @@ fn row(ast: &Instance, user: &str, source: &str) -> Vec<String> {
 
 /// A device's state and the presence it stands for, in `userpresence show user`.
 #[track_caller]
-fn shown(ast: &Instance, user: &str, device: &str) -> (String, String) {
-    let words = row(ast, user, device);
+fn device_row(ast: &Instance, user: &str, device: &str) -> (String, String) {
+    let words = source_row(ast, user, device);
     let at = words.iter().position(|word| word == device).unwrap_or(0);
     let is = words.last().cloned().unwrap_or_default();
     (is, words[at + 1].clone())
@@ -28,7 +28,7 @@ fn shown(ast: &Instance, user: &str, device: &str) -> (String, String) {
 
 /// A line of `userpresence explain`.
 #[track_caller]
-fn explained(ast: &Instance, user: &str, begin: &str) -> String {
+fn explain_line(ast: &Instance, user: &str, begin: &str) -> String {
     let shown = ast.cli(&format!("userpresence explain {user}"));
     let found = shown.lines().find(|line| line.starts_with(begin));
     let line = found.unwrap_or_else(|| panic!("no line begins with {begin:?} in\n{shown}"));
@@ -53,7 +53,8 @@ fn a_call_counts_by_its_priority() {
     caller.call("200");
     ast.wait_device("PJSIP/200", "RINGING");
     wait_until("200 ringing", || {
-        (shown(&ast, "alice", "PJSIP/200") == ("ringing".into(), "available".into())).then_some(())
+        (device_row(&ast, "alice", "PJSIP/200") == ("ringing".into(), "available".into()))
+            .then_some(())
     });
     // The presence of the device did not change, so it does not count as set again.
     assert_verdict(&ast, "alice", "available PJSIP/201 last_of_equals");
@@ -62,7 +63,7 @@ fn a_call_counts_by_its_priority() {
     let since = read(&ast, "alice,since");
     let is = |state: &str| {
         wait_until(&format!("PJSIP/200 {state}"), || {
-            (shown(&ast, "alice", "PJSIP/200") == (state.into(), "dnd".into())).then_some(())
+            (device_row(&ast, "alice", "PJSIP/200") == (state.into(), "dnd".into())).then_some(())
         });
         assert_eq!(read(&ast, "alice,since"), since);
     };
@@ -210,11 +211,11 @@ fn the_device_of_an_extension_is_named_or_begins_with_the_prefix() {
         ast.set_device(device, "INUSE");
         wait_verdict(&ast, user, &format!("dnd Custom:{device} only"));
         // The extension's row names the device too.
-        assert_eq!(shown(&ast, user, "CustomPresence:200").0, "in_use");
+        assert_eq!(device_row(&ast, user, "CustomPresence:200").0, "in_use");
     }
     // Without use_devices the device is no source, but its state is still known.
     assert_verdict(&ast, "dave", "not_set CustomPresence:200 nothing_set");
-    assert_eq!(shown(&ast, "dave", "CustomPresence:200").0, "in_use");
+    assert_eq!(device_row(&ast, "dave", "CustomPresence:200").0, "in_use");
 }
 
 #[test]
@@ -233,7 +234,7 @@ fn a_conference_is_a_meeting() {
     wait_verdict(&ast, "bob", "dnd confbridge:100 latest");
     assert_eq!(read(&ast, "alice,subtype"), "meeting");
     assert_eq!(
-        explained(&ast, "alice", "- Meeting confbridge:100"),
+        explain_line(&ast, "alice", "- Meeting confbridge:100"),
         "- Meeting confbridge:100 is in_use, which means dnd (meeting): it wins."
     );
     ast.hang_up(&somebody);
@@ -241,7 +242,7 @@ fn a_conference_is_a_meeting() {
         wait_verdict(&ast, user, "away CustomPresence:200 only");
     }
     assert_eq!(
-        explained(&ast, "bob", "- Meeting confbridge:100"),
+        explain_line(&ast, "bob", "- Meeting confbridge:100"),
         "- Meeting confbridge:100 is not_in_use: it gives way to any that is set."
     );
     // The private Asterisk has no sounds, and complains about that in several ways.
@@ -299,14 +300,14 @@ fn unreachable_extensions_are_ignored_unless_configured_to_count() {
     wait_verdict(&ast, "alice", "chat CustomPresence:201 only");
     wait_verdict(&ast, "carol", "chat CustomPresence:201 highest");
     assert_verdict(&ast, "bob", "away CustomPresence:200 highest");
-    assert_eq!(row(&ast, "alice", "CustomPresence:200")[0], "-");
+    assert_eq!(source_row(&ast, "alice", "CustomPresence:200")[0], "-");
     assert_eq!(
-        explained(&ast, "alice", "- CustomPresence:200"),
+        explain_line(&ast, "alice", "- CustomPresence:200"),
         "- CustomPresence:200 is away: ignored, its device PJSIP/200 cannot be reached and \
          another can (ignore_unreachable)."
     );
     assert_eq!(
-        explained(&ast, "carol", "- Device PJSIP/200"),
+        explain_line(&ast, "carol", "- Device PJSIP/200"),
         "- Device PJSIP/200 is unavailable, which means unavailable: ignored, it cannot be \
          reached and another can (ignore_unreachable)."
     );
@@ -336,7 +337,7 @@ fn among_equal_devices_the_last_one_set_wins() {
     let (since, sequence) = (read(&ast, "alice,since"), read(&ast, "alice,sequence"));
     ast.set_device("a", "ONHOLD");
     wait_until("a on hold", || {
-        (shown(&ast, "alice", "Custom:a").0 == "on_hold").then_some(())
+        (device_row(&ast, "alice", "Custom:a").0 == "on_hold").then_some(())
     });
     assert_verdict(&ast, "alice", "dnd Custom:b last_of_equals");
     // A device that returns to a state after another one counts as set again.
@@ -370,11 +371,11 @@ fn a_missing_device_does_no_harm() {
     .start();
     assert_verdict(&ast, "alice", "not_set CustomPresence:200 nothing_set");
     for device in ["PJSIP/200", "PJSIP/nobody", "confbridge:404"] {
-        let of_it = shown(&ast, "alice", device);
+        let of_it = device_row(&ast, "alice", device);
         assert_eq!(of_it, ("invalid".into(), "not_set".into()), "{device}");
     }
     assert_eq!(
-        explained(&ast, "alice", "- Device PJSIP/nobody"),
+        explain_line(&ast, "alice", "- Device PJSIP/nobody"),
         "- Device PJSIP/nobody is invalid: it does not exist, or its module is not loaded."
     );
     set_extension(&ast, "200", "available");
@@ -410,12 +411,7 @@ fn devices_survive_a_reload_an_unload_and_a_restart() {
     assert!(ast.load_module(MODULE).ok());
     assert_eq!(all(), before);
     for graceful in [false, true] {
-        let ended = match graceful {
-            true => ast.stop_gracefully(),
-            false => ast.stop(),
-        };
-        assert!(ended.success());
-        ast.start_again();
+        ast.restart(graceful);
         assert_eq!(all(), before);
     }
 
@@ -467,7 +463,7 @@ fn a_restart_during_a_call_ends_the_call_of_the_user() {
     drop(first);
     ast.start_again();
     wait_until("no call", || (read(&ast, "alice") != "dnd").then_some(()));
-    assert_eq!(shown(&ast, "alice", "PJSIP/200").0, {
+    assert_eq!(device_row(&ast, "alice", "PJSIP/200").0, {
         let state = ast.device("PJSIP/200");
         if state == "UNAVAILABLE" {
             "unavailable"
@@ -495,41 +491,41 @@ fn show_and_explain_describe_devices() {
     );
     ast.set_device("a", "NOT_INUSE");
     wait_until("a idle", || {
-        (shown(&ast, "alice", "Custom:a").0 == "not_in_use").then_some(())
+        (device_row(&ast, "alice", "Custom:a").0 == "not_in_use").then_some(())
     });
     assert_eq!(
-        explained(&ast, "alice", "- Device Custom:a"),
+        explain_line(&ast, "alice", "- Device Custom:a"),
         "- Device Custom:a is not_in_use: idle, it gives way to any that is set."
     );
     assert_eq!(
-        explained(&ast, "alice", "A lamp "),
+        explain_line(&ast, "alice", "A lamp "),
         "A lamp on alice shows not_in_use, a queue sees not_in_use."
     );
     ast.set_device("a", "INUSE");
     wait_state(&ast, "alice", "dnd");
     assert_eq!(
-        explained(&ast, "alice", "- Device Custom:a"),
+        explain_line(&ast, "alice", "- Device Custom:a"),
         "- Device Custom:a is in_use, which means dnd: it wins."
     );
     assert_eq!(
-        explained(&ast, "alice", "It comes from"),
+        explain_line(&ast, "alice", "It comes from"),
         "It comes from Custom:a: no other source is set."
     );
     assert_eq!(
-        explained(&ast, "alice", "A lamp "),
+        explain_line(&ast, "alice", "A lamp "),
         "A lamp on alice shows in_use, a queue sees in_use."
     );
     assert_eq!(
-        explained(&ast, "bob", "- Device Custom:a"),
+        explain_line(&ast, "bob", "- Device Custom:a"),
         "- Device Custom:a is in_use, which means dnd: not asked by this method."
     );
     assert_eq!(
-        explained(&ast, "carol", "- The schedule"),
+        explain_line(&ast, "carol", "- The schedule"),
         "- The schedule says away: not asked by this method."
     );
     // A status with an end shows when it ends.
     set(&ast, "alice", "away,lunch,,t(600)");
-    let said = explained(&ast, "alice", "alice is away (lunch)");
+    let said = explain_line(&ast, "alice", "alice is away (lunch)");
     assert!(
         said.contains("ends in 10m") || said.contains("ends in 9m"),
         "{said}"
@@ -539,7 +535,7 @@ fn show_and_explain_describe_devices() {
         "DoNotAcceptDepartmentCalls",
     );
     assert_eq!(
-        explained(&ast, "alice", "A lamp "),
+        explain_line(&ast, "alice", "A lamp "),
         "A lamp on alice shows in_use, a queue sees busy: DoNotAcceptDepartmentCalls."
     );
 }

@@ -35,17 +35,17 @@ const CALLS: usize = 625;
 const SETTLED: Duration = Duration::from_secs(3);
 
 /// The bytes that the module holds, and those of the whole process.
-fn held(ast: &Instance) -> [usize; 2] {
+fn memory(ast: &Instance) -> [usize; 2] {
     let said = ast.cli("userpresence selftest memory");
     let mut numbers = said.split_whitespace().map(str::parse);
     std::array::from_fn(|_| numbers.next().expect("a number").expect("a number"))
 }
 
 /// The memory held once SIP has forgotten the calls.
-fn settled(ast: &Instance) -> [usize; 2] {
-    let (mut least, mut since) = (held(ast), Instant::now());
+fn settled_memory(ast: &Instance) -> [usize; 2] {
+    let (mut least, mut since) = (memory(ast), Instant::now());
     wait_until("the calls to be forgotten", || {
-        let now = held(ast);
+        let now = memory(ast);
         // Small amounts come and go all the time.
         if now[1] + 20_000 < least[1] {
             (least, since) = (now, Instant::now());
@@ -92,7 +92,7 @@ fn no_call_of_many_is_lost_and_no_memory_kept() {
 
     // The pools of Asterisk and of the C library grow at first, and with concurrent calls.
     load(&ast, &ours, 250, 50);
-    let before = settled(&ast);
+    let before = settled_memory(&ast);
     let ends = load(&ast, &ours, CALLS, 20);
     let ends: Vec<_> = ends.iter().map(|(end, count)| (&**end, *count)).collect();
     assert_eq!(
@@ -103,7 +103,7 @@ fn no_call_of_many_is_lost_and_no_memory_kept() {
             ("WRONGTARGET BUSY", 125)
         ]
     );
-    let after = settled(&ast);
+    let after = settled_memory(&ast);
     assert_eq!(before[0], after[0], "bytes that the module holds");
     // Asterisk's pools grow by far less than one channel per call.
     let more = after[1].saturating_sub(before[1]);

@@ -188,7 +188,7 @@ fn ten_thousand_changes_end_as_the_rules_say() {
             let ami = ast.ami();
             scope.spawn(move || {
                 for number in 0..EACH {
-                    change(&ami, client, number);
+                    make_change(&ami, client, number);
                     ami.take_events();
                 }
             });
@@ -252,7 +252,7 @@ fn ten_thousand_changes_end_as_the_rules_say() {
 }
 
 /// Makes one change of a client: through the module, or past it.
-fn change(ami: &Ami, client: usize, number: usize) {
+fn make_change(ami: &Ami, client: usize, number: usize) {
     // Different strides make the clients meet in ever new combinations.
     let step = number * [1, 3, 7, 11][client] + client;
     let state = [

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::harness::api::{api_user, login, office};
+use crate::harness::api::{api_user, get, login, office, put};
 use crate::harness::barrier::{configured, set_extension};
 use crate::harness::network::vanish;
 use crate::harness::users::{read, set};
@@ -12,20 +12,14 @@ use crate::harness::{Answer, Event, EventStream, Instance, MODULE, wait_until};
 
 const MAIN: &str = "/userpresence/v1/account/main";
 
+/// Sets the presence of a user of the account `main`.
 #[track_caller]
-fn get(ast: &Instance, who: &str, target: &str) -> Answer {
-    ast.http("GET", target, &[&login(who)], "")
-}
-
-#[track_caller]
-fn put(ast: &Instance, who: &str, extension: &str, body: &Value) -> Answer {
-    let target = format!("{MAIN}/extension/{extension}/presence");
-    let headers = [login(who), "Content-Type: application/json".to_owned()];
-    ast.http(
-        "PUT",
-        &target,
-        &headers.each_ref().map(String::as_str),
-        &body.to_string(),
+fn set_presence(ast: &Instance, name: &str, user: &str, body: &Value) -> Answer {
+    put(
+        ast,
+        name,
+        &format!("{MAIN}/extension/{user}/presence"),
+        body,
     )
 }
 
@@ -234,7 +228,7 @@ fn users_set_their_own_status_and_an_admin_everybodys() {
         "status": "lunch", "message": "Back, at \"one\" <b>", "until": until,
         "dndStatus": "DoNotAcceptDepartmentCalls", "ringOnMonitoredCall": true,
     });
-    let answer = put(&ast, "alice-web", "~", &wish);
+    let answer = set_presence(&ast, "alice-web", "~", &wish);
     assert_eq!(answer.status, 200, "{answer:?}");
     let record = answer.json();
     for (field, value) in [
@@ -252,11 +246,11 @@ fn users_set_their_own_status_and_an_admin_everybodys() {
     }
     assert_eq!(read(&ast, "alice,status"), "lunch");
     assert_eq!(
-        put(&ast, "boss", "bob", &json!({"status": "dnd"})).status,
+        set_presence(&ast, "boss", "bob", &json!({"status": "dnd"})).status,
         200
     );
     assert_eq!(read(&ast, "bob"), "dnd");
-    assert_eq!(put(&ast, "boss", "bob", &json!({})).status, 200);
+    assert_eq!(set_presence(&ast, "boss", "bob", &json!({})).status, 200);
 
     for (who, extension, body, status, word) in [
         ("panel", "alice", json!({"status": "dnd"}), 403, "your own"),
@@ -335,7 +329,7 @@ fn users_set_their_own_status_and_an_admin_everybodys() {
             "8 kB",
         ),
     ] {
-        let answer = put(&ast, who, extension, &body);
+        let answer = set_presence(&ast, who, extension, &body);
         let message = answer.json()["error"]["message"].clone();
         let message = message.as_str().unwrap_or_default().to_lowercase();
         assert_eq!(answer.status, status, "{body}: {answer:?}");
@@ -343,12 +337,12 @@ fn users_set_their_own_status_and_an_admin_everybodys() {
     }
     // A request with one mistake changes nothing at all.
     let half = json!({"status": "away", "dndStatus": "x", "pickUpCallsOnHold": true});
-    assert_eq!(put(&ast, "boss", "bob", &half).status, 400);
+    assert_eq!(set_presence(&ast, "boss", "bob", &half).status, 400);
     assert_eq!(read(&ast, "bob"), "dnd");
     assert_eq!(read(&ast, "bob,pickUpCallsOnHold"), "false");
 }
 
-fn sequence(event: &Event) -> u64 {
+fn number(event: &Event) -> u64 {
     event.data["body"]["sequence"].as_u64().expect("a number")
 }
 
@@ -358,7 +352,7 @@ fn a_reader_that_resumes_misses_nothing() {
     let mut reader = stream(&ast, "panel", "");
     set_extension(&ast, "200", "away,lunch,Back at one");
     let first = reader.expect("presence");
-    assert_eq!(first.id, Some(sequence(&first)));
+    assert_eq!(first.id, Some(number(&first)));
     assert_eq!(
         first.data["event"],
         "/userpresence/v1/account/main/presence"
@@ -433,8 +427,7 @@ fn a_reader_that_resumes_too_late_starts_over() {
     assert_eq!(reader.expect("presence").id, Some(id + 101));
 
     // After a restart the reader's picture may be outdated.
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    ast.restart(true);
     let mut reader = stream(&ast, "panel", &format!("?lastEventId={}", id + 102));
     reader.expect("reset");
     let snapshot = reader.expect("snapshot");
@@ -492,7 +485,7 @@ fn a_hidden_user_is_visible_to_nobody_else() {
     // An API user without that right learns nothing by trying; for one with it, see below.
     for who in ["panel", "bob-web"] {
         let (hidden, nobody) = ["alice", "nobody"]
-            .map(|name| put(&ast, who, name, &json!({"status": "away"})))
+            .map(|name| set_presence(&ast, who, name, &json!({"status": "away"})))
             .into();
         assert_eq!((hidden.status, hidden.body), (404, nobody.body), "{who}");
     }
@@ -522,7 +515,7 @@ fn a_hidden_user_is_visible_to_nobody_else() {
     assert_eq!(calls.expect("presence").data["ownerId"], "4711");
     // A request that also hides the user shows nothing of itself.
     let wish = json!({"status": "away", "message": "A secret", "allowSeeMyPresence": false});
-    assert_eq!(put(&ast, "alice-web", "~", &wish).status, 200);
+    assert_eq!(set_presence(&ast, "alice-web", "~", &wish).status, 200);
     set_extension(&ast, "201", "chat");
     panel.expect("hidden");
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
@@ -534,7 +527,7 @@ fn an_administrator_who_hides_a_user_sees_nothing_of_them() {
     set_extension(&ast, "200", "away,,A word");
     let flag = |visible: bool| json!({"allowSeeMyPresence": visible});
     // An administrator who hides a user sees nothing of them, not even in this answer.
-    let hidden = put(&ast, "boss", "4711", &flag(false));
+    let hidden = set_presence(&ast, "boss", "4711", &flag(false));
     assert_eq!((hidden.status, hidden.body.as_str()), (204, ""));
     let mut panel = stream(&ast, "panel", "");
     for wish in [
@@ -542,14 +535,14 @@ fn an_administrator_who_hides_a_user_sees_nothing_of_them() {
         json!({"dndStatus": "DoNotAcceptAnyCalls"}),
         json!({"ringOnMonitoredCall": true}),
     ] {
-        let answer = put(&ast, "boss", "alice", &wish);
+        let answer = set_presence(&ast, "boss", "alice", &wish);
         assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{wish}");
     }
     assert_eq!(read(&ast, "alice,message"), "A secret");
-    let wrong = put(&ast, "boss", "alice", &json!({"status": "nonsense"}));
+    let wrong = set_presence(&ast, "boss", "alice", &json!({"status": "nonsense"}));
     assert_eq!(wrong.status, 400);
     assert!(!wrong.body.contains("secret"), "{wrong:?}");
-    let own = put(
+    let own = set_presence(
         &ast,
         "alice-web",
         "~",
@@ -559,7 +552,7 @@ fn an_administrator_who_hides_a_user_sees_nothing_of_them() {
     // No other reader received an event.
     set_extension(&ast, "201", "away");
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
-    let shown = put(&ast, "boss", "alice", &flag(true));
+    let shown = set_presence(&ast, "boss", "alice", &flag(true));
     assert_eq!(shown.status, 200);
     assert_eq!(shown.json()["message"], "Mine");
     assert_eq!(panel.expect("presence").data["ownerId"], "4711");
@@ -754,7 +747,7 @@ fn a_status_set_over_http_ends_at_a_time_of_day_or_after_a_while() {
         ("until 14:30", 0, 86_400_000),
     ] {
         let before = now();
-        let set = put(
+        let set = set_presence(
             &ast,
             "tester",
             "alice",
@@ -766,7 +759,7 @@ fn a_status_set_over_http_ends_at_a_time_of_day_or_after_a_while() {
         assert!((least..=most + 60_000).contains(&ahead), "{until}: {ahead}");
     }
     for until in ["soon", "-5m", "24:00", "", "for ever", "1800"] {
-        let set = put(
+        let set = set_presence(
             &ast,
             "tester",
             "alice",

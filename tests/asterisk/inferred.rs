@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::api::{api_user, login};
+use crate::harness::api::{api_user, get, login, put};
 use crate::harness::barrier::{all_events, configured, set_extension};
 use crate::harness::statuses::set_by_ami;
 use crate::harness::users::{ALICE, read, set, wait_custom, wait_verdict};
@@ -26,21 +26,20 @@ const TARGET: &str = "/userpresence/v1/account/main/extension/bob/presence";
 
 #[track_caller]
 fn record(ast: &Instance) -> Value {
-    ast.http("GET", TARGET, &[&login("boss")], "").json()
+    get(ast, "boss", TARGET).json()
 }
 
+/// Sets bob's presence over HTTP and returns the record of the answer.
 #[track_caller]
-fn put(ast: &Instance, body: &Value) -> Value {
-    let login = login("boss");
-    let headers = [&*login, "Content-Type: application/json"];
-    let answer = ast.http("PUT", TARGET, &headers, &body.to_string());
+fn set_over_http(ast: &Instance, body: &Value) -> Value {
+    let answer = put(ast, "boss", TARGET, body);
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
 }
 
 /// Fields of a user, joined by `|`.
 #[track_caller]
-fn fields(ast: &Instance, user: &str, names: &[&str]) -> String {
+fn joined(ast: &Instance, user: &str, names: &[&str]) -> String {
     let found = names
         .iter()
         .map(|name| read(ast, &format!("{user},{name}")));
@@ -48,9 +47,9 @@ fn fields(ast: &Instance, user: &str, names: &[&str]) -> String {
 }
 
 #[track_caller]
-fn wait_fields(ast: &Instance, user: &str, names: &[&str], expected: &str) {
+fn wait_joined(ast: &Instance, user: &str, names: &[&str], expected: &str) {
     wait_until(&format!("{user} to be {expected}"), || {
-        (fields(ast, user, names) == expected).then_some(())
+        (joined(ast, user, names) == expected).then_some(())
     });
 }
 
@@ -79,13 +78,13 @@ fn a_message_set_during_a_call_changes_the_message_alone() {
     let caller = Phone::ringing(&ast, "202");
     set(&ast, "bob", "available");
     talk(&ast, &caller, &phone);
-    let said = put(&ast, &json!({"message": "Back in five"}));
+    let said = set_over_http(&ast, &json!({"message": "Back in five"}));
     assert_eq!(said["state"], "dnd");
     assert_eq!(said["status"], "available");
     assert_eq!(said["chosen"]["state"], "available");
     assert_eq!(said["chosen"]["message"], "Back in five");
     hang_up(&ast, &caller);
-    wait_fields(&ast, "bob", &SHOWN, "available|available|Available|");
+    wait_joined(&ast, "bob", &SHOWN, "available|available|Available|");
     wait_custom(&ast, "201", "value", "available");
     wait_custom(&ast, "201", "message", "Back in five");
     assert_eq!(ast.astdb("DND/201"), None);
@@ -97,12 +96,12 @@ fn a_message_set_during_a_call_changes_the_message_alone() {
     talk(&ast, &caller, &phone);
     let kept = ["chosen_state", "chosen_subtype", "status", "chosen_until"];
     let is = |message: &str| {
-        let found = fields(&ast, "bob", &kept);
+        let found = joined(&ast, "bob", &kept);
         assert_eq!(found, format!("away|lunch|lunch|{until}"), "{message}");
         assert_eq!(read(&ast, "bob,chosen_message"), message);
         assert_eq!(read(&ast, "bob"), "dnd");
     };
-    put(&ast, &json!({"message": "By HTTP, Ü"}));
+    set_over_http(&ast, &json!({"message": "By HTTP, Ü"}));
     is("By HTTP, Ü");
     ast.setvar("USER_PRESENCE(bob,chosen_message)", "By dialplan, too");
     is("By dialplan, too");
@@ -114,9 +113,9 @@ fn a_message_set_during_a_call_changes_the_message_alone() {
     is("By console");
     ast.cli("userpresence message bob");
     is("");
-    put(&ast, &json!({"message": "At last"}));
+    set_over_http(&ast, &json!({"message": "At last"}));
     hang_up(&ast, &caller);
-    wait_fields(&ast, "bob", &SHOWN, "away|lunch|At lunch|");
+    wait_joined(&ast, "bob", &SHOWN, "away|lunch|At lunch|");
     assert_eq!(read(&ast, "bob,subtype"), "lunch");
     wait_custom(&ast, "201", "message", "At last");
     // The end restores the status from before lunch.
@@ -222,7 +221,7 @@ fn everything_shown_about_a_user_agrees() {
     ];
     let both = |expected: [&str; 2], lamp: &str| {
         for (user, expected) in ["alice", "bob"].into_iter().zip(expected) {
-            wait_fields(&ast, user, &names, expected);
+            wait_joined(&ast, user, &names, expected);
             ast.wait_device(&format!("UserPresence:{user}"), lamp);
         }
     };
@@ -260,7 +259,7 @@ fn everything_shown_about_a_user_agrees() {
     // A user who is away is not shown as offline too.
     set(&ast, "bob", "away");
     let away = "away|away|Away||Busy|NoCall";
-    wait_fields(&ast, "bob", &names, away);
+    wait_joined(&ast, "bob", &names, away);
     desk.register();
     set(&ast, "bob", "available");
     both([idle, idle], "NOT_INUSE");
@@ -372,7 +371,7 @@ fn every_interface_separates_the_chosen_status_from_the_inferred_one() {
     );
 
     hang_up(&ast, &caller);
-    wait_fields(&ast, "bob", &SHOWN, "away|lunch|At lunch|");
+    wait_joined(&ast, "bob", &SHOWN, "away|lunch|At lunch|");
     assert_eq!(record(&ast)["inferred"], Value::Null);
     let shown = ast.cli("userpresence explain bob");
     assert!(shown.contains("\nInferred: nothing.\n"), "{shown}");
@@ -397,14 +396,14 @@ fn meetings_hours_and_table_entries_have_their_own_words() {
     }
     let somebody = ast.run("ConfBridge", "100");
     let in_meeting = "dnd|chat|Free to chat|In a meeting";
-    wait_fields(&ast, "alice", &SHOWN, in_meeting);
+    wait_joined(&ast, "alice", &SHOWN, in_meeting);
     assert_eq!(read(&ast, "alice,chosen_message"), "Hello");
     ast.set_device("room", "INUSE");
-    wait_fields(&ast, "bob", &SHOWN, "dnd|chat|Free to chat|In surgery");
+    wait_joined(&ast, "bob", &SHOWN, "dnd|chat|Free to chat|In surgery");
     ast.set_device("room", "NOT_INUSE");
-    wait_fields(&ast, "bob", &SHOWN, "chat|chat|Free to chat|");
+    wait_joined(&ast, "bob", &SHOWN, "chat|chat|Free to chat|");
     // Hours are inferred too, but actions look at them.
-    wait_fields(
+    wait_joined(
         &ast,
         "carol",
         &SHOWN,
@@ -413,7 +412,7 @@ fn meetings_hours_and_table_entries_have_their_own_words() {
     ast.wait_astdb("test/closed", Some("unavailable"));
     assert_eq!(ast.astdb("test/met"), None);
     ast.hang_up(&somebody);
-    wait_fields(&ast, "alice", &SHOWN, "chat|chat|Free to chat|");
+    wait_joined(&ast, "alice", &SHOWN, "chat|chat|Free to chat|");
 }
 
 /// When a timed status ends, a status set on a phone meanwhile counts.
@@ -424,15 +423,15 @@ fn the_end_of_a_timed_status_leaves_none_behind() {
     set(&ast, "alice", "dnd,,,t(2)");
     wait_custom(&ast, "201", "value", "dnd");
     set_extension(&ast, "201", "away");
-    assert_eq!(fields(&ast, "alice", &SHOWN), "dnd|dnd|Do not disturb|");
-    wait_fields(&ast, "alice", &SHOWN, "away|away|Away|");
+    assert_eq!(joined(&ast, "alice", &SHOWN), "dnd|dnd|Do not disturb|");
+    wait_joined(&ast, "alice", &SHOWN, "away|away|Away|");
     // The same after a restart, and once the phone clears its status.
     ast.kill9();
     ast.start_again();
-    wait_fields(&ast, "alice", &SHOWN, "away|away|Away|");
+    wait_joined(&ast, "alice", &SHOWN, "away|away|Away|");
     set_extension(&ast, "201", "not_set");
     assert_eq!(
-        fields(&ast, "alice", &SHOWN),
+        joined(&ast, "alice", &SHOWN),
         "available|available|Available|"
     );
 }
@@ -449,5 +448,5 @@ fn a_removed_status_type_leaves_no_empty_status() {
     ast.write_config("userpresence.conf", &format!("{}\n{barrier}", conf("")));
     assert!(ast.reload().ok());
     assert_eq!(read(&ast, "alice,status"), "dnd");
-    wait_fields(&ast, "alice", &SHOWN, "away|away|Away|");
+    wait_joined(&ast, "alice", &SHOWN, "away|away|Away|");
 }

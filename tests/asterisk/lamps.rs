@@ -221,8 +221,7 @@ fn an_unload_turns_lamps_off_and_a_load_restores_them() {
         watcher.wait_lamp("confirmed");
     }
     // The same after a restart.
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    ast.restart(true);
     wait_shown(&ast, "Busy", "BUSY");
 }
 

@@ -95,9 +95,7 @@ fn it_loads_after_custom_presence_and_before_hints() {
     ast.set_custom("200", "dnd,busy,In a call");
     ast.wait_hint_presence("2000", "dnd");
     let answer = ast.getvar("USER_PRESENCE(alice,json)");
-    assert!(ast.stop_gracefully().success());
-
-    ast.start_again();
+    ast.restart(true);
     assert_eq!(ast.hint("2000").presence, "dnd");
     // If the provider came later, the first answer would cause a transition.
     assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), answer);

@@ -356,8 +356,7 @@ fn an_unload_forgets_the_logged_in_panels() {
     // The same after a restart, which ends every session.
     let one = ast.ami();
     log_in(&one, "alice");
-    assert!(ast.stop().success());
-    ast.start_again();
+    ast.restart(false);
     wait_panels(&ast, "alice", 0);
     assert_status(&ast, "alice", OUT);
     let one = ast.ami();

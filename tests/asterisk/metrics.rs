@@ -48,7 +48,7 @@ fn scrape(ast: &Instance) -> String {
 
 /// The value of one of the module's metrics.
 #[track_caller]
-fn value(text: &str, name: &str) -> f64 {
+fn metric(text: &str, name: &str) -> f64 {
     let begin = format!("{PREFIX}{name} ");
     let mut values = text.lines().filter_map(|line| line.strip_prefix(&begin));
     let value = values
@@ -69,8 +69,8 @@ fn values_follow_changes() {
     let before = wait_until("the module's metrics", || {
         Some(scrape(&ast)).filter(|text| is_ours(text))
     });
-    assert_eq!(value(&before, "users{state=\"not_set\"}"), 3.0);
-    assert_eq!(value(&before, "users{state=\"dnd\"}"), 0.0);
+    assert_eq!(metric(&before, "users{state=\"not_set\"}"), 3.0);
+    assert_eq!(metric(&before, "users{state=\"dnd\"}"), 0.0);
     for name in [
         "feed_readers",
         "events_lost_total",
@@ -78,7 +78,7 @@ fn values_follow_changes() {
         "webhook_posts_total",
         "webhook_failures_total",
     ] {
-        assert_eq!(value(&before, name), 0.0, "{name}");
+        assert_eq!(metric(&before, name), 0.0, "{name}");
     }
 
     ast.setvar("USER_PRESENCE(alice)", "dnd");
@@ -90,16 +90,16 @@ fn values_follow_changes() {
         assert_eq!(ast.getvar(&read), "dnd");
     }
     let after = scrape(&ast);
-    assert_eq!(value(&after, "users{state=\"not_set\"}"), 1.0);
-    assert_eq!(value(&after, "users{state=\"dnd\"}"), 2.0);
-    assert_eq!(value(&after, "users{state=\"away\"}"), 0.0);
-    let rose = |name| value(&after, name) - value(&before, name);
+    assert_eq!(metric(&after, "users{state=\"not_set\"}"), 1.0);
+    assert_eq!(metric(&after, "users{state=\"dnd\"}"), 2.0);
+    assert_eq!(metric(&after, "users{state=\"away\"}"), 0.0);
+    let rose = |name| metric(&after, name) - metric(&before, name);
     assert_eq!(rose("changes_total"), 3.0);
     assert_eq!(rose("journal_events"), 3.0);
     assert!(rose("publishes_total") >= 3.0);
-    assert!(value(&after, "callback_seconds_count") >= 1.0);
-    assert!(value(&after, "callback_seconds_sum") > 0.0);
-    assert!(value(&after, "callback_seconds_sum") < 1.0);
+    assert!(metric(&after, "callback_seconds_count") >= 1.0);
+    assert!(metric(&after, "callback_seconds_sum") > 0.0);
+    assert!(metric(&after, "callback_seconds_sum") < 1.0);
 
     // The console shows the same.
     let stats = ast.cli("userpresence show stats");
@@ -116,26 +116,30 @@ fn values_follow_changes() {
         "publishes_total",
         "journal_events",
     ] {
-        assert_eq!(shown(name), Some(value(&after, name)), "{name} in\n{stats}");
+        assert_eq!(
+            shown(name),
+            Some(metric(&after, name)),
+            "{name} in\n{stats}"
+        );
     }
 
     let events = "/userpresence/v1/account/~/events";
     let mut stream = ast.stream(events, &[&login("panel")]);
     wait_until("the reader", || {
-        (value(&scrape(&ast), "feed_readers") == 1.0).then_some(())
+        (metric(&scrape(&ast), "feed_readers") == 1.0).then_some(())
     });
     ast.setvar("USER_PRESENCE(carol)", "xa");
     stream.expect("presence");
     drop(stream);
     wait_until("the reader's end", || {
-        (value(&scrape(&ast), "feed_readers") == 0.0).then_some(())
+        (metric(&scrape(&ast), "feed_readers") == 0.0).then_some(())
     });
 
     // A reload of either module changes nothing.
     assert!(ast.reload().ok());
-    assert_eq!(value(&scrape(&ast), "users{state=\"dnd\"}"), 2.0);
+    assert_eq!(metric(&scrape(&ast), "users{state=\"dnd\"}"), 2.0);
     ast.cli("module reload res_prometheus.so");
-    assert_eq!(value(&scrape(&ast), "users{state=\"dnd\"}"), 2.0);
+    assert_eq!(metric(&scrape(&ast), "users{state=\"dnd\"}"), 2.0);
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
@@ -146,7 +150,7 @@ fn either_module_may_be_unloaded_and_loaded() {
         wait_until("the module's metrics", || {
             is_ours(&scrape(&ast)).then_some(())
         });
-        value(&scrape(&ast), "changes_total");
+        metric(&scrape(&ast), "changes_total");
     };
     let load = |name| assert!(ast.load_module(name).ok(), "load {name}");
     let unload = |name| assert!(ast.unload_module(name).ok(), "unload {name}");

@@ -73,13 +73,7 @@ fn every_answer_is_the_same_after_each_kind_of_stop() {
         let state = if graceful { "dnd" } else { "chat" };
         ast.setvar("USER_PRESENCE(carol)", state);
         let before = all(&ast);
-        let status = if graceful {
-            ast.stop_gracefully()
-        } else {
-            ast.stop()
-        };
-        assert!(status.success());
-        ast.start_again();
+        ast.restart(graceful);
         assert_eq!(all(&ast), before, "graceful: {graceful}");
     }
 
@@ -107,13 +101,7 @@ fn account_numbers_continue_after_each_kind_of_stop() {
     };
     let mut last = change("dnd");
     for (graceful, state) in [(false, "xa"), (true, "away"), (false, "chat")] {
-        let status = if graceful {
-            ast.stop_gracefully()
-        } else {
-            ast.stop()
-        };
-        assert!(status.success());
-        ast.start_again();
+        ast.restart(graceful);
         let next = change(state);
         assert_eq!(next, last + 1, "graceful: {graceful}");
         last = next;

@@ -263,12 +263,7 @@ fn a_member_who_takes_no_department_calls_does_not_ring() {
     assert!(ast.load_module(MODULE).ok());
     wait_member(&ast, "Alice", BUSY);
     for graceful in [false, true] {
-        let ended = match graceful {
-            true => ast.stop_gracefully(),
-            false => ast.stop(),
-        };
-        assert!(ended.success());
-        ast.start_again();
+        ast.restart(graceful);
         wait_member(&ast, "Alice", BUSY);
         wait_member(&ast, "Bob", NOT_IN_USE);
         assert_eq!(rung(&ast, "sales"), [BOB]);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::harness::changes::published_states;
+use crate::harness::changes::{pairs, published_states};
 use crate::harness::users::{read, user_names, wait_state};
 use crate::harness::{Instance, wait_until};
 
@@ -26,12 +26,6 @@ fn three() -> Instance {
     wait_state(&ast, "alice", "dnd");
     wait_state(&ast, "bob", "chat");
     ast
-}
-
-fn pairs(told: &[(&str, &str)]) -> Vec<(String, String)> {
-    told.iter()
-        .map(|(user, state)| ((*user).to_owned(), (*state).to_owned()))
-        .collect()
 }
 
 #[test]
@@ -158,8 +152,7 @@ fn a_mistake_in_the_file_loses_no_state() {
         );
         assert!(said.contains("kept for 30 days"), "{said}");
         if restart {
-            assert!(ast.stop_gracefully().success());
-            ast.start_again();
+            ast.restart(true);
         }
         ast.write_config("userpresence.conf", THREE);
         let said = ast.cli("userpresence reload");
@@ -383,8 +376,7 @@ fn another_spelling_is_the_same_user() {
     told.sort();
     assert_eq!(told, pairs(&[("Carol", "away"), ("carol", "not_set")]));
     assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    ast.restart(true);
     assert_eq!(read(&ast, "carol"), "away");
     assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
     let shown = rows(&ast);

@@ -321,8 +321,7 @@ fn with_method_latest_a_schedule_that_ends_gives_way() {
     assert_verdict(&ast, "alice", "away CustomPresence:200 latest");
     reload(&ast, &format!("{outside}{}", user("new", "")));
     assert_verdict(&ast, "alice", "away CustomPresence:200 latest");
-    assert!(ast.stop().success());
-    ast.start_again();
+    ast.restart(false);
     assert_verdict(&ast, "alice", "away CustomPresence:200 latest");
     reload(&ast, &within);
     assert_status(&ast, "alice", ["away", "", "Still here", "away"]);

@@ -149,8 +149,7 @@ fn stops_and_starts_again_with_its_stored_state() {
     assert_eq!(kept(), "dnd");
 
     ast.set_custom("alice", "xa");
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    ast.restart(true);
     assert_eq!(kept(), "xa");
 
     ast.set_custom("alice", "away");

@@ -371,11 +371,9 @@ fn a_status_survives_every_kind_of_stop() {
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
     check();
-    assert!(ast.stop().success());
-    ast.start_again();
+    ast.restart(false);
     check();
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    ast.restart(true);
     check();
     set(&ast, "nora", "thinking");
     wait_until("the status on disk", || {

@@ -214,8 +214,7 @@ fn a_load_reports_a_new_file() {
     assert_eq!(warned(), 1);
     // The old build still runs.
     assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "not_set");
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    ast.restart(true);
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
     assert_eq!(warned(), 1);

@@ -28,7 +28,7 @@ fn start(url: &str, more: &str) -> Instance {
 
 /// Sets alice's status, which is one event, and returns its number.
 #[track_caller]
-fn change(ast: &Instance, message: &str) -> u64 {
+fn set_message(ast: &Instance, message: &str) -> u64 {
     ast.setvar("USER_PRESENCE(alice)", &format!("away,,{message}"));
     sequence(ast, "alice")
 }
@@ -39,16 +39,16 @@ fn sequences(posts: &[Post]) -> Vec<u64> {
 
 /// The line of a webhook in `userpresence show webhooks`.
 #[track_caller]
-fn shown(ast: &Instance, name: &str) -> String {
+fn line_of(ast: &Instance, name: &str) -> String {
     let all = ast.cli("userpresence show webhooks");
     let line = all.lines().find(|line| line.starts_with(name));
     line.unwrap_or_else(|| panic!("{all}")).to_owned()
 }
 
 #[track_caller]
-fn wait_shown(ast: &Instance, name: &str, part: &str) {
+fn wait_line(ast: &Instance, name: &str, part: &str) {
     wait_until(&format!("webhook {name} to show {part:?}"), || {
-        shown(ast, name).contains(part).then_some(())
+        line_of(ast, name).contains(part).then_some(())
     });
 }
 
@@ -56,7 +56,7 @@ fn wait_shown(ast: &Instance, name: &str, part: &str) {
 fn events_are_posted_in_order_and_signed() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/presence?token=t"), "");
-    let numbers: Vec<u64> = (0..20).map(|n| change(&ast, &n.to_string())).collect();
+    let numbers: Vec<u64> = (0..20).map(|n| set_message(&ast, &n.to_string())).collect();
     ast.setvar("USER_PRESENCE(carol)", "dnd");
     let posts = receiver.wait_taken(20);
     assert_eq!(sequences(&posts), numbers);
@@ -91,8 +91,8 @@ fn events_are_posted_in_order_and_signed() {
         );
     }
 
-    wait_shown(&ast, "crm", " 20 ");
-    let line = shown(&ast, "crm");
+    wait_line(&ast, "crm", " 20 ");
+    let line = line_of(&ast, "crm");
     let words: Vec<&str> = line.split_whitespace().collect();
     let last = numbers[19].to_string();
     assert_eq!(words[..5], ["crm", "main", "20", &last, "no"]);
@@ -102,7 +102,7 @@ fn events_are_posted_in_order_and_signed() {
     // The id identifies the webhook, even after a restart.
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
-    change(&ast, "again");
+    set_message(&ast, "again");
     let posts = receiver.wait_taken(21);
     assert_eq!(posts[20].json()["subscriptionId"], ids[0].as_str());
     assert_eq!(posts.len(), 21);
@@ -134,7 +134,7 @@ fn an_event_carries_its_record_if_configured() {
 
     // Each record has the state right after its event, however late the post.
     receiver.answer_status("503 Busy");
-    let numbers = ["one", "two", "three"].map(|message| change(&ast, message));
+    let numbers = ["one", "two", "three"].map(|message| set_message(&ast, message));
     receiver.wait_posts(2);
     receiver.answer_status("200 OK");
     let posts = receiver.wait_taken(4);
@@ -144,12 +144,12 @@ fn an_event_carries_its_record_if_configured() {
     }
 
     // The post has no record of a hidden user.
-    let hidden = set(&ast, "AllowSeeMyPresence", "false");
+    let hidden = set_flag(&ast, "AllowSeeMyPresence", "false");
     let json = receiver.wait_taken(5)[4].json();
     assert_eq!(json["body"]["sequence"], hidden);
     assert_eq!(json.get("record"), None, "{json}");
-    change(&ast, "nobody knows");
-    set(&ast, "AllowSeeMyPresence", "true");
+    set_message(&ast, "nobody knows");
+    set_flag(&ast, "AllowSeeMyPresence", "true");
     let json = receiver.wait_taken(6)[5].json();
     assert_eq!(json["record"]["message"], "nobody knows", "{json}");
 
@@ -157,14 +157,14 @@ fn an_event_carries_its_record_if_configured() {
     let conf = format!("{USERS}{types}{}", webhook("crm", &receiver.url("/"), ""));
     ast.write_config("userpresence.conf", &conf);
     assert!(ast.reload().ok());
-    change(&ast, "plain");
+    set_message(&ast, "plain");
     let json = receiver.wait_taken(7)[6].json();
     assert_eq!(json.get("record"), None, "{json}");
 }
 
 /// Sets one of alice's flags, which is one event, and returns its number.
 #[track_caller]
-fn set(ast: &Instance, flag: &str, value: &str) -> u64 {
+fn set_flag(ast: &Instance, flag: &str, value: &str) -> u64 {
     let headers = [
         ("Action", "UserPresenceSet"),
         ("User", "alice"),
@@ -179,11 +179,11 @@ fn set(ast: &Instance, flag: &str, value: &str) -> u64 {
 fn hiding_a_user_is_posted_once_and_then_nothing_else() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
-    let seen = change(&ast, "seen");
-    let hidden = set(&ast, "AllowSeeMyPresence", "false");
-    change(&ast, "nobody knows");
-    set(&ast, "RingOnMonitoredCall", "true");
-    let seen_again = set(&ast, "AllowSeeMyPresence", "true");
+    let seen = set_message(&ast, "seen");
+    let hidden = set_flag(&ast, "AllowSeeMyPresence", "false");
+    set_message(&ast, "nobody knows");
+    set_flag(&ast, "RingOnMonitoredCall", "true");
+    let seen_again = set_flag(&ast, "AllowSeeMyPresence", "true");
     let posts = receiver.wait_taken(3);
     assert_eq!(sequences(&posts), [seen, hidden, seen_again]);
     assert_eq!((hidden, seen_again), (seen + 1, seen + 4));
@@ -196,11 +196,11 @@ fn hiding_a_user_is_posted_once_and_then_nothing_else() {
     assert_eq!(posts[2].json()["body"]["allowSeeMyPresence"], true);
 
     // A user who was hidden before causes no event.
-    let hidden = set(&ast, "AllowSeeMyPresence", "false");
+    let hidden = set_flag(&ast, "AllowSeeMyPresence", "false");
     assert_eq!(receiver.wait_taken(4)[3].sequence(), hidden);
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
-    change(&ast, "nobody knows");
+    set_message(&ast, "nobody knows");
     ast.setvar("USER_PRESENCE(bob)", "away");
     let number = ast.getvar("USER_PRESENCE(bob,sequence)");
     assert_eq!(
@@ -216,10 +216,10 @@ fn waiting_events_of_hidden_or_removed_users_are_not_posted() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
     receiver.answer_status("500 Oh no");
-    change(&ast, "tried");
-    change(&ast, "waits");
+    set_message(&ast, "tried");
+    set_message(&ast, "waits");
     receiver.wait_posts(1);
-    let hidden = set(&ast, "AllowSeeMyPresence", "false");
+    let hidden = set_flag(&ast, "AllowSeeMyPresence", "false");
     let of_bob = || {
         ast.setvar("USER_PRESENCE(bob)", "away");
         ast.setvar("USER_PRESENCE(bob)", "available");
@@ -232,9 +232,9 @@ fn waiting_events_of_hidden_or_removed_users_are_not_posted() {
     assert_eq!(sequences(&posts), [hidden, bob - 1, bob]);
 
     receiver.answer_status("500 Oh no");
-    let tried = set(&ast, "AllowSeeMyPresence", "true");
-    change(&ast, "waits");
-    wait_shown(&ast, "crm", "HTTP status 500");
+    let tried = set_flag(&ast, "AllowSeeMyPresence", "true");
+    set_message(&ast, "waits");
+    wait_line(&ast, "crm", "HTTP status 500");
     assert_eq!(receiver.posts().last().map(Post::sequence), Some(tried));
     let configure = |users: &str| {
         let conf = format!("{users}{}", webhook("crm", &receiver.url("/"), ""));
@@ -250,7 +250,7 @@ fn waiting_events_of_hidden_or_removed_users_are_not_posted() {
 
     receiver.answer_status("500 Oh no");
     let waits = of_bob();
-    wait_shown(&ast, "crm", "HTTP status 500");
+    wait_line(&ast, "crm", "HTTP status 500");
     configure(&moved.replace("[bob]", "[dave]"));
     receiver.answer_status("200 OK");
     ast.setvar("USER_PRESENCE(dave)", "away");
@@ -262,7 +262,7 @@ fn a_failed_post_is_retried_without_loss_or_repetition() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
     receiver.answer_status("500 Oh no");
-    let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
+    let numbers: Vec<u64> = (0..3).map(|n| set_message(&ast, &n.to_string())).collect();
     let tries = receiver.wait_posts(3);
     // The same event again, with growing pauses between the attempts.
     assert_eq!(sequences(&tries), [numbers[0]; 3]);
@@ -274,18 +274,18 @@ fn a_failed_post_is_retried_without_loss_or_repetition() {
         "could not deliver event {}: the answer was HTTP status 500",
         numbers[0]
     ));
-    assert!(shown(&ast, "crm").contains("the answer was HTTP status 500"));
-    assert!(shown(&ast, "crm").contains(" ago "));
+    assert!(line_of(&ast, "crm").contains("the answer was HTTP status 500"));
+    assert!(line_of(&ast, "crm").contains(" ago "));
 
     // A redirect is not followed.
     let other = Receiver::start();
     receiver.answer_status(&format!("302 Found\r\nLocation: {}", other.url("/")));
-    wait_shown(&ast, "crm", "the answer was HTTP status 302");
+    wait_line(&ast, "crm", "the answer was HTTP status 302");
 
     receiver.answer_status("200 OK");
     assert_eq!(sequences(&receiver.wait_taken(3)), numbers);
-    wait_shown(&ast, "crm", &format!(" {} ", numbers[2]));
-    assert!(!shown(&ast, "crm").contains("HTTP status"));
+    wait_line(&ast, "crm", &format!(" {} ", numbers[2]));
+    assert!(!line_of(&ast, "crm").contains("HTTP status"));
     assert_eq!(receiver.wait_taken(3).len(), 3);
     assert_eq!(other.posts().len(), 0);
     assert_eq!(ast.complaints().len(), 1);
@@ -296,14 +296,14 @@ fn retry_after_is_respected_and_a_long_answer_is_cut_off() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
     receiver.answer_status("503 Busy\r\nRetry-After: 3");
-    let first = change(&ast, "1");
+    let first = set_message(&ast, "1");
     let tries = receiver.wait_posts(2);
     assert!(tries[1].at - tries[0].at >= Duration::from_millis(2900));
     receiver.answer(Answering::TooMuch);
     let taken = receiver.wait_taken(1);
     assert_eq!(sequences(&taken), [first]);
-    wait_shown(&ast, "crm", " 1 ");
-    let second = change(&ast, "2");
+    wait_line(&ast, "crm", " 1 ");
+    let second = set_message(&ast, "2");
     assert_eq!(sequences(&receiver.wait_taken(2)), [first, second]);
 }
 
@@ -314,7 +314,7 @@ fn a_webhook_gives_up_with_a_warning_and_continues_with_new_events() {
     let ast = start(&url, "retry_for = 2");
     receiver.answer_status("404 Not Found");
     let ami = ast.ami();
-    let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
+    let numbers: Vec<u64> = (0..3).map(|n| set_message(&ast, &n.to_string())).collect();
     let error = ast.wait_log("dropped");
     let place = format!("Webhook 'crm' ({})", receiver.url("/in"));
     for part in [
@@ -348,11 +348,11 @@ fn a_webhook_gives_up_with_a_warning_and_continues_with_new_events() {
         );
     }
     receiver.answer_status("200 OK");
-    let new = change(&ast, "new");
+    let new = set_message(&ast, "new");
     let taken = receiver.wait_taken(1);
     assert_eq!(sequences(&taken), [new]);
     assert_eq!(taken[0].header("Authorization"), "Basic am9lOmdlaGVpbQ==");
-    wait_shown(&ast, "crm", " no ");
+    wait_line(&ast, "crm", " no ");
     for text in [
         ast.log(),
         ast.cli("userpresence show webhooks"),
@@ -372,7 +372,7 @@ fn a_hanging_receiver_delays_nothing_else() {
     );
     let ast = Instance::builder().userpresence(&conf).start();
     hanging.answer(Answering::Never);
-    let numbers: Vec<u64> = (0..5).map(|n| change(&ast, &n.to_string())).collect();
+    let numbers: Vec<u64> = (0..5).map(|n| set_message(&ast, &n.to_string())).collect();
     assert_eq!(sequences(&other.wait_taken(5)), numbers);
     hanging.wait_posts(1);
     assert_eq!(ast.getvar("USER_PRESENCE(alice,message)"), "4");
@@ -386,7 +386,7 @@ fn a_hanging_receiver_delays_nothing_else() {
         begin.elapsed()
     );
     assert!(ast.load_module(MODULE).ok());
-    let last = change(&ast, "last");
+    let last = set_message(&ast, "last");
     assert_eq!(sequences(&other.wait_taken(6))[5], last);
     assert_eq!(hanging.wait_posts(2)[1].sequence(), last);
     // A stop without an unload does not wait either.
@@ -398,8 +398,8 @@ fn a_timeout_ends_a_post() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "timeout = 1");
     receiver.answer(Answering::Never);
-    let number = change(&ast, "1");
-    wait_shown(&ast, "crm", "timed out");
+    let number = set_message(&ast, "1");
+    wait_line(&ast, "crm", "timed out");
     receiver.answer_status("200 OK");
     assert_eq!(sequences(&receiver.wait_taken(1)), [number]);
 }
@@ -409,7 +409,7 @@ fn a_reload_keeps_the_place_in_the_events() {
     let (old, new) = (Receiver::start(), Receiver::start());
     let ast = start(&old.url("/"), "");
     old.answer_status("500 Oh no");
-    let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
+    let numbers: Vec<u64> = (0..3).map(|n| set_message(&ast, &n.to_string())).collect();
     old.wait_posts(1);
     // The account has one more user, so readers begin anew. The first webhook continues, now
     // with another address; the second one starts with new events.
@@ -422,7 +422,7 @@ fn a_reload_keeps_the_place_in_the_events() {
     ast.write_config("userpresence.conf", &conf);
     assert!(ast.reload().ok());
     assert_eq!(sequences(&new.wait_taken(3)), numbers);
-    let last = change(&ast, "last");
+    let last = set_message(&ast, "last");
     assert_eq!(sequences(&new.wait_taken(4))[3], last);
     assert_eq!(sequences(&second.wait_taken(1)), [last]);
 
@@ -430,7 +430,7 @@ fn a_reload_keeps_the_place_in_the_events() {
     let conf = format!("{USERS}{}", webhook("second", &second.url("/"), ""));
     ast.write_config("userpresence.conf", &conf);
     assert!(ast.reload().ok());
-    change(&ast, "after");
+    set_message(&ast, "after");
     second.wait_taken(2);
     assert_eq!(new.posts().len(), 4);
     assert!(ast.cli("userpresence show webhooks").ends_with("1 webhook"));
@@ -442,7 +442,7 @@ fn a_webhook_answered_with_gone_stops_until_a_reload() {
     let ast = start(&receiver.url("/"), "");
     receiver.answer_status("410 Gone");
     let ami = ast.ami();
-    let first = change(&ast, "1");
+    let first = set_message(&ast, "1");
     let error = ast.wait_log("is stopped until the next reload");
     assert!(
         error.contains("ERROR") && error.contains("HTTP status 410"),
@@ -452,7 +452,7 @@ fn a_webhook_answered_with_gone_stops_until_a_reload() {
         event.is_event("UserPresenceWebhookFailed")
     });
     assert_eq!(event.get("Reason"), Some("Gone"));
-    let second = change(&ast, "2");
+    let second = set_message(&ast, "2");
     receiver.answer_status("200 OK");
     assert_eq!(receiver.posts().len(), 1);
     assert!(ast.reload().ok());
@@ -469,9 +469,11 @@ fn events_dropped_from_the_journal_are_reported_and_the_others_posted() {
     );
     let ast = Instance::builder().userpresence(&conf).start();
     receiver.answer(Answering::Never);
-    let first = change(&ast, "first");
+    let first = set_message(&ast, "first");
     receiver.wait_posts(1);
-    let later: Vec<u64> = (0..110).map(|n| change(&ast, &n.to_string())).collect();
+    let later: Vec<u64> = (0..110)
+        .map(|n| set_message(&ast, &n.to_string()))
+        .collect();
     let ami = ast.ami();
     // The hanging post fails and is tried again.
     receiver.answer_status("200 OK");
@@ -486,7 +488,7 @@ fn events_dropped_from_the_journal_are_reported_and_the_others_posted() {
     for (name, number) in [("DroppedFrom", later[0]), ("DroppedTo", later[9])] {
         assert_eq!(event.get(name), Some(number.to_string().as_str()), "{name}");
     }
-    let new = change(&ast, "new");
+    let new = set_message(&ast, "new");
     let kept = [&[first], &later[10..], &[new]].concat();
     assert_eq!(sequences(&receiver.wait_taken(kept.len())), kept);
 }
@@ -497,8 +499,8 @@ fn events_that_wait_at_the_end_are_reported() {
     let ast = start(&receiver.url("/"), "timeout = 60");
     let ami = ast.ami();
     // Nothing waits, so nothing is reported.
-    change(&ast, "taken");
-    wait_shown(&ast, "crm", " 1 ");
+    set_message(&ast, "taken");
+    wait_line(&ast, "crm", " 1 ");
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
     assert_eq!(ast.complaints(), Vec::<String>::new());
@@ -519,8 +521,8 @@ fn events_that_wait_at_the_end_are_reported() {
 
     // The webhook is removed while the first event is being retried.
     receiver.answer_status("500 Oh no");
-    let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
-    wait_shown(&ast, "crm", "HTTP status 500");
+    let numbers: Vec<u64> = (0..3).map(|n| set_message(&ast, &n.to_string())).collect();
+    wait_line(&ast, "crm", "HTTP status 500");
     ast.write_config("userpresence.conf", USERS);
     let begin = ast.log().len();
     assert!(ast.reload().ok());
@@ -536,7 +538,7 @@ fn events_that_wait_at_the_end_are_reported() {
     let conf = format!("{USERS}{}", webhook("crm", &receiver.url("/"), ""));
     ast.write_config("userpresence.conf", &conf);
     assert!(ast.reload().ok());
-    let numbers = [change(&ast, "3"), change(&ast, "4")];
+    let numbers = [set_message(&ast, "3"), set_message(&ast, "4")];
     receiver.wait_posts(posts + 1);
     let begin = ast.log().len();
     assert!(ast.unload_module(MODULE).ok());
@@ -548,7 +550,7 @@ fn events_that_wait_at_the_end_are_reported() {
 
     // Asterisk stops without an unload.
     assert!(ast.load_module(MODULE).ok());
-    let number = change(&ast, "5");
+    let number = set_message(&ast, "5");
     receiver.wait_posts(posts + 2);
     let begin = ast.log().len();
     assert!(ast.stop().success());
@@ -598,15 +600,19 @@ fn a_certificate_is_trusted_if_its_authority_is_configured() {
     let conf = format!("{USERS}{}", webhook("crm", &receiver.url(), ""));
     ast.write_config("userpresence.conf", &conf);
     assert!(ast.reload().ok());
-    change(&ast, "secret");
-    wait_shown(&ast, "crm", "certificate");
-    assert!(shown(&ast, "crm").contains(" 0 "), "{}", shown(&ast, "crm"));
+    set_message(&ast, "secret");
+    wait_line(&ast, "crm", "certificate");
+    assert!(
+        line_of(&ast, "crm").contains(" 0 "),
+        "{}",
+        line_of(&ast, "crm")
+    );
 
     let file = format!("ca_file = {}", etc.join("receiver.pem").display());
     let conf = format!("{USERS}{}", webhook("crm", &receiver.url(), &file));
     ast.write_config("userpresence.conf", &conf);
     assert!(ast.reload().ok());
-    wait_shown(&ast, "crm", " 1 ");
+    wait_line(&ast, "crm", " 1 ");
 }
 
 #[test]
@@ -615,7 +621,7 @@ fn a_panic_loses_no_event() {
     let conf = format!("{USERS}{}", webhook("crm", &receiver.url("/"), ""));
     let ast = Instance::selftest().userpresence(&conf).start();
     ast.cli("userpresence selftest panic webhook");
-    let number = change(&ast, "1");
+    let number = set_message(&ast, "1");
     ast.wait_log("please report it: forced by a test in webhook");
     assert_eq!(sequences(&receiver.wait_taken(1)), [number]);
 }

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::Value;
 
 use super::barrier::configured;
 use super::builder::Builder;
@@ -55,6 +56,18 @@ pub fn office(more: &str) -> Builder {
         api_user("stranger", "account = other\nrole = admin"),
     ];
     configured(&format!("{more}\n{PEOPLE}{}", users.concat())).http()
+}
+
+/// A GET request of an API user with the password `secret`.
+#[track_caller]
+pub fn get(ast: &Instance, name: &str, target: &str) -> Answer {
+    ast.http("GET", target, &[&login(name)], "")
+}
+
+/// A PUT request with a JSON body, of an API user with the password `secret`.
+#[track_caller]
+pub fn put(ast: &Instance, name: &str, target: &str, body: &Value) -> Answer {
+    ast.http("PUT", target, &[&login(name), JSON], &body.to_string())
 }
 
 /// Logs in over HTTP and returns the `Cookie` header of the session.

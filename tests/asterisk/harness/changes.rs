@@ -57,6 +57,14 @@ pub fn published_states(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
     states
 }
 
+/// The form of [`published_states`] for an expected list.
+pub fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    let pairs = expected.iter();
+    pairs
+        .map(|(user, state)| ((*user).to_owned(), (*state).to_owned()))
+        .collect()
+}
+
 /// Asserts headers of an event; an absent one counts as empty.
 #[track_caller]
 pub fn assert_headers(event: &Message, headers: &[(&str, &str)]) {

@@ -154,6 +154,17 @@ impl Instance {
         process.as_mut().expect("Asterisk was started").wait()
     }
 
+    /// Stops Asterisk, gracefully or at once, which has to succeed, and starts it again.
+    #[track_caller]
+    pub fn restart(&self, graceful: bool) {
+        let status = match graceful {
+            true => self.stop_gracefully(),
+            false => self.stop(),
+        };
+        assert!(status.success(), "{status}");
+        self.start_again();
+    }
+
     /// Whether the process is running.
     pub fn running(&self) -> bool {
         let mut process = self.lock_process();
