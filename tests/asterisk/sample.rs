@@ -322,54 +322,6 @@ fn the_readme_works() {
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
-/// Every field and option is told of.
-#[test]
-fn the_reference_is_complete() {
-    let reference = handed_out("doc/reference.md");
-    for field in [
-        "since",
-        "until",
-        "reason",
-        "extensions",
-        "status",
-        "dndStatus",
-        "json",
-    ] {
-        let row = reference
-            .lines()
-            .any(|line| line.starts_with(&format!("| `{field}`")));
-        assert!(row, "no row of the field {field}");
-    }
-}
-
-/// Every option that an unknown one is told of is in the reference, in the sample and in
-/// the table.
-#[test]
-fn no_option_is_forgotten() {
-    let ast = Instance::builder()
-        .userpresence("[general]\n[alice]\ntype = user\ntwenty = 20\n")
-        .start();
-    let known = ast.wait_log("option 'twenty': unknown option, expected type, ");
-    let (_, known) = known.split_once("expected type, ").expect("the options");
-    let (known, _) = known.split_once(';').expect("what follows from it");
-    let (reference, sql) = (
-        handed_out("doc/reference.md"),
-        handed_out("doc/userpresence.sql"),
-    );
-    for option in known.split(", ") {
-        let in_row = |line: &str| line.starts_with('|') && line.contains(&format!("`{option}`"));
-        assert!(reference.lines().any(in_row), "{option} in the reference");
-        let in_line = |line: &str| line.contains(&format!("{option} ="));
-        assert!(sample().lines().any(in_line), "{option} in the sample");
-        let is_column = |line: &str| line.split_whitespace().next().map(|c| c.replace('"', ""));
-        let mut columns = sql.lines().filter_map(is_column);
-        assert!(
-            columns.any(|column| column == option),
-            "{option} in the table"
-        );
-    }
-}
-
 /// What 'make install' puts in place: for nobody but Asterisk to read, and without a user.
 #[test]
 fn make_install_gives_the_configuration_to_asterisk_alone() {
