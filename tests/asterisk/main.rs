@@ -19,6 +19,7 @@ mod devices;
 mod dial;
 mod dial_load;
 mod dialplan;
+mod documentation;
 mod endurance;
 mod feed;
 mod freepbx;
