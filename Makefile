@@ -94,6 +94,7 @@ run: build-private ## Run a private Asterisk with the module, in the foreground
 test: setup-test asterisk axe schemathesis lint ## Run every check and test
 	cargo test --package presence
 	cargo test $(PURE) --lib
+	cargo test $(PURE) --features loom --lib models
 	@$(MAKE) --no-print-directory build-private build-selftest
 	$(MODULES) cargo test $(PURE) --features in-asterisk --test asterisk
 

@@ -7,6 +7,8 @@
 //! comes after it waits. After `retry_for` it is given up with all that waits behind it.
 
 mod lost;
+#[cfg(all(test, feature = "loom"))]
+mod models;
 #[cfg(all(feature = "asterisk", not(test)))]
 pub mod post;
 mod source;
@@ -34,13 +36,14 @@ const STOP: Duration = Duration::from_secs(1);
 /// One webhook, as its thread and all others know it.
 struct Hook {
     stop: Arc<AtomicBool>,
-    status: Mutex<Status>,
-    /// Tells the thread that it has to look at `stop` or `status`, and others that it has
+    state: Mutex<HookState>,
+    /// Tells the thread that it has to look at `stop` or `state`, and others that it has
     /// ended.
     news: Condvar,
 }
 
-struct Status {
+/// How a webhook is doing, for its thread and all others.
+struct HookState {
     spec: Arc<Webhook>,
     /// Rises with each reload.
     reloads: u64,
@@ -140,7 +143,7 @@ impl Webhooks {
             let mut running = self.running.lock();
             let old = std::mem::take(&mut *running);
             for one in old {
-                let known = one.hook.status.lock().spec.clone();
+                let known = one.hook.state.lock().spec.clone();
                 let same = |spec: &&Arc<Webhook>| {
                     spec.name.eq_ignore_ascii_case(&known.name) && spec.account == known.account
                 };
@@ -154,8 +157,8 @@ impl Webhooks {
             }
             for spec in specs {
                 let is_running = running.iter().any(|one| {
-                    let status = one.hook.status.lock();
-                    status.spec.name == spec.name
+                    let state = one.hook.state.lock();
+                    state.spec.name == spec.name
                 });
                 if is_running {
                     continue;
@@ -179,8 +182,8 @@ impl Webhooks {
     pub fn show(&self) -> Vec<(Arc<Webhook>, Shown)> {
         let running = self.running.lock();
         let all = running.iter().map(|one| {
-            let status = one.hook.status.lock();
-            (status.spec.clone(), status.shown.clone())
+            let state = one.hook.state.lock();
+            (state.spec.clone(), state.shown.clone())
         });
         let mut all: Vec<_> = all.collect();
         all.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
@@ -196,7 +199,7 @@ impl Running {
     ) -> std::io::Result<Self> {
         let hook = Arc::new(Hook {
             stop: Arc::default(),
-            status: Mutex::new(Status {
+            state: Mutex::new(HookState {
                 spec,
                 reloads: 0,
                 ended: false,
@@ -224,8 +227,7 @@ struct Ended(Arc<Hook>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.0.status.lock().ended = true;
-        self.0.news.notify_all();
+        self.0.end();
     }
 }
 
@@ -234,26 +236,39 @@ impl Hook {
         self.stop.load(Ordering::Acquire)
     }
 
+    fn request_stop(&self) {
+        // Under the lock: a thread that has just looked waits before it is woken.
+        let _state = self.state.lock();
+        self.stop.store(true, Ordering::Release);
+        self.news.notify_all();
+    }
+
+    /// The thread has ended.
+    fn end(&self) {
+        self.state.lock().ended = true;
+        self.news.notify_all();
+    }
+
     fn spec(&self) -> (Arc<Webhook>, u64) {
-        let status = self.status.lock();
-        (status.spec.clone(), status.reloads)
+        let state = self.state.lock();
+        (state.spec.clone(), state.reloads)
     }
 
     fn reload(&self, spec: Arc<Webhook>) {
-        let mut status = self.status.lock();
-        status.spec = spec;
-        status.reloads += 1;
+        let mut state = self.state.lock();
+        state.spec = spec;
+        state.reloads += 1;
         self.news.notify_all();
     }
 
     /// Waits until the deadline, a stop, or a reload after the one of that number.
     fn wait(&self, reloads: u64, deadline: Option<Instant>) {
-        let mut status = self.status.lock();
-        while !self.stopped() && status.reloads == reloads {
+        let mut state = self.state.lock();
+        while !self.stopped() && state.reloads == reloads {
             match deadline {
-                None => self.news.wait(&mut status),
+                None => self.news.wait(&mut state),
                 Some(deadline) => {
-                    if self.news.wait_until(&mut status, deadline).timed_out() {
+                    if self.news.wait_until(&mut state, deadline).timed_out() {
                         return;
                     }
                 }
@@ -265,19 +280,15 @@ impl Hook {
 /// Stops those, all at a time, and tells what they have not posted.
 fn stop(all: Vec<Running>, source: &dyn EventSource) {
     for one in &all {
-        // Under the lock: a thread that has just looked waits before it is woken.
-        let status = one.hook.status.lock();
-        one.hook.stop.store(true, Ordering::Release);
-        one.hook.news.notify_all();
-        drop(status);
+        one.hook.request_stop();
     }
     source.wake();
     let deadline = Instant::now() + STOP;
     for one in all {
-        let mut status = one.hook.status.lock();
-        while !status.ended && !one.hook.news.wait_until(&mut status, deadline).timed_out() {}
-        let (ended, next, spec) = (status.ended, status.next, status.spec.clone());
-        drop(status);
+        let mut state = one.hook.state.lock();
+        while !state.ended && !one.hook.news.wait_until(&mut state, deadline).timed_out() {}
+        let (ended, next, spec) = (state.ended, state.next, state.spec.clone());
+        drop(state);
         if ended {
             // A panic in it was logged when it happened.
             let _ = one.thread.join();

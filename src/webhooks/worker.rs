@@ -140,8 +140,8 @@ impl Worker {
         }
         self.source.count_delivered();
         let was_failing = {
-            let mut status = self.hook.status.lock();
-            let shown = &mut status.shown;
+            let mut state = self.hook.state.lock();
+            let shown = &mut state.shown;
             shown.delivered += 1;
             shown.last = sequence;
             shown.error.clear();
@@ -215,13 +215,13 @@ impl Worker {
     fn note_next(&self) {
         let pending = self.pending.as_ref();
         let next = pending.map_or(self.reader.sequence() + 1, |pending| pending.event.sequence);
-        self.hook.status.lock().next = Some(next);
+        self.hook.state.lock().next = Some(next);
     }
 
     fn note(&self, why: &str) {
-        let mut status = self.hook.status.lock();
-        why.clone_into(&mut status.shown.error);
-        status.shown.failing.get_or_insert_with(Time::now);
+        let mut state = self.hook.state.lock();
+        why.clone_into(&mut state.shown.error);
+        state.shown.failing.get_or_insert_with(Time::now);
     }
 }
 
