@@ -12,7 +12,7 @@ use std::fmt::Write;
 
 use crate::runtime::reload;
 use crate::runtime::store;
-use asterisk::cli::{Args, Command, Completion, Outcome};
+use asterisk::cli::{Args, CliResult, Command, Completion};
 use presence::calls::CallOrigin;
 use presence::config::Origin;
 use presence::directory::User;
@@ -288,16 +288,16 @@ fn fail<T>(out: &mut String, why: &str) -> Option<T> {
     None
 }
 
-fn outcome(done: Option<()>) -> Outcome {
+fn outcome(done: Option<()>) -> CliResult {
     match done {
-        Some(()) => Outcome::Success,
-        None => Outcome::Failure,
+        Some(()) => CliResult::Success,
+        None => CliResult::Failure,
     }
 }
 
-fn set(args: &Args<'_>, out: &mut String) -> Outcome {
+fn set(args: &Args<'_>, out: &mut String) -> CliResult {
     let [name, status, texts @ ..] = args.0.as_slice() else {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     };
     let is_word = |word: &str| {
         ["for", "until"]
@@ -312,7 +312,7 @@ fn set(args: &Args<'_>, out: &mut String) -> Outcome {
             (texts, (*last).to_owned())
         }
         texts if texts.len() <= 3 => (texts, String::new()),
-        _ => return Outcome::ShowUsage,
+        _ => return CliResult::ShowUsage,
     };
     let mut parts = Parts::in_order(status, texts);
     if !end.is_empty() {
@@ -334,24 +334,24 @@ fn set(args: &Args<'_>, out: &mut String) -> Outcome {
     }
 }
 
-fn message(args: &Args<'_>, out: &mut String) -> Outcome {
+fn message(args: &Args<'_>, out: &mut String) -> CliResult {
     let (name, message) = match args.0.as_slice() {
         [name] => (name, ""),
         [name, message] => (name, *message),
-        _ => return Outcome::ShowUsage,
+        _ => return CliResult::ShowUsage,
     };
     match store::set_message(name, message) {
         Ok(()) => {
             let _ = writeln!(out, "Message of '{name}' set.");
-            Outcome::Success
+            CliResult::Success
         }
         Err(why) => outcome(fail(out, &why)),
     }
 }
 
-fn dnd_status(args: &Args<'_>, out: &mut String) -> Outcome {
+fn dnd_status(args: &Args<'_>, out: &mut String) -> CliResult {
     let [name, takes] = args.0.as_slice() else {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     };
     let takes = DndStatus::parse(takes);
     let set = takes.and_then(|takes| {
@@ -361,20 +361,20 @@ fn dnd_status(args: &Args<'_>, out: &mut String) -> Outcome {
     match set {
         Ok((name, takes)) => {
             let _ = writeln!(out, "'{name}' is set to {}.", takes.name());
-            Outcome::Success
+            CliResult::Success
         }
         Err(why) => outcome(fail(out, &why)),
     }
 }
 
-fn reload_user(args: &Args<'_>, out: &mut String) -> Outcome {
+fn reload_user(args: &Args<'_>, out: &mut String) -> CliResult {
     let [name] = args.0.as_slice() else {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     };
     match reload::user(name) {
         Ok(done) => {
             let _ = writeln!(out, "{done}");
-            Outcome::Success
+            CliResult::Success
         }
         Err(why) => outcome(fail(out, &why)),
     }

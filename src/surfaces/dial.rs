@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::runtime::push::{self, Push};
 use crate::runtime::store;
-use asterisk::application::{Application, Channel, Next, Reason};
+use asterisk::application::{Application, Channel, DialplanNext, RedirectingReason};
 use asterisk::log;
 use path::Path;
 use presence::calls::{CallOrigin, Plan, Target};
@@ -33,7 +33,7 @@ const TOGETHER: u32 = 20;
 impl Application for UserPresenceDial {
     const NAME: &'static CStr = c"UserPresenceDial";
 
-    fn run(channel: &Channel<'_>, args: &str) -> Result<Next, String> {
+    fn run(channel: &Channel<'_>, args: &str) -> Result<DialplanNext, String> {
         channel.unset(STATUS);
         let path = Path::of(channel);
         let call = || UserPresenceDial::call(channel, args, &path);
@@ -43,7 +43,7 @@ impl Application for UserPresenceDial {
         // A panic was logged: it ends neither the dialplan nor the caller's call.
         called.unwrap_or_else(|_| {
             busy(channel, "FAILED");
-            Ok(Next::Continue)
+            Ok(DialplanNext::Continue)
         })
     }
 
@@ -54,7 +54,7 @@ impl Application for UserPresenceDial {
 }
 
 impl UserPresenceDial {
-    fn call(channel: &Channel<'_>, args: &str, path: &Path) -> Result<Next, String> {
+    fn call(channel: &Channel<'_>, args: &str, path: &Path) -> Result<DialplanNext, String> {
         crate::trip("application");
         let mut args = args.splitn(3, ',');
         let user = args.next().unwrap_or_default().trim();
@@ -185,11 +185,11 @@ enum Outcome {
     Busy,
     NoAnswer,
     /// The call is over, or the dialplan goes on after it.
-    Over(Next),
+    Over(DialplanNext),
 }
 
 impl Call<'_> {
-    fn carry_out(&self) -> Next {
+    fn carry_out(&self) -> DialplanNext {
         crate::trip("call");
         let plan = &self.plan;
         if let Some(why) = plan.refused.filter(|_| !self.caller.accepted) {
@@ -202,12 +202,12 @@ impl Call<'_> {
                 ),
             );
             busy(self.channel, "REFUSED");
-            return Next::Continue;
+            return DialplanNext::Continue;
         }
         if let Some(target) = plan.always.as_ref().filter(|_| !self.from_queue) {
             let reason = match plan.state {
-                State::Dnd => Reason::DoNotDisturb,
-                _ => Reason::Unconditional,
+                State::Dnd => RedirectingReason::DoNotDisturb,
+                _ => RedirectingReason::Unconditional,
             };
             return self.forward(target, reason);
         }
@@ -215,12 +215,14 @@ impl Call<'_> {
         self.tell_if_missed(rung);
         let (outcome, reason) = match rung {
             Outcome::Over(next) => return next,
-            Outcome::Busy => ("BUSY", Reason::Busy),
-            Outcome::NoAnswer => ("NOANSWER", Reason::NoAnswer),
-            Outcome::Congested | Outcome::Unavailable => ("UNAVAILABLE", Reason::NoAnswer),
+            Outcome::Busy => ("BUSY", RedirectingReason::Busy),
+            Outcome::NoAnswer => ("NOANSWER", RedirectingReason::NoAnswer),
+            Outcome::Congested | Outcome::Unavailable => {
+                ("UNAVAILABLE", RedirectingReason::NoAnswer)
+            }
         };
         let target = match reason {
-            Reason::Busy => &plan.busy,
+            RedirectingReason::Busy => &plan.busy,
             _ => &plan.no_answer,
         };
         if let Some(target) = target.as_ref().filter(|_| !self.from_queue) {
@@ -240,7 +242,7 @@ impl Call<'_> {
             }
         }
         self.channel.set(STATUS, outcome);
-        Next::Continue
+        DialplanNext::Continue
     }
 
     /// Tells the user of a call that rang and that nobody took. A queue goes on to others.
@@ -319,7 +321,7 @@ impl Call<'_> {
         if channel.hung_up() {
             channel.set(DIALSTATUS, "CANCEL");
             channel.set(STATUS, "CANCELLED");
-            return Outcome::Over(Next::HangUp);
+            return Outcome::Over(DialplanNext::HangUp);
         }
         let timeout = timeout.map_or_else(String::new, |seconds| seconds.to_string());
         let args = format!("{devices},{timeout},{}", self.dial_options);
@@ -334,7 +336,7 @@ impl Call<'_> {
         let status = status.as_str();
         match (status, next) {
             ("ANSWER", _) => channel.set(STATUS, answered),
-            (_, Next::HangUp) => channel.set(STATUS, "CANCELLED"),
+            (_, DialplanNext::HangUp) => channel.set(STATUS, "CANCELLED"),
             ("BUSY", _) => return Outcome::Busy,
             ("NOANSWER", _) => return Outcome::NoAnswer,
             ("CONGESTION", _) => return Outcome::Congested,
@@ -345,12 +347,12 @@ impl Call<'_> {
         Outcome::Over(next)
     }
 
-    fn forward(&self, target: &Target, reason: Reason) -> Next {
+    fn forward(&self, target: &Target, reason: RedirectingReason) -> DialplanNext {
         let (channel, plan) = (self.channel, &self.plan);
         if channel.hung_up() {
             channel.set(DIALSTATUS, "CANCEL");
             channel.set(STATUS, "CANCELLED");
-            return Next::HangUp;
+            return DialplanNext::HangUp;
         }
         match target {
             Target::Location {
@@ -362,7 +364,7 @@ impl Call<'_> {
                 {
                     self.complain(&format_args!("there is no extension '{place}'"));
                     busy(channel, "WRONGTARGET");
-                    return Next::Continue;
+                    return DialplanNext::Continue;
                 }
                 log::verbose(
                     3,
@@ -380,26 +382,26 @@ impl Call<'_> {
                     // Dial has said in DIALSTATUS what became of it.
                     Outcome::Busy => {
                         busy(channel, "FORWARDED");
-                        Next::Continue
+                        DialplanNext::Continue
                     }
-                    _ => Next::Continue,
+                    _ => DialplanNext::Continue,
                 }
             }
             Target::Voicemail { mailbox } => self.voicemail(mailbox, reason),
         }
     }
 
-    fn voicemail(&self, mailbox: &str, reason: Reason) -> Next {
+    fn voicemail(&self, mailbox: &str, reason: RedirectingReason) -> DialplanNext {
         let channel = self.channel;
         if mailbox.is_empty() {
             self.complain(&"the user has no mailbox");
             busy(channel, "WRONGTARGET");
-            return Next::Continue;
+            return DialplanNext::Continue;
         }
         channel.redirect(&self.caller.number, reason);
         channel.set(STATUS, "VOICEMAIL");
         let greeting = match reason {
-            Reason::Busy => 'b',
+            RedirectingReason::Busy => 'b',
             _ => 'u',
         };
         let result = channel.run(c"VoiceMail", &format!("{mailbox},{greeting}"));
@@ -414,9 +416,9 @@ impl Call<'_> {
                 Ok(_) => self.complain(&format_args!("mailbox '{mailbox}' takes no message")),
             }
             busy(channel, "WRONGTARGET");
-            return Next::Continue;
+            return DialplanNext::Continue;
         }
-        result.unwrap_or(Next::Continue)
+        result.unwrap_or(DialplanNext::Continue)
     }
 
     fn complain(&self, why: &dyn std::fmt::Display) {

@@ -3,18 +3,19 @@
 use crate::runtime::warnings;
 use std::ffi::CStr;
 
+use crate::convert;
 use crate::runtime;
-use asterisk::presencestate::Provider;
+use asterisk::presencestate::{PresenceProvider, ProvidedPresence};
 use presence::Presence;
 use presence::model::text::quoted;
 
 /// Answers for hints, `PRESENCE_STATE()` and AMI.
 pub struct UserPresence;
 
-impl Provider for UserPresence {
+impl PresenceProvider for UserPresence {
     const LABEL: &'static CStr = c"UserPresence";
 
-    fn presence(name: &str) -> Presence {
+    fn presence(name: &str) -> ProvidedPresence {
         crate::trip("provider");
         let found = runtime::with(|runtime| {
             runtime.stats().answer(|| {
@@ -24,13 +25,14 @@ impl Provider for UserPresence {
                 })
             })
         });
-        found.flatten().flatten().unwrap_or_else(|| {
+        let presence = found.flatten().flatten().unwrap_or_else(|| {
             // Never INVALID: a subscriber would get no first NOTIFY, and later bad XML.
             warnings::warn_once("no user", &name.to_ascii_lowercase(), || {
                 let name = quoted(name);
                 format!("UserPresence:{name} is asked for, but there is no user '{name}': not_set")
             });
             Presence::default()
-        })
+        });
+        convert::provided(&presence)
     }
 }

@@ -1,57 +1,67 @@
-//! POSIX extended regular expressions, as Asterisk's own `like` arguments are.
+//! POSIX extended regular expressions, as in the `like` arguments of Asterisk's own commands:
+//! the C library's `regex.h`.
 
-use std::ffi::{CString, c_char};
+use std::ffi::CString;
 use std::mem::MaybeUninit;
 use std::ptr;
 
+use super::text::CText;
+
 /// A compiled expression.
+///
+/// # Invariants
+/// `regcomp` has compiled it; it is not moved, and freed once.
 pub struct Regex(Box<libc::regex_t>);
 
-// SAFETY: regexec may be called from several threads on one compiled expression.
+// SAFETY: SYSTEM-CALLS: `regexec` may be called by several threads on one expression.
 unsafe impl Send for Regex {}
-// SAFETY: as above.
+// SAFETY: SYSTEM-CALLS: as above.
 unsafe impl Sync for Regex {}
 
 impl Regex {
-    /// Compiles `pattern`; the error is the C library's own words.
+    /// Compiles `pattern`.
+    ///
+    /// # Errors
+    /// The C library's words about a mistake in the pattern; or it contains a NUL.
     pub fn new(pattern: &str) -> Result<Self, String> {
-        let pattern = CString::new(pattern).map_err(|_| "it holds a NUL".to_owned())?;
+        let pattern = CString::new(pattern).map_err(|_| "it contains a NUL".to_owned())?;
         let mut compiled = Box::new(MaybeUninit::<libc::regex_t>::zeroed());
         let flags = libc::REG_EXTENDED | libc::REG_NOSUB;
-        // SAFETY: room for an expression, and a C string.
+        // SAFETY: SYSTEM-CALLS: room for an expression, and a C string.
         let code = unsafe { libc::regcomp(compiled.as_mut_ptr(), pattern.as_ptr(), flags) };
         if code != 0 {
-            return Err(explain(code, compiled.as_ptr()));
+            return Err(explain(code, &compiled));
         }
-        // SAFETY: regcomp has filled it.
+        // SAFETY: SYSTEM-CALLS: regcomp has filled it.
         Ok(Regex(unsafe { compiled.assume_init() }))
     }
 
-    /// Whether it matches anywhere in `text`; never where `text` holds a NUL.
+    /// Whether the expression matches anywhere in `text`; not if `text` contains a NUL.
     pub fn is_match(&self, text: &str) -> bool {
-        let Ok(text) = super::text::Terminated::new(text) else {
+        let Ok(text) = CText::new(text) else {
             return false;
         };
-        // SAFETY: a compiled expression and a C string; no matches are asked for.
+        // SAFETY: INVARIANT, SYSTEM-CALLS: a compiled expression and a C string.
         unsafe { libc::regexec(&*self.0, text.as_ptr(), 0, ptr::null_mut(), 0) == 0 }
     }
 }
 
 impl Drop for Regex {
     fn drop(&mut self) {
-        // SAFETY: compiled, and freed once.
+        // SAFETY: INVARIANT: compiled, and freed once.
         unsafe { libc::regfree(&mut *self.0) };
     }
 }
 
-fn explain(code: i32, compiled: *const libc::regex_t) -> String {
+/// The words for an error of `regcomp`.
+fn explain(code: i32, compiled: &MaybeUninit<libc::regex_t>) -> String {
     let mut buffer = [0u8; 128];
-    // SAFETY: it writes at most the buffer's length, NUL included.
+    // SAFETY: SYSTEM-CALLS: the expression that failed; it writes at most the buffer's length.
     unsafe {
         libc::regerror(
             code,
-            compiled,
-            buffer.as_mut_ptr().cast::<c_char>(),
+            compiled.as_ptr(),
+            buffer.as_mut_ptr().cast(),
             buffer.len(),
         );
     }

@@ -7,7 +7,7 @@ use super::{fail, outcome, routes, view};
 use crate::runtime;
 use crate::runtime::store;
 use crate::surfaces::metrics;
-use asterisk::cli::{Args, Outcome};
+use asterisk::cli::{Args, CliResult};
 use asterisk::regex::Regex;
 use presence::Presence;
 use presence::State;
@@ -18,7 +18,7 @@ use presence::model::status::StatusType;
 use presence::views::explain::{explain, said};
 use presence::views::fields::{Said, View};
 
-pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn show_users(args: &Args<'_>, out: &mut String) -> CliResult {
     let filter = match args.0.as_slice() {
         [] => None,
         ["like", pattern] => match Regex::new(pattern) {
@@ -31,7 +31,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
                 ));
             }
         },
-        _ => return Outcome::ShowUsage,
+        _ => return CliResult::ShowUsage,
     };
     let wanted = |name: &str| filter.as_ref().is_none_or(|regex| regex.is_match(name));
     let names = store::read(|world| {
@@ -78,7 +78,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     let count = table.rows.len();
     table.show(out);
     let _ = writeln!(out, "{count} user{}", if count == 1 { "" } else { "s" });
-    Outcome::Success
+    CliResult::Success
 }
 
 /// `5m 10s ago`, `never`.
@@ -95,12 +95,12 @@ fn source_name(source: &str) -> &str {
     }
 }
 
-pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn show_user(args: &Args<'_>, out: &mut String) -> CliResult {
     let [name] = args.0.as_slice() else {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     };
     let Some(view) = view(name, out) else {
-        return Outcome::Failure;
+        return CliResult::Failure;
     };
     let now = Time::now();
     let flag = |flag: Flag| yes_no(view.flags.get(flag)).to_owned();
@@ -161,7 +161,7 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
     out.push('\n');
     table.show(out);
     out.push_str("* wins, - takes no part\n");
-    Outcome::Success
+    CliResult::Success
 }
 
 fn mark(view: &View, winner: bool, takes_part: bool) -> &'static str {
@@ -213,27 +213,27 @@ fn yes_no(value: bool) -> &'static str {
     if value { "yes" } else { "no" }
 }
 
-pub fn explain_user(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn explain_user(args: &Args<'_>, out: &mut String) -> CliResult {
     let name = match args.0.as_slice() {
         [name] => name,
-        [_, from] if from.eq_ignore_ascii_case("from") => return Outcome::ShowUsage,
+        [_, from] if from.eq_ignore_ascii_case("from") => return CliResult::ShowUsage,
         [name, origin] => return routes::explain_route(name, origin, out),
         [name, from, caller] if from.eq_ignore_ascii_case("from") => {
             return routes::explain_from(name, caller, out);
         }
-        _ => return Outcome::ShowUsage,
+        _ => return CliResult::ShowUsage,
     };
     outcome(view(name, out).map(|view| out.push_str(&explain(&view, Time::now()))))
 }
 
-pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn show_actions(args: &Args<'_>, out: &mut String) -> CliResult {
     let name = match args.0.as_slice() {
         [] => None,
         [name] => match view(name, out) {
             Some(view) => Some(view.user),
-            None => return Outcome::Failure,
+            None => return CliResult::Failure,
         },
-        _ => return Outcome::ShowUsage,
+        _ => return CliResult::ShowUsage,
     };
     let mut table = Table::new(["User", "Target", "Set", "Now", "Was"]);
     let Some(runtime) = runtime::current() else {
@@ -254,12 +254,12 @@ pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
         table.show(out);
     }
     let _ = writeln!(out, "{count} in force");
-    Outcome::Success
+    CliResult::Success
 }
 
-pub fn show_statuses(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn show_statuses(args: &Args<'_>, out: &mut String) -> CliResult {
     if !args.0.is_empty() {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     }
     let statuses = store::read(|world| world.directory().settings.statuses().clone());
     let mut table = Table::new(["Status", "Label", "State", "Subtype", "Message"]);
@@ -268,7 +268,7 @@ pub fn show_statuses(args: &Args<'_>, out: &mut String) -> Outcome {
     }
     table.show(out);
     out.push_str("- is recorded only: it is written nowhere, and no presence means it\n");
-    Outcome::Success
+    CliResult::Success
 }
 
 fn status_row(status: &StatusType) -> [String; 5] {
@@ -283,9 +283,9 @@ fn status_row(status: &StatusType) -> [String; 5] {
     ]
 }
 
-pub fn show_stats(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn show_stats(args: &Args<'_>, out: &mut String) -> CliResult {
     if !args.0.is_empty() {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     }
     let mut table = Table::new(["Name", "Value"]);
     for metric in metrics::all() {
@@ -294,13 +294,13 @@ pub fn show_stats(args: &Args<'_>, out: &mut String) -> Outcome {
         table.rows.extend(rows);
     }
     table.show(out);
-    Outcome::Success
+    CliResult::Success
 }
 
-pub fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn show_settings(args: &Args<'_>, out: &mut String) -> CliResult {
     crate::trip("command");
     if !args.0.is_empty() {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     }
     let lines = store::read(|world| {
         let directory = world.directory();
@@ -325,5 +325,5 @@ pub fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {
     for (name, value) in lines.unwrap_or_default() {
         let _ = writeln!(out, "{name:>18}: {value}");
     }
-    Outcome::Success
+    CliResult::Success
 }
