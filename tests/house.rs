@@ -44,7 +44,11 @@ fn safety_comments_name_the_rules_and_each_rule_is_used() {
     let rules = rules.lines().filter_map(|line| line.strip_prefix("### "));
     let rules: Vec<&str> = rules.collect();
     let known: BTreeSet<&str> = rules.iter().copied().collect();
-    assert_eq!(known.len(), rules.len(), "a rule is stated twice: {rules:?}");
+    assert_eq!(
+        known.len(),
+        rules.len(),
+        "a rule is stated twice: {rules:?}"
+    );
 
     let mut used = BTreeSet::new();
     let mut wrong = Vec::new();

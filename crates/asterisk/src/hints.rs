@@ -5,7 +5,7 @@ use std::ptr;
 
 use super::{ffi, text};
 
-/// Calls `visit` with what each hint names, such as `PJSIP/2000,UserPresence:alice`. A hint of
+/// Calls `visit` with what each hint names, such as `PJSIP/2000,CustomPresence:alice`. A hint of
 /// a pattern comes as it is written, and once more for each extension that was asked for by it.
 ///
 /// The dialplan is locked for reading meanwhile: `visit` takes no lock and calls nothing of
