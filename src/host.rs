@@ -47,7 +47,7 @@ fn refusal(why: asterisk::Error) -> Refusal {
     why.to_string()
 }
 
-fn raw(read: presencestate::RawPresence) -> RawPresence {
+fn raw(read: presencestate::PublishedPresence) -> RawPresence {
     RawPresence {
         state: convert::state(read.state),
         subtype: read.subtype,

@@ -204,7 +204,7 @@ pub fn cached(mut visit: impl FnMut(&[u8])) {
     let (Some(cache), Some(kind)) = (cache, message_type()) else {
         return;
     };
-    stasis::cached(cache, kind, stasis::Publisher::Aggregate, &mut |message| {
+    stasis::cached(cache, kind, stasis::CachedFor::Aggregate, &mut |message| {
         // SAFETY: CACHED-MESSAGES: a live message of the type that was asked for.
         unsafe { with_parts(message, |name, _| visit(name)) };
     });

@@ -141,7 +141,7 @@ pub enum AmiReply {
 /// call in progress goes on.
 ///
 /// # Invariants
-/// Each action is registered, and in [`ACTIONS`], from `new` until the drop.
+/// Each action is registered, and in `ACTIONS`, from `new` until the drop.
 #[derive(Debug)]
 #[must_use = "dropping it unregisters"]
 pub struct ActionRegistration(Vec<&'static Action>);

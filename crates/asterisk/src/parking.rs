@@ -11,12 +11,12 @@ pub struct Space<'a> {
     /// The number of the space in its lot.
     pub number: u32,
     /// The parked call; `None` once the space is free.
-    pub call: Option<ParkedCall<'a>>,
+    pub call: Option<ParkedChannel<'a>>,
 }
 
 /// A parked call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ParkedCall<'a> {
+pub struct ParkedChannel<'a> {
     /// The name of the parked channel.
     pub channel: &'a [u8],
     /// The device that has parked the call.
@@ -54,7 +54,7 @@ pub(super) unsafe fn with_parts(
         ffi::PARKED_CALL | ffi::PARKED_CALL_SWAP => {
             // SAFETY: MESSAGE-DATA: the structure, live and unchanged.
             let channel = unsafe { ffi::shim_parked_channel(data) };
-            Some(ParkedCall {
+            Some(ParkedChannel {
                 // SAFETY: MESSAGE-DATA: the name lives as long as the message.
                 channel: unsafe { text::bytes(channel) },
                 // SAFETY: MESSAGE-DATA: as above.

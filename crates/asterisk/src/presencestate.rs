@@ -196,7 +196,7 @@ pub fn publish(
 
 /// A presence that another module has published or answered: its texts need not be UTF-8.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RawPresence {
+pub struct PublishedPresence {
     /// The state.
     pub state: PresenceState,
     /// The subtype; empty for none.
@@ -205,10 +205,10 @@ pub struct RawPresence {
     pub message: Vec<u8>,
 }
 
-impl RawPresence {
+impl PublishedPresence {
     /// `NotSet`, without texts.
     pub fn not_set() -> Self {
-        RawPresence {
+        PublishedPresence {
             state: PresenceState::NotSet,
             subtype: Vec::new(),
             message: Vec::new(),
@@ -218,12 +218,12 @@ impl RawPresence {
 
 /// The presence of an address, label included: the last one published, else the answer of its
 /// provider. `None` without either; the core logs a warning if no provider has the label.
-pub fn read(address: &str) -> Option<RawPresence> {
+pub fn read(address: &str) -> Option<PublishedPresence> {
     read_by(ffi::ast_presence_state, address)
 }
 
 /// The presence of an address as [`read`], but always the answer of its provider.
-pub fn read_nocache(address: &str) -> Option<RawPresence> {
+pub fn read_nocache(address: &str) -> Option<PublishedPresence> {
     read_by(ffi::ast_presence_state_nocache, address)
 }
 
@@ -233,7 +233,7 @@ type ReadPresence = unsafe extern "C" fn(
     *mut *mut c_char,
 ) -> ffi::ast_presence_state;
 
-fn read_by(read: ReadPresence, address: &str) -> Option<RawPresence> {
+fn read_by(read: ReadPresence, address: &str) -> Option<PublishedPresence> {
     let address = CText::new(address).ok()?;
     let mut subtype = ptr::null_mut();
     let mut message = ptr::null_mut();
@@ -244,7 +244,7 @@ fn read_by(read: ReadPresence, address: &str) -> Option<RawPresence> {
     // SAFETY: HOST-ALLOCATOR: as above.
     let message = unsafe { AstString::from_raw(message) };
     let bytes = |text: Option<AstString>| text.map_or_else(Vec::new, |text| text.bytes().to_vec());
-    Some(RawPresence {
+    Some(PublishedPresence {
         state: PresenceState::from_raw(state)?,
         subtype: bytes(subtype),
         message: bytes(message),
@@ -269,7 +269,7 @@ pub fn cached(mut visit: impl FnMut(&[u8], PresenceState, &[u8], &[u8])) {
     let (Some(cache), Some(kind)) = (cache, message_type()) else {
         return;
     };
-    stasis::cached(cache, kind, stasis::Publisher::ThisServer, &mut |message| {
+    stasis::cached(cache, kind, stasis::CachedFor::ThisServer, &mut |message| {
         // SAFETY: CACHED-MESSAGES: a live message of the type that was asked for.
         unsafe { with_parts(message, &mut visit) };
     });

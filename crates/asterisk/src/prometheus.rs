@@ -49,7 +49,7 @@ impl<M: Metrics> Tables<M> {
 /// unregisters, and waits for a scrape in progress.
 ///
 /// # Invariants
-/// [`WANTED`] is true from `new` until the drop, for this value alone.
+/// `WANTED` is true from `new` until the drop, for this value alone.
 #[derive(Debug)]
 #[must_use = "dropping it unregisters"]
 pub struct MetricsRegistration {

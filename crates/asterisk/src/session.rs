@@ -74,7 +74,7 @@ impl AmiSession<'_> {
         // A session that `ast_hook_send_action` makes up carries nothing: adding a datastore
         // would write through NULL. No function tells, but the session begins with the pointer
         // to what carries them. If a later Asterisk has another pointer there that is never
-        // NULL, the check is without effect, and nothing else goes wrong.
+        // NULL, the check is without effect.
         // SAFETY: CALLER, AMI-SESSION: it is live, and begins with a pointer.
         let carrier = unsafe { raw.cast::<*const c_void>().read() };
         (!carrier.is_null()).then_some(AmiSession {

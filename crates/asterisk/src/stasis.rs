@@ -405,26 +405,26 @@ unsafe fn hand_over(handler: MessageHandler, message: *const ffi::stasis_message
     }
 }
 
-/// Whose messages are read from a cache.
+/// The messages that are read from a cache.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Publisher {
+pub(super) enum CachedFor {
     /// Those of this server.
     ThisServer,
     /// The aggregates of all servers.
     Aggregate,
 }
 
-/// Calls `visit` with each message of a type in a cache: the last one of that publisher. The
+/// Calls `visit` with each message of a type in a cache: the last one published by each of those. The
 /// messages live until `visit` returns. No lock is held meanwhile.
 pub(super) fn cached(
     cache: Cache,
     kind: MessageType,
-    publisher: Publisher,
+    cached_for: CachedFor,
     mut visit: MessageVisitor<'_>,
 ) {
-    let server = match publisher {
-        Publisher::ThisServer => &raw const ffi::ast_eid_default,
-        Publisher::Aggregate => ptr::null(),
+    let server = match cached_for {
+        CachedFor::ThisServer => &raw const ffi::ast_eid_default,
+        CachedFor::Aggregate => ptr::null(),
     };
     // SAFETY: INVARIANT, HOST-GLOBALS: live cache and type, and NULL or the server's number.
     let list = unsafe { ffi::stasis_cache_dump_by_eid(cache.0.as_ptr(), kind.0.as_ptr(), server) };
