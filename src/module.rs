@@ -96,10 +96,10 @@ impl AsteriskModule for UserPresence {
         runtime.restore(parsed, &customs);
         module.running = Some(Running::begin(runtime.clone()));
         module.provider = Some(presencestate::PresenceProviderRegistration::new::<
-            surfaces::provider::UserPresence,
+            surfaces::provider::UserPresenceProvider,
         >()?);
         module.device_provider = Some(devicestate::DeviceProviderRegistration::new::<
-            surfaces::device::UserPresence,
+            surfaces::device::UserDeviceProvider,
         >()?);
         register()?;
         module.gate = Some(gate::OpenGate::new());
@@ -130,7 +130,7 @@ impl AsteriskModule for UserPresence {
         system::give_back_memory();
         // Last: a caller finds everything from here on.
         runtime.open_sessions();
-        module.site = Some(http::SiteRegistration::new::<web::site::UserPresence>()?);
+        module.site = Some(http::SiteRegistration::new::<web::site::UserPresenceSite>()?);
         module.metrics = Some(prometheus::MetricsRegistration::new::<
             surfaces::metrics::UserPresenceMetrics,
         >()?);
@@ -201,7 +201,7 @@ fn report_load(runtime: &Runtime, begin: Instant) {
 
 /// What stays registered after an unload, and is registered once.
 fn register() -> Result<(), Decline> {
-    function::register::<surfaces::function::UserPresence>()?;
+    function::register::<surfaces::function::UserPresenceFunction>()?;
     function::register::<surfaces::route::UserPresenceRoute>()?;
     application::register::<surfaces::dial::UserPresenceDial>()?;
     application::register::<surfaces::pickup::UserPresencePickup>()?;

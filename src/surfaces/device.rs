@@ -10,10 +10,10 @@ use asterisk::devicestate::{DevState, DeviceProvider};
 use presence::model::device::{DeviceState, Watcher};
 use presence::model::text::quoted;
 
-/// Answers for lamps and queues.
-pub struct UserPresence;
+/// Answers lamps and queues.
+pub struct UserDeviceProvider;
 
-impl DeviceProvider for UserPresence {
+impl DeviceProvider for UserDeviceProvider {
     const LABEL: &'static CStr = c"UserPresence";
 
     fn state(name: &str) -> DevState {
@@ -26,7 +26,9 @@ impl DeviceProvider for UserPresence {
         let state = found.flatten().unwrap_or_else(|| {
             warnings::warn_once("no user", &name.to_ascii_lowercase(), || {
                 let name = quoted(name);
-                format!("UserPresence:{name} is asked for, but there is no user '{name}': invalid")
+                format!(
+                    "There is no user '{name}': the device state of UserPresence:{name} is invalid"
+                )
             });
             DeviceState::Invalid
         });

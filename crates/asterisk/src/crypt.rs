@@ -2,6 +2,8 @@
 
 use std::ffi::c_char;
 
+use subtle::ConstantTimeEq;
+
 use super::text::{AstString, CText};
 use super::{Error, ffi};
 
@@ -44,9 +46,7 @@ pub fn verify(password: &str, hash: &str) -> bool {
     // SAFETY: HOST-ALLOCATOR: NULL, or a string for the caller to free.
     let made = unsafe { owned(made) }.unwrap_or_default();
     // The comparison takes the same time wherever the two differ.
-    let differ = made.bytes().zip(hash.bytes());
-    let differ = differ.fold(0, |differ, (made, hash)| differ | (made ^ hash));
-    !made.is_empty() && made.len() == hash.len() && differ == 0
+    !made.is_empty() && bool::from(made.as_bytes().ct_eq(hash.as_bytes()))
 }
 
 /// # Safety
@@ -62,11 +62,6 @@ unsafe fn owned(text: *mut c_char) -> Option<String> {
 /// The system has no random numbers.
 pub fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
-    // SAFETY: SYSTEM-CALLS: it writes at most that many bytes. Up to 256 come at once or not
-    // at all.
-    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), N, 0) };
-    match usize::try_from(got) {
-        Ok(got) if got == N => Ok(bytes),
-        _ => Err(Error::new("the system has no random numbers")),
-    }
+    getrandom::fill(&mut bytes).map_err(|_| Error::new("the system has no random numbers"))?;
+    Ok(bytes)
 }
