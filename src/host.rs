@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::convert;
 use crate::runtime::host::{
     Configuration, Database, Dialplan, EventClass, Host, ManagerMessage, PresenceVisitor,
     Providers, Publisher, RawPresence, Refusal, System, Unreadable,
 };
+use crate::surfaces::metrics::UserPresenceMetrics;
 use asterisk::manager::{self, Class};
-use asterisk::stasis::Subscription;
+use asterisk::stasis::TopicSubscription;
 use asterisk::{
     ami, astdb, config, custom, devicestate, function, hints, presencestate, prometheus, realtime,
     system, timing,
@@ -28,11 +30,11 @@ use presence::{Presence, Time};
 #[derive(Default)]
 pub struct Asterisk {
     /// The subscription whose events [`Providers::catch_up`] waits for.
-    presences: Arc<Mutex<Option<Arc<Subscription>>>>,
+    presences: Arc<Mutex<Option<Arc<TopicSubscription>>>>,
 }
 
 /// Where the subscription to presences is put once there is one.
-pub type PresenceSubscription = Arc<Mutex<Option<Arc<Subscription>>>>;
+pub type PresenceSubscription = Arc<Mutex<Option<Arc<TopicSubscription>>>>;
 
 impl Asterisk {
     /// Where the subscription to presences is to be put.
@@ -45,9 +47,9 @@ fn refusal(why: asterisk::Error) -> Refusal {
     why.to_string()
 }
 
-fn raw(read: presencestate::RawPresence) -> RawPresence {
+fn raw(read: presencestate::PublishedPresence) -> RawPresence {
     RawPresence {
-        state: read.state,
+        state: convert::state(read.state),
         subtype: read.subtype,
         message: read.message,
     }
@@ -55,12 +57,14 @@ fn raw(read: presencestate::RawPresence) -> RawPresence {
 
 impl Publisher for Asterisk {
     fn publish_presence(&self, user: &str, presence: &Presence) -> Result<(), Refusal> {
-        presencestate::publish(USER_LABEL, user, presence).map_err(refusal)
+        let (state, subtype, message) = presence.parts();
+        let state = convert::presence_state(state);
+        presencestate::publish(USER_LABEL, user, state, subtype, message).map_err(refusal)
     }
 
     fn publish_device(&self, device: &str, state: DeviceState) -> Result<(), Refusal> {
         let device = CString::new(device).unwrap_or_default();
-        devicestate::publish(&device, state).map_err(refusal)
+        devicestate::publish(&device, convert::dev_state(state)).map_err(refusal)
     }
 
     fn send_event(&self, class: EventClass, name: &CStr, headers: &[(&str, &str)]) {
@@ -104,11 +108,13 @@ impl Providers for Asterisk {
     }
 
     fn each_presence(&self, visit: PresenceVisitor<'_>) {
-        presencestate::cached(visit);
+        presencestate::cached(|address, state, subtype, message| {
+            visit(address, convert::state(state), subtype, message);
+        });
     }
 
     fn device(&self, name: &str) -> DeviceState {
-        devicestate::read(name)
+        convert::device_state(devicestate::read(name))
     }
 
     fn each_device(&self, visit: &mut dyn FnMut(&[u8])) {
@@ -179,11 +185,11 @@ impl System for Asterisk {
     }
 
     fn minute_of_day(&self, timezone: &str, at: Time) -> u32 {
-        timing::minute_of_day(timezone, at)
+        timing::minute_of_day(timezone, convert::system_time(at))
     }
 
     fn in_range(&self, range: &str, timezone: &str, at: Time) -> bool {
-        timing::matches(range, timezone, at)
+        timing::matches(range, timezone, convert::system_time(at))
     }
 
     fn database_file(&self) -> PathBuf {
@@ -198,10 +204,11 @@ impl System for Asterisk {
 impl Configuration for Asterisk {
     fn file(&self, name: &str) -> Result<Vec<Section>, Unreadable> {
         let name = CString::new(name).map_err(|_| Unreadable::Missing)?;
-        config::load(&name).map_err(|why| match why {
+        let file = config::load(&name).map_err(|why| match why {
             config::LoadError::Missing => Unreadable::Missing,
             config::LoadError::Invalid => Unreadable::Invalid,
-        })
+        })?;
+        Ok(file.into_iter().map(convert::section).collect())
     }
 
     fn realtime_is_mapped(&self, family: &str) -> bool {
@@ -209,17 +216,19 @@ impl Configuration for Asterisk {
     }
 
     fn realtime_rows(&self, family: &str) -> Result<Vec<Section>, Refusal> {
-        realtime::load_all(family).map_err(refusal)
+        let rows = realtime::load_all(family).map_err(refusal)?;
+        Ok(rows.into_iter().map(convert::section).collect())
     }
 
     fn realtime_row(&self, family: &str, name: &str) -> Result<Option<Section>, Refusal> {
-        realtime::load_one(family, name).map_err(refusal)
+        let row = realtime::load_one(family, name).map_err(refusal)?;
+        Ok(row.map(convert::section))
     }
 }
 
 impl Host for Asterisk {
     fn reconfigured(&self) {
         // It may have been loaded since.
-        prometheus::attach();
+        prometheus::attach::<UserPresenceMetrics>();
     }
 }

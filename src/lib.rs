@@ -15,7 +15,7 @@
 //!
 //! A phone's presence changes, and a lamp on another phone follows:
 //!
-//! 1. [`asterisk::stasis::Subscription::presence`] (`crates/asterisk/src/stasis.rs`):
+//! 1. [`asterisk::stasis::TopicSubscription::presence`] (`crates/asterisk/src/stasis.rs`):
 //!    Asterisk's topic reports the address.
 //! 2. [`runtime::Runtime::on_presence_state`] (`src/runtime/listening.rs`) finds the source
 //!    with that address, and mends its texts.
@@ -43,6 +43,10 @@ mod trip;
 pub mod web;
 pub mod webhooks;
 
+#[cfg(all(feature = "asterisk", not(test)))]
+mod convert;
+#[cfg(any(feature = "asterisk", test))]
+mod elf;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod host;
 #[cfg(all(feature = "asterisk", not(test)))]

@@ -5,11 +5,16 @@
 //! has, in the same order. Applications and functions are the exception: they stay
 //! registered, and answer that the module is not running.
 
+use std::ffi::CStr;
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use crate::convert;
+use crate::elf;
 use crate::host::{self, Asterisk};
 use crate::runtime::actions::ActionsWorker;
 use crate::runtime::announced::Announced;
@@ -22,38 +27,38 @@ use crate::runtime::{self, Running, Runtime, configuration};
 use crate::surfaces;
 use crate::web;
 use crate::webhooks::post;
+use asterisk::devicestate::DevState;
 use asterisk::mailbox::Mailbox;
 use asterisk::parking::Space;
-use asterisk::stasis::Subscription;
+use asterisk::presencestate::PresenceState;
+use asterisk::stasis::TopicSubscription;
 use asterisk::{
-    Decline, application, cli, devicestate, function, gate, http, image, log, manager,
-    presencestate, prometheus, system,
+    AsteriskModule, Decline, application, cli, devicestate, function, gate, http, image, log,
+    manager, presencestate, prometheus, system,
 };
-use presence::State;
 use presence::config::Problem;
-use presence::model::device::DeviceState;
 
 /// Everything that an unload takes back, in its order.
 #[derive(Default)]
 struct Module {
-    gate: Option<gate::Open>,
-    metrics: Option<prometheus::Registration>,
-    site: Option<http::Registration>,
-    commands: Option<cli::Registration>,
+    gate: Option<gate::OpenGate>,
+    metrics: Option<prometheus::MetricsRegistration>,
+    site: Option<http::SiteRegistration>,
+    commands: Option<cli::CliRegistration>,
     #[cfg(feature = "selftest")]
-    selftest: Option<cli::Registration>,
-    actions: Option<manager::Registration>,
-    at_exit: Option<system::AtExit>,
+    selftest: Option<cli::CliRegistration>,
+    actions: Option<manager::ActionRegistration>,
+    at_exit: Option<system::ExitRegistration>,
     webhooks: Option<RunningWebhooks>,
     worker: Option<ActionsWorker>,
     persister: Option<Persister>,
     announced: Option<Announced>,
-    presences: Option<Arc<Subscription>>,
-    devices: Option<Subscription>,
-    mailboxes: Option<Subscription>,
-    parking: Option<Subscription>,
-    device_provider: Option<devicestate::ProviderRegistration>,
-    provider: Option<presencestate::ProviderRegistration>,
+    presences: Option<Arc<TopicSubscription>>,
+    devices: Option<TopicSubscription>,
+    mailboxes: Option<TopicSubscription>,
+    parking: Option<TopicSubscription>,
+    device_provider: Option<devicestate::DeviceProviderRegistration>,
+    provider: Option<presencestate::PresenceProviderRegistration>,
     running: Option<Running>,
 }
 
@@ -64,7 +69,10 @@ struct UserPresence;
 
 asterisk::module!(UserPresence);
 
-impl asterisk::Module for UserPresence {
+impl AsteriskModule for UserPresence {
+    const NAME: &'static CStr = c"res_userpresence";
+    const LOG_NAME: &'static CStr = c"userpresence";
+
     fn load() -> Result<(), Decline> {
         let begin = Instant::now();
         host::install_logger();
@@ -87,18 +95,20 @@ impl asterisk::Module for UserPresence {
         let customs = CustomPresences::find(runtime.host());
         runtime.restore(parsed, &customs);
         module.running = Some(Running::begin(runtime.clone()));
-        module.provider = Some(presencestate::ProviderRegistration::new::<
+        module.provider = Some(presencestate::PresenceProviderRegistration::new::<
             surfaces::provider::UserPresenceProvider,
         >()?);
-        module.device_provider = Some(devicestate::ProviderRegistration::new::<
+        module.device_provider = Some(devicestate::DeviceProviderRegistration::new::<
             surfaces::device::UserDeviceProvider,
         >()?);
         register()?;
-        module.gate = Some(gate::open());
-        module.commands = Some(cli::Registration::new(surfaces::cli::COMMANDS)?);
-        module.actions = Some(manager::Registration::new(surfaces::manager::ACTIONS)?);
+        module.gate = Some(gate::OpenGate::new());
+        module.commands = Some(cli::CliRegistration::new(surfaces::cli::COMMANDS)?);
+        module.actions = Some(manager::ActionRegistration::new(
+            surfaces::manager::ACTIONS,
+        )?);
         runtime.read_sources(customs);
-        module.devices = Some(Subscription::devices(on_device_state)?);
+        module.devices = Some(TopicSubscription::devices(on_device_state)?);
         runtime.read_devices();
         runtime.catch_up_with_time();
         module.announced = Some(Announced::everyone(runtime.clone()));
@@ -106,27 +116,29 @@ impl asterisk::Module for UserPresence {
         runtime.bring_actions_in_line(true);
         // Only now, so that those publishes do not all come back here; what was published
         // in the meantime is read.
-        let subscription = Arc::new(Subscription::presence(on_presence_state)?);
+        let subscription = Arc::new(TopicSubscription::presence(on_presence_state)?);
         *presences.lock() = Some(subscription.clone());
         module.presences = Some(subscription);
         runtime.read_changed_sources();
         // Asterisk may be configured to publish no mailboxes: all else works without.
-        let mailboxes = Subscription::mailboxes(on_mailbox);
+        let mailboxes = TopicSubscription::mailboxes(on_mailbox);
         module.mailboxes = mailboxes.inspect_err(|why| log::warning(why)).ok();
-        let parking = Subscription::parking(on_parking);
+        let parking = TopicSubscription::parking(on_parking);
         module.parking = parking.inspect_err(|why| log::warning(why)).ok();
         module.persister = Some(Persister::start(runtime.clone())?);
         module.webhooks = Some(RunningWebhooks::start(runtime.clone())?);
         system::give_back_memory();
         // Last: a caller finds everything from here on.
         runtime.open_sessions();
-        module.site = Some(http::Registration::new::<web::site::UserPresenceSite>()?);
-        module.metrics = Some(prometheus::Registration::new(surfaces::metrics::text));
+        module.site = Some(http::SiteRegistration::new::<web::site::UserPresenceSite>()?);
+        module.metrics = Some(prometheus::MetricsRegistration::new::<
+            surfaces::metrics::UserPresenceMetrics,
+        >()?);
         #[cfg(feature = "selftest")]
         {
-            module.selftest = Some(cli::Registration::new(crate::selftest::COMMANDS)?);
+            module.selftest = Some(cli::CliRegistration::new(crate::selftest::COMMANDS)?);
         }
-        module.at_exit = Some(system::AtExit::new(exit)?);
+        module.at_exit = Some(system::ExitRegistration::new::<UserPresence>()?);
         *MODULE.lock() = Some(module);
         report_load(&runtime, begin);
         Ok(())
@@ -153,13 +165,22 @@ fn drop_module() {
 }
 
 fn warn_of_another_build() {
-    if let Some(file) = image::replaced() {
+    if let Some(file) = replaced() {
         log::warning(format_args!(
             "'{}' is another build than the one that runs, which stays in memory when the \
              module is unloaded: restart Asterisk to run it",
             file.display()
         ));
     }
+}
+
+/// The module's file, if it is another build than the running one: the code stays mapped
+/// after an unload, and the next load runs it again.
+fn replaced() -> Option<PathBuf> {
+    let image = image::running()?;
+    let running = image.notes.iter().find_map(|notes| elf::in_notes(notes))?;
+    let installed = elf::build_id(&mut File::open(&image.file).ok()?)?;
+    (installed != running).then_some(image.file)
 }
 
 fn report_load(runtime: &Runtime, begin: Instant) {
@@ -187,28 +208,30 @@ fn register() -> Result<(), Decline> {
     Ok(())
 }
 
-/// Called when Asterisk ends without unloading its modules: what is known is stored all the
-/// same.
-fn exit() {
-    let threads = MODULE.lock().as_mut().map(|module| {
-        let webhooks = module.webhooks.take();
-        (webhooks, module.worker.take(), module.persister.take())
-    });
-    drop(threads);
-    if let Some(runtime) = runtime::current() {
-        runtime.close_sequences();
+impl system::ExitHandler for UserPresence {
+    /// Asterisk ends without unloading its modules: what is known is stored all the same.
+    fn at_exit() {
+        let threads = MODULE.lock().as_mut().map(|module| {
+            let webhooks = module.webhooks.take();
+            (webhooks, module.worker.take(), module.persister.take())
+        });
+        drop(threads);
+        if let Some(runtime) = runtime::current() {
+            runtime.close_sequences();
+        }
     }
 }
 
-fn on_presence_state(address: &[u8], state: State, subtype: &[u8], message: &[u8]) {
+fn on_presence_state(address: &[u8], state: PresenceState, subtype: &[u8], message: &[u8]) {
     if let Some(runtime) = runtime::current() {
+        let state = convert::state(state);
         runtime.on_presence_state(address, state, subtype, message);
     }
 }
 
-fn on_device_state(name: &[u8], state: DeviceState) {
+fn on_device_state(name: &[u8], state: DevState) {
     if let Some(runtime) = runtime::current() {
-        runtime.on_device_state(name, state);
+        runtime.on_device_state(name, convert::device_state(state));
     }
 }
 

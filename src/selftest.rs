@@ -6,15 +6,18 @@ use std::fmt::Write;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use crate::convert;
 use crate::runtime::{self, store};
 use crate::trip;
-use asterisk::cli::{Args, Command, Outcome};
-use asterisk::{http, presencestate, selftest as layer};
+use crate::web::site::UserPresenceSite;
+use asterisk::cli::{Args, CliResult, Command};
+use asterisk::http::Site;
+use asterisk::{presencestate, selftest as layer};
 use presence::Presence;
 use presence::State;
 
 #[global_allocator]
-static ALLOCATOR: layer::Counting = layer::Counting;
+static ALLOCATOR: layer::CountingAllocator = layer::CountingAllocator;
 
 /// The commands.
 pub static COMMANDS: &[Command] = &[
@@ -25,9 +28,9 @@ pub static COMMANDS: &[Command] = &[
         run: |args, _| match args.0.as_slice() {
             [location] => {
                 trip::arm(location);
-                Outcome::Success
+                CliResult::Success
             }
-            _ => Outcome::ShowUsage,
+            _ => CliResult::ShowUsage,
         },
         complete: None,
     },
@@ -36,8 +39,8 @@ pub static COMMANDS: &[Command] = &[
         summary: c"Number of open HTTP streams",
         usage: c"Usage: userpresence selftest streams\n",
         run: |_, out| {
-            let _ = writeln!(out, "{}", http::streams());
-            Outcome::Success
+            let _ = writeln!(out, "{}", UserPresenceSite::state().streams());
+            CliResult::Success
         },
         complete: None,
     },
@@ -48,13 +51,13 @@ pub static COMMANDS: &[Command] = &[
         run: |args, _| match args.0.as_slice() {
             ["hold"] => {
                 crate::web::site::hold_looks(true);
-                Outcome::Success
+                CliResult::Success
             }
             ["free"] => {
                 crate::web::site::hold_looks(false);
-                Outcome::Success
+                CliResult::Success
             }
-            _ => Outcome::ShowUsage,
+            _ => CliResult::ShowUsage,
         },
         complete: None,
     },
@@ -64,7 +67,7 @@ pub static COMMANDS: &[Command] = &[
         usage: c"Usage: userpresence selftest memory\n",
         run: |_, out| {
             let _ = writeln!(out, "{} {}", layer::held(), layer::held_by_all());
-            Outcome::Success
+            CliResult::Success
         },
         complete: None,
     },
@@ -86,12 +89,12 @@ pub static COMMANDS: &[Command] = &[
     },
 ];
 
-fn time(args: &Args<'_>, out: &mut String) -> Outcome {
+fn time(args: &Args<'_>, out: &mut String) -> CliResult {
     let [what, argument, calls] = args.0.as_slice() else {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     };
     let (Ok(calls), Ok(text)) = (calls.parse::<u32>(), CString::new(*argument)) else {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     };
     let each = match *what {
         "substitute" => best(calls, |_| {
@@ -103,7 +106,7 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
         "publish" => {
             let (label, name) = argument.split_once(':').unwrap_or((argument, ""));
             best(calls, |call| {
-                drop(presencestate::publish(label, name, &sample(call)))
+                publish(label, name, call);
             })
         }
         "event" => best(calls, |call| publish_source(argument, call)),
@@ -111,11 +114,7 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
             let begin = Instant::now();
             for call in 0..calls {
                 let (label, name) = argument.split_once(':').unwrap_or((argument, ""));
-                drop(presencestate::publish(
-                    label,
-                    &format!("{name}{call}"),
-                    &sample(call),
-                ));
+                publish(label, &format!("{name}{call}"), call);
             }
             begin.elapsed() / calls.max(1)
         }
@@ -135,10 +134,10 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
             };
             combined(calls).flatten().unwrap_or_default()
         }
-        _ => return Outcome::ShowUsage,
+        _ => return CliResult::ShowUsage,
     };
     let _ = writeln!(out, "{}", each.as_nanos());
-    Outcome::Success
+    CliResult::Success
 }
 
 fn publish_source(address: &str, call: u32) {
@@ -147,6 +146,13 @@ fn publish_source(address: &str, call: u32) {
     runtime::with(|runtime| {
         runtime.on_presence_state(address.as_bytes(), presence.state(), subtype, message);
     });
+}
+
+fn publish(label: &str, name: &str, call: u32) {
+    let sample = sample(call);
+    let (state, subtype, message) = sample.parts();
+    let state = convert::presence_state(state);
+    drop(presencestate::publish(label, name, state, subtype, message));
 }
 
 /// Alternates between two presences, so that each call is a change.

@@ -1,4 +1,4 @@
-//! Finds Asterisk's headers, generates the bindings, compiles the C shim.
+//! Finds Asterisk's headers, generates the bindings and compiles the C shim.
 
 use std::ffi::OsString;
 use std::fs;
@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
-/// The functions and variables that `src` calls.
+/// The functions and variables that `src` uses.
 const NAMES: &[&str] = &[
     "__ao2_alloc",
     "__ao2_callback",
@@ -121,7 +121,7 @@ const NAMES: &[&str] = &[
     "pbx_exec",
     "pbx_findapp",
     "pbx_substitute_variables_helper",
-    "res_userpresence_.*",
+    "shim_.*",
     "stasis_cache_dump_by_eid",
     "stasis_message_create",
     "stasis_message_data",
@@ -134,7 +134,7 @@ const NAMES: &[&str] = &[
     "stasis_unsubscribe_and_join",
 ];
 
-/// The types that no function above brings along.
+/// The types that are in no signature of the functions above.
 const TYPES: &[&str] = &[
     "ast_device_state_message",
     "ast_mwi_state",
@@ -146,7 +146,7 @@ const TYPES: &[&str] = &[
     "prometheus_metrics_provider",
 ];
 
-/// The constants; `__LOG_` and `EVENT_FLAG_` are macros, the others enums.
+/// The constants; `__LOG_` and `EVENT_FLAG_` are macros, the others are enumerators.
 const CONSTANTS: &[&str] = &[
     "AST_CAUSE_USER_BUSY",
     "AST_DEVICE_.*",
@@ -157,7 +157,7 @@ const CONSTANTS: &[&str] = &[
     "__LOG_.*",
 ];
 
-/// Enums of which only the constants are wanted.
+/// Enums that are used for their constants only.
 const ENUMS: &[&str] = &[
     "AST_REDIRECTING_REASON",
     "ast_cli_command",
@@ -169,27 +169,22 @@ const ENUMS: &[&str] = &[
     "stasis_subscription_message_filter",
 ];
 
+/// Asterisk's headers insist on the name of the function that returns the module's handle.
+/// Here it is declared only: the layer has the handle from the loader.
+const SELF: &str = "asterisk_layer_has_no_self";
+
 const KNOWN_GOOD: &str = "asterisk-headers/known-good.txt";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(variable("OUT_DIR"));
-    // The workspace's root, where headers are looked for.
+    // The workspace's root: paths of headers are relative to it.
     let manifest = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("../..");
     let host = find_headers(&manifest);
     let include = expose(&host, &out);
 
-    // AST_MODULE has to equal the file's name without its ending.
-    let defines = [
-        ("AST_MODULE", Some("\"res_userpresence\"")),
-        (
-            "AST_MODULE_SELF_SYM",
-            Some("__internal_res_userpresence_self"),
-        ),
-        ("_GNU_SOURCE", None),
-    ];
-    let bindings = bind(&include, &defines, &out);
-    compile(&include, &defines, &out);
+    let bindings = bind(&include, &out);
+    compile(&include, &out);
     compare_with_known_good(&manifest, &host, &bindings);
 }
 
@@ -197,8 +192,8 @@ fn variable(name: &str) -> OsString {
     std::env::var_os(name).unwrap_or_else(|| fail(&format!("{name} is not set")))
 }
 
-/// Fails the build with this message and nothing else: Cargo ends with an
-/// error for it, and would repeat all output if the script did so itself.
+/// Fails the build with this message. Cargo ends with an error because of it; if the
+/// script itself failed, Cargo would repeat all of its output.
 fn fail(message: &str) -> ! {
     for line in message.lines() {
         println!("cargo::error={line}");
@@ -238,8 +233,8 @@ fn find_headers(manifest: &Path) -> PathBuf {
     ))
 }
 
-/// A folder with Asterisk's headers alone, so that the C library's headers
-/// beside them, perhaps another distribution's, stay out of the compile.
+/// Makes a folder with Asterisk's headers alone: the C library's headers beside them may be
+/// another distribution's, and must not be compiled against.
 fn expose(host: &Path, out: &Path) -> PathBuf {
     let include = out.join("include");
     let linked = fs::create_dir_all(&include).and_then(|()| {
@@ -262,11 +257,13 @@ fn expose(host: &Path, out: &Path) -> PathBuf {
 }
 
 /// Writes `bindings.rs` and returns its text.
-fn bind(include: &Path, defines: &[(&str, Option<&str>)], out: &Path) -> String {
+fn bind(include: &Path, out: &Path) -> String {
     let mut builder = bindgen::Builder::default()
-        .header("../../include/wrapper.h")
+        .header("include/wrapper.h")
+        .clang_arg("-D_GNU_SOURCE")
+        .clang_arg(format!("-DAST_MODULE_SELF_SYM={SELF}"))
         .clang_arg("-std=gnu99")
-        // Asterisk's scoped variables are blocks where the compiler is clang.
+        // With clang, Asterisk's scoped variables are blocks.
         .clang_arg("-fblocks")
         .clang_arg(format!("-I{}", include.display()))
         .use_core()
@@ -276,12 +273,6 @@ fn bind(include: &Path, defines: &[(&str, Option<&str>)], out: &Path) -> String 
         .generate_comments(false)
         .allowlist_recursively(true)
         .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()));
-    for (name, value) in defines {
-        builder = builder.clang_arg(match value {
-            Some(value) => format!("-D{name}={value}"),
-            None => format!("-D{name}"),
-        });
-    }
     for name in NAMES {
         builder = builder.allowlist_function(name).allowlist_var(name);
     }
@@ -301,16 +292,13 @@ fn bind(include: &Path, defines: &[(&str, Option<&str>)], out: &Path) -> String 
     bindings
 }
 
-/// Compiles the shim, which the module links: it asks for the loader's symbols, which
-/// only Asterisk has.
-fn compile(include: &Path, defines: &[(&str, Option<&str>)], out: &Path) {
-    println!("cargo::rerun-if-changed=../../include");
-    let mut build = cc::Build::new();
-    for (name, value) in defines {
-        build.define(name, *value);
-    }
-    build
-        .file("../../include/shim.c")
+/// Compiles the shim. The module links it, because its symbols are only in Asterisk.
+fn compile(include: &Path, out: &Path) {
+    println!("cargo::rerun-if-changed=include");
+    cc::Build::new()
+        .define("_GNU_SOURCE", None)
+        .define("AST_MODULE_SELF_SYM", SELF)
+        .file("include/shim.c")
         .include(include)
         .flag("-std=gnu99")
         .flag_if_supported("-fblocks")
@@ -318,11 +306,12 @@ fn compile(include: &Path, defines: &[(&str, Option<&str>)], out: &Path) {
         .extra_warnings(false)
         .cargo_metadata(false)
         .compile("shim");
-    // For the build script of the module, as DEP_ASTERISK_SHIM.
+    // For the module's build script, as DEP_ASTERISK_SHIM and DEP_ASTERISK_INCLUDE.
     println!("cargo::metadata=SHIM={}", out.join("libshim.a").display());
+    println!("cargo::metadata=INCLUDE={}", include.display());
 }
 
-/// Warns where the headers differ from all that the module was run with.
+/// Warns if the headers differ from those of every Asterisk that the module was run in.
 fn compare_with_known_good(manifest: &Path, host: &Path, bindings: &str) {
     println!("cargo::rerun-if-changed=../../{KNOWN_GOOD}");
     let buildopts = host.join("asterisk/buildopts.h");
@@ -347,7 +336,7 @@ fn compare_with_known_good(manifest: &Path, host: &Path, bindings: &str) {
     if rows.peek().is_none() {
         println!(
             "cargo::warning=build option sum {sum} is in no row of {KNOWN_GOOD}: \
-             the module was not yet run with an Asterisk built so"
+             the module was never run in an Asterisk of that build"
         );
         return;
     }
@@ -373,7 +362,7 @@ fn build_option_sum(buildopts: &str) -> Option<String> {
     Some(rest.split_once('"')?.0.to_owned())
 }
 
-/// The size that bindgen found and asserts for a structure.
+/// The size of a structure, from bindgen's assertion about it.
 fn size_of<'a>(bindings: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = bindings.split_once(&format!("\"Size of {name}\""))?;
     let (_, size) = rest.split_once(';')?.0.rsplit_once("- ")?;

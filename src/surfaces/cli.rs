@@ -13,7 +13,7 @@ use crate::runtime;
 use std::fmt::Write;
 
 use crate::runtime::store;
-use asterisk::cli::{Command, Outcome};
+use asterisk::cli::{CliResult, Command};
 use presence::calls::CallOrigin;
 use presence::config::Origin;
 use presence::model::dnd::DndStatus;
@@ -259,9 +259,9 @@ fn fail<T>(out: &mut String, why: &str) -> Option<T> {
     None
 }
 
-fn outcome(done: Option<()>) -> Outcome {
+fn outcome(done: Option<()>) -> CliResult {
     match done {
-        Some(()) => Outcome::Success,
-        None => Outcome::Failure,
+        Some(()) => CliResult::Success,
+        None => CliResult::Failure,
     }
 }

@@ -4,25 +4,26 @@
 use crate::runtime::warnings;
 use std::ffi::CStr;
 
+use crate::convert;
 use crate::runtime::store;
-use asterisk::devicestate::Provider;
+use asterisk::devicestate::{DevState, DeviceProvider};
 use presence::model::device::{DeviceState, Watcher};
 use presence::model::text::quoted;
 
 /// Answers lamps and queues.
 pub struct UserDeviceProvider;
 
-impl Provider for UserDeviceProvider {
+impl DeviceProvider for UserDeviceProvider {
     const LABEL: &'static CStr = c"UserPresence";
 
-    fn state(name: &str) -> DeviceState {
+    fn state(name: &str) -> DevState {
         crate::trip("device provider");
         let (name, watcher) = Watcher::split(name);
         let found = store::read(|world| {
             let user = world.directory().user(name)?;
             Some(world.ask(user, watcher))
         });
-        found.flatten().unwrap_or_else(|| {
+        let state = found.flatten().unwrap_or_else(|| {
             warnings::warn_once("no user", &name.to_ascii_lowercase(), || {
                 let name = quoted(name);
                 format!(
@@ -30,6 +31,7 @@ impl Provider for UserDeviceProvider {
                 )
             });
             DeviceState::Invalid
-        })
+        });
+        convert::dev_state(state)
     }
 }

@@ -14,7 +14,7 @@ use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::runtime::store;
-use asterisk::application::{Application, Channel, Next};
+use asterisk::application::{Application, Channel, DialplanNext};
 use asterisk::log;
 use call::DialCall;
 use path::Path;
@@ -32,7 +32,7 @@ const DIALSTATUS: &CStr = c"DIALSTATUS";
 impl Application for UserPresenceDial {
     const NAME: &'static CStr = c"UserPresenceDial";
 
-    fn run(channel: &Channel<'_>, args: &str) -> Result<Next, String> {
+    fn run(channel: &Channel<'_>, args: &str) -> Result<DialplanNext, String> {
         channel.unset(STATUS);
         let path = Path::of(channel);
         let call = || UserPresenceDial::call(channel, args, &path);
@@ -42,7 +42,7 @@ impl Application for UserPresenceDial {
         // The panic is in the log already; it ends neither the dialplan nor the call.
         called.unwrap_or_else(|_| {
             busy(channel, "FAILED");
-            Ok(Next::Continue)
+            Ok(DialplanNext::Continue)
         })
     }
 
@@ -53,7 +53,7 @@ impl Application for UserPresenceDial {
 }
 
 impl UserPresenceDial {
-    fn call(channel: &Channel<'_>, args: &str, path: &Path) -> Result<Next, String> {
+    fn call(channel: &Channel<'_>, args: &str, path: &Path) -> Result<DialplanNext, String> {
         crate::trip("application");
         let mut args = args.splitn(3, ',');
         let user = args.next().unwrap_or_default().trim();

@@ -4,7 +4,7 @@
 use crate::runtime;
 use crate::runtime::persister;
 use crate::runtime::store;
-use asterisk::manager::{Action, Class, Fields, Reply, Request};
+use asterisk::manager::{Action, AmiReply, AmiRequest, Class, Fields};
 use presence::model::assignment::Parts;
 use presence::model::dnd::DndStatus;
 use presence::model::flags::Flag;
@@ -40,7 +40,7 @@ pub static ACTIONS: &[Action] = &[
     },
 ];
 
-fn list(request: &Request<'_>) -> Reply {
+fn list(request: &AmiRequest<'_>) -> AmiReply {
     let account = request
         .header("Account")
         .filter(|account| !account.is_empty());
@@ -68,7 +68,7 @@ fn list(request: &Request<'_>) -> Reply {
         });
         fields.flatten()
     });
-    Reply::List {
+    AmiReply::List {
         message: "User presences will follow",
         item: "UserPresenceEntry",
         items: Box::new(names),
@@ -76,7 +76,7 @@ fn list(request: &Request<'_>) -> Reply {
     }
 }
 
-fn get(request: &Request<'_>) -> Reply {
+fn get(request: &AmiRequest<'_>) -> AmiReply {
     crate::trip("action");
     let user = match required(request, "User") {
         Ok(user) => user,
@@ -87,14 +87,14 @@ fn get(request: &Request<'_>) -> Reply {
         Some(Ok(view)) => {
             let mut fields = fields(&view);
             fields.push(("Json", view.json()));
-            Reply::Fields(fields)
+            AmiReply::Fields(fields)
         }
-        Some(Err(why)) => Reply::Error(why),
+        Some(Err(why)) => AmiReply::Error(why),
         None => not_running(),
     }
 }
 
-fn set(request: &Request<'_>) -> Reply {
+fn set(request: &AmiRequest<'_>) -> AmiReply {
     let user = match required(request, "User") {
         Ok(user) => user,
         Err(reply) => return reply,
@@ -129,13 +129,13 @@ fn set(request: &Request<'_>) -> Reply {
         Ok(())
     };
     match set() {
-        Ok(()) => Reply::Ack("Presence set".into()),
-        Err(why) => Reply::Error(why),
+        Ok(()) => AmiReply::Ack("Presence set".into()),
+        Err(why) => AmiReply::Error(why),
     }
 }
 
 /// The flags that the request sets.
-fn flags(request: &Request<'_>) -> Result<Vec<(Flag, bool)>, String> {
+fn flags(request: &AmiRequest<'_>) -> Result<Vec<(Flag, bool)>, String> {
     let given = Flag::ALL.into_iter().filter_map(|flag| {
         let value = request.header(flag.header());
         Some((flag, value.filter(|value| !value.is_empty())?))
@@ -145,34 +145,34 @@ fn flags(request: &Request<'_>) -> Result<Vec<(Flag, bool)>, String> {
         .collect()
 }
 
-fn login(request: &Request<'_>) -> Reply {
+fn login(request: &AmiRequest<'_>) -> AmiReply {
     let user = match required(request, "User") {
         Ok(user) => user,
         Err(reply) => return reply,
     };
     if !request.has_session() {
-        return Reply::Error(
+        return AmiReply::Error(
             "a login needs an AMI session, and this action came without one".into(),
         );
     }
     // Looked up first, so that a session holds the names of existing users only.
     let name = match store::name_of(user) {
         Ok(name) => name,
-        Err(why) => return Reply::Error(why),
+        Err(why) => return AmiReply::Error(why),
     };
     let user = &*name;
     // Counted before the session holds it: a logout in between finds nothing to release.
     if let Err(why) = store::change_user(user, Change::LoggedIn) {
-        return Reply::Error(why);
+        return AmiReply::Error(why);
     }
     if !request.hold(user, persister::panel_gone) {
         store::update(|world, now| ((), world.apply(&Change::LoggedOut(user), now)));
-        return Reply::Ack("Already logged in".into());
+        return AmiReply::Ack("Already logged in".into());
     }
-    Reply::Ack("Logged in".into())
+    AmiReply::Ack("Logged in".into())
 }
 
-fn logout(request: &Request<'_>) -> Reply {
+fn logout(request: &AmiRequest<'_>) -> AmiReply {
     let user = match required(request, "User") {
         Ok(user) => user,
         Err(reply) => return reply,
@@ -182,22 +182,22 @@ fn logout(request: &Request<'_>) -> Reply {
     let name = store::name_of(user).unwrap_or_else(|_| user.into());
     let user = &*name;
     if !request.release(user) {
-        return Reply::Error(format!(
+        return AmiReply::Error(format!(
             "'{}' is not logged in by this session, expected UserPresenceLogin first",
             presence::model::text::quoted(user)
         ));
     }
     store::update(|world, now| ((), world.apply(&Change::LoggedOut(user), now)));
-    Reply::Ack("Logged out".into())
+    AmiReply::Ack("Logged out".into())
 }
 
-fn required<'a>(request: &Request<'a>, name: &str) -> Result<&'a str, Reply> {
+fn required<'a>(request: &AmiRequest<'a>, name: &str) -> Result<&'a str, AmiReply> {
     let value = request.header(name).filter(|value| !value.is_empty());
-    value.ok_or_else(|| Reply::Error(format!("the header {name} is missing")))
+    value.ok_or_else(|| AmiReply::Error(format!("the header {name} is missing")))
 }
 
-fn not_running() -> Reply {
-    Reply::Error(runtime::NOT_RUNNING.into())
+fn not_running() -> AmiReply {
+    AmiReply::Error(runtime::NOT_RUNNING.into())
 }
 
 fn fields(view: &View) -> Fields {

@@ -1,5 +1,6 @@
 //! The metrics, for Prometheus and `userpresence show stats`.
 
+use std::ffi::CStr;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,9 @@ use std::time::Duration;
 use crate::runtime;
 use crate::runtime::stats::Counter;
 use crate::runtime::store;
-use asterisk::http;
+use crate::web;
+use asterisk::http::Site;
+use asterisk::prometheus::Metrics;
 use presence::State;
 use presence::directory::UserId;
 use presence::model::inferred::InferredKind;
@@ -95,7 +98,7 @@ pub fn all() -> Vec<Metric> {
             "feed_readers",
             "gauge",
             "Connected readers of event streams.",
-            http::streams() as u64,
+            web::site::UserPresenceSite::state().streams() as u64,
         ),
         Metric::one(
             "journal_events",
@@ -139,8 +142,19 @@ fn seconds(time: Duration) -> String {
     format!("{}.{:09}", time.as_secs(), time.subsec_nanos())
 }
 
+/// The metrics for Prometheus.
+pub struct UserPresenceMetrics;
+
+impl Metrics for UserPresenceMetrics {
+    const NAME: &'static CStr = c"res_userpresence";
+
+    fn text() -> String {
+        text()
+    }
+}
+
 /// The metrics in Prometheus' text format.
-pub fn text() -> String {
+fn text() -> String {
     crate::trip("metrics");
     let mut text = String::new();
     for metric in all() {

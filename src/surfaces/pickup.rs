@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 
 use crate::runtime::store;
 use crate::surfaces::caller::ChannelCaller;
-use asterisk::application::{Application, Channel, Next};
-use asterisk::channels::{self, Reference};
+use asterisk::application::{Application, Channel, DialplanNext};
+use asterisk::channels::{self, ChannelRef};
 use asterisk::log;
 use presence::calls::pickup::{Refusal, picker};
 use presence::directory::UserId;
@@ -31,7 +31,7 @@ const REASON: &CStr = c"USERPRESENCEPICKUP_REASON";
 impl Application for UserPresencePickup {
     const NAME: &'static CStr = c"UserPresencePickup";
 
-    fn run(channel: &Channel<'_>, args: &str) -> Result<Next, String> {
+    fn run(channel: &Channel<'_>, args: &str) -> Result<DialplanNext, String> {
         crate::trip("pickup");
         channel.unset(STATUS);
         channel.unset(REASON);
@@ -49,7 +49,7 @@ impl Application for UserPresencePickup {
                 ));
                 channel.set(STATUS, "NOTALLOWED");
                 channel.set(REASON, why.name());
-                Ok(Next::Continue)
+                Ok(DialplanNext::Continue)
             }
             PickupDecision::Allowed(pickup) => Ok(pickup.carry_out(channel)),
         }
@@ -117,7 +117,7 @@ fn ask(
 }
 
 impl Pickup {
-    fn carry_out(&self, channel: &Channel<'_>) -> Next {
+    fn carry_out(&self, channel: &Channel<'_>) -> DialplanNext {
         let calls = self.held();
         if calls.is_empty() {
             return self.end(channel, "NOTHING");
@@ -162,7 +162,7 @@ impl Pickup {
     }
 
     /// The calls that the user has on hold, the newest first.
-    fn held(&self) -> Vec<Reference> {
+    fn held(&self) -> Vec<ChannelRef> {
         let is_phone = |device: &str| self.phones.iter().any(|phone| phone == device);
         let mut calls = channels::of_devices(is_phone);
         calls.retain(|call| call.held().is_some());
@@ -170,7 +170,7 @@ impl Pickup {
         calls
     }
 
-    fn end(&self, channel: &Channel<'_>, status: &str) -> Next {
+    fn end(&self, channel: &Channel<'_>, status: &str) -> DialplanNext {
         log::verbose(
             3,
             format_args!(
@@ -182,8 +182,8 @@ impl Pickup {
         );
         channel.set(STATUS, status);
         match channel.hung_up() {
-            true => Next::HangUp,
-            false => Next::Continue,
+            true => DialplanNext::HangUp,
+            false => DialplanNext::Continue,
         }
     }
 }

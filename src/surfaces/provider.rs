@@ -3,18 +3,19 @@
 use crate::runtime::warnings;
 use std::ffi::CStr;
 
+use crate::convert;
 use crate::runtime;
-use asterisk::presencestate::Provider;
+use asterisk::presencestate::{PresenceProvider, ProvidedPresence};
 use presence::Presence;
 use presence::model::text::quoted;
 
 /// Answers hints, `PRESENCE_STATE()` and AMI.
 pub struct UserPresenceProvider;
 
-impl Provider for UserPresenceProvider {
+impl PresenceProvider for UserPresenceProvider {
     const LABEL: &'static CStr = c"UserPresence";
 
-    fn presence(name: &str) -> Presence {
+    fn presence(name: &str) -> ProvidedPresence {
         crate::trip("provider");
         let found = runtime::with(|runtime| {
             runtime.stats().answer(|| {
@@ -24,13 +25,14 @@ impl Provider for UserPresenceProvider {
                 })
             })
         });
-        found.flatten().flatten().unwrap_or_else(|| {
+        let presence = found.flatten().flatten().unwrap_or_else(|| {
             // Never INVALID: a subscriber would get no first NOTIFY, and invalid XML later.
             warnings::warn_once("no user", &name.to_ascii_lowercase(), || {
                 let name = quoted(name);
                 format!("There is no user '{name}': UserPresence:{name} is not_set")
             });
             Presence::default()
-        })
+        });
+        convert::provided(&presence)
     }
 }

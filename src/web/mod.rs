@@ -3,3 +3,5 @@
 pub mod access;
 #[cfg(all(feature = "asterisk", not(test)))]
 pub mod site;
+#[cfg(any(feature = "asterisk", test))]
+pub mod wire;

@@ -153,7 +153,7 @@ fn json_that_does_not_fit_the_callers_buffer_is_an_error() {
     let expected = |room: usize| {
         let needed = whole.len();
         format!(
-            "USER_PRESENCE(team,json): the answer needs {needed} bytes and the asker has room for {room}"
+            "USER_PRESENCE(team,json): the value has {needed} bytes, and the buffer has room for {room}"
         )
     };
     assert_eq!(errors, [expected(1023), expected(4095)]);

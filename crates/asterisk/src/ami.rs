@@ -1,20 +1,23 @@
-//! AMI actions, run within this process: what other modules offer there and nowhere
-//! else. The manager interface itself may be off.
+//! AMI actions, run within this process: `ast_hook_send_action` in `asterisk/manager.h`.
+//!
+//! This reaches what other modules offer as AMI actions only. The manager interface itself may
+//! be switched off.
 
 use std::cell::RefCell;
 use std::ffi::{c_char, c_int};
 use std::ptr;
 
 use super::guard::guard;
-use super::text::{self, Terminated};
+use super::text::{self, CText};
 use super::{Error, ffi};
 
 /// A response or an event: its headers, in order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Message(Vec<(String, String)>);
+pub struct AmiMessage(Vec<(String, String)>);
 
-impl Message {
-    /// The first header of that name, without regard to case; empty where there is none.
+impl AmiMessage {
+    /// The value of the first header of that name, without regard to case; empty without such
+    /// a header.
     pub fn get(&self, name: &str) -> &str {
         let mut headers = self.0.iter();
         let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -28,16 +31,35 @@ impl Message {
 }
 
 thread_local! {
-    /// What the action that this thread runs has written so far.
+    /// The output so far of the action that this thread runs: the hook has no argument by
+    /// which it could reach anything else.
     static OUTPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Collects the output of the actions that this thread runs until [`ActionOutput::take`]. The
+/// output of an action around it is kept aside.
+struct ActionOutput {
+    outer: Vec<u8>,
+}
+
+impl ActionOutput {
+    fn begin() -> Self {
+        ActionOutput {
+            outer: OUTPUT.take(),
+        }
+    }
+
+    fn take(self) -> Vec<u8> {
+        OUTPUT.replace(self.outer)
+    }
 }
 
 /// Runs an action and returns its response and, after it, its events.
 ///
 /// # Errors
-/// The response's message where that is an error; else that there is no such action,
-/// or that a value holds what would end its header.
-pub fn action(name: &str, headers: &[(&str, &str)]) -> Result<Vec<Message>, Error> {
+/// The response's message, if the response is an error; or there is no such action, or a value
+/// contains a line end or a NUL.
+pub fn action(name: &str, headers: &[(&str, &str)]) -> Result<Vec<AmiMessage>, Error> {
     let mut request = String::new();
     for (header, value) in std::iter::once(&("Action", name)).chain(headers) {
         if value.contains(['\r', '\n', '\0']) {
@@ -50,18 +72,18 @@ pub fn action(name: &str, headers: &[(&str, &str)]) -> Result<Vec<Message>, Erro
         request.push_str(value);
         request.push_str("\r\n");
     }
-    let request = Terminated::new(&request)?;
+    let request = CText::new(&request)?;
     let mut hook = ffi::manager_custom_hook {
         file: ptr::null_mut(),
         helper: Some(hear),
-        // SAFETY: a list entry of NULLs; the hook is in no list.
+        // SAFETY: ZERO-VALUE: a list entry of NULLs; the hook is in no list.
         ..unsafe { std::mem::zeroed() }
     };
-    OUTPUT.take();
-    // SAFETY: hook and C string live through the call, which calls `hear` on this
-    // thread only and holds on to neither.
+    let output = ActionOutput::begin();
+    // SAFETY: HOST-COPIES, HOOK-IN-THREAD: hook and C string live through the call, which
+    // calls `hear` in this thread only and keeps neither.
     unsafe { ffi::ast_hook_send_action(&mut hook, request.as_ptr()) };
-    let output = OUTPUT.take();
+    let output = output.take();
     let mut messages = parse(&String::from_utf8_lossy(&output));
     let at = messages
         .iter()
@@ -78,18 +100,23 @@ pub fn action(name: &str, headers: &[(&str, &str)]) -> Result<Vec<Message>, Erro
     Ok(messages)
 }
 
+/// # Safety
+/// The arguments are those of a hook: `body` is a C string.
 unsafe extern "C" fn hear(_category: c_int, _event: *const c_char, body: *mut c_char) -> c_int {
-    guard(0, || {
-        // SAFETY: the core passes a C string.
-        let body = unsafe { text::bytes(body) };
-        OUTPUT.with_borrow_mut(|output| output.extend_from_slice(body));
-        0
-    })
+    guard(
+        || 0,
+        || {
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: a C string until the thunk returns.
+            let body = unsafe { text::bytes(body) };
+            OUTPUT.with_borrow_mut(|output| output.extend_from_slice(body));
+            0
+        },
+    )
 }
 
-/// Messages end with an empty line.
-fn parse(output: &str) -> Vec<Message> {
-    let mut messages = vec![Message::default()];
+/// Splits output into messages; an empty line ends each of them.
+fn parse(output: &str) -> Vec<AmiMessage> {
+    let mut messages = vec![AmiMessage::default()];
     for line in output.lines() {
         let line = line.trim_end_matches('\r');
         match (line.split_once(':'), messages.last_mut()) {
@@ -97,7 +124,7 @@ fn parse(output: &str) -> Vec<Message> {
                 let value = value.strip_prefix(' ').unwrap_or(value);
                 message.0.push((name.to_owned(), value.to_owned()));
             }
-            _ if line.is_empty() => messages.push(Message::default()),
+            _ if line.is_empty() => messages.push(AmiMessage::default()),
             _ => {}
         }
     }

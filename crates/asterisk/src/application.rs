@@ -1,4 +1,5 @@
-//! Dialplan applications, and the channel that one runs on.
+//! Dialplan applications: `asterisk/pbx.h`; and the channel that one runs on:
+//! `asterisk/channel.h`.
 
 use std::any::TypeId;
 use std::ffi::{CStr, c_char, c_int};
@@ -7,8 +8,9 @@ use std::ptr::{self, NonNull};
 
 use parking_lot::Mutex;
 
+use super::channels::{self, device_of};
 use super::guard::guard;
-use super::text::{self, Owned, Terminated};
+use super::text::{self, CText};
 use super::{Error, ffi, gate, log};
 
 /// An application. Its help comes from the installed XML documentation.
@@ -16,30 +18,32 @@ pub trait Application: 'static {
     /// The name, in Asterisk's CamelCase.
     const NAME: &'static CStr;
 
-    /// Carries it out, on the thread of the channel, for as long as it takes. An error is
-    /// logged as a warning with the application's name and arguments, and the dialplan
-    /// goes on.
-    fn run(channel: &Channel<'_>, args: &str) -> Result<Next, String>;
+    /// Runs the application, on the channel's thread and for as long as it takes.
+    ///
+    /// # Errors
+    /// The reason for the log, which shows it as a warning with the application's name and
+    /// arguments. The dialplan continues.
+    fn run(channel: &Channel<'_>, args: &str) -> Result<DialplanNext, String>;
 
-    /// Says on the channel that the module is not running, and the same in words for the
-    /// log. It uses nothing else of the module.
+    /// Tells the channel that the module is not running, and returns the same in words for the
+    /// log. It must not use any other part of the module.
     fn closed(channel: &Channel<'_>) -> String;
 }
 
-/// What becomes of a channel after an application.
+/// What the dialplan does after an application.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Next {
-    /// The dialplan goes on.
+pub enum DialplanNext {
+    /// It continues with the next priority.
     Continue,
-    /// The dialplan ends: the caller has gone, or the call is over.
+    /// It ends: the caller has hung up, or the call is over.
     HangUp,
 }
 
-/// Registers `A`, for as long as the process lives; where it is registered already,
-/// nothing happens. Calls come in while the [`gate`] is open.
+/// Registers `A` for as long as the process lives; does nothing if it is registered already.
+/// Calls come in while the [`gate`] is open.
 ///
 /// # Errors
-/// Where the name is taken.
+/// Another application has the name.
 pub fn register<A: Application>() -> Result<(), Error> {
     static REGISTERED: Mutex<Vec<TypeId>> = Mutex::new(Vec::new());
 
@@ -48,9 +52,8 @@ pub fn register<A: Application>() -> Result<(), Error> {
     if registered.contains(&application) {
         return Ok(());
     }
-    // SAFETY: the name is static, and the core copies it; help comes from the XML
-    // documentation where it is NULL; the callback is never unmapped. Without a module the
-    // core counts no users of one: the gate does.
+    // SAFETY: HOST-COPIES, MODULE-MAPPED: the core copies the static name; NULL texts mean the
+    // XML documentation. Without a module the core counts no users: the gate does.
     let result = unsafe {
         ffi::ast_register_application2(
             A::NAME.as_ptr(),
@@ -70,65 +73,74 @@ pub fn register<A: Application>() -> Result<(), Error> {
     Ok(())
 }
 
+/// # Safety
+/// The arguments are those of an application: a live channel, in its own thread, and a C
+/// string.
 unsafe extern "C" fn execute<A: Application>(
     channel: *mut ffi::ast_channel,
     args: *const c_char,
 ) -> c_int {
-    guard(-1, || {
-        let Some(raw) = NonNull::new(channel) else {
-            return -1;
-        };
-        let channel = Channel {
-            raw,
-            call: PhantomData,
-        };
-        // SAFETY: the core passes a C string that lives through the call. What is not
-        // UTF-8 names nothing that we know.
-        let args = String::from_utf8_lossy(unsafe { text::bytes(args) });
-        // SAFETY: the core passes a live channel, on its own thread.
-        let ran = unsafe { gate::call(raw.as_ptr(), || A::run(&channel, &args)) };
-        match ran.unwrap_or_else(|| Err(A::closed(&channel))) {
-            Ok(Next::Continue) => 0,
-            Ok(Next::HangUp) => -1,
-            Err(why) => {
-                let name = A::NAME.to_string_lossy();
-                log::warning(format_args!("{name}({args}): {why}"));
-                0
+    guard(
+        || -1,
+        || {
+            let Some(raw) = NonNull::new(channel) else {
+                return -1;
+            };
+            let channel = Channel {
+                raw,
+                call: PhantomData,
+            };
+            // Bytes that are not UTF-8 are replaced: they name nothing that exists.
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: a C string until the thunk returns.
+            let args = String::from_utf8_lossy(unsafe { text::bytes(args) });
+            // SAFETY: CALLER, CHANNEL-THREAD: a live channel, in its own thread.
+            let ran = unsafe { gate::call(raw.as_ptr(), || A::run(&channel, &args)) };
+            match ran.unwrap_or_else(|| Err(A::closed(&channel))) {
+                Ok(DialplanNext::Continue) => 0,
+                Ok(DialplanNext::HangUp) => -1,
+                Err(why) => {
+                    let name = A::NAME.to_string_lossy();
+                    log::warning(format_args!("{name}({args}): {why}"));
+                    0
+                }
             }
-        }
-    })
+        },
+    )
 }
 
-/// Why a call goes elsewhere.
+/// Why a call is redirected: some of `enum AST_REDIRECTING_REASON`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reason {
-    /// Always.
+pub enum RedirectingReason {
+    /// Every call is redirected.
     Unconditional,
-    /// Nobody answered.
+    /// There was no answer.
     NoAnswer,
-    /// Who was called is busy.
+    /// The called user is busy.
     Busy,
-    /// Who was called does not want to be disturbed.
+    /// The called user is not to be disturbed.
     DoNotDisturb,
 }
 
-impl Reason {
+impl RedirectingReason {
     const fn code(self) -> c_int {
         let code = match self {
-            Reason::Unconditional => ffi::AST_REDIRECTING_REASON_UNCONDITIONAL,
-            Reason::NoAnswer => ffi::AST_REDIRECTING_REASON_NO_ANSWER,
-            Reason::Busy => ffi::AST_REDIRECTING_REASON_USER_BUSY,
-            Reason::DoNotDisturb => ffi::AST_REDIRECTING_REASON_DO_NOT_DISTURB,
+            RedirectingReason::Unconditional => ffi::AST_REDIRECTING_REASON_UNCONDITIONAL,
+            RedirectingReason::NoAnswer => ffi::AST_REDIRECTING_REASON_NO_ANSWER,
+            RedirectingReason::Busy => ffi::AST_REDIRECTING_REASON_USER_BUSY,
+            RedirectingReason::DoNotDisturb => ffi::AST_REDIRECTING_REASON_DO_NOT_DISTURB,
         };
         code as c_int
     }
 }
 
-/// The channel that an application runs on. It lives at least for as long as the
-/// application does, which is where it can be had, and its thread is ours until then.
+/// The channel that an application runs on.
 ///
-/// Everything here may take the channel's lock, and an application that is run on it
-/// takes as long as it likes: hold no lock of ours.
+/// Each method may take the channel's lock, and an application that is run on the channel
+/// takes as long as it likes: the caller must hold no lock.
+///
+/// # Invariants
+/// The channel lives for `'a`, and this thread is its own (CHANNEL-THREAD). The thread has not
+/// locked it.
 #[derive(Debug)]
 pub struct Channel<'a> {
     raw: NonNull<ffi::ast_channel>,
@@ -140,72 +152,74 @@ impl Channel<'_> {
         self.raw.as_ptr()
     }
 
-    /// Its name, such as `PJSIP/200-00000001`.
-    pub fn name(&self) -> String {
-        // SAFETY: a live channel; what is returned is ours to free.
-        owned(unsafe { ffi::res_userpresence_channel_name(self.raw()) }).unwrap_or_default()
+    fn text(&self, read: channels::ReadText) -> Option<String> {
+        // SAFETY: INVARIANT: a live channel, and a function of the shim.
+        unsafe { channels::read_text(self.raw(), read) }
     }
 
-    /// The device that it is a call of, such as `PJSIP/200`.
+    /// The channel's name, such as `PJSIP/200-00000001`.
+    pub fn name(&self) -> String {
+        self.text(ffi::shim_channel_name).unwrap_or_default()
+    }
+
+    /// The device that the channel is a call of, such as `PJSIP/200`.
     pub fn device(&self) -> Option<String> {
         device_of(&self.name()).map(str::to_owned)
     }
 
-    /// Whether its other end is in Asterisk itself.
+    /// Whether the channel is a Local one, whose other end is in Asterisk itself.
     pub fn is_local(&self) -> bool {
         self.name().starts_with("Local/")
     }
 
     /// Whether a queue calls a member by this channel.
     pub fn is_from_queue(&self) -> bool {
-        // SAFETY: as in `name`.
-        let dialler = owned(unsafe { ffi::res_userpresence_channel_dialler(self.raw()) });
-        dialler.as_deref() == Some("AppQueue")
+        self.text(ffi::shim_channel_dialler).as_deref() == Some("AppQueue")
     }
 
-    /// Where in the dialplan it is.
+    /// The channel's context in the dialplan.
     pub fn context(&self) -> String {
-        // SAFETY: as in `name`.
-        owned(unsafe { ffi::res_userpresence_channel_context(self.raw()) }).unwrap_or_default()
+        self.text(ffi::shim_channel_context).unwrap_or_default()
     }
 
-    /// The caller's number, where there is a valid one.
+    /// The caller's number, if there is a valid one.
     pub fn caller(&self) -> Option<String> {
-        // SAFETY: as in `name`.
-        owned(unsafe { ffi::res_userpresence_channel_caller(self.raw()) })
+        self.text(ffi::shim_channel_caller)
     }
 
-    /// A variable of the channel, or a global one; no function.
+    /// The value of a channel variable or a global one. Functions are not evaluated.
     pub fn get(&self, variable: &str) -> Option<String> {
-        let variable = Terminated::new(variable).ok()?;
-        // SAFETY: as in `name`; a C string that lives through the call.
-        owned(unsafe { ffi::res_userpresence_channel_variable(self.raw(), variable.as_ptr()) })
+        let variable = CText::new(variable).ok()?;
+        // SAFETY: INVARIANT, HOST-COPIES: a live channel, and a C string for the call.
+        let value = unsafe { ffi::shim_channel_variable(self.raw(), variable.as_ptr()) };
+        // SAFETY: HOST-ALLOCATOR: NULL, or a copy for the caller to free.
+        unsafe { text::AstString::from_raw(value) }.map(|value| value.to_string_lossy())
     }
 
-    /// Sets a variable. With `__` in front, channels that are called from here have it
-    /// too.
+    /// Sets a variable. With `__` in front of its name, channels that are called from this one
+    /// inherit it.
     pub fn set(&self, variable: &CStr, value: &str) {
         let value = text::printable(value);
-        // SAFETY: a live channel, not locked by us; C strings that the core copies.
+        // SAFETY: INVARIANT, HOST-COPIES: a live channel; the core copies the C strings.
         unsafe {
             ffi::pbx_builtin_setvar_helper(self.raw(), variable.as_ptr(), value.as_ptr());
         }
     }
 
-    /// Takes a variable away.
+    /// Removes a variable.
     pub fn unset(&self, variable: &CStr) {
-        // SAFETY: as in `set`; NULL stands for no value.
+        // SAFETY: INVARIANT, HOST-COPIES: as in `set`; NULL removes the variable.
         unsafe { ffi::pbx_builtin_setvar_helper(self.raw(), variable.as_ptr(), ptr::null()) };
     }
 
-    /// Runs another application on it; its arguments are taken as they are, nothing in
-    /// them is evaluated.
+    /// Runs another application on the channel. Its arguments are taken as they are: nothing
+    /// in them is evaluated.
     ///
     /// # Errors
-    /// Says that there is no such application.
-    pub fn run(&self, application: &CStr, args: &str) -> Result<Next, Error> {
-        let args = Terminated::new(args)?;
-        // SAFETY: a C string.
+    /// There is no such application; or the arguments contain a NUL.
+    pub fn run(&self, application: &CStr, args: &str) -> Result<DialplanNext, Error> {
+        let args = CText::new(args)?;
+        // SAFETY: HOST-COPIES: a static C string.
         let found = unsafe { ffi::pbx_findapp(application.as_ptr()) };
         if found.is_null() {
             return Err(Error::new(format!(
@@ -213,64 +227,61 @@ impl Channel<'_> {
                 application.to_string_lossy()
             )));
         }
-        // SAFETY: a live channel whose thread is ours, not locked by us; an application that
-        // was found just now, as the core itself does before it runs one; arguments that
-        // live through the call.
+        // SAFETY: INVARIANT, FOUND-APPLICATION: a live channel in its own thread, and an
+        // application that was found just now; the arguments live through the call.
         let result = unsafe { ffi::pbx_exec(self.raw(), found, args.as_ptr()) };
-        // The core has put back the name of the application around it and tells nobody: to
-        // CEL the one inside would go on, and a second one would be the same.
-        // SAFETY: a live channel, not locked by us.
-        unsafe { ffi::res_userpresence_channel_publish(self.raw()) };
+        // The core has restored the name of the outer application without publishing it: CEL
+        // would see the inner one go on, and would not notice a second run of it.
+        // SAFETY: INVARIANT: a live channel.
+        unsafe { ffi::shim_channel_publish(self.raw()) };
         Ok(if result == 0 {
-            Next::Continue
+            DialplanNext::Continue
         } else {
-            Next::HangUp
+            DialplanNext::HangUp
         })
     }
 
-    /// Notes whose call it was and why it goes elsewhere, for who is called next.
-    pub fn redirect(&self, number: &str, reason: Reason) {
+    /// Records whose call it was and why it is redirected, for the next called party.
+    pub fn redirect(&self, number: &str, reason: RedirectingReason) {
         let number = text::printable(number);
-        // SAFETY: a live channel; the number is copied.
-        unsafe {
-            ffi::res_userpresence_channel_redirect(self.raw(), number.as_ptr(), reason.code());
-        }
+        // SAFETY: INVARIANT, HOST-COPIES: a live channel; the core copies the number.
+        unsafe { ffi::shim_channel_redirect(self.raw(), number.as_ptr(), reason.code()) };
     }
 
-    /// Where the channel is hung up without another cause, the caller is told of a user
-    /// who is busy.
+    /// Has the caller told that the user is busy, if the channel is hung up without another
+    /// cause.
     pub fn mark_busy(&self) {
         let cause = ffi::AST_CAUSE_USER_BUSY as c_int;
-        // SAFETY: a live channel.
-        unsafe { ffi::res_userpresence_channel_cause(self.raw(), cause) };
+        // SAFETY: INVARIANT: a live channel.
+        unsafe { ffi::shim_channel_cause(self.raw(), cause) };
     }
 
-    /// Answers it where nobody has yet.
+    /// Answers the channel, unless it is answered already.
     ///
     /// # Errors
-    /// Where the caller has gone.
+    /// The caller has hung up.
     pub fn answer(&self) -> Result<(), Error> {
-        // SAFETY: a live channel whose thread is ours, not locked by us.
+        // SAFETY: INVARIANT: a live channel in its own thread.
         match unsafe { ffi::ast_raw_answer(self.raw()) } {
             0 => Ok(()),
             _ => Err(Error::new("the channel could not be answered")),
         }
     }
 
-    /// Whether it is being hung up.
+    /// Whether the channel is being hung up.
     pub fn hung_up(&self) -> bool {
-        // SAFETY: a live channel, which the core looks at without its lock.
+        // SAFETY: INVARIANT: a live channel; the core reads its flags without a lock.
         unsafe { ffi::ast_check_hangup(self.raw()) != 0 }
     }
 
     /// Whether the dialplan has such an extension for this caller.
     pub fn has_extension(&self, extension: &str, context: &str) -> bool {
         let caller = self.caller().unwrap_or_default();
-        let texts = [extension, context, &caller].map(Terminated::new);
+        let texts = [extension, context, &caller].map(CText::new);
         let [Ok(extension), Ok(context), Ok(caller)] = texts else {
             return false;
         };
-        // SAFETY: a live channel, not locked by us; C strings that live through the call.
+        // SAFETY: INVARIANT, HOST-COPIES: a live channel, and C strings for the call.
         let found = unsafe {
             ffi::ast_exists_extension(
                 self.raw(),
@@ -282,17 +293,4 @@ impl Channel<'_> {
         };
         found != 0
     }
-}
-
-/// The device that a channel of this name is a call of.
-pub(super) fn device_of(name: &str) -> Option<&str> {
-    // A number ends the name, and a device's own name may have a dash too.
-    name.rsplit_once('-').map(|(device, _)| device)
-}
-
-/// What the shim copied for us.
-pub(super) fn owned(text: *mut c_char) -> Option<String> {
-    // SAFETY: NULL or a C string from Asterisk's allocator that is ours alone.
-    let text = unsafe { Owned::new(text) }?;
-    Some(String::from_utf8_lossy(text.bytes()).into_owned())
 }

@@ -1,80 +1,98 @@
-//! Commands of Asterisk's console.
+//! Commands of Asterisk's console: `asterisk/cli.h`.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use super::entry::this;
 use super::guard::guard;
-use super::text::{self, duplicate, printable};
+use super::text::{self, AstString, printable};
 use super::{Error, ffi, log};
 
-/// A command. Its words, such as `userpresence show user`, must be all that is
-/// typed before its arguments.
+/// A command. Its words, such as `core show channels`, are all that is typed before its
+/// arguments.
 pub struct Command {
-    /// The words, one blank between each two.
+    /// The words, with one blank between each two.
     pub words: &'static CStr,
     /// One line for `core show help`, below 60 characters.
     pub summary: &'static CStr,
-    /// `Usage: ...` and what it does, indented by 7.
+    /// `Usage: ...` and a description, indented by 7.
     pub usage: &'static CStr,
-    /// Carries it out; what it writes to the text is shown, whatever the outcome.
-    /// `run` checks the number of arguments itself.
-    pub run: fn(&Args<'_>, &mut String) -> Outcome,
-    /// What a word may be completed to; those that do not begin with what is typed
-    /// are left out, so all candidates may be given.
+    /// Runs the command and checks the number of its arguments. The text is shown, whatever
+    /// the result.
+    pub run: fn(&Args<'_>, &mut String) -> CliResult,
+    /// The candidates for completion of a word; those that do not begin with what is typed are
+    /// left out, so the function may return all candidates.
     pub complete: Option<fn(&Completion<'_>) -> Vec<String>>,
 }
 
-/// The words typed after the command's own.
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Command").field(&self.words).finish()
+    }
+}
+
+/// The words typed after those of the command.
 #[derive(Debug)]
 pub struct Args<'a>(pub Vec<&'a str>);
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// Well.
+pub enum CliResult {
+    /// `CLI_SUCCESS`
     Success,
-    /// It was typed wrongly: Asterisk shows the usage.
+    /// `CLI_SHOWUSAGE`: Asterisk shows the usage.
     ShowUsage,
-    /// Asterisk says that the command failed.
+    /// `CLI_FAILURE`: Asterisk reports that the command failed.
     Failure,
+}
+
+impl CliResult {
+    /// The core's code, which it takes in a pointer.
+    const fn code(self) -> *mut c_char {
+        ptr::without_provenance_mut(match self {
+            CliResult::Success => 0,
+            CliResult::ShowUsage => 1,
+            CliResult::Failure => 2,
+        })
+    }
 }
 
 /// A word to complete.
 #[derive(Debug)]
 pub struct Completion<'a> {
-    /// The words after the command's own, up to the one to complete.
+    /// The words between those of the command and the word to complete.
     pub before: Vec<&'a str>,
-    /// What of the word is typed.
+    /// The part of the word that is typed.
     pub word: &'a str,
 }
 
-/// Registered commands; dropping it unregisters.
+/// Registered commands; dropping it unregisters, and waits for a call in progress for up to a
+/// second.
+///
+/// # Invariants
+/// Each entry is registered from `new` until the drop.
 #[derive(Debug)]
 #[must_use = "dropping it unregisters"]
-pub struct Registration(Vec<NonNull<Entry>>);
+pub struct CliRegistration(Vec<EntryPointer>);
 
-// SAFETY: the entries are touched under the core's own lock only.
-unsafe impl Send for Registration {}
-// SAFETY: as above.
-unsafe impl Sync for Registration {}
-
-impl Registration {
-    /// Registers all of `commands`, or none: an error where one is taken.
+impl CliRegistration {
+    /// Registers all of `commands`, or none.
+    ///
+    /// # Errors
+    /// Another command has the same words.
     pub fn new(commands: &'static [Command]) -> Result<Self, Error> {
-        let mut registration = Registration(Vec::with_capacity(commands.len()));
+        let mut registration = CliRegistration(Vec::with_capacity(commands.len()));
         for command in commands {
-            let entry = entry_of(command);
-            // SAFETY: an entry that lives as long as the process, with a handler and
-            // a summary; `raw` is its first field. One that is still in the core's
-            // list (see `Entry`) is reported as registered.
-            let result = unsafe {
-                ffi::__ast_cli_register(entry.as_ptr().cast::<ffi::ast_cli_entry>(), this())
-            };
+            let entry = EntryPointer::of(command);
+            // An entry that the core refused to unlink before is reported as registered.
+            // SAFETY: LINKED-FOREVER, MODULE-HANDLE: an entry that is never freed, with a
+            // handler and a summary.
+            let result = unsafe { ffi::__ast_cli_register(entry.raw(), this()) };
             if result != 0 {
                 return Err(Error::new(format!(
                     "CLI command '{}' could not be registered",
@@ -87,147 +105,189 @@ impl Registration {
     }
 }
 
-impl Drop for Registration {
+impl Drop for CliRegistration {
     fn drop(&mut self) {
         for entry in self.0.drain(..).rev() {
-            let raw = entry.as_ptr().cast::<ffi::ast_cli_entry>();
-            // The core keeps an entry that is in use, for the moments before and after
-            // the call of its handler too, when the module counts as unused.
-            // SAFETY: an aligned int of an entry that is never freed, which the core
-            // changes atomically.
-            let in_use = unsafe { AtomicI32::from_ptr(&raw mut (*raw).inuse) };
+            // The core keeps an entry that is in use: also in the moments before and after the
+            // call of its handler, when the module no longer counts as used.
             for _ in 0..1000 {
-                if in_use.load(Ordering::Acquire) == 0 {
+                if entry.in_use().load(Ordering::Acquire) == 0 {
                     break;
                 }
                 thread::sleep(Duration::from_millis(1));
             }
-            // SAFETY: registered in `new`, unregistered once.
-            unsafe { ffi::ast_cli_unregister(raw) };
+            // SAFETY: INVARIANT: registered in `new`, unregistered once.
+            unsafe { ffi::ast_cli_unregister(entry.raw()) };
         }
     }
 }
 
-/// What the core links into its list. It may refuse to unlink an entry, so each
-/// command has one entry that is made once, never freed and never made anew.
-#[derive(Debug)]
+/// What the core links into its list: its own part comes first.
 #[repr(C)]
-struct Entry {
+struct CliEntry {
     raw: ffi::ast_cli_entry,
     command: &'static Command,
 }
 
-impl std::fmt::Debug for Command {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Command").field(&self.words).finish()
+/// The entry of a command. The core may refuse to unlink an entry, so each command has one
+/// that is made once, and neither freed nor initialised again.
+///
+/// # Invariants
+/// The pointer is to an entry that is never freed (LINKED-FOREVER). The core changes `raw`,
+/// under its own lock; nobody changes `command`.
+#[derive(Clone, Copy, Debug)]
+struct EntryPointer(NonNull<CliEntry>);
+
+// SAFETY: INVARIANT: the core guards what changes; the rest is immutable.
+unsafe impl Send for EntryPointer {}
+// SAFETY: INVARIANT: as above.
+unsafe impl Sync for EntryPointer {}
+
+impl EntryPointer {
+    fn of(command: &'static Command) -> Self {
+        static MADE: Mutex<Vec<EntryPointer>> = Mutex::new(Vec::new());
+
+        let mut made = MADE.lock();
+        let known = made.iter().find(|entry| ptr::eq(entry.command(), command));
+        if let Some(entry) = known {
+            return *entry;
+        }
+        // SAFETY: ZERO-VALUE: NULLs and zeros.
+        let mut raw: ffi::ast_cli_entry = unsafe { std::mem::zeroed() };
+        raw.summary = command.summary.as_ptr();
+        raw.handler = Some(handle);
+        let entry = Box::leak(Box::new(CliEntry { raw, command }));
+        let entry = EntryPointer(NonNull::from(entry));
+        made.push(entry);
+        entry
+    }
+
+    fn raw(self) -> *mut ffi::ast_cli_entry {
+        self.0.as_ptr().cast()
+    }
+
+    fn command(self) -> &'static Command {
+        // No reference to the entry, whose other part the core changes.
+        // SAFETY: INVARIANT: never freed.
+        let command = unsafe { &raw const (*self.0.as_ptr()).command };
+        // SAFETY: INVARIANT: never changed.
+        unsafe { command.read() }
+    }
+
+    /// The number of calls in progress, counted by the core.
+    fn in_use(&self) -> &AtomicI32 {
+        // SAFETY: INVARIANT: never freed.
+        let in_use = unsafe { &raw mut (*self.raw()).inuse };
+        // SAFETY: INVARIANT: an aligned int that the core changes by atomic operations only.
+        unsafe { AtomicI32::from_ptr(in_use) }
     }
 }
 
-fn entry_of(command: &'static Command) -> NonNull<Entry> {
-    struct Made(NonNull<Entry>);
-    // SAFETY: only the pointer is sent; what it points to is guarded by the core.
-    unsafe impl Send for Made {}
-    static MADE: Mutex<Vec<Made>> = Mutex::new(Vec::new());
-
-    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = made.iter().find(|entry| {
-        // SAFETY: never freed, and `command` never changes.
-        ptr::eq(
-            unsafe { (&raw const (*entry.0.as_ptr()).command).read() },
-            command,
-        )
-    });
-    if let Some(entry) = known {
-        return entry.0;
-    }
-    // SAFETY: all zero is a valid value: NULLs and zeros.
-    let mut raw: ffi::ast_cli_entry = unsafe { std::mem::zeroed() };
-    raw.summary = command.summary.as_ptr();
-    raw.handler = Some(handle);
-    let entry = NonNull::from(Box::leak(Box::new(Entry { raw, command })));
-    made.push(Made(entry));
-    entry
-}
-
-/// The core's codes, which it takes in a pointer: RESULT_SUCCESS and so on.
-const fn code(outcome: Outcome) -> *mut c_char {
-    ptr::without_provenance_mut(match outcome {
-        Outcome::Success => 0,
-        Outcome::ShowUsage => 1,
-        Outcome::Failure => 2,
-    })
-}
-
+/// # Safety
+/// The arguments are those of a handler: the entry that was registered, and arguments that
+/// live until the thunk returns.
 unsafe extern "C" fn handle(
     entry: *mut ffi::ast_cli_entry,
     what: c_int,
     args: *mut ffi::ast_cli_args,
 ) -> *mut c_char {
-    // Only a handler's answer is a code; the others' is NULL or a string to free.
-    let fallback = match what {
-        ffi::CLI_HANDLER => code(Outcome::Failure),
+    // Only the result of a command is a code; else it is NULL or a string to free.
+    let fallback = || match what {
+        ffi::CLI_HANDLER => CliResult::Failure.code(),
         _ => ptr::null_mut(),
     };
     guard(fallback, || {
-        // SAFETY: the core passes the entry it was given, which is the first field
-        // of an `Entry`; `command` never changes.
-        let command = unsafe { (&raw const (*entry.cast::<Entry>()).command).read() };
+        let Some(pointer) = NonNull::new(entry.cast::<CliEntry>()) else {
+            return fallback();
+        };
+        let command = EntryPointer(pointer).command();
         match what {
             ffi::CLI_INIT => {
-                // SAFETY: the core holds its lock; it copies the words and keeps the
-                // usage, which is static.
-                unsafe {
-                    (*entry).command = command.words.as_ptr().cast_mut();
-                    (*entry).usage = command.usage.as_ptr();
-                }
+                // The core copies the words, and keeps the usage, which is static.
+                // SAFETY: CALLER: the entry; the core holds its lock for writing.
+                unsafe { (*entry).command = command.words.as_ptr().cast_mut() };
+                // SAFETY: CALLER: as above.
+                unsafe { (*entry).usage = command.usage.as_ptr() };
                 ptr::null_mut()
             }
             ffi::CLI_GENERATE => {
-                // SAFETY: the core passes arguments that live through the call.
-                complete(command, unsafe { &*args });
+                // SAFETY: CALLER, CALLBACK-ARGUMENTS: live arguments.
+                complete(command, &unsafe { TypedWords::new(args) });
                 ptr::null_mut()
             }
             ffi::CLI_HANDLER => {
-                // SAFETY: as above.
-                code(run(command, unsafe { &*args }))
+                // SAFETY: CALLER, CALLBACK-ARGUMENTS: live arguments.
+                run(command, &unsafe { TypedWords::new(args) }).code()
             }
             _ => ptr::null_mut(),
         }
     })
 }
 
-/// How many words the command itself has.
+/// What is typed: `struct ast_cli_args`.
+///
+/// # Invariants
+/// `argv` has `argc` C strings, and `word` is a C string or NULL; all of them live and stay
+/// unchanged for `'a`.
+struct TypedWords<'a>(&'a ffi::ast_cli_args);
+
+impl<'a> TypedWords<'a> {
+    /// # Safety
+    /// `args` are arguments of a handler that live and stay unchanged for `'a`.
+    unsafe fn new(args: *const ffi::ast_cli_args) -> Self {
+        // SAFETY: CALLER: live arguments.
+        TypedWords(unsafe { &*args })
+    }
+
+    /// The first `count` words; `None` if one is not UTF-8.
+    fn first(&self, count: usize) -> Option<Vec<&'a str>> {
+        let count = count.min(usize::try_from(self.0.argc).unwrap_or(0));
+        let word = |at| {
+            // SAFETY: INVARIANT: there are so many words.
+            let word = unsafe { self.0.argv.add(at) };
+            // SAFETY: INVARIANT: as above.
+            let word = unsafe { *word };
+            // SAFETY: INVARIANT: a C string for `'a`.
+            unsafe { text::utf8(word) }
+        };
+        (0..count).map(word).collect()
+    }
+
+    /// The word to complete; `None` if it is not UTF-8.
+    fn word(&self) -> Option<&'a str> {
+        // SAFETY: INVARIANT: a C string for `'a`, or NULL.
+        unsafe { text::utf8(self.0.word) }
+    }
+
+    /// The number of words before the word to complete.
+    fn position(&self) -> usize {
+        usize::try_from(self.0.pos).unwrap_or(0)
+    }
+}
+
+/// The number of the command's own words.
 fn own_words(command: &Command) -> usize {
     command.words.to_bytes().split(|byte| *byte == b' ').count()
 }
 
-/// The first `count` words typed; `None` where one is not UTF-8.
-fn words_typed(args: &ffi::ast_cli_args, count: usize) -> Option<Vec<&str>> {
-    let count = count.min(usize::try_from(args.argc).unwrap_or(0));
-    // SAFETY: `argv` has `argc` C strings, which live as long as `args`.
-    (0..count)
-        .map(|at| unsafe { text::utf8(*args.argv.add(at)) })
-        .collect()
-}
-
-fn run(command: &Command, args: &ffi::ast_cli_args) -> Outcome {
+fn run(command: &Command, typed: &TypedWords<'_>) -> CliResult {
     let mut text = String::new();
-    let outcome = match words_typed(args, usize::MAX) {
+    let result = match typed.first(usize::MAX) {
         Some(mut words) => {
             words.drain(..own_words(command).min(words.len()));
             (command.run)(&Args(words), &mut text)
         }
         None => {
             text.push_str("The arguments are not UTF-8.\n");
-            Outcome::Failure
+            CliResult::Failure
         }
     };
-    print(args.fd, &text);
-    outcome
+    print(typed.0.fd, &text);
+    result
 }
 
-/// Shows text, in pieces that end with a line where they can: a slow console is
-/// given a moment for each.
+/// Shows text, in pieces that end with a line if possible: a slow console has a moment for
+/// each.
 fn print(fd: c_int, mut text: &str) {
     const PIECE: usize = 16 * 1024;
     while !text.is_empty() {
@@ -239,22 +299,20 @@ fn print(fd: c_int, mut text: &str) {
             end = text[..end].rfind('\n').map_or(end, |line| line + 1);
         }
         let (piece, rest) = text.split_at(end);
-        // SAFETY: the format takes the one C string that follows it.
-        unsafe { ffi::ast_cli(fd, c"%s".as_ptr(), printable(piece).as_ptr()) };
+        let piece = printable(piece);
+        // SAFETY: HOST-COPIES, FIXED-FORMAT: a C string that lives through the call.
+        unsafe { ffi::ast_cli(fd, c"%s".as_ptr(), piece.as_ptr()) };
         text = rest;
     }
 }
 
-fn complete(command: &Command, args: &ffi::ast_cli_args) {
-    // All are given at the first call, so there are none at the next ones.
-    let (Some(complete), 0) = (command.complete, args.n) else {
+fn complete(command: &Command, typed: &TypedWords<'_>) {
+    // The first call adds all candidates, so the next ones add none.
+    let (Some(complete), 0) = (command.complete, typed.0.n) else {
         return;
     };
     let own = own_words(command);
-    let at = usize::try_from(args.pos).unwrap_or(0);
-    // SAFETY: a C string that lives as long as `args`.
-    let word = unsafe { text::utf8(args.word) };
-    let (Some(before), Some(word)) = (words_typed(args, at), word) else {
+    let (Some(before), Some(word)) = (typed.first(typed.position()), typed.word()) else {
         return;
     };
     let Some(before) = before.get(own..) else {
@@ -271,8 +329,9 @@ fn complete(command: &Command, args: &ffi::ast_cli_args) {
         if !begins || candidate.is_empty() {
             continue;
         }
-        // SAFETY: a copy in Asterisk's memory, which the core frees.
-        if unsafe { ffi::ast_cli_completion_add(duplicate(&candidate)) } != 0 {
+        let candidate = AstString::into_raw(AstString::new(&candidate));
+        // SAFETY: HOST-ALLOCATOR: a string that the core frees, or NULL.
+        if unsafe { ffi::ast_cli_completion_add(candidate) } != 0 {
             log::warning("Not all completions could be shown");
             return;
         }

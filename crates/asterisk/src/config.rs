@@ -1,43 +1,72 @@
-//! Configuration files, read by Asterisk's own parser (templates, `#include`,
-//! a static mapping to a database).
+//! Configuration files, read by Asterisk's own parser (templates, `#include`, a static
+//! mapping to a database): `asterisk/config.h`.
 
 use std::ffi::CStr;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use super::{ffi, text};
-use presence::config::{Section, Variable};
+use super::{entry, ffi, text};
 
-/// Why a file gave no sections.
+/// A section of a file, or a row of a realtime family: `struct ast_category`.
+#[derive(Clone, Debug)]
+pub struct Category {
+    /// The section's name, or the value of the row's column `name`.
+    pub name: String,
+    /// The section's options in order, those of its templates first; or the other columns.
+    pub variables: Vec<ConfigVariable>,
+}
+
+/// An option line, or a column: `struct ast_variable`.
+#[derive(Clone, Debug)]
+pub struct ConfigVariable {
+    /// The option's name.
+    pub name: String,
+    /// The value, with replacement characters for bytes that are not UTF-8.
+    pub value: String,
+    /// Whether the value was UTF-8.
+    pub utf8: bool,
+    /// The file with the option, as Asterisk names it; empty for realtime.
+    pub file: Arc<str>,
+    /// The line in the file, from 1; 0 for realtime.
+    pub line: u32,
+}
+
+/// Why a file could not be loaded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LoadError {
     /// There is no such file, or it cannot be read.
     Missing,
-    /// Asterisk's parser refused it, and has logged where.
+    /// Asterisk's parser refuses it, and has logged the line.
     Invalid,
 }
 
-/// The sections of a file in order, without templates; two of one name come as
-/// two. Takes time in proportion to the file.
-pub fn load(file: &CStr) -> Result<Vec<Section>, LoadError> {
+/// The sections of a file in order, without templates; sections of one name stay separate.
+/// The time is in proportion to the file's length.
+///
+/// # Errors
+/// The file cannot be read or parsed.
+pub fn load(file: &CStr) -> Result<Vec<Category>, LoadError> {
     let flags = ffi::ast_flags {
         flags: ffi::CONFIG_FLAG_NOCACHE,
     };
-    // SAFETY: C strings; what is returned is a marker or becomes ours.
-    let raw = unsafe { ffi::ast_config_load2(file.as_ptr(), c"res_userpresence".as_ptr(), flags) };
+    // SAFETY: HOST-COPIES: C strings that live through the call.
+    let raw = unsafe { ffi::ast_config_load2(file.as_ptr(), entry::name().as_ptr(), flags) };
     // The markers of config.h: 0 missing, -1 unchanged (never without its flag), -2 invalid.
     match raw.addr() as isize {
         0 | -1 => Err(LoadError::Missing),
         -2 => Err(LoadError::Invalid),
-        // SAFETY: not a marker, so a configuration, and ours.
+        // SAFETY: HOST-ALLOCATOR: not a marker, so a configuration for the caller to destroy.
         _ => match unsafe { Config::new(raw) } {
-            Some(config) => Ok(config.sections(file.to_bytes())),
+            Some(config) => Ok(config.categories(file.to_bytes())),
             None => Err(LoadError::Missing),
         },
     }
 }
 
-/// A configuration in Asterisk's memory.
+/// A configuration in Asterisk's memory; dropping it destroys it.
+///
+/// # Invariants
+/// The pointer is to a live configuration, which this value alone owns.
 pub(super) struct Config(NonNull<ffi::ast_config>);
 
 impl Config {
@@ -47,13 +76,13 @@ impl Config {
         NonNull::new(raw).map(Config)
     }
 
-    /// Asterisk leaves out the file of what stands in the `main` one.
-    pub fn sections(&self, main: &[u8]) -> Vec<Section> {
-        let mut sections = Vec::new();
-        let mut files = Files::new(main);
+    /// `main` is the name of the configuration's own file, which Asterisk does not record.
+    pub fn categories(&self, main: &[u8]) -> Vec<Category> {
+        let mut categories = Vec::new();
+        let mut files = FileNames::new(main);
         let mut category = ptr::null_mut();
         loop {
-            // SAFETY: a live configuration, and NULL or one of its categories.
+            // SAFETY: INVARIANT: a live configuration, and NULL or one of its categories.
             category = unsafe {
                 ffi::ast_category_browse_filtered(
                     self.0.as_ptr(),
@@ -63,18 +92,18 @@ impl Config {
                 )
             };
             if category.is_null() {
-                return sections;
+                return categories;
             }
-            // SAFETY: a category of a live configuration; name and variables are its own.
-            let (name, variables) = unsafe {
-                (
-                    text::bytes(ffi::ast_category_get_name(category)),
-                    variables(ffi::ast_category_first(category), &mut files),
-                )
-            };
-            sections.push(Section {
+            // SAFETY: INVARIANT: a category of a live configuration.
+            let name = unsafe { ffi::ast_category_get_name(category) };
+            // SAFETY: HOST-STRINGS: the name lives as long as the category.
+            let name = unsafe { text::bytes(name) };
+            // SAFETY: INVARIANT: a category of a live configuration.
+            let first = unsafe { ffi::ast_category_first(category) };
+            categories.push(Category {
                 name: String::from_utf8_lossy(name).into_owned(),
-                variables,
+                // SAFETY: INVARIANT: the head of the category's own list, or NULL.
+                variables: unsafe { variables(first, &mut files) },
             });
         }
     }
@@ -82,20 +111,20 @@ impl Config {
 
 impl Drop for Config {
     fn drop(&mut self) {
-        // SAFETY: ours alone, destroyed once.
+        // SAFETY: INVARIANT: destroyed once.
         unsafe { ffi::ast_config_destroy(self.0.as_ptr()) };
     }
 }
 
-/// The file names met; lines of one file follow each other and share one.
-pub(super) struct Files {
+/// The names of files. Lines of one file follow each other, and share its name.
+pub(super) struct FileNames {
     main: Arc<str>,
     last: Option<Arc<str>>,
 }
 
-impl Files {
+impl FileNames {
     pub fn new(main: &[u8]) -> Self {
-        Files {
+        FileNames {
             main: String::from_utf8_lossy(main).into(),
             last: None,
         }
@@ -113,28 +142,23 @@ impl Files {
     }
 }
 
-/// The variables of a list.
+/// Copies the variables of a list.
 ///
 /// # Safety
 /// `first` is NULL or the head of a live list.
 pub(super) unsafe fn variables(
     first: *const ffi::ast_variable,
-    files: &mut Files,
-) -> Vec<Variable> {
+    files: &mut FileNames,
+) -> Vec<ConfigVariable> {
     let mut found = Vec::new();
     let mut next = first;
-    // SAFETY: NULL or an element of the list.
+    // SAFETY: CALLER: NULL or an element of a live list.
     while let Some(variable) = unsafe { next.as_ref() } {
         next = variable.next;
-        // SAFETY: the element's own strings.
-        let (name, value, file) = unsafe {
-            (
-                text::bytes(variable.name),
-                text::bytes(variable.value),
-                text::bytes(variable.file),
-            )
-        };
-        found.push(Variable {
+        let texts = [variable.name, variable.value, variable.file];
+        // SAFETY: HOST-STRINGS: the strings live as long as the element.
+        let [name, value, file] = texts.map(|text| unsafe { text::bytes(text) });
+        found.push(ConfigVariable {
             name: String::from_utf8_lossy(name).into_owned(),
             value: String::from_utf8_lossy(value).into_owned(),
             utf8: std::str::from_utf8(value).is_ok(),

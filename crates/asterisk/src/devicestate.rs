@@ -1,39 +1,99 @@
-//! Device state: the provider, publishing, reading, the core's cache.
+//! Device state: `asterisk/devicestate.h`.
 //!
-//! The core keeps what each server of a cluster says of a device, and the aggregate of
-//! all of them. Everything here that reads, reads the aggregate: it is what hints and
-//! queues see, and what an Asterisk of its own says is the same.
+//! The core keeps the state that each server of a cluster has published of a device, and the
+//! aggregate of all of them. Every function here that reads, reads the aggregate: hints and
+//! queues see it, and on a single server it is the same as that server's state.
 
 use std::ffi::{CStr, c_char};
 
 use super::guard::guard;
-use super::text::{self, Terminated};
+use super::stasis::{Cache, MessageType};
+use super::text::{self, CText};
 use super::{Error, ffi, stasis};
-use presence::model::device::DeviceState;
 
-/// Answers for all devices `<LABEL>:<name>`.
-pub trait Provider: 'static {
-    /// What stands before the colon; matched without regard to case, at most 39
-    /// bytes.
-    const LABEL: &'static CStr;
-
-    /// The state of a device; its name comes without the label. The core holds its
-    /// list of providers locked meanwhile: never register or drop a provider in here.
-    fn state(name: &str) -> DeviceState;
+/// `enum ast_device_state`, without its count.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DevState {
+    /// `AST_DEVICE_UNKNOWN`
+    Unknown,
+    /// `AST_DEVICE_NOT_INUSE`
+    NotInUse,
+    /// `AST_DEVICE_INUSE`
+    InUse,
+    /// `AST_DEVICE_BUSY`
+    Busy,
+    /// `AST_DEVICE_INVALID`
+    Invalid,
+    /// `AST_DEVICE_UNAVAILABLE`
+    Unavailable,
+    /// `AST_DEVICE_RINGING`
+    Ringing,
+    /// `AST_DEVICE_RINGINUSE`
+    RingInUse,
+    /// `AST_DEVICE_ONHOLD`
+    OnHold,
 }
 
-/// A registered [`Provider`]; dropping it unregisters, and waits for a call in
+impl DevState {
+    /// `Unknown` for numbers that a later Asterisk may add.
+    fn from_raw(state: ffi::ast_device_state) -> Self {
+        match state {
+            ffi::AST_DEVICE_NOT_INUSE => DevState::NotInUse,
+            ffi::AST_DEVICE_INUSE => DevState::InUse,
+            ffi::AST_DEVICE_BUSY => DevState::Busy,
+            ffi::AST_DEVICE_INVALID => DevState::Invalid,
+            ffi::AST_DEVICE_UNAVAILABLE => DevState::Unavailable,
+            ffi::AST_DEVICE_RINGING => DevState::Ringing,
+            ffi::AST_DEVICE_RINGINUSE => DevState::RingInUse,
+            ffi::AST_DEVICE_ONHOLD => DevState::OnHold,
+            _ => DevState::Unknown,
+        }
+    }
+
+    fn raw(self) -> ffi::ast_device_state {
+        match self {
+            DevState::Unknown => ffi::AST_DEVICE_UNKNOWN,
+            DevState::NotInUse => ffi::AST_DEVICE_NOT_INUSE,
+            DevState::InUse => ffi::AST_DEVICE_INUSE,
+            DevState::Busy => ffi::AST_DEVICE_BUSY,
+            DevState::Invalid => ffi::AST_DEVICE_INVALID,
+            DevState::Unavailable => ffi::AST_DEVICE_UNAVAILABLE,
+            DevState::Ringing => ffi::AST_DEVICE_RINGING,
+            DevState::RingInUse => ffi::AST_DEVICE_RINGINUSE,
+            DevState::OnHold => ffi::AST_DEVICE_ONHOLD,
+        }
+    }
+}
+
+/// The state of every device `<LABEL>:<name>`.
+pub trait DeviceProvider: 'static {
+    /// The part of a device's name before the colon; matched without regard to case, at most
+    /// 39 bytes.
+    const LABEL: &'static CStr;
+
+    /// The state of a device, whose label is left out. The core holds its list of providers
+    /// locked meanwhile: neither register nor drop a provider in here.
+    fn state(name: &str) -> DevState;
+}
+
+/// A registered [`DeviceProvider`]; dropping it unregisters, and waits for a call in
 /// progress.
+///
+/// # Invariants
+/// A provider of this label is registered from `new` until the drop.
 #[derive(Debug)]
 #[must_use = "dropping it unregisters"]
-pub struct ProviderRegistration {
+pub struct DeviceProviderRegistration {
     label: &'static CStr,
 }
 
-impl ProviderRegistration {
-    /// Registers `P`: an error where the label is taken.
-    pub fn new<P: Provider>() -> Result<Self, Error> {
-        // SAFETY: the core copies the label, and the thunk lives as long as the process.
+impl DeviceProviderRegistration {
+    /// Registers `P`.
+    ///
+    /// # Errors
+    /// Another provider has the label.
+    pub fn new<P: DeviceProvider>() -> Result<Self, Error> {
+        // SAFETY: HOST-COPIES, MODULE-MAPPED: the core copies the label and calls the thunk.
         let result = unsafe { ffi::ast_devstate_prov_add(P::LABEL.as_ptr(), Some(ask::<P>)) };
         if result != 0 {
             return Err(Error::new(format!(
@@ -41,42 +101,51 @@ impl ProviderRegistration {
                 P::LABEL
             )));
         }
-        Ok(ProviderRegistration { label: P::LABEL })
+        Ok(DeviceProviderRegistration { label: P::LABEL })
     }
 }
 
-impl Drop for ProviderRegistration {
+impl Drop for DeviceProviderRegistration {
     fn drop(&mut self) {
-        // SAFETY: a static C string.
+        // SAFETY: INVARIANT, HOST-COPIES: a static C string; unregistered once.
         unsafe { ffi::ast_devstate_prov_del(self.label.as_ptr()) };
     }
 }
 
-unsafe extern "C" fn ask<P: Provider>(name: *const c_char) -> ffi::ast_device_state {
-    guard(ffi::AST_DEVICE_INVALID, || {
-        // SAFETY: the core passes a C string that outlives the call.
-        let name = unsafe { text::utf8(name) };
-        to_raw(name.map_or(DeviceState::Invalid, P::state))
-    })
+/// # Safety
+/// The argument is that of a device state provider's callback: a C string.
+unsafe extern "C" fn ask<P: DeviceProvider>(name: *const c_char) -> ffi::ast_device_state {
+    guard(
+        || ffi::AST_DEVICE_INVALID,
+        || {
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: a C string until the thunk returns.
+            let name = unsafe { text::utf8(name) };
+            name.map_or(DevState::Invalid, P::state).raw()
+        },
+    )
 }
 
-/// Tells everyone that a device, label included, is now in `state`.
+/// Publishes the state of a device, whose name includes the label.
 ///
-/// Not by `ast_devstate_changed`: that has a thread ask the provider back for
-/// `Unknown`, which may be gone by then. The core publishes only what differs from
-/// what it has, and takes a device that it has never heard of as `Unknown`.
-pub fn publish(name: &CStr, state: DeviceState) -> Result<(), Error> {
+/// `ast_devstate_changed` is not used: for `Unknown` it has a thread ask the provider, which
+/// may be unregistered by then. The core publishes only a state that differs from the one
+/// that it has, and takes a device without one for `Unknown`.
+///
+/// # Errors
+/// The name is empty, or Asterisk refuses the message.
+pub fn publish(name: &CStr, state: DevState) -> Result<(), Error> {
     if name.is_empty() {
         return Err(Error::new("A device needs a name"));
     }
-    // SAFETY: a C string that the core copies, and the number of this server, which is
-    // the core's and is only read, although it is taken as mutable.
+    // The core only reads the server's number, although it takes it as mutable.
+    let server = &raw mut ffi::ast_eid_default;
+    // SAFETY: HOST-COPIES, HOST-GLOBALS: a C string that the core copies, and its own number.
     let result = unsafe {
         ffi::ast_publish_device_state_full(
             name.as_ptr(),
-            to_raw(state),
+            state.raw(),
             ffi::AST_DEVSTATE_CACHABLE,
-            &raw mut ffi::ast_eid_default,
+            server,
         )
     };
     match result {
@@ -87,79 +156,76 @@ pub fn publish(name: &CStr, state: DeviceState) -> Result<(), Error> {
     }
 }
 
-/// The state of a device, label or technology included: the last one published, and
-/// where there is none, or `Unknown`, what its provider or channel driver says.
-/// `Invalid` where there is neither; the core keeps quiet about it.
-pub fn read(name: &str) -> DeviceState {
-    match Terminated::new(name) {
-        // SAFETY: a C string that lives through the call.
-        Ok(name) => from_raw(unsafe { ffi::ast_device_state(name.as_ptr()) }),
-        Err(_) => DeviceState::Invalid,
-    }
-}
-
-/// Shows `visit` the name of every device whose state is in the core's cache. One pass, in
-/// no order; no lock is held meanwhile.
-pub fn cached(mut visit: impl FnMut(&[u8])) {
-    // SAFETY: both are the core's and live until it ends.
-    let (cache, kind) = unsafe {
-        (
-            ffi::ast_device_state_cache(),
-            ffi::ast_device_state_message_type(),
-        )
-    };
-    // SAFETY: cache and type belong together; NULL asks for the aggregates. The messages
-    // are of that type and live through the call.
+/// Publishes that the state of a device is unknown, so that the core asks the device's
+/// provider for it.
+///
+/// # Errors
+/// The name contains a NUL.
+pub(super) fn publish_unknown(name: &str) -> Result<(), Error> {
+    let name = CText::new(name)?;
+    // SAFETY: HOST-COPIES: a C string that lives through the call.
     unsafe {
-        stasis::cached(cache, kind, std::ptr::null(), &mut |message| {
-            with_parts(message, |name, _| visit(name));
-        });
+        ffi::ast_devstate_changed_literal(
+            ffi::AST_DEVICE_UNKNOWN,
+            ffi::AST_DEVSTATE_CACHABLE,
+            name.as_ptr(),
+        );
+    }
+    Ok(())
+}
+
+/// The state of a device, label or technology included: the last one published; without one,
+/// or for `Unknown`, the answer of its provider or channel driver. `Invalid` if there is
+/// neither, which the core does not log.
+pub fn read(name: &str) -> DevState {
+    match CText::new(name) {
+        // SAFETY: HOST-COPIES: a C string that lives through the call.
+        Ok(name) => DevState::from_raw(unsafe { ffi::ast_device_state(name.as_ptr()) }),
+        Err(_) => DevState::Invalid,
     }
 }
 
-/// Hands an aggregate's device and state to `visit`; what one server alone said is
-/// passed over.
+/// The type of the messages that carry a device state; `None` if Asterisk does not publish
+/// them.
+pub(super) fn message_type() -> Option<MessageType> {
+    // SAFETY: HOST-GLOBALS: a type of the core's, or NULL.
+    let raw = unsafe { ffi::ast_device_state_message_type() };
+    // SAFETY: HOST-GLOBALS: it lives until the core ends.
+    unsafe { MessageType::new(raw) }
+}
+
+/// Calls `visit` with the name of every device that has an aggregate in the core's cache. It
+/// is one pass, in no order; no lock is held meanwhile.
+pub fn cached(mut visit: impl FnMut(&[u8])) {
+    // SAFETY: HOST-GLOBALS: a cache of the core's, or NULL.
+    let cache = unsafe { ffi::ast_device_state_cache() };
+    // SAFETY: HOST-GLOBALS: it lives until the core ends.
+    let cache = unsafe { Cache::new(cache) };
+    let (Some(cache), Some(kind)) = (cache, message_type()) else {
+        return;
+    };
+    stasis::cached(cache, kind, stasis::CachedFor::Aggregate, &mut |message| {
+        // SAFETY: CACHED-MESSAGES: a live message of the type that was asked for.
+        unsafe { with_parts(message, |name, _| visit(name)) };
+    });
+}
+
+/// Calls `visit` with the device and the state of an aggregate; not for the state of one
+/// server.
 ///
 /// # Safety
-/// `message` is a live message of the type `ast_device_state_message_type()`.
+/// `message` is a live message of [`message_type`].
 pub(super) unsafe fn with_parts(
     message: *const ffi::stasis_message,
-    visit: impl FnOnce(&[u8], DeviceState),
+    visit: impl FnOnce(&[u8], DevState),
 ) {
-    // SAFETY: a message of this type carries this structure; both are immutable.
-    let data =
-        unsafe { &*ffi::stasis_message_data(message).cast::<ffi::ast_device_state_message>() };
+    // SAFETY: CALLER: a live message.
+    let data = unsafe { ffi::stasis_message_data(message) };
+    // SAFETY: MESSAGE-DATA: a message of this type carries this structure.
+    let data = unsafe { &*data.cast::<ffi::ast_device_state_message>() };
     if data.eid.is_null() {
-        // SAFETY: the name lives and stays unchanged as long as the structure.
-        visit(unsafe { text::bytes(data.device) }, from_raw(data.state));
-    }
-}
-
-/// `Unknown` for numbers that a later Asterisk may add.
-fn from_raw(state: ffi::ast_device_state) -> DeviceState {
-    match state {
-        ffi::AST_DEVICE_NOT_INUSE => DeviceState::NotInUse,
-        ffi::AST_DEVICE_INUSE => DeviceState::InUse,
-        ffi::AST_DEVICE_BUSY => DeviceState::Busy,
-        ffi::AST_DEVICE_INVALID => DeviceState::Invalid,
-        ffi::AST_DEVICE_UNAVAILABLE => DeviceState::Unavailable,
-        ffi::AST_DEVICE_RINGING => DeviceState::Ringing,
-        ffi::AST_DEVICE_RINGINUSE => DeviceState::RingInUse,
-        ffi::AST_DEVICE_ONHOLD => DeviceState::OnHold,
-        _ => DeviceState::Unknown,
-    }
-}
-
-fn to_raw(state: DeviceState) -> ffi::ast_device_state {
-    match state {
-        DeviceState::Unknown => ffi::AST_DEVICE_UNKNOWN,
-        DeviceState::NotInUse => ffi::AST_DEVICE_NOT_INUSE,
-        DeviceState::InUse => ffi::AST_DEVICE_INUSE,
-        DeviceState::Busy => ffi::AST_DEVICE_BUSY,
-        DeviceState::Invalid => ffi::AST_DEVICE_INVALID,
-        DeviceState::Unavailable => ffi::AST_DEVICE_UNAVAILABLE,
-        DeviceState::Ringing => ffi::AST_DEVICE_RINGING,
-        DeviceState::RingInUse => ffi::AST_DEVICE_RINGINUSE,
-        DeviceState::OnHold => ffi::AST_DEVICE_ONHOLD,
+        // SAFETY: MESSAGE-DATA: the name lives and stays unchanged as long as the structure.
+        let name = unsafe { text::bytes(data.device) };
+        visit(name, DevState::from_raw(data.state));
     }
 }

@@ -1,12 +1,17 @@
-//! Load, reload and unload, as Asterisk's loader calls them through
-//! `include/shim.c`.
+//! Load, reload and unload, as Asterisk's loader calls them: `asterisk/module.h`.
+//!
+//! A C file of the module declares it with `AST_MODULE_INFO`. The functions that it names
+//! there call those of the static `asterisk_module`, which [`crate::module!`] exports.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
+use std::ptr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::guard::{guard, install_hook};
 use super::{ffi, log};
 
-/// Why the module does not load, keeps its old configuration on a reload, or stays.
+/// Why the module does not load, keeps its configuration on a reload, or does not unload.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decline(pub String);
 
@@ -16,46 +21,51 @@ impl<T: std::error::Error> From<T> for Decline {
     }
 }
 
-/// The module's handle.
-pub(super) fn this() -> *mut ffi::ast_module {
-    // SAFETY: reads the handle that the loader gave before it called load.
-    unsafe { ffi::res_userpresence_self() }
-}
+/// The functions of a module that Asterisk's loader calls. [`crate::module!`] names the type
+/// that implements them.
+pub trait AsteriskModule {
+    /// The name of the module's file without its ending, as `AST_MODULE` in C. Asterisk
+    /// shows it as the module that reads a configuration or reports a security event.
+    const NAME: &'static CStr;
 
-/// What Asterisk's loader asks of a module. [`crate::module!`] names the type.
-pub trait Module {
-    /// Loads and registers everything.
+    /// The name in the log, where Asterisk's modules have the name of a C function; and the
+    /// first part of the names of log files' source places and of threads.
+    const LOG_NAME: &'static CStr;
+
+    /// Loads the module and registers its interfaces.
     ///
     /// # Errors
-    /// Why the module does not load. Nothing may stay registered then.
+    /// Why the module does not load. Nothing may stay registered then, except for
+    /// applications and functions.
     fn load() -> Result<(), Decline>;
 
-    /// Reads the configuration anew.
+    /// Reads the configuration again.
     ///
     /// # Errors
-    /// Why the running configuration is kept.
+    /// Why the module keeps the configuration that it has.
     fn reload() -> Result<(), Decline>;
 
-    /// Takes everything back.
+    /// Unregisters the interfaces and ends the module's threads.
     ///
     /// # Errors
-    /// Why the module cannot go now.
+    /// Why the module cannot be unloaded now.
     fn unload() -> Result<(), Decline>;
 }
 
-/// The functions of a [`Module`] as C calls them; `include/shim.c` declares the same.
+/// The functions of an [`AsteriskModule`] as C calls them. The module's C file declares the
+/// same structure.
 #[derive(Debug)]
 #[repr(C)]
-pub struct Entry {
-    load: extern "C" fn() -> c_int,
-    reload: extern "C" fn() -> c_int,
-    unload: extern "C" fn() -> c_int,
+pub struct ModuleEntry {
+    load: unsafe extern "C" fn(*mut ffi::ast_module) -> c_int,
+    reload: unsafe extern "C" fn() -> c_int,
+    unload: unsafe extern "C" fn() -> c_int,
 }
 
-impl Entry {
+impl ModuleEntry {
     /// The functions of that module.
-    pub const fn of<M: Module>() -> Self {
-        Entry {
+    pub const fn of<M: AsteriskModule>() -> Self {
+        ModuleEntry {
             load: load::<M>,
             reload: reload::<M>,
             unload: unload::<M>,
@@ -63,28 +73,69 @@ impl Entry {
     }
 }
 
-/// Declares the type that implements [`Module`] for the whole cdylib.
+/// Declares the type that implements [`AsteriskModule`], once in a cdylib.
 #[macro_export]
 macro_rules! module {
     ($module:ty) => {
-        /// The symbol by which `include/shim.c` finds the module.
+        /// The symbol by which the module's C file finds its functions.
         #[unsafe(no_mangle)]
-        pub static asterisk_module: $crate::entry::Entry = $crate::entry::Entry::of::<$module>();
+        pub static asterisk_module: $crate::entry::ModuleEntry =
+            $crate::entry::ModuleEntry::of::<$module>();
     };
 }
 
-extern "C" fn load<M: Module>() -> c_int {
-    install_hook();
-    guard(-1, || answer(M::load(), "Not loaded"))
+/// The names of the module that was loaded: there is one in a cdylib.
+static NAMES: OnceLock<(&'static CStr, &'static CStr)> = OnceLock::new();
+
+/// The module's handle, which stays the same for as long as the process lives.
+static HANDLE: AtomicPtr<ffi::ast_module> = AtomicPtr::new(ptr::null_mut());
+
+/// The module's name; empty before its first load.
+pub(super) fn name() -> &'static CStr {
+    NAMES.get().map_or(c"", |(name, _)| name)
 }
 
-extern "C" fn reload<M: Module>() -> c_int {
-    guard(-1, || answer(M::reload(), "Not reloaded"))
+/// The module's name in the log; empty before its first load.
+pub(super) fn log_name() -> &'static CStr {
+    NAMES.get().map_or(c"", |(_, name)| name)
 }
 
-extern "C" fn unload<M: Module>() -> c_int {
-    // A panic leaves the module loaded in the loader's eyes: safer than half gone.
-    guard(-1, || answer(M::unload(), "Not unloaded"))
+/// The name of one of the module's threads.
+pub(super) fn thread_name(suffix: &str) -> String {
+    format!("{}-{suffix}", log_name().to_string_lossy())
+}
+
+/// The module's handle; NULL before its first load.
+pub(super) fn this() -> *mut ffi::ast_module {
+    HANDLE.load(Ordering::Acquire)
+}
+
+/// # Safety
+/// `handle` is the handle that the loader gave the module (MODULE-HANDLE).
+unsafe extern "C" fn load<M: AsteriskModule>(handle: *mut ffi::ast_module) -> c_int {
+    guard(
+        || -1,
+        || {
+            NAMES.get_or_init(|| (M::NAME, M::LOG_NAME));
+            HANDLE.store(handle, Ordering::Release);
+            install_hook();
+            answer(M::load(), "Not loaded")
+        },
+    )
+}
+
+/// # Safety
+/// Called by the loader, after a load.
+unsafe extern "C" fn reload<M: AsteriskModule>() -> c_int {
+    guard(|| -1, || answer(M::reload(), "Not reloaded"))
+}
+
+/// # Safety
+/// Called by the loader, after a load.
+unsafe extern "C" fn unload<M: AsteriskModule>() -> c_int {
+    // After a panic the module stays loaded in the loader's eyes: that is safer than a module
+    // that is half unloaded.
+    guard(|| -1, || answer(M::unload(), "Not unloaded"))
 }
 
 fn answer(result: Result<(), Decline>, what: &str) -> c_int {

@@ -1,8 +1,8 @@
-//! What Asterisk refused.
+//! The error of calls that Asterisk refuses.
 
 use std::fmt;
 
-/// Something Asterisk refused, in words for a log.
+/// A refusal by Asterisk, in words for a log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Error(String);
 

@@ -1,37 +1,44 @@
-//! Dialplan functions.
+//! Dialplan functions: `asterisk/pbx.h`.
 
 use std::any::TypeId;
 use std::ffi::{CStr, c_char, c_int};
+use std::mem::MaybeUninit;
 use std::ptr;
 use std::slice;
 
 use parking_lot::Mutex;
 
 use super::guard::guard;
-use super::text::{self, Owned, Terminated, printable};
+use super::text::{self, AstString, CText, printable};
 use super::{Error, ffi, gate, log};
 
 /// A dialplan function that can be read and written.
 ///
-/// Its help comes from the installed XML documentation. It does not escalate:
-/// AMI and ARI may use it, so it must not evaluate what it is given.
+/// Its help comes from the installed XML documentation. It is registered as one that does not
+/// escalate privileges: AMI and ARI may use it, so it must not evaluate its arguments.
 pub trait Function: 'static {
     /// The name, in capitals.
     const NAME: &'static CStr;
 
-    /// Appends the value for these arguments to `out`. An error is logged as a
-    /// warning with the function's name and arguments.
+    /// Appends the value for these arguments to `out`.
+    ///
+    /// # Errors
+    /// The reason for the log, which shows it as a warning with the function's name and
+    /// arguments.
     fn read(args: &str, out: &mut String) -> Result<(), String>;
 
-    /// Sets the value; an error is logged as in [`Function::read`].
+    /// Sets the value.
+    ///
+    /// # Errors
+    /// The reason for the log, as for [`Function::read`].
     fn write(args: &str, value: &str) -> Result<(), String>;
 }
 
-/// Registers `F`, for as long as the process lives; where it is registered already,
-/// nothing happens. It can be used while the [`gate`] is open.
+/// Registers `F` for as long as the process lives; does nothing if it is registered already.
+/// Calls come in while the [`gate`] is open.
 ///
 /// # Errors
-/// Where the name is taken.
+/// Another function has the name.
 pub fn register<F: Function>() -> Result<(), Error> {
     static REGISTERED: Mutex<Vec<TypeId>> = Mutex::new(Vec::new());
 
@@ -40,27 +47,29 @@ pub fn register<F: Function>() -> Result<(), Error> {
     if registered.contains(&function) {
         return Ok(());
     }
-    // SAFETY: all zero is a valid value: NULLs, and docs that the core fills in.
+    // SAFETY: ZERO-VALUE: NULLs, and documentation that the core fills in.
     let mut entry = Box::new(unsafe { std::mem::zeroed::<ffi::ast_custom_function>() });
     entry.name = F::NAME.as_ptr();
     entry.read = Some(read::<F>);
     entry.read2 = Some(read2::<F>);
     entry.write = Some(write::<F>);
-    // SAFETY: an entry that is in no list, and lives as long as the process once it is in
-    // one. Without a module the core counts no users of one: the gate does.
-    let result = unsafe { ffi::__ast_custom_function_register(&raw mut *entry, ptr::null_mut()) };
+    let entry = Box::into_raw(entry);
+    // SAFETY: LINKED-FOREVER, MODULE-MAPPED: an entry in no list, never freed once it is in
+    // one. Without a module the core counts no users: the gate does.
+    let result = unsafe { ffi::__ast_custom_function_register(entry, ptr::null_mut()) };
     if result != 0 {
+        // SAFETY: LINKED-FOREVER: an entry that was refused is in no list.
+        drop(unsafe { Box::from_raw(entry) });
         return Err(Error::new(format!(
             "Function {} could not be registered",
             F::NAME.to_string_lossy()
         )));
     }
-    Box::leak(entry);
     registered.push(function);
     Ok(())
 }
 
-/// What can be done with a function.
+/// What a function can do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Abilities {
     read: bool,
@@ -72,15 +81,13 @@ pub fn exists(name: &str) -> bool {
     find(name).is_some()
 }
 
-/// What can be done with the function that is named, with or without arguments;
-/// `None` where there is none.
+/// What a function can do; its name may come with arguments. `None` without such a function.
 fn find(name_and_args: &str) -> Option<Abilities> {
     let name = name_and_args.split('(').next().unwrap_or_default();
-    let name = Terminated::new(name).ok()?;
-    // SAFETY: a C string that lives through the call.
+    let name = CText::new(name).ok()?;
+    // SAFETY: HOST-COPIES: a C string that lives through the call.
     let entry = unsafe { ffi::ast_custom_function_find(name.as_ptr()) };
-    // SAFETY: NULL or an entry that is registered now; it is looked at once, at once,
-    // as the core itself does after the same call.
+    // SAFETY: FOUND-FUNCTION: NULL, or an entry that was registered just now; no lock holds it.
     let entry = unsafe { entry.as_ref() }?;
     Some(Abilities {
         read: entry.read.is_some() || entry.read2.is_some(),
@@ -88,29 +95,29 @@ fn find(name_and_args: &str) -> Option<Abilities> {
     })
 }
 
-/// Reads a function that can be written, as `${name_and_args}` does, with no channel.
-/// `None` where it cannot be read, or refuses; the log may say why.
+/// Reads a writable function as `${name_and_args}` does, without a channel. `None` if it cannot
+/// be read, or refuses; the log may say why.
 ///
 /// # Errors
-/// Says that there is no such function, that it cannot be written (then it is not
-/// read: some do things when they are read), or that the value is not UTF-8.
+/// There is no such function; or it is not writable (then it is not read: some functions have
+/// effects when they are read); or the value is not UTF-8.
 pub fn get_writable(name_and_args: &str) -> Result<Option<String>, Error> {
     if !writable(name_and_args)?.read {
         return Ok(None);
     }
-    let function = Terminated::new(name_and_args)?;
-    // SAFETY: a C string that lives through the call; what is returned is ours to free.
-    let value = unsafe { Owned::new(ffi::res_userpresence_function_read(function.as_ptr())) };
-    let Some(value) = value else {
-        return Ok(None);
-    };
-    let value = String::from_utf8(value.bytes().to_vec());
-    value
-        .map(Some)
-        .map_err(|_| Error::new(format!("what {name_and_args} holds is not UTF-8")))
+    let function = CText::new(name_and_args)?;
+    // SAFETY: HOST-COPIES: a C string that lives through the call.
+    let value = unsafe { ffi::shim_function_read(function.as_ptr()) };
+    // SAFETY: HOST-ALLOCATOR: NULL, or a copy for the caller to free.
+    let value = unsafe { AstString::from_raw(value) };
+    let value = value.map(|value| value.to_utf8()).transpose();
+    value.map_err(|_| Error::new(format!("the value of {name_and_args} is not UTF-8")))
 }
 
-/// Writes a function as [`set`] does, and says why it cannot be.
+/// Writes a function as [`set`] does.
+///
+/// # Errors
+/// There is no such function, it is not writable, or it refuses the value.
 pub fn assign(name_and_args: &str, value: &str) -> Result<(), Error> {
     writable(name_and_args)?;
     set(name_and_args, value).map_err(|_| Error::new("Asterisk refused it, see the line above"))
@@ -127,26 +134,30 @@ fn writable(name_and_args: &str) -> Result<Abilities, Error> {
     }
 }
 
-/// Runs something on this thread with the rights that AMI has: a function that Asterisk
-/// calls dangerous refuses to be written or read, unless `live_dangerously` is on.
+/// Runs `body` in this thread with the rights of AMI: functions that Asterisk calls dangerous
+/// refuse to be written or read, unless `live_dangerously` is on.
 pub fn without_escalations<T>(body: impl FnOnce() -> T) -> T {
-    struct Before(c_int);
-    impl Drop for Before {
+    struct InhibitedBefore(c_int);
+    impl Drop for InhibitedBefore {
         fn drop(&mut self) {
-            // SAFETY: changes a value of this thread alone.
+            // SAFETY: HOST-GLOBALS: it changes a value of this thread alone.
             unsafe { ffi::ast_thread_inhibit_escalations_swap(self.0.max(0)) };
         }
     }
-    // SAFETY: as above. Where there is no memory for it, nothing can be dangerous either:
-    // then the core itself answers -1 wherever it looks, which is no permission.
-    let _before = Before(unsafe { ffi::ast_thread_inhibit_escalations_swap(1) });
+    // Without memory for the value the core answers -1 wherever it looks, which permits nothing.
+    // SAFETY: HOST-GLOBALS: it changes a value of this thread alone.
+    let before = unsafe { ffi::ast_thread_inhibit_escalations_swap(1) };
+    let _before = InhibitedBefore(before);
     body()
 }
 
-/// Writes a function as `Set(name_and_args=value)` does, with no channel.
+/// Writes a function as `Set(name_and_args=value)` does, without a channel.
+///
+/// # Errors
+/// Asterisk refuses it; or a text contains a NUL.
 pub fn set(name_and_args: &str, value: &str) -> Result<(), Error> {
-    let (function, value) = (Terminated::new(name_and_args)?, Terminated::new(value)?);
-    // SAFETY: no channel is allowed; C strings that live through the call.
+    let (function, value) = (CText::new(name_and_args)?, CText::new(value)?);
+    // SAFETY: HOST-COPIES: C strings that live through the call; no channel is needed.
     let result = unsafe { ffi::ast_func_write(ptr::null_mut(), function.as_ptr(), value.as_ptr()) };
     if result == 0 {
         Ok(())
@@ -155,7 +166,11 @@ pub fn set(name_and_args: &str, value: &str) -> Result<(), Error> {
     }
 }
 
-/// Into a buffer of a fixed size, such as AMI's Getvar has.
+/// Reads into a buffer of a fixed size, such as that of AMI's Getvar.
+///
+/// # Safety
+/// The arguments are those of a function's `read`: a C string, and a buffer of that length
+/// for the result, which need not be initialised.
 unsafe extern "C" fn read<F: Function>(
     _channel: *mut ffi::ast_channel,
     _name: *const c_char,
@@ -163,34 +178,43 @@ unsafe extern "C" fn read<F: Function>(
     buffer: *mut c_char,
     length: usize,
 ) -> c_int {
-    guard(-1, || {
-        if buffer.is_null() || length == 0 {
-            return -1;
-        }
-        // SAFETY: the core passes a buffer of this length for us to fill.
-        let buffer = unsafe { slice::from_raw_parts_mut(buffer.cast::<u8>(), length) };
-        buffer[0] = 0;
-        // SAFETY: the core passes a C string.
-        let Some(value) = (unsafe { value_of::<F>(args) }) else {
-            return -1;
-        };
-        match buffer.split_at_mut_checked(value.len()) {
-            Some((room, [end, ..])) => {
-                room.copy_from_slice(value.as_bytes());
-                *end = 0;
-                0
+    guard(
+        || -1,
+        || {
+            if buffer.is_null() || length == 0 {
+                return -1;
             }
-            _ => {
-                // SAFETY: as above.
-                unsafe { too_long::<F>(args, value.len(), length - 1) };
-                -1
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: a buffer of that length, ours until the return.
+            let buffer =
+                unsafe { slice::from_raw_parts_mut(buffer.cast::<MaybeUninit<u8>>(), length) };
+            buffer[0].write(0);
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: a C string until the thunk returns.
+            let Some(value) = (unsafe { value_of::<F>(args) }) else {
+                return -1;
+            };
+            match buffer.split_at_mut_checked(value.len()) {
+                Some((room, [end, ..])) => {
+                    for (place, byte) in room.iter_mut().zip(value.as_bytes()) {
+                        place.write(*byte);
+                    }
+                    end.write(0);
+                    0
+                }
+                _ => {
+                    // SAFETY: CALLER, CALLBACK-ARGUMENTS: as above.
+                    unsafe { too_long::<F>(args, value.len(), length - 1) };
+                    -1
+                }
             }
-        }
-    })
+        },
+    )
 }
 
-/// Into a buffer that grows, unless `limit` says otherwise: above zero it is the
-/// buffer's largest size, below zero the buffer stays as it is.
+/// Reads into a buffer that can grow. `limit` is the buffer's largest size, 0 for no limit;
+/// below 0 the buffer must not grow.
+///
+/// # Safety
+/// The arguments are those of a function's `read2`: a C string, and a live buffer.
 unsafe extern "C" fn read2<F: Function>(
     _channel: *mut ffi::ast_channel,
     _name: *const c_char,
@@ -198,51 +222,65 @@ unsafe extern "C" fn read2<F: Function>(
     buffer: *mut *mut ffi::ast_str,
     limit: isize,
 ) -> c_int {
-    guard(-1, || {
-        // SAFETY: the core passes a C string.
-        let Some(value) = (unsafe { value_of::<F>(args) }) else {
-            return -1;
-        };
-        let room = match limit {
-            0 => usize::MAX,
-            1.. => limit.unsigned_abs() - 1,
-            // SAFETY: the core passes a buffer.
-            _ => unsafe { ffi::res_userpresence_str_room(*buffer) },
-        };
-        if value.len() > room {
-            // SAFETY: as above.
-            unsafe { too_long::<F>(args, value.len(), room) };
-            return -1;
-        }
-        // SAFETY: the core passes a buffer for us to fill; the text is a C string.
-        unsafe { ffi::res_userpresence_str_set(buffer, printable(&value).as_ptr()) }
-    })
+    guard(
+        || -1,
+        || {
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: a C string until the thunk returns.
+            let Some(value) = (unsafe { value_of::<F>(args) }) else {
+                return -1;
+            };
+            let room = match limit {
+                0 => usize::MAX,
+                1.. => limit.unsigned_abs() - 1,
+                _ => {
+                    // SAFETY: CALLER, CALLBACK-ARGUMENTS: a pointer to the buffer.
+                    let buffer = unsafe { *buffer };
+                    // SAFETY: CALLER, CALLBACK-ARGUMENTS: a live buffer.
+                    unsafe { ffi::shim_str_room(buffer) }
+                }
+            };
+            if value.len() > room {
+                // SAFETY: CALLER, CALLBACK-ARGUMENTS: as above.
+                unsafe { too_long::<F>(args, value.len(), room) };
+                return -1;
+            }
+            let value = printable(&value);
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS, HOST-COPIES: a live buffer and a C string.
+            unsafe { ffi::shim_str_set(buffer, value.as_ptr()) }
+        },
+    )
 }
 
+/// # Safety
+/// The arguments are those of a function's `write`: C strings.
 unsafe extern "C" fn write<F: Function>(
     _channel: *mut ffi::ast_channel,
     _name: *const c_char,
     args: *mut c_char,
     value: *const c_char,
 ) -> c_int {
-    guard(-1, || {
-        // SAFETY: the core passes C strings.
-        let result = unsafe {
-            match (text::utf8(args), text::utf8(value)) {
+    guard(
+        || -1,
+        || {
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: a C string until the thunk returns.
+            let args_text = unsafe { text::utf8(args) };
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: as above.
+            let value = unsafe { text::utf8(value) };
+            let result = match (args_text, value) {
                 (Some(args), Some(value)) => inside(|| F::write(args, value)),
                 (None, _) => Err("the arguments are not UTF-8".to_owned()),
                 (_, None) => Err("the value is not UTF-8".to_owned()),
+            };
+            match result {
+                Ok(()) => 0,
+                Err(why) => {
+                    // SAFETY: CALLER, CALLBACK-ARGUMENTS: as above.
+                    unsafe { warn::<F>(args, &why) };
+                    -1
+                }
             }
-        };
-        match result {
-            Ok(()) => 0,
-            Err(why) => {
-                // SAFETY: as above.
-                unsafe { warn::<F>(args, &why) };
-                -1
-            }
-        }
-    })
+        },
+    )
 }
 
 fn inside(body: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
@@ -253,7 +291,7 @@ fn inside(body: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
 /// `args` is NULL or a C string.
 unsafe fn value_of<F: Function>(args: *const c_char) -> Option<String> {
     let mut value = String::new();
-    // SAFETY: the caller vouches for it.
+    // SAFETY: CALLER: NULL or a C string.
     let result = match unsafe { text::utf8(args) } {
         Some(args) => inside(|| F::read(args, &mut value)),
         None => Err("the arguments are not UTF-8".to_owned()),
@@ -261,7 +299,7 @@ unsafe fn value_of<F: Function>(args: *const c_char) -> Option<String> {
     match result {
         Ok(()) => Some(value),
         Err(why) => {
-            // SAFETY: as above.
+            // SAFETY: CALLER: as above.
             unsafe { warn::<F>(args, &why) };
             None
         }
@@ -271,17 +309,18 @@ unsafe fn value_of<F: Function>(args: *const c_char) -> Option<String> {
 /// # Safety
 /// `args` is NULL or a C string.
 unsafe fn warn<F: Function>(args: *const c_char, why: &str) {
-    // SAFETY: the caller vouches for it.
-    log::warning(format_args!("{}: {why}", unsafe { call_of::<F>(args) }));
+    // SAFETY: CALLER: NULL or a C string.
+    let call = unsafe { call_of::<F>(args) };
+    log::warning(format_args!("{call}: {why}"));
 }
 
 /// # Safety
 /// `args` is NULL or a C string.
 unsafe fn too_long<F: Function>(args: *const c_char, needed: usize, room: usize) {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: CALLER: NULL or a C string.
     let call = unsafe { call_of::<F>(args) };
     log::error(format_args!(
-        "{call}: the answer needs {needed} bytes and the asker has room for {room}"
+        "{call}: the value has {needed} bytes, and the buffer has room for {room}"
     ));
 }
 
@@ -290,7 +329,7 @@ unsafe fn too_long<F: Function>(args: *const c_char, needed: usize, room: usize)
 /// # Safety
 /// `args` is NULL or a C string.
 unsafe fn call_of<F: Function>(args: *const c_char) -> String {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: CALLER: NULL or a C string.
     let args = String::from_utf8_lossy(unsafe { text::bytes(args) });
     format!("{}({args})", F::NAME.to_string_lossy())
 }

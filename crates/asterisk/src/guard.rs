@@ -1,20 +1,23 @@
-//! No panic crosses into Asterisk.
+//! No panic unwinds into Asterisk.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
 
 use super::log;
 
-/// Runs a callback's body; a panic in it, which the hook has logged, is answered
-/// with `fallback`.
-pub(super) fn guard<T>(fallback: T, body: impl FnOnce() -> T) -> T {
-    // Unwind safety: what a panic may leave half done is behind locks or per call.
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback)
+/// Runs the body of a callback. After a panic in it, which the hook has logged, the result
+/// is that of `fallback`, which must not panic.
+pub(super) fn guard<T>(fallback: impl FnOnce() -> T, body: impl FnOnce() -> T) -> T {
+    // Unwind safety: state that a panic may leave half changed is behind locks or per call.
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
+        // Its destructor could panic again.
+        std::mem::forget(payload);
+        fallback()
+    })
 }
 
-/// Makes panics go to Asterisk's log instead of standard error. The standard
-/// library is linked into the module, so these are the module's panics only, and
-/// the hook may stay when the module goes.
+/// Has panics logged by Asterisk instead of written to standard error. The standard library
+/// is linked into the module, so the hook is for the module's panics only, and stays.
 pub(super) fn install_hook() {
     set_hook(Box::new(report));
 }

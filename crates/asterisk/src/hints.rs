@@ -1,41 +1,107 @@
-//! The hints of the dialplan.
+//! The hints of the dialplan: `asterisk/pbx.h`.
 
+use std::marker::PhantomData;
 use std::ptr;
 
 use super::{ffi, text};
 
-/// Shows `visit` what each hint names, such as `PJSIP/2000,UserPresence:alice`. A hint of a
-/// pattern stands there as it is written, and each extension that was asked for by it as
-/// one of its own.
+/// Calls `visit` with what each hint names, such as `PJSIP/2000,CustomPresence:alice`. A hint of
+/// a pattern comes as it is written, and once more for each extension that was asked for by it.
 ///
-/// The dialplan is locked for reading meanwhile: `visit` takes note, and takes no lock.
+/// The dialplan is locked for reading meanwhile: `visit` takes no lock and calls nothing of
+/// Asterisk.
 pub fn each(mut visit: impl FnMut(&[u8])) {
-    // SAFETY: contexts, extensions and priorities are walked under the core's read locks,
-    // each let go once, and nothing of them is kept. What an extension does is a C string
-    // that lives as long as it.
-    unsafe {
-        if ffi::ast_rdlock_contexts() != 0 {
-            return;
-        }
-        let mut context = ffi::ast_walk_contexts(ptr::null_mut());
-        while !context.is_null() {
-            if ffi::ast_rdlock_context(context) == 0 {
-                let mut extension = ffi::ast_walk_context_extensions(context, ptr::null_mut());
-                while !extension.is_null() {
-                    let mut priority =
-                        ffi::ast_walk_extension_priorities(extension, ptr::null_mut());
-                    while !priority.is_null() {
-                        if ffi::ast_get_extension_priority(priority) == ffi::PRIORITY_HINT {
-                            visit(text::bytes(ffi::ast_get_extension_app(priority)));
-                        }
-                        priority = ffi::ast_walk_extension_priorities(extension, priority);
-                    }
-                    extension = ffi::ast_walk_context_extensions(context, extension);
+    let Some(dialplan) = LockedDialplan::new() else {
+        return;
+    };
+    dialplan.each_context(|context| {
+        context.each_extension(|extension| {
+            // SAFETY: HOST-LOCKS: an extension of a locked context, and NULL.
+            let mut priority =
+                unsafe { ffi::ast_walk_extension_priorities(extension, ptr::null_mut()) };
+            while !priority.is_null() {
+                // SAFETY: HOST-LOCKS: a priority of a locked context.
+                if unsafe { ffi::ast_get_extension_priority(priority) } == ffi::PRIORITY_HINT {
+                    // SAFETY: HOST-LOCKS: as above.
+                    let names = unsafe { ffi::ast_get_extension_app(priority) };
+                    // SAFETY: HOST-LOCKS, HOST-STRINGS: it lives as long as the priority.
+                    visit(unsafe { text::bytes(names) });
                 }
-                ffi::ast_unlock_context(context);
+                // SAFETY: HOST-LOCKS: an extension of a locked context and its priority.
+                priority = unsafe { ffi::ast_walk_extension_priorities(extension, priority) };
             }
-            context = ffi::ast_walk_contexts(context);
+        });
+    });
+}
+
+/// The dialplan, locked for reading until the drop.
+///
+/// # Invariants
+/// This thread holds the read lock of the list of contexts.
+struct LockedDialplan(PhantomData<*const ()>);
+
+impl LockedDialplan {
+    fn new() -> Option<Self> {
+        // SAFETY: HOST-LOCKS: it may be called from any thread; unlocked in the drop.
+        (unsafe { ffi::ast_rdlock_contexts() } == 0).then_some(LockedDialplan(PhantomData))
+    }
+
+    fn each_context(&self, mut visit: impl FnMut(&LockedContext<'_>)) {
+        // SAFETY: INVARIANT, HOST-LOCKS: the list is locked.
+        let mut context = unsafe { ffi::ast_walk_contexts(ptr::null_mut()) };
+        while !context.is_null() {
+            // SAFETY: INVARIANT: a context of this dialplan.
+            if let Some(locked) = unsafe { LockedContext::new(self, context) } {
+                visit(&locked);
+            }
+            // SAFETY: INVARIANT, HOST-LOCKS: the list is locked, and the context is in it.
+            context = unsafe { ffi::ast_walk_contexts(context) };
         }
-        ffi::ast_unlock_contexts();
+    }
+}
+
+impl Drop for LockedDialplan {
+    fn drop(&mut self) {
+        // SAFETY: INVARIANT: locked in `new`, unlocked once.
+        unsafe { ffi::ast_unlock_contexts() };
+    }
+}
+
+/// A context of the dialplan, locked for reading until the drop.
+///
+/// # Invariants
+/// The context is in the locked dialplan, and this thread holds its read lock.
+struct LockedContext<'a> {
+    raw: *mut ffi::ast_context,
+    dialplan: PhantomData<&'a LockedDialplan>,
+}
+
+impl<'a> LockedContext<'a> {
+    /// # Safety
+    /// `raw` is a context of that dialplan.
+    unsafe fn new(_: &'a LockedDialplan, raw: *mut ffi::ast_context) -> Option<Self> {
+        // SAFETY: CALLER, HOST-LOCKS: a context of the locked dialplan; unlocked in the drop.
+        let locked = unsafe { ffi::ast_rdlock_context(raw) } == 0;
+        locked.then_some(LockedContext {
+            raw,
+            dialplan: PhantomData,
+        })
+    }
+
+    fn each_extension(&self, mut visit: impl FnMut(*mut ffi::ast_exten)) {
+        // SAFETY: INVARIANT, HOST-LOCKS: a locked context, and NULL.
+        let mut extension = unsafe { ffi::ast_walk_context_extensions(self.raw, ptr::null_mut()) };
+        while !extension.is_null() {
+            visit(extension);
+            // SAFETY: INVARIANT, HOST-LOCKS: a locked context and its extension.
+            extension = unsafe { ffi::ast_walk_context_extensions(self.raw, extension) };
+        }
+    }
+}
+
+impl Drop for LockedContext<'_> {
+    fn drop(&mut self) {
+        // SAFETY: INVARIANT: locked in `new`, unlocked once.
+        unsafe { ffi::ast_unlock_context(self.raw) };
     }
 }

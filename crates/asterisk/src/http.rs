@@ -1,18 +1,18 @@
-//! Asterisk's HTTP server: one site below its prefix.
+//! Asterisk's HTTP server and a site below its prefix: `asterisk/http.h`,
+//! `asterisk/tcptls.h`.
 //!
-//! Each connection has a thread of the server's, on which requests are answered one after
-//! the other; a stream keeps it. The server's own limits hold: `sessionlimit` connections
-//! at a time, lines up to 4 kB, 100 headers, half a minute of waiting for what does not
-//! come.
+//! Each connection has a thread of the server's, which answers its requests one after the
+//! other; a stream occupies the thread. The server's own limits apply: `sessionlimit`
+//! connections at a time, lines up to 4 kB, 100 headers, and half a minute of waiting for the
+//! rest of a request.
 
 mod reply;
 mod request;
 mod stream;
-pub mod wire;
 
 use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -21,133 +21,189 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::guard::guard;
 use super::{Error, ffi, log, text};
 
-pub use reply::{Body, Reply};
-pub use request::{ManagerSession, Method, NoBody, Request};
-pub use stream::{Gone, Stream};
+pub use reply::{Reply, ReplyBody};
+pub use request::{HttpMethod, ManagerSession, NoBody, Request};
+pub use stream::{ReaderGone, Stream};
 
-/// What is served.
+/// A site.
 pub trait Site: 'static {
-    /// The first part of its path, below the server's prefix.
+    /// The first part of the site's path, below the server's prefix; not empty.
     const NAME: &'static CStr;
-    /// What it is, in a few words.
+    /// What the site is, in a few words.
     const DESCRIPTION: &'static CStr;
 
-    /// Answers a request, on a thread of its connection's. It may take its time, but an
-    /// unload waits for it for ten seconds only, and for the other end's part of it not at
-    /// all.
+    /// The site's own static.
+    fn state() -> &'static SiteState;
+
+    /// Answers a request, in the thread of its connection. It may take its time; but the drop
+    /// of a [`SiteRegistration`] waits ten seconds for it, and does not wait for the client's
+    /// part of it.
     fn answer(request: &Request<'_>) -> Reply;
 
-    /// [`closing`] holds from now on: wakes the streams that wait for something.
+    /// The answer to a request that comes while the site is closing.
+    fn closing() -> Reply;
+
+    /// The answer after a panic in [`Site::answer`].
+    fn internal_error() -> Reply;
+
+    /// Wakes the streams that wait for something: [`SiteState::is_closing`] holds from now on.
     fn wake_streams();
 }
 
-/// A [`Site`] that is served; dropping it ends the streams and waits for the requests.
-#[derive(Debug)]
-#[must_use = "dropping it takes it back"]
-pub struct Registration {
-    link: Link,
-    wake_streams: fn(),
-}
-
-/// How long a drop waits for the requests in flight.
+/// How long a drop waits for the requests in progress.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long the other ends have to take their answers, of that.
-const TAKING: Duration = Duration::from_secs(1);
+/// The part of that time for clients to receive their answers.
+const RECEIVING: Duration = Duration::from_secs(1);
 
-/// The server looks at it until it is unlinked, and a request that it has just begun a
-/// little longer: so it is made once and stays.
+/// The state of a [`Site`] for as long as the process lives: whether it is open, and its
+/// requests and streams. The server counts no requests, and unlinking waits for none.
+#[derive(Debug)]
+pub struct SiteState {
+    /// Made by the first registration.
+    link: OnceLock<SiteLink>,
+    inside: Mutex<Inside>,
+    left: Condvar,
+}
+
+/// What the server links into its list. The server reads it until it is unlinked, and for a
+/// request that has just begun a little longer: so it is made once, and never freed or
+/// initialised again.
+///
+/// # Invariants
+/// The pointer is to a structure that is never freed (LINKED-FOREVER). Only the server changes
+/// it, under a lock of its own.
 #[derive(Clone, Copy, Debug)]
-struct Link(*mut ffi::ast_http_uri);
+struct SiteLink(*mut ffi::ast_http_uri);
 
-// SAFETY: only the server changes it, under a lock of its own.
-unsafe impl Send for Link {}
-// SAFETY: as above.
-unsafe impl Sync for Link {}
+// SAFETY: INVARIANT: the server guards it.
+unsafe impl Send for SiteLink {}
+// SAFETY: INVARIANT: as above.
+unsafe impl Sync for SiteLink {}
 
-static LINK: OnceLock<Link> = OnceLock::new();
-
-/// Who is in here. The server counts nobody, and unlinking waits for nobody.
+#[derive(Debug)]
 struct Inside {
     open: bool,
-    /// By number, with a handle of our own of the socket: the server closes its own while
-    /// it answers. There is none where the system has no more.
+    /// The requests in progress, by number, with a duplicate of their sockets: the server
+    /// closes its own while it answers. Without free descriptors there is none.
     requests: Vec<(u64, Option<OwnedFd>)>,
     begun: u64,
     streams: usize,
 }
 
 impl Inside {
-    /// Has nobody wait for what does not come, or is not taken. What has come already can
-    /// still be read.
+    /// Shuts the sockets down, so that no request waits for its client. Data that has already
+    /// arrived can still be read.
     fn shut(&self, how: c_int) {
-        for socket in self
-            .requests
-            .iter()
-            .filter_map(|(_, socket)| socket.as_ref())
-        {
-            // SAFETY: an open socket; no memory is touched.
+        let sockets = self.requests.iter();
+        for socket in sockets.filter_map(|(_, socket)| socket.as_ref()) {
+            // SAFETY: SYSTEM-CALLS: an open socket; it touches no memory.
             unsafe { libc::shutdown(socket.as_raw_fd(), how) };
         }
     }
 }
 
-static INSIDE: Mutex<Inside> = Mutex::new(Inside {
-    open: false,
-    requests: Vec::new(),
-    begun: 0,
-    streams: 0,
-});
-static LEFT: Condvar = Condvar::new();
+impl SiteState {
+    /// The state of a closed site.
+    #[expect(clippy::new_without_default, reason = "for statics")]
+    pub const fn new() -> Self {
+        SiteState {
+            link: OnceLock::new(),
+            inside: Mutex::new(Inside {
+                open: false,
+                requests: Vec::new(),
+                begun: 0,
+                streams: 0,
+            }),
+            left: Condvar::new(),
+        }
+    }
 
-impl Registration {
-    /// Serves `S`. Where Asterisk's HTTP server is off, that waits until it is on.
+    /// Whether the site is closing, or closed: streams have to end.
+    pub fn is_closing(&self) -> bool {
+        !self.inside.lock().open
+    }
+
+    /// The number of streams.
+    pub fn streams(&self) -> usize {
+        self.inside.lock().streams
+    }
+
+    /// Waits until all requests have ended; says whether they have.
+    fn wait(&self, inside: &mut MutexGuard<'_, Inside>, end: Instant) -> bool {
+        while !inside.requests.is_empty() {
+            if self.left.wait_until(inside, end).timed_out() {
+                return inside.requests.is_empty();
+            }
+        }
+        true
+    }
+}
+
+/// A registered [`Site`]; dropping it ends the streams and waits for the requests.
+///
+/// # Invariants
+/// The link is in the server's list from `new` until the drop.
+#[derive(Debug)]
+#[must_use = "dropping it unregisters"]
+pub struct SiteRegistration {
+    link: SiteLink,
+    state: &'static SiteState,
+    wake_streams: fn(),
+}
+
+impl SiteRegistration {
+    /// Serves `S`. While Asterisk's HTTP server is switched off, no requests come.
     ///
     /// # Errors
-    /// Where the server refuses.
+    /// The server refuses the site.
     pub fn new<S: Site>() -> Result<Self, Error> {
-        let link = *LINK.get_or_init(|| {
-            // SAFETY: all zero is a valid value of this structure of C.
+        let state = S::state();
+        let link = *state.link.get_or_init(|| {
+            // SAFETY: ZERO-VALUE: NULLs and zeros.
             let mut uri: ffi::ast_http_uri = unsafe { std::mem::zeroed() };
             uri.description = S::DESCRIPTION.as_ptr();
             uri.uri = S::NAME.as_ptr();
             uri.callback = Some(answer::<S>);
             uri.key = S::NAME.as_ptr();
             uri.set_has_subtree(1);
-            // Decoded before it is split, a slash in a name would be another one.
+            // The path is decoded after it is split: an encoded slash does not split it.
             uri.set_no_decode_uri(1);
-            Link(Box::into_raw(Box::new(uri)))
+            SiteLink(Box::into_raw(Box::new(uri)))
         });
-        INSIDE.lock().open = true;
-        // SAFETY: it stays for as long as the process, as all that it points to, and is
-        // linked once: the drop of the registration before has unlinked it.
+        state.inside.lock().open = true;
+        // SAFETY: LINKED-FOREVER, MODULE-MAPPED: never freed, with statics and a thunk; the
+        // drop of the registration before has unlinked it.
         if unsafe { ffi::ast_http_uri_link(link.0) } != 0 {
-            INSIDE.lock().open = false;
-            return Err(Error::new("Asterisk's HTTP server refuses us"));
+            state.inside.lock().open = false;
+            return Err(Error::new(format!(
+                "Asterisk's HTTP server refuses the site '{}'",
+                S::NAME.to_string_lossy()
+            )));
         }
-        Ok(Registration {
+        Ok(SiteRegistration {
             link,
+            state,
             wake_streams: S::wake_streams,
         })
     }
 }
 
-impl Drop for Registration {
+impl Drop for SiteRegistration {
     fn drop(&mut self) {
-        // SAFETY: linked in `new`, unlinked once.
+        // SAFETY: INVARIANT: linked in `new`, unlinked once.
         unsafe { ffi::ast_http_uri_unlink(self.link.0) };
-        INSIDE.lock().open = false;
+        self.state.inside.lock().open = false;
         (self.wake_streams)();
         let begin = Instant::now();
-        let mut inside = INSIDE.lock();
-        // Half a request, which anybody can send, holds up nobody: its other half has no
-        // part in what comes of it.
+        let mut inside = self.state.inside.lock();
+        // A request whose rest never comes delays the unload no longer.
         inside.shut(libc::SHUT_RD);
-        if wait(&mut inside, begin + TAKING) {
+        if self.state.wait(&mut inside, begin + RECEIVING) {
             return;
         }
         inside.shut(libc::SHUT_RDWR);
-        if wait(&mut inside, begin + PATIENCE) {
+        if self.state.wait(&mut inside, begin + PATIENCE) {
             return;
         }
         let left = inside.requests.len();
@@ -158,92 +214,94 @@ impl Drop for Registration {
     }
 }
 
-/// Waits until all requests have left; says whether they have.
-fn wait(inside: &mut MutexGuard<'_, Inside>, end: Instant) -> bool {
-    while !inside.requests.is_empty() {
-        if LEFT.wait_until(inside, end).timed_out() {
-            return inside.requests.is_empty();
-        }
-    }
-    true
-}
-
-/// Whether the site is going: streams are to end.
-pub fn closing() -> bool {
-    !INSIDE.lock().open
-}
-
-/// How many streams there are.
-pub fn streams() -> usize {
-    INSIDE.lock().streams
-}
-
 /// The server's prefix for all paths, such as `/asterisk`; empty for none.
 pub fn prefix() -> String {
-    // The server itself has room for 80.
+    // The server itself has room for 80 bytes.
     let mut buffer = [0u8; 128];
-    // SAFETY: it writes a C string of at most that length.
+    // SAFETY: HOST-COPIES: it writes a C string of at most that length.
     unsafe { ffi::ast_http_prefix(buffer.as_mut_ptr().cast(), buffer.len() as c_int) };
     let text = CStr::from_bytes_until_nul(&buffer).unwrap_or_default();
     text.to_string_lossy().into_owned()
 }
 
-/// A request or a stream that is counted while it is in here.
-struct Visit {
-    /// The number of a request.
+/// A request or a stream in progress: it is counted until the drop.
+#[derive(Debug)]
+struct HttpVisit {
+    state: &'static SiteState,
+    /// The number of a request; `None` for a stream.
     request: Option<u64>,
 }
 
-impl Visit {
-    /// `None` where the site is going.
-    fn of_request(socket: Option<OwnedFd>) -> Option<Self> {
-        let mut inside = INSIDE.lock();
+impl HttpVisit {
+    /// `None` while the site is closing.
+    fn of_request(state: &'static SiteState, socket: Option<OwnedFd>) -> Option<Self> {
+        let mut inside = state.inside.lock();
         if !inside.open {
             return None;
         }
         inside.begun += 1;
         let number = inside.begun;
         inside.requests.push((number, socket));
-        Some(Visit {
+        Some(HttpVisit {
+            state,
             request: Some(number),
         })
     }
 
-    /// `None` where the site is going.
-    fn of_stream() -> Option<Self> {
-        let mut inside = INSIDE.lock();
+    /// `None` while the site is closing.
+    fn of_stream(state: &'static SiteState) -> Option<Self> {
+        let mut inside = state.inside.lock();
         if !inside.open {
             return None;
         }
         inside.streams += 1;
-        Some(Visit { request: None })
+        Some(HttpVisit {
+            state,
+            request: None,
+        })
     }
 }
 
-impl Drop for Visit {
+impl Drop for HttpVisit {
     fn drop(&mut self) {
-        let mut inside = INSIDE.lock();
+        let mut inside = self.state.inside.lock();
         match self.request {
             None => inside.streams -= 1,
             Some(number) => inside.requests.retain(|(known, _)| *known != number),
         }
-        LEFT.notify_all();
+        self.state.left.notify_all();
     }
 }
 
-/// A handle of our own of the connection's socket.
+/// The stream of a session.
 ///
 /// # Safety
-/// A live session, whose stream is open.
-unsafe fn socket(session: *mut ffi::ast_tcptls_session_instance) -> Option<OwnedFd> {
-    // SAFETY: a live session, as the caller says, whose socket is open until after the copy.
-    let socket = unsafe {
-        let raw = ffi::ast_iostream_get_fd((*session).stream);
-        (raw >= 0).then(|| BorrowedFd::borrow_raw(raw))
-    };
-    socket?.try_clone_to_owned().ok()
+/// `session` is the session of a request that this thread answers.
+unsafe fn stream_of(session: *mut ffi::ast_tcptls_session_instance) -> *mut ffi::ast_iostream {
+    // SAFETY: CALLER, HTTP-SESSION: a live session.
+    unsafe { (*session).stream }
 }
 
+/// A duplicate of a session's socket; `None` without free descriptors.
+///
+/// # Safety
+/// `session` is the session of a request that this thread answers.
+unsafe fn socket(session: *mut ffi::ast_tcptls_session_instance) -> Option<OwnedFd> {
+    // SAFETY: CALLER: as above.
+    let stream = unsafe { stream_of(session) };
+    // SAFETY: HTTP-SESSION: the stream of a request is open.
+    let raw = unsafe { ffi::ast_iostream_get_fd(stream) };
+    if raw < 0 {
+        return None;
+    }
+    // SAFETY: HTTP-SESSION: an open socket, until after it is duplicated.
+    let socket = unsafe { BorrowedFd::borrow_raw(raw) };
+    socket.try_clone_to_owned().ok()
+}
+
+/// # Safety
+/// The arguments are those of a site's callback: they live until the thunk returns, and are
+/// this thread's alone. The path is a part of the request's line, below the site's name.
 unsafe extern "C" fn answer<S: Site>(
     session: *mut ffi::ast_tcptls_session_instance,
     _: *const ffi::ast_http_uri,
@@ -252,20 +310,20 @@ unsafe extern "C" fn answer<S: Site>(
     query: *mut ffi::ast_variable,
     headers: *mut ffi::ast_variable,
 ) -> c_int {
-    // What a panic leaves behind is a connection in an unknown state: it is closed.
-    guard(-1, || {
-        // SAFETY: the server passes what lives through the call and is this thread's
-        // alone; the path is a part of the request's first line, below our name.
+    let close = || -1;
+    // A panic beyond `Site::answer` leaves the connection in an unknown state: it is closed.
+    guard(close, || {
+        let state = S::state();
+        // SAFETY: CALLER, HTTP-SESSION: the arguments of this callback.
         let request = unsafe { Request::new(session, path, method, query, headers) };
-        // SAFETY: the session of the request that is being answered.
+        // SAFETY: CALLER, HTTP-SESSION: the session of this request.
         let socket = unsafe { socket(session) };
-        let Some(_visit) = Visit::of_request(socket) else {
-            // SAFETY: the session of the request that is being answered.
-            return unsafe { reply::closing().send(session, &request) };
+        let visit = HttpVisit::of_request(state, socket);
+        let reply = match visit {
+            None => S::closing(),
+            Some(_) => guard(S::internal_error, || S::answer(&request)),
         };
-        // A panic while answering still gives an answer.
-        let reply = guard(reply::internal_error(), || S::answer(&request));
-        // SAFETY: as above.
-        unsafe { reply.send(session, &request) }
+        // SAFETY: CALLER, HTTP-SESSION: the session of this request, which is not answered yet.
+        unsafe { reply.send(session, &request, state) }
     })
 }

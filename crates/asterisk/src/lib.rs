@@ -1,19 +1,30 @@
 //! A thin safe layer over Asterisk's C interfaces: one file for each.
 //!
-//! This is the only place with `unsafe`. Names keep Asterisk's word without its
-//! prefix: `ast_presence_state` is [`presencestate::read`]. The pattern is always the
-//! same: a safe trait or function that a feature writes, a thunk that Asterisk
-//! calls, and a registration whose `Drop` takes it back.
+//! This crate is the only one with `unsafe`, and knows nothing of the module that uses it.
+//! Names keep Asterisk's word without its prefix: `ast_presence_state` is
+//! [`presencestate::read`]. Each file names the C header that it wraps.
 //!
-//! What holds for every file:
-//! * A thunk's body is one `guard`: a panic is logged and answered with a
-//!   fallback, and never unwinds into C.
-//! * Text from a person is never a format: C variadics get a fixed `"%s"`.
-//! * Applications and functions stay registered after an unload, see [`gate`].
-//! * The module stays mapped after an unload (`-z nodelete` in `build.rs`), so a
-//!   thunk that C calls late still finds its code. Whatever C may hold on to for
-//!   longer than a registration lives for as long as the process.
-//! * Never call Asterisk while holding a lock that one of the callbacks takes.
+//! # The pattern
+//! An interface that Asterisk calls has three parts:
+//! * a safe trait, or a table of functions, which the module implements,
+//! * a thunk, `unsafe extern "C"`, which Asterisk calls and which calls the trait,
+//! * a registration: its constructor registers, its `Drop` unregisters, once.
+//!
+//! The registrations are types of their own, because what Asterisk needs for an
+//! unregistration, and what has to be waited for, differs from one interface to the next.
+//! Applications and functions are the exception: they stay registered, see [`gate`].
+//!
+//! # The rules
+//! * A thunk's body is one `guard`: a panic is logged and answered with a fallback, and
+//!   never unwinds into C.
+//! * Text from a person is never a format: C variadics get a constant `"%s"`.
+//! * Code and statics stay mapped after an unload (`-z nodelete` in the module's `build.rs`).
+//!   What Asterisk may use after an unregistration lives as long as the process.
+//! * No caller may hold a lock that a callback takes while it calls Asterisk.
+//! * `SAFETY.md` states the behaviour of Asterisk that the layer relies on. Each `SAFETY`
+//!   comment begins with the names of the rules in it that make the block sound.
+
+#![deny(clippy::missing_errors_doc)]
 
 pub mod ami;
 pub mod application;
@@ -24,7 +35,6 @@ pub mod config;
 pub mod crypt;
 pub mod custom;
 pub mod devicestate;
-mod elf;
 pub mod entry;
 mod error;
 mod ffi;
@@ -50,5 +60,5 @@ pub mod system;
 mod text;
 pub mod timing;
 
-pub use entry::{Decline, Module};
+pub use entry::{AsteriskModule, Decline};
 pub use error::Error;

@@ -1,64 +1,66 @@
-//! Asterisk's log.
+//! Asterisk's log: `asterisk/logger.h`.
 //!
-//! Each function takes anything that can be displayed, `format_args!(..)` too, and
-//! shows where it was called, as `userpresence/<file>.rs`. Control characters are
-//! replaced, so that text from outside cannot forge a line.
+//! Each function takes any value that can be displayed, `format_args!(..)` too. The log shows
+//! the caller's place as `<log name>/<file>.rs`, with the log name of
+//! [`AsteriskModule`](super::AsteriskModule). Control characters are replaced, so that text
+//! from outside cannot forge a line.
 
 use std::ffi::c_int;
 use std::fmt::{Display, Write};
 use std::panic::Location;
 
+use super::entry::log_name;
 use super::ffi;
 use super::text::printable;
 
-/// Something cannot go on.
+/// Logs an error: something cannot go on.
 #[track_caller]
 pub fn error(message: impl Display) {
     error_at(Location::caller(), message);
 }
 
-/// As [`error`], shown at another place.
+/// Logs an error as of another place.
 pub(super) fn error_at(place: &Location<'_>, message: impl Display) {
     write(ffi::__LOG_ERROR, place, &message);
 }
 
-/// Bad input, or something that an administrator should look at.
+/// Logs a warning: bad input, or a condition that an administrator should look at.
 #[track_caller]
 pub fn warning(message: impl Display) {
     write(ffi::__LOG_WARNING, Location::caller(), &message);
 }
 
-/// Something that an administrator may want to know of.
+/// Logs a notice: an event that an administrator may want to know of.
 #[track_caller]
 pub fn notice(message: impl Display) {
     write(ffi::__LOG_NOTICE, Location::caller(), &message);
 }
 
-/// For the console where `core set verbose` is at least `level`. Below that the
-/// message is not even formatted.
+/// Shows a message on consoles with `core set verbose` at `level` or above. If there is no
+/// such console, the message is not even formatted.
 #[track_caller]
 pub fn verbose(level: c_int, message: impl Display) {
-    // SAFETY: an int of the core that it reads unlocked itself.
-    if level > unsafe { ffi::ast_verb_sys_level } {
+    // SAFETY: HOST-GLOBALS: an int that the core itself reads without a lock.
+    let shown = unsafe { ffi::ast_verb_sys_level };
+    if level > shown {
         return;
     }
     let place = Location::caller();
-    let line = line_of(&message);
-    // SAFETY: all strings are C strings that live through the call, and the format
-    // takes the one string that follows it.
+    let (file, line) = (printable(&file_of(place)), printable(&line_of(&message)));
+    // SAFETY: HOST-COPIES, FIXED-FORMAT: C strings that live through the call.
     unsafe {
         ffi::__ast_verbose(
-            printable(&file_of(place)).as_ptr(),
+            file.as_ptr(),
             number_of(place),
-            c"userpresence".as_ptr(),
+            log_name().as_ptr(),
             level,
             c"%s".as_ptr(),
-            printable(&line).as_ptr(),
+            line.as_ptr(),
         );
     }
 }
 
-/// The levels of messages that [`at`] writes.
+/// The level of a message that [`at`] logs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Level {
     /// As [`error`].
@@ -69,7 +71,7 @@ pub enum Level {
     Notice,
 }
 
-/// Logs a message with the source file and line of another place.
+/// Logs a message as of a source file and line.
 pub fn at(level: Level, file: &str, line: u32, message: impl Display) {
     let level = match level {
         Level::Error => ffi::__LOG_ERROR,
@@ -85,17 +87,16 @@ fn write(level: u32, place: &Location<'_>, message: &dyn Display) {
 }
 
 fn write_line(level: u32, file: &str, number: c_int, message: &dyn Display) {
-    let line = line_of(message);
-    // SAFETY: all strings are C strings that live through the call, and the format
-    // takes the one string that follows it.
+    let (file, line) = (printable(file), printable(&line_of(message)));
+    // SAFETY: HOST-COPIES, FIXED-FORMAT: C strings that live through the call.
     unsafe {
         ffi::ast_log(
             level as c_int,
-            printable(file).as_ptr(),
+            file.as_ptr(),
             number,
-            c"userpresence".as_ptr(),
+            log_name().as_ptr(),
             c"%s".as_ptr(),
-            printable(&line).as_ptr(),
+            line.as_ptr(),
         );
     }
 }
@@ -105,7 +106,8 @@ fn file_of(place: &Location<'_>) -> String {
 }
 
 fn shown_file(file: &str) -> String {
-    format!("userpresence/{}", file.strip_prefix("src/").unwrap_or(file))
+    let file = file.strip_prefix("src/").unwrap_or(file);
+    format!("{}/{file}", log_name().to_string_lossy())
 }
 
 fn number_of(place: &Location<'_>) -> c_int {

@@ -1,16 +1,17 @@
-//! The manager interface (AMI): actions and events.
+//! The manager interface (AMI), its actions and events: `asterisk/manager.h`.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
-use std::sync::{PoisonError, RwLock};
+
+use parking_lot::RwLock;
 
 use super::entry::this;
 use super::guard::guard;
-use super::session::{self, Session};
-use super::text::{self, printable};
+use super::session::{self, AmiSession};
+use super::text::{self, OutgoingText, printable, source_file};
 use super::{Error, ffi};
 
-/// What a manager user may do or hear, as `read` and `write` in `manager.conf`.
+/// A class of actions and events, as in `read` and `write` of `manager.conf`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Class {
     /// `call`
@@ -37,32 +38,34 @@ impl Class {
 pub struct Action {
     /// The name; matched without regard to case.
     pub name: &'static CStr,
-    /// Who may run it: a user whose `write` has one of these classes.
+    /// A user whose `write` has one of these classes may run the action.
     pub classes: &'static [Class],
-    /// Carries it out.
-    pub run: fn(&Request<'_>) -> Reply,
+    /// Runs the action.
+    pub run: fn(&AmiRequest<'_>) -> AmiReply,
 }
 
-/// The headers of a request; all are UTF-8. And the session that it came by.
-pub struct Request<'a> {
+/// A request: its headers, and the session that it came by.
+///
+/// # Invariants
+/// The lines are C strings that live and stay unchanged for `'a`, and `session` is that of the
+/// action that this thread handles for `'a`.
+pub struct AmiRequest<'a> {
     lines: &'a [*const c_char],
-    session: Option<Session>,
+    session: Option<AmiSession<'a>>,
 }
 
-impl<'a> Request<'a> {
-    /// A header's value, without blanks before it; the first one of several. `None`
-    /// where there is none, empty where it is empty. The name is matched without
-    /// regard to case.
+impl<'a> AmiRequest<'a> {
+    /// The value of the first header of that name, without leading blanks; the name is matched
+    /// without regard to case. `None` without such a header, empty for an empty value.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.headers(name).next()
     }
 
     /// The values of all headers of that name.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &'a str> {
-        let lines = self.lines.iter().filter_map(|line| {
-            // SAFETY: a C string that lives as long as the request.
-            unsafe { text::utf8(*line) }
-        });
+        let lines = self
+            .lines()
+            .filter_map(|line| std::str::from_utf8(line).ok());
         lines.filter_map(move |line| {
             let (found, value) = line.split_once(':')?;
             found
@@ -71,42 +74,50 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// Whether it came by a session, which can hold something. One that another module
+    fn lines(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.lines.iter().map(|line| {
+            // SAFETY: INVARIANT: a C string for `'a`.
+            unsafe { text::bytes(*line) }
+        })
+    }
+
+    /// Whether the request came by a session, which can hold keys. A request that a module
     /// sends from within Asterisk, by `ast_hook_send_action`, did not.
     pub fn has_session(&self) -> bool {
         self.session.is_some()
     }
 
-    /// Holds `key` for the rest of this session; `ended` is called with it once, when the
-    /// session is over. False where this session holds it already, has none (see
-    /// [`Request::has_session`]), or `key` is empty or holds a NUL. Keys are matched
-    /// without regard to case. Other sessions may hold the same one.
+    /// Holds `key` for the rest of this session. `ended` is called with it once, when the
+    /// session ends. False if this session holds it already, if there is no session (see
+    /// [`AmiRequest::has_session`]), or if `key` is empty or contains a NUL. Keys are matched
+    /// without regard to case. Several sessions may hold the same key.
     ///
-    /// A session over HTTP is over when Asterisk clears it away: some time after
-    /// `httptimeout` has passed. What is held when the module is unloaded is forgotten:
-    /// nobody is called for it then or later, and it can be held anew.
+    /// A session over HTTP ends when Asterisk clears it away: some time after `httptimeout`
+    /// has passed. At an unload of the module all keys are forgotten: `ended` is never called
+    /// for them, and they can be held again.
     ///
-    /// `ended` is called by whoever uses the session last. That may be anybody who just
-    /// raises an AMI event, a thread of ours too, with any lock held: it must take note
-    /// and nothing more, so call nothing of Asterisk's, wait for nothing, and take no lock
-    /// that is held while an event is raised. It may also be called while Asterisk ends.
+    /// The last user of a session calls `ended`. That may be any thread that raises an AMI
+    /// event, also one of the module's, with any lock held: `ended` may only take a note. It
+    /// must call nothing of Asterisk, wait for nothing, and take no lock that is held while an
+    /// event is raised. It may also be called while Asterisk stops.
     pub fn hold(&self, key: &str, ended: fn(&str)) -> bool {
-        self.session.is_some_and(|session| session.hold(key, ended))
+        let session = self.session.as_ref();
+        session.is_some_and(|session| session.hold(key, ended))
     }
 
-    /// Lets go what this session holds, without a call to `ended`; says whether it was
-    /// held.
+    /// Releases a key of this session without a call of `ended`; says whether it was held.
     pub fn release(&self, key: &str) -> bool {
-        self.session.is_some_and(|session| session.release(key))
+        let session = self.session.as_ref();
+        session.is_some_and(|session| session.release(key))
     }
 }
 
 /// Headers of an answer, in order.
 pub type Fields = Vec<(&'static str, String)>;
 
-/// The answer to an action. The request's ActionID goes into it by itself, and line
-/// ends in values become blanks.
-pub enum Reply {
+/// The answer to an action. The request's ActionID is added to it, and line ends in values
+/// become blanks.
+pub enum AmiReply {
     /// `Response: Error` with this message.
     Error(String),
     /// `Response: Success` with this message.
@@ -115,40 +126,42 @@ pub enum Reply {
     Fields(Fields),
     /// A list, whose items are written one by one.
     List {
-        /// The message of the response that starts it.
+        /// The message of the response that starts the list.
         message: &'static str,
         /// The event of each item.
         item: &'static str,
         /// The items.
         items: Box<dyn Iterator<Item = Fields>>,
-        /// The event that ends it.
+        /// The event that ends the list.
         complete: &'static str,
     },
 }
 
-/// Registered actions; dropping it unregisters, and forgets what sessions hold.
+/// Registered actions; dropping it unregisters, and forgets the keys that sessions hold. A
+/// call in progress goes on.
+///
+/// # Invariants
+/// Each action is registered, and in `ACTIONS`, from `new` until the drop.
 #[derive(Debug)]
 #[must_use = "dropping it unregisters"]
-pub struct Registration(Vec<&'static Action>);
+pub struct ActionRegistration(Vec<&'static Action>);
 
-/// The actions that the one thunk finds by name: Asterisk hands it nothing else.
+/// The actions, for the one thunk to find by name: Asterisk passes it nothing else.
 static ACTIONS: RwLock<Vec<&'static Action>> = RwLock::new(Vec::new());
 
-impl Registration {
-    /// Registers all of `actions`, or none: an error where a name is taken.
+impl ActionRegistration {
+    /// Registers all of `actions`, or none.
+    ///
+    /// # Errors
+    /// Another action has the name.
     pub fn new(actions: &'static [Action]) -> Result<Self, Error> {
-        let mut registration = Registration(Vec::with_capacity(actions.len()));
+        let mut registration = ActionRegistration(Vec::with_capacity(actions.len()));
         for action in actions {
-            let authority = action
-                .classes
-                .iter()
-                .fold(0, |all, class| all | class.flag());
-            ACTIONS
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(action);
-            // SAFETY: the core keeps the name, which is static, and copies the rest;
-            // no synopsis and description means the XML documentation.
+            let classes = action.classes.iter();
+            let authority = classes.fold(0, |all, class| all | class.flag());
+            ACTIONS.write().push(action);
+            // SAFETY: MODULE-MAPPED, MODULE-HANDLE: the core keeps the name, which is static;
+            // NULL texts mean the XML documentation.
             let result = unsafe {
                 ffi::ast_manager_register2(
                     action.name.as_ptr(),
@@ -172,10 +185,10 @@ impl Registration {
     }
 }
 
-impl Drop for Registration {
+impl Drop for ActionRegistration {
     fn drop(&mut self) {
         for action in self.0.drain(..).rev() {
-            // SAFETY: a static C string; registered in `new`, unregistered once.
+            // SAFETY: INVARIANT, HOST-COPIES: registered in `new`, unregistered once.
             unsafe { ffi::ast_manager_unregister(action.name.as_ptr()) };
             forget(action);
         }
@@ -184,94 +197,90 @@ impl Drop for Registration {
 }
 
 fn forget(action: &'static Action) {
-    ACTIONS
-        .write()
-        .unwrap_or_else(PoisonError::into_inner)
-        .retain(|known| !ptr::eq(*known, action));
+    ACTIONS.write().retain(|known| !ptr::eq(*known, action));
 }
 
 fn find(name: &str) -> Option<&'static Action> {
-    let actions = ACTIONS.read().unwrap_or_else(PoisonError::into_inner);
+    let actions = ACTIONS.read();
     let same = |action: &&&Action| action.name.to_bytes().eq_ignore_ascii_case(name.as_bytes());
     actions.iter().find(same).copied()
 }
 
+/// # Safety
+/// The arguments are those of an action: its session and its message, both live and this
+/// thread's until the thunk returns.
 unsafe extern "C" fn handle(session: *mut ffi::mansession, message: *const ffi::message) -> c_int {
-    guard(0, || {
-        // SAFETY: the core passes a message that lives through the call, whose first
-        // `hdrcount` headers are C strings, and the session that it handles here.
-        let request = unsafe {
-            let headers = &(*message).headers;
-            let count = usize::try_from((*message).hdrcount).unwrap_or(usize::MAX);
-            Request {
-                lines: &headers[..count.min(headers.len())],
-                session: Session::new(session),
-            }
-        };
-        // A panic in the action still gives an answer.
-        let reply = guard(Reply::Error("Internal error".to_owned()), || {
-            answer(&request)
-        });
-        // SAFETY: session and message live through the call, in an action's callback.
-        unsafe { send(session, message, &request, reply) };
-        0
-    })
+    guard(
+        || 0,
+        || {
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: the action's message.
+            let headers = unsafe { &*message };
+            let count = usize::try_from(headers.hdrcount).unwrap_or(usize::MAX);
+            let request = AmiRequest {
+                lines: &headers.headers[..count.min(headers.headers.len())],
+                // SAFETY: CALLER, AMI-SESSION: the action's session.
+                session: unsafe { AmiSession::new(session) },
+            };
+            // After a panic in the action there is an answer all the same.
+            let internal_error = || AmiReply::Error("Internal error".to_owned());
+            let reply = guard(internal_error, || answer(&request));
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: the action's session and message.
+            unsafe { send(session, message, &request, reply) };
+            0
+        },
+    )
 }
 
-fn answer(request: &Request<'_>) -> Reply {
-    for line in request.lines {
-        // SAFETY: a C string that lives as long as the request.
-        let line = unsafe { text::bytes(*line) };
-        if std::str::from_utf8(line).is_err() {
-            let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-            let name = String::from_utf8_lossy(name);
-            return Reply::Error(format!("Header '{name}' is not UTF-8"));
-        }
+fn answer(request: &AmiRequest<'_>) -> AmiReply {
+    let mut lines = request.lines();
+    if let Some(line) = lines.find(|line| std::str::from_utf8(line).is_err()) {
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        let name = String::from_utf8_lossy(name);
+        return AmiReply::Error(format!("Header '{name}' is not UTF-8"));
     }
     // Asterisk itself skips Action headers without a value.
     let name = request.headers("Action").find(|name| !name.is_empty());
     match name.and_then(find) {
         Some(action) => (action.run)(request),
-        None => Reply::Error("The module is being unloaded".to_owned()),
+        None => AmiReply::Error("The module is being unloaded".to_owned()),
     }
 }
 
 /// Writes the answer.
 ///
 /// # Safety
-/// Session and message are those of the action that is being handled.
+/// Session and message are those of the action that this thread handles.
 unsafe fn send(
     session: *mut ffi::mansession,
     message: *const ffi::message,
-    request: &Request<'_>,
-    reply: Reply,
+    request: &AmiRequest<'_>,
+    reply: AmiReply,
 ) {
+    // The core copies the texts, although it takes them as mutable.
     let line = |text: &str| printable(&one_line(text));
     match reply {
-        // SAFETY (all of these): live session and message; C strings that live through
-        // the call and that the core copies, although it takes them as mutable.
-        Reply::Error(why) => {
+        AmiReply::Error(why) => {
             let why = line(&why);
-            // SAFETY: see above.
+            // SAFETY: CALLER, HOST-COPIES: the action's session and message, and a C string.
             unsafe { ffi::astman_send_error(session, message, why.as_ptr().cast_mut()) };
         }
-        Reply::Ack(what) => {
+        AmiReply::Ack(what) => {
             let what = line(&what);
-            // SAFETY: see above.
+            // SAFETY: CALLER, HOST-COPIES: as above.
             unsafe { ffi::astman_send_ack(session, message, what.as_ptr().cast_mut()) };
         }
-        Reply::Fields(fields) => {
-            // SAFETY: see above.
+        AmiReply::Fields(fields) => {
+            // SAFETY: CALLER: the action's session.
             unsafe { append(session, &block("Response", "Success", request, &fields)) };
         }
-        Reply::List {
+        AmiReply::List {
             message: start,
             item,
             items,
             complete,
         } => {
             let (start, complete) = (line(start), line(complete));
-            // SAFETY: see above.
+            // SAFETY: CALLER, HOST-COPIES: as above.
             unsafe {
                 ffi::astman_send_listack(
                     session,
@@ -282,29 +291,30 @@ unsafe fn send(
             }
             let mut count: c_int = 0;
             for fields in items {
-                // SAFETY: see above.
+                // SAFETY: CALLER: the action's session.
                 unsafe { append(session, &block("Event", item, request, &fields)) };
                 count = count.saturating_add(1);
             }
-            // SAFETY: see above.
+            // SAFETY: CALLER, HOST-COPIES: as above.
             unsafe {
                 ffi::astman_send_list_complete_start(session, message, complete.as_ptr(), count);
-                ffi::astman_send_list_complete_end(session);
             }
+            // SAFETY: CALLER: the action's session.
+            unsafe { ffi::astman_send_list_complete_end(session) };
         }
     }
 }
 
 /// # Safety
-/// The session of the action that is being handled.
+/// `session` is that of the action that this thread handles.
 unsafe fn append(session: *mut ffi::mansession, text: &str) {
-    // SAFETY: the caller vouches for the session; the format takes the one C string
-    // that follows it.
-    unsafe { ffi::astman_append(session, c"%s".as_ptr(), printable(text).as_ptr()) };
+    let text = printable(text);
+    // SAFETY: CALLER, HOST-COPIES, FIXED-FORMAT: the action's session, and a C string.
+    unsafe { ffi::astman_append(session, c"%s".as_ptr(), text.as_ptr()) };
 }
 
-/// A whole block of headers, with its empty line.
-fn block(kind: &str, name: &str, request: &Request<'_>, fields: &Fields) -> String {
+/// A block of headers, with the empty line that ends it.
+fn block(kind: &str, name: &str, request: &AmiRequest<'_>, fields: &Fields) -> String {
     let mut text = String::with_capacity(256);
     header(&mut text, kind, name);
     if let Some(id) = request.header("ActionID").filter(|id| !id.is_empty()) {
@@ -323,7 +333,7 @@ fn header(text: &mut String, name: &str, value: &str) {
     }
 }
 
-/// A value that cannot end its header.
+/// The value without line ends, which would end its header.
 fn one_line(value: &str) -> std::borrow::Cow<'_, str> {
     if value.bytes().any(|byte| matches!(byte, b'\r' | b'\n')) {
         value.replace(['\r', '\n'], " ").into()
@@ -332,10 +342,10 @@ fn one_line(value: &str) -> std::borrow::Cow<'_, str> {
     }
 }
 
-/// Sends an event to every manager user whose `read` has the class. Next to nothing
-/// is done where the manager interface is off.
+/// Sends an event to every manager user whose `read` has the class. While the manager interface
+/// is switched off, it costs next to nothing.
 pub fn event(class: Class, name: &CStr, headers: &[(&str, &str)]) {
-    // SAFETY: reads a flag of the core.
+    // SAFETY: HOST-GLOBALS: it reads a flag of the core.
     if unsafe { ffi::ast_manager_check_enabled() } == 0 {
         return;
     }
@@ -343,16 +353,15 @@ pub fn event(class: Class, name: &CStr, headers: &[(&str, &str)]) {
     for (name, value) in headers {
         header(&mut text, name, value);
     }
-    let text = text::Line::new(text);
-    // SAFETY: no channels; C strings that live through the call, and a format that
-    // takes the one string that follows it.
+    let text = OutgoingText::new(text);
+    // SAFETY: HOST-COPIES, FIXED-FORMAT: no channels, and C strings that live through the call.
     unsafe {
         ffi::__ast_manager_event_multichan(
             class.flag(),
             name.as_ptr(),
             0,
             ptr::null_mut(),
-            c"userpresence/asterisk/manager.rs".as_ptr(),
+            source_file!(),
             line!() as c_int,
             c"event".as_ptr(),
             c"%s".as_ptr(),

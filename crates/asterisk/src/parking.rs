@@ -1,53 +1,72 @@
-//! Calls in parking lots.
+//! Calls in parking lots: `asterisk/parking.h`.
 
+use super::stasis::MessageType;
 use super::{ffi, text};
 
-/// What Asterisk tells of a parking space.
+/// A parking space after a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Space<'a> {
-    /// The lot's name.
+    /// The name of the lot.
     pub lot: &'a [u8],
-    /// The number of the space there.
+    /// The number of the space in its lot.
     pub number: u32,
-    /// The call that waits there; `None` when it waits no more.
-    pub call: Option<ParkedCall<'a>>,
+    /// The parked call; `None` once the space is free.
+    pub call: Option<ParkedChannel<'a>>,
 }
 
-/// A call that waits.
+/// A parked call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ParkedCall<'a> {
-    /// The channel that waits.
+pub struct ParkedChannel<'a> {
+    /// The name of the parked channel.
     pub channel: &'a [u8],
-    /// The device that has parked it.
+    /// The device that has parked the call.
     pub parker: &'a [u8],
 }
 
-/// Shows `visit` what a message says.
+/// The type of the messages that carry a parked call; `None` if Asterisk does not publish
+/// them.
+pub(super) fn message_type() -> Option<MessageType> {
+    // SAFETY: HOST-GLOBALS: a type of the core's, or NULL.
+    let raw = unsafe { ffi::ast_parked_call_type() };
+    // SAFETY: HOST-GLOBALS: it lives until the core ends.
+    unsafe { MessageType::new(raw) }
+}
+
+/// Calls `visit` with the parking space of a message; not for a call that was never parked.
 ///
 /// # Safety
-/// A live message of [`ffi::ast_parked_call_type`].
-pub(super) unsafe fn with_parts(message: *mut ffi::stasis_message, visit: impl FnOnce(Space<'_>)) {
-    // SAFETY: messages of this type carry this structure, which lives as long as they.
-    unsafe {
-        let data = ffi::stasis_message_data(message).cast::<ffi::ast_parked_call_payload>();
-        if data.is_null() {
-            return;
+/// `message` is a live message of [`message_type`].
+pub(super) unsafe fn with_parts(
+    message: *const ffi::stasis_message,
+    visit: impl FnOnce(Space<'_>),
+) {
+    // SAFETY: CALLER: a live message.
+    let data = unsafe { ffi::stasis_message_data(message) };
+    let data = data.cast::<ffi::ast_parked_call_payload>();
+    // SAFETY: MESSAGE-DATA: a message of this type carries this structure, or nothing.
+    let Some(parked) = (unsafe { data.as_ref() }) else {
+        return;
+    };
+    let call = match parked.event_type {
+        // It was never parked, and has no space.
+        ffi::PARKED_CALL_FAILED => return,
+        // A swap puts another channel into the place of the parked one.
+        ffi::PARKED_CALL | ffi::PARKED_CALL_SWAP => {
+            // SAFETY: MESSAGE-DATA: the structure, live and unchanged.
+            let channel = unsafe { ffi::shim_parked_channel(data) };
+            Some(ParkedChannel {
+                // SAFETY: MESSAGE-DATA: the name lives as long as the message.
+                channel: unsafe { text::bytes(channel) },
+                // SAFETY: MESSAGE-DATA: as above.
+                parker: unsafe { text::bytes(parked.parker_dial_string) },
+            })
         }
-        let parked = &*data;
-        let call = match parked.event_type {
-            // It was never parked, and has no space.
-            ffi::PARKED_CALL_FAILED => return,
-            // Another channel took the place of the one that waited.
-            ffi::PARKED_CALL | ffi::PARKED_CALL_SWAP => Some(ParkedCall {
-                channel: text::bytes(ffi::res_userpresence_parked_channel(data)),
-                parker: text::bytes(parked.parker_dial_string),
-            }),
-            _ => None,
-        };
-        visit(Space {
-            lot: text::bytes(parked.parkinglot),
-            number: parked.parkingspace,
-            call,
-        });
-    }
+        _ => None,
+    };
+    visit(Space {
+        // SAFETY: MESSAGE-DATA: the name lives and stays unchanged as long as the structure.
+        lot: unsafe { text::bytes(parked.parkinglot) },
+        number: parked.parkingspace,
+        call,
+    });
 }

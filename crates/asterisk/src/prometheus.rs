@@ -1,15 +1,16 @@
-//! Metrics, for Asterisk's `res_prometheus` where that is loaded.
+//! Metrics for Asterisk's `res_prometheus`: `asterisk/res_prometheus.h`.
 //!
-//! It may come and go while we stay, and the reverse. Its functions are looked up when
-//! they are needed, so that the module loads without it; and only while the core's list
-//! of modules is locked, so that it cannot go meanwhile. It says itself when it goes:
-//! that is what it has providers for. A provider cannot be taken back, so ours stays
-//! there after an unload of ours; it stays mapped too.
+//! `res_prometheus` may be loaded and unloaded while the module stays, and the reverse. Its
+//! functions are looked up when they are needed, so that the module loads without it; and only
+//! while the core's list of modules is locked, so that it cannot be unloaded meanwhile. A
+//! metrics provider hears that it is unloaded. A provider cannot be unregistered: it stays
+//! there after an unload of the module, whose code stays mapped.
 //!
-//! `.optional_modules` is not used: it would have us loaded after it, which is after
-//! the hints were made.
+//! `.optional_modules` is not used: the loader would load the module after `res_prometheus`,
+//! which is after the hints are made.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::marker::PhantomData;
 use std::mem::transmute;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -17,62 +18,112 @@ use std::time::Duration;
 
 use super::guard::guard;
 use super::text::printable;
-use super::{ffi, system};
+use super::{Error, entry, ffi, system};
 
-/// That metrics are offered; dropping it takes them back.
+/// Metrics of the module. One type may be registered at a time.
+pub trait Metrics: 'static {
+    /// The name by which `res_prometheus` knows them: that of the module's file, without its
+    /// ending.
+    const NAME: &'static CStr;
+
+    /// The metrics in Prometheus' text format. `res_prometheus` holds its lock meanwhile.
+    fn text() -> String;
+}
+
+/// What `res_prometheus` is given: it compares callbacks by name, and keeps the pointers.
+struct Tables<M>(PhantomData<M>);
+
+impl<M: Metrics> Tables<M> {
+    const CALLBACK: &'static ffi::prometheus_callback = &ffi::prometheus_callback {
+        name: M::NAME.as_ptr(),
+        callback_fn: Some(scrape::<M>),
+    };
+    const PROVIDER: &'static ffi::prometheus_metrics_provider = &ffi::prometheus_metrics_provider {
+        name: M::NAME.as_ptr(),
+        reload_cb: None,
+        unload_cb: Some(unloaded),
+    };
+}
+
+/// Registered [`Metrics`]: with `res_prometheus` whenever it is loaded. Dropping it
+/// unregisters, and waits for a scrape in progress.
+///
+/// # Invariants
+/// `WANTED` is true from `new` until the drop, for this value alone.
 #[derive(Debug)]
-#[must_use = "dropping it takes the metrics back"]
-pub struct Registration(());
+#[must_use = "dropping it unregisters"]
+pub struct MetricsRegistration {
+    visit: Visit,
+}
 
-/// Whether we are there.
+/// Whether there is a registration.
 static WANTED: AtomicBool = AtomicBool::new(false);
-/// What writes the text of a scrape.
-static WRITE: parking_lot::Mutex<Option<fn() -> String>> = parking_lot::Mutex::new(None);
-/// Whether it has our callback. Changed under the lock of the core's list of modules.
+/// Whether `res_prometheus` has the callback. It changes under the lock of the core's list of
+/// modules only.
 static ATTACHED: AtomicBool = AtomicBool::new(false);
-/// Whether it has our provider; as above.
+/// Whether `res_prometheus` has the provider; as above.
 static PROVIDED: AtomicBool = AtomicBool::new(false);
 
-impl Registration {
-    /// Offers what `write` writes: now where `res_prometheus` is
-    /// there, and once Asterisk has loaded all its modules.
-    pub fn new(write: fn() -> String) -> Self {
-        *WRITE.lock() = Some(write);
-        WANTED.store(true, Ordering::Release);
-        attach();
+impl MetricsRegistration {
+    /// Registers `M`: now, if `res_prometheus` is loaded, and once Asterisk has loaded all its
+    /// modules.
+    ///
+    /// # Errors
+    /// Metrics are registered already.
+    pub fn new<M: Metrics>() -> Result<Self, Error> {
+        if WANTED.swap(true, Ordering::AcqRel) {
+            return Err(Error::new("Metrics are registered already"));
+        }
+        attach::<M>();
         if !system::fully_booted() {
-            let thread = thread::Builder::new().name("userpresence-pm".into());
-            // Without it a reload attaches.
+            let thread = thread::Builder::new().name(entry::thread_name("pm"));
+            // Without the thread, the next reload attaches.
             let _ = thread.spawn(|| {
                 while WANTED.load(Ordering::Acquire) && !system::fully_booted() {
                     thread::sleep(Duration::from_millis(50));
                 }
-                attach();
+                attach::<M>();
             });
         }
-        Registration(())
+        Ok(MetricsRegistration { visit: visit::<M> })
     }
 }
 
-impl Drop for Registration {
+impl Drop for MetricsRegistration {
     fn drop(&mut self) {
         WANTED.store(false, Ordering::Release);
-        each_module(c"end");
+        each_module(self.visit, DETACH);
     }
 }
 
-/// Looks whether `res_prometheus` is there now.
-pub fn attach() {
-    each_module(c"attach");
+/// Registers `M` with `res_prometheus`, if that is loaded and not done yet, and if there is a
+/// [`MetricsRegistration`].
+pub fn attach<M: Metrics>() {
+    each_module(visit::<M>, ATTACH);
 }
 
-/// Has [`visit`] called for each module while none can come or go.
-fn each_module(task: &CStr) {
-    // SAFETY: the core calls back before this returns, and hands the C string on.
+const ATTACH: &CStr = c"attach";
+const DETACH: &CStr = c"detach";
+
+type Visit = unsafe extern "C" fn(
+    *const c_char,
+    *const c_char,
+    c_int,
+    *const c_char,
+    *const c_char,
+    c_uint,
+) -> c_int;
+
+/// Has `visit` called for each module while none can be loaded or unloaded.
+fn each_module(visit: Visit, task: &CStr) {
+    // SAFETY: MODULE-LIST, HOST-COPIES: the core calls back before this returns, and passes
+    // the task on.
     unsafe { ffi::ast_update_module_list(Some(visit), task.as_ptr()) };
 }
 
-unsafe extern "C" fn visit(
+/// # Safety
+/// Called by `each_module`: module, status and task are C strings.
+unsafe extern "C" fn visit<M: Metrics>(
     module: *const c_char,
     _description: *const c_char,
     _uses: c_int,
@@ -80,36 +131,40 @@ unsafe extern "C" fn visit(
     task: *const c_char,
     _support: c_uint,
 ) -> c_int {
-    guard(0, || {
-        // SAFETY: three C strings, as `each_module` and the core pass them.
-        let [module, status, task] = [module, status, task].map(|it| unsafe { CStr::from_ptr(it) });
-        if module == c"res_prometheus.so" && status == c"Running" {
-            if task == c"end" {
-                // SAFETY: it runs, and the list of modules is locked.
-                unsafe { take_back() };
-            } else {
-                // SAFETY: as above.
-                unsafe { offer() };
+    guard(
+        || 0,
+        || {
+            let texts = [module, status, task];
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: C strings until the thunk returns.
+            let [module, status, task] = texts.map(|text| unsafe { CStr::from_ptr(text) });
+            if module == c"res_prometheus.so" && status == c"Running" {
+                if task == DETACH {
+                    // SAFETY: MODULE-LIST: it runs, and cannot be unloaded meanwhile.
+                    unsafe { detach_running::<M>() };
+                } else {
+                    // SAFETY: MODULE-LIST: as above.
+                    unsafe { attach_running::<M>() };
+                }
             }
-        }
-        0
-    })
+            0
+        },
+    )
 }
 
 type Provide = unsafe extern "C" fn(*const ffi::prometheus_metrics_provider);
 type Register = unsafe extern "C" fn(*mut ffi::prometheus_callback) -> c_int;
 type Unregister = unsafe extern "C" fn(*mut ffi::prometheus_callback);
 
-/// A function that a module shares.
+/// A function that a module exports.
 fn find(name: &CStr) -> Option<*mut c_void> {
-    // SAFETY: looks for a C string among what is loaded.
+    // SAFETY: SYSTEM-CALLS: it looks for a C string among the symbols that are loaded.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     (!found.is_null()).then_some(found)
 }
 
 /// # Safety
-/// `res_prometheus` runs and cannot go.
-unsafe fn offer() {
+/// `res_prometheus` runs and cannot be unloaded meanwhile.
+unsafe fn attach_running<M: Metrics>() {
     if !WANTED.load(Ordering::Acquire) || ATTACHED.load(Ordering::Acquire) {
         return;
     }
@@ -120,64 +175,58 @@ unsafe fn offer() {
     let [Some(provide), Some(register)] = names.map(find) else {
         return;
     };
-    // SAFETY: functions of these types, by Asterisk's own header.
-    let (provide, register) = unsafe {
-        (
-            transmute::<*mut c_void, Provide>(provide),
-            transmute::<*mut c_void, Register>(register),
-        )
-    };
+    // SAFETY: PROMETHEUS-FUNCTIONS: the function of that name has this type.
+    let provide = unsafe { transmute::<*mut c_void, Provide>(provide) };
+    // SAFETY: PROMETHEUS-FUNCTIONS: as above.
+    let register = unsafe { transmute::<*mut c_void, Register>(register) };
     if !PROVIDED.swap(true, Ordering::AcqRel) {
-        // SAFETY: it is kept, lives as long as the process, and is never written to.
-        unsafe { provide(&raw const PROVIDER.0) };
+        // SAFETY: CALLER, MODULE-MAPPED: it keeps the pointer, to a constant.
+        unsafe { provide(Tables::<M>::PROVIDER) };
     }
-    // SAFETY: as above; it takes a pointer that it only reads from.
-    let taken = unsafe { register((&raw const CALLBACK.0).cast_mut()) };
+    let callback = ptr_of(Tables::<M>::CALLBACK);
+    // SAFETY: CALLER, MODULE-MAPPED, PROMETHEUS-FUNCTIONS: it keeps the pointer, to a
+    // constant, and only reads it, although it takes it as mutable.
+    let taken = unsafe { register(callback) };
     ATTACHED.store(taken == 0, Ordering::Release);
 }
 
 /// # Safety
-/// `res_prometheus` runs and cannot go.
-unsafe fn take_back() {
+/// `res_prometheus` runs and cannot be unloaded meanwhile.
+unsafe fn detach_running<M: Metrics>() {
     if !ATTACHED.swap(false, Ordering::AcqRel) {
         return;
     }
     if let Some(unregister) = find(c"prometheus_callback_unregister") {
-        // SAFETY: a function of that type; it waits for a scrape that is under way.
-        unsafe {
-            transmute::<*mut c_void, Unregister>(unregister)((&raw const CALLBACK.0).cast_mut());
-        }
+        // SAFETY: PROMETHEUS-FUNCTIONS: the function of that name has this type.
+        let unregister = unsafe { transmute::<*mut c_void, Unregister>(unregister) };
+        // SAFETY: CALLER, PROMETHEUS-FUNCTIONS: it only reads the callback's name, and waits
+        // for a scrape in progress.
+        unsafe { unregister(ptr_of(Tables::<M>::CALLBACK)) };
     }
 }
 
-struct Shared<T>(T);
-
-// SAFETY: it is never written to.
-unsafe impl<T> Sync for Shared<T> {}
-
-static CALLBACK: Shared<ffi::prometheus_callback> = Shared(ffi::prometheus_callback {
-    name: c"res_userpresence".as_ptr(),
-    callback_fn: Some(scrape),
-});
-
-static PROVIDER: Shared<ffi::prometheus_metrics_provider> =
-    Shared(ffi::prometheus_metrics_provider {
-        name: c"res_userpresence".as_ptr(),
-        reload_cb: None,
-        unload_cb: Some(gone),
-    });
-
-unsafe extern "C" fn scrape(output: *mut *mut ffi::ast_str) {
-    guard((), || {
-        let write = *WRITE.lock();
-        let text = write.map_or_else(String::new, |write| write());
-        // SAFETY: the buffer that it gathers the answer in, and a C string.
-        unsafe { ffi::res_userpresence_str_append(output, printable(&text).as_ptr()) };
-    });
+fn ptr_of(callback: &'static ffi::prometheus_callback) -> *mut ffi::prometheus_callback {
+    (&raw const *callback).cast_mut()
 }
 
-/// It goes, with all that it was given.
-unsafe extern "C" fn gone() {
+/// # Safety
+/// The argument is that of a metrics callback: the live buffer of a scrape.
+unsafe extern "C" fn scrape<M: Metrics>(output: *mut *mut ffi::ast_str) {
+    guard(
+        || (),
+        || {
+            let text = printable(&M::text());
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS, HOST-COPIES: a live buffer, and a C string.
+            unsafe { ffi::shim_str_append(output, text.as_ptr()) };
+        },
+    );
+}
+
+/// `res_prometheus` is unloaded, and with it what was registered there.
+///
+/// # Safety
+/// Called by `res_prometheus`; it has no other requirements.
+unsafe extern "C" fn unloaded() {
     ATTACHED.store(false, Ordering::Release);
     PROVIDED.store(false, Ordering::Release);
 }

@@ -1,34 +1,37 @@
-//! Rows of a realtime family (`extconfig.conf`).
+//! Rows of a realtime family (`extconfig.conf`): `asterisk/config.h`.
 
 use std::ffi::c_char;
 
-use super::config::{Config, Files, variables};
-use super::text::Terminated;
+use super::config::{Category, Config, ConfigVariable, FileNames, variables};
+use super::text::CText;
 use super::{Error, ffi};
-use presence::config::{Section, Variable};
 
-/// Whether a driver is loaded and mapped to the family.
+/// Whether the family is mapped and its driver is loaded.
 pub fn available(family: &str) -> bool {
-    let Ok(family) = Terminated::new(family) else {
+    let Ok(family) = CText::new(family) else {
         return false;
     };
-    // SAFETY: a C string that lives through the call.
+    // SAFETY: HOST-COPIES: a C string that lives through the call.
     unsafe { ffi::ast_check_realtime(family.as_ptr()) != 0 }
 }
 
-/// Every row that has a `name`, as sections of that name. Fails where the family is
-/// not mapped, or its table cannot be read.
+/// Every row with a `name`, as categories of that name.
 ///
-/// Asterisk gives the same answer for an empty table and for a database that is
-/// down, so no row at all is taken for the truth only where the driver then finds
-/// the table's column `name`. A driver that cannot look for columns (LDAP) fails
-/// where it has no row; a driver told to create what it lacks, and the one of SQLite
-/// always, creates a table that is missing, as for any module that asks so.
-pub fn load_all(family: &str) -> Result<Vec<Section>, Error> {
+/// Asterisk answers the same for an empty table and for a database that is down. Without any
+/// row, the answer therefore counts only if the driver then finds the table's column `name`.
+/// A driver that cannot look for columns (LDAP) fails without rows; a driver that is
+/// configured to create what is missing, and the driver of SQLite always, creates a missing
+/// table, as for any module that asks so.
+///
+/// # Errors
+/// The family is not mapped, or its table cannot be read.
+pub fn load_all(family: &str) -> Result<Vec<Category>, Error> {
     let family = Family::new(family)?;
-    // SAFETY: a C string; what is returned is ours.
-    let rows = unsafe { Config::new(ffi::res_userpresence_realtime_all(family.as_ptr())) };
-    let rows = rows.map_or_else(Vec::new, |rows| rows.sections(b""));
+    // SAFETY: HOST-COPIES: a C string that lives through the call.
+    let rows = unsafe { ffi::shim_realtime_all(family.as_ptr()) };
+    // SAFETY: HOST-ALLOCATOR: NULL, or a configuration for the caller to destroy.
+    let rows = unsafe { Config::new(rows) };
+    let rows = rows.map_or_else(Vec::new, |rows| rows.categories(b""));
     if rows.is_empty() {
         family.check()?;
     }
@@ -38,18 +41,19 @@ pub fn load_all(family: &str) -> Result<Vec<Section>, Error> {
         .collect())
 }
 
-/// The row of that name; `None` where there is none. Fails as [`load_all`].
-pub fn load_one(family: &str, name: &str) -> Result<Option<Section>, Error> {
+/// The row of that name; `None` without such a row.
+///
+/// # Errors
+/// As for [`load_all`]; or the name contains a NUL.
+pub fn load_one(family: &str, name: &str) -> Result<Option<Category>, Error> {
     let family = Family::new(family)?;
-    let name = Terminated::new(name)?;
-    // SAFETY: C strings; the list returned is ours. Its variables are copied before
-    // it is destroyed, once.
-    let row = unsafe {
-        let list = ffi::res_userpresence_realtime_one(family.as_ptr(), name.as_ptr());
-        let row = variables(list, &mut Files::new(b""));
-        ffi::ast_variables_destroy(list);
-        row
-    };
+    let name = CText::new(name)?;
+    // SAFETY: HOST-COPIES: C strings that live through the call.
+    let list = unsafe { ffi::shim_realtime_one(family.as_ptr(), name.as_ptr()) };
+    // SAFETY: HOST-ALLOCATOR: NULL, or a list that lives until it is destroyed below.
+    let row = unsafe { variables(list, &mut FileNames::new(b"")) };
+    // SAFETY: HOST-ALLOCATOR: a list for the caller to destroy, once.
+    unsafe { ffi::ast_variables_destroy(list) };
     if row.is_empty() {
         family.check()?;
     }
@@ -59,7 +63,7 @@ pub fn load_one(family: &str, name: &str) -> Result<Option<Section>, Error> {
 /// A family with a driver.
 struct Family<'a> {
     name: &'a str,
-    terminated: Terminated,
+    name_c: CText,
 }
 
 impl<'a> Family<'a> {
@@ -70,17 +74,17 @@ impl<'a> Family<'a> {
                  or its driver is not loaded"
             )));
         }
-        let terminated = Terminated::new(name)?;
-        Ok(Family { name, terminated })
+        let name_c = CText::new(name)?;
+        Ok(Family { name, name_c })
     }
 
     fn as_ptr(&self) -> *const c_char {
-        self.terminated.as_ptr()
+        self.name_c.as_ptr()
     }
 
     fn check(&self) -> Result<(), Error> {
-        // SAFETY: a C string that lives through the call.
-        if unsafe { ffi::res_userpresence_realtime_usable(self.as_ptr()) } != 0 {
+        // SAFETY: HOST-COPIES: a C string that lives through the call.
+        if unsafe { ffi::shim_realtime_usable(self.as_ptr()) } != 0 {
             return Ok(());
         }
         Err(Error::new(format!(
@@ -91,12 +95,12 @@ impl<'a> Family<'a> {
     }
 }
 
-fn named(mut row: Vec<Variable>) -> Option<Section> {
-    let place = row
+fn named(mut row: Vec<ConfigVariable>) -> Option<Category> {
+    let at = row
         .iter()
         .position(|column| column.name.eq_ignore_ascii_case("name"))?;
-    let name = row.remove(place).value;
-    Some(Section {
+    let name = row.remove(at).value;
+    Some(Category {
         name,
         variables: row,
     })

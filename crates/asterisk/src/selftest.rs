@@ -1,5 +1,5 @@
-//! Calls that only test builds make: to time Asterisk's own work beside ours, and to
-//! count our memory.
+//! Functions for test builds: they time Asterisk's own work beside the module's, and count
+//! memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::{CStr, c_char};
@@ -7,13 +7,12 @@ use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::ffi;
-use super::text::Owned;
+use super::text::AstString;
 
-/// Evaluates a text as the dialplan does, without a channel, and gives its length.
+/// Evaluates a text as the dialplan does, without a channel, and returns the result's length.
 pub fn substitute(expression: &CStr) -> usize {
     let mut buffer = [0 as c_char; 4096];
-    // SAFETY: no channel is allowed; a C string, and room of the size given, of which
-    // one byte is kept for the end.
+    // SAFETY: HOST-COPIES: a C string, and room of that size, a byte of which is for the NUL.
     unsafe {
         ffi::pbx_substitute_variables_helper(
             ptr::null_mut(),
@@ -21,48 +20,51 @@ pub fn substitute(expression: &CStr) -> usize {
             buffer.as_mut_ptr(),
             buffer.len() as i32 - 1,
         );
-        CStr::from_ptr(buffer.as_ptr()).count_bytes()
     }
+    // SAFETY: HOST-STRINGS: the C string that was written, or the zeros before it.
+    unsafe { CStr::from_ptr(buffer.as_ptr()) }.count_bytes()
 }
 
-/// Asks an address's provider, and only frees what it answers.
+/// Asks the provider of an address, and frees its texts.
 pub fn ask(address: &CStr) -> i32 {
     let (mut subtype, mut message) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: a C string, and two places for strings that become ours.
-    unsafe {
-        let state = ffi::ast_presence_state_nocache(address.as_ptr(), &mut subtype, &mut message);
-        drop((Owned::new(subtype), Owned::new(message)));
-        state as i32
-    }
+    // SAFETY: HOST-COPIES: a C string, and two places for strings.
+    let state =
+        unsafe { ffi::ast_presence_state_nocache(address.as_ptr(), &mut subtype, &mut message) };
+    // SAFETY: HOST-ALLOCATOR: NULL, or a string for the caller to free.
+    drop(unsafe { AstString::from_raw(subtype) });
+    // SAFETY: HOST-ALLOCATOR: as above.
+    drop(unsafe { AstString::from_raw(message) });
+    state as i32
 }
 
-/// Counts what the module holds from the heap.
-pub struct Counting;
+/// An allocator that counts the module's memory.
+pub struct CountingAllocator;
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-/// Bytes that the module holds now.
+/// The bytes that the module has allocated now.
 pub fn held() -> usize {
     HELD.load(Ordering::Relaxed)
 }
 
-/// Bytes that are in use now in the whole process, Asterisk's own included.
+/// The bytes that the whole process has allocated now, Asterisk included.
 pub fn held_by_all() -> usize {
-    // SAFETY: it only counts, under the locks of the C library.
+    // SAFETY: SYSTEM-CALLS: it only counts, under the C library's locks.
     unsafe { libc::mallinfo2() }.uordblks
 }
 
-// SAFETY: everything is handed to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
+// SAFETY: CALLER: every call is handed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is handed on.
+        // SAFETY: CALLER: handed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is handed on.
+        // SAFETY: CALLER: handed on.
         unsafe { System.dealloc(pointer, layout) }
     }
 }

@@ -1,354 +1,438 @@
-//! Asterisk's message bus: subscriptions, and the messages that it keeps.
+//! Asterisk's message bus: `asterisk/stasis.h`, `asterisk/astobj2.h`.
 
-use std::ffi::{c_int, c_long, c_void};
+use std::ffi::{CString, c_int, c_long, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::devicestate::{self, DevState};
 use super::guard::guard;
 use super::mailbox::{self, Mailbox};
 use super::parking::{self, Space};
-use super::{Error, devicestate, ffi, presencestate};
-use presence::model::device::DeviceState;
-use presence::model::state::State;
+use super::presencestate::{self, PresenceState};
+use super::text::source_file;
+use super::{Error, entry, ffi};
 
-/// Gets each presence published: address with label, state, subtype, message.
-/// One subscription calls it from one thread at a time, in the topic's order.
-pub type PresenceHandler = fn(address: &[u8], state: State, subtype: &[u8], message: &[u8]);
+/// Receives each presence published: address with label, state, subtype, message. One
+/// subscription calls it from one thread at a time, in the topic's order.
+pub type PresenceHandler = fn(address: &[u8], state: PresenceState, subtype: &[u8], message: &[u8]);
 
-/// Gets each device state published: name with label or technology, and state. One
-/// subscription calls it from one thread at a time, each device's states in their
+/// Receives each device state published: name with label or technology, and state. One
+/// subscription calls it from one thread at a time, with the states of each device in their
 /// order.
-pub type DeviceHandler = fn(name: &[u8], state: DeviceState);
+pub type DeviceHandler = fn(name: &[u8], state: DevState);
 
-/// Gets what is published of mailboxes. One subscription calls it from one thread at a
-/// time.
+/// Receives each mailbox published. One subscription calls it from one thread at a time.
 pub type MailboxHandler = fn(mailbox: Mailbox<'_>);
 
-/// Gets what is published of parking spaces. One subscription calls it from one thread at
-/// a time.
+/// Receives each change of a parking space. One subscription calls it from one thread at a
+/// time.
 pub type ParkingHandler = fn(space: Space<'_>);
 
-/// What is done with a message; it says of which kind they are, too.
+/// The function that receives the messages of a subscription; it decides on topic and type.
 #[derive(Clone, Copy, Debug)]
-enum Handle {
+enum MessageHandler {
     Presence(PresenceHandler),
     Device(DeviceHandler),
     Mailbox(MailboxHandler),
     Parking(ParkingHandler),
 }
 
-impl Handle {
-    /// What the messages are about, for a log.
-    fn what(self) -> &'static str {
+impl MessageHandler {
+    /// The subject of the messages, for a log.
+    fn subject(self) -> &'static str {
         match self {
-            Handle::Presence(_) => "presence",
-            Handle::Device(_) => "device state",
-            Handle::Mailbox(_) => "message waiting",
-            Handle::Parking(_) => "parking",
+            MessageHandler::Presence(_) => "presence",
+            MessageHandler::Device(_) => "device state",
+            MessageHandler::Mailbox(_) => "message waiting",
+            MessageHandler::Parking(_) => "parking",
         }
     }
 
-    /// Where the messages are published; NULL where Asterisk has them switched off.
-    fn topic(self) -> *mut ffi::stasis_topic {
-        // SAFETY: they only return what lives until the core ends.
-        unsafe {
-            match self {
-                Handle::Presence(_) => ffi::ast_presence_state_topic_all(),
-                Handle::Device(_) => ffi::ast_device_state_topic_all(),
-                Handle::Mailbox(_) => ffi::ast_mwi_topic_all(),
-                Handle::Parking(_) => ffi::ast_parking_topic(),
-            }
-        }
+    /// The topic of the messages; `None` if Asterisk has no such topic.
+    fn topic(self) -> Option<Topic> {
+        let topic = match self {
+            // SAFETY: HOST-GLOBALS: a topic of the core's, or NULL.
+            MessageHandler::Presence(_) => unsafe { ffi::ast_presence_state_topic_all() },
+            // SAFETY: HOST-GLOBALS: as above.
+            MessageHandler::Device(_) => unsafe { ffi::ast_device_state_topic_all() },
+            // SAFETY: HOST-GLOBALS: as above.
+            MessageHandler::Mailbox(_) => unsafe { ffi::ast_mwi_topic_all() },
+            // SAFETY: HOST-GLOBALS: as above.
+            MessageHandler::Parking(_) => unsafe { ffi::ast_parking_topic() },
+        };
+        NonNull::new(topic).map(Topic)
     }
 
-    /// The messages' type; NULL where Asterisk has them switched off.
-    fn kind(self) -> *mut ffi::stasis_message_type {
-        // SAFETY: as above.
-        unsafe {
-            match self {
-                Handle::Presence(_) => ffi::ast_presence_state_message_type(),
-                Handle::Device(_) => ffi::ast_device_state_message_type(),
-                Handle::Mailbox(_) => ffi::ast_mwi_state_type(),
-                Handle::Parking(_) => ffi::ast_parked_call_type(),
-            }
+    /// The type of the messages; `None` if Asterisk is configured not to publish them.
+    fn message_type(self) -> Option<MessageType> {
+        match self {
+            MessageHandler::Presence(_) => presencestate::message_type(),
+            MessageHandler::Device(_) => devicestate::message_type(),
+            MessageHandler::Mailbox(_) => mailbox::message_type(),
+            MessageHandler::Parking(_) => parking::message_type(),
         }
     }
 }
 
-/// A subscription; dropping it unsubscribes and waits for a call in progress, so
-/// never drop it in its own handler, or holding a lock that the handler takes.
+/// A topic.
+///
+/// # Invariants
+/// The pointer is to a topic of the core's, which lives until the core ends (HOST-GLOBALS).
+#[derive(Clone, Copy, Debug)]
+struct Topic(NonNull<ffi::stasis_topic>);
+
+/// A type of messages.
+///
+/// # Invariants
+/// The pointer is to a type that lives until the core ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct MessageType(NonNull<ffi::stasis_message_type>);
+
+impl MessageType {
+    /// # Safety
+    /// `raw` is NULL or a type that lives until the core ends.
+    pub unsafe fn new(raw: *mut ffi::stasis_message_type) -> Option<Self> {
+        NonNull::new(raw).map(MessageType)
+    }
+}
+
+/// A cache of messages.
+///
+/// # Invariants
+/// The pointer is to a cache that lives until the core ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cache(NonNull<ffi::stasis_cache>);
+
+impl Cache {
+    /// # Safety
+    /// `raw` is NULL or a cache that lives until the core ends.
+    pub unsafe fn new(raw: *mut ffi::stasis_cache) -> Option<Self> {
+        NonNull::new(raw).map(Cache)
+    }
+}
+
+/// A subscription; dropping it unsubscribes and waits for a call in progress. So neither its
+/// own handler may drop it, nor a thread that holds a lock which the handler takes.
+///
+/// # Invariants
+/// `raw` is subscribed from `new` until the drop. `handler` was leaked in `new`, and is freed
+/// after the subscription has ended.
 #[derive(Debug)]
 #[must_use = "dropping it unsubscribes"]
-pub struct Subscription {
+pub struct TopicSubscription {
     raw: NonNull<ffi::stasis_subscription>,
-    /// What the thunk is passed; freed after the subscription.
-    handler: NonNull<Handler>,
-    mark: Mark,
+    /// The argument of the thunk.
+    handler: NonNull<Receiver>,
+    topic: Topic,
+    mark: MarkType,
     /// The number of the last mark published.
     marks: AtomicU64,
 }
 
-// SAFETY: Asterisk's subscriptions may be used from any thread; of the handler only
-// what has a lock of its own is changed.
-unsafe impl Send for Subscription {}
-// SAFETY: as above.
-unsafe impl Sync for Subscription {}
+// SAFETY: HOST-OBJECTS: any thread may use a subscription; the receiver is Sync.
+unsafe impl Send for TopicSubscription {}
+// SAFETY: HOST-OBJECTS: as above.
+unsafe impl Sync for TopicSubscription {}
 
 #[derive(Debug)]
-struct Handler {
-    handle: Handle,
-    /// The type of our marks, compared and never used.
-    mark: *mut ffi::stasis_message_type,
+struct Receiver {
+    handler: MessageHandler,
+    message_type: MessageType,
+    /// The type of the marks. It is compared only.
+    mark: *const ffi::stasis_message_type,
     /// The number of the last mark that has arrived.
     arrived: Mutex<u64>,
     arrival: Condvar,
 }
 
-/// Messages that may wait before the core complains about us and, with the
-/// default overload trigger, refuses calls: a load publishes every user at once.
+/// Above this number of waiting messages the core logs a complaint and, with the default
+/// overload trigger, refuses calls. A load publishes every user at once, so it is high.
 const HIGH_WATER: c_long = 10_000_000;
+/// Below this number the core takes the complaint back.
 const LOW_WATER: c_long = 9_000_000;
 
-impl Subscription {
-    /// Subscribes to every presence, our own ones too.
+impl TopicSubscription {
+    /// Subscribes to every presence, those of the module's own provider too.
+    ///
+    /// # Errors
+    /// Asterisk does not publish presences, or has no memory.
     pub fn presence(handler: PresenceHandler) -> Result<Self, Error> {
-        Self::new(Handle::Presence(handler))
+        Self::new(MessageHandler::Presence(handler))
     }
 
-    /// Subscribes to the state of every device, our own ones too. What each server of
-    /// a cluster says is passed over: only the aggregates are handed on.
+    /// Subscribes to the aggregate state of every device, those of the module's own provider
+    /// too. The states of single servers of a cluster are left out.
+    ///
+    /// # Errors
+    /// Asterisk does not publish device states, or has no memory.
     pub fn devices(handler: DeviceHandler) -> Result<Self, Error> {
-        Self::new(Handle::Device(handler))
+        Self::new(MessageHandler::Device(handler))
     }
 
-    /// Subscribes to what is told of every mailbox.
+    /// Subscribes to every mailbox.
+    ///
+    /// # Errors
+    /// Asterisk does not publish mailboxes, or has no memory.
     pub fn mailboxes(handler: MailboxHandler) -> Result<Self, Error> {
-        Self::new(Handle::Mailbox(handler))
+        Self::new(MessageHandler::Mailbox(handler))
     }
 
-    /// Subscribes to the calls in parking lots.
+    /// Subscribes to every parking lot.
+    ///
+    /// # Errors
+    /// Asterisk does not publish parked calls, or has no memory.
     pub fn parking(handler: ParkingHandler) -> Result<Self, Error> {
-        Self::new(Handle::Parking(handler))
+        Self::new(MessageHandler::Parking(handler))
     }
 
-    fn new(handle: Handle) -> Result<Self, Error> {
-        let (topic, kind, what) = (handle.topic(), handle.kind(), handle.what());
-        if topic.is_null() || kind.is_null() {
+    fn new(handler: MessageHandler) -> Result<Self, Error> {
+        let subject = handler.subject();
+        let (Some(topic), Some(message_type)) = (handler.topic(), handler.message_type()) else {
             return Err(Error::new(format!(
-                "The {what} messages of Asterisk are switched off (see stasis.conf)"
+                "The {subject} messages of Asterisk are switched off (see stasis.conf)"
             )));
-        }
-        let Some(mark) = Mark::new() else {
+        };
+        let Some(mark) = MarkType::new() else {
             return Err(Error::new("Asterisk has no memory for a message"));
         };
-        let handler = NonNull::from(Box::leak(Box::new(Handler {
-            handle,
+        let handler = NonNull::from(Box::leak(Box::new(Receiver {
+            handler,
+            message_type,
             mark: mark.0.as_ptr(),
             arrived: Mutex::new(0),
             arrival: Condvar::new(),
         })));
-        // SAFETY: the topic is live; `receive` is passed the handler, which is freed
-        // only after the subscription has ended.
+        // SAFETY: INVARIANT, MODULE-MAPPED: a live topic; the argument of the thunk is freed
+        // after the subscription has ended.
         let raw = unsafe {
             ffi::__stasis_subscribe(
-                topic,
+                topic.0.as_ptr(),
                 Some(receive),
                 handler.as_ptr().cast(),
-                c"userpresence/asterisk/stasis.rs".as_ptr(),
+                source_file!(),
                 line!() as c_int,
                 c"new".as_ptr(),
             )
         };
         let Some(raw) = NonNull::new(raw) else {
-            // SAFETY: leaked above, and no subscription holds it.
+            // SAFETY: INVARIANT: leaked above, and no subscription has it.
             drop(unsafe { Box::from_raw(handler.as_ptr()) });
-            return Err(Error::new(format!("No subscription to the {what} topic")));
+            return Err(Error::new(format!(
+                "Could not subscribe to the {subject} topic"
+            )));
         };
-        let marks = AtomicU64::new(0);
-        let subscription = Subscription {
+        let subscription = TopicSubscription {
             raw,
             handler,
+            topic,
             mark,
-            marks,
+            marks: AtomicU64::new(0),
         };
-        // SAFETY: a live subscription and message type.
-        let refused = unsafe {
-            ffi::stasis_subscription_accept_message_type(raw.as_ptr(), kind)
-                | ffi::stasis_subscription_accept_message_type(
-                    raw.as_ptr(),
-                    subscription.mark.0.as_ptr(),
-                )
-                | ffi::stasis_subscription_set_filter(
-                    raw.as_ptr(),
-                    ffi::STASIS_SUBSCRIPTION_FILTER_SELECTIVE,
-                )
-                | ffi::stasis_subscription_set_congestion_limits(
-                    raw.as_ptr(),
-                    LOW_WATER,
-                    HIGH_WATER,
-                )
-        };
-        if refused != 0 {
+        if !subscription.set_up(message_type) {
             return Err(Error::new(format!(
-                "The {what} subscription cannot be set up"
+                "Could not set up the {subject} subscription"
             )));
         }
         Ok(subscription)
     }
-}
 
-impl Subscription {
-    /// Returns once the handler has had every message that was published before this
-    /// call. Never call it in the handler, or holding a lock that the handler takes.
+    /// Selects the messages of a type and the marks; says whether Asterisk accepts it.
+    fn set_up(&self, message_type: MessageType) -> bool {
+        let raw = self.raw.as_ptr();
+        let accept = |kind: NonNull<ffi::stasis_message_type>| {
+            // SAFETY: INVARIANT: a live subscription and a live type.
+            unsafe { ffi::stasis_subscription_accept_message_type(raw, kind.as_ptr()) }
+        };
+        let filter = ffi::STASIS_SUBSCRIPTION_FILTER_SELECTIVE;
+        let mut refused = accept(message_type.0) | accept(self.mark.0);
+        // SAFETY: INVARIANT: a live subscription.
+        refused |= unsafe { ffi::stasis_subscription_set_filter(raw, filter) };
+        // SAFETY: INVARIANT: a live subscription.
+        refused |=
+            unsafe { ffi::stasis_subscription_set_congestion_limits(raw, LOW_WATER, HIGH_WATER) };
+        refused == 0
+    }
+
+    /// Returns once the handler has received every message that was published before this
+    /// call; after ten seconds in any case. Neither the handler may call it, nor a thread that
+    /// holds a lock which the handler takes.
     ///
-    /// Of a device whose module calls its state not cachable, the core makes the
-    /// aggregate later, in a thread of its own: that is not waited for.
+    /// For a device whose module calls its state not cachable, the core makes the aggregate
+    /// later, in a thread of its own: this is not waited for.
     ///
-    /// Not by `stasis_publish_sync`: that holds the topic's lock until the handler is
-    /// through, and the handler may wait for somebody who is about to publish.
+    /// `stasis_publish_sync` is not used: it holds the topic's lock until the handler returns,
+    /// and the handler may wait for a thread that is about to publish.
     pub fn catch_up(&self) {
         /// A mark that Asterisk lost must not stop the caller for ever.
         const PATIENCE: Duration = Duration::from_secs(10);
         let mine = self.marks.fetch_add(1, Ordering::Relaxed) + 1;
-        // SAFETY: lives as long as the subscription.
-        let handler = unsafe { self.handler.as_ref() };
-        if !self.mark.publish(mine, handler.handle.topic()) {
+        // SAFETY: INVARIANT: it lives as long as the subscription.
+        let receiver = unsafe { self.handler.as_ref() };
+        if !self.mark.publish(mine, self.topic) {
             return;
         }
-        let mut arrived = handler.arrived.lock();
+        let mut arrived = receiver.arrived.lock();
         while *arrived < mine {
-            if handler.arrival.wait_for(&mut arrived, PATIENCE).timed_out() {
+            if receiver
+                .arrival
+                .wait_for(&mut arrived, PATIENCE)
+                .timed_out()
+            {
                 return;
             }
         }
     }
 }
 
-/// The type of messages that say nothing but their number: that one has arrived says
-/// that all before it have.
-#[derive(Debug)]
-struct Mark(NonNull<ffi::stasis_message_type>);
+impl Drop for TopicSubscription {
+    fn drop(&mut self) {
+        // SAFETY: INVARIANT: subscribed until here, and unsubscribed once.
+        unsafe { ffi::stasis_unsubscribe_and_join(self.raw.as_ptr()) };
+        // SAFETY: INVARIANT: leaked in `new`; after the join the thunk is never called again.
+        drop(unsafe { Box::from_raw(self.handler.as_ptr()) });
+    }
+}
 
-impl Mark {
+/// The type of the marks: messages that carry a number only. A mark that has arrived shows
+/// that every message before it has arrived.
+///
+/// # Invariants
+/// The pointer is to a type to which this value owns a reference.
+#[derive(Debug)]
+struct MarkType(NonNull<ffi::stasis_message_type>);
+
+impl MarkType {
     fn new() -> Option<Self> {
+        let name = [entry::log_name().to_bytes(), b"_mark"].concat();
+        let name = CString::new(name).unwrap_or_default();
         let mut kind = ptr::null_mut();
-        // SAFETY: a static name, no callbacks, and a place for the type, which is ours.
-        unsafe {
-            ffi::stasis_message_type_create(
-                c"userpresence_mark".as_ptr(),
-                ptr::null_mut(),
-                &mut kind,
-            );
-        }
-        NonNull::new(kind).map(Mark)
+        // SAFETY: HOST-COPIES: a C string, no callbacks, and a place for the type.
+        unsafe { ffi::stasis_message_type_create(name.as_ptr(), ptr::null_mut(), &mut kind) };
+        NonNull::new(kind).map(MarkType)
     }
 
-    /// Publishes one among the topic's messages; says whether that could be done.
-    fn publish(&self, number: u64, topic: *mut ffi::stasis_topic) -> bool {
-        // SAFETY: the payload is an object with room for the number, and the core's
-        // objects are aligned for one; message and topic take their own references, and
-        // the topic, of which there is a subscription, lives until the core ends.
-        unsafe {
-            let payload = ffi::__ao2_alloc(
+    /// Publishes a mark on the topic; says whether that was possible.
+    fn publish(&self, number: u64, topic: Topic) -> bool {
+        // SAFETY: HOST-OBJECTS: it returns NULL, or room for a number with a reference to it.
+        let payload = unsafe {
+            ffi::__ao2_alloc(
                 size_of::<u64>(),
                 None,
                 0,
                 c"".as_ptr(),
-                c"userpresence/asterisk/stasis.rs".as_ptr(),
+                source_file!(),
                 line!() as c_int,
                 c"publish".as_ptr(),
-            );
-            if payload.is_null() {
-                return false;
-            }
-            payload.cast::<u64>().write_unaligned(number);
-            let message = ffi::stasis_message_create(self.0.as_ptr(), payload);
-            ffi::__ao2_cleanup(payload);
-            if message.is_null() {
-                return false;
-            }
-            ffi::stasis_publish(topic, message);
-            ffi::__ao2_cleanup(message.cast());
+            )
+        };
+        if payload.is_null() {
+            return false;
         }
+        // SAFETY: HOST-OBJECTS: room for a number that nobody else has yet.
+        unsafe { payload.cast::<u64>().write_unaligned(number) };
+        // SAFETY: INVARIANT, HOST-OBJECTS: live type and payload; the message takes a
+        // reference to the payload.
+        let message = unsafe { ffi::stasis_message_create(self.0.as_ptr(), payload) };
+        // SAFETY: HOST-OBJECTS: the reference from the allocation, given back once.
+        unsafe { ffi::__ao2_cleanup(payload) };
+        if message.is_null() {
+            return false;
+        }
+        // SAFETY: INVARIANT, HOST-OBJECTS: a live topic, which takes a reference of its own.
+        unsafe { ffi::stasis_publish(topic.0.as_ptr(), message) };
+        // SAFETY: HOST-OBJECTS: the reference from the creation, given back once.
+        unsafe { ffi::__ao2_cleanup(message.cast()) };
         true
     }
 }
 
-impl Drop for Mark {
+impl Drop for MarkType {
     fn drop(&mut self) {
-        // SAFETY: a reference of ours, given back once.
+        // SAFETY: INVARIANT, HOST-OBJECTS: the value's reference, given back once.
         unsafe { ffi::__ao2_cleanup(self.0.as_ptr().cast()) };
     }
 }
 
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        // SAFETY: live until here, and unsubscribed once. After the join nobody calls
-        // the thunk, so the handler, leaked in `new`, can go.
-        unsafe {
-            ffi::stasis_unsubscribe_and_join(self.raw.as_ptr());
-            drop(Box::from_raw(self.handler.as_ptr()));
-        }
-    }
-}
-
+/// # Safety
+/// The arguments are those of a subscription's callback; `receiver` is that of the
+/// [`TopicSubscription`].
 unsafe extern "C" fn receive(
-    handler: *mut c_void,
+    receiver: *mut c_void,
     _subscription: *mut ffi::stasis_subscription,
     message: *mut ffi::stasis_message,
 ) {
-    guard((), || {
-        // SAFETY: `new` passes a handler that lives as long as the subscription.
-        let handler = unsafe { &*handler.cast::<Handler>() };
-        // SAFETY: the message lives through the call. A change of the subscription
-        // itself may arrive too, hence the comparison.
-        unsafe {
-            let kind = ffi::stasis_message_type(message);
-            if kind == handler.handle.kind() {
-                match handler.handle {
-                    Handle::Presence(handle) => presencestate::with_parts(message, handle),
-                    Handle::Device(handle) => devicestate::with_parts(message, handle),
-                    Handle::Mailbox(handle) => mailbox::with_parts(message, handle),
-                    Handle::Parking(handle) => parking::with_parts(message, handle),
-                }
-            } else if kind == handler.mark {
-                // A message of this type carries a number, see `Mark::publish`.
-                let number = ffi::stasis_message_data(message);
-                let number = number.cast::<u64>().read_unaligned();
-                // Two callers' marks may arrive in either order.
-                let mut arrived = handler.arrived.lock();
+    guard(
+        || (),
+        || {
+            // SAFETY: CALLER: it lives as long as the subscription, and is Sync.
+            let receiver = unsafe { &*receiver.cast::<Receiver>() };
+            // SAFETY: CALLBACK-ARGUMENTS: a live message.
+            let kind = unsafe { ffi::stasis_message_type(message) };
+            // A change of the subscription itself may arrive, too: its type is neither.
+            if kind == receiver.message_type.0.as_ptr() {
+                // SAFETY: CALLBACK-ARGUMENTS: a live message of the handler's type.
+                unsafe { hand_over(receiver.handler, message) };
+            } else if kind.cast_const() == receiver.mark {
+                // SAFETY: CALLBACK-ARGUMENTS: a live message.
+                let number = unsafe { ffi::stasis_message_data(message) };
+                // SAFETY: MESSAGE-DATA: a mark carries a number, see `MarkType::publish`.
+                let number = unsafe { number.cast::<u64>().read_unaligned() };
+                // The marks of two callers may arrive in either order.
+                let mut arrived = receiver.arrived.lock();
                 *arrived = number.max(*arrived);
                 drop(arrived);
-                handler.arrival.notify_all();
+                receiver.arrival.notify_all();
             }
-        }
-    });
+        },
+    );
 }
 
-/// Shows `visit` each message of one type that the core's cache keeps: what that server
-/// said last; with NULL the aggregates of all servers. No lock is held meanwhile.
-///
 /// # Safety
-/// `cache` and `kind` are NULL or live, `server` is NULL or valid.
-pub(super) unsafe fn cached(
-    cache: *mut ffi::stasis_cache,
-    kind: *mut ffi::stasis_message_type,
-    server: *const ffi::ast_eid,
-    mut visit: Visit<'_>,
-) {
-    if cache.is_null() || kind.is_null() {
-        return;
+/// `message` is a live message of the handler's type.
+unsafe fn hand_over(handler: MessageHandler, message: *const ffi::stasis_message) {
+    match handler {
+        // SAFETY: CALLER: a live message of the handler's type.
+        MessageHandler::Presence(handle) => unsafe { presencestate::with_parts(message, handle) },
+        // SAFETY: CALLER: as above.
+        MessageHandler::Device(handle) => unsafe { devicestate::with_parts(message, handle) },
+        // SAFETY: CALLER: as above.
+        MessageHandler::Mailbox(handle) => unsafe { mailbox::with_parts(message, handle) },
+        // SAFETY: CALLER: as above.
+        MessageHandler::Parking(handle) => unsafe { parking::with_parts(message, handle) },
     }
-    // SAFETY: the caller vouches for these; the list that is returned is ours to release.
-    let list = unsafe { ffi::stasis_cache_dump_by_eid(cache, kind, server) };
+}
+
+/// The messages that are read from a cache.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum CachedFor {
+    /// Those of this server.
+    ThisServer,
+    /// The aggregates of all servers.
+    Aggregate,
+}
+
+/// Calls `visit` with each message of a type in a cache: the last one published by each of those. The
+/// messages live until `visit` returns. No lock is held meanwhile.
+pub(super) fn cached(
+    cache: Cache,
+    kind: MessageType,
+    cached_for: CachedFor,
+    mut visit: MessageVisitor<'_>,
+) {
+    let server = match cached_for {
+        CachedFor::ThisServer => &raw const ffi::ast_eid_default,
+        CachedFor::Aggregate => ptr::null(),
+    };
+    // SAFETY: INVARIANT, HOST-GLOBALS: live cache and type, and NULL or the server's number.
+    let list = unsafe { ffi::stasis_cache_dump_by_eid(cache.0.as_ptr(), kind.0.as_ptr(), server) };
     if list.is_null() {
         return;
     }
-    // SAFETY: `show` gets each message of the list, and as its argument the visitor,
-    // which is borrowed for the call. Then the list is released, once.
+    // SAFETY: HOST-OBJECTS: a live list without a lock; the thunk's argument is the visitor,
+    // which is borrowed for the call.
     unsafe {
         ffi::__ao2_callback(
             list,
@@ -356,22 +440,28 @@ pub(super) unsafe fn cached(
             Some(show),
             (&raw mut visit).cast(),
             c"".as_ptr(),
-            c"userpresence/asterisk/stasis.rs".as_ptr(),
+            source_file!(),
             line!() as c_int,
             c"cached".as_ptr(),
         );
-        ffi::__ao2_cleanup(list.cast());
     }
+    // SAFETY: HOST-OBJECTS: the list's reference, given back once.
+    unsafe { ffi::__ao2_cleanup(list.cast()) };
 }
 
-type Visit<'a> = &'a mut dyn FnMut(*const ffi::stasis_message);
+type MessageVisitor<'a> = &'a mut dyn FnMut(*const ffi::stasis_message);
 
+/// # Safety
+/// `message` is a live message, and `visit` the [`MessageVisitor`] of [`cached`], which nobody
+/// else uses meanwhile.
 unsafe extern "C" fn show(message: *mut c_void, visit: *mut c_void, _flags: c_int) -> c_int {
-    guard(0, || {
-        // SAFETY: `cached` passes its visitor, borrowed for nobody else. The list holds
-        // messages, and holds them through the call.
-        let visit = unsafe { &mut *visit.cast::<Visit<'_>>() };
-        visit(message.cast());
-        0
-    })
+    guard(
+        || 0,
+        || {
+            // SAFETY: CALLER: the visitor of `cached`, borrowed by nobody else.
+            let visit = unsafe { &mut *visit.cast::<MessageVisitor<'_>>() };
+            visit(message.cast());
+            0
+        },
+    )
 }

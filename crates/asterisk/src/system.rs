@@ -1,4 +1,4 @@
-//! Asterisk itself.
+//! Asterisk itself: `asterisk.h`, `asterisk/options.h`, `asterisk/paths.h`.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -7,75 +7,90 @@ use std::path::PathBuf;
 use super::guard::guard;
 use super::{Error, ffi, text};
 
-/// Whether Asterisk is stopping: what is unloaded now need not be announced.
+/// Whether Asterisk is stopping: an unload then needs no announcement.
 pub fn shutting_down() -> bool {
-    // SAFETY: reads a flag of the core.
+    // SAFETY: HOST-GLOBALS: it reads a flag of the core.
     unsafe { ffi::ast_shutting_down() != 0 }
 }
 
-/// Whether Asterisk has loaded everything that it loads at its start.
+/// Whether Asterisk has loaded every module that it loads at its start.
 pub fn fully_booted() -> bool {
-    // SAFETY: reads a flag of the core.
-    unsafe { ffi::res_userpresence_fully_booted() != 0 }
+    // SAFETY: HOST-GLOBALS: it reads a flag of the core.
+    unsafe { ffi::shim_fully_booted() != 0 }
 }
 
 /// The directory for keys: `keys` below `astkeydir` in `asterisk.conf`.
 pub fn key_directory() -> PathBuf {
-    // SAFETY: a C string that is set before any module is loaded and never changed again.
-    let path = unsafe { text::bytes(ffi::ast_config_AST_KEY_DIR) };
-    PathBuf::from(OsStr::from_bytes(path))
+    // SAFETY: HOST-GLOBALS: a pointer that never changes once modules are loaded.
+    let path = unsafe { ffi::ast_config_AST_KEY_DIR };
+    // SAFETY: HOST-GLOBALS: a C string that never changes once modules are loaded.
+    PathBuf::from(OsStr::from_bytes(unsafe { text::bytes(path) }))
 }
 
-/// The path of AstDB's file, without the ending that SQLite's has.
+/// The path of AstDB's file, without the ending that SQLite's file has.
 pub fn database_file() -> PathBuf {
-    // SAFETY: a C string that is set before any module is loaded and never changed again.
-    let path = unsafe { text::bytes(ffi::ast_config_AST_DB) };
-    PathBuf::from(OsStr::from_bytes(path))
+    // SAFETY: HOST-GLOBALS: a pointer that never changes once modules are loaded.
+    let path = unsafe { ffi::ast_config_AST_DB };
+    // SAFETY: HOST-GLOBALS: a C string that never changes once modules are loaded.
+    PathBuf::from(OsStr::from_bytes(unsafe { text::bytes(path) }))
 }
 
-/// Gives back to the system what was freed: what a configuration of many users takes while
-/// it is read lies between what is kept of it.
+/// Returns freed memory to the system. The temporary data of a large configuration lies
+/// between the data that is kept, so the allocator alone would return little of it.
 pub fn give_back_memory() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: it may be called at any time, and takes the allocator's own locks.
+    // SAFETY: SYSTEM-CALLS: it may be called at any time, and takes the allocator's locks.
     unsafe {
         libc::malloc_trim(0);
     }
 }
 
-/// Something to be done when Asterisk ends; dropping it takes it back.
+/// A function for the end of Asterisk.
 ///
-/// `core stop now`, which is also what a service manager's stop does, ends Asterisk
-/// without unloading a module.
-#[derive(Debug)]
-#[must_use = "dropping it takes it back"]
-pub struct AtExit(());
+/// `core stop now`, which is also how a service manager stops Asterisk, ends the process
+/// without an unload of its modules.
+pub trait ExitHandler: 'static {
+    /// Runs once, when Asterisk ends. Asterisk holds its list of exit handlers locked
+    /// meanwhile.
+    fn at_exit();
+}
 
-impl AtExit {
-    /// Has `at_exit` called.
+/// A registered [`ExitHandler`]; dropping it unregisters, and waits for a call in progress.
+///
+/// # Invariants
+/// The function is registered from `new` on; Asterisk itself unregisters it before it calls it.
+#[derive(Debug)]
+#[must_use = "dropping it unregisters"]
+pub struct ExitRegistration(unsafe extern "C" fn());
+
+impl ExitRegistration {
+    /// Registers `E`.
     ///
     /// # Errors
-    /// Where Asterisk does not register it.
-    pub fn new(at_exit: fn()) -> Result<Self, Error> {
-        *AT_EXIT.lock() = Some(at_exit);
-        // SAFETY: a function that stays mapped as long as the process lives.
-        match unsafe { ffi::ast_register_atexit(Some(exit)) } {
-            0 => Ok(AtExit(())),
-            _ => Err(Error::new("Asterisk's end cannot be waited for")),
+    /// Asterisk has no memory.
+    pub fn new<E: ExitHandler>() -> Result<Self, Error> {
+        let registration = ExitRegistration(exit::<E>);
+        // SAFETY: MODULE-MAPPED: the function stays mapped for as long as the process lives.
+        match unsafe { ffi::ast_register_atexit(Some(registration.0)) } {
+            0 => Ok(registration),
+            _ => {
+                std::mem::forget(registration);
+                Err(Error::new("Could not register an exit handler"))
+            }
         }
     }
 }
 
-impl Drop for AtExit {
+impl Drop for ExitRegistration {
     fn drop(&mut self) {
-        // SAFETY: as above; that it is registered no more is allowed.
-        unsafe { ffi::ast_unregister_atexit(Some(exit)) };
+        // SAFETY: INVARIANT: registered in `new`, or already unregistered by Asterisk, which
+        // the function allows.
+        unsafe { ffi::ast_unregister_atexit(Some(self.0)) };
     }
 }
 
-static AT_EXIT: parking_lot::Mutex<Option<fn()>> = parking_lot::Mutex::new(None);
-
-unsafe extern "C" fn exit() {
-    let at_exit = *AT_EXIT.lock();
-    guard((), || at_exit.into_iter().for_each(|at_exit| at_exit()));
+/// # Safety
+/// Called by Asterisk; it has no other requirements.
+unsafe extern "C" fn exit<E: ExitHandler>() {
+    guard(|| (), E::at_exit);
 }

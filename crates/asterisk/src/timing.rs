@@ -1,80 +1,76 @@
-//! Time ranges, as the dialplan's `GotoIfTime` takes them, time zones, and the time there.
+//! Time ranges as the dialplan's `GotoIfTime` takes them: `asterisk/pbx.h`; time zones and
+//! their clocks: `asterisk/localtime.h`.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::ptr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::ffi;
-use super::text::Terminated;
-use presence::Time;
+use super::text::CText;
 
-/// Whether a moment lies within a range such as `09:00-17:00,mon-fri,*,*`, by the clocks
-/// of a time zone; empty stands for the system's own. A range holds its last minute.
+/// Whether a moment lies within a range such as `09:00-17:00,mon-fri,*,*`, by the clocks of a
+/// time zone; an empty time zone is the system's own. A range includes its last minute.
 ///
-/// Asterisk logs and skips what it cannot read of a range, and takes a time zone that it
-/// does not know for GMT: check both before, with [`presence::model::schedule::check`]
-/// and [`is_timezone`].
-pub fn matches(range: &str, timezone: &str, at: Time) -> bool {
-    let (Ok(range), Ok(timezone)) = (Terminated::new(range), Terminated::new(timezone)) else {
+/// Asterisk logs and ignores parts of a range that it cannot read, and takes an unknown time
+/// zone for GMT: check the range's form before, and the time zone with [`is_timezone`].
+pub fn matches(range: &str, timezone: &str, at: SystemTime) -> bool {
+    let (Ok(range), Ok(timezone)) = (CText::new(range), CText::new(timezone)) else {
         return false;
     };
-    // C's own types, which are not as wide everywhere.
-    let moment = ffi::timeval {
-        tv_sec: (at.micros() / 1_000_000) as _,
-        tv_usec: (at.micros() % 1_000_000) as _,
-    };
-    // Zeros match nothing, should Asterisk leave something as it is.
+    // A field that Asterisk leaves as it is matches nothing.
     let mut timing = ffi::ast_timing {
         hastime: 0,
         monthmask: 0,
         daymask: 0,
         dowmask: 0,
         minmask: [0; 48],
-        timezone: std::ptr::null_mut(),
+        timezone: ptr::null_mut(),
     };
-    // SAFETY: a C string and room for what is made of it; that is given back once, as it
-    // was made. What is asked meanwhile is a copy whose zone is ours, which Asterisk
-    // only reads, although it takes it as mutable.
-    unsafe {
-        ffi::ast_build_timing(&mut timing, range.as_ptr());
-        let zoned = ffi::ast_timing {
-            timezone: timezone.as_ptr().cast_mut(),
-            ..timing
-        };
-        let matches = ffi::ast_check_timing2(&zoned, moment);
-        ffi::ast_destroy_timing(&mut timing);
-        matches != 0
-    }
+    // SAFETY: HOST-COPIES: a C string, and room for the result.
+    unsafe { ffi::ast_build_timing(&mut timing, range.as_ptr()) };
+    let zoned = ffi::ast_timing {
+        timezone: timezone.as_ptr().cast_mut(),
+        ..timing
+    };
+    // SAFETY: HOST-COPIES: the time zone is only read, although its pointer is to mutable.
+    let matches = unsafe { ffi::ast_check_timing2(&zoned, timeval(at)) };
+    // SAFETY: HOST-ALLOCATOR: built above, and destroyed once.
+    unsafe { ffi::ast_destroy_timing(&mut timing) };
+    matches != 0
 }
 
-/// The minutes since midnight that a clock shows at a moment in a time zone that
-/// [`is_timezone`] knows; empty stands for the system's own.
-pub fn minute_of_day(timezone: &str, at: Time) -> u32 {
-    let moment = ffi::timeval {
-        tv_sec: (at.micros() / 1_000_000) as _,
-        tv_usec: 0,
-    };
-    let zone = Terminated::new(timezone).ok();
+/// The minutes since midnight, 0 to 1439, on the clocks of a time zone that [`is_timezone`]
+/// knows; an empty time zone is the system's own.
+pub fn minute_of_day(timezone: &str, at: SystemTime) -> u32 {
+    let zone = CText::new(timezone).ok();
     let zone = zone.as_ref().filter(|_| !timezone.is_empty());
-    // SAFETY: all zero is a valid value: numbers, and a pointer that may be NULL.
+    let zone = zone.map_or(ptr::null(), CText::as_ptr);
+    // SAFETY: ZERO-VALUE: numbers, and a pointer that may be NULL.
     let mut shown: ffi::ast_tm = unsafe { std::mem::zeroed() };
-    // SAFETY: a moment, room for what is made of it, and NULL or a C string; all of them
-    // live through the call.
-    unsafe {
-        let zone = zone.map_or(std::ptr::null(), Terminated::as_ptr);
-        ffi::ast_localtime(&moment, &mut shown, zone);
-    }
+    // SAFETY: HOST-COPIES: NULL or a C string, and room for the result.
+    unsafe { ffi::ast_localtime(&timeval(at), &mut shown, zone) };
     let minutes = shown.tm_hour * 60 + shown.tm_min;
     u32::try_from(minutes).unwrap_or(0)
 }
 
-/// Whether Asterisk knows a time zone of that name, such as `Europe/Berlin`: it reads
-/// them from the system's files, and has no way to say that there is none. UTC and GMT
-/// need no file: what Asterisk cannot find is taken for them.
+/// C's own types are not equally wide everywhere.
+fn timeval(at: SystemTime) -> ffi::timeval {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    ffi::timeval {
+        tv_sec: since.as_secs() as _,
+        tv_usec: since.subsec_micros() as _,
+    }
+}
+
+/// Whether Asterisk knows a time zone of that name, such as `Europe/Berlin`. Asterisk reads
+/// them from the system's files, and does not report that there is none. UTC and GMT need no
+/// file: Asterisk takes a time zone that it cannot find for them.
 pub fn is_timezone(name: &str) -> bool {
-    /// Where Asterisk looks, whatever the environment says.
+    /// The folder that Asterisk reads, whatever the environment says.
     const FOLDER: &str = "/usr/share/zoneinfo";
-    /// What a file of a time zone begins with. Asterisk does not look.
+    /// The first bytes of a file of a time zone, which Asterisk does not check.
     const MAGIC: &[u8; 4] = b"TZif";
     if matches!(name, "UTC" | "GMT") {
         return true;

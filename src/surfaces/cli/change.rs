@@ -5,16 +5,16 @@ use std::fmt::Write;
 use super::{fail, outcome, view};
 use crate::runtime::reload;
 use crate::runtime::store;
-use asterisk::cli::{Args, Outcome};
+use asterisk::cli::{Args, CliResult};
 use presence::model::assignment::Parts;
 use presence::model::dnd::DndStatus;
 use presence::model::ending;
 use presence::world::Change;
 
 /// `userpresence set`
-pub fn set(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn set(args: &Args<'_>, out: &mut String) -> CliResult {
     let [name, status, texts @ ..] = args.0.as_slice() else {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     };
     let is_word = |word: &str| {
         ["for", "until"]
@@ -29,7 +29,7 @@ pub fn set(args: &Args<'_>, out: &mut String) -> Outcome {
             (texts, (*last).to_owned())
         }
         texts if texts.len() <= 3 => (texts, String::new()),
-        _ => return Outcome::ShowUsage,
+        _ => return CliResult::ShowUsage,
     };
     let mut parts = Parts::in_order(status, texts);
     if !end.is_empty() {
@@ -52,25 +52,25 @@ pub fn set(args: &Args<'_>, out: &mut String) -> Outcome {
 }
 
 /// `userpresence message`
-pub fn message(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn message(args: &Args<'_>, out: &mut String) -> CliResult {
     let (name, message) = match args.0.as_slice() {
         [name] => (name, ""),
         [name, message] => (name, *message),
-        _ => return Outcome::ShowUsage,
+        _ => return CliResult::ShowUsage,
     };
     match store::set_message(name, message) {
         Ok(()) => {
             let _ = writeln!(out, "Message of '{name}' set.");
-            Outcome::Success
+            CliResult::Success
         }
         Err(why) => outcome(fail(out, &why)),
     }
 }
 
 /// `userpresence dndstatus`
-pub fn dnd_status(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn dnd_status(args: &Args<'_>, out: &mut String) -> CliResult {
     let [name, dnd] = args.0.as_slice() else {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     };
     let dnd = DndStatus::parse(dnd).map_err(String::from);
     let set = dnd.and_then(|dnd| {
@@ -80,21 +80,21 @@ pub fn dnd_status(args: &Args<'_>, out: &mut String) -> Outcome {
     match set {
         Ok((name, dnd)) => {
             let _ = writeln!(out, "'{name}' is set to {}.", dnd.name());
-            Outcome::Success
+            CliResult::Success
         }
         Err(why) => outcome(fail(out, &why)),
     }
 }
 
 /// `userpresence reload user`
-pub fn reload_user(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn reload_user(args: &Args<'_>, out: &mut String) -> CliResult {
     let [name] = args.0.as_slice() else {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     };
     match reload::user(name) {
         Ok(done) => {
             let _ = writeln!(out, "{done}");
-            Outcome::Success
+            CliResult::Success
         }
         Err(why) => outcome(fail(out, &why)),
     }

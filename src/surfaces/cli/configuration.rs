@@ -5,14 +5,14 @@ use std::fmt::Write;
 use super::{fail, outcome};
 use crate::runtime;
 use crate::runtime::reload::{self, Grave};
-use asterisk::cli::{Args, Outcome};
+use asterisk::cli::{Args, CliResult};
 
 /// `userpresence reload`
-pub fn reload(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn reload(args: &Args<'_>, out: &mut String) -> CliResult {
     let really = match args.0.as_slice() {
         [] => false,
         [word] if word.eq_ignore_ascii_case("--really") => true,
-        _ => return Outcome::ShowUsage,
+        _ => return CliResult::ShowUsage,
     };
     match reload::everything(really) {
         Ok(counts) => {
@@ -20,22 +20,22 @@ pub fn reload(args: &Args<'_>, out: &mut String) -> Outcome {
             if counts.go > 0 {
                 out.push_str("The data of removed users is kept for 30 days.\n");
             }
-            Outcome::Success
+            CliResult::Success
         }
         Err(refused) => {
             for problem in &refused.problems {
                 let _ = writeln!(out, "ERROR: {problem}");
             }
             let _ = writeln!(out, "Not reloaded: {}.", refused.why);
-            Outcome::Failure
+            CliResult::Failure
         }
     }
 }
 
 /// `userpresence check`
-pub fn check(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn check(args: &Args<'_>, out: &mut String) -> CliResult {
     if !args.0.is_empty() {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     }
     let Some(check) = reload::check() else {
         return outcome(fail(out, runtime::NOT_RUNNING));
@@ -54,21 +54,21 @@ pub fn check(args: &Args<'_>, out: &mut String) -> Outcome {
     match check.counts {
         Some(counts) => {
             let _ = writeln!(out, "After a reload: {counts}.");
-            Outcome::Success
+            CliResult::Success
         }
         None => {
             out.push_str("A reload would be refused.\n");
-            Outcome::Failure
+            CliResult::Failure
         }
     }
 }
 
 /// `userpresence forget`
-pub fn forget(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn forget(args: &Args<'_>, out: &mut String) -> CliResult {
     let name = match args.0.as_slice() {
         [all] if all.eq_ignore_ascii_case("all") => None,
         [name] => Some(*name),
-        _ => return Outcome::ShowUsage,
+        _ => return CliResult::ShowUsage,
     };
     match reload::forget(name) {
         Ok(1) => out.push_str("The data of 1 user was deleted.\n"),
@@ -77,7 +77,7 @@ pub fn forget(args: &Args<'_>, out: &mut String) -> Outcome {
         }
         Err(why) => return outcome(fail(out, &why)),
     }
-    Outcome::Success
+    CliResult::Success
 }
 
 /// The names of removed users whose data is still stored, and `all`.

@@ -5,21 +5,21 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
-use asterisk::cli::{Args, Outcome};
+use asterisk::cli::{Args, CliResult};
 use asterisk::crypt;
 
 /// `userpresence password`
-pub fn password(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn password(args: &Args<'_>, out: &mut String) -> CliResult {
     crate::trip("command");
     let (name, given) = match args.0.as_slice() {
         [name] => (*name, None),
         [name, password] => (*name, Some((*password).to_owned())),
-        _ => return Outcome::ShowUsage,
+        _ => return CliResult::ShowUsage,
     };
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 60 || !name.chars().all(good) {
         out.push_str("Expected a name of 1 to 60 letters, digits, '-', '_' or '.'.\n");
-        return Outcome::Failure;
+        return CliResult::Failure;
     }
     let made = given.is_none();
     let password = given.map_or_else(|| crypt::random::<18>().map(|made| BASE64.encode(made)), Ok);
@@ -28,7 +28,7 @@ pub fn password(args: &Args<'_>, out: &mut String) -> Outcome {
         Ok(both) => both,
         Err(why) => {
             let _ = writeln!(out, "The password could not be created: {why}");
-            return Outcome::Failure;
+            return CliResult::Failure;
         }
     };
     if made {
@@ -38,5 +38,5 @@ pub fn password(args: &Args<'_>, out: &mut String) -> Outcome {
         out,
         "[{name}]\ntype = api_user\npassword = {hash}\naccount = default\nrole = read"
     );
-    Outcome::Success
+    CliResult::Success
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::table::Table;
 use super::{fail, outcome};
 use crate::runtime::store;
-use asterisk::cli::{Args, Outcome};
+use asterisk::cli::{Args, CliResult};
 use presence::calls::{self, CallOrigin, Caller, HEADS};
 use presence::directory::UserId;
 use presence::model::text::quoted;
@@ -24,9 +24,9 @@ fn of_user<T>(name: &str, out: &mut String, look: impl FnOnce(&World, UserId) ->
 }
 
 /// `userpresence show routes`
-pub fn show_routes(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn show_routes(args: &Args<'_>, out: &mut String) -> CliResult {
     let [name] = args.0.as_slice() else {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     };
     let found = of_user(name, out, |world, user| {
         let name = world.directory().get(user).name.clone();
@@ -49,7 +49,7 @@ pub fn show_routes(args: &Args<'_>, out: &mut String) -> Outcome {
 }
 
 /// `userpresence explain <name> internal|external`
-pub fn explain_route(name: &str, origin: &str, out: &mut String) -> Outcome {
+pub fn explain_route(name: &str, origin: &str, out: &mut String) -> CliResult {
     let Ok(origin) = CallOrigin::parse(origin) else {
         let origin = quoted(origin);
         let why = format!("unknown origin '{origin}', expected internal, external or from");
@@ -59,7 +59,7 @@ pub fn explain_route(name: &str, origin: &str, out: &mut String) -> Outcome {
 }
 
 /// `userpresence explain <name> from <caller>`
-pub fn explain_from(name: &str, caller: &str, out: &mut String) -> Outcome {
+pub fn explain_from(name: &str, caller: &str, out: &mut String) -> CliResult {
     explain_call(name, |world, user| Caller::find(world, user, caller), out)
 }
 
@@ -67,7 +67,7 @@ fn explain_call(
     name: &str,
     caller: impl FnOnce(&World, UserId) -> Caller,
     out: &mut String,
-) -> Outcome {
+) -> CliResult {
     let text = of_user(name, out, |world, user| {
         calls::explain(world, user, &caller(world, user))
     });

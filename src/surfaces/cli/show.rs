@@ -7,7 +7,7 @@ use super::{fail, outcome, routes, view};
 use crate::runtime;
 use crate::runtime::store;
 use crate::surfaces::metrics;
-use asterisk::cli::{Args, Outcome};
+use asterisk::cli::{Args, CliResult};
 use presence::Presence;
 use presence::State;
 use presence::Time;
@@ -20,7 +20,7 @@ use presence::views::fields::{Said, View};
 use regex_lite::Regex;
 
 /// `userpresence show users`
-pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn show_users(args: &Args<'_>, out: &mut String) -> CliResult {
     let filter = match args.0.as_slice() {
         [] => None,
         ["like", pattern] => match Regex::new(pattern) {
@@ -33,7 +33,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
                 ));
             }
         },
-        _ => return Outcome::ShowUsage,
+        _ => return CliResult::ShowUsage,
     };
     let wanted = |name: &str| filter.as_ref().is_none_or(|regex| regex.is_match(name));
     let names = store::read(|world| {
@@ -80,7 +80,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     let count = table.rows.len();
     table.show(out);
     let _ = writeln!(out, "{count} user{}", if count == 1 { "" } else { "s" });
-    Outcome::Success
+    CliResult::Success
 }
 
 /// `5m 10s ago`, `never`.
@@ -98,12 +98,12 @@ fn source_name(source: &str) -> &str {
 }
 
 /// `userpresence show user`
-pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn show_user(args: &Args<'_>, out: &mut String) -> CliResult {
     let [name] = args.0.as_slice() else {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     };
     let Some(view) = view(name, out) else {
-        return Outcome::Failure;
+        return CliResult::Failure;
     };
     let now = Time::now();
     let flags = Flag::ALL.map(|flag| (flag.label(), yes_no(view.flags.get(flag)).to_owned()));
@@ -165,7 +165,7 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
     out.push('\n');
     table.show(out);
     out.push_str("* wins, - takes no part\n");
-    Outcome::Success
+    CliResult::Success
 }
 
 fn mark(view: &View, winner: bool, takes_part: bool) -> &'static str {
@@ -220,28 +220,28 @@ fn yes_no(value: bool) -> &'static str {
 }
 
 /// `userpresence explain`
-pub fn explain_user(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn explain_user(args: &Args<'_>, out: &mut String) -> CliResult {
     let name = match args.0.as_slice() {
         [name] => name,
-        [_, from] if from.eq_ignore_ascii_case("from") => return Outcome::ShowUsage,
+        [_, from] if from.eq_ignore_ascii_case("from") => return CliResult::ShowUsage,
         [name, origin] => return routes::explain_route(name, origin, out),
         [name, from, caller] if from.eq_ignore_ascii_case("from") => {
             return routes::explain_from(name, caller, out);
         }
-        _ => return Outcome::ShowUsage,
+        _ => return CliResult::ShowUsage,
     };
     outcome(view(name, out).map(|view| out.push_str(&explain(&view, Time::now()))))
 }
 
 /// `userpresence show actions`
-pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn show_actions(args: &Args<'_>, out: &mut String) -> CliResult {
     let name = match args.0.as_slice() {
         [] => None,
         [name] => match view(name, out) {
             Some(view) => Some(view.user),
-            None => return Outcome::Failure,
+            None => return CliResult::Failure,
         },
-        _ => return Outcome::ShowUsage,
+        _ => return CliResult::ShowUsage,
     };
     let mut table = Table::new(["User", "Target", "Set", "Now", "Was"]);
     let Some(runtime) = runtime::current() else {
@@ -262,13 +262,13 @@ pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
         table.show(out);
     }
     let _ = writeln!(out, "{count} in force");
-    Outcome::Success
+    CliResult::Success
 }
 
 /// `userpresence show statuses`
-pub fn show_statuses(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn show_statuses(args: &Args<'_>, out: &mut String) -> CliResult {
     if !args.0.is_empty() {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     }
     let statuses = store::read(|world| world.directory().settings.statuses().clone());
     let mut table = Table::new(["Status", "Label", "State", "Subtype", "Message"]);
@@ -279,7 +279,7 @@ pub fn show_statuses(args: &Args<'_>, out: &mut String) -> Outcome {
     out.push_str(
         "- is recorded only: it is not written to extensions, and no presence maps to it\n",
     );
-    Outcome::Success
+    CliResult::Success
 }
 
 fn status_row(status: &StatusType) -> [String; 5] {
@@ -295,9 +295,9 @@ fn status_row(status: &StatusType) -> [String; 5] {
 }
 
 /// `userpresence show stats`
-pub fn show_stats(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn show_stats(args: &Args<'_>, out: &mut String) -> CliResult {
     if !args.0.is_empty() {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     }
     let mut table = Table::new(["Name", "Value"]);
     for metric in metrics::all() {
@@ -306,14 +306,14 @@ pub fn show_stats(args: &Args<'_>, out: &mut String) -> Outcome {
         table.rows.extend(rows);
     }
     table.show(out);
-    Outcome::Success
+    CliResult::Success
 }
 
 /// `userpresence show settings`
-pub fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn show_settings(args: &Args<'_>, out: &mut String) -> CliResult {
     crate::trip("command");
     if !args.0.is_empty() {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     }
     let lines = store::read(|world| {
         let directory = world.directory();
@@ -338,5 +338,5 @@ pub fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {
     for (name, value) in lines.unwrap_or_default() {
         let _ = writeln!(out, "{name:>18}: {value}");
     }
-    Outcome::Success
+    CliResult::Success
 }

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use super::show::ago;
 use super::table::Table;
 use crate::runtime;
-use asterisk::cli::{Args, Outcome};
+use asterisk::cli::{Args, CliResult};
 use presence::Time;
 
 /// `userpresence show webhooks`
-pub fn show_webhooks(args: &Args<'_>, out: &mut String) -> Outcome {
+pub fn show_webhooks(args: &Args<'_>, out: &mut String) -> CliResult {
     if !args.0.is_empty() {
-        return Outcome::ShowUsage;
+        return CliResult::ShowUsage;
     }
     let now = Time::now();
     let mut table = Table::new([
@@ -50,5 +50,5 @@ pub fn show_webhooks(args: &Args<'_>, out: &mut String) -> Outcome {
         table.show(out);
     }
     let _ = writeln!(out, "{count} webhook{}", if count == 1 { "" } else { "s" });
-    Outcome::Success
+    CliResult::Success
 }

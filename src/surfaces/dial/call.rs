@@ -2,7 +2,7 @@
 
 use super::{CalledUser, DIALSTATUS, STATUS, busy};
 use crate::runtime::push::{self, Push};
-use asterisk::application::{Channel, Next, Reason};
+use asterisk::application::{Channel, DialplanNext, RedirectingReason};
 use asterisk::log;
 use presence::calls::CallPlan;
 use presence::model::state::State;
@@ -34,12 +34,12 @@ pub enum DialOutcome {
     Busy,
     NoAnswer,
     /// The call is over, or the dialplan continues after it.
-    Over(Next),
+    Over(DialplanNext),
 }
 
 impl DialCall<'_> {
     /// Carries out the plan.
-    pub fn carry_out(&self) -> Next {
+    pub fn carry_out(&self) -> DialplanNext {
         crate::trip("call");
         let plan = &self.plan;
         if let Some(why) = plan.refused.filter(|_| !self.called.accepts_caller) {
@@ -52,12 +52,12 @@ impl DialCall<'_> {
                 ),
             );
             busy(self.channel, "REFUSED");
-            return Next::Continue;
+            return DialplanNext::Continue;
         }
         if let Some(target) = plan.always.as_ref().filter(|_| !self.from_queue) {
             let reason = match plan.state {
-                State::Dnd => Reason::DoNotDisturb,
-                _ => Reason::Unconditional,
+                State::Dnd => RedirectingReason::DoNotDisturb,
+                _ => RedirectingReason::Unconditional,
             };
             return self.forward(target, reason);
         }
@@ -65,12 +65,14 @@ impl DialCall<'_> {
         self.push_if_missed(rung);
         let (outcome, reason) = match rung {
             DialOutcome::Over(next) => return next,
-            DialOutcome::Busy => ("BUSY", Reason::Busy),
-            DialOutcome::NoAnswer => ("NOANSWER", Reason::NoAnswer),
-            DialOutcome::Congested | DialOutcome::Unavailable => ("UNAVAILABLE", Reason::NoAnswer),
+            DialOutcome::Busy => ("BUSY", RedirectingReason::Busy),
+            DialOutcome::NoAnswer => ("NOANSWER", RedirectingReason::NoAnswer),
+            DialOutcome::Congested | DialOutcome::Unavailable => {
+                ("UNAVAILABLE", RedirectingReason::NoAnswer)
+            }
         };
         let target = match reason {
-            Reason::Busy => &plan.busy,
+            RedirectingReason::Busy => &plan.busy,
             _ => &plan.no_answer,
         };
         if let Some(target) = target.as_ref().filter(|_| !self.from_queue) {
@@ -90,7 +92,7 @@ impl DialCall<'_> {
             }
         }
         self.channel.set(STATUS, outcome);
-        Next::Continue
+        DialplanNext::Continue
     }
 
     /// Sends the user a push message about a call that rang without an answer. Not for a
@@ -169,7 +171,7 @@ impl DialCall<'_> {
         if channel.hung_up() {
             channel.set(DIALSTATUS, "CANCEL");
             channel.set(STATUS, "CANCELLED");
-            return DialOutcome::Over(Next::HangUp);
+            return DialOutcome::Over(DialplanNext::HangUp);
         }
         let timeout = timeout.map_or_else(String::new, |seconds| seconds.to_string());
         let args = format!("{devices},{timeout},{}", self.dial_options);
@@ -184,7 +186,7 @@ impl DialCall<'_> {
         let status = status.as_str();
         match (status, next) {
             ("ANSWER", _) => channel.set(STATUS, answered),
-            (_, Next::HangUp) => channel.set(STATUS, "CANCELLED"),
+            (_, DialplanNext::HangUp) => channel.set(STATUS, "CANCELLED"),
             ("BUSY", _) => return DialOutcome::Busy,
             ("NOANSWER", _) => return DialOutcome::NoAnswer,
             ("CONGESTION", _) => return DialOutcome::Congested,

@@ -2,18 +2,18 @@
 
 use super::call::{DialCall, DialOutcome};
 use super::{DIALSTATUS, STATUS, busy};
-use asterisk::application::{Next, Reason};
+use asterisk::application::{DialplanNext, RedirectingReason};
 use asterisk::log;
 use presence::calls::Destination;
 
 impl DialCall<'_> {
     /// Forwards the call.
-    pub fn forward(&self, target: &Destination, reason: Reason) -> Next {
+    pub fn forward(&self, target: &Destination, reason: RedirectingReason) -> DialplanNext {
         let (channel, plan) = (self.channel, &self.plan);
         if channel.hung_up() {
             channel.set(DIALSTATUS, "CANCEL");
             channel.set(STATUS, "CANCELLED");
-            return Next::HangUp;
+            return DialplanNext::HangUp;
         }
         match target {
             Destination::Extension {
@@ -25,7 +25,7 @@ impl DialCall<'_> {
                 {
                     self.warn(&format_args!("there is no extension '{location}'"));
                     busy(channel, "WRONGTARGET");
-                    return Next::Continue;
+                    return DialplanNext::Continue;
                 }
                 log::verbose(
                     3,
@@ -43,26 +43,26 @@ impl DialCall<'_> {
                     // `Dial` has set DIALSTATUS.
                     DialOutcome::Busy => {
                         busy(channel, "FORWARDED");
-                        Next::Continue
+                        DialplanNext::Continue
                     }
-                    _ => Next::Continue,
+                    _ => DialplanNext::Continue,
                 }
             }
             Destination::Voicemail { mailbox } => self.voicemail(mailbox, reason),
         }
     }
 
-    fn voicemail(&self, mailbox: &str, reason: Reason) -> Next {
+    fn voicemail(&self, mailbox: &str, reason: RedirectingReason) -> DialplanNext {
         let channel = self.channel;
         if mailbox.is_empty() {
             self.warn(&"the user has no mailbox");
             busy(channel, "WRONGTARGET");
-            return Next::Continue;
+            return DialplanNext::Continue;
         }
         channel.redirect(&self.called.number, reason);
         channel.set(STATUS, "VOICEMAIL");
         let greeting = match reason {
-            Reason::Busy => 'b',
+            RedirectingReason::Busy => 'b',
             _ => 'u',
         };
         let result = channel.run(c"VoiceMail", &format!("{mailbox},{greeting}"));
@@ -77,8 +77,8 @@ impl DialCall<'_> {
                 Ok(_) => self.warn(&format_args!("mailbox '{mailbox}' accepts no message")),
             }
             busy(channel, "WRONGTARGET");
-            return Next::Continue;
+            return DialplanNext::Continue;
         }
-        result.unwrap_or(Next::Continue)
+        result.unwrap_or(DialplanNext::Continue)
     }
 }

@@ -1,5 +1,6 @@
 //! Who asks, and whether so often.
 
+use std::ffi::CStr;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,16 +11,20 @@ use crate::runtime::sessions::session::{self, Token};
 use crate::runtime::sessions::throttle::{Admission, Means};
 use crate::runtime::{self, Runtime, store};
 use crate::web::access::{Credential, HttpCaller, forwarded};
+use crate::web::wire;
 use asterisk::crypt;
 use asterisk::http::{ManagerSession, Reply, Request};
 use asterisk::manager::Class;
-use asterisk::security::{self, Event};
+use asterisk::security::{self, SecurityEvent};
 use presence::Time;
 use presence::config::{ApiUser, Http};
 use presence::model::principal::{Principal, Role};
 
 /// The cookie of a session.
 pub const COOKIE: &str = "userpresence";
+
+/// The service of security events.
+const SERVICE: &CStr = c"UserPresence";
 
 /// The name of callers who come by a session of the manager interface.
 const MANAGER: &str = "manager";
@@ -62,7 +67,7 @@ pub fn remote(request: &Request<'_>, http: &Http) -> IpAddr {
 /// others are being looked at for too long.
 pub fn caller(request: &Request<'_>, http: &Http) -> Result<HttpCaller, Reply> {
     let remote = remote(request, http);
-    let caller = match request.basic() {
+    let caller = match request.header("Authorization").and_then(wire::basic) {
         Some((name, password)) => {
             let user = look_at(request, http, remote, &name, &password)?;
             HttpCaller {
@@ -160,10 +165,10 @@ fn look_at(
         }
     }
     let (event, user) = match (known, permitted) {
-        (None, _) => (Event::NoSuchName, None),
-        (Some(_), None) => (Event::Address, None),
-        (Some(_), Some(_)) if !right => (Event::WrongPassword, None),
-        (Some(_), Some(user)) => (Event::Success, Some(user)),
+        (None, _) => (SecurityEvent::NoSuchAccount, None),
+        (Some(_), None) => (SecurityEvent::Address, None),
+        (Some(_), Some(_)) if !right => (SecurityEvent::WrongPassword, None),
+        (Some(_), Some(user)) => (SecurityEvent::Success, Some(user)),
     };
     let noted = with(|access| {
         if user.is_none() {
@@ -178,7 +183,7 @@ fn look_at(
     runtime.sessions.attempt_ended();
     look.failed = user.is_none();
     drop(look);
-    security::report(request, remote, name, event);
+    security::report(request, SERVICE, name, remote, event);
     noted?;
     user.cloned().ok_or_else(wrong)
 }
@@ -239,7 +244,7 @@ pub fn by_cookie(
     http: &Http,
     remote: IpAddr,
 ) -> Result<Option<(Arc<ApiUser>, session::SessionId)>, Reply> {
-    let Some(token) = request.cookie(COOKIE).and_then(Token::parse) else {
+    let Some(token) = super::cookie(request, COOKIE).and_then(Token::parse) else {
         return Ok(None);
     };
     let Some(user) = http.user(token.name).filter(|user| user.permits(remote)) else {
@@ -288,9 +293,10 @@ fn manager(
     http: &Http,
     remote: IpAddr,
 ) -> Result<Option<HttpCaller>, Reply> {
-    let Some(session) = request.manager_session().filter(|_| http.ami_sessions) else {
+    if super::cookie(request, "mansession_id").is_none() || !http.ami_sessions {
         return Ok(None);
-    };
+    }
+    let session = request.manager_session();
     let runtime = running()?;
     begin_try(remote, Means::Cookie, None, Instant::now() + PATIENCE)?;
     let found = session.is_authenticated();
@@ -303,7 +309,13 @@ fn manager(
     });
     runtime.sessions.attempt_ended();
     if !found {
-        security::report(request, remote, MANAGER, Event::WrongPassword);
+        security::report(
+            request,
+            SERVICE,
+            MANAGER,
+            remote,
+            SecurityEvent::WrongPassword,
+        );
     }
     noted?;
     // The actions that read and set ask for the same.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use asterisk::http::wire;
-use asterisk::http::{Body, Method, NoBody, Reply, Request};
+use crate::web::wire;
+use asterisk::http::{HttpMethod, NoBody, Reply, ReplyBody, Request};
 
 const JSON: &str = "application/json";
 
@@ -20,7 +20,7 @@ pub fn error(status: u16, code: &str, message: &str) -> Reply {
             ("Content-Type", JSON.into()),
             ("Cache-Control", "no-store".into()),
         ],
-        body: Body::Text(body.to_string().into()),
+        body: ReplyBody::Text(body.to_string().into()),
     }
 }
 
@@ -43,11 +43,15 @@ const LONGEST_BODY: usize = 8 * 1024;
 pub fn read_body<T: DeserializeOwned>(request: &Request<'_>) -> Result<T, Reply> {
     let refused = |why| match why {
         NoBody::Empty => error(400, "body", "The body is empty, expected JSON."),
-        NoBody::OtherType => error(415, "type", "Expected the Content-Type application/json."),
         NoBody::TooLarge => error(413, "too_large", "The body is longer than 8 kB."),
         NoBody::Broken => error(400, "body", "The body is not JSON, or not all of it came."),
     };
-    let body = request.body(LONGEST_BODY).map_err(refused)?;
+    request.check_body(LONGEST_BODY).map_err(refused)?;
+    if !wire::is_json(request.header("Content-Type").unwrap_or_default()) {
+        let why = "Expected the Content-Type application/json.";
+        return Err(error(415, "type", why));
+    }
+    let body = request.json(LONGEST_BODY).map_err(refused)?;
     // A list would do for an object: its values would be taken by their order.
     let value: serde_json::Value = match serde_json::from_str(&body) {
         Ok(value @ serde_json::Value::Object(_)) => value,
@@ -62,7 +66,7 @@ pub fn read_body<T: DeserializeOwned>(request: &Request<'_>) -> Result<T, Reply>
 }
 
 /// What cannot be done to a resource that there is.
-pub fn no_such_method(methods: &[Method]) -> Reply {
+pub fn no_such_method(methods: &[HttpMethod]) -> Reply {
     let mut names: Vec<&str> = methods.iter().map(|method| method.name()).collect();
     if let Some(get) = names.iter().position(|name| *name == "GET") {
         names.insert(get + 1, "HEAD");
@@ -89,7 +93,7 @@ pub fn no_content() -> Reply {
     Reply {
         status: 204,
         headers: vec![("Cache-Control", "no-store".into())],
-        body: Body::Text("".into()),
+        body: ReplyBody::Text("".into()),
     }
 }
 
@@ -112,7 +116,7 @@ fn text(kind: &'static str, cache: &'static str, body: impl Into<Cow<'static, st
             ("Content-Type", kind.into()),
             ("Cache-Control", cache.into()),
         ],
-        body: Body::Text(body.into()),
+        body: ReplyBody::Text(body.into()),
     }
 }
 

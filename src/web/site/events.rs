@@ -18,7 +18,7 @@ use super::users::{Members, Reloaded, may_see, pairs, records};
 use super::{HttpCaller, Reply, Request, account, error, reader_slots, session};
 use crate::runtime::feed::{Next, Note, Reader};
 use crate::runtime::store;
-use asterisk::http::{Body, Gone, Stream};
+use asterisk::http::{ReaderGone, ReplyBody, Stream};
 use presence::account::{Event, EventsQuery, Record, Subscription};
 use presence::model::flags::Flag;
 
@@ -87,7 +87,7 @@ pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
                 ("Cache-Control", "no-store".into()),
                 ("X-Accel-Buffering", "no".into()),
             ],
-            body: Body::Stream(Box::new(move |stream| {
+            body: ReplyBody::Stream(Box::new(move |stream| {
                 let _slot = slot;
                 // Whoever is gone need not be told.
                 let _ = feed.run(stream, begin);
@@ -150,7 +150,7 @@ struct Snapshot<'a> {
 }
 
 impl FeedStream {
-    fn run(&mut self, stream: &mut Stream<'_>, begin: Begin) -> Result<(), Gone> {
+    fn run(&mut self, stream: &mut Stream<'_>, begin: Begin) -> Result<(), ReaderGone> {
         // A browser that loses the stream comes back after this time, in milliseconds.
         stream.write(b"retry: 2000\n\n")?;
         match begin {
@@ -174,7 +174,7 @@ impl FeedStream {
             }
             // Also whoever has logged out meanwhile is told nothing more.
             if stream.gone() || Instant::now() >= end || !self.pass.holds() {
-                return Err(Gone);
+                return Err(ReaderGone);
             }
             if text.is_empty() && Instant::now() >= beat {
                 text.push_str(":\n\n");
@@ -189,13 +189,18 @@ impl FeedStream {
     }
 
     /// Writes what comes after the event of that number.
-    fn write(&mut self, stream: &mut Stream<'_>, text: &str, before: u64) -> Result<(), Gone> {
+    fn write(
+        &mut self,
+        stream: &mut Stream<'_>,
+        text: &str,
+        before: u64,
+    ) -> Result<(), ReaderGone> {
         let written = stream.write(text.as_bytes());
         self.sent.total += text.len() as u64;
         let end = match written {
             Ok(()) => self.sent.total,
             // However much of it has come: it has not come whole.
-            Err(Gone) => u64::MAX,
+            Err(ReaderGone) => u64::MAX,
         };
         self.sent.pieces.push_back((end, before));
         self.sent.settle(stream);
@@ -257,10 +262,10 @@ impl FeedStream {
     }
 
     /// Everyone as they are; what changes meanwhile is told afterwards.
-    fn snapshot(&mut self, stream: &mut Stream<'_>, begin: Begin) -> Result<(), Gone> {
+    fn snapshot(&mut self, stream: &mut Stream<'_>, begin: Begin) -> Result<(), ReaderGone> {
         // One who was wanted may be gone since: the stream ends with the reload.
         let Ok(members) = Members::of(&self.account, &[], &self.caller) else {
-            return Err(Gone);
+            return Err(ReaderGone);
         };
         let mut users = members.users;
         if let Some(wanted) = &self.wanted {
@@ -285,7 +290,7 @@ impl FeedStream {
                 found.push(record);
             });
             // A reload ends the stream, before it says that this was everyone.
-            whole.map_err(|Reloaded| Gone)?;
+            whole.map_err(|Reloaded| ReaderGone)?;
             let more = chunks.peek().is_some();
             let snapshot = Snapshot {
                 records: &found,

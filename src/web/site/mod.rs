@@ -19,8 +19,8 @@ use std::ffi::CStr;
 
 use crate::runtime;
 use crate::web::access::HttpCaller;
-use asterisk::http::wire;
-use asterisk::http::{Method, Reply, Request, Site};
+use crate::web::wire;
+use asterisk::http::{HttpMethod, Reply, Request, Site, SiteState};
 
 #[cfg(feature = "selftest")]
 pub use access::hold_looks;
@@ -38,19 +38,50 @@ impl Site for UserPresenceSite {
 
     fn answer(request: &Request<'_>) -> Reply {
         crate::trip("http");
-        let mut reply = answer(request);
-        reply
-            .headers
-            .push(("X-Content-Type-Options", "nosniff".into()));
+        let mut reply = unsniffed(answer(request));
         reply
             .headers
             .push(("Referrer-Policy", "no-referrer".into()));
         reply
     }
 
+    fn state() -> &'static SiteState {
+        static STATE: SiteState = SiteState::new();
+        &STATE
+    }
+
+    fn closing() -> Reply {
+        let why = "The module is being unloaded, try again later.";
+        unsniffed(error(503, "closing", why))
+    }
+
+    fn internal_error() -> Reply {
+        let why = "Internal error, see Asterisk's log for what happened.";
+        unsniffed(error(500, "internal", why))
+    }
+
     fn wake_streams() {
         runtime::with(|runtime| runtime.feed.end_streams());
     }
+}
+
+/// The reply, whose type a browser must not guess from its body.
+fn unsniffed(mut reply: Reply) -> Reply {
+    reply
+        .headers
+        .push(("X-Content-Type-Options", "nosniff".into()));
+    reply
+}
+
+/// A part of the request's path; empty without one.
+fn segment(request: &Request<'_>, index: usize) -> String {
+    let segments = wire::segments(request.path()).unwrap_or_default();
+    segments.into_iter().nth(index).unwrap_or_default()
+}
+
+/// A cookie of the request.
+fn cookie<'a>(request: &Request<'a>, name: &str) -> Option<&'a str> {
+    wire::cookie(request.header("Cookie")?, name)
 }
 
 fn answer(request: &Request<'_>) -> Reply {
@@ -60,13 +91,13 @@ fn answer(request: &Request<'_>) -> Reply {
     if !http.enabled {
         return error(404, "off", "Nothing is served here.");
     }
-    let Some(segments) = request.segments() else {
+    let Some(segments) = wire::segments(request.path()) else {
         return error(400, "path", "The path is not UTF-8, or not encoded well.");
     };
     if segments.first().map(String::as_str) != Some("v1") {
         return pages::answer(request);
     }
-    if !matches!(request.method(), Method::Get | Method::Head) && is_foreign(request) {
+    if !matches!(request.method(), HttpMethod::Get | HttpMethod::Head) && is_foreign(request) {
         return error(403, "origin", "Pages of other sites change nothing here.");
     }
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();

@@ -1,7 +1,8 @@
 //! The board: three files that are part of the module, for everyone, without any data.
 
 use super::answer::{error, no_such_method, tagged};
-use asterisk::http::{Body, Method, Reply, Request};
+use crate::web::wire;
+use asterisk::http::{HttpMethod, Reply, ReplyBody, Request};
 
 /// The files, and what they are.
 const FILES: &[(&str, &str, &str)] = &[
@@ -37,22 +38,23 @@ pub fn answer(request: &Request<'_>) -> Reply {
 }
 
 fn find(request: &Request<'_>) -> Reply {
-    let path = match request.segments() {
+    let segments = wire::segments(request.path());
+    let path = match segments.as_deref() {
         Some([path]) => path.as_str(),
         _ => return nothing(),
     };
     let Some((_, kind, text)) = FILES.iter().find(|(name, _, _)| *name == path) else {
         return nothing();
     };
-    if !matches!(request.method(), Method::Get | Method::Head) {
-        return no_such_method(&[Method::Get]);
+    if !matches!(request.method(), HttpMethod::Get | HttpMethod::Head) {
+        return no_such_method(&[HttpMethod::Get]);
     }
     if request.is_bare() {
         // Relative: whatever stands before it may be a proxy's.
         return Reply {
             status: 302,
             headers: vec![("Location", "userpresence/".into())],
-            body: Body::Text("".into()),
+            body: ReplyBody::Text("".into()),
         };
     }
     tagged(request, kind, (*text).into())

@@ -1,11 +1,11 @@
 //! What there is below `v1/`, and who answers it.
 
-use super::{HttpCaller, Method, Reply, Request, events, openapi, session, users};
+use super::{HttpCaller, HttpMethod, Reply, Request, events, openapi, session, users};
 
 /// A path, `*` standing for any part that is not empty, and what is done by each method.
 pub struct Route<F: 'static> {
     path: &'static [&'static str],
-    methods: &'static [(Method, F)],
+    methods: &'static [(HttpMethod, F)],
 }
 
 /// Answers to everyone.
@@ -17,16 +17,16 @@ type CallerHandler = fn(&Request<'_>, &HttpCaller) -> Reply;
 pub static OPEN: &[Route<OpenHandler>] = &[
     Route {
         path: &["v1", "openapi.json"],
-        methods: &[(Method::Get, openapi::show)],
+        methods: &[(HttpMethod::Get, openapi::show)],
     },
     Route {
         path: &["v1", "session"],
-        methods: &[(Method::Post, session::log_in)],
+        methods: &[(HttpMethod::Post, session::log_in)],
     },
     #[cfg(feature = "selftest")]
     Route {
         path: &["v1", "selftest"],
-        methods: &[(Method::Get, super::selftest::stream)],
+        methods: &[(HttpMethod::Get, super::selftest::stream)],
     },
 ];
 
@@ -35,25 +35,25 @@ pub static CALLERS: &[Route<CallerHandler>] = &[
     Route {
         path: &["v1", "session"],
         methods: &[
-            (Method::Get, session::show),
-            (Method::Delete, session::log_out),
+            (HttpMethod::Get, session::show),
+            (HttpMethod::Delete, session::log_out),
         ],
     },
     Route {
         path: &["v1", "account", "*", "presence"],
-        methods: &[(Method::Get, users::list)],
+        methods: &[(HttpMethod::Get, users::list)],
     },
     Route {
         path: &["v1", "account", "*", "statuses"],
-        methods: &[(Method::Get, users::statuses)],
+        methods: &[(HttpMethod::Get, users::statuses)],
     },
     Route {
         path: &["v1", "account", "*", "extension", "*", "presence"],
-        methods: &[(Method::Get, users::get), (Method::Put, users::put)],
+        methods: &[(HttpMethod::Get, users::get), (HttpMethod::Put, users::put)],
     },
     Route {
         path: &["v1", "account", "*", "events"],
-        methods: &[(Method::Get, events::stream)],
+        methods: &[(HttpMethod::Get, events::stream)],
     },
 ];
 
@@ -62,14 +62,14 @@ pub enum RouteMatch<F: 'static> {
     /// This.
     Route(F),
     /// The path, but not the method.
-    Methods(&'static [(Method, F)]),
+    Methods(&'static [(HttpMethod, F)]),
     /// Nothing.
     Nothing,
 }
 
 impl<F> RouteMatch<F> {
     /// The methods that there are instead.
-    pub fn methods(&self) -> Vec<Method> {
+    pub fn methods(&self) -> Vec<HttpMethod> {
         match self {
             RouteMatch::Methods(methods) => methods.iter().map(|(method, _)| *method).collect(),
             _ => Vec::new(),
@@ -78,7 +78,11 @@ impl<F> RouteMatch<F> {
 }
 
 /// Looks for what answers to that method and path.
-pub fn find<F: Copy>(routes: &'static [Route<F>], method: Method, path: &[&str]) -> RouteMatch<F> {
+pub fn find<F: Copy>(
+    routes: &'static [Route<F>],
+    method: HttpMethod,
+    path: &[&str],
+) -> RouteMatch<F> {
     let same = |route: &&Route<F>| {
         let parts = route.path.iter().zip(path);
         route.path.len() == path.len()
@@ -92,7 +96,7 @@ pub fn find<F: Copy>(routes: &'static [Route<F>], method: Method, path: &[&str])
     };
     // The head of an answer is that of a read.
     let method = match method {
-        Method::Head => Method::Get,
+        HttpMethod::Head => HttpMethod::Get,
         method => method,
     };
     let found = route.methods.iter().find(|(known, _)| *known == method);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use asterisk::http::{Body, Reply, Request};
+use asterisk::http::{Reply, ReplyBody, Request};
 
 /// Begins a stream.
 pub fn stream(request: &Request<'_>) -> Reply {
@@ -15,7 +15,7 @@ pub fn stream(request: &Request<'_>) -> Reply {
     Reply {
         status: 200,
         headers: vec![("Content-Type", "text/event-stream".into())],
-        body: Body::Stream(Box::new(move |stream| {
+        body: ReplyBody::Stream(Box::new(move |stream| {
             while stream.write(piece.as_bytes()).is_ok() && !stream.gone() {
                 std::thread::sleep(Duration::from_millis(10));
             }

@@ -54,7 +54,7 @@ pub fn show(request: &Request<'_>, caller: &HttpCaller) -> Reply {
 fn held<'a>(request: &Request<'a>, http: &Http) -> Option<(Token<'a>, Arc<ApiUser>)> {
     let remote = access::remote(request, http);
     let (user, _) = access::by_cookie(request, http, remote).ok().flatten()?;
-    let token = request.cookie(COOKIE).and_then(Token::parse)?;
+    let token = super::cookie(request, COOKIE).and_then(Token::parse)?;
     Some((token, user))
 }
 
@@ -131,7 +131,8 @@ fn own_account(caller: &Principal) -> String {
 /// # Errors
 /// Answers 404 where there is none that the caller may see.
 pub fn account(request: &Request<'_>, caller: &HttpCaller) -> Result<String, Reply> {
-    let given = match request.segment(2) {
+    let segment = super::segment(request, 2);
+    let given = match segment.as_str() {
         "~" => &own_account(caller),
         given => given,
     };

@@ -291,7 +291,7 @@ fn user(
     let found = store::read(|world| {
         let directory = world.directory();
         let account = directory.account_named(&account)?;
-        let id = match request.segment(4) {
+        let id = match super::segment(request, 4).as_str() {
             // By name: another's id or extension may be the same.
             "~" => directory.user(caller.user.as_deref()?)?,
             wanted => directory.member(account, wanted)?,

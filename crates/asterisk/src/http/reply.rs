@@ -1,93 +1,90 @@
-//! What is answered.
+//! The answer to a request: `asterisk/http.h`.
 
 use std::borrow::Cow;
 use std::ffi::c_int;
 use std::fmt::Write;
 
-use super::request::Method;
+use super::request::HttpMethod;
 use super::stream::Stream;
-use super::{Request, Visit, ffi, ptr, text};
+use super::{HttpVisit, NonNull, Request, SiteState, ffi, stream_of, text};
 
 /// An answer.
 #[derive(Debug)]
 pub struct Reply {
-    /// 200, 404, ...
+    /// The status code: 200, 404, ...
     pub status: u16,
-    /// Headers; the server itself adds `Server`, `Date`, `Content-Length` and, where it
-    /// closes the connection, `Connection`.
+    /// The headers. The server adds `Server`, `Date`, `Content-Length` and, if it closes the
+    /// connection, `Connection`.
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
-    /// What follows them.
-    pub body: Body,
+    /// The body.
+    pub body: ReplyBody,
 }
 
-/// What a [`Reply`] carries.
-pub enum Body {
-    /// Text without a NUL; a request for the head alone does not get it, nor does one that
-    /// is answered by 304. With 204 there is none, and the connection ends.
+/// The body of a [`Reply`].
+pub enum ReplyBody {
+    /// Text without a NUL. It is not sent for a HEAD request, nor with status 304. With 204
+    /// there is no body, and the connection ends.
     Text(Cow<'static, str>),
-    /// What is written piece by piece, on the thread of the connection and for as long as
-    /// this takes. The connection ends with it. Where the head alone was asked for, it is
-    /// not called.
+    /// A function that writes the body piece by piece, in the thread of the connection and for
+    /// as long as it takes. Then the connection ends. It is not called for a HEAD request.
     Stream(Box<dyn FnOnce(&mut Stream<'_>)>),
 }
 
-impl std::fmt::Debug for Body {
+impl std::fmt::Debug for ReplyBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Body::Text(text) => f.debug_tuple("Text").field(text).finish(),
-            Body::Stream(_) => f.write_str("Stream"),
+            ReplyBody::Text(text) => f.debug_tuple("Text").field(text).finish(),
+            ReplyBody::Stream(_) => f.write_str("Stream"),
         }
     }
 }
 
-/// An unread body up to this length is read and thrown away, so that the connection can be
-/// kept; a longer one ends it.
+/// The longest unread body, in bytes, that is read and discarded to keep the connection; a
+/// longer one ends it.
 const WORTH_READING: u64 = 64 * 1024;
 
 impl Reply {
-    /// Sends it; says whether the connection goes on (0) or not (-1).
+    /// Sends the answer; returns 0 if the connection goes on, else -1.
     ///
     /// # Safety
-    /// The session of that request, which nothing was answered to yet.
+    /// `session` is the session of that request, which this thread answers and has not
+    /// answered yet.
     pub(super) unsafe fn send(
         self,
         session: *mut ffi::ast_tcptls_session_instance,
         request: &Request<'_>,
+        state: &'static SiteState,
     ) -> c_int {
         if request.content_length() > WORTH_READING {
-            // SAFETY: a live session of the HTTP server's.
+            // SAFETY: CALLER, HTTP-SESSION: the session of the request.
             unsafe { ffi::ast_http_request_close_on_completion(session) };
         }
         let head = self.head();
         match self.body {
-            // The server cannot leave out `Content-Length`, which does not belong there.
-            Body::Text(_) if self.status == 204 => {
+            // The server always adds `Content-Length`, which does not belong there.
+            ReplyBody::Text(_) if self.status == 204 => {
                 let (head, title) = (text::printable(&head), text::printable(title(204)));
-                // SAFETY: a live session; C strings that live through the call.
+                // SAFETY: CALLER, HTTP-SESSION, HOST-COPIES: the session of the request, and C
+                // strings that live through the call.
                 unsafe {
-                    ffi::res_userpresence_http_send_head(
-                        session,
-                        204,
-                        title.as_ptr(),
-                        head.as_ptr(),
-                    );
+                    ffi::shim_http_send_head(session, 204, title.as_ptr(), head.as_ptr());
                 }
                 -1
             }
-            Body::Text(body) => {
-                // The server sends the body of an error even where nobody wants it.
-                let unwanted = request.method() == Method::Head && self.status >= 400;
+            ReplyBody::Text(body) => {
+                // The server sends the body of an error even for HEAD.
+                let unwanted = request.method() == HttpMethod::Head && self.status >= 400;
                 let body = if unwanted { "" } else { &*body };
                 let (head, body) = (text::printable(&head), text::printable(body));
                 let title = text::printable(title(self.status));
-                // What has not changed is as long as it was, and is not sent.
+                // 304 has the length of the unchanged body, which is not sent.
                 let method = match self.status {
-                    304 => Method::Head,
+                    304 => HttpMethod::Head,
                     _ => request.method(),
                 };
-                // SAFETY: a live session; C strings that live through the call.
+                // SAFETY: CALLER, HTTP-SESSION, HOST-COPIES: as above.
                 unsafe {
-                    ffi::res_userpresence_http_send(
+                    ffi::shim_http_send(
                         session,
                         method.raw(),
                         c_int::from(self.status),
@@ -98,18 +95,19 @@ impl Reply {
                 }
                 0
             }
-            Body::Stream(run) => {
-                // SAFETY: a live session, whose stream is open and this thread's alone.
-                let raw = unsafe { (*session).stream };
-                if let Some((_visit, raw)) = Visit::of_stream().zip(ptr::NonNull::new(raw)) {
-                    let mut stream = Stream::new(raw);
+            ReplyBody::Stream(run) => {
+                // SAFETY: CALLER: the session of the request.
+                let raw = NonNull::new(unsafe { stream_of(session) });
+                if let Some((visit, raw)) = HttpVisit::of_stream(state).zip(raw) {
+                    // SAFETY: HTTP-SESSION: an open stream, which is this thread's alone.
+                    let mut stream = unsafe { Stream::new(raw, &visit) };
                     let begin = format!(
                         "HTTP/1.1 {} {}\r\n{head}Connection: close\r\n\r\n",
                         self.status,
                         title(self.status)
                     );
                     let begun = stream.write(begin.as_bytes()).is_ok();
-                    if begun && request.method() != Method::Head {
+                    if begun && request.method() != HttpMethod::Head {
                         run(&mut stream);
                     }
                 }
@@ -126,38 +124,6 @@ impl Reply {
             let _ = write!(head, "{name}: {value}\r\n");
         }
         head
-    }
-}
-
-/// While the module is being unloaded.
-pub(super) fn closing() -> Reply {
-    error(
-        503,
-        "closing",
-        "The module is being unloaded, try again later.",
-    )
-}
-
-/// After a panic.
-pub(super) fn internal_error() -> Reply {
-    error(
-        500,
-        "internal",
-        "Internal error, see Asterisk's log for what happened.",
-    )
-}
-
-fn error(status: u16, code: &str, message: &str) -> Reply {
-    Reply {
-        status,
-        headers: vec![
-            ("Content-Type", "application/json".into()),
-            ("Cache-Control", "no-store".into()),
-            ("X-Content-Type-Options", "nosniff".into()),
-        ],
-        body: Body::Text(
-            format!(r#"{{"error":{{"code":"{code}","message":"{message}"}}}}"#).into(),
-        ),
     }
 }
 

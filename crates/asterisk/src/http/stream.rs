@@ -1,63 +1,66 @@
-//! An answer that goes on.
+//! An answer that is written piece by piece: `asterisk/iostream.h`, and the socket below it.
 
 use std::ffi::c_int;
 use std::io;
-use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use super::{Visit, closing, ffi};
+use super::{HttpVisit, ffi};
 use crate::log;
 
-/// How long, in milliseconds, one write may take: a reader that takes nothing for so long
-/// is gone.
+/// The longest time, in milliseconds, for one write: a reader that receives nothing for so
+/// long is gone.
 const WRITE_TIMEOUT: i32 = 5_000;
 
-/// How long, in milliseconds, what was sent may stay without the other side's kernel saying
-/// that it came: the network has vanished, or the reader takes nothing.
+/// The longest time, in milliseconds, without an acknowledgement by the other side's kernel:
+/// the network has failed, or the reader receives nothing.
 const UNACKNOWLEDGED: c_int = 30_000;
 
 /// The connection that an answer is written to piece by piece.
 ///
-/// Hold no lock while writing: a reader that does not read holds it up.
+/// The caller must hold no lock while it writes: a reader that does not read delays it.
+///
+/// # Invariants
+/// The stream is open and this thread's alone for `'a`.
 #[derive(Debug)]
 pub struct Stream<'a> {
     raw: NonNull<ffi::ast_iostream>,
     failed: bool,
     dropped: bool,
-    session: PhantomData<&'a mut Visit>,
+    visit: &'a HttpVisit,
 }
 
 /// The reader is gone, or reads too slowly: nothing more can be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Gone;
+pub struct ReaderGone;
 
-impl Stream<'_> {
-    /// Of a live stream that nobody else uses until this is dropped.
-    pub(super) fn new(raw: NonNull<ffi::ast_iostream>) -> Self {
+impl<'a> Stream<'a> {
+    /// # Safety
+    /// `raw` is an open stream that nobody else uses for `'a`.
+    pub(super) unsafe fn new(raw: NonNull<ffi::ast_iostream>, visit: &'a HttpVisit) -> Self {
         let stream = Stream {
             raw,
             failed: false,
             dropped: false,
-            session: PhantomData,
+            visit,
         };
         if let Err(why) = stream.limit_unacknowledged() {
             log::warning(format_args!(
-                "A connection whose network vanishes is noticed late only: {why}"
+                "A connection whose network fails will be noticed late only: {why}"
             ));
         }
         stream
     }
 
     fn fd(&self) -> c_int {
-        // SAFETY: a live stream.
+        // SAFETY: INVARIANT: an open stream.
         unsafe { ffi::ast_iostream_get_fd(self.raw.as_ptr()) }
     }
 
-    /// By default Linux waits for about a quarter of an hour.
+    /// Sets the limit of [`UNACKNOWLEDGED`]. Linux by default waits about a quarter of an hour.
     fn limit_unacknowledged(&self) -> io::Result<()> {
         let time = UNACKNOWLEDGED;
-        // SAFETY: it reads an integer of the length given; another descriptor than one of TCP
-        // is an error.
+        // SAFETY: SYSTEM-CALLS: it reads an integer of the length given; for a descriptor that
+        // is not of TCP it is an error.
         let result = unsafe {
             libc::setsockopt(
                 self.fd(),
@@ -73,43 +76,42 @@ impl Stream<'_> {
         }
     }
 
-    /// Writes all of it; waits at most a few seconds for a reader that is slow.
+    /// Writes all of `bytes`; waits at most five seconds for a slow reader.
     ///
     /// # Errors
-    /// Where the reader is gone or does not read, now or before.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+    /// The reader is gone or does not read, now or in an earlier call.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), ReaderGone> {
         if self.failed {
-            return Err(Gone);
+            return Err(ReaderGone);
         }
         let raw = self.raw.as_ptr();
-        // SAFETY: a live stream that is ours alone; it reads so many bytes. The time runs
-        // anew with each call.
-        let written = unsafe {
-            ffi::ast_iostream_set_timeout_inactivity(raw, WRITE_TIMEOUT);
-            ffi::ast_iostream_write(raw, bytes.as_ptr().cast(), bytes.len())
-        };
-        // A part of it is as bad as nothing: the rest cannot be told from what follows.
+        // The time begins with each call.
+        // SAFETY: INVARIANT: an open stream of this thread's.
+        unsafe { ffi::ast_iostream_set_timeout_inactivity(raw, WRITE_TIMEOUT) };
+        // SAFETY: INVARIANT: as above; it reads so many bytes.
+        let written = unsafe { ffi::ast_iostream_write(raw, bytes.as_ptr().cast(), bytes.len()) };
+        // After a part of the bytes, no later ones could be told from the missing rest.
         self.failed = usize::try_from(written) != Ok(bytes.len());
         if !self.failed {
             return Ok(());
         }
         let why = io::Error::last_os_error();
-        // It is there and takes nothing, or it was so long ago that it took something.
+        // A reader that has not hung up receives nothing, or has not for too long.
         self.dropped |= is_vanished(why.raw_os_error()) || !self.hung_up();
-        Err(Gone)
+        Err(ReaderGone)
     }
 
-    /// Whether the reader was given up, and did not go: it took nothing for too long, or its
-    /// network has vanished.
+    /// Whether the reader did not leave but was given up: it received nothing for too long, or
+    /// its network has failed.
     pub fn was_dropped(&self) -> bool {
         self.dropped
     }
 
-    /// How many bytes were written, and not taken yet by the other side's kernel. Over TLS
-    /// these are some more than those that were given to [`Stream::write`].
+    /// The number of bytes written that the other side's kernel has not acknowledged yet. Over
+    /// TLS there are some more than were given to [`Stream::write`].
     pub fn unacknowledged(&self) -> u64 {
         let mut bytes: c_int = 0;
-        // SAFETY: it writes an integer, which is ours.
+        // SAFETY: SYSTEM-CALLS: it writes an integer.
         let result = unsafe { libc::ioctl(self.fd(), libc::TIOCOUTQ, &raw mut bytes) };
         match result {
             0 => u64::try_from(bytes).unwrap_or(0),
@@ -117,10 +119,10 @@ impl Stream<'_> {
         }
     }
 
-    /// Whether the reader has gone, as far as is known, or the site is going. It does not
+    /// Whether the reader is gone, as far as is known, or the site is closing. It does not
     /// wait.
     pub fn gone(&mut self) -> bool {
-        if self.failed || closing() {
+        if self.failed || self.visit.state.is_closing() {
             return true;
         }
         let gone = self.hung_up();
@@ -130,11 +132,11 @@ impl Stream<'_> {
         gone
     }
 
-    /// The error that has ended the connection, given once.
+    /// The error that has ended the connection; the system reports it once.
     fn take_error(&self) -> Option<c_int> {
         let mut error: c_int = 0;
         let mut length = size_of_val(&error) as libc::socklen_t;
-        // SAFETY: it writes an integer of the length given, both ours.
+        // SAFETY: SYSTEM-CALLS: it writes an integer of the length given.
         let result = unsafe {
             libc::getsockopt(
                 self.fd(),
@@ -153,13 +155,13 @@ impl Stream<'_> {
             events: libc::POLLRDHUP,
             revents: 0,
         };
-        // SAFETY: one structure, which is ours; no time to wait.
+        // SAFETY: SYSTEM-CALLS: one structure; it does not wait.
         let found = unsafe { libc::poll(&raw mut poll, 1, 0) };
         found > 0
     }
 }
 
-/// Whether it is the error of a connection whose other side says nothing any more.
+/// Whether it is the error of a connection whose other side does not respond any more.
 fn is_vanished(error: Option<c_int>) -> bool {
     let vanished = [libc::ETIMEDOUT, libc::EHOSTUNREACH, libc::ENETUNREACH];
     error.is_some_and(|error| vanished.contains(&error))

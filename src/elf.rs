@@ -1,19 +1,20 @@
-//! Which build a file is: the build id that a linker leaves in an ELF file's notes.
+//! The build id of an ELF file, which the linker puts into the file's notes.
 
 use std::io::{Read, Seek, SeekFrom};
 
-/// The note's name and type, by the linker's convention.
+/// The owner and the type of the note with the build id, by the linker's convention.
 const OWNER: &[u8] = b"GNU\0";
 const BUILD_ID: u32 = 3;
 
-/// The program header's type of a segment of notes.
+/// The type of a segment of notes in a program header.
 const NOTES: u32 = 4;
 
-/// More than any file has: what is beyond is no such file.
+/// Limits that no proper file exceeds: the number of segments, and the bytes of a part.
 const MOST_SEGMENTS: usize = 1000;
 const MOST_NOTES: u64 = 64 * 1024;
 
-/// The build id in a file for this machine; `None` where it has none, or is no such file.
+/// The build id of a file for this machine's byte order; `None` without one, or if it is not an
+/// ELF file.
 pub fn build_id(file: &mut (impl Read + Seek)) -> Option<Vec<u8>> {
     let head = part(file, 0, 64)?;
     let wide = match head.get(..5)? {
@@ -46,7 +47,7 @@ pub fn build_id(file: &mut (impl Read + Seek)) -> Option<Vec<u8>> {
     None
 }
 
-/// The build id among notes.
+/// The build id in a segment of notes.
 pub fn in_notes(mut notes: &[u8]) -> Option<&[u8]> {
     loop {
         let [name, value] = [word(notes, 0)?, word(notes, 4)?].map(|size| size as usize);
@@ -128,10 +129,10 @@ mod tests {
         let found = build_id(&mut Cursor::new(&whole));
         assert_eq!(found.as_deref(), Some(&b"12345"[..]));
         assert_eq!(build_id(&mut Cursor::new(file(&other))), None);
-        // Of another owner.
+        // A note of another owner.
         let foreign = note(b"Go\0\0", BUILD_ID, b"12345");
         assert_eq!(in_notes(&foreign), None);
-        // A file that is cut off anywhere has none.
+        // A file that is cut off has none.
         for end in 0..whole.len() {
             assert_eq!(build_id(&mut Cursor::new(&whole[..end])), None, "{end}");
         }

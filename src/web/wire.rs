@@ -1,12 +1,13 @@
-//! How a request says things: path, cookies, credentials, entity tags.
+//! The text forms of HTTP: paths, cookies, credentials, entity tags.
 
 use std::hash::{DefaultHasher, Hasher};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// The parts of a path, each decoded after the path was split, so that an encoded slash
-/// is none. `None` for what is not UTF-8, or holds control characters.
+/// The parts of a percent-encoded path. The path is split before its parts are decoded: an
+/// encoded slash does not split it. `None` for a path that is not UTF-8, is encoded badly or
+/// contains control characters.
 pub fn segments(path: &[u8]) -> Option<Vec<String>> {
     path.split(|byte| *byte == b'/').map(decode).collect()
 }
@@ -27,7 +28,7 @@ fn decode(part: &[u8]) -> Option<String> {
     (!text.contains(char::is_control)).then_some(text)
 }
 
-/// A cookie of a `Cookie` header; the first one of that name.
+/// The value of the first cookie of that name in a `Cookie` header, without quotes.
 pub fn cookie<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     let mut cookies = header
         .split(';')
@@ -38,7 +39,7 @@ pub fn cookie<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     Some(bare.unwrap_or(value))
 }
 
-/// Name and password of an `Authorization: Basic` header.
+/// Name and password from an `Authorization: Basic` header.
 pub fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -49,10 +50,10 @@ pub fn basic(header: &str) -> Option<(String, String)> {
     Some((name.to_owned(), password.to_owned()))
 }
 
-/// Whether a request that changes something was made by a page of another site, as far
-/// as the browser says: anything but a browser says nothing.
+/// Whether a page of another site has sent the request, by the headers that browsers add: the
+/// values of `Sec-Fetch-Site`, `Origin` and `Host`. Other clients add none of the first two.
 pub fn is_foreign(site: Option<&str>, origin: Option<&str>, host: Option<&str>) -> bool {
-    // Browsers that say this know it better than we do, who may be behind a proxy.
+    // The browser knows the site even if a proxy changes the host.
     if let Some(site) = site {
         return !matches!(site, "same-origin" | "none");
     }
@@ -63,20 +64,20 @@ pub fn is_foreign(site: Option<&str>, origin: Option<&str>, host: Option<&str>) 
     origin.is_some_and(|origin| !of_host(origin))
 }
 
-/// Whether a `Content-Type` header says JSON.
+/// Whether a `Content-Type` header is that of JSON.
 pub fn is_json(header: &str) -> bool {
     let kind = header.split(';').next().unwrap_or_default();
     kind.trim().eq_ignore_ascii_case("application/json")
 }
 
-/// An entity tag of a body, quotes included.
+/// The entity tag of a body, with its quotes.
 pub fn entity_tag(body: &str) -> String {
     let mut hasher = DefaultHasher::new();
     hasher.write(body.as_bytes());
     format!("\"{:016x}\"", hasher.finish())
 }
 
-/// Whether an `If-None-Match` header names the tag.
+/// Whether an `If-None-Match` header matches the tag.
 pub fn names_tag(header: &str, tag: &str) -> bool {
     let mut tags = header.split(',').map(str::trim);
     tags.any(|named| named == "*" || named.strip_prefix("W/").unwrap_or(named) == tag)

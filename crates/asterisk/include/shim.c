@@ -11,7 +11,6 @@
 #include "asterisk/json.h"
 #include "asterisk/localtime.h"
 #include "asterisk/logger.h"
-#include "asterisk/module.h"
 #include "asterisk/netsock2.h"
 #include "asterisk/options.h"
 #include "asterisk/parking.h"
@@ -24,81 +23,42 @@
 
 #include "shim.h"
 
-/* In crates/asterisk/src/entry.rs. */
-extern const struct {
-	int (*load)(void);
-	int (*reload)(void);
-	int (*unload)(void);
-} asterisk_module;
-
-/* It only hands the call on: the loader wants an enum, which C and Rust spell differently. */
-static enum ast_module_load_result load_module(void)
-{
-	return asterisk_module.load() ? AST_MODULE_LOAD_DECLINE : AST_MODULE_LOAD_SUCCESS;
-}
-
-static int reload_module(void)
-{
-	return asterisk_module.reload();
-}
-
-static int unload_module(void)
-{
-	return asterisk_module.unload();
-}
-
-AST_MODULE_INFO(ASTERISK_GPL_KEY, AST_MODFLAG_LOAD_ORDER,
-	"User presence: one combined presence per person",
-	.support_level = AST_MODULE_SUPPORT_EXTENDED,
-	.load = load_module,
-	.reload = reload_module,
-	.unload = unload_module,
-	/* After func_presencestate, which publishes what it has stored, and before
-	 * pbx_config, which makes the hints. */
-	.load_pri = AST_MODPRI_DEVSTATE_PLUGIN,
-);
-
-struct ast_module *res_userpresence_self(void)
-{
-	return AST_MODULE_SELF;
-}
-
-size_t res_userpresence_str_room(struct ast_str *buffer)
+size_t shim_str_room(struct ast_str *buffer)
 {
 	size_t size = ast_str_size(buffer);
 
 	return size ? size - 1 : 0;
 }
 
-int res_userpresence_str_set(struct ast_str **buffer, const char *text)
+int shim_str_set(struct ast_str **buffer, const char *text)
 {
 	return ast_str_set(buffer, 0, "%s", text) < 0 ? -1 : 0;
 }
 
-void res_userpresence_str_append(struct ast_str **buffer, const char *text)
+void shim_str_append(struct ast_str **buffer, const char *text)
 {
 	ast_str_append(buffer, 0, "%s", text);
 }
 
-struct ast_config *res_userpresence_realtime_all(const char *family)
+struct ast_config *shim_realtime_all(const char *family)
 {
 	return ast_load_realtime_multientry(family, "name LIKE", "%", SENTINEL);
 }
 
-struct ast_variable *res_userpresence_realtime_one(const char *family, const char *name)
+struct ast_variable *shim_realtime_one(const char *family, const char *name)
 {
 	return ast_load_realtime_all(family, "name", name, SENTINEL);
 }
 
-int res_userpresence_realtime_usable(const char *family)
+int shim_realtime_usable(const char *family)
 {
-	/* Drivers remember the table's columns: forget them, so that they have to ask. */
+	/* Drivers cache the columns of a table: without the cache they ask the database. */
 	ast_unload_realtime(family);
 
 	return ast_realtime_require_field(family, "name", RQ_CHAR, 1, SENTINEL) == 0;
 }
 
-char *res_userpresence_function_read(const char *function)
+char *shim_function_read(const char *function)
 {
 	struct ast_str *buffer = ast_str_create(256);
 	char *text = NULL;
@@ -111,12 +71,12 @@ char *res_userpresence_function_read(const char *function)
 	return text;
 }
 
-int res_userpresence_fully_booted(void)
+int shim_fully_booted(void)
 {
 	return ast_fully_booted ? 1 : 0;
 }
 
-/* A copy of a text that a channel has, made under the channel's lock. */
+/* A copy of a channel's text, made under the channel's lock. */
 #define COPY_OF(channel, text) ({ \
 	char *copy_; \
 	ast_channel_lock(channel); \
@@ -125,28 +85,28 @@ int res_userpresence_fully_booted(void)
 	copy_; \
 })
 
-char *res_userpresence_channel_name(struct ast_channel *channel)
+char *shim_channel_name(struct ast_channel *channel)
 {
 	return COPY_OF(channel, ast_channel_name(channel));
 }
 
-char *res_userpresence_channel_context(struct ast_channel *channel)
+char *shim_channel_context(struct ast_channel *channel)
 {
 	return COPY_OF(channel, ast_channel_context(channel));
 }
 
-char *res_userpresence_channel_caller(struct ast_channel *channel)
+char *shim_channel_caller(struct ast_channel *channel)
 {
 	return COPY_OF(channel, S_COR(ast_channel_caller(channel)->id.number.valid,
 		ast_channel_caller(channel)->id.number.str, NULL));
 }
 
-char *res_userpresence_channel_variable(struct ast_channel *channel, const char *name)
+char *shim_channel_variable(struct ast_channel *channel, const char *name)
 {
 	return COPY_OF(channel, pbx_builtin_getvar_helper(channel, name));
 }
 
-char *res_userpresence_channel_dialler(struct ast_channel *channel)
+char *shim_channel_dialler(struct ast_channel *channel)
 {
 	struct ast_channel *other = NULL;
 	char *application;
@@ -165,7 +125,7 @@ char *res_userpresence_channel_dialler(struct ast_channel *channel)
 	return application;
 }
 
-void res_userpresence_channel_redirect(struct ast_channel *channel, const char *number,
+void shim_channel_redirect(struct ast_channel *channel, const char *number,
 	int reason)
 {
 	struct ast_party_redirecting redirecting;
@@ -177,7 +137,7 @@ void res_userpresence_channel_redirect(struct ast_channel *channel, const char *
 	ast_party_redirecting_set_init(&redirecting, ast_channel_redirecting(channel));
 	redirecting.from.number.valid = 1;
 	redirecting.from.number.presentation = AST_PRES_ALLOWED | AST_PRES_USER_NUMBER_UNSCREENED;
-	/* It is copied, not kept. */
+	/* ast_channel_set_redirecting copies it. */
 	redirecting.from.number.str = (char *) number;
 	redirecting.reason.code = reason;
 	redirecting.reason.str = "";
@@ -191,31 +151,31 @@ void res_userpresence_channel_redirect(struct ast_channel *channel, const char *
 	ast_channel_unlock(channel);
 }
 
-void res_userpresence_channel_cause(struct ast_channel *channel, int cause)
+void shim_channel_cause(struct ast_channel *channel, int cause)
 {
 	ast_channel_lock(channel);
 	ast_channel_hangupcause_set(channel, cause);
 	ast_channel_unlock(channel);
 }
 
-void res_userpresence_channel_publish(struct ast_channel *channel)
+void shim_channel_publish(struct ast_channel *channel)
 {
 	ast_channel_lock(channel);
 	ast_channel_publish_snapshot(channel);
 	ast_channel_unlock(channel);
 }
 
-const char *res_userpresence_parked_channel(const struct ast_parked_call_payload *call)
+const char *shim_parked_channel(const struct ast_parked_call_payload *call)
 {
 	return call->parkee ? call->parkee->base->name : NULL;
 }
 
-const char *res_userpresence_http_remote(struct ast_tcptls_session_instance *session)
+const char *shim_http_remote(struct ast_tcptls_session_instance *session)
 {
 	return ast_sockaddr_stringify_addr(&session->remote_address);
 }
 
-int res_userpresence_http_json(struct ast_tcptls_session_instance *session,
+int shim_http_json(struct ast_tcptls_session_instance *session,
 	struct ast_variable *headers, char **text)
 {
 	struct ast_json *json;
@@ -234,7 +194,7 @@ int res_userpresence_http_json(struct ast_tcptls_session_instance *session,
 	return *text ? 0 : ENOMEM;
 }
 
-void res_userpresence_http_send(struct ast_tcptls_session_instance *session, int method,
+void shim_http_send(struct ast_tcptls_session_instance *session, int method,
 	int status, const char *title, const char *headers, const char *body)
 {
 	struct ast_str *head = ast_str_create(512);
@@ -248,18 +208,18 @@ void res_userpresence_http_send(struct ast_tcptls_session_instance *session, int
 	}
 	ast_str_set(&head, 0, "%s", headers);
 	ast_str_set(&out, 0, "%s", body);
-	/* As if it were static: what may be kept is said in our own headers. */
+	/* Marked as static, so that the server adds no Cache-Control: the headers have one. */
 	ast_http_send(session, method, status, title, head, out, 0, 1);
 }
 
-void res_userpresence_http_send_head(struct ast_tcptls_session_instance *session,
+void shim_http_send_head(struct ast_tcptls_session_instance *session,
 	int status, const char *title, const char *headers)
 {
 	struct timeval now = ast_tvnow();
 	struct ast_tm utc;
 	char date[64];
 
-	/* Closed with something unread, the connection would be reset. */
+	/* Closing a connection with unread data would reset it. */
 	ast_http_body_discard(session);
 	ast_localtime(&now, &utc, "GMT");
 	ast_strftime(date, sizeof(date), "%a, %d %b %Y %T GMT", &utc);
@@ -267,14 +227,14 @@ void res_userpresence_http_send_head(struct ast_tcptls_session_instance *session
 		"Connection: close\r\n\r\n", status, title, headers, date);
 }
 
-char *res_userpresence_channel_id(struct ast_channel *channel)
+char *shim_channel_id(struct ast_channel *channel)
 {
 	return COPY_OF(channel, ast_channel_uniqueid(channel));
 }
 
-char *res_userpresence_channel_held(struct ast_channel *channel)
+char *shim_channel_held(struct ast_channel *channel)
 {
-	/* Of two who talk to each other: in a conference nobody is held. */
+	/* Only a call of two channels has a peer: nobody is on hold in a conference. */
 	struct ast_channel *peer = ast_channel_bridge_peer(channel);
 	char *name;
 
@@ -288,7 +248,7 @@ char *res_userpresence_channel_held(struct ast_channel *channel)
 	return name;
 }
 
-int res_userpresence_channel_replace(struct ast_channel *channel, struct ast_channel *holder)
+int shim_channel_replace(struct ast_channel *channel, struct ast_channel *holder)
 {
 	struct ast_bridge_features features;
 	struct ast_bridge *bridge = ast_bridge_transfer_acquire_bridge(holder);
@@ -299,9 +259,9 @@ int res_userpresence_channel_replace(struct ast_channel *channel, struct ast_cha
 		ast_channel_unref(holder);
 		return 0;
 	}
-	/* It is read once the channel is in the bridge: as if the holder had resumed. */
+	/* The bridge reads it after the join: the peer is resumed as if by the holder. */
 	ast_queue_unhold(channel);
-	/* The references to bridge and holder are given away. */
+	/* ast_bridge_join takes over the references to bridge and holder. */
 	joined = !ast_bridge_join(bridge, channel, holder, &features, NULL,
 		AST_BRIDGE_JOIN_PASS_REFERENCE);
 	ast_bridge_features_cleanup(&features);
@@ -312,8 +272,8 @@ int res_userpresence_channel_replace(struct ast_channel *channel, struct ast_cha
 	return joined ? (redirected ? 2 : 1) : 0;
 }
 
-void res_userpresence_security_report(struct ast_tcptls_session_instance *session, int type,
-	const char *name, const char *remote)
+void shim_security_report(struct ast_tcptls_session_instance *session, int type,
+	const char *service, const char *module, const char *account, const char *remote)
 {
 	struct ast_sockaddr address;
 	union {
@@ -345,9 +305,9 @@ void res_userpresence_security_report(struct ast_tcptls_session_instance *sessio
 	}
 	snprintf(id, sizeof(id), "%p", session);
 	event.common.event_type = type;
-	event.common.service = "UserPresence";
-	event.common.module = AST_MODULE;
-	event.common.account_id = name;
+	event.common.service = service;
+	event.common.module = module;
+	event.common.account_id = account;
 	event.common.session_id = id;
 	event.common.local_addr.addr = &session->parent->local_address;
 	event.common.remote_addr.addr = &session->remote_address;

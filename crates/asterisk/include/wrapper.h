@@ -1,4 +1,4 @@
-/* The headers that bindgen reads; build.rs lists which of their names are wanted. */
+/* The headers that bindgen reads; build.rs lists the names that the crate uses. */
 #include "asterisk.h"
 
 #include "asterisk/ast_version.h"

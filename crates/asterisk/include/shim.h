@@ -1,0 +1,115 @@
+/*
+ * Inline functions and macros of Asterisk that bindgen cannot see, and steps that have to be
+ * taken under a channel's lock, as plain functions.
+ */
+#ifndef ASTERISK_SHIM_H
+#define ASTERISK_SHIM_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct ast_channel;
+struct ast_config;
+struct ast_parked_call_payload;
+struct ast_str;
+struct ast_tcptls_session_instance;
+struct ast_variable;
+
+/* --- strings.h --- */
+
+/* The bytes that fit into the buffer at its present size, without the final NUL. */
+size_t shim_str_room(struct ast_str *buffer);
+
+/* Replaces the buffer's text and grows the buffer as needed: 0, or -1 without memory. */
+int shim_str_set(struct ast_str **buffer, const char *text);
+
+/* Appends text to the buffer and grows the buffer as needed. */
+void shim_str_append(struct ast_str **buffer, const char *text);
+
+/* --- config.h --- */
+
+/* Every row whose column 'name' is not NULL; NULL without such a row, or on failure. */
+struct ast_config *shim_realtime_all(const char *family);
+
+/* The row of that name; NULL without such a row, or on failure. */
+struct ast_variable *shim_realtime_one(const char *family, const char *name);
+
+/* Whether the family's table can be read now and has a column 'name'. */
+int shim_realtime_usable(const char *family);
+
+/* --- options.h, pbx.h --- */
+
+/* Whether Asterisk has loaded every module that it loads at its start. */
+int shim_fully_booted(void);
+
+/* The value of a dialplan function, read without a channel: a copy for the caller to free;
+ * NULL on failure. */
+char *shim_function_read(const char *function);
+
+/*
+ * --- channel.h ---
+ *
+ * Each text is a copy for the caller to free; NULL for no text. The functions take the
+ * channel's lock, which the calling thread may hold already.
+ */
+char *shim_channel_name(struct ast_channel *channel);
+char *shim_channel_id(struct ast_channel *channel);
+char *shim_channel_context(struct ast_channel *channel);
+/* The caller's number; NULL for a number that is not marked as valid. */
+char *shim_channel_caller(struct ast_channel *channel);
+/* A variable of the channel or a global one; functions are not evaluated. */
+char *shim_channel_variable(struct ast_channel *channel, const char *name);
+/* The application that runs on the other half of a Local channel; NULL for other channels. */
+char *shim_channel_dialler(struct ast_channel *channel);
+/* The name of the channel that this one talks to and has on hold. */
+char *shim_channel_held(struct ast_channel *channel);
+
+/* Records whose call this was and why it is redirected, for the next called party. */
+void shim_channel_redirect(struct ast_channel *channel, const char *number, int reason);
+
+/* Sets the cause of a hangup that comes without another one. */
+void shim_channel_cause(struct ast_channel *channel, int cause);
+
+/* Publishes the channel's present state on Asterisk's topics. */
+void shim_channel_publish(struct ast_channel *channel);
+
+/*
+ * Takes the place of 'holder' in its call, which ends for 'holder', and stays in the call to
+ * its end; takes over the reference to 'holder'. 1 at the end of the call, 2 if the channel
+ * was sent elsewhere in the dialplan, 0 without a call to join.
+ */
+int shim_channel_replace(struct ast_channel *channel, struct ast_channel *holder);
+
+/* --- parking.h --- */
+
+/* The name of the parked channel; it lives as long as the message. */
+const char *shim_parked_channel(const struct ast_parked_call_payload *call);
+
+/* --- http.h, tcptls.h --- */
+
+/* The address of the client without its port; valid until the thread's next call. */
+const char *shim_http_remote(struct ast_tcptls_session_instance *session);
+
+/*
+ * Reads the JSON body of a request: 0 and a copy for the caller to free, NULL without a body;
+ * else an error number: EFBIG for a body beyond the server's limit.
+ */
+int shim_http_json(struct ast_tcptls_session_instance *session,
+	struct ast_variable *headers, char **text);
+
+/* Answers a request; each line in 'headers' has its line end. */
+void shim_http_send(struct ast_tcptls_session_instance *session, int method,
+	int status, const char *title, const char *headers, const char *body);
+
+/* Answers a request without a body and without Content-Length; the connection ends. */
+void shim_http_send_head(struct ast_tcptls_session_instance *session,
+	int status, const char *title, const char *headers);
+
+/* --- security_events.h --- */
+
+/* Reports a security event of a HTTP session. 'remote' is the client's address if it differs
+ * from the connection's, else NULL. */
+void shim_security_report(struct ast_tcptls_session_instance *session, int event,
+	const char *service, const char *module, const char *account, const char *remote);
+
+#endif

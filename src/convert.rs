@@ -1,0 +1,98 @@
+//! Asterisk's states and configuration, as the layer over C has them, and those of
+//! [`presence`].
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use asterisk::config::{Category, ConfigVariable};
+use asterisk::devicestate::DevState;
+use asterisk::presencestate::{PresenceState, ProvidedPresence};
+use presence::config::{Section, Variable};
+use presence::model::device::DeviceState;
+use presence::{Presence, State, Time};
+
+pub fn state(state: PresenceState) -> State {
+    match state {
+        PresenceState::NotSet => State::NotSet,
+        PresenceState::Unavailable => State::Unavailable,
+        PresenceState::Available => State::Available,
+        PresenceState::Away => State::Away,
+        PresenceState::Xa => State::Xa,
+        PresenceState::Chat => State::Chat,
+        PresenceState::Dnd => State::Dnd,
+    }
+}
+
+pub fn presence_state(state: State) -> PresenceState {
+    match state {
+        State::NotSet => PresenceState::NotSet,
+        State::Unavailable => PresenceState::Unavailable,
+        State::Available => PresenceState::Available,
+        State::Away => PresenceState::Away,
+        State::Xa => PresenceState::Xa,
+        State::Chat => PresenceState::Chat,
+        State::Dnd => PresenceState::Dnd,
+    }
+}
+
+/// The answer of a presence provider.
+pub fn provided(presence: &Presence) -> ProvidedPresence {
+    let (state, subtype, message) = presence.parts();
+    ProvidedPresence::new(presence_state(state), subtype, message)
+}
+
+pub fn device_state(state: DevState) -> DeviceState {
+    match state {
+        DevState::Unknown => DeviceState::Unknown,
+        DevState::NotInUse => DeviceState::NotInUse,
+        DevState::InUse => DeviceState::InUse,
+        DevState::Busy => DeviceState::Busy,
+        DevState::Invalid => DeviceState::Invalid,
+        DevState::Unavailable => DeviceState::Unavailable,
+        DevState::Ringing => DeviceState::Ringing,
+        DevState::RingInUse => DeviceState::RingInUse,
+        DevState::OnHold => DeviceState::OnHold,
+    }
+}
+
+pub fn dev_state(state: DeviceState) -> DevState {
+    match state {
+        DeviceState::Unknown => DevState::Unknown,
+        DeviceState::NotInUse => DevState::NotInUse,
+        DeviceState::InUse => DevState::InUse,
+        DeviceState::Busy => DevState::Busy,
+        DeviceState::Invalid => DevState::Invalid,
+        DeviceState::Unavailable => DevState::Unavailable,
+        DeviceState::Ringing => DevState::Ringing,
+        DeviceState::RingInUse => DevState::RingInUse,
+        DeviceState::OnHold => DevState::OnHold,
+    }
+}
+
+pub fn section(category: Category) -> Section {
+    let Category { name, variables } = category;
+    Section {
+        name,
+        variables: variables.into_iter().map(variable).collect(),
+    }
+}
+
+fn variable(variable: ConfigVariable) -> Variable {
+    let ConfigVariable {
+        name,
+        value,
+        utf8,
+        file,
+        line,
+    } = variable;
+    Variable {
+        name,
+        value,
+        utf8,
+        file,
+        line,
+    }
+}
+
+pub fn system_time(time: Time) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(time.micros())
+}
