@@ -677,7 +677,7 @@ fn there_are_no_more_readers_than_allowed() {
     };
     let first = stream(&ast, "panel", "");
     // Half of them are one account's, and the rest is there for another.
-    refused("boss", "This account has reached its share of readers");
+    refused("boss", "This account has too many readers");
     let other = "/userpresence/v1/account/other/events";
     let second = ast.stream(other, &[&login("stranger")]);
     assert!(second.head.starts_with("HTTP/1.1 200"), "{}", second.head);

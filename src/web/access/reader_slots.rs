@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn without_places_there_is_none() {
+    fn a_limit_of_zero_means_none() {
         static SLOTS: ReaderSlots = ReaderSlots::new();
         assert_eq!(all_of(&SLOTS, "first", "a", 1).0.len(), 1);
         assert_eq!(all_of(&SLOTS, "first", "a", 0).0.len(), 0);

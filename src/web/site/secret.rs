@@ -1,8 +1,8 @@
-//! What sessions are signed with, and those that have ended before their time: two files
-//! below `astkeydir`, which nobody but Asterisk's own user reads.
+//! The secret that signs sessions, and the sessions that ended before they expired: two files
+//! below `astkeydir`, readable by Asterisk's own user only.
 //!
-//! Not in AstDB: whoever may read that (`database show`, AMI's class `system`) could make a
-//! session of anybody's, and whoever may write it could bring back one that has ended.
+//! They are not in AstDB: anyone who can read it (`database show`, AMI class `system`) could
+//! forge a session of any user, and anyone who can write it could restore an ended session.
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -17,29 +17,29 @@ use asterisk::{astdb, crypt, log, system};
 use presence::Time;
 use presence::world::stored::{FAMILY, OLD_SECRET};
 
-/// Not `.key`, which Asterisk's module `res_crypto` would read.
+/// Not `.key`: Asterisk's `res_crypto` reads files with that name.
 const SECRET: &str = "userpresence.secret";
 const ENDED: &str = "userpresence.ended";
 
-/// More is not read of a file: as many lines as there may be.
+/// The most that is read of a file, in bytes: the longest file that this module writes.
 const LONGEST: u64 = 2 * MOST as u64 * 64;
 
-/// The file of those that have ended, while it can be written.
+/// The file of ended sessions; `None` if it cannot be written.
 static LOG: Mutex<Option<EndedLog>> = Mutex::new(None);
 
 struct EndedLog {
     path: PathBuf,
-    /// How many lines it has, about.
+    /// The approximate number of lines.
     lines: usize,
 }
 
-/// Reads both files, and makes the first one where there is none. `None` without random
-/// numbers; nobody can log in then.
+/// Reads both files, and creates the secret if there is none. `None` if the system has no
+/// random numbers; logins are refused then.
 pub fn open() -> Option<(SessionSecret, EndedSessions)> {
     if astdb::get(FAMILY, OLD_SECRET).is_some() {
         match astdb::del(FAMILY, OLD_SECRET) {
             Ok(()) => log::notice(
-                "The secret of HTTP sessions was removed from AstDB: all sessions have ended, log in \
+                "The secret of HTTP sessions was removed from AstDB: all sessions have ended; log in \
                  again",
             ),
             Err(why) => log::warning(why),
@@ -58,7 +58,7 @@ pub fn open() -> Option<(SessionSecret, EndedSessions)> {
             let written = other.and_then(|_| write(&path, &format!("{}\n", made.stored())));
             if let Err(why) = written {
                 log::warning(format_args!(
-                    "Sessions over HTTP end with this run: '{}' cannot be used: {why}",
+                    "HTTP sessions end when the module is unloaded: '{}' cannot be used: {why}",
                     path.display()
                 ));
                 return Some((made, EndedSessions::default()));
@@ -73,8 +73,8 @@ fn read_ended(directory: &Path) -> EndedSessions {
     let (path, now) = (directory.join(ENDED), Time::now());
     let text = read(&path).unwrap_or_else(|why| {
         log::warning(format_args!(
-            "The ended HTTP sessions cannot be read from '{}': {why}. A session that was logged \
-             out may be valid again",
+            "The ended HTTP sessions cannot be read from '{}': {why}. A session that was ended by a \
+             logout may be valid again",
             path.display()
         ));
         None
@@ -89,7 +89,7 @@ fn read_ended(directory: &Path) -> EndedSessions {
         }
     }
     let mut log = EndedLog { path, lines };
-    // What is over, or was half written, is left out.
+    // Drops expired sessions and lines that were written only in part.
     if lines > ended.iter().count() {
         log.rewrite(ended.iter());
     }
@@ -97,12 +97,12 @@ fn read_ended(directory: &Path) -> EndedSessions {
     ended
 }
 
-/// Keeps that a session has ended. `all` gives all that have, should the file have to be
-/// written anew. It waits for the disk: hold no lock.
+/// Stores that a session has ended. `all` returns all ended sessions, in case the file has to
+/// be rewritten. Waits for the disk: hold no lock.
 pub fn keep_ended(id: &SessionId, all: impl FnOnce() -> Vec<SessionId>) {
     let mut log = LOG.lock();
     let Some(log) = log.as_mut() else {
-        // The secret does not outlive this run either.
+        // The secret is not stored either.
         return;
     };
     if log.lines >= 2 * MOST {
@@ -130,14 +130,14 @@ impl EndedLog {
             crate::runtime::store::warn_once("ended sessions", "", || {
                 let path = self.path.display();
                 format!(
-                    "Logouts last only until the module is unloaded: '{path}' cannot be written: {why}"
+                    "Ended HTTP sessions are remembered only until the module is unloaded: '{path}' cannot be written: {why}"
                 )
             });
         }
     }
 }
 
-/// Options for a file that nobody else reads. A pipe in its place holds up nobody.
+/// Options for a file that no other user can read. A pipe in its place does not block.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options
@@ -146,8 +146,8 @@ fn options() -> OpenOptions {
     options
 }
 
-/// The text of a file; `None` where there is no file or it is no text. One that others may
-/// read is closed to them.
+/// The text of a file; `None` if it does not exist or is not UTF-8. If other users can read
+/// the file, its mode is set to 600.
 fn read(path: &Path) -> io::Result<Option<String>> {
     let file = match options().read(true).open(path) {
         Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
@@ -155,12 +155,12 @@ fn read(path: &Path) -> io::Result<Option<String>> {
     };
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(io::Error::other("it is no file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     let mode = metadata.permissions().mode();
     if mode & 0o077 != 0 {
         log::warning(format_args!(
-            "'{}' had the mode {:03o}, others could read it; it is 600 now",
+            "'{}' had mode {:03o}, so that other users could read it; the mode is now 600",
             path.display(),
             mode & 0o777
         ));
@@ -171,7 +171,7 @@ fn read(path: &Path) -> io::Result<Option<String>> {
     Ok(String::from_utf8(text).ok())
 }
 
-/// Writes a file so that there is the old one or the whole new one, whatever happens.
+/// Replaces a file: after a crash, either the old or the complete new file exists.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new()
@@ -181,7 +181,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
     let new = PathBuf::from(new);
-    // One that a crash has left behind.
+    // A crash may have left one behind.
     let _ = fs::remove_file(&new);
     let written = || {
         let mut file = options().write(true).create_new(true).open(&new)?;
@@ -192,7 +192,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     written().inspect_err(|_| {
         let _ = fs::remove_file(&new);
     })?;
-    // The name too; not every file system can.
+    // Syncs the name too; not every file system supports this.
     let _ = File::open(directory).and_then(|directory| directory.sync_all());
     Ok(())
 }
