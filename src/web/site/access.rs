@@ -143,11 +143,11 @@ fn too_many(what: &str, wait: Duration) -> Reply {
     later(error(429, "too_many", &message), wait)
 }
 
-/// PasswordChecks at a name and a password.
+/// Checks a name and a password.
 ///
 /// # Errors
-/// Answers 401, the same whatever is wrong, 429 after too many failures, or 503 while too many
-/// others are being looked at.
+/// Answers 401, whichever of them is wrong, 429 after too many failures, or 503 while too many
+/// other passwords are being checked.
 pub fn log_in(
     request: &Request<'_>,
     http: &Http,
