@@ -142,7 +142,7 @@ fn who_logs_in_sees_everyone() {
     page.fill("#password", "wrong");
     page.click("#login button");
     page.wait(
-        "document.querySelector('#login-error').textContent === 'Name or password is wrong.'",
+        "document.querySelector('#login-error').textContent === 'The name or password is wrong.'",
     );
     assert_eq!(page.count("#rows .row"), 0);
 
@@ -179,7 +179,7 @@ fn what_a_phone_says_is_seen_at_once() {
     assert_eq!(board.browser.text("#mine .label"), "At lunch");
     // For a screen reader too, because it is one's own.
     board.browser.wait(
-        "document.querySelector('#said').textContent === 'Your status: At lunch, Back at one'",
+        "document.querySelector('#announcement').textContent === 'Your status: At lunch, Back at one'",
     );
 
     // Text is text.
@@ -490,8 +490,8 @@ fn search_filter_and_order() {
         board.wait_names(found);
     }
     page.keys("nobody of that name");
-    page.wait("document.querySelector('#nobody').textContent === 'Nobody matches.'");
-    page.wait("document.querySelector('#said').textContent === '0 of 3 people'");
+    page.wait("document.querySelector('#nobody').textContent === 'No matches.'");
+    page.wait("document.querySelector('#announcement').textContent === '0 of 3 people'");
     page.keys(key::ESCAPE);
     board.wait_names(&["alice", "bob", "carol"]);
 
@@ -679,7 +679,7 @@ fn a_missed_call_is_told_to_the_one_who_missed_it() {
     ast.wait_no_channels();
     call("5551234");
     wait(1, "Missed call from 5551234");
-    page.wait("document.querySelector('#said').textContent === 'Missed call from 5551234'");
+    page.wait("document.querySelector('#announcement').textContent === 'Missed call from 5551234'");
     ast.wait_no_channels();
     call("777");
     wait(1, "Missed call from 777");
@@ -842,7 +842,7 @@ fn five_thousand() {
 
     page.keys(key::ESCAPE);
     page.keys("change");
-    page.wait("document.querySelector('#said').textContent === '1,000 of 5,000 people'");
+    page.wait("document.querySelector('#announcement').textContent === '1,000 of 5,000 people'");
     // By keyboard to the last of them.
     page.keys(key::ENTER);
     page.keys(key::END);
