@@ -319,7 +319,7 @@ fn one_sets_ones_own_and_an_admin_everybodys() {
             "bob",
             json!({"subtype": "Hello"}),
             400,
-            "belong to a status",
+            "need a status",
         ),
         (
             "boss",

@@ -163,7 +163,7 @@ fn a_message_alone_is_refused_where_it_belongs_to_nothing() {
     let why = refused(json!({"message": "a\nb"}));
     assert!(why.starts_with("The message "), "{why}");
     let why = refused(json!({"message": "x", "until": 99_999_999_999_999_u64}));
-    assert!(why.contains("belong to a status"), "{why}");
+    assert!(why.contains("need a status"), "{why}");
     let said = ast.cli("userpresence message nobody x");
     assert!(said.starts_with("There is no user 'nobody'"), "{said}");
     assert_eq!(read(&ast, "bob,chosen_message"), "");
