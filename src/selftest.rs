@@ -4,12 +4,10 @@
 use std::ffi::CString;
 use std::fmt::Write;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
-use crate::runtime::store;
+use crate::runtime::{self, store};
+use crate::trip;
 use asterisk::cli::{Args, Command, Outcome};
 use asterisk::{http, presencestate, selftest as layer};
 use presence::Presence;
@@ -17,21 +15,6 @@ use presence::State;
 
 #[global_allocator]
 static ALLOCATOR: layer::Counting = layer::Counting;
-
-/// The location of the next panic.
-static ARMED: Mutex<Option<String>> = Mutex::new(None);
-
-/// Whether a panic is armed: checked first, because timed calls pass here too.
-static IS_ARMED: AtomicBool = AtomicBool::new(false);
-
-/// Panics once where `userpresence selftest panic` armed it.
-pub fn trip(location: &str) {
-    if !IS_ARMED.load(Ordering::Relaxed) {
-        return;
-    }
-    let armed = ARMED.lock().take_if(|armed| armed == location).is_some();
-    assert!(!armed, "forced by a test in {location}");
-}
 
 /// The commands.
 pub static COMMANDS: &[Command] = &[
@@ -41,8 +24,7 @@ pub static COMMANDS: &[Command] = &[
         usage: c"Usage: userpresence selftest panic <location>\n",
         run: |args, _| match args.0.as_slice() {
             [location] => {
-                *ARMED.lock() = Some((*location).to_owned());
-                IS_ARMED.store(true, Ordering::Relaxed);
+                trip::arm(location);
                 Outcome::Success
             }
             _ => Outcome::ShowUsage,
@@ -140,7 +122,7 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
         "published" => best_of(calls, |call| {
             let begin = Instant::now();
             publish_source(argument, call);
-            let end = PUBLISHED.lock().unwrap_or(begin);
+            let end = trip::take_published().unwrap_or(begin);
             end.saturating_duration_since(begin)
         }),
         "change" => best(calls, |call| store::discard_change(argument, &sample(call))),
@@ -159,18 +141,12 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
     Outcome::Success
 }
 
-/// When this module's last publish ended.
-static PUBLISHED: Mutex<Option<Instant>> = Mutex::new(None);
-
-/// Records the end of a publish.
-pub fn published() {
-    *PUBLISHED.lock() = Some(Instant::now());
-}
-
 fn publish_source(address: &str, call: u32) {
     let presence = sample(call);
     let (subtype, message) = (presence.subtype().as_bytes(), presence.message().as_bytes());
-    store::on_presence_state(address.as_bytes(), presence.state(), subtype, message);
+    runtime::with(|runtime| {
+        runtime.on_presence_state(address.as_bytes(), presence.state(), subtype, message);
+    });
 }
 
 /// Alternates between two presences, so that each call is a change.

@@ -9,6 +9,7 @@ mod show;
 mod table;
 mod webhooks;
 
+use crate::runtime;
 use std::fmt::Write;
 
 use crate::runtime::store;
@@ -245,7 +246,7 @@ fn view(name: &str, out: &mut String) -> Option<View> {
     match store::read(|world| Query::find(world, name).map(|id| View::of(world, id))) {
         Some(Ok(view)) => Some(view),
         Some(Err(why)) => fail(out, &why),
-        None => fail(out, store::NOT_RUNNING),
+        None => fail(out, runtime::NOT_RUNNING),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The device state provider `UserPresence:<user>`, and `UserPresence:<user>@queue` for a
 //! queue's `state_interface`.
 
+use crate::runtime::warnings;
 use std::ffi::CStr;
 
 use crate::runtime::store;
@@ -22,7 +23,7 @@ impl Provider for UserDeviceProvider {
             Some(world.ask(user, watcher))
         });
         found.flatten().unwrap_or_else(|| {
-            store::warn_once("no user", &name.to_ascii_lowercase(), || {
+            warnings::warn_once("no user", &name.to_ascii_lowercase(), || {
                 let name = quoted(name);
                 format!(
                     "There is no user '{name}': the device state of UserPresence:{name} is invalid"

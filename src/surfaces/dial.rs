@@ -9,6 +9,7 @@ mod forward;
 mod origin;
 mod path;
 
+use crate::runtime;
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -17,7 +18,7 @@ use asterisk::application::{Application, Channel, Next};
 use asterisk::log;
 use call::DialCall;
 use path::Path;
-use presence::calls::{CallOrigin, Plan};
+use presence::calls::{CallOrigin, CallPlan};
 use presence::views::fields::Query;
 use presence::world::World;
 
@@ -47,7 +48,7 @@ impl Application for UserPresenceDial {
 
     fn closed(channel: &Channel<'_>) -> String {
         busy(channel, "NOTRUNNING");
-        store::NOT_RUNNING.into()
+        runtime::NOT_RUNNING.into()
     }
 }
 
@@ -141,11 +142,11 @@ fn prepare(
     world: &World,
     user: &str,
     facts: &origin::OriginFacts,
-) -> Result<(Plan, CalledUser), String> {
+) -> Result<(CallPlan, CalledUser), String> {
     let id = Query::find(world, user)?;
     let directory = world.directory();
     let user = directory.get(id);
-    let plan = Plan::of(world, id, facts.origin(directory, id));
+    let plan = CallPlan::of(world, id, facts.origin(directory, id));
     let always_accept = &user.rule.calls.always_accept;
     let is_caller = |number: &&str| always_accept.iter().any(|known| **known == **number);
     let default = user.default.and_then(|at| user.inputs.get(usize::from(at)));

@@ -1,11 +1,13 @@
 //! The dialplan function `USER_PRESENCE()`.
 
+use crate::runtime;
 use std::ffi::CStr;
 
 use crate::runtime::store;
 use asterisk::function::Function;
 use presence::model::assignment;
 use presence::model::dnd::DndStatus;
+use presence::model::flags::Flag;
 use presence::views::fields::{Field, Query};
 use presence::world::Change;
 
@@ -19,7 +21,7 @@ impl Function for UserPresenceFunction {
         crate::trip("function");
         let query = Query::parse(arguments)?;
         let answer = store::read(|world| query.answer(world));
-        out.push_str(&answer.unwrap_or_else(|| Err(store::NOT_RUNNING.into()))?);
+        out.push_str(&answer.unwrap_or_else(|| Err(runtime::NOT_RUNNING.into()))?);
         Ok(())
     }
 
@@ -43,14 +45,14 @@ impl Function for UserPresenceFunction {
                 store::change_user(user, |user| Change::Takes(user, dnd)).map(drop)
             }
             Field::Flag(flag) => {
-                let on = flag.parse(value)?;
+                let on = flag.parse_value(value)?;
                 store::change_user(user, |user| Change::Flag(user, flag, on)).map(drop)
             }
-            _ => Err(
-                "this field is read-only; expected no field, or status, chosen_message, dndStatus, \
-                 allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
-                    .into(),
-            ),
+            _ => Err(format!(
+                "this field is read-only; expected no field, or status, chosen_message, \
+                 dndStatus, {}",
+                Flag::expected()
+            )),
         }
     }
 }

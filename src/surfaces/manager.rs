@@ -1,6 +1,7 @@
 //! AMI actions. Reads belong to class `reporting`, writes to `call`; the store raises the
 //! event `UserPresenceChange`.
 
+use crate::runtime;
 use crate::runtime::persister;
 use crate::runtime::store;
 use asterisk::manager::{Action, Class, Fields, Reply, Request};
@@ -140,7 +141,7 @@ fn flags(request: &Request<'_>) -> Result<Vec<(Flag, bool)>, String> {
         Some((flag, value.filter(|value| !value.is_empty())?))
     });
     given
-        .map(|(flag, value)| flag.parse(value).map(|on| (flag, on)))
+        .map(|(flag, value)| flag.parse_value(value).map(|on| (flag, on)))
         .collect()
 }
 
@@ -196,18 +197,18 @@ fn required<'a>(request: &Request<'a>, name: &str) -> Result<&'a str, Reply> {
 }
 
 fn not_running() -> Reply {
-    Reply::Error(store::NOT_RUNNING.into())
+    Reply::Error(runtime::NOT_RUNNING.into())
 }
 
 fn fields(view: &View) -> Fields {
     let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
     let flag = |flag: Flag| (flag.header(), view.flags.word(flag).to_owned());
     let presence = &view.presence;
-    vec![
+    let mut fields = vec![
         ("User", view.user.clone()),
         ("Id", view.id.clone()),
         ("Account", view.account.clone()),
-        ("State", presence.state.into()),
+        ("State", presence.state.to_string()),
         ("Subtype", presence.subtype.clone()),
         ("Message", presence.message.clone()),
         ("Status", view.status.clone()),
@@ -215,32 +216,33 @@ fn fields(view: &View) -> Fields {
         ("StatusType", view.status.clone()),
         ("Label", view.label.clone()),
         ("Inferred", view.inferred_label().to_owned()),
-        ("ChosenState", view.chosen.state.into()),
+        ("ChosenState", view.chosen.state.to_string()),
         ("ChosenStatus", view.status.clone()),
         ("ChosenSubtype", view.chosen.subtype.clone()),
         ("ChosenMessage", view.chosen.message.clone()),
         ("ChosenSince", number(view.chosen.since)),
         ("ChosenUntil", number(view.chosen.until)),
-        ("DndStatus", view.dnd_status.into()),
-        flag(Flag::AllowSeeMyPresence),
-        flag(Flag::RingOnMonitoredCall),
-        flag(Flag::PickUpCallsOnHold),
+        ("DndStatus", view.dnd_status.to_string()),
+    ];
+    fields.extend(Flag::ALL.map(flag));
+    fields.extend([
         ("TelephonyStatus", view.activity.telephony.name().into()),
         ("MeetingStatus", view.activity.meeting.name().into()),
         ("PresenceStatus", view.activity.presence.name().into()),
         ("UserStatus", view.activity.user.name().into()),
-        ("DeviceState", view.device_state.into()),
-        ("QueueState", view.queue_state.into()),
+        ("DeviceState", view.device_state.to_string()),
+        ("QueueState", view.queue_state.to_string()),
         ("Panels", view.panels.to_string()),
         ("Since", number(presence.since)),
         ("Until", number(presence.until)),
         ("Source", view.source.clone()),
-        ("Reason", view.reason.into()),
-        ("Method", view.method.into()),
+        ("Reason", view.reason.to_string()),
+        ("Method", view.method.to_string()),
         ("Sequence", view.sequence.to_string()),
         (
             "Extensions",
             view.extensions().collect::<Vec<_>>().join(","),
         ),
-    ]
+    ]);
+    fields
 }

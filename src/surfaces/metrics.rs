@@ -4,13 +4,13 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::runtime::feed;
-use crate::runtime::stats;
+use crate::runtime;
+use crate::runtime::stats::Counter;
 use crate::runtime::store;
 use asterisk::http;
 use presence::State;
 use presence::directory::UserId;
-use presence::model::inferred::Inferred;
+use presence::model::inferred::InferredKind;
 use presence::world::World;
 
 /// The prefix of every name.
@@ -39,7 +39,7 @@ impl Metric {
         }
     }
 
-    fn counter(name: &'static str, help: &'static str, counter: &stats::Counter) -> Self {
+    fn counter(name: &'static str, help: &'static str, counter: &Counter) -> Self {
         Metric::one(name, "counter", help, counter.get())
     }
 
@@ -52,8 +52,12 @@ impl Metric {
 
 /// All metrics with their current values.
 pub fn all() -> Vec<Metric> {
+    let Some(runtime) = runtime::current() else {
+        return Vec::new();
+    };
+    let stats = runtime.stats();
     let counts = users();
-    let inferred = Inferred::KINDS.into_iter().zip(counts.inferred);
+    let inferred = InferredKind::ALL.into_iter().zip(counts.inferred);
     let inferred = inferred.map(|(kind, count)| {
         let label = format!("{{kind=\"{kind}\"}}");
         (label, count.to_string())
@@ -63,7 +67,7 @@ pub fn all() -> Vec<Metric> {
         let label = format!("{{state=\"{}\"}}", state.name());
         (label, count.to_string())
     });
-    let (answers, time) = stats::answers();
+    let (answers, time) = stats.answers();
     vec![
         Metric {
             name: "users",
@@ -80,12 +84,12 @@ pub fn all() -> Vec<Metric> {
         Metric::counter(
             "changes_total",
             "Changes of users; each is one event of the user's account.",
-            &stats::CHANGES,
+            &stats.changes,
         ),
         Metric::counter(
             "publishes_total",
             "Presence states of users that were published to Asterisk.",
-            &stats::PUBLISHES,
+            &stats.publishes,
         ),
         Metric::one(
             "feed_readers",
@@ -97,27 +101,27 @@ pub fn all() -> Vec<Metric> {
             "journal_events",
             "gauge",
             "Events kept in the journal for readers that reconnect, and for webhooks.",
-            feed::journal_length() as u64,
+            runtime.feed.journal_length() as u64,
         ),
         Metric::counter(
             "events_lost_total",
             "Events that were not delivered to a reader or webhook that was too slow or failed.",
-            &stats::EVENTS_LOST,
+            &stats.events_lost,
         ),
         Metric::counter(
             "action_failures_total",
             "Status actions that failed.",
-            &stats::ACTION_FAILURES,
+            &stats.action_failures,
         ),
         Metric::counter(
             "webhook_posts_total",
             "Events that webhooks delivered.",
-            &stats::WEBHOOK_POSTS,
+            &stats.webhook_posts,
         ),
         Metric::counter(
             "webhook_failures_total",
             "Times that a webhook dropped events or was stopped by its receiver.",
-            &stats::WEBHOOK_FAILURES,
+            &stats.webhook_failures,
         ),
         Metric {
             name: "callback_seconds",
@@ -160,16 +164,14 @@ const BATCH: usize = 256;
 #[derive(Default)]
 struct UserCounts {
     states: [u64; State::ALL.len()],
-    inferred: [u64; Inferred::KINDS.len()],
+    inferred: [u64; InferredKind::ALL.len()],
 }
 
 impl UserCounts {
     fn add(&mut self, world: &World, id: UserId) {
         self.states[world.outcome(id).presence.state() as usize] += 1;
-        let kind = world.inferred(id).map(Inferred::kind);
-        let mut kinds = Inferred::KINDS.into_iter();
-        if let Some(at) = kinds.position(|known| Some(known) == kind) {
-            self.inferred[at] += 1;
+        if let Some(inferred) = world.inferred(id) {
+            self.inferred[inferred.kind() as usize] += 1;
         }
     }
 }

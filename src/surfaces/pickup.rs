@@ -4,6 +4,7 @@
 //! [`presence::calls::pickup`] decides who may do so. The caller's channel replaces the
 //! user's channel in the call's bridge, as in a transfer.
 
+use crate::runtime;
 use std::ffi::CStr;
 
 use parking_lot::Mutex;
@@ -57,7 +58,7 @@ impl Application for UserPresencePickup {
     fn closed(channel: &Channel<'_>) -> String {
         channel.unset(REASON);
         channel.set(STATUS, "NOTRUNNING");
-        store::NOT_RUNNING.into()
+        runtime::NOT_RUNNING.into()
     }
 }
 

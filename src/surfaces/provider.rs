@@ -1,9 +1,9 @@
 //! The presence provider `UserPresence:<user>`.
 
+use crate::runtime::warnings;
 use std::ffi::CStr;
 
-use crate::runtime::stats;
-use crate::runtime::store;
+use crate::runtime;
 use asterisk::presencestate::Provider;
 use presence::Presence;
 use presence::model::text::quoted;
@@ -16,15 +16,17 @@ impl Provider for UserPresenceProvider {
 
     fn presence(name: &str) -> Presence {
         crate::trip("provider");
-        let found = stats::answer(|| {
-            store::read(|world| {
-                let user = world.directory().user(name)?;
-                Some(world.ask_presence(user))
+        let found = runtime::with(|runtime| {
+            runtime.stats().answer(|| {
+                runtime.read(|world| {
+                    let user = world.directory().user(name)?;
+                    Some(world.ask_presence(user))
+                })
             })
         });
-        found.flatten().unwrap_or_else(|| {
+        found.flatten().flatten().unwrap_or_else(|| {
             // Never INVALID: a subscriber would get no first NOTIFY, and invalid XML later.
-            store::warn_once("no user", &name.to_ascii_lowercase(), || {
+            warnings::warn_once("no user", &name.to_ascii_lowercase(), || {
                 let name = quoted(name);
                 format!("There is no user '{name}': UserPresence:{name} is not_set")
             });

@@ -1,10 +1,11 @@
 //! The dialplan function `USER_PRESENCE_ROUTE()`.
 
+use crate::runtime;
 use std::ffi::CStr;
 
 use crate::runtime::store;
 use asterisk::function::Function;
-use presence::calls::Query;
+use presence::calls::RouteQuery;
 
 /// `USER_PRESENCE_ROUTE(user,origin[,field])`
 pub struct UserPresenceRoute;
@@ -14,9 +15,9 @@ impl Function for UserPresenceRoute {
 
     fn read(arguments: &str, out: &mut String) -> Result<(), String> {
         crate::trip("route");
-        let query = Query::parse(arguments)?;
+        let query = RouteQuery::parse(arguments)?;
         let answer = store::read(|world| query.answer(world));
-        out.push_str(&answer.unwrap_or_else(|| Err(store::NOT_RUNNING.into()))?);
+        out.push_str(&answer.unwrap_or_else(|| Err(runtime::NOT_RUNNING.into()))?);
         Ok(())
     }
 

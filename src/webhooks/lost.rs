@@ -1,8 +1,6 @@
 //! Reports events that a webhook does not post, in the log and over AMI.
 
-use crate::runtime::stats;
-use asterisk::manager::{self, Class};
-use asterisk::{log, system};
+use super::EventSource;
 use presence::config::Webhook;
 
 /// Why events are not posted.
@@ -17,8 +15,8 @@ pub enum LostEvents<'a> {
 
 impl LostEvents<'_> {
     /// Reports that the events with these sequence numbers are not posted.
-    pub fn report(&self, spec: &Webhook, (from, to): (u64, u64)) {
-        stats::EVENTS_LOST.add(to - from + 1);
+    pub fn report(&self, source: &dyn EventSource, spec: &Webhook, (from, to): (u64, u64)) {
+        source.count_lost(to - from + 1);
         let range = match to - from {
             0 => format!("event {from} is"),
             _ => format!("events {from} to {to} are"),
@@ -27,54 +25,56 @@ impl LostEvents<'_> {
         let (reason, why) = match self {
             LostEvents::GivenUp(why) => {
                 let time = spec.retry_for.as_secs();
-                log::error(format_args!(
+                log::error!(
                     "{webhook} dropped: nothing could be delivered for {time} s; the last \
                      failure: {why}"
-                ));
+                );
                 ("GivenUp", *why)
             }
             LostEvents::Missed => {
-                log::error(format_args!(
+                log::error!(
                     "{webhook} dropped: they came faster than they could be delivered, and the \
                      journal no longer holds them"
-                ));
+                );
                 ("Missed", "the journal no longer holds them")
             }
             LostEvents::Stopped => {
-                log::warning(format_args!("{webhook} not posted: the webhook is stopped"));
+                log::warn!("{webhook} not posted: the webhook is stopped");
                 ("Stopped", "the webhook is stopped")
             }
         };
         // No AMI event while Asterisk shuts down.
-        if !system::shutting_down() {
-            event(spec, reason, why, Some((from, to)));
+        if !source.is_stopping() {
+            event(source, spec, reason, why, Some((from, to)));
         }
     }
 }
 
 /// Reports that the receiver wants no more events.
-pub fn report_stopped(spec: &Webhook, why: &str) {
-    log::error(format_args!(
+pub fn report_stopped(source: &dyn EventSource, spec: &Webhook, why: &str) {
+    log::error!(
         "Webhook '{}' ({}) is stopped until the next reload: {why}",
-        spec.name, spec.url
-    ));
-    event(spec, "Gone", why, None);
+        spec.name,
+        spec.url
+    );
+    event(source, spec, "Gone", why, None);
 }
 
-fn event(spec: &Webhook, reason: &str, why: &str, dropped: Option<(u64, u64)>) {
-    stats::WEBHOOK_FAILURES.add(1);
+fn event(
+    source: &dyn EventSource,
+    spec: &Webhook,
+    reason: &str,
+    why: &str,
+    dropped: Option<(u64, u64)>,
+) {
     let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
-    manager::event(
-        Class::System,
-        c"UserPresenceWebhookFailed",
-        &[
-            ("Webhook", &spec.name),
-            ("Account", &spec.account),
-            ("Url", &spec.url.to_string()),
-            ("Reason", reason),
-            ("Error", why),
-            ("DroppedFrom", &number(dropped.map(|(from, _)| from))),
-            ("DroppedTo", &number(dropped.map(|(_, to)| to))),
-        ],
-    );
+    source.send_failure_event(&[
+        ("Webhook", &spec.name),
+        ("Account", &spec.account),
+        ("Url", &spec.url.to_string()),
+        ("Reason", reason),
+        ("Error", why),
+        ("DroppedFrom", &number(dropped.map(|(from, _)| from))),
+        ("DroppedTo", &number(dropped.map(|(_, to)| to))),
+    ]);
 }

@@ -12,6 +12,7 @@ use curl::multi::{Easy2Handle, Multi};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use super::{Post, PostOutcome};
 use presence::config::Webhook;
 
 /// The most that is read of an answer's body, in bytes. The content is ignored.
@@ -20,29 +21,16 @@ const ANSWER: usize = 64 * 1024;
 /// The interval of checks whether to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How a post ended.
-pub enum PostOutcome {
-    /// The receiver has accepted the event.
-    Delivered,
-    /// The receiver wants no more events (HTTP status 410).
-    Gone,
-    /// The reason, and the pause before a retry if the receiver asked for one.
-    Failed(String, Option<Duration>),
-    /// `stop` was set.
-    Stopped,
+/// Posts events, and keeps the connection for the next one.
+struct Poster(Option<Multi>);
+
+/// A poster without a connection.
+pub fn poster() -> Box<dyn Post> {
+    Box::new(Poster(None))
 }
 
-/// Posts events, and keeps the connection for the next one.
-pub struct Poster(Option<Multi>);
-
-impl Poster {
-    /// A poster without a connection.
-    pub fn new() -> Self {
-        Poster(None)
-    }
-
-    /// Posts an event's JSON. Returns soon after `stop` is set.
-    pub fn post(
+impl Post for Poster {
+    fn post(
         &mut self,
         spec: &Webhook,
         sequence: u64,
@@ -62,6 +50,10 @@ impl Poster {
             },
             Err(why) => PostOutcome::Failed(why, None),
         }
+    }
+
+    fn reset(&mut self) {
+        self.0 = None;
     }
 }
 

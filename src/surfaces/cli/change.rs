@@ -72,7 +72,7 @@ pub fn dnd_status(args: &Args<'_>, out: &mut String) -> Outcome {
     let [name, dnd] = args.0.as_slice() else {
         return Outcome::ShowUsage;
     };
-    let dnd = DndStatus::parse(dnd);
+    let dnd = DndStatus::parse(dnd).map_err(String::from);
     let set = dnd.and_then(|dnd| {
         let name = store::name_of(name)?;
         store::change_user(&name, |user| Change::Takes(user, dnd)).map(|_| (name, dnd))

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{fail, outcome};
-use crate::runtime::persister;
+use crate::runtime;
 use crate::runtime::reload::{self, Grave};
 use asterisk::cli::{Args, Outcome};
 
@@ -37,7 +37,9 @@ pub fn check(args: &Args<'_>, out: &mut String) -> Outcome {
     if !args.0.is_empty() {
         return Outcome::ShowUsage;
     }
-    let check = reload::check();
+    let Some(check) = reload::check() else {
+        return outcome(fail(out, runtime::NOT_RUNNING));
+    };
     for (grave, problem) in &check.said {
         let _ = writeln!(out, "{}: {problem}", grave.word());
     }
@@ -80,7 +82,6 @@ pub fn forget(args: &Args<'_>, out: &mut String) -> Outcome {
 
 /// The names of removed users whose data is still stored, and `all`.
 pub fn forgettable() -> Vec<String> {
-    let gone = persister::gone_rows().into_iter();
-    let gone = gone.filter_map(|(key, _)| key.strip_prefix("user/").map(str::to_owned));
+    let gone = reload::forgettable();
     std::iter::once("all".to_owned()).chain(gone).collect()
 }

@@ -1,5 +1,6 @@
 //! Where calls to a user go.
 
+use crate::runtime;
 use std::fmt::Write;
 
 use super::table::Table;
@@ -18,7 +19,7 @@ fn of_user<T>(name: &str, out: &mut String, look: impl FnOnce(&World, UserId) ->
     match found {
         Some(Ok(found)) => Some(found),
         Some(Err(why)) => fail(out, &why),
-        None => fail(out, store::NOT_RUNNING),
+        None => fail(out, runtime::NOT_RUNNING),
     }
 }
 

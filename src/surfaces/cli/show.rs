@@ -4,13 +4,14 @@ use std::fmt::Write;
 
 use super::table::Table;
 use super::{fail, outcome, routes, view};
-use crate::runtime::actions;
+use crate::runtime;
 use crate::runtime::store;
 use crate::surfaces::metrics;
 use asterisk::cli::{Args, Outcome};
 use presence::Presence;
 use presence::State;
 use presence::Time;
+use presence::combine::Reason;
 use presence::model::flags::Flag;
 use presence::model::inferred::Inferred;
 use presence::model::status::StatusType;
@@ -105,12 +106,12 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         return Outcome::Failure;
     };
     let now = Time::now();
-    let flag = |flag: Flag| yes_no(view.flags.get(flag)).to_owned();
+    let flags = Flag::ALL.map(|flag| (flag.label(), yes_no(view.flags.get(flag)).to_owned()));
     let lines = [
         ("User", view.user.clone()),
         ("Id", view.id.clone()),
         ("Account", view.account.clone()),
-        ("State", view.presence.state.to_owned()),
+        ("State", view.presence.state.to_string()),
         ("Status", status_of(&view)),
         ("Subtype", view.presence.subtype.clone()),
         ("Message", view.presence.message.clone()),
@@ -119,28 +120,27 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         ("Set", ago(view.presence.since, now)),
         ("Ends", ends(view.presence.until, now)),
         ("Source", source_name(&view.source).to_owned()),
-        ("Reason", view.reason.to_owned()),
-        ("Method", view.method.to_owned()),
+        ("Reason", view.reason.to_string()),
+        ("Method", view.method.to_string()),
         ("Enabled", yes_no(view.enabled).to_owned()),
-        ("Outgoing", view.outgoing.to_owned()),
+        ("Outgoing", view.outgoing.to_string()),
         (
             "Default",
             view.default.clone().unwrap_or_else(|| "none".into()),
         ),
-        ("Calls", view.dnd_status.to_owned()),
-        ("Visible", flag(Flag::AllowSeeMyPresence)),
-        ("Ring along", flag(Flag::RingOnMonitoredCall)),
-        ("Hold pickup", flag(Flag::PickUpCallsOnHold)),
+        ("Calls", view.dnd_status.to_string()),
+    ];
+    let more = [
         ("Telephony", view.activity.telephony.name().to_owned()),
         ("Meeting", view.activity.meeting.name().to_owned()),
         ("Presence", view.activity.presence.name().to_owned()),
         ("User status", view.activity.user.name().to_owned()),
-        ("Lamp", view.device_state.to_owned()),
-        ("Queue", view.queue_state.to_owned()),
+        ("Lamp", view.device_state.to_string()),
+        ("Queue", view.queue_state.to_string()),
         ("Panels", view.panels.to_string()),
         ("Sequence", view.sequence.to_string()),
     ];
-    for (name, value) in lines {
+    for (name, value) in lines.into_iter().chain(flags).chain(more) {
         let _ = writeln!(out, "{}", format!("{name:>12}: {value}").trim_end());
     }
     let mut table = Table::new([
@@ -151,7 +151,9 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         let mark = mark(&view, source.winner, source.takes_part);
         let mut row = source_row(mark, &source.address, presence, now);
         row[6] = source.device.clone().unwrap_or_default();
-        row[7] = source.device_state.unwrap_or_default().to_owned();
+        row[7] = source
+            .device_state
+            .map_or_else(String::new, |state| state.to_string());
         table.rows.push(row);
     }
     let mark = mark(&view, view.source == "own", view.own_takes_part);
@@ -169,7 +171,7 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
 fn mark(view: &View, winner: bool, takes_part: bool) -> &'static str {
     match (winner, takes_part) {
         // Without a source that is set there is no winner.
-        (true, _) if view.reason != "nothing_set" => "*",
+        (true, _) if view.reason != Reason::NothingSet => "*",
         (_, true) => "",
         (_, false) => "-",
     }
@@ -177,7 +179,9 @@ fn mark(view: &View, winner: bool, takes_part: bool) -> &'static str {
 
 fn source_row(mark: &str, name: &str, value: Option<&Said>, now: Time) -> [String; 8] {
     let text = |get: fn(&Said) -> &str| value.map_or("", get).to_owned();
-    let state = value.map_or("unknown", |value| value.state).to_owned();
+    let state = value
+        .map_or("unknown", |value| value.state.name())
+        .to_owned();
     let set = ago(value.and_then(|value| value.since), now);
     let (subtype, message) = (text(|value| &value.subtype), text(|value| &value.message));
     [
@@ -240,8 +244,11 @@ pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
         _ => return Outcome::ShowUsage,
     };
     let mut table = Table::new(["User", "Target", "Set", "Now", "Was"]);
-    for (user, done) in actions::in_force(name.as_deref()) {
-        let rows = actions::now(&done);
+    let Some(runtime) = runtime::current() else {
+        return outcome(fail(out, runtime::NOT_RUNNING));
+    };
+    for (user, done) in runtime.actions_in_force(name.as_deref()) {
+        let rows = runtime.present_values(&done);
         let rows = done.into_iter().zip(rows);
         let rows = rows.map(|(done, now)| {
             let cells = [user.to_string(), done.target, done.wrote, now, done.found];

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::show::ago;
 use super::table::Table;
-use crate::webhooks;
+use crate::runtime;
 use asterisk::cli::{Args, Outcome};
 use presence::Time;
 
@@ -23,7 +23,11 @@ pub fn show_webhooks(args: &Args<'_>, out: &mut String) -> Outcome {
         "Error",
         "Url",
     ]);
-    for (spec, shown) in webhooks::show() {
+    for (spec, shown) in runtime::current()
+        .map(|it| it.show_webhooks())
+        .into_iter()
+        .flatten()
+    {
         let failing = shown.failing.map(|since| ago(Some(since.millis()), now));
         let last = match shown.last {
             0 => "none".to_owned(),

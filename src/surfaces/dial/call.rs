@@ -4,7 +4,7 @@ use super::{CalledUser, DIALSTATUS, STATUS, busy};
 use crate::runtime::push::{self, Push};
 use asterisk::application::{Channel, Next, Reason};
 use asterisk::log;
-use presence::calls::Plan;
+use presence::calls::CallPlan;
 use presence::model::state::State;
 
 /// How long all phones ring together where no stage sets a timeout, in seconds.
@@ -20,7 +20,7 @@ pub struct DialCall<'a> {
     pub dial_options: &'a str,
     /// The caller's device, which does not ring.
     pub device: Option<String>,
-    pub plan: Plan,
+    pub plan: CallPlan,
     pub called: CalledUser,
 }
 
@@ -111,7 +111,7 @@ impl DialCall<'_> {
             caller: &caller,
             status,
         };
-        push::tell(&self.plan.user, missed);
+        push::send(&self.plan.user, missed);
     }
 
     /// Rings one stage after the other, or all phones together. The result is busy where
@@ -197,7 +197,7 @@ impl DialCall<'_> {
 
     /// Logs why the call cannot be handled.
     pub fn warn(&self, why: &dyn std::fmt::Display) {
-        let Plan { user, block, .. } = &self.plan;
+        let CallPlan { user, block, .. } = &self.plan;
         let by = match block.as_str() {
             "" => String::new(),
             block => format!(" by '{block}'"),

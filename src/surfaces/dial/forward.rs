@@ -4,11 +4,11 @@ use super::call::{DialCall, DialOutcome};
 use super::{DIALSTATUS, STATUS, busy};
 use asterisk::application::{Next, Reason};
 use asterisk::log;
-use presence::calls::Target;
+use presence::calls::Destination;
 
 impl DialCall<'_> {
     /// Forwards the call.
-    pub fn forward(&self, target: &Target, reason: Reason) -> Next {
+    pub fn forward(&self, target: &Destination, reason: Reason) -> Next {
         let (channel, plan) = (self.channel, &self.plan);
         if channel.hung_up() {
             channel.set(DIALSTATUS, "CANCEL");
@@ -16,7 +16,7 @@ impl DialCall<'_> {
             return Next::HangUp;
         }
         match target {
-            Target::Location {
+            Destination::Extension {
                 extension, context, ..
             } => {
                 let location = format!("{extension}@{context}");
@@ -48,7 +48,7 @@ impl DialCall<'_> {
                     _ => Next::Continue,
                 }
             }
-            Target::Voicemail { mailbox } => self.voicemail(mailbox, reason),
+            Destination::Voicemail { mailbox } => self.voicemail(mailbox, reason),
         }
     }
 

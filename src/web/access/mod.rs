@@ -1,13 +1,10 @@
 //! Access over HTTP: sessions, limits, addresses. Pure: no Asterisk, no input or output.
 
 pub mod forwarded;
-pub mod password_checks;
-pub mod rate;
-pub mod reader_slots;
-pub mod session;
-pub mod throttle;
 
 use std::ops::Deref;
+
+use crate::runtime::sessions::session::SessionId;
 
 use presence::model::principal::Principal;
 
@@ -18,7 +15,7 @@ pub enum Credential {
     #[default]
     Password,
     /// The cookie of a session.
-    Session(session::SessionId),
+    Session(SessionId),
     /// The cookie of an AMI session over HTTP: the number of that session.
     Manager(u32),
 }

@@ -1,20 +1,14 @@
 //! Authenticates callers and limits their requests.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use super::answer::{error, later};
-use super::secret;
-use crate::runtime::store;
-use crate::web::access::password_checks::PasswordChecks;
-use crate::web::access::rate::Rate;
-use crate::web::access::session::{self, EndedSessions, SessionSecret, Token};
-use crate::web::access::throttle::{Admission, Means, Throttle};
+use crate::runtime::sessions::Access;
+use crate::runtime::sessions::session::{self, Token};
+use crate::runtime::sessions::throttle::{Admission, Means};
+use crate::runtime::{self, Runtime, store};
 use crate::web::access::{Credential, HttpCaller, forwarded};
 use asterisk::crypt;
 use asterisk::http::{ManagerSession, Reply, Request};
@@ -30,47 +24,20 @@ pub const COOKIE: &str = "userpresence";
 /// The name of callers with an AMI session over HTTP.
 const MANAGER: &str = "manager";
 
-/// The state of sessions and limits. Locked for moments only, never while a password is
-/// checked.
-struct Access {
-    secret: SessionSecret,
-    throttle: Throttle,
-    rate: Rate,
-    ended: EndedSessions,
-    /// Digests of credentials that were valid, so that not every request costs a hash. The
-    /// credentials cannot be recovered from them.
-    good: HashSet<[u8; 32]>,
-}
-
-static ACCESS: Mutex<Option<Access>> = Mutex::new(None);
-/// Notified when a password was checked.
-static LOOKED_AT: Condvar = Condvar::new();
-static LOOKS: PasswordChecks = PasswordChecks::new();
-/// Counts the sessions that were ended by a logout.
-static LOGOUTS: AtomicU64 = AtomicU64::new(0);
-
 /// How long an attempt waits for other attempts in total. An unload waits longer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The number of valid credentials that are remembered; each address counts separately.
 const MOST_GOOD: usize = 1000;
 
-/// Starts with empty counters, and with the stored secret, so that earlier sessions stay
-/// valid.
-pub fn open() {
-    // Without a secret, logins are refused.
-    let access = secret::open().map(|(secret, ended)| Access {
-        secret,
-        throttle: Throttle::default(),
-        rate: Rate::default(),
-        ended,
-        good: HashSet::new(),
-    });
-    *ACCESS.lock() = access;
+fn running() -> Result<Arc<Runtime>, Reply> {
+    runtime::current().ok_or_else(closed)
 }
 
 fn with<T>(what: impl FnOnce(&mut Access) -> T) -> Result<T, Reply> {
-    ACCESS.lock().as_mut().map(what).ok_or_else(closed)
+    let runtime = running()?;
+    let mut access = runtime.sessions.access();
+    access.as_mut().map(what).ok_or_else(closed)
 }
 
 fn closed() -> Reply {
@@ -164,6 +131,7 @@ fn check(
     name: &str,
     password: &str,
 ) -> Result<Arc<ApiUser>, Reply> {
+    let runtime = running()?;
     let from = remote.to_string();
     let known = http.user(name);
     let hash = known.map_or("", |user| &user.password);
@@ -178,9 +146,13 @@ fn check(
         Try::FoundGood => return permitted.cloned().ok_or_else(wrong),
         Try::Begun { crowded } => crowded,
     };
-    let Some(mut check) = LOOKS.begin(crowded.then_some(remote), deadline) else {
+    let Some(mut check) = runtime
+        .sessions
+        .checks
+        .begin(crowded.then_some(remote), deadline)
+    else {
         with(|access| access.throttle.withdrawn(remote, means))?;
-        LOOKED_AT.notify_all();
+        runtime.sessions.attempt_ended();
         let why = "Too many passwords are being checked; try again in 1 s.";
         return Err(later(error(503, "busy", why), Duration::ZERO));
     };
@@ -202,12 +174,12 @@ fn check(
             return access.throttle.failed(remote, means, Instant::now());
         }
         access.throttle.succeeded(remote, means);
-        if access.good.len() >= MOST_GOOD {
-            access.good.clear();
+        if access.verified.len() >= MOST_GOOD {
+            access.verified.clear();
         }
-        access.good.insert(digest);
+        access.verified.insert(digest);
     });
-    LOOKED_AT.notify_all();
+    runtime.sessions.attempt_ended();
     check.failed = user.is_none();
     drop(check);
     security::report(request, remote, name, event);
@@ -240,10 +212,12 @@ fn begin_try(
     credentials: Option<&[u8; 32]>,
     deadline: Instant,
 ) -> Result<Try, Reply> {
-    let mut access = ACCESS.lock();
+    let runtime = running()?;
+    let sessions = &runtime.sessions;
+    let mut access = sessions.access();
     loop {
         let open = access.as_mut().ok_or_else(closed)?;
-        if credentials.is_some_and(|credentials| open.good.contains(credentials)) {
+        if credentials.is_some_and(|credentials| open.verified.contains(credentials)) {
             return Ok(Try::FoundGood);
         }
         let now = Instant::now();
@@ -260,7 +234,7 @@ fn begin_try(
                 ));
             }
             Admission::Busy => {
-                LOOKED_AT.wait_until(&mut access, deadline);
+                sessions.wait_for_attempt(&mut access, deadline);
             }
         }
     }
@@ -311,12 +285,7 @@ pub fn end(request: &Request<'_>, http: &Http) -> Result<(), Reply> {
     let Some((_, id)) = by_cookie(request, http, remote(request, http))? else {
         return Ok(());
     };
-    with(|access| access.ended.end(id, Time::now()))?;
-    LOGOUTS.fetch_add(1, Ordering::Release);
-    secret::keep_ended(&id, || {
-        let all = with(|access| access.ended.iter().copied().collect());
-        all.unwrap_or_default()
-    });
+    running()?.end_session(id);
     Ok(())
 }
 
@@ -333,6 +302,7 @@ fn manager(
     let Some(session) = request.manager_session().filter(|_| http.ami_sessions) else {
         return Ok(None);
     };
+    let runtime = running()?;
     begin_try(remote, Means::Cookie, None, Instant::now() + PATIENCE)?;
     let found = session.is_authenticated();
     let noted = with(|access| match found {
@@ -342,7 +312,7 @@ fn manager(
             .throttle
             .failed(remote, Means::Cookie, Instant::now()),
     });
-    LOOKED_AT.notify_all();
+    runtime.sessions.attempt_ended();
     if !found {
         security::report(request, remote, MANAGER, Event::WrongPassword);
     }
@@ -370,7 +340,7 @@ fn manager(
 /// Whether a caller may continue to read, checked repeatedly during a stream.
 pub struct Pass {
     credential: Credential,
-    /// The [`LOGOUTS`] seen.
+    /// The number of logouts seen.
     logouts: u64,
     /// When an AMI session is checked again.
     again: Instant,
@@ -399,7 +369,8 @@ impl Pass {
                 if id.is_over(Time::now()) {
                     return false;
                 }
-                let logouts = LOGOUTS.load(Ordering::Acquire);
+                let logouts =
+                    runtime::with(|runtime| runtime.sessions.logouts()).unwrap_or_default();
                 if self.logouts == logouts {
                     return true;
                 }
@@ -421,13 +392,17 @@ impl Pass {
 /// Test builds only: takes all turns to check a password, or frees them.
 #[cfg(feature = "selftest")]
 pub fn hold_looks(hold: bool) {
-    use crate::web::access::password_checks::PasswordCheck;
+    use crate::runtime::sessions::password_checks::PasswordCheck;
 
-    static HELD: Mutex<Vec<PasswordCheck>> = Mutex::new(Vec::new());
+    static HELD: parking_lot::Mutex<Vec<PasswordCheck>> = parking_lot::Mutex::new(Vec::new());
+    let Some(runtime) = runtime::current() else {
+        return;
+    };
     let mut held = HELD.lock();
     let soon = || Instant::now() + Duration::from_millis(100);
+    let begin = || runtime.sessions.checks.begin(None, soon());
     match hold {
-        true => held.extend(std::iter::from_fn(|| LOOKS.begin(None, soon()))),
+        true => held.extend(std::iter::from_fn(begin)),
         false => held.clear(),
     }
 }

@@ -1,10 +1,11 @@
 //! An account's events as server-sent events.
 //!
-//! A reader has a thread of the HTTP server and keeps the number of its last event; the
-//! [`feed`] returns the events after that. A slow reader delays no other reader. If the
+//! A reader has a thread of the HTTP server and keeps the number of its last event;
+//! `runtime::feed` returns the events after that. A slow reader delays no other reader. If the
 //! journal no longer holds the events that a reader needs, the reader gets a `reset` and a
 //! new snapshot.
 
+use crate::runtime;
 use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -16,11 +17,10 @@ use serde_json::json as object;
 use super::access::Pass;
 use super::users::{Members, Reloaded, may_see, pairs, records};
 use super::{HttpCaller, Reply, Request, account, error, reader_slots, session};
-use crate::runtime::feed::{self, Next, Note, Reader};
-use crate::runtime::stats;
+use crate::runtime::feed::{Next, Note, Reader};
 use crate::runtime::store;
 use asterisk::http::{Body, Gone, Stream};
-use presence::account::{Detail, Event, EventsQuery, Record, Subscription};
+use presence::account::{Event, EventsQuery, Record, Subscription};
 use presence::model::flags::Flag;
 
 /// The interval of comment lines, which keep the connection open and show both sides that the
@@ -43,7 +43,8 @@ const SNAPSHOT: usize = 200;
 pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     let answer = || {
         // Read first: a reload in between ends this stream at once.
-        let round = feed::round();
+        let runtime = runtime::current().ok_or_else(super::not_running)?;
+        let round = runtime.feed.round();
         let account = account(request, caller)?;
         let last = request.header("Last-Event-ID");
         let query = EventsQuery::parse(&pairs(request)?, last);
@@ -55,9 +56,9 @@ pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
         let members = Members::of(&account, &query.extensions, caller)?;
         let slot = reader_slots::take(&account, caller)?;
         let name = account.as_str().into();
-        let reader = Reader::new(name, query.last, members.sequence, round);
+        let reader = Reader::new(&runtime.feed, name, query.last, members.sequence, round);
         let (reader, resumes) =
-            reader.ok_or_else(|| error(503, "not_running", store::NOT_RUNNING))?;
+            reader.ok_or_else(|| error(503, "not_running", runtime::NOT_RUNNING))?;
         session::count_as_panel(request);
         let wanted = (!query.extensions.is_empty()).then(|| {
             let users = members.users.iter();
@@ -212,7 +213,8 @@ impl FeedStream {
             Some(world.account_sequence(account))
         });
         if let Some(last) = last.flatten() {
-            stats::EVENTS_LOST.add(last.saturating_sub(come));
+            let lost = last.saturating_sub(come);
+            runtime::with(|runtime| runtime.stats().events_lost.add(lost));
         }
     }
 
@@ -226,7 +228,7 @@ impl FeedStream {
         }
         // A user who hides is hidden for events from before, too.
         let seen = !event.hidden && allows(&event.user);
-        let shows_or_hides = event.changed.has(Detail::Visibility);
+        let shows_or_hides = event.changed.has_visibility();
         if !may_see(&self.caller, &event.user, seen) {
             if !event.hidden || shows_or_hides {
                 let gone = object!({"extensionId": *event.id, "sequence": event.sequence});
@@ -238,9 +240,12 @@ impl FeedStream {
         let wanted = self.query.details;
         if shows_or_hides || wanted.is_none_or(|wanted| wanted.meets(event.changed)) {
             let json = match self.query.with_record {
-                true => feed::json_with_record(event, &self.subscription),
-                false => event.json(&self.subscription),
+                true => {
+                    runtime::with(|runtime| runtime.json_with_record(event, &self.subscription))
+                }
+                false => None,
             };
+            let json = json.unwrap_or_else(|| event.json(&self.subscription));
             message(text, Some(event.sequence), "presence", &json);
         }
     }

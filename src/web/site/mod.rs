@@ -1,6 +1,6 @@
 //! HTTP below Asterisk's own prefix, `/userpresence`: the board, and presence as JSON.
 //!
-//! One function decides what a request may do, [`answer()`]: resources below `v1/` are for an
+//! One function decides what a request may do, `answer`: resources below `v1/` are for an
 //! authenticated [`HttpCaller`] only, and other requests do not learn which resources exist.
 
 mod access;
@@ -10,7 +10,6 @@ mod openapi;
 mod pages;
 mod reader_slots;
 mod routes;
-mod secret;
 #[cfg(feature = "selftest")]
 mod selftest;
 mod session;
@@ -18,14 +17,14 @@ mod users;
 
 use std::ffi::CStr;
 
-use crate::runtime::feed;
+use crate::runtime;
 use crate::web::access::HttpCaller;
 use asterisk::http::wire;
 use asterisk::http::{Method, Reply, Request, Site};
 
 #[cfg(feature = "selftest")]
 pub use access::hold_looks;
-pub use access::open;
+
 pub use answer::{error, json, read_body, read_json};
 use routes::RouteMatch;
 pub use session::account;
@@ -50,7 +49,7 @@ impl Site for UserPresenceSite {
     }
 
     fn wake_streams() {
-        feed::end_streams();
+        runtime::with(|runtime| runtime.feed.end_streams());
     }
 }
 

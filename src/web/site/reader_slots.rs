@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use super::answer::later;
 use super::{HttpCaller, Reply, error};
+use crate::runtime;
+use crate::runtime::sessions::reader_slots::{ReaderSlot, SlotLimits, SlotsFull};
 use crate::runtime::store;
-use crate::web::access::reader_slots::{ReaderSlot, ReaderSlots, SlotLimits, SlotsFull};
 
 /// When to try again.
 const RETRY: Duration = Duration::from_secs(5);
-
-static SLOTS: ReaderSlots = ReaderSlots::new();
 
 /// A slot for one more reader of the account, until it is dropped. With several accounts, each
 /// may use half of the slots; each caller has its own limit.
@@ -31,7 +30,9 @@ pub fn take(account: &str, caller: &HttpCaller) -> Result<ReaderSlot, Reply> {
         }
     });
     let limits = limits.unwrap_or_default();
-    SLOTS
+    let runtime = runtime::current().ok_or_else(super::not_running)?;
+    let slots = &runtime.sessions.slots;
+    slots
         .take(account, &caller.name, limits)
         .map_err(|full| match full {
             SlotsFull::All => refused(503, "There are too many readers; try again later."),

@@ -7,10 +7,10 @@ use serde_json::json as object;
 
 use super::access::{self, COOKIE};
 use super::answer::{error, json, no_content, read_body, read_json};
-use crate::runtime::panels;
+use crate::runtime;
+use crate::runtime::sessions::session::{self, Token};
 use crate::runtime::store;
 use crate::web::access::HttpCaller;
-use crate::web::access::session::{self, Token};
 use asterisk::http::{Reply, Request, prefix};
 use presence::config::{ApiUser, Http};
 use presence::model::principal::Principal;
@@ -33,12 +33,12 @@ fn try_log_in(request: &Request<'_>) -> Result<Reply, Reply> {
     let user = access::log_in(request, &http, &login.name, &login.password)?;
     let token = access::begin(&user)?;
     if let Some(token) = Token::parse(&token) {
-        panels::begin(&token.key(), &user, || true);
+        runtime::with(|runtime| runtime.begin_panel(&token.key(), &user, || true));
     }
     // The browser's previous session ends after the new one counts, so that the user stays on
     // a panel.
     if let Some((token, _)) = held(request, &http) {
-        panels::end(&token.key());
+        runtime::with(|runtime| runtime.end_panel(&token.key()));
     }
     let mut reply = json(&described(&user.caller));
     let cookie = cookie(request, &token, session::LASTS);
@@ -66,7 +66,7 @@ pub fn count_as_panel(request: &Request<'_>) {
     let http = access::settings().filter(|_| by_cookie);
     let held = || held(request, http.as_ref()?);
     if let Some((token, user)) = held() {
-        panels::begin(&token.key(), &user, || held().is_some());
+        runtime::with(|runtime| runtime.begin_panel(&token.key(), &user, || held().is_some()));
     }
 }
 
@@ -79,7 +79,7 @@ pub fn log_out(request: &Request<'_>, _: &HttpCaller) -> Reply {
         return refusal;
     }
     if let Some((token, _)) = before {
-        panels::end(&token.key());
+        runtime::with(|runtime| runtime.end_panel(&token.key()));
     }
     let mut reply = no_content();
     let cookie = cookie(request, "", 0);

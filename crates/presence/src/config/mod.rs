@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::model::suggest;
 pub use api_user::{ApiUser, Http};
 pub use definitions::Definitions;
-pub use settings::{Login, Outgoing, Rule, Schedule, Settings};
+pub use settings::{LoginStatuses, Outgoing, Rule, Schedule, Settings};
 pub use user::{InputKind, InputSpec, UserSpec};
 pub use webhook::Webhook;
 
@@ -75,7 +75,7 @@ pub enum Origin {
 }
 
 /// Says whether the system knows a time zone of that name.
-pub type IsTimezone = fn(&str) -> bool;
+pub type IsTimezone<'a> = &'a dyn Fn(&str) -> bool;
 
 /// What parsing found.
 #[derive(Default, Debug)]
@@ -100,7 +100,7 @@ impl Parsed {
 }
 
 /// Parses the file's sections and then the realtime rows.
-pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) -> Parsed {
+pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone<'_>) -> Parsed {
     let mut parsed = Parsed::default();
     let mut errors = Vec::new();
     let mut problem = |section: &Section, variable: Option<&Variable>, message: String| {
@@ -177,7 +177,7 @@ pub fn parse_row(
     settings: &Settings,
     row: &Section,
     known: Vec<UserSpec>,
-    is_timezone: IsTimezone,
+    is_timezone: IsTimezone<'_>,
 ) -> Parsed {
     let mut users = user::Users::new(settings, is_timezone);
     users.add(Origin::Realtime, 0, row);

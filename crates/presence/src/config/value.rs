@@ -18,14 +18,12 @@ pub fn boolean(value: &str) -> Result<bool, String> {
 
 /// A method of combining.
 pub fn method(value: &str) -> Result<Method, String> {
-    Method::parse(value)
-        .ok_or_else(|| format!("'{}', expected {}", quoted(value), Method::EXPECTED))
+    Ok(Method::parse(value)?)
 }
 
 /// Where a status goes.
 pub fn outgoing(value: &str) -> Result<Outgoing, String> {
-    Outgoing::parse(value)
-        .ok_or_else(|| format!("'{}', expected {}", quoted(value), Outgoing::EXPECTED))
+    Ok(Outgoing::parse(value)?)
 }
 
 /// An order of states, and those that the value leaves out.
@@ -69,13 +67,7 @@ pub fn name(name: &str, what: &str) -> Result<(), String> {
 
 /// A state.
 pub fn state(name: &str) -> Result<State, String> {
-    State::parse(name).ok_or_else(|| {
-        format!(
-            "unknown state '{}'{}",
-            quoted(name),
-            expected(name, State::EXPECTED)
-        )
-    })
+    Ok(State::parse(name)?)
 }
 
 /// A status type.
@@ -139,7 +131,7 @@ pub fn identifier(value: &str) -> Result<String, String> {
 }
 
 /// A time zone that the system knows, such as `Europe/Berlin`.
-pub fn timezone(value: &str, is_known: super::IsTimezone) -> Result<Box<str>, String> {
+pub fn timezone(value: &str, is_known: super::IsTimezone<'_>) -> Result<Box<str>, String> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '+' | '-');
     let parts = value.split('/').all(|part| !part.is_empty());
     match value.chars().all(good) && value.len() <= 60 && parts && is_known(value) {

@@ -1,9 +1,12 @@
 //! `PUT v1/account/{id}/extension/{ext}/presence`: a caller sets a user's presence.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use super::{going, may_see, record, sees, user};
-use crate::runtime::store;
+use crate::runtime::{self, store};
 use crate::web::access::HttpCaller;
 use crate::web::site::answer::no_content;
 use crate::web::site::{Reply, Request, error, json, read_body};
@@ -18,16 +21,45 @@ use presence::world::Change;
 
 /// The body of the request. Fields that are absent stay unchanged.
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", default)]
 struct PresenceUpdate {
     status: Option<String>,
     subtype: Option<String>,
     message: Option<String>,
     until: Option<RequestedEnd>,
     dnd_status: Option<String>,
-    allow_see_my_presence: Option<bool>,
-    ring_on_monitored_call: Option<bool>,
-    pick_up_calls_on_hold: Option<bool>,
+    /// In the order of [`Flag::ALL`].
+    #[serde(flatten, deserialize_with = "flags")]
+    flags: Vec<(Flag, bool)>,
+}
+
+/// All other fields of an update: the flags, and nothing else.
+fn flags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(Flag, bool)>, D::Error> {
+    const KNOWN: [&str; 5 + Flag::NAMES.len()] = {
+        let others = ["status", "subtype", "message", "until", "dndStatus"];
+        let mut known = [""; 5 + Flag::NAMES.len()];
+        let mut at = 0;
+        while at < known.len() {
+            known[at] = match at < others.len() {
+                true => others[at],
+                false => Flag::NAMES[at - others.len()],
+            };
+            at += 1;
+        }
+        known
+    };
+    let mut given = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
+    let mut flags = Vec::new();
+    for flag in Flag::ALL {
+        if let Some(value) = given.remove(flag.name()) {
+            let on = Option::<bool>::deserialize(value).map_err(D::Error::custom)?;
+            flags.extend(on.map(|on| (flag, on)));
+        }
+    }
+    match given.keys().next() {
+        Some(unknown) => Err(D::Error::unknown_field(unknown, &KNOWN)),
+        None => Ok(flags),
+    }
 }
 
 /// The end of a status: Unix time in milliseconds, or a text such as `14:30`, `30m`, `for 30m`
@@ -62,15 +94,6 @@ impl RequestedEnd {
 }
 
 impl PresenceUpdate {
-    fn flags(&self) -> impl Iterator<Item = (Flag, bool)> {
-        let flags = [
-            (Flag::AllowSeeMyPresence, self.allow_see_my_presence),
-            (Flag::RingOnMonitoredCall, self.ring_on_monitored_call),
-            (Flag::PickUpCallsOnHold, self.pick_up_calls_on_hold),
-        ];
-        flags.into_iter().filter_map(|(flag, on)| Some((flag, on?)))
-    }
-
     /// Sets everything, or nothing if anything is invalid.
     fn carry_out(&self, user: &str) -> Result<(), String> {
         let dnd = self.dnd_status.as_deref().map(DndStatus::parse);
@@ -78,7 +101,7 @@ impl PresenceUpdate {
         let text = |text: &'_ Option<String>| text.clone().unwrap_or_default();
         let (subtype, message) = (text(&self.subtype), text(&self.message));
         const HIDES: (Flag, bool) = (Flag::AllowSeeMyPresence, false);
-        let hide = || match self.flags().any(|flag| flag == HIDES) {
+        let hide = || match self.flags.contains(&HIDES) {
             true => store::change_user(user, |user| Change::Flag(user, HIDES.0, HIDES.1)).map(drop),
             false => Ok(()),
         };
@@ -105,7 +128,7 @@ impl PresenceUpdate {
                 let user = Query::find(world, user)?;
                 world.with_message(user, message, Time::now()).map(drop)
             });
-            right.ok_or(store::NOT_RUNNING)??;
+            right.ok_or(runtime::NOT_RUNNING)??;
             hide()?;
             store::set_message(user, message)?;
         }
@@ -114,7 +137,7 @@ impl PresenceUpdate {
         if let Some(takes) = dnd {
             store::change_user(user, |user| Change::Takes(user, takes))?;
         }
-        for (flag, on) in self.flags().filter(|flag| *flag != HIDES) {
+        for (flag, on) in self.flags.iter().copied().filter(|flag| *flag != HIDES) {
             store::change_user(user, |user| Change::Flag(user, flag, on))?;
         }
         Ok(())

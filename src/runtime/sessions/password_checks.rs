@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use super::throttle::network_of;
+use crate::runtime::sync::{Condvar, Mutex};
 
 /// The number of passwords checked at the same time. A hash of the kind `$y$` takes about
 /// 16 MB.
@@ -19,26 +19,25 @@ const PAUSE: Duration = Duration::from_millis(25);
 
 /// Turns to check a password, in the order of the requests. A crowded network, one with many
 /// failures, has one turn at a time and leaves the others to other networks.
-#[derive(Debug)]
+#[derive(Default)]
 pub struct PasswordChecks {
     state: Mutex<CheckQueue>,
     changed: Condvar,
 }
 
-#[derive(Debug)]
+#[derive(Default, Debug)]
 struct CheckQueue {
     next: u64,
     /// By ticket; with the network if it is crowded.
     waiting: BTreeMap<u64, Option<IpAddr>>,
     running: usize,
     /// The crowded networks that are having a turn.
-    crowded: Option<HashSet<IpAddr>>,
+    crowded: HashSet<IpAddr>,
 }
 
 impl CheckQueue {
     fn may_begin(&self, network: Option<IpAddr>) -> bool {
-        let crowded = self.crowded.as_ref();
-        network.is_none_or(|network| !crowded.is_some_and(|crowded| crowded.contains(&network)))
+        network.is_none_or(|network| !self.crowded.contains(&network))
     }
 
     /// Whether this ticket is the first one that may begin.
@@ -50,39 +49,19 @@ impl CheckQueue {
 }
 
 /// A turn to check one password, which ends when this is dropped.
-#[derive(Debug)]
 #[must_use = "dropping it ends the turn"]
 pub struct PasswordCheck {
-    of: &'static PasswordChecks,
+    of: Arc<PasswordChecks>,
     network: Option<IpAddr>,
     /// The password was wrong.
     pub failed: bool,
 }
 
-impl Default for PasswordChecks {
-    fn default() -> Self {
-        PasswordChecks::new()
-    }
-}
-
 impl PasswordChecks {
-    /// No password is being checked.
-    pub const fn new() -> Self {
-        PasswordChecks {
-            state: Mutex::new(CheckQueue {
-                next: 0,
-                waiting: BTreeMap::new(),
-                running: 0,
-                crowded: None,
-            }),
-            changed: Condvar::new(),
-        }
-    }
-
     /// Waits for a turn; `crowded` is the address if its network is crowded. `None` if the
     /// deadline passes first.
     pub fn begin(
-        &'static self,
+        self: &Arc<Self>,
         crowded: Option<IpAddr>,
         deadline: Instant,
     ) -> Option<PasswordCheck> {
@@ -100,12 +79,12 @@ impl PasswordChecks {
         state.waiting.remove(&ticket);
         state.running += 1;
         if let Some(network) = network {
-            state.crowded.get_or_insert_default().insert(network);
+            state.crowded.insert(network);
         }
         // The next ticket may begin too.
         self.changed.notify_all();
         Some(PasswordCheck {
-            of: self,
+            of: self.clone(),
             network,
             failed: false,
         })
@@ -121,7 +100,7 @@ impl Drop for PasswordCheck {
                 std::thread::sleep(PAUSE);
             }
             let mut state = self.of.state.lock();
-            state.crowded.get_or_insert_default().remove(&network);
+            state.crowded.remove(&network);
             self.of.changed.notify_all();
         }
     }
@@ -143,29 +122,29 @@ mod tests {
 
     #[test]
     fn the_number_of_turns_is_limited() {
-        static CHECKS: PasswordChecks = PasswordChecks::new();
-        let taken: Vec<_> = (0..MOST).map(|_| CHECKS.begin(None, in_time())).collect();
+        let checks = Arc::new(PasswordChecks::default());
+        let taken: Vec<_> = (0..MOST).map(|_| checks.begin(None, in_time())).collect();
         assert!(taken.iter().all(Option::is_some));
-        assert!(CHECKS.begin(None, soon()).is_none());
+        assert!(checks.begin(None, soon()).is_none());
         drop(taken);
-        assert!(CHECKS.begin(None, soon()).is_some());
-        assert!(CHECKS.state.lock().waiting.is_empty());
+        assert!(checks.begin(None, soon()).is_some());
+        assert!(checks.state.lock().waiting.is_empty());
     }
 
     #[test]
     fn a_crowded_network_leaves_turns_to_others() {
-        static CHECKS: PasswordChecks = PasswordChecks::new();
+        let checks = Arc::new(PasswordChecks::default());
         let crowded: IpAddr = "fd00::1".parse().unwrap();
         let same: IpAddr = "fd00::2".parse().unwrap();
-        let check = CHECKS.begin(Some(crowded), in_time());
-        assert!(check.is_some() && CHECKS.begin(Some(same), soon()).is_none());
+        let check = checks.begin(Some(crowded), in_time());
+        assert!(check.is_some() && checks.begin(Some(same), soon()).is_none());
         std::thread::scope(|scope| {
-            let later = scope.spawn(|| CHECKS.begin(Some(same), in_time()));
-            while CHECKS.state.lock().waiting.is_empty() {
+            let later = scope.spawn(|| checks.begin(Some(same), in_time()));
+            while checks.state.lock().waiting.is_empty() {
                 std::thread::yield_now();
             }
             // The crowded network was first in the queue, and the others pass it.
-            let others: Vec<_> = (1..MOST).map(|_| CHECKS.begin(None, in_time())).collect();
+            let others: Vec<_> = (1..MOST).map(|_| checks.begin(None, in_time())).collect();
             assert!(others.iter().all(Option::is_some));
             drop(check);
             assert!(later.join().unwrap().is_some());
@@ -174,26 +153,26 @@ mod tests {
 
     #[test]
     fn a_crowded_network_pauses_after_a_failure() {
-        static CHECKS: PasswordChecks = PasswordChecks::new();
+        let checks = Arc::new(PasswordChecks::default());
         let crowded: IpAddr = "10.0.0.1".parse().unwrap();
         let begin = Instant::now();
-        let mut check = CHECKS.begin(Some(crowded), in_time()).unwrap();
+        let mut check = checks.begin(Some(crowded), in_time()).unwrap();
         check.failed = true;
         std::thread::scope(|scope| {
             scope.spawn(|| drop(check));
-            assert!(CHECKS.begin(Some(crowded), in_time()).is_some());
+            assert!(checks.begin(Some(crowded), in_time()).is_some());
         });
         assert!(begin.elapsed() >= PAUSE);
     }
 
     #[test]
     fn every_request_gets_a_turn() {
-        static CHECKS: PasswordChecks = PasswordChecks::new();
+        let checks = Arc::new(PasswordChecks::default());
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for _ in 0..40 {
                 scope.spawn(|| {
-                    let check = CHECKS.begin(None, in_time());
+                    let check = checks.begin(None, in_time());
                     most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     std::thread::sleep(Duration::from_millis(1));
                     now.fetch_sub(1, Ordering::SeqCst);

@@ -45,12 +45,6 @@ struct PanelSession {
 }
 
 impl SignedIn {
-    /// No sessions.
-    pub const NONE: SignedIn = SignedIn {
-        sessions: BTreeMap::new(),
-        http: None,
-    };
-
     /// Whether the session counts.
     pub fn has(&self, key: &SessionKey) -> bool {
         self.sessions.contains_key(key)
@@ -181,7 +175,7 @@ mod tests {
         let http = http(&panel("x", "alice"));
         let who = http.user("panel").unwrap();
         let [one, two, three] = [key(1, NOW), key(2, later(10)), key(3, later(20))];
-        let mut sessions = SignedIn::NONE;
+        let mut sessions = SignedIn::default();
         for key in [&one, &two, &three] {
             assert_eq!(sessions.add(key, who), [logged_in("alice")]);
             assert_eq!(sessions.add(key, who), []);
@@ -200,7 +194,7 @@ mod tests {
     fn a_session_without_a_user_does_not_count() {
         let reader = "[panel]\ntype = api_user\npassword = $6$a$x\n";
         let http = http(reader);
-        let mut sessions = SignedIn::NONE;
+        let mut sessions = SignedIn::default();
         assert_eq!(sessions.add(&key(1, NOW), http.user("panel").unwrap()), []);
         assert_eq!(sessions.next(), None);
     }
@@ -220,7 +214,7 @@ mod tests {
             (off("no"), vec![logged_out("alice")]),
             (http(""), vec![logged_out("alice")]),
         ] {
-            let mut sessions = SignedIn::NONE;
+            let mut sessions = SignedIn::default();
             sessions.add(&key, first.user("panel").unwrap());
             assert_eq!(sessions.over(&first, NOW), []);
             assert_eq!(sessions.over(&other, NOW), steps);
@@ -232,7 +226,7 @@ mod tests {
     fn one_api_user_has_a_limit() {
         let http = http(&panel("x", "alice"));
         let who = http.user("panel").unwrap();
-        let mut sessions = SignedIn::NONE;
+        let mut sessions = SignedIn::default();
         for at in 0..MOST as u64 {
             assert_eq!(sessions.add(&key(at, later(at)), who).len(), 1);
         }

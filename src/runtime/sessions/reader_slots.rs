@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use crate::runtime::sync::Mutex;
 
 /// The slots in use.
-#[derive(Default, Debug)]
-pub struct ReaderSlots(Mutex<Option<Taken>>);
+#[derive(Default)]
+pub struct ReaderSlots(Mutex<Taken>);
 
 /// The sum of either map is the number of slots in use.
 #[derive(Default, Debug)]
@@ -40,33 +40,26 @@ pub enum SlotsFull {
 }
 
 /// One reader's slot; dropping it frees the slot.
-#[derive(Debug)]
 #[must_use = "dropping it frees the slot"]
 pub struct ReaderSlot {
-    of: &'static ReaderSlots,
+    of: Arc<ReaderSlots>,
     account: Arc<str>,
     caller: Arc<str>,
 }
 
 impl ReaderSlots {
-    /// All slots are free.
-    pub const fn new() -> Self {
-        ReaderSlots(Mutex::new(None))
-    }
-
     /// Takes a slot for a caller in an account. The limits leave slots for other accounts
     /// and callers.
     ///
     /// # Errors
     /// Returns the limit that is reached.
     pub fn take(
-        &'static self,
+        self: &Arc<Self>,
         account: &str,
         caller: &Arc<str>,
         limits: SlotLimits,
     ) -> Result<ReaderSlot, SlotsFull> {
         let mut taken = self.0.lock();
-        let taken = taken.get_or_insert_default();
         let has = |own: Option<&u32>, most| own.is_some_and(|own| *own >= most);
         if taken.accounts.values().sum::<u32>() >= limits.all {
             return Err(SlotsFull::All);
@@ -81,7 +74,7 @@ impl ReaderSlots {
         *taken.accounts.entry(account.clone()).or_default() += 1;
         *taken.callers.entry(caller.clone()).or_default() += 1;
         Ok(ReaderSlot {
-            of: self,
+            of: self.clone(),
             account,
             caller: caller.clone(),
         })
@@ -91,7 +84,7 @@ impl ReaderSlots {
 impl Drop for ReaderSlot {
     fn drop(&mut self) {
         let mut taken = self.of.0.lock();
-        let taken = taken.get_or_insert_default();
+        let taken = &mut *taken;
         free(&mut taken.accounts, &self.account);
         free(&mut taken.callers, &self.caller);
     }
@@ -112,7 +105,7 @@ mod tests {
 
     /// Takes slots until a limit is reached; an account may have half of them, a caller 20.
     fn all_of(
-        slots: &'static ReaderSlots,
+        slots: &Arc<ReaderSlots>,
         account: &str,
         caller: &str,
         most: u32,
@@ -133,37 +126,36 @@ mod tests {
 
     #[test]
     fn one_account_leaves_slots_for_others() {
-        static SLOTS: ReaderSlots = ReaderSlots::new();
-        let (first, full) = all_of(&SLOTS, "first", "a", 5);
+        let slots = Arc::new(ReaderSlots::default());
+        let (first, full) = all_of(&slots, "first", "a", 5);
         assert_eq!((first.len(), full), (3, SlotsFull::Account));
-        let (second, full) = all_of(&SLOTS, "second", "b", 5);
+        let (second, full) = all_of(&slots, "second", "b", 5);
         assert_eq!((second.len(), full), (2, SlotsFull::All));
         drop(first);
-        assert_eq!(all_of(&SLOTS, "third", "c", 5).0.len(), 3);
+        assert_eq!(all_of(&slots, "third", "c", 5).0.len(), 3);
         drop(second);
-        let empty = SLOTS.0.lock();
-        let empty = empty.as_ref().unwrap();
+        let empty = slots.0.lock();
         assert!(empty.accounts.is_empty() && empty.callers.is_empty());
     }
 
     #[test]
     fn one_caller_leaves_slots_for_others() {
-        static SLOTS: ReaderSlots = ReaderSlots::new();
-        let (first, full) = all_of(&SLOTS, "office", "panel", 100);
+        let slots = Arc::new(ReaderSlots::default());
+        let (first, full) = all_of(&slots, "office", "panel", 100);
         assert_eq!((first.len(), full), (20, SlotsFull::Caller));
         // The same caller counts in another account too.
-        assert_eq!(all_of(&SLOTS, "other", "panel", 100).0.len(), 0);
-        let (second, full) = all_of(&SLOTS, "office", "boss", 100);
+        assert_eq!(all_of(&slots, "other", "panel", 100).0.len(), 0);
+        let (second, full) = all_of(&slots, "office", "boss", 100);
         assert_eq!((second.len(), full), (20, SlotsFull::Caller));
         drop(first);
-        assert_eq!(all_of(&SLOTS, "office", "panel", 100).0.len(), 20);
+        assert_eq!(all_of(&slots, "office", "panel", 100).0.len(), 20);
     }
 
     #[test]
     fn a_limit_of_zero_means_none() {
-        static SLOTS: ReaderSlots = ReaderSlots::new();
-        assert_eq!(all_of(&SLOTS, "first", "a", 1).0.len(), 1);
-        assert_eq!(all_of(&SLOTS, "first", "a", 0).0.len(), 0);
+        let slots = Arc::new(ReaderSlots::default());
+        assert_eq!(all_of(&slots, "first", "a", 1).0.len(), 1);
+        assert_eq!(all_of(&slots, "first", "a", 0).0.len(), 0);
         let none = SlotLimits {
             caller: 0,
             ..SlotLimits {
@@ -172,19 +164,17 @@ mod tests {
                 caller: 9,
             }
         };
-        assert_eq!(
-            SLOTS.take("first", &"a".into(), none).unwrap_err(),
-            SlotsFull::Caller
-        );
+        let refused = slots.take("first", &"a".into(), none).err();
+        assert_eq!(refused, Some(SlotsFull::Caller));
     }
 
     #[test]
     fn threads_together_get_no_more_than_the_limit() {
-        static SLOTS: ReaderSlots = ReaderSlots::new();
+        let slots = Arc::new(ReaderSlots::default());
         let got = std::thread::scope(|scope| {
             let take = |caller: usize| {
                 let caller = caller.to_string();
-                all_of(&SLOTS, &caller, &caller, 20).0
+                all_of(&slots, &caller, &caller, 20).0
             };
             let takers: Vec<_> = (0..8)
                 .map(|caller| scope.spawn(move || take(caller)))

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::runtime::signed_in::SessionKey;
+use crate::runtime::sessions::signed_in::SessionKey;
 use presence::Time;
 
 /// The key that signs tokens.
