@@ -22,7 +22,7 @@ const ENDED: &str = "userpresence.ended";
 /// The most that is read of a file, in bytes: the longest file that this module writes.
 const LONGEST: u64 = 2 * MOST as u64 * 64;
 
-/// The file of ended sessions, while it can be written.
+/// The file of ended sessions.
 pub struct EndedLog {
     path: PathBuf,
     /// The approximate number of lines.
@@ -33,8 +33,8 @@ pub struct EndedLog {
 pub type Opened = (SessionSecret, EndedSessions, Option<EndedLog>);
 
 impl Runtime {
-    /// Reads both files, and makes the first one where there is none. `None` without random
-    /// numbers: no session can begin then.
+    /// Reads both files, and creates the secret if there is none. `None` if the system has no
+    /// random numbers; logins are refused then.
     pub(super) fn open_secret(&self) -> Option<Opened> {
         if self.host().get(FAMILY, OLD_SECRET).is_some() {
             match self.host().del(FAMILY, OLD_SECRET) {
@@ -77,7 +77,7 @@ impl Runtime {
         let text = read(&path).unwrap_or_else(|why| {
             log::warn!(
                 "The ended HTTP sessions cannot be read from '{}': {why}. A session that was \
-                 logged out may be valid again",
+                 ended by a logout may be valid again",
                 path.display()
             );
             None
@@ -93,7 +93,7 @@ impl Runtime {
             }
         }
         let mut log = EndedLog { path, lines };
-        // Lines of sessions that are over anyway, or half written, are left out.
+        // Drops expired sessions and lines that were written only in part.
         if lines > ended.iter().count() {
             let written = log.rewrite(ended.iter());
             self.warn_of_ended_log(&log.path, written);
