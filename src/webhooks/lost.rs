@@ -1,20 +1,20 @@
-//! What a webhook does not post is told, in the log and over AMI.
+//! Reports events that a webhook does not post, in the log and over AMI.
 
 use super::EventSource;
 use presence::config::Webhook;
 
 /// Why events are not posted.
 pub enum LostEvents<'a> {
-    /// The receiver did not take them for too long, the last time for that reason.
+    /// The receiver did not accept events for too long; the reason of the last failure.
     GivenUp(&'a str),
-    /// They came faster than the receiver took them.
+    /// Events came faster than the receiver accepted them.
     Missed,
-    /// The webhook is there no more, or the module goes.
+    /// The webhook was removed, or the module is unloaded.
     Stopped,
 }
 
 impl LostEvents<'_> {
-    /// Tells that the events of those numbers are not posted.
+    /// Reports that the events with these sequence numbers are not posted.
     pub fn report(&self, source: &dyn EventSource, spec: &Webhook, (from, to): (u64, u64)) {
         source.count_lost(to - from + 1);
         let range = match to - from {
@@ -26,31 +26,31 @@ impl LostEvents<'_> {
             LostEvents::GivenUp(why) => {
                 let time = spec.retry_for.as_secs();
                 log::error!(
-                    "{webhook} dropped: for {time} s it could deliver nothing, the last time \
-                     because {why}"
+                    "{webhook} dropped: nothing could be delivered for {time} s; the last \
+                     failure: {why}"
                 );
                 ("GivenUp", *why)
             }
             LostEvents::Missed => {
                 log::error!(
-                    "{webhook} dropped: they came faster than it could deliver, and the journal \
-                     holds them no more"
+                    "{webhook} dropped: they came faster than they could be delivered, and the \
+                     journal no longer holds them"
                 );
-                ("Missed", "the journal holds them no more")
+                ("Missed", "the journal no longer holds them")
             }
             LostEvents::Stopped => {
-                log::warn!("{webhook} not posted: it is stopped");
+                log::warn!("{webhook} not posted: the webhook is stopped");
                 ("Stopped", "the webhook is stopped")
             }
         };
-        // Who would hear of it is as good as gone.
+        // No AMI event while Asterisk shuts down.
         if !source.is_stopping() {
             event(source, spec, reason, why, Some((from, to)));
         }
     }
 }
 
-/// Tells that the receiver wants no more.
+/// Reports that the receiver wants no more events.
 pub fn report_stopped(source: &dyn EventSource, spec: &Webhook, why: &str) {
     log::error!(
         "Webhook '{}' ({}) is stopped until the next reload: {why}",

@@ -1,8 +1,8 @@
-//! One post, by libcurl.
+//! Posts one event with libcurl.
 //!
 //! The crate `curl` calls `curl_global_init` once, when the module is mapped; libcurl
-//! counts such calls and, since 7.84, takes them from any thread. `curl_global_cleanup` is
-//! never called: the module stays mapped, and `res_curl` has its own to call.
+//! counts these calls and, since 7.84, accepts them from any thread. `curl_global_cleanup` is
+//! never called: the module stays mapped, and `res_curl` makes its own call.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,13 +15,13 @@ use sha2::Sha256;
 use super::{Post, PostOutcome};
 use presence::config::Webhook;
 
-/// So much of an answer's body is read; it is not looked at.
+/// The most that is read of an answer's body, in bytes. The content is ignored.
 const ANSWER: usize = 64 * 1024;
 
-/// How often it is looked whether to stop.
+/// The interval of checks whether to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Posts, and keeps its connection for the next one.
+/// Posts events, and keeps the connection for the next one.
 struct Poster(Option<Multi>);
 
 /// A poster without a connection.
@@ -66,7 +66,7 @@ fn prepare(spec: &Webhook, sequence: u64, json: &str) -> Result<Easy2<Answer>, c
     let signature = sign(spec.secret.text(), time, json);
     headers.append(&format!("X-UserPresence-Signature: sha256={signature}"))?;
     headers.append(&format!("X-UserPresence-Sequence: {sequence}"))?;
-    // So short a body is not asked for first.
+    // Without `Expect: 100-continue`: the body is short.
     headers.append("Expect:")?;
     let mut easy = Easy2::new(Answer::default());
     easy.url(spec.url.whole())?;
@@ -77,8 +77,8 @@ fn prepare(spec: &Webhook, sequence: u64, json: &str) -> Result<Easy2<Answer>, c
     easy.timeout(spec.timeout)?;
     easy.connect_timeout(spec.timeout)?;
     easy.follow_location(false)?;
-    // Where events go stands in the configuration, and there alone: whatever proxies the
-    // environment names were meant for other programs.
+    // Only the configuration decides where events go: proxies in the environment are meant
+    // for other programs.
     easy.proxy("")?;
     easy.ssl_verify_peer(true)?;
     easy.ssl_verify_host(true)?;
@@ -88,7 +88,7 @@ fn prepare(spec: &Webhook, sequence: u64, json: &str) -> Result<Easy2<Answer>, c
     Ok(easy)
 }
 
-/// The status and `Retry-After`; `None` when it was to stop.
+/// The HTTP status and `Retry-After`; `None` if `stop` was set.
 fn perform(
     multi: &Multi,
     easy: Easy2<Answer>,
@@ -105,14 +105,14 @@ fn perform(
         }
         multi.poll(&mut [], LOOK).map_err(|why| why.to_string())?;
     }
-    let mut result = Err("it ended without a result".to_owned());
+    let mut result = Err("the transfer ended without a result".to_owned());
     multi.messages(|message| {
         if let Some(found) = message.result_for2(&handle) {
             result = found.map_err(|why| explain(&why));
         }
     });
     let status = status(&mut handle);
-    // An answer that was too long has told its status before.
+    // An answer that is too long had a status before.
     if result.is_ok() || handle.get_ref().too_long() {
         return Ok(Some((status, handle.get_ref().after)));
     }
@@ -123,7 +123,7 @@ fn status(handle: &mut Easy2Handle<Answer>) -> u32 {
     handle.response_code().unwrap_or(0)
 }
 
-/// What failed, by libcurl's own words: those of this case where there are any.
+/// libcurl's description of the failure: the specific one if there is one.
 fn explain(why: &curl::Error) -> String {
     let extra = why.extra_description().map(str::trim);
     extra
@@ -134,7 +134,7 @@ fn explain(why: &curl::Error) -> String {
 
 /// The hexadecimal HMAC-SHA256 of time and body.
 fn sign(secret: &str, time: u64, json: &str) -> String {
-    // Keys of any length are taken.
+    // HMAC accepts keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
         return String::new();
     };
@@ -142,7 +142,7 @@ fn sign(secret: &str, time: u64, json: &str) -> String {
     format!("{:x}", mac.finalize().into_bytes())
 }
 
-/// What is heard of an answer.
+/// The parts of an answer that matter.
 #[derive(Default)]
 struct Answer {
     taken: usize,
@@ -158,7 +158,7 @@ impl Answer {
 impl Handler for Answer {
     fn write(&mut self, data: &[u8]) -> Result<usize, WriteError> {
         self.taken = self.taken.saturating_add(data.len());
-        // Less than what was offered ends the transfer.
+        // Accepting less than was offered ends the transfer.
         Ok(if self.too_long() { 0 } else { data.len() })
     }
 
@@ -166,7 +166,7 @@ impl Handler for Answer {
         let line = std::str::from_utf8(line).unwrap_or_default();
         if let Some((name, value)) = line.split_once(':') {
             if name.eq_ignore_ascii_case("Retry-After") {
-                // A date is not understood.
+                // The form with a date is ignored.
                 self.after = value.trim().parse().ok().map(Duration::from_secs);
             }
         }

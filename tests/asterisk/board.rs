@@ -136,7 +136,7 @@ fn a_login_shows_everyone() {
     page.fill("#password", "wrong");
     page.click("#login button");
     page.wait(
-        "document.querySelector('#login-error').textContent === 'Name or password is wrong.'",
+        "document.querySelector('#login-error').textContent === 'The name or password is wrong.'",
     );
     assert_eq!(page.count("#rows .row"), 0);
 
@@ -173,7 +173,7 @@ fn a_change_from_a_phone_shows_at_once() {
     assert_eq!(board.browser.text("#mine .label"), "At lunch");
     // A screen reader announces the user's own status too.
     board.browser.wait(
-        "document.querySelector('#said').textContent === 'Your status: At lunch, Back at one'",
+        "document.querySelector('#announcement').textContent === 'Your status: At lunch, Back at one'",
     );
 
     // The page shows markup as text.
@@ -484,8 +484,8 @@ fn people_can_be_searched_filtered_and_sorted() {
         board.wait_names(found);
     }
     page.keys("nobody of that name");
-    page.wait("document.querySelector('#nobody').textContent === 'Nobody matches.'");
-    page.wait("document.querySelector('#said').textContent === '0 of 3 people'");
+    page.wait("document.querySelector('#nobody').textContent === 'No matches.'");
+    page.wait("document.querySelector('#announcement').textContent === '0 of 3 people'");
     page.keys(key::ESCAPE);
     board.wait_names(&["alice", "bob", "carol"]);
 
@@ -673,7 +673,7 @@ fn a_missed_call_appears_on_the_board_of_its_user() {
     ast.wait_no_channels();
     call("5551234");
     wait(1, "Missed call from 5551234");
-    page.wait("document.querySelector('#said').textContent === 'Missed call from 5551234'");
+    page.wait("document.querySelector('#announcement').textContent === 'Missed call from 5551234'");
     ast.wait_no_channels();
     call("777");
     wait(1, "Missed call from 777");
@@ -836,7 +836,7 @@ fn five_thousand_people_scroll_smoothly() {
 
     page.keys(key::ESCAPE);
     page.keys("change");
-    page.wait("document.querySelector('#said').textContent === '1,000 of 5,000 people'");
+    page.wait("document.querySelector('#announcement').textContent === '1,000 of 5,000 people'");
     // The End key moves to the last person.
     page.keys(key::ENTER);
     page.keys(key::END);

@@ -274,7 +274,7 @@ fn users_set_their_own_status_and_an_admin_everybodys() {
             "bob",
             json!({"subtype": "Hello"}),
             400,
-            "belong to a status",
+            "need a status",
         ),
         (
             "boss",
@@ -631,7 +631,7 @@ fn the_number_of_readers_is_limited() {
     };
     let first = stream(&ast, "panel", "");
     // One account gets half of the places, the rest stays free for others.
-    refused("boss", "This account has reached its share of readers");
+    refused("boss", "This account has too many readers");
     let other = "/userpresence/v1/account/other/events";
     let second = ast.stream(other, &[&login("stranger")]);
     assert!(second.head.starts_with("HTTP/1.1 200"), "{}", second.head);

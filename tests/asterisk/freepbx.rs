@@ -195,8 +195,8 @@ fn a_held_call_and_a_user_are_found_by_the_extension() {
     ast.wait_log("a call held by 'alice' may not be picked up: the caller is no user");
     assert_eq!(ast.complaints(), Vec::<String>::new());
     for (caller, extension, told) in [
-        ("999", "201", "a call to 'alice' is external"),
-        ("201", "210", "a call to '210' is internal"),
+        ("999", "201", "the call to 'alice' is external"),
+        ("201", "210", "the call to '210' is internal"),
     ] {
         let call = [
             ("Action", "Originate"),

@@ -149,7 +149,7 @@ fn a_message_without_a_status_to_belong_to_is_refused() {
     let why = refused(json!({"message": "a\nb"}));
     assert!(why.starts_with("The message "), "{why}");
     let why = refused(json!({"message": "x", "until": 99_999_999_999_999_u64}));
-    assert!(why.contains("belong to a status"), "{why}");
+    assert!(why.contains("need a status"), "{why}");
     let said = ast.cli("userpresence message nobody x");
     assert!(said.starts_with("There is no user 'nobody'"), "{said}");
     assert_eq!(read(&ast, "bob,chosen_message"), "");

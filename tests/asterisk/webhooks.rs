@@ -478,7 +478,7 @@ fn events_dropped_from_the_journal_are_reported_and_the_others_posted() {
     // The hanging post fails and is tried again.
     receiver.answer_status("200 OK");
     receiver.hang_up();
-    let error = ast.wait_log("the journal holds them no more");
+    let error = ast.wait_log("the journal no longer holds them");
     let range = format!("events {} to {} are dropped", later[0], later[9]);
     assert!(error.contains("ERROR") && error.contains(&range), "{error}");
     let event = ami.wait_event("a failure", |event| {

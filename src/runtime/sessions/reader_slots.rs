@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn without_places_there_is_none() {
+    fn a_limit_of_zero_means_none() {
         let slots = Arc::new(ReaderSlots::default());
         assert_eq!(all_of(&slots, "first", "a", 1).0.len(), 1);
         assert_eq!(all_of(&slots, "first", "a", 0).0.len(), 0);

@@ -1,8 +1,8 @@
-//! What sessions are signed with, and those that have ended before their time: two files
-//! below `astkeydir`, which nobody but Asterisk's own user reads.
+//! The secret that signs sessions, and the sessions that ended before they expired: two files
+//! below `astkeydir`, readable by Asterisk's own user only.
 //!
-//! Not in AstDB: whoever may read that (`database show`, AMI's class `system`) could make a
-//! session of anybody's, and whoever may write it could bring back one that has ended.
+//! They are not in AstDB: anyone who can read it (`database show`, AMI class `system`) could
+//! forge a session of any user, and anyone who can write it could restore an ended session.
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -15,17 +15,17 @@ use crate::runtime::Runtime;
 use presence::Time;
 use presence::world::stored::{FAMILY, OLD_SECRET};
 
-/// Not `.key`, which Asterisk's module `res_crypto` would read.
+/// Not `.key`: Asterisk's `res_crypto` reads files with that name.
 const SECRET: &str = "userpresence.secret";
 const ENDED: &str = "userpresence.ended";
 
-/// More is not read of a file: as many lines as there may be.
+/// The most that is read of a file, in bytes: the longest file that this module writes.
 const LONGEST: u64 = 2 * MOST as u64 * 64;
 
-/// The file of ended sessions, while it can be written.
+/// The file of ended sessions.
 pub struct EndedLog {
     path: PathBuf,
-    /// How many lines it has, about.
+    /// The approximate number of lines.
     lines: usize,
 }
 
@@ -33,8 +33,8 @@ pub struct EndedLog {
 pub type Opened = (SessionSecret, EndedSessions, Option<EndedLog>);
 
 impl Runtime {
-    /// Reads both files, and makes the first one where there is none. `None` without random
-    /// numbers: no session can begin then.
+    /// Reads both files, and creates the secret if there is none. `None` if the system has no
+    /// random numbers; logins are refused then.
     pub(super) fn open_secret(&self) -> Option<Opened> {
         if self.host().get(FAMILY, OLD_SECRET).is_some() {
             match self.host().del(FAMILY, OLD_SECRET) {
@@ -60,7 +60,7 @@ impl Runtime {
                 let written = other.and_then(|_| write(&path, &format!("{}\n", made.stored())));
                 if let Err(why) = written {
                     log::warn!(
-                        "Sessions over HTTP end with this run: '{}' cannot be used: {why}",
+                        "HTTP sessions end when the module is unloaded: '{}' cannot be used: {why}",
                         path.display()
                     );
                     return Some((made, EndedSessions::default(), None));
@@ -77,7 +77,7 @@ impl Runtime {
         let text = read(&path).unwrap_or_else(|why| {
             log::warn!(
                 "The ended HTTP sessions cannot be read from '{}': {why}. A session that was \
-                 logged out may be valid again",
+                 ended by a logout may be valid again",
                 path.display()
             );
             None
@@ -93,7 +93,7 @@ impl Runtime {
             }
         }
         let mut log = EndedLog { path, lines };
-        // Lines of sessions that are over anyway, or half written, are left out.
+        // Drops expired sessions and lines that were written only in part.
         if lines > ended.iter().count() {
             let written = log.rewrite(ended.iter());
             self.warn_of_ended_log(&log.path, written);
@@ -106,7 +106,7 @@ impl Runtime {
             self.warn_once("ended sessions", "", || {
                 let path = path.display();
                 format!(
-                    "Logouts last only until the module is unloaded: '{path}' cannot be written: \
+                    "Ended HTTP sessions are remembered only until the module is unloaded: '{path}' cannot be written: \
                      {why}"
                 )
             });
@@ -146,7 +146,7 @@ impl EndedLog {
     }
 }
 
-/// Options for a file that nobody else reads. A pipe in its place holds up nobody.
+/// Options for a file that no other user can read. A pipe in its place does not block.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options
@@ -155,8 +155,8 @@ fn options() -> OpenOptions {
     options
 }
 
-/// The text of a file; `None` where there is no file or it is no text. One that others may
-/// read is closed to them.
+/// The text of a file; `None` if it does not exist or is not UTF-8. If other users can read
+/// the file, its mode is set to 600.
 fn read(path: &Path) -> io::Result<Option<String>> {
     let file = match options().read(true).open(path) {
         Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
@@ -164,12 +164,12 @@ fn read(path: &Path) -> io::Result<Option<String>> {
     };
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(io::Error::other("it is no file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     let mode = metadata.permissions().mode();
     if mode & 0o077 != 0 {
         log::warn!(
-            "'{}' had the mode {:03o}, others could read it; it is 600 now",
+            "'{}' had mode {:03o}, so that other users could read it; the mode is now 600",
             path.display(),
             mode & 0o777
         );
@@ -180,7 +180,7 @@ fn read(path: &Path) -> io::Result<Option<String>> {
     Ok(String::from_utf8(text).ok())
 }
 
-/// Writes a file so that there is the old one or the whole new one, whatever happens.
+/// Replaces a file: after a crash, either the old or the complete new file exists.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new()
@@ -190,7 +190,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
     let new = PathBuf::from(new);
-    // One that a crash has left behind.
+    // A crash may have left one behind.
     let _ = fs::remove_file(&new);
     let written = || {
         let mut file = options().write(true).create_new(true).open(&new)?;
@@ -201,7 +201,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     written().inspect_err(|_| {
         let _ = fs::remove_file(&new);
     })?;
-    // The name too; not every file system can.
+    // Syncs the name too; not every file system supports this.
     let _ = File::open(directory).and_then(|directory| directory.sync_all());
     Ok(())
 }

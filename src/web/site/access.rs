@@ -1,4 +1,4 @@
-//! Who asks, and whether so often.
+//! Authenticates callers and limits their requests.
 
 use std::ffi::CStr;
 use std::net::IpAddr;
@@ -26,13 +26,13 @@ pub const COOKIE: &str = "userpresence";
 /// The service of security events.
 const SERVICE: &CStr = c"UserPresence";
 
-/// The name of callers who come by a session of the manager interface.
+/// The name of callers with an AMI session over HTTP.
 const MANAGER: &str = "manager";
 
-/// How long a try waits for others in all. An unload waits longer.
+/// How long an attempt waits for other attempts in total. An unload waits longer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many good credentials are remembered, from each address anew.
+/// The number of valid credentials that are remembered; each address counts separately.
 const MOST_GOOD: usize = 1000;
 
 fn running() -> Result<Arc<Runtime>, Reply> {
@@ -46,30 +46,34 @@ fn with<T>(what: impl FnOnce(&mut Access) -> T) -> Result<T, Reply> {
 }
 
 fn closed() -> Reply {
-    error(503, "closing", "Nobody can log in now, see Asterisk's log.")
+    error(
+        503,
+        "closing",
+        "Logins are not possible now; see Asterisk's log.",
+    )
 }
 
-/// What is served, and to whom; `None` when the module is not running.
+/// The settings of the HTTP interface; `None` when the module is not running.
 pub fn settings() -> Option<Arc<Http>> {
     store::read(|world| world.directory().settings.http.clone())
 }
 
-/// Where a request comes from: a trusted proxy says for whom it asks.
+/// The address of the client; a trusted proxy names it in `X-Forwarded-For`.
 pub fn remote(request: &Request<'_>, http: &Http) -> IpAddr {
     let forwarded = request.header_values("X-Forwarded-For");
     forwarded::caller(request.remote(), forwarded, &http.trusted_proxies)
 }
 
-/// Finds out who asks, by HTTP Basic or a cookie.
+/// Authenticates the caller by HTTP Basic or a cookie.
 ///
 /// # Errors
-/// Answers 401 to those who are nobody, 429 to those who try or ask too often, 503 while
-/// others are being looked at for too long.
+/// Answers 401 without valid credentials, 429 after too many failures or requests, 503 while
+/// other passwords are being checked.
 pub fn caller(request: &Request<'_>, http: &Http) -> Result<HttpCaller, Reply> {
     let remote = remote(request, http);
     let caller = match request.header("Authorization").and_then(wire::basic) {
         Some((name, password)) => {
-            let user = look_at(request, http, remote, &name, &password)?;
+            let user = check(request, http, remote, &name, &password)?;
             HttpCaller {
                 principal: user.caller.clone(),
                 credential: Credential::Password,
@@ -77,7 +81,7 @@ pub fn caller(request: &Request<'_>, http: &Http) -> Result<HttpCaller, Reply> {
         }
         None if request.header("Authorization").is_some() => {
             return Err(unauthorized(
-                "The only credentials taken are those of HTTP Basic.",
+                "Only HTTP Basic is accepted in the Authorization header.",
             ));
         }
         None => match by_cookie(request, http, remote)? {
@@ -96,8 +100,8 @@ pub fn caller(request: &Request<'_>, http: &Http) -> Result<HttpCaller, Reply> {
     }
 }
 
-/// A browser that is told of HTTP Basic asks for a password itself, and never forgets it:
-/// so it is told of what it does not know.
+/// A browser that sees `Basic` here asks for the password itself and keeps it. So the header
+/// names a scheme that browsers do not know.
 fn unauthorized(message: &str) -> Reply {
     let mut reply = error(401, "unauthorized", message);
     let realm = r#"Session realm="UserPresence""#;
@@ -107,25 +111,25 @@ fn unauthorized(message: &str) -> Reply {
 
 fn too_many(what: &str, wait: Duration) -> Reply {
     let seconds = wait.as_secs_f64().ceil().max(1.0);
-    let message = format!("{what}, try again in {seconds} s.");
+    let message = format!("{what}; try again in {seconds} s.");
     later(error(429, "too_many", &message), wait)
 }
 
 /// Checks a name and a password.
 ///
 /// # Errors
-/// Answers 401, the same whatever is wrong, 429 after too many failures, or 503 while too many
-/// others are being looked at.
+/// Answers 401, whichever of them is wrong, 429 after too many failures, or 503 while too many
+/// other passwords are being checked.
 pub fn log_in(
     request: &Request<'_>,
     http: &Http,
     name: &str,
     password: &str,
 ) -> Result<Arc<ApiUser>, Reply> {
-    look_at(request, http, remote(request, http), name, password)
+    check(request, http, remote(request, http), name, password)
 }
 
-fn look_at(
+fn check(
     request: &Request<'_>,
     http: &Http,
     remote: IpAddr,
@@ -147,19 +151,19 @@ fn look_at(
         Try::FoundGood => return permitted.cloned().ok_or_else(wrong),
         Try::Begun { crowded } => crowded,
     };
-    let Some(mut look) = runtime
+    let Some(mut check) = runtime
         .sessions
         .checks
         .begin(crowded.then_some(remote), deadline)
     else {
         with(|access| access.throttle.withdrawn(remote, means))?;
         runtime.sessions.attempt_ended();
-        let why = "Too many passwords are being looked at, try again in 1 s.";
+        let why = "Too many passwords are being checked; try again in 1 s.";
         return Err(later(error(503, "busy", why), Duration::ZERO));
     };
     let right = known.is_some() && crypt::verify(password, hash);
     if !right || permitted.is_none() {
-        // It takes as long where there is no such name, or one of another kind.
+        // Takes the same time for a name that does not exist, or whose hash is of another kind.
         for other in http.other_kinds(known.map(|user| &**user)) {
             crypt::verify(password, other);
         }
@@ -181,32 +185,32 @@ fn look_at(
         access.verified.insert(digest);
     });
     runtime.sessions.attempt_ended();
-    look.failed = user.is_none();
-    drop(look);
+    check.failed = user.is_none();
+    drop(check);
     security::report(request, SERVICE, name, remote, event);
     noted?;
     user.cloned().ok_or_else(wrong)
 }
 
 fn wrong() -> Reply {
-    unauthorized("Name or password is wrong.")
+    unauthorized("The name or password is wrong.")
 }
 
 enum Try {
-    /// The credentials were found good before, or while it had to wait.
+    /// The credentials were valid before, or were found valid during the wait.
     FoundGood,
-    /// It counts from here on.
+    /// The attempt counts from now on.
     Begun {
-        /// Many others from there have failed.
+        /// Whether the network of the address has many failures.
         crowded: bool,
     },
 }
 
-/// Begins a try, which counts before it is known what comes of it; no more go on at a time
-/// than may fail.
+/// Begins an attempt. It counts before its result is known, so that attempts at the same time
+/// are limited like attempts in sequence.
 ///
 /// # Errors
-/// Answers 429 after too many failures, or when what others try takes too long.
+/// Answers 429 after too many failures, or when other attempts take too long.
 fn begin_try(
     remote: IpAddr,
     means: Means<'_>,
@@ -229,7 +233,10 @@ fn begin_try(
             }
             Admission::Wait(wait) => return Err(too_many("Too many failures", wait)),
             Admission::Busy if now >= deadline => {
-                return Err(too_many("Too many tries at a time", Duration::ZERO));
+                return Err(too_many(
+                    "Too many attempts at the same time",
+                    Duration::ZERO,
+                ));
             }
             Admission::Busy => {
                 sessions.wait_for_attempt(&mut access, deadline);
@@ -238,7 +245,10 @@ fn begin_try(
     }
 }
 
-/// Who has a session's cookie that holds, and the session.
+/// The API user and session of a valid session cookie; `None` without one.
+///
+/// # Errors
+/// Answers 503 when the module is not running.
 pub fn by_cookie(
     request: &Request<'_>,
     http: &Http,
@@ -259,22 +269,23 @@ pub fn by_cookie(
     Ok((!ended).then(|| (user.clone(), id)))
 }
 
-/// Begins a session: the token.
+/// Begins a session and returns its token.
 ///
 /// # Errors
-/// Where there are no random numbers.
+/// Answers 503 if the system has no random numbers.
 pub fn begin(user: &ApiUser) -> Result<String, Reply> {
     let secret = with(|access| access.secret.clone())?;
-    let random = crypt::random().map_err(|why| error(503, "random", &format!("Sorry, {why}.")))?;
+    let random = crypt::random()
+        .map_err(|why| error(503, "random", &format!("No session can be created: {why}.")))?;
     let (name, random) = (&user.caller.name, u64::from_ne_bytes(random));
     let token = session::issue(&secret, name, &user.password, random, Time::now());
     Ok(token)
 }
 
-/// Ends the session of the request's cookie, where it holds, and its streams.
+/// Ends the session of the request's cookie, if it is valid, and its streams.
 ///
 /// # Errors
-/// When the module is not running.
+/// Answers 503 when the module is not running.
 pub fn end(request: &Request<'_>, http: &Http) -> Result<(), Reply> {
     let Some((_, id)) = by_cookie(request, http, remote(request, http))? else {
         return Ok(());
@@ -283,8 +294,8 @@ pub fn end(request: &Request<'_>, http: &Http) -> Result<(), Reply> {
     Ok(())
 }
 
-/// Who has logged in to the manager interface over HTTP, where such sessions are let in. The
-/// number of one may be guessed: a wrong one is a failure of its address.
+/// The caller of an AMI session over HTTP, if `http_ami_sessions` allows those. The number of
+/// such a session can be guessed, so a wrong number counts as a failure of its address.
 ///
 /// # Errors
 /// Answers 429 after too many failures.
@@ -301,7 +312,7 @@ fn manager(
     begin_try(remote, Means::Cookie, None, Instant::now() + PATIENCE)?;
     let found = session.is_authenticated();
     let noted = with(|access| match found {
-        // Somebody else's may have been guessed before.
+        // Not a success: the session may be another one's, guessed after failures.
         true => access.throttle.withdrawn(remote, Means::Cookie),
         false => access
             .throttle
@@ -318,7 +329,7 @@ fn manager(
         );
     }
     noted?;
-    // The actions that read and set ask for the same.
+    // The AMI actions require the same classes.
     let sees = |class| session.may_read(class) || session.may_write(class);
     if !found || !sees(Class::Reporting) {
         return Ok(None);
@@ -338,31 +349,31 @@ fn manager(
     }))
 }
 
-/// Whether a caller may go on, looked at again and again while a stream lasts.
+/// Whether a caller may continue to read, checked repeatedly during a stream.
 pub struct Pass {
     credential: Credential,
     /// The number of logouts seen.
     logouts: u64,
-    /// When the manager's sessions are looked at again.
+    /// When an AMI session is checked again.
     again: Instant,
 }
 
-/// How often that is.
+/// The interval between checks of an AMI session.
 const AGAIN: Duration = Duration::from_secs(15);
 
 impl Pass {
-    /// Of a caller who has just come in.
+    /// The pass of a caller that was just authenticated.
     pub fn new(caller: &HttpCaller) -> Self {
         Pass {
             credential: caller.credential,
-            // Looked at once in any case: the logout may have come since.
+            // Checked at least once: a logout may have come in the meantime.
             logouts: u64::MAX,
             again: Instant::now() + AGAIN,
         }
     }
 
-    /// Whether it still holds. A session that has ended stays so; who has a password is
-    /// looked at anew after each reload.
+    /// Whether the pass is still valid. A session that has ended stays ended; a password is
+    /// checked again after each reload, which ends the stream.
     pub fn holds(&mut self) -> bool {
         match self.credential {
             Credential::Password => true,
@@ -390,7 +401,7 @@ impl Pass {
     }
 }
 
-/// Test builds only: takes all turns to look at a password, or gives them back.
+/// Test builds only: takes all turns to check a password, or frees them.
 #[cfg(feature = "selftest")]
 pub fn hold_looks(hold: bool) {
     use crate::runtime::sessions::password_checks::PasswordCheck;

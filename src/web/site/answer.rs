@@ -1,4 +1,4 @@
-//! The kinds of answers.
+//! Builds answers and reads bodies.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use asterisk::http::{HttpMethod, NoBody, Reply, ReplyBody, Request};
 
 const JSON: &str = "application/json";
 
-/// An error, in one word for programs and one sentence for people.
+/// An error: `code` is one word for programs, `message` one sentence for people.
 pub fn error(status: u16, code: &str, message: &str) -> Reply {
     let body = serde_json::json!({"error": {"code": code, "message": message}});
     Reply {
@@ -24,7 +24,7 @@ pub fn error(status: u16, code: &str, message: &str) -> Reply {
     }
 }
 
-/// The same, with when to come again: in whole seconds, at least one.
+/// Adds a `Retry-After` of `wait`, rounded up to whole seconds, at least one.
 pub fn later(mut reply: Reply, wait: Duration) -> Reply {
     let seconds = wait.as_secs_f64().ceil().max(1.0);
     reply
@@ -33,18 +33,18 @@ pub fn later(mut reply: Reply, wait: Duration) -> Reply {
     reply
 }
 
-/// The most that is read of a request.
+/// The longest body, in bytes.
 const LONGEST_BODY: usize = 8 * 1024;
 
-/// What a request carries.
+/// Reads the JSON object of a request's body.
 ///
 /// # Errors
-/// Answers 400, 413 or 415, saying what was expected.
+/// Answers 400, 413 or 415 and says what was expected.
 pub fn read_body<T: DeserializeOwned>(request: &Request<'_>) -> Result<T, Reply> {
     let refused = |why| match why {
-        NoBody::Empty => error(400, "body", "The body is empty, expected JSON."),
+        NoBody::Empty => error(400, "body", "The body is empty; expected JSON."),
         NoBody::TooLarge => error(413, "too_large", "The body is longer than 8 kB."),
-        NoBody::Broken => error(400, "body", "The body is not JSON, or not all of it came."),
+        NoBody::Broken => error(400, "body", "The body is not JSON, or it is incomplete."),
     };
     request.check_body(LONGEST_BODY).map_err(refused)?;
     if !wire::is_json(request.header("Content-Type").unwrap_or_default()) {
@@ -52,43 +52,44 @@ pub fn read_body<T: DeserializeOwned>(request: &Request<'_>) -> Result<T, Reply>
         return Err(error(415, "type", why));
     }
     let body = request.json(LONGEST_BODY).map_err(refused)?;
-    // A list would do for an object: its values would be taken by their order.
+    // serde would accept a list for a struct too, with the values in the order of the fields.
     let value: serde_json::Value = match serde_json::from_str(&body) {
         Ok(value @ serde_json::Value::Object(_)) => value,
-        _ => return Err(error(400, "body", "The body is no JSON object.")),
+        _ => return Err(error(400, "body", "The body is not a JSON object.")),
     };
     serde_json::from_value(value).map_err(|why| {
-        // Asterisk has read it already, and places are those of what it has made of it.
+        // Asterisk parses the JSON first and writes it again, so that line and column are not
+        // those of the request.
         let why = why.to_string();
         let why = why.split(" at line ").next().unwrap_or_default();
         error(400, "body", &format!("The body is not as expected: {why}."))
     })
 }
 
-/// What cannot be done to a resource that there is.
+/// 405: the resource exists, but not for this method.
 pub fn no_such_method(methods: &[HttpMethod]) -> Reply {
     let mut names: Vec<&str> = methods.iter().map(|method| method.name()).collect();
     if let Some(get) = names.iter().position(|name| *name == "GET") {
         names.insert(get + 1, "HEAD");
     }
     let names = names.join(", ");
-    let message = format!("This resource takes {names} only.");
+    let message = format!("This resource supports {names} only.");
     let mut reply = error(405, "method", &message);
     reply.headers.push(("Allow", names.into()));
     reply
 }
 
-/// An answer to something that was done.
+/// The answer to a change.
 pub fn json(value: &impl Serialize) -> Reply {
     text(JSON, "no-cache", written(value))
 }
 
-/// An answer to a read: not sent again to who has it already.
+/// The answer to a read, with an entity tag: 304 if the client has it already.
 pub fn read_json(request: &Request<'_>, value: &impl Serialize) -> Reply {
     tagged(request, JSON, written(value).into())
 }
 
-/// Done, and nothing to say.
+/// 204: done, without content.
 pub fn no_content() -> Reply {
     Reply {
         status: 204,
@@ -97,7 +98,7 @@ pub fn no_content() -> Reply {
     }
 }
 
-/// Text with its entity tag, or that it has not changed.
+/// A text with its entity tag, or 304 if it has not changed.
 pub fn tagged(request: &Request<'_>, kind: &'static str, body: Cow<'static, str>) -> Reply {
     let tag = wire::entity_tag(&body);
     let known = request.header("If-None-Match");
@@ -121,6 +122,6 @@ fn text(kind: &'static str, cache: &'static str, body: impl Into<Cow<'static, st
 }
 
 fn written(value: &impl Serialize) -> String {
-    // What we answer are texts and numbers: that cannot fail.
+    // Answers consist of strings and numbers, which always serialise.
     serde_json::to_string(value).unwrap_or_default()
 }

@@ -1,8 +1,9 @@
 //! An account's events as server-sent events.
 //!
-//! A reader has a thread of the HTTP server's and keeps the number of its last event; the
-//! `runtime::feed` gives it what came since. One that is slow is behind by itself; when the
-//! journal has moved on past it, it is told so and begins anew with a snapshot.
+//! A reader has a thread of the HTTP server and keeps the number of its last event;
+//! `runtime::feed` returns the events after that. A slow reader delays no other reader. If the
+//! journal no longer holds the events that a reader needs, the reader gets a `reset` and a
+//! new snapshot.
 
 use crate::runtime;
 use std::collections::{HashSet, VecDeque};
@@ -22,26 +23,26 @@ use asterisk::http::{ReaderGone, ReplyBody, Stream};
 use presence::account::{Event, EventsQuery, Record, Subscription};
 use presence::model::flags::Flag;
 
-/// A line that says nothing, so that both sides and all between know that the other is
-/// there.
+/// The interval of comment lines, which keep the connection open and show both sides that the
+/// other is still there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How often it is looked whether a silent reader is still there.
+/// The interval of checks whether the reader is still connected.
 const LOOK: Duration = Duration::from_secs(1);
-/// What comes within this time goes out together: a reader is not woken for each event of
-/// a storm.
+/// Events within this time are written together, so that a reader does not wake up for each
+/// event of a storm.
 const GATHER: Duration = Duration::from_millis(5);
-/// So long a stream lasts. Whoever comes back has missed nothing, and is asked again who it
-/// is: a session may have ended.
+/// The duration of a stream. A client that reconnects resumes without a gap, and is
+/// authenticated again.
 const LASTS: Duration = Duration::from_secs(60 * 60);
-/// Events written at a time.
+/// The number of events in one write.
 const BATCH: usize = 256;
-/// Users in one message of a snapshot.
+/// The number of users in one message of a snapshot.
 const SNAPSHOT: usize = 200;
 
 /// `GET v1/account/{id}/events`
 pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     let answer = || {
-        // First: a reload that comes in between ends this stream at once.
+        // Read first: a reload in between ends this stream at once.
         let runtime = runtime::current().ok_or_else(super::not_running)?;
         let round = runtime.feed.round();
         let account = account(request, caller)?;
@@ -49,23 +50,23 @@ pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
         let query = EventsQuery::parse(&pairs(request)?, last);
         let query = query.map_err(|why| error(400, "query", &why))?;
         if store::read(|world| world.directory().settings.http.journal) == Some(0) {
-            let why = "There is no feed here: journal = 0 in userpresence.conf.";
+            let why = "The feed is off: journal = 0 in userpresence.conf.";
             return Err(error(503, "off", why));
         }
         let members = Members::of(&account, &query.extensions, caller)?;
         let slot = reader_slots::take(&account, caller)?;
         let name = account.as_str().into();
         let reader = Reader::new(&runtime.feed, name, query.last, members.sequence, round);
-        let (reader, goes_on) =
+        let (reader, resumes) =
             reader.ok_or_else(|| error(503, "not_running", runtime::NOT_RUNNING))?;
-        session::goes_on(request);
+        session::count_as_panel(request);
         let wanted = (!query.extensions.is_empty()).then(|| {
             let users = members.users.iter();
             users
                 .map(|id| members.directory.get(*id).name.clone())
                 .collect()
         });
-        let begin = match (query.last, goes_on) {
+        let begin = match (query.last, resumes) {
             (Some(_), false) => Begin::Reset,
             (None, _) if query.snapshot => Begin::Snapshot,
             _ => Begin::Live,
@@ -89,7 +90,7 @@ pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
             ],
             body: ReplyBody::Stream(Box::new(move |stream| {
                 let _slot = slot;
-                // Whoever is gone need not be told.
+                // An error means that the reader has gone.
                 let _ = feed.run(stream, begin);
                 if stream.was_dropped() {
                     feed.count_lost(stream);
@@ -100,14 +101,14 @@ pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     answer().unwrap_or_else(|refusal| refusal)
 }
 
-/// What a reader is told first.
+/// The beginning of a stream.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Begin {
-    /// Nothing: it knows all that was before.
+    /// Only events: the reader knows everything before.
     Live,
-    /// Everyone.
+    /// A snapshot of all users.
     Snapshot,
-    /// That it has missed something, and everyone.
+    /// A `reset`, because the reader has missed events, and a snapshot.
     Reset,
 }
 
@@ -116,24 +117,24 @@ struct FeedStream {
     account: String,
     caller: HttpCaller,
     query: EventsQuery,
-    /// The names of those who are wanted; `None` for everyone.
+    /// The names of the requested users; `None` for all.
     wanted: Option<HashSet<Arc<str>>>,
     reader: Reader,
     pass: Pass,
     sent: Sent,
 }
 
-/// What was written and perhaps has not come yet.
+/// The data that was written but possibly not received yet.
 #[derive(Default)]
 struct Sent {
-    /// Bytes, since the stream began.
+    /// In bytes, since the stream began.
     total: u64,
-    /// Where each piece ends, and the number of the last event before it.
+    /// The end of each write, in bytes, and the number of the last event before it.
     pieces: VecDeque<(u64, u64)>,
 }
 
 impl Sent {
-    /// Forgets what has come.
+    /// Removes the writes that the reader has received.
     fn settle(&mut self, stream: &Stream<'_>) {
         let come = self.total.saturating_sub(stream.unacknowledged());
         while self.pieces.front().is_some_and(|(end, _)| *end <= come) {
@@ -151,7 +152,7 @@ struct Snapshot<'a> {
 
 impl FeedStream {
     fn run(&mut self, stream: &mut Stream<'_>, begin: Begin) -> Result<(), ReaderGone> {
-        // A browser that loses the stream comes back after this time, in milliseconds.
+        // A browser that loses the stream reconnects after this time, in milliseconds.
         stream.write(b"retry: 2000\n\n")?;
         match begin {
             Begin::Live => {}
@@ -169,10 +170,10 @@ impl FeedStream {
                 Next::News(events, notes) => {
                     text.clear();
                     events.iter().for_each(|event| self.event(&mut text, event));
-                    notes.iter().for_each(|note| self.note(&mut text, note));
+                    notes.iter().for_each(|note| self.push(&mut text, note));
                 }
             }
-            // Also whoever has logged out meanwhile is told nothing more.
+            // Checked before writing: a caller that has logged out gets nothing more.
             if stream.gone() || Instant::now() >= end || !self.pass.holds() {
                 return Err(ReaderGone);
             }
@@ -188,7 +189,7 @@ impl FeedStream {
         }
     }
 
-    /// Writes what comes after the event of that number.
+    /// Writes `text`, which follows the event with the number `before`.
     fn write(
         &mut self,
         stream: &mut Stream<'_>,
@@ -199,7 +200,7 @@ impl FeedStream {
         self.sent.total += text.len() as u64;
         let end = match written {
             Ok(()) => self.sent.total,
-            // However much of it has come: it has not come whole.
+            // The reader may have received a part, but not all of it.
             Err(ReaderGone) => u64::MAX,
         };
         self.sent.pieces.push_back((end, before));
@@ -207,7 +208,7 @@ impl FeedStream {
         written
     }
 
-    /// Counts the events that a reader who was dropped has not been given.
+    /// Counts the events that a dropped reader has not received.
     fn count_lost(&mut self, stream: &Stream<'_>) {
         self.sent.settle(stream);
         let come = self.sent.pieces.front().map(|(_, before)| *before);
@@ -230,7 +231,7 @@ impl FeedStream {
         {
             return;
         }
-        // Who hides takes back what was told before, too: it is told again to nobody.
+        // A user who hides is hidden for events from before, too.
         let seen = !event.hidden && allows(&event.user);
         let shows_or_hides = event.changed.has_visibility();
         if !may_see(&self.caller, &event.user, seen) {
@@ -240,7 +241,7 @@ impl FeedStream {
             }
             return;
         }
-        // Who is to be seen again is news, whatever else is wanted.
+        // A user who becomes visible again is always reported, whatever details are requested.
         let wanted = self.query.details;
         if shows_or_hides || wanted.is_none_or(|wanted| wanted.meets(event.changed)) {
             let json = match self.query.with_record {
@@ -254,16 +255,16 @@ impl FeedStream {
         }
     }
 
-    /// A push message is its user's own.
-    fn note(&self, text: &mut String, note: &Note) {
+    /// Only the user's own callers receive a push message.
+    fn push(&self, text: &mut String, note: &Note) {
         if may_see(&self.caller, &note.user, false) {
             message(text, None, "push", &note.json);
         }
     }
 
-    /// Everyone as they are; what changes meanwhile is told afterwards.
+    /// Writes all users as they are now; changes in the meantime follow as events.
     fn snapshot(&mut self, stream: &mut Stream<'_>, begin: Begin) -> Result<(), ReaderGone> {
-        // One who was wanted may be gone since: the stream ends with the reload.
+        // A reload may have removed a requested user; it ends the stream anyway.
         let Ok(members) = Members::of(&self.account, &[], &self.caller) else {
             return Err(ReaderGone);
         };
@@ -272,11 +273,11 @@ impl FeedStream {
             users.retain(|id| wanted.contains(&members.directory.get(*id).name));
         }
         self.reader.sequence = members.sequence;
-        // What was missed before is counted where it was noticed.
+        // Events missed before were counted when the gap was found.
         self.sent.pieces.clear();
         let mut text = String::new();
         if begin == Begin::Reset {
-            let reason = "The journal does not reach back to what was missed.";
+            let reason = "The journal no longer holds the events that were missed.";
             let reset = object!({"reason": reason, "sequence": members.sequence});
             message(&mut text, None, "reset", &reset.to_string());
         }
@@ -289,7 +290,7 @@ impl FeedStream {
             let whole = records(&members.directory, chunk, &self.caller, |record| {
                 found.push(record);
             });
-            // A reload ends the stream, before it says that this was everyone.
+            // A reload ends the stream before the snapshot is complete.
             whole.map_err(|Reloaded| ReaderGone)?;
             let more = chunks.peek().is_some();
             let snapshot = Snapshot {
@@ -297,7 +298,7 @@ impl FeedStream {
                 sequence: members.sequence,
                 more,
             };
-            // Plain texts and numbers always serialise.
+            // Strings and numbers always serialise.
             let json = serde_json::to_string(&snapshot).unwrap_or_default();
             message(
                 &mut text,
@@ -312,7 +313,7 @@ impl FeedStream {
     }
 }
 
-/// Whether the user may be seen by others now.
+/// Whether the user's presence is visible to others now.
 fn allows(user: &str) -> bool {
     let allows = store::read(|world| {
         let id = world.directory().user(user)?;
@@ -321,7 +322,7 @@ fn allows(user: &str) -> bool {
     allows.flatten().unwrap_or(false)
 }
 
-/// One message. JSON has no line ends of its own.
+/// Appends one message. The JSON contains no line breaks.
 fn message(text: &mut String, id: Option<u64>, event: &str, json: &str) {
     if let Some(id) = id {
         let _ = writeln!(text, "id: {id}");

@@ -1,7 +1,7 @@
 //! HTTP below Asterisk's own prefix, `/userpresence`: the board, and presence as JSON.
 //!
-//! What a request may do is decided in one place, `answer`: whatever is below `v1/` is
-//! answered to a [`HttpCaller`] alone, so that nobody else learns what there is and what not.
+//! One function decides what a request may do, `answer`: resources below `v1/` are for an
+//! authenticated [`HttpCaller`] only, and other requests do not learn which resources exist.
 
 mod access;
 mod answer;
@@ -29,7 +29,7 @@ pub use answer::{error, json, read_body, read_json};
 use routes::RouteMatch;
 pub use session::account;
 
-/// The site.
+/// The site `/userpresence`.
 pub struct UserPresenceSite;
 
 impl Site for UserPresenceSite {
@@ -89,16 +89,24 @@ fn answer(request: &Request<'_>) -> Reply {
         return not_running();
     };
     if !http.enabled {
-        return error(404, "off", "Nothing is served here.");
+        return error(404, "off", "The HTTP interface is off.");
     }
     let Some(segments) = wire::segments(request.path()) else {
-        return error(400, "path", "The path is not UTF-8, or not encoded well.");
+        return error(
+            400,
+            "path",
+            "The path is not valid UTF-8, or its percent-encoding is invalid.",
+        );
     };
     if segments.first().map(String::as_str) != Some("v1") {
         return pages::answer(request);
     }
     if !matches!(request.method(), HttpMethod::Get | HttpMethod::Head) && is_foreign(request) {
-        return error(403, "origin", "Pages of other sites change nothing here.");
+        return error(
+            403,
+            "origin",
+            "Cross-site requests may not change anything.",
+        );
     }
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let open = routes::find(routes::OPEN, request.method(), &segments);

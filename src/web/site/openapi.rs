@@ -1,4 +1,4 @@
-//! The description of the interface, for programs.
+//! The OpenAPI description of the interface.
 
 use std::sync::LazyLock;
 
@@ -20,7 +20,7 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
         .replace(r#""{flags}""#, &names.join(", "))
 });
 
-/// `GET v1/openapi.json`, for everyone: it says nothing of anybody.
+/// `GET v1/openapi.json`, without authentication: it contains no data.
 pub fn show(request: &Request<'_>) -> Reply {
     answer::tagged(request, "application/json", TEXT.as_str().into())
 }

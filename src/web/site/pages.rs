@@ -1,10 +1,11 @@
-//! The board: three files that are part of the module, for everyone, without any data.
+//! The board: three files that are part of the module. They contain no data and need no
+//! authentication.
 
 use super::answer::{error, no_such_method, tagged};
 use crate::web::wire;
 use asterisk::http::{HttpMethod, Reply, ReplyBody, Request};
 
-/// The files, and what they are.
+/// The name, type and text of each file.
 const FILES: &[(&str, &str, &str)] = &[
     (
         "",
@@ -23,12 +24,12 @@ const FILES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Nothing is loaded from elsewhere, run inline, or shown in another page's frame.
+/// Allows no content from other sites, no inline scripts, and no frames on other pages.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
 
-/// A page, or that there is none.
+/// A page, or 404.
 pub fn answer(request: &Request<'_>) -> Reply {
     let mut reply = find(request);
     reply
@@ -50,7 +51,7 @@ fn find(request: &Request<'_>) -> Reply {
         return no_such_method(&[HttpMethod::Get]);
     }
     if request.is_bare() {
-        // Relative: whatever stands before it may be a proxy's.
+        // Relative: a proxy may add a prefix to the path.
         return Reply {
             status: 302,
             headers: vec![("Location", "userpresence/".into())],

@@ -1,4 +1,4 @@
-//! The slots of readers of events.
+//! Slots for readers of events.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use crate::runtime;
 use crate::runtime::sessions::reader_slots::{ReaderSlot, SlotLimits, SlotsFull};
 use crate::runtime::store;
 
-/// When to come again.
+/// When to try again.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// A slot for one more reader of that account, until it is dropped. Where there are several
-/// accounts, one may have half of the slots; a caller has a limit of its own.
+/// A slot for one more reader of the account, until it is dropped. With several accounts, each
+/// may use half of the slots; each caller has its own limit.
 ///
 /// # Errors
-/// Answers 503 where there is none, 429 where the caller has all it may have.
+/// Answers 503 if no slot is free, 429 if the caller has reached its limit.
 pub fn take(account: &str, caller: &HttpCaller) -> Result<ReaderSlot, Reply> {
     let limits = store::read(|world| {
         let directory = world.directory();
@@ -35,14 +35,13 @@ pub fn take(account: &str, caller: &HttpCaller) -> Result<ReaderSlot, Reply> {
     slots
         .take(account, &caller.name, limits)
         .map_err(|full| match full {
-            SlotsFull::All => refused(503, "There are too many readers, try again later."),
-            SlotsFull::Account => refused(
-                503,
-                "This account has reached its share of readers; try again later.",
-            ),
+            SlotsFull::All => refused(503, "There are too many readers; try again later."),
+            SlotsFull::Account => {
+                refused(503, "This account has too many readers; try again later.")
+            }
             SlotsFull::Caller => refused(
                 429,
-                "This name has too many readers at a time; close one of them, or try again later.",
+                "This API user has too many readers; close one of them, or try again later.",
             ),
         })
 }

@@ -1,19 +1,19 @@
-//! What there is below `v1/`, and who answers it.
+//! The resources below `v1/` and their handlers.
 
 use super::{HttpCaller, HttpMethod, Reply, Request, events, openapi, session, users};
 
-/// A path, `*` standing for any part that is not empty, and what is done by each method.
+/// A path, in which `*` matches any part that is not empty, and the handler of each method.
 pub struct Route<F: 'static> {
     path: &'static [&'static str],
     methods: &'static [(HttpMethod, F)],
 }
 
-/// Answers to everyone.
+/// A handler without authentication.
 type OpenHandler = fn(&Request<'_>) -> Reply;
-/// Answers to callers.
+/// A handler for authenticated callers.
 type CallerHandler = fn(&Request<'_>, &HttpCaller) -> Reply;
 
-/// What is answered to everyone.
+/// The resources without authentication.
 pub static OPEN: &[Route<OpenHandler>] = &[
     Route {
         path: &["v1", "openapi.json"],
@@ -30,7 +30,7 @@ pub static OPEN: &[Route<OpenHandler>] = &[
     },
 ];
 
-/// What is answered to callers alone.
+/// The resources for authenticated callers.
 pub static CALLERS: &[Route<CallerHandler>] = &[
     Route {
         path: &["v1", "session"],
@@ -57,18 +57,18 @@ pub static CALLERS: &[Route<CallerHandler>] = &[
     },
 ];
 
-/// What was found.
+/// The result of a search for a route.
 pub enum RouteMatch<F: 'static> {
-    /// This.
+    /// The handler.
     Route(F),
-    /// The path, but not the method.
+    /// The path exists, with these methods only.
     Methods(&'static [(HttpMethod, F)]),
-    /// Nothing.
+    /// The path does not exist.
     Nothing,
 }
 
 impl<F> RouteMatch<F> {
-    /// The methods that there are instead.
+    /// The methods of the path.
     pub fn methods(&self) -> Vec<HttpMethod> {
         match self {
             RouteMatch::Methods(methods) => methods.iter().map(|(method, _)| *method).collect(),
@@ -77,7 +77,7 @@ impl<F> RouteMatch<F> {
     }
 }
 
-/// Looks for what answers to that method and path.
+/// Finds the handler of a method and path.
 pub fn find<F: Copy>(
     routes: &'static [Route<F>],
     method: HttpMethod,
@@ -94,7 +94,7 @@ pub fn find<F: Copy>(
     let Some(route) = routes.iter().find(same) else {
         return RouteMatch::Nothing;
     };
-    // The head of an answer is that of a read.
+    // HEAD is answered like GET.
     let method = match method {
         HttpMethod::Head => HttpMethod::Get,
         method => method,

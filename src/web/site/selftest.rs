@@ -1,5 +1,5 @@
-//! Test builds only: a stream, `v1/selftest`, which writes what its query says until its
-//! reader goes: `line`, a short line now and then, or `flood`, as much as is taken.
+//! Test builds only: a stream, `v1/selftest`, which writes until the reader goes: with the
+//! query `line` a short line every 10 ms, with `flood` as much as the reader accepts.
 
 use std::time::Duration;
 

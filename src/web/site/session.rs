@@ -1,4 +1,4 @@
-//! `v1/session`: log in, who one is, log out.
+//! `v1/session`: log in, show the session, log out.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ struct LoginRequest {
     password: String,
 }
 
-/// `POST`: takes name and password, gives a cookie.
+/// `POST`: takes a name and password, sets a cookie.
 pub fn log_in(request: &Request<'_>) -> Reply {
     try_log_in(request).unwrap_or_else(|refusal| refusal)
 }
@@ -35,7 +35,8 @@ fn try_log_in(request: &Request<'_>) -> Result<Reply, Reply> {
     if let Some(token) = Token::parse(&token) {
         runtime::with(|runtime| runtime.begin_panel(&token.key(), &user, || true));
     }
-    // This browser's session before, which it knows no more: never without one in between.
+    // The browser's previous session ends after the new one counts, so that the user stays on
+    // a panel.
     if let Some((token, _)) = held(request, &http) {
         runtime::with(|runtime| runtime.end_panel(&token.key()));
     }
@@ -45,12 +46,12 @@ fn try_log_in(request: &Request<'_>) -> Result<Reply, Reply> {
     Ok(reply)
 }
 
-/// `GET`: who one is.
+/// `GET`: describes the caller.
 pub fn show(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     read_json(request, &described(caller))
 }
 
-/// The session of the request's cookie, where it holds, and whose it is.
+/// The valid session of the request's cookie, and its API user.
 fn held<'a>(request: &Request<'a>, http: &Http) -> Option<(Token<'a>, Arc<ApiUser>)> {
     let remote = access::remote(request, http);
     let (user, _) = access::by_cookie(request, http, remote).ok().flatten()?;
@@ -58,9 +59,9 @@ fn held<'a>(request: &Request<'a>, http: &Http) -> Option<(Token<'a>, Arc<ApiUse
     Some((token, user))
 }
 
-/// A feed begins: its session counts as a panel, also where it began before the module was
+/// A feed begins: its session counts as a panel, even if it began before the module was
 /// loaded.
-pub fn goes_on(request: &Request<'_>) {
+pub fn count_as_panel(request: &Request<'_>) {
     let by_cookie = request.header("Authorization").is_none();
     let http = access::settings().filter(|_| by_cookie);
     let held = || held(request, http.as_ref()?);
@@ -69,7 +70,7 @@ pub fn goes_on(request: &Request<'_>) {
     }
 }
 
-/// `DELETE`: the cookie is good for nothing from here on.
+/// `DELETE`: ends the session of the cookie.
 pub fn log_out(request: &Request<'_>, _: &HttpCaller) -> Reply {
     let http = access::settings();
     let before = http.as_ref().and_then(|http| held(request, http));
@@ -86,7 +87,8 @@ pub fn log_out(request: &Request<'_>, _: &HttpCaller) -> Reply {
     reply
 }
 
-/// No script reads it, no other site sends it, and over TLS it never goes in the clear.
+/// The cookie is hidden from scripts and not sent by other sites, and over TLS it is never
+/// sent in the clear.
 fn cookie(request: &Request<'_>, token: &str, seconds: u64) -> String {
     let secure = if request.is_secure() { "; Secure" } else { "" };
     format!(
@@ -113,12 +115,12 @@ fn described(caller: &Principal) -> serde_json::Value {
     })
 }
 
-/// The account that `~` stands for.
+/// The account that `~` means.
 fn own_account(caller: &Principal) -> String {
     if let Some(account) = &caller.account {
         return account.to_string();
     }
-    // Who sees every account means the only one where there is one.
+    // A caller that sees all accounts means the only one, if there is just one.
     let only = store::read(|world| match world.directory().accounts() {
         [only] => Some(only.to_string()),
         _ => None,
@@ -126,10 +128,10 @@ fn own_account(caller: &Principal) -> String {
     only.flatten().unwrap_or_else(|| "default".into())
 }
 
-/// The account that the request is about, `v1/account/{id}`.
+/// The account in the path of a request, `v1/account/{id}`.
 ///
 /// # Errors
-/// Answers 404 where there is none that the caller may see.
+/// Answers 404 if the account does not exist or the caller may not see it.
 pub fn account(request: &Request<'_>, caller: &HttpCaller) -> Result<String, Reply> {
     let segment = super::segment(request, 2);
     let given = match segment.as_str() {
@@ -140,7 +142,7 @@ pub fn account(request: &Request<'_>, caller: &HttpCaller) -> Result<String, Rep
         let id = world.directory().account_named(given)?;
         Some(world.directory().account(id).to_string())
     });
-    // One that the caller may not see is as good as none.
+    // The same answer for an account that exists but is not visible to the caller.
     known
         .flatten()
         .filter(|account| caller.sees(account))

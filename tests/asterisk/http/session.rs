@@ -179,7 +179,7 @@ fn the_secret_is_in_a_file_that_only_asterisk_reads() {
     let open = fs::Permissions::from_mode(0o644);
     fs::set_permissions(ast.path("lib/keys/userpresence.secret"), open).expect("the mode");
     assert!(ast.load_module(MODULE).ok());
-    ast.wait_log("had the mode 644");
+    ast.wait_log("had mode 644");
     assert!(key_files(&ast).iter().all(|(_, mode)| *mode == 0o600));
 }
 
@@ -199,7 +199,7 @@ fn without_a_writable_place_for_the_secret_sessions_end_with_the_run() {
     // Not even root can write the file while a directory is in its place.
     fs::create_dir_all(ast.path("lib/keys/userpresence.secret")).expect("a directory");
     assert!(ast.load_module(MODULE).ok());
-    ast.wait_log("Sessions over HTTP end with this run");
+    ast.wait_log("HTTP sessions end when the module is unloaded");
     let (cookie, other) = (sign_in(&ast, "hers", &[]), sign_in(&ast, "hers", &[]));
     ast.http("DELETE", SESSION, &[&cookie], "");
     assert_eq!(session(&ast, &cookie).status, 401);

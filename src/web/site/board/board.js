@@ -1,13 +1,13 @@
-// The board: everyone of an account, kept current by the account's feed.
+// The board: all users of an account, kept current by the account's feed.
 //
-// From top to bottom: what is known (people), the feed that brings it, the list that
-// shows it, the dialog that changes it, and login. What others wrote is only ever set
-// as text, never as HTML.
+// From top to bottom: the data (people), the feed that updates it, the list that shows
+// it, the dialog that changes it, and the login. Text from users is only ever set as
+// text, never as HTML.
 
 const $ = (id) => document.getElementById(id);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** What phones do, as the server's `inferred` has it: kind and words. */
+/** The telephony statuses, with kind and label as in the server's `inferred`. */
 const CALLS = {
   Ringing: { kind: "ringing", label: "Ringing" },
   CallConnected: { kind: "call", label: "On a call" },
@@ -18,26 +18,26 @@ const MEETING = { kind: "meeting", label: "In a meeting" };
 const REFUSES = { DoNotAcceptAnyCalls: "No calls", DoNotAcceptDepartmentCalls: "No queue calls" };
 const ICONS = { call: "call", ringing: "call", hold: "call", parked: "call", meeting: "meeting", dnd: "dnd" };
 const FLAGS = ["allowSeeMyPresence", "ringOnMonitoredCall", "pickUpCallsOnHold"];
-// Sorted by status: who can be reached comes first.
+// The order when sorted by status: reachable people come first.
 const PRESENCES = ["Available", "Busy", "Offline"];
 const RANK = ["available", "chat", "away", "xa", "dnd", "unavailable", "not_set"];
-/** The presence that a state alone means. */
+/** The presence that follows from a state alone. */
 const PRESENCE = { available: "Available", chat: "Available", away: "Busy", dnd: "Busy", xa: "Offline", unavailable: "Offline" };
 
 function set(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Tells a screen reader, also of what was told before. */
+/** Announces a text to screen readers, even if it is the same as the last one. */
 function say(text) {
-  $("said").textContent = text;
+  $("announcement").textContent = text;
 }
 
 // --- people ------------------------------------------------------------------
 
 /** extensionId -> { record, text }; a person stays the same object while it is known. */
 let people = new Map();
-/** Everyone by name; null when somebody came, went or was renamed. */
+/** All people by name; null after a person was added, removed or renamed. */
 let byName = null;
 let caller = null;
 let statuses = [];
@@ -51,8 +51,9 @@ const labelOf = (record) => record.label || record.status || record.state;
 const messageOf = (record) => record.chosen.message || record.message;
 
 /**
- * How a person is shown: what was chosen, why it is not all, and what else there is of
- * calls. Icon and words agree with the presence that is counted, or say why not.
+ * How a person is shown: the chosen status, the reason if the presence differs from it,
+ * and other activity. Icon and words agree with the presence that the chips count, or
+ * name the reason why not.
  */
 function look(record) {
   const { state, presenceStatus, telephonyStatus, meetingStatus, dndStatus } = record;
@@ -66,28 +67,28 @@ function look(record) {
   } else if (!why && state === "xa") why = { kind: "", label: "Offline" };
   const kind = why?.kind ?? "";
   const isActive = kind in ICONS;
-  // A phone that is in use has an icon of its own: it says nothing of being disturbed.
+  // A phone in use has its own icon, which does not mean do not disturb.
   const own = isActive && (record.chosen.state !== state || PRESENCE[state] !== presenceStatus);
   const refuses = REFUSES[dndStatus];
   const more = [];
   if (call && !(call.kind === kind || (record.inferred && ["call", "ringing", "hold"].includes(kind)))) more.push({ ...call });
   if (meeting && kind !== "meeting") more.push(meeting);
   if (refuses) more.push({ kind: "dnd", label: refuses });
-  // Nothing was chosen: what the system concluded stands alone.
+  // Nothing was chosen: only the inferred presence is shown.
   const bare = record.inferred && record.chosen.state === "not_set" && ["", "not_set"].includes(record.status);
   const label = bare ? why.label : labelOf(record);
-  // A status may be called the same.
+  // A status may have the same label.
   if (why?.label === label) why = null;
   return { icon: own ? kind : state, label, why: why?.label ?? "", kind, more };
 }
 
-/** The words of a status, as one text. */
+/** Label and reason as one text. */
 const wordsOf = ({ label, why }) => (why ? `${label} · ${why}` : label);
 const isOwn = (record) =>
   caller.extensionId != null ? record.extensionId === caller.extensionId : caller.user != null && record.user === caller.user;
 const mayEdit = (record) => caller.role === "admin" || (caller.role === "self" && isOwn(record));
 
-/** Takes a record in, unless a newer one is known. */
+/** Adds or updates a record, unless a newer one is known. */
 function put(into, record) {
   const person = into.get(record.extensionId);
   if (person && person.record.sequence > record.sequence) return;
@@ -116,14 +117,14 @@ function tellOwn(before, record) {
 
 // --- feed --------------------------------------------------------------------
 
-/** A server that says nothing for so long, not even a heartbeat, is gone. */
+/** Without any data for so long (ms), not even a heartbeat, the connection is dead. */
 const SILENCE = 45e3;
 const LONGEST_PAUSE = 30e3;
 const ENDED = "Your session has ended. Please log in again.";
 
-/** The id of the last event: where the next connection goes on. */
+/** The id of the last event: the next connection resumes after it. */
 let lastId = null;
-/** A snapshot that is coming in. */
+/** A snapshot that is not complete yet. */
 let incoming = null;
 let loaded = false;
 let staleSince = null;
@@ -133,9 +134,9 @@ let hurry = () => {};
 /**
  * Follows the feed until `login` is aborted.
  *
- * By fetch rather than EventSource, which hides what is needed here: the status (401
- * is a login that ended, 503 says when to come again) and the heartbeats, without
- * which a connection that died silently looks alive for ever.
+ * With fetch rather than EventSource, which hides what this needs: the HTTP status (401
+ * means that the login has ended, 503 says when to try again) and the heartbeats, without
+ * which a connection that died silently seems alive for ever.
  */
 async function follow(login) {
   for (let failures = 0; !login.aborted; failures++) {
@@ -159,7 +160,7 @@ async function follow(login) {
       wait = 1e3 * (Number(answer.headers.get("Retry-After")) || 0);
       if (answer.ok) {
         began = heard = Date.now();
-        // A reload of the module ends the stream and may have changed these.
+        // A reload of the module ends the stream and may have changed the statuses.
         learn((await ask("account/~/statuses", { signal: attempt.signal })).statuses);
         if (loaded) connection("live");
         for await (const message of messages(answer.body, () => (heard = Date.now()))) {
@@ -172,7 +173,7 @@ async function follow(login) {
       }
     } catch (error) {
       if (error.status === 401) return logIn(ENDED);
-      // The network's failures are told below; ours are to be seen.
+      // Network failures are shown below; errors of this script go to the console.
       const network = error instanceof TypeError || error.name === "AbortError" || "status" in error;
       if (!network) console.error(error);
     } finally {
@@ -182,10 +183,10 @@ async function follow(login) {
     }
     if (login.aborted) return;
     incoming = null;
-    // A connection that told what there is was a good one, however short.
+    // A connection that delivered a snapshot was good, however short.
     const good = told || Date.now() - began > 5e3;
     if (good) failures = 0;
-    // The server ends every stream sooner or later: only then nothing is wrong yet.
+    // The server ends every stream sooner or later, which is not a failure yet.
     connection(ended && good ? "connecting" : "stale", why);
     const backoff = Math.min(LONGEST_PAUSE, 500 * 2 ** failures) * (0.75 + Math.random() / 2);
     await new Promise((done) => {
@@ -195,7 +196,7 @@ async function follow(login) {
   }
 }
 
-/** The messages of an event stream; `heard` is told of every sign of life. */
+/** The messages of an event stream; calls `heard` for all data, heartbeats too. */
 async function* messages(body, heard) {
   const reader = body.getReader();
   const decoder = new TextDecoder();
@@ -234,7 +235,7 @@ function take({ event, data, id }) {
     incoming ??= new Map();
     for (const record of value.records) put(incoming, record);
     if (!value.more) {
-      // Those who stay keep their objects, by which the list knows them.
+      // People who stay keep their objects, by which the list identifies them.
       for (const [key, fresh] of incoming) {
         const known = people.get(key);
         if (known) incoming.set(key, Object.assign(known, fresh));
@@ -247,11 +248,11 @@ function take({ event, data, id }) {
       changed();
     }
   }
-  // "reset" asks for nothing: the snapshot that follows replaces everyone.
+  // "reset" needs no action: the snapshot that follows replaces all people.
   if (id !== null) lastId = id;
 }
 
-/** Takes in what statuses there are to choose. */
+/** Updates the statuses that can be chosen. */
 function learn(all) {
   statuses = all;
   const options = statuses.map(({ name, label }) => new Option(label || name, name));
@@ -275,12 +276,12 @@ function connection(state, why = "") {
 
 // --- notices -----------------------------------------------------------------
 
-/** The most that are shown; older ones go. */
+/** The number of notices that are shown; older ones are removed. */
 const MOST_NOTICES = 20;
-/** By what they say: the same again counts up and comes first. */
+/** By text or mailbox: a repeated notice counts up and moves to the top. */
 let notices = new Map();
 
-/** A push message of one's own: a call that was missed, or a message that waits. */
+/** Shows a push message to the caller: a missed call, or a waiting message. */
 function notify({ type, callerIDNum, mailbox, newMessages }) {
   const missed = type === "MissedCall";
   if (!missed && !mailbox) return;
@@ -309,12 +310,12 @@ function paintNotices() {
       notices.delete(key);
       element.remove();
       $("notices").hidden = !notices.size;
-      // The keyboard goes on from there.
+      // The keyboard focus moves to the next notice.
       (next?.querySelector("button") ?? $("grid")).focus();
     });
     return element;
   });
-  // Who is at one of them stays there.
+  // A focused notice keeps the focus.
   const at = [...$("notices").children].find((element) => element.contains(document.activeElement));
   const text = at?.querySelector("button").getAttribute("aria-label");
   $("notices").replaceChildren(...elements);
@@ -324,13 +325,13 @@ function paintNotices() {
 
 // --- the list ----------------------------------------------------------------
 
-/** Rows beyond each edge of what is seen. */
+/** The number of rows beyond each edge of the visible part. */
 const MORE = 6;
 
 const filter = { words: [], presence: "", status: "" };
 /** The people that match, in the order shown. */
 let shown = [];
-/** The person that the keyboard is at. */
+/** The person that the keyboard cursor is on. */
 let active = null;
 let stale = true;
 let asked = false;
@@ -339,7 +340,7 @@ let rowHeight = 0;
 let drawn = new Map();
 const spare = [];
 
-/** People or filter changed: found out and drawn with the next frame, however often. */
+/** People or filter changed: evaluated and drawn once, with the next frame. */
 function changed() {
   stale = true;
   draw();
@@ -356,7 +357,7 @@ function draw() {
   });
 }
 
-/** Finds out who is shown, and counts. */
+/** Selects the people to show, and counts. */
 function choose() {
   stale = false;
   byName ??= [...people.values()].sort(
@@ -387,13 +388,13 @@ function choose() {
 
   $("grid").hidden = !shown.length;
   $("nobody").hidden = shown.length > 0;
-  set($("nobody"), !loaded ? "Loading…" : people.size ? "Nobody matches." : "There is nobody yet.");
+  set($("nobody"), !loaded ? "Loading…" : people.size ? "No matches." : "There are no users yet.");
   $("grid").setAttribute("aria-rowcount", shown.length + 1);
   $("rows").style.height = `${shown.length * rowHeight}px`;
   paintMine();
 }
 
-/** Puts the rows that are seen into the document, and only those. */
+/** Puts only the visible rows into the document. */
 function paint() {
   const { scrollTop, clientHeight } = $("grid");
   const from = Math.max(0, Math.floor(scrollTop / rowHeight) - MORE);
@@ -415,7 +416,7 @@ function paint() {
     fill(row, person, index++, known !== undefined);
     if (person === active) activeRow = row.element.id;
     row.element.classList.toggle("active", person === active);
-    // In the order of the document too, which a screen reader follows.
+    // In the same order in the document, which screen readers follow.
     if (row.element === next) next = next.nextElementSibling;
     else $("rows").insertBefore(row.element, next);
   }
@@ -489,7 +490,7 @@ function fill(row, person, index, same) {
   row.calls.replaceChildren(...shown.more.map(pill));
 }
 
-/** Its shape is the state's or the call's, its colour the presence's that is counted. */
+/** The shape shows the state or the call, the colour the presence that the chips count. */
 function paintDot(element, icon, presence) {
   element.className = `dot ${icon}`;
   element.dataset.presence = presence;
@@ -529,7 +530,7 @@ function ago(then) {
   return days < 7 ? relative.format(-days, "day") : new Date(then).toLocaleDateString(undefined, { dateStyle: "short" });
 }
 
-/** A time, with its date where that is not today. */
+/** A time, with the date unless it is today. */
 function moment(time) {
   const date = new Date(time);
   return date.toDateString() === new Date().toDateString()
@@ -537,10 +538,10 @@ function moment(time) {
     : date.toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
 }
 
-/** Whether there is room for columns, below their heads. */
+/** Whether there is room for a table with column heads. */
 const isTable = () => $("rows").previousElementSibling.offsetHeight > 1;
 
-/** The style sheet says how high a row is, by the room and the size of the text. */
+/** The style sheet sets the height of a row, by the room and the text size. */
 function measure() {
   const height = $("probe").offsetHeight;
   if (!height || height === rowHeight) return draw();
@@ -553,7 +554,7 @@ function measure() {
   draw();
 }
 
-/** Moves the keyboard's row to this place in the list. */
+/** Moves the keyboard cursor to this row of the list. */
 function goTo(index) {
   if (!shown.length) return;
   index = Math.max(0, Math.min(shown.length - 1, index));
@@ -587,14 +588,14 @@ $("grid").addEventListener("scroll", draw, { passive: true });
 $("rows").addEventListener("click", (event) => {
   const row = event.target.closest(".row");
   const found = [...drawn.values()].find(({ element }) => element === row);
-  // Marking a text to copy it is no click.
+  // Selecting text to copy it is not a click.
   if (!found || !getSelection().isCollapsed) return;
   active = found.person;
   draw();
   if (mayEdit(active.record)) edit(active);
 });
 
-/** After a choice of what to show: from the top, and told. */
+/** After a change of the filter: scrolls to the top, and announces the number. */
 function refilter() {
   $("grid").scrollTop = 0;
   changed();
@@ -612,7 +613,7 @@ $("search").addEventListener("keydown", (event) => {
     $("search").value = "";
     $("search").dispatchEvent(new Event("input"));
   } else if (event.key === "Enter" || event.key === "ArrowDown") {
-    // What was typed a moment ago may not be drawn yet.
+    // The text that was just typed may not be applied yet.
     choose();
     $("grid").focus();
     goTo(0);
@@ -645,10 +646,10 @@ document.addEventListener("keydown", (event) => {
 
 // --- the dialog --------------------------------------------------------------
 
-/** What the dialog began with, which is what was chosen: { record, status, message, until, edited }. */
+/** The chosen status when the dialog opened: { record, status, message, until, edited }. */
 let editing = null;
 
-/** A time as <input type=datetime-local> has it. */
+/** A time in the format of <input type=datetime-local>. */
 function local(time) {
   const date = new Date(time);
   return new Date(time - date.getTimezoneOffset() * 60e3).toISOString().slice(0, 16);
@@ -685,7 +686,7 @@ function choice({ name, label, state }) {
 
 const chosen = () => $("choices").querySelector(":checked")?.value;
 
-// A message belongs to the status that it was written for.
+// A message belongs to its status: another status starts without it.
 $("choices").addEventListener("change", () => {
   if (!editing.edited) $("message").value = chosen() === editing.status ? editing.message : "";
 });
@@ -701,19 +702,19 @@ $("until").addEventListener("change", () => {
   $("at").focus();
 });
 
-/** When the status is to end, in ms; null for never. Throws where that is no time. */
+/** When the status ends, in ms; null for never. Throws if the time is not valid. */
 function end() {
   const ends = $("until").value;
   if (ends === "") return null;
   if (ends !== "at") return Date.now() + ends * 60e3;
   if (`at ${$("at").value}` === editing.until) return editing.record.chosen.until;
   const time = new Date($("at").value).getTime();
-  if (!(time > Date.now())) throw new Error("The time has to be in the future.");
+  if (!(time > Date.now())) throw new Error("The time must be in the future.");
   return time;
 }
 
-/** What to send: only what was changed. */
-function wish() {
+/** The body of the request: only the changes. */
+function update() {
   const { record } = editing;
   const body = {};
   if ($("dnd").value !== record.dndStatus) body.dndStatus = $("dnd").value;
@@ -722,14 +723,14 @@ function wish() {
   const status = chosen();
   if (status !== editing.status) {
     body.status = status;
-    // Not touched for another status: then that has its own.
+    // Without a message, the status type's own applies.
     if (editing.edited) body.message = message;
     body.until = end();
     return body;
   }
   const other = editing.edited && message !== editing.message;
   if (`${$("until").value} ${$("at").value}` !== editing.until) {
-    // An end is that of a status: the one that was chosen, as it was.
+    // An end needs a status: the one that was chosen, unchanged.
     const { subtype } = record.chosen;
     Object.assign(body, { status, message: other ? message : editing.message, until: end() }, subtype && { subtype });
   } else if (other) body.message = message;
@@ -741,7 +742,7 @@ $("edit").addEventListener("submit", async (event) => {
   set($("edit-error"), "");
   const { record } = editing;
   try {
-    const wanted = wish();
+    const wanted = update();
     if (!Object.keys(wanted).length) return $("editor").close();
     const body = JSON.stringify(wanted);
     $("save").disabled = true;
@@ -749,7 +750,7 @@ $("edit").addEventListener("submit", async (event) => {
     const fresh = await ask(path, { method: "PUT", headers: { "Content-Type": "application/json" }, body });
     $("editor").close();
     say("Saved.");
-    // Nothing is answered of somebody who is hidden from the caller now.
+    // The answer has no record if the user is now hidden from the caller.
     if (fresh) put(people, fresh);
   } catch (error) {
     if (error.status === 401) return logIn(ENDED);
@@ -761,7 +762,7 @@ $("edit").addEventListener("submit", async (event) => {
 
 $("cancel").addEventListener("click", () => $("editor").close());
 
-// A press beside the dialog closes it.
+// A press outside the dialog closes it.
 $("editor").addEventListener("mousedown", (event) => {
   const { left, right, top, bottom } = $("editor").getBoundingClientRect();
   const inside = event.clientX >= left && event.clientX <= right && event.clientY >= top && event.clientY <= bottom;
@@ -775,7 +776,7 @@ $("mine").addEventListener("click", () => {
 
 // --- login -------------------------------------------------------------------
 
-/** A request; the answer's JSON, or an error that people can read. */
+/** Sends a request. Returns the JSON of the answer, or throws an error with a readable message. */
 async function ask(path, options) {
   let answer;
   try {
@@ -788,15 +789,15 @@ async function ask(path, options) {
   throw Object.assign(new Error(await reason(answer)), { status, after: headers.get("Retry-After") });
 }
 
-/** Why the server refused, in its own words where it has any. */
+/** Why the server refused: its own message, if it sent one. */
 async function reason(answer) {
   const value = await answer.json().catch(() => null);
-  return value?.error?.message ?? `The server answered ${answer.status}.`;
+  return value?.error?.message ?? `The server answered with status ${answer.status}.`;
 }
 
 let session = new AbortController();
 
-/** Shows the login form, and forgets what was known. */
+/** Shows the login form, and drops all data. */
 function logIn(why = "") {
   session.abort();
   caller = null;
@@ -830,7 +831,7 @@ function logOn(who) {
   follow(session.signal);
 }
 
-/** Waits for what may fail at first: a server that is just starting. */
+/** Retries until the server answers: it may be starting. */
 async function start() {
   for (let pause = 1e3; ; pause = Math.min(LONGEST_PAUSE, pause * 2)) {
     try {
@@ -861,7 +862,7 @@ $("login").addEventListener("submit", async (event) => {
     $("board").focus();
   } catch (error) {
     const again = error.status === 429 && error.after ? ` Try again in ${error.after} seconds.` : "";
-    set($("login-error"), error.status === 401 ? "Name or password is wrong." : error.message + again);
+    set($("login-error"), error.status === 401 ? "The name or password is wrong." : error.message + again);
     $("password").select();
   } finally {
     button.disabled = false;
@@ -883,7 +884,7 @@ addEventListener("online", () => hurry());
 document.addEventListener("visibilitychange", () => document.hidden || hurry());
 new ResizeObserver(measure).observe($("probe"));
 addEventListener("resize", draw);
-// Times since grow old by themselves.
+// Updates the relative times.
 setInterval(draw, 20e3);
 
 start();
