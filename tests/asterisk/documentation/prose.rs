@@ -2,7 +2,7 @@
 
 use super::pages::{Names, anchor, names, pages, repository};
 use super::texts::{literals, sources};
-use crate::harness::Instance;
+use crate::harness::{Instance, wait_until};
 
 /// The addresses of links and pictures in a text.
 fn addresses(text: &str) -> impl Iterator<Item = &str> {
@@ -97,6 +97,46 @@ fn every_example_of_a_configuration_is_accepted() {
         );
     }
     assert!(count > 4, "only {count} pages were found");
+}
+
+/// What the first page shows of the console is what the console shows, but for ages and for
+/// what `...` leaves out.
+#[test]
+fn the_first_steps_are_as_they_are_shown() {
+    let pages = pages();
+    let page = pages
+        .iter()
+        .find(|page| page.path == "doc/getting-started.md");
+    let page = page.expect("the first page");
+    let users = page.blocks("ini").into_iter();
+    let users: String = users.filter(|block| block.contains("type = ")).collect();
+    let ast = Instance::builder().userpresence(&users).start();
+    let shown = page.blocks("console").concat();
+    let mut count = 0;
+    for step in shown.split("*CLI> ").skip(1) {
+        let (command, answer) = step.split_once('\n').expect("a command");
+        // An age in seconds differs each time.
+        let is_no_age = |word: &&str| {
+            let seconds = word.strip_suffix('s');
+            !seconds.is_some_and(|number| number.parse::<u8>().is_ok())
+        };
+        let plain = |text: &str| {
+            let words: Vec<&str> = text.split_whitespace().filter(is_no_age).collect();
+            words.join(" ")
+        };
+        let wanted = answer.lines().filter(|line| *line != "...");
+        let wanted: Vec<String> = wanted.map(plain).filter(|line| !line.is_empty()).collect();
+        // What is set is heard a moment later. An order is given once.
+        let order = wanted.is_empty().then(|| ast.cli(command));
+        wait_until(&format!("{command} to show\n{answer}"), || {
+            let real = order.clone().unwrap_or_else(|| ast.cli(command));
+            let lines: Vec<String> = real.lines().map(plain).collect();
+            let shows = wanted.iter().all(|line| lines.contains(line));
+            shows.then_some(())
+        });
+        count += wanted.len();
+    }
+    assert!(count > 4, "only {count} lines were found");
 }
 
 /// The files that name what the module has.
