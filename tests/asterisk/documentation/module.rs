@@ -192,6 +192,16 @@ fn every_option_is_on_a_page_in_the_sample_and_in_the_table_for_realtime() {
 }
 
 #[test]
+fn every_method_is_on_a_page() {
+    let ast = Instance::builder().userpresence("[general]\n").start();
+    let conf = format!("[general]\nmethod = {NOTHING}\n");
+    ast.write_config("userpresence.conf", &conf);
+    let said = ast.cli("userpresence check");
+    let methods = expected(&said, "option 'method'");
+    assert_same("methods", &listed("`method`"), &methods);
+}
+
+#[test]
 fn every_field_is_on_a_page_and_in_the_help() {
     let ast = Instance::builder()
         .userpresence("[general]\n[alice]\ntype = user\nextension = 200\n")

@@ -1,6 +1,6 @@
 //! What the pages say between their tables: links, examples, names.
 
-use super::pages::{Names, anchor, names, pages, repository};
+use super::pages::{Names, anchor, code, names, pages, repository};
 use super::texts::{literals, sources};
 use crate::harness::{Instance, wait_until};
 
@@ -58,6 +58,30 @@ fn the_index_leads_to_every_page() {
     let others = others.filter(|path| !path.ends_with("README.md"));
     let missing: Vec<&str> = others.filter(|path| !linked.contains(*path)).collect();
     assert!(missing.is_empty(), "not in the index: {missing:?}");
+}
+
+/// Each folder and file that the page for newcomers names is there.
+#[test]
+fn the_house_is_as_it_is_described() {
+    let pages = pages();
+    let page = pages
+        .iter()
+        .find(|page| page.path.ends_with("how-it-is-built.md"));
+    let page = page.expect("the page for newcomers");
+    let (mut inside, mut count) = ("", 0);
+    for span in page.prose().flat_map(code) {
+        let is_path = span.contains('/') || span.ends_with(".rs");
+        if !is_path || span.contains(' ') {
+            continue;
+        }
+        if span == "crates/presence/src/" {
+            inside = "crates/presence/src";
+        }
+        let found = ["", inside].map(|folder| repository().join(folder).join(&span).exists());
+        assert!(found.contains(&true), "there is no '{span}'");
+        count += 1;
+    }
+    assert!(count > 10, "only {count} paths were found");
 }
 
 /// The configuration of each page has no error, taken together.
