@@ -192,13 +192,19 @@ fn every_option_is_on_a_page_in_the_sample_and_in_the_table_for_realtime() {
 }
 
 #[test]
-fn every_method_is_on_a_page() {
+fn every_method_and_every_variable_of_an_action_is_on_a_page() {
     let ast = Instance::builder().userpresence("[general]\n").start();
-    let conf = format!("[general]\nmethod = {NOTHING}\n");
+    let unknown = format!("set = DB(a/${{{NOTHING}}})=1");
+    let conf =
+        format!("[general]\nmethod = {NOTHING}\n[quiet]\ntype = action\nstatus = dnd\n{unknown}\n");
     ast.write_config("userpresence.conf", &conf);
     let said = ast.cli("userpresence check");
     let methods = expected(&said, "option 'method'");
     assert_same("methods", &listed("`method`"), &methods);
+    let mut variables = expected(&said, "unknown variable");
+    // The list begins with 'one of' and ends with what is not evaluated.
+    variables.retain(|word| !word.contains(|c: char| c.is_ascii_lowercase()));
+    assert_same("variables of actions", &listed("variable"), &variables);
 }
 
 #[test]

@@ -142,7 +142,7 @@ fn the_first_steps_are_as_they_are_shown() {
         // An age in seconds differs each time.
         let is_no_age = |word: &&str| {
             let seconds = word.strip_suffix('s');
-            !seconds.is_some_and(|number| number.parse::<u8>().is_ok())
+            seconds.is_none_or(|number| number.parse::<u8>().is_err())
         };
         let plain = |text: &str| {
             let words: Vec<&str> = text.split_whitespace().filter(is_no_age).collect();
