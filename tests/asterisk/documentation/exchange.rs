@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::pages::{Names, assert_same, code, listed, names, tables};
 use super::prose::existing_names;
 use super::texts::{elements, help, literals, sources};
-use crate::feed::{login, office, parsed};
+use crate::harness::api::{login, office};
+use crate::harness::users::set;
 use crate::harness::{Ami, Answer, Instance, Message, Receiver, wait_until};
-use crate::people::set;
 
 /// Headers that Asterisk itself puts into a message.
 const CORE: [&str; 5] = ["Event", "Privilege", "ActionID", "SystemName", "Response"];
@@ -198,7 +198,8 @@ fn every_header_of_an_action_is_on_a_page() {
 /// The description of HTTP that the module serves.
 fn described() -> Value {
     let ast = office("").start();
-    parsed(&ast.http("GET", "/userpresence/v1/openapi.json", &[], ""))
+    ast.http("GET", "/userpresence/v1/openapi.json", &[], "")
+        .json()
 }
 
 fn keys(object: &Value) -> Names {
@@ -282,7 +283,7 @@ fn every_event_of_the_feed_is_on_a_page() {
     assert_same(
         "members of a record",
         &listed("member of a record"),
-        &keys(&parsed(&answer)),
+        &keys(&answer.json()),
     );
 
     let events = "/userpresence/v1/account/main/events";
