@@ -88,10 +88,10 @@ impl asterisk::Module for UserPresence {
         runtime.restore(parsed, &customs);
         module.running = Some(Running::begin(runtime.clone()));
         module.provider = Some(presencestate::ProviderRegistration::new::<
-            surfaces::provider::UserPresence,
+            surfaces::provider::UserPresenceProvider,
         >()?);
         module.device_provider = Some(devicestate::ProviderRegistration::new::<
-            surfaces::device::UserPresence,
+            surfaces::device::UserDeviceProvider,
         >()?);
         register()?;
         module.gate = Some(gate::open());
@@ -120,7 +120,7 @@ impl asterisk::Module for UserPresence {
         system::give_back_memory();
         // Last: a caller finds everything from here on.
         runtime.open_sessions();
-        module.site = Some(http::Registration::new::<web::site::UserPresence>()?);
+        module.site = Some(http::Registration::new::<web::site::UserPresenceSite>()?);
         module.metrics = Some(prometheus::Registration::new(surfaces::metrics::text));
         #[cfg(feature = "selftest")]
         {
@@ -180,7 +180,7 @@ fn report_load(runtime: &Runtime, begin: Instant) {
 
 /// What stays registered after an unload, and is registered once.
 fn register() -> Result<(), Decline> {
-    function::register::<surfaces::function::UserPresence>()?;
+    function::register::<surfaces::function::UserPresenceFunction>()?;
     function::register::<surfaces::route::UserPresenceRoute>()?;
     application::register::<surfaces::dial::UserPresenceDial>()?;
     application::register::<surfaces::pickup::UserPresencePickup>()?;

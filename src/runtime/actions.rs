@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 use super::Runtime;
 use super::sync::Mutex;
 use backend::AsteriskBackend;
-use presence::actions::{Found, InForce, Person, Queue, Record, carry_out, shown_member};
+use presence::actions::{
+    ActionRecord, InForce, Person, QueueMembership, TargetValue, carry_out, shown_member,
+};
 use presence::model::status::Statuses;
 use presence::world::stored::FAMILY;
 pub use queue::OrderQueue;
@@ -37,7 +39,7 @@ const BOOT: Duration = Duration::from_millis(50);
 
 /// The actions in force, by lower-case name of the user; with the name as it is in AstDB's
 /// key.
-pub type Records = BTreeMap<String, (Arc<str>, Record)>;
+pub type Records = BTreeMap<String, (Arc<str>, ActionRecord)>;
 
 /// The orders that wait, and the actions in force.
 #[derive(Default)]
@@ -94,7 +96,7 @@ impl Runtime {
         let mut left: Vec<String> = Vec::new();
         for (key, value) in self.host().tree(FAMILY, KEYS) {
             let name = key.strip_prefix(KEYS).unwrap_or(&key);
-            let Ok(mut record) = serde_json::from_str::<Record>(&value) else {
+            let Ok(mut record) = serde_json::from_str::<ActionRecord>(&value) else {
                 log::warn!(
                     "AstDB entry '{FAMILY}/{key}' cannot be read: the actions it tells of are \
                      not undone"
@@ -188,7 +190,7 @@ impl Runtime {
     /// The present value of each target. It asks Asterisk, and may take as long as
     /// functions do: no lock may be held.
     pub fn present_values(&self, done: &[InForce]) -> Vec<String> {
-        let mut queues: HashMap<&str, Option<Vec<Queue>>> = HashMap::new();
+        let mut queues: HashMap<&str, Option<Vec<QueueMembership>>> = HashMap::new();
         let mut of_queue = |queue: &str, interface| {
             let all = queues.entry(interface);
             let all = all.or_insert_with(|| self.queues_of(interface).ok());
@@ -199,9 +201,12 @@ impl Runtime {
         let now = done.iter().map(|done| {
             let now = match &done.queue {
                 Some((queue, interface)) => of_queue(queue, interface),
-                None => self.value_of_target(&done.target).map(Found::shown).ok(),
+                None => self
+                    .value_of_target(&done.target)
+                    .map(TargetValue::shown)
+                    .ok(),
             };
-            now.unwrap_or_else(|| Found::Unreadable.shown())
+            now.unwrap_or_else(|| TargetValue::Unreadable.shown())
         });
         now.collect()
     }
@@ -237,7 +242,8 @@ impl Runtime {
         crate::trip("action");
         let key = order.name.to_ascii_lowercase();
         let known = self.actions.records.lock().get(&key).cloned();
-        let (row, mut record) = known.unwrap_or_else(|| (order.name.clone(), Record::default()));
+        let (row, mut record) =
+            known.unwrap_or_else(|| (order.name.clone(), ActionRecord::default()));
         let person = order.person.as_deref();
         let mut backend = AsteriskBackend {
             runtime: self,

@@ -70,32 +70,35 @@ impl Runtime {
         let inferred = transition.inferred.as_ref().map_or("", Inferred::label);
         let sequence = transition.sequence.to_string();
         let activity = transition.activity;
-        let flag = |flag: Flag| (flag.header(), transition.flags.word(flag));
+        let flags = Flag::ALL.map(|flag| (flag.header(), transition.flags.word(flag)));
+        let (old_status, status) = (name(&transition.old_status), name(&transition.status));
         self.host().send_event(
             EventClass::Call,
             c"UserPresenceChange",
             &[
-                ("User", &transition.user),
+                ("User", &*transition.user),
                 ("Account", &transition.account),
-                ("OldStatus", old.state().name()),
+                ("OldState", old.state().name()),
                 ("OldSubtype", old.subtype()),
                 ("OldMessage", old.message()),
-                ("OldStatusType", &name(&transition.old_status)),
-                ("Status", new.state().name()),
+                ("OldStatus", &old_status),
+                // The former name of OldStatus, for one release.
+                ("OldStatusType", &old_status),
+                ("State", new.state().name()),
                 ("Subtype", new.subtype()),
                 ("Message", new.message()),
-                ("StatusType", &name(&transition.status)),
+                ("Status", &status),
+                // The former name of Status, for one release.
+                ("StatusType", &status),
                 ("Label", label),
                 ("Inferred", inferred),
-                ("ChosenStatus", chosen.presence.state().name()),
+                ("ChosenState", chosen.presence.state().name()),
+                ("ChosenStatus", &status),
                 ("ChosenSubtype", chosen.presence.subtype()),
                 ("ChosenMessage", chosen.presence.message()),
                 ("ChosenSince", &chosen_since),
                 ("ChosenUntil", &chosen_until),
                 ("DndStatus", transition.takes.name()),
-                flag(Flag::AllowSeeMyPresence),
-                flag(Flag::RingOnMonitoredCall),
-                flag(Flag::PickUpCallsOnHold),
                 ("TelephonyStatus", activity.telephony.name()),
                 ("MeetingStatus", activity.meeting.name()),
                 ("PresenceStatus", activity.presence.name()),
@@ -106,7 +109,10 @@ impl Runtime {
                 ("Since", &since),
                 ("Until", &until),
                 ("Sequence", &sequence),
-            ],
+            ]
+            .into_iter()
+            .chain(flags)
+            .collect::<Vec<_>>(),
         );
     }
 

@@ -5,7 +5,7 @@ use super::Runtime;
 use super::feed::Note;
 use super::host::EventClass;
 use super::sync::Mutex;
-use presence::calls::{CallOrigin, Plan};
+use presence::calls::{CallOrigin, CallPlan};
 use presence::model::mailbox::Mailboxes;
 use presence::views::fields::Query;
 
@@ -99,7 +99,7 @@ impl Runtime {
     pub fn push(&self, user: &str, push: Push<'_>) {
         let about = self.read(|world| {
             let id = Query::find(world, user).ok()?;
-            let plan = Plan::of(world, id, CallOrigin::External);
+            let plan = CallPlan::of(world, id, CallOrigin::External);
             let directory = world.directory();
             let user = directory.get(id);
             let account = directory.account(user.account).clone();
@@ -109,7 +109,9 @@ impl Runtime {
                     ("Id", user.id().to_owned()),
                     ("Account", account.to_string()),
                     ("Type", push.kind().to_owned()),
-                    ("Status", plan.state.name().to_owned()),
+                    ("State", plan.state.name().to_owned()),
+                    ("Status", plan.status.clone()),
+                    // The former name of Status, for one release.
                     ("StatusType", plan.status),
                 ];
                 (account, user.name.clone(), headers)

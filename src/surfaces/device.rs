@@ -9,10 +9,10 @@ use asterisk::devicestate::Provider;
 use presence::model::device::{DeviceState, Watcher};
 use presence::model::text::quoted;
 
-/// Answers for lamps and queues.
-pub struct UserPresence;
+/// Answers lamps and queues.
+pub struct UserDeviceProvider;
 
-impl Provider for UserPresence {
+impl Provider for UserDeviceProvider {
     const LABEL: &'static CStr = c"UserPresence";
 
     fn state(name: &str) -> DeviceState {
@@ -25,7 +25,9 @@ impl Provider for UserPresence {
         found.flatten().unwrap_or_else(|| {
             warnings::warn_once("no user", &name.to_ascii_lowercase(), || {
                 let name = quoted(name);
-                format!("UserPresence:{name} is asked for, but there is no user '{name}': invalid")
+                format!(
+                    "There is no user '{name}': the device state of UserPresence:{name} is invalid"
+                )
             });
             DeviceState::Invalid
         })

@@ -8,10 +8,10 @@ use asterisk::presencestate::Provider;
 use presence::Presence;
 use presence::model::text::quoted;
 
-/// Answers for hints, `PRESENCE_STATE()` and AMI.
-pub struct UserPresence;
+/// Answers hints, `PRESENCE_STATE()` and AMI.
+pub struct UserPresenceProvider;
 
-impl Provider for UserPresence {
+impl Provider for UserPresenceProvider {
     const LABEL: &'static CStr = c"UserPresence";
 
     fn presence(name: &str) -> Presence {
@@ -25,10 +25,10 @@ impl Provider for UserPresence {
             })
         });
         found.flatten().flatten().unwrap_or_else(|| {
-            // Never INVALID: a subscriber would get no first NOTIFY, and later bad XML.
+            // Never INVALID: a subscriber would get no first NOTIFY, and invalid XML later.
             warnings::warn_once("no user", &name.to_ascii_lowercase(), || {
                 let name = quoted(name);
-                format!("UserPresence:{name} is asked for, but there is no user '{name}': not_set")
+                format!("There is no user '{name}': UserPresence:{name} is not_set")
             });
             Presence::default()
         })

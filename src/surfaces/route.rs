@@ -5,7 +5,7 @@ use std::ffi::CStr;
 
 use crate::runtime::store;
 use asterisk::function::Function;
-use presence::calls::Query;
+use presence::calls::RouteQuery;
 
 /// `USER_PRESENCE_ROUTE(user,origin[,field])`
 pub struct UserPresenceRoute;
@@ -15,13 +15,13 @@ impl Function for UserPresenceRoute {
 
     fn read(arguments: &str, out: &mut String) -> Result<(), String> {
         crate::trip("route");
-        let query = Query::parse(arguments)?;
+        let query = RouteQuery::parse(arguments)?;
         let answer = store::read(|world| query.answer(world));
         out.push_str(&answer.unwrap_or_else(|| Err(runtime::NOT_RUNNING.into()))?);
         Ok(())
     }
 
     fn write(_: &str, _: &str) -> Result<(), String> {
-        Err("it can only be read: what it shows is configured".into())
+        Err("USER_PRESENCE_ROUTE() is read-only: it shows the configured routes".into())
     }
 }

@@ -4,7 +4,7 @@ use super::EventSource;
 use presence::config::Webhook;
 
 /// Why events are not posted.
-pub enum Lost<'a> {
+pub enum LostEvents<'a> {
     /// The receiver did not take them for too long, the last time for that reason.
     GivenUp(&'a str),
     /// They came faster than the receiver took them.
@@ -13,7 +13,7 @@ pub enum Lost<'a> {
     Stopped,
 }
 
-impl Lost<'_> {
+impl LostEvents<'_> {
     /// Tells that the events of those numbers are not posted.
     pub fn report(&self, source: &dyn EventSource, spec: &Webhook, (from, to): (u64, u64)) {
         source.count_lost(to - from + 1);
@@ -23,7 +23,7 @@ impl Lost<'_> {
         };
         let webhook = format!("Webhook '{}' ({}): {range}", spec.name, spec.url);
         let (reason, why) = match self {
-            Lost::GivenUp(why) => {
+            LostEvents::GivenUp(why) => {
                 let time = spec.retry_for.as_secs();
                 log::error!(
                     "{webhook} dropped: for {time} s it could deliver nothing, the last time \
@@ -31,14 +31,14 @@ impl Lost<'_> {
                 );
                 ("GivenUp", *why)
             }
-            Lost::Missed => {
+            LostEvents::Missed => {
                 log::error!(
                     "{webhook} dropped: they came faster than it could deliver, and the journal \
                      holds them no more"
                 );
                 ("Missed", "the journal holds them no more")
             }
-            Lost::Stopped => {
+            LostEvents::Stopped => {
                 log::warn!("{webhook} not posted: it is stopped");
                 ("Stopped", "the webhook is stopped")
             }
@@ -51,7 +51,7 @@ impl Lost<'_> {
 }
 
 /// Tells that the receiver wants no more.
-pub fn gone(source: &dyn EventSource, spec: &Webhook, why: &str) {
+pub fn report_stopped(source: &dyn EventSource, spec: &Webhook, why: &str) {
     log::error!(
         "Webhook '{}' ({}) is stopped until the next reload: {why}",
         spec.name,

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use lost::Lost;
+use lost::LostEvents;
 use presence::Time;
 use presence::config::Webhook;
 pub use source::{EventReader, EventSource, Known, News, Subscribed};
@@ -65,7 +65,7 @@ pub struct Shown {
 
 /// How a post ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Outcome {
+pub enum PostOutcome {
     /// The receiver has it.
     Delivered,
     /// The receiver wants no more events, ever.
@@ -79,7 +79,8 @@ pub enum Outcome {
 /// Posts events, and keeps its connection for the next one.
 pub trait Post {
     /// Posts an event's JSON. It ends soon after `stop` is set.
-    fn post(&mut self, spec: &Webhook, sequence: u64, json: &str, stop: &AtomicBool) -> Outcome;
+    fn post(&mut self, spec: &Webhook, sequence: u64, json: &str, stop: &AtomicBool)
+    -> PostOutcome;
 
     /// Begins anew with another connection.
     fn reset(&mut self);
@@ -285,7 +286,7 @@ fn stop(all: Vec<Running>, source: &dyn EventSource) {
         // user any more, nothing of it is to be posted.
         let range = next.zip(source.last_sequence(&spec.account));
         if let Some(range) = range.filter(|(next, last)| next <= last) {
-            Lost::Stopped.report(source, &spec, range);
+            LostEvents::Stopped.report(source, &spec, range);
         }
     }
 }

@@ -12,7 +12,7 @@ use curl::multi::{Easy2Handle, Multi};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use super::{Outcome, Post};
+use super::{Post, PostOutcome};
 use presence::config::Webhook;
 
 /// So much of an answer's body is read; it is not looked at.
@@ -30,19 +30,25 @@ pub fn poster() -> Box<dyn Post> {
 }
 
 impl Post for Poster {
-    fn post(&mut self, spec: &Webhook, sequence: u64, json: &str, stop: &AtomicBool) -> Outcome {
+    fn post(
+        &mut self,
+        spec: &Webhook,
+        sequence: u64,
+        json: &str,
+        stop: &AtomicBool,
+    ) -> PostOutcome {
         let multi = self.0.get_or_insert_with(Multi::new);
         let done = prepare(spec, sequence, json)
             .map_err(|why| why.to_string())
             .and_then(|easy| perform(multi, easy, stop));
         match done {
-            Ok(None) => Outcome::Stopped,
+            Ok(None) => PostOutcome::Stopped,
             Ok(Some((status, after))) => match status {
-                200..300 => Outcome::Delivered,
-                410 => Outcome::Gone,
-                other => Outcome::Failed(format!("the answer was HTTP status {other}"), after),
+                200..300 => PostOutcome::Delivered,
+                410 => PostOutcome::Gone,
+                other => PostOutcome::Failed(format!("the answer was HTTP status {other}"), after),
             },
-            Err(why) => Outcome::Failed(why, None),
+            Err(why) => PostOutcome::Failed(why, None),
         }
     }
 
@@ -133,8 +139,7 @@ fn sign(secret: &str, time: u64, json: &str) -> String {
         return String::new();
     };
     mac.update(format!("{time}.{json}").as_bytes());
-    let code = mac.finalize().into_bytes();
-    code.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", mac.finalize().into_bytes())
 }
 
 /// What is heard of an answer.

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::lost::{self, Lost};
-use super::{EventReader, EventSource, Hook, Known, News, Outcome, Post};
+use super::lost::{self, LostEvents};
+use super::{EventReader, EventSource, Hook, Known, News, Post, PostOutcome};
 use presence::Time;
-use presence::account::{Event, Subscription};
+use presence::account::{Event, Subscription, uuid_of};
 use presence::config::Webhook;
 
 /// The time before an event is tried again: it doubles up to the longest.
@@ -98,10 +98,10 @@ impl Worker {
                 crate::trip("webhook");
                 let stop = self.hook.stop.clone();
                 match poster.post(&spec, event.sequence, &json, &stop) {
-                    Outcome::Delivered => self.delivered(&spec, &event),
-                    Outcome::Gone => self.gone(&spec, reloads),
-                    Outcome::Failed(why, after) => self.failed(&spec, reloads, &why, after),
-                    Outcome::Stopped => {}
+                    PostOutcome::Delivered => self.delivered(&spec, &event),
+                    PostOutcome::Gone => self.gone(&spec, reloads),
+                    PostOutcome::Failed(why, after) => self.failed(&spec, reloads, &why, after),
+                    PostOutcome::Stopped => {}
                 }
             }
         }
@@ -123,7 +123,7 @@ impl Worker {
             News::Missed(before) => {
                 let (spec, _) = self.hook.spec();
                 let from = self.reader.sequence() + 1;
-                self.lose(&spec, (from, before), &Lost::Missed);
+                self.lose(&spec, (from, before), &LostEvents::Missed);
             }
             // Told to, or the module is going and will tell.
             News::Over => self.hook.wait(self.hook.spec().1, None),
@@ -188,7 +188,7 @@ impl Worker {
                 .last_sequence(&spec.account)
                 .unwrap_or(sequence)
                 .max(sequence);
-            return self.lose(spec, (sequence, to), &Lost::GivenUp(why));
+            return self.lose(spec, (sequence, to), &LostEvents::GivenUp(why));
         }
         self.hook.wait(reloads, Some((now + pause).min(end)));
     }
@@ -201,12 +201,12 @@ impl Worker {
             pending.failed.get_or_insert_with(Instant::now);
             pending.pause = FIRST_PAUSE;
         }
-        lost::gone(&*self.source, spec, why);
+        lost::report_stopped(&*self.source, spec, why);
         self.hook.wait(reloads, None);
     }
 
     /// Goes on after those events, which are not posted.
-    fn lose(&mut self, spec: &Webhook, range: (u64, u64), lost: &Lost<'_>) {
+    fn lose(&mut self, spec: &Webhook, range: (u64, u64), lost: &LostEvents<'_>) {
         self.reader.skip_to(range.1);
         lost.report(&*self.source, spec, range);
     }
@@ -236,13 +236,7 @@ fn jitter(pause: Duration) -> Duration {
 fn id(spec: &Webhook) -> String {
     let name = spec.name.to_ascii_lowercase();
     let hash = Sha256::digest(format!("{name}\n{}", spec.account));
-    let mut hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    // A UUID of version 8.
-    hex.truncate(32);
-    hex.replace_range(12..13, "8");
-    hex.replace_range(16..17, "8");
-    for at in [20, 16, 12, 8] {
-        hex.insert(at, '-');
-    }
-    hex
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    uuid_of(bytes)
 }

@@ -93,9 +93,12 @@ fn show_users_like_accepts_a_regular_expression() {
     assert_eq!(names("^(alice|bob)$"), ["alice", "bob", "2"]);
     assert_eq!(names("bby$"), ["bobby", "1"]);
     assert_eq!(names("nobody"), ["0"]);
+    assert_eq!(names("^[[:alpha:]]{3,4}$"), ["bob", "1"]);
     let bad = ast.cli("userpresence show users like [a");
     assert!(
-        bad.starts_with("'[a' is no regular expression: Unmatched"),
+        bad.starts_with(
+            "'[a' is not a regular expression: non-empty character class has no closing bracket"
+        ),
         "{bad}"
     );
     assert!(!bad.contains("State"), "{bad}");
@@ -126,10 +129,10 @@ fn show_user_shows_the_result_its_reason_and_every_source() {
         ("Enabled", "yes"),
         ("Outgoing", "default"),
         ("Default", "200"),
-        ("Takes", "TakeAllCalls"),
-        ("Seen", "yes"),
-        ("Rings too", "no"),
-        ("Picks up", "no"),
+        ("Calls", "TakeAllCalls"),
+        ("Visible", "yes"),
+        ("Ring along", "no"),
+        ("Hold pickup", "no"),
         ("Lamp", "unavailable"),
         ("Queue", "unavailable"),
         ("Panels", "0"),
@@ -144,7 +147,7 @@ fn show_user_shows_the_result_its_reason_and_every_source() {
     let table: Vec<_> = shown.lines().skip_while(|line| !line.is_empty()).collect();
     let words = |at: usize| table[at].split_whitespace().collect::<Vec<_>>();
     let head = [
-        "Source", "State", "Set", "Subtype", "Message", "Device", "is",
+        "Source", "State", "Set", "Subtype", "Message", "Device", "reports",
     ];
     assert_eq!(words(1), head);
     assert_eq!(words(2)[..3], ["*", "CustomPresence:200", "away"]);
@@ -653,7 +656,7 @@ fn a_status_is_set_in_everyday_words() {
         ("u(24:00)", "Option u(24:00) without a Unix time"),
         ("for 99999999999999999999h", "is not a length of time"),
         ("for 4000d", "expected 1 to"),
-        ("t(5) for 5m", "Two ends are given, expected one"),
+        ("t(5) for 5m", "Two end times are given, expected one"),
     ] {
         let said = ast.cli(&format!("userpresence set alice lunch {words}"));
         assert!(said.contains(why), "{words}: {said}");

@@ -263,7 +263,7 @@ fn a_calendar_event_is_a_meeting_from_its_start_to_its_end() {
         ami.wait_event(state, |event| {
             event.is_event("UserPresenceChange")
                 && event.get("User") == Some("alice")
-                && event.get("Status") == Some(state)
+                && event.get("State") == Some(state)
                 && event.get("Source") == Some(source)
         });
     }
@@ -521,7 +521,7 @@ fn show_and_explain_describe_devices() {
     );
     assert_eq!(
         explain_line(&ast, "carol", "- The schedule"),
-        "- The schedule says away: not asked by this method."
+        "- The schedule sets away: not asked by this method."
     );
     // A status with an end shows when it ends.
     set(&ast, "alice", "away,lunch,,t(600)");

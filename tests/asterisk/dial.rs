@@ -214,7 +214,7 @@ fn a_circle_of_forwards_ends_with_busy() {
         let ended = outcome(&ast, &format!("UserPresenceDial(alice,{option})"));
         assert_eq!(ended, "FORWARDED BUSY");
     }
-    ast.wait_log("the call goes in a circle: alice -> bob -> alice");
+    ast.wait_log("the call loops: alice -> bob -> alice");
     // Nothing of the circle may remain.
     ast.wait_no_channels();
 }
@@ -325,7 +325,7 @@ fn a_call_goes_to_voicemail_and_a_missing_mailbox_is_reported() {
     ast.hang_up_all();
     let ended = outcome(&ast, "UserPresenceDial(alice,i)");
     assert_eq!(ended, "WRONGTARGET BUSY");
-    ast.wait_log("mailbox '999@default' takes no message");
+    ast.wait_log("mailbox '999@default' accepts no message");
 }
 
 /// Without the application the caller is not left in silence either.

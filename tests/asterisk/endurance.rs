@@ -229,10 +229,10 @@ fn ten_thousand_changes_end_as_the_rules_say() {
         let last = last.unwrap_or_else(|| panic!("no event of {user}"));
         let now = json(&ast, user);
         for (header, field) in [
-            ("Status", "state"),
+            ("State", "state"),
             ("Subtype", "subtype"),
             ("Message", "message"),
-            ("StatusType", "status"),
+            ("Status", "status"),
             ("Label", "label"),
             ("Source", "source"),
         ] {

@@ -190,11 +190,9 @@ fn a_held_call_and_a_user_are_found_by_the_extension() {
     ))
     .start();
     assert_eq!(dial(&ast, "210", "*24201"), ["invalid"]);
-    ast.wait_log(
-        "a call that 'alice' holds may not be picked up: pickUpCallsOnHold of '210' is off",
-    );
+    ast.wait_log("a call held by 'alice' may not be picked up: pickUpCallsOnHold of '210' is off");
     assert_eq!(dial(&ast, "999", "*24201"), ["invalid"]);
-    ast.wait_log("a call that 'alice' holds may not be picked up: the caller is no user");
+    ast.wait_log("a call held by 'alice' may not be picked up: the caller is no user");
     assert_eq!(ast.complaints(), Vec::<String>::new());
     for (caller, extension, told) in [
         ("999", "201", "a call to 'alice' is external"),

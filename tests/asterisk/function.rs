@@ -207,11 +207,11 @@ fn each_mistake_in_reading_is_one_clear_message() {
         ),
         (
             "alice,colour",
-            "unknown field 'colour', expected value, subtype, message, since, until, source, \
-             reason, method, sequence, extensions, status, label, inferred, chosen_state, \
+            "unknown field 'colour', expected state, value, subtype, message, since, until, \
+             source, reason, method, sequence, extensions, status, label, inferred, chosen_state, \
              chosen_subtype, chosen_message, chosen_since, chosen_until, dndStatus, \
-             allowSeeMyPresence, ringOnMonitoredCall, pickUpCallsOnHold, telephonyStatus, \
-             meetingStatus, presenceStatus, userStatus, json",
+             telephonyStatus, meetingStatus, presenceStatus, userStatus, json, \
+             allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold",
         ),
         ("alice,message,x", "unknown option 'x', expected e"),
     ] {
@@ -291,18 +291,18 @@ fn each_mistake_in_setting_is_one_clear_message_and_changes_nothing() {
         (
             "alice,message",
             "dnd",
-            "this field can only be read; expected the user alone, or with status, \
+            "this field is read-only; expected no field, or status, \
              chosen_message, dndStatus, allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
                 .to_owned(),
         ),
         (
             "alice,colour",
             "dnd",
-            "unknown field 'colour', expected value, subtype, message, since, until, source, \
-             reason, method, sequence, extensions, status, label, inferred, chosen_state, \
+            "unknown field 'colour', expected state, value, subtype, message, since, until, \
+             source, reason, method, sequence, extensions, status, label, inferred, chosen_state, \
              chosen_subtype, chosen_message, chosen_since, chosen_until, dndStatus, \
-             allowSeeMyPresence, ringOnMonitoredCall, pickUpCallsOnHold, telephonyStatus, \
-             meetingStatus, presenceStatus, userStatus, json"
+             telephonyStatus, meetingStatus, presenceStatus, userStatus, json, \
+             allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
                 .to_owned(),
         ),
         (

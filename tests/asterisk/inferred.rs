@@ -312,15 +312,16 @@ fn every_interface_separates_the_chosen_status_from_the_inferred_one() {
     let change = events.iter().rev().find(|event| {
         event.is_event("UserPresenceChange")
             && event.get("User") == Some("bob")
-            && event.get("Status") == Some("dnd")
+            && event.get("State") == Some("dnd")
     });
     let change = change.unwrap_or_else(|| panic!("no change in {events:#?}"));
     let headers = [
-        ("StatusType", "lunch"),
-        ("OldStatusType", "lunch"),
+        ("Status", "lunch"),
+        ("OldStatus", "lunch"),
         ("Label", "At lunch"),
         ("Inferred", "On a call"),
-        ("ChosenStatus", "away"),
+        ("ChosenState", "away"),
+        ("ChosenStatus", "lunch"),
         ("ChosenSubtype", "lunch"),
         ("ChosenMessage", "Back at one"),
     ];

@@ -289,8 +289,8 @@ fn an_unknown_user_is_invalid_with_one_warning() {
     assert_eq!(
         said,
         [
-            "UserPresence:nobody is asked for, but there is no user 'nobody': invalid",
-            "UserPresence:somebody is asked for, but there is no user 'somebody': invalid"
+            "There is no user 'nobody': the device state of UserPresence:nobody is invalid",
+            "There is no user 'somebody': the device state of UserPresence:somebody is invalid"
         ]
     );
 }

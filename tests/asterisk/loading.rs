@@ -125,7 +125,7 @@ fn a_failed_load_declines_with_one_message_and_leaves_nothing() {
         ),
         (
             Some(general("method = best")),
-            format!("{line2}, option 'method': 'best', expected "),
+            format!("{line2}, option 'method': unknown method 'best', expected "),
         ),
         (
             Some(general("priority = dnd,asleep")),
@@ -137,7 +137,9 @@ fn a_failed_load_declines_with_one_message_and_leaves_nothing() {
         ),
         (
             Some(general("outgoing = some")),
-            format!("{line2}, option 'outgoing': 'some', expected all, default or none"),
+            format!(
+                "{line2}, option 'outgoing': unknown value 'some', expected all, default or none"
+            ),
         ),
         (
             Some(general("enabled = perhaps")),
@@ -344,7 +346,7 @@ fn a_section_with_an_error_is_left_out_and_reported() {
         .start();
     let said = ast.new_complaints(0);
     let expected = [
-        "userpresence.conf:8, section [bob], option 'method': 'best', expected priority, latest, default or none",
+        "userpresence.conf:8, section [bob], option 'method': unknown method 'best', expected priority, latest, default or none",
         "userpresence.conf:10, section [carol]: the option 'type' is missing, expected user, status, device_table",
         "userpresence.conf:12, section [dave], option 'type': unknown type 'usr', did you mean 'user'? Expected user, status, device_table",
         "userpresence.conf:17, section [erin], option 'twenty': unknown option, expected ",

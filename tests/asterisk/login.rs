@@ -68,7 +68,7 @@ fn a_login_and_a_logout_set_a_status() {
     wait_extension(&ast, "200", ["available", "home", ""]);
     ast.wait_hint_presence("2000", "available");
     let seen = ask(&ami, "UserPresenceGet", "alice");
-    assert_headers(&seen, &[("Panels", "1"), ("StatusType", "home-office")]);
+    assert_headers(&seen, &[("Panels", "1"), ("Status", "home-office")]);
     log_out(&panel, "alice");
     assert_status(&ast, "alice", OUT);
     wait_extension(&ast, "200", ["away", "lunch", "Back soon"]);
@@ -79,10 +79,7 @@ fn a_login_and_a_logout_set_a_status() {
     // Each of them is one transition.
     let events = all_events(&ast, &ami);
     let changes = matching(&events, "UserPresenceChange", "User", "alice");
-    let statuses: Vec<_> = changes
-        .iter()
-        .map(|event| event.get("StatusType"))
-        .collect();
+    let statuses: Vec<_> = changes.iter().map(|event| event.get("Status")).collect();
     let [come, go] = [Some("home-office"), Some("lunch")];
     assert_eq!(statuses, [come, go, come]);
     assert_eq!(complaints(&ast, ""), Vec::<String>::new());
@@ -253,7 +250,7 @@ fn each_mistake_has_its_message() {
     let nobody = "there is no user 'nobody', expected one of userpresence.conf or realtime";
     refused(&ask(&panel, "UserPresenceLogin", "nobody"), nobody);
     let without = |user: &str| {
-        format!("'{user}' is not logged in by this session, expected UserPresenceLogin before")
+        format!("'{user}' is not logged in by this session, expected UserPresenceLogin first")
     };
     refused(
         &ask(&panel, "UserPresenceLogout", "alice"),
@@ -339,7 +336,7 @@ fn an_unload_forgets_the_logged_in_panels() {
     assert_status(&ast, "alice", OUT);
     refused(
         &ask(&one, "UserPresenceLogout", "alice"),
-        "'alice' is not logged in by this session, expected UserPresenceLogin before",
+        "'alice' is not logged in by this session, expected UserPresenceLogin first",
     );
     // The end of an earlier session has no effect.
     log_in(&one, "alice");
@@ -396,7 +393,7 @@ fn a_phone_logs_in_when_it_registers() {
     let events = all_events(&ast, &ami);
     let mut changes = matching(&events, "UserPresenceChange", "User", "alice");
     // A phone that becomes reachable or unreachable is a change of its own.
-    changes.retain(|event| event.get("OldStatusType") != event.get("StatusType"));
+    changes.retain(|event| event.get("OldStatus") != event.get("Status"));
     assert_eq!(changes.len(), 2, "{changes:#?}");
 
     // A choice made by hand stays, unless login_overrides is set.

@@ -40,10 +40,13 @@ fn the_list_has_every_user_and_ends_with_their_number() {
         &[
             ("Id", "4711"),
             ("Account", "main"),
-            ("Status", "away"),
+            ("State", "away"),
             ("Subtype", "lunch"),
             ("Message", "Back at one"),
+            ("Status", "lunch"),
             ("StatusType", "lunch"),
+            ("ChosenState", "away"),
+            ("ChosenStatus", "lunch"),
             ("Label", "At lunch"),
             ("DndStatus", "TakeAllCalls"),
             ("DeviceState", "unavailable"),
@@ -62,8 +65,8 @@ fn the_list_has_every_user_and_ends_with_their_number() {
         &items[1],
         &[
             ("Id", "bob"),
+            ("State", "not_set"),
             ("Status", "not_set"),
-            ("StatusType", "not_set"),
             ("Label", "Not set"),
             ("Since", ""),
             ("Until", ""),
@@ -130,9 +133,9 @@ fn get_returns_one_user_with_everything_as_json() {
         &[
             ("Response", "Success"),
             ("User", "alice"),
-            ("Status", "away"),
+            ("State", "away"),
             ("Message", "a \"b\" \\ ü"),
-            ("StatusType", "lunch"),
+            ("Status", "lunch"),
             ("Source", "CustomPresence:200"),
             ("Extensions", "200,201"),
         ],
@@ -286,7 +289,7 @@ fn a_line_end_never_reaches_a_header() {
         &listed[0],
         &[
             ("User", "alice"),
-            ("Status", "away"),
+            ("State", "away"),
             ("Message", "a  Event: Forged"),
         ],
     );
@@ -294,7 +297,7 @@ fn a_line_end_never_reaches_a_header() {
     let change = matching(&events, "UserPresenceChange", "User", "alice");
     assert_eq!(change.len(), 1);
     let message = ("Message", "a  Event: Forged");
-    headers(change[0], &[("Status", "away"), message]);
+    headers(change[0], &[("State", "away"), message]);
 }
 
 #[test]
@@ -344,13 +347,15 @@ fn the_event_has_old_and_new_state_the_reason_and_the_next_number() {
             change,
             &[
                 ("Account", "main"),
-                ("OldStatus", old[0]),
+                ("OldState", old[0]),
                 ("OldSubtype", old[1]),
                 ("OldMessage", old[2]),
+                ("OldStatus", old[0]),
                 ("OldStatusType", old[0]),
-                ("Status", new[0]),
+                ("State", new[0]),
                 ("Subtype", new[1]),
                 ("Message", new[2]),
+                ("Status", new[0]),
                 ("StatusType", new[0]),
                 ("Until", ""),
                 ("Source", source),
@@ -415,7 +420,7 @@ fn each_privilege_class_allows_its_part_and_no_more() {
     let away = [("User", "alice"), ("Status", "away")];
 
     assert_eq!(reader.list(&list).len(), 2);
-    assert_eq!(reader.action(&get).header("Status"), "not_set");
+    assert_eq!(reader.action(&get).header("State"), "not_set");
     denied(set_action(&reader, &away));
     assert_eq!(read(&ast, "alice"), "not_set");
 

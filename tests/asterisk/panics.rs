@@ -83,7 +83,7 @@ fn a_panic_in_a_function_command_or_action_fails_that_call_alone() {
     let failed = ast.ami().action(&get);
     assert_eq!((failed.ok(), failed.text()), (false, "Internal error"));
     panicked(&ast, "action");
-    assert_eq!(ast.ami().action(&get).get("Status"), Some("away"));
+    assert_eq!(ast.ami().action(&get).get("State"), Some("away"));
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn other_users_are_refused_with_the_reason() {
         let number = device.trim_start_matches("PJSIP/");
         assert_eq!(wait_refused(&ami, number), ["NOTALLOWED", reason]);
         ast.wait_log(&format!(
-            "a call that 'alice' holds may not be picked up: {line}"
+            "a call held by 'alice' may not be picked up: {line}"
         ));
     }
     let status = "${USERPRESENCEPICKUP} ${USERPRESENCEPICKUP_REASON}";

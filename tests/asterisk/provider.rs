@@ -200,8 +200,7 @@ fn an_unknown_user_is_not_set_with_one_warning_for_each_name() {
         assert_eq!(state(&ast, "UserPresence:someone,value"), "not_set");
     }
     let warned = complaints(&ast, "");
-    let expected = |name: &str| {
-        format!("UserPresence:{name} is asked for, but there is no user '{name}': not_set")
-    };
+    let expected =
+        |name: &str| format!("There is no user '{name}': UserPresence:{name} is not_set");
     assert_eq!(warned, [expected("nobody"), expected("someone")]);
 }

@@ -45,7 +45,7 @@ fn an_unanswered_call_is_a_missed_call() {
     ast.wait_no_channels();
     set(&ast, "alice", "away");
     call(&ast);
-    assert_headers(&next(&ami), &[("Status", "away")]);
+    assert_headers(&next(&ami), &[("State", "away"), ("Status", "away")]);
 }
 
 /// A caller leaves a message in a real mailbox.
@@ -114,5 +114,5 @@ fn a_message_on_another_server_causes_a_push() {
     ast.tell_messages("300", 1, 0);
     set(&ast, "alice", "away");
     ast.tell_messages("200", 5, 3);
-    assert_headers(&next(&ami), &[("Status", "away"), ("NewMessages", "5")]);
+    assert_headers(&next(&ami), &[("State", "away"), ("NewMessages", "5")]);
 }

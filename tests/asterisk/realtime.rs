@@ -104,7 +104,7 @@ fn a_load_leaves_out_a_row_with_an_error() {
     let family = "realtime family 'userpresence', user";
     let expected = [
         format!(
-            "{family} 'bob', column 'method': 'best', expected priority, latest, default or none"
+            "{family} 'bob', column 'method': unknown method 'best', expected priority, latest, default or none"
         ),
         format!(
             "{family} 'Alice': the user 'Alice' stands twice (first at userpresence.conf:3, section [alice])"
@@ -284,7 +284,7 @@ fn reload_user_reloads_one_user() {
     ast.realtime_sql("UPDATE userpresence SET method = 'best' WHERE name = 'dave';");
     let shown = reload("dave");
     assert!(
-        shown.contains("user 'dave', column 'method': 'best', expected priority")
+        shown.contains("user 'dave', column 'method': unknown method 'best', expected priority")
             && shown.contains("the running configuration stays"),
         "{shown}"
     );

@@ -60,8 +60,8 @@ fn a_new_method_is_one_transition_of_the_user() {
     });
     let expected = [
         ("User", "alice"),
-        ("OldStatus", "dnd"),
-        ("Status", "available"),
+        ("OldState", "dnd"),
+        ("State", "available"),
         ("Method", "latest"),
         ("Source", "CustomPresence:201"),
     ];
@@ -191,14 +191,14 @@ fn a_mistake_in_the_file_loses_no_state() {
     assert_eq!(ast.complete("userpresence forget "), ["all", "bob"]);
     assert_eq!(
         ast.cli("userpresence forget bob").trim_end(),
-        "1 user is forgotten."
+        "The data of 1 user was deleted."
     );
     wait_rows("bob's rows to go", &|rows| {
         !rows.contains("bob") && !rows.contains("CustomPresence:202")
     });
     assert_eq!(
         ast.cli("userpresence forget all").trim_end(),
-        "0 users are forgotten."
+        "The data of 0 users was deleted."
     );
     wait_rows("all rows of the gone to go", &|rows| {
         !rows.contains("/gone/")
@@ -317,7 +317,7 @@ fn a_refused_reload_shows_its_reason_on_the_console() {
     let before = ast.complaints().len();
     let said = ast.cli("userpresence check");
     for expected in [
-        "ERROR: userpresence.conf:2, section [general], option 'method': 'best', expected",
+        "ERROR: userpresence.conf:2, section [general], option 'method': unknown method 'best', expected",
         "WARNING: userpresence.conf:5, section [alice], option 'extension': 'PJSIP/200' is a device",
         "WARNING: section [act], option 'set': there is no dialplan function 'NO_SUCH'",
         "NOTICE: Extension '201' is alice's and bob's: they share its presence",
@@ -408,7 +408,7 @@ fn any_error_keeps_the_running_configuration() {
     let cases = [
         (
             more("[bob]\ntype = user\nmethod = best\n"),
-            "userpresence.conf:7, section [bob], option 'method': 'best', expected priority, latest, default or none",
+            "userpresence.conf:7, section [bob], option 'method': unknown method 'best', expected priority, latest, default or none",
         ),
         (
             more("[bob]\ntype = user\ncolour = red\n"),
@@ -542,7 +542,7 @@ fn asterisks_own_syntax_works() {
         "; a comment\n[bob](office)\nextension = 202\nmethod = best\n",
     );
     assert!(!ast.reload().ok());
-    ast.wait_log("more.conf:4, section [bob], option 'method': 'best', expected ");
+    ast.wait_log("more.conf:4, section [bob], option 'method': unknown method 'best', expected ");
 }
 
 #[test]

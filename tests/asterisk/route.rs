@@ -121,7 +121,7 @@ fn bad_input_names_what_was_expected() {
     let log = ast.log().len();
     // Asterisk reports success whatever the function returns.
     let _ = ast.try_setvar("USER_PRESENCE_ROUTE(alice,internal)", "200");
-    ast.wait_log_from(log, "it can only be read");
+    ast.wait_log_from(log, "USER_PRESENCE_ROUTE() is read-only");
     let log = ast.log().len();
     let _ = ast.try_setvar("USER_PRESENCE(alice,ringOnMonitoredCall)", "maybe");
     ast.wait_log_from(
@@ -163,7 +163,7 @@ fn the_console_shows_the_plan_for_each_status() {
     ast.setvar("USER_PRESENCE(alice,dndStatus)", "DoNotAcceptAnyCalls");
     let shown = ast.cli("userpresence show routes alice");
     assert!(
-        shown.contains("alice refuses all calls (DoNotAcceptAnyCalls) but"),
+        shown.contains("alice refuses all calls (DoNotAcceptAnyCalls) except"),
         "{shown}"
     );
     let shown = ast.cli("userpresence show routes nobody");
@@ -326,8 +326,8 @@ fn flags_are_set_shown_published_and_stored() {
         ("AllowSeeMyPresence", "false"),
         ("RingOnMonitoredCall", "true"),
         ("PickUpCallsOnHold", "true"),
-        ("Status", "not_set"),
-        ("OldStatus", "not_set"),
+        ("State", "not_set"),
+        ("OldState", "not_set"),
     ] {
         assert_eq!(last.get(header), Some(value), "{header}");
     }
@@ -347,7 +347,7 @@ fn flags_are_set_shown_published_and_stored() {
     );
     assert_eq!(read(&ast, "bob"), "not_set");
     let shown = ast.cli("userpresence show user bob");
-    for line in ["Seen: no", "Rings too: yes", "Picks up: yes"] {
+    for line in ["Visible: no", "Ring along: yes", "Hold pickup: yes"] {
         assert!(shown.contains(line), "{line}\n{shown}");
     }
     let check = || {

@@ -305,8 +305,8 @@ fn with_method_latest_a_schedule_that_ends_gives_way() {
     assert_headers(
         change,
         &[
-            ("OldStatus", "chat"),
-            ("Status", "unavailable"),
+            ("OldState", "chat"),
+            ("State", "unavailable"),
             ("Source", "schedule"),
         ],
     );
@@ -377,7 +377,7 @@ fn a_range_begins_and_ends_with_its_minute() {
         } else {
             "unavailable"
         };
-        assert_headers(&change, &[("Status", state)]);
+        assert_headers(&change, &[("State", state)]);
         waiting.retain(|name| *name != user);
     }
     let since: u64 = read(&ast, "closes,since").parse().expect("a number");
@@ -387,7 +387,7 @@ fn a_range_begins_and_ends_with_its_minute() {
     });
     assert_headers(
         &closed.expect("the change of the one user alone"),
-        &[("Status", "unavailable")],
+        &[("State", "unavailable")],
     );
 }
 

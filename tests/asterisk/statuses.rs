@@ -74,11 +74,13 @@ fn every_interface_sets_a_type() {
         assert_headers(
             change,
             &[
-                ("OldStatus", "dnd"),
+                ("OldState", "dnd"),
+                ("OldStatus", "meeting"),
                 ("OldStatusType", "meeting"),
-                ("Status", "away"),
+                ("State", "away"),
                 ("Subtype", "lunch"),
                 ("Message", "Back soon"),
+                ("Status", "lunch"),
                 ("StatusType", "lunch"),
                 ("Label", "At lunch"),
             ],
@@ -89,7 +91,7 @@ fn every_interface_sets_a_type() {
         }
     }
     let answer = ami.action(&[("Action", "UserPresenceGet"), ("User", "alice")]);
-    assert_headers(&answer, &[("StatusType", "lunch"), ("Label", "At lunch")]);
+    assert_headers(&answer, &[("Status", "lunch"), ("Label", "At lunch")]);
     let shown = ast.cli("userpresence show user alice");
     assert!(shown.contains(" Status: lunch, At lunch\n"), "{shown}");
     assert_eq!(complaints(&ast, ""), Vec::<String>::new());
@@ -204,11 +206,11 @@ fn a_type_without_a_state_is_recorded_and_written_nowhere() {
         assert_headers(
             change,
             &[
-                ("OldStatusType", before),
-                ("StatusType", name),
+                ("OldStatus", before),
+                ("Status", name),
                 ("Label", label),
-                ("OldStatus", "away"),
-                ("Status", "away"),
+                ("OldState", "away"),
+                ("State", "away"),
                 ("OldSubtype", "lunch"),
                 ("Subtype", "lunch"),
                 ("OldMessage", "Back soon"),
@@ -255,11 +257,7 @@ fn an_incoming_state_of_no_type_keeps_the_status() {
     };
     assert_headers(
         change,
-        &[
-            ("OldStatusType", "lunch"),
-            ("StatusType", "lunch"),
-            ("Status", "xa"),
-        ],
+        &[("OldStatus", "lunch"), ("Status", "lunch"), ("State", "xa")],
     );
     // A state that belongs to a type changes the status.
     set_extension(&ast, "200", "dnd");
@@ -326,7 +324,7 @@ fn a_reload_changes_types() {
     };
     assert_headers(
         changed_label,
-        &[("StatusType", "lunch"), ("Label", "Having lunch")],
+        &[("Status", "lunch"), ("Label", "Having lunch")],
     );
     assert_eq!(publishes(&events, "alice").len(), 0);
     set(&ast, "alice", "lunch");

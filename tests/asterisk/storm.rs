@@ -341,10 +341,14 @@ fn applied_once(events: &[Message]) {
     assert_eq!(solo.len(), all.len(), "one message appears twice");
 }
 
-/// State, subtype and message of an event; with `Old`, the previous ones.
+/// State, subtype and message of an event; with `Old`, the previous ones. The core's own
+/// event has the state as `Status`.
 fn presence<'a>(event: &'a Message, old: &str) -> [&'a str; 3] {
-    ["Status", "Subtype", "Message"]
-        .map(|name| event.get(&format!("{old}{name}")).unwrap_or_default())
+    let state = match event.is_event("PresenceStateChange") {
+        true => "Status",
+        false => "State",
+    };
+    [state, "Subtype", "Message"].map(|name| event.get(&format!("{old}{name}")).unwrap_or_default())
 }
 
 /// Asterisk publishes each transition of a user once, in order.

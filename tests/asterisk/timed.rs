@@ -85,7 +85,7 @@ fn punctual(ast: &Instance, ami: &Ami, options: impl Fn() -> String) {
             is_of(event, "alice") && event.get("OldMessage") == Some(&message)
         });
         let arrived = now();
-        assert_headers(&end, &[("Status", "chat"), ("Until", "")]);
+        assert_headers(&end, &[("State", "chat"), ("Until", "")]);
         assert!(arrived >= until, "{} ms early: {end:?}", until - arrived);
         best = best.min(arrived - until);
         if best <= 100 {
@@ -106,7 +106,7 @@ fn a_timed_status_ends_on_time() {
     let (later, sooner) = in_time_pair(&ast);
     let ends = ["alice", "clock"].map(|user| {
         let end = ami.wait_event("an end", |event| {
-            is_of(event, user) && event.get("OldStatus") == Some("dnd")
+            is_of(event, user) && event.get("OldState") == Some("dnd")
         });
         (end, now())
     });
@@ -140,11 +140,7 @@ fn every_interface_shows_the_end() {
     let text = ends.to_string();
     assert_headers(
         change,
-        &[
-            ("Until", &text),
-            ("StatusType", "lunch"),
-            ("Status", "away"),
-        ],
+        &[("Until", &text), ("Status", "lunch"), ("State", "away")],
     );
     let answer = ami.action(&[("Action", "UserPresenceGet"), ("User", "alice")]);
     assert_headers(&answer, &[("Until", &text)]);
@@ -223,7 +219,7 @@ fn everything_returns_to_the_previous_status() {
         events.extend(ami.take_events());
         let ended = |user: &str| {
             let mut changes = events.iter().filter(|event| is_of(event, user));
-            changes.any(|event| event.get("OldStatusType") == Some("lunch"))
+            changes.any(|event| event.get("OldStatus") == Some("lunch"))
         };
         people.iter().all(|user| ended(user)).then_some(())
     });
@@ -243,7 +239,7 @@ fn everything_returns_to_the_previous_status() {
     events.extend(all_events(&ast, &ami));
     let states = |user: &str| {
         let changes = matching(&events, "UserPresenceChange", "User", user);
-        let states = changes.iter().map(|event| event.get("StatusType"));
+        let states = changes.iter().map(|event| event.get("Status"));
         states
             .map(|it| it.unwrap_or_default().to_owned())
             .collect::<Vec<_>>()
@@ -379,11 +375,7 @@ fn a_type_without_a_state_can_be_timed() {
         let change = ami.wait_event(name, |event| is_of(event, "alice"));
         assert_headers(
             &change,
-            &[
-                ("StatusType", name),
-                ("Status", "away"),
-                ("OldStatus", "away"),
-            ],
+            &[("Status", name), ("State", "away"), ("OldState", "away")],
         );
         change
     });

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::KEYS;
 use crate::runtime::host::{ManagerMessage, Refusal};
 use crate::runtime::{NOT_RUNNING, Runtime};
-use presence::actions::{Found, Hands, Member, Place, Queue, REASON, Record, Step};
+use presence::actions::{
+    ActionRecord, Backend, Member, QueueMembership, QueueStep, REASON, TargetKind, TargetValue,
+};
 use presence::model::assignment;
 use presence::views::fields::Query;
 use presence::world::stored::FAMILY;
@@ -37,7 +39,7 @@ impl AsteriskBackend<'_> {
         }
     }
 
-    /// Hands something to AstDB until it takes it, or it is time to stop: it refuses
+    /// Backend something to AstDB until it takes it, or it is time to stop: it refuses
     /// everything while another program has its file locked, a backup for example.
     fn insist(&self, give: impl Fn() -> Result<(), Refusal>) -> Result<(), Refusal> {
         loop {
@@ -60,9 +62,9 @@ impl AsteriskBackend<'_> {
     fn set(&self, target: &str, value: Option<&str>, escalations: bool) -> Result<(), Refusal> {
         self.may_act()?;
         let host = self.runtime.host();
-        match (Place::of(target), value) {
+        match (TargetKind::of(target), value) {
             // Here AstDB says whether it took it, and nothing else happens.
-            (Place::Database(family, key), value) => {
+            (TargetKind::Database(family, key), value) => {
                 if family.len() + key.len() > MOST_KEY {
                     return Err(format!("the key is longer than {MOST_KEY} bytes"));
                 }
@@ -71,8 +73,8 @@ impl AsteriskBackend<'_> {
                     Some(value) => host.put(family, key, value),
                 })
             }
-            (Place::CustomDevice(device), None) => host.forget_custom_device(device),
-            (Place::CustomPresence(name), None) => host
+            (TargetKind::CustomDevice(device), None) => host.forget_custom_device(device),
+            (TargetKind::CustomPresence(name), None) => host
                 .assign(target, "not_set", escalations)
                 .and_then(|()| host.del("CustomPresence", name)),
             (_, value) => host.assign(target, value.unwrap_or_default(), escalations),
@@ -80,8 +82,8 @@ impl AsteriskBackend<'_> {
     }
 }
 
-impl Hands for AsteriskBackend<'_> {
-    fn read(&mut self, target: &str) -> Result<Found, String> {
+impl Backend for AsteriskBackend<'_> {
+    fn read(&mut self, target: &str) -> Result<TargetValue, String> {
         self.may_act()?;
         self.runtime.value_of_target(target)
     }
@@ -94,17 +96,17 @@ impl Hands for AsteriskBackend<'_> {
         self.set(target, value, false)
     }
 
-    fn queues(&mut self, interface: &str) -> Result<Vec<Queue>, String> {
+    fn queues(&mut self, interface: &str) -> Result<Vec<QueueMembership>, String> {
         self.may_act()?;
         self.runtime.queues_of(interface)
     }
 
-    fn queue(&mut self, queue: &str, interface: &str, step: &Step) -> Result<(), String> {
+    fn queue(&mut self, queue: &str, interface: &str, step: &QueueStep) -> Result<(), String> {
         self.may_act()?;
-        let place = [("Queue", queue), ("Interface", interface)];
+        let place = [("QueueMembership", queue), ("Interface", interface)];
         let host = self.runtime.host();
         let done = match step {
-            Step::Add(member) => {
+            QueueStep::Add(member) => {
                 let (penalty, wrapup) = (member.penalty.to_string(), member.wrapuptime.to_string());
                 let of_member = [
                     ("MemberName", &*member.name),
@@ -116,8 +118,8 @@ impl Hands for AsteriskBackend<'_> {
                 ];
                 host.manager_action("QueueAdd", &[&place[..], &of_member].concat())
             }
-            Step::Remove => host.manager_action("QueueRemove", &place),
-            Step::Pause(reason) => {
+            QueueStep::Remove => host.manager_action("QueueRemove", &place),
+            QueueStep::Pause(reason) => {
                 let paused = if reason.is_some() { "yes" } else { "no" };
                 // The reason stays in the queue's log at the end of a pause, too.
                 let reason = reason.as_deref().unwrap_or(REASON);
@@ -128,7 +130,7 @@ impl Hands for AsteriskBackend<'_> {
         done.map(drop)
     }
 
-    fn keep(&mut self, record: &Record) -> Result<(), String> {
+    fn keep(&mut self, record: &ActionRecord) -> Result<(), String> {
         let key = format!("{KEYS}{}", self.row);
         let json = serde_json::to_string(record).map_err(|why| why.to_string())?;
         let host = self.runtime.host();
@@ -158,33 +160,33 @@ impl Hands for AsteriskBackend<'_> {
 
 impl Runtime {
     /// The present value of a target.
-    pub(super) fn value_of_target(&self, target: &str) -> Result<Found, Refusal> {
-        if let Some((family, key)) = Place::of(target).entry() {
+    pub(super) fn value_of_target(&self, target: &str) -> Result<TargetValue, Refusal> {
+        if let Some((family, key)) = TargetKind::of(target).entry() {
             let value = self.host().look_up(family, key)?;
-            return Ok(value.map_or(Found::Absent, Found::Text));
+            return Ok(value.map_or(TargetValue::Absent, TargetValue::Text));
         }
-        if let Place::UserStatus(user) = Place::of(target) {
+        if let TargetKind::UserStatus(user) = TargetKind::of(target) {
             let own = self.read(|world| {
                 let user = Query::find(world, user)?;
                 Ok(assignment::of_own(world.own(user)))
             });
             let own = own.unwrap_or_else(|| Err(NOT_RUNNING.into()));
-            return own.map(Found::Text);
+            return own.map(TargetValue::Text);
         }
         let value = self.host().value_of(target)?;
-        Ok(value.map_or(Found::Unreadable, Found::Text))
+        Ok(value.map_or(TargetValue::Unreadable, TargetValue::Text))
     }
 
     /// Every queue, each with its member of that interface.
-    pub(super) fn queues_of(&self, interface: &str) -> Result<Vec<Queue>, Refusal> {
+    pub(super) fn queues_of(&self, interface: &str) -> Result<Vec<QueueMembership>, Refusal> {
         let messages = self
             .host()
             .manager_action("QueueStatus", &[("Member", interface)])?;
-        let mut queues: Vec<Queue> = Vec::new();
+        let mut queues: Vec<QueueMembership> = Vec::new();
         for message in messages {
-            let name = message.get("Queue");
+            let name = message.get("QueueMembership");
             match message.get("Event") {
-                "QueueParams" => queues.push(Queue {
+                "QueueParams" => queues.push(QueueMembership {
                     name: name.to_owned(),
                     member: None,
                 }),

@@ -1,8 +1,8 @@
 //! The logins over HTTP: sessions, the secret that signs them, the limits of attempts, and
 //! the slots of readers. All of it is gone after an unload.
 
-pub mod looks;
 mod panels;
+pub mod password_checks;
 pub mod rate;
 pub mod reader_slots;
 pub mod secret;
@@ -17,12 +17,12 @@ use std::time::Instant;
 
 use super::Runtime;
 use super::sync::{Condvar, Mutex, MutexGuard};
-use looks::Looks;
+use password_checks::PasswordChecks;
 use presence::Time;
 use rate::Rate;
 use reader_slots::ReaderSlots;
 use secret::EndedLog;
-use session::{Ended, Id, Secret};
+use session::{EndedSessions, SessionId, SessionSecret};
 use signed_in::SignedIn;
 use throttle::Throttle;
 
@@ -30,13 +30,13 @@ use throttle::Throttle;
 /// verified.
 pub struct Access {
     /// The key that signs sessions.
-    pub secret: Secret,
+    pub secret: SessionSecret,
     /// Failed attempts.
     pub throttle: Throttle,
     /// The requests of each caller.
     pub rate: Rate,
     /// Sessions that were logged out.
-    pub ended: Ended,
+    pub ended: EndedSessions,
     /// Digests of credentials that were verified, so that not each request costs a hash;
     /// the credentials cannot be read from them.
     pub verified: HashSet<[u8; 32]>,
@@ -50,7 +50,7 @@ pub struct Sessions {
     /// An attempt has ended.
     attempt_ended: Condvar,
     /// The turns to verify a password.
-    pub looks: Arc<Looks>,
+    pub checks: Arc<PasswordChecks>,
     /// Rises when a session ends.
     logouts: AtomicU64,
     /// The slots of readers of events.
@@ -114,7 +114,7 @@ impl Runtime {
 
     /// Ends a session before its time, and its streams. It waits for the disk: no lock may
     /// be held.
-    pub fn end_session(&self, id: Id) {
+    pub fn end_session(&self, id: SessionId) {
         if let Some(access) = self.sessions.access().as_mut() {
             access.ended.end(id, Time::now());
         }

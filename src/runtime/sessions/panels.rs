@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use super::session::Token;
-use super::signed_in::Step;
+use super::signed_in::{PanelStep, SessionKey};
 use crate::runtime::Runtime;
 use presence::Time;
 use presence::config::ApiUser;
@@ -13,33 +12,33 @@ use presence::world::{Change, Effect, World};
 impl Runtime {
     /// A session is in use: it counts, unless it does already or its logout came in between,
     /// which `holds` tells. No lock may be held.
-    pub fn begin_panel(&self, token: &Token<'_>, who: &Arc<ApiUser>, holds: impl FnOnce() -> bool) {
+    pub fn begin_panel(&self, key: &SessionKey, who: &Arc<ApiUser>, holds: impl FnOnce() -> bool) {
         let Some(user) = who.caller.user.as_ref() else {
             return;
         };
         let signed_in = &self.sessions.signed_in;
-        if signed_in.lock().has(token) {
+        if signed_in.lock().has(key) {
             return;
         }
         // Counted before it is there: a logout that comes in between finds nothing to undo.
-        self.take_steps([Step::In(user.clone())]);
-        let steps = signed_in.lock().add(token, who);
+        self.take_steps([PanelStep::In(user.clone())]);
+        let steps = signed_in.lock().add(key, who);
         let mut steps = steps.into_iter();
         match steps.next() {
-            None => self.take_steps([Step::Out(user.clone())]),
+            None => self.take_steps([PanelStep::Out(user.clone())]),
             // Done above.
             Some(_) => self.take_steps(steps),
         }
         if !holds() {
-            self.end_panel(token);
+            self.end_panel(key);
         }
         // It ends by itself some day.
         self.wake_persister(false);
     }
 
     /// A session is over. No lock may be held.
-    pub fn end_panel(&self, token: &Token<'_>) {
-        let step = self.sessions.signed_in.lock().remove(token);
+    pub fn end_panel(&self, key: &SessionKey) {
+        let step = self.sessions.signed_in.lock().remove(key);
         self.take_steps(step);
     }
 
@@ -57,19 +56,19 @@ impl Runtime {
         next
     }
 
-    fn take_steps(&self, steps: impl IntoIterator<Item = Step>) {
+    fn take_steps(&self, steps: impl IntoIterator<Item = PanelStep>) {
         for step in steps {
             self.update(|world, now| ((), apply(world, &step, now)));
         }
     }
 }
 
-fn apply(world: &mut World, step: &Step, now: Time) -> Vec<Effect> {
+fn apply(world: &mut World, step: &PanelStep, now: Time) -> Vec<Effect> {
     match step {
-        Step::In(user) => match world.directory().user(user) {
+        PanelStep::In(user) => match world.directory().user(user) {
             Some(user) => world.apply(&Change::LoggedIn(user), now),
             None => Vec::new(),
         },
-        Step::Out(user) => world.apply(&Change::LoggedOut(user), now),
+        PanelStep::Out(user) => world.apply(&Change::LoggedOut(user), now),
     }
 }

@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::session::{Ended, Id, MOST, Secret};
+use super::session::{EndedSessions, MOST, SessionId, SessionSecret};
 use crate::runtime::Runtime;
 use presence::Time;
 use presence::world::stored::{FAMILY, OLD_SECRET};
@@ -30,7 +30,7 @@ pub struct EndedLog {
 }
 
 /// The secret, the ended sessions, and the file that keeps those.
-pub type Opened = (Secret, Ended, Option<EndedLog>);
+pub type Opened = (SessionSecret, EndedSessions, Option<EndedLog>);
 
 impl Runtime {
     /// Reads both files, and makes the first one where there is none. `None` without random
@@ -47,7 +47,8 @@ impl Runtime {
         }
         let directory = self.host().key_directory();
         let path = directory.join(SECRET);
-        let stored = read(&path).map(|text| Secret::restore(text.unwrap_or_default().trim_end()));
+        let stored =
+            read(&path).map(|text| SessionSecret::restore(text.unwrap_or_default().trim_end()));
         let secret = match stored {
             Ok(Some(secret)) => secret,
             other => {
@@ -55,14 +56,14 @@ impl Runtime {
                 getrandom::fill(&mut random)
                     .inspect_err(|why| log::warn!("the system gives no random numbers: {why}"))
                     .ok()?;
-                let made = Secret::new(random);
+                let made = SessionSecret::new(random);
                 let written = other.and_then(|_| write(&path, &format!("{}\n", made.stored())));
                 if let Err(why) = written {
                     log::warn!(
                         "Sessions over HTTP end with this run: '{}' cannot be used: {why}",
                         path.display()
                     );
-                    return Some((made, Ended::default(), None));
+                    return Some((made, EndedSessions::default(), None));
                 }
                 made
             }
@@ -71,7 +72,7 @@ impl Runtime {
         Some((secret, ended, Some(log)))
     }
 
-    fn read_ended(&self, directory: &Path) -> (Ended, EndedLog) {
+    fn read_ended(&self, directory: &Path) -> (EndedSessions, EndedLog) {
         let (path, now) = (directory.join(ENDED), Time::now());
         let text = read(&path).unwrap_or_else(|why| {
             log::warn!(
@@ -81,11 +82,13 @@ impl Runtime {
             );
             None
         });
-        let (mut ended, mut lines) = (Ended::default(), 0);
+        let (mut ended, mut lines) = (EndedSessions::default(), 0);
         let mut seen = HashSet::new();
         for line in text.unwrap_or_default().lines() {
             lines += 1;
-            if let Some(id) = Id::restore(line).filter(|id| !id.is_over(now) && seen.insert(*id)) {
+            if let Some(id) =
+                SessionId::restore(line).filter(|id| !id.is_over(now) && seen.insert(*id))
+            {
                 ended.end(id, now);
             }
         }
@@ -122,7 +125,11 @@ impl EndedLog {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn append(&mut self, id: &Id, all: impl FnOnce() -> Vec<Id>) -> io::Result<()> {
+    pub fn append(
+        &mut self,
+        id: &SessionId,
+        all: impl FnOnce() -> Vec<SessionId>,
+    ) -> io::Result<()> {
         if self.lines >= 2 * MOST {
             return self.rewrite(all().iter());
         }
@@ -132,7 +139,7 @@ impl EndedLog {
         file.sync_data()
     }
 
-    fn rewrite<'a>(&mut self, all: impl Iterator<Item = &'a Id>) -> io::Result<()> {
+    fn rewrite<'a>(&mut self, all: impl Iterator<Item = &'a SessionId>) -> io::Result<()> {
         let lines: Vec<String> = all.map(|id| format!("{}\n", id.stored())).collect();
         self.lines = lines.len();
         write(&self.path, &lines.concat())

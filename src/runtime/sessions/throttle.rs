@@ -1,9 +1,9 @@
-//! What slows down those who guess passwords.
+//! Slows down attempts to guess passwords.
 //!
-//! Failures are counted for each name from an address, and for the address as a whole. A name
-//! waits for its own failures alone until it has failed; only then it waits for those of its
-//! address too. So many made-up names slow down each other and lock out nobody else, which
-//! matters where a whole office comes from one address.
+//! Failures are counted for each name at an address, and for the address as a whole. A name
+//! waits because of its own failures only; once it has failed, it also waits because of the
+//! failures of its address. So made-up names slow down each other and lock out no other name,
+//! which matters where a whole office shares one address.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,64 +12,65 @@ use std::time::{Duration, Instant};
 
 use presence::model::mask::network;
 
-/// Failures for one name from one address before there is a wait.
+/// Failures of one name at one address before there is a wait.
 const FREE: u32 = 5;
-/// As [`FREE`], for all names from one address: each guess costs us a hash.
+/// As [`FREE`], for all names at one address: each guess costs this host one hash.
 const FREE_OF_ADDRESS: u32 = 50;
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(60);
-/// After this without a failure, those before are forgotten.
+/// Without a failure for this long, earlier failures are forgotten.
 const FORGET: Duration = Duration::from_secs(600);
-/// How many are remembered.
+/// The number of names and addresses that are remembered.
 const MOST: usize = 2000;
 
-/// Counts failures, and the tries whose end is not known yet: whoever tries many at a time
-/// has no more of them than one after the other.
+/// Counts failures, and attempts whose result is not known yet: attempts at the same time
+/// are limited like attempts one after the other.
 #[derive(Default, Debug)]
-pub struct Throttle(HashMap<Key, Failures>);
+pub struct Throttle(HashMap<FailureKey, Failures>);
 
-/// Whether one more password may be looked at.
+/// Whether one more password may be checked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Turn {
-    /// It may, and is counted until [`Throttle::failed`] or [`Throttle::succeeded`].
+pub enum Admission {
+    /// It may. The attempt counts until [`Throttle::failed`], [`Throttle::succeeded`] or
+    /// [`Throttle::withdrawn`].
     Now,
-    /// Others are being looked at, and what comes of them is waited for.
+    /// Other attempts are being checked, and this one has to wait for their results.
     Busy,
-    /// Not before this time has passed.
+    /// Not until this time has passed.
     Wait(Duration),
 }
 
-/// What a try is made with.
+/// The credential of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Means<'a> {
-    /// A name and its password. Of names that nobody has there may be any number.
+    /// A name and a password. There may be any number of names that do not exist.
     Password {
-        /// The name, as it was given.
+        /// The name, as given.
         name: &'a str,
-        /// Whether somebody has it.
+        /// Whether the name exists.
         known: bool,
     },
-    /// The cookie of a session of another interface, which bears no name.
+    /// The cookie of a session of another interface, which contains no name.
     Cookie,
 }
 
-/// What failures are counted for, besides the address.
+/// What failures are counted for, at one address.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
-enum Of {
+enum FailureScope {
     Address,
     Name(Box<str>),
     Cookie,
 }
 
-type Key = (IpAddr, Of);
+type FailureKey = (IpAddr, FailureScope);
 
 #[derive(Clone, Copy, Debug)]
 struct Failures {
     count: u32,
     last: Instant,
-    /// Tries whose end is not known yet.
+    /// Attempts whose result is not known yet.
     trying: u32,
-    /// Whether it is for a name that nobody has.
+    /// Whether the name does not exist.
     made_up: bool,
 }
 
@@ -87,13 +88,15 @@ impl Failures {
         self.count > 0 && now.saturating_duration_since(self.last) <= FORGET
     }
 
-    fn turn(self, free: u32, now: Instant) -> Turn {
+    fn turn(self, free: u32, now: Instant) -> Admission {
         let until = self.last + self.wait(free);
         match until.checked_duration_since(now) {
-            Some(left) if !left.is_zero() => Turn::Wait(left),
-            // As if all of them had failed.
-            _ if self.trying > 0 && self.count.saturating_add(self.trying) >= free => Turn::Busy,
-            _ => Turn::Now,
+            Some(left) if !left.is_zero() => Admission::Wait(left),
+            // As if all these attempts had failed.
+            _ if self.trying > 0 && self.count.saturating_add(self.trying) >= free => {
+                Admission::Busy
+            }
+            _ => Admission::Now,
         }
     }
 
@@ -106,7 +109,7 @@ impl Failures {
     }
 }
 
-/// Somebody's own network: who has one address of IPv6 has very many.
+/// The network that counts as one address: a host with IPv6 has a whole /64.
 pub(super) fn network_of(remote: IpAddr) -> IpAddr {
     match remote {
         IpAddr::V4(_) => remote,
@@ -115,14 +118,14 @@ pub(super) fn network_of(remote: IpAddr) -> IpAddr {
 }
 
 impl Means<'_> {
-    fn of(self) -> Of {
+    fn of(self) -> FailureScope {
         match self {
             Means::Password { name, .. } => {
-                // Names that nobody has are of any length.
+                // Names that do not exist may have any length.
                 let name: String = name.chars().take(64).collect();
-                Of::Name(name.to_ascii_lowercase().into_boxed_str())
+                FailureScope::Name(name.to_ascii_lowercase().into_boxed_str())
             }
-            Means::Cookie => Of::Cookie,
+            Means::Cookie => FailureScope::Cookie,
         }
     }
 
@@ -132,39 +135,42 @@ impl Means<'_> {
 }
 
 impl Throttle {
-    /// Begins a try, where it may be one.
-    pub fn begin(&mut self, remote: IpAddr, means: Means<'_>, now: Instant) -> Turn {
+    /// Begins an attempt, if it is allowed.
+    pub fn begin(&mut self, remote: IpAddr, means: Means<'_>, now: Instant) -> Admission {
         let turn = self.turn(remote, means, now);
-        if turn == Turn::Now {
+        if turn == Admission::Now {
             self.own(remote, means, now).trying += 1;
             self.address(remote, now).trying += 1;
         }
         turn
     }
 
-    fn turn(&self, remote: IpAddr, means: Means<'_>, now: Instant) -> Turn {
+    fn turn(&self, remote: IpAddr, means: Means<'_>, now: Instant) -> Admission {
         let find = |of| self.0.get(&(network_of(remote), of)).copied();
         let own = find(means.of()).unwrap_or(Failures::none(now, false));
         let turn = own.turn(FREE, now);
-        let address = find(Of::Address).map_or(Turn::Now, |all| all.turn(FREE_OF_ADDRESS, now));
+        let address = find(FailureScope::Address)
+            .map_or(Admission::Now, |all| all.turn(FREE_OF_ADDRESS, now));
         match address {
-            Turn::Now => turn,
-            // Others have failed: that is no reason to refuse this one, but one after the other.
+            Admission::Now => turn,
+            // Failures of other names are no reason to refuse this one, but it is limited to
+            // one attempt at a time.
             _ if means != Means::Cookie && !own.has_failed(now) => match own.trying {
                 0 => turn,
-                _ => turn.max(Turn::Busy),
+                _ => turn.max(Admission::Busy),
             },
             address => address.max(turn),
         }
     }
 
-    /// Whether so many tries from there have failed that it is to be slowed down as a whole.
+    /// Whether so many attempts from this address failed that the whole address is slowed
+    /// down.
     pub fn is_crowded(&self, remote: IpAddr, now: Instant) -> bool {
-        let all = self.0.get(&(network_of(remote), Of::Address));
+        let all = self.0.get(&(network_of(remote), FailureScope::Address));
         all.is_some_and(|all| all.count >= FREE_OF_ADDRESS && all.has_failed(now))
     }
 
-    /// A try was a failure.
+    /// The attempt failed.
     pub fn failed(&mut self, remote: IpAddr, means: Means<'_>, now: Instant) {
         let count = |failures: &mut Failures| {
             if now.saturating_duration_since(failures.last) > FORGET {
@@ -178,20 +184,19 @@ impl Throttle {
         count(self.address(remote, now));
     }
 
-    /// The right password came: the try does not count, and the failures of its name are
-    /// forgotten.
+    /// The attempt succeeded: it does not count, and the failures of this name are reset.
     pub fn succeeded(&mut self, remote: IpAddr, means: Means<'_>) {
         self.end(remote, means.of(), true);
-        self.end(remote, Of::Address, false);
+        self.end(remote, FailureScope::Address, false);
     }
 
-    /// The try counts neither as a failure nor as a success.
+    /// The attempt counts neither as a failure nor as a success.
     pub fn withdrawn(&mut self, remote: IpAddr, means: Means<'_>) {
         self.end(remote, means.of(), false);
-        self.end(remote, Of::Address, false);
+        self.end(remote, FailureScope::Address, false);
     }
 
-    fn end(&mut self, remote: IpAddr, of: Of, forget: bool) {
+    fn end(&mut self, remote: IpAddr, of: FailureScope, forget: bool) {
         let Entry::Occupied(mut found) = self.0.entry((network_of(remote), of)) else {
             return;
         };
@@ -211,10 +216,10 @@ impl Throttle {
     }
 
     fn address(&mut self, remote: IpAddr, now: Instant) -> &mut Failures {
-        self.entry((network_of(remote), Of::Address), false, now)
+        self.entry((network_of(remote), FailureScope::Address), false, now)
     }
 
-    fn entry(&mut self, key: Key, made_up: bool, now: Instant) -> &mut Failures {
+    fn entry(&mut self, key: FailureKey, made_up: bool, now: Instant) -> &mut Failures {
         if self.0.len() >= MOST && !self.0.contains_key(&key) {
             self.make_room(now);
         }
@@ -222,9 +227,9 @@ impl Throttle {
         self.0.entry(key).or_insert(none)
     }
 
-    /// Forgets what is long ago, or else the older half: of the names that nobody has, as long
-    /// as there are many of them, so that made-up names make nobody forget the failures of
-    /// others. Tries that go on stay.
+    /// Forgets old failures. If that is not enough, forgets the older half: of made-up names
+    /// only, as long as there are many of them, so that they do not push out the failures of
+    /// real names. Attempts that are being checked stay.
     fn make_room(&mut self, now: Instant) {
         let fresh = |failures: &Failures| {
             failures.trying > 0 || now.saturating_duration_since(failures.last) <= FORGET
@@ -253,163 +258,4 @@ impl Throttle {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-
-    fn named(name: &str) -> Means<'_> {
-        Means::Password { name, known: true }
-    }
-
-    fn made_up(name: &str) -> Means<'_> {
-        Means::Password { name, known: false }
-    }
-
-    impl Throttle {
-        fn wait(&self, remote: IpAddr, means: Means<'_>, now: Instant) -> Option<Duration> {
-            match self.turn(remote, means, now) {
-                Turn::Wait(wait) => Some(wait),
-                _ => None,
-            }
-        }
-    }
-
-    fn at(seconds: u64) -> Instant {
-        static BEGIN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-        *BEGIN.get_or_init(Instant::now) + Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn five_failures_are_free_and_then_the_wait_grows() {
-        let mut throttle = Throttle::default();
-        for _ in 0..4 {
-            throttle.failed(HERE, named("panel"), at(0));
-            assert_eq!(throttle.wait(HERE, named("panel"), at(0)), None);
-        }
-        let mut waits = Vec::new();
-        for _ in 0..8 {
-            throttle.failed(HERE, named("Panel"), at(0));
-            waits.push(
-                throttle
-                    .wait(HERE, named("panel"), at(0))
-                    .unwrap()
-                    .as_secs(),
-            );
-        }
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!(throttle.wait(HERE, named("panel"), at(60)), None);
-        assert_eq!(throttle.wait(HERE, named("other"), at(0)), None);
-        let elsewhere = "10.0.0.1".parse().unwrap();
-        assert_eq!(throttle.wait(elsewhere, named("panel"), at(0)), None);
-    }
-
-    #[test]
-    fn the_right_password_and_time_make_it_good() {
-        let mut throttle = Throttle::default();
-        (0..6).for_each(|_| throttle.failed(HERE, named("panel"), at(0)));
-        throttle.succeeded(HERE, named("panel"));
-        assert_eq!(throttle.wait(HERE, named("panel"), at(0)), None);
-        (0..6).for_each(|_| throttle.failed(HERE, named("panel"), at(0)));
-        throttle.failed(HERE, named("panel"), at(2000));
-        assert_eq!(throttle.wait(HERE, named("panel"), at(2000)), None);
-    }
-
-    #[test]
-    fn many_names_from_one_address_are_slowed_down_too() {
-        let mut throttle = Throttle::default();
-        for name in 0..60 {
-            throttle.failed(HERE, made_up(&name.to_string()), at(0));
-        }
-        assert!(throttle.is_crowded(HERE, at(0)));
-        // One that has failed itself waits with them, one that has not does not wait.
-        assert!(throttle.wait(HERE, made_up("7"), at(0)).is_some());
-        assert!(throttle.wait(HERE, Means::Cookie, at(0)).is_some());
-        assert_eq!(throttle.wait(HERE, named("new"), at(0)), None);
-        assert_eq!(throttle.begin(HERE, named("new"), at(0)), Turn::Now);
-        assert_eq!(throttle.begin(HERE, named("new"), at(0)), Turn::Busy);
-        throttle.failed(HERE, named("new"), at(0));
-        assert!(throttle.wait(HERE, named("new"), at(0)).is_some());
-        // After ten minutes all of it is forgotten.
-        assert_eq!(throttle.wait(HERE, named("new"), at(601)), None);
-        assert!(!throttle.is_crowded(HERE, at(601)));
-        let net = |host: &str| format!("fd00::1:0:0:{host}").parse::<IpAddr>().unwrap();
-        (0..6).for_each(|_| throttle.failed(net("1"), named("panel"), at(0)));
-        assert!(throttle.wait(net("2"), named("panel"), at(0)).is_some());
-    }
-
-    #[test]
-    fn tries_at_a_time_are_no_more_than_one_after_the_other() {
-        let mut throttle = Throttle::default();
-        let began = |throttle: &mut Throttle, now| {
-            let turns = (0..100).map(|_| throttle.begin(HERE, named("panel"), now));
-            turns.take_while(|turn| *turn == Turn::Now).count()
-        };
-        assert_eq!(began(&mut throttle, at(0)), 5);
-        assert_eq!(throttle.begin(HERE, named("Panel"), at(0)), Turn::Busy);
-        assert_eq!(throttle.begin(HERE, named("other"), at(0)), Turn::Now);
-        (0..4).for_each(|_| throttle.failed(HERE, named("panel"), at(0)));
-        assert_eq!(throttle.begin(HERE, named("panel"), at(0)), Turn::Busy);
-        throttle.failed(HERE, named("panel"), at(0));
-        let second = Duration::from_secs(1);
-        assert_eq!(
-            throttle.begin(HERE, named("panel"), at(0)),
-            Turn::Wait(second),
-            "the failures count"
-        );
-        // After the wait there is one, not as many as come.
-        assert_eq!(began(&mut throttle, at(1)), 1);
-        throttle.succeeded(HERE, named("panel"));
-        assert_eq!(began(&mut throttle, at(1)), 5);
-    }
-
-    #[test]
-    fn a_success_is_taken_back_and_leaves_nothing() {
-        let mut throttle = Throttle::default();
-        for _ in 0..100 {
-            assert_eq!(throttle.begin(HERE, named("panel"), at(0)), Turn::Now);
-            throttle.succeeded(HERE, named("panel"));
-        }
-        assert!(throttle.0.is_empty());
-        // What others of the address have failed at stays, and its time too.
-        for name in 0..50 {
-            throttle.failed(HERE, made_up(&name.to_string()), at(0));
-        }
-        assert_eq!(throttle.begin(HERE, named("panel"), at(1)), Turn::Now);
-        throttle.succeeded(HERE, named("panel"));
-        assert_eq!(throttle.begin(HERE, named("panel"), at(1)), Turn::Now);
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded() {
-        let mut throttle = Throttle::default();
-        for host in 0..20_000_u32 {
-            let remote = std::net::Ipv4Addr::from_bits(host).into();
-            throttle.failed(remote, named("panel"), at(0));
-            assert!(throttle.0.len() <= MOST + 1);
-        }
-    }
-
-    #[test]
-    fn a_cookie_that_is_right_makes_no_wrong_one_good() {
-        let mut throttle = Throttle::default();
-        (0..5).for_each(|_| throttle.failed(HERE, Means::Cookie, at(0)));
-        assert_eq!(throttle.begin(HERE, Means::Cookie, at(1)), Turn::Now);
-        throttle.withdrawn(HERE, Means::Cookie);
-        throttle.failed(HERE, Means::Cookie, at(1));
-        let two = Duration::from_secs(2);
-        assert_eq!(throttle.wait(HERE, Means::Cookie, at(1)), Some(two));
-        assert_eq!(throttle.wait(HERE, named("cookie"), at(1)), None);
-    }
-
-    #[test]
-    fn made_up_names_make_nobody_forget_the_failures_of_others() {
-        let mut throttle = Throttle::default();
-        (0..6).for_each(|_| throttle.failed(HERE, named("panel"), at(0)));
-        for name in 0..20_000_u64 {
-            throttle.failed(HERE, made_up(&name.to_string()), at(1 + name / 1000));
-            assert!(throttle.0.len() <= MOST + 1);
-        }
-        assert!(throttle.wait(HERE, named("panel"), at(20)).is_some());
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ use crate::runtime;
 use asterisk::cli::{Args, Outcome};
 use presence::Time;
 
+/// `userpresence show webhooks`
 pub fn show_webhooks(args: &Args<'_>, out: &mut String) -> Outcome {
     if !args.0.is_empty() {
         return Outcome::ShowUsage;
@@ -32,7 +33,7 @@ pub fn show_webhooks(args: &Args<'_>, out: &mut String) -> Outcome {
             0 => "none".to_owned(),
             last => last.to_string(),
         };
-        // What a receiver says may stand in the error.
+        // The error may contain text from the receiver.
         let error = shown.error.replace(char::is_control, "?");
         table.rows.push([
             spec.name.to_string(),

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::answer::{error, later};
 use crate::runtime::sessions::Access;
 use crate::runtime::sessions::session::{self, Token};
-use crate::runtime::sessions::throttle::{Means, Turn};
+use crate::runtime::sessions::throttle::{Admission, Means};
 use crate::runtime::{self, Runtime, store};
-use crate::web::access::{Caller, Credential, forwarded};
+use crate::web::access::{Credential, HttpCaller, forwarded};
 use asterisk::crypt;
 use asterisk::http::{ManagerSession, Reply, Request};
 use asterisk::manager::Class;
@@ -60,12 +60,12 @@ pub fn remote(request: &Request<'_>, http: &Http) -> IpAddr {
 /// # Errors
 /// Answers 401 to those who are nobody, 429 to those who try or ask too often, 503 while
 /// others are being looked at for too long.
-pub fn caller(request: &Request<'_>, http: &Http) -> Result<Caller, Reply> {
+pub fn caller(request: &Request<'_>, http: &Http) -> Result<HttpCaller, Reply> {
     let remote = remote(request, http);
     let caller = match request.basic() {
         Some((name, password)) => {
             let user = look_at(request, http, remote, &name, &password)?;
-            Caller {
+            HttpCaller {
                 principal: user.caller.clone(),
                 credential: Credential::Password,
             }
@@ -76,7 +76,7 @@ pub fn caller(request: &Request<'_>, http: &Http) -> Result<Caller, Reply> {
             ));
         }
         None => match by_cookie(request, http, remote)? {
-            Some((user, session)) => Caller {
+            Some((user, session)) => HttpCaller {
                 principal: user.caller.clone(),
                 credential: Credential::Session(session),
             },
@@ -106,7 +106,7 @@ fn too_many(what: &str, wait: Duration) -> Reply {
     later(error(429, "too_many", &message), wait)
 }
 
-/// Looks at a name and a password.
+/// Checks a name and a password.
 ///
 /// # Errors
 /// Answers 401, the same whatever is wrong, 429 after too many failures, or 503 while too many
@@ -144,7 +144,7 @@ fn look_at(
     };
     let Some(mut look) = runtime
         .sessions
-        .looks
+        .checks
         .begin(crowded.then_some(remote), deadline)
     else {
         with(|access| access.throttle.withdrawn(remote, means))?;
@@ -218,15 +218,15 @@ fn begin_try(
         }
         let now = Instant::now();
         match open.throttle.begin(remote, means, now) {
-            Turn::Now => {
+            Admission::Now => {
                 let crowded = open.throttle.is_crowded(remote, now);
                 return Ok(Try::Begun { crowded });
             }
-            Turn::Wait(wait) => return Err(too_many("Too many failures", wait)),
-            Turn::Busy if now >= deadline => {
+            Admission::Wait(wait) => return Err(too_many("Too many failures", wait)),
+            Admission::Busy if now >= deadline => {
                 return Err(too_many("Too many tries at a time", Duration::ZERO));
             }
-            Turn::Busy => {
+            Admission::Busy => {
                 sessions.wait_for_attempt(&mut access, deadline);
             }
         }
@@ -238,7 +238,7 @@ pub fn by_cookie(
     request: &Request<'_>,
     http: &Http,
     remote: IpAddr,
-) -> Result<Option<(Arc<ApiUser>, session::Id)>, Reply> {
+) -> Result<Option<(Arc<ApiUser>, session::SessionId)>, Reply> {
     let Some(token) = request.cookie(COOKIE).and_then(Token::parse) else {
         return Ok(None);
     };
@@ -283,7 +283,11 @@ pub fn end(request: &Request<'_>, http: &Http) -> Result<(), Reply> {
 ///
 /// # Errors
 /// Answers 429 after too many failures.
-fn manager(request: &Request<'_>, http: &Http, remote: IpAddr) -> Result<Option<Caller>, Reply> {
+fn manager(
+    request: &Request<'_>,
+    http: &Http,
+    remote: IpAddr,
+) -> Result<Option<HttpCaller>, Reply> {
     let Some(session) = request.manager_session().filter(|_| http.ami_sessions) else {
         return Ok(None);
     };
@@ -311,7 +315,7 @@ fn manager(request: &Request<'_>, http: &Http, remote: IpAddr) -> Result<Option<
         true => Role::Admin,
         false => Role::Read,
     };
-    Ok(Some(Caller {
+    Ok(Some(HttpCaller {
         principal: Principal {
             name: MANAGER.into(),
             account: None,
@@ -336,7 +340,7 @@ const AGAIN: Duration = Duration::from_secs(15);
 
 impl Pass {
     /// Of a caller who has just come in.
-    pub fn new(caller: &Caller) -> Self {
+    pub fn new(caller: &HttpCaller) -> Self {
         Pass {
             credential: caller.credential,
             // Looked at once in any case: the logout may have come since.
@@ -377,15 +381,15 @@ impl Pass {
 /// Test builds only: takes all turns to look at a password, or gives them back.
 #[cfg(feature = "selftest")]
 pub fn hold_looks(hold: bool) {
-    use crate::runtime::sessions::looks::Look;
+    use crate::runtime::sessions::password_checks::PasswordCheck;
 
-    static HELD: parking_lot::Mutex<Vec<Look>> = parking_lot::Mutex::new(Vec::new());
+    static HELD: parking_lot::Mutex<Vec<PasswordCheck>> = parking_lot::Mutex::new(Vec::new());
     let Some(runtime) = runtime::current() else {
         return;
     };
     let mut held = HELD.lock();
     let soon = || Instant::now() + Duration::from_millis(100);
-    let begin = || runtime.sessions.looks.begin(None, soon());
+    let begin = || runtime.sessions.checks.begin(None, soon());
     match hold {
         true => held.extend(std::iter::from_fn(begin)),
         false => held.clear(),

@@ -15,11 +15,11 @@ use serde_json::json as object;
 
 use super::access::Pass;
 use super::users::{Members, Reloaded, may_see, pairs, records};
-use super::{Caller, Reply, Request, account, error, session, slots};
+use super::{HttpCaller, Reply, Request, account, error, reader_slots, session};
 use crate::runtime::feed::{Next, Note, Reader};
 use crate::runtime::store;
 use asterisk::http::{Body, Gone, Stream};
-use presence::account::{Detail, Event, EventsQuery, Record, Subscription};
+use presence::account::{Event, EventsQuery, Record, Subscription};
 use presence::model::flags::Flag;
 
 /// A line that says nothing, so that both sides and all between know that the other is
@@ -39,7 +39,7 @@ const BATCH: usize = 256;
 const SNAPSHOT: usize = 200;
 
 /// `GET v1/account/{id}/events`
-pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
+pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     let answer = || {
         // First: a reload that comes in between ends this stream at once.
         let runtime = runtime::current().ok_or_else(super::not_running)?;
@@ -53,7 +53,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
             return Err(error(503, "off", why));
         }
         let members = Members::of(&account, &query.extensions, caller)?;
-        let slot = slots::take(&account, caller)?;
+        let slot = reader_slots::take(&account, caller)?;
         let name = account.as_str().into();
         let reader = Reader::new(&runtime.feed, name, query.last, members.sequence, round);
         let (reader, goes_on) =
@@ -70,7 +70,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
             (None, _) if query.snapshot => Begin::Snapshot,
             _ => Begin::Live,
         };
-        let mut feed = Feed {
+        let mut feed = FeedStream {
             subscription: Subscription::new(Subscription::path(&account)),
             account,
             caller: caller.clone(),
@@ -111,10 +111,10 @@ enum Begin {
     Reset,
 }
 
-struct Feed {
+struct FeedStream {
     subscription: Subscription,
     account: String,
-    caller: Caller,
+    caller: HttpCaller,
     query: EventsQuery,
     /// The names of those who are wanted; `None` for everyone.
     wanted: Option<HashSet<Arc<str>>>,
@@ -149,7 +149,7 @@ struct Snapshot<'a> {
     more: bool,
 }
 
-impl Feed {
+impl FeedStream {
     fn run(&mut self, stream: &mut Stream<'_>, begin: Begin) -> Result<(), Gone> {
         // A browser that loses the stream comes back after this time, in milliseconds.
         stream.write(b"retry: 2000\n\n")?;
@@ -227,7 +227,7 @@ impl Feed {
         }
         // Who hides takes back what was told before, too: it is told again to nobody.
         let seen = !event.hidden && allows(&event.user);
-        let shows_or_hides = event.changed.has(Detail::Visibility);
+        let shows_or_hides = event.changed.has_visibility();
         if !may_see(&self.caller, &event.user, seen) {
             if !event.hidden || shows_or_hides {
                 let gone = object!({"extensionId": *event.id, "sequence": event.sequence});

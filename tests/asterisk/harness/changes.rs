@@ -91,7 +91,7 @@ pub fn assert_changes_in_order<'a>(events: &'a [Message]) {
             assert_eq!(number, before + 1, "{event:?}");
         }
         let state = |event: &'a Message, prefix: &str| {
-            ["Status", "Subtype", "Message", "StatusType"]
+            ["State", "Subtype", "Message", "Status"]
                 .map(|name| event.header(&format!("{prefix}{name}")))
         };
         if let Some(before) = last.insert(event.header("User"), event) {
@@ -101,7 +101,7 @@ pub fn assert_changes_in_order<'a>(events: &'a [Message]) {
                 "{before:?} {event:?}"
             );
         }
-        // The status type may change alone: a user chooses one, and another source still wins.
+        // The status may change alone: a user chooses one, and another source still wins.
         assert_ne!(state(event, "Old"), state(event, ""), "{event:?}");
     }
 }

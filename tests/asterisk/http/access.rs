@@ -325,7 +325,7 @@ fn the_console_creates_api_users() {
     let made = ast.cli("userpresence password desk");
     let password = made
         .lines()
-        .find_map(|line| line.split_once("shown only now: "))
+        .find_map(|line| line.split_once("shown only once: "))
         .unwrap_or_else(|| panic!("{made}"))
         .1;
     assert_eq!(password.len(), 24, "{made}");

@@ -1,16 +1,16 @@
 //! What a change of a user's status does in Asterisk: sections of `type = action`.
 //!
-//! A [`Block`] is such a section; [`wanted`] says what the blocks of a [`Person`] want
-//! now; [`carry_out`] leads there from the [`Record`] of what was done before, by
-//! [`Hands`] that know Asterisk. Only what was done is undone, and only where nobody
+//! A [`ActionBlock`] is such a section; [`wanted`] says what the blocks of a [`Person`] want
+//! now; [`carry_out`] leads there from the [`ActionRecord`] of what was done before, by
+//! [`Backend`] that know Asterisk. Only what was done is undone, and only where nobody
 //! else has changed it since.
 
+mod backend;
 mod functions;
-mod outside;
-mod place;
 mod queue;
 mod queues;
 mod record;
+mod target;
 mod targets;
 mod template;
 
@@ -20,85 +20,49 @@ use crate::config::UserSpec;
 use crate::directory::UserId;
 use crate::model::state::{Presence, State};
 use crate::model::status::Statuses;
+use crate::model::words::words;
 use crate::world::{Decision, Transition, World};
 
+pub use backend::{Backend, TargetValue};
 pub use functions::unknown_functions;
-pub use outside::{Found, Hands};
-pub use place::Place;
-pub use queue::{Member, Queue, REASON, Step};
-pub use record::{InForce, Record, carry_out, shown_member};
+pub use queue::{Member, QueueMembership, QueueStep, REASON};
+pub use record::{ActionRecord, InForce, carry_out, shown_member};
+pub use target::TargetKind;
 pub use template::Assignment;
 
-/// What can be done in a queue.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum QueueAction {
-    /// The member is added.
-    Login,
-    /// The member is removed.
-    Logout,
-    /// The member is paused.
-    Pause,
-    /// Nothing, whatever other blocks say.
-    None,
-}
-
-impl QueueAction {
-    /// The configuration's words, for messages that say what was expected.
-    pub const EXPECTED: &'static str = "login, logout, pause or none";
-
-    /// The configuration's word.
-    pub const fn name(self) -> &'static str {
-        match self {
-            QueueAction::Login => "login",
-            QueueAction::Logout => "logout",
-            QueueAction::Pause => "pause",
-            QueueAction::None => "none",
-        }
-    }
-
-    /// The action of that name, without regard to case.
-    pub fn parse(name: &str) -> Option<Self> {
-        let all = [
-            QueueAction::Login,
-            QueueAction::Logout,
-            QueueAction::Pause,
-            QueueAction::None,
-        ];
-        let mut all = all.into_iter();
-        all.find(|action| action.name().eq_ignore_ascii_case(name))
+words! {
+    /// What can be done in a queue.
+    pub enum QueueAction: "action" {
+        /// The member is added.
+        Login = "login",
+        /// The member is removed.
+        Logout = "logout",
+        /// The member is paused.
+        Pause = "pause",
+        /// Nothing, whatever other blocks say.
+        None = "none",
     }
 }
 
-/// Which status a block looks at.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum When {
-    /// The one that was chosen, a schedule included.
-    #[default]
-    Chosen,
-    /// The combined one: calls and meetings count too.
-    Combined,
-}
-
-impl When {
-    /// The configuration's words, for messages that say what was expected.
-    pub const EXPECTED: &'static str = "chosen or combined";
-
-    /// The value of that name, without regard to case.
-    pub fn parse(name: &str) -> Option<Self> {
-        let all = [("chosen", When::Chosen), ("combined", When::Combined)];
-        let mut all = all.into_iter();
-        let found = all.find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, when)| when)
+words! {
+    /// Which status a block looks at.
+    #[derive(Default)]
+    pub enum StatusKind: "value" {
+        /// The one that was chosen, a schedule included.
+        #[default]
+        Chosen = "chosen",
+        /// The combined one: calls and meetings count too.
+        Combined = "combined",
     }
 }
 
 /// One section of `type = action`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Block {
+pub struct ActionBlock {
     /// The section's name.
     pub name: Arc<str>,
     /// Which status it looks at.
-    pub when: When,
+    pub when: StatusKind,
     /// The states it is for.
     pub states: Vec<State>,
     /// The status types it is for, by name.
@@ -172,14 +136,14 @@ impl Default for Functions {
 
 /// A presence, with the status type that holds beside it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Status {
+pub struct PresenceStatus {
     /// The presence.
     pub presence: Presence,
     /// The status type; empty stands for the state's own.
     pub kind: Arc<str>,
 }
 
-impl Status {
+impl PresenceStatus {
     /// The status type's name.
     pub fn name(&self) -> &str {
         match &*self.kind {
@@ -205,36 +169,36 @@ pub struct Person {
     /// What is behind `dnd` and `followme`.
     pub functions: Arc<Functions>,
     /// The user's blocks, in the order in which they are listed.
-    pub blocks: Vec<Arc<Block>>,
+    pub blocks: Vec<Arc<ActionBlock>>,
     /// What was chosen, a schedule included.
-    pub chosen: Turn,
+    pub chosen: StatusChange,
     /// The same by all sources.
-    pub combined: Turn,
+    pub combined: StatusChange,
 }
 
 /// A status and the one before.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Turn {
+pub struct StatusChange {
     /// What is so now.
-    pub new: Status,
+    pub new: PresenceStatus,
     /// What was before; `None` where there was no change, as at a load: then it is
     /// what was recorded last.
-    pub old: Option<Status>,
+    pub old: Option<PresenceStatus>,
 }
 
-impl Turn {
+impl StatusChange {
     /// No change is known.
     fn to(decision: &Decision) -> Self {
-        Turn {
-            new: Status::of(decision),
+        StatusChange {
+            new: PresenceStatus::of(decision),
             old: None,
         }
     }
 
     fn between(old: &Decision, new: &Decision) -> Self {
-        Turn {
-            new: Status::of(new),
-            old: (old != new).then(|| Status::of(old)),
+        StatusChange {
+            new: PresenceStatus::of(new),
+            old: (old != new).then(|| PresenceStatus::of(old)),
         }
     }
 }
@@ -258,8 +222,8 @@ impl Person {
             member: user.member.clone().or(device),
             functions: user.rule.functions.clone(),
             blocks: user.rule.actions.clone(),
-            chosen: Turn::to(&decisions.chosen),
-            combined: Turn::to(&decisions.combined),
+            chosen: StatusChange::to(&decisions.chosen),
+            combined: StatusChange::to(&decisions.combined),
         })
     }
 
@@ -268,8 +232,8 @@ impl Person {
         let user = world.directory().user(&transition.user)?;
         let mut person = Person::of(world, user)?;
         let [old, new] = transition.decisions.as_deref()?;
-        person.chosen = Turn::between(&old.chosen, &new.chosen);
-        person.combined = Turn::between(&old.combined, &new.combined);
+        person.chosen = StatusChange::between(&old.chosen, &new.chosen);
+        person.combined = StatusChange::between(&old.combined, &new.combined);
         Some(person)
     }
 
@@ -286,36 +250,36 @@ impl Person {
             member: spec.member.clone().or(device),
             functions: spec.rule.functions.clone(),
             blocks: spec.rule.actions.clone(),
-            chosen: Turn::default(),
-            combined: Turn::default(),
+            chosen: StatusChange::default(),
+            combined: StatusChange::default(),
         }
     }
 
     /// Takes what was before an earlier change that has not been carried out.
     pub fn begin_with(&mut self, earlier: &Person) {
-        for (turn, earlier) in [
+        for (change, earlier) in [
             (&mut self.chosen, &earlier.chosen),
             (&mut self.combined, &earlier.combined),
         ] {
             if earlier.old.is_some() {
-                turn.old.clone_from(&earlier.old);
+                change.old.clone_from(&earlier.old);
             }
         }
     }
 
     /// What a block of that kind looks at.
-    pub fn turn(&self, when: When) -> &Turn {
+    pub fn change(&self, when: StatusKind) -> &StatusChange {
         match when {
-            When::Chosen => &self.chosen,
-            When::Combined => &self.combined,
+            StatusKind::Chosen => &self.chosen,
+            StatusKind::Combined => &self.combined,
         }
     }
 }
 
-impl Status {
+impl PresenceStatus {
     fn of(decision: &Decision) -> Self {
         let status = decision.status.as_ref();
-        Status {
+        PresenceStatus {
             presence: decision.presence.clone(),
             kind: status.map_or_else(|| "".into(), |status| (&*status.name).into()),
         }
@@ -362,18 +326,18 @@ impl Wanted {
 
 /// What the person's blocks want in the present status.
 pub fn wanted(person: &Person) -> Wanted {
-    let rank = |(at, block): (usize, &Arc<Block>)| -> Option<(Rank, Arc<Block>)> {
-        let now = &person.turn(block.when).new;
+    let rank = |(at, block): (usize, &Arc<ActionBlock>)| -> Option<(Rank, Arc<ActionBlock>)> {
+        let now = &person.change(block.when).new;
         let kind = &now.kind;
         let by_type = block.types.iter().any(|t| t.eq_ignore_ascii_case(kind));
         let applies = by_type || block.states.contains(&now.presence.state());
         applies.then(|| ((by_type, at), block.clone()))
     };
     let blocks = person.blocks.iter().enumerate().filter_map(rank);
-    let mut blocks: Vec<(Rank, Arc<Block>)> = blocks.collect();
+    let mut blocks: Vec<(Rank, Arc<ActionBlock>)> = blocks.collect();
     blocks.sort_by_key(|(rank, _)| *rank);
 
-    let switch = |of: fn(&Block) -> Option<bool>| {
+    let switch = |of: fn(&ActionBlock) -> Option<bool>| {
         let given = blocks.iter().enumerate();
         let mut given = given.filter_map(|(at, (_, block))| Some((at, of(block)?)));
         given.next_back()
@@ -421,7 +385,7 @@ fn names(person: &Person, target: &str, statuses: &Statuses) -> bool {
 }
 
 /// Every assignment of the person's blocks, with its block.
-fn configured(person: &Person) -> impl Iterator<Item = (&Arc<Block>, &Assignment)> {
+fn configured(person: &Person) -> impl Iterator<Item = (&Arc<ActionBlock>, &Assignment)> {
     let functions = &person.functions;
     person.blocks.iter().flat_map(move |block| {
         let switch = |given: Option<bool>, on, off| -> &[Assignment] {
@@ -444,7 +408,7 @@ fn configured(person: &Person) -> impl Iterator<Item = (&Arc<Block>, &Assignment
 
 impl Wanted {
     /// Each target once, where it came last.
-    fn assign(&mut self, list: &[Assignment], person: &Person, when: When) {
+    fn assign(&mut self, list: &[Assignment], person: &Person, when: StatusKind) {
         for (target, value) in list.iter().flat_map(|item| item.substitute(person, when)) {
             self.set.retain(|(known, _)| *known != target);
             self.set.push((target, value));

@@ -71,7 +71,7 @@ impl Member {
 
 /// A queue, and one interface in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Queue {
+pub struct QueueMembership {
     /// Its name.
     pub name: String,
     /// The interface's member, where it is one.
@@ -80,7 +80,7 @@ pub struct Queue {
 
 /// One thing to do in a queue.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Step {
+pub enum QueueStep {
     /// Adds the member.
     Add(Member),
     /// Removes it.
@@ -92,7 +92,7 @@ pub enum Step {
 /// What we did in a queue.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 #[serde(rename_all = "lowercase")]
-pub enum Did {
+pub enum Applied {
     /// Added this member.
     Login(Member),
     /// Removed this member.
@@ -101,25 +101,25 @@ pub enum Did {
     Pause,
 }
 
-impl Did {
+impl Applied {
     pub(super) fn action(&self) -> QueueAction {
         match self {
-            Did::Login(_) => QueueAction::Login,
-            Did::Logout(_) => QueueAction::Logout,
-            Did::Pause => QueueAction::Pause,
+            Applied::Login(_) => QueueAction::Login,
+            Applied::Logout(_) => QueueAction::Logout,
+            Applied::Pause => QueueAction::Pause,
         }
     }
 
     /// What was there before, where what is there now is still what we did.
     pub(super) fn before(&self, now: Option<&Member>) -> Option<Option<Member>> {
         match (self, now) {
-            (Did::Login(ours), Some(now)) => {
+            (Applied::Login(ours), Some(now)) => {
                 let by_itself = now.paused && now.reason == AUTOMATIC;
                 let same = now == ours || (by_itself && now.unpaused() == *ours);
                 same.then_some(None)
             }
-            (Did::Logout(member), None) => Some(Some(member.clone())),
-            (Did::Pause, Some(now)) => now.paused_by_us().then(|| Some(now.unpaused())),
+            (Applied::Logout(member), None) => Some(Some(member.clone())),
+            (Applied::Pause, Some(now)) => now.paused_by_us().then(|| Some(now.unpaused())),
             _ => None,
         }
     }
@@ -127,30 +127,30 @@ impl Did {
 
 /// What is to be done in a queue, and what is then noted of it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Plan {
+pub struct QueuePlan {
     /// What to do now.
-    pub step: Option<Step>,
+    pub step: Option<QueueStep>,
     /// What is then ours there.
-    pub did: Option<Did>,
+    pub did: Option<Applied>,
     /// Why it cannot be done.
     pub refused: Option<&'static str>,
 }
 
 /// Leads to what is wanted; `did` is what may be ours there, more than one thing
 /// where a crash came between.
-pub fn plan(user: &str, did: &[Did], now: Option<&Member>, wanted: QueueAction) -> Plan {
+pub fn plan(user: &str, did: &[Applied], now: Option<&Member>, wanted: QueueAction) -> QueuePlan {
     let before = did.iter().find_map(|did| did.before(now));
     let before = before.unwrap_or_else(|| now.cloned());
     let (then, did, refused) = over(user, before, wanted);
     let step = match (now, then) {
-        (None, Some(then)) => Some(Step::Add(then)),
-        (Some(_), None) => Some(Step::Remove),
+        (None, Some(then)) => Some(QueueStep::Add(then)),
+        (Some(_), None) => Some(QueueStep::Remove),
         (Some(now), Some(then)) if now.paused != then.paused => {
-            Some(Step::Pause(then.paused.then_some(then.reason)))
+            Some(QueueStep::Pause(then.paused.then_some(then.reason)))
         }
         _ => None,
     };
-    Plan { step, did, refused }
+    QueuePlan { step, did, refused }
 }
 
 /// What is wanted, laid over what was there.
@@ -158,20 +158,20 @@ fn over(
     user: &str,
     before: Option<Member>,
     wanted: QueueAction,
-) -> (Option<Member>, Option<Did>, Option<&'static str>) {
+) -> (Option<Member>, Option<Applied>, Option<&'static str>) {
     match (wanted, before) {
         (QueueAction::Login, None) => {
             let ours = Member::of(user);
-            (Some(ours.clone()), Some(Did::Login(ours)), None)
+            (Some(ours.clone()), Some(Applied::Login(ours)), None)
         }
         (QueueAction::Logout, Some(member)) if member.fixed => {
             let why =
                 "a static member, which stands in the queue's configuration, cannot be removed";
             (Some(member), None, Some(why))
         }
-        (QueueAction::Logout, Some(member)) => (None, Some(Did::Logout(member)), None),
+        (QueueAction::Logout, Some(member)) => (None, Some(Applied::Logout(member)), None),
         (QueueAction::Pause, Some(member)) if !member.paused => {
-            (Some(member.paused(REASON)), Some(Did::Pause), None)
+            (Some(member.paused(REASON)), Some(Applied::Pause), None)
         }
         (_, before) => (before, None, None),
     }
@@ -181,20 +181,13 @@ fn over(
 mod tests {
     use super::*;
 
-    const ALL: [QueueAction; 4] = [
-        QueueAction::Login,
-        QueueAction::Logout,
-        QueueAction::Pause,
-        QueueAction::None,
-    ];
-
     /// A queue that does what it is told.
-    fn done(now: Option<Member>, step: Option<Step>) -> Option<Member> {
+    fn done(now: Option<Member>, step: Option<QueueStep>) -> Option<Member> {
         match (now, step) {
-            (None, Some(Step::Add(member))) => Some(member),
-            (Some(_), Some(Step::Remove)) => None,
-            (Some(now), Some(Step::Pause(Some(reason)))) => Some(now.paused(&reason)),
-            (Some(now), Some(Step::Pause(None))) => Some(now.unpaused()),
+            (None, Some(QueueStep::Add(member))) => Some(member),
+            (Some(_), Some(QueueStep::Remove)) => None,
+            (Some(now), Some(QueueStep::Pause(Some(reason)))) => Some(now.paused(&reason)),
+            (Some(now), Some(QueueStep::Pause(None))) => Some(now.unpaused()),
             (now, None) => now,
             other => panic!("{other:?}"),
         }
@@ -213,15 +206,15 @@ mod tests {
     #[test]
     fn any_two_after_each_other_end_with_what_was_there() {
         for before in [None, Some(theirs()), Some(theirs().paused("Lunch"))] {
-            for first in ALL {
-                for second in ALL {
+            for first in QueueAction::ALL {
+                for second in QueueAction::ALL {
                     let mut now = before.clone();
-                    let mut did: Vec<Did> = Vec::new();
+                    let mut did: Vec<Applied> = Vec::new();
                     for wanted in [first, second, QueueAction::None] {
                         let plan = plan("alice", &did, now.as_ref(), wanted);
                         assert_eq!(plan.refused, None);
                         // A crash before the step, or after it, leaves both noted.
-                        let both: Vec<Did> = did.iter().chain(&plan.did).cloned().collect();
+                        let both: Vec<Applied> = did.iter().chain(&plan.did).cloned().collect();
                         for crashed in [now.clone(), done(now.clone(), plan.step.clone())] {
                             let back =
                                 super::plan("alice", &both, crashed.as_ref(), QueueAction::None);
@@ -241,19 +234,19 @@ mod tests {
     fn a_pause_by_hand_is_never_cleared() {
         let by_hand = theirs().paused("Lunch");
         let plan = plan("alice", &[], Some(&by_hand), QueueAction::Pause);
-        assert_eq!(plan, Plan::default());
+        assert_eq!(plan, QueuePlan::default());
         // Also where it came over ours, and on a member that we added.
-        let mine = [Did::Pause];
+        let mine = [Applied::Pause];
         let plan = super::plan("alice", &mine, Some(&by_hand), QueueAction::None);
-        assert_eq!(plan, Plan::default());
-        let added = [Did::Login(Member::of("alice"))];
+        assert_eq!(plan, QueuePlan::default());
+        let added = [Applied::Login(Member::of("alice"))];
         let now = Member::of("alice").paused("Lunch");
         let plan = super::plan("alice", &added, Some(&now), QueueAction::None);
-        assert_eq!(plan, Plan::default());
+        assert_eq!(plan, QueuePlan::default());
         // No hand, but the queue itself did this.
         let now = Member::of("alice").paused(AUTOMATIC);
         let plan = super::plan("alice", &added, Some(&now), QueueAction::None);
-        assert_eq!(plan.step, Some(Step::Remove));
+        assert_eq!(plan.step, Some(QueueStep::Remove));
     }
 
     #[test]
@@ -265,16 +258,21 @@ mod tests {
         let plan = plan("alice", &[], Some(&fixed), QueueAction::Logout);
         assert!(plan.refused.is_some() && plan.step.is_none() && plan.did.is_none());
         let plan = super::plan("alice", &[], Some(&fixed), QueueAction::Pause);
-        assert_eq!(plan.step, Some(Step::Pause(Some(REASON.into()))));
+        assert_eq!(plan.step, Some(QueueStep::Pause(Some(REASON.into()))));
     }
 
     #[test]
     fn from_pause_to_logout_is_one_step() {
         let now = theirs().paused(REASON);
-        let plan = plan("alice", &[Did::Pause], Some(&now), QueueAction::Logout);
-        assert_eq!(plan.step, Some(Step::Remove));
-        assert_eq!(plan.did, Some(Did::Logout(theirs())));
-        let plan = super::plan("alice", &[Did::Logout(theirs())], None, QueueAction::Pause);
-        assert_eq!(plan.step, Some(Step::Add(theirs().paused(REASON))));
+        let plan = plan("alice", &[Applied::Pause], Some(&now), QueueAction::Logout);
+        assert_eq!(plan.step, Some(QueueStep::Remove));
+        assert_eq!(plan.did, Some(Applied::Logout(theirs())));
+        let plan = super::plan(
+            "alice",
+            &[Applied::Logout(theirs())],
+            None,
+            QueueAction::Pause,
+        );
+        assert_eq!(plan.step, Some(QueueStep::Add(theirs().paused(REASON))));
     }
 }

@@ -2,41 +2,41 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::queue::{self, Did, Step};
-use super::record::{Counting, Record};
+use super::queue::{self, Applied, QueueStep};
+use super::record::{ActionRecord, CountingBackend};
 use super::{Person, QueueAction, Wanted};
 
 /// What is ours in one queue.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
-pub(super) struct InQueue {
+pub(super) struct QueueRecord {
     pub queue: String,
     pub member: String,
     /// One thing; two while a step from one to the other is on its way.
-    pub did: Vec<Did>,
+    pub did: Vec<Applied>,
 }
 
 /// A step in a queue, and where in the record it is noted.
-pub(super) struct InStep {
+pub(super) struct PendingStep {
     queue: String,
     member: String,
-    step: Step,
-    did: Option<Did>,
+    step: QueueStep,
+    did: Option<Applied>,
     /// What it is called when it fails.
     name: String,
 }
 
 pub(super) fn look_at_queues(
-    record: &mut Record,
+    record: &mut ActionRecord,
     person: Option<&Person>,
     wanted: &Wanted,
     fresh: bool,
-    hands: &mut Counting<'_>,
-) -> Vec<InStep> {
+    backend: &mut CountingBackend<'_>,
+) -> Vec<PendingStep> {
     let own = person.and_then(|person| person.member.as_deref());
     if wanted.in_queues() && own.is_none() {
         let why = "the user has no interface for queues, expected an option 'member' or an \
                    extension";
-        hands.failed("queue", why);
+        backend.failed("queue", why);
     }
     let mut members: Vec<String> = own
         .filter(|_| wanted.in_queues())
@@ -50,10 +50,10 @@ pub(super) fn look_at_queues(
     }
     let mut steps = Vec::new();
     for member in members {
-        let queues = match hands.0.queues(&member) {
+        let queues = match backend.0.queues(&member) {
             Ok(queues) => queues,
             Err(why) => {
-                hands.failed(&format!("queues of {member}"), &why);
+                backend.failed(&format!("queues of {member}"), &why);
                 continue;
             }
         };
@@ -64,7 +64,7 @@ pub(super) fn look_at_queues(
                 && wanted.in_queue(name, false) != QueueAction::None
             {
                 let action = wanted.in_queue(name, false).name();
-                hands.failed(&format!("queue {name}: {action}"), "there is no such queue");
+                backend.failed(&format!("queue {name}: {action}"), "there is no such queue");
             }
         }
         // One that is gone has nothing of ours.
@@ -95,10 +95,10 @@ pub(super) fn look_at_queues(
                 action => format!("queue {}: {}", queue.name, action.name()),
             };
             if let Some(why) = plan.refused {
-                hands.failed(&name, &format!("'{member}' is {why}"));
+                backend.failed(&name, &format!("'{member}' is {why}"));
             }
             note(record, &queue.name, &member, &plan);
-            steps.extend(plan.step.map(|step| InStep {
+            steps.extend(plan.step.map(|step| PendingStep {
                 queue: queue.name,
                 member: member.clone(),
                 step,
@@ -111,8 +111,8 @@ pub(super) fn look_at_queues(
 }
 
 /// Notes what is about to be done beside what was done.
-fn note(record: &mut Record, queue: &str, member: &str, plan: &queue::Plan) {
-    let same = |done: &InQueue| done.member == member && done.queue.eq_ignore_ascii_case(queue);
+fn note(record: &mut ActionRecord, queue: &str, member: &str, plan: &queue::QueuePlan) {
+    let same = |done: &QueueRecord| done.member == member && done.queue.eq_ignore_ascii_case(queue);
     if plan.step.is_none() {
         record.queues.retain(|done| !same(done));
     }
@@ -122,7 +122,7 @@ fn note(record: &mut Record, queue: &str, member: &str, plan: &queue::Plan) {
     match record.queues.iter_mut().find(|done| same(done)) {
         Some(done) if !done.did.contains(did) => done.did.push(did.clone()),
         Some(_) => {}
-        None => record.queues.push(InQueue {
+        None => record.queues.push(QueueRecord {
             queue: queue.to_owned(),
             member: member.to_owned(),
             did: vec![did.clone()],
@@ -130,9 +130,13 @@ fn note(record: &mut Record, queue: &str, member: &str, plan: &queue::Plan) {
     }
 }
 
-pub(super) fn do_steps(record: &mut Record, steps: Vec<InStep>, hands: &mut Counting<'_>) {
+pub(super) fn do_steps(
+    record: &mut ActionRecord,
+    steps: Vec<PendingStep>,
+    backend: &mut CountingBackend<'_>,
+) {
     for step in steps {
-        let result = hands.0.queue(&step.queue, &step.member, &step.step);
+        let result = backend.0.queue(&step.queue, &step.member, &step.step);
         let done = record.queues.iter_mut().find(|done| {
             done.queue.eq_ignore_ascii_case(&step.queue) && done.member == step.member
         });
@@ -147,7 +151,7 @@ pub(super) fn do_steps(record: &mut Record, steps: Vec<InStep>, hands: &mut Coun
                     // What was ours before stays so.
                     done.did.retain(|known| known != did);
                 }
-                hands.failed(&step.name, &why);
+                backend.failed(&step.name, &why);
             }
         }
     }

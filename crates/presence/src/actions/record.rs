@@ -7,34 +7,34 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::outside::{Found, Hands};
-use super::queue::{Did, Member};
-use super::queues::{InQueue, do_steps, look_at_queues};
+use super::backend::{Backend, TargetValue};
+use super::queue::{Applied, Member};
+use super::queues::{QueueRecord, do_steps, look_at_queues};
 use super::targets::{Assigned, look_at_targets, write_targets};
-use super::{Person, Status, Turn, When, names, wanted};
+use super::{Person, PresenceStatus, StatusChange, StatusKind, names, wanted};
 use crate::model::status::Statuses;
 use crate::model::time::Time;
 use crate::world::stored::Kept;
 
 /// The status that the actions were last carried out for.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
-struct Told {
+struct RecordedStatus {
     #[serde(flatten)]
     kept: Kept,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     kind: String,
 }
 
-impl Told {
-    fn new(status: &Status) -> Self {
-        Told {
+impl RecordedStatus {
+    fn new(status: &PresenceStatus) -> Self {
+        RecordedStatus {
             kept: Kept::new(&status.presence, Time::NEVER, Time::NEVER),
             kind: status.kind.to_string(),
         }
     }
 
-    fn status(&self) -> Status {
-        Status {
+    fn status(&self) -> PresenceStatus {
+        PresenceStatus {
             presence: self.kept.restore().0,
             kind: self.kind.as_str().into(),
         }
@@ -43,35 +43,35 @@ impl Told {
 
 /// A status and the one before, as told.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
-struct ToldTurn {
-    new: Told,
+struct RecordedChange {
+    new: RecordedStatus,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    old: Option<Told>,
+    old: Option<RecordedStatus>,
 }
 
-impl ToldTurn {
-    fn new(turn: &Turn) -> Self {
-        ToldTurn {
-            new: Told::new(&turn.new),
-            old: turn.old.as_ref().map(Told::new),
+impl RecordedChange {
+    fn new(change: &StatusChange) -> Self {
+        RecordedChange {
+            new: RecordedStatus::new(&change.new),
+            old: change.old.as_ref().map(RecordedStatus::new),
         }
     }
 }
 
 /// The row of a user.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
-pub struct Record {
+pub struct ActionRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    new: Option<Told>,
+    new: Option<RecordedStatus>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    old: Option<Told>,
+    old: Option<RecordedStatus>,
     /// The same for the combined status, where a block looks at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    combined: Option<ToldTurn>,
+    combined: Option<RecordedChange>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) set: Vec<Assigned>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) queues: Vec<InQueue>,
+    pub(super) queues: Vec<QueueRecord>,
 }
 
 /// One thing that is in force.
@@ -87,7 +87,7 @@ pub struct InForce {
     pub found: String,
 }
 
-impl Record {
+impl ActionRecord {
     /// Whether nothing is ours.
     pub fn is_empty(&self) -> bool {
         self.set.is_empty() && self.queues.is_empty()
@@ -95,7 +95,7 @@ impl Record {
 
     /// Whether two rows say the same, whatever has been seen of it.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        let plain = |record: &Record| {
+        let plain = |record: &ActionRecord| {
             let mut plain = record.clone();
             plain.set.iter_mut().for_each(|done| done.seen = false);
             plain
@@ -118,7 +118,7 @@ impl Record {
         self.queues.retain_mut(|done| {
             let is_own = |person: &&Person| person.member.as_deref() == Some(&*done.member);
             let person = person.filter(is_own);
-            let may = |did: &Did| {
+            let may = |did: &Applied| {
                 let blocks = person.into_iter().flat_map(|person| &person.blocks);
                 let mut wishes = blocks.flat_map(|block| &block.queues);
                 wishes.any(|(queue, action)| {
@@ -136,7 +136,7 @@ impl Record {
         });
         let combined = self.combined.iter_mut();
         let combined =
-            combined.flat_map(|turn| std::iter::once(&mut turn.new).chain(&mut turn.old));
+            combined.flat_map(|change| std::iter::once(&mut change.new).chain(&mut change.old));
         for told in self.new.iter_mut().chain(&mut self.old).chain(combined) {
             // It may become a part of a target.
             if statuses.find(&told.kind).is_none() {
@@ -144,7 +144,7 @@ impl Record {
             }
         }
         if self.is_empty() {
-            *self = Record::default();
+            *self = ActionRecord::default();
         }
         left
     }
@@ -156,9 +156,9 @@ impl Record {
             queue: None,
             wrote: done.wrote.clone(),
             found: match (&done.found, done.unreadable) {
-                (_, true) => Found::Unreadable,
-                (None, _) => Found::Absent,
-                (Some(text), _) => Found::Text(text.clone()),
+                (_, true) => TargetValue::Unreadable,
+                (None, _) => TargetValue::Absent,
+                (Some(text), _) => TargetValue::Text(text.clone()),
             }
             .shown(),
         });
@@ -169,9 +169,9 @@ impl Record {
                 queue: Some((done.queue.clone(), done.member.clone())),
                 wrote: did.action().name().to_owned(),
                 found: match did {
-                    Did::Login(_) => shown_member(None),
-                    Did::Logout(member) => shown_member(Some(member)),
-                    Did::Pause => "not paused".to_owned(),
+                    Applied::Login(_) => shown_member(None),
+                    Applied::Logout(member) => shown_member(Some(member)),
+                    Applied::Pause => "not paused".to_owned(),
                 },
             })
         });
@@ -189,14 +189,14 @@ pub fn shown_member(member: Option<&Member>) -> String {
 }
 
 #[cfg(test)]
-impl Record {
+impl ActionRecord {
     /// What was before, of a person who did not change.
-    pub(super) fn old_of(&self, person: &Person) -> Status {
+    pub(super) fn old_of(&self, person: &Person) -> PresenceStatus {
         with_old(self, person).chosen.old.unwrap_or_default()
     }
 
     /// What was there before, where what is there now cannot be told from ours.
-    pub(super) fn found(&self, target: &str, now: &Found) -> Option<Option<String>> {
+    pub(super) fn found(&self, target: &str, now: &TargetValue) -> Option<Option<String>> {
         let done = self.set.iter().find(|done| done.target == target)?;
         done.is_ours(now).then(|| done.found.clone())
     }
@@ -218,62 +218,62 @@ impl Record {
 ///
 /// Returns whether all was done; what could not be undone stays in the record.
 pub fn carry_out(
-    record: &mut Record,
+    record: &mut ActionRecord,
     person: Option<&Person>,
     fresh: bool,
-    hands: &mut dyn Hands,
+    backend: &mut dyn Backend,
 ) -> bool {
     let person = person.map(|person| with_old(record, person));
     let wanted = person.as_ref().map(wanted).unwrap_or_default();
     let before = record.clone();
     let mut failures = 0;
-    let mut hands = Counting(hands, &mut failures);
+    let mut backend = CountingBackend(backend, &mut failures);
 
     if record.is_empty() && wanted.set.is_empty() && wanted.queues.is_empty() {
         return true;
     }
     // First the record as it is: while AstDB refuses what it is given, it also hides
     // what it has, and everything would look absent.
-    if let Err(why) = hands.0.keep(record) {
-        hands.failed("all of them", &why);
+    if let Err(why) = backend.0.keep(record) {
+        backend.failed("all of them", &why);
         return false;
     }
-    let writes = look_at_targets(record, &wanted, fresh, &mut hands);
-    let steps = look_at_queues(record, person.as_ref(), &wanted, fresh, &mut hands);
+    let writes = look_at_targets(record, &wanted, fresh, &mut backend);
+    let steps = look_at_queues(record, person.as_ref(), &wanted, fresh, &mut backend);
     let told = person.as_ref().filter(|_| !record.is_empty());
-    record.new = told.map(|person| Told::new(&person.chosen.new));
+    record.new = told.map(|person| RecordedStatus::new(&person.chosen.new));
     let old = told.and_then(|person| person.chosen.old.as_ref());
-    record.old = old.map(Told::new);
+    record.old = old.map(RecordedStatus::new);
     let combined = told.filter(|person| {
         let mut blocks = person.blocks.iter();
-        blocks.any(|block| block.when == When::Combined)
+        blocks.any(|block| block.when == StatusKind::Combined)
     });
-    record.combined = combined.map(|person| ToldTurn::new(&person.combined));
+    record.combined = combined.map(|person| RecordedChange::new(&person.combined));
     if writes.is_empty() && steps.is_empty() {
-        if *record != before && hands.0.keep(record).is_err() {
+        if *record != before && backend.0.keep(record).is_err() {
             *record = before;
         }
         return failures == 0;
     }
-    if let Err(why) = hands.0.keep(record) {
+    if let Err(why) = backend.0.keep(record) {
         *record = before;
-        hands.failed("all of them", &why);
+        backend.failed("all of them", &why);
         return false;
     }
-    write_targets(record, &writes, &mut hands);
-    do_steps(record, steps, &mut hands);
+    write_targets(record, &writes, &mut backend);
+    do_steps(record, steps, &mut backend);
     if record.is_empty() {
-        *record = Record::default();
+        *record = ActionRecord::default();
     }
     // Without it the next load finds more noted than is so, and looks.
-    let _ = hands.0.keep(record);
+    let _ = backend.0.keep(record);
     failures == 0
 }
 
 /// Counts failures on their way.
-pub(super) struct Counting<'a>(pub &'a mut dyn Hands, &'a mut usize);
+pub(super) struct CountingBackend<'a>(pub &'a mut dyn Backend, &'a mut usize);
 
-impl Counting<'_> {
+impl CountingBackend<'_> {
     pub fn failed(&mut self, action: &str, why: &str) {
         *self.1 += 1;
         self.0.failed(action, why);
@@ -281,20 +281,20 @@ impl Counting<'_> {
 }
 
 /// The person with what was before: where nothing changed, what was recorded.
-fn with_old(record: &Record, person: &Person) -> Person {
+fn with_old(record: &ActionRecord, person: &Person) -> Person {
     let mut person = person.clone();
     fill(&mut person.chosen, record.new.as_ref(), record.old.as_ref());
     let combined = record.combined.as_ref();
-    let new = combined.map(|turn| &turn.new);
-    let old = combined.and_then(|turn| turn.old.as_ref());
+    let new = combined.map(|change| &change.new);
+    let old = combined.and_then(|change| change.old.as_ref());
     fill(&mut person.combined, new, old);
     person
 }
 
-fn fill(turn: &mut Turn, new: Option<&Told>, old: Option<&Told>) {
-    if turn.old.is_none() {
-        turn.old = match new.map(Told::status) {
-            Some(new) if new == turn.new => old.map(Told::status),
+fn fill(change: &mut StatusChange, new: Option<&RecordedStatus>, old: Option<&RecordedStatus>) {
+    if change.old.is_none() {
+        change.old = match new.map(RecordedStatus::status) {
+            Some(new) if new == change.new => old.map(RecordedStatus::status),
             other => other,
         };
     }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::Wanted;
-use super::outside::Found;
-use super::place::Place;
-use super::record::{Counting, Record};
+use super::backend::TargetValue;
+use super::record::{ActionRecord, CountingBackend};
+use super::target::TargetKind;
 
 /// One assignment that is ours.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -31,7 +31,7 @@ pub(super) struct Assigned {
 }
 
 impl Assigned {
-    fn new(target: &str, value: &str, found: &Found) -> Self {
+    fn new(target: &str, value: &str, found: &TargetValue) -> Self {
         let mut new = Assigned {
             target: target.to_owned(),
             found: None,
@@ -45,17 +45,17 @@ impl Assigned {
         new
     }
 
-    fn set_found(&mut self, found: &Found) {
+    fn set_found(&mut self, found: &TargetValue) {
         self.found = match found {
-            Found::Text(text) => Some(text.clone()),
-            Found::Absent | Found::Unreadable => None,
+            TargetValue::Text(text) => Some(text.clone()),
+            TargetValue::Absent | TargetValue::Unreadable => None,
         };
-        self.unreadable = *found == Found::Unreadable;
+        self.unreadable = *found == TargetValue::Unreadable;
         self.seen = true;
     }
 
     /// Whether what is there is what we wrote.
-    pub fn is_ours(&self, now: &Found) -> bool {
+    pub fn is_ours(&self, now: &TargetValue) -> bool {
         let ours = [Some(&self.wrote), self.reads.as_ref(), self.next.as_ref()];
         let now = now.text();
         ours.into_iter().flatten().any(|ours| now == Some(ours))
@@ -67,7 +67,7 @@ impl Assigned {
 }
 
 /// One thing to do with a target.
-pub(super) enum Write {
+pub(super) enum TargetWrite {
     /// It is not wanted any more: what was there before comes back.
     Undo(usize),
     /// Its `next` is written.
@@ -76,11 +76,11 @@ pub(super) enum Write {
 
 /// Reads what is there and notes what is about to be done.
 pub(super) fn look_at_targets(
-    record: &mut Record,
+    record: &mut ActionRecord,
     wanted: &Wanted,
     fresh: bool,
-    hands: &mut Counting<'_>,
-) -> Vec<Write> {
+    backend: &mut CountingBackend<'_>,
+) -> Vec<TargetWrite> {
     let is_wanted = |target: &str| wanted.set.iter().any(|(known, _)| known == target);
     let mut undone = Vec::new();
     record.set.retain(|done| {
@@ -88,10 +88,10 @@ pub(super) fn look_at_targets(
             return true;
         }
         // What cannot be read now may be so later: it is tried again.
-        let ours = match hands.0.read(&done.target) {
+        let ours = match backend.0.read(&done.target) {
             Ok(now) => !done.unreadable && done.is_ours(&now),
             Err(why) => {
-                hands.failed(&format!("undo of {}", done.target), &why);
+                backend.failed(&format!("undo of {}", done.target), &why);
                 return true;
             }
         };
@@ -100,15 +100,15 @@ pub(super) fn look_at_targets(
         }
         ours
     });
-    let place = |record: &Record, target: &str| {
+    let place = |record: &ActionRecord, target: &str| {
         let mut set = record.set.iter();
         set.position(|done| done.target == target)
     };
     // In the opposite order of how they were done.
     let undone = undone.iter().rev();
-    let mut writes: Vec<Write> = undone
+    let mut writes: Vec<TargetWrite> = undone
         .filter_map(|target| place(record, target))
-        .map(Write::Undo)
+        .map(TargetWrite::Undo)
         .collect();
     for (target, value) in &wanted.set {
         let known = place(record, target);
@@ -120,10 +120,10 @@ pub(super) fn look_at_targets(
         if known.is_some_and(|at| settled(at) && !fresh) {
             continue;
         }
-        let now = match hands.0.read(target) {
+        let now = match backend.0.read(target) {
             Ok(now) => now,
             Err(why) => {
-                hands.failed(&format!("{target}={value}"), &why);
+                backend.failed(&format!("{target}={value}"), &why);
                 continue;
             }
         };
@@ -131,7 +131,7 @@ pub(super) fn look_at_targets(
             // What is so already is not ours.
             if now.text() != Some(value) {
                 record.set.push(Assigned::new(target, value, &now));
-                writes.push(Write::Do(record.set.len() - 1));
+                writes.push(TargetWrite::Do(record.set.len() - 1));
             }
             continue;
         };
@@ -145,7 +145,8 @@ pub(super) fn look_at_targets(
         } else if settled {
             // A stop of Asterisk may bring back what was there before, where AstDB does
             // not keep it; anything else is a hand's.
-            let lost = Place::of(target).entry().is_none() && now.text() == Some(done.found_text());
+            let lost =
+                TargetKind::of(target).entry().is_none() && now.text() == Some(done.found_text());
             if done.unreadable || !lost {
                 continue;
             }
@@ -153,32 +154,36 @@ pub(super) fn look_at_targets(
             done.set_found(&now);
         }
         done.next = Some(value.clone());
-        writes.push(Write::Do(at));
+        writes.push(TargetWrite::Do(at));
     }
     writes
 }
 
-pub(super) fn write_targets(record: &mut Record, writes: &[Write], hands: &mut Counting<'_>) {
+pub(super) fn write_targets(
+    record: &mut ActionRecord,
+    writes: &[TargetWrite],
+    backend: &mut CountingBackend<'_>,
+) {
     let mut gone = Vec::new();
     for write in writes {
         match *write {
-            Write::Undo(at) => {
+            TargetWrite::Undo(at) => {
                 let done = &record.set[at];
                 let undone = match done.seen {
-                    true => hands.0.write(&done.target, done.found.as_deref()),
-                    false => hands.0.put_back(&done.target, done.found.as_deref()),
+                    true => backend.0.write(&done.target, done.found.as_deref()),
+                    false => backend.0.put_back(&done.target, done.found.as_deref()),
                 };
                 match undone {
                     Ok(()) => gone.push(at),
-                    Err(why) => hands.failed(&format!("undo of {}", done.target), &why),
+                    Err(why) => backend.failed(&format!("undo of {}", done.target), &why),
                 }
             }
-            Write::Do(at) => {
+            TargetWrite::Do(at) => {
                 let done = &mut record.set[at];
                 let value = done.next.take().unwrap_or_default();
-                match hands.0.write(&done.target, Some(&value)) {
+                match backend.0.write(&done.target, Some(&value)) {
                     Ok(()) => {
-                        let reads = hands.0.read(&done.target).ok();
+                        let reads = backend.0.read(&done.target).ok();
                         let reads = reads.and_then(|now| now.text().map(str::to_owned));
                         done.reads = reads.filter(|reads| *reads != value);
                         done.wrote = value;
@@ -188,7 +193,7 @@ pub(super) fn write_targets(record: &mut Record, writes: &[Write], hands: &mut C
                         }
                     }
                     Err(why) => {
-                        hands.failed(&format!("{}={value}", done.target), &why);
+                        backend.failed(&format!("{}={value}", done.target), &why);
                         // New or not: what is there tells whether anything is ours.
                         if done.wrote == value {
                             gone.push(at);

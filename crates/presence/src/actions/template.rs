@@ -6,82 +6,60 @@
 
 use std::fmt;
 
-use super::{Person, Status, Turn, When};
+use super::{Person, PresenceStatus, StatusChange, StatusKind};
 use crate::model::state::State;
 use crate::model::status::Statuses;
 use crate::model::text::quoted;
+use crate::model::words::{self, words};
 
-/// What a variable stands for.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Variable {
-    User,
-    Id,
-    Account,
-    Extension,
-    State,
-    Subtype,
-    Message,
-    Status,
-    OldState,
-    OldSubtype,
-    OldMessage,
-    OldStatus,
+words! {
+    /// A variable of an assignment.
+    enum Placeholder: "variable", compared by words::exactly {
+        User = "USER",
+        Id = "ID",
+        Account = "ACCOUNT",
+        Extension = "EXTENSION",
+        State = "STATE",
+        Subtype = "SUBTYPE",
+        Message = "MESSAGE",
+        Status = "STATUS",
+        OldState = "OLD_STATE",
+        OldSubtype = "OLD_SUBTYPE",
+        OldMessage = "OLD_MESSAGE",
+        OldStatus = "OLD_STATUS",
+    }
 }
 
-impl Variable {
-    const ALL: [(&'static str, Variable); 12] = [
-        ("USER", Variable::User),
-        ("ID", Variable::Id),
-        ("ACCOUNT", Variable::Account),
-        ("EXTENSION", Variable::Extension),
-        ("STATE", Variable::State),
-        ("SUBTYPE", Variable::Subtype),
-        ("MESSAGE", Variable::Message),
-        ("STATUS", Variable::Status),
-        ("OLD_STATE", Variable::OldState),
-        ("OLD_SUBTYPE", Variable::OldSubtype),
-        ("OLD_MESSAGE", Variable::OldMessage),
-        ("OLD_STATUS", Variable::OldStatus),
-    ];
-
-    fn parse(name: &str) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|(known, _)| *known == name)
-            .map(|(_, variable)| variable)
-    }
-
-    fn name(self) -> &'static str {
-        let mut all = Self::ALL.into_iter();
-        let known = all.find(|(_, known)| *known == self);
-        known.map_or("", |(name, _)| name)
-    }
-
+impl Placeholder {
     /// Whether a person may have written it, and not the administrator.
     fn written_by_a_person(self) -> bool {
         matches!(
             self,
-            Variable::Subtype | Variable::Message | Variable::OldSubtype | Variable::OldMessage
+            Placeholder::Subtype
+                | Placeholder::Message
+                | Placeholder::OldSubtype
+                | Placeholder::OldMessage
         )
     }
 
-    fn value<'a>(self, person: &'a Person, when: When, extension: &'a str) -> &'a str {
+    fn value<'a>(self, person: &'a Person, when: StatusKind, extension: &'a str) -> &'a str {
         // Where it is not known, nothing was set.
         const NOTHING: &str = State::NotSet.name();
-        let Turn { new, old } = person.turn(when);
+        let StatusChange { new, old } = person.change(when);
         let old = old.as_ref();
         match self {
-            Variable::User => &person.user,
-            Variable::Id => &person.id,
-            Variable::Account => &person.account,
-            Variable::Extension => extension,
-            Variable::State => new.presence.state().name(),
-            Variable::Subtype => new.presence.subtype(),
-            Variable::Message => new.presence.message(),
-            Variable::Status => new.name(),
-            Variable::OldState => old.map_or(NOTHING, |old| old.presence.state().name()),
-            Variable::OldSubtype => old.map_or("", |old| old.presence.subtype()),
-            Variable::OldMessage => old.map_or("", |old| old.presence.message()),
-            Variable::OldStatus => old.map_or(NOTHING, Status::name),
+            Placeholder::User => &person.user,
+            Placeholder::Id => &person.id,
+            Placeholder::Account => &person.account,
+            Placeholder::Extension => extension,
+            Placeholder::State => new.presence.state().name(),
+            Placeholder::Subtype => new.presence.subtype(),
+            Placeholder::Message => new.presence.message(),
+            Placeholder::Status => new.name(),
+            Placeholder::OldState => old.map_or(NOTHING, |old| old.presence.state().name()),
+            Placeholder::OldSubtype => old.map_or("", |old| old.presence.subtype()),
+            Placeholder::OldMessage => old.map_or("", |old| old.presence.message()),
+            Placeholder::OldStatus => old.map_or(NOTHING, PresenceStatus::name),
         }
     }
 }
@@ -89,7 +67,7 @@ impl Variable {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Piece {
     Text(Box<str>),
-    Variable(Variable),
+    Placeholder(Placeholder),
 }
 
 /// One assignment, checked.
@@ -112,7 +90,7 @@ impl fmt::Display for Piece {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Piece::Text(text) => f.write_str(text),
-            Piece::Variable(variable) => write!(f, "${{{}}}", variable.name()),
+            Piece::Placeholder(variable) => write!(f, "${{{}}}", variable.name()),
         }
     }
 }
@@ -163,7 +141,7 @@ impl Assignment {
         }
         let target = pieces(&format!("{name}{args}"))?;
         for piece in &target {
-            if let Piece::Variable(variable) = piece {
+            if let Piece::Placeholder(variable) = piece {
                 if variable.written_by_a_person() {
                     let name = variable.name();
                     return Err(format!(
@@ -180,7 +158,7 @@ impl Assignment {
     }
 
     fn uses_extension(&self) -> bool {
-        let extension = Piece::Variable(Variable::Extension);
+        let extension = Piece::Placeholder(Placeholder::Extension);
         self.target.contains(&extension) || self.value.contains(&extension)
     }
 
@@ -189,7 +167,7 @@ impl Assignment {
     pub fn substitute<'a>(
         &'a self,
         person: &'a Person,
-        when: When,
+        when: StatusKind,
     ) -> impl Iterator<Item = (String, String)> + 'a {
         let once: &[Box<str>] = &[];
         let extensions = match self.uses_extension() {
@@ -202,7 +180,7 @@ impl Assignment {
             let text = |pieces: &[Piece]| {
                 let pieces = pieces.iter().map(|piece| match piece {
                     Piece::Text(text) => text,
-                    Piece::Variable(variable) => variable.value(person, when, extension),
+                    Piece::Placeholder(variable) => variable.value(person, when, extension),
                 });
                 pieces.collect::<String>()
             };
@@ -242,16 +220,18 @@ fn matches(
     };
     match first {
         Piece::Text(begin) => goes_on(begin),
-        Piece::Variable(Variable::State | Variable::OldState) => {
+        Piece::Placeholder(Placeholder::State | Placeholder::OldState) => {
             State::ALL.iter().any(|state| goes_on(state.name()))
         }
-        Piece::Variable(Variable::Status | Variable::OldStatus) => {
+        Piece::Placeholder(Placeholder::Status | Placeholder::OldStatus) => {
             statuses.iter().any(|status| goes_on(&status.name))
         }
         // What a person wrote is in no target.
-        Piece::Variable(variable) if variable.written_by_a_person() => false,
+        Piece::Placeholder(variable) if variable.written_by_a_person() => false,
         // The same whichever status the block looks at.
-        Piece::Variable(variable) => goes_on(variable.value(person, When::default(), extension)),
+        Piece::Placeholder(variable) => {
+            goes_on(variable.value(person, StatusKind::default(), extension))
+        }
     }
 }
 
@@ -292,15 +272,14 @@ fn pieces(text: &str) -> Result<Vec<Piece>, String> {
                 quoted(text)
             ));
         };
-        let Some(variable) = Variable::parse(name) else {
-            let known: Vec<_> = Variable::ALL.iter().map(|(name, _)| *name).collect();
+        let Ok(variable) = Placeholder::parse(name) else {
             return Err(format!(
                 "unknown variable '${{{}}}', expected one of {} (nothing else is evaluated)",
                 quoted(name),
-                known.join(", ")
+                Placeholder::NAMES.join(", ")
             ));
         };
-        pieces.push(Piece::Variable(variable));
+        pieces.push(Piece::Placeholder(variable));
         rest = after;
     }
     if !rest.is_empty() {

@@ -8,16 +8,16 @@ use super::*;
 /// Asterisk as far as actions see it. `left` counts what may still be done: at 0 a
 /// crash came, and nothing is done or kept any more.
 #[derive(Default)]
-struct Outside {
+struct FakeBackend {
     values: BTreeMap<String, String>,
     queues: BTreeMap<String, Option<Member>>,
-    kept: Record,
+    kept: ActionRecord,
     left: Option<usize>,
     broken: Vec<&'static str>,
     failures: Vec<String>,
 }
 
-impl Outside {
+impl FakeBackend {
     fn alive(&mut self) -> bool {
         match &mut self.left {
             Some(0) => false,
@@ -49,12 +49,12 @@ impl Outside {
     }
 }
 
-impl Hands for Outside {
-    fn read(&mut self, target: &str) -> Result<Found, String> {
+impl Backend for FakeBackend {
+    fn read(&mut self, target: &str) -> Result<TargetValue, String> {
         Ok(match self.is(target) {
-            _ if target.starts_with("BLIND") => Found::Unreadable,
-            Some(text) => Found::Text(text.to_owned()),
-            None => Found::Absent,
+            _ if target.starts_with("BLIND") => TargetValue::Unreadable,
+            Some(text) => TargetValue::Text(text.to_owned()),
+            None => TargetValue::Absent,
         })
     }
 
@@ -79,21 +79,21 @@ impl Hands for Outside {
         }
     }
 
-    fn queues(&mut self, _: &str) -> Result<Vec<Queue>, String> {
-        let queues = self.queues.iter().map(|(name, member)| Queue {
+    fn queues(&mut self, _: &str) -> Result<Vec<QueueMembership>, String> {
+        let queues = self.queues.iter().map(|(name, member)| QueueMembership {
             name: name.clone(),
             member: member.clone(),
         });
         Ok(queues.collect())
     }
 
-    fn queue(&mut self, queue: &str, _: &str, step: &Step) -> Result<(), String> {
+    fn queue(&mut self, queue: &str, _: &str, step: &QueueStep) -> Result<(), String> {
         if self.alive() {
             let now = self.queues.get_mut(queue).expect("a queue");
             match step {
-                Step::Add(member) => assert!(now.replace(member.clone()).is_none()),
-                Step::Remove => assert!(now.take().is_some()),
-                Step::Pause(reason) => {
+                QueueStep::Add(member) => assert!(now.replace(member.clone()).is_none()),
+                QueueStep::Remove => assert!(now.take().is_some()),
+                QueueStep::Pause(reason) => {
                     let member = now.as_mut().expect("a member");
                     member.paused = reason.is_some();
                     member.reason = reason.clone().unwrap_or_default();
@@ -103,7 +103,7 @@ impl Hands for Outside {
         Ok(())
     }
 
-    fn keep(&mut self, record: &Record) -> Result<(), String> {
+    fn keep(&mut self, record: &ActionRecord) -> Result<(), String> {
         if self.alive() {
             self.kept = record.clone();
         }
@@ -121,10 +121,10 @@ fn assignments(list: &[&str]) -> Vec<Assignment> {
         .collect()
 }
 
-fn block(name: &str, states: &[State], types: &[&str]) -> Block {
-    Block {
+fn block(name: &str, states: &[State], types: &[&str]) -> ActionBlock {
+    ActionBlock {
         name: name.into(),
-        when: When::Chosen,
+        when: StatusKind::Chosen,
         states: states.to_vec(),
         types: types.iter().map(|name| (*name).into()).collect(),
         dnd: None,
@@ -134,14 +134,14 @@ fn block(name: &str, states: &[State], types: &[&str]) -> Block {
     }
 }
 
-fn status(state: State, kind: &str, message: &str) -> Status {
-    Status {
+fn status(state: State, kind: &str, message: &str) -> PresenceStatus {
+    PresenceStatus {
         presence: Presence::new(state, "", message),
         kind: kind.into(),
     }
 }
 
-fn alice(blocks: &[Block], new: Status) -> Person {
+fn alice(blocks: &[ActionBlock], new: PresenceStatus) -> Person {
     Person {
         user: "alice".into(),
         id: "4711".into(),
@@ -150,8 +150,8 @@ fn alice(blocks: &[Block], new: Status) -> Person {
         member: Some("Local/200@from-queue/n".into()),
         functions: Arc::default(),
         blocks: blocks.iter().cloned().map(Arc::new).collect(),
-        combined: Turn::default(),
-        chosen: Turn {
+        combined: StatusChange::default(),
+        chosen: StatusChange {
             new,
             old: Some(status(State::Available, "", "before")),
         },
@@ -174,10 +174,10 @@ fn the_defaults_are_all_understood() {
 fn do_not_disturb_and_back() {
     let mut dnd = block("dnd", &[State::Dnd], &[]);
     (dnd.dnd, dnd.followme) = (Some(true), Some(false));
-    let mut outside = Outside::default();
-    outside.hand("DB(AMPUSER/200/followme/ddial)", "DIRECT");
-    let before = outside.values.clone();
-    outside.act(
+    let mut fake = FakeBackend::default();
+    fake.hand("DB(AMPUSER/200/followme/ddial)", "DIRECT");
+    let before = fake.values.clone();
+    fake.act(
         Some(&alice(
             std::slice::from_ref(&dnd),
             status(State::Dnd, "", ""),
@@ -186,18 +186,15 @@ fn do_not_disturb_and_back() {
     );
     for extension in ["200", "201"] {
         let target = |form: &str| form.replace('#', extension);
-        assert_eq!(outside.is(&target("DB(DND/#)")), Some("YES"));
-        assert_eq!(
-            outside.is(&target("DEVICE_STATE(Custom:DND#)")),
-            Some("BUSY")
-        );
+        assert_eq!(fake.is(&target("DB(DND/#)")), Some("YES"));
+        assert_eq!(fake.is(&target("DEVICE_STATE(Custom:DND#)")), Some("BUSY"));
         let followme = target("DB(AMPUSER/#/followme/ddial)");
-        assert_eq!(outside.is(&followme), Some("EXTENSION"));
+        assert_eq!(fake.is(&followme), Some("EXTENSION"));
     }
-    assert_eq!(outside.kept.in_force().len(), 10);
-    outside.act(Some(&alice(&[dnd], status(State::Away, "", ""))), false);
-    assert_eq!(outside.values, before);
-    assert_eq!(outside.kept, Record::default());
+    assert_eq!(fake.kept.in_force().len(), 10);
+    fake.act(Some(&alice(&[dnd], status(State::Away, "", ""))), false);
+    assert_eq!(fake.values, before);
+    assert_eq!(fake.kept, ActionRecord::default());
 }
 
 #[test]
@@ -233,7 +230,7 @@ fn mistakes_in_an_assignment_have_their_message() {
     assert!(message("DB_DELETE(a/b)=").contains("expected DB(family/key)="));
     let good = Assignment::parse("DB( a/(b) ) = x=y ").unwrap();
     let person = alice(&[], status(State::Away, "", ""));
-    let pairs: Vec<_> = good.substitute(&person, When::Chosen).collect();
+    let pairs: Vec<_> = good.substitute(&person, StatusKind::Chosen).collect();
     assert_eq!(pairs, [("DB( a/(b) )".to_owned(), "x=y".to_owned())]);
 }
 
@@ -280,33 +277,33 @@ fn a_failing_action_stops_no_other() {
     away.set = assignments(&["GLOBAL(a)=1", "GLOBAL(b)=1", "GLOBAL(c)=1"]);
     away.queues = vec![(Some("9".into()), QueueAction::Login)];
     let person = alice(&[away], status(State::Away, "", ""));
-    let mut outside = Outside {
+    let mut fake = FakeBackend {
         broken: vec!["(b)"],
-        ..Outside::default()
+        ..FakeBackend::default()
     };
-    assert!(!outside.act(Some(&person), false));
+    assert!(!fake.act(Some(&person), false));
     let expected = [
         "queue 9: login: there is no such queue",
         "GLOBAL(b)=1: it is broken",
     ];
-    assert_eq!(outside.failures, expected);
-    assert_eq!(outside.values.len(), 2);
-    assert!(outside.act(None, false));
-    assert_eq!(outside.values.len(), 0);
+    assert_eq!(fake.failures, expected);
+    assert_eq!(fake.values.len(), 2);
+    assert!(fake.act(None, false));
+    assert_eq!(fake.values.len(), 0);
 }
 
 #[test]
 fn an_undo_that_fails_is_tried_again() {
     let mut away = block("away", &[State::Away], &[]);
     away.set = assignments(&["GLOBAL(a)=1"]);
-    let mut outside = Outside::default();
-    outside.act(Some(&alice(&[away], status(State::Away, "", ""))), false);
-    outside.broken = vec!["(a)"];
-    assert!(!outside.act(None, false));
-    assert_eq!(outside.failures, ["undo of GLOBAL(a): it is broken"]);
-    outside.broken.clear();
-    assert!(outside.act(None, false));
-    assert_eq!(outside.values.len(), 0);
+    let mut fake = FakeBackend::default();
+    fake.act(Some(&alice(&[away], status(State::Away, "", ""))), false);
+    fake.broken = vec!["(a)"];
+    assert!(!fake.act(None, false));
+    assert_eq!(fake.failures, ["undo of GLOBAL(a): it is broken"]);
+    fake.broken.clear();
+    assert!(fake.act(None, false));
+    assert_eq!(fake.values.len(), 0);
 }
 
 #[test]
@@ -314,19 +311,19 @@ fn what_both_want_is_left_alone_and_a_hand_stays() {
     let mut any = block("any", &[State::Away, State::Xa], &[]);
     any.set = assignments(&["DB(a/b)=1", "DB(a/c)=${STATE}"]);
     let person = |state| alice(std::slice::from_ref(&any), status(state, "", ""));
-    let mut outside = Outside::default();
-    outside.act(Some(&person(State::Away)), false);
-    outside.hand("DB(a/b)", "mine");
-    outside.hand("DB(a/c)", "mine");
-    outside.act(Some(&person(State::Xa)), false);
-    assert_eq!(outside.is("DB(a/b)"), Some("mine"));
-    assert_eq!(outside.is("DB(a/c)"), Some("xa"));
+    let mut fake = FakeBackend::default();
+    fake.act(Some(&person(State::Away)), false);
+    fake.hand("DB(a/b)", "mine");
+    fake.hand("DB(a/c)", "mine");
+    fake.act(Some(&person(State::Xa)), false);
+    assert_eq!(fake.is("DB(a/b)"), Some("mine"));
+    assert_eq!(fake.is("DB(a/c)"), Some("xa"));
     // Nor does a load.
-    outside.act(Some(&person(State::Xa)), true);
-    assert_eq!(outside.is("DB(a/b)"), Some("mine"));
-    outside.act(None, false);
-    assert_eq!(outside.is("DB(a/b)"), Some("mine"));
-    assert_eq!(outside.is("DB(a/c)"), Some("mine"));
+    fake.act(Some(&person(State::Xa)), true);
+    assert_eq!(fake.is("DB(a/b)"), Some("mine"));
+    fake.act(None, false);
+    assert_eq!(fake.is("DB(a/b)"), Some("mine"));
+    assert_eq!(fake.is("DB(a/c)"), Some("mine"));
 }
 
 #[test]
@@ -334,13 +331,13 @@ fn what_a_restart_forgot_is_done_again_and_old_is_known_still() {
     let mut away = block("away", &[State::Away], &[]);
     away.set = assignments(&["GLOBAL(a)=${OLD_STATE} ${OLD_MESSAGE}", "BLIND(a)=1"]);
     let mut person = alice(&[away], status(State::Away, "", ""));
-    let mut outside = Outside::default();
-    outside.act(Some(&person), false);
-    outside.values.clear();
+    let mut fake = FakeBackend::default();
+    fake.act(Some(&person), false);
+    fake.values.clear();
     person.chosen.old = None;
-    outside.act(Some(&person), true);
-    assert_eq!(outside.is("GLOBAL(a)"), Some("available before"));
-    assert_eq!(outside.is("BLIND(a)"), None);
+    fake.act(Some(&person), true);
+    assert_eq!(fake.is("GLOBAL(a)"), Some("available before"));
+    assert_eq!(fake.is("BLIND(a)"), None);
 }
 
 const STATES: [State; 4] = [State::Available, State::Away, State::Dnd, State::Xa];
@@ -355,7 +352,7 @@ fn of_what_a_row_tells_only_what_the_configuration_names_is_believed() {
     any.queues = vec![(Some("600".into()), QueueAction::Login)];
     let mut dnd = block("dnd", &[State::Dnd], &[]);
     dnd.dnd = Some(true);
-    let person = alice(&[any, dnd], Status::default());
+    let person = alice(&[any, dnd], PresenceStatus::default());
     let mut statuses = Statuses::default();
     statuses.put(StatusType {
         name: "lunch".into(),
@@ -363,7 +360,7 @@ fn of_what_a_row_tells_only_what_the_configuration_names_is_believed() {
         maps_to: None,
     });
     let set = |target: &str| format!(r#"{{"target":"{target}","found":"theirs","wrote":"x"}}"#);
-    let read = |set: &[String], queues: &str, kind: &str| -> Record {
+    let read = |set: &[String], queues: &str, kind: &str| -> ActionRecord {
         let row = format!(
             r#"{{"new":{{"state":"away","since":1,"kind":"{kind}"}},"set":[{}],"queues":[{queues}]}}"#,
             set.join(",")
@@ -421,7 +418,7 @@ fn of_what_a_row_tells_only_what_the_configuration_names_is_believed() {
     // Nobody's row is believed, and of a status only what is one.
     let mut record = read(&[set("DB(DND/200)")], "", "");
     assert_eq!(record.keep_named(None, &statuses), ["DB(DND/200)"]);
-    assert_eq!(record, Record::default());
+    assert_eq!(record, ActionRecord::default());
     for (kind, old) in [("lunch", "lunch"), ("../../etc", "away")] {
         let mut record = read(&[set("DB(DND/200)")], "", kind);
         record.keep_named(Some(&person), &statuses);
@@ -439,30 +436,30 @@ fn a_rows_word_for_what_was_there_goes_into_no_dangerous_function() {
     any.set = assignments(&["DANGEROUS(x)=ours", "DB(x/y)=ours"]);
     let there = |state| alice(std::slice::from_ref(&any), status(state, "", ""));
     let begin = || {
-        let mut outside = Outside::default();
-        outside.hand("DANGEROUS(x)", "theirs");
-        outside.hand("DB(x/y)", "theirs");
-        outside
+        let mut fake = FakeBackend::default();
+        fake.hand("DANGEROUS(x)", "theirs");
+        fake.hand("DB(x/y)", "theirs");
+        fake
     };
-    let mut outside = begin();
-    let mut record = Record::default();
+    let mut fake = begin();
+    let mut record = ActionRecord::default();
     for state in [State::Away, State::Dnd] {
-        carry_out(&mut record, Some(&there(state)), false, &mut outside);
+        carry_out(&mut record, Some(&there(state)), false, &mut fake);
     }
-    assert_eq!(outside.is("DANGEROUS(x)"), Some("theirs"));
-    assert_eq!(outside.failures, Vec::<String>::new());
+    assert_eq!(fake.is("DANGEROUS(x)"), Some("theirs"));
+    assert_eq!(fake.failures, Vec::<String>::new());
 
     // `act` reads the row in between.
-    let mut outside = begin();
+    let mut fake = begin();
     for state in [State::Away, State::Dnd] {
-        outside.act(Some(&there(state)), false);
+        fake.act(Some(&there(state)), false);
     }
-    assert_eq!(outside.is("DANGEROUS(x)"), Some("ours"));
-    assert_eq!(outside.is("DB(x/y)"), Some("theirs"));
-    assert_eq!(outside.failures, ["undo of DANGEROUS(x): it is dangerous"]);
+    assert_eq!(fake.is("DANGEROUS(x)"), Some("ours"));
+    assert_eq!(fake.is("DB(x/y)"), Some("theirs"));
+    assert_eq!(fake.failures, ["undo of DANGEROUS(x): it is dangerous"]);
 }
 
-fn blocks() -> Vec<Block> {
+fn blocks() -> Vec<ActionBlock> {
     let mut away = block("away", &[State::Away], &[]);
     away.set = assignments(&["DB(a/b)=1", "GLOBAL(x)=${STATE}", "GLOBAL(m)=${MESSAGE}"]);
     away.queues = vec![
@@ -486,7 +483,7 @@ fn blocks() -> Vec<Block> {
 }
 
 #[derive(Clone, Debug)]
-enum Event {
+enum TestEvent {
     Status(usize, bool),
     Crash(usize, bool, usize, bool),
     Load(usize, bool),
@@ -494,62 +491,62 @@ enum Event {
     Queue(usize, u8),
 }
 
-fn event() -> impl Strategy<Value = Event> {
+fn event() -> impl Strategy<Value = TestEvent> {
     prop_oneof![
-        3 => (0..4usize, any::<bool>()).prop_map(|(s, m)| Event::Status(s, m)),
+        3 => (0..4usize, any::<bool>()).prop_map(|(s, m)| TestEvent::Status(s, m)),
         1 => (0..4usize, any::<bool>(), 0..12usize, any::<bool>())
-            .prop_map(|(s, m, at, left)| Event::Crash(s, m, at, left)),
-        1 => (0..4usize, any::<bool>()).prop_map(|(s, m)| Event::Load(s, m)),
-        2 => (0..4usize, proptest::option::of(0..3u8)).prop_map(|(t, v)| Event::Set(t, v)),
-        2 => (0..3usize, 0..4u8).prop_map(|(q, what)| Event::Queue(q, what)),
+            .prop_map(|(s, m, at, left)| TestEvent::Crash(s, m, at, left)),
+        1 => (0..4usize, any::<bool>()).prop_map(|(s, m)| TestEvent::Load(s, m)),
+        2 => (0..4usize, proptest::option::of(0..3u8)).prop_map(|(t, v)| TestEvent::Set(t, v)),
+        2 => (0..3usize, 0..4u8).prop_map(|(q, what)| TestEvent::Queue(q, what)),
     ]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// Whatever comes, a crash at any point too: when all is left, what hands left
+    /// Whatever comes, a crash at any point too: when all is left, what was set by hand
     /// is there, and nothing else.
     #[test]
     fn leaving_everything_ends_with_what_hands_left(events in proptest::collection::vec(event(), 1..20)) {
-        let mut outside = Outside::default();
+        let mut fake = FakeBackend::default();
         for queue in QUEUES {
-            outside.queues.insert(queue.into(), None);
+            fake.queues.insert(queue.into(), None);
         }
-        let (mut values, mut members) = (outside.values.clone(), outside.queues.clone());
+        let (mut values, mut members) = (fake.values.clone(), fake.queues.clone());
         let blocks = blocks();
         let person = |at: usize, message: bool| {
             alice(&blocks, status(STATES[at], "", if message { "one" } else { "" }))
         };
         for event in events {
             match event {
-                Event::Status(at, message) => {
-                    outside.act(Some(&person(at, message)), false);
+                TestEvent::Status(at, message) => {
+                    fake.act(Some(&person(at, message)), false);
                 }
-                Event::Load(at, message) => {
-                    outside.act(Some(&person(at, message)), true);
+                TestEvent::Load(at, message) => {
+                    fake.act(Some(&person(at, message)), true);
                 }
-                Event::Crash(at, message, left, gone) => {
-                    outside.left = Some(left);
-                    outside.act(Some(&person(at, message)), false);
-                    outside.left = None;
-                    outside.act((!gone).then(|| person(at, message)).as_ref(), true);
+                TestEvent::Crash(at, message, left, gone) => {
+                    fake.left = Some(left);
+                    fake.act(Some(&person(at, message)), false);
+                    fake.left = None;
+                    fake.act((!gone).then(|| person(at, message)).as_ref(), true);
                 }
-                Event::Set(target, value) => {
+                TestEvent::Set(target, value) => {
                     let target = TARGETS[target];
                     let value = value.map(|value| format!("hand {value}"));
-                    let now = value.clone().map_or(Found::Absent, Found::Text);
+                    let now = value.clone().map_or(TargetValue::Absent, TargetValue::Text);
                     // A hand that writes what we wrote cannot be told from us.
-                    let stays = outside.kept.found(target, &now).unwrap_or(value.clone());
-                    for (values, value) in [(&mut values, stays), (&mut outside.values, value)] {
+                    let stays = fake.kept.found(target, &now).unwrap_or(value.clone());
+                    for (values, value) in [(&mut values, stays), (&mut fake.values, value)] {
                         match value {
                             Some(value) => values.insert(target.into(), value),
                             None => values.remove(target),
                         };
                     }
                 }
-                Event::Queue(queue, what) => {
-                    let now = outside.queues.get_mut(QUEUES[queue]).expect("a queue");
+                TestEvent::Queue(queue, what) => {
+                    let now = fake.queues.get_mut(QUEUES[queue]).expect("a queue");
                     let before = now.clone();
                     match (what, now.as_mut()) {
                         (0, Some(member)) => {
@@ -566,15 +563,15 @@ proptest! {
                     }
                     if *now != before {
                         let now = now.clone();
-                        let found = outside.kept.found_in_queue(QUEUES[queue], now.as_ref());
+                        let found = fake.kept.found_in_queue(QUEUES[queue], now.as_ref());
                         members.insert(QUEUES[queue].into(), found.unwrap_or(now));
                     }
                 }
             }
         }
-        prop_assert!(outside.act(None, false));
-        prop_assert_eq!(outside.values, values);
-        prop_assert_eq!(outside.queues, members);
-        prop_assert_eq!(outside.kept, Record::default());
+        prop_assert!(fake.act(None, false));
+        prop_assert_eq!(fake.values, values);
+        prop_assert_eq!(fake.queues, members);
+        prop_assert_eq!(fake.kept, ActionRecord::default());
     }
 }

@@ -1,11 +1,11 @@
 //! Where a call goes now, and why, in sentences.
 
-use super::{CallOrigin, DEPTH, Plan, Target};
+use super::{CallOrigin, CallPlan, DEPTH, Destination};
 use crate::directory::{Directory, UserId};
 use crate::model::text::quoted;
 use crate::world::World;
 
-/// Who calls.
+/// Callee calls.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
     origin: CallOrigin,
@@ -30,7 +30,7 @@ impl From<CallOrigin> for Caller {
 }
 
 impl Caller {
-    /// Who calls `called`: a user by name, from the user's own phone; the phone of an
+    /// Callee calls `called`: a user by name, from the user's own phone; the phone of an
     /// extension; or else a number outside.
     pub fn find(world: &World, called: UserId, name: &str) -> Self {
         let directory = world.directory();
@@ -90,7 +90,7 @@ fn extensions(directory: &Directory, user: UserId) -> Vec<String> {
 
 /// Says in sentences where a call to a user goes now, and why.
 pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
-    let plan = &Plan::of(world, called, caller.origin);
+    let plan = &CallPlan::of(world, called, caller.origin);
     let user = &plan.user;
     let call = match plan.origin {
         CallOrigin::Internal => "An internal call",
@@ -115,7 +115,7 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
             }
         });
     }
-    let onward = |target: &Target| onward(world, caller, called, target);
+    let onward = |target: &Destination| onward(world, caller, called, target);
     if let Some(target) = &plan.always {
         lines.push(format!("It goes at once to {}.", whose(target)));
         lines.extend(onward(target));
@@ -127,22 +127,24 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
         match &plan.no_answer {
             Some(target) => {
                 lines.push(format!(
-                    "When nobody answers, it goes to {}.",
+                    "ForwardWhen nobody answers, it goes to {}.",
                     whose(target)
                 ));
                 lines.extend(onward(target));
             }
-            None => lines.push("When nobody answers, it ends.".to_owned()),
+            None => lines.push("ForwardWhen nobody answers, it ends.".to_owned()),
         }
         match &plan.busy {
             Some(target) => {
                 lines.push(format!(
-                    "When {user} is busy, it goes to {}.",
+                    "ForwardWhen {user} is busy, it goes to {}.",
                     whose(target)
                 ));
                 lines.extend(onward(target));
             }
-            None => lines.push(format!("When {user} is busy, the caller hears that.")),
+            None => lines.push(format!(
+                "ForwardWhen {user} is busy, the caller hears that."
+            )),
         }
     }
     if !plan.together.is_empty() {
@@ -160,8 +162,8 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
     lines.join("\n")
 }
 
-/// Who is rung, one line for each stage.
-fn ringing(plan: &Plan) -> Vec<String> {
+/// Callee is rung, one line for each stage.
+fn ringing(plan: &CallPlan) -> Vec<String> {
     let mut lines = Vec::new();
     for (at, step) in plan.steps.iter().enumerate() {
         let then = if at == 0 { "It rings" } else { "Then it rings" };
@@ -182,12 +184,12 @@ fn ringing(plan: &Plan) -> Vec<String> {
 }
 
 /// `210@default, an extension of bob`
-fn whose(target: &Target) -> String {
+fn whose(target: &Destination) -> String {
     match target {
-        Target::Location {
+        Destination::Extension {
             user: Some(user), ..
         } => format!("{target}, an extension of {user}"),
-        Target::Voicemail { mailbox } if mailbox.is_empty() => {
+        Destination::Voicemail { mailbox } if mailbox.is_empty() => {
             "voicemail, without a mailbox".to_owned()
         }
         _ => target.to_string(),
@@ -196,12 +198,12 @@ fn whose(target: &Target) -> String {
 
 /// What becomes of a forward to a user's extension, as far as that is forwarded at once
 /// or refused. The extension is taken to be one that calls `UserPresenceDial()`.
-fn onward(world: &World, caller: &Caller, called: UserId, target: &Target) -> Vec<String> {
+fn onward(world: &World, caller: &Caller, called: UserId, target: &Destination) -> Vec<String> {
     let directory = world.directory();
     let mut lines = Vec::new();
     let mut way = vec![called];
     let mut target = target.clone();
-    while let Target::Location {
+    while let Destination::Extension {
         user: Some(name), ..
     } = &target
     {
@@ -228,7 +230,7 @@ fn onward(world: &World, caller: &Caller, called: UserId, target: &Target) -> Ve
             ));
             break;
         }
-        let plan = Plan::of(world, user, caller.origin);
+        let plan = CallPlan::of(world, user, caller.origin);
         let accepted = caller.accepted_by(directory, user).is_some();
         if let Some(why) = plan.refused.filter(|_| !accepted) {
             lines.push(format!("There {name} refuses it: {why}."));

@@ -4,20 +4,20 @@ use crate::model::state::State;
 
 use super::CallOrigin;
 
-/// When a forward takes place.
+/// ForwardWhen a forward takes place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum When {
+pub enum ForwardWhen {
     /// At once.
     Always,
-    /// When nobody answers.
+    /// ForwardWhen nobody answers.
     NoAnswer,
-    /// When the user is busy.
+    /// ForwardWhen the user is busy.
     Busy,
 }
 
 /// A forward's target as configured.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
-pub enum Goal {
+pub enum Forward {
     /// None, where the default block has one.
     None,
     /// The user's own mailbox.
@@ -27,12 +27,12 @@ pub enum Goal {
     /// A number, dialled in the context for numbers.
     Number(Box<str>),
     /// An extension and its context, which may hold variables.
-    Location(Box<str>, Box<str>),
+    Extension(Box<str>, Box<str>),
 }
 
 /// One section.
 #[derive(Clone, PartialEq, Eq, Debug, Hash, Default)]
-pub struct Block {
+pub struct HandlingBlock {
     /// The section's name.
     pub name: Box<str>,
     /// The states it is for; it is the default block where there are neither states
@@ -40,8 +40,8 @@ pub struct Block {
     pub states: Vec<State>,
     /// The status types it is for, by name.
     pub types: Vec<Box<str>>,
-    /// The forwards: internal before external, in the order of [`When`].
-    pub forwards: [Option<Goal>; 6],
+    /// The forwards: internal before external, in the order of [`ForwardWhen`].
+    pub forwards: [Option<Forward>; 6],
     /// The endpoints of the first stage, by name; empty for nobody.
     pub ring_first: Option<Vec<Box<str>>>,
     /// Those of the second.
@@ -56,9 +56,9 @@ pub struct Block {
     pub note: Option<Box<str>>,
 }
 
-impl Block {
-    /// Where a forward stands in [`Block::forwards`].
-    pub const fn place(origin: CallOrigin, when: When) -> usize {
+impl HandlingBlock {
+    /// Where a forward stands in [`HandlingBlock::forwards`].
+    pub const fn slot(origin: CallOrigin, when: ForwardWhen) -> usize {
         origin as usize * 3 + when as usize
     }
 
@@ -74,16 +74,17 @@ pub struct Handling {
     /// The set's name.
     pub name: Box<str>,
     /// What holds in every status, as far as the status' own block does not say otherwise.
-    pub default: Option<Block>,
+    pub default: Option<HandlingBlock>,
     /// The blocks of statuses.
-    pub blocks: Vec<Block>,
+    pub blocks: Vec<HandlingBlock>,
 }
 
 impl Handling {
     /// The block of a status: one that names the type stands before one that names the
     /// state.
-    pub fn block(&self, state: State, status: &str) -> Option<&Block> {
-        let by_type = |block: &&Block| block.types.iter().any(|t| t.eq_ignore_ascii_case(status));
+    pub fn block(&self, state: State, status: &str) -> Option<&HandlingBlock> {
+        let by_type =
+            |block: &&HandlingBlock| block.types.iter().any(|t| t.eq_ignore_ascii_case(status));
         let found = self.blocks.iter().find(by_type);
         found.or_else(|| {
             let mut blocks = self.blocks.iter();
@@ -92,7 +93,7 @@ impl Handling {
     }
 
     /// All blocks.
-    pub fn all(&self) -> impl Iterator<Item = &Block> {
+    pub fn all(&self) -> impl Iterator<Item = &HandlingBlock> {
         self.default.iter().chain(&self.blocks)
     }
 }

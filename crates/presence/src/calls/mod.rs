@@ -16,11 +16,12 @@ use crate::config::handling::{MOBILE, is_phone};
 use crate::directory::{Directory, User, UserId};
 use crate::model::flags::Flag;
 use crate::model::state::State;
+use crate::model::words::words;
 use crate::world::World;
 
 pub use explain::{Caller, explain};
-pub use handling::{Block, Calls, Goal, Handling, Reach, When};
-pub use show::{HEADS, Query, Row, table};
+pub use handling::{Calls, Forward, ForwardWhen, Handling, HandlingBlock, Reach};
+pub use show::{HEADS, RouteQuery, Row, table};
 
 /// How long a stage rings where nothing is said, in seconds.
 const DEFAULT_TIMEOUT: u32 = 20;
@@ -28,48 +29,21 @@ const DEFAULT_TIMEOUT: u32 = 20;
 /// The most users whom a call may pass by forwards.
 pub const DEPTH: usize = 8;
 
-/// Where a call comes from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum CallOrigin {
-    /// From one of our own.
-    Internal,
-    /// From outside.
-    External,
-}
-
-impl CallOrigin {
-    /// Both.
-    pub const ALL: [CallOrigin; 2] = [CallOrigin::Internal, CallOrigin::External];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            CallOrigin::Internal => "internal",
-            CallOrigin::External => "external",
-        }
-    }
-
-    /// The origin of that name, without regard to case.
-    ///
-    /// # Errors
-    /// Says what was expected.
-    pub fn parse(name: &str) -> Result<Self, String> {
-        let mut all = Self::ALL.into_iter();
-        let found = all.find(|known| known.name().eq_ignore_ascii_case(name));
-        found.ok_or_else(|| {
-            format!(
-                "unknown origin '{}', expected internal or external",
-                crate::model::text::quoted(name)
-            )
-        })
+words! {
+    /// Where a call comes from.
+    pub enum CallOrigin: "origin" {
+        /// From one of our own.
+        Internal = "internal",
+        /// From outside.
+        External = "external",
     }
 }
 
 /// Where a call goes that is not rung.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Target {
+pub enum Destination {
     /// A place of the dialplan.
-    Location {
+    Extension {
         /// The extension.
         extension: String,
         /// Its context.
@@ -86,7 +60,7 @@ pub enum Target {
 
 /// One stage of ringing: all of its devices at once.
 #[derive(serde::Serialize, Clone, PartialEq, Eq, Debug)]
-pub struct Step {
+pub struct RingStep {
     /// As `Dial` takes them, such as `PJSIP/200`.
     pub devices: Vec<String>,
     /// For how long, in seconds.
@@ -95,8 +69,8 @@ pub struct Step {
 
 /// What becomes of a call to a user.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Plan {
-    /// Who is called.
+pub struct CallPlan {
+    /// Callee is called.
     pub user: Arc<str>,
     /// Where the call comes from.
     pub origin: CallOrigin,
@@ -109,13 +83,13 @@ pub struct Plan {
     /// Why nobody is rung at all, such as `DoNotAcceptAnyCalls`.
     pub refused: Option<&'static str>,
     /// Where the call goes at once.
-    pub always: Option<Target>,
-    /// Who is rung, one stage after the other.
-    pub steps: Vec<Step>,
+    pub always: Option<Destination>,
+    /// Callee is rung, one stage after the other.
+    pub steps: Vec<RingStep>,
     /// Where the call goes when nobody answers.
-    pub no_answer: Option<Target>,
+    pub no_answer: Option<Destination>,
     /// Where it goes when the user is busy.
-    pub busy: Option<Target>,
+    pub busy: Option<Destination>,
     /// All of the user's devices, to be rung at once for a queue.
     pub together: Vec<String>,
     /// The devices of those who monitor the user and ring too.
@@ -126,14 +100,14 @@ pub struct Plan {
     pub note: String,
 }
 
-impl Plan {
+impl CallPlan {
     /// Where a call to the user goes now.
-    pub fn of(world: &World, user: UserId, origin: CallOrigin) -> Plan {
+    pub fn of(world: &World, user: UserId, origin: CallOrigin) -> CallPlan {
         let state = world.outcome(user).presence.state();
         let status = world
             .combined_status(user)
             .map_or(state.name(), |status| &status.name);
-        Plan::in_status(world, user, origin, state, status)
+        CallPlan::in_status(world, user, origin, state, status)
     }
 
     /// Where it would go in that state, and in the status type of that name.
@@ -143,14 +117,14 @@ impl Plan {
         origin: CallOrigin,
         state: State,
         status: &str,
-    ) -> Plan {
-        let who = Who::new(world, user, state, status);
+    ) -> CallPlan {
+        let who = Callee::new(world, user, state, status);
         let handling = who.rule.handling.as_deref();
         let default = handling.and_then(|handling| handling.default.as_ref());
         let special = handling.and_then(|handling| handling.block(state, status));
         let blocks = Blocks { special, default };
         let forward =
-            |when| blocks.get(|block| block.forwards[Block::place(origin, when)].as_ref());
+            |when| blocks.get(|block| block.forwards[HandlingBlock::slot(origin, when)].as_ref());
         let target = |when| forward(when).and_then(|goal| who.target(goal));
         let mobile = blocks.get(|block| block.ring_mobile).unwrap_or(false);
         // In dnd the mobile is left in peace, whatever the block says.
@@ -162,7 +136,7 @@ impl Plan {
         let mut together = who.all();
         add(&mut together, mobile.clone());
         let monitors = monitors(world, user, &together);
-        Plan {
+        CallPlan {
             user: who.user.name.clone(),
             origin,
             block: special
@@ -171,10 +145,10 @@ impl Plan {
             state,
             status: status.to_owned(),
             refused,
-            always: target(When::Always),
+            always: target(ForwardWhen::Always),
             steps: steps(&who, &blocks, mobile),
-            no_answer: target(When::NoAnswer),
-            busy: target(When::Busy),
+            no_answer: target(ForwardWhen::NoAnswer),
+            busy: target(ForwardWhen::Busy),
             together,
             monitors,
             push: blocks.get(|block| block.push).unwrap_or(true),
@@ -188,19 +162,19 @@ impl Plan {
 
 /// A status' block, laid over the default block.
 struct Blocks<'a> {
-    special: Option<&'a Block>,
-    default: Option<&'a Block>,
+    special: Option<&'a HandlingBlock>,
+    default: Option<&'a HandlingBlock>,
 }
 
 impl<'a> Blocks<'a> {
-    fn get<T>(&self, get: impl Fn(&'a Block) -> Option<T>) -> Option<T> {
-        let of = |block: Option<&'a Block>| block.and_then(&get);
+    fn get<T>(&self, get: impl Fn(&'a HandlingBlock) -> Option<T>) -> Option<T> {
+        let of = |block: Option<&'a HandlingBlock>| block.and_then(&get);
         of(self.special).or_else(|| of(self.default))
     }
 }
 
 /// The user in a status, and how the user is reached.
-struct Who<'a> {
+struct Callee<'a> {
     directory: &'a Directory,
     id: UserId,
     user: &'a User,
@@ -209,11 +183,11 @@ struct Who<'a> {
     status: &'a str,
 }
 
-impl<'a> Who<'a> {
+impl<'a> Callee<'a> {
     fn new(world: &'a World, id: UserId, state: State, status: &'a str) -> Self {
         let directory = world.directory();
         let user = directory.get(id);
-        Who {
+        Callee {
             directory,
             id,
             user,
@@ -255,30 +229,30 @@ impl<'a> Who<'a> {
         found
     }
 
-    fn target(&self, goal: &Goal) -> Option<Target> {
+    fn target(&self, goal: &Forward) -> Option<Destination> {
         match goal {
-            Goal::None => None,
-            Goal::OwnVoicemail => {
+            Forward::None => None,
+            Forward::OwnVoicemail => {
                 let reach = self.user.reach.as_deref();
                 let mailbox = reach.map_or_else(String::new, |reach| reach.mailbox.to_string());
-                Some(Target::Voicemail { mailbox })
+                Some(Destination::Voicemail { mailbox })
             }
-            Goal::Voicemail(mailbox) => Some(Target::Voicemail {
+            Forward::Voicemail(mailbox) => Some(Destination::Voicemail {
                 mailbox: mailbox.to_string(),
             }),
-            Goal::Number(number) => {
+            Forward::Number(number) => {
                 Some(self.location(number.to_string(), self.rule.forward_context.to_string()))
             }
-            Goal::Location(extension, context) => {
+            Forward::Extension(extension, context) => {
                 Some(self.location(self.filled(extension), self.filled(context)))
             }
         }
     }
 
-    fn location(&self, extension: String, context: String) -> Target {
+    fn location(&self, extension: String, context: String) -> Destination {
         let user = self.directory.whose(&extension, self.id);
         let user = user.map(|user| self.directory.get(user).name.clone());
-        Target::Location {
+        Destination::Extension {
             extension,
             context,
             user,
@@ -337,7 +311,7 @@ fn add(list: &mut Vec<String>, item: Option<String>) {
 
 /// The stages. A block that rings nobody leaves none; one that names only endpoints
 /// which the user does not have rings all, so that a slip makes nobody unreachable.
-fn steps(who: &Who<'_>, blocks: &Blocks<'_>, mobile: Option<String>) -> Vec<Step> {
+fn steps(who: &Callee<'_>, blocks: &Blocks<'_>, mobile: Option<String>) -> Vec<RingStep> {
     let first = blocks.get(|block| block.ring_first.as_deref());
     let second = blocks.get(|block| block.ring_second.as_deref());
     let timeout = blocks.get(|block| block.ring_timeout);
@@ -363,7 +337,7 @@ fn steps(who: &Who<'_>, blocks: &Blocks<'_>, mobile: Option<String>) -> Vec<Step
     }
     let step = |mut devices: Vec<String>| {
         add(&mut devices, mobile.clone());
-        Step { devices, timeout }
+        RingStep { devices, timeout }
     };
     let steps = stages.into_iter().map(step);
     steps.filter(|step| !step.devices.is_empty()).collect()

@@ -4,87 +4,57 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{CallOrigin, Plan, Step, Target};
+use super::{CallOrigin, CallPlan, Destination, RingStep};
 use crate::directory::UserId;
 use crate::model::state::{Presence, State};
-use crate::model::text::quoted;
-use crate::views::fields::Query as UserQuery;
+use crate::model::words::words;
+use crate::views::fields::Query;
 use crate::world::World;
 
 /// `210@default`, `voicemail:200@default`.
-impl fmt::Display for Target {
+impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Target::Location {
+            Destination::Extension {
                 extension, context, ..
             } => write!(f, "{extension}@{context}"),
-            Target::Voicemail { mailbox } => write!(f, "voicemail:{mailbox}"),
+            Destination::Voicemail { mailbox } => write!(f, "voicemail:{mailbox}"),
         }
     }
 }
 
-/// A field of `USER_PRESENCE_ROUTE(user,origin,field)`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Field {
-    Summary,
-    State,
-    Status,
-    Block,
-    Refused,
-    Always,
-    First,
-    FirstTimeout,
-    Second,
-    SecondTimeout,
-    NoAnswer,
-    Busy,
-    Together,
-    Monitors,
-    Push,
-    Note,
-    Json,
-}
-
-impl Field {
-    const ALL: [(&'static str, Field); 16] = [
-        ("state", Field::State),
-        ("status", Field::Status),
-        ("block", Field::Block),
-        ("refused", Field::Refused),
-        ("always", Field::Always),
-        ("first", Field::First),
-        ("first_timeout", Field::FirstTimeout),
-        ("second", Field::Second),
-        ("second_timeout", Field::SecondTimeout),
-        ("noanswer", Field::NoAnswer),
-        ("busy", Field::Busy),
-        ("together", Field::Together),
-        ("monitors", Field::Monitors),
-        ("push", Field::Push),
-        ("note", Field::Note),
-        ("json", Field::Json),
-    ];
-
-    fn parse(name: &str) -> Result<Self, String> {
-        let named = |(known, _): &&(&str, Field)| known.eq_ignore_ascii_case(name);
-        let found = Field::ALL.iter().find(named).map(|(_, field)| *field);
-        found.ok_or_else(|| {
-            let known = Field::ALL.map(|(name, _)| name).join(", ");
-            let known = crate::model::suggest::expected(name, &known);
-            format!("unknown field '{}'{known}", quoted(name))
-        })
+words! {
+    /// A field of `USER_PRESENCE_ROUTE(user,origin,field)`.
+    enum RouteField: "field" {
+        State = "state",
+        Status = "status",
+        Block = "block",
+        Refused = "refused",
+        Always = "always",
+        First = "first",
+        FirstTimeout = "first_timeout",
+        Second = "second",
+        SecondTimeout = "second_timeout",
+        NoAnswer = "noanswer",
+        Busy = "busy",
+        Together = "together",
+        Monitors = "monitors",
+        Push = "push",
+        Note = "note",
+        Json = "json",
     }
 }
 
 /// The parsed arguments `user,origin[,field]`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Query<'a> {
+pub struct RouteQuery<'a> {
     user: &'a str,
     origin: CallOrigin,
-    field: Field,
+    /// `None` for the summary of all.
+    field: Option<RouteField>,
 }
 
-impl<'a> Query<'a> {
+impl<'a> RouteQuery<'a> {
     /// Parses the arguments.
     ///
     /// # Errors
@@ -101,10 +71,10 @@ impl<'a> Query<'a> {
             Some(origin) => CallOrigin::parse(origin)?,
         };
         let field = match parts.next() {
-            None | Some("") => Field::Summary,
-            Some(name) => Field::parse(name)?,
+            None | Some("") => None,
+            Some(name) => Some(RouteField::parse(name)?),
         };
-        Ok(Query {
+        Ok(RouteQuery {
             user,
             origin,
             field,
@@ -116,36 +86,39 @@ impl<'a> Query<'a> {
     /// # Errors
     /// Says that there is no such user.
     pub fn answer(&self, world: &World) -> Result<String, String> {
-        let user = UserQuery::find(world, self.user)?;
-        let plan = Plan::of(world, user, self.origin);
+        let user = Query::find(world, self.user)?;
+        let plan = CallPlan::of(world, user, self.origin);
         let step = |at: usize| plan.steps.get(at);
-        let devices = |at| step(at).map_or_else(String::new, |step: &Step| step.devices.join("&"));
+        let devices =
+            |at| step(at).map_or_else(String::new, |step: &RingStep| step.devices.join("&"));
         let timeout = |at| step(at).map_or_else(String::new, |step| step.timeout.to_string());
-        let target = |target: &Option<Target>| text(target.as_ref());
-        Ok(match self.field {
-            Field::Summary => plan.summary(),
-            Field::State => plan.state.name().to_owned(),
-            Field::Status => plan.status,
-            Field::Block => plan.block,
-            Field::Refused => plan.refused.unwrap_or_default().to_owned(),
-            Field::Always => target(&plan.always),
-            Field::First => devices(0),
-            Field::FirstTimeout => timeout(0),
-            Field::Second => devices(1),
-            Field::SecondTimeout => timeout(1),
-            Field::NoAnswer => target(&plan.no_answer),
-            Field::Busy => target(&plan.busy),
-            Field::Together => plan.together.join("&"),
-            Field::Monitors => plan.monitors.join("&"),
-            Field::Push => if plan.push { "yes" } else { "no" }.to_owned(),
-            Field::Note => plan.note,
-            Field::Json => plan.json(),
+        let target = |target: &Option<Destination>| text(target.as_ref());
+        let Some(field) = self.field else {
+            return Ok(plan.summary());
+        };
+        Ok(match field {
+            RouteField::State => plan.state.name().to_owned(),
+            RouteField::Status => plan.status,
+            RouteField::Block => plan.block,
+            RouteField::Refused => plan.refused.unwrap_or_default().to_owned(),
+            RouteField::Always => target(&plan.always),
+            RouteField::First => devices(0),
+            RouteField::FirstTimeout => timeout(0),
+            RouteField::Second => devices(1),
+            RouteField::SecondTimeout => timeout(1),
+            RouteField::NoAnswer => target(&plan.no_answer),
+            RouteField::Busy => target(&plan.busy),
+            RouteField::Together => plan.together.join("&"),
+            RouteField::Monitors => plan.monitors.join("&"),
+            RouteField::Push => if plan.push { "yes" } else { "no" }.to_owned(),
+            RouteField::Note => plan.note,
+            RouteField::Json => plan.json(),
         })
     }
 }
 
-fn text(target: Option<&Target>) -> String {
-    target.map_or_else(String::new, Target::to_string)
+fn text(target: Option<&Destination>) -> String {
+    target.map_or_else(String::new, Destination::to_string)
 }
 
 #[derive(Serialize)]
@@ -157,7 +130,7 @@ struct PlanView<'a> {
     block: &'a str,
     refused: Option<&'static str>,
     always: Option<String>,
-    steps: &'a [Step],
+    steps: &'a [RingStep],
     noanswer: Option<String>,
     busy: Option<String>,
     together: &'a [String],
@@ -166,10 +139,10 @@ struct PlanView<'a> {
     note: &'a str,
 }
 
-impl Plan {
+impl CallPlan {
     /// The whole as one JSON object.
     pub fn json(&self) -> String {
-        let target = |target: &Option<Target>| target.as_ref().map(Target::to_string);
+        let target = |target: &Option<Destination>| target.as_ref().map(Destination::to_string);
         let view = PlanView {
             user: &self.user,
             origin: self.origin.name(),
@@ -200,7 +173,7 @@ impl Plan {
             return always.to_string();
         }
         let steps = self.steps.iter().map(stage);
-        let then = self.no_answer.iter().map(Target::to_string);
+        let then = self.no_answer.iter().map(Destination::to_string);
         let mut summary = steps.chain(then).collect::<Vec<_>>().join(", then ");
         if summary.is_empty() {
             "nobody rings".clone_into(&mut summary);
@@ -219,7 +192,7 @@ impl Plan {
 }
 
 /// `PJSIP/200&PJSIP/201 20s`
-fn stage(step: &Step) -> String {
+fn stage(step: &RingStep) -> String {
     format!("{} {}s", step.devices.join("&"), step.timeout)
 }
 
@@ -260,13 +233,13 @@ pub fn table(world: &World, user: UserId) -> Vec<Row> {
     });
     let statuses: Vec<(State, &str)> = statuses.collect();
     let plans = |(state, name): (State, &str)| {
-        CallOrigin::ALL.map(|origin| Plan::in_status(world, user, origin, state, name))
+        CallOrigin::ALL.map(|origin| CallPlan::in_status(world, user, origin, state, name))
     };
     let ordinary = |(state, name): &&(State, &str)| {
         *state != State::Dnd && handling.is_none_or(|h| h.block(*state, name).is_none())
     };
     let others = statuses.iter().find(ordinary).copied().map(plans);
-    let same = |plans: &[Plan; 2]| {
+    let same = |plans: &[CallPlan; 2]| {
         others.as_ref().is_some_and(|others| {
             let mut pairs = others.iter().zip(plans);
             pairs.all(|(other, plan)| other.difference() == plan.difference())
@@ -289,13 +262,13 @@ pub fn table(world: &World, user: UserId) -> Vec<Row> {
     rows
 }
 
-fn row(mark: &str, status: &str, plan: &Plan) -> Row {
+fn row(mark: &str, status: &str, plan: &CallPlan) -> Row {
     let or_dash = |text: String| match text.is_empty() {
         true => "-".to_owned(),
         false => text,
     };
     let step = |at: usize| or_dash(plan.steps.get(at).map_or_else(String::new, stage));
-    let target = |target: &Option<Target>| or_dash(text(target.as_ref()));
+    let target = |target: &Option<Destination>| or_dash(text(target.as_ref()));
     [
         mark.to_owned(),
         status.to_owned(),

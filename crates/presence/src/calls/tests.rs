@@ -37,29 +37,31 @@ fn set(world: &mut World, user: &str, value: &str) {
     world.apply(&Change::Chosen { user, choice }, Time::from_millis(1));
 }
 
-fn plan(world: &World, origin: CallOrigin) -> Plan {
-    Plan::of(world, world.directory().user("alice").unwrap(), origin)
+fn plan(world: &World, origin: CallOrigin) -> CallPlan {
+    CallPlan::of(world, world.directory().user("alice").unwrap(), origin)
 }
 
-fn internal(world: &World) -> Plan {
+fn internal(world: &World) -> CallPlan {
     plan(world, CallOrigin::Internal)
 }
 
-fn external(world: &World) -> Plan {
+fn external(world: &World) -> CallPlan {
     plan(world, CallOrigin::External)
 }
 
-fn said(target: &Option<Target>) -> String {
-    target.as_ref().map_or_else(String::new, Target::to_string)
+fn said(target: &Option<Destination>) -> String {
+    target
+        .as_ref()
+        .map_or_else(String::new, Destination::to_string)
 }
 
 /// always, no answer, busy.
-fn forwards(plan: &Plan) -> [String; 3] {
+fn forwards(plan: &CallPlan) -> [String; 3] {
     [&plan.always, &plan.no_answer, &plan.busy].map(said)
 }
 
-fn stages(plan: &Plan) -> Vec<String> {
-    let stage = |step: &Step| format!("{} {}", step.devices.join("&"), step.timeout);
+fn stages(plan: &CallPlan) -> Vec<String> {
+    let stage = |step: &RingStep| format!("{} {}", step.devices.join("&"), step.timeout);
     plan.steps.iter().map(stage).collect()
 }
 
@@ -110,8 +112,8 @@ fn a_status_block_lies_over_it_and_a_type_stands_before_a_state() {
 fn a_target_knows_whose_extension_it_is() {
     let mut world = office("");
     set(&mut world, "alice", "away");
-    let user = |target: Option<Target>| match target {
-        Some(Target::Location { user, .. }) => user.map(|user| user.to_string()),
+    let user = |target: Option<Destination>| match target {
+        Some(Destination::Extension { user, .. }) => user.map(|user| user.to_string()),
         _ => None,
     };
     assert_eq!(user(internal(&world).always).as_deref(), Some("bob"));
@@ -249,7 +251,7 @@ fn those_who_monitor_ring_too_when_they_want() {
 #[test]
 fn a_query_names_what_it_expected() {
     let world = office("");
-    let answer = |query: &str| Query::parse(query).and_then(|query| query.answer(&world));
+    let answer = |query: &str| RouteQuery::parse(query).and_then(|query| query.answer(&world));
     assert_eq!(
         answer("alice,INTERNAL,first").unwrap(),
         "PJSIP/200&PJSIP/desk"
@@ -322,7 +324,7 @@ fn sentences_say_where_and_why() {
     let said = explain(&world, CallOrigin::External);
     assert!(said.contains("who is lunch (away): section [office-lunch] applies.\n"));
     assert!(said.contains("It rings PJSIP/200 and PJSIP/desk for 15 seconds.\n"));
-    assert!(said.contains("When alice is busy, it goes to voicemail:55@other.\n"));
+    assert!(said.contains("ForwardWhen alice is busy, it goes to voicemail:55@other.\n"));
     assert!(said.contains("alice takes no push messages.\n"));
 }
 
@@ -386,8 +388,8 @@ fn who_gets_through_and_what_goes_in_a_circle_is_said() {
     assert_eq!(
         outside[at..=at + 1],
         [
-            "When nobody answers, it goes to 210@default, an extension of bob.",
-            "When alice is busy, the caller hears that."
+            "ForwardWhen nobody answers, it goes to 210@default, an extension of bob.",
+            "ForwardWhen alice is busy, the caller hears that."
         ]
     );
     let [alice, bob] = ["alice", "bob"].map(|user| world.directory().user(user).unwrap());

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Origin, Problem, Section, Variable, place, value};
-use crate::actions::{Assignment, Block, Functions, Person, QueueAction, When, wanted_targets};
+use crate::actions::{
+    ActionBlock, Assignment, Functions, Person, QueueAction, StatusKind, wanted_targets,
+};
 use crate::model::address::{self, USER_LABEL, below};
 use crate::model::state::State;
 use crate::model::suggest::expected;
@@ -20,15 +22,15 @@ pub fn parse(
     section: &Section,
     is_type: &dyn Fn(&str) -> bool,
     errors: &mut Vec<Problem>,
-) -> Option<Block> {
+) -> Option<ActionBlock> {
     let before = errors.len();
     let mut fail = |variable: Option<&Variable>, message: String| {
         let place = place(Origin::File, section, variable);
         errors.push(Problem { place, message });
     };
-    let mut block = Block {
+    let mut block = ActionBlock {
         name: section.name.as_str().into(),
-        when: When::default(),
+        when: StatusKind::default(),
         states: Vec::new(),
         types: Vec::new(),
         dnd: None,
@@ -51,9 +53,9 @@ pub fn parse(
                     (block.states, block.types) = (states, types);
                 })
             }
-            "when" => When::parse(given)
+            "when" => StatusKind::parse(given)
                 .map(|when| block.when = when)
-                .ok_or_else(|| format!("'{}', expected {}", quoted(given), When::EXPECTED)),
+                .map_err(String::from),
             "dnd" => switch(given).map(|on| block.dnd = Some(on)),
             "followme" => switch(given).map(|on| block.followme = Some(on)),
             "queue" => queue(given).map(|queue| block.queues.push(queue)),
@@ -84,28 +86,28 @@ fn statuses(
     let (mut states, mut types) = (Vec::new(), Vec::new());
     for word in given.split(',').map(str::trim) {
         match State::parse(word) {
-            Some(State::NotSet) => {
+            Ok(State::NotSet) => {
                 return Err(
                     "nothing can be done for not_set, expected the other states, which \
                             undo their actions when they end"
                         .into(),
                 );
             }
-            Some(state) => {
+            Ok(state) => {
                 states.push(state);
                 // Its own type is another thing where it does not mean the state.
                 if is_type(word) {
                     types.push(word.into());
                 }
             }
-            None if is_type(word) => types.push(word.into()),
-            None => {
+            Err(_) if is_type(word) => types.push(word.into()),
+            Err(_) => {
                 return Err(format!(
                     "unknown status '{}'{}",
                     quoted(word),
                     expected(
                         word,
-                        &format!("a status type or one of {}", State::EXPECTED)
+                        &format!("a status type or one of {}", State::expected())
                     )
                 ));
             }
@@ -120,11 +122,11 @@ fn queue(given: &str) -> Result<(Option<Box<str>>, QueueAction), String> {
         Some((queue, action)) => (Some(queue.trim()), action.trim()),
         None => (None, given.trim()),
     };
-    let Some(action) = QueueAction::parse(action) else {
+    let Ok(action) = QueueAction::parse(action) else {
         return Err(format!(
             "'{}', expected {}, or a queue and one of them such as 600,pause",
             quoted(given),
-            QueueAction::EXPECTED
+            QueueAction::expected()
         ));
     };
     match queue {
@@ -182,7 +184,10 @@ pub fn set_functions(
 ///
 /// # Errors
 /// Says which name is unknown.
-pub fn blocks(given: &str, known: &HashMap<String, Arc<Block>>) -> Result<Vec<Arc<Block>>, String> {
+pub fn blocks(
+    given: &str,
+    known: &HashMap<String, Arc<ActionBlock>>,
+) -> Result<Vec<Arc<ActionBlock>>, String> {
     let names = given.split(',').map(str::trim);
     let blocks = names.map(|name| {
         let block = known.get(&name.to_ascii_lowercase());
@@ -323,9 +328,9 @@ fn cycle(block: &str, target: &str, user: &str) -> String {
 mod tests {
     use super::super::testing::sections;
     use super::*;
-    use crate::actions::Turn;
+    use crate::actions::StatusChange;
 
-    fn parsed(text: &str) -> Result<Block, Vec<String>> {
+    fn parsed(text: &str) -> Result<ActionBlock, Vec<String>> {
         let sections = sections(&format!("[x]\ntype = action\n{text}"));
         let mut errors = Vec::new();
         let block = parse(&sections[0], &|name| name == "lunch", &mut errors);
@@ -399,8 +404,8 @@ mod tests {
             member: Some("Local/200@q/n".into()),
             functions: Arc::default(),
             blocks: vec![Arc::new(parsed(text).unwrap())],
-            chosen: Turn::default(),
-            combined: Turn::default(),
+            chosen: StatusChange::default(),
+            combined: StatusChange::default(),
         }
     }
 

@@ -173,12 +173,9 @@ fn parse(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Op
             _ if !variable.utf8 => Err("the value is not UTF-8".into()),
             "type" => Ok(()),
             "password" => hash(given).map(|given| password = Some(given)),
-            "role" => Role::from_name(given)
+            "role" => Role::parse(given)
                 .map(|given| role = given)
-                .ok_or_else(|| {
-                    let expected = expected(given, "read, self, admin");
-                    format!("unknown role '{}'{expected}", quoted(given))
-                }),
+                .map_err(String::from),
             "account" => value::identifier(given).map(|_| account = given),
             "user" => {
                 user = Some((variable, given));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Origin, Problem, Section, Variable, action, handling, place, value};
-use crate::actions::Block;
+use crate::actions::ActionBlock;
 use crate::calls::Handling;
 use crate::model::assignment::Parts;
 use crate::model::device::{DeviceState, DeviceTable, PresenceTable};
@@ -26,7 +26,7 @@ pub struct Definitions {
     /// Sections of `type = presence_table`.
     presence_tables: Vec<Arc<PresenceTable>>,
     /// Sections of `type = action`, by the name in small letters.
-    pub actions: HashMap<String, Arc<Block>>,
+    pub actions: HashMap<String, Arc<ActionBlock>>,
     /// The sets of sections of `type = handling`, by the name in small letters.
     pub handlings: HashMap<String, Arc<Handling>>,
 }
@@ -97,7 +97,7 @@ impl Definitions {
     }
 
     fn status(&mut self, section: &Section, errors: &mut Vec<Problem>) {
-        let built_in = State::parse(&section.name).map(StatusType::built_in);
+        let built_in = State::parse(&section.name).ok().map(StatusType::built_in);
         let known = built_in.is_some();
         let mut status = built_in.unwrap_or(StatusType {
             name: section.name.as_str().into(),
@@ -169,7 +169,7 @@ impl Definitions {
         let is_type = |name: &str| {
             statuses.find(name).is_some_and(|status| {
                 let state = status.maps_to.as_ref().map(Presence::state);
-                !status.is_built_in() || state != State::parse(name)
+                !status.is_built_in() || state != State::parse(name).ok()
             })
         };
         if let Some(block) = action::parse(section, &is_type, errors) {
@@ -187,8 +187,8 @@ impl Definitions {
         table.name = section.name.as_str().into();
         let statuses = self.statuses.clone();
         each(section, errors, |name, given| {
-            let state = DeviceState::parse(name).ok_or_else(|| {
-                let known = format!("type or a device state ({})", DeviceState::EXPECTED);
+            let state = DeviceState::parse(name).map_err(|_| {
+                let known = format!("type or a device state ({})", DeviceState::expected());
                 format!("unknown option{}", expected(name, &known))
             })?;
             let (presence, named) = presence(given, &statuses)?;
@@ -206,17 +206,11 @@ impl Definitions {
         let mut table = PresenceTable::default();
         table.name = section.name.as_str().into();
         each(section, errors, |name, given| {
-            let state = State::parse(name).ok_or_else(|| {
-                let known = format!("type or a state ({})", State::EXPECTED);
+            let state = State::parse(name).map_err(|_| {
+                let known = format!("type or a state ({})", State::expected());
                 format!("unknown option{}", expected(name, &known))
             })?;
-            let shown_as = DeviceState::parse(given).ok_or_else(|| {
-                format!(
-                    "unknown device state '{}'{}",
-                    quoted(given),
-                    expected(given, DeviceState::EXPECTED)
-                )
-            })?;
+            let shown_as = DeviceState::parse(given)?;
             table.set(state, shown_as);
             Ok(())
         });

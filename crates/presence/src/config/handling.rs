@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::user::UserSpec;
 use super::{Origin, Problem, Section, Variable, option, place, value};
-use crate::calls::{Block, CallOrigin, Calls, Goal, Handling, Reach, When};
+use crate::calls::{CallOrigin, Calls, Forward, ForwardWhen, Handling, HandlingBlock, Reach};
 use crate::model::state::State;
 use crate::model::status::Statuses;
 use crate::model::suggest::expected;
@@ -35,9 +35,9 @@ pub fn parse(
     if let Err(message) = value::name(&section.name, "a handling's name") {
         fail(None, message);
     }
-    let mut block = Block {
+    let mut block = HandlingBlock {
         name: section.name.as_str().into(),
-        ..Block::default()
+        ..HandlingBlock::default()
     };
     let mut set = section.name.as_str();
     for variable in &section.variables {
@@ -87,11 +87,11 @@ pub fn parse(
 }
 
 /// A block of the set that is for the same.
-fn rival<'a>(set: &'a Handling, block: &Block) -> Option<&'a Block> {
+fn rival<'a>(set: &'a Handling, block: &HandlingBlock) -> Option<&'a HandlingBlock> {
     if block.is_default() {
         return set.default.as_ref();
     }
-    let same = |other: &&Block| {
+    let same = |other: &&HandlingBlock| {
         let mut types = block.types.iter();
         block
             .states
@@ -102,19 +102,32 @@ fn rival<'a>(set: &'a Handling, block: &Block) -> Option<&'a Block> {
     set.blocks.iter().find(same)
 }
 
-fn take(block: &mut Block, name: &str, given: &str, statuses: &Statuses) -> Result<(), String> {
+fn take(
+    block: &mut HandlingBlock,
+    name: &str,
+    given: &str,
+    statuses: &Statuses,
+) -> Result<(), String> {
     if let Some(forward) = name.strip_prefix("forward_") {
         let place = [
-            ("internal_always", CallOrigin::Internal, When::Always),
-            ("internal_noanswer", CallOrigin::Internal, When::NoAnswer),
-            ("internal_busy", CallOrigin::Internal, When::Busy),
-            ("external_always", CallOrigin::External, When::Always),
-            ("external_noanswer", CallOrigin::External, When::NoAnswer),
-            ("external_busy", CallOrigin::External, When::Busy),
+            ("internal_always", CallOrigin::Internal, ForwardWhen::Always),
+            (
+                "internal_noanswer",
+                CallOrigin::Internal,
+                ForwardWhen::NoAnswer,
+            ),
+            ("internal_busy", CallOrigin::Internal, ForwardWhen::Busy),
+            ("external_always", CallOrigin::External, ForwardWhen::Always),
+            (
+                "external_noanswer",
+                CallOrigin::External,
+                ForwardWhen::NoAnswer,
+            ),
+            ("external_busy", CallOrigin::External, ForwardWhen::Busy),
         ];
         let place = place.into_iter().find(|(known, ..)| *known == forward);
         if let Some((_, origin, when)) = place {
-            block.forwards[Block::place(origin, when)] = Some(goal(given)?);
+            block.forwards[HandlingBlock::slot(origin, when)] = Some(goal(given)?);
             return Ok(());
         }
     }
@@ -141,7 +154,7 @@ fn statuses(given: &str, known: &Statuses) -> Result<(Vec<State>, Vec<Box<str>>)
     let (mut states, mut types) = (Vec::new(), Vec::new());
     for word in given.split(',').map(str::trim) {
         let status = known.find(word);
-        match (State::parse(word), status) {
+        match (State::parse(word).ok(), status) {
             (Some(state), status) => {
                 states.push(state);
                 let meant = |presence: &crate::Presence| presence.state() == state;
@@ -160,7 +173,7 @@ fn statuses(given: &str, known: &Statuses) -> Result<(Vec<State>, Vec<Box<str>>)
                     quoted(word),
                     expected(
                         word,
-                        &format!("a status type or one of {}", State::EXPECTED)
+                        &format!("a status type or one of {}", State::expected())
                     )
                 ));
             }
@@ -185,24 +198,24 @@ fn is_number(given: &str) -> bool {
 }
 
 /// A forward's target.
-fn goal(given: &str) -> Result<Goal, String> {
+fn goal(given: &str) -> Result<Forward, String> {
     const EXPECTED: &str = "expected an extension and its context such as 200@default, a number \
                             such as +491701234567, voicemail, voicemail:<mailbox> or none";
     let bad = || format!("'{}' is no target, {EXPECTED}", quoted(given));
     if given.eq_ignore_ascii_case("none") {
-        return Ok(Goal::None);
+        return Ok(Forward::None);
     }
     if given.eq_ignore_ascii_case("voicemail") {
-        return Ok(Goal::OwnVoicemail);
+        return Ok(Forward::OwnVoicemail);
     }
     if let Some((kind, mailbox)) = given.split_once(':') {
         if !kind.eq_ignore_ascii_case("voicemail") {
             return Err(bad());
         }
-        return self::mailbox(mailbox).map(Goal::Voicemail);
+        return self::mailbox(mailbox).map(Forward::Voicemail);
     }
     if is_number(given) {
-        return Ok(Goal::Number(given.into()));
+        return Ok(Forward::Number(given.into()));
     }
     let (extension, context) = given.split_once('@').ok_or_else(bad)?;
     for part in [extension, context] {
@@ -215,7 +228,7 @@ fn goal(given: &str) -> Result<Goal, String> {
             return Err(bad());
         }
     }
-    Ok(Goal::Location(extension.into(), context.into()))
+    Ok(Forward::Extension(extension.into(), context.into()))
 }
 
 /// What is replaced in an extension and a context.
@@ -466,7 +479,7 @@ pub fn check(
                 );
             }
         }
-        let own = |block: &Block| block.forwards.contains(&Some(Goal::OwnVoicemail));
+        let own = |block: &HandlingBlock| block.forwards.contains(&Some(Forward::OwnVoicemail));
         if reach.mailbox.is_empty() && handling.all().any(own) {
             warn(
                 "handling",

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::model::suggest;
 pub use api_user::{ApiUser, Http};
 pub use definitions::Definitions;
-pub use settings::{Login, Outgoing, Rule, Schedule, Settings};
+pub use settings::{LoginStatuses, Outgoing, Rule, Schedule, Settings};
 pub use user::{InputKind, InputSpec, UserSpec};
 pub use webhook::Webhook;
 

@@ -6,7 +6,7 @@ use super::{
     Definitions, Http, IsTimezone, Origin, Problem, Section, Variable, Webhook, action, handling,
     place, value,
 };
-use crate::actions::{Block, Functions};
+use crate::actions::{ActionBlock, Functions};
 use crate::calls::Calls;
 use crate::combine::{Method, Order, Ranks};
 use crate::model::address;
@@ -15,37 +15,19 @@ use crate::model::schedule;
 use crate::model::state::{Presence, State};
 use crate::model::status::{StatusType, Statuses};
 use crate::model::suggest::expected;
+use crate::model::words::words;
 
-/// Where setting a user's status goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
-pub enum Outgoing {
-    /// To every extension of the user.
-    #[default]
-    All,
-    /// To the default extension.
-    Default,
-    /// Nowhere: it stays the user's own status.
-    None,
-}
-
-impl Outgoing {
-    /// The configuration's words, for messages that say what was expected.
-    pub const EXPECTED: &'static str = "all, default or none";
-
-    /// The configuration's word.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Outgoing::All => "all",
-            Outgoing::Default => "default",
-            Outgoing::None => "none",
-        }
-    }
-
-    /// The value of that name, without regard to case.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Outgoing::All, Outgoing::Default, Outgoing::None]
-            .into_iter()
-            .find(|outgoing| outgoing.name().eq_ignore_ascii_case(name))
+words! {
+    /// Where setting a user's status goes.
+    #[derive(Default)]
+    pub enum Outgoing: "value" {
+        /// To every extension of the user.
+        #[default]
+        All = "all",
+        /// To the default extension.
+        Default = "default",
+        /// Nowhere: it stays the user's own status.
+        None = "none",
     }
 }
 
@@ -76,14 +58,14 @@ impl Schedule {
 
 /// The statuses that a login and a logout set.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Hash)]
-pub struct Login {
-    /// When the first panel logs in.
+pub struct LoginStatuses {
+    /// StatusKind the first panel logs in.
     pub login: Option<Arc<StatusType>>,
-    /// When the last panel logs out.
+    /// StatusKind the last panel logs out.
     pub logout: Option<Arc<StatusType>>,
-    /// When the first of the extensions' devices becomes reachable.
+    /// StatusKind the first of the extensions' devices becomes reachable.
     pub register: Option<Arc<StatusType>>,
-    /// When the last of them becomes unreachable.
+    /// StatusKind the last of them becomes unreachable.
     pub unregister: Option<Arc<StatusType>>,
     /// Whether they take the place of a status that was chosen by hand.
     pub overrides: bool,
@@ -115,12 +97,12 @@ pub struct Rule {
     pub lamp_table: Arc<PresenceTable>,
     /// What a queue is shown of a state.
     pub queue_table: Arc<PresenceTable>,
-    /// When another status than the chosen one holds.
+    /// StatusKind another status than the chosen one holds.
     pub schedule: Schedule,
     /// What login and logout set.
-    pub login: Login,
+    pub login: LoginStatuses,
     /// What is done when the status changes, in the order in which it is listed.
-    pub actions: Vec<Arc<Block>>,
+    pub actions: Vec<Arc<ActionBlock>>,
     /// What is behind `dnd` and `followme` of those.
     pub functions: Arc<Functions>,
     /// How calls are decided.
@@ -147,7 +129,7 @@ impl Default for Rule {
                 outside: State::Unavailable.into(),
                 ..Schedule::default()
             },
-            login: Login::default(),
+            login: LoginStatuses::default(),
             actions: Vec::new(),
             functions: Arc::default(),
             calls: Calls::default(),

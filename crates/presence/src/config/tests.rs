@@ -55,7 +55,7 @@ fn every_error_names_file_line_section_option_and_what_was_expected() {
         ),
         (
             "[a]\ntype=user\nmethod=best",
-            ":3, section [a], option 'method': 'best', expected priority, latest, default or none",
+            ":3, section [a], option 'method': unknown method 'best', expected priority, latest, default or none",
         ),
         (
             "[a]\ntype=user\noutgoing=some",
@@ -220,7 +220,9 @@ fn realtime_rows_hold_several_values_and_foreign_columns() {
             .contains("user 'alice', column 'phone': unknown column")
     );
     let error = parsed.errors[0].to_string();
-    assert!(error.starts_with("realtime family 'userpresence', user 'bob', column 'method': 'x'"));
+    assert!(error.starts_with(
+        "realtime family 'userpresence', user 'bob', column 'method': unknown method 'x'"
+    ));
 }
 
 #[test]

@@ -18,37 +18,7 @@ use crate::model::device::DeviceTable;
 use crate::model::suggest::{did_you_mean, expected};
 use crate::model::text::quoted;
 
-/// What kind of source an input is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum InputKind {
-    /// An extension; its name begins there in the address.
-    Extension {
-        /// Where in the address.
-        at: u8,
-    },
-    /// Any other presence address.
-    Source,
-    /// A device that stands for the user: a phone.
-    Device,
-    /// A device state that is no phone's, such as `Custom:door`.
-    Custom,
-    /// A device that says whether the user is in a meeting.
-    Meeting,
-    /// The time ranges.
-    Schedule,
-}
-
-impl InputKind {
-    /// Whether somebody chose what it says; all else is inferred: the system concluded it.
-    pub const fn is_chosen(self) -> bool {
-        match self {
-            InputKind::Extension { .. } | InputKind::Source => true,
-            InputKind::Device | InputKind::Custom | InputKind::Meeting | InputKind::Schedule => {
-                false
-            }
-        }
-    }
-}
+pub use crate::model::input::InputKind;
 
 /// One source of a user, in the order of the configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]

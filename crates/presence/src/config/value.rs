@@ -18,14 +18,12 @@ pub fn boolean(value: &str) -> Result<bool, String> {
 
 /// A method of combining.
 pub fn method(value: &str) -> Result<Method, String> {
-    Method::parse(value)
-        .ok_or_else(|| format!("'{}', expected {}", quoted(value), Method::EXPECTED))
+    Ok(Method::parse(value)?)
 }
 
 /// Where a status goes.
 pub fn outgoing(value: &str) -> Result<Outgoing, String> {
-    Outgoing::parse(value)
-        .ok_or_else(|| format!("'{}', expected {}", quoted(value), Outgoing::EXPECTED))
+    Ok(Outgoing::parse(value)?)
 }
 
 /// An order of states, and those that the value leaves out.
@@ -69,13 +67,7 @@ pub fn name(name: &str, what: &str) -> Result<(), String> {
 
 /// A state.
 pub fn state(name: &str) -> Result<State, String> {
-    State::parse(name).ok_or_else(|| {
-        format!(
-            "unknown state '{}'{}",
-            quoted(name),
-            expected(name, State::EXPECTED)
-        )
-    })
+    Ok(State::parse(name)?)
 }
 
 /// A status type.

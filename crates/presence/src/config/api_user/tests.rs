@@ -106,7 +106,7 @@ fn what_is_wrong_is_named() {
     );
     refused(
         &format!("{GOOD}role = root\n"),
-        "unknown role 'root', expected read, self, admin",
+        "unknown role 'root', expected read, self or admin",
     );
     refused(
         &format!("{GOOD}role = self\n"),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::answer::later;
-use super::{Caller, Reply, error};
+use super::{HttpCaller, Reply, error};
 use crate::runtime;
-use crate::runtime::sessions::reader_slots::{Full, Limits, ReaderSlot};
+use crate::runtime::sessions::reader_slots::{ReaderSlot, SlotLimits, SlotsFull};
 use crate::runtime::store;
 
 /// When to come again.
@@ -16,11 +16,11 @@ const RETRY: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// Answers 503 where there is none, 429 where the caller has all it may have.
-pub fn take(account: &str, caller: &Caller) -> Result<ReaderSlot, Reply> {
+pub fn take(account: &str, caller: &HttpCaller) -> Result<ReaderSlot, Reply> {
     let limits = store::read(|world| {
         let directory = world.directory();
         let http = &directory.settings.http;
-        Limits {
+        SlotLimits {
             all: http.readers,
             account: match directory.accounts().len() {
                 0 | 1 => http.readers,
@@ -35,12 +35,12 @@ pub fn take(account: &str, caller: &Caller) -> Result<ReaderSlot, Reply> {
     slots
         .take(account, &caller.name, limits)
         .map_err(|full| match full {
-            Full::All => refused(503, "There are too many readers, try again later."),
-            Full::Account => refused(
+            SlotsFull::All => refused(503, "There are too many readers, try again later."),
+            SlotsFull::Account => refused(
                 503,
                 "This account has reached its share of readers; try again later.",
             ),
-            Full::Caller => refused(
+            SlotsFull::Caller => refused(
                 429,
                 "This name has too many readers at a time; close one of them, or try again later.",
             ),

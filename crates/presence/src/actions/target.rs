@@ -5,7 +5,7 @@ use crate::model::address::{CUSTOM_LABEL, below};
 
 /// What a target writes to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place<'a> {
+pub enum TargetKind<'a> {
     /// `DB(family/key)`.
     Database(&'a str, &'a str),
     /// `DEVICE_STATE(Custom:name)`.
@@ -18,43 +18,43 @@ pub enum Place<'a> {
     Function,
 }
 
-impl<'a> Place<'a> {
+impl<'a> TargetKind<'a> {
     /// What is behind the target.
     pub fn of(target: &'a str) -> Self {
         let Some((name, args)) = split(target) else {
-            return Place::Function;
+            return TargetKind::Function;
         };
         // Where Asterisk would take quotes and backslashes out, it is left to do so.
         if args.contains(['"', '\\', ',']) {
-            return Place::Function;
+            return TargetKind::Function;
         }
         match name {
             "DB" => match args.split_once('/') {
                 Some((family, key)) if !family.is_empty() && !key.is_empty() => {
-                    Place::Database(family, key)
+                    TargetKind::Database(family, key)
                 }
-                _ => Place::Function,
+                _ => TargetKind::Function,
             },
             "DEVICE_STATE" | "DEVSTATE" => match below(args, "Custom") {
-                Some(device) if !device.is_empty() => Place::CustomDevice(device),
-                _ => Place::Function,
+                Some(device) if !device.is_empty() => TargetKind::CustomDevice(device),
+                _ => TargetKind::Function,
             },
             "PRESENCE_STATE" => match below(args, CUSTOM_LABEL) {
-                Some(name) if !name.is_empty() => Place::CustomPresence(name),
-                _ => Place::Function,
+                Some(name) if !name.is_empty() => TargetKind::CustomPresence(name),
+                _ => TargetKind::Function,
             },
-            "USER_PRESENCE" => Place::UserStatus(args.trim()),
-            _ => Place::Function,
+            "USER_PRESENCE" => TargetKind::UserStatus(args.trim()),
+            _ => TargetKind::Function,
         }
     }
 
     /// Family and key in AstDB.
     pub fn entry(self) -> Option<(&'a str, &'a str)> {
         match self {
-            Place::Database(family, key) => Some((family, key)),
-            Place::CustomDevice(device) => Some(("CustomDevstate", device)),
-            Place::CustomPresence(name) => Some((CUSTOM_LABEL, name)),
-            Place::UserStatus(_) | Place::Function => None,
+            TargetKind::Database(family, key) => Some((family, key)),
+            TargetKind::CustomDevice(device) => Some(("CustomDevstate", device)),
+            TargetKind::CustomPresence(name) => Some((CUSTOM_LABEL, name)),
+            TargetKind::UserStatus(_) | TargetKind::Function => None,
         }
     }
 }
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn what_asterisk_keeps_is_known() {
-        let entry = |target| Place::of(target).entry();
+        let entry = |target| TargetKind::of(target).entry();
         assert_eq!(entry("DB(a/b/c)"), Some(("a", "b/c")));
         assert_eq!(
             entry("DEVICE_STATE(custom:x)"),
