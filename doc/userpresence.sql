@@ -1,12 +1,12 @@
 -- Users of res_userpresence from a database: the table of the realtime family
--- 'userpresence', for SQLite and PostgreSQL. MariaDB wants `default` in backticks.
+-- 'userpresence', for SQLite and PostgreSQL. MariaDB needs `default` in backticks.
 --
 -- In extconfig.conf, under [settings]:   userpresence => sqlite3,asterisk
 --
--- Each column but the first is an option of the same name in userpresence.conf.
--- NULL or an empty text: not given, the setting of [general] or the default applies.
+-- Each column except the first is an option of the same name in userpresence.conf.
+-- NULL or an empty text: not given; the setting of [general] or the default applies.
 -- Columns that are not used may be left out of the table. Status types, tables,
--- actions and handlings stand in userpresence.conf.
+-- actions and handlings are in userpresence.conf.
 
 CREATE TABLE userpresence (
     name               VARCHAR(60) NOT NULL PRIMARY KEY, -- letters, digits, '-', '_', '.'
@@ -45,7 +45,7 @@ CREATE TABLE userpresence (
     mobile             VARCHAR(40),    -- +491701234567
     mailbox            VARCHAR(79),    -- 200@default
     monitor            VARCHAR(1000),  -- users, separated by ';'
-    mobile_prefix      VARCHAR(40),    -- what stands before the mobile's number: 0
+    mobile_prefix      VARCHAR(40),    -- put before the mobile's number: 0
     forward_context    VARCHAR(79),    -- where numbers are dialled: default
     internal_context   VARCHAR(1000),  -- contexts, separated by ';'
     trust_caller_id    VARCHAR(5),     -- yes, no

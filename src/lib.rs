@@ -38,6 +38,7 @@
 #![forbid(unsafe_code)]
 
 pub mod runtime;
+mod sync;
 mod trip;
 pub mod web;
 pub mod webhooks;

@@ -5,7 +5,7 @@
 //! action.
 
 mod backend;
-mod queue;
+pub(in crate::runtime) mod queue;
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Runtime;
-use super::sync::Mutex;
+use crate::sync::Mutex;
 use backend::AsteriskBackend;
 use presence::actions::{
     ActionRecord, InForce, Person, QueueMembership, TargetValue, carry_out, shown_member,

@@ -12,7 +12,7 @@ use std::time::Instant;
 use super::host::EventClass;
 use super::{Kept, Runtime};
 
-use super::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 use presence::Time;
 use presence::account::{Event, Journal, Record, Subscription};
 use presence::world::Transition;

@@ -21,6 +21,8 @@ pub mod functions;
 pub mod host;
 pub mod listening;
 pub mod load;
+#[cfg(all(test, feature = "loom"))]
+mod models;
 pub mod outbox;
 pub mod persister;
 pub mod providers;
@@ -31,7 +33,10 @@ pub mod sequences;
 pub mod sessions;
 pub mod stats;
 pub mod store;
-mod sync;
+#[cfg(all(test, not(feature = "loom")))]
+mod testing;
+#[cfg(all(test, not(feature = "loom")))]
+mod tests;
 pub mod warnings;
 pub mod webhooks;
 
@@ -39,6 +44,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 
+use crate::sync::Mutex;
 use crate::webhooks::{MakePoster, Webhooks};
 use actions::{ActionQueue, Records};
 use feed::Feed;
@@ -52,7 +58,6 @@ use sequences::Sequences;
 use sessions::Sessions;
 use stats::Stats;
 use store::Store;
-use sync::Mutex;
 use warnings::Warnings;
 
 /// The error returned while the module is not running.

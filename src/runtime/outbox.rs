@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use super::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 use presence::world::Effect;
 
 /// The number of the last effect of a change.

@@ -6,7 +6,7 @@
 //! with its latest value.
 
 mod rows;
-mod wakeup;
+pub(in crate::runtime) mod wakeup;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Runtime;
-use super::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 use presence::Time;
 use presence::directory::UserId;
 use presence::model::address::{CUSTOM_LABEL, below};

@@ -4,7 +4,7 @@
 use super::Runtime;
 use super::feed::Note;
 use super::host::EventClass;
-use super::sync::Mutex;
+use crate::sync::Mutex;
 use presence::calls::{CallOrigin, CallPlan};
 use presence::model::mailbox::Mailboxes;
 use presence::views::fields::Query;

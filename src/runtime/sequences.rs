@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Runtime;
-use super::sync::Mutex;
+use crate::sync::Mutex;
 
 use presence::Time;
 use presence::account::Reservation;

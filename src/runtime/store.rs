@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::outbox::{Outbox, Ticket};
-use super::sync::RwLock;
 use super::{NOT_RUNNING, Runtime};
+use crate::sync::RwLock;
 use presence::Time;
 use presence::directory::UserId;
 use presence::model::assignment::Choice;

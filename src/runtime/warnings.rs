@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::Runtime;
-use super::sync::Mutex;
+use crate::sync::Mutex;
 use presence::model::text::{self, quoted};
 
 /// Unknown users are named from outside: no more of them than this are warned of.

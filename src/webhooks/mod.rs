@@ -10,7 +10,7 @@ mod lost;
 #[cfg(all(feature = "asterisk", not(test)))]
 pub mod post;
 mod source;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "loom")))]
 mod tests;
 mod worker;
 
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 
 use lost::LostEvents;
 use presence::Time;

@@ -18,6 +18,7 @@ mod devices;
 mod dial;
 mod dial_load;
 mod dialplan;
+mod documentation;
 mod endurance;
 mod feed;
 mod freepbx;

@@ -10,7 +10,8 @@ const PROMETHEUS: &str = "res_prometheus.so";
 
 const PREFIX: &str = "asterisk_userpresence_";
 
-fn with_prometheus(builder: Builder) -> Builder {
+/// With `res_prometheus`, which serves `/metrics`.
+pub fn with_prometheus(builder: Builder) -> Builder {
     builder
         .userpresence(&format!("{USERS}{}", api_user("panel", "role = read")))
         // res_prometheus needs res_pjsip.

@@ -40,6 +40,8 @@ fn many_changes_are_published_twice_and_every_transition_is_an_event() {
     ast.setvar("USER_PRESENCE(alice)", "chat");
     assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "chat");
     ast.wait_hint_presence("2000", "chat");
-    let events = all_events(&ast, &ami);
-    assert_eq!(states(&publishes(&events, "alice"), "Status"), ["chat"]);
+    assert_eq!(
+        states(&publishes(&all_events(&ast, &ami), "alice"), "Status"),
+        ["chat"]
+    );
 }

@@ -341,8 +341,7 @@ fn applied_once(events: &[Message]) {
     assert_eq!(solo.len(), all.len(), "one message appears twice");
 }
 
-/// State, subtype and message of an event; with `Old`, the previous ones. The core's own
-/// event has the state as `Status`.
+/// State, subtype and message of an event; with `Old`, the previous ones.
 fn presence<'a>(event: &'a Message, old: &str) -> [&'a str; 3] {
     let state = match event.is_event("PresenceStateChange") {
         true => "Status",

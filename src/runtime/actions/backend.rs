@@ -103,7 +103,7 @@ impl Backend for AsteriskBackend<'_> {
 
     fn queue(&mut self, queue: &str, interface: &str, step: &QueueStep) -> Result<(), String> {
         self.may_act()?;
-        let place = [("QueueMembership", queue), ("Interface", interface)];
+        let place = [("Queue", queue), ("Interface", interface)];
         let host = self.runtime.host();
         let done = match step {
             QueueStep::Add(member) => {
@@ -184,7 +184,7 @@ impl Runtime {
             .manager_action("QueueStatus", &[("Member", interface)])?;
         let mut queues: Vec<QueueMembership> = Vec::new();
         for message in messages {
-            let name = message.get("QueueMembership");
+            let name = message.get("Queue");
             match message.get("Event") {
                 "QueueParams" => queues.push(QueueMembership {
                     name: name.to_owned(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::runtime::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 use presence::actions::Person;
 
 /// Stamps kept when old ones are dropped: no order takes longer to be made than as many
@@ -33,6 +33,12 @@ impl Order {
             fresh,
             stamp,
         }
+    }
+
+    /// When its making began.
+    #[cfg(test)]
+    pub fn stamp(&self) -> u64 {
+        self.stamp
     }
 
     /// To undo a user's actions.

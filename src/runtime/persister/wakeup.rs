@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::runtime::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 
 /// How long rows gather before they are handed to AstDB, so that a storm of changes does not
 /// wake the thread for each.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::throttle::network_of;
-use crate::runtime::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 
 /// The number of passwords checked at the same time. A hash of the kind `$y$` takes about
 /// 16 MB.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::runtime::sync::Mutex;
+use crate::sync::Mutex;
 
 /// The slots in use.
 #[derive(Default)]

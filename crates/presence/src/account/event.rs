@@ -271,7 +271,8 @@ pub fn uuid_of(bytes: [u8; 16]) -> String {
     Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
-#[cfg(test)]
+/// Events for tests.
+#[cfg(any(test, feature = "testing"))]
 pub mod testing {
     use super::*;
 

@@ -11,6 +11,8 @@ mod reservation;
 pub use activity::{
     Activity, MeetingStatus, PresenceStatus, Telephony, TelephonyStatus, status_of,
 };
+#[cfg(any(test, feature = "testing"))]
+pub use event::testing;
 pub use event::{Detail, Details, Event, Subscription, uuid_of};
 pub use journal::{Journal, Missed};
 pub use query::{EventsQuery, ListQuery};

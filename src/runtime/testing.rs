@@ -1,0 +1,282 @@
+//! A fake of the host, to reach the runtime's own behaviour. It claims nothing of Asterisk's.
+
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::host::{
+    Configuration, Database, Dialplan, EventClass, Host, ManagerMessage, PresenceVisitor,
+    Providers, Publisher, RawPresence, Refusal, System, Unreadable,
+};
+use super::{Kept, Runtime};
+use crate::webhooks::{Post, PostOutcome};
+use presence::config::testing::directory;
+use presence::config::{Section, Webhook};
+use presence::model::device::DeviceState;
+use presence::world::World;
+use presence::world::stored::Stored;
+use presence::{Presence, Time};
+
+/// What the host was told, in order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Told {
+    /// A published presence: the user, the state and the message.
+    Presence(String, &'static str, String),
+    /// An AMI event: its name, and its headers.
+    Event(String, Vec<(String, String)>),
+}
+
+type Look = Box<dyn Fn() + Send>;
+
+/// The state of the fake, shared with the test.
+#[derive(Default)]
+pub struct Fake {
+    /// What the host was told.
+    pub told: Mutex<Vec<Told>>,
+    /// AstDB, by family and key.
+    pub database: Mutex<BTreeMap<(String, String), String>>,
+    /// Whether AstDB refuses everything.
+    pub locked: AtomicBool,
+    /// How many of the next rows AstDB accepts and loses.
+    pub losses: AtomicU32,
+    /// Called at each publish.
+    pub at_publish: Mutex<Option<Look>>,
+}
+
+impl Fake {
+    /// The events of that name.
+    pub fn events(&self, name: &str) -> Vec<Vec<(String, String)>> {
+        let told = self.told.lock().unwrap();
+        let events = told.iter().filter_map(|told| match told {
+            Told::Event(event, headers) if event == name => Some(headers.clone()),
+            _ => None,
+        });
+        events.collect()
+    }
+
+    /// The states and messages published of a user.
+    pub fn published(&self, user: &str) -> Vec<(&'static str, String)> {
+        let told = self.told.lock().unwrap();
+        let published = told.iter().filter_map(|told| match told {
+            Told::Presence(of, state, message) if of == user => Some((*state, message.clone())),
+            _ => None,
+        });
+        published.collect()
+    }
+
+    /// The rows of this module in AstDB.
+    pub fn rows(&self) -> BTreeMap<String, String> {
+        let database = self.database.lock().unwrap();
+        let own = database
+            .iter()
+            .filter(|((family, _), _)| family == "UserPresence");
+        own.map(|((_, key), value)| (key.clone(), value.clone()))
+            .collect()
+    }
+}
+
+/// The fake as a host.
+pub struct FakeHost(pub Arc<Fake>);
+
+impl Publisher for FakeHost {
+    fn publish_presence(&self, user: &str, presence: &Presence) -> Result<(), Refusal> {
+        if let Some(look) = &*self.0.at_publish.lock().unwrap() {
+            look();
+        }
+        self.0.told.lock().unwrap().push(Told::Presence(
+            user.to_owned(),
+            presence.state().name(),
+            presence.message().to_owned(),
+        ));
+        Ok(())
+    }
+
+    fn publish_device(&self, _: &str, _: DeviceState) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn send_event(&self, _: EventClass, name: &CStr, headers: &[(&str, &str)]) {
+        let headers = headers.iter();
+        let headers = headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let name = name.to_string_lossy().into_owned();
+        let event = Told::Event(name, headers.collect());
+        self.0.told.lock().unwrap().push(event);
+    }
+}
+
+impl FakeHost {
+    fn accept(&self) -> Result<bool, Refusal> {
+        if self.0.locked.load(Ordering::Relaxed) {
+            return Err("locked".into());
+        }
+        let losses = &self.0.losses;
+        let lose = losses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(1)
+        });
+        Ok(lose.is_err())
+    }
+}
+
+impl Database for FakeHost {
+    fn look_up(&self, family: &str, key: &str) -> Result<Option<String>, Refusal> {
+        let database = self.0.database.lock().unwrap();
+        Ok(database.get(&(family.into(), key.into())).cloned())
+    }
+
+    fn put(&self, family: &str, key: &str, value: &str) -> Result<(), Refusal> {
+        if self.accept()? {
+            let mut database = self.0.database.lock().unwrap();
+            database.insert((family.into(), key.into()), value.into());
+        }
+        Ok(())
+    }
+
+    fn del(&self, family: &str, key: &str) -> Result<(), Refusal> {
+        if self.accept()? {
+            let mut database = self.0.database.lock().unwrap();
+            database.remove(&(family.into(), key.into()));
+        }
+        Ok(())
+    }
+
+    fn tree(&self, family: &str, prefix: &str) -> Vec<(String, String)> {
+        let database = self.0.database.lock().unwrap();
+        let below = database
+            .iter()
+            .filter(|((of, key), _)| of == family && key.starts_with(prefix));
+        below
+            .map(|((_, key), value)| (key.clone(), value.clone()))
+            .collect()
+    }
+}
+
+impl Providers for FakeHost {
+    fn ask_presence(&self, _: &str) -> Option<RawPresence> {
+        None
+    }
+
+    fn cached_presence(&self, _: &str) -> Option<RawPresence> {
+        None
+    }
+
+    fn each_presence(&self, _: PresenceVisitor<'_>) {}
+
+    fn device(&self, _: &str) -> DeviceState {
+        DeviceState::Unknown
+    }
+
+    fn each_device(&self, _: &mut dyn FnMut(&[u8])) {}
+
+    fn each_hint(&self, _: &mut dyn FnMut(&[u8])) {}
+
+    fn catch_up(&self) {}
+}
+
+impl Dialplan for FakeHost {
+    fn function_exists(&self, _: &str) -> bool {
+        true
+    }
+
+    fn set_function(&self, function: &str, value: &str) -> Result<(), Refusal> {
+        let address = function.strip_prefix("PRESENCE_STATE(CustomPresence:");
+        if let Some(name) = address.and_then(|rest| rest.strip_suffix(')')) {
+            self.put("CustomPresence", name, value)?;
+        }
+        Ok(())
+    }
+
+    fn assign(&self, _: &str, _: &str, _: bool) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn value_of(&self, _: &str) -> Result<Option<String>, Refusal> {
+        Ok(None)
+    }
+
+    fn forget_custom_device(&self, _: &str) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn manager_action(&self, _: &str, _: &[(&str, &str)]) -> Result<Vec<ManagerMessage>, Refusal> {
+        Ok(Vec::new())
+    }
+}
+
+impl System for FakeHost {
+    fn fully_booted(&self) -> bool {
+        true
+    }
+
+    fn shutting_down(&self) -> bool {
+        false
+    }
+
+    fn is_timezone(&self, _: &str) -> bool {
+        true
+    }
+
+    fn minute_of_day(&self, _: &str, at: Time) -> u32 {
+        (at.millis() / 60_000 % 1440) as u32
+    }
+
+    fn in_range(&self, _: &str, _: &str, _: Time) -> bool {
+        true
+    }
+
+    fn database_file(&self) -> PathBuf {
+        std::env::temp_dir().join("userpresence-no-such-folder/astdb")
+    }
+
+    fn key_directory(&self) -> PathBuf {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = format!("userpresence-keys-{}-{number}", std::process::id());
+        std::env::temp_dir().join(folder)
+    }
+}
+
+impl Configuration for FakeHost {
+    fn file(&self, _: &str) -> Result<Vec<Section>, Unreadable> {
+        Err(Unreadable::Missing)
+    }
+
+    fn realtime_is_mapped(&self, _: &str) -> bool {
+        false
+    }
+
+    fn realtime_rows(&self, _: &str) -> Result<Vec<Section>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    fn realtime_row(&self, _: &str, _: &str) -> Result<Option<Section>, Refusal> {
+        Ok(None)
+    }
+}
+
+impl Host for FakeHost {
+    fn reconfigured(&self) {}
+}
+
+/// A poster that delivers nothing.
+struct NoPost;
+
+impl Post for NoPost {
+    fn post(&mut self, _: &Webhook, _: u64, _: &str, _: &AtomicBool) -> PostOutcome {
+        PostOutcome::Failed("no poster".into(), None)
+    }
+
+    fn reset(&mut self) {}
+}
+
+/// A runtime of that configuration, on a fake; nothing runs yet.
+pub fn runtime(configuration: &str) -> (Arc<Runtime>, Arc<Fake>) {
+    let fake = Arc::new(Fake::default());
+    let host = Box::new(FakeHost(fake.clone()));
+    let runtime = Runtime::new(host, Arc::new(Kept::default()), || Box::new(NoPost));
+    let directory = directory(configuration);
+    runtime.feed.open(1000);
+    runtime.open_store(World::restore(directory, &Stored::default(), Time::now()));
+    (runtime, fake)
+}

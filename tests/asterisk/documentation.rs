@@ -1,0 +1,8 @@
+//! The documentation names what the module has, and nothing else. Each list is compared as a
+//! set, with what the running module itself answers wherever it can answer.
+
+mod exchange;
+mod module;
+mod pages;
+mod prose;
+mod texts;
