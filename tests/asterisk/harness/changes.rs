@@ -101,7 +101,7 @@ pub fn assert_changes_in_order<'a>(events: &'a [Message]) {
                 "{before:?} {event:?}"
             );
         }
-        // The status type may change alone: a user chooses one, and another source still wins.
+        // The status may change alone: a user chooses one, and another source still wins.
         assert_ne!(state(event, "Old"), state(event, ""), "{event:?}");
     }
 }
