@@ -4,14 +4,14 @@ use crate::model::state::State;
 
 use super::CallOrigin;
 
-/// ForwardWhen a forward takes place.
+/// When a forward takes place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum ForwardWhen {
     /// At once.
     Always,
-    /// ForwardWhen nobody answers.
+    /// When nobody answers.
     NoAnswer,
-    /// ForwardWhen the user is busy.
+    /// When the user is busy.
     Busy,
 }
 
@@ -28,6 +28,51 @@ pub enum Forward {
     Number(Box<str>),
     /// An extension and its context, which may hold variables.
     Extension(Box<str>, Box<str>),
+}
+
+/// A variable in the destination of a forward.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ForwardVariable {
+    /// The name of the status type.
+    Status,
+    /// The state.
+    State,
+    /// The user's name.
+    User,
+    /// The user's default extension.
+    Extension,
+}
+
+impl ForwardVariable {
+    /// Every variable.
+    pub const ALL: [ForwardVariable; 4] = [
+        ForwardVariable::Status,
+        ForwardVariable::State,
+        ForwardVariable::User,
+        ForwardVariable::Extension,
+    ];
+
+    /// The variable the way it is written, such as `${STATUS}`.
+    pub const fn written(self) -> &'static str {
+        match self {
+            ForwardVariable::Status => "${STATUS}",
+            ForwardVariable::State => "${STATE}",
+            ForwardVariable::User => "${USER}",
+            ForwardVariable::Extension => "${EXTENSION}",
+        }
+    }
+
+    /// The text with every variable replaced by its value. Nothing else is evaluated.
+    pub fn replace<'a>(text: &str, value: impl Fn(ForwardVariable) -> &'a str) -> String {
+        if !text.contains("${") {
+            return text.to_owned();
+        }
+        Self::ALL
+            .into_iter()
+            .fold(text.to_owned(), |text, variable| {
+                text.replace(variable.written(), value(variable))
+            })
+    }
 }
 
 /// One section.
@@ -142,4 +187,13 @@ pub struct Reach {
     pub mailbox: Box<str>,
     /// The users whom this one monitors, by name.
     pub monitors: Vec<Box<str>>,
+}
+
+/// The name in a list of endpoints that means the mobile where no endpoint has that name.
+pub const MOBILE: &str = "mobile";
+
+/// Whether a device can be called: it belongs to a channel technology, such as `PJSIP/200`.
+pub fn is_phone(device: &str) -> bool {
+    let label = device.find([':', '/']);
+    label.is_some_and(|at| device[at..].starts_with('/'))
 }
