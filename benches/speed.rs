@@ -1,7 +1,7 @@
-//! `make bench`: speed and memory, measured against stock in the same Asterisk.
+//! `make bench`: speed and memory, compared with stock in the same Asterisk.
 //!
-//! Prints the table of the README. Every figure is the best of several rounds in one
-//! process; the ratios count, because machines are noisy.
+//! Prints the documented table. Every figure is the best of several rounds in one process.
+//! The ratios matter, because machines are noisy.
 
 #[path = "../tests/asterisk/harness/mod.rs"]
 mod harness;
@@ -12,24 +12,21 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use harness::Instance;
+use harness::api::{api_user, login};
 use harness::readers::{Readers, SETTER};
 
 const USERS: usize = 100_000;
-/// What calls to all users follow.
+/// The handling of calls to all users.
 const HANDLING: &str = "[general]\nhandling = all\nmobile_prefix = 0\n\
     [all]\ntype = handling\nforward_external_noanswer = ${EXTENSION}@later\nring_mobile = yes\n\
     [all-away]\ntype = handling\nset = all\nstatus = away\n\
     forward_external_busy = u5-0@default\n";
 const TEXT: &str = "away,lunch,Back at one";
 
-/// An API user; the password is `secret`.
-const PANEL: &str = "[panel]\ntype = api_user\npassword = $6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRst\
-    iNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1\n";
-const LOGIN: &str = "Authorization: Basic cGFuZWw6c2VjcmV0";
-
-/// Everything, or what the arguments name: `cargo bench ... -- size pages`.
+/// Runs every measurement, or those that the arguments name:
+/// `cargo bench ... -- size pages`.
 fn main() {
-    println!("| what | time | against | ratio | wanted |\n|---|---|---|---|---|");
+    println!("| measurement | result | compared with | ratio | goal |\n|---|---|---|---|---|");
     let named: Vec<String> = std::env::args().skip(1).collect();
     let named: Vec<&str> = named.iter().map(String::as_str).collect();
     let wanted = |what: &str| {
@@ -52,9 +49,10 @@ fn main() {
 
 /// Milliseconds of one request, the best of several.
 fn page(ast: &Instance, target: &str) -> f64 {
+    let login = login("panel");
     let once = || {
         let begin = Instant::now();
-        let answer = ast.http("GET", &format!("/userpresence/{target}"), &[LOGIN], "");
+        let answer = ast.http("GET", &format!("/userpresence/{target}"), &[&login], "");
         let took = begin.elapsed().as_secs_f64() * 1e3;
         let expected = if target == "v1/nothing" { 404 } else { 200 };
         assert_eq!(answer.status, expected, "{target}: {}", answer.body);
@@ -76,8 +74,8 @@ fn speed() {
     large(change, publishes * USERS as f64 / 1e9);
 }
 
-/// Two hundred readers of the account's events, and two hundred changes a second, for a
-/// minute: how long each reader waits for each.
+/// Two hundred readers of the account's events and two hundred changes per second, for a
+/// minute: the delay of each change to each reader.
 fn feed() {
     const READERS: usize = 200;
     const CHANGERS: usize = 50;
@@ -87,17 +85,18 @@ fn feed() {
         "[general]\nhttp_readers = {READERS}\nhttp_readers_each = {READERS}\nhttp_rate = 1000\n"
     );
     let ast = Instance::builder()
-        .userpresence(&format!("{general}{users}{PANEL}"))
+        .userpresence(&format!("{general}{users}{}", api_user("panel", "")))
         .http()
         .http_sessions(READERS + 10)
         .ami_user(SETTER, "", "call")
         .start();
-    let mut readers = Readers::open(&ast, READERS, LOGIN);
+    let mut readers = Readers::open(&ast, READERS, &login("panel"));
     let seen = readers.follow(&ast, CHANGERS, 12_000, 200);
     let millis = |part: f64| seen.delay(part).as_secs_f64() * 1e3;
     println!(
-        "| a change to each of {READERS} readers, 200 a second for a minute: half, 99 of 100, all | \
-         {:.1} ms, {:.1} ms, {:.1} ms | | {} of {READERS} had all, {} out of order | 99 of 100 \
+        "| delay of a change to each of {READERS} readers, 200 per second for a minute: median, 99 %, \
+         maximum | \
+         {:.1} ms, {:.1} ms, {:.1} ms | | {} of {READERS} readers complete, {} events out of order | 99 % \
          under 50 ms |",
         millis(0.5),
         millis(0.99),
@@ -143,8 +142,8 @@ fn row(what: &str, nanos: f64, against: &str, stock: f64, wanted: &str) {
     println!("| {what} | {nanos:.0} ns | {against} {stock:.0} ns | {ratio:.2} | {wanted} |");
 }
 
-/// The best of each in several turns, so that a slow moment of the machine does not
-/// hit one of them alone.
+/// The best time of each, taken in turn several times, so that a slow moment of the
+/// machine does not hit only one of the two.
 fn pair(ast: &Instance, ours: (&str, &str), stock: (&str, &str), calls: u32) -> (f64, f64) {
     (0..7).fold((f64::MAX, f64::MAX), |best, _| {
         let stock = time(ast, stock.0, stock.1, calls);
@@ -175,9 +174,9 @@ fn reads(ast: &Instance) {
     let (nanos, stock) = pair(ast, ("ask", "UserPresence:u0"), stock, 20_000);
     let wanted = "at most 0.167 (6 times faster)";
     row(
-        "the provider's answer",
+        "an answer of the provider",
         nanos,
-        "CustomPresence's",
+        "an answer of CustomPresence",
         stock,
         wanted,
     );
@@ -187,21 +186,22 @@ fn events(ast: &Instance, with: &str) {
     let stock = ("publish", "CustomPresence:stock");
     let ours = ("published", "CustomPresence:u0-0");
     let (nanos, publish) = pair(ast, ours, stock, 5_000);
-    let what = format!("a source's event to the end of the combined publish{with}");
+    let what = format!("from a source's event to the end of the user's publish{with}");
     row(&what, nanos, "one stock publish", publish, "at most 1.6");
     let ours = ("event", "CustomPresence:u0-0");
     let (nanos, publish) = pair(ast, ours, stock, 5_000);
-    let what = format!("the same and its AMI event to a listener{with}");
+    let what = format!("the same, with an AMI event for one client{with}");
     row(&what, nanos, "one stock publish", publish, "at most 4");
 }
 
-/// Combining eight sources, and a change without telling Asterisk, in nanoseconds.
+/// Nanoseconds to combine eight sources, and to make a change without publishing it.
 fn alone(ast: &Instance) -> (f64, f64) {
     let change = ("change", "CustomPresence:u1-0");
     pair(ast, ("combine", "eight"), change, 20_000)
 }
 
-/// Seconds of a start with 100,000 users with three extensions each.
+/// Starts with 100,000 users with three extensions each, and returns the seconds of the
+/// load.
 fn load() -> (Instance, f64) {
     let ast = Instance::selftest().userpresence(&users(USERS)).start();
     let log = ast.wait_log("sources loaded in ");
@@ -221,16 +221,16 @@ fn large(change: f64, publishes: f64) {
         took / publishes
     );
     let held = ast.cli("userpresence selftest memory");
-    // Ours first, then the whole process's.
+    // The module's bytes come first, then those of the whole process.
     let held = held.split_whitespace().next().unwrap_or_default();
     let held: f64 = held.parse().expect("a number");
     println!(
-        "| memory a user | {:.0} bytes | | | under 1 kB |",
+        "| memory per user | {:.0} bytes | | | under 1 kB |",
         held / USERS as f64
     );
     events(&ast, ", 100,000 users");
     let (_, nanos) = alone(&ast);
-    let what = "a change without telling Asterisk, 100,000 users";
+    let what = "a change without its publish, 100,000 users";
     row(what, nanos, "with 100 users", change, "at most 1.3");
     let ours = "${USER_PRESENCE(u77777)}";
     read(&ast, ours, &format!("`{ours}`, 100,000 users"));

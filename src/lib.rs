@@ -1,39 +1,54 @@
 //! One presence for a person: an Asterisk module.
 //!
-//! How a change flows:
-//!
 //! ```text
-//!  Asterisk's topic ─┐                          ┌─ hints, NOTIFY, PRESENCE_STATE()
-//!  USER_PRESENCE()= ─┤   store::update           ├─ AMI UserPresenceChange
-//!  CLI, AMI, HTTP ───┼─> World::apply ─> Outbox ┼─ feed ── streams, webhooks, AMI
-//!  reload ───────────┘   (combine)   │          └─ actor ── actions on a status
-//!                                    └─> keeper ── AstDB, addresses of extensions
+//!  src/surfaces, src/web    what people and programs use
+//!  src/runtime              the running module: store, persister, actions, feed, sessions
+//!  src/webhooks             posts an account's events
+//!  crates/presence          what a presence is: pure
+//!  crates/asterisk          the layer over Asterisk's C interfaces, the only unsafe code
 //! ```
 //!
-//! Where to read on:
-//! - [`presence`] is what a presence means: pure, no Asterisk in it.
-//! - `door` holds the one world; `outbox` gives its effects their order; `keeper` is
-//!   the one thread that may wait for a disk.
-//! - `surfaces` are the interfaces; `module` and `reload` bring everything up, over
-//!   and down.
-//! - `asterisk` is the thin safe layer over the C interfaces, and the only place with
-//!   `unsafe`.
+//! `src/module.rs` registers everything with Asterisk, and `src/host.rs` hands Asterisk to
+//! the runtime. Each line uses the ones below it and never one above.
+//!
+//! # One change, in ten steps
+//!
+//! A phone's presence changes, and a lamp on another phone follows:
+//!
+//! 1. [`asterisk::stasis::Subscription::presence`] (`crates/asterisk/src/stasis.rs`):
+//!    Asterisk's topic reports the address.
+//! 2. [`runtime::Runtime::on_presence_state`] (`src/runtime/listening.rs`) finds the source
+//!    with that address, and mends its texts.
+//! 3. [`runtime::Runtime::update`] (`src/runtime/store.rs`) takes the world's lock.
+//! 4. [`presence::world::World::apply`] (`crates/presence/src/world/mod.rs`) takes the
+//!    change over: the source's presence, who shares it, what a status type makes of it.
+//! 5. [`presence::combine::winner`] (`crates/presence/src/combine.rs`) is the rule: which
+//!    source wins for a user, and why.
+//! 6. [`presence::world::Effect`] (`crates/presence/src/world/mod.rs`): what changed for a
+//!    user becomes effects, with the account's next number.
+//! 7. [`runtime::outbox::Outbox::put`] and, once the lock is released,
+//!    [`runtime::outbox::Outbox::deliver`] (`src/runtime/outbox.rs`) keep their order.
+//! 8. [`runtime::host::Publisher::publish_presence`] (`src/host.rs`): Asterisk publishes
+//!    `UserPresence:<user>`, so hints change and phones get their NOTIFY; AMI gets its event.
+//! 9. [`runtime::feed::Feed::append`] (`src/runtime/feed.rs`): streams and webhooks get the
+//!    event of the account.
+//! 10. [`runtime::Runtime::status_changed`] (`src/runtime/actions.rs`) has actions carried
+//!     out, and [`runtime::Runtime::wake_persister`] (`src/runtime/persister.rs`) has rows
+//!     stored in AstDB.
 #![forbid(unsafe_code)]
 
+pub mod runtime;
+mod trip;
+pub mod web;
+pub mod webhooks;
+
+#[cfg(all(feature = "asterisk", not(test)))]
+mod host;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod module;
-pub mod runtime;
 #[cfg(all(feature = "selftest", not(test)))]
 mod selftest;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod surfaces;
-pub mod web;
-#[cfg(all(feature = "asterisk", not(test)))]
-mod webhooks;
 
-/// Where a test build can be made to panic; nothing in others.
-#[cfg(all(feature = "asterisk", not(test)))]
-fn trip(_place: &str) {
-    #[cfg(feature = "selftest")]
-    selftest::trip(_place);
-}
+use trip::trip;

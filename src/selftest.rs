@@ -1,15 +1,13 @@
-//! Test builds only (feature `selftest`): `userpresence selftest ...` forces panics
-//! and times our calls beside Asterisk's own, in one process.
+//! Test builds only (feature `selftest`): `userpresence selftest ...` forces panics, and
+//! times this module's calls beside Asterisk's own in one process.
 
 use std::ffi::CString;
 use std::fmt::Write;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
-use crate::runtime::store;
+use crate::runtime::{self, store};
+use crate::trip;
 use asterisk::cli::{Args, Command, Outcome};
 use asterisk::{http, presencestate, selftest as layer};
 use presence::Presence;
@@ -18,31 +16,15 @@ use presence::State;
 #[global_allocator]
 static ALLOCATOR: layer::Counting = layer::Counting;
 
-/// Where the next panic is to happen.
-static ARMED: Mutex<Option<String>> = Mutex::new(None);
-
-/// Whether anything is armed: the calls that are timed pass here too.
-static IS_ARMED: AtomicBool = AtomicBool::new(false);
-
-/// Panics once where `userpresence selftest panic` armed it.
-pub fn trip(place: &str) {
-    if !IS_ARMED.load(Ordering::Relaxed) {
-        return;
-    }
-    let armed = ARMED.lock().take_if(|armed| armed == place).is_some();
-    assert!(!armed, "forced by a test in {place}");
-}
-
 /// The commands.
 pub static COMMANDS: &[Command] = &[
     Command {
         words: c"userpresence selftest panic",
-        summary: c"Panic at the next call of a place",
-        usage: c"Usage: userpresence selftest panic <place>\n",
+        summary: c"Panic at the next call of a location",
+        usage: c"Usage: userpresence selftest panic <location>\n",
         run: |args, _| match args.0.as_slice() {
-            [place] => {
-                *ARMED.lock() = Some((*place).to_owned());
-                IS_ARMED.store(true, Ordering::Relaxed);
+            [location] => {
+                trip::arm(location);
                 Outcome::Success
             }
             _ => Outcome::ShowUsage,
@@ -51,7 +33,7 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         words: c"userpresence selftest streams",
-        summary: c"HTTP streams that there are",
+        summary: c"Number of open HTTP streams",
         usage: c"Usage: userpresence selftest streams\n",
         run: |_, out| {
             let _ = writeln!(out, "{}", http::streams());
@@ -61,7 +43,7 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         words: c"userpresence selftest passwords",
-        summary: c"Look at as many passwords as may be, until they are freed",
+        summary: c"Use all password checks until they are freed",
         usage: c"Usage: userpresence selftest passwords {hold|free}\n",
         run: |args, _| match args.0.as_slice() {
             ["hold"] => {
@@ -78,7 +60,7 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         words: c"userpresence selftest memory",
-        summary: c"Bytes that the module holds, and the process",
+        summary: c"Bytes allocated by the module and by the process",
         usage: c"Usage: userpresence selftest memory\n",
         run: |_, out| {
             let _ = writeln!(out, "{} {}", layer::held(), layer::held_by_all());
@@ -90,14 +72,14 @@ pub static COMMANDS: &[Command] = &[
         words: c"userpresence selftest time",
         summary: c"Time calls: nanoseconds each, the best of several rounds",
         usage: c"Usage: userpresence selftest time <what> <argument> <calls>
-       substitute <expression>: the dialplan's evaluation
-       ask <address>: the provider's answer
-       publish <address>: one stock publish
-       publish_new <prefix>: one stock publish each of so many new addresses
-       published <address>: a source's event to the end of the combined publish
-       event <address>: the same with the AMI event after it
-       change <address>: a change up to its effects, which are not told
-       combine <user>: combining anew
+       substitute <expression>: evaluation by the dialplan
+       ask <address>: an answer of the provider
+       publish <address>: one publish by Asterisk
+       publish_new <prefix>: one publish by Asterisk for each of <calls> new addresses
+       published <address>: from a source's event to the end of the combined publish
+       event <address>: the same, including the AMI event
+       change <address>: a change up to its effects, which are not delivered
+       combine <user>: combining the sources again
 ",
         run: time,
         complete: None,
@@ -124,7 +106,7 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
                 drop(presencestate::publish(label, name, &sample(call)))
             })
         }
-        "event" => best(calls, |call| hear(argument, call)),
+        "event" => best(calls, |call| publish_source(argument, call)),
         "publish_new" => {
             let begin = Instant::now();
             for call in 0..calls {
@@ -139,8 +121,8 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
         }
         "published" => best_of(calls, |call| {
             let begin = Instant::now();
-            hear(argument, call);
-            let end = PUBLISHED.lock().unwrap_or(begin);
+            publish_source(argument, call);
+            let end = trip::take_published().unwrap_or(begin);
             end.saturating_duration_since(begin)
         }),
         "change" => best(calls, |call| store::discard_change(argument, &sample(call))),
@@ -159,21 +141,15 @@ fn time(args: &Args<'_>, out: &mut String) -> Outcome {
     Outcome::Success
 }
 
-/// When the last publish of ours ended.
-static PUBLISHED: Mutex<Option<Instant>> = Mutex::new(None);
-
-/// Notes the end of a publish.
-pub fn published() {
-    *PUBLISHED.lock() = Some(Instant::now());
+fn publish_source(address: &str, call: u32) {
+    let presence = sample(call);
+    let (subtype, message) = (presence.subtype().as_bytes(), presence.message().as_bytes());
+    runtime::with(|runtime| {
+        runtime.on_presence_state(address.as_bytes(), presence.state(), subtype, message);
+    });
 }
 
-fn hear(address: &str, call: u32) {
-    let said = sample(call);
-    let (subtype, message) = (said.subtype().as_bytes(), said.message().as_bytes());
-    store::on_presence_state(address.as_bytes(), said.state(), subtype, message);
-}
-
-/// Two presences in turn, so that each is a change.
+/// Alternates between two presences, so that each call is a change.
 fn sample(call: u32) -> Presence {
     let state = if call % 2 == 0 {
         State::Away
@@ -183,8 +159,8 @@ fn sample(call: u32) -> Presence {
     Presence::new(state, "lunch", "Back at one")
 }
 
-/// The time of one call in the best of many short rounds: what other processes take
-/// from this machine's cores only ever makes a round longer.
+/// The time of one call in the best of many short rounds: other processes on the same cores
+/// can only make a round longer.
 fn best(calls: u32, mut call: impl FnMut(u32)) -> Duration {
     let calls = (calls / ROUNDS).max(1);
     let mut round = || {
@@ -195,7 +171,7 @@ fn best(calls: u32, mut call: impl FnMut(u32)) -> Duration {
     (0..ROUNDS).map(|_| round()).min().unwrap_or_default()
 }
 
-/// As [`best`], of calls that measure themselves.
+/// As [`best`], for calls that measure themselves.
 fn best_of(calls: u32, mut call: impl FnMut(u32) -> Duration) -> Duration {
     let calls = (calls / ROUNDS).max(1);
     let mut round = || (0..calls).map(&mut call).sum::<Duration>() / calls;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Says for which Asterisk the module was built, and loudly where that is the private one.
+# Prints for which Asterisk the module was built, in a box if that is the private one.
 #
 #   tests/built-for.sh MODULE PRIVATE_ROOT [INCLUDE]
 set -euo pipefail
@@ -24,14 +24,14 @@ cat <<END
 
   *******************************************************************************
   Built $module
-  for the private Asterisk alone: $version.
+  for the private Asterisk only: $version.
 
-  There are no headers of another Asterisk in /usr/include, so those under
-  $root were used. An Asterisk of another version or with other build
-  options refuses this module, or worse. For the Asterisk of this machine:
+  /usr/include has no headers of an Asterisk, so the headers under $root
+  were used. An Asterisk of another version or with other build options refuses
+  this module or crashes. For the Asterisk of this machine:
 
-      apt install asterisk-dev           where it is Debian's
-      make build ASTERISK_INCLUDE=DIR    where DIR holds its asterisk.h
+      apt install asterisk-dev           if it is Debian's
+      make build ASTERISK_INCLUDE=DIR    if its asterisk.h is in DIR
   *******************************************************************************
 
 END

@@ -1,21 +1,29 @@
 #!/bin/bash
-# Installs what is missing of the tools that this repository needs: Debian
-# packages, and those only where a tool is not there. Arguments, one or more:
-#   build     to compile the module
-#   asterisk  to unpack a private Asterisk
-#   test      to run the tests and the demo
+# Installs the tools that this repository needs and that the machine lacks, as Debian
+# packages. Each argument names one purpose:
+#   build     compile the module
+#   asterisk  unpack a private Asterisk
+#   demo      show the module in that Asterisk
+#   test      run the tests, with a browser for the board
+# With --list first, only prints all packages of these purposes, one per line.
 set -euo pipefail
+
+list=no
+if [ "${1-}" = --list ]; then
+    list=yes
+    shift
+fi
 
 missing=()
 
-# need TEST PACKAGE...: the packages, where the test fails.
+# need CHECK PACKAGE...: adds the packages to the missing ones if the check fails.
 need() {
-    local found=$1
+    local check=$1
     shift
-    eval "$found" >/dev/null 2>&1 || missing+=("$@")
+    [ "$list" = no ] && eval "$check" >/dev/null 2>&1 || missing+=("$@")
 }
 
-# bindgen loads libclang, which needs the headers of its own compiler beside it.
+# bindgen loads libclang, which needs its own compiler's headers beside it.
 libclang() {
     [ -n "${LIBCLANG_PATH:-}" ] || ldconfig -p | grep -q 'libclang\.so ' || {
         compgen -G '/usr/lib/llvm-*/lib/libclang.so' &&
@@ -23,10 +31,10 @@ libclang() {
     }
 }
 
-for part in "$@"; do
-    case $part in
+for purpose in "$@"; do
+    case $purpose in
         build)
-            if ! command -v cargo >/dev/null; then
+            if [ "$list" = no ] && ! command -v cargo >/dev/null; then
                 echo "setup: Rust is missing: no 'cargo' in PATH. Install it from rustup.rs." >&2
                 exit 1
             fi
@@ -39,6 +47,10 @@ for part in "$@"; do
             need 'command -v mmdebstrap' mmdebstrap
             need 'test -e /usr/share/keyrings/debian-archive-keyring.gpg' debian-archive-keyring
             ;;
+        demo)
+            need 'command -v curl' curl
+            need 'command -v sipp' sip-tester
+            ;;
         test)
             need 'command -v openssl' openssl
             need 'command -v sipp' sip-tester
@@ -47,11 +59,10 @@ for part in "$@"; do
             need 'command -v chromium && command -v chromedriver' chromium chromium-driver
             need 'python3 -m pip --version' python3-pip
             need 'python3 -m venv --help && python3 -m ensurepip --version' python3-venv
-            need 'command -v openssl' openssl
             need 'command -v curl' curl
             ;;
         *)
-            echo "setup: unknown part '$part'" >&2
+            echo "setup: unknown purpose '$purpose'" >&2
             exit 2
             ;;
     esac
@@ -59,10 +70,15 @@ done
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 
-echo "setup: missing here: ${missing[*]}"
-by_hand="Install them by hand, then run make again: apt-get install ${missing[*]}"
+if [ "$list" = yes ]; then
+    printf '%s\n' "${missing[@]}" | sort -u
+    exit 0
+fi
+
+echo "setup: this machine lacks: ${missing[*]}"
+by_hand="Install the packages by hand, then run make again: apt-get install ${missing[*]}"
 if ! command -v apt-get >/dev/null; then
-    echo "setup: this machine has no apt-get. The list above are Debian's names." >&2
+    echo "setup: this machine has no apt-get. The names above are Debian's." >&2
     exit 1
 fi
 if [ "$(id -u)" = 0 ]; then
@@ -70,7 +86,7 @@ if [ "$(id -u)" = 0 ]; then
 elif command -v sudo >/dev/null; then
     root=(sudo)
 else
-    echo "setup: neither root nor sudo. $by_hand" >&2
+    echo "setup: installing needs root rights or sudo. $by_hand" >&2
     exit 1
 fi
 
@@ -81,8 +97,8 @@ install() {
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get -qq --yes install --no-install-recommends "${missing[@]}" >/dev/null
 }
-echo "setup: installing them"
-# The package lists of a fresh machine may be absent, those of another too old.
+echo "setup: installing the packages"
+# A fresh machine may have no package lists, another machine may have outdated ones.
 apt-get install --simulate "${missing[@]}" >/dev/null 2>&1 || update
 install || { update && install; } || {
     echo "setup: apt-get failed. $by_hand" >&2

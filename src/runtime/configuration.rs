@@ -1,43 +1,50 @@
 //! Reads the configuration through Asterisk: `userpresence.conf`, and the realtime
 //! family where one is mapped.
 
-use asterisk::{config, log, realtime, timing};
-use presence::config::{Parsed, Problem, Section, parse};
+use super::Runtime;
+use super::host::Unreadable;
+use presence::config::{Parsed, Problem, parse};
 use presence::directory::Directory;
 
 /// The file's name in Asterisk's configuration directory.
-const FILE: &std::ffi::CStr = c"userpresence.conf";
+const FILE: &str = "userpresence.conf";
 /// The realtime family, mapped in `extconfig.conf`.
 pub const FAMILY: &str = "userpresence";
 
-/// Reads and parses everything; warnings are logged.
-///
-/// # Errors
-/// Where the file cannot be read at all.
-pub fn load() -> Result<Parsed, String> {
-    let parsed = read()?;
-    for warning in &parsed.warnings {
-        log::warning(warning);
+impl Runtime {
+    /// Reads and parses everything; warnings are logged.
+    ///
+    /// # Errors
+    /// The file cannot be read at all.
+    pub fn load_configuration(&self) -> Result<Parsed, String> {
+        let parsed = self.read_configuration()?;
+        for warning in &parsed.warnings {
+            log::warn!("{warning}");
+        }
+        Ok(parsed)
     }
-    Ok(parsed)
-}
 
-/// Reads and parses everything.
-///
-/// # Errors
-/// Where the file cannot be read at all.
-pub fn read() -> Result<Parsed, String> {
-    let file = config::load(FILE).map_err(|why| match why {
-        config::LoadError::Missing => {
-            "userpresence.conf cannot be read, expected it in Asterisk's configuration directory \
-             (a sample is in configs/samples)"
-        }
-        config::LoadError::Invalid => {
-            "userpresence.conf is refused by Asterisk's parser, which logged the line above"
-        }
-    })?;
-    let rows = realtime_rows()?;
-    Ok(parse(&file, &rows, timing::is_timezone))
+    /// Reads and parses everything.
+    ///
+    /// # Errors
+    /// The file cannot be read at all.
+    pub(super) fn read_configuration(&self) -> Result<Parsed, String> {
+        let host = self.host();
+        let file = host.file(FILE).map_err(|why| match why {
+            Unreadable::Missing => {
+                "userpresence.conf cannot be read, expected it in Asterisk's configuration \
+                 directory (a sample is in configs/samples)"
+            }
+            Unreadable::Invalid => {
+                "userpresence.conf is refused by Asterisk's parser, which logged the line above"
+            }
+        })?;
+        let rows = match host.realtime_is_mapped(FAMILY) {
+            true => host.realtime_rows(FAMILY)?,
+            false => Vec::new(),
+        };
+        Ok(parse(&file, &rows, &|name| host.is_timezone(name)))
+    }
 }
 
 /// The extensions that several users have, as sentences; where there is a directory from
@@ -80,16 +87,9 @@ pub fn refusal(errors: &[&Problem]) -> String {
         [only] => only.to_string(),
         several => {
             for error in several {
-                log::error(error);
+                log::error!("{error}");
             }
             format!("{} errors, each named above", several.len())
         }
-    }
-}
-
-fn realtime_rows() -> Result<Vec<Section>, String> {
-    match realtime::available(FAMILY) {
-        true => realtime::load_all(FAMILY).map_err(|why| why.to_string()),
-        false => Ok(Vec::new()),
     }
 }

@@ -1,42 +1,45 @@
-//! Dialplan functions that actions name and Asterisk does not have: said once it has
-//! loaded everything that it loads at its start, because their modules may come late.
+//! Dialplan functions that actions name and Asterisk does not have. They are reported once
+//! Asterisk has loaded all modules of its start, because their modules may come late.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::runtime::store;
-use asterisk::{function, log, system};
+use super::Runtime;
 use presence::Time;
 use presence::actions::unknown_functions;
 use presence::directory::Directory;
 
-/// Whether they are to be looked at.
-static PENDING: AtomicBool = AtomicBool::new(false);
+/// How often the persister looks whether Asterisk has loaded everything.
+const OFTEN: Duration = Duration::from_secs(1);
 
-/// Has them looked at when Asterisk has loaded everything.
-pub fn look_again() {
-    PENDING.store(true, Ordering::Relaxed);
-}
+/// Whether the functions are to be checked.
+#[derive(Default)]
+pub struct FunctionCheck(AtomicBool);
 
-/// Looks at them where that is due and can be done; says when to look again.
-pub fn check() -> Option<Time> {
-    /// How often it is looked whether Asterisk has loaded everything.
-    const OFTEN: Duration = Duration::from_secs(1);
-    if !PENDING.load(Ordering::Relaxed) {
-        return None;
+impl Runtime {
+    /// Has the functions checked when Asterisk has loaded everything.
+    pub fn check_functions_later(&self) {
+        self.functions.0.store(true, Ordering::Relaxed);
     }
-    if !system::fully_booted() {
-        return Some(Time::now().after(OFTEN));
-    }
-    PENDING.store(false, Ordering::Relaxed);
-    let directory = store::read(|world| world.directory().clone())?;
-    for warning in unknown(&directory) {
-        log::warning(warning);
-    }
-    None
-}
 
-/// What is said of those that Asterisk does not have.
-pub fn unknown(directory: &Directory) -> Vec<String> {
-    unknown_functions(directory, &function::exists)
+    /// Checks them where that is due and possible; returns when to look again.
+    pub(super) fn check_functions(&self) -> Option<Time> {
+        if !self.functions.0.load(Ordering::Relaxed) {
+            return None;
+        }
+        if !self.host().fully_booted() {
+            return Some(Time::now().after(OFTEN));
+        }
+        self.functions.0.store(false, Ordering::Relaxed);
+        let directory = self.read(|world| world.directory().clone())?;
+        for warning in self.unknown_functions(&directory) {
+            log::warn!("{warning}");
+        }
+        None
+    }
+
+    /// A warning for each function that Asterisk does not have.
+    pub(super) fn unknown_functions(&self, directory: &Directory) -> Vec<String> {
+        unknown_functions(directory, &|name| self.host().function_exists(name))
+    }
 }

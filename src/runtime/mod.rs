@@ -1,30 +1,176 @@
-//! The running module.
+//! The running module: one [`Runtime`], made at a load and gone after the unload.
+//!
+//! Everything that lives for as long as the module runs is a field of it, and everything
+//! that it needs of Asterisk comes through the traits of [`host`]. So unit tests run it on
+//! a fake, and no secret and no row outlives an unload.
+//!
+//! - [`store`] holds the world, and [`outbox`] gives the effects of changes their order;
+//!   [`listening`] takes in what Asterisk reports, [`delivery`] hands out the effects.
+//! - [`feed`] serves the readers of an account.
+//! - [`persister`] is the one thread that may wait for a disk, [`actions`] the one that
+//!   may wait for a dialplan function.
+//! - [`sessions`] are the logins over HTTP.
+//! - [`reload`] replaces the configuration, [`load`] reads what was there before.
 
-#[cfg(all(feature = "asterisk", not(test)))]
 pub mod actions;
-#[cfg(all(feature = "asterisk", not(test)))]
 pub mod announced;
-#[cfg(all(feature = "asterisk", not(test)))]
 pub mod configuration;
-#[cfg(all(feature = "asterisk", not(test)))]
+pub mod delivery;
 pub mod feed;
-#[cfg(all(feature = "asterisk", not(test)))]
 pub mod functions;
-#[cfg(any(feature = "asterisk", test))]
+pub mod host;
+pub mod listening;
+pub mod load;
 pub mod outbox;
-#[cfg(all(feature = "asterisk", not(test)))]
-pub mod panels;
-#[cfg(all(feature = "asterisk", not(test)))]
 pub mod persister;
-#[cfg(all(feature = "asterisk", not(test)))]
+pub mod providers;
 pub mod push;
-#[cfg(all(feature = "asterisk", not(test)))]
 pub mod reload;
-#[cfg(all(feature = "asterisk", not(test)))]
 pub mod schedules;
-#[cfg(all(feature = "asterisk", not(test)))]
 pub mod sequences;
-#[cfg(all(feature = "asterisk", not(test)))]
+pub mod sessions;
 pub mod stats;
-#[cfg(all(feature = "asterisk", not(test)))]
 pub mod store;
+mod sync;
+pub mod warnings;
+pub mod webhooks;
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwapOption;
+
+use crate::webhooks::{MakePoster, Webhooks};
+use actions::{ActionQueue, Records};
+use feed::Feed;
+use functions::FunctionCheck;
+use host::Host;
+use persister::PersisterQueue;
+use push::PushState;
+use reload::ReloadLock;
+use schedules::Schedules;
+use sequences::Sequences;
+use sessions::Sessions;
+use stats::Stats;
+use store::Store;
+use sync::Mutex;
+use warnings::Warnings;
+
+/// The error returned while the module is not running.
+pub const NOT_RUNNING: &str = "the module is not running";
+
+/// The running module.
+pub struct Runtime {
+    host: Box<dyn Host>,
+    store: Store,
+    /// The events of each account, for readers.
+    pub feed: Arc<Feed>,
+    persister: PersisterQueue,
+    actions: ActionQueue,
+    schedules: Schedules,
+    push: PushState,
+    sequences: Sequences,
+    functions: FunctionCheck,
+    reload: ReloadLock,
+    warnings: Warnings,
+    webhooks: Webhooks,
+    /// The logins over HTTP.
+    pub sessions: Sessions,
+    kept: Arc<Kept>,
+}
+
+/// What outlives an unload: counts, and the actions that the module itself has left in
+/// force, which the next load believes.
+#[derive(Default)]
+pub struct Kept {
+    stats: Stats,
+    records: Mutex<Records>,
+}
+
+impl Runtime {
+    /// A runtime without a world: [`store::Store::open`] gives it one.
+    pub fn new(host: Box<dyn Host>, kept: Arc<Kept>, poster: MakePoster) -> Arc<Self> {
+        Arc::new(Runtime {
+            host,
+            store: Store::default(),
+            feed: Arc::new(Feed::new(kept.clone())),
+            persister: PersisterQueue::default(),
+            actions: ActionQueue::default(),
+            schedules: Schedules::default(),
+            push: PushState::default(),
+            sequences: Sequences::default(),
+            functions: FunctionCheck::default(),
+            reload: ReloadLock::default(),
+            warnings: Warnings::default(),
+            webhooks: Webhooks::new(poster),
+            sessions: Sessions::default(),
+            kept,
+        })
+    }
+
+    /// The counts since Asterisk was started.
+    pub fn stats(&self) -> &Stats {
+        &self.kept.stats
+    }
+
+    /// What the runtime needs of Asterisk.
+    pub fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+}
+
+/// What there is of the module in this process.
+struct Process {
+    /// The one that runs. The module stays mapped after an unload, so a late callback finds
+    /// `None` here.
+    running: ArcSwapOption<Runtime>,
+    kept: OnceLock<Arc<Kept>>,
+}
+
+static PROCESS: Process = Process {
+    running: ArcSwapOption::const_empty(),
+    kept: OnceLock::new(),
+};
+
+/// What outlives an unload.
+pub fn kept() -> Arc<Kept> {
+    PROCESS.kept.get_or_init(Arc::default).clone()
+}
+
+/// The runtime, while the module runs.
+pub fn current() -> Option<Arc<Runtime>> {
+    PROCESS.running.load_full()
+}
+
+/// Looks at the runtime, while the module runs. It may last: use [`current`] for what
+/// takes longer than a moment.
+pub fn with<T>(look: impl FnOnce(&Runtime) -> T) -> Option<T> {
+    PROCESS.running.load().as_deref().map(look)
+}
+
+/// The running module; dropping it ends it.
+#[must_use = "dropping it ends the runtime"]
+pub struct Running(Arc<Runtime>);
+
+impl Running {
+    /// Makes it the one that runs.
+    pub fn begin(runtime: Arc<Runtime>) -> Self {
+        PROCESS.running.store(Some(runtime.clone()));
+        Running(runtime)
+    }
+
+    /// The runtime.
+    pub fn runtime(&self) -> &Arc<Runtime> {
+        &self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.close_sequences();
+        self.0.close_store();
+        self.0.feed.close();
+        // A thread that was given up may hold the runtime still: the secrets go now.
+        self.0.sessions.close();
+        PROCESS.running.store(None);
+    }
+}

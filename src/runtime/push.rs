@@ -1,20 +1,35 @@
-//! Push messages: what a user who is not at the phone wants to be told of. Each is an AMI
-//! event, raised for those whose present status takes push messages.
+//! Push messages: news for a user who is not at the phone. Each is an AMI event, sent for
+//! users whose present status accepts push messages.
 
-use parking_lot::Mutex;
-
-use crate::runtime::feed::{self, Note};
-use crate::runtime::store;
-use asterisk::mailbox::Mailbox;
-use asterisk::manager::{self, Class};
+use super::Runtime;
+use super::feed::Note;
+use super::host::EventClass;
+use super::sync::Mutex;
 use presence::calls::{CallOrigin, CallPlan};
 use presence::model::mailbox::Mailboxes;
 use presence::views::fields::Query;
 
-/// What a user is told of.
+/// The numbers of messages known of each mailbox.
+#[derive(Default)]
+pub struct PushState(Mutex<Mailboxes>);
+
+/// A mailbox as Asterisk reports it.
+#[derive(Clone, Copy, Debug)]
+pub struct MailboxState<'a> {
+    /// The mailbox, such as `200@default`.
+    pub name: &'a [u8],
+    /// How many new messages there are.
+    pub new: u32,
+    /// How many old ones.
+    pub old: u32,
+    /// Whether a call has changed it, not another program.
+    pub by_call: bool,
+}
+
+/// A push message.
 #[derive(Clone, Copy, Debug)]
 pub enum Push<'a> {
-    /// A call that rang and that nobody took.
+    /// A call that rang and was not answered.
     MissedCall {
         /// The caller's number; empty where it is not known.
         caller: &'a str,
@@ -22,7 +37,7 @@ pub enum Push<'a> {
         status: &'a str,
     },
     /// New messages in the mailbox.
-    Message(Mailbox<'a>),
+    Message(MailboxState<'a>),
 }
 
 impl Push<'_> {
@@ -30,19 +45,19 @@ impl Push<'_> {
         match self {
             Push::MissedCall { .. } => "MissedCall",
             Push::Message(mailbox) if mailbox.by_call => "Voicemail",
-            // Another program, such as an external voicemail, tells of messages too.
+            // Another program, such as an external voicemail, reports messages too.
             Push::Message(_) => "Message",
         }
     }
 
-    /// What is told beside whom it concerns.
-    fn fields(&self) -> Vec<(&'static str, String)> {
+    /// The headers of this kind.
+    fn headers(&self) -> Vec<(&'static str, String)> {
         match self {
             Push::MissedCall { caller, status } => vec![
                 ("CallerIDNum", (*caller).to_owned()),
                 ("CallStatus", (*status).to_owned()),
             ],
-            Push::Message(Mailbox { name, new, old, .. }) => vec![
+            Push::Message(MailboxState { name, new, old, .. }) => vec![
                 ("Mailbox", String::from_utf8_lossy(name).into_owned()),
                 ("NewMessages", new.to_string()),
                 ("OldMessages", old.to_string()),
@@ -51,75 +66,78 @@ impl Push<'_> {
     }
 }
 
-/// What was told of mailboxes; forgotten with the module.
-static MAILBOXES: Mutex<Option<Mailboxes>> = Mutex::new(None);
-
-/// Forgets what was told of mailboxes.
-pub fn forget() {
-    *MAILBOXES.lock() = None;
-}
-
-/// A mailbox changed: from Asterisk's topic.
-pub fn hear(mailbox: Mailbox<'_>) {
-    crate::trip("mailbox");
-    let Ok(name) = std::str::from_utf8(mailbox.name) else {
-        return;
-    };
-    let owners = store::read(|world| {
-        let directory = world.directory();
-        let owners = directory.owners_of_mailbox(name).iter();
-        let names = owners.map(|user| directory.get(*user).name.clone());
-        names.collect::<Vec<_>>()
-    });
-    // Most mailboxes may be nobody's: those are not even counted.
-    let owners = owners.unwrap_or_default();
-    if owners.is_empty() {
-        return;
-    }
-    let come = {
-        let mut boxes = MAILBOXES.lock();
-        let boxes = boxes.get_or_insert_default();
-        boxes.note(name, mailbox.new, mailbox.by_call)
-    };
-    if come > 0 {
-        for user in owners {
-            tell(&user, Push::Message(mailbox));
+impl Runtime {
+    /// A mailbox changed.
+    pub fn on_mailbox(&self, mailbox: MailboxState<'_>) {
+        crate::trip("mailbox");
+        let Ok(name) = std::str::from_utf8(mailbox.name) else {
+            return;
+        };
+        let owners = self.read(|world| {
+            let directory = world.directory();
+            let owners = directory.owners_of_mailbox(name).iter();
+            let names = owners.map(|user| directory.get(*user).name.clone());
+            names.collect::<Vec<_>>()
+        });
+        // Most mailboxes may belong to no user: those are not even counted.
+        let owners = owners.unwrap_or_default();
+        if owners.is_empty() {
+            return;
+        }
+        let mut known = self.push.0.lock();
+        let come = known.note(name, mailbox.new, mailbox.by_call);
+        drop(known);
+        if come > 0 {
+            for user in owners {
+                self.push(&user, Push::Message(mailbox));
+            }
         }
     }
+
+    /// Sends a user a push message, where the present status accepts them. No lock may be
+    /// held.
+    pub fn push(&self, user: &str, push: Push<'_>) {
+        let about = self.read(|world| {
+            let id = Query::find(world, user).ok()?;
+            let plan = CallPlan::of(world, id, CallOrigin::External);
+            let directory = world.directory();
+            let user = directory.get(id);
+            let account = directory.account(user.account).clone();
+            plan.push.then(|| {
+                let headers = [
+                    ("User", user.name.to_string()),
+                    ("Id", user.id().to_owned()),
+                    ("Account", account.to_string()),
+                    ("Type", push.kind().to_owned()),
+                    ("State", plan.state.name().to_owned()),
+                    ("Status", plan.status.clone()),
+                    // The former name of Status, for one release.
+                    ("StatusType", plan.status),
+                ];
+                (account, user.name.clone(), headers)
+            })
+        });
+        let Some((account, user, headers)) = about.flatten() else {
+            return;
+        };
+        let own = push.headers();
+        let all = headers.iter().chain(&own);
+        let all: Vec<(&str, &str)> = all.map(|(name, value)| (*name, value.as_str())).collect();
+        self.host()
+            .send_event(EventClass::Call, c"UserPresencePush", &all);
+        self.feed.publish_note(Note {
+            account,
+            user,
+            json: json(&all),
+        });
+    }
 }
 
-/// Tells a user, where the present status takes push messages. Hold no lock.
-pub fn tell(user: &str, push: Push<'_>) {
-    let about = store::read(|world| {
-        let id = Query::find(world, user).ok()?;
-        let plan = CallPlan::of(world, id, CallOrigin::External);
-        let directory = world.directory();
-        let user = directory.get(id);
-        let account = directory.account(user.account).clone();
-        plan.push.then(|| {
-            let headers = [
-                ("User", user.name.to_string()),
-                ("Id", user.id().to_owned()),
-                ("Account", account.to_string()),
-                ("Type", push.kind().to_owned()),
-                ("Status", plan.state.name().to_owned()),
-                ("StatusType", plan.status),
-            ];
-            (account, user.name.clone(), headers)
-        })
-    });
-    let Some((account, user, headers)) = about.flatten() else {
-        return;
-    };
-    let fields = push.fields();
-    let all = headers.iter().chain(&fields);
-    let all: Vec<(&str, &str)> = all.map(|(name, value)| (*name, value.as_str())).collect();
-    manager::event(Class::Call, c"UserPresencePush", &all);
-    feed::note(Note {
-        account,
-        user,
-        json: json(&all),
-    });
+/// Sends a user a push message, see [`Runtime::push`].
+pub fn send(user: &str, push: Push<'_>) {
+    if let Some(runtime) = super::current() {
+        runtime.push(user, push);
+    }
 }
 
 /// The same for readers of the account's feed: names begin with small letters there.

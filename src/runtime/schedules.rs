@@ -1,49 +1,52 @@
-//! Schedules: time ranges that are a user's source.
+//! Schedules: time ranges that are a source of a user.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::runtime::store;
-use asterisk::timing;
-use presence::Presence;
-use presence::Time;
+use super::Runtime;
 use presence::config::Schedule;
-
-/// What a schedule says at a moment: nothing within its ranges.
-pub fn presence(schedule: &Schedule, at: Time) -> Presence {
-    let zone = &schedule.timezone;
-    let mut ranges = schedule.ranges.iter();
-    match ranges.any(|range| timing::matches(range, zone, at)) {
-        true => Presence::default(),
-        false => schedule.outside.clone(),
-    }
-}
-
-/// The minute that was looked at last: ranges begin and end with whole ones.
-static MINUTE: AtomicU64 = AtomicU64::new(0);
+use presence::{Presence, Time};
 
 const MINUTE_MILLIS: u64 = 60_000;
 
-/// Forgets what was looked at, for a load and a reload.
-pub fn forget() {
-    MINUTE.store(0, Ordering::Relaxed);
-}
+/// The last minute, counted from 1970, that was evaluated: ranges begin and end with whole
+/// minutes. 0 for none.
+#[derive(Default)]
+pub struct Schedules(AtomicU64);
 
-/// Hears what every schedule says, once in a minute; says when to look again.
-pub fn hear(now: Time) -> Option<Time> {
-    let schedules = store::read(|world| {
-        let directory = world.directory().clone();
-        (!directory.schedules().is_empty()).then_some(directory)
-    });
-    let directory = schedules.flatten()?;
-    let minute = now.millis() / MINUTE_MILLIS;
-    let next = Time::from_millis((minute + 1) * MINUTE_MILLIS);
-    if MINUTE.swap(minute, Ordering::Relaxed) == minute {
-        return Some(next);
+impl Runtime {
+    /// The presence by a schedule: nothing within its ranges.
+    pub(super) fn scheduled(&self, schedule: &Schedule, at: Time) -> Presence {
+        let mut ranges = schedule.ranges.iter();
+        let zone = &schedule.timezone;
+        match ranges.any(|range| self.host().in_range(range, zone, at)) {
+            true => Presence::default(),
+            false => schedule.outside.clone(),
+        }
     }
-    for (source, schedule) in directory.schedules() {
-        let said = presence(schedule, now);
-        let address = &directory.get_source(*source).address;
-        store::update_always(|world, now| ((), world.take_heard(address, said.parts(), now)));
+
+    /// Has every schedule evaluated at the next look: after a load and a reload.
+    pub(super) fn reset_schedules(&self) {
+        self.schedules.0.store(0, Ordering::Relaxed);
     }
-    Some(next)
+
+    /// Takes over the presence of every schedule, once in a minute; returns when to look
+    /// again.
+    pub(super) fn evaluate_schedules(&self, now: Time) -> Option<Time> {
+        let directory = self.read(|world| {
+            let directory = world.directory().clone();
+            (!directory.schedules().is_empty()).then_some(directory)
+        });
+        let directory = directory.flatten()?;
+        let minute = now.millis() / MINUTE_MILLIS;
+        let next = Time::from_millis((minute + 1) * MINUTE_MILLIS);
+        if self.schedules.0.swap(minute, Ordering::Relaxed) == minute {
+            return Some(next);
+        }
+        for (source, schedule) in directory.schedules() {
+            let presence = self.scheduled(schedule, now);
+            let address = &directory.get_source(*source).address;
+            self.update_always(|world, now| ((), world.take_heard(address, presence.parts(), now)));
+        }
+        Some(next)
+    }
 }

@@ -11,117 +11,119 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use super::Runtime;
+use super::sync::Mutex;
 
-use crate::runtime::store;
-use asterisk::{log, system};
 use presence::Time;
 use presence::account::Reservation;
 
 /// The file's name.
 const NAME: &str = "userpresence-sequence.json";
 
-static RESERVED: Mutex<Option<Reservation>> = Mutex::new(None);
+/// The reservations and their file.
+#[derive(Default)]
+pub struct Sequences(Mutex<Option<Reservation>>);
 
-fn path() -> PathBuf {
-    let mut path = system::database_file();
-    path.set_file_name(NAME);
-    path
-}
+impl Runtime {
+    fn sequence_file(&self) -> PathBuf {
+        let mut path = self.host().database_file();
+        path.set_file_name(NAME);
+        path
+    }
 
-/// The file of a running module; dropping it notes the last numbers.
-#[must_use = "dropping it notes the last numbers"]
-pub struct Open(());
-
-/// Reads the file and reserves numbers for these accounts; `last` gets the last number of
-/// each. A file that cannot be read is kept aside, and numbers go on at the time.
-///
-/// `given` are numbers that the accounts have given out as far as AstDB knows: where there is
-/// no file, numbers go on a block behind them, or at the time where that is later.
-pub fn open(
-    accounts: &[Arc<str>],
-    given: &HashMap<String, u64>,
-    last: &mut HashMap<String, u64>,
-) -> Open {
-    let (path, now) = (path(), Time::now());
-    let read = match fs::read_to_string(&path) {
-        Ok(text) => Reservation::parse(&text),
-        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Reservation::after(given, now)),
-        Err(why) => Err(why.to_string()),
-    };
-    let reservation = read.unwrap_or_else(|why| {
-        let aside = path.with_extension("damaged");
-        let kept = match fs::rename(&path, &aside) {
-            Ok(()) => format!("; the file is kept as {}", aside.display()),
-            Err(_) => String::new(),
+    /// Reads the file and reserves numbers for these accounts; `last` gets the last number
+    /// of each. A file that cannot be read is kept aside, and numbers go on at the time.
+    ///
+    /// `given` are numbers that the accounts have given out as far as AstDB knows: without a
+    /// file, numbers go on a block behind them, or at the time where that is later.
+    pub fn open_sequences(
+        &self,
+        accounts: &[Arc<str>],
+        given: &HashMap<String, u64>,
+        last: &mut HashMap<String, u64>,
+    ) {
+        let (path, now) = (self.sequence_file(), Time::now());
+        let read = match fs::read_to_string(&path) {
+            Ok(text) => Reservation::parse(&text),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Reservation::after(given, now)),
+            Err(why) => Err(why.to_string()),
         };
-        log::warning(format_args!(
-            "{} cannot be read: {why}. Sequence numbers go on at the present time{kept}",
-            path.display()
-        ));
-        Reservation::after(given, now)
-    });
-    *RESERVED.lock() = Some(reservation);
-    reserve(accounts.iter(), last);
-    Open(())
-}
+        let reservation = read.unwrap_or_else(|why| {
+            let aside = path.with_extension("damaged");
+            let kept = match fs::rename(&path, &aside) {
+                Ok(()) => format!("; the file is kept as {}", aside.display()),
+                Err(_) => String::new(),
+            };
+            log::warn!(
+                "{} cannot be read: {why}. Sequence numbers go on at the present time{kept}",
+                path.display()
+            );
+            Reservation::after(given, now)
+        });
+        *self.sequences.0.lock() = Some(reservation);
+        self.reserve_sequences(accounts.iter(), last);
+    }
 
-/// Reserves numbers for accounts that begin now; `last` gets the last number of each.
-pub fn reserve<'a>(accounts: impl Iterator<Item = &'a Arc<str>>, last: &mut HashMap<String, u64>) {
-    let now = Time::now();
-    change(|reservation| {
-        let begin = accounts.map(|name| (&**name, reservation.last(name, now)));
-        let begin: Vec<_> = begin.collect();
-        reservation.reserve(begin.iter().copied());
-        let names = begin.iter().map(|(name, last)| ((*name).to_owned(), *last));
-        last.extend(names);
-        !begin.is_empty()
-    });
-}
+    /// Reserves numbers for accounts that begin now; `last` gets the last number of each.
+    pub(super) fn reserve_sequences<'a>(
+        &self,
+        accounts: impl Iterator<Item = &'a Arc<str>>,
+        last: &mut HashMap<String, u64>,
+    ) {
+        let now = Time::now();
+        self.change_reservation(|reservation| {
+            let begin = accounts.map(|name| (&**name, reservation.last(name, now)));
+            let begin: Vec<_> = begin.collect();
+            reservation.reserve(begin.iter().copied());
+            let names = begin.iter().map(|(name, last)| ((*name).to_owned(), *last));
+            last.extend(names);
+            !begin.is_empty()
+        });
+    }
 
-/// Reserves more for accounts that have used up most of their block.
-pub fn keep_ahead<'a>(last: impl Iterator<Item = (&'a str, u64)>) {
-    change(|reservation| {
-        let short = last.filter(|(account, last)| reservation.is_short(account, *last));
-        let short: Vec<_> = short.collect();
-        reservation.reserve(short.iter().copied());
-        !short.is_empty()
-    });
-}
+    /// Reserves more for accounts that have used up most of their block.
+    pub(super) fn keep_sequences_ahead<'a>(&self, last: impl Iterator<Item = (&'a str, u64)>) {
+        self.change_reservation(|reservation| {
+            let short = last.filter(|(account, last)| reservation.is_short(account, *last));
+            let short: Vec<_> = short.collect();
+            reservation.reserve(short.iter().copied());
+            !short.is_empty()
+        });
+    }
 
-impl Drop for Open {
-    fn drop(&mut self) {
-        // No number is given out any more.
-        store::stop_listening();
-        let last = store::read(|world| {
+    /// Notes the last numbers, at an orderly end. Afterwards no number is given out.
+    pub fn close_sequences(&self) {
+        self.stop_listening();
+        let last = self.read(|world| {
             let last = world.account_sequences();
             last.map(|(name, last)| (name.to_owned(), last))
                 .collect::<Vec<_>>()
         });
-        change(|reservation| {
+        self.change_reservation(|reservation| {
             let last = last.iter().flatten();
             reservation.close(last.map(|(name, last)| (name.as_str(), *last)));
             true
         });
-        *RESERVED.lock() = None;
+        *self.sequences.0.lock() = None;
     }
-}
 
-/// Changes what is reserved, and writes the file where `make` says so. The lock is held
-/// meanwhile, so that the file is never older than an earlier one.
-fn change(make: impl FnOnce(&mut Reservation) -> bool) {
-    let mut guard = RESERVED.lock();
-    let changed = guard.as_mut().map(|it| (make(it), it));
-    let written = match changed {
-        Some((true, reservation)) => replace(&path(), &reservation.text()),
-        _ => Ok(()),
-    };
-    drop(guard);
-    if let Err(why) = written {
-        log::warning(format_args!(
-            "{} cannot be written: {why}. After an unclean stop sequence numbers may repeat",
-            path().display()
-        ));
+    /// Changes the reservations, and writes the file where `make` says so. The lock is held
+    /// meanwhile, so that the file is never older than an earlier one.
+    fn change_reservation(&self, make: impl FnOnce(&mut Reservation) -> bool) {
+        let path = self.sequence_file();
+        let mut guard = self.sequences.0.lock();
+        let changed = guard.as_mut().map(|it| (make(it), it));
+        let written = match changed {
+            Some((true, reservation)) => replace(&path, &reservation.text()),
+            _ => Ok(()),
+        };
+        drop(guard);
+        if let Err(why) = written {
+            log::warn!(
+                "{} cannot be written: {why}. After an unclean stop sequence numbers may repeat",
+                path.display()
+            );
+        }
     }
 }
 

@@ -1,62 +1,71 @@
-//! What happened since Asterisk was started, counted where it happens.
+//! What has happened since Asterisk was started, counted where it happens: the counts
+//! outlive an unload.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A number that rises. It gives no order to anything else.
-#[derive(Debug)]
+/// A number that rises. It orders nothing else.
+#[derive(Default, Debug)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    const fn new() -> Self {
-        Counter(AtomicU64::new(0))
-    }
-
-    /// So many more.
+    /// Counts so many more.
     pub fn add(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// How many.
+    /// The count.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Transitions of users.
-pub static CHANGES: Counter = Counter::new();
-/// Presences that Asterisk was told.
-pub static PUBLISHES: Counter = Counter::new();
-/// Actions that could not be carried out.
-pub static ACTION_FAILURES: Counter = Counter::new();
-/// Events that a reader or a webhook was not given.
-pub static EVENTS_LOST: Counter = Counter::new();
-/// Events that webhooks delivered.
-pub static WEBHOOK_POSTS: Counter = Counter::new();
-/// How often a webhook dropped events, or was stopped by its receiver.
-pub static WEBHOOK_FAILURES: Counter = Counter::new();
+/// One answer of so many is timed: to read the clock takes as long as to answer.
+const TIMED_OF: u32 = 256;
 
-static CALLS: AtomicU32 = AtomicU32::new(0);
-static TIMED: Counter = Counter::new();
-static NANOSECONDS: Counter = Counter::new();
-
-/// Answers, and times one answer of 256: to look at the clock takes as long as to answer.
-pub fn answer<T>(give: impl FnOnce() -> T) -> T {
-    // Two threads may count one call: that is cheaper than to keep them apart.
-    let call = CALLS.load(Ordering::Relaxed);
-    CALLS.store(call.wrapping_add(1), Ordering::Relaxed);
-    if call % 256 != 0 {
-        return give();
-    }
-    let begin = Instant::now();
-    let answer = give();
-    let time = begin.elapsed().as_nanos();
-    NANOSECONDS.add(u64::try_from(time).unwrap_or(u64::MAX));
-    TIMED.add(1);
-    answer
+/// All counts.
+#[derive(Default, Debug)]
+pub struct Stats {
+    /// Transitions of users.
+    pub changes: Counter,
+    /// Presences published.
+    pub publishes: Counter,
+    /// Actions that failed.
+    pub action_failures: Counter,
+    /// Events that a reader or a webhook did not get.
+    pub events_lost: Counter,
+    /// Events that webhooks delivered.
+    pub webhook_posts: Counter,
+    /// How often a webhook dropped events, or was stopped by its receiver.
+    pub webhook_failures: Counter,
+    calls: AtomicU32,
+    timed: Counter,
+    nanoseconds: Counter,
 }
 
-/// How many answers were timed, and how long they took together.
-pub fn answers() -> (u64, Duration) {
-    (TIMED.get(), Duration::from_nanos(NANOSECONDS.get()))
+impl Stats {
+    /// Answers, and times one answer of 256.
+    pub fn answer<T>(&self, give: impl FnOnce() -> T) -> T {
+        // Two threads may count one call: that is cheaper than to keep them apart.
+        let call = self.calls.load(Ordering::Relaxed);
+        self.calls.store(call.wrapping_add(1), Ordering::Relaxed);
+        if call % TIMED_OF != 0 {
+            return give();
+        }
+        let begin = Instant::now();
+        let answer = give();
+        let time = begin.elapsed().as_nanos();
+        self.nanoseconds
+            .add(u64::try_from(time).unwrap_or(u64::MAX));
+        self.timed.add(1);
+        answer
+    }
+
+    /// How many answers were timed, and how long they took together.
+    pub fn answers(&self) -> (u64, Duration) {
+        (
+            self.timed.get(),
+            Duration::from_nanos(self.nanoseconds.get()),
+        )
+    }
 }

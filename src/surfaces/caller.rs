@@ -1,33 +1,33 @@
-//! Who a caller is, as far as the channel says.
+//! The caller, as far as the channel identifies one.
 
 use asterisk::application::Channel;
 use presence::calls::Calls;
 use presence::directory::{Directory, UserId};
 
-/// What was found out of the channel.
-pub struct Caller {
+/// What the channel shows about its caller.
+pub struct ChannelCaller {
     is_local: bool,
     device: Option<String>,
     number: Option<String>,
 }
 
-impl Caller {
-    /// Looks at the channel.
+impl ChannelCaller {
+    /// Reads the channel.
     pub fn of(channel: &Channel<'_>) -> Self {
-        Caller {
+        ChannelCaller {
             is_local: channel.is_local(),
             device: channel.device(),
             number: channel.caller(),
         }
     }
 
-    /// Whether the channel is a Local one: in the context that it calls, not where the
-    /// caller is.
+    /// Whether the channel is a Local one. The context of a Local channel is the one that
+    /// it calls, not the caller's.
     pub fn is_local(&self) -> bool {
         self.is_local
     }
 
-    /// The device that calls. The name of a Local channel is no device's.
+    /// The calling device. The name of a Local channel contains no device.
     pub fn device(&self) -> Option<&str> {
         self.device.as_deref().filter(|_| !self.is_local)
     }
@@ -37,15 +37,16 @@ impl Caller {
         self.number.as_deref()
     }
 
-    /// The number where it says who calls: that of a Local channel was set in here,
-    /// another may be forged.
+    /// The number where it identifies the caller: the number of a Local channel was set
+    /// inside this Asterisk; any other may be forged and counts only with
+    /// `trust_caller_id`.
     pub fn known_number(&self, calls: &Calls) -> Option<&str> {
-        let is_believed = self.is_local || calls.trust_caller_id;
-        self.number().filter(|_| is_believed)
+        let is_trusted = self.is_local || calls.trust_caller_id;
+        self.number().filter(|_| is_trusted)
     }
 
-    /// Our users who the caller may be, of whom a phone may have several, as seen by
-    /// `called`.
+    /// The users that the caller may be, from the point of view of `called`. Several users
+    /// may share a phone.
     pub fn users(&self, directory: &Directory, called: UserId) -> Vec<UserId> {
         let device = self.device();
         let users = device.map_or_else(Vec::new, |device| directory.users_of_phone(device));

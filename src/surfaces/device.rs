@@ -1,6 +1,7 @@
 //! The device state provider `UserPresence:<user>`, and `UserPresence:<user>@queue` for a
 //! queue's `state_interface`.
 
+use crate::runtime::warnings;
 use std::ffi::CStr;
 
 use crate::runtime::store;
@@ -8,10 +9,10 @@ use asterisk::devicestate::Provider;
 use presence::model::device::{DeviceState, Watcher};
 use presence::model::text::quoted;
 
-/// Answers for lamps and queues.
-pub struct UserPresence;
+/// Answers lamps and queues.
+pub struct UserDeviceProvider;
 
-impl Provider for UserPresence {
+impl Provider for UserDeviceProvider {
     const LABEL: &'static CStr = c"UserPresence";
 
     fn state(name: &str) -> DeviceState {
@@ -22,9 +23,11 @@ impl Provider for UserPresence {
             Some(world.ask(user, watcher))
         });
         found.flatten().unwrap_or_else(|| {
-            store::warn_once("no user", &name.to_ascii_lowercase(), || {
+            warnings::warn_once("no user", &name.to_ascii_lowercase(), || {
                 let name = quoted(name);
-                format!("UserPresence:{name} is asked for, but there is no user '{name}': invalid")
+                format!(
+                    "There is no user '{name}': the device state of UserPresence:{name} is invalid"
+                )
             });
             DeviceState::Invalid
         })

@@ -1,25 +1,27 @@
 //! The dialplan function `USER_PRESENCE()`.
 
+use crate::runtime;
 use std::ffi::CStr;
 
 use crate::runtime::store;
 use asterisk::function::Function;
 use presence::model::assignment;
 use presence::model::dnd::DndStatus;
+use presence::model::flags::Flag;
 use presence::views::fields::{Field, Query};
 use presence::world::Change;
 
 /// `USER_PRESENCE(user[,field[,options]])`
-pub struct UserPresence;
+pub struct UserPresenceFunction;
 
-impl Function for UserPresence {
+impl Function for UserPresenceFunction {
     const NAME: &'static CStr = c"USER_PRESENCE";
 
     fn read(arguments: &str, out: &mut String) -> Result<(), String> {
         crate::trip("function");
         let query = Query::parse(arguments)?;
         let answer = store::read(|world| query.answer(world));
-        out.push_str(&answer.unwrap_or_else(|| Err(store::NOT_RUNNING.into()))?);
+        out.push_str(&answer.unwrap_or_else(|| Err(runtime::NOT_RUNNING.into()))?);
         Ok(())
     }
 
@@ -39,18 +41,18 @@ impl Function for UserPresence {
             }),
             Field::ChosenMessage => store::set_message(user, value),
             Field::DndStatus => {
-                let takes = DndStatus::parse(value.trim())?;
-                store::change_user(user, |user| Change::Takes(user, takes)).map(drop)
+                let dnd = DndStatus::parse(value.trim())?;
+                store::change_user(user, |user| Change::Takes(user, dnd)).map(drop)
             }
             Field::Flag(flag) => {
-                let on = flag.parse(value)?;
+                let on = flag.parse_value(value)?;
                 store::change_user(user, |user| Change::Flag(user, flag, on)).map(drop)
             }
-            _ => Err(
-                "this field can only be read; expected the user alone, or with status, \
-                      chosen_message, dndStatus, allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
-                    .into(),
-            ),
+            _ => Err(format!(
+                "this field is read-only; expected no field, or status, chosen_message, \
+                 dndStatus, {}",
+                Flag::expected()
+            )),
         }
     }
 }

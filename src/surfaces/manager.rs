@@ -1,6 +1,7 @@
-//! AMI actions. Reads belong to class `reporting`, writes to `call`; the event
-//! `UserPresenceChange` is raised behind the door.
+//! AMI actions. Reads belong to class `reporting`, writes to `call`; the store raises the
+//! event `UserPresenceChange`.
 
+use crate::runtime;
 use crate::runtime::persister;
 use crate::runtime::store;
 use asterisk::manager::{Action, Class, Fields, Reply, Request};
@@ -55,9 +56,9 @@ fn list(request: &Request<'_>) -> Reply {
     let Some(users) = views else {
         return not_running();
     };
-    // Each user is looked at when its turn comes: no lock while the list is sent, and
-    // one who is removed meanwhile is left out. By name, because a reload gives new
-    // numbers.
+    // Each user is read when its entry is sent: no lock is held while the list is sent,
+    // and a user who was removed in the meantime is left out. By name, because a reload
+    // assigns new numbers.
     let names = users.into_iter().filter_map(|name| {
         let fields = store::read(|world| {
             world
@@ -105,15 +106,13 @@ fn set(request: &Request<'_>) -> Reply {
         message: part("Message"),
         options: part("Options"),
     };
-    let takes = request
-        .header("DndStatus")
-        .filter(|takes| !takes.is_empty());
+    let dnd = request.header("DndStatus").filter(|dnd| !dnd.is_empty());
     let set = || {
-        let takes = takes.map(DndStatus::parse).transpose()?;
+        let dnd = dnd.map(DndStatus::parse).transpose()?;
         let flags = flags(request)?;
-        // A status need not stand beside the user's other choices.
+        // The user's other choices can be set without a status.
         let given = [parts.status, parts.subtype, parts.message, parts.options];
-        let others = takes.is_some() || !flags.is_empty();
+        let others = dnd.is_some() || !flags.is_empty();
         if let ["", "", message, ""] = given
             && !message.is_empty()
         {
@@ -121,8 +120,8 @@ fn set(request: &Request<'_>) -> Reply {
         } else if !others || given.iter().any(|part| !part.is_empty()) {
             store::set_status(user, |statuses, clock| parts.choice(statuses, clock))?;
         }
-        if let Some(takes) = takes {
-            store::change_user(user, |user| Change::Takes(user, takes))?;
+        if let Some(dnd) = dnd {
+            store::change_user(user, |user| Change::Takes(user, dnd))?;
         }
         for (flag, on) in flags {
             store::change_user(user, |user| Change::Flag(user, flag, on))?;
@@ -142,7 +141,7 @@ fn flags(request: &Request<'_>) -> Result<Vec<(Flag, bool)>, String> {
         Some((flag, value.filter(|value| !value.is_empty())?))
     });
     given
-        .map(|(flag, value)| flag.parse(value).map(|on| (flag, on)))
+        .map(|(flag, value)| flag.parse_value(value).map(|on| (flag, on)))
         .collect()
 }
 
@@ -152,15 +151,17 @@ fn login(request: &Request<'_>) -> Reply {
         Err(reply) => return reply,
     };
     if !request.has_session() {
-        return Reply::Error("a login lasts as long as a session, and there is none".into());
+        return Reply::Error(
+            "a login needs an AMI session, and this action came without one".into(),
+        );
     }
-    // Known first: a session holds no name that nobody has, and each under its own.
+    // Looked up first, so that a session holds the names of existing users only.
     let name = match store::name_of(user) {
         Ok(name) => name,
         Err(why) => return Reply::Error(why),
     };
     let user = &*name;
-    // Counted before it is held: a logout that comes in between finds nothing to let go.
+    // Counted before the session holds it: a logout in between finds nothing to release.
     if let Err(why) = store::change_user(user, Change::LoggedIn) {
         return Reply::Error(why);
     }
@@ -176,12 +177,13 @@ fn logout(request: &Request<'_>) -> Reply {
         Ok(user) => user,
         Err(reply) => return reply,
     };
-    // By the name, as it was held; one that is gone meanwhile by what was given.
+    // By the name that the session holds; for a user who was removed in the meantime, by
+    // the given name.
     let name = store::name_of(user).unwrap_or_else(|_| user.into());
     let user = &*name;
     if !request.release(user) {
         return Reply::Error(format!(
-            "'{}' is not logged in by this session, expected UserPresenceLogin before",
+            "'{}' is not logged in by this session, expected UserPresenceLogin first",
             presence::model::text::quoted(user)
         ));
     }
@@ -195,48 +197,52 @@ fn required<'a>(request: &Request<'a>, name: &str) -> Result<&'a str, Reply> {
 }
 
 fn not_running() -> Reply {
-    Reply::Error(store::NOT_RUNNING.into())
+    Reply::Error(runtime::NOT_RUNNING.into())
 }
 
 fn fields(view: &View) -> Fields {
     let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
     let flag = |flag: Flag| (flag.header(), view.flags.word(flag).to_owned());
-    let said = &view.presence;
-    vec![
+    let presence = &view.presence;
+    let mut fields = vec![
         ("User", view.user.clone()),
         ("Id", view.id.clone()),
         ("Account", view.account.clone()),
-        ("Status", said.state.into()),
-        ("Subtype", said.subtype.clone()),
-        ("Message", said.message.clone()),
+        ("State", presence.state.to_string()),
+        ("Subtype", presence.subtype.clone()),
+        ("Message", presence.message.clone()),
+        ("Status", view.status.clone()),
+        // The former name of Status, for one release.
         ("StatusType", view.status.clone()),
         ("Label", view.label.clone()),
         ("Inferred", view.inferred_label().to_owned()),
-        ("ChosenStatus", view.chosen.state.into()),
+        ("ChosenState", view.chosen.state.to_string()),
+        ("ChosenStatus", view.status.clone()),
         ("ChosenSubtype", view.chosen.subtype.clone()),
         ("ChosenMessage", view.chosen.message.clone()),
         ("ChosenSince", number(view.chosen.since)),
         ("ChosenUntil", number(view.chosen.until)),
-        ("DndStatus", view.dnd_status.into()),
-        flag(Flag::AllowSeeMyPresence),
-        flag(Flag::RingOnMonitoredCall),
-        flag(Flag::PickUpCallsOnHold),
+        ("DndStatus", view.dnd_status.to_string()),
+    ];
+    fields.extend(Flag::ALL.map(flag));
+    fields.extend([
         ("TelephonyStatus", view.activity.telephony.name().into()),
         ("MeetingStatus", view.activity.meeting.name().into()),
         ("PresenceStatus", view.activity.presence.name().into()),
         ("UserStatus", view.activity.user.name().into()),
-        ("DeviceState", view.device_state.into()),
-        ("QueueState", view.queue_state.into()),
+        ("DeviceState", view.device_state.to_string()),
+        ("QueueState", view.queue_state.to_string()),
         ("Panels", view.panels.to_string()),
-        ("Since", number(said.since)),
-        ("Until", number(said.until)),
+        ("Since", number(presence.since)),
+        ("Until", number(presence.until)),
         ("Source", view.source.clone()),
-        ("Reason", view.reason.into()),
-        ("Method", view.method.into()),
+        ("Reason", view.reason.to_string()),
+        ("Method", view.method.to_string()),
         ("Sequence", view.sequence.to_string()),
         (
             "Extensions",
             view.extensions().collect::<Vec<_>>().join(","),
         ),
-    ]
+    ]);
+    fields
 }

@@ -1,30 +1,30 @@
-//! What can be measured: for Prometheus, and for `userpresence show stats`.
+//! The metrics, for Prometheus and `userpresence show stats`.
 
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::runtime::feed;
-use crate::runtime::stats;
+use crate::runtime;
+use crate::runtime::stats::Counter;
 use crate::runtime::store;
 use asterisk::http;
 use presence::State;
 use presence::directory::UserId;
-use presence::model::inferred::Inferred;
+use presence::model::inferred::InferredKind;
 use presence::world::World;
 
-/// What stands before every name.
+/// The prefix of every name.
 const PREFIX: &str = "asterisk_userpresence_";
 
-/// One thing that is measured.
+/// One metric.
 pub struct Metric {
-    /// Its name, without what all have in common.
+    /// The name, without [`PREFIX`].
     name: &'static str,
-    /// Prometheus' word for its kind.
+    /// Prometheus' type: `counter`, `gauge` or `summary`.
     kind: &'static str,
     /// One sentence.
     help: &'static str,
-    /// For each what is added to the name, and the value.
+    /// Pairs of a suffix for the name, such as labels, and a value.
     values: Vec<(String, String)>,
 }
 
@@ -39,21 +39,25 @@ impl Metric {
         }
     }
 
-    fn counter(name: &'static str, help: &'static str, counter: &stats::Counter) -> Self {
+    fn counter(name: &'static str, help: &'static str, counter: &Counter) -> Self {
         Metric::one(name, "counter", help, counter.get())
     }
 
-    /// Names and values, for people.
+    /// Names, without [`PREFIX`], and values.
     pub fn rows(&self) -> impl Iterator<Item = (String, &str)> {
         let rows = self.values.iter();
         rows.map(|(more, value)| (format!("{}{more}", self.name), value.as_str()))
     }
 }
 
-/// All of them, as they are now.
+/// All metrics with their current values.
 pub fn all() -> Vec<Metric> {
+    let Some(runtime) = runtime::current() else {
+        return Vec::new();
+    };
+    let stats = runtime.stats();
     let counts = users();
-    let inferred = Inferred::KINDS.into_iter().zip(counts.inferred);
+    let inferred = InferredKind::ALL.into_iter().zip(counts.inferred);
     let inferred = inferred.map(|(kind, count)| {
         let label = format!("{{kind=\"{kind}\"}}");
         (label, count.to_string())
@@ -63,7 +67,7 @@ pub fn all() -> Vec<Metric> {
         let label = format!("{{state=\"{}\"}}", state.name());
         (label, count.to_string())
     });
-    let (answers, time) = stats::answers();
+    let (answers, time) = stats.answers();
     vec![
         Metric {
             name: "users",
@@ -74,55 +78,55 @@ pub fn all() -> Vec<Metric> {
         Metric {
             name: "users_inferred",
             kind: "gauge",
-            help: "Users of whom something is inferred beside what they chose, by its kind.",
+            help: "Users with an inferred presence beside the chosen one, by its kind.",
             values: inferred.collect(),
         },
         Metric::counter(
             "changes_total",
-            "Changes of what is known of a user; each is an event of the user's account.",
-            &stats::CHANGES,
+            "Changes of users; each is one event of the user's account.",
+            &stats.changes,
         ),
         Metric::counter(
             "publishes_total",
-            "Presence states of users that Asterisk was told.",
-            &stats::PUBLISHES,
+            "Presence states of users that were published to Asterisk.",
+            &stats.publishes,
         ),
         Metric::one(
             "feed_readers",
             "gauge",
-            "Readers of event streams that are connected.",
+            "Connected readers of event streams.",
             http::streams() as u64,
         ),
         Metric::one(
             "journal_events",
             "gauge",
-            "Events kept for readers who come back, and for webhooks.",
-            feed::journal_length() as u64,
+            "Events kept in the journal for readers that reconnect, and for webhooks.",
+            runtime.feed.journal_length() as u64,
         ),
         Metric::counter(
             "events_lost_total",
-            "Events that a reader or a webhook was not given, because it was too slow or failed.",
-            &stats::EVENTS_LOST,
+            "Events that were not delivered to a reader or webhook that was too slow or failed.",
+            &stats.events_lost,
         ),
         Metric::counter(
             "action_failures_total",
-            "Actions of a status that could not be carried out.",
-            &stats::ACTION_FAILURES,
+            "Status actions that failed.",
+            &stats.action_failures,
         ),
         Metric::counter(
             "webhook_posts_total",
-            "Events that webhooks have delivered.",
-            &stats::WEBHOOK_POSTS,
+            "Events that webhooks delivered.",
+            &stats.webhook_posts,
         ),
         Metric::counter(
             "webhook_failures_total",
-            "How often a webhook has dropped events, or was stopped by its receiver.",
-            &stats::WEBHOOK_FAILURES,
+            "Times that a webhook dropped events or was stopped by its receiver.",
+            &stats.webhook_failures,
         ),
         Metric {
             name: "callback_seconds",
             kind: "summary",
-            help: "Time in which the presence provider has answered; one answer of 256 is timed.",
+            help: "Response time of the presence provider; one response in 256 is timed.",
             values: vec![
                 ("_sum".into(), seconds(time)),
                 ("_count".into(), answers.to_string()),
@@ -135,7 +139,7 @@ fn seconds(time: Duration) -> String {
     format!("{}.{:09}", time.as_secs(), time.subsec_nanos())
 }
 
-/// The text that Prometheus reads.
+/// The metrics in Prometheus' text format.
 pub fn text() -> String {
     crate::trip("metrics");
     let mut text = String::new();
@@ -153,34 +157,32 @@ pub fn text() -> String {
     text
 }
 
-/// Users looked at under the lock at a time.
+/// The number of users read under one lock.
 const BATCH: usize = 256;
 
-/// How many users there are of each kind.
+/// The number of users of each kind.
 #[derive(Default)]
-struct Counts {
+struct UserCounts {
     states: [u64; State::ALL.len()],
-    inferred: [u64; Inferred::KINDS.len()],
+    inferred: [u64; InferredKind::ALL.len()],
 }
 
-impl Counts {
+impl UserCounts {
     fn add(&mut self, world: &World, id: UserId) {
         self.states[world.outcome(id).presence.state() as usize] += 1;
-        let kind = world.inferred(id).map(Inferred::kind);
-        let mut kinds = Inferred::KINDS.into_iter();
-        if let Some(at) = kinds.position(|known| Some(known) == kind) {
-            self.inferred[at] += 1;
+        if let Some(inferred) = world.inferred(id) {
+            self.inferred[inferred.kind() as usize] += 1;
         }
     }
 }
 
-/// Counts the users. Nothing is locked for long, so it is no picture of one moment; a
-/// reload in between begins anew.
-fn users() -> Counts {
+/// Counts the users. The lock is released between batches, so the counts are not a snapshot
+/// of one moment; a reload in between starts the count again.
+fn users() -> UserCounts {
     const TRIES: usize = 3;
     let counted = (0..TRIES).find_map(|_| {
         let directory = store::read(|world| world.directory().clone())?;
-        let mut counts = Counts::default();
+        let mut counts = UserCounts::default();
         let mut ids = directory.users().map(|(id, _)| id);
         loop {
             let more = store::read(|world| {

@@ -1,5 +1,5 @@
-//! What Asterisk and its administrators see: one file for each interface. They read
-//! and set; what a presence means is decided behind the door.
+//! The interfaces of Asterisk and its administrators, one file each. They read and set;
+//! the meaning of a presence is decided in [`presence`], behind the store.
 
 pub mod caller;
 pub mod cli;

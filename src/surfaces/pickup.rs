@@ -1,14 +1,16 @@
-//! The dialplan application `UserPresencePickup()`: takes over a call that a user holds.
+//! The dialplan application `UserPresencePickup()`: takes over a call that a user has on
+//! hold.
 //!
-//! Whoever may do so is decided in [`presence::calls::pickup`]. The caller's channel
-//! joins the call's bridge in the place of the user's, as a transfer would have it do.
+//! [`presence::calls::pickup`] decides who may do so. The caller's channel replaces the
+//! user's channel in the call's bridge, as in a transfer.
 
+use crate::runtime;
 use std::ffi::CStr;
 
 use parking_lot::Mutex;
 
 use crate::runtime::store;
-use crate::surfaces::caller::Caller;
+use crate::surfaces::caller::ChannelCaller;
 use asterisk::application::{Application, Channel, Next};
 use asterisk::channels::{self, Reference};
 use asterisk::log;
@@ -21,9 +23,9 @@ use presence::world::World;
 /// `UserPresencePickup(user[,options])`
 pub struct UserPresencePickup;
 
-/// What became of it.
+/// The result.
 const STATUS: &CStr = c"USERPRESENCEPICKUP";
-/// Why somebody may not, in one word.
+/// Why the pickup is not allowed, in one word.
 const REASON: &CStr = c"USERPRESENCEPICKUP_REASON";
 
 impl Application for UserPresencePickup {
@@ -35,32 +37,32 @@ impl Application for UserPresencePickup {
         channel.unset(REASON);
         let (user, options) = args.split_once(',').unwrap_or((args, ""));
         let named = named(options);
-        let caller = Caller::of(channel);
+        let caller = ChannelCaller::of(channel);
         let Some(asked) = store::read(|world| ask(world, user.trim(), &caller, named)) else {
             return Err(UserPresencePickup::closed(channel));
         };
         match asked.inspect_err(|_| channel.set(STATUS, "NOUSER"))? {
-            Asked::Refused(user, why) => {
+            PickupDecision::Refused(user, why) => {
                 log::notice(format_args!(
-                    "{}: a call that '{user}' holds may not be picked up: {why}",
+                    "{}: a call held by '{user}' may not be picked up: {why}",
                     channel.name()
                 ));
                 channel.set(STATUS, "NOTALLOWED");
                 channel.set(REASON, why.name());
                 Ok(Next::Continue)
             }
-            Asked::Allowed(pickup) => Ok(pickup.carry_out(channel)),
+            PickupDecision::Allowed(pickup) => Ok(pickup.carry_out(channel)),
         }
     }
 
     fn closed(channel: &Channel<'_>) -> String {
         channel.unset(REASON);
         channel.set(STATUS, "NOTRUNNING");
-        store::NOT_RUNNING.into()
+        runtime::NOT_RUNNING.into()
     }
 }
 
-/// Who picks up, where the dialplan says so: `u(name)`.
+/// The user who picks up, where the dialplan names one: `u(name)`.
 fn named(options: &str) -> Option<&str> {
     let options = options.trim();
     if options.is_empty() {
@@ -77,21 +79,26 @@ fn named(options: &str) -> Option<&str> {
     name.map(str::trim)
 }
 
-/// Whether somebody may.
-enum Asked {
+/// Whether the caller may pick up.
+enum PickupDecision {
     Refused(String, Refusal),
     Allowed(Pickup),
 }
 
-/// Everything that is needed of the users.
+/// An allowed pickup.
 struct Pickup {
     user: String,
     picker: String,
-    /// The user's.
+    /// The user's phones.
     phones: Vec<String>,
 }
 
-fn ask(world: &World, user: &str, caller: &Caller, named: Option<&str>) -> Result<Asked, String> {
+fn ask(
+    world: &World,
+    user: &str,
+    caller: &ChannelCaller,
+    named: Option<&str>,
+) -> Result<PickupDecision, String> {
     let directory = world.directory();
     let user = Query::find(world, user)?;
     let name = |user: UserId| directory.get(user).name.to_string();
@@ -100,8 +107,8 @@ fn ask(world: &World, user: &str, caller: &Caller, named: Option<&str>) -> Resul
         None => caller.users(directory, user),
     };
     Ok(match picker(world, &callers, user) {
-        Err(why) => Asked::Refused(name(user), why),
-        Ok(picker) => Asked::Allowed(Pickup {
+        Err(why) => PickupDecision::Refused(name(user), why),
+        Ok(picker) => PickupDecision::Allowed(Pickup {
             user: name(user),
             picker: name(picker),
             phones: directory.phones(user).map(str::to_owned).collect(),
@@ -121,8 +128,8 @@ impl Pickup {
         }
         let mut status = "NOTHING";
         for call in calls {
-            // Looked at once more now that nobody else takes it: it may be over, or the
-            // user may have resumed it.
+            // Checked again now that no other pickup can take the call: it may be over, or
+            // the user may have resumed it.
             let Some(claim) = Claim::new(call.id()) else {
                 continue;
             };
@@ -132,14 +139,14 @@ impl Pickup {
             log::verbose(
                 3,
                 format_args!(
-                    "{}: '{}' picks up {held}, which '{}' holds by {}",
+                    "{}: '{}' picks up {held}, held by '{}' on {}",
                     channel.name(),
                     self.picker,
                     self.user,
                     call.name()
                 ),
             );
-            // It can be seen during the call, too.
+            // Set before the call, so that it can be read during the call too.
             channel.set(STATUS, "SUCCESS");
             let result = channel.replace(call);
             drop(claim);
@@ -154,7 +161,7 @@ impl Pickup {
         self.end(channel, status)
     }
 
-    /// The user's calls that the user holds, the one that began last first.
+    /// The calls that the user has on hold, the newest first.
     fn held(&self) -> Vec<Reference> {
         let is_phone = |device: &str| self.phones.iter().any(|phone| phone == device);
         let mut calls = channels::of_devices(is_phone);
@@ -167,7 +174,7 @@ impl Pickup {
         log::verbose(
             3,
             format_args!(
-                "{}: '{}' picks up no call of '{}': {status}",
+                "{}: '{}' picked up no call of '{}': {status}",
                 channel.name(),
                 self.picker,
                 self.user
@@ -181,12 +188,12 @@ impl Pickup {
     }
 }
 
-/// The calls that are being taken, by the holders' unique ids: of two who want the same
-/// one, the second must not become a third in it.
+/// The calls that are being picked up, by the unique id of the holder's channel: a second
+/// pickup of the same call must not join it as a third party.
 static TAKEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// That nobody else takes this call; dropping it ends that. It is kept to the end of the
-/// call, when nobody can find the holder any more.
+/// Keeps other pickups from taking this call until it is dropped. It is held until the
+/// pickup ends, when the holder's channel cannot be found any more.
 struct Claim(String);
 
 impl Claim {

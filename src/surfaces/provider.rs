@@ -1,32 +1,34 @@
 //! The presence provider `UserPresence:<user>`.
 
+use crate::runtime::warnings;
 use std::ffi::CStr;
 
-use crate::runtime::stats;
-use crate::runtime::store;
+use crate::runtime;
 use asterisk::presencestate::Provider;
 use presence::Presence;
 use presence::model::text::quoted;
 
-/// Answers for hints, `PRESENCE_STATE()` and AMI.
-pub struct UserPresence;
+/// Answers hints, `PRESENCE_STATE()` and AMI.
+pub struct UserPresenceProvider;
 
-impl Provider for UserPresence {
+impl Provider for UserPresenceProvider {
     const LABEL: &'static CStr = c"UserPresence";
 
     fn presence(name: &str) -> Presence {
         crate::trip("provider");
-        let found = stats::answer(|| {
-            store::read(|world| {
-                let user = world.directory().user(name)?;
-                Some(world.ask_presence(user))
+        let found = runtime::with(|runtime| {
+            runtime.stats().answer(|| {
+                runtime.read(|world| {
+                    let user = world.directory().user(name)?;
+                    Some(world.ask_presence(user))
+                })
             })
         });
-        found.flatten().unwrap_or_else(|| {
-            // Never INVALID: a subscriber would get no first NOTIFY, and later bad XML.
-            store::warn_once("no user", &name.to_ascii_lowercase(), || {
+        found.flatten().flatten().unwrap_or_else(|| {
+            // Never INVALID: a subscriber would get no first NOTIFY, and invalid XML later.
+            warnings::warn_once("no user", &name.to_ascii_lowercase(), || {
                 let name = quoted(name);
-                format!("UserPresence:{name} is asked for, but there is no user '{name}': not_set")
+                format!("There is no user '{name}': UserPresence:{name} is not_set")
             });
             Presence::default()
         })

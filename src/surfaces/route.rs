@@ -1,5 +1,6 @@
 //! The dialplan function `USER_PRESENCE_ROUTE()`.
 
+use crate::runtime;
 use std::ffi::CStr;
 
 use crate::runtime::store;
@@ -16,11 +17,11 @@ impl Function for UserPresenceRoute {
         crate::trip("route");
         let query = RouteQuery::parse(arguments)?;
         let answer = store::read(|world| query.answer(world));
-        out.push_str(&answer.unwrap_or_else(|| Err(store::NOT_RUNNING.into()))?);
+        out.push_str(&answer.unwrap_or_else(|| Err(runtime::NOT_RUNNING.into()))?);
         Ok(())
     }
 
     fn write(_: &str, _: &str) -> Result<(), String> {
-        Err("it can only be read: what it shows is configured".into())
+        Err("USER_PRESENCE_ROUTE() is read-only: it shows the configured routes".into())
     }
 }

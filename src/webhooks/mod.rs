@@ -1,13 +1,17 @@
 //! Webhooks: an account's events, posted one after the other to where the configuration
 //! says.
 //!
-//! Each webhook has a thread of its own, which reads the [`feed`] from a place of its own:
+//! Each webhook has a thread of its own, which reads the account's events at its own pace:
 //! the journal is the queue, and it is bounded. So a receiver that is slow, or gone, holds
 //! up neither Asterisk nor another webhook. An event is posted until it is taken; what
 //! comes after it waits. After `retry_for` it is given up with all that waits behind it.
 
 mod lost;
-mod post;
+#[cfg(all(feature = "asterisk", not(test)))]
+pub mod post;
+mod source;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::sync::Arc;
@@ -17,12 +21,10 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::runtime::feed;
-use crate::runtime::store;
-use asterisk::log;
-use lost::Lost;
+use lost::LostEvents;
 use presence::Time;
 use presence::config::Webhook;
+pub use source::{EventReader, EventSource, Known, News, Subscribed};
 use worker::Worker;
 
 /// How long a stop waits for the threads. One that the system's resolver keeps for longer
@@ -61,99 +63,137 @@ pub struct Shown {
     pub error: String,
 }
 
-/// Those that run.
-static HOOKS: Mutex<Vec<Running>> = Mutex::new(Vec::new());
+/// How a post ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PostOutcome {
+    /// The receiver has it.
+    Delivered,
+    /// The receiver wants no more events, ever.
+    Gone,
+    /// It may be tried again, after the time that the receiver asks for.
+    Failed(String, Option<Duration>),
+    /// The webhook has to stop.
+    Stopped,
+}
+
+/// Posts events, and keeps its connection for the next one.
+pub trait Post {
+    /// Posts an event's JSON. It ends soon after `stop` is set.
+    fn post(&mut self, spec: &Webhook, sequence: u64, json: &str, stop: &AtomicBool)
+    -> PostOutcome;
+
+    /// Begins anew with another connection.
+    fn reset(&mut self);
+}
+
+/// Makes a poster for a thread.
+pub type MakePoster = fn() -> Box<dyn Post>;
+
+/// The webhooks that run.
+pub struct Webhooks {
+    poster: MakePoster,
+    running: Mutex<Vec<Running>>,
+}
 
 struct Running {
     hook: Arc<Hook>,
     thread: JoinHandle<()>,
 }
 
-/// The running webhooks; dropping it stops them.
-#[must_use = "dropping it stops the webhooks"]
-#[derive(Debug)]
-pub struct Webhooks(());
-
 impl Webhooks {
+    /// No webhook yet; each will have such a poster.
+    pub fn new(poster: MakePoster) -> Self {
+        Webhooks {
+            poster,
+            running: Mutex::default(),
+        }
+    }
+
     /// Starts them: each with the next event.
     ///
     /// # Errors
-    /// When the system gives no thread.
-    pub fn start(specs: &[Arc<Webhook>]) -> std::io::Result<Self> {
-        let webhooks = Webhooks(());
-        let mut running = HOOKS.lock();
+    /// The system gives no thread.
+    pub fn start(
+        &self,
+        specs: &[Arc<Webhook>],
+        source: &Arc<dyn EventSource>,
+    ) -> std::io::Result<()> {
+        let mut running = self.running.lock();
         for spec in specs {
-            running.push(Running::start(spec.clone())?);
+            running.push(Running::start(spec.clone(), source.clone(), self.poster)?);
         }
-        drop(running);
-        Ok(webhooks)
+        Ok(())
     }
-}
 
-impl Drop for Webhooks {
-    fn drop(&mut self) {
-        let all = std::mem::take(&mut *HOOKS.lock());
-        stop(all);
+    /// Stops all of them.
+    pub fn stop(&self, source: &dyn EventSource) {
+        let all = std::mem::take(&mut *self.running.lock());
+        stop(all, source);
     }
-}
 
-/// Takes over a new configuration. A webhook of the same name and account goes on where it
-/// is; one that its receiver had ended tries again; a new one begins with the next event.
-pub fn reconfigure(specs: &[Arc<Webhook>]) {
-    let (mut gone, mut failed) = (Vec::new(), Vec::new());
-    {
-        let mut running = HOOKS.lock();
-        let old = std::mem::take(&mut *running);
-        for one in old {
-            let known = one.hook.status.lock().spec.clone();
-            let same = |spec: &&Arc<Webhook>| {
-                spec.name.eq_ignore_ascii_case(&known.name) && spec.account == known.account
-            };
-            match specs.iter().find(same) {
-                Some(spec) => {
-                    one.hook.reload(spec.clone());
-                    running.push(one);
+    /// Takes over a new configuration. A webhook of the same name and account goes on where
+    /// it is; one that its receiver had ended tries again; a new one begins with the next
+    /// event.
+    pub fn reconfigure(&self, specs: &[Arc<Webhook>], source: &Arc<dyn EventSource>) {
+        let (mut gone, mut failed) = (Vec::new(), Vec::new());
+        {
+            let mut running = self.running.lock();
+            let old = std::mem::take(&mut *running);
+            for one in old {
+                let known = one.hook.status.lock().spec.clone();
+                let same = |spec: &&Arc<Webhook>| {
+                    spec.name.eq_ignore_ascii_case(&known.name) && spec.account == known.account
+                };
+                match specs.iter().find(same) {
+                    Some(spec) => {
+                        one.hook.reload(spec.clone());
+                        running.push(one);
+                    }
+                    None => gone.push(one),
                 }
-                None => gone.push(one),
+            }
+            for spec in specs {
+                let is_running = running.iter().any(|one| {
+                    let status = one.hook.status.lock();
+                    status.spec.name == spec.name
+                });
+                if is_running {
+                    continue;
+                }
+                match Running::start(spec.clone(), source.clone(), self.poster) {
+                    Ok(one) => running.push(one),
+                    Err(why) => failed.push((spec, why)),
+                }
             }
         }
-        for spec in specs {
-            let is_running = running.iter().any(|one| {
-                let status = one.hook.status.lock();
-                status.spec.name == spec.name
-            });
-            if is_running {
-                continue;
-            }
-            match Running::start(spec.clone()) {
-                Ok(one) => running.push(one),
-                Err(why) => failed.push((spec, why)),
-            }
+        stop(gone, &**source);
+        for (spec, why) in failed {
+            log::error!(
+                "Webhook '{}' gets no thread, its events are not posted: {why}",
+                spec.name
+            );
         }
     }
-    stop(gone);
-    for (spec, why) in failed {
-        log::error(format_args!(
-            "Webhook '{}' gets no thread, its events are not posted: {why}",
-            spec.name
-        ));
-    }
-}
 
-/// Every webhook and how it is doing, by name.
-pub fn show() -> Vec<(Arc<Webhook>, Shown)> {
-    let running = HOOKS.lock();
-    let all = running.iter().map(|one| {
-        let status = one.hook.status.lock();
-        (status.spec.clone(), status.shown.clone())
-    });
-    let mut all: Vec<_> = all.collect();
-    all.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
-    all
+    /// Every webhook and how it is doing, by name.
+    pub fn show(&self) -> Vec<(Arc<Webhook>, Shown)> {
+        let running = self.running.lock();
+        let all = running.iter().map(|one| {
+            let status = one.hook.status.lock();
+            (status.spec.clone(), status.shown.clone())
+        });
+        let mut all: Vec<_> = all.collect();
+        all.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+        all
+    }
 }
 
 impl Running {
-    fn start(spec: Arc<Webhook>) -> std::io::Result<Self> {
+    fn start(
+        spec: Arc<Webhook>,
+        source: Arc<dyn EventSource>,
+        poster: MakePoster,
+    ) -> std::io::Result<Self> {
         let hook = Arc::new(Hook {
             stop: Arc::default(),
             status: Mutex::new(Status {
@@ -167,12 +207,12 @@ impl Running {
         });
         let mine = hook.clone();
         // Here and not in the thread: what happens from now on is told.
-        let worker = Worker::new(mine.clone());
+        let worker = Worker::new(mine.clone(), source);
         let thread = std::thread::Builder::new().name("userpresence-wh".into());
         let thread = thread.spawn(move || {
             let _ended = Ended(mine);
             if let Some(mut worker) = worker {
-                worker.run();
+                worker.run(&mut *poster());
             }
         })?;
         Ok(Running { hook, thread })
@@ -223,7 +263,7 @@ impl Hook {
 }
 
 /// Stops those, all at a time, and tells what they have not posted.
-fn stop(all: Vec<Running>) {
+fn stop(all: Vec<Running>, source: &dyn EventSource) {
     for one in &all {
         // Under the lock: a thread that has just looked waits before it is woken.
         let status = one.hook.status.lock();
@@ -231,7 +271,7 @@ fn stop(all: Vec<Running>) {
         one.hook.news.notify_all();
         drop(status);
     }
-    feed::wake();
+    source.wake();
     let deadline = Instant::now() + STOP;
     for one in all {
         let mut status = one.hook.status.lock();
@@ -244,18 +284,9 @@ fn stop(all: Vec<Running>) {
         }
         // Here and not in the thread, which may never come back. Where the account has no
         // user any more, nothing of it is to be posted.
-        let range = next.zip(present(&spec.account));
+        let range = next.zip(source.last_sequence(&spec.account));
         if let Some(range) = range.filter(|(next, last)| next <= last) {
-            Lost::Stopped.tell(&spec, range);
+            LostEvents::Stopped.report(source, &spec, range);
         }
     }
-}
-
-/// The number of the account's last event.
-fn present(account: &str) -> Option<u64> {
-    store::read(|world| {
-        let id = world.directory().account_named(account)?;
-        Some(world.account_sequence(id))
-    })
-    .flatten()
 }

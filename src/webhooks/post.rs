@@ -12,6 +12,7 @@ use curl::multi::{Easy2Handle, Multi};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use super::{Post, PostOutcome};
 use presence::config::Webhook;
 
 /// So much of an answer's body is read; it is not looked at.
@@ -20,48 +21,39 @@ const ANSWER: usize = 64 * 1024;
 /// How often it is looked whether to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How a post ended.
-pub enum Outcome {
-    /// The receiver has it.
-    Delivered,
-    /// The receiver wants no more of them, ever.
-    Gone,
-    /// It may be tried again, after the time that the receiver asks for.
-    Failed(String, Option<Duration>),
-    /// It was told to stop.
-    Stopped,
+/// Posts, and keeps its connection for the next one.
+struct Poster(Option<Multi>);
+
+/// A poster without a connection.
+pub fn poster() -> Box<dyn Post> {
+    Box::new(Poster(None))
 }
 
-/// Posts, and keeps its connection for the next one.
-pub struct Poster(Option<Multi>);
-
-impl Poster {
-    /// Without a connection.
-    pub fn new() -> Self {
-        Poster(None)
-    }
-
-    /// Posts an event's JSON. It ends soon after `stop` is set.
-    pub fn post(
+impl Post for Poster {
+    fn post(
         &mut self,
         spec: &Webhook,
         sequence: u64,
         json: &str,
         stop: &AtomicBool,
-    ) -> Outcome {
+    ) -> PostOutcome {
         let multi = self.0.get_or_insert_with(Multi::new);
         let done = prepare(spec, sequence, json)
             .map_err(|why| why.to_string())
             .and_then(|easy| perform(multi, easy, stop));
         match done {
-            Ok(None) => Outcome::Stopped,
+            Ok(None) => PostOutcome::Stopped,
             Ok(Some((status, after))) => match status {
-                200..300 => Outcome::Delivered,
-                410 => Outcome::Gone,
-                other => Outcome::Failed(format!("the answer was HTTP status {other}"), after),
+                200..300 => PostOutcome::Delivered,
+                410 => PostOutcome::Gone,
+                other => PostOutcome::Failed(format!("the answer was HTTP status {other}"), after),
             },
-            Err(why) => Outcome::Failed(why, None),
+            Err(why) => PostOutcome::Failed(why, None),
         }
+    }
+
+    fn reset(&mut self) {
+        self.0 = None;
     }
 }
 
@@ -147,8 +139,7 @@ fn sign(secret: &str, time: u64, json: &str) -> String {
         return String::new();
     };
     mac.update(format!("{time}.{json}").as_bytes());
-    let code = mac.finalize().into_bytes();
-    code.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", mac.finalize().into_bytes())
 }
 
 /// What is heard of an answer.

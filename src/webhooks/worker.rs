@@ -8,19 +8,11 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::lost::{self, Lost};
-use super::post::{Outcome, Poster};
-use super::{Hook, present};
-use crate::runtime::feed::{self, Next, Reader};
-use crate::runtime::stats;
-use crate::runtime::store;
-use asterisk::log;
+use super::lost::{self, LostEvents};
+use super::{EventReader, EventSource, Hook, Known, News, Post, PostOutcome};
 use presence::Time;
-use presence::account::{Event, Subscription};
+use presence::account::{Event, Subscription, uuid_of};
 use presence::config::Webhook;
-use presence::directory::UserId;
-use presence::model::flags::Flag;
-use presence::world::World;
 
 /// The time before an event is tried again: it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -31,7 +23,8 @@ const LONG: Duration = Duration::from_secs(3600);
 
 pub struct Worker {
     hook: Arc<Hook>,
-    reader: Reader,
+    source: Arc<dyn EventSource>,
+    reader: Box<dyn EventReader>,
     subscription: Subscription,
     /// What is to be posted.
     pending: Option<Pending>,
@@ -48,34 +41,18 @@ struct Pending {
     pause: Duration,
 }
 
-/// What a receiver may be told of an event now.
-enum May {
-    /// All of it.
-    Know,
-    /// That the user is not to be seen.
-    KnowHidden,
-    /// Nothing.
-    NotKnow,
-}
-
 impl Worker {
-    /// One who begins with the next event. `None` when the module is not running.
-    pub fn new(hook: Arc<Hook>) -> Option<Self> {
+    /// A worker that begins with the next event. `None` while the module is not running.
+    pub fn new(hook: Arc<Hook>, source: Arc<dyn EventSource>) -> Option<Self> {
         let (spec, _) = hook.spec();
-        // At one moment: who hides from then on is news.
-        let now = store::read(|world| {
-            let account = world.directory().account_named(&spec.account);
-            let sequence = account.map(|account| world.account_sequence(account));
-            (sequence.unwrap_or_default(), hidden(world, &spec.account))
-        });
-        let (now, hidden) = now?;
-        let reader = Reader::staying(spec.account.clone(), now, hook.stop.clone())?;
+        let (reader, hidden) = source.subscribe(&spec.account, hook.stop.clone())?;
         let subscription = Subscription {
             event: Subscription::path(&spec.account),
             id: id(&spec),
         };
         let worker = Worker {
             hook,
+            source,
             reader,
             subscription,
             pending: None,
@@ -86,13 +63,12 @@ impl Worker {
     }
 
     /// Works until it is stopped.
-    pub fn run(&mut self) {
-        let mut poster = Poster::new();
+    pub fn run(&mut self, poster: &mut dyn Post) {
         while !self.hook.stopped() {
             // A panic was logged.
-            let done = catch_unwind(AssertUnwindSafe(|| self.step(&mut poster)));
+            let done = catch_unwind(AssertUnwindSafe(|| self.step(poster)));
             if done.is_err() {
-                poster = Poster::new();
+                poster.reset();
                 let (spec, reloads) = self.hook.spec();
                 self.failed(&spec, reloads, "an error in the module itself", None);
             }
@@ -100,7 +76,7 @@ impl Worker {
         }
     }
 
-    fn step(&mut self, poster: &mut Poster) {
+    fn step(&mut self, poster: &mut dyn Post) {
         match self.pending.take() {
             None => self.fetch(),
             Some(pending) => {
@@ -108,24 +84,24 @@ impl Worker {
                 let pending = self.pending.insert(pending);
                 let event = pending.event.clone();
                 let (spec, reloads) = self.hook.spec();
-                let may = store::read(|world| may_know(world, &spec.account, &event));
-                let json = match may {
-                    Some(May::Know) if spec.with_record => {
-                        feed::json_with_record(&event, &self.subscription)
+                let known = self.source.known(&spec.account, &event);
+                let json = match known {
+                    Some(Known::Event) if spec.with_record => {
+                        self.source.json_with_record(&event, &self.subscription)
                     }
-                    Some(May::Know) => event.json(&self.subscription),
-                    Some(May::KnowHidden) => event.hidden_json(&self.subscription),
-                    Some(May::NotKnow) => return self.pending = None,
+                    Some(Known::Event) => event.json(&self.subscription),
+                    Some(Known::Hidden) => event.hidden_json(&self.subscription),
+                    Some(Known::Nothing) => return self.pending = None,
                     // The module is going, and will tell.
                     None => return self.hook.wait(reloads, None),
                 };
                 crate::trip("webhook");
                 let stop = self.hook.stop.clone();
                 match poster.post(&spec, event.sequence, &json, &stop) {
-                    Outcome::Delivered => self.delivered(&spec, &event),
-                    Outcome::Gone => self.gone(&spec, reloads),
-                    Outcome::Failed(why, after) => self.failed(&spec, reloads, &why, after),
-                    Outcome::Stopped => {}
+                    PostOutcome::Delivered => self.delivered(&spec, &event),
+                    PostOutcome::Gone => self.gone(&spec, reloads),
+                    PostOutcome::Failed(why, after) => self.failed(&spec, reloads, &why, after),
+                    PostOutcome::Stopped => {}
                 }
             }
         }
@@ -134,7 +110,7 @@ impl Worker {
     /// Takes the next event that the receiver is to be told.
     fn fetch(&mut self) {
         match self.reader.next(1, Instant::now() + LONG) {
-            Next::News(events, _) => {
+            News::Events(events) => {
                 let known = &self.hidden;
                 let news = |event: &Arc<Event>| !event.hidden || !known.contains(&event.user);
                 let event = events.into_iter().find(news);
@@ -144,13 +120,13 @@ impl Worker {
                     pause: FIRST_PAUSE,
                 });
             }
-            Next::Missed(before) => {
+            News::Missed(before) => {
                 let (spec, _) = self.hook.spec();
-                let from = self.reader.sequence + 1;
-                self.lose(&spec, (from, before), &Lost::Missed);
+                let from = self.reader.sequence() + 1;
+                self.lose(&spec, (from, before), &LostEvents::Missed);
             }
             // Told to, or the module is going and will tell.
-            Next::Over => self.hook.wait(self.hook.spec().1, None),
+            News::Over => self.hook.wait(self.hook.spec().1, None),
         }
     }
 
@@ -162,7 +138,7 @@ impl Worker {
         } else {
             self.hidden.remove(&event.user);
         }
-        stats::WEBHOOK_POSTS.add(1);
+        self.source.count_delivered();
         let was_failing = {
             let mut status = self.hook.status.lock();
             let shown = &mut status.shown;
@@ -172,10 +148,7 @@ impl Worker {
             shown.failing.take().is_some()
         };
         if was_failing {
-            log::verbose(
-                2,
-                format_args!("Webhook '{}' delivers again, event {sequence}", spec.name),
-            );
+            log::debug!("Webhook '{}' delivers again, event {sequence}", spec.name);
         }
     }
 
@@ -199,19 +172,23 @@ impl Worker {
             return;
         }
         if first {
-            log::warning(format_args!(
+            log::warn!(
                 "Webhook '{}' ({}) could not deliver event {sequence}: {why}; it is tried again \
                  for {} s",
                 spec.name,
                 spec.url,
                 spec.retry_for.as_secs()
-            ));
+            );
         }
         if now >= end {
             self.pending = None;
             // Where the account has no user any more, it has no event either.
-            let to = present(&spec.account).unwrap_or(sequence).max(sequence);
-            return self.lose(spec, (sequence, to), &Lost::GivenUp(why));
+            let to = self
+                .source
+                .last_sequence(&spec.account)
+                .unwrap_or(sequence)
+                .max(sequence);
+            return self.lose(spec, (sequence, to), &LostEvents::GivenUp(why));
         }
         self.hook.wait(reloads, Some((now + pause).min(end)));
     }
@@ -224,20 +201,20 @@ impl Worker {
             pending.failed.get_or_insert_with(Instant::now);
             pending.pause = FIRST_PAUSE;
         }
-        lost::gone(spec, why);
+        lost::report_stopped(&*self.source, spec, why);
         self.hook.wait(reloads, None);
     }
 
     /// Goes on after those events, which are not posted.
-    fn lose(&mut self, spec: &Webhook, range: (u64, u64), lost: &Lost<'_>) {
-        self.reader.sequence = range.1;
-        lost.tell(spec, range);
+    fn lose(&mut self, spec: &Webhook, range: (u64, u64), lost: &LostEvents<'_>) {
+        self.reader.skip_to(range.1);
+        lost.report(&*self.source, spec, range);
     }
 
     /// Notes where it is, for whoever stops it.
     fn note_next(&self) {
         let pending = self.pending.as_ref();
-        let next = pending.map_or(self.reader.sequence + 1, |pending| pending.event.sequence);
+        let next = pending.map_or(self.reader.sequence() + 1, |pending| pending.event.sequence);
         self.hook.status.lock().next = Some(next);
     }
 
@@ -245,33 +222,6 @@ impl Worker {
         let mut status = self.hook.status.lock();
         why.clone_into(&mut status.shown.error);
         status.shown.failing.get_or_insert_with(Time::now);
-    }
-}
-
-/// The users of the account whom others are not to see.
-fn hidden(world: &World, account: &str) -> HashSet<Arc<str>> {
-    let directory = world.directory();
-    let account = directory.account_named(account);
-    let members = account.map_or(&[][..], |account| directory.members(account));
-    let hidden = members.iter().filter(|id| is_hidden(world, **id));
-    hidden.map(|id| directory.get(*id).name.clone()).collect()
-}
-
-fn is_hidden(world: &World, user: UserId) -> bool {
-    !world.flags(user).get(Flag::AllowSeeMyPresence)
-}
-
-/// By what is so now: the event may have waited for hours.
-fn may_know(world: &World, account: &str, event: &Event) -> May {
-    let directory = world.directory();
-    let user = directory.user(&event.user);
-    let user = user.filter(|id| **directory.account(directory.get(*id).account) == *account);
-    match user {
-        // Who is gone, or in another account now, is nobody's business here.
-        None => May::NotKnow,
-        Some(_) if event.hidden => May::KnowHidden,
-        Some(user) if is_hidden(world, user) => May::NotKnow,
-        Some(_) => May::Know,
     }
 }
 
@@ -286,13 +236,7 @@ fn jitter(pause: Duration) -> Duration {
 fn id(spec: &Webhook) -> String {
     let name = spec.name.to_ascii_lowercase();
     let hash = Sha256::digest(format!("{name}\n{}", spec.account));
-    let mut hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    // A UUID of version 8.
-    hex.truncate(32);
-    hex.replace_range(12..13, "8");
-    hex.replace_range(16..17, "8");
-    for at in [20, 16, 12, 8] {
-        hex.insert(at, '-');
-    }
-    hex
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    uuid_of(bytes)
 }

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::devices::phones;
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::users::{read, set};
 use crate::harness::{Ami, Instance, MODULE, Phone, wait_until};
-use crate::people::{event, read, set, told, with};
 
-/// Waits until these fields of a user are so.
+/// Waits until these fields of a user have these values.
 #[track_caller]
 fn wait_fields(ast: &Instance, user: &str, fields: &[(&str, &str)]) {
     wait_until(&format!("{user} to be {fields:?}"), || {
@@ -15,10 +15,10 @@ fn wait_fields(ast: &Instance, user: &str, fields: &[(&str, &str)]) {
     });
 }
 
-/// The account's events that this client was told, until now.
+/// The account's events that this client has received so far.
 #[track_caller]
 fn events(ast: &Instance, ami: &Ami, account: &str) -> Vec<Value> {
-    let all = told(ast, ami);
+    let all = all_events(ast, ami);
     let of_it = all.iter().filter(|event| {
         event.is_event("UserPresenceAccountEvent") && event.get("Account") == Some(account)
     });
@@ -44,8 +44,10 @@ fn four(ast: &Instance, user: &str) -> [String; 4] {
 }
 
 #[test]
-fn a_call_is_seen_from_its_ringing_to_its_end() {
-    let ast = phones("[alice]\ntype = user\nid = 4711\nextension = 200\n").start();
+fn a_call_shows_from_ringing_to_hangup() {
+    let ast = configured("[alice]\ntype = user\nid = 4711\nextension = 200\n")
+        .phones()
+        .start();
     assert_eq!(
         four(&ast, "alice"),
         ["NoCall", "Disconnected", "Offline", "Offline"]
@@ -56,7 +58,7 @@ fn a_call_is_seen_from_its_ringing_to_its_end() {
     let caller = Phone::ringing(&ast, "202");
     caller.call("200");
     wait_fields(&ast, "alice", &[("telephonyStatus", "Ringing")]);
-    // One who is rung can be spoken with.
+    // A user whose phone rings is still available.
     assert_eq!(read(&ast, "alice,presenceStatus"), "Available");
     phone.answer();
     let connected = [
@@ -122,10 +124,10 @@ fn a_call_is_seen_from_its_ringing_to_its_end() {
 }
 
 #[test]
-fn the_event_has_the_known_shape() {
-    let ast = with("[alice]\ntype = user\naccount = main\nextension = 200\n").start();
+fn the_account_event_has_its_documented_shape() {
+    let ast = configured("[alice]\ntype = user\naccount = main\nextension = 200\n").start();
     let ami = ast.ami();
-    event(&ast, "200", "dnd,busy,\"Quotes\" and <tags>");
+    set_extension(&ast, "200", "dnd,busy,\"Quotes\" and <tags>");
     let told = events(&ast, &ami, "main");
     let [event] = &told[..] else {
         panic!("{told:#?}");
@@ -157,9 +159,9 @@ fn the_event_has_the_known_shape() {
 }
 
 #[test]
-fn each_change_is_one_event_and_own_choices_too() {
-    let ast = with("[alice]\ntype = user\nextension = 200\n").start();
-    event(&ast, "200", "available");
+fn each_change_and_each_choice_is_one_event() {
+    let ast = configured("[alice]\ntype = user\nextension = 200\n").start();
+    set_extension(&ast, "200", "available");
     let ami = ast.ami();
     let bodies = || -> Vec<Value> {
         let told = events(&ast, &ami, "default");
@@ -210,20 +212,20 @@ fn each_change_is_one_event_and_own_choices_too() {
         .collect();
     assert_eq!(numbers, (before + 1..=before + 4).collect::<Vec<_>>());
 
-    // A change of the message alone is one, though the body comes out equal.
-    event(&ast, "200", "available,,A word");
+    // A change of the message alone is an event too, although the body is equal.
+    set_extension(&ast, "200", "available,,A word");
     let found = bodies();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["presenceStatus"], "Available");
 }
 
 #[test]
-fn own_status_counts_alone_for_the_users_status() {
+fn the_user_status_follows_the_chosen_status_alone() {
     let conf = "[alice]\ntype = user\nextension = 200\noutgoing = none\nmethod = priority\n\
                 [nora]\ntype = user\nextension = 201\nmethod = none\n";
-    let ast = with(conf).start();
-    event(&ast, "200", "dnd");
-    // None chosen: the combined state.
+    let ast = configured(conf).start();
+    set_extension(&ast, "200", "dnd");
+    // Without a chosen status the combined state counts.
     wait_fields(
         &ast,
         "alice",
@@ -260,11 +262,11 @@ fn own_status_counts_alone_for_the_users_status() {
 }
 
 #[test]
-fn a_conference_is_a_meeting_whatever_takes_part_in_combining() {
+fn a_conference_counts_as_a_meeting_whatever_the_method() {
     let conf = "[alice]\ntype = user\nextension = 200\nmethod = default\n\
                 device = confbridge:100,meeting\n";
-    let ast = with(conf).conferences().start();
-    event(&ast, "200", "available");
+    let ast = configured(conf).conferences().start();
+    set_extension(&ast, "200", "available");
     let somebody = ast.run("ConfBridge", "100");
     wait_fields(
         &ast,
@@ -289,15 +291,16 @@ fn a_conference_is_a_meeting_whatever_takes_part_in_combining() {
 }
 
 #[test]
-fn a_parked_call_is_the_parkers_and_whose_phone_waits() {
+fn a_parked_call_shows_for_the_parker_and_the_waiting_phone() {
     let conf = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\nextension = 202\n";
-    let ast = phones(conf)
+    let ast = configured(conf)
+        .phones()
         .parking()
         .dialplan("exten = 700,1,Set(BLINDTRANSFER=PJSIP/200-00000001)\nsame = n,Park(default)")
         .start();
     let _alice = Phone::ringing(&ast, "200");
     let bob = Phone::ringing(&ast, "202");
-    // A transfer to the parking lot: so Asterisk knows who did it.
+    // A transfer to the parking lot tells Asterisk which phone parked the call.
     bob.call("700");
     wait_fields(
         &ast,
@@ -315,7 +318,7 @@ fn a_parked_call_is_the_parkers_and_whose_phone_waits() {
             ("presenceStatus", "Available"),
         ],
     );
-    // A reload forgets nothing of it.
+    // A reload keeps the parked call.
     assert!(
         ast.cli("module reload res_userpresence.so")
             .contains("reloaded")
@@ -336,14 +339,14 @@ fn a_parked_call_is_the_parkers_and_whose_phone_waits() {
 }
 
 #[test]
-fn each_account_has_its_own_numbers_also_after_a_restart() {
+fn each_account_keeps_its_own_numbers_over_a_restart() {
     let conf = "[alice]\ntype = user\naccount = main\nextension = 200\n\
                 [bob]\ntype = user\naccount = other\nextension = 201\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     let ami = ast.ami();
     for (main, other) in [("away", "dnd"), ("chat", "dnd"), ("dnd", "xa")] {
-        event(&ast, "200", main);
-        event(&ast, "201", other);
+        set_extension(&ast, "200", main);
+        set_extension(&ast, "201", other);
     }
     let numbers = |events: &[Value]| -> Vec<u64> {
         events
@@ -351,7 +354,7 @@ fn each_account_has_its_own_numbers_also_after_a_restart() {
             .filter_map(|event| event["body"]["sequence"].as_u64())
             .collect()
     };
-    let told = told(&ast, &ami);
+    let told = all_events(&ast, &ami);
     let of = |account: &str| -> Vec<u64> {
         let of_it = told.iter().filter(|event| {
             event.is_event("UserPresenceAccountEvent") && event.get("Account") == Some(account)
@@ -365,9 +368,8 @@ fn each_account_has_its_own_numbers_also_after_a_restart() {
     let last = main[2];
     assert_eq!(main, [last - 2, last - 1, last]);
     assert_eq!(other[1], other[0] + 1);
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    ast.restart(true);
     let ami = ast.ami();
-    event(&ast, "200", "xa");
+    set_extension(&ast, "200", "xa");
     assert_eq!(numbers(&events(&ast, &ami, "main")), [last + 1]);
 }

@@ -1,18 +1,18 @@
-//! Actions: what a status does in Asterisk, and what is there again when it ends.
+//! Actions: what a status does in Asterisk, and what its end restores.
 
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::harness::Lock;
 use crate::harness::{Builder, Instance, MODULE, Message, sets, wait_until};
-use crate::persistence::Lock;
 
-/// The interface of alice in queues, and the one of bob, who is in the file.
+/// The queue interfaces of alice and of bob; `queues.conf` lists bob's.
 const ALICE: &str = "Local/200@default/n";
 const BOB: &str = "Local/300@default/n";
 
-/// Three users; zoe's actions tell that those of the others are through.
+/// Three users. An action of zoe's is the mark for [`through`].
 fn config(blocks: &str, actions: &str) -> String {
     format!(
         "{blocks}\n\
@@ -33,59 +33,34 @@ fn builder(blocks: &str, actions: &str) -> Builder {
         .modules(sets::QUEUE)
 }
 
-/// Waits until all actions that the changes before this caused are through: one thread
-/// does them in the order of the changes.
+/// Waits until the actions of all changes so far are done: one thread carries them out
+/// in the order of the changes.
 #[track_caller]
 fn through(ast: &Instance) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let mark = COUNT.fetch_add(1, Ordering::Relaxed).to_string();
     ast.set_custom("900", &format!("away,,{mark}"));
     wait_until(&format!("the actions of {mark}"), || {
-        (db(ast, "test/seen")? == mark).then_some(())
+        (ast.astdb("test/seen")? == mark).then_some(())
     });
 }
 
+/// Sets alice's status and waits for its actions.
 #[track_caller]
-fn wait_value(ast: &Instance, name: &str, value: &str) {
-    wait_until(&format!("{name} to be {value:?}"), || {
-        (ast.getvar(name) == value).then_some(())
-    });
-}
-
-/// A status of alice, with its actions.
-#[track_caller]
-fn set(ast: &Instance, status: &str) {
+fn set_alice(ast: &Instance, status: &str) {
     ast.set_custom("200", status);
     through(ast);
 }
 
-/// An entry of AstDB as the console shows it: nothing is evaluated on the way out. Over
-/// AMI the function is refused.
-fn db(ast: &Instance, key: &str) -> Option<String> {
-    let (family, key) = key.split_once('/').expect("family and key");
-    let shown = ast.cli(&format!("database get {family} {key}"));
-    let value = shown.strip_prefix("Value: ");
-    assert!(value.is_some() || shown.contains("not found"), "{shown}");
-    value.map(str::to_owned)
-}
-
-/// A hand's change of AstDB: over AMI the function is refused.
-#[track_caller]
-fn put(ast: &Instance, key: &str, value: &str) {
-    let (family, key) = key.split_once('/').expect("family and key");
-    let said = ast.cli(&format!("database put {family} {key} \"{value}\""));
-    assert!(said.contains("successfully"), "{said}");
-}
-
 fn in_force(ast: &Instance) -> String {
-    // Each row in single blanks, whatever the width of its columns.
+    // One blank between words: the width of the columns does not matter.
     let table = ast.cli("userpresence show actions alice");
     let rows = table.lines().map(|row| row.split_whitespace());
     let rows = rows.map(|row| row.collect::<Vec<_>>().join(" "));
     rows.collect::<Vec<_>>().join("\n")
 }
 
-/// A member of a queue, as Asterisk tells of it.
+/// A queue's member as AMI reports it.
 fn member(ast: &Instance, queue: &str, interface: &str) -> Option<Message> {
     let ami = ast.ami();
     let status = [
@@ -97,7 +72,7 @@ fn member(ast: &Instance, queue: &str, interface: &str) -> Option<Message> {
     items.find(|item| item.is_event("QueueMember"))
 }
 
-/// Whether it is paused, and why; `None` where it is no member.
+/// Whether the member is paused and for which reason; `None` without such a member.
 fn paused(ast: &Instance, queue: &str, interface: &str) -> Option<(bool, String)> {
     let member = member(ast, queue, interface)?;
     let reason = member.get("PausedReason").unwrap_or_default().to_owned();
@@ -154,22 +129,22 @@ fn add(ast: &Instance, queue: &str) {
 const DND: &str = "[dnd]\ntype = action\nstatus = dnd\ndnd = on\nfollowme = off\n\
     [back]\ntype = action\nstatus = available\ndnd = off\n";
 
-/// The keys that FreePBX's dialplan and hints read, and back to what was there.
+/// The actions set the keys that FreePBX's dialplan and hints read, and then restore them.
 #[test]
-fn do_not_disturb_and_follow_me_are_those_of_freepbx() {
+fn do_not_disturb_and_follow_me_work_as_in_freepbx() {
     let ast = builder(DND, "action = dnd\n")
         .hint("2000", "Custom:phone&Custom:DND200")
         .start();
     ast.set_device("phone", "NOT_INUSE");
-    put(&ast, "AMPUSER/200/followme/ddial", "DIRECT");
+    ast.set_astdb("AMPUSER/200/followme/ddial", "DIRECT");
     ast.set_device("FOLLOWME200", "INUSE");
-    set(&ast, "dnd");
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
+    set_alice(&ast, "dnd");
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:DND200)"), "BUSY");
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:DEVDND200)"), "BUSY");
     ast.wait_hint_state("2000", "Busy");
     assert_eq!(
-        db(&ast, "AMPUSER/200/followme/ddial").as_deref(),
+        ast.astdb("AMPUSER/200/followme/ddial").as_deref(),
         Some("EXTENSION")
     );
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:FOLLOWME200)"), "NOT_INUSE");
@@ -182,71 +157,71 @@ fn do_not_disturb_and_follow_me_are_those_of_freepbx() {
     assert!(shown.contains(line), "{shown}");
     assert!(shown.contains("5 in force"), "{shown}");
 
-    // What is there now is shown beside what was set.
+    // The table shows the present value beside the one that was set.
     assert!(shown.starts_with("User Target Set Now Was\n"), "{shown}");
     for (value, now) in [("by hand", "by hand"), ("", "(nothing)"), ("YES", "YES")] {
         match value {
             "" => drop(ast.cli("database del DND 200")),
-            value => put(&ast, "DND/200", value),
+            value => ast.set_astdb("DND/200", value),
         }
         let shown = in_force(&ast);
         let line = format!("alice DB(DND/200) YES {now} (nothing)");
         assert!(shown.contains(&line), "{shown}");
     }
 
-    // What was absent is absent again; what was there is there again.
-    set(&ast, "available");
-    assert_eq!(db(&ast, "DND/200"), None);
-    assert_eq!(db(&ast, "CustomDevstate/DND200"), None);
-    wait_value(&ast, "DEVICE_STATE(Custom:DND200)", "UNKNOWN");
+    // Absent keys are absent again; the others have their previous values.
+    set_alice(&ast, "available");
+    assert_eq!(ast.astdb("DND/200"), None);
+    assert_eq!(ast.astdb("CustomDevstate/DND200"), None);
+    ast.wait_value("DEVICE_STATE(Custom:DND200)", "UNKNOWN");
     ast.wait_hint_state("2000", "Idle");
     assert_eq!(
-        db(&ast, "AMPUSER/200/followme/ddial").as_deref(),
+        ast.astdb("AMPUSER/200/followme/ddial").as_deref(),
         Some("DIRECT")
     );
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:FOLLOWME200)"), "INUSE");
     assert_eq!(in_force(&ast), "0 in force");
-    assert_eq!(db(&ast, "UserPresence/action/alice"), None);
+    assert_eq!(ast.astdb("UserPresence/action/alice"), None);
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
-/// An explicit off clears what a hand set; what a hand sets meanwhile stays.
+/// An explicit `off` clears a value set by hand; a value set by hand meanwhile stays.
 #[test]
-fn off_clears_what_a_hand_set_and_a_hand_has_the_last_word() {
+fn off_clears_a_value_and_a_later_change_by_hand_stays() {
     let ast = builder(DND, "action = dnd,back\n").start();
-    put(&ast, "DND/200", "YES");
-    set(&ast, "available");
-    assert_eq!(db(&ast, "DND/200"), None);
+    ast.set_astdb("DND/200", "YES");
+    set_alice(&ast, "available");
+    assert_eq!(ast.astdb("DND/200"), None);
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:DND200)"), "UNAVAILABLE");
-    set(&ast, "dnd");
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
-    put(&ast, "DND/200", "by hand");
-    set(&ast, "away");
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("by hand"));
-    assert_eq!(db(&ast, "AMPUSER/200/followme/ddial"), None);
+    set_alice(&ast, "dnd");
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
+    ast.set_astdb("DND/200", "by hand");
+    set_alice(&ast, "away");
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("by hand"));
+    assert_eq!(ast.astdb("AMPUSER/200/followme/ddial"), None);
     assert_eq!(in_force(&ast), "0 in force");
 }
 
-/// The administrator's own functions instead of FreePBX's.
+/// The administrator may name other functions than FreePBX's.
 #[test]
 fn the_functions_behind_the_switches_can_be_replaced() {
     let own = "action = dnd\ndnd_on = GLOBAL(dnd_${EXTENSION})=1\n\
                dnd_on = DB(mine/${USER}/${ID}/${ACCOUNT})=on\nfollowme_off = GLOBAL(fm)=${STATUS}\n";
     let ast = builder(DND, own).start();
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(ast.getvar("GLOBAL(dnd_200)"), "1");
     assert_eq!(ast.getvar("GLOBAL(fm)"), "dnd");
-    assert_eq!(db(&ast, "mine/alice/4711/default").as_deref(), Some("on"));
-    assert_eq!(db(&ast, "DND/200"), None);
-    set(&ast, "away");
+    assert_eq!(ast.astdb("mine/alice/4711/default").as_deref(), Some("on"));
+    assert_eq!(ast.astdb("DND/200"), None);
+    set_alice(&ast, "away");
     assert_eq!(ast.getvar("GLOBAL(dnd_200)"), "");
-    assert_eq!(db(&ast, "mine/alice/4711/default"), None);
+    assert_eq!(ast.astdb("mine/alice/4711/default"), None);
 }
 
-/// What a person wrote is text: never a variable, an expression, a function or a
-/// format, wherever it goes.
+/// A user's text is never taken for a variable, an expression, a function or a format,
+/// wherever it goes.
 #[test]
-fn what_a_person_wrote_is_never_evaluated() {
+fn the_text_of_a_user_is_never_evaluated() {
     let blocks = "[tell]\ntype = action\nstatus = away,xa\n\
                   set = DB(presence/${USER})=${MESSAGE}|${SUBTYPE}|${OLD_MESSAGE}\n\
                   set = GLOBAL(said)=${MESSAGE}\n";
@@ -256,16 +231,15 @@ fn what_a_person_wrote_is_never_evaluated() {
         "${{SHELL(touch {})}} $[1+1] %s%n ${{USER}} \\\" `id` ; & ) =",
         touched.display()
     );
-    // Through a dialplan or AMI the text would be evaluated on its way in, so it comes
-    // in base64.
+    // The dialplan and AMI would evaluate the text on its way in, so it comes as base64.
     let encoded = base64(&evil);
-    set(&ast, &format!("away,{encoded},{encoded},e"));
-    let said = db(&ast, "presence/alice");
+    set_alice(&ast, &format!("away,{encoded},{encoded},e"));
+    let said = ast.astdb("presence/alice");
     assert_eq!(said, Some(format!("{evil}|{evil}|")));
-    set(&ast, "xa,,calm");
-    assert_eq!(db(&ast, "presence/alice"), Some(format!("calm||{evil}")));
+    set_alice(&ast, "xa,,calm");
+    assert_eq!(ast.astdb("presence/alice"), Some(format!("calm||{evil}")));
     assert!(!touched.exists());
-    set(&ast, &format!("away,,{encoded},e"));
+    set_alice(&ast, &format!("away,,{encoded},e"));
     assert_eq!(ast.getvar("GLOBAL(said)"), evil);
     assert!(!touched.exists());
     assert_eq!(ast.complaints(), Vec::<String>::new());
@@ -276,9 +250,9 @@ fn base64(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(text)
 }
 
-/// Both texts of the configuration: refused ones leave the section out, by name.
+/// A refused target leaves its section out, with a message that names the section.
 #[test]
-fn what_could_take_arguments_apart_is_refused() {
+fn a_target_that_could_split_arguments_is_refused() {
     let blocks = "[bad]\ntype = action\nstatus = away\nset = DB(a/${MESSAGE})=1\n\
                   [worse]\ntype = action\nstatus = away\nset = DB(a/b)=${SHELL(id)}\n";
     let ast = builder(blocks, "").start();
@@ -291,14 +265,14 @@ const PAUSE: &str = "[pause]\ntype = action\nstatus = dnd,away\nqueue = pause\n\
     [logout]\ntype = action\nstatus = xa\nqueue = logout\nqueue = 602,none\n";
 
 #[test]
-fn queues_pause_and_only_our_pause_ends() {
+fn queues_pause_members_and_end_only_their_own_pause() {
     let ast = builder(PAUSE, "action = pause\n").start();
     for queue in ["600", "601"] {
         add(&ast, queue);
     }
     pause(&ast, "601", ALICE, "yes", "Lunch");
     let state = |queue| paused(&ast, queue, ALICE);
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(
         (state("600"), state("601"), state("602")),
         (by_us(), by_hand(), None)
@@ -310,65 +284,65 @@ fn queues_pause_and_only_our_pause_ends() {
         shown.contains(&line) && !shown.contains("queue 601"),
         "{shown}"
     );
-    // What both want is left alone, and what a hand did in between.
+    // The pause that both statuses want stays, and so does a change made by hand.
     pause(&ast, "600", ALICE, "no", "");
     let shown = in_force(&ast);
     let line = format!("alice queue 600, {ALICE} pause member not paused");
     assert!(shown.contains(&line), "{shown}");
-    set(&ast, "away");
+    set_alice(&ast, "away");
     assert_eq!(state("600"), not_paused());
-    set(&ast, "available");
+    set_alice(&ast, "available");
     assert_eq!((state("600"), state("601")), (not_paused(), by_hand()));
-    // A hand's pause over ours stays.
-    set(&ast, "dnd");
+    // A pause set by hand over the module's pause stays.
+    set_alice(&ast, "dnd");
     assert_eq!(state("600"), by_us());
     pause(&ast, "600", ALICE, "yes", "Lunch");
-    set(&ast, "available");
+    set_alice(&ast, "available");
     assert_eq!((state("600"), state("601")), (by_hand(), by_hand()));
-    // And one of ours ends.
+    // The module's own pause ends.
     pause(&ast, "600", ALICE, "no", "");
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(state("600"), by_us());
-    set(&ast, "available");
+    set_alice(&ast, "available");
     assert_eq!(state("600"), not_paused());
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
 #[test]
-fn queues_login_and_logout_and_back() {
+fn queues_log_members_in_and_out_and_back() {
     let ast = builder(PAUSE, "action = pause,login,logout\n").start();
     add(&ast, "602");
     let get = |queue: &str, name: &str| {
         let member = member(&ast, queue, ALICE)?;
         member.get(name).map(str::to_owned)
     };
-    set(&ast, "available");
+    set_alice(&ast, "available");
     for queue in ["600", "601"] {
         assert_eq!(get(queue, "Name").as_deref(), Some("alice"));
         let from = get(queue, "StateInterface");
         assert_eq!(from.as_deref(), Some("UserPresence:alice@queue"));
         assert_eq!(get(queue, "Membership").as_deref(), Some("dynamic"));
     }
-    set(&ast, "chat");
+    set_alice(&ast, "chat");
     assert_eq!((get("600", "Name"), get("601", "Name")), (None, None));
 
-    // One that is there already is not ours, and stays as it is.
+    // A member that was there before is not the module's and stays.
     add(&ast, "600");
     pause(&ast, "600", ALICE, "yes", "Lunch");
-    set(&ast, "available");
+    set_alice(&ast, "available");
     assert_eq!(get("600", "Name").as_deref(), Some("Alice at work"));
     assert_eq!(get("601", "Name").as_deref(), Some("alice"));
-    set(&ast, "xa");
-    // The login is undone, the rest is logged out, but for the queue with none.
+    set_alice(&ast, "xa");
+    // The login is undone, and the other queues are logged out, except the one with `none`.
     assert_eq!((get("600", "Name"), get("601", "Name")), (None, None));
     assert_eq!(get("602", "Name").as_deref(), Some("Alice at work"));
-    // From logout to pause: back, and what a hand paused stays so.
-    set(&ast, "dnd");
+    // From logout to pause: the members return, and a pause set by hand stays.
+    set_alice(&ast, "dnd");
     assert_eq!(paused(&ast, "600", ALICE), by_hand());
     assert_eq!(paused(&ast, "602", ALICE), by_us());
-    set(&ast, "xa");
+    set_alice(&ast, "xa");
     assert_eq!(get("600", "Name"), None);
-    set(&ast, "chat");
+    set_alice(&ast, "chat");
     assert_eq!(get("600", "Name").as_deref(), Some("Alice at work"));
     assert_eq!(get("600", "Penalty").as_deref(), Some("3"));
     assert_eq!(
@@ -381,7 +355,7 @@ fn queues_login_and_logout_and_back() {
 }
 
 #[test]
-fn a_static_member_cannot_be_logged_out_but_paused() {
+fn a_static_member_is_paused_but_never_logged_out() {
     let ast = builder(PAUSE, "action = pause,logout\n").start();
     ast.set_custom("300", "xa");
     through(&ast);
@@ -400,10 +374,10 @@ fn a_static_member_cannot_be_logged_out_but_paused() {
     assert_eq!(paused(&ast, "600", BOB), not_paused());
 }
 
-/// Each that fails is told once, with user, status, action and reason; the others are
-/// done.
+/// Each failed action is logged once, with user, status, action and reason; the others
+/// are carried out.
 #[test]
-fn a_failing_action_stops_nothing_else() {
+fn a_failing_action_stops_no_other_action() {
     let blocks = "[away]\ntype = action\nstatus = away\n\
                   set = GLOBAL(first)=1\nset = NO_SUCH(x)=1\nset = LEN(x)=2\nset = SHELL(touch TOUCHED)=2\n\
                   set = DEVICE_STATE(Custom:x)=SLEEPING\nset = GLOBAL(last)=1\n\
@@ -413,14 +387,14 @@ fn a_failing_action_stops_nothing_else() {
     let blocks = blocks.replace("TOUCHED", &touched.display().to_string());
     ast.write_config("userpresence.conf", &config(&blocks, "action = away\n"));
     assert!(ast.reload().ok());
-    set(&ast, "away");
+    set_alice(&ast, "away");
     assert!(!touched.exists());
     assert_eq!(ast.getvar("GLOBAL(first)"), "1");
     assert_eq!(ast.getvar("GLOBAL(last)"), "1");
     assert!(member(&ast, "601", ALICE).is_some());
     let complaints = || {
         let mut said = ast.complaints();
-        // That it does not exist is told of the configuration too.
+        // The check of the configuration reports the missing function too.
         said.retain(|line| !line.contains("there is no dialplan function 'NO_SUCH'"));
         said
     };
@@ -442,22 +416,22 @@ fn a_failing_action_stops_nothing_else() {
         let lines = said.iter().filter(|line| line.contains(expected));
         assert_eq!(lines.count(), 1, "{expected}\n{said:#?}");
     }
-    // Asterisk's own reason, and nothing else.
+    // Asterisk's own reason is all that follows.
     assert_eq!(said.len(), expected.len() + 1, "{said:#?}");
-    set(&ast, "available");
+    set_alice(&ast, "available");
     assert_eq!(ast.getvar("GLOBAL(last)"), "");
     assert_eq!(member(&ast, "601", ALICE), None);
     assert_eq!(complaints().len(), said.len());
 }
 
 #[test]
-fn without_queues_the_rest_is_done() {
+fn without_app_queue_the_other_actions_run() {
     let blocks = format!("{DND}{PAUSE}");
     let ast = Instance::builder()
         .userpresence(&config(&blocks, "action = dnd,pause\n"))
         .start();
-    set(&ast, "dnd");
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
+    set_alice(&ast, "dnd");
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
     let said = ast.complaints();
     assert_eq!(said.len(), 1, "{said:#?}");
     let expected = format!(
@@ -466,29 +440,29 @@ fn without_queues_the_rest_is_done() {
     assert!(said[0].contains(&expected), "{}", said[0]);
 }
 
-/// Where a user stands now, in the order in which it came to be.
+/// Records the user's state, and the previous one, as the actions run.
 const WHERE: &str = "[where]\ntype = action\nstatus = dnd,away\nset = GLOBAL(was)=${STATE}\n\
     set = DB(test/was)=${OLD_STATE}>${STATE}\n";
 
-/// A crash leaves what it leaves; the next load undoes what the status then does not
-/// want, and does again what Asterisk forgot.
+/// After a crash the next load undoes what the present status does not want, and repeats
+/// what Asterisk forgot.
 #[test]
-fn the_leftovers_of_a_crash_are_undone_at_the_load() {
+fn the_next_load_undoes_what_a_crash_left_in_force() {
     let blocks = format!("{DND}{PAUSE}{WHERE}");
     let ast = builder(&blocks, "action = dnd,pause,where,logout\n").start();
     add(&ast, "602");
     ast.set_custom("300", "dnd");
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(paused(&ast, "600", BOB), by_us());
     assert_eq!(paused(&ast, "602", ALICE), by_us());
     wait_until("the record on disk", || {
         let on_disk = |key| ast.astdb_on_disk(key);
         let record = on_disk("/UserPresence/action/alice")?;
-        let seen = on_disk("/test/seen") == db(&ast, "test/seen");
+        let seen = on_disk("/test/seen") == ast.astdb("test/seen");
         (record.contains("DND/200") && seen && on_disk("/DND/200")? == "YES").then_some(())
     });
     ast.kill9();
-    // Alice is another meanwhile, bob is not.
+    // Alice's status changes meanwhile, bob's does not.
     let file = ast.path("lib/astdb.sqlite3");
     let sql = "UPDATE astdb SET value = 'available' WHERE key = '/CustomPresence/200';";
     let changed = Command::new("sqlite3").arg(&file).arg(sql).status();
@@ -496,33 +470,33 @@ fn the_leftovers_of_a_crash_are_undone_at_the_load() {
     ast.start_again();
     through(&ast);
     assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "available");
-    assert_eq!(db(&ast, "DND/200"), None);
-    assert_eq!(db(&ast, "CustomDevstate/DND200"), None);
+    assert_eq!(ast.astdb("DND/200"), None);
+    assert_eq!(ast.astdb("CustomDevstate/DND200"), None);
     assert_eq!(paused(&ast, "602", ALICE), not_paused());
     assert_eq!(in_force(&ast), "0 in force");
 
-    assert_eq!(db(&ast, "DND/300").as_deref(), Some("YES"));
+    assert_eq!(ast.astdb("DND/300").as_deref(), Some("YES"));
     assert_eq!(ast.getvar("GLOBAL(was)"), "dnd");
-    assert_eq!(db(&ast, "test/was").as_deref(), Some("not_set>dnd"));
-    // A static member's pause is forgotten by Asterisk.
+    assert_eq!(ast.astdb("test/was").as_deref(), Some("not_set>dnd"));
+    // Asterisk forgets a static member's pause.
     assert_eq!(paused(&ast, "600", BOB), by_us());
     ast.set_custom("300", "available");
     through(&ast);
-    assert_eq!(db(&ast, "DND/300"), None);
+    assert_eq!(ast.astdb("DND/300"), None);
     assert_eq!(paused(&ast, "600", BOB), not_paused());
     assert!(ast.cli("userpresence show actions").ends_with("1 in force"));
 }
 
-/// A manager of class `system` can write AstDB and load modules, and no more: with the
-/// rows that tell what is to be undone, functions are not called in that manager's name.
+/// A manager of class `system` can write AstDB and load modules, but may not call
+/// functions: the rows that say what to undo must not call any on the manager's behalf.
 #[test]
-fn rows_that_anybody_wrote_call_no_function() {
+fn a_forged_row_calls_no_function() {
     let ast = builder(DND, "action = dnd\n")
         .modules(&["func_env"])
         .ami_user("operator", "system", "system")
         .start();
     let victim = ast.path("etc/victim.conf");
-    fs::write(&victim, "theirs").expect("a file of our own");
+    fs::write(&victim, "theirs").expect("the test's own file");
     let target = format!("FILE({})", victim.display());
     let row = |set: &str| format!(r#"{{"set":[{set}]}}"#);
     let one = |target: &str, wrote: &str, found: &str| {
@@ -550,11 +524,11 @@ fn rows_that_anybody_wrote_call_no_function() {
     };
     let all = row(&[
         one(&target, "theirs", "owned"),
-        // What the configuration names is undone, as a row of an earlier run tells.
+        // The module undoes what the configuration names, as the row of an earlier run says.
         one("DB(DND/200)", "YES", ""),
     ]
     .join(","));
-    put(&ast, "DND/200", "YES");
+    ast.set_astdb("DND/200", "YES");
     for user in ["alice", "nobody"] {
         forge(user, &all);
     }
@@ -566,10 +540,10 @@ fn rows_that_anybody_wrote_call_no_function() {
     assert!(said.contains("nobody: DB(DND/200)"), "{said}");
     through(&ast);
     assert_eq!(fs::read_to_string(&victim).expect("the file"), "theirs");
-    assert_eq!(db(&ast, "DND/200"), None);
-    // Neither is asked again.
+    assert_eq!(ast.astdb("DND/200"), None);
+    // The module tries neither of them again.
     for user in ["alice", "nobody"] {
-        assert_eq!(db(&ast, &format!("UserPresence/action/{user}")), None);
+        assert_eq!(ast.astdb(&format!("UserPresence/action/{user}")), None);
     }
     let before = ast.log().len();
     module("unload");
@@ -579,12 +553,12 @@ fn rows_that_anybody_wrote_call_no_function() {
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
-/// A dangerous function is the administrator's to name. It is undone with what the module
-/// has seen there itself, not with what a row tells after a restart.
+/// The administrator may name a dangerous function. The module restores the value that it
+/// read itself, never one from a row of an earlier run.
 #[test]
-fn a_dangerous_function_of_the_configuration_is_carried_out() {
+fn a_dangerous_function_named_in_the_configuration_runs() {
     let note = std::env::temp_dir().join(format!("userpresence-note-{}", std::process::id()));
-    fs::write(&note, "theirs").expect("a file of our own");
+    fs::write(&note, "theirs").expect("the test's own file");
     let there = || fs::read_to_string(&note).expect("the file");
     let blocks = format!(
         "[note]\ntype = action\nstatus = dnd\nset = FILE({})=${{STATE}}\n",
@@ -594,38 +568,37 @@ fn a_dangerous_function_of_the_configuration_is_carried_out() {
         .modules(&["func_env"])
         .start();
     for how in ["at once", "after an unload"] {
-        set(&ast, "dnd");
+        set_alice(&ast, "dnd");
         assert_eq!(there(), "dnd", "{how}");
         if how != "at once" {
             assert!(ast.unload_module(MODULE).ok());
             assert!(ast.load_module(MODULE).ok());
             through(&ast);
         }
-        set(&ast, "available");
+        set_alice(&ast, "available");
         assert_eq!(there(), "theirs", "{how}");
         assert_eq!(ast.complaints(), Vec::<String>::new());
     }
-    set(&ast, "dnd");
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
-    set(&ast, "available");
+    set_alice(&ast, "dnd");
+    ast.restart(true);
+    set_alice(&ast, "available");
     assert_eq!(there(), "dnd");
     ast.wait_log("Dangerous function FILE write blocked");
     ast.wait_log("failed: undo of FILE(");
     let _ = fs::remove_file(&note);
 }
 
-/// What is in force stays over a stop and over an unload, and ends when it has to.
+/// Actions in force survive a stop and an unload, and end with their status.
 #[test]
-fn a_stop_leaves_what_is_in_force_and_the_next_load_goes_on() {
+fn actions_in_force_survive_a_stop_and_an_unload() {
     let blocks = format!("{DND}{PAUSE}{WHERE}");
     let ast = builder(&blocks, "action = dnd,pause,where\n").start();
     add(&ast, "602");
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     let there = |ast: &Instance| {
-        assert_eq!(db(ast, "DND/200").as_deref(), Some("YES"));
+        assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
         assert_eq!(ast.getvar("GLOBAL(was)"), "dnd");
-        assert_eq!(db(ast, "test/was").as_deref(), Some("not_set>dnd"));
+        assert_eq!(ast.astdb("test/was").as_deref(), Some("not_set>dnd"));
         assert_eq!(paused(ast, "602", ALICE), by_us());
     };
     there(&ast);
@@ -647,57 +620,57 @@ fn a_stop_leaves_what_is_in_force_and_the_next_load_goes_on() {
         there(&ast);
         assert_eq!(in_force(&ast), shown);
     }
-    set(&ast, "available");
-    assert_eq!(db(&ast, "DND/200"), None);
-    assert_eq!(db(&ast, "test/was"), None);
+    set_alice(&ast, "available");
+    assert_eq!(ast.astdb("DND/200"), None);
+    assert_eq!(ast.astdb("test/was"), None);
     assert_eq!(ast.getvar("GLOBAL(was)"), "");
     assert_eq!(paused(&ast, "602", ALICE), not_paused());
 }
 
-/// A reload brings actions in line with the new configuration, and undoes those of a
-/// user who is gone.
+/// A reload applies the new configuration to actions in force, and undoes the actions of
+/// a removed user.
 #[test]
-fn a_reload_undoes_what_is_wanted_no_more() {
+fn a_reload_undoes_actions_that_are_no_longer_configured() {
     let blocks = format!("{DND}{PAUSE}");
     let ast = builder(&blocks, "action = dnd,pause\n").start();
     add(&ast, "602");
     ast.set_custom("300", "dnd");
-    set(&ast, "dnd");
+    set_alice(&ast, "dnd");
     assert_eq!(paused(&ast, "602", ALICE), by_us());
     let reload = |text: &str| {
         ast.write_config("userpresence.conf", text);
         assert!(ast.reload().ok());
         through(&ast);
     };
-    // Nothing changed, nothing is done: a hand's change stays.
-    put(&ast, "DND/200", "by hand");
+    // Without a change nothing happens: a change made by hand stays.
+    ast.set_astdb("DND/200", "by hand");
     pause(&ast, "602", ALICE, "no", "");
     reload(&config(&blocks, "action = dnd,pause\n"));
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("by hand"));
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("by hand"));
     assert_eq!(paused(&ast, "602", ALICE), not_paused());
-    put(&ast, "DND/200", "YES");
+    ast.set_astdb("DND/200", "YES");
     pause(&ast, "602", ALICE, "yes", "UserPresence");
-    // No more pause.
+    // The configuration no longer pauses.
     reload(&config(&blocks, "action = dnd\n"));
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
     assert_eq!(paused(&ast, "602", ALICE), not_paused());
     assert_eq!(paused(&ast, "600", BOB), not_paused());
-    // No more alice; bob has no actions any more.
+    // The configuration no longer has alice, and bob has no actions.
     let rest = "[seen]\ntype = action\nstatus = away\nset = DB(test/seen)=${MESSAGE}\n\
                 [bob]\ntype = user\nextension = 300\n\
                 [zoe]\ntype = user\nextension = 900\naction = seen\n";
     reload(rest);
     for extension in ["200", "300"] {
-        assert_eq!(db(&ast, &format!("DND/{extension}")), None);
-        assert_eq!(db(&ast, &format!("CustomDevstate/DND{extension}")), None);
+        assert_eq!(ast.astdb(&format!("DND/{extension}")), None);
+        assert_eq!(ast.astdb(&format!("CustomDevstate/DND{extension}")), None);
     }
     assert!(ast.cli("userpresence show actions").ends_with("1 in force"));
 }
 
-/// An action that hangs, here a function that reads a pipe, holds up neither Asterisk's
-/// threads nor a caller; nor an unload, for long.
+/// An action that hangs (here a function that reads a pipe) delays neither Asterisk's
+/// threads nor a call, and an unload only briefly.
 #[test]
-fn an_action_that_hangs_holds_up_nobody() {
+fn a_hanging_action_delays_nothing_else() {
     let ast = builder("", "")
         .modules(&["func_env"])
         .hint("2000", ",UserPresence:alice")
@@ -715,7 +688,7 @@ fn an_action_that_hangs_holds_up_nobody() {
         &config(&blocks, "action = slow,where\n"),
     );
     assert!(ast.reload().ok());
-    // The first pipe tells that the thread is there; then it hangs at the second.
+    // The first pipe shows that the thread has come; then the thread hangs at the second.
     let hang = || {
         ast.set_custom("200", "dnd");
         const O_NONBLOCK: i32 = 0o4000;
@@ -728,43 +701,43 @@ fn an_action_that_hangs_holds_up_nobody() {
         });
     };
     let release = || {
-        // Whoever reads comes to its end when the last writer goes.
+        // The reader's end comes when the last writer closes.
         for pipe in &pipes {
             let writer = fs::OpenOptions::new().read(true).write(true).open(pipe);
             drop(writer.expect("the pipe"));
         }
     };
     hang();
-    // Everything else goes on; of what comes meanwhile the first old state and the
-    // last new one count.
+    // Everything else goes on. Of the changes meanwhile, the first old state and the last
+    // new one count.
     for state in ["away", "chat", "xa"] {
         ast.set_custom("200", state);
         ast.wait_hint_presence("2000", state);
     }
-    assert_eq!(db(&ast, "test/was"), None);
+    assert_eq!(ast.astdb("test/was"), None);
     wait_until("what came last", || {
         release();
-        (db(&ast, "test/was")? == "dnd>xa").then_some(())
+        (ast.astdb("test/was")? == "dnd>xa").then_some(())
     });
 
-    // Where one hangs at an unload, it is given up after a while, and does nothing
-    // more when it comes back; the next load knows what is in force.
+    // An unload gives up a hanging action after a while, and the action does nothing when
+    // it returns; the next load knows what is in force.
     hang();
     assert!(ast.unload_module(MODULE).ok());
     ast.wait_log("An action does not come to its end, it is given up");
     ast.set_custom("200", "away");
     release();
     ast.wait_log("failed: all of them: the module was unloaded meanwhile");
-    assert_eq!(db(&ast, "test/was").as_deref(), Some("dnd>xa"));
+    assert_eq!(ast.astdb("test/was").as_deref(), Some("dnd>xa"));
     assert!(ast.load_module(MODULE).ok());
     through(&ast);
-    let was = db(&ast, "test/was");
+    let was = ast.astdb("test/was");
     assert_eq!(was.as_deref(), Some("xa>away"));
 }
 
-/// A panic is logged; the next actions of the same user are done, and those of others.
+/// After a panic, which is logged, the next actions of this user and of others run.
 #[test]
-fn a_panic_in_an_action_stops_no_other() {
+fn a_panic_in_an_action_stops_no_other_action() {
     let ast = Instance::selftest()
         .userpresence(&config(DND, "action = dnd\n"))
         .start();
@@ -773,32 +746,32 @@ fn a_panic_in_an_action_stops_no_other() {
     ast.wait_log("please report it: forced by a test in action");
     ast.set_custom("300", "dnd");
     through(&ast);
-    assert_eq!(db(&ast, "DND/200"), None);
-    assert_eq!(db(&ast, "DND/300").as_deref(), Some("YES"));
-    set(&ast, "dnd,again");
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
+    assert_eq!(ast.astdb("DND/200"), None);
+    assert_eq!(ast.astdb("DND/300").as_deref(), Some("YES"));
+    set_alice(&ast, "dnd,again");
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
 }
 
-/// While somebody else has AstDB's file locked, a backup for example, nothing is done
-/// and nothing is taken for absent.
+/// While another program, for example a backup, locks AstDB's file, no action runs and no
+/// value counts as absent.
 #[test]
-fn a_locked_database_is_waited_for() {
+fn actions_wait_for_a_locked_database() {
     let ast = builder(DND, "action = dnd\n").start();
-    put(&ast, "AMPUSER/200/followme/ddial", "DIRECT");
-    put(&ast, "DND/200", "by hand");
+    ast.set_astdb("AMPUSER/200/followme/ddial", "DIRECT");
+    ast.set_astdb("DND/200", "by hand");
     wait_until("what a hand set on disk", || {
         (ast.astdb_on_disk("/DND/200")? == "by hand").then_some(())
     });
-    let lock = Lock::take(&ast);
+    let lock = Lock::exclusive(&ast);
     ast.set_custom("200", "dnd");
     ast.wait_log("AstDB takes nothing of what actions do, it is tried again");
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:DND200)"), "UNKNOWN");
     lock.release();
     through(&ast);
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("YES"));
-    set(&ast, "away");
-    assert_eq!(db(&ast, "DND/200").as_deref(), Some("by hand"));
-    let followme = db(&ast, "AMPUSER/200/followme/ddial");
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("YES"));
+    set_alice(&ast, "away");
+    assert_eq!(ast.astdb("DND/200").as_deref(), Some("by hand"));
+    let followme = ast.astdb("AMPUSER/200/followme/ddial");
     assert_eq!(followme.as_deref(), Some("DIRECT"));
     assert_eq!(in_force(&ast), "0 in force");
 }

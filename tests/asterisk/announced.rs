@@ -1,11 +1,12 @@
-//! What Asterisk is told at a load, a reload and an unload, and what it answers without
-//! having been told.
+//! What the module publishes at a load, a reload and an unload, and what Asterisk answers
+//! about users of whom nothing was published.
 
+use crate::harness::barrier::{configured, set_extension};
+use crate::harness::changes::{pairs, published_states};
+use crate::harness::users::ALICE;
 use crate::harness::{Ami, Instance, MODULE, Message, Subscriber, wait_until};
-use crate::people::{ALICE, event, with};
-use crate::reload::published;
 
-/// What AMI lists of a user, of presences or of devices.
+/// The header `value` of the items of an AMI list whose header `key` is `of`.
 fn listed(ast: &Instance, action: &str, key: &str, value: &str, of: &str) -> Vec<String> {
     let all = ast.ami().list(&[("Action", action)]);
     let of_it = all.iter().filter(|item| item.get(key) == Some(of));
@@ -18,7 +19,7 @@ fn presences(ast: &Instance, user: &str) -> Vec<String> {
     listed(ast, "PresenceStateList", "Presentity", "Status", &address)
 }
 
-fn value(ast: &Instance, user: &str) -> String {
+fn published_state(ast: &Instance, user: &str) -> String {
     ast.getvar(&format!("PRESENCE_STATE(UserPresence:{user},value)"))
 }
 
@@ -28,8 +29,8 @@ fn asked(ast: &Instance, user: &str) -> Message {
     ast.ami().action(&asked)
 }
 
-/// Our devices of which this AMI client was told until now.
-fn shown(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
+/// The changes of the module's devices that this AMI client has received so far.
+fn device_changes(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
     ast.set_device("mark", "INUSE");
     ast.set_device("mark", "NOT_INUSE");
     let mut all = Vec::new();
@@ -50,29 +51,21 @@ fn shown(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
     of_it.collect()
 }
 
-fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    let pairs = pairs.iter();
-    pairs
-        .map(|(name, state)| ((*name).to_owned(), (*state).to_owned()))
-        .collect()
-}
-
 const BOTH: &str = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\nextension = 201\n";
 
 #[test]
-fn after_a_start_every_answer_is_right() {
-    let ast = with(BOTH)
+fn every_answer_is_right_after_a_start() {
+    let ast = configured(BOTH)
         .hint("2000", "UserPresence:alice,UserPresence:Alice")
         .hint("2001", "UserPresence:bob,UserPresence:bob")
         .sip(&["2000"])
         .start();
-    event(&ast, "200", "dnd,busy,In a call");
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    set_extension(&ast, "200", "dnd,busy,In a call");
+    ast.restart(true);
     let phone = Subscriber::start(&ast, "2000");
     assert_eq!(phone.wait_presence("dnd").message, "In a call");
     for (user, state) in [("alice", "dnd"), ("bob", "not_set")] {
-        assert_eq!(value(&ast, user), state);
+        assert_eq!(published_state(&ast, user), state);
         assert_eq!(asked(&ast, user).get("State"), Some(state));
     }
     assert_eq!(presences(&ast, "alice"), ["dnd"]);
@@ -80,20 +73,23 @@ fn after_a_start_every_answer_is_right() {
     ast.wait_hint_presence("2000", "dnd");
     ast.wait_hint_presence("2001", "not_set");
     ast.wait_hint_state("2000", "Busy");
-    // What Asterisk was told by the way is taken back all the same.
+    // The unload takes back what Asterisk learnt by asking, too.
     assert!(ast.unload_module(MODULE).ok());
     ast.wait_hint_presence("2000", "not_set");
     ast.wait_hint_state("2000", "Idle");
     phone.wait_presence("not_set");
     for user in ["alice", "bob"] {
-        assert!(["", "not_set"].contains(&&*value(&ast, user)), "{user}");
+        assert!(
+            ["", "not_set"].contains(&&*published_state(&ast, user)),
+            "{user}"
+        );
     }
     assert!(["not_set", ""].contains(&&*presences(&ast, "alice").concat()));
 }
 
 #[test]
-fn a_load_into_a_running_asterisk_reaches_who_asked_in_vain() {
-    let ast = with(BOTH)
+fn a_load_into_a_running_asterisk_reaches_earlier_subscribers() {
+    let ast = configured(BOTH)
         .not_loaded()
         .sip(&["2000"])
         .hint("2000", ",UserPresence:ALICE")
@@ -107,25 +103,25 @@ fn a_load_into_a_running_asterisk_reaches_who_asked_in_vain() {
         .start();
     ast.set_custom("200", "dnd,busy,In a call");
     let ami = ast.ami();
-    published(&ast, &ami);
-    shown(&ast, &ami);
+    published_states(&ast, &ami);
+    device_changes(&ast, &ami);
     assert!(ast.load_module(MODULE).ok());
-    // Bob's hint had no presence at all.
+    // Bob's hint has had no presence yet.
     let told = pairs(&[("alice", "dnd"), ("bob", "not_set")]);
-    assert_eq!(published(&ast, &ami), told);
+    assert_eq!(published_states(&ast, &ami), told);
     ast.wait_hint_presence("2000", "dnd");
     ast.wait_hint_presence("2001", "not_set");
-    // Busy is how a queue sees dnd.
+    // A queue sees dnd as busy.
     ast.wait_queue_member("sales", "X", "Status", "3");
     let phone = Subscriber::start(&ast, "2000");
     assert_eq!(phone.wait_presence("dnd").message, "In a call");
     for (user, state) in [("alice", "dnd"), ("bob", "not_set")] {
-        assert_eq!(value(&ast, user), state);
+        assert_eq!(published_state(&ast, user), state);
     }
     assert_eq!(presences(&ast, "alice"), ["dnd"]);
     assert_eq!(presences(&ast, "bob"), ["not_set"]);
 
-    // A phone that has subscribed before sees it go and come, and what was stale is not.
+    // A phone with an older subscription sees the presence go and come, and nothing stale.
     assert!(ast.unload_module(MODULE).ok());
     phone.wait_presence("not_set");
     ast.wait_hint_presence("2000", "not_set");
@@ -135,56 +131,56 @@ fn a_load_into_a_running_asterisk_reaches_who_asked_in_vain() {
     ast.set_custom("201", "away");
     let ami = ast.ami();
     assert!(ast.load_module(MODULE).ok());
-    assert_eq!(published(&ast, &ami), pairs(&[("bob", "away")]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[("bob", "away")]));
     ast.wait_hint_presence("2001", "away");
     assert_eq!(
-        [value(&ast, "alice"), value(&ast, "bob")],
+        [published_state(&ast, "alice"), published_state(&ast, "bob")],
         ["not_set", "away"]
     );
-    event(&ast, "200", "xa");
+    set_extension(&ast, "200", "xa");
     phone.wait_presence("xa");
     ast.wait_hint_presence("2000", "xa");
 }
 
-/// However many there are, nobody is told of what is as everybody takes it to be.
+/// However many users there are, nothing is published whose value is the default.
 #[test]
-fn nothing_is_published_of_users_who_are_not_set_and_not_looked_at() {
+fn nothing_is_published_of_unset_users_whom_no_hint_watches() {
     let users: String = (0..300)
         .map(|user| format!("[u{user}]\ntype = user\nextension = u{user}\n"))
         .collect();
-    let ast = with(&users)
+    let ast = configured(&users)
         .not_loaded()
         .hint("7", "UserPresence:u7,UserPresence:u7")
         .start();
     let ami = ast.ami();
-    shown(&ast, &ami);
+    device_changes(&ast, &ami);
     for told in [pairs(&[("u7", "not_set")]), pairs(&[])] {
         assert!(ast.load_module(MODULE).ok());
-        assert_eq!(published(&ast, &ami), told);
+        assert_eq!(published_states(&ast, &ami), told);
         assert!(ast.unload_module(MODULE).ok());
-        assert_eq!(published(&ast, &ami), pairs(&[]));
+        assert_eq!(published_states(&ast, &ami), pairs(&[]));
     }
     assert!(ast.load_module(MODULE).ok());
     let ami = ast.ami();
-    // The lamp alone is looked at; what differs is told.
+    // A hint watches the lamp alone: only what differs is published.
     ast.set_custom("u7", "dnd");
     ast.wait_hint_state("7", "Busy");
-    assert_eq!(published(&ast, &ami), pairs(&[("u7", "dnd")]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[("u7", "dnd")]));
     let ami = ast.ami();
     ast.unload_module(MODULE);
-    assert_eq!(published(&ast, &ami), pairs(&[("u7", "not_set")]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[("u7", "not_set")]));
     assert!(ast.load_module(MODULE).ok());
     let ami = ast.ami();
     ast.wait_hint_state("7", "Busy");
     ast.write_config("userpresence.conf", "[u7]\ntype = user\nextension = u7\n");
     assert!(ast.reload().ok());
-    assert_eq!(published(&ast, &ami), pairs(&[]));
-    assert_eq!(shown(&ast, &ami), pairs(&[]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[]));
+    assert_eq!(device_changes(&ast, &ami), pairs(&[]));
 }
 
 #[test]
-fn a_reload_tells_of_who_comes_and_goes() {
-    let ast = with(ALICE)
+fn a_reload_publishes_added_and_removed_users() {
+    let ast = configured(ALICE)
         .hint("2001", "UserPresence:bob,UserPresence:bob")
         .hint("2002", "UserPresence:carol,UserPresence:carol")
         .start();
@@ -200,12 +196,12 @@ fn a_reload_tells_of_who_comes_and_goes() {
     ast.wait_hint_state("2001", "Busy");
     ast.wait_hint_presence("2002", "not_set");
     ast.wait_hint_state("2002", "Unavailable");
-    assert_eq!(published(&ast, &ami), pairs(&[("bob", "dnd")]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[("bob", "dnd")]));
     ast.write_config("userpresence.conf", ALICE);
     let ami = ast.ami();
     assert!(ast.reload().ok());
     ast.wait_hint_presence("2001", "not_set");
-    // Of a device of the label whom it does not know the provider says invalid.
+    // The provider answers invalid for a device of an unknown user.
     ast.wait_hint_state("2001", "Unavailable");
-    assert_eq!(published(&ast, &ami), pairs(&[("bob", "not_set")]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[("bob", "not_set")]));
 }

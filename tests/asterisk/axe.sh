@@ -1,11 +1,11 @@
 #!/bin/bash
-# Puts axe-core, which checks pages for accessibility, into the directory named by the
-# only argument: axe.min.js, out of a package of PyPI that brings it along.
+# Fetches axe-core, which checks pages for accessibility, as axe.min.js into the directory
+# named by the only argument. A package of PyPI contains it.
 set -euo pipefail
 
 dir=$1
 package=axe-playwright-python
-# This one holds axe-core 4.12.1. Another axe-core has other rules, so it is named.
+# This version contains axe-core 4.12.1. It is fixed because other versions have other rules.
 version=0.1.8
 
 if [ -s "$dir/axe.min.js" ]; then

@@ -6,11 +6,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::harness::api::api_user;
+use crate::harness::barrier::configured;
+use crate::harness::users::{read, set, wait_custom};
 use crate::harness::{Browser, Instance, MODULE, key, wait_until};
-use crate::people::{read, set, wait_custom, with};
-
-/// "secret", as `userpresence password` keeps it.
-const HASH: &str = "$6$board$xiod/iiUqFc2hFyDo.EiD8gVSfYlihdfqEuR.EIB.m6yyYOwf0AFiUMgNa1RWhxze6NwC7i.l0e0E27KvHTPW0";
 
 const PEOPLE: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n\
     message = Back soon\n\
@@ -18,33 +17,28 @@ const PEOPLE: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsu
     [bob]\ntype = user\nextension = 210\n\
     [carol]\ntype = user\nextension = 220\n";
 
-/// An API user for the board.
-fn api_user(name: &str, rest: &str) -> String {
-    format!("[{name}]\ntype = api_user\npassword = {HASH}\n{rest}\n")
-}
-
 fn panel() -> String {
     api_user("panel", "role = self\nuser = alice")
 }
 
-/// A browser at the board of an Asterisk. The browser comes first: it ends first.
+/// A browser at the board of an Asterisk. The field order makes the browser end first.
 struct Board {
     browser: Browser,
     ast: Instance,
 }
 
 impl Board {
-    /// The login form of an Asterisk with this `userpresence.conf`.
+    /// Opens the login form of an Asterisk with this `userpresence.conf`.
     #[track_caller]
     fn open(conf: &str) -> Self {
-        let ast = with(conf).http().start();
+        let ast = configured(conf).http().start();
         let browser = Browser::start(&ast);
         browser.open("/userpresence/");
         browser.wait("document.activeElement.id === 'name'");
         Self { browser, ast }
     }
 
-    /// As alice, who may set her own status.
+    /// Logs in as alice, who may set her own status.
     #[track_caller]
     fn of_alice() -> Self {
         let board = Self::open(&format!("{PEOPLE}{}", panel()));
@@ -66,7 +60,7 @@ impl Board {
             .wait("document.querySelector('#connection[data-state=live]')");
     }
 
-    /// Who has a row in the document, in the order shown.
+    /// The people who have a row in the document, in the order shown.
     #[track_caller]
     fn names(&self) -> Vec<String> {
         let names = self.browser.run(
@@ -76,7 +70,7 @@ impl Board {
         serde_json::from_value(names).expect("texts")
     }
 
-    /// Waits until the rows are those of these people, in this order.
+    /// Waits until these people have rows, in this order.
     #[track_caller]
     fn wait_names(&self, names: &[&str]) {
         wait_until(&format!("{names:?}"), || {
@@ -84,7 +78,7 @@ impl Board {
         });
     }
 
-    /// Waits until a part of a person's row is this: `label`, `message`, `calls`.
+    /// Waits until a part of a person's row (`label`, `message` or `calls`) has this text.
     #[track_caller]
     fn wait_row(&self, name: &str, part: &str, value: &str) {
         let (name, value) = (json!(name), json!(value));
@@ -95,7 +89,7 @@ impl Board {
         ));
     }
 
-    /// The row that the keyboard is at, as a screen reader is told.
+    /// The row with the keyboard focus, as a screen reader announces it.
     fn active(&self) -> String {
         let name = self.browser.run(
             "const id = document.querySelector('#grid').getAttribute('aria-activedescendant'); \
@@ -119,8 +113,8 @@ impl Board {
         ));
     }
 
-    /// Asserts that the page did nothing wrong. That nobody is logged in is told by a
-    /// status, which the browser notes too; and so is a server that is away.
+    /// Asserts that the browser logged no error of the page. It also logs the status 401
+    /// before a login and a server that is down, which are no errors of the page.
     #[track_caller]
     fn no_errors(&self) {
         let mut entries = self.browser.console();
@@ -130,7 +124,7 @@ impl Board {
 }
 
 #[test]
-fn who_logs_in_sees_everyone() {
+fn a_login_shows_everyone() {
     let board = Board::open(&format!(
         "{PEOPLE}{}{}",
         panel(),
@@ -150,7 +144,7 @@ fn who_logs_in_sees_everyone() {
     board.wait_names(&["alice", "bob", "carol"]);
     assert_eq!(page.text("#caller"), "alice");
     assert_eq!(page.text("#mine .label"), "Not set");
-    // Still there after the page is loaded anew; gone after logging out.
+    // The session survives a new load of the page and ends with the logout.
     page.open("/userpresence/");
     board.wait_names(&["alice", "bob", "carol"]);
     page.click("#logout");
@@ -159,7 +153,7 @@ fn who_logs_in_sees_everyone() {
     page.open("/userpresence/");
     page.wait("document.activeElement.id === 'name'");
 
-    // Who only reads has nothing to set.
+    // A role that only reads has nothing to set.
     board.log_in("reader");
     board.wait_names(&["alice", "bob", "carol"]);
     assert_eq!(page.count("#mine:not([hidden])"), 0);
@@ -170,19 +164,19 @@ fn who_logs_in_sees_everyone() {
 }
 
 #[test]
-fn what_a_phone_says_is_seen_at_once() {
+fn a_change_from_a_phone_shows_at_once() {
     let board = Board::of_alice();
     board.wait_row("alice", "label", "Not set");
     board.ast.set_custom("200", "away,lunch,Back at one");
     board.wait_row("alice", "message", "Back at one");
     board.wait_row("alice", "label", "At lunch");
     assert_eq!(board.browser.text("#mine .label"), "At lunch");
-    // For a screen reader too, because it is one's own.
+    // A screen reader announces the user's own status too.
     board.browser.wait(
         "document.querySelector('#said').textContent === 'Your status: At lunch, Back at one'",
     );
 
-    // Text is text.
+    // The page shows markup as text.
     let nasty = "<script>document.title = 'hit'</script><img src=x onerror=alert(1)> \"it's\" & so";
     board.ast.set_custom("210", &format!("dnd,,{nasty}"));
     board.wait_row("bob", "message", nasty);
@@ -195,7 +189,7 @@ fn what_a_phone_says_is_seen_at_once() {
 }
 
 #[test]
-fn one_sets_ones_own_status() {
+fn a_user_sets_their_own_status() {
     let board = Board::of_alice();
     let (page, ast) = (&board.browser, &board.ast);
     board.wait_row("alice", "label", "Not set");
@@ -228,7 +222,7 @@ fn one_sets_ones_own_status() {
     let expected = page.run("return new Date(arguments[0] + 'Z').getTime()", &[end]);
     assert_eq!(Some(ends), expected.as_i64());
 
-    // What was set stands in the dialog; one choice alone changes nothing else.
+    // The dialog shows the present values; choosing another status changes nothing else.
     page.click("#mine");
     board.wait_dialog(true);
     page.wait("document.querySelector('#choices :checked').value === 'lunch'");
@@ -239,8 +233,8 @@ fn one_sets_ones_own_status() {
     board.wait_row("alice", "calls", "");
     assert_eq!(read(ast, "alice,until"), ends.to_string());
 
-    // What the server refuses is told, and the dialog stays; a time that is over is
-    // not even sent.
+    // The dialog stays open and shows why the server refuses; a time in the past is not
+    // even sent.
     page.click("#mine");
     page.fill("#message", &"ü".repeat(200));
     page.click("#save");
@@ -252,7 +246,7 @@ fn one_sets_ones_own_status() {
     page.click("#cancel");
     board.wait_dialog(false);
 
-    // A status for a while, without a message: that of the status.
+    // A status for a while without a message gets the message of its type.
     page.click("#mine");
     page.click("#choices input[value=available]");
     page.choose("#until", "30");
@@ -260,7 +254,7 @@ fn one_sets_ones_own_status() {
     board.wait_row("alice", "label", "Available");
     board.wait_row("alice", "message", "");
     assert_ne!(read(ast, "alice,until"), "");
-    // Others' rows are not to be set.
+    // The rows of others cannot be set.
     page.run(
         "[...document.querySelectorAll('.row')].find((row) => !row.matches('.own')).click()",
         &[],
@@ -272,14 +266,14 @@ fn one_sets_ones_own_status() {
     assert!(entries.is_empty(), "{entries:#?}");
 }
 
-/// A desk phone that takes part, and what FreePBX would do for do not disturb.
+/// A desk phone that is a source, and FreePBX's do not disturb as an action.
 const CALLED: &str = "[general]\nuse_devices = yes\n\
     [lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n\
     [quiet]\ntype = action\nstatus = dnd\ndnd = on\n\
     [alice]\ntype = user\nextension = 201,Custom:desk-201\n\
     [bob]\ntype = user\nextension = 202,Custom:desk-202\nextension = 203,Custom:soft-203\n";
 
-/// Each person's icon, words and presence agree, and so do the numbers on top.
+/// Asserts that each person's icon, words and presence agree with the numbers on top.
 #[track_caller]
 fn agree(board: &Board, people: &[(&str, &str, &str)]) {
     let told = board.browser.run(
@@ -305,9 +299,9 @@ fn agree(board: &Board, people: &[(&str, &str, &str)]) {
     }
 }
 
-/// A message that is typed during a call changes the message, and nothing else.
+/// A message typed during a call changes the message and nothing else.
 #[test]
-fn a_message_during_a_call_is_a_message() {
+fn a_message_typed_during_a_call_changes_the_message_alone() {
     let board = Board::open(&format!("{CALLED}{}", panel()));
     let (page, ast) = (&board.browser, &board.ast);
     let call = |state: &str| ast.set_device("desk-201", state);
@@ -340,7 +334,7 @@ fn a_message_during_a_call_is_a_message() {
         call("INUSE");
         board.wait_row("alice", "why", "· On a call");
         assert_eq!(read(ast, "alice"), "dnd");
-        // The dialog begins with what was chosen.
+        // The dialog opens with the chosen status.
         page.click("#mine");
         board.wait_dialog(true);
         let begins = page.run(
@@ -369,7 +363,7 @@ fn a_message_during_a_call_is_a_message() {
         assert_eq!(read(ast, "alice,chosen_until"), until);
         assert!(dnd().contains("not found"), "{}", dnd());
     }
-    // An end that is changed during a call leaves the status as it was.
+    // Changing the end during a call keeps the status.
     call("INUSE");
     board.wait_row("alice", "why", "· On a call");
     page.click("#mine");
@@ -383,7 +377,7 @@ fn a_message_during_a_call_is_a_message() {
     assert_eq!(read(ast, "alice,chosen_subtype"), "lunch");
     assert_eq!(read(ast, "alice,chosen_message"), "Call me back");
     assert!(dnd().contains("not found"), "{}", dnd());
-    // Saved without a change: nothing is sent.
+    // Saving without a change sends nothing.
     let number = read(ast, "alice,sequence");
     page.click("#mine");
     page.click("#save");
@@ -393,7 +387,7 @@ fn a_message_during_a_call_is_a_message() {
 }
 
 #[test]
-fn icon_words_and_numbers_agree() {
+fn icons_words_and_numbers_agree() {
     let board = Board::open(&format!("{CALLED}{}", panel()));
     let ast = &board.ast;
     board.log_in("panel");
@@ -404,7 +398,7 @@ fn icon_words_and_numbers_agree() {
     }
     ast.set_device("soft-203", "UNAVAILABLE");
     board.wait_row("alice", "label", "Available");
-    // A desk phone that is there, and a soft phone that is off.
+    // The desk phone is registered, the soft phone is off.
     board.wait_row("bob", "label", "Available");
     agree(
         &board,
@@ -451,7 +445,7 @@ fn icon_words_and_numbers_agree() {
 }
 
 #[test]
-fn an_administrator_sets_everyones_status() {
+fn an_administrator_sets_the_status_of_others() {
     let boss = api_user("boss", "role = admin");
     let board = Board::open(&format!("{PEOPLE}{boss}"));
     board.log_in("boss");
@@ -469,7 +463,7 @@ fn an_administrator_sets_everyones_status() {
 }
 
 #[test]
-fn search_filter_and_order() {
+fn people_can_be_searched_filtered_and_sorted() {
     let board = Board::of_alice();
     let (page, ast) = (&board.browser, &board.ast);
     ast.set_custom("210", "dnd,,Déjà vu");
@@ -504,7 +498,7 @@ fn search_filter_and_order() {
         page.attribute("[data-presence=Busy]", "aria-pressed"),
         "true"
     );
-    // Who no longer matches goes, who matches now comes.
+    // People who no longer match disappear, and new matches appear.
     ast.set_custom("210", "available");
     page.wait("!document.querySelector('#nobody').hidden");
     ast.set_custom("220", "dnd");
@@ -523,7 +517,7 @@ fn search_filter_and_order() {
 }
 
 #[test]
-fn all_by_keyboard() {
+fn everything_works_by_keyboard() {
     let board = Board::open(&format!("{PEOPLE}{}", panel()));
     let page = &board.browser;
     page.keys("panel");
@@ -548,10 +542,10 @@ fn all_by_keyboard() {
     page.keys(key::UP);
     board.wait_active("bob");
     page.keys(key::ENTER);
-    assert_eq!(page.count("dialog[open]"), 0, "not one's own");
+    assert_eq!(page.count("dialog[open]"), 0, "the row of somebody else");
     page.keys(key::HOME);
     board.wait_active("alice");
-    // Where the keyboard is can be seen.
+    // The keyboard focus is visible.
     let outline = page.run(
         "return getComputedStyle(document.querySelector('.row.active')).outlineStyle",
         &[],
@@ -578,7 +572,7 @@ fn all_by_keyboard() {
 }
 
 #[test]
-fn after_a_restart_it_is_current_again() {
+fn the_board_is_current_again_after_a_restart() {
     let board = Board::of_alice();
     let (page, ast) = (&board.browser, &board.ast);
     ast.set_custom("200", "dnd,,Before");
@@ -592,10 +586,10 @@ fn after_a_restart_it_is_current_again() {
         "{}",
         page.text("#connection")
     );
-    // What was known stays to be seen.
+    // The last known rows stay visible.
     board.wait_row("alice", "message", "Before");
 
-    // Meanwhile: another message, one who left and one who came.
+    // Meanwhile a message changes, one user goes and another comes.
     let update = "UPDATE astdb SET value = replace(value, 'Before', 'Meanwhile')";
     let done = Command::new("sqlite3")
         .args([ast.path("lib/astdb.sqlite3").as_os_str(), update.as_ref()])
@@ -611,7 +605,7 @@ fn after_a_restart_it_is_current_again() {
     ast.set_custom("220", "away,,After");
     board.wait_row("carol", "message", "After");
 
-    // A reload ends the stream; who may no longer read is asked to log in.
+    // A reload ends the stream; a removed API user has to log in again.
     ast.write_config("userpresence.conf", &people);
     assert!(ast.reload().ok());
     page.wait("!document.querySelector('#login').hidden");
@@ -623,13 +617,13 @@ fn after_a_restart_it_is_current_again() {
     board.no_errors();
 }
 
-/// Whatever failed before: who was told everything comes back soon.
+/// After a complete snapshot the page reconnects soon, whatever failed before.
 #[test]
-fn a_good_connection_forgets_the_bad_ones() {
+fn a_good_connection_resets_the_pause_before_a_reconnect() {
     let board = Board::of_alice();
     let (page, ast) = (&board.browser, &board.ast);
     board.wait_names(&["alice", "bob", "carol"]);
-    // Notes how long the page waits before it comes back.
+    // Records how long the page waits before it reconnects.
     page.run(
         "window.pauses = []; const later = setTimeout; \
          window.setTimeout = (what, time, ...rest) => { \
@@ -646,17 +640,17 @@ fn a_good_connection_forgets_the_bad_ones() {
         board.wait_live();
         page.wait("document.querySelectorAll('#rows .row').length === 3");
     }
-    // The first pause of the last time: half a second, a quarter more or less.
+    // The first pause after the good connection: half a second, give or take a quarter.
     let pause = page.run("return window.pauses[0]", &[]);
     assert!(pause.as_f64().is_some_and(|pause| pause < 700.0), "{pause}");
 }
 
 #[test]
-fn a_missed_call_is_told_to_the_one_who_missed_it() {
+fn a_missed_call_appears_on_the_board_of_its_user() {
     let conf = format!("{PEOPLE}{}", panel());
     let call = "exten = _X.,1,Set(CALLERID(num)=${EXTEN})\n same = n,UserPresenceDial(alice)\n \
                 same = n,Hangup()\nexten = bob,1,UserPresenceDial(bob)\n same = n,Hangup()";
-    let ast = with(&conf)
+    let ast = configured(&conf)
         .http()
         .modules(&["func_callerid"])
         .dialplan(call)
@@ -674,7 +668,7 @@ fn a_missed_call_is_told_to_the_one_who_missed_it() {
             "document.querySelector('#notices li:nth-child({at}) .what')?.textContent === '{text}'"
         ));
     };
-    // Another's is nobody else's business.
+    // A missed call of another user does not appear.
     call("bob");
     ast.wait_no_channels();
     call("5551234");
@@ -699,9 +693,9 @@ fn a_missed_call_is_told_to_the_one_who_missed_it() {
     board.no_errors();
 }
 
-/// Logging in on the board is a login; what becomes of its stream is none.
+/// Logging in on the board is a login of a panel; a lost stream is no logout.
 #[test]
-fn the_board_is_a_panel() {
+fn a_login_on_the_board_is_a_login_of_a_panel() {
     let login = "[alice]\nlogin_status = lunch\nlogout_status = unavailable\n";
     let people = PEOPLE.replace("[alice]\n", login);
     let conf = format!("{people}{}", panel());
@@ -730,9 +724,9 @@ fn the_board_is_a_panel() {
     board.no_errors();
 }
 
-/// A server that stands still closes no connection: its silence alone tells.
+/// A frozen server closes no connection: only its silence shows.
 #[test]
-fn silence_is_noticed() {
+fn a_silent_server_is_noticed() {
     let board = Board::of_alice();
     let (page, ast) = (&board.browser, &board.ast);
     board.wait_names(&["alice", "bob", "carol"]);
@@ -745,7 +739,7 @@ fn silence_is_noticed() {
         assert!(sent.is_ok_and(|status| status.success()), "{name}");
     };
     signal("STOP");
-    // A minute goes by in a moment.
+    // The page's clock jumps one minute ahead.
     page.run(
         "const now = Date.now.bind(Date); Date.now = () => now() + 60e3",
         &[],
@@ -759,7 +753,7 @@ fn silence_is_noticed() {
 }
 
 #[test]
-fn a_reload_is_followed() {
+fn the_board_follows_a_reload() {
     let board = Board::of_alice();
     board.wait_names(&["alice", "bob", "carol"]);
     let more = "[zoe]\ntype = user\nextension = 260\n\
@@ -769,7 +763,7 @@ fn a_reload_is_followed() {
     assert!(board.ast.reload().ok());
     board.wait_names(&["alice", "bert", "carol", "zoe"]);
     board.wait_live();
-    // So are the statuses that can be chosen.
+    // The list of statuses follows too.
     board
         .browser
         .wait("document.querySelector('#status option[value=tea]')");
@@ -779,23 +773,23 @@ fn a_reload_is_followed() {
 }
 
 #[test]
-fn who_hides_is_not_seen() {
+fn a_hidden_user_does_not_appear() {
     let board = Board::of_alice();
     let ast = &board.ast;
     board.wait_names(&["alice", "bob", "carol"]);
     ast.setvar("USER_PRESENCE(bob,allowSeeMyPresence)", "false");
     board.wait_names(&["alice", "carol"]);
-    // Oneself is.
+    // The user's own row stays visible.
     ast.setvar("USER_PRESENCE(alice,allowSeeMyPresence)", "false");
     ast.setvar("USER_PRESENCE(bob,allowSeeMyPresence)", "true");
     board.wait_names(&["alice", "bob", "carol"]);
     board.no_errors();
 }
 
-/// Five thousand, of whom only those on the screen are in the page; while a thousand
-/// change, it goes on drawing.
+/// With five thousand people only the rows on the screen are in the page, and it keeps
+/// drawing while a thousand of them change.
 #[test]
-fn five_thousand() {
+fn five_thousand_people_scroll_smoothly() {
     const ALL: usize = 5000;
     const CHANGES: usize = 1000;
     let people: String = (0..ALL)
@@ -807,8 +801,8 @@ fn five_thousand() {
     page.wait("document.querySelector('#chips b').textContent === '5,000'");
     assert_eq!(page.attribute("#grid", "aria-rowcount"), "5001");
 
-    // Scrolls up and down all the time, and notes the longest time between two frames
-    // and the most rows.
+    // Scrolls up and down all the time, and records the longest time between two frames
+    // and the highest number of rows.
     page.run(
         "const grid = document.querySelector('#grid'), seen = window.seen = {gap: 0, rows: 0, frames: 0}; \
          let last = performance.now(), step = 900; \
@@ -826,7 +820,7 @@ fn five_thousand() {
             .ast
             .set_custom(&extension.to_string(), &format!("away,,change {change}"));
     }
-    // The last one of them, wherever it is.
+    // The last person, wherever the row is.
     let (name, message) = ((CHANGES - 1) * 37 % ALL, format!("change {}", CHANGES - 1));
     page.run(
         "arguments[0].focus()",
@@ -837,13 +831,13 @@ fn five_thousand() {
     let seen = page.run("window.seen.over = true; return window.seen", &[]);
     let number = |name: &str| seen[name].as_f64().expect("a number");
     assert!(number("rows") <= 60.0, "{seen}");
-    // A page that draws all anew with each change stands still for far longer.
+    // A page that redraws everything at each change would freeze for far longer.
     assert!(number("gap") < 2000.0, "{seen}");
 
     page.keys(key::ESCAPE);
     page.keys("change");
     page.wait("document.querySelector('#said').textContent === '1,000 of 5,000 people'");
-    // By keyboard to the last of them.
+    // The End key moves to the last person.
     page.keys(key::ENTER);
     page.keys(key::END);
     page.wait("document.querySelector('.row.active')?.getAttribute('aria-rowindex') === '1001'");
@@ -852,13 +846,13 @@ fn five_thousand() {
 }
 
 #[test]
-fn it_works_below_a_prefix() {
-    let ast = with(&format!("{PEOPLE}{}", panel())).http().start();
+fn the_board_works_below_a_prefix() {
+    let ast = configured(&format!("{PEOPLE}{}", panel())).http().start();
     let http = fs::read_to_string(ast.config_path("http.conf")).expect("http.conf");
     ast.write_config("http.conf", &format!("{http}prefix = pbx\n"));
     ast.cli("module reload http");
     let browser = Browser::start(&ast);
-    // Led on to where relative addresses work.
+    // The redirect leads to an address where relative links work.
     browser.open("/pbx/userpresence");
     browser.wait("location.pathname === '/pbx/userpresence/'");
     let board = Board { browser, ast };
@@ -871,7 +865,7 @@ fn it_works_below_a_prefix() {
 }
 
 #[test]
-fn it_is_small_and_all_its_own() {
+fn the_board_is_small_and_loads_nothing_from_elsewhere() {
     let board = Board::of_alice();
     let parts = ["", "board.css", "board.js"].map(|name| {
         let answer = board
@@ -883,7 +877,7 @@ fn it_is_small_and_all_its_own() {
     let size: usize = parts.iter().map(String::len).sum();
     assert!(size < 60_000, "{size} bytes");
     for part in &parts {
-        // The one address there is names a namespace of XML.
+        // The only absolute address is the name of an XML namespace.
         let addresses = part.matches("://").count();
         assert_eq!(
             addresses,
@@ -904,8 +898,8 @@ fn it_is_small_and_all_its_own() {
     board.no_errors();
 }
 
-/// What axe-core finds in every look of the board, which is nothing; and with
-/// `SCREENSHOTS=DIR` a picture of each, in DIR.
+/// axe-core finds no problem in any look of the board. With `SCREENSHOTS=DIR` each look is
+/// saved as a picture in DIR.
 #[test]
 fn looks() {
     let board = Board::open(&format!("{STAFF}{}", panel()));
@@ -945,7 +939,7 @@ fn looks() {
     page.click("#mine");
     board.wait_dialog(true);
     look("board-phone-dialog");
-    // Nothing sticks out to the right.
+    // Nothing overflows on the right.
     let wide = page.run(
         "return document.documentElement.scrollWidth > innerWidth || document.querySelector('#editor').scrollWidth > innerWidth",
         &[],
@@ -960,9 +954,9 @@ fn looks() {
     board.no_errors();
 }
 
-/// Names of thirteen letters, in every width and with text of twice the size.
+/// Names of thirteen letters at every width, also with text of twice the size.
 #[test]
-fn nothing_is_cut_or_lies_over_another() {
+fn no_text_is_cut_off_or_overlaps() {
     let people = "[Bartholomeus1]\ntype = user\nextension = 200\nextension = 201\n\
         [Wilhelminaxyz]\ntype = user\nextension = 202\n\
         [Montgomeryxyz]\ntype = user\nextension = 203,Custom:desk-203\n";
@@ -998,7 +992,7 @@ fn nothing_is_cut_or_lies_over_another() {
             &[json!(text)],
         );
         let name = format!("board-{width}-{text}");
-        // Drawn anew, in the new room.
+        // The page is redrawn for the new size.
         page.run_async("requestAnimationFrame(() => setTimeout(arguments[0], 100))");
         page.mouse_away();
         picture(page, &name);

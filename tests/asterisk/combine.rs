@@ -1,13 +1,12 @@
 //! The main job: many addresses, one presence.
 
+use crate::harness::users::ALICE;
 use crate::harness::{Instance, wait_until};
 
-const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\nextension = 201\n";
-
-/// Where stock Asterisk forgets the first address (see [`crate::stock`]), the module
-/// keeps the one that the administrator's order puts higher.
+/// Stock Asterisk forgets the first address (see [`crate::stock`]); the module keeps the
+/// one that ranks higher in the administrator's order.
 #[test]
-fn a_hint_on_a_user_keeps_what_stands_higher() {
+fn a_hint_on_a_user_keeps_the_higher_state() {
     let ast = Instance::builder()
         .userpresence(ALICE)
         .hint("2000", ",UserPresence:alice")

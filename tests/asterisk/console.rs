@@ -1,11 +1,12 @@
 //! The commands `userpresence ...` on Asterisk's console.
 
 use crate::harness::Instance;
-use crate::people::{ALICE, custom, event, read, set, wait_custom, with};
+use crate::harness::barrier::{configured, set_extension};
+use crate::harness::users::{ALICE, custom, read, set, wait_custom};
 
-/// A table's line that begins with this word, in words.
+/// The words of the table row that begins with this word.
 #[track_caller]
-fn row<'a>(shown: &'a str, first: &str) -> Vec<&'a str> {
+fn table_row<'a>(shown: &'a str, first: &str) -> Vec<&'a str> {
     let mut lines = shown
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -13,8 +14,8 @@ fn row<'a>(shown: &'a str, first: &str) -> Vec<&'a str> {
     found.unwrap_or_else(|| panic!("no {first:?} in\n{shown}"))
 }
 
-/// Without ages, which differ from run to run, and without the lamp, for which there
-/// are tests beside those of devices.
+/// `userpresence explain` without ages, which differ from run to run, and without the
+/// lamp, which the tests of devices cover.
 fn explain(ast: &Instance, user: &str) -> Vec<String> {
     let shown = ast.cli(&format!("userpresence explain {user}"));
     let age = |line: &str| match (line.find(", set "), line.find(" ago")) {
@@ -29,7 +30,7 @@ fn explain(ast: &Instance, user: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn explained(ast: &Instance, user: &str, expected: &[&str]) {
+fn assert_explained(ast: &Instance, user: &str, expected: &[&str]) {
     assert_eq!(explain(ast, user), expected, "explain {user}");
 }
 
@@ -42,26 +43,26 @@ fn show_users_lists_everyone_with_state_source_age_and_texts() {
         "[lunch]\ntype = status\nstate = away\nsubtype = lunch\n\
          {ALICE}[bob]\ntype = user\n[a-name-that-is-longer-than-any-column]\ntype = user\n"
     );
-    let ast = with(&conf).start();
-    event(&ast, "201", "away,lunch,Back at one");
+    let ast = configured(&conf).start();
+    set_extension(&ast, "201", "away,lunch,Back at one");
     set(&ast, "bob", "chat");
     let shown = ast.cli("userpresence show users");
     assert_eq!(
-        row(&shown, "User"),
+        table_row(&shown, "User"),
         [
             "User", "State", "Status", "Inferred", "Source", "Set", "Subtype", "Message"
         ]
     );
-    let alice = row(&shown, "alice");
+    let alice = table_row(&shown, "alice");
     assert_eq!(alice[..4], ["alice", "away", "lunch", "CustomPresence:201"]);
     assert_eq!(alice[5..], ["ago", "lunch", "Back", "at", "one"]);
-    let bob = row(&shown, "bob");
+    let bob = table_row(&shown, "bob");
     assert_eq!(bob[..5], ["bob", "chat", "chat", "own", "status"]);
-    let long = row(&shown, "a-name-that-is-longer-than-any-column");
+    let long = table_row(&shown, "a-name-that-is-longer-than-any-column");
     assert_eq!(long[1..], ["not_set", "not_set", "none", "never"]);
     assert!(shown.contains("\n4 users"), "{shown}");
-    // The columns stand below their heads.
-    let state = |line: &str, word: &str| line.find(word).expect("the word stands in the line");
+    // The columns are aligned with their headings.
+    let state = |line: &str, word: &str| line.find(word).expect("the line contains the word");
     let head = state(shown.lines().next().unwrap_or_default(), "State");
     for (user, word) in [("alice ", "away"), ("bob ", "chat"), ("a-name", "not_set")] {
         let line = shown
@@ -73,9 +74,9 @@ fn show_users_lists_everyone_with_state_source_age_and_texts() {
 }
 
 #[test]
-fn show_users_like_takes_a_regular_expression() {
+fn show_users_like_accepts_a_regular_expression() {
     let conf = "[alice]\ntype = user\n[bob]\ntype = user\n[bobby]\ntype = user\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     let names = |pattern: &str| {
         let shown = ast.cli(&format!("userpresence show users like {pattern}"));
         let lines: Vec<_> = shown
@@ -92,22 +93,25 @@ fn show_users_like_takes_a_regular_expression() {
     assert_eq!(names("^(alice|bob)$"), ["alice", "bob", "2"]);
     assert_eq!(names("bby$"), ["bobby", "1"]);
     assert_eq!(names("nobody"), ["0"]);
+    assert_eq!(names("^[[:alpha:]]{3,4}$"), ["bob", "1"]);
     let bad = ast.cli("userpresence show users like [a");
     assert!(
-        bad.starts_with("'[a' is no regular expression: Unmatched"),
+        bad.starts_with(
+            "'[a' is not a regular expression: non-empty character class has no closing bracket"
+        ),
         "{bad}"
     );
     assert!(!bad.contains("State"), "{bad}");
 }
 
 #[test]
-fn show_user_shows_the_result_why_and_every_source() {
+fn show_user_shows_the_result_its_reason_and_every_source() {
     let conf = "[general]\noutgoing = default\n\
                 [Alice]\ntype = user\nid = 4711\naccount = main\nextension = 200\n\
                 extension = 201\nsource = Calendar:alice\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     set(&ast, "alice", "away,lunch,Back at one");
-    event(&ast, "201", "chat");
+    set_extension(&ast, "201", "chat");
     let shown = ast.cli("userpresence show user ALICE");
     let sequence = read(&ast, "alice,sequence");
     for (name, value) in [
@@ -125,10 +129,10 @@ fn show_user_shows_the_result_why_and_every_source() {
         ("Enabled", "yes"),
         ("Outgoing", "default"),
         ("Default", "200"),
-        ("Takes", "TakeAllCalls"),
-        ("Seen", "yes"),
-        ("Rings too", "no"),
-        ("Picks up", "no"),
+        ("Calls", "TakeAllCalls"),
+        ("Visible", "yes"),
+        ("Ring along", "no"),
+        ("Hold pickup", "no"),
         ("Lamp", "unavailable"),
         ("Queue", "unavailable"),
         ("Panels", "0"),
@@ -143,7 +147,7 @@ fn show_user_shows_the_result_why_and_every_source() {
     let table: Vec<_> = shown.lines().skip_while(|line| !line.is_empty()).collect();
     let words = |at: usize| table[at].split_whitespace().collect::<Vec<_>>();
     let head = [
-        "Source", "State", "Set", "Subtype", "Message", "Device", "is",
+        "Source", "State", "Set", "Subtype", "Message", "Device", "reports",
     ];
     assert_eq!(words(1), head);
     assert_eq!(words(2)[..3], ["*", "CustomPresence:200", "away"]);
@@ -158,9 +162,9 @@ fn show_user_shows_the_result_why_and_every_source() {
 
 #[test]
 fn explain_says_why_for_each_winner_of_method_priority() {
-    let ast = with(ALICE).start();
+    let ast = configured(ALICE).start();
     let written = "A status that is set is written to extensions 200 and 201.";
-    explained(
+    assert_explained(
         &ast,
         "alice",
         &[
@@ -174,8 +178,8 @@ fn explain_says_why_for_each_winner_of_method_priority() {
             written,
         ],
     );
-    event(&ast, "200", "away,lunch,Back at one");
-    explained(
+    set_extension(&ast, "200", "away,lunch,Back at one");
+    assert_explained(
         &ast,
         "alice",
         &[
@@ -190,7 +194,7 @@ fn explain_says_why_for_each_winner_of_method_priority() {
             written,
         ],
     );
-    event(&ast, "201", "dnd");
+    set_extension(&ast, "201", "dnd");
     let said = explain(&ast, "alice");
     assert_eq!(
         said[1],
@@ -200,7 +204,7 @@ fn explain_says_why_for_each_winner_of_method_priority() {
         said[6],
         "No state stands higher; one that is set to dnd later would take its place."
     );
-    event(&ast, "200", "dnd");
+    set_extension(&ast, "200", "dnd");
     assert_eq!(
         explain(&ast, "alice")[1],
         "It comes from CustomPresence:200: of the sources with the highest state it was set last."
@@ -224,10 +228,10 @@ fn explain_says_why_for_each_other_method() {
                 default = 301\n\
                 [nora]\ntype = user\nmethod = none\nextension = 400\n\
                 [frank]\ntype = user\nenabled = no\nextension = 300\nsource = Calendar:frank\n";
-    let ast = with(conf).start();
-    event(&ast, "301", "chat");
-    event(&ast, "300", "away");
-    explained(
+    let ast = configured(conf).start();
+    set_extension(&ast, "301", "chat");
+    set_extension(&ast, "300", "away");
+    assert_explained(
         &ast,
         "lara",
         &[
@@ -241,7 +245,7 @@ fn explain_says_why_for_each_other_method() {
             "A status that is set is written to extensions 300 and 301.",
         ],
     );
-    explained(
+    assert_explained(
         &ast,
         "dave",
         &[
@@ -263,7 +267,7 @@ fn explain_says_why_for_each_other_method() {
         "Only setting the user's status changes it.",
         "A status that is set is written to extension 400.",
     ];
-    explained(
+    assert_explained(
         &ast,
         "nora",
         &[&["nora is not_set."], nora.as_slice()].concat(),
@@ -273,7 +277,7 @@ fn explain_says_why_for_each_other_method() {
     assert_eq!(said[..2], ["nora is dnd.", "It comes from own status."]);
     assert_eq!(said[4], "- Own status is dnd: it wins.");
     set(&ast, "frank", "chat");
-    explained(
+    assert_explained(
         &ast,
         "frank",
         &[
@@ -292,8 +296,8 @@ fn explain_says_why_for_each_other_method() {
 }
 
 #[test]
-fn set_sets_a_status_with_quoted_arguments() {
-    let ast = with(ALICE).start();
+fn set_accepts_quoted_arguments() {
+    let ast = configured(ALICE).start();
     for (arguments, [state, subtype, message]) in [
         ("alice dnd", ["dnd", "", ""]),
         ("ALICE Away lunch", ["away", "lunch", ""]),
@@ -323,8 +327,8 @@ fn set_sets_a_status_with_quoted_arguments() {
 }
 
 #[test]
-fn each_failure_says_what_was_expected() {
-    let ast = with(ALICE).start();
+fn each_failure_names_what_was_expected() {
+    let ast = configured(ALICE).start();
     let long = "x".repeat(256);
     let nobody = "There is no user 'nobody', expected one of userpresence.conf or realtime.";
     for (command, why) in [
@@ -361,7 +365,7 @@ fn each_failure_says_what_was_expected() {
 
 #[test]
 fn a_wrong_number_of_arguments_shows_the_usage() {
-    let ast = with(ALICE).start();
+    let ast = configured(ALICE).start();
     for (command, usage) in [
         ("show users like", "show users [like <regex>]"),
         ("show users like a b", "show users [like <regex>]"),
@@ -419,7 +423,7 @@ fn a_wrong_number_of_arguments_shows_the_usage() {
 }
 
 #[test]
-fn show_settings_shows_what_general_says_and_what_is_loaded() {
+fn show_settings_shows_the_general_section_and_the_counts() {
     let conf = format!(
         "[general]\nmethod = latest\noutgoing = none\nsettle = 20\npriority = chat,dnd,xa,away,\
          unavailable,available,not_set\npresence_prefix = CustomPresence:t-\n\
@@ -429,7 +433,7 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
          dnd_on = DB(a/${{USER}})=b\n\
          [lunch]\ntype = status\nstate = away\n{ALICE}"
     );
-    let ast = with(&conf).start();
+    let ast = configured(&conf).start();
     let shown = ast.cli("userpresence show settings");
     for (name, value) in [
         ("Version", env!("CARGO_PKG_VERSION")),
@@ -472,7 +476,7 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
             "{line}\n{shown}"
         );
     }
-    // The longest name fills its column.
+    // The longest name fills its column exactly.
     assert!(shown.contains("\nignore_unreachable: yes\n"), "{shown}");
 }
 
@@ -480,7 +484,7 @@ fn show_settings_shows_what_general_says_and_what_is_loaded() {
 fn users_states_and_verbs_are_completed() {
     let conf = "[alice]\ntype = user\n[Albert]\ntype = user\n[bob]\ntype = user\n\
                 [lunch]\ntype = status\nstate = away\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     for (line, words) in [
         (
             "userpresence ",
@@ -546,7 +550,7 @@ fn users_states_and_verbs_are_completed() {
         ("userpresence set bob away ", &[]),
         ("userpresence show user alice ", &[]),
         ("userpresence show settings ", &[]),
-        // Users of the file are read anew with the file.
+        // The completion offers no users of the file: a reload of the file reads those.
         ("userpresence reload user ", &[]),
     ] {
         assert_eq!(ast.complete(line), words, "{line}");
@@ -554,11 +558,11 @@ fn users_states_and_verbs_are_completed() {
 }
 
 #[test]
-fn five_thousand_users_are_shown_to_the_last() {
+fn show_users_lists_five_thousand_users() {
     let users: String = (0..5000)
         .map(|n| format!("[user{n:04}]\ntype = user\nextension = {n}\n"))
         .collect();
-    let ast = with(&users).start();
+    let ast = configured(&users).start();
     set(&ast, "user4999", "away,lunch,Back at one");
     let all = |shown: &str| {
         let names = shown.lines().filter(|line| line.starts_with("user"));
@@ -568,25 +572,28 @@ fn five_thousand_users_are_shown_to_the_last() {
                 .all(|(n, line)| line.starts_with(&format!("user{n:04} ")))
         );
         assert!(shown.contains("\n5001 users"), "{}", shown.len());
-        assert_eq!(row(shown, "user4999")[1..3], ["away", "away"]);
-        assert_eq!(row(shown, "user4999")[6..], ["lunch", "Back", "at", "one"]);
+        assert_eq!(table_row(shown, "user4999")[1..3], ["away", "away"]);
+        assert_eq!(
+            table_row(shown, "user4999")[6..],
+            ["lunch", "Back", "at", "one"]
+        );
     };
     all(&ast.cli("userpresence show users"));
     all(&ast.remote("userpresence show users"));
 }
 
-/// Characters that take two columns of the screen, or none, leave the columns in line.
+/// Characters that take two columns of the screen, or none, keep the columns aligned.
 #[test]
 fn tables_stay_aligned_with_wide_characters() {
     let conf = "[general]\noutgoing = none\n[alice]\ntype = user\n[bob]\ntype = user\n\
                 [carol]\ntype = user\n[dave]\ntype = user\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     set(&ast, "alice", "away,會議室,end");
     set(&ast, "bob", "away,e\u{301}te\u{301},end");
     set(&ast, "carol", "away,🍕🍕,end");
     set(&ast, "dave", "away,plain,end");
     let shown = ast.cli("userpresence show users");
-    // The column is as wide as 'Subtype', its head.
+    // The column is as wide as its heading 'Subtype'.
     for row in [
         "會議室   end",
         "e\u{301}te\u{301}      end",
@@ -597,14 +604,14 @@ fn tables_stay_aligned_with_wide_characters() {
     }
 }
 
-/// Options are known by their form, a status ends at a time of day or after a while, and a
-/// user is found by the extension and the id.
+/// The form of an option says what it is, a status ends at a time of day or after a while,
+/// and an extension or id names a user.
 #[test]
-fn a_status_is_set_as_people_say_it() {
+fn a_status_is_set_in_everyday_words() {
     let conf = "[alice]\ntype = user\nid = 4711\nextension = 200\nextension = 201\n\
                 timezone = Asia/Kolkata\n[bob]\ntype = user\nextension = 201\n\
                 [lunch]\ntype = status\nstate = away\nsubtype = lunch\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     let left = || {
         let until: u64 = read(&ast, "alice,until").parse().expect("an end");
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -649,12 +656,12 @@ fn a_status_is_set_as_people_say_it() {
         ("u(24:00)", "Option u(24:00) without a Unix time"),
         ("for 99999999999999999999h", "is not a length of time"),
         ("for 4000d", "expected 1 to"),
-        ("t(5) for 5m", "Two ends are given, expected one"),
+        ("t(5) for 5m", "Two end times are given, expected one"),
     ] {
         let said = ast.cli(&format!("userpresence set alice lunch {words}"));
         assert!(said.contains(why), "{words}: {said}");
     }
-    // The dialplan and AMI know the same.
+    // The dialplan and AMI accept the same forms.
     ast.setvar("USER_PRESENCE(alice)", "lunch,t(45m)");
     assert!((2_600..=2_700).contains(&left().0));
     for options in ["t(45m)", "for 45m", "45m"] {
@@ -668,7 +675,7 @@ fn a_status_is_set_as_people_say_it() {
         assert!((2_600..=2_700).contains(&left().0), "{options}");
     }
 
-    // By the extension and the id, where that is clear.
+    // An extension or id names a user if it is unambiguous.
     for name in ["200", "4711", "ALICE"] {
         assert_eq!(
             read(&ast, &format!("{name},extensions")),
@@ -692,7 +699,7 @@ fn a_status_is_set_as_people_say_it() {
         .ami()
         .action(&[("Action", "UserPresenceGet"), ("User", "201")]);
     assert_eq!(got.get("Message"), Some(why));
-    // A panel is one, whatever it called the user.
+    // It is one panel, whichever name it used for the user.
     let panel = ast.ami();
     let ask = |action: &str, user: &str| panel.action(&[("Action", action), ("User", user)]);
     assert_eq!(ask("UserPresenceLogin", "200").text(), "Logged in");

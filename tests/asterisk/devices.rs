@@ -1,31 +1,14 @@
 //! Devices, meetings and calendars as a user's sources, with real calls.
 
-use crate::harness::{Builder, Instance, MODULE, Phone, wait_until};
-use crate::people::{event, expect, read, set, with};
-use crate::reload::wait_value;
-
-/// Waits until a user's state, winning source and reason are these.
-#[track_caller]
-pub fn wait_verdict(ast: &Instance, user: &str, verdict: &str) {
-    let fields = ["value", "source", "reason"];
-    wait_until(&format!("{user} to be {verdict}"), || {
-        let found = fields.map(|field| read(ast, &format!("{user},{field}")));
-        (found.join(" ") == verdict).then_some(())
-    });
-}
-
-/// Alice's two phones, and a third one to call them from.
-pub fn phones(conf: &str) -> Builder {
-    with(conf)
-        .sip(&["200", "201", "202"])
-        .dialplan("exten = _20X,1,Dial(PJSIP/${EXTEN})")
-}
+use crate::harness::barrier::{configured, set_extension};
+use crate::harness::users::{assert_verdict, complaints, read, set, wait_state, wait_verdict};
+use crate::harness::{Instance, MODULE, Phone, wait_until};
 
 const TWO: &str = "[alice]\ntype = user\nextension = 200\nextension = 201\nuse_devices = yes\n";
 
-/// The row of a source in `userpresence show user`, in words.
+/// The words of a source's row in `userpresence show user`.
 #[track_caller]
-fn row(ast: &Instance, user: &str, source: &str) -> Vec<String> {
+fn source_row(ast: &Instance, user: &str, source: &str) -> Vec<String> {
     let shown = ast.cli(&format!("userpresence show user {user}"));
     let (_, table) = shown.split_once("\n\n").unwrap_or_default();
     let mut lines = table.lines().map(str::split_whitespace);
@@ -34,10 +17,10 @@ fn row(ast: &Instance, user: &str, source: &str) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-/// What a device is and what it says, as `userpresence show user` has it.
+/// A device's state and the presence it stands for, in `userpresence show user`.
 #[track_caller]
-fn shown(ast: &Instance, user: &str, device: &str) -> (String, String) {
-    let words = row(ast, user, device);
+fn device_row(ast: &Instance, user: &str, device: &str) -> (String, String) {
+    let words = source_row(ast, user, device);
     let at = words.iter().position(|word| word == device).unwrap_or(0);
     let is = words.last().cloned().unwrap_or_default();
     (is, words[at + 1].clone())
@@ -45,11 +28,11 @@ fn shown(ast: &Instance, user: &str, device: &str) -> (String, String) {
 
 /// A line of `userpresence explain`.
 #[track_caller]
-fn explained(ast: &Instance, user: &str, begin: &str) -> String {
+fn explain_line(ast: &Instance, user: &str, begin: &str) -> String {
     let shown = ast.cli(&format!("userpresence explain {user}"));
     let found = shown.lines().find(|line| line.starts_with(begin));
     let line = found.unwrap_or_else(|| panic!("no line begins with {begin:?} in\n{shown}"));
-    // Without ages, which differ from run to run.
+    // Ages differ from run to run.
     match (line.find(", set "), line.find(" ago")) {
         (Some(from), Some(to)) => format!("{}{}", &line[..from], &line[to + 4..]),
         _ => line.to_owned(),
@@ -57,11 +40,11 @@ fn explained(ast: &Instance, user: &str, begin: &str) -> String {
 }
 
 #[test]
-fn calls_count_by_priority() {
-    let ast = phones(TWO).start();
-    wait_value(&ast, "alice", "unavailable");
+fn a_call_counts_by_its_priority() {
+    let ast = configured(TWO).phones().start();
+    wait_state(&ast, "alice", "unavailable");
     let first = Phone::ringing(&ast, "200");
-    // The other phone is not there yet, and does not count while this one is.
+    // The unregistered phone does not count while the other one is reachable.
     wait_verdict(&ast, "alice", "available PJSIP/200 only");
     let second = Phone::ringing(&ast, "201");
     wait_verdict(&ast, "alice", "available PJSIP/201 last_of_equals");
@@ -70,16 +53,17 @@ fn calls_count_by_priority() {
     caller.call("200");
     ast.wait_device("PJSIP/200", "RINGING");
     wait_until("200 ringing", || {
-        (shown(&ast, "alice", "PJSIP/200") == ("ringing".into(), "available".into())).then_some(())
+        (device_row(&ast, "alice", "PJSIP/200") == ("ringing".into(), "available".into()))
+            .then_some(())
     });
-    // What it says did not change, and so it was not set anew.
-    expect(&ast, "alice", "available PJSIP/201 last_of_equals");
+    // The presence of the device did not change, so it does not count as set again.
+    assert_verdict(&ast, "alice", "available PJSIP/201 last_of_equals");
     first.answer();
     wait_verdict(&ast, "alice", "dnd PJSIP/200 highest");
     let since = read(&ast, "alice,since");
     let is = |state: &str| {
         wait_until(&format!("PJSIP/200 {state}"), || {
-            (shown(&ast, "alice", "PJSIP/200") == (state.into(), "dnd".into())).then_some(())
+            (device_row(&ast, "alice", "PJSIP/200") == (state.into(), "dnd".into())).then_some(())
         });
         assert_eq!(read(&ast, "alice,since"), since);
     };
@@ -89,44 +73,44 @@ fn calls_count_by_priority() {
     caller.resume();
     is("in_use");
 
-    // What is chosen during a call stands below it, and counts after it.
-    event(&ast, "201", "xa,train");
-    expect(&ast, "alice", "dnd PJSIP/200 highest");
+    // A status chosen during a call ranks below it and counts afterwards.
+    set_extension(&ast, "201", "xa,train");
+    assert_verdict(&ast, "alice", "dnd PJSIP/200 highest");
     caller.hang_up();
     wait_verdict(&ast, "alice", "xa CustomPresence:201 highest");
     assert_eq!(read(&ast, "alice,subtype"), "train");
     ast.wait_no_channels();
 
-    // A call that alice makes herself is one.
-    event(&ast, "201", "not_set");
+    // A call that alice makes herself counts too.
+    set_extension(&ast, "201", "not_set");
     second.call("202");
     caller.answer();
     wait_verdict(&ast, "alice", "dnd PJSIP/201 highest");
     second.hang_up();
-    wait_value(&ast, "alice", "available");
+    wait_state(&ast, "alice", "available");
     ast.wait_no_channels();
 
     first.unregister();
     wait_verdict(&ast, "alice", "available PJSIP/201 only");
     second.unregister();
     wait_verdict(&ast, "alice", "unavailable PJSIP/201 last_of_equals");
-    // Asterisk complains of calls that end as they begin.
+    // Asterisk complains about calls that end while they begin.
     let mut complaints = ast.new_complaints(0);
     complaints.retain(|line| line.contains("userpresence/"));
     assert_eq!(complaints, Vec::<String>::new());
 }
 
 #[test]
-fn a_call_that_ends_gives_way_to_what_was_chosen_where_the_latest_wins() {
+fn with_method_latest_a_call_that_ends_gives_way_to_the_chosen_status() {
     let conf = format!("{TWO}method = latest\nignore_unreachable = no\n");
-    let ast = phones(&conf).start();
+    let ast = configured(&conf).phones().start();
     let first = Phone::ringing(&ast, "200");
     let second = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
-    // Both are idle.
-    wait_value(&ast, "alice", "not_set");
-    event(&ast, "200", "away,lunch");
-    expect(&ast, "alice", "away CustomPresence:200 only");
+    // Both phones are idle.
+    wait_state(&ast, "alice", "not_set");
+    set_extension(&ast, "200", "away,lunch");
+    assert_verdict(&ast, "alice", "away CustomPresence:200 only");
     for phone in [&first, &second] {
         caller.call(&phone.device()["PJSIP/".len()..]);
         ast.wait_device(&phone.device(), "RINGING");
@@ -137,28 +121,28 @@ fn a_call_that_ends_gives_way_to_what_was_chosen_where_the_latest_wins() {
         assert_eq!(read(&ast, "alice,subtype"), "lunch");
         ast.wait_no_channels();
     }
-    // What is chosen during a call was set later.
+    // A status chosen during a call is the later one.
     caller.call("200");
     first.answer();
     wait_verdict(&ast, "alice", "dnd PJSIP/200 latest");
-    event(&ast, "201", "chat");
-    expect(&ast, "alice", "chat CustomPresence:201 latest");
+    set_extension(&ast, "201", "chat");
+    assert_verdict(&ast, "alice", "chat CustomPresence:201 latest");
     caller.hang_up();
     ast.wait_device("PJSIP/200", "NOT_INUSE");
     ast.wait_no_channels();
-    expect(&ast, "alice", "chat CustomPresence:201 latest");
+    assert_verdict(&ast, "alice", "chat CustomPresence:201 latest");
 
-    // A phone that goes is news, one that comes is none.
+    // A phone that becomes unreachable is a change; a registration is none.
     first.unregister();
     wait_verdict(&ast, "alice", "unavailable PJSIP/200 latest");
     first.register();
     wait_verdict(&ast, "alice", "chat CustomPresence:201 latest");
 }
 
-/// Every state of a device, by the default tables and by those of one's own.
+/// Every state of a device, by the default tables and by configured ones.
 #[test]
-fn tables_say_what_a_device_means() {
-    let ast = with(
+fn tables_define_the_meaning_of_device_states() {
+    let ast = configured(
         "[room]\ntype = device_table\nin_use = xa,room,In the room\nringing = lunch\n\
          NOT_INUSE = not_set\n\
          [lunch]\ntype = status\nstate = away\nsubtype = lunch\n\
@@ -191,7 +175,7 @@ fn tables_say_what_a_device_means() {
 
 #[test]
 fn the_default_tables_can_be_replaced() {
-    let ast = with(
+    let ast = configured(
         "[device]\ntype = device_table\nin_use = away,phone,On the phone\n\
          [Meeting]\ntype = device_table\nin_use = xa,meeting,In the room\n\
          [alice]\ntype = user\nextension = 200,Custom:a\nuse_devices = yes\n\
@@ -210,8 +194,8 @@ fn the_default_tables_can_be_replaced() {
 }
 
 #[test]
-fn an_extensions_device_is_the_one_named_or_has_the_prefix() {
-    let ast = with(
+fn the_device_of_an_extension_is_named_or_begins_with_the_prefix() {
+    let ast = configured(
         "[general]\ndevice_prefix = Custom:desk-\n\
          [alice]\ntype = user\nextension = 200\nuse_devices = yes\n\
          [bob]\ntype = user\nextension = 200, Custom:mobile\nuse_devices = yes\n\
@@ -226,31 +210,31 @@ fn an_extensions_device_is_the_one_named_or_has_the_prefix() {
     ] {
         ast.set_device(device, "INUSE");
         wait_verdict(&ast, user, &format!("dnd Custom:{device} only"));
-        // Named in the row of the extension too.
-        assert_eq!(shown(&ast, user, "CustomPresence:200").0, "in_use");
+        // The extension's row names the device too.
+        assert_eq!(device_row(&ast, user, "CustomPresence:200").0, "in_use");
     }
-    // Who did not ask for devices has none among the sources, but knows what it is.
-    expect(&ast, "dave", "not_set CustomPresence:200 nothing_set");
-    assert_eq!(shown(&ast, "dave", "CustomPresence:200").0, "in_use");
+    // Without use_devices the device is no source, but its state is still known.
+    assert_verdict(&ast, "dave", "not_set CustomPresence:200 nothing_set");
+    assert_eq!(device_row(&ast, "dave", "CustomPresence:200").0, "in_use");
 }
 
 #[test]
 fn a_conference_is_a_meeting() {
-    let ast = with(
+    let ast = configured(
         "[alice]\ntype = user\nextension = 200\ndevice = confbridge:100\n\
          [bob]\ntype = user\nmethod = latest\nextension = 200\ndevice = confbridge:100\n",
     )
     .conferences()
     .start();
-    // There is no such room yet: no harm.
-    event(&ast, "200", "away,lunch");
-    expect(&ast, "alice", "away CustomPresence:200 only");
+    // The room does not exist yet, which does no harm.
+    set_extension(&ast, "200", "away,lunch");
+    assert_verdict(&ast, "alice", "away CustomPresence:200 only");
     let somebody = ast.run("ConfBridge", "100");
     wait_verdict(&ast, "alice", "dnd confbridge:100 highest");
     wait_verdict(&ast, "bob", "dnd confbridge:100 latest");
     assert_eq!(read(&ast, "alice,subtype"), "meeting");
     assert_eq!(
-        explained(&ast, "alice", "- Meeting confbridge:100"),
+        explain_line(&ast, "alice", "- Meeting confbridge:100"),
         "- Meeting confbridge:100 is in_use, which means dnd (meeting): it wins."
     );
     ast.hang_up(&somebody);
@@ -258,89 +242,89 @@ fn a_conference_is_a_meeting() {
         wait_verdict(&ast, user, "away CustomPresence:200 only");
     }
     assert_eq!(
-        explained(&ast, "bob", "- Meeting confbridge:100"),
+        explain_line(&ast, "bob", "- Meeting confbridge:100"),
         "- Meeting confbridge:100 is not_in_use: it gives way to any that is set."
     );
-    // Asterisk has no sounds here, and says so in several ways.
+    // The private Asterisk has no sounds, and complains about that in several ways.
     let mut said = ast.new_complaints(0);
     said.retain(|line| line.contains("userpresence/"));
     assert_eq!(said, Vec::<String>::new());
 }
 
 #[test]
-fn a_calendar_is_a_meeting_from_its_begin_to_its_end() {
-    let ast = with("[alice]\ntype = user\nextension = 200\ndevice = Calendar:alice\n")
+fn a_calendar_event_is_a_meeting_from_its_start_to_its_end() {
+    let ast = configured("[alice]\ntype = user\nextension = 200\ndevice = Calendar:alice\n")
         .calendar("alice")
         .start();
-    event(&ast, "200", "chat");
+    set_extension(&ast, "200", "chat");
     let ami = ast.ami();
     ast.set_calendar("alice", 1, 3);
     for (state, source) in [("dnd", "Calendar:alice"), ("chat", "CustomPresence:200")] {
         ami.wait_event(state, |event| {
             event.is_event("UserPresenceChange")
                 && event.get("User") == Some("alice")
-                && event.get("Status") == Some(state)
+                && event.get("State") == Some(state)
                 && event.get("Source") == Some(source)
         });
     }
 }
 
 #[test]
-fn a_parked_call_is_seen_at_its_space() {
-    let ast = with(
+fn a_parked_call_shows_at_its_parking_space() {
+    let ast = configured(
         "[parked]\ntype = device_table\nin_use = away,parked,A call waits\nnot_in_use = not_set\n\
          [alice]\ntype = user\nextension = 200\ndevice = park:701@parkedcalls,parked\n",
     )
     .parking()
     .start();
-    expect(&ast, "alice", "not_set CustomPresence:200 nothing_set");
+    assert_verdict(&ast, "alice", "not_set CustomPresence:200 nothing_set");
     ast.run("Park", "");
     wait_verdict(&ast, "alice", "away park:701@parkedcalls only");
     assert_eq!(read(&ast, "alice,message"), "A call waits");
     ast.run("ParkedCall", "default,701");
-    wait_value(&ast, "alice", "not_set");
+    wait_state(&ast, "alice", "not_set");
     ast.hang_up_all();
 }
 
 #[test]
-fn extensions_that_cannot_be_reached_are_ignored_unless_they_are_to_count() {
+fn unreachable_extensions_are_ignored_unless_configured_to_count() {
     let conf = "[alice]\ntype = user\nextension = 200\nextension = 201\n\
                 [bob]\ntype = user\nextension = 200\nextension = 201\nignore_unreachable = no\n\
                 [carol]\ntype = user\nextension = 200\nextension = 201\nuse_devices = yes\n";
-    let ast = phones(conf).start();
-    event(&ast, "201", "chat");
-    event(&ast, "200", "away");
-    // While none can be reached, each counts.
-    expect(&ast, "alice", "away CustomPresence:200 highest");
+    let ast = configured(conf).phones().start();
+    set_extension(&ast, "201", "chat");
+    set_extension(&ast, "200", "away");
+    // While no phone can be reached, each counts.
+    assert_verdict(&ast, "alice", "away CustomPresence:200 highest");
     let second = Phone::ringing(&ast, "201");
     wait_verdict(&ast, "alice", "chat CustomPresence:201 only");
     wait_verdict(&ast, "carol", "chat CustomPresence:201 highest");
-    expect(&ast, "bob", "away CustomPresence:200 highest");
-    assert_eq!(row(&ast, "alice", "CustomPresence:200")[0], "-");
+    assert_verdict(&ast, "bob", "away CustomPresence:200 highest");
+    assert_eq!(source_row(&ast, "alice", "CustomPresence:200")[0], "-");
     assert_eq!(
-        explained(&ast, "alice", "- CustomPresence:200"),
+        explain_line(&ast, "alice", "- CustomPresence:200"),
         "- CustomPresence:200 is away: ignored, its device PJSIP/200 cannot be reached and \
          another can (ignore_unreachable)."
     );
     assert_eq!(
-        explained(&ast, "carol", "- Device PJSIP/200"),
+        explain_line(&ast, "carol", "- Device PJSIP/200"),
         "- Device PJSIP/200 is unavailable, which means unavailable: ignored, it cannot be \
          reached and another can (ignore_unreachable)."
     );
-    // What is set on it meanwhile counts once it is there.
-    event(&ast, "200", "dnd");
-    expect(&ast, "alice", "chat CustomPresence:201 only");
+    // A presence set meanwhile counts once the phone is reachable.
+    set_extension(&ast, "200", "dnd");
+    assert_verdict(&ast, "alice", "chat CustomPresence:201 only");
     let first = Phone::ringing(&ast, "200");
     wait_verdict(&ast, "alice", "dnd CustomPresence:200 highest");
     first.unregister();
     wait_verdict(&ast, "alice", "chat CustomPresence:201 only");
     second.unregister();
     wait_verdict(&ast, "alice", "dnd CustomPresence:200 highest");
-    expect(&ast, "bob", "dnd CustomPresence:200 highest");
+    assert_verdict(&ast, "bob", "dnd CustomPresence:200 highest");
 }
 
 #[test]
-fn of_equal_devices_the_one_set_last_wins() {
+fn among_equal_devices_the_last_one_set_wins() {
     let conf = |more: &str| {
         format!("[general]\n[alice]\ntype = user\ndevice = Custom:a\ndevice = Custom:b\n{more}")
     };
@@ -349,35 +333,35 @@ fn of_equal_devices_the_one_set_last_wins() {
         ast.set_device(device, "INUSE");
         wait_verdict(&ast, "alice", &format!("dnd Custom:{device} {reason}"));
     }
-    // Another state of the same meaning is not set anew, and nothing is told.
+    // Another state with the same meaning does not count as set again, and is not published.
     let (since, sequence) = (read(&ast, "alice,since"), read(&ast, "alice,sequence"));
     ast.set_device("a", "ONHOLD");
     wait_until("a on hold", || {
-        (shown(&ast, "alice", "Custom:a").0 == "on_hold").then_some(())
+        (device_row(&ast, "alice", "Custom:a").0 == "on_hold").then_some(())
     });
-    expect(&ast, "alice", "dnd Custom:b last_of_equals");
-    // A device that says the same after it said something else is.
+    assert_verdict(&ast, "alice", "dnd Custom:b last_of_equals");
+    // A device that returns to a state after another one counts as set again.
     for state in ["NOT_INUSE", "BUSY"] {
         ast.set_device("a", state);
     }
     wait_verdict(&ast, "alice", "dnd Custom:a last_of_equals");
-    // It may be within the same millisecond.
+    // Both may happen within the same millisecond.
     assert!(read(&ast, "alice,since") >= since);
     assert_eq!(read(&ast, "alice,sequence"), sequence);
 
-    // Two that a reload finds at once were set at once: the first one configured wins.
+    // A reload finds two devices at once, so the first one configured wins.
     ast.set_device("c", "INUSE");
     ast.set_device("d", "INUSE");
     let more = "device = Custom:d\ndevice = Custom:c\n";
     ast.write_config("userpresence.conf", &conf(more));
     assert!(ast.reload().ok());
-    expect(&ast, "alice", "dnd Custom:d first_of_equals");
+    assert_verdict(&ast, "alice", "dnd Custom:d first_of_equals");
 }
 
-/// What is there no more, or never was, takes no part.
+/// A device that is gone or never existed takes no part.
 #[test]
-fn a_device_that_is_not_there_does_no_harm() {
-    let ast = with(
+fn a_missing_device_does_no_harm() {
+    let ast = configured(
         "[alice]\ntype = user\nextension = 200\nuse_devices = yes\ndevice = PJSIP/nobody\n\
          device = Nothing/at all\ndevice = Custom:never\ndevice = confbridge:404\n\
          device = Calendar:none\ndevice = Nobody:here\n",
@@ -385,21 +369,21 @@ fn a_device_that_is_not_there_does_no_harm() {
     .sip(&[])
     .conferences()
     .start();
-    expect(&ast, "alice", "not_set CustomPresence:200 nothing_set");
+    assert_verdict(&ast, "alice", "not_set CustomPresence:200 nothing_set");
     for device in ["PJSIP/200", "PJSIP/nobody", "confbridge:404"] {
-        let of_it = shown(&ast, "alice", device);
+        let of_it = device_row(&ast, "alice", device);
         assert_eq!(of_it, ("invalid".into(), "not_set".into()), "{device}");
     }
     assert_eq!(
-        explained(&ast, "alice", "- Device PJSIP/nobody"),
+        explain_line(&ast, "alice", "- Device PJSIP/nobody"),
         "- Device PJSIP/nobody is invalid: it does not exist, or its module is not loaded."
     );
-    event(&ast, "200", "available");
-    expect(&ast, "alice", "available CustomPresence:200 only");
+    set_extension(&ast, "200", "available");
+    assert_verdict(&ast, "alice", "available CustomPresence:200 only");
     assert_eq!(ast.new_complaints(0), Vec::<String>::new());
 }
 
-/// A device that is used: what it says and since when outlives all that comes and goes.
+/// The presence of a device in use, and its time, survive reloads, unloads and restarts.
 #[test]
 fn devices_survive_a_reload_an_unload_and_a_restart() {
     let conf = |table: &str| {
@@ -427,41 +411,36 @@ fn devices_survive_a_reload_an_unload_and_a_restart() {
     assert!(ast.load_module(MODULE).ok());
     assert_eq!(all(), before);
     for graceful in [false, true] {
-        let ended = match graceful {
-            true => ast.stop_gracefully(),
-            false => ast.stop(),
-        };
-        assert!(ended.success());
-        ast.start_again();
+        ast.restart(graceful);
         assert_eq!(all(), before);
     }
 
-    // The table says something else now; what the device is, is known.
+    // The new table gives the known state of the device another meaning.
     ast.write_config("userpresence.conf", &conf("xa,call"));
     assert!(ast.reload().ok());
-    expect(&ast, "alice", "xa Custom:a only");
+    assert_verdict(&ast, "alice", "xa Custom:a only");
     assert!(read(&ast, "alice,since") > before[0][4]);
     assert_eq!(all()[1], before[1]);
 
-    // What changed while the module was away is found, and was set then.
+    // The load finds the change that came while the module was away.
     assert!(ast.unload_module(MODULE).ok());
     ast.set_device("a", "NOT_INUSE");
     ast.wait_device("Custom:a", "NOT_INUSE");
     assert!(ast.load_module(MODULE).ok());
-    expect(&ast, "alice", "available Custom:a only");
+    assert_verdict(&ast, "alice", "available Custom:a only");
     assert_eq!(all()[1], before[1]);
 
-    // Devices come and go with a reload.
+    // A reload adds and removes devices.
     let without = "[general]\n[alice]\ntype = user\nextension = 200\n\
                    [bob]\ntype = user\nextension = 201,Custom:c\nuse_devices = yes\n";
     ast.set_device("c", "BUSY");
     ast.write_config("userpresence.conf", without);
     assert!(ast.reload().ok());
-    expect(&ast, "alice", "not_set CustomPresence:200 nothing_set");
-    expect(&ast, "bob", "dnd Custom:c only");
+    assert_verdict(&ast, "alice", "not_set CustomPresence:200 nothing_set");
+    assert_verdict(&ast, "bob", "dnd Custom:c only");
     ast.set_device("c", "NOT_INUSE");
     wait_verdict(&ast, "bob", "available Custom:c only");
-    // Their rows are kept for a while, as those of gone users.
+    // Their rows stay for a while, as those of removed users.
     wait_until("the rows of devices that are gone to say so", || {
         let rows = crate::reload::rows(&ast);
         let stamp = |line: &str, device| line.contains("/gone/source/") && line.contains(device);
@@ -471,10 +450,10 @@ fn devices_survive_a_reload_an_unload_and_a_restart() {
     assert_eq!(ast.new_complaints(0), Vec::<String>::new());
 }
 
-/// A call does not live through a restart of Asterisk, and leaves nobody busy.
+/// A call ends with a restart of Asterisk and leaves no user busy.
 #[test]
-fn a_restart_during_a_call_leaves_nobody_in_it() {
-    let ast = phones(TWO).start();
+fn a_restart_during_a_call_ends_the_call_of_the_user() {
+    let ast = configured(TWO).phones().start();
     let first = Phone::answering(&ast, "200");
     let _second = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
@@ -484,7 +463,7 @@ fn a_restart_during_a_call_leaves_nobody_in_it() {
     drop(first);
     ast.start_again();
     wait_until("no call", || (read(&ast, "alice") != "dnd").then_some(()));
-    assert_eq!(shown(&ast, "alice", "PJSIP/200").0, {
+    assert_eq!(device_row(&ast, "alice", "PJSIP/200").0, {
         let state = ast.device("PJSIP/200");
         if state == "UNAVAILABLE" {
             "unavailable"
@@ -494,10 +473,10 @@ fn a_restart_during_a_call_leaves_nobody_in_it() {
     });
 }
 
-/// What `userpresence show user` and `explain` say of devices.
+/// The lines about devices in `userpresence show user` and `explain`.
 #[test]
-fn show_and_explain_say_what_a_device_does() {
-    let ast = with(
+fn show_and_explain_describe_devices() {
+    let ast = configured(
         "[alice]\ntype = user\nextension = 200,Custom:a\nuse_devices = yes\nmethod = latest\n\
          device = confbridge:100\n\
          [bob]\ntype = user\nmethod = none\ndevice = Custom:a\n\
@@ -512,41 +491,41 @@ fn show_and_explain_say_what_a_device_does() {
     );
     ast.set_device("a", "NOT_INUSE");
     wait_until("a idle", || {
-        (shown(&ast, "alice", "Custom:a").0 == "not_in_use").then_some(())
+        (device_row(&ast, "alice", "Custom:a").0 == "not_in_use").then_some(())
     });
     assert_eq!(
-        explained(&ast, "alice", "- Device Custom:a"),
+        explain_line(&ast, "alice", "- Device Custom:a"),
         "- Device Custom:a is not_in_use: idle, it gives way to any that is set."
     );
     assert_eq!(
-        explained(&ast, "alice", "A lamp "),
+        explain_line(&ast, "alice", "A lamp "),
         "A lamp on alice shows not_in_use, a queue sees not_in_use."
     );
     ast.set_device("a", "INUSE");
-    wait_value(&ast, "alice", "dnd");
+    wait_state(&ast, "alice", "dnd");
     assert_eq!(
-        explained(&ast, "alice", "- Device Custom:a"),
+        explain_line(&ast, "alice", "- Device Custom:a"),
         "- Device Custom:a is in_use, which means dnd: it wins."
     );
     assert_eq!(
-        explained(&ast, "alice", "It comes from"),
+        explain_line(&ast, "alice", "It comes from"),
         "It comes from Custom:a: no other source is set."
     );
     assert_eq!(
-        explained(&ast, "alice", "A lamp "),
+        explain_line(&ast, "alice", "A lamp "),
         "A lamp on alice shows in_use, a queue sees in_use."
     );
     assert_eq!(
-        explained(&ast, "bob", "- Device Custom:a"),
+        explain_line(&ast, "bob", "- Device Custom:a"),
         "- Device Custom:a is in_use, which means dnd: not asked by this method."
     );
     assert_eq!(
-        explained(&ast, "carol", "- The schedule"),
-        "- The schedule says away: not asked by this method."
+        explain_line(&ast, "carol", "- The schedule"),
+        "- The schedule sets away: not asked by this method."
     );
-    // A status that ends says when.
+    // A status with an end shows when it ends.
     set(&ast, "alice", "away,lunch,,t(600)");
-    let said = explained(&ast, "alice", "alice is away (lunch)");
+    let said = explain_line(&ast, "alice", "alice is away (lunch)");
     assert!(
         said.contains("ends in 10m") || said.contains("ends in 9m"),
         "{said}"
@@ -556,14 +535,14 @@ fn show_and_explain_say_what_a_device_does() {
         "DoNotAcceptDepartmentCalls",
     );
     assert_eq!(
-        explained(&ast, "alice", "A lamp "),
+        explain_line(&ast, "alice", "A lamp "),
         "A lamp on alice shows in_use, a queue sees busy: DoNotAcceptDepartmentCalls."
     );
 }
 
-/// Each bad option is told once, with its place and what was expected; the rest runs.
+/// Each bad option is reported once, with its place and what was expected; the rest works.
 #[test]
-fn bad_options_of_devices_and_tables_are_named() {
+fn bad_options_of_devices_and_tables_are_reported() {
     let user = |line: &str| format!("type = user\n{line}");
     let device = |line: &str| format!("type = device_table\n{line}");
     let presence = |line: &str| format!("type = presence_table\n{line}");
@@ -595,7 +574,7 @@ fn bad_options_of_devices_and_tables_are_named() {
         (
             user("device = Custom:a\ndevice = Custom:a"),
             "device",
-            "'Custom:a' stands twice for this user, expected it once".into(),
+            "the user has 'Custom:a' twice, expected it once".into(),
         ),
         (
             user("extension = 200,desk"),
@@ -644,7 +623,7 @@ fn bad_options_of_devices_and_tables_are_named() {
     for (at, (section, ..)) in cases.iter().enumerate() {
         conf.push_str(&format!("[bad{at}]\n{section}\n"));
     }
-    let ast = with(&conf).start();
+    let ast = configured(&conf).start();
     let said = ast.new_complaints(0);
     for (at, (section, option, expected)) in cases.iter().enumerate() {
         let message = format!("section [bad{at}], option '{option}': {expected}");
@@ -658,14 +637,14 @@ fn bad_options_of_devices_and_tables_are_named() {
     wait_verdict(&ast, "alice", "dnd Custom:a only");
 }
 
-/// Many short calls, while the module is reloaded, unloaded and loaded.
+/// Many short calls during reloads, unloads and loads of the module.
 #[test]
 fn five_hundred_calls_leave_nothing_behind() {
     const USERS: usize = 10;
     let users = (0..USERS).map(|n| {
         format!("[u{n}]\ntype = user\nextension = 30{n},Local/30{n}@agents\nuse_devices = yes\n")
     });
-    let ast = with(&users.collect::<String>())
+    let ast = configured(&users.collect::<String>())
         .hint("2100", "UserPresence:u0")
         .start();
     let count = || {
@@ -687,7 +666,7 @@ fn five_hundred_calls_leave_nothing_behind() {
     };
     (0..USERS).for_each(call);
     idle();
-    // One for each user, and two for the account and the run.
+    // One row per user, and two for the account and the run.
     let kept = || {
         let seen = count();
         (seen >= 2 * USERS).then_some(seen)
@@ -709,6 +688,6 @@ fn five_hundred_calls_leave_nothing_behind() {
     wait_until("as many rows as before", || {
         (count() == before).then_some(())
     });
-    assert_eq!(crate::people::complaints(&ast, "serpresence"), [""; 0]);
+    assert_eq!(complaints(&ast, "serpresence"), [""; 0]);
     assert!(!ast.log().contains("Panic"));
 }

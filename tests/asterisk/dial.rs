@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use crate::harness::barrier::configured;
+use crate::harness::users::set;
 use crate::harness::{Builder, Instance, Phone, wait_until};
-use crate::people::{set, with};
 
-/// Bob, whose phone calls from inside; the endpoint `trunk` is nobody's.
+/// Bob, whose phone makes internal calls. The endpoint `trunk` belongs to no user.
 const BOB: &str = "[bob]\ntype = user\nextension = 202\n";
 
-/// Users are called by `2XX`; `3XX` are phones, and tell how the call came to them.
+/// `2XX` calls users; `3XX` are phones that report how a call reached them.
 const DIALPLAN: &str = "\
 exten = 200,1,UserPresenceDial(alice)
  same = n,UserEvent(Ended,Status:${USERPRESENCESTATUS},Dial:${DIALSTATUS})
@@ -24,7 +25,7 @@ exten = 9170123,1,Dial(PJSIP/300)
 fn calls(conf: &str, phones: &[&str]) -> Builder {
     let mut all = vec!["202", "trunk"];
     all.extend(phones);
-    with(&format!("{conf}\n{BOB}"))
+    configured(&format!("{conf}\n{BOB}"))
         .sip(&all)
         .modules(&[
             "func_callerid",
@@ -34,13 +35,13 @@ fn calls(conf: &str, phones: &[&str]) -> Builder {
         .dialplan(DIALPLAN)
 }
 
-/// What became of a call that nobody took, as the dialplan sees it.
+/// The result of a call that nobody answered, as the dialplan sees it.
 #[track_caller]
 fn outcome(ast: &Instance, dial: &str) -> String {
     ast.run_dialplan(&[dial], "${USERPRESENCESTATUS} ${DIALSTATUS}")
 }
 
-/// Each phone takes the calls of one status from one side.
+/// Each phone receives the calls of one status and one origin.
 const TARGETS: [(&str, &str, &str); 4] = [
     ("away", "internal", "300"),
     ("away", "external", "301"),
@@ -48,9 +49,9 @@ const TARGETS: [(&str, &str, &str); 4] = [
     ("chat", "external", "303"),
 ];
 
-/// Alice's calls are forwarded in that case, to another phone for each status and origin:
-/// those from inside to an extension, those from outside to a number. `rings` says whether
-/// her own phone is called before.
+/// In that case alice's calls are forwarded, to a different phone for each status and
+/// origin: internal calls to an extension, external calls to a number. `rings` says
+/// whether her own phone rings first.
 fn matrix(case: &str, reason: &str, alice: fn(&Instance) -> Phone<'_>, rings: bool) {
     let mut conf = "[alice]\ntype = user\nextension = 200\nhandling = mine\n\
                     [mine]\ntype = handling\nring_timeout = 5\n"
@@ -74,7 +75,7 @@ fn matrix(case: &str, reason: &str, alice: fn(&Instance) -> Phone<'_>, rings: bo
     for status in ["away", "chat"] {
         set(&ast, "alice", status);
         let ami = ast.ami();
-        // From both sides at once: an answer that does not come takes its time.
+        // Both calls run at the same time, because a call without an answer takes its time.
         for (_, phone) in &callers {
             phone.call("200");
         }
@@ -102,28 +103,28 @@ fn matrix(case: &str, reason: &str, alice: fn(&Instance) -> Phone<'_>, rings: bo
     for phone in &targets {
         let invites = phone.invites();
         assert_eq!(invites.len(), 1, "{}", phone.device());
-        // The phone shows whose call it was.
+        // The phone shows for whom the call was.
         let is_told = |line: &str| line.starts_with("Diversion:") && line.contains("sip:200@");
         assert!(invites[0].lines().any(is_told), "{}", invites[0]);
     }
 }
 
 #[test]
-fn calls_are_forwarded_always() {
+fn every_call_is_forwarded_at_once() {
     matrix("always", "cfu", |ast| Phone::ringing(ast, "200"), false);
 }
 
 #[test]
-fn calls_are_forwarded_when_nobody_answers() {
+fn unanswered_calls_are_forwarded() {
     matrix("noanswer", "cfnr", |ast| Phone::ringing(ast, "200"), true);
 }
 
 #[test]
-fn calls_are_forwarded_when_the_user_is_busy() {
+fn calls_to_a_busy_user_are_forwarded() {
     matrix("busy", "cfb", |ast| Phone::busy(ast, "200"), true);
 }
 
-/// Alice at a desk and with a softphone, one after the other.
+/// Alice's desk phone rings first, her softphone second.
 const STAGES: &str = "[alice]\ntype = user\nextension = 200\nhandling = mine\n\
     endpoint = desk,PJSIP/200\nendpoint = soft,PJSIP/201\nmobile = 170123\n\
     mobile_prefix = 9\nforward_context = out\n\
@@ -159,7 +160,7 @@ fn the_second_stage_rings_after_the_first() {
 }
 
 #[test]
-fn a_call_is_answered_in_the_second_stage_at_once_where_the_first_is_busy() {
+fn a_busy_first_stage_starts_the_second_one_at_once() {
     let ast = calls(STAGES, &["200", "201"]).start();
     let _desk = Phone::busy(&ast, "200");
     let soft = Phone::ringing(&ast, "201");
@@ -173,7 +174,7 @@ fn a_call_is_answered_in_the_second_stage_at_once_where_the_first_is_busy() {
 }
 
 #[test]
-fn the_mobile_rings_beside_the_others_but_not_in_dnd() {
+fn the_mobile_rings_with_the_other_phones_except_in_dnd() {
     let conf = STAGES.replace("ring_second = soft", "ring_mobile = yes");
     let ast = calls(&conf, &["200", "201", "300"]).start();
     let _desk = Phone::ringing(&ast, "200");
@@ -213,13 +214,13 @@ fn a_circle_of_forwards_ends_with_busy() {
         let ended = outcome(&ast, &format!("UserPresenceDial(alice,{option})"));
         assert_eq!(ended, "FORWARDED BUSY");
     }
-    ast.wait_log("the call goes in a circle: alice -> bob -> alice");
-    // A circle of one is none of ours to see before it is one.
+    ast.wait_log("the call loops: alice -> bob -> alice");
+    // Nothing of the circle may remain.
     ast.wait_no_channels();
 }
 
 #[test]
-fn a_call_is_not_forwarded_for_ever() {
+fn the_number_of_forwards_is_limited() {
     let mut conf = String::new();
     let mut dialplan = String::new();
     for at in 0..12 {
@@ -230,7 +231,7 @@ fn a_call_is_not_forwarded_for_ever() {
         ));
         dialplan.push_str(&format!("exten = 4{at},1,UserPresenceDial(user{at})\n"));
     }
-    let ast = with(&conf).dialplan(&dialplan).start();
+    let ast = configured(&conf).dialplan(&dialplan).start();
     assert_eq!(outcome(&ast, "UserPresenceDial(user0,e)"), "FORWARDED BUSY");
     let line = ast.wait_log("forwarded more than 8 times");
     assert!(line.contains("user7 -> user8"), "{line}");
@@ -238,7 +239,7 @@ fn a_call_is_not_forwarded_for_ever() {
 }
 
 #[test]
-fn a_wrong_target_is_told_and_the_caller_hears_busy() {
+fn a_wrong_target_is_reported_and_the_caller_hears_busy() {
     let ast = calls(
         "[alice]\ntype = user\nextension = 200\nhandling = mine\n\
          [mine]\ntype = handling\nforward_external_always = 999@nowhere\n\
@@ -255,7 +256,7 @@ fn a_wrong_target_is_told_and_the_caller_hears_busy() {
     let ended = outcome(&ast, "UserPresenceDial(nobody)");
     assert_eq!(ended, "NOUSER BUSY");
 
-    // Nor is it another when somebody was rung before.
+    // The outcome is the same if a phone has rung before.
     ast.write_config(
         "userpresence.conf",
         "[general]\n[alice]\ntype = user\nextension = 200\nhandling = mine\n\
@@ -272,21 +273,21 @@ fn a_wrong_target_is_told_and_the_caller_hears_busy() {
     ast.wait_log("there is no extension '998@nowhere'");
     assert_eq!(busy.invites().len(), 1);
 
-    // A phone is told so too, where the dialplan has no more to say.
+    // A phone gets the same cause if the dialplan ends there.
     let caller = Phone::ringing(&ast, "trunk");
     caller.call("200");
     assert_eq!(caller.wait_refused(), "SIP/2.0 486 Busy Here");
     ast.wait_no_channels();
 }
 
-/// Records a greeting of ten seconds for mailbox 200: Asterisk's own are not installed.
+/// Writes a greeting of ten seconds for mailbox 200: the private Asterisk has no sounds.
 fn greet(ast: &Instance) {
     let folder = ast.path("spool/voicemail/default/200");
-    std::fs::create_dir_all(&folder).expect("a directory of our own");
+    std::fs::create_dir_all(&folder).expect("the test's own directory");
     let samples = vec![0; 160_000];
     let size = |bytes: u32| bytes.to_le_bytes();
     let length = samples.len() as u32;
-    // Mono, 8000 samples in a second, of 16 bits each.
+    // Mono, 8000 samples of 16 bits each per second.
     let sound = [
         b"RIFF",
         &size(length + 36)[..],
@@ -300,11 +301,11 @@ fn greet(ast: &Instance) {
         &size(length),
         &samples,
     ];
-    std::fs::write(folder.join("unavail.wav"), sound.concat()).expect("a file of our own");
+    std::fs::write(folder.join("unavail.wav"), sound.concat()).expect("the test's own file");
 }
 
 #[test]
-fn a_call_goes_to_voicemail_and_a_mailbox_that_is_not_there_is_told() {
+fn a_call_goes_to_voicemail_and_a_missing_mailbox_is_reported() {
     let conf = "[alice]\ntype = user\nextension = 200\nhandling = mine\nmailbox = 200@default\n\
                 [mine]\ntype = handling\nforward_external_always = voicemail\n\
                 forward_internal_always = voicemail:999@default\n";
@@ -324,12 +325,12 @@ fn a_call_goes_to_voicemail_and_a_mailbox_that_is_not_there_is_told() {
     ast.hang_up_all();
     let ended = outcome(&ast, "UserPresenceDial(alice,i)");
     assert_eq!(ended, "WRONGTARGET BUSY");
-    ast.wait_log("mailbox '999@default' takes no message");
+    ast.wait_log("mailbox '999@default' accepts no message");
 }
 
-/// Without the application nobody is left in silence either.
+/// Without the application the caller is not left in silence either.
 #[test]
-fn voicemail_that_is_not_loaded_is_told() {
+fn missing_voicemail_is_reported() {
     let conf = "[alice]\ntype = user\nextension = 200\nhandling = mine\nmailbox = 200@default\n\
                 [mine]\ntype = handling\nforward_external_noanswer = voicemail\n";
     let ast = calls(conf, &["200"]).start();
@@ -339,7 +340,7 @@ fn voicemail_that_is_not_loaded_is_told() {
 }
 
 #[test]
-fn who_takes_no_calls_is_not_rung_but_by_those_who_get_through() {
+fn a_user_who_takes_no_calls_is_rung_only_by_exempt_callers() {
     let ast = calls(
         "[alice]\ntype = user\nextension = 200\nhandling = mine\n\
          always_accept = 202,+491701234567\n\
@@ -362,9 +363,9 @@ fn who_takes_no_calls_is_not_rung_but_by_those_who_get_through() {
     ast.wait_no_channels();
 }
 
-/// A queue decides itself who is next: nobody's forward takes its caller away.
+/// A queue picks the next member itself: a member's forward takes no caller away from it.
 #[test]
-fn a_queue_rings_all_phones_together() {
+fn a_call_from_a_queue_rings_all_phones_together() {
     let conf = STAGES.replace(
         "ring_timeout = 5",
         "ring_timeout = 5\nforward_external_always = 300@default\n\
@@ -386,7 +387,7 @@ fn a_queue_rings_all_phones_together() {
 }
 
 #[test]
-fn all_phones_ring_together_where_an_option_says_so() {
+fn all_phones_ring_together_if_an_option_says_so() {
     let ast = calls(STAGES, &["200", "201"]).start();
     let phones = ["200", "201"].map(|phone| Phone::ringing(&ast, phone));
     let call = ast.run("UserPresenceDial", "alice,ge,m");
@@ -398,7 +399,7 @@ fn all_phones_ring_together_where_an_option_says_so() {
 }
 
 #[test]
-fn who_monitors_a_user_and_wants_it_rings_too() {
+fn a_monitor_with_ring_on_monitored_call_rings_too() {
     let conf = "[alice]\ntype = user\nextension = 200\n\
                 [carol]\ntype = user\nextension = 201\nmonitor = alice\n";
     let ast = calls(conf, &["200", "201"]).start();
@@ -413,7 +414,7 @@ fn who_monitors_a_user_and_wants_it_rings_too() {
     ast.wait_device("PJSIP/200", "NOT_INUSE");
     caller.hang_up();
     ast.wait_no_channels();
-    // Her own calls do not ring at her own phone.
+    // Her own calls do not ring her own phone.
     let ami = ast.ami();
     phones[1].call("200");
     ast.wait_device("PJSIP/200", "RINGING");
@@ -423,9 +424,9 @@ fn who_monitors_a_user_and_wants_it_rings_too() {
     assert_eq!(phones[1].invites().len(), 1);
 }
 
-/// Where a call comes from, by all the ways there are.
+/// Every way to tell internal calls from external ones.
 #[test]
-fn a_call_is_internal_or_external() {
+fn each_call_is_internal_or_external() {
     let conf = "[general]\ninternal_context = inside\norigin_variable = WHENCE\n\
                 [alice]\ntype = user\nextension = 200\nhandling = mine\n\
                 endpoint = web,PJSIP/205\n\
@@ -452,7 +453,7 @@ fn a_call_is_internal_or_external() {
         "external"
     );
     assert_eq!(told(&["UserPresenceDial(alice,i)"]), "internal");
-    // A phone by its endpoint; a caller id alone may be forged.
+    // The endpoint identifies a phone; a caller id alone may be forged.
     for (caller, origin) in [
         ("202", "internal"),
         ("205", "internal"),
@@ -466,10 +467,10 @@ fn a_call_is_internal_or_external() {
     ast.wait_no_channels();
 }
 
-/// What a phone's refusal comes to is what `Dial` makes of it: in DIALSTATUS, and in what
-/// the caller is told by a hangup without a cause.
+/// A phone's refusal has the same result as with `Dial`: in DIALSTATUS, and in the cause
+/// that the caller gets from a hangup without one.
 #[test]
-fn a_refusal_is_what_dial_makes_of_it() {
+fn a_refusal_has_the_same_result_as_with_dial() {
     let cases = [
         ("503 Service Unavailable", "", "CONGESTION", "UNAVAILABLE"),
         ("480 Temporarily Unavailable", "", "", ""),
@@ -477,7 +478,7 @@ fn a_refusal_is_what_dial_makes_of_it() {
         ("486 Busy Here", "", "BUSY", "BUSY"),
         ("302 Moved Temporarily", "i", "BUSY", "BUSY"),
         ("603 Decline", "", "", ""),
-        // It answers, and whoever is there refuses.
+        // The phone answers, and a subroutine refuses for the person there.
         ("", "U(refuse)", "BUSY", "BUSY"),
     ];
     let mut dialplan = DIALPLAN.to_owned();
@@ -493,7 +494,7 @@ fn a_refusal_is_what_dial_makes_of_it() {
          [refuse]\nexten = s,1,Set(GOSUB_RESULT=BUSY)\n same = n,Return()\n\
          [default]\nexten = _[os]X,1,Goto(${IF($[\"${EXTEN:0:1}\" = \"o\"]?ours:stock)}${EXTEN:1},1,1)\n",
     );
-    let ast = with(&format!("[alice]\ntype = user\nextension = 200\n{BOB}"))
+    let ast = configured(&format!("[alice]\ntype = user\nextension = 200\n{BOB}"))
         .sip(&["202", "200"])
         .dialplan(&dialplan)
         .start();
@@ -518,17 +519,17 @@ fn a_refusal_is_what_dial_makes_of_it() {
             assert_eq!(ends[1][0], status, "{refusal} {options}");
             assert_eq!(ends[1][1], dialstatus, "{refusal} {options}");
         }
-        // Stock knows no status of ours.
+        // Stock Asterisk has no status of the module's.
         ends[1][0].clear();
         assert_eq!(ends[1], ends[0], "{refusal} {options}");
         drop(phone);
     }
 }
 
-/// CEL knows one application of a channel at a time. A stage is a `Dial` of its own, and
-/// what began with `UserPresenceDial` ends with it.
+/// CEL knows one application per channel at a time. Each stage is a `Dial`, and the end
+/// belongs to `UserPresenceDial`, as the start does.
 #[test]
-fn cel_tells_of_each_stage_and_ends_with_the_whole() {
+fn cel_records_each_stage_and_ends_with_the_application() {
     let conf = "[alice]\ntype = user\nextension = 200\nendpoint = one,PJSIP/200\n\
                 endpoint = two,PJSIP/201\nhandling = mine\n\
                 [mine]\ntype = handling\nring_first = one\nring_second = two\n";

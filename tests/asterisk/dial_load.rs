@@ -1,12 +1,12 @@
-//! Many calls through `UserPresenceDial()` at once: none is lost, and nothing stays.
+//! Many calls through `UserPresenceDial()` at once: no call is lost and no memory kept.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Instance, MODULE, Message, Phone, wait_until};
 
-/// One way through the application each: who is rung, forwarded at once, reached in the
-/// second stage, forwarded when busy, and forwarded to nowhere.
+/// One user per way through the application: rings, forwards at once, is reached in the
+/// second stage, forwards when busy, forwards to nowhere.
 const USERS: &str = "[general]\njournal = 0\n\
     [rings]\ntype = user\nextension = 200\n\
     [forwards]\ntype = user\nextension = 210\nhandling = always\n\
@@ -28,25 +28,25 @@ exten = 213,1,UserPresenceDial(wrong)
 exten = h,1,UserEvent(Ended,Status:${USERPRESENCESTATUS} ${DIALSTATUS})
 ";
 
-/// Each way 125 times: 500 that are answered, and 125 that are told busy.
+/// 125 calls each way: 500 are answered, 125 get busy.
 const CALLS: usize = 625;
 
-/// For so long what is held does not become less.
+/// How long the memory may not shrink any more before it counts as settled.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// Bytes that our module holds, and those that the whole process does.
-fn held(ast: &Instance) -> [usize; 2] {
+/// The bytes that the module holds, and those of the whole process.
+fn memory(ast: &Instance) -> [usize; 2] {
     let said = ast.cli("userpresence selftest memory");
     let mut numbers = said.split_whitespace().map(str::parse);
     std::array::from_fn(|_| numbers.next().expect("a number").expect("a number"))
 }
 
-/// What is held once SIP has forgotten the calls.
-fn settled(ast: &Instance) -> [usize; 2] {
-    let (mut least, mut since) = (held(ast), Instant::now());
+/// The memory held once SIP has forgotten the calls.
+fn settled_memory(ast: &Instance) -> [usize; 2] {
+    let (mut least, mut since) = (memory(ast), Instant::now());
     wait_until("the calls to be forgotten", || {
-        let now = held(ast);
-        // A little goes and comes all the time.
+        let now = memory(ast);
+        // Small amounts come and go all the time.
         if now[1] + 20_000 < least[1] {
             (least, since) = (now, Instant::now());
         }
@@ -54,12 +54,12 @@ fn settled(ast: &Instance) -> [usize; 2] {
     })
 }
 
-/// Calls the extensions in turn, and returns how the calls ended, and how many did so.
+/// Calls the extensions in turn and returns the number of calls by how they ended.
 fn load(ast: &Instance, extensions: &[&str], calls: usize, rate: usize) -> BTreeMap<String, usize> {
     let ami = ast.ami();
     Phone::call_many(ast, "trunk", extensions, calls, rate);
     ast.wait_no_channels();
-    // Those of the callers, not of the Local channels of forwards.
+    // The ends of the callers' channels, not of the Local channels of forwards.
     let is_end = |event: &&Message| {
         event.get("UserEvent") == Some("Ended")
             && event
@@ -78,7 +78,7 @@ fn load(ast: &Instance, extensions: &[&str], calls: usize, rate: usize) -> BTree
 }
 
 #[test]
-fn five_hundred_calls_leave_nothing_behind_and_none_is_lost() {
+fn no_call_of_many_is_lost_and_no_memory_kept() {
     let ast = Instance::selftest()
         .userpresence(USERS)
         .sip(&["trunk", "200", "201"])
@@ -90,9 +90,9 @@ fn five_hundred_calls_leave_nothing_behind_and_none_is_lost() {
     let _busy = Phone::busy(&ast, "201");
     let ours = ["200", "210", "211", "212", "213"];
 
-    // Pools of Asterisk's and of the C library grow at first, and with calls at a time.
+    // The pools of Asterisk and of the C library grow at first, and with concurrent calls.
     load(&ast, &ours, 250, 50);
-    let before = settled(&ast);
+    let before = settled_memory(&ast);
     let ends = load(&ast, &ours, CALLS, 20);
     let ends: Vec<_> = ends.iter().map(|(end, count)| (&**end, *count)).collect();
     assert_eq!(
@@ -103,9 +103,9 @@ fn five_hundred_calls_leave_nothing_behind_and_none_is_lost() {
             ("WRONGTARGET BUSY", 125)
         ]
     );
-    let after = settled(&ast);
-    assert_eq!(before[0], after[0], "bytes of ours");
-    // What Asterisk's own pools grow by is far less than one channel for each call.
+    let after = settled_memory(&ast);
+    assert_eq!(before[0], after[0], "bytes that the module holds");
+    // Asterisk's pools grow by far less than one channel per call.
     let more = after[1].saturating_sub(before[1]);
     assert!(more < 1000 * CALLS, "{more} bytes more");
 
@@ -113,6 +113,6 @@ fn five_hundred_calls_leave_nothing_behind_and_none_is_lost() {
         ast.cli("core show channels count")
             .contains("0 active channels")
     );
-    // It goes only where no channel is in it any more.
+    // The unload succeeds only if no channel is in the module.
     assert!(ast.unload_module(MODULE).ok());
 }

@@ -1,11 +1,12 @@
-//! Texts on their way through dialplan, AMI and ARI: whole, and never evaluated.
+//! Texts pass through the dialplan, AMI and ARI unchanged and are never evaluated.
 
-use crate::ari;
 use crate::harness::Instance;
-use crate::people::{ALICE, complaints, custom, read, set, wait_custom, with};
+use crate::harness::ari;
+use crate::harness::barrier::configured;
+use crate::harness::users::{ALICE, complaints, custom, read, set, wait_custom};
 
-/// What a joker writes. Each is balanced, because Asterisk's own parser counts
-/// brackets in what the test's dialplan hands on.
+/// Awkward texts. Their brackets are balanced, because Asterisk's parser counts brackets
+/// in the arguments of the test's dialplan.
 const TEXTS: &[&str] = &[
     "Back at one, or two, or three",
     "\"quoted\", 'so' and \"so",
@@ -19,10 +20,10 @@ const TEXTS: &[&str] = &[
     "blanks at the end  ",
 ];
 
-/// Where functions that start programs can be called: a text that were evaluated
-/// would not come back as it was.
+/// An Asterisk with functions that start programs: an evaluated text would not come back
+/// unchanged.
 fn dangerous() -> Instance {
-    ari::with_ari(with(ALICE).modules(&["func_shell"])).start()
+    ari::with_ari(configured(ALICE).modules(&["func_shell"])).start()
 }
 
 fn escaped(text: &str) -> String {
@@ -33,7 +34,7 @@ fn escaped(text: &str) -> String {
 fn texts_survive_a_dialplan_with_a_real_channel() {
     let ast = dangerous();
     for text in TEXTS {
-        // As it comes from a caller, a database or a web form: in a variable.
+        // The text is in a variable, as if from a caller, a database or a web form.
         ast.setvar("GIVEN", &escaped(text));
         let back = ast.run_dialplan(
             &[
@@ -54,7 +55,7 @@ fn texts_survive_ami_and_ari_without_live_dangerously() {
     let ast = dangerous();
     let channel = ari::Channel::call(&ast, "wait");
     for text in TEXTS {
-        // A backslash at the end of a subtype would escape the comma behind it.
+        // A backslash at the end of a subtype would escape the comma after it.
         let subtype = text.trim_end_matches('\\');
         let value = format!("dnd,{},{}", escaped(subtype), escaped(text));
         set(&ast, "alice", &value);
@@ -80,15 +81,15 @@ fn texts_survive_ami_and_ari_without_live_dangerously() {
             *text
         );
     }
-    // What is dangerous is refused here, so that the above means something.
+    // Dangerous functions are refused here, otherwise the assertions above prove nothing.
     assert_eq!(ast.getvar("SHELL(echo yes)"), "");
     assert!(!ast.path("evaluated").exists());
 }
 
-/// `extensions.conf` as an administrator writes it.
+/// `extensions.conf` in an administrator's usual style.
 #[test]
 fn a_status_is_set_by_a_line_of_extensions_conf() {
-    let ast = with(ALICE)
+    let ast = configured(ALICE)
         .dialplan(
             "exten = lunch,1,Set(USER_PRESENCE(alice)=away,lunch,\"Back\" at one\\, or two\\; maybe)\n\
              exten = ask,1,UserEvent(Asked,State:${USER_PRESENCE(alice)},\
@@ -103,7 +104,7 @@ fn a_status_is_set_by_a_line_of_extensions_conf() {
             ("Application", "Wait"),
             ("Data", "60"),
         ]);
-        // It ends before it is answered; what it did on its way counts.
+        // The channel ends before an answer; only the dialplan on its way matters.
         assert!(!call.ok(), "{call:?}");
     }
     let event = ami.wait_event("the answer", |event| {
@@ -119,8 +120,8 @@ fn a_status_is_set_by_a_line_of_extensions_conf() {
 }
 
 #[test]
-fn what_a_dialplan_sets_it_reads_in_the_next_line() {
-    let ast = with(ALICE).start();
+fn the_next_line_of_a_dialplan_reads_the_new_status() {
+    let ast = configured(ALICE).start();
     for (number, state) in ["dnd", "away", "chat", "available"].into_iter().enumerate() {
         let read = ast.run_dialplan(
             &[
@@ -135,8 +136,8 @@ fn what_a_dialplan_sets_it_reads_in_the_next_line() {
 }
 
 #[test]
-fn outgoing_all_writes_every_extension_in_base64_where_a_comma_is() {
-    let ast = with(ALICE).start();
+fn outgoing_all_writes_every_extension_and_encodes_commas() {
+    let ast = configured(ALICE).start();
     set(&ast, "alice", "away,lunch,Back at one");
     for extension in ["200", "201"] {
         wait_custom(&ast, extension, "message", "Back at one");
@@ -158,7 +159,7 @@ fn outgoing_all_writes_every_extension_in_base64_where_a_comma_is() {
 
 #[test]
 fn outgoing_default_writes_the_default_extension_alone() {
-    let ast = with(&format!("{ALICE}outgoing = default\ndefault = 201\n")).start();
+    let ast = configured(&format!("{ALICE}outgoing = default\ndefault = 201\n")).start();
     set(&ast, "alice", "away,lunch");
     wait_custom(&ast, "201", "value", "away");
     assert_eq!(custom(&ast, "200", "value"), "not_set");
@@ -166,11 +167,11 @@ fn outgoing_default_writes_the_default_extension_alone() {
 }
 
 #[test]
-fn outgoing_none_writes_nothing_and_enabled_no_neither() {
+fn neither_outgoing_none_nor_enabled_no_writes_an_extension() {
     for option in ["outgoing = none", "enabled = no"] {
-        let ast = with(&format!("{ALICE}{option}\n")).start();
+        let ast = configured(&format!("{ALICE}{option}\n")).start();
         set(&ast, "alice", "away,lunch");
-        // Another user's is written after it would have been.
+        // Another user's status, written later, shows that nothing is still to come.
         set(&ast, "barrier", "away");
         wait_custom(&ast, "barrier", "value", "away");
         for extension in ["200", "201"] {
@@ -185,12 +186,12 @@ fn outgoing_none_writes_nothing_and_enabled_no_neither() {
 fn an_address_that_cannot_be_written_is_skipped_with_one_warning() {
     let conf = "[alice]\ntype = user\npresence_prefix = Calendar:\nextension = 200\n\
                 [bob]\ntype = user\nextension = 300\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     for state in ["away", "dnd"] {
         set(&ast, "alice", state);
         set(&ast, "bob", state);
         wait_custom(&ast, "300", "value", state);
-        // With nowhere to go it is own status that combines.
+        // A status that cannot be written to an extension takes part as the user's own status.
         assert_eq!(read(&ast, "alice"), state);
         assert_eq!(read(&ast, "alice,source"), "own");
     }

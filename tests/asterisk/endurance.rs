@@ -1,11 +1,11 @@
-//! Long use: nothing grows, nothing is lost, nothing comes twice.
+//! Long use: nothing grows, nothing is lost, nothing arrives twice.
 
-use std::collections::HashMap;
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::harness::changes::assert_changes_in_order;
+use crate::harness::users::{assert_consistent, json};
 use crate::harness::{Ami, Instance, MODULE, Message, Subscriber, wait_until};
-use crate::persistence::{consistent, json};
 
 const LATEST: &str = "[general]\nmethod = latest\n\
     [alice]\ntype = user\nextension = 200\nextension = 201\n\
@@ -16,7 +16,7 @@ fn priority() -> String {
     LATEST.replace("latest", "priority") + "[carol]\ntype = user\nextension = 203\n"
 }
 
-/// What a process holds: threads, mappings of our module, descriptors.
+/// What the process holds: threads, mappings of the module, descriptors.
 #[derive(Debug, PartialEq, Clone, Copy)]
 struct Held {
     threads: usize,
@@ -28,10 +28,10 @@ fn held(ast: &Instance) -> Held {
     let proc = format!("/proc/{}", ast.pid());
     let entries = |name: &str| {
         fs::read_dir(format!("{proc}/{name}"))
-            .expect("it runs")
+            .expect("Asterisk runs")
             .count()
     };
-    let maps = fs::read_to_string(format!("{proc}/maps")).expect("it runs");
+    let maps = fs::read_to_string(format!("{proc}/maps")).expect("Asterisk runs");
     Held {
         threads: entries("task"),
         module_maps: maps.lines().filter(|line| line.contains(MODULE)).count(),
@@ -40,11 +40,11 @@ fn held(ast: &Instance) -> Held {
 }
 
 fn all_maps(ast: &Instance) -> usize {
-    let maps = fs::read_to_string(format!("/proc/{}/maps", ast.pid())).expect("it runs");
+    let maps = fs::read_to_string(format!("/proc/{}/maps", ast.pid())).expect("Asterisk runs");
     maps.lines().count()
 }
 
-/// Loads, uses, reloads and unloads, while four clients keep asking.
+/// Loads, uses, reloads and unloads the module while four clients keep asking.
 fn cycles(ast: &Instance, count: usize) {
     let (stop, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -54,8 +54,8 @@ fn cycles(ast: &Instance, count: usize) {
                 let mut ami = ast.ami();
                 let mut round = number;
                 while !stop.load(Ordering::Relaxed) {
-                    // Asterisk itself closes the session of who asks for an action at
-                    // the moment in which it goes, of whatever module.
+                    // Asterisk closes the session of a client whose action is being
+                    // unregistered at that moment, whichever module it belongs to.
                     if ask(&ami, round) == "Permission denied" {
                         assert!(ami.wait_closed());
                         ami = ast.ami();
@@ -72,11 +72,11 @@ fn cycles(ast: &Instance, count: usize) {
     });
 }
 
-/// Any answer will do, the module may be away; but there has to be one.
+/// Any answer will do because the module may be unloaded, but an answer has to come.
 fn ask(ami: &Ami, round: usize) -> String {
     ami.take_events();
     if round % 8 == 0 {
-        // Without an ActionID everything that answers comes as an event.
+        // Without an ActionID every part of the answer arrives as an event.
         let sent = ami.send_raw("Action: UserPresenceList\r\n\r\n");
         assert_eq!(sent, Ok(()));
         let last = ami.wait_event("the list", |event| {
@@ -98,13 +98,13 @@ fn ask(ami: &Ami, round: usize) -> String {
     answer.text().to_owned()
 }
 
-/// Loads (again), uses, reloads and unloads once.
+/// Loads, uses, reloads and unloads the module once.
 fn cycle_once(ast: &Instance, cycle: usize, asked: &AtomicUsize) {
     ast.write_config("userpresence.conf", LATEST);
     assert!(ast.load_module(MODULE).ok(), "load {cycle}");
     let state = ["dnd", "xa", "away"][cycle % 3];
     ast.set_custom("200", &format!("{state},cycle,{cycle}"));
-    // The clients set it too, so any state is good, but there is one.
+    // The clients set the state too, so it may be any, but there has to be one.
     assert_ne!(ast.getvar("USER_PRESENCE(alice)"), "", "cycle {cycle}");
     let before = asked.load(Ordering::Relaxed);
     wait_until("the clients to ask", || {
@@ -113,12 +113,12 @@ fn cycle_once(ast: &Instance, cycle: usize, asked: &AtomicUsize) {
     ast.write_config("userpresence.conf", &priority());
     assert!(ast.reload().ok(), "reload {cycle}");
     assert_ne!(ast.getvar("USER_PRESENCE(carol)"), "", "cycle {cycle}");
-    // Refused while a client's question is in the module.
+    // Asterisk refuses the unload while a client's action is in the module.
     wait_until("unload", || ast.unload_module(MODULE).ok().then_some(()));
 }
 
 #[test]
-fn two_hundred_loads_and_unloads_leave_nothing_behind() {
+fn two_hundred_loads_and_unloads_leak_nothing() {
     let ast = Instance::builder()
         .userpresence(LATEST)
         .sip(&["2000"])
@@ -129,7 +129,7 @@ fn two_hundred_loads_and_unloads_leave_nothing_behind() {
     phone.wait_presence("not_set");
     wait_until("unload", || ast.unload_module(MODULE).ok().then_some(()));
 
-    // Pools of Asterisk's and of the C library grow at first.
+    // The pools of Asterisk and of the C library grow at first.
     cycles(&ast, 20);
     let before = settled(&ast);
     let maps = all_maps(&ast);
@@ -142,7 +142,7 @@ fn two_hundred_loads_and_unloads_leave_nothing_behind() {
     let log = ast.log();
     assert!(!log.contains("Panic"), "a panic in the log");
 
-    // It works as on the first day.
+    // The module still works.
     ast.write_config("userpresence.conf", LATEST);
     assert!(ast.load_module(MODULE).ok());
     ast.setvar("USER_PRESENCE(alice)", "away,end,Two hundred");
@@ -156,7 +156,7 @@ fn two_hundred_loads_and_unloads_leave_nothing_behind() {
     ast.wait_watchers("2000", 1);
 }
 
-/// What is held once the clients' own threads and connections are gone.
+/// What the process holds once the clients' threads and connections are gone.
 fn settled(ast: &Instance) -> Held {
     let mut last = held(ast);
     let mut same = 0;
@@ -164,7 +164,7 @@ fn settled(ast: &Instance) -> Held {
         let now = held(ast);
         same = if now == last { same + 1 } else { 0 };
         last = now;
-        // Half a second of polls without a change.
+        // About half a second without a change.
         (same > 100).then_some(now)
     })
 }
@@ -177,9 +177,9 @@ const SHARED: &str = "[general]\n\
     [t]\ntype = user\naccount = one\nsource = UserPresence:l1\nsource = UserPresence:p2\n\
     [end]\ntype = user\naccount = three\n";
 
-/// 10,000 changes by four clients who step on each other's toes.
+/// 10,000 changes by four clients that get in each other's way.
 #[test]
-fn ten_thousand_changes_end_where_the_rules_say() {
+fn ten_thousand_changes_end_as_the_rules_say() {
     const EACH: usize = 2500;
     let ast = Instance::builder().userpresence(SHARED).start();
     let feed = ast.ami();
@@ -188,15 +188,15 @@ fn ten_thousand_changes_end_where_the_rules_say() {
             let ami = ast.ami();
             scope.spawn(move || {
                 for number in 0..EACH {
-                    change(&ami, client, number);
+                    make_change(&ami, client, number);
                     ami.take_events();
                 }
             });
         }
     });
 
-    // Stock CustomPresence stores and publishes without a lock: two who write at the
-    // very end may leave one thing stored and another said. So each is set once more.
+    // Stock CustomPresence stores and publishes without a lock: two writers at the very end
+    // may leave one value stored and another published. So each is set once more.
     for (extension, state) in [
         ("301", "chat"),
         ("302", "xa"),
@@ -210,9 +210,9 @@ fn ten_thousand_changes_end_where_the_rules_say() {
         users.iter().all(|user| heard_all(&ast, user)).then_some(())
     });
     for user in users {
-        consistent(&ast, user);
+        assert_consistent(&ast, user);
     }
-    // What a user who is a source says is what it is.
+    // A source that is a user has that user's presence.
     let (l1, p2, t) = (json(&ast, "l1"), json(&ast, "p2"), json(&ast, "t"));
     for (source, user) in [(0, &l1), (1, &p2)] {
         assert_eq!(t["sources"][source]["state"], user["state"]);
@@ -220,7 +220,7 @@ fn ten_thousand_changes_end_where_the_rules_say() {
     }
     let events = all_changes(&ast, &feed);
     assert!(events.len() > EACH, "{} events", events.len());
-    in_order(&events);
+    assert_changes_in_order(&events);
     for user in ["p1", "p2", "l1", "l2", "t"] {
         let last = events
             .iter()
@@ -229,10 +229,10 @@ fn ten_thousand_changes_end_where_the_rules_say() {
         let last = last.unwrap_or_else(|| panic!("no event of {user}"));
         let now = json(&ast, user);
         for (header, field) in [
-            ("Status", "state"),
+            ("State", "state"),
             ("Subtype", "subtype"),
             ("Message", "message"),
-            ("StatusType", "status"),
+            ("Status", "status"),
             ("Label", "label"),
             ("Source", "source"),
         ] {
@@ -243,7 +243,7 @@ fn ten_thousand_changes_end_where_the_rules_say() {
             Some(now["sequence"].to_string().as_str())
         );
     }
-    // On a slow machine Asterisk says that its own subscribers lag behind.
+    // On a slow machine Asterisk reports that its own subscribers lag behind.
     let complaints = ast.new_complaints(0).into_iter();
     let ours: Vec<_> = complaints
         .filter(|line| !line.contains("taskprocessor.c"))
@@ -251,9 +251,9 @@ fn ten_thousand_changes_end_where_the_rules_say() {
     assert_eq!(ours, Vec::<String>::new());
 }
 
-/// One of a client's changes: through the module, or past it.
-fn change(ami: &Ami, client: usize, number: usize) {
-    // Different strides, so that the clients meet in ever new ways.
+/// Makes one change of a client: through the module, or past it.
+fn make_change(ami: &Ami, client: usize, number: usize) {
+    // Different strides make the clients meet in ever new combinations.
     let step = number * [1, 3, 7, 11][client] + client;
     let state = [
         "dnd",
@@ -287,7 +287,7 @@ fn change(ami: &Ami, client: usize, number: usize) {
     assert!(answer.ok(), "{answer:?}");
 }
 
-/// Whether the user's sources say what CustomPresence says.
+/// Whether the user's sources agree with CustomPresence.
 fn heard_all(ast: &Instance, user: &str) -> bool {
     let seen = json(ast, user);
     let sources = seen["sources"].as_array().expect("sources");
@@ -313,42 +313,4 @@ fn all_changes(ast: &Instance, feed: &Ami) -> Vec<Message> {
     let mut events = feed.take_events();
     events.retain(|event| event.is_event("UserPresenceChange"));
     events
-}
-
-/// Numbers of an account without a gap, and each event beginning where the user's
-/// last one ended.
-fn in_order(events: &[Message]) {
-    let mut numbers: HashMap<&str, u64> = HashMap::new();
-    let mut last: HashMap<&str, &Message> = HashMap::new();
-    for event in events {
-        let header = |name: &str| {
-            event
-                .get(name)
-                .unwrap_or_else(|| panic!("{name}: {event:?}"))
-        };
-        let number = header("Sequence").parse().expect("a number");
-        if let Some(before) = numbers.insert(header("Account"), number) {
-            assert_eq!(number, before + 1, "{event:?}");
-        }
-        if let Some(before) = last.insert(header("User"), event) {
-            for (old, new) in [
-                ("OldStatus", "Status"),
-                ("OldSubtype", "Subtype"),
-                ("OldMessage", "Message"),
-                ("OldStatusType", "StatusType"),
-            ] {
-                assert_eq!(
-                    header(old),
-                    before.get(new).unwrap_or_default(),
-                    "{before:?} {event:?}"
-                );
-            }
-        }
-        // The status type may change alone: one is chosen, and another source still wins.
-        let (old, new) = (
-            ["OldStatus", "OldSubtype", "OldMessage", "OldStatusType"].map(header),
-            ["Status", "Subtype", "Message", "StatusType"].map(header),
-        );
-        assert_ne!(old, new, "{event:?}");
-    }
 }

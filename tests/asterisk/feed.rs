@@ -2,70 +2,25 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
+use crate::harness::api::{api_user, get, login, office, put};
+use crate::harness::barrier::{configured, set_extension};
 use crate::harness::network::vanish;
-use crate::harness::{Answer, Builder, Event, EventStream, Instance, MODULE, wait_until};
-use crate::people::{event, read, set, with};
-
-/// API users whose password is `secret`: made by `openssl passwd -6 -salt saltsalt secret`.
-const HASH: &str = "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1";
-
-/// A section of `userpresence.conf` for one who may ask, with the password `secret`.
-pub fn api_user(name: &str, options: &str) -> String {
-    format!("[{name}]\ntype = api_user\npassword = {HASH}\n{options}\n")
-}
-
-/// The header with which that one logs in.
-pub fn login(name: &str) -> String {
-    format!(
-        "Authorization: Basic {}",
-        BASE64.encode(format!("{name}:secret"))
-    )
-}
-
-const PEOPLE: &str = "[alice]\ntype = user\nid = 4711\naccount = main\nextension = 200\n\
-    outgoing = none\n\
-    [bob]\ntype = user\naccount = main\nextension = 201\nextension = 202\noutgoing = none\n\
-    [carol]\ntype = user\naccount = other\nextension = 203\n";
-
-/// Alice and Bob in one account, Carol in another, and those who ask: `panel`, `boss` and `tester` in
-/// the first, `alice-web` and `bob-web` for one each, `stranger` in the second.
-pub fn office(more: &str) -> Builder {
-    let users = [
-        api_user("panel", "account = main\nrole = read"),
-        api_user("boss", "account = main\nrole = admin"),
-        api_user("alice-web", "account = main\nrole = self\nuser = alice"),
-        api_user("bob-web", "account = main\nrole = self\nuser = bob"),
-        api_user("tester", "account = main\nrole = admin\nuser = alice"),
-        api_user("stranger", "account = other\nrole = admin"),
-    ];
-    with(&format!("{more}\n{PEOPLE}{}", users.concat())).http()
-}
+use crate::harness::users::{read, set};
+use crate::harness::{Answer, Event, EventStream, Instance, MODULE, wait_until};
 
 const MAIN: &str = "/userpresence/v1/account/main";
 
+/// Sets the presence of a user of the account `main`.
 #[track_caller]
-fn get(ast: &Instance, who: &str, target: &str) -> Answer {
-    ast.http("GET", target, &[&login(who)], "")
-}
-
-#[track_caller]
-fn put(ast: &Instance, who: &str, extension: &str, body: &Value) -> Answer {
-    let target = format!("{MAIN}/extension/{extension}/presence");
-    let headers = [login(who), "Content-Type: application/json".to_owned()];
-    ast.http(
-        "PUT",
-        &target,
-        &headers.each_ref().map(String::as_str),
-        &body.to_string(),
+fn set_presence(ast: &Instance, name: &str, user: &str, body: &Value) -> Answer {
+    put(
+        ast,
+        name,
+        &format!("{MAIN}/extension/{user}/presence"),
+        body,
     )
-}
-
-pub fn parsed(answer: &Answer) -> Value {
-    serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("no JSON: {answer:?}"))
 }
 
 #[track_caller]
@@ -91,9 +46,9 @@ fn names(list: &Value) -> Vec<&str> {
 #[test]
 fn an_account_is_listed_by_pages_and_filters() {
     let ast = office("").start();
-    event(&ast, "200", "away,lunch,Back at one");
-    event(&ast, "201", "chat");
-    let list = |query: &str| parsed(&get(&ast, "panel", &format!("{MAIN}/presence{query}")));
+    set_extension(&ast, "200", "away,lunch,Back at one");
+    set_extension(&ast, "201", "chat");
+    let list = |query: &str| get(&ast, "panel", &format!("{MAIN}/presence{query}")).json();
     let all = list("");
     assert_eq!(names(&all), ["alice", "bob"]);
     let paging = json!({"page": 1, "perPage": 100, "totalPages": 1, "totalElements": 2});
@@ -133,14 +88,14 @@ fn an_account_is_listed_by_pages_and_filters() {
         assert_eq!(names(&list(query)), expected, "{query}");
     }
     let one = get(&ast, "panel", &format!("{MAIN}/extension/4711/presence"));
-    assert_eq!(parsed(&one), all["records"][0]);
+    assert_eq!(one.json(), all["records"][0]);
     for way in ["alice", "200"] {
         let same = get(&ast, "panel", &format!("{MAIN}/extension/{way}/presence"));
         assert_eq!(same.body, one.body);
     }
     let own = "/userpresence/v1/account/~/extension/~/presence";
     assert_eq!(get(&ast, "alice-web", own).body, one.body);
-    let statuses = parsed(&get(&ast, "panel", &format!("{MAIN}/statuses")));
+    let statuses = get(&ast, "panel", &format!("{MAIN}/statuses")).json();
     let names = statuses["statuses"].as_array().expect("statuses").iter();
     let names: Vec<&str> = names.filter_map(|status| status["name"].as_str()).collect();
     assert!(
@@ -150,9 +105,9 @@ fn an_account_is_listed_by_pages_and_filters() {
 }
 
 #[test]
-fn what_is_known_is_not_sent_again() {
+fn an_unchanged_answer_is_not_sent_again() {
     let ast = office("").start();
-    event(&ast, "200", "away");
+    set_extension(&ast, "200", "away");
     let target = format!("{MAIN}/presence");
     let first = get(&ast, "panel", &target);
     let tag = first
@@ -165,13 +120,13 @@ fn what_is_known_is_not_sent_again() {
     assert_eq!((again.status, &*again.body), (304, ""));
     let head = ast.http("HEAD", &target, &[&login("panel")], "");
     assert_eq!((head.status, &*head.body), (200, ""));
-    event(&ast, "200", "away,,A word");
+    set_extension(&ast, "200", "away,,A word");
     let new = ast.http("GET", &target, &[&login("panel"), &known], "");
     assert_eq!(new.status, 200);
 }
 
 #[test]
-fn what_is_wrong_has_one_clear_answer() {
+fn each_mistake_gets_one_clear_answer() {
     let ast = office("").start();
     let account = "/userpresence/v1/account";
     for (who, target, status, word) in [
@@ -218,7 +173,7 @@ fn what_is_wrong_has_one_clear_answer() {
             404,
             "no such extension",
         ),
-        // Another account is as good as none.
+        // Another account is treated as one that does not exist.
         (
             "panel",
             format!("{MAIN}/extension/203/presence"),
@@ -246,12 +201,12 @@ fn what_is_wrong_has_one_clear_answer() {
         ),
     ] {
         let answer = get(&ast, who, &target);
-        let message = parsed(&answer)["error"]["message"].clone();
+        let message = answer.json()["error"]["message"].clone();
         let message = message.as_str().unwrap_or_default();
         assert_eq!(answer.status, status, "{target}: {answer:?}");
         assert!(message.contains(word), "{target}: {message}");
     }
-    // Nobody at all learns what there is.
+    // Without a login the answer reveals nothing.
     for target in [
         format!("{MAIN}/presence"),
         format!("{account}/none/presence"),
@@ -261,7 +216,7 @@ fn what_is_wrong_has_one_clear_answer() {
 }
 
 #[test]
-fn one_sets_ones_own_and_an_admin_everybodys() {
+fn users_set_their_own_status_and_an_admin_everybodys() {
     let conf = "[lunch]\ntype = status\nstate = away\nsubtype = lunch\nlabel = At lunch\n\
                 [nothing]\ntype = status\nstate =\n";
     let ast = office(conf).start();
@@ -273,9 +228,9 @@ fn one_sets_ones_own_and_an_admin_everybodys() {
         "status": "lunch", "message": "Back, at \"one\" <b>", "until": until,
         "dndStatus": "DoNotAcceptDepartmentCalls", "ringOnMonitoredCall": true,
     });
-    let answer = put(&ast, "alice-web", "~", &wish);
+    let answer = set_presence(&ast, "alice-web", "~", &wish);
     assert_eq!(answer.status, 200, "{answer:?}");
-    let record = parsed(&answer);
+    let record = answer.json();
     for (field, value) in [
         ("state", json!("away")),
         ("subtype", json!("lunch")),
@@ -291,11 +246,11 @@ fn one_sets_ones_own_and_an_admin_everybodys() {
     }
     assert_eq!(read(&ast, "alice,status"), "lunch");
     assert_eq!(
-        put(&ast, "boss", "bob", &json!({"status": "dnd"})).status,
+        set_presence(&ast, "boss", "bob", &json!({"status": "dnd"})).status,
         200
     );
     assert_eq!(read(&ast, "bob"), "dnd");
-    assert_eq!(put(&ast, "boss", "bob", &json!({})).status, 200);
+    assert_eq!(set_presence(&ast, "boss", "bob", &json!({})).status, 200);
 
     for (who, extension, body, status, word) in [
         ("panel", "alice", json!({"status": "dnd"}), 403, "your own"),
@@ -374,30 +329,30 @@ fn one_sets_ones_own_and_an_admin_everybodys() {
             "8 kB",
         ),
     ] {
-        let answer = put(&ast, who, extension, &body);
-        let message = parsed(&answer)["error"]["message"].clone();
+        let answer = set_presence(&ast, who, extension, &body);
+        let message = answer.json()["error"]["message"].clone();
         let message = message.as_str().unwrap_or_default().to_lowercase();
         assert_eq!(answer.status, status, "{body}: {answer:?}");
         assert!(message.contains(&word.to_lowercase()), "{body}: {message}");
     }
-    // Of a wish with something wrong nothing is done.
+    // A request with one mistake changes nothing at all.
     let half = json!({"status": "away", "dndStatus": "x", "pickUpCallsOnHold": true});
-    assert_eq!(put(&ast, "boss", "bob", &half).status, 400);
+    assert_eq!(set_presence(&ast, "boss", "bob", &half).status, 400);
     assert_eq!(read(&ast, "bob"), "dnd");
     assert_eq!(read(&ast, "bob,pickUpCallsOnHold"), "false");
 }
 
-fn sequence(event: &Event) -> u64 {
+fn number(event: &Event) -> u64 {
     event.data["body"]["sequence"].as_u64().expect("a number")
 }
 
 #[test]
-fn a_reader_who_comes_back_misses_nothing() {
+fn a_reader_that_resumes_misses_nothing() {
     let ast = office("").start();
     let mut reader = stream(&ast, "panel", "");
-    event(&ast, "200", "away,lunch,Back at one");
+    set_extension(&ast, "200", "away,lunch,Back at one");
     let first = reader.expect("presence");
-    assert_eq!(first.id, Some(sequence(&first)));
+    assert_eq!(first.id, Some(number(&first)));
     assert_eq!(
         first.data["event"],
         "/userpresence/v1/account/main/presence"
@@ -409,9 +364,9 @@ fn a_reader_who_comes_back_misses_nothing() {
     drop(reader);
 
     for state in ["chat", "dnd", "away", "available"] {
-        event(&ast, "201", state);
+        set_extension(&ast, "201", state);
     }
-    // By the parameter and by the header, as a browser does.
+    // By the parameter, and by the header that a browser sends.
     let id = first.id.expect("a number");
     let mut by_parameter = stream(&ast, "panel", &format!("?lastEventId={id}&expand=record"));
     let header = format!("Last-Event-ID: {id}");
@@ -430,26 +385,26 @@ fn a_reader_who_comes_back_misses_nothing() {
         assert_ne!(same.data["subscriptionId"], event.data["subscriptionId"]);
     }
     assert_eq!(ids, (id + 1..=id + 4).collect::<Vec<_>>());
-    // And it goes on.
-    event(&ast, "200", "dnd");
+    // The stream goes on.
+    set_extension(&ast, "200", "dnd");
     assert_eq!(by_parameter.expect("presence").id, Some(id + 5));
 }
 
 #[test]
-fn who_comes_back_too_late_is_told_so_and_begins_anew() {
+fn a_reader_that_resumes_too_late_starts_over() {
     let ast = office("[general]\njournal = 100\n").start();
     let mut reader = stream(&ast, "panel", "?snapshot=true");
     let snapshot = reader.expect("snapshot");
     assert_eq!(names(&snapshot.data), ["alice", "bob"]);
     assert_eq!(snapshot.data["more"], false);
-    event(&ast, "200", "away");
+    set_extension(&ast, "200", "away");
     let id = reader.expect("presence").id.expect("a number");
     drop(reader);
-    // One more than it holds.
+    // One event more than the journal holds.
     for change in 0..100 {
         ast.set_custom("201", if change % 2 == 0 { "chat" } else { "dnd" });
     }
-    event(&ast, "201", "available");
+    set_extension(&ast, "201", "available");
     let mut reader = stream(&ast, "panel", &format!("?lastEventId={id}"));
     let reset = reader.expect("reset");
     assert!(
@@ -460,38 +415,37 @@ fn who_comes_back_too_late_is_told_so_and_begins_anew() {
     let snapshot = reader.expect("snapshot");
     assert_eq!(snapshot.id, Some(id + 101));
     assert_eq!(snapshot.data["records"][1]["state"], "available");
-    event(&ast, "201", "xa");
+    set_extension(&ast, "201", "xa");
     assert_eq!(reader.expect("presence").id, Some(id + 102));
-    // One that never was, and one to come.
+    // A number that never existed, and one of the future.
     for id in [0, id + 1000] {
         let mut reader = stream(&ast, "panel", &format!("?lastEventId={id}"));
         reader.expect("reset");
     }
-    // As far as it reaches.
+    // The oldest number that the journal still covers.
     let mut reader = stream(&ast, "panel", &format!("?lastEventId={}", id + 100));
     assert_eq!(reader.expect("presence").id, Some(id + 101));
 
-    // After a restart what is known may be so no more.
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    // After a restart the reader's picture may be outdated.
+    ast.restart(true);
     let mut reader = stream(&ast, "panel", &format!("?lastEventId={}", id + 102));
     reader.expect("reset");
     let snapshot = reader.expect("snapshot");
     assert_eq!(snapshot.id, Some(id + 102));
-    event(&ast, "201", "dnd");
+    set_extension(&ast, "201", "dnd");
     assert_eq!(reader.expect("presence").id, Some(id + 103));
 }
 
 #[test]
-fn a_stream_is_filtered_by_extension_and_by_what_changed() {
+fn a_stream_is_filtered_by_extension_and_kind_of_change() {
     let ast = office("").start();
-    event(&ast, "200", "available");
-    event(&ast, "201", "available");
+    set_extension(&ast, "200", "available");
+    set_extension(&ast, "201", "available");
     let mut bobs = stream(&ast, "panel", "?extension=202");
     let mut dnd = stream(&ast, "panel", "?detail=dnd,flags");
-    event(&ast, "200", "away");
+    set_extension(&ast, "200", "away");
     ast.setvar("USER_PRESENCE(alice,dndStatus)", "DoNotAcceptAnyCalls");
-    event(&ast, "201", "away");
+    set_extension(&ast, "201", "away");
     ast.setvar("USER_PRESENCE(bob,ringOnMonitoredCall)", "true");
     let owners = |stream: &mut EventStream, count: usize| -> Vec<String> {
         let events = (0..count).map(|_| stream.expect("presence").data["ownerId"].clone());
@@ -505,11 +459,11 @@ fn a_stream_is_filtered_by_extension_and_by_what_changed() {
 }
 
 #[test]
-fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
+fn a_hidden_user_is_visible_to_nobody_else() {
     let ast = office("").start();
-    event(&ast, "200", "away,,A word");
+    set_extension(&ast, "200", "away,,A word");
     let before: u64 = read(&ast, "alice,sequence").parse().expect("a number");
-    event(&ast, "200", "away,,Another word");
+    set_extension(&ast, "200", "away,,Another word");
     let mut panel = stream(&ast, "boss", "");
     let mut own = stream(&ast, "alice-web", "");
     ast.setvar("USER_PRESENCE(alice,allowSeeMyPresence)", "false");
@@ -519,25 +473,25 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
         own.expect("presence").data["body"]["allowSeeMyPresence"],
         false
     );
-    event(&ast, "200", "dnd,,A secret");
-    event(&ast, "201", "away");
+    set_extension(&ast, "200", "dnd,,A secret");
+    set_extension(&ast, "201", "away");
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
     assert_eq!(own.expect("presence").data["ownerId"], "4711");
     let list = get(&ast, "boss", &format!("{MAIN}/presence"));
-    assert_eq!(names(&parsed(&list)), ["bob"]);
+    assert_eq!(names(&list.json()), ["bob"]);
     assert!(!list.body.contains("secret"));
     let one = get(&ast, "boss", &format!("{MAIN}/extension/alice/presence"));
     assert_eq!(one.status, 404);
-    // Who may set nothing learns nothing by trying; neither does who may, see below.
+    // An API user without that right learns nothing by trying; for one with it, see below.
     for who in ["panel", "bob-web"] {
         let (hidden, nobody) = ["alice", "nobody"]
-            .map(|name| put(&ast, who, name, &json!({"status": "away"})))
+            .map(|name| set_presence(&ast, who, name, &json!({"status": "away"})))
             .into();
         assert_eq!((hidden.status, hidden.body), (404, nobody.body), "{who}");
     }
     let seen = get(&ast, "alice-web", &format!("{MAIN}/presence"));
-    assert_eq!(names(&parsed(&seen)), ["alice", "bob"]);
-    // What was told before is taken back, and told again to nobody.
+    assert_eq!(names(&seen.json()), ["alice", "bob"]);
+    // A reader that resumes gets `hidden` in place of the earlier events.
     let mut late = stream(
         &ast,
         "panel",
@@ -546,34 +500,34 @@ fn who_is_not_to_be_seen_is_seen_by_nobody_else() {
     assert_eq!(late.expect("hidden").data["extensionId"], "4711");
     assert_eq!(late.expect("hidden").data["extensionId"], "4711");
     assert_eq!(late.expect("presence").data["ownerId"], "bob");
-    // Nobody learns that there is such a user, or what else is chosen.
+    // No reader learns that the user exists, or what the user chooses meanwhile.
     let named = get(&ast, "boss", &format!("{MAIN}/presence?extension=4711"));
     let nobody = get(&ast, "boss", &format!("{MAIN}/presence?extension=4712"));
     assert_eq!(named.status, 400);
     assert_eq!(named.body.replace("4711", "4712"), nobody.body);
     ast.setvar("USER_PRESENCE(alice,ringOnMonitoredCall)", "true");
-    event(&ast, "201", "dnd");
+    set_extension(&ast, "201", "dnd");
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
-    // Who is to be seen again is news, whatever was asked for.
+    // A user who becomes visible again is an event, whatever the filter.
     let mut calls = stream(&ast, "panel", "?detail=telephony");
     ast.setvar("USER_PRESENCE(alice,allowSeeMyPresence)", "true");
     assert_eq!(panel.expect("presence").data["ownerId"], "4711");
     assert_eq!(calls.expect("presence").data["ownerId"], "4711");
-    // Hidden with the same request, nothing of it is seen.
+    // A request that also hides the user shows nothing of itself.
     let wish = json!({"status": "away", "message": "A secret", "allowSeeMyPresence": false});
-    assert_eq!(put(&ast, "alice-web", "~", &wish).status, 200);
-    event(&ast, "201", "chat");
+    assert_eq!(set_presence(&ast, "alice-web", "~", &wish).status, 200);
+    set_extension(&ast, "201", "chat");
     panel.expect("hidden");
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
 }
 
 #[test]
-fn an_administrator_sets_who_is_hidden_and_sees_nothing_of_it() {
+fn an_administrator_who_hides_a_user_sees_nothing_of_them() {
     let ast = office("").start();
-    event(&ast, "200", "away,,A word");
+    set_extension(&ast, "200", "away,,A word");
     let flag = |visible: bool| json!({"allowSeeMyPresence": visible});
-    // Whoever hides somebody sees nothing of them any more, this answer included.
-    let hidden = put(&ast, "boss", "4711", &flag(false));
+    // An administrator who hides a user sees nothing of them, not even in this answer.
+    let hidden = set_presence(&ast, "boss", "4711", &flag(false));
     assert_eq!((hidden.status, hidden.body.as_str()), (204, ""));
     let mut panel = stream(&ast, "panel", "");
     for wish in [
@@ -581,39 +535,39 @@ fn an_administrator_sets_who_is_hidden_and_sees_nothing_of_it() {
         json!({"dndStatus": "DoNotAcceptAnyCalls"}),
         json!({"ringOnMonitoredCall": true}),
     ] {
-        let answer = put(&ast, "boss", "alice", &wish);
+        let answer = set_presence(&ast, "boss", "alice", &wish);
         assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{wish}");
     }
     assert_eq!(read(&ast, "alice,message"), "A secret");
-    let wrong = put(&ast, "boss", "alice", &json!({"status": "nonsense"}));
+    let wrong = set_presence(&ast, "boss", "alice", &json!({"status": "nonsense"}));
     assert_eq!(wrong.status, 400);
     assert!(!wrong.body.contains("secret"), "{wrong:?}");
-    let own = put(
+    let own = set_presence(
         &ast,
         "alice-web",
         "~",
         &json!({"message": "Mine", "status": "dnd"}),
     );
-    assert_eq!(parsed(&own)["message"], "Mine");
-    // Nobody else was told.
-    event(&ast, "201", "away");
+    assert_eq!(own.json()["message"], "Mine");
+    // No other reader received an event.
+    set_extension(&ast, "201", "away");
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
-    let shown = put(&ast, "boss", "alice", &flag(true));
+    let shown = set_presence(&ast, "boss", "alice", &flag(true));
     assert_eq!(shown.status, 200);
-    assert_eq!(parsed(&shown)["message"], "Mine");
+    assert_eq!(shown.json()["message"], "Mine");
     assert_eq!(panel.expect("presence").data["ownerId"], "4711");
 }
 
 #[test]
-fn ones_own_is_found_by_name_whatever_ids_there_are() {
+fn an_api_users_own_user_is_found_by_name_whatever_ids_exist() {
     let users = "[200]\ntype = user\nid = 201\nextension = 300\n\
                  [201]\ntype = user\nid = 200\nextension = 301\n";
     let web = api_user("web", "role = self\nuser = 200");
-    let ast = with(&format!("{users}{web}")).http().start();
+    let ast = configured(&format!("{users}{web}")).http().start();
     let own = "/userpresence/v1/account/~/extension/~/presence";
-    assert_eq!(parsed(&get(&ast, "web", own))["user"], "200");
+    assert_eq!(get(&ast, "web", own).json()["user"], "200");
     let other = "/userpresence/v1/account/~/extension/200/presence";
-    assert_eq!(parsed(&get(&ast, "web", other))["user"], "201");
+    assert_eq!(get(&ast, "web", other).json()["user"], "201");
 }
 
 #[test]
@@ -622,25 +576,25 @@ fn one_account_sees_nothing_of_another() {
     let target = "/userpresence/v1/account/~/events?snapshot=true";
     let mut other = ast.stream(target, &[&login("stranger")]);
     assert_eq!(names(&other.expect("snapshot").data), ["carol"]);
-    event(&ast, "200", "away");
-    event(&ast, "203", "dnd");
+    set_extension(&ast, "200", "away");
+    set_extension(&ast, "203", "dnd");
     assert_eq!(other.expect("presence").data["ownerId"], "carol");
 }
 
 #[test]
 fn a_reload_and_an_unload_end_streams_cleanly() {
     let ast = office("").start();
-    event(&ast, "200", "away");
+    set_extension(&ast, "200", "away");
     let mut reader = stream(&ast, "panel", "");
-    event(&ast, "200", "dnd");
+    set_extension(&ast, "200", "dnd");
     let last = reader.expect("presence").id.expect("a number");
     assert!(ast.reload().ok());
     assert!(reader.next().is_none());
-    // Nothing was missed: the people of the account are the same.
-    event(&ast, "201", "away");
+    // The account has the same users, so the reader has missed nothing.
+    set_extension(&ast, "201", "away");
     let mut reader = stream(&ast, "panel", &format!("?lastEventId={last}"));
     assert_eq!(reader.expect("presence").id, Some(last + 1));
-    // With others in it one begins anew.
+    // With other users in the account the reader begins anew.
     let conf = std::fs::read_to_string(ast.path("etc/userpresence.conf")).expect("the file");
     let more = "[dave]\ntype = user\naccount = main\nextension = 204\n";
     ast.write_config("userpresence.conf", &format!("{conf}\n{more}"));
@@ -666,7 +620,7 @@ fn a_reload_and_an_unload_end_streams_cleanly() {
 }
 
 #[test]
-fn there_are_no_more_readers_than_allowed() {
+fn the_number_of_readers_is_limited() {
     let ast = office("[general]\nhttp_readers = 2\n").start();
     let target = format!("{MAIN}/events");
     let refused = |who, why: &str| {
@@ -676,7 +630,7 @@ fn there_are_no_more_readers_than_allowed() {
         assert!(answer.body.contains(why), "{answer:?}");
     };
     let first = stream(&ast, "panel", "");
-    // Half of them are one account's, and the rest is there for another.
+    // One account gets half of the places, the rest stays free for others.
     refused("boss", "This account has reached its share of readers");
     let other = "/userpresence/v1/account/other/events";
     let second = ast.stream(other, &[&login("stranger")]);
@@ -690,15 +644,15 @@ fn there_are_no_more_readers_than_allowed() {
 }
 
 #[test]
-fn one_caller_leaves_readers_places_to_others() {
+fn one_name_leaves_places_for_other_readers() {
     let ast = office("[general]\nhttp_readers_each = 3\n").start();
     let streams: Vec<EventStream> = (0..3).map(|_| stream(&ast, "panel", "")).collect();
     let refused = get(&ast, "panel", &format!("{MAIN}/events"));
     assert_eq!(refused.status, 429, "{refused:?}");
     assert!(refused.head.contains("Retry-After: 5"), "{refused:?}");
-    assert_eq!(parsed(&refused)["error"]["code"], "readers");
+    assert_eq!(refused.json()["error"]["code"], "readers");
     let mut other = stream(&ast, "boss", "");
-    event(&ast, "200", "away");
+    set_extension(&ast, "200", "away");
     other.expect("presence");
     drop(streams);
     wait_until("a reader's place", || {
@@ -708,7 +662,7 @@ fn one_caller_leaves_readers_places_to_others() {
 }
 
 #[test]
-fn by_default_one_name_has_a_quarter_of_the_places() {
+fn one_name_gets_a_quarter_of_the_places_by_default() {
     let ast = office("").start();
     let open = |who| ast.stream(&format!("{MAIN}/events"), &[&login(who)]);
     let streams: Vec<EventStream> = (0..25).map(|_| open("panel")).collect();
@@ -719,7 +673,7 @@ fn by_default_one_name_has_a_quarter_of_the_places() {
     stream(&ast, "boss", "");
 }
 
-/// What was lost, as the console counts it.
+/// The number of lost events on the console.
 fn lost(ast: &Instance) -> u64 {
     let stats = ast.cli("userpresence show stats");
     let line = stats
@@ -730,20 +684,20 @@ fn lost(ast: &Instance) -> u64 {
 }
 
 #[test]
-fn what_a_reader_who_was_dropped_has_not_got_is_counted() {
+fn the_events_that_a_dropped_reader_missed_are_counted() {
     let ast = office("").start();
     let mut alive = stream(&ast, "panel", "");
     let mut gone = stream(&ast, "panel", "");
     let vanished = stream(&ast, "panel", "");
     for (number, stream) in [(1, "away"), (2, "dnd")] {
-        event(&ast, "201", stream);
+        set_extension(&ast, "201", stream);
         for reader in [&mut alive, &mut gone] {
             reader.expect("presence");
         }
         assert_eq!(lost(&ast), 0, "{number}");
     }
     let (connection, _) = vanished.into_parts();
-    // It has got what came before.
+    // The reader has received the earlier events.
     wait_until("what was sent", || {
         let mut buffer = [0; 4096];
         let peeked = connection.peek(&mut buffer).unwrap_or(0);
@@ -751,21 +705,21 @@ fn what_a_reader_who_was_dropped_has_not_got_is_counted() {
         (text.matches("event: presence").count() == 2).then_some(())
     });
     vanish(&connection);
-    // Who goes loses nothing.
+    // A reader that leaves loses nothing.
     drop(gone);
     for status in ["away", "chat", "dnd"] {
-        event(&ast, "201", status);
+        set_extension(&ast, "201", status);
         alive.expect("presence");
     }
     wait_until("the end of the reader", || (lost(&ast) > 0).then_some(()));
     assert_eq!(lost(&ast), 3);
-    event(&ast, "201", "away");
+    set_extension(&ast, "201", "away");
     alive.expect("presence");
     assert_eq!(lost(&ast), 3);
 }
 
 #[test]
-fn own_status_shows_at_once_and_push_messages_are_ones_own() {
+fn a_users_own_change_shows_at_once_and_push_messages_are_private() {
     let ast = office("").start();
     let mut alice = stream(&ast, "alice-web", "");
     let mut panel = stream(&ast, "panel", "");
@@ -778,9 +732,9 @@ fn own_status_shows_at_once_and_push_messages_are_ones_own() {
     assert_eq!(panel.expect("presence").data["ownerId"], "bob");
 }
 
-/// When a status ends may be said as people say it.
+/// The end of a status may be given in everyday words.
 #[test]
-fn a_status_that_is_set_over_http_ends_at_a_time_of_day_or_after_a_while() {
+fn a_status_set_over_http_ends_at_a_time_of_day_or_after_a_while() {
     let ast = office("").start();
     let now = || {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -793,19 +747,19 @@ fn a_status_that_is_set_over_http_ends_at_a_time_of_day_or_after_a_while() {
         ("until 14:30", 0, 86_400_000),
     ] {
         let before = now();
-        let set = put(
+        let set = set_presence(
             &ast,
             "tester",
             "alice",
             &json!({"status": "away", "until": until}),
         );
         assert_eq!(set.status, 200, "{until}: {set:?}");
-        let end = parsed(&set)["until"].as_u64().expect("an end");
+        let end = set.json()["until"].as_u64().expect("an end");
         let ahead = end.saturating_sub(before);
         assert!((least..=most + 60_000).contains(&ahead), "{until}: {ahead}");
     }
     for until in ["soon", "-5m", "24:00", "", "for ever", "1800"] {
-        let set = put(
+        let set = set_presence(
             &ast,
             "tester",
             "alice",

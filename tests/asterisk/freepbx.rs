@@ -1,9 +1,10 @@
-//! Beside FreePBX: what its own means change is followed, and the feature codes that are
-//! handed out work as they stand.
+//! Beside FreePBX: the module follows changes that FreePBX makes, and the sample's feature
+//! codes work unchanged.
 
+use crate::harness::barrier::{catch_up, configured};
+use crate::harness::repository_file;
+use crate::harness::users::{custom, read, set, wait_custom};
 use crate::harness::{Builder, Instance};
-use crate::people::{caught_up, custom, read, set, wait_custom, with};
-use crate::sample::handed_out;
 
 const USERS: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n\
                      [alice]\ntype = user\nextension = 200\nextension = 201\n\
@@ -16,58 +17,58 @@ fn is(ast: &Instance, user: &str, expected: [&str; 3]) {
     assert_eq!(found, expected, "of {user}");
 }
 
-/// Each way in which FreePBX, a phone's own application or an administrator writes
+/// Every way in which FreePBX, a phone's application or an administrator writes
 /// CustomPresence.
 #[test]
-fn what_freepbx_writes_is_followed() {
-    let ast = with(USERS).start();
+fn the_module_follows_what_freepbx_writes() {
+    let ast = configured(USERS).start();
     ast.run_dialplan(
         &["Set(PRESENCE_STATE(CustomPresence:200)=away,lunch,Back at one)"],
         "",
     );
-    caught_up(&ast);
+    catch_up(&ast);
     is(&ast, "alice", ["away", "lunch", "At lunch"]);
     assert_eq!(read(&ast, "alice,message"), "Back at one");
 
     ast.setvar("PRESENCE_STATE(CustomPresence:201)", "dnd,,In a call");
-    caught_up(&ast);
+    catch_up(&ast);
     is(&ast, "alice", ["dnd", "dnd", "Do not disturb"]);
     assert_eq!(read(&ast, "alice,source"), "CustomPresence:201");
 
-    // Over AMI's action Command, and as the shell has it.
+    // Over AMI's action Command and from a shell.
     ast.cli("presencestate change CustomPresence:201 xa");
-    caught_up(&ast);
+    catch_up(&ast);
     is(&ast, "alice", ["xa", "xa", "Extended away"]);
     ast.remote("presencestate change CustomPresence:201 available");
-    caught_up(&ast);
+    catch_up(&ast);
     is(&ast, "alice", ["away", "lunch", "At lunch"]);
     ast.cli("presencestate change CustomPresence:200 not_set");
-    caught_up(&ast);
+    catch_up(&ast);
     is(&ast, "alice", ["available", "available", "Available"]);
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
-/// What was chosen through the module gives way to what came in since, and the other way
-/// round.
+/// A status chosen through the module gives way to a later one from outside, and the other
+/// way round.
 #[test]
-fn the_last_one_who_says_a_status_decides_it() {
-    let ast = with(USERS).start();
+fn the_latest_choice_wins_wherever_it_is_made() {
+    let ast = configured(USERS).start();
     set(&ast, "alice", "lunch");
     is(&ast, "alice", ["away", "lunch", "At lunch"]);
     for extension in ["200", "201"] {
         wait_custom(&ast, extension, "subtype", "lunch");
         ast.set_custom(extension, "available");
     }
-    caught_up(&ast);
+    catch_up(&ast);
     is(&ast, "alice", ["available", "available", "Available"]);
     set(&ast, "alice", "lunch");
     is(&ast, "alice", ["away", "lunch", "At lunch"]);
 }
 
-/// An Asterisk with the feature codes as they are handed out, and what their words need.
+/// An Asterisk with the sample's feature codes and the modules that play sounds.
 fn with_codes() -> Builder {
-    let codes = handed_out("configs/samples/extensions_userpresence.conf.sample");
-    with(USERS)
+    let codes = repository_file("configs/samples/extensions_userpresence.conf.sample");
+    configured(USERS)
         .modules(&["app_playback", "codec_gsm", "format_gsm", "func_callerid"])
         .dialplan(&format!("\n[globals]\nUSER_OF_201 = alice\n\n{codes}"))
 }
@@ -80,7 +81,7 @@ fn dial(ast: &Instance, extension: &str, code: &str) -> Vec<String> {
         ("Action", "Originate"),
         ("Channel", &format!("Local/{code}@from-internal-custom/n")),
         ("CallerID", &format!("Somebody <{extension}>")),
-        // Where the sounds of the private Asterisk are: it was never installed.
+        // The directory of sounds in the private Asterisk, which is unpacked only.
         ("Variable", "CHANNEL(language)=en_US_f_Allison"),
         ("Application", "Wait"),
         ("Data", "600"),
@@ -102,7 +103,7 @@ fn said(log: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_cycling_code_walks_through_the_statuses_and_says_each() {
+fn the_cycling_code_steps_through_the_statuses_and_speaks_each() {
     let ast = with_codes().start();
     let off = ["do-not-disturb", "de-activated"];
     let away = ["letters/a", "letters/w", "letters/a", "letters/y"];
@@ -114,17 +115,17 @@ fn the_cycling_code_walks_through_the_statuses_and_says_each() {
         ("available", &off),
         ("away", &away),
     ] {
-        // 201 is one of alice's extensions, and a global variable says so.
+        // A global variable says that 201 is one of alice's extensions.
         assert_eq!(dial(&ast, "201", "*22"), words, "{status}");
         assert_eq!(read(&ast, "alice,status"), status);
         wait_custom(&ast, "200", "value", status);
         assert_eq!(custom(&ast, "201", "value"), status);
     }
-    // From any other status it begins with the first.
+    // From any other status the code starts with the first one.
     set(&ast, "alice", "lunch");
     assert_eq!(dial(&ast, "201", "*22"), off);
     assert_eq!(read(&ast, "alice"), "available");
-    // Without such a variable the user is named as the extension.
+    // Without such a variable the user's name is the extension.
     assert_eq!(read(&ast, "210"), "not_set");
     assert_eq!(dial(&ast, "210", "*22"), off);
     assert_eq!(read(&ast, "210"), "available");
@@ -132,7 +133,7 @@ fn the_cycling_code_walks_through_the_statuses_and_says_each() {
 }
 
 #[test]
-fn the_speaking_code_says_the_status_and_changes_nothing() {
+fn the_speaking_code_speaks_the_status_and_changes_nothing() {
     let ast = with_codes().start();
     let spelled = |word: &str| -> Vec<String> {
         word.chars()
@@ -157,7 +158,7 @@ fn the_speaking_code_says_the_status_and_changes_nothing() {
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
-/// Who is nobody's user hears so, and a forged number is a number and no more.
+/// A caller who is no user hears so, and a forged number is used as nothing but a number.
 #[test]
 fn a_caller_who_is_no_user_hears_so() {
     let ast = with_codes().start();
@@ -171,15 +172,15 @@ fn a_caller_who_is_no_user_hears_so() {
     assert_eq!(told.iter().filter(ours).count(), 4 + 2, "{told:#?}");
 }
 
-/// The code for a held call, and the way to dial a user that stands there in comments.
+/// The code that takes over a held call, and the commented-out lines that dial a user.
 #[test]
 fn a_held_call_and_a_user_are_found_by_the_extension() {
-    let codes = handed_out("configs/samples/extensions_userpresence.conf.sample");
+    let codes = repository_file("configs/samples/extensions_userpresence.conf.sample");
     let uncommented = codes
         .replace("\n;exten", "\nexten")
         .replace("\n; same", "\n same");
     assert_ne!(codes, uncommented);
-    let ast = with(&USERS.replace(
+    let ast = configured(&USERS.replace(
         "[210]\ntype = user\n",
         "[210]\ntype = user\nmonitor = alice\n",
     ))
@@ -189,11 +190,9 @@ fn a_held_call_and_a_user_are_found_by_the_extension() {
     ))
     .start();
     assert_eq!(dial(&ast, "210", "*24201"), ["invalid"]);
-    ast.wait_log(
-        "a call that 'alice' holds may not be picked up: pickUpCallsOnHold of '210' is off",
-    );
+    ast.wait_log("a call held by 'alice' may not be picked up: pickUpCallsOnHold of '210' is off");
     assert_eq!(dial(&ast, "999", "*24201"), ["invalid"]);
-    ast.wait_log("a call that 'alice' holds may not be picked up: the caller is no user");
+    ast.wait_log("a call held by 'alice' may not be picked up: the caller is no user");
     assert_eq!(ast.complaints(), Vec::<String>::new());
     for (caller, extension, told) in [
         ("999", "201", "a call to 'alice' is external"),

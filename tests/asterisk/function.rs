@@ -1,17 +1,14 @@
-//! The dialplan function `USER_PRESENCE()`: what it answers and what it refuses.
+//! The dialplan function `USER_PRESENCE()`: its values and its errors.
 
 use serde_json::Value;
 
-use crate::ari;
-use crate::people::{ALICE, complaints, event, read, set, with};
+use crate::harness::ari;
+use crate::harness::barrier::{configured, set_extension};
+use crate::harness::now;
+use crate::harness::users::{ALICE, complaints, read, set};
 
 fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|why| panic!("{why}: {text}"))
-}
-
-fn now() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.expect("a clock").as_millis() as u64
 }
 
 #[test]
@@ -19,9 +16,9 @@ fn every_field_can_be_read() {
     let conf = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n\
                 [alice]\ntype = user\nextension = 200\nextension = 201\n\
                 source = CustomPresence:door\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     let before = now();
-    event(&ast, "200", "away,lunch,Back at one");
+    set_extension(&ast, "200", "away,lunch,Back at one");
     let since: u64 = read(&ast, "alice,since").parse().expect("milliseconds");
     assert!((before..=now()).contains(&since), "{since}");
     let sequence: u64 = read(&ast, "alice,sequence").parse().expect("a number");
@@ -45,18 +42,18 @@ fn every_field_can_be_read() {
             "{field}"
         );
     }
-    // Without a field it is the state.
+    // Without a field the value is the state.
     for arguments in ["alice", "alice,", "alice,,", "alice,value,e"] {
         assert_eq!(read(&ast, arguments), "away", "{arguments}");
     }
-    event(&ast, "201", "dnd");
+    set_extension(&ast, "201", "dnd");
     assert_eq!(read(&ast, "alice,sequence"), (sequence + 1).to_string());
     assert_eq!(complaints(&ast, ""), Vec::<String>::new());
 }
 
 #[test]
-fn before_anything_was_set_there_is_no_since_and_no_number() {
-    let ast = with(ALICE).start();
+fn since_and_sequence_are_empty_before_the_first_change() {
+    let ast = configured(ALICE).start();
     for field in ["since", "until", "subtype", "message"] {
         assert_eq!(read(&ast, &format!("alice,{field}")), "", "{field}");
     }
@@ -72,14 +69,14 @@ fn json_holds_the_result_and_every_source() {
     let conf = "[alice]\ntype = user\nid = 4711\naccount = main\nextension = 200\n\
                 extension = 201\ndefault = 201\nsource = CustomPresence:door\n\
                 source = Calendar:alice\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     let text = "Back at \\ one, \"or\" 'two'; ü 🍜 </json> ${X} $[1+1]";
     set(
         &ast,
         "alice",
         &format!("away,lunch,{}", text.replace(',', "\\,")),
     );
-    event(&ast, "door", "chat");
+    set_extension(&ast, "door", "chat");
     let json = parse(&ast.run_dialplan(&[], "${USER_PRESENCE(alice,json)}"));
     let expected = [
         ("user", "alice"),
@@ -131,18 +128,19 @@ fn json_holds_the_result_and_every_source() {
     );
 }
 
-/// AMI's Getvar has 1024 bytes and says nothing of a failure, the dialplan 4096.
+/// AMI's Getvar has room for 1024 bytes and does not report failures; the dialplan has
+/// room for 4096.
 #[test]
-fn json_that_does_not_fit_the_asker_is_an_error_and_never_cut() {
+fn json_that_does_not_fit_the_callers_buffer_is_an_error() {
     let extensions: String = (0..40).map(|n| format!("extension = 2{n:02}\n")).collect();
-    let ast = with(&format!(
+    let ast = configured(&format!(
         "[alice]\ntype = user\nextension = 300\n[team]\ntype = user\n{extensions}"
     ));
     let ast = ari::with_ari(ast).start();
     let message = "m".repeat(255);
-    event(&ast, "200", &format!("away,,{message}"));
+    set_extension(&ast, "200", &format!("away,,{message}"));
     // One extension fits.
-    event(&ast, "300", "away,,Back at one");
+    set_extension(&ast, "300", "away,,Back at one");
     assert_eq!(parse(&read(&ast, "alice,json"))["message"], "Back at one");
 
     assert_eq!(read(&ast, "team,json"), "");
@@ -167,11 +165,11 @@ fn json_that_does_not_fit_the_asker_is_an_error_and_never_cut() {
 }
 
 #[test]
-fn json_comes_whole_through_the_dialplan() {
+fn json_passes_whole_through_the_dialplan() {
     let extensions: String = (0..7).map(|n| format!("extension = 2{n:02}\n")).collect();
-    let ast = with(&format!("[alice]\ntype = user\n{extensions}")).start();
+    let ast = configured(&format!("[alice]\ntype = user\n{extensions}")).start();
     let message = "m".repeat(255);
-    event(&ast, "200", &format!("away,,{message}"));
+    set_extension(&ast, "200", &format!("away,,{message}"));
     let text = ast.run_dialplan(&["Set(X=${USER_PRESENCE(alice,json)})"], "${X}");
     assert!(text.len() > 1024, "{}", text.len());
     let json = parse(&text);
@@ -180,14 +178,14 @@ fn json_comes_whole_through_the_dialplan() {
 }
 
 #[test]
-fn option_e_gives_and_takes_base64() {
-    let ast = with(ALICE).start();
+fn option_e_reads_and_sets_base64() {
+    let ast = configured(ALICE).start();
     set(&ast, "alice", "away,bHVuY2g=,QmFjaywgYXQgb25lIPCfjZw=,e");
     assert_eq!(read(&ast, "alice,subtype"), "lunch");
     assert_eq!(read(&ast, "alice,message"), "Back, at one 🍜");
     assert_eq!(read(&ast, "alice,subtype,e"), "bHVuY2g=");
     assert_eq!(read(&ast, "alice,message,e"), "QmFjaywgYXQgb25lIPCfjZw=");
-    // As stock's own function has it.
+    // The same as with stock's own function.
     let custom = ast.getvar("PRESENCE_STATE(CustomPresence:200,message,e)");
     assert_eq!(custom, "QmFjaywgYXQgb25lIPCfjZw=");
     set(&ast, "alice", "chat,,,e");
@@ -195,8 +193,8 @@ fn option_e_gives_and_takes_base64() {
 }
 
 #[test]
-fn each_mistake_in_reading_has_one_clear_message() {
-    let ast = with(ALICE).start();
+fn each_mistake_in_reading_is_one_clear_message() {
+    let ast = configured(ALICE).start();
     for (arguments, why) in [
         (
             "nobody",
@@ -209,11 +207,11 @@ fn each_mistake_in_reading_has_one_clear_message() {
         ),
         (
             "alice,colour",
-            "unknown field 'colour', expected value, subtype, message, since, until, source, \
-             reason, method, sequence, extensions, status, label, inferred, chosen_state, \
+            "unknown field 'colour', expected state, value, subtype, message, since, until, \
+             source, reason, method, sequence, extensions, status, label, inferred, chosen_state, \
              chosen_subtype, chosen_message, chosen_since, chosen_until, dndStatus, \
-             allowSeeMyPresence, ringOnMonitoredCall, pickUpCallsOnHold, telephonyStatus, \
-             meetingStatus, presenceStatus, userStatus, json",
+             telephonyStatus, meetingStatus, presenceStatus, userStatus, json, \
+             allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold",
         ),
         ("alice,message,x", "unknown option 'x', expected e"),
     ] {
@@ -225,8 +223,8 @@ fn each_mistake_in_reading_has_one_clear_message() {
 }
 
 #[test]
-fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
-    let ast = with(ALICE).start();
+fn each_mistake_in_setting_is_one_clear_message_and_changes_nothing() {
+    let ast = configured(ALICE).start();
     set(&ast, "alice", "away,lunch,Back at one");
     let kept = || {
         [
@@ -293,18 +291,18 @@ fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
         (
             "alice,message",
             "dnd",
-            "this field can only be read; expected the user alone, or with status, \
+            "this field is read-only; expected no field, or status, \
              chosen_message, dndStatus, allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
                 .to_owned(),
         ),
         (
             "alice,colour",
             "dnd",
-            "unknown field 'colour', expected value, subtype, message, since, until, source, \
-             reason, method, sequence, extensions, status, label, inferred, chosen_state, \
+            "unknown field 'colour', expected state, value, subtype, message, since, until, \
+             source, reason, method, sequence, extensions, status, label, inferred, chosen_state, \
              chosen_subtype, chosen_message, chosen_since, chosen_until, dndStatus, \
-             allowSeeMyPresence, ringOnMonitoredCall, pickUpCallsOnHold, telephonyStatus, \
-             meetingStatus, presenceStatus, userStatus, json"
+             telephonyStatus, meetingStatus, presenceStatus, userStatus, json, \
+             allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
                 .to_owned(),
         ),
         (
@@ -334,10 +332,10 @@ fn each_mistake_in_setting_has_one_clear_message_and_loses_nothing() {
     );
 }
 
-/// What reaches a dialplan need not be text at all.
+/// Bytes from outside that reach a dialplan need not be text.
 #[test]
-fn bytes_that_are_no_text_are_refused_in_the_dialplan() {
-    let ast = with(ALICE).start();
+fn bytes_that_are_not_utf8_are_refused_in_the_dialplan() {
+    let ast = configured(ALICE).start();
     for (line, why) in [
         (
             "Set(USER_PRESENCE(alice)=away,,${BASE64_DECODE(/w==)})",
@@ -357,7 +355,7 @@ fn bytes_that_are_no_text_are_refused_in_the_dialplan() {
         ),
     ] {
         let known = complaints(&ast, "").len();
-        // The dialplan goes on.
+        // The dialplan continues.
         assert_eq!(
             ast.run_dialplan(&[line], "${USER_PRESENCE(alice)}"),
             "not_set"

@@ -1,15 +1,15 @@
-//! What was chosen and what is inferred, with real calls: the two are told apart on every
-//! interface, and nothing that was inferred becomes a choice.
+//! Chosen and inferred statuses, with real calls: every interface tells the two apart, and
+//! an inferred status never becomes a choice.
 
 use serde_json::{Value, json};
 
-use crate::devices::{phones, wait_verdict};
-use crate::feed::{api_user, login, parsed};
+use crate::harness::api::{api_user, get, login, put};
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::statuses::set_by_ami;
+use crate::harness::users::{ALICE, read, set, wait_custom, wait_verdict};
 use crate::harness::{Builder, Instance, Phone, wait_until};
-use crate::people::{event, read, set, told, wait_custom};
-use crate::statuses::set_by_ami;
 
-/// Bob, whose phone is a source, with actions on `dnd`.
+/// Bob, whose phone is a source, and actions on `dnd`.
 const BOB: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n\
     [quiet]\ntype = action\nstatus = dnd\ndnd = on\n\
     [busy]\ntype = action\nstatus = dnd\nwhen = combined\n\
@@ -19,41 +19,27 @@ const BOB: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubty
 
 fn bob() -> Builder {
     let boss = api_user("boss", "account = main\nrole = admin");
-    phones(&format!("{BOB}{boss}")).http()
-}
-
-fn db(ast: &Instance, key: &str) -> Option<String> {
-    let (family, key) = key.split_once('/').expect("family and key");
-    let shown = ast.cli(&format!("database get {family} {key}"));
-    shown.strip_prefix("Value: ").map(str::to_owned)
-}
-
-#[track_caller]
-fn wait_db(ast: &Instance, key: &str, value: Option<&str>) {
-    wait_until(&format!("{key} to be {value:?}"), || {
-        (db(ast, key).as_deref() == value).then_some(())
-    });
+    configured(&format!("{BOB}{boss}")).phones().http()
 }
 
 const TARGET: &str = "/userpresence/v1/account/main/extension/bob/presence";
 
 #[track_caller]
 fn record(ast: &Instance) -> Value {
-    parsed(&ast.http("GET", TARGET, &[&login("boss")], ""))
+    get(ast, "boss", TARGET).json()
 }
 
+/// Sets bob's presence over HTTP and returns the record of the answer.
 #[track_caller]
-fn put(ast: &Instance, body: &Value) -> Value {
-    let login = login("boss");
-    let headers = [&*login, "Content-Type: application/json"];
-    let answer = ast.http("PUT", TARGET, &headers, &body.to_string());
+fn set_over_http(ast: &Instance, body: &Value) -> Value {
+    let answer = put(ast, "boss", TARGET, body);
     assert_eq!(answer.status, 200, "{answer:?}");
-    parsed(&answer)
+    answer.json()
 }
 
-/// Fields of a user, joined.
+/// Fields of a user, joined by `|`.
 #[track_caller]
-fn fields(ast: &Instance, user: &str, names: &[&str]) -> String {
+fn joined(ast: &Instance, user: &str, names: &[&str]) -> String {
     let found = names
         .iter()
         .map(|name| read(ast, &format!("{user},{name}")));
@@ -61,15 +47,15 @@ fn fields(ast: &Instance, user: &str, names: &[&str]) -> String {
 }
 
 #[track_caller]
-fn wait_fields(ast: &Instance, user: &str, names: &[&str], expected: &str) {
+fn wait_joined(ast: &Instance, user: &str, names: &[&str], expected: &str) {
     wait_until(&format!("{user} to be {expected}"), || {
-        (fields(ast, user, names) == expected).then_some(())
+        (joined(ast, user, names) == expected).then_some(())
     });
 }
 
 const SHOWN: [&str; 4] = ["value", "status", "label", "inferred"];
 
-/// A call from 202 to bob, answered.
+/// Makes a call from 202 to bob, who answers.
 #[track_caller]
 fn talk(ast: &Instance, caller: &Phone<'_>, bob: &Phone<'_>) {
     caller.call("201");
@@ -86,36 +72,36 @@ fn hang_up(ast: &Instance, caller: &Phone<'_>) {
 }
 
 #[test]
-fn a_message_typed_in_a_call_changes_the_message_and_nothing_else() {
+fn a_message_set_during_a_call_changes_the_message_alone() {
     let ast = bob().start();
     let phone = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
     set(&ast, "bob", "available");
     talk(&ast, &caller, &phone);
-    let said = put(&ast, &json!({"message": "Back in five"}));
+    let said = set_over_http(&ast, &json!({"message": "Back in five"}));
     assert_eq!(said["state"], "dnd");
     assert_eq!(said["status"], "available");
     assert_eq!(said["chosen"]["state"], "available");
     assert_eq!(said["chosen"]["message"], "Back in five");
     hang_up(&ast, &caller);
-    wait_fields(&ast, "bob", &SHOWN, "available|available|Available|");
+    wait_joined(&ast, "bob", &SHOWN, "available|available|Available|");
     wait_custom(&ast, "201", "value", "available");
     wait_custom(&ast, "201", "message", "Back in five");
-    assert_eq!(db(&ast, "DND/201"), None);
+    assert_eq!(ast.astdb("DND/201"), None);
 
-    // At lunch, until then, and in a call: each interface.
+    // At lunch for a limited time, and in a call: each interface shows both.
     set(&ast, "bob", "lunch,,,t(3000)");
     let until = read(&ast, "bob,chosen_until");
     assert!(!until.is_empty());
     talk(&ast, &caller, &phone);
     let kept = ["chosen_state", "chosen_subtype", "status", "chosen_until"];
     let is = |message: &str| {
-        let found = fields(&ast, "bob", &kept);
+        let found = joined(&ast, "bob", &kept);
         assert_eq!(found, format!("away|lunch|lunch|{until}"), "{message}");
         assert_eq!(read(&ast, "bob,chosen_message"), message);
         assert_eq!(read(&ast, "bob"), "dnd");
     };
-    put(&ast, &json!({"message": "By HTTP, Ü"}));
+    set_over_http(&ast, &json!({"message": "By HTTP, Ü"}));
     is("By HTTP, Ü");
     ast.setvar("USER_PRESENCE(bob,chosen_message)", "By dialplan, too");
     is("By dialplan, too");
@@ -127,29 +113,29 @@ fn a_message_typed_in_a_call_changes_the_message_and_nothing_else() {
     is("By console");
     ast.cli("userpresence message bob");
     is("");
-    put(&ast, &json!({"message": "At last"}));
+    set_over_http(&ast, &json!({"message": "At last"}));
     hang_up(&ast, &caller);
-    wait_fields(&ast, "bob", &SHOWN, "away|lunch|At lunch|");
+    wait_joined(&ast, "bob", &SHOWN, "away|lunch|At lunch|");
     assert_eq!(read(&ast, "bob,subtype"), "lunch");
     wait_custom(&ast, "201", "message", "At last");
-    // What it returns to is what was before lunch.
-    assert_eq!(db(&ast, "DND/201"), None);
+    // The end restores the status from before lunch.
+    assert_eq!(ast.astdb("DND/201"), None);
     assert_eq!(read(&ast, "bob,until"), until);
 }
 
 #[test]
-fn a_message_alone_is_refused_where_it_belongs_to_nothing() {
+fn a_message_without_a_status_to_belong_to_is_refused() {
     let conf = "[home]\ntype = status\nstate =\n[bob]\ntype = user\naccount = main\n\
                 extension = 201\n";
     let boss = api_user("boss", "account = main\nrole = admin");
-    let ast = crate::people::with(&format!("{conf}{boss}")).http().start();
+    let ast = configured(&format!("{conf}{boss}")).http().start();
     set(&ast, "bob", "home");
     let login = login("boss");
     let headers = [&*login, "Content-Type: application/json"];
     let refused = |body: Value| {
         let answer = ast.http("PUT", TARGET, &headers, &body.to_string());
         assert_eq!(answer.status, 400, "{answer:?}");
-        let why = parsed(&answer)["error"]["message"].clone();
+        let why = answer.json()["error"]["message"].clone();
         why.as_str().unwrap_or_default().to_owned()
     };
     let why = refused(json!({"message": "x", "allowSeeMyPresence": false}));
@@ -157,7 +143,7 @@ fn a_message_alone_is_refused_where_it_belongs_to_nothing() {
         why,
         "The status 'home' is mapped to no state, expected no message."
     );
-    // Nothing of it was done.
+    // None of these requests changed anything.
     assert_eq!(read(&ast, "bob,allowSeeMyPresence"), "true");
     set(&ast, "bob", "away");
     let why = refused(json!({"message": "a\nb"}));
@@ -170,41 +156,41 @@ fn a_message_alone_is_refused_where_it_belongs_to_nothing() {
 }
 
 #[test]
-fn an_ordinary_call_does_nothing_but_where_an_action_looks_at_all_sources() {
+fn a_call_triggers_only_actions_that_look_at_all_sources() {
     let ast = bob().start();
     let phone = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
     set(&ast, "bob", "available");
     talk(&ast, &caller, &phone);
-    wait_db(&ast, "test/busy", Some("dnd after available"));
-    // One thread does them in order: the other would have been done by now.
-    assert_eq!(db(&ast, "DND/201"), None);
+    ast.wait_astdb("test/busy", Some("dnd after available"));
+    // One thread carries out actions in order: the other action would have run by now.
+    assert_eq!(ast.astdb("DND/201"), None);
     assert_eq!(ast.getvar("DEVICE_STATE(Custom:DND201)"), "UNKNOWN");
     hang_up(&ast, &caller);
-    wait_db(&ast, "test/busy", None);
-    assert_eq!(db(&ast, "DND/201"), None);
+    ast.wait_astdb("test/busy", None);
+    assert_eq!(ast.astdb("DND/201"), None);
 
-    // Chosen, it is done, and a call on top of it does not undo it.
+    // The action of a chosen status runs, and a call on top of the status does not undo it.
     set(&ast, "bob", "dnd");
-    wait_db(&ast, "DND/201", Some("YES"));
-    wait_db(&ast, "test/busy", Some("dnd after available"));
+    ast.wait_astdb("DND/201", Some("YES"));
+    ast.wait_astdb("test/busy", Some("dnd after available"));
     caller.call("201");
     ast.wait_device("PJSIP/201", "RINGING");
     phone.answer();
     ast.wait_device("PJSIP/201", "INUSE");
     caller.hang_up();
     ast.wait_no_channels();
-    assert_eq!(db(&ast, "DND/201").as_deref(), Some("YES"));
-    // A choice in a call counts at once.
+    assert_eq!(ast.astdb("DND/201").as_deref(), Some("YES"));
+    // A choice during a call counts at once.
     talk_by_device(&ast, &caller, &phone);
     set(&ast, "bob", "available");
-    wait_db(&ast, "DND/201", None);
+    ast.wait_astdb("DND/201", None);
     assert_eq!(
-        db(&ast, "test/busy").as_deref(),
+        ast.astdb("test/busy").as_deref(),
         Some("dnd after available")
     );
     hang_up(&ast, &caller);
-    wait_db(&ast, "test/busy", None);
+    ast.wait_astdb("test/busy", None);
 }
 
 #[track_caller]
@@ -215,12 +201,12 @@ fn talk_by_device(ast: &Instance, caller: &Phone<'_>, bob: &Phone<'_>) {
     ast.wait_device("PJSIP/201", "INUSE");
 }
 
-/// Two phones of two users: one has them as sources, one has not.
+/// Two users with two phones each: for one of them the phones are sources.
 #[test]
-fn what_is_shown_of_a_person_agrees_with_itself() {
+fn everything_shown_about_a_user_agrees() {
     let conf = "[alice]\ntype = user\nextension = 200\nextension = 201\nuse_devices = yes\n\
                 [bob]\ntype = user\nextension = 200\nextension = 201\n";
-    let ast = phones(conf).start();
+    let ast = configured(conf).phones().start();
     let desk = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
     set(&ast, "alice", "available");
@@ -235,11 +221,11 @@ fn what_is_shown_of_a_person_agrees_with_itself() {
     ];
     let both = |expected: [&str; 2], lamp: &str| {
         for (user, expected) in ["alice", "bob"].into_iter().zip(expected) {
-            wait_fields(&ast, user, &names, expected);
+            wait_joined(&ast, user, &names, expected);
             ast.wait_device(&format!("UserPresence:{user}"), lamp);
         }
     };
-    // The soft phone, 200, is off and takes no part.
+    // The soft phone 200 is off and takes no part.
     let idle = "available|available|Available||Available|NoCall";
     both([idle, idle], "NOT_INUSE");
 
@@ -270,25 +256,24 @@ fn what_is_shown_of_a_person_agrees_with_itself() {
         "available|available|Available|Phone offline|Available|NoCall",
     ];
     both(offline, "UNAVAILABLE");
-    // Who is away anyway is not called offline too.
+    // A user who is away is not shown as offline too.
     set(&ast, "bob", "away");
     let away = "away|away|Away||Busy|NoCall";
-    wait_fields(&ast, "bob", &names, away);
+    wait_joined(&ast, "bob", &names, away);
     desk.register();
     set(&ast, "bob", "available");
     both([idle, idle], "NOT_INUSE");
 }
 
-/// What a call is called, wherever a label is shown; and who is called that is told by the
-/// event of it.
+/// Every interface that shows a label shows the words for a call, and so does the event.
 #[test]
-fn every_interface_tells_what_was_chosen_from_what_is_inferred() {
+fn every_interface_separates_the_chosen_status_from_the_inferred_one() {
     let ast = bob().start();
     let phone = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
     set(&ast, "bob", "lunch,,Back at one");
     let ami = ast.ami();
-    told(&ast, &ami);
+    all_events(&ast, &ami);
     talk(&ast, &caller, &phone);
 
     let said = record(&ast);
@@ -315,7 +300,7 @@ fn every_interface_tells_what_was_chosen_from_what_is_inferred() {
         (&json!("dnd"), &json!(""))
     );
 
-    // AMI's `Getvar` has too little room for it.
+    // The answer is too long for AMI's `Getvar`.
     let whole = ast
         .ami()
         .action(&[("Action", "UserPresenceGet"), ("User", "bob")]);
@@ -323,19 +308,20 @@ fn every_interface_tells_what_was_chosen_from_what_is_inferred() {
     assert_eq!(whole["chosen"]["message"], "Back at one");
     assert_eq!(whole["inferred"], said["inferred"]);
 
-    let events = told(&ast, &ami);
+    let events = all_events(&ast, &ami);
     let change = events.iter().rev().find(|event| {
         event.is_event("UserPresenceChange")
             && event.get("User") == Some("bob")
-            && event.get("Status") == Some("dnd")
+            && event.get("State") == Some("dnd")
     });
     let change = change.unwrap_or_else(|| panic!("no change in {events:#?}"));
     let headers = [
-        ("StatusType", "lunch"),
-        ("OldStatusType", "lunch"),
+        ("Status", "lunch"),
+        ("OldStatus", "lunch"),
         ("Label", "At lunch"),
         ("Inferred", "On a call"),
-        ("ChosenStatus", "away"),
+        ("ChosenState", "away"),
+        ("ChosenStatus", "lunch"),
         ("ChosenSubtype", "lunch"),
         ("ChosenMessage", "Back at one"),
     ];
@@ -386,15 +372,15 @@ fn every_interface_tells_what_was_chosen_from_what_is_inferred() {
     );
 
     hang_up(&ast, &caller);
-    wait_fields(&ast, "bob", &SHOWN, "away|lunch|At lunch|");
+    wait_joined(&ast, "bob", &SHOWN, "away|lunch|At lunch|");
     assert_eq!(record(&ast)["inferred"], Value::Null);
     let shown = ast.cli("userpresence explain bob");
     assert!(shown.contains("\nInferred: nothing.\n"), "{shown}");
 }
 
 #[test]
-fn meetings_hours_and_the_types_of_tables_have_their_words() {
-    let ast = crate::people::with(
+fn meetings_hours_and_table_entries_have_their_own_words() {
+    let ast = configured(
         "[surgery]\ntype = status\nlabel = In surgery\nstate = dnd\nsubtype = surgery\n\
          [theatre]\ntype = device_table\nin_use = surgery\nnot_in_use = not_set\n\
          [closed]\ntype = action\nstatus = unavailable\nset = DB(test/closed)=${STATUS}\n\
@@ -407,61 +393,61 @@ fn meetings_hours_and_the_types_of_tables_have_their_words() {
     .conferences()
     .start();
     for extension in ["200", "201"] {
-        event(&ast, extension, "chat,,Hello");
+        set_extension(&ast, extension, "chat,,Hello");
     }
     let somebody = ast.run("ConfBridge", "100");
     let in_meeting = "dnd|chat|Free to chat|In a meeting";
-    wait_fields(&ast, "alice", &SHOWN, in_meeting);
+    wait_joined(&ast, "alice", &SHOWN, in_meeting);
     assert_eq!(read(&ast, "alice,chosen_message"), "Hello");
     ast.set_device("room", "INUSE");
-    wait_fields(&ast, "bob", &SHOWN, "dnd|chat|Free to chat|In surgery");
+    wait_joined(&ast, "bob", &SHOWN, "dnd|chat|Free to chat|In surgery");
     ast.set_device("room", "NOT_INUSE");
-    wait_fields(&ast, "bob", &SHOWN, "chat|chat|Free to chat|");
-    // Hours are inferred, and actions look at them all the same.
-    wait_fields(
+    wait_joined(&ast, "bob", &SHOWN, "chat|chat|Free to chat|");
+    // Hours are inferred too, but actions look at them.
+    wait_joined(
         &ast,
         "carol",
         &SHOWN,
         "unavailable|not_set|Not set|Outside hours",
     );
-    wait_db(&ast, "test/closed", Some("unavailable"));
-    assert_eq!(db(&ast, "test/met"), None);
+    ast.wait_astdb("test/closed", Some("unavailable"));
+    assert_eq!(ast.astdb("test/met"), None);
     ast.hang_up(&somebody);
-    wait_fields(&ast, "alice", &SHOWN, "chat|chat|Free to chat|");
+    wait_joined(&ast, "alice", &SHOWN, "chat|chat|Free to chat|");
 }
 
-/// The phone that says something else meanwhile is what counts when a timed status ends.
+/// When a timed status ends, a status set on a phone meanwhile counts.
 #[test]
-fn a_status_is_not_left_behind_when_a_timed_one_ends() {
-    let ast = crate::people::with(crate::people::ALICE).start();
+fn the_end_of_a_timed_status_leaves_none_behind() {
+    let ast = configured(ALICE).start();
     set(&ast, "alice", "available");
     set(&ast, "alice", "dnd,,,t(2)");
     wait_custom(&ast, "201", "value", "dnd");
-    event(&ast, "201", "away");
-    assert_eq!(fields(&ast, "alice", &SHOWN), "dnd|dnd|Do not disturb|");
-    wait_fields(&ast, "alice", &SHOWN, "away|away|Away|");
-    // Also after a restart, and what it returns to when the phone lets go.
+    set_extension(&ast, "201", "away");
+    assert_eq!(joined(&ast, "alice", &SHOWN), "dnd|dnd|Do not disturb|");
+    wait_joined(&ast, "alice", &SHOWN, "away|away|Away|");
+    // The same after a restart, and once the phone clears its status.
     ast.kill9();
     ast.start_again();
-    wait_fields(&ast, "alice", &SHOWN, "away|away|Away|");
-    event(&ast, "201", "not_set");
+    wait_joined(&ast, "alice", &SHOWN, "away|away|Away|");
+    set_extension(&ast, "201", "not_set");
     assert_eq!(
-        fields(&ast, "alice", &SHOWN),
+        joined(&ast, "alice", &SHOWN),
         "available|available|Available|"
     );
 }
 
-/// A type that is configured no more while a timed status lies over it.
+/// A status type is removed from the configuration while a timed status covers it.
 #[test]
-fn a_status_type_that_is_gone_leaves_no_empty_status() {
-    let conf = |types: &str| format!("{types}{}", crate::people::ALICE);
+fn a_removed_status_type_leaves_no_empty_status() {
+    let conf = |types: &str| format!("{types}{ALICE}");
     let lunch = "[lunch]\ntype = status\nstate = away\nsubtype = lunch\n";
-    let ast = crate::people::with(&conf(lunch)).start();
+    let ast = configured(&conf(lunch)).start();
     set(&ast, "alice", "lunch");
     set(&ast, "alice", "dnd,,,t(4)");
     let barrier = "[barrier]\ntype = user\naccount = barrier\nextension = barrier\n";
     ast.write_config("userpresence.conf", &format!("{}\n{barrier}", conf("")));
     assert!(ast.reload().ok());
     assert_eq!(read(&ast, "alice,status"), "dnd");
-    wait_fields(&ast, "alice", &SHOWN, "away|away|Away|");
+    wait_joined(&ast, "alice", &SHOWN, "away|away|Away|");
 }

@@ -1,20 +1,18 @@
-//! What lamps show of a user: hints on the device `UserPresence:<user>`.
+//! Lamps: hints on the device `UserPresence:<user>`.
 
-use crate::devices::{phones, wait_verdict};
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::users::{
+    ALICE, assert_verdict, complaints, read, set, wait_state, wait_verdict,
+};
 use crate::harness::{Builder, Instance, MODULE, Phone, Subscriber, wait_until};
-use crate::people::{event, expect, read, set, with};
-use crate::reload::wait_value;
-
-/// Alice with a lamp on 2100, and her phones.
-const ALICE: &str = "[alice]\ntype = user\nextension = 200\nextension = 201\n";
 
 const LAMP: &str = "UserPresence:alice";
 
 fn lamp(conf: &str) -> Builder {
-    phones(conf).hint("2100", LAMP)
+    configured(conf).phones().hint("2100", LAMP)
 }
 
-/// Waits until both, the hint and whoever asks for the device, are told the same.
+/// Waits until the hint has this state and the device that state.
 #[track_caller]
 fn wait_shown(ast: &Instance, state: &str, device: &str) {
     ast.wait_hint_state("2100", state);
@@ -33,15 +31,15 @@ fn a_lamp_shows_what_a_user_does() {
                 && event.get("StatusText") == Some(text)
         });
     };
-    // Nobody can be reached.
+    // No phone is reachable.
     wait_shown(&ast, "Unavailable", "UNAVAILABLE");
     watcher.wait_lamp("terminated");
-    // With no device reachable, too.
+    // dnd shows as busy even if no phone is reachable.
     set(&ast, "alice", "dnd");
     wait_shown(&ast, "Busy", "BUSY");
     watcher.wait_lamp("confirmed");
     told("Busy");
-    // Nobody looks idle who cannot be reached.
+    // An unreachable user never looks idle.
     for state in ["available", "not_set", "chat", "away", "xa"] {
         set(&ast, "alice", "dnd");
         wait_shown(&ast, "Busy", "BUSY");
@@ -67,14 +65,14 @@ fn a_lamp_shows_what_a_user_does() {
     told("Hold");
     caller.resume();
     wait_shown(&ast, "InUse", "INUSE");
-    // A call is shown whatever the status, but for dnd.
+    // A lamp shows a call in every status except dnd.
     for (state, shown, device) in [
         ("away", "InUse", "INUSE"),
         ("dnd", "Busy", "BUSY"),
         ("xa", "InUse", "INUSE"),
     ] {
         set(&ast, "alice", state);
-        wait_value(&ast, "alice", state);
+        wait_state(&ast, "alice", state);
         wait_shown(&ast, shown, device);
     }
     caller.hang_up();
@@ -86,9 +84,9 @@ fn a_lamp_shows_what_a_user_does() {
     assert_eq!(ast.new_complaints(0), Vec::<String>::new());
 }
 
-/// A call that is the reason for `dnd` is shown as a call.
+/// A call that causes `dnd` is shown as a call.
 #[test]
-fn a_call_is_shown_as_one_where_devices_are_sources() {
+fn a_call_shows_as_a_call_if_devices_are_sources() {
     let ast = lamp(&format!("{ALICE}use_devices = yes\n")).start();
     let first = Phone::ringing(&ast, "200");
     let _second = Phone::ringing(&ast, "201");
@@ -105,18 +103,18 @@ fn a_call_is_shown_as_one_where_devices_are_sources() {
     wait_shown(&ast, "Idle", "NOT_INUSE");
 }
 
-/// No lamp shows a person as idle when a status ends, by whatever way it is set or
-/// cleared.
+/// No lamp shows an unreachable user as idle when a status ends, whichever way it is set
+/// or cleared.
 #[test]
-fn clearing_dnd_makes_nobody_idle_who_cannot_be_reached() {
+fn clearing_dnd_never_shows_an_unreachable_user_as_idle() {
     let ast = lamp(ALICE).start();
     let ami = ast.ami();
     wait_shown(&ast, "Unavailable", "UNAVAILABLE");
     let ways: [&dyn Fn(&str); 3] = [
         &|state| set(&ast, "alice", state),
         &|state| {
-            event(&ast, "200", state);
-            event(&ast, "201", state);
+            set_extension(&ast, "200", state);
+            set_extension(&ast, "201", state);
         },
         &|state| drop(ast.cli(&format!("userpresence set alice {state}"))),
     ];
@@ -140,14 +138,14 @@ fn clearing_dnd_makes_nobody_idle_who_cannot_be_reached() {
 }
 
 #[test]
-fn tables_say_what_a_lamp_shows() {
+fn tables_define_what_a_lamp_shows() {
     let conf = |table: &str| {
         format!(
             "[general]\n[mine]\ntype = presence_table\n{table}\
              [alice]\ntype = user\nextension = 200,Custom:a\nlamp_table = mine\n"
         )
     };
-    let ast = with(&conf(
+    let ast = configured(&conf(
         "away = in_use\nxa = ON_HOLD\nchat = RINGING\ndnd = unavailable\n",
     ))
     .hint("2100", LAMP)
@@ -162,7 +160,7 @@ fn tables_say_what_a_lamp_shows() {
         ("unavailable", "Unavailable", "UNAVAILABLE"),
         ("available", "Idle", "NOT_INUSE"),
     ] {
-        event(&ast, "200", state);
+        set_extension(&ast, "200", state);
         wait_shown(&ast, shown, device);
         // The queue has its own table.
         let queue = match state {
@@ -173,8 +171,8 @@ fn tables_say_what_a_lamp_shows() {
         assert_eq!(ast.device("UserPresence:alice@queue"), queue, "{state}");
     }
 
-    // A reload that changes the table alone.
-    event(&ast, "200", "away");
+    // A reload changes the table alone.
+    set_extension(&ast, "200", "away");
     wait_shown(&ast, "InUse", "INUSE");
     let sequence = read(&ast, "alice,sequence");
     ast.write_config("userpresence.conf", &conf("away = busy\n"));
@@ -187,14 +185,14 @@ fn tables_say_what_a_lamp_shows() {
 }
 
 #[test]
-fn an_unload_leaves_no_lamp_on_and_a_load_brings_it_back() {
-    let ast = with("[alice]\ntype = user\nextension = 200,Custom:a\n")
+fn an_unload_turns_lamps_off_and_a_load_restores_them() {
+    let ast = configured("[alice]\ntype = user\nextension = 200,Custom:a\n")
         .sip(&[])
         .hint("2100", LAMP)
         .start();
     let watcher = Subscriber::lamp(&ast, "2100");
     ast.set_device("a", "NOT_INUSE");
-    event(&ast, "200", "dnd");
+    set_extension(&ast, "200", "dnd");
     watcher.wait_lamp("confirmed");
     for _ in 0..3 {
         wait_shown(&ast, "Busy", "BUSY");
@@ -204,13 +202,13 @@ fn an_unload_leaves_no_lamp_on_and_a_load_brings_it_back() {
             event.get("Device") == Some(LAMP) && event.get("State") == Some("UNKNOWN")
         });
         watcher.wait_lamp("terminated");
-        // Who asks now is told that there is nobody who knows.
+        // A query now finds no provider.
         wait_until("no lamp", || {
             ["UNKNOWN", "INVALID"]
                 .contains(&ast.device(LAMP).as_str())
                 .then_some(())
         });
-        // It is told of what changed while nobody looked.
+        // The lamp shows the change that came while the module was away.
         ast.set_device("a", "INUSE");
         ast.set_custom("200", "available");
         assert!(ast.load_module(MODULE).ok());
@@ -219,19 +217,18 @@ fn an_unload_leaves_no_lamp_on_and_a_load_brings_it_back() {
         ast.set_device("a", "NOT_INUSE");
         wait_shown(&ast, "Idle", "NOT_INUSE");
         watcher.wait_lamp("terminated");
-        event(&ast, "200", "dnd");
+        set_extension(&ast, "200", "dnd");
         watcher.wait_lamp("confirmed");
     }
-    // And after a restart.
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    // The same after a restart.
+    ast.restart(true);
     wait_shown(&ast, "Busy", "BUSY");
 }
 
-/// Hints that asked in vain, because the module was not there.
+/// The hints asked before the module was there.
 #[test]
 fn a_load_into_a_running_asterisk_lights_the_lamps() {
-    let ast = with("[alice]\ntype = user\nextension = 200,Custom:a\n[Bob]\ntype = user\n")
+    let ast = configured("[alice]\ntype = user\nextension = 200,Custom:a\n[Bob]\ntype = user\n")
         .not_loaded()
         .sip(&[])
         .hint("2100", LAMP)
@@ -269,7 +266,7 @@ fn a_reload_adds_and_removes_lamps() {
     });
     set(&ast, "carol", "dnd");
     ast.wait_hint_state("2102", "Busy");
-    // It was asked for in vain before.
+    // The hint asked for bob before he existed.
     assert_eq!(ast.device("UserPresence:carol"), "BUSY");
 
     ast.write_config("userpresence.conf", &conf(&format!("{carol}{bob}")));
@@ -281,27 +278,28 @@ fn a_reload_adds_and_removes_lamps() {
 
 #[test]
 fn an_unknown_user_is_invalid_with_one_warning() {
-    let ast = with(ALICE).start();
+    let ast = configured(ALICE).start();
     for name in ["nobody", "NOBODY", "nobody@queue", "Nobody"] {
         assert_eq!(ast.device(&format!("UserPresence:{name}")), "INVALID");
     }
     for _ in 0..3 {
         assert_eq!(ast.device("UserPresence:somebody"), "INVALID");
     }
-    let said = crate::people::complaints(&ast, "UserPresence:");
+    let said = complaints(&ast, "UserPresence:");
     assert_eq!(
         said,
         [
-            "UserPresence:nobody is asked for, but there is no user 'nobody': invalid",
-            "UserPresence:somebody is asked for, but there is no user 'somebody': invalid"
+            "There is no user 'nobody': the device state of UserPresence:nobody is invalid",
+            "There is no user 'somebody': the device state of UserPresence:somebody is invalid"
         ]
     );
 }
 
-/// Asterisk asks before it shows: a user whom nobody watches makes no noise.
+/// Asterisk asks for a device before it shows it: nothing is published of a user whom no
+/// hint watches.
 #[test]
-fn who_was_never_asked_for_is_not_published() {
-    let ast = with(&format!("{ALICE}[bob]\ntype = user\nextension = 202\n"))
+fn a_user_whom_no_hint_watches_is_not_published() {
+    let ast = configured(&format!("{ALICE}[bob]\ntype = user\nextension = 202\n"))
         .hint("2100", "USERPRESENCE:Alice")
         .start();
     let ami = ast.ami();
@@ -309,7 +307,7 @@ fn who_was_never_asked_for_is_not_published() {
         set(&ast, "alice", state);
         set(&ast, "bob", state);
     }
-    let events = crate::people::told(&ast, &ami);
+    let events = all_events(&ast, &ami);
     let devices = events
         .iter()
         .filter(|event| event.is_event("DeviceStateChange"))
@@ -318,7 +316,7 @@ fn who_was_never_asked_for_is_not_published() {
     let mut devices: Vec<_> = devices.collect();
     devices.dedup();
     assert_eq!(devices, [LAMP]);
-    // The lamp was spelled in another way.
+    // The hint spells the name in another way.
     ast.wait_hint_state("2100", "Unavailable");
     assert_eq!(ast.device("UserPresence:ALICE"), "UNAVAILABLE");
     set(&ast, "alice", "dnd");
@@ -328,7 +326,7 @@ fn who_was_never_asked_for_is_not_published() {
 /// A user may be the device of another one.
 #[test]
 fn a_boss_follows_the_secretarys_lamp() {
-    let ast = with(
+    let ast = configured(
         "[boss]\ntype = user\nextension = 300\ndevice = UserPresence:Secretary\n\
          [secretary]\ntype = user\nextension = 301,Custom:desk\n\
          [guard]\ntype = user\ndevice = UserPresence:boss@queue\n",
@@ -336,15 +334,15 @@ fn a_boss_follows_the_secretarys_lamp() {
     .start();
     ast.set_device("desk", "NOT_INUSE");
     wait_verdict(&ast, "boss", "available UserPresence:Secretary only");
-    event(&ast, "301", "dnd");
+    set_extension(&ast, "301", "dnd");
     wait_verdict(&ast, "boss", "dnd UserPresence:Secretary only");
-    wait_value(&ast, "guard", "dnd");
-    event(&ast, "301", "away");
+    wait_state(&ast, "guard", "dnd");
+    set_extension(&ast, "301", "away");
     wait_verdict(&ast, "boss", "unavailable UserPresence:Secretary only");
-    event(&ast, "300", "xa");
-    expect(&ast, "boss", "xa CustomPresence:300 highest");
-    event(&ast, "300", "not_set");
-    event(&ast, "301", "not_set");
+    set_extension(&ast, "300", "xa");
+    assert_verdict(&ast, "boss", "xa CustomPresence:300 highest");
+    set_extension(&ast, "300", "not_set");
+    set_extension(&ast, "301", "not_set");
     ast.set_device("desk", "INUSE");
     wait_verdict(&ast, "boss", "dnd UserPresence:Secretary only");
     ast.set_device("desk", "NOT_INUSE");
@@ -353,7 +351,7 @@ fn a_boss_follows_the_secretarys_lamp() {
 }
 
 #[test]
-fn a_cycle_through_devices_is_refused_and_named() {
+fn a_cycle_through_devices_is_refused_and_reported() {
     let conf = "[general]\n[alice]\ntype = user\ndevice = UserPresence:alice\n\
                 [bob]\ntype = user\ndevice = UserPresence:CAROL@queue\n\
                 [carol]\ntype = user\nextension = 300,userpresence:bob\n\
@@ -387,7 +385,7 @@ fn a_cycle_through_devices_is_refused_and_named() {
     let users = ast.ami().list(&[("Action", "UserPresenceList")]);
     assert_eq!(users.len(), 1);
     assert_eq!(read(&ast, "frank"), "not_set");
-    // A reload is refused whole.
+    // The reload is refused as a whole.
     let log = ast.log().len();
     assert!(!ast.reload().ok());
     ast.wait_log_from(log, "the running configuration stays");

@@ -1,14 +1,14 @@
-//! Coming and going: load, decline, unload.
+//! Loading, declining to load, unloading.
 
 use std::fs;
 
+use crate::harness::changes::published_states;
 use crate::harness::{Instance, MODULE, Message, wait_until};
-use crate::reload::published;
 
 const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\nextension = 201\n";
 
-/// The commands and actions of the module, and its provider, as Asterisk knows them now.
-/// Functions and applications stay, see `unload.rs`.
+/// The module's commands, actions and provider that Asterisk knows now. Functions and
+/// applications stay registered, see `unload.rs`.
 fn registered(ast: &Instance) -> Vec<String> {
     let asked = [
         ("core show help userpresence", "userpresence "),
@@ -21,7 +21,7 @@ fn registered(ast: &Instance) -> Vec<String> {
         let lines = lines.filter(|line| !line.contains("No such") && !line.contains("failed."));
         found.extend(lines.map(str::to_owned));
     }
-    // A label that nobody answers for is no presence at all.
+    // Without a provider the address has no presence at all.
     let provider = ast.control_presence("UserPresence:nobody");
     if provider.ok() {
         found.push("the provider".into());
@@ -35,7 +35,7 @@ impl Instance {
         ami.action(&[("Action", "PresenceState"), ("Provider", address)])
     }
 
-    /// What is complained of from here on, without missing documentation.
+    /// The complaints after the first `before` ones, without those of missing documentation.
     #[track_caller]
     pub fn new_complaints(&self, before: usize) -> Vec<String> {
         let all = self.complaints();
@@ -45,7 +45,7 @@ impl Instance {
 }
 
 #[test]
-fn module_show_says_what_it_is() {
+fn module_show_describes_the_module() {
     let ast = Instance::builder().userpresence(ALICE).start();
     let shown = ast.cli("module show like userpresence");
     let line = shown.lines().find(|line| line.starts_with(MODULE));
@@ -59,7 +59,7 @@ fn module_show_says_what_it_is() {
     }
     assert!(shown.contains("1 modules loaded"), "{shown}");
     assert_eq!(ast.new_complaints(0), Vec::<String>::new());
-    // What the tests below find to be gone.
+    // The tests below check that all of these are gone.
     let found = registered(&ast);
     let expected = [
         "userpresence show users",
@@ -76,8 +76,8 @@ fn module_show_says_what_it_is() {
     }
 }
 
-/// Asterisk's priorities decide, not the order in `modules.conf`: what
-/// CustomPresence has kept is known at once, and a hint finds its provider.
+/// Asterisk's load priorities decide, not the order in `modules.conf`: the module knows
+/// CustomPresence's stored states at once, and a hint finds its provider.
 #[test]
 fn it_loads_after_custom_presence_and_before_hints() {
     let reversed = |ours: &str| {
@@ -95,24 +95,22 @@ fn it_loads_after_custom_presence_and_before_hints() {
     ast.set_custom("200", "dnd,busy,In a call");
     ast.wait_hint_presence("2000", "dnd");
     let answer = ast.getvar("USER_PRESENCE(alice,json)");
-    assert!(ast.stop_gracefully().success());
-
-    ast.start_again();
+    ast.restart(true);
     assert_eq!(ast.hint("2000").presence, "dnd");
-    // Had the provider come later, its first word would have been a transition.
+    // If the provider came later, the first answer would cause a transition.
     assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), answer);
     assert_eq!(ast.new_complaints(0), Vec::<String>::new());
 
-    // The sign of the wrong order, seen where the module is not there at all.
+    // Without the module the log has the sign of a wrong order.
     assert!(ast.stop_gracefully().success());
     ast.write_config("modules.conf", &reversed(""));
     ast.start_again();
     ast.wait_log("No provider found for label: UserPresence");
 }
 
-/// Whatever stops a load, it is said once and nothing is left behind.
+/// A load that fails logs one message and leaves nothing behind, whatever the cause.
 #[test]
-fn a_load_that_cannot_be_declines_with_one_message_and_leaves_nothing() {
+fn a_failed_load_declines_with_one_message_and_leaves_nothing() {
     let ast = Instance::builder().not_loaded().start();
     let general = |line: &str| format!("[general]\n{line}\n[alice]\ntype = user\n");
     let line2 = "userpresence.conf:2, section [general]";
@@ -127,7 +125,7 @@ fn a_load_that_cannot_be_declines_with_one_message_and_leaves_nothing() {
         ),
         (
             Some(general("method = best")),
-            format!("{line2}, option 'method': 'best', expected "),
+            format!("{line2}, option 'method': unknown method 'best', expected "),
         ),
         (
             Some(general("priority = dnd,asleep")),
@@ -135,11 +133,13 @@ fn a_load_that_cannot_be_declines_with_one_message_and_leaves_nothing() {
         ),
         (
             Some(general("priority = dnd,dnd")),
-            format!("{line2}, option 'priority': the state 'dnd' stands twice"),
+            format!("{line2}, option 'priority': the state 'dnd' appears twice"),
         ),
         (
             Some(general("outgoing = some")),
-            format!("{line2}, option 'outgoing': 'some', expected all, default or none"),
+            format!(
+                "{line2}, option 'outgoing': unknown value 'some', expected all, default or none"
+            ),
         ),
         (
             Some(general("enabled = perhaps")),
@@ -163,7 +163,7 @@ fn a_load_that_cannot_be_declines_with_one_message_and_leaves_nothing() {
         ),
         (
             Some("[general]\nsettle=1\n[general]\nsettle=2\n".into()),
-            "the section [general] stands twice, expected one".into(),
+            "the section [general] appears twice, expected it once".into(),
         ),
     ];
     let mut complaints = 0;
@@ -185,13 +185,13 @@ fn a_load_that_cannot_be_declines_with_one_message_and_leaves_nothing() {
         );
         assert!(ours[0].contains(&expected), "{} lacks {expected}", ours[0]);
         assert_eq!(registered(&ast), Vec::<String>::new());
-        // It stays in the list, because its code stays mapped.
+        // The module stays in the list because its code stays mapped.
         let shown = ast.cli("module show like userpresence");
         assert!(shown.contains("Not Running"), "{shown}");
         complaints = ast.new_complaints(0).len();
     }
 
-    // Every error of [general] is told, not only the first.
+    // Every error of [general] is reported, not only the first.
     ast.write_config(
         "userpresence.conf",
         "[general]\nmethod = best\nsettle = x\n",
@@ -211,7 +211,7 @@ fn a_load_that_cannot_be_declines_with_one_message_and_leaves_nothing() {
     });
 }
 
-/// The loader compares how both were built, before any code of the module runs.
+/// The loader compares the build options before any code of the module runs.
 #[test]
 fn a_module_built_for_another_asterisk_is_refused() {
     let ast = Instance::builder().userpresence(ALICE).not_loaded().start();
@@ -244,8 +244,8 @@ fn a_module_built_for_another_asterisk_is_refused() {
     assert_eq!(registered(&ast), Vec::<String>::new());
 }
 
-/// Asterisk loads a copy of the module's file as another module. The second of the
-/// two finds its names taken, and leaves the first alone.
+/// Asterisk loads a copy of the module's file as another module. The copy finds its names
+/// taken and leaves the first one alone.
 #[test]
 fn a_second_copy_declines_and_leaves_the_first_alone() {
     let ast = Instance::builder().userpresence(ALICE).start();
@@ -268,9 +268,9 @@ fn a_second_copy_declines_and_leaves_the_first_alone() {
     wait_until("alice xa", || (ast.getvar(asked) == "xa").then_some(()));
 }
 
-/// An alias of the administrator may have the name of a command.
+/// A command alias may already use the name of one of the module's commands.
 #[test]
-fn a_command_that_is_taken_declines_the_load() {
+fn a_taken_command_name_makes_the_load_decline() {
     let ast = Instance::builder()
         .userpresence(ALICE)
         .modules(&["res_clialiases"])
@@ -302,9 +302,9 @@ fn a_command_that_is_taken_declines_the_load() {
     assert!(ast.cli("userpresence show settings").contains("Users: 1"));
 }
 
-/// A function of `func_odbc.conf` may have the name of ours.
+/// A function of `func_odbc.conf` may already use the name of the module's function.
 #[test]
-fn a_function_that_is_taken_declines_the_load() {
+fn a_taken_function_name_makes_the_load_decline() {
     let ast = Instance::builder()
         .userpresence(ALICE)
         .modules(&["res_odbc", "res_odbc_transaction", "func_odbc"])
@@ -325,15 +325,15 @@ fn a_function_that_is_taken_declines_the_load() {
 }
 
 #[test]
-fn what_is_loaded_is_not_loaded_twice() {
+fn a_loaded_module_is_not_loaded_twice() {
     let ast = Instance::builder().userpresence(ALICE).start();
     assert!(!ast.load_module(MODULE).ok());
     assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "not_set");
 }
 
-/// A section with an error is left out at a load, and the rest runs.
+/// A load leaves out a section with an error; the rest works.
 #[test]
-fn a_section_with_an_error_is_left_out_and_named() {
+fn a_section_with_an_error_is_left_out_and_reported() {
     let ast = Instance::builder()
         .userpresence(
             "[general]\n[alice]\ntype = user\nextension = 200\n\
@@ -346,13 +346,13 @@ fn a_section_with_an_error_is_left_out_and_named() {
         .start();
     let said = ast.new_complaints(0);
     let expected = [
-        "userpresence.conf:8, section [bob], option 'method': 'best', expected priority, latest, default or none",
+        "userpresence.conf:8, section [bob], option 'method': unknown method 'best', expected priority, latest, default or none",
         "userpresence.conf:10, section [carol]: the option 'type' is missing, expected user, status, device_table",
         "userpresence.conf:12, section [dave], option 'type': unknown type 'usr', did you mean 'user'? Expected user, status, device_table",
         "userpresence.conf:17, section [erin], option 'twenty': unknown option, expected ",
         "userpresence.conf:16, section [erin], option 'default': '204', expected one of the user's extensions",
         "section [f rank]: 'f rank' is not a user's name, expected 1 to 60 letters",
-        "section [Alice]: the user 'Alice' stands twice (first at userpresence.conf:3, section [alice])",
+        "section [Alice]: user 'Alice' is defined twice (first at userpresence.conf:3, section [alice])",
     ];
     for expected in expected {
         let lines = said.iter().filter(|line| line.contains(expected));
@@ -372,9 +372,9 @@ fn a_section_with_an_error_is_left_out_and_named() {
     });
 }
 
-/// Unloading leaves no stale hint; loading again finds everything as it was.
+/// An unload leaves no stale hint, and the next load restores everything.
 #[test]
-fn unload_publishes_not_set_and_a_second_load_works_as_new() {
+fn an_unload_publishes_not_set_and_the_next_load_restores_all() {
     let ast = Instance::builder()
         .userpresence(&format!("{ALICE}[bob]\ntype = user\n"))
         .hint("2000", ",UserPresence:alice")
@@ -387,7 +387,7 @@ fn unload_publishes_not_set_and_a_second_load_works_as_new() {
     for _ in 0..3 {
         let ami = ast.ami();
         assert!(ast.unload_module(MODULE).ok());
-        let told = published(&ast, &ami);
+        let told = published_states(&ast, &ami);
         assert_eq!(
             told,
             [
@@ -399,7 +399,7 @@ fn unload_publishes_not_set_and_a_second_load_works_as_new() {
         assert_eq!(registered(&ast), Vec::<String>::new());
 
         assert!(ast.load_module(MODULE).ok());
-        let told = published(&ast, &ami);
+        let told = published_states(&ast, &ami);
         assert_eq!(
             told,
             [
@@ -417,7 +417,7 @@ fn unload_publishes_not_set_and_a_second_load_works_as_new() {
     ast.wait_hint_presence("2000", "chat");
 }
 
-/// When Asterisk itself stops, phones keep what they show.
+/// When Asterisk stops, phones keep their display.
 #[test]
 fn a_stop_of_asterisk_publishes_nothing() {
     let ast = Instance::builder().userpresence(ALICE).start();
@@ -427,7 +427,7 @@ fn a_stop_of_asterisk_publishes_nothing() {
             (ast.getvar("USER_PRESENCE(alice)") == "dnd").then_some(())
         });
         let ami = ast.ami();
-        published(&ast, &ami);
+        published_states(&ast, &ami);
         let status = if graceful {
             ast.stop_gracefully()
         } else {
@@ -444,12 +444,12 @@ fn a_stop_of_asterisk_publishes_nothing() {
     }
 }
 
-/// A function that an action names is looked for when everything is loaded, not before.
+/// The module looks for an action's function only once every module is loaded.
 #[test]
-fn a_function_whose_module_comes_late_is_none_to_warn_of() {
+fn a_function_whose_module_loads_later_causes_no_warning() {
     let conf = "[act]\ntype = action\nstatus = dnd\nset = CUT(x)=1\nset = VOLUME(TX)=1\n\
                 set = NO_SUCH(x)=1\n[alice]\ntype = user\naction = act\n";
-    // Of these the first is loaded behind ours.
+    // The module of the first function is loaded after this one.
     let ast = Instance::builder()
         .userpresence(conf)
         .modules(&["func_volume"])
@@ -461,6 +461,6 @@ fn a_function_whose_module_comes_late_is_none_to_warn_of() {
         !told.iter().any(|line| line.contains("'VOLUME'")),
         "{told:#?}"
     );
-    // Nobody loads that of the other.
+    // The module of the other function is never loaded.
     assert!(told.iter().any(|line| line.contains("'CUT'")), "{told:#?}");
 }

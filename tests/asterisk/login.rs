@@ -1,11 +1,13 @@
-//! Statuses that a login and a logout set: of panels on AMI, and of real phones.
+//! Statuses set by logins and logouts: of panels on AMI, and of real phones.
 
+use crate::harness::api::{HASH, SESSION, api_user, sign_in};
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::changes::{assert_headers, matching};
+use crate::harness::statuses::{TYPES, assert_status};
+use crate::harness::users::{complaints, json, read, set, wait_extension};
 use crate::harness::{Ami, Builder, Instance, MODULE, Message, Phone, wait_until};
-use crate::people::{complaints, event, of, read, set, told, with};
-use crate::persistence::json;
-use crate::statuses::{TYPES, has, is, wait_extension};
 
-/// Alice is home-office when she logs in, and out to lunch when she logs out.
+/// Alice's login sets `home-office`, her logout `lunch`.
 const ALICE: &str = "[alice]\ntype = user\nextension = 200\n\
     login_status = home-office\nlogout_status = lunch\n";
 
@@ -13,7 +15,7 @@ const IN: [&str; 4] = ["available", "home", "", "home-office"];
 const OUT: [&str; 4] = ["away", "lunch", "Back soon", "lunch"];
 
 fn panels(users: &str) -> Builder {
-    with(&format!("{TYPES}{users}"))
+    configured(&format!("{TYPES}{users}"))
 }
 
 fn ask(ami: &Ami, action: &str, user: &str) -> Message {
@@ -40,8 +42,8 @@ fn refused(answer: &Message, why: &str) {
     );
 }
 
-/// Waits until the user is logged in on so many panels: the end of a session is
-/// noticed a moment later.
+/// Waits until the user is logged in on this number of panels: the module notices the end
+/// of a session a moment later.
 #[track_caller]
 fn wait_panels(ast: &Instance, user: &str, count: u32) {
     wait_until(&format!("{count} panels of {user}"), || {
@@ -49,7 +51,7 @@ fn wait_panels(ast: &Instance, user: &str, count: u32) {
     });
 }
 
-/// Waits until the user's status type is this.
+/// Waits until the user has this status.
 #[track_caller]
 fn wait_status(ast: &Instance, user: &str, status: &str) {
     wait_until(&format!("{user} {status}"), || {
@@ -62,38 +64,35 @@ fn a_login_and_a_logout_set_a_status() {
     let ast = panels(ALICE).hint("2000", ",UserPresence:alice").start();
     let (panel, ami) = (ast.ami(), ast.ami());
     log_in(&panel, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     wait_extension(&ast, "200", ["available", "home", ""]);
     ast.wait_hint_presence("2000", "available");
     let seen = ask(&ami, "UserPresenceGet", "alice");
-    has(&seen, &[("Panels", "1"), ("StatusType", "home-office")]);
+    assert_headers(&seen, &[("Panels", "1"), ("Status", "home-office")]);
     log_out(&panel, "alice");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     wait_extension(&ast, "200", ["away", "lunch", "Back soon"]);
-    has(&ask(&ami, "UserPresenceGet", "alice"), &[("Panels", "0")]);
+    assert_headers(&ask(&ami, "UserPresenceGet", "alice"), &[("Panels", "0")]);
     log_in(&panel, "ALICE");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
 
-    // Each is one transition.
-    let events = told(&ast, &ami);
-    let changes = of(&events, "UserPresenceChange", "User", "alice");
-    let statuses: Vec<_> = changes
-        .iter()
-        .map(|event| event.get("StatusType"))
-        .collect();
+    // Each of them is one transition.
+    let events = all_events(&ast, &ami);
+    let changes = matching(&events, "UserPresenceChange", "User", "alice");
+    let statuses: Vec<_> = changes.iter().map(|event| event.get("Status")).collect();
     let [come, go] = [Some("home-office"), Some("lunch")];
     assert_eq!(statuses, [come, go, come]);
     assert_eq!(complaints(&ast, ""), Vec::<String>::new());
 }
 
 #[test]
-fn the_end_of_the_session_is_a_logout() {
+fn the_end_of_a_session_is_a_logout() {
     let bob = ALICE.replace("alice", "bob").replace("200", "201");
     let ast = panels(&format!("{ALICE}{bob}")).start();
     let panel = ast.ami();
     log_in(&panel, "alice");
     log_in(&panel, "bob");
-    // The socket is closed; a panel that says goodbye is no different.
+    // The panel closes the socket; a panel that logs off first is no different.
     drop(panel);
     for user in ["alice", "bob"] {
         wait_panels(&ast, user, 0);
@@ -101,13 +100,13 @@ fn the_end_of_the_session_is_a_logout() {
     }
     let panel = ast.ami();
     log_in(&panel, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     assert!(panel.action(&[("Action", "Logoff")]).ok());
     wait_status(&ast, "alice", "lunch");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     wait_panels(&ast, "alice", 0);
 
-    // Who has logged out before is not logged out once more.
+    // A user who has logged out is not logged out again.
     let panel = ast.ami();
     log_in(&panel, "alice");
     log_out(&panel, "alice");
@@ -131,16 +130,16 @@ fn the_first_panel_logs_in_and_the_last_one_out() {
     );
     wait_panels(&ast, "alice", 2);
     log_out(&one, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     log_in(&one, "alice");
     drop(two);
     wait_panels(&ast, "alice", 1);
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     drop(one);
     wait_status(&ast, "alice", "lunch");
-    let events = told(&ast, &ami);
+    let events = all_events(&ast, &ami);
     assert_eq!(
-        of(&events, "UserPresenceChange", "User", "alice").len(),
+        matching(&events, "UserPresenceChange", "User", "alice").len(),
         2,
         "{events:#?}"
     );
@@ -155,31 +154,31 @@ fn a_choice_made_by_hand_is_not_overridden() {
     for user in ["alice", "bob"] {
         set(&ast, user, "meeting");
     }
-    // Bob has it otherwise.
+    // For bob a login overrides the choice.
     for user in ["alice", "bob"] {
         log_in(&panel, user);
     }
-    is(&ast, "alice", meeting);
-    is(&ast, "bob", IN);
+    assert_status(&ast, "alice", meeting);
+    assert_status(&ast, "bob", IN);
     set(&ast, "bob", "meeting");
     for user in ["alice", "bob"] {
         log_out(&panel, user);
     }
-    is(&ast, "alice", meeting);
-    is(&ast, "bob", OUT);
+    assert_status(&ast, "alice", meeting);
+    assert_status(&ast, "bob", OUT);
 
-    // Who clears it leaves it to logins again.
+    // Clearing the status lets logins set it again.
     set(&ast, "alice", "not_set");
     log_in(&panel, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     log_out(&panel, "alice");
-    is(&ast, "alice", OUT);
-    // As does who chooses what a login sets.
+    assert_status(&ast, "alice", OUT);
+    // So does choosing the status that a login sets.
     set(&ast, "alice", "home-office");
     log_in(&panel, "alice");
     log_out(&panel, "alice");
-    is(&ast, "alice", OUT);
-    // A type that is recorded only was chosen too.
+    assert_status(&ast, "alice", OUT);
+    // A status that is recorded only is a choice too.
     set(&ast, "alice", "thinking");
     log_in(&panel, "alice");
     assert_eq!(read(&ast, "alice,status"), "thinking");
@@ -191,20 +190,20 @@ fn a_choice_made_by_hand_is_not_overridden() {
 fn a_choice_made_on_a_phone_is_not_overridden() {
     let ast = panels(ALICE).start();
     let panel = ast.ami();
-    event(&ast, "200", "dnd,,By phone");
+    set_extension(&ast, "200", "dnd,,By phone");
     log_in(&panel, "alice");
-    is(&ast, "alice", ["dnd", "", "By phone", "dnd"]);
-    event(&ast, "200", "not_set");
+    assert_status(&ast, "alice", ["dnd", "", "By phone", "dnd"]);
+    set_extension(&ast, "200", "not_set");
     log_out(&panel, "alice");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     log_in(&panel, "alice");
-    is(&ast, "alice", IN);
-    // What the login writes has to be there before, or it would come after.
+    assert_status(&ast, "alice", IN);
+    // The status of the login has to be written first, or it would be written later.
     wait_extension(&ast, "200", [IN[0], IN[1], IN[2]]);
-    event(&ast, "200", "dnd,,By phone");
+    set_extension(&ast, "200", "dnd,,By phone");
     drop(panel);
     wait_panels(&ast, "alice", 0);
-    is(&ast, "alice", ["dnd", "", "By phone", "dnd"]);
+    assert_status(&ast, "alice", ["dnd", "", "By phone", "dnd"]);
 }
 
 #[test]
@@ -229,7 +228,7 @@ fn statuses_can_be_recorded_only_or_left_out() {
         log_out(&panel, user);
         assert_eq!(seen(), after, "{user} out");
     }
-    // One for all in [general], and one user without.
+    // [general] has one for all users, and one user has none.
     let ast = panels(
         "[general]\nlogin_status = chat\nlogout_status = away\n\
          [alice]\ntype = user\n[bob]\ntype = user\nlogout_status =\n",
@@ -245,13 +244,13 @@ fn statuses_can_be_recorded_only_or_left_out() {
 }
 
 #[test]
-fn each_failure_has_its_message() {
+fn each_mistake_has_its_message() {
     let ast = panels(ALICE).ami_user("reader", "all", "reporting").start();
     let panel = ast.ami();
     let nobody = "there is no user 'nobody', expected one of userpresence.conf or realtime";
     refused(&ask(&panel, "UserPresenceLogin", "nobody"), nobody);
     let without = |user: &str| {
-        format!("'{user}' is not logged in by this session, expected UserPresenceLogin before")
+        format!("'{user}' is not logged in by this session, expected UserPresenceLogin first")
     };
     refused(
         &ask(&panel, "UserPresenceLogout", "alice"),
@@ -268,14 +267,14 @@ fn each_failure_has_its_message() {
             "the header User is missing",
         );
     }
-    // A session logs out itself only.
+    // A session logs out only its own panel.
     let other = ast.ami();
     log_in(&other, "alice");
     refused(
         &ask(&panel, "UserPresenceLogout", "alice"),
         &without("alice"),
     );
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     log_out(&other, "alice");
     refused(
         &ask(&other, "UserPresenceLogout", "alice"),
@@ -289,7 +288,7 @@ fn each_failure_has_its_message() {
 }
 
 #[test]
-fn a_reload_between_keeps_who_is_logged_in() {
+fn a_reload_keeps_panels_logged_in() {
     let ast = panels(ALICE).start();
     let (one, two) = (ast.ami(), ast.ami());
     log_in(&one, "alice");
@@ -302,11 +301,11 @@ fn a_reload_between_keeps_who_is_logged_in() {
     wait_panels(&ast, "alice", 1);
     log_in(&two, "alice");
     log_out(&one, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     drop(two);
     wait_status(&ast, "alice", "meeting");
 
-    // Gone and back, while somebody is logged in.
+    // A user is removed and returns while a panel is logged in.
     let (one, two) = (ast.ami(), ast.ami());
     log_in(&one, "alice");
     log_in(&two, "alice");
@@ -325,7 +324,7 @@ fn a_reload_between_keeps_who_is_logged_in() {
 }
 
 #[test]
-fn an_unload_between_forgets_who_is_logged_in() {
+fn an_unload_forgets_the_logged_in_panels() {
     let ast = panels(ALICE).start();
     let (one, two) = (ast.ami(), ast.ami());
     log_in(&one, "alice");
@@ -333,36 +332,35 @@ fn an_unload_between_forgets_who_is_logged_in() {
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
     wait_panels(&ast, "alice", 0);
-    // Whoever was logged in is logged out, until the panel logs in anew.
-    is(&ast, "alice", OUT);
+    // Every user is logged out until a panel logs in again.
+    assert_status(&ast, "alice", OUT);
     refused(
         &ask(&one, "UserPresenceLogout", "alice"),
-        "'alice' is not logged in by this session, expected UserPresenceLogin before",
+        "'alice' is not logged in by this session, expected UserPresenceLogin first",
     );
-    // That a session of before ends says nothing any more.
+    // The end of an earlier session has no effect.
     log_in(&one, "alice");
     drop(two);
     let three = ast.ami();
     log_in(&three, "alice");
     wait_panels(&ast, "alice", 2);
     log_out(&three, "alice");
-    is(&ast, "alice", IN);
-    // Still known to be a login's, not a choice made by hand.
+    assert_status(&ast, "alice", IN);
+    // The status still counts as set by a login, not by hand.
     drop(one);
     wait_status(&ast, "alice", "lunch");
 
-    // And after a restart, which ends every session.
+    // The same after a restart, which ends every session.
     let one = ast.ami();
     log_in(&one, "alice");
-    assert!(ast.stop().success());
-    ast.start_again();
+    ast.restart(false);
     wait_panels(&ast, "alice", 0);
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     let one = ast.ami();
     log_in(&one, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     log_out(&one, "alice");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
 }
 
 #[test]
@@ -373,32 +371,32 @@ fn a_phone_logs_in_when_it_registers() {
                  register_status = chat\nunregister_status = away\nlogin_overrides = yes\n";
     let ast = panels(users).sip(&["200", "201", "202"]).start();
     let ami = ast.ami();
-    is(&ast, "alice", ["not_set", "", "", "not_set"]);
+    assert_status(&ast, "alice", ["not_set", "", "", "not_set"]);
     let desk = Phone::ringing(&ast, "200");
     wait_status(&ast, "alice", "home-office");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     let soft = Phone::ringing(&ast, "201");
     desk.unregister();
     ast.wait_device("PJSIP/200", "UNAVAILABLE");
-    // One of two is left.
-    is(&ast, "alice", IN);
+    // One of two phones is still registered.
+    assert_status(&ast, "alice", IN);
     desk.register();
     soft.unregister();
     ast.wait_device("PJSIP/201", "UNAVAILABLE");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     desk.unregister();
     wait_status(&ast, "alice", "lunch");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     for extension in ["200", "201"] {
         wait_extension(&ast, extension, ["away", "lunch", "Back soon"]);
     }
-    let events = told(&ast, &ami);
-    let mut changes = of(&events, "UserPresenceChange", "User", "alice");
-    // That a phone can be reached, or not any more, is a change of its own.
-    changes.retain(|event| event.get("OldStatusType") != event.get("StatusType"));
+    let events = all_events(&ast, &ami);
+    let mut changes = matching(&events, "UserPresenceChange", "User", "alice");
+    // A phone that becomes reachable or unreachable is a change of its own.
+    changes.retain(|event| event.get("OldStatus") != event.get("Status"));
     assert_eq!(changes.len(), 2, "{changes:#?}");
 
-    // By hand is by hand, unless it says otherwise.
+    // A choice made by hand stays, unless login_overrides is set.
     for user in ["alice", "bob"] {
         set(&ast, user, "meeting");
     }
@@ -410,11 +408,11 @@ fn a_phone_logs_in_when_it_registers() {
     ast.wait_device("PJSIP/200", "UNAVAILABLE");
     other.unregister();
     wait_status(&ast, "bob", "away");
-    is(&ast, "alice", ["dnd", "meeting", "", "meeting"]);
+    assert_status(&ast, "alice", ["dnd", "meeting", "", "meeting"]);
 }
 
 #[test]
-fn each_mistake_leaves_out_its_user() {
+fn each_mistake_in_the_configuration_leaves_out_its_user() {
     let mistakes = [
         (
             "login_status = busy",
@@ -449,10 +447,10 @@ fn each_mistake_leaves_out_its_user() {
     }
     let panel = ast.ami();
     log_in(&panel, "alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
 }
 
-/// A panel in a browser speaks AMI over HTTP, where a session outlives its requests.
+/// A panel in a browser uses AMI over HTTP, where a session outlives its requests.
 #[test]
 fn a_session_over_http_logs_in_and_out() {
     let ast = panels(ALICE).http().start();
@@ -479,25 +477,24 @@ fn a_session_over_http_logs_in_and_out() {
     };
     let body = ask("UserPresenceLogin&User=alice");
     assert!(body.contains("Message: Logged in"), "{body}");
-    is(&ast, "alice", IN);
-    // The same session, another connection.
+    assert_status(&ast, "alice", IN);
+    // The same session over another connection.
     let body = ask("UserPresenceLogin&User=alice");
     assert!(body.contains("Message: Already logged in"), "{body}");
     wait_panels(&ast, "alice", 1);
     let body = ask("UserPresenceLogout&User=alice");
     assert!(body.contains("Message: Logged out"), "{body}");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     ask("UserPresenceLogin&User=alice");
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     ask("Logoff");
     wait_status(&ast, "alice", "lunch");
     wait_panels(&ast, "alice", 0);
 }
 
-/// A phone that was registered all the time has not logged in because the module was
-/// loaded, or read anew.
+/// A phone that was registered all the time does not log in because of a load or a reload.
 #[test]
-fn a_phone_found_registered_is_no_login() {
+fn a_phone_that_a_load_finds_registered_is_no_login() {
     let users = "[alice]\ntype = user\nextension = 200\nregister_status = home-office\n";
     let ast = panels(users).sip(&["200"]).start();
     let phone = Phone::ringing(&ast, "200");
@@ -505,7 +502,7 @@ fn a_phone_found_registered_is_no_login() {
     set(&ast, "alice", "not_set");
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
-    is(&ast, "alice", ["not_set", "", "", "not_set"]);
+    assert_status(&ast, "alice", ["not_set", "", "", "not_set"]);
     let barrier = "[barrier]\ntype = user\naccount = barrier\nextension = barrier\n";
     let bob = users
         .replace("alice", "bob")
@@ -515,12 +512,12 @@ fn a_phone_found_registered_is_no_login() {
         &format!("{TYPES}{users}{bob}{barrier}"),
     );
     assert!(ast.reload().ok());
-    // What was published before was heard.
-    event(&ast, "201", "away");
+    // The module has handled every earlier event.
+    set_extension(&ast, "201", "away");
     for user in ["alice", "bob"] {
-        is(&ast, user, ["not_set", "", "", "not_set"]);
+        assert_status(&ast, user, ["not_set", "", "", "not_set"]);
     }
-    // The next registration is one.
+    // The next registration is a login.
     phone.unregister();
     ast.wait_device("PJSIP/200", "UNAVAILABLE");
     phone.register();
@@ -529,30 +526,10 @@ fn a_phone_found_registered_is_no_login() {
     }
 }
 
-/// "secret", as `userpresence password` keeps it.
-const HASH: &str = "$6$board$xiod/iiUqFc2hFyDo.EiD8gVSfYlihdfqEuR.EIB.m6yyYOwf0AFiUMgNa1RWhxze6NwC7i.l0e0E27KvHTPW0";
-
-/// Alice, bob, and who comes in over HTTP: `hers`, in alice's name or another's.
+/// Alice, bob, and the API user `hers` with these options.
 fn over_http(hers: &str) -> String {
     let bob = ALICE.replace("alice", "bob").replace("200", "201");
-    format!("{TYPES}{ALICE}{bob}[hers]\ntype = api_user\npassword = {HASH}\n{hers}\n")
-}
-
-const SESSION: &str = "/userpresence/v1/session";
-
-/// Logs in over HTTP; the `Cookie` header of the session.
-#[track_caller]
-fn sign_in(ast: &Instance, more: &[&str]) -> String {
-    let headers = [&["Content-Type: application/json"], more].concat();
-    let body = r#"{"name": "hers", "password": "secret"}"#;
-    let answer = ast.http("POST", SESSION, &headers, body);
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let mut cookies = answer
-        .head
-        .lines()
-        .filter_map(|line| line.strip_prefix("Set-Cookie: "));
-    let cookie = cookies.next().and_then(|line| line.split(';').next());
-    format!("Cookie: {}", cookie.expect("a cookie"))
+    format!("{TYPES}{ALICE}{bob}{}", api_user("hers", hers))
 }
 
 #[track_caller]
@@ -560,7 +537,7 @@ fn sign_out(ast: &Instance, cookie: &str) {
     assert_eq!(ast.http("DELETE", SESSION, &[cookie], "").status, 204);
 }
 
-/// Opens the feed of a session, and leaves it.
+/// Opens the feed of a session and closes it.
 #[track_caller]
 fn look_at_the_feed(ast: &Instance, cookie: &str) {
     let feed = "/userpresence/v1/account/~/events?snapshot=true";
@@ -569,22 +546,24 @@ fn look_at_the_feed(ast: &Instance, cookie: &str) {
 }
 
 #[test]
-fn a_session_over_http_is_a_panel() {
-    let ast = with(&over_http("role = self\nuser = alice")).http().start();
-    let one = sign_in(&ast, &[]);
-    is(&ast, "alice", IN);
+fn a_session_over_http_counts_as_a_panel() {
+    let ast = configured(&over_http("role = self\nuser = alice"))
+        .http()
+        .start();
+    let one = sign_in(&ast, "hers", &[]);
+    assert_status(&ast, "alice", IN);
     wait_panels(&ast, "alice", 1);
     let number = read(&ast, "alice,sequence");
-    // Another, and its feed, as often as it likes: nothing changes.
-    let two = sign_in(&ast, &[]);
+    // Another session and its feed, however often opened, change nothing.
+    let two = sign_in(&ast, "hers", &[]);
     for cookie in [&one, &two, &two] {
         look_at_the_feed(&ast, cookie);
     }
     wait_panels(&ast, "alice", 2);
-    // The same browser logs in once more: that takes the place of its session before.
-    let two = sign_in(&ast, &[&two]);
+    // The same browser logs in again: the new session replaces its previous one.
+    let two = sign_in(&ast, "hers", &[&two]);
     wait_panels(&ast, "alice", 2);
-    // A panel on AMI is one more.
+    // A panel on AMI counts too.
     let panel = ast.ami();
     log_in(&panel, "alice");
     wait_panels(&ast, "alice", 3);
@@ -592,15 +571,15 @@ fn a_session_over_http_is_a_panel() {
     sign_out(&ast, &two);
     wait_panels(&ast, "alice", 1);
     assert_eq!(read(&ast, "alice,sequence"), number);
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     log_out(&panel, "alice");
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
 
-    // The last session's logout; it cannot be told twice.
-    let one = sign_in(&ast, &[]);
-    is(&ast, "alice", IN);
+    // The last session logs out; it cannot do so twice.
+    let one = sign_in(&ast, "hers", &[]);
+    assert_status(&ast, "alice", IN);
     sign_out(&ast, &one);
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
     let answer = ast.http("DELETE", SESSION, &[&one], "");
     assert_eq!(answer.status, 401, "{answer:?}");
     wait_panels(&ast, "alice", 0);
@@ -608,16 +587,16 @@ fn a_session_over_http_is_a_panel() {
 }
 
 #[test]
-fn a_session_that_holds_no_more_is_logged_out() {
+fn a_session_that_loses_its_user_is_logged_out() {
     let hers = "role = self\nuser = alice";
-    let ast = with(&over_http(hers)).http().start();
+    let ast = configured(&over_http(hers)).http().start();
     let reload = |conf: &str| {
         ast.write_config("userpresence.conf", conf);
         assert!(ast.reload().ok());
     };
-    let cookie = sign_in(&ast, &[]);
-    is(&ast, "alice", IN);
-    // It is bob who looks on from now on.
+    let cookie = sign_in(&ast, "hers", &[]);
+    assert_status(&ast, "alice", IN);
+    // The session now belongs to bob.
     reload(&over_http("role = self\nuser = bob"));
     wait_panels(&ast, "bob", 1);
     wait_panels(&ast, "alice", 0);
@@ -625,26 +604,28 @@ fn a_session_that_holds_no_more_is_logged_out() {
     wait_status(&ast, "alice", "lunch");
     look_at_the_feed(&ast, &cookie);
     wait_panels(&ast, "bob", 1);
-    // And nobody, with another password.
-    reload(&over_http(hers).replace("xze6", "xze7"));
+    // With another password the session belongs to nobody.
+    reload(&over_http(hers).replace(HASH, &HASH.replace("TVL", "TVM")));
     wait_panels(&ast, "bob", 0);
     wait_status(&ast, "bob", "lunch");
     wait_panels(&ast, "alice", 0);
 }
 
-/// As of other panels, a load logs out those whom the last run has left; a session that
-/// outlives it is logged in when its feed comes back.
+/// As with other panels, a load logs out the panels of the last run. A session that
+/// outlives the load is logged in when its feed is opened again.
 #[test]
 fn a_session_outlives_a_load() {
-    let ast = with(&over_http("role = self\nuser = alice")).http().start();
-    let cookie = sign_in(&ast, &[]);
-    is(&ast, "alice", IN);
+    let ast = configured(&over_http("role = self\nuser = alice"))
+        .http()
+        .start();
+    let cookie = sign_in(&ast, "hers", &[]);
+    assert_status(&ast, "alice", IN);
     assert!(ast.unload_module(MODULE).ok() && ast.load_module(MODULE).ok());
     wait_status(&ast, "alice", "lunch");
     wait_panels(&ast, "alice", 0);
     look_at_the_feed(&ast, &cookie);
     wait_panels(&ast, "alice", 1);
-    is(&ast, "alice", IN);
+    assert_status(&ast, "alice", IN);
     sign_out(&ast, &cookie);
-    is(&ast, "alice", OUT);
+    assert_status(&ast, "alice", OUT);
 }

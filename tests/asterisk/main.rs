@@ -1,10 +1,9 @@
-//! Tests in a real Asterisk: each starts its own, in a private directory and on
-//! loopback ports, so any number run side by side.
+//! Tests in a real Asterisk. Each test starts its own, in a private directory and on
+//! loopback ports, so any number of tests run side by side.
 //!
 //! `make test` runs them after building what they need. By hand:
 //! `cargo test --no-default-features --features in-asterisk --test asterisk`.
 
-mod ari;
 mod harness;
 
 mod account;
@@ -26,6 +25,7 @@ mod function;
 mod help;
 mod http;
 mod inferred;
+mod install;
 mod lamps;
 mod loading;
 mod login;
@@ -33,7 +33,6 @@ mod manager;
 mod metrics;
 mod openapi;
 mod panics;
-mod people;
 mod persistence;
 mod pickup;
 mod provider;

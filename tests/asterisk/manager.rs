@@ -2,22 +2,15 @@
 
 use serde_json::Value;
 
+use crate::harness::barrier::{all_events, catch_up, configured, set_extension};
+use crate::harness::changes::matching;
+use crate::harness::users::{ALICE, complaints, custom, read, set, wait_custom};
 use crate::harness::{Ami, Message, wait_until};
-use crate::people::{
-    ALICE, caught_up, complaints, custom, event, of, read, set, told, wait_custom, with,
-};
-
-/// A header that has to be there.
-#[track_caller]
-fn header<'a>(message: &'a Message, name: &str) -> &'a str {
-    let value = message.get(name);
-    value.unwrap_or_else(|| panic!("no {name} in {message:#?}"))
-}
 
 #[track_caller]
 fn headers(message: &Message, expected: &[(&str, &str)]) {
     for (name, value) in expected {
-        assert_eq!(header(message, name), *value, "{name} in {message:#?}");
+        assert_eq!(message.header(name), *value, "{name} in {message:#?}");
     }
 }
 
@@ -33,12 +26,12 @@ const STAFF: &str = "[alice]\ntype = user\nid = 4711\naccount = main\nextension 
                      subtype = lunch\n";
 
 #[test]
-fn the_list_has_everyone_and_ends_with_their_number() {
-    let ast = with(STAFF).start();
-    event(&ast, "201", "away,lunch,Back at one");
+fn the_list_has_every_user_and_ends_with_their_number() {
+    let ast = configured(STAFF).start();
+    set_extension(&ast, "201", "away,lunch,Back at one");
     let ami = ast.ami();
     let (items, end) = ami.list_to_its_end(&[("Action", "UserPresenceList")]);
-    let names: Vec<_> = items.iter().map(|item| header(item, "User")).collect();
+    let names: Vec<_> = items.iter().map(|item| item.header("User")).collect();
     assert_eq!(names, ["alice", "bob", "carol", "barrier"]);
     assert!(items.iter().all(|item| item.is_event("UserPresenceEntry")));
     let (since, sequence) = (read(&ast, "alice,since"), read(&ast, "alice,sequence"));
@@ -47,10 +40,13 @@ fn the_list_has_everyone_and_ends_with_their_number() {
         &[
             ("Id", "4711"),
             ("Account", "main"),
-            ("Status", "away"),
+            ("State", "away"),
             ("Subtype", "lunch"),
             ("Message", "Back at one"),
+            ("Status", "lunch"),
             ("StatusType", "lunch"),
+            ("ChosenState", "away"),
+            ("ChosenStatus", "lunch"),
             ("Label", "At lunch"),
             ("DndStatus", "TakeAllCalls"),
             ("DeviceState", "unavailable"),
@@ -69,8 +65,8 @@ fn the_list_has_everyone_and_ends_with_their_number() {
         &items[1],
         &[
             ("Id", "bob"),
+            ("State", "not_set"),
             ("Status", "not_set"),
-            ("StatusType", "not_set"),
             ("Label", "Not set"),
             ("Since", ""),
             ("Until", ""),
@@ -93,7 +89,7 @@ fn the_list_has_everyone_and_ends_with_their_number() {
 
 #[test]
 fn the_list_can_be_narrowed_to_an_account() {
-    let ast = with(STAFF).start();
+    let ast = configured(STAFF).start();
     let ami = ast.ami();
     for (account, users) in [
         ("main", &["alice", "bob"][..]),
@@ -103,9 +99,9 @@ fn the_list_can_be_narrowed_to_an_account() {
     ] {
         let asked = [("Action", "UserPresenceList"), ("Account", account)];
         let (items, end) = ami.list_to_its_end(&asked);
-        let names: Vec<_> = items.iter().map(|item| header(item, "User")).collect();
+        let names: Vec<_> = items.iter().map(|item| item.header("User")).collect();
         assert_eq!(names, users, "{account}");
-        assert_eq!(header(&end, "ListItems"), users.len().to_string());
+        assert_eq!(end.header("ListItems"), users.len().to_string());
     }
 }
 
@@ -114,22 +110,22 @@ fn a_list_of_five_thousand_is_complete() {
     let users: String = (0..5000)
         .map(|n| format!("[user{n}]\ntype = user\nextension = {n}\n"))
         .collect();
-    let ast = with(&users).start();
+    let ast = configured(&users).start();
     let (items, end) = ast.ami().list_to_its_end(&[("Action", "UserPresenceList")]);
     let counted = items.iter().enumerate().take(5000);
     assert!(
         counted
             .into_iter()
-            .all(|(n, item)| header(item, "User") == format!("user{n}"))
+            .all(|(n, item)| item.header("User") == format!("user{n}"))
     );
-    assert_eq!(header(&end, "ListItems"), "5001");
+    assert_eq!(end.header("ListItems"), "5001");
     assert_eq!(items.len(), 5001);
 }
 
 #[test]
-fn get_tells_one_user_and_all_of_it_as_json() {
-    let ast = with(STAFF).start();
-    event(&ast, "200", "away,lunch,a \"b\" \\ ü");
+fn get_returns_one_user_with_everything_as_json() {
+    let ast = configured(STAFF).start();
+    set_extension(&ast, "200", "away,lunch,a \"b\" \\ ü");
     let ami = ast.ami();
     let answer = ami.action(&[("Action", "UserPresenceGet"), ("User", "ALICE")]);
     headers(
@@ -137,15 +133,15 @@ fn get_tells_one_user_and_all_of_it_as_json() {
         &[
             ("Response", "Success"),
             ("User", "alice"),
-            ("Status", "away"),
+            ("State", "away"),
             ("Message", "a \"b\" \\ ü"),
-            ("StatusType", "lunch"),
+            ("Status", "lunch"),
             ("Source", "CustomPresence:200"),
             ("Extensions", "200,201"),
         ],
     );
     assert_eq!(answer.all("Message").count(), 1);
-    let json: Value = serde_json::from_str(header(&answer, "Json")).expect("JSON");
+    let json: Value = serde_json::from_str(answer.header("Json")).expect("JSON");
     assert_eq!(json["message"], "a \"b\" \\ ü");
     assert_eq!(json["sources"].as_array().map(Vec::len), Some(2));
 
@@ -168,10 +164,10 @@ fn get_tells_one_user_and_all_of_it_as_json() {
 }
 
 #[test]
-fn set_sets_and_says_so() {
-    let ast = with(STAFF).start();
+fn set_sets_a_status_and_confirms_it() {
+    let ast = configured(STAFF).start();
     let ami = ast.ami();
-    // Here each text has its header: a comma is a comma, a backslash a backslash.
+    // Each text has a header of its own, so commas and backslashes need no escape.
     let text = "Back at one, or \\, \"two\"; ${SHELL(id)} $[1+1] ü";
     let asked = [
         ("User", "Alice"),
@@ -199,14 +195,14 @@ fn set_sets_and_says_so() {
     assert!(set_action(&ami, &encoded).ok());
     assert_eq!(read(&ast, "bob,subtype"), "trip");
     assert_eq!(read(&ast, "bob,message"), "🍜, later");
-    // What is left out is empty.
+    // Omitted headers count as empty.
     assert!(set_action(&ami, &[("User", "bob"), ("Status", "chat")]).ok());
     assert_eq!(read(&ast, "bob") + &read(&ast, "bob,message"), "chat");
 }
 
 #[test]
-fn each_mistake_in_setting_has_its_answer_and_changes_nothing() {
-    let ast = with(ALICE).start();
+fn each_mistake_in_setting_gets_an_error_and_changes_nothing() {
+    let ast = configured(ALICE).start();
     let ami = ast.ami();
     assert!(set_action(&ami, &[("User", "alice"), ("Status", "chat")]).ok());
     let long = "x".repeat(256);
@@ -258,14 +254,14 @@ fn each_mistake_in_setting_has_its_answer_and_changes_nothing() {
     }
     assert_eq!(read(&ast, "alice"), "chat");
     assert_eq!(custom(&ast, "200", "value"), "chat");
-    // The asker was told; nothing of it is the log's business.
+    // The answers name the mistakes, and the log has none of them.
     assert_eq!(complaints(&ast, ""), Vec::<String>::new());
 }
 
-/// What would begin a header of its own is refused wherever it comes from.
+/// Text that would begin another header is refused on every interface.
 #[test]
 fn a_line_end_never_reaches_a_header() {
-    let ast = with(ALICE).start();
+    let ast = configured(ALICE).start();
     let ami = ast.ami();
     let begin = "Action: UserPresenceSet\r\nActionID: raw\r\nUser: alice\r\nStatus: away\r\n";
     for (message, why) in [
@@ -279,45 +275,46 @@ fn a_line_end_never_reaches_a_header() {
         let all = [begin.as_bytes(), message, b"\r\n\r\n"].concat();
         ami.send_raw(all).expect("a connection");
         let answer = ami.reply("raw").expect("an answer");
-        assert_eq!(header(&answer, "Response"), "Error", "{answer:?}");
+        assert_eq!(answer.header("Response"), "Error", "{answer:?}");
         assert!(answer.text().contains(why), "{answer:?}");
     }
     assert_eq!(read(&ast, "alice"), "not_set");
 
-    // From another module, whose own events are not ours to mend.
+    // The text comes from another module, whose own events cannot be repaired here.
     let forged = "Set(PRESENCE_STATE(CustomPresence:200)=away,,YQ0KRXZlbnQ6IEZvcmdlZA==,e)";
     ast.run_dialplan(&[forged], "");
-    caught_up(&ast);
+    catch_up(&ast);
     let listed = ami.list(&[("Action", "UserPresenceList")]);
     headers(
         &listed[0],
         &[
             ("User", "alice"),
-            ("Status", "away"),
+            ("State", "away"),
             ("Message", "a  Event: Forged"),
         ],
     );
-    let events = told(&ast, &ami);
-    let change = of(&events, "UserPresenceChange", "User", "alice");
+    let events = all_events(&ast, &ami);
+    let change = matching(&events, "UserPresenceChange", "User", "alice");
     assert_eq!(change.len(), 1);
     let message = ("Message", "a  Event: Forged");
-    headers(change[0], &[("Status", "away"), message]);
+    headers(change[0], &[("State", "away"), message]);
 }
 
 #[test]
-fn the_event_tells_old_and_new_why_and_a_number_that_rises_by_one() {
+fn the_event_has_old_and_new_state_the_reason_and_the_next_number() {
     let ast =
-        with("[alice]\ntype = user\naccount = main\nextension = 200\nextension = 201\n").start();
+        configured("[alice]\ntype = user\naccount = main\nextension = 200\nextension = 201\n")
+            .start();
     let ami = ast.ami();
     ast.set_custom("200", "away,lunch,Back at one");
     ast.set_custom("201", "available");
     ast.set_custom("201", "dnd");
     ast.set_custom("200", "not_set");
-    // What is still unheard when a status is set is older than the status.
-    event(&ast, "201", "not_set");
+    // An event not handled yet when a status is set is older than the status.
+    set_extension(&ast, "201", "not_set");
     set(&ast, "alice", "chat,desk,Here");
-    let events = told(&ast, &ami);
-    let changes = of(&events, "UserPresenceChange", "User", "alice");
+    let events = all_events(&ast, &ami);
+    let changes = matching(&events, "UserPresenceChange", "User", "alice");
     let expected = [
         (
             ["not_set", "", ""],
@@ -350,13 +347,15 @@ fn the_event_tells_old_and_new_why_and_a_number_that_rises_by_one() {
             change,
             &[
                 ("Account", "main"),
-                ("OldStatus", old[0]),
+                ("OldState", old[0]),
                 ("OldSubtype", old[1]),
                 ("OldMessage", old[2]),
+                ("OldStatus", old[0]),
                 ("OldStatusType", old[0]),
-                ("Status", new[0]),
+                ("State", new[0]),
                 ("Subtype", new[1]),
                 ("Message", new[2]),
+                ("Status", new[0]),
                 ("StatusType", new[0]),
                 ("Until", ""),
                 ("Source", source),
@@ -365,31 +364,31 @@ fn the_event_tells_old_and_new_why_and_a_number_that_rises_by_one() {
             ],
         );
     }
-    let number = |change: &&Message| header(change, "Sequence").parse::<u64>().expect("a number");
+    let number = |change: &&Message| change.header("Sequence").parse::<u64>().expect("a number");
     let numbers: Vec<_> = changes.iter().map(number).collect();
     assert!(
         numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
         "{numbers:?}"
     );
     assert_eq!(read(&ast, "alice,sequence"), numbers[3].to_string());
-    assert_eq!(header(changes[3], "Since"), read(&ast, "alice,since"));
+    assert_eq!(changes[3].header("Since"), read(&ast, "alice,since"));
 }
 
-/// The users of an account share its numbers: none is missing, none comes twice.
+/// The users of an account share its numbers: none is missing, none is used twice.
 #[test]
-fn the_number_rises_by_one_within_an_account() {
+fn numbers_rise_by_one_within_an_account() {
     let conf = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\nextension = 200\n\
                 extension = 201\n[eve]\ntype = user\naccount = other\nextension = 200\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     let ami = ast.ami();
     for state in ["away", "dnd", "chat", "away", "available"] {
         ast.set_custom("200", state);
         ast.set_custom("201", state);
     }
-    let events = told(&ast, &ami);
+    let events = all_events(&ast, &ami);
     for (account, count) in [("default", 10), ("other", 5)] {
-        let changes = of(&events, "UserPresenceChange", "Account", account);
-        let number = |change: &&Message| header(change, "Sequence").parse().expect("a number");
+        let changes = matching(&events, "UserPresenceChange", "Account", account);
+        let number = |change: &&Message| change.header("Sequence").parse().expect("a number");
         let numbers: Vec<u64> = changes.iter().map(number).collect();
         assert_eq!(numbers.len(), count, "{numbers:?}");
         assert!(
@@ -399,10 +398,10 @@ fn the_number_rises_by_one_within_an_account() {
     }
 }
 
-/// To read belongs to `reporting`, to set and to be told of changes to `call`.
+/// Reading needs the class `reporting`; setting, and events of changes, need `call`.
 #[test]
-fn each_class_may_do_its_part_and_no_more() {
-    let ast = with(ALICE)
+fn each_privilege_class_allows_its_part_and_no_more() {
+    let ast = configured(ALICE)
         .ami_user("reader", "reporting,user", "reporting,user")
         .ami_user("caller", "call,user", "call,user")
         .start();
@@ -421,7 +420,7 @@ fn each_class_may_do_its_part_and_no_more() {
     let away = [("User", "alice"), ("Status", "away")];
 
     assert_eq!(reader.list(&list).len(), 2);
-    assert_eq!(header(&reader.action(&get), "Status"), "not_set");
+    assert_eq!(reader.action(&get).header("State"), "not_set");
     denied(set_action(&reader, &away));
     assert_eq!(read(&ast, "alice"), "not_set");
 
@@ -430,7 +429,7 @@ fn each_class_may_do_its_part_and_no_more() {
     assert!(set_action(&caller, &away).ok());
     assert_eq!(read(&ast, "alice"), "away");
 
-    // An event that both may see, after those that only one may.
+    // The mark is an event that both may see; it follows those that only one may see.
     ast.run_dialplan(&[], "");
     for (ami, count) in [(&caller, 1), (&reader, 0)] {
         let mut seen = Vec::new();
@@ -441,19 +440,19 @@ fn each_class_may_do_its_part_and_no_more() {
                 .then_some(())
         });
         assert_eq!(
-            of(&seen, "UserPresenceChange", "User", "alice").len(),
+            matching(&seen, "UserPresenceChange", "User", "alice").len(),
             count
         );
     }
 }
 
 #[test]
-fn the_action_id_comes_back_in_every_answer() {
-    let ast = with(STAFF).start();
+fn every_answer_carries_the_action_id() {
+    let ast = configured(STAFF).start();
     let ami = ast.ami();
-    // The client finds its answers by it; here it is looked at.
+    // The client only matches answers by the ActionID; here the test checks it.
     let (items, end) = ami.list_to_its_end(&[("Action", "UserPresenceList")]);
-    let id = header(&end, "ActionID").to_owned();
+    let id = end.header("ActionID").to_owned();
     assert!(items.iter().all(|item| item.get("ActionID") == Some(&id)));
     for (asked, ok) in [
         ("Action: UserPresenceGet\r\nUser: alice", true),

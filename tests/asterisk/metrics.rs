@@ -1,6 +1,6 @@
 //! Metrics: what Prometheus reads from a real `res_prometheus`, and the console's list.
 
-use crate::feed::{api_user, login};
+use crate::harness::api::{api_user, login};
 use crate::harness::{Builder, Instance, MODULE, wait_until};
 
 const USERS: &str = "[general]\n\
@@ -13,7 +13,7 @@ const PREFIX: &str = "asterisk_userpresence_";
 fn with_prometheus(builder: Builder) -> Builder {
     builder
         .userpresence(&format!("{USERS}{}", api_user("panel", "role = read")))
-        // It needs res_pjsip.
+        // res_prometheus needs res_pjsip.
         .sip(&[])
         .modules(&["res_prometheus"])
         .file(
@@ -23,7 +23,7 @@ fn with_prometheus(builder: Builder) -> Builder {
         .http()
 }
 
-/// Everything that a scrape finds; it is well formed.
+/// The text of a scrape, after a check that it is well formed.
 #[track_caller]
 fn scrape(ast: &Instance) -> String {
     let answer = ast.http("GET", "/metrics", &[], "");
@@ -46,15 +46,15 @@ fn scrape(ast: &Instance) -> String {
     answer.body
 }
 
-/// The value of one of ours.
+/// The value of one of the module's metrics.
 #[track_caller]
-fn value(text: &str, name: &str) -> f64 {
+fn metric(text: &str, name: &str) -> f64 {
     let begin = format!("{PREFIX}{name} ");
     let mut values = text.lines().filter_map(|line| line.strip_prefix(&begin));
     let value = values
         .next()
         .unwrap_or_else(|| panic!("no {name} in\n{text}"));
-    assert_eq!(values.next(), None, "{name} stands there twice");
+    assert_eq!(values.next(), None, "{name} appears twice");
     value.parse().expect("a number")
 }
 
@@ -65,12 +65,12 @@ fn is_ours(text: &str) -> bool {
 #[test]
 fn values_follow_changes() {
     let ast = with_prometheus(Instance::builder()).start();
-    // It is loaded after our module, and found when Asterisk has booted.
-    let before = wait_until("our metrics", || {
+    // res_prometheus loads after the module, which finds it when Asterisk has booted.
+    let before = wait_until("the module's metrics", || {
         Some(scrape(&ast)).filter(|text| is_ours(text))
     });
-    assert_eq!(value(&before, "users{state=\"not_set\"}"), 3.0);
-    assert_eq!(value(&before, "users{state=\"dnd\"}"), 0.0);
+    assert_eq!(metric(&before, "users{state=\"not_set\"}"), 3.0);
+    assert_eq!(metric(&before, "users{state=\"dnd\"}"), 0.0);
     for name in [
         "feed_readers",
         "events_lost_total",
@@ -78,30 +78,30 @@ fn values_follow_changes() {
         "webhook_posts_total",
         "webhook_failures_total",
     ] {
-        assert_eq!(value(&before, name), 0.0, "{name}");
+        assert_eq!(metric(&before, name), 0.0, "{name}");
     }
 
     ast.setvar("USER_PRESENCE(alice)", "dnd");
     ast.setvar("USER_PRESENCE(bob)", "away,lunch");
     ast.setvar("USER_PRESENCE(bob)", "dnd");
-    // Through another spelling each, so that Asterisk asks.
+    // A new spelling each time makes Asterisk ask the provider.
     for spelling in ["ALICE", "Alice", "aLICE"] {
         let read = format!("PRESENCE_STATE(UserPresence:{spelling},value)");
         assert_eq!(ast.getvar(&read), "dnd");
     }
     let after = scrape(&ast);
-    assert_eq!(value(&after, "users{state=\"not_set\"}"), 1.0);
-    assert_eq!(value(&after, "users{state=\"dnd\"}"), 2.0);
-    assert_eq!(value(&after, "users{state=\"away\"}"), 0.0);
-    let rose = |name| value(&after, name) - value(&before, name);
+    assert_eq!(metric(&after, "users{state=\"not_set\"}"), 1.0);
+    assert_eq!(metric(&after, "users{state=\"dnd\"}"), 2.0);
+    assert_eq!(metric(&after, "users{state=\"away\"}"), 0.0);
+    let rose = |name| metric(&after, name) - metric(&before, name);
     assert_eq!(rose("changes_total"), 3.0);
     assert_eq!(rose("journal_events"), 3.0);
     assert!(rose("publishes_total") >= 3.0);
-    assert!(value(&after, "callback_seconds_count") >= 1.0);
-    assert!(value(&after, "callback_seconds_sum") > 0.0);
-    assert!(value(&after, "callback_seconds_sum") < 1.0);
+    assert!(metric(&after, "callback_seconds_count") >= 1.0);
+    assert!(metric(&after, "callback_seconds_sum") > 0.0);
+    assert!(metric(&after, "callback_seconds_sum") < 1.0);
 
-    // The console has the same.
+    // The console shows the same.
     let stats = ast.cli("userpresence show stats");
     let shown = |name: &str| {
         let line = stats
@@ -116,41 +116,47 @@ fn values_follow_changes() {
         "publishes_total",
         "journal_events",
     ] {
-        assert_eq!(shown(name), Some(value(&after, name)), "{name} in\n{stats}");
+        assert_eq!(
+            shown(name),
+            Some(metric(&after, name)),
+            "{name} in\n{stats}"
+        );
     }
 
     let events = "/userpresence/v1/account/~/events";
     let mut stream = ast.stream(events, &[&login("panel")]);
     wait_until("the reader", || {
-        (value(&scrape(&ast), "feed_readers") == 1.0).then_some(())
+        (metric(&scrape(&ast), "feed_readers") == 1.0).then_some(())
     });
     ast.setvar("USER_PRESENCE(carol)", "xa");
     stream.expect("presence");
     drop(stream);
     wait_until("the reader's end", || {
-        (value(&scrape(&ast), "feed_readers") == 0.0).then_some(())
+        (metric(&scrape(&ast), "feed_readers") == 0.0).then_some(())
     });
 
-    // A reload of either changes nothing of it.
+    // A reload of either module changes nothing.
     assert!(ast.reload().ok());
-    assert_eq!(value(&scrape(&ast), "users{state=\"dnd\"}"), 2.0);
+    assert_eq!(metric(&scrape(&ast), "users{state=\"dnd\"}"), 2.0);
     ast.cli("module reload res_prometheus.so");
-    assert_eq!(value(&scrape(&ast), "users{state=\"dnd\"}"), 2.0);
+    assert_eq!(metric(&scrape(&ast), "users{state=\"dnd\"}"), 2.0);
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
 #[test]
-fn either_may_come_and_go() {
+fn either_module_may_be_unloaded_and_loaded() {
     let ast = with_prometheus(Instance::builder()).start();
     let wait_ours = || {
-        wait_until("our metrics", || is_ours(&scrape(&ast)).then_some(()));
-        value(&scrape(&ast), "changes_total");
+        wait_until("the module's metrics", || {
+            is_ours(&scrape(&ast)).then_some(())
+        });
+        metric(&scrape(&ast), "changes_total");
     };
     let load = |name| assert!(ast.load_module(name).ok(), "load {name}");
     let unload = |name| assert!(ast.unload_module(name).ok(), "unload {name}");
     wait_ours();
 
-    // It goes first and comes back: a reload of ours finds it.
+    // res_prometheus is unloaded first and returns: a reload of this module finds it.
     unload(PROMETHEUS);
     ast.setvar("USER_PRESENCE(alice)", "dnd");
     assert_eq!(ast.http("GET", "/metrics", &[], "").status, 404);
@@ -159,13 +165,13 @@ fn either_may_come_and_go() {
     assert!(ast.reload().ok());
     wait_ours();
 
-    // Ours goes first and comes back.
+    // This module is unloaded first and returns.
     unload(MODULE);
     assert!(!is_ours(&scrape(&ast)));
     load(MODULE);
     wait_ours();
 
-    // Both go, it first.
+    // Both are unloaded, res_prometheus first.
     unload(PROMETHEUS);
     unload(MODULE);
     load(PROMETHEUS);
@@ -173,7 +179,7 @@ fn either_may_come_and_go() {
     load(MODULE);
     wait_ours();
 
-    // Both go, ours first.
+    // Both are unloaded, this module first.
     unload(MODULE);
     unload(PROMETHEUS);
     load(MODULE);
@@ -186,7 +192,7 @@ fn either_may_come_and_go() {
 }
 
 #[test]
-fn without_prometheus_the_console_has_them() {
+fn the_console_shows_metrics_without_prometheus() {
     let ast = Instance::builder().userpresence(USERS).start();
     let stats = ast.cli("userpresence show stats");
     assert!(stats.contains("users{state=\"not_set\"}"), "{stats}");
@@ -195,9 +201,11 @@ fn without_prometheus_the_console_has_them() {
 }
 
 #[test]
-fn a_panic_while_metrics_are_read_leaves_the_others() {
+fn a_panic_during_a_scrape_leaves_the_other_metrics() {
     let ast = with_prometheus(Instance::selftest()).start();
-    wait_until("our metrics", || is_ours(&scrape(&ast)).then_some(()));
+    wait_until("the module's metrics", || {
+        is_ours(&scrape(&ast)).then_some(())
+    });
     ast.cli("userpresence selftest panic metrics");
     assert!(!is_ours(&scrape(&ast)));
     ast.wait_log("please report it: forced by a test in metrics");

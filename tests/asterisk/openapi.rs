@@ -1,15 +1,15 @@
-//! The server is held to its own description, by schemathesis.
+//! Schemathesis checks the server against its OpenAPI description.
+
+use crate::harness::api::{login, office};
 
 use std::path::Path;
 use std::process::Command;
-
-use crate::feed::{login, office, parsed};
 
 /// Installed by `make schemathesis`.
 const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/schemathesis/bin/st");
 
 #[test]
-fn the_server_does_what_its_description_says() {
+fn the_server_keeps_to_its_description() {
     assert!(Path::new(TOOL).exists(), "no {TOOL}: make schemathesis");
     let ast = office("[general]\nhttp_rate = 1000\n").start();
     let base = format!("http://127.0.0.1:{}/userpresence/v1", ast.http_port());
@@ -17,11 +17,11 @@ fn the_server_does_what_its_description_says() {
     let run = Command::new(TOOL)
         .args(["run", &format!("{base}/openapi.json"), "--url", &base])
         .args(["--auth", "tester:secret"])
-        // A stream does not end; who may log in is slowed down after some failures.
+        // A stream does not end; failed logins slow down the next ones.
         .args(["--exclude-path", "/account/{account}/events"])
         .args(["--exclude-operation-id", "logIn"])
-        // Which statuses and extensions there are, no description can say. Who asks with
-        // wrong credentials too often is told to wait: `http` has tests of that.
+        // The description cannot know which statuses and extensions exist. Too many wrong
+        // credentials get an answer to wait, which the tests in `http` cover.
         .args([
             "--checks",
             "all",
@@ -51,11 +51,11 @@ fn the_server_does_what_its_description_says() {
 }
 
 #[test]
-fn the_description_is_for_everyone_and_names_every_method() {
+fn the_description_is_public_and_names_every_method() {
     let ast = office("").start();
     let answer = ast.http("GET", "/userpresence/v1/openapi.json", &[], "");
     assert_eq!(answer.status, 200);
-    let described = parsed(&answer);
+    let described = answer.json();
     assert_eq!(described["openapi"], "3.1.0");
     let paths = described["paths"].as_object().expect("paths");
     for (path, operations) in paths {
@@ -65,7 +65,7 @@ fn the_description_is_for_everyone_and_names_every_method() {
         let target = format!("/userpresence/v1{target}");
         let operations = operations.as_object().expect("operations").keys();
         let mut described: Vec<String> = operations.map(|name| name.to_uppercase()).collect();
-        // Whoever asks for what cannot be done is told what can be.
+        // An unsupported method gets the list of supported ones.
         let other = ["POST", "DELETE", "PUT"]
             .into_iter()
             .find(|method| !described.iter().any(|known| known == method));

@@ -1,5 +1,5 @@
-//! A panic in any callback is logged, answered with a fallback, and stops nothing
-//! else. The test build can be told where to panic.
+//! A panic in any callback is logged and answered with a fallback, and stops nothing else.
+//! A command of the test build says where to panic.
 
 use crate::harness::{Instance, MODULE, Phone};
 
@@ -27,7 +27,7 @@ fn a_panic_in_the_provider_answers_not_set() {
     ast.set_custom("200", "dnd");
     ast.wait_hint_presence("2000", "dnd");
     arm(&ast, "provider");
-    // Through a spelling that is not in the core's cache, so that it asks.
+    // A spelling that is not in the core's cache makes the core ask the provider.
     assert_eq!(
         ast.getvar("PRESENCE_STATE(UserPresence:ALICE,value)"),
         "not_set"
@@ -40,7 +40,7 @@ fn a_panic_in_the_provider_answers_not_set() {
 }
 
 #[test]
-fn a_panic_in_function_command_and_action_fails_that_call_alone() {
+fn a_panic_in_a_function_command_or_action_fails_that_call_alone() {
     let ast = start();
     ast.set_custom("200", "away");
     ast.wait_hint_presence("2000", "away");
@@ -83,11 +83,11 @@ fn a_panic_in_function_command_and_action_fails_that_call_alone() {
     let failed = ast.ami().action(&get);
     assert_eq!((failed.ok(), failed.text()), (false, "Internal error"));
     panicked(&ast, "action");
-    assert_eq!(ast.ami().action(&get).get("Status"), Some("away"));
+    assert_eq!(ast.ami().action(&get).get("State"), Some("away"));
 }
 
 #[test]
-fn a_panic_while_an_event_is_heard_or_told_stops_no_later_one() {
+fn a_panic_while_handling_or_sending_an_event_stops_no_later_one() {
     let ast = start();
     for place in ["event", "tell"] {
         arm(&ast, place);
@@ -99,7 +99,7 @@ fn a_panic_while_an_event_is_heard_or_told_stops_no_later_one() {
 }
 
 #[test]
-fn a_panic_of_the_keeper_does_not_end_it() {
+fn a_panic_of_the_persister_does_not_end_it() {
     let ast = start();
     arm(&ast, "keeper");
     ast.set_custom("200", "xa");
@@ -112,7 +112,7 @@ fn a_panic_of_the_keeper_does_not_end_it() {
 }
 
 #[test]
-fn a_panic_while_a_request_is_answered_is_an_internal_error() {
+fn a_panic_in_a_request_is_an_internal_error() {
     let ast = Instance::selftest().userpresence(ALICE).http().start();
     arm(&ast, "http");
     let answer = ast.http("GET", "/userpresence/", &[], "");
@@ -121,23 +121,23 @@ fn a_panic_while_a_request_is_answered_is_an_internal_error() {
     assert_eq!(ast.http("GET", "/userpresence/", &[], "").status, 200);
 }
 
-/// Nobody is left in silence: the dialplan goes on and knows what happened, and a caller
-/// whom it has nothing more to say to hears busy.
+/// The caller is not left in silence: the dialplan continues and knows the outcome, and if
+/// it ends there the caller hears busy.
 #[test]
-fn a_panic_in_the_application_ends_neither_call_nor_dialplan() {
+fn a_panic_in_the_application_ends_neither_the_call_nor_the_dialplan() {
     let ast = Instance::selftest()
         .userpresence(ALICE)
         .sip(&["200", "201"])
         .dialplan("exten = 1,1,UserPresenceDial(alice)")
         .start();
     let phone = Phone::ringing(&ast, "200");
-    // What the call has passed is forgotten: to call her once more is no circle.
+    // The call's path is forgotten: another call to alice is no circle.
     let dial = || {
         let first = "Set(FIRST=${USERPRESENCESTATUS} ${DIALSTATUS})";
         let path = "${FIRST} ${USERPRESENCE_PATH}";
         ast.run_dialplan(&["UserPresenceDial(alice)", first], path)
     };
-    // Before anything is known of the call, and while it is carried out.
+    // Before the module has read the call, and while it carries it out.
     for place in ["application", "call"] {
         arm(&ast, place);
         assert_eq!(dial(), "FAILED BUSY ");
@@ -160,7 +160,7 @@ fn a_panic_in_the_application_ends_neither_call_nor_dialplan() {
 }
 
 #[test]
-fn a_panic_while_a_mailbox_is_heard_stops_no_later_one() {
+fn a_panic_while_handling_a_mailbox_stops_no_later_one() {
     let ast = Instance::selftest()
         .userpresence(&format!("{ALICE}mailbox = 200\n"))
         .sip(&["200"])

@@ -1,9 +1,10 @@
-//! `UserPresencePickup()`: a call that somebody holds is taken over, as real calls.
+//! `UserPresencePickup()`: taking over a call on hold, with real calls.
 
+use crate::harness::barrier::configured;
 use crate::harness::{Ami, Builder, Instance, MODULE, Phone, wait_until};
-use crate::people::with;
 
-/// Alice holds, Carol and Dave monitor her, Bob does not; `trunk` and `line` are nobody's.
+/// Alice holds a call, Carol and Dave monitor her, Bob does not. The endpoints `trunk` and
+/// `line` belong to no user.
 const USERS: &str = "[alice]\ntype = user\nextension = 200\n\
     [carol]\ntype = user\nextension = 201\nmonitor = alice\n\
     [dave]\ntype = user\nextension = 203\nmonitor = alice\n\
@@ -23,7 +24,7 @@ fn calls() -> Builder {
 }
 
 fn calls_of(users: &str) -> Builder {
-    with(users)
+    configured(users)
         .sip(&[
             "200", "201", "202", "203", "204", "205", "300", "trunk", "line",
         ])
@@ -35,7 +36,7 @@ fn picks_up(ast: &Instance, user: &str, on: &str) {
     ast.setvar(&format!("USER_PRESENCE({user},pickUpCallsOnHold)"), on);
 }
 
-/// A call to Alice, which she answers and holds.
+/// Makes a call to Alice, who answers it and puts it on hold.
 #[track_caller]
 fn hold(ast: &Instance, caller: &Phone<'_>, alice: &Phone<'_>) {
     caller.call("200");
@@ -51,14 +52,14 @@ fn answer_and_hold(ast: &Instance, caller: &Phone<'_>, alice: &Phone<'_>) {
     ast.wait_device(&caller.device(), "ONHOLD");
 }
 
-/// The names of the channels that are calls of a device.
+/// The channels of a device.
 fn channels(ast: &Instance, device: &str) -> Vec<crate::harness::Channel> {
     let mut all = ast.channels();
     all.retain(|it| it.name.starts_with(&format!("{device}-")));
     all
 }
 
-/// Waits until a call of this device and one of the other are in one bridge.
+/// Waits until a channel of each device is in the same bridge.
 #[track_caller]
 fn wait_talk(ast: &Instance, one: &str, other: &str) {
     wait_until(&format!("{one} and {other} in one bridge"), || {
@@ -71,7 +72,7 @@ fn wait_talk(ast: &Instance, one: &str, other: &str) {
     });
 }
 
-/// Waits until the dialplan goes on after the application, for this caller.
+/// Waits until this caller's dialplan continues after the application.
 #[track_caller]
 fn wait_refused(ami: &Ami, caller: &str) -> [String; 2] {
     let event = ami.wait_event("the end", |event| {
@@ -94,7 +95,7 @@ fn variable(ast: &Instance, device: &str, name: &str) -> String {
 }
 
 #[test]
-fn who_monitors_a_user_takes_the_call_that_the_user_holds() {
+fn a_monitor_takes_over_the_call_that_the_user_holds() {
     let ast = calls().start();
     let alice = Phone::ringing(&ast, "200");
     let carol = Phone::ringing(&ast, "201");
@@ -104,12 +105,12 @@ fn who_monitors_a_user_takes_the_call_that_the_user_holds() {
     let ami = ast.ami();
     carol.call("8");
     wait_talk(&ast, "PJSIP/trunk", "PJSIP/201");
-    // The caller hears no music any more, and Alice's phone is told that it is over.
+    // The caller's music stops, and Alice's phone gets a BYE.
     ast.wait_device("PJSIP/trunk", "INUSE");
     alice.wait_ended(1);
     ast.wait_device("PJSIP/200", "NOT_INUSE");
     assert_eq!(ast.channels().len(), 2);
-    // Each sees who the other one is.
+    // Each phone shows the other party.
     for (device, other) in [("PJSIP/trunk", "201"), ("PJSIP/201", "trunk")] {
         wait_until(&format!("{device} connected to {other}"), || {
             (variable(&ast, device, "CONNECTEDLINE(num)") == other).then_some(())
@@ -126,9 +127,9 @@ fn who_monitors_a_user_takes_the_call_that_the_user_holds() {
     assert!(ast.unload_module(MODULE).ok());
 }
 
-/// The same where the user has made the call, by phones that are endpoints.
+/// The same for a call that the user made, with phones that are endpoints.
 #[test]
-fn a_call_that_the_user_has_made_is_taken_too() {
+fn a_call_made_by_the_user_is_taken_over_too() {
     let soft = "extension = 200\nendpoint = soft,PJSIP/204\n";
     let web = "extension = 201\nendpoint = web,PJSIP/205\n";
     let users = USERS.replace("extension = 200\n", soft);
@@ -146,7 +147,7 @@ fn a_call_that_the_user_has_made_is_taken_too() {
     ast.wait_device("PJSIP/300", "INUSE");
     ast.wait_device("PJSIP/204", "NOT_INUSE");
     assert_eq!(ast.channels().len(), 2);
-    // What Carol holds herself is hers.
+    // Carol's own calls on hold stay hers.
     carol.hold();
     ast.wait_device("PJSIP/300", "ONHOLD");
     carol.resume();
@@ -157,7 +158,7 @@ fn a_call_that_the_user_has_made_is_taken_too() {
 }
 
 #[test]
-fn anyone_else_is_refused_and_told_why() {
+fn other_users_are_refused_with_the_reason() {
     let ast = calls().start();
     let alice = Phone::ringing(&ast, "200");
     let caller = Phone::ringing(&ast, "trunk");
@@ -180,12 +181,12 @@ fn anyone_else_is_refused_and_told_why() {
         let number = device.trim_start_matches("PJSIP/");
         assert_eq!(wait_refused(&ami, number), ["NOTALLOWED", reason]);
         ast.wait_log(&format!(
-            "a call that 'alice' holds may not be picked up: {line}"
+            "a call held by 'alice' may not be picked up: {line}"
         ));
     }
     let status = "${USERPRESENCEPICKUP} ${USERPRESENCEPICKUP_REASON}";
     let told = |lines: &[&str]| ast.run_dialplan(lines, status);
-    // A Local channel is who its caller id says, or whom the dialplan names.
+    // A Local channel counts as the user of its caller id, or the one that the dialplan names.
     let number = "Set(CALLERID(num)=201)";
     let pickup = "UserPresencePickup(alice)";
     assert_eq!(told(&[pickup]), "NOTALLOWED UNKNOWN");
@@ -202,13 +203,13 @@ fn anyone_else_is_refused_and_told_why() {
     assert_eq!(told(&["UserPresencePickup()"]), "NOUSER ");
     assert_eq!(told(&["UserPresencePickup(alice,x)"]), "NOTALLOWED UNKNOWN");
     ast.wait_log("unknown options 'x' are ignored, expected u(user)");
-    // The phone was never in it.
+    // The phone never took part.
     wait_talk(&ast, "PJSIP/trunk", "PJSIP/200");
     ast.hang_up_all();
 }
 
 #[test]
-fn what_is_not_held_by_the_user_is_not_taken() {
+fn a_call_that_the_user_does_not_hold_is_not_taken_over() {
     let ast = calls().start();
     let alice = Phone::ringing(&ast, "200");
     let caller = Phone::ringing(&ast, "trunk");
@@ -230,7 +231,7 @@ fn what_is_not_held_by_the_user_is_not_taken() {
     alice.resume();
     ast.wait_device("PJSIP/trunk", "INUSE");
     expect_nothing("resumed");
-    // Here it is Alice who hears the music.
+    // Here Alice hears the music.
     caller.hold();
     ast.wait_device("PJSIP/200", "ONHOLD");
     expect_nothing("held by the other side");
@@ -242,7 +243,7 @@ fn what_is_not_held_by_the_user_is_not_taken() {
 }
 
 #[test]
-fn of_several_calls_the_one_that_began_last_is_taken_first() {
+fn the_newest_of_several_calls_is_taken_over_first() {
     let ast = calls().start();
     let alice = Phone::ringing(&ast, "200");
     let pickers = ["201", "203"].map(|phone| Phone::ringing(&ast, phone));
@@ -259,7 +260,7 @@ fn of_several_calls_the_one_that_began_last_is_taken_first() {
     pickers[0].call("8");
     wait_talk(&ast, "PJSIP/line", "PJSIP/201");
     ast.wait_device("PJSIP/line", "INUSE");
-    // The other one is held as before.
+    // The other call stays on hold.
     assert_eq!(ast.device("PJSIP/trunk"), "ONHOLD");
     wait_talk(&ast, "PJSIP/trunk", "PJSIP/200");
     pickers[1].call("8");
@@ -271,16 +272,16 @@ fn of_several_calls_the_one_that_began_last_is_taken_first() {
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
-/// How many channels there are for which anything still has a reference.
+/// The number of channels that still have a reference.
 fn topics(ast: &Instance) -> usize {
     let topics = ast.cli("stasis show topics");
     let topics = topics.lines().filter(|it| it.starts_with("channel:"));
     topics.filter(|it| !it.starts_with("channel:all")).count()
 }
 
-/// Of two who want the same call one has it; nobody becomes a third in it.
+/// If two users pick up the same call, one gets it and the other does not join it.
 #[test]
-fn a_call_is_taken_once_and_leaves_nothing_behind() {
+fn a_call_is_taken_over_once_and_leaves_nothing_behind() {
     let ast = calls().start();
     let alice = Phone::ringing(&ast, "200");
     let caller = Phone::ringing(&ast, "trunk");
@@ -310,20 +311,20 @@ fn a_call_is_taken_once_and_leaves_nothing_behind() {
         ast.wait_no_channels();
     }
     assert_eq!(ast.complaints(), Vec::<String>::new());
-    // A channel's topic goes with the last reference to the channel.
+    // A channel's topic ends with the last reference to the channel.
     wait_until("no topic of a channel", || {
         (topics(&ast) == 0).then_some(())
     });
-    // It goes only where no channel is in it any more.
+    // The unload succeeds only if no channel is in the module.
     assert!(ast.unload_module(MODULE).ok());
     let count = ast.cli("core show channels count");
     assert!(count.contains("0 active channels"), "{count}");
 }
 
-/// A caller of a queue, who was given to the user's phone, or to a Local channel that
-/// calls the user.
+/// A queue's caller, connected to the user's phone or to a Local channel that calls the
+/// user.
 #[test]
-fn a_queues_caller_is_taken_over() {
+fn a_caller_of_a_queue_is_taken_over() {
     let dialplan = "\
 exten = _60X,1,Answer()
  same = n,Queue(q${EXTEN})
@@ -347,7 +348,7 @@ exten = _60X,1,Answer()
             let bridged = all.iter().filter(|it| !it.bridge.is_empty());
             (bridged.count() == 2 + between).then_some(())
         });
-        // By a Local channel the music is played, and the caller's own is not on hold.
+        // A Local channel plays the music, and the caller's own channel is not on hold.
         let from = ast.log().len();
         alice.hold();
         ast.wait_log_from(from, "Music class default requested");
@@ -365,9 +366,9 @@ exten = _60X,1,Answer()
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
-/// A call that was picked up is a call as any other: whoever was held may send it on.
+/// A picked-up call is an ordinary call: the other party may transfer it.
 #[test]
-fn who_picked_up_may_be_sent_on() {
+fn a_picked_up_call_can_be_transferred() {
     let ast = calls().start();
     let alice = Phone::ringing(&ast, "200");
     let carol = Phone::ringing(&ast, "201");

@@ -1,16 +1,18 @@
-//! The presence provider `UserPresence:<user>`, as hints, dialplan and AMI see it.
+//! The presence provider `UserPresence:<user>` for hints, the dialplan and AMI.
 
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::changes::{matching, publishes};
+use crate::harness::users::{ALICE, complaints, set, wait_custom};
 use crate::harness::{Instance, MODULE};
-use crate::people::{ALICE, complaints, event, of, published, set, told, wait_custom, with};
 
 fn state(ast: &Instance, arguments: &str) -> String {
     ast.getvar(&format!("PRESENCE_STATE({arguments})"))
 }
 
 #[test]
-fn presence_state_gives_all_fields_plain_and_in_base64() {
-    let ast = with(ALICE).start();
-    event(&ast, "200", "away,lunch,Back at one – ü");
+fn presence_state_returns_all_fields_plain_and_in_base64() {
+    let ast = configured(ALICE).start();
+    set_extension(&ast, "200", "away,lunch,Back at one – ü");
     for (field, value) in [
         ("value", "away"),
         ("subtype", "lunch"),
@@ -23,12 +25,12 @@ fn presence_state_gives_all_fields_plain_and_in_base64() {
 }
 
 #[test]
-fn the_label_and_the_user_match_without_regard_to_case() {
-    let ast = with("[Alice]\ntype = user\nextension = 200\n")
+fn the_label_and_the_user_ignore_case() {
+    let ast = configured("[Alice]\ntype = user\nextension = 200\n")
         .hint("2000", ",UserPresence:aLICE")
         .hint("2001", ",userpresence:Alice")
         .start();
-    event(&ast, "200", "dnd");
+    set_extension(&ast, "200", "dnd");
     for address in [
         "UserPresence:Alice",
         "userPRESENCE:Alice",
@@ -39,19 +41,19 @@ fn the_label_and_the_user_match_without_regard_to_case() {
     for hint in ["2000", "2001"] {
         ast.wait_hint_presence(hint, "dnd");
     }
-    event(&ast, "200", "xa");
+    set_extension(&ast, "200", "xa");
     for hint in ["2000", "2001"] {
         ast.wait_hint_presence(hint, "xa");
     }
-    // Another spelling is not answered from a stale memory.
+    // Another spelling gets no stale answer.
     assert_eq!(state(&ast, "UserPresence:ALICE,value"), "xa");
     assert_eq!(complaints(&ast, ""), Vec::<String>::new());
 }
 
-/// A hint's presence is told with the extension's state to whoever watches it.
+/// The event of an extension's state carries the presence of its hint.
 #[test]
-fn a_hint_tells_ami_of_each_change() {
-    let ast = with(ALICE)
+fn ami_reports_each_change_of_a_hint() {
+    let ast = configured(ALICE)
         .hint("2000", "Custom:desk,UserPresence:alice")
         .start();
     let ami = ast.ami();
@@ -68,10 +70,10 @@ fn a_hint_tells_ami_of_each_change() {
 }
 
 #[test]
-fn ami_asks_for_one_presence_and_lists_all() {
+fn ami_queries_one_presence_and_lists_all() {
     let conf = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\n";
-    let ast = with(conf).start();
-    event(&ast, "200", "away,lunch,Back at one");
+    let ast = configured(conf).start();
+    set_extension(&ast, "200", "away,lunch,Back at one");
     let asked = [
         ("Action", "PresenceState"),
         ("Provider", "UserPresence:alice"),
@@ -82,7 +84,7 @@ fn ami_asks_for_one_presence_and_lists_all() {
     assert_eq!(answer.all("Message").last(), Some("Back at one"));
 
     let listed = ast.ami().list(&[("Action", "PresenceStateList")]);
-    let of = |user: &str| {
+    let states = |user: &str| {
         let address = format!("UserPresence:{user}");
         let of_it = listed
             .iter()
@@ -90,15 +92,15 @@ fn ami_asks_for_one_presence_and_lists_all() {
         let all: Vec<_> = of_it.filter_map(|item| item.get("Status")).collect();
         all.join(" ")
     };
-    assert_eq!(of("alice"), "away");
-    // Nobody has set it, so there was nothing to tell.
-    assert_eq!(of("bob"), "");
+    assert_eq!(states("alice"), "away");
+    // No presence was set, so nothing was published.
+    assert_eq!(states("bob"), "");
 }
 
 #[test]
-fn who_is_set_is_published_when_the_module_is_loaded() {
+fn a_load_publishes_users_who_have_a_presence() {
     let conf = "[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\n";
-    let ast = with(conf)
+    let ast = configured(conf)
         .not_loaded()
         .hint("2000", ",UserPresence:alice")
         .start();
@@ -107,17 +109,17 @@ fn who_is_set_is_published_when_the_module_is_loaded() {
     let ami = ast.ami();
     assert!(ast.load_module(MODULE).ok());
     ast.wait_hint_presence("2000", "away");
-    let events = told(&ast, &ami);
-    let of = published(&events, "alice");
+    let events = all_events(&ast, &ami);
+    let of = publishes(&events, "alice");
     assert_eq!(of.len(), 1, "{of:#?}");
     assert_eq!(of[0].get("Status"), Some("away"));
-    assert_eq!(published(&events, "bob").len(), 0);
+    assert_eq!(publishes(&events, "bob").len(), 0);
 }
 
 #[test]
 fn each_changed_result_is_published_once_and_an_unchanged_one_never() {
     let conf = "[alice]\ntype = user\nextension = 200\nextension = 201\nextension = 202\n";
-    let ast = with(conf).start();
+    let ast = configured(conf).start();
     let ami = ast.ami();
     let changes = [
         ("200", "available", true),
@@ -133,50 +135,53 @@ fn each_changed_result_is_published_once_and_an_unchanged_one_never() {
     ];
     for (extension, value, changes) in changes {
         ast.set_custom(extension, value);
-        let count = published(&told(&ast, &ami), "alice").len();
+        let count = publishes(&all_events(&ast, &ami), "alice").len();
         assert_eq!(count, usize::from(changes), "{extension} {value}");
     }
-    // Combined of equals, the same presence of another source is no change.
+    // The same presence from another source is no change.
     ast.set_custom("200", "chat");
-    assert_eq!(published(&told(&ast, &ami), "alice").len(), 0);
+    assert_eq!(publishes(&all_events(&ast, &ami), "alice").len(), 0);
 }
 
 #[test]
-fn one_set_that_writes_three_extensions_is_published_once() {
+fn one_status_written_to_three_extensions_is_published_once() {
     let conf = "[alice]\ntype = user\nextension = 200\nextension = 201\nextension = 202\n";
-    let ast = with(conf).start();
-    event(&ast, "201", "chat");
+    let ast = configured(conf).start();
+    set_extension(&ast, "201", "chat");
     let ami = ast.ami();
     set(&ast, "alice", "away,lunch,Back at one");
     for extension in ["200", "201", "202"] {
         wait_custom(&ast, extension, "value", "away");
     }
-    let events = told(&ast, &ami);
-    assert_eq!(published(&events, "alice").len(), 1);
-    assert_eq!(of(&events, "UserPresenceChange", "User", "alice").len(), 1);
+    let events = all_events(&ast, &ami);
+    assert_eq!(publishes(&events, "alice").len(), 1);
+    assert_eq!(
+        matching(&events, "UserPresenceChange", "User", "alice").len(),
+        1
+    );
     for extension in ["200", "201", "202"] {
         let address = format!("CustomPresence:{extension}");
         assert_eq!(
-            of(&events, "PresenceStateChange", "Presentity", &address).len(),
+            matching(&events, "PresenceStateChange", "Presentity", &address).len(),
             1
         );
     }
 
-    // The same once more: written out again, but nothing of alice changes.
+    // The same status again is written out, but alice's presence does not change.
     set(&ast, "alice", "away,lunch,Back at one");
-    assert_eq!(published(&told(&ast, &ami), "alice").len(), 0);
+    assert_eq!(publishes(&all_events(&ast, &ami), "alice").len(), 0);
 }
 
 #[test]
-fn a_storm_is_published_change_by_change_in_order() {
-    let ast = with(ALICE).start();
+fn many_changes_are_published_one_by_one_in_order() {
+    let ast = configured(ALICE).start();
     let ami = ast.ami();
     let messages: Vec<_> = (0..200).map(|number| format!("number {number}")).collect();
     for message in &messages {
         ast.set_custom("200", &format!("away,,{message}"));
     }
-    let events = told(&ast, &ami);
-    let events = published(&events, "alice");
+    let events = all_events(&ast, &ami);
+    let events = publishes(&events, "alice");
     let told: Vec<_> = events
         .iter()
         .filter_map(|event| event.get("Message"))
@@ -186,15 +191,16 @@ fn a_storm_is_published_change_by_change_in_order() {
 
 #[test]
 fn an_unknown_user_is_not_set_with_one_warning_for_each_name() {
-    let ast = with(ALICE).hint("2000", ",UserPresence:nobody").start();
+    let ast = configured(ALICE)
+        .hint("2000", ",UserPresence:nobody")
+        .start();
     ast.wait_hint_presence("2000", "not_set");
     for _ in 0..3 {
         assert_eq!(state(&ast, "UserPresence:nobody,value"), "not_set");
         assert_eq!(state(&ast, "UserPresence:someone,value"), "not_set");
     }
     let warned = complaints(&ast, "");
-    let expected = |name: &str| {
-        format!("UserPresence:{name} is asked for, but there is no user '{name}': not_set")
-    };
+    let expected =
+        |name: &str| format!("There is no user '{name}': UserPresence:{name} is not_set");
     assert_eq!(warned, [expected("nobody"), expected("someone")]);
 }

@@ -1,7 +1,9 @@
-//! Push messages: missed calls and messages that wait, for those who take them.
+//! Push messages: missed calls and new voicemail, for users whose status takes them.
 
+use crate::harness::barrier::configured;
+use crate::harness::changes::assert_headers;
+use crate::harness::users::{ALICE, set};
 use crate::harness::{Ami, Instance, Message, wait_until};
-use crate::people::{ALICE, set, with};
 
 const HANDLING: &str = "[quiet]\ntype = handling\n[quiet-dnd]\ntype = handling\nset = quiet\n\
                         status = dnd\npush = no\n";
@@ -13,22 +15,15 @@ fn users() -> String {
     )
 }
 
-/// The push of a user's that comes next.
+/// The next push message.
 #[track_caller]
 fn next(ami: &Ami) -> Message {
     ami.wait_event("a push", |event| event.is_event("UserPresencePush"))
 }
 
-#[track_caller]
-fn has(event: &Message, headers: &[(&str, &str)]) {
-    for (name, value) in headers {
-        assert_eq!(event.get(name).unwrap_or_default(), *value, "{event:?}");
-    }
-}
-
 #[test]
-fn a_call_that_nobody_took_is_missed() {
-    let ast = with(&users())
+fn an_unanswered_call_is_a_missed_call() {
+    let ast = configured(&users())
         .sip(&["200"])
         .dialplan("exten = alice,1,UserPresenceDial(alice)\n same = n,Hangup()")
         .start();
@@ -37,7 +32,7 @@ fn a_call_that_nobody_took_is_missed() {
         ast.originate("Local/alice@default/n", "Wait", "1");
     };
     call(&ast);
-    has(
+    assert_headers(
         &next(&ami),
         &[
             ("User", "alice"),
@@ -50,14 +45,14 @@ fn a_call_that_nobody_took_is_missed() {
     ast.wait_no_channels();
     set(&ast, "alice", "away");
     call(&ast);
-    has(&next(&ami), &[("Status", "away")]);
+    assert_headers(&next(&ami), &[("State", "away")]);
 }
 
 /// A caller leaves a message in a real mailbox.
 #[test]
-fn a_voicemail_is_told_as_one() {
+fn a_new_voicemail_causes_a_push() {
     let mailboxes = "[general]\nformat = wav\nminsecs = 0\n[default]\n200 = 1234,Alice\n";
-    let ast = with(&users())
+    let ast = configured(&users())
         .modules(&["app_voicemail", "app_milliwatt", "format_wav"])
         .file("voicemail.conf", mailboxes)
         .dialplan("exten = vm,1,Answer()\n same = n,VoiceMail(200@default,s)")
@@ -68,16 +63,16 @@ fn a_voicemail_is_told_as_one() {
         ami.wait_event("the mailbox", |event| {
             event.is_event("Newexten") && event.get("Application") == Some("VoiceMail")
         });
-        // While it is recorded the file grows.
+        // The file grows during the recording.
         wait_until("a recording", || {
-            let folder = ast.folder("spool/voicemail/default/200");
+            let folder = ast.path("spool/voicemail/default/200");
             let files = std::fs::read_dir(folder.join("tmp")).ok()?;
             let mut files = files.flatten();
             files.find(|file| file.metadata().is_ok_and(|about| about.len() > 8_000))
         });
         ast.hang_up(&caller);
         let told = next(&ami);
-        has(
+        assert_headers(
             &told,
             &[
                 ("User", "alice"),
@@ -92,15 +87,15 @@ fn a_voicemail_is_told_as_one() {
     leave("2");
 }
 
-/// A voicemail server elsewhere tells of its messages by SIP.
+/// A voicemail server elsewhere reports its messages by SIP.
 #[test]
-fn a_message_of_another_program_is_told_as_one() {
-    let ast = with(&users()).sip(&["200", "300"]).start();
+fn a_message_on_another_server_causes_a_push() {
+    let ast = configured(&users()).sip(&["200", "300"]).start();
     let ami = ast.ami();
-    // What is there when it is heard of first counts as seen.
+    // Messages in the first report count as seen.
     ast.tell_messages("200", 2, 0);
     ast.tell_messages("200", 3, 1);
-    has(
+    assert_headers(
         &next(&ami),
         &[
             ("User", "alice"),
@@ -111,7 +106,7 @@ fn a_message_of_another_program_is_told_as_one() {
             ("OldMessages", "1"),
         ],
     );
-    // Fewer are none, and in dnd she takes none; nor is 300@default bob's.
+    // Fewer messages cause no push, dnd takes none, and 300@default is not bob's mailbox.
     ast.tell_messages("200", 1, 3);
     set(&ast, "alice", "dnd");
     ast.tell_messages("200", 2, 3);
@@ -119,5 +114,5 @@ fn a_message_of_another_program_is_told_as_one() {
     ast.tell_messages("300", 1, 0);
     set(&ast, "alice", "away");
     ast.tell_messages("200", 5, 3);
-    has(&next(&ami), &[("Status", "away"), ("NewMessages", "5")]);
+    assert_headers(&next(&ami), &[("State", "away"), ("NewMessages", "5")]);
 }

@@ -1,10 +1,9 @@
-//! Queues that leave people in peace: members with the `state_interface`
-//! `UserPresence:<user>@queue`. What a queue does without is in `stock_calls`.
+//! Queues that do not ring users in dnd: members with the `state_interface`
+//! `UserPresence:<user>@queue`. `stock_calls` shows a queue without the module.
 
-use crate::devices::wait_verdict;
+use crate::harness::barrier::{configured, set_extension};
+use crate::harness::users::{complaints, read, set, wait_state, wait_verdict};
 use crate::harness::{Builder, Instance, MODULE, Phone, wait_until};
-use crate::people::{event, read, set, with};
-use crate::reload::wait_value;
 
 const USERS: &str = "[alice]\ntype = user\nextension = 200,Custom:a\n\
                      [bob]\ntype = user\nextension = 201,Custom:b\n";
@@ -12,19 +11,19 @@ const USERS: &str = "[alice]\ntype = user\nextension = 200,Custom:a\n\
 const ALICE: &str = "Local/alice@agents/n";
 const BOB: &str = "Local/bob@agents/n";
 
-/// A queue of both, and one that knows of alice's device alone.
+/// A queue with both users, and one that watches alice's device alone.
 fn queues(conf: &str, options: &str) -> Builder {
     let members = [
         format!("{ALICE},0,Alice,UserPresence:alice@queue"),
         format!("{BOB},0,Bob,UserPresence:bob@queue"),
     ];
     let stock = format!("{ALICE},0,Alice,Custom:a");
-    with(conf)
+    configured(conf)
         .queue("sales", options, &members.each_ref().map(String::as_str))
         .queue("stock", options, &[&stock])
 }
 
-/// Both are there and idle.
+/// Starts with both members idle.
 fn start(conf: &str, options: &str) -> Instance {
     let ast = queues(conf, options).start();
     for (device, member) in [("a", "Alice"), ("b", "Bob")] {
@@ -34,10 +33,10 @@ fn start(conf: &str, options: &str) -> Instance {
     ast
 }
 
-/// An interface by its name, and how it sets something.
+/// The name of an interface, and how it sets a status.
 type Way<'a> = (&'a str, &'a dyn Fn(&str));
 
-// Asterisk's numbers of the states of devices.
+// Asterisk's numbers of device states.
 const UNKNOWN: &str = "0";
 const NOT_IN_USE: &str = "1";
 const IN_USE: &str = "2";
@@ -49,7 +48,7 @@ fn wait_member(ast: &Instance, member: &str, status: &str) {
     ast.wait_queue_member("sales", member, "Status", status);
 }
 
-/// Who is rung for a call to the queue, which one of them answers.
+/// The members that ring for a call to the queue; one of them answers.
 #[track_caller]
 fn rung(ast: &Instance, queue: &str) -> Vec<String> {
     let caller = ast.call_queue(queue);
@@ -59,7 +58,7 @@ fn rung(ast: &Instance, queue: &str) -> Vec<String> {
         Some(ALICE) => ("Alice", "a"),
         _ => ("Bob", "b"),
     };
-    // Whoever has answered is rung again only after the device was in use.
+    // A member that has answered rings again only after its device was in use.
     let turn = |state: &str, status: &str| {
         ast.set_device(device, state);
         ast.wait_queue_member(queue, member, "Status", status);
@@ -73,13 +72,13 @@ fn rung(ast: &Instance, queue: &str) -> Vec<String> {
 }
 
 #[test]
-fn who_does_not_want_to_be_disturbed_is_not_rung_and_is_rung_again_after() {
+fn a_member_in_dnd_does_not_ring_until_dnd_ends() {
     let ast = start(USERS, "");
     let ami = ast.ami();
     assert_eq!(rung(&ast, "sales"), [ALICE, BOB]);
     let ways: [Way; 4] = [
         ("the function", &|state| set(&ast, "alice", state)),
-        ("the phone", &|state| event(&ast, "200", state)),
+        ("the phone", &|state| set_extension(&ast, "200", state)),
         ("AMI", &|state| {
             let answer = ami.action(&[
                 ("Action", "UserPresenceSet"),
@@ -96,18 +95,18 @@ fn who_does_not_want_to_be_disturbed_is_not_rung_and_is_rung_again_after() {
         set("dnd");
         wait_member(&ast, "Alice", BUSY);
         assert_eq!(rung(&ast, "sales"), [BOB], "by {way}");
-        // The same person at the same moment, for a queue that knows the device only.
+        // The same user at the same moment, in a queue that watches the device only.
         assert_eq!(rung(&ast, "stock"), [ALICE], "by {way}");
         set("not_set");
         wait_member(&ast, "Alice", NOT_IN_USE);
         assert_eq!(rung(&ast, "sales"), [ALICE, BOB], "by {way}");
     }
-    assert_eq!(crate::people::complaints(&ast, "serpresence"), [""; 0]);
+    assert_eq!(complaints(&ast, "serpresence"), [""; 0]);
 }
 
-/// A caller who waits gets the one who becomes free.
+/// A waiting caller is connected to the member who becomes free.
 #[test]
-fn a_caller_who_waits_is_put_through_once_dnd_ends() {
+fn a_waiting_caller_is_connected_once_dnd_ends() {
     let ast = start(USERS, "");
     for user in ["alice", "bob"] {
         set(&ast, user, "dnd");
@@ -121,7 +120,7 @@ fn a_caller_who_waits_is_put_through_once_dnd_ends() {
 }
 
 #[test]
-fn the_queue_table_says_whom_a_queue_rings() {
+fn the_queue_table_defines_which_members_ring() {
     let ast = start(USERS, "");
     let table = "[general]\nqueue_table = mine\n\
                  [mine]\ntype = presence_table\naway = not_in_use\nchat = busy\nxa = in_use\n";
@@ -139,22 +138,22 @@ fn the_queue_table_says_whom_a_queue_rings() {
         wait_member(&ast, "Alice", status);
         assert_eq!(rung(&ast, "sales"), expected, "{state}");
     }
-    // A lamp has its own.
+    // Lamps have their own table.
     set(&ast, "alice", "away");
     ast.wait_device("UserPresence:alice@queue", "NOT_INUSE");
     assert_eq!(ast.device("UserPresence:alice"), "UNAVAILABLE");
 }
 
-/// Real calls through a real queue to a real phone, in every status and whatever calls are
-/// taken: whoever is there is rung, and the phone of one who is not hears nothing of it.
+/// Real calls through a real queue to real phones, in every status and with every
+/// dndStatus: available members ring, and the phones of the others get no call.
 #[test]
-fn in_every_status_a_queue_rings_who_is_there() {
+fn a_queue_rings_available_members_in_every_status() {
     let conf = "[lunch]\ntype = status\nstate = away\nsubtype = lunch\n\
                 [desk]\ntype = status\nstate = available\n\
                 [focus]\ntype = status\nstate =\n\
                 [alice]\ntype = user\nextension = 200\n\
                 [bob]\ntype = user\nextension = 201\n";
-    let ast = with(conf)
+    let ast = configured(conf)
         .sip(&["200", "201"])
         .queue(
             "sales",
@@ -178,7 +177,7 @@ fn in_every_status_a_queue_rings_who_is_there() {
         ("unavailable", "TakeAllCalls", UNAVAILABLE, left),
         ("dnd", "TakeAllCalls", BUSY, left),
         ("lunch", "TakeAllCalls", UNAVAILABLE, left),
-        // A status that is recorded only leaves the state as it was.
+        // A status that is recorded only does not change the state.
         ("focus", "TakeAllCalls", UNAVAILABLE, left),
         ("desk", "TakeAllCalls", NOT_IN_USE, rung),
         ("focus", "TakeAllCalls", NOT_IN_USE, rung),
@@ -193,11 +192,11 @@ fn in_every_status_a_queue_rings_who_is_there() {
         wait_member(&ast, "Bob", NOT_IN_USE);
         let caller = ast.call_queue("sales");
         let mut called = caller.wait_answer();
-        // Both are rung at the same moment, and only one of them answers.
+        // Both ring at the same moment, and only one of them answers.
         assert_eq!(called.pop().as_deref(), Some("PJSIP/201"), "{status}");
         let expected: &[&str] = if is_rung { &["PJSIP/200"] } else { &[] };
         assert_eq!(called, expected, "{status} {takes}");
-        // Of a call that ends as it begins app_queue may never learn that it is over.
+        // app_queue may never notice the end of a call that ends while it begins.
         ast.wait_device("PJSIP/201", "INUSE");
         ast.wait_queue_member("sales", "Bob", "InCall", "1");
         caller.hang_up();
@@ -208,9 +207,9 @@ fn in_every_status_a_queue_rings_who_is_there() {
     }
 }
 
-/// Which calls a user takes, beside the presence.
+/// The calls that a user takes are set apart from the presence.
 #[test]
-fn who_takes_no_department_calls_is_not_rung() {
+fn a_member_who_takes_no_department_calls_does_not_ring() {
     let ast = start(USERS, "");
     let ami = ast.ami();
     let ways: [Way; 3] = [
@@ -240,7 +239,7 @@ fn who_takes_no_department_calls_is_not_rung() {
             ast.wait_device("UserPresence:alice", lamp);
             assert_eq!(read(&ast, "alice,dndStatus"), value);
             assert_eq!(rung(&ast, "sales"), [BOB], "{value} by {way}");
-            // It is no status.
+            // dndStatus is no status.
             assert_eq!(read(&ast, "alice"), "not_set");
         }
         takes("TakeAllCalls");
@@ -256,7 +255,7 @@ fn who_takes_no_department_calls_is_not_rung() {
     assert_eq!(read(&ast, "alice,dndStatus"), "DoNotAcceptDepartmentCalls");
     wait_member(&ast, "Alice", BUSY);
 
-    // It outlives all that comes and goes.
+    // It survives reloads, unloads and restarts.
     assert!(ast.reload().ok());
     wait_member(&ast, "Alice", BUSY);
     assert!(ast.unload_module(MODULE).ok());
@@ -264,12 +263,7 @@ fn who_takes_no_department_calls_is_not_rung() {
     assert!(ast.load_module(MODULE).ok());
     wait_member(&ast, "Alice", BUSY);
     for graceful in [false, true] {
-        let ended = match graceful {
-            true => ast.stop_gracefully(),
-            false => ast.stop(),
-        };
-        assert!(ended.success());
-        ast.start_again();
+        ast.restart(graceful);
         wait_member(&ast, "Alice", BUSY);
         wait_member(&ast, "Bob", NOT_IN_USE);
         assert_eq!(rung(&ast, "sales"), [BOB]);
@@ -277,7 +271,7 @@ fn who_takes_no_department_calls_is_not_rung() {
 }
 
 #[test]
-fn bad_values_of_what_a_user_takes_are_refused() {
+fn bad_values_of_dnd_status_are_refused() {
     let ast = start(USERS, "");
     let expected = "expected TakeAllCalls, DoNotAcceptAnyCalls or DoNotAcceptDepartmentCalls";
     for value in ["", "none", "TakeAllCalls,more", "dnd"] {
@@ -306,7 +300,7 @@ fn bad_values_of_what_a_user_takes_are_refused() {
 }
 
 #[test]
-fn who_is_in_a_call_or_cannot_be_reached_is_not_rung() {
+fn a_member_in_a_call_or_unreachable_does_not_ring() {
     let ast = start(USERS, "");
     for (device, presence, status) in [
         ("INUSE", "available", IN_USE),
@@ -322,10 +316,10 @@ fn who_is_in_a_call_or_cannot_be_reached_is_not_rung() {
     }
 }
 
-/// `ringinuse = yes` means to Asterisk that it looks at no state of a member at all: who
-/// is not to be rung has to be told otherwise, by a pause.
+/// With `ringinuse = yes` Asterisk ignores the state of a member: only a pause keeps a
+/// member from ringing.
 #[test]
-fn a_queue_with_ringinuse_rings_whoever_is_in_it() {
+fn a_queue_with_ringinuse_rings_every_member() {
     let ast = start(USERS, "ringinuse = yes");
     for (state, status) in [("dnd", BUSY), ("away", UNAVAILABLE)] {
         set(&ast, "bob", state);
@@ -353,7 +347,7 @@ fn an_unload_leaves_no_member_busy() {
         wait_member(&ast, "Bob", NOT_IN_USE);
         assert_eq!(rung(&ast, "sales"), [BOB]);
     }
-    // Nor does a reload that takes the user away.
+    // A reload that removes the user leaves none busy either.
     let (_, bob) = USERS.split_at(USERS.find("[bob]").unwrap_or_default());
     ast.write_config("userpresence.conf", &format!("[general]\n{bob}"));
     assert!(ast.reload().ok());
@@ -363,17 +357,17 @@ fn an_unload_leaves_no_member_busy() {
     });
     ast.write_config("userpresence.conf", &format!("[general]\n{USERS}"));
     assert!(ast.reload().ok());
-    // Her extension still says so.
+    // Her extension still has that presence.
     wait_member(&ast, "Alice", BUSY);
     set(&ast, "alice", "not_set");
     wait_member(&ast, "Alice", NOT_IN_USE);
 }
 
-/// Real phones, whose calls make their users busy for the queue.
+/// Real phones, whose calls make their users busy in the queue.
 #[test]
 fn a_queue_sees_calls_ringing_and_presence_of_a_real_phone() {
     let conf = "[alice]\ntype = user\nextension = 200\nuse_devices = yes\nextension = 201\n";
-    let ast = with(conf)
+    let ast = configured(conf)
         .sip(&["200", "201", "202"])
         .dialplan("exten = _20X,1,Dial(PJSIP/${EXTEN})")
         .queue("sales", "", &["PJSIP/200,0,Alice,UserPresence:ALICE@Queue"])
@@ -383,7 +377,7 @@ fn a_queue_sees_calls_ringing_and_presence_of_a_real_phone() {
     let other = Phone::ringing(&ast, "201");
     let caller = Phone::ringing(&ast, "202");
     wait_member(&ast, "Alice", NOT_IN_USE);
-    // A call on the other phone is one of the same person.
+    // A call on the other phone belongs to the same user.
     caller.call("201");
     other.answer();
     wait_verdict(&ast, "alice", "dnd PJSIP/201 highest");
@@ -397,6 +391,6 @@ fn a_queue_sees_calls_ringing_and_presence_of_a_real_phone() {
     assert_eq!(waiting.wait_answer(), ["PJSIP/200"]);
     wait_member(&ast, "Alice", IN_USE);
     waiting.hang_up();
-    wait_value(&ast, "alice", "available");
+    wait_state(&ast, "alice", "available");
     wait_member(&ast, "Alice", NOT_IN_USE);
 }

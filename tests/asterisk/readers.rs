@@ -1,10 +1,10 @@
 //! Many readers of the account's events, and many changes.
 
-use crate::feed::{api_user, login};
+use crate::harness::api::{api_user, login};
 use crate::harness::readers::{Readers, SETTER};
 use crate::harness::{Instance, wait_until};
 
-/// Users who change; each is nobody's but its own.
+/// The number of users, none of whom has a source.
 const USERS: usize = 50;
 
 fn crowd(readers: usize) -> Instance {
@@ -22,7 +22,7 @@ fn crowd(readers: usize) -> Instance {
         .start()
 }
 
-/// The figures are the benchmark's; here every reader gets every event in order.
+/// The benchmark measures the delays; this test checks that events are complete and in order.
 #[test]
 fn two_hundred_readers_get_every_event_in_order() {
     let ast = crowd(200);
@@ -34,7 +34,7 @@ fn two_hundred_readers_get_every_event_in_order() {
 }
 
 #[test]
-fn one_who_stops_reading_is_dropped_and_costs_nobody_anything() {
+fn a_reader_that_stops_reading_is_dropped_and_delays_no_other() {
     let ast = crowd(20);
     let mut readers = Readers::open(&ast, 10, &login("panel"));
     let descriptors = || {
@@ -46,10 +46,10 @@ fn one_who_stops_reading_is_dropped_and_costs_nobody_anything() {
     wait_until("the stuck reader", || {
         (descriptors() > before).then_some(())
     });
-    // Far more than any buffer on the way holds.
+    // Far more than all buffers on the way hold.
     let seen = readers.follow(&ast, USERS, 20_000, 0);
     assert_eq!((seen.complete, seen.disordered), (10, 0), "{seen:?}");
-    // Nothing of its connection is left, though it has not read to its end.
+    // Its connection is closed although the reader has not read to the end.
     wait_until("the stuck reader's end", || {
         (descriptors() <= before).then_some(())
     });

@@ -2,9 +2,9 @@
 
 use std::fs;
 
+use crate::harness::changes::published_states;
+use crate::harness::users::{json, read, user_names, wait_verdict};
 use crate::harness::{Builder, Instance};
-use crate::persistence::json;
-use crate::reload::published;
 
 const TABLE: &str = "CREATE TABLE userpresence (name TEXT, method TEXT, extension TEXT, \
     source TEXT, outgoing TEXT, account TEXT, shoe_size TEXT);";
@@ -24,22 +24,10 @@ fn insert(name: &str, method: &str, extension: &str, source: &str) -> String {
     format!("INSERT INTO userpresence (name, method, extension, source) VALUES ({values});")
 }
 
-fn users(ast: &Instance) -> Vec<String> {
-    let entries = ast.ami().list(&[("Action", "UserPresenceList")]);
-    let names = entries.iter().filter_map(|entry| entry.get("User"));
-    let mut names: Vec<_> = names.map(str::to_owned).collect();
-    names.sort();
-    names
-}
-
-fn asked(ast: &Instance, what: &str) -> String {
-    ast.getvar(&format!("USER_PRESENCE({what})"))
-}
-
 const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\n";
 
 #[test]
-fn users_of_the_database_stand_beside_those_of_the_file() {
+fn users_of_the_database_join_those_of_the_file() {
     let rows = [
         insert(
             "bob",
@@ -53,11 +41,11 @@ fn users_of_the_database_stand_beside_those_of_the_file() {
     let ast = builder(ALICE, &rows.concat())
         .hint("2001", ",UserPresence:bob")
         .start();
-    assert_eq!(users(&ast), ["alice", "bob", "carol", "dave"]);
-    assert_eq!(asked(&ast, "bob,method"), "latest");
-    assert_eq!(asked(&ast, "bob,extensions"), "201,202");
-    assert_eq!(asked(&ast, "carol,method"), "priority");
-    assert_eq!(asked(&ast, "dave,extensions"), "");
+    assert_eq!(user_names(&ast), ["alice", "bob", "carol", "dave"]);
+    assert_eq!(read(&ast, "bob,method"), "latest");
+    assert_eq!(read(&ast, "bob,extensions"), "201,202");
+    assert_eq!(read(&ast, "carol,method"), "priority");
+    assert_eq!(read(&ast, "dave,extensions"), "");
     let json = json(&ast, "bob");
     let sources = json["sources"].as_array().expect("a list");
     let addresses: Vec<_> = sources.iter().map(|s| s["address"].as_str()).collect();
@@ -84,14 +72,14 @@ fn users_of_the_database_stand_beside_those_of_the_file() {
         assert_eq!(ast.getvar(&custom), "Here");
     }
 
-    // A column of somebody else's is warned of once, however many rows have it.
+    // An unknown column causes one warning, however many rows have it.
     ast.realtime_sql("UPDATE userpresence SET shoe_size = '43';");
     let before = ast.new_complaints(0).len();
     assert_eq!(before, 0);
     assert!(ast.reload().ok());
     let said = ast.new_complaints(0);
     assert_eq!(said.len(), 1, "{said:#?}");
-    let expected = "column 'shoe_size': unknown column, ignored; known are ";
+    let expected = "column 'shoe_size': unknown column, ignored; the columns are ";
     assert!(
         said[0].contains("WARNING[") && said[0].contains(expected),
         "{}",
@@ -99,9 +87,9 @@ fn users_of_the_database_stand_beside_those_of_the_file() {
     );
 }
 
-/// An error in a row names the family, the user and the column; the rest runs.
+/// An error in a row names the family, the user and the column; the other rows work.
 #[test]
-fn a_row_with_an_error_is_left_out_at_a_load() {
+fn a_load_leaves_out_a_row_with_an_error() {
     let rows = [
         insert("bob", "best", "201", "NULL"),
         insert("Alice", "NULL", "202", "NULL"),
@@ -111,43 +99,43 @@ fn a_row_with_an_error_is_left_out_at_a_load() {
         insert("NULL", "NULL", "207", "NULL"),
     ];
     let ast = builder(ALICE, &rows.concat()).start();
-    assert_eq!(users(&ast), ["alice", "erin"]);
+    assert_eq!(user_names(&ast), ["alice", "erin"]);
     let said = ast.new_complaints(0);
     let family = "realtime family 'userpresence', user";
     let expected = [
         format!(
-            "{family} 'bob', column 'method': 'best', expected priority, latest, default or none"
+            "{family} 'bob', column 'method': unknown method 'best', expected priority, latest, default or none"
         ),
         format!(
-            "{family} 'Alice': the user 'Alice' stands twice (first at userpresence.conf:3, section [alice])"
+            "{family} 'Alice': user 'Alice' is defined twice (first at userpresence.conf:3, section [alice])"
         ),
         format!("{family} 'carol', column 'extension': empty, expected an extension such as 200"),
-        format!("{family} 'dave', column 'extension': '205' stands twice for this user"),
+        format!("{family} 'dave', column 'extension': the user has '205' twice"),
     ];
     for expected in &expected {
         let lines: Vec<_> = said.iter().filter(|line| line.contains(expected)).collect();
         assert_eq!(lines.len(), 1, "{expected}: {said:#?}");
         assert!(lines[0].contains("ERROR["), "{}", lines[0]);
     }
-    assert_eq!(asked(&ast, "alice,extensions"), "200");
+    assert_eq!(read(&ast, "alice,extensions"), "200");
 }
 
 #[test]
-fn a_user_in_both_places_refuses_a_reload() {
+fn a_user_in_both_places_makes_a_reload_fail() {
     let ast = builder(ALICE, &insert("bob", "NULL", "201", "NULL")).start();
     ast.realtime_sql(&insert("ALICE", "NULL", "202", "NULL"));
     ast.realtime_sql("DELETE FROM userpresence WHERE name = 'bob';");
     assert!(!ast.reload().ok());
-    ast.wait_log("user 'ALICE': the user 'ALICE' stands twice (first at userpresence.conf:3, section [alice])");
-    assert_eq!(users(&ast), ["alice", "bob"]);
+    ast.wait_log("user 'ALICE': user 'ALICE' is defined twice (first at userpresence.conf:3, section [alice])");
+    assert_eq!(user_names(&ast), ["alice", "bob"]);
 }
 
-/// A cycle may lead through the file and the database.
+/// A cycle of users may lead through the file and the database.
 #[test]
 fn a_cycle_through_the_database_is_refused() {
     let file = "[general]\n[alice]\ntype = user\nsource = UserPresence:bob\n";
     let ast = builder(file, &insert("bob", "NULL", "201", "NULL")).start();
-    assert_eq!(users(&ast), ["alice", "bob"]);
+    assert_eq!(user_names(&ast), ["alice", "bob"]);
     ast.realtime_sql("UPDATE userpresence SET source = 'CustomPresence:x;UserPresence:alice';");
     let cycle =
         "a cycle of users (alice -> bob -> alice), expected a source that does not lead back";
@@ -166,27 +154,25 @@ fn a_cycle_through_the_database_is_refused() {
         "{shown}"
     );
     assert!(ast.log()[log..].lines().all(|line| !line.contains("Panic")));
-    assert_eq!(asked(&ast, "bob,extensions"), "201");
+    assert_eq!(read(&ast, "bob,extensions"), "201");
     ast.set_custom("201", "dnd");
-    crate::harness::wait_until("alice dnd", || {
-        (asked(&ast, "alice") == "dnd").then_some(())
-    });
+    crate::harness::wait_until("alice dnd", || (read(&ast, "alice") == "dnd").then_some(()));
 }
 
-/// A database that is gone takes nobody with it.
+/// An unreachable database removes no user.
 #[test]
-fn a_broken_database_keeps_what_runs() {
+fn an_unreachable_database_keeps_the_running_users() {
     let ast = builder(ALICE, &insert("bob", "NULL", "201", "NULL")).start();
     ast.set_custom("201", "dnd");
     let kept = || {
-        assert_eq!(users(&ast), ["alice", "bob"]);
-        assert_eq!(asked(&ast, "bob"), "dnd");
+        assert_eq!(user_names(&ast), ["alice", "bob"]);
+        assert_eq!(read(&ast, "bob"), "dnd");
     };
-    crate::harness::wait_until("bob dnd", || (asked(&ast, "bob") == "dnd").then_some(()));
+    crate::harness::wait_until("bob dnd", || (read(&ast, "bob") == "dnd").then_some(()));
     let ami = ast.ami();
-    published(&ast, &ami);
+    published_states(&ast, &ami);
 
-    // A table without the one column that is needed.
+    // The table lacks the one required column.
     ast.realtime_sql(
         "ALTER TABLE userpresence RENAME TO away; CREATE TABLE userpresence (who TEXT);",
     );
@@ -198,7 +184,7 @@ fn a_broken_database_keeps_what_runs() {
     assert!(shown.contains("its table cannot be read"), "{shown}");
     kept();
 
-    // The driver is gone.
+    // The driver is unloaded.
     assert!(ast.unload_module("res_config_sqlite3.so").ok());
     let shown = ast.cli("userpresence reload user bob");
     assert!(
@@ -206,29 +192,29 @@ fn a_broken_database_keeps_what_runs() {
         "{shown}"
     );
     kept();
-    assert_eq!(published(&ast, &ami), []);
+    assert_eq!(published_states(&ast, &ami), []);
 
-    // It is back, with what it was.
+    // The database returns with the same content.
     ast.realtime_sql("DROP TABLE userpresence; ALTER TABLE away RENAME TO userpresence;");
     assert!(ast.load_module("res_config_sqlite3.so").ok());
     ast.write_config("userpresence.conf", ALICE);
     assert!(ast.reload().ok());
     kept();
-    assert_eq!(published(&ast, &ami), []);
+    assert_eq!(published_states(&ast, &ami), []);
 }
 
-/// A database that is no database: the file itself is damaged.
+/// The database file itself is damaged.
 #[test]
-fn a_damaged_database_keeps_what_runs() {
+fn a_damaged_database_keeps_the_running_users() {
     let ast = builder(ALICE, &insert("bob", "NULL", "201", "NULL")).start();
     let file = ast.path("lib/realtime.sqlite3");
     let good = fs::read(&file).expect("the database");
     fs::write(&file, vec![b'x'; good.len()]).expect("the database");
     assert!(!ast.reload().ok());
-    assert_eq!(users(&ast), ["alice", "bob"]);
+    assert_eq!(user_names(&ast), ["alice", "bob"]);
     fs::write(&file, good).expect("the database");
     assert!(ast.reload().ok());
-    assert_eq!(users(&ast), ["alice", "bob"]);
+    assert_eq!(user_names(&ast), ["alice", "bob"]);
 }
 
 #[test]
@@ -236,12 +222,12 @@ fn an_empty_table_is_no_error() {
     let ast = builder(ALICE, &insert("bob", "NULL", "201", "NULL")).start();
     ast.realtime_sql("DELETE FROM userpresence;");
     assert!(ast.reload().ok());
-    assert_eq!(users(&ast), ["alice"]);
+    assert_eq!(user_names(&ast), ["alice"]);
 }
 
-/// One user alone: changed, new, gone, unknown, and one that is not the database's.
+/// One user alone is reloaded: changed, new, removed, unknown, and one of the file.
 #[test]
-fn reload_user_reads_one_user_anew() {
+fn reload_user_reloads_one_user() {
     let ast = builder(
         ALICE,
         &[
@@ -260,10 +246,10 @@ fn reload_user_reads_one_user_anew() {
         let expected = expected
             .iter()
             .map(|(user, state)| ((*user).to_owned(), (*state).to_owned()));
-        assert_eq!(published(&ast, &ami), expected.collect::<Vec<_>>());
+        assert_eq!(published_states(&ast, &ami), expected.collect::<Vec<_>>());
     };
     let reload = |name: &str| ast.cli(&format!("userpresence reload user {name}"));
-    published(&ast, &ami);
+    published_states(&ast, &ami);
 
     ast.realtime_sql(
         "UPDATE userpresence SET method = 'latest', extension = '202;201' WHERE name = 'bob';",
@@ -271,15 +257,15 @@ fn reload_user_reads_one_user_anew() {
     ast.realtime_sql("UPDATE userpresence SET method = 'latest' WHERE name = 'carol';");
     assert!(reload("BOB").contains("is read anew"));
     told(&[("bob", "chat")]);
-    assert_eq!(asked(&ast, "bob,extensions"), "202,201");
-    assert_eq!(asked(&ast, "carol,method"), "priority");
+    assert_eq!(read(&ast, "bob,extensions"), "202,201");
+    assert_eq!(read(&ast, "carol,method"), "priority");
     ast.wait_hint_presence("2001", "chat");
 
     assert!(reload("bob").contains("is read anew"));
     told(&[]);
-    // By the extension, as everywhere.
+    // By the extension, as in other commands.
     assert!(reload("203").contains("User 'carol' is read anew"));
-    assert_eq!(asked(&ast, "carol,method"), "latest");
+    assert_eq!(read(&ast, "carol,method"), "latest");
 
     ast.set_custom("204", "xa");
     ast.realtime_sql(&insert("dave", "NULL", "204", "NULL"));
@@ -290,7 +276,7 @@ fn reload_user_reads_one_user_anew() {
     assert!(reload("bob").contains("User 'bob' is gone."));
     told(&[("bob", "not_set")]);
     ast.wait_hint_presence("2001", "not_set");
-    assert_eq!(users(&ast), ["alice", "carol", "dave"]);
+    assert_eq!(user_names(&ast), ["alice", "carol", "dave"]);
 
     assert!(reload("bob").contains("ealtime has no user 'bob'"));
     assert!(reload("nobody").contains("ealtime has no user 'nobody'"));
@@ -298,16 +284,16 @@ fn reload_user_reads_one_user_anew() {
     ast.realtime_sql("UPDATE userpresence SET method = 'best' WHERE name = 'dave';");
     let shown = reload("dave");
     assert!(
-        shown.contains("user 'dave', column 'method': 'best', expected priority")
+        shown.contains("user 'dave', column 'method': unknown method 'best', expected priority")
             && shown.contains("the running configuration stays"),
         "{shown}"
     );
-    assert_eq!(asked(&ast, "dave,method"), "priority");
+    assert_eq!(read(&ast, "dave,method"), "priority");
     told(&[]);
     assert!(reload("").contains("Usage: userpresence reload user <name>"));
 }
 
-/// What a user may have besides presence: devices, schedule, tables, logins.
+/// A user's other options: devices, schedule, tables, logins.
 #[test]
 fn devices_schedules_tables_and_logins_are_columns_too() {
     let file = "[general]\n\
@@ -337,7 +323,7 @@ fn devices_schedules_tables_and_logins_are_columns_too() {
         .userpresence(file)
         .realtime(&["userpresence"], &sql)
         .start();
-    let wait = |verdict: &str| crate::devices::wait_verdict(&ast, "alice", verdict);
+    let wait = |verdict: &str| wait_verdict(&ast, "alice", verdict);
     wait("unavailable schedule only");
     for (device, verdict) in [
         ("b", "dnd Custom:b highest"),
@@ -354,7 +340,7 @@ fn devices_schedules_tables_and_logins_are_columns_too() {
     wait("xa Custom:room highest");
     ast.set_device("hall", "BUSY");
     wait("dnd Custom:hall highest");
-    assert_eq!(asked(&ast, "alice,subtype"), "meeting");
+    assert_eq!(read(&ast, "alice,subtype"), "meeting");
     for device in ["room", "hall"] {
         ast.set_device(device, "NOT_INUSE");
     }

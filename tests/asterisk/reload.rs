@@ -1,60 +1,11 @@
-//! A reload: differences only, and with any error none at all.
+//! A reload applies only differences, and nothing at all after an error.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::harness::{Ami, Instance, wait_until};
-
-/// What was published of users until now, as (user, state), in order. Uses up
-/// the events of `ami`.
-#[track_caller]
-pub fn published(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let mark = format!("mark-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    ast.set_custom(&mark, "away");
-    let mark = format!("CustomPresence:{mark}");
-    wait_until("the mark among the events", || {
-        let events = ami.events();
-        events
-            .iter()
-            .any(|event| event.get("Presentity") == Some(&mark))
-            .then_some(())
-    });
-    let mut told = Vec::new();
-    for event in ami.take_events() {
-        let user = event
-            .get("Presentity")
-            .and_then(|it| it.strip_prefix("UserPresence:"));
-        if let (Some(user), true) = (user, event.is_event("PresenceStateChange")) {
-            told.push((
-                user.to_owned(),
-                event.get("Status").unwrap_or_default().to_owned(),
-            ));
-        }
-    }
-    told
-}
-
-/// A user's combined state.
-pub fn value(ast: &Instance, user: &str) -> String {
-    ast.getvar(&format!("USER_PRESENCE({user})"))
-}
-
-/// Waits until a user's combined state is this.
-#[track_caller]
-pub fn wait_value(ast: &Instance, user: &str, state: &str) {
-    wait_until(&format!("{user} {state}"), || {
-        (value(ast, user) == state).then_some(())
-    });
-}
-
-fn users(ast: &Instance) -> Vec<String> {
-    let entries = ast.ami().list(&[("Action", "UserPresenceList")]);
-    entries
-        .iter()
-        .filter_map(|entry| entry.get("User").map(str::to_owned))
-        .collect()
-}
+use crate::harness::changes::{pairs, published_states};
+use crate::harness::users::{read, user_names, wait_state};
+use crate::harness::{Instance, wait_until};
 
 /// The keys of the module's rows in AstDB, as `database show` shows them.
 pub fn rows(ast: &Instance) -> String {
@@ -72,33 +23,27 @@ fn three() -> Instance {
     ast.set_custom("201", "available");
     ast.set_custom("202", "chat");
     ast.setvar("USER_PRESENCE(carol)", "away");
-    wait_value(&ast, "alice", "dnd");
-    wait_value(&ast, "bob", "chat");
+    wait_state(&ast, "alice", "dnd");
+    wait_state(&ast, "bob", "chat");
     ast
-}
-
-fn pairs(told: &[(&str, &str)]) -> Vec<(String, String)> {
-    told.iter()
-        .map(|(user, state)| ((*user).to_owned(), (*state).to_owned()))
-        .collect()
 }
 
 #[test]
 fn a_reload_without_a_difference_is_silent() {
     let ast = three();
     let ami = ast.ami();
-    published(&ast, &ami);
+    published_states(&ast, &ami);
     let before = ast.getvar("USER_PRESENCE(alice,json)");
     assert!(ast.reload().ok());
-    assert_eq!(published(&ast, &ami), pairs(&[]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[]));
     assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), before);
 }
 
 #[test]
-fn another_method_is_one_transition_of_that_user() {
+fn a_new_method_is_one_transition_of_the_user() {
     let ast = three();
     let (ami, feed) = (ast.ami(), ast.ami());
-    published(&ast, &ami);
+    published_states(&ast, &ami);
     let sequence = |user: &str| ast.getvar(&format!("USER_PRESENCE({user},sequence)"));
     let number: u64 = [sequence("alice"), sequence("bob"), sequence("carol")]
         .iter()
@@ -115,8 +60,8 @@ fn another_method_is_one_transition_of_that_user() {
     });
     let expected = [
         ("User", "alice"),
-        ("OldStatus", "dnd"),
-        ("Status", "available"),
+        ("OldState", "dnd"),
+        ("State", "available"),
         ("Method", "latest"),
         ("Source", "CustomPresence:201"),
     ];
@@ -127,20 +72,23 @@ fn another_method_is_one_transition_of_that_user() {
         change.get("Sequence"),
         Some((number + 1).to_string().as_str())
     );
-    assert_eq!(published(&ast, &ami), pairs(&[("alice", "available")]));
+    assert_eq!(
+        published_states(&ast, &ami),
+        pairs(&[("alice", "available")])
+    );
 }
 
-/// A new user who is set is published, a removed one is published as not_set; its rows stay,
-/// and are there when the user comes back.
+/// A reload publishes a new user who has a presence, and not_set of a removed one. The rows
+/// of a removed user stay, and apply when the user returns.
 #[test]
-fn users_come_and_go() {
+fn a_reload_adds_and_removes_users() {
     let ast = three();
     wait_until("the rows", || {
         let rows = rows(&ast);
         (rows.contains("user/carol") && rows.contains("source/CustomPresence:202")).then_some(())
     });
     let ami = ast.ami();
-    published(&ast, &ami);
+    published_states(&ast, &ami);
     let before = ast.getvar("USER_PRESENCE(alice,json)");
     let since = ast.getvar("USER_PRESENCE(carol,since)");
     ast.set_custom("204", "xa");
@@ -150,11 +98,11 @@ fn users_come_and_go() {
          [dave]\ntype = user\nextension = 204\n[erin]\ntype = user\n",
     );
     assert!(ast.reload().ok());
-    let mut told = published(&ast, &ami);
+    let mut told = published_states(&ast, &ami);
     told.sort();
     let expected = [("bob", "not_set"), ("carol", "not_set"), ("dave", "xa")];
     assert_eq!(told, pairs(&expected));
-    assert_eq!(users(&ast), ["alice", "dave", "erin"]);
+    assert_eq!(user_names(&ast), ["alice", "dave", "erin"]);
     assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), before);
     ast.wait_log("Reloaded: 3 users: 2 new, 2 gone, 0 changed");
     wait_until("what is stored of the removed", || {
@@ -166,12 +114,12 @@ fn users_come_and_go() {
         kept.then_some(())
     });
     assert!(rows(&ast).contains("user/alice"));
-    // Whoever comes back has what was theirs.
+    // Returning users have their earlier status.
     ast.write_config("userpresence.conf", THREE);
     assert!(ast.reload().ok());
-    assert_eq!(value(&ast, "carol"), "away");
+    assert_eq!(read(&ast, "carol"), "away");
     assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
-    assert_eq!(value(&ast, "bob"), "chat");
+    assert_eq!(read(&ast, "bob"), "chat");
     wait_until("nobody but the two others to be gone", || {
         let rows = rows(&ast);
         let back = ["bob", "carol"].iter();
@@ -182,10 +130,10 @@ fn users_come_and_go() {
     });
 }
 
-/// Users whom a mistake in the file removed have everything back when it is mended, over a
-/// restart too; after 30 days it is gone, or when somebody says so.
+/// Users removed by a mistake in the file have everything back once it is repaired, even
+/// after a restart. Their state is deleted after 30 days, or by command.
 #[test]
-fn a_mistake_in_a_file_loses_nothing() {
+fn a_mistake_in_the_file_loses_no_state() {
     let ast = three();
     ast.setvar("USER_PRESENCE(carol,dndStatus)", "DoNotAcceptAnyCalls");
     ast.setvar("USER_PRESENCE(carol,pickUpCallsOnHold)", "yes");
@@ -204,8 +152,7 @@ fn a_mistake_in_a_file_loses_nothing() {
         );
         assert!(said.contains("kept for 30 days"), "{said}");
         if restart {
-            assert!(ast.stop_gracefully().success());
-            ast.start_again();
+            ast.restart(true);
         }
         ast.write_config("userpresence.conf", THREE);
         let said = ast.cli("userpresence reload");
@@ -216,7 +163,7 @@ fn a_mistake_in_a_file_loses_nothing() {
         assert_eq!(told(&ast), before, "restart: {restart}");
     }
 
-    // 30 days later.
+    // Thirty days later.
     ast.write_config("userpresence.conf", alice);
     ast.cli("userpresence reload");
     let wait_rows = |what: &str, wanted: &dyn Fn(&str) -> bool| {
@@ -230,7 +177,7 @@ fn a_mistake_in_a_file_loses_nothing() {
     wait_rows("carol's rows to go", &|rows| !rows.contains("/user/carol"));
     assert!(rows(&ast).contains("/user/bob"));
 
-    // At once.
+    // By command, at once.
     let said = ast.cli("userpresence forget alice");
     assert!(
         said.starts_with("'alice' is configured, expected a removed user"),
@@ -244,14 +191,14 @@ fn a_mistake_in_a_file_loses_nothing() {
     assert_eq!(ast.complete("userpresence forget "), ["all", "bob"]);
     assert_eq!(
         ast.cli("userpresence forget bob").trim_end(),
-        "1 user is forgotten."
+        "The data of 1 user was deleted."
     );
     wait_rows("bob's rows to go", &|rows| {
         !rows.contains("bob") && !rows.contains("CustomPresence:202")
     });
     assert_eq!(
         ast.cli("userpresence forget all").trim_end(),
-        "0 users are forgotten."
+        "The data of 0 users was deleted."
     );
     wait_rows("all rows of the gone to go", &|rows| {
         !rows.contains("/gone/")
@@ -259,13 +206,13 @@ fn a_mistake_in_a_file_loses_nothing() {
     assert!(rows(&ast).contains("/user/alice") || rows(&ast).contains("CustomPresence:200"));
     ast.write_config("userpresence.conf", THREE);
     ast.cli("userpresence reload");
-    assert_eq!(value(&ast, "carol"), "not_set");
+    assert_eq!(read(&ast, "carol"), "not_set");
 }
 
-/// Whoever comes back may be spelled with other capitals; and what is left over of somebody
-/// who is here is not taken for theirs.
+/// A returning user may be spelled with other capitals; leftover rows of an existing user
+/// are not used.
 #[test]
-fn a_user_who_comes_back_is_the_same_whatever_the_spelling() {
+fn a_returning_user_is_the_same_whatever_the_spelling() {
     let ast = three();
     let since = ast.getvar("USER_PRESENCE(carol,since)");
     wait_until("carol's row", || {
@@ -278,14 +225,14 @@ fn a_user_who_comes_back_is_the_same_whatever_the_spelling() {
     ast.setvar("USER_PRESENCE(bob)", "xa");
     ast.write_config("userpresence.conf", &THREE.replace("[carol]", "[Carol]"));
     assert!(ast.reload().ok());
-    assert_eq!(value(&ast, "carol"), "away");
+    assert_eq!(read(&ast, "carol"), "away");
     assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
     wait_until("carol to be here", || {
         let rows = rows(&ast);
         let moved = rows.contains("/user/Carol") && !rows.contains("/user/carol");
         (moved && !rows.contains("/gone/user/bob")).then_some(())
     });
-    assert_eq!(value(&ast, "bob"), "xa");
+    assert_eq!(read(&ast, "bob"), "xa");
     let bob = ast.getvar("USER_PRESENCE(bob,sequence)");
     assert!(
         rows(&ast).contains(&format!("\"sequence\":{bob}")),
@@ -294,10 +241,10 @@ fn a_user_who_comes_back_is_the_same_whatever_the_spelling() {
     );
 }
 
-/// A file that lost all of its users is refused, with a word about how to do it all the
-/// same; one that lost most of them is taken, loudly.
+/// A reload of a file without its users is refused, with a hint how to force it. A file
+/// without most of them is accepted with a warning.
 #[test]
-fn an_emptied_file_is_refused() {
+fn a_file_that_removes_every_user_is_refused() {
     let many = |users: usize| -> String {
         (0..users)
             .map(|at| format!("[u{at}]\ntype = user\n"))
@@ -321,8 +268,8 @@ fn an_emptied_file_is_refused() {
         said.contains("1 error, 0 warnings. A reload would be refused."),
         "{said}"
     );
-    assert_eq!(value(&ast, "u3"), "dnd");
-    // Others in their place make it no better.
+    assert_eq!(read(&ast, "u3"), "dnd");
+    // Other users in their place make no difference.
     ast.write_config("userpresence.conf", &many(12).replace("[u", "[v"));
     assert!(!ast.reload().ok());
 
@@ -338,20 +285,20 @@ fn an_emptied_file_is_refused() {
     assert!(ast.reload().ok());
     ast.write_config("userpresence.conf", &many(12));
     assert!(ast.reload().ok());
-    assert_eq!(value(&ast, "u3"), "dnd");
+    assert_eq!(read(&ast, "u3"), "dnd");
     ast.write_config("userpresence.conf", "[general]\n");
     let said = ast.cli("userpresence reload --really");
     assert!(
         said.starts_with("Reloaded: 0 users: 0 new, 12 gone, 0 changed."),
         "{said}"
     );
-    assert_eq!(users(&ast), Vec::<String>::new());
+    assert_eq!(user_names(&ast), Vec::<String>::new());
 }
 
-/// The console that asks for a reload reads why it is refused, and a check says the same
-/// without one.
+/// The console shows why a reload is refused, and `userpresence check` shows the same
+/// without a reload.
 #[test]
-fn a_refused_reload_says_why_to_who_asked() {
+fn a_refused_reload_shows_its_reason_on_the_console() {
     let ast = three();
     ast.write_config("userpresence.conf", &THREE.replace("outgoing", "outgong"));
     let said = ast.cli("userpresence reload");
@@ -370,7 +317,7 @@ fn a_refused_reload_says_why_to_who_asked() {
     let before = ast.complaints().len();
     let said = ast.cli("userpresence check");
     for expected in [
-        "ERROR: userpresence.conf:2, section [general], option 'method': 'best', expected",
+        "ERROR: userpresence.conf:2, section [general], option 'method': unknown method 'best', expected",
         "WARNING: userpresence.conf:5, section [alice], option 'extension': 'PJSIP/200' is a device",
         "WARNING: section [act], option 'set': there is no dialplan function 'NO_SUCH'",
         "NOTICE: Extension '201' is alice's and bob's: they share its presence",
@@ -384,7 +331,7 @@ fn a_refused_reload_says_why_to_who_asked() {
         before,
         "a check is silent in the log"
     );
-    assert_eq!(users(&ast), ["alice", "bob", "carol"]);
+    assert_eq!(user_names(&ast), ["alice", "bob", "carol"]);
 
     let right = wrong.replace("method = best", "method = latest");
     ast.write_config(
@@ -408,30 +355,29 @@ fn a_refused_reload_says_why_to_who_asked() {
     );
     let line = ast.wait_log_from(from, "Extension '201' is alice's and bob's");
     assert!(line.contains("NOTICE["), "{line}");
-    // It is said once of each.
+    // Each mistake is reported once.
     let from = ast.log().len();
     assert!(ast.reload().ok());
     ast.complaints();
     assert!(!ast.log()[from..].contains("Extension '201'"));
 }
 
-/// Hints match without case, Asterisk's cache does not: the new spelling is
-/// published, the old one taken back, and own status stays, a restart included.
+/// Hints ignore case, Asterisk's cache does not. So the new spelling is published, the old
+/// one is taken back, and the user's own status stays, even over a restart.
 #[test]
 fn another_spelling_is_the_same_user() {
     let ast = three();
     let ami = ast.ami();
     let since = ast.getvar("USER_PRESENCE(carol,since)");
-    published(&ast, &ami);
+    published_states(&ast, &ami);
     ast.write_config("userpresence.conf", &THREE.replace("[carol]", "[Carol]"));
     assert!(ast.reload().ok());
-    let mut told = published(&ast, &ami);
+    let mut told = published_states(&ast, &ami);
     told.sort();
     assert_eq!(told, pairs(&[("Carol", "away"), ("carol", "not_set")]));
     assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
-    assert_eq!(value(&ast, "carol"), "away");
+    ast.restart(true);
+    assert_eq!(read(&ast, "carol"), "away");
     assert_eq!(ast.getvar("USER_PRESENCE(carol,since)"), since);
     let shown = rows(&ast);
     assert!(
@@ -439,30 +385,30 @@ fn another_spelling_is_the_same_user() {
         "{shown}"
     );
 
-    // And so when it was spelled anew while Asterisk was stopped.
+    // The same if the spelling changes while Asterisk is stopped.
     assert!(ast.stop_gracefully().success());
     ast.write_config("userpresence.conf", &THREE.replace("[carol]", "[CAROL]"));
     ast.start_again();
-    assert_eq!(value(&ast, "carol"), "away");
+    assert_eq!(read(&ast, "carol"), "away");
     wait_until("one row of carol's", || {
         let shown = rows(&ast);
         (shown.contains("user/CAROL") && !shown.contains("user/Carol")).then_some(())
     });
 }
 
-/// One error anywhere, and nothing changes: neither users nor settings.
+/// After one error anywhere nothing changes, neither users nor settings.
 #[test]
-fn any_error_keeps_what_runs() {
+fn any_error_keeps_the_running_configuration() {
     let ast = three();
     let ami = ast.ami();
-    published(&ast, &ami);
+    published_states(&ast, &ami);
     let before = ast.getvar("USER_PRESENCE(alice,json)");
     let settings = ast.cli("userpresence show settings");
     let more = |text: &str| format!("[general]\nmethod = latest\n[new]\ntype = user\n{text}");
     let cases = [
         (
             more("[bob]\ntype = user\nmethod = best\n"),
-            "userpresence.conf:7, section [bob], option 'method': 'best', expected priority, latest, default or none",
+            "userpresence.conf:7, section [bob], option 'method': unknown method 'best', expected priority, latest, default or none",
         ),
         (
             more("[bob]\ntype = user\ncolour = red\n"),
@@ -482,7 +428,7 @@ fn any_error_keeps_what_runs() {
         ),
         (
             more("[New]\ntype = user\n"),
-            "userpresence.conf:6, section [New]: the user 'New' stands twice (first at userpresence.conf:4, section [new]), expected a name once",
+            "userpresence.conf:6, section [New]: user 'New' is defined twice (first at userpresence.conf:4, section [new]), expected each name once",
         ),
         (
             "[general]\nsettle = soon\n".into(),
@@ -517,7 +463,7 @@ fn any_error_keeps_what_runs() {
             "{}",
             ours[0]
         );
-        assert_eq!(users(&ast), ["alice", "bob", "carol"]);
+        assert_eq!(user_names(&ast), ["alice", "bob", "carol"]);
         assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), before);
         assert_eq!(ast.cli("userpresence show settings"), settings);
     }
@@ -525,7 +471,7 @@ fn any_error_keeps_what_runs() {
     assert!(!ast.reload().ok());
     ast.wait_log("Not reloaded: userpresence.conf cannot be read");
 
-    // Several errors are all told.
+    // Several errors are all reported.
     ast.write_config(
         "userpresence.conf",
         "[general]\nsettle = x\n[bob]\ntype = usr\n[carol]\ntype = user\nid = a b\n",
@@ -539,12 +485,12 @@ fn any_error_keeps_what_runs() {
     ] {
         ast.wait_log(expected);
     }
-    assert_eq!(published(&ast, &ami), pairs(&[]));
+    assert_eq!(published_states(&ast, &ami), pairs(&[]));
     ast.set_custom("202", "xa");
-    wait_value(&ast, "bob", "xa");
+    wait_state(&ast, "bob", "xa");
 }
 
-/// What Asterisk's own parser offers: templates, `(+)`, includes, escapes, `#exec`.
+/// The features of Asterisk's own parser: templates, `(+)`, includes, escapes, `#exec`.
 #[test]
 fn asterisks_own_syntax_works() {
     let ast = Instance::builder().not_loaded().start();
@@ -572,7 +518,7 @@ fn asterisks_own_syntax_works() {
     );
     ast.write_config("userpresence.conf", &text);
     assert!(ast.reload().ok(), "{:?}", ast.new_complaints(0));
-    assert_eq!(users(&ast), ["alice", "carol", "bob", "dave"]);
+    assert_eq!(user_names(&ast), ["alice", "carol", "bob", "dave"]);
     let asked = |what: &str| ast.getvar(&format!("USER_PRESENCE({what})"));
     assert_eq!(
         (asked("alice,method"), asked("alice,extensions")),
@@ -596,11 +542,11 @@ fn asterisks_own_syntax_works() {
         "; a comment\n[bob](office)\nextension = 202\nmethod = best\n",
     );
     assert!(!ast.reload().ok());
-    ast.wait_log("more.conf:4, section [bob], option 'method': 'best', expected ");
+    ast.wait_log("more.conf:4, section [bob], option 'method': unknown method 'best', expected ");
 }
 
 #[test]
-fn a_value_that_is_not_utf_8_is_refused() {
+fn a_value_that_is_not_utf8_is_refused() {
     let ast = three();
     fs::write(
         ast.config_path("userpresence.conf"),
@@ -618,12 +564,12 @@ fn a_value_that_is_not_utf_8_is_refused() {
     .expect("our own file");
     assert!(!ast.reload().ok());
     ast.wait_log("is not a user's name, expected 1 to 60 letters, digits, '-', '_' or '.'");
-    assert_eq!(users(&ast), ["alice", "bob", "carol"]);
+    assert_eq!(user_names(&ast), ["alice", "bob", "carol"]);
 }
 
-/// Users may read users, but not in a circle.
+/// A user may be a source of another user, but not in a cycle.
 #[test]
-fn a_cycle_is_refused_and_names_its_places() {
+fn a_cycle_is_refused_with_the_place_of_each_user() {
     let ast = three();
     let reads =
         |user: &str, other: &str| format!("[{user}]\ntype = user\nsource = UserPresence:{other}\n");
@@ -656,9 +602,9 @@ fn a_cycle_is_refused_and_names_its_places() {
         ));
     }
     ast.wait_log(":13, section [me], option 'source': a cycle of users (me -> me)");
-    assert_eq!(users(&ast), ["alice", "bob", "carol"]);
+    assert_eq!(user_names(&ast), ["alice", "bob", "carol"]);
 
-    // A load leaves out those of the circle, and only them.
+    // A load leaves out only the users of the cycle.
     ast.unload_module("res_userpresence.so");
     let config = round(&[("x", "y"), ("y", "x"), ("watcher", "x"), ("team", "dave")]);
     ast.write_config(
@@ -666,13 +612,13 @@ fn a_cycle_is_refused_and_names_its_places() {
         &format!("{config}[dave]\ntype = user\nextension = 200\n"),
     );
     assert!(ast.load_module("res_userpresence.so").ok());
-    assert_eq!(users(&ast), ["watcher", "team", "dave"]);
-    assert_eq!(value(&ast, "team"), "dnd");
+    assert_eq!(user_names(&ast), ["watcher", "team", "dave"]);
+    assert_eq!(read(&ast, "team"), "dnd");
 }
 
 /// Four clients read and write while the configuration changes under them.
 #[test]
-fn clients_notice_nothing_of_a_reload() {
+fn a_reload_disturbs_no_client() {
     let ast = three();
     let (stop, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
     let fewer = "[general]\n[carol]\ntype = user\noutgoing = none\nextension = 203\n";
@@ -692,7 +638,7 @@ fn clients_notice_nothing_of_a_reload() {
                         ])
                     };
                     assert!(set("carol").ok());
-                    // She may be gone at this moment.
+                    // The user may be absent at this moment.
                     let alice = set("alice");
                     assert!(alice.ok() || alice.text().contains("there is no user 'alice'"));
                     assert!(
@@ -710,7 +656,7 @@ fn clients_notice_nothing_of_a_reload() {
             })
         });
         let clients: Vec<_> = clients.collect();
-        // At least 100 reloads, and as many as it takes for 100 rounds of questions.
+        // At least 100 reloads, and as many as 100 rounds of the clients take.
         let mut round = 0;
         while round < 100 || rounds.load(Ordering::Relaxed) < 100 {
             assert!(clients.iter().all(|client| !client.is_finished()));
@@ -725,7 +671,7 @@ fn clients_notice_nothing_of_a_reload() {
     assert!(ast.reload().ok());
     assert_eq!(ast.new_complaints(0), Vec::<String>::new());
     ast.setvar("USER_PRESENCE(alice)", "dnd");
-    assert_eq!(value(&ast, "alice"), "dnd");
+    assert_eq!(read(&ast, "alice"), "dnd");
     let custom = ast.getvar("PRESENCE_STATE(CustomPresence:200,value)");
     assert_eq!(custom, "dnd");
 }

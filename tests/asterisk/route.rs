@@ -1,10 +1,12 @@
-//! Where calls go: the function, the console, the flags, from file and realtime.
+//! Where calls go: the function, the console and the flags, with users of the file and of
+//! realtime.
 
 use serde_json::Value;
 
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::changes::matching;
+use crate::harness::users::{complaints, json, read, set};
 use crate::harness::{Instance, wait_until};
-use crate::people::{complaints, event, of, read, set, told, with};
-use crate::persistence::json;
 
 const CONF: &str = "[lunch]\ntype = status\nstate = away\nsubtype = lunch\n\
     [office](!)\ntype = handling\nset = office\nring_timeout = 15\n\
@@ -34,7 +36,7 @@ fn routes(ast: &Instance, origin: &str, expected: &[(&str, &str)]) {
 
 #[test]
 fn the_function_follows_the_status() {
-    let ast = with(CONF).start();
+    let ast = configured(CONF).start();
     set(&ast, "alice", "available");
     let mobile = "PJSIP/soft-200&Local/90170@default/n";
     routes(
@@ -97,8 +99,8 @@ fn the_function_follows_the_status() {
 }
 
 #[test]
-fn bad_input_says_what_was_expected() {
-    let ast = with(CONF).start();
+fn bad_input_names_what_was_expected() {
+    let ast = configured(CONF).start();
     for (arguments, why) in [
         ("", "the user is missing, expected user,internal"),
         ("alice", "the origin is missing, expected user,internal"),
@@ -117,9 +119,9 @@ fn bad_input_says_what_was_expected() {
         ast.wait_log_from(log, why);
     }
     let log = ast.log().len();
-    // Asterisk says that it is set whatever the function answers.
+    // Asterisk reports success whatever the function returns.
     let _ = ast.try_setvar("USER_PRESENCE_ROUTE(alice,internal)", "200");
-    ast.wait_log_from(log, "it can only be read");
+    ast.wait_log_from(log, "USER_PRESENCE_ROUTE() is read-only");
     let log = ast.log().len();
     let _ = ast.try_setvar("USER_PRESENCE(alice,ringOnMonitoredCall)", "maybe");
     ast.wait_log_from(
@@ -130,7 +132,7 @@ fn bad_input_says_what_was_expected() {
 
 #[test]
 fn the_console_shows_the_plan_for_each_status() {
-    let ast = with(CONF).start();
+    let ast = configured(CONF).start();
     set(&ast, "alice", "lunch");
     let shown = ast.cli("userpresence show routes ALICE");
     let words = |line: &str| {
@@ -161,7 +163,7 @@ fn the_console_shows_the_plan_for_each_status() {
     ast.setvar("USER_PRESENCE(alice,dndStatus)", "DoNotAcceptAnyCalls");
     let shown = ast.cli("userpresence show routes alice");
     assert!(
-        shown.contains("alice refuses all calls (DoNotAcceptAnyCalls) but"),
+        shown.contains("alice refuses all calls (DoNotAcceptAnyCalls) except"),
         "{shown}"
     );
     let shown = ast.cli("userpresence show routes nobody");
@@ -194,10 +196,10 @@ fn the_console_shows_the_plan_for_each_status() {
 }
 
 #[test]
-fn explain_says_where_a_call_from_somebody_goes() {
+fn explain_shows_where_a_call_from_a_caller_goes() {
     let conf = CONF.replace("mailbox = 200", "always_accept = 211\nmailbox = 200");
     let conf = conf.replace("extension = 210\n", "extension = 210\nextension = 211\n");
-    let ast = with(&conf).start();
+    let ast = configured(&conf).start();
     set(&ast, "alice", "away");
     let outside = "It goes at once to +4930123@default.";
     let inside = "It rings PJSIP/desk-200 for 15 seconds.";
@@ -248,8 +250,8 @@ fn explain_says_where_a_call_from_somebody_goes() {
 }
 
 #[test]
-fn a_reload_takes_another_handling_and_refuses_a_bad_one() {
-    let ast = with(CONF).start();
+fn a_reload_applies_a_new_handling_and_refuses_a_bad_one() {
+    let ast = configured(CONF).start();
     let log = ast.log().len();
     ast.write_config("userpresence.conf", &CONF.replace("15", "4"));
     assert!(!ast.reload().ok());
@@ -276,7 +278,7 @@ fn users_of_realtime_have_endpoints_too() {
     let rows = "INSERT INTO userpresence VALUES ('carol', '220', 'office', \
                 'desk,PJSIP/d;soft,PJSIP/s', '0171', '220', 'alice;bob', '200;+49');\
                 INSERT INTO userpresence VALUES ('dora', '230', 'attic', NULL, '', '', '', '');";
-    let ast = with(CONF)
+    let ast = configured(CONF)
         .realtime(&["userpresence"], &format!("{table}{rows}"))
         .start();
     let carol = |field: &str| route(&ast, &format!("carol,internal,{field}"));
@@ -290,13 +292,13 @@ fn users_of_realtime_have_endpoints_too() {
     ast.cli("userpresence reload user carol");
     assert_eq!(carol("first"), "PJSIP/e");
     ast.wait_log("the user 'carol' has no endpoint soft, which the handling 'office' rings");
-    // Who monitors whom is known after that, too.
+    // The monitors are still known afterwards.
     routes(&ast, "internal", &[("monitors", "PJSIP/e")]);
 }
 
 #[test]
-fn flags_are_set_shown_told_and_kept() {
-    let ast = with(CONF).start();
+fn flags_are_set_shown_published_and_stored() {
+    let ast = configured(CONF).start();
     let ami = ast.ami();
     for (flag, value) in [
         ("allowSeeMyPresence", "true"),
@@ -316,16 +318,16 @@ fn flags_are_set_shown_told_and_kept() {
         ("PickUpCallsOnHold", "true"),
     ]);
     assert!(answer.ok(), "{answer:?}");
-    let events = told(&ast, &ami);
-    let changes = of(&events, "UserPresenceChange", "User", "bob");
+    let events = all_events(&ast, &ami);
+    let changes = matching(&events, "UserPresenceChange", "User", "bob");
     let last = changes.last().expect("a change");
     assert_eq!(changes.len(), 3);
     for (header, value) in [
         ("AllowSeeMyPresence", "false"),
         ("RingOnMonitoredCall", "true"),
         ("PickUpCallsOnHold", "true"),
-        ("Status", "not_set"),
-        ("OldStatus", "not_set"),
+        ("State", "not_set"),
+        ("OldState", "not_set"),
     ] {
         assert_eq!(last.get(header), Some(value), "{header}");
     }
@@ -345,7 +347,7 @@ fn flags_are_set_shown_told_and_kept() {
     );
     assert_eq!(read(&ast, "bob"), "not_set");
     let shown = ast.cli("userpresence show user bob");
-    for line in ["Seen: no", "Rings too: yes", "Picks up: yes"] {
+    for line in ["Visible: no", "Ring along: yes", "Hold pickup: yes"] {
         assert!(shown.contains(line), "{line}\n{shown}");
     }
     let check = || {
@@ -365,8 +367,8 @@ fn flags_are_set_shown_told_and_kept() {
     ast.start_again();
     check();
     routes(&ast, "internal", &[("monitors", "PJSIP/210")]);
-    // Nobody rings who is in dnd.
-    event(&ast, "210", "dnd");
+    // A monitor in dnd does not ring.
+    set_extension(&ast, "210", "dnd");
     routes(&ast, "internal", &[("monitors", "")]);
     assert_eq!(complaints(&ast, ""), Vec::<String>::new());
 }

@@ -1,25 +1,16 @@
-//! What is handed out with the module works as it is: the sample configuration and
-//! the table for realtime.
-
-use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
-use std::path::Path;
-use std::process::Command;
+//! The files that come with the module work unchanged: the sample configuration, the table
+//! for realtime, and the README's examples.
 
 use crate::harness::sets;
+use crate::harness::users::wait_custom;
 use crate::harness::{Instance, Phone, wait_until};
-use crate::people::wait_custom;
-
-pub fn handed_out(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
+use crate::harness::{now, repository_file};
 
 fn sample() -> String {
-    handed_out("configs/samples/userpresence.conf.sample")
+    repository_file("configs/samples/userpresence.conf.sample")
 }
 
-/// The sample with the lines of its first user.
+/// The sample with the lines of its first user made active.
 fn sample_with_alice() -> String {
     let mut inside = false;
     let sample = sample();
@@ -30,18 +21,10 @@ fn sample_with_alice() -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// A source's change is heard a moment after it was made.
-#[track_caller]
-fn wait_value(ast: &Instance, name: &str, value: &str) {
-    wait_until(&format!("{name} to be {value}"), || {
-        (ast.getvar(name) == value).then_some(())
-    });
-}
-
 #[test]
-fn the_sample_loads_in_silence_and_its_user_works() {
+fn the_sample_loads_without_complaint_and_its_user_works() {
     let ast = Instance::builder().userpresence(&sample()).start();
-    // What 'make install' puts in place makes nobody's presence.
+    // Nothing but templates is active in it.
     assert!(ast.cli("userpresence show users").ends_with("0 users"));
     let checked = ast.cli("userpresence check");
     assert!(checked.starts_with("0 errors, 0 warnings."), "{checked}");
@@ -49,18 +32,18 @@ fn the_sample_loads_in_silence_and_its_user_works() {
     assert!(ast.reload().ok());
     assert_eq!(ast.getvar("USER_PRESENCE(alice,extensions)"), "200,201");
     ast.set_custom("201", "away,lunch,Back at one");
-    wait_value(&ast, "USER_PRESENCE(alice,message)", "Back at one");
+    ast.wait_value("USER_PRESENCE(alice,message)", "Back at one");
     assert!(ast.cli("userpresence show users").ends_with("1 user"));
     assert!(ast.reload().ok());
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
-/// Where the sample states a default, writing it out changes nothing; and the users
-/// that it shows in comments are right.
+/// The defaults that the sample states are the real ones, and the users in its comments
+/// work.
 #[test]
-fn what_the_sample_leaves_in_comments_is_true() {
+fn the_comments_of_the_sample_are_true() {
     let sample = sample_with_alice();
-    // Its action is about a queue.
+    // One of the sample's actions needs a queue.
     let ast = Instance::builder()
         .userpresence(&sample)
         .queue("600", "", &[])
@@ -100,7 +83,7 @@ fn what_the_sample_leaves_in_comments_is_true() {
         "forward_context",
         "trust_caller_id",
         "origin_variable",
-        // Without a default, they stand in a user.
+        // Options without a default appear in a user.
         "id",
         "account",
         "source",
@@ -116,7 +99,7 @@ fn what_the_sample_leaves_in_comments_is_true() {
         "mobile",
         "mailbox",
         "monitor",
-        // Of other sections.
+        // Options of other sections.
         "label",
         "state",
         "subtype",
@@ -152,7 +135,7 @@ fn what_the_sample_leaves_in_comments_is_true() {
     ast.write_config("userpresence.conf", &uncommented);
     assert!(ast.reload().ok());
     let again = ast.cli("userpresence show settings");
-    // One type more is mapped, one is recorded only.
+    // One more type has a state, and one is recorded only.
     assert_eq!(again[..users], settings[..users]);
     assert!(again.contains("Statuses: 9\n"), "{again}");
     assert_eq!(ast.evaluate("${USER_PRESENCE(alice,json)}"), alice);
@@ -162,7 +145,7 @@ fn what_the_sample_leaves_in_comments_is_true() {
     ast.setvar("USER_PRESENCE(alice)", "lunch");
     assert_eq!(ast.getvar("USER_PRESENCE(alice,message)"), "Back at one");
     ast.set_device("door", "INUSE");
-    wait_value(&ast, "USER_PRESENCE(bob,subtype)", "meeting");
+    ast.wait_value("USER_PRESENCE(bob,subtype)", "meeting");
     let route = |field: &str| ast.getvar(&format!("USER_PRESENCE_ROUTE(bob,external,{field})"));
     for (field, value) in [
         ("first", "PJSIP/desk-210"),
@@ -175,7 +158,7 @@ fn what_the_sample_leaves_in_comments_is_true() {
         assert_eq!(route(field), value, "{field}");
     }
 
-    // The table that it shows is the built-in one.
+    // The table in the sample is the built-in one.
     let more = "[shown]\ntype = user\nlamp_table = lamps\nqueue_table = lamps\n";
     ast.write_config("userpresence.conf", &format!("{uncommented}\n{more}"));
     assert!(ast.reload().ok());
@@ -198,8 +181,8 @@ fn what_the_sample_leaves_in_comments_is_true() {
 }
 
 #[test]
-fn the_table_for_realtime_is_read() {
-    let sql = handed_out("doc/userpresence.sql");
+fn the_table_for_realtime_works() {
+    let sql = repository_file("doc/userpresence.sql");
     let examples: String = sql
         .lines()
         .filter_map(|line| line.strip_prefix("-- INSERT"))
@@ -225,17 +208,17 @@ fn the_table_for_realtime_is_read() {
     assert_eq!(ast.getvar("USER_PRESENCE(carol,extensions)"), "220,221");
     assert_eq!(ast.getvar("USER_PRESENCE(carol,method)"), "latest");
     ast.set_custom("221", "dnd");
-    wait_value(&ast, "USER_PRESENCE(dora,source)", "UserPresence:carol");
+    ast.wait_value("USER_PRESENCE(dora,source)", "UserPresence:carol");
     ast.set_custom("221", "not_set");
     ast.set_device("b", "INUSE");
-    wait_value(&ast, "USER_PRESENCE(dora,source)", "Custom:b");
+    ast.wait_value("USER_PRESENCE(dora,source)", "Custom:b");
     assert_eq!(ast.getvar("USER_PRESENCE(dora,subtype)"), "meeting");
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
 /// The README's blocks for each file, one after the other.
 fn readme_blocks() -> [String; 3] {
-    let readme = handed_out("README.md");
+    let readme = repository_file("README.md");
     let mut files = <[String; 3]>::default();
     let blocks = readme.split("```ini\n").skip(1);
     for block in blocks.filter_map(|text| text.split("```").next()) {
@@ -247,15 +230,15 @@ fn readme_blocks() -> [String; 3] {
         files[file].push_str(block);
         files[file].push('\n');
     }
-    // None stands outside of a fence, where it would be overlooked here.
+    // No configuration is outside a fence, where this test would miss it.
     let indented = |line: &str| line.starts_with("    [") || line.starts_with("    type =");
     assert!(!readme.lines().any(indented));
     files
 }
 
-/// All of the README's configuration and its dialplan, pasted together as they stand there.
+/// All of the README's configuration and dialplan, pasted together unchanged.
 #[test]
-fn the_readme_works() {
+fn the_examples_of_the_readme_work() {
     let [users, dialplan, queues] = readme_blocks();
     for part in ["[lunch]", "action = ", "handling = ", "[alice-web]"] {
         assert!(users.contains(part), "{part} in\n{users}");
@@ -270,28 +253,31 @@ fn the_readme_works() {
     let checked = ast.cli("userpresence check");
     assert!(checked.starts_with("0 errors, 0 warnings."), "{checked}");
     let phone = Phone::answering(&ast, "200");
-    // One that cannot be reached would not count.
+    // An unreachable phone would not count.
     let _other = Phone::answering(&ast, "201");
     ast.wait_hint_state("2001", "Idle");
     ast.wait_queue_member("sales", "Alice", "Status", "1");
 
-    dial(&ast, "*25");
+    let dial = |code: &str| {
+        ast.originate(&format!("Local/{code}@default/n"), "NoOp", "");
+    };
+    dial("*25");
     ast.wait_hint_presence("2000", "dnd");
-    // The writing to the extensions comes a moment later.
+    // The extensions are written a moment later.
     wait_custom(&ast, "201", "message", "Back at one, or two");
     ast.wait_hint_state("2001", "Busy");
     // Asterisk's number of BUSY.
     ast.wait_queue_member("sales", "Alice", "Status", "3");
     ast.set_custom("200", "available");
-    wait_value(&ast, "USER_PRESENCE(alice,source)", "CustomPresence:201");
+    ast.wait_value("USER_PRESENCE(alice,source)", "CustomPresence:201");
     assert_eq!(ast.hint("2000").presence, "dnd");
     ast.set_custom("201", "available");
     ast.wait_hint_presence("2000", "available");
     ast.wait_hint_state("2001", "Idle");
 
     let before = now();
-    dial(&ast, "*26");
-    wait_value(&ast, "USER_PRESENCE(alice,label)", "At lunch");
+    dial("*26");
+    ast.wait_value("USER_PRESENCE(alice,label)", "At lunch");
     let until: u64 = ast
         .getvar("USER_PRESENCE(alice,until)")
         .parse()
@@ -305,8 +291,8 @@ fn the_readme_works() {
     ast.wait_queue_member("sales", "Alice", "Status", "5");
 
     for next in ["available", "away", "dnd"] {
-        dial(&ast, "*22");
-        wait_value(&ast, "USER_PRESENCE(alice,status)", next);
+        dial("*22");
+        ast.wait_value("USER_PRESENCE(alice,status)", next);
     }
     let wait_dnd = |answer: &str| {
         wait_until(answer, || {
@@ -315,17 +301,17 @@ fn the_readme_works() {
         });
     };
     wait_dnd("Value: YES");
-    dial(&ast, "*22");
-    wait_value(&ast, "USER_PRESENCE(alice,status)", "available");
+    dial("*22");
+    ast.wait_value("USER_PRESENCE(alice,status)", "available");
     wait_dnd("not found");
     drop(phone);
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
-/// Every field and option is told of.
+/// The reference has a row for each of these fields.
 #[test]
 fn the_reference_is_complete() {
-    let reference = handed_out("doc/reference.md");
+    let reference = repository_file("doc/reference.md");
     for field in [
         "since",
         "until",
@@ -342,10 +328,10 @@ fn the_reference_is_complete() {
     }
 }
 
-/// Every option that an unknown one is told of is in the reference, in the sample and in
-/// the table.
+/// The reference, the sample and the table have every option that the message about an
+/// unknown option lists.
 #[test]
-fn no_option_is_forgotten() {
+fn every_option_is_documented() {
     let ast = Instance::builder()
         .userpresence("[general]\n[alice]\ntype = user\ntwenty = 20\n")
         .start();
@@ -353,8 +339,8 @@ fn no_option_is_forgotten() {
     let (_, known) = known.split_once("expected type, ").expect("the options");
     let (known, _) = known.split_once(';').expect("what follows from it");
     let (reference, sql) = (
-        handed_out("doc/reference.md"),
-        handed_out("doc/userpresence.sql"),
+        repository_file("doc/reference.md"),
+        repository_file("doc/userpresence.sql"),
     );
     for option in known.split(", ") {
         let in_row = |line: &str| line.starts_with('|') && line.contains(&format!("`{option}`"));
@@ -368,62 +354,4 @@ fn no_option_is_forgotten() {
             "{option} in the table"
         );
     }
-}
-
-/// What 'make install' puts in place: for nobody but Asterisk to read, and without a user.
-#[test]
-fn make_install_gives_the_configuration_to_asterisk_alone() {
-    let dir = std::env::temp_dir().join(format!("userpresence-install-{}", std::process::id()));
-    let etc = dir.join("root/etc/asterisk");
-    fs::create_dir_all(&etc).expect("a directory of our own");
-    let module = dir.join("module.so");
-    fs::write(&module, "").expect("a file of our own");
-    let theirs = etc.join("asterisk.conf");
-    fs::write(&theirs, "").expect("a file of our own");
-    // Another owner where we may give it one.
-    let is_root = chown(&theirs, Some(4711), Some(4712)).is_ok();
-    let install = || {
-        let output = Command::new("make")
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .arg("install")
-            .arg(format!("MODULE={}", module.display()))
-            .arg(format!("DESTDIR={}", dir.join("root").display()))
-            .args(["CONFIG_DIR=/etc/asterisk", "MODULES_DIR=/m", "DATA_DIR=/d"])
-            .output();
-        let output = output.expect("make");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{said}");
-    };
-    install();
-    for name in ["userpresence.conf", "userpresence.conf.sample"] {
-        let about = fs::metadata(etc.join(name)).expect("an installed file");
-        assert_eq!(about.mode() & 0o777, 0o640, "{name}");
-        if is_root {
-            assert_eq!((about.uid(), about.gid()), (4711, 4712), "{name}");
-        }
-    }
-    let ours = etc.join("userpresence.conf");
-    assert_eq!(fs::read_to_string(&ours).expect("a file"), sample());
-    // Never written over.
-    fs::write(&ours, "[general]\n").expect("a file of our own");
-    install();
-    assert_eq!(fs::read_to_string(&ours).expect("a file"), "[general]\n");
-    fs::remove_dir_all(&dir).expect("a directory of our own");
-}
-
-fn now() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.expect("a clock").as_millis() as u64
-}
-
-/// Dials an extension of context `default`.
-#[track_caller]
-fn dial(ast: &Instance, extension: &str) {
-    let answer = ast.ami().action(&[
-        ("Action", "Originate"),
-        ("Channel", &format!("Local/{extension}@default/n")),
-        ("Application", "NoOp"),
-        ("Async", "yes"),
-    ]);
-    assert!(answer.ok(), "{answer:?}");
 }

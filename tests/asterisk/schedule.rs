@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::changes::{assert_headers, matching};
+use crate::harness::now;
+use crate::harness::statuses::{TYPES, assert_status};
+use crate::harness::users::{assert_verdict, complaints, json, read, set};
 use crate::harness::{Builder, Instance, MODULE};
-use crate::people::{complaints, event, expect, of, read, set, told, with};
-use crate::persistence::json;
-use crate::statuses::{TYPES, has, is};
-use crate::timed::now;
 
-/// So many minutes is each zone's clock ahead of UTC, all the year.
+/// The minutes by which each zone's clock is ahead of UTC, all year round.
 const TOKYO: i64 = 9 * 60;
 const KIRITIMATI: i64 = 14 * 60;
 const PAGO_PAGO: i64 = -11 * 60;
@@ -23,19 +24,19 @@ fn minute() -> i64 {
     (now() / 60_000) as i64
 }
 
-/// The hours around this moment by a clock that is so far ahead of UTC.
+/// The hours around this moment by a clock that is ahead of UTC by this many minutes.
 fn these_hours(ahead: i64) -> String {
     let now = minute() + ahead;
     format!("{}-{}", time(now - 120), time(now + 120))
 }
 
-/// Hours that are over, and are not here yet.
+/// Hours that do not include this moment.
 fn other_hours(ahead: i64) -> String {
     let now = minute() + ahead;
     format!("{}-{}", time(now + 300), time(now + 480))
 }
 
-/// Days since the epoch by such a clock.
+/// Days since the epoch by such a clock, today.
 fn today(ahead: i64) -> i64 {
     (minute() + ahead).div_euclid(1440)
 }
@@ -57,7 +58,7 @@ fn user(name: &str, options: &str) -> String {
 }
 
 fn scheduled(conf: &str) -> Builder {
-    with(&format!("{TYPES}{conf}"))
+    configured(&format!("{TYPES}{conf}"))
 }
 
 #[track_caller]
@@ -68,7 +69,7 @@ fn reload(ast: &Instance, conf: &str) {
 }
 
 #[test]
-fn within_the_ranges_it_says_nothing_outside_its_status() {
+fn a_schedule_has_a_status_only_outside_its_ranges() {
     let utc = "timezone = UTC";
     let (here, there) = (these_hours(0), other_hours(0));
     let [these_days, other_days] = weekdays();
@@ -112,7 +113,7 @@ fn within_the_ranges_it_says_nothing_outside_its_status() {
         let state = if holds { "not_set" } else { "unavailable" };
         assert_eq!(read(&ast, name), state, "{name}: {range}");
     }
-    expect(&ast, "other-hours", "unavailable schedule only");
+    assert_verdict(&ast, "other-hours", "unavailable schedule only");
     assert_eq!(
         json(&ast, "other-hours")["sources"][0]["address"],
         "schedule"
@@ -123,12 +124,12 @@ fn within_the_ranges_it_says_nothing_outside_its_status() {
 }
 
 #[test]
-fn hours_and_days_are_those_of_the_time_zone() {
-    // A day can end while Asterisk starts: then once more.
+fn hours_and_days_follow_the_time_zone() {
+    // If a day ends while Asterisk starts, the test tries once more.
     for _ in 0..2 {
         let days = || [KIRITIMATI, PAGO_PAGO].map(today);
         let [kiritimati, pago_pago] = days();
-        // It is never the same day on both.
+        // The two zones never have the same day.
         assert_ne!(weekday(kiritimati), weekday(pago_pago));
         let cases = [
             ("tokyo", these_hours(TOKYO), "Asia/Tokyo", true),
@@ -169,7 +170,7 @@ fn hours_and_days_are_those_of_the_time_zone() {
         let users = cases.iter().map(|(name, range, zone, _)| {
             user(name, &format!("schedule = {range}\ntimezone = {zone}"))
         });
-        // What [general] says is for who says nothing else.
+        // [general] applies to users without a value of their own.
         let general = "[general]\ntimezone = Asia/Tokyo\n";
         let plain = user("plain", &format!("schedule = {}", these_hours(TOKYO)));
         let ast = scheduled(&format!("{general}{plain}{}", users.collect::<String>())).start();
@@ -189,40 +190,43 @@ fn hours_and_days_are_those_of_the_time_zone() {
 }
 
 #[test]
-fn the_status_outside_is_a_state_or_a_type() {
+fn the_status_outside_hours_is_a_state_or_a_type() {
     let outside = format!("schedule = {}\ntimezone = UTC", other_hours(0));
-    let with = |status: &str| format!("{outside}\nschedule_status = {status}");
+    let outside_status = |status: &str| format!("{outside}\nschedule_status = {status}");
     let conf = [
         user("plain", &outside),
-        user("state", &with("away")),
-        user("type", &with("Lunch")),
-        user("phone", &format!("{}\nextension = 200", with("chat"))),
+        user("state", &outside_status("away")),
+        user("type", &outside_status("Lunch")),
+        user(
+            "phone",
+            &format!("{}\nextension = 200", outside_status("chat")),
+        ),
         user(
             "within",
             &format!("schedule = *\nschedule_status = dnd\n{}", "timezone = UTC"),
         ),
     ];
     let ast = scheduled(&conf.concat()).start();
-    // Nobody chose it: it is inferred.
-    is(&ast, "plain", ["unavailable", "", "", "not_set"]);
-    is(&ast, "state", ["away", "", "", "not_set"]);
-    is(&ast, "type", ["away", "lunch", "Back soon", "not_set"]);
+    // The status is inferred, not chosen.
+    assert_status(&ast, "plain", ["unavailable", "", "", "not_set"]);
+    assert_status(&ast, "state", ["away", "", "", "not_set"]);
+    assert_status(&ast, "type", ["away", "lunch", "Back soon", "not_set"]);
     for name in ["plain", "state", "type"] {
         assert_eq!(read(&ast, &format!("{name},inferred")), "Outside hours");
     }
-    is(&ast, "within", ["not_set", "", "", "not_set"]);
+    assert_status(&ast, "within", ["not_set", "", "", "not_set"]);
     assert_eq!(read(&ast, "within,inferred"), "");
 
-    // One source among others, by their order.
-    expect(&ast, "phone", "chat schedule only");
-    event(&ast, "200", "available");
-    expect(&ast, "phone", "chat schedule highest");
+    // The schedule is one source among others, ranked by the order.
+    assert_verdict(&ast, "phone", "chat schedule only");
+    set_extension(&ast, "200", "available");
+    assert_verdict(&ast, "phone", "chat schedule highest");
     set(&ast, "phone", "dnd");
-    expect(&ast, "phone", "dnd CustomPresence:200 highest");
+    assert_verdict(&ast, "phone", "dnd CustomPresence:200 highest");
 }
 
 #[test]
-fn general_a_template_or_the_user_say_when() {
+fn a_schedule_comes_from_general_a_template_or_the_user() {
     let general = format!(
         "[general]\nschedule = {}\nschedule_status = lunch\ntimezone = UTC\n",
         other_hours(0)
@@ -255,7 +259,7 @@ fn general_a_template_or_the_user_say_when() {
 }
 
 #[test]
-fn the_methods_default_and_none_look_at_no_schedule() {
+fn methods_default_and_none_ignore_schedules() {
     let general = format!("[general]\nschedule = {}\ntimezone = UTC\n", other_hours(0));
     let conf = [
         general,
@@ -268,17 +272,17 @@ fn the_methods_default_and_none_look_at_no_schedule() {
     for name in ["one", "two", "three"] {
         assert_eq!(read(&ast, name), "not_set", "{name}");
     }
-    expect(&ast, "four", "unavailable schedule only");
-    event(&ast, "200", "chat");
-    expect(&ast, "one", "chat CustomPresence:200 default_extension");
-    expect(&ast, "two", "not_set  own_status");
-    expect(&ast, "four", "unavailable schedule only");
+    assert_verdict(&ast, "four", "unavailable schedule only");
+    set_extension(&ast, "200", "chat");
+    assert_verdict(&ast, "one", "chat CustomPresence:200 default_extension");
+    assert_verdict(&ast, "two", "not_set  own_status");
+    assert_verdict(&ast, "four", "unavailable schedule only");
 }
 
-/// By the last that was set: a schedule that begins is set then, and one that ends
-/// gives way. A reload brings both about at once.
+/// With method `latest` a schedule counts as set when it begins, and gives way when it
+/// ends. A reload causes both at once.
 #[test]
-fn with_latest_a_schedule_that_ends_gives_way() {
+fn with_method_latest_a_schedule_that_ends_gives_way() {
     let conf = |range: &str| {
         user(
             "alice",
@@ -289,56 +293,55 @@ fn with_latest_a_schedule_that_ends_gives_way() {
     let ast = scheduled(&within).start();
     let ami = ast.ami();
     set(&ast, "alice", "chat,,Chosen");
-    expect(&ast, "alice", "chat CustomPresence:200 only");
-    told(&ast, &ami);
+    assert_verdict(&ast, "alice", "chat CustomPresence:200 only");
+    all_events(&ast, &ami);
 
     reload(&ast, &outside);
-    expect(&ast, "alice", "unavailable schedule latest");
-    let events = told(&ast, &ami);
-    let [change] = of(&events, "UserPresenceChange", "User", "alice")[..] else {
+    assert_verdict(&ast, "alice", "unavailable schedule latest");
+    let events = all_events(&ast, &ami);
+    let [change] = matching(&events, "UserPresenceChange", "User", "alice")[..] else {
         panic!("{events:#?}")
     };
-    has(
+    assert_headers(
         change,
         &[
-            ("OldStatus", "chat"),
-            ("Status", "unavailable"),
+            ("OldState", "chat"),
+            ("State", "unavailable"),
             ("Source", "schedule"),
         ],
     );
     reload(&ast, &within);
-    is(&ast, "alice", ["chat", "", "Chosen", "chat"]);
+    assert_status(&ast, "alice", ["chat", "", "Chosen", "chat"]);
     reload(&ast, &outside);
-    expect(&ast, "alice", "unavailable schedule latest");
+    assert_verdict(&ast, "alice", "unavailable schedule latest");
 
-    // What is chosen outside the hours was set later, also after a reload that changes
-    // nothing of it, and after a restart.
+    // A status chosen outside the hours is the later one, even after a reload without a
+    // difference and after a restart.
     set(&ast, "alice", "away,,Still here");
-    expect(&ast, "alice", "away CustomPresence:200 latest");
+    assert_verdict(&ast, "alice", "away CustomPresence:200 latest");
     reload(&ast, &format!("{outside}{}", user("new", "")));
-    expect(&ast, "alice", "away CustomPresence:200 latest");
-    assert!(ast.stop().success());
-    ast.start_again();
-    expect(&ast, "alice", "away CustomPresence:200 latest");
+    assert_verdict(&ast, "alice", "away CustomPresence:200 latest");
+    ast.restart(false);
+    assert_verdict(&ast, "alice", "away CustomPresence:200 latest");
     reload(&ast, &within);
-    is(&ast, "alice", ["away", "", "Still here", "away"]);
-    // Without a schedule nothing is left of it.
+    assert_status(&ast, "alice", ["away", "", "Still here", "away"]);
+    // Without a schedule its status is gone.
     reload(&ast, &outside);
-    expect(&ast, "alice", "unavailable schedule latest");
+    assert_verdict(&ast, "alice", "unavailable schedule latest");
     reload(&ast, &user("alice", "method = latest\nextension = 200"));
-    expect(&ast, "alice", "away CustomPresence:200 only");
+    assert_verdict(&ast, "alice", "away CustomPresence:200 only");
 }
 
-/// The one test that waits for a minute to be over.
+/// The only test that waits for the end of a minute.
 #[test]
 fn a_range_begins_and_ends_with_its_minute() {
     let ast = scheduled("").start();
     let ami = ast.ami();
-    // Far enough ahead to see what is before.
+    // Far enough ahead to see the state before.
     let begins = (now() + 5_000) / 60_000 + 1;
     let at = begins as i64;
     let opens = format!("schedule = {}-{}\ntimezone = UTC", time(at), time(at + 240));
-    // A range holds its last minute.
+    // A range includes its last minute.
     let closes = format!(
         "schedule = {}-{}\ntimezone = UTC",
         time(at - 240),
@@ -348,11 +351,11 @@ fn a_range_begins_and_ends_with_its_minute() {
         &ast,
         &[user("opens", &opens), user("closes", &closes)].concat(),
     );
-    // Where nothing else happens at all, too.
+    // The same if nothing else happens meanwhile.
     let alone = scheduled("").start();
     let alone_ami = alone.ami();
     reload(&alone, &user("closes", &closes));
-    told(&ast, &ami);
+    all_events(&ast, &ami);
     let before = ["opens", "closes"].map(|name| read(&ast, name));
     let boundary = begins * 60_000;
     assert!(
@@ -374,7 +377,7 @@ fn a_range_begins_and_ends_with_its_minute() {
         } else {
             "unavailable"
         };
-        has(&change, &[("Status", state)]);
+        assert_headers(&change, &[("State", state)]);
         waiting.retain(|name| *name != user);
     }
     let since: u64 = read(&ast, "closes,since").parse().expect("a number");
@@ -382,13 +385,13 @@ fn a_range_begins_and_ends_with_its_minute() {
     let closed = alone_ami.wait_event_for(Duration::from_secs(130), |event| {
         event.is_event("UserPresenceChange") && event.get("User") == Some("closes")
     });
-    has(
+    assert_headers(
         &closed.expect("the change of the one user alone"),
-        &[("Status", "unavailable")],
+        &[("State", "unavailable")],
     );
 }
 
-/// A bad line, and what is said of it.
+/// A bad line and its message.
 const MISTAKES: [(&str, &str); 12] = [
     (
         "schedule = 25:00-26:00",
@@ -441,7 +444,7 @@ const MISTAKES: [(&str, &str); 12] = [
 ];
 
 #[test]
-fn each_mistake_of_a_user_leaves_the_user_out_or_keeps_everything() {
+fn a_mistake_of_a_user_is_left_out_by_a_load_and_fails_a_reload() {
     let bad = MISTAKES.iter().enumerate();
     let bad = bad.map(|(number, (line, _))| user(&format!("bad{number}"), line));
     let alice = user(
@@ -460,7 +463,7 @@ fn each_mistake_of_a_user_leaves_the_user_out_or_keeps_everything() {
         assert!(line.contains(expected), "{line}\nexpected {expected}");
         assert!(line.ends_with("; the section is left out"), "{line}");
     }
-    expect(&ast, "alice", "unavailable schedule only");
+    assert_verdict(&ast, "alice", "unavailable schedule only");
 
     let before = json(&ast, "alice");
     for (line, expected) in MISTAKES {
@@ -483,7 +486,7 @@ fn each_mistake_of_a_user_leaves_the_user_out_or_keeps_everything() {
 }
 
 #[test]
-fn a_mistake_in_general_declines_the_load() {
+fn a_mistake_in_general_makes_the_load_decline() {
     let ast = scheduled("").not_loaded().start();
     for (line, expected) in MISTAKES {
         let known = complaints(&ast, expected).len();

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Puts schemathesis, which holds a server to its description, into a folder of its own.
-# Argument: the folder.
+# Installs schemathesis, which checks a server against its description, into the directory
+# named by the only argument.
 set -euo pipefail
 
 version=4.32.5

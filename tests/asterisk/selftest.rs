@@ -1,10 +1,10 @@
-//! The harness proves itself, on an Asterisk without our module.
+//! Tests of the harness itself, on an Asterisk without the module.
 
 use crate::harness::{Instance, sets, wait_until};
 
-/// Every module of every set runs, and nothing complains.
+/// Every module of every set runs without a complaint.
 #[test]
-fn starts_in_silence() {
+fn starts_without_complaint() {
     let ast = Instance::stock()
         .sip(&["2000"])
         .ari()
@@ -39,7 +39,7 @@ fn starts_in_silence() {
 }
 
 #[test]
-fn reads_and_sets_what_asterisk_knows() {
+fn reads_and_sets_functions_and_variables() {
     let ast = Instance::stock()
         .modules(&["func_shell"])
         .hint("2000", "Custom:desk,CustomPresence:alice")
@@ -54,7 +54,7 @@ fn reads_and_sets_what_asterisk_knows() {
     ast.wait_hint_state("2000", "InUse");
     assert_eq!(ast.getvar("NO_SUCH_FUNCTION(alice)"), "");
     assert_eq!(ast.complaints().len(), 1);
-    // Escalating functions are refused to AMI.
+    // AMI refuses escalating functions.
     assert_eq!(ast.getvar("SHELL(echo yes)"), "");
     ast.wait_log("Dangerous function SHELL read blocked");
     let refused = ast.try_setvar("PRESENCE_STATE(CustomPresence:alice)", "asleep");
@@ -92,14 +92,14 @@ fn sees_events_in_order() {
     });
     assert_eq!(event.get("Presentity"), Some("CustomPresence:alice"));
     assert_eq!(event.get("Subtype"), Some("lunch"));
-    // What came before it is used up.
+    // The earlier events are used up.
     assert!(ami.events().iter().all(|e| e.get("Status") != Some("dnd")));
 
     let items = ami.list(&[("Action", "PresenceStateList")]);
     assert_eq!(items.len(), 1, "{items:?}");
 }
 
-/// ARI writes functions at once, but reads them on a channel only.
+/// ARI sets functions directly, but reads them only through a channel.
 #[test]
 fn speaks_http_and_ari() {
     let ast = Instance::stock()
@@ -139,7 +139,7 @@ fn limits_the_rights_of_a_limited_user() {
 }
 
 #[test]
-fn stops_and_starts_again_with_what_was_kept() {
+fn stops_and_starts_again_with_its_stored_state() {
     let ast = Instance::stock().start();
     let kept = || ast.getvar("PRESENCE_STATE(CustomPresence:alice,value)");
     ast.set_custom("alice", "dnd");
@@ -149,8 +149,7 @@ fn stops_and_starts_again_with_what_was_kept() {
     assert_eq!(kept(), "dnd");
 
     ast.set_custom("alice", "xa");
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    ast.restart(true);
     assert_eq!(kept(), "xa");
 
     ast.set_custom("alice", "away");
@@ -200,9 +199,9 @@ fn reads_realtime_from_a_database() {
     assert_eq!(ast.evaluate(&format!("${{{asked}}}")), "201");
 }
 
-/// Two instances at once share nothing.
+/// Two instances at the same time share nothing.
 #[test]
-fn lives_side_by_side() {
+fn instances_run_side_by_side() {
     let (one, two) = (Instance::stock().start(), Instance::stock().start());
     one.set_custom("alice", "dnd");
     two.set_custom("alice", "away");

@@ -1,12 +1,13 @@
-//! What a SIP phone is told of a user.
+//! The presence of a user on a SIP phone.
 
+use crate::harness::barrier::configured;
+use crate::harness::users::{ALICE, set};
 use crate::harness::{Instance, Presence, Subscriber};
-use crate::people::{ALICE, set, with};
 
 const STATES: [&str; 6] = ["dnd", "xa", "away", "chat", "unavailable", "available"];
 
 fn watched() -> Instance {
-    with(ALICE)
+    configured(ALICE)
         .sip(&["2000"])
         .hint("2000", "PJSIP/2000,UserPresence:alice")
         .start()
@@ -21,11 +22,11 @@ fn presence(state: &str, subtype: &str, message: &str) -> Presence {
 }
 
 #[test]
-fn a_phone_is_told_each_state_of_a_users_extension() {
+fn a_phone_gets_each_state_of_a_users_extension() {
     let ast = watched();
     let phone = Subscriber::start(&ast, "2000");
     assert_eq!(phone.wait_presence("not_set"), presence("not_set", "", ""));
-    // From the lowest up, so that each wins over the other extension.
+    // From the lowest state up, so that each wins over the other extension.
     ast.set_custom("201", "available,rest,Does not win");
     phone.wait_presence("available");
     for state in STATES.into_iter().rev() {
@@ -38,12 +39,12 @@ fn a_phone_is_told_each_state_of_a_users_extension() {
         ast.set_custom(extension, "not_set");
     }
     assert_eq!(phone.wait_presence("not_set"), presence("not_set", "", ""));
-    // One at the start, one for each change of the result, and no more.
+    // One NOTIFY at the start and one for each change of the result, no more.
     assert_eq!(phone.notifies().len(), 9);
 }
 
 #[test]
-fn a_phone_is_told_each_state_that_a_user_sets() {
+fn a_phone_gets_each_state_that_a_user_sets() {
     let ast = watched();
     let phone = Subscriber::start(&ast, "2000");
     phone.wait_presence("not_set");
@@ -59,12 +60,12 @@ fn a_phone_is_told_each_state_that_a_user_sets() {
     }
     set(&ast, "alice", "not_set");
     assert_eq!(phone.wait_presence("not_set"), presence("not_set", "", ""));
-    // Two extensions were written each time, and the phone told once.
+    // Each status was written to two extensions, and the phone got one NOTIFY.
     assert_eq!(phone.notifies().len(), 8);
 }
 
 #[test]
-fn unicode_and_what_is_special_in_xml_arrive_whole() {
+fn unicode_and_special_characters_of_xml_arrive_whole() {
     let ast = watched();
     let phone = Subscriber::start(&ast, "2000");
     phone.wait_presence("not_set");
@@ -92,10 +93,10 @@ fn unicode_and_what_is_special_in_xml_arrive_whole() {
     );
 }
 
-/// The device part of the hint goes its own way.
+/// The device part of a hint is independent of its presence.
 #[test]
-fn the_device_and_the_user_stand_side_by_side_in_one_hint() {
-    let ast = with(ALICE)
+fn one_hint_shows_a_device_and_a_user() {
+    let ast = configured(ALICE)
         .sip(&[])
         .hint("2000", "Custom:desk,UserPresence:alice")
         .start();

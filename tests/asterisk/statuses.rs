@@ -1,25 +1,17 @@
-//! Status types, and where a status goes and comes from, in a real Asterisk.
+//! Status types, and the way of a status to and from the extensions.
 
 use std::fs;
 
-use crate::harness::{Ami, Builder, Instance, MODULE, Message, wait_until};
-use crate::people::{
-    caught_up, complaints, custom, event, of, published, read, set, told, wait_custom, with,
+use crate::harness::barrier::{BARRIER, all_events, catch_up, configured, set_extension};
+use crate::harness::changes::{assert_headers, matching, publishes};
+use crate::harness::statuses::{TYPES, assert_status, set_by_ami};
+use crate::harness::users::{
+    ALICE, assert_consistent, complaints, extension, json, read, set, wait_custom, wait_extension,
 };
-use crate::persistence::consistent;
-
-/// Three types with a state, one without, and a state whose own type has none.
-pub const TYPES: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\n\
-    subtype = lunch\nmessage = Back soon\n\
-    [meeting]\ntype = status\nlabel = In a meeting\nstate = dnd\nsubtype = meeting\n\
-    [home-office]\ntype = status\nlabel = Working at home\nstate = available\nsubtype = home\n\
-    [thinking]\ntype = status\nlabel = Thinking, do not ask\nstate =\n\
-    [xa]\ntype = status\nlabel = Gone\nstate =\n";
-
-const ALICE: &str = "[alice]\ntype = user\nextension = 200\nextension = 201\n";
+use crate::harness::{Builder, Instance, MODULE, Message, wait_until};
 
 fn typed(users: &str) -> Builder {
-    with(&format!("{TYPES}{users}"))
+    configured(&format!("{TYPES}{users}"))
 }
 
 /// State, subtype, message, status and label of a user.
@@ -28,55 +20,15 @@ fn all(ast: &Instance, user: &str) -> [String; 5] {
         .map(|field| read(ast, &format!("{user},{field}")))
 }
 
-/// Asserts a user's state, subtype, message and status.
-#[track_caller]
-pub fn is(ast: &Instance, user: &str, expected: [&str; 4]) {
-    assert_eq!(all(ast, user)[..4], expected, "of {user}");
-}
-
-/// What an extension's own presence holds.
-fn extension(ast: &Instance, name: &str) -> [String; 3] {
-    ["value", "subtype", "message"].map(|field| custom(ast, name, field))
-}
-
-/// Waits until an extension's own presence is this.
-#[track_caller]
-pub fn wait_extension(ast: &Instance, name: &str, expected: [&str; 3]) {
-    wait_until(&format!("{expected:?} in CustomPresence:{name}"), || {
-        (extension(ast, name) == expected).then_some(())
-    });
-}
-
-/// Sets a status over AMI; the error is the response's message.
-pub fn set_by_ami(ami: &Ami, headers: &[(&str, &str)]) -> Result<(), String> {
-    let answer = ami.action(&[&[("Action", "UserPresenceSet")], headers].concat());
-    match answer.ok() {
-        true => Ok(()),
-        false => Err(answer.text().to_owned()),
-    }
-}
-
 /// The changes of a user among the events.
 fn changes<'a>(events: &'a [Message], user: &str) -> Vec<&'a Message> {
-    of(events, "UserPresenceChange", "User", user)
+    matching(events, "UserPresenceChange", "User", user)
 }
 
-/// What was published of an extension among the events.
+/// The publishes of an extension among the events.
 fn of_extension<'a>(events: &'a [Message], name: &str) -> Vec<&'a Message> {
     let address = format!("CustomPresence:{name}");
-    of(events, "PresenceStateChange", "Presentity", &address)
-}
-
-/// Asserts headers of an event; an absent one counts as empty.
-#[track_caller]
-pub fn has(event: &Message, headers: &[(&str, &str)]) {
-    for (name, value) in headers {
-        assert_eq!(
-            event.get(name).unwrap_or_default(),
-            *value,
-            "{name}: {event:?}"
-        );
-    }
+    matching(events, "PresenceStateChange", "Presentity", &address)
 }
 
 #[test]
@@ -105,7 +57,7 @@ fn every_interface_sets_a_type() {
             all(&ast, "alice"),
             ["dnd", "meeting", "", "meeting", "In a meeting"]
         );
-        told(&ast, &ami);
+        all_events(&ast, &ami);
         interface();
         assert_eq!(
             all(&ast, "alice"),
@@ -115,29 +67,31 @@ fn every_interface_sets_a_type() {
             wait_extension(&ast, name, ["away", "lunch", "Back soon"]);
         }
         ast.wait_hint_presence("2000", "away");
-        let events = told(&ast, &ami);
+        let events = all_events(&ast, &ami);
         let [change] = changes(&events, "alice")[..] else {
             panic!("{events:#?}")
         };
-        has(
+        assert_headers(
             change,
             &[
-                ("OldStatus", "dnd"),
+                ("OldState", "dnd"),
+                ("OldStatus", "meeting"),
                 ("OldStatusType", "meeting"),
-                ("Status", "away"),
+                ("State", "away"),
                 ("Subtype", "lunch"),
                 ("Message", "Back soon"),
+                ("Status", "lunch"),
                 ("StatusType", "lunch"),
                 ("Label", "At lunch"),
             ],
         );
-        assert_eq!(published(&events, "alice").len(), 1, "{events:#?}");
+        assert_eq!(publishes(&events, "alice").len(), 1, "{events:#?}");
         for name in ["200", "201"] {
             assert_eq!(of_extension(&events, name).len(), 1, "{events:#?}");
         }
     }
     let answer = ami.action(&[("Action", "UserPresenceGet"), ("User", "alice")]);
-    has(&answer, &[("StatusType", "lunch"), ("Label", "At lunch")]);
+    assert_headers(&answer, &[("Status", "lunch"), ("Label", "At lunch")]);
     let shown = ast.cli("userpresence show user alice");
     assert!(shown.contains(" Status: lunch, At lunch\n"), "{shown}");
     assert_eq!(complaints(&ast, ""), Vec::<String>::new());
@@ -172,14 +126,14 @@ fn types_are_completed() {
 }
 
 #[test]
-fn show_statuses_shows_what_each_is_mapped_to() {
+fn show_statuses_shows_the_state_of_each_status() {
     let ast = typed(ALICE).start();
     let shown = ast.cli("userpresence show statuses");
     let rows: Vec<String> = shown
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
-    // The states first, in the core's order.
+    // The states come first, in the core's order.
     let expected = [
         "Status Label State Subtype Message",
         "not_set Not set not_set",
@@ -203,14 +157,14 @@ fn show_statuses_shows_what_each_is_mapped_to() {
 }
 
 #[test]
-fn texts_given_take_the_place_of_the_types_own() {
+fn given_texts_replace_those_of_the_type() {
     let ast = typed(ALICE).start();
     for (value, expected) in [
         (
             "lunch,,Back at two",
             ["away", "lunch", "Back at two", "lunch"],
         ),
-        // A subtype of one's own is another type's, or only the state's.
+        // An explicit subtype makes the status another type, or the plain state.
         ("lunch,walk", ["away", "walk", "Back soon", "away"]),
         ("away,lunch", ["away", "lunch", "", "lunch"]),
         (
@@ -223,20 +177,20 @@ fn texts_given_take_the_place_of_the_types_own() {
         ("lunch", ["away", "lunch", "Back soon", "lunch"]),
     ] {
         set(&ast, "alice", value);
-        is(&ast, "alice", expected);
+        assert_status(&ast, "alice", expected);
         wait_extension(&ast, "201", [expected[0], expected[1], expected[2]]);
     }
 }
 
 #[test]
-fn a_type_mapped_to_nothing_is_recorded_and_written_nowhere() {
+fn a_type_without_a_state_is_recorded_and_written_nowhere() {
     let ast = typed(&format!("{ALICE}[nora]\ntype = user\nmethod = none\n"))
         .hint("2000", ",UserPresence:alice")
         .start();
     let ami = ast.ami();
     set(&ast, "alice", "lunch");
     let kept = ["since", "source", "reason"].map(|field| read(&ast, &format!("alice,{field}")));
-    told(&ast, &ami);
+    all_events(&ast, &ami);
     let number = |ast: &Instance| -> u64 { read(ast, "alice,sequence").parse().expect("a number") };
     let (mut sequence, mut before) = (number(&ast), "lunch");
     for (name, label) in [("thinking", "Thinking, do not ask"), ("xa", "Gone")] {
@@ -245,18 +199,18 @@ fn a_type_mapped_to_nothing_is_recorded_and_written_nowhere() {
             all(&ast, "alice"),
             ["away", "lunch", "Back soon", name, label]
         );
-        let events = told(&ast, &ami);
+        let events = all_events(&ast, &ami);
         let [change] = changes(&events, "alice")[..] else {
             panic!("{events:#?}")
         };
-        has(
+        assert_headers(
             change,
             &[
-                ("OldStatusType", before),
-                ("StatusType", name),
+                ("OldStatus", before),
+                ("Status", name),
                 ("Label", label),
-                ("OldStatus", "away"),
-                ("Status", "away"),
+                ("OldState", "away"),
+                ("State", "away"),
                 ("OldSubtype", "lunch"),
                 ("Subtype", "lunch"),
                 ("OldMessage", "Back soon"),
@@ -264,8 +218,8 @@ fn a_type_mapped_to_nothing_is_recorded_and_written_nowhere() {
             ],
         );
         assert_eq!(number(&ast), sequence + 1);
-        // Neither the extensions nor the user were published anew.
-        assert_eq!(published(&events, "alice").len(), 0, "{events:#?}");
+        // Neither the extensions nor the user were published again.
+        assert_eq!(publishes(&events, "alice").len(), 0, "{events:#?}");
         for extension in ["200", "201"] {
             assert_eq!(of_extension(&events, extension).len(), 0, "{events:#?}");
         }
@@ -277,47 +231,43 @@ fn a_type_mapped_to_nothing_is_recorded_and_written_nowhere() {
     for name in ["200", "201"] {
         assert_eq!(extension(&ast, name), ["away", "lunch", "Back soon"]);
     }
-    // Once more is no change.
+    // The same status again is no change.
     set(&ast, "alice", "xa");
-    assert_eq!(changes(&told(&ast, &ami), "alice").len(), 0);
+    assert_eq!(changes(&all_events(&ast, &ami), "alice").len(), 0);
 
-    // Where own status is all there is, and was nothing before.
+    // The user has only their own status, which was not set before.
     set(&ast, "nora", "thinking");
-    is(&ast, "nora", ["not_set", "", "", "thinking"]);
+    assert_status(&ast, "nora", ["not_set", "", "", "thinking"]);
     set(&ast, "nora", "meeting");
     set(&ast, "nora", "thinking");
-    is(&ast, "nora", ["dnd", "meeting", "", "thinking"]);
+    assert_status(&ast, "nora", ["dnd", "meeting", "", "thinking"]);
 }
 
 #[test]
-fn an_incoming_state_that_no_type_maps_to_leaves_the_status_alone() {
+fn an_incoming_state_of_no_type_keeps_the_status() {
     let ast = typed("[alice]\ntype = user\nextension = 200\n").start();
     let ami = ast.ami();
     set(&ast, "alice", "lunch");
-    told(&ast, &ami);
-    event(&ast, "200", "xa,trip,Far away");
-    is(&ast, "alice", ["xa", "trip", "Far away", "lunch"]);
-    let events = told(&ast, &ami);
+    all_events(&ast, &ami);
+    set_extension(&ast, "200", "xa,trip,Far away");
+    assert_status(&ast, "alice", ["xa", "trip", "Far away", "lunch"]);
+    let events = all_events(&ast, &ami);
     let [change] = changes(&events, "alice")[..] else {
         panic!("{events:#?}")
     };
-    has(
+    assert_headers(
         change,
-        &[
-            ("OldStatusType", "lunch"),
-            ("StatusType", "lunch"),
-            ("Status", "xa"),
-        ],
+        &[("OldStatus", "lunch"), ("Status", "lunch"), ("State", "xa")],
     );
-    // One that means a type changes it.
-    event(&ast, "200", "dnd");
-    is(&ast, "alice", ["dnd", "", "", "dnd"]);
-    event(&ast, "200", "xa");
-    is(&ast, "alice", ["xa", "", "", "dnd"]);
+    // A state that belongs to a type changes the status.
+    set_extension(&ast, "200", "dnd");
+    assert_status(&ast, "alice", ["dnd", "", "", "dnd"]);
+    set_extension(&ast, "200", "xa");
+    assert_status(&ast, "alice", ["xa", "", "", "dnd"]);
 }
 
 #[test]
-fn what_comes_in_means_the_closest_type() {
+fn an_incoming_presence_means_the_closest_type() {
     let types = "[late]\ntype = status\nstate = away\nsubtype = lunch\n\
                  [chat]\ntype = status\nstate =\n\
                  [talk]\ntype = status\nlabel = Talk to me\nstate = chat\nsubtype = a\n\
@@ -325,26 +275,26 @@ fn what_comes_in_means_the_closest_type() {
     let alice = "[alice]\ntype = user\nextension = 200\n";
     let ast = typed(&format!("{types}{alice}")).start();
     for (value, status) in [
-        // With the same state and subtype; of several the first.
+        // A type with the same state and subtype; the first of several.
         ("away,lunch,At the lake", "lunch"),
         ("dnd,meeting", "meeting"),
         ("available,home", "home-office"),
-        // Else the state's own.
+        // Otherwise the type of the state itself.
         ("away", "away"),
         ("away,Lunch", "away"),
         ("dnd,other", "dnd"),
         ("available,elsewhere", "available"),
         ("unavailable,home", "unavailable"),
-        // Whose own type is mapped to nothing: the first with that state.
+        // If that type has no state: the first type with this state.
         ("chat,b", "more"),
         ("chat", "talk"),
         ("chat,c", "talk"),
         ("not_set", "not_set"),
     ] {
-        event(&ast, "200", value);
+        set_extension(&ast, "200", value);
         assert_eq!(read(&ast, "alice,status"), status, "{value}");
     }
-    event(&ast, "200", "chat,c");
+    set_extension(&ast, "200", "chat,c");
     assert_eq!(read(&ast, "alice,label"), "Talk to me");
 }
 
@@ -357,9 +307,9 @@ fn a_reload_changes_types() {
         assert!(ast.reload().ok());
     };
     set(&ast, "alice", "lunch");
-    told(&ast, &ami);
+    all_events(&ast, &ami);
 
-    // What it is mapped to from now on; what was set stays as it was set.
+    // The new mapping applies from now on; a status already set stays unchanged.
     let changed = TYPES
         .replace("At lunch", "Having lunch")
         .replace("Back soon", "Back late");
@@ -368,45 +318,43 @@ fn a_reload_changes_types() {
         all(&ast, "alice"),
         ["away", "lunch", "Back soon", "lunch", "Having lunch"]
     );
-    let events = told(&ast, &ami);
+    let events = all_events(&ast, &ami);
     let [changed_label] = changes(&events, "alice")[..] else {
         panic!("{events:#?}")
     };
-    has(
+    assert_headers(
         changed_label,
-        &[("StatusType", "lunch"), ("Label", "Having lunch")],
+        &[("Status", "lunch"), ("Label", "Having lunch")],
     );
-    assert_eq!(published(&events, "alice").len(), 0);
+    assert_eq!(publishes(&events, "alice").len(), 0);
     set(&ast, "alice", "lunch");
-    is(&ast, "alice", ["away", "lunch", "Back late", "lunch"]);
+    assert_status(&ast, "alice", ["away", "lunch", "Back late", "lunch"]);
     wait_custom(&ast, "201", "message", "Back late");
 
-    // Without the type it is what its presence means.
+    // Without the type, the status follows from the presence.
     reload(&changed.replace("[lunch]", "[dinner]"));
-    is(&ast, "alice", ["away", "lunch", "Back late", "dinner"]);
+    assert_status(&ast, "alice", ["away", "lunch", "Back late", "dinner"]);
     reload("");
-    is(&ast, "alice", ["away", "lunch", "Back late", "away"]);
+    assert_status(&ast, "alice", ["away", "lunch", "Back late", "away"]);
     assert!(ast.try_setvar("USER_PRESENCE(alice)", "lunch").is_err());
-    is(&ast, "alice", ["away", "lunch", "Back late", "away"]);
+    assert_status(&ast, "alice", ["away", "lunch", "Back late", "away"]);
     let refused = complaints(&ast, "unknown status 'lunch', expected not_set, ");
     assert_eq!(refused.len(), 1, "{refused:#?}");
 
-    // A state's own type comes back, too: then it is mapped again.
+    // The type of a state returns too, and is mapped again.
     reload(TYPES);
     set(&ast, "alice", "xa");
-    is(&ast, "alice", ["away", "lunch", "Back late", "xa"]);
+    assert_status(&ast, "alice", ["away", "lunch", "Back late", "xa"]);
     reload("");
     set(&ast, "alice", "xa");
-    is(&ast, "alice", ["xa", "", "", "xa"]);
+    assert_status(&ast, "alice", ["xa", "", "", "xa"]);
 }
-
-const BARRIER: &str = "[barrier]\ntype = user\naccount = barrier\nextension = barrier\n";
 
 #[test]
 fn a_status_survives_every_kind_of_stop() {
     let users = format!("{ALICE}[nora]\ntype = user\nmethod = none\n");
     let ast = typed(&users).start();
-    // As nobody could tell from the presence alone.
+    // The presence alone does not reveal the status.
     let lunch = ["away", "lunch", "Back soon", "thinking"];
     let meeting = ["dnd", "meeting", "Room 3", "meeting"];
     for status in ["lunch", "thinking"] {
@@ -414,18 +362,16 @@ fn a_status_survives_every_kind_of_stop() {
     }
     set(&ast, "nora", "meeting,,Room 3");
     let check = || {
-        is(&ast, "alice", lunch);
-        is(&ast, "nora", meeting);
+        assert_status(&ast, "alice", lunch);
+        assert_status(&ast, "nora", meeting);
     };
     check();
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
     check();
-    assert!(ast.stop().success());
-    ast.start_again();
+    ast.restart(false);
     check();
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    ast.restart(true);
     check();
     set(&ast, "nora", "thinking");
     wait_until("the status on disk", || {
@@ -434,11 +380,11 @@ fn a_status_survives_every_kind_of_stop() {
     });
     ast.kill9();
     ast.start_again();
-    is(&ast, "alice", lunch);
-    is(&ast, "nora", ["dnd", "meeting", "Room 3", "thinking"]);
+    assert_status(&ast, "alice", lunch);
+    assert_status(&ast, "nora", ["dnd", "meeting", "Room 3", "thinking"]);
 }
 
-/// A section with a mistake, and the one message of it.
+/// A section with a mistake, the place and the text of its one message.
 const MISTAKES: [(&str, &str, &str); 12] = [
     (
         "[m1]\ntype = status\nlabel = No state\n",
@@ -484,7 +430,7 @@ const MISTAKES: [(&str, &str, &str); 12] = [
     (
         "[LUNCH]\ntype = status\nstate = dnd\n",
         "section [LUNCH]: ",
-        "the status 'LUNCH' stands twice (first at userpresence.conf:2, section [lunch]), expected \
+        "status 'LUNCH' is defined twice (first at userpresence.conf:2, section [lunch]), expected \
          a name once, without regard to case",
     ),
     (
@@ -526,7 +472,7 @@ fn one(said: &[String], place: &str, message: &str) {
 }
 
 #[test]
-fn each_mistake_leaves_out_its_section_at_a_load() {
+fn a_load_leaves_out_each_section_with_a_mistake() {
     let sections: String = MISTAKES.iter().map(|(section, ..)| *section).collect();
     let sections = sections.replace("LONG", &"x".repeat(300));
     let ast = typed(&format!("{ALICE}{sections}")).start();
@@ -535,7 +481,7 @@ fn each_mistake_leaves_out_its_section_at_a_load() {
     for (_, place, message) in MISTAKES {
         one(&said, place, message);
     }
-    // The rest is there.
+    // The other sections are there.
     let shown = ast.cli("userpresence show statuses");
     assert_eq!(
         shown.lines().filter(|line| line.starts_with('m')).count(),
@@ -543,11 +489,11 @@ fn each_mistake_leaves_out_its_section_at_a_load() {
         "{shown}"
     );
     set(&ast, "alice", "lunch");
-    is(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
+    assert_status(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
 }
 
 #[test]
-fn each_mistake_keeps_everything_at_a_reload() {
+fn a_reload_with_a_mistake_keeps_everything() {
     let ast = typed(ALICE).start();
     set(&ast, "alice", "lunch");
     let running = ["status", "label", "since", "sequence"];
@@ -586,7 +532,7 @@ fn each_mistake_keeps_everything_at_a_reload() {
 }
 
 #[test]
-fn each_wrong_value_has_its_message_at_every_interface() {
+fn each_wrong_value_has_its_message_on_every_interface() {
     let ast = typed(ALICE).start();
     let ami = ast.ami();
     set(&ast, "alice", "lunch");
@@ -619,15 +565,15 @@ fn each_wrong_value_has_its_message_at_every_interface() {
         let value = format!("{status},{subtype},{message}");
         assert!(ast.try_setvar("USER_PRESENCE(alice)", &value).is_err());
         assert_eq!(complaints(&ast, &why).len(), known + 1, "{value}");
-        is(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
+        assert_status(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
     }
     let missing = format!("the status is missing, {expected}");
     assert_eq!(set_by_ami(&ami, &[("User", "alice")]), Err(missing));
 }
 
-/// Every way out with every way in, against a `[general]` that says otherwise.
+/// Every `outgoing` with every `method`, against a different `[general]`.
 #[test]
-fn a_status_goes_out_and_comes_in_as_each_user_says() {
+fn every_outgoing_works_with_every_method() {
     const OUT: [&str; 3] = ["all", "default", "none"];
     const IN: [&str; 4] = ["priority", "latest", "default", "none"];
     let pairs: Vec<_> = OUT
@@ -646,7 +592,7 @@ fn a_status_goes_out_and_comes_in_as_each_user_says() {
         .collect();
     let general = "[general]\noutgoing = none\nmethod = none\n";
     let plain = "[plain]\ntype = user\nextension = plain\n";
-    // `none` would leave out what the barrier hears.
+    // With `none` the barrier would ignore its extension.
     let barrier = BARRIER.replace("account", "method = priority\naccount");
     let ast = Instance::builder()
         .userpresence(&format!("{general}{TYPES}{users}{plain}{barrier}"))
@@ -658,7 +604,7 @@ fn a_status_goes_out_and_comes_in_as_each_user_says() {
     for (out, method) in pairs {
         let user = format!("{out}-{method}");
         let [first, second] = [format!("{user}-1"), format!("{user}-2")];
-        told(&ast, &ami);
+        all_events(&ast, &ami);
         set(&ast, &user, "lunch");
         wait_extension(&ast, &first, if out == "all" { eating } else { nothing });
         wait_extension(&ast, &second, if out == "none" { nothing } else { eating });
@@ -672,9 +618,9 @@ fn a_status_goes_out_and_comes_in_as_each_user_says() {
             ("all", "priority" | "latest") => (format!("CustomPresence:{first}"), lunch),
             _ => (format!("CustomPresence:{second}"), lunch),
         };
-        is(&ast, &user, expected);
+        assert_status(&ast, &user, expected);
         assert_eq!(read(&ast, &format!("{user},source")), source, "{user}");
-        let events = told(&ast, &ami);
+        let events = all_events(&ast, &ami);
         assert_eq!(changes(&events, &user).len(), 1, "{user}: {events:#?}");
         let writes = [&first, &second].map(|name| of_extension(&events, name).len());
         let expected_writes = match out {
@@ -684,57 +630,57 @@ fn a_status_goes_out_and_comes_in_as_each_user_says() {
         };
         assert_eq!(writes, expected_writes, "{user}: {events:#?}");
 
-        // What comes in at the first extension counts for two of the methods, and is
-        // written nowhere.
+        // A presence at the first extension counts for two of the methods, and is written
+        // nowhere else.
         let before = extension(&ast, &second);
-        event(&ast, &first, "dnd,meeting,Now");
+        set_extension(&ast, &first, "dnd,meeting,Now");
         let counts = matches!(method, "priority" | "latest");
         let meeting = ["dnd", "meeting", "Now", "meeting"];
-        is(&ast, &user, if counts { meeting } else { expected });
-        let events = told(&ast, &ami);
+        assert_status(&ast, &user, if counts { meeting } else { expected });
+        let events = all_events(&ast, &ami);
         assert_eq!(
             changes(&events, &user).len(),
             usize::from(counts),
             "{user}: {events:#?}"
         );
         assert_eq!(
-            published(&events, &user).len(),
+            publishes(&events, &user).len(),
             usize::from(counts),
             "{user}: {events:#?}"
         );
         assert_eq!(of_extension(&events, &first).len(), 1);
         assert_eq!(of_extension(&events, &second).len(), 0);
         assert_eq!(extension(&ast, &second), before);
-        // At the default extension also for the third.
-        event(&ast, &second, "dnd,meeting,Then");
+        // A presence at the default extension also counts for the third one.
+        set_extension(&ast, &second, "dnd,meeting,Then");
         let expected = match method {
             "none" => expected,
             _ => ["dnd", "meeting", "Then", "meeting"],
         };
-        is(&ast, &user, expected);
+        assert_status(&ast, &user, expected);
     }
 
     set(&ast, "plain", "lunch");
-    event(&ast, "plain", "dnd,meeting,Now");
-    is(&ast, "plain", lunch);
+    set_extension(&ast, "plain", "dnd,meeting,Now");
+    assert_status(&ast, "plain", lunch);
     assert_eq!(extension(&ast, "plain"), ["dnd", "meeting", "Now"]);
     assert_eq!(read(&ast, "plain,source"), "own");
 }
 
 #[test]
-fn a_user_who_is_not_enabled_has_types_too() {
+fn a_user_with_enabled_no_has_status_types_too() {
     let ast = typed(&format!("{ALICE}enabled = no\n")).start();
     let ami = ast.ami();
-    event(&ast, "200", "dnd,meeting");
-    is(&ast, "alice", ["not_set", "", "", "not_set"]);
+    set_extension(&ast, "200", "dnd,meeting");
+    assert_status(&ast, "alice", ["not_set", "", "", "not_set"]);
     set(&ast, "alice", "lunch");
-    is(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
+    assert_status(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
     set(&ast, "alice", "thinking");
-    is(&ast, "alice", ["away", "lunch", "Back soon", "thinking"]);
-    event(&ast, "201", "dnd,meeting");
-    is(&ast, "alice", ["away", "lunch", "Back soon", "thinking"]);
-    // Only what the phones said was ever published of them.
-    let events = told(&ast, &ami);
+    assert_status(&ast, "alice", ["away", "lunch", "Back soon", "thinking"]);
+    set_extension(&ast, "201", "dnd,meeting");
+    assert_status(&ast, "alice", ["away", "lunch", "Back soon", "thinking"]);
+    // Only the presences set by the phones were published of the extensions.
+    let events = all_events(&ast, &ami);
     for name in ["200", "201"] {
         assert_eq!(of_extension(&events, name).len(), 1, "{events:#?}");
         assert_eq!(extension(&ast, name), ["dnd", "meeting", ""]);
@@ -747,7 +693,7 @@ const RING: &str = "[a]\ntype = user\nextension = 301\nextension = 302\n\
     [c]\ntype = user\nmethod = latest\nextension = 303\nextension = 301\n";
 
 #[test]
-fn users_who_share_extensions_echo_nothing() {
+fn users_who_share_extensions_cause_no_echo() {
     let ast = typed(RING).start();
     let ami = ast.ami();
     for (user, status, written) in [
@@ -756,13 +702,13 @@ fn users_who_share_extensions_echo_nothing() {
         ("c", "home-office", ["303", "301"]),
         ("a", "lunch,,Again", ["301", "302"]),
     ] {
-        told(&ast, &ami);
+        all_events(&ast, &ami);
         set(&ast, user, status);
         let at_301 = extension(&ast, written[0]);
         wait_until("both written", || {
             (extension(&ast, written[1]) == at_301).then_some(())
         });
-        let events = told(&ast, &ami);
+        let events = all_events(&ast, &ami);
         for name in ["301", "302", "303"] {
             let expected = usize::from(written.contains(&name));
             let count = of_extension(&events, name).len();
@@ -771,18 +717,18 @@ fn users_who_share_extensions_echo_nothing() {
         for user in ["a", "b", "c"] {
             let changes = changes(&events, user);
             assert!(changes.len() <= 1, "{user}: {changes:#?}");
-            assert_eq!(published(&events, user).len(), changes.len(), "{events:#?}");
-            consistent(&ast, user);
+            assert_eq!(publishes(&events, user).len(), changes.len(), "{events:#?}");
+            assert_consistent(&ast, user);
         }
         assert_eq!(changes(&events, user).len(), 1, "{events:#?}");
     }
 
-    // What a phone says is everybody's who has it, and goes no further.
-    told(&ast, &ami);
-    event(&ast, "303", "dnd,meeting,By phone");
-    is(&ast, "b", ["dnd", "meeting", "By phone", "meeting"]);
-    is(&ast, "c", ["dnd", "meeting", "By phone", "meeting"]);
-    let events = told(&ast, &ami);
+    // A presence set by a phone counts for every user of the extension, and is not passed on.
+    all_events(&ast, &ami);
+    set_extension(&ast, "303", "dnd,meeting,By phone");
+    assert_status(&ast, "b", ["dnd", "meeting", "By phone", "meeting"]);
+    assert_status(&ast, "c", ["dnd", "meeting", "By phone", "meeting"]);
+    let events = all_events(&ast, &ami);
     for (name, count) in [("301", 0), ("302", 0), ("303", 1)] {
         assert_eq!(of_extension(&events, name).len(), count, "{events:#?}");
     }
@@ -791,10 +737,10 @@ fn users_who_share_extensions_echo_nothing() {
     }
 }
 
-/// A phone sets its own presence at the moment in which its user's is set: both are
-/// told once, and whichever Asterisk takes last stands.
+/// A phone sets its presence at the moment in which its user's status is set: each is
+/// published once, and the later one counts.
 #[test]
-fn a_phone_at_the_same_moment_is_no_echo() {
+fn a_phones_change_at_the_same_moment_causes_no_echo() {
     const ROUNDS: usize = 200;
     let ast = typed(RING).start();
     let feed = ast.ami();
@@ -802,7 +748,7 @@ fn a_phone_at_the_same_moment_is_no_echo() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for round in 0..ROUNDS {
-                // Set past the module, as phones do.
+                // Set past the module, as a phone does.
                 let value = format!("dnd,meeting,phone-{round}");
                 let answer = phone.action(&[
                     ("Action", "Setvar"),
@@ -822,8 +768,8 @@ fn a_phone_at_the_same_moment_is_no_echo() {
             }
         });
     });
-    caught_up(&ast);
-    let events = told(&ast, &feed);
+    catch_up(&ast);
+    let events = all_events(&ast, &feed);
     let count = |events: &[&Message], text: &str| {
         let same = events.iter().filter(|event| event.text() == text);
         same.count()
@@ -832,8 +778,8 @@ fn a_phone_at_the_same_moment_is_no_echo() {
     let of_a = changes(&events, "a");
     for round in 0..ROUNDS {
         let (phone, panel) = (format!("phone-{round}"), format!("panel-{round}"));
-        // What the phone says nobody repeats; what the panel sets is written once,
-        // unless a newer one took its place before.
+        // The phone's presence is never repeated. The panel's status is written once, unless
+        // a newer one replaced it before.
         assert_eq!(count(&second, &phone), 1, "{phone}");
         assert_eq!(count(&first, &phone), 0, "{phone}");
         assert!(count(&first, &panel) <= 1, "{panel}");
@@ -842,13 +788,13 @@ fn a_phone_at_the_same_moment_is_no_echo() {
         assert!(count(&of_a, &panel) <= 1, "{panel}: {of_a:#?}");
     }
     assert_eq!(of_extension(&events, "303").len(), 0);
-    // Stock CustomPresence stores and publishes without a lock, so what is stored may
-    // be the other one's; what was said last is what the module goes by.
+    // Stock CustomPresence stores and publishes without a lock, so it may store the other
+    // value. The module follows the last published one.
     let last = second.last().expect("many");
-    let json = crate::persistence::json(&ast, "a");
+    let json = json(&ast, "a");
     assert_eq!(json["sources"][1]["message"], last.text());
-    event(&ast, "302", "dnd,meeting,The end");
+    set_extension(&ast, "302", "dnd,meeting,The end");
     for user in ["a", "b", "c"] {
-        consistent(&ast, user);
+        assert_consistent(&ast, user);
     }
 }

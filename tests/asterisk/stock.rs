@@ -1,11 +1,9 @@
-//! What Asterisk itself does, without our module: the failure that the module
-//! exists for, written down.
+//! Stock Asterisk without the module: the defect that the module exists for.
 
 use crate::harness::Instance;
 
-/// A hint on two presence addresses reports whichever changed last, in Asterisk
-/// up to 22.10: a person who does not want to be disturbed is shown as available
-/// because of a change at another phone.
+/// In Asterisk up to 22.10 a hint on two presence addresses reports the one that changed
+/// last: a change on another phone shows a user in dnd as available.
 #[test]
 fn a_hint_on_two_presences_forgets_the_first() {
     let ast = Instance::stock()

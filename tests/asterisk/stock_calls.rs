@@ -1,9 +1,9 @@
-//! What Asterisk itself makes of calls: the states of devices, lamps and queues on
-//! which the module builds, and one failure that it mends.
+//! Stock Asterisk: the states of devices, lamps and queues during calls that the module
+//! builds on, and one defect that it removes.
 
 use crate::harness::{Builder, Instance, Phone, Subscriber};
 
-/// Two phones that call each other by their numbers.
+/// Phones that call each other by their numbers.
 fn phones() -> Builder {
     Instance::stock()
         .sip(&["200", "201"])
@@ -23,7 +23,7 @@ fn a_phone_is_available_while_it_is_registered() {
     assert_eq!(ast.device("PJSIP/200"), "NOT_INUSE");
 }
 
-/// Both devices through a whole call, and the lamp of one.
+/// The states of both devices and of one lamp during a whole call.
 #[test]
 fn devices_and_a_lamp_follow_a_call() {
     let ast = phones().start();
@@ -40,7 +40,7 @@ fn devices_and_a_lamp_follow_a_call() {
     lamp.wait_lamp("confirmed");
     ast.wait_device("PJSIP/201", "INUSE");
 
-    // On hold is who hears the music, not who pressed the key.
+    // The phone that hears the music is on hold, not the one that pressed the key.
     for (holds, held) in [(&called, &caller), (&caller, &called)] {
         holds.hold();
         ast.wait_device(&held.device(), "ONHOLD");
@@ -57,7 +57,7 @@ fn devices_and_a_lamp_follow_a_call() {
 }
 
 #[test]
-fn a_call_ends_from_either_side_before_its_answer_and_after() {
+fn a_call_ends_from_either_side_before_and_after_its_answer() {
     let ast = phones().start();
     let called = Phone::ringing(&ast, "200");
     let caller = Phone::ringing(&ast, "201");
@@ -79,7 +79,7 @@ fn a_call_ends_from_either_side_before_its_answer_and_after() {
 }
 
 #[test]
-fn a_phone_answers_or_is_busy_by_itself() {
+fn a_phone_answers_or_refuses_by_itself() {
     let ast = phones().start();
     let answers = Phone::answering(&ast, "200");
     let call = ast.originate("PJSIP/200", "Wait", "600");
@@ -133,8 +133,8 @@ fn a_calendar_follows_the_clock() {
     }
 }
 
-/// A queue knows devices only: it rings who does not want to be disturbed, whether a
-/// member is the phone itself, has it as its state, or a hint with its presence.
+/// A queue watches devices only: it rings a member in dnd, whether the member is the phone,
+/// has the phone as its state interface, or a hint with the presence.
 #[test]
 fn a_queue_rings_a_member_whose_presence_is_dnd() {
     let ast = phones()
@@ -161,7 +161,7 @@ fn a_queue_rings_a_member_whose_presence_is_dnd() {
     }
 }
 
-/// The other way round: a member whose device is in use is not rung.
+/// The opposite: a member whose device is in use does not ring.
 #[test]
 fn a_queue_leaves_out_a_member_whose_device_is_in_use() {
     let members = [

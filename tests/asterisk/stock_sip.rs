@@ -1,11 +1,11 @@
-//! What a SIP phone is told of a presence, by Asterisk alone: the ground on
-//! which the same tests stand with our module.
+//! The presence that stock Asterisk sends to a SIP phone; `sip` has the same tests with the
+//! module.
 
 use crate::harness::{Instance, Presence, Subscriber};
 
 /// Each state reaches the phone with its subtype and message.
 #[test]
-fn a_phone_is_told_every_state() {
+fn a_phone_gets_every_state() {
     let ast = Instance::stock()
         .sip(&["2000"])
         .hint("2000", "PJSIP/2000,CustomPresence:alice")
@@ -30,7 +30,7 @@ fn a_phone_is_told_every_state() {
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
-/// The element itself, letter by letter.
+/// The element itself, character by character.
 #[test]
 fn the_presence_is_an_element_of_its_own_tuple() {
     let ast = Instance::stock()
@@ -56,7 +56,7 @@ fn the_presence_is_an_element_of_its_own_tuple() {
     assert!(notify.body().contains(expected), "{}", notify.body());
 }
 
-/// Unicode passes as it is, what is special in XML is escaped.
+/// Unicode passes unchanged, special characters of XML are escaped.
 #[test]
 fn texts_arrive_whole() {
     let ast = Instance::stock()
@@ -87,10 +87,10 @@ fn texts_arrive_whole() {
     told("long", &"ü".repeat(127));
 }
 
-/// Asterisk escapes into a buffer of 1024 bytes and cuts what does not fit, in
-/// the middle of an entity if need be: such a NOTIFY is not well-formed XML.
+/// Asterisk escapes into a buffer of 1024 bytes and truncates the rest, even in the middle
+/// of an entity: such a NOTIFY is not well-formed XML.
 #[test]
-fn asterisk_breaks_a_long_text_of_specials() {
+fn asterisk_truncates_a_long_text_of_special_characters() {
     let ast = Instance::stock()
         .sip(&[])
         .hint("2000", ",CustomPresence:alice")
@@ -103,9 +103,9 @@ fn asterisk_breaks_a_long_text_of_specials() {
     assert!(notify.body().contains(";&qu</digium_presence>"));
 }
 
-/// A phone of another make gets a NOTIFY, but no presence in it.
+/// A phone of another make gets a NOTIFY without a presence.
 #[test]
-fn other_phones_are_told_of_devices_only() {
+fn other_phones_get_devices_only() {
     let ast = Instance::stock()
         .sip(&["2000"])
         .hint("2000", "Custom:desk,CustomPresence:alice")

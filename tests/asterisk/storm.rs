@@ -1,17 +1,18 @@
-//! A storm of every kind of change, from four clients at once: it ends where the rules
-//! say, and nothing in it was applied twice.
+//! Many changes of every kind from four clients at once: the end is as the rules say, and
+//! no change was applied twice.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::changes::{assert_changes_in_order, matching, publishes};
+use crate::harness::statuses::{TYPES, assert_status};
+use crate::harness::users::{complaints, custom, json, read};
 use crate::harness::{Ami, Instance, Message, wait_until};
-use crate::people::{complaints, custom, event, of, published, read, told, with};
-use crate::persistence::json;
-use crate::statuses::{TYPES, is};
 
-/// Users who share extensions, one who shares none, one whose own status is all there
-/// is, one whose own status is one of the sources, and one who reads two others.
+/// Users who share extensions; one who shares none; one with nothing but their own status;
+/// one whose own status is one source of several; and one who reads two others.
 const USERS: &str = "[general]\n\
     [p1]\ntype = user\naccount = one\nextension = 401\nextension = 402\n\
     [p2]\ntype = user\naccount = one\nextension = 402\nextension = 403\n\
@@ -23,7 +24,7 @@ const USERS: &str = "[general]\n\
     [own]\ntype = user\naccount = one\noutgoing = none\nextension = 401\n\
     [team]\ntype = user\naccount = two\nsource = UserPresence:l1\nsource = UserPresence:p2\n";
 
-/// Those whose status the clients set, with the extensions that it is written to.
+/// The users whose status the clients set, with the extensions to which it is written.
 const SET: [(&str, &[&str]); 7] = [
     ("p1", &["401", "402"]),
     ("p2", &["402", "403"]),
@@ -39,9 +40,9 @@ const EXTENSIONS: [&str; 5] = ["401", "402", "403", "404", "405"];
 const CLIENTS: usize = 4;
 const EACH: usize = 2500;
 
-/// One change of a client's.
+/// One change of a client.
 struct Change {
-    /// Unique; a type that is mapped to nothing takes none.
+    /// Unique; empty for a type without a state.
     message: Option<String>,
     status: &'static str,
     target: Target,
@@ -57,7 +58,7 @@ enum Target {
 
 impl Change {
     fn new(client: usize, number: usize) -> Self {
-        // Different strides, so that the clients meet in ever new ways.
+        // Different strides make the clients meet in ever new combinations.
         let step = number * [1, 3, 7, 11][client] + client;
         let states = [
             "dnd",
@@ -76,7 +77,7 @@ impl Change {
         };
         let status = match (&target, step % 3) {
             (Target::Extension(_), _) => states[step / 5 % 7],
-            // Not xa, whose own type is mapped to nothing here.
+            // Not xa, whose type has no state here.
             (_, 0) => states[step / 5 % 6],
             _ => types[step / 11 % 6],
         };
@@ -86,14 +87,14 @@ impl Change {
             target,
             way: step % 5,
         };
-        // See `applied_once`: what comes of this one is to be told exactly.
+        // See `applied_once`: the result of this one has to be predictable.
         if change.written() == ["405"] && status == "not_set" {
             change.status = "chat";
         }
         change
     }
 
-    /// The extensions that it is meant for.
+    /// The extensions to which the change is written.
     fn written(&self) -> &'static [&'static str] {
         match self.target {
             Target::User(at) => SET[at].1,
@@ -131,7 +132,7 @@ impl Change {
                 ("User", SET[*at].0),
                 ("Status", status),
                 ("Message", message),
-                // Some with an end, far ahead.
+                // Some have an end, far ahead.
                 ("Options", ["t(100000)", ""][way % 2]),
             ]),
         };
@@ -140,8 +141,8 @@ impl Change {
 }
 
 #[test]
-fn a_storm_of_mixed_changes_ends_where_the_rules_say() {
-    let ast = with(&format!("{TYPES}{USERS}")).start();
+fn many_mixed_changes_end_as_the_rules_say() {
+    let ast = configured(&format!("{TYPES}{USERS}")).start();
     let feed = ast.ami();
     std::thread::scope(|scope| {
         for client in 0..CLIENTS {
@@ -157,7 +158,7 @@ fn a_storm_of_mixed_changes_ends_where_the_rules_say() {
 
     let mut events = Vec::new();
     wait_until("everything written and heard", || {
-        events.extend(told(&ast, &feed));
+        events.extend(all_events(&ast, &feed));
         EXTENSIONS
             .iter()
             .all(|name| said_last(&ast, &events, name))
@@ -167,14 +168,13 @@ fn a_storm_of_mixed_changes_ends_where_the_rules_say() {
         by_the_rule(&ast, user);
     }
     applied_once(&events);
-    told_once(&events);
-    in_order(&events);
+    published_once(&events);
+    assert_changes_in_order(&events);
     ends_known(&ast, &events);
     assert_eq!(complaints(&ast, "userpresence"), Vec::<String>::new());
 }
 
-/// Sets every extension once more, one after the other, so that who wins can be said
-/// without asking.
+/// Sets every extension once more, one after the other, so that the winner is known.
 fn ends_known(ast: &Instance, events: &[Message]) {
     let status = read(ast, "solo,status");
     for (name, value) in [
@@ -184,21 +184,21 @@ fn ends_known(ast: &Instance, events: &[Message]) {
         ("404", "chat,,End of 404"),
         ("405", "xa,,End of 405"),
     ] {
-        event(ast, name, value);
+        set_extension(ast, name, value);
     }
-    is(ast, "p1", ["dnd", "meeting", "End of 401", "meeting"]);
-    is(ast, "p2", ["away", "lunch", "End of 402", "lunch"]);
-    is(
+    assert_status(ast, "p1", ["dnd", "meeting", "End of 401", "meeting"]);
+    assert_status(ast, "p2", ["away", "lunch", "End of 402", "lunch"]);
+    assert_status(
         ast,
         "l1",
         ["available", "home", "End of 403", "home-office"],
     );
-    is(ast, "l2", ["chat", "", "End of 404", "chat"]);
-    is(ast, "team", ["away", "lunch", "End of 402", "lunch"]);
-    // No type means that.
-    is(ast, "solo", ["xa", "", "End of 405", &status]);
-    // Own status is what was told of it last.
-    let none = of(events, "UserPresenceChange", "User", "none");
+    assert_status(ast, "l2", ["chat", "", "End of 404", "chat"]);
+    assert_status(ast, "team", ["away", "lunch", "End of 402", "lunch"]);
+    // No type has this presence.
+    assert_status(ast, "solo", ["xa", "", "End of 405", &status]);
+    // The user's own status is the one of the last event.
+    let none = matching(events, "UserPresenceChange", "User", "none");
     assert_eq!(read(ast, "none,message"), none.last().expect("many").text());
     for (user, _) in SET {
         by_the_rule(ast, user);
@@ -215,10 +215,10 @@ fn ends_known(ast: &Instance, events: &[Message]) {
     }
 }
 
-/// Whether everyone who has the extension knows of it what Asterisk said last.
+/// Whether every user of the extension has the presence that Asterisk published last.
 fn said_last(ast: &Instance, events: &[Message], name: &str) -> bool {
     let address = format!("CustomPresence:{name}");
-    let said = of(events, "PresenceStateChange", "Presentity", &address);
+    let said = matching(events, "PresenceStateChange", "Presentity", &address);
     let last = said.last().expect("many changes");
     SET.iter().all(|(user, _)| {
         let seen = json(ast, user);
@@ -236,7 +236,7 @@ fn said_last(ast: &Instance, events: &[Message], name: &str) -> bool {
     })
 }
 
-/// Asserts that the user is what the rule makes of the sources.
+/// Asserts that the user's presence follows from the sources by the rule.
 #[track_caller]
 fn by_the_rule(ast: &Instance, user: &str) {
     let seen = json(ast, user);
@@ -270,16 +270,16 @@ fn by_the_rule(ast: &Instance, user: &str) {
         let fields = ["state", "subtype", "message", "since", "until"];
         fields.iter().all(|name| source[*name] == seen[*name])
     };
-    // Within one millisecond the order does not show.
+    // Within one millisecond the order is unknown.
     let mut winners = sources.iter().filter(|source| key(source) == best);
     assert!(winners.any(is), "{user}: {seen:#}");
 }
 
-/// Every change reached what it was meant for, at most once, and nothing else.
+/// Every change reached its target at most once, and nothing else.
 ///
-/// Stock CustomPresence stores a presence and then publishes it, but of `not_set` it
-/// publishes what is stored by then: that may be another writer's, which so comes twice,
-/// and the `not_set` not at all.
+/// Stock CustomPresence stores a presence and then publishes it, but for `not_set` it
+/// publishes the value stored by then. That may be another writer's, which then appears
+/// twice, and the `not_set` never.
 #[track_caller]
 fn applied_once(events: &[Message]) {
     let changes = (0..CLIENTS).flat_map(|client| {
@@ -292,7 +292,7 @@ fn applied_once(events: &[Message]) {
     for name in EXTENSIONS {
         let address = format!("CustomPresence:{name}");
         let (mut seen, mut twice) = (HashSet::new(), 0);
-        for event in of(events, "PresenceStateChange", "Presentity", &address) {
+        for event in matching(events, "PresenceStateChange", "Presentity", &address) {
             let change = changes
                 .get(event.text())
                 .unwrap_or_else(|| panic!("{event:?}"));
@@ -306,11 +306,11 @@ fn applied_once(events: &[Message]) {
             missing.partition(|(_, change)| change.status == "not_set");
         assert!(
             twice <= unset.len(),
-            "{name}: {twice} came twice, {} are missing",
+            "{name}: {twice} are there twice, {} are missing",
             unset.len()
         );
-        // Of what users set, only the newest waits to be written; what phones say is all
-        // said.
+        // Of the statuses of users only the newest waits to be written; every presence of a
+        // phone is published.
         for (message, change) in lost {
             assert!(
                 matches!(change.target, Target::User(_)),
@@ -319,9 +319,9 @@ fn applied_once(events: &[Message]) {
         }
     }
 
-    // Where nothing else takes part, each choice is a transition of its own.
+    // Without another source each choice is a transition of its own.
     let presences = |user: &str| {
-        let changes = of(events, "UserPresenceChange", "User", user);
+        let changes = matching(events, "UserPresenceChange", "User", user);
         let changes = changes
             .into_iter()
             .filter(|event| presence(event, "Old") != presence(event, ""));
@@ -338,57 +338,29 @@ fn applied_once(events: &[Message]) {
     assert_eq!((none.len(), all), (set.len(), set));
     let solo = presences("solo");
     let all: HashSet<&String> = solo.iter().collect();
-    assert_eq!(solo.len(), all.len(), "one came twice");
+    assert_eq!(solo.len(), all.len(), "one message appears twice");
 }
 
-/// State, subtype and message of an event; with `Old`, those before.
+/// State, subtype and message of an event; with `Old`, the previous ones.
 fn presence<'a>(event: &'a Message, old: &str) -> [&'a str; 3] {
-    ["Status", "Subtype", "Message"]
-        .map(|name| event.get(&format!("{old}{name}")).unwrap_or_default())
+    let state = match event.is_event("PresenceStateChange") {
+        true => "Status",
+        false => "State",
+    };
+    [state, "Subtype", "Message"].map(|name| event.get(&format!("{old}{name}")).unwrap_or_default())
 }
 
-/// What Asterisk publishes of a user is what the transitions say, in their order.
+/// Asterisk publishes each transition of a user once, in order.
 #[track_caller]
-fn told_once(events: &[Message]) {
+fn published_once(events: &[Message]) {
     for (user, _) in SET.iter().chain(&[("team", &[][..])]) {
-        let changes = of(events, "UserPresenceChange", "User", user).into_iter();
+        let changes = matching(events, "UserPresenceChange", "User", user).into_iter();
         let changes = changes.filter(|event| presence(event, "Old") != presence(event, ""));
         let changes: Vec<_> = changes.map(|event| presence(event, "")).collect();
-        let published = published(events, user).into_iter();
+        let published = publishes(events, user).into_iter();
         let published: Vec<_> = published.map(|event| presence(event, "")).collect();
         assert_eq!(published.len(), changes.len(), "{user}");
         assert_eq!(published, changes, "{user}");
         assert!(changes.len() > EACH / 10, "{user}: {}", changes.len());
-    }
-}
-
-/// Numbers of an account without a gap, and each event beginning where the user's last
-/// one ended.
-#[track_caller]
-fn in_order(events: &[Message]) {
-    let mut numbers: HashMap<&str, u64> = HashMap::new();
-    let mut last: HashMap<&str, &Message> = HashMap::new();
-    for event in events
-        .iter()
-        .filter(|event| event.is_event("UserPresenceChange"))
-    {
-        let header = |name: &str| {
-            event
-                .get(name)
-                .unwrap_or_else(|| panic!("{name}: {event:?}"))
-        };
-        let number = header("Sequence").parse().expect("a number");
-        if let Some(before) = numbers.insert(header("Account"), number) {
-            assert_eq!(number, before + 1, "{event:?}");
-        }
-        let state = |old: &str| (presence(event, old), header(&format!("{old}StatusType")));
-        if let Some(before) = last.insert(header("User"), event) {
-            let ended = (
-                presence(before, ""),
-                before.get("StatusType").unwrap_or_default(),
-            );
-            assert_eq!(state("Old"), ended, "{before:?} {event:?}");
-        }
-        assert_ne!(state("Old"), state(""), "{event:?}");
     }
 }

@@ -1,24 +1,17 @@
-//! Timed statuses: on time, back to what was before, and through every kind of stop.
+//! Timed statuses: they end on time, restore the previous status, and survive every kind
+//! of stop.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use crate::harness::barrier::{all_events, configured, set_extension};
+use crate::harness::changes::{assert_headers, matching, publishes};
+use crate::harness::now;
+use crate::harness::statuses::{TYPES, assert_status, set_by_ami};
+use crate::harness::users::{ALICE, complaints, custom, json, read, set, wait_extension};
 use crate::harness::{Ami, Builder, Instance, MODULE, Message, wait_until};
-use crate::people::{complaints, event, of, published, read, set, told, with};
-use crate::persistence::json;
-use crate::statuses::{TYPES, has, is, set_by_ami, wait_extension};
 
-/// The clock's user tells when the end of all others has come, see [`pass`].
+/// One more user, `clock`, shows when the ends of all others are over, see [`pass`].
 fn timed(users: &str) -> Builder {
     let clock = "[clock]\ntype = user\naccount = clock\n";
-    with(&format!("{TYPES}{users}{clock}"))
-}
-
-const ALICE: &str = "[alice]\ntype = user\nextension = 200\nextension = 201\n";
-
-/// Unix time in milliseconds: Asterisk and this program have one clock.
-pub fn now() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.expect("a clock after 1970").as_millis() as u64
+    configured(&format!("{TYPES}{users}{clock}"))
 }
 
 /// When the user's presence ends.
@@ -34,7 +27,7 @@ fn is_of(event: &Message, user: &str) -> bool {
     event.is_event("UserPresenceChange") && event.get("User") == Some(user)
 }
 
-/// Waits until everything that was to end by then has ended, or not.
+/// Waits until every end due by then is over.
 #[track_caller]
 fn pass(ast: &Instance, until: u64) {
     let ami = ast.ami();
@@ -49,7 +42,7 @@ fn pass(ast: &Instance, until: u64) {
     });
 }
 
-/// Tries what has to be done before a moment, until it was.
+/// Repeats an attempt until it finishes before the moment that it returns.
 #[track_caller]
 fn in_time(mut attempt: impl FnMut() -> u64) -> u64 {
     for _ in 0..5 {
@@ -58,10 +51,10 @@ fn in_time(mut attempt: impl FnMut() -> u64) -> u64 {
             return until;
         }
     }
-    panic!("what takes milliseconds takes seconds here");
+    panic!("the machine is too slow: milliseconds take seconds");
 }
 
-/// The user's extensions: state, subtype, message and since.
+/// State, subtype, message and since of the user's extensions.
 fn sources(ast: &Instance, user: &str) -> Vec<[String; 4]> {
     let seen = json(ast, user);
     let sources = seen["sources"].as_array().expect("sources");
@@ -71,8 +64,8 @@ fn sources(ast: &Instance, user: &str) -> Vec<[String; 4]> {
     said.collect()
 }
 
-/// On time within 100 ms, and never before: by the best of a few trials, because a
-/// late one says something of the machine only.
+/// Asserts that an end comes within 100 ms after its time, and never early. The best of a
+/// few trials counts, because a late one may be the machine's fault.
 #[track_caller]
 fn punctual(ast: &Instance, ami: &Ami, options: impl Fn() -> String) {
     let mut best = u64::MAX;
@@ -92,7 +85,7 @@ fn punctual(ast: &Instance, ami: &Ami, options: impl Fn() -> String) {
             is_of(event, "alice") && event.get("OldMessage") == Some(&message)
         });
         let arrived = now();
-        has(&end, &[("Status", "chat"), ("Until", "")]);
+        assert_headers(&end, &[("State", "chat"), ("Until", "")]);
         assert!(arrived >= until, "{} ms early: {end:?}", until - arrived);
         best = best.min(arrived - until);
         if best <= 100 {
@@ -103,17 +96,17 @@ fn punctual(ast: &Instance, ami: &Ami, options: impl Fn() -> String) {
 }
 
 #[test]
-fn it_ends_on_time() {
+fn a_timed_status_ends_on_time() {
     let ast = timed(ALICE).start();
     let ami = ast.ami();
-    event(&ast, "200", "chat,desk,Here");
+    set_extension(&ast, "200", "chat,desk,Here");
     punctual(&ast, &ami, || "t(1)".into());
     punctual(&ast, &ami, || format!("u({})", now() / 1000 + 2));
-    // Several at a time, set in another order than they end.
+    // Several at a time, set in another order than that of their ends.
     let (later, sooner) = in_time_pair(&ast);
     let ends = ["alice", "clock"].map(|user| {
         let end = ami.wait_event("an end", |event| {
-            is_of(event, user) && event.get("OldStatus") == Some("dnd")
+            is_of(event, user) && event.get("OldState") == Some("dnd")
         });
         (end, now())
     });
@@ -123,7 +116,7 @@ fn it_ends_on_time() {
     );
 }
 
-/// Sets the clock to end later than alice, who is set after it.
+/// Sets the clock so that it ends after alice, who is set later.
 fn in_time_pair(ast: &Instance) -> (u64, u64) {
     set(ast, "clock", "dnd,,,t(2)");
     let later = until(ast, "clock");
@@ -132,7 +125,7 @@ fn in_time_pair(ast: &Instance) -> (u64, u64) {
 }
 
 #[test]
-fn its_end_is_seen_everywhere() {
+fn every_interface_shows_the_end() {
     let ast = timed(ALICE).start();
     let ami = ast.ami();
     let before = now();
@@ -140,21 +133,17 @@ fn its_end_is_seen_everywhere() {
     let ends = until(&ast, "alice");
     let hour = 3_600_000;
     assert!((before + hour..=now() + hour).contains(&ends), "{ends}");
-    let events = told(&ast, &ami);
-    let [change] = of(&events, "UserPresenceChange", "User", "alice")[..] else {
+    let events = all_events(&ast, &ami);
+    let [change] = matching(&events, "UserPresenceChange", "User", "alice")[..] else {
         panic!("{events:#?}")
     };
     let text = ends.to_string();
-    has(
+    assert_headers(
         change,
-        &[
-            ("Until", &text),
-            ("StatusType", "lunch"),
-            ("Status", "away"),
-        ],
+        &[("Until", &text), ("Status", "lunch"), ("State", "away")],
     );
     let answer = ami.action(&[("Action", "UserPresenceGet"), ("User", "alice")]);
-    has(&answer, &[("Until", &text)]);
+    assert_headers(&answer, &[("Until", &text)]);
     let seen = json(&ast, "alice");
     assert_eq!(seen["until"], ends);
     assert_eq!(seen["own"]["until"], ends);
@@ -162,7 +151,7 @@ fn its_end_is_seen_everywhere() {
     let shown = ast.cli("userpresence show user alice");
     assert!(shown.contains(" Ends: in "), "{shown}");
 
-    // In seconds of Unix time, and by every interface.
+    // As Unix time in seconds, on every interface.
     let then = now() / 1000 + 7200;
     let option = format!("u({then})");
     let headers = [
@@ -183,11 +172,11 @@ fn its_end_is_seen_everywhere() {
         )],
         "",
     );
-    is(&ast, "alice", ["dnd", "", "Busy", "dnd"]);
+    assert_status(&ast, "alice", ["dnd", "", "Busy", "dnd"]);
     assert_eq!(until(&ast, "alice"), then * 1000);
 
-    // Another source's presence has no end, and one that is set anew has none either.
-    event(&ast, "200", "dnd,,By phone");
+    // The presence of another source has no end, and neither has a new one.
+    set_extension(&ast, "200", "dnd,,By phone");
     assert_eq!(read(&ast, "alice,until"), "");
     let seen = json(&ast, "alice");
     assert_eq!(seen["until"], serde_json::Value::Null);
@@ -205,22 +194,22 @@ fn its_end_is_seen_everywhere() {
 }
 
 #[test]
-fn everything_returns_to_what_it_was() {
+fn everything_returns_to_the_previous_status() {
     let users = format!(
         "{ALICE}[nora]\ntype = user\nmethod = none\n\
          [omar]\ntype = user\noutgoing = none\nextension = 202\n"
     );
     let ast = timed(&users).hint("2000", ",UserPresence:alice").start();
     let ami = ast.ami();
-    event(&ast, "200", "chat,desk,Here");
-    event(&ast, "201", "available");
+    set_extension(&ast, "200", "chat,desk,Here");
+    set_extension(&ast, "201", "available");
     for user in ["nora", "omar"] {
         set(&ast, user, "available,,Mine");
     }
     let people = ["alice", "nora", "omar"];
     let all = || people.map(|user| (json(&ast, user), sources(&ast, user)));
     let before = all();
-    told(&ast, &ami);
+    all_events(&ast, &ami);
 
     for user in people {
         set(&ast, user, "lunch,,,t(1)");
@@ -230,14 +219,14 @@ fn everything_returns_to_what_it_was() {
         events.extend(ami.take_events());
         let ended = |user: &str| {
             let mut changes = events.iter().filter(|event| is_of(event, user));
-            changes.any(|event| event.get("OldStatusType") == Some("lunch"))
+            changes.any(|event| event.get("OldStatus") == Some("lunch"))
         };
         people.iter().all(|user| ended(user)).then_some(())
     });
     wait_extension(&ast, "200", ["chat", "desk", "Here"]);
     wait_extension(&ast, "201", ["available", "", ""]);
     ast.wait_hint_presence("2000", "chat");
-    // Since too, and own status, and the status type; only the number went on.
+    // `since`, own status and status type return too; only the number has increased.
     for (now, then) in all().iter().zip(&before) {
         assert_eq!(now.1, then.1);
         let without = |view: &serde_json::Value| {
@@ -247,10 +236,10 @@ fn everything_returns_to_what_it_was() {
         };
         assert_eq!(without(&now.0), without(&then.0));
     }
-    events.extend(told(&ast, &ami));
+    events.extend(all_events(&ast, &ami));
     let states = |user: &str| {
-        let changes = of(&events, "UserPresenceChange", "User", user);
-        let states = changes.iter().map(|event| event.get("StatusType"));
+        let changes = matching(&events, "UserPresenceChange", "User", user);
+        let states = changes.iter().map(|event| event.get("Status"));
         states
             .map(|it| it.unwrap_or_default().to_owned())
             .collect::<Vec<_>>()
@@ -258,39 +247,39 @@ fn everything_returns_to_what_it_was() {
     assert_eq!(states("alice"), ["lunch", "chat"]);
     assert_eq!(states("nora"), ["lunch", "available"]);
     assert_eq!(states("omar"), ["lunch", "available"]);
-    assert_eq!(published(&events, "alice").len(), 2);
-    // Each extension was written there and back.
+    assert_eq!(publishes(&events, "alice").len(), 2);
+    // Each extension was written twice: at the start and at the end.
     for extension in ["200", "201"] {
         let address = format!("CustomPresence:{extension}");
-        let said = of(&events, "PresenceStateChange", "Presentity", &address);
+        let said = matching(&events, "PresenceStateChange", "Presentity", &address);
         assert_eq!(said.len(), 2, "{said:#?}");
     }
 }
 
 #[test]
-fn what_somebody_changed_meanwhile_stays() {
+fn a_change_from_outside_stays() {
     let ast = timed(ALICE).start();
-    // On a phone.
+    // The change comes from a phone.
     let end = in_time(|| {
         set(&ast, "alice", "available,,Before");
         set(&ast, "alice", "lunch,,,t(2)");
         let end = until(&ast, "alice");
-        event(&ast, "200", "dnd,meeting,By phone");
+        set_extension(&ast, "200", "dnd,meeting,By phone");
         end
     });
-    is(&ast, "alice", ["dnd", "meeting", "By phone", "meeting"]);
+    assert_status(&ast, "alice", ["dnd", "meeting", "By phone", "meeting"]);
     pass(&ast, end);
     wait_extension(&ast, "201", ["available", "", "Before"]);
     wait_extension(&ast, "200", ["dnd", "meeting", "By phone"]);
-    is(&ast, "alice", ["dnd", "meeting", "By phone", "meeting"]);
+    assert_status(&ast, "alice", ["dnd", "meeting", "By phone", "meeting"]);
 
-    // On both: nothing returns but own status.
+    // Changes on both phones: only the user's own status returns.
     let end = in_time(|| {
         set(&ast, "alice", "available,,Before");
         set(&ast, "alice", "lunch,,,t(2)");
         let end = until(&ast, "alice");
-        event(&ast, "200", "chat");
-        event(&ast, "201", "chat,,Two");
+        set_extension(&ast, "200", "chat");
+        set_extension(&ast, "201", "chat,,Two");
         end
     });
     let (number, own) = (read(&ast, "alice,sequence"), |ast| {
@@ -301,18 +290,18 @@ fn what_somebody_changed_meanwhile_stays() {
     assert_eq!(own(&ast)["message"], "Before");
     wait_extension(&ast, "200", ["chat", "", ""]);
     wait_extension(&ast, "201", ["chat", "", "Two"]);
-    is(&ast, "alice", ["chat", "", "Two", "chat"]);
-    // It is what the user chose that has changed, and nothing else.
+    assert_status(&ast, "alice", ["chat", "", "Two", "chat"]);
+    // Only the user's choice has changed.
     let number: u64 = number.parse().expect("a number");
     assert_eq!(read(&ast, "alice,sequence"), (number + 1).to_string());
 }
 
 #[test]
-fn a_timed_one_over_a_timed_one_returns_to_the_last_untimed() {
+fn a_timed_status_over_another_returns_to_the_last_untimed_one() {
     let users = format!("{ALICE}[nora]\ntype = user\nmethod = none\n");
     let ast = timed(&users).start();
-    event(&ast, "200", "chat,desk,Here");
-    event(&ast, "201", "available");
+    set_extension(&ast, "200", "chat,desk,Here");
+    set_extension(&ast, "201", "available");
     set(&ast, "nora", "chat,,Mine");
     let before =
         ["alice", "nora"].map(|user| (json(&ast, user)["own"].clone(), sources(&ast, user)));
@@ -331,17 +320,17 @@ fn a_timed_one_over_a_timed_one_returns_to_the_last_untimed() {
     let after =
         ["alice", "nora"].map(|user| (json(&ast, user)["own"].clone(), sources(&ast, user)));
     assert_eq!(after, before);
-    is(&ast, "alice", ["chat", "desk", "Here", "chat"]);
-    is(&ast, "nora", ["chat", "", "Mine", "chat"]);
+    assert_status(&ast, "alice", ["chat", "desk", "Here", "chat"]);
+    assert_status(&ast, "nora", ["chat", "", "Mine", "chat"]);
 
-    // What a phone said between the two is what its extension returns to.
+    // The extension returns to the presence that the phone set between the two.
     set(&ast, "alice", "lunch,,,t(3600)");
-    event(&ast, "201", "chat,,By phone");
+    set_extension(&ast, "201", "chat,,By phone");
     set(&ast, "alice", "meeting,,,t(1)");
     wait_until("the end", || (read(&ast, "alice") == "chat").then_some(()));
     wait_extension(&ast, "200", ["chat", "desk", "Here"]);
     wait_extension(&ast, "201", ["chat", "", "By phone"]);
-    is(&ast, "alice", ["chat", "", "By phone", "chat"]);
+    assert_status(&ast, "alice", ["chat", "", "By phone", "chat"]);
 }
 
 #[test]
@@ -356,7 +345,7 @@ fn a_new_status_cancels_the_end() {
             set(&ast, user, "lunch,,,t(2)");
             set(&ast, user, status);
         }
-        // A later end is an end all the same.
+        // A later end replaces the earlier one.
         set(&ast, "paul", "lunch,,,t(2)");
         let end = until(&ast, "paul");
         set(&ast, "paul", "lunch,,,t(3600)");
@@ -366,55 +355,51 @@ fn a_new_status_cancels_the_end() {
         assert_eq!(read(&ast, &format!("{user},until")), "", "{user}");
     }
     pass(&ast, end);
-    is(&ast, "alice", ["chat", "", "", "chat"]);
-    is(&ast, "nora", ["away", "lunch", "Back soon", "lunch"]);
-    is(&ast, "omar", ["not_set", "", "", "not_set"]);
-    is(&ast, "paul", ["away", "lunch", "Back soon", "lunch"]);
+    assert_status(&ast, "alice", ["chat", "", "", "chat"]);
+    assert_status(&ast, "nora", ["away", "lunch", "Back soon", "lunch"]);
+    assert_status(&ast, "omar", ["not_set", "", "", "not_set"]);
+    assert_status(&ast, "paul", ["away", "lunch", "Back soon", "lunch"]);
     for extension in ["200", "201"] {
         wait_extension(&ast, extension, ["chat", "", ""]);
     }
 }
 
 #[test]
-fn a_type_mapped_to_nothing_can_be_timed() {
+fn a_type_without_a_state_can_be_timed() {
     let ast = timed(ALICE).start();
     let ami = ast.ami();
     set(&ast, "alice", "lunch");
-    told(&ast, &ami);
+    all_events(&ast, &ami);
     set(&ast, "alice", "thinking,,,t(1)");
     let statuses = ["thinking", "lunch"].map(|name| {
         let change = ami.wait_event(name, |event| is_of(event, "alice"));
-        has(
+        assert_headers(
             &change,
-            &[
-                ("StatusType", name),
-                ("Status", "away"),
-                ("OldStatus", "away"),
-            ],
+            &[("Status", name), ("State", "away"), ("OldState", "away")],
         );
         change
     });
     assert_eq!(statuses.len(), 2);
-    is(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
-    assert_eq!(published(&told(&ast, &ami), "alice").len(), 0);
+    assert_status(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
+    assert_eq!(publishes(&all_events(&ast, &ami), "alice").len(), 0);
 
-    // Over a timed one it ends both, with all that the first had written.
-    event(&ast, "200", "chat,desk,Here");
-    event(&ast, "201", "available");
+    // Over another timed status its end ends both, with everything that the first one wrote.
+    set_extension(&ast, "200", "chat,desk,Here");
+    set_extension(&ast, "201", "available");
     set(&ast, "alice", "meeting,,,t(3600)");
     set(&ast, "alice", "thinking,,,t(1)");
-    is(&ast, "alice", ["dnd", "meeting", "", "thinking"]);
+    assert_status(&ast, "alice", ["dnd", "meeting", "", "thinking"]);
     wait_until("the end", || (read(&ast, "alice") == "chat").then_some(()));
     wait_extension(&ast, "200", ["chat", "desk", "Here"]);
     wait_extension(&ast, "201", ["available", "", ""]);
-    is(&ast, "alice", ["chat", "desk", "Here", "chat"]);
-    // Without an end it takes the first one's away.
+    assert_status(&ast, "alice", ["chat", "desk", "Here", "chat"]);
+    // A status without an end cancels the end of the first one.
     set(&ast, "alice", "meeting,,,t(3600)");
     set(&ast, "alice", "thinking");
     assert_eq!(read(&ast, "alice,until"), "");
 }
 
-/// How the module, or Asterisk, goes and comes back.
+/// How the module or Asterisk stops and returns.
 #[derive(Clone, Copy, Debug)]
 enum Stop {
     Unload,
@@ -432,12 +417,12 @@ impl Stop {
             Stop::Gracefully => assert!(ast.stop_gracefully().success()),
             Stop::Kill => {
                 for user in ["alice", "bob"] {
-                    wait_disk(ast, &format!("/UserPresence/user/{user}"), "\"until\":");
+                    ast.wait_astdb_on_disk(&format!("/UserPresence/user/{user}"), "\"until\":");
                 }
                 for extension in ["200", "201", "202"] {
-                    wait_disk(ast, &format!("/CustomPresence/{extension}"), "lunch");
+                    ast.wait_astdb_on_disk(&format!("/CustomPresence/{extension}"), "lunch");
                     let source = format!("/UserPresence/source/CustomPresence:{extension}");
-                    wait_disk(ast, &source, "\"until\":");
+                    ast.wait_astdb_on_disk(&source, "\"until\":");
                 }
                 ast.kill9();
             }
@@ -453,23 +438,16 @@ impl Stop {
     }
 }
 
-#[track_caller]
-fn wait_disk(ast: &Instance, key: &str, text: &str) {
-    wait_until(&format!("{text} in {key} on disk"), || {
-        ast.astdb_on_disk(key)?.contains(text).then_some(())
-    });
-}
-
-/// One status ends while nobody is there, another one later.
+/// One status ends while the module is away, another one later.
 fn survives(stop: Stop) {
     let users = format!("{ALICE}[bob]\ntype = user\nextension = 202\n");
     let ast = timed(&users).hint("2000", ",UserPresence:bob").start();
-    event(&ast, "200", "chat,desk,Here");
-    event(&ast, "201", "available");
-    event(&ast, "202", "chat,home,Bob");
+    set_extension(&ast, "200", "chat,desk,Here");
+    set_extension(&ast, "201", "available");
+    set_extension(&ast, "202", "chat,home,Bob");
     let before = ["alice", "bob"].map(|user| sources(&ast, user));
 
-    // AstDB commits about once a second: before a kill both have to be on the disk.
+    // AstDB commits about once a second: before a kill both have to be on disk.
     let (short, long) = match stop {
         Stop::Kill => (8, 14),
         _ => (1, 6),
@@ -479,7 +457,7 @@ fn survives(stop: Stop) {
     let ends = until(&ast, "alice");
     let gone = read(&ast, "bob,until").parse().unwrap_or(0);
     for extension in ["200", "201", "202"] {
-        // Not yet back, on a slow machine.
+        // On a slow machine the status is not restored yet.
         let lunch = || read(&ast, "bob") != "away" || custom_is_lunch(&ast, extension);
         wait_until("written", || lunch().then_some(()));
     }
@@ -487,7 +465,7 @@ fn survives(stop: Stop) {
     wait_until("bob's end", || (now() > gone).then_some(()));
     stop.come_back(&ast);
 
-    is(&ast, "bob", ["chat", "home", "Bob", "chat"]);
+    assert_status(&ast, "bob", ["chat", "home", "Bob", "chat"]);
     wait_extension(&ast, "202", ["chat", "home", "Bob"]);
     ast.wait_hint_presence("2000", "chat");
     let state = read(&ast, "alice");
@@ -499,7 +477,7 @@ fn survives(stop: Stop) {
         (read(&ast, "alice") == "chat").then_some(())
     });
     assert!(now() >= ends, "{stop:?}: early");
-    is(&ast, "alice", ["chat", "desk", "Here", "chat"]);
+    assert_status(&ast, "alice", ["chat", "desk", "Here", "chat"]);
     wait_extension(&ast, "200", ["chat", "desk", "Here"]);
     wait_extension(&ast, "201", ["available", "", ""]);
     let after = ["alice", "bob"].map(|user| sources(&ast, user));
@@ -510,7 +488,7 @@ fn survives(stop: Stop) {
 }
 
 fn custom_is_lunch(ast: &Instance, extension: &str) -> bool {
-    crate::people::custom(ast, extension, "subtype") == "lunch"
+    custom(ast, extension, "subtype") == "lunch"
 }
 
 #[test]
@@ -536,7 +514,7 @@ fn an_end_survives_a_kill() {
 #[test]
 fn a_reload_keeps_the_end() {
     let ast = timed(ALICE).start();
-    event(&ast, "200", "chat,desk,Here");
+    set_extension(&ast, "200", "chat,desk,Here");
     set(&ast, "alice", "lunch,,,t(2)");
     let end = until(&ast, "alice");
     let conf = format!("{TYPES}[alice]\ntype = user\nextension = 200\nextension = 203\n");
@@ -545,12 +523,12 @@ fn a_reload_keeps_the_end() {
     wait_until("the end", || (read(&ast, "alice") == "chat").then_some(()));
     assert!(now() >= end);
     wait_extension(&ast, "200", ["chat", "desk", "Here"]);
-    // What the user has no more is left as it is.
-    assert_eq!(crate::people::custom(&ast, "201", "subtype"), "lunch");
+    // An extension that the user no longer has stays unchanged.
+    assert_eq!(custom(&ast, "201", "subtype"), "lunch");
 }
 
 #[test]
-fn each_wrong_option_has_its_message_at_every_interface() {
+fn each_wrong_option_has_its_message_on_every_interface() {
     let ast = timed(ALICE).start();
     let ami = ast.ami();
     set(&ast, "alice", "lunch");
@@ -586,7 +564,7 @@ fn each_wrong_option_has_its_message_at_every_interface() {
             format!("option u({past}) lies in the past, expected a Unix time in seconds"),
         ),
         (
-            // In milliseconds, as other programs have it.
+            // In milliseconds, as in other programs.
             "u(1800000000000)".into(),
             "option u(1800000000000) lies more than ten years ahead, expected a Unix time in \
              seconds"
@@ -622,20 +600,20 @@ fn each_wrong_option_has_its_message_at_every_interface() {
         let value = format!("meeting,,,{options}");
         assert!(ast.try_setvar("USER_PRESENCE(alice)", &value).is_err());
         assert_eq!(complaints(&ast, &why).len(), known + 1, "{options}");
-        is(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
+        assert_status(&ast, "alice", ["away", "lunch", "Back soon", "lunch"]);
         assert_eq!(read(&ast, "alice,until"), "");
     }
 }
 
-/// Two users' timed statuses at an extension that they share: whichever ends first, it
-/// returns to what was before both.
+/// Timed statuses of two users on a shared extension: whichever ends first, the extension
+/// returns to its presence before both.
 #[test]
-fn timed_statuses_of_two_users_at_one_extension_return_to_what_was_before_both() {
+fn timed_statuses_on_a_shared_extension_return_to_the_state_before_both() {
     let users = "[a]\ntype = user\nextension = 301\nextension = 302\n\
                  [b]\ntype = user\nextension = 302\nextension = 303\n";
     let ast = timed(users).start();
     for extension in ["301", "302", "303"] {
-        event(&ast, extension, &format!("chat,,Of {extension}"));
+        set_extension(&ast, extension, &format!("chat,,Of {extension}"));
     }
     let before = ["a", "b"].map(|user| sources(&ast, user));
     for [first, second] in [[1, 3], [3, 1]] {
@@ -662,14 +640,14 @@ fn timed_statuses_of_two_users_at_one_extension_return_to_what_was_before_both()
     }
 }
 
-/// A third timed status, and one that is written nowhere, at an extension that two users
-/// share: when all have ended everything is what it was.
+/// A third timed status, and one that is written nowhere, on an extension of two users:
+/// when all have ended, everything is as before.
 #[test]
-fn any_number_of_timed_statuses_at_one_extension_end() {
+fn any_number_of_timed_statuses_on_one_extension_end() {
     let users = "[a]\ntype = user\nextension = 201\n[b]\ntype = user\nextension = 201\n\
                  [unmapped]\ntype = status\nstate =\n";
     let ast = timed(users).start();
-    event(&ast, "201", "available,,Of 201");
+    set_extension(&ast, "201", "available,,Of 201");
     let before = ["a", "b"].map(|user| sources(&ast, user));
     let histories = [
         [
@@ -697,19 +675,19 @@ fn any_number_of_timed_statuses_at_one_extension_end() {
         wait_extension(&ast, "201", ["available", "", "Of 201"]);
         assert_eq!(["a", "b"].map(|user| sources(&ast, user)), before);
     }
-    // A cancelled end is not shown at the other user.
+    // The other user does not show a cancelled end.
     set(&ast, "a", "dnd,,,t(600)");
     assert!(until(&ast, "b") > now());
     set(&ast, "a", "unmapped");
     assert_eq!(read(&ast, "b,until"), "");
 }
 
-/// A mistake in a file: the user of a timed status is gone for a while.
+/// A mistake in the file removes the user of a timed status for a while.
 #[test]
-fn a_timed_status_of_a_user_who_is_gone_stays_at_no_extension() {
+fn a_timed_status_of_a_removed_user_leaves_its_extensions() {
     let ast = timed(ALICE).start();
-    event(&ast, "200", "available,,Of 200");
-    event(&ast, "201", "chat,,Of 201");
+    set_extension(&ast, "200", "available,,Of 200");
+    set_extension(&ast, "201", "chat,,Of 201");
     let before = sources(&ast, "alice");
     set(&ast, "alice", "dnd,,,t(600)");
     wait_extension(&ast, "200", ["dnd", "", ""]);

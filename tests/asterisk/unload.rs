@@ -1,13 +1,13 @@
-//! The end of a run, while calls come in: nobody is called through what was freed, and
-//! nobody is left in a module that is gone.
+//! Unloads during calls: no call runs through freed memory, and none stays in an unloaded
+//! module.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use crate::harness::api::begin_login;
 use crate::harness::{Builder, Instance, MODULE, wait_until};
-use crate::http::begin_login;
 
-/// A user whose phone rings for some seconds and gives up.
+/// A user whose phone rings for a few seconds and then gives up.
 const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\n\
                      endpoint = soft,Local/ring@slow/n\n";
 
@@ -30,15 +30,15 @@ fn builder() -> Builder {
     Instance::builder().userpresence(ALICE).dialplan(DIALPLAN)
 }
 
-/// Has a caller call an extension of the context `to`, and does not wait.
+/// Starts a call to an extension of the context `to`, without waiting for it.
 fn call(ast: &Instance, extension: &str) {
     ast.originate(&format!("Local/{extension}@to/n"), "Wait", "600");
 }
 
-/// A call that looked the application up in one moment and is in it in the next one: in
-/// between, and until it returns, the module may go.
+/// A call looks the application up and enters it a moment later: an unload may come in
+/// between, or while the call is inside.
 #[test]
-fn calls_that_come_in_during_an_unload_find_that_it_does_not_run() {
+fn a_call_during_an_unload_finds_the_module_not_running() {
     const ROUNDS: usize = 25;
     const CALLS: usize = 8;
     let logger = "[general]\ndateformat = %F %T.%3q\n[logfiles]\n\
@@ -59,11 +59,11 @@ fn calls_that_come_in_during_an_unload_find_that_it_does_not_run() {
         std::thread::scope(|scope| {
             let unload = scope.spawn(|| ast.unload_module(MODULE));
             for at in 0..CALLS {
-                // A few at different moments of the unload, in and around it.
+                // A few at different moments before, during and after the unload.
                 std::thread::sleep(Duration::from_millis((round % 5 * at) as u64));
                 call(&ast, "alice");
             }
-            // Where it waits for the rest, the calls are inside by now.
+            // If the unload waits, the calls are inside by now.
             let _ = half.write_all(&login.as_bytes()[10..]);
             assert!(unload.join().expect("an unload").ok());
         });
@@ -91,7 +91,7 @@ fn calls_that_come_in_during_an_unload_find_that_it_does_not_run() {
     );
 }
 
-/// The module counts calls in its applications as users, as Asterisk does for others.
+/// The module counts calls in its applications as uses, as other modules of Asterisk do.
 #[test]
 fn an_unload_is_refused_during_a_call_and_a_forced_one_ends_it() {
     let conf = ALICE.replace("ring@slow", "ring@long");
@@ -132,9 +132,10 @@ fn an_unload_is_refused_during_a_call_and_a_forced_one_ends_it() {
     assert!(ast.running());
 }
 
-/// What is registered once answers in between, and works again after the next load.
+/// Functions and applications stay registered: they answer while the module is unloaded,
+/// and work again after the next load.
 #[test]
-fn functions_and_applications_say_that_the_module_does_not_run() {
+fn functions_and_applications_report_that_the_module_is_not_running() {
     let ast = builder().perturbed().start();
     let ami = ast.ami();
     ast.setvar("USER_PRESENCE(alice)", "away");
@@ -176,13 +177,14 @@ fn functions_and_applications_say_that_the_module_does_not_run() {
         ast.hang_up_all();
         assert!(ast.load_module(MODULE).ok());
     }
-    // What a hand set while it was not there did nothing.
+    // A status set while the module was unloaded had no effect.
     assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "away");
 }
 
-/// The module's code stays in memory: a new file is told of, and taken up by a restart.
+/// The module's code stays in memory: a load reports a new file, which only a restart
+/// brings into use.
 #[test]
-fn a_new_file_is_noticed_at_a_load() {
+fn a_load_reports_a_new_file() {
     let ast = builder().start();
     let file = ast.path("modules").join(MODULE);
     let warning = format!(
@@ -190,7 +192,7 @@ fn a_new_file_is_noticed_at_a_load() {
         file.display()
     );
     let warned = || ast.log().matches(&warning).count();
-    // The same build, as an installation of the same package leaves it.
+    // The same build in a new file, as after installing the same package again.
     let bytes = std::fs::read(&file).expect("the module");
     ast.install_module_bytes(&bytes);
     for _ in 0..2 {
@@ -210,10 +212,9 @@ fn a_new_file_is_noticed_at_a_load() {
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
     assert_eq!(warned(), 1);
-    // It runs on as it was.
+    // The old build still runs.
     assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "not_set");
-    assert!(ast.stop_gracefully().success());
-    ast.start_again();
+    ast.restart(true);
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
     assert_eq!(warned(), 1);

@@ -1,13 +1,13 @@
 #!/bin/bash
-# Unpacks a real Asterisk 22, with its headers, into the directory named by the
-# only argument. Needs no root rights and installs nothing: Debian's packages are
-# only extracted, and the programs run through the loader that comes with them.
+# Unpacks a real Asterisk 22 with its headers into the directory named by the only
+# argument. It needs no root rights and installs nothing: Debian's packages are only
+# extracted, and the loader that comes with them runs the programs.
 #
-# DEBIAN_MIRROR names another mirror than mmdebstrap's own choice.
+# DEBIAN_MIRROR replaces mmdebstrap's own choice of a mirror.
 set -euo pipefail
 
 root=$1
-# The release whose asterisk package is 22.
+# The Debian release with version 22 of the package asterisk.
 suite=forky
 
 if [ -x "$root/usr/sbin/asterisk" ] && [ -f "$root/usr/include/asterisk.h" ]; then
@@ -15,15 +15,15 @@ if [ -x "$root/usr/sbin/asterisk" ] && [ -f "$root/usr/include/asterisk.h" ]; th
 fi
 
 mkdir -p "$(dirname "$root")"
-# Unpacked beside its place and then renamed: an interrupted run leaves no half
-# Asterisk behind.
+# Unpacked beside its final place and then renamed: an interrupted run leaves no partial
+# Asterisk.
 part=$(mktemp -d "$root.XXXXXX")
 trap 'rm -rf "$part"' EXIT
 trap 'exit 130' INT TERM HUP
 
 echo "asterisk: unpacking Debian's Asterisk 22 into $root (about a minute)"
-# chrootless and extract: as an ordinary user, and no package's script is run.
-# The release's file may be older than its term where a mirror lags behind.
+# chrootless and extract: works as an ordinary user and runs no script of a package.
+# The Release file of a mirror that lags behind may have expired.
 mmdebstrap --quiet --mode=chrootless --variant=extract \
     --aptopt='Acquire::Check-Valid-Until "false"' \
     --include=asterisk,asterisk-dev \

@@ -6,11 +6,12 @@ use hmac::{Hmac, Mac};
 use serde_json::json;
 use sha2::Sha256;
 
+use crate::harness::users::sequence;
 use crate::harness::{Answering, Instance, MODULE, Post, Receiver, TlsReceiver, wait_until};
 
 const SECRET: &str = "correct horse battery";
 
-/// Two users without a source: each set is one event.
+/// Users without a source: each status set is one event.
 const USERS: &str = "[general]\n\
     [alice]\ntype = user\nid = 4711\naccount = main\n\
     [bob]\ntype = user\naccount = main\n\
@@ -25,43 +26,37 @@ fn start(url: &str, more: &str) -> Instance {
     Instance::builder().userpresence(&conf).start()
 }
 
-/// Sets alice's status: one event, whose number is returned.
+/// Sets alice's status, which is one event, and returns its number.
 #[track_caller]
-fn change(ast: &Instance, message: &str) -> u64 {
+fn set_message(ast: &Instance, message: &str) -> u64 {
     ast.setvar("USER_PRESENCE(alice)", &format!("away,,{message}"));
-    sequence(ast)
-}
-
-#[track_caller]
-fn sequence(ast: &Instance) -> u64 {
-    let number = ast.getvar("USER_PRESENCE(alice,sequence)");
-    number.parse().expect("a number")
+    sequence(ast, "alice")
 }
 
 fn sequences(posts: &[Post]) -> Vec<u64> {
     posts.iter().map(Post::sequence).collect()
 }
 
-/// What `userpresence show webhooks` says of the one of that name.
+/// The line of a webhook in `userpresence show webhooks`.
 #[track_caller]
-fn shown(ast: &Instance, name: &str) -> String {
+fn line_of(ast: &Instance, name: &str) -> String {
     let all = ast.cli("userpresence show webhooks");
     let line = all.lines().find(|line| line.starts_with(name));
     line.unwrap_or_else(|| panic!("{all}")).to_owned()
 }
 
 #[track_caller]
-fn wait_shown(ast: &Instance, name: &str, part: &str) {
+fn wait_line(ast: &Instance, name: &str, part: &str) {
     wait_until(&format!("webhook {name} to show {part:?}"), || {
-        shown(ast, name).contains(part).then_some(())
+        line_of(ast, name).contains(part).then_some(())
     });
 }
 
 #[test]
-fn events_are_posted_in_their_order_and_signed() {
+fn events_are_posted_in_order_and_signed() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/presence?token=t"), "");
-    let numbers: Vec<u64> = (0..20).map(|n| change(&ast, &n.to_string())).collect();
+    let numbers: Vec<u64> = (0..20).map(|n| set_message(&ast, &n.to_string())).collect();
     ast.setvar("USER_PRESENCE(carol)", "dnd");
     let posts = receiver.wait_taken(20);
     assert_eq!(sequences(&posts), numbers);
@@ -96,25 +91,25 @@ fn events_are_posted_in_their_order_and_signed() {
         );
     }
 
-    wait_shown(&ast, "crm", " 20 ");
-    let line = shown(&ast, "crm");
+    wait_line(&ast, "crm", " 20 ");
+    let line = line_of(&ast, "crm");
     let words: Vec<&str> = line.split_whitespace().collect();
     let last = numbers[19].to_string();
     assert_eq!(words[..5], ["crm", "main", "20", &last, "no"]);
     assert!(line.ends_with(&receiver.url("/presence")), "{line}");
     assert_eq!(ast.complaints(), Vec::<String>::new());
 
-    // The id says which webhook it is, also after a restart.
+    // The id identifies the webhook, even after a restart.
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
-    change(&ast, "again");
+    set_message(&ast, "again");
     let posts = receiver.wait_taken(21);
     assert_eq!(posts[20].json()["subscriptionId"], ids[0].as_str());
     assert_eq!(posts.len(), 21);
 }
 
 #[test]
-fn an_event_carries_its_record_where_that_is_asked_for() {
+fn an_event_carries_its_record_if_configured() {
     let receiver = Receiver::start();
     let types = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsubtype = lunch\n";
     let hooks = webhook("crm", &receiver.url("/"), "expand = record");
@@ -137,9 +132,9 @@ fn an_event_carries_its_record_where_that_is_asked_for() {
     assert_eq!(record["sequence"], json["body"]["sequence"], "{json}");
     assert!(record["since"].is_u64(), "{json}");
 
-    // Each says what was so after it, however late it is posted.
+    // Each record has the state right after its event, however late the post.
     receiver.answer_status("503 Busy");
-    let numbers = ["one", "two", "three"].map(|message| change(&ast, message));
+    let numbers = ["one", "two", "three"].map(|message| set_message(&ast, message));
     receiver.wait_posts(2);
     receiver.answer_status("200 OK");
     let posts = receiver.wait_taken(4);
@@ -148,28 +143,28 @@ fn an_event_carries_its_record_where_that_is_asked_for() {
         assert_eq!(post.json()["record"]["message"], message, "{}", post.body);
     }
 
-    // Of a hidden user there is no record.
-    let hidden = set(&ast, "AllowSeeMyPresence", "false");
+    // The post has no record of a hidden user.
+    let hidden = set_flag(&ast, "AllowSeeMyPresence", "false");
     let json = receiver.wait_taken(5)[4].json();
     assert_eq!(json["body"]["sequence"], hidden);
     assert_eq!(json.get("record"), None, "{json}");
-    change(&ast, "nobody knows");
-    set(&ast, "AllowSeeMyPresence", "true");
+    set_message(&ast, "nobody knows");
+    set_flag(&ast, "AllowSeeMyPresence", "true");
     let json = receiver.wait_taken(6)[5].json();
     assert_eq!(json["record"]["message"], "nobody knows", "{json}");
 
-    // A reload decides anew.
+    // A reload applies the new setting.
     let conf = format!("{USERS}{types}{}", webhook("crm", &receiver.url("/"), ""));
     ast.write_config("userpresence.conf", &conf);
     assert!(ast.reload().ok());
-    change(&ast, "plain");
+    set_message(&ast, "plain");
     let json = receiver.wait_taken(7)[6].json();
     assert_eq!(json.get("record"), None, "{json}");
 }
 
-/// Sets one of alice's flags: one event, whose number is returned.
+/// Sets one of alice's flags, which is one event, and returns its number.
 #[track_caller]
-fn set(ast: &Instance, flag: &str, value: &str) -> u64 {
+fn set_flag(ast: &Instance, flag: &str, value: &str) -> u64 {
     let headers = [
         ("Action", "UserPresenceSet"),
         ("User", "alice"),
@@ -177,18 +172,18 @@ fn set(ast: &Instance, flag: &str, value: &str) -> u64 {
     ];
     let done = ast.ami().action(&headers);
     assert!(done.ok(), "{done:?}");
-    sequence(ast)
+    sequence(ast, "alice")
 }
 
 #[test]
-fn of_a_hidden_user_it_is_posted_once_that_others_may_see_nothing() {
+fn hiding_a_user_is_posted_once_and_then_nothing_else() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
-    let seen = change(&ast, "seen");
-    let hidden = set(&ast, "AllowSeeMyPresence", "false");
-    change(&ast, "nobody knows");
-    set(&ast, "RingOnMonitoredCall", "true");
-    let seen_again = set(&ast, "AllowSeeMyPresence", "true");
+    let seen = set_message(&ast, "seen");
+    let hidden = set_flag(&ast, "AllowSeeMyPresence", "false");
+    set_message(&ast, "nobody knows");
+    set_flag(&ast, "RingOnMonitoredCall", "true");
+    let seen_again = set_flag(&ast, "AllowSeeMyPresence", "true");
     let posts = receiver.wait_taken(3);
     assert_eq!(sequences(&posts), [seen, hidden, seen_again]);
     assert_eq!((hidden, seen_again), (seen + 1, seen + 4));
@@ -200,12 +195,12 @@ fn of_a_hidden_user_it_is_posted_once_that_others_may_see_nothing() {
     assert_eq!(json.as_object().map(|json| json.len()), Some(6), "{json}");
     assert_eq!(posts[2].json()["body"]["allowSeeMyPresence"], true);
 
-    // Who was hidden before is no news.
-    let hidden = set(&ast, "AllowSeeMyPresence", "false");
+    // A user who was hidden before causes no event.
+    let hidden = set_flag(&ast, "AllowSeeMyPresence", "false");
     assert_eq!(receiver.wait_taken(4)[3].sequence(), hidden);
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
-    change(&ast, "nobody knows");
+    set_message(&ast, "nobody knows");
     ast.setvar("USER_PRESENCE(bob)", "away");
     let number = ast.getvar("USER_PRESENCE(bob,sequence)");
     assert_eq!(
@@ -217,14 +212,14 @@ fn of_a_hidden_user_it_is_posted_once_that_others_may_see_nothing() {
 }
 
 #[test]
-fn what_waits_is_not_posted_of_who_hides_or_is_gone_meanwhile() {
+fn waiting_events_of_hidden_or_removed_users_are_not_posted() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
     receiver.answer_status("500 Oh no");
-    change(&ast, "tried");
-    change(&ast, "waits");
+    set_message(&ast, "tried");
+    set_message(&ast, "waits");
     receiver.wait_posts(1);
-    let hidden = set(&ast, "AllowSeeMyPresence", "false");
+    let hidden = set_flag(&ast, "AllowSeeMyPresence", "false");
     let of_bob = || {
         ast.setvar("USER_PRESENCE(bob)", "away");
         ast.setvar("USER_PRESENCE(bob)", "available");
@@ -237,9 +232,9 @@ fn what_waits_is_not_posted_of_who_hides_or_is_gone_meanwhile() {
     assert_eq!(sequences(&posts), [hidden, bob - 1, bob]);
 
     receiver.answer_status("500 Oh no");
-    let tried = set(&ast, "AllowSeeMyPresence", "true");
-    change(&ast, "waits");
-    wait_shown(&ast, "crm", "HTTP status 500");
+    let tried = set_flag(&ast, "AllowSeeMyPresence", "true");
+    set_message(&ast, "waits");
+    wait_line(&ast, "crm", "HTTP status 500");
     assert_eq!(receiver.posts().last().map(Post::sequence), Some(tried));
     let configure = |users: &str| {
         let conf = format!("{users}{}", webhook("crm", &receiver.url("/"), ""));
@@ -255,7 +250,7 @@ fn what_waits_is_not_posted_of_who_hides_or_is_gone_meanwhile() {
 
     receiver.answer_status("500 Oh no");
     let waits = of_bob();
-    wait_shown(&ast, "crm", "HTTP status 500");
+    wait_line(&ast, "crm", "HTTP status 500");
     configure(&moved.replace("[bob]", "[dave]"));
     receiver.answer_status("200 OK");
     ast.setvar("USER_PRESENCE(dave)", "away");
@@ -263,13 +258,13 @@ fn what_waits_is_not_posted_of_who_hides_or_is_gone_meanwhile() {
 }
 
 #[test]
-fn what_fails_is_tried_again_with_nothing_lost_or_doubled() {
+fn a_failed_post_is_retried_without_loss_or_repetition() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
     receiver.answer_status("500 Oh no");
-    let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
+    let numbers: Vec<u64> = (0..3).map(|n| set_message(&ast, &n.to_string())).collect();
     let tries = receiver.wait_posts(3);
-    // The same event, and a pause between tries that grows.
+    // The same event again, with growing pauses between the attempts.
     assert_eq!(sequences(&tries), [numbers[0]; 3]);
     assert_eq!(tries[0].json()["uuid"], tries[2].json()["uuid"]);
     let pauses = [tries[1].at - tries[0].at, tries[2].at - tries[1].at];
@@ -279,47 +274,47 @@ fn what_fails_is_tried_again_with_nothing_lost_or_doubled() {
         "could not deliver event {}: the answer was HTTP status 500",
         numbers[0]
     ));
-    assert!(shown(&ast, "crm").contains("the answer was HTTP status 500"));
-    assert!(shown(&ast, "crm").contains(" ago "));
+    assert!(line_of(&ast, "crm").contains("the answer was HTTP status 500"));
+    assert!(line_of(&ast, "crm").contains(" ago "));
 
     // A redirect is not followed.
     let other = Receiver::start();
     receiver.answer_status(&format!("302 Found\r\nLocation: {}", other.url("/")));
-    wait_shown(&ast, "crm", "the answer was HTTP status 302");
+    wait_line(&ast, "crm", "the answer was HTTP status 302");
 
     receiver.answer_status("200 OK");
     assert_eq!(sequences(&receiver.wait_taken(3)), numbers);
-    wait_shown(&ast, "crm", &format!(" {} ", numbers[2]));
-    assert!(!shown(&ast, "crm").contains("HTTP status"));
+    wait_line(&ast, "crm", &format!(" {} ", numbers[2]));
+    assert!(!line_of(&ast, "crm").contains("HTTP status"));
     assert_eq!(receiver.wait_taken(3).len(), 3);
     assert_eq!(other.posts().len(), 0);
     assert_eq!(ast.complaints().len(), 1);
 }
 
 #[test]
-fn a_receiver_may_say_when_to_come_back_and_say_too_much() {
+fn retry_after_is_respected_and_a_long_answer_is_cut_off() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
     receiver.answer_status("503 Busy\r\nRetry-After: 3");
-    let first = change(&ast, "1");
+    let first = set_message(&ast, "1");
     let tries = receiver.wait_posts(2);
     assert!(tries[1].at - tries[0].at >= Duration::from_millis(2900));
     receiver.answer(Answering::TooMuch);
     let taken = receiver.wait_taken(1);
     assert_eq!(sequences(&taken), [first]);
-    wait_shown(&ast, "crm", " 1 ");
-    let second = change(&ast, "2");
+    wait_line(&ast, "crm", " 1 ");
+    let second = set_message(&ast, "2");
     assert_eq!(sequences(&receiver.wait_taken(2)), [first, second]);
 }
 
 #[test]
-fn it_gives_up_loudly_and_goes_on_with_what_is_new() {
+fn a_webhook_gives_up_with_a_warning_and_continues_with_new_events() {
     let receiver = Receiver::start();
     let url = format!("http://joe:geheim@{}/in?token=geheim", receiver.host());
     let ast = start(&url, "retry_for = 2");
     receiver.answer_status("404 Not Found");
     let ami = ast.ami();
-    let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
+    let numbers: Vec<u64> = (0..3).map(|n| set_message(&ast, &n.to_string())).collect();
     let error = ast.wait_log("dropped");
     let place = format!("Webhook 'crm' ({})", receiver.url("/in"));
     for part in [
@@ -353,11 +348,11 @@ fn it_gives_up_loudly_and_goes_on_with_what_is_new() {
         );
     }
     receiver.answer_status("200 OK");
-    let new = change(&ast, "new");
+    let new = set_message(&ast, "new");
     let taken = receiver.wait_taken(1);
     assert_eq!(sequences(&taken), [new]);
     assert_eq!(taken[0].header("Authorization"), "Basic am9lOmdlaGVpbQ==");
-    wait_shown(&ast, "crm", " no ");
+    wait_line(&ast, "crm", " no ");
     for text in [
         ast.log(),
         ast.cli("userpresence show webhooks"),
@@ -368,7 +363,7 @@ fn it_gives_up_loudly_and_goes_on_with_what_is_new() {
 }
 
 #[test]
-fn a_receiver_that_hangs_holds_up_nobody() {
+fn a_hanging_receiver_delays_nothing_else() {
     let (hanging, other) = (Receiver::start(), Receiver::start());
     let conf = format!(
         "{USERS}{}{}",
@@ -377,7 +372,7 @@ fn a_receiver_that_hangs_holds_up_nobody() {
     );
     let ast = Instance::builder().userpresence(&conf).start();
     hanging.answer(Answering::Never);
-    let numbers: Vec<u64> = (0..5).map(|n| change(&ast, &n.to_string())).collect();
+    let numbers: Vec<u64> = (0..5).map(|n| set_message(&ast, &n.to_string())).collect();
     assert_eq!(sequences(&other.wait_taken(5)), numbers);
     hanging.wait_posts(1);
     assert_eq!(ast.getvar("USER_PRESENCE(alice,message)"), "4");
@@ -391,10 +386,10 @@ fn a_receiver_that_hangs_holds_up_nobody() {
         begin.elapsed()
     );
     assert!(ast.load_module(MODULE).ok());
-    let last = change(&ast, "last");
+    let last = set_message(&ast, "last");
     assert_eq!(sequences(&other.wait_taken(6))[5], last);
     assert_eq!(hanging.wait_posts(2)[1].sequence(), last);
-    // An end without an unload does not wait for it either.
+    // A stop without an unload does not wait either.
     assert!(ast.stop().success());
 }
 
@@ -403,21 +398,21 @@ fn a_timeout_ends_a_post() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "timeout = 1");
     receiver.answer(Answering::Never);
-    let number = change(&ast, "1");
-    wait_shown(&ast, "crm", "timed out");
+    let number = set_message(&ast, "1");
+    wait_line(&ast, "crm", "timed out");
     receiver.answer_status("200 OK");
     assert_eq!(sequences(&receiver.wait_taken(1)), [number]);
 }
 
 #[test]
-fn a_reload_keeps_the_place() {
+fn a_reload_keeps_the_place_in_the_events() {
     let (old, new) = (Receiver::start(), Receiver::start());
     let ast = start(&old.url("/"), "");
     old.answer_status("500 Oh no");
-    let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
+    let numbers: Vec<u64> = (0..3).map(|n| set_message(&ast, &n.to_string())).collect();
     old.wait_posts(1);
-    // The account has one more user, whose readers begin anew; the webhook goes on, now
-    // to another address. The second one begins with what is new.
+    // The account has one more user, so readers begin anew. The first webhook continues, now
+    // with another address; the second one starts with new events.
     let second = Receiver::start();
     let conf = format!(
         "{USERS}[dave]\ntype = user\naccount = main\n{}{}",
@@ -427,27 +422,27 @@ fn a_reload_keeps_the_place() {
     ast.write_config("userpresence.conf", &conf);
     assert!(ast.reload().ok());
     assert_eq!(sequences(&new.wait_taken(3)), numbers);
-    let last = change(&ast, "last");
+    let last = set_message(&ast, "last");
     assert_eq!(sequences(&new.wait_taken(4))[3], last);
     assert_eq!(sequences(&second.wait_taken(1)), [last]);
 
-    // One that is there no more is stopped.
+    // A removed webhook stops.
     let conf = format!("{USERS}{}", webhook("second", &second.url("/"), ""));
     ast.write_config("userpresence.conf", &conf);
     assert!(ast.reload().ok());
-    change(&ast, "after");
+    set_message(&ast, "after");
     second.wait_taken(2);
     assert_eq!(new.posts().len(), 4);
     assert!(ast.cli("userpresence show webhooks").ends_with("1 webhook"));
 }
 
 #[test]
-fn one_that_is_gone_is_left_alone_until_a_reload() {
+fn a_webhook_answered_with_gone_stops_until_a_reload() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "");
     receiver.answer_status("410 Gone");
     let ami = ast.ami();
-    let first = change(&ast, "1");
+    let first = set_message(&ast, "1");
     let error = ast.wait_log("is stopped until the next reload");
     assert!(
         error.contains("ERROR") && error.contains("HTTP status 410"),
@@ -457,7 +452,7 @@ fn one_that_is_gone_is_left_alone_until_a_reload() {
         event.is_event("UserPresenceWebhookFailed")
     });
     assert_eq!(event.get("Reason"), Some("Gone"));
-    let second = change(&ast, "2");
+    let second = set_message(&ast, "2");
     receiver.answer_status("200 OK");
     assert_eq!(receiver.posts().len(), 1);
     assert!(ast.reload().ok());
@@ -465,7 +460,7 @@ fn one_that_is_gone_is_left_alone_until_a_reload() {
 }
 
 #[test]
-fn what_the_journal_holds_no_more_is_told_and_the_rest_posted() {
+fn events_dropped_from_the_journal_are_reported_and_the_others_posted() {
     let receiver = Receiver::start();
     let conf = format!(
         "{}{}",
@@ -474,11 +469,13 @@ fn what_the_journal_holds_no_more_is_told_and_the_rest_posted() {
     );
     let ast = Instance::builder().userpresence(&conf).start();
     receiver.answer(Answering::Never);
-    let first = change(&ast, "first");
+    let first = set_message(&ast, "first");
     receiver.wait_posts(1);
-    let later: Vec<u64> = (0..110).map(|n| change(&ast, &n.to_string())).collect();
+    let later: Vec<u64> = (0..110)
+        .map(|n| set_message(&ast, &n.to_string()))
+        .collect();
     let ami = ast.ami();
-    // The post that hangs fails, and is tried again.
+    // The hanging post fails and is tried again.
     receiver.answer_status("200 OK");
     receiver.hang_up();
     let error = ast.wait_log("the journal holds them no more");
@@ -491,19 +488,19 @@ fn what_the_journal_holds_no_more_is_told_and_the_rest_posted() {
     for (name, number) in [("DroppedFrom", later[0]), ("DroppedTo", later[9])] {
         assert_eq!(event.get(name), Some(number.to_string().as_str()), "{name}");
     }
-    let new = change(&ast, "new");
+    let new = set_message(&ast, "new");
     let kept = [&[first], &later[10..], &[new]].concat();
     assert_eq!(sequences(&receiver.wait_taken(kept.len())), kept);
 }
 
 #[test]
-fn what_waits_at_the_end_is_told() {
+fn events_that_wait_at_the_end_are_reported() {
     let receiver = Receiver::start();
     let ast = start(&receiver.url("/"), "timeout = 60");
     let ami = ast.ami();
-    // Nothing waits: nothing is told.
-    change(&ast, "taken");
-    wait_shown(&ast, "crm", " 1 ");
+    // Nothing waits, so nothing is reported.
+    set_message(&ast, "taken");
+    wait_line(&ast, "crm", " 1 ");
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.load_module(MODULE).ok());
     assert_eq!(ast.complaints(), Vec::<String>::new());
@@ -522,10 +519,10 @@ fn what_waits_at_the_end_is_told() {
         assert_eq!(event.get("DroppedTo"), Some(to.to_string().as_str()));
     };
 
-    // Removed while the first one is tried again.
+    // The webhook is removed while the first event is being retried.
     receiver.answer_status("500 Oh no");
-    let numbers: Vec<u64> = (0..3).map(|n| change(&ast, &n.to_string())).collect();
-    wait_shown(&ast, "crm", "HTTP status 500");
+    let numbers: Vec<u64> = (0..3).map(|n| set_message(&ast, &n.to_string())).collect();
+    wait_line(&ast, "crm", "HTTP status 500");
     ast.write_config("userpresence.conf", USERS);
     let begin = ast.log().len();
     assert!(ast.reload().ok());
@@ -535,13 +532,13 @@ fn what_waits_at_the_end_is_told() {
     );
     failed(numbers[0], numbers[2]);
 
-    // Unloaded while the receiver does not answer.
+    // The module is unloaded while the receiver does not answer.
     receiver.answer(Answering::Never);
     let posts = receiver.posts().len();
     let conf = format!("{USERS}{}", webhook("crm", &receiver.url("/"), ""));
     ast.write_config("userpresence.conf", &conf);
     assert!(ast.reload().ok());
-    let numbers = [change(&ast, "3"), change(&ast, "4")];
+    let numbers = [set_message(&ast, "3"), set_message(&ast, "4")];
     receiver.wait_posts(posts + 1);
     let begin = ast.log().len();
     assert!(ast.unload_module(MODULE).ok());
@@ -551,9 +548,9 @@ fn what_waits_at_the_end_is_told() {
     );
     failed(numbers[0], numbers[1]);
 
-    // At an end without an unload.
+    // Asterisk stops without an unload.
     assert!(ast.load_module(MODULE).ok());
-    let number = change(&ast, "5");
+    let number = set_message(&ast, "5");
     receiver.wait_posts(posts + 2);
     let begin = ast.log().len();
     assert!(ast.stop().success());
@@ -561,7 +558,7 @@ fn what_waits_at_the_end_is_told() {
 }
 
 #[test]
-fn what_is_wrong_with_a_webhook_is_said() {
+fn each_mistake_of_a_webhook_is_reported() {
     let conf = format!(
         "{USERS}[crm]\ntype = webhook\nurl = crm.example.com\naccount = mian\nsecret = short\n"
     );
@@ -574,7 +571,7 @@ fn what_is_wrong_with_a_webhook_is_said() {
         ),
         (
             4,
-            "option 'account': there is no user of the account 'mian', expected one of main, other",
+            "option 'account': no user belongs to the account 'mian', expected one of main, other",
         ),
         (
             5,
@@ -595,23 +592,27 @@ fn what_is_wrong_with_a_webhook_is_said() {
 }
 
 #[test]
-fn a_certificate_is_trusted_where_its_authority_is_named() {
-    // The receiver's certificate lies beside Asterisk's configuration.
+fn a_certificate_is_trusted_if_its_authority_is_configured() {
+    // The receiver's certificate is in Asterisk's configuration directory.
     let ast = Instance::builder().userpresence(USERS).start();
     let etc = ast.path("etc");
     let receiver = TlsReceiver::start(&etc, "receiver");
     let conf = format!("{USERS}{}", webhook("crm", &receiver.url(), ""));
     ast.write_config("userpresence.conf", &conf);
     assert!(ast.reload().ok());
-    change(&ast, "secret");
-    wait_shown(&ast, "crm", "certificate");
-    assert!(shown(&ast, "crm").contains(" 0 "), "{}", shown(&ast, "crm"));
+    set_message(&ast, "secret");
+    wait_line(&ast, "crm", "certificate");
+    assert!(
+        line_of(&ast, "crm").contains(" 0 "),
+        "{}",
+        line_of(&ast, "crm")
+    );
 
     let file = format!("ca_file = {}", etc.join("receiver.pem").display());
     let conf = format!("{USERS}{}", webhook("crm", &receiver.url(), &file));
     ast.write_config("userpresence.conf", &conf);
     assert!(ast.reload().ok());
-    wait_shown(&ast, "crm", " 1 ");
+    wait_line(&ast, "crm", " 1 ");
 }
 
 #[test]
@@ -620,7 +621,7 @@ fn a_panic_loses_no_event() {
     let conf = format!("{USERS}{}", webhook("crm", &receiver.url("/"), ""));
     let ast = Instance::selftest().userpresence(&conf).start();
     ast.cli("userpresence selftest panic webhook");
-    let number = change(&ast, "1");
+    let number = set_message(&ast, "1");
     ast.wait_log("please report it: forced by a test in webhook");
     assert_eq!(sequences(&receiver.wait_taken(1)), [number]);
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Shows what the module does, on a real Asterisk with a real SIP client, and stops
-# everything it started: at the end, at an error and at Ctrl-C.
+# Shows what the module does, in a real Asterisk with a real SIP client. Stops everything
+# that it started at the end, after an error and at Ctrl-C.
 #
 # Arguments: the unpacked Asterisk, the module.
 set -euo pipefail
@@ -20,7 +20,7 @@ stop_all() {
     wait 2>/dev/null || true
     [ -z "$socket_dir" ] || rm -rf "$socket_dir"
     if [ "$status" != 0 ] && [ "$status" != 130 ]; then
-        echo "demo: not as it should be (status $status); Asterisk's log: $dir/log/full.log" >&2
+        echo "demo: failed with status $status; Asterisk's log is $dir/log/full.log" >&2
     fi
     exit "$status"
 }
@@ -37,13 +37,13 @@ heading() {
     printf '\n%s== %s ==%s\n' "$bold" "$*" "$plain"
 }
 
-# cli COMMAND [EXPECTED]: types it, shows the answer, ends the demo where the
-# answer lacks what it is to show.
+# cli COMMAND [EXPECTED]: types the command and shows its answer. Ends the demo if the
+# answer lacks the expected text.
 cli() {
     local answer
     printf '\n%s*CLI> %s%s\n' "$bold" "$1" "$plain"
     answer=$(rx "$1" | sed '/^$/d')
-    # Hints are printed in columns wider than most terminals.
+    # The columns of hints are wider than most terminals.
     [ -z "$answer" ] || sed '/@default/s/   */  /g; s/^/  /; s/  *$//' <<<"$answer"
     expect "$answer" "${2:-}"
 }
@@ -55,7 +55,7 @@ expect() {
     fi
 }
 
-# until_true WHAT COMMAND...: tries for up to a minute.
+# until_true WHAT COMMAND...: repeats the command until it succeeds, for up to a minute.
 until_true() {
     local what=$1 tries
     shift
@@ -77,7 +77,7 @@ start_asterisk() {
 
 trace=$dir/log/sip.trace
 
-# A real SIP client watches 2000 and answers each NOTIFY.
+# Starts a real SIP client that watches 2000 and answers each NOTIFY.
 start_phone() {
     local port
     next_port port 15160
@@ -86,10 +86,10 @@ start_phone() {
         -key accept application/pidf+xml -i 127.0.0.1 -p "$port" \
         -m 1 -nostdin -trace_msg -message_file "$trace" >"$dir/log/sipp.txt" 2>&1 9>&- &
     phone_pid=$!
-    until_true "the subscription" told '<digium_presence'
+    until_true "the subscription" notified '<digium_presence'
 }
 
-# The body of the last NOTIFY.
+# Prints the body of the last NOTIFY.
 last_body() {
     cat "$trace" 2>/dev/null | tr -d '\r' |
         awk '/^<\?xml/ { body = ""; inside = 1 } inside { body = body $0 "\n" }
@@ -97,27 +97,27 @@ last_body() {
 }
 
 # Whether the phone's last NOTIFY contains a text.
-told() {
+notified() {
     last_body | grep -qF -- "$1"
 }
 
-# A real SIP client registers as Alice's desk phone.
+# Registers a real SIP client as Alice's desk phone.
 register_phone() {
     local port
     next_port port 15170
     sipp "127.0.0.1:$sip_port" -sf "$repository/tests/sip/register.xml" \
         -key endpoint 2000 -key contact "$port" -key expires 3600 -i 127.0.0.1 -p "$port" \
-        -m 1 -nostdin >"$dir/log/register.txt" 2>&1 9>&- || die "the desk phone cannot register"
+        -m 1 -nostdin >"$dir/log/register.txt" 2>&1 9>&- || die "the desk phone could not register"
 }
 
-# Whether something is in Asterisk's log.
+# Whether Asterisk's log contains a text.
 logged() { grep -qF -- "$1" "$dir/log/full.log"; }
 
-# Whether a command's answer has a line like this.
+# Whether the answer of a command has a line that matches this pattern.
 shows() { rx "$1" | grep -qE -- "$2"; }
 
 show_phone() {
-    until_true "a NOTIFY with $1" told "$1"
+    until_true "a NOTIFY with $1" notified "$1"
     printf '\n%sNOTIFY to the phone that watches 2000:%s\n' "$bold" "$plain"
     last_body | sed 's/^/  /'
 }
@@ -136,11 +136,11 @@ echo
 echo "  REGISTER  sip:2000@127.0.0.1:$sip_port  ->  200 OK"
 echo "  SUBSCRIBE sip:2000@127.0.0.1:$sip_port  ->  200 OK"
 
-heading "Alice has two phones: 200 does not want to be disturbed, then 201 is available"
+heading "Alice has two phones: 200 is set to dnd, then 201 to available"
 cli 'presencestate change CustomPresence:200 "dnd,meeting,Board meeting until 3"' "Changing"
 cli "presencestate change CustomPresence:201 available" "Changing"
 
-heading "The combined answer: Alice is still dnd. 2900 is the same without the module"
+heading "The combined presence: Alice is still dnd. 2900 is the same hint without the module"
 hint() { rx "core show hints" | grep -qE "^$1@.*Presence:$2 "; }
 until_true "the hint 2000" hint 2000 dnd
 until_true "the hint 2900" hint 2900 available
@@ -152,7 +152,7 @@ cli "userpresence show user alice" "dnd"
 cli "userpresence explain alice" "alice"
 show_phone 'type="dnd"'
 
-heading "Alice goes to lunch, a status type: for 5 seconds, and on both phones"
+heading "Alice goes to lunch, a status type, for 5 seconds and on both phones"
 cli "userpresence show statuses" "lunch.*At lunch.*away"
 cli 'userpresence set alice lunch "" "" t(5)' "away"
 cli "userpresence show user alice" "Ends: in "
@@ -169,21 +169,21 @@ until_true "extension 200" shows "$written" "Result: *dnd"
 cli "$written" "Result: *dnd"
 show_phone 'type="dnd"'
 
-heading "While she is dnd an action holds: FreePBX's do not disturb, and an entry of one's own"
+heading "An action while Alice is dnd: FreePBX's do not disturb, and an AstDB entry of your own"
 until_true "the action" shows "userpresence show actions" "DB\(DND/200\) *YES"
 cli "userpresence show actions" "DB\(presence/alice\) *dnd Board meeting until 3"
 cli "database get DND 200" "YES"
 
-heading "A lamp and a queue follow Alice: dnd is busy, so the caller is not put through"
+heading "A lamp and a queue follow Alice: dnd counts as busy, so the queue does not ring her"
 until_true "the lamp 2001" shows "core show hints" "^2001@.*State:Busy "
 cli "core show hints" "2001@default.*State:Busy"
 cli "channel originate Local/caller@line/n application Queue support" ""
-# The queue has looked for an agent each second by then.
-until_true "a caller who waits" shows "queue show support" "\(wait: 0:0[3-9]"
+# By then the queue has looked for an agent every second.
+until_true "a waiting caller" shows "queue show support" "\(wait: 0:0[3-9]"
 cli "queue show support" "Alice.*UserPresence:alice@queue.*\(Busy\)"
-logged "Called Local/alice@line" && die "Alice was rung in dnd"
+logged "Called Local/alice@line" && die "the queue rang Alice while she was dnd"
 
-heading "Alice is available: she is rung at once"
+heading "Alice is available: the queue rings her at once"
 cli "userpresence set alice available" "available"
 until_true "a call to Alice" logged "Called Local/alice@line"
 until_true "her answer" shows "queue show support" "has taken|No Callers"
@@ -193,9 +193,9 @@ until_true "the end of the action" shows "userpresence show actions" "^0 in forc
 cli "userpresence show actions" "0 in force"
 cli "database get DND 200" "not found"
 
-heading "The same over HTTP, as a panel reads it, and the numbered events as they come"
+heading "The same over HTTP, as a panel reads it, and the numbered events as they arrive"
 api=http://127.0.0.1:$http_port/userpresence/v1/account/~
-# ask ARGUMENTS...: asks as one who may, shows the answer.
+# ask ARGUMENTS...: sends a request as an administrator and shows the answer.
 ask() {
     printf '\n%s$ curl -u boss:demo %s%s\n' "$bold" "$*" "$plain"
     curl -sS -u boss:demo "$@" | fold -s -w 96 | sed 's/^/  /'
@@ -218,16 +218,16 @@ reader_pid=''
 printf '\n%s$ curl -N -u boss:demo %s%s\n' "$bold" "$api/events?extension=alice" "$plain"
 grep -v '^retry: \|^$' "$dir/log/events.txt" | fold -s -w 96 | sed 's/^/  /'
 
-heading "The board: a live page of everybody"
+heading "The board: a live page of all users"
 page=$(curl -sS "http://127.0.0.1:$http_port/userpresence/")
 expect "$page" '<html'
 cat <<END
 
-  make run leaves this Asterisk up. Its board is at
+  make run keeps this Asterisk running. Its board is at
 
       http://127.0.0.1:${HTTP_PORT:-18088}/userpresence/
 
   Log in as alice-web (sets her own status) or boss (everybody's); the password is demo.
 END
 
-heading "Done; what was started is being stopped. To go on by hand: make run"
+heading "Done: stopping everything. To try it yourself: make run"

@@ -1,7 +1,7 @@
-# Sourced by run.sh and demo.sh: a private Asterisk with the module and the demo
-# configuration, all below one directory and on loopback ports.
+# For run.sh and demo.sh: a private Asterisk with the module and the demo configuration,
+# below one directory and on loopback ports.
 #
-# In:  root (the unpacked Asterisk), module (our .so), dir (where to live)
+# In:  root (the unpacked Asterisk), module (our .so), dir (for its files)
 # Out: lock, layout, rx COMMAND, end PID; the command line asterisk; ami_port,
 #      sip_port, http_port, socket_dir
 
@@ -12,11 +12,11 @@ die() {
     exit 1
 }
 
-# Ports already handed out; two questions never get the same answer.
+# The ports used so far: no port is used twice.
 taken=" "
 
-# next_port VARIABLE FIRST: the first port from FIRST on that no socket of this
-# machine has, TCP or UDP. The kernel lists them in hexadecimal.
+# next_port VARIABLE FIRST: sets the variable to the first port from FIRST on that no TCP
+# or UDP socket of this machine uses. The kernel lists ports in hexadecimal.
 next_port() {
     local candidate=$2
     while [[ $taken == *" $candidate "* ]] ||
@@ -28,35 +28,35 @@ next_port() {
     printf -v "$1" %s "$candidate"
 }
 
-# Two of the same kind at once would write into one directory.
+# Two runs of the same kind at once would share one directory.
 lock() {
     mkdir -p "$dir"
     exec 9>"$dir/.lock"
-    flock --nonblock 9 || die "one is running already in $dir"
+    flock --nonblock 9 || die "another one is already running in $dir"
 }
 
-# Writes everything Asterisk needs. The configuration of interest is linked, so
-# that an edit under configs/demo takes effect at the next reload.
+# Writes every file that Asterisk needs. The demo configuration is linked, so an edit in
+# configs/demo takes effect at the next reload.
 layout() {
     local name
     libraries=$(echo "$root"/usr/lib/*-linux-gnu)
-    # Through the loader that belongs to its C library. Not a function: one in the
-    # background would be a shell of its own, and its id not Asterisk's.
+    # Run by the loader of its own C library. An array and not a function, which would
+    # make a shell in the background whose id is not Asterisk's.
     asterisk=("$(echo "$libraries"/ld-linux-*.so.?)" --library-path "$libraries"
         "$root/usr/sbin/asterisk" -C "$dir/etc/asterisk.conf")
-    [ -x "$root/usr/sbin/asterisk" ] || die "no Asterisk in $root: run 'make asterisk'"
-    [ -f "$module" ] || die "no module $module: run 'make build'"
+    [ -x "$root/usr/sbin/asterisk" ] || die "there is no Asterisk in $root: run 'make asterisk'"
+    [ -f "$module" ] || die "there is no module $module: run 'make build'"
 
     next_port ami_port "${AMI_PORT:-15038}"
     next_port sip_port "${SIP_PORT:-15060}"
     next_port http_port "${HTTP_PORT:-18088}"
-    # The path of the control socket may have about 100 bytes only.
+    # The path of the control socket may have at most about 100 bytes.
     socket_dir=$(mktemp -d "${TMPDIR:-/tmp}/userpresence.XXXXXX")
 
     rm -rf "$dir"/{etc,modules,data,log}
     mkdir -p "$dir"/{etc,modules,data/documentation/thirdparty,lib,cache,spool,log}
-    # The module itself is a copy: AMI's ModuleLoad refuses a link, and a build
-    # must not change a file that a running Asterisk has mapped.
+    # The module itself is a copy: AMI's ModuleLoad refuses a link, and a build must not
+    # change a file that a running Asterisk has mapped.
     ln -s "$libraries"/asterisk/modules/*.so "$dir/modules"
     rm -f "$dir/modules/res_userpresence.so"
     cp "$module" "$dir/modules/res_userpresence.so"
@@ -103,7 +103,7 @@ END
         'bindaddr = 127.0.0.1' "bindport = $http_port" >"$etc/http.conf"
     printf '%s\n' '[transport]' 'type = transport' 'protocol = udp' \
         "bind = 127.0.0.1:$sip_port" >"$etc/pjsip_transport.conf"
-    # Files that Asterisk misses aloud.
+    # Files without which Asterisk complains.
     printf '%s\n' '[general]' 'country = us' '[us]' 'description = minimal' \
         'dial = 350+440' >"$etc/indications.conf"
     printf '%s\n' '[general]' 'enable = no' | tee "$etc/cdr.conf" >"$etc/cel.conf"
@@ -111,12 +111,12 @@ END
     : | tee "$etc"/{acl,pjproject}.conf >/dev/null
 }
 
-# One CLI command's answer, without the colours that some commands bring along.
+# rx COMMAND: prints the answer of a CLI command without colours.
 rx() {
     "${asterisk[@]}" -rx "$1" | sed $'s/\e\\[[0-9;]*m//g'
 }
 
-# end PID: asks that process to end, and makes it where it does not.
+# end PID: asks that process to end, and kills it if it does not.
 end() {
     local pid=$1 tries
     kill -TERM "$pid" 2>/dev/null || return 0

@@ -1,8 +1,8 @@
 #!/bin/bash
-# A private Asterisk with the module, in the foreground until Ctrl-C (or `core
-# stop now`). With a terminal, its console is there.
+# Runs a private Asterisk with the module in the foreground until Ctrl-C (or `core stop
+# now`), with its console if there is a terminal.
 #
-# Arguments: the unpacked Asterisk, the module. State is kept in target/run.
+# Arguments: the unpacked Asterisk, the module. target/run keeps the state.
 set -euo pipefail
 root=$(realpath "$1")
 module=$(realpath "$2")
@@ -14,7 +14,7 @@ layout
 trap 'rm -rf "$socket_dir"' EXIT
 
 cat <<END
-A private Asterisk with res_userpresence. Everything is in target/run; all ports
+A private Asterisk with res_userpresence. Its files are in target/run, and all its ports
 are on 127.0.0.1 only.
 
   AMI    $ami_port   user demo, secret demo
@@ -23,8 +23,8 @@ are on 127.0.0.1 only.
   board  http://127.0.0.1:$http_port/userpresence/
          log in as alice-web (sets her own status) or boss (everybody's), password demo
 
-  configuration   configs/demo/*.conf, then: module reload res_userpresence.so
-  to begin with   userpresence show users
+  configuration   configs/demo/*.conf, after an edit: module reload res_userpresence.so
+  first commands  userpresence show users
                   presencestate change CustomPresence:200 away,lunch
                   userpresence explain alice
                   core show hints
@@ -34,7 +34,7 @@ if [ -t 0 ] && [ -t 1 ]; then
     echo "Stop with: core stop now"
     "${asterisk[@]}" -c 9>&-
 else
-    # No terminal, no console: -f stays in the foreground and is ended by a signal.
+    # Without a terminal there is no console: -f stays in the foreground until a signal.
     echo "Stop with: Ctrl-C, or kill $$"
     "${asterisk[@]}" -f 9>&- &
     pid=$!

@@ -20,6 +20,11 @@ impl Message {
         let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map_or("", |(_, value)| value)
     }
+
+    /// All headers, in order.
+    pub fn into_headers(self) -> Vec<(String, String)> {
+        self.0
+    }
 }
 
 thread_local! {

@@ -2,6 +2,8 @@
 
 use std::ffi::c_char;
 
+use subtle::ConstantTimeEq;
+
 use super::text::{Owned, Terminated};
 use super::{Error, ffi};
 
@@ -39,10 +41,8 @@ pub fn verify(password: &str, hash: &str) -> bool {
     // SAFETY: C strings that live through the call.
     let made = owned(unsafe { ffi::ast_crypt(password.as_ptr(), salt.as_ptr()) });
     let made = made.unwrap_or_default();
-    // Compares in the same time wherever they differ.
-    let differ = made.bytes().zip(hash.bytes());
-    let differ = differ.fold(0, |differ, (made, hash)| differ | (made ^ hash));
-    !made.is_empty() && made.len() == hash.len() && differ == 0
+    // In the same time wherever they differ.
+    !made.is_empty() && bool::from(made.as_bytes().ct_eq(hash.as_bytes()))
 }
 
 fn owned(text: *mut c_char) -> Option<String> {
@@ -57,10 +57,6 @@ fn owned(text: *mut c_char) -> Option<String> {
 /// Where the system has none.
 pub fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
-    // SAFETY: it writes at most that many bytes. Up to 256 come at once or not at all.
-    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), N, 0) };
-    match usize::try_from(got) {
-        Ok(got) if got == N => Ok(bytes),
-        _ => Err(Error::new("the system has no random numbers")),
-    }
+    getrandom::fill(&mut bytes).map_err(|_| Error::new("the system has no random numbers"))?;
+    Ok(bytes)
 }

@@ -41,7 +41,6 @@ pub mod parking;
 pub mod presencestate;
 pub mod prometheus;
 pub mod realtime;
-pub mod regex;
 pub mod security;
 #[cfg(feature = "selftest")]
 pub mod selftest;

@@ -58,15 +58,41 @@ pub fn verbose(level: c_int, message: impl Display) {
     }
 }
 
+/// The levels of messages that [`at`] writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// As [`error`].
+    Error,
+    /// As [`warning`].
+    Warning,
+    /// As [`notice`].
+    Notice,
+}
+
+/// Logs a message with the source file and line of another place.
+pub fn at(level: Level, file: &str, line: u32, message: impl Display) {
+    let level = match level {
+        Level::Error => ffi::__LOG_ERROR,
+        Level::Warning => ffi::__LOG_WARNING,
+        Level::Notice => ffi::__LOG_NOTICE,
+    };
+    let number = c_int::try_from(line).unwrap_or(0);
+    write_line(level, &shown_file(file), number, &message);
+}
+
 fn write(level: u32, place: &Location<'_>, message: &dyn Display) {
+    write_line(level, &file_of(place), number_of(place), message);
+}
+
+fn write_line(level: u32, file: &str, number: c_int, message: &dyn Display) {
     let line = line_of(message);
     // SAFETY: all strings are C strings that live through the call, and the format
     // takes the one string that follows it.
     unsafe {
         ffi::ast_log(
             level as c_int,
-            printable(&file_of(place)).as_ptr(),
-            number_of(place),
+            printable(file).as_ptr(),
+            number,
             c"userpresence".as_ptr(),
             c"%s".as_ptr(),
             printable(&line).as_ptr(),
@@ -75,7 +101,10 @@ fn write(level: u32, place: &Location<'_>, message: &dyn Display) {
 }
 
 fn file_of(place: &Location<'_>) -> String {
-    let file = place.file();
+    shown_file(place.file())
+}
+
+fn shown_file(file: &str) -> String {
     format!("userpresence/{}", file.strip_prefix("src/").unwrap_or(file))
 }
 

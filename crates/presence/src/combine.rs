@@ -8,47 +8,25 @@
 //!
 //! A source that is `not_set` never wins over one that is set.
 
+use serde::{Serialize, Serializer};
+
 use crate::model::state::State;
 use crate::model::time::Time;
+use crate::model::words::words;
 
-/// How a user's sources become one presence.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
-pub enum Method {
-    /// The state highest in the order wins.
-    #[default]
-    Priority,
-    /// The source that was set last wins.
-    Latest,
-    /// The default extension alone.
-    Default,
-    /// Own status alone.
-    None,
-}
-
-impl Method {
-    /// The configuration's words, for messages that say what was expected.
-    pub const EXPECTED: &'static str = "priority, latest, default or none";
-
-    /// The configuration's word.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Method::Priority => "priority",
-            Method::Latest => "latest",
-            Method::Default => "default",
-            Method::None => "none",
-        }
-    }
-
-    /// The method of that name, without regard to case.
-    pub fn parse(name: &str) -> Option<Self> {
-        [
-            Method::Priority,
-            Method::Latest,
-            Method::Default,
-            Method::None,
-        ]
-        .into_iter()
-        .find(|method| method.name().eq_ignore_ascii_case(name))
+words! {
+    /// How a user's sources become one presence.
+    #[derive(Default)]
+    pub enum Method: "method" {
+        /// The state highest in the order wins.
+        #[default]
+        Priority = "priority",
+        /// The source that was set last wins.
+        Latest = "latest",
+        /// The default extension alone.
+        Default = "default",
+        /// Own status alone.
+        None = "none",
     }
 }
 
@@ -101,6 +79,13 @@ impl Order {
     }
 }
 
+/// The states' names, highest first.
+impl Serialize for Order {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.states())
+    }
+}
+
 /// Rank of each state, made once per user rule: see [`winner`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Ranks([u8; 7]);
@@ -120,42 +105,28 @@ pub struct Candidate {
     pub since: Time,
 }
 
-/// Why the winner won.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[repr(u8)]
-pub enum Reason {
-    /// No source takes part, or none is set.
-    #[default]
-    NothingSet,
-    /// No other source is set.
-    Only,
-    /// Its state stands highest in the order.
-    Highest,
-    /// Several stand equally high; it was set last of them.
-    LastOfEquals,
-    /// Several stand equally high and were set at once; it is configured first.
-    FirstOfEquals,
-    /// It was set last.
-    Latest,
-    /// It is the default extension.
-    DefaultExtension,
-    /// Own status is all that counts.
-    OwnStatus,
-}
-
-impl Reason {
-    /// One word for programs: the field `reason`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Reason::NothingSet => "nothing_set",
-            Reason::Only => "only",
-            Reason::Highest => "highest",
-            Reason::LastOfEquals => "last_of_equals",
-            Reason::FirstOfEquals => "first_of_equals",
-            Reason::Latest => "latest",
-            Reason::DefaultExtension => "default_extension",
-            Reason::OwnStatus => "own_status",
-        }
+words! {
+    /// Why the winner won.
+    #[derive(Default)]
+    #[repr(u8)]
+    pub enum Reason: "reason" {
+        /// No source takes part, or none is set.
+        #[default]
+        NothingSet = "nothing_set",
+        /// No other source is set.
+        Only = "only",
+        /// Its state stands highest in the order.
+        Highest = "highest",
+        /// Several stand equally high; it was set last of them.
+        LastOfEquals = "last_of_equals",
+        /// Several stand equally high and were set at once; it is configured first.
+        FirstOfEquals = "first_of_equals",
+        /// It was set last.
+        Latest = "latest",
+        /// It is the default extension.
+        DefaultExtension = "default_extension",
+        /// Own status is all that counts.
+        OwnStatus = "own_status",
     }
 }
 

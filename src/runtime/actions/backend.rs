@@ -1,13 +1,11 @@
-//! How actions are carried out in Asterisk: AstDB, dialplan functions, queues.
+//! How actions are carried out: AstDB, dialplan functions, queues.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{KEYS, RECORDS, RUN, pause};
-use crate::runtime::stats;
-use crate::runtime::store;
-use asterisk::{Error, ami, astdb, custom, function, log};
+use super::KEYS;
+use crate::runtime::host::{ManagerMessage, Refusal};
+use crate::runtime::{NOT_RUNNING, Runtime};
 use presence::actions::{
     ActionRecord, Backend, Member, QueueMembership, QueueStep, REASON, TargetKind, TargetValue,
 };
@@ -18,86 +16,95 @@ use presence::world::stored::FAMILY;
 /// How long AstDB is left alone after it refused a row.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// What AstDB takes for family and key together.
+/// What AstDB takes for family and key together, in bytes.
 const MOST_KEY: usize = 250;
 
-/// The hands of one user's actions.
-pub(super) struct Asterisk<'a> {
+/// Carries out the actions of one user in Asterisk.
+pub(super) struct AsteriskBackend<'a> {
+    pub runtime: &'a Runtime,
     pub user: &'a str,
     pub status: &'a str,
     /// The name in AstDB's key.
     pub row: &'a Arc<str>,
-    /// The key in [`RECORDS`].
+    /// The key of the user's record.
     pub key: &'a str,
-    pub run: u64,
 }
 
-impl Asterisk<'_> {
-    /// Fails where the thread was given up meanwhile.
-    fn may_act(&self) -> Result<(), String> {
-        match RUN.load(Ordering::Acquire) == self.run {
-            true => Ok(()),
-            false => Err("the module was unloaded meanwhile".into()),
+impl AsteriskBackend<'_> {
+    /// Fails where the worker was given up meanwhile.
+    fn may_act(&self) -> Result<(), Refusal> {
+        match self.runtime.actions.orders.has_ended() {
+            false => Ok(()),
+            true => Err("the module was unloaded meanwhile".into()),
         }
     }
 
-    /// Hands something to AstDB until it takes it, or it is time to stop: it refuses
-    /// everything while somebody else has its file locked, a backup for example.
-    fn insist(&self, give: impl Fn() -> Result<(), Error>) -> Result<(), String> {
+    /// Backend something to AstDB until it takes it, or it is time to stop: it refuses
+    /// everything while another program has its file locked, a backup for example.
+    fn insist(&self, give: impl Fn() -> Result<(), Refusal>) -> Result<(), Refusal> {
         loop {
             self.may_act()?;
             let Err(why) = give() else {
                 return Ok(());
             };
-            store::warn_once("AstDB", "actions", || {
+            self.runtime.warn_once("AstDB", "actions", || {
                 format!("AstDB takes nothing of what actions do, it is tried again: {why}")
             });
-            if pause(RETRY) {
+            if self.runtime.actions.orders.pause(RETRY) {
                 return Err("AstDB does not take it".into());
             }
         }
     }
 }
 
-impl Backend for Asterisk<'_> {
-    fn read(&mut self, target: &str) -> Result<TargetValue, String> {
+impl AsteriskBackend<'_> {
+    /// Sets a target; `None` deletes it.
+    fn set(&self, target: &str, value: Option<&str>, escalations: bool) -> Result<(), Refusal> {
         self.may_act()?;
-        look(target)
-    }
-
-    fn write(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
-        self.may_act()?;
-        let done = match (TargetKind::of(target), value) {
+        let host = self.runtime.host();
+        match (TargetKind::of(target), value) {
             // Here AstDB says whether it took it, and nothing else happens.
             (TargetKind::Database(family, key), value) => {
                 if family.len() + key.len() > MOST_KEY {
                     return Err(format!("the key is longer than {MOST_KEY} bytes"));
                 }
-                return self.insist(|| match value {
-                    None | Some("") => astdb::del(family, key),
-                    Some(value) => astdb::put(family, key, value),
-                });
+                self.insist(|| match value {
+                    None | Some("") => host.del(family, key),
+                    Some(value) => host.put(family, key, value),
+                })
             }
-            (TargetKind::CustomDevice(device), None) => custom::forget(device),
-            (TargetKind::CustomPresence(name), None) => function::assign(target, "not_set")
-                .and_then(|()| astdb::del("CustomPresence", name)),
-            (_, value) => function::assign(target, value.unwrap_or_default()),
-        };
-        done.map_err(|why| why.to_string())
+            (TargetKind::CustomDevice(device), None) => host.forget_custom_device(device),
+            (TargetKind::CustomPresence(name), None) => host
+                .assign(target, "not_set", escalations)
+                .and_then(|()| host.del("CustomPresence", name)),
+            (_, value) => host.assign(target, value.unwrap_or_default(), escalations),
+        }
+    }
+}
+
+impl Backend for AsteriskBackend<'_> {
+    fn read(&mut self, target: &str) -> Result<TargetValue, String> {
+        self.may_act()?;
+        self.runtime.value_of_target(target)
+    }
+
+    fn write(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
+        self.set(target, value, true)
     }
 
     fn put_back(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
-        function::without_escalations(|| self.write(target, value))
+        self.set(target, value, false)
     }
 
     fn queues(&mut self, interface: &str) -> Result<Vec<QueueMembership>, String> {
         self.may_act()?;
-        queues(interface)
+        self.runtime.queues_of(interface)
     }
 
     fn queue(&mut self, queue: &str, interface: &str, step: &QueueStep) -> Result<(), String> {
         self.may_act()?;
-        let place = [("Queue", queue), ("Interface", interface)];
+        let place = [("QueueMembership", queue), ("Interface", interface)];
+        let host = self.runtime.host();
         let done = match step {
             QueueStep::Add(member) => {
                 let (penalty, wrapup) = (member.penalty.to_string(), member.wrapuptime.to_string());
@@ -109,28 +116,29 @@ impl Backend for Asterisk<'_> {
                     ("Paused", if member.paused { "yes" } else { "no" }),
                     ("Reason", &*member.reason),
                 ];
-                ami::action("QueueAdd", &[&place[..], &of_member].concat())
+                host.manager_action("QueueAdd", &[&place[..], &of_member].concat())
             }
-            QueueStep::Remove => ami::action("QueueRemove", &place),
+            QueueStep::Remove => host.manager_action("QueueRemove", &place),
             QueueStep::Pause(reason) => {
                 let paused = if reason.is_some() { "yes" } else { "no" };
                 // The reason stays in the queue's log at the end of a pause, too.
                 let reason = reason.as_deref().unwrap_or(REASON);
                 let pause = [("Paused", paused), ("Reason", reason)];
-                ami::action("QueuePause", &[&place[..], &pause].concat())
+                host.manager_action("QueuePause", &[&place[..], &pause].concat())
             }
         };
-        done.map(drop).map_err(|why| why.to_string())
+        done.map(drop)
     }
 
     fn keep(&mut self, record: &ActionRecord) -> Result<(), String> {
         let key = format!("{KEYS}{}", self.row);
         let json = serde_json::to_string(record).map_err(|why| why.to_string())?;
+        let host = self.runtime.host();
         self.insist(|| match record.is_empty() {
-            true => astdb::del(FAMILY, &key),
-            false => astdb::put(FAMILY, &key, &json),
+            true => host.del(FAMILY, &key),
+            false => host.put(FAMILY, &key, &json),
         })?;
-        let mut records = RECORDS.lock();
+        let mut records = self.runtime.actions.records.lock();
         match record.is_empty() {
             true => drop(records.remove(self.key)),
             false => {
@@ -141,56 +149,60 @@ impl Backend for Asterisk<'_> {
     }
 
     fn failed(&mut self, action: &str, why: &str) {
-        stats::ACTION_FAILURES.add(1);
-        log::warning(format_args!(
+        self.runtime.stats().action_failures.add(1);
+        log::warn!(
             "Action of user '{}' for status '{}' failed: {action}: {why}",
-            self.user, self.status
-        ));
+            self.user,
+            self.status
+        );
     }
 }
 
-/// What a target holds now.
-pub(super) fn look(target: &str) -> Result<TargetValue, String> {
-    if let Some((family, key)) = TargetKind::of(target).entry() {
-        let value = astdb::look_up(family, key).map_err(|why| why.to_string())?;
-        return Ok(value.map_or(TargetValue::Absent, TargetValue::Text));
-    }
-    if let TargetKind::UserStatus(user) = TargetKind::of(target) {
-        let own = store::read(|world| {
-            let user = Query::find(world, user)?;
-            Ok(assignment::of_own(world.own(user)))
-        });
-        return own
-            .unwrap_or_else(|| Err(store::NOT_RUNNING.into()))
-            .map(TargetValue::Text);
-    }
-    let value = function::get_writable(target).map_err(|why| why.to_string())?;
-    Ok(value.map_or(TargetValue::Unreadable, TargetValue::Text))
-}
-
-/// Every queue, each with the member of that interface where it has it.
-pub(super) fn queues(interface: &str) -> Result<Vec<QueueMembership>, String> {
-    let messages = ami::action("QueueStatus", &[("Member", interface)]);
-    let mut queues: Vec<QueueMembership> = Vec::new();
-    for message in messages.map_err(|why| why.to_string())? {
-        let name = message.get("Queue");
-        match message.get("Event") {
-            "QueueParams" => queues.push(QueueMembership {
-                name: name.to_owned(),
-                member: None,
-            }),
-            "QueueMember" if message.get("Location").eq_ignore_ascii_case(interface) => {
-                if let Some(queue) = queues.iter_mut().find(|queue| queue.name == name) {
-                    queue.member = Some(member_of(&message));
-                }
-            }
-            _ => {}
+impl Runtime {
+    /// The present value of a target.
+    pub(super) fn value_of_target(&self, target: &str) -> Result<TargetValue, Refusal> {
+        if let Some((family, key)) = TargetKind::of(target).entry() {
+            let value = self.host().look_up(family, key)?;
+            return Ok(value.map_or(TargetValue::Absent, TargetValue::Text));
         }
+        if let TargetKind::UserStatus(user) = TargetKind::of(target) {
+            let own = self.read(|world| {
+                let user = Query::find(world, user)?;
+                Ok(assignment::of_own(world.own(user)))
+            });
+            let own = own.unwrap_or_else(|| Err(NOT_RUNNING.into()));
+            return own.map(TargetValue::Text);
+        }
+        let value = self.host().value_of(target)?;
+        Ok(value.map_or(TargetValue::Unreadable, TargetValue::Text))
     }
-    Ok(queues)
+
+    /// Every queue, each with its member of that interface.
+    pub(super) fn queues_of(&self, interface: &str) -> Result<Vec<QueueMembership>, Refusal> {
+        let messages = self
+            .host()
+            .manager_action("QueueStatus", &[("Member", interface)])?;
+        let mut queues: Vec<QueueMembership> = Vec::new();
+        for message in messages {
+            let name = message.get("QueueMembership");
+            match message.get("Event") {
+                "QueueParams" => queues.push(QueueMembership {
+                    name: name.to_owned(),
+                    member: None,
+                }),
+                "QueueMember" if message.get("Location").eq_ignore_ascii_case(interface) => {
+                    if let Some(queue) = queues.iter_mut().find(|queue| queue.name == name) {
+                        queue.member = Some(member_of(&message));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(queues)
+    }
 }
 
-fn member_of(message: &ami::Message) -> Member {
+fn member_of(message: &ManagerMessage) -> Member {
     let number = |name: &str| message.get(name).parse().unwrap_or_default();
     Member {
         name: message.get("Name").to_owned(),

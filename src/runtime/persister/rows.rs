@@ -9,8 +9,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::runtime::store;
-use asterisk::{Error, astdb, log, stasis::Subscription};
+use crate::runtime::Runtime;
+use crate::runtime::host::Refusal;
 use presence::Time;
 use presence::model::address::{CUSTOM_LABEL, below};
 use presence::model::assignment::custom_presence;
@@ -43,7 +43,7 @@ pub(super) struct Rows {
     /// When AstDB refused something: not to be asked before this again.
     again: Option<Time>,
     /// Why it did, to be logged without a lock.
-    refusal: Option<Error>,
+    refusal: Option<Refusal>,
     /// What was put, and when it is to be looked up.
     put: HashMap<Key, (Option<String>, Instant)>,
     /// The same in the order of time. An entry that is not of the row's last time is of an
@@ -61,35 +61,36 @@ enum Key {
 }
 
 impl Key {
-    fn stored(&self) -> Option<String> {
+    fn stored(&self, runtime: &Runtime) -> Option<String> {
+        let host = runtime.host();
         match self {
-            Key::Own(key) => astdb::get(FAMILY, key),
-            Key::Custom(address) => astdb::get(CUSTOM_LABEL, below(address, CUSTOM_LABEL)?),
+            Key::Own(key) => host.get(FAMILY, key),
+            Key::Custom(address) => host.get(CUSTOM_LABEL, below(address, CUSTOM_LABEL)?),
         }
     }
 }
 
 impl Rows {
-    /// Keeps what waits, a batch of it; says whether there may be more.
-    pub fn keep_some(&mut self) -> bool {
+    /// Stores a batch of the rows that wait; returns whether there may be more.
+    pub fn store_some(&mut self, runtime: &Runtime) -> bool {
         if self.again.is_some_and(|again| Time::now() < again) {
             return false;
         }
         self.again = None;
-        let on_way = super::ON_WAY.lock();
-        let rows = store::update_always(|world, _| (world.take_rows(BATCH), Vec::new()));
+        let on_way = runtime.persister.on_way.lock();
+        let rows = runtime.update_always(|world, _| (world.take_rows(BATCH), Vec::new()));
         let rows = rows.unwrap_or_default();
-        let kept = self.keep(&rows);
+        let kept = self.store(&rows, runtime);
         if kept == rows.len() {
             return !rows.is_empty();
         }
         // The refused one last: if it is that row alone, it holds up no other.
         let refused = rows[kept..].iter().take(1);
         let refused = rows[kept..].iter().skip(1).chain(refused);
-        store::update_always(|world, _| (world.put_back(refused), Vec::new()));
+        runtime.update_always(|world, _| (world.put_back(refused), Vec::new()));
         drop(on_way);
         if let Some(why) = self.refusal.take() {
-            store::warn_once("AstDB", "", || {
+            runtime.warn_once("AstDB", "", || {
                 format!("AstDB does not keep presence, it is tried again: {why}")
             });
         }
@@ -98,11 +99,12 @@ impl Rows {
     }
 
     /// Hands rows to AstDB up to the first that it refuses; says how many it took.
-    fn keep(&mut self, rows: &[RowChange]) -> usize {
+    fn store(&mut self, rows: &[RowChange], runtime: &Runtime) -> usize {
+        let host = runtime.host();
         let refused = rows.iter().position(|row| {
             let kept = match &row.value {
-                Some(value) => astdb::put(FAMILY, &row.key, value),
-                None => astdb::del(FAMILY, &row.key),
+                Some(value) => host.put(FAMILY, &row.key, value),
+                None => host.del(FAMILY, &row.key),
             };
             match kept {
                 Ok(()) => self.note(Key::Own(row.key.clone()), row.value.clone()),
@@ -135,24 +137,26 @@ impl Rows {
 
     /// Looks up what is due, a batch of it; what is lost waits anew. Says whether there
     /// may be more.
-    pub fn confirm_some(&mut self, subscription: &Subscription) -> bool {
+    pub fn confirm_some(&mut self, runtime: &Runtime) -> bool {
         let now = Instant::now();
         // While AstDB refuses everything there is no use in asking.
         match self.order.front() {
             Some((due, _)) if *due <= now && self.again.is_none() => {}
             _ => return false,
         }
-        let lost = self.confirm_batch(Some(now), subscription);
+        let lost = self.confirm_batch(Some(now), runtime);
         lost || self.order.front().is_some_and(|(due, _)| *due <= now)
     }
 
     /// Looks up a batch of what is due by then, or of everything; says whether something is
     /// lost, and has that wait anew.
-    fn confirm_batch(&mut self, by: Option<Instant>, subscription: &Subscription) -> bool {
+    fn confirm_batch(&mut self, by: Option<Instant>, runtime: &Runtime) -> bool {
         let mut lost = Vec::new();
         for _ in 0..BATCH {
             match self.order.front() {
-                Some((due, _)) if by.is_none_or(|by| *due <= by) => lost.extend(self.look_up()),
+                Some((due, _)) if by.is_none_or(|by| *due <= by) => {
+                    lost.extend(self.look_up(runtime))
+                }
                 _ => break,
             }
         }
@@ -160,10 +164,10 @@ impl Rows {
             // CustomPresence stores first and publishes then: what somebody else has just
             // stored is heard before this looks whether the value is still meant.
             std::thread::sleep(PUBLISHED);
-            subscription.catch_up();
+            runtime.host().catch_up();
         }
         let is_lost = !lost.is_empty();
-        store::update_always(|world, _| {
+        runtime.update_always(|world, _| {
             for (key, wanted) in lost {
                 match key {
                     Key::Own(key) => {
@@ -181,13 +185,13 @@ impl Rows {
     }
 
     /// Looks up the first; the row and what it should be, where it is lost.
-    fn look_up(&mut self) -> Option<(Key, Option<String>)> {
+    fn look_up(&mut self, runtime: &Runtime) -> Option<(Key, Option<String>)> {
         let (due, key) = self.order.pop_front()?;
         if self.put.get(&key).is_none_or(|(_, last)| *last != due) {
             return None;
         }
         let wanted = self.put.remove(&key).and_then(|(value, _)| value);
-        (key.stored() != wanted).then_some((key, wanted))
+        (key.stored(runtime) != wanted).then_some((key, wanted))
     }
 
     /// When there is something to do again.
@@ -202,27 +206,23 @@ impl Rows {
 
     /// What AstDB has refused is tried for a little longer, then given up. Says whether it
     /// took everything: whether it can commit that is not waited for.
-    pub fn finish(
-        &mut self,
-        subscription: &Subscription,
-        mut write_out: impl FnMut(&mut Self) -> bool,
-    ) -> bool {
+    pub fn finish(&mut self, runtime: &Runtime) -> bool {
         for _ in 0..LAST_TRIES {
-            if self.again.take().is_none() && !self.confirm_all(subscription) {
+            if self.again.take().is_none() && !self.confirm_all(runtime) {
                 return true;
             }
             std::thread::sleep(LAST_RETRY);
-            while write_out(self) || self.keep_some() {}
+            while runtime.write_out(self) || self.store_some(runtime) {}
         }
-        log::warning("AstDB does not keep presence: what was set last is lost with this stop");
+        log::warn!("AstDB does not keep presence: what was set last is lost with this stop");
         false
     }
 
-    /// Looks everything up at once; says whether something is lost.
-    fn confirm_all(&mut self, subscription: &Subscription) -> bool {
+    /// Looks everything up at once; returns whether a row is lost.
+    fn confirm_all(&mut self, runtime: &Runtime) -> bool {
         let mut lost = false;
         while !self.order.is_empty() {
-            lost |= self.confirm_batch(None, subscription);
+            lost |= self.confirm_batch(None, runtime);
         }
         lost
     }

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use super::fail;
-use crate::runtime::persister;
+use super::{fail, outcome};
+use crate::runtime;
 use crate::runtime::reload::{self, Grave};
 use asterisk::cli::{Args, Outcome};
 
+/// `userpresence reload`
 pub fn reload(args: &Args<'_>, out: &mut String) -> Outcome {
     let really = match args.0.as_slice() {
         [] => false,
@@ -31,13 +32,16 @@ pub fn reload(args: &Args<'_>, out: &mut String) -> Outcome {
     }
 }
 
+/// `userpresence check`
 pub fn check(args: &Args<'_>, out: &mut String) -> Outcome {
     if !args.0.is_empty() {
         return Outcome::ShowUsage;
     }
-    let check = reload::check();
-    for (grave, said) in &check.said {
-        let _ = writeln!(out, "{}: {said}", grave.word());
+    let Some(check) = reload::check() else {
+        return outcome(fail(out, runtime::NOT_RUNNING));
+    };
+    for (grave, problem) in &check.said {
+        let _ = writeln!(out, "{}: {problem}", grave.word());
     }
     let count = |wanted: Grave| check.said.iter().filter(|(it, _)| *it == wanted).count();
     let number = |count: usize, what: &str| {
@@ -59,6 +63,7 @@ pub fn check(args: &Args<'_>, out: &mut String) -> Outcome {
     }
 }
 
+/// `userpresence forget`
 pub fn forget(args: &Args<'_>, out: &mut String) -> Outcome {
     let name = match args.0.as_slice() {
         [all] if all.eq_ignore_ascii_case("all") => None,
@@ -66,18 +71,17 @@ pub fn forget(args: &Args<'_>, out: &mut String) -> Outcome {
         _ => return Outcome::ShowUsage,
     };
     match reload::forget(name) {
-        Ok(1) => out.push_str("1 user is forgotten.\n"),
+        Ok(1) => out.push_str("The data of 1 user was deleted.\n"),
         Ok(users) => {
-            let _ = writeln!(out, "{users} users are forgotten.");
+            let _ = writeln!(out, "The data of {users} users was deleted.");
         }
-        Err(why) => return super::outcome(fail(out, &why)),
+        Err(why) => return outcome(fail(out, &why)),
     }
     Outcome::Success
 }
 
-/// Those who are gone, and all of them.
+/// The names of removed users whose data is still stored, and `all`.
 pub fn forgettable() -> Vec<String> {
-    let gone = persister::gone_rows().into_iter();
-    let gone = gone.filter_map(|(key, _)| key.strip_prefix("user/").map(str::to_owned));
+    let gone = reload::forgettable();
     std::iter::once("all".to_owned()).chain(gone).collect()
 }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use asterisk::cli::{Args, Outcome};
 use asterisk::crypt;
 
+/// `userpresence password`
 pub fn password(args: &Args<'_>, out: &mut String) -> Outcome {
     crate::trip("command");
     let (name, given) = match args.0.as_slice() {
@@ -17,7 +18,7 @@ pub fn password(args: &Args<'_>, out: &mut String) -> Outcome {
     };
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 60 || !name.chars().all(good) {
-        out.push_str("Expected a name of 1 to 60 letters, digits, '-', '_' or '.'\n");
+        out.push_str("Expected a name of 1 to 60 letters, digits, '-', '_' or '.'.\n");
         return Outcome::Failure;
     }
     let made = given.is_none();
@@ -26,12 +27,12 @@ pub fn password(args: &Args<'_>, out: &mut String) -> Outcome {
     let (hash, password) = match both {
         Ok(both) => both,
         Err(why) => {
-            let _ = writeln!(out, "No password can be made: {why}");
+            let _ = writeln!(out, "The password could not be created: {why}");
             return Outcome::Failure;
         }
     };
     if made {
-        let _ = writeln!(out, "; The password, which is shown only now: {password}");
+        let _ = writeln!(out, "; The password, shown only once: {password}");
     }
     let _ = writeln!(
         out,

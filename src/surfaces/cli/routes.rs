@@ -1,5 +1,6 @@
 //! Where calls to a user go.
 
+use crate::runtime;
 use std::fmt::Write;
 
 use super::table::Table;
@@ -12,16 +13,17 @@ use presence::model::text::quoted;
 use presence::views::fields::Query;
 use presence::world::World;
 
-/// What `look` says of the user of that name.
+/// The result of `look` for the user that `name` means; without one, writes why.
 fn of_user<T>(name: &str, out: &mut String, look: impl FnOnce(&World, UserId) -> T) -> Option<T> {
     let found = store::read(|world| Query::find(world, name).map(|user| look(world, user)));
     match found {
         Some(Ok(found)) => Some(found),
         Some(Err(why)) => fail(out, &why),
-        None => fail(out, store::NOT_RUNNING),
+        None => fail(out, runtime::NOT_RUNNING),
     }
 }
 
+/// `userpresence show routes`
 pub fn show_routes(args: &Args<'_>, out: &mut String) -> Outcome {
     let [name] = args.0.as_slice() else {
         return Outcome::ShowUsage;
@@ -30,17 +32,17 @@ pub fn show_routes(args: &Args<'_>, out: &mut String) -> Outcome {
         let name = world.directory().get(user).name.clone();
         (name, world.takes(user), calls::table(world, user))
     });
-    outcome(found.map(|(name, takes, rows)| {
+    outcome(found.map(|(name, dnd, rows)| {
         let mut table = Table::new(HEADS);
         table.rows = rows;
         table.show(out);
-        out.push_str("* is the present status\n");
-        if !takes.takes_calls() {
+        out.push_str("* marks the current status\n");
+        if !dnd.takes_calls() {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 out,
-                "{name} refuses all calls ({}) but those of always_accept",
-                takes.name()
+                "{name} refuses all calls ({}) except from always_accept",
+                dnd.name()
             );
         }
     }))

@@ -4,20 +4,22 @@ use std::fmt::Write;
 
 use super::table::Table;
 use super::{fail, outcome, routes, view};
-use crate::runtime::actions;
+use crate::runtime;
 use crate::runtime::store;
 use crate::surfaces::metrics;
 use asterisk::cli::{Args, Outcome};
-use asterisk::regex::Regex;
 use presence::Presence;
 use presence::State;
 use presence::Time;
+use presence::combine::Reason;
 use presence::model::flags::Flag;
 use presence::model::inferred::Inferred;
 use presence::model::status::StatusType;
 use presence::views::explain::{explain, said};
 use presence::views::fields::{Said, View};
+use regex_lite::Regex;
 
+/// `userpresence show users`
 pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
     let filter = match args.0.as_slice() {
         [] => None,
@@ -27,7 +29,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
                 let pattern = presence::model::text::quoted(pattern);
                 return outcome(fail(
                     out,
-                    &format!("'{pattern}' is no regular expression: {why}"),
+                    &format!("'{pattern}' is not a regular expression: {why}"),
                 ));
             }
         },
@@ -38,7 +40,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
         let users = world.directory().users();
         users.map(|(_, user)| user.name.clone()).collect::<Vec<_>>()
     });
-    // A stranger's expression may take its time: not under the lock.
+    // Matching many names takes time: not under the lock.
     let mut names = names.unwrap_or_default();
     names.retain(|name| wanted(name));
     let now = Time::now();
@@ -46,8 +48,8 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
         "User", "State", "Status", "Inferred", "Source", "Set", "Subtype", "Message",
     ]);
     for name in names {
-        // One look at a time: a long list never keeps a change waiting. By name,
-        // because a reload gives new numbers.
+        // One lock for each user: a long list never delays a change. By name, because a
+        // reload assigns new numbers.
         let row = store::read(|world| {
             let id = world.directory().user(&name)?;
             let user = name.to_string();
@@ -95,6 +97,7 @@ fn source_name(source: &str) -> &str {
     }
 }
 
+/// `userpresence show user`
 pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
     let [name] = args.0.as_slice() else {
         return Outcome::ShowUsage;
@@ -103,12 +106,12 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         return Outcome::Failure;
     };
     let now = Time::now();
-    let flag = |flag: Flag| yes_no(view.flags.get(flag)).to_owned();
+    let flags = Flag::ALL.map(|flag| (flag.label(), yes_no(view.flags.get(flag)).to_owned()));
     let lines = [
         ("User", view.user.clone()),
         ("Id", view.id.clone()),
         ("Account", view.account.clone()),
-        ("State", view.presence.state.to_owned()),
+        ("State", view.presence.state.to_string()),
         ("Status", status_of(&view)),
         ("Subtype", view.presence.subtype.clone()),
         ("Message", view.presence.message.clone()),
@@ -117,39 +120,40 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
         ("Set", ago(view.presence.since, now)),
         ("Ends", ends(view.presence.until, now)),
         ("Source", source_name(&view.source).to_owned()),
-        ("Reason", view.reason.to_owned()),
-        ("Method", view.method.to_owned()),
+        ("Reason", view.reason.to_string()),
+        ("Method", view.method.to_string()),
         ("Enabled", yes_no(view.enabled).to_owned()),
-        ("Outgoing", view.outgoing.to_owned()),
+        ("Outgoing", view.outgoing.to_string()),
         (
             "Default",
             view.default.clone().unwrap_or_else(|| "none".into()),
         ),
-        ("Takes", view.dnd_status.to_owned()),
-        ("Seen", flag(Flag::AllowSeeMyPresence)),
-        ("Rings too", flag(Flag::RingOnMonitoredCall)),
-        ("Picks up", flag(Flag::PickUpCallsOnHold)),
+        ("Calls", view.dnd_status.to_string()),
+    ];
+    let more = [
         ("Telephony", view.activity.telephony.name().to_owned()),
         ("Meeting", view.activity.meeting.name().to_owned()),
         ("Presence", view.activity.presence.name().to_owned()),
-        ("By own", view.activity.user.name().to_owned()),
-        ("Lamp", view.device_state.to_owned()),
-        ("Queue", view.queue_state.to_owned()),
+        ("User status", view.activity.user.name().to_owned()),
+        ("Lamp", view.device_state.to_string()),
+        ("Queue", view.queue_state.to_string()),
         ("Panels", view.panels.to_string()),
         ("Sequence", view.sequence.to_string()),
     ];
-    for (name, value) in lines {
+    for (name, value) in lines.into_iter().chain(flags).chain(more) {
         let _ = writeln!(out, "{}", format!("{name:>12}: {value}").trim_end());
     }
     let mut table = Table::new([
-        "", "Source", "State", "Set", "Subtype", "Message", "Device", "is",
+        "", "Source", "State", "Set", "Subtype", "Message", "Device", "reports",
     ]);
     for source in &view.sources {
         let presence = source.known.then_some(&source.presence);
         let mark = mark(&view, source.winner, source.takes_part);
         let mut row = source_row(mark, &source.address, presence, now);
         row[6] = source.device.clone().unwrap_or_default();
-        row[7] = source.device_state.unwrap_or_default().to_owned();
+        row[7] = source
+            .device_state
+            .map_or_else(String::new, |state| state.to_string());
         table.rows.push(row);
     }
     let mark = mark(&view, view.source == "own", view.own_takes_part);
@@ -166,18 +170,20 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> Outcome {
 
 fn mark(view: &View, winner: bool, takes_part: bool) -> &'static str {
     match (winner, takes_part) {
-        // Where nothing is set there is nothing to win.
-        (true, _) if view.reason != "nothing_set" => "*",
+        // Without a source that is set there is no winner.
+        (true, _) if view.reason != Reason::NothingSet => "*",
         (_, true) => "",
         (_, false) => "-",
     }
 }
 
-fn source_row(mark: &str, name: &str, said: Option<&Said>, now: Time) -> [String; 8] {
-    let text = |get: fn(&Said) -> &str| said.map_or("", get).to_owned();
-    let state = said.map_or("unknown", |said| said.state).to_owned();
-    let set = ago(said.and_then(|said| said.since), now);
-    let (subtype, message) = (text(|said| &said.subtype), text(|said| &said.message));
+fn source_row(mark: &str, name: &str, value: Option<&Said>, now: Time) -> [String; 8] {
+    let text = |get: fn(&Said) -> &str| value.map_or("", get).to_owned();
+    let state = value
+        .map_or("unknown", |value| value.state.name())
+        .to_owned();
+    let set = ago(value.and_then(|value| value.since), now);
+    let (subtype, message) = (text(|value| &value.subtype), text(|value| &value.message));
     [
         mark.to_owned(),
         name.to_owned(),
@@ -198,7 +204,7 @@ fn status_of(view: &View) -> String {
     }
 }
 
-/// `away (lunch) "Back at one", set 5m 10s ago`; the same as in `userpresence explain`.
+/// `away (lunch) "Back at one", set 5m 10s ago`; the same text as in `userpresence explain`.
 fn chosen_of(view: &View, now: Time) -> String {
     said(&view.chosen, now)
 }
@@ -213,6 +219,7 @@ fn yes_no(value: bool) -> &'static str {
     if value { "yes" } else { "no" }
 }
 
+/// `userpresence explain`
 pub fn explain_user(args: &Args<'_>, out: &mut String) -> Outcome {
     let name = match args.0.as_slice() {
         [name] => name,
@@ -226,6 +233,7 @@ pub fn explain_user(args: &Args<'_>, out: &mut String) -> Outcome {
     outcome(view(name, out).map(|view| out.push_str(&explain(&view, Time::now()))))
 }
 
+/// `userpresence show actions`
 pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
     let name = match args.0.as_slice() {
         [] => None,
@@ -236,12 +244,15 @@ pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
         _ => return Outcome::ShowUsage,
     };
     let mut table = Table::new(["User", "Target", "Set", "Now", "Was"]);
-    for (user, done) in actions::in_force(name.as_deref()) {
-        let rows = actions::now(&done);
+    let Some(runtime) = runtime::current() else {
+        return outcome(fail(out, runtime::NOT_RUNNING));
+    };
+    for (user, done) in runtime.actions_in_force(name.as_deref()) {
+        let rows = runtime.present_values(&done);
         let rows = done.into_iter().zip(rows);
         let rows = rows.map(|(done, now)| {
             let cells = [user.to_string(), done.target, done.wrote, now, done.found];
-            // They may hold what other programs wrote.
+            // The cells may contain text from other programs.
             cells.map(|cell| cell.replace(char::is_control, "?"))
         });
         table.rows.extend(rows);
@@ -254,6 +265,7 @@ pub fn show_actions(args: &Args<'_>, out: &mut String) -> Outcome {
     Outcome::Success
 }
 
+/// `userpresence show statuses`
 pub fn show_statuses(args: &Args<'_>, out: &mut String) -> Outcome {
     if !args.0.is_empty() {
         return Outcome::ShowUsage;
@@ -264,7 +276,9 @@ pub fn show_statuses(args: &Args<'_>, out: &mut String) -> Outcome {
         table.rows.push(status_row(status));
     }
     table.show(out);
-    out.push_str("- is recorded only: it is written nowhere, and no presence means it\n");
+    out.push_str(
+        "- is recorded only: it is not written to extensions, and no presence maps to it\n",
+    );
     Outcome::Success
 }
 
@@ -280,6 +294,7 @@ fn status_row(status: &StatusType) -> [String; 5] {
     ]
 }
 
+/// `userpresence show stats`
 pub fn show_stats(args: &Args<'_>, out: &mut String) -> Outcome {
     if !args.0.is_empty() {
         return Outcome::ShowUsage;
@@ -294,6 +309,7 @@ pub fn show_stats(args: &Args<'_>, out: &mut String) -> Outcome {
     Outcome::Success
 }
 
+/// `userpresence show settings`
 pub fn show_settings(args: &Args<'_>, out: &mut String) -> Outcome {
     crate::trip("command");
     if !args.0.is_empty() {

@@ -2,17 +2,19 @@
 
 use unicode_width::UnicodeWidthStr;
 
-/// Rows below each other, each column as wide on the screen as it needs to be, but not so wide that
-/// one long text pushes all others off the screen.
+/// A table with aligned columns. A column is as wide as its widest cell, up to
+/// [`Table::WIDEST`], so that one long text does not push the other columns off the screen.
 pub struct Table<const N: usize> {
+    /// The rows, without the head.
     pub rows: Vec<[String; N]>,
     heads: [&'static str; N],
 }
 
 impl<const N: usize> Table<N> {
+    /// The width of a column, in columns of the terminal.
     const WIDEST: usize = 40;
 
-    /// With these heads.
+    /// An empty table with these column heads.
     pub fn new(heads: [&'static str; N]) -> Self {
         Table {
             rows: Vec::new(),
@@ -20,7 +22,7 @@ impl<const N: usize> Table<N> {
         }
     }
 
-    /// Writes it.
+    /// Writes the head and the rows.
     pub fn show(self, out: &mut String) {
         let mut widths = self.heads.map(str::len);
         for row in &self.rows {
@@ -32,7 +34,7 @@ impl<const N: usize> Table<N> {
         for row in std::iter::once(&heads).chain(&self.rows) {
             for (width, cell) in widths.iter().zip(row) {
                 out.push_str(cell);
-                // Columns of the screen, of which a character takes none, one or two.
+                // In columns of the terminal: a character takes none, one or two.
                 let blanks = width.saturating_sub(cell.width()) + 2;
                 out.extend(std::iter::repeat_n(' ', blanks));
             }

@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use super::show::ago;
 use super::table::Table;
-use crate::webhooks;
+use crate::runtime;
 use asterisk::cli::{Args, Outcome};
 use presence::Time;
 
+/// `userpresence show webhooks`
 pub fn show_webhooks(args: &Args<'_>, out: &mut String) -> Outcome {
     if !args.0.is_empty() {
         return Outcome::ShowUsage;
@@ -22,13 +23,17 @@ pub fn show_webhooks(args: &Args<'_>, out: &mut String) -> Outcome {
         "Error",
         "Url",
     ]);
-    for (spec, shown) in webhooks::show() {
+    for (spec, shown) in runtime::current()
+        .map(|it| it.show_webhooks())
+        .into_iter()
+        .flatten()
+    {
         let failing = shown.failing.map(|since| ago(Some(since.millis()), now));
         let last = match shown.last {
             0 => "none".to_owned(),
             last => last.to_string(),
         };
-        // What a receiver says may stand in the error.
+        // The error may contain text from the receiver.
         let error = shown.error.replace(char::is_control, "?");
         table.rows.push([
             spec.name.to_string(),

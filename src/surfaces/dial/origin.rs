@@ -1,28 +1,28 @@
-//! Whether a call comes from inside or from outside.
+//! Whether a call is internal or external.
 
-use crate::surfaces::caller::Caller;
+use crate::surfaces::caller::ChannelCaller;
 use asterisk::application::Channel;
 use presence::calls::CallOrigin;
 use presence::directory::{Directory, UserId};
 
-/// What was found out of the channel.
-pub struct Asked {
-    /// By an option, or by an earlier forward of the same call.
-    told: Option<CallOrigin>,
-    caller: Caller,
+/// What the channel shows about the origin of its call.
+pub struct OriginFacts {
+    /// Given by an option, or by an earlier forward of the same call.
+    given: Option<CallOrigin>,
+    caller: ChannelCaller,
     context: String,
     variable: Option<CallOrigin>,
 }
 
-impl Asked {
-    /// Looks at the channel.
-    pub fn new(channel: &Channel<'_>, told: Option<CallOrigin>, variable: Option<&str>) -> Self {
+impl OriginFacts {
+    /// Reads the channel; `variable` is the name of the user's `origin_variable`.
+    pub fn new(channel: &Channel<'_>, given: Option<CallOrigin>, variable: Option<&str>) -> Self {
         let variable = variable.and_then(|name| channel.get(name));
-        Asked {
-            told,
-            caller: Caller::of(channel),
+        OriginFacts {
+            given,
+            caller: ChannelCaller::of(channel),
             context: channel.context(),
-            variable: variable.and_then(|given| CallOrigin::parse(given.trim()).ok()),
+            variable: variable.and_then(|value| CallOrigin::parse(value.trim()).ok()),
         }
     }
 
@@ -31,11 +31,11 @@ impl Asked {
         self.caller.number()
     }
 
-    /// Where a call to this user comes from: the first of these that says so is
-    /// believed.
+    /// The origin of a call to this user. The first of these decides: an option or earlier
+    /// forward, the variable, the caller's device, context or number.
     pub fn origin(&self, directory: &Directory, user: UserId) -> CallOrigin {
         let calls = &directory.get(user).rule.calls;
-        if let Some(origin) = self.told.or(self.variable) {
+        if let Some(origin) = self.given.or(self.variable) {
             return origin;
         }
         let is_phone = || {
@@ -46,11 +46,11 @@ impl Asked {
             let mut contexts = calls.internal_contexts.iter();
             !self.caller.is_local() && contexts.any(|context| **context == *self.context)
         };
-        let is_ours = || {
+        let is_users_number = || {
             let number = self.caller.known_number(calls);
             number.is_some_and(|number| directory.whose(number, user).is_some())
         };
-        match is_phone() || is_inside() || is_ours() {
+        match is_phone() || is_inside() || is_users_number() {
             true => CallOrigin::Internal,
             false => CallOrigin::External,
         }

@@ -1,15 +1,16 @@
-//! Where a request comes from that proxies have passed on.
+//! The address of the client behind proxies.
 
 use std::net::IpAddr;
 
 use presence::model::mask::Mask;
 
-/// The caller's address: that of the connection, or where this is a trusted proxy's, the
-/// last one in `X-Forwarded-For` that is not. Everything before it was written by whoever is
-/// there, and proves nothing. Where it is no address, the caller is the proxy that wrote it.
+/// The caller's address: the address of the connection or, if that is a trusted proxy, the
+/// last address in `X-Forwarded-For` that is not a trusted proxy. Everything before that
+/// address was written by the caller, and proves nothing. If an entry is not an address, the
+/// caller is the proxy that wrote the entry.
 ///
-/// `headers` are the values of that header in the order in which they came; `None` for what
-/// is not UTF-8.
+/// `headers` are the values of that header in their order; `None` for a value that is not
+/// UTF-8.
 pub fn caller<'a>(
     connection: IpAddr,
     headers: impl DoubleEndedIterator<Item = Option<&'a str>>,
@@ -17,7 +18,7 @@ pub fn caller<'a>(
 ) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|mask| mask.contains(address));
     let mut caller = connection;
-    // The proxy nearest to us writes last.
+    // The nearest proxy writes last.
     let mut hops = headers
         .rev()
         .flat_map(|value| value.unwrap_or("?").rsplit(','));
@@ -30,7 +31,7 @@ pub fn caller<'a>(
     caller
 }
 
-/// An address, perhaps with a port, as some proxies write it.
+/// An address, with an optional port, which some proxies write.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let bare = || match text.strip_prefix('[') {
@@ -57,9 +58,9 @@ mod tests {
     }
 
     #[test]
-    fn the_last_address_that_is_no_proxys_is_the_callers() {
+    fn the_last_address_that_is_not_a_proxy_is_the_caller() {
         assert_eq!(from("127.0.0.1", &[Some("192.0.2.1")]), "192.0.2.1");
-        // What the caller wrote itself stands before it.
+        // The caller's own entry comes before it.
         assert_eq!(
             from("127.0.0.1", &[Some("1.1.1.1, 192.0.2.1")]),
             "192.0.2.1"
@@ -77,12 +78,12 @@ mod tests {
         );
         assert_eq!(from("127.0.0.1", &[Some("[2001:db8::1]")]), "2001:db8::1");
         assert_eq!(from("127.0.0.1", &[Some("::ffff:192.0.2.1")]), "192.0.2.1");
-        // All of them are proxies: the first one asks itself.
+        // All of them are proxies: the first proxy is the caller.
         assert_eq!(from("127.0.0.1", &[Some("10.0.0.7, 10.0.0.8")]), "10.0.0.7");
     }
 
     #[test]
-    fn who_is_no_proxy_says_nothing() {
+    fn the_header_of_a_client_is_ignored() {
         assert_eq!(from("192.0.2.9", &[Some("127.0.0.1")]), "192.0.2.9");
         assert_eq!(
             caller(
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_the_proxy_that_wrote_it() {
+    fn an_entry_that_is_not_an_address_means_the_proxy_that_wrote_it() {
         assert_eq!(from("127.0.0.1", &[]), "127.0.0.1");
         for bad in [
             "",

@@ -1,39 +1,35 @@
-//! Access over HTTP: sessions, limits, addresses.
+//! Access over HTTP: sessions, limits, addresses. Pure: no Asterisk, no input or output.
 
 pub mod forwarded;
-pub mod looks;
-pub mod places;
-pub mod rate;
-pub mod session;
-pub mod signed_in;
-pub mod throttle;
 
 use std::ops::Deref;
+
+use crate::runtime::sessions::session::SessionId;
 
 use presence::model::principal::Principal;
 
 /// How a caller proved its identity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Credential {
-    /// Name and password, with each request.
+    /// A name and password with each request.
     #[default]
     Password,
     /// The cookie of a session.
-    Session(session::Id),
-    /// The cookie of a session of the manager interface over HTTP: its number.
+    Session(SessionId),
+    /// The cookie of an AMI session over HTTP: the number of that session.
     Manager(u32),
 }
 
-/// The sender of a request: a [`Principal`] and the proof of it.
+/// The sender of a request: a [`Principal`] and its credential.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Caller {
-    /// The identity, with its rights.
+pub struct HttpCaller {
+    /// The identity and its permissions.
     pub principal: Principal,
-    /// Its proof, which may end before the request does.
+    /// The credential, which may expire before the request ends.
     pub credential: Credential,
 }
 
-impl Deref for Caller {
+impl Deref for HttpCaller {
     type Target = Principal;
 
     fn deref(&self) -> &Principal {

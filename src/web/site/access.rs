@@ -1,21 +1,15 @@
 //! Who asks, and whether so often.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use super::answer::{error, later};
-use super::secret;
-use crate::runtime::store;
-use crate::web::access::looks::Looks;
-use crate::web::access::rate::Rate;
-use crate::web::access::session::{self, Ended, Secret, Token};
-use crate::web::access::throttle::{Means, Throttle, Turn};
-use crate::web::access::{Caller, Credential, forwarded};
+use crate::runtime::sessions::Access;
+use crate::runtime::sessions::session::{self, Token};
+use crate::runtime::sessions::throttle::{Admission, Means};
+use crate::runtime::{self, Runtime, store};
+use crate::web::access::{Credential, HttpCaller, forwarded};
 use asterisk::crypt;
 use asterisk::http::{ManagerSession, Reply, Request};
 use asterisk::manager::Class;
@@ -30,46 +24,20 @@ pub const COOKIE: &str = "userpresence";
 /// The name of callers who come by a session of the manager interface.
 const MANAGER: &str = "manager";
 
-/// What is remembered of those who ask. Locked for moments only, never while a password
-/// is looked at.
-struct Access {
-    secret: Secret,
-    throttle: Throttle,
-    rate: Rate,
-    ended: Ended,
-    /// Credentials that were found good, so that not each request costs a hash: nothing
-    /// that they could be read from.
-    good: HashSet<[u8; 32]>,
-}
-
-static ACCESS: Mutex<Option<Access>> = Mutex::new(None);
-/// A password was looked at.
-static LOOKED_AT: Condvar = Condvar::new();
-static LOOKS: Looks = Looks::new();
-/// Rises when a session ends.
-static LOGOUTS: AtomicU64 = AtomicU64::new(0);
-
 /// How long a try waits for others in all. An unload waits longer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many good credentials are remembered, from each address anew.
 const MOST_GOOD: usize = 1000;
 
-/// Begins with nobody, and with the secret that sessions of earlier runs are signed with.
-pub fn open() {
-    // Without a secret nobody can log in.
-    let access = secret::open().map(|(secret, ended)| Access {
-        secret,
-        throttle: Throttle::default(),
-        rate: Rate::default(),
-        ended,
-        good: HashSet::new(),
-    });
-    *ACCESS.lock() = access;
+fn running() -> Result<Arc<Runtime>, Reply> {
+    runtime::current().ok_or_else(closed)
 }
 
 fn with<T>(what: impl FnOnce(&mut Access) -> T) -> Result<T, Reply> {
-    ACCESS.lock().as_mut().map(what).ok_or_else(closed)
+    let runtime = running()?;
+    let mut access = runtime.sessions.access();
+    access.as_mut().map(what).ok_or_else(closed)
 }
 
 fn closed() -> Reply {
@@ -92,12 +60,12 @@ pub fn remote(request: &Request<'_>, http: &Http) -> IpAddr {
 /// # Errors
 /// Answers 401 to those who are nobody, 429 to those who try or ask too often, 503 while
 /// others are being looked at for too long.
-pub fn caller(request: &Request<'_>, http: &Http) -> Result<Caller, Reply> {
+pub fn caller(request: &Request<'_>, http: &Http) -> Result<HttpCaller, Reply> {
     let remote = remote(request, http);
     let caller = match request.basic() {
         Some((name, password)) => {
             let user = look_at(request, http, remote, &name, &password)?;
-            Caller {
+            HttpCaller {
                 principal: user.caller.clone(),
                 credential: Credential::Password,
             }
@@ -108,7 +76,7 @@ pub fn caller(request: &Request<'_>, http: &Http) -> Result<Caller, Reply> {
             ));
         }
         None => match by_cookie(request, http, remote)? {
-            Some((user, session)) => Caller {
+            Some((user, session)) => HttpCaller {
                 principal: user.caller.clone(),
                 credential: Credential::Session(session),
             },
@@ -138,7 +106,7 @@ fn too_many(what: &str, wait: Duration) -> Reply {
     later(error(429, "too_many", &message), wait)
 }
 
-/// Looks at a name and a password.
+/// Checks a name and a password.
 ///
 /// # Errors
 /// Answers 401, the same whatever is wrong, 429 after too many failures, or 503 while too many
@@ -159,6 +127,7 @@ fn look_at(
     name: &str,
     password: &str,
 ) -> Result<Arc<ApiUser>, Reply> {
+    let runtime = running()?;
     let from = remote.to_string();
     let known = http.user(name);
     let hash = known.map_or("", |user| &user.password);
@@ -173,9 +142,13 @@ fn look_at(
         Try::FoundGood => return permitted.cloned().ok_or_else(wrong),
         Try::Begun { crowded } => crowded,
     };
-    let Some(mut look) = LOOKS.begin(crowded.then_some(remote), deadline) else {
+    let Some(mut look) = runtime
+        .sessions
+        .checks
+        .begin(crowded.then_some(remote), deadline)
+    else {
         with(|access| access.throttle.withdrawn(remote, means))?;
-        LOOKED_AT.notify_all();
+        runtime.sessions.attempt_ended();
         let why = "Too many passwords are being looked at, try again in 1 s.";
         return Err(later(error(503, "busy", why), Duration::ZERO));
     };
@@ -197,12 +170,12 @@ fn look_at(
             return access.throttle.failed(remote, means, Instant::now());
         }
         access.throttle.succeeded(remote, means);
-        if access.good.len() >= MOST_GOOD {
-            access.good.clear();
+        if access.verified.len() >= MOST_GOOD {
+            access.verified.clear();
         }
-        access.good.insert(digest);
+        access.verified.insert(digest);
     });
-    LOOKED_AT.notify_all();
+    runtime.sessions.attempt_ended();
     look.failed = user.is_none();
     drop(look);
     security::report(request, remote, name, event);
@@ -235,24 +208,26 @@ fn begin_try(
     credentials: Option<&[u8; 32]>,
     deadline: Instant,
 ) -> Result<Try, Reply> {
-    let mut access = ACCESS.lock();
+    let runtime = running()?;
+    let sessions = &runtime.sessions;
+    let mut access = sessions.access();
     loop {
         let open = access.as_mut().ok_or_else(closed)?;
-        if credentials.is_some_and(|credentials| open.good.contains(credentials)) {
+        if credentials.is_some_and(|credentials| open.verified.contains(credentials)) {
             return Ok(Try::FoundGood);
         }
         let now = Instant::now();
         match open.throttle.begin(remote, means, now) {
-            Turn::Now => {
+            Admission::Now => {
                 let crowded = open.throttle.is_crowded(remote, now);
                 return Ok(Try::Begun { crowded });
             }
-            Turn::Wait(wait) => return Err(too_many("Too many failures", wait)),
-            Turn::Busy if now >= deadline => {
+            Admission::Wait(wait) => return Err(too_many("Too many failures", wait)),
+            Admission::Busy if now >= deadline => {
                 return Err(too_many("Too many tries at a time", Duration::ZERO));
             }
-            Turn::Busy => {
-                LOOKED_AT.wait_until(&mut access, deadline);
+            Admission::Busy => {
+                sessions.wait_for_attempt(&mut access, deadline);
             }
         }
     }
@@ -263,7 +238,7 @@ pub fn by_cookie(
     request: &Request<'_>,
     http: &Http,
     remote: IpAddr,
-) -> Result<Option<(Arc<ApiUser>, session::Id)>, Reply> {
+) -> Result<Option<(Arc<ApiUser>, session::SessionId)>, Reply> {
     let Some(token) = request.cookie(COOKIE).and_then(Token::parse) else {
         return Ok(None);
     };
@@ -299,12 +274,7 @@ pub fn end(request: &Request<'_>, http: &Http) -> Result<(), Reply> {
     let Some((_, id)) = by_cookie(request, http, remote(request, http))? else {
         return Ok(());
     };
-    with(|access| access.ended.end(id, Time::now()))?;
-    LOGOUTS.fetch_add(1, Ordering::Release);
-    secret::keep_ended(&id, || {
-        let all = with(|access| access.ended.iter().copied().collect());
-        all.unwrap_or_default()
-    });
+    running()?.end_session(id);
     Ok(())
 }
 
@@ -313,10 +283,15 @@ pub fn end(request: &Request<'_>, http: &Http) -> Result<(), Reply> {
 ///
 /// # Errors
 /// Answers 429 after too many failures.
-fn manager(request: &Request<'_>, http: &Http, remote: IpAddr) -> Result<Option<Caller>, Reply> {
+fn manager(
+    request: &Request<'_>,
+    http: &Http,
+    remote: IpAddr,
+) -> Result<Option<HttpCaller>, Reply> {
     let Some(session) = request.manager_session().filter(|_| http.ami_sessions) else {
         return Ok(None);
     };
+    let runtime = running()?;
     begin_try(remote, Means::Cookie, None, Instant::now() + PATIENCE)?;
     let found = session.is_authenticated();
     let noted = with(|access| match found {
@@ -326,7 +301,7 @@ fn manager(request: &Request<'_>, http: &Http, remote: IpAddr) -> Result<Option<
             .throttle
             .failed(remote, Means::Cookie, Instant::now()),
     });
-    LOOKED_AT.notify_all();
+    runtime.sessions.attempt_ended();
     if !found {
         security::report(request, remote, MANAGER, Event::WrongPassword);
     }
@@ -340,7 +315,7 @@ fn manager(request: &Request<'_>, http: &Http, remote: IpAddr) -> Result<Option<
         true => Role::Admin,
         false => Role::Read,
     };
-    Ok(Some(Caller {
+    Ok(Some(HttpCaller {
         principal: Principal {
             name: MANAGER.into(),
             account: None,
@@ -354,7 +329,7 @@ fn manager(request: &Request<'_>, http: &Http, remote: IpAddr) -> Result<Option<
 /// Whether a caller may go on, looked at again and again while a stream lasts.
 pub struct Pass {
     credential: Credential,
-    /// The [`LOGOUTS`] seen.
+    /// The number of logouts seen.
     logouts: u64,
     /// When the manager's sessions are looked at again.
     again: Instant,
@@ -365,7 +340,7 @@ const AGAIN: Duration = Duration::from_secs(15);
 
 impl Pass {
     /// Of a caller who has just come in.
-    pub fn new(caller: &Caller) -> Self {
+    pub fn new(caller: &HttpCaller) -> Self {
         Pass {
             credential: caller.credential,
             // Looked at once in any case: the logout may have come since.
@@ -383,7 +358,8 @@ impl Pass {
                 if id.is_over(Time::now()) {
                     return false;
                 }
-                let logouts = LOGOUTS.load(Ordering::Acquire);
+                let logouts =
+                    runtime::with(|runtime| runtime.sessions.logouts()).unwrap_or_default();
                 if self.logouts == logouts {
                     return true;
                 }
@@ -405,13 +381,17 @@ impl Pass {
 /// Test builds only: takes all turns to look at a password, or gives them back.
 #[cfg(feature = "selftest")]
 pub fn hold_looks(hold: bool) {
-    use crate::web::access::looks::Look;
+    use crate::runtime::sessions::password_checks::PasswordCheck;
 
-    static HELD: Mutex<Vec<Look>> = Mutex::new(Vec::new());
+    static HELD: parking_lot::Mutex<Vec<PasswordCheck>> = parking_lot::Mutex::new(Vec::new());
+    let Some(runtime) = runtime::current() else {
+        return;
+    };
     let mut held = HELD.lock();
     let soon = || Instant::now() + Duration::from_millis(100);
+    let begin = || runtime.sessions.checks.begin(None, soon());
     match hold {
-        true => held.extend(std::iter::from_fn(|| LOOKS.begin(None, soon()))),
+        true => held.extend(std::iter::from_fn(begin)),
         false => held.clear(),
     }
 }

@@ -1,9 +1,10 @@
 //! An account's events as server-sent events.
 //!
 //! A reader has a thread of the HTTP server's and keeps the number of its last event; the
-//! [`feed`] gives it what came since. One that is slow is behind by itself; when the
+//! `runtime::feed` gives it what came since. One that is slow is behind by itself; when the
 //! journal has moved on past it, it is told so and begins anew with a snapshot.
 
+use crate::runtime;
 use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -14,12 +15,11 @@ use serde_json::json as object;
 
 use super::access::Pass;
 use super::users::{Members, Reloaded, may_see, pairs, records};
-use super::{Caller, Reply, Request, account, error, places, session};
-use crate::runtime::feed::{self, Next, Note, Reader};
-use crate::runtime::stats;
+use super::{HttpCaller, Reply, Request, account, error, reader_slots, session};
+use crate::runtime::feed::{Next, Note, Reader};
 use crate::runtime::store;
 use asterisk::http::{Body, Gone, Stream};
-use presence::account::{Detail, Event, EventsQuery, Record, Subscription};
+use presence::account::{Event, EventsQuery, Record, Subscription};
 use presence::model::flags::Flag;
 
 /// A line that says nothing, so that both sides and all between know that the other is
@@ -39,10 +39,11 @@ const BATCH: usize = 256;
 const SNAPSHOT: usize = 200;
 
 /// `GET v1/account/{id}/events`
-pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
+pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     let answer = || {
         // First: a reload that comes in between ends this stream at once.
-        let round = feed::round();
+        let runtime = runtime::current().ok_or_else(super::not_running)?;
+        let round = runtime.feed.round();
         let account = account(request, caller)?;
         let last = request.header("Last-Event-ID");
         let query = EventsQuery::parse(&pairs(request)?, last);
@@ -52,11 +53,11 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
             return Err(error(503, "off", why));
         }
         let members = Members::of(&account, &query.extensions, caller)?;
-        let place = places::take(&account, caller)?;
+        let slot = reader_slots::take(&account, caller)?;
         let name = account.as_str().into();
-        let reader = Reader::new(name, query.last, members.sequence, round);
+        let reader = Reader::new(&runtime.feed, name, query.last, members.sequence, round);
         let (reader, goes_on) =
-            reader.ok_or_else(|| error(503, "not_running", store::NOT_RUNNING))?;
+            reader.ok_or_else(|| error(503, "not_running", runtime::NOT_RUNNING))?;
         session::goes_on(request);
         let wanted = (!query.extensions.is_empty()).then(|| {
             let users = members.users.iter();
@@ -69,7 +70,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
             (None, _) if query.snapshot => Begin::Snapshot,
             _ => Begin::Live,
         };
-        let mut feed = Feed {
+        let mut feed = FeedStream {
             subscription: Subscription::new(Subscription::path(&account)),
             account,
             caller: caller.clone(),
@@ -87,7 +88,7 @@ pub fn stream(request: &Request<'_>, caller: &Caller) -> Reply {
                 ("X-Accel-Buffering", "no".into()),
             ],
             body: Body::Stream(Box::new(move |stream| {
-                let _place = place;
+                let _slot = slot;
                 // Whoever is gone need not be told.
                 let _ = feed.run(stream, begin);
                 if stream.was_dropped() {
@@ -110,10 +111,10 @@ enum Begin {
     Reset,
 }
 
-struct Feed {
+struct FeedStream {
     subscription: Subscription,
     account: String,
-    caller: Caller,
+    caller: HttpCaller,
     query: EventsQuery,
     /// The names of those who are wanted; `None` for everyone.
     wanted: Option<HashSet<Arc<str>>>,
@@ -148,7 +149,7 @@ struct Snapshot<'a> {
     more: bool,
 }
 
-impl Feed {
+impl FeedStream {
     fn run(&mut self, stream: &mut Stream<'_>, begin: Begin) -> Result<(), Gone> {
         // A browser that loses the stream comes back after this time, in milliseconds.
         stream.write(b"retry: 2000\n\n")?;
@@ -211,7 +212,8 @@ impl Feed {
             Some(world.account_sequence(account))
         });
         if let Some(last) = last.flatten() {
-            stats::EVENTS_LOST.add(last.saturating_sub(come));
+            let lost = last.saturating_sub(come);
+            runtime::with(|runtime| runtime.stats().events_lost.add(lost));
         }
     }
 
@@ -225,7 +227,7 @@ impl Feed {
         }
         // Who hides takes back what was told before, too: it is told again to nobody.
         let seen = !event.hidden && allows(&event.user);
-        let shows_or_hides = event.changed.has(Detail::Visibility);
+        let shows_or_hides = event.changed.has_visibility();
         if !may_see(&self.caller, &event.user, seen) {
             if !event.hidden || shows_or_hides {
                 let gone = object!({"extensionId": *event.id, "sequence": event.sequence});
@@ -237,9 +239,12 @@ impl Feed {
         let wanted = self.query.details;
         if shows_or_hides || wanted.is_none_or(|wanted| wanted.meets(event.changed)) {
             let json = match self.query.with_record {
-                true => feed::json_with_record(event, &self.subscription),
-                false => event.json(&self.subscription),
+                true => {
+                    runtime::with(|runtime| runtime.json_with_record(event, &self.subscription))
+                }
+                false => None,
             };
+            let json = json.unwrap_or_else(|| event.json(&self.subscription));
             message(text, Some(event.sequence), "presence", &json);
         }
     }

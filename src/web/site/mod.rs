@@ -1,16 +1,15 @@
 //! HTTP below Asterisk's own prefix, `/userpresence`: the board, and presence as JSON.
 //!
-//! What a request may do is decided in one place, [`answer()`]: whatever is below `v1/` is
-//! answered to a [`Caller`] alone, so that nobody else learns what there is and what not.
+//! What a request may do is decided in one place, `answer`: whatever is below `v1/` is
+//! answered to a [`HttpCaller`] alone, so that nobody else learns what there is and what not.
 
 mod access;
 mod answer;
 mod events;
 mod openapi;
 mod pages;
-mod places;
+mod reader_slots;
 mod routes;
-mod secret;
 #[cfg(feature = "selftest")]
 mod selftest;
 mod session;
@@ -18,22 +17,22 @@ mod users;
 
 use std::ffi::CStr;
 
-use crate::runtime::feed;
-use crate::web::access::Caller;
+use crate::runtime;
+use crate::web::access::HttpCaller;
 use asterisk::http::wire;
 use asterisk::http::{Method, Reply, Request, Site};
 
 #[cfg(feature = "selftest")]
 pub use access::hold_looks;
-pub use access::open;
+
 pub use answer::{error, json, read_body, read_json};
-use routes::Found;
+use routes::RouteMatch;
 pub use session::account;
 
 /// The site.
-pub struct UserPresence;
+pub struct UserPresenceSite;
 
-impl Site for UserPresence {
+impl Site for UserPresenceSite {
     const NAME: &'static CStr = c"userpresence";
     const DESCRIPTION: &'static CStr = c"Presence of users";
 
@@ -50,7 +49,7 @@ impl Site for UserPresence {
     }
 
     fn wake_streams() {
-        feed::end_streams();
+        runtime::with(|runtime| runtime.feed.end_streams());
     }
 }
 
@@ -72,7 +71,7 @@ fn answer(request: &Request<'_>) -> Reply {
     }
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let open = routes::find(routes::OPEN, request.method(), &segments);
-    if let Found::Route(route) = open {
+    if let RouteMatch::Route(route) = open {
         return route(request);
     }
     let caller = match access::caller(request, &http) {
@@ -80,8 +79,8 @@ fn answer(request: &Request<'_>) -> Reply {
         Err(refusal) => return refusal,
     };
     match routes::find(routes::CALLERS, request.method(), &segments) {
-        Found::Route(route) => route(request, &caller),
-        Found::Nothing if matches!(open, Found::Nothing) => {
+        RouteMatch::Route(route) => route(request, &caller),
+        RouteMatch::Nothing if matches!(open, RouteMatch::Nothing) => {
             error(404, "not_found", "There is no such resource.")
         }
         others => answer::no_such_method(&[open.methods(), others.methods()].concat()),

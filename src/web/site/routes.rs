@@ -1,6 +1,6 @@
 //! What there is below `v1/`, and who answers it.
 
-use super::{Caller, Method, Reply, Request, events, openapi, session, users};
+use super::{HttpCaller, Method, Reply, Request, events, openapi, session, users};
 
 /// A path, `*` standing for any part that is not empty, and what is done by each method.
 pub struct Route<F: 'static> {
@@ -9,12 +9,12 @@ pub struct Route<F: 'static> {
 }
 
 /// Answers to everyone.
-type Open = fn(&Request<'_>) -> Reply;
+type OpenHandler = fn(&Request<'_>) -> Reply;
 /// Answers to callers.
-type Callers = fn(&Request<'_>, &Caller) -> Reply;
+type CallerHandler = fn(&Request<'_>, &HttpCaller) -> Reply;
 
 /// What is answered to everyone.
-pub static OPEN: &[Route<Open>] = &[
+pub static OPEN: &[Route<OpenHandler>] = &[
     Route {
         path: &["v1", "openapi.json"],
         methods: &[(Method::Get, openapi::show)],
@@ -31,7 +31,7 @@ pub static OPEN: &[Route<Open>] = &[
 ];
 
 /// What is answered to callers alone.
-pub static CALLERS: &[Route<Callers>] = &[
+pub static CALLERS: &[Route<CallerHandler>] = &[
     Route {
         path: &["v1", "session"],
         methods: &[
@@ -58,7 +58,7 @@ pub static CALLERS: &[Route<Callers>] = &[
 ];
 
 /// What was found.
-pub enum Found<F: 'static> {
+pub enum RouteMatch<F: 'static> {
     /// This.
     Route(F),
     /// The path, but not the method.
@@ -67,18 +67,18 @@ pub enum Found<F: 'static> {
     Nothing,
 }
 
-impl<F> Found<F> {
+impl<F> RouteMatch<F> {
     /// The methods that there are instead.
     pub fn methods(&self) -> Vec<Method> {
         match self {
-            Found::Methods(methods) => methods.iter().map(|(method, _)| *method).collect(),
+            RouteMatch::Methods(methods) => methods.iter().map(|(method, _)| *method).collect(),
             _ => Vec::new(),
         }
     }
 }
 
 /// Looks for what answers to that method and path.
-pub fn find<F: Copy>(routes: &'static [Route<F>], method: Method, path: &[&str]) -> Found<F> {
+pub fn find<F: Copy>(routes: &'static [Route<F>], method: Method, path: &[&str]) -> RouteMatch<F> {
     let same = |route: &&Route<F>| {
         let parts = route.path.iter().zip(path);
         route.path.len() == path.len()
@@ -88,7 +88,7 @@ pub fn find<F: Copy>(routes: &'static [Route<F>], method: Method, path: &[&str])
             })
     };
     let Some(route) = routes.iter().find(same) else {
-        return Found::Nothing;
+        return RouteMatch::Nothing;
     };
     // The head of an answer is that of a read.
     let method = match method {
@@ -96,7 +96,7 @@ pub fn find<F: Copy>(routes: &'static [Route<F>], method: Method, path: &[&str])
         method => method,
     };
     let found = route.methods.iter().find(|(known, _)| *known == method);
-    found.map_or(Found::Methods(route.methods), |(_, answer)| {
-        Found::Route(*answer)
+    found.map_or(RouteMatch::Methods(route.methods), |(_, answer)| {
+        RouteMatch::Route(*answer)
     })
 }

@@ -7,17 +7,17 @@ use serde_json::json as object;
 
 use super::access::{self, COOKIE};
 use super::answer::{error, json, no_content, read_body, read_json};
-use crate::runtime::panels;
+use crate::runtime;
+use crate::runtime::sessions::session::{self, Token};
 use crate::runtime::store;
-use crate::web::access::Caller;
-use crate::web::access::session::{self, Token};
+use crate::web::access::HttpCaller;
 use asterisk::http::{Reply, Request, prefix};
 use presence::config::{ApiUser, Http};
 use presence::model::principal::Principal;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Login {
+struct LoginRequest {
     name: String,
     password: String,
 }
@@ -29,15 +29,15 @@ pub fn log_in(request: &Request<'_>) -> Reply {
 
 fn try_log_in(request: &Request<'_>) -> Result<Reply, Reply> {
     let http = access::settings().ok_or_else(super::not_running)?;
-    let login: Login = read_body(request)?;
+    let login: LoginRequest = read_body(request)?;
     let user = access::log_in(request, &http, &login.name, &login.password)?;
     let token = access::begin(&user)?;
     if let Some(token) = Token::parse(&token) {
-        panels::begin(&token, &user, || true);
+        runtime::with(|runtime| runtime.begin_panel(&token.key(), &user, || true));
     }
     // This browser's session before, which it knows no more: never without one in between.
     if let Some((token, _)) = held(request, &http) {
-        panels::end(&token);
+        runtime::with(|runtime| runtime.end_panel(&token.key()));
     }
     let mut reply = json(&described(&user.caller));
     let cookie = cookie(request, &token, session::LASTS);
@@ -46,7 +46,7 @@ fn try_log_in(request: &Request<'_>) -> Result<Reply, Reply> {
 }
 
 /// `GET`: who one is.
-pub fn show(request: &Request<'_>, caller: &Caller) -> Reply {
+pub fn show(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     read_json(request, &described(caller))
 }
 
@@ -65,12 +65,12 @@ pub fn goes_on(request: &Request<'_>) {
     let http = access::settings().filter(|_| by_cookie);
     let held = || held(request, http.as_ref()?);
     if let Some((token, user)) = held() {
-        panels::begin(&token, &user, || held().is_some());
+        runtime::with(|runtime| runtime.begin_panel(&token.key(), &user, || held().is_some()));
     }
 }
 
 /// `DELETE`: the cookie is good for nothing from here on.
-pub fn log_out(request: &Request<'_>, _: &Caller) -> Reply {
+pub fn log_out(request: &Request<'_>, _: &HttpCaller) -> Reply {
     let http = access::settings();
     let before = http.as_ref().and_then(|http| held(request, http));
     let ended = http.ok_or_else(super::not_running);
@@ -78,7 +78,7 @@ pub fn log_out(request: &Request<'_>, _: &Caller) -> Reply {
         return refusal;
     }
     if let Some((token, _)) = before {
-        panels::end(&token);
+        runtime::with(|runtime| runtime.end_panel(&token.key()));
     }
     let mut reply = no_content();
     let cookie = cookie(request, "", 0);
@@ -130,7 +130,7 @@ fn own_account(caller: &Principal) -> String {
 ///
 /// # Errors
 /// Answers 404 where there is none that the caller may see.
-pub fn account(request: &Request<'_>, caller: &Caller) -> Result<String, Reply> {
+pub fn account(request: &Request<'_>, caller: &HttpCaller) -> Result<String, Reply> {
     let given = match request.segment(2) {
         "~" => &own_account(caller),
         given => given,

@@ -1,11 +1,14 @@
 //! Presence as JSON: the list of an account, one user, and what one may set.
 
+use crate::runtime;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::answer::no_content;
-use super::{Caller, Reply, Request, account, error, json, read_body, read_json};
+use super::{HttpCaller, Reply, Request, account, error, json, read_body, read_json};
 use crate::runtime::store;
 use presence::Time;
 use presence::account::{ListQuery, Record};
@@ -33,7 +36,7 @@ pub fn pairs<'a>(request: &Request<'a>) -> Result<Vec<(&'a str, &'a str)>, Reply
 }
 
 /// Whether the caller may see that user.
-pub fn may_see(caller: &Caller, user: &str, allows: bool) -> bool {
+pub fn may_see(caller: &HttpCaller, user: &str, allows: bool) -> bool {
     let own = caller.user.as_deref();
     allows || own.is_some_and(|own| own.eq_ignore_ascii_case(user))
 }
@@ -49,7 +52,7 @@ pub struct Reloaded;
 pub fn records(
     directory: &Arc<Directory>,
     users: &[UserId],
-    caller: &Caller,
+    caller: &HttpCaller,
     mut visit: impl FnMut(Record),
 ) -> Result<(), Reloaded> {
     for batch in users.chunks(BATCH) {
@@ -86,7 +89,7 @@ impl Members {
     /// # Errors
     /// Names the one whom the caller may not see, or who is not there, or says that the
     /// module is going.
-    pub fn of(account: &str, wanted: &[String], caller: &Caller) -> Result<Self, Reply> {
+    pub fn of(account: &str, wanted: &[String], caller: &HttpCaller) -> Result<Self, Reply> {
         let found = store::read(|world| {
             let directory = world.directory();
             let id = directory.account_named(account)?;
@@ -95,7 +98,7 @@ impl Members {
         let (directory, id, sequence) = found.flatten().ok_or_else(going)?;
         let users = match wanted {
             [] => directory.members(id).to_vec(),
-            wanted => some(&directory, id, wanted, caller)?,
+            wanted => named(&directory, id, wanted, caller)?,
         };
         Ok(Members {
             directory,
@@ -105,11 +108,11 @@ impl Members {
     }
 }
 
-fn some(
+fn named(
     directory: &Arc<Directory>,
     account: AccountId,
     wanted: &[String],
-    caller: &Caller,
+    caller: &HttpCaller,
 ) -> Result<Vec<UserId>, Reply> {
     let mut users = Vec::with_capacity(wanted.len());
     for name in wanted {
@@ -146,14 +149,14 @@ struct Paging {
 }
 
 #[derive(Serialize)]
-struct List {
+struct PresencePage {
     records: Vec<Record>,
     paging: Paging,
     sequence: u64,
 }
 
 /// `GET v1/account/{id}/presence`
-pub fn list(request: &Request<'_>, caller: &Caller) -> Reply {
+pub fn list(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     /// Reloads that may come in between.
     const PATIENCE: usize = 3;
     let answer = || {
@@ -174,7 +177,11 @@ pub fn list(request: &Request<'_>, caller: &Caller) -> Reply {
 /// The page of those whom the caller may see and who are wanted. They are counted through,
 /// because the number of pages is told; a record is made of the page's alone, and of others
 /// only where a text is looked for in it.
-fn page(members: &Members, query: &ListQuery, caller: &Caller) -> Result<List, Reloaded> {
+fn page(
+    members: &Members,
+    query: &ListQuery,
+    caller: &HttpCaller,
+) -> Result<PresencePage, Reloaded> {
     let first = (query.page - 1) * query.per_page;
     let wanted = first..first.saturating_add(query.per_page);
     let mut count = 0;
@@ -214,7 +221,7 @@ fn page(members: &Members, query: &ListQuery, caller: &Caller) -> Result<List, R
         };
         store::read(look).flatten().ok_or(Reloaded)?;
     }
-    Ok(List {
+    Ok(PresencePage {
         records: page,
         paging: Paging {
             page: query.page,
@@ -227,7 +234,7 @@ fn page(members: &Members, query: &ListQuery, caller: &Caller) -> Result<List, R
 }
 
 #[derive(Serialize)]
-struct Status {
+struct StatusItem {
     name: String,
     label: String,
     state: Option<&'static str>,
@@ -235,17 +242,17 @@ struct Status {
 
 #[derive(Serialize)]
 struct StatusList {
-    statuses: Vec<Status>,
+    statuses: Vec<StatusItem>,
 }
 
 /// `GET v1/account/{id}/statuses`
-pub fn statuses(request: &Request<'_>, caller: &Caller) -> Reply {
+pub fn statuses(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     if let Err(refusal) = account(request, caller) {
         return refusal;
     }
     let statuses = store::read(|world| {
         let all = world.directory().settings.statuses().iter();
-        let one = all.map(|status| Status {
+        let one = all.map(|status| StatusItem {
             name: status.name.to_string(),
             label: status.label.to_string(),
             state: status
@@ -262,7 +269,7 @@ pub fn statuses(request: &Request<'_>, caller: &Caller) -> Reply {
 }
 
 /// Whether the caller may see that user now.
-fn sees(caller: &Caller, user: &str) -> bool {
+fn sees(caller: &HttpCaller, user: &str) -> bool {
     let allows = store::read(|world| {
         let id = world.directory().user(user)?;
         Some(world.flags(id).get(Flag::AllowSeeMyPresence))
@@ -276,7 +283,7 @@ fn sees(caller: &Caller, user: &str) -> bool {
 /// Answers 404 where there is none of whom the caller may know.
 fn user(
     request: &Request<'_>,
-    caller: &Caller,
+    caller: &HttpCaller,
     may_know: impl Fn(&str) -> bool,
 ) -> Result<Arc<str>, Reply> {
     let account = account(request, caller)?;
@@ -304,7 +311,7 @@ fn record(name: &str) -> Option<Record> {
 }
 
 /// `GET v1/account/{id}/extension/{ext}/presence`
-pub fn get(request: &Request<'_>, caller: &Caller) -> Reply {
+pub fn get(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     let found = user(request, caller, |name| sees(caller, name));
     let record = found.map(|name| record(&name));
     match record {
@@ -316,23 +323,52 @@ pub fn get(request: &Request<'_>, caller: &Caller) -> Reply {
 
 /// What can be set; what is absent stays.
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct Wish {
+#[serde(rename_all = "camelCase", default)]
+struct PresenceUpdate {
     status: Option<String>,
     subtype: Option<String>,
     message: Option<String>,
-    until: Option<Until>,
+    until: Option<RequestedEnd>,
     dnd_status: Option<String>,
-    allow_see_my_presence: Option<bool>,
-    ring_on_monitored_call: Option<bool>,
-    pick_up_calls_on_hold: Option<bool>,
+    /// In the order of [`Flag::ALL`].
+    #[serde(flatten, deserialize_with = "flags")]
+    flags: Vec<(Flag, bool)>,
+}
+
+/// Every other field of an update: the flags, and nothing else.
+fn flags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(Flag, bool)>, D::Error> {
+    const KNOWN: [&str; 5 + Flag::NAMES.len()] = {
+        let others = ["status", "subtype", "message", "until", "dndStatus"];
+        let mut known = [""; 5 + Flag::NAMES.len()];
+        let mut at = 0;
+        while at < known.len() {
+            known[at] = match at < others.len() {
+                true => others[at],
+                false => Flag::NAMES[at - others.len()],
+            };
+            at += 1;
+        }
+        known
+    };
+    let mut given = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
+    let mut flags = Vec::new();
+    for flag in Flag::ALL {
+        if let Some(value) = given.remove(flag.name()) {
+            let on = Option::<bool>::deserialize(value).map_err(D::Error::custom)?;
+            flags.extend(on.map(|on| (flag, on)));
+        }
+    }
+    match given.keys().next() {
+        Some(unknown) => Err(D::Error::unknown_field(unknown, &KNOWN)),
+        None => Ok(flags),
+    }
 }
 
 /// When a status ends: Unix time in milliseconds, or a text such as `14:30`, `30m`, `for 30m`
 /// or `until 14:30`.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Until {
+enum RequestedEnd {
     At(u64),
     Text(String),
     Other(serde_json::Value),
@@ -345,30 +381,21 @@ fn wrong_until(given: &str) -> String {
     )
 }
 
-impl Until {
+impl RequestedEnd {
     fn time(&self, clock: &Clock<'_>) -> Result<Time, String> {
         match self {
-            Until::At(millis) => Ok(Time::from_millis(*millis)),
-            Until::Text(text) => match ending::time_of_day(text) {
+            RequestedEnd::At(millis) => Ok(Time::from_millis(*millis)),
+            RequestedEnd::Text(text) => match ending::time_of_day(text) {
                 Ok(minutes) => Ok(clock.next(minutes)),
                 Err(_) => assignment::in_words(text, clock)
                     .unwrap_or_else(|| Err(wrong_until(&format!("'{}'", quoted(text))))),
             },
-            Until::Other(given) => Err(wrong_until(&given.to_string())),
+            RequestedEnd::Other(given) => Err(wrong_until(&given.to_string())),
         }
     }
 }
 
-impl Wish {
-    fn flags(&self) -> impl Iterator<Item = (Flag, bool)> {
-        let flags = [
-            (Flag::AllowSeeMyPresence, self.allow_see_my_presence),
-            (Flag::RingOnMonitoredCall, self.ring_on_monitored_call),
-            (Flag::PickUpCallsOnHold, self.pick_up_calls_on_hold),
-        ];
-        flags.into_iter().filter_map(|(flag, on)| Some((flag, on?)))
-    }
-
+impl PresenceUpdate {
     /// Sets all of it, or nothing where something is wrong.
     fn carry_out(&self, user: &str) -> Result<(), String> {
         let dnd = self.dnd_status.as_deref().map(DndStatus::parse);
@@ -376,7 +403,7 @@ impl Wish {
         let text = |text: &'_ Option<String>| text.clone().unwrap_or_default();
         let (subtype, message) = (text(&self.subtype), text(&self.message));
         const HIDES: (Flag, bool) = (Flag::AllowSeeMyPresence, false);
-        let hide = || match self.flags().any(|flag| flag == HIDES) {
+        let hide = || match self.flags.contains(&HIDES) {
             true => store::change_user(user, |user| Change::Flag(user, HIDES.0, HIDES.1)).map(drop),
             false => Ok(()),
         };
@@ -403,7 +430,7 @@ impl Wish {
                 let user = Query::find(world, user)?;
                 world.with_message(user, message, Time::now()).map(drop)
             });
-            right.ok_or(store::NOT_RUNNING)??;
+            right.ok_or(runtime::NOT_RUNNING)??;
             hide()?;
             store::set_message(user, message)?;
         }
@@ -412,7 +439,7 @@ impl Wish {
         if let Some(takes) = dnd {
             store::change_user(user, |user| Change::Takes(user, takes))?;
         }
-        for (flag, on) in self.flags().filter(|flag| *flag != HIDES) {
+        for (flag, on) in self.flags.iter().copied().filter(|flag| *flag != HIDES) {
             store::change_user(user, |user| Change::Flag(user, flag, on))?;
         }
         Ok(())
@@ -423,7 +450,7 @@ impl Wish {
 ///
 /// Setting is possible for a user who is hidden too, or nobody but that user could end it.
 /// The answer tells nothing of them then.
-pub fn put(request: &Request<'_>, caller: &Caller) -> Reply {
+pub fn put(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     let answer = || {
         let may_know = |name: &str| caller.may_set(name) || sees(caller, name);
         let name = user(request, caller, may_know)?;
@@ -431,8 +458,9 @@ pub fn put(request: &Request<'_>, caller: &Caller) -> Reply {
             let why = "You may set your own presence only, and no other.";
             return Err(error(403, "role", why));
         }
-        let wish: Wish = read_body(request)?;
-        wish.carry_out(&name)
+        let update: PresenceUpdate = read_body(request)?;
+        update
+            .carry_out(&name)
             .map_err(|why| error(400, "body", &sentence(&why)))?;
         // Looked at together: who hides just now is not shown.
         let record = record(&name).ok_or_else(going)?;

@@ -1,7 +1,7 @@
 //! A small client of Asterisk's manager interface.
 //!
-//! A thread reads; responses and events wait in a shared list. A response finds
-//! its action by `ActionID`, so one client may be used from several threads.
+//! A thread reads messages into a shared list. `ActionID` matches a response to its
+//! action, so several threads may use one client.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
@@ -64,8 +64,8 @@ impl Inbox {
 
     fn deliver(&self, message: Message) {
         let mut state = self.lock();
-        // Only what answers an action carries an ActionID; OriginateResponse
-        // does too, but is an event that somebody may wait for.
+        // Only answers to actions carry an ActionID. OriginateResponse does too, but it is
+        // an event that a test may wait for.
         if message.get("ActionID").is_some() && !message.is_event("OriginateResponse") {
             state.replies.push(message);
         } else {
@@ -74,8 +74,8 @@ impl Inbox {
         self.arrived.notify_all();
     }
 
-    /// Waits until `take` gets something out of the state. `None` after
-    /// `timeout`, or when the connection is closed.
+    /// Waits until `take` returns something from the state. `None` after `timeout`, or if
+    /// the connection closes.
     fn wait<T>(
         &self,
         timeout: Duration,
@@ -101,7 +101,7 @@ impl Inbox {
 }
 
 impl Ami {
-    /// Connects and logs in; the error is what went wrong.
+    /// Connects and logs in. The error says what went wrong.
     pub(super) fn connect(port: u16, user: &str, secret: &str) -> Result<Self, String> {
         let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|e| e.to_string())?;
         stream.set_nodelay(true).map_err(|e| e.to_string())?;
@@ -126,21 +126,21 @@ impl Ami {
         }
     }
 
-    /// Sends an action and returns its response, an error response too.
+    /// Sends an action and returns its response, which may be an error response.
     #[track_caller]
     pub fn action(&self, headers: &[(&str, &str)]) -> Message {
         self.try_action(headers)
             .unwrap_or_else(|error| panic!("AMI {:?}: {error}", headers[0].1))
     }
 
-    /// As [`Ami::action`], for when Asterisk may be gone.
+    /// As [`Ami::action`], with an error if Asterisk is gone.
     pub fn try_action(&self, headers: &[(&str, &str)]) -> Result<Message, String> {
         let id = self.send(headers)?;
         self.reply(&id)
     }
 
     /// Sends a list action and returns its items, without the response and the
-    /// closing `...Complete` event. Panics when the response is an error.
+    /// closing `...Complete` event. Panics if the response is an error.
     #[track_caller]
     pub fn list(&self, headers: &[(&str, &str)]) -> Vec<Message> {
         self.list_to_its_end(headers).0
@@ -165,8 +165,8 @@ impl Ami {
         }
     }
 
-    /// Waits for an event that `wanted` accepts. That event and all before it
-    /// are used up, so waits in a row see events in the order they came.
+    /// Waits for an event that `wanted` accepts, and uses up that event and all before it:
+    /// successive waits see the events in their order.
     #[track_caller]
     pub fn wait_event(&self, what: &str, wanted: impl Fn(&Message) -> bool) -> Message {
         match self.wait_event_for(PATIENCE, &wanted) {
@@ -175,7 +175,7 @@ impl Ami {
         }
     }
 
-    /// As [`Ami::wait_event`], with a timeout of its own and `None` at its end.
+    /// As [`Ami::wait_event`], with a timeout of its own, after which it returns `None`.
     pub fn wait_event_for(
         &self,
         timeout: Duration,
@@ -187,17 +187,17 @@ impl Ami {
         })
     }
 
-    /// The events that came and were not used up.
+    /// The events that have arrived and are not used up.
     pub fn events(&self) -> Vec<Message> {
         self.inbox.lock().events.iter().cloned().collect()
     }
 
-    /// Takes the events that came so far.
+    /// Takes the events that have arrived so far.
     pub fn take_events(&self) -> Vec<Message> {
         self.inbox.lock().events.drain(..).collect()
     }
 
-    /// Whether Asterisk has closed the connection, waited for.
+    /// Waits for Asterisk to close the connection; false if it does not.
     pub fn wait_closed(&self) -> bool {
         let closed = |state: &mut State| state.closed.then_some(());
         self.inbox.wait(PATIENCE, closed).is_some() || self.inbox.lock().closed
@@ -214,7 +214,7 @@ impl Ami {
         Ok(id)
     }
 
-    /// Sends text as it stands, for tests of malformed input.
+    /// Sends text unchanged, for tests of malformed input.
     pub fn send_raw(&self, text: impl AsRef<[u8]>) -> Result<(), String> {
         let mut stream = self.stream.lock().expect("no writer panics");
         stream
@@ -244,7 +244,7 @@ impl Drop for Ami {
     }
 }
 
-/// Reads the greeting line byte by byte: nothing behind it may be swallowed.
+/// Reads the greeting line byte by byte, so that nothing after it is lost.
 fn skip_banner(stream: &mut TcpStream) -> std::io::Result<()> {
     use std::io::Read;
     stream.set_read_timeout(Some(PATIENCE))?;

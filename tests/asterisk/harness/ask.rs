@@ -1,10 +1,10 @@
-//! Questions and orders, through the interfaces that an administrator has.
+//! Reading and changing an instance through the interfaces of an administrator.
 
 use std::time::Duration;
 
 use super::instance::{Instance, MODULE};
 use super::message::Message;
-use super::wait::poll;
+use super::wait::{poll, wait_until};
 
 impl Instance {
     /// The output of a CLI command.
@@ -15,7 +15,7 @@ impl Instance {
             .output()
     }
 
-    /// The output of `asterisk -rx COMMAND`: what an administrator's shell sees.
+    /// The output of `asterisk -rx COMMAND`, as in an administrator's shell.
     #[track_caller]
     pub fn remote(&self, command: &str) -> String {
         let output = self.asterisk().args(["-rx", command]).output();
@@ -23,12 +23,12 @@ impl Instance {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// What the CLI offers for the last, unfinished word of `line`.
+    /// The CLI's completions of the last, unfinished word of `line`.
     #[track_caller]
     pub fn complete(&self, line: &str) -> Vec<String> {
         let word = line.rsplit(' ').next().unwrap_or_default();
         let shown = self.remote(&format!("_command matchesarray \"{line}\" \"{word}\""));
-        // First what all of them begin with, then each, then a mark.
+        // The answer is their common beginning, each completion, and an end mark.
         let words = shown.trim_end().split(' ').skip(1).map(str::to_owned);
         words.filter(|word| word != "_EOF_").collect()
     }
@@ -36,9 +36,9 @@ impl Instance {
     /// The value of a function or global variable, for example
     /// `USER_PRESENCE(alice)`.
     ///
-    /// A function that fails, is refused or does not exist is empty here: AMI
-    /// looks at no function's result. The complaint is in the log. At most 1023
-    /// bytes: for more there is [`Instance::evaluate`].
+    /// Empty for a function that fails, is refused or does not exist: AMI ignores the
+    /// result of a function, and only the log has the complaint. At most 1023 bytes; use
+    /// [`Instance::evaluate`] for more.
     #[track_caller]
     pub fn getvar(&self, name: &str) -> String {
         let answer = self
@@ -50,7 +50,15 @@ impl Instance {
         }
     }
 
-    /// Sets a function or global variable. Panics where Asterisk refuses.
+    /// Waits until a function or global variable has this value.
+    #[track_caller]
+    pub fn wait_value(&self, name: &str, value: &str) {
+        wait_until(&format!("{name} to be {value:?}"), || {
+            (self.getvar(name) == value).then_some(())
+        });
+    }
+
+    /// Sets a function or global variable. Panics if Asterisk refuses.
     #[track_caller]
     pub fn setvar(&self, name: &str, value: &str) {
         if let Err(error) = self.try_setvar(name, value) {
@@ -84,13 +92,13 @@ impl Instance {
         self.setvar(&format!("DEVICE_STATE(Custom:{name})"), state);
     }
 
-    /// Reloads our module; the response says whether that worked.
+    /// Reloads the module. The response says whether that worked.
     #[track_caller]
     pub fn reload(&self) -> Message {
         self.module_action("reload", MODULE)
     }
 
-    /// Loads a module, ours or one of Asterisk's.
+    /// Loads a module: this one or one of Asterisk's.
     #[track_caller]
     pub fn load_module(&self, name: &str) -> Message {
         if !self.path("modules").join(name).exists() {
@@ -102,7 +110,7 @@ impl Instance {
     /// Unloads a module.
     #[track_caller]
     pub fn unload_module(&self, name: &str) -> Message {
-        // An action that was answered holds its module for a moment more.
+        // An action keeps its module in use for a moment after its answer.
         let unloaded = poll(Duration::from_secs(5), || {
             let answer = self.module_action("unload", name);
             answer.ok().then_some(answer)

@@ -15,7 +15,7 @@ use super::process::Process;
 use super::wait::{PATIENCE, wait_until};
 use super::{paths, ports};
 
-/// Keys that are no characters, for [`Browser::keys`].
+/// Keys without a character, for [`Browser::keys`].
 pub mod key {
     pub const TAB: &str = "\u{e004}";
     pub const ENTER: &str = "\u{e007}";
@@ -27,23 +27,23 @@ pub mod key {
     pub const DOWN: &str = "\u{e015}";
 }
 
-/// How WebDriver names an element in its JSON.
+/// The name of an element in WebDriver's JSON.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A browser with one page and its own profile, below the instance's directory.
-/// Dropping it ends it.
+/// A browser with one page and its own profile, below the instance's directory. It ends
+/// on drop.
 pub struct Browser {
-    /// The program that drives Chromium. They are joined by a pipe, and Chromium ends
-    /// when that does: so none is left, however the driver ends.
+    /// The program that drives Chromium. A pipe joins the two, and Chromium ends with the
+    /// pipe, so no Chromium remains, however the driver ends.
     _driver: Process,
     port: u16,
     session: String,
-    /// Where Asterisk's pages are.
+    /// The address of Asterisk's pages.
     site: String,
 }
 
 impl Browser {
-    /// Starts one.
+    /// Starts a browser.
     #[track_caller]
     pub fn start(ast: &Instance) -> Self {
         let port = ports::free();
@@ -53,7 +53,7 @@ impl Browser {
         command
             .arg(format!("--port={port}"))
             .current_dir(&home)
-            // Nothing of the user's own, and times as everywhere.
+            // None of the user's own settings, and a fixed format of times.
             .env("HOME", &home)
             .env("TMPDIR", &home)
             .env("XDG_CONFIG_HOME", &home)
@@ -103,21 +103,21 @@ impl Browser {
         );
     }
 
-    /// Runs JavaScript in the page, with these `arguments`; gives what it returns.
+    /// Runs JavaScript in the page, with these `arguments`, and returns its result.
     #[track_caller]
     pub fn run(&self, script: &str, arguments: &[Value]) -> Value {
         let body = json!({"script": script, "args": arguments});
         self.must("POST", "/execute/sync", body)
     }
 
-    /// As [`Browser::run`], for a script that calls its last argument when it is done.
+    /// As [`Browser::run`], for a script that calls its last argument at its end.
     #[track_caller]
     pub fn run_async(&self, script: &str) -> Value {
         let body = json!({"script": script, "args": []});
         self.must("POST", "/execute/async", body)
     }
 
-    /// Waits until an expression is true in the page; panics with what the page shows.
+    /// Waits until an expression is true in the page. Panics with the page's text.
     #[track_caller]
     pub fn wait(&self, expression: &str) {
         let script = format!("return Boolean({expression})");
@@ -138,7 +138,7 @@ impl Browser {
         count.as_u64().expect("a number")
     }
 
-    /// What people see of the first such element; empty where there is none.
+    /// The visible text of the first such element; empty if there is none.
     #[track_caller]
     pub fn text(&self, selector: &str) -> String {
         let text = self.run(
@@ -148,7 +148,7 @@ impl Browser {
         text.as_str().expect("a text").to_owned()
     }
 
-    /// An attribute of the first such element; empty where there is none.
+    /// An attribute of the first such element; empty if there is none.
     #[track_caller]
     pub fn attribute(&self, selector: &str, name: &str) -> String {
         let value = self.run(
@@ -158,7 +158,7 @@ impl Browser {
         value.as_str().expect("a text").to_owned()
     }
 
-    /// Clicks where the element is, once it can be clicked.
+    /// Clicks the element once it can be clicked.
     #[track_caller]
     pub fn click(&self, selector: &str) {
         let mut problem = String::new();
@@ -181,8 +181,8 @@ impl Browser {
         self.must("POST", &path, json!({"text": text}));
     }
 
-    /// Sets a field that has no characters to type, such as a choice or a time, and tells
-    /// the page so, as the browser does.
+    /// Sets a field that is not typed, such as a choice or a time, and sends the browser's
+    /// events for it.
     #[track_caller]
     pub fn choose(&self, selector: &str, value: &str) {
         self.run(
@@ -203,7 +203,7 @@ impl Browser {
         self.must("POST", "/actions", body);
     }
 
-    /// Moves the mouse into the upper left corner, where it points at nothing.
+    /// Moves the mouse to the upper left corner, away from every element.
     #[track_caller]
     pub fn mouse_away(&self) {
         let there = json!({"type": "pointerMove", "x": 0, "y": 0});
@@ -211,7 +211,7 @@ impl Browser {
         self.must("POST", "/actions", body);
     }
 
-    /// The page's size in CSS pixels, on a phone or not.
+    /// Sets the page's size in CSS pixels, on a phone or not.
     #[track_caller]
     pub fn size(&self, width: u32, height: u32, phone: bool) {
         let metrics = json!({
@@ -220,7 +220,7 @@ impl Browser {
         self.chromium("Emulation.setDeviceMetricsOverride", metrics);
     }
 
-    /// The colours that people prefer: `light` or `dark`.
+    /// Sets the preferred colour scheme: `light` or `dark`.
     #[track_caller]
     pub fn colours(&self, scheme: &str) {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
@@ -235,8 +235,8 @@ impl Browser {
         BASE64.decode(picture).expect("base64")
     }
 
-    /// What came to the console since the last call: errors of the page, refusals of the
-    /// content security policy, answers that are errors.
+    /// The console's new messages: errors of the page, violations of the content security
+    /// policy, and error answers.
     #[track_caller]
     pub fn console(&self) -> Vec<String> {
         let all = self.must("POST", "/se/log", json!({"type": "browser"}));
@@ -245,7 +245,8 @@ impl Browser {
         all.iter().map(entry).collect()
     }
 
-    /// What axe-core has against the page: rule, and where it is broken.
+    /// The violations that axe-core finds once the page's passing highlights are over: the
+    /// rule and the elements that break it.
     #[track_caller]
     pub fn accessibility(&self) -> Vec<String> {
         if self.run("return typeof axe", &[]) == "undefined" {
@@ -257,7 +258,8 @@ impl Browser {
         let found = self.run_async(
             "const done = arguments[0]; \
              const told = ({id, nodes}) => id + ': ' + nodes.map((it) => it.html + ' ' + it.failureSummary).join('; '); \
-             axe.run().then((all) => done(all.violations.map(told)), (error) => done([String(error)]))",
+             const passing = document.getAnimations().filter((it) => it.effect.getTiming().iterations < Infinity); \
+             Promise.allSettled(passing.map((it) => it.finished)).then(() => axe.run()).then((all) => done(all.violations.map(told)), (error) => done([String(error)]))",
         );
         let found = found.as_array().expect("a list");
         found.iter().map(Value::to_string).collect()
@@ -290,7 +292,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver waits until Chromium has ended; then it is ended itself.
+        // The driver waits until Chromium has ended, and then ends itself.
         let _ = self.ask("DELETE", "", &Value::Null);
     }
 }

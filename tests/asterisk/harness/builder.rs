@@ -1,9 +1,9 @@
-//! What an instance is to be made of.
+//! The description of an instance.
 
 use super::instance::Instance;
 use super::modules::sets;
 
-/// Which build of our module an instance gets.
+/// The build of the module that an instance gets.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ours {
     None,
@@ -62,7 +62,7 @@ impl Builder {
         }
     }
 
-    /// The content of `userpresence.conf`. Without this there is no such file.
+    /// The content of `userpresence.conf`. By default there is no such file.
     pub fn userpresence(self, text: &str) -> Self {
         self.file("userpresence.conf", text)
     }
@@ -73,7 +73,7 @@ impl Builder {
         self
     }
 
-    /// Our module's file is there, but not loaded at start.
+    /// The module's file is there, but Asterisk does not load it at the start.
     pub fn not_loaded(mut self) -> Self {
         self.load_ours = false;
         self
@@ -91,21 +91,26 @@ impl Builder {
         self
     }
 
-    /// More text for `extensions.conf`; it begins inside context `default`.
+    /// More text for `extensions.conf`. It begins inside context `default`.
     pub fn dialplan(mut self, text: &str) -> Self {
         self.dialplan.push_str(text);
         self.dialplan.push('\n');
         self
     }
 
-    /// SIP on a loopback port, for a [`super::Subscriber`], and with an endpoint
-    /// and AOR of each of these names (no password, context `default`), for a
-    /// [`super::Phone`].
+    /// SIP on a loopback port for a [`super::Subscriber`], and an endpoint and AOR of each
+    /// of these names (no password, context `default`) for a [`super::Phone`].
     pub fn sip(mut self, endpoints: &[&str]) -> Self {
         self.add_modules(sets::SIP);
         self.endpoints
             .extend(endpoints.iter().map(|name| (*name).to_owned()));
         self
+    }
+
+    /// The endpoints 200, 201 and 202, which call each other by these numbers.
+    pub fn phones(self) -> Self {
+        self.sip(&["200", "201", "202"])
+            .dialplan("exten = _20X,1,Dial(PJSIP/${EXTEN})")
     }
 
     /// SIP that forgets a call within 6.4 seconds after its end, instead of 32.
@@ -114,10 +119,10 @@ impl Builder {
         self
     }
 
-    /// A queue that rings all members at once, with these lines of `queues.conf`
-    /// besides, and with these members as that file has them after `member =>`.
+    /// A queue that rings all members at once, with these further lines of `queues.conf` and
+    /// these members, in the form that follows `member =>` there.
     ///
-    /// `Local/NAME@agents/n`, with any name, is an agent who answers at once.
+    /// `Local/NAME@agents/n`, with any name, is an agent that answers at once.
     pub fn queue(mut self, name: &str, options: &str, members: &[&str]) -> Self {
         self.add_modules(sets::QUEUE);
         self.queues.push_str(&format!(
@@ -159,13 +164,13 @@ impl Builder {
         self
     }
 
-    /// As many connections to the HTTP server at a time; Asterisk's own default is 100.
+    /// The HTTP server's limit of simultaneous connections. Asterisk's own default is 100.
     pub fn http_sessions(mut self, most: usize) -> Self {
         self.http_sessions = most;
         self
     }
 
-    /// Asterisk's REST interface, for the same user and secret as AMI.
+    /// Asterisk's REST interface, with the user and secret of AMI.
     pub fn ari(mut self) -> Self {
         self.add_modules(sets::ARI);
         self.http()
@@ -186,8 +191,8 @@ impl Builder {
         self
     }
 
-    /// Memory that is freed, or was just allocated, is overwritten, and not held back for
-    /// the thread that freed it: what is used too late is not what it was.
+    /// Overwrites memory when it is allocated and when it is freed, and turns off the threads'
+    /// caches of free memory: a use after free shows.
     pub fn perturbed(mut self) -> Self {
         let tunables = "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0";
         self.environment.push(("GLIBC_TUNABLES", tunables));
@@ -195,7 +200,7 @@ impl Builder {
         self
     }
 
-    /// Starts it and waits until it is fully booted.
+    /// Starts the instance and waits until it is fully booted.
     #[track_caller]
     pub fn start(self) -> Instance {
         Instance::create(self)

@@ -1,7 +1,7 @@
 //! Calendars: `Calendar:NAME` is a device, busy during an event.
 //!
-//! `res_calendar_icalendar` fetches over HTTP only, so Asterisk's own HTTP server
-//! hands it the file.
+//! `res_calendar_icalendar` only fetches over HTTP, so Asterisk's own HTTP server serves
+//! the file.
 
 use std::fs;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(super) fn config(ports: Ports, builder: &Builder) -> String {
     text
 }
 
-/// Writes a calendar with one event or none: its begin and end, in seconds from now.
+/// Writes a calendar with one event or none: its start and end in seconds from now.
 pub(super) fn write(data: &Path, name: &str, event: Option<(i64, i64)>) {
     let mut text = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//tests//EN\r\n".to_owned();
     if let Some((begin, end)) = event {
@@ -49,7 +49,7 @@ pub(super) fn write(data: &Path, name: &str, event: Option<(i64, i64)>) {
     fs::write(path, text).expect("a file below our own directory");
 }
 
-/// A moment in `seconds` from now, as iCalendar writes it.
+/// The moment `seconds` from now in iCalendar's format.
 fn utc(seconds: i64) -> String {
     let output = std::process::Command::new("date")
         .args(["-u", "+%Y%m%dT%H%M%SZ", "-d"])
@@ -61,10 +61,10 @@ fn utc(seconds: i64) -> String {
 
 impl Instance {
     /// Gives a calendar ([`Builder::calendar`]) one event, from `begin` to `end` in
-    /// seconds from now, and has Asterisk fetch it.
+    /// seconds from now, and makes Asterisk fetch it.
     ///
-    /// Once for each calendar: where a fetched event goes before its end, Asterisk's
-    /// reload leaves the device busy.
+    /// Only once per calendar: if a fetched event disappears before its end, Asterisk leaves
+    /// the device busy.
     #[track_caller]
     pub fn set_calendar(&self, name: &str, begin: i64, end: i64) {
         write(&self.path("data"), name, Some((begin, end)));

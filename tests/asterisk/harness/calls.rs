@@ -1,4 +1,4 @@
-//! Devices, and channels that make them busy.
+//! Devices, and the channels that make them busy.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,7 +13,7 @@ pub struct Channel {
     pub name: String,
     /// `Ring`, `Ringing`, `Up`, ...
     pub state: String,
-    /// The bridge that it is in; empty for none. Who talks to each other is in one.
+    /// The id of its bridge; empty for none. Connected channels are in the same bridge.
     pub bridge: String,
 }
 
@@ -32,7 +32,7 @@ impl Instance {
         });
     }
 
-    /// Every channel there is, those of one device oldest first.
+    /// Every channel; those of one device are in order, the oldest first.
     #[track_caller]
     pub fn channels(&self) -> Vec<Channel> {
         let mut all = self.control().list(&[("Action", "CoreShowChannels")]);
@@ -68,15 +68,15 @@ impl Instance {
         id
     }
 
-    /// Runs an application on a channel that nobody is at the other end of: a caller in
-    /// a queue, a member of a conference, a call that is parked.
+    /// Runs an application on a channel without a phone at its other end: a caller in a
+    /// queue, a member of a conference, a parked call.
     #[track_caller]
     pub fn run(&self, application: &str, data: &str) -> String {
         self.originate("Local/wait@harness/n", application, data)
     }
 
-    /// Another program tells of the messages in mailbox `ENDPOINT@default`, by SIP for an
-    /// endpoint of [`super::Builder::sip`]. Returns once Asterisk has taken it.
+    /// Reports the messages in mailbox `ENDPOINT@default`, by SIP for an endpoint of
+    /// [`super::Builder::sip`]. Returns once Asterisk has accepted the report.
     #[track_caller]
     pub fn tell_messages(&self, endpoint: &str, new: u32, old: u32) {
         let (new, old) = (new.to_string(), old.to_string());
@@ -97,7 +97,7 @@ impl Instance {
     /// Hangs up every channel, and waits until they are gone.
     #[track_caller]
     pub fn hang_up_all(&self) {
-        // With none at all it is refused, which is as good.
+        // Asterisk refuses this if there is no channel, which is fine.
         self.control()
             .action(&[("Action", "Hangup"), ("Channel", "/^.*$/")]);
         self.wait_no_channels();

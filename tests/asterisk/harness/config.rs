@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::builder::Builder;
 
-/// Who may do everything over AMI.
+/// The AMI user with all rights.
 pub(super) const ADMIN: &str = "admin";
 /// The secret of every AMI user of the instance.
 pub(super) const SECRET: &str = "secret";
 
-/// The endpoint that a [`super::Subscriber`] speaks for.
+/// The endpoint of a [`super::Subscriber`].
 pub(super) const WATCHER: &str = "watcher";
 
 /// The ports of an instance, all on 127.0.0.1.
@@ -20,8 +20,8 @@ pub(super) struct Ports {
     pub(super) http: u16,
 }
 
-/// Every directory of `asterisk.conf` below `dir`: nothing of the machine's own
-/// Asterisk is read or written.
+/// `asterisk.conf` with every directory below `dir`: the instance touches no file of the
+/// machine's own Asterisk.
 pub(super) fn asterisk(dir: &Path) -> String {
     let dir = dir.display();
     format!(
@@ -75,8 +75,8 @@ pub(super) fn manager(ports: Ports, builder: &Builder) -> String {
         ports.ami
     );
     let admin = (ADMIN.to_owned(), "all".to_owned(), "all".to_owned());
-    // Asterisk hangs up on a client that does not read for 100 ms, which on a busy
-    // machine happens to one that does.
+    // By default Asterisk drops a client that does not read for 100 ms. On a busy machine
+    // that would hit a client that does read.
     for (name, read, write) in std::iter::once(&admin).chain(&builder.ami_users) {
         text.push_str(&format!(
             "\n[{name}]\nsecret = {SECRET}\nread = {read}\nwrite = {write}\n\
@@ -88,7 +88,7 @@ pub(super) fn manager(ports: Ports, builder: &Builder) -> String {
 
 pub(super) fn extensions(builder: &Builder) -> String {
     let mut text = "[general]\nstatic = yes\nwriteprotect = yes\n".to_owned();
-    // The far end of a call that nobody is at, and the agents of queues.
+    // The far end of a call without a phone, and the agents of queues.
     text.push_str("\n[harness]\nexten = wait,1,Answer()\n same = n,Wait(600)\n");
     text.push_str("\n[agents]\nexten = _[0-9a-z]!,1,Answer()\n same = n,Wait(600)\n");
     text.push_str("\n[default]\n");
@@ -99,8 +99,8 @@ pub(super) fn extensions(builder: &Builder) -> String {
     text
 }
 
-/// One endpoint, which needs no password and may subscribe, for the watcher and
-/// for every name the builder was given.
+/// An endpoint without a password, which may subscribe, for the watcher and for every
+/// name given to the builder.
 pub(super) fn pjsip(ports: Ports, builder: &Builder) -> String {
     let mut text = format!(
         "[global]\n\
@@ -141,7 +141,7 @@ pub(super) fn pjsip(ports: Ports, builder: &Builder) -> String {
 
 pub(super) fn http(ports: Ports, builder: &Builder) -> String {
     let enabled = if builder.http { "yes" } else { "no" };
-    // Calendars are fetched from there.
+    // The calendars are fetched from this server.
     let files = if builder.calendars.is_empty() {
         "no"
     } else {
@@ -159,8 +159,8 @@ pub(super) fn ari() -> String {
     )
 }
 
-/// Files that the core or a module of ours misses aloud, with the least that
-/// each is content with: the log then holds only what a test caused.
+/// Files without which Asterisk complains, with their minimal content: the log then has
+/// only complaints that a test caused.
 pub(super) const QUIET: &[(&str, &str)] = &[
     ("acl.conf", ""),
     ("ccss.conf", "[general]\n"),
@@ -172,7 +172,7 @@ pub(super) const QUIET: &[(&str, &str)] = &[
         "[general]\ncountry = us\n\n[us]\ndescription = minimal\ndial = 350+440\n",
     ),
     ("pjproject.conf", ""),
-    // Above the ports that a test listens on.
+    // Above the ports on which tests listen.
     ("rtp.conf", "[general]\nrtpstart = 30000\nrtpend = 32700\n"),
     ("udptl.conf", "[general]\n"),
     ("websocket_client.conf", ""),

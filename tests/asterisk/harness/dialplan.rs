@@ -8,11 +8,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::instance::Instance;
 
 impl Instance {
-    /// Runs `lines` (`Application(data)`, one priority each) on a real channel
-    /// and returns what `expression` is afterwards, for example `${RESULT}`.
+    /// Runs `lines` (`Application(data)`, one priority each) on a real channel and returns
+    /// the value of `expression` afterwards, for example of `${RESULT}`.
     ///
-    /// The text is given over AMI, not through `extensions.conf`: no comma,
-    /// semicolon or quote is touched before the dialplan sees it.
+    /// The lines go over AMI instead of `extensions.conf`, so the dialplan gets every comma,
+    /// semicolon and quote unchanged.
     #[track_caller]
     pub fn run_dialplan(&self, lines: &[&str], expression: &str) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -20,7 +20,7 @@ impl Instance {
         let context = format!("harness-{id}");
 
         // UserEvent splits its argument at commas, so the value travels as
-        // base64; the letter in front keeps it from being empty.
+        // base64. The letter before it keeps it from being empty.
         let report = format!("UserEvent(Harness,Id:{id},Value:${{BASE64_ENCODE(v{expression})}})");
         let lines = lines.iter().copied().chain([report.as_str(), "Hangup()"]);
         for (index, line) in lines.enumerate() {
@@ -45,10 +45,9 @@ impl Instance {
         value.strip_prefix('v').unwrap_or(&value).to_owned()
     }
 
-    /// What a text with `${...}` becomes on a channel, up to 3000 bytes
-    /// (a function's value in dialplan ends at 4096, and it travels as base64).
-    /// [`Instance::getvar`] is simpler, but AMI and ARI read a function into
-    /// 1024 bytes.
+    /// The result of a text with `${...}` on a channel, up to 3000 bytes (a function's value
+    /// in the dialplan has at most 4096 bytes, and travels as base64).
+    /// [`Instance::getvar`] is simpler, but AMI and ARI read functions into 1024 bytes.
     #[track_caller]
     pub fn evaluate(&self, text: &str) -> String {
         self.run_dialplan(&[], text)

@@ -1,19 +1,15 @@
-//! What databases hold, seen from outside of Asterisk.
+//! The content of databases.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::SystemTime;
 
 use super::instance::Instance;
 use super::wait::wait_until;
 
 impl Instance {
-    /// A folder below the instance's own.
-    pub fn folder(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
-    }
-
     pub(super) fn realtime_file(&self) -> PathBuf {
         self.dir.join("lib/realtime.sqlite3")
     }
@@ -24,14 +20,12 @@ impl Instance {
         sqlite(&self.realtime_file(), sql)
     }
 
-    /// The value of an AstDB key such as `/UserPresence/alice` as it is on disk
-    /// now: Asterisk commits about once a second, and only that survives
-    /// [`Instance::kill9`].
+    /// The value of an AstDB key such as `/UserPresence/alice` on disk. Asterisk commits
+    /// about once a second, and only committed values survive [`Instance::kill9`].
     ///
-    /// Never looks into the database itself: where a reader holds its lock while
-    /// Asterisk commits, Asterisk gives up and rolls back all of the last second,
-    /// with one warning. So a copy is taken, without any lock, at a moment when
-    /// no transaction is open (its journal is there as long as it is).
+    /// Never opens the database itself: if a reader holds its lock while Asterisk commits,
+    /// Asterisk gives up and rolls back the last second with one warning. So this reads a
+    /// copy, taken without a lock while no transaction is open (an open one has a journal).
     #[track_caller]
     pub fn astdb_on_disk(&self, key: &str) -> Option<String> {
         let file = self.path("lib/astdb.sqlite3");
@@ -49,6 +43,92 @@ impl Instance {
         line.trim_end_matches('\n')
             .strip_prefix('=')
             .map(str::to_owned)
+    }
+}
+
+impl Instance {
+    /// Waits until the value of an AstDB key on disk contains this text.
+    #[track_caller]
+    pub fn wait_astdb_on_disk(&self, key: &str, text: &str) {
+        wait_until(&format!("{text:?} in {key} on disk"), || {
+            self.astdb_on_disk(key)?.contains(text).then_some(())
+        });
+    }
+
+    /// The value of an AstDB key such as `DND/200`, as the console shows it. Over AMI
+    /// Asterisk refuses the function `DB()`.
+    #[track_caller]
+    pub fn astdb(&self, key: &str) -> Option<String> {
+        let (family, key) = key.split_once('/').expect("family and key");
+        let shown = self.cli(&format!("database get {family} {key}"));
+        let value = shown.strip_prefix("Value: ");
+        assert!(value.is_some() || shown.contains("not found"), "{shown}");
+        value.map(str::to_owned)
+    }
+
+    /// Waits until an AstDB key has this value, or none.
+    #[track_caller]
+    pub fn wait_astdb(&self, key: &str, value: Option<&str>) {
+        wait_until(&format!("{key} to be {value:?}"), || {
+            (self.astdb(key).as_deref() == value).then_some(())
+        });
+    }
+
+    /// Sets an AstDB key on the console.
+    #[track_caller]
+    pub fn set_astdb(&self, key: &str, value: &str) {
+        let (family, key) = key.split_once('/').expect("family and key");
+        let answer = self.cli(&format!("database put {family} {key} \"{value}\""));
+        assert!(answer.contains("successfully"), "{answer}");
+    }
+}
+
+/// Another program's transaction on AstDB's file.
+pub struct Lock {
+    child: Child,
+    input: ChildStdin,
+}
+
+impl Lock {
+    /// Keeps Asterisk from reading and writing.
+    #[track_caller]
+    pub fn exclusive(ast: &Instance) -> Self {
+        Self::begin(ast, "BEGIN EXCLUSIVE;\nSELECT 'locked';\n")
+    }
+
+    /// Only reads: Asterisk accepts new values, but cannot commit them.
+    #[track_caller]
+    pub fn shared(ast: &Instance) -> Self {
+        Self::begin(ast, "BEGIN;\nSELECT 'locked' FROM astdb LIMIT 1;\n")
+    }
+
+    #[track_caller]
+    fn begin(ast: &Instance, lines: &str) -> Self {
+        let mut child = Command::new("sqlite3")
+            .arg("-batch")
+            .arg(ast.path("lib/astdb.sqlite3"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sqlite3");
+        let mut input = child.stdin.take().expect("a pipe");
+        let begin = format!(".timeout 30000\n{lines}");
+        input.write_all(begin.as_bytes()).expect("an open pipe");
+        let mut line = String::new();
+        let output = child.stdout.take().expect("a pipe");
+        BufReader::new(output)
+            .read_line(&mut line)
+            .expect("an answer");
+        assert_eq!(line, "locked\n");
+        Lock { child, input }
+    }
+
+    /// Ends the transaction.
+    #[track_caller]
+    pub fn release(mut self) {
+        self.input.write_all(b"COMMIT;\n").expect("an open pipe");
+        drop(self.input);
+        assert!(self.child.wait().expect("our own child").success());
     }
 }
 

@@ -12,7 +12,7 @@ use super::wait::PATIENCE;
 /// One message of a stream.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Its number, where it has one.
+    /// Its number, if it has one.
     pub id: Option<u64>,
     /// `presence`, `snapshot`, ...
     pub kind: String,
@@ -29,7 +29,7 @@ pub struct EventStream {
 }
 
 impl Instance {
-    /// Opens a stream; `target` is path and query.
+    /// Opens a stream. `target` is path and query.
     #[track_caller]
     pub fn stream(&self, target: &str, headers: &[&str]) -> EventStream {
         let mut stream = TcpStream::connect(("127.0.0.1", self.http_port())).expect("connecting");
@@ -61,7 +61,7 @@ impl EventStream {
                 Some(("id", given)) => id = Some(given.parse().expect("a number")),
                 Some(("event", given)) => given.clone_into(&mut kind),
                 Some(("data", given)) => given.clone_into(&mut data),
-                // What says when to come back, or nothing.
+                // The time before a reconnect, or an empty message.
                 _ if data.is_empty() => {}
                 _ => {
                     let data = serde_json::from_str(&data).expect("JSON");
@@ -81,13 +81,16 @@ impl EventStream {
         event
     }
 
-    /// The connection, where no message was asked for yet, and the head of the answer.
+    /// The connection, if no message has been read yet, and the head of the answer.
     pub fn into_parts(self) -> (TcpStream, String) {
-        assert!(self.lines.buffer().len() < 64, "what was read is lost");
+        assert!(
+            self.lines.buffer().len() < 64,
+            "data that was read would be lost"
+        );
         (self.lines.into_inner(), self.head)
     }
 
-    /// Whether nothing comes for so long.
+    /// Whether nothing arrives within this time.
     pub fn is_silent(&mut self, time: Duration) -> bool {
         let stream = self.lines.get_ref();
         stream.set_read_timeout(Some(time)).expect("a timeout");

@@ -1,4 +1,4 @@
-//! What a hint says.
+//! Hints.
 
 use super::instance::Instance;
 use super::wait::wait_until;
@@ -10,20 +10,20 @@ pub struct Hint {
     pub state: String,
     /// The presence part: `not_set`, `away`, ...
     pub presence: String,
-    /// How many SIP subscriptions and other watchers it has.
+    /// The number of SIP subscriptions and other watchers.
     pub watchers: usize,
 }
 
 impl Instance {
-    /// The hint as it is now. It follows its sources a moment later: mostly
-    /// [`Instance::wait_hint_presence`] is what a test wants.
+    /// The hint now. A hint follows its sources a moment later, so most tests need
+    /// [`Instance::wait_hint_presence`] instead.
     #[track_caller]
     pub fn hint(&self, extension: &str) -> Hint {
         let shown = self.cli("core show hints");
         let name = format!("{extension}@default ");
         let line = shown.lines().find(|line| line.starts_with(&name));
         let line = line.unwrap_or_else(|| panic!("no hint {extension} in\n{shown}"));
-        parse(line).unwrap_or_else(|| panic!("unknown form: {line}"))
+        parse(line).unwrap_or_else(|| panic!("unexpected format: {line}"))
     }
 
     /// Waits until the hint's presence is `presence`.
@@ -44,8 +44,8 @@ impl Instance {
     }
 }
 
-/// Reads `2000@default : HINT  State:Idle  Presence:away  Watchers  0`, from the
-/// end, because the hint itself may hold anything.
+/// Parses `2000@default : HINT  State:Idle  Presence:away  Watchers  0` from the end,
+/// because the hint itself may contain anything.
 fn parse(line: &str) -> Option<Hint> {
     let (rest, watchers) = line.rsplit_once("Watchers")?;
     let (rest, presence) = rest.rsplit_once("Presence:")?;

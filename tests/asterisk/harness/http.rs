@@ -21,9 +21,28 @@ pub struct Answer {
     pub body: String,
 }
 
+impl Answer {
+    /// A header's value; empty if the answer lacks the header.
+    pub fn header(&self, name: &str) -> &str {
+        let lines = self.head.lines().skip(1);
+        let mut headers = lines.filter_map(|line| line.split_once(": "));
+        let found = headers.find(|(found, _)| found.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value)
+    }
+
+    /// The body as JSON. Panics if it is not JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        match serde_json::from_str(&self.body) {
+            Ok(value) => value,
+            Err(error) => panic!("{error}: {self:?}"),
+        }
+    }
+}
+
 impl Instance {
-    /// One request to the HTTP server ([`super::Builder::http`]), with these
-    /// further header lines. `target` is path and query, percent-encoded.
+    /// Sends one request to the HTTP server ([`super::Builder::http`]), with these further
+    /// header lines. `target` is path and query, percent-encoded.
     #[track_caller]
     pub fn http(&self, method: &str, target: &str, headers: &[&str], body: &str) -> Answer {
         let mut lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
@@ -37,8 +56,8 @@ impl Instance {
         parse(&answer).unwrap_or_else(|| panic!("{method} {target}: {answer:?}"))
     }
 
-    /// One ARI request ([`super::Builder::ari`]) with a JSON body or none, for
-    /// example `GET` of `/asterisk/variable?variable=CHANNEL`.
+    /// Sends one ARI request ([`super::Builder::ari`]) with a JSON body or none, for example
+    /// `GET` of `/asterisk/variable?variable=CHANNEL`.
     #[track_caller]
     pub fn ari(&self, method: &str, target: &str, body: &str) -> Answer {
         let login = BASE64.encode(format!("{ADMIN}:{SECRET}"));

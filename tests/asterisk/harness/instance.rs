@@ -14,34 +14,34 @@ use super::ports;
 use super::process::Process;
 use super::wait::{PATIENCE, poll, wait_until};
 
-/// The module under test, as Asterisk names it.
+/// The file name of the module under test.
 pub const MODULE: &str = "res_userpresence.so";
 
-/// One Asterisk with its own directories and ports. Dropping it ends exactly
-/// its process and removes its directory; the directory stays, and the end of
-/// the log is printed, where the test failed or `KEEP=1` is set.
+/// One Asterisk with its own directories and ports. Dropping it ends exactly its process
+/// and removes its directory. If the test failed or `KEEP=1` is set, the directory stays
+/// and the end of the log is printed.
 pub struct Instance {
     pub(super) root: Root,
     pub(super) dir: PathBuf,
     pub(super) ports: Ports,
     environment: Vec<(&'static str, &'static str)>,
     process: Mutex<Option<Process>>,
-    /// The harness's own connection, made anew after a restart.
+    /// The harness's own connection, made again after a restart.
     control: Mutex<Option<Arc<Ami>>>,
 }
 
 impl Instance {
-    /// An Asterisk with our release module.
+    /// An Asterisk with the release build of the module.
     pub fn builder() -> Builder {
         Builder::new(Ours::Release)
     }
 
-    /// An Asterisk with our module built with the `selftest` feature.
+    /// An Asterisk with the module built with the feature `selftest`.
     pub fn selftest() -> Builder {
         Builder::new(Ours::Selftest)
     }
 
-    /// An Asterisk without our module.
+    /// An Asterisk without the module.
     pub fn stock() -> Builder {
         Builder::new(Ours::None)
     }
@@ -65,8 +65,8 @@ impl Instance {
         instance
     }
 
-    /// Starts Asterisk (again) in the same directories and waits until it is
-    /// fully booted.
+    /// Starts Asterisk, or restarts it, in the same directories and waits until it is fully
+    /// booted.
     #[track_caller]
     pub fn start_again(&self) {
         let (output, log) = (self.path("output.txt"), self.log().len());
@@ -77,8 +77,8 @@ impl Instance {
             "Asterisk is running already"
         );
 
-        // The port opens before all modules are loaded; FullyBooted comes after
-        // that, but before the core's own CLI commands and signal handlers.
+        // The port opens before all modules are loaded. FullyBooted comes afterwards, but
+        // before the core's own CLI commands and signal handlers.
         let ami = wait_until("AMI of a started Asterisk", || {
             let ended = self.lock_process().as_mut().and_then(Process::ended);
             assert!(ended.is_none(), "Asterisk ended at start: {ended:?}");
@@ -90,7 +90,7 @@ impl Instance {
         *self.lock_control() = Some(Arc::new(ami));
     }
 
-    /// The program, through the root's own loader, with our configuration.
+    /// The program, run by the root's own loader, with the instance's configuration.
     pub(super) fn asterisk(&self) -> Command {
         let mut command = Command::new(self.root.loader());
         command
@@ -115,7 +115,7 @@ impl Instance {
     #[track_caller]
     pub fn ami(&self) -> Ami {
         let ami = self.ami_as(ADMIN).expect("the administrator may log in");
-        // Told to everyone who may know it; used up here.
+        // Every authorised client gets this event; here it is used up.
         ami.wait_event("the greeting", |event| event.is_event("FullyBooted"));
         ami
     }
@@ -125,7 +125,7 @@ impl Instance {
         Ami::connect(self.ports.ami, user, SECRET)
     }
 
-    /// SIGKILL: what was not written by now is lost.
+    /// SIGKILL: everything not written yet is lost.
     pub fn kill9(&self) {
         self.forget_control();
         if let Some(process) = self.lock_process().as_mut() {
@@ -133,8 +133,8 @@ impl Instance {
         }
     }
 
-    /// The end that `core stop now` and a service manager's stop make: Asterisk
-    /// shuts down, but unloads no module.
+    /// Stops Asterisk like `core stop now` or a service manager: it shuts down without
+    /// unloading any module.
     #[track_caller]
     pub fn stop(&self) -> ExitStatus {
         self.forget_control();
@@ -147,14 +147,25 @@ impl Instance {
     /// `core stop gracefully`: waits for calls to end and unloads every module.
     #[track_caller]
     pub fn stop_gracefully(&self) -> ExitStatus {
-        // Not through AMI, whose own thread would then wait for itself.
+        // Not over AMI, whose own thread would wait for itself.
         self.remote("core stop gracefully");
         self.forget_control();
         let mut process = self.lock_process();
         process.as_mut().expect("Asterisk was started").wait()
     }
 
-    /// Whether the process is there.
+    /// Stops Asterisk, gracefully or at once, which has to succeed, and starts it again.
+    #[track_caller]
+    pub fn restart(&self, graceful: bool) {
+        let status = match graceful {
+            true => self.stop_gracefully(),
+            false => self.stop(),
+        };
+        assert!(status.success(), "{status}");
+        self.start_again();
+    }
+
+    /// Whether the process is running.
     pub fn running(&self) -> bool {
         let mut process = self.lock_process();
         process.as_mut().is_some_and(|it| it.ended().is_none())
@@ -171,12 +182,12 @@ impl Instance {
         self.dir.join(name)
     }
 
-    /// Where SIP listens on 127.0.0.1.
+    /// The port of SIP on 127.0.0.1.
     pub fn sip_port(&self) -> u16 {
         self.ports.sip
     }
 
-    /// Where HTTP listens on 127.0.0.1.
+    /// The port of HTTP on 127.0.0.1.
     pub fn http_port(&self) -> u16 {
         self.ports.http
     }
@@ -185,7 +196,7 @@ impl Instance {
         *self.lock_control() = None;
     }
 
-    // A test that panicked while it held one of these must still clean up.
+    // A test that panics while it holds one of these must still clean up.
     fn lock_process(&self) -> MutexGuard<'_, Option<Process>> {
         self.process.lock().unwrap_or_else(|held| held.into_inner())
     }
@@ -213,7 +224,7 @@ impl Drop for Instance {
 }
 
 impl Instance {
-    /// What a failed test should show.
+    /// The text that a failed test prints.
     fn last_words(&self, ended: Option<ExitStatus>) -> String {
         let output = fs::read(self.path("output.txt")).unwrap_or_default();
         let mut text = match ended {
@@ -235,8 +246,8 @@ impl Instance {
     }
 }
 
-/// A new directory with a short name: the path of Asterisk's control socket
-/// below it may have some 100 bytes. Resolved, because Asterisk compares
+/// A new directory with a short name, because the path of Asterisk's control socket below
+/// it may have about 100 bytes at most. The path is resolved, because Asterisk compares
 /// resolved paths with configured ones.
 fn private_dir() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -11,7 +11,7 @@ use super::instance::{Instance, MODULE};
 use super::paths;
 
 impl Instance {
-    /// Writes all that the instance is made of.
+    /// Writes every file of the instance.
     pub(super) fn lay_out(&self, builder: &Builder) {
         for name in ["etc", "modules", "lib", "cache", "spool", "run", "log"] {
             fs::create_dir(self.dir.join(name)).expect("a directory below our own");
@@ -53,8 +53,8 @@ impl Instance {
         }
     }
 
-    /// A data directory of our own, with links to what the root has, so that
-    /// documentation can be added without touching the root.
+    /// Makes a data directory with links into the root, so that documentation can be added
+    /// without touching the root.
     fn link_data(&self) {
         let (data, ours) = (self.root.data(), self.dir.join("data"));
         let thirdparty = ours.join("documentation/thirdparty");
@@ -84,7 +84,7 @@ impl Instance {
             map.push_str(&format!("{family} => sqlite3,harness\n"));
         }
         self.write_config("extconfig.conf", &map);
-        // Batches are off because an open one locks out every other writer.
+        // No batches: an open one locks out every other writer.
         let text = format!(
             "[harness]\ndbfile => {}\nbatch = 0\nbusy_timeout = 30000\n",
             file.display()
@@ -93,8 +93,8 @@ impl Instance {
         self.realtime_sql(sql);
     }
 
-    /// Copies one of Asterisk's modules; AMI's `ModuleLoad` refuses a link that
-    /// leads out of the module directory.
+    /// Copies one of Asterisk's modules. AMI's `ModuleLoad` refuses a link that leads out of
+    /// the module directory.
     pub(super) fn provide_module(&self, name: &str) {
         let file = format!("{name}.so");
         let from = self.root.modules().join(&file);
@@ -103,15 +103,15 @@ impl Instance {
         }
     }
 
-    /// Puts a build of our module in place, for the next load.
+    /// Installs a build of the module for the next load.
     pub fn install_module(&self, file: &Path) {
-        // Never written into a file that Asterisk may have mapped.
+        // Never writes into a file that Asterisk may have mapped.
         let to = self.path("modules").join(MODULE);
         let _ = fs::remove_file(&to);
         fs::copy(file, to).expect("a copy of our module");
     }
 
-    /// The same with the content of one.
+    /// Installs this content as the module's file.
     pub fn install_module_bytes(&self, bytes: &[u8]) {
         let to = self.path("modules").join(MODULE);
         let _ = fs::remove_file(&to);

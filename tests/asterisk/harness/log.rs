@@ -1,4 +1,4 @@
-//! What Asterisk wrote into its log.
+//! Asterisk's log.
 
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,8 +19,8 @@ impl Instance {
         self.wait_log_from(0, text)
     }
 
-    /// As [`Instance::wait_log`], for what comes after the first `bytes` of the
-    /// log: take `log().len()` before you act.
+    /// As [`Instance::wait_log`], after the first `bytes` of the log: take `log().len()`
+    /// before you act.
     #[track_caller]
     pub fn wait_log_from(&self, bytes: usize, text: &str) -> String {
         wait_until(&format!("{text:?} in the log"), || {
@@ -34,8 +34,8 @@ impl Instance {
 
     /// The WARNING and ERROR lines of the log, up to this moment.
     ///
-    /// A thread writes Asterisk's log, so a mark is sent after whatever is still
-    /// in its queue: a question for a function that does not exist.
+    /// A thread of Asterisk's writes the log, so this first sends a mark behind everything in
+    /// its queue: a query for a function that does not exist.
     #[track_caller]
     pub fn complaints(&self) -> Vec<String> {
         const MARK: &str = "HARNESS_MARK_";
@@ -46,7 +46,7 @@ impl Instance {
         self.log()
             .lines()
             .filter(|line| line.contains("WARNING[") || line.contains("ERROR["))
-            // The second tells of a slow machine, not of anything wrong.
+            // The second one is caused by a slow machine, not by a defect.
             .filter(|line| !line.contains(MARK) && !line.contains("high water mark"))
             .map(str::to_owned)
             .collect()

@@ -1,6 +1,6 @@
 //! One AMI message.
 
-/// A response or an event: headers in the order in which they came.
+/// A response or an event: its headers in the order of arrival.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
     headers: Vec<(String, String)>,
@@ -18,12 +18,19 @@ impl Message {
         self.headers.is_empty()
     }
 
-    /// The first header of that name (without regard to case).
+    /// The first header of that name, ignoring case.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+
+    /// The first header of that name. Panics if there is none.
+    #[track_caller]
+    pub fn header(&self, name: &str) -> &str {
+        self.get(name)
+            .unwrap_or_else(|| panic!("no {name} in {self:#?}"))
     }
 
     /// Every header of that name.

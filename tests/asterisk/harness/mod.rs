@@ -9,7 +9,7 @@
 //! assert_eq!(ast.getvar("USER_PRESENCE(alice)"), "away");
 //! ```
 //!
-//! Nothing here sleeps and hopes: whatever takes time is waited for, with a
+//! The harness never sleeps for a fixed time: it waits for the effect itself, with a
 //! timeout so generous that only a real failure reaches it.
 #![allow(
     dead_code,
@@ -17,11 +17,15 @@
 )]
 
 mod ami;
+pub mod api;
+pub mod ari;
 mod ask;
+pub mod barrier;
 mod browser;
 mod builder;
 mod calendar;
 mod calls;
+pub mod changes;
 mod config;
 mod dialplan;
 mod disk;
@@ -43,6 +47,8 @@ pub mod readers;
 mod receiver;
 mod sip;
 mod sipp;
+pub mod statuses;
+pub mod users;
 mod wait;
 
 #[allow(unused_imports, reason = "as above")]
@@ -51,15 +57,17 @@ pub use self::{
     browser::{Browser, key},
     builder::Builder,
     calls::Channel,
+    disk::Lock,
     events::{Event, EventStream},
     hints::Hint,
     http::Answer,
     instance::{Instance, MODULE},
     message::Message,
     modules::sets,
+    paths::repository_file,
     phone::Phone,
     queue::Caller,
-    receiver::{Answering, Post, Receiver, TlsReceiver},
+    receiver::{Answering, Post, Receiver, TlsReceiver, certificate},
     sip::{Notify, Presence, Subscriber},
-    wait::{PATIENCE, wait_until},
+    wait::{PATIENCE, now, wait_until},
 };

@@ -1,11 +1,11 @@
-//! Which of Asterisk's own modules an instance loads.
+//! The modules of Asterisk's own that an instance loads.
 //!
-//! `autoload = no` and a short list: a start takes a second, and the log holds
-//! nothing that a test did not ask for.
+//! `autoload = no` and a short list make a start take one second, and keep the log free
+//! of anything that a test did not ask for.
 
 /// Named lists, for [`super::Builder::modules`].
 pub mod sets {
-    /// Always there: hints, presence, device states, dialplan, AMI.
+    /// Always loaded: hints, presence, device states, dialplan, AMI.
     pub const BASE: &[&str] = &[
         "app_dial",
         "app_exec",

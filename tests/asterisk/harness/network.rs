@@ -8,8 +8,8 @@ use std::thread;
 
 use super::wait::PATIENCE;
 
-/// The kernel throws away whatever still comes for this connection, before it would say that
-/// it came: to the other side it is as if the network had vanished. It needs no rights.
+/// Makes the kernel drop everything that arrives on this connection without acknowledging
+/// it: to the other side the network has vanished. This needs no special rights.
 #[track_caller]
 pub fn vanish(stream: &TcpStream) {
     let mut nothing = libc::sock_filter {
@@ -22,7 +22,7 @@ pub fn vanish(stream: &TcpStream) {
         len: 1,
         filter: &raw mut nothing,
     };
-    // SAFETY: a program of one instruction, both of which the kernel copies.
+    // SAFETY: the filter has one instruction, and the kernel copies both.
     let result = unsafe {
         libc::setsockopt(
             stream.as_raw_fd(),
@@ -35,8 +35,8 @@ pub fn vanish(stream: &TcpStream) {
     assert_eq!(result, 0, "{}", io::Error::last_os_error());
 }
 
-/// A relay of one connection to that port of this machine: its own port, and its connection
-/// to the other side as soon as there is one.
+/// Relays one connection to that port of this machine. Returns the relay's own port, and
+/// its connection to the other side as soon as it exists.
 #[track_caller]
 pub fn relay(to: u16) -> (u16, mpsc::Receiver<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -51,7 +51,7 @@ pub fn relay(to: u16) -> (u16, mpsc::Receiver<TcpStream>) {
         let (mut far_in, mut near_out) = (clone(&far), near);
         let _ = tell.send(far);
         thread::spawn(move || io::copy(&mut near_in, &mut far_out));
-        // Until one of them is gone.
+        // Until one of the two sides closes.
         let _ = io::copy(&mut far_in, &mut near_out);
     });
     (port, told)

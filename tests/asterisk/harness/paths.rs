@@ -1,6 +1,7 @@
-//! Where the unpacked Asterisk and our module are.
+//! The paths of the unpacked Asterisk and of the module.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The repository.
@@ -8,11 +9,18 @@ pub(super) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The text of a file of the repository.
+#[track_caller]
+pub fn repository_file(path: &str) -> String {
+    let path = repository().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
 }
 
-/// The built module: `release`, or with the `selftest` feature.
+/// The built module: the release build, or the one with the feature `selftest`.
 ///
 /// `USERPRESENCE_MODULE` and `USERPRESENCE_SELFTEST_MODULE` name others.
 pub(super) fn module(selftest: bool) -> PathBuf {
@@ -37,7 +45,7 @@ pub(super) fn module(selftest: bool) -> PathBuf {
 /// otherwise.
 pub(super) struct Root {
     path: PathBuf,
-    /// The Debian name of this machine's kind, for example `x86_64-linux-gnu`.
+    /// Debian's name of this architecture, for example `x86_64-linux-gnu`.
     multiarch: String,
 }
 

@@ -1,10 +1,10 @@
 //! A SIP phone: real calls, and the devices' states that follow from them.
 //!
-//! The phone is `sipp` (`tests/sip/answer.xml`, `call.xml`), and an endpoint of
-//! [`super::Builder::sip`]. What it does in a call it is told by Asterisk's own AMI
-//! action `SendText`, which reaches it as a MESSAGE within that call: so a test
-//! decides when, and no clock does. An order returns once Asterisk has taken it: what
-//! comes of it is to be waited for, for example by [`Instance::wait_device`].
+//! A phone is `sipp` (`tests/sip/answer.xml`, `call.xml`) with an endpoint of
+//! [`super::Builder::sip`]. A test controls a phone in a call by Asterisk's AMI action
+//! `SendText`, which reaches the phone as a MESSAGE within that call: the test decides
+//! when something happens, not a clock. An order returns once Asterisk has accepted it; a
+//! test waits for its effect, for example by [`Instance::wait_device`].
 
 use std::sync::Mutex;
 
@@ -12,22 +12,22 @@ use super::instance::Instance;
 use super::sipp::{REFUSAL, Sipp};
 use super::wait::wait_until;
 
-/// What a phone says whose user is busy.
+/// The answer of a busy phone.
 const BUSY: &str = "486 Busy Here";
 
-/// A registered phone. Dropping it ends its programs, but unregisters nothing.
+/// A registered phone. Dropping it ends its programs without unregistering.
 pub struct Phone<'a> {
     ast: &'a Instance,
     endpoint: String,
-    /// Takes the calls that come, several at a time too.
+    /// Takes incoming calls, several at the same time too.
     listener: Sipp,
-    /// Every call that it made.
+    /// Every outgoing call.
     calls: Mutex<Vec<Sipp>>,
 }
 
 impl<'a> Phone<'a> {
-    /// A phone that rings until it is told what to do ([`Phone::answer`],
-    /// [`Phone::hang_up`]) or the caller gives up.
+    /// A phone that rings until an order ([`Phone::answer`], [`Phone::hang_up`]) or until the
+    /// caller gives up.
     #[track_caller]
     pub fn ringing(ast: &'a Instance, endpoint: &str) -> Self {
         Self::start(ast, endpoint, "ring", BUSY)
@@ -45,8 +45,8 @@ impl<'a> Phone<'a> {
         Self::start(ast, endpoint, "reject", BUSY)
     }
 
-    /// A phone that refuses every call so, for example with `503 Service Unavailable`;
-    /// with `302 Moved Temporarily` it names the number `elsewhere`.
+    /// A phone that refuses every call with this answer, for example `503 Service
+    /// Unavailable`; with `302 Moved Temporarily` it names the number `elsewhere`.
     #[track_caller]
     pub fn refusing(ast: &'a Instance, endpoint: &str, refusal: &str) -> Self {
         Self::start(ast, endpoint, "reject", refusal)
@@ -70,12 +70,12 @@ impl<'a> Phone<'a> {
         phone
     }
 
-    /// Its device, as Asterisk names it.
+    /// The name of its device in Asterisk.
     pub fn device(&self) -> String {
         format!("PJSIP/{}", self.endpoint)
     }
 
-    /// Registers (again), and waits until its device is no longer `UNAVAILABLE`.
+    /// Registers, possibly again, and waits until its device is no longer `UNAVAILABLE`.
     #[track_caller]
     pub fn register(&self) {
         self.send_register("3600");
@@ -85,8 +85,8 @@ impl<'a> Phone<'a> {
         });
     }
 
-    /// Takes the registration back. The device follows a moment later, and not before
-    /// its calls have ended.
+    /// Removes the registration. The device follows a moment later, once its calls have
+    /// ended.
     #[track_caller]
     pub fn unregister(&self) {
         self.send_register("0");
@@ -104,8 +104,7 @@ impl<'a> Phone<'a> {
         register.wait_end("registration");
     }
 
-    /// Calls an extension of context `default`, and returns once Asterisk has begun
-    /// with it.
+    /// Calls an extension of context `default` and returns once Asterisk handles the call.
     #[track_caller]
     pub fn call(&self, extension: &str) {
         let keys = [("endpoint", self.endpoint.as_str())];
@@ -117,9 +116,9 @@ impl<'a> Phone<'a> {
         calls.push(call);
     }
 
-    /// Makes so many calls of an endpoint that need not be registered, `rate` in a second,
-    /// to these extensions in turn. Each is ended a second after its answer. Panics where
-    /// one is neither answered nor told busy.
+    /// Makes this number of calls from an endpoint, which need not be registered, to these
+    /// extensions in turn, `rate` per second. Each call ends one second after its answer.
+    /// Panics if a call is neither answered nor refused as busy.
     #[track_caller]
     pub fn call_many(
         ast: &Instance,
@@ -147,8 +146,8 @@ impl<'a> Phone<'a> {
         all.wait_end("call for each");
     }
 
-    /// Waits until the call that it made last is refused, and returns the answer's first
-    /// line.
+    /// Waits until the last outgoing call is refused, and returns the first line of the
+    /// answer.
     #[track_caller]
     pub fn wait_refused(&self) -> String {
         let calls = self.calls.lock().unwrap_or_else(|held| held.into_inner());
@@ -164,7 +163,7 @@ impl<'a> Phone<'a> {
         })
     }
 
-    /// Every call that came to it: its INVITE, once each.
+    /// The INVITE of every incoming call, once each.
     pub fn invites(&self) -> Vec<String> {
         let call_of = |message: &str| {
             let mut lines = message.lines();
@@ -182,7 +181,7 @@ impl<'a> Phone<'a> {
         all
     }
 
-    /// Waits until as many calls as this that came to it were ended by the other side.
+    /// Waits until the other side has ended this number of incoming calls.
     #[track_caller]
     pub fn wait_ended(&self, calls: usize) {
         self.listener.wait("a BYE", |received| {
@@ -191,33 +190,33 @@ impl<'a> Phone<'a> {
         });
     }
 
-    /// Answers the call that rings.
+    /// Answers the ringing call.
     #[track_caller]
     pub fn answer(&self) {
         self.order("Ringing", "answer");
     }
 
-    /// Puts its call on hold: an INVITE with `sendonly`. The device that is then
-    /// `ONHOLD` is the other one's: it is held, and hears the music.
+    /// Puts its call on hold by an INVITE with `sendonly`. The other phone's device is then
+    /// `ONHOLD`: that phone hears the music.
     #[track_caller]
     pub fn hold(&self) {
         self.order("Up", "hold");
     }
 
-    /// Takes its call back from hold: an INVITE with `sendrecv`.
+    /// Resumes its call by an INVITE with `sendrecv`.
     #[track_caller]
     pub fn resume(&self) {
         self.order("Up", "resume");
     }
 
-    /// Ends its call, in whatever state that is: a call that rings here is rejected,
-    /// one that rings there is given up.
+    /// Ends its call in any state: rejects an incoming call that rings, and cancels an
+    /// outgoing one.
     #[track_caller]
     pub fn hang_up(&self) {
         self.order("", "hangup");
     }
 
-    /// Has Asterisk send `text` within the newest call that is in this channel state.
+    /// Makes Asterisk send `text` within the newest call in this channel state.
     #[track_caller]
     fn order(&self, state: &str, text: &str) {
         let prefix = format!("{}-", self.device());
@@ -225,7 +224,7 @@ impl<'a> Phone<'a> {
         let channel = wait_until(&what, || {
             let channels = self.ast.channels().into_iter();
             let mine = channels.filter(|channel| channel.name.starts_with(&prefix));
-            // Until its state is known to Asterisk, there is no call to speak within.
+            // Before Asterisk knows the channel's state, it cannot send within the call.
             let mut mine = mine.filter(|it| it.state != "Down" && it.state.contains(state));
             mine.next_back()
         });

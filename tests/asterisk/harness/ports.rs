@@ -3,15 +3,13 @@
 use std::net::{TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Below the range from which the kernel takes ports for outgoing connections,
-/// so that no client connection takes a port between our look and Asterisk's
-/// bind.
+/// Below the range of the kernel's ports for outgoing connections: no client connection
+/// can take a port between the check here and Asterisk's bind.
 const FIRST: u16 = 10_000;
 const COUNT: u16 = 20_000;
 
-/// The next candidate. Counted, so that two tests of one run never get the same
-/// port; started at a place of this process's own, so that two runs rarely try
-/// the same.
+/// The next candidate. The counter keeps two tests of one run from getting the same port;
+/// its start depends on the process id, so two runs rarely try the same ones.
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
 /// A port that is free for TCP and UDP on 127.0.0.1.

@@ -8,7 +8,7 @@ use super::wait::{PATIENCE, poll};
 /// A child that never outlives the test run.
 pub(super) struct Process {
     child: Child,
-    /// Dropped (its stdin closed without a word) when we die.
+    /// Its stdin ends without a line if this process dies.
     guard: Child,
     name: &'static str,
 }
@@ -36,21 +36,21 @@ impl Process {
         self.child.id()
     }
 
-    /// The exit status, where it has ended.
+    /// The exit status, if the program has ended.
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("our own child")
     }
 
-    /// Waits for its end; panics where it goes on running.
+    /// Waits for the end of the program. Panics if it keeps running.
     #[track_caller]
     pub(super) fn wait(&mut self) -> ExitStatus {
         let name = self.name;
         poll(PATIENCE, || self.ended()).unwrap_or_else(|| panic!("{name} does not end"))
     }
 
-    /// SIGKILL, and waits. Nothing where it has ended already.
+    /// Sends SIGKILL and waits. Does nothing if the program has ended.
     pub(super) fn kill(&mut self) {
-        // Our unreaped child: its id cannot be another process's.
+        // An unreaped child: no other process can have its id.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -58,7 +58,7 @@ impl Process {
     /// Sends a signal by name, for example `TERM`.
     pub(super) fn signal(&mut self, signal: &str) {
         if self.ended().is_none() {
-            // The shell's own kill: a small machine may have no program of that name.
+            // The shell's builtin: a small machine may have no program `kill`.
             let sent = Command::new("sh")
                 .args(["-c", "kill -s \"$1\" \"$2\"", "sh", signal])
                 .arg(self.child.id().to_string())
@@ -72,8 +72,8 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
-        // A line tells the guard that all is done; then it leaves alone a
-        // process id that may be somebody else's by now.
+        // A line dismisses the guard, which then leaves alone a process id that may
+        // belong to another process by now.
         use std::io::Write;
         if let Some(mut stdin) = self.guard.stdin.take() {
             let _ = stdin.write_all(b"done\n");
@@ -82,8 +82,8 @@ impl Drop for Process {
     }
 }
 
-/// A shell that kills `pid` when this process dies without saying goodbye (a
-/// cancelled or killed test run): its stdin then ends before a line came.
+/// A shell that kills `pid` if this process dies unexpectedly (a cancelled or killed test
+/// run): its stdin then ends without a line.
 fn guard(pid: u32) -> Child {
     Command::new("sh")
         .args(["-c", "trap '' INT; read -r _ || kill -9 \"$1\"", "sh"])

@@ -1,11 +1,11 @@
-//! Queues: who is rung for a caller, and who is not.
+//! Queues, and the members that they ring for a caller.
 
 use super::ami::Ami;
 use super::instance::Instance;
 use super::message::Message;
 use super::wait::wait_until;
 
-/// A caller who waits in a queue. Dropping it leaves the call: [`Caller::hang_up`].
+/// A caller waiting in a queue. Dropping it does not end the call, [`Caller::hang_up`] does.
 pub struct Caller<'a> {
     ast: &'a Instance,
     /// Its unique id.
@@ -14,8 +14,7 @@ pub struct Caller<'a> {
 }
 
 impl Instance {
-    /// What `QueueStatus` says of a member, by its interface or, where it has one, its
-    /// name.
+    /// A member in `QueueStatus`, found by its interface or, if it has one, its name.
     #[track_caller]
     pub fn queue_member(&self, queue: &str, member: &str) -> Message {
         let all = self
@@ -50,11 +49,11 @@ impl Instance {
 }
 
 impl Caller<'_> {
-    /// Waits until somebody answers. Returns the members that were rung until then, in
-    /// the order in which they were, the one who answered last.
+    /// Waits until a member answers. Returns the members that have rung so far in their
+    /// order, the one that answered last.
     ///
-    /// A member is rung before an answer is looked for, and AMI tells both in their
-    /// order: who is not listed was not rung for that answer.
+    /// The queue rings a member before it looks for an answer, and AMI reports both in their
+    /// order: a member that is not listed did not ring.
     #[track_caller]
     pub fn wait_answer(&self) -> Vec<String> {
         let mut rung = Vec::new();
@@ -69,20 +68,20 @@ impl Caller<'_> {
         rung
     }
 
-    /// Waits until the next member is rung, and returns its interface.
+    /// Waits until the next member rings, and returns its interface.
     #[track_caller]
     pub fn wait_rung(&self) -> String {
         let event = self.wait("a member rung", &["AgentCalled"]);
         event.get("Interface").unwrap_or_default().to_owned()
     }
 
-    /// Waits until the queue has let the caller in.
+    /// Waits until the caller is in the queue.
     #[track_caller]
     pub fn wait_joined(&self) {
         self.wait("the caller", &["QueueCallerJoin"]);
     }
 
-    /// Gives up, or ends the call.
+    /// Leaves the queue or ends the call.
     #[track_caller]
     pub fn hang_up(&self) {
         self.ast.hang_up(&self.channel);

@@ -1,4 +1,4 @@
-//! Many readers of one stream in one thread, and how late they were told.
+//! Many readers of one stream in one thread, and the delays of their events.
 
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::instance::Instance;
 use super::wait::PATIENCE;
 
-/// An AMI user for [`Readers::follow`]: one who is told of nothing.
+/// The AMI user that [`Readers::follow`] needs; it receives no events.
 pub const SETTER: &str = "setter";
 
 /// Open streams.
@@ -26,19 +26,19 @@ struct Reader {
     disordered: usize,
 }
 
-/// What readers were told.
+/// The events that readers received.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// How many had every event.
+    /// The number of readers that received every event.
     pub complete: usize,
-    /// How many events did not come right after the one before.
+    /// The number of events that did not follow the previous one directly.
     pub disordered: usize,
-    /// From a change to each reader, sorted.
+    /// The delays from a change to each reader, sorted.
     pub delays: Vec<Duration>,
 }
 
 impl Seen {
-    /// The delay below which that part (0 to 1) of all lies.
+    /// The delay that this part (0 to 1) of all delays does not exceed.
     pub fn delay(&self, part: f64) -> Duration {
         let at = (self.delays.len() as f64 * part) as usize;
         self.delays[at.min(self.delays.len() - 1)]
@@ -51,7 +51,7 @@ fn micros() -> u64 {
 }
 
 impl Reader {
-    /// Reads what there is.
+    /// Reads everything available.
     fn take(&mut self, delays: &mut Vec<Duration>) {
         let mut buffer = [0; 65536];
         loop {
@@ -91,7 +91,7 @@ fn number(text: &[u8], after: &[u8]) -> Option<u64> {
 }
 
 impl Readers {
-    /// Opens so many streams of the caller's account.
+    /// Opens this number of streams of the caller's account.
     #[track_caller]
     pub fn open(ast: &Instance, count: usize, login: &str) -> Self {
         let target = "/userpresence/v1/account/~/events?expand=record";
@@ -110,8 +110,8 @@ impl Readers {
         Readers(open.collect())
     }
 
-    /// Makes changes, so many a second (0: as fast as they are taken), of the users `u0`,
-    /// `u1`, ... in turn, and reads until every reader has all of them.
+    /// Changes the users `u0`, `u1`, ... in turn, `rate` times per second (0: as fast as
+    /// possible), and reads until every reader has all changes.
     #[track_caller]
     pub fn follow(&mut self, ast: &Instance, users: usize, changes: usize, rate: u64) -> Seen {
         let ami = ast.ami_as(SETTER).expect("the setter");
@@ -141,7 +141,7 @@ impl Readers {
             if seen.delays.len() > before {
                 progress = Instant::now();
             }
-            assert!(progress.elapsed() < PATIENCE, "no event comes any more");
+            assert!(progress.elapsed() < PATIENCE, "no more events arrive");
         }
         setter.join().expect("the changes");
         seen.complete = self
@@ -154,7 +154,7 @@ impl Readers {
         seen
     }
 
-    /// Waits for the next, and reads what there is.
+    /// Waits for the next event and reads everything available.
     fn take(&mut self, delays: &mut Vec<Duration>) {
         let of = |reader: &Reader| libc::pollfd {
             fd: reader.stream.as_raw_fd(),
@@ -162,7 +162,7 @@ impl Readers {
             revents: 0,
         };
         let mut all: Vec<libc::pollfd> = self.0.iter().map(of).collect();
-        // SAFETY: as many structures as are said to be there.
+        // SAFETY: the pointer and the length are those of one vector.
         unsafe { libc::poll(all.as_mut_ptr(), all.len() as libc::nfds_t, 1000) };
         for (reader, poll) in self.0.iter_mut().zip(all) {
             if poll.revents != 0 {

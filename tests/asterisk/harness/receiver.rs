@@ -1,8 +1,8 @@
-//! What a webhook posts to: a small HTTP server of the test's own.
+//! The receiver of a webhook's posts: a small HTTP server.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,11 +14,11 @@ use super::wait::wait_until;
 /// How a [`Receiver`] answers.
 #[derive(Clone, Debug)]
 pub enum Answering {
-    /// With this status line and these header lines after it, without the last line end.
+    /// With this status and the header lines after it, without the last line end.
     Status(String),
-    /// Not at all: it keeps the connection.
+    /// Not at all: the connection stays open.
     Never,
-    /// With more than anybody wants to read, after 200.
+    /// With 200 and an endless body.
     TooMuch,
 }
 
@@ -29,9 +29,9 @@ pub struct Post {
     pub head: String,
     /// The body.
     pub body: String,
-    /// Whether it was answered with 200.
+    /// Whether the answer was 200.
     pub taken: bool,
-    /// When it was there.
+    /// When it arrived.
     pub at: Instant,
 }
 
@@ -44,7 +44,7 @@ impl Post {
         found.map_or("", |(_, value)| value.trim_end())
     }
 
-    /// The number of the event.
+    /// The event's number.
     pub fn sequence(&self) -> u64 {
         self.header("X-UserPresence-Sequence").parse().unwrap_or(0)
     }
@@ -58,19 +58,19 @@ impl Post {
 struct Shared {
     answering: Mutex<Answering>,
     posts: Mutex<Vec<Post>>,
-    /// The connections that wait for an answer.
+    /// The connections still without an answer.
     hanging: Mutex<Vec<TcpStream>>,
     over: AtomicBool,
 }
 
-/// A HTTP server on loopback.
+/// An HTTP server on loopback.
 pub struct Receiver {
     port: u16,
     shared: Arc<Shared>,
 }
 
 impl Receiver {
-    /// One who takes everything.
+    /// Starts a receiver that accepts everything.
     pub fn start() -> Self {
         let port = ports::free();
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("a free port");
@@ -87,46 +87,46 @@ impl Receiver {
                     return;
                 }
                 let mine = mine.clone();
-                // One that is gone is no trouble.
+                // A closed connection does no harm.
                 std::thread::spawn(move || drop(serve(stream, &mine)));
             }
         });
         Receiver { port, shared }
     }
 
-    /// Its address, with that path.
+    /// The URL of this path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.host())
     }
 
-    /// Where it listens.
+    /// Its address and port.
     pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// From now on.
+    /// Sets the answer from now on.
     pub fn answer(&self, how: Answering) {
         *self.shared.answering.lock().expect("no panic") = how;
     }
 
-    /// From now on, with a status.
+    /// Sets the status of the answers from now on.
     pub fn answer_status(&self, status: &str) {
         self.answer(Answering::Status(status.into()));
     }
 
-    /// Ends the connections that wait for an answer.
+    /// Closes the connections that wait for an answer.
     pub fn hang_up(&self) {
         for stream in self.shared.hanging.lock().expect("no panic").drain(..) {
             let _ = stream.shutdown(std::net::Shutdown::Both);
         }
     }
 
-    /// All that came.
+    /// Every post so far.
     pub fn posts(&self) -> Vec<Post> {
         self.shared.posts.lock().expect("no panic").clone()
     }
 
-    /// All that was taken, once there are so many.
+    /// Waits for this number of accepted posts and returns them.
     #[track_caller]
     pub fn wait_taken(&self, count: usize) -> Vec<Post> {
         wait_until(&format!("{count} posts to be taken"), || {
@@ -136,7 +136,7 @@ impl Receiver {
         })
     }
 
-    /// All that came, once there are so many.
+    /// Waits for this number of posts and returns them.
     #[track_caller]
     pub fn wait_posts(&self, count: usize) -> Vec<Post> {
         wait_until(&format!("{count} posts"), || {
@@ -203,36 +203,36 @@ fn request(reader: &mut impl BufRead) -> std::io::Result<Option<(String, String)
     Ok(Some((head, String::from_utf8_lossy(&body).into_owned())))
 }
 
-/// The same over TLS, for one connection at a time: the program `openssl` decrypts.
+/// Makes a self-signed certificate `NAME.pem` and its key `NAME.key` for a host of this
+/// machine, and returns their paths.
+#[track_caller]
+pub fn certificate(dir: &Path, name: &str, host: &str) -> (PathBuf, PathBuf) {
+    let certificate = dir.join(format!("{name}.pem"));
+    let key = dir.join(format!("{name}.key"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes"])
+        .args(["-days", "2", "-subj", &format!("/CN={host}")])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .expect("the program openssl");
+    assert!(made.status.success(), "{made:?}");
+    (certificate, key)
+}
+
+/// The same over TLS, for one connection at a time. The program `openssl` decrypts.
 pub struct TlsReceiver {
     port: u16,
     program: Child,
 }
 
 impl TlsReceiver {
-    /// Makes a certificate `name.pem` of its own in that directory, and takes posts.
+    /// Makes a certificate `NAME.pem` in that directory and accepts posts.
     pub fn start(dir: &Path, name: &str) -> Self {
-        let (certificate, key) = (
-            dir.join(format!("{name}.pem")),
-            dir.join(format!("{name}.key")),
-        );
-        let made = Command::new("openssl")
-            .args([
-                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-            ])
-            .args([
-                "-subj",
-                "/CN=receiver",
-                "-addext",
-                "subjectAltName=IP:127.0.0.1",
-            ])
-            .arg("-keyout")
-            .arg(&key)
-            .arg("-out")
-            .arg(&certificate)
-            .output()
-            .expect("the program openssl");
-        assert!(made.status.success(), "{made:?}");
+        let (certificate, key) = certificate(dir, name, "receiver");
         let port = ports::free();
         let mut program = Command::new("openssl")
             .args([
@@ -270,7 +270,7 @@ impl TlsReceiver {
         TlsReceiver { port, program }
     }
 
-    /// Its address.
+    /// Its URL.
     pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}/", self.port)
     }

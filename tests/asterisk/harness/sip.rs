@@ -1,14 +1,13 @@
-//! A real SIP client that watches an extension, and what it was told.
+//! A real SIP client that watches an extension, and the messages that it received.
 //!
 //! The client is `sipp`, with the scenario `tests/sip/subscribe.xml`.
 //!
-//! Worth knowing about Asterisk:
-//! - Presence is in the NOTIFY only for a User-Agent that contains `digium` or
+//! About Asterisk:
+//! - A NOTIFY has the presence only for a User-Agent that contains `digium` or
 //!   `sangoma`. Others get a NOTIFY at each change too, with an unchanged body.
-//! - A state equal to the last one is not sent again.
-//! - Subtype and message are cut at 1023 bytes *after* escaping, where that is
-//!   in the middle of an entity too: 171 quotes make a body that no XML parser
-//!   takes.
+//! - A state equal to the last one is not sent.
+//! - Subtype and message are truncated to 1023 bytes *after* escaping, even in the middle
+//!   of an entity: 171 quotes make a body that no XML parser accepts.
 
 use std::sync::Mutex;
 
@@ -17,14 +16,14 @@ use super::instance::Instance;
 use super::sipp::Sipp;
 use super::wait::wait_until;
 
-/// A phone with a subscription. Dropping it ends it.
+/// A phone with a subscription. Dropping it ends the phone.
 pub struct Subscriber {
     sipp: Sipp,
-    /// How many NOTIFYs earlier waits have used up.
+    /// The number of NOTIFYs that earlier waits have used up.
     seen: Mutex<usize>,
 }
 
-/// What a NOTIFY said.
+/// One NOTIFY.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notify {
     /// The whole message, headers included.
@@ -36,9 +35,9 @@ pub struct Notify {
 pub struct Presence {
     /// `away`, `not_set`, ...
     pub state: String,
-    /// Empty where there is none.
+    /// Empty if there is none.
     pub subtype: String,
-    /// Empty where there is none.
+    /// Empty if there is none.
     pub message: String,
 }
 
@@ -61,8 +60,8 @@ impl Subscriber {
         )
     }
 
-    /// Subscribes as a phone does for the lamp of a key: it is told of the hint's
-    /// device part ([`Subscriber::wait_lamp`]).
+    /// Subscribes like a phone for the lamp of a key, which gets the hint's device part
+    /// ([`Subscriber::wait_lamp`]).
     #[track_caller]
     pub fn lamp(instance: &Instance, extension: &str) -> Self {
         let event = ("dialog", "application/dialog-info+xml");
@@ -96,8 +95,8 @@ impl Subscriber {
         subscriber
     }
 
-    /// Waits for a NOTIFY that `wanted` accepts. That one and all before it are
-    /// used up, so waits in a row see them in the order they came.
+    /// Waits for a NOTIFY that `wanted` accepts, and uses up that one and all before it:
+    /// successive waits see the NOTIFYs in their order.
     #[track_caller]
     pub fn wait_notify(&self, what: &str, wanted: impl Fn(&Notify) -> bool) -> Notify {
         let mut seen = self.seen.lock().expect("no wait panics with this held");
@@ -128,7 +127,7 @@ impl Subscriber {
         notify.presence().expect("just looked at")
     }
 
-    /// Waits until a lamp is told `state`: `terminated`, `early` or `confirmed`.
+    /// Waits until a lamp gets `state`: `terminated`, `early` or `confirmed`.
     #[track_caller]
     pub fn wait_lamp(&self, state: &str) -> Notify {
         self.wait_notify(state, |it| it.lamp().as_deref() == Some(state))
@@ -157,7 +156,7 @@ impl Notify {
         self.text.split_once("\n\n").map_or("", |(_, body)| body)
     }
 
-    /// The presence for a Digium phone, where the body has one.
+    /// The presence for a Digium phone, if the body has one.
     pub fn presence(&self) -> Option<Presence> {
         let (_, element) = self.body().split_once("<digium_presence ")?;
         let (attributes, rest) = element.split_once('>')?;
@@ -180,14 +179,14 @@ impl Notify {
         Some(unescape(rest.split_once("</state>")?.0))
     }
 
-    /// The `<note>`: the device part of the hint, in words for a person.
+    /// The `<note>`: the device part of the hint in words.
     pub fn note(&self) -> Option<String> {
         let (_, rest) = self.body().split_once("<note>")?;
         Some(unescape(rest.split_once("</note>")?.0))
     }
 }
 
-/// The value of ` name="..."`, or of `name="..."` at the beginning.
+/// The value of the attribute `name`.
 fn attribute(attributes: &str, name: &str) -> Option<String> {
     let mut rest = attributes;
     loop {

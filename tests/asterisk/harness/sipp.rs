@@ -11,10 +11,10 @@ use super::process::Process;
 use super::wait::{PATIENCE, poll};
 use super::{paths, ports};
 
-/// The key with which a phone refuses.
+/// The key of a phone's refusal.
 pub(super) const REFUSAL: &str = "refusal";
 
-/// A `sipp` that writes every message to a file. Dropping it ends it.
+/// A `sipp` that writes every message to a file. It ends on drop.
 pub(super) struct Sipp {
     process: Mutex<Process>,
     port: u16,
@@ -38,7 +38,7 @@ impl Sipp {
         let output = instance.path(&format!("sip-{number}.output"));
         let mut text = text(scenario);
         for (key, value) in keys.iter().filter(|(key, _)| *key == REFUSAL) {
-            // Sipp wants to know a status when it reads the scenario.
+            // sipp needs the status when it reads the scenario.
             text = text.replace(&format!("[{key}]"), value);
         }
         fs::write(&file, text).expect("a file in our own directory");
@@ -49,8 +49,7 @@ impl Sipp {
             .arg("-sf")
             .arg(file)
             .args(["-i", "127.0.0.1", "-p", &port.to_string()])
-            // A message that comes at the wrong moment is left alone, not the whole call:
-            // Asterisk sends it again.
+            // An unexpected message does not abort the call: Asterisk sends it again.
             .args(["-default_behaviors", "all,-abortunexp"])
             .args(["-nostdin", "-trace_msg", "-message_file"])
             .arg(&trace)
@@ -66,20 +65,20 @@ impl Sipp {
         }
     }
 
-    /// The port that it listens on.
+    /// The port on which it listens.
     pub(super) fn port(&self) -> u16 {
         self.port
     }
 
-    /// Waits until its scenario has come to its end.
+    /// Waits for the end of its scenario.
     #[track_caller]
     pub(super) fn wait_end(&self, what: &str) {
         let status = self.lock().wait();
         assert!(status.success(), "{}", self.problem(what, "refused"));
     }
 
-    /// Waits until `probe` finds something in what was received; panics where sipp
-    /// ends without.
+    /// Waits until `probe` finds something in the received messages. Panics if sipp ends
+    /// before.
     #[track_caller]
     pub(super) fn wait<T>(&self, what: &str, probe: impl Fn(&[String]) -> Option<T>) -> T {
         match self.wait_quietly(what, probe) {
@@ -95,7 +94,7 @@ impl Sipp {
         probe: impl Fn(&[String]) -> Option<T>,
     ) -> Result<T, String> {
         let found = poll(PATIENCE, || {
-            // Looked at first: what it received before its end still counts.
+            // Asked first, because messages received before the end still count.
             let ended = self.lock().ended();
             if let Some(found) = probe(&self.received()) {
                 return Some(Ok(found));
@@ -109,8 +108,8 @@ impl Sipp {
         }
     }
 
-    /// Waits until its port is open. Looked up, not tried: a socket of ours would be
-    /// in its way.
+    /// Waits until its port is open. The kernel's list shows that; another socket would be in
+    /// the way.
     #[track_caller]
     pub(super) fn wait_listening(&self) {
         let open = format!(":{:04X} ", self.port);
@@ -131,7 +130,7 @@ impl Sipp {
         self.process.lock().unwrap_or_else(|held| held.into_inner())
     }
 
-    /// The messages that it received so far, whole ones only.
+    /// The complete messages received so far.
     pub(super) fn received(&self) -> Vec<String> {
         let bytes = fs::read(&self.trace).unwrap_or_default();
         let mut rest = bytes.as_slice();
@@ -149,8 +148,7 @@ impl Sipp {
     }
 }
 
-/// A scenario with the part that several share in its place: sipp itself cannot
-/// include a file.
+/// A scenario with the shared part inserted: sipp itself cannot include a file.
 fn text(scenario: &str) -> String {
     let read = |name: &str| {
         let path = paths::repository().join("tests/sip").join(name);
@@ -159,10 +157,9 @@ fn text(scenario: &str) -> String {
     read(&format!("{scenario}.xml")).replace("<!-- talk.xml -->", &read("talk.xml"))
 }
 
-/// The next message's size, whether it was received, and what follows its
-/// heading: `UDP message received [941] bytes :` or `UDP message sent (287
-/// bytes):`, and an empty line. The size leads over the message itself, which
-/// may contain anything.
+/// The next message's size, whether it was received, and the bytes after its heading. The
+/// heading is `UDP message received [941] bytes :` or `UDP message sent (287 bytes):` and
+/// an empty line. The size skips the message itself, which may contain anything.
 fn next_heading(bytes: &[u8]) -> Option<((usize, bool), &[u8])> {
     const WORD: &[u8] = b"UDP message ";
     let at = bytes.windows(WORD.len()).position(|part| part == WORD)?;

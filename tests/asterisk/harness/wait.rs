@@ -1,13 +1,12 @@
 //! Waiting for something to become true.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How long anything may take before a test gives up. Long on purpose: a slow
-/// or busy machine must not fail a test, and a test that passes never waits so
-/// long.
+/// How long a test waits before it gives up. Long on purpose: a slow or busy machine must
+/// not fail a test, and a test that passes never waits that long.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Polls `probe` until it returns something, and returns that.
+/// Polls `probe` until it returns a value, and returns the value.
 ///
 /// Panics with `what` after [`PATIENCE`].
 #[track_caller]
@@ -18,7 +17,7 @@ pub fn wait_until<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Polls `probe` until it returns something or `timeout` is over.
+/// Polls `probe` until it returns a value or `timeout` is over.
 pub(super) fn poll<T>(timeout: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + timeout;
     loop {
@@ -30,4 +29,10 @@ pub(super) fn poll<T>(timeout: Duration, mut probe: impl FnMut() -> Option<T>) -
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Unix time in milliseconds, by the clock that Asterisk reads too.
+pub fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.expect("a clock after 1970").as_millis() as u64
 }

@@ -1,11 +1,12 @@
-//! Who comes in, and who does not.
+//! Authentication and access control.
 
 use std::time::{Duration, Instant};
 
-use super::{SECRET, basic, builder, code, get, header, json, session, start, users};
+use super::{builder, code, get, session, start, users};
+use crate::harness::api::{HASH, basic};
 use crate::harness::{Answer, Instance, wait_until};
 
-/// Everything of an answer but the time.
+/// Everything in an answer except the time.
 fn timeless(answer: &Answer) -> (u16, Vec<&str>, &str) {
     let head = answer.head.lines();
     let head = head.filter(|line| !line.starts_with("Date: ")).collect();
@@ -13,7 +14,7 @@ fn timeless(answer: &Answer) -> (u16, Vec<&str>, &str) {
 }
 
 #[test]
-fn an_api_user_comes_in_by_basic_and_is_told_who_it_is() {
+fn an_api_user_authenticates_by_basic_and_sees_its_own_account() {
     let ast = start("");
     for (name, role, user, id) in [
         ("panel", "read", None, None),
@@ -29,13 +30,13 @@ fn an_api_user_comes_in_by_basic_and_is_told_who_it_is() {
             "user": user,
             "extensionId": id,
         });
-        assert_eq!(json(&answer), expected);
+        assert_eq!(answer.json(), expected);
     }
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
 #[test]
-fn without_api_users_nobody_comes_in_by_a_password() {
+fn without_api_users_every_password_is_refused() {
     let ast = builder("[general]\n").start();
     for (name, password) in [("panel", "secret"), ("admin", "secret"), ("", "")] {
         let answer = session(&ast, &basic(name, password));
@@ -47,13 +48,13 @@ fn without_api_users_nobody_comes_in_by_a_password() {
 }
 
 #[test]
-fn nobody_learns_what_was_wrong() {
+fn a_refusal_never_reveals_what_was_wrong() {
     let text = users("") + "[far](api)\npermit = 10.0.0.0/8,fd00::/8\n";
     let ast = builder(&text).start();
     let unknown = session(&ast, &basic("nobody", "secret"));
     assert_eq!(unknown.status, 401);
-    // A browser must not ask for a password by itself.
-    assert!(header(&unknown, "WWW-Authenticate").starts_with("Session "));
+    // The browser must not open its own password dialog.
+    assert!(unknown.header("WWW-Authenticate").starts_with("Session "));
     for (name, password) in [("panel", "Secret"), ("panel", ""), ("far", "secret")] {
         let answer = session(&ast, &basic(name, password));
         assert_eq!(timeless(&answer), timeless(&unknown), "{name} {password}");
@@ -63,11 +64,11 @@ fn nobody_learns_what_was_wrong() {
 }
 
 #[test]
-fn an_api_user_may_be_bound_to_addresses() {
+fn an_api_user_can_be_bound_to_addresses() {
     let text = users("") + "[near](api)\npermit = 10.0.0.0/8\npermit = 127.0.0.0/8\n";
     let ast = builder(&text).start();
     assert_eq!(session(&ast, &basic("near", "secret")).status, 200);
-    // Read anew, what was good before is so no more.
+    // After a reload an address that was allowed before is refused.
     let text = text.replace("permit = 127.0.0.0/8\n", "");
     ast.write_config("userpresence.conf", &text);
     assert!(ast.reload().ok());
@@ -75,30 +76,31 @@ fn an_api_user_may_be_bound_to_addresses() {
 }
 
 #[test]
-fn who_guesses_has_to_wait() {
+fn a_caller_who_guesses_has_to_wait() {
     let ast = start("");
     for _ in 0..5 {
         assert_eq!(session(&ast, &basic("panel", "guess")).status, 401);
     }
     let answer = session(&ast, &basic("panel", "secret"));
     assert_eq!((answer.status, code(&answer).as_str()), (429, "too_many"));
-    assert_eq!(header(&answer, "Retry-After"), "1");
+    assert_eq!(answer.header("Retry-After"), "1");
     assert_eq!(session(&ast, &basic("boss", "secret")).status, 200);
     wait_until("an end of the wait", || {
         let answer = session(&ast, &basic("panel", "secret"));
         (answer.status == 200).then_some(())
     });
-    // The right password makes it good.
+    // The right password resets the failures.
     for _ in 0..5 {
         assert_eq!(session(&ast, &basic("panel", "guess")).status, 401);
     }
 }
 
-/// One that takes far longer to look at than a request to come, of a password nobody knows.
+/// The hash of an unknown password, which takes far longer to check than a request to
+/// arrive.
 const DEAR: &str = "$6$rounds=200000$test$guessed";
 
 #[test]
-fn who_guesses_many_at_a_time_has_to_wait_too() {
+fn a_caller_who_guesses_in_parallel_has_to_wait_too() {
     let text = users("") + &format!("[dear](api)\npassword = {DEAR}\n");
     let ast = builder(&text).start();
     let statuses: Vec<u16> = std::thread::scope(|scope| {
@@ -108,16 +110,17 @@ fn who_guesses_many_at_a_time_has_to_wait_too() {
         ends.map(|status| status.expect("an answer")).collect()
     });
     let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
-    // One that comes late may find the wait over.
+    // A late request may find the wait over.
     assert!((5..10).contains(&count(401)), "{statuses:?}");
     assert_eq!(count(401) + count(429), 30, "{statuses:?}");
 }
 
 #[test]
-fn time_tells_no_names() {
+fn the_time_of_an_answer_reveals_no_names() {
     let text = users("") + &format!("[dear](api)\npassword = {DEAR}\n");
     let ast = builder(&text).start();
-    // The shortest of some, in turn: a busy machine makes them longer only, and all of them.
+    // The shortest of several, taken in turn: a busy machine only makes them longer, and all
+    // of them alike.
     let names = ["dear", "panel", "nobody"];
     let mut shortest = [Duration::MAX; 3];
     for _ in 0..4 {
@@ -134,7 +137,7 @@ fn time_tells_no_names() {
 }
 
 #[test]
-fn asterisk_hears_of_who_comes_in_and_who_does_not() {
+fn security_events_report_successes_and_failures() {
     let text = users("") + "[far](api)\npermit = 10.0.0.0/8\n";
     let ast = builder(&text)
         .file("logger.conf", SECURITY)
@@ -159,7 +162,7 @@ fn asterisk_hears_of_who_comes_in_and_who_does_not() {
             assert!(line.contains(part), "{part} in {line}");
         }
     }
-    // Who comes again by the same password is told of once.
+    // Further requests with the same password are not reported again.
     let from = ast.log().len();
     assert_eq!(session(&ast, &basic("panel", "secret")).status, 200);
     session(&ast, &basic("nobody", "secret"));
@@ -168,14 +171,14 @@ fn asterisk_hears_of_who_comes_in_and_who_does_not() {
 }
 
 #[test]
-fn who_asks_too_often_is_told_when_to_come_back() {
+fn too_many_requests_get_a_time_to_retry() {
     let ast = start("http_rate = 1");
     let ask = |name| session(&ast, &basic(name, "secret"));
     let refused = wait_until("a refusal", || {
         let answer = ask("panel");
         (answer.status == 429).then_some(answer)
     });
-    assert_eq!(header(&refused, "Retry-After"), "1");
+    assert_eq!(refused.header("Retry-After"), "1");
     assert_eq!(ask("boss").status, 200);
     wait_until("another second", || {
         (ask("panel").status == 200).then_some(())
@@ -183,7 +186,7 @@ fn who_asks_too_often_is_told_when_to_come_back() {
 }
 
 #[test]
-fn it_can_be_turned_off_and_on() {
+fn http_can_be_turned_off_and_on() {
     let ast = start("http = no");
     for path in ["", "board.js", "v1/session"] {
         let answer = get(&ast, &format!("/userpresence/{path}"), &[]);
@@ -198,14 +201,14 @@ fn it_can_be_turned_off_and_on() {
 fn manager(ast: &Instance, name: &str) -> String {
     let login = format!("/rawman?action=Login&username={name}&secret=secret");
     let answer = get(ast, &login, &[]);
-    let cookie = header(&answer, "Set-Cookie");
+    let cookie = answer.header("Set-Cookie");
     let cookie = cookie.split(';').next().unwrap_or_default();
     assert!(cookie.starts_with("mansession_id="), "{answer:?}");
     format!("Cookie: {cookie}")
 }
 
 #[test]
-fn a_manager_session_sees_what_its_classes_allow() {
+fn a_manager_session_has_the_rights_of_its_classes() {
     let ast = builder(&users("http_ami_sessions = yes"))
         .ami_user("reader", "reporting", "reporting")
         .ami_user("system", "system", "system")
@@ -213,7 +216,7 @@ fn a_manager_session_sees_what_its_classes_allow() {
     for (name, role) in [("admin", "admin"), ("reader", "read")] {
         let answer = session(&ast, &manager(&ast, name));
         assert_eq!(answer.status, 200, "{answer:?}");
-        let said = json(&answer);
+        let said = answer.json();
         assert_eq!(
             (&said["name"], &said["role"]),
             (&"manager".into(), &role.into())
@@ -226,12 +229,12 @@ fn a_manager_session_sees_what_its_classes_allow() {
 
 const FORGED: &str = "Cookie: mansession_id=\"12345678\"";
 
-/// What is in the log for security events.
+/// A `logger.conf` with security events.
 pub const SECURITY: &str = "[general]\ndateformat = %F %T.%3q\n[logfiles]\n\
                         full.log => notice,warning,error,verbose,security\n";
 
 #[test]
-fn a_manager_session_is_let_in_only_where_the_administrator_says_so() {
+fn a_manager_session_is_accepted_only_if_configured() {
     let ast = start("");
     let cookie = manager(&ast, "admin");
     let refused = session(&ast, &cookie);
@@ -239,7 +242,7 @@ fn a_manager_session_is_let_in_only_where_the_administrator_says_so() {
         (refused.status, code(&refused).as_str()),
         (401, "unauthorized")
     );
-    // It is not even looked at: the right ones and wrong ones are all the same.
+    // The session number is not even checked: right and wrong ones get the same answer.
     for _ in 0..20 {
         assert_eq!(timeless(&session(&ast, FORGED)), timeless(&refused));
     }
@@ -249,7 +252,7 @@ fn a_manager_session_is_let_in_only_where_the_administrator_says_so() {
 }
 
 #[test]
-fn who_guesses_the_number_of_a_manager_session_has_to_wait_and_is_reported() {
+fn guessing_the_number_of_a_manager_session_is_slowed_down_and_reported() {
     let ast = builder(&users("http_ami_sessions = yes"))
         .file("logger.conf", SECURITY)
         .modules(&["res_security_log"])
@@ -259,7 +262,7 @@ fn who_guesses_the_number_of_a_manager_session_has_to_wait_and_is_reported() {
     for number in 1..=5 {
         let guess = format!("Cookie: mansession_id=\"{number:08x}\"");
         assert_eq!(session(&ast, &guess).status, 401, "{guess}");
-        // One that is right makes no wrong one good.
+        // A right number does not reset the failures.
         if number < 5 {
             assert_eq!(session(&ast, &right).status, 200);
         }
@@ -278,33 +281,33 @@ fn who_guesses_the_number_of_a_manager_session_has_to_wait_and_is_reported() {
             .count()
     };
     wait_until("five reports", || (reported() == 5).then_some(()));
-    // While there is a wait none is looked at, the right one included.
+    // During the wait no number is checked, not even the right one.
     let waits = wait_until("a longer wait", || {
         let answer = session(&ast, FORGED);
-        let wait: u32 = header(&answer, "Retry-After").parse().unwrap_or(0);
+        let wait: u32 = answer.header("Retry-After").parse().unwrap_or(0);
         assert!(matches!(answer.status, 401 | 429), "{answer:?}");
         (wait >= 8).then_some(answer)
     });
     assert_eq!((waits.status, code(&waits).as_str()), (429, "too_many"));
     assert_eq!(session(&ast, &right).status, 429);
-    // Whoever has a password is not stopped by that.
+    // A caller with a password is not affected.
     assert_eq!(session(&ast, &basic("panel", "secret")).status, 200);
 }
 
 #[test]
-fn made_up_names_lock_nobody_out() {
+fn made_up_names_lock_no_user_out() {
     let ast = start("");
     for name in 0..60 {
         let answer = session(&ast, &basic(&format!("made-up-{name}"), "guess"));
         assert_eq!(answer.status, 401, "{answer:?}");
     }
-    // By Basic and by a login, from the same address.
+    // With Basic and with a login, from the same address.
     assert_eq!(session(&ast, &basic("panel", "secret")).status, 200);
     let login = r#"{"name": "hers", "password": "secret"}"#;
     let json = "Content-Type: application/json";
     let answer = ast.http("POST", "/userpresence/v1/session", &[json], login);
     assert_eq!(answer.status, 200, "{answer:?}");
-    // A name that fails itself waits with them, whether there is such a name or not.
+    // A name with failures of its own has to wait too, whether it exists or not.
     for name in ["boss", "nobody"] {
         assert_eq!(session(&ast, &basic(name, "guess")).status, 401, "{name}");
         let answer = session(&ast, &basic(name, "guess"));
@@ -317,12 +320,12 @@ fn made_up_names_lock_nobody_out() {
 }
 
 #[test]
-fn the_console_makes_api_users() {
+fn the_console_creates_api_users() {
     let ast = start("");
     let made = ast.cli("userpresence password desk");
     let password = made
         .lines()
-        .find_map(|line| line.split_once("shown only now: "))
+        .find_map(|line| line.split_once("shown only once: "))
         .unwrap_or_else(|| panic!("{made}"))
         .1;
     assert_eq!(password.len(), 24, "{made}");
@@ -338,8 +341,8 @@ fn the_console_makes_api_users() {
 }
 
 #[test]
-fn an_api_user_with_an_error_is_left_out_at_a_load_and_refuses_a_reload() {
-    let bad = format!("[bad]\ntype = api_user\npassword = {SECRET}\naccount = nowhere\n");
+fn an_api_user_with_an_error_is_left_out_by_a_load_and_fails_a_reload() {
+    let bad = format!("[bad]\ntype = api_user\npassword = {HASH}\naccount = nowhere\n");
     let ast = builder(&(users("") + &bad)).start();
     ast.wait_log("section [bad], option 'account': unknown account 'nowhere'");
     assert_eq!(session(&ast, &basic("bad", "secret")).status, 401);

@@ -1,13 +1,12 @@
-//! What a request carries.
+//! The body of a request.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use super::{begin_login, code, reconfigure_server, session, start};
+use super::{code, reconfigure_server, session, start};
+use crate::harness::api::{JSON, SESSION, begin_login};
 use crate::harness::{Answer, Instance};
 
-const SESSION: &str = "/userpresence/v1/session";
-const JSON: &str = "Content-Type: application/json";
 const LOGIN: &str = r#"{"name": "panel", "password": "secret"}"#;
 
 fn post(ast: &Instance, kind: &str, body: &str) -> Answer {
@@ -15,7 +14,7 @@ fn post(ast: &Instance, kind: &str, body: &str) -> Answer {
 }
 
 #[test]
-fn a_body_is_json_of_the_right_form_and_not_too_long() {
+fn a_body_has_to_be_valid_json_of_limited_length() {
     let ast = start("");
     for body in [
         "",
@@ -84,9 +83,9 @@ fn a_body_may_come_in_chunks() {
 }
 
 #[test]
-fn who_stops_in_the_middle_of_a_body_holds_up_nobody() {
+fn an_incomplete_body_delays_no_other_request() {
     let ast = start("");
-    // What is not come within that time is not waited for.
+    // The server does not wait longer than that for the rest.
     reconfigure_server(&ast, "session_inactivity = 500");
     let mut slow = begin_login(&ast, LOGIN.len(), &LOGIN[..10]);
     let mut cut = begin_login(&ast, LOGIN.len(), &LOGIN[..10]);

@@ -1,21 +1,23 @@
-//! Many passwords at a time.
+//! Many passwords at the same time.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::proxy::forwarded;
-use super::{basic, builder, code, header, session, users};
+use super::{builder, code, session, users};
 use crate::harness::Instance;
+use crate::harness::api::basic;
 
-/// A hash of the kind that Debian makes by itself, of the password `secret`: about 16 MB each.
+/// A hash of the password `secret` in Debian's default format, which takes about 16 MB to
+/// check.
 const YESCRYPT: &str = "$y$j9T$abcdefghijklmnop$3dL1LkYnZM.OVXuVdnnaKVDlLYT92dRwOzDZ5XiVCe.";
 
 fn more(name: &str, hash: &str) -> String {
     format!("[{name}]\ntype = api_user\npassword = {hash}\naccount = main\n")
 }
 
-/// The most memory that Asterisk had since `clear`, in kB.
+/// The peak of Asterisk's memory since it was last reset, in kB.
 fn peak(ast: &Instance) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", ast.pid())).expect("its status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -24,7 +26,7 @@ fn peak(ast: &Instance) -> u64 {
 }
 
 #[test]
-fn fifty_tries_at_a_time_take_no_more_memory_than_a_few() {
+fn fifty_parallel_attempts_take_no_more_memory_than_a_few() {
     let ast = builder(&(users("") + &more("yes", YESCRYPT))).start();
     assert_eq!(session(&ast, &basic("yes", "secret")).status, 200);
     fs::write(format!("/proc/{}/clear_refs", ast.pid()), "5").expect("a peak begun anew");
@@ -45,21 +47,21 @@ fn fifty_tries_at_a_time_take_no_more_memory_than_a_few() {
 }
 
 #[test]
-fn who_cannot_be_looked_at_in_time_is_told_when_to_come_again() {
+fn an_attempt_that_cannot_be_checked_in_time_gets_a_time_to_retry() {
     let ast = Instance::selftest().userpresence(&users("")).http().start();
     assert_eq!(session(&ast, &basic("boss", "secret")).status, 200);
     ast.cli("userpresence selftest passwords hold");
-    // As many as would have to wait, had they failed.
+    // As many as would have to wait if they had failed.
     thread::scope(|scope| {
         for _ in 0..5 {
             scope.spawn(|| {
                 let refused = session(&ast, &basic("panel", "guess"));
                 assert_eq!((refused.status, code(&refused).as_str()), (503, "busy"));
-                assert_eq!(header(&refused, "Retry-After"), "1");
+                assert_eq!(refused.header("Retry-After"), "1");
             });
         }
     });
-    // Who was found good before is not looked at.
+    // A password that was checked before is not checked again.
     assert_eq!(session(&ast, &basic("boss", "secret")).status, 200);
     thread::scope(|scope| {
         let waits = scope.spawn(|| session(&ast, &basic("panel", "secret")).status);
@@ -69,7 +71,7 @@ fn who_cannot_be_looked_at_in_time_is_told_when_to_come_again() {
 }
 
 #[test]
-fn whoever_keeps_guessing_starves_nobody() {
+fn a_caller_who_keeps_guessing_starves_no_other() {
     let names: String = (0..6).map(|n| more(&format!("one{n}"), YESCRYPT)).collect();
     let ast = builder(&(users("trusted_proxy = 127.0.0.1") + &names)).start();
     let stop = AtomicBool::new(false);
@@ -87,7 +89,7 @@ fn whoever_keeps_guessing_starves_nobody() {
         let attackers: Vec<_> = (0..20)
             .map(|thread| scope.spawn(move || attack(thread)))
             .collect();
-        // From elsewhere, and from the same address, in its turn.
+        // From elsewhere, and in turn from the same address.
         for name in 0..6 {
             let from = ["192.0.2.2", "192.0.2.1"][name % 2];
             let answer = forwarded(&ast, from, &format!("one{name}"), "secret");

@@ -1,6 +1,6 @@
-//! The pages, and what holds for every answer.
+//! The pages, and the headers of every answer.
 
-use super::{code, get, header};
+use super::{code, get};
 use crate::harness::Instance;
 
 fn start() -> Instance {
@@ -8,7 +8,7 @@ fn start() -> Instance {
 }
 
 #[test]
-fn the_board_is_served_to_all_and_loads_nothing_from_elsewhere() {
+fn the_board_is_public_and_loads_nothing_from_elsewhere() {
     let ast = start();
     for (path, kind) in [
         ("", "text/html"),
@@ -18,19 +18,22 @@ fn the_board_is_served_to_all_and_loads_nothing_from_elsewhere() {
         let page = get(&ast, &format!("/userpresence/{path}"), &[]);
         assert_eq!(page.status, 200, "{path}");
         assert_eq!(
-            header(&page, "Content-Type"),
+            page.header("Content-Type"),
             format!("{kind}; charset=utf-8")
         );
-        assert!(header(&page, "Content-Security-Policy").starts_with("default-src 'none';"));
-        assert_eq!(header(&page, "X-Content-Type-Options"), "nosniff");
-        assert_eq!(header(&page, "Referrer-Policy"), "no-referrer");
-        assert_eq!(header(&page, "Cache-Control"), "no-cache");
+        assert!(
+            page.header("Content-Security-Policy")
+                .starts_with("default-src 'none';")
+        );
+        assert_eq!(page.header("X-Content-Type-Options"), "nosniff");
+        assert_eq!(page.header("Referrer-Policy"), "no-referrer");
+        assert_eq!(page.header("Cache-Control"), "no-cache");
         assert!(!page.body.is_empty());
 
-        let tag = format!("If-None-Match: {}", header(&page, "ETag"));
+        let tag = format!("If-None-Match: {}", page.header("ETag"));
         let again = get(&ast, &format!("/userpresence/{path}"), &[&tag]);
         assert_eq!((again.status, again.body.as_str()), (304, ""));
-        assert_eq!(header(&again, "ETag"), header(&page, "ETag"));
+        assert_eq!(again.header("ETag"), page.header("ETag"));
 
         let head = ast.http("HEAD", &format!("/userpresence/{path}"), &[], "");
         assert_eq!((head.status, head.body.as_str()), (200, ""));
@@ -38,15 +41,15 @@ fn the_board_is_served_to_all_and_loads_nothing_from_elsewhere() {
 }
 
 #[test]
-fn without_the_slash_at_its_end_the_browser_is_sent_there() {
+fn an_address_without_its_final_slash_is_redirected() {
     let ast = start();
     let moved = get(&ast, "/userpresence", &[]);
     assert_eq!(moved.status, 302);
-    assert_eq!(header(&moved, "Location"), "userpresence/");
+    assert_eq!(moved.header("Location"), "userpresence/");
 }
 
 #[test]
-fn what_there_is_not_and_what_cannot_be_done() {
+fn unknown_addresses_and_unsupported_methods_are_refused() {
     let ast = start();
     let missing = get(&ast, "/userpresence/nothing", &[]);
     assert_eq!(
@@ -57,13 +60,13 @@ fn what_there_is_not_and_what_cannot_be_done() {
     assert_eq!((head.status, head.body.as_str()), (404, ""));
     let page = ast.http("DELETE", "/userpresence/", &[], "");
     assert_eq!((page.status, code(&page).as_str()), (405, "method"));
-    assert_eq!(header(&page, "Allow"), "GET, HEAD");
+    assert_eq!(page.header("Allow"), "GET, HEAD");
     let path = get(&ast, "/userpresence/%ff", &[]);
     assert_eq!((path.status, code(&path).as_str()), (400, "path"));
-    // Below v1 nobody learns what there is.
+    // Below v1 an answer never reveals which addresses exist.
     for path in ["session", "nothing", "account/~/presence"] {
         let data = get(&ast, &format!("/userpresence/v1/{path}"), &[]);
         assert_eq!((data.status, code(&data).as_str()), (401, "unauthorized"));
-        assert_eq!(header(&data, "Cache-Control"), "no-store");
+        assert_eq!(data.header("Cache-Control"), "no-store");
     }
 }

@@ -1,17 +1,18 @@
 //! Callers behind a proxy.
 
 use super::access::SECURITY;
-use super::{SECRET, basic, builder, code, get, users};
+use super::{builder, code, get, users};
+use crate::harness::api::{HASH, basic};
 use crate::harness::{Answer, Instance, wait_until};
 
-/// A proxy asks for somebody at that address, or says this of where it is.
+/// A proxy's request for a caller at this address, which is the value of X-Forwarded-For.
 #[track_caller]
 pub fn forwarded(ast: &Instance, from: &str, name: &str, password: &str) -> Answer {
     let (who, from) = (basic(name, password), format!("X-Forwarded-For: {from}"));
     get(ast, "/userpresence/v1/session", &[&who, &from])
 }
 
-/// Guesses from there until the right password has to wait.
+/// Guesses from these addresses until the right password has to wait.
 #[track_caller]
 fn guess(ast: &Instance, from: &[&str], name: &str) {
     wait_until("a wait", || {
@@ -25,13 +26,13 @@ fn guess(ast: &Instance, from: &[&str], name: &str) {
 }
 
 #[test]
-fn whoever_guesses_behind_a_proxy_stops_nobody_else_there() {
+fn guessing_behind_a_proxy_affects_no_other_caller_there() {
     let ast = builder(&users("trusted_proxy = 127.0.0.1,10.0.0.0/8"))
         .file("logger.conf", SECURITY)
         .modules(&["res_security_log"])
         .start();
     let from = ast.log().len();
-    // What the caller wrote itself stands before what the proxy wrote.
+    // The caller's own entries precede the one that the proxy adds.
     let chains = [1, 2, 3, 4].map(|n| format!("198.51.100.{n}, 192.0.2.1, 10.1.1.1"));
     guess(&ast, &chains.each_ref().map(String::as_str), "panel");
     let line = ast.wait_log_from(from, "SecurityEvent=\"InvalidPassword\"");
@@ -46,7 +47,7 @@ fn whoever_guesses_behind_a_proxy_stops_nobody_else_there() {
             "{other}"
         );
     }
-    // What is no address is the proxy itself.
+    // An invalid address counts as the proxy itself.
     guess(
         &ast,
         &["unknown", "", "1.2.3", "192.0.2.9 x", "\u{fc}"],
@@ -58,12 +59,12 @@ fn whoever_guesses_behind_a_proxy_stops_nobody_else_there() {
 #[test]
 fn an_api_user_is_bound_to_the_address_that_the_proxy_names() {
     let far = format!(
-        "[far]\ntype = api_user\npassword = {SECRET}\naccount = main\npermit = 192.0.2.0/24\n"
+        "[far]\ntype = api_user\npassword = {HASH}\naccount = main\npermit = 192.0.2.0/24\n"
     );
     let ast = builder(&(users("trusted_proxy = 127.0.0.1") + &far)).start();
     assert_eq!(forwarded(&ast, "192.0.2.1", "far", "secret").status, 200);
     assert_eq!(forwarded(&ast, "203.0.113.1", "far", "secret").status, 401);
-    // Several headers are one list, whose last address the proxy has written.
+    // Several headers form one list, whose last address the proxy has added.
     let who = basic("far", "secret");
     let two = |first: &str, second: &str| {
         let headers = [first, second].map(|from| format!("X-Forwarded-For: {from}"));
@@ -75,7 +76,7 @@ fn an_api_user_is_bound_to_the_address_that_the_proxy_names() {
 }
 
 #[test]
-fn who_is_no_trusted_proxy_is_not_believed() {
+fn an_untrusted_proxy_is_ignored() {
     let ast = builder(&users("trusted_proxy = 10.0.0.0/8")).start();
     guess(
         &ast,

@@ -1,4 +1,4 @@
-//! Answers that go on: those of the test build, which has one that everyone may read.
+//! Streams: endless answers, tested with a public one of the test build.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ fn start() -> Instance {
     Instance::selftest().userpresence(&users("")).http().start()
 }
 
-/// A request for the stream, and its connection.
+/// Requests the stream and returns the connection.
 #[track_caller]
 fn open(ast: &Instance, method: &str, query: &str) -> TcpStream {
     let address = ("127.0.0.1", ast.http_port());
@@ -35,7 +35,7 @@ fn wait_streams(ast: &Instance, count: &str) {
 }
 
 #[test]
-fn a_stream_goes_on_until_its_reader_goes() {
+fn a_stream_lasts_until_its_reader_leaves() {
     let ast = start();
     let mut readers = [open(&ast, "GET", "line"), open(&ast, "GET", "line")];
     wait_streams(&ast, "2");
@@ -62,7 +62,7 @@ fn a_stream_goes_on_until_its_reader_goes() {
     wait_streams(&ast, "1");
     drop(second);
     wait_streams(&ast, "0");
-    // The head alone is that alone.
+    // HEAD gets the head alone.
     let mut head = String::new();
     let mut stream = open(&ast, "HEAD", "line");
     stream.read_to_string(&mut head).expect("an answer");
@@ -70,12 +70,12 @@ fn a_stream_goes_on_until_its_reader_goes() {
 }
 
 #[test]
-fn a_reader_who_does_not_read_is_dropped() {
+fn a_reader_that_does_not_read_is_dropped() {
     let ast = start();
     let mut idle = open(&ast, "GET", "flood");
     wait_streams(&ast, "1");
     wait_streams(&ast, "0");
-    // What was on its way still comes, and then the end.
+    // The data on its way still arrives, and then the end.
     let mut rest = Vec::new();
     let _ = idle.read_to_end(&mut rest);
     assert!(rest.starts_with(b"HTTP/1.1 200 "));
@@ -102,7 +102,7 @@ fn an_unload_ends_streams() {
 }
 
 #[test]
-fn a_stream_goes_by_tls_too() {
+fn a_stream_works_over_tls_too() {
     let ast = start();
     let port = with_tls(&ast);
     let reader = wait_until("TLS", || {
@@ -125,7 +125,7 @@ fn a_stream_goes_by_tls_too() {
 }
 
 #[test]
-fn a_reader_whose_network_vanishes_does_not_keep_its_stream() {
+fn a_reader_whose_network_vanishes_loses_its_stream() {
     let ast = start();
     let plain = open(&ast, "GET", "line");
     let (port, connection) = relay(with_tls(&ast));
@@ -140,11 +140,11 @@ fn a_reader_whose_network_vanishes_does_not_keep_its_stream() {
     vanish(&plain);
     vanish(&tls);
     let begin = Instant::now();
-    // Asterisk waits for the kernel, for 30 seconds: by default that takes 15 minutes.
+    // The kernel gives up after 30 seconds; by default that takes 15 minutes.
     wait_streams(&ast, "0");
     assert!(
         begin.elapsed() > Duration::from_secs(20),
-        "something else has ended them"
+        "something else has ended the streams"
     );
     let _ = curl.kill();
     let _ = curl.wait();

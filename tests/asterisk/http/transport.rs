@@ -1,26 +1,16 @@
-//! Connections: TLS, and the end of the module.
+//! Connections: TLS, and unloads.
 
 use std::io::Read;
 use std::net::TcpListener;
 use std::process::Command;
 
-use super::{begin_login, builder, get, reconfigure_server, start, users};
-use crate::harness::{Instance, MODULE, wait_until};
+use super::{builder, get, reconfigure_server, start, users};
+use crate::harness::api::begin_login;
+use crate::harness::{Instance, MODULE, certificate, wait_until};
 
-/// Asterisk's HTTP server by TLS too, with a certificate of its own: the port.
+/// Turns on TLS in Asterisk's HTTP server, with a new certificate, and returns the port.
 pub fn with_tls(ast: &Instance) -> u16 {
-    let (key, certificate) = (ast.path("key.pem"), ast.path("certificate.pem"));
-    let made = Command::new("openssl")
-        .args([
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-        ])
-        .args(["-subj", "/CN=localhost", "-keyout"])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .expect("the program openssl");
-    assert!(made.status.success(), "{made:?}");
+    let (certificate, key) = certificate(&ast.path(""), "server", "localhost");
     let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
     let port = free.expect("a free port").port();
     reconfigure_server(
@@ -35,7 +25,7 @@ pub fn with_tls(ast: &Instance) -> u16 {
     port
 }
 
-/// An answer by TLS, head and body.
+/// Head and body of an answer over TLS.
 fn by_tls(port: u16, path: &str, more: &[&str]) -> Option<String> {
     let asked = Command::new("curl")
         .args(["--silent", "--insecure", "--include", "--max-time", "30"])
@@ -48,7 +38,7 @@ fn by_tls(port: u16, path: &str, more: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn by_tls_the_cookie_never_goes_in_the_clear() {
+fn over_tls_the_cookie_is_never_sent_in_the_clear() {
     let ast = start("");
     let port = with_tls(&ast);
     let page = wait_until("TLS", || by_tls(port, "", &[]));
@@ -70,9 +60,9 @@ fn by_tls_the_cookie_never_goes_in_the_clear() {
     assert!(answer.contains(r#""name":"panel""#), "{answer}");
 }
 
-/// Anybody can send half a request: an unload waits for no other half.
+/// A client may send half a request: an unload does not wait for the other half.
 #[test]
-fn half_a_request_holds_up_no_unload_and_the_site_comes_back() {
+fn half_a_request_delays_no_unload_and_the_site_returns() {
     let logger = "[general]\ndateformat = %F %T.%3q\n[logfiles]\n\
                   full.log => notice,warning,error,verbose,debug\n";
     let ast = builder(&users("")).file("logger.conf", logger).start();
@@ -83,7 +73,7 @@ fn half_a_request_holds_up_no_unload_and_the_site_comes_back() {
     ast.wait_log("HTTP consuming request body");
     let begin = std::time::Instant::now();
     assert!(ast.unload_module(MODULE).ok());
-    // It took ten seconds, and the request had its answer only afterwards.
+    // The unload once took ten seconds, and the request got its answer only afterwards.
     let took = begin.elapsed();
     assert!(took < std::time::Duration::from_secs(8), "{took:?}");
     let mut answer = String::new();

@@ -5,76 +5,49 @@ use serde::Serialize;
 use crate::model::device::{DeviceState, Phones};
 use crate::model::dnd::DndStatus;
 use crate::model::state::State;
+use crate::model::words::words;
 
-/// What the user's phones do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub enum TelephonyStatus {
-    /// Nothing.
-    #[default]
-    NoCall,
-    /// They ring, and there is no other call.
-    Ringing,
-    /// There is a call.
-    CallConnected,
-    /// The only calls are on hold.
-    OnHold,
-    /// The only call is parked: by the user, or it is the user who waits there.
-    ParkedCall,
-}
-
-impl TelephonyStatus {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            TelephonyStatus::NoCall => "NoCall",
-            TelephonyStatus::Ringing => "Ringing",
-            TelephonyStatus::CallConnected => "CallConnected",
-            TelephonyStatus::OnHold => "OnHold",
-            TelephonyStatus::ParkedCall => "ParkedCall",
-        }
+words! {
+    /// What the user's phones do.
+    #[derive(Default)]
+    pub enum TelephonyStatus: "status" {
+        /// Nothing.
+        #[default]
+        NoCall = "NoCall",
+        /// They ring, and there is no other call.
+        Ringing = "Ringing",
+        /// There is a call.
+        CallConnected = "CallConnected",
+        /// The only calls are on hold.
+        OnHold = "OnHold",
+        /// The only call is parked: by the user, or it is the user who waits there.
+        ParkedCall = "ParkedCall",
     }
 }
 
-/// Whether the user is in a meeting.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub enum MeetingStatus {
-    /// In none.
-    #[default]
-    Disconnected,
-    /// In one.
-    Connected,
-}
-
-impl MeetingStatus {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            MeetingStatus::Disconnected => "Disconnected",
-            MeetingStatus::Connected => "Connected",
-        }
+words! {
+    /// Whether the user is in a meeting.
+    #[derive(Default)]
+    pub enum MeetingStatus: "status" {
+        /// In none.
+        #[default]
+        Disconnected = "Disconnected",
+        /// In one.
+        Connected = "Connected",
     }
 }
 
-/// Whether the user can be spoken with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub enum PresenceStatus {
-    /// Not there.
-    #[default]
-    Offline,
-    /// There, and occupied.
-    Busy,
-    /// There.
-    Available,
-}
-
-impl PresenceStatus {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            PresenceStatus::Offline => "Offline",
-            PresenceStatus::Busy => "Busy",
-            PresenceStatus::Available => "Available",
-        }
+words! {
+    /// Whether the user can be spoken with.
+    #[derive(Default)]
+    pub enum PresenceStatus: "status" {
+        /// Not there.
+        #[default]
+        Offline = "Offline",
+        /// There, and occupied.
+        Busy = "Busy",
+        /// There.
+        Available = "Available",
     }
 }
 

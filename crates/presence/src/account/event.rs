@@ -6,65 +6,32 @@ use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
+use uuid::Builder;
 
 use super::record::Record;
 use crate::model::flags::{Flag, Flags};
 use crate::model::time::Time;
+use crate::model::words::{self, words};
 use crate::world::Transition;
 
-/// What of a user can change.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum Detail {
-    /// `telephonyStatus`
-    Telephony,
-    /// `presenceStatus`
-    Presence,
-    /// `userStatus`
-    User,
-    /// `meetingStatus`
-    Meeting,
-    /// `dndStatus`
-    Dnd,
-    /// One of the three flags.
-    Flags,
-    /// State, subtype, message or status type.
-    Status,
-    /// Whether others may see the user; no name, because it is told whatever is asked for.
-    Visibility,
-}
-
-impl Detail {
-    /// Every one that can be asked for.
-    pub const ALL: [Detail; 7] = [
-        Detail::Telephony,
-        Detail::Presence,
-        Detail::User,
-        Detail::Meeting,
-        Detail::Dnd,
-        Detail::Flags,
-        Detail::Status,
-    ];
-    /// Their names, for messages that say what was expected.
-    pub const EXPECTED: &'static str = "telephony, presence, user, meeting, dnd, flags or status";
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Detail::Telephony => "telephony",
-            Detail::Presence => "presence",
-            Detail::User => "user",
-            Detail::Meeting => "meeting",
-            Detail::Dnd => "dnd",
-            Detail::Flags => "flags",
-            Detail::Status => "status",
-            Detail::Visibility => "visibility",
-        }
-    }
-
-    /// The one of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Detail::ALL.into_iter().find(|known| known.name() == name)
+words! {
+    /// A part of what is known of a user that a reader can ask for.
+    #[repr(u8)]
+    pub enum Detail: "detail", compared by words::exactly {
+        /// `telephonyStatus`
+        Telephony = "telephony",
+        /// `presenceStatus`
+        Presence = "presence",
+        /// `userStatus`
+        User = "user",
+        /// `meetingStatus`
+        Meeting = "meeting",
+        /// `dndStatus`
+        Dnd = "dnd",
+        /// One of the flags.
+        Flags = "flags",
+        /// State, subtype, message or status type.
+        Status = "status",
     }
 }
 
@@ -76,6 +43,9 @@ impl Details {
     /// None.
     pub const NONE: Details = Details(0);
 
+    /// The bit after those of every [`Detail`].
+    const VISIBILITY: u8 = Detail::ALL.len() as u8;
+
     /// With one more, where that is so.
     #[must_use]
     pub const fn with(self, detail: Detail, so: bool) -> Self {
@@ -85,6 +55,18 @@ impl Details {
     /// Whether it is one of them.
     pub const fn has(self, detail: Detail) -> bool {
         self.0 >> detail as u8 & 1 == 1
+    }
+
+    /// With a change of whether others may see the user, where that is so. It cannot be asked
+    /// for: readers learn of it in any case.
+    #[must_use]
+    pub const fn with_visibility(self, so: bool) -> Self {
+        Details(self.0 | (so as u8) << Self::VISIBILITY)
+    }
+
+    /// Whether it has changed whether others may see the user.
+    pub const fn has_visibility(self) -> bool {
+        self.0 >> Self::VISIBILITY & 1 == 1
     }
 
     /// Whether one of them is in the other set too.
@@ -281,16 +263,12 @@ fn uuid(account: &str, sequence: u64) -> String {
     static KEYS: LazyLock<[RandomState; 2]> =
         LazyLock::new(|| [RandomState::new(), RandomState::new()]);
     let [high, low] = KEYS.each_ref().map(|key| key.hash_one((account, sequence)));
-    let high = high & !0xf000 | 0x8000;
-    let low = low & !(0b11 << 62) | 0b10 << 62;
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        high >> 32,
-        high >> 16 & 0xffff,
-        high & 0xffff,
-        low >> 48,
-        low & 0xffff_ffff_ffff,
-    )
+    uuid_of((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
+}
+
+/// These bytes as a UUID (version 8): all but six bits of them.
+pub fn uuid_of(bytes: [u8; 16]) -> String {
+    Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
 #[cfg(test)]
@@ -370,7 +348,7 @@ mod tests {
         assert!(
             Detail::ALL
                 .iter()
-                .all(|it| Detail::parse(it.name()) == Some(*it))
+                .all(|it| Detail::parse(it.name()) == Ok(*it))
         );
     }
 }

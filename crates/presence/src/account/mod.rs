@@ -11,7 +11,7 @@ mod reservation;
 pub use activity::{
     Activity, MeetingStatus, PresenceStatus, Telephony, TelephonyStatus, status_of,
 };
-pub use event::{Detail, Details, Event, Subscription};
+pub use event::{Detail, Details, Event, Subscription, uuid_of};
 pub use journal::{Journal, Missed};
 pub use query::{EventsQuery, ListQuery};
 pub use record::Record;

@@ -198,7 +198,7 @@ impl EventsQuery {
 
 fn details(value: &str) -> Result<Details, Wrong> {
     let wrong = |name: &str| {
-        let expected = Detail::EXPECTED;
+        let expected = Detail::expected();
         format!("Unknown detail '{}', expected {expected}.", quoted(name))
     };
     let named = list(value);
@@ -207,7 +207,7 @@ fn details(value: &str) -> Result<Details, Wrong> {
     }
     let named = named.iter();
     named
-        .map(|name| Detail::parse(name).ok_or_else(|| wrong(name)))
+        .map(|name| Detail::parse(name).map_err(|_| wrong(name)))
         .collect()
 }
 

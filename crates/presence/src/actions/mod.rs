@@ -20,6 +20,7 @@ use crate::config::UserSpec;
 use crate::directory::UserId;
 use crate::model::state::{Presence, State};
 use crate::model::status::Statuses;
+use crate::model::words::words;
 use crate::world::{Decision, Transition, World};
 
 pub use backend::{Backend, TargetValue};
@@ -29,69 +30,29 @@ pub use record::{ActionRecord, InForce, carry_out, shown_member};
 pub use target::TargetKind;
 pub use template::Assignment;
 
-/// What can be done in a queue.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum QueueAction {
-    /// The member is added.
-    Login,
-    /// The member is removed.
-    Logout,
-    /// The member is paused.
-    Pause,
-    /// Nothing, whatever other blocks say.
-    None,
-}
-
-impl QueueAction {
-    /// The configuration's words, for messages that say what was expected.
-    pub const EXPECTED: &'static str = "login, logout, pause or none";
-
-    /// The configuration's word.
-    pub const fn name(self) -> &'static str {
-        match self {
-            QueueAction::Login => "login",
-            QueueAction::Logout => "logout",
-            QueueAction::Pause => "pause",
-            QueueAction::None => "none",
-        }
-    }
-
-    /// The action of that name, without regard to case.
-    pub fn parse(name: &str) -> Option<Self> {
-        let all = [
-            QueueAction::Login,
-            QueueAction::Logout,
-            QueueAction::Pause,
-            QueueAction::None,
-        ];
-        let mut all = all.into_iter();
-        all.find(|action| action.name().eq_ignore_ascii_case(name))
+words! {
+    /// What can be done in a queue.
+    pub enum QueueAction: "action" {
+        /// The member is added.
+        Login = "login",
+        /// The member is removed.
+        Logout = "logout",
+        /// The member is paused.
+        Pause = "pause",
+        /// Nothing, whatever other blocks say.
+        None = "none",
     }
 }
 
-/// Which status a block looks at.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum StatusKind {
-    /// The one that was chosen, a schedule included.
-    #[default]
-    Chosen,
-    /// The combined one: calls and meetings count too.
-    Combined,
-}
-
-impl StatusKind {
-    /// The configuration's words, for messages that say what was expected.
-    pub const EXPECTED: &'static str = "chosen or combined";
-
-    /// The value of that name, without regard to case.
-    pub fn parse(name: &str) -> Option<Self> {
-        let all = [
-            ("chosen", StatusKind::Chosen),
-            ("combined", StatusKind::Combined),
-        ];
-        let mut all = all.into_iter();
-        let found = all.find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, when)| when)
+words! {
+    /// Which status a block looks at.
+    #[derive(Default)]
+    pub enum StatusKind: "value" {
+        /// The one that was chosen, a schedule included.
+        #[default]
+        Chosen = "chosen",
+        /// The combined one: calls and meetings count too.
+        Combined = "combined",
     }
 }
 

@@ -181,13 +181,6 @@ fn over(
 mod tests {
     use super::*;
 
-    const ALL: [QueueAction; 4] = [
-        QueueAction::Login,
-        QueueAction::Logout,
-        QueueAction::Pause,
-        QueueAction::None,
-    ];
-
     /// A queue that does what it is told.
     fn done(now: Option<Member>, step: Option<QueueStep>) -> Option<Member> {
         match (now, step) {
@@ -213,8 +206,8 @@ mod tests {
     #[test]
     fn any_two_after_each_other_end_with_what_was_there() {
         for before in [None, Some(theirs()), Some(theirs().paused("Lunch"))] {
-            for first in ALL {
-                for second in ALL {
+            for first in QueueAction::ALL {
+                for second in QueueAction::ALL {
                     let mut now = before.clone();
                     let mut did: Vec<Applied> = Vec::new();
                     for wanted in [first, second, QueueAction::None] {

@@ -10,52 +10,27 @@ use super::{Person, PresenceStatus, StatusChange, StatusKind};
 use crate::model::state::State;
 use crate::model::status::Statuses;
 use crate::model::text::quoted;
+use crate::model::words::{self, words};
 
-/// What a variable stands for.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Placeholder {
-    User,
-    Id,
-    Account,
-    Extension,
-    State,
-    Subtype,
-    Message,
-    Status,
-    OldState,
-    OldSubtype,
-    OldMessage,
-    OldStatus,
+words! {
+    /// A variable of an assignment.
+    enum Placeholder: "variable", compared by words::exactly {
+        User = "USER",
+        Id = "ID",
+        Account = "ACCOUNT",
+        Extension = "EXTENSION",
+        State = "STATE",
+        Subtype = "SUBTYPE",
+        Message = "MESSAGE",
+        Status = "STATUS",
+        OldState = "OLD_STATE",
+        OldSubtype = "OLD_SUBTYPE",
+        OldMessage = "OLD_MESSAGE",
+        OldStatus = "OLD_STATUS",
+    }
 }
 
 impl Placeholder {
-    const ALL: [(&'static str, Placeholder); 12] = [
-        ("USER", Placeholder::User),
-        ("ID", Placeholder::Id),
-        ("ACCOUNT", Placeholder::Account),
-        ("EXTENSION", Placeholder::Extension),
-        ("STATE", Placeholder::State),
-        ("SUBTYPE", Placeholder::Subtype),
-        ("MESSAGE", Placeholder::Message),
-        ("STATUS", Placeholder::Status),
-        ("OLD_STATE", Placeholder::OldState),
-        ("OLD_SUBTYPE", Placeholder::OldSubtype),
-        ("OLD_MESSAGE", Placeholder::OldMessage),
-        ("OLD_STATUS", Placeholder::OldStatus),
-    ];
-
-    fn parse(name: &str) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|(known, _)| *known == name)
-            .map(|(_, variable)| variable)
-    }
-
-    fn name(self) -> &'static str {
-        let mut all = Self::ALL.into_iter();
-        let known = all.find(|(_, known)| *known == self);
-        known.map_or("", |(name, _)| name)
-    }
-
     /// Whether a person may have written it, and not the administrator.
     fn written_by_a_person(self) -> bool {
         matches!(
@@ -297,12 +272,11 @@ fn pieces(text: &str) -> Result<Vec<Piece>, String> {
                 quoted(text)
             ));
         };
-        let Some(variable) = Placeholder::parse(name) else {
-            let known: Vec<_> = Placeholder::ALL.iter().map(|(name, _)| *name).collect();
+        let Ok(variable) = Placeholder::parse(name) else {
             return Err(format!(
                 "unknown variable '${{{}}}', expected one of {} (nothing else is evaluated)",
                 quoted(name),
-                known.join(", ")
+                Placeholder::NAMES.join(", ")
             ));
         };
         pieces.push(Piece::Placeholder(variable));

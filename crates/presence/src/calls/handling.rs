@@ -1,6 +1,7 @@
 //! What sections of `type = handling` say, and what users say of how they are reached.
 
 use crate::model::state::State;
+use crate::model::words::{self, words};
 
 use super::CallOrigin;
 
@@ -30,38 +31,21 @@ pub enum Forward {
     Extension(Box<str>, Box<str>),
 }
 
-/// A variable in the destination of a forward.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ForwardVariable {
-    /// The name of the status type.
-    Status,
-    /// The state.
-    State,
-    /// The user's name.
-    User,
-    /// The user's default extension.
-    Extension,
+words! {
+    /// A variable in the destination of a forward, written such as `${STATUS}`.
+    pub enum ForwardVariable: "variable", compared by words::exactly {
+        /// The name of the status type.
+        Status = "STATUS",
+        /// The state.
+        State = "STATE",
+        /// The user's name.
+        User = "USER",
+        /// The user's default extension.
+        Extension = "EXTENSION",
+    }
 }
 
 impl ForwardVariable {
-    /// Every variable.
-    pub const ALL: [ForwardVariable; 4] = [
-        ForwardVariable::Status,
-        ForwardVariable::State,
-        ForwardVariable::User,
-        ForwardVariable::Extension,
-    ];
-
-    /// The variable the way it is written, such as `${STATUS}`.
-    pub const fn written(self) -> &'static str {
-        match self {
-            ForwardVariable::Status => "${STATUS}",
-            ForwardVariable::State => "${STATE}",
-            ForwardVariable::User => "${USER}",
-            ForwardVariable::Extension => "${EXTENSION}",
-        }
-    }
-
     /// The text with every variable replaced by its value. Nothing else is evaluated.
     pub fn replace<'a>(text: &str, value: impl Fn(ForwardVariable) -> &'a str) -> String {
         if !text.contains("${") {
@@ -70,7 +54,7 @@ impl ForwardVariable {
         Self::ALL
             .into_iter()
             .fold(text.to_owned(), |text, variable| {
-                text.replace(variable.written(), value(variable))
+                text.replace(&format!("${{{variable}}}"), value(variable))
             })
     }
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use crate::directory::{Directory, User, UserId};
 use crate::model::flags::Flag;
 use crate::model::state::State;
+use crate::model::words::words;
 use crate::world::World;
 
 pub use explain::{Caller, explain};
@@ -29,40 +30,13 @@ const DEFAULT_TIMEOUT: u32 = 20;
 /// The most users whom a call may pass by forwards.
 pub const DEPTH: usize = 8;
 
-/// Where a call comes from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum CallOrigin {
-    /// From one of our own.
-    Internal,
-    /// From outside.
-    External,
-}
-
-impl CallOrigin {
-    /// Both.
-    pub const ALL: [CallOrigin; 2] = [CallOrigin::Internal, CallOrigin::External];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            CallOrigin::Internal => "internal",
-            CallOrigin::External => "external",
-        }
-    }
-
-    /// The origin of that name, without regard to case.
-    ///
-    /// # Errors
-    /// Says what was expected.
-    pub fn parse(name: &str) -> Result<Self, String> {
-        let mut all = Self::ALL.into_iter();
-        let found = all.find(|known| known.name().eq_ignore_ascii_case(name));
-        found.ok_or_else(|| {
-            format!(
-                "unknown origin '{}', expected internal or external",
-                crate::model::text::quoted(name)
-            )
-        })
+words! {
+    /// Where a call comes from.
+    pub enum CallOrigin: "origin" {
+        /// From one of our own.
+        Internal = "internal",
+        /// From outside.
+        External = "external",
     }
 }
 

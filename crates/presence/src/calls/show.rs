@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{CallOrigin, CallPlan, Destination, RingStep};
 use crate::directory::UserId;
 use crate::model::state::{Presence, State};
-use crate::model::text::quoted;
+use crate::model::words::words;
 use crate::views::fields::Query;
 use crate::world::World;
 
@@ -23,56 +23,25 @@ impl fmt::Display for Destination {
     }
 }
 
-/// A field of `USER_PRESENCE_ROUTE(user,origin,field)`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum RouteField {
-    Summary,
-    State,
-    Status,
-    Block,
-    Refused,
-    Always,
-    First,
-    FirstTimeout,
-    Second,
-    SecondTimeout,
-    NoAnswer,
-    Busy,
-    Together,
-    Monitors,
-    Push,
-    Note,
-    Json,
-}
-
-impl RouteField {
-    const ALL: [(&'static str, RouteField); 16] = [
-        ("state", RouteField::State),
-        ("status", RouteField::Status),
-        ("block", RouteField::Block),
-        ("refused", RouteField::Refused),
-        ("always", RouteField::Always),
-        ("first", RouteField::First),
-        ("first_timeout", RouteField::FirstTimeout),
-        ("second", RouteField::Second),
-        ("second_timeout", RouteField::SecondTimeout),
-        ("noanswer", RouteField::NoAnswer),
-        ("busy", RouteField::Busy),
-        ("together", RouteField::Together),
-        ("monitors", RouteField::Monitors),
-        ("push", RouteField::Push),
-        ("note", RouteField::Note),
-        ("json", RouteField::Json),
-    ];
-
-    fn parse(name: &str) -> Result<Self, String> {
-        let named = |(known, _): &&(&str, RouteField)| known.eq_ignore_ascii_case(name);
-        let found = RouteField::ALL.iter().find(named).map(|(_, field)| *field);
-        found.ok_or_else(|| {
-            let known = RouteField::ALL.map(|(name, _)| name).join(", ");
-            let known = crate::model::suggest::expected(name, &known);
-            format!("unknown field '{}'{known}", quoted(name))
-        })
+words! {
+    /// A field of `USER_PRESENCE_ROUTE(user,origin,field)`.
+    enum RouteField: "field" {
+        State = "state",
+        Status = "status",
+        Block = "block",
+        Refused = "refused",
+        Always = "always",
+        First = "first",
+        FirstTimeout = "first_timeout",
+        Second = "second",
+        SecondTimeout = "second_timeout",
+        NoAnswer = "noanswer",
+        Busy = "busy",
+        Together = "together",
+        Monitors = "monitors",
+        Push = "push",
+        Note = "note",
+        Json = "json",
     }
 }
 
@@ -81,7 +50,8 @@ impl RouteField {
 pub struct RouteQuery<'a> {
     user: &'a str,
     origin: CallOrigin,
-    field: RouteField,
+    /// `None` for the summary of all.
+    field: Option<RouteField>,
 }
 
 impl<'a> RouteQuery<'a> {
@@ -101,8 +71,8 @@ impl<'a> RouteQuery<'a> {
             Some(origin) => CallOrigin::parse(origin)?,
         };
         let field = match parts.next() {
-            None | Some("") => RouteField::Summary,
-            Some(name) => RouteField::parse(name)?,
+            None | Some("") => None,
+            Some(name) => Some(RouteField::parse(name)?),
         };
         Ok(RouteQuery {
             user,
@@ -123,8 +93,10 @@ impl<'a> RouteQuery<'a> {
             |at| step(at).map_or_else(String::new, |step: &RingStep| step.devices.join("&"));
         let timeout = |at| step(at).map_or_else(String::new, |step| step.timeout.to_string());
         let target = |target: &Option<Destination>| text(target.as_ref());
-        Ok(match self.field {
-            RouteField::Summary => plan.summary(),
+        let Some(field) = self.field else {
+            return Ok(plan.summary());
+        };
+        Ok(match field {
             RouteField::State => plan.state.name().to_owned(),
             RouteField::Status => plan.status,
             RouteField::Block => plan.block,

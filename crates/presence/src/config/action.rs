@@ -99,11 +99,11 @@ fn queue(given: &str) -> Result<(Option<Box<str>>, QueueAction), String> {
         Some((queue, action)) => (Some(queue.trim()), action.trim()),
         None => (None, given.trim()),
     };
-    let Some(action) = QueueAction::parse(action) else {
+    let Ok(action) = QueueAction::parse(action) else {
         return Err(format!(
             "'{}', expected {}, or a queue and one of them such as 600,pause",
             quoted(given),
-            QueueAction::EXPECTED
+            QueueAction::expected()
         ));
     };
     match queue {

@@ -127,17 +127,13 @@ pub(super) fn forward(given: &str) -> Result<Forward, String> {
 /// Refuses a variable that is not replaced.
 fn check_variables(given: &str) -> Result<(), String> {
     for part in given.split("${").skip(1) {
-        let name = part.split('}').next().unwrap_or_default();
-        let mut known = ForwardVariable::ALL.into_iter();
-        if !known.any(|variable| variable.written() == format!("${{{name}}}")) {
+        let Some((name, _)) = part.split_once('}') else {
             return Err(format!(
-                "unknown variable '{}', expected {}",
-                quoted(name),
-                ForwardVariable::ALL
-                    .map(ForwardVariable::written)
-                    .join(", ")
+                "'{}': the variable has no closing brace",
+                quoted(given)
             ));
-        }
+        };
+        ForwardVariable::parse(name)?;
     }
     Ok(())
 }

@@ -118,7 +118,7 @@ pub(super) fn names() -> Vec<&'static str> {
 pub(super) fn parse(
     sections: &[&Section],
     definitions: Arc<Definitions>,
-    is_timezone: IsTimezone,
+    is_timezone: IsTimezone<'_>,
     errors: &mut Vec<Problem>,
     warnings: &mut Vec<Problem>,
 ) -> Settings {
@@ -128,17 +128,22 @@ pub(super) fn parse(
         reader.finish(errors, warnings);
     }
     let mut general = General {
-        rule: RuleDraft::new(Arc::default(), definitions.clone(), is_timezone),
+        rule: RuleDraft::new(Arc::default(), definitions.clone()),
         settle: 0,
         http: Http::default(),
     };
-    if let Some(section) = sections.first() {
-        let mut reader = SectionReader::new(Origin::File, section);
-        reader.read(&mut general);
-        reader.finish(errors, warnings);
-    }
+    let rule = match sections.first() {
+        None => Arc::default(),
+        Some(section) => {
+            let mut reader = SectionReader::new(Origin::File, section);
+            reader.read(&mut general);
+            let rule = general.rule.finish(is_timezone, &mut reader);
+            reader.finish(errors, warnings);
+            rule
+        }
+    };
     Settings {
-        rule: general.rule.finish(),
+        rule,
         settle: general.settle,
         definitions,
         webhooks: Vec::new(),

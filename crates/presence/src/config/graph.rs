@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::feedback::{self, Reads};
 use super::section::location;
-use super::user::{InputKind, InputSpec, UserSpec};
+use super::user::{InputSpec, UserSpec};
 use super::{Origin, Outgoing, Problem, Section};
 use crate::actions::Person;
 use crate::model::address::{USER_LABEL, below};
 use crate::model::device::Watcher;
+use crate::model::input::ReadFrom;
 
 /// Leaves out the users of every cycle, with an error for each, and warns of sources that
 /// name no user.
@@ -116,7 +117,7 @@ fn feedback(
     let (mut reads, mut seen, mut open) = (Reads::default(), HashSet::from([user]), vec![user]);
     while let Some(next) = open.pop() {
         for input in &specs[next].inputs {
-            if matches!(input.kind, InputKind::Extension { .. } | InputKind::Source) {
+            if input.kind.read_from() == ReadFrom::Provider {
                 reads.addresses.push(&input.address);
             }
             reads.devices.extend(input.device.as_deref());
@@ -163,10 +164,10 @@ fn by_number(specs: &[UserSpec]) -> HashMap<String, Vec<usize>> {
 
 /// The users that a source reads, by their presence or by their device state.
 fn reads(input: &InputSpec) -> impl Iterator<Item = &str> {
-    let presence = match input.kind {
-        InputKind::Extension { .. } | InputKind::Source => below(&input.address, USER_LABEL),
-        _ => None,
-    };
+    let provided = input.kind.read_from() == ReadFrom::Provider;
+    let presence = provided
+        .then(|| below(&input.address, USER_LABEL))
+        .flatten();
     let device = input.device.as_deref();
     let device = device.and_then(|device| below(device, USER_LABEL));
     presence

@@ -198,7 +198,7 @@ mod tests {
             ),
             (
                 "forward_internal_always=${EXTENSION@d",
-                "is not a destination",
+                "the variable has no closing brace",
             ),
             ("forward_internal_always=${STATUS}-${USER}@x${STATE}", ""),
             ("forward_sideways=200", "unknown option"),

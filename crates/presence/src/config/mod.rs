@@ -42,7 +42,7 @@ use users::Users;
 pub use webhook::Webhook;
 
 /// Whether the system knows a time zone of that name, such as `Europe/Berlin`.
-pub type IsTimezone = fn(&str) -> bool;
+pub type IsTimezone<'a> = &'a dyn Fn(&str) -> bool;
 
 /// A parsed configuration.
 #[derive(Default, Debug)]
@@ -67,7 +67,7 @@ impl Parsed {
 }
 
 /// Parses the file's sections and then the realtime rows.
-pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone) -> Parsed {
+pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone<'_>) -> Parsed {
     let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     let sorted = Sorted::new(file, &mut errors);
     let definitions = Arc::new(Definitions::parse(&sorted, &mut errors, &mut warnings));
@@ -116,7 +116,7 @@ pub fn parse_row(
     settings: &Settings,
     row: &Section,
     known: Vec<UserSpec>,
-    is_timezone: IsTimezone,
+    is_timezone: IsTimezone<'_>,
 ) -> Parsed {
     let mut users = Users::new(settings, is_timezone);
     users.add(Origin::Realtime, 0, row);

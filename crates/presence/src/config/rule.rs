@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::reader::{Given, Setting};
+use super::reader::{Given, SectionReader, Setting};
 use super::settings::Rule;
 use super::show::{list, status, table, text, yes_no};
 use super::{Definitions, IsTimezone, Settings, action, dialplan, value};
@@ -17,23 +17,29 @@ pub(super) struct RuleDraft {
     /// `None` until the section gives an option of the rule: most users give none.
     own: Option<Rule>,
     definitions: Arc<Definitions>,
-    is_timezone: IsTimezone,
 }
 
 impl RuleDraft {
     /// Begins with the rule `base`. Options may name what is in `definitions`.
-    pub fn new(base: Arc<Rule>, definitions: Arc<Definitions>, is_timezone: IsTimezone) -> Self {
+    pub fn new(base: Arc<Rule>, definitions: Arc<Definitions>) -> Self {
         RuleDraft {
             base,
             own: None,
             definitions,
-            is_timezone,
         }
     }
 
-    /// The finished rule; `base` itself where no option changed it.
-    pub fn finish(self) -> Arc<Rule> {
-        self.own.map_or(self.base, Arc::new)
+    /// The finished rule, `base` itself where no option changed it. An unknown time zone is an
+    /// error of the section.
+    pub fn finish(self, is_timezone: IsTimezone<'_>, reader: &mut SectionReader<'_>) -> Arc<Rule> {
+        let Some(own) = self.own else {
+            return self.base;
+        };
+        let zone = &own.schedule.timezone;
+        if *zone != self.base.schedule.timezone && !is_timezone(zone) {
+            reader.error_at("timezone", value::unknown_timezone(zone));
+        }
+        Arc::new(own)
     }
 
     fn rule(&mut self) -> &mut Rule {
@@ -141,11 +147,7 @@ impl<D: HasRule> RuleOptions<D> {
         ),
         Setting::new(
             "timezone",
-            |it, given| {
-                let zone = value::timezone(given.value, it.draft().is_timezone)?;
-                it.rule().schedule.timezone = zone;
-                Ok(())
-            },
+            |it, given| value::timezone(given.value).map(|zone| it.rule().schedule.timezone = zone),
             |settings| text(&settings.rule.schedule.timezone),
         ),
         Setting::new(

@@ -9,37 +9,19 @@ use crate::combine::{Method, Order, Ranks};
 use crate::model::device::PresenceTable;
 use crate::model::state::{Presence, State};
 use crate::model::status::{StatusType, Statuses};
+use crate::model::words::words;
 
-/// Where a status that is set for a user goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
-pub enum Outgoing {
-    /// To every extension of the user.
-    #[default]
-    All,
-    /// To the default extension.
-    Default,
-    /// Nowhere: it remains the user's own status.
-    None,
-}
-
-impl Outgoing {
-    /// The configuration's words, for messages that say what was expected.
-    pub const EXPECTED: &'static str = "all, default or none";
-
-    /// The configuration's word.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Outgoing::All => "all",
-            Outgoing::Default => "default",
-            Outgoing::None => "none",
-        }
-    }
-
-    /// The value of that name, without regard to case.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Outgoing::All, Outgoing::Default, Outgoing::None]
-            .into_iter()
-            .find(|outgoing| outgoing.name().eq_ignore_ascii_case(name))
+words! {
+    /// Where a status that is set for a user goes.
+    #[derive(Default)]
+    pub enum Outgoing: "value" {
+        /// To every extension of the user.
+        #[default]
+        All = "all",
+        /// To the default extension.
+        Default = "default",
+        /// Nowhere: it remains the user's own status.
+        None = "none",
     }
 }
 

@@ -11,40 +11,23 @@ use super::tables::DeviceDraft;
 use super::users::UserDraft;
 use super::webhook::WebhookDraft;
 use crate::model::device::PresenceTable;
-use crate::model::suggest;
-use crate::model::text::quoted;
+use crate::model::words::{self, words};
 
-/// The types of sections, as the option `type` names them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum SectionType {
-    User,
-    Status,
-    DeviceTable,
-    PresenceTable,
-    Action,
-    Handling,
-    ApiUser,
-    Webhook,
+words! {
+    /// The types of sections, as the option `type` names them.
+    enum SectionType: "type", compared by words::exactly {
+        User = "user",
+        Status = "status",
+        DeviceTable = "device_table",
+        PresenceTable = "presence_table",
+        Action = "action",
+        Handling = "handling",
+        ApiUser = "api_user",
+        Webhook = "webhook",
+    }
 }
 
 impl SectionType {
-    const ALL: [(&'static str, SectionType); 8] = [
-        ("user", SectionType::User),
-        ("status", SectionType::Status),
-        ("device_table", SectionType::DeviceTable),
-        ("presence_table", SectionType::PresenceTable),
-        ("action", SectionType::Action),
-        ("handling", SectionType::Handling),
-        ("api_user", SectionType::ApiUser),
-        ("webhook", SectionType::Webhook),
-    ];
-
-    fn parse(name: &str) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        let found = all.find(|(known, _)| *known == name);
-        found.map(|(_, kind)| kind)
-    }
-
     /// The names of the options.
     fn options(self) -> Vec<&'static str> {
         match self {
@@ -58,15 +41,11 @@ impl SectionType {
             SectionType::Webhook => WebhookDraft::names(),
         }
     }
-
-    fn expected() -> String {
-        Self::ALL.map(|(name, _)| name).join(", ")
-    }
 }
 
 /// The types of sections, `[general]` first, each with the names of its options.
 pub fn section_options() -> Vec<(&'static str, Vec<&'static str>)> {
-    let types = SectionType::ALL.map(|(name, kind)| (name, kind.options()));
+    let types = SectionType::ALL.map(|kind| (kind.name(), kind.options()));
     let general = ("general", general::names());
     std::iter::once(general).chain(types).collect()
 }
@@ -135,11 +114,11 @@ fn section_type(reader: &mut SectionReader<'_>) -> Option<SectionType> {
         );
         return None;
     }
-    let kind = SectionType::parse(&first.value);
-    if kind.is_none() {
-        let expected = suggest::expected(&first.value, &SectionType::expected());
-        let unknown = quoted(&first.value);
-        reader.error_at("type", format!("unknown type '{unknown}'{expected}"));
+    match SectionType::parse(&first.value) {
+        Ok(kind) => Some(kind),
+        Err(unknown) => {
+            reader.error_at("type", unknown.to_string());
+            None
+        }
     }
-    kind
 }

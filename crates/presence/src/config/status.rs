@@ -54,7 +54,7 @@ impl OptionTable for StatusDraft {
 /// Reads one section. One with the name of a state changes that state's own status type.
 pub(super) fn read(definitions: &mut Definitions, reader: &mut SectionReader<'_>) {
     let name = reader.section().name.as_str();
-    let built_in = State::parse(name).map(StatusType::built_in);
+    let built_in = State::parse(name).ok().map(StatusType::built_in);
     let state = built_in.as_ref().map(|built_in| {
         let presence = built_in.maps_to.as_ref();
         MapsTo::State(presence.map(Presence::state))

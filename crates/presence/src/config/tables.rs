@@ -25,7 +25,7 @@ impl Draft for DeviceDraft {
         if name.eq_ignore_ascii_case("type") {
             return Some(Ok(()));
         }
-        let state = DeviceState::parse(name)?;
+        let state = DeviceState::parse(name).ok()?;
         let presence = presence(given.value, &self.statuses);
         Some(presence.map(|(presence, status)| self.table.set(state, presence, status)))
     }
@@ -36,7 +36,7 @@ impl Draft for DeviceDraft {
     }
 
     fn expected() -> String {
-        format!("type or a device state ({})", DeviceState::EXPECTED)
+        format!("type or a device state ({})", DeviceState::expected())
     }
 }
 
@@ -63,7 +63,7 @@ impl Draft for PresenceTable {
         if name.eq_ignore_ascii_case("type") {
             return Some(Ok(()));
         }
-        let state = State::parse(name)?;
+        let state = State::parse(name).ok()?;
         let device_state = value::device_state(given.value);
         Some(device_state.map(|device_state| self.set(state, device_state)))
     }
@@ -74,7 +74,7 @@ impl Draft for PresenceTable {
     }
 
     fn expected() -> String {
-        format!("type or a state ({})", State::EXPECTED)
+        format!("type or a state ({})", State::expected())
     }
 }
 

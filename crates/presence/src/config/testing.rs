@@ -32,7 +32,7 @@ pub fn sections(text: &str) -> Vec<Section> {
 
 /// What the parser says of a text.
 pub fn parsed(text: &str) -> Parsed {
-    parse(&sections(text), &[], |name| name == "Europe/Berlin")
+    parse(&sections(text), &[], &|name| name == "Europe/Berlin")
 }
 
 /// The directory of a text without errors.

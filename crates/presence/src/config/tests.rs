@@ -55,7 +55,7 @@ fn every_error_names_file_line_section_option_and_what_was_expected() {
         ),
         (
             "[a]\ntype=user\nmethod=best",
-            ":3, section [a], option 'method': 'best', expected priority, latest, default or none",
+            ":3, section [a], option 'method': unknown method 'best', expected priority, latest, default or none",
         ),
         (
             "[a]\ntype=user\noutgoing=some",
@@ -217,7 +217,7 @@ fn a_realtime_row_may_hold_several_values_and_unknown_columns() {
     for variable in rows.iter_mut().flat_map(|row| &mut row.variables) {
         variable.line = 0;
     }
-    let parsed = parse(&[], &rows, |_| true);
+    let parsed = parse(&[], &rows, &|_| true);
     assert_eq!(parsed.users[0].inputs.len(), 2);
     assert!(
         parsed.warnings[0]
@@ -225,7 +225,9 @@ fn a_realtime_row_may_hold_several_values_and_unknown_columns() {
             .contains("user 'alice', column 'phone': unknown column")
     );
     let error = parsed.errors[0].to_string();
-    assert!(error.starts_with("realtime family 'userpresence', user 'bob', column 'method': 'x'"));
+    assert!(error.starts_with(
+        "realtime family 'userpresence', user 'bob', column 'method': unknown method 'x'"
+    ));
 }
 
 #[test]

@@ -7,38 +7,7 @@ use super::settings::Rule;
 use crate::calls::Reach;
 use crate::model::device::DeviceTable;
 
-/// What kind of source an input is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum InputKind {
-    /// An extension.
-    Extension {
-        /// Where the extension begins in the address, in bytes.
-        at: u8,
-    },
-    /// Any other presence address.
-    Source,
-    /// A phone of the user.
-    Device,
-    /// A device state that belongs to no phone, such as `Custom:door`.
-    Custom,
-    /// A device whose state tells whether the user is in a meeting.
-    Meeting,
-    /// The time ranges of the schedule.
-    Schedule,
-}
-
-impl InputKind {
-    /// Whether a person chooses the state of such a source; the state of every other source is
-    /// inferred.
-    pub const fn is_chosen(self) -> bool {
-        match self {
-            InputKind::Extension { .. } | InputKind::Source => true,
-            InputKind::Device | InputKind::Custom | InputKind::Meeting | InputKind::Schedule => {
-                false
-            }
-        }
-    }
-}
+pub use crate::model::input::InputKind;
 
 /// One source of a user, in the order of the configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]

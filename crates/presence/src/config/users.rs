@@ -86,7 +86,7 @@ impl OptionTable for UserDraft {
 /// Collects users; those with equal rules or accounts share them.
 pub(super) struct Users<'a> {
     settings: &'a Settings,
-    is_timezone: IsTimezone,
+    is_timezone: IsTimezone<'a>,
     specs: Vec<UserSpec>,
     names: TakenNames<'a>,
     rules: HashSet<Arc<Rule>>,
@@ -101,7 +101,7 @@ pub(super) struct Users<'a> {
 
 impl<'a> Users<'a> {
     /// No users yet.
-    pub fn new(settings: &'a Settings, is_timezone: IsTimezone) -> Self {
+    pub fn new(settings: &'a Settings, is_timezone: IsTimezone<'a>) -> Self {
         Users {
             settings,
             is_timezone,
@@ -143,10 +143,10 @@ impl<'a> Users<'a> {
             member: None,
             reach: None,
             lines: Vec::new(),
-            rule: RuleDraft::new(base, definitions.clone(), self.is_timezone),
+            rule: RuleDraft::new(base, definitions.clone()),
         };
         reader.read_columns(&mut draft, &mut self.unknown_columns);
-        let rule = draft.rule.finish();
+        let rule = draft.rule.finish(self.is_timezone, reader);
         let mut inputs = read_lines(&draft.lines, &rule, definitions, reader);
         if rule.use_devices {
             inputs = with_devices(inputs, definitions);

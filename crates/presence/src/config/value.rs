@@ -31,14 +31,12 @@ pub fn boolean(value: &str) -> Result<bool, String> {
 
 /// A method of combining.
 pub fn method(value: &str) -> Result<Method, String> {
-    Method::parse(value)
-        .ok_or_else(|| format!("'{}', expected {}", quoted(value), Method::EXPECTED))
+    Ok(Method::parse(value)?)
 }
 
 /// Where a status goes.
 pub fn outgoing(value: &str) -> Result<Outgoing, String> {
-    Outgoing::parse(value)
-        .ok_or_else(|| format!("'{}', expected {}", quoted(value), Outgoing::EXPECTED))
+    Ok(Outgoing::parse(value)?)
 }
 
 /// An order of states, and the states that the value leaves out.
@@ -82,13 +80,7 @@ pub fn name(name: &str, what: &str) -> Result<(), String> {
 
 /// A state.
 pub fn state(name: &str) -> Result<State, String> {
-    State::parse(name).ok_or_else(|| {
-        format!(
-            "unknown state '{}'{}",
-            quoted(name),
-            expected(name, State::EXPECTED)
-        )
-    })
+    Ok(State::parse(name)?)
 }
 
 /// A status type.
@@ -138,26 +130,17 @@ pub fn text<'a>(value: &'a str, what: &str) -> Result<&'a str, String> {
 
 /// A device state.
 pub fn device_state(name: &str) -> Result<DeviceState, String> {
-    DeviceState::parse(name).ok_or_else(|| {
-        format!(
-            "unknown device state '{}'{}",
-            quoted(name),
-            expected(name, DeviceState::EXPECTED)
-        )
-    })
+    Ok(DeviceState::parse(name)?)
 }
 
 /// The status that a block of actions looks at.
 pub fn status_kind(name: &str) -> Result<StatusKind, String> {
-    StatusKind::parse(name).ok_or_else(|| unexpected(name, StatusKind::EXPECTED))
+    Ok(StatusKind::parse(name)?)
 }
 
 /// A role of an API user.
 pub fn role(name: &str) -> Result<Role, String> {
-    Role::from_name(name).ok_or_else(|| {
-        let expected = expected(name, "read, self, admin");
-        format!("unknown role '{}'{expected}", quoted(name))
-    })
+    Ok(Role::parse(name)?)
 }
 
 /// A list of states and status types. The name of a state stands for the state, and for the
@@ -166,7 +149,7 @@ pub fn statuses(value: &str, known: &Statuses) -> Result<(Vec<State>, Vec<Box<st
     let (mut states, mut types) = (Vec::new(), Vec::new());
     for word in value.split(',').map(str::trim) {
         let status = known.find(word);
-        match (State::parse(word), status) {
+        match (State::parse(word).ok(), status) {
             (Some(state), status) => {
                 states.push(state);
                 let mapped = status.map(|status| status.maps_to.as_ref().map(Presence::state));
@@ -176,7 +159,7 @@ pub fn statuses(value: &str, known: &Statuses) -> Result<(Vec<State>, Vec<Box<st
             }
             (None, Some(_)) => types.push(word.into()),
             (None, None) => {
-                let known = format!("a status type or one of {}", State::EXPECTED);
+                let known = format!("a status type or one of {}", State::expected());
                 let expected = expected(word, &known);
                 return Err(format!("unknown status '{}'{expected}", quoted(word)));
             }
@@ -209,15 +192,17 @@ pub fn identifier(value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
-/// A time zone that the system knows, such as `Europe/Berlin`.
-pub fn timezone(value: &str, is_known: super::IsTimezone) -> Result<Box<str>, String> {
+/// A text in the form of a time zone's name, such as `Europe/Berlin`.
+pub fn timezone(value: &str) -> Result<Box<str>, String> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '+' | '-');
     let parts = value.split('/').all(|part| !part.is_empty());
-    match value.chars().all(good) && value.len() <= 60 && parts && is_known(value) {
+    match value.chars().all(good) && value.len() <= 60 && parts {
         true => Ok(value.into()),
-        false => Err(unexpected(
-            value,
-            "a time zone of this system, such as Europe/Berlin",
-        )),
+        false => Err(unknown_timezone(value)),
     }
+}
+
+/// The message for a time zone that the system does not know.
+pub fn unknown_timezone(value: &str) -> String {
+    unexpected(value, "a time zone of this system, such as Europe/Berlin")
 }

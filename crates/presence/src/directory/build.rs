@@ -11,9 +11,10 @@ use super::lists::Lists;
 use super::{
     AccountId, DeviceId, Directory, Input, Reading, Source, SourceId, SourceKind, User, UserId,
 };
-use crate::config::{InputKind, InputSpec, Rule, Settings, UserSpec};
+use crate::config::{InputSpec, Rule, Settings, UserSpec};
 use crate::model::address::{self, CUSTOM_LABEL, USER_LABEL};
 use crate::model::device::Watcher;
+use crate::model::input::ReadFrom;
 use crate::model::mailbox;
 
 impl Directory {
@@ -117,11 +118,9 @@ impl Directory {
     fn input(&mut self, spec: &InputSpec, rule: &Rule, names: &[Arc<str>]) -> Input {
         let device = spec.device.as_deref();
         let device = device.map(|device| self.intern_device(&self.canonical(device, names)));
-        let source = match spec.kind {
-            InputKind::Extension { .. } | InputKind::Source => {
-                self.intern_provided(&spec.address, names)
-            }
-            InputKind::Device | InputKind::Custom | InputKind::Meeting => {
+        let source = match spec.kind.read_from() {
+            ReadFrom::Provider => self.intern_provided(&spec.address, names),
+            ReadFrom::Device => {
                 let source = self.intern_source(&spec.address, SourceKind::Device);
                 if let Some((device, table)) = device.zip(spec.table.clone()) {
                     let reading = Reading { device, table };
@@ -132,7 +131,7 @@ impl Directory {
                 }
                 source
             }
-            InputKind::Schedule => {
+            ReadFrom::Clock => {
                 let before = self.sources.len();
                 let source = self.intern_source(&spec.address, SourceKind::Schedule);
                 if self.sources.len() > before {

@@ -53,8 +53,7 @@ impl Input {
 
     /// The device by which the user is called: a meeting or a custom state is none.
     pub fn phone(&self) -> Option<DeviceId> {
-        let can_be_called = matches!(self.kind, InputKind::Extension { .. } | InputKind::Device);
-        self.device().filter(|_| can_be_called)
+        self.device().filter(|_| self.kind.is_phone())
     }
 }
 

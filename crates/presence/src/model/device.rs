@@ -1,81 +1,43 @@
 //! The states of devices: what a device source says, what a user's phones do, and what
 //! a lamp or a queue is shown of a user.
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::model::dnd::DndStatus;
 use crate::model::state::{Presence, State};
 use crate::model::status::StatusType;
+use crate::model::words::{self, words};
 
-/// A device state, as in Asterisk's `enum ast_device_state`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum DeviceState {
-    /// Nothing is known of it.
-    #[default]
-    Unknown,
-    /// Reachable and idle.
-    NotInUse,
-    /// In a call.
-    InUse,
-    /// In a call, and takes no other.
-    Busy,
-    /// There is no such device.
-    Invalid,
-    /// Not reachable.
-    Unavailable,
-    /// It rings.
-    Ringing,
-    /// In a call, and it rings.
-    RingInUse,
-    /// In a call that is on hold.
-    OnHold,
+words! {
+    /// A device state, as in Asterisk's `enum ast_device_state` and in its numbering. Names
+    /// are compared without regard to underscores: both `not_in_use` and Asterisk's own
+    /// `NOT_INUSE` name one.
+    #[derive(Default, PartialOrd, Ord)]
+    #[repr(u8)]
+    pub enum DeviceState: "device state", compared by words::without_underscores {
+        /// Nothing is known of it.
+        #[default]
+        Unknown = "unknown",
+        /// Reachable and idle.
+        NotInUse = "not_in_use",
+        /// In a call.
+        InUse = "in_use",
+        /// In a call, and takes no other.
+        Busy = "busy",
+        /// There is no such device.
+        Invalid = "invalid",
+        /// Not reachable.
+        Unavailable = "unavailable",
+        /// It rings.
+        Ringing = "ringing",
+        /// In a call, and it rings.
+        RingInUse = "ring_in_use",
+        /// In a call that is on hold.
+        OnHold = "on_hold",
+    }
 }
 
 impl DeviceState {
-    /// Every state, in the core's numbering.
-    pub const ALL: [DeviceState; 9] = [
-        DeviceState::Unknown,
-        DeviceState::NotInUse,
-        DeviceState::InUse,
-        DeviceState::Busy,
-        DeviceState::Invalid,
-        DeviceState::Unavailable,
-        DeviceState::Ringing,
-        DeviceState::RingInUse,
-        DeviceState::OnHold,
-    ];
-
-    /// The names of all states, for messages that say what was expected.
-    pub const EXPECTED: &'static str =
-        "unknown, not_in_use, in_use, busy, invalid, unavailable, ringing, ring_in_use or on_hold";
-
-    /// The configuration's name of the state, such as `not_in_use`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            DeviceState::Unknown => "unknown",
-            DeviceState::NotInUse => "not_in_use",
-            DeviceState::InUse => "in_use",
-            DeviceState::Busy => "busy",
-            DeviceState::Invalid => "invalid",
-            DeviceState::Unavailable => "unavailable",
-            DeviceState::Ringing => "ringing",
-            DeviceState::RingInUse => "ring_in_use",
-            DeviceState::OnHold => "on_hold",
-        }
-    }
-
-    /// The state of that name, without regard to case and underscores: so both
-    /// `not_in_use` and Asterisk's own `NOT_INUSE` name one.
-    pub fn parse(name: &str) -> Option<DeviceState> {
-        let plain = |name: &str| name.replace('_', "").to_ascii_lowercase();
-        let wanted = plain(name);
-        Self::ALL
-            .into_iter()
-            .find(|state| plain(state.name()) == wanted)
-    }
-
     /// Whether a call could reach it now, or already has.
     pub fn is_reachable(self) -> bool {
         !matches!(
@@ -90,12 +52,6 @@ impl DeviceState {
             self,
             DeviceState::InUse | DeviceState::Busy | DeviceState::RingInUse | DeviceState::OnHold
         )
-    }
-}
-
-impl fmt::Display for DeviceState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 
@@ -249,19 +205,17 @@ impl Phones {
     }
 }
 
-/// Who looks at a user as a device.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Watcher {
-    /// A lamp: `UserPresence:<user>`.
-    Lamp,
-    /// A queue's `state_interface`: `UserPresence:<user>@queue`.
-    Queue,
+words! {
+    /// Who looks at a user as a device.
+    pub enum Watcher: "watcher" {
+        /// A lamp: `UserPresence:<user>`.
+        Lamp = "lamp",
+        /// A queue's `state_interface`: `UserPresence:<user>@queue`.
+        Queue = "queue",
+    }
 }
 
 impl Watcher {
-    /// Both.
-    pub const ALL: [Watcher; 2] = [Watcher::Lamp, Watcher::Queue];
-
     /// What follows the user's name in the address.
     pub const fn suffix(self) -> &'static str {
         match self {
@@ -328,14 +282,11 @@ mod tests {
     #[test]
     fn names_are_asterisks_own_or_with_underscores() {
         for state in DeviceState::ALL {
-            assert_eq!(DeviceState::parse(state.name()), Some(state));
+            assert_eq!(DeviceState::parse(state.name()), Ok(state));
         }
-        assert_eq!(DeviceState::parse("NOT_INUSE"), Some(DeviceState::NotInUse));
-        assert_eq!(
-            DeviceState::parse("RINGINUSE"),
-            Some(DeviceState::RingInUse)
-        );
-        assert_eq!(DeviceState::parse("asleep"), None);
+        assert_eq!(DeviceState::parse("NOT_INUSE"), Ok(DeviceState::NotInUse));
+        assert_eq!(DeviceState::parse("RINGINUSE"), Ok(DeviceState::RingInUse));
+        assert!(DeviceState::parse("asleep").is_err());
     }
 
     #[test]

@@ -4,40 +4,41 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-/// One of them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Flag {
-    /// Whether others may see the presence.
-    AllowSeeMyPresence,
-    /// Whether the user rings too when one is called whom the user monitors.
-    RingOnMonitoredCall,
-    /// Whether the user may take a call that one holds whom the user monitors.
-    PickUpCallsOnHold,
+use crate::model::words::words;
+
+words! {
+    /// A flag of a user. Everything but its use follows from this declaration: its field, its
+    /// AMI header, its place in JSON and on the console, and how it is stored.
+    pub enum Flag: "flag" {
+        /// Whether others may see the presence.
+        AllowSeeMyPresence = "allowSeeMyPresence",
+        /// Whether the user's phones ring too when a call rings a user whom they monitor.
+        RingOnMonitoredCall = "ringOnMonitoredCall",
+        /// Whether the user may pick up a call that is held by a user whom they monitor.
+        PickUpCallsOnHold = "pickUpCallsOnHold",
+    }
 }
 
 impl Flag {
-    /// All of them.
-    pub const ALL: [Flag; 3] = [
-        Flag::AllowSeeMyPresence,
-        Flag::RingOnMonitoredCall,
-        Flag::PickUpCallsOnHold,
-    ];
-
-    /// Its name in fields and JSON.
-    pub const fn name(self) -> &'static str {
+    /// What the flag decides, as a sentence for programs' descriptions.
+    pub const fn description(self) -> &'static str {
         match self {
-            Flag::AllowSeeMyPresence => "allowSeeMyPresence",
-            Flag::RingOnMonitoredCall => "ringOnMonitoredCall",
-            Flag::PickUpCallsOnHold => "pickUpCallsOnHold",
+            Flag::AllowSeeMyPresence => "Whether others may see the presence.",
+            Flag::RingOnMonitoredCall => {
+                "Whether the user's phones ring too when a user whom they monitor is called."
+            }
+            Flag::PickUpCallsOnHold => {
+                "Whether the user may pick up a call that a user whom they monitor holds."
+            }
         }
     }
 
-    /// Its name as an AMI header.
-    pub const fn header(self) -> &'static str {
+    /// Its short name on the console.
+    pub const fn label(self) -> &'static str {
         match self {
-            Flag::AllowSeeMyPresence => "AllowSeeMyPresence",
-            Flag::RingOnMonitoredCall => "RingOnMonitoredCall",
-            Flag::PickUpCallsOnHold => "PickUpCallsOnHold",
+            Flag::AllowSeeMyPresence => "Visible",
+            Flag::RingOnMonitoredCall => "Ring along",
+            Flag::PickUpCallsOnHold => "Hold pickup",
         }
     }
 
@@ -49,7 +50,7 @@ impl Flag {
     ///
     /// # Errors
     /// Says what was expected.
-    pub fn parse(self, text: &str) -> Result<bool, String> {
+    pub fn parse_value(self, text: &str) -> Result<bool, String> {
         truth(text.trim()).ok_or_else(|| {
             format!(
                 "'{}' is no value of {}, expected true or false",
@@ -78,6 +79,8 @@ pub struct Flags {
     /// A bit for each that is not what it is by default.
     changed: u8,
 }
+
+const _: () = assert!(Flag::ALL.len() <= u8::BITS as usize);
 
 impl Flags {
     /// Whether it is on.
@@ -141,8 +144,8 @@ mod tests {
         assert_eq!(on(set), [false, false, true]);
         assert_eq!(Flags::restore(&set.stored()), set);
         assert_eq!(set.with(Flag::AllowSeeMyPresence, true).stored().len(), 1);
-        assert_eq!(Flag::RingOnMonitoredCall.parse(" TRUE "), Ok(true));
-        let why = Flag::RingOnMonitoredCall.parse("maybe").unwrap_err();
+        assert_eq!(Flag::RingOnMonitoredCall.parse_value(" TRUE "), Ok(true));
+        let why = Flag::RingOnMonitoredCall.parse_value("maybe").unwrap_err();
         assert_eq!(
             why,
             "'maybe' is no value of ringOnMonitoredCall, expected true or false"

@@ -7,6 +7,27 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::model::device::DeviceState;
 use crate::model::status::StatusType;
+use crate::model::words::words;
+
+words! {
+    /// The kind of an [`Inferred`], for programs.
+    pub enum InferredKind: "kind" {
+        /// One of the phones is in a call.
+        Call = "call",
+        /// One of the phones rings.
+        Ringing = "ringing",
+        /// The only calls are on hold.
+        Hold = "hold",
+        /// A meeting or an event of a calendar is going on.
+        Meeting = "meeting",
+        /// No phone can be reached.
+        Offline = "offline",
+        /// It is outside of the hours of the schedule.
+        Hours = "hours",
+        /// A status type.
+        Status = "status",
+    }
+}
 
 /// A conclusion from devices, meetings, calendars or hours.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,27 +44,22 @@ pub enum Inferred {
     Offline,
     /// It is outside of the hours of the schedule.
     Hours,
-    /// What a status type says: one that a device table names, or the one that the
-    /// combined presence means where no other word fits.
+    /// A status type: one that a device table names, or the one that means the combined
+    /// presence where no other word fits.
     Status(Arc<StatusType>),
 }
 
 impl Inferred {
-    /// Every kind.
-    pub const KINDS: [&'static str; 7] = [
-        "call", "ringing", "hold", "meeting", "offline", "hours", "status",
-    ];
-
-    /// One word for programs.
-    pub const fn kind(&self) -> &'static str {
+    /// Its kind.
+    pub const fn kind(&self) -> InferredKind {
         match self {
-            Inferred::Call => "call",
-            Inferred::Ringing => "ringing",
-            Inferred::Hold => "hold",
-            Inferred::Meeting => "meeting",
-            Inferred::Offline => "offline",
-            Inferred::Hours => "hours",
-            Inferred::Status(_) => "status",
+            Inferred::Call => InferredKind::Call,
+            Inferred::Ringing => InferredKind::Ringing,
+            Inferred::Hold => InferredKind::Hold,
+            Inferred::Meeting => InferredKind::Meeting,
+            Inferred::Offline => InferredKind::Offline,
+            Inferred::Hours => InferredKind::Hours,
+            Inferred::Status(_) => InferredKind::Status,
         }
     }
 
@@ -75,7 +91,7 @@ impl Inferred {
 impl Serialize for Inferred {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("Inferred", 2)?;
-        object.serialize_field("kind", self.kind())?;
+        object.serialize_field("kind", &self.kind())?;
         object.serialize_field("label", self.label())?;
         object.end()
     }

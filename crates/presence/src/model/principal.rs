@@ -2,33 +2,19 @@
 
 use std::sync::Arc;
 
-/// What somebody may do.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
-pub enum Role {
-    /// See presence.
-    #[default]
-    Read,
-    /// And set one's own.
-    SelfOnly,
-    /// And set everyone's of the account.
-    Admin,
-}
+use crate::model::words::words;
 
-impl Role {
-    /// The name in the configuration and in answers.
-    pub fn name(self) -> &'static str {
-        match self {
-            Role::Read => "read",
-            Role::SelfOnly => "self",
-            Role::Admin => "admin",
-        }
-    }
-
-    /// The role of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Role::Read, Role::SelfOnly, Role::Admin]
-            .into_iter()
-            .find(|role| role.name().eq_ignore_ascii_case(name))
+words! {
+    /// What an identity may do; each role includes those before it.
+    #[derive(PartialOrd, Ord, Default)]
+    pub enum Role: "role" {
+        /// See presence.
+        #[default]
+        Read = "read",
+        /// Set the own presence.
+        SelfOnly = "self",
+        /// Set the presence of every user of the account.
+        Admin = "admin",
     }
 }
 
@@ -90,7 +76,7 @@ mod tests {
         assert!(!may(Role::Read, "alice"));
         assert!(may(Role::SelfOnly, "Alice") && !may(Role::SelfOnly, "bob"));
         assert!(may(Role::Admin, "bob"));
-        assert_eq!(Role::from_name("SELF"), Some(Role::SelfOnly));
-        assert_eq!(Role::from_name("root"), None);
+        assert_eq!(Role::parse("SELF"), Ok(Role::SelfOnly));
+        assert!(Role::parse("root").is_err());
     }
 }

@@ -3,66 +3,30 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A presence state, as in Asterisk's `enum ast_presence_state` without INVALID.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum State {
-    /// Nothing is known or was chosen.
-    #[default]
-    NotSet,
-    /// Not reachable.
-    Unavailable,
-    /// Reachable.
-    Available,
-    /// Away for a short while.
-    Away,
-    /// Extended away.
-    Xa,
-    /// Available and eager to talk.
-    Chat,
-    /// Do not disturb.
-    Dnd,
-}
+use crate::model::words::words;
 
-impl State {
-    /// Every state, in the core's numbering.
-    pub const ALL: [State; 7] = [
-        State::NotSet,
-        State::Unavailable,
-        State::Available,
-        State::Away,
-        State::Xa,
-        State::Chat,
-        State::Dnd,
-    ];
-
-    /// The names of all states, for messages that say what was expected.
-    pub const EXPECTED: &'static str = "not_set, unavailable, available, away, xa, chat or dnd";
-
-    /// Asterisk's name of the state, such as `not_set`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            State::NotSet => "not_set",
-            State::Unavailable => "unavailable",
-            State::Available => "available",
-            State::Away => "away",
-            State::Xa => "xa",
-            State::Chat => "chat",
-            State::Dnd => "dnd",
-        }
-    }
-
-    /// The state of that name, without regard to case (as `ast_presence_state_val`).
-    pub fn parse(name: &str) -> Option<State> {
-        Self::ALL
-            .into_iter()
-            .find(|state| state.name().eq_ignore_ascii_case(name))
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+words! {
+    /// A presence state, as in Asterisk's `enum ast_presence_state` without INVALID, in the
+    /// core's numbering. Names are compared as `ast_presence_state_val` does, without regard
+    /// to case.
+    #[derive(Default, PartialOrd, Ord)]
+    #[repr(u8)]
+    pub enum State: "state" {
+        /// Nothing is known or was chosen.
+        #[default]
+        NotSet = "not_set",
+        /// Not reachable.
+        Unavailable = "unavailable",
+        /// Reachable.
+        Available = "available",
+        /// Away for a short while.
+        Away = "away",
+        /// Extended away.
+        Xa = "xa",
+        /// Available and eager to talk.
+        Chat = "chat",
+        /// Do not disturb.
+        Dnd = "dnd",
     }
 }
 
@@ -166,11 +130,11 @@ mod tests {
     #[test]
     fn names_round_trip_without_regard_to_case() {
         for state in State::ALL {
-            assert_eq!(State::parse(state.name()), Some(state));
-            assert_eq!(State::parse(&state.name().to_uppercase()), Some(state));
+            assert_eq!(State::parse(state.name()), Ok(state));
+            assert_eq!(State::parse(&state.name().to_uppercase()), Ok(state));
         }
-        assert_eq!(State::parse("busy"), None);
-        assert_eq!(State::parse(""), None);
+        assert!(State::parse("busy").is_err());
+        assert!(State::parse("").is_err());
     }
 
     #[test]

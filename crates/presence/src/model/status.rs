@@ -40,7 +40,7 @@ impl StatusType {
 
     /// Whether the name is a state's.
     pub fn is_built_in(&self) -> bool {
-        State::parse(&self.name).is_some()
+        State::parse(&self.name).is_ok()
     }
 }
 

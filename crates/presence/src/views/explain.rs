@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::config::InputKind;
+use crate::combine::{Method, Reason};
+use crate::config::Outgoing;
 use crate::model::device::DeviceState;
 use crate::model::dnd::DndStatus;
+use crate::model::input::ReadFrom;
+use crate::model::state::State;
 use crate::model::time::Time;
 use crate::views::fields::{Said, SourceView, View};
 
@@ -26,13 +29,13 @@ pub fn explain(view: &View, now: Time) -> String {
         let _ = writeln!(text, "{}", inferred_line(view));
     }
     let rule = match view.method {
-        "priority" => format!(
+        Method::Priority => format!(
             "Method priority: the highest state wins ({}), of equal states the one set last.",
-            view.priority.join(" > ")
+            view.priority.states().map(State::name).join(" > ")
         ),
-        "latest" => "Method latest: the source that was set last wins.".to_owned(),
-        "default" => "Method default: the default extension alone counts.".to_owned(),
-        _ => "Method none: own status alone counts.".to_owned(),
+        Method::Latest => "Method latest: the source that was set last wins.".to_owned(),
+        Method::Default => "Method default: the default extension alone counts.".to_owned(),
+        Method::None => "Method none: own status alone counts.".to_owned(),
     };
     let _ = writeln!(text, "{rule}");
     if !inferred.is_empty() {
@@ -56,7 +59,7 @@ pub fn explain(view: &View, now: Time) -> String {
 
 /// `away (lunch) "Back at one", set 7s ago, ends in 5m 0s`.
 pub fn said(said: &Said, now: Time) -> String {
-    let mut text = said.state.to_owned();
+    let mut text = said.state.name().to_owned();
     if !said.subtype.is_empty() {
         let _ = write!(text, " ({})", said.subtype);
     }
@@ -79,21 +82,23 @@ fn why(view: &View) -> String {
         source => source,
     };
     match view.reason {
-        "only" => format!("It comes from {source}: no other source is set."),
-        "highest" => format!("It comes from {source}: its state stands highest."),
-        "last_of_equals" => {
+        Reason::Only => format!("It comes from {source}: no other source is set."),
+        Reason::Highest => format!("It comes from {source}: its state stands highest."),
+        Reason::LastOfEquals => {
             format!(
                 "It comes from {source}: of the sources with the highest state it was set last."
             )
         }
-        "first_of_equals" => {
+        Reason::FirstOfEquals => {
             format!("It comes from {source}: others are equal to it, and it is configured first.")
         }
-        "latest" => format!("It comes from {source}: it was set last."),
-        "default_extension" => format!("It comes from {source}: it is the default extension."),
-        "own_status" if view.own.is_none() => "No status was chosen.".to_owned(),
-        "own_status" => "It comes from own status.".to_owned(),
-        _ => "No source is set.".to_owned(),
+        Reason::Latest => format!("It comes from {source}: it was set last."),
+        Reason::DefaultExtension => {
+            format!("It comes from {source}: it is the default extension.")
+        }
+        Reason::OwnStatus if view.own.is_none() => "No status was chosen.".to_owned(),
+        Reason::OwnStatus => "It comes from own status.".to_owned(),
+        Reason::NothingSet => "No source is set.".to_owned(),
     }
 }
 
@@ -113,28 +118,25 @@ fn inferred_line(view: &View) -> String {
 }
 
 fn source_line(view: &View, source: &SourceView, now: Time) -> String {
-    let device = || (&source.address, source.device_state.unwrap_or_default());
-    let subject = match source.kind {
-        InputKind::Extension { .. } | InputKind::Source if !source.known => {
+    let subject = source.kind.subject(&source.address);
+    let subject = match source.kind.read_from() {
+        ReadFrom::Provider if !source.known => {
             return format!(
                 "{} is unknown: its provider is not loaded or has no such thing; it takes no \
                  part.",
                 source.address
             );
         }
-        InputKind::Extension { .. } | InputKind::Source => format!("{} is", source.address),
-        InputKind::Device | InputKind::Custom => {
-            format!("Device {} is {}", device().0, device().1)
+        ReadFrom::Provider => format!("{subject} is"),
+        ReadFrom::Device => format!("{subject} is {}", source.device_state.unwrap_or_default()),
+        ReadFrom::Clock if source.presence.state == State::NotSet => {
+            return format!("{subject} sets nothing now: it is within its hours.");
         }
-        InputKind::Meeting => format!("Meeting {} is {}", device().0, device().1),
-        InputKind::Schedule if source.presence.state == "not_set" => {
-            return "The schedule says nothing now: it is within its hours.".to_owned();
-        }
-        InputKind::Schedule => "The schedule says".to_owned(),
+        ReadFrom::Clock => format!("{subject} sets"),
     };
     let says = said(&source.presence, now);
-    let says = match source.kind {
-        InputKind::Device | InputKind::Custom | InputKind::Meeting => match is_idle(source) {
+    let says = match source.kind.read_from() {
+        ReadFrom::Device => match is_idle(source) {
             true => String::new(),
             false => format!(", which means {says}"),
         },
@@ -145,11 +147,7 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
 
 /// Whether it is a device that says nothing now.
 fn is_idle(source: &SourceView) -> bool {
-    let of_device = matches!(
-        source.kind,
-        InputKind::Device | InputKind::Custom | InputKind::Meeting
-    );
-    of_device && source.gives_way
+    source.kind.read_from() == ReadFrom::Device && source.gives_way
 }
 
 /// What becomes of what a source says, and why.
@@ -158,13 +156,15 @@ fn remark(view: &View, source: &SourceView) -> String {
         return why_not(view, source);
     }
     let remark = match source.device_state {
-        Some("invalid") if is_idle(source) => ": it does not exist, or its module is not loaded",
+        Some(DeviceState::Invalid) if is_idle(source) => {
+            ": it does not exist, or its module is not loaded"
+        }
         // It says something, but for that a call would never give way.
-        _ if is_idle(source) && source.presence.state != "not_set" => {
+        _ if is_idle(source) && source.presence.state != State::NotSet => {
             ": idle, it gives way to any that is set"
         }
         // Where nothing is set there is nothing to win.
-        _ if view.reason == "nothing_set" => "",
+        _ if view.reason == Reason::NothingSet => "",
         _ if source.winner => ": it wins",
         _ if source.gives_way => ": it gives way to any that is set",
         _ => "",
@@ -173,13 +173,13 @@ fn remark(view: &View, source: &SourceView) -> String {
 }
 
 fn why_not(view: &View, source: &SourceView) -> String {
-    let presence = matches!(source.kind, InputKind::Extension { .. } | InputKind::Source);
+    let presence = source.kind.read_from() == ReadFrom::Provider;
     if !view.enabled && source.extension.is_some() {
         return ": not read, enabled = no".to_owned();
     }
     match (view.method, &source.device) {
-        ("default", _) if presence => ": not the default extension".to_owned(),
-        ("default" | "none", _) | (_, None) => ": not asked by this method".to_owned(),
+        (Method::Default, _) if presence => ": not the default extension".to_owned(),
+        (Method::Default | Method::None, _) | (_, None) => ": not asked by this method".to_owned(),
         (_, Some(device)) => {
             let device = match source.extension {
                 Some(_) => format!("its device {device}"),
@@ -195,7 +195,7 @@ fn own_line(view: &View, now: Time) -> String {
         return "Own status: none was chosen.".to_owned();
     };
     let remark = match (view.source == "own", view.own_takes_part) {
-        (true, _) if view.reason != "nothing_set" => ": it wins",
+        (true, _) if view.reason != Reason::NothingSet => ": it wins",
         (_, true) => "",
         (_, false) if view.written.is_empty() => ": not asked by this method",
         (_, false) => ": it takes no part, the extensions it was written to speak for it",
@@ -210,8 +210,8 @@ fn what_would_change_it(view: &View) -> String {
         .filter(|source| source.takes_part)
         .count();
     match view.method {
-        "none" => "Only setting the user's status changes it.".to_owned(),
-        "default" => match (&view.default, view.enabled) {
+        Method::None => "Only setting the user's status changes it.".to_owned(),
+        Method::Default => match (&view.default, view.enabled) {
             (Some(default), true) => format!("Only extension {default} changes it."),
             _ => {
                 "Only setting the user's status changes it: there is no default extension to read."
@@ -221,17 +221,14 @@ fn what_would_change_it(view: &View) -> String {
         _ if count == 0 && !view.own_takes_part => {
             "Nothing changes it now: no source takes part.".to_owned()
         }
-        _ if view.presence.state == "not_set" => "Any source that is set would win.".to_owned(),
-        "latest" => "Any source that is set to another state now would win.".to_owned(),
-        _ => {
+        _ if view.presence.state == State::NotSet => "Any source that is set would win.".to_owned(),
+        Method::Latest => "Any source that is set to another state now would win.".to_owned(),
+        Method::Priority => {
             let state = view.presence.state;
-            let place = view.priority.iter().position(|known| *known == state);
-            let higher = &view.priority[..place.unwrap_or(view.priority.len())];
-            let higher: Vec<_> = higher
-                .iter()
-                .filter(|state| **state != "not_set")
-                .copied()
-                .collect();
+            let states = view.priority.states().iter();
+            let higher = states.take_while(|known| **known != state);
+            let higher = higher.filter(|known| **known != State::NotSet);
+            let higher: Vec<_> = higher.map(|state| state.name()).collect();
             let equal = format!("one that is set to {state} later would take its place");
             match higher.is_empty() {
                 true => format!("No state stands higher; {equal}."),
@@ -255,7 +252,7 @@ fn where_a_status_goes(view: &View) -> String {
             );
         }
         [] if !view.enabled => "enabled = no",
-        [] if view.outgoing == "none" => "outgoing = none",
+        [] if view.outgoing == Outgoing::None => "outgoing = none",
         [] if view.extensions().next().is_none() => "there are no extensions",
         [] => "the extensions cannot be written",
     };
@@ -267,13 +264,13 @@ fn what_lamps_show(view: &View) -> String {
     let mut phones = view
         .sources
         .iter()
-        .filter(|source| !matches!(source.kind, InputKind::Meeting | InputKind::Custom))
-        .filter_map(|source| DeviceState::parse(source.device_state?))
+        .filter(|source| source.kind.is_phone())
+        .filter_map(|source| source.device_state)
         .peekable();
     let none = phones.peek().is_some() && !phones.any(DeviceState::is_reachable);
     let mut why = Vec::new();
-    if view.dnd_status != DndStatus::TakeAllCalls.name() {
-        why.push(view.dnd_status);
+    if view.dnd_status != DndStatus::TakeAllCalls {
+        why.push(view.dnd_status.name());
     }
     if none {
         why.push("no device can be reached");

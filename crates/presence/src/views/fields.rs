@@ -4,126 +4,75 @@
 use serde::Serialize;
 
 use crate::account::Activity;
-use crate::combine::Order;
-use crate::config::InputKind;
+use crate::combine::{Method, Order, Reason};
+use crate::config::Outgoing;
 use crate::directory::{Unclear, UserId};
 use crate::model::assignment::encode;
-use crate::model::device::Watcher;
+use crate::model::device::{DeviceState, Watcher};
+use crate::model::dnd::DndStatus;
 use crate::model::flags::{Flag, Flags};
 use crate::model::inferred::Inferred;
-use crate::model::state::Presence;
-use crate::model::suggest;
+use crate::model::input::InputKind;
+use crate::model::state::{Presence, State};
 use crate::model::text::quoted;
 use crate::model::time::Time;
+use crate::model::words::words;
 use crate::world::{Winner, World};
 
-/// A field of `USER_PRESENCE(user,field)`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Field {
-    /// The combined state.
-    Value,
-    /// Its subtype.
-    Subtype,
-    /// Its message.
-    Message,
-    /// When the winner was set: Unix time in milliseconds; empty when never.
-    Since,
-    /// When it ends: Unix time in milliseconds; empty when it has no end.
-    Until,
-    /// The winning source's address, `own` for own status, empty for none.
-    Source,
-    /// Why it won, one word.
-    Reason,
-    /// The user's method.
-    Method,
-    /// The account's number of the user's last transition.
-    Sequence,
-    /// The user's extensions, separated by commas.
-    Extensions,
-    /// The status type last chosen, or meant by what came in since.
-    Status,
-    /// How people are shown it.
-    Label,
-    /// What the system has concluded, in words; empty where there is nothing to say.
-    Inferred,
-    /// The state that was chosen.
-    ChosenState,
-    /// Its subtype.
-    ChosenSubtype,
-    /// Its message; it can be set.
-    ChosenMessage,
-    /// When it was chosen: Unix time in milliseconds; empty when never.
-    ChosenSince,
-    /// When it ends: Unix time in milliseconds; empty when it has no end.
-    ChosenUntil,
-    /// Which calls the user takes; it can be set.
-    DndStatus,
-    /// What else the user chose; it can be set.
-    Flag(Flag),
-    /// What the phones do.
-    TelephonyStatus,
-    /// Whether in a meeting.
-    MeetingStatus,
-    /// Whether the user can be spoken with.
-    PresenceStatus,
-    /// The same by what the user chose alone.
-    UserStatus,
-    /// The whole [`View`] as one JSON object.
-    Json,
-}
-
-impl Field {
-    const ALL: [(&'static str, Field); 27] = [
-        ("value", Field::Value),
-        ("subtype", Field::Subtype),
-        ("message", Field::Message),
-        ("since", Field::Since),
-        ("until", Field::Until),
-        ("source", Field::Source),
-        ("reason", Field::Reason),
-        ("method", Field::Method),
-        ("sequence", Field::Sequence),
-        ("extensions", Field::Extensions),
-        ("status", Field::Status),
-        ("label", Field::Label),
-        ("inferred", Field::Inferred),
-        ("chosen_state", Field::ChosenState),
-        ("chosen_subtype", Field::ChosenSubtype),
-        ("chosen_message", Field::ChosenMessage),
-        ("chosen_since", Field::ChosenSince),
-        ("chosen_until", Field::ChosenUntil),
-        ("dndStatus", Field::DndStatus),
-        (
-            Flag::AllowSeeMyPresence.name(),
-            Field::Flag(Flag::AllowSeeMyPresence),
-        ),
-        (
-            Flag::RingOnMonitoredCall.name(),
-            Field::Flag(Flag::RingOnMonitoredCall),
-        ),
-        (
-            Flag::PickUpCallsOnHold.name(),
-            Field::Flag(Flag::PickUpCallsOnHold),
-        ),
-        ("telephonyStatus", Field::TelephonyStatus),
-        ("meetingStatus", Field::MeetingStatus),
-        ("presenceStatus", Field::PresenceStatus),
-        ("userStatus", Field::UserStatus),
-        ("json", Field::Json),
-    ];
-
-    /// The field of that name, without regard to case.
-    ///
-    /// # Errors
-    /// Says what was expected.
-    pub fn parse(name: &str) -> Result<Self, String> {
-        let named = |(known, _): &&(&str, Field)| known.eq_ignore_ascii_case(name);
-        let found = Field::ALL.iter().find(named).map(|(_, field)| *field);
-        found.ok_or_else(|| {
-            let known: Vec<_> = Field::ALL.iter().map(|(name, _)| *name).collect();
-            let expected = suggest::expected(name, &known.join(", "));
-            format!("unknown field '{}'{expected}", quoted(name))
-        })
+words! {
+    /// A field of `USER_PRESENCE(user,field)`.
+    pub enum Field: "field" {
+        /// The combined state.
+        State = "state" | "value",
+        /// The subtype of the combined presence.
+        Subtype = "subtype",
+        /// The message of the combined presence.
+        Message = "message",
+        /// When the winner was set: Unix time in milliseconds; empty when never.
+        Since = "since",
+        /// When the combined presence ends: Unix time in milliseconds; empty without an end.
+        Until = "until",
+        /// The winning source's address, `own` for own status, empty for none.
+        Source = "source",
+        /// Why the source won: the name of a [`Reason`].
+        Reason = "reason",
+        /// The user's method: the name of a [`Method`].
+        Method = "method",
+        /// The account's number of the user's last transition.
+        Sequence = "sequence",
+        /// The user's extensions, separated by commas.
+        Extensions = "extensions",
+        /// The status type that was set last, or that is the meaning of the chosen presence.
+        Status = "status",
+        /// The label of the status type, for people.
+        Label = "label",
+        /// What the system has concluded, in words; empty where it concludes nothing.
+        Inferred = "inferred",
+        /// The chosen state.
+        ChosenState = "chosen_state",
+        /// The subtype of the chosen presence.
+        ChosenSubtype = "chosen_subtype",
+        /// The message of the chosen presence; it can be set.
+        ChosenMessage = "chosen_message",
+        /// When it was chosen: Unix time in milliseconds; empty when never.
+        ChosenSince = "chosen_since",
+        /// When the chosen presence ends: Unix time in milliseconds; empty without an end.
+        ChosenUntil = "chosen_until",
+        /// Which calls the user takes: the name of a [`DndStatus`]; it can be set.
+        DndStatus = "dndStatus",
+        /// What the phones do: the name of a [`crate::account::TelephonyStatus`].
+        TelephonyStatus = "telephonyStatus",
+        /// Whether the user is in a meeting: the name of a [`crate::account::MeetingStatus`].
+        MeetingStatus = "meetingStatus",
+        /// Whether the user can be spoken with: the name of a
+        /// [`crate::account::PresenceStatus`].
+        PresenceStatus = "presenceStatus",
+        /// The same by the user's own choices alone.
+        UserStatus = "userStatus",
+        /// The whole [`View`] as one JSON object.
+        Json = "json";
+        /// A flag of the user, `true` or `false`; it can be set.
+        Flag(Flag)
     }
 }
 
@@ -150,7 +99,7 @@ impl<'a> Query<'a> {
             return Err("the user is missing, expected user[,field[,options]]".into());
         }
         let field = match parts.next() {
-            None | Some("") => Field::Value,
+            None | Some("") => Field::State,
             Some(name) => Field::parse(name)?,
         };
         let options = parts.next().unwrap_or_default();
@@ -205,7 +154,7 @@ impl<'a> Query<'a> {
             false => text.to_owned(),
         };
         Ok(match self.field {
-            Field::Value => outcome.presence.state().name().to_owned(),
+            Field::State => outcome.presence.state().name().to_owned(),
             Field::Subtype => text(outcome.presence.subtype()),
             Field::Message => text(outcome.presence.message()),
             Field::Since => number(outcome.since),
@@ -282,14 +231,14 @@ pub struct View {
     /// The winning source's address, `own` for own status, empty for none.
     pub source: String,
     /// Why it won, one word.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// How sources are combined.
-    pub method: &'static str,
+    pub method: Method,
     /// The order of `priority`, highest first; in JSON where it is not the default one.
     #[serde(skip_serializing_if = "is_usual")]
-    pub priority: Vec<&'static str>,
+    pub priority: Order,
     /// Where setting a status goes.
-    pub outgoing: &'static str,
+    pub outgoing: Outgoing,
     /// Whether extensions are read and written.
     pub enabled: bool,
     /// The account's number of the user's last transition.
@@ -298,7 +247,7 @@ pub struct View {
     pub default: Option<String>,
     /// Which calls the user takes.
     #[serde(rename = "dndStatus")]
-    pub dnd_status: &'static str,
+    pub dnd_status: DndStatus,
     /// What else the user chose.
     #[serde(flatten)]
     pub flags: Flags,
@@ -306,9 +255,9 @@ pub struct View {
     #[serde(flatten)]
     pub activity: Activity,
     /// What a lamp on the user is to show.
-    pub device_state: &'static str,
+    pub device_state: DeviceState,
     /// What a queue is to see of the user.
-    pub queue_state: &'static str,
+    pub queue_state: DeviceState,
     /// On how many panels the user is logged in.
     pub panels: u32,
     /// What the user chose.
@@ -323,17 +272,15 @@ pub struct View {
     pub sources: Vec<SourceView>,
 }
 
-fn is_usual(order: &Vec<&'static str>) -> bool {
-    let usual = Order::default();
-    let usual = usual.states().iter().map(|state| state.name());
-    usual.eq(order.iter().copied())
+fn is_usual(order: &Order) -> bool {
+    *order == Order::default()
 }
 
 /// A presence and since when.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
 pub struct Said {
     /// The state's name.
-    pub state: &'static str,
+    pub state: State,
     /// The subtype.
     pub subtype: String,
     /// The message.
@@ -349,7 +296,7 @@ impl Said {
     fn new(presence: &Presence, since: Time, until: Time) -> Self {
         Said {
             until: millis(until),
-            state: presence.state().name(),
+            state: presence.state(),
             subtype: presence.subtype().to_owned(),
             message: presence.message().to_owned(),
             since: millis(since),
@@ -370,7 +317,7 @@ pub struct SourceView {
     pub device: Option<String>,
     /// What the device is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub device_state: Option<&'static str>,
+    pub device_state: Option<DeviceState>,
     /// What it says.
     #[serde(flatten)]
     pub presence: Said,
@@ -402,7 +349,7 @@ impl View {
                 address: directory.get_source(input.source).shown().to_owned(),
                 extension: directory.extension(input).map(str::to_owned),
                 device: device.map(|device| directory.device_name(device).to_owned()),
-                device_state: device.map(|device| world.device(device).unwrap_or_default().name()),
+                device_state: device.map(|device| world.device(device).unwrap_or_default()),
                 presence: Said::new(&state.presence, state.since, state.until()),
                 known: state.known,
                 takes_part: world.takes_part(user, index),
@@ -436,24 +383,18 @@ impl View {
             chosen,
             inferred: world.inferred(id).cloned(),
             source: world.winner(id).to_owned(),
-            reason: outcome.reason.name(),
-            method: user.rule.method.name(),
-            priority: user
-                .rule
-                .order
-                .states()
-                .iter()
-                .map(|state| state.name())
-                .collect(),
-            outgoing: user.rule.outgoing.name(),
+            reason: outcome.reason,
+            method: user.rule.method,
+            priority: user.rule.order,
+            outgoing: user.rule.outgoing,
             enabled: user.rule.enabled,
             sequence: world.sequence(id),
             default,
-            dnd_status: world.takes(id).name(),
+            dnd_status: world.takes(id),
             flags: world.flags(id),
             activity: world.activity(id),
-            device_state: world.shown(id, Watcher::Lamp).name(),
-            queue_state: world.shown(id, Watcher::Queue).name(),
+            device_state: world.shown(id, Watcher::Lamp),
+            queue_state: world.shown(id, Watcher::Queue),
             panels: world.panels(id),
             own: own.map(|own| Said::new(&own.presence, own.since, own.until)),
             own_takes_part: world.own_takes_part(id),

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::{Touched, World};
 use crate::account::{Activity, MeetingStatus, Telephony, status_of};
-use crate::config::InputKind;
 use crate::directory::UserId;
 use crate::model::device::{DeviceState, Phones};
 use crate::model::state::State;
@@ -84,7 +83,7 @@ impl World {
 
     fn is_in_meeting(&self, user: UserId) -> bool {
         let inputs = &self.directory.get(user).inputs;
-        let meetings = inputs.iter().filter(|it| it.kind == InputKind::Meeting);
+        let meetings = inputs.iter().filter(|it| it.kind.is_meeting());
         let mut states = meetings.filter_map(|input| self.device(input.device()?));
         states.any(DeviceState::is_in_call)
     }

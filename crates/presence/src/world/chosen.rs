@@ -9,11 +9,11 @@ use std::sync::Arc;
 use super::{Outcome, UserState, Winner, World};
 use crate::account::{Activity, Telephony, TelephonyStatus};
 use crate::combine::Method;
-use crate::config::InputKind;
 use crate::directory::UserId;
 use crate::model::assignment::Choice;
 use crate::model::device::DeviceState;
 use crate::model::inferred::Inferred;
+use crate::model::input::InputKind;
 use crate::model::state::{Presence, State};
 use crate::model::status::StatusType;
 use crate::model::text;
@@ -228,14 +228,12 @@ impl World {
         };
         let chosen = match self.inferred_winner(user) {
             None => by_choice(),
-            Some((_, InputKind::Schedule)) if state.outcome.presence.is_set() => {
+            Some((_, kind)) if kind.is_acted_on() && state.outcome.presence.is_set() => {
                 of_schedule(&state.outcome.presence)
             }
             Some(_) => {
-                let counts =
-                    |kind: InputKind| kind.is_chosen() || matches!(kind, InputKind::Schedule);
-                let outcome = self.contest_of(user, counts);
-                match self.is_schedule(user, outcome.winner) && outcome.presence.is_set() {
+                let outcome = self.contest_of(user, InputKind::is_acted_on);
+                match self.is_inferred(user, outcome.winner) && outcome.presence.is_set() {
                     true => of_schedule(&outcome.presence),
                     false => by_choice(),
                 }
@@ -247,12 +245,12 @@ impl World {
         }
     }
 
-    fn is_schedule(&self, user: UserId, winner: Winner) -> bool {
+    fn is_inferred(&self, user: UserId, winner: Winner) -> bool {
         let Winner::Input(index) = winner else {
             return false;
         };
         let input = &self.directory.get(user).inputs[usize::from(index)];
-        input.kind == InputKind::Schedule
+        !input.kind.is_chosen()
     }
 
     /// What the system concludes of the user now, from what won, from the calls, and from
@@ -295,12 +293,7 @@ impl World {
         if let Some(status) = reading.and_then(|reading| reading.table.status(state)) {
             return Some(Inferred::Status(status.clone()));
         }
-        match kind {
-            InputKind::Schedule => Some(Inferred::Hours),
-            InputKind::Meeting => Some(Inferred::Meeting),
-            InputKind::Device => Inferred::of_phone(state),
-            InputKind::Custom | InputKind::Extension { .. } | InputKind::Source => None,
-        }
+        kind.conclusion(state)
     }
 
     /// Whether the user looks reachable by what holds, and no phone is.

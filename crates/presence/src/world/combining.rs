@@ -2,9 +2,9 @@
 
 use super::{Outcome, Winner, World};
 use crate::combine::{self, Candidate, Method, Reason};
-use crate::config::InputKind;
 use crate::directory::{Input, User, UserId};
 use crate::model::device::DeviceState;
+use crate::model::input::{InputKind, ReadFrom};
 use crate::model::state::Presence;
 use crate::model::time::Time;
 
@@ -51,10 +51,7 @@ impl World {
     pub(crate) fn says(&self, method: Method, input: &Input) -> &Presence {
         static NOTHING: Presence = Presence::NOT_SET;
         let presence = &self.source(input.source).presence;
-        let of_device = matches!(
-            input.kind,
-            InputKind::Device | InputKind::Custom | InputKind::Meeting
-        );
+        let of_device = input.kind.read_from() == ReadFrom::Device;
         if method != Method::Latest || !of_device {
             return presence;
         }

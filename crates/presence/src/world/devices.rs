@@ -120,11 +120,12 @@ impl World {
 
     fn won_by_phone(&self, user: UserId) -> bool {
         use super::Winner;
-        use crate::config::InputKind;
+        use crate::model::input::ReadFrom;
         let Winner::Input(index) = self.outcome(user).winner else {
             return false;
         };
-        self.directory.get(user).inputs[usize::from(index)].kind == InputKind::Device
+        let kind = self.directory.get(user).inputs[usize::from(index)].kind;
+        kind.is_phone() && kind.read_from() == ReadFrom::Device
     }
 
     /// Notes what is to be seen of a user now, and tells those who asked where it

@@ -427,7 +427,7 @@ impl World {
                 let was = self.users[user.index()].was();
                 let changed = Details::NONE
                     .with(Detail::Flags, true)
-                    .with(Detail::Visibility, flag == Flag::AllowSeeMyPresence);
+                    .with_visibility(flag == Flag::AllowSeeMyPresence);
                 return vec![self.transition(user, was, changed, now)];
             }
             Change::Parked {

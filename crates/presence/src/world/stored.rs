@@ -72,7 +72,7 @@ fn write_state<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::
 
 fn read_state<'a, D: Deserializer<'a>>(deserializer: D) -> Result<State, D::Error> {
     let name = String::deserialize(deserializer)?;
-    State::parse(&name).ok_or_else(|| D::Error::custom("unknown state"))
+    State::parse(&name).map_err(D::Error::custom)
 }
 
 /// The row of a source: what it is without timed statuses, and those that lie over it.

@@ -106,7 +106,7 @@ fn each_mistake_has_its_message() {
     );
     refused(
         &format!("{GOOD}role = root\n"),
-        "unknown role 'root', expected read, self, admin",
+        "unknown role 'root', expected read, self or admin",
     );
     refused(
         &format!("{GOOD}role = self\n"),

@@ -4,11 +4,10 @@ use super::devices::device;
 use super::own::{end, shown, status};
 use super::*;
 use crate::model::device::DeviceState::{self, *};
-use crate::model::inferred::Inferred;
 
 fn inferred(world: &World, user: &str) -> Option<&'static str> {
     let user = world.directory().user(user).unwrap();
-    world.inferred(user).map(Inferred::kind)
+    world.inferred(user).map(|inferred| inferred.kind().name())
 }
 
 fn chosen(world: &World, user: &str) -> String {

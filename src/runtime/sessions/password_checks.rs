@@ -1,45 +1,46 @@
-//! How many passwords are looked at at a time: hashes take memory and a processor each.
+//! Limits how many passwords are checked at the same time: each hash takes memory and a
+//! processor.
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use super::throttle::network_of;
+use crate::runtime::sync::{Condvar, Mutex};
 
-/// Passwords looked at at a time. A hash of the kind `$y$` takes about 16 MB.
+/// The number of passwords checked at the same time. A hash of the kind `$y$` takes about
+/// 16 MB.
 const MOST: usize = 3;
 
-/// How long a crowded network pauses after a failure: it keeps no processor busy.
+/// How long a crowded network pauses after a failure, so that it does not keep a processor
+/// busy.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Turns to look at a password, in the order in which they were asked for. A network with
-/// many failures, a crowded one, has one of them at a time, so that it leaves the others to
-/// everybody else.
-#[derive(Debug)]
-pub struct Looks {
-    state: Mutex<State>,
+/// Turns to check a password, in the order of the requests. A crowded network, one with many
+/// failures, has one turn at a time and leaves the others to other networks.
+#[derive(Default)]
+pub struct PasswordChecks {
+    state: Mutex<CheckQueue>,
     changed: Condvar,
 }
 
-#[derive(Debug)]
-struct State {
+#[derive(Default, Debug)]
+struct CheckQueue {
     next: u64,
-    /// By their order; with the network where it is a crowded one.
+    /// By ticket; with the network if it is crowded.
     waiting: BTreeMap<u64, Option<IpAddr>>,
     running: usize,
-    /// The crowded networks that have their turn.
-    crowded: Option<HashSet<IpAddr>>,
+    /// The crowded networks that are having a turn.
+    crowded: HashSet<IpAddr>,
 }
 
-impl State {
+impl CheckQueue {
     fn may_begin(&self, network: Option<IpAddr>) -> bool {
-        let crowded = self.crowded.as_ref();
-        network.is_none_or(|network| !crowded.is_some_and(|those| those.contains(&network)))
+        network.is_none_or(|network| !self.crowded.contains(&network))
     }
 
-    /// Whether it is that one's turn: the first one that may begin.
+    /// Whether this ticket is the first one that may begin.
     fn is_next(&self, ticket: u64) -> bool {
         let mut waiting = self.waiting.iter();
         let first = waiting.find(|(_, network)| self.may_begin(**network));
@@ -47,39 +48,23 @@ impl State {
     }
 }
 
-/// A password is being looked at until this is dropped.
-#[derive(Debug)]
+/// A turn to check one password, which ends when this is dropped.
 #[must_use = "dropping it ends the turn"]
-pub struct Look {
-    of: &'static Looks,
+pub struct PasswordCheck {
+    of: Arc<PasswordChecks>,
     network: Option<IpAddr>,
     /// The password was wrong.
     pub failed: bool,
 }
 
-impl Default for Looks {
-    fn default() -> Self {
-        Looks::new()
-    }
-}
-
-impl Looks {
-    /// None is looked at.
-    pub const fn new() -> Self {
-        Looks {
-            state: Mutex::new(State {
-                next: 0,
-                waiting: BTreeMap::new(),
-                running: 0,
-                crowded: None,
-            }),
-            changed: Condvar::new(),
-        }
-    }
-
-    /// Waits for a turn; `crowded` is the address where its network is a crowded one. `None`
-    /// when it does not come before the deadline.
-    pub fn begin(&'static self, crowded: Option<IpAddr>, deadline: Instant) -> Option<Look> {
+impl PasswordChecks {
+    /// Waits for a turn; `crowded` is the address if its network is crowded. `None` if the
+    /// deadline passes first.
+    pub fn begin(
+        self: &Arc<Self>,
+        crowded: Option<IpAddr>,
+        deadline: Instant,
+    ) -> Option<PasswordCheck> {
         let network = crowded.map(network_of);
         let mut state = self.state.lock();
         let ticket = state.next;
@@ -94,19 +79,19 @@ impl Looks {
         state.waiting.remove(&ticket);
         state.running += 1;
         if let Some(network) = network {
-            state.crowded.get_or_insert_default().insert(network);
+            state.crowded.insert(network);
         }
-        // The one after it may begin too.
+        // The next ticket may begin too.
         self.changed.notify_all();
-        Some(Look {
-            of: self,
+        Some(PasswordCheck {
+            of: self.clone(),
             network,
             failed: false,
         })
     }
 }
 
-impl Drop for Look {
+impl Drop for PasswordCheck {
     fn drop(&mut self) {
         self.of.state.lock().running -= 1;
         self.of.changed.notify_all();
@@ -115,7 +100,7 @@ impl Drop for Look {
                 std::thread::sleep(PAUSE);
             }
             let mut state = self.of.state.lock();
-            state.crowded.get_or_insert_default().remove(&network);
+            state.crowded.remove(&network);
             self.of.changed.notify_all();
         }
     }
@@ -136,62 +121,62 @@ mod tests {
     }
 
     #[test]
-    fn there_are_so_many_at_a_time_and_no_more() {
-        static LOOKS: Looks = Looks::new();
-        let taken: Vec<_> = (0..MOST).map(|_| LOOKS.begin(None, in_time())).collect();
+    fn the_number_of_turns_is_limited() {
+        let checks = Arc::new(PasswordChecks::default());
+        let taken: Vec<_> = (0..MOST).map(|_| checks.begin(None, in_time())).collect();
         assert!(taken.iter().all(Option::is_some));
-        assert!(LOOKS.begin(None, soon()).is_none());
+        assert!(checks.begin(None, soon()).is_none());
         drop(taken);
-        assert!(LOOKS.begin(None, soon()).is_some());
-        assert!(LOOKS.state.lock().waiting.is_empty());
+        assert!(checks.begin(None, soon()).is_some());
+        assert!(checks.state.lock().waiting.is_empty());
     }
 
     #[test]
     fn a_crowded_network_leaves_turns_to_others() {
-        static LOOKS: Looks = Looks::new();
+        let checks = Arc::new(PasswordChecks::default());
         let crowded: IpAddr = "fd00::1".parse().unwrap();
         let same: IpAddr = "fd00::2".parse().unwrap();
-        let look = LOOKS.begin(Some(crowded), in_time());
-        assert!(look.is_some() && LOOKS.begin(Some(same), soon()).is_none());
+        let check = checks.begin(Some(crowded), in_time());
+        assert!(check.is_some() && checks.begin(Some(same), soon()).is_none());
         std::thread::scope(|scope| {
-            let later = scope.spawn(|| LOOKS.begin(Some(same), in_time()));
-            while LOOKS.state.lock().waiting.is_empty() {
+            let later = scope.spawn(|| checks.begin(Some(same), in_time()));
+            while checks.state.lock().waiting.is_empty() {
                 std::thread::yield_now();
             }
-            // It waits before them, and is passed by.
-            let others: Vec<_> = (1..MOST).map(|_| LOOKS.begin(None, in_time())).collect();
+            // The crowded network was first in the queue, and the others pass it.
+            let others: Vec<_> = (1..MOST).map(|_| checks.begin(None, in_time())).collect();
             assert!(others.iter().all(Option::is_some));
-            drop(look);
+            drop(check);
             assert!(later.join().unwrap().is_some());
         });
     }
 
     #[test]
     fn a_crowded_network_pauses_after_a_failure() {
-        static LOOKS: Looks = Looks::new();
+        let checks = Arc::new(PasswordChecks::default());
         let crowded: IpAddr = "10.0.0.1".parse().unwrap();
         let begin = Instant::now();
-        let mut look = LOOKS.begin(Some(crowded), in_time()).unwrap();
-        look.failed = true;
+        let mut check = checks.begin(Some(crowded), in_time()).unwrap();
+        check.failed = true;
         std::thread::scope(|scope| {
-            scope.spawn(|| drop(look));
-            assert!(LOOKS.begin(Some(crowded), in_time()).is_some());
+            scope.spawn(|| drop(check));
+            assert!(checks.begin(Some(crowded), in_time()).is_some());
         });
         assert!(begin.elapsed() >= PAUSE);
     }
 
     #[test]
-    fn many_who_ask_all_have_their_turn() {
-        static LOOKS: Looks = Looks::new();
+    fn every_request_gets_a_turn() {
+        let checks = Arc::new(PasswordChecks::default());
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for _ in 0..40 {
                 scope.spawn(|| {
-                    let look = LOOKS.begin(None, in_time());
+                    let check = checks.begin(None, in_time());
                     most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     std::thread::sleep(Duration::from_millis(1));
                     now.fetch_sub(1, Ordering::SeqCst);
-                    assert!(look.is_some());
+                    assert!(check.is_some());
                 });
             }
         });

@@ -1,87 +1,93 @@
-//! Sessions over HTTP that count as panels: those whose API user stands for a user.
+//! HTTP sessions that count as panels: those whose API user stands for a user.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::session::Token;
 use presence::Time;
 use presence::config::{ApiUser, Http};
 
-/// The most sessions of one API user that count at a time.
+/// The number of sessions of one API user that count at the same time.
 pub const MOST: usize = 100;
 
-/// A user who is on one panel more or less.
+/// A session: its end, and what distinguishes it from others with the same end.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct SessionKey {
+    /// Unix time in seconds.
+    pub end: u64,
+    /// The random part of the token.
+    pub random: Box<str>,
+}
+
+/// A panel of a user begins or ends.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Step {
-    /// Logged in.
+pub enum PanelStep {
+    /// The user logs in.
     In(Arc<str>),
-    /// Logged out.
+    /// The user logs out.
     Out(Arc<str>),
 }
 
 /// The sessions that count.
 #[derive(Default, Debug)]
 pub struct SignedIn {
-    /// By their end, in seconds of Unix time, and what tells them apart.
-    sessions: BTreeMap<(u64, Box<str>), Session>,
-    /// What they were last compared with.
+    /// The first to end comes first.
+    sessions: BTreeMap<SessionKey, PanelSession>,
+    /// The configuration that the sessions were last compared with.
     http: Option<Arc<Http>>,
 }
 
 #[derive(Debug)]
-struct Session {
-    /// The API user, with the password that the session began with.
+struct PanelSession {
+    /// The API user, with the password at the begin of the session.
     who: Arc<ApiUser>,
-    /// The user who is logged in by it.
+    /// The user that the session logs in.
     user: Arc<str>,
 }
 
 impl SignedIn {
-    /// None.
-    pub const NONE: SignedIn = SignedIn {
-        sessions: BTreeMap::new(),
-        http: None,
-    };
-
-    /// Whether the session of that token counts.
-    pub fn has(&self, token: &Token<'_>) -> bool {
-        self.sessions.contains_key(&key(token))
+    /// Whether the session counts.
+    pub fn has(&self, key: &SessionKey) -> bool {
+        self.sessions.contains_key(key)
     }
 
-    /// Counts a session of that API user's, once. Where it has too many, the one that ends
-    /// first counts no more.
-    pub fn add(&mut self, token: &Token<'_>, who: &Arc<ApiUser>) -> Vec<Step> {
-        let Some(user) = who.caller.user.clone().filter(|_| !self.has(token)) else {
+    /// Counts a session of an API user, once. If the API user has more than [`MOST`], the
+    /// session that ends first stops counting.
+    pub fn add(&mut self, key: &SessionKey, who: &Arc<ApiUser>) -> Vec<PanelStep> {
+        let Some(user) = who.caller.user.clone().filter(|_| !self.has(key)) else {
             return Vec::new();
         };
-        let mut steps = vec![Step::In(user.clone())];
+        let mut steps = vec![PanelStep::In(user.clone())];
         let own = self.sessions.iter();
         let own = own.filter(|(_, session)| same(&session.who, who));
         let own: Vec<_> = own.map(|(key, _)| key.clone()).take(MOST).collect();
         if let Some(first) = own.first().filter(|_| own.len() == MOST) {
-            steps.extend(self.take(first));
+            steps.extend(self.remove(first));
         }
         let who = who.clone();
-        self.sessions.insert(key(token), Session { who, user });
+        self.sessions
+            .insert(key.clone(), PanelSession { who, user });
         steps
     }
 
-    /// Counts the session of that token no more.
-    pub fn remove(&mut self, token: &Token<'_>) -> Option<Step> {
-        self.take(&key(token))
-    }
-
-    fn take(&mut self, key: &(u64, Box<str>)) -> Option<Step> {
+    /// Stops counting the session.
+    pub fn remove(&mut self, key: &SessionKey) -> Option<PanelStep> {
         let session = self.sessions.remove(key)?;
-        Some(Step::Out(session.user))
+        Some(PanelStep::Out(session.user))
     }
 
-    /// Takes out those that are over: by time, or because of another configuration.
-    pub fn over(&mut self, http: &Arc<Http>, now: Time) -> Vec<Step> {
+    /// Removes the sessions that are over: their time has passed, or the configuration has
+    /// changed.
+    pub fn over(&mut self, http: &Arc<Http>, now: Time) -> Vec<PanelStep> {
         let mut steps = Vec::new();
-        let rest = self.sessions.split_off(&(seconds(now) + 1, "".into()));
+        let rest = self.sessions.split_off(&SessionKey {
+            end: seconds(now) + 1,
+            random: "".into(),
+        });
         let over = std::mem::replace(&mut self.sessions, rest);
-        steps.extend(over.into_values().map(|session| Step::Out(session.user)));
+        steps.extend(
+            over.into_values()
+                .map(|session| PanelStep::Out(session.user)),
+        );
         let is_known = |known: &Arc<Http>| Arc::ptr_eq(known, http);
         if self.http.as_ref().is_some_and(is_known) {
             return steps;
@@ -94,28 +100,24 @@ impl SignedIn {
             let who = http.user(&session.who.caller.name).filter(holds);
             let user = who.and_then(|who| who.caller.user.clone());
             let (Some(who), Some(user)) = (who, user) else {
-                steps.push(Step::Out(session.user.clone()));
+                steps.push(PanelStep::Out(session.user.clone()));
                 return false;
             };
             session.who = who.clone();
             if user != session.user {
-                steps.push(Step::In(user.clone()));
-                steps.push(Step::Out(std::mem::replace(&mut session.user, user)));
+                steps.push(PanelStep::In(user.clone()));
+                steps.push(PanelStep::Out(std::mem::replace(&mut session.user, user)));
             }
             true
         });
         steps
     }
 
-    /// When the first of them ends.
+    /// When the first session ends.
     pub fn next(&self) -> Option<Time> {
-        let ((end, _), _) = self.sessions.first_key_value()?;
-        Some(Time::from_millis(end.saturating_mul(1000)))
+        let (key, _) = self.sessions.first_key_value()?;
+        Some(Time::from_millis(key.end.saturating_mul(1000)))
     }
-}
-
-fn key(token: &Token<'_>) -> (u64, Box<str>) {
-    (token.end(), token.random.into())
 }
 
 fn same(one: &ApiUser, other: &ApiUser) -> bool {
@@ -128,12 +130,13 @@ fn seconds(time: Time) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::session::{self, Secret};
     use super::*;
     use presence::config::testing::parsed;
     use std::time::Duration;
 
     const NOW: Time = Time::from_micros(1_800_000_000_000_000);
+    /// How long a session lasts, in seconds.
+    const LASTS: u64 = 12 * 60 * 60;
 
     fn http(panels: &str) -> Arc<Http> {
         let users = "[alice]\ntype = user\n[bob]\ntype = user\n";
@@ -148,58 +151,57 @@ mod tests {
         )
     }
 
-    fn token(random: u64, now: Time) -> String {
-        session::issue(&Secret::new([7; 32]), "panel", "p", random, now)
+    fn key(random: u64, now: Time) -> SessionKey {
+        SessionKey {
+            end: seconds(now) + LASTS,
+            random: random.to_string().into(),
+        }
     }
 
     fn later(seconds: u64) -> Time {
         NOW.after(Duration::from_secs(seconds))
     }
 
-    fn logged_in(user: &str) -> Step {
-        Step::In(user.into())
+    fn logged_in(user: &str) -> PanelStep {
+        PanelStep::In(user.into())
     }
 
-    fn logged_out(user: &str) -> Step {
-        Step::Out(user.into())
+    fn logged_out(user: &str) -> PanelStep {
+        PanelStep::Out(user.into())
     }
 
     #[test]
     fn a_session_counts_once_until_it_is_over() {
         let http = http(&panel("x", "alice"));
         let who = http.user("panel").unwrap();
-        let texts = [token(1, NOW), token(2, later(10)), token(3, later(20))];
-        let [one, two, three] = texts.each_ref().map(|text| Token::parse(text).unwrap());
-        let mut sessions = SignedIn::NONE;
-        for token in [one, two, three] {
-            assert_eq!(sessions.add(&token, who), [logged_in("alice")]);
-            assert_eq!(sessions.add(&token, who), []);
+        let [one, two, three] = [key(1, NOW), key(2, later(10)), key(3, later(20))];
+        let mut sessions = SignedIn::default();
+        for key in [&one, &two, &three] {
+            assert_eq!(sessions.add(key, who), [logged_in("alice")]);
+            assert_eq!(sessions.add(key, who), []);
         }
         assert_eq!(sessions.remove(&two), Some(logged_out("alice")));
         assert_eq!(sessions.remove(&two), None);
-        let end = later(session::LASTS);
+        let end = later(LASTS);
         assert_eq!(sessions.next(), Some(end));
-        assert_eq!(sessions.over(&http, later(session::LASTS - 1)), []);
+        assert_eq!(sessions.over(&http, later(LASTS - 1)), []);
         assert_eq!(sessions.over(&http, end), [logged_out("alice")]);
         assert!(!sessions.has(&one) && sessions.has(&three));
-        assert_eq!(sessions.next(), Some(later(session::LASTS + 20)));
+        assert_eq!(sessions.next(), Some(later(LASTS + 20)));
     }
 
     #[test]
-    fn who_stands_for_nobody_counts_not() {
+    fn a_session_without_a_user_does_not_count() {
         let reader = "[panel]\ntype = api_user\npassword = $6$a$x\n";
         let http = http(reader);
-        let text = token(1, NOW);
-        let token = Token::parse(&text).unwrap();
-        let mut sessions = SignedIn::NONE;
-        assert_eq!(sessions.add(&token, http.user("panel").unwrap()), []);
+        let mut sessions = SignedIn::default();
+        assert_eq!(sessions.add(&key(1, NOW), http.user("panel").unwrap()), []);
         assert_eq!(sessions.next(), None);
     }
 
     #[test]
-    fn another_configuration_may_end_it() {
-        let text = token(1, NOW);
-        let token = Token::parse(&text).unwrap();
+    fn a_change_of_the_configuration_may_end_a_session() {
+        let key = key(1, NOW);
         let first = http(&panel("x", "alice"));
         let off = |on: &str| http(&format!("[general]\nhttp = {on}\n{}", panel("x", "alice")));
         for (other, steps) in [
@@ -212,8 +214,8 @@ mod tests {
             (off("no"), vec![logged_out("alice")]),
             (http(""), vec![logged_out("alice")]),
         ] {
-            let mut sessions = SignedIn::NONE;
-            sessions.add(&token, first.user("panel").unwrap());
+            let mut sessions = SignedIn::default();
+            sessions.add(&key, first.user("panel").unwrap());
             assert_eq!(sessions.over(&first, NOW), []);
             assert_eq!(sessions.over(&other, NOW), steps);
             assert_eq!(sessions.over(&other, NOW), []);
@@ -221,18 +223,16 @@ mod tests {
     }
 
     #[test]
-    fn there_are_never_too_many() {
+    fn one_api_user_has_a_limit() {
         let http = http(&panel("x", "alice"));
         let who = http.user("panel").unwrap();
-        let mut sessions = SignedIn::NONE;
+        let mut sessions = SignedIn::default();
         for at in 0..MOST as u64 {
-            let text = token(at, later(at));
-            assert_eq!(sessions.add(&Token::parse(&text).unwrap(), who).len(), 1);
+            assert_eq!(sessions.add(&key(at, later(at)), who).len(), 1);
         }
-        let text = token(1000, later(1000));
-        let steps = sessions.add(&Token::parse(&text).unwrap(), who);
+        let steps = sessions.add(&key(1000, later(1000)), who);
         assert_eq!(steps, [logged_in("alice"), logged_out("alice")]);
         assert_eq!(sessions.sessions.len(), MOST);
-        assert_eq!(sessions.next(), Some(later(session::LASTS + 1)));
+        assert_eq!(sessions.next(), Some(later(LASTS + 1)));
     }
 }

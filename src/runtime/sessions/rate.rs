@@ -1,27 +1,27 @@
-//! How often a caller may ask.
+//! Limits the rate of requests of each caller.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A bucket for each caller. Callers are those of the configuration, so there are never
-/// many.
+/// A token bucket for each caller. The callers are those of the configuration, so there are
+/// never many.
 #[derive(Default, Debug)]
 pub struct Rate(HashMap<Arc<str>, Bucket>);
 
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
-    /// What is in it, in requests.
+    /// In requests.
     level: f64,
     filled: Instant,
 }
 
 impl Rate {
-    /// Takes one request out of the caller's bucket, which holds two seconds' worth and is
-    /// refilled by `rate` a second.
+    /// Takes one request out of the caller's bucket, which holds the requests of two seconds
+    /// and is refilled with `rate` requests per second.
     ///
     /// # Errors
-    /// Says how long to wait where it is empty.
+    /// Returns how long to wait if the bucket is empty.
     pub fn take(&mut self, caller: &Arc<str>, rate: u32, now: Instant) -> Result<(), Duration> {
         let (rate, full) = (f64::from(rate), f64::from(rate) * 2.0);
         let bucket = self.0.entry(caller.clone()).or_insert(Bucket {
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_bucket_says_when_to_come_back() {
+    fn an_empty_bucket_says_when_to_retry() {
         let mut rate = Rate::default();
         let (panel, now) = (Arc::from("panel"), Instant::now());
         assert!(rate.take(&panel, 1, now).is_ok() && rate.take(&panel, 1, now).is_ok());

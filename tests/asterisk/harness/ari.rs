@@ -1,24 +1,18 @@
-//! As little of Asterisk's REST interface as the tests need.
+//! The part of Asterisk's REST interface that the tests need.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-
-use crate::harness::{Builder, Instance, PATIENCE, wait_until};
+use super::builder::Builder;
+use super::http::Answer;
+use super::instance::Instance;
+use super::wait::{PATIENCE, wait_until};
 
 /// ARI, and an extension `wait` for [`Channel::call`].
 pub fn with_ari(builder: Builder) -> Builder {
     builder
         .ari()
         .dialplan("exten = wait,1,Answer()\n same = n,Wait(600)")
-}
-
-/// An answer: status and body.
-pub struct Answer {
-    pub status: u16,
-    pub body: serde_json::Value,
 }
 
 /// Sends a request to `/ari/<path>` with these parameters.
@@ -28,25 +22,7 @@ pub fn ari(ast: &Instance, method: &str, path: &str, parameters: &[(&str, &str)]
         .iter()
         .map(|(name, value)| format!("{name}={}", escape(value)));
     let query = parameters.collect::<Vec<_>>().join("&");
-    let request = format!(
-        "{method} /ari/{path}?{query} HTTP/1.1\r\nHost: localhost\r\n\
-         Authorization: Basic {}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
-        BASE64.encode("admin:secret")
-    );
-    let mut stream = connect(ast);
-    stream.write_all(request.as_bytes()).expect("a request");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("an answer");
-    let answer = String::from_utf8(answer).expect("UTF-8");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("an empty line");
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok());
-    Answer {
-        status: status.unwrap_or_else(|| panic!("no status in {head}")),
-        body: serde_json::from_str(body).unwrap_or_default(),
-    }
+    ast.ari(method, &format!("/{path}?{query}"), "")
 }
 
 /// Sets a global variable, which may be a function; the answer says whether that worked.
@@ -56,7 +32,7 @@ pub fn set(ast: &Instance, function: &str, value: &str) -> Answer {
     ari(ast, "POST", "asterisk/variable", &parameters)
 }
 
-/// A channel in an application of ours: only through one does ARI read functions.
+/// A channel in the test's own application: ARI reads functions only through a channel.
 pub struct Channel<'a> {
     ast: &'a Instance,
     path: String,
@@ -82,7 +58,7 @@ impl<'a> Channel<'a> {
         let endpoint = format!("Local/{extension}@default/n");
         let parameters = [("endpoint", endpoint.as_str()), ("app", "tests")];
         let made = ari(ast, "POST", "channels", &parameters);
-        let id = made.body["id"].as_str();
+        let id = made.json()["id"].as_str().map(str::to_owned);
         let id = id.unwrap_or_else(|| panic!("{} {}", made.status, made.body));
         let channel = Self {
             ast,
@@ -101,7 +77,7 @@ impl<'a> Channel<'a> {
     pub fn get(&self, function: &str) -> String {
         let answer = ari(self.ast, "GET", &self.path, &[("variable", function)]);
         assert_eq!(answer.status, 200, "{function}: {}", answer.body);
-        answer.body["value"].as_str().expect("a text").to_owned()
+        answer.json()["value"].as_str().expect("a text").to_owned()
     }
 
     /// Sets a function.

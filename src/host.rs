@@ -1,0 +1,225 @@
+//! Asterisk as the runtime's host: its traits on the layer over C.
+
+mod logger;
+
+use std::ffi::{CStr, CString};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::runtime::host::{
+    Configuration, Database, Dialplan, EventClass, Host, ManagerMessage, PresenceVisitor,
+    Providers, Publisher, RawPresence, Refusal, System, Unreadable,
+};
+use asterisk::manager::{self, Class};
+use asterisk::stasis::Subscription;
+use asterisk::{
+    ami, astdb, config, custom, devicestate, function, hints, presencestate, prometheus, realtime,
+    system, timing,
+};
+pub use logger::install as install_logger;
+use presence::config::Section;
+use presence::model::address::USER_LABEL;
+use presence::model::device::DeviceState;
+use presence::{Presence, Time};
+
+/// The running Asterisk.
+#[derive(Default)]
+pub struct Asterisk {
+    /// The subscription whose events [`Providers::catch_up`] waits for.
+    presences: Arc<Mutex<Option<Arc<Subscription>>>>,
+}
+
+/// Where the subscription to presences is put once there is one.
+pub type PresenceSubscription = Arc<Mutex<Option<Arc<Subscription>>>>;
+
+impl Asterisk {
+    /// Where the subscription to presences is to be put.
+    pub fn presences(&self) -> PresenceSubscription {
+        self.presences.clone()
+    }
+}
+
+fn refusal(why: asterisk::Error) -> Refusal {
+    why.to_string()
+}
+
+fn raw(read: presencestate::RawPresence) -> RawPresence {
+    RawPresence {
+        state: read.state,
+        subtype: read.subtype,
+        message: read.message,
+    }
+}
+
+impl Publisher for Asterisk {
+    fn publish_presence(&self, user: &str, presence: &Presence) -> Result<(), Refusal> {
+        presencestate::publish(USER_LABEL, user, presence).map_err(refusal)
+    }
+
+    fn publish_device(&self, device: &str, state: DeviceState) -> Result<(), Refusal> {
+        let device = CString::new(device).unwrap_or_default();
+        devicestate::publish(&device, state).map_err(refusal)
+    }
+
+    fn send_event(&self, class: EventClass, name: &CStr, headers: &[(&str, &str)]) {
+        let class = match class {
+            EventClass::Call => Class::Call,
+            EventClass::System => Class::System,
+        };
+        manager::event(class, name, headers);
+    }
+}
+
+impl Database for Asterisk {
+    fn look_up(&self, family: &str, key: &str) -> Result<Option<String>, Refusal> {
+        astdb::look_up(family, key).map_err(refusal)
+    }
+
+    fn put(&self, family: &str, key: &str, value: &str) -> Result<(), Refusal> {
+        astdb::put(family, key, value).map_err(refusal)
+    }
+
+    fn del(&self, family: &str, key: &str) -> Result<(), Refusal> {
+        astdb::del(family, key).map_err(refusal)
+    }
+
+    fn tree(&self, family: &str, prefix: &str) -> Vec<(String, String)> {
+        astdb::tree(family, prefix)
+    }
+
+    fn get(&self, family: &str, key: &str) -> Option<String> {
+        astdb::get(family, key)
+    }
+}
+
+impl Providers for Asterisk {
+    fn ask_presence(&self, address: &str) -> Option<RawPresence> {
+        presencestate::read_nocache(address).map(raw)
+    }
+
+    fn cached_presence(&self, address: &str) -> Option<RawPresence> {
+        presencestate::read(address).map(raw)
+    }
+
+    fn each_presence(&self, visit: PresenceVisitor<'_>) {
+        presencestate::cached(visit);
+    }
+
+    fn device(&self, name: &str) -> DeviceState {
+        devicestate::read(name)
+    }
+
+    fn each_device(&self, visit: &mut dyn FnMut(&[u8])) {
+        devicestate::cached(visit);
+    }
+
+    fn each_hint(&self, visit: &mut dyn FnMut(&[u8])) {
+        hints::each(visit);
+    }
+
+    fn catch_up(&self) {
+        let subscription = self.presences.lock().clone();
+        if let Some(subscription) = subscription {
+            subscription.catch_up();
+        }
+    }
+}
+
+impl Dialplan for Asterisk {
+    fn function_exists(&self, name: &str) -> bool {
+        function::exists(name)
+    }
+
+    fn set_function(&self, function: &str, value: &str) -> Result<(), Refusal> {
+        function::set(function, value).map_err(refusal)
+    }
+
+    fn assign(&self, target: &str, value: &str, escalations: bool) -> Result<(), Refusal> {
+        let assign = || function::assign(target, value).map_err(refusal);
+        match escalations {
+            true => assign(),
+            false => function::without_escalations(assign),
+        }
+    }
+
+    fn value_of(&self, target: &str) -> Result<Option<String>, Refusal> {
+        function::get_writable(target).map_err(refusal)
+    }
+
+    fn forget_custom_device(&self, device: &str) -> Result<(), Refusal> {
+        custom::forget(device).map_err(refusal)
+    }
+
+    fn manager_action(
+        &self,
+        action: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Vec<ManagerMessage>, Refusal> {
+        let messages = ami::action(action, headers).map_err(refusal)?;
+        let messages = messages.into_iter();
+        Ok(messages
+            .map(|message| ManagerMessage(message.into_headers()))
+            .collect())
+    }
+}
+
+impl System for Asterisk {
+    fn fully_booted(&self) -> bool {
+        system::fully_booted()
+    }
+
+    fn shutting_down(&self) -> bool {
+        system::shutting_down()
+    }
+
+    fn is_timezone(&self, name: &str) -> bool {
+        timing::is_timezone(name)
+    }
+
+    fn minute_of_day(&self, timezone: &str, at: Time) -> u32 {
+        timing::minute_of_day(timezone, at)
+    }
+
+    fn in_range(&self, range: &str, timezone: &str, at: Time) -> bool {
+        timing::matches(range, timezone, at)
+    }
+
+    fn database_file(&self) -> PathBuf {
+        system::database_file()
+    }
+
+    fn key_directory(&self) -> PathBuf {
+        system::key_directory()
+    }
+}
+
+impl Configuration for Asterisk {
+    fn file(&self, name: &str) -> Result<Vec<Section>, Unreadable> {
+        let name = CString::new(name).map_err(|_| Unreadable::Missing)?;
+        config::load(&name).map_err(|why| match why {
+            config::LoadError::Missing => Unreadable::Missing,
+            config::LoadError::Invalid => Unreadable::Invalid,
+        })
+    }
+
+    fn realtime_is_mapped(&self, family: &str) -> bool {
+        realtime::available(family)
+    }
+
+    fn realtime_rows(&self, family: &str) -> Result<Vec<Section>, Refusal> {
+        realtime::load_all(family).map_err(refusal)
+    }
+
+    fn realtime_row(&self, family: &str, name: &str) -> Result<Option<Section>, Refusal> {
+        realtime::load_one(family, name).map_err(refusal)
+    }
+}
+
+impl Host for Asterisk {
+    fn reconfigured(&self) {
+        // It may have been loaded since.
+        prometheus::attach();
+    }
+}

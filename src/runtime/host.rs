@@ -1,0 +1,227 @@
+//! What the runtime needs of Asterisk, as traits: `src/host.rs` implements them on
+//! Asterisk's interfaces, unit tests on a fake.
+//!
+//! No lock of the runtime may be held while one of these functions is called.
+
+use std::ffi::CStr;
+use std::path::PathBuf;
+
+use presence::config::Section;
+use presence::model::device::DeviceState;
+use presence::{Presence, State, Time};
+
+/// Why Asterisk did not do something, in a sentence without a full stop.
+pub type Refusal = String;
+
+/// A presence as a provider reports it: texts are not checked yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RawPresence {
+    /// The state.
+    pub state: State,
+    /// The subtype; empty for none.
+    pub subtype: Vec<u8>,
+    /// The message; empty for none.
+    pub message: Vec<u8>,
+}
+
+/// The class of an AMI event: sessions receive the classes that they may read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EventClass {
+    /// About calls and presence.
+    Call,
+    /// About the system itself.
+    System,
+}
+
+/// What Asterisk and its clients are told.
+pub trait Publisher {
+    /// Publishes the presence of `UserPresence:<user>`; returns when Asterisk's topic has it.
+    ///
+    /// # Errors
+    /// Asterisk's refusal.
+    fn publish_presence(&self, user: &str, presence: &Presence) -> Result<(), Refusal>;
+
+    /// Publishes a device state, such as that of `UserPresence:<user>`.
+    ///
+    /// # Errors
+    /// Asterisk's refusal.
+    fn publish_device(&self, device: &str, state: DeviceState) -> Result<(), Refusal>;
+
+    /// Sends an AMI event.
+    fn send_event(&self, class: EventClass, name: &CStr, headers: &[(&str, &str)]);
+}
+
+/// AstDB.
+pub trait Database {
+    /// The value of a key, or `None`.
+    ///
+    /// # Errors
+    /// Where AstDB cannot be asked.
+    fn look_up(&self, family: &str, key: &str) -> Result<Option<String>, Refusal>;
+
+    /// Stores a value. AstDB commits up to a second later.
+    ///
+    /// # Errors
+    /// AstDB's refusal: another program has its file locked, for example.
+    fn put(&self, family: &str, key: &str, value: &str) -> Result<(), Refusal>;
+
+    /// Deletes a key, which may be absent.
+    ///
+    /// # Errors
+    /// As [`Database::put`].
+    fn del(&self, family: &str, key: &str) -> Result<(), Refusal>;
+
+    /// The keys below a prefix, without the family, and their values.
+    fn tree(&self, family: &str, prefix: &str) -> Vec<(String, String)>;
+
+    /// The value of a key; `None` also where AstDB cannot be asked.
+    fn get(&self, family: &str, key: &str) -> Option<String> {
+        self.look_up(family, key).ok().flatten()
+    }
+}
+
+/// Takes an address, its state, subtype and message; the texts are not checked yet.
+pub type PresenceVisitor<'a> = &'a mut dyn FnMut(&[u8], State, &[u8], &[u8]);
+
+/// Presence and device states that others provide.
+pub trait Providers {
+    /// Asks the provider of an address; `None` where it has none.
+    fn ask_presence(&self, address: &str) -> Option<RawPresence>;
+
+    /// The presence of an address, from the core's cache where it is there.
+    fn cached_presence(&self, address: &str) -> Option<RawPresence>;
+
+    /// Shows every presence in the core's cache.
+    fn each_presence(&self, visit: PresenceVisitor<'_>);
+
+    /// The state of a device.
+    fn device(&self, name: &str) -> DeviceState;
+
+    /// Shows the name of every device in the core's cache.
+    fn each_device(&self, visit: &mut dyn FnMut(&[u8]));
+
+    /// Shows what each hint names, such as `PJSIP/2000,UserPresence:alice`.
+    fn each_hint(&self, visit: &mut dyn FnMut(&[u8]));
+
+    /// Returns when every presence event published before has been received.
+    fn catch_up(&self);
+}
+
+/// A message of an AMI action's answer.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct ManagerMessage(pub Vec<(String, String)>);
+
+impl ManagerMessage {
+    /// The value of a header, or an empty text.
+    pub fn get(&self, header: &str) -> &str {
+        let mut headers = self.0.iter();
+        let found = headers.find(|(name, _)| name.eq_ignore_ascii_case(header));
+        found.map_or("", |(_, value)| value)
+    }
+}
+
+/// Dialplan functions and AMI actions. They may take as long as they like.
+pub trait Dialplan {
+    /// Whether Asterisk has the function of that name.
+    fn function_exists(&self, name: &str) -> bool;
+
+    /// Sets a function, such as `PRESENCE_STATE(CustomPresence:200)`, without a channel.
+    ///
+    /// # Errors
+    /// Asterisk's refusal.
+    fn set_function(&self, function: &str, value: &str) -> Result<(), Refusal>;
+
+    /// Sets the target of an action, a function or `GLOBAL()`. `escalations`: whether
+    /// functions that reach outside of the dialplan are allowed.
+    ///
+    /// # Errors
+    /// Asterisk's refusal.
+    fn assign(&self, target: &str, value: &str, escalations: bool) -> Result<(), Refusal>;
+
+    /// The value of a target that can be set; `None` where it cannot be read.
+    ///
+    /// # Errors
+    /// Asterisk's refusal.
+    fn value_of(&self, target: &str) -> Result<Option<String>, Refusal>;
+
+    /// Deletes a custom device state, as if it had never been set.
+    ///
+    /// # Errors
+    /// AstDB's refusal.
+    fn forget_custom_device(&self, device: &str) -> Result<(), Refusal>;
+
+    /// Carries out an AMI action; its answer's messages.
+    ///
+    /// # Errors
+    /// The action's own error message.
+    fn manager_action(
+        &self,
+        action: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Vec<ManagerMessage>, Refusal>;
+}
+
+/// Asterisk's own state, its clock and its folders.
+pub trait System {
+    /// Whether Asterisk has loaded all modules of its start.
+    fn fully_booted(&self) -> bool;
+
+    /// Whether Asterisk is stopping.
+    fn shutting_down(&self) -> bool;
+
+    /// Whether the time zone is known.
+    fn is_timezone(&self, name: &str) -> bool;
+
+    /// The minute of the day (0 to 1439) in a time zone, empty for Asterisk's own.
+    fn minute_of_day(&self, timezone: &str, at: Time) -> u32;
+
+    /// Whether a moment lies in a time range, written as for `GotoIfTime`.
+    fn in_range(&self, range: &str, timezone: &str, at: Time) -> bool;
+
+    /// The path of AstDB's file.
+    fn database_file(&self) -> PathBuf;
+
+    /// The folder for keys: `keys` below `astkeydir` in `asterisk.conf`.
+    fn key_directory(&self) -> PathBuf;
+}
+
+/// Why a configuration file cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unreadable {
+    /// There is no such file.
+    Missing,
+    /// Asterisk's parser refuses it, and has logged why.
+    Invalid,
+}
+
+/// Where the configuration comes from.
+pub trait Configuration {
+    /// The sections of a file in Asterisk's configuration directory.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn file(&self, name: &str) -> Result<Vec<Section>, Unreadable>;
+
+    /// Whether a realtime family is mapped and its driver is there.
+    fn realtime_is_mapped(&self, family: &str) -> bool;
+
+    /// Every row of a realtime family.
+    ///
+    /// # Errors
+    /// Why its table cannot be read.
+    fn realtime_rows(&self, family: &str) -> Result<Vec<Section>, Refusal>;
+
+    /// The row of that name, where there is one.
+    ///
+    /// # Errors
+    /// As [`Configuration::realtime_rows`].
+    fn realtime_row(&self, family: &str, name: &str) -> Result<Option<Section>, Refusal>;
+}
+
+/// All that the runtime needs of Asterisk.
+pub trait Host:
+    Publisher + Database + Providers + Dialplan + System + Configuration + Send + Sync + 'static
+{
+    /// Called when another configuration runs.
+    fn reconfigured(&self);
+}
