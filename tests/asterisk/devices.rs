@@ -574,7 +574,7 @@ fn bad_options_of_devices_and_tables_are_reported() {
         (
             user("device = Custom:a\ndevice = Custom:a"),
             "device",
-            "'Custom:a' stands twice for this user, expected it once".into(),
+            "the user has 'Custom:a' twice, expected it once".into(),
         ),
         (
             user("extension = 200,desk"),

@@ -133,7 +133,7 @@ fn a_failed_load_declines_with_one_message_and_leaves_nothing() {
         ),
         (
             Some(general("priority = dnd,dnd")),
-            format!("{line2}, option 'priority': the state 'dnd' stands twice"),
+            format!("{line2}, option 'priority': the state 'dnd' appears twice"),
         ),
         (
             Some(general("outgoing = some")),
@@ -163,7 +163,7 @@ fn a_failed_load_declines_with_one_message_and_leaves_nothing() {
         ),
         (
             Some("[general]\nsettle=1\n[general]\nsettle=2\n".into()),
-            "the section [general] stands twice, expected one".into(),
+            "the section [general] appears twice, expected it once".into(),
         ),
     ];
     let mut complaints = 0;
@@ -352,7 +352,7 @@ fn a_section_with_an_error_is_left_out_and_reported() {
         "userpresence.conf:17, section [erin], option 'twenty': unknown option, expected ",
         "userpresence.conf:16, section [erin], option 'default': '204', expected one of the user's extensions",
         "section [f rank]: 'f rank' is not a user's name, expected 1 to 60 letters",
-        "section [Alice]: the user 'Alice' stands twice (first at userpresence.conf:3, section [alice])",
+        "section [Alice]: user 'Alice' is defined twice (first at userpresence.conf:3, section [alice])",
     ];
     for expected in expected {
         let lines = said.iter().filter(|line| line.contains(expected));

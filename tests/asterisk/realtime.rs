@@ -79,7 +79,7 @@ fn users_of_the_database_join_those_of_the_file() {
     assert!(ast.reload().ok());
     let said = ast.new_complaints(0);
     assert_eq!(said.len(), 1, "{said:#?}");
-    let expected = "column 'shoe_size': unknown column, ignored; known are ";
+    let expected = "column 'shoe_size': unknown column, ignored; the columns are ";
     assert!(
         said[0].contains("WARNING[") && said[0].contains(expected),
         "{}",
@@ -107,10 +107,10 @@ fn a_load_leaves_out_a_row_with_an_error() {
             "{family} 'bob', column 'method': unknown method 'best', expected priority, latest, default or none"
         ),
         format!(
-            "{family} 'Alice': the user 'Alice' stands twice (first at userpresence.conf:3, section [alice])"
+            "{family} 'Alice': user 'Alice' is defined twice (first at userpresence.conf:3, section [alice])"
         ),
         format!("{family} 'carol', column 'extension': empty, expected an extension such as 200"),
-        format!("{family} 'dave', column 'extension': '205' stands twice for this user"),
+        format!("{family} 'dave', column 'extension': the user has '205' twice"),
     ];
     for expected in &expected {
         let lines: Vec<_> = said.iter().filter(|line| line.contains(expected)).collect();
@@ -126,7 +126,7 @@ fn a_user_in_both_places_makes_a_reload_fail() {
     ast.realtime_sql(&insert("ALICE", "NULL", "202", "NULL"));
     ast.realtime_sql("DELETE FROM userpresence WHERE name = 'bob';");
     assert!(!ast.reload().ok());
-    ast.wait_log("user 'ALICE': the user 'ALICE' stands twice (first at userpresence.conf:3, section [alice])");
+    ast.wait_log("user 'ALICE': user 'ALICE' is defined twice (first at userpresence.conf:3, section [alice])");
     assert_eq!(user_names(&ast), ["alice", "bob"]);
 }
 

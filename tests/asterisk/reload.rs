@@ -428,7 +428,7 @@ fn any_error_keeps_the_running_configuration() {
         ),
         (
             more("[New]\ntype = user\n"),
-            "userpresence.conf:6, section [New]: the user 'New' stands twice (first at userpresence.conf:4, section [new]), expected a name once",
+            "userpresence.conf:6, section [New]: user 'New' is defined twice (first at userpresence.conf:4, section [new]), expected each name once",
         ),
         (
             "[general]\nsettle = soon\n".into(),

@@ -430,7 +430,7 @@ const MISTAKES: [(&str, &str, &str); 12] = [
     (
         "[LUNCH]\ntype = status\nstate = dnd\n",
         "section [LUNCH]: ",
-        "the status 'LUNCH' stands twice (first at userpresence.conf:2, section [lunch]), expected \
+        "status 'LUNCH' is defined twice (first at userpresence.conf:2, section [lunch]), expected \
          a name once, without regard to case",
     ),
     (

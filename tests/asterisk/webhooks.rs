@@ -571,7 +571,7 @@ fn each_mistake_of_a_webhook_is_reported() {
         ),
         (
             4,
-            "option 'account': there is no user of the account 'mian', expected one of main, other",
+            "option 'account': no user belongs to the account 'mian', expected one of main, other",
         ),
         (
             5,

@@ -318,7 +318,7 @@ pub fn show_settings(args: &Args<'_>, out: &mut String) -> CliResult {
     let lines = store::read(|world| {
         let directory = world.directory();
         let mut lines = vec![("Version", env!("CARGO_PKG_VERSION").to_owned())];
-        lines.extend(directory.settings.shown());
+        lines.extend(directory.settings.list());
         lines.extend([
             ("Users", directory.user_count().to_string()),
             ("Sources", directory.source_count().to_string()),

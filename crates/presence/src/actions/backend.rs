@@ -39,13 +39,13 @@ pub trait Backend {
     /// What a target such as `DB(DND/200)` holds now.
     ///
     /// # Errors
-    /// StatusKind there is no such function now.
+    /// When there is no such function now.
     fn read(&mut self, target: &str) -> Result<TargetValue, String>;
 
     /// Sets a target; `None` makes it absent.
     ///
     /// # Errors
-    /// StatusKind it is refused.
+    /// When it is refused.
     fn write(&mut self, target: &str, value: Option<&str>) -> Result<(), String>;
 
     /// As [`Backend::write`], with a value that a row of an earlier run says was there
@@ -53,25 +53,25 @@ pub trait Backend {
     /// a one could not do without it: a function that Asterisk calls dangerous refuses it.
     ///
     /// # Errors
-    /// StatusKind it is refused.
+    /// When it is refused.
     fn put_back(&mut self, target: &str, value: Option<&str>) -> Result<(), String>;
 
     /// Every queue, each with the member of that interface where it has it.
     ///
     /// # Errors
-    /// StatusKind there are no queues.
+    /// When there are no queues.
     fn queues(&mut self, interface: &str) -> Result<Vec<QueueMembership>, String>;
 
     /// Does something with a queue's member of that interface.
     ///
     /// # Errors
-    /// StatusKind it is refused.
+    /// When it is refused.
     fn queue(&mut self, queue: &str, interface: &str, step: &QueueStep) -> Result<(), String>;
 
     /// Keeps the record; what it says may be done once this returns.
     ///
     /// # Errors
-    /// StatusKind it cannot be kept: nothing is done then.
+    /// When it cannot be kept: nothing is done then.
     fn keep(&mut self, record: &ActionRecord) -> Result<(), String>;
 
     /// An action failed; the others go on.

@@ -5,7 +5,7 @@ use crate::directory::{Directory, UserId};
 use crate::model::text::quoted;
 use crate::world::World;
 
-/// Callee calls.
+/// Who calls.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
     origin: CallOrigin,
@@ -30,7 +30,7 @@ impl From<CallOrigin> for Caller {
 }
 
 impl Caller {
-    /// Callee calls `called`: a user by name, from the user's own phone; the phone of an
+    /// Who calls `called`: a user by name, from the user's own phone; the phone of an
     /// extension; or else a number outside.
     pub fn find(world: &World, called: UserId, name: &str) -> Self {
         let directory = world.directory();
@@ -127,24 +127,22 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
         match &plan.no_answer {
             Some(target) => {
                 lines.push(format!(
-                    "ForwardWhen nobody answers, it goes to {}.",
+                    "When nobody answers, it goes to {}.",
                     whose(target)
                 ));
                 lines.extend(onward(target));
             }
-            None => lines.push("ForwardWhen nobody answers, it ends.".to_owned()),
+            None => lines.push("When nobody answers, it ends.".to_owned()),
         }
         match &plan.busy {
             Some(target) => {
                 lines.push(format!(
-                    "ForwardWhen {user} is busy, it goes to {}.",
+                    "When {user} is busy, it goes to {}.",
                     whose(target)
                 ));
                 lines.extend(onward(target));
             }
-            None => lines.push(format!(
-                "ForwardWhen {user} is busy, the caller hears that."
-            )),
+            None => lines.push(format!("When {user} is busy, the caller hears that.")),
         }
     }
     if !plan.together.is_empty() {
@@ -162,7 +160,7 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
     lines.join("\n")
 }
 
-/// Callee is rung, one line for each stage.
+/// Who is rung, one line for each stage.
 fn ringing(plan: &CallPlan) -> Vec<String> {
     let mut lines = Vec::new();
     for (at, step) in plan.steps.iter().enumerate() {

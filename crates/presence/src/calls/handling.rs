@@ -1,17 +1,18 @@
 //! What sections of `type = handling` say, and what users say of how they are reached.
 
 use crate::model::state::State;
+use crate::model::words::{self, words};
 
 use super::CallOrigin;
 
-/// ForwardWhen a forward takes place.
+/// When a forward takes place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum ForwardWhen {
     /// At once.
     Always,
-    /// ForwardWhen nobody answers.
+    /// When nobody answers.
     NoAnswer,
-    /// ForwardWhen the user is busy.
+    /// When the user is busy.
     Busy,
 }
 
@@ -28,6 +29,34 @@ pub enum Forward {
     Number(Box<str>),
     /// An extension and its context, which may hold variables.
     Extension(Box<str>, Box<str>),
+}
+
+words! {
+    /// A variable in the destination of a forward, written such as `${STATUS}`.
+    pub enum ForwardVariable: "variable", compared by words::exactly {
+        /// The name of the status type.
+        Status = "STATUS",
+        /// The state.
+        State = "STATE",
+        /// The user's name.
+        User = "USER",
+        /// The user's default extension.
+        Extension = "EXTENSION",
+    }
+}
+
+impl ForwardVariable {
+    /// The text with every variable replaced by its value. Nothing else is evaluated.
+    pub fn replace<'a>(text: &str, value: impl Fn(ForwardVariable) -> &'a str) -> String {
+        if !text.contains("${") {
+            return text.to_owned();
+        }
+        Self::ALL
+            .into_iter()
+            .fold(text.to_owned(), |text, variable| {
+                text.replace(&format!("${{{variable}}}"), value(variable))
+            })
+    }
 }
 
 /// One section.
@@ -142,4 +171,13 @@ pub struct Reach {
     pub mailbox: Box<str>,
     /// The users whom this one monitors, by name.
     pub monitors: Vec<Box<str>>,
+}
+
+/// The name in a list of endpoints that means the mobile where no endpoint has that name.
+pub const MOBILE: &str = "mobile";
+
+/// Whether a device can be called: it belongs to a channel technology, such as `PJSIP/200`.
+pub fn is_phone(device: &str) -> bool {
+    let label = device.find([':', '/']);
+    label.is_some_and(|at| device[at..].starts_with('/'))
 }

@@ -12,7 +12,6 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::config::handling::{MOBILE, is_phone};
 use crate::directory::{Directory, User, UserId};
 use crate::model::flags::Flag;
 use crate::model::state::State;
@@ -20,7 +19,9 @@ use crate::model::words::words;
 use crate::world::World;
 
 pub use explain::{Caller, explain};
-pub use handling::{Calls, Forward, ForwardWhen, Handling, HandlingBlock, Reach};
+pub use handling::{
+    Calls, Forward, ForwardVariable, ForwardWhen, Handling, HandlingBlock, MOBILE, Reach, is_phone,
+};
 pub use show::{HEADS, RouteQuery, Row, table};
 
 /// How long a stage rings where nothing is said, in seconds.
@@ -70,7 +71,7 @@ pub struct RingStep {
 /// What becomes of a call to a user.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallPlan {
-    /// Callee is called.
+    /// Who is called.
     pub user: Arc<str>,
     /// Where the call comes from.
     pub origin: CallOrigin,
@@ -84,7 +85,7 @@ pub struct CallPlan {
     pub refused: Option<&'static str>,
     /// Where the call goes at once.
     pub always: Option<Destination>,
-    /// Callee is rung, one stage after the other.
+    /// Who is rung, one stage after the other.
     pub steps: Vec<RingStep>,
     /// Where the call goes when nobody answers.
     pub no_answer: Option<Destination>,
@@ -259,27 +260,22 @@ impl<'a> Callee<'a> {
         }
     }
 
-    /// The text with the variables' values. Nothing else is evaluated.
+    /// The text with the values of its variables.
     fn filled(&self, text: &str) -> String {
-        if !text.contains("${") {
-            return text.to_owned();
-        }
-        let default = self
-            .user
-            .default
-            .map(|at| &self.user.inputs[usize::from(at)]);
+        ForwardVariable::replace(text, |variable| match variable {
+            ForwardVariable::Status => self.status,
+            ForwardVariable::State => self.state.name(),
+            ForwardVariable::User => &self.user.name,
+            ForwardVariable::Extension => self.default_extension(),
+        })
+    }
+
+    /// The name of the default extension; empty without one.
+    fn default_extension(&self) -> &str {
+        let default = self.user.default;
+        let default = default.map(|at| &self.user.inputs[usize::from(at)]);
         let extension = default.and_then(|input| self.directory.extension(input));
-        let values = [
-            ("${STATUS}", self.status),
-            ("${STATE}", self.state.name()),
-            ("${USER}", &self.user.name),
-            ("${EXTENSION}", extension.unwrap_or_default()),
-        ];
-        let mut text = text.to_owned();
-        for (variable, value) in values {
-            text = text.replace(variable, value);
-        }
-        text
+        extension.unwrap_or_default()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Callee may take a call that a user holds.
+//! Who may take a call that a user holds.
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;

@@ -324,7 +324,7 @@ fn sentences_say_where_and_why() {
     let said = explain(&world, CallOrigin::External);
     assert!(said.contains("who is lunch (away): section [office-lunch] applies.\n"));
     assert!(said.contains("It rings PJSIP/200 and PJSIP/desk for 15 seconds.\n"));
-    assert!(said.contains("ForwardWhen alice is busy, it goes to voicemail:55@other.\n"));
+    assert!(said.contains("When alice is busy, it goes to voicemail:55@other.\n"));
     assert!(said.contains("alice takes no push messages.\n"));
 }
 
@@ -388,8 +388,8 @@ fn who_gets_through_and_what_goes_in_a_circle_is_said() {
     assert_eq!(
         outside[at..=at + 1],
         [
-            "ForwardWhen nobody answers, it goes to 210@default, an extension of bob.",
-            "ForwardWhen alice is busy, the caller hears that."
+            "When nobody answers, it goes to 210@default, an extension of bob.",
+            "When alice is busy, the caller hears that."
         ]
     );
     let [alice, bob] = ["alice", "bob"].map(|user| world.directory().user(user).unwrap());

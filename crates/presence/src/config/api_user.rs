@@ -1,33 +1,35 @@
-//! HTTP: its options in `[general]`, and who may come in (`type = api_user`).
+//! The HTTP interface: its settings, and sections of `type = api_user`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Origin, Problem, Section, UserSpec, Variable, option, place, value};
+use super::reader::{OptionSpec, OptionTable, SectionReader, TakenNames};
+use super::section::{Origin, Problem};
+use super::sorted::Sections;
+use super::{UserSpec, value};
 use crate::model::mask::Mask;
 use crate::model::principal::{Principal, Role};
-use crate::model::suggest::expected;
 use crate::model::text::quoted;
 
-/// What is served over HTTP, and to whom.
+/// The settings of the HTTP interface, and its users.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Http {
-    /// Whether anything is.
+    /// Whether the interface answers requests.
     pub enabled: bool,
-    /// Requests a second of each caller.
+    /// The most requests per second from one caller, 1 to 10000.
     pub rate: u32,
-    /// Who may read the feed of events at a time.
+    /// The most readers of the feed of events at a time, 0 to 10000.
     pub readers: u32,
-    /// How many of them may be one caller's.
+    /// The most readers of one caller at a time, 1 to 10000.
     pub readers_each: u32,
-    /// Whether a session of the manager interface over HTTP is let in.
+    /// Whether a session of the manager interface over HTTP is accepted as a login.
     pub ami_sessions: bool,
-    /// Whose `X-Forwarded-For` is believed.
+    /// The proxies whose header `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<Mask>,
-    /// Events kept of each account for those who come back.
+    /// How many events of each account are kept for readers that resume: 0, or 100 to 1000000.
     pub journal: u32,
-    /// Who may come in, by the name in small letters.
+    /// The API users, by their names in small letters.
     users: HashMap<String, Arc<ApiUser>>,
 }
 
@@ -46,71 +48,37 @@ impl Default for Http {
     }
 }
 
-/// Somebody who may come in.
+/// A user of the HTTP interface.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ApiUser {
     /// The hash of the password, as `crypt` makes it.
     pub password: Box<str>,
-    /// Where requests may come from; anywhere where there is none.
+    /// The networks that requests may come from; empty for everywhere.
     permit: Vec<Mask>,
-    /// Who it is.
+    /// The identity and the rights of the user.
     pub caller: Principal,
 }
 
 impl ApiUser {
-    /// Whether requests may come from there.
+    /// Whether requests may come from that address.
     pub fn permits(&self, remote: IpAddr) -> bool {
         self.permit.is_empty() || self.permit.iter().any(|mask| mask.contains(remote))
     }
 }
 
 impl Http {
-    /// The options of `[general]`.
-    pub const OPTIONS: &'static str = "http, http_rate, http_readers, \
-        http_readers_each, http_ami_sessions, trusted_proxy, journal";
-
-    /// Takes one option of `[general]`; `Ok(false)` when it is none of these.
-    pub(super) fn set(&mut self, variable: &Variable) -> Result<bool, String> {
-        let given = &variable.value;
-        match variable.name.to_ascii_lowercase().as_str() {
-            "http" => self.enabled = value::boolean(given)?,
-            "http_rate" => self.rate = value::number(given, 1, 10_000, "requests a second")?,
-            "http_readers" => self.readers = value::number(given, 0, 10_000, "readers")?,
-            "http_readers_each" => {
-                self.readers_each = value::number(given, 1, 10_000, "readers")?;
-            }
-            "http_ami_sessions" => self.ami_sessions = value::boolean(given)?,
-            "trusted_proxy" => {
-                // Empty for none, as by default.
-                let given = given.trim();
-                let mut proxies = if given.is_empty() {
-                    Vec::new()
-                } else {
-                    masks(given)?
-                };
-                self.trusted_proxies.append(&mut proxies);
-            }
-            // None at all, or so many that a reader who is a little late is not lost.
-            "journal" => {
-                let least = if given.trim() == "0" { 0 } else { 100 };
-                self.journal = value::number(given, least, 1_000_000, "events")?;
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
     /// The API user of that name.
     pub fn user(&self, name: &str) -> Option<&Arc<ApiUser>> {
         self.users.get(&name.to_ascii_lowercase())
     }
 
-    /// A hash of each kind that there is but the user's own: a try that fails is compared
-    /// with them too, so that it takes as long whoever is named, and where it is nobody.
+    /// One hash of each kind among the API users, except the kind of the given user. A login
+    /// that fails is compared with these too, so that it takes the same time for every name,
+    /// known or not.
     pub fn other_kinds(&self, user: Option<&ApiUser>) -> impl Iterator<Item = &str> {
         let mut kinds = BTreeMap::new();
         for hash in self.users.values().map(|user| &*user.password) {
-            // Always the same one, as they are in no order.
+            // The smallest hash, because the users have no fixed order.
             let sample = kinds.entry(kind(hash)).or_insert(hash);
             *sample = hash.min(sample);
         }
@@ -125,76 +93,106 @@ impl Http {
         self.users.len()
     }
 
-    /// Takes the sections of API users, who name users and their accounts.
+    /// Reads the sections of API users, which name users and their accounts.
     pub(super) fn add_users(
         &mut self,
-        sections: &[&Section],
+        sections: &Sections<'_>,
         users: &[UserSpec],
         errors: &mut Vec<Problem>,
+        warnings: &mut Vec<Problem>,
     ) {
-        for section in sections {
-            let mut mine = Vec::new();
-            let user = parse(section, users, &mut mine);
-            let name = section.name.to_ascii_lowercase();
-            match user {
-                _ if self.users.contains_key(&name) => mine.push(Problem {
-                    place: place(Origin::File, section, None),
-                    message: format!(
-                        "the api_user '{}' stands twice, expected a name once, without regard \
-                         to case",
-                        section.name
-                    ),
-                }),
-                Some(user) if mine.is_empty() => {
-                    self.users.insert(name, Arc::new(user));
-                }
-                _ => {}
+        let mut names = TakenNames::default();
+        for (_, section) in sections {
+            let mut reader = SectionReader::new(Origin::File, section);
+            let user = read(&mut reader, users);
+            names.take("api_user", &mut reader);
+            if let (true, Some(user)) = (reader.finish(errors, warnings), user) {
+                let name = section.name.to_ascii_lowercase();
+                self.users.insert(name, Arc::new(user));
             }
-            errors.append(&mut mine);
         }
     }
 }
 
-const OPTIONS: &str = "type, password, account, role, user, permit";
+/// A section while it is read.
+pub(super) struct ApiUserDraft {
+    password: Option<Box<str>>,
+    account: Box<str>,
+    role: Role,
+    /// The name of the presence user.
+    user: Option<String>,
+    permit: Vec<Mask>,
+}
 
-fn parse(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Option<ApiUser> {
-    let mut fail = |variable: Option<&Variable>, message: String| {
-        let place = place(Origin::File, section, variable);
-        errors.push(Problem { place, message });
-    };
-    if let Err(message) = value::name(&section.name, "an API user's name") {
-        fail(None, message);
-    }
-    let (mut password, mut role, mut permit) = (None, Role::default(), Vec::new());
-    let (mut account, mut user) = ("default", None);
-    for variable in &section.variables {
-        let given = variable.value.as_str();
-        let taken = match variable.name.to_ascii_lowercase().as_str() {
-            _ if !variable.utf8 => Err("the value is not UTF-8".into()),
-            "type" => Ok(()),
-            "password" => hash(given).map(|given| password = Some(given)),
-            "role" => Role::parse(given)
-                .map(|given| role = given)
-                .map_err(String::from),
-            "account" => value::identifier(given).map(|_| account = given),
-            "user" => {
-                user = Some((variable, given));
+impl OptionTable for ApiUserDraft {
+    fn options() -> impl Iterator<Item = &'static OptionSpec<Self>> {
+        const OPTIONS: &[OptionSpec<ApiUserDraft>] = &[
+            OptionSpec::TYPE,
+            OptionSpec::new("password", |it, given| {
+                hash(given.value).map(|hash| it.password = Some(hash))
+            }),
+            OptionSpec::new("account", |it, given| {
+                value::identifier(given.value).map(|account| it.account = account.into())
+            }),
+            OptionSpec::new("role", |it, given| {
+                value::role(given.value).map(|role| it.role = role)
+            }),
+            OptionSpec::new("user", |it, given| {
+                it.user = Some(given.value.to_owned());
                 Ok(())
-            }
-            "permit" => masks(given).map(|mut given| permit.append(&mut given)),
-            other => Err(format!("unknown option{}", expected(other, OPTIONS))),
-        };
-        if let Err(message) = taken {
-            fail(Some(variable), message);
-        }
+            }),
+            OptionSpec::new("permit", |it, given| {
+                masks(given.value).map(|mut masks| it.permit.append(&mut masks))
+            }),
+        ];
+        OPTIONS.iter()
     }
+}
+
+fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<ApiUser> {
+    let mut draft = ApiUserDraft {
+        password: None,
+        account: "default".into(),
+        role: Role::default(),
+        user: None,
+        permit: Vec::new(),
+    };
+    reader.check_name("an API user's name");
+    reader.read(&mut draft);
+    check_account(&draft.account, users, reader);
+    let user = draft.user.as_deref();
+    let user = user.and_then(|name| find_user(name, &draft.account, users, reader));
+    if draft.role == Role::SelfOnly && draft.user.is_none() {
+        reader.error_at(
+            "role",
+            "role = self, expected the option 'user' beside it, whose presence is set",
+        );
+    }
+    reader.require(
+        "password",
+        "the hash of a password, which 'userpresence password' makes",
+    );
+    Some(ApiUser {
+        password: draft.password?,
+        permit: draft.permit,
+        caller: Principal {
+            name: reader.section().name.as_str().into(),
+            account: Some((&*draft.account).into()),
+            role: draft.role,
+            user,
+        },
+    })
+}
+
+/// Refuses an account that no user belongs to.
+fn check_account(account: &str, users: &[UserSpec], reader: &mut SectionReader<'_>) {
     let mut accounts: Vec<&str> = users.iter().map(|user| &*user.account).collect();
     accounts.sort_unstable();
     accounts.dedup();
-    // Where there are no users at all, they are to come from a database that is empty yet.
+    // Without any user the users are to come from a database that is still empty.
     if !accounts.contains(&account) && !accounts.is_empty() {
-        fail(
-            option(section, "account"),
+        reader.error_at(
+            "account",
             format!(
                 "unknown account '{}', expected that of a user: {}",
                 quoted(account),
@@ -202,50 +200,35 @@ fn parse(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Op
             ),
         );
     }
-    let found = user.and_then(|(variable, name)| {
-        let same = |user: &&UserSpec| user.name.eq_ignore_ascii_case(name);
-        let found = users.iter().find(same);
-        match found {
-            None => fail(
-                Some(variable),
-                format!("unknown user '{}', expected a user's name", quoted(name)),
-            ),
-            Some(user) if *user.account != *account => fail(
-                Some(variable),
-                format!(
-                    "the user '{}' is of account '{}', expected one of account '{account}'",
-                    user.name, user.account
-                ),
-            ),
-            Some(_) => {}
-        }
-        found
-    });
-    if role == Role::SelfOnly && user.is_none() {
-        let message = "role = self, expected the option 'user' with it: whose presence is set";
-        fail(option(section, "role"), message.into());
-    }
-    let Some(password) = password else {
-        if option(section, "password").is_none() {
-            let message = "the option 'password' is missing, expected the hash of one, which \
-                           'userpresence password' makes";
-            fail(None, message.into());
-        }
-        return None;
-    };
-    Some(ApiUser {
-        password,
-        permit,
-        caller: Principal {
-            name: section.name.as_str().into(),
-            account: Some(account.into()),
-            role,
-            user: found.map(|user| user.name.clone()),
-        },
-    })
 }
 
-/// A few of them, for a message.
+/// The name of the user, who has to belong to the account.
+fn find_user(
+    name: &str,
+    account: &str,
+    users: &[UserSpec],
+    reader: &mut SectionReader<'_>,
+) -> Option<Arc<str>> {
+    let mut users = users.iter();
+    let found = users.find(|user| user.name.eq_ignore_ascii_case(name));
+    match found {
+        None => reader.error_at(
+            "user",
+            format!("unknown user '{}', expected a user's name", quoted(name)),
+        ),
+        Some(user) if *user.account != *account => reader.error_at(
+            "user",
+            format!(
+                "the user '{}' belongs to account '{}', expected a user of account '{account}'",
+                user.name, user.account
+            ),
+        ),
+        Some(_) => {}
+    }
+    found.map(|user| user.name.clone())
+}
+
+/// The first few names, for a message.
 fn some(names: &[&str]) -> String {
     const MOST: usize = 5;
     let begin = names[..names.len().min(MOST)].join(", ");
@@ -255,20 +238,21 @@ fn some(names: &[&str]) -> String {
     }
 }
 
-/// What a hash is made with, which says how long it takes: all but the salt and the rest.
+/// The method and cost of a hash, which determine how long it takes: all but the salt and the
+/// digest.
 fn kind(hash: &str) -> &str {
     let mut parts = hash.rsplitn(3, '$');
     parts.nth(2).unwrap_or_default()
 }
 
-/// A hash as `crypt` makes it: what it is made with, a salt, and the rest.
+/// A hash as `crypt` makes it: method and cost, salt, digest.
 fn hash(given: &str) -> Result<Box<str>, String> {
     let known = ["$5$", "$6$", "$y$"]
         .iter()
         .any(|kind| given.starts_with(kind));
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '$' | '.' | '/' | '=' | ',');
     let parts: Vec<&str> = given.split('$').skip(2).collect();
-    // Not shown: it may be the password itself.
+    // The message does not repeat the value: it may be the password itself.
     match known
         && parts.len() >= 2
         && parts
@@ -277,14 +261,15 @@ fn hash(given: &str) -> Result<Box<str>, String> {
     {
         true => Ok(given.into()),
         false => Err(
-            "this is no hash of a password, expected one such as $6$salt$hash, which \
+            "the value is not the hash of a password, expected one such as $6$salt$hash, which \
              'userpresence password' makes"
                 .into(),
         ),
     }
 }
 
-fn masks(given: &str) -> Result<Vec<Mask>, String> {
+/// Addresses and networks that commas separate.
+pub(super) fn masks(given: &str) -> Result<Vec<Mask>, String> {
     let masks = given.split(',').map(str::trim).map(|mask| {
         Mask::parse(mask).ok_or_else(|| format!("'{}', expected {}", quoted(mask), Mask::EXPECTED))
     });

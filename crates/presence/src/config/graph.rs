@@ -1,18 +1,19 @@
-//! Users who are sources of other users: unknown ones and cycles.
+//! Users that are sources of other users: unknown users and cycles.
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::action::{self, Reads};
+use super::feedback::{self, Reads};
+use super::section::location;
 use super::user::{InputSpec, UserSpec};
-use super::{Origin, Outgoing, Problem, Section, place};
+use super::{Origin, Outgoing, Problem, Section};
 use crate::actions::Person;
 use crate::model::address::{USER_LABEL, below};
 use crate::model::device::Watcher;
 use crate::model::input::ReadFrom;
 
-/// Leaves out the users of every cycle, with an error each, and warns of a source
-/// that names no user.
+/// Leaves out the users of every cycle, with an error for each, and warns of sources that
+/// name no user.
 pub fn check(
     specs: Vec<UserSpec>,
     file: &[Section],
@@ -33,22 +34,22 @@ pub fn check(
         Origin::File => file.get(spec.section as usize),
         Origin::Realtime => realtime.get(spec.section as usize),
     };
-    let place_of_user = |spec: &UserSpec| match section_of(spec) {
-        Some(section) => place(spec.origin, section, None),
+    let location_of_user = |spec: &UserSpec| match section_of(spec) {
+        Some(section) => location(spec.origin, section, None),
         None => format!("user '{}'", spec.name),
     };
-    let place_of = |spec: &UserSpec, number: usize| match section_of(spec) {
+    let location_of = |spec: &UserSpec, number: usize| match section_of(spec) {
         Some(section) => {
             let line = spec.inputs[number].variable as usize;
-            place(spec.origin, section, section.variables.get(line))
+            location(spec.origin, section, section.variables.get(line))
         }
-        None => place_of_user(spec),
+        None => location_of_user(spec),
     };
     let mut index = HashMap::new();
     for (at, spec) in specs.iter().enumerate() {
         index.insert(spec.name.to_ascii_lowercase(), at);
     }
-    // The users that each user reads, each with the number of the source.
+    // For each user the users that are its sources, with the number of the source.
     let mut edges: Vec<Vec<(usize, usize)>> = Vec::with_capacity(specs.len());
     for spec in &specs {
         let mut found = Vec::new();
@@ -56,11 +57,11 @@ pub fn check(
             for name in reads(input) {
                 match index.get(&name.to_ascii_lowercase()) {
                     Some(&user) => found.push((user, number)),
-                    // Of a user that was known before it was said before.
+                    // A user of an earlier load has had this warning.
                     None if spec.section == UserSpec::NO_SECTION => {}
                     None => warnings.push(Problem {
-                        place: place_of(spec, number),
-                        message: format!("there is no user '{name}', the source takes no part"),
+                        location: location_of(spec, number),
+                        message: format!("there is no user '{name}', the source is ignored"),
                     }),
                 }
             }
@@ -74,7 +75,7 @@ pub fn check(
         for (user, number) in knot {
             bad[user] = true;
             errors.push(Problem {
-                place: place_of(&specs[user], number),
+                location: location_of(&specs[user], number),
                 message: format!(
                     "a cycle of users ({round}), expected a source that does not lead back"
                 ),
@@ -82,14 +83,14 @@ pub fn check(
         }
     }
     for (user, spec) in specs.iter().enumerate() {
-        // One in a cycle is left out already.
+        // The users of a cycle are left out already.
         if bad[user] {
             continue;
         }
-        if let Some(message) = feeds_itself(user, &specs, &edges, &index, &numbers) {
+        if let Some(message) = feedback(user, &specs, &edges, &index, &numbers) {
             bad[user] = true;
             errors.push(Problem {
-                place: place_of_user(spec),
+                location: location_of_user(spec),
                 message,
             });
         }
@@ -101,9 +102,9 @@ pub fn check(
         .collect()
 }
 
-/// Says it where a user's actions would write what the user reads, directly or through
-/// other users.
-fn feeds_itself(
+/// The error where a user's actions would write what the user's presence depends on, directly
+/// or through other users.
+fn feedback(
     user: usize,
     specs: &[UserSpec],
     edges: &[Vec<(usize, usize)>],
@@ -138,18 +139,18 @@ fn feeds_itself(
         };
         let others = others.iter().map(|other| &specs[*other]);
         let writes = |spec: &UserSpec| spec.rule.enabled && spec.rule.outgoing != Outgoing::None;
-        let told = others.flat_map(|spec| {
+        let written = others.flat_map(|spec| {
             let inputs = spec.inputs.iter().filter(|_| writes(spec));
             let extensions = inputs.filter(|input| input.extension().is_some());
             let addresses = extensions.map(|input| &*input.address);
             std::iter::once(&*spec.name).chain(addresses)
         });
-        told.collect()
+        written.collect()
     };
-    action::feeds(&Person::configured(&specs[user]), &reads, &written)
+    feedback::find(&Person::configured(&specs[user]), &reads, &written)
 }
 
-/// The users by what else they are called: id and extensions.
+/// The users by their other names: id and extensions.
 fn by_number(specs: &[UserSpec]) -> HashMap<String, Vec<usize>> {
     let mut found: HashMap<String, Vec<usize>> = HashMap::new();
     for (at, spec) in specs.iter().enumerate() {
@@ -161,7 +162,7 @@ fn by_number(specs: &[UserSpec]) -> HashMap<String, Vec<usize>> {
     found
 }
 
-/// The users whom a source reads: by their presence, or by their device state.
+/// The users that a source reads, by their presence or by their device state.
 fn reads(input: &InputSpec) -> impl Iterator<Item = &str> {
     let provided = input.kind.read_from() == ReadFrom::Provider;
     let presence = provided
@@ -233,8 +234,8 @@ fn knots(edges: &[Vec<(usize, usize)>]) -> Vec<Vec<(usize, usize)>> {
     found
 }
 
-/// One way round through the first user of a knot, with the first few names alone: each of
-/// its users has an error that shows it.
+/// The shortest way round through the first user of a knot, cut after a few names: the error
+/// of each user of the knot shows it.
 fn named<'a>(
     knot: &[(usize, usize)],
     edges: &[Vec<(usize, usize)>],
@@ -245,7 +246,7 @@ fn named<'a>(
         return String::new();
     };
     let within = |user: usize| knot.binary_search_by_key(&user, |(user, _)| *user).ok();
-    // From whom each was reached first: the shortest way round.
+    // From which user each user was reached first.
     let mut from = vec![None; knot.len()];
     let mut open = VecDeque::from([first]);
     let mut round = vec![first];
@@ -267,16 +268,16 @@ fn named<'a>(
     }
     round[1..].reverse();
     let names = round.iter().take(FEW).map(|user| name(*user));
-    let mut shown = names.collect::<Vec<_>>().join(" -> ");
+    let mut text = names.collect::<Vec<_>>().join(" -> ");
     if round.len() > FEW {
-        shown.push_str(" -> ...");
+        text.push_str(" -> ...");
     }
-    shown.push_str(" -> ");
-    shown.push_str(name(first));
+    text.push_str(" -> ");
+    text.push_str(name(first));
     if round.len() > FEW || knot.len() > round.len() {
-        shown.push_str(&format!(", {} users", knot.len()));
+        text.push_str(&format!(", {} users", knot.len()));
     }
-    shown
+    text
 }
 
 #[cfg(test)]
@@ -301,7 +302,10 @@ mod tests {
         assert!(parsed.errors.iter().all(|error| error.message == expected));
         assert!(parsed.users.is_empty());
         let last = &parsed.errors[USERS - 1];
-        assert!(last.place.contains("[u19999], option 'source'"), "{last}");
+        assert!(
+            last.location.contains("[u19999], option 'source'"),
+            "{last}"
+        );
     }
 
     /// Every user has a way back to the first, and none of them a short one.
@@ -317,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn who_only_leads_to_a_cycle_stays() {
+    fn a_user_outside_of_the_cycle_stays() {
         let parsed = parsed(
             "[a]\ntype=user\nsource=UserPresence:b\n[b]\ntype=user\nsource=UserPresence:c\n\
              [c]\ntype=user\nsource=UserPresence:b\nsource=UserPresence:d\n[d]\ntype=user\n",
@@ -329,9 +333,9 @@ mod tests {
         assert_eq!(messages, [expected; 2]);
     }
 
-    /// An action writes a user's status by whatever that user is called.
+    /// An action may name the user whose status it writes by name, id or extension.
     #[test]
-    fn an_action_that_feeds_itself_is_found_by_the_extension_and_the_id() {
+    fn an_action_that_causes_itself_is_found_by_extension_and_id() {
         let with = |target: &str| {
             let text = format!(
                 "[act]\ntype=action\nstatus=dnd\nset=USER_PRESENCE({target})=away\n\

@@ -1,12 +1,13 @@
-//! The ids of users: in an account each stands for one.
+//! The ids of users: each id of an account belongs to one user.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Origin, Problem, Section, UserSpec, option, place};
+use super::section::location;
+use super::{Origin, Problem, Section, UserSpec};
 
-/// Leaves out each user whose id, or else name, is another's id in the account, with an
-/// error. Those who were known before stay.
+/// Leaves out each user whose id, or else name, is the id of another user of the account,
+/// with an error. Users of an earlier load stay.
 pub fn check(
     mut specs: Vec<UserSpec>,
     file: &[Section],
@@ -36,15 +37,12 @@ pub fn check(
             Origin::Realtime => realtime,
         };
         let section = sections.get(spec.section as usize);
-        let place = section.map_or_else(String::new, |section| {
-            place(spec.origin, section, option(section, "id"))
+        let location = section.map_or_else(String::new, |section| {
+            location(spec.origin, section, section.option("id"))
         });
         let (id, account) = (id(spec), &spec.account);
-        let message = format!(
-            "the id '{id}' is that of user '{of}' in account '{account}' already, expected one of \
-             its own"
-        );
-        errors.push(Problem { place, message });
+        let message = format!("id '{id}' is already used by user '{of}' in account '{account}'");
+        errors.push(Problem { location, message });
         false
     });
     specs
@@ -55,7 +53,7 @@ mod tests {
     use super::super::testing::parsed;
 
     #[test]
-    fn an_id_stands_for_one_user_of_an_account() {
+    fn an_id_belongs_to_one_user_of_an_account() {
         let user = |name: &str, more: &str| format!("[{name}]\ntype=user\n{more}\n");
         let text = [
             user("alice", "id=7"),
@@ -63,7 +61,7 @@ mod tests {
             user("carol", "id=7\naccount=other"),
             user("dave", "id=erin"),
             user("erin", ""),
-            // Crosswise is odd, and clear.
+            // Each is the id of the other: odd, but clear.
             user("1", "id=2"),
             user("2", "id=1"),
         ];
@@ -72,10 +70,7 @@ mod tests {
         assert_eq!(names, ["alice", "carol", "dave", "1", "2"]);
         let errors: Vec<&str> = parsed.errors.iter().map(|it| &*it.message).collect();
         let already = |id: &str, of: &str| {
-            format!(
-                "the id '{id}' is that of user '{of}' in account 'default' already, expected one \
-                 of its own"
-            )
+            format!("id '{id}' is already used by user '{of}' in account 'default'")
         };
         assert_eq!(errors, [already("7", "alice"), already("erin", "dave")]);
     }

@@ -1,94 +1,61 @@
 //! `userpresence.conf` and the realtime family of the same name, as typed settings.
 //!
-//! Asterisk's own parser has read the text; here its sections become [`Settings`]
-//! and [`UserSpec`]s, or problems that name the place and what was expected.
+//! Asterisk's own parser has read the text. Here its sections become [`Settings`] and
+//! [`UserSpec`]s, or problems that name the location and what was expected. Every section is
+//! read the same way: see `reader.rs`.
 
 mod action;
 mod api_user;
 mod definitions;
+mod dialplan;
+mod feedback;
+mod general;
 mod graph;
-pub mod handling;
+mod handling;
 mod ids;
+mod inputs;
+mod reach;
+mod reader;
+mod rule;
+mod section;
 mod settings;
-mod shown;
+mod show;
+mod sorted;
+mod status;
+mod tables;
+mod url;
 mod user;
+mod users;
 mod value;
 pub mod webhook;
 
-use std::fmt;
 use std::sync::Arc;
 
-use crate::model::suggest;
 pub use api_user::{ApiUser, Http};
 pub use definitions::Definitions;
+pub use section::{Origin, Problem, Section, Variable};
 pub use settings::{LoginStatuses, Outgoing, Rule, Schedule, Settings};
+use sorted::Sorted;
+pub use sorted::section_options;
 pub use user::{InputKind, InputSpec, UserSpec};
+use users::Users;
 pub use webhook::Webhook;
 
-/// One option line.
-#[derive(Clone, Debug)]
-pub struct Variable {
-    /// The option's name.
-    pub name: String,
-    /// Its value; bytes that are not UTF-8 are replaced and `utf8` is false.
-    pub value: String,
-    /// Whether the value was UTF-8.
-    pub utf8: bool,
-    /// The file it stands in, as Asterisk names it; empty for realtime.
-    pub file: Arc<str>,
-    /// The line in the file, from 1; 0 for realtime.
-    pub line: u32,
-}
-
-/// One section of the file, or one row of the realtime family.
-#[derive(Clone, Debug)]
-pub struct Section {
-    /// The section's name, or the row's column `name`.
-    pub name: String,
-    /// Its options in order, those of its templates first.
-    pub variables: Vec<Variable>,
-}
-
-/// Something wrong in the configuration.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Problem {
-    /// File, line, section and option, or the realtime user and column.
-    pub place: String,
-    /// What is wrong and what was expected.
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
-    }
-}
-
-/// Where sections come from: it decides how a place is named and whether one value
-/// may hold several, separated by `;`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Origin {
-    /// `userpresence.conf`.
-    File,
-    /// The realtime family `userpresence`.
-    Realtime,
-}
-
-/// Says whether the system knows a time zone of that name.
+/// Whether the system knows a time zone of that name, such as `Europe/Berlin`.
 pub type IsTimezone<'a> = &'a dyn Fn(&str) -> bool;
 
-/// What parsing found.
+/// A parsed configuration.
 #[derive(Default, Debug)]
 pub struct Parsed {
-    /// `[general]`.
+    /// The settings of `[general]`, with the definitions of other sections.
     pub settings: Settings,
-    /// The users without an error.
+    /// The users whose sections have no error.
     pub users: Vec<UserSpec>,
     /// Errors in `[general]`: a load declines.
     pub general_errors: Vec<Problem>,
     /// Errors in other sections: a load leaves these sections out.
     pub errors: Vec<Problem>,
-    /// What is odd but usable.
+    /// Oddities that do not prevent a load.
     pub warnings: Vec<Problem>,
 }
 
@@ -101,85 +68,57 @@ impl Parsed {
 
 /// Parses the file's sections and then the realtime rows.
 pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone<'_>) -> Parsed {
-    let mut parsed = Parsed::default();
-    let mut errors = Vec::new();
-    let mut problem = |section: &Section, variable: Option<&Variable>, message: String| {
-        let place = place(Origin::File, section, variable);
-        errors.push(Problem { place, message });
-    };
-    let (mut general, mut users, mut defined) = (Vec::new(), Vec::new(), Vec::new());
-    let mut api_users = Vec::new();
-    let mut webhooks = Vec::new();
-    for (index, section) in file.iter().enumerate() {
-        if section.name == "general" {
-            general.push(section);
-            continue;
-        }
-        match section_type(section) {
-            Ok(Some("user")) => users.push((index, section)),
-            Ok(Some("api_user")) => api_users.push(section),
-            Ok(Some("webhook")) => webhooks.push(section),
-            Ok(Some(kind)) if definitions::TYPES.contains(&kind) => defined.push((kind, section)),
-            Ok(None) => {
-                let message = format!("the option 'type' is missing, expected {}", types());
-                problem(section, None, message);
-            }
-            Ok(Some(other)) => {
-                let message = format!(
-                    "unknown type '{other}'{}",
-                    suggest::expected(other, &types())
-                );
-                problem(section, option(section, "type"), message);
-            }
-            Err(again) => {
-                let message = "the option 'type' has two values, expected one".into();
-                problem(section, Some(again), message);
-            }
-        }
-    }
-    let definitions = Arc::new(Definitions::parse(&defined, &mut errors));
-    parsed.settings = Settings::parse(
-        &general,
+    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+    let sorted = Sorted::new(file, &mut errors);
+    let definitions = Arc::new(Definitions::parse(&sorted, &mut errors, &mut warnings));
+    let mut general_errors = Vec::new();
+    let mut settings = general::parse(
+        &sorted.general,
         definitions,
         is_timezone,
-        &mut parsed.general_errors,
-        &mut parsed.warnings,
+        &mut general_errors,
+        &mut warnings,
     );
-    let mut found = user::Users::new(&parsed.settings, is_timezone);
-    for (index, section) in users {
-        found.add(Origin::File, index, section);
+    let mut users = Users::new(&settings, is_timezone);
+    for (index, section) in sorted.users {
+        users.add(Origin::File, index, section);
     }
     for (index, row) in realtime.iter().enumerate() {
-        found.add(Origin::Realtime, index, row);
+        users.add(Origin::Realtime, index as u32, row);
     }
-    let (specs, mut of_users, warnings) = found.finish();
+    let (specs, mut of_users, warnings_of_users) = users.finish();
     errors.append(&mut of_users);
     let specs = ids::check(specs, file, realtime, &mut errors);
-    parsed.users = graph::check(specs, file, realtime, &mut errors, &mut parsed.warnings);
-    handling::check(&parsed.users, file, realtime, &mut parsed.warnings);
-    let http = Arc::make_mut(&mut parsed.settings.http);
-    http.add_users(&api_users, &parsed.users, &mut errors);
+    let users = graph::check(specs, file, realtime, &mut errors, &mut warnings);
+    reach::check(&users, file, realtime, &mut warnings);
+    let http = Arc::make_mut(&mut settings.http);
+    http.add_users(&sorted.api_users, &users, &mut errors, &mut warnings);
     let journal = http.journal;
-    parsed.settings.webhooks = webhook::parse(&webhooks, &parsed.users, journal, &mut errors);
-    parsed.errors = errors;
-    parsed.warnings.extend(warnings);
-    parsed
+    settings.webhooks = webhook::parse(
+        &sorted.webhooks,
+        &users,
+        journal,
+        &mut errors,
+        &mut warnings,
+    );
+    warnings.extend(warnings_of_users);
+    Parsed {
+        settings,
+        users,
+        general_errors,
+        errors,
+        warnings,
+    }
 }
 
-/// The types of sections, for messages that say what was expected.
-fn types() -> String {
-    format!("user, {}, api_user, webhook", definitions::TYPES.join(", "))
-}
-
-/// Parses one realtime row beside users that are known; one of the same name gives
-/// way to it.
+/// Parses one realtime row beside the known users, of whom it replaces the one with its name.
 pub fn parse_row(
     settings: &Settings,
     row: &Section,
     known: Vec<UserSpec>,
     is_timezone: IsTimezone<'_>,
 ) -> Parsed {
-    let mut users = user::Users::new(settings, is_timezone);
+    let mut users = Users::new(settings, is_timezone);
     users.add(Origin::Realtime, 0, row);
     let (new, errors, warnings) = users.finish();
     let mut parsed = Parsed {
@@ -201,46 +140,8 @@ pub fn parse_row(
     let rows = std::slice::from_ref(row);
     let specs = ids::check(specs, &[], rows, &mut parsed.errors);
     parsed.users = graph::check(specs, &[], rows, &mut parsed.errors, &mut parsed.warnings);
-    handling::check(&parsed.users, &[], rows, &mut parsed.warnings);
+    reach::check(&parsed.users, &[], rows, &mut parsed.warnings);
     parsed
-}
-
-fn option<'a>(section: &'a Section, name: &str) -> Option<&'a Variable> {
-    let mut variables = section.variables.iter().rev();
-    variables.find(|variable| variable.name.eq_ignore_ascii_case(name))
-}
-
-/// The section's type; templates may repeat it, but not with another word.
-fn section_type(section: &Section) -> Result<Option<&str>, &Variable> {
-    let types = section.variables.iter();
-    let mut types = types.filter(|variable| variable.name.eq_ignore_ascii_case("type"));
-    let Some(first) = types.next() else {
-        return Ok(None);
-    };
-    match types.find(|variable| variable.value != first.value) {
-        Some(again) => Err(again),
-        None => Ok(Some(&first.value)),
-    }
-}
-
-/// Names a place: of one option, or of the whole section.
-fn place(origin: Origin, section: &Section, variable: Option<&Variable>) -> String {
-    let at = variable.or(section.variables.first());
-    match (origin, at) {
-        (Origin::File, Some(at)) => {
-            let file = at.file.rsplit('/').next().unwrap_or_default();
-            let option = variable.map_or(String::new(), |v| format!(", option '{}'", v.name));
-            format!("{file}:{}, section [{}]{option}", at.line, section.name)
-        }
-        (Origin::File, None) => format!("userpresence.conf, section [{}]", section.name),
-        (Origin::Realtime, _) => {
-            let column = variable.map_or(String::new(), |v| format!(", column '{}'", v.name));
-            format!(
-                "realtime family 'userpresence', user '{}'{column}",
-                section.name
-            )
-        }
-    }
 }
 
 #[cfg(any(test, feature = "testing"))]

@@ -7,7 +7,7 @@ fn errors(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_designs_example_is_understood() {
+fn an_example_sets_every_part_of_a_user() {
     let parsed = parsed(
         "[general]\nenabled = yes\nmethod = latest\noutgoing = all\nsettle = 0\n\
          [alice]\ntype = user\nid = 4711\naccount = main\nextension = 200\n\
@@ -36,7 +36,7 @@ fn the_designs_example_is_understood() {
 }
 
 #[test]
-fn a_prefix_counts_for_extensions_before_it_too() {
+fn a_prefix_applies_to_extensions_before_it() {
     let parsed = parsed("[a]\ntype=user\nextension=200\npresence_prefix=CustomPresence:t1-");
     assert_eq!(&*parsed.users[0].inputs[0].address, "CustomPresence:t1-200");
     assert_eq!(parsed.users[0].inputs[0].extension(), Some("200"));
@@ -71,7 +71,7 @@ fn every_error_names_file_line_section_option_and_what_was_expected() {
         ),
         (
             "[a]\ntype=user\npriority=dnd,dnd",
-            "the state 'dnd' stands twice",
+            "the state 'dnd' appears twice, expected it once",
         ),
         (
             "[a]\ntype=user\nextensoin=2",
@@ -83,7 +83,7 @@ fn every_error_names_file_line_section_option_and_what_was_expected() {
         ),
         (
             "[a]\ntype=user\nextension=1\nextension=1",
-            "'1' stands twice for this user",
+            "the user has '1' twice, expected it once",
         ),
         (
             "[a]\ntype=user\nextension=",
@@ -99,7 +99,7 @@ fn every_error_names_file_line_section_option_and_what_was_expected() {
         ),
         (
             "[a]\ntype=user\n[A]\ntype=user",
-            ":4, section [A]: the user 'A' stands twice (first at userpresence.conf:2, section [a])",
+            ":4, section [A]: user 'A' is defined twice (first at userpresence.conf:2, section [a])",
         ),
         (
             "[a]\ntype=user\nid=a b",
@@ -113,10 +113,13 @@ fn every_error_names_file_line_section_option_and_what_was_expected() {
             "[general]\nfoo=1",
             "section [general], option 'foo': unknown option, expected enabled, ",
         ),
-        ("[general]\n[general]", "the section [general] stands twice"),
+        (
+            "[general]\n[general]",
+            "the section [general] appears twice",
+        ),
         (
             "[general]\npresence_prefix=x",
-            "expected what stands before an extension",
+            "expected the prefix of an extension, such as CustomPresence:",
         ),
     ];
     for (text, expected) in cases {
@@ -127,7 +130,7 @@ fn every_error_names_file_line_section_option_and_what_was_expected() {
 }
 
 #[test]
-fn an_action_that_comes_back_by_a_shared_extension_is_a_cycle() {
+fn an_action_that_returns_by_a_shared_extension_is_a_cycle() {
     let conf = |extension: &str| {
         format!(
             "[other]\ntype=action\nstatus=away\nset=USER_PRESENCE(bob)=dnd\n\
@@ -135,18 +138,18 @@ fn an_action_that_comes_back_by_a_shared_extension_is_a_cycle() {
              [bob]\ntype=user\nextension={extension}\n"
         )
     };
-    let said = parsed(&conf("200")).errors;
-    assert_eq!(said.len(), 1, "{said:?}");
+    let errors = parsed(&conf("200")).errors;
+    assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(
-        said[0]
+        errors[0]
             .to_string()
-            .contains("section [alice]: the actions 'other' would write")
+            .contains("section [alice]: the action 'other' would write")
     );
     assert!(parsed(&conf("201")).errors.is_empty());
 }
 
 #[test]
-fn an_action_names_a_states_own_type_where_that_means_something_else() {
+fn an_action_for_a_remapped_state_is_also_for_its_status_type() {
     let types = |conf: &str| {
         let parsed = parsed(&format!("{conf}[x]\ntype=action\nstatus=dnd\n"));
         parsed.settings.definitions.actions["x"].types.len()
@@ -168,11 +171,13 @@ fn a_short_order_is_completed_with_a_warning() {
     let parsed = parsed("[general]\npriority=available,dnd");
     assert_eq!(parsed.all_errors().count(), 0);
     let warning = parsed.warnings[0].to_string();
-    assert!(warning.contains("option 'priority': leaves out not_set, unavailable, away, xa, chat"));
+    assert!(warning.contains(
+        "option 'priority': the states not_set, unavailable, away, xa, chat are missing"
+    ));
 }
 
 #[test]
-fn cycles_are_refused_and_name_the_way() {
+fn the_error_of_a_cycle_names_its_users() {
     let text = "[a]\ntype=user\nsource=UserPresence:B\n[b]\ntype=user\nextension=1\n\
                 source=userpresence:c\n[c]\ntype=user\nsource=UserPresence:a\n\
                 [d]\ntype=user\nsource=UserPresence:a\n[e]\ntype=user\nsource=UserPresence:e";
@@ -197,7 +202,7 @@ fn a_source_that_names_no_user_is_a_warning() {
 }
 
 #[test]
-fn a_long_chain_of_users_is_no_trouble() {
+fn a_long_chain_of_users_is_accepted() {
     let mut text = String::from("[u0]\ntype=user\n");
     for user in 1..50_000 {
         text += &format!("[u{user}]\ntype=user\nsource=UserPresence:u{}\n", user - 1);
@@ -206,7 +211,7 @@ fn a_long_chain_of_users_is_no_trouble() {
 }
 
 #[test]
-fn realtime_rows_hold_several_values_and_foreign_columns() {
+fn a_realtime_row_may_hold_several_values_and_unknown_columns() {
     let mut rows =
         sections("[alice]\nextension=200;201\nsource=\nmethod=latest\nphone=1\n[bob]\nmethod=x");
     for variable in rows.iter_mut().flat_map(|row| &mut row.variables) {
@@ -226,7 +231,7 @@ fn realtime_rows_hold_several_values_and_foreign_columns() {
 }
 
 #[test]
-fn a_device_in_the_place_of_an_extension_is_told() {
+fn a_device_given_as_an_extension_is_a_warning() {
     let parsed = parsed("[alice]\ntype=user\nextension=PJSIP/200\nextension=201,PJSIP/201\n");
     let warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
     let expected = "userpresence.conf:3, section [alice], option 'extension': 'PJSIP/200' is a \
@@ -237,12 +242,7 @@ fn a_device_in_the_place_of_an_extension_is_told() {
 }
 
 #[test]
-fn a_slip_of_the_pen_is_answered_with_what_was_meant() {
-    let said = |text: &str| {
-        let parsed = parsed(text);
-        let said: Vec<String> = parsed.all_errors().map(ToString::to_string).collect();
-        said.join("; ")
-    };
+fn a_typing_error_is_answered_with_the_known_word() {
     for (text, meant) in [
         (
             "[alice]\ntype=user\nextention=200\n",
@@ -293,7 +293,51 @@ fn a_slip_of_the_pen_is_answered_with_what_was_meant() {
             "did you mean 'in_use'?",
         ),
     ] {
-        let said = said(text);
-        assert!(said.contains(meant), "{text}: {said}");
+        let errors = errors(text).join("; ");
+        assert!(errors.contains(meant), "{text}: {errors}");
+    }
+}
+
+#[test]
+fn the_first_value_of_a_list_replaces_general_and_further_values_are_added() {
+    let parsed = parsed(
+        "[x]\ntype=action\nstatus=xa\n[y]\ntype=action\nstatus=dnd\n\
+         [general]\ndnd_on=DB(g/1)=1\nschedule=8:00-9:00,*,*,*\naction=x\n\
+         [alice]\ntype=user\nDND_on=DB(d/${EXTENSION})=1\ndnd_on=DB(e/${EXTENSION})=1\n\
+         schedule=9:00-17:00,mon-fri,*,*\nschedule=10:00-12:00,sat,*,*\naction=y\naction=x,y\n",
+    );
+    assert_eq!(parsed.all_errors().count(), 0, "{:?}", parsed.errors);
+    let rule = &parsed.users[0].rule;
+    let functions = &rule.functions;
+    let written: Vec<_> = functions.dnd_on.iter().map(ToString::to_string).collect();
+    assert_eq!(written, ["DB(d/${EXTENSION})=1", "DB(e/${EXTENSION})=1"]);
+    assert_eq!(
+        functions.dnd_off,
+        crate::actions::Functions::default().dnd_off
+    );
+    assert_eq!(rule.schedule.ranges.len(), 2);
+    let actions: Vec<_> = rule.actions.iter().map(|block| &*block.name).collect();
+    assert_eq!(actions, ["y", "x", "y"]);
+}
+
+/// What a message lists is read: every option of every type of section.
+#[test]
+fn every_listed_option_is_known() {
+    let all = section_options();
+    assert_eq!(all.len(), 9);
+    for (kind, options) in all {
+        let section = match kind {
+            "general" => "[general]\n".to_owned(),
+            kind => format!("[x]\ntype={kind}\n"),
+        };
+        for option in options.iter().filter(|option| **option != "type") {
+            let errors = errors(&format!("{section}{option}=\n"));
+            let unknown = errors.iter().any(|error| error.contains("unknown option"));
+            assert!(!unknown, "{kind} {option}: {errors:?}");
+        }
+        let errors = errors(&format!("{section}no_such_option=\n")).join("\n");
+        for option in options {
+            assert!(errors.contains(option), "{kind} {option}: {errors}");
+        }
     }
 }

@@ -1,19 +1,32 @@
-//! Values of options, each parser saying what it expected.
+//! Parsers of option values. Each error says what was expected.
 
 use std::sync::Arc;
 
+use crate::actions::StatusKind;
 use crate::combine::{Method, Order};
+use crate::model::device::DeviceState;
 use crate::model::flags::truth;
-use crate::model::state::State;
+use crate::model::principal::Role;
+use crate::model::state::{Presence, State};
 use crate::model::status::{StatusType, Statuses};
 use crate::model::suggest::expected;
-use crate::model::text::quoted;
+use crate::model::text::{self, quoted};
 
 use super::Outgoing;
 
-/// Asterisk's words for truth.
+/// The message for a value that is none of the expected ones.
+pub fn unexpected(value: &str, expected: &str) -> String {
+    format!("'{}', expected {expected}", quoted(value))
+}
+
+/// The message for a status type without a presence, where a presence is needed.
+pub fn unmapped(status: &StatusType) -> String {
+    format!("the status '{}' is mapped to no state", status.name)
+}
+
+/// One of Asterisk's words for yes and no.
 pub fn boolean(value: &str) -> Result<bool, String> {
-    truth(value).ok_or_else(|| format!("'{}', expected yes or no", quoted(value)))
+    truth(value).ok_or_else(|| unexpected(value, "yes or no"))
 }
 
 /// A method of combining.
@@ -26,14 +39,14 @@ pub fn outgoing(value: &str) -> Result<Outgoing, String> {
     Ok(Outgoing::parse(value)?)
 }
 
-/// An order of states, and those that the value leaves out.
+/// An order of states, and the states that the value leaves out.
 pub fn order(value: &str) -> Result<(Order, Vec<State>), String> {
     let mut states = Vec::new();
     for word in value.split(',').map(str::trim) {
         let state = state(word)?;
         if states.contains(&state) {
             return Err(format!(
-                "the state '{state}' stands twice, expected it once"
+                "the state '{state}' appears twice, expected it once"
             ));
         }
         states.push(state);
@@ -44,7 +57,7 @@ pub fn order(value: &str) -> Result<(Order, Vec<State>), String> {
     Ok((Order::new(&states), missing.collect()))
 }
 
-/// A whole number within bounds.
+/// A whole number of `unit` from `low` to `high`.
 pub fn number(value: &str, low: u32, high: u32, unit: &str) -> Result<u32, String> {
     let number = value.parse().ok();
     number.filter(|n| (low..=high).contains(n)).ok_or_else(|| {
@@ -55,7 +68,7 @@ pub fn number(value: &str, low: u32, high: u32, unit: &str) -> Result<u32, Strin
     })
 }
 
-/// The name of a user or a status type; `what` says of which.
+/// Checks a name; `what` says whose name it is, such as `a user's name`.
 pub fn name(name: &str, what: &str) -> Result<(), String> {
     let expected = "expected 1 to 60 letters, digits, '-', '_' or '.'";
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -82,25 +95,77 @@ pub fn status(name: &str, statuses: &Statuses) -> Result<Arc<StatusType>, String
 }
 
 /// A status type, or nothing.
-pub fn status_or_none(name: &str, statuses: &Statuses) -> Result<Option<Arc<StatusType>>, String> {
+pub type OptionalStatus = Result<Option<Arc<StatusType>>, String>;
+
+/// A status type; nothing for an empty value.
+pub fn status_or_none(name: &str, statuses: &Statuses) -> OptionalStatus {
     match name {
         "" => Ok(None),
         name => status(name, statuses).map(Some),
     }
 }
 
-/// What stands before an extension, to make something that `check` takes.
+/// Checks the prefix of an extension: with an extension behind it, `check` accepts it.
 pub fn prefix(
     value: &str,
     example: &str,
     check: impl Fn(&str) -> Result<(), String>,
 ) -> Result<(), String> {
-    check(&format!("{value}200")).map_err(|_| {
-        format!(
-            "'{}', expected what stands before an extension, such as {example}",
-            quoted(value)
+    let made = check(&format!("{value}200"));
+    made.map_err(|_| {
+        unexpected(
+            value,
+            &format!("the prefix of an extension, such as {example}"),
         )
     })
+}
+
+/// A subtype, message, label or note; `what` says which.
+pub fn text<'a>(value: &'a str, what: &str) -> Result<&'a str, String> {
+    match text::check(value) {
+        Ok(()) => Ok(value),
+        Err(why) => Err(format!("the {what} {why}")),
+    }
+}
+
+/// A device state.
+pub fn device_state(name: &str) -> Result<DeviceState, String> {
+    Ok(DeviceState::parse(name)?)
+}
+
+/// The status that a block of actions looks at.
+pub fn status_kind(name: &str) -> Result<StatusKind, String> {
+    Ok(StatusKind::parse(name)?)
+}
+
+/// A role of an API user.
+pub fn role(name: &str) -> Result<Role, String> {
+    Ok(Role::parse(name)?)
+}
+
+/// A list of states and status types. The name of a state stands for the state, and for the
+/// status type of that name too where that is mapped to another state or to none.
+pub fn statuses(value: &str, known: &Statuses) -> Result<(Vec<State>, Vec<Box<str>>), String> {
+    let (mut states, mut types) = (Vec::new(), Vec::new());
+    for word in value.split(',').map(str::trim) {
+        let status = known.find(word);
+        match (State::parse(word).ok(), status) {
+            (Some(state), status) => {
+                states.push(state);
+                let mapped = status.map(|status| status.maps_to.as_ref().map(Presence::state));
+                if mapped.is_some_and(|mapped| mapped != Some(state)) {
+                    types.push(word.into());
+                }
+            }
+            (None, Some(_)) => types.push(word.into()),
+            (None, None) => {
+                let known = format!("a status type or one of {}", State::expected());
+                let expected = expected(word, &known);
+                return Err(format!("unknown status '{}'{expected}", quoted(word)));
+            }
+        }
+    }
+    Ok((states, types))
 }
 
 /// A device such as `PJSIP/desk-201`.
@@ -118,27 +183,26 @@ pub fn device(value: &str) -> Result<Box<str>, String> {
     }
 }
 
-/// A short identifier that is shown to other programs.
+/// A short identifier that other programs see.
 pub fn identifier(value: &str) -> Result<String, String> {
     let good = |c: char| !c.is_control() && !c.is_whitespace();
     if value.is_empty() || value.len() > 60 || !value.chars().all(good) {
-        return Err(format!(
-            "'{}', expected 1 to 60 characters without blanks",
-            quoted(value)
-        ));
+        return Err(unexpected(value, "1 to 60 characters without blanks"));
     }
     Ok(value.to_owned())
 }
 
-/// A time zone that the system knows, such as `Europe/Berlin`.
-pub fn timezone(value: &str, is_known: super::IsTimezone<'_>) -> Result<Box<str>, String> {
+/// A text in the form of a time zone's name, such as `Europe/Berlin`.
+pub fn timezone(value: &str) -> Result<Box<str>, String> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '+' | '-');
     let parts = value.split('/').all(|part| !part.is_empty());
-    match value.chars().all(good) && value.len() <= 60 && parts && is_known(value) {
+    match value.chars().all(good) && value.len() <= 60 && parts {
         true => Ok(value.into()),
-        false => Err(format!(
-            "'{}', expected a time zone of this system, such as Europe/Berlin",
-            quoted(value)
-        )),
+        false => Err(unknown_timezone(value)),
     }
+}
+
+/// The message for a time zone that the system does not know.
+pub fn unknown_timezone(value: &str) -> String {
+    unexpected(value, "a time zone of this system, such as Europe/Berlin")
 }

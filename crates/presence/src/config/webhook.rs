@@ -1,248 +1,166 @@
-//! Sections of `type = webhook`: where an account's events are posted.
+//! Sections of `type = webhook`: addresses that the events of an account are posted to.
 
-use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Origin, Problem, Section, UserSpec, Variable, place, value};
-use crate::model::suggest::expected;
+use super::UserSpec;
+use super::reader::{OptionSpec, OptionTable, SectionReader, TakenNames};
+use super::section::{Origin, Problem};
+use super::sorted::Sections;
+use super::value::{self, unexpected};
 use crate::model::text::quoted;
 
-/// The options of such a section.
-const OPTIONS: &str = "type, url, account, secret, expand, timeout, retry_for, ca_file";
+pub use super::url::{Secret, Url};
 
-/// The most webhooks: each has a thread.
-pub const MOST: usize = 16;
+/// The most webhooks: each has a thread of its own.
+pub const MAX_WEBHOOKS: usize = 16;
 
 /// The fewest characters of a secret.
-const SECRET: usize = 16;
+const MIN_SECRET: usize = 16;
 
 /// One webhook.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Webhook {
     /// The section's name.
     pub name: Arc<str>,
-    /// Where to.
+    /// The address that events are posted to.
     pub url: Url,
-    /// Whose events.
+    /// The account whose events are posted.
     pub account: Arc<str>,
-    /// What the bodies are signed with.
+    /// The key of the signature of each body.
     pub secret: Secret,
     /// Whether each event carries the user's record.
     pub with_record: bool,
-    /// How long one post may take.
+    /// The time that one post may take, 1 to 60 seconds.
     pub timeout: Duration,
-    /// How long an event is tried again before it is given up.
+    /// For how long an event is retried before it is given up, 1 second to 1 day.
     pub retry_for: Duration,
-    /// Certificates of authorities that are trusted besides the system's own.
+    /// A file of authorities' certificates (PEM) that are trusted besides the system's own.
     pub ca_file: Option<Box<str>>,
 }
 
-/// Where events are posted. It may hold a password or a token, so it shows itself without
-/// credentials and query.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Url {
-    whole: Box<str>,
-    shown: Box<str>,
+/// A section while it is read.
+pub(super) struct WebhookDraft {
+    url: Option<Url>,
+    account: Arc<str>,
+    secret: Option<Secret>,
+    with_record: bool,
+    /// In seconds.
+    timeout: u32,
+    /// In seconds.
+    retry_for: u32,
+    ca_file: Option<Box<str>>,
 }
 
-impl Url {
-    /// Reads one.
-    ///
-    /// # Errors
-    /// Says what was expected. What stands there is not repeated: it may be a secret.
-    pub fn parse(given: &str) -> Result<Self, String> {
-        let wrong = |what: &str| {
-            format!("{what}, expected an address such as https://crm.example.com/presence")
-        };
-        let given = given.trim();
-        if given.is_empty() || !given.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(wrong("it is empty, or has blanks or letters beyond ASCII"));
-        }
-        let schemes = ["http://", "https://"];
-        let scheme = schemes.into_iter().find(|scheme| {
-            let start = given.get(..scheme.len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-        });
-        let scheme = scheme.ok_or_else(|| wrong("it begins with neither http:// nor https://"))?;
-        let rest = &given[scheme.len()..];
-        if rest.contains('#') {
-            return Err(wrong("it has a fragment (#), which is never sent"));
-        }
-        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let (_, place) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let (host, port) = match place.strip_prefix('[').and_then(|v6| v6.split_once(']')) {
-            Some((host, port)) => (
-                host,
-                port.strip_prefix(':').or(port.is_empty().then_some("")),
-            ),
-            None => match place.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (place, Some("")),
-            },
-        };
-        let good_port = |port: &str| port.is_empty() || port.parse::<u16>().is_ok_and(|p| p > 0);
-        if host.is_empty() || host.contains(['[', ']']) || !port.is_some_and(good_port) {
-            return Err(wrong("it names no host, or no port from 1 to 65535"));
-        }
-        let (path, _) = path.split_once('?').unwrap_or((path, ""));
-        Ok(Url {
-            whole: given.into(),
-            shown: format!("{scheme}{place}{path}").into(),
-        })
-    }
-
-    /// All of it, for who posts.
-    pub fn whole(&self) -> &str {
-        &self.whole
+impl OptionTable for WebhookDraft {
+    fn options() -> impl Iterator<Item = &'static OptionSpec<Self>> {
+        const OPTIONS: &[OptionSpec<WebhookDraft>] = &[
+            OptionSpec::TYPE,
+            OptionSpec::new("url", |it, given| {
+                Url::parse(given.value).map(|url| it.url = Some(url))
+            }),
+            OptionSpec::new("account", |it, given| {
+                value::identifier(given.value).map(|account| it.account = account.into())
+            }),
+            OptionSpec::new("secret", |it, given| {
+                secret(given.value).map(|secret| it.secret = Some(secret))
+            }),
+            OptionSpec::new("expand", |it, given| {
+                expand(given.value).map(|with_record| it.with_record = with_record)
+            }),
+            OptionSpec::new("timeout", |it, given| {
+                given.number(1, 60, "seconds").map(|time| it.timeout = time)
+            }),
+            OptionSpec::new("retry_for", |it, given| {
+                given
+                    .number(1, 86_400, "seconds")
+                    .map(|time| it.retry_for = time)
+            }),
+            OptionSpec::new("ca_file", |it, given| {
+                ca_file(given.value).map(|file| it.ca_file = file)
+            }),
+        ];
+        OPTIONS.iter()
     }
 }
 
-impl fmt::Display for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
-    }
-}
-
-impl fmt::Debug for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
-    }
-}
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Box<str>);
-
-impl Secret {
-    /// The text.
-    pub fn text(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
-    }
-}
-
-/// Parses the sections; those with an error are left out. An account is one that a user
-/// belongs to. What waits is in a journal that keeps so many events.
+/// Reads the sections; those with an error are left out. The account of a webhook is that of
+/// a user. Events wait in the journal, which keeps at most `journal` of them.
 pub(super) fn parse(
-    sections: &[&Section],
+    sections: &Sections<'_>,
     users: &[UserSpec],
     journal: u32,
     errors: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
 ) -> Vec<Arc<Webhook>> {
     let mut found: Vec<Arc<Webhook>> = Vec::new();
-    let mut names: Vec<(String, String)> = Vec::new();
-    for section in sections {
-        let at = place(Origin::File, section, None);
-        let name = section.name.to_ascii_lowercase();
-        let refusal = match names.iter().find(|(known, _)| *known == name) {
-            Some((_, first)) => Some(format!(
-                "the webhook '{}' stands twice (first at {first}), expected a name once, without \
-                 regard to case",
-                section.name
-            )),
-            None if names.len() >= MOST => Some(format!(
-                "there are more than {MOST} webhooks, expected at most so many"
-            )),
-            None if journal == 0 => Some(
-                "there is nothing to post with 'journal = 0' in [general], expected 1 or more"
-                    .into(),
-            ),
-            None => None,
-        };
-        if let Some(message) = refusal {
-            errors.push(Problem { place: at, message });
-            continue;
+    let mut names = TakenNames::default();
+    for (_, section) in sections {
+        let mut reader = SectionReader::new(Origin::File, section);
+        if names.take("webhook", &mut reader) {
+            if names.len() > MAX_WEBHOOKS {
+                reader.error(format!(
+                    "there are more than {MAX_WEBHOOKS} webhooks, expected at most \
+                     {MAX_WEBHOOKS}"
+                ));
+            } else if journal == 0 {
+                reader.error(
+                    "a webhook posts nothing with 'journal = 0' in [general], expected 100 or \
+                     more",
+                );
+            } else {
+                found.extend(read(&mut reader, users).map(Arc::new));
+            }
         }
-        names.push((name, at));
-        found.extend(one(section, users, errors).map(Arc::new));
+        reader.finish(errors, warnings);
     }
     found
 }
 
-fn one(section: &Section, users: &[UserSpec], errors: &mut Vec<Problem>) -> Option<Webhook> {
-    let before = errors.len();
-    let mut fail = |variable: Option<&Variable>, message: String| {
-        let place = place(Origin::File, section, variable);
-        errors.push(Problem { place, message });
+fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<Webhook> {
+    let mut draft = WebhookDraft {
+        url: None,
+        account: "default".into(),
+        secret: None,
+        with_record: false,
+        timeout: 10,
+        retry_for: 3600,
+        ca_file: None,
     };
-    let (mut url, mut secret, mut ca_file) = (None, None, None);
-    let (mut timeout, mut retry_for) = (10, 3600);
-    let mut with_record = false;
-    let mut account: Arc<str> = "default".into();
-    let mut named = None;
-    if let Err(message) = value::name(&section.name, "a webhook's name") {
-        fail(None, message);
-    }
-    for variable in &section.variables {
-        if !variable.utf8 {
-            fail(Some(variable), "the value is not UTF-8".into());
-            continue;
-        }
-        let given = variable.value.as_str();
-        let taken = match variable.name.to_ascii_lowercase().as_str() {
-            "type" => Ok(()),
-            "url" => Url::parse(given).map(|it| url = Some(it)),
-            "account" => value::identifier(given).map(|it| {
-                account = it.into();
-                named = Some(variable);
-            }),
-            "secret" => self::secret(given).map(|it| secret = Some(it)),
-            "expand" => expand(given).map(|it| with_record = it),
-            "timeout" => value::number(given, 1, 60, "seconds").map(|it| timeout = it),
-            "retry_for" => value::number(given, 1, 86_400, "seconds").map(|it| retry_for = it),
-            "ca_file" => self::ca_file(given).map(|it| ca_file = it),
-            other => Err(format!("unknown option{}", expected(other, OPTIONS))),
-        };
-        if let Err(message) = taken {
-            fail(Some(variable), message);
-        }
-    }
-    let is_given = |name: &str| {
-        let mut variables = section.variables.iter();
-        variables.any(|variable| variable.name.eq_ignore_ascii_case(name))
-    };
-    if !is_given("url") {
-        let message = "the option 'url' is missing, expected an address such as \
-                       https://crm.example.com/presence";
-        fail(None, message.into());
-    }
-    if !is_given("secret") {
-        let message = format!(
-            "the option 'secret' is missing, expected a text of at least {SECRET} characters"
+    reader.check_name("a webhook's name");
+    reader.read(&mut draft);
+    reader.require("url", "an address such as https://crm.example.com/presence");
+    reader.require(
+        "secret",
+        &format!("a text of at least {MIN_SECRET} characters"),
+    );
+    if !users.iter().any(|user| user.account == draft.account) {
+        reader.error_at(
+            "account",
+            format!(
+                "no user belongs to the account '{}', expected one of {}",
+                quoted(&draft.account),
+                accounts(users)
+            ),
         );
-        fail(None, message);
     }
-    if !users.iter().any(|user| user.account == account) {
-        let message = format!(
-            "there is no user of the account '{}', expected one of {}",
-            quoted(&account),
-            accounts(users)
-        );
-        fail(named, message);
-    }
-    if errors.len() > before {
+    if !reader.is_clean() {
         return None;
     }
     Some(Webhook {
-        name: section.name.as_str().into(),
-        url: url?,
-        account,
-        secret: secret?,
-        with_record,
-        timeout: Duration::from_secs(timeout.into()),
-        retry_for: Duration::from_secs(retry_for.into()),
-        ca_file,
+        name: reader.section().name.as_str().into(),
+        url: draft.url?,
+        account: draft.account,
+        secret: draft.secret?,
+        with_record: draft.with_record,
+        timeout: Duration::from_secs(draft.timeout.into()),
+        retry_for: Duration::from_secs(draft.retry_for.into()),
+        ca_file: draft.ca_file,
     })
 }
 
-/// The users' accounts, for messages: no more than anybody reads.
+/// The accounts of users for a message, as many as a reader takes in.
 fn accounts(users: &[UserSpec]) -> String {
     const MOST: usize = 20;
     let mut names: Vec<&str> = Vec::new();
@@ -252,33 +170,31 @@ fn accounts(users: &[UserSpec]) -> String {
         }
     }
     match names.is_empty() {
-        true => "the accounts of users, and there is no user".into(),
+        true => "the accounts of users, of whom there are none".into(),
         false => names.join(", "),
     }
 }
 
 fn secret(given: &str) -> Result<Secret, String> {
     match given.chars().count() {
-        long if long >= SECRET => Ok(Secret(given.into())),
+        long if long >= MIN_SECRET => Ok(Secret(given.into())),
         short => Err(format!(
-            "the secret has {short} characters, expected at least {SECRET}"
+            "the secret has {short} characters, expected at least {MIN_SECRET}"
         )),
     }
 }
 
-/// What an event carries besides, as in the stream's query; nothing for nothing.
+/// Whether an event carries the user's record, as the query `expand` of the stream; empty for
+/// no record.
 fn expand(given: &str) -> Result<bool, String> {
     match given {
         "" => Ok(false),
         _ if given.eq_ignore_ascii_case("record") => Ok(true),
-        _ => Err(format!(
-            "'{}', expected record, or nothing for the event alone",
-            quoted(given)
-        )),
+        _ => Err(unexpected(given, "record, or nothing for the event alone")),
     }
 }
 
-/// A readable file; nothing for none.
+/// A readable file; empty for none.
 fn ca_file(given: &str) -> Result<Option<Box<str>>, String> {
     if given.is_empty() {
         return Ok(None);
@@ -287,7 +203,7 @@ fn ca_file(given: &str) -> Result<Option<Box<str>>, String> {
     let found = File::open(given).and_then(|file| file.metadata());
     match found {
         Ok(found) if found.is_file() => Ok(Some(given.into())),
-        Ok(_) => Err(format!("'{}' is no file, {expected}", quoted(given))),
+        Ok(_) => Err(format!("'{}' is not a file, {expected}", quoted(given))),
         Err(why) => Err(format!("'{}': {why}, {expected}", quoted(given))),
     }
 }
@@ -307,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_has_a_default() {
+    fn an_option_that_is_not_given_has_a_default() {
         let hooks = webhooks(
             "[crm]\ntype=webhook\nurl=https://crm.example.com/presence\naccount=main\n\
              secret=0123456789abcdef",
@@ -322,18 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_secret_is_shown() {
-        let url = Url::parse("https://joe:pw@crm.example.com:8443/a/b?token=t&x=y").unwrap();
-        assert_eq!(url.to_string(), "https://crm.example.com:8443/a/b");
-        assert_eq!(format!("{url:?}"), url.to_string());
-        assert!(url.whole().contains("token=t"));
-        let url = Url::parse("HTTP://[::1]:80?token=t").unwrap();
-        assert_eq!(url.to_string(), "http://[::1]:80");
-        assert_eq!(format!("{:?}", Secret("geheim".into())), "(secret)");
-    }
-
-    #[test]
-    fn every_error_says_what_was_expected_and_repeats_no_secret() {
+    fn every_error_names_what_was_expected_and_no_secret() {
         let cases = [
             ("url=ftp://host/", "neither http:// nor https://"),
             ("url=https:///path", "it names no host"),
@@ -359,10 +264,10 @@ mod tests {
                 "ca_file=/no/such/file",
                 "expected the path of a readable file",
             ),
-            ("ca_file=/", "'/' is no file, expected the path"),
+            ("ca_file=/", "'/' is not a file, expected the path"),
             (
                 "account=none",
-                "option 'account': there is no user of the account 'none', \
+                "option 'account': no user belongs to the account 'none', \
                               expected one of main",
             ),
             (
@@ -386,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_to_be_there() {
+    fn a_missing_option_is_an_error() {
         let parsed = parsed("[crm]\ntype=webhook\n");
         let errors: Vec<_> = parsed.all_errors().map(ToString::to_string).collect();
         assert_eq!(errors.len(), 3, "{errors:?}");
@@ -396,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn there_has_to_be_a_journal() {
+    fn a_webhook_needs_a_journal() {
         let text = format!(
             "[general]\njournal=0\n{USER}[crm]\ntype=webhook\naccount=main\nurl=http://h/\n\
              secret=0123456789abcdef"
@@ -404,11 +309,11 @@ mod tests {
         let parsed = parsed(&text);
         let errors: Vec<_> = parsed.all_errors().map(ToString::to_string).collect();
         assert_eq!(errors.len(), 1, "{errors:?}");
-        assert!(errors[0].contains("nothing to post with 'journal = 0'"));
+        assert!(errors[0].contains("posts nothing with 'journal = 0'"));
     }
 
     #[test]
-    fn there_are_sixteen_of_different_names() {
+    fn at_most_sixteen_webhooks_have_different_names() {
         let text = |count: usize, extra: &str| {
             let hooks = (0..count).map(|at| {
                 format!(
@@ -428,7 +333,7 @@ mod tests {
         assert!(
             twice.errors[0]
                 .to_string()
-                .contains("the webhook 'H1' stands twice (first at")
+                .contains("webhook 'H1' is defined twice (first at")
         );
     }
 }

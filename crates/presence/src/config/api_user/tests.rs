@@ -4,8 +4,8 @@ use crate::model::principal::Role;
 const USERS: &str = "[general]\n[alice]\ntype = user\naccount = main\n\
                      [bob]\ntype = user\naccount = other\n";
 
-/// What is said of a section of an API user.
-fn said(options: &str) -> Vec<String> {
+/// The errors of a section of an API user.
+fn errors(options: &str) -> Vec<String> {
     let text = format!("{USERS}[panel]\ntype = api_user\n{options}");
     let parsed = parsed(&text);
     parsed.all_errors().map(ToString::to_string).collect()
@@ -13,17 +13,17 @@ fn said(options: &str) -> Vec<String> {
 
 #[track_caller]
 fn refused(options: &str, expected: &str) {
-    let said = said(options);
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].starts_with("userpresence.conf:"), "{said:?}");
-    assert!(said[0].contains("section [panel]"), "{said:?}");
-    assert!(said[0].contains(expected), "{said:?}");
+    let errors = errors(options);
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].starts_with("userpresence.conf:"), "{errors:?}");
+    assert!(errors[0].contains("section [panel]"), "{errors:?}");
+    assert!(errors[0].contains(expected), "{errors:?}");
 }
 
 const GOOD: &str = "password = $6$salt$hash\naccount = main\n";
 
 #[test]
-fn an_api_user_is_who_it_is() {
+fn an_api_user_has_every_option() {
     let general = "[general]\nhttp_readers = 5\njournal = 0\nhttp = no\nhttp_rate = 7\n";
     let users = USERS.replace("[general]\n", general);
     let text = format!(
@@ -48,7 +48,7 @@ fn an_api_user_is_who_it_is() {
 }
 
 #[test]
-fn without_options_one_may_read_from_anywhere() {
+fn a_plain_api_user_may_read_from_anywhere() {
     let parsed = parsed("[general]\n[panel]\ntype = api_user\npassword = $y$j9T$s$h\n");
     assert!(parsed.all_errors().next().is_none(), "{parsed:?}");
     let user = parsed.settings.http.user("panel").unwrap();
@@ -58,7 +58,7 @@ fn without_options_one_may_read_from_anywhere() {
 }
 
 #[test]
-fn a_failure_costs_the_same_whoever_is_named() {
+fn a_failed_login_costs_the_same_for_every_name() {
     let hashes = [
         ("a", "$6$salt$b"),
         ("b", "$6$rounds=9000$salt$c"),
@@ -71,7 +71,7 @@ fn a_failure_costs_the_same_whoever_is_named() {
     let parsed = parsed(&format!("[general]\n{}", users.concat()));
     assert!(parsed.all_errors().next().is_none(), "{parsed:?}");
     let http = &parsed.settings.http;
-    // What all have in common is left out: the salt and the rest.
+    // Salt and digest are left out.
     let kinds = |own: Option<&str>| {
         let user = own.map(|name| &**http.user(name).unwrap());
         let own = user.map(|user| &*user.password);
@@ -84,22 +84,22 @@ fn a_failure_costs_the_same_whoever_is_named() {
     for (name, _) in hashes {
         assert_eq!(kinds(Some(name)), kinds(None), "{name}");
     }
-    // Which one stands for its kind is not by chance.
+    // The sample of a kind is always the same one.
     assert!(http.other_kinds(None).any(|hash| hash == "$6$other$a"));
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn each_mistake_has_its_message() {
     refused("account = main\n", "'password' is missing");
     refused(
         "password = secret\naccount = main\n",
-        "no hash of a password",
+        "not the hash of a password",
     );
     refused(
         "password = $6$$x\naccount = main\n",
-        "no hash of a password",
+        "not the hash of a password",
     );
-    assert!(!said("password = topsecret\n")[0].contains("topsecret"));
+    assert!(!errors("password = topsecret\n")[0].contains("topsecret"));
     refused(
         "password = $6$salt$hash\n",
         "unknown account 'default', expected that of a user: main, other",
@@ -115,7 +115,7 @@ fn what_is_wrong_is_named() {
     refused(&format!("{GOOD}user = carol\n"), "unknown user 'carol'");
     refused(
         &format!("{GOOD}user = bob\n"),
-        "the user 'bob' is of account 'other', expected one of account 'main'",
+        "the user 'bob' belongs to account 'other', expected a user of account 'main'",
     );
     refused(
         &format!("{GOOD}permit = 10.0.0.0/40\n"),
@@ -127,9 +127,9 @@ fn what_is_wrong_is_named() {
     );
     let twice = format!("{GOOD}[PANEL]\ntype = api_user\n{GOOD}");
     assert!(
-        said(&twice)[0].contains("stands twice"),
+        errors(&twice)[0].contains("is defined twice"),
         "{:?}",
-        said(&twice)
+        errors(&twice)
     );
 }
 
@@ -147,7 +147,7 @@ fn the_options_have_bounds() {
 }
 
 #[test]
-fn proxies_are_addresses_and_networks() {
+fn proxies_are_addresses_or_networks() {
     let general = |options: &str| parsed(&format!("[general]\n{options}"));
     let good = general("trusted_proxy = 127.0.0.1, 10.0.0.0/8\ntrusted_proxy = ::1\n");
     assert!(good.all_errors().next().is_none(), "{good:?}");
@@ -165,7 +165,10 @@ fn proxies_are_addresses_and_networks() {
         ("http_ami_sessions = perhaps", "yes or no"),
         ("http_readers_each = 0", "1 to 10000"),
     ] {
-        let said: Vec<_> = general(bad).all_errors().map(ToString::to_string).collect();
-        assert!(said.len() == 1 && said[0].contains(expected), "{said:?}");
+        let errors: Vec<_> = general(bad).all_errors().map(ToString::to_string).collect();
+        assert!(
+            errors.len() == 1 && errors[0].contains(expected),
+            "{errors:?}"
+        );
     }
 }

@@ -1,0 +1,81 @@
+//! Sections and options as Asterisk's parser delivers them, and problems with their location.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// One option of a section, or one column of a realtime row.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// The option's name, as written.
+    pub name: String,
+    /// The value; bytes that are not UTF-8 are replaced, and `utf8` is false.
+    pub value: String,
+    /// Whether the value is valid UTF-8.
+    pub utf8: bool,
+    /// The file that holds the option, as Asterisk names it; empty for realtime.
+    pub file: Arc<str>,
+    /// The line in the file, from 1; 0 for realtime.
+    pub line: u32,
+}
+
+/// One section of the file, or one row of the realtime family.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// The section's name, or the row's column `name`.
+    pub name: String,
+    /// The options in order, those of the section's templates first.
+    pub variables: Vec<Variable>,
+}
+
+impl Section {
+    /// The option of that name whose value counts: the last one.
+    pub(super) fn option(&self, name: &str) -> Option<&Variable> {
+        let mut variables = self.variables.iter().rev();
+        variables.find(|variable| variable.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// Something wrong in the configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// File, line, section and option, or the realtime user and column.
+    pub location: String,
+    /// What is wrong and what was expected.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.location, self.message)
+    }
+}
+
+/// Where a section comes from. In a realtime row one value may hold several, separated by
+/// `;`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// `userpresence.conf`.
+    File,
+    /// The realtime family `userpresence`.
+    Realtime,
+}
+
+/// The location of an option, or of the whole section, for people.
+pub(super) fn location(origin: Origin, section: &Section, variable: Option<&Variable>) -> String {
+    let at = variable.or(section.variables.first());
+    match (origin, at) {
+        (Origin::File, Some(at)) => {
+            let file = at.file.rsplit('/').next().unwrap_or_default();
+            let option = variable.map_or(String::new(), |v| format!(", option '{}'", v.name));
+            format!("{file}:{}, section [{}]{option}", at.line, section.name)
+        }
+        (Origin::File, None) => format!("userpresence.conf, section [{}]", section.name),
+        (Origin::Realtime, _) => {
+            let column = variable.map_or(String::new(), |v| format!(", column '{}'", v.name));
+            format!(
+                "realtime family 'userpresence', user '{}'{column}",
+                section.name
+            )
+        }
+    }
+}

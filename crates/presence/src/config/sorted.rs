@@ -1,0 +1,124 @@
+//! The sections of the file, sorted by their type.
+
+use super::action::ActionDraft;
+use super::api_user::ApiUserDraft;
+use super::general;
+use super::handling::HandlingDraft;
+use super::reader::{Draft, SectionReader};
+use super::section::{Origin, Problem, Section};
+use super::status::StatusDraft;
+use super::tables::DeviceDraft;
+use super::users::UserDraft;
+use super::webhook::WebhookDraft;
+use crate::model::device::PresenceTable;
+use crate::model::words::{self, words};
+
+words! {
+    /// The types of sections, as the option `type` names them.
+    enum SectionType: "type", compared by words::exactly {
+        User = "user",
+        Status = "status",
+        DeviceTable = "device_table",
+        PresenceTable = "presence_table",
+        Action = "action",
+        Handling = "handling",
+        ApiUser = "api_user",
+        Webhook = "webhook",
+    }
+}
+
+impl SectionType {
+    /// The names of the options.
+    fn options(self) -> Vec<&'static str> {
+        match self {
+            SectionType::User => UserDraft::names(),
+            SectionType::Status => StatusDraft::names(),
+            SectionType::DeviceTable => DeviceDraft::names(),
+            SectionType::PresenceTable => PresenceTable::names(),
+            SectionType::Action => ActionDraft::names(),
+            SectionType::Handling => HandlingDraft::names(),
+            SectionType::ApiUser => ApiUserDraft::names(),
+            SectionType::Webhook => WebhookDraft::names(),
+        }
+    }
+}
+
+/// The types of sections, `[general]` first, each with the names of its options.
+pub fn section_options() -> Vec<(&'static str, Vec<&'static str>)> {
+    let types = SectionType::ALL.map(|kind| (kind.name(), kind.options()));
+    let general = ("general", general::names());
+    std::iter::once(general).chain(types).collect()
+}
+
+/// Sections with their index in the file.
+pub(super) type Sections<'a> = Vec<(u32, &'a Section)>;
+
+/// The sections of the file by type, each type in the order of the file.
+#[derive(Default)]
+pub(super) struct Sorted<'a> {
+    pub general: Vec<&'a Section>,
+    pub users: Sections<'a>,
+    pub statuses: Sections<'a>,
+    pub device_tables: Sections<'a>,
+    pub presence_tables: Sections<'a>,
+    pub actions: Sections<'a>,
+    pub handlings: Sections<'a>,
+    pub api_users: Sections<'a>,
+    pub webhooks: Sections<'a>,
+}
+
+impl<'a> Sorted<'a> {
+    /// Sorts the sections. One without a known type is left out, with an error.
+    pub fn new(file: &'a [Section], errors: &mut Vec<Problem>) -> Self {
+        let mut sorted = Sorted::default();
+        for (index, section) in file.iter().enumerate() {
+            if section.name == "general" {
+                sorted.general.push(section);
+                continue;
+            }
+            let mut reader = SectionReader::new(Origin::File, section);
+            if let Some(kind) = section_type(&mut reader) {
+                sorted.of(kind).push((index as u32, section));
+            }
+            reader.finish(errors, &mut Vec::new());
+        }
+        sorted
+    }
+
+    fn of(&mut self, kind: SectionType) -> &mut Sections<'a> {
+        match kind {
+            SectionType::User => &mut self.users,
+            SectionType::Status => &mut self.statuses,
+            SectionType::DeviceTable => &mut self.device_tables,
+            SectionType::PresenceTable => &mut self.presence_tables,
+            SectionType::Action => &mut self.actions,
+            SectionType::Handling => &mut self.handlings,
+            SectionType::ApiUser => &mut self.api_users,
+            SectionType::Webhook => &mut self.webhooks,
+        }
+    }
+}
+
+/// The type of a section. Templates may repeat the option, but only with the same value.
+fn section_type(reader: &mut SectionReader<'_>) -> Option<SectionType> {
+    let variables = reader.section().variables.iter().enumerate();
+    let mut types = variables.filter(|(_, it)| it.name.eq_ignore_ascii_case("type"));
+    let Some((_, first)) = types.next() else {
+        reader.require("type", &SectionType::expected());
+        return None;
+    };
+    if let Some((index, _)) = types.find(|(_, again)| again.value != first.value) {
+        reader.error_on(
+            index as u32,
+            "the option 'type' has two values, expected one",
+        );
+        return None;
+    }
+    match SectionType::parse(&first.value) {
+        Ok(kind) => Some(kind),
+        Err(unknown) => {
+            reader.error_at("type", unknown.to_string());
+            None
+        }
+    }
+}

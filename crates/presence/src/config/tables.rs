@@ -1,0 +1,111 @@
+//! Sections of `type = device_table` and `type = presence_table`. Their options are named
+//! after the states that they map.
+
+use std::sync::Arc;
+
+use super::Definitions;
+use super::reader::{Draft, Given, SectionReader};
+use super::value;
+use crate::model::assignment::Parts;
+use crate::model::device::{DeviceState, DeviceTable, PresenceTable};
+use crate::model::ending::Clock;
+use crate::model::state::{Presence, State};
+use crate::model::status::{StatusType, Statuses};
+use crate::model::text;
+use crate::model::time::Time;
+
+/// A device table while it is read.
+pub(super) struct DeviceDraft {
+    table: DeviceTable,
+    statuses: Arc<Statuses>,
+}
+
+impl Draft for DeviceDraft {
+    fn set(&mut self, name: &str, given: &Given<'_>) -> Option<Result<(), String>> {
+        if name.eq_ignore_ascii_case("type") {
+            return Some(Ok(()));
+        }
+        let state = DeviceState::parse(name).ok()?;
+        let presence = presence(given.value, &self.statuses);
+        Some(presence.map(|(presence, status)| self.table.set(state, presence, status)))
+    }
+
+    fn names() -> Vec<&'static str> {
+        let states = DeviceState::ALL.map(DeviceState::name);
+        [&["type"], &states[..]].concat()
+    }
+
+    fn expected() -> String {
+        format!("type or a device state ({})", DeviceState::expected())
+    }
+}
+
+/// Reads one section. A table with the name of a built-in one replaces it.
+pub(super) fn read_device(definitions: &mut Definitions, reader: &mut SectionReader<'_>) {
+    let name = reader.section().name.as_str();
+    let mut table = match name.eq_ignore_ascii_case(DeviceTable::MEETING) {
+        true => DeviceTable::meeting(),
+        false => DeviceTable::device(),
+    };
+    table.name = name.into();
+    let statuses = definitions.statuses.clone();
+    let mut draft = DeviceDraft { table, statuses };
+    reader.read(&mut draft);
+    if reader.is_clean() {
+        let tables = &mut definitions.device_tables;
+        tables.retain(|known| !known.name.eq_ignore_ascii_case(name));
+        tables.push(Arc::new(draft.table));
+    }
+}
+
+impl Draft for PresenceTable {
+    fn set(&mut self, name: &str, given: &Given<'_>) -> Option<Result<(), String>> {
+        if name.eq_ignore_ascii_case("type") {
+            return Some(Ok(()));
+        }
+        let state = State::parse(name).ok()?;
+        let device_state = value::device_state(given.value);
+        Some(device_state.map(|device_state| self.set(state, device_state)))
+    }
+
+    fn names() -> Vec<&'static str> {
+        let states = State::ALL.map(State::name);
+        [&["type"], &states[..]].concat()
+    }
+
+    fn expected() -> String {
+        format!("type or a state ({})", State::expected())
+    }
+}
+
+/// Reads one section.
+pub(super) fn read_presence(definitions: &mut Definitions, reader: &mut SectionReader<'_>) {
+    let mut table = PresenceTable::default();
+    table.name = reader.section().name.as_str().into();
+    reader.read(&mut table);
+    if reader.is_clean() {
+        definitions.presence_tables.push(Arc::new(table));
+    }
+}
+
+/// `state[,subtype[,message]]`, or a status type that is mapped to a state, returned beside
+/// its presence.
+fn presence(
+    given: &str,
+    statuses: &Statuses,
+) -> Result<(Presence, Option<Arc<StatusType>>), String> {
+    let fields = text::split_escaped(given, 3);
+    let field = |at: usize| fields.get(at).map_or("", |field| field.trim());
+    let parts = Parts {
+        status: field(0),
+        subtype: field(1),
+        message: field(2),
+        options: "",
+    };
+    let choice = parts.choice(statuses, &Clock::utc(Time::NEVER))?;
+    let named = statuses.find(field(0)).filter(|known| !known.is_built_in());
+    let presence = choice
+        .presence
+        .ok_or_else(|| value::unmapped(&choice.status))?;
+    Ok((presence, named.cloned()))
+}

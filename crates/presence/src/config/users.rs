@@ -1,0 +1,224 @@
+//! Sections of `type = user` and rows of the realtime family.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use super::inputs::{Line, LineKind, read_lines, with_devices};
+use super::reader::{OptionSpec, OptionTable, SectionReader, TakenNames};
+use super::rule::{HasRule, RuleDraft, RuleOptions};
+use super::section::{Origin, Problem, Section};
+use super::settings::{Rule, Settings};
+use super::user::{InputKind, InputSpec, UserSpec};
+use super::value::unexpected;
+use super::{IsTimezone, action, reach, value};
+use crate::calls::Reach;
+use crate::model::address;
+
+/// The most sources that a user can have.
+const MAX_INPUTS: usize = 250;
+
+/// A user while the section is read.
+pub(super) struct UserDraft {
+    id: Option<Box<str>>,
+    account: Option<Arc<str>>,
+    default: Option<String>,
+    member: Option<Box<str>>,
+    reach: Option<Box<Reach>>,
+    /// The sources, read when the rule is complete: a prefix may follow the extensions.
+    lines: Vec<Line>,
+    rule: RuleDraft,
+}
+
+impl HasRule for UserDraft {
+    fn draft(&mut self) -> &mut RuleDraft {
+        &mut self.rule
+    }
+}
+
+impl UserDraft {
+    fn reach(&mut self) -> &mut Reach {
+        self.reach.get_or_insert_default()
+    }
+}
+
+/// The options that `[general]` does not have.
+const OPTIONS: &[OptionSpec<UserDraft>] = &[
+    OptionSpec::TYPE,
+    OptionSpec::new("id", |it, given| {
+        value::identifier(given.value).map(|id| it.id = Some(id.into()))
+    }),
+    OptionSpec::new("account", |it, given| {
+        value::identifier(given.value).map(|account| it.account = Some(account.into()))
+    }),
+    OptionSpec::new("extension", |it, given| {
+        it.lines.push(Line::new(LineKind::Extension, given));
+        Ok(())
+    }),
+    OptionSpec::new("default", |it, given| {
+        it.default = Some(given.value.to_owned());
+        Ok(())
+    }),
+    OptionSpec::new("source", |it, given| {
+        it.lines.push(Line::new(LineKind::Source, given));
+        Ok(())
+    }),
+    OptionSpec::new("device", |it, given| {
+        it.lines.push(Line::new(LineKind::Device, given));
+        Ok(())
+    }),
+    OptionSpec::new("member", |it, given| {
+        action::member(given.value).map(|member| it.member = Some(member))
+    }),
+    OptionSpec::new("endpoint", |it, given| reach::endpoints(it.reach(), given)),
+    OptionSpec::new("mobile", |it, given| reach::mobile(it.reach(), given)),
+    OptionSpec::new("mailbox", |it, given| reach::mailbox(it.reach(), given)),
+    OptionSpec::new("monitor", |it, given| reach::monitors(it.reach(), given)),
+];
+
+impl OptionTable for UserDraft {
+    fn options() -> impl Iterator<Item = &'static OptionSpec<Self>> {
+        let of_rule = RuleOptions::<Self>::ALL.iter();
+        OPTIONS.iter().chain(of_rule.map(|setting| &setting.option))
+    }
+}
+
+/// Collects users; those with equal rules or accounts share them.
+pub(super) struct Users<'a> {
+    settings: &'a Settings,
+    is_timezone: IsTimezone<'a>,
+    specs: Vec<UserSpec>,
+    names: TakenNames<'a>,
+    rules: HashSet<Arc<Rule>>,
+    /// The account of users whose sections name none.
+    account: Arc<str>,
+    accounts: HashSet<Arc<str>>,
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
+    /// Unknown columns that have had their warning.
+    unknown_columns: HashSet<String>,
+}
+
+impl<'a> Users<'a> {
+    /// No users yet.
+    pub fn new(settings: &'a Settings, is_timezone: IsTimezone<'a>) -> Self {
+        Users {
+            settings,
+            is_timezone,
+            specs: Vec::new(),
+            names: TakenNames::default(),
+            rules: HashSet::from([settings.rule.clone()]),
+            account: "default".into(),
+            accounts: HashSet::new(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            unknown_columns: HashSet::new(),
+        }
+    }
+
+    /// The users, and the errors and warnings.
+    pub fn finish(self) -> (Vec<UserSpec>, Vec<Problem>, Vec<Problem>) {
+        (self.specs, self.errors, self.warnings)
+    }
+
+    /// Adds the user of a section or row unless it has an error. `index` is the section's
+    /// index among those of its origin.
+    pub fn add(&mut self, origin: Origin, index: u32, section: &'a Section) {
+        let mut reader = SectionReader::new(origin, section);
+        let spec = self.read(origin, index, &mut reader);
+        self.names.take("user", &mut reader);
+        if reader.finish(&mut self.errors, &mut self.warnings) {
+            self.specs.push(spec);
+        }
+    }
+
+    fn read(&mut self, origin: Origin, index: u32, reader: &mut SectionReader<'_>) -> UserSpec {
+        let definitions = &self.settings.definitions;
+        reader.check_name("a user's name");
+        let base = self.settings.rule.clone();
+        let mut draft = UserDraft {
+            id: None,
+            account: None,
+            default: None,
+            member: None,
+            reach: None,
+            lines: Vec::new(),
+            rule: RuleDraft::new(base, definitions.clone()),
+        };
+        reader.read_columns(&mut draft, &mut self.unknown_columns);
+        let rule = draft.rule.finish(self.is_timezone, reader);
+        let mut inputs = read_lines(&draft.lines, &rule, definitions, reader);
+        if rule.use_devices {
+            inputs = with_devices(inputs, definitions);
+        }
+        inputs.extend(schedule(&rule, reader));
+        if inputs.len() > MAX_INPUTS {
+            let count = inputs.len();
+            reader.error(format!("{count} sources, expected at most {MAX_INPUTS}"));
+        }
+        UserSpec {
+            name: reader.section().name.as_str().into(),
+            id: draft.id,
+            account: match draft.account {
+                Some(account) => shared(&mut self.accounts, account),
+                None => self.account.clone(),
+            },
+            rule: match Arc::ptr_eq(&rule, &self.settings.rule) {
+                true => rule,
+                false => shared(&mut self.rules, rule),
+            },
+            default: default_extension(&inputs, draft.default.as_deref(), reader),
+            inputs,
+            member: draft.member,
+            reach: draft.reach,
+            origin,
+            section: index,
+        }
+    }
+}
+
+/// The schedule as a source, where the rule has time ranges.
+fn schedule(rule: &Rule, reader: &mut SectionReader<'_>) -> Option<InputSpec> {
+    if rule.schedule.ranges.is_empty() {
+        return None;
+    }
+    let key = rule.schedule.key();
+    if let Err(why) = address::check_length(&key) {
+        reader.error(format!("the schedule {why}"));
+        return None;
+    }
+    Some(InputSpec {
+        kind: InputKind::Schedule,
+        address: key.into(),
+        device: None,
+        table: None,
+        variable: 0,
+    })
+}
+
+/// The index of the named extension, or of the first one.
+fn default_extension(
+    inputs: &[InputSpec],
+    name: Option<&str>,
+    reader: &mut SectionReader<'_>,
+) -> Option<u16> {
+    let mut all = inputs.iter();
+    let at = all.position(|input| {
+        let extension = input.extension();
+        extension.is_some_and(|extension| name.is_none_or(|name| name == extension))
+    });
+    if let (None, Some(name)) = (at, name) {
+        let message = unexpected(name, "one of the user's extensions");
+        reader.error_at("default", message);
+    }
+    at.map(|at| at as u16)
+}
+
+/// The value in `known` that equals `value`; a new value is added.
+fn shared<T: ?Sized + Eq + Hash>(known: &mut HashSet<Arc<T>>, value: Arc<T>) -> Arc<T> {
+    if let Some(known) = known.get(&value) {
+        return known.clone();
+    }
+    known.insert(value.clone());
+    value
+}
