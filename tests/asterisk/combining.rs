@@ -73,7 +73,8 @@ fn the_administrators_order_counts_in_general_and_for_one_user() {
     };
     assert!(
         warning.contains("section [bob], option 'priority'")
-            && warning.contains("the states not_set, unavailable, available, xa, chat, dnd are missing"),
+            && warning
+                .contains("the states not_set, unavailable, available, xa, chat, dnd are missing"),
         "{warning}"
     );
 }
