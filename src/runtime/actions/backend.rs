@@ -39,7 +39,7 @@ impl AsteriskBackend<'_> {
         }
     }
 
-    /// Backend something to AstDB until it takes it, or it is time to stop: it refuses
+    /// Hands something to AstDB until it takes it, or it is time to stop: it refuses
     /// everything while another program has its file locked, a backup for example.
     fn insist(&self, give: impl Fn() -> Result<(), Refusal>) -> Result<(), Refusal> {
         loop {
