@@ -21,7 +21,7 @@
 //!    with that address, and mends its texts.
 //! 3. [`runtime::Runtime::update`] (`src/runtime/store.rs`) takes the world's lock.
 //! 4. [`presence::world::World::apply`] (`crates/presence/src/world/mod.rs`) takes the
-//!    change over: the source's presence, who shares it, what a status type makes of it.
+//!    change over: the source's presence, the users that share it, the status type.
 //! 5. [`presence::combine::winner`] (`crates/presence/src/combine.rs`) is the rule: which
 //!    source wins for a user, and why.
 //! 6. [`presence::world::Effect`] (`crates/presence/src/world/mod.rs`): what changed for a

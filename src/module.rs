@@ -151,7 +151,7 @@ impl AsteriskModule for UserPresence {
     }
 
     /// Refused while calls are in the module and do not end: then it goes on running, and
-    /// the loader keeps it, unless it is told to go on in any case (`module unload -h`).
+    /// the loader keeps it, unless the unload is forced (`module unload -h`).
     fn unload() -> Result<(), Decline> {
         gate::close().map_err(Decline)?;
         drop_module();

@@ -90,7 +90,8 @@ impl Drop for ActionsWorker {
 
 impl Runtime {
     /// The rows, as far as they are to be believed: those that this process has written are,
-    /// and of others what the configuration names. Anybody who can write AstDB can write rows.
+    /// and of others the parts that the configuration names. Every program that can write AstDB
+    /// can write rows.
     fn read_records(&self, known: Records) -> Records {
         let mut records = Records::new();
         let mut left: Vec<String> = Vec::new();
@@ -98,7 +99,7 @@ impl Runtime {
             let name = key.strip_prefix(KEYS).unwrap_or(&key);
             let Ok(mut record) = serde_json::from_str::<ActionRecord>(&value) else {
                 log::warn!(
-                    "AstDB entry '{FAMILY}/{key}' cannot be read: the actions it tells of are \
+                    "AstDB entry '{FAMILY}/{key}' cannot be read: its actions are \
                      not undone"
                 );
                 continue;

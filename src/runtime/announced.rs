@@ -43,7 +43,8 @@ impl Runtime {
         self.update(|world, _| ((), world.announce(&found, Some(new))));
     }
 
-    /// What Asterisk has of users now, and who is watched. No lock may be held.
+    /// The presences of users that Asterisk has now, and the users that it watches. No lock may
+    /// be held.
     fn find_published(&self) -> Found {
         let host = self.host();
         let mut presences = Vec::new();

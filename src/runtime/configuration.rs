@@ -80,7 +80,7 @@ pub fn shared_extensions(directory: &Directory, before: Option<&Directory>) -> V
     said
 }
 
-/// Why errors stop a load or a reload, in one message: a single error is told in it,
+/// Why errors stop a load or a reload, in one message: it contains a single error,
 /// several are logged first.
 pub fn refusal(errors: &[&Problem]) -> String {
     match errors {

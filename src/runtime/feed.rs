@@ -17,7 +17,7 @@ use presence::Time;
 use presence::account::{Event, Journal, Record, Subscription};
 use presence::world::Transition;
 
-/// Notes kept for readers who are a little late.
+/// Notes kept for readers that are a little late.
 const NOTES: usize = 1000;
 
 /// The events of each account.

@@ -33,7 +33,7 @@ pub enum EventClass {
     System,
 }
 
-/// What Asterisk and its clients are told.
+/// Publishing to Asterisk and its clients.
 pub trait Publisher {
     /// Publishes the presence of `UserPresence:<user>`; returns when Asterisk's topic has it.
     ///

@@ -134,8 +134,8 @@ impl Runtime {
         }
     }
 
-    /// Catches up with the time in which the module was not loaded, before anybody is told
-    /// of it: schedules, timed statuses that ended, panels that are gone.
+    /// Catches up with the time in which the module was not loaded, before any of it is
+    /// announced: schedules, timed statuses that ended, panels that are gone.
     pub fn catch_up_with_time(&self) {
         self.reset_schedules();
         self.evaluate_schedules(Time::now());

@@ -1,4 +1,4 @@
-//! Push messages: news for a user who is not at the phone. Each is an AMI event, sent for
+//! Push messages: news for a user that is away from the phone. Each is an AMI event, sent for
 //! users whose present status accepts push messages.
 
 use super::Runtime;

@@ -62,7 +62,7 @@ impl From<String> for Refused {
 pub struct Check {
     /// What is said of the configuration, each with how grave it is.
     pub said: Vec<(Grave, String)>,
-    /// Who would come and go; `None` where it would be refused.
+    /// How many users would come and go; `None` where the reload would be refused.
     pub counts: Option<Counts>,
 }
 
@@ -174,8 +174,8 @@ impl Runtime {
         }
     }
 
-    /// Forgets at once what is stored of the user of that name who is gone, or of everybody
-    /// who is. Says how many users that were.
+    /// Forgets at once the stored data of the removed user of that name, or of all removed
+    /// users. Returns how many users that were.
     ///
     /// # Errors
     /// Says that the user is not gone, or unknown.
@@ -222,7 +222,7 @@ impl Runtime {
         let directory = directory.ok_or(NOT_RUNNING)?;
         // A database may tell capitals apart, where a user's name does not.
         let load = |name: &str| self.host().realtime_row(FAMILY, name);
-        // By the id or an extension only one who is known already, and nobody new has that name.
+        // An id or an extension finds a known user only; no new user has it as a name.
         let called = directory.find(name).ok();
         let name = match called.filter(|_| directory.user(name).is_none()) {
             Some(user) if load(name)?.is_none() => &directory.get(user).name,
@@ -232,7 +232,7 @@ impl Runtime {
         let from_file = known.is_some_and(|user| directory.get(user).origin == Origin::File);
         if from_file {
             return Err(format!(
-                "'{name}' stands in userpresence.conf, expected a user from realtime; \
+                "'{name}' is defined in userpresence.conf, expected a user from realtime; \
                  use module reload res_userpresence.so"
             ));
         }
@@ -291,7 +291,7 @@ impl Runtime {
         });
         let gone = gone.into_iter().map(|(key, _)| key);
         let gone = gone.chain(waits).filter(|key| {
-            // A name may be spelled with other capitals now. Whoever is here keeps what is known.
+            // A name may be spelled with other capitals now; a running user keeps its values.
             let user = key.strip_prefix("user/");
             user.is_some_and(|name| names.contains(&name.to_ascii_lowercase()))
         });
@@ -344,7 +344,7 @@ impl Runtime {
             read.sources.push((*source, said));
         }
         for (id, name) in plan.new_devices() {
-            // A user may be as new as who reads it: those are read below.
+            // A user may be as new as the user that reads it: those are read below.
             if below(name, USER_LABEL).is_some() {
                 continue;
             }
@@ -357,7 +357,7 @@ impl Runtime {
                 return (Err("the module was loaded anew meanwhile"), Vec::new());
             }
             let (told, removed) = world.reconfigure(&plan, &stored, read, now);
-            // Those who are gone first: hints match names without regard to case, so for a
+            // Removed users first: hints match names without regard to case, so for a
             // user spelled anew the last word has to be the new one.
             let gone = removed.withdrawn.iter().cloned();
             let effects = gone.chain(told).collect();
@@ -367,7 +367,7 @@ impl Runtime {
         drop(removed.ok_or(NOT_RUNNING)??);
         let new: Vec<Arc<str>> = plan.new_users().cloned().collect();
         self.announce(&new);
-        // Whoever reads an account begins anew where its people are others now.
+        // Readers of an account begin anew if its users have changed.
         let others = plan.directory().changed_accounts(&running);
         let now = plan.directory();
         self.feed
@@ -461,7 +461,7 @@ pub fn forget(name: Option<&str>) -> Result<usize, String> {
     super::current().ok_or(NOT_RUNNING)?.forget(name)
 }
 
-/// The removed users of whom something is stored.
+/// The removed users with stored data.
 pub fn forgettable() -> Vec<String> {
     let gone = super::current().map(|runtime| runtime.gone_rows());
     let keys = gone.into_iter().flatten().map(|(key, _)| key);

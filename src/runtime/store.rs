@@ -56,7 +56,7 @@ impl Store {
         self.world.read().as_ref().map(look)
     }
 
-    /// Changes the world; the ticket stands for the effects, which are delivered in the
+    /// Changes the world; the ticket represents the effects, which are delivered in the
     /// order of the changes.
     fn write<T>(
         &self,

@@ -209,7 +209,7 @@ impl Running {
             news: Condvar::new(),
         });
         let mine = hook.clone();
-        // Here and not in the thread: what happens from now on is told.
+        // Here and not in the thread: events from now on are posted.
         let worker = Worker::new(mine.clone(), source);
         let thread = std::thread::Builder::new().name("userpresence-wh".into());
         let thread = thread.spawn(move || {

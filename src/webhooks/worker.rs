@@ -28,7 +28,7 @@ pub struct Worker {
     subscription: Subscription,
     /// What is to be posted.
     pending: Option<Pending>,
-    /// The users whom the receiver knows to be hidden: of those it is told nothing.
+    /// The users that the receiver knows to be hidden: it gets no event of them.
     hidden: HashSet<Arc<str>>,
 }
 
@@ -211,7 +211,7 @@ impl Worker {
         lost.report(&*self.source, spec, range);
     }
 
-    /// Notes where it is, for whoever stops it.
+    /// Notes its position, for the thread that stops it.
     fn note_next(&self) {
         let pending = self.pending.as_ref();
         let next = pending.map_or(self.reader.sequence() + 1, |pending| pending.event.sequence);

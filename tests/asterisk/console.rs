@@ -345,7 +345,7 @@ fn each_failure_names_what_was_expected() {
         ),
         (
             "reload user alice",
-            "'alice' stands in userpresence.conf, expected a user from realtime; \
+            "'alice' is defined in userpresence.conf, expected a user from realtime; \
              use module reload res_userpresence.so.",
         ),
         (

@@ -280,7 +280,9 @@ fn reload_user_reloads_one_user() {
 
     assert!(reload("bob").contains("ealtime has no user 'bob'"));
     assert!(reload("nobody").contains("ealtime has no user 'nobody'"));
-    assert!(reload("ALICE").contains("stands in userpresence.conf, expected a user from realtime"));
+    assert!(
+        reload("ALICE").contains("is defined in userpresence.conf, expected a user from realtime")
+    );
     ast.realtime_sql("UPDATE userpresence SET method = 'best' WHERE name = 'dave';");
     let shown = reload("dave");
     assert!(

@@ -1,4 +1,4 @@
-//! HTTP sessions that count as panels: those whose API user stands for a user.
+//! HTTP sessions that count as panels: those whose API user belongs to a user.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
