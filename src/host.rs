@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 
 use crate::convert;
 use crate::runtime::host::{
-    Configuration, Database, Dialplan, EventClass, Host, ManagerMessage, PresenceVisitor,
-    Providers, Publisher, RawPresence, Refusal, System, Unreadable,
+    Configuration, Database, Dialplan, EventClass, Host, HostError, ManagerMessage,
+    PresenceVisitor, Providers, Publisher, RawPresence, System, Unreadable,
 };
 use crate::surfaces::metrics::UserPresenceMetrics;
 use asterisk::manager::{self, Class};
@@ -43,7 +43,7 @@ impl Asterisk {
     }
 }
 
-fn refusal(why: asterisk::Error) -> Refusal {
+fn refusal(why: asterisk::Error) -> HostError {
     why.to_string()
 }
 
@@ -56,13 +56,13 @@ fn raw(read: presencestate::PublishedPresence) -> RawPresence {
 }
 
 impl Publisher for Asterisk {
-    fn publish_presence(&self, user: &str, presence: &Presence) -> Result<(), Refusal> {
+    fn publish_presence(&self, user: &str, presence: &Presence) -> Result<(), HostError> {
         let (state, subtype, message) = presence.parts();
         let state = convert::presence_state(state);
         presencestate::publish(USER_LABEL, user, state, subtype, message).map_err(refusal)
     }
 
-    fn publish_device(&self, device: &str, state: DeviceState) -> Result<(), Refusal> {
+    fn publish_device(&self, device: &str, state: DeviceState) -> Result<(), HostError> {
         let device = CString::new(device).unwrap_or_default();
         devicestate::publish(&device, convert::dev_state(state)).map_err(refusal)
     }
@@ -77,15 +77,15 @@ impl Publisher for Asterisk {
 }
 
 impl Database for Asterisk {
-    fn look_up(&self, family: &str, key: &str) -> Result<Option<String>, Refusal> {
+    fn look_up(&self, family: &str, key: &str) -> Result<Option<String>, HostError> {
         astdb::look_up(family, key).map_err(refusal)
     }
 
-    fn put(&self, family: &str, key: &str, value: &str) -> Result<(), Refusal> {
+    fn put(&self, family: &str, key: &str, value: &str) -> Result<(), HostError> {
         astdb::put(family, key, value).map_err(refusal)
     }
 
-    fn del(&self, family: &str, key: &str) -> Result<(), Refusal> {
+    fn del(&self, family: &str, key: &str) -> Result<(), HostError> {
         astdb::del(family, key).map_err(refusal)
     }
 
@@ -138,11 +138,11 @@ impl Dialplan for Asterisk {
         function::exists(name)
     }
 
-    fn set_function(&self, function: &str, value: &str) -> Result<(), Refusal> {
+    fn set_function(&self, function: &str, value: &str) -> Result<(), HostError> {
         function::set(function, value).map_err(refusal)
     }
 
-    fn assign(&self, target: &str, value: &str, escalations: bool) -> Result<(), Refusal> {
+    fn assign(&self, target: &str, value: &str, escalations: bool) -> Result<(), HostError> {
         let assign = || function::assign(target, value).map_err(refusal);
         match escalations {
             true => assign(),
@@ -150,11 +150,11 @@ impl Dialplan for Asterisk {
         }
     }
 
-    fn value_of(&self, target: &str) -> Result<Option<String>, Refusal> {
+    fn value_of(&self, target: &str) -> Result<Option<String>, HostError> {
         function::get_writable(target).map_err(refusal)
     }
 
-    fn forget_custom_device(&self, device: &str) -> Result<(), Refusal> {
+    fn forget_custom_device(&self, device: &str) -> Result<(), HostError> {
         custom::forget(device).map_err(refusal)
     }
 
@@ -162,7 +162,7 @@ impl Dialplan for Asterisk {
         &self,
         action: &str,
         headers: &[(&str, &str)],
-    ) -> Result<Vec<ManagerMessage>, Refusal> {
+    ) -> Result<Vec<ManagerMessage>, HostError> {
         let messages = ami::action(action, headers).map_err(refusal)?;
         let messages = messages.into_iter();
         Ok(messages
@@ -215,12 +215,12 @@ impl Configuration for Asterisk {
         realtime::available(family)
     }
 
-    fn realtime_rows(&self, family: &str) -> Result<Vec<Section>, Refusal> {
+    fn realtime_rows(&self, family: &str) -> Result<Vec<Section>, HostError> {
         let rows = realtime::load_all(family).map_err(refusal)?;
         Ok(rows.into_iter().map(convert::section).collect())
     }
 
-    fn realtime_row(&self, family: &str, name: &str) -> Result<Option<Section>, Refusal> {
+    fn realtime_row(&self, family: &str, name: &str) -> Result<Option<Section>, HostError> {
         let row = realtime::load_one(family, name).map_err(refusal)?;
         Ok(row.map(convert::section))
     }

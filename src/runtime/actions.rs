@@ -22,7 +22,7 @@ use presence::actions::{
 use presence::model::status::Statuses;
 use presence::world::stored::FAMILY;
 pub use queue::OrderQueue;
-use queue::{Order, Task};
+use queue::{ActionOrder, Task};
 
 /// The record of each user is below this key of [`FAMILY`].
 const KEYS: &str = "action/";
@@ -148,7 +148,9 @@ impl Runtime {
             return;
         };
         if let Some(person) = make() {
-            self.actions.orders.put([Order::of(person, false, stamp)]);
+            self.actions
+                .orders
+                .put([ActionOrder::of(person, false, stamp)]);
         }
     }
 
@@ -171,9 +173,11 @@ impl Runtime {
         for person in &people {
             gone.remove(&person.user.to_ascii_lowercase());
         }
-        let gone = gone.into_values().map(|name| Order::undo(&name, stamp));
+        let gone = gone
+            .into_values()
+            .map(|name| ActionOrder::undo(&name, stamp));
         let people = people.into_iter();
-        let people = people.map(|person| Order::of(person, fresh, stamp));
+        let people = people.map(|person| ActionOrder::of(person, fresh, stamp));
         self.actions.orders.put(gone.chain(people));
     }
 
@@ -239,7 +243,7 @@ impl Runtime {
         }
     }
 
-    fn act(&self, order: &Order) {
+    fn act(&self, order: &ActionOrder) {
         crate::trip("action");
         let key = order.name.to_ascii_lowercase();
         let known = self.actions.records.lock().get(&key).cloned();

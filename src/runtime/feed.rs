@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::host::EventClass;
-use super::{Kept, Runtime};
+use super::{ProcessState, Runtime};
 
 use crate::sync::{Condvar, Mutex};
 use presence::Time;
@@ -22,12 +22,12 @@ const NOTES: usize = 1000;
 
 /// The events of each account.
 pub struct Feed {
-    kept: Arc<Kept>,
-    state: Mutex<State>,
+    kept: Arc<ProcessState>,
+    state: Mutex<FeedState>,
     news: Condvar,
 }
 
-struct State {
+struct FeedState {
     /// `None` while the module is not running.
     open: Option<Open>,
     /// Rises when all streams are to end.
@@ -57,10 +57,10 @@ pub struct Note {
 
 impl Feed {
     /// A closed feed; lost events are counted there.
-    pub fn new(kept: Arc<Kept>) -> Self {
+    pub fn new(kept: Arc<ProcessState>) -> Self {
         Feed {
             kept,
-            state: Mutex::new(State {
+            state: Mutex::new(FeedState {
                 open: None,
                 round: 0,
             }),

@@ -11,7 +11,7 @@ use presence::model::device::DeviceState;
 use presence::{Presence, State, Time};
 
 /// Why Asterisk did not do something, in a sentence without a full stop.
-pub type Refusal = String;
+pub type HostError = String;
 
 /// A presence as a provider reports it: texts are not checked yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,13 +39,13 @@ pub trait Publisher {
     ///
     /// # Errors
     /// Asterisk's refusal.
-    fn publish_presence(&self, user: &str, presence: &Presence) -> Result<(), Refusal>;
+    fn publish_presence(&self, user: &str, presence: &Presence) -> Result<(), HostError>;
 
     /// Publishes a device state, such as that of `UserPresence:<user>`.
     ///
     /// # Errors
     /// Asterisk's refusal.
-    fn publish_device(&self, device: &str, state: DeviceState) -> Result<(), Refusal>;
+    fn publish_device(&self, device: &str, state: DeviceState) -> Result<(), HostError>;
 
     /// Sends an AMI event.
     fn send_event(&self, class: EventClass, name: &CStr, headers: &[(&str, &str)]);
@@ -57,19 +57,19 @@ pub trait Database {
     ///
     /// # Errors
     /// Where AstDB cannot be asked.
-    fn look_up(&self, family: &str, key: &str) -> Result<Option<String>, Refusal>;
+    fn look_up(&self, family: &str, key: &str) -> Result<Option<String>, HostError>;
 
     /// Stores a value. AstDB commits up to a second later.
     ///
     /// # Errors
     /// AstDB's refusal: another program has its file locked, for example.
-    fn put(&self, family: &str, key: &str, value: &str) -> Result<(), Refusal>;
+    fn put(&self, family: &str, key: &str, value: &str) -> Result<(), HostError>;
 
     /// Deletes a key, which may be absent.
     ///
     /// # Errors
     /// As [`Database::put`].
-    fn del(&self, family: &str, key: &str) -> Result<(), Refusal>;
+    fn del(&self, family: &str, key: &str) -> Result<(), HostError>;
 
     /// The keys below a prefix, without the family, and their values.
     fn tree(&self, family: &str, prefix: &str) -> Vec<(String, String)>;
@@ -129,26 +129,26 @@ pub trait Dialplan {
     ///
     /// # Errors
     /// Asterisk's refusal.
-    fn set_function(&self, function: &str, value: &str) -> Result<(), Refusal>;
+    fn set_function(&self, function: &str, value: &str) -> Result<(), HostError>;
 
     /// Sets the target of an action, a function or `GLOBAL()`. `escalations`: whether
     /// functions that reach outside of the dialplan are allowed.
     ///
     /// # Errors
     /// Asterisk's refusal.
-    fn assign(&self, target: &str, value: &str, escalations: bool) -> Result<(), Refusal>;
+    fn assign(&self, target: &str, value: &str, escalations: bool) -> Result<(), HostError>;
 
     /// The value of a target that can be set; `None` where it cannot be read.
     ///
     /// # Errors
     /// Asterisk's refusal.
-    fn value_of(&self, target: &str) -> Result<Option<String>, Refusal>;
+    fn value_of(&self, target: &str) -> Result<Option<String>, HostError>;
 
     /// Deletes a custom device state, as if it had never been set.
     ///
     /// # Errors
     /// AstDB's refusal.
-    fn forget_custom_device(&self, device: &str) -> Result<(), Refusal>;
+    fn forget_custom_device(&self, device: &str) -> Result<(), HostError>;
 
     /// Carries out an AMI action; its answer's messages.
     ///
@@ -158,7 +158,7 @@ pub trait Dialplan {
         &self,
         action: &str,
         headers: &[(&str, &str)],
-    ) -> Result<Vec<ManagerMessage>, Refusal>;
+    ) -> Result<Vec<ManagerMessage>, HostError>;
 }
 
 /// Asterisk's own state, its clock and its folders.
@@ -209,13 +209,13 @@ pub trait Configuration {
     ///
     /// # Errors
     /// Why its table cannot be read.
-    fn realtime_rows(&self, family: &str) -> Result<Vec<Section>, Refusal>;
+    fn realtime_rows(&self, family: &str) -> Result<Vec<Section>, HostError>;
 
     /// The row of that name, where there is one.
     ///
     /// # Errors
     /// As [`Configuration::realtime_rows`].
-    fn realtime_row(&self, family: &str, name: &str) -> Result<Option<Section>, Refusal>;
+    fn realtime_row(&self, family: &str, name: &str) -> Result<Option<Section>, HostError>;
 }
 
 /// All that the runtime needs of Asterisk.

@@ -80,20 +80,20 @@ pub struct Runtime {
     webhooks: Webhooks,
     /// The logins over HTTP.
     pub sessions: Sessions,
-    kept: Arc<Kept>,
+    kept: Arc<ProcessState>,
 }
 
 /// What outlives an unload: counts, and the actions that the module itself has left in
 /// force, which the next load believes.
 #[derive(Default)]
-pub struct Kept {
+pub struct ProcessState {
     stats: Stats,
     records: Mutex<Records>,
 }
 
 impl Runtime {
     /// A runtime without a world: [`store::Store::open`] gives it one.
-    pub fn new(host: Box<dyn Host>, kept: Arc<Kept>, poster: MakePoster) -> Arc<Self> {
+    pub fn new(host: Box<dyn Host>, kept: Arc<ProcessState>, poster: MakePoster) -> Arc<Self> {
         Arc::new(Runtime {
             host,
             store: Store::default(),
@@ -128,7 +128,7 @@ struct Process {
     /// The one that runs. The module stays mapped after an unload, so a late callback finds
     /// `None` here.
     running: ArcSwapOption<Runtime>,
-    kept: OnceLock<Arc<Kept>>,
+    kept: OnceLock<Arc<ProcessState>>,
 }
 
 static PROCESS: Process = Process {
@@ -137,7 +137,7 @@ static PROCESS: Process = Process {
 };
 
 /// What outlives an unload.
-pub fn kept() -> Arc<Kept> {
+pub fn kept() -> Arc<ProcessState> {
     PROCESS.kept.get_or_init(Arc::default).clone()
 }
 

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use loom::thread;
 
-use super::Kept;
+use super::ProcessState;
 use super::actions::OrderQueue;
-use super::actions::queue::{Order, Task};
+use super::actions::queue::{ActionOrder, Task};
 use super::feed::{Feed, Next, Reader};
 use super::outbox::Outbox;
 use super::persister::wakeup::Wakeup;
@@ -104,7 +104,7 @@ fn the_persister_never_sleeps_through_work_or_a_stop() {
 #[test]
 fn a_reader_gets_every_event_once_until_the_streams_end() {
     model(|| {
-        let feed = Arc::new(Feed::new(Arc::new(Kept::default())));
+        let feed = Arc::new(Feed::new(Arc::new(ProcessState::default())));
         feed.open(10);
         feed.append(Arc::new(event("main", 1)));
         let round = feed.round();
@@ -146,7 +146,7 @@ fn a_reader_gets_every_event_once_until_the_streams_end() {
 #[test]
 fn a_flag_and_a_wake_up_end_a_reader_that_stays() {
     model(|| {
-        let feed = Arc::new(Feed::new(Arc::new(Kept::default())));
+        let feed = Arc::new(Feed::new(Arc::new(ProcessState::default())));
         feed.open(10);
         feed.append(Arc::new(event("main", 1)));
         let end = Arc::new(AtomicBool::new(false));
@@ -177,7 +177,7 @@ fn a_user_waits_once_and_the_last_order_is_served_last() {
         orders.open();
         let put = |orders: &OrderQueue, fresh| {
             let stamp = orders.stamp().unwrap();
-            orders.put([Order::of(alice.clone(), fresh, stamp)]);
+            orders.put([ActionOrder::of(alice.clone(), fresh, stamp)]);
             stamp
         };
         let first = put(&orders, true);

@@ -18,7 +18,7 @@ use presence::world::Effect;
 pub struct Ticket(u64);
 
 #[derive(Default)]
-struct Waiting {
+struct WaitingEffects {
     effects: VecDeque<Effect>,
     /// How many effects were put, ever.
     put: u64,
@@ -31,7 +31,7 @@ struct Waiting {
 /// A queue of effects, emptied by the threads that fill it.
 #[derive(Default)]
 pub struct Outbox {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<WaitingEffects>,
     turn: Condvar,
 }
 

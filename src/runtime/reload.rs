@@ -42,16 +42,16 @@ impl Drop for Busy<'_> {
 
 /// Why a reload changed nothing.
 #[derive(Debug)]
-pub struct Refused {
+pub struct ReloadRefused {
     /// In a sentence.
     pub why: String,
     /// The errors, where there are several.
     pub problems: Vec<String>,
 }
 
-impl From<String> for Refused {
+impl From<String> for ReloadRefused {
     fn from(why: String) -> Self {
-        Refused {
+        ReloadRefused {
             why,
             problems: Vec::new(),
         }
@@ -93,14 +93,14 @@ impl Runtime {
     ///
     /// # Errors
     /// Says why nothing changed; errors of the configuration were logged.
-    pub fn reload(self: &Arc<Self>, really: bool) -> Result<Counts, Refused> {
+    pub fn reload(self: &Arc<Self>, really: bool) -> Result<Counts, ReloadRefused> {
         let _busy = self.reload.begin()?;
         let parsed = self.load_configuration().map_err(kept)?;
         self.check_realtime().map_err(kept)?;
         let errors: Vec<&Problem> = parsed.all_errors().collect();
         if !errors.is_empty() {
             let several = errors.len() > 1;
-            return Err(Refused {
+            return Err(ReloadRefused {
                 why: kept(configuration::refusal(&errors)),
                 problems: errors
                     .iter()
@@ -436,7 +436,7 @@ fn until_twice_the_same<T: PartialEq>(mut take: impl FnMut() -> Option<T>) {
     }
 }
 
-fn not_running() -> Refused {
+fn not_running() -> ReloadRefused {
     NOT_RUNNING.to_owned().into()
 }
 
@@ -444,7 +444,7 @@ fn not_running() -> Refused {
 ///
 /// # Errors
 /// As there, and [`NOT_RUNNING`].
-pub fn everything(really: bool) -> Result<Counts, Refused> {
+pub fn everything(really: bool) -> Result<Counts, ReloadRefused> {
     super::current().ok_or_else(not_running)?.reload(really)
 }
 

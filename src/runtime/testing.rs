@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::host::{
-    Configuration, Database, Dialplan, EventClass, Host, ManagerMessage, PresenceVisitor,
-    Providers, Publisher, RawPresence, Refusal, System, Unreadable,
+    Configuration, Database, Dialplan, EventClass, Host, HostError, ManagerMessage,
+    PresenceVisitor, Providers, Publisher, RawPresence, System, Unreadable,
 };
-use super::{Kept, Runtime};
+use super::{ProcessState, Runtime};
 use crate::webhooks::{Post, PostOutcome};
 use presence::config::testing::directory;
 use presence::config::{Section, Webhook};
@@ -81,7 +81,7 @@ impl Fake {
 pub struct FakeHost(pub Arc<Fake>);
 
 impl Publisher for FakeHost {
-    fn publish_presence(&self, user: &str, presence: &Presence) -> Result<(), Refusal> {
+    fn publish_presence(&self, user: &str, presence: &Presence) -> Result<(), HostError> {
         if let Some(look) = &*self.0.at_publish.lock().unwrap() {
             look();
         }
@@ -93,7 +93,7 @@ impl Publisher for FakeHost {
         Ok(())
     }
 
-    fn publish_device(&self, _: &str, _: DeviceState) -> Result<(), Refusal> {
+    fn publish_device(&self, _: &str, _: DeviceState) -> Result<(), HostError> {
         Ok(())
     }
 
@@ -107,7 +107,7 @@ impl Publisher for FakeHost {
 }
 
 impl FakeHost {
-    fn accept(&self) -> Result<bool, Refusal> {
+    fn accept(&self) -> Result<bool, HostError> {
         if self.0.locked.load(Ordering::Relaxed) {
             return Err("locked".into());
         }
@@ -120,12 +120,12 @@ impl FakeHost {
 }
 
 impl Database for FakeHost {
-    fn look_up(&self, family: &str, key: &str) -> Result<Option<String>, Refusal> {
+    fn look_up(&self, family: &str, key: &str) -> Result<Option<String>, HostError> {
         let database = self.0.database.lock().unwrap();
         Ok(database.get(&(family.into(), key.into())).cloned())
     }
 
-    fn put(&self, family: &str, key: &str, value: &str) -> Result<(), Refusal> {
+    fn put(&self, family: &str, key: &str, value: &str) -> Result<(), HostError> {
         if self.accept()? {
             let mut database = self.0.database.lock().unwrap();
             database.insert((family.into(), key.into()), value.into());
@@ -133,7 +133,7 @@ impl Database for FakeHost {
         Ok(())
     }
 
-    fn del(&self, family: &str, key: &str) -> Result<(), Refusal> {
+    fn del(&self, family: &str, key: &str) -> Result<(), HostError> {
         if self.accept()? {
             let mut database = self.0.database.lock().unwrap();
             database.remove(&(family.into(), key.into()));
@@ -179,7 +179,7 @@ impl Dialplan for FakeHost {
         true
     }
 
-    fn set_function(&self, function: &str, value: &str) -> Result<(), Refusal> {
+    fn set_function(&self, function: &str, value: &str) -> Result<(), HostError> {
         let address = function.strip_prefix("PRESENCE_STATE(CustomPresence:");
         if let Some(name) = address.and_then(|rest| rest.strip_suffix(')')) {
             self.put("CustomPresence", name, value)?;
@@ -187,19 +187,23 @@ impl Dialplan for FakeHost {
         Ok(())
     }
 
-    fn assign(&self, _: &str, _: &str, _: bool) -> Result<(), Refusal> {
+    fn assign(&self, _: &str, _: &str, _: bool) -> Result<(), HostError> {
         Ok(())
     }
 
-    fn value_of(&self, _: &str) -> Result<Option<String>, Refusal> {
+    fn value_of(&self, _: &str) -> Result<Option<String>, HostError> {
         Ok(None)
     }
 
-    fn forget_custom_device(&self, _: &str) -> Result<(), Refusal> {
+    fn forget_custom_device(&self, _: &str) -> Result<(), HostError> {
         Ok(())
     }
 
-    fn manager_action(&self, _: &str, _: &[(&str, &str)]) -> Result<Vec<ManagerMessage>, Refusal> {
+    fn manager_action(
+        &self,
+        _: &str,
+        _: &[(&str, &str)],
+    ) -> Result<Vec<ManagerMessage>, HostError> {
         Ok(Vec::new())
     }
 }
@@ -246,11 +250,11 @@ impl Configuration for FakeHost {
         false
     }
 
-    fn realtime_rows(&self, _: &str) -> Result<Vec<Section>, Refusal> {
+    fn realtime_rows(&self, _: &str) -> Result<Vec<Section>, HostError> {
         Ok(Vec::new())
     }
 
-    fn realtime_row(&self, _: &str, _: &str) -> Result<Option<Section>, Refusal> {
+    fn realtime_row(&self, _: &str, _: &str) -> Result<Option<Section>, HostError> {
         Ok(None)
     }
 }
@@ -274,7 +278,7 @@ impl Post for NoPost {
 pub fn runtime(configuration: &str) -> (Arc<Runtime>, Arc<Fake>) {
     let fake = Arc::new(Fake::default());
     let host = Box::new(FakeHost(fake.clone()));
-    let runtime = Runtime::new(host, Arc::new(Kept::default()), || Box::new(NoPost));
+    let runtime = Runtime::new(host, Arc::new(ProcessState::default()), || Box::new(NoPost));
     let directory = directory(configuration);
     runtime.feed.open(1000);
     runtime.open_store(World::restore(directory, &Stored::default(), Time::now()));

@@ -95,10 +95,10 @@ pub type MakePoster = fn() -> Box<dyn Post>;
 /// The webhooks that run.
 pub struct Webhooks {
     poster: MakePoster,
-    running: Mutex<Vec<Running>>,
+    running: Mutex<Vec<RunningWebhook>>,
 }
 
-struct Running {
+struct RunningWebhook {
     hook: Arc<Hook>,
     thread: JoinHandle<()>,
 }
@@ -123,7 +123,11 @@ impl Webhooks {
     ) -> std::io::Result<()> {
         let mut running = self.running.lock();
         for spec in specs {
-            running.push(Running::start(spec.clone(), source.clone(), self.poster)?);
+            running.push(RunningWebhook::start(
+                spec.clone(),
+                source.clone(),
+                self.poster,
+            )?);
         }
         Ok(())
     }
@@ -163,7 +167,7 @@ impl Webhooks {
                 if is_running {
                     continue;
                 }
-                match Running::start(spec.clone(), source.clone(), self.poster) {
+                match RunningWebhook::start(spec.clone(), source.clone(), self.poster) {
                     Ok(one) => running.push(one),
                     Err(why) => failed.push((spec, why)),
                 }
@@ -191,7 +195,7 @@ impl Webhooks {
     }
 }
 
-impl Running {
+impl RunningWebhook {
     fn start(
         spec: Arc<Webhook>,
         source: Arc<dyn EventSource>,
@@ -218,7 +222,7 @@ impl Running {
                 worker.run(&mut *poster());
             }
         })?;
-        Ok(Running { hook, thread })
+        Ok(RunningWebhook { hook, thread })
     }
 }
 
@@ -278,7 +282,7 @@ impl Hook {
 }
 
 /// Stops those, all at a time, and tells what they have not posted.
-fn stop(all: Vec<Running>, source: &dyn EventSource) {
+fn stop(all: Vec<RunningWebhook>, source: &dyn EventSource) {
     for one in &all {
         one.hook.request_stop();
     }

@@ -30,15 +30,15 @@ impl Account {
     }
 }
 
-struct Source(Arc<Account>);
+struct TestSource(Arc<Account>);
 
-struct Reader {
+struct TestReader {
     account: Arc<Account>,
     sequence: u64,
     end: Arc<AtomicBool>,
 }
 
-impl EventReader for Reader {
+impl EventReader for TestReader {
     fn next(&mut self, most: usize, _: Instant) -> News {
         let mut events = self.account.events.lock().unwrap();
         loop {
@@ -64,9 +64,9 @@ impl EventReader for Reader {
     }
 }
 
-impl EventSource for Source {
+impl EventSource for TestSource {
     fn subscribe(&self, _: &str, end: Arc<AtomicBool>) -> Option<Subscribed> {
-        let reader = Reader {
+        let reader = TestReader {
             account: self.0.clone(),
             sequence: 0,
             end,
@@ -116,9 +116,9 @@ static POSTED: Mutex<Vec<u64>> = Mutex::new(Vec::new());
 /// The posters of all tests are these: one test at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-struct Receiver;
+struct TestReceiver;
 
-impl Post for Receiver {
+impl Post for TestReceiver {
     fn post(&mut self, _: &Webhook, sequence: u64, _: &str, _: &AtomicBool) -> PostOutcome {
         POSTED.lock().unwrap().push(sequence);
         let answer = ANSWERS.lock().unwrap().pop_front();
@@ -144,21 +144,21 @@ fn specs(retry_for: &str) -> Vec<Arc<Webhook>> {
     parsed.settings.webhooks.clone()
 }
 
-struct Running {
+struct Started {
     webhooks: Webhooks,
     account: Arc<Account>,
     source: Arc<dyn EventSource>,
 }
 
-impl Running {
+impl Started {
     fn start(specs: &[Arc<Webhook>], answers: impl IntoIterator<Item = PostOutcome>) -> Self {
         *ANSWERS.lock().unwrap() = answers.into_iter().collect();
         POSTED.lock().unwrap().clear();
-        let webhooks = Webhooks::new(|| Box::new(Receiver));
+        let webhooks = Webhooks::new(|| Box::new(TestReceiver));
         let account = Arc::new(Account::default());
-        let source: Arc<dyn EventSource> = Arc::new(Source(account.clone()));
+        let source: Arc<dyn EventSource> = Arc::new(TestSource(account.clone()));
         webhooks.start(specs, &source).unwrap();
-        Running {
+        Started {
             webhooks,
             account,
             source,
@@ -184,7 +184,7 @@ fn a_failed_event_is_posted_again_before_the_next_one() {
         .lock()
         .unwrap_or_else(|held| held.into_inner());
     let specs = specs("60");
-    let running = Running::start(&specs, [failed(), failed()]);
+    let running = Started::start(&specs, [failed(), failed()]);
     running.account.add(1);
     running.account.add(2);
     running.wait_for("a failure", |shown| shown.failing.is_some());
@@ -202,7 +202,7 @@ fn after_the_time_of_retries_all_that_waits_is_given_up() {
     let _one = ONE_AT_A_TIME
         .lock()
         .unwrap_or_else(|held| held.into_inner());
-    let running = Running::start(&specs("1"), std::iter::repeat_n(failed(), 50));
+    let running = Started::start(&specs("1"), std::iter::repeat_n(failed(), 50));
     for sequence in 1..=5 {
         running.account.add(sequence);
     }
@@ -226,7 +226,7 @@ fn a_receiver_that_is_gone_gets_nothing_until_a_reload() {
         .lock()
         .unwrap_or_else(|held| held.into_inner());
     let specs = specs("60");
-    let running = Running::start(&specs, [PostOutcome::Gone]);
+    let running = Started::start(&specs, [PostOutcome::Gone]);
     running.account.add(1);
     running.wait_for("the end", |shown| !shown.error.is_empty());
     running.account.add(2);
@@ -242,7 +242,7 @@ fn a_stop_reports_what_was_not_posted() {
     let _one = ONE_AT_A_TIME
         .lock()
         .unwrap_or_else(|held| held.into_inner());
-    let running = Running::start(&specs("60"), std::iter::repeat_n(failed(), 50));
+    let running = Started::start(&specs("60"), std::iter::repeat_n(failed(), 50));
     running.account.add(1);
     running.account.add(2);
     running.wait_for("a failure", |shown| shown.failing.is_some());

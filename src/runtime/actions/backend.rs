@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::KEYS;
-use crate::runtime::host::{ManagerMessage, Refusal};
+use crate::runtime::host::{HostError, ManagerMessage};
 use crate::runtime::{NOT_RUNNING, Runtime};
 use presence::actions::{
     ActionRecord, Backend, Member, QueueMembership, QueueStep, REASON, TargetKind, TargetValue,
@@ -32,7 +32,7 @@ pub(super) struct AsteriskBackend<'a> {
 
 impl AsteriskBackend<'_> {
     /// Fails where the worker was given up meanwhile.
-    fn may_act(&self) -> Result<(), Refusal> {
+    fn may_act(&self) -> Result<(), HostError> {
         match self.runtime.actions.orders.has_ended() {
             false => Ok(()),
             true => Err("the module was unloaded meanwhile".into()),
@@ -41,7 +41,7 @@ impl AsteriskBackend<'_> {
 
     /// Hands something to AstDB until it takes it, or it is time to stop: it refuses
     /// everything while another program has its file locked, a backup for example.
-    fn insist(&self, give: impl Fn() -> Result<(), Refusal>) -> Result<(), Refusal> {
+    fn insist(&self, give: impl Fn() -> Result<(), HostError>) -> Result<(), HostError> {
         loop {
             self.may_act()?;
             let Err(why) = give() else {
@@ -59,7 +59,7 @@ impl AsteriskBackend<'_> {
 
 impl AsteriskBackend<'_> {
     /// Sets a target; `None` deletes it.
-    fn set(&self, target: &str, value: Option<&str>, escalations: bool) -> Result<(), Refusal> {
+    fn set(&self, target: &str, value: Option<&str>, escalations: bool) -> Result<(), HostError> {
         self.may_act()?;
         let host = self.runtime.host();
         match (TargetKind::of(target), value) {
@@ -160,7 +160,7 @@ impl Backend for AsteriskBackend<'_> {
 
 impl Runtime {
     /// The present value of a target.
-    pub(super) fn value_of_target(&self, target: &str) -> Result<TargetValue, Refusal> {
+    pub(super) fn value_of_target(&self, target: &str) -> Result<TargetValue, HostError> {
         if let Some((family, key)) = TargetKind::of(target).entry() {
             let value = self.host().look_up(family, key)?;
             return Ok(value.map_or(TargetValue::Absent, TargetValue::Text));
@@ -178,7 +178,7 @@ impl Runtime {
     }
 
     /// Every queue, each with its member of that interface.
-    pub(super) fn queues_of(&self, interface: &str) -> Result<Vec<QueueMembership>, Refusal> {
+    pub(super) fn queues_of(&self, interface: &str) -> Result<Vec<QueueMembership>, HostError> {
         let messages = self
             .host()
             .manager_action("QueueStatus", &[("Member", interface)])?;

@@ -13,7 +13,7 @@ use presence::actions::Person;
 const STAMPS: u64 = 10_000;
 
 /// Something to do for a user.
-pub struct Order {
+pub struct ActionOrder {
     /// The user.
     pub name: Arc<str>,
     /// `None` to undo everything.
@@ -24,10 +24,10 @@ pub struct Order {
     stamp: u64,
 }
 
-impl Order {
+impl ActionOrder {
     /// To bring a user's actions in line.
     pub fn of(person: Person, fresh: bool, stamp: u64) -> Self {
-        Order {
+        ActionOrder {
             name: person.user.clone(),
             person: Some(Box::new(person)),
             fresh,
@@ -43,7 +43,7 @@ impl Order {
 
     /// To undo a user's actions.
     pub fn undo(user: &str, stamp: u64) -> Self {
-        Order {
+        ActionOrder {
             name: user.into(),
             person: None,
             fresh: false,
@@ -53,9 +53,9 @@ impl Order {
 }
 
 #[derive(Default)]
-struct Waiting {
+struct WaitingOrders {
     /// By lower-case name.
-    orders: HashMap<String, Order>,
+    orders: HashMap<String, ActionOrder>,
     queue: VecDeque<String>,
     /// The user that is being served.
     busy: Option<Arc<str>>,
@@ -70,7 +70,7 @@ struct Waiting {
     ended: bool,
 }
 
-impl Waiting {
+impl WaitingOrders {
     fn forget_stamps(&mut self) {
         if self.stamps.len() as u64 > 2 * STAMPS {
             let oldest = self.stamp.saturating_sub(STAMPS);
@@ -86,14 +86,14 @@ impl Waiting {
 /// The queue.
 #[derive(Default)]
 pub struct OrderQueue {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<WaitingOrders>,
     news: Condvar,
 }
 
 /// What the worker does next.
 pub enum Task {
     /// That order.
-    Do(Order),
+    Do(ActionOrder),
     /// It ends, and leaves the orders of so many users.
     End(usize),
 }
@@ -116,7 +116,7 @@ impl OrderQueue {
 
     /// Puts orders in the queue. An order for a user that waits already takes the place of
     /// the earlier one, unless that knows more.
-    pub fn put(&self, orders: impl IntoIterator<Item = Order>) {
+    pub fn put(&self, orders: impl IntoIterator<Item = ActionOrder>) {
         let mut waiting = self.waiting.lock();
         if !waiting.open {
             return;
@@ -124,7 +124,7 @@ impl OrderQueue {
         waiting.forget_stamps();
         for mut order in orders {
             let key = order.name.to_ascii_lowercase();
-            let Waiting {
+            let WaitingOrders {
                 orders,
                 queue,
                 stamps,

@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::runtime::Runtime;
-use crate::runtime::host::Refusal;
+use crate::runtime::host::HostError;
 use presence::Time;
 use presence::model::address::{CUSTOM_LABEL, below};
 use presence::model::assignment::custom_presence;
@@ -43,7 +43,7 @@ pub(super) struct Rows {
     /// When AstDB refused something: not to be asked before this again.
     again: Option<Time>,
     /// Why it did, to be logged without a lock.
-    refusal: Option<Refusal>,
+    refusal: Option<HostError>,
     /// What was put, and when it is to be looked up.
     put: HashMap<Key, (Option<String>, Instant)>,
     /// The same in the order of time. An entry that is not of the row's last time is of an
