@@ -431,7 +431,7 @@ const MISTAKES: [(&str, &str, &str); 12] = [
         "[LUNCH]\ntype = status\nstate = dnd\n",
         "section [LUNCH]: ",
         "status 'LUNCH' is defined twice (first at userpresence.conf:2, section [lunch]), expected \
-         a name once, without regard to case",
+         each name once; upper and lower case are the same",
     ),
     (
         "[m9]\ntype = state\nstate = away\n",
