@@ -130,7 +130,7 @@ pub fn on_presence_state(address: &[u8], state: State, subtype: &[u8], message: 
             let said = (state, &*subtype, &*message);
             return ((), world.take_heard(address, said, now));
         }
-        let heard = Change::Heard {
+        let heard = Change::Reported {
             source,
             state,
             subtype: &subtype,
@@ -401,7 +401,7 @@ fn announce(transition: &Transition) {
             ("ChosenMessage", chosen.presence.message()),
             ("ChosenSince", &chosen_since),
             ("ChosenUntil", &chosen_until),
-            ("DndStatus", transition.takes.name()),
+            ("DndStatus", transition.dnd_status.name()),
             ("TelephonyStatus", activity.telephony.name()),
             ("MeetingStatus", activity.meeting.name()),
             ("PresenceStatus", activity.presence.name()),

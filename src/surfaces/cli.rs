@@ -355,7 +355,7 @@ fn dnd_status(args: &Args<'_>, out: &mut String) -> Outcome {
     let takes = DndStatus::parse(takes).map_err(String::from);
     let set = takes.and_then(|takes| {
         let name = store::name_of(name)?;
-        store::change_user(&name, |user| Change::Takes(user, takes)).map(|_| (name, takes))
+        store::change_user(&name, |user| Change::DndStatus(user, takes)).map(|_| (name, takes))
     });
     match set {
         Ok((name, takes)) => {

@@ -41,7 +41,7 @@ impl Function for UserPresenceFunction {
             Field::ChosenMessage => store::set_message(user, value),
             Field::DndStatus => {
                 let takes = DndStatus::parse(value.trim())?;
-                store::change_user(user, |user| Change::Takes(user, takes)).map(drop)
+                store::change_user(user, |user| Change::DndStatus(user, takes)).map(drop)
             }
             Field::Flag(flag) => {
                 let on = flag.parse_value(value)?;

@@ -122,7 +122,7 @@ fn set(request: &Request<'_>) -> Reply {
             store::set_status(user, |statuses, clock| parts.choice(statuses, clock))?;
         }
         if let Some(takes) = takes {
-            store::change_user(user, |user| Change::Takes(user, takes))?;
+            store::change_user(user, |user| Change::DndStatus(user, takes))?;
         }
         for (flag, on) in flags {
             store::change_user(user, |user| Change::Flag(user, flag, on))?;

@@ -15,8 +15,8 @@ use presence::combine::Reason;
 use presence::model::flags::Flag;
 use presence::model::inferred::Inferred;
 use presence::model::status::StatusType;
-use presence::views::explain::{explain, said};
-use presence::views::fields::{Said, View};
+use presence::views::explain::{describe, explain};
+use presence::views::fields::{PresenceView, View};
 use regex_lite::Regex;
 
 pub fn show_users(args: &Args<'_>, out: &mut String) -> Outcome {
@@ -175,8 +175,8 @@ fn mark(view: &View, winner: bool, takes_part: bool) -> &'static str {
     }
 }
 
-fn source_row(mark: &str, name: &str, said: Option<&Said>, now: Time) -> [String; 8] {
-    let text = |get: fn(&Said) -> &str| said.map_or("", get).to_owned();
+fn source_row(mark: &str, name: &str, said: Option<&PresenceView>, now: Time) -> [String; 8] {
+    let text = |get: fn(&PresenceView) -> &str| said.map_or("", get).to_owned();
     let state = said.map_or("unknown", |said| said.state.name()).to_owned();
     let set = ago(said.and_then(|said| said.since), now);
     let (subtype, message) = (text(|said| &said.subtype), text(|said| &said.message));
@@ -202,7 +202,7 @@ fn status_of(view: &View) -> String {
 
 /// `away (lunch) "Back at one", set 5m 10s ago`; the same as in `userpresence explain`.
 fn chosen_of(view: &View, now: Time) -> String {
-    said(&view.chosen, now)
+    describe(&view.chosen, now)
 }
 
 /// `in 5m 10s`, `never`.

@@ -436,7 +436,7 @@ impl PresenceUpdate {
         // Before anything else that others would see, and then nothing to be done again.
         hide()?;
         if let Some(takes) = dnd {
-            store::change_user(user, |user| Change::Takes(user, takes))?;
+            store::change_user(user, |user| Change::DndStatus(user, takes))?;
         }
         for (flag, on) in self.flags.iter().copied().filter(|flag| *flag != HIDES) {
             store::change_user(user, |user| Change::Flag(user, flag, on))?;
