@@ -98,7 +98,7 @@ impl Runtime {
                 ("ChosenMessage", chosen.presence.message()),
                 ("ChosenSince", &chosen_since),
                 ("ChosenUntil", &chosen_until),
-                ("DndStatus", transition.takes.name()),
+                ("DndStatus", transition.dnd_status.name()),
                 ("TelephonyStatus", activity.telephony.name()),
                 ("MeetingStatus", activity.meeting.name()),
                 ("PresenceStatus", activity.presence.name()),

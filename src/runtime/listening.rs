@@ -40,7 +40,7 @@ impl Runtime {
                 let reported = (state, &*subtype, &*message);
                 return ((), world.take_heard(address, reported, now));
             }
-            let change = Change::Heard {
+            let change = Change::Reported {
                 source,
                 state,
                 subtype: &subtype,

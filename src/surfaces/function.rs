@@ -42,7 +42,7 @@ impl Function for UserPresenceFunction {
             Field::ChosenMessage => store::set_message(user, value),
             Field::DndStatus => {
                 let dnd = DndStatus::parse(value.trim())?;
-                store::change_user(user, |user| Change::Takes(user, dnd)).map(drop)
+                store::change_user(user, |user| Change::DndStatus(user, dnd)).map(drop)
             }
             Field::Flag(flag) => {
                 let on = flag.parse_value(value)?;

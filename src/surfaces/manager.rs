@@ -121,7 +121,7 @@ fn set(request: &AmiRequest<'_>) -> AmiReply {
             store::set_status(user, |statuses, clock| parts.choice(statuses, clock))?;
         }
         if let Some(dnd) = dnd {
-            store::change_user(user, |user| Change::Takes(user, dnd))?;
+            store::change_user(user, |user| Change::DndStatus(user, dnd))?;
         }
         for (flag, on) in flags {
             store::change_user(user, |user| Change::Flag(user, flag, on))?;

@@ -75,7 +75,7 @@ pub fn dnd_status(args: &Args<'_>, out: &mut String) -> CliResult {
     let dnd = DndStatus::parse(dnd).map_err(String::from);
     let set = dnd.and_then(|dnd| {
         let name = store::name_of(name)?;
-        store::change_user(&name, |user| Change::Takes(user, dnd)).map(|_| (name, dnd))
+        store::change_user(&name, |user| Change::DndStatus(user, dnd)).map(|_| (name, dnd))
     });
     match set {
         Ok((name, dnd)) => {

@@ -30,7 +30,7 @@ pub fn show_routes(args: &Args<'_>, out: &mut String) -> CliResult {
     };
     let found = of_user(name, out, |world, user| {
         let name = world.directory().get(user).name.clone();
-        (name, world.takes(user), calls::table(world, user))
+        (name, world.dnd_status(user), calls::table(world, user))
     });
     outcome(found.map(|(name, dnd, rows)| {
         let mut table = Table::new(HEADS);

@@ -15,8 +15,8 @@ use presence::combine::Reason;
 use presence::model::flags::Flag;
 use presence::model::inferred::Inferred;
 use presence::model::status::StatusType;
-use presence::views::explain::{explain, said};
-use presence::views::fields::{Said, View};
+use presence::views::explain::{describe, explain};
+use presence::views::fields::{PresenceView, View};
 use regex_lite::Regex;
 
 /// `userpresence show users`
@@ -177,8 +177,8 @@ fn mark(view: &View, winner: bool, takes_part: bool) -> &'static str {
     }
 }
 
-fn source_row(mark: &str, name: &str, value: Option<&Said>, now: Time) -> [String; 8] {
-    let text = |get: fn(&Said) -> &str| value.map_or("", get).to_owned();
+fn source_row(mark: &str, name: &str, value: Option<&PresenceView>, now: Time) -> [String; 8] {
+    let text = |get: fn(&PresenceView) -> &str| value.map_or("", get).to_owned();
     let state = value
         .map_or("unknown", |value| value.state.name())
         .to_owned();
@@ -206,7 +206,7 @@ fn status_of(view: &View) -> String {
 
 /// `away (lunch) "Back at one", set 5m 10s ago`; the same text as in `userpresence explain`.
 fn chosen_of(view: &View, now: Time) -> String {
-    said(&view.chosen, now)
+    describe(&view.chosen, now)
 }
 
 /// `in 5m 10s`, `never`.

@@ -177,7 +177,7 @@ impl Event {
             presence_status: activity.presence.name(),
             user_status: activity.user.name(),
             meeting_status: activity.meeting.name(),
-            dnd_status: transition.takes.name(),
+            dnd_status: transition.dnd_status.name(),
             flags: transition.flags,
         };
         // Plain texts and numbers always serialise.

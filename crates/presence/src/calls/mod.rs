@@ -130,9 +130,9 @@ impl CallPlan {
         let mobile = blocks.get(|block| block.ring_mobile).unwrap_or(false);
         // In dnd the mobile is left in peace, whatever the block says.
         let mobile = who.mobile().filter(|_| mobile && state != State::Dnd);
-        let refused = match world.takes(user).takes_calls() {
+        let refused = match world.dnd_status(user).takes_calls() {
             true => None,
-            false => Some(world.takes(user).name()),
+            false => Some(world.dnd_status(user).name()),
         };
         let mut together = who.all();
         add(&mut together, mobile.clone());
@@ -346,7 +346,7 @@ fn monitors(world: &World, user: UserId, own: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for &other in directory.monitors(user) {
         let rings = world.flags(other).get(Flag::RingOnMonitoredCall)
-            && world.takes(other).takes_calls()
+            && world.dnd_status(other).takes_calls()
             && world.outcome(other).presence.state() != State::Dnd;
         if rings {
             for device in devices(directory, directory.get(other)) {

@@ -209,7 +209,7 @@ fn who_takes_no_calls_refuses_before_every_forward() {
     set(&mut world, "alice", "away");
     let alice = world.directory().user("alice").unwrap();
     world.apply(
-        &Change::Takes(alice, DndStatus::DoNotAcceptAnyCalls),
+        &Change::DndStatus(alice, DndStatus::DoNotAcceptAnyCalls),
         Time::NEVER,
     );
     let plan = internal(&world);
@@ -218,7 +218,7 @@ fn who_takes_no_calls_refuses_before_every_forward() {
     // For those who get through.
     assert_eq!(said(&plan.always), "210@default");
     world.apply(
-        &Change::Takes(alice, DndStatus::DoNotAcceptDepartmentCalls),
+        &Change::DndStatus(alice, DndStatus::DoNotAcceptDepartmentCalls),
         Time::NEVER,
     );
     assert_eq!(internal(&world).refused, None);
@@ -242,7 +242,7 @@ fn those_who_monitor_ring_too_when_they_want() {
     set(&mut world, "carol", "dnd");
     let bob = world.directory().user("bob").unwrap();
     world.apply(
-        &Change::Takes(bob, DndStatus::DoNotAcceptAnyCalls),
+        &Change::DndStatus(bob, DndStatus::DoNotAcceptAnyCalls),
         Time::NEVER,
     );
     assert!(internal(&world).monitors.is_empty());
@@ -394,7 +394,7 @@ fn who_gets_through_and_what_goes_in_a_circle_is_said() {
     );
     let [alice, bob] = ["alice", "bob"].map(|user| world.directory().user(user).unwrap());
     world.apply(
-        &Change::Takes(alice, DndStatus::DoNotAcceptAnyCalls),
+        &Change::DndStatus(alice, DndStatus::DoNotAcceptAnyCalls),
         Time::NEVER,
     );
     let through = |number: &str| {
@@ -412,7 +412,7 @@ fn who_gets_through_and_what_goes_in_a_circle_is_said() {
         assert_eq!(from(&world, caller)[2], said, "{caller}");
     }
     world.apply(
-        &Change::Takes(bob, DndStatus::DoNotAcceptAnyCalls),
+        &Change::DndStatus(bob, DndStatus::DoNotAcceptAnyCalls),
         Time::NEVER,
     );
     assert_eq!(

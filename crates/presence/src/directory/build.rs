@@ -6,8 +6,8 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+use super::adjacency::Adjacency;
 use super::hash::{hash_address, hash_exact, hash_folded, hash_number};
-use super::lists::Lists;
 use super::{
     AccountId, DeviceId, Directory, Input, Reading, Source, SourceId, SourceKind, User, UserId,
 };
@@ -232,12 +232,12 @@ impl Directory {
             let first = inputs.find(|other| other.phone() == Some(phone))?;
             std::ptr::eq(first, input).then_some((phone.index(), user))
         });
-        let readers = Lists::new(self.sources.len(), readers);
-        let owners = Lists::new(self.devices.len(), owners);
+        let readers = Adjacency::new(self.sources.len(), readers);
+        let owners = Adjacency::new(self.devices.len(), owners);
         (self.readers, self.owners) = (readers, owners);
         let members = self.users.iter().enumerate();
         let members = members.map(|(at, user)| (user.account.index(), UserId::new(at)));
-        self.members = Lists::new(self.accounts.len(), members);
+        self.members = Adjacency::new(self.accounts.len(), members);
         for (at, user) in self.users.iter().enumerate() {
             if let Some(id) = &user.id {
                 let key = (user.account, id.clone());

@@ -4,10 +4,10 @@
 //! between reloads. Users and addresses are numbered, so that what is known of them
 //! sits in plain arrays: 100,000 users have to fit and be found fast.
 
+mod adjacency;
 mod build;
 mod hash;
 mod id;
-mod lists;
 mod names;
 
 use std::collections::{HashMap, HashSet};
@@ -21,8 +21,8 @@ use crate::config::{InputKind, InputSpec, Origin, Outgoing, Rule, Schedule, Sett
 use crate::model::address::{self, USER_LABEL};
 use crate::model::device::DeviceTable;
 use crate::model::mailbox;
+use adjacency::Adjacency;
 use hash::{hash_address, hash_exact, hash_folded, hash_number};
-use lists::Lists;
 use names::Names;
 
 pub use id::{AccountId, DeviceId, SourceId, UserId};
@@ -184,7 +184,7 @@ pub struct Directory {
     accounts: Vec<Arc<str>>,
     by_account: HashMap<Arc<str>, AccountId>,
     /// The users of an account.
-    members: Lists<UserId>,
+    members: Adjacency<UserId>,
     /// Users by an id that is not their name.
     by_id: HashMap<(AccountId, Box<str>), UserId>,
     devices: Names,
@@ -194,9 +194,9 @@ pub struct Directory {
     by_address: HashTable<u32>,
     by_device: HashTable<u32>,
     /// The users who read a source.
-    readers: Lists<UserId>,
+    readers: Adjacency<UserId>,
     /// The users whom a device belongs to as a phone.
-    owners: Lists<UserId>,
+    owners: Adjacency<UserId>,
     /// The source that a user is for others.
     source_of: HashTable<(UserId, SourceId)>,
     readings: HashMap<SourceId, Reading>,

@@ -9,14 +9,14 @@ use crate::model::dnd::DndStatus;
 use crate::model::input::ReadFrom;
 use crate::model::state::State;
 use crate::model::time::Time;
-use crate::views::fields::{Said, SourceView, View};
+use crate::views::fields::{PresenceView, SourceView, View};
 
 /// Explains a view: the answer, the rule, each source, what would change it, and what
 /// others see of it.
 pub fn explain(view: &View, now: Time) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{} is {}.", view.user, said(&view.presence, now));
+    let _ = writeln!(text, "{} is {}.", view.user, describe(&view.presence, now));
     let _ = writeln!(text, "{}", why(view));
     let (chosen, inferred): (Vec<_>, Vec<_>) = {
         let sources = view.sources.iter();
@@ -58,7 +58,7 @@ pub fn explain(view: &View, now: Time) -> String {
 }
 
 /// `away (lunch) "Back at one", set 7s ago, ends in 5m 0s`.
-pub fn said(said: &Said, now: Time) -> String {
+pub fn describe(said: &PresenceView, now: Time) -> String {
     let mut text = said.state.name().to_owned();
     if !said.subtype.is_empty() {
         let _ = write!(text, " ({})", said.subtype);
@@ -107,7 +107,7 @@ fn chosen_line(view: &View, now: Time) -> String {
         ("", _) => "no status".to_owned(),
         (status, label) => format!("status {status}, shown as '{label}'"),
     };
-    format!("Chosen: {} ({shown}).", said(&view.chosen, now))
+    format!("Chosen: {} ({shown}).", describe(&view.chosen, now))
 }
 
 fn inferred_line(view: &View) -> String {
@@ -134,7 +134,7 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
         }
         ReadFrom::Clock => format!("{subject} sets"),
     };
-    let says = said(&source.presence, now);
+    let says = describe(&source.presence, now);
     let says = match source.kind.read_from() {
         ReadFrom::Device => match is_idle(source) {
             true => String::new(),
@@ -200,7 +200,7 @@ fn own_line(view: &View, now: Time) -> String {
         (_, false) if view.written.is_empty() => ": not asked by this method",
         (_, false) => ": it takes no part, the extensions it was written to speak for it",
     };
-    format!("Own status is {}{remark}.", said(own, now))
+    format!("Own status is {}{remark}.", describe(own, now))
 }
 
 fn what_would_change_it(view: &View) -> String {

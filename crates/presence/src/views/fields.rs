@@ -178,7 +178,7 @@ impl<'a> Query<'a> {
             Field::ChosenMessage => text(chosen.presence.message()),
             Field::ChosenSince => number(chosen.since),
             Field::ChosenUntil => number(chosen.until),
-            Field::DndStatus => world.takes(id).name().to_owned(),
+            Field::DndStatus => world.dnd_status(id).name().to_owned(),
             Field::Flag(flag) => world.flags(id).word(flag).to_owned(),
             Field::TelephonyStatus => world.activity(id).telephony.name().to_owned(),
             Field::MeetingStatus => world.activity(id).meeting.name().to_owned(),
@@ -213,18 +213,18 @@ pub struct View {
     pub account: String,
     /// The combined presence.
     #[serde(flatten)]
-    pub presence: Said,
+    pub presence: PresenceView,
     /// The status type last chosen, or meant by what came in since; empty for none.
     pub status: String,
     /// How people are shown it.
     pub label: String,
     /// What was chosen.
     #[serde(skip)]
-    pub chosen: Said,
+    pub chosen: PresenceView,
     /// The same for JSON, where it is not the combined presence: so a plain user fits into
     /// the 1023 bytes of AMI's `Getvar`.
     #[serde(rename = "chosen", skip_serializing_if = "Option::is_none")]
-    chosen_apart: Option<Said>,
+    chosen_apart: Option<PresenceView>,
     /// What the system has concluded, where there is anything to say beside that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inferred: Option<Inferred>,
@@ -262,7 +262,7 @@ pub struct View {
     pub panels: u32,
     /// What the user chose.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub own: Option<Said>,
+    pub own: Option<PresenceView>,
     /// Whether own status is one of the sources.
     pub own_takes_part: bool,
     /// The extensions that a status is written to when it is set.
@@ -278,7 +278,7 @@ fn is_usual(order: &Order) -> bool {
 
 /// A presence and since when.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
-pub struct Said {
+pub struct PresenceView {
     /// The state's name.
     pub state: State,
     /// The subtype.
@@ -292,9 +292,9 @@ pub struct Said {
     pub until: Option<u64>,
 }
 
-impl Said {
+impl PresenceView {
     fn new(presence: &Presence, since: Time, until: Time) -> Self {
-        Said {
+        PresenceView {
             until: millis(until),
             state: presence.state(),
             subtype: presence.subtype().to_owned(),
@@ -320,7 +320,7 @@ pub struct SourceView {
     pub device_state: Option<DeviceState>,
     /// What it says.
     #[serde(flatten)]
-    pub presence: Said,
+    pub presence: PresenceView,
     /// Whether its provider has answered.
     pub known: bool,
     /// Whether it takes part in combining now.
@@ -350,7 +350,7 @@ impl View {
                 extension: directory.extension(input).map(str::to_owned),
                 device: device.map(|device| directory.device_name(device).to_owned()),
                 device_state: device.map(|device| world.device(device).unwrap_or_default()),
-                presence: Said::new(&state.presence, state.since, state.until()),
+                presence: PresenceView::new(&state.presence, state.since, state.until()),
                 known: state.known,
                 takes_part: world.takes_part(user, index),
                 winner: outcome.winner == Winner::Input(index as u16),
@@ -369,9 +369,9 @@ impl View {
         let written = written
             .filter_map(|input| directory.extension(input))
             .map(str::to_owned);
-        let presence = Said::new(&outcome.presence, outcome.since, outcome.until);
+        let presence = PresenceView::new(&outcome.presence, outcome.since, outcome.until);
         let chosen = world.chosen(id);
-        let chosen = Said::new(&chosen.presence, chosen.since, chosen.until);
+        let chosen = PresenceView::new(&chosen.presence, chosen.since, chosen.until);
         View {
             user: user.name.to_string(),
             id: user.id().to_owned(),
@@ -390,13 +390,13 @@ impl View {
             enabled: user.rule.enabled,
             sequence: world.sequence(id),
             default,
-            dnd_status: world.takes(id),
+            dnd_status: world.dnd_status(id),
             flags: world.flags(id),
             activity: world.activity(id),
             device_state: world.shown(id, Watcher::Lamp),
             queue_state: world.shown(id, Watcher::Queue),
             panels: world.panels(id),
-            own: own.map(|own| Said::new(&own.presence, own.since, own.until)),
+            own: own.map(|own| PresenceView::new(&own.presence, own.since, own.until)),
             own_takes_part: world.own_takes_part(id),
             written: written.collect(),
             sources: user.inputs.iter().enumerate().map(source).collect(),

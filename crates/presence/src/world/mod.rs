@@ -121,7 +121,7 @@ struct UserState {
 pub enum Change<'a> {
     /// A source said this. Equal to what is known, it changes nothing, `since`
     /// included: Asterisk publishes everything anew at a start.
-    Heard {
+    Reported {
         /// Who said it.
         source: SourceId,
         /// Its state.
@@ -154,7 +154,7 @@ pub enum Change<'a> {
     /// Nobody waits in that space any more.
     Unparked(&'a str),
     /// Which calls a user takes was set.
-    Takes(UserId, DndStatus),
+    DndStatus(UserId, DndStatus),
     /// One of a user's flags was set.
     Flag(UserId, Flag, bool),
     /// A panel of the user's logged in.
@@ -177,7 +177,7 @@ pub struct Transition {
     /// The status type; it may change alone.
     pub status: Option<Arc<StatusType>>,
     /// Which calls the user takes; it may change alone.
-    pub takes: DndStatus,
+    pub dnd_status: DndStatus,
     /// What else the user chose; it may change alone.
     pub flags: Flags,
     /// What the user does; it may change alone.
@@ -298,7 +298,7 @@ impl World {
     }
 
     /// Which calls the user takes.
-    pub fn takes(&self, user: UserId) -> DndStatus {
+    pub fn dnd_status(&self, user: UserId) -> DndStatus {
         self.users[user.index()].takes
     }
 
@@ -359,7 +359,7 @@ impl World {
         let Some(source) = self.directory.source(address) else {
             return Vec::new();
         };
-        let heard = Change::Heard {
+        let heard = Change::Reported {
             source,
             state,
             subtype,
@@ -372,7 +372,7 @@ impl World {
     pub fn apply(&mut self, change: &Change, now: Time) -> Vec<Effect> {
         let mut touched = BTreeSet::new();
         match *change {
-            Change::Heard {
+            Change::Reported {
                 source,
                 state,
                 subtype,
@@ -406,7 +406,7 @@ impl World {
                 effects.extend(self.set_by_login(set, now));
                 return effects;
             }
-            Change::Takes(user, takes) => {
+            Change::DndStatus(user, takes) => {
                 let mut effects = Vec::new();
                 if self.users[user.index()].takes != takes {
                     let was = self.users[user.index()].was();
@@ -533,7 +533,7 @@ impl World {
             new: outcome.presence.clone(),
             old_status: was.status,
             status: self.status(user).cloned(),
-            takes: self.takes(user),
+            dnd_status: self.dnd_status(user),
             flags: self.flags(user),
             activity,
             changed,

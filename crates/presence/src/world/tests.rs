@@ -32,7 +32,7 @@ fn heard(source: SourceId, said: &str) -> Change<'_> {
     let mut parts = said.splitn(3, ',');
     let state = State::parse(parts.next().unwrap()).unwrap();
     let mut text = || parts.next().unwrap_or_default();
-    Change::Heard {
+    Change::Reported {
         source,
         state,
         subtype: text(),
@@ -91,7 +91,7 @@ fn write_all(world: &mut World, at: u64) -> Vec<Effect> {
         let source = world.directory().source(&write.address).unwrap();
         let presence = write.presence;
         let (state, subtype, message) = (presence.state(), presence.subtype(), presence.message());
-        let echo = Change::Heard {
+        let echo = Change::Reported {
             source,
             state,
             subtype,

@@ -135,7 +135,7 @@ impl PresenceUpdate {
         // Before any other change that others could see; no effect if it is done already.
         hide()?;
         if let Some(takes) = dnd {
-            store::change_user(user, |user| Change::Takes(user, takes))?;
+            store::change_user(user, |user| Change::DndStatus(user, takes))?;
         }
         for (flag, on) in self.flags.iter().copied().filter(|flag| *flag != HIDES) {
             store::change_user(user, |user| Change::Flag(user, flag, on))?;

@@ -105,7 +105,7 @@ fn only_those_who_asked_are_told() {
     let effects = device(&mut world, "PJSIP/2", Ringing, 4);
     assert_eq!(told(&effects, Watcher::Lamp), [("a".to_owned(), Ringing)]);
     let user = world.directory().user("a").unwrap();
-    let takes = Change::Takes(user, DndStatus::DoNotAcceptDepartmentCalls);
+    let takes = Change::DndStatus(user, DndStatus::DoNotAcceptDepartmentCalls);
     let effects = world.apply(&takes, Time::from_millis(5));
     assert_eq!(told(&effects, Watcher::Lamp), []);
     assert_eq!(told(&effects, Watcher::Queue), [("a".to_owned(), Busy)]);

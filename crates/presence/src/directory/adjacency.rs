@@ -3,21 +3,21 @@
 /// A list for each of many things, all in one array: those of thing `t` are
 /// `all[at[t]..at[t + 1]]`.
 #[derive(Debug)]
-pub struct Lists<T> {
+pub struct Adjacency<T> {
     all: Vec<T>,
     at: Vec<u32>,
 }
 
-impl<T> Default for Lists<T> {
+impl<T> Default for Adjacency<T> {
     fn default() -> Self {
-        Lists {
+        Adjacency {
             all: Vec::new(),
             at: vec![0],
         }
     }
 }
 
-impl<T: Copy> Lists<T> {
+impl<T: Copy> Adjacency<T> {
     /// From pairs of a thing's index and what goes into its list, which keeps their
     /// order.
     pub fn new(things: usize, pairs: impl Iterator<Item = (usize, T)> + Clone) -> Self {
@@ -38,7 +38,7 @@ impl<T: Copy> Lists<T> {
             all[next[thing] as usize] = item;
             next[thing] += 1;
         }
-        Lists { all, at }
+        Adjacency { all, at }
     }
 
     /// The list of a thing.
