@@ -12,9 +12,9 @@ use super::queue::{Applied, Member};
 use super::queues::{QueueRecord, do_steps, look_at_queues};
 use super::targets::{Assigned, look_at_targets, write_targets};
 use super::{Person, PresenceStatus, StatusChange, StatusKind, names, wanted};
+use crate::model::kept::Kept;
 use crate::model::status::Statuses;
 use crate::model::time::Time;
-use crate::world::stored::Kept;
 
 /// The status that the actions were last carried out for.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]

@@ -4,7 +4,6 @@
 //! one, so that what is shown is what happens.
 
 mod explain;
-mod handling;
 pub mod pickup;
 mod show;
 #[cfg(test)]
@@ -15,13 +14,13 @@ use std::sync::Arc;
 use crate::directory::{Directory, User, UserId};
 use crate::model::flags::Flag;
 use crate::model::state::State;
-use crate::model::words::words;
 use crate::world::World;
 
-pub use explain::{Caller, explain};
-pub use handling::{
-    Calls, Forward, ForwardVariable, ForwardWhen, Handling, HandlingBlock, MOBILE, Reach, is_phone,
+pub use crate::model::handling::{
+    CallOrigin, Calls, Forward, ForwardVariable, ForwardWhen, Handling, HandlingBlock, MOBILE,
+    Reach, is_phone,
 };
+pub use explain::{Caller, explain};
 pub use show::{HEADS, RouteQuery, Row, table};
 
 /// How long a stage rings where nothing is said, in seconds.
@@ -29,16 +28,6 @@ const DEFAULT_TIMEOUT: u32 = 20;
 
 /// The most users whom a call may pass by forwards.
 pub const DEPTH: usize = 8;
-
-words! {
-    /// Where a call comes from.
-    pub enum CallOrigin: "origin" {
-        /// From one of our own.
-        Internal = "internal",
-        /// From outside.
-        External = "external",
-    }
-}
 
 /// Where a call goes that is not rung.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -3,7 +3,15 @@
 use crate::model::state::State;
 use crate::model::words::{self, words};
 
-use super::CallOrigin;
+words! {
+    /// Where a call comes from.
+    pub enum CallOrigin: "origin" {
+        /// From one of our own.
+        Internal = "internal",
+        /// From outside.
+        External = "external",
+    }
+}
 
 /// When a forward takes place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::Assignment;
-use crate::directory::Directory;
+use super::Directory;
+use crate::actions::Assignment;
 
 /// The functions that actions name and that do not exist, as sentences: those of every
 /// section, and what is behind its `dnd` and `followme` for the users who have it.

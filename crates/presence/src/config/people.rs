@@ -1,0 +1,24 @@
+//! A user as actions see them: as configured.
+
+use super::UserSpec;
+use crate::actions::{Person, StatusChange};
+
+impl Person {
+    /// A user as it is configured, to find out what the actions may ever write.
+    pub fn configured(spec: &UserSpec) -> Self {
+        let device = spec.default.map(|at| &spec.inputs[usize::from(at)]);
+        let device = device.and_then(|input| input.device.clone());
+        let extensions = spec.inputs.iter().filter_map(|input| input.extension());
+        Person {
+            user: spec.name.clone(),
+            id: spec.id.clone().unwrap_or_else(|| (&*spec.name).into()),
+            account: spec.account.clone(),
+            extensions: extensions.map(Into::into).collect(),
+            member: spec.member.clone().or(device),
+            functions: spec.rule.functions.clone(),
+            blocks: spec.rule.actions.clone(),
+            chosen: StatusChange::default(),
+            combined: StatusChange::default(),
+        }
+    }
+}
