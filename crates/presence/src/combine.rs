@@ -136,8 +136,8 @@ pub fn winner<Name: Copy>(
     candidates: impl Iterator<Item = (Name, Candidate)>,
     ranks: Option<&Ranks>,
 ) -> Option<(Name, Reason)> {
-    // not_set gets the last place of all, whatever the order says.
-    let place = |state: State| match (state, ranks) {
+    // not_set gets the last rank of all, whatever the order says.
+    let rank = |state: State| match (state, ranks) {
         (State::NotSet, _) => u8::MAX,
         (_, None) => 0,
         (state, Some(ranks)) => ranks.0[state as usize],
@@ -145,27 +145,27 @@ pub fn winner<Name: Copy>(
     let mut best: Option<(Name, u8, Time)> = None;
     let (mut set, mut equals, mut same_time) = (0, 0, 0);
     for (name, candidate) in candidates {
-        let (place, since) = (place(candidate.state), candidate.since);
+        let (rank, since) = (rank(candidate.state), candidate.since);
         set += usize::from(candidate.state != State::NotSet);
         match best {
-            Some((_, best_place, best_since)) if place == best_place => {
+            Some((_, best_rank, best_since)) if rank == best_rank => {
                 equals += 1;
                 if since > best_since {
-                    best = Some((name, place, since));
+                    best = Some((name, rank, since));
                     same_time = 1;
                 } else if since == best_since {
                     same_time += 1;
                 }
             }
-            Some((_, best_place, _)) if place > best_place => {}
+            Some((_, best_rank, _)) if rank > best_rank => {}
             _ => {
-                best = Some((name, place, since));
+                best = Some((name, rank, since));
                 (equals, same_time) = (1, 1);
             }
         }
     }
-    let (name, place, _) = best?;
-    let reason = match (place, set, ranks) {
+    let (name, rank, _) = best?;
+    let reason = match (rank, set, ranks) {
         (u8::MAX, ..) => Reason::NothingSet,
         (_, 1, _) => Reason::Only,
         (_, _, Some(_)) if equals == 1 => Reason::Highest,

@@ -20,7 +20,7 @@ words! {
         CallConnected = "CallConnected",
         /// The only calls are on hold.
         OnHold = "OnHold",
-        /// The only call is parked: by the user, or it is the user who waits there.
+        /// The only call is parked: by the user, or it is the user who is_parked there.
         ParkedCall = "ParkedCall",
     }
 }
@@ -71,11 +71,11 @@ pub struct Activity {
 /// What is known of a user's calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Telephony {
-    /// The phones, but for those whose call waits in a parking lot.
+    /// The phones, but for those whose call is_parked in a parking lot.
     pub phones: Phones,
-    /// Whether one of the user's phones waits in a parking lot.
-    pub waits: bool,
-    /// Whether a call waits that one of the phones has parked.
+    /// Whether one of the user's phones is_parked in a parking lot.
+    pub is_parked: bool,
+    /// Whether a call is_parked that one of the phones has parked.
     pub has_parked: bool,
 }
 
@@ -89,14 +89,14 @@ impl Telephony {
             }
             DeviceState::Ringing => TelephonyStatus::Ringing,
             DeviceState::OnHold => TelephonyStatus::OnHold,
-            _ if self.waits || self.has_parked => TelephonyStatus::ParkedCall,
+            _ if self.is_parked || self.has_parked => TelephonyStatus::ParkedCall,
             _ => TelephonyStatus::NoCall,
         }
     }
 
     /// Whether the user is in a call. Who has parked one is not: the phone is free.
     pub fn is_in_call(&self) -> bool {
-        self.waits || self.phones.call.is_in_call()
+        self.is_parked || self.phones.call.is_in_call()
     }
 }
 
@@ -106,13 +106,13 @@ pub fn status_of(
     state: State,
     reachable: bool,
     occupied: bool,
-    takes: DndStatus,
+    dnd_status: DndStatus,
 ) -> PresenceStatus {
     match state {
         State::Unavailable | State::Xa => PresenceStatus::Offline,
         State::NotSet if !reachable => PresenceStatus::Offline,
         State::Dnd | State::Away => PresenceStatus::Busy,
-        _ if occupied || !takes.takes_calls() => PresenceStatus::Busy,
+        _ if occupied || !dnd_status.takes_calls() => PresenceStatus::Busy,
         _ => PresenceStatus::Available,
     }
 }
@@ -124,11 +124,11 @@ mod tests {
     #[test]
     fn calls_come_in_this_order() {
         use DeviceState::*;
-        let telephony = |states: &[DeviceState], waits, has_parked| {
+        let telephony = |states: &[DeviceState], is_parked, has_parked| {
             let phones = Phones::of(states.iter().copied());
             Telephony {
                 phones,
-                waits,
+                is_parked,
                 has_parked,
             }
         };

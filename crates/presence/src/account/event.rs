@@ -70,7 +70,7 @@ impl Details {
     }
 
     /// Whether one of them is in the other set too.
-    pub const fn meets(self, other: Details) -> bool {
+    pub const fn intersects(self, other: Details) -> bool {
         self.0 & other.0 != 0
     }
 }
@@ -344,8 +344,8 @@ mod tests {
     fn details_are_a_set() {
         let set: Details = [Detail::Telephony, Detail::Status].into_iter().collect();
         assert!(set.has(Detail::Status) && !set.has(Detail::Dnd));
-        assert!(set.meets(Details::NONE.with(Detail::Telephony, true)));
-        assert!(!set.meets(Details::NONE.with(Detail::Telephony, false)));
+        assert!(set.intersects(Details::NONE.with(Detail::Telephony, true)));
+        assert!(!set.intersects(Details::NONE.with(Detail::Telephony, false)));
         assert!(
             Detail::ALL
                 .iter()

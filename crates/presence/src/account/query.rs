@@ -8,17 +8,17 @@ use crate::model::text::quoted;
 use crate::world::World;
 
 /// What is wrong with a query, in one sentence.
-pub type Wrong = String;
+pub type QueryError = String;
 
 /// Names and values, in their order.
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
-fn unknown(name: &str, expected: &str) -> Wrong {
+fn unknown(name: &str, expected: &str) -> QueryError {
     format!("Unknown parameter '{}', expected {expected}.", quoted(name))
 }
 
 /// Each parameter stands there once.
-fn twice(pairs: Pairs<'_>) -> Result<(), Wrong> {
+fn check_unique(pairs: Pairs<'_>) -> Result<(), QueryError> {
     for (at, (name, _)) in pairs.iter().enumerate() {
         if pairs[..at].iter().any(|(other, _)| other == name) {
             return Err(format!(
@@ -30,7 +30,7 @@ fn twice(pairs: Pairs<'_>) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, Wrong> {
+fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, QueryError> {
     let wrong = || {
         let value = quoted(value);
         format!("'{value}' is no {name}, expected a number from {least} to {most}.")
@@ -43,7 +43,7 @@ fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, Wrong> 
         .ok_or_else(wrong)
 }
 
-fn truth(name: &str, value: &str) -> Result<bool, Wrong> {
+fn boolean(name: &str, value: &str) -> Result<bool, QueryError> {
     match value {
         "true" => Ok(true),
         "false" => Ok(false),
@@ -87,8 +87,8 @@ impl ListQuery {
     ///
     /// # Errors
     /// Names the parameter and what was expected.
-    pub fn parse(pairs: Pairs<'_>) -> Result<Self, Wrong> {
-        twice(pairs)?;
+    pub fn parse(pairs: Pairs<'_>) -> Result<Self, QueryError> {
+        check_unique(pairs)?;
         let mut query = ListQuery {
             page: 1,
             per_page: Self::USUAL,
@@ -168,8 +168,8 @@ impl EventsQuery {
     ///
     /// # Errors
     /// Names the parameter and what was expected.
-    pub fn parse(pairs: Pairs<'_>, last: Option<&str>) -> Result<Self, Wrong> {
-        twice(pairs)?;
+    pub fn parse(pairs: Pairs<'_>, last: Option<&str>) -> Result<Self, QueryError> {
+        check_unique(pairs)?;
         let mut query = EventsQuery::default();
         let id = |value: &str| number("number of an event", value, 0, u64::MAX);
         for (name, value) in pairs {
@@ -181,7 +181,7 @@ impl EventsQuery {
                     let value = quoted(value);
                     return Err(format!("'{value}' cannot be expanded, expected record."));
                 }
-                "snapshot" => query.snapshot = truth("snapshot", value)?,
+                "snapshot" => query.snapshot = boolean("snapshot", value)?,
                 "lastEventId" => query.last = Some(id(value)?),
                 other => {
                     let expected = "extension, detail, expand, snapshot or lastEventId";
@@ -196,7 +196,7 @@ impl EventsQuery {
     }
 }
 
-fn details(value: &str) -> Result<Details, Wrong> {
+fn details(value: &str) -> Result<Details, QueryError> {
     let wrong = |name: &str| {
         let expected = Detail::expected();
         format!("Unknown detail '{}', expected {expected}.", quoted(name))

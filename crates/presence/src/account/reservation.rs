@@ -104,15 +104,15 @@ mod tests {
 
     /// What one run of the module does.
     #[derive(Clone, Debug)]
-    struct Run {
+    struct ModuleRun {
         clock: u64,
         numbers: u64,
         in_order: bool,
     }
 
-    fn runs() -> impl Strategy<Value = Vec<Run>> {
+    fn runs() -> impl Strategy<Value = Vec<ModuleRun>> {
         let one = (0u64..4_000_000_000_000_000, 0u64..3 * BLOCK, any::<bool>());
-        let one = one.prop_map(|(clock, numbers, in_order)| Run {
+        let one = one.prop_map(|(clock, numbers, in_order)| ModuleRun {
             clock,
             numbers,
             in_order,

@@ -136,14 +136,14 @@ impl Default for Functions {
 
 /// A presence, with the status type that holds beside it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct PresenceStatus {
+pub struct StatusValue {
     /// The presence.
     pub presence: Presence,
     /// The status type; empty stands for the state's own.
     pub kind: Arc<str>,
 }
 
-impl PresenceStatus {
+impl StatusValue {
     /// The status type's name.
     pub fn name(&self) -> &str {
         match &*self.kind {
@@ -180,25 +180,25 @@ pub struct Person {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StatusChange {
     /// What is so now.
-    pub new: PresenceStatus,
+    pub new: StatusValue,
     /// What was before; `None` where there was no change, as at a load: then it is
     /// what was recorded last.
-    pub old: Option<PresenceStatus>,
+    pub old: Option<StatusValue>,
 }
 
 impl StatusChange {
     /// No change is known.
     fn to(decision: &Decision) -> Self {
         StatusChange {
-            new: PresenceStatus::of(decision),
+            new: StatusValue::of(decision),
             old: None,
         }
     }
 
     fn between(old: &Decision, new: &Decision) -> Self {
         StatusChange {
-            new: PresenceStatus::of(new),
-            old: (old != new).then(|| PresenceStatus::of(old)),
+            new: StatusValue::of(new),
+            old: (old != new).then(|| StatusValue::of(old)),
         }
     }
 }
@@ -276,10 +276,10 @@ impl Person {
     }
 }
 
-impl PresenceStatus {
+impl StatusValue {
     fn of(decision: &Decision) -> Self {
         let status = decision.status.as_ref();
-        PresenceStatus {
+        StatusValue {
             presence: decision.presence.clone(),
             kind: status.map_or_else(|| "".into(), |status| (&*status.name).into()),
         }

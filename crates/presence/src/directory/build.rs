@@ -165,9 +165,9 @@ impl Directory {
         let rehash = |device: &u32| hash_exact(devices.get(*device as usize));
         match self.by_device.entry(hash_exact(name), same, rehash) {
             Entry::Occupied(known) => DeviceId(*known.get()),
-            Entry::Vacant(place) => {
+            Entry::Vacant(slot) => {
                 let id = DeviceId::new(devices.len());
-                place.insert(id.0);
+                slot.insert(id.0);
                 self.devices.push(name);
                 id
             }
@@ -206,9 +206,9 @@ impl Directory {
         let rehash = |source: &u32| hash_address(&sources[*source as usize].address);
         match self.by_address.entry(hash_address(address), same, rehash) {
             Entry::Occupied(known) => SourceId(*known.get()),
-            Entry::Vacant(place) => {
+            Entry::Vacant(slot) => {
                 let id = SourceId::new(sources.len());
-                place.insert(id.0);
+                slot.insert(id.0);
                 let address = address.into();
                 self.sources.push(Source { address, kind });
                 id

@@ -131,7 +131,7 @@ impl Source {
     }
 
     /// Its name for people: a device is called by its own.
-    pub fn shown(&self) -> &str {
+    pub fn display_name(&self) -> &str {
         match self.kind {
             SourceKind::Device => {
                 let rest = self.address.split_once(',').map_or("", |(_, rest)| rest);
@@ -370,7 +370,7 @@ impl Directory {
 
     /// The user whose extension it is, as seen by `of`: a user may share an extension with
     /// others, or have the number of another account's.
-    pub fn whose(&self, extension: &str, of: UserId) -> Option<UserId> {
+    pub fn owner_of_extension(&self, extension: &str, of: UserId) -> Option<UserId> {
         let user = self.get(of);
         let address = format!("{}{extension}", user.rule.presence_prefix);
         let source = self.source(&address)?;
@@ -452,7 +452,7 @@ impl Directory {
 
     /// A number for what readers of the account have to know anew: who is in it, and by
     /// which names.
-    pub fn people(&self, account: AccountId) -> u64 {
+    pub fn members_digest(&self, account: AccountId) -> u64 {
         let members = self.members(account).iter();
         let names = members.map(|user| {
             let user = self.get(*user);
@@ -466,8 +466,8 @@ impl Directory {
     /// The accounts whose people are others here than there.
     pub fn changed_accounts(&self, before: &Directory) -> Vec<Arc<str>> {
         let changed = self.accounts.iter().filter(|name| {
-            let people = |of: &Directory| of.account_named(name).map(|id| of.people(id));
-            people(self) != people(before)
+            let digest = |of: &Directory| of.account_named(name).map(|id| of.members_digest(id));
+            digest(self) != digest(before)
         });
         changed.cloned().collect()
     }

@@ -434,7 +434,7 @@ mod tests {
                 chosen: NOW,
                 beside: None,
                 until: Time::NEVER,
-                by: crate::world::By::Hand,
+                by: crate::world::ChosenBy::Hand,
                 before: None,
             };
             assert_eq!(choice(&of_own(Some(&own))), Ok(chosen), "{value}");

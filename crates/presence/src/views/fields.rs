@@ -346,7 +346,7 @@ impl View {
             let state = world.source(input.source);
             let device = input.device();
             SourceView {
-                address: directory.get_source(input.source).shown().to_owned(),
+                address: directory.get_source(input.source).display_name().to_owned(),
                 extension: directory.extension(input).map(str::to_owned),
                 device: device.map(|device| directory.device_name(device).to_owned()),
                 device_state: device.map(|device| world.device(device).unwrap_or_default()),
@@ -355,7 +355,7 @@ impl View {
                 takes_part: world.takes_part(user, index),
                 winner: outcome.winner == Winner::Input(index as u16),
                 kind: input.kind,
-                gives_way: !world.says(user.rule.method, input).is_set(),
+                gives_way: !world.value_of(user.rule.method, input).is_set(),
             }
         };
         let default = user.default.map(|at| &user.inputs[usize::from(at)]);
@@ -393,8 +393,8 @@ impl View {
             dnd_status: world.dnd_status(id),
             flags: world.flags(id),
             activity: world.activity(id),
-            device_state: world.shown(id, Watcher::Lamp),
-            queue_state: world.shown(id, Watcher::Queue),
+            device_state: world.device_state_of(id, Watcher::Lamp),
+            queue_state: world.device_state_of(id, Watcher::Queue),
             panels: world.panels(id),
             own: own.map(|own| PresenceView::new(&own.presence, own.since, own.until)),
             own_takes_part: world.own_takes_part(id),

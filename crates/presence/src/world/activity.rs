@@ -8,14 +8,14 @@ use crate::directory::UserId;
 use crate::model::device::{DeviceState, Phones};
 use crate::model::state::State;
 
-/// The calls that wait, by the space where they do: whose device waits, and which device
+/// The calls that wait, by the space where they do: whose device is_parked, and which device
 /// has parked it. By name, because they outlive a reload.
 #[derive(Default, Debug)]
 pub(super) struct Parking(HashMap<Box<str>, Parked>);
 
 #[derive(Debug)]
 struct Parked {
-    waits: Box<str>,
+    parked_device: Box<str>,
     parker: Box<str>,
 }
 
@@ -28,26 +28,26 @@ fn device_of(channel: &str) -> &str {
 
 impl World {
     /// A call was parked.
-    pub(super) fn park(&mut self, place: &str, channel: &str, parker: &str, touched: &mut Touched) {
-        // Where another channel took the place of the one that waited.
-        self.unpark(place, touched);
+    pub(super) fn park(&mut self, space: &str, channel: &str, parker: &str, touched: &mut Touched) {
+        // Where another channel took the space of the one that waited.
+        self.unpark(space, touched);
         let parked = Parked {
-            waits: device_of(channel).into(),
+            parked_device: device_of(channel).into(),
             parker: parker.into(),
         };
         self.touch_parked(&parked, touched);
-        self.parking.0.insert(place.into(), parked);
+        self.parking.0.insert(space.into(), parked);
     }
 
-    /// Nobody waits in that space any more.
-    pub(super) fn unpark(&mut self, place: &str, touched: &mut Touched) {
-        if let Some(parked) = self.parking.0.remove(place) {
+    /// Nobody is_parked in that space any more.
+    pub(super) fn unpark(&mut self, space: &str, touched: &mut Touched) {
+        if let Some(parked) = self.parking.0.remove(space) {
             self.touch_parked(&parked, touched);
         }
     }
 
     fn touch_parked(&self, parked: &Parked, touched: &mut Touched) {
-        for name in [&parked.waits, &parked.parker] {
+        for name in [&parked.parked_device, &parked.parker] {
             let device = self.directory.device(name);
             for owner in device.map_or(&[][..], |device| self.directory.owners(device)) {
                 self.touch(*owner, touched);
@@ -60,23 +60,23 @@ impl World {
         if self.parking.0.is_empty() {
             return Telephony {
                 phones,
-                waits: false,
+                is_parked: false,
                 has_parked: false,
             };
         }
         let names = self.phone_devices(user).map(|device| {
             let name = self.directory.device_name(device);
             let parked = || self.parking.0.values();
-            let waits = parked().any(|parked| *parked.waits == *name);
+            let is_parked = parked().any(|parked| *parked.parked_device == *name);
             let has_parked = parked().any(|parked| *parked.parker == *name);
-            (device, waits, has_parked)
+            (device, is_parked, has_parked)
         });
         let names: Vec<_> = names.collect();
-        let others = names.iter().filter(|(_, waits, _)| !waits);
+        let others = names.iter().filter(|(_, is_parked, _)| !is_parked);
         let others = others.map(|(device, ..)| self.device(*device).unwrap_or_default());
         Telephony {
             phones: Phones::of(others),
-            waits: names.iter().any(|(_, waits, _)| *waits),
+            is_parked: names.iter().any(|(_, is_parked, _)| *is_parked),
             has_parked: names.iter().any(|(.., has_parked)| *has_parked),
         }
     }
@@ -89,11 +89,11 @@ impl World {
     }
 
     /// Takes what the user does now, and what is concluded from it.
-    pub(super) fn take_activity(&mut self, user: UserId) {
+    pub(super) fn update_activity(&mut self, user: UserId) {
         let telephony = self.telephony(user);
-        let meets = self.is_in_meeting(user);
+        let in_meeting = self.is_in_meeting(user);
         let state = &self.users[user.index()];
-        let reachable = telephony.phones.reachable || telephony.waits;
+        let reachable = telephony.phones.reachable || telephony.is_parked;
         let combined = state.outcome.presence.state();
         let own = state.own.as_deref().map(|own| own.presence.state());
         let own = own
@@ -101,27 +101,27 @@ impl World {
             .unwrap_or(combined);
         let activity = Activity {
             telephony: telephony.status(),
-            meeting: match meets {
+            meeting: match in_meeting {
                 true => MeetingStatus::Connected,
                 false => MeetingStatus::Disconnected,
             },
             presence: status_of(
                 combined,
                 reachable,
-                telephony.is_in_call() || meets,
-                state.takes,
+                telephony.is_in_call() || in_meeting,
+                state.dnd_status,
             ),
-            user: status_of(own, reachable, false, state.takes),
+            user: status_of(own, reachable, false, state.dnd_status),
         };
-        let inferred = self.compute_inferred(user, &telephony, meets);
+        let inferred = self.compute_inferred(user, &telephony, in_meeting);
         let state = &mut self.users[user.index()];
         (state.activity, state.inferred) = (activity, inferred);
     }
 
     /// Takes everyone's activity as it is, without a transition.
-    pub(super) fn take_activities(&mut self) {
+    pub(super) fn update_activities(&mut self) {
         for at in 0..self.users.len() {
-            self.take_activity(UserId::new(at));
+            self.update_activity(UserId::new(at));
         }
     }
 }

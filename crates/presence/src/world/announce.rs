@@ -30,11 +30,11 @@ impl World {
     /// What a user's presence is, for Asterisk's core, which may keep it: from now on the
     /// core is told where it is something else.
     pub fn ask_presence(&self, user: UserId) -> Presence {
-        if self.gone {
+        if self.withdrawn {
             return Presence::default();
         }
         // First, so that a change that comes in between is told.
-        self.asked.set_heard(user);
+        self.asked.set_presence(user);
         self.outcome(user).presence.clone()
     }
 
@@ -64,11 +64,11 @@ impl World {
             let present = &self.users[id.index()].outcome.presence;
             let differs = match held.get(&id) {
                 Some(held) => {
-                    self.asked.set_heard(id);
+                    self.asked.set_presence(id);
                     *held != present
                 }
                 // Asked since the provider is there: it may have been something else.
-                None if self.asked.has_heard(id) => true,
+                None if self.asked.has_presence(id) => true,
                 // A hint that asked before anybody answered has no presence at all; one that
                 // asked for a user whom a reload has brought was told `not_set`.
                 None if watched.contains(&id) => new.is_none() || present.is_set(),
@@ -79,7 +79,7 @@ impl World {
                 }
             };
             if differs {
-                self.asked.set_heard(id);
+                self.asked.set_presence(id);
                 effects.push(Effect::Publish(user.name.clone(), present.clone()));
             }
         }
@@ -99,17 +99,19 @@ impl World {
     pub fn withdraw(&mut self) -> Vec<Effect> {
         let directory = self.directory.clone();
         let users = directory.users();
-        let heard = users.filter(|(id, _)| self.is_told_of(*id));
-        let published = heard.map(|(_, user)| unset(&user.name));
-        let shown = directory.users().flat_map(|(id, _)| self.unshown(id));
+        let known = users.filter(|(id, _)| self.is_told_of(*id));
+        let published = known.map(|(_, user)| unset(&user.name));
+        let shown = directory
+            .users()
+            .flat_map(|(id, _)| self.withdraw_devices(id));
         let effects = published.chain(shown).collect();
-        self.gone = true;
+        self.withdrawn = true;
         self.hold_publishing(true);
         effects
     }
 
     /// What is to be told of users who are no more after the plan, or are spelled anew.
-    pub(super) fn withdraw_the_gone(&self, plan: &Plan) -> Vec<Effect> {
+    pub(super) fn withdraw_removed(&self, plan: &Plan) -> Vec<Effect> {
         let spelled = |name: &str| {
             let user = plan.directory().user(name);
             user.is_some_and(|user| *plan.directory().get(user).name == *name)
@@ -122,19 +124,19 @@ impl World {
     /// Whether Asterisk may hold a presence of the user that is not `not_set`.
     fn is_told_of(&self, user: UserId) -> bool {
         let is_set = self.outcome(user).presence.is_set() || self.settling.contains_key(&user);
-        is_set && self.asked.has_heard(user)
+        is_set && self.asked.has_presence(user)
     }
 
     /// What follows for the watchers of a user who is gone. The core keeps quiet about a
     /// device that is `Unknown` and was never published: so what it shows comes first,
     /// which is told only where it was not.
-    pub(super) fn unshown(&self, user: UserId) -> impl Iterator<Item = Effect> {
+    pub(super) fn withdraw_devices(&self, user: UserId) -> impl Iterator<Item = Effect> {
         use crate::model::device::DeviceState;
         let watchers = Watcher::ALL.into_iter();
         let asked = watchers.filter(move |watcher| self.asked.get(user, *watcher));
         let name = &self.directory.get(user).name;
         asked.flat_map(move |watcher| {
-            [self.shown(user, watcher), DeviceState::Unknown]
+            [self.device_state_of(user, watcher), DeviceState::Unknown]
                 .map(|state| Effect::Device(name.clone(), watcher, state))
         })
     }

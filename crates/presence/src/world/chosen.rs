@@ -49,7 +49,7 @@ pub(super) enum OwnChange {
 }
 
 /// What was known of a user before a change.
-pub(super) struct Was {
+pub(super) struct Snapshot {
     pub presence: Presence,
     pub status: Option<Arc<StatusType>>,
     pub chosen: Presence,
@@ -63,8 +63,8 @@ impl UserState {
         self.chosen.as_deref().unwrap_or(&self.outcome)
     }
 
-    pub(super) fn was(&self) -> Was {
-        Was {
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot {
             presence: self.outcome.presence.clone(),
             status: self.status.clone(),
             chosen: self.chosen().presence.clone(),
@@ -75,13 +75,13 @@ impl UserState {
     }
 
     /// Whether anything of it is different now.
-    pub(super) fn differs(&self, was: &Was) -> bool {
-        self.says_otherwise(was) || self.inferred != was.inferred || self.activity != was.activity
+    pub(super) fn differs(&self, was: &Snapshot) -> bool {
+        self.status_differs(was) || self.inferred != was.inferred || self.activity != was.activity
     }
 
     /// Whether what people are shown of the status is different now, and not for a call
     /// or a meeting alone.
-    pub(super) fn says_otherwise(&self, was: &Was) -> bool {
+    pub(super) fn status_differs(&self, was: &Snapshot) -> bool {
         let (now, then) = (self.activity, was.activity);
         let does = now.telephony != then.telephony || now.meeting != then.meeting;
         self.outcome.presence != was.presence
@@ -162,7 +162,7 @@ impl World {
 
     /// Notes what a change of own status means for the status type, before that is
     /// derived.
-    pub(super) fn take_own_change(&mut self, user: UserId, change: &OwnChange) {
+    pub(super) fn note_own_change(&mut self, user: UserId, change: &OwnChange) {
         let state = &mut self.users[user.index()];
         match change {
             OwnChange::Chosen(chooser) if *chooser == user => {
@@ -183,7 +183,7 @@ impl World {
 
     /// Takes what follows from the user's combined outcome for what was chosen: its
     /// outcome, the status type, and what actions act on.
-    pub(super) fn take_chosen(&mut self, user: UserId) {
+    pub(super) fn update_chosen(&mut self, user: UserId) {
         let won = self.inferred_winner(user);
         let chosen = won.map(|_| Box::new(self.contest_of(user, InputKind::is_chosen)));
         self.users[user.index()].chosen = chosen;
@@ -259,19 +259,19 @@ impl World {
         &self,
         user: UserId,
         telephony: &Telephony,
-        meets: bool,
+        in_meeting: bool,
     ) -> Option<Inferred> {
         let outcome = self.outcome(user);
         let won = self.inferred_winner(user);
         let won = won.filter(|_| outcome.presence.is_set());
-        let by_winner = won.and_then(|(index, kind)| self.word_of(user, index, kind));
+        let by_winner = won.and_then(|(index, kind)| self.conclusion_of(user, index, kind));
         let by_activity = || match telephony.status() {
             TelephonyStatus::CallConnected => Some(Inferred::Call),
-            _ if meets => Some(Inferred::Meeting),
+            _ if in_meeting => Some(Inferred::Meeting),
             TelephonyStatus::OnHold => Some(Inferred::Hold),
             TelephonyStatus::Ringing => Some(Inferred::Ringing),
-            // The user waits in a parking lot.
-            TelephonyStatus::ParkedCall if telephony.waits => Some(Inferred::Hold),
+            // The user is_parked in a parking lot.
+            TelephonyStatus::ParkedCall if telephony.is_parked => Some(Inferred::Hold),
             TelephonyStatus::ParkedCall | TelephonyStatus::NoCall => None,
         };
         let offline = || {
@@ -281,11 +281,11 @@ impl World {
         by_winner
             .or_else(by_activity)
             .or_else(offline)
-            .or_else(|| self.word_of_difference(user))
+            .or_else(|| self.difference_of(user))
     }
 
     /// The words for what an inferred source says that has won.
-    fn word_of(&self, user: UserId, index: usize, kind: InputKind) -> Option<Inferred> {
+    fn conclusion_of(&self, user: UserId, index: usize, kind: InputKind) -> Option<Inferred> {
         let input = &self.directory.get(user).inputs[index];
         let state = input.device().and_then(|device| self.device(device));
         let state = state.unwrap_or_default();
@@ -304,13 +304,13 @@ impl World {
         );
         let off = |device| self.device(device) == Some(DeviceState::Unavailable);
         // One that does not exist is no phone that is off.
-        let can = telephony.phones.reachable || telephony.waits;
+        let can = telephony.phones.reachable || telephony.is_parked;
         reachable && !can && self.phone_devices(user).any(off)
     }
 
     /// Where what holds is neither what was chosen last nor anything that has a word of its
     /// own: what it means, so that what is shown says why.
-    fn word_of_difference(&self, user: UserId) -> Option<Inferred> {
+    fn difference_of(&self, user: UserId) -> Option<Inferred> {
         let holds = &self.outcome(user).presence;
         let chosen = self.status(user).and_then(|status| status.maps_to.as_ref());
         let same = match chosen {

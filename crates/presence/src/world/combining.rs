@@ -48,7 +48,7 @@ impl World {
 
     /// What a source says where the last one set wins. A call or meeting that ends gives
     /// way: a device that is idle says nothing then.
-    pub(crate) fn says(&self, method: Method, input: &Input) -> &Presence {
+    pub(crate) fn value_of(&self, method: Method, input: &Input) -> &Presence {
         static NOTHING: Presence = Presence::NOT_SET;
         let presence = &self.source(input.source).presence;
         let of_device = input.kind.read_from() == ReadFrom::Device;
@@ -109,7 +109,7 @@ impl World {
         let some_reachable = self.some_are_reachable(spec);
         let candidate = |(index, input): (usize, &Input)| {
             let candidate = Candidate {
-                state: self.says(spec.rule.method, input).state(),
+                state: self.value_of(spec.rule.method, input).state(),
                 since: self.source(input.source).since,
             };
             let takes_part = counts(input.kind) && self.combines(spec, input, some_reachable);
@@ -131,7 +131,7 @@ impl World {
 
     fn won_by(&self, user: UserId, winner: Winner, reason: Reason) -> Outcome {
         let (presence, since, until) = match winner {
-            Winner::Nobody => (Presence::default(), Time::NEVER, Time::NEVER),
+            Winner::NoSource => (Presence::default(), Time::NEVER, Time::NEVER),
             Winner::Own => self.own(user).map_or_else(Default::default, |own| {
                 (own.presence.clone(), own.since, own.until)
             }),
@@ -139,7 +139,7 @@ impl World {
                 let spec = self.directory.get(user);
                 let input = &spec.inputs[usize::from(index)];
                 let state = self.source(input.source);
-                let presence = self.says(spec.rule.method, input).clone();
+                let presence = self.value_of(spec.rule.method, input).clone();
                 (presence, state.since, state.until())
             }
         };

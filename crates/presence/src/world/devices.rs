@@ -33,15 +33,15 @@ impl Asked {
         self.has(user, Self::bit(watcher))
     }
 
-    const HEARD: u8 = 1 << 7;
+    const PRESENCE: u8 = 1 << 7;
 
     /// Notes that Asterisk may hold a presence of the user.
-    pub(super) fn set_heard(&self, user: UserId) {
-        self.note(user, Self::HEARD);
+    pub(super) fn set_presence(&self, user: UserId) {
+        self.note(user, Self::PRESENCE);
     }
 
-    pub(super) fn has_heard(&self, user: UserId) -> bool {
-        self.has(user, Self::HEARD)
+    pub(super) fn has_presence(&self, user: UserId) -> bool {
+        self.has(user, Self::PRESENCE)
     }
 
     /// Takes over what is known of a user of an earlier world.
@@ -86,20 +86,20 @@ impl World {
 
     /// What a watcher is to see, for whoever asks. From now on it is told of changes.
     pub fn ask(&self, user: UserId, watcher: Watcher) -> DeviceState {
-        if self.gone {
+        if self.withdrawn {
             return DeviceState::Unknown;
         }
         // First, so that a change that comes in between is told.
         self.asked.set(user, watcher);
-        self.shown(user, watcher)
+        self.device_state_of(user, watcher)
     }
 
     /// What a watcher is to see.
-    pub fn shown(&self, user: UserId, watcher: Watcher) -> DeviceState {
-        self.users[user.index()].shown[watcher as usize]
+    pub fn device_state_of(&self, user: UserId, watcher: Watcher) -> DeviceState {
+        self.users[user.index()].device_states[watcher as usize]
     }
 
-    fn compute_shown(&self, user: UserId) -> [DeviceState; 2] {
+    fn compute_device_states(&self, user: UserId) -> [DeviceState; 2] {
         let rule = &self.directory.get(user).rule;
         let state = &self.users[user.index()];
         let phones = self.phones(user);
@@ -114,7 +114,7 @@ impl World {
                 Watcher::Lamp => &rule.lamp_table,
                 Watcher::Queue => &rule.queue_table,
             };
-            device::shown(watcher, presence, state.takes, phones, table)
+            device::shown(watcher, presence, state.dnd_status, phones, table)
         })
     }
 
@@ -130,9 +130,9 @@ impl World {
 
     /// Notes what is to be seen of a user now, and tells those who asked where it
     /// differs.
-    pub(super) fn show(&mut self, user: UserId, effects: &mut Vec<Effect>) {
-        let shown = self.compute_shown(user);
-        let before = std::mem::replace(&mut self.users[user.index()].shown, shown);
+    pub(super) fn update_device_states(&mut self, user: UserId, effects: &mut Vec<Effect>) {
+        let shown = self.compute_device_states(user);
+        let before = std::mem::replace(&mut self.users[user.index()].device_states, shown);
         for watcher in Watcher::ALL {
             let state = shown[watcher as usize];
             if before[watcher as usize] != state && self.asked.get(user, watcher) {
@@ -144,7 +144,7 @@ impl World {
 
     /// Takes what a device is. Returns the statuses that a registration or its end
     /// sets.
-    pub(super) fn take_device(
+    pub(super) fn report_device(
         &mut self,
         device: DeviceId,
         state: DeviceState,
@@ -170,7 +170,7 @@ impl World {
         self.devices[device.index()] = Some(state);
         for (source, reading) in directory.sources_of_device(device) {
             let at = self.stamp(now);
-            self.hear(source, reading.table.get(state).clone(), at);
+            self.report_source(source, reading.table.get(state).clone(), at);
             self.touch_readers(source, touched);
         }
         for owner in owners {
@@ -194,11 +194,15 @@ impl World {
     }
 
     /// Takes what devices are that were not read yet, which is no registration of any.
-    pub fn find_devices(&mut self, found: &[(DeviceId, DeviceState)], now: Time) -> Vec<Effect> {
+    pub fn report_initial_devices(
+        &mut self,
+        found: &[(DeviceId, DeviceState)],
+        now: Time,
+    ) -> Vec<Effect> {
         let mut touched = Touched::new();
         for (device, state) in found {
             if self.device(*device).is_none() {
-                self.take_device(*device, *state, now, &mut touched);
+                self.report_device(*device, *state, now, &mut touched);
             }
         }
         let mut effects = Vec::new();
@@ -214,7 +218,7 @@ impl World {
             for (source, reading) in directory.sources_of_device(device) {
                 self.sources[source.index()].known = true;
                 if let Some(state) = self.device(device) {
-                    self.hear(source, reading.table.get(state).clone(), at);
+                    self.report_source(source, reading.table.get(state).clone(), at);
                 }
             }
         }

@@ -11,7 +11,7 @@ use crate::world::gone_users::{Gone, PREFIX};
 use crate::world::stored::Stored;
 
 /// Whether a row with that key belongs to somebody or something of the configuration.
-fn is_anybodys(directory: &Directory, key: &str) -> bool {
+fn is_configured(directory: &Directory, key: &str) -> bool {
     match key.split_once('/') {
         Some(("user", name)) => directory.user(name).is_some(),
         Some(("source", address)) => directory.source(address).is_some(),
@@ -23,15 +23,15 @@ fn is_anybodys(directory: &Directory, key: &str) -> bool {
 impl World {
     /// Rows to be written whose values follow from nothing that is known any more; `None`
     /// deletes.
-    pub fn loose_rows(&self) -> &BTreeMap<String, Option<String>> {
-        &self.loose
+    pub fn orphaned_rows(&self) -> &BTreeMap<String, Option<String>> {
+        &self.orphaned
     }
 
     /// Up to `most` of them, to be written.
-    pub(super) fn take_loose(&mut self, most: usize) -> Vec<RowChange> {
+    pub(super) fn take_orphaned(&mut self, most: usize) -> Vec<RowChange> {
         let mut rows = Vec::new();
         while rows.len() < most {
-            let Some((key, value)) = self.loose.pop_first() else {
+            let Some((key, value)) = self.orphaned.pop_first() else {
                 break;
             };
             rows.push(RowChange { key, value });
@@ -40,11 +40,11 @@ impl World {
     }
 
     /// Takes back one that could not be written; says whether it was one of these.
-    pub(super) fn put_back_loose(&mut self, row: &RowChange) -> bool {
-        let loose = !is_anybodys(&self.directory, &row.key);
+    pub(super) fn put_back_orphaned(&mut self, row: &RowChange) -> bool {
+        let loose = !is_configured(&self.directory, &row.key);
         if loose {
             let value = row.value.clone();
-            self.loose.entry(row.key.clone()).or_insert(value);
+            self.orphaned.entry(row.key.clone()).or_insert(value);
         }
         loose
     }
@@ -56,23 +56,23 @@ impl World {
         let sources = stored.sources.keys();
         let sources = sources.map(|address| format!("source/{address}"));
         for key in users.chain(sources) {
-            if !is_anybodys(&directory, &key) && !stored.gone.contains_key(&key) {
+            if !is_configured(&directory, &key) && !stored.gone.contains_key(&key) {
                 let gone = Gone::new(now, Vec::new());
-                self.loose.insert(Gone::key(&key), Some(gone.json()));
+                self.orphaned.insert(Gone::key(&key), Some(gone.json()));
             }
         }
-        self.welcome(stored);
+        self.clear_returned(stored);
     }
 
     /// Whoever was gone and is back is gone no more, and has the row again.
-    pub(super) fn welcome(&mut self, stored: &Stored) {
+    pub(super) fn clear_returned(&mut self, stored: &Stored) {
         let directory = self.directory.clone();
         for key in stored.gone.keys() {
-            if !is_anybodys(&directory, key) {
+            if !is_configured(&directory, key) {
                 continue;
             }
-            self.loose.remove(key);
-            self.loose.insert(Gone::key(key), None);
+            self.orphaned.remove(key);
+            self.orphaned.insert(Gone::key(key), None);
             // Written anew, whatever was about to happen to the row.
             match key.split_once('/') {
                 Some(("user", name)) => {
@@ -92,7 +92,7 @@ impl World {
 
     /// Before another directory takes over: what is known of those who go is to be stored,
     /// and since when they are gone.
-    pub(super) fn part(&mut self, plan: &Plan, now: Time) {
+    pub(super) fn orphan_rows(&mut self, plan: &Plan, now: Time) {
         let directory = self.directory.clone();
         for id in plan.gone_sources() {
             let source = directory.get_source(*id);
@@ -100,16 +100,16 @@ impl World {
                 continue;
             }
             if self.sources[id.index()].dirty {
-                self.let_go(RowKey::Source(source.address.clone()));
+                self.orphan(RowKey::Source(source.address.clone()));
             }
             let key = format!("source/{}", source.address);
             let gone = Gone::new(now, Vec::new());
-            self.loose.insert(Gone::key(&key), Some(gone.json()));
+            self.orphaned.insert(Gone::key(&key), Some(gone.json()));
         }
         for id in plan.gone_users() {
             let user = directory.get(*id);
             if self.users[id.index()].dirty {
-                self.let_go(RowKey::User(user.name.clone()));
+                self.orphan(RowKey::User(user.name.clone()));
             }
             let sources = user
                 .inputs
@@ -122,13 +122,13 @@ impl World {
             let sources = sources.map(|source| source.address.to_string()).collect();
             let key = format!("user/{}", user.name);
             let gone = Gone::new(now, sources);
-            self.loose.insert(Gone::key(&key), Some(gone.json()));
+            self.orphaned.insert(Gone::key(&key), Some(gone.json()));
         }
     }
 
-    fn let_go(&mut self, key: RowKey) {
+    fn orphan(&mut self, key: RowKey) {
         if let Some(row) = self.row(key) {
-            self.loose.insert(row.key, row.value);
+            self.orphaned.insert(row.key, row.value);
         }
     }
 
@@ -137,13 +137,13 @@ impl World {
     pub fn drop_old(&mut self, gone: &[(String, Option<Gone>)], now: Time) {
         for (key, gone) in gone {
             match gone {
-                _ if is_anybodys(&self.directory, key) => {
-                    self.loose.insert(Gone::key(key), None);
+                _ if is_configured(&self.directory, key) => {
+                    self.orphaned.insert(Gone::key(key), None);
                 }
                 // Counted anew, rather than thrown away for that.
                 None => {
                     let gone = Gone::new(now, Vec::new());
-                    self.loose.insert(Gone::key(key), Some(gone.json()));
+                    self.orphaned.insert(Gone::key(key), Some(gone.json()));
                 }
                 Some(gone) if gone.is_over(now) => self.drop_row(key),
                 Some(_) => {}
@@ -156,7 +156,7 @@ impl World {
     pub fn forget(&mut self, name: Option<&str>, gone: &[(String, Option<Gone>)]) -> usize {
         let mut users = 0;
         for (key, gone) in gone {
-            if is_anybodys(&self.directory, key) {
+            if is_configured(&self.directory, key) {
                 continue;
             }
             let user = key.strip_prefix("user/");
@@ -166,7 +166,7 @@ impl World {
                 }
                 for address in gone.iter().flat_map(|gone| &gone.sources) {
                     let key = format!("source/{address}");
-                    if !is_anybodys(&self.directory, &key) {
+                    if !is_configured(&self.directory, &key) {
                         self.drop_row(&key);
                     }
                 }
@@ -178,7 +178,7 @@ impl World {
     }
 
     fn drop_row(&mut self, key: &str) {
-        self.loose.insert(key.to_owned(), None);
-        self.loose.insert(Gone::key(key), None);
+        self.orphaned.insert(key.to_owned(), None);
+        self.orphaned.insert(Gone::key(key), None);
     }
 }

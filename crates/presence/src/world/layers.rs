@@ -142,7 +142,7 @@ pub(super) enum Ending {
 
 impl World {
     /// Changes the layers of a source. Says whether the source is something else now.
-    pub(super) fn relayer(
+    pub(super) fn change_layers(
         &mut self,
         source: SourceId,
         touched: &mut Touched,
@@ -165,7 +165,7 @@ impl World {
     }
 
     /// The base of a source is that, and no timed status is left.
-    pub(super) fn store(&mut self, source: SourceId, presence: Presence, at: Time) {
+    pub(super) fn set_base(&mut self, source: SourceId, presence: Presence, at: Time) {
         let state = &mut self.sources[source.index()];
         let before = state.layers.take().and_then(|layers| layers.next_end());
         (state.presence, state.since, state.known) = (presence, at, true);

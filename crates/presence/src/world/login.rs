@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::own::By;
+use super::own::ChosenBy;
 use super::{Effect, World};
 use crate::directory::UserId;
 use crate::model::assignment::Choice;
@@ -54,7 +54,7 @@ impl World {
 
     /// Logs out whose panels a load has left behind: their sessions are over, or not
     /// known any more.
-    pub fn log_out_the_left(&mut self, now: Time) -> Vec<Effect> {
+    pub fn log_out_stale_panels(&mut self, now: Time) -> Vec<Effect> {
         let directory = self.directory.clone();
         let mut effects = Vec::new();
         for (user, spec) in directory.users() {
@@ -86,7 +86,7 @@ impl World {
             let overrides = self.directory.get(user).rule.login.overrides;
             if overrides || !self.chosen_by_hand(user, &status) {
                 let at = self.stamp(now);
-                effects.extend(self.choose(user, &Choice::of(&status), By::Login, at));
+                effects.extend(self.choose(user, &Choice::of(&status), ChosenBy::Login, at));
             }
         }
         effects
@@ -106,7 +106,7 @@ impl World {
             own.presence.is_set() || recorded_only
         };
         let left_to_logins = |own: &super::Own| {
-            own.by == By::Login
+            own.by == ChosenBy::Login
                 || (logging_out && own.status.is_some() && at_login.contains(&&own.status))
         };
         if own.filter(is_set).is_some_and(|own| !left_to_logins(own)) {

@@ -41,16 +41,16 @@ use crate::model::time::Time;
 use activity::Parking;
 pub use announce::Found;
 pub use chosen::{Decision, Decisions};
-use chosen::{OwnChange, Was};
+use chosen::{OwnChange, Snapshot};
 use devices::Asked;
 use layers::Ending;
 pub use layers::{Layer, Layers, Value};
-pub use own::{Before, By, Own};
-pub use reload::{Counts, Plan, Read, Removed};
+pub use own::{Before, ChosenBy, Own};
+pub use reload::{Counts, Plan, ProviderValues, Removed};
 pub use rows::RowChange;
 use rows::RowKey;
 use settle::Settling;
-use writes::OnWay;
+use writes::PendingWrite;
 pub use writes::{Work, Write};
 
 /// What is known of a source.
@@ -72,7 +72,7 @@ pub struct SourceState {
 pub enum Winner {
     /// None took part.
     #[default]
-    Nobody,
+    NoSource,
     /// Own status.
     Own,
     /// One of the inputs, by its index.
@@ -107,8 +107,8 @@ struct UserState {
     /// where nothing that was chosen means a type.
     status: Option<Arc<StatusType>>,
     /// What each [`Watcher`] is to see.
-    shown: [DeviceState; 2],
-    takes: DndStatus,
+    device_states: [DeviceState; 2],
+    dnd_status: DndStatus,
     flags: Flags,
     activity: Activity,
     /// Whether a panel is logged in, or was before a load.
@@ -145,7 +145,7 @@ pub enum Change<'a> {
     /// A call was parked.
     Parked {
         /// The space where it waits.
-        place: &'a str,
+        space: &'a str,
         /// The channel that waits.
         channel: &'a str,
         /// The device that has parked it.
@@ -234,26 +234,26 @@ pub struct World {
     parking: Parking,
     asked: Asked,
     /// Whether watchers were told that nobody answers for the users any more.
-    gone: bool,
+    withdrawn: bool,
     /// How many panels a user is logged in on, by the name in small letters: they
     /// outlive a reload.
     panels: HashMap<String, u32>,
     dirty: VecDeque<RowKey>,
-    /// Rows of those who are gone: see [`World::loose_rows`].
-    loose: BTreeMap<String, Option<String>>,
-    on_way: HashMap<SourceId, OnWay>,
+    /// Rows of those who are gone: see [`World::orphaned_rows`].
+    orphaned: BTreeMap<String, Option<String>>,
+    pending: HashMap<SourceId, PendingWrite>,
     queue: VecDeque<SourceId>,
     /// Writes to addresses that a reload has taken away.
-    parting: VecDeque<Write>,
+    leftover_writes: VecDeque<Write>,
     settling: HashMap<UserId, Settling>,
     /// When each of them is due, in that order.
     due: VecDeque<(Time, UserId)>,
     /// When each timed status ends.
     ends: BTreeSet<(Time, Ending)>,
     /// When the worker looks at them next.
-    looked_for: Option<Time>,
+    next_look: Option<Time>,
     last: Time,
-    held: bool,
+    publishing_held: bool,
     /// See [`World::round`].
     round: u64,
 }
@@ -299,7 +299,7 @@ impl World {
 
     /// Which calls the user takes.
     pub fn dnd_status(&self, user: UserId) -> DndStatus {
-        self.users[user.index()].takes
+        self.users[user.index()].dnd_status
     }
 
     /// What else the user chose.
@@ -326,11 +326,11 @@ impl World {
     /// The winner's address, `own` for own status, empty for none.
     pub fn winner(&self, user: UserId) -> &str {
         match self.outcome(user).winner {
-            Winner::Nobody => "",
+            Winner::NoSource => "",
             Winner::Own => OWN,
             Winner::Input(index) => {
                 let input = &self.directory.get(user).inputs[usize::from(index)];
-                self.directory.get_source(input.source).shown()
+                self.directory.get_source(input.source).display_name()
             }
         }
     }
@@ -342,15 +342,15 @@ impl World {
         };
         let input = &self.directory.get(user).inputs[usize::from(index)];
         let source = self.directory.get_source(input.source);
-        match source.shown().len() == source.address.len() {
+        match source.display_name().len() == source.address.len() {
             true => source.address.clone(),
-            false => source.shown().into(),
+            false => source.display_name().into(),
         }
     }
 
     /// Takes what the source of that address says; nothing where there is none, because a
     /// reload may have taken it away meanwhile.
-    pub fn take_heard(
+    pub fn report_presence(
         &mut self,
         address: &str,
         (state, subtype, message): (State, &str, &str),
@@ -359,13 +359,13 @@ impl World {
         let Some(source) = self.directory.source(address) else {
             return Vec::new();
         };
-        let heard = Change::Reported {
+        let reported = Change::Reported {
             source,
             state,
             subtype,
             message,
         };
-        self.apply(&heard, now)
+        self.apply(&reported, now)
     }
 
     /// Takes a change and says what follows from it.
@@ -378,9 +378,9 @@ impl World {
                 subtype,
                 message,
             } => {
-                if let Some(on_way) = self.on_way.get_mut(&source) {
+                if let Some(pending) = self.pending.get_mut(&source) {
                     // What we are about to write stands after this in the topic's order.
-                    on_way.heard = Some(Presence::new(state, subtype, message));
+                    pending.last_reported = Some(Presence::new(state, subtype, message));
                     return Vec::new();
                 }
                 let known = &self.sources[source.index()];
@@ -388,7 +388,7 @@ impl World {
                     return Vec::new();
                 }
                 let at = self.stamp(now);
-                self.hear(source, Presence::new(state, subtype, message), at);
+                self.report_source(source, Presence::new(state, subtype, message), at);
                 self.touch_readers(source, &mut touched);
             }
             Change::Lost(source) => {
@@ -397,24 +397,24 @@ impl World {
             }
             Change::Chosen { user, choice } => {
                 let at = self.stamp(now);
-                return self.choose(user, choice, By::Hand, at);
+                return self.choose(user, choice, ChosenBy::Hand, at);
             }
             Change::Device(device, state) => {
-                let set = self.take_device(device, state, now, &mut touched);
+                let set = self.report_device(device, state, now, &mut touched);
                 let mut effects = Vec::new();
                 self.recombine(touched, &OwnChange::None, now, &mut effects);
                 effects.extend(self.set_by_login(set, now));
                 return effects;
             }
-            Change::DndStatus(user, takes) => {
+            Change::DndStatus(user, dnd_status) => {
                 let mut effects = Vec::new();
-                if self.users[user.index()].takes != takes {
-                    let was = self.users[user.index()].was();
-                    self.users[user.index()].takes = takes;
-                    self.take_activity(user);
+                if self.users[user.index()].dnd_status != dnd_status {
+                    let was = self.users[user.index()].snapshot();
+                    self.users[user.index()].dnd_status = dnd_status;
+                    self.update_activity(user);
                     let changed = Details::NONE.with(Detail::Dnd, true);
                     effects.push(self.transition(user, was, changed, now));
-                    self.show(user, &mut effects);
+                    self.update_device_states(user, &mut effects);
                 }
                 return effects;
             }
@@ -424,18 +424,18 @@ impl World {
                     return Vec::new();
                 }
                 self.users[user.index()].flags = flags;
-                let was = self.users[user.index()].was();
+                let was = self.users[user.index()].snapshot();
                 let changed = Details::NONE
                     .with(Detail::Flags, true)
                     .with_visibility(flag == Flag::AllowSeeMyPresence);
                 return vec![self.transition(user, was, changed, now)];
             }
             Change::Parked {
-                place,
+                space,
                 channel,
                 parker,
-            } => self.park(place, channel, parker, &mut touched),
-            Change::Unparked(place) => self.unpark(place, &mut touched),
+            } => self.park(space, channel, parker, &mut touched),
+            Change::Unparked(space) => self.unpark(space, &mut touched),
             Change::LoggedIn(user) => return self.logged_in(user, now),
             Change::LoggedOut(user) => return self.logged_out(user, now),
         }
@@ -446,12 +446,12 @@ impl World {
 
     /// What a source says. Its `since` changes with it, but stays when a source that
     /// was not known before says what it said last.
-    fn hear(&mut self, source: SourceId, presence: Presence, at: Time) {
+    fn report_source(&mut self, source: SourceId, presence: Presence, at: Time) {
         let state = &mut self.sources[source.index()];
         state.known = true;
         // One that never said anything says not_set: that is no event.
         if state.presence != presence && !self.has_ended_as(source, &presence, at) {
-            self.store(source, presence, at);
+            self.set_base(source, presence, at);
         }
     }
 
@@ -475,13 +475,13 @@ impl World {
         effects: &mut Vec<Effect>,
     ) {
         while let Some((_, user)) = touched.pop_first() {
-            let mut was = self.users[user.index()].was();
+            let mut was = self.users[user.index()].snapshot();
             self.users[user.index()].outcome = self.combine(user);
-            self.take_own_change(user, own);
-            self.take_chosen(user);
-            self.take_activity(user);
+            self.note_own_change(user, own);
+            self.update_chosen(user);
+            self.update_activity(user);
             let state = &self.users[user.index()];
-            if self.held {
+            if self.publishing_held {
                 // At a load it is found out, which is no transition.
                 was.activity = state.activity;
                 was.inferred = state.inferred.clone();
@@ -490,17 +490,17 @@ impl World {
             if state.differs(&was) {
                 effects.push(self.transition(user, was, Details::NONE, now));
             }
-            self.show(user, effects);
+            self.update_device_states(user, effects);
             if changed && let Some(source) = self.directory.source_of(user) {
                 let at = self.stamp(now);
                 let new = self.outcome(user).presence.clone();
-                self.hear(source, new, at);
+                self.report_source(source, new, at);
                 self.touch_readers(source, &mut touched);
             }
         }
     }
 
-    fn transition(&mut self, user: UserId, was: Was, changed: Details, now: Time) -> Effect {
+    fn transition(&mut self, user: UserId, was: Snapshot, changed: Details, now: Time) -> Effect {
         let state = &self.users[user.index()];
         let (did, activity) = (was.activity, state.activity);
         let changed = changed
@@ -508,7 +508,7 @@ impl World {
             .with(Detail::Presence, did.presence != activity.presence)
             .with(Detail::User, did.user != activity.user)
             .with(Detail::Meeting, did.meeting != activity.meeting)
-            .with(Detail::Status, state.says_otherwise(&was));
+            .with(Detail::Status, state.status_differs(&was));
         let spec = self.directory.get(user);
         let last = &mut self.accounts[spec.account.index()];
         *last += 1;
@@ -520,7 +520,7 @@ impl World {
         self.mark_user(user);
         let publish = self.outcome(user).presence != was.presence && self.publish_now(user, now);
         if publish {
-            self.asked.set_heard(user);
+            self.asked.set_presence(user);
         }
         let outcome = self.outcome(user);
         let decisions = self.decisions(user).map(|decisions| {

@@ -15,7 +15,7 @@ use crate::model::time::Time;
 
 /// Who chose a status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum By {
+pub enum ChosenBy {
     /// Somebody, through one of the interfaces.
     #[default]
     Hand,
@@ -40,7 +40,7 @@ pub struct Own {
     /// When it ends; [`Time::NEVER`] without an end.
     pub until: Time,
     /// Who chose it.
-    pub by: By,
+    pub by: ChosenBy,
     /// What it returns to when it ends.
     pub before: Option<Box<Before>>,
 }
@@ -60,7 +60,7 @@ impl World {
         &mut self,
         user: UserId,
         choice: &Choice,
-        by: By,
+        by: ChosenBy,
         at: Time,
     ) -> Vec<Effect> {
         let mut touched = Touched::new();
@@ -110,7 +110,7 @@ impl World {
                 since: at,
             });
             let owner = spec.name.clone();
-            self.relayer(source, touched, |layers| match (value, choice.until) {
+            self.change_layers(source, touched, |layers| match (value, choice.until) {
                 (Some(value), Some(until)) => layers.put(Layer {
                     owner,
                     value,
@@ -152,7 +152,7 @@ impl World {
                 Ending::Own(user) => set.extend(self.end_own(user, &mut touched)),
                 Ending::Source(source) => {
                     let ended = |layers: &mut Layers| layers.remove_ended(now);
-                    if self.relayer(source, &mut touched, ended) {
+                    if self.change_layers(source, &mut touched, ended) {
                         self.write_again(source);
                     }
                 }
@@ -160,8 +160,8 @@ impl World {
         }
         let mut effects = Vec::new();
         self.recombine(touched, &OwnChange::Ended(set), now, &mut effects);
-        self.looked_for = self.ends.first().map(|(until, _)| *until);
-        (effects, self.looked_for)
+        self.next_look = self.ends.first().map(|(until, _)| *until);
+        (effects, self.next_look)
     }
 
     /// The own status before the timed one returns. Says which status type holds again
@@ -188,6 +188,6 @@ impl World {
     /// Whether one ends before the worker looks next.
     pub(super) fn ends_earlier(&self) -> bool {
         let first = self.ends.first().map(|(until, _)| *until);
-        first.is_some_and(|first| self.looked_for.is_none_or(|looked| first < looked))
+        first.is_some_and(|first| self.next_look.is_none_or(|looked| first < looked))
     }
 }

@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::chosen::{OwnChange, Was};
+use super::chosen::{OwnChange, Snapshot};
 use super::devices::Asked;
 use super::rows::RowKey;
-use super::writes::{OnWay, Write};
+use super::writes::{PendingWrite, Write};
 use super::{Effect, Ending, Layers, SourceState, Touched, UserState, World};
 use crate::account::Details;
 use crate::config::Rule;
@@ -215,7 +215,7 @@ impl Plan {
 
 /// What was read for a reload from the providers of what is new.
 #[derive(Default, Debug)]
-pub struct Read {
+pub struct ProviderValues {
     /// What sources said.
     pub sources: Vec<(SourceId, Presence)>,
     /// What devices are.
@@ -223,9 +223,9 @@ pub struct Read {
 }
 
 /// What was told of a user before.
-struct Old {
-    was: Was,
-    shown: [DeviceState; 2],
+struct Previous {
+    was: Snapshot,
+    device_states: [DeviceState; 2],
 }
 
 /// What a reload leaves behind.
@@ -252,7 +252,7 @@ impl World {
         now: Time,
     ) -> Self {
         let mut world = World::empty(directory.clone());
-        world.take_stored(stored);
+        world.load_stored(stored);
         world.note_absent(stored, now);
         for (id, source) in directory.sources() {
             let state = &mut world.sources[id.index()];
@@ -264,7 +264,7 @@ impl World {
         world.check_sequences();
         world.read_devices(now);
         world.combine_all();
-        world.take_activities();
+        world.update_activities();
         world
     }
 
@@ -282,7 +282,7 @@ impl World {
 
     /// Takes what was stored of its sources and users. The row of a user whose name is
     /// now spelled with other capitals moves to the new spelling.
-    fn take_stored(&mut self, stored: &Stored) {
+    fn load_stored(&mut self, stored: &Stored) {
         let directory = self.directory.clone();
         for (address, kept) in &stored.sources {
             let source = directory.source(address);
@@ -315,8 +315,8 @@ impl World {
             state.own = own;
             let status = row.status.as_ref().and_then(|name| statuses.find(name));
             state.status = status.cloned();
-            let takes = row.dnd_status.as_deref().map(DndStatus::parse);
-            state.takes = takes.and_then(Result::ok).unwrap_or_default();
+            let dnd_status = row.dnd_status.as_deref().map(DndStatus::parse);
+            state.dnd_status = dnd_status.and_then(Result::ok).unwrap_or_default();
             state.flags = Flags::restore(&row.flags);
         }
     }
@@ -348,8 +348,8 @@ impl World {
             let outcome = self.combine(user);
             let presence = outcome.presence.clone();
             self.users[user.index()].outcome = outcome;
-            self.take_chosen(user);
-            self.show(user, &mut Vec::new());
+            self.update_chosen(user);
+            self.update_device_states(user, &mut Vec::new());
             if let Some(source) = self.directory.source_of(user) {
                 let state = &mut self.sources[source.index()];
                 state.known = true;
@@ -367,46 +367,46 @@ impl World {
         &mut self,
         plan: &Plan,
         stored: &Stored,
-        read: Read,
+        read: ProviderValues,
         now: Time,
     ) -> (Vec<Effect>, Removed) {
-        let mut withdrawn = self.withdraw_the_gone(plan);
-        let mut ended = self.end_of_the_gone(plan, now);
-        self.part(plan, now);
+        let mut withdrawn = self.withdraw_removed(plan);
+        let mut ended = self.end_removed(plan, now);
+        self.orphan_rows(plan, now);
         let mut before = std::mem::replace(self, World::empty(plan.directory.clone()));
         self.last = before.last;
         self.dirty = std::mem::take(&mut before.dirty);
-        self.loose = std::mem::take(&mut before.loose);
+        self.orphaned = std::mem::take(&mut before.orphaned);
         self.carry_over(&mut before, plan, stored, now);
-        self.take_stored(stored);
+        self.load_stored(stored);
         self.check_sequences();
-        self.welcome(stored);
+        self.clear_returned(stored);
         let at = self.stamp(now);
         for (source, presence) in read.sources {
-            self.hear(source, presence, at);
+            self.report_source(source, presence, at);
         }
         for (device, state) in read.devices {
             self.devices[device.index()] = Some(state);
         }
         self.read_devices(at);
-        let old = self.users.iter().map(|state| Old {
-            was: state.was(),
-            shown: state.shown,
+        let old = self.users.iter().map(|state| Previous {
+            was: state.snapshot(),
+            device_states: state.device_states,
         });
-        let old: Vec<Old> = old.collect();
+        let old: Vec<Previous> = old.collect();
         self.rename_statuses(plan);
         self.combine_all();
         ended.extend(self.differences(plan, old, &before, now));
         let effects = ended;
         let users = self.removed(&before);
         let gone = users.iter().filter_map(|name| before.directory.user(name));
-        withdrawn.extend(gone.flat_map(|user| before.unshown(user)));
+        withdrawn.extend(gone.flat_map(|user| before.withdraw_devices(user)));
         (effects, Removed { withdrawn, before })
     }
 
     /// The timed statuses of users who are no more end now, while it is known what they
     /// return to. Says what follows for others.
-    fn end_of_the_gone(&mut self, plan: &Plan, now: Time) -> Vec<Effect> {
+    fn end_removed(&mut self, plan: &Plan, now: Time) -> Vec<Effect> {
         let directory = self.directory.clone();
         let stays = |name: &str| plan.directory.user(name).is_some();
         let (mut touched, mut set) = (Touched::new(), Vec::new());
@@ -418,10 +418,10 @@ impl World {
                 }
                 Ending::Own(_) => {}
                 Ending::Source(source) => {
-                    let of_the_gone = |layers: &mut Layers| {
+                    let of_removed = |layers: &mut Layers| {
                         layers.timed.retain(|layer| stays(&layer.owner));
                     };
-                    if self.relayer(source, &mut touched, of_the_gone) {
+                    if self.change_layers(source, &mut touched, of_removed) {
                         self.write_again(source);
                     }
                 }
@@ -490,22 +490,20 @@ impl World {
             }
         }
         let moved = |source: SourceId| moved[source.index()];
-        self.parting = std::mem::take(&mut before.parting);
+        self.leftover_writes = std::mem::take(&mut before.leftover_writes);
         for source in before.queue.drain(..) {
             match moved(source) {
                 Some(source) => self.queue.push_back(source),
-                None => self
-                    .parting
-                    .extend(
-                        OnWay::left(&mut before.on_way, source).map(|presence| Write {
-                            address: before.directory.get_source(source).address.clone(),
-                            presence,
-                        }),
-                    ),
+                None => self.leftover_writes.extend(
+                    PendingWrite::left(&mut before.pending, source).map(|presence| Write {
+                        address: before.directory.get_source(source).address.clone(),
+                        presence,
+                    }),
+                ),
             }
         }
-        let on_way = before.on_way.drain();
-        self.on_way = on_way
+        let pending = before.pending.drain();
+        self.pending = pending
             .filter_map(|(s, way)| Some((moved(s)?, way)))
             .collect();
     }
@@ -539,7 +537,7 @@ impl World {
     fn differences(
         &mut self,
         plan: &Plan,
-        old: Vec<Old>,
+        old: Vec<Previous>,
         before: &World,
         now: Time,
     ) -> Vec<Effect> {
@@ -551,9 +549,12 @@ impl World {
                 known.is_some_and(|known| before.directory.get(known).name != user.name);
             let unpublished = respelled && present.is_set()
                 || known.is_some_and(|known| before.is_unpublished(known, &present));
-            let Old { mut was, shown } = old;
+            let Previous {
+                mut was,
+                device_states,
+            } = old;
             let moved = was.presence != present;
-            self.take_activity(id);
+            self.update_activity(id);
             let state = &self.users[id.index()];
             if known.is_none() {
                 // Found out, which is no transition.
@@ -566,14 +567,14 @@ impl World {
                 effects.push(self.transition(id, was, Details::NONE, now));
             }
             if !moved && unpublished {
-                self.asked.set_heard(id);
+                self.asked.set_presence(id);
                 effects.push(Effect::Publish(user.name.clone(), present));
             }
             for watcher in Watcher::ALL {
-                let now_shown = self.shown(id, watcher);
-                let differs = respelled || shown[watcher as usize] != now_shown;
+                let state_now = self.device_state_of(id, watcher);
+                let differs = respelled || device_states[watcher as usize] != state_now;
                 if differs && self.asked.get(id, watcher) {
-                    effects.push(Effect::Device(user.name.clone(), watcher, now_shown));
+                    effects.push(Effect::Device(user.name.clone(), watcher, state_now));
                 }
             }
         }
@@ -581,7 +582,7 @@ impl World {
     }
 
     /// Who is gone. The row of an earlier spelling goes too; others stay, see
-    /// [`World::part`].
+    /// [`World::orphan_rows`].
     fn removed(&mut self, before: &World) -> Vec<Arc<str>> {
         let spelled: HashSet<&str> = self
             .directory

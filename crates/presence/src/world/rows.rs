@@ -41,12 +41,12 @@ impl World {
 
     /// Whether rows wait to be kept.
     pub fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty() || !self.loose.is_empty()
+        !self.dirty.is_empty() || !self.orphaned.is_empty()
     }
 
     /// Up to `most` rows with their present values, oldest first.
     pub fn take_rows(&mut self, most: usize) -> Vec<RowChange> {
-        let mut rows = self.take_loose(most);
+        let mut rows = self.take_orphaned(most);
         let many = self.dirty.len().min(most - rows.len());
         let keys: Vec<RowKey> = self.dirty.drain(..many).collect();
         rows.extend(keys.into_iter().filter_map(|key| self.row(key)));
@@ -60,7 +60,7 @@ impl World {
             let Some((kind, name)) = row.key.split_once('/') else {
                 continue;
             };
-            if self.put_back_loose(row) {
+            if self.put_back_orphaned(row) {
                 continue;
             }
             let key = match kind {
@@ -86,7 +86,7 @@ impl World {
         }
     }
 
-    /// The row of a key; none where nobody has it any more, see [`World::part`].
+    /// The row of a key; none where nobody has it any more, see [`World::orphan_rows`].
     pub(super) fn row(&mut self, key: RowKey) -> Option<RowChange> {
         Some(match key {
             RowKey::Source(address) => {
@@ -107,7 +107,8 @@ impl World {
                     let state = &mut self.users[user.index()];
                     state.dirty = false;
                     let status = state.status.as_ref();
-                    let dnd = (state.takes != DndStatus::default()).then(|| state.takes.name());
+                    let dnd =
+                        (state.dnd_status != DndStatus::default()).then(|| state.dnd_status.name());
                     UserRow {
                         own: state.own.as_deref().map(OwnRow::new),
                         status: status.map(|status| status.name.to_string()),

@@ -17,7 +17,7 @@ impl World {
     /// Whether a change of this user, already combined, is published at once.
     pub(super) fn publish_now(&mut self, user: UserId, now: Time) -> bool {
         let settle = self.directory.settings.settle;
-        if self.held {
+        if self.publishing_held {
             return false;
         }
         if settle == 0 {
@@ -42,7 +42,7 @@ impl World {
     /// Whether publishes are held back: at a load what differs is published at
     /// its end.
     pub fn hold_publishing(&mut self, held: bool) {
-        self.held = held;
+        self.publishing_held = held;
     }
 
     /// What became due to be published, and when to ask again.

@@ -19,7 +19,7 @@ use crate::model::state::{Presence, State};
 use crate::model::status::{StatusType, Statuses};
 use crate::model::time::Time;
 use crate::world::gone_users::Gone;
-use crate::world::{Before, By, Layer, Layers, Own, Value};
+use crate::world::{Before, ChosenBy, Layer, Layers, Own, Value};
 
 /// The AstDB family.
 pub const FAMILY: &str = "UserPresence";
@@ -29,7 +29,7 @@ pub const OLD_SECRET: &str = "http/secret";
 
 /// A presence with its time, as stored.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
-pub struct Kept {
+pub struct StoredPresence {
     #[serde(serialize_with = "write_state", deserialize_with = "read_state")]
     state: State,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -46,10 +46,10 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-impl Kept {
+impl StoredPresence {
     /// As stored.
     pub fn new(presence: &Presence, since: Time, until: Time) -> Self {
-        Kept {
+        StoredPresence {
             until: until.micros(),
             state: presence.state(),
             subtype: presence.subtype().to_owned(),
@@ -79,7 +79,7 @@ fn read_state<'a, D: Deserializer<'a>>(deserializer: D) -> Result<State, D::Erro
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct SourceRow {
     #[serde(flatten)]
-    base: Kept,
+    base: StoredPresence,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     timed: Vec<LayerRow>,
 }
@@ -89,13 +89,13 @@ pub struct SourceRow {
 struct LayerRow {
     user: String,
     #[serde(flatten)]
-    kept: Kept,
+    kept: StoredPresence,
 }
 
 impl SourceRow {
     /// As stored.
     pub fn new(layers: &Layers) -> Self {
-        let kept = |value: &Value, until| Kept::new(&value.presence, value.since, until);
+        let kept = |value: &Value, until| StoredPresence::new(&value.presence, value.since, until);
         let timed = layers.timed.iter().map(|layer| LayerRow {
             user: layer.owner.to_string(),
             kept: kept(&layer.value, layer.until),
@@ -108,7 +108,7 @@ impl SourceRow {
 
     /// As known.
     pub fn restore(&self) -> Layers {
-        let value = |kept: &Kept| {
+        let value = |kept: &StoredPresence| {
             let (presence, since, until) = kept.restore();
             (Value { presence, since }, until)
         };
@@ -154,13 +154,13 @@ pub struct UserRow {
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct OwnRow {
     #[serde(flatten)]
-    kept: Kept,
+    kept: StoredPresence,
     /// When the type was chosen, in microseconds; 0 where that is `since`.
     #[serde(default, skip_serializing_if = "is_zero")]
     chosen: u64,
     /// What was chosen otherwise, for a type that is mapped to nothing; without times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    beside: Option<Box<Kept>>,
+    beside: Option<Box<StoredPresence>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<String>,
     /// Whether a login chose it.
@@ -197,7 +197,7 @@ impl OwnRow {
             })
         });
         OwnRow {
-            kept: Kept::new(&own.presence, own.since, own.until),
+            kept: StoredPresence::new(&own.presence, own.since, own.until),
             chosen: match own.chosen == own.since {
                 true => 0,
                 false => own.chosen.micros(),
@@ -205,9 +205,9 @@ impl OwnRow {
             beside: own
                 .beside
                 .as_ref()
-                .map(|presence| Box::new(Kept::new(presence, Time::NEVER, Time::NEVER))),
+                .map(|presence| Box::new(StoredPresence::new(presence, Time::NEVER, Time::NEVER))),
             status: name_of(own.status.as_ref()),
-            login: own.by == By::Login,
+            login: own.by == ChosenBy::Login,
             before,
         }
     }
@@ -231,7 +231,11 @@ impl OwnRow {
             chosen: since.max(Time::from_micros(self.chosen)),
             beside: self.beside.as_deref().map(|kept| kept.restore().0),
             until,
-            by: if self.login { By::Login } else { By::Hand },
+            by: if self.login {
+                ChosenBy::Login
+            } else {
+                ChosenBy::Hand
+            },
             before,
         }
     }
@@ -338,10 +342,10 @@ mod tests {
             before,
         };
         let before = Before {
-            own: Some(Box::new(own(Time::NEVER, By::Login, None))),
+            own: Some(Box::new(own(Time::NEVER, ChosenBy::Login, None))),
             status: statuses.find("dnd").cloned(),
         };
-        let timed = own(until, By::Hand, Some(Box::new(before)));
+        let timed = own(until, ChosenBy::Hand, Some(Box::new(before)));
         let row = UserRow {
             own: Some(OwnRow::new(&timed)),
             status: Some("lunch".into()),

@@ -13,19 +13,19 @@ use crate::model::state::Presence;
 use crate::model::time::Time;
 
 #[derive(Default, Debug)]
-pub(super) struct OnWay {
+pub(super) struct PendingWrite {
     /// To be written; a newer choice replaces it.
     queued: Option<Presence>,
     /// Writes handed to the worker and not yet confirmed.
     in_flight: u32,
     /// The last event meanwhile.
-    pub(super) heard: Option<Presence>,
+    pub(super) last_reported: Option<Presence>,
 }
 
-impl OnWay {
+impl PendingWrite {
     /// What is still to be written to a source that goes.
     pub(super) fn left(
-        all: &mut std::collections::HashMap<SourceId, OnWay>,
+        all: &mut std::collections::HashMap<SourceId, PendingWrite>,
         source: SourceId,
     ) -> Option<Presence> {
         all.remove(&source)?.queued
@@ -54,35 +54,35 @@ pub enum Work {
 
 impl World {
     pub(super) fn queue_write(&mut self, source: SourceId, presence: &Presence) {
-        let on_way = self.on_way.entry(source).or_default();
-        if on_way.queued.replace(presence.clone()).is_none() {
+        let pending = self.pending.entry(source).or_default();
+        if pending.queued.replace(presence.clone()).is_none() {
             self.queue.push_back(source);
         }
     }
 
     /// Writes to an address again what it is, where that is still what was `meant`: the
     /// provider lost it.
-    pub fn write_anew(&mut self, address: &str, meant: impl FnOnce(&Presence) -> bool) {
+    pub fn write_present(&mut self, address: &str, meant: impl FnOnce(&Presence) -> bool) {
         let Some(source) = self.directory.source(address) else {
             return;
         };
         let presence = self.source(source).presence.clone();
-        if !self.on_way.contains_key(&source) && meant(&presence) {
+        if !self.pending.contains_key(&source) && meant(&presence) {
             self.queue_write(source, &presence);
         }
     }
 
     /// The next write for the worker, in the order of the choices.
     pub fn take_write(&mut self) -> Option<Write> {
-        if let Some(write) = self.parting.pop_front() {
+        if let Some(write) = self.leftover_writes.pop_front() {
             return Some(write);
         }
         while let Some(source) = self.queue.pop_front() {
-            let Some(on_way) = self.on_way.get_mut(&source) else {
+            let Some(pending) = self.pending.get_mut(&source) else {
                 continue;
             };
-            if let Some(presence) = on_way.queued.take() {
-                on_way.in_flight += 1;
+            if let Some(presence) = pending.queued.take() {
+                pending.in_flight += 1;
                 let address = self.directory.get_source(source).address.clone();
                 return Some(Write { address, presence });
             }
@@ -95,11 +95,11 @@ impl World {
         // The number may be of an earlier directory: who waits, waits for no longer
         // than it takes to find out.
         let directory = &self.directory;
-        !self.on_way.is_empty()
+        !self.pending.is_empty()
             && directory.try_get(user).is_some_and(|user| {
                 directory
                     .written(user)
-                    .any(|source| self.on_way.contains_key(&source))
+                    .any(|source| self.pending.contains_key(&source))
             })
     }
 
@@ -107,7 +107,7 @@ impl World {
     /// once; later ones end later.
     pub fn work(&self) -> Work {
         if !self.queue.is_empty()
-            || !self.parting.is_empty()
+            || !self.leftover_writes.is_empty()
             || self.due.len() == 1
             || self.ends_earlier()
         {
@@ -124,17 +124,20 @@ impl World {
         let Some(source) = self.directory.source(address) else {
             return Vec::new();
         };
-        let Some(on_way) = self.on_way.get_mut(&source) else {
+        let Some(pending) = self.pending.get_mut(&source) else {
             return Vec::new();
         };
-        on_way.in_flight = on_way.in_flight.saturating_sub(1);
-        if on_way.in_flight > 0 || on_way.queued.is_some() {
+        pending.in_flight = pending.in_flight.saturating_sub(1);
+        if pending.in_flight > 0 || pending.queued.is_some() {
             return Vec::new();
         }
-        let heard = self.on_way.remove(&source).and_then(|on_way| on_way.heard);
-        let Some(heard) = heard else {
+        let reported = self
+            .pending
+            .remove(&source)
+            .and_then(|pending| pending.last_reported);
+        let Some(reported) = reported else {
             return Vec::new();
         };
-        self.take_heard(address, heard.parts(), now)
+        self.report_presence(address, reported.parts(), now)
     }
 }

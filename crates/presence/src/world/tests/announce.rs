@@ -16,7 +16,7 @@ fn loaded(names: &[&str], set: &[&str]) -> World {
     );
     world.hold_publishing(true);
     for name in set {
-        hear(&mut world, name, "away", 10);
+        report(&mut world, name, "away", 10);
     }
     world.hold_publishing(false);
     world
@@ -50,13 +50,13 @@ fn a_load_publishes_what_differs_from_what_asterisk_holds_or_not_set() {
         ("nobody", State::Away),
         ("Set", State::Away),
     ];
-    let told = world.announce(&found(&held, &[",UserPresence:hint"]), None);
+    let announced = world.announce(&found(&held, &[",UserPresence:hint"]), None);
     let expected = [
         publish("stale", State::NotSet),
         publish("set", State::Away),
         publish("hint", State::NotSet),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(announced, expected);
     // Loaded again, nothing differs.
     let mut world = loaded(&names, &["same", "set"]);
     let held = [("same", State::Away), ("set", State::Away)];
@@ -68,9 +68,9 @@ fn who_is_watched_is_published_of_however_many_users_who_are_set() {
     let names: Vec<String> = (0..6000).map(|at| format!("u{at}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut world = loaded(&names, &names);
-    let told = world.announce(&found(&[], &[",UserPresence:U5999"]), None);
-    assert_eq!(told.len(), 5001);
-    assert!(told.contains(&publish("u5999", State::Away)));
+    let announced = world.announce(&found(&[], &[",UserPresence:U5999"]), None);
+    assert_eq!(announced.len(), 5001);
+    assert!(announced.contains(&publish("u5999", State::Away)));
     // Those of whom Asterisk has not heard need not be taken back.
     assert_eq!(world.withdraw().len(), 5001);
 }
@@ -81,20 +81,20 @@ fn what_was_told_to_who_asked_is_corrected_and_taken_back() {
     let user = |world: &World, name| world.directory().user(name).unwrap();
     // While the module was loading.
     assert_eq!(world.ask_presence(user(&world, "c")), Presence::default());
-    let told = world.announce(&found(&[], &[]), None);
+    let announced = world.announce(&found(&[], &[]), None);
     let expected = [
         publish("a", State::Away),
         publish("b", State::Away),
         publish("c", State::NotSet),
     ];
-    assert_eq!(told, expected);
-    hear(&mut world, "b", "not_set", 20);
-    hear(&mut world, "d", "xa", 20);
+    assert_eq!(announced, expected);
+    report(&mut world, "b", "not_set", 20);
+    report(&mut world, "d", "xa", 20);
     let expected = [publish("a", State::NotSet), publish("d", State::NotSet)];
     assert_eq!(world.withdraw(), expected);
     assert_eq!(world.ask_presence(user(&world, "a")), Presence::default());
     // What changes from here on is told to nobody.
-    let effects = hear(&mut world, "a", "dnd", 30);
+    let effects = report(&mut world, "a", "dnd", 30);
     assert!(!effects.iter().any(|effect| match effect {
         Effect::Transition(transition) => transition.publish,
         _ => true,

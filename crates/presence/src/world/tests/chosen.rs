@@ -73,7 +73,7 @@ fn a_message_alone_keeps_all_else() {
     assert_eq!(chosen(&world, "a"), "not_set as not_set");
     assert!(world.with_message(a, "a\nb", now).is_err());
     // One that a phone has said is kept, too.
-    hear(&mut world, "1", "xa,train,Late", 12_000);
+    report(&mut world, "1", "xa,train,Late", 12_000);
     let choice = world.with_message(a, "", now).unwrap();
     assert!(choice.presence.unwrap().is(State::Xa, "train", ""));
 }
@@ -85,12 +85,12 @@ fn a_status_is_not_left_behind_when_a_timed_one_ends() {
     write_all(&mut world, 1_000);
     set(&mut world, "alice", "dnd,,,t(2)", 2_000);
     write_all(&mut world, 2_000);
-    hear(&mut world, "2", "away", 3_000);
+    report(&mut world, "2", "away", 3_000);
     assert_eq!(shown(&world, "alice"), "dnd as dnd");
     end(&mut world, 4_000);
     write_all(&mut world, 4_000);
     assert_eq!(shown(&world, "alice"), "away as away");
-    hear(&mut world, "2", "not_set", 5_000);
+    report(&mut world, "2", "not_set", 5_000);
     assert_eq!(shown(&world, "alice"), "available as available");
 }
 
@@ -103,7 +103,7 @@ fn a_type_that_a_reload_takes_away_leaves_no_empty_status() {
     write_all(&mut world, 2_000);
     let plan = Plan::new(world.directory(), directory(ALICE));
     let at = Time::from_millis(3_000);
-    world.reconfigure(&plan, &Stored::default(), Read::default(), at);
+    world.reconfigure(&plan, &Stored::default(), ProviderValues::default(), at);
     assert_eq!(status(&world, "alice"), "dnd");
     end(&mut world, 4_000);
     write_all(&mut world, 4_000);
@@ -116,7 +116,7 @@ fn a_recorded_type_is_the_last_choice() {
     let mut world = world(&format!("[focus]\ntype=status\nstate=\n{ALICE}"));
     set(&mut world, "alice", "away", 1_000);
     write_all(&mut world, 1_000);
-    hear(&mut world, "1", "xa", 2_000);
+    report(&mut world, "1", "xa", 2_000);
     assert_eq!(status(&world, "alice"), "xa");
     set(&mut world, "alice", "focus", 3_000);
     assert_eq!(shown(&world, "alice"), "xa as focus");
@@ -124,7 +124,7 @@ fn a_recorded_type_is_the_last_choice() {
     let text = format!("[focus]\ntype=status\nstate=\n{ALICE}");
     let mut after = World::restore(directory(&text), &stored, Time::from_millis(4_000));
     assert_eq!(shown(&after, "alice"), "xa as focus");
-    hear(&mut after, "1", "chat", 5_000);
+    report(&mut after, "1", "chat", 5_000);
     assert_eq!(
         status(&after, "alice"),
         "away",
@@ -157,8 +157,8 @@ fn words_say_why_phones_are_off() {
         assert_eq!(inferred(&world, user), Some("offline"));
     }
     // Readers are told where words alone change.
-    let told = transitions(&effects);
-    assert!(told.iter().any(|told| told.0 == "b"), "{told:?}");
+    let sent = transitions(&effects);
+    assert!(sent.iter().any(|sent| sent.0 == "b"), "{sent:?}");
     // What does not exist is no phone that is off.
     device(&mut world, "PJSIP/1", Invalid, 4);
     device(&mut world, "PJSIP/2", Invalid, 4);
@@ -192,7 +192,7 @@ fn actions_look_at_choices_and_hours_or_at_everything() {
     assert_eq!(decided(&world), ["available available", "dnd dnd"]);
     // Hours have begun: they count for both, below the call.
     let schedule = world.directory().schedules()[0].0;
-    let effects = world.apply(&heard(schedule, "xa"), Time::from_millis(3));
+    let effects = world.apply(&reported(schedule, "xa"), Time::from_millis(3));
     assert_eq!(decided(&world), ["xa xa", "dnd dnd"]);
     assert_eq!(chosen(&world, "a"), "available as available");
     assert_eq!(inferred(&world, "a"), Some("call"));
@@ -205,19 +205,19 @@ fn actions_look_at_choices_and_hours_or_at_everything() {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
-    Hear(usize, usize),
+enum MixedStep {
+    Report(usize, usize),
     Set(usize),
     Device(usize, usize),
     End,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<MixedStep>> {
     let one = prop_oneof![
-        3 => (1usize..3, 0usize..7).prop_map(|(e, s)| Step::Hear(e, s)),
-        3 => (0usize..8).prop_map(Step::Set),
-        4 => (0usize..3, 0usize..9).prop_map(|(d, s)| Step::Device(d, s)),
-        1 => Just(Step::End),
+        3 => (1usize..3, 0usize..7).prop_map(|(e, s)| MixedStep::Report(e, s)),
+        3 => (0usize..8).prop_map(MixedStep::Set),
+        4 => (0usize..3, 0usize..9).prop_map(|(d, s)| MixedStep::Device(d, s)),
+        1 => Just(MixedStep::End),
     ];
     proptest::collection::vec(one, 1..40)
 }
@@ -242,19 +242,19 @@ proptest! {
             let at = 1_000 + 500 * at as u64;
             for (which, world) in worlds.iter_mut().enumerate() {
                 match *step {
-                    Step::Hear(extension, state) => {
-                        hear(world, &extension.to_string(), State::ALL[state].name(), at);
+                    MixedStep::Report(extension, state) => {
+                        report(world, &extension.to_string(), State::ALL[state].name(), at);
                     }
-                    Step::Set(value) => {
+                    MixedStep::Set(value) => {
                         set(world, "a", values[value], at);
                         write_all(world, at);
                     }
-                    Step::Device(name, state) if which == 1 => {
+                    MixedStep::Device(name, state) if which == 1 => {
                         let name = ["PJSIP/1", "PJSIP/2", "confbridge:1"][name];
                         device(world, name, DeviceState::ALL[state], at);
                     }
-                    Step::Device(..) => {}
-                    Step::End => {
+                    MixedStep::Device(..) => {}
+                    MixedStep::End => {
                         end(world, at);
                         write_all(world, at);
                     }

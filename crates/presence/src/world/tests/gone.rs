@@ -6,11 +6,11 @@ use super::*;
 use crate::model::flags::Flag;
 use crate::world::gone_users::{Gone, KEEP};
 
-/// What AstDB holds.
+/// The rows as AstDB keeps them, deletions applied.
 #[derive(Default)]
-struct Kept(BTreeMap<String, String>);
+struct Database(BTreeMap<String, String>);
 
-impl Kept {
+impl Database {
     fn take(&mut self, world: &mut World) {
         for row in world.take_rows(usize::MAX) {
             match row.value {
@@ -42,19 +42,19 @@ const BOTH: &str =
     "[alice]\ntype=user\nextension=1\n[bob]\ntype=user\nextension=3\noutgoing=none\n";
 const ALONE: &str = "[alice]\ntype=user\nextension=1\n";
 
-fn reload(world: &mut World, kept: &Kept, text: &str, at: u64) -> Removed {
+fn reload(world: &mut World, kept: &Database, text: &str, at: u64) -> Removed {
     let plan = Plan::new(world.directory(), directory(text));
     let now = Time::from_millis(at);
     world
-        .reconfigure(&plan, &kept.stored(), Read::default(), now)
+        .reconfigure(&plan, &kept.stored(), ProviderValues::default(), now)
         .1
 }
 
 /// Bob has chosen much, and is gone at 1000.
-fn gone() -> (World, Kept) {
+fn gone() -> (World, Database) {
     let mut world = world(BOTH);
-    let mut kept = Kept::default();
-    hear(&mut world, "3", "xa", 10);
+    let mut kept = Database::default();
+    report(&mut world, "3", "xa", 10);
     set(&mut world, "bob", "dnd,,Quiet", 20);
     kept.take(&mut world);
     let bob = world.directory().user("bob").unwrap();
@@ -111,7 +111,7 @@ fn whoever_comes_back_has_what_was_theirs() {
 fn a_mistake_that_is_mended_at_once_loses_nothing() {
     let (mut world, mut kept) = gone();
     // As the reload reads it: what waits comes before what is stored.
-    for (key, value) in world.loose_rows() {
+    for (key, value) in world.orphaned_rows() {
         match value {
             Some(value) => kept.0.insert(key.clone(), value.clone()),
             None => kept.0.remove(key),
