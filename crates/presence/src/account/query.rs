@@ -21,10 +21,7 @@ fn unknown(name: &str, expected: &str) -> QueryError {
 fn check_unique(pairs: Pairs<'_>) -> Result<(), QueryError> {
     for (at, (name, _)) in pairs.iter().enumerate() {
         if pairs[..at].iter().any(|(other, _)| other == name) {
-            return Err(format!(
-                "The parameter '{}' stands there twice.",
-                quoted(name)
-            ));
+            return Err(format!("The parameter '{}' is given twice.", quoted(name)));
         }
     }
     Ok(())
@@ -33,7 +30,7 @@ fn check_unique(pairs: Pairs<'_>) -> Result<(), QueryError> {
 fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, QueryError> {
     let wrong = || {
         let value = quoted(value);
-        format!("'{value}' is no {name}, expected a number from {least} to {most}.")
+        format!("'{value}' is not a valid {name}, expected a number from {least} to {most}.")
     };
     // A sign is no digit of a number.
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
@@ -48,7 +45,7 @@ fn boolean(name: &str, value: &str) -> Result<bool, QueryError> {
         "true" => Ok(true),
         "false" => Ok(false),
         other => Err(format!(
-            "'{}' is no value of {name}, expected true or false.",
+            "'{}' is not a valid {name}, expected true or false.",
             quoted(other)
         )),
     }
@@ -171,7 +168,7 @@ impl EventsQuery {
     pub fn parse(pairs: Pairs<'_>, last: Option<&str>) -> Result<Self, QueryError> {
         check_unique(pairs)?;
         let mut query = EventsQuery::default();
-        let id = |value: &str| number("number of an event", value, 0, u64::MAX);
+        let id = |value: &str| number("event number", value, 0, u64::MAX);
         for (name, value) in pairs {
             match *name {
                 "extension" => query.extensions = list(value),
@@ -224,7 +221,7 @@ mod tests {
         assert_eq!((query.per_page, &*query.text), (7, "ü"));
         assert_eq!(query.extensions, ["1", "b"]);
         let wrong = |pairs: &[(&str, &str)]| ListQuery::parse(pairs).unwrap_err();
-        let why = "'0' is no page, expected a number from 1 to 1000000000.";
+        let why = "'0' is not a valid page, expected a number from 1 to 1000000000.";
         assert_eq!(wrong(&[("page", "0")]), why);
         assert!(wrong(&[("perPage", "+5")]).contains("1 to 1000"));
         assert!(wrong(&[("perPage", "5"), ("perPage", "5")]).contains("twice"));
