@@ -1,4 +1,4 @@
-//! What a user does: the phones, the meetings, and what follows from them.
+//! A user's activity: phones, meetings, and the availability that follows from them.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,8 @@ use crate::directory::UserId;
 use crate::model::device::{DeviceState, Phones};
 use crate::model::state::State;
 
-/// The calls that wait, by the space where they do: whose device is_parked, and which device
-/// has parked it. By name, because they outlive a reload.
+/// The parked calls by their parking space, as in `701@default`. Devices are kept by name,
+/// because parked calls outlive a reload.
 #[derive(Default, Debug)]
 pub(super) struct Parking(HashMap<Box<str>, Parked>);
 
@@ -19,7 +19,7 @@ struct Parked {
     parker: Box<str>,
 }
 
-/// The device of a channel, whose name ends in a number of its own.
+/// The device of a channel: the channel's name without the unique number at its end.
 fn device_of(channel: &str) -> &str {
     channel
         .rsplit_once('-')
@@ -27,9 +27,9 @@ fn device_of(channel: &str) -> &str {
 }
 
 impl World {
-    /// A call was parked.
+    /// Records a parked call.
     pub(super) fn park(&mut self, space: &str, channel: &str, parker: &str, touched: &mut Touched) {
-        // Where another channel took the space of the one that waited.
+        // Another channel may have replaced the one that was parked there.
         self.unpark(space, touched);
         let parked = Parked {
             parked_device: device_of(channel).into(),
@@ -39,7 +39,7 @@ impl World {
         self.parking.0.insert(space.into(), parked);
     }
 
-    /// Nobody is_parked in that space any more.
+    /// Frees a parking space.
     pub(super) fn unpark(&mut self, space: &str, touched: &mut Touched) {
         if let Some(parked) = self.parking.0.remove(space) {
             self.touch_parked(&parked, touched);
@@ -88,7 +88,7 @@ impl World {
         states.any(DeviceState::is_in_call)
     }
 
-    /// Takes what the user does now, and what is concluded from it.
+    /// Updates the user's activity and the conclusion from it.
     pub(super) fn update_activity(&mut self, user: UserId) {
         let telephony = self.telephony(user);
         let in_meeting = self.is_in_meeting(user);
@@ -118,7 +118,7 @@ impl World {
         (state.activity, state.inferred) = (activity, inferred);
     }
 
-    /// Takes everyone's activity as it is, without a transition.
+    /// Updates the activity of all users without a transition.
     pub(super) fn update_activities(&mut self) {
         for at in 0..self.users.len() {
             self.update_activity(UserId::new(at));

@@ -1,10 +1,10 @@
-//! What is known of every user, and the one door through which it changes.
+//! The known state of every user, and the one function that changes it.
 //!
 //! ```text
 //! Change -> apply -> combine -> Transition (old, new, why, sequence) -> Effects
 //! ```
-//! Readers only read. The caller holds its lock around one call here and carries out
-//! the [`Effect`]s after letting it go.
+//! All other functions only read. The caller holds its lock around one call and carries
+//! out the [`Effect`]s after releasing the lock.
 
 mod activity;
 mod announce;
@@ -53,65 +53,65 @@ use settle::Settling;
 use writes::PendingWrite;
 pub use writes::{Work, Write};
 
-/// What is known of a source.
+/// The known state of a source.
 #[derive(Clone, Default, Debug)]
 pub struct SourceState {
-    /// What it last said, or what we wrote to it.
+    /// The presence that the source last reported, or that this module wrote to it.
     pub presence: Presence,
-    /// Since when it says so; [`Time::NEVER`] when it never said anything.
+    /// When the presence was set; [`Time::NEVER`] before the first report.
     pub since: Time,
-    /// The timed statuses over it, where there are any.
+    /// The timed statuses above the base, if there are any.
     layers: Option<Box<Layers>>,
-    /// Whether its provider has answered. An unknown source takes no part.
+    /// Whether the provider has answered. A source that is not known takes no part.
     pub known: bool,
     dirty: bool,
 }
 
-/// Which of a user's sources won.
+/// The source that decides a user's combined presence.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Winner {
-    /// None took part.
+    /// No source takes part.
     #[default]
     NoSource,
-    /// Own status.
+    /// The user's own status.
     Own,
-    /// One of the inputs, by its index.
+    /// An input of the user, by its index in [`crate::directory::User::inputs`].
     Input(u16),
 }
 
-/// A user's combined presence, and why it is so.
+/// A user's combined presence, and the rule that led to it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Outcome {
     /// The winner's presence.
     pub presence: Presence,
-    /// The winner's since.
+    /// When the winner was set; [`Time::NEVER`] if it was never set.
     pub since: Time,
-    /// When that ends; [`Time::NEVER`] without an end.
+    /// When the presence ends; [`Time::NEVER`] without an end.
     pub until: Time,
-    /// Who won.
+    /// The winning source.
     pub winner: Winner,
-    /// By which rule.
+    /// The rule by which the source won.
     pub reason: Reason,
 }
 
 #[derive(Clone, Default, Debug)]
 struct UserState {
     outcome: Outcome,
-    /// What was chosen, where an inferred source has won: else it is the same.
+    /// The chosen outcome, if an inferred source has won; otherwise it equals `outcome`.
     chosen: Option<Box<Outcome>>,
     inferred: Option<Inferred>,
     decisions: Option<Box<Decisions>>,
     sequence: u64,
     own: Option<Box<Own>>,
-    /// The status type last chosen, or meant by what came in since; derived, and kept for
-    /// where nothing that was chosen means a type.
+    /// The status type that was chosen last, or that the chosen presence means. It is kept
+    /// for a chosen presence that means no type.
     status: Option<Arc<StatusType>>,
-    /// What each [`Watcher`] is to see.
+    /// The device state for each [`Watcher`], indexed by it.
     device_states: [DeviceState; 2],
     dnd_status: DndStatus,
     flags: Flags,
     activity: Activity,
-    /// Whether a panel is logged in, or was before a load.
+    /// Whether a panel is logged in, or was before the module was loaded.
     panel: bool,
     dirty: bool,
 }
@@ -119,138 +119,140 @@ struct UserState {
 /// A change from outside.
 #[derive(Clone, Debug)]
 pub enum Change<'a> {
-    /// A source said this. Equal to what is known, it changes nothing, `since`
-    /// included: Asterisk publishes everything anew at a start.
+    /// A source reported a presence. A presence equal to the known one changes nothing, not
+    /// even `since`: Asterisk publishes every presence again when it starts.
     Reported {
-        /// Who said it.
+        /// The source.
         source: SourceId,
-        /// Its state.
+        /// The state.
         state: State,
-        /// Its subtype, checked.
+        /// The subtype, already validated.
         subtype: &'a str,
-        /// Its message, checked.
+        /// The message, already validated.
         message: &'a str,
     },
-    /// A source's provider does not answer.
+    /// The provider of a source does not answer.
     Lost(SourceId),
-    /// A user's status was set. It always renews `since`.
+    /// A user's status was set. This always renews `since`.
     Chosen {
-        /// Whose.
+        /// The user.
         user: UserId,
-        /// To what.
+        /// The chosen status.
         choice: &'a Choice,
     },
-    /// A device changed.
+    /// A device changed its state.
     Device(DeviceId, DeviceState),
     /// A call was parked.
     Parked {
-        /// The space where it waits.
+        /// The parking space and its lot, as in `701@default`.
         space: &'a str,
-        /// The channel that waits.
+        /// The channel that is parked.
         channel: &'a str,
-        /// The device that has parked it.
+        /// The device that parked the call.
         parker: &'a str,
     },
-    /// Nobody waits in that space any more.
+    /// A parking space became free.
     Unparked(&'a str),
-    /// Which calls a user takes was set.
+    /// A user's DND status was set.
     DndStatus(UserId, DndStatus),
-    /// One of a user's flags was set.
+    /// A flag of a user was set.
     Flag(UserId, Flag, bool),
-    /// A panel of the user's logged in.
+    /// A panel of a user logged in.
     LoggedIn(UserId),
-    /// A panel of the user of that name logged out, or is gone. The user may be, too.
+    /// A panel of the named user logged out or disconnected. The user may no longer exist.
     LoggedOut(&'a str),
 }
 
 /// One change of a user's combined presence.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Transition {
-    /// Whose.
+    /// The user's name.
     pub user: Arc<str>,
-    /// What it was.
+    /// The combined presence before the change.
     pub old: Presence,
-    /// What it is.
+    /// The combined presence after the change.
     pub new: Presence,
-    /// The status type before.
+    /// The status type before the change.
     pub old_status: Option<Arc<StatusType>>,
-    /// The status type; it may change alone.
+    /// The status type after the change; it may be all that changes.
     pub status: Option<Arc<StatusType>>,
-    /// Which calls the user takes; it may change alone.
+    /// The DND status after the change; it may be all that changes.
     pub dnd_status: DndStatus,
-    /// What else the user chose; it may change alone.
+    /// The flags after the change; they may be all that changes.
     pub flags: Flags,
-    /// What the user does; it may change alone.
+    /// The activity after the change; it may be all that changes.
     pub activity: Activity,
-    /// What is different.
+    /// The details that differ.
     pub changed: Details,
-    /// The user's id, or the name.
+    /// The user's id, or the name if the user has no id.
     pub id: Arc<str>,
-    /// The winning source's address, `own` for own status, empty for none.
+    /// The address of the winning source, `own` for own status, empty for none.
     pub source: Arc<str>,
-    /// By which rule it won.
+    /// The rule by which the source won.
     pub reason: Reason,
     /// The user's method.
     pub method: Method,
-    /// Since when the winner is what it is.
+    /// When the winner was set; [`Time::NEVER`] if it was never set.
     pub since: Time,
-    /// When it ends; [`Time::NEVER`] without an end.
+    /// When the presence ends; [`Time::NEVER`] without an end.
     pub until: Time,
-    /// What was chosen: the combined outcome, unless an inferred source has won.
+    /// The chosen outcome: the combined outcome, unless an inferred source has won.
     pub chosen: Outcome,
-    /// What the system has concluded, where there is anything to say beside that.
+    /// The conclusion of the system, if it adds anything to the chosen outcome.
     pub inferred: Option<Inferred>,
-    /// What the user's actions act on, before and now; `None` without actions.
+    /// The decisions that the user's actions act on, before and after the change; `None`
+    /// without actions.
     pub decisions: Option<Box<[Decisions; 2]>>,
-    /// The account, and its number for this transition.
+    /// The name of the user's account.
     pub account: Arc<str>,
-    /// Rises by one per transition of the account.
+    /// The number of this transition in its account; it rises by one per transition.
     pub sequence: u64,
-    /// Whether Asterisk is told at once; else the settle time tells it later.
+    /// Whether the presence is published to Asterisk at once; otherwise the end of the settle
+    /// time publishes it.
     pub publish: bool,
 }
 
-/// What is to be told to Asterisk, in this order.
+/// An effect for the caller to carry out. Effects are carried out in their order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Effect {
-    /// A change, for feeds, and for Asterisk where it says so.
+    /// A change for the event feed, and for Asterisk if [`Transition::publish`] is set.
     Transition(Arc<Transition>),
-    /// A presence to publish that is no transition.
+    /// A presence to publish to Asterisk without a transition.
     Publish(Arc<str>, Presence),
-    /// What a user's lamps or queues are to see.
+    /// A device state of a user for lamps or queues.
     Device(Arc<str>, Watcher, DeviceState),
 }
 
-/// All that is known: a [`Directory`] and the present state of what it names.
+/// A [`Directory`] and the present state of its users, sources and devices.
 #[derive(Default, Debug)]
 pub struct World {
     directory: Arc<Directory>,
     sources: Vec<SourceState>,
     users: Vec<UserState>,
-    /// The last number that each account has given out.
+    /// The last sequence number that each account has used, by the account's index.
     accounts: Vec<u64>,
-    /// `None` until it was read.
+    /// The state of each device; `None` until it is read.
     devices: Vec<Option<DeviceState>>,
     parking: Parking,
     asked: Asked,
-    /// Whether watchers were told that nobody answers for the users any more.
+    /// Whether all presences and device states were withdrawn because the module unloads.
     withdrawn: bool,
-    /// How many panels a user is logged in on, by the name in small letters: they
-    /// outlive a reload.
+    /// The number of logged-in panels by the user's name in lower case. Panels outlive a
+    /// reload.
     panels: HashMap<String, u32>,
     dirty: VecDeque<RowKey>,
-    /// Rows of those who are gone: see [`World::orphaned_rows`].
+    /// Rows of removed users and sources: see [`World::orphaned_rows`].
     orphaned: BTreeMap<String, Option<String>>,
     pending: HashMap<SourceId, PendingWrite>,
     queue: VecDeque<SourceId>,
-    /// Writes to addresses that a reload has taken away.
+    /// Writes to addresses that a reload has removed.
     leftover_writes: VecDeque<Write>,
     settling: HashMap<UserId, Settling>,
-    /// When each of them is due, in that order.
+    /// When each user in `settling` is due, earliest first.
     due: VecDeque<(Time, UserId)>,
     /// When each timed status ends.
     ends: BTreeSet<(Time, Ending)>,
-    /// When the worker looks at them next.
+    /// When the worker looks at `ends` next.
     next_look: Option<Time>,
     last: Time,
     publishing_held: bool,
@@ -258,7 +260,7 @@ pub struct World {
     round: u64,
 }
 
-/// How own status is called where a source's address is asked for.
+/// The word for own status in place of a source's address.
 pub const OWN: &str = "own";
 
 impl World {
@@ -267,7 +269,7 @@ impl World {
         &self.directory
     }
 
-    /// A number that is another whenever users and sources have other numbers.
+    /// A number that changes whenever the ids of users and sources change.
     pub fn round(&self) -> u64 {
         self.round
     }
@@ -277,53 +279,53 @@ impl World {
         &self.users[user.index()].outcome
     }
 
-    /// What the user chose.
+    /// The user's own status; `None` if no status was chosen.
     pub fn own(&self, user: UserId) -> Option<&Own> {
         self.users[user.index()].own.as_deref()
     }
 
-    /// The account's number of the user's last transition; 0 before the first.
+    /// The sequence number of the user's last transition; 0 before the first.
     pub fn sequence(&self, user: UserId) -> u64 {
         self.users[user.index()].sequence
     }
 
-    /// What is known of a source.
+    /// The known state of a source.
     pub fn source(&self, source: SourceId) -> &SourceState {
         &self.sources[source.index()]
     }
 
-    /// The user's status type; `None` where nothing that has a type ever was.
+    /// The user's status type; `None` until the first status that has a type.
     pub fn status(&self, user: UserId) -> Option<&Arc<StatusType>> {
         self.users[user.index()].status.as_ref()
     }
 
-    /// Which calls the user takes.
+    /// The user's DND status: which calls the user takes.
     pub fn dnd_status(&self, user: UserId) -> DndStatus {
         self.users[user.index()].dnd_status
     }
 
-    /// What else the user chose.
+    /// The user's flags.
     pub fn flags(&self, user: UserId) -> Flags {
         self.users[user.index()].flags
     }
 
-    /// What the user does.
+    /// The user's activity: phones, meetings and availability.
     pub fn activity(&self, user: UserId) -> Activity {
         self.users[user.index()].activity
     }
 
-    /// The account's last number.
+    /// The last sequence number that the account has used.
     pub fn account_sequence(&self, account: AccountId) -> u64 {
         self.accounts[account.index()]
     }
 
-    /// Every account with its last number.
+    /// Every account with the last sequence number that it has used.
     pub fn account_sequences(&self) -> impl Iterator<Item = (&str, u64)> {
         let names = self.directory.accounts().iter().map(|name| &**name);
         names.zip(self.accounts.iter().copied())
     }
 
-    /// The winner's address, `own` for own status, empty for none.
+    /// The address of the winning source, `own` for own status, empty for none.
     pub fn winner(&self, user: UserId) -> &str {
         match self.outcome(user).winner {
             Winner::NoSource => "",
@@ -335,7 +337,7 @@ impl World {
         }
     }
 
-    /// As [`World::winner`], to be kept.
+    /// The same as [`World::winner`], shared.
     fn shared_winner(&self, user: UserId) -> Arc<str> {
         let Winner::Input(index) = self.outcome(user).winner else {
             return self.winner(user).into();
@@ -348,8 +350,8 @@ impl World {
         }
     }
 
-    /// Takes what the source of that address says; nothing where there is none, because a
-    /// reload may have taken it away meanwhile.
+    /// Applies a presence that the source at `address` reported, and returns the effects. An
+    /// unknown address has no effects: a reload may have removed the source.
     pub fn report_presence(
         &mut self,
         address: &str,
@@ -368,7 +370,7 @@ impl World {
         self.apply(&reported, now)
     }
 
-    /// Takes a change and says what follows from it.
+    /// Applies a change and returns its effects.
     pub fn apply(&mut self, change: &Change, now: Time) -> Vec<Effect> {
         let mut touched = BTreeSet::new();
         match *change {
@@ -379,7 +381,7 @@ impl World {
                 message,
             } => {
                 if let Some(pending) = self.pending.get_mut(&source) {
-                    // What we are about to write stands after this in the topic's order.
+                    // The pending write follows this report in the order of the topic.
                     pending.last_reported = Some(Presence::new(state, subtype, message));
                     return Vec::new();
                 }
@@ -444,12 +446,12 @@ impl World {
         effects
     }
 
-    /// What a source says. Its `since` changes with it, but stays when a source that
-    /// was not known before says what it said last.
+    /// Records the presence that a source reported. `since` is renewed, except when a source
+    /// that was not known reports its last presence again.
     fn report_source(&mut self, source: SourceId, presence: Presence, at: Time) {
         let state = &mut self.sources[source.index()];
         state.known = true;
-        // One that never said anything says not_set: that is no event.
+        // The first report of a source is no event if it is not_set.
         if state.presence != presence && !self.has_ended_as(source, &presence, at) {
             self.set_base(source, presence, at);
         }
@@ -465,8 +467,8 @@ impl World {
         }
     }
 
-    /// Combines anew for these users, and for those who read them, deepest last: so
-    /// each is combined once. `own` says whose own status was the cause.
+    /// Recombines the touched users and all users that read them, by ascending depth, so that
+    /// each user is combined once. `own` is the change of own status that caused this.
     fn recombine(
         &mut self,
         mut touched: Touched,
@@ -482,7 +484,7 @@ impl World {
             self.update_activity(user);
             let state = &self.users[user.index()];
             if self.publishing_held {
-                // At a load it is found out, which is no transition.
+                // A load discovers the activity: that is no transition.
                 was.activity = state.activity;
                 was.inferred = state.inferred.clone();
             }
@@ -553,7 +555,7 @@ impl World {
     }
 }
 
-/// Users to combine anew, those first whom others read.
+/// Users to recombine, by ascending depth: users that others read come first.
 type Touched = BTreeSet<(u32, UserId)>;
 
 #[cfg(test)]
