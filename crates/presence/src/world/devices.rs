@@ -1,4 +1,4 @@
-//! Devices: what they are, and what a user is shown as one.
+//! Device states: those of devices, and those that users show to lamps and queues.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -10,9 +10,9 @@ use crate::model::device::{self, DeviceState, Phones, Watcher};
 use crate::model::status::StatusType;
 use crate::model::time::Time;
 
-/// Of which users Asterisk knows, a bit for each [`Watcher`] who asked, and one for a
-/// presence that was asked for or published. Asterisk asks before it shows: for all others
-/// nothing has to be published.
+/// The users that Asterisk knows: one bit for each [`Watcher`] that asked, and one for a
+/// presence that was asked for or published. Asterisk asks before it shows a user, so for
+/// all others nothing has to be published.
 #[derive(Default, Debug)]
 pub(super) struct Asked(Vec<AtomicU8>);
 
@@ -44,13 +44,13 @@ impl Asked {
         self.has(user, Self::PRESENCE)
     }
 
-    /// Takes over what is known of a user of an earlier world.
+    /// Copies the bits of a user from an earlier world.
     pub(super) fn carry_over(&self, user: UserId, before: &Asked, old: UserId) {
         self.note(user, before.0[old.index()].load(Ordering::Relaxed));
     }
 
     fn note(&self, user: UserId, bits: u8) {
-        // Readers are many and this is rarely news: they only look.
+        // Most calls set a bit that is already set, and a load is cheaper than a write.
         if !self.has(user, bits) {
             self.0[user.index()].fetch_or(bits, Ordering::Relaxed);
         }
@@ -62,19 +62,19 @@ impl Asked {
 }
 
 impl World {
-    /// A device's state; `None` until it was read.
+    /// A device's state; `None` until the device is read.
     pub fn device(&self, device: DeviceId) -> Option<DeviceState> {
         self.devices[device.index()]
     }
 
-    /// What the user's phones do.
+    /// The combined state of the user's phones.
     pub fn phones(&self, user: UserId) -> Phones {
         let phones = self.phone_devices(user);
         Phones::of(phones.map(|phone| self.device(phone).unwrap_or_default()))
     }
 
-    /// The user's phones, each once: an extension's device may stand there again, as a
-    /// source.
+    /// The user's phones without duplicates: an extension's device may also be configured as
+    /// a source.
     pub(super) fn phone_devices(&self, user: UserId) -> impl Iterator<Item = DeviceId> {
         let inputs = &self.directory.get(user).inputs;
         inputs.iter().enumerate().filter_map(|(at, input)| {
@@ -84,17 +84,18 @@ impl World {
         })
     }
 
-    /// What a watcher is to see, for whoever asks. From now on it is told of changes.
+    /// The device state for a watcher that asks. From now on changes are published to the
+    /// watcher. After [`World::withdraw`] the answer is `Unknown`.
     pub fn ask(&self, user: UserId, watcher: Watcher) -> DeviceState {
         if self.withdrawn {
             return DeviceState::Unknown;
         }
-        // First, so that a change that comes in between is told.
+        // Marked first, so that a change in between is published.
         self.asked.set(user, watcher);
         self.device_state_of(user, watcher)
     }
 
-    /// What a watcher is to see.
+    /// The device state of the user for a watcher.
     pub fn device_state_of(&self, user: UserId, watcher: Watcher) -> DeviceState {
         self.users[user.index()].device_states[watcher as usize]
     }
@@ -103,7 +104,7 @@ impl World {
         let rule = &self.directory.get(user).rule;
         let state = &self.users[user.index()];
         let phones = self.phones(user);
-        // A call that is the reason for dnd is shown as the call it is.
+        // A call that causes dnd is shown as a call.
         let of_call = phones.is_calling() && self.won_by_phone(user);
         let presence = match of_call {
             true => crate::State::Available,
@@ -128,8 +129,8 @@ impl World {
         kind.is_phone() && kind.read_from() == ReadFrom::Device
     }
 
-    /// Notes what is to be seen of a user now, and tells those who asked where it
-    /// differs.
+    /// Updates the device states of a user, and publishes each one that differs if its watcher
+    /// has asked.
     pub(super) fn update_device_states(&mut self, user: UserId, effects: &mut Vec<Effect>) {
         let shown = self.compute_device_states(user);
         let before = std::mem::replace(&mut self.users[user.index()].device_states, shown);
@@ -142,7 +143,7 @@ impl World {
         }
     }
 
-    /// Takes what a device is. Returns the statuses that a registration or its end
+    /// Applies a device's state. Returns the statuses that a registration, or the end of one,
     /// sets.
     pub(super) fn report_device(
         &mut self,
@@ -156,7 +157,7 @@ impl World {
         }
         let directory = self.directory.clone();
         let owners = directory.owners(device);
-        // Those for whom it matters whether a phone can be reached.
+        // The owners that have a status for registration or its end.
         let watched = owners.iter().copied().filter(|user| {
             let login = &directory.get(*user).rule.login;
             login.register.is_some() || login.unregister.is_some()
@@ -176,7 +177,7 @@ impl World {
         for owner in owners {
             self.touch(*owner, touched);
         }
-        // What was just found out is no registration.
+        // The first state of a device is no registration.
         if !known {
             return Vec::new();
         }
@@ -193,7 +194,8 @@ impl World {
         set.collect()
     }
 
-    /// Takes what devices are that were not read yet, which is no registration of any.
+    /// Applies the states of devices that were not read before. None of them counts as a
+    /// registration.
     pub fn report_initial_devices(
         &mut self,
         found: &[(DeviceId, DeviceState)],
@@ -210,8 +212,8 @@ impl World {
         effects
     }
 
-    /// What the sources that are devices say, by the tables of this directory. A device
-    /// that was not read yet leaves its sources as they were stored.
+    /// Derives the presence of device sources by the tables of this directory. A device that
+    /// was not read leaves its sources as they were stored.
     pub(super) fn read_devices(&mut self, at: Time) {
         let directory = self.directory.clone();
         for (device, _) in directory.devices() {

@@ -1,5 +1,5 @@
-//! Rows of users and sources that the configuration has no more: they are kept for a
-//! while, and come back with them.
+//! Rows of users and sources that are no longer configured. They are kept for a while and
+//! restored when the user or source returns.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::model::time::Time;
 use crate::world::gone_users::{Gone, PREFIX};
 use crate::world::stored::Stored;
 
-/// Whether a row with that key belongs to somebody or something of the configuration.
+/// Whether a row with this key belongs to a configured user or source.
 fn is_configured(directory: &Directory, key: &str) -> bool {
     match key.split_once('/') {
         Some(("user", name)) => directory.user(name).is_some(),
@@ -21,13 +21,13 @@ fn is_configured(directory: &Directory, key: &str) -> bool {
 }
 
 impl World {
-    /// Rows to be written whose values follow from nothing that is known any more; `None`
-    /// deletes.
+    /// Rows to be written for users and sources that are no longer configured, by key; `None`
+    /// deletes the row.
     pub fn orphaned_rows(&self) -> &BTreeMap<String, Option<String>> {
         &self.orphaned
     }
 
-    /// Up to `most` of them, to be written.
+    /// Removes up to `most` orphaned rows and returns them for writing.
     pub(super) fn take_orphaned(&mut self, most: usize) -> Vec<RowChange> {
         let mut rows = Vec::new();
         while rows.len() < most {
@@ -39,7 +39,7 @@ impl World {
         rows
     }
 
-    /// Takes back one that could not be written; says whether it was one of these.
+    /// Puts a row back that could not be written. Returns whether it is an orphaned row.
     pub(super) fn put_back_orphaned(&mut self, row: &RowChange) -> bool {
         let loose = !is_configured(&self.directory, &row.key);
         if loose {
@@ -49,7 +49,8 @@ impl World {
         loose
     }
 
-    /// Notes since when what was stored is nobody's, and what is somebody's again.
+    /// Records now as the time of removal for stored rows without a configured owner, and
+    /// restores those whose owner has returned.
     pub(super) fn note_absent(&mut self, stored: &Stored, now: Time) {
         let directory = self.directory.clone();
         let users = stored.users.keys().map(|name| format!("user/{name}"));
@@ -64,7 +65,8 @@ impl World {
         self.clear_returned(stored);
     }
 
-    /// Whoever was gone and is back is gone no more, and has the row again.
+    /// Drops the removal time of users and sources that are configured again, and writes their
+    /// rows.
     pub(super) fn clear_returned(&mut self, stored: &Stored) {
         let directory = self.directory.clone();
         for key in stored.gone.keys() {
@@ -73,7 +75,7 @@ impl World {
             }
             self.orphaned.remove(key);
             self.orphaned.insert(Gone::key(key), None);
-            // Written anew, whatever was about to happen to the row.
+            // The row is written again, whatever was pending for it.
             match key.split_once('/') {
                 Some(("user", name)) => {
                     if let Some(user) = directory.user(name) {
@@ -90,8 +92,8 @@ impl World {
         }
     }
 
-    /// Before another directory takes over: what is known of those who go is to be stored,
-    /// and since when they are gone.
+    /// Before the plan's directory takes over: queues the rows of removed users and sources,
+    /// and their time of removal.
     pub(super) fn orphan_rows(&mut self, plan: &Plan, now: Time) {
         let directory = self.directory.clone();
         for id in plan.gone_sources() {
@@ -132,15 +134,15 @@ impl World {
         }
     }
 
-    /// Drops what has been kept for long enough. `gone` are the rows that say since when,
-    /// by the key of what they say it of; `None` where one cannot be read.
+    /// Deletes rows whose time has passed. `gone` maps the key of each orphaned row to its
+    /// removal time; `None` if that cannot be read.
     pub fn drop_old(&mut self, gone: &[(String, Option<Gone>)], now: Time) {
         for (key, gone) in gone {
             match gone {
                 _ if is_configured(&self.directory, key) => {
                     self.orphaned.insert(Gone::key(key), None);
                 }
-                // Counted anew, rather than thrown away for that.
+                // An unreadable time starts again instead of deleting the row.
                 None => {
                     let gone = Gone::new(now, Vec::new());
                     self.orphaned.insert(Gone::key(key), Some(gone.json()));
@@ -151,8 +153,8 @@ impl World {
         }
     }
 
-    /// Drops what is stored of the user of that name who is gone, or of everybody and
-    /// everything that is. Says how many users that were.
+    /// Deletes the rows of the named user that is no longer configured, or of all such users
+    /// and sources if `name` is `None`. Returns the number of users.
     pub fn forget(&mut self, name: Option<&str>, gone: &[(String, Option<Gone>)]) -> usize {
         let mut users = 0;
         for (key, gone) in gone {
