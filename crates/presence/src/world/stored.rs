@@ -2,9 +2,9 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `source/<address>` | what the source is without timed statuses and since when, and the timed statuses over it |
-//! | `user/<name>` | own status and the untimed one that it returns to, the status type, which calls the user takes, the flags, the number of the last transition |
-//! | `action/<name>` | what actions have done for a user: see [`crate::actions::Record`] |
+//! | `source/<address>` | the base presence of the source with its time, and the timed statuses above it |
+//! | `user/<name>` | own status and the untimed one below it, the status type, the DND status, the flags, the number of the last transition |
+//! | `action/<name>` | the effects of a user's actions: see [`crate::actions::Record`] |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value.
 
@@ -23,8 +23,7 @@ use crate::world::{Before, ChosenBy, Layer, Layers, Own, Value};
 
 /// The AstDB family.
 pub const FAMILY: &str = "UserPresence";
-/// The key under which the secret of sessions over HTTP stood once; it is deleted where it is
-/// found.
+/// The key of a former row with the secret of HTTP sessions. The row is deleted if it exists.
 pub const OLD_SECRET: &str = "http/secret";
 
 /// A presence with its time, as stored.
@@ -36,8 +35,9 @@ pub struct StoredPresence {
     subtype: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     message: String,
-    /// Unix time in microseconds, as is `until`; 0 there for no end.
+    /// Unix time in microseconds.
     since: u64,
+    /// Unix time in microseconds; 0 without an end.
     #[serde(default, skip_serializing_if = "is_zero")]
     until: u64,
 }
@@ -47,7 +47,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl StoredPresence {
-    /// As stored.
+    /// The stored form of a presence and its times.
     pub fn new(presence: &Presence, since: Time, until: Time) -> Self {
         StoredPresence {
             until: until.micros(),
@@ -58,7 +58,7 @@ impl StoredPresence {
         }
     }
 
-    /// As known: presence, since and until.
+    /// The presence, `since` and `until`.
     pub fn restore(&self) -> (Presence, Time, Time) {
         let presence = Presence::new(self.state, &self.subtype, &self.message);
         let time = Time::from_micros;
@@ -75,7 +75,7 @@ fn read_state<'a, D: Deserializer<'a>>(deserializer: D) -> Result<State, D::Erro
     State::parse(&name).map_err(D::Error::custom)
 }
 
-/// The row of a source: what it is without timed statuses, and those that lie over it.
+/// The row of a source: its base presence, and the timed statuses above it.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct SourceRow {
     #[serde(flatten)]
@@ -84,7 +84,7 @@ pub struct SourceRow {
     timed: Vec<LayerRow>,
 }
 
-/// A timed status over a source, as stored.
+/// A timed status of a source, as stored.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 struct LayerRow {
     user: String,
@@ -93,7 +93,7 @@ struct LayerRow {
 }
 
 impl SourceRow {
-    /// As stored.
+    /// The stored form of a stack.
     pub fn new(layers: &Layers) -> Self {
         let kept = |value: &Value, until| StoredPresence::new(&value.presence, value.since, until);
         let timed = layers.timed.iter().map(|layer| LayerRow {
@@ -106,7 +106,7 @@ impl SourceRow {
         }
     }
 
-    /// As known.
+    /// The stack.
     pub fn restore(&self) -> Layers {
         let value = |kept: &StoredPresence| {
             let (presence, since, until) = kept.restore();
@@ -130,22 +130,22 @@ impl SourceRow {
 /// The row of a user.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 pub struct UserRow {
-    /// What the user chose.
+    /// The user's own status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<OwnRow>,
     /// The name of the user's status type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// Which calls the user takes, where not all.
+    /// The DND status, unless the user takes all calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dnd_status: Option<String>,
-    /// The flags that are not what they are by default, by their names.
+    /// The flags that differ from their defaults, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flags: BTreeMap<String, bool>,
-    /// Whether a panel was logged in.
+    /// Whether a panel is logged in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub panel: bool,
-    /// The account's number of the user's last transition.
+    /// The sequence number of the user's last transition.
     #[serde(default)]
     pub sequence: u64,
 }
@@ -155,22 +155,22 @@ pub struct UserRow {
 pub struct OwnRow {
     #[serde(flatten)]
     kept: StoredPresence,
-    /// When the type was chosen, in microseconds; 0 where that is `since`.
+    /// When the type was chosen: Unix time in microseconds; 0 if it equals `since`.
     #[serde(default, skip_serializing_if = "is_zero")]
     chosen: u64,
-    /// What was chosen otherwise, for a type that is mapped to nothing; without times.
+    /// For a type that is mapped to no state, the chosen presence beside it; without times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     beside: Option<Box<StoredPresence>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<String>,
-    /// Whether a login chose it.
+    /// Whether a login set the status.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     login: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Box<BeforeRow>>,
 }
 
-/// What a timed status took the place of, as stored.
+/// The status below a timed one, as stored.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 struct BeforeRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -188,7 +188,7 @@ fn named(name: Option<&String>, statuses: &Statuses) -> Option<Arc<StatusType>> 
 }
 
 impl OwnRow {
-    /// As stored.
+    /// The stored form of an own status.
     pub fn new(own: &Own) -> Self {
         let before = own.before.as_deref().map(|before| {
             Box::new(BeforeRow {
@@ -212,7 +212,7 @@ impl OwnRow {
         }
     }
 
-    /// As known, with the status types that there are now.
+    /// The own status, with the status types that are configured now.
     pub fn restore(&self, statuses: &Statuses) -> Own {
         let before = self.before.as_deref().map(|before| {
             Box::new(Before {
@@ -241,33 +241,33 @@ impl OwnRow {
     }
 }
 
-/// Everything that was stored.
+/// All stored rows.
 #[derive(Default, Debug)]
 pub struct Stored {
-    /// By address.
+    /// The rows of sources, by address.
     pub sources: HashMap<String, SourceRow>,
-    /// By name.
+    /// The rows of users, by name.
     pub users: HashMap<String, UserRow>,
-    /// The last number of each account, see [`crate::account::Reservation`]: it is no
-    /// row.
+    /// The last sequence number of each account. It comes from
+    /// [`crate::account::Reservation`], not from a row.
     pub accounts: HashMap<String, u64>,
-    /// Since when rows are nobody's, by the key of the row.
+    /// The removal times of orphaned rows, by the key of the row.
     pub gone: HashMap<String, Gone>,
-    /// Keys whose value could not be read; they are left out.
+    /// The keys of values that cannot be read. Their rows are left out.
     pub unreadable: Vec<String>,
 }
 
 impl Stored {
-    /// Reads rows: keys below the family, and their values.
+    /// Reads rows: keys within the family, and their values.
     pub fn read(rows: impl Iterator<Item = (String, String)>) -> Self {
         let mut stored = Stored::default();
         for (key, value) in rows {
             let read = match key.split_once('/') {
-                Some(("source", address)) => take(&mut stored.sources, address, &value),
-                Some(("user", name)) => take(&mut stored.users, name, &value),
-                // One that cannot be read is counted anew.
+                Some(("source", address)) => read_into(&mut stored.sources, address, &value),
+                Some(("user", name)) => read_into(&mut stored.users, name, &value),
+                // An unreadable time starts again.
                 Some(("gone", of)) => {
-                    take(&mut stored.gone, of, &value);
+                    read_into(&mut stored.gone, of, &value);
                     true
                 }
                 _ => true,
@@ -279,7 +279,7 @@ impl Stored {
         stored
     }
 
-    /// The highest number that the users of each account are known to have had.
+    /// The highest stored sequence number of each account's users.
     pub fn given(&self, directory: &Directory) -> HashMap<String, u64> {
         let mut given = HashMap::new();
         for (name, row) in &self.users {
@@ -292,15 +292,16 @@ impl Stored {
         given
     }
 
-    /// The account's last number; the time where there is none.
+    /// The account's last sequence number; for an unknown account, the present Unix time in
+    /// microseconds.
     pub fn last_number(&self, account: &str, now: Time) -> u64 {
         let known = self.accounts.get(account).copied();
         known.unwrap_or_else(|| now.micros())
     }
 }
 
-/// Whether the value could be read.
-fn take<T: for<'a> Deserialize<'a>>(into: &mut HashMap<String, T>, key: &str, value: &str) -> bool {
+/// Reads a value into the map. Returns whether it could be read.
+fn read_into<T: for<'a> Deserialize<'a>>(into: &mut HashMap<String, T>, key: &str, value: &str) -> bool {
     let read = serde_json::from_str(value).map(|value| into.insert(key.to_owned(), value));
     read.is_ok()
 }

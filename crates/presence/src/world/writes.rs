@@ -1,11 +1,10 @@
-//! Statuses on their way out to the addresses of extensions.
+//! Statuses that are written to the addresses of extensions.
 //!
-//! A worker writes them by the provider's own means, and each write comes back as an
-//! event of Asterisk's topic. Between the choice and the end of that, what the topic
-//! says of the address is older than what we write, so it is noted and not applied;
-//! when the worker knows that all events of its write have been seen, the last one
-//! noted is the truth. So nothing flaps, and nothing written by somebody else between
-//! is lost.
+//! A worker writes each status through the provider, and each write returns as an event of
+//! Asterisk's topic. From the choice until then, events for the address are older than the
+//! pending write, so they are recorded and not applied. When the worker has seen all events
+//! of its write, the last recorded event is applied. So the presence does not flap, and a
+//! write of another program in between is not lost.
 
 use super::{Effect, World};
 use crate::directory::{SourceId, UserId};
@@ -14,16 +13,16 @@ use crate::model::time::Time;
 
 #[derive(Default, Debug)]
 pub(super) struct PendingWrite {
-    /// To be written; a newer choice replaces it.
+    /// The presence that waits for the worker; a newer choice replaces it.
     queued: Option<Presence>,
-    /// Writes handed to the worker and not yet confirmed.
+    /// The number of writes that the worker has taken and not yet confirmed.
     in_flight: u32,
-    /// The last event meanwhile.
+    /// The last presence that the topic reported meanwhile.
     pub(super) last_reported: Option<Presence>,
 }
 
 impl PendingWrite {
-    /// What is still to be written to a source that goes.
+    /// Removes the pending write of a removed source, and returns the presence to write.
     pub(super) fn left(
         all: &mut std::collections::HashMap<SourceId, PendingWrite>,
         source: SourceId,
@@ -35,20 +34,20 @@ impl PendingWrite {
 /// A presence to be written to an address.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Write {
-    /// Where to.
+    /// The address.
     pub address: std::sync::Arc<str>,
-    /// What.
+    /// The presence.
     pub presence: Presence,
 }
 
-/// What waits for the worker.
+/// The kind of work that waits for the worker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Work {
-    /// Nothing.
+    /// No work.
     None,
-    /// Rows to be kept.
+    /// Rows to be written to AstDB.
     Rows,
-    /// Writes, or a settle time or the end of a status to watch.
+    /// Writes to extensions, or a settle time or the end of a timed status to watch.
     Urgent,
 }
 
@@ -60,8 +59,8 @@ impl World {
         }
     }
 
-    /// Writes to an address again what it is, where that is still what was `meant`: the
-    /// provider lost it.
+    /// Writes the present presence of an address again, because the provider lost it, if
+    /// `meant` accepts the presence and no other write is pending.
     pub fn write_present(&mut self, address: &str, meant: impl FnOnce(&Presence) -> bool) {
         let Some(source) = self.directory.source(address) else {
             return;
@@ -72,7 +71,7 @@ impl World {
         }
     }
 
-    /// The next write for the worker, in the order of the choices.
+    /// Removes the next write for the worker, in the order of the choices.
     pub fn take_write(&mut self) -> Option<Write> {
         if let Some(write) = self.leftover_writes.pop_front() {
             return Some(write);
@@ -90,10 +89,10 @@ impl World {
         None
     }
 
-    /// Whether writes of the user's status wait or are under way.
+    /// Whether a write of the user's status is pending.
     pub fn writing_for(&self, user: UserId) -> bool {
-        // The number may be of an earlier directory: who waits, waits for no longer
-        // than it takes to find out.
+        // The id may belong to an earlier directory: then the caller waits a little longer
+        // than needed.
         let directory = &self.directory;
         !self.pending.is_empty()
             && directory.try_get(user).is_some_and(|user| {
@@ -103,8 +102,8 @@ impl World {
             })
     }
 
-    /// What waits for the worker. The first settle time that began has to be watched at
-    /// once; later ones end later.
+    /// The most urgent work for the worker. Only the first settle time has to be watched at
+    /// once, because later ones end later.
     pub fn work(&self) -> Work {
         if !self.queue.is_empty()
             || !self.leftover_writes.is_empty()
@@ -119,7 +118,8 @@ impl World {
         }
     }
 
-    /// The worker has seen all events of its write to `address`.
+    /// Confirms a write: the worker has seen all of its events. Returns the effects of the last
+    /// event that was recorded meanwhile.
     pub fn written(&mut self, address: &str, now: Time) -> Vec<Effect> {
         let Some(source) = self.directory.source(address) else {
             return Vec::new();
