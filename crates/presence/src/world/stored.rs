@@ -301,7 +301,11 @@ impl Stored {
 }
 
 /// Reads a value into the map. Returns whether it could be read.
-fn read_into<T: for<'a> Deserialize<'a>>(into: &mut HashMap<String, T>, key: &str, value: &str) -> bool {
+fn read_into<T: for<'a> Deserialize<'a>>(
+    into: &mut HashMap<String, T>,
+    key: &str,
+    value: &str,
+) -> bool {
     let read = serde_json::from_str(value).map(|value| into.insert(key.to_owned(), value));
     read.is_ok()
 }
