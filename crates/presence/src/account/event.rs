@@ -15,61 +15,61 @@ use crate::model::words::{self, words};
 use crate::world::Transition;
 
 words! {
-    /// A part of what is known of a user that a reader can ask for.
+    /// A part of a user's state. Readers can subscribe to the changes of some parts.
     #[repr(u8)]
     pub enum Detail: "detail", compared by words::exactly {
-        /// `telephonyStatus`
+        /// `telephonyStatus`.
         Telephony = "telephony",
-        /// `presenceStatus`
+        /// `presenceStatus`.
         Presence = "presence",
-        /// `userStatus`
+        /// `userStatus`.
         User = "user",
-        /// `meetingStatus`
+        /// `meetingStatus`.
         Meeting = "meeting",
-        /// `dndStatus`
+        /// `dndStatus`.
         Dnd = "dnd",
-        /// One of the flags.
+        /// The flags.
         Flags = "flags",
-        /// State, subtype, message or status type.
+        /// The state, subtype, message or status type.
         Status = "status",
     }
 }
 
-/// A set of them.
+/// A set of details.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Details(u8);
 
 impl Details {
-    /// None.
+    /// The empty set.
     pub const NONE: Details = Details(0);
 
-    /// The bit after those of every [`Detail`].
+    /// The bit after those of all details.
     const VISIBILITY: u8 = Detail::ALL.len() as u8;
 
-    /// With one more, where that is so.
+    /// The set with `detail` added if `so` is true.
     #[must_use]
     pub const fn with(self, detail: Detail, so: bool) -> Self {
         Details(self.0 | (so as u8) << detail as u8)
     }
 
-    /// Whether it is one of them.
+    /// Whether the set contains `detail`.
     pub const fn has(self, detail: Detail) -> bool {
         self.0 >> detail as u8 & 1 == 1
     }
 
-    /// With a change of whether others may see the user, where that is so. It cannot be asked
-    /// for: readers learn of it in any case.
+    /// The set with a change of visibility to others added if `so` is true. Readers cannot
+    /// subscribe to it, because all of them receive it.
     #[must_use]
     pub const fn with_visibility(self, so: bool) -> Self {
         Details(self.0 | (so as u8) << Self::VISIBILITY)
     }
 
-    /// Whether it has changed whether others may see the user.
+    /// Whether the set contains a change of visibility to others.
     pub const fn has_visibility(self) -> bool {
         self.0 >> Self::VISIBILITY & 1 == 1
     }
 
-    /// Whether one of them is in the other set too.
+    /// Whether both sets have a detail in common.
     pub const fn intersects(self, other: Details) -> bool {
         self.0 & other.0 != 0
     }
@@ -82,7 +82,7 @@ impl FromIterator<Detail> for Details {
     }
 }
 
-/// The body, as others know it.
+/// The body of an event, in the established format.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
@@ -98,7 +98,7 @@ struct Body<'a> {
     flags: Flags,
 }
 
-/// The body for a user who is not to be seen any more.
+/// The body for readers from whom the user is now hidden.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct HiddenBody<'a> {
@@ -117,17 +117,17 @@ struct Head<'a> {
     owner_id: &'a str,
 }
 
-/// What an event is sent for.
+/// The subscription for which an event is sent.
 #[derive(Clone, Debug)]
 pub struct Subscription {
-    /// The path that was subscribed.
+    /// The path of the subscription.
     pub event: String,
-    /// Its id.
+    /// The id of the subscription.
     pub id: String,
 }
 
 impl Subscription {
-    /// A new one, with an id that no other has.
+    /// A new subscription with a unique id.
     pub fn new(event: String) -> Self {
         static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -141,20 +141,20 @@ impl Subscription {
     }
 }
 
-/// One transition as the account's readers are told of it.
+/// A transition in the form that the account's readers receive.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// The account.
+    /// The name of the account.
     pub account: Arc<str>,
-    /// The account's number for it.
+    /// The sequence number in the account.
     pub sequence: u64,
-    /// Whose.
+    /// The user's name.
     pub user: Arc<str>,
     /// The user's id.
     pub id: Arc<str>,
-    /// Whether the user is to be seen by nobody else.
+    /// Whether the user is hidden from all others.
     pub hidden: bool,
-    /// What changed.
+    /// The details that changed.
     pub changed: Details,
     uuid: Box<str>,
     at: Time,
@@ -164,7 +164,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// Of a transition.
+    /// The event of a transition at the time `at`.
     pub fn new(transition: &Arc<Transition>, at: Time) -> Self {
         let changed = transition.changed;
         let activity = transition.activity;
@@ -180,7 +180,7 @@ impl Event {
             dnd_status: transition.dnd_status.name(),
             flags: transition.flags,
         };
-        // Plain texts and numbers always serialise.
+        // Plain strings and numbers always serialise.
         let body = serde_json::to_string(&body).unwrap_or_default();
         let (account, sequence) = (transition.account.clone(), transition.sequence);
         Event {
@@ -198,13 +198,13 @@ impl Event {
         }
     }
 
-    /// The JSON object that is sent.
+    /// The event as a JSON object.
     pub fn json(&self, subscription: &Subscription) -> String {
         self.enveloped(subscription, &self.body) + "}"
     }
 
-    /// The same with the user's record after the transition, which `look` finds: it is made
-    /// for the first one who asks.
+    /// The event as a JSON object with the user's record after the transition. `look` makes the
+    /// record; only the first call needs it.
     pub fn json_with_record(
         &self,
         subscription: &Subscription,
@@ -223,7 +223,7 @@ impl Event {
         json
     }
 
-    /// The same for others than the user: that the user is not to be seen, nothing else.
+    /// The event as a JSON object for other users: it only tells that the user is hidden.
     pub fn hidden_json(&self, subscription: &Subscription) -> String {
         let body = HiddenBody {
             extension_id: &self.id,
@@ -234,7 +234,7 @@ impl Event {
         self.enveloped(subscription, &body) + "}"
     }
 
-    /// Without its last brace.
+    /// The JSON object without its closing brace.
     fn enveloped(&self, subscription: &Subscription, body: &str) -> String {
         let head = Head {
             uuid: &self.uuid,
@@ -251,14 +251,14 @@ impl Event {
     }
 }
 
-/// ISO 8601 in UTC, with milliseconds.
+/// The time in ISO 8601, in UTC with milliseconds.
 pub fn timestamp(time: Time) -> String {
     let time = UNIX_EPOCH + Duration::from_micros(time.micros());
     humantime::format_rfc3339_millis(time).to_string()
 }
 
-/// A UUID (version 8) that names one event: the same whoever is sent it, and different
-/// after each start.
+/// The UUID (version 8) of an event: the same for all readers, and different after each
+/// start of the module.
 fn uuid(account: &str, sequence: u64) -> String {
     static KEYS: LazyLock<[RandomState; 2]> =
         LazyLock::new(|| [RandomState::new(), RandomState::new()]);
@@ -266,7 +266,7 @@ fn uuid(account: &str, sequence: u64) -> String {
     uuid_of((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
 }
 
-/// These bytes as a UUID (version 8): all but six bits of them.
+/// A UUID (version 8) from these bytes; six of their bits are replaced.
 pub fn uuid_of(bytes: [u8; 16]) -> String {
     Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
@@ -276,7 +276,7 @@ pub fn uuid_of(bytes: [u8; 16]) -> String {
 pub mod testing {
     use super::*;
 
-    /// An event of no content.
+    /// An event without content.
     pub fn event(account: &str, sequence: u64) -> Event {
         Event {
             account: account.into(),
@@ -299,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_uuid_is_one() {
+    fn a_uuid_is_valid_and_unique() {
         let one = uuid("main", 1);
         assert_eq!(one.len(), 36);
         assert_eq!(one.as_bytes()[14], b'8');
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_hidden_user_nothing_else_is_told() {
+    fn the_event_of_a_hidden_user_tells_nothing_else() {
         let subscription = Subscription {
             event: Subscription::path("main"),
             id: "1".into(),

@@ -314,7 +314,7 @@ impl Directory {
         sources.map(|source| (*source, &self.readings[source]))
     }
 
-    /// The device and table of a source of [`SourceKind::Device`].
+    /// The device and table of a [`SourceKind::Device`]; `None` for other sources.
     pub fn reading(&self, source: SourceId) -> Option<&Reading> {
         self.readings.get(&source)
     }
