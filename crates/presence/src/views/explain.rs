@@ -1,4 +1,4 @@
-//! `userpresence explain`: why a user's presence is what it is, in sentences.
+//! `userpresence explain`: sentences that explain a user's presence.
 
 use std::fmt::Write;
 
@@ -11,8 +11,8 @@ use crate::model::state::State;
 use crate::model::time::Time;
 use crate::views::fields::{PresenceView, SourceView, View};
 
-/// Explains a view: the answer, the rule, each source, what would change it, and what
-/// others see of it.
+/// Explains a view: the presence, the rule, each source, what would change the presence, and
+/// what lamps and queues show.
 pub fn explain(view: &View, now: Time) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -22,7 +22,7 @@ pub fn explain(view: &View, now: Time) -> String {
         let sources = view.sources.iter();
         sources.partition(|source| source.kind.is_chosen())
     };
-    // Else all of it was chosen.
+    // Without these two lines, everything is chosen.
     let both = !inferred.is_empty() || view.inferred.is_some();
     if both {
         let _ = writeln!(text, "{}", chosen_line(view, now));
@@ -57,7 +57,7 @@ pub fn explain(view: &View, now: Time) -> String {
     text
 }
 
-/// `away (lunch) "Back at one", set 7s ago, ends in 5m 0s`.
+/// Describes a presence: `away (lunch) "Back at one", set 7s ago, ends in 5m 0s`.
 pub fn describe(said: &PresenceView, now: Time) -> String {
     let mut text = said.state.name().to_owned();
     if !said.subtype.is_empty() {
@@ -145,12 +145,12 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
     format!("{subject}{says}{}.", remark(view, source))
 }
 
-/// Whether it is a device that says nothing now.
+/// Whether the source is a device that gives way now.
 fn is_idle(source: &SourceView) -> bool {
     source.kind.read_from() == ReadFrom::Device && source.gives_way
 }
 
-/// What becomes of what a source says, and why.
+/// The remark on a source's part in the result, and the reason for it.
 fn remark(view: &View, source: &SourceView) -> String {
     if !source.takes_part {
         return why_not(view, source);
@@ -159,11 +159,11 @@ fn remark(view: &View, source: &SourceView) -> String {
         Some(DeviceState::Invalid) if is_idle(source) => {
             ": it does not exist, or its module is not loaded"
         }
-        // It says something, but for that a call would never give way.
+        // An idle device has a presence, but gives way so that calls end.
         _ if is_idle(source) && source.presence.state != State::NotSet => {
             ": idle, it gives way to any source that is set"
         }
-        // Where nothing is set there is nothing to win.
+        // If nothing is set, no source wins.
         _ if view.reason == Reason::NothingSet => "",
         _ if source.winner => ": it wins",
         _ if source.gives_way => ": it gives way to any source that is set",
@@ -285,7 +285,7 @@ fn what_lamps_show(view: &View) -> String {
     )
 }
 
-/// `a`, `a or b`, `a, b or c`.
+/// Joins words: `a`, `a or b`, `a, b or c`.
 fn list(words: &[&str], last: &str) -> String {
     match words {
         [] => String::new(),

@@ -52,7 +52,7 @@ fn choose(world: &mut World, user: &str, state: State, at: u64) -> Vec<Effect> {
     set(world, user, state.name(), at)
 }
 
-/// As `USER_PRESENCE(user)=value`.
+/// Sets a status as `USER_PRESENCE(user)=value` does.
 fn set(world: &mut World, user: &str, value: &str, at: u64) -> Vec<Effect> {
     let user = world.directory().user(user).unwrap();
     let at = Time::from_millis(at);
@@ -84,7 +84,7 @@ fn transitions(effects: &[Effect]) -> Vec<(String, State, State, u64)> {
     effects.iter().filter_map(only).collect()
 }
 
-/// Carries out writes as the worker does, the provider publishing what was written.
+/// Carries out all writes as the worker does. The provider publishes each written presence.
 fn write_all(world: &mut World, at: u64) -> Vec<Effect> {
     let mut effects = Vec::new();
     while let Some(write) = world.take_write() {
@@ -104,7 +104,7 @@ fn write_all(world: &mut World, at: u64) -> Vec<Effect> {
 }
 
 #[test]
-fn priority_keeps_dnd_where_stock_shows_the_last() {
+fn priority_keeps_dnd_when_another_extension_is_set_later() {
     let mut world = world(ALICE);
     let first = report(&mut world, "1", "dnd,lunch,Back at one", 10);
     assert_eq!(
@@ -134,7 +134,7 @@ fn latest_follows_time_and_an_equal_event_renews_nothing() {
     assert_eq!(state(&world, "alice"), State::Available);
     report(&mut world, "1", "away", 40);
     assert_eq!(state(&world, "alice"), State::Away);
-    // One that ends gives way to what was set before.
+    // A source that is cleared gives way to the one set before.
     report(&mut world, "1", "not_set", 50);
     assert_eq!(state(&world, "alice"), State::Available);
 }
@@ -145,13 +145,13 @@ fn changes_within_one_clock_tick_keep_their_order() {
     report(&mut world, "2", "available", 10);
     report(&mut world, "1", "dnd", 10);
     assert_eq!(state(&world, "alice"), State::Dnd);
-    // Also when the clock was set back.
+    // This also holds when the clock is set back.
     report(&mut world, "2", "chat", 5);
     assert_eq!(state(&world, "alice"), State::Chat);
 }
 
 #[test]
-fn default_and_none_look_at_nothing_else() {
+fn default_and_none_read_no_other_source() {
     let mut by_default = world(&format!("{ALICE}method=default\ndefault=2\n"));
     report(&mut by_default, "1", "dnd", 10);
     assert_eq!(state(&by_default, "alice"), State::NotSet);
@@ -168,18 +168,18 @@ fn default_and_none_look_at_nothing_else() {
 }
 
 #[test]
-fn one_set_is_one_transition_and_its_echo_none() {
+fn setting_is_one_transition_and_its_echo_is_none() {
     let mut world = world(&format!("{ALICE}[bob]\ntype=user\nextension=2\n"));
     let effects = choose(&mut world, "alice", State::Away, 10);
     assert_eq!(
         transitions(&effects).len(),
         2,
-        "alice, and bob who shares extension 2"
+        "alice, and bob, who shares extension 2"
     );
     assert_eq!(write_all(&mut world, 11), []);
     assert!(!world.writing_for(world.directory().user("alice").unwrap()));
     assert_eq!(state(&world, "bob"), State::Away);
-    // A phone can clear it: own status is no source where it was written out.
+    // A phone can clear the status: own status is no source if it is written to extensions.
     report(&mut world, "1", "not_set", 20);
     report(&mut world, "2", "available", 30);
     assert_eq!(state(&world, "alice"), State::Available);
@@ -214,14 +214,14 @@ fn outgoing_default_writes_one_and_none_keeps_it_own() {
 }
 
 #[test]
-fn what_others_write_meanwhile_is_neither_lost_nor_a_flap() {
+fn writes_of_others_are_neither_lost_nor_make_the_state_flap() {
     let mut world = world(ALICE);
     choose(&mut world, "alice", State::Away, 10);
-    // Before our write in the topic's order: we overwrite it.
+    // This report precedes the write in the topic's order and is overwritten.
     assert_eq!(report(&mut world, "1", "chat", 11), []);
     let write = world.take_write().unwrap();
     assert_eq!(report(&mut world, "1", "away", 12), []);
-    // After our write, but before the worker knows: the truth.
+    // This report follows the write, but the worker has not seen it yet: it is applied.
     assert_eq!(report(&mut world, "1", "xa", 13), []);
     assert_eq!(
         transitions(&world.written(&write.address, Time::from_millis(14))).len(),
@@ -247,14 +247,14 @@ fn an_unknown_source_takes_no_part() {
     let lost = world.apply(&Change::Lost(source), Time::from_millis(20));
     assert_eq!(transitions(&lost).len(), 1);
     assert_eq!(reason(&world, "alice"), (String::new(), Reason::NothingSet));
-    // It is back and says what it said before: it was set when it was set.
+    // The source is back with the same presence, so its since stays.
     report(&mut world, "1", "dnd", 30);
     let alice = world.directory().user("alice").unwrap();
     assert_eq!(world.outcome(alice).since, Time::from_millis(10));
 }
 
 #[test]
-fn a_user_is_a_source_of_others_and_each_moves_once() {
+fn a_user_is_a_source_of_others_and_each_changes_once() {
     let mut world = world(
         "[top]\ntype=user\nsource=UserPresence:a\nsource=UserPresence:b\n\
          [a]\ntype=user\nextension=1\n[b]\ntype=user\nextension=1\n",
@@ -268,7 +268,7 @@ fn a_user_is_a_source_of_others_and_each_moves_once() {
 }
 
 #[test]
-fn accounts_count_apart_and_without_a_gap() {
+fn accounts_have_separate_numbers_without_a_gap() {
     let mut world = world(&format!(
         "{ALICE}account=x\n[bob]\ntype=user\nextension=2\n"
     ));
@@ -281,7 +281,7 @@ fn accounts_count_apart_and_without_a_gap() {
     assert_eq!(transitions(&report(&mut world, "2", "chat", 20))[0].3, 2);
 }
 
-/// Everything written out, as AstDB would hold it; the numbers after a clean stop only.
+/// All rows as AstDB would hold them, and the sequence numbers only after a clean stop.
 fn stored(world: &mut World, clean: bool) -> Stored {
     let rows = world.take_rows(usize::MAX).into_iter();
     let rows = rows.filter_map(|row| Some((row.key, row.value?)));
@@ -294,7 +294,7 @@ fn stored(world: &mut World, clean: bool) -> Stored {
 }
 
 #[test]
-fn a_restart_brings_the_same_answer_and_notices_what_changed() {
+fn a_restart_restores_the_outcome_and_applies_changes() {
     let text = format!("[general]\nmethod=latest\n{ALICE}outgoing=none\n");
     let mut before = world(&text);
     report(&mut before, "1", "dnd", 10);
@@ -305,7 +305,7 @@ fn a_restart_brings_the_same_answer_and_notices_what_changed() {
     let alice = after.directory().user("alice").unwrap();
     assert_eq!(after.outcome(alice), before.outcome(alice));
     assert_eq!(after.sequence(alice), before.sequence(alice));
-    // Equal events of the start change nothing; a different one is a transition.
+    // Reports at the start change nothing if they are equal; a different one is a transition.
     assert_eq!(report(&mut after, "1", "dnd", 1000), []);
     assert_eq!(report(&mut after, "2", "available,s,m", 1000), []);
     let noticed = transitions(&report(&mut after, "1", "chat", 1001));
@@ -321,7 +321,7 @@ fn a_restart_brings_the_same_answer_and_notices_what_changed() {
 }
 
 #[test]
-fn numbers_that_are_lost_go_on_at_the_time() {
+fn lost_numbers_continue_at_the_present_time() {
     let mut before = world(ALICE);
     report(&mut before, "1", "dnd", 10);
     let stored = stored(&mut before, false);
@@ -370,19 +370,19 @@ fn a_reload_applies_differences_only() {
         ]
     );
     assert_eq!(effects.len(), 2);
-    // It was published, and is no more.
+    // The user was published and is removed.
     let gone = [Effect::Publish("carol".into(), Presence::default())];
     assert_eq!(removed.withdrawn, gone);
-    // Nothing that is stored goes, see the tests in `gone`.
+    // No stored row is deleted: see the tests in `gone`.
     let rows = world.take_rows(usize::MAX);
     assert!(rows.iter().all(|row| row.value.is_some()), "{rows:?}");
     assert!(rows.iter().any(|row| row.key == "gone/user/carol"));
-    // The write of carol's choice to extension 3 is still on its way.
+    // The write of carol's choice to extension 3 is still pending.
     assert_eq!(&*world.take_write().unwrap().address, "CustomPresence:3");
 }
 
 #[test]
-fn settle_gathers_publishes_but_no_transition() {
+fn settle_merges_publishes_but_no_transitions() {
     let mut world = world(&format!("[general]\nsettle=100\n{ALICE}"));
     let published = |effects: &[Effect]| match &effects[0] {
         Effect::Transition(transition) => transition.publish,
@@ -398,7 +398,7 @@ fn settle_gathers_publishes_but_no_transition() {
     let (due, next) = world.settled(Time::from_millis(1100));
     assert_eq!(due, [Effect::Publish("alice".into(), State::Chat.into())]);
     assert_eq!(next, Some(Time::from_millis(1200)));
-    // Quiet since: it ends without a word, and the next change is at once again.
+    // Without further changes the time ends silently, and the next change is published at once.
     assert_eq!(world.settled(Time::from_millis(1200)), (vec![], None));
     assert!(published(&report(&mut world, "1", "dnd", 1300)));
 }
@@ -424,8 +424,8 @@ const THREE: &str = "[a]\ntype=user\nextension=1\nextension=2\n\
                      [c]\ntype=user\nextension=3\nsource=UserPresence:a\nsource=UserPresence:b\n";
 
 proptest! {
-    /// After any changes each outcome is what combining anew gives; a change applied
-    /// twice is applied once; numbers rise by one; old follows new.
+    /// After any changes each outcome equals a fresh combination; a repeated change has no
+    /// effect; numbers rise by one; each `old` equals the `new` before it.
     #[test]
     fn any_history_keeps_the_rules(steps in steps()) {
         let mut world = world(THREE);
@@ -467,14 +467,14 @@ proptest! {
         for user in ["a", "b", "c"] {
             let id = world.directory().user(user).unwrap();
             prop_assert_eq!(world.outcome(id), &world.combine(id));
-            // The status type is never left behind.
+            // The status type is always up to date.
             prop_assert_eq!(world.derived_status(id), None);
             let seen = last.get(user).cloned().unwrap_or_default();
             prop_assert_eq!(&world.outcome(id).presence, &seen);
         }
     }
 
-    /// Events of one moment may arrive in any order where the state decides.
+    /// Events of one moment may arrive in any order if the state decides.
     #[test]
     fn order_of_arrival_does_not_matter_to_priority(states in proptest::collection::vec(0usize..7, 3)) {
         let text = "[a]\ntype=user\nextension=1\nextension=2\nextension=3\n";

@@ -1,4 +1,4 @@
-//! A clock that goes ahead and is set back.
+//! A clock that runs ahead and is set back.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn one_jump_ahead_leaves_no_later_since_in_the_future() {
     report(&mut world, "3", "chat", now + 5_000);
     assert_eq!(since(&world, "bob"), now + 5_000);
     assert_eq!(state(&world, "bob"), State::Chat);
-    // What was set while the clock was ahead is of the present, in its order.
+    // Changes made while the clock was ahead move to the present and keep their order.
     assert!(since(&world, "alice") <= now + 5_000);
     assert_eq!(state(&world, "alice"), State::Dnd);
     let alice = world.directory().user("alice").unwrap();
@@ -29,7 +29,7 @@ fn one_jump_ahead_leaves_no_later_since_in_the_future() {
 }
 
 #[test]
-fn a_restart_with_the_clock_set_back_goes_on_from_the_present() {
+fn a_restart_with_the_clock_set_back_continues_from_the_present() {
     let mut before = world(LATEST);
     report(&mut before, "1", "chat", 20 * HOUR);
     report(&mut before, "2", "dnd", 20 * HOUR + 1);
@@ -46,8 +46,8 @@ fn a_restart_with_the_clock_set_back_goes_on_from_the_present() {
 }
 
 proptest! {
-    /// Whatever the clock does: the source set last wins, and no time is ahead of the
-    /// clock by more than the tolerance.
+    /// Whatever the clock does, the source set last wins, and no time is ahead of the clock by
+    /// more than the tolerance.
     #[test]
     fn the_source_set_last_wins(
         steps in proptest::collection::vec((0usize..2, 0u64..20 * HOUR), 1..40)

@@ -1,4 +1,4 @@
-//! Status types, timed statuses, logins.
+//! Status types, timed statuses and logins.
 
 use super::*;
 
@@ -44,7 +44,7 @@ fn a_type_writes_what_it_maps_to() {
 }
 
 #[test]
-fn what_no_type_means_leaves_the_status_alone() {
+fn a_presence_that_no_type_means_leaves_the_status_type() {
     let mut world = world(&format!("{TYPES}{ALICE}"));
     set(&mut world, "alice", "lunch", 10);
     write_all(&mut world, 10);
@@ -93,7 +93,7 @@ fn a_timed_status_returns_to_the_one_before() {
 }
 
 #[test]
-fn what_somebody_changed_meanwhile_stays() {
+fn a_change_from_outside_outlives_a_timed_status() {
     let mut world = world(ALICE);
     report(&mut world, "1", "chat", 1_000);
     set(&mut world, "alice", "available", 1_500);
@@ -129,7 +129,7 @@ fn a_timed_status_over_a_timed_one_returns_to_the_last_untimed() {
     assert_eq!(world.own(alice).unwrap().presence.state(), State::Chat);
 }
 
-/// Whichever of two users ends first at the extension that they share.
+/// This holds whichever of the two statuses ends first at the shared extension.
 #[test]
 fn timed_statuses_of_two_users_return_to_what_was_before_both() {
     let text = "[a]\ntype=user\nextension=1\nextension=2\n\
@@ -190,7 +190,7 @@ fn a_timed_status_ends_with_its_user() {
     let at = Time::from_millis(3_000);
     let (effects, _) = world.reconfigure(&plan, &Stored::default(), ProviderValues::default(), at);
     let sent = transitions(&effects);
-    // Whoever goes has a last number, and is told of to readers but not to hints.
+    // The removed user's last transition has a number and reaches readers but not hints.
     let sent: Vec<_> = sent.iter().map(|t| (&*t.0, t.2, t.3)).collect();
     let first = sent[0].2;
     assert_eq!(
@@ -202,7 +202,7 @@ fn a_timed_status_ends_with_its_user() {
     );
     let published = |effect: &&Effect| matches!(effect, Effect::Transition(t) if t.publish);
     assert_eq!(effects.iter().filter(published).count(), 1);
-    // That of alice alone is written too.
+    // The extension that only alice has is written, too.
     let writes = std::iter::from_fn(|| world.take_write());
     let writes = writes.map(|write| (write.address.to_string(), write.presence.state()));
     assert_eq!(
@@ -216,7 +216,7 @@ fn a_timed_status_ends_with_its_user() {
 }
 
 #[test]
-fn a_timed_status_outlives_a_restart_and_ends_late() {
+fn a_timed_status_outlives_a_restart_and_ends_after_it() {
     let text = format!("{TYPES}{ALICE}");
     let mut before = world(&text);
     report(&mut before, "1", "chat", 1_000);
@@ -237,7 +237,7 @@ fn a_timed_status_outlives_a_restart_and_ends_late() {
 }
 
 #[test]
-fn logins_set_and_leave_a_choice_by_hand_alone() {
+fn logins_set_a_status_unless_it_was_chosen_by_hand() {
     let conf = "[alice]\ntype=user\nextension=1\nlogin_status=available\n\
                 logout_status=unavailable\n";
     let mut world = world(conf);
@@ -254,18 +254,18 @@ fn logins_set_and_leave_a_choice_by_hand_alone() {
     assert_eq!(apply(&mut world, &login), State::Available);
     assert_eq!(apply(&mut world, &logout), State::Available);
     assert_eq!(apply(&mut world, &logout), State::Unavailable);
-    // One too many is nobody's.
+    // A logout without a login has no effect.
     assert_eq!(apply(&mut world, &logout), State::Unavailable);
     assert_eq!(apply(&mut world, &login), State::Available);
     set(&mut world, "alice", "dnd", 500);
     write_all(&mut world, 500);
     assert_eq!(apply(&mut world, &logout), State::Dnd);
     assert_eq!(apply(&mut world, &login), State::Dnd);
-    // What a login sets, chosen by hand, is left to the logout again.
+    // A status that a login sets, chosen by hand, leaves the user to the logout.
     set(&mut world, "alice", "available", 600);
     write_all(&mut world, 600);
     assert_eq!(apply(&mut world, &logout), State::Unavailable);
-    // Chosen on a phone.
+    // This status is chosen on a phone.
     report(&mut world, "1", "xa", 700);
     assert_eq!(apply(&mut world, &login), State::Xa);
 }

@@ -28,7 +28,7 @@ fn end(world: &mut World, at: u64) {
     write_all(world, at);
 }
 
-/// Two users share the extension 201, which is available.
+/// A world in which two users share the extension 201, which is available.
 fn two(text: &str) -> World {
     let mut world = world(&format!(
         "{TYPES}[alice]\ntype=user\nextension=201\n[bob]\ntype=user\nextension=201\n{text}"
@@ -79,7 +79,7 @@ fn a_type_mapped_to_nothing_ends_what_lies_below_another_user() {
 }
 
 #[test]
-fn a_cancelled_end_is_shown_at_no_other_user() {
+fn a_cancelled_end_disappears_for_other_users_too() {
     let mut world = two("");
     set(&mut world, "alice", "away,,,t(100)", 2_000);
     write_all(&mut world, 2_000);
@@ -108,8 +108,7 @@ fn a_type_that_is_gone_below_a_timed_status_leaves_no_empty_status() {
     assert_eq!(status(&world, "alice"), "away");
 }
 
-/// The end had reached the extension's own record, and the row not yet, when Asterisk
-/// was killed.
+/// Asterisk was killed after the end was written to the extension and before the row was.
 #[test]
 fn an_end_found_at_a_start_keeps_its_since() {
     let mut before = two("");
@@ -132,10 +131,9 @@ fn an_end_found_at_a_start_keeps_its_since() {
     assert_eq!(again("away"), (State::Away, 20_000));
 }
 
-/// The only user of an extension goes from the configuration during a timed status, and
-/// comes back later: a mistake in a file.
+/// The only user of an extension is removed during a timed status, as by a mistake in a file.
 #[test]
-fn a_timed_status_of_a_user_who_goes_is_taken_back_at_their_extension() {
+fn a_timed_status_of_a_removed_user_ends_at_their_extension() {
     let text = "[alice]\ntype=user\nextension=200\n";
     let mut world = world(text);
     report(&mut world, "200", "available", 1_000);
@@ -153,11 +151,11 @@ fn a_timed_status_of_a_user_who_goes_is_taken_back_at_their_extension() {
 
 #[derive(Clone, Debug)]
 enum TimedStep {
-    /// A phone, or another program.
+    /// A report from a phone or another program.
     Report(usize, usize),
     Untimed(usize, usize),
     Timed(usize, usize, u64),
-    /// A type that is mapped to nothing, with an end where the number is not 0.
+    /// A type that is mapped to no state, with an end in seconds unless the number is 0.
     Unmapped(usize, u64),
     Write,
     Wait(u64),
@@ -180,8 +178,8 @@ fn steps(unmapped: bool) -> impl Strategy<Value = Vec<TimedStep>> {
     proptest::collection::vec(one, 1..40)
 }
 
-/// A world that goes through the steps, and what its extensions and own statuses are to
-/// be once all ends have passed.
+/// A world that goes through the steps, with the expected extensions and own statuses after
+/// all ends.
 struct TimedRun {
     world: World,
     rows: std::collections::BTreeMap<String, String>,
@@ -205,7 +203,7 @@ impl TimedRun {
         [&[0usize, 1][..], &[1, 2], &[0, 1, 2], &[]][user]
     }
 
-    /// Each text is of one step only, so that nothing is equal by chance.
+    /// Each step has its own text, so that no two values are equal by chance.
     fn value(&self, state: usize) -> String {
         format!("{},,{}", State::ALL[state].name(), self.at)
     }
@@ -275,7 +273,7 @@ impl TimedRun {
         }
     }
 
-    /// All ends pass. Says what is wrong then.
+    /// Lets all ends pass and checks that nothing is left of them.
     fn finish(&mut self) -> Result<(), TestCaseError> {
         self.at += 3_600_000;
         end(&mut self.world, self.at);
@@ -301,8 +299,7 @@ impl TimedRun {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// When all ends have passed, everything is what the last untimed choice or outside
-    /// change made it.
+    /// After all ends, everything is as the last untimed choice or outside change left it.
     #[test]
     fn everything_returns_to_the_last_untimed(steps in steps(false)) {
         let mut run = TimedRun::new();
@@ -320,7 +317,7 @@ proptest! {
         }
     }
 
-    /// Types that are mapped to nothing take over the ends of others; nothing stays timed.
+    /// Types that are mapped to no state take over the ends of others; no status stays timed.
     #[test]
     fn no_end_is_ever_left_in_the_past(steps in steps(true)) {
         let mut run = TimedRun::new();
