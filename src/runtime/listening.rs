@@ -38,7 +38,7 @@ impl Runtime {
             if world.round() != round {
                 // A reload has come in between, and the numbers are others.
                 let reported = (state, &*subtype, &*message);
-                return ((), world.take_heard(address, reported, now));
+                return ((), world.report_presence(address, reported, now));
             }
             let change = Change::Reported {
                 source,
@@ -81,7 +81,7 @@ impl Runtime {
         let call = call.map(|call| [call.channel, call.parker].map(String::from_utf8_lossy));
         let change = match &call {
             Some([channel, parker]) => Change::Parked {
-                place: &space,
+                space: &space,
                 channel: Cow::as_ref(channel),
                 parker: Cow::as_ref(parker),
             },

@@ -129,7 +129,7 @@ impl Runtime {
                 // Nothing reloads while the module is being loaded.
                 let same = Arc::ptr_eq(world.directory(), &directory);
                 let found = if same { &batch[..] } else { &[] };
-                ((), world.find_devices(found, now))
+                ((), world.report_initial_devices(found, now))
             });
         }
     }
@@ -140,6 +140,6 @@ impl Runtime {
         self.reset_schedules();
         self.evaluate_schedules(Time::now());
         self.update(|world, now| ((), world.ended(now).0));
-        self.update(|world, now| ((), world.log_out_the_left(now)));
+        self.update(|world, now| ((), world.log_out_stale_panels(now)));
     }
 }

@@ -16,7 +16,7 @@ use presence::model::address::{USER_LABEL, below};
 use presence::model::text::quoted;
 use presence::world::gone_users::{self, Gone};
 use presence::world::stored::{self, Stored};
-use presence::world::{Counts, Plan, Read};
+use presence::world::{Counts, Plan, ProviderValues};
 
 /// One reload at a time; a second one is refused instead of waiting.
 #[derive(Default)]
@@ -191,7 +191,7 @@ impl Runtime {
             let mut gone = self.gone_rows();
             self.update_always(|world, _| {
                 // What has not reached AstDB yet.
-                let waiting = world.loose_rows().iter();
+                let waiting = world.orphaned_rows().iter();
                 let waiting = waiting.filter_map(|(key, value)| {
                     let key = key.strip_prefix(gone_users::PREFIX)?.to_owned();
                     Some((key, Gone::parse(value.as_ref()?)))
@@ -281,7 +281,7 @@ impl Runtime {
         }
         // Rows that wait come before what AstDB holds.
         let (waiting, gone) = self.while_rows_rest(|| {
-            let waiting = self.read(|world| world.loose_rows().clone());
+            let waiting = self.read(|world| world.orphaned_rows().clone());
             (waiting.unwrap_or_default(), self.gone_rows())
         });
         let names: HashSet<String> = plan.new_users().map(|it| it.to_ascii_lowercase()).collect();
@@ -331,7 +331,7 @@ impl Runtime {
         let accounts = plan.directory().accounts().iter();
         let new = accounts.filter(|name| !running.accounts().contains(name));
         self.reserve_sequences(new, &mut stored.accounts);
-        let mut read = Read::default();
+        let mut read = ProviderValues::default();
         let mut again: Vec<Arc<str>> = Vec::new();
         for (source, address) in plan.new_sources() {
             again.push(address.into());
@@ -398,7 +398,7 @@ impl Runtime {
         for address in again {
             until_twice_the_same(|| {
                 let said = ask(&address)?;
-                self.update(|world, now| ((), world.take_heard(&address, said.parts(), now)));
+                self.update(|world, now| ((), world.report_presence(&address, said.parts(), now)));
                 Some(said)
             });
         }

@@ -45,7 +45,9 @@ impl Runtime {
         for (source, schedule) in directory.schedules() {
             let presence = self.scheduled(schedule, now);
             let address = &directory.get_source(*source).address;
-            self.update_always(|world, now| ((), world.take_heard(address, presence.parts(), now)));
+            self.update_always(|world, now| {
+                ((), world.report_presence(address, presence.parts(), now))
+            });
         }
         Some(next)
     }

@@ -299,7 +299,10 @@ pub fn name_of(user: &str) -> Result<Arc<str>, String> {
 pub fn discard_change(address: &str, presence: &presence::Presence) {
     super::with(|runtime| {
         runtime.update_always(|world, now| {
-            (world.take_heard(address, presence.parts(), now), Vec::new())
+            (
+                world.report_presence(address, presence.parts(), now),
+                Vec::new(),
+            )
         })
     });
 }

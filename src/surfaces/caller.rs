@@ -54,7 +54,7 @@ impl ChannelCaller {
             return users;
         }
         let number = self.known_number(&directory.get(called).rule.calls);
-        let user = number.and_then(|number| directory.whose(number, called));
+        let user = number.and_then(|number| directory.owner_of_extension(number, called));
         user.into_iter().collect()
     }
 }

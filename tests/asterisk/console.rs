@@ -163,7 +163,7 @@ fn show_user_shows_the_result_its_reason_and_every_source() {
 #[test]
 fn explain_says_why_for_each_winner_of_method_priority() {
     let ast = configured(ALICE).start();
-    let written = "A status that is set is written to extensions 200 and 201.";
+    let written = "A new status is written to extensions 200 and 201.";
     assert_explained(
         &ast,
         "alice",
@@ -187,7 +187,7 @@ fn explain_says_why_for_each_winner_of_method_priority() {
             "It comes from CustomPresence:200: no other source is set.",
             PRIORITY,
             "- CustomPresence:200 is away (lunch) \"Back at one\": it wins.",
-            "- CustomPresence:201 is not_set: it gives way to any that is set.",
+            "- CustomPresence:201 is not_set: it gives way to any source that is set.",
             "- Own status: none was chosen.",
             "A source that becomes dnd or xa would win; one that is set to away later would take \
          its place.",
@@ -198,11 +198,11 @@ fn explain_says_why_for_each_winner_of_method_priority() {
     let said = explain(&ast, "alice");
     assert_eq!(
         said[1],
-        "It comes from CustomPresence:201: its state stands highest."
+        "It comes from CustomPresence:201: its state ranks highest."
     );
     assert_eq!(
         said[6],
-        "No state stands higher; one that is set to dnd later would take its place."
+        "No state ranks higher; one that is set to dnd later would take its place."
     );
     set_extension(&ast, "200", "dnd");
     assert_eq!(
@@ -217,7 +217,7 @@ fn explain_says_why_for_each_winner_of_method_priority() {
     );
     assert_eq!(
         said[5],
-        "- Own status is chat: it takes no part, the extensions it was written to speak for it."
+        "- Own status is chat: not used, the extensions that it was written to count instead."
     );
 }
 
@@ -242,7 +242,7 @@ fn explain_says_why_for_each_other_method() {
             "- CustomPresence:301 is chat.",
             "- Own status: none was chosen.",
             "Any source that is set to another state now would win.",
-            "A status that is set is written to extensions 300 and 301.",
+            "A new status is written to extensions 300 and 301.",
         ],
     );
     assert_explained(
@@ -256,16 +256,16 @@ fn explain_says_why_for_each_other_method() {
             "- CustomPresence:301 is chat: it wins.",
             "- Own status: none was chosen.",
             "Only extension 301 changes it.",
-            "A status that is set is written to extensions 300 and 301.",
+            "A new status is written to extensions 300 and 301.",
         ],
     );
     let nora = [
         "No status was chosen.",
         "Method none: own status alone counts.",
-        "- CustomPresence:400 is not_set: not asked by this method.",
+        "- CustomPresence:400 is not_set: not used by this method.",
         "- Own status: none was chosen.",
         "Only setting the user's status changes it.",
-        "A status that is set is written to extension 400.",
+        "A new status is written to extension 400.",
     ];
     assert_explained(
         &ast,
@@ -285,12 +285,12 @@ fn explain_says_why_for_each_other_method() {
             "It comes from own status: no other source is set.",
             PRIORITY,
             "- CustomPresence:300 is away: not read, enabled = no.",
-            "- Calendar:frank is unknown: its provider is not loaded or has no such thing; it takes \
+            "- Calendar:frank is unknown: its provider is not loaded or does not know it; it takes \
          no part.",
             "- Own status is chat: it wins.",
             "A source that becomes dnd, xa or away would win; one that is set to chat later would \
          take its place.",
-            "A status that is set stays own status and is written to no extension: enabled = no.",
+            "A new status stays own status and is written to no extension: enabled = no.",
         ],
     );
 }

@@ -243,7 +243,7 @@ fn a_conference_is_a_meeting() {
     }
     assert_eq!(
         explain_line(&ast, "bob", "- Meeting confbridge:100"),
-        "- Meeting confbridge:100 is not_in_use: it gives way to any that is set."
+        "- Meeting confbridge:100 is not_in_use: it gives way to any source that is set."
     );
     // The private Asterisk has no sounds, and complains about that in several ways.
     let mut said = ast.new_complaints(0);
@@ -495,7 +495,7 @@ fn show_and_explain_describe_devices() {
     });
     assert_eq!(
         explain_line(&ast, "alice", "- Device Custom:a"),
-        "- Device Custom:a is not_in_use: idle, it gives way to any that is set."
+        "- Device Custom:a is not_in_use: idle, it gives way to any source that is set."
     );
     assert_eq!(
         explain_line(&ast, "alice", "A lamp "),
@@ -517,11 +517,11 @@ fn show_and_explain_describe_devices() {
     );
     assert_eq!(
         explain_line(&ast, "bob", "- Device Custom:a"),
-        "- Device Custom:a is in_use, which means dnd: not asked by this method."
+        "- Device Custom:a is in_use, which means dnd: not used by this method."
     );
     assert_eq!(
         explain_line(&ast, "carol", "- The schedule"),
-        "- The schedule sets away: not asked by this method."
+        "- The schedule sets away: not used by this method."
     );
     // A status with an end shows when it ends.
     set(&ast, "alice", "away,lunch,,t(600)");

@@ -134,7 +134,7 @@ fn each_mistake_gets_one_clear_answer() {
             "panel",
             format!("{MAIN}/presence?page=0"),
             400,
-            "'0' is no page",
+            "'0' is not a valid page",
         ),
         (
             "panel",

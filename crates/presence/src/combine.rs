@@ -1,12 +1,12 @@
-//! The rule that makes one presence out of many.
+//! The rule that combines many sources into one presence.
 //!
-//! Winner by method:
-//! - `priority`: the state that stands highest in the administrator's order; of
+//! The winner by method:
+//! - `priority`: the source whose state ranks highest in the administrator's order; among
 //!   equal states the one set last; then the one configured first.
-//! - `latest`: the one set last; then the one configured first.
+//! - `latest`: the source set last; then the one configured first.
 //! - `default` and `none` name their source and need no comparison.
 //!
-//! A source that is `not_set` never wins over one that is set.
+//! A source that is `not_set` never wins over a source that is set.
 
 use serde::{Serialize, Serializer};
 
@@ -18,24 +18,24 @@ words! {
     /// How a user's sources become one presence.
     #[derive(Default)]
     pub enum Method: "method" {
-        /// The state highest in the order wins.
+        /// The source with the highest state in the order wins.
         #[default]
         Priority = "priority",
         /// The source that was set last wins.
         Latest = "latest",
-        /// The default extension alone.
+        /// The default extension alone counts.
         Default = "default",
-        /// Own status alone.
+        /// Own status alone counts.
         None = "none",
     }
 }
 
-/// Which state stands above which, for [`Method::Priority`].
+/// The order of states for [`Method::Priority`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Order([State; 7]);
 
 impl Default for Order {
-    /// The core's own order, so that moving from `A&B` in a hint changes no state.
+    /// Asterisk's own order, so that replacing `A&B` in a hint changes no state.
     fn default() -> Self {
         Order([
             State::Dnd,
@@ -50,8 +50,8 @@ impl Default for Order {
 }
 
 impl Order {
-    /// The states given first, the missing ones after them in the default order.
-    /// A state given twice counts where it stood first.
+    /// The order that begins with these states; the missing ones follow in the default order.
+    /// A repeated state counts at its first position.
     pub fn new(first: &[State]) -> Self {
         let mut order = [State::NotSet; 7];
         let mut filled = 0;
@@ -86,7 +86,7 @@ impl Serialize for Order {
     }
 }
 
-/// Rank of each state, made once per user rule: see [`winner`].
+/// The rank of each state, 0 for the highest; computed once per user rule. See [`winner`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Ranks([u8; 7]);
 
@@ -96,17 +96,17 @@ impl From<&Order> for Ranks {
     }
 }
 
-/// What the rule looks at in a source.
+/// The part of a source that the rule compares.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Candidate {
-    /// Its state.
+    /// The state.
     pub state: State,
-    /// When it was set.
+    /// When the source was set.
     pub since: Time,
 }
 
 words! {
-    /// Why the winner won.
+    /// The reason why the winner won.
     #[derive(Default)]
     #[repr(u8)]
     pub enum Reason: "reason" {
@@ -115,11 +115,11 @@ words! {
         NothingSet = "nothing_set",
         /// No other source is set.
         Only = "only",
-        /// Its state stands highest in the order.
+        /// Its state ranks highest in the order.
         Highest = "highest",
-        /// Several stand equally high; it was set last of them.
+        /// Several sources have the highest state; it was set last.
         LastOfEquals = "last_of_equals",
-        /// Several stand equally high and were set at once; it is configured first.
+        /// Several sources are equal and were set at the same time; it is configured first.
         FirstOfEquals = "first_of_equals",
         /// It was set last.
         Latest = "latest",
@@ -130,14 +130,14 @@ words! {
     }
 }
 
-/// Picks the winner among candidates in their configured order, by `priority` with
-/// the ranks given, by `latest` without. `None` only without candidates.
+/// Picks the winner among candidates in their configured order: by `priority` with `ranks`,
+/// by `latest` without. Returns `None` only if there are no candidates.
 pub fn winner<Name: Copy>(
     candidates: impl Iterator<Item = (Name, Candidate)>,
     ranks: Option<&Ranks>,
 ) -> Option<(Name, Reason)> {
-    // not_set gets the last place of all, whatever the order says.
-    let place = |state: State| match (state, ranks) {
+    // not_set always ranks last, whatever the order is.
+    let rank = |state: State| match (state, ranks) {
         (State::NotSet, _) => u8::MAX,
         (_, None) => 0,
         (state, Some(ranks)) => ranks.0[state as usize],
@@ -145,27 +145,27 @@ pub fn winner<Name: Copy>(
     let mut best: Option<(Name, u8, Time)> = None;
     let (mut set, mut equals, mut same_time) = (0, 0, 0);
     for (name, candidate) in candidates {
-        let (place, since) = (place(candidate.state), candidate.since);
+        let (rank, since) = (rank(candidate.state), candidate.since);
         set += usize::from(candidate.state != State::NotSet);
         match best {
-            Some((_, best_place, best_since)) if place == best_place => {
+            Some((_, best_rank, best_since)) if rank == best_rank => {
                 equals += 1;
                 if since > best_since {
-                    best = Some((name, place, since));
+                    best = Some((name, rank, since));
                     same_time = 1;
                 } else if since == best_since {
                     same_time += 1;
                 }
             }
-            Some((_, best_place, _)) if place > best_place => {}
+            Some((_, best_rank, _)) if rank > best_rank => {}
             _ => {
-                best = Some((name, place, since));
+                best = Some((name, rank, since));
                 (equals, same_time) = (1, 1);
             }
         }
     }
-    let (name, place, _) = best?;
-    let reason = match (place, set, ranks) {
+    let (name, rank, _) = best?;
+    let reason = match (rank, set, ranks) {
         (u8::MAX, ..) => Reason::NothingSet,
         (_, 1, _) => Reason::Only,
         (_, _, Some(_)) if equals == 1 => Reason::Highest,
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn priority_then_time_then_place() {
+    fn priority_then_time_then_position() {
         let (dnd, away, none) = (State::Dnd, State::Away, State::NotSet);
         assert_eq!(by_priority(&[]), None);
         let all_unset = [candidate(none, 5), candidate(none, 9)];
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn latest_looks_at_time_alone() {
+    fn latest_compares_times_only() {
         let mixed = [
             candidate(State::Dnd, 1),
             candidate(State::Chat, 3),
@@ -249,7 +249,7 @@ mod tests {
     }
 
     proptest! {
-        /// Exactly one winner, and no candidate beats it by the rule's own words.
+        /// There is exactly one winner, and no candidate beats it by the rule's definition.
         #[test]
         fn there_is_one_winner_and_nothing_beats_it(all in any_candidates(), latest: bool) {
             let ranks = Ranks::from(&Order::default());
@@ -264,10 +264,9 @@ mod tests {
             prop_assert!((0..all.len()).all(|i| key(won) <= key(i)));
         }
 
-        /// Which state wins does not depend on the order of the candidates, as long
-        /// as their times differ.
+        /// The winner does not depend on the order of the candidates if their times differ.
         #[test]
-        fn the_place_decides_only_ties(mut all in any_candidates(), latest: bool) {
+        fn the_position_decides_only_ties(mut all in any_candidates(), latest: bool) {
             let ranks = Ranks::from(&Order::default());
             for (i, c) in all.iter_mut().enumerate() {
                 c.since = Time::from_micros(c.since.micros() + i as u64);

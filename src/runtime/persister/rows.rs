@@ -174,7 +174,7 @@ impl Rows {
                         let row = RowChange { key, value: wanted };
                         world.put_back(std::iter::once(&row));
                     }
-                    Key::Custom(address) => world.write_anew(&address, |presence| {
+                    Key::Custom(address) => world.write_present(&address, |presence| {
                         wanted.as_deref() == Some(&custom_presence(presence))
                     }),
                 }

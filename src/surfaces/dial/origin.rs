@@ -48,7 +48,7 @@ impl OriginFacts {
         };
         let is_users_number = || {
             let number = self.caller.known_number(calls);
-            number.is_some_and(|number| directory.whose(number, user).is_some())
+            number.is_some_and(|number| directory.owner_of_extension(number, user).is_some())
         };
         match is_phone() || is_inside() || is_users_number() {
             true => CallOrigin::Internal,

@@ -243,7 +243,7 @@ impl FeedStream {
         }
         // A user who becomes visible again is always reported, whatever details are requested.
         let wanted = self.query.details;
-        if shows_or_hides || wanted.is_none_or(|wanted| wanted.meets(event.changed)) {
+        if shows_or_hides || wanted.is_none_or(|wanted| wanted.intersects(event.changed)) {
             let json = match self.query.with_record {
                 true => {
                     runtime::with(|runtime| runtime.json_with_record(event, &self.subscription))

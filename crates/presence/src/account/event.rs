@@ -14,7 +14,7 @@ use crate::model::flags::{Flag, Flags};
 use crate::model::time::Time;
 use crate::world::Transition;
 
-/// The body, as others know it.
+/// The body of an event, in the established format.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
@@ -30,7 +30,7 @@ struct Body<'a> {
     flags: Flags,
 }
 
-/// The body for a user who is not to be seen any more.
+/// The body for readers from whom the user is now hidden.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct HiddenBody<'a> {
@@ -49,17 +49,17 @@ struct Head<'a> {
     owner_id: &'a str,
 }
 
-/// What an event is sent for.
+/// The subscription for which an event is sent.
 #[derive(Clone, Debug)]
 pub struct Subscription {
-    /// The path that was subscribed.
+    /// The path of the subscription.
     pub event: String,
-    /// Its id.
+    /// The id of the subscription.
     pub id: String,
 }
 
 impl Subscription {
-    /// A new one, with an id that no other has.
+    /// A new subscription with a unique id.
     pub fn new(event: String) -> Self {
         static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -73,20 +73,20 @@ impl Subscription {
     }
 }
 
-/// One transition as the account's readers are told of it.
+/// A transition in the form that the account's readers receive.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// The account.
+    /// The name of the account.
     pub account: Arc<str>,
-    /// The account's number for it.
+    /// The sequence number in the account.
     pub sequence: u64,
-    /// Whose.
+    /// The user's name.
     pub user: Arc<str>,
     /// The user's id.
     pub id: Arc<str>,
-    /// Whether the user is to be seen by nobody else.
+    /// Whether the user is hidden from all others.
     pub hidden: bool,
-    /// What changed.
+    /// The details that changed.
     pub changed: Details,
     uuid: Box<str>,
     at: Time,
@@ -96,7 +96,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// Of a transition.
+    /// The event of a transition at the time `at`.
     pub fn new(transition: &Arc<Transition>, at: Time) -> Self {
         let changed = transition.changed;
         let activity = transition.activity;
@@ -112,7 +112,7 @@ impl Event {
             dnd_status: transition.dnd_status.name(),
             flags: transition.flags,
         };
-        // Plain texts and numbers always serialise.
+        // Plain strings and numbers always serialise.
         let body = serde_json::to_string(&body).unwrap_or_default();
         let (account, sequence) = (transition.account.clone(), transition.sequence);
         Event {
@@ -130,13 +130,13 @@ impl Event {
         }
     }
 
-    /// The JSON object that is sent.
+    /// The event as a JSON object.
     pub fn json(&self, subscription: &Subscription) -> String {
         self.enveloped(subscription, &self.body) + "}"
     }
 
-    /// The same with the user's record after the transition, which `look` finds: it is made
-    /// for the first one who asks.
+    /// The event as a JSON object with the user's record after the transition. `look` makes the
+    /// record; only the first call needs it.
     pub fn json_with_record(
         &self,
         subscription: &Subscription,
@@ -155,7 +155,7 @@ impl Event {
         json
     }
 
-    /// The same for others than the user: that the user is not to be seen, nothing else.
+    /// The event as a JSON object for other users: it only tells that the user is hidden.
     pub fn hidden_json(&self, subscription: &Subscription) -> String {
         let body = HiddenBody {
             extension_id: &self.id,
@@ -166,7 +166,7 @@ impl Event {
         self.enveloped(subscription, &body) + "}"
     }
 
-    /// Without its last brace.
+    /// The JSON object without its closing brace.
     fn enveloped(&self, subscription: &Subscription, body: &str) -> String {
         let head = Head {
             uuid: &self.uuid,
@@ -183,14 +183,14 @@ impl Event {
     }
 }
 
-/// ISO 8601 in UTC, with milliseconds.
+/// The time in ISO 8601, in UTC with milliseconds.
 pub fn timestamp(time: Time) -> String {
     let time = UNIX_EPOCH + Duration::from_micros(time.micros());
     humantime::format_rfc3339_millis(time).to_string()
 }
 
-/// A UUID (version 8) that names one event: the same whoever is sent it, and different
-/// after each start.
+/// The UUID (version 8) of an event: the same for all readers, and different after each
+/// start of the module.
 fn uuid(account: &str, sequence: u64) -> String {
     static KEYS: LazyLock<[RandomState; 2]> =
         LazyLock::new(|| [RandomState::new(), RandomState::new()]);
@@ -198,7 +198,7 @@ fn uuid(account: &str, sequence: u64) -> String {
     uuid_of((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
 }
 
-/// These bytes as a UUID (version 8): all but six bits of them.
+/// A UUID (version 8) from these bytes; six of their bits are replaced.
 pub fn uuid_of(bytes: [u8; 16]) -> String {
     Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
@@ -208,7 +208,7 @@ pub fn uuid_of(bytes: [u8; 16]) -> String {
 pub mod testing {
     use super::*;
 
-    /// An event of no content.
+    /// An event without content.
     pub fn event(account: &str, sequence: u64) -> Event {
         Event {
             account: account.into(),
@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_uuid_is_one() {
+    fn a_uuid_is_valid_and_unique() {
         let one = uuid("main", 1);
         assert_eq!(one.len(), 36);
         assert_eq!(one.as_bytes()[14], b'8');
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_hidden_user_nothing_else_is_told() {
+    fn the_event_of_a_hidden_user_tells_nothing_else() {
         let subscription = Subscription {
             event: Subscription::path("main"),
             id: "1".into(),
@@ -276,8 +276,8 @@ mod tests {
     fn details_are_a_set() {
         let set: Details = [Detail::Telephony, Detail::Status].into_iter().collect();
         assert!(set.has(Detail::Status) && !set.has(Detail::Dnd));
-        assert!(set.meets(Details::NONE.with(Detail::Telephony, true)));
-        assert!(!set.meets(Details::NONE.with(Detail::Telephony, false)));
+        assert!(set.intersects(Details::NONE.with(Detail::Telephony, true)));
+        assert!(!set.intersects(Details::NONE.with(Detail::Telephony, false)));
         assert!(
             Detail::ALL
                 .iter()

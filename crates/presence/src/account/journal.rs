@@ -1,31 +1,32 @@
-//! The last events of each account, for readers who come back.
+//! The last events of each account, for readers that reconnect.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::event::Event;
 
-/// Bounded: of each account the last events, and of all together no more than 100,000,
-/// which they share equally.
+/// The last events of each account. All accounts together have at most 100,000 events, or as
+/// many as one account may have, shared equally.
 #[derive(Debug)]
 pub struct Journal {
     most: usize,
     logs: HashMap<Arc<str>, Log>,
 }
 
-/// An event takes about 1 kB. Where one account is to have more, all have as many.
+/// The most events of all accounts together, unless one account may have more. An event takes
+/// about 1 kB.
 const MOST_OF_ALL: usize = 100_000;
 
 #[derive(Default, Debug)]
 struct Log {
-    /// The number of the last event before those.
+    /// The sequence number of the last event before `events`.
     before: u64,
-    /// Whether that event was told to nobody from here: what a reader knew then may not
-    /// be so any more.
+    /// Whether the event `before` is not from this run of the journal. A reader that knows only
+    /// that event may be out of date.
     begins: bool,
-    /// Whoever comes back has to know that event, or a later one.
+    /// The least sequence number with which a reader can resume.
     least: u64,
-    /// Without a gap.
+    /// The events, in order and without a gap.
     events: VecDeque<Arc<Event>>,
 }
 
@@ -42,12 +43,12 @@ impl Log {
     }
 }
 
-/// What was missed cannot be told.
+/// The error for a reader that has missed events which the journal no longer holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Missed;
 
 impl Journal {
-    /// Empty; it keeps that many events of each account.
+    /// An empty journal that keeps up to `most` events of each account.
     pub fn new(most: usize) -> Self {
         Journal {
             most,
@@ -55,7 +56,7 @@ impl Journal {
         }
     }
 
-    /// Keeps that many from now on, and of these accounts alone.
+    /// Changes how many events of each account are kept, and drops all other accounts.
     pub fn reconfigure(&mut self, most: usize, accounts: &[Arc<str>]) {
         self.most = most;
         let accounts: HashSet<&Arc<str>> = accounts.iter().collect();
@@ -63,7 +64,7 @@ impl Journal {
         self.trim_all();
     }
 
-    /// How many events an account may have.
+    /// The most events that an account may have now.
     fn share(&self) -> usize {
         let all = MOST_OF_ALL.max(self.most);
         self.most.min(all / self.logs.len().max(1))
@@ -74,7 +75,7 @@ impl Journal {
         self.logs.values_mut().for_each(|log| log.trim(share));
     }
 
-    /// Notes an event; those of an account come in their order.
+    /// Appends an event. The events of an account must arrive in order.
     pub fn append(&mut self, event: Arc<Event>) {
         if !self.logs.contains_key(&event.account) {
             self.logs.insert(event.account.clone(), Log::default());
@@ -83,7 +84,7 @@ impl Journal {
         let share = self.share();
         let log = self.logs.entry(event.account.clone()).or_default();
         if event.sequence != log.last() + 1 {
-            // The first one, or one is missing before it.
+            // The first event of the account, or the first after a gap.
             log.events.clear();
             (log.before, log.begins) = (event.sequence - 1, true);
         }
@@ -91,18 +92,18 @@ impl Journal {
         log.trim(share);
     }
 
-    /// Who comes back with that number, or with an earlier one, has missed something: the
-    /// users of the account are others. Who has never left is given all the same.
+    /// Ends resuming with the account's last sequence number or an earlier one, because the
+    /// account's users have changed. Connected readers still receive all events.
     pub fn cut(&mut self, account: &str) {
         if let Some(log) = self.logs.get_mut(account) {
             log.least = log.last() + 1;
         }
     }
 
-    /// Up to `most` events after that number; none where there are none yet.
+    /// Returns up to `most` events after the sequence number; none for an unknown account.
     ///
     /// # Errors
-    /// When the journal does not reach back so far.
+    /// [`Missed`] if the journal no longer holds the next event.
     pub fn after(
         &self,
         account: &str,
@@ -119,12 +120,13 @@ impl Journal {
         Ok(log.events.iter().skip(skip).take(most).cloned().collect())
     }
 
-    /// The number of the last event that it holds no more.
+    /// The sequence number of the account's last event that the journal does not hold; 0 for an
+    /// unknown account.
     pub fn before(&self, account: &str) -> u64 {
         self.logs.get(account).map_or(0, |log| log.before)
     }
 
-    /// Whether a reader who comes back with that number can go on.
+    /// Whether a reader that last received this sequence number can resume without a gap.
     pub fn reaches(&self, account: &str, sequence: u64) -> bool {
         self.logs.get(account).is_some_and(|log| {
             let first = (log.before + u64::from(log.begins)).max(log.least);
@@ -132,12 +134,12 @@ impl Journal {
         })
     }
 
-    /// How many events it holds.
+    /// The number of events in the journal.
     pub fn len(&self) -> usize {
         self.logs.values().map(|log| log.events.len()).sum()
     }
 
-    /// Whether it holds none.
+    /// Whether the journal is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_go_on_where_they_were_while_it_reaches_back() {
+    fn readers_resume_while_the_journal_reaches_back() {
         let mut journal = Journal::new(3);
         assert_eq!(numbers(&journal, 40), Ok(vec![]));
         assert!(!journal.reaches("main", 40));
@@ -164,7 +166,7 @@ mod tests {
         assert_eq!(numbers(&journal, 40), Ok(vec![41, 42, 43]));
         assert_eq!(numbers(&journal, 42), Ok(vec![43]));
         assert_eq!(numbers(&journal, 43), Ok(vec![]));
-        // 40 was told by an earlier load.
+        // Event 40 is from an earlier load.
         assert!(!journal.reaches("main", 40));
         assert!(journal.reaches("main", 41) && journal.reaches("main", 43));
         assert!(!journal.reaches("main", 44));
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_and_a_gap_begin_anew() {
+    fn a_cut_and_a_gap_prevent_resuming() {
         let mut journal = Journal::new(10);
         for sequence in 1..=3 {
             journal.append(Arc::new(event("main", sequence)));

@@ -1,5 +1,4 @@
-//! A person as the account sees one: on the phone, in a meeting, to be disturbed or not,
-//! and the numbered events that say what of it changed.
+//! Users as their account sees them: activity, records, and numbered events for each change.
 
 mod event;
 mod journal;

@@ -1,4 +1,4 @@
-//! What readers of an account ask for, as the query of a request says it.
+//! The query parameters of requests for an account.
 
 use super::record::Record;
 use crate::directory::UserId;
@@ -7,35 +7,32 @@ use crate::model::inferred::Inferred;
 use crate::model::text::quoted;
 use crate::world::World;
 
-/// What is wrong with a query, in one sentence.
-pub type Wrong = String;
+/// The error in a query, as one sentence.
+pub type QueryError = String;
 
-/// Names and values, in their order.
+/// Names and values in the order of the query.
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
-fn unknown(name: &str, expected: &str) -> Wrong {
+fn unknown(name: &str, expected: &str) -> QueryError {
     format!("Unknown parameter '{}', expected {expected}.", quoted(name))
 }
 
-/// Each parameter stands there once.
-fn twice(pairs: Pairs<'_>) -> Result<(), Wrong> {
+/// Refuses a parameter that is given twice.
+fn check_unique(pairs: Pairs<'_>) -> Result<(), QueryError> {
     for (at, (name, _)) in pairs.iter().enumerate() {
         if pairs[..at].iter().any(|(other, _)| other == name) {
-            return Err(format!(
-                "The parameter '{}' stands there twice.",
-                quoted(name)
-            ));
+            return Err(format!("The parameter '{}' is given twice.", quoted(name)));
         }
     }
     Ok(())
 }
 
-fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, Wrong> {
+fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, QueryError> {
     let wrong = || {
         let value = quoted(value);
-        format!("'{value}' is no {name}, expected a number from {least} to {most}.")
+        format!("'{value}' is not a valid {name}, expected a number from {least} to {most}.")
     };
-    // A sign is no digit of a number.
+    // A sign would parse, but is refused.
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     let number = value.parse().ok().filter(|_| digits);
     number
@@ -43,12 +40,12 @@ fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, Wrong> 
         .ok_or_else(wrong)
 }
 
-fn truth(name: &str, value: &str) -> Result<bool, Wrong> {
+fn boolean(name: &str, value: &str) -> Result<bool, QueryError> {
     match value {
         "true" => Ok(true),
         "false" => Ok(false),
         other => Err(format!(
-            "'{}' is no value of {name}, expected true or false.",
+            "'{}' is not a valid {name}, expected true or false.",
             quoted(other)
         )),
     }
@@ -60,35 +57,35 @@ fn list(value: &str) -> Vec<String> {
     parts.map(str::to_owned).collect()
 }
 
-/// `GET account/{id}/presence`
+/// The parameters of `GET account/{id}/presence`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ListQuery {
-    /// From 1.
+    /// The page's number, from 1 to [`ListQuery::LAST_PAGE`].
     pub page: u64,
-    /// 1 to [`ListQuery::MOST`].
+    /// The users per page, from 1 to [`ListQuery::MOST`].
     pub per_page: u64,
-    /// Who is wanted, by id, name or extension; empty for everyone.
+    /// The requested users by id, name or extension; empty for all.
     pub extensions: Vec<String>,
-    /// The states, status types and presence statuses that are wanted; empty for all.
+    /// The requested states, status types, presence and telephony statuses; empty for all.
     pub statuses: Vec<String>,
-    /// What the user's names or texts hold, in small letters.
+    /// The requested part of the user's names or texts, in lower case; empty for all.
     pub text: String,
 }
 
 impl ListQuery {
     /// The most users of a page.
     pub const MOST: u64 = 1000;
-    /// How many a page has where it is not said.
+    /// The users per page if the query does not set `perPage`.
     pub const USUAL: u64 = 100;
-    /// The number of the last page that can be asked for.
+    /// The number of the last page that can be requested.
     pub const LAST_PAGE: u64 = 1_000_000_000;
 
-    /// Reads the parameters.
+    /// Parses the parameters.
     ///
     /// # Errors
-    /// Names the parameter and what was expected.
-    pub fn parse(pairs: Pairs<'_>) -> Result<Self, Wrong> {
-        twice(pairs)?;
+    /// Returns a sentence that names the parameter and the expected value.
+    pub fn parse(pairs: Pairs<'_>) -> Result<Self, QueryError> {
+        check_unique(pairs)?;
         let mut query = ListQuery {
             page: 1,
             per_page: Self::USUAL,
@@ -112,7 +109,7 @@ impl ListQuery {
         Ok(query)
     }
 
-    /// Whether a user is wanted by the status.
+    /// Whether a user matches the requested statuses.
     pub fn wants_status(&self, world: &World, user: UserId) -> bool {
         if self.statuses.is_empty() {
             return true;
@@ -129,7 +126,7 @@ impl ListQuery {
         self.statuses.iter().any(is_one)
     }
 
-    /// Whether a user is wanted by the text.
+    /// Whether a user matches the requested text.
     pub fn wants_text(&self, record: &Record) -> bool {
         let texts = [
             &record.user,
@@ -147,31 +144,31 @@ impl ListQuery {
     }
 }
 
-/// `GET account/{id}/events`
+/// The parameters of `GET account/{id}/events`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct EventsQuery {
-    /// Who is wanted, by id, name or extension; empty for everyone.
+    /// The requested users by id, name or extension; empty for all.
     pub extensions: Vec<String>,
-    /// What has to have changed; `None` for anything.
+    /// The details of which one must have changed; `None` for any change.
     pub details: Option<Details>,
-    /// Whether the user's record stands beside the body.
+    /// Whether each event contains the user's record.
     pub with_record: bool,
-    /// Whether a snapshot comes first, where the reader cannot go on.
+    /// Whether a snapshot is sent first if the reader cannot resume.
     pub snapshot: bool,
-    /// The number of the last event that the reader has had.
+    /// The sequence number of the last event that the reader received.
     pub last: Option<u64>,
 }
 
 impl EventsQuery {
-    /// Reads the parameters, and the header `Last-Event-ID`, which comes before the
-    /// parameter: a browser goes on with it by itself.
+    /// Parses the parameters and the header `Last-Event-ID`. The header takes precedence over
+    /// the parameter, because a browser sends it when it reconnects.
     ///
     /// # Errors
-    /// Names the parameter and what was expected.
-    pub fn parse(pairs: Pairs<'_>, last: Option<&str>) -> Result<Self, Wrong> {
-        twice(pairs)?;
+    /// Returns a sentence that names the parameter and the expected value.
+    pub fn parse(pairs: Pairs<'_>, last: Option<&str>) -> Result<Self, QueryError> {
+        check_unique(pairs)?;
         let mut query = EventsQuery::default();
-        let id = |value: &str| number("number of an event", value, 0, u64::MAX);
+        let id = |value: &str| number("event number", value, 0, u64::MAX);
         for (name, value) in pairs {
             match *name {
                 "extension" => query.extensions = list(value),
@@ -181,7 +178,7 @@ impl EventsQuery {
                     let value = quoted(value);
                     return Err(format!("'{value}' cannot be expanded, expected record."));
                 }
-                "snapshot" => query.snapshot = truth("snapshot", value)?,
+                "snapshot" => query.snapshot = boolean("snapshot", value)?,
                 "lastEventId" => query.last = Some(id(value)?),
                 other => {
                     let expected = "extension, detail, expand, snapshot or lastEventId";
@@ -196,7 +193,7 @@ impl EventsQuery {
     }
 }
 
-fn details(value: &str) -> Result<Details, Wrong> {
+fn details(value: &str) -> Result<Details, QueryError> {
     let wrong = |name: &str| {
         let expected = Detail::expected();
         format!("Unknown detail '{}', expected {expected}.", quoted(name))
@@ -216,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_asked_for_by_pages_and_filters() {
+    fn a_list_is_requested_by_pages_and_filters() {
         let query = ListQuery::parse(&[]).unwrap();
         assert_eq!((query.page, query.per_page), (1, 100));
         let query = ListQuery::parse(&[("perPage", "7"), ("extension", "1, b,,"), ("text", "Ü")]);
@@ -224,7 +221,7 @@ mod tests {
         assert_eq!((query.per_page, &*query.text), (7, "ü"));
         assert_eq!(query.extensions, ["1", "b"]);
         let wrong = |pairs: &[(&str, &str)]| ListQuery::parse(pairs).unwrap_err();
-        let why = "'0' is no page, expected a number from 1 to 1000000000.";
+        let why = "'0' is not a valid page, expected a number from 1 to 1000000000.";
         assert_eq!(wrong(&[("page", "0")]), why);
         assert!(wrong(&[("perPage", "+5")]).contains("1 to 1000"));
         assert!(wrong(&[("perPage", "5"), ("perPage", "5")]).contains("twice"));
@@ -232,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_asked_for_by_what_changed() {
+    fn events_are_requested_by_changed_details() {
         let pairs = [
             ("detail", "telephony,dnd"),
             ("expand", "record"),

@@ -1,4 +1,4 @@
-//! What the account is told of a user: one JSON object, the same in lists and streams.
+//! A user's record for the account: one JSON object, the same in lists and streams.
 
 use serde::Serialize;
 
@@ -9,63 +9,63 @@ use crate::model::inferred::Inferred;
 use crate::model::time::Time;
 use crate::world::{Outcome, Transition, World};
 
-/// A user at one moment.
+/// A user's state at one moment.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// The id that other programs know the user by.
+    /// The id by which other programs know the user.
     pub extension_id: String,
-    /// The name.
+    /// The user's name.
     pub user: String,
-    /// The extensions, the default one first.
+    /// The names of the extensions, the default extension first.
     pub extensions: Vec<String>,
-    /// What the phones do.
+    /// The status of the phones.
     pub telephony_status: TelephonyStatus,
-    /// All taken together.
+    /// The availability by all sources, calls and meetings.
     pub presence_status: PresenceStatus,
-    /// By what the user chose alone.
+    /// The availability by the user's own choice alone.
     pub user_status: PresenceStatus,
-    /// Whether in a meeting.
+    /// Whether the user is in a meeting.
     pub meeting_status: MeetingStatus,
-    /// Which calls the user takes.
+    /// The DND status: which calls the user takes.
     pub dnd_status: &'static str,
-    /// What else the user chose.
+    /// The user's flags.
     #[serde(flatten)]
     pub flags: Flags,
-    /// The account's number of the user's last transition.
+    /// The sequence number of the user's last transition.
     pub sequence: u64,
     /// The combined state.
     pub state: &'static str,
-    /// Its subtype.
+    /// The subtype.
     pub subtype: String,
-    /// Its message.
+    /// The message.
     pub message: String,
-    /// The status type; empty for none.
+    /// The name of the status type; empty without one.
     pub status: String,
-    /// How people are shown it.
+    /// The label of the status type, for people.
     pub label: String,
-    /// Since when, in milliseconds of Unix time; none when never set.
+    /// When the presence was set: Unix time in milliseconds; `null` if it was never set.
     pub since: Option<u64>,
-    /// When it ends, in milliseconds of Unix time; none without an end.
+    /// When the presence ends: Unix time in milliseconds; `null` without an end.
     pub until: Option<u64>,
-    /// What was chosen.
+    /// The chosen presence.
     pub chosen: Chosen,
-    /// What the system has concluded, where there is anything to say beside that.
+    /// The system's conclusion, if it adds anything to the chosen presence.
     pub inferred: Option<Inferred>,
 }
 
-/// What a person chose.
+/// The chosen presence of a user.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
 pub struct Chosen {
     /// The state.
     pub state: &'static str,
-    /// Its subtype.
+    /// The subtype.
     pub subtype: String,
-    /// Its message.
+    /// The message.
     pub message: String,
-    /// Since when, in milliseconds of Unix time; none when never set.
+    /// When the presence was set: Unix time in milliseconds; `null` if it was never set.
     pub since: Option<u64>,
-    /// When it ends, in milliseconds of Unix time; none without an end.
+    /// When the presence ends: Unix time in milliseconds; `null` without an end.
     pub until: Option<u64>,
 }
 
@@ -87,7 +87,7 @@ fn millis(time: Time) -> Option<u64> {
 }
 
 impl Record {
-    /// Looks at a user.
+    /// The present record of a user.
     pub fn of(world: &World, id: UserId) -> Self {
         let directory = world.directory();
         let (user, outcome) = (directory.get(id), world.outcome(id));
@@ -121,7 +121,7 @@ impl Record {
         }
     }
 
-    /// As it was after a transition. `None` when the user is gone since.
+    /// The record right after a transition; `None` if the user has been removed since.
     pub fn after(world: &World, transition: &Transition) -> Option<Self> {
         let id = world.directory().user(&transition.user)?;
         let (new, status) = (&transition.new, transition.status.as_deref());
@@ -147,9 +147,9 @@ impl Record {
         })
     }
 
-    /// As JSON.
+    /// The record as JSON.
     pub fn json(&self) -> String {
-        // Plain texts and numbers always serialise.
+        // Plain strings and numbers always serialise.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

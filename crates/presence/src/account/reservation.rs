@@ -1,8 +1,8 @@
-//! Which numbers an account may have given out, so that none is given twice.
+//! Reserved sequence numbers of accounts, so that no number is used twice.
 //!
-//! Before an account gives out numbers, a block of them is reserved on disk. After a stop
-//! in order the account goes on with the next number. After any other end it goes on
-//! behind the block: numbers are skipped, and none comes twice, whatever the clock does.
+//! Before an account uses numbers, a block of them is reserved on disk. After a clean stop
+//! the account continues with the next number. After any other end it continues behind the
+//! block: numbers are skipped, and none is used twice, whatever the clock does.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,32 +10,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::time::Time;
 
-/// How many numbers are reserved at a time: enough for 100,000 a second over half a day.
+/// How many numbers are reserved at a time: enough for 100,000 per second for half a day.
 pub const BLOCK: u64 = 1 << 32;
 
-/// The highest number that is given out: 2^53 - 1, the highest that every reader of JSON
-/// takes for what it is (RFC 8259, section 6).
+/// The highest number that is used: 2^53 - 1, the highest integer that every JSON parser
+/// reads exactly (RFC 8259, section 6).
 pub const HIGHEST: u64 = (1 << 53) - 1;
 
-/// What is on disk.
+/// The reservation as it is on disk.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reservation {
-    /// Whether the last stop was one in order: then the numbers are the last ones given,
-    /// else the last ones reserved.
+    /// Whether the last stop was clean. If so, `accounts` holds the last used numbers,
+    /// otherwise the last reserved ones.
     clean: bool,
-    /// By account.
+    /// The last number of each account, by name.
     accounts: BTreeMap<String, u64>,
 }
 
 impl Reservation {
-    /// Reads the file's text.
+    /// Parses the text of the file.
     ///
     /// # Errors
-    /// Where it is not what [`Reservation::text`] writes, or a number is so high that no
-    /// further ones can be given out.
+    /// Returns a message if the text is not in the format of [`Reservation::text`], or if a
+    /// number is so high that no further block fits below [`HIGHEST`].
     pub fn parse(text: &str) -> Result<Self, String> {
         let read: Reservation = serde_json::from_str(text).map_err(|why| why.to_string())?;
-        // Room for this run's block and for that of the next.
+        // There must be room for the block of this run and that of the next one.
         let most = HIGHEST - 2 * BLOCK;
         match read.accounts.iter().find(|(_, number)| **number > most) {
             Some((account, number)) => Err(format!(
@@ -45,8 +45,8 @@ impl Reservation {
         }
     }
 
-    /// Where the file is lost: behind what the accounts are known to have given out, and not
-    /// before the time.
+    /// A replacement for a lost file: a block behind the numbers that the accounts are known to
+    /// have used, and at least the present Unix time in microseconds.
     pub fn after(given: &HashMap<String, u64>, now: Time) -> Self {
         let most = HIGHEST - 2 * BLOCK;
         let after = given.iter().map(|(account, given)| {
@@ -59,21 +59,22 @@ impl Reservation {
         }
     }
 
-    /// The file's text.
+    /// The text of the file.
     pub fn text(&self) -> String {
-        // Plain maps of texts and numbers always serialise.
+        // Plain maps of strings and numbers always serialise.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The account's last number: its next transition has the one after it. For an account
-    /// that was never there it is the time, so that one whose file is lost goes on above.
+    /// The account's last number; the next transition gets the number after it. For an unknown
+    /// account it is the present Unix time in microseconds, so that an account whose file is
+    /// lost continues above its old numbers.
     pub fn last(&self, account: &str, now: Time) -> u64 {
         let most = HIGHEST - 2 * BLOCK;
         let known = self.accounts.get(account).copied();
         known.unwrap_or_else(|| now.micros().min(most))
     }
 
-    /// Reserves a block after these last numbers. What other accounts have stays.
+    /// Reserves a block after each of these last numbers. Other accounts keep theirs.
     pub fn reserve<'a>(&mut self, last: impl Iterator<Item = (&'a str, u64)>) {
         self.clean = false;
         for (account, last) in last {
@@ -82,7 +83,7 @@ impl Reservation {
         }
     }
 
-    /// These are the last numbers, and no more will be given out.
+    /// Records a clean stop with these last numbers. No number may be used after it.
     pub fn close<'a>(&mut self, last: impl Iterator<Item = (&'a str, u64)>) {
         self.clean = true;
         for (account, last) in last {
@@ -102,42 +103,42 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What one run of the module does.
+    /// One run of the module.
     #[derive(Clone, Debug)]
-    struct Run {
+    struct ModuleRun {
         clock: u64,
         numbers: u64,
-        in_order: bool,
+        clean: bool,
     }
 
-    fn runs() -> impl Strategy<Value = Vec<Run>> {
+    fn runs() -> impl Strategy<Value = Vec<ModuleRun>> {
         let one = (0u64..4_000_000_000_000_000, 0u64..3 * BLOCK, any::<bool>());
-        let one = one.prop_map(|(clock, numbers, in_order)| Run {
+        let one = one.prop_map(|(clock, numbers, clean)| ModuleRun {
             clock,
             numbers,
-            in_order,
+            clean,
         });
         proptest::collection::vec(one, 1..20)
     }
 
     proptest! {
-        /// However the runs end and whatever the clock does, each run's numbers are above
-        /// those of every run before it, and without a gap after a stop in order.
+        /// However the runs end and whatever the clock does, the numbers of each run are above
+        /// those of all earlier runs, and follow without a gap after a clean stop.
         #[test]
-        fn no_number_comes_twice(runs in runs()) {
+        fn no_number_is_used_twice(runs in runs()) {
             let mut disk = Reservation::default().text();
             let mut before: Option<(u64, bool)> = None;
             for run in runs {
                 let mut reservation = Reservation::parse(&disk).unwrap();
                 let first = reservation.last("main", Time::from_micros(run.clock));
-                if let Some((highest, in_order)) = before {
+                if let Some((highest, clean)) = before {
                     prop_assert!(first >= highest);
-                    prop_assert!(!in_order || first == highest);
+                    prop_assert!(!clean || first == highest);
                 }
                 reservation.reserve([("main", first)].into_iter());
                 disk = reservation.text();
                 let mut last = first;
-                // In steps, as the keeper looks at them.
+                // In steps, as the persister checks the reservation.
                 while last < first + run.numbers {
                     last += BLOCK / 4;
                     if reservation.is_short("main", last) {
@@ -145,11 +146,11 @@ mod tests {
                         disk = reservation.text();
                     }
                 }
-                if run.in_order {
+                if run.clean {
                     reservation.close([("main", last)].into_iter());
                     disk = reservation.text();
                 }
-                before = Some((last, run.in_order));
+                before = Some((last, run.clean));
             }
         }
     }
@@ -162,7 +163,7 @@ mod tests {
             assert!(why.contains("account 'main' is too high"), "{why}");
         }
         assert!(Reservation::parse("nonsense").is_err());
-        // Without a file: behind what is known, whatever the clock says.
+        // Without a file: behind the known numbers, whatever the clock says.
         let given = [("main".to_owned(), 7_000)].into();
         for (clock, expected) in [(5, 7_000 + BLOCK), (1 << 40, 1 << 40)] {
             let now = Time::from_micros(clock);

@@ -131,14 +131,14 @@ impl Default for Functions {
 
 /// A presence, with the status type that holds beside it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct PresenceStatus {
+pub struct StatusValue {
     /// The presence.
     pub presence: Presence,
     /// The status type; empty stands for the state's own.
     pub kind: Arc<str>,
 }
 
-impl PresenceStatus {
+impl StatusValue {
     /// The status type's name.
     pub fn name(&self) -> &str {
         match &*self.kind {
@@ -175,10 +175,10 @@ pub struct Person {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StatusChange {
     /// What is so now.
-    pub new: PresenceStatus,
+    pub new: StatusValue,
     /// What was before; `None` where there was no change, as at a load: then it is
     /// what was recorded last.
-    pub old: Option<PresenceStatus>,
+    pub old: Option<StatusValue>,
 }
 
 impl Person {

@@ -11,30 +11,30 @@ use super::backend::{Backend, TargetValue};
 use super::queue::{Applied, Member};
 use super::queues::{QueueRecord, do_steps, look_at_queues};
 use super::targets::{Assigned, look_at_targets, write_targets};
-use super::{Person, PresenceStatus, StatusChange, StatusKind, names, wanted};
-use crate::model::kept::Kept;
+use super::{Person, StatusChange, StatusKind, StatusValue, names, wanted};
 use crate::model::status::Statuses;
+use crate::model::stored_presence::StoredPresence;
 use crate::model::time::Time;
 
 /// The status that the actions were last carried out for.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 struct RecordedStatus {
     #[serde(flatten)]
-    kept: Kept,
+    kept: StoredPresence,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     kind: String,
 }
 
 impl RecordedStatus {
-    fn new(status: &PresenceStatus) -> Self {
+    fn new(status: &StatusValue) -> Self {
         RecordedStatus {
-            kept: Kept::new(&status.presence, Time::NEVER, Time::NEVER),
+            kept: StoredPresence::new(&status.presence, Time::NEVER, Time::NEVER),
             kind: status.kind.to_string(),
         }
     }
 
-    fn status(&self) -> PresenceStatus {
-        PresenceStatus {
+    fn status(&self) -> StatusValue {
+        StatusValue {
             presence: self.kept.restore().0,
             kind: self.kind.as_str().into(),
         }
@@ -191,7 +191,7 @@ pub fn shown_member(member: Option<&Member>) -> String {
 #[cfg(test)]
 impl ActionRecord {
     /// What was before, of a person who did not change.
-    pub(super) fn old_of(&self, person: &Person) -> PresenceStatus {
+    pub(super) fn old_of(&self, person: &Person) -> StatusValue {
         with_old(self, person).chosen.old.unwrap_or_default()
     }
 

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::{Person, PresenceStatus, StatusChange, StatusKind};
+use super::{Person, StatusChange, StatusKind, StatusValue};
 use crate::model::state::State;
 use crate::model::status::Statuses;
 use crate::model::text::quoted;
@@ -59,7 +59,7 @@ impl Placeholder {
             Placeholder::OldState => old.map_or(NOTHING, |old| old.presence.state().name()),
             Placeholder::OldSubtype => old.map_or("", |old| old.presence.subtype()),
             Placeholder::OldMessage => old.map_or("", |old| old.presence.message()),
-            Placeholder::OldStatus => old.map_or(NOTHING, PresenceStatus::name),
+            Placeholder::OldStatus => old.map_or(NOTHING, StatusValue::name),
         }
     }
 }

@@ -134,14 +134,14 @@ fn block(name: &str, states: &[State], types: &[&str]) -> ActionBlock {
     }
 }
 
-fn status(state: State, kind: &str, message: &str) -> PresenceStatus {
-    PresenceStatus {
+fn status(state: State, kind: &str, message: &str) -> StatusValue {
+    StatusValue {
         presence: Presence::new(state, "", message),
         kind: kind.into(),
     }
 }
 
-fn alice(blocks: &[ActionBlock], new: PresenceStatus) -> Person {
+fn alice(blocks: &[ActionBlock], new: StatusValue) -> Person {
     Person {
         user: "alice".into(),
         id: "4711".into(),
@@ -352,7 +352,7 @@ fn of_what_a_row_tells_only_what_the_configuration_names_is_believed() {
     any.queues = vec![(Some("600".into()), QueueAction::Login)];
     let mut dnd = block("dnd", &[State::Dnd], &[]);
     dnd.dnd = Some(true);
-    let person = alice(&[any, dnd], PresenceStatus::default());
+    let person = alice(&[any, dnd], StatusValue::default());
     let mut statuses = Statuses::default();
     statuses.put(StatusType {
         name: "lunch".into(),

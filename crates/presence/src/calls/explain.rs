@@ -46,7 +46,7 @@ impl Caller {
             return internal(user, extensions(directory, user), why);
         }
         let number = name.to_owned();
-        if let Some(user) = directory.whose(name, called) {
+        if let Some(user) = directory.owner_of_extension(name, called) {
             let owner = &directory.get(user).name;
             let why = format!("{name} is an extension of {owner}: a call from there is internal.");
             return internal(user, vec![number], why);
@@ -117,7 +117,10 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
     }
     let onward = |target: &Destination| onward(world, caller, called, target);
     if let Some(target) = &plan.always {
-        lines.push(format!("It goes at once to {}.", whose(target)));
+        lines.push(format!(
+            "It goes at once to {}.",
+            owner_of_extension(target)
+        ));
         lines.extend(onward(target));
     } else {
         lines.extend(ringing(plan));
@@ -128,7 +131,7 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
             Some(target) => {
                 lines.push(format!(
                     "When nobody answers, it goes to {}.",
-                    whose(target)
+                    owner_of_extension(target)
                 ));
                 lines.extend(onward(target));
             }
@@ -138,7 +141,7 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
             Some(target) => {
                 lines.push(format!(
                     "When {user} is busy, it goes to {}.",
-                    whose(target)
+                    owner_of_extension(target)
                 ));
                 lines.extend(onward(target));
             }
@@ -182,7 +185,7 @@ fn ringing(plan: &CallPlan) -> Vec<String> {
 }
 
 /// `210@default, an extension of bob`
-fn whose(target: &Destination) -> String {
+fn owner_of_extension(target: &Destination) -> String {
     match target {
         Destination::Extension {
             user: Some(user), ..
@@ -237,7 +240,10 @@ fn onward(world: &World, caller: &Caller, called: UserId, target: &Destination) 
         let Some(next) = plan.always else {
             break;
         };
-        lines.push(format!("There it goes on at once to {}.", whose(&next)));
+        lines.push(format!(
+            "There it goes on at once to {}.",
+            owner_of_extension(&next)
+        ));
         target = next;
     }
     lines

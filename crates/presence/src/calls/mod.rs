@@ -240,7 +240,7 @@ impl<'a> Callee<'a> {
     }
 
     fn location(&self, extension: String, context: String) -> Destination {
-        let user = self.directory.whose(&extension, self.id);
+        let user = self.directory.owner_of_extension(&extension, self.id);
         let user = user.map(|user| self.directory.get(user).name.clone());
         Destination::Extension {
             extension,

@@ -1,6 +1,6 @@
 //! Many short lists in two arrays.
 
-/// A list for each of many things, all in one array: those of thing `t` are
+/// A list for each of many items, all in one array: the list of item `t` is
 /// `all[at[t]..at[t + 1]]`.
 #[derive(Debug)]
 pub struct Adjacency<T> {
@@ -18,8 +18,8 @@ impl<T> Default for Adjacency<T> {
 }
 
 impl<T: Copy> Adjacency<T> {
-    /// From pairs of a thing's index and what goes into its list, which keeps their
-    /// order.
+    /// Builds the lists from pairs of an item's index and an entry of its list. Entries keep
+    /// their order.
     pub fn new(things: usize, pairs: impl Iterator<Item = (usize, T)> + Clone) -> Self {
         let mut at = vec![0u32; things + 1];
         let mut count = 0;
@@ -41,7 +41,7 @@ impl<T: Copy> Adjacency<T> {
         Adjacency { all, at }
     }
 
-    /// The list of a thing.
+    /// The list of an item.
     pub fn of(&self, thing: usize) -> &[T] {
         &self.all[self.at[thing] as usize..self.at[thing + 1] as usize]
     }

@@ -1,4 +1,4 @@
-//! Makes a directory of what the configuration says.
+//! Builds a directory from the parsed configuration.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use crate::model::input::ReadFrom;
 use crate::model::mailbox;
 
 impl Directory {
-    /// Numbers users and sources. Users must be free of cycles and of double names,
-    /// as [`crate::config::parse`] leaves them.
+    /// Numbers users, sources and devices. Users must have distinct names and no cycles, as
+    /// [`crate::config::parse`] guarantees.
     pub fn new(settings: Settings, specs: Vec<UserSpec>) -> Self {
         let mut directory = Directory {
             settings,
@@ -31,19 +31,19 @@ impl Directory {
         directory.sources.reserve(inputs);
         directory
             .by_address
-            .reserve(inputs, |_| unreachable!("it is empty"));
+            .reserve(inputs, |_| unreachable!("the table is empty"));
         let inputs = specs.iter().flat_map(|spec| &spec.inputs);
         let devices = inputs.filter(|input| input.device.is_some()).count();
         directory
             .by_device
-            .reserve(devices, |_| unreachable!("it is empty"));
+            .reserve(devices, |_| unreachable!("the table is empty"));
         for spec in &specs {
             let id = directory.by_name.len() as u32;
             let hash = hash_folded(&spec.name);
             let rehash = |user: &u32| hash_folded(&specs[*user as usize].name);
             directory.by_name.insert_unique(hash, id, rehash);
         }
-        // Names are known now, so that a source can be recognised as a user.
+        // All names are known now, so a source that is a user can be recognised.
         let names: Vec<Arc<str>> = specs.iter().map(|spec| spec.name.clone()).collect();
         for spec in specs {
             let inputs = spec.inputs.iter();
@@ -85,7 +85,7 @@ impl Directory {
             let names = extensions.chain(user.id.as_deref());
             numbers.extend(names.map(|name| (hash_exact(name), UserId::new(at))));
         }
-        // Exactly as large as it has to be, so that nothing is hashed twice.
+        // The exact size avoids hashing an entry twice.
         self.by_number.reserve(numbers.len(), |_| 0);
         for (hash, user) in numbers {
             self.by_number
@@ -147,7 +147,7 @@ impl Directory {
         }
     }
 
-    /// A device that is one of our users, in the spelling under which it is published.
+    /// A device's name; a device that is a user of this module gets its published spelling.
     fn canonical<'a>(&self, device: &'a str, names: &[Arc<str>]) -> Cow<'a, str> {
         let found = address::below(device, USER_LABEL).and_then(|name| {
             let (name, watcher) = Watcher::split(name);
@@ -165,9 +165,9 @@ impl Directory {
         let rehash = |device: &u32| hash_exact(devices.get(*device as usize));
         match self.by_device.entry(hash_exact(name), same, rehash) {
             Entry::Occupied(known) => DeviceId(*known.get()),
-            Entry::Vacant(place) => {
+            Entry::Vacant(slot) => {
                 let id = DeviceId::new(devices.len());
-                place.insert(id.0);
+                slot.insert(id.0);
                 self.devices.push(name);
                 id
             }
@@ -189,7 +189,7 @@ impl Directory {
             };
             return self.intern_source(address, kind);
         };
-        // Users match without regard to case: one spelling makes them one source.
+        // User names match regardless of case: one spelling makes them one source.
         let canonical = format!("{USER_LABEL}:{}", names[user.index()]);
         let source = self.intern_source(&canonical, SourceKind::User(user));
         if self.source_of(user).is_none() {
@@ -206,9 +206,9 @@ impl Directory {
         let rehash = |source: &u32| hash_address(&sources[*source as usize].address);
         match self.by_address.entry(hash_address(address), same, rehash) {
             Entry::Occupied(known) => SourceId(*known.get()),
-            Entry::Vacant(place) => {
+            Entry::Vacant(slot) => {
                 let id = SourceId::new(sources.len());
-                place.insert(id.0);
+                slot.insert(id.0);
                 let address = address.into();
                 self.sources.push(Source { address, kind });
                 id
@@ -225,7 +225,7 @@ impl Directory {
         let readers = inputs
             .clone()
             .map(|(user, input)| (input.source.index(), user));
-        // An extension's device may be a source beside it: its owner stands there once.
+        // An extension's device may also be a source of its own: its owner is listed once.
         let owners = inputs.filter_map(|(user, input)| {
             let phone = input.phone()?;
             let mut inputs = self.users[user.index()].inputs.iter();
@@ -258,8 +258,8 @@ impl Directory {
         }
     }
 
-    /// Depths from the users who read no user upwards; each user is settled once all
-    /// whom it reads are.
+    /// Computes depths, starting from users that read no user. A user's depth is final once the
+    /// depths of all users that it reads are final.
     fn measure_depths(&mut self) {
         let reads = |user: &User| {
             let inputs = user.inputs.iter();

@@ -6,7 +6,8 @@ use rustc_hash::FxHasher;
 
 use super::UserId;
 
-/// A hash without regard to case. Names are short: a stack buffer holds them.
+/// A hash that ignores ASCII case. Names are folded in a buffer on the stack, because most of
+/// them are short.
 pub fn hash_folded(name: &str) -> u64 {
     let mut folded = [0; 64];
     let mut hasher = FxHasher::default();
@@ -19,19 +20,21 @@ pub fn hash_folded(name: &str) -> u64 {
     hasher.finish()
 }
 
+/// A hash that distinguishes case.
 pub fn hash_exact(name: &str) -> u64 {
     let mut hasher = FxHasher::default();
     hasher.write(name.as_bytes());
     hasher.finish()
 }
 
+/// A hash of a user's number.
 pub fn hash_number(user: UserId) -> u64 {
     let mut hasher = FxHasher::default();
     hasher.write_u32(user.0);
     hasher.finish()
 }
 
-/// A hash of the label without and of the rest with regard to case.
+/// A hash of an address that ignores case in the label and distinguishes it in the rest.
 pub fn hash_address(address: &str) -> u64 {
     let (label, rest) = address.split_at(address.find(':').unwrap_or(0));
     let mut hasher = FxHasher::default();

@@ -19,7 +19,7 @@ pub struct DeviceId(pub(super) u32);
 macro_rules! index {
     ($($id:ty),*) => {$(
         impl $id {
-            /// As an index into an array of them.
+            /// The number as an index into an array.
             pub fn index(self) -> usize {
                 self.0 as usize
             }

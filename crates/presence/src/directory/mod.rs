@@ -1,8 +1,8 @@
-//! Who the users are and what they read: made from the configuration, never changed.
+//! The configured users and the sources that they read.
 //!
-//! A reload makes a new directory; only [`crate::world::World`] changes
-//! between reloads. Users and addresses are numbered, so that what is known of them
-//! sits in plain arrays: 100,000 users have to fit and be found fast.
+//! A directory never changes; a reload builds a new one, and only [`crate::world::World`]
+//! changes between reloads. Users and sources are numbered, so that their state is kept in
+//! plain arrays: 100,000 users have to fit and be found fast.
 
 mod adjacency;
 mod build;
@@ -29,31 +29,32 @@ use names::Names;
 pub use functions::unknown_functions;
 pub use id::{AccountId, DeviceId, SourceId, UserId};
 
-/// One thing a user reads.
+/// A source that a user reads.
 #[derive(Debug)]
 pub struct Input {
-    /// What it reads.
+    /// The source.
     pub source: SourceId,
-    /// What kind of source it is.
+    /// The kind of source.
     pub kind: InputKind,
-    /// [`Input::NO_DEVICE`] for none: it takes half the room of an `Option`.
+    /// The device's number; [`Input::NO_DEVICE`] without a device. An `Option` takes twice the
+    /// memory.
     device: u32,
 }
 
 impl Input {
     const NO_DEVICE: u32 = u32::MAX;
 
-    /// Whether it is an extension.
+    /// Whether the input is an extension.
     pub fn is_extension(&self) -> bool {
         matches!(self.kind, InputKind::Extension { .. })
     }
 
-    /// The device it reads, or an extension's own.
+    /// The device that the input reads, or that belongs to an extension.
     pub fn device(&self) -> Option<DeviceId> {
         (self.device != Self::NO_DEVICE).then_some(DeviceId(self.device))
     }
 
-    /// The device by which the user is called: a meeting or a custom state is none.
+    /// The phone on which the user is called. A meeting or a custom device state is no phone.
     pub fn phone(&self) -> Option<DeviceId> {
         self.device().filter(|_| self.kind.is_phone())
     }
@@ -62,69 +63,69 @@ impl Input {
 /// A user as configured.
 #[derive(Debug)]
 pub struct User {
-    /// The one canonical spelling of the name.
+    /// The name in its canonical spelling.
     pub name: Arc<str>,
-    /// The id that other programs know the user by, when it is not the name.
+    /// The id by which other programs know the user, if it is not the name.
     pub id: Option<Box<str>>,
-    /// The account the user belongs to.
+    /// The account that the user belongs to.
     pub account: AccountId,
-    /// How the sources are combined.
+    /// The rule that combines the sources, and the user's other settings.
     pub rule: Arc<Rule>,
-    /// What the user reads, in the order of the configuration.
+    /// The sources that the user reads, in the order of the configuration.
     pub inputs: Box<[Input]>,
     /// The default extension, as an index into `inputs`.
     pub default: Option<u16>,
-    /// The interface that is the user's in queues, where it is named.
+    /// The user's interface in queues, if it is configured.
     pub member: Option<Box<str>>,
-    /// By what the user is reached, where anything is named.
+    /// How the user is reached, if anything is configured.
     pub reach: Option<Box<Reach>>,
-    /// Where the user comes from.
+    /// Where the user is configured.
     pub origin: Origin,
-    /// Whether own status is one of the sources: only where setting a status writes
-    /// nothing out, for else no phone could ever clear it.
+    /// Whether own status is one of the sources. It is only if a status is written to no
+    /// extension; otherwise no phone could ever clear it.
     pub own_combines: bool,
-    /// 0 for one who reads no user, else one more than the deepest user it reads.
+    /// 0 for a user that reads no user, else one more than the deepest user that it reads.
     pub depth: u32,
 }
 
 impl User {
-    /// The id that other programs know the user by.
+    /// The id by which other programs know the user; the name if no id is configured.
     pub fn id(&self) -> &str {
         self.id.as_deref().unwrap_or(&self.name)
     }
 }
 
-/// What a source is read from.
+/// The origin of a source's presence.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SourceKind {
-    /// CustomPresence, which can be written.
+    /// `CustomPresence`, which can be written.
     Custom,
-    /// A presence provider that can only be read.
+    /// Another presence provider, which can only be read.
     Presence,
-    /// One of our users.
+    /// A user of this module.
     User(UserId),
-    /// A device and a table: see [`Directory::reading`].
+    /// A device state and a table: see [`Directory::reading`].
     Device,
     /// Time ranges: see [`Directory::schedules`].
     Schedule,
 }
 
-/// A source, shared by all the users who read it.
+/// A source, shared by all users that read it.
 #[derive(Debug)]
 pub struct Source {
-    /// The address as configured; for a device or schedule a name of ours.
+    /// The address as configured; for a device or schedule, an internal name.
     pub address: Arc<str>,
-    /// What it is read from.
+    /// The origin of the presence.
     pub kind: SourceKind,
 }
 
 impl Source {
-    /// Whether a presence provider answers for it.
+    /// Whether a presence provider answers for the source.
     pub fn is_provided(&self) -> bool {
         matches!(self.kind, SourceKind::Custom | SourceKind::Presence)
     }
 
-    /// The user it is, when it is one of ours.
+    /// The user that the source is, if it is a user of this module.
     pub fn user(&self) -> Option<UserId> {
         match self.kind {
             SourceKind::User(user) => Some(user),
@@ -132,8 +133,8 @@ impl Source {
         }
     }
 
-    /// Its name for people: a device is called by its own.
-    pub fn shown(&self) -> &str {
+    /// The name to display: the address, the device's name, or `schedule`.
+    pub fn display_name(&self) -> &str {
         match self.kind {
             SourceKind::Device => {
                 let rest = self.address.split_once(',').map_or("", |(_, rest)| rest);
@@ -145,41 +146,41 @@ impl Source {
     }
 }
 
-/// An extension that several users have.
+/// An extension that several users share.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SharedExtension {
-    /// Its address.
+    /// The address.
     pub address: Arc<str>,
-    /// What the first of them calls it.
+    /// The extension's name in the configuration of the first user.
     pub extension: String,
-    /// The first two.
+    /// The names of the first two users.
     pub users: [Arc<str>; 2],
-    /// How many there are besides.
+    /// How many other users have the extension.
     pub others: usize,
 }
 
-/// Why [`Directory::find`] finds nobody.
+/// The reason why [`Directory::find`] finds no user.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Unclear {
-    /// Nobody is called so.
+    /// No user has that name, id or extension.
     Unknown,
-    /// It is the id or an extension of all of these.
+    /// These users all have that id or extension.
     Several(Vec<Arc<str>>),
 }
 
-/// What a source of [`SourceKind::Device`] reads.
+/// The device and table of a source of [`SourceKind::Device`].
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// The device.
     pub device: DeviceId,
-    /// What its states mean.
+    /// The presence for each state of the device.
     pub table: Arc<DeviceTable>,
 }
 
 /// Users and sources by number and by name.
 #[derive(Default, Debug)]
 pub struct Directory {
-    /// `[general]`.
+    /// The settings of `[general]`.
     pub settings: Settings,
     users: Vec<User>,
     sources: Vec<Source>,
@@ -191,30 +192,30 @@ pub struct Directory {
     by_id: HashMap<(AccountId, Box<str>), UserId>,
     devices: Names,
     by_name: HashTable<u32>,
-    /// Each user once for the id, where that is not the name, and for each extension.
+    /// Users by their id, if it is not the name, and by each extension.
     by_number: HashTable<UserId>,
     by_address: HashTable<u32>,
     by_device: HashTable<u32>,
-    /// The users who read a source.
+    /// The users that read a source.
     readers: Adjacency<UserId>,
-    /// The users whom a device belongs to as a phone.
+    /// The users whose phone a device is.
     owners: Adjacency<UserId>,
-    /// The source that a user is for others.
+    /// The source by which other users read a user.
     source_of: HashTable<(UserId, SourceId)>,
     readings: HashMap<SourceId, Reading>,
-    /// The sources that a device is.
+    /// The sources that read a device.
     sources_of_device: HashMap<DeviceId, Vec<SourceId>>,
     schedules: Vec<(SourceId, Schedule)>,
-    /// Whose a mailbox is, by its whole name.
+    /// The users of each mailbox, by its name with context.
     mailboxes: HashMap<String, Vec<UserId>>,
-    /// The users who monitor a user.
+    /// The users that monitor a user.
     monitors: HashMap<UserId, Vec<UserId>>,
     /// The devices of endpoints.
     endpoints: HashSet<Box<str>>,
 }
 
 impl Directory {
-    /// The user of that name, without regard to case.
+    /// The user of this name, ignoring case.
     pub fn user(&self, name: &str) -> Option<UserId> {
         let same = |user: &u32| self.users[*user as usize].name.eq_ignore_ascii_case(name);
         self.by_name
@@ -223,10 +224,10 @@ impl Directory {
             .map(UserId)
     }
 
-    /// The user whom people mean: of that name, or else the one with that id or extension.
+    /// The user with this name, or else the only one with this id or extension.
     ///
     /// # Errors
-    /// Says that there is none, or names those among whom it is not clear.
+    /// [`Unclear::Unknown`] if no user matches, [`Unclear::Several`] if several users do.
     pub fn find(&self, wanted: &str) -> Result<UserId, Unclear> {
         if let Some(user) = self.user(wanted) {
             return Ok(user);
@@ -246,7 +247,7 @@ impl Directory {
         }
     }
 
-    /// Whether that is the user's id or one of the extensions.
+    /// Whether `wanted` is the user's id or one of the user's extensions.
     fn is_called(&self, user: UserId, wanted: &str) -> bool {
         let user = self.get(user);
         let mut inputs = user.inputs.iter();
@@ -254,7 +255,7 @@ impl Directory {
             || inputs.any(|input| self.extension(input) == Some(wanted))
     }
 
-    /// The source of that address; its label matches without regard to case.
+    /// The source at this address, ignoring case in the label.
     pub fn source(&self, address: &str) -> Option<SourceId> {
         let same = |source: &u32| address::same(&self.sources[*source as usize].address, address);
         self.by_address
@@ -263,7 +264,7 @@ impl Directory {
             .map(SourceId)
     }
 
-    /// The source that other users read this user by.
+    /// The source by which other users read this user; `None` if none of them does.
     pub fn source_of(&self, user: UserId) -> Option<SourceId> {
         let found = self
             .source_of
@@ -271,12 +272,12 @@ impl Directory {
         found.map(|(_, source)| *source)
     }
 
-    /// The users who read a source.
+    /// The users that read a source.
     pub fn readers(&self, source: SourceId) -> &[UserId] {
         self.readers.of(source.index())
     }
 
-    /// The device of that name.
+    /// The device of this name.
     pub fn device(&self, name: &str) -> Option<DeviceId> {
         let same = |device: &u32| self.devices.get(*device as usize) == name;
         self.by_device
@@ -296,17 +297,17 @@ impl Directory {
         devices.map(|(i, name)| (DeviceId::new(i), name))
     }
 
-    /// How many devices there are.
+    /// The number of devices.
     pub fn device_count(&self) -> usize {
         self.devices.len()
     }
 
-    /// The users whom a device belongs to as a phone.
+    /// The users whose phone this device is.
     pub fn owners(&self, device: DeviceId) -> &[UserId] {
         self.owners.of(device.index())
     }
 
-    /// The sources that a device is, with the table of each.
+    /// The sources that read a device, with the table of each.
     pub fn sources_of_device(
         &self,
         device: DeviceId,
@@ -315,33 +316,33 @@ impl Directory {
         sources.map(|source| (*source, &self.readings[source]))
     }
 
-    /// What a source of [`SourceKind::Device`] reads.
+    /// The device and table of a [`SourceKind::Device`]; `None` for other sources.
     pub fn reading(&self, source: SourceId) -> Option<&Reading> {
         self.readings.get(&source)
     }
 
-    /// The users whose mailbox has that name; without a context it is in `default`.
+    /// The users of a mailbox. A name without a context means the context `default`.
     pub fn owners_of_mailbox(&self, name: &str) -> &[UserId] {
         let owners = self.mailboxes.get(&*mailbox::whole(name));
         owners.map_or(&[], Vec::as_slice)
     }
 
-    /// The time ranges that are sources.
+    /// The schedules, each with its source.
     pub fn schedules(&self) -> &[(SourceId, Schedule)] {
         &self.schedules
     }
 
-    /// Whether it is the phone of a user: an extension's device, or an endpoint's.
+    /// Whether the device is a user's phone: an extension's device or an endpoint's.
     pub fn is_phone(&self, device: &str) -> bool {
         let owned = |device| !self.owners(device).is_empty();
         self.endpoints.contains(device) || self.device(device).is_some_and(owned)
     }
 
-    /// The users whose phone it is.
+    /// The users whose phone the device is.
     pub fn users_of_phone(&self, device: &str) -> Vec<UserId> {
         let owners = self.device(device).map(|device| self.owners(device));
         let mut found = owners.unwrap_or_default().to_vec();
-        // Endpoints are many and this is asked rarely: whose they are is not kept.
+        // Endpoints are many and this call is rare, so their owners are not indexed.
         if self.endpoints.contains(device) {
             let has = |user: &User| {
                 let mut endpoints = user.reach.iter().flat_map(|reach| &reach.endpoints);
@@ -365,14 +366,14 @@ impl Directory {
         endpoints.chain(devices.map(|device| self.device_name(device)))
     }
 
-    /// The users who monitor a user, in the order of the configuration.
+    /// The users that monitor a user, in the order of the configuration.
     pub fn monitors(&self, user: UserId) -> &[UserId] {
         self.monitors.get(&user).map_or(&[], Vec::as_slice)
     }
 
-    /// The user whose extension it is, as seen by `of`: a user may share an extension with
-    /// others, or have the number of another account's.
-    pub fn whose(&self, extension: &str, of: UserId) -> Option<UserId> {
+    /// The owner of an extension from the viewpoint of the user `of`. Several users may share
+    /// the extension: `of` comes first, then users of the same account, then any other.
+    pub fn owner_of_extension(&self, extension: &str, of: UserId) -> Option<UserId> {
         let user = self.get(of);
         let address = format!("{}{extension}", user.rule.presence_prefix);
         let source = self.source(&address)?;
@@ -388,7 +389,7 @@ impl Directory {
         found.or_else(same).or(Some(first)).copied()
     }
 
-    /// The users who have an extension of that address, in the order of the configuration.
+    /// The users that have an extension at this address, in the order of the configuration.
     pub fn owners_of_extension(&self, address: &str) -> impl Iterator<Item = UserId> {
         let source = self.source(address);
         let readers = source.map_or(&[][..], |source| self.readers(source));
@@ -399,7 +400,7 @@ impl Directory {
         })
     }
 
-    /// The extensions that several users have.
+    /// The extensions that several users share.
     pub fn shared_extensions(&self) -> impl Iterator<Item = SharedExtension> {
         let read_by_several = self.sources().filter(|(id, _)| self.readers(*id).len() > 1);
         read_by_several.filter_map(|(id, source)| {
@@ -416,22 +417,23 @@ impl Directory {
         })
     }
 
-    /// A user by number.
+    /// The user with this number.
     pub fn get(&self, user: UserId) -> &User {
         &self.users[user.index()]
     }
 
-    /// A user by a number that may be of an earlier directory.
+    /// The user with this number, which may come from an earlier directory; `None` if it is
+    /// out of range.
     pub fn try_get(&self, user: UserId) -> Option<&User> {
         self.users.get(user.index())
     }
 
-    /// A source by number.
+    /// The source with this number.
     pub fn get_source(&self, source: SourceId) -> &Source {
         &self.sources[source.index()]
     }
 
-    /// Whether the source names a user of ours who does not exist.
+    /// Whether the source names a user of this module that does not exist.
     pub fn is_missing_user(&self, source: SourceId) -> bool {
         let source = self.get_source(source);
         source.is_provided() && address::below(&source.address, USER_LABEL).is_some()
@@ -442,7 +444,7 @@ impl Directory {
         &self.accounts[account.index()]
     }
 
-    /// The account of that name.
+    /// The account of this name.
     pub fn account_named(&self, name: &str) -> Option<AccountId> {
         self.by_account.get(name).copied()
     }
@@ -452,9 +454,9 @@ impl Directory {
         self.members.of(account.index())
     }
 
-    /// A number for what readers of the account have to know anew: who is in it, and by
-    /// which names.
-    pub fn people(&self, account: AccountId) -> u64 {
+    /// A hash of the account's members with their names, ids and extensions. Readers of the
+    /// account need a new list when it changes.
+    pub fn members_digest(&self, account: AccountId) -> u64 {
         let members = self.members(account).iter();
         let names = members.map(|user| {
             let user = self.get(*user);
@@ -465,17 +467,17 @@ impl Directory {
         rustc_hash::FxBuildHasher.hash_one(names.collect::<Vec<_>>())
     }
 
-    /// The accounts whose people are others here than there.
+    /// The accounts whose members, or their names, differ from those of `before`.
     pub fn changed_accounts(&self, before: &Directory) -> Vec<Arc<str>> {
         let changed = self.accounts.iter().filter(|name| {
-            let people = |of: &Directory| of.account_named(name).map(|id| of.people(id));
-            people(self) != people(before)
+            let digest = |of: &Directory| of.account_named(name).map(|id| of.members_digest(id));
+            digest(self) != digest(before)
         });
         changed.cloned().collect()
     }
 
-    /// The account's user of that id, or else of that name, or else the first one with
-    /// that extension.
+    /// The account's user with this id, or else with this name, or else the first one with
+    /// this extension.
     pub fn member(&self, account: AccountId, wanted: &str) -> Option<UserId> {
         let is_member = |user: &UserId| self.get(*user).account == account;
         let by_id = || self.by_id.get(&(account, wanted.into())).copied();
@@ -504,12 +506,12 @@ impl Directory {
             .map(|(i, user)| (UserId::new(i), user))
     }
 
-    /// How many users there are.
+    /// The number of users.
     pub fn user_count(&self) -> usize {
         self.users.len()
     }
 
-    /// How many sources there are.
+    /// The number of sources.
     pub fn source_count(&self) -> usize {
         self.sources.len()
     }
@@ -522,7 +524,7 @@ impl Directory {
             .map(|(i, source)| (SourceId::new(i), source))
     }
 
-    /// The users as they were specified, for a directory that differs in a few.
+    /// The users as specified, for building a directory that differs in a few of them.
     pub fn specs(&self) -> Vec<UserSpec> {
         let input = |input: &Input| InputSpec {
             kind: input.kind,
@@ -546,7 +548,7 @@ impl Directory {
         self.users.iter().map(spec).collect()
     }
 
-    /// The extension's name, `None` for other sources.
+    /// The name of the extension; `None` for other inputs.
     pub fn extension(&self, input: &Input) -> Option<&str> {
         let address = &self.get_source(input.source).address;
         match input.kind {
@@ -555,14 +557,14 @@ impl Directory {
         }
     }
 
-    /// The sources that setting the user's status is written to; empty where the
-    /// status stays the user's own.
+    /// The sources to which a status of the user is written; empty if it only becomes own
+    /// status.
     pub fn written<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
         self.outgoing(user)
             .filter(|source| self.get_source(*source).kind == SourceKind::Custom)
     }
 
-    /// The sources that [`Directory::written`] has to leave out.
+    /// The sources that [`Directory::written`] leaves out because they cannot be written.
     pub fn unwritable<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
         self.outgoing(user)
             .filter(|source| self.get_source(*source).kind != SourceKind::Custom)
@@ -644,7 +646,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_follows_the_longest_way() {
+    fn depth_follows_the_longest_path() {
         let directory = directory(
             "[a]\ntype=user\nsource=UserPresence:b\nsource=UserPresence:C\n\
              [b]\ntype=user\nsource=UserPresence:c\n[c]\ntype=user\nextension=1",

@@ -1,10 +1,10 @@
-//! Many short names in one text.
+//! Many short names in one string.
 
-/// Names by number, each 4 bytes longer than itself.
+/// Names by number. Each takes 4 bytes besides its text.
 #[derive(Debug)]
 pub struct Names {
     text: String,
-    /// Where each begins, and where the last one ends.
+    /// Where each name begins in `text`, and at the end, where the last name ends.
     at: Vec<u32>,
 }
 
@@ -18,15 +18,15 @@ impl Default for Names {
 }
 
 impl Names {
-    /// The number of the next name.
+    /// The number of names, which is the number of the next name.
     pub fn len(&self) -> usize {
         self.at.len() - 1
     }
 
-    /// Appends one.
+    /// Appends a name.
     ///
     /// # Panics
-    /// When all together are longer than 4 GiB.
+    /// If all names together are longer than 4 GiB.
     pub fn push(&mut self, name: &str) {
         self.text.push_str(name);
         let end = u32::try_from(self.text.len());
@@ -38,12 +38,12 @@ impl Names {
         &self.text[self.at[number] as usize..self.at[number + 1] as usize]
     }
 
-    /// All, in the order of their numbers.
+    /// All names in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|number| self.get(number))
     }
 
-    /// Gives back the room that is not used.
+    /// Frees unused memory.
     pub fn shrink_to_fit(&mut self) {
         self.text.shrink_to_fit();
         self.at.shrink_to_fit();

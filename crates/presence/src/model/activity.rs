@@ -1,4 +1,4 @@
-//! What a person does, by the words of the account presence event.
+//! A user's activity in the words of the account presence event.
 
 use serde::Serialize;
 
@@ -8,19 +8,19 @@ use crate::model::state::State;
 use crate::model::words::words;
 
 words! {
-    /// What the user's phones do.
+    /// The combined state of the user's phones.
     #[derive(Default)]
     pub enum TelephonyStatus: "status" {
-        /// Nothing.
+        /// There is no call.
         #[default]
         NoCall = "NoCall",
-        /// They ring, and there is no other call.
+        /// A phone rings, and there is no other call.
         Ringing = "Ringing",
         /// There is a call.
         CallConnected = "CallConnected",
         /// The only calls are on hold.
         OnHold = "OnHold",
-        /// The only call is parked: by the user, or it is the user who waits there.
+        /// The only call is parked: the user parked it, or the user is the parked party.
         ParkedCall = "ParkedCall",
     }
 }
@@ -29,59 +29,59 @@ words! {
     /// Whether the user is in a meeting.
     #[derive(Default)]
     pub enum MeetingStatus: "status" {
-        /// In none.
+        /// The user is in no meeting.
         #[default]
         Disconnected = "Disconnected",
-        /// In one.
+        /// The user is in a meeting.
         Connected = "Connected",
     }
 }
 
 words! {
-    /// Whether the user can be spoken with.
+    /// Whether the user is available to talk.
     #[derive(Default)]
     pub enum PresenceStatus: "status" {
-        /// Not there.
+        /// The user is absent or cannot be reached.
         #[default]
         Offline = "Offline",
-        /// There, and occupied.
+        /// The user is present and occupied.
         Busy = "Busy",
-        /// There.
+        /// The user is present and free.
         Available = "Available",
     }
 }
 
-/// All four of a user.
+/// The four activity statuses of a user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Activity {
-    /// The phones.
+    /// The status of the phones.
     #[serde(rename = "telephonyStatus")]
     pub telephony: TelephonyStatus,
-    /// The meetings.
+    /// Whether the user is in a meeting.
     #[serde(rename = "meetingStatus")]
     pub meeting: MeetingStatus,
-    /// All taken together.
+    /// The availability by all sources, calls and meetings.
     #[serde(rename = "presenceStatus")]
     pub presence: PresenceStatus,
-    /// The same by what the user chose alone.
+    /// The availability by the user's own choice alone.
     #[serde(rename = "userStatus")]
     pub user: PresenceStatus,
 }
 
-/// What is known of a user's calls.
+/// The state of a user's calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Telephony {
-    /// The phones, but for those whose call waits in a parking lot.
+    /// The combined state of the phones, without those that are parked.
     pub phones: Phones,
-    /// Whether one of the user's phones waits in a parking lot.
-    pub waits: bool,
-    /// Whether a call waits that one of the phones has parked.
+    /// Whether one of the user's phones is parked.
+    pub is_parked: bool,
+    /// Whether a call is parked that one of the user's phones parked.
     pub has_parked: bool,
 }
 
 impl Telephony {
-    /// The status. A call comes before ringing, that before what is on hold, and all of
-    /// them before what is parked.
+    /// The status. A connected call takes precedence over ringing, ringing over a call on hold,
+    /// and each of them over a parked call.
     pub fn status(&self) -> TelephonyStatus {
         match self.phones.call {
             DeviceState::InUse | DeviceState::Busy | DeviceState::RingInUse => {
@@ -89,30 +89,30 @@ impl Telephony {
             }
             DeviceState::Ringing => TelephonyStatus::Ringing,
             DeviceState::OnHold => TelephonyStatus::OnHold,
-            _ if self.waits || self.has_parked => TelephonyStatus::ParkedCall,
+            _ if self.is_parked || self.has_parked => TelephonyStatus::ParkedCall,
             _ => TelephonyStatus::NoCall,
         }
     }
 
-    /// Whether the user is in a call. Who has parked one is not: the phone is free.
+    /// Whether the user is in a call. A user that parked a call is not: the phone is free.
     pub fn is_in_call(&self) -> bool {
-        self.waits || self.phones.call.is_in_call()
+        self.is_parked || self.phones.call.is_in_call()
     }
 }
 
-/// The status of one in that state. `reachable` is whether a phone is, `occupied` whether
-/// there is a call or a meeting.
+/// The availability of a user in `state`. `reachable` means that a phone is reachable,
+/// `occupied` that there is a call or a meeting.
 pub fn status_of(
     state: State,
     reachable: bool,
     occupied: bool,
-    takes: DndStatus,
+    dnd_status: DndStatus,
 ) -> PresenceStatus {
     match state {
         State::Unavailable | State::Xa => PresenceStatus::Offline,
         State::NotSet if !reachable => PresenceStatus::Offline,
         State::Dnd | State::Away => PresenceStatus::Busy,
-        _ if occupied || !takes.takes_calls() => PresenceStatus::Busy,
+        _ if occupied || !dnd_status.takes_calls() => PresenceStatus::Busy,
         _ => PresenceStatus::Available,
     }
 }
@@ -122,13 +122,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_come_in_this_order() {
+    fn telephony_statuses_take_precedence_in_order() {
         use DeviceState::*;
-        let telephony = |states: &[DeviceState], waits, has_parked| {
+        let telephony = |states: &[DeviceState], is_parked, has_parked| {
             let phones = Phones::of(states.iter().copied());
             Telephony {
                 phones,
-                waits,
+                is_parked,
                 has_parked,
             }
         };
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_is_the_designs_table() {
+    fn the_availability_follows_the_table() {
         use DndStatus::*;
         use PresenceStatus::*;
         let of = |state, reachable, occupied| status_of(state, reachable, occupied, TakeAllCalls);

@@ -1,64 +1,64 @@
-//! The parts of what is known of a user, as a set.
+//! The parts of a user's state, as a set.
 
 use crate::model::words::{self, words};
 
 words! {
-    /// A part of what is known of a user that a reader can ask for.
+    /// A part of a user's state. Readers can subscribe to the changes of some parts.
     #[repr(u8)]
     pub enum Detail: "detail", compared by words::exactly {
-        /// `telephonyStatus`
+        /// `telephonyStatus`.
         Telephony = "telephony",
-        /// `presenceStatus`
+        /// `presenceStatus`.
         Presence = "presence",
-        /// `userStatus`
+        /// `userStatus`.
         User = "user",
-        /// `meetingStatus`
+        /// `meetingStatus`.
         Meeting = "meeting",
-        /// `dndStatus`
+        /// `dndStatus`.
         Dnd = "dnd",
-        /// One of the flags.
+        /// The flags.
         Flags = "flags",
-        /// State, subtype, message or status type.
+        /// The state, subtype, message or status type.
         Status = "status",
     }
 }
 
-/// A set of them.
+/// A set of details.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Details(u8);
 
 impl Details {
-    /// None.
+    /// The empty set.
     pub const NONE: Details = Details(0);
 
-    /// The bit after those of every [`Detail`].
+    /// The bit after those of all details.
     const VISIBILITY: u8 = Detail::ALL.len() as u8;
 
-    /// With one more, where that is so.
+    /// The set with `detail` added if `so` is true.
     #[must_use]
     pub const fn with(self, detail: Detail, so: bool) -> Self {
         Details(self.0 | (so as u8) << detail as u8)
     }
 
-    /// Whether it is one of them.
+    /// Whether the set contains `detail`.
     pub const fn has(self, detail: Detail) -> bool {
         self.0 >> detail as u8 & 1 == 1
     }
 
-    /// With a change of whether others may see the user, where that is so. It cannot be asked
-    /// for: readers learn of it in any case.
+    /// The set with a change of visibility to others added if `so` is true. Readers cannot
+    /// subscribe to it, because all of them receive it.
     #[must_use]
     pub const fn with_visibility(self, so: bool) -> Self {
         Details(self.0 | (so as u8) << Self::VISIBILITY)
     }
 
-    /// Whether it has changed whether others may see the user.
+    /// Whether the set contains a change of visibility to others.
     pub const fn has_visibility(self) -> bool {
         self.0 >> Self::VISIBILITY & 1 == 1
     }
 
-    /// Whether one of them is in the other set too.
-    pub const fn meets(self, other: Details) -> bool {
+    /// Whether both sets have a detail in common.
+    pub const fn intersects(self, other: Details) -> bool {
         self.0 & other.0 != 0
     }
 }

@@ -1,4 +1,4 @@
-//! `userpresence explain`: why a user's presence is what it is, in sentences.
+//! `userpresence explain`: sentences that explain a user's presence.
 
 use std::fmt::Write;
 
@@ -11,8 +11,8 @@ use crate::model::state::State;
 use crate::model::time::Time;
 use crate::views::fields::{PresenceView, SourceView, View};
 
-/// Explains a view: the answer, the rule, each source, what would change it, and what
-/// others see of it.
+/// Explains a view: the presence, the rule, each source, what would change the presence, and
+/// what lamps and queues show.
 pub fn explain(view: &View, now: Time) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -22,7 +22,7 @@ pub fn explain(view: &View, now: Time) -> String {
         let sources = view.sources.iter();
         sources.partition(|source| source.kind.is_chosen())
     };
-    // Else all of it was chosen.
+    // Without these two lines, everything is chosen.
     let both = !inferred.is_empty() || view.inferred.is_some();
     if both {
         let _ = writeln!(text, "{}", chosen_line(view, now));
@@ -57,7 +57,7 @@ pub fn explain(view: &View, now: Time) -> String {
     text
 }
 
-/// `away (lunch) "Back at one", set 7s ago, ends in 5m 0s`.
+/// Describes a presence: `away (lunch) "Back at one", set 7s ago, ends in 5m 0s`.
 pub fn describe(said: &PresenceView, now: Time) -> String {
     let mut text = said.state.name().to_owned();
     if !said.subtype.is_empty() {
@@ -83,7 +83,7 @@ fn why(view: &View) -> String {
     };
     match view.reason {
         Reason::Only => format!("It comes from {source}: no other source is set."),
-        Reason::Highest => format!("It comes from {source}: its state stands highest."),
+        Reason::Highest => format!("It comes from {source}: its state ranks highest."),
         Reason::LastOfEquals => {
             format!(
                 "It comes from {source}: of the sources with the highest state it was set last."
@@ -122,7 +122,7 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
     let subject = match source.kind.read_from() {
         ReadFrom::Provider if !source.known => {
             return format!(
-                "{} is unknown: its provider is not loaded or has no such thing; it takes no \
+                "{} is unknown: its provider is not loaded or does not know it; it takes no \
                  part.",
                 source.address
             );
@@ -130,7 +130,7 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
         ReadFrom::Provider => format!("{subject} is"),
         ReadFrom::Device => format!("{subject} is {}", source.device_state.unwrap_or_default()),
         ReadFrom::Clock if source.presence.state == State::NotSet => {
-            return format!("{subject} sets nothing now: it is within its hours.");
+            return format!("{subject} sets nothing now: the time is within its hours.");
         }
         ReadFrom::Clock => format!("{subject} sets"),
     };
@@ -145,12 +145,12 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
     format!("{subject}{says}{}.", remark(view, source))
 }
 
-/// Whether it is a device that says nothing now.
+/// Whether the source is a device that gives way now.
 fn is_idle(source: &SourceView) -> bool {
     source.kind.read_from() == ReadFrom::Device && source.gives_way
 }
 
-/// What becomes of what a source says, and why.
+/// The remark on a source's part in the result, and the reason for it.
 fn remark(view: &View, source: &SourceView) -> String {
     if !source.takes_part {
         return why_not(view, source);
@@ -159,14 +159,14 @@ fn remark(view: &View, source: &SourceView) -> String {
         Some(DeviceState::Invalid) if is_idle(source) => {
             ": it does not exist, or its module is not loaded"
         }
-        // It says something, but for that a call would never give way.
+        // An idle device has a presence, but gives way so that calls end.
         _ if is_idle(source) && source.presence.state != State::NotSet => {
-            ": idle, it gives way to any that is set"
+            ": idle, it gives way to any source that is set"
         }
-        // Where nothing is set there is nothing to win.
+        // If nothing is set, no source wins.
         _ if view.reason == Reason::NothingSet => "",
         _ if source.winner => ": it wins",
-        _ if source.gives_way => ": it gives way to any that is set",
+        _ if source.gives_way => ": it gives way to any source that is set",
         _ => "",
     };
     remark.to_owned()
@@ -179,7 +179,7 @@ fn why_not(view: &View, source: &SourceView) -> String {
     }
     match (view.method, &source.device) {
         (Method::Default, _) if presence => ": not the default extension".to_owned(),
-        (Method::Default | Method::None, _) | (_, None) => ": not asked by this method".to_owned(),
+        (Method::Default | Method::None, _) | (_, None) => ": not used by this method".to_owned(),
         (_, Some(device)) => {
             let device = match source.extension {
                 Some(_) => format!("its device {device}"),
@@ -197,8 +197,8 @@ fn own_line(view: &View, now: Time) -> String {
     let remark = match (view.source == "own", view.own_takes_part) {
         (true, _) if view.reason != Reason::NothingSet => ": it wins",
         (_, true) => "",
-        (_, false) if view.written.is_empty() => ": not asked by this method",
-        (_, false) => ": it takes no part, the extensions it was written to speak for it",
+        (_, false) if view.written.is_empty() => ": not used by this method",
+        (_, false) => ": not used, the extensions that it was written to count instead",
     };
     format!("Own status is {}{remark}.", describe(own, now))
 }
@@ -231,7 +231,7 @@ fn what_would_change_it(view: &View) -> String {
             let higher: Vec<_> = higher.map(|state| state.name()).collect();
             let equal = format!("one that is set to {state} later would take its place");
             match higher.is_empty() {
-                true => format!("No state stands higher; {equal}."),
+                true => format!("No state ranks higher; {equal}."),
                 false => format!(
                     "A source that becomes {} would win; {equal}.",
                     list(&higher, "or")
@@ -244,19 +244,19 @@ fn what_would_change_it(view: &View) -> String {
 fn where_a_status_goes(view: &View) -> String {
     let written: Vec<_> = view.written.iter().map(String::as_str).collect();
     let why = match written.as_slice() {
-        [one] => return format!("A status that is set is written to extension {one}."),
+        [one] => return format!("A new status is written to extension {one}."),
         [_, _, ..] => {
             return format!(
-                "A status that is set is written to extensions {}.",
+                "A new status is written to extensions {}.",
                 list(&written, "and")
             );
         }
         [] if !view.enabled => "enabled = no",
         [] if view.outgoing == Outgoing::None => "outgoing = none",
         [] if view.extensions().next().is_none() => "there are no extensions",
-        [] => "the extensions cannot be written",
+        [] => "no extension can be written to",
     };
-    format!("A status that is set stays own status and is written to no extension: {why}.")
+    format!("A new status stays own status and is written to no extension: {why}.")
 }
 
 fn what_lamps_show(view: &View) -> String {
@@ -285,7 +285,7 @@ fn what_lamps_show(view: &View) -> String {
     )
 }
 
-/// `a`, `a or b`, `a, b or c`.
+/// Joins words: `a`, `a or b`, `a, b or c`.
 fn list(words: &[&str], last: &str) -> String {
     match words {
         [] => String::new(),

@@ -1,5 +1,5 @@
-//! What is told of a user: the fields of `USER_PRESENCE()`, and the whole as a view
-//! that CLI, AMI and JSON show.
+//! The readable state of a user: the fields of `USER_PRESENCE()`, and the view that CLI, AMI
+//! and JSON show.
 
 use serde::Serialize;
 
@@ -28,25 +28,25 @@ words! {
         Subtype = "subtype",
         /// The message of the combined presence.
         Message = "message",
-        /// When the winner was set: Unix time in milliseconds; empty when never.
+        /// When the winner was set: Unix time in milliseconds; empty if it was never set.
         Since = "since",
         /// When the combined presence ends: Unix time in milliseconds; empty without an end.
         Until = "until",
-        /// The winning source's address, `own` for own status, empty for none.
+        /// The address of the winning source, `own` for own status, empty for none.
         Source = "source",
-        /// Why the source won: the name of a [`Reason`].
+        /// The rule by which the source won: the name of a [`Reason`].
         Reason = "reason",
         /// The user's method: the name of a [`Method`].
         Method = "method",
-        /// The account's number of the user's last transition.
+        /// The sequence number of the user's last transition.
         Sequence = "sequence",
         /// The user's extensions, separated by commas.
         Extensions = "extensions",
-        /// The status type that was set last, or that is the meaning of the chosen presence.
+        /// The status type that was set last, or that the chosen presence means.
         Status = "status",
         /// The label of the status type, for people.
         Label = "label",
-        /// What the system has concluded, in words; empty where it concludes nothing.
+        /// The system's conclusion in words; empty without a conclusion.
         Inferred = "inferred",
         /// The chosen state.
         ChosenState = "chosen_state",
@@ -54,20 +54,19 @@ words! {
         ChosenSubtype = "chosen_subtype",
         /// The message of the chosen presence; it can be set.
         ChosenMessage = "chosen_message",
-        /// When it was chosen: Unix time in milliseconds; empty when never.
+        /// When the presence was chosen: Unix time in milliseconds; empty if it never was.
         ChosenSince = "chosen_since",
         /// When the chosen presence ends: Unix time in milliseconds; empty without an end.
         ChosenUntil = "chosen_until",
-        /// Which calls the user takes: the name of a [`DndStatus`]; it can be set.
+        /// The DND status: the name of a [`DndStatus`]; it can be set.
         DndStatus = "dndStatus",
-        /// What the phones do: the name of a [`crate::account::TelephonyStatus`].
+        /// The status of the phones: the name of a [`crate::account::TelephonyStatus`].
         TelephonyStatus = "telephonyStatus",
         /// Whether the user is in a meeting: the name of a [`crate::account::MeetingStatus`].
         MeetingStatus = "meetingStatus",
-        /// Whether the user can be spoken with: the name of a
-        /// [`crate::account::PresenceStatus`].
+        /// The user's availability: the name of a [`crate::account::PresenceStatus`].
         PresenceStatus = "presenceStatus",
-        /// The same by the user's own choices alone.
+        /// The availability by the user's own choice alone.
         UserStatus = "userStatus",
         /// The whole [`View`] as one JSON object.
         Json = "json";
@@ -79,11 +78,11 @@ words! {
 /// The parsed arguments of a read: `user[,field[,options]]`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Query<'a> {
-    /// Whose.
+    /// The user's name, id or extension.
     pub user: &'a str,
-    /// What.
+    /// The requested field.
     pub field: Field,
-    /// Whether subtype and message are given in base64 (option `e`).
+    /// Whether subtypes and messages are encoded in base64 (option `e`).
     pub encoded: bool,
 }
 
@@ -91,7 +90,7 @@ impl<'a> Query<'a> {
     /// Parses the arguments.
     ///
     /// # Errors
-    /// One message that names the argument and what was expected.
+    /// Returns a message that names the argument and the expected value.
     pub fn parse(arguments: &'a str) -> Result<Self, String> {
         let mut parts = arguments.splitn(3, ',').map(str::trim);
         let user = parts.next().unwrap_or_default();
@@ -116,12 +115,12 @@ impl<'a> Query<'a> {
         })
     }
 
-    /// The user of that name, or else the one with that id or extension.
+    /// The user with this name, or else the only one with this id or extension.
     ///
     /// # Errors
-    /// Says that there is none, or names those whom it could mean.
+    /// Returns a message if no user matches, or one that names the users if several match.
     pub fn find(world: &World, name: &str) -> Result<UserId, String> {
-        /// How many of several are named.
+        /// How many of several users the message names.
         const FEW: usize = 5;
         world.directory().find(name).map_err(|why| match why {
             Unclear::Unknown => format!(
@@ -141,10 +140,10 @@ impl<'a> Query<'a> {
         })
     }
 
-    /// The answer.
+    /// The value of the field.
     ///
     /// # Errors
-    /// Says that there is no such user.
+    /// Returns a message if the user is unknown or ambiguous: see [`Query::find`].
     pub fn answer(&self, world: &World) -> Result<String, String> {
         let id = Query::find(world, self.user)?;
         let (outcome, chosen) = (world.outcome(id), world.chosen(id));
@@ -202,73 +201,73 @@ fn extensions(world: &World, id: UserId) -> Vec<String> {
         .collect()
 }
 
-/// All there is to know of a user, taken at one moment.
+/// The whole state of a user at one moment.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
 pub struct View {
-    /// The name.
+    /// The user's name.
     pub user: String,
-    /// The id that other programs know the user by.
+    /// The id by which other programs know the user.
     pub id: String,
-    /// The account.
+    /// The name of the account.
     pub account: String,
     /// The combined presence.
     #[serde(flatten)]
     pub presence: PresenceView,
-    /// The status type last chosen, or meant by what came in since; empty for none.
+    /// The name of the status type; empty without one.
     pub status: String,
-    /// How people are shown it.
+    /// The label of the status type, for people.
     pub label: String,
-    /// What was chosen.
+    /// The chosen presence.
     #[serde(skip)]
     pub chosen: PresenceView,
-    /// The same for JSON, where it is not the combined presence: so a plain user fits into
-    /// the 1023 bytes of AMI's `Getvar`.
+    /// The chosen presence for JSON, if it differs from the combined one. Leaving it out makes
+    /// the JSON of a plain user fit into the 1023 bytes of AMI's `Getvar`.
     #[serde(rename = "chosen", skip_serializing_if = "Option::is_none")]
     chosen_apart: Option<PresenceView>,
-    /// What the system has concluded, where there is anything to say beside that.
+    /// The system's conclusion, if it adds anything to the chosen presence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inferred: Option<Inferred>,
-    /// The winning source's address, `own` for own status, empty for none.
+    /// The address of the winning source, `own` for own status, empty for none.
     pub source: String,
-    /// Why it won, one word.
+    /// The rule by which the source won.
     pub reason: Reason,
-    /// How sources are combined.
+    /// The method that combines the sources.
     pub method: Method,
-    /// The order of `priority`, highest first; in JSON where it is not the default one.
+    /// The order of `priority`, highest first; in JSON only if it is not the default order.
     #[serde(skip_serializing_if = "is_usual")]
     pub priority: Order,
-    /// Where setting a status goes.
+    /// Where a status is written when it is set.
     pub outgoing: Outgoing,
     /// Whether extensions are read and written.
     pub enabled: bool,
-    /// The account's number of the user's last transition.
+    /// The sequence number of the user's last transition.
     pub sequence: u64,
-    /// The default extension.
+    /// The name of the default extension.
     pub default: Option<String>,
-    /// Which calls the user takes.
+    /// The DND status: which calls the user takes.
     #[serde(rename = "dndStatus")]
     pub dnd_status: DndStatus,
-    /// What else the user chose.
+    /// The user's flags.
     #[serde(flatten)]
     pub flags: Flags,
-    /// What the user does.
+    /// The user's activity.
     #[serde(flatten)]
     pub activity: Activity,
-    /// What a lamp on the user is to show.
+    /// The device state for lamps on the user.
     pub device_state: DeviceState,
-    /// What a queue is to see of the user.
+    /// The device state for queues.
     pub queue_state: DeviceState,
-    /// On how many panels the user is logged in.
+    /// The number of panels on which the user is logged in.
     pub panels: u32,
-    /// What the user chose.
+    /// Own status, if one was chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own: Option<PresenceView>,
     /// Whether own status is one of the sources.
     pub own_takes_part: bool,
-    /// The extensions that a status is written to when it is set.
+    /// The names of the extensions to which a status is written when it is set.
     #[serde(skip)]
     pub written: Vec<String>,
-    /// The sources in their order.
+    /// The sources in the order of the configuration.
     pub sources: Vec<SourceView>,
 }
 
@@ -276,18 +275,18 @@ fn is_usual(order: &Order) -> bool {
     *order == Order::default()
 }
 
-/// A presence and since when.
+/// A presence with its times.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
 pub struct PresenceView {
-    /// The state's name.
+    /// The state.
     pub state: State,
     /// The subtype.
     pub subtype: String,
     /// The message.
     pub message: String,
-    /// Since when, in milliseconds of Unix time; none when never set.
+    /// When the presence was set: Unix time in milliseconds; `None` if it was never set.
     pub since: Option<u64>,
-    /// When it ends, in milliseconds of Unix time; none without an end.
+    /// When the presence ends: Unix time in milliseconds; `None` without an end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
 }
@@ -307,37 +306,37 @@ impl PresenceView {
 /// One source of a user.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
 pub struct SourceView {
-    /// Its address.
+    /// The address, or the name of a device or schedule.
     pub address: String,
-    /// The extension's name; none for a `source`.
+    /// The name of the extension; `None` for other sources.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
-    /// The device that it reads, or the extension's own.
+    /// The device that the source reads, or that belongs to the extension.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// What the device is.
+    /// The state of the device.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_state: Option<DeviceState>,
-    /// What it says.
+    /// The presence of the source.
     #[serde(flatten)]
     pub presence: PresenceView,
-    /// Whether its provider has answered.
+    /// Whether the provider has answered.
     pub known: bool,
-    /// Whether it takes part in combining now.
+    /// Whether the source takes part now.
     pub takes_part: bool,
-    /// Whether it is the winner.
+    /// Whether the source is the winner.
     pub winner: bool,
-    /// What kind of source it is.
+    /// The kind of source.
     #[serde(skip)]
     pub kind: InputKind,
-    /// Whether any other that is set comes before it: it says nothing, or it is a device
-    /// that is idle where the latest wins.
+    /// Whether any other source that is set wins over this one: it is `not_set`, or it is an
+    /// idle device and the method is `latest`.
     #[serde(skip)]
     pub gives_way: bool,
 }
 
 impl View {
-    /// Looks at a user.
+    /// The present view of a user.
     pub fn of(world: &World, id: UserId) -> Self {
         let directory = world.directory();
         let (user, outcome) = (directory.get(id), world.outcome(id));
@@ -346,7 +345,7 @@ impl View {
             let state = world.source(input.source);
             let device = input.device();
             SourceView {
-                address: directory.get_source(input.source).shown().to_owned(),
+                address: directory.get_source(input.source).display_name().to_owned(),
                 extension: directory.extension(input).map(str::to_owned),
                 device: device.map(|device| directory.device_name(device).to_owned()),
                 device_state: device.map(|device| world.device(device).unwrap_or_default()),
@@ -355,7 +354,7 @@ impl View {
                 takes_part: world.takes_part(user, index),
                 winner: outcome.winner == Winner::Input(index as u16),
                 kind: input.kind,
-                gives_way: !world.says(user.rule.method, input).is_set(),
+                gives_way: !world.value_of(user.rule.method, input).is_set(),
             }
         };
         let default = user.default.map(|at| &user.inputs[usize::from(at)]);
@@ -393,8 +392,8 @@ impl View {
             dnd_status: world.dnd_status(id),
             flags: world.flags(id),
             activity: world.activity(id),
-            device_state: world.shown(id, Watcher::Lamp),
-            queue_state: world.shown(id, Watcher::Queue),
+            device_state: world.device_state_of(id, Watcher::Lamp),
+            queue_state: world.device_state_of(id, Watcher::Queue),
             panels: world.panels(id),
             own: own.map(|own| PresenceView::new(&own.presence, own.since, own.until)),
             own_takes_part: world.own_takes_part(id),
@@ -403,13 +402,13 @@ impl View {
         }
     }
 
-    /// The whole as one JSON object.
+    /// The view as one JSON object.
     pub fn json(&self) -> String {
-        // Plain texts and numbers always serialise.
+        // Plain strings and numbers always serialise.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// What the system has concluded, in words; empty where there is nothing to say.
+    /// The system's conclusion in words; empty without one.
     pub fn inferred_label(&self) -> &str {
         self.inferred.as_ref().map_or("", Inferred::label)
     }

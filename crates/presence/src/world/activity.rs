@@ -1,4 +1,4 @@
-//! What a user does: the phones, the meetings, and what follows from them.
+//! A user's activity: phones, meetings, and the availability that follows from them.
 
 use std::collections::HashMap;
 
@@ -11,18 +11,18 @@ use crate::model::activity::status_of;
 use crate::model::device::{DeviceState, Phones};
 use crate::model::state::State;
 
-/// The calls that wait, by the space where they do: whose device waits, and which device
-/// has parked it. By name, because they outlive a reload.
+/// The parked calls by their parking space, as in `701@default`. Devices are kept by name,
+/// because parked calls outlive a reload.
 #[derive(Default, Debug)]
 pub(super) struct Parking(HashMap<Box<str>, Parked>);
 
 #[derive(Debug)]
 struct Parked {
-    waits: Box<str>,
+    parked_device: Box<str>,
     parker: Box<str>,
 }
 
-/// The device of a channel, whose name ends in a number of its own.
+/// The device of a channel: the channel's name without the unique number at its end.
 fn device_of(channel: &str) -> &str {
     channel
         .rsplit_once('-')
@@ -30,27 +30,27 @@ fn device_of(channel: &str) -> &str {
 }
 
 impl World {
-    /// A call was parked.
-    pub(super) fn park(&mut self, place: &str, channel: &str, parker: &str, touched: &mut Touched) {
-        // Where another channel took the place of the one that waited.
-        self.unpark(place, touched);
+    /// Records a parked call.
+    pub(super) fn park(&mut self, space: &str, channel: &str, parker: &str, touched: &mut Touched) {
+        // Another channel may have replaced the one that was parked there.
+        self.unpark(space, touched);
         let parked = Parked {
-            waits: device_of(channel).into(),
+            parked_device: device_of(channel).into(),
             parker: parker.into(),
         };
         self.touch_parked(&parked, touched);
-        self.parking.0.insert(place.into(), parked);
+        self.parking.0.insert(space.into(), parked);
     }
 
-    /// Nobody waits in that space any more.
-    pub(super) fn unpark(&mut self, place: &str, touched: &mut Touched) {
-        if let Some(parked) = self.parking.0.remove(place) {
+    /// Frees a parking space.
+    pub(super) fn unpark(&mut self, space: &str, touched: &mut Touched) {
+        if let Some(parked) = self.parking.0.remove(space) {
             self.touch_parked(&parked, touched);
         }
     }
 
     fn touch_parked(&self, parked: &Parked, touched: &mut Touched) {
-        for name in [&parked.waits, &parked.parker] {
+        for name in [&parked.parked_device, &parked.parker] {
             let device = self.directory.device(name);
             for owner in device.map_or(&[][..], |device| self.directory.owners(device)) {
                 self.touch(*owner, touched);
@@ -63,23 +63,23 @@ impl World {
         if self.parking.0.is_empty() {
             return Telephony {
                 phones,
-                waits: false,
+                is_parked: false,
                 has_parked: false,
             };
         }
         let names = self.phone_devices(user).map(|device| {
             let name = self.directory.device_name(device);
             let parked = || self.parking.0.values();
-            let waits = parked().any(|parked| *parked.waits == *name);
+            let is_parked = parked().any(|parked| *parked.parked_device == *name);
             let has_parked = parked().any(|parked| *parked.parker == *name);
-            (device, waits, has_parked)
+            (device, is_parked, has_parked)
         });
         let names: Vec<_> = names.collect();
-        let others = names.iter().filter(|(_, waits, _)| !waits);
+        let others = names.iter().filter(|(_, is_parked, _)| !is_parked);
         let others = others.map(|(device, ..)| self.device(*device).unwrap_or_default());
         Telephony {
             phones: Phones::of(others),
-            waits: names.iter().any(|(_, waits, _)| *waits),
+            is_parked: names.iter().any(|(_, is_parked, _)| *is_parked),
             has_parked: names.iter().any(|(.., has_parked)| *has_parked),
         }
     }
@@ -91,12 +91,12 @@ impl World {
         states.any(DeviceState::is_in_call)
     }
 
-    /// Takes what the user does now, and what is concluded from it.
-    pub(super) fn take_activity(&mut self, user: UserId) {
+    /// Updates the user's activity and the conclusion from it.
+    pub(super) fn update_activity(&mut self, user: UserId) {
         let telephony = self.telephony(user);
-        let meets = self.is_in_meeting(user);
+        let in_meeting = self.is_in_meeting(user);
         let state = &self.users[user.index()];
-        let reachable = telephony.phones.reachable || telephony.waits;
+        let reachable = telephony.phones.reachable || telephony.is_parked;
         let combined = state.outcome.presence.state();
         let own = state.own.as_deref().map(|own| own.presence.state());
         let own = own
@@ -104,27 +104,27 @@ impl World {
             .unwrap_or(combined);
         let activity = Activity {
             telephony: telephony.status(),
-            meeting: match meets {
+            meeting: match in_meeting {
                 true => MeetingStatus::Connected,
                 false => MeetingStatus::Disconnected,
             },
             presence: status_of(
                 combined,
                 reachable,
-                telephony.is_in_call() || meets,
-                state.takes,
+                telephony.is_in_call() || in_meeting,
+                state.dnd_status,
             ),
-            user: status_of(own, reachable, false, state.takes),
+            user: status_of(own, reachable, false, state.dnd_status),
         };
-        let inferred = self.compute_inferred(user, &telephony, meets);
+        let inferred = self.compute_inferred(user, &telephony, in_meeting);
         let state = &mut self.users[user.index()];
         (state.activity, state.inferred) = (activity, inferred);
     }
 
-    /// Takes everyone's activity as it is, without a transition.
-    pub(super) fn take_activities(&mut self) {
+    /// Updates the activity of all users without a transition.
+    pub(super) fn update_activities(&mut self) {
         for at in 0..self.users.len() {
-            self.take_activity(UserId::new(at));
+            self.update_activity(UserId::new(at));
         }
     }
 }

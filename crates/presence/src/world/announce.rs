@@ -1,6 +1,6 @@
-//! What Asterisk is told of users when they come and when they go: what differs from what
-//! it holds, or would be told when it asks, and nothing else. Its cache is searched through
-//! for every publish, and newer cores look at every hint, too.
+//! Publishing to Asterisk when users are added and removed. Only what differs from
+//! Asterisk's cache, or from the answer that a hint has received, is published: Asterisk
+//! searches its cache for every publish, and newer cores look at every hint, too.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,33 +12,33 @@ use crate::model::device::Watcher;
 use crate::model::state::Presence;
 use crate::model::watched::Watched;
 
-/// What was found in Asterisk, without any lock.
+/// The presences and hints that Asterisk holds, read without any lock.
 #[derive(Default, Debug)]
 pub struct Found {
-    /// The addresses of users that its cache holds, with what was published last.
+    /// The addresses of users in Asterisk's cache, with the presence published last.
     pub presences: Vec<(String, Presence)>,
-    /// Who is looked at.
+    /// The users that hints watch.
     pub watched: Watched,
 }
 
-/// Users whose presence is published for nothing but the list of presences that Asterisk
-/// shows. It lists what was published, so those who are set stand there, as those of
-/// `CustomPresence` do; of more users than these it would take long.
+/// How many users without a hint are published, only so that they appear in Asterisk's list
+/// of presence states, as those of `CustomPresence` do. Publishing more of them takes too
+/// long.
 const MOST_UNWATCHED: usize = 5_000;
 
 impl World {
-    /// What a user's presence is, for Asterisk's core, which may keep it: from now on the
-    /// core is told where it is something else.
+    /// The answer to Asterisk's core when it asks for a user's presence. The core may keep the
+    /// answer, so later changes are published.
     pub fn ask_presence(&self, user: UserId) -> Presence {
-        if self.gone {
+        if self.withdrawn {
             return Presence::default();
         }
-        // First, so that a change that comes in between is told.
-        self.asked.set_heard(user);
+        // Marked first, so that a change in between is published.
+        self.asked.set_presence(user);
         self.outcome(user).presence.clone()
     }
 
-    /// What is to be told of users who have come: of everyone at a load, else of these.
+    /// Publishes new users: the named ones, or all users if `new` is `None`, as at a load.
     pub fn announce(&mut self, found: &Found, new: Option<&[Arc<str>]>) -> Vec<Effect> {
         let directory = self.directory.clone();
         let new: Option<HashSet<UserId>> = new.map(|names| {
@@ -51,7 +51,7 @@ impl World {
         let named = |name: &String| directory.user(name).filter(is_new);
         let held = found.presences.iter().filter_map(|(address, presence)| {
             let user = directory.user(below(address, USER_LABEL)?)?;
-            // The cache tells capitals apart.
+            // The cache distinguishes upper and lower case.
             let canonical = *below(address, USER_LABEL)? == *directory.get(user).name;
             canonical.then_some((user, presence))
         });
@@ -64,13 +64,13 @@ impl World {
             let present = &self.users[id.index()].outcome.presence;
             let differs = match held.get(&id) {
                 Some(held) => {
-                    self.asked.set_heard(id);
+                    self.asked.set_presence(id);
                     *held != present
                 }
-                // Asked since the provider is there: it may have been something else.
-                None if self.asked.has_heard(id) => true,
-                // A hint that asked before anybody answered has no presence at all; one that
-                // asked for a user whom a reload has brought was told `not_set`.
+                // Asterisk has asked since the load, and the answer may have changed.
+                None if self.asked.has_presence(id) => true,
+                // A hint that asked before the provider was registered has no presence at all;
+                // a hint that asked for a user before a reload added them received `not_set`.
                 None if watched.contains(&id) => new.is_none() || present.is_set(),
                 None if !present.is_set() => false,
                 None => {
@@ -79,7 +79,7 @@ impl World {
                 }
             };
             if differs {
-                self.asked.set_heard(id);
+                self.asked.set_presence(id);
                 effects.push(Effect::Publish(user.name.clone(), present.clone()));
             }
         }
@@ -93,23 +93,25 @@ impl World {
         effects
     }
 
-    /// What is to be told when nobody answers for the users any more. Hints ask back when
-    /// they are told, and the provider may still be there: from now on it knows nothing,
-    /// and what changes is not told.
+    /// Withdraws all users because the module unloads. Hints ask again when they receive this,
+    /// while the provider may still be registered: from now on every answer is `not_set` or
+    /// `Unknown`, and no change is published.
     pub fn withdraw(&mut self) -> Vec<Effect> {
         let directory = self.directory.clone();
         let users = directory.users();
-        let heard = users.filter(|(id, _)| self.is_told_of(*id));
-        let published = heard.map(|(_, user)| unset(&user.name));
-        let shown = directory.users().flat_map(|(id, _)| self.unshown(id));
+        let known = users.filter(|(id, _)| self.is_told_of(*id));
+        let published = known.map(|(_, user)| unset(&user.name));
+        let shown = directory
+            .users()
+            .flat_map(|(id, _)| self.withdraw_devices(id));
         let effects = published.chain(shown).collect();
-        self.gone = true;
+        self.withdrawn = true;
         self.hold_publishing(true);
         effects
     }
 
-    /// What is to be told of users who are no more after the plan, or are spelled anew.
-    pub(super) fn withdraw_the_gone(&self, plan: &Plan) -> Vec<Effect> {
+    /// Withdraws the users that the plan removes or spells differently.
+    pub(super) fn withdraw_removed(&self, plan: &Plan) -> Vec<Effect> {
         let spelled = |name: &str| {
             let user = plan.directory().user(name);
             user.is_some_and(|user| *plan.directory().get(user).name == *name)
@@ -122,19 +124,19 @@ impl World {
     /// Whether Asterisk may hold a presence of the user that is not `not_set`.
     fn is_told_of(&self, user: UserId) -> bool {
         let is_set = self.outcome(user).presence.is_set() || self.settling.contains_key(&user);
-        is_set && self.asked.has_heard(user)
+        is_set && self.asked.has_presence(user)
     }
 
-    /// What follows for the watchers of a user who is gone. The core keeps quiet about a
-    /// device that is `Unknown` and was never published: so what it shows comes first,
-    /// which is told only where it was not.
-    pub(super) fn unshown(&self, user: UserId) -> impl Iterator<Item = Effect> {
+    /// The effects for the watchers of a removed user. The core ignores `Unknown` for a device
+    /// that was never published, so the present state is published first; Asterisk passes it
+    /// on only if the state is new.
+    pub(super) fn withdraw_devices(&self, user: UserId) -> impl Iterator<Item = Effect> {
         use crate::model::device::DeviceState;
         let watchers = Watcher::ALL.into_iter();
         let asked = watchers.filter(move |watcher| self.asked.get(user, *watcher));
         let name = &self.directory.get(user).name;
         asked.flat_map(move |watcher| {
-            [self.shown(user, watcher), DeviceState::Unknown]
+            [self.device_state_of(user, watcher), DeviceState::Unknown]
                 .map(|state| Effect::Device(name.clone(), watcher, state))
         })
     }

@@ -1,8 +1,8 @@
-//! What was chosen, and what is inferred besides: the two are never mixed up.
+//! The chosen outcome and the inferred one, which are kept apart.
 //!
-//! The combined outcome is over all sources. The *chosen* outcome is the same rule over
+//! The combined outcome covers all sources. The *chosen* outcome applies the same rule to
 //! the chosen sources alone (see [`InputKind::is_chosen`]); the status type follows it.
-//! Both are the same unless an inferred source has won.
+//! The two differ only if an inferred source has won.
 
 use std::sync::Arc;
 
@@ -21,37 +21,37 @@ use crate::model::status::StatusType;
 use crate::model::text;
 use crate::model::time::Time;
 
-/// A presence with the status type that holds beside it.
+/// A presence with the status type that goes with it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Decision {
     /// The presence.
     pub presence: Presence,
-    /// The status type; `None` where there is none.
+    /// The status type; `None` if the user has none.
     pub status: Option<Arc<StatusType>>,
 }
 
-/// What actions act on, kept for users who have any.
+/// The decisions that actions act on, kept for users that have actions.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Decisions {
-    /// By what was chosen, a schedule included.
+    /// The decision of the chosen sources and the schedule.
     pub chosen: Decision,
-    /// By all sources.
+    /// The decision of all sources.
     pub combined: Decision,
 }
 
-/// How a user's own status has changed.
+/// A change of a user's own status.
 pub(super) enum OwnChange {
-    /// Not at all.
+    /// No change.
     None,
-    /// It was set.
+    /// The user's own status was set.
     Chosen(UserId),
-    /// It has ended, for these users; that status type holds again where no type means what
-    /// was chosen.
+    /// The own status of these users has ended. Each status type is restored if the chosen
+    /// presence means no type.
     Ended(Vec<(UserId, Option<Arc<StatusType>>)>),
 }
 
-/// What was known of a user before a change.
-pub(super) struct Was {
+/// The state of a user before a change, for the comparison after it.
+pub(super) struct Snapshot {
     pub presence: Presence,
     pub status: Option<Arc<StatusType>>,
     pub chosen: Presence,
@@ -65,8 +65,8 @@ impl UserState {
         self.chosen.as_deref().unwrap_or(&self.outcome)
     }
 
-    pub(super) fn was(&self) -> Was {
-        Was {
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot {
             presence: self.outcome.presence.clone(),
             status: self.status.clone(),
             chosen: self.chosen().presence.clone(),
@@ -76,14 +76,14 @@ impl UserState {
         }
     }
 
-    /// Whether anything of it is different now.
-    pub(super) fn differs(&self, was: &Was) -> bool {
-        self.says_otherwise(was) || self.inferred != was.inferred || self.activity != was.activity
+    /// Whether anything in the snapshot differs from the present state.
+    pub(super) fn differs(&self, was: &Snapshot) -> bool {
+        self.status_differs(was) || self.inferred != was.inferred || self.activity != was.activity
     }
 
-    /// Whether what people are shown of the status is different now, and not for a call
-    /// or a meeting alone.
-    pub(super) fn says_otherwise(&self, was: &Was) -> bool {
+    /// Whether the status that people see differs for a reason other than a call or a
+    /// meeting.
+    pub(super) fn status_differs(&self, was: &Snapshot) -> bool {
         let (now, then) = (self.activity, was.activity);
         let does = now.telephony != then.telephony || now.meeting != then.meeting;
         self.outcome.presence != was.presence
@@ -94,23 +94,22 @@ impl UserState {
 }
 
 impl World {
-    /// What was chosen for the user: the rule over the chosen sources alone.
+    /// The user's chosen outcome: the rule applied to the chosen sources alone.
     pub fn chosen(&self, user: UserId) -> &Outcome {
         self.users[user.index()].chosen()
     }
 
-    /// What the system has concluded of the user, where there is anything to say beside
-    /// what was chosen.
+    /// The system's conclusion about the user, if it adds anything to the chosen outcome.
     pub fn inferred(&self, user: UserId) -> Option<&Inferred> {
         self.users[user.index()].inferred.as_ref()
     }
 
-    /// What the user's actions act on; `None` without actions.
+    /// The decisions that the user's actions act on; `None` without actions.
     pub fn decisions(&self, user: UserId) -> Option<&Decisions> {
         self.users[user.index()].decisions.as_deref()
     }
 
-    /// The status type by all sources: a call or a meeting that has won counts too.
+    /// The status type of all sources, including a call or a meeting that has won.
     pub fn combined_status(&self, user: UserId) -> Option<&Arc<StatusType>> {
         let outcome = self.outcome(user);
         let inferred = self.inferred_winner(user).is_some() && outcome.presence.is_set();
@@ -118,11 +117,12 @@ impl World {
         meaning.flatten().or(self.status(user))
     }
 
-    /// The choice that says what was chosen, with another message: the status type, the
+    /// A choice that repeats the chosen status with another message: the status type, the
     /// subtype and the end stay.
     ///
     /// # Errors
-    /// Where the message is too long or not plain, or the status is mapped to no state.
+    /// Returns a message if the text is too long or not plain, if no status is set, or if the
+    /// status is mapped to no state.
     pub fn with_message(&self, user: UserId, message: &str, now: Time) -> Result<Choice, String> {
         text::check(message).map_err(|why| format!("the message {why}"))?;
         let chosen = self.chosen(user);
@@ -139,7 +139,7 @@ impl World {
         };
         let status = known.filter(of_state).or_else(|| self.meaning(presence));
         let Some(status) = status.or(known) else {
-            return Err("no status was chosen, expected one before its message".into());
+            return Err("no status is set, expected a status before its message".into());
         };
         Ok(Choice {
             status: status.clone(),
@@ -152,7 +152,7 @@ impl World {
         self.directory.settings.statuses().meaning(presence)
     }
 
-    /// The kind of the input that has won the combined outcome, where it is no chosen one.
+    /// The index and kind of the input that has won the combined outcome, if it is inferred.
     fn inferred_winner(&self, user: UserId) -> Option<(usize, InputKind)> {
         let Winner::Input(index) = self.outcome(user).winner else {
             return None;
@@ -162,13 +162,12 @@ impl World {
         (!kind.is_chosen()).then_some((index, kind))
     }
 
-    /// Notes what a change of own status means for the status type, before that is
-    /// derived.
-    pub(super) fn take_own_change(&mut self, user: UserId, change: &OwnChange) {
+    /// Records a change of own status before the status type is derived.
+    pub(super) fn note_own_change(&mut self, user: UserId, change: &OwnChange) {
         let state = &mut self.users[user.index()];
         match change {
             OwnChange::Chosen(chooser) if *chooser == user => {
-                // What other users became by this choice came in no later than it.
+                // Changes of other users that this choice caused are no later than the choice.
                 if let Some(own) = state.own.as_deref_mut() {
                     own.chosen = own.chosen.max(self.last);
                 }
@@ -183,9 +182,9 @@ impl World {
         }
     }
 
-    /// Takes what follows from the user's combined outcome for what was chosen: its
-    /// outcome, the status type, and what actions act on.
-    pub(super) fn take_chosen(&mut self, user: UserId) {
+    /// Updates all that follows from the combined outcome: the chosen outcome, the status type
+    /// and the decisions for actions.
+    pub(super) fn update_chosen(&mut self, user: UserId) {
         let won = self.inferred_winner(user);
         let chosen = won.map(|_| Box::new(self.contest_of(user, InputKind::is_chosen)));
         self.users[user.index()].chosen = chosen;
@@ -197,8 +196,8 @@ impl World {
         self.users[user.index()].decisions = decisions;
     }
 
-    /// The status type: the one last chosen, until a chosen source that was set later
-    /// means another. `None` where it stays what it is.
+    /// The new status type: the one chosen last, until a chosen source that is set later
+    /// means another. `None` if the status type stays as it is.
     pub(super) fn derived_status(&self, user: UserId) -> Option<Arc<StatusType>> {
         let chosen = self.chosen(user);
         let own = self.own(user).filter(|own| {
@@ -207,7 +206,7 @@ impl World {
         });
         let last = own.and_then(|own| own.status.as_ref());
         let status = last.or_else(|| self.meaning(&chosen.presence));
-        // What is left where the type that it had is configured no more.
+        // The user's former type is no longer configured.
         let status = status.or_else(|| match self.status(user) {
             Some(_) => None,
             None => self.own(user)?.status.as_ref(),
@@ -255,25 +254,24 @@ impl World {
         !input.kind.is_chosen()
     }
 
-    /// What the system concludes of the user now, from what won, from the calls, and from
-    /// whether there is a meeting.
+    /// The system's conclusion from the winner, the calls and the meetings of the user.
     pub(super) fn compute_inferred(
         &self,
         user: UserId,
         telephony: &Telephony,
-        meets: bool,
+        in_meeting: bool,
     ) -> Option<Inferred> {
         let outcome = self.outcome(user);
         let won = self.inferred_winner(user);
         let won = won.filter(|_| outcome.presence.is_set());
-        let by_winner = won.and_then(|(index, kind)| self.word_of(user, index, kind));
+        let by_winner = won.and_then(|(index, kind)| self.conclusion_of(user, index, kind));
         let by_activity = || match telephony.status() {
             TelephonyStatus::CallConnected => Some(Inferred::Call),
-            _ if meets => Some(Inferred::Meeting),
+            _ if in_meeting => Some(Inferred::Meeting),
             TelephonyStatus::OnHold => Some(Inferred::Hold),
             TelephonyStatus::Ringing => Some(Inferred::Ringing),
-            // The user waits in a parking lot.
-            TelephonyStatus::ParkedCall if telephony.waits => Some(Inferred::Hold),
+            // The user is parked.
+            TelephonyStatus::ParkedCall if telephony.is_parked => Some(Inferred::Hold),
             TelephonyStatus::ParkedCall | TelephonyStatus::NoCall => None,
         };
         let offline = || {
@@ -283,11 +281,11 @@ impl World {
         by_winner
             .or_else(by_activity)
             .or_else(offline)
-            .or_else(|| self.word_of_difference(user))
+            .or_else(|| self.difference_of(user))
     }
 
-    /// The words for what an inferred source says that has won.
-    fn word_of(&self, user: UserId, index: usize, kind: InputKind) -> Option<Inferred> {
+    /// The conclusion from an inferred source that has won.
+    fn conclusion_of(&self, user: UserId, index: usize, kind: InputKind) -> Option<Inferred> {
         let input = &self.directory.get(user).inputs[index];
         let state = input.device().and_then(|device| self.device(device));
         let state = state.unwrap_or_default();
@@ -298,26 +296,26 @@ impl World {
         kind.conclusion(state)
     }
 
-    /// Whether the user looks reachable by what holds, and no phone is.
+    /// Whether the combined presence makes the user look reachable although no phone is.
     fn is_offline(&self, user: UserId, telephony: &Telephony) -> bool {
         let reachable = matches!(
             self.outcome(user).presence.state(),
             State::NotSet | State::Available | State::Chat
         );
         let off = |device| self.device(device) == Some(DeviceState::Unavailable);
-        // One that does not exist is no phone that is off.
-        let can = telephony.phones.reachable || telephony.waits;
+        // A device that does not exist is not a phone that is switched off.
+        let can = telephony.phones.reachable || telephony.is_parked;
         reachable && !can && self.phone_devices(user).any(off)
     }
 
-    /// Where what holds is neither what was chosen last nor anything that has a word of its
-    /// own: what it means, so that what is shown says why.
-    fn word_of_difference(&self, user: UserId) -> Option<Inferred> {
+    /// The status type that the combined presence means, if its state differs from the chosen
+    /// one. This explains the shown state when no other conclusion does.
+    fn difference_of(&self, user: UserId) -> Option<Inferred> {
         let holds = &self.outcome(user).presence;
         let chosen = self.status(user).and_then(|status| status.maps_to.as_ref());
         let same = match chosen {
             Some(chosen) => chosen.state() == holds.state(),
-            // It says nothing of a state, or there is none.
+            // The type sets no state, or there is no type.
             None => self.chosen(user).presence.state() == holds.state(),
         };
         let meaning = match same {
@@ -327,8 +325,8 @@ impl World {
         meaning.cloned().map(Inferred::Status)
     }
 
-    /// The outcome over the inputs of these kinds and own status, for the methods that
-    /// combine: with the others no inferred source wins.
+    /// The outcome of the inputs of these kinds and own status. Only methods that combine get
+    /// here: with the other methods no inferred source wins.
     fn contest_of(&self, user: UserId, counts: impl Fn(InputKind) -> bool) -> Outcome {
         let spec = self.directory.get(user);
         let ranks = match spec.rule.method {

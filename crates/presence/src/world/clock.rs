@@ -1,9 +1,9 @@
-//! The order of changes, whatever the system's clock does.
+//! The order of changes stays correct whatever the system clock does.
 //!
-//! "Set last" is decided by `since`, so each change gets a time later than every one
-//! before it. A clock that went ahead and was set back would leave all later times ahead
-//! of it. So when it is found set back, the times that lie ahead are moved to the present
-//! in their order.
+//! `since` decides which source was set last, so each change gets a later time than all
+//! changes before it. If the clock runs ahead and is set back, all later times would stay
+//! ahead of the clock. Once the setback is noticed, times in the future are moved to the
+//! present and keep their order.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,12 +12,13 @@ use super::{Own, World};
 use crate::directory::{SourceId, UserId};
 use crate::model::time::Time;
 
-/// How far the last change may lie ahead of the clock before that counts as set back:
-/// many changes within one tick of the clock run a little ahead.
+/// How far the last change may be ahead of the clock before the clock counts as set back:
+/// many changes within one tick run a little ahead.
 const AHEAD: Duration = Duration::from_secs(1);
 
 impl World {
-    /// A time later than every one before, so that "set last" is always decided.
+    /// A time later than all earlier stamps: `now`, or the next microsecond after the last
+    /// stamp.
     pub(super) fn stamp(&mut self, now: Time) -> Time {
         if self.last > now.after(AHEAD) {
             self.move_to_present(now);
@@ -26,7 +27,7 @@ impl World {
         self.last
     }
 
-    /// Moves every time that lies ahead to the present, in their order.
+    /// Moves all times in the future to the present and keeps their order.
     fn move_to_present(&mut self, now: Time) {
         let mut ahead = BTreeMap::new();
         let mut latest_past = Time::NEVER;
@@ -36,7 +37,7 @@ impl World {
             }
             false => latest_past = latest_past.max(*time),
         });
-        // Just before now where there is room after all that is past.
+        // The moved times end at `now` if there is room after the latest past time.
         let many = ahead.len() as u64;
         let first = now.micros().saturating_sub(many);
         let mut next = Time::from_micros(first.max(latest_past.micros()));
@@ -52,19 +53,19 @@ impl World {
             };
             *time = *moved;
             match of {
-                Of::Source(source) => sources.push(source),
-                Of::User(user) => users.push(user),
-                Of::Nothing => {}
+                TimeOwner::Source(source) => sources.push(source),
+                TimeOwner::User(user) => users.push(user),
+                TimeOwner::Nothing => {}
             }
         });
         sources.into_iter().for_each(|it| self.mark_source(it));
         users.into_iter().for_each(|it| self.mark_user(it));
     }
 
-    /// Visits every `since`, and says of what it is the time.
-    fn each_time(&mut self, mut visit: impl FnMut(Of, &mut Time)) {
+    /// Visits every `since` together with its owner.
+    fn each_time(&mut self, mut visit: impl FnMut(TimeOwner, &mut Time)) {
         for (at, state) in self.sources.iter_mut().enumerate() {
-            let of = Of::Source(SourceId::new(at));
+            let of = TimeOwner::Source(SourceId::new(at));
             visit(of, &mut state.since);
             let layers = state.layers.iter_mut();
             layers
@@ -72,32 +73,32 @@ impl World {
                 .for_each(|value| visit(of, &mut value.since));
         }
         for (at, state) in self.users.iter_mut().enumerate() {
-            let of = Of::User(UserId::new(at));
-            visit(Of::Nothing, &mut state.outcome.since);
+            let of = TimeOwner::User(UserId::new(at));
+            visit(TimeOwner::Nothing, &mut state.outcome.since);
             if let Some(chosen) = &mut state.chosen {
-                visit(Of::Nothing, &mut chosen.since);
+                visit(TimeOwner::Nothing, &mut chosen.since);
             }
             if let Some(own) = &mut state.own {
-                each_of_own(own, &mut |time| visit(of, time));
+                each_own_time(own, &mut |time| visit(of, time));
             }
         }
     }
 }
 
-/// What a time belongs to, so that its row is kept.
+/// The owner of a time, so that the owner's row is written.
 #[derive(Clone, Copy)]
-enum Of {
+enum TimeOwner {
     Source(SourceId),
     User(UserId),
-    /// What is only in memory.
+    /// No row: the time is only in memory.
     Nothing,
 }
 
-fn each_of_own(own: &mut Own, visit: &mut impl FnMut(&mut Time)) {
+fn each_own_time(own: &mut Own, visit: &mut impl FnMut(&mut Time)) {
     visit(&mut own.since);
     visit(&mut own.chosen);
     let before = own.before.as_deref_mut();
     if let Some(before) = before.and_then(|before| before.own.as_deref_mut()) {
-        each_of_own(before, visit);
+        each_own_time(before, visit);
     }
 }

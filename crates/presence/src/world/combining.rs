@@ -1,4 +1,4 @@
-//! A user's sources become one presence: who takes part, and who wins.
+//! Combines a user's sources into one presence: which sources take part, and which one wins.
 
 use super::{Outcome, Winner, World};
 use crate::combine::{self, Candidate, Method, Reason};
@@ -24,15 +24,16 @@ impl World {
         }
     }
 
-    /// As [`World::takes_part`], for the methods that combine. `some_reachable` says
-    /// whether a phone is left when those that cannot be reached are not.
+    /// [`World::takes_part`] for the methods that combine. `some_reachable` is the result of
+    /// [`World::some_are_reachable`].
     fn combines(&self, user: &User, input: &Input, some_reachable: bool) -> bool {
         self.source(input.source).known
             && (user.rule.enabled || !input.is_extension())
             && !(some_reachable && self.is_unavailable(input))
     }
 
-    /// Whether phones that cannot be reached take no part, and another can.
+    /// Whether unreachable phones take no part: the rule ignores them and another phone of the
+    /// user is reachable.
     fn some_are_reachable(&self, user: &User) -> bool {
         let can = |input: &Input| {
             let device = input.phone().and_then(|device| self.device(device));
@@ -46,9 +47,9 @@ impl World {
         device == Some(DeviceState::Unavailable)
     }
 
-    /// What a source says where the last one set wins. A call or meeting that ends gives
-    /// way: a device that is idle says nothing then.
-    pub(crate) fn says(&self, method: Method, input: &Input) -> &Presence {
+    /// The presence of an input for the comparison. With `latest`, an idle device counts as
+    /// `not_set`, so that a call or meeting that ends gives way.
+    pub(crate) fn value_of(&self, method: Method, input: &Input) -> &Presence {
         static NOTHING: Presence = Presence::NOT_SET;
         let presence = &self.source(input.source).presence;
         let of_device = input.kind.read_from() == ReadFrom::Device;
@@ -63,7 +64,7 @@ impl World {
         }
     }
 
-    /// Whether own status counts: as the only thing, or as one of the sources.
+    /// Whether own status counts, alone or as one of the sources.
     pub fn own_takes_part(&self, user: UserId) -> bool {
         let user = self.directory.get(user);
         match user.rule.method {
@@ -73,7 +74,7 @@ impl World {
         }
     }
 
-    /// The user's combined presence by the rule, made anew.
+    /// Computes the user's combined presence by the rule.
     pub fn combine(&self, user: UserId) -> Outcome {
         let spec = self.directory.get(user);
         let default = spec.default.filter(|_| spec.rule.enabled);
@@ -84,7 +85,7 @@ impl World {
                 }
                 self.won_by(user, Winner::Input(index), Reason::DefaultExtension)
             }
-            // Without a default extension to read, own status is what is left.
+            // Without a default extension to read, own status is the only source.
             (Method::None | Method::Default, _) => match self.own(user) {
                 Some(_) => self.won_by(user, Winner::Own, Reason::OwnStatus),
                 None => Outcome {
@@ -97,8 +98,7 @@ impl World {
         }
     }
 
-    /// The winner of the inputs of the kinds that count, and of own status where that is
-    /// a source.
+    /// The outcome among the inputs whose kind counts, and own status if it is a source.
     pub(super) fn contest(
         &self,
         user: UserId,
@@ -109,7 +109,7 @@ impl World {
         let some_reachable = self.some_are_reachable(spec);
         let candidate = |(index, input): (usize, &Input)| {
             let candidate = Candidate {
-                state: self.says(spec.rule.method, input).state(),
+                state: self.value_of(spec.rule.method, input).state(),
                 since: self.source(input.source).since,
             };
             let takes_part = counts(input.kind) && self.combines(spec, input, some_reachable);
@@ -131,7 +131,7 @@ impl World {
 
     fn won_by(&self, user: UserId, winner: Winner, reason: Reason) -> Outcome {
         let (presence, since, until) = match winner {
-            Winner::Nobody => (Presence::default(), Time::NEVER, Time::NEVER),
+            Winner::NoSource => (Presence::default(), Time::NEVER, Time::NEVER),
             Winner::Own => self.own(user).map_or_else(Default::default, |own| {
                 (own.presence.clone(), own.since, own.until)
             }),
@@ -139,7 +139,7 @@ impl World {
                 let spec = self.directory.get(user);
                 let input = &spec.inputs[usize::from(index)];
                 let state = self.source(input.source);
-                let presence = self.says(spec.rule.method, input).clone();
+                let presence = self.value_of(spec.rule.method, input).clone();
                 (presence, state.since, state.until())
             }
         };

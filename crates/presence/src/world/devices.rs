@@ -1,4 +1,4 @@
-//! Devices: what they are, and what a user is shown as one.
+//! Device states: those of devices, and those that users show to lamps and queues.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -10,9 +10,9 @@ use crate::model::device::{self, DeviceState, Phones, Watcher};
 use crate::model::status::StatusType;
 use crate::model::time::Time;
 
-/// Of which users Asterisk knows, a bit for each [`Watcher`] who asked, and one for a
-/// presence that was asked for or published. Asterisk asks before it shows: for all others
-/// nothing has to be published.
+/// The users that Asterisk knows: one bit for each [`Watcher`] that asked, and one for a
+/// presence that was asked for or published. Asterisk asks before it shows a user, so for
+/// all others nothing has to be published.
 #[derive(Default, Debug)]
 pub(super) struct Asked(Vec<AtomicU8>);
 
@@ -33,24 +33,24 @@ impl Asked {
         self.has(user, Self::bit(watcher))
     }
 
-    const HEARD: u8 = 1 << 7;
+    const PRESENCE: u8 = 1 << 7;
 
     /// Notes that Asterisk may hold a presence of the user.
-    pub(super) fn set_heard(&self, user: UserId) {
-        self.note(user, Self::HEARD);
+    pub(super) fn set_presence(&self, user: UserId) {
+        self.note(user, Self::PRESENCE);
     }
 
-    pub(super) fn has_heard(&self, user: UserId) -> bool {
-        self.has(user, Self::HEARD)
+    pub(super) fn has_presence(&self, user: UserId) -> bool {
+        self.has(user, Self::PRESENCE)
     }
 
-    /// Takes over what is known of a user of an earlier world.
+    /// Copies the bits of a user from an earlier world.
     pub(super) fn carry_over(&self, user: UserId, before: &Asked, old: UserId) {
         self.note(user, before.0[old.index()].load(Ordering::Relaxed));
     }
 
     fn note(&self, user: UserId, bits: u8) {
-        // Readers are many and this is rarely news: they only look.
+        // Most calls set a bit that is already set, and a load is cheaper than a write.
         if !self.has(user, bits) {
             self.0[user.index()].fetch_or(bits, Ordering::Relaxed);
         }
@@ -62,19 +62,19 @@ impl Asked {
 }
 
 impl World {
-    /// A device's state; `None` until it was read.
+    /// A device's state; `None` until the device is read.
     pub fn device(&self, device: DeviceId) -> Option<DeviceState> {
         self.devices[device.index()]
     }
 
-    /// What the user's phones do.
+    /// The combined state of the user's phones.
     pub fn phones(&self, user: UserId) -> Phones {
         let phones = self.phone_devices(user);
         Phones::of(phones.map(|phone| self.device(phone).unwrap_or_default()))
     }
 
-    /// The user's phones, each once: an extension's device may stand there again, as a
-    /// source.
+    /// The user's phones without duplicates: an extension's device may also be configured as
+    /// a source.
     pub(super) fn phone_devices(&self, user: UserId) -> impl Iterator<Item = DeviceId> {
         let inputs = &self.directory.get(user).inputs;
         inputs.iter().enumerate().filter_map(|(at, input)| {
@@ -84,26 +84,27 @@ impl World {
         })
     }
 
-    /// What a watcher is to see, for whoever asks. From now on it is told of changes.
+    /// The device state for a watcher that asks. From now on changes are published to the
+    /// watcher. After [`World::withdraw`] the answer is `Unknown`.
     pub fn ask(&self, user: UserId, watcher: Watcher) -> DeviceState {
-        if self.gone {
+        if self.withdrawn {
             return DeviceState::Unknown;
         }
-        // First, so that a change that comes in between is told.
+        // Marked first, so that a change in between is published.
         self.asked.set(user, watcher);
-        self.shown(user, watcher)
+        self.device_state_of(user, watcher)
     }
 
-    /// What a watcher is to see.
-    pub fn shown(&self, user: UserId, watcher: Watcher) -> DeviceState {
-        self.users[user.index()].shown[watcher as usize]
+    /// The device state of the user for a watcher.
+    pub fn device_state_of(&self, user: UserId, watcher: Watcher) -> DeviceState {
+        self.users[user.index()].device_states[watcher as usize]
     }
 
-    fn compute_shown(&self, user: UserId) -> [DeviceState; 2] {
+    fn compute_device_states(&self, user: UserId) -> [DeviceState; 2] {
         let rule = &self.directory.get(user).rule;
         let state = &self.users[user.index()];
         let phones = self.phones(user);
-        // A call that is the reason for dnd is shown as the call it is.
+        // A call that causes dnd is shown as a call.
         let of_call = phones.is_calling() && self.won_by_phone(user);
         let presence = match of_call {
             true => crate::State::Available,
@@ -114,7 +115,7 @@ impl World {
                 Watcher::Lamp => &rule.lamp_table,
                 Watcher::Queue => &rule.queue_table,
             };
-            device::shown(watcher, presence, state.takes, phones, table)
+            device::shown(watcher, presence, state.dnd_status, phones, table)
         })
     }
 
@@ -128,11 +129,11 @@ impl World {
         kind.is_phone() && kind.read_from() == ReadFrom::Device
     }
 
-    /// Notes what is to be seen of a user now, and tells those who asked where it
-    /// differs.
-    pub(super) fn show(&mut self, user: UserId, effects: &mut Vec<Effect>) {
-        let shown = self.compute_shown(user);
-        let before = std::mem::replace(&mut self.users[user.index()].shown, shown);
+    /// Updates the device states of a user, and publishes each one that differs if its watcher
+    /// has asked.
+    pub(super) fn update_device_states(&mut self, user: UserId, effects: &mut Vec<Effect>) {
+        let shown = self.compute_device_states(user);
+        let before = std::mem::replace(&mut self.users[user.index()].device_states, shown);
         for watcher in Watcher::ALL {
             let state = shown[watcher as usize];
             if before[watcher as usize] != state && self.asked.get(user, watcher) {
@@ -142,9 +143,9 @@ impl World {
         }
     }
 
-    /// Takes what a device is. Returns the statuses that a registration or its end
+    /// Applies a device's state. Returns the statuses that a registration, or the end of one,
     /// sets.
-    pub(super) fn take_device(
+    pub(super) fn report_device(
         &mut self,
         device: DeviceId,
         state: DeviceState,
@@ -156,7 +157,7 @@ impl World {
         }
         let directory = self.directory.clone();
         let owners = directory.owners(device);
-        // Those for whom it matters whether a phone can be reached.
+        // The owners that have a status for registration or its end.
         let watched = owners.iter().copied().filter(|user| {
             let login = &directory.get(*user).rule.login;
             login.register.is_some() || login.unregister.is_some()
@@ -170,13 +171,13 @@ impl World {
         self.devices[device.index()] = Some(state);
         for (source, reading) in directory.sources_of_device(device) {
             let at = self.stamp(now);
-            self.hear(source, reading.table.get(state).clone(), at);
+            self.report_source(source, reading.table.get(state).clone(), at);
             self.touch_readers(source, touched);
         }
         for owner in owners {
             self.touch(*owner, touched);
         }
-        // What was just found out is no registration.
+        // The first state of a device is no registration.
         if !known {
             return Vec::new();
         }
@@ -193,12 +194,17 @@ impl World {
         set.collect()
     }
 
-    /// Takes what devices are that were not read yet, which is no registration of any.
-    pub fn find_devices(&mut self, found: &[(DeviceId, DeviceState)], now: Time) -> Vec<Effect> {
+    /// Applies the states of devices that were not read before. None of them counts as a
+    /// registration.
+    pub fn report_initial_devices(
+        &mut self,
+        found: &[(DeviceId, DeviceState)],
+        now: Time,
+    ) -> Vec<Effect> {
         let mut touched = Touched::new();
         for (device, state) in found {
             if self.device(*device).is_none() {
-                self.take_device(*device, *state, now, &mut touched);
+                self.report_device(*device, *state, now, &mut touched);
             }
         }
         let mut effects = Vec::new();
@@ -206,15 +212,15 @@ impl World {
         effects
     }
 
-    /// What the sources that are devices say, by the tables of this directory. A device
-    /// that was not read yet leaves its sources as they were stored.
+    /// Derives the presence of device sources by the tables of this directory. A device that
+    /// was not read leaves its sources as they were stored.
     pub(super) fn read_devices(&mut self, at: Time) {
         let directory = self.directory.clone();
         for (device, _) in directory.devices() {
             for (source, reading) in directory.sources_of_device(device) {
                 self.sources[source.index()].known = true;
                 if let Some(state) = self.device(device) {
-                    self.hear(source, reading.table.get(state).clone(), at);
+                    self.report_source(source, reading.table.get(state).clone(), at);
                 }
             }
         }

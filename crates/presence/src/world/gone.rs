@@ -1,5 +1,5 @@
-//! Rows of users and sources that the configuration has no more: they are kept for a
-//! while, and come back with them.
+//! Rows of users and sources that are no longer configured. They are kept for a while and
+//! restored when the user or source returns.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use crate::model::time::Time;
 use crate::world::gone_users::{Gone, PREFIX};
 use crate::world::stored::Stored;
 
-/// Whether a row with that key belongs to somebody or something of the configuration.
-fn is_anybodys(directory: &Directory, key: &str) -> bool {
+/// Whether a row with this key belongs to a configured user or source.
+fn is_configured(directory: &Directory, key: &str) -> bool {
     match key.split_once('/') {
         Some(("user", name)) => directory.user(name).is_some(),
         Some(("source", address)) => directory.source(address).is_some(),
@@ -21,17 +21,17 @@ fn is_anybodys(directory: &Directory, key: &str) -> bool {
 }
 
 impl World {
-    /// Rows to be written whose values follow from nothing that is known any more; `None`
-    /// deletes.
-    pub fn loose_rows(&self) -> &BTreeMap<String, Option<String>> {
-        &self.loose
+    /// Rows to be written for users and sources that are no longer configured, by key; `None`
+    /// deletes the row.
+    pub fn orphaned_rows(&self) -> &BTreeMap<String, Option<String>> {
+        &self.orphaned
     }
 
-    /// Up to `most` of them, to be written.
-    pub(super) fn take_loose(&mut self, most: usize) -> Vec<RowChange> {
+    /// Removes up to `most` orphaned rows and returns them for writing.
+    pub(super) fn take_orphaned(&mut self, most: usize) -> Vec<RowChange> {
         let mut rows = Vec::new();
         while rows.len() < most {
-            let Some((key, value)) = self.loose.pop_first() else {
+            let Some((key, value)) = self.orphaned.pop_first() else {
                 break;
             };
             rows.push(RowChange { key, value });
@@ -39,41 +39,43 @@ impl World {
         rows
     }
 
-    /// Takes back one that could not be written; says whether it was one of these.
-    pub(super) fn put_back_loose(&mut self, row: &RowChange) -> bool {
-        let loose = !is_anybodys(&self.directory, &row.key);
+    /// Puts a row back that could not be written. Returns whether it is an orphaned row.
+    pub(super) fn put_back_orphaned(&mut self, row: &RowChange) -> bool {
+        let loose = !is_configured(&self.directory, &row.key);
         if loose {
             let value = row.value.clone();
-            self.loose.entry(row.key.clone()).or_insert(value);
+            self.orphaned.entry(row.key.clone()).or_insert(value);
         }
         loose
     }
 
-    /// Notes since when what was stored is nobody's, and what is somebody's again.
+    /// Records now as the time of removal for stored rows without a configured owner, and
+    /// restores those whose owner has returned.
     pub(super) fn note_absent(&mut self, stored: &Stored, now: Time) {
         let directory = self.directory.clone();
         let users = stored.users.keys().map(|name| format!("user/{name}"));
         let sources = stored.sources.keys();
         let sources = sources.map(|address| format!("source/{address}"));
         for key in users.chain(sources) {
-            if !is_anybodys(&directory, &key) && !stored.gone.contains_key(&key) {
+            if !is_configured(&directory, &key) && !stored.gone.contains_key(&key) {
                 let gone = Gone::new(now, Vec::new());
-                self.loose.insert(Gone::key(&key), Some(gone.json()));
+                self.orphaned.insert(Gone::key(&key), Some(gone.json()));
             }
         }
-        self.welcome(stored);
+        self.clear_returned(stored);
     }
 
-    /// Whoever was gone and is back is gone no more, and has the row again.
-    pub(super) fn welcome(&mut self, stored: &Stored) {
+    /// Drops the removal time of users and sources that are configured again, and writes their
+    /// rows.
+    pub(super) fn clear_returned(&mut self, stored: &Stored) {
         let directory = self.directory.clone();
         for key in stored.gone.keys() {
-            if !is_anybodys(&directory, key) {
+            if !is_configured(&directory, key) {
                 continue;
             }
-            self.loose.remove(key);
-            self.loose.insert(Gone::key(key), None);
-            // Written anew, whatever was about to happen to the row.
+            self.orphaned.remove(key);
+            self.orphaned.insert(Gone::key(key), None);
+            // The row is written again, whatever was pending for it.
             match key.split_once('/') {
                 Some(("user", name)) => {
                     if let Some(user) = directory.user(name) {
@@ -90,9 +92,9 @@ impl World {
         }
     }
 
-    /// Before another directory takes over: what is known of those who go is to be stored,
-    /// and since when they are gone.
-    pub(super) fn part(&mut self, plan: &Plan, now: Time) {
+    /// Before the plan's directory takes over: queues the rows of removed users and sources,
+    /// and their time of removal.
+    pub(super) fn orphan_rows(&mut self, plan: &Plan, now: Time) {
         let directory = self.directory.clone();
         for id in plan.gone_sources() {
             let source = directory.get_source(*id);
@@ -100,16 +102,16 @@ impl World {
                 continue;
             }
             if self.sources[id.index()].dirty {
-                self.let_go(RowKey::Source(source.address.clone()));
+                self.orphan(RowKey::Source(source.address.clone()));
             }
             let key = format!("source/{}", source.address);
             let gone = Gone::new(now, Vec::new());
-            self.loose.insert(Gone::key(&key), Some(gone.json()));
+            self.orphaned.insert(Gone::key(&key), Some(gone.json()));
         }
         for id in plan.gone_users() {
             let user = directory.get(*id);
             if self.users[id.index()].dirty {
-                self.let_go(RowKey::User(user.name.clone()));
+                self.orphan(RowKey::User(user.name.clone()));
             }
             let sources = user
                 .inputs
@@ -122,28 +124,28 @@ impl World {
             let sources = sources.map(|source| source.address.to_string()).collect();
             let key = format!("user/{}", user.name);
             let gone = Gone::new(now, sources);
-            self.loose.insert(Gone::key(&key), Some(gone.json()));
+            self.orphaned.insert(Gone::key(&key), Some(gone.json()));
         }
     }
 
-    fn let_go(&mut self, key: RowKey) {
+    fn orphan(&mut self, key: RowKey) {
         if let Some(row) = self.row(key) {
-            self.loose.insert(row.key, row.value);
+            self.orphaned.insert(row.key, row.value);
         }
     }
 
-    /// Drops what has been kept for long enough. `gone` are the rows that say since when,
-    /// by the key of what they say it of; `None` where one cannot be read.
+    /// Deletes rows whose time has passed. `gone` maps the key of each orphaned row to its
+    /// removal time; `None` if that cannot be read.
     pub fn drop_old(&mut self, gone: &[(String, Option<Gone>)], now: Time) {
         for (key, gone) in gone {
             match gone {
-                _ if is_anybodys(&self.directory, key) => {
-                    self.loose.insert(Gone::key(key), None);
+                _ if is_configured(&self.directory, key) => {
+                    self.orphaned.insert(Gone::key(key), None);
                 }
-                // Counted anew, rather than thrown away for that.
+                // An unreadable time starts again instead of deleting the row.
                 None => {
                     let gone = Gone::new(now, Vec::new());
-                    self.loose.insert(Gone::key(key), Some(gone.json()));
+                    self.orphaned.insert(Gone::key(key), Some(gone.json()));
                 }
                 Some(gone) if gone.is_over(now) => self.drop_row(key),
                 Some(_) => {}
@@ -151,12 +153,12 @@ impl World {
         }
     }
 
-    /// Drops what is stored of the user of that name who is gone, or of everybody and
-    /// everything that is. Says how many users that were.
+    /// Deletes the rows of the named user that is no longer configured, or of all such users
+    /// and sources if `name` is `None`. Returns the number of users.
     pub fn forget(&mut self, name: Option<&str>, gone: &[(String, Option<Gone>)]) -> usize {
         let mut users = 0;
         for (key, gone) in gone {
-            if is_anybodys(&self.directory, key) {
+            if is_configured(&self.directory, key) {
                 continue;
             }
             let user = key.strip_prefix("user/");
@@ -166,7 +168,7 @@ impl World {
                 }
                 for address in gone.iter().flat_map(|gone| &gone.sources) {
                     let key = format!("source/{address}");
-                    if !is_anybodys(&self.directory, &key) {
+                    if !is_configured(&self.directory, &key) {
                         self.drop_row(&key);
                     }
                 }
@@ -178,7 +180,7 @@ impl World {
     }
 
     fn drop_row(&mut self, key: &str) {
-        self.loose.insert(key.to_owned(), None);
-        self.loose.insert(Gone::key(key), None);
+        self.orphaned.insert(key.to_owned(), None);
+        self.orphaned.insert(Gone::key(key), None);
     }
 }

@@ -1,8 +1,8 @@
-//! When users and sources went from the configuration: what is stored of them is kept for
-//! [`KEEP`], so that a mistake in a file loses nothing.
+//! The time of removal of users and sources. Their rows are kept for [`KEEP`], so that a
+//! mistake in a file loses nothing.
 //!
-//! Beside a row `user/<name>` or `source/<address>` that nobody of the configuration has,
-//! there is a row `gone/user/<name>` or `gone/source/<address>` that says since when.
+//! Beside each row `user/<name>` or `source/<address>` without a configured owner, a row
+//! `gone/user/<name>` or `gone/source/<address>` holds the time of removal.
 
 use std::time::Duration;
 
@@ -10,25 +10,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::time::Time;
 
-/// What stands before the key of a row, to make the key of the one that says since when
-/// it is nobody's.
+/// The prefix that turns the key of a row into the key of its removal time.
 pub const PREFIX: &str = "gone/";
 
-/// How long rows are kept.
+/// How long orphaned rows are kept: 30 days.
 pub const KEEP: Duration = Duration::from_secs(30 * 86_400);
 
-/// Since when a row is nobody's.
+/// The removal time of a row's owner, as stored.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct Gone {
     /// Unix time in milliseconds.
     at: u64,
-    /// The addresses that the user alone has read, and whose rows are nobody's either.
+    /// The addresses that only the removed user read: their rows are orphaned too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
 }
 
 impl Gone {
-    /// From now on.
+    /// A removal at `now`.
     pub fn new(now: Time, sources: Vec<String>) -> Self {
         Gone {
             at: now.millis(),
@@ -36,29 +35,29 @@ impl Gone {
         }
     }
 
-    /// The key of the row that says so of the row `key`.
+    /// The key of the removal time of the row `key`.
     pub fn key(key: &str) -> String {
         format!("{PREFIX}{key}")
     }
 
-    /// Since when.
+    /// The time of removal.
     pub fn at(&self) -> Time {
         Time::from_millis(self.at)
     }
 
-    /// Whether the row has been kept for long enough.
+    /// Whether the row has been kept for longer than [`KEEP`].
     pub fn is_over(&self, now: Time) -> bool {
         self.at().after(KEEP) < now
     }
 
-    /// As stored; `None` where that cannot be read.
+    /// Parses the stored value; `None` if it cannot be read.
     pub fn parse(value: &str) -> Option<Self> {
         serde_json::from_str(value).ok()
     }
 
-    /// As it is stored.
+    /// The value to be stored.
     pub fn json(&self) -> String {
-        // A number and texts always serialise.
+        // A number and strings always serialise.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

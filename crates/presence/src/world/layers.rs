@@ -1,14 +1,13 @@
-//! Timed statuses as layers over what an extension is without them.
+//! Timed statuses as layers above the presence that an extension has without them.
 //!
 //! ```text
-//!            dnd    bob, until 14:30      <- what the extension is now
+//!            dnd    bob, until 14:30      <- the extension's presence now
 //!            away   alice, until 15:00
 //!  base      available                    <- the last untimed choice or outside change
 //! ```
-//! Each layer has an owner and an end of its own. An end removes its layer wherever in
-//! the stack that is, so it needs to know nothing of other layers, and when the last one
-//! has ended the base is left. An untimed choice and a change from outside are the new
-//! base, and no layer remains.
+//! Each layer has an owner and an end of its own. An end removes its layer from any position
+//! in the stack without regard to other layers; after the last end the base is left. An
+//! untimed choice or a change from outside becomes the new base and removes all layers.
 
 use std::sync::Arc;
 
@@ -17,37 +16,37 @@ use crate::directory::SourceId;
 use crate::model::state::Presence;
 use crate::model::time::Time;
 
-/// A presence, and since when it is so.
+/// A presence with the time when it was set.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Value {
     /// The presence.
     pub presence: Presence,
-    /// Since when; [`Time::NEVER`] where nothing was ever known.
+    /// When it was set; [`Time::NEVER`] if it was never set.
     pub since: Time,
 }
 
 /// One timed status of a user at an extension.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Layer {
-    /// The name of the user who chose it.
+    /// The name of the user that chose the status.
     pub owner: Arc<str>,
-    /// What was chosen.
+    /// The chosen presence.
     pub value: Value,
-    /// When it ends.
+    /// When the layer ends.
     pub until: Time,
 }
 
-/// An extension under timed statuses.
+/// The stack of an extension.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Layers {
-    /// What the extension is without them.
+    /// The presence without timed statuses.
     pub base: Value,
-    /// The timed statuses, the one set last at the end.
+    /// The timed statuses; the one set last is at the end and on top.
     pub timed: Vec<Layer>,
 }
 
 impl Layers {
-    /// What the extension is now, and when that ends.
+    /// The present value, and when it ends.
     fn top(&self) -> (&Value, Time) {
         match self.timed.last() {
             Some(layer) => (&layer.value, layer.until),
@@ -59,7 +58,7 @@ impl Layers {
         self.timed.iter().map(|layer| layer.until).min()
     }
 
-    /// Puts a user's timed status on top; an earlier one of theirs is replaced.
+    /// Puts a user's timed status on top. It replaces an earlier one of the same user.
     pub(super) fn put(&mut self, layer: Layer) {
         self.remove(&layer.owner);
         self.timed.push(layer);
@@ -74,8 +73,8 @@ impl Layers {
         self.timed.retain(|layer| layer.until > now);
     }
 
-    /// Gives the user's timed status another end. Without one it is the base from now
-    /// on: what it covered is over.
+    /// Moves the end of the user's timed status. Without an end the status becomes the base,
+    /// and the layers below it are removed.
     pub(super) fn end_at(&mut self, owner: &str, until: Option<Time>) {
         let mut layers = self.timed.iter();
         let Some(at) = layers.position(|layer| layer.owner.eq_ignore_ascii_case(owner)) else {
@@ -91,7 +90,7 @@ impl Layers {
         }
     }
 
-    /// Every value of the stack, for changes of their times.
+    /// All values of the stack, for changing their times.
     pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
         let timed = self.timed.iter_mut().map(|layer| &mut layer.value);
         std::iter::once(&mut self.base).chain(timed)
@@ -99,14 +98,13 @@ impl Layers {
 }
 
 impl SourceState {
-    /// When what it is now ends, because it is a timed status; [`Time::NEVER`] without an
-    /// end.
+    /// When the present timed status ends; [`Time::NEVER`] without an end.
     pub fn until(&self) -> Time {
         let top = self.layers.as_ref().map(|layers| layers.top().1);
         top.unwrap_or(Time::NEVER)
     }
 
-    /// As stored: the base, and the timed statuses over it.
+    /// The stack: the base and the timed statuses above it.
     pub fn layers(&self) -> Layers {
         match &self.layers {
             Some(layers) => (**layers).clone(),
@@ -131,18 +129,18 @@ impl SourceState {
     }
 }
 
-/// What has an end.
+/// The owner of an end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Ending {
     /// The own status of a user.
     Own(crate::directory::UserId),
-    /// A layer of a source, the first that ends.
+    /// The layer of a source that ends first.
     Source(SourceId),
 }
 
 impl World {
-    /// Changes the layers of a source. Says whether the source is something else now.
-    pub(super) fn relayer(
+    /// Changes the layers of a source. Returns whether the source's presence differs now.
+    pub(super) fn change_layers(
         &mut self,
         source: SourceId,
         touched: &mut Touched,
@@ -164,8 +162,8 @@ impl World {
         differs
     }
 
-    /// The base of a source is that, and no timed status is left.
-    pub(super) fn store(&mut self, source: SourceId, presence: Presence, at: Time) {
+    /// Sets the base of a source and removes its timed statuses.
+    pub(super) fn set_base(&mut self, source: SourceId, presence: Presence, at: Time) {
         let state = &mut self.sources[source.index()];
         let before = state.layers.take().and_then(|layers| layers.next_end());
         (state.presence, state.since, state.known) = (presence, at, true);
@@ -175,8 +173,9 @@ impl World {
         self.mark_source(source);
     }
 
-    /// Whether the source is what it would be after the ends that have come, which is then
-    /// no news: they came, and the rows that say so did not, when Asterisk was killed.
+    /// Whether `presence` is the source's presence after the ends that have passed. If so, the
+    /// layers are updated and the report is no change: Asterisk was killed after the ends and
+    /// before their rows were written.
     pub(super) fn has_ended_as(
         &mut self,
         source: SourceId,
@@ -211,7 +210,7 @@ impl World {
         }
     }
 
-    /// When each timed status ends, gathered anew.
+    /// Collects the ends of all timed statuses.
     pub(super) fn gather_ends(&mut self) {
         let users = self.directory.users();
         let own = users.filter_map(|(id, _)| {

@@ -1,9 +1,9 @@
-//! The statuses that a login and a logout set: of a panel, or of a device that
-//! registers.
+//! The statuses that are set by the login and logout of a panel, and by the registration of
+//! a device and its end.
 
 use std::sync::Arc;
 
-use super::own::By;
+use super::own::ChosenBy;
 use super::{Effect, World};
 use crate::directory::UserId;
 use crate::model::assignment::Choice;
@@ -25,7 +25,7 @@ impl World {
     pub(super) fn logged_out(&mut self, name: &str, now: Time) -> Vec<Effect> {
         let name = name.to_ascii_lowercase();
         let Some(panels) = self.panels.get_mut(&name) else {
-            // It logged in before the module was loaded.
+            // The panel logged in before the module was loaded.
             return Vec::new();
         };
         *panels -= 1;
@@ -52,9 +52,9 @@ impl World {
         }
     }
 
-    /// Logs out whose panels a load has left behind: their sessions are over, or not
-    /// known any more.
-    pub fn log_out_the_left(&mut self, now: Time) -> Vec<Effect> {
+    /// Logs out users whose panels were logged in before the load: those sessions have ended
+    /// or are unknown.
+    pub fn log_out_stale_panels(&mut self, now: Time) -> Vec<Effect> {
         let directory = self.directory.clone();
         let mut effects = Vec::new();
         for (user, spec) in directory.users() {
@@ -69,13 +69,14 @@ impl World {
         effects
     }
 
-    /// On how many panels the user is logged in.
+    /// The number of panels on which the user is logged in.
     pub fn panels(&self, user: UserId) -> u32 {
         let name = self.directory.get(user).name.to_ascii_lowercase();
         self.panels.get(&name).copied().unwrap_or_default()
     }
 
-    /// Sets these statuses, unless that would override a choice made by hand.
+    /// Sets these statuses, except where one would replace a status chosen by hand and
+    /// `login_overrides` is not set.
     pub(super) fn set_by_login(
         &mut self,
         set: impl IntoIterator<Item = (UserId, Arc<StatusType>)>,
@@ -86,15 +87,15 @@ impl World {
             let overrides = self.directory.get(user).rule.login.overrides;
             if overrides || !self.chosen_by_hand(user, &status) {
                 let at = self.stamp(now);
-                effects.extend(self.choose(user, &Choice::of(&status), By::Login, at));
+                effects.extend(self.choose(user, &Choice::of(&status), ChosenBy::Login, at));
             }
         }
         effects
     }
 
-    /// Whether a person chose what the user is now, by this module or on a phone, and
-    /// `status` is to leave it alone. Whoever chose by hand what a login sets anyway
-    /// has left it to logins again.
+    /// Whether the present status was chosen by hand, in this module or on a phone, so that
+    /// `status` must not replace it. Choosing the status that a login sets hands the user back
+    /// to logins.
     fn chosen_by_hand(&self, user: UserId, status: &Arc<StatusType>) -> bool {
         let spec = self.directory.get(user);
         let login = &spec.rule.login;
@@ -106,13 +107,13 @@ impl World {
             own.presence.is_set() || recorded_only
         };
         let left_to_logins = |own: &super::Own| {
-            own.by == By::Login
+            own.by == ChosenBy::Login
                 || (logging_out && own.status.is_some() && at_login.contains(&&own.status))
         };
         if own.filter(is_set).is_some_and(|own| !left_to_logins(own)) {
             return true;
         }
-        // On a phone: what stands in an extension and came from no status of this module.
+        // Chosen on a phone: an extension holds a presence that this module did not write.
         let mut written = self.directory.written(spec);
         written.any(|source| {
             let known = self.source(source);

@@ -1,10 +1,10 @@
-//! What is known of every user, and the one door through which it changes.
+//! The known state of every user, and the one function that changes it.
 //!
 //! ```text
 //! Change -> apply -> combine -> Transition (old, new, why, sequence) -> Effects
 //! ```
-//! Readers only read. The caller holds its lock around one call here and carries out
-//! the [`Effect`]s after letting it go.
+//! All other functions only read. The caller holds its lock around one call and carries
+//! out the [`Effect`]s after releasing the lock.
 
 mod activity;
 mod announce;
@@ -44,77 +44,77 @@ use crate::model::time::Time;
 use activity::Parking;
 pub use announce::Found;
 pub use chosen::{Decision, Decisions};
-use chosen::{OwnChange, Was};
+use chosen::{OwnChange, Snapshot};
 use devices::Asked;
 use layers::Ending;
 pub use layers::{Layer, Layers, Value};
-pub use own::{Before, By, Own};
-pub use reload::{Counts, Plan, Read, Removed};
+pub use own::{Before, ChosenBy, Own};
+pub use reload::{Counts, Plan, ProviderValues, Removed};
 pub use rows::RowChange;
 use rows::RowKey;
 use settle::Settling;
-use writes::OnWay;
+use writes::PendingWrite;
 pub use writes::{Work, Write};
 
-/// What is known of a source.
+/// The known state of a source.
 #[derive(Clone, Default, Debug)]
 pub struct SourceState {
-    /// What it last said, or what we wrote to it.
+    /// The presence that the source last reported, or that this module wrote to it.
     pub presence: Presence,
-    /// Since when it says so; [`Time::NEVER`] when it never said anything.
+    /// When the presence was set; [`Time::NEVER`] before the first report.
     pub since: Time,
-    /// The timed statuses over it, where there are any.
+    /// The timed statuses above the base, if there are any.
     layers: Option<Box<Layers>>,
-    /// Whether its provider has answered. An unknown source takes no part.
+    /// Whether the provider has answered. A source that is not known takes no part.
     pub known: bool,
     dirty: bool,
 }
 
-/// Which of a user's sources won.
+/// The source that decides a user's combined presence.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Winner {
-    /// None took part.
+    /// No source takes part.
     #[default]
-    Nobody,
-    /// Own status.
+    NoSource,
+    /// The user's own status.
     Own,
-    /// One of the inputs, by its index.
+    /// An input of the user, by its index in [`crate::directory::User::inputs`].
     Input(u16),
 }
 
-/// A user's combined presence, and why it is so.
+/// A user's combined presence, and the rule that led to it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Outcome {
     /// The winner's presence.
     pub presence: Presence,
-    /// The winner's since.
+    /// When the winner was set; [`Time::NEVER`] if it was never set.
     pub since: Time,
-    /// When that ends; [`Time::NEVER`] without an end.
+    /// When the presence ends; [`Time::NEVER`] without an end.
     pub until: Time,
-    /// Who won.
+    /// The winning source.
     pub winner: Winner,
-    /// By which rule.
+    /// The rule by which the source won.
     pub reason: Reason,
 }
 
 #[derive(Clone, Default, Debug)]
 struct UserState {
     outcome: Outcome,
-    /// What was chosen, where an inferred source has won: else it is the same.
+    /// The chosen outcome, if an inferred source has won; otherwise it equals `outcome`.
     chosen: Option<Box<Outcome>>,
     inferred: Option<Inferred>,
     decisions: Option<Box<Decisions>>,
     sequence: u64,
     own: Option<Box<Own>>,
-    /// The status type last chosen, or meant by what came in since; derived, and kept for
-    /// where nothing that was chosen means a type.
+    /// The status type that was chosen last, or that the chosen presence means. It is kept
+    /// for a chosen presence that means no type.
     status: Option<Arc<StatusType>>,
-    /// What each [`Watcher`] is to see.
-    shown: [DeviceState; 2],
-    takes: DndStatus,
+    /// The device state for each [`Watcher`], indexed by it.
+    device_states: [DeviceState; 2],
+    dnd_status: DndStatus,
     flags: Flags,
     activity: Activity,
-    /// Whether a panel is logged in, or was before a load.
+    /// Whether a panel is logged in, or was before the module was loaded.
     panel: bool,
     dirty: bool,
 }
@@ -122,146 +122,148 @@ struct UserState {
 /// A change from outside.
 #[derive(Clone, Debug)]
 pub enum Change<'a> {
-    /// A source said this. Equal to what is known, it changes nothing, `since`
-    /// included: Asterisk publishes everything anew at a start.
+    /// A source reported a presence. A presence equal to the known one changes nothing, not
+    /// even `since`: Asterisk publishes every presence again when it starts.
     Reported {
-        /// Who said it.
+        /// The source.
         source: SourceId,
-        /// Its state.
+        /// The state.
         state: State,
-        /// Its subtype, checked.
+        /// The subtype, already validated.
         subtype: &'a str,
-        /// Its message, checked.
+        /// The message, already validated.
         message: &'a str,
     },
-    /// A source's provider does not answer.
+    /// The provider of a source does not answer.
     Lost(SourceId),
-    /// A user's status was set. It always renews `since`.
+    /// A user's status was set. This always renews `since`.
     Chosen {
-        /// Whose.
+        /// The user.
         user: UserId,
-        /// To what.
+        /// The chosen status.
         choice: &'a Choice,
     },
-    /// A device changed.
+    /// A device changed its state.
     Device(DeviceId, DeviceState),
     /// A call was parked.
     Parked {
-        /// The space where it waits.
-        place: &'a str,
-        /// The channel that waits.
+        /// The parking space and its lot, as in `701@default`.
+        space: &'a str,
+        /// The channel that is parked.
         channel: &'a str,
-        /// The device that has parked it.
+        /// The device that parked the call.
         parker: &'a str,
     },
-    /// Nobody waits in that space any more.
+    /// A parking space became free.
     Unparked(&'a str),
-    /// Which calls a user takes was set.
+    /// A user's DND status was set.
     DndStatus(UserId, DndStatus),
-    /// One of a user's flags was set.
+    /// A flag of a user was set.
     Flag(UserId, Flag, bool),
-    /// A panel of the user's logged in.
+    /// A panel of a user logged in.
     LoggedIn(UserId),
-    /// A panel of the user of that name logged out, or is gone. The user may be, too.
+    /// A panel of the named user logged out or disconnected. The user may no longer exist.
     LoggedOut(&'a str),
 }
 
 /// One change of a user's combined presence.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Transition {
-    /// Whose.
+    /// The user's name.
     pub user: Arc<str>,
-    /// What it was.
+    /// The combined presence before the change.
     pub old: Presence,
-    /// What it is.
+    /// The combined presence after the change.
     pub new: Presence,
-    /// The status type before.
+    /// The status type before the change.
     pub old_status: Option<Arc<StatusType>>,
-    /// The status type; it may change alone.
+    /// The status type after the change; it may be all that changes.
     pub status: Option<Arc<StatusType>>,
-    /// Which calls the user takes; it may change alone.
+    /// The DND status after the change; it may be all that changes.
     pub dnd_status: DndStatus,
-    /// What else the user chose; it may change alone.
+    /// The flags after the change; they may be all that changes.
     pub flags: Flags,
-    /// What the user does; it may change alone.
+    /// The activity after the change; it may be all that changes.
     pub activity: Activity,
-    /// What is different.
+    /// The details that differ.
     pub changed: Details,
-    /// The user's id, or the name.
+    /// The user's id, or the name if the user has no id.
     pub id: Arc<str>,
-    /// The winning source's address, `own` for own status, empty for none.
+    /// The address of the winning source, `own` for own status, empty for none.
     pub source: Arc<str>,
-    /// By which rule it won.
+    /// The rule by which the source won.
     pub reason: Reason,
     /// The user's method.
     pub method: Method,
-    /// Since when the winner is what it is.
+    /// When the winner was set; [`Time::NEVER`] if it was never set.
     pub since: Time,
-    /// When it ends; [`Time::NEVER`] without an end.
+    /// When the presence ends; [`Time::NEVER`] without an end.
     pub until: Time,
-    /// What was chosen: the combined outcome, unless an inferred source has won.
+    /// The chosen outcome: the combined outcome, unless an inferred source has won.
     pub chosen: Outcome,
-    /// What the system has concluded, where there is anything to say beside that.
+    /// The conclusion of the system, if it adds anything to the chosen outcome.
     pub inferred: Option<Inferred>,
-    /// What the user's actions act on, before and now; `None` without actions.
+    /// The decisions that the user's actions act on, before and after the change; `None`
+    /// without actions.
     pub decisions: Option<Box<[Decisions; 2]>>,
-    /// The account, and its number for this transition.
+    /// The name of the user's account.
     pub account: Arc<str>,
-    /// Rises by one per transition of the account.
+    /// The number of this transition in its account; it rises by one per transition.
     pub sequence: u64,
-    /// Whether Asterisk is told at once; else the settle time tells it later.
+    /// Whether the presence is published to Asterisk at once; otherwise the end of the settle
+    /// time publishes it.
     pub publish: bool,
 }
 
-/// What is to be told to Asterisk, in this order.
+/// An effect for the caller to carry out. Effects are carried out in their order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Effect {
-    /// A change, for feeds, and for Asterisk where it says so.
+    /// A change for the event feed, and for Asterisk if [`Transition::publish`] is set.
     Transition(Arc<Transition>),
-    /// A presence to publish that is no transition.
+    /// A presence to publish to Asterisk without a transition.
     Publish(Arc<str>, Presence),
-    /// What a user's lamps or queues are to see.
+    /// A device state of a user for lamps or queues.
     Device(Arc<str>, Watcher, DeviceState),
 }
 
-/// All that is known: a [`Directory`] and the present state of what it names.
+/// A [`Directory`] and the present state of its users, sources and devices.
 #[derive(Default, Debug)]
 pub struct World {
     directory: Arc<Directory>,
     sources: Vec<SourceState>,
     users: Vec<UserState>,
-    /// The last number that each account has given out.
+    /// The last sequence number that each account has used, by the account's index.
     accounts: Vec<u64>,
-    /// `None` until it was read.
+    /// The state of each device; `None` until it is read.
     devices: Vec<Option<DeviceState>>,
     parking: Parking,
     asked: Asked,
-    /// Whether watchers were told that nobody answers for the users any more.
-    gone: bool,
-    /// How many panels a user is logged in on, by the name in small letters: they
-    /// outlive a reload.
+    /// Whether all presences and device states were withdrawn because the module unloads.
+    withdrawn: bool,
+    /// The number of logged-in panels by the user's name in lower case. Panels outlive a
+    /// reload.
     panels: HashMap<String, u32>,
     dirty: VecDeque<RowKey>,
-    /// Rows of those who are gone: see [`World::loose_rows`].
-    loose: BTreeMap<String, Option<String>>,
-    on_way: HashMap<SourceId, OnWay>,
+    /// Rows of removed users and sources: see [`World::orphaned_rows`].
+    orphaned: BTreeMap<String, Option<String>>,
+    pending: HashMap<SourceId, PendingWrite>,
     queue: VecDeque<SourceId>,
-    /// Writes to addresses that a reload has taken away.
-    parting: VecDeque<Write>,
+    /// Writes to addresses that a reload has removed.
+    leftover_writes: VecDeque<Write>,
     settling: HashMap<UserId, Settling>,
-    /// When each of them is due, in that order.
+    /// When each user in `settling` is due, earliest first.
     due: VecDeque<(Time, UserId)>,
     /// When each timed status ends.
     ends: BTreeSet<(Time, Ending)>,
-    /// When the worker looks at them next.
-    looked_for: Option<Time>,
+    /// When the worker looks at `ends` next.
+    next_look: Option<Time>,
     last: Time,
-    held: bool,
+    publishing_held: bool,
     /// See [`World::round`].
     round: u64,
 }
 
-/// How own status is called where a source's address is asked for.
+/// The word for own status in place of a source's address.
 pub const OWN: &str = "own";
 
 impl World {
@@ -270,7 +272,7 @@ impl World {
         &self.directory
     }
 
-    /// A number that is another whenever users and sources have other numbers.
+    /// A number that changes whenever the ids of users and sources change.
     pub fn round(&self) -> u64 {
         self.round
     }
@@ -280,80 +282,80 @@ impl World {
         &self.users[user.index()].outcome
     }
 
-    /// What the user chose.
+    /// The user's own status; `None` if no status was chosen.
     pub fn own(&self, user: UserId) -> Option<&Own> {
         self.users[user.index()].own.as_deref()
     }
 
-    /// The account's number of the user's last transition; 0 before the first.
+    /// The sequence number of the user's last transition; 0 before the first.
     pub fn sequence(&self, user: UserId) -> u64 {
         self.users[user.index()].sequence
     }
 
-    /// What is known of a source.
+    /// The known state of a source.
     pub fn source(&self, source: SourceId) -> &SourceState {
         &self.sources[source.index()]
     }
 
-    /// The user's status type; `None` where nothing that has a type ever was.
+    /// The user's status type; `None` until the first status that has a type.
     pub fn status(&self, user: UserId) -> Option<&Arc<StatusType>> {
         self.users[user.index()].status.as_ref()
     }
 
-    /// Which calls the user takes.
+    /// The user's DND status: which calls the user takes.
     pub fn dnd_status(&self, user: UserId) -> DndStatus {
-        self.users[user.index()].takes
+        self.users[user.index()].dnd_status
     }
 
-    /// What else the user chose.
+    /// The user's flags.
     pub fn flags(&self, user: UserId) -> Flags {
         self.users[user.index()].flags
     }
 
-    /// What the user does.
+    /// The user's activity: phones, meetings and availability.
     pub fn activity(&self, user: UserId) -> Activity {
         self.users[user.index()].activity
     }
 
-    /// The account's last number.
+    /// The last sequence number that the account has used.
     pub fn account_sequence(&self, account: AccountId) -> u64 {
         self.accounts[account.index()]
     }
 
-    /// Every account with its last number.
+    /// Every account with the last sequence number that it has used.
     pub fn account_sequences(&self) -> impl Iterator<Item = (&str, u64)> {
         let names = self.directory.accounts().iter().map(|name| &**name);
         names.zip(self.accounts.iter().copied())
     }
 
-    /// The winner's address, `own` for own status, empty for none.
+    /// The address of the winning source, `own` for own status, empty for none.
     pub fn winner(&self, user: UserId) -> &str {
         match self.outcome(user).winner {
-            Winner::Nobody => "",
+            Winner::NoSource => "",
             Winner::Own => OWN,
             Winner::Input(index) => {
                 let input = &self.directory.get(user).inputs[usize::from(index)];
-                self.directory.get_source(input.source).shown()
+                self.directory.get_source(input.source).display_name()
             }
         }
     }
 
-    /// As [`World::winner`], to be kept.
+    /// The same as [`World::winner`], shared.
     fn shared_winner(&self, user: UserId) -> Arc<str> {
         let Winner::Input(index) = self.outcome(user).winner else {
             return self.winner(user).into();
         };
         let input = &self.directory.get(user).inputs[usize::from(index)];
         let source = self.directory.get_source(input.source);
-        match source.shown().len() == source.address.len() {
+        match source.display_name().len() == source.address.len() {
             true => source.address.clone(),
-            false => source.shown().into(),
+            false => source.display_name().into(),
         }
     }
 
-    /// Takes what the source of that address says; nothing where there is none, because a
-    /// reload may have taken it away meanwhile.
-    pub fn take_heard(
+    /// Applies a presence that the source at `address` reported, and returns the effects. An
+    /// unknown address has no effects: a reload may have removed the source.
+    pub fn report_presence(
         &mut self,
         address: &str,
         (state, subtype, message): (State, &str, &str),
@@ -362,16 +364,16 @@ impl World {
         let Some(source) = self.directory.source(address) else {
             return Vec::new();
         };
-        let heard = Change::Reported {
+        let reported = Change::Reported {
             source,
             state,
             subtype,
             message,
         };
-        self.apply(&heard, now)
+        self.apply(&reported, now)
     }
 
-    /// Takes a change and says what follows from it.
+    /// Applies a change and returns its effects.
     pub fn apply(&mut self, change: &Change, now: Time) -> Vec<Effect> {
         let mut touched = BTreeSet::new();
         match *change {
@@ -381,9 +383,9 @@ impl World {
                 subtype,
                 message,
             } => {
-                if let Some(on_way) = self.on_way.get_mut(&source) {
-                    // What we are about to write stands after this in the topic's order.
-                    on_way.heard = Some(Presence::new(state, subtype, message));
+                if let Some(pending) = self.pending.get_mut(&source) {
+                    // The pending write follows this report in the order of the topic.
+                    pending.last_reported = Some(Presence::new(state, subtype, message));
                     return Vec::new();
                 }
                 let known = &self.sources[source.index()];
@@ -391,7 +393,7 @@ impl World {
                     return Vec::new();
                 }
                 let at = self.stamp(now);
-                self.hear(source, Presence::new(state, subtype, message), at);
+                self.report_source(source, Presence::new(state, subtype, message), at);
                 self.touch_readers(source, &mut touched);
             }
             Change::Lost(source) => {
@@ -400,24 +402,24 @@ impl World {
             }
             Change::Chosen { user, choice } => {
                 let at = self.stamp(now);
-                return self.choose(user, choice, By::Hand, at);
+                return self.choose(user, choice, ChosenBy::Hand, at);
             }
             Change::Device(device, state) => {
-                let set = self.take_device(device, state, now, &mut touched);
+                let set = self.report_device(device, state, now, &mut touched);
                 let mut effects = Vec::new();
                 self.recombine(touched, &OwnChange::None, now, &mut effects);
                 effects.extend(self.set_by_login(set, now));
                 return effects;
             }
-            Change::DndStatus(user, takes) => {
+            Change::DndStatus(user, dnd_status) => {
                 let mut effects = Vec::new();
-                if self.users[user.index()].takes != takes {
-                    let was = self.users[user.index()].was();
-                    self.users[user.index()].takes = takes;
-                    self.take_activity(user);
+                if self.users[user.index()].dnd_status != dnd_status {
+                    let was = self.users[user.index()].snapshot();
+                    self.users[user.index()].dnd_status = dnd_status;
+                    self.update_activity(user);
                     let changed = Details::NONE.with(Detail::Dnd, true);
                     effects.push(self.transition(user, was, changed, now));
-                    self.show(user, &mut effects);
+                    self.update_device_states(user, &mut effects);
                 }
                 return effects;
             }
@@ -427,18 +429,18 @@ impl World {
                     return Vec::new();
                 }
                 self.users[user.index()].flags = flags;
-                let was = self.users[user.index()].was();
+                let was = self.users[user.index()].snapshot();
                 let changed = Details::NONE
                     .with(Detail::Flags, true)
                     .with_visibility(flag == Flag::AllowSeeMyPresence);
                 return vec![self.transition(user, was, changed, now)];
             }
             Change::Parked {
-                place,
+                space,
                 channel,
                 parker,
-            } => self.park(place, channel, parker, &mut touched),
-            Change::Unparked(place) => self.unpark(place, &mut touched),
+            } => self.park(space, channel, parker, &mut touched),
+            Change::Unparked(space) => self.unpark(space, &mut touched),
             Change::LoggedIn(user) => return self.logged_in(user, now),
             Change::LoggedOut(user) => return self.logged_out(user, now),
         }
@@ -447,14 +449,14 @@ impl World {
         effects
     }
 
-    /// What a source says. Its `since` changes with it, but stays when a source that
-    /// was not known before says what it said last.
-    fn hear(&mut self, source: SourceId, presence: Presence, at: Time) {
+    /// Records the presence that a source reported. `since` is renewed, except when a source
+    /// that was not known reports its last presence again.
+    fn report_source(&mut self, source: SourceId, presence: Presence, at: Time) {
         let state = &mut self.sources[source.index()];
         state.known = true;
-        // One that never said anything says not_set: that is no event.
+        // The first report of a source is no event if it is not_set.
         if state.presence != presence && !self.has_ended_as(source, &presence, at) {
-            self.store(source, presence, at);
+            self.set_base(source, presence, at);
         }
     }
 
@@ -468,8 +470,8 @@ impl World {
         }
     }
 
-    /// Combines anew for these users, and for those who read them, deepest last: so
-    /// each is combined once. `own` says whose own status was the cause.
+    /// Recombines the touched users and all users that read them, by ascending depth, so that
+    /// each user is combined once. `own` is the change of own status that caused this.
     fn recombine(
         &mut self,
         mut touched: Touched,
@@ -478,14 +480,14 @@ impl World {
         effects: &mut Vec<Effect>,
     ) {
         while let Some((_, user)) = touched.pop_first() {
-            let mut was = self.users[user.index()].was();
+            let mut was = self.users[user.index()].snapshot();
             self.users[user.index()].outcome = self.combine(user);
-            self.take_own_change(user, own);
-            self.take_chosen(user);
-            self.take_activity(user);
+            self.note_own_change(user, own);
+            self.update_chosen(user);
+            self.update_activity(user);
             let state = &self.users[user.index()];
-            if self.held {
-                // At a load it is found out, which is no transition.
+            if self.publishing_held {
+                // A load discovers the activity: that is no transition.
                 was.activity = state.activity;
                 was.inferred = state.inferred.clone();
             }
@@ -493,17 +495,17 @@ impl World {
             if state.differs(&was) {
                 effects.push(self.transition(user, was, Details::NONE, now));
             }
-            self.show(user, effects);
+            self.update_device_states(user, effects);
             if changed && let Some(source) = self.directory.source_of(user) {
                 let at = self.stamp(now);
                 let new = self.outcome(user).presence.clone();
-                self.hear(source, new, at);
+                self.report_source(source, new, at);
                 self.touch_readers(source, &mut touched);
             }
         }
     }
 
-    fn transition(&mut self, user: UserId, was: Was, changed: Details, now: Time) -> Effect {
+    fn transition(&mut self, user: UserId, was: Snapshot, changed: Details, now: Time) -> Effect {
         let state = &self.users[user.index()];
         let (did, activity) = (was.activity, state.activity);
         let changed = changed
@@ -511,7 +513,7 @@ impl World {
             .with(Detail::Presence, did.presence != activity.presence)
             .with(Detail::User, did.user != activity.user)
             .with(Detail::Meeting, did.meeting != activity.meeting)
-            .with(Detail::Status, state.says_otherwise(&was));
+            .with(Detail::Status, state.status_differs(&was));
         let spec = self.directory.get(user);
         let last = &mut self.accounts[spec.account.index()];
         *last += 1;
@@ -523,7 +525,7 @@ impl World {
         self.mark_user(user);
         let publish = self.outcome(user).presence != was.presence && self.publish_now(user, now);
         if publish {
-            self.asked.set_heard(user);
+            self.asked.set_presence(user);
         }
         let outcome = self.outcome(user);
         let decisions = self.decisions(user).map(|decisions| {
@@ -556,7 +558,7 @@ impl World {
     }
 }
 
-/// Users to combine anew, those first whom others read.
+/// Users to recombine, by ascending depth: users that others read come first.
 type Touched = BTreeSet<(u32, UserId)>;
 
 #[cfg(test)]

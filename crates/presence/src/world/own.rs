@@ -1,7 +1,7 @@
-//! A user's own status: setting it, and its end where it is timed.
+//! A user's own status: setting it and ending it.
 //!
-//! A timed status lies over the last untimed one, which returns when it ends. At each
-//! extension that it is written to it is a layer, see [`super::layers`].
+//! A timed status covers the last untimed one, which returns when the timed one ends. At
+//! each extension that it is written to, a timed status is a layer: see [`super::layers`].
 
 use std::sync::Arc;
 
@@ -13,42 +13,42 @@ use crate::model::state::Presence;
 use crate::model::status::StatusType;
 use crate::model::time::Time;
 
-/// Who chose a status.
+/// The origin of a status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum By {
-    /// Somebody, through one of the interfaces.
+pub enum ChosenBy {
+    /// A person, through one of the interfaces.
     #[default]
     Hand,
-    /// A login or a logout.
+    /// A login, a logout, a registration or its end.
     Login,
 }
 
-/// What a user chose through this module.
+/// A user's own status: the one chosen through this module.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Own {
-    /// The type that was chosen; `None` where it is configured no more.
+    /// The chosen status type; `None` if it is no longer configured.
     pub status: Option<Arc<StatusType>>,
-    /// The chosen presence; for a type that is mapped to nothing, the one before.
+    /// The chosen presence; for a type that is mapped to no state, the presence before.
     pub presence: Presence,
     /// When the presence was chosen.
     pub since: Time,
-    /// When the type was chosen: later, where it is mapped to nothing.
+    /// When the type was chosen; later than `since` if the type is mapped to no state.
     pub chosen: Time,
-    /// For a type that is mapped to nothing, what was chosen otherwise: it is the status
-    /// type as long as that is so.
+    /// For a type that is mapped to no state, the chosen presence at that time: the type stays
+    /// the status type as long as this presence does not change.
     pub beside: Option<Presence>,
     /// When it ends; [`Time::NEVER`] without an end.
     pub until: Time,
-    /// Who chose it.
-    pub by: By,
-    /// What it returns to when it ends.
+    /// The origin of the status.
+    pub by: ChosenBy,
+    /// The status that returns when this one ends; only for timed statuses.
     pub before: Option<Box<Before>>,
 }
 
-/// What a timed status took the place of.
+/// The status below a timed one.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Before {
-    /// Own status, untimed.
+    /// The untimed own status; `None` if no status was chosen.
     pub own: Option<Box<Own>>,
     /// The user's status type.
     pub status: Option<Arc<StatusType>>,
@@ -60,7 +60,7 @@ impl World {
         &mut self,
         user: UserId,
         choice: &Choice,
-        by: By,
+        by: ChosenBy,
         at: Time,
     ) -> Vec<Effect> {
         let mut touched = Touched::new();
@@ -99,8 +99,8 @@ impl World {
         effects
     }
 
-    /// Writes a choice to the user's extensions. One that is written nowhere takes over
-    /// the end of the one that was.
+    /// Writes a choice to the user's extensions. A choice without a presence is not written: it
+    /// only moves the end of the user's timed status there.
     fn write_choice(&mut self, user: UserId, choice: &Choice, at: Time, touched: &mut Touched) {
         let directory = self.directory.clone();
         let spec = directory.get(user);
@@ -110,7 +110,7 @@ impl World {
                 since: at,
             });
             let owner = spec.name.clone();
-            self.relayer(source, touched, |layers| match (value, choice.until) {
+            self.change_layers(source, touched, |layers| match (value, choice.until) {
                 (Some(value), Some(until)) => layers.put(Layer {
                     owner,
                     value,
@@ -128,7 +128,7 @@ impl World {
         }
     }
 
-    /// What a timed status of the user takes the place of: never another timed one.
+    /// The status below a new timed one: the last untimed status, never a timed one.
     fn before(&self, user: UserId) -> Before {
         let state = &self.users[user.index()];
         match state.own.as_ref().and_then(|own| own.before.as_deref()) {
@@ -140,7 +140,8 @@ impl World {
         }
     }
 
-    /// Ends the timed statuses that are due, and says when the next one ends.
+    /// Ends the timed statuses that are due. Returns the effects, and when the next status
+    /// ends.
     pub fn ended(&mut self, now: Time) -> (Vec<Effect>, Option<Time>) {
         let (mut touched, mut set) = (Touched::new(), Vec::new());
         while let Some(&(until, ending)) = self.ends.first() {
@@ -152,7 +153,7 @@ impl World {
                 Ending::Own(user) => set.extend(self.end_own(user, &mut touched)),
                 Ending::Source(source) => {
                     let ended = |layers: &mut Layers| layers.remove_ended(now);
-                    if self.relayer(source, &mut touched, ended) {
+                    if self.change_layers(source, &mut touched, ended) {
                         self.write_again(source);
                     }
                 }
@@ -160,12 +161,12 @@ impl World {
         }
         let mut effects = Vec::new();
         self.recombine(touched, &OwnChange::Ended(set), now, &mut effects);
-        self.looked_for = self.ends.first().map(|(until, _)| *until);
-        (effects, self.looked_for)
+        self.next_look = self.ends.first().map(|(until, _)| *until);
+        (effects, self.next_look)
     }
 
-    /// The own status before the timed one returns. Says which status type holds again
-    /// where no type means what was chosen.
+    /// Restores the own status below the timed one. Returns the status type to restore if the
+    /// chosen presence means no type.
     pub(super) fn end_own(
         &mut self,
         user: UserId,
@@ -179,15 +180,15 @@ impl World {
         Some((user, before.status))
     }
 
-    /// Writes out what an extension is after a timed status of it has ended.
+    /// Writes the presence of an extension after one of its timed statuses has ended.
     pub(super) fn write_again(&mut self, source: SourceId) {
         let presence = self.source(source).presence.clone();
         self.queue_write(source, &presence);
     }
 
-    /// Whether one ends before the worker looks next.
+    /// Whether a timed status ends before the worker looks next.
     pub(super) fn ends_earlier(&self) -> bool {
         let first = self.ends.first().map(|(until, _)| *until);
-        first.is_some_and(|first| self.looked_for.is_none_or(|looked| first < looked))
+        first.is_some_and(|first| self.next_look.is_none_or(|looked| first < looked))
     }
 }

@@ -1,7 +1,7 @@
 //! A user as actions see them: made of the world.
 
 use super::{Decision, Transition, World};
-use crate::actions::{Person, PresenceStatus, StatusChange};
+use crate::actions::{Person, StatusChange, StatusValue};
 use crate::directory::UserId;
 
 impl Person {
@@ -39,10 +39,10 @@ impl Person {
     }
 }
 
-impl PresenceStatus {
+impl StatusValue {
     fn of(decision: &Decision) -> Self {
         let status = decision.status.as_ref();
-        PresenceStatus {
+        StatusValue {
             presence: decision.presence.clone(),
             kind: status.map_or_else(|| "".into(), |status| (&*status.name).into()),
         }
@@ -53,15 +53,15 @@ impl StatusChange {
     /// No change is known.
     fn to(decision: &Decision) -> Self {
         StatusChange {
-            new: PresenceStatus::of(decision),
+            new: StatusValue::of(decision),
             old: None,
         }
     }
 
     fn between(old: &Decision, new: &Decision) -> Self {
         StatusChange {
-            new: PresenceStatus::of(new),
-            old: (old != new).then(|| PresenceStatus::of(old)),
+            new: StatusValue::of(new),
+            old: (old != new).then(|| StatusValue::of(old)),
         }
     }
 }

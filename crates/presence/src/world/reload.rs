@@ -1,16 +1,16 @@
-//! From one directory to the next: what is known stays, what differs follows.
+//! Replacing the directory: known state is carried over, and differences become effects.
 //!
-//! Asterisk is asked about new sources before, without any lock; under the lock only
-//! known things are moved and combined.
+//! New sources are read from Asterisk beforehand, without any lock. Under the lock, state is
+//! only moved and combined.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::chosen::{OwnChange, Was};
+use super::chosen::{OwnChange, Snapshot};
 use super::devices::Asked;
 use super::rows::RowKey;
-use super::writes::{OnWay, Write};
+use super::writes::{PendingWrite, Write};
 use super::{Effect, Ending, Layers, SourceState, Touched, UserState, World};
 use crate::config::Rule;
 use crate::directory::{DeviceId, Directory, Input, Source, SourceId, User, UserId};
@@ -23,7 +23,7 @@ use crate::model::status::StatusType;
 use crate::model::time::Time;
 use crate::world::stored::Stored;
 
-/// How the numbers of a new directory relate to those of the running one.
+/// A comparison of a new directory with the running one, by user, source and device.
 #[derive(Debug)]
 pub struct Plan {
     directory: Arc<Directory>,
@@ -31,36 +31,36 @@ pub struct Plan {
     sources: Vec<Option<SourceId>>,
     devices: Vec<Option<DeviceId>>,
     counts: Counts,
-    /// Of the running directory: who and what goes.
+    /// The removed users of the running directory; `gone_sources` holds the removed sources.
     gone_users: Vec<UserId>,
     gone_sources: Vec<SourceId>,
 }
 
-/// How many users a reload brings and takes.
+/// How many users a reload adds, removes and changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
-    /// How many there were.
+    /// The number of users before the reload.
     pub before: usize,
-    /// How many there will be.
+    /// The number of users after the reload.
     pub now: usize,
-    /// How many come.
+    /// The number of added users.
     pub come: usize,
-    /// How many go.
+    /// The number of removed users.
     pub go: usize,
-    /// How many stay and are configured otherwise.
+    /// The number of users that stay and whose configuration changes.
     pub change: usize,
 }
 
 impl Counts {
-    /// With so many users at least a loss of all or of most is taken note of.
+    /// The least number of users for which the loss of all or most of them is reported.
     const MANY: usize = 11;
 
-    /// Whether all of many users go, which nobody wants but by mistake.
+    /// Whether all of many users are removed, which is probably a mistake.
     pub fn loses_all(&self) -> bool {
         self.before >= Self::MANY && self.go == self.before
     }
 
-    /// Whether more than half of many go.
+    /// Whether more than half of many users are removed.
     pub fn loses_most(&self) -> bool {
         self.before >= Self::MANY && self.go * 2 > self.before
     }
@@ -81,7 +81,7 @@ impl std::fmt::Display for Counts {
 }
 
 impl Plan {
-    /// Compares two directories; takes its time without any lock.
+    /// Compares two directories. This may take long and needs no lock.
     pub fn new(running: &Directory, directory: Arc<Directory>) -> Self {
         let users = directory
             .users()
@@ -120,12 +120,12 @@ impl Plan {
         plan
     }
 
-    /// The users of the running directory who go.
+    /// The users of the running directory that are removed.
     pub fn gone_users(&self) -> &[UserId] {
         &self.gone_users
     }
 
-    /// The sources of the running directory that go.
+    /// The sources of the running directory that are removed.
     pub fn gone_sources(&self) -> &[SourceId] {
         &self.gone_sources
     }
@@ -146,8 +146,8 @@ impl Plan {
         }
     }
 
-    /// Whether a user is configured otherwise than before. `rules` holds which of them were
-    /// compared already: many users share one.
+    /// Whether a user's configuration differs. `rules` caches the comparisons of rules, because
+    /// many users share one.
     fn differs(
         &self,
         user: &User,
@@ -181,31 +181,31 @@ impl Plan {
             || user.origin != before.origin
     }
 
-    /// How many users come and go.
+    /// How many users are added, removed and changed.
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// What will be.
+    /// The new directory.
     pub fn directory(&self) -> &Directory {
         &self.directory
     }
 
-    /// The users who are new.
+    /// The names of the added users.
     pub fn new_users(&self) -> impl Iterator<Item = &Arc<str>> {
         let all = self.directory.users().zip(&self.users);
         let new = all.filter(|(_, known)| known.is_none());
         new.map(|((_, user), _)| &user.name)
     }
 
-    /// The sources that are new, and are to be read from their providers.
+    /// The added sources, which have to be read from their providers.
     pub fn new_sources(&self) -> impl Iterator<Item = (SourceId, &str)> {
         let all = self.directory.sources().zip(&self.sources);
         let new = all.filter(|((_, source), known)| known.is_none() && source.is_provided());
         new.map(|((id, source), _)| (id, &*source.address))
     }
 
-    /// The devices that are new, and are to be read.
+    /// The added devices, which have to be read.
     pub fn new_devices(&self) -> impl Iterator<Item = (DeviceId, &str)> {
         let all = self.directory.devices().zip(&self.devices);
         let new = all.filter(|(_, known)| known.is_none());
@@ -213,38 +213,38 @@ impl Plan {
     }
 }
 
-/// What was read for a reload from the providers of what is new.
+/// The values of new sources and devices, read from their providers before a reload.
 #[derive(Default, Debug)]
-pub struct Read {
-    /// What sources said.
+pub struct ProviderValues {
+    /// The presence of each source.
     pub sources: Vec<(SourceId, Presence)>,
-    /// What devices are.
+    /// The state of each device.
     pub devices: Vec<(DeviceId, DeviceState)>,
 }
 
-/// What was told of a user before.
-struct Old {
-    was: Was,
-    shown: [DeviceState; 2],
+/// The state of a user before a reload.
+struct Previous {
+    was: Snapshot,
+    device_states: [DeviceState; 2],
 }
 
-/// What a reload leaves behind.
+/// The rest of a reload, for the caller to handle without a lock.
 #[derive(Default, Debug)]
 pub struct Removed {
-    /// What those are told who watched users who are no more.
+    /// The effects for the watchers of removed users.
     pub withdrawn: Vec<Effect>,
-    /// What was known before: let it go without any lock.
+    /// The replaced world. Dropping it may take long, so drop it without any lock.
     pub before: World,
 }
 
 impl World {
-    /// The world of a directory as it was stored, nothing read from providers yet.
+    /// Restores a world from its stored rows. Providers are not read yet.
     pub fn restore(directory: Arc<Directory>, stored: &Stored, now: Time) -> Self {
         World::restore_beside(directory, stored, |_| false, now)
     }
 
-    /// As [`World::restore`]. `is_silent` says of a source that its provider answers
-    /// `not_set`: where it has never said anything else, it is known by that.
+    /// The same as [`World::restore`]. `is_silent` returns whether the provider of a source
+    /// answers `not_set`; such a source is known even if no row is stored for it.
     pub fn restore_beside(
         directory: Arc<Directory>,
         stored: &Stored,
@@ -252,7 +252,7 @@ impl World {
         now: Time,
     ) -> Self {
         let mut world = World::empty(directory.clone());
-        world.take_stored(stored);
+        world.load_stored(stored);
         world.note_absent(stored, now);
         for (id, source) in directory.sources() {
             let state = &mut world.sources[id.index()];
@@ -264,11 +264,12 @@ impl World {
         world.check_sequences();
         world.read_devices(now);
         world.combine_all();
-        world.take_activities();
+        world.update_activities();
         world
     }
 
-    /// A number above the account's is of another one, which the user was in.
+    /// Resets sequence numbers above the account's last one: the user had them in another
+    /// account.
     fn check_sequences(&mut self) {
         let directory = self.directory.clone();
         for (id, user) in directory.users() {
@@ -280,9 +281,9 @@ impl World {
         }
     }
 
-    /// Takes what was stored of its sources and users. The row of a user whose name is
-    /// now spelled with other capitals moves to the new spelling.
-    fn take_stored(&mut self, stored: &Stored) {
+    /// Loads the stored rows of sources and users. The row of a user whose name changed only in
+    /// case moves to the new spelling.
+    fn load_stored(&mut self, stored: &Stored) {
         let directory = self.directory.clone();
         for (address, kept) in &stored.sources {
             let source = directory.source(address);
@@ -315,8 +316,8 @@ impl World {
             state.own = own;
             let status = row.status.as_ref().and_then(|name| statuses.find(name));
             state.status = status.cloned();
-            let takes = row.dnd_status.as_deref().map(DndStatus::parse);
-            state.takes = takes.and_then(Result::ok).unwrap_or_default();
+            let dnd_status = row.dnd_status.as_deref().map(DndStatus::parse);
+            state.dnd_status = dnd_status.and_then(Result::ok).unwrap_or_default();
             state.flags = Flags::restore(&row.flags);
         }
     }
@@ -335,7 +336,7 @@ impl World {
         }
     }
 
-    /// Combines every user without a transition, and lets users who are sources know.
+    /// Combines every user without a transition, and updates the sources that are users.
     fn combine_all(&mut self) {
         self.gather_ends();
         let mut all: Vec<(u32, UserId)> = self
@@ -348,8 +349,8 @@ impl World {
             let outcome = self.combine(user);
             let presence = outcome.presence.clone();
             self.users[user.index()].outcome = outcome;
-            self.take_chosen(user);
-            self.show(user, &mut Vec::new());
+            self.update_chosen(user);
+            self.update_device_states(user, &mut Vec::new());
             if let Some(source) = self.directory.source_of(user) {
                 let state = &mut self.sources[source.index()];
                 state.known = true;
@@ -361,52 +362,52 @@ impl World {
         }
     }
 
-    /// Takes over the plan's directory. `stored` holds rows of its new sources and
-    /// users.
+    /// Switches to the plan's directory. `stored` holds the rows of added sources and users,
+    /// `read` the values from their providers.
     pub fn reconfigure(
         &mut self,
         plan: &Plan,
         stored: &Stored,
-        read: Read,
+        read: ProviderValues,
         now: Time,
     ) -> (Vec<Effect>, Removed) {
-        let mut withdrawn = self.withdraw_the_gone(plan);
-        let mut ended = self.end_of_the_gone(plan, now);
-        self.part(plan, now);
+        let mut withdrawn = self.withdraw_removed(plan);
+        let mut ended = self.end_removed(plan, now);
+        self.orphan_rows(plan, now);
         let mut before = std::mem::replace(self, World::empty(plan.directory.clone()));
         self.last = before.last;
         self.dirty = std::mem::take(&mut before.dirty);
-        self.loose = std::mem::take(&mut before.loose);
+        self.orphaned = std::mem::take(&mut before.orphaned);
         self.carry_over(&mut before, plan, stored, now);
-        self.take_stored(stored);
+        self.load_stored(stored);
         self.check_sequences();
-        self.welcome(stored);
+        self.clear_returned(stored);
         let at = self.stamp(now);
         for (source, presence) in read.sources {
-            self.hear(source, presence, at);
+            self.report_source(source, presence, at);
         }
         for (device, state) in read.devices {
             self.devices[device.index()] = Some(state);
         }
         self.read_devices(at);
-        let old = self.users.iter().map(|state| Old {
-            was: state.was(),
-            shown: state.shown,
+        let old = self.users.iter().map(|state| Previous {
+            was: state.snapshot(),
+            device_states: state.device_states,
         });
-        let old: Vec<Old> = old.collect();
+        let old: Vec<Previous> = old.collect();
         self.rename_statuses(plan);
         self.combine_all();
         ended.extend(self.differences(plan, old, &before, now));
         let effects = ended;
         let users = self.removed(&before);
         let gone = users.iter().filter_map(|name| before.directory.user(name));
-        withdrawn.extend(gone.flat_map(|user| before.unshown(user)));
+        withdrawn.extend(gone.flat_map(|user| before.withdraw_devices(user)));
         (effects, Removed { withdrawn, before })
     }
 
-    /// The timed statuses of users who are no more end now, while it is known what they
-    /// return to. Says what follows for others.
-    fn end_of_the_gone(&mut self, plan: &Plan, now: Time) -> Vec<Effect> {
+    /// Ends the timed statuses of removed users, while the statuses below them are still known.
+    /// Returns the effects for the other users.
+    fn end_removed(&mut self, plan: &Plan, now: Time) -> Vec<Effect> {
         let directory = self.directory.clone();
         let stays = |name: &str| plan.directory.user(name).is_some();
         let (mut touched, mut set) = (Touched::new(), Vec::new());
@@ -418,10 +419,10 @@ impl World {
                 }
                 Ending::Own(_) => {}
                 Ending::Source(source) => {
-                    let of_the_gone = |layers: &mut Layers| {
+                    let of_removed = |layers: &mut Layers| {
                         layers.timed.retain(|layer| stays(&layer.owner));
                     };
-                    if self.relayer(source, &mut touched, of_the_gone) {
+                    if self.change_layers(source, &mut touched, of_removed) {
                         self.write_again(source);
                     }
                 }
@@ -429,8 +430,8 @@ impl World {
         }
         let mut effects = Vec::new();
         self.recombine(touched, &OwnChange::Ended(set), now, &mut effects);
-        // A transition of one who goes has its number and is told, but not to hints: those
-        // have had the last word.
+        // A removed user's transition gets its number and reaches the event feed, but not the
+        // hints, which were withdrawn already.
         for effect in &mut effects {
             if let Effect::Transition(transition) = effect {
                 let stays = stays(&transition.user);
@@ -452,7 +453,7 @@ impl World {
                 moved[old.index()] = Some(SourceId::new(new));
                 let source = SourceId::new(new);
                 if plan.directory.is_missing_user(source) {
-                    // The user is gone, and what it said with it.
+                    // The user behind the source is removed, and their presence with them.
                     self.sources[new] = SourceState::default();
                     self.mark_source(source);
                 }
@@ -470,7 +471,7 @@ impl World {
                 self.asked.carry_over(id, &before.asked, *old);
                 let name = &plan.directory.get(UserId::new(new)).name;
                 if *name != before.directory.get(*old).name {
-                    // The row moves to the new spelling; the old one goes below.
+                    // The row moves to the new spelling; `removed` deletes the old one.
                     self.users[new].dirty = true;
                     self.dirty.push_back(RowKey::User(name.clone()));
                 }
@@ -490,27 +491,25 @@ impl World {
             }
         }
         let moved = |source: SourceId| moved[source.index()];
-        self.parting = std::mem::take(&mut before.parting);
+        self.leftover_writes = std::mem::take(&mut before.leftover_writes);
         for source in before.queue.drain(..) {
             match moved(source) {
                 Some(source) => self.queue.push_back(source),
-                None => self
-                    .parting
-                    .extend(
-                        OnWay::left(&mut before.on_way, source).map(|presence| Write {
-                            address: before.directory.get_source(source).address.clone(),
-                            presence,
-                        }),
-                    ),
+                None => self.leftover_writes.extend(
+                    PendingWrite::left(&mut before.pending, source).map(|presence| Write {
+                        address: before.directory.get_source(source).address.clone(),
+                        presence,
+                    }),
+                ),
             }
         }
-        let on_way = before.on_way.drain();
-        self.on_way = on_way
+        let pending = before.pending.drain();
+        self.pending = pending
             .filter_map(|(s, way)| Some((moved(s)?, way)))
             .collect();
     }
 
-    /// Every status type by its name as it is configured now.
+    /// Replaces every status type by the one that is now configured under its name.
     fn rename_statuses(&mut self, plan: &Plan) {
         let statuses = plan.directory.settings.statuses();
         let renew = |status: &mut Option<Arc<StatusType>>| {
@@ -533,13 +532,13 @@ impl World {
         }
     }
 
-    /// Transitions for those whose presence differs. A publish for those who are spelled
-    /// anew, and for what was still settling. What else those are told who watched for
-    /// users who are new: see [`World::announce`].
+    /// Returns transitions for users whose presence differs, and publishes users whose
+    /// spelling changed or whose presence was still settling. [`World::announce`] publishes
+    /// added users to their watchers.
     fn differences(
         &mut self,
         plan: &Plan,
-        old: Vec<Old>,
+        old: Vec<Previous>,
         before: &World,
         now: Time,
     ) -> Vec<Effect> {
@@ -551,37 +550,40 @@ impl World {
                 known.is_some_and(|known| before.directory.get(known).name != user.name);
             let unpublished = respelled && present.is_set()
                 || known.is_some_and(|known| before.is_unpublished(known, &present));
-            let Old { mut was, shown } = old;
+            let Previous {
+                mut was,
+                device_states,
+            } = old;
             let moved = was.presence != present;
-            self.take_activity(id);
+            self.update_activity(id);
             let state = &self.users[id.index()];
             if known.is_none() {
-                // Found out, which is no transition.
+                // An added user's activity is discovered: that is no transition.
                 was.activity = state.activity;
                 was.inferred = state.inferred.clone();
                 was.status = state.status.clone();
             }
-            // A type may be gone, or be called otherwise, by the configuration alone.
+            // The configuration alone may remove or relabel a status type.
             if state.differs(&was) {
                 effects.push(self.transition(id, was, Details::NONE, now));
             }
             if !moved && unpublished {
-                self.asked.set_heard(id);
+                self.asked.set_presence(id);
                 effects.push(Effect::Publish(user.name.clone(), present));
             }
             for watcher in Watcher::ALL {
-                let now_shown = self.shown(id, watcher);
-                let differs = respelled || shown[watcher as usize] != now_shown;
+                let state_now = self.device_state_of(id, watcher);
+                let differs = respelled || device_states[watcher as usize] != state_now;
                 if differs && self.asked.get(id, watcher) {
-                    effects.push(Effect::Device(user.name.clone(), watcher, now_shown));
+                    effects.push(Effect::Device(user.name.clone(), watcher, state_now));
                 }
             }
         }
         effects
     }
 
-    /// Who is gone. The row of an earlier spelling goes too; others stay, see
-    /// [`World::part`].
+    /// The names that are no longer configured in their spelling. Rows of earlier spellings are
+    /// deleted; rows of removed users stay, see [`World::orphan_rows`].
     fn removed(&mut self, before: &World) -> Vec<Arc<str>> {
         let spelled: HashSet<&str> = self
             .directory

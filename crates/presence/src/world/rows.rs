@@ -1,4 +1,4 @@
-//! What has to be kept: which rows changed, and their present values.
+//! The rows to be written to AstDB: which rows changed, and their present values.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ pub(super) enum RowKey {
     User(Arc<str>),
 }
 
-/// A row to be put, or deleted where there is no value.
+/// A row to be written, or deleted if it has no value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RowChange {
-    /// The key below the family.
+    /// The key within the AstDB family.
     pub key: String,
-    /// The new value.
+    /// The new value; `None` deletes the row.
     pub value: Option<String>,
 }
 
@@ -39,28 +39,30 @@ impl World {
         }
     }
 
-    /// Whether rows wait to be kept.
+    /// Whether rows wait to be written.
     pub fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty() || !self.loose.is_empty()
+        !self.dirty.is_empty() || !self.orphaned.is_empty()
     }
 
-    /// Up to `most` rows with their present values, oldest first.
+    /// Removes up to `most` changed rows and returns them with their present values, oldest
+    /// first.
     pub fn take_rows(&mut self, most: usize) -> Vec<RowChange> {
-        let mut rows = self.take_loose(most);
+        let mut rows = self.take_orphaned(most);
         let many = self.dirty.len().min(most - rows.len());
         let keys: Vec<RowKey> = self.dirty.drain(..many).collect();
         rows.extend(keys.into_iter().filter_map(|key| self.row(key)));
         rows
     }
 
-    /// Rows that could not be kept wait again, with the values that they have then.
+    /// Puts back rows that could not be written. They are written later with the values that
+    /// they have then.
     pub fn put_back<'a>(&mut self, rows: impl Iterator<Item = &'a RowChange>) {
         for row in rows {
             let directory = self.directory.clone();
             let Some((kind, name)) = row.key.split_once('/') else {
                 continue;
             };
-            if self.put_back_loose(row) {
+            if self.put_back_orphaned(row) {
                 continue;
             }
             let key = match kind {
@@ -86,7 +88,7 @@ impl World {
         }
     }
 
-    /// The row of a key; none where nobody has it any more, see [`World::part`].
+    /// The row of a key; `None` if its owner is removed, see [`World::orphan_rows`].
     pub(super) fn row(&mut self, key: RowKey) -> Option<RowChange> {
         Some(match key {
             RowKey::Source(address) => {
@@ -100,14 +102,15 @@ impl World {
                 row_change(format!("source/{address}"), value)
             }
             RowKey::User(name) => {
-                // A row of an earlier spelling is nobody's.
+                // A row of an earlier spelling has no value and is deleted.
                 let user = Some(self.directory.user(&name)?);
                 let user = user.filter(|user| self.directory.get(*user).name == name);
                 let value = user.map(|user| {
                     let state = &mut self.users[user.index()];
                     state.dirty = false;
                     let status = state.status.as_ref();
-                    let dnd = (state.takes != DndStatus::default()).then(|| state.takes.name());
+                    let dnd =
+                        (state.dnd_status != DndStatus::default()).then(|| state.dnd_status.name());
                     UserRow {
                         own: state.own.as_deref().map(OwnRow::new),
                         status: status.map(|status| status.name.to_string()),
@@ -125,7 +128,7 @@ impl World {
 }
 
 fn row_change(key: String, value: Option<impl serde::Serialize>) -> RowChange {
-    // Plain structs of texts and numbers always serialise.
+    // Plain structs of strings and numbers always serialise.
     let value = value.and_then(|value| serde_json::to_string(&value).ok());
     RowChange { key, value }
 }

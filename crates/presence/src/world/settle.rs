@@ -1,5 +1,5 @@
-//! The settle time: after a publish of a user, further changes within it become one
-//! publish of the last. Transitions are not touched by it.
+//! The settle time: after a user is published, further changes within this time become one
+//! publish of the last presence. Transitions are not affected.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ pub(super) struct Settling {
 }
 
 impl World {
-    /// Whether a change of this user, already combined, is published at once.
+    /// Whether the user's new outcome is published at once. Starts the settle time if so.
     pub(super) fn publish_now(&mut self, user: UserId, now: Time) -> bool {
         let settle = self.directory.settings.settle;
-        if self.held {
+        if self.publishing_held {
             return false;
         }
         if settle == 0 {
@@ -33,22 +33,22 @@ impl World {
         true
     }
 
-    /// Whether the user still waits for this presence to be published.
+    /// Whether this presence of the user still waits to be published.
     pub(super) fn is_unpublished(&self, user: UserId, present: &Presence) -> bool {
         let settling = self.settling.get(&user);
         settling.is_some_and(|settling| settling.published != *present)
     }
 
-    /// Whether publishes are held back: at a load what differs is published at
-    /// its end.
+    /// Holds publishing back, or resumes it. During a load nothing is published; its end
+    /// publishes the differences.
     pub fn hold_publishing(&mut self, held: bool) {
-        self.held = held;
+        self.publishing_held = held;
     }
 
-    /// What became due to be published, and when to ask again.
+    /// Returns the presences that are due to be published, and when to call again.
     pub fn settled(&mut self, now: Time) -> (Vec<Effect>, Option<Time>) {
-        // All wait equally long, so they are due in the order in which they began. A
-        // time far ahead is one from before the clock was set back.
+        // All users wait equally long, so they are due in the order in which they started. A
+        // time further ahead than the settle time is from before the clock was set back.
         let longest = now.after(Duration::from_millis(self.directory.settings.settle.into()));
         let mut effects = Vec::new();
         while let Some(&(until, user)) = self.due.front() {

@@ -2,9 +2,9 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `source/<address>` | what the source is without timed statuses and since when, and the timed statuses over it |
-//! | `user/<name>` | own status and the untimed one that it returns to, the status type, which calls the user takes, the flags, the number of the last transition |
-//! | `action/<name>` | what actions have done for a user: see [`crate::actions::Record`] |
+//! | `source/<address>` | the base presence of the source with its time, and the timed statuses above it |
+//! | `user/<name>` | own status and the untimed one below it, the status type, the DND status, the flags, the number of the last transition |
+//! | `action/<name>` | the effects of a user's actions: see [`crate::actions::Record`] |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value.
 
@@ -14,39 +14,38 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
-use crate::model::kept::{Kept, is_zero};
 use crate::model::status::{StatusType, Statuses};
+use crate::model::stored_presence::{StoredPresence, is_zero};
 use crate::model::time::Time;
 use crate::world::gone_users::Gone;
-use crate::world::{Before, By, Layer, Layers, Own, Value};
+use crate::world::{Before, ChosenBy, Layer, Layers, Own, Value};
 
 /// The AstDB family.
 pub const FAMILY: &str = "UserPresence";
-/// The key under which the secret of sessions over HTTP stood once; it is deleted where it is
-/// found.
+/// The key of a former row with the secret of HTTP sessions. The row is deleted if it exists.
 pub const OLD_SECRET: &str = "http/secret";
 
-/// The row of a source: what it is without timed statuses, and those that lie over it.
+/// The row of a source: its base presence, and the timed statuses above it.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct SourceRow {
     #[serde(flatten)]
-    base: Kept,
+    base: StoredPresence,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     timed: Vec<LayerRow>,
 }
 
-/// A timed status over a source, as stored.
+/// A timed status of a source, as stored.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 struct LayerRow {
     user: String,
     #[serde(flatten)]
-    kept: Kept,
+    kept: StoredPresence,
 }
 
 impl SourceRow {
-    /// As stored.
+    /// The stored form of a stack.
     pub fn new(layers: &Layers) -> Self {
-        let kept = |value: &Value, until| Kept::new(&value.presence, value.since, until);
+        let kept = |value: &Value, until| StoredPresence::new(&value.presence, value.since, until);
         let timed = layers.timed.iter().map(|layer| LayerRow {
             user: layer.owner.to_string(),
             kept: kept(&layer.value, layer.until),
@@ -57,9 +56,9 @@ impl SourceRow {
         }
     }
 
-    /// As known.
+    /// The stack.
     pub fn restore(&self) -> Layers {
-        let value = |kept: &Kept| {
+        let value = |kept: &StoredPresence| {
             let (presence, since, until) = kept.restore();
             (Value { presence, since }, until)
         };
@@ -81,22 +80,22 @@ impl SourceRow {
 /// The row of a user.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 pub struct UserRow {
-    /// What the user chose.
+    /// The user's own status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<OwnRow>,
     /// The name of the user's status type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// Which calls the user takes, where not all.
+    /// The DND status, unless the user takes all calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dnd_status: Option<String>,
-    /// The flags that are not what they are by default, by their names.
+    /// The flags that differ from their defaults, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flags: BTreeMap<String, bool>,
-    /// Whether a panel was logged in.
+    /// Whether a panel is logged in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub panel: bool,
-    /// The account's number of the user's last transition.
+    /// The sequence number of the user's last transition.
     #[serde(default)]
     pub sequence: u64,
 }
@@ -105,23 +104,23 @@ pub struct UserRow {
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct OwnRow {
     #[serde(flatten)]
-    kept: Kept,
-    /// When the type was chosen, in microseconds; 0 where that is `since`.
+    kept: StoredPresence,
+    /// When the type was chosen: Unix time in microseconds; 0 if it equals `since`.
     #[serde(default, skip_serializing_if = "is_zero")]
     chosen: u64,
-    /// What was chosen otherwise, for a type that is mapped to nothing; without times.
+    /// For a type that is mapped to no state, the chosen presence beside it; without times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    beside: Option<Box<Kept>>,
+    beside: Option<Box<StoredPresence>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<String>,
-    /// Whether a login chose it.
+    /// Whether a login set the status.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     login: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Box<BeforeRow>>,
 }
 
-/// What a timed status took the place of, as stored.
+/// The status below a timed one, as stored.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 struct BeforeRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,7 +138,7 @@ fn named(name: Option<&String>, statuses: &Statuses) -> Option<Arc<StatusType>> 
 }
 
 impl OwnRow {
-    /// As stored.
+    /// The stored form of an own status.
     pub fn new(own: &Own) -> Self {
         let before = own.before.as_deref().map(|before| {
             Box::new(BeforeRow {
@@ -148,7 +147,7 @@ impl OwnRow {
             })
         });
         OwnRow {
-            kept: Kept::new(&own.presence, own.since, own.until),
+            kept: StoredPresence::new(&own.presence, own.since, own.until),
             chosen: match own.chosen == own.since {
                 true => 0,
                 false => own.chosen.micros(),
@@ -156,14 +155,14 @@ impl OwnRow {
             beside: own
                 .beside
                 .as_ref()
-                .map(|presence| Box::new(Kept::new(presence, Time::NEVER, Time::NEVER))),
+                .map(|presence| Box::new(StoredPresence::new(presence, Time::NEVER, Time::NEVER))),
             status: name_of(own.status.as_ref()),
-            login: own.by == By::Login,
+            login: own.by == ChosenBy::Login,
             before,
         }
     }
 
-    /// As known, with the status types that there are now.
+    /// The own status, with the status types that are configured now.
     pub fn restore(&self, statuses: &Statuses) -> Own {
         let before = self.before.as_deref().map(|before| {
             Box::new(Before {
@@ -182,39 +181,43 @@ impl OwnRow {
             chosen: since.max(Time::from_micros(self.chosen)),
             beside: self.beside.as_deref().map(|kept| kept.restore().0),
             until,
-            by: if self.login { By::Login } else { By::Hand },
+            by: if self.login {
+                ChosenBy::Login
+            } else {
+                ChosenBy::Hand
+            },
             before,
         }
     }
 }
 
-/// Everything that was stored.
+/// All stored rows.
 #[derive(Default, Debug)]
 pub struct Stored {
-    /// By address.
+    /// The rows of sources, by address.
     pub sources: HashMap<String, SourceRow>,
-    /// By name.
+    /// The rows of users, by name.
     pub users: HashMap<String, UserRow>,
-    /// The last number of each account, see [`crate::account::Reservation`]: it is no
-    /// row.
+    /// The last sequence number of each account. It comes from
+    /// [`crate::account::Reservation`], not from a row.
     pub accounts: HashMap<String, u64>,
-    /// Since when rows are nobody's, by the key of the row.
+    /// The removal times of orphaned rows, by the key of the row.
     pub gone: HashMap<String, Gone>,
-    /// Keys whose value could not be read; they are left out.
+    /// The keys of values that cannot be read. Their rows are left out.
     pub unreadable: Vec<String>,
 }
 
 impl Stored {
-    /// Reads rows: keys below the family, and their values.
+    /// Reads rows: keys within the family, and their values.
     pub fn read(rows: impl Iterator<Item = (String, String)>) -> Self {
         let mut stored = Stored::default();
         for (key, value) in rows {
             let read = match key.split_once('/') {
-                Some(("source", address)) => take(&mut stored.sources, address, &value),
-                Some(("user", name)) => take(&mut stored.users, name, &value),
-                // One that cannot be read is counted anew.
+                Some(("source", address)) => read_into(&mut stored.sources, address, &value),
+                Some(("user", name)) => read_into(&mut stored.users, name, &value),
+                // An unreadable time starts again.
                 Some(("gone", of)) => {
-                    take(&mut stored.gone, of, &value);
+                    read_into(&mut stored.gone, of, &value);
                     true
                 }
                 _ => true,
@@ -226,7 +229,7 @@ impl Stored {
         stored
     }
 
-    /// The highest number that the users of each account are known to have had.
+    /// The highest stored sequence number of each account's users.
     pub fn given(&self, directory: &Directory) -> HashMap<String, u64> {
         let mut given = HashMap::new();
         for (name, row) in &self.users {
@@ -239,15 +242,20 @@ impl Stored {
         given
     }
 
-    /// The account's last number; the time where there is none.
+    /// The account's last sequence number; for an unknown account, the present Unix time in
+    /// microseconds.
     pub fn last_number(&self, account: &str, now: Time) -> u64 {
         let known = self.accounts.get(account).copied();
         known.unwrap_or_else(|| now.micros())
     }
 }
 
-/// Whether the value could be read.
-fn take<T: for<'a> Deserialize<'a>>(into: &mut HashMap<String, T>, key: &str, value: &str) -> bool {
+/// Reads a value into the map. Returns whether it could be read.
+fn read_into<T: for<'a> Deserialize<'a>>(
+    into: &mut HashMap<String, T>,
+    key: &str,
+    value: &str,
+) -> bool {
     let read = serde_json::from_str(value).map(|value| into.insert(key.to_owned(), value));
     read.is_ok()
 }
@@ -290,10 +298,10 @@ mod tests {
             before,
         };
         let before = Before {
-            own: Some(Box::new(own(Time::NEVER, By::Login, None))),
+            own: Some(Box::new(own(Time::NEVER, ChosenBy::Login, None))),
             status: statuses.find("dnd").cloned(),
         };
-        let timed = own(until, By::Hand, Some(Box::new(before)));
+        let timed = own(until, ChosenBy::Hand, Some(Box::new(before)));
         let row = UserRow {
             own: Some(OwnRow::new(&timed)),
             status: Some("lunch".into()),

@@ -23,12 +23,12 @@ fn world(text: &str) -> World {
         .map(|(id, s)| (id, s.is_provided()))
         .collect();
     for (source, _) in sources.into_iter().filter(|(_, provided)| *provided) {
-        world.apply(&heard(source, "not_set"), Time::NEVER);
+        world.apply(&reported(source, "not_set"), Time::NEVER);
     }
     world
 }
 
-fn heard(source: SourceId, said: &str) -> Change<'_> {
+fn reported(source: SourceId, said: &str) -> Change<'_> {
     let mut parts = said.splitn(3, ',');
     let state = State::parse(parts.next().unwrap()).unwrap();
     let mut text = || parts.next().unwrap_or_default();
@@ -40,19 +40,19 @@ fn heard(source: SourceId, said: &str) -> Change<'_> {
     }
 }
 
-fn hear(world: &mut World, extension: &str, said: &str, at: u64) -> Vec<Effect> {
+fn report(world: &mut World, extension: &str, said: &str, at: u64) -> Vec<Effect> {
     let source = world
         .directory()
         .source(&format!("CustomPresence:{extension}"))
         .unwrap();
-    world.apply(&heard(source, said), Time::from_millis(at))
+    world.apply(&reported(source, said), Time::from_millis(at))
 }
 
 fn choose(world: &mut World, user: &str, state: State, at: u64) -> Vec<Effect> {
     set(world, user, state.name(), at)
 }
 
-/// As `USER_PRESENCE(user)=value`.
+/// Sets a status as `USER_PRESENCE(user)=value` does.
 fn set(world: &mut World, user: &str, value: &str, at: u64) -> Vec<Effect> {
     let user = world.directory().user(user).unwrap();
     let at = Time::from_millis(at);
@@ -84,7 +84,7 @@ fn transitions(effects: &[Effect]) -> Vec<(String, State, State, u64)> {
     effects.iter().filter_map(only).collect()
 }
 
-/// Carries out writes as the worker does, the provider publishing what was written.
+/// Carries out all writes as the worker does. The provider publishes each written presence.
 fn write_all(world: &mut World, at: u64) -> Vec<Effect> {
     let mut effects = Vec::new();
     while let Some(write) = world.take_write() {
@@ -104,20 +104,20 @@ fn write_all(world: &mut World, at: u64) -> Vec<Effect> {
 }
 
 #[test]
-fn priority_keeps_dnd_where_stock_shows_the_last() {
+fn priority_keeps_dnd_when_another_extension_is_set_later() {
     let mut world = world(ALICE);
-    let first = hear(&mut world, "1", "dnd,lunch,Back at one", 10);
+    let first = report(&mut world, "1", "dnd,lunch,Back at one", 10);
     assert_eq!(
         transitions(&first),
         [("alice".into(), State::NotSet, State::Dnd, 1)]
     );
-    assert_eq!(hear(&mut world, "2", "available", 20), []);
+    assert_eq!(report(&mut world, "2", "available", 20), []);
     assert_eq!(state(&world, "alice"), State::Dnd);
     assert_eq!(
         reason(&world, "alice"),
         ("CustomPresence:1".into(), Reason::Highest)
     );
-    hear(&mut world, "1", "not_set", 30);
+    report(&mut world, "1", "not_set", 30);
     assert_eq!(state(&world, "alice"), State::Available);
     assert_eq!(
         reason(&world, "alice"),
@@ -128,60 +128,60 @@ fn priority_keeps_dnd_where_stock_shows_the_last() {
 #[test]
 fn latest_follows_time_and_an_equal_event_renews_nothing() {
     let mut world = world(&format!("[general]\nmethod=latest\n{ALICE}"));
-    hear(&mut world, "1", "dnd", 10);
-    hear(&mut world, "2", "available", 20);
-    assert_eq!(hear(&mut world, "1", "dnd", 30), []);
+    report(&mut world, "1", "dnd", 10);
+    report(&mut world, "2", "available", 20);
+    assert_eq!(report(&mut world, "1", "dnd", 30), []);
     assert_eq!(state(&world, "alice"), State::Available);
-    hear(&mut world, "1", "away", 40);
+    report(&mut world, "1", "away", 40);
     assert_eq!(state(&world, "alice"), State::Away);
-    // One that ends gives way to what was set before.
-    hear(&mut world, "1", "not_set", 50);
+    // A source that is cleared gives way to the one set before.
+    report(&mut world, "1", "not_set", 50);
     assert_eq!(state(&world, "alice"), State::Available);
 }
 
 #[test]
 fn changes_within_one_clock_tick_keep_their_order() {
     let mut world = world(&format!("[general]\nmethod=latest\n{ALICE}"));
-    hear(&mut world, "2", "available", 10);
-    hear(&mut world, "1", "dnd", 10);
+    report(&mut world, "2", "available", 10);
+    report(&mut world, "1", "dnd", 10);
     assert_eq!(state(&world, "alice"), State::Dnd);
-    // Also when the clock was set back.
-    hear(&mut world, "2", "chat", 5);
+    // This also holds when the clock is set back.
+    report(&mut world, "2", "chat", 5);
     assert_eq!(state(&world, "alice"), State::Chat);
 }
 
 #[test]
-fn default_and_none_look_at_nothing_else() {
+fn default_and_none_read_no_other_source() {
     let mut by_default = world(&format!("{ALICE}method=default\ndefault=2\n"));
-    hear(&mut by_default, "1", "dnd", 10);
+    report(&mut by_default, "1", "dnd", 10);
     assert_eq!(state(&by_default, "alice"), State::NotSet);
-    hear(&mut by_default, "2", "chat", 20);
+    report(&mut by_default, "2", "chat", 20);
     assert_eq!(
         reason(&by_default, "alice"),
         ("CustomPresence:2".into(), Reason::DefaultExtension)
     );
     let mut by_none = world(&format!("{ALICE}method=none\n"));
-    hear(&mut by_none, "1", "dnd", 10);
+    report(&mut by_none, "1", "dnd", 10);
     assert_eq!(state(&by_none, "alice"), State::NotSet);
     choose(&mut by_none, "alice", State::Xa, 20);
     assert_eq!(reason(&by_none, "alice"), (OWN.into(), Reason::OwnStatus));
 }
 
 #[test]
-fn one_set_is_one_transition_and_its_echo_none() {
+fn setting_is_one_transition_and_its_echo_is_none() {
     let mut world = world(&format!("{ALICE}[bob]\ntype=user\nextension=2\n"));
     let effects = choose(&mut world, "alice", State::Away, 10);
     assert_eq!(
         transitions(&effects).len(),
         2,
-        "alice, and bob who shares extension 2"
+        "alice, and bob, who shares extension 2"
     );
     assert_eq!(write_all(&mut world, 11), []);
     assert!(!world.writing_for(world.directory().user("alice").unwrap()));
     assert_eq!(state(&world, "bob"), State::Away);
-    // A phone can clear it: own status is no source where it was written out.
-    hear(&mut world, "1", "not_set", 20);
-    hear(&mut world, "2", "available", 30);
+    // A phone can clear the status: own status is no source if it is written to extensions.
+    report(&mut world, "1", "not_set", 20);
+    report(&mut world, "2", "available", 30);
     assert_eq!(state(&world, "alice"), State::Available);
 }
 
@@ -204,25 +204,25 @@ fn outgoing_default_writes_one_and_none_keeps_it_own() {
     let mut own = world(&format!("{ALICE}outgoing=none\n"));
     choose(&mut own, "alice", State::Xa, 10);
     assert_eq!(own.take_write(), None);
-    hear(&mut own, "1", "available", 20);
+    report(&mut own, "1", "available", 20);
     assert_eq!(reason(&own, "alice"), (OWN.into(), Reason::Highest));
     let mut disabled = world(&format!("[general]\nenabled=no\n{ALICE}"));
-    hear(&mut disabled, "1", "dnd", 10);
+    report(&mut disabled, "1", "dnd", 10);
     choose(&mut disabled, "alice", State::Chat, 20);
     assert_eq!(disabled.take_write(), None);
     assert_eq!(reason(&disabled, "alice"), (OWN.into(), Reason::Only));
 }
 
 #[test]
-fn what_others_write_meanwhile_is_neither_lost_nor_a_flap() {
+fn writes_of_others_are_neither_lost_nor_make_the_state_flap() {
     let mut world = world(ALICE);
     choose(&mut world, "alice", State::Away, 10);
-    // Before our write in the topic's order: we overwrite it.
-    assert_eq!(hear(&mut world, "1", "chat", 11), []);
+    // This report precedes the write in the topic's order and is overwritten.
+    assert_eq!(report(&mut world, "1", "chat", 11), []);
     let write = world.take_write().unwrap();
-    assert_eq!(hear(&mut world, "1", "away", 12), []);
-    // After our write, but before the worker knows: the truth.
-    assert_eq!(hear(&mut world, "1", "xa", 13), []);
+    assert_eq!(report(&mut world, "1", "away", 12), []);
+    // This report follows the write, but the worker has not seen it yet: it is applied.
+    assert_eq!(report(&mut world, "1", "xa", 13), []);
     assert_eq!(
         transitions(&world.written(&write.address, Time::from_millis(14))).len(),
         1
@@ -242,24 +242,24 @@ fn what_others_write_meanwhile_is_neither_lost_nor_a_flap() {
 #[test]
 fn an_unknown_source_takes_no_part() {
     let mut world = World::restore(directory(ALICE), &Stored::default(), Time::NEVER);
-    hear(&mut world, "1", "dnd", 10);
+    report(&mut world, "1", "dnd", 10);
     let source = world.directory().source("CustomPresence:1").unwrap();
     let lost = world.apply(&Change::Lost(source), Time::from_millis(20));
     assert_eq!(transitions(&lost).len(), 1);
     assert_eq!(reason(&world, "alice"), (String::new(), Reason::NothingSet));
-    // It is back and says what it said before: it was set when it was set.
-    hear(&mut world, "1", "dnd", 30);
+    // The source is back with the same presence, so its since stays.
+    report(&mut world, "1", "dnd", 30);
     let alice = world.directory().user("alice").unwrap();
     assert_eq!(world.outcome(alice).since, Time::from_millis(10));
 }
 
 #[test]
-fn a_user_is_a_source_of_others_and_each_moves_once() {
+fn a_user_is_a_source_of_others_and_each_changes_once() {
     let mut world = world(
         "[top]\ntype=user\nsource=UserPresence:a\nsource=UserPresence:b\n\
          [a]\ntype=user\nextension=1\n[b]\ntype=user\nextension=1\n",
     );
-    let effects = hear(&mut world, "1", "dnd,x,y", 10);
+    let effects = report(&mut world, "1", "dnd,x,y", 10);
     let names: Vec<_> = transitions(&effects).into_iter().map(|t| t.0).collect();
     assert_eq!(names, ["a", "b", "top"]);
     assert_eq!(reason(&world, "top").0, "UserPresence:b");
@@ -268,20 +268,20 @@ fn a_user_is_a_source_of_others_and_each_moves_once() {
 }
 
 #[test]
-fn accounts_count_apart_and_without_a_gap() {
+fn accounts_have_separate_numbers_without_a_gap() {
     let mut world = world(&format!(
         "{ALICE}account=x\n[bob]\ntype=user\nextension=2\n"
     ));
-    let effects = hear(&mut world, "2", "away", 10);
+    let effects = report(&mut world, "2", "away", 10);
     let numbers: Vec<_> = transitions(&effects)
         .into_iter()
         .map(|t| (t.0, t.3))
         .collect();
     assert_eq!(numbers, [("alice".into(), 1), ("bob".into(), 1)]);
-    assert_eq!(transitions(&hear(&mut world, "2", "chat", 20))[0].3, 2);
+    assert_eq!(transitions(&report(&mut world, "2", "chat", 20))[0].3, 2);
 }
 
-/// Everything written out, as AstDB would hold it; the numbers after a clean stop only.
+/// All rows as AstDB would hold them, and the sequence numbers only after a clean stop.
 fn stored(world: &mut World, clean: bool) -> Stored {
     let rows = world.take_rows(usize::MAX).into_iter();
     let rows = rows.filter_map(|row| Some((row.key, row.value?)));
@@ -294,21 +294,21 @@ fn stored(world: &mut World, clean: bool) -> Stored {
 }
 
 #[test]
-fn a_restart_brings_the_same_answer_and_notices_what_changed() {
+fn a_restart_restores_the_outcome_and_applies_changes() {
     let text = format!("[general]\nmethod=latest\n{ALICE}outgoing=none\n");
     let mut before = world(&text);
-    hear(&mut before, "1", "dnd", 10);
+    report(&mut before, "1", "dnd", 10);
     choose(&mut before, "alice", State::Away, 15);
-    hear(&mut before, "2", "available,s,m", 20);
+    report(&mut before, "2", "available,s,m", 20);
     let stored = stored(&mut before, true);
     let mut after = World::restore(directory(&text), &stored, Time::from_millis(900));
     let alice = after.directory().user("alice").unwrap();
     assert_eq!(after.outcome(alice), before.outcome(alice));
     assert_eq!(after.sequence(alice), before.sequence(alice));
-    // Equal events of the start change nothing; a different one is a transition.
-    assert_eq!(hear(&mut after, "1", "dnd", 1000), []);
-    assert_eq!(hear(&mut after, "2", "available,s,m", 1000), []);
-    let noticed = transitions(&hear(&mut after, "1", "chat", 1001));
+    // Reports at the start change nothing if they are equal; a different one is a transition.
+    assert_eq!(report(&mut after, "1", "dnd", 1000), []);
+    assert_eq!(report(&mut after, "2", "available,s,m", 1000), []);
+    let noticed = transitions(&report(&mut after, "1", "chat", 1001));
     assert_eq!(
         noticed,
         [(
@@ -321,13 +321,13 @@ fn a_restart_brings_the_same_answer_and_notices_what_changed() {
 }
 
 #[test]
-fn numbers_that_are_lost_go_on_at_the_time() {
+fn lost_numbers_continue_at_the_present_time() {
     let mut before = world(ALICE);
-    hear(&mut before, "1", "dnd", 10);
+    report(&mut before, "1", "dnd", 10);
     let stored = stored(&mut before, false);
     let mut after = World::restore(directory(ALICE), &stored, Time::from_millis(5000));
     assert_eq!(
-        transitions(&hear(&mut after, "1", "chat", 5001))[0].3,
+        transitions(&report(&mut after, "1", "chat", 5001))[0].3,
         5_000_001
     );
 }
@@ -337,9 +337,9 @@ fn a_reload_applies_differences_only() {
     let mut world = world(&format!(
         "{ALICE}[bob]\ntype=user\nextension=3\n[carol]\ntype=user\nextension=3\n"
     ));
-    hear(&mut world, "1", "dnd", 10);
-    hear(&mut world, "2", "available", 20);
-    hear(&mut world, "3", "away", 20);
+    report(&mut world, "1", "dnd", 10);
+    report(&mut world, "2", "available", 20);
+    report(&mut world, "3", "away", 20);
     choose(&mut world, "carol", State::Chat, 25);
     world.take_rows(usize::MAX);
     let text = format!(
@@ -352,9 +352,9 @@ fn a_reload_applies_differences_only() {
         .collect();
     assert_eq!(new, ["CustomPresence:4"]);
     let (source, _) = plan.new_sources().next().unwrap();
-    let read = Read {
+    let read = ProviderValues {
         sources: vec![(source, State::Xa.into())],
-        ..Read::default()
+        ..ProviderValues::default()
     };
     let (effects, removed) =
         world.reconfigure(&plan, &Stored::default(), read, Time::from_millis(30));
@@ -370,27 +370,27 @@ fn a_reload_applies_differences_only() {
         ]
     );
     assert_eq!(effects.len(), 2);
-    // It was published, and is no more.
+    // The user was published and is removed.
     let gone = [Effect::Publish("carol".into(), Presence::default())];
     assert_eq!(removed.withdrawn, gone);
-    // Nothing that is stored goes, see the tests in `gone`.
+    // No stored row is deleted: see the tests in `gone`.
     let rows = world.take_rows(usize::MAX);
     assert!(rows.iter().all(|row| row.value.is_some()), "{rows:?}");
     assert!(rows.iter().any(|row| row.key == "gone/user/carol"));
-    // The write of carol's choice to extension 3 is still on its way.
+    // The write of carol's choice to extension 3 is still pending.
     assert_eq!(&*world.take_write().unwrap().address, "CustomPresence:3");
 }
 
 #[test]
-fn settle_gathers_publishes_but_no_transition() {
+fn settle_merges_publishes_but_no_transitions() {
     let mut world = world(&format!("[general]\nsettle=100\n{ALICE}"));
     let published = |effects: &[Effect]| match &effects[0] {
         Effect::Transition(transition) => transition.publish,
         Effect::Publish(..) | Effect::Device(..) => true,
     };
-    assert!(published(&hear(&mut world, "1", "dnd", 1000)));
-    assert!(!published(&hear(&mut world, "1", "away", 1010)));
-    assert!(!published(&hear(&mut world, "1", "chat", 1020)));
+    assert!(published(&report(&mut world, "1", "dnd", 1000)));
+    assert!(!published(&report(&mut world, "1", "away", 1010)));
+    assert!(!published(&report(&mut world, "1", "chat", 1020)));
     assert_eq!(
         world.settled(Time::from_millis(1050)),
         (vec![], Some(Time::from_millis(1100)))
@@ -398,21 +398,21 @@ fn settle_gathers_publishes_but_no_transition() {
     let (due, next) = world.settled(Time::from_millis(1100));
     assert_eq!(due, [Effect::Publish("alice".into(), State::Chat.into())]);
     assert_eq!(next, Some(Time::from_millis(1200)));
-    // Quiet since: it ends without a word, and the next change is at once again.
+    // Without further changes the time ends silently, and the next change is published at once.
     assert_eq!(world.settled(Time::from_millis(1200)), (vec![], None));
-    assert!(published(&hear(&mut world, "1", "dnd", 1300)));
+    assert!(published(&report(&mut world, "1", "dnd", 1300)));
 }
 
 #[derive(Clone, Debug)]
 enum Step {
-    Hear(usize, usize),
+    Report(usize, usize),
     Choose(usize, usize),
     Write,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let one = prop_oneof![
-        4 => (0usize..3, 0usize..7).prop_map(|(e, s)| Step::Hear(e, s)),
+        4 => (0usize..3, 0usize..7).prop_map(|(e, s)| Step::Report(e, s)),
         2 => (0usize..3, 0usize..7).prop_map(|(u, s)| Step::Choose(u, s)),
         2 => Just(Step::Write),
     ];
@@ -424,8 +424,8 @@ const THREE: &str = "[a]\ntype=user\nextension=1\nextension=2\n\
                      [c]\ntype=user\nextension=3\nsource=UserPresence:a\nsource=UserPresence:b\n";
 
 proptest! {
-    /// After any changes each outcome is what combining anew gives; a change applied
-    /// twice is applied once; numbers rise by one; old follows new.
+    /// After any changes each outcome equals a fresh combination; a repeated change has no
+    /// effect; numbers rise by one; each `old` equals the `new` before it.
     #[test]
     fn any_history_keeps_the_rules(steps in steps()) {
         let mut world = world(THREE);
@@ -435,10 +435,10 @@ proptest! {
             let at = Time::from_millis(10 + at as u64);
             let mut effects = Vec::new();
             match *step {
-                Step::Hear(extension, state) => {
+                Step::Report(extension, state) => {
                     let address = format!("CustomPresence:{}", extension + 1);
                     let source = world.directory().source(&address).unwrap();
-                    let change = heard(source, State::ALL[state].name());
+                    let change = reported(source, State::ALL[state].name());
                     effects = world.apply(&change, at);
                     prop_assert_eq!(world.apply(&change, at), vec![]);
                 }
@@ -467,21 +467,21 @@ proptest! {
         for user in ["a", "b", "c"] {
             let id = world.directory().user(user).unwrap();
             prop_assert_eq!(world.outcome(id), &world.combine(id));
-            // The status type is never left behind.
+            // The status type is always up to date.
             prop_assert_eq!(world.derived_status(id), None);
             let seen = last.get(user).cloned().unwrap_or_default();
             prop_assert_eq!(&world.outcome(id).presence, &seen);
         }
     }
 
-    /// Events of one moment may arrive in any order where the state decides.
+    /// Events of one moment may arrive in any order if the state decides.
     #[test]
     fn order_of_arrival_does_not_matter_to_priority(states in proptest::collection::vec(0usize..7, 3)) {
         let text = "[a]\ntype=user\nextension=1\nextension=2\nextension=3\n";
         let run = |order: [usize; 3]| {
             let mut world = world(text);
             for i in order {
-                hear(&mut world, &(i + 1).to_string(), State::ALL[states[i]].name(), 10);
+                report(&mut world, &(i + 1).to_string(), State::ALL[states[i]].name(), 10);
             }
             state(&world, "a")
         };

@@ -1,11 +1,10 @@
-//! Statuses on their way out to the addresses of extensions.
+//! Statuses that are written to the addresses of extensions.
 //!
-//! A worker writes them by the provider's own means, and each write comes back as an
-//! event of Asterisk's topic. Between the choice and the end of that, what the topic
-//! says of the address is older than what we write, so it is noted and not applied;
-//! when the worker knows that all events of its write have been seen, the last one
-//! noted is the truth. So nothing flaps, and nothing written by somebody else between
-//! is lost.
+//! A worker writes each status through the provider, and each write returns as an event of
+//! Asterisk's topic. From the choice until then, events for the address are older than the
+//! pending write, so they are recorded and not applied. When the worker has seen all events
+//! of its write, the last recorded event is applied. So the presence does not flap, and a
+//! write of another program in between is not lost.
 
 use super::{Effect, World};
 use crate::directory::{SourceId, UserId};
@@ -13,19 +12,19 @@ use crate::model::state::Presence;
 use crate::model::time::Time;
 
 #[derive(Default, Debug)]
-pub(super) struct OnWay {
-    /// To be written; a newer choice replaces it.
+pub(super) struct PendingWrite {
+    /// The presence that waits for the worker; a newer choice replaces it.
     queued: Option<Presence>,
-    /// Writes handed to the worker and not yet confirmed.
+    /// The number of writes that the worker has taken and not yet confirmed.
     in_flight: u32,
-    /// The last event meanwhile.
-    pub(super) heard: Option<Presence>,
+    /// The last presence that the topic reported meanwhile.
+    pub(super) last_reported: Option<Presence>,
 }
 
-impl OnWay {
-    /// What is still to be written to a source that goes.
+impl PendingWrite {
+    /// Removes the pending write of a removed source, and returns the presence to write.
     pub(super) fn left(
-        all: &mut std::collections::HashMap<SourceId, OnWay>,
+        all: &mut std::collections::HashMap<SourceId, PendingWrite>,
         source: SourceId,
     ) -> Option<Presence> {
         all.remove(&source)?.queued
@@ -35,54 +34,54 @@ impl OnWay {
 /// A presence to be written to an address.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Write {
-    /// Where to.
+    /// The address.
     pub address: std::sync::Arc<str>,
-    /// What.
+    /// The presence.
     pub presence: Presence,
 }
 
-/// What waits for the worker.
+/// The kind of work that waits for the worker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Work {
-    /// Nothing.
+    /// No work.
     None,
-    /// Rows to be kept.
+    /// Rows to be written to AstDB.
     Rows,
-    /// Writes, or a settle time or the end of a status to watch.
+    /// Writes to extensions, or a settle time or the end of a timed status to watch.
     Urgent,
 }
 
 impl World {
     pub(super) fn queue_write(&mut self, source: SourceId, presence: &Presence) {
-        let on_way = self.on_way.entry(source).or_default();
-        if on_way.queued.replace(presence.clone()).is_none() {
+        let pending = self.pending.entry(source).or_default();
+        if pending.queued.replace(presence.clone()).is_none() {
             self.queue.push_back(source);
         }
     }
 
-    /// Writes to an address again what it is, where that is still what was `meant`: the
-    /// provider lost it.
-    pub fn write_anew(&mut self, address: &str, meant: impl FnOnce(&Presence) -> bool) {
+    /// Writes the present presence of an address again, because the provider lost it, if
+    /// `meant` accepts the presence and no other write is pending.
+    pub fn write_present(&mut self, address: &str, meant: impl FnOnce(&Presence) -> bool) {
         let Some(source) = self.directory.source(address) else {
             return;
         };
         let presence = self.source(source).presence.clone();
-        if !self.on_way.contains_key(&source) && meant(&presence) {
+        if !self.pending.contains_key(&source) && meant(&presence) {
             self.queue_write(source, &presence);
         }
     }
 
-    /// The next write for the worker, in the order of the choices.
+    /// Removes the next write for the worker, in the order of the choices.
     pub fn take_write(&mut self) -> Option<Write> {
-        if let Some(write) = self.parting.pop_front() {
+        if let Some(write) = self.leftover_writes.pop_front() {
             return Some(write);
         }
         while let Some(source) = self.queue.pop_front() {
-            let Some(on_way) = self.on_way.get_mut(&source) else {
+            let Some(pending) = self.pending.get_mut(&source) else {
                 continue;
             };
-            if let Some(presence) = on_way.queued.take() {
-                on_way.in_flight += 1;
+            if let Some(presence) = pending.queued.take() {
+                pending.in_flight += 1;
                 let address = self.directory.get_source(source).address.clone();
                 return Some(Write { address, presence });
             }
@@ -90,24 +89,24 @@ impl World {
         None
     }
 
-    /// Whether writes of the user's status wait or are under way.
+    /// Whether a write of the user's status is pending.
     pub fn writing_for(&self, user: UserId) -> bool {
-        // The number may be of an earlier directory: who waits, waits for no longer
-        // than it takes to find out.
+        // The id may belong to an earlier directory: then the caller waits a little longer
+        // than needed.
         let directory = &self.directory;
-        !self.on_way.is_empty()
+        !self.pending.is_empty()
             && directory.try_get(user).is_some_and(|user| {
                 directory
                     .written(user)
-                    .any(|source| self.on_way.contains_key(&source))
+                    .any(|source| self.pending.contains_key(&source))
             })
     }
 
-    /// What waits for the worker. The first settle time that began has to be watched at
-    /// once; later ones end later.
+    /// The most urgent work for the worker. Only the first settle time has to be watched at
+    /// once, because later ones end later.
     pub fn work(&self) -> Work {
         if !self.queue.is_empty()
-            || !self.parting.is_empty()
+            || !self.leftover_writes.is_empty()
             || self.due.len() == 1
             || self.ends_earlier()
         {
@@ -119,22 +118,26 @@ impl World {
         }
     }
 
-    /// The worker has seen all events of its write to `address`.
+    /// Confirms a write: the worker has seen all of its events. Returns the effects of the last
+    /// event that was recorded meanwhile.
     pub fn written(&mut self, address: &str, now: Time) -> Vec<Effect> {
         let Some(source) = self.directory.source(address) else {
             return Vec::new();
         };
-        let Some(on_way) = self.on_way.get_mut(&source) else {
+        let Some(pending) = self.pending.get_mut(&source) else {
             return Vec::new();
         };
-        on_way.in_flight = on_way.in_flight.saturating_sub(1);
-        if on_way.in_flight > 0 || on_way.queued.is_some() {
+        pending.in_flight = pending.in_flight.saturating_sub(1);
+        if pending.in_flight > 0 || pending.queued.is_some() {
             return Vec::new();
         }
-        let heard = self.on_way.remove(&source).and_then(|on_way| on_way.heard);
-        let Some(heard) = heard else {
+        let reported = self
+            .pending
+            .remove(&source)
+            .and_then(|pending| pending.last_reported);
+        let Some(reported) = reported else {
             return Vec::new();
         };
-        self.take_heard(address, heard.parts(), now)
+        self.report_presence(address, reported.parts(), now)
     }
 }

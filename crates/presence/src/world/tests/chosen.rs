@@ -1,4 +1,4 @@
-//! What was chosen, what is inferred, and the status type, which follows the former.
+//! The chosen outcome, the inferred one, and the status type, which follows the chosen one.
 
 use super::devices::device;
 use super::own::{end, shown, status};
@@ -24,7 +24,7 @@ fn a_call_is_no_choice() {
     ));
     let a = world.directory().user("a").unwrap();
     device(&mut world, "PJSIP/1", NotInUse, 1);
-    // Nothing was chosen yet: what holds is said in words.
+    // No status is chosen yet: the conclusion names the combined presence.
     assert_eq!(shown(&world, "a"), "available as not_set");
     assert_eq!(world.inferred(a).unwrap().label(), "Available");
     set(&mut world, "a", "lunch,,Back at one", 2);
@@ -46,14 +46,14 @@ fn a_call_is_no_choice() {
     let [Effect::Transition(transition)] = &effects[..] else {
         panic!("{effects:?}")
     };
-    // Readers are told of a choice in a call, and Asterisk of nothing.
+    // Readers receive a choice made during a call, and Asterisk receives nothing.
     assert_eq!(transition.chosen.presence.state(), State::Chat);
     assert_eq!(transition.new.state(), State::Dnd);
     assert!(!transition.publish && transition.changed.has(Detail::Status));
 }
 
 #[test]
-fn a_message_alone_keeps_all_else() {
+fn a_new_message_keeps_everything_else() {
     let mut world = world(&format!(
         "{LUNCH}[a]\ntype=user\nextension=1\nuse_devices=yes\n"
     ));
@@ -72,8 +72,8 @@ fn a_message_alone_keeps_all_else() {
     write_all(&mut world, 11_000);
     assert_eq!(chosen(&world, "a"), "not_set as not_set");
     assert!(world.with_message(a, "a\nb", now).is_err());
-    // One that a phone has said is kept, too.
-    hear(&mut world, "1", "xa,train,Late", 12_000);
+    // A presence that a phone reported is kept, too.
+    report(&mut world, "1", "xa,train,Late", 12_000);
     let choice = world.with_message(a, "", now).unwrap();
     assert!(choice.presence.unwrap().is(State::Xa, "train", ""));
 }
@@ -85,17 +85,17 @@ fn a_status_is_not_left_behind_when_a_timed_one_ends() {
     write_all(&mut world, 1_000);
     set(&mut world, "alice", "dnd,,,t(2)", 2_000);
     write_all(&mut world, 2_000);
-    hear(&mut world, "2", "away", 3_000);
+    report(&mut world, "2", "away", 3_000);
     assert_eq!(shown(&world, "alice"), "dnd as dnd");
     end(&mut world, 4_000);
     write_all(&mut world, 4_000);
     assert_eq!(shown(&world, "alice"), "away as away");
-    hear(&mut world, "2", "not_set", 5_000);
+    report(&mut world, "2", "not_set", 5_000);
     assert_eq!(shown(&world, "alice"), "available as available");
 }
 
 #[test]
-fn a_type_that_a_reload_takes_away_leaves_no_empty_status() {
+fn a_type_that_a_reload_removes_leaves_no_empty_status() {
     let mut world = world(&format!("{LUNCH}{ALICE}"));
     set(&mut world, "alice", "lunch", 1_000);
     write_all(&mut world, 1_000);
@@ -103,20 +103,20 @@ fn a_type_that_a_reload_takes_away_leaves_no_empty_status() {
     write_all(&mut world, 2_000);
     let plan = Plan::new(world.directory(), directory(ALICE));
     let at = Time::from_millis(3_000);
-    world.reconfigure(&plan, &Stored::default(), Read::default(), at);
+    world.reconfigure(&plan, &Stored::default(), ProviderValues::default(), at);
     assert_eq!(status(&world, "alice"), "dnd");
     end(&mut world, 4_000);
     write_all(&mut world, 4_000);
     assert_eq!(shown(&world, "alice"), "away (lunch) as away");
 }
 
-/// A recorded type that was chosen after a phone said something is what counts.
+/// A type without a state counts if it was chosen after the last report of a phone.
 #[test]
 fn a_recorded_type_is_the_last_choice() {
     let mut world = world(&format!("[focus]\ntype=status\nstate=\n{ALICE}"));
     set(&mut world, "alice", "away", 1_000);
     write_all(&mut world, 1_000);
-    hear(&mut world, "1", "xa", 2_000);
+    report(&mut world, "1", "xa", 2_000);
     assert_eq!(status(&world, "alice"), "xa");
     set(&mut world, "alice", "focus", 3_000);
     assert_eq!(shown(&world, "alice"), "xa as focus");
@@ -124,16 +124,16 @@ fn a_recorded_type_is_the_last_choice() {
     let text = format!("[focus]\ntype=status\nstate=\n{ALICE}");
     let mut after = World::restore(directory(&text), &stored, Time::from_millis(4_000));
     assert_eq!(shown(&after, "alice"), "xa as focus");
-    hear(&mut after, "1", "chat", 5_000);
+    report(&mut after, "1", "chat", 5_000);
     assert_eq!(
         status(&after, "alice"),
         "away",
-        "of extension 2, which wins"
+        "the type of extension 2, which wins"
     );
 }
 
 #[test]
-fn words_say_why_phones_are_off() {
+fn the_conclusion_names_phones_that_are_off() {
     let mut world = world(
         "[a]\ntype=user\nextension=1\nextension=2\nuse_devices=yes\n\
          [b]\ntype=user\nextension=1\nextension=2\n\
@@ -145,7 +145,7 @@ fn words_say_why_phones_are_off() {
     }
     device(&mut world, "PJSIP/1", Unavailable, 2);
     device(&mut world, "PJSIP/2", NotInUse, 2);
-    // The phone that is off takes no part.
+    // The unreachable phone takes no part.
     for user in ["a", "b", "c"] {
         assert_eq!(state(&world, user), State::Available, "{user}");
     }
@@ -156,17 +156,17 @@ fn words_say_why_phones_are_off() {
     for user in ["a", "b"] {
         assert_eq!(inferred(&world, user), Some("offline"));
     }
-    // Readers are told where words alone change.
-    let told = transitions(&effects);
-    assert!(told.iter().any(|told| told.0 == "b"), "{told:?}");
-    // What does not exist is no phone that is off.
+    // Readers also receive a change of the conclusion alone.
+    let sent = transitions(&effects);
+    assert!(sent.iter().any(|sent| sent.0 == "b"), "{sent:?}");
+    // A device that does not exist is not a phone that is off.
     device(&mut world, "PJSIP/1", Invalid, 4);
     device(&mut world, "PJSIP/2", Invalid, 4);
     assert_eq!(inferred(&world, "b"), None);
 }
 
 #[test]
-fn actions_look_at_choices_and_hours_or_at_everything() {
+fn actions_follow_choices_and_hours_or_all_sources() {
     let mut world = world(
         "[quiet]\ntype=action\nstatus=dnd\ndnd=on\n\
          [a]\ntype=user\nextension=1\nuse_devices=yes\naction=quiet\n\
@@ -190,13 +190,13 @@ fn actions_look_at_choices_and_hours_or_at_everything() {
     write_all(&mut world, 1);
     device(&mut world, "PJSIP/1", InUse, 2);
     assert_eq!(decided(&world), ["available available", "dnd dnd"]);
-    // Hours have begun: they count for both, below the call.
+    // The schedule has begun: it counts for both decisions, below the call.
     let schedule = world.directory().schedules()[0].0;
-    let effects = world.apply(&heard(schedule, "xa"), Time::from_millis(3));
+    let effects = world.apply(&reported(schedule, "xa"), Time::from_millis(3));
     assert_eq!(decided(&world), ["xa xa", "dnd dnd"]);
     assert_eq!(chosen(&world, "a"), "available as available");
     assert_eq!(inferred(&world, "a"), Some("call"));
-    assert_eq!(effects, [], "nothing that is shown is different");
+    assert_eq!(effects, [], "nothing visible has changed");
     device(&mut world, "PJSIP/1", NotInUse, 4);
     assert_eq!(decided(&world), ["xa xa", "xa xa"]);
     assert_eq!(inferred(&world, "a"), Some("hours"));
@@ -205,27 +205,27 @@ fn actions_look_at_choices_and_hours_or_at_everything() {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
-    Hear(usize, usize),
+enum MixedStep {
+    Report(usize, usize),
     Set(usize),
     Device(usize, usize),
     End,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<MixedStep>> {
     let one = prop_oneof![
-        3 => (1usize..3, 0usize..7).prop_map(|(e, s)| Step::Hear(e, s)),
-        3 => (0usize..8).prop_map(Step::Set),
-        4 => (0usize..3, 0usize..9).prop_map(|(d, s)| Step::Device(d, s)),
-        1 => Just(Step::End),
+        3 => (1usize..3, 0usize..7).prop_map(|(e, s)| MixedStep::Report(e, s)),
+        3 => (0usize..8).prop_map(MixedStep::Set),
+        4 => (0usize..3, 0usize..9).prop_map(|(d, s)| MixedStep::Device(d, s)),
+        1 => Just(MixedStep::End),
     ];
     proptest::collection::vec(one, 1..40)
 }
 
 proptest! {
-    /// What was chosen, and the status type, are as if there were no devices at all.
+    /// The chosen outcome and the status type are the same as without any devices.
     #[test]
-    fn what_is_inferred_changes_no_choice(steps in steps(), latest: bool, none: bool) {
+    fn inferred_sources_change_no_choice(steps in steps(), latest: bool, none: bool) {
         let method = if latest { "latest" } else { "priority" };
         let outgoing = if none { "none" } else { "all" };
         let text = format!(
@@ -242,19 +242,19 @@ proptest! {
             let at = 1_000 + 500 * at as u64;
             for (which, world) in worlds.iter_mut().enumerate() {
                 match *step {
-                    Step::Hear(extension, state) => {
-                        hear(world, &extension.to_string(), State::ALL[state].name(), at);
+                    MixedStep::Report(extension, state) => {
+                        report(world, &extension.to_string(), State::ALL[state].name(), at);
                     }
-                    Step::Set(value) => {
+                    MixedStep::Set(value) => {
                         set(world, "a", values[value], at);
                         write_all(world, at);
                     }
-                    Step::Device(name, state) if which == 1 => {
+                    MixedStep::Device(name, state) if which == 1 => {
                         let name = ["PJSIP/1", "PJSIP/2", "confbridge:1"][name];
                         device(world, name, DeviceState::ALL[state], at);
                     }
-                    Step::Device(..) => {}
-                    Step::End => {
+                    MixedStep::Device(..) => {}
+                    MixedStep::End => {
                         end(world, at);
                         write_all(world, at);
                     }

@@ -1,4 +1,4 @@
-//! Users who go and come back, and what is stored of them meanwhile.
+//! Users that are removed and return, and their rows meanwhile.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use super::*;
 use crate::model::flags::Flag;
 use crate::world::gone_users::{Gone, KEEP};
 
-/// What AstDB holds.
+/// The rows as AstDB keeps them, deletions applied.
 #[derive(Default)]
-struct Kept(BTreeMap<String, String>);
+struct Database(BTreeMap<String, String>);
 
-impl Kept {
+impl Database {
     fn take(&mut self, world: &mut World) {
         for row in world.take_rows(usize::MAX) {
             match row.value {
@@ -42,23 +42,23 @@ const BOTH: &str =
     "[alice]\ntype=user\nextension=1\n[bob]\ntype=user\nextension=3\noutgoing=none\n";
 const ALONE: &str = "[alice]\ntype=user\nextension=1\n";
 
-fn reload(world: &mut World, kept: &Kept, text: &str, at: u64) -> Removed {
+fn reload(world: &mut World, kept: &Database, text: &str, at: u64) -> Removed {
     let plan = Plan::new(world.directory(), directory(text));
     let now = Time::from_millis(at);
     world
-        .reconfigure(&plan, &kept.stored(), Read::default(), now)
+        .reconfigure(&plan, &kept.stored(), ProviderValues::default(), now)
         .1
 }
 
-/// Bob has chosen much, and is gone at 1000.
-fn gone() -> (World, Kept) {
+/// A world in which bob, who has several settings, is removed at 1000.
+fn gone() -> (World, Database) {
     let mut world = world(BOTH);
-    let mut kept = Kept::default();
-    hear(&mut world, "3", "xa", 10);
+    let mut kept = Database::default();
+    report(&mut world, "3", "xa", 10);
     set(&mut world, "bob", "dnd,,Quiet", 20);
     kept.take(&mut world);
     let bob = world.directory().user("bob").unwrap();
-    // Not written yet when bob goes.
+    // This change is not written yet when bob is removed.
     world.apply(
         &Change::Flag(bob, Flag::PickUpCallsOnHold, true),
         Time::from_millis(30),
@@ -70,7 +70,7 @@ fn gone() -> (World, Kept) {
 }
 
 #[test]
-fn whoever_comes_back_has_what_was_theirs() {
+fn a_user_that_returns_has_their_settings_again() {
     let (mut world, mut kept) = gone();
     let last = kept.stored().users["bob"].sequence;
     kept.take(&mut world);
@@ -92,7 +92,7 @@ fn whoever_comes_back_has_what_was_theirs() {
         reload(&mut world, &kept, BOTH, 3000);
         let bob = world.directory().user("bob").unwrap();
         let own = world.own(bob).expect("own status");
-        // The timed status ended when bob went.
+        // The timed status ended when bob was removed.
         assert!(own.presence.is(State::Dnd, "", "Quiet"), "{own:?}");
         assert_eq!(own.since.millis(), 20);
         assert!(world.flags(bob).get(Flag::PickUpCallsOnHold));
@@ -106,12 +106,12 @@ fn whoever_comes_back_has_what_was_theirs() {
     }
 }
 
-/// With other capitals and before AstDB took a row of it, too.
+/// Even if the name returns in another case before AstDB has stored the row.
 #[test]
-fn a_mistake_that_is_mended_at_once_loses_nothing() {
+fn a_mistake_that_is_corrected_at_once_loses_nothing() {
     let (mut world, mut kept) = gone();
-    // As the reload reads it: what waits comes before what is stored.
-    for (key, value) in world.loose_rows() {
+    // As in a reload: waiting rows take precedence over stored ones.
+    for (key, value) in world.orphaned_rows() {
         match value {
             Some(value) => kept.0.insert(key.clone(), value.clone()),
             None => kept.0.remove(key),
@@ -125,7 +125,7 @@ fn a_mistake_that_is_mended_at_once_loses_nothing() {
 }
 
 #[test]
-fn a_row_that_astdb_refused_waits_again() {
+fn a_row_that_astdb_refused_is_written_again() {
     let (mut world, mut kept) = gone();
     let rows = world.take_rows(usize::MAX);
     world.put_back(rows.iter());
@@ -147,10 +147,10 @@ fn rows_are_dropped_after_thirty_days_and_not_before() {
     assert_eq!(kept.keys(), Vec::<&str>::new());
 }
 
-/// Whoever is back keeps the row, whatever is left of when they were gone; and where
-/// nobody can read since when, it is from now on.
+/// A user that has returned keeps the row despite a stale removal time, and an unreadable
+/// removal time starts again.
 #[test]
-fn nobody_loses_a_row_by_what_is_left_over() {
+fn no_row_is_lost_by_a_stale_or_unreadable_removal_time() {
     let (mut world, mut kept) = gone();
     kept.take(&mut world);
     kept.0
@@ -174,7 +174,7 @@ fn nobody_loses_a_row_by_what_is_left_over() {
 }
 
 #[test]
-fn users_are_forgotten_when_asked_for() {
+fn removed_users_are_forgotten_on_request() {
     let (mut world, mut kept) = gone();
     kept.take(&mut world);
     assert_eq!(world.forget(Some("alice"), &kept.gone()), 0);
@@ -191,9 +191,9 @@ fn users_are_forgotten_when_asked_for() {
     assert_eq!(kept.keys(), Vec::<&str>::new());
 }
 
-/// A row without anybody at a load is kept as long from then on.
+/// A row without a configured owner at a load is kept for the full time from then on.
 #[test]
-fn a_load_notes_who_is_absent() {
+fn a_load_records_the_removal_of_absent_users() {
     let (mut world, mut kept) = gone();
     kept.take(&mut world);
     kept.0.retain(|key, _| !key.starts_with("gone/"));
@@ -203,14 +203,14 @@ fn a_load_notes_who_is_absent() {
     let stored = kept.stored();
     assert_eq!(stored.gone["user/bob"].at().millis(), 7000);
     assert_eq!(stored.gone["source/CustomPresence:3"].at().millis(), 7000);
-    // And who is back.
+    // Users that have returned are recorded, too.
     let mut world = World::restore(directory(BOTH), &stored, Time::from_millis(8000));
     kept.take(&mut world);
     assert!(kept.stored().gone.is_empty());
 }
 
 #[test]
-fn a_reload_counts_who_comes_goes_and_changes() {
+fn a_reload_counts_added_removed_and_changed_users() {
     let world = world(BOTH);
     let counts = |text: &str| Plan::new(world.directory(), directory(text)).counts();
     let line = |text: &str| counts(text).to_string();
@@ -221,7 +221,7 @@ fn a_reload_counts_who_comes_goes_and_changes() {
         line(&format!("{ALONE}extension=2\n{more}")),
         "3 users: 1 new, 0 gone, 2 changed"
     );
-    // What all share changes all, and the order of the file nobody.
+    // A general option changes all users, and the order of the file changes none.
     let general = format!("[general]\nmethod=latest\n{BOTH}");
     assert_eq!(line(&general), "2 users: 0 new, 0 gone, 2 changed");
     let swapped = "[bob]\ntype=user\nextension=3\noutgoing=none\n[alice]\ntype=user\nextension=1\n";

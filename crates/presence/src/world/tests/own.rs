@@ -1,4 +1,4 @@
-//! Status types, timed statuses, logins.
+//! Status types, timed statuses and logins.
 
 use super::*;
 
@@ -36,26 +36,26 @@ fn a_type_writes_what_it_maps_to() {
     assert_eq!(shown(&world, "alice"), "away (lunch) \"At lunch\" as lunch");
     assert_eq!(world.take_write().unwrap().presence.message(), "At lunch");
     write_all(&mut world, 11);
-    hear(&mut world, "2", "away,lunch,Other", 12);
-    hear(&mut world, "1", "not_set", 13);
+    report(&mut world, "2", "away,lunch,Other", 12);
+    report(&mut world, "1", "not_set", 13);
     assert_eq!(shown(&world, "alice"), "away (lunch) \"Other\" as lunch");
-    hear(&mut world, "2", "dnd", 14);
+    report(&mut world, "2", "dnd", 14);
     assert_eq!(status(&world, "alice"), "dnd");
 }
 
 #[test]
-fn what_no_type_means_leaves_the_status_alone() {
+fn a_presence_that_no_type_means_leaves_the_status_type() {
     let mut world = world(&format!("{TYPES}{ALICE}"));
     set(&mut world, "alice", "lunch", 10);
     write_all(&mut world, 10);
-    hear(&mut world, "1", "xa", 11);
+    report(&mut world, "1", "xa", 11);
     assert_eq!(shown(&world, "alice"), "xa as lunch");
 }
 
 #[test]
 fn a_type_mapped_to_nothing_is_recorded_and_goes_nowhere() {
     let mut world = world(&format!("{TYPES}{ALICE}"));
-    hear(&mut world, "1", "chat", 10);
+    report(&mut world, "1", "chat", 10);
     let effects = set(&mut world, "alice", "focus", 11);
     let [Effect::Transition(transition)] = &effects[..] else {
         panic!("{effects:?}")
@@ -64,15 +64,15 @@ fn a_type_mapped_to_nothing_is_recorded_and_goes_nowhere() {
     assert_eq!(transition.old, transition.new);
     assert_eq!(world.take_write(), None);
     assert_eq!(shown(&world, "alice"), "chat as focus");
-    hear(&mut world, "1", "dnd", 12);
+    report(&mut world, "1", "dnd", 12);
     assert_eq!(shown(&world, "alice"), "dnd as dnd");
 }
 
 #[test]
 fn a_timed_status_returns_to_the_one_before() {
     let mut world = world(&format!("{TYPES}{ALICE}"));
-    hear(&mut world, "1", "chat", 1_000);
-    hear(&mut world, "2", "available", 2_000);
+    report(&mut world, "1", "chat", 1_000);
+    report(&mut world, "2", "available", 2_000);
     set(&mut world, "alice", "lunch,,,t(10)", 3_000);
     write_all(&mut world, 3_000);
     let alice = world.directory().user("alice").unwrap();
@@ -93,14 +93,14 @@ fn a_timed_status_returns_to_the_one_before() {
 }
 
 #[test]
-fn what_somebody_changed_meanwhile_stays() {
+fn a_change_from_outside_outlives_a_timed_status() {
     let mut world = world(ALICE);
-    hear(&mut world, "1", "chat", 1_000);
+    report(&mut world, "1", "chat", 1_000);
     set(&mut world, "alice", "available", 1_500);
     write_all(&mut world, 1_500);
     set(&mut world, "alice", "away,,,t(10)", 2_000);
     write_all(&mut world, 2_000);
-    hear(&mut world, "2", "dnd", 3_000);
+    report(&mut world, "2", "dnd", 3_000);
     end(&mut world, 12_000);
     write_all(&mut world, 12_000);
     assert_eq!(extension(&world, "1").0, State::Available);
@@ -117,7 +117,7 @@ fn a_timed_status_over_a_timed_one_returns_to_the_last_untimed() {
     write_all(&mut world, 1_000);
     set(&mut world, "alice", "away,,,t(10)", 2_000);
     write_all(&mut world, 2_000);
-    hear(&mut world, "2", "xa", 2_500);
+    report(&mut world, "2", "xa", 2_500);
     set(&mut world, "alice", "dnd,,,t(20)", 3_000);
     write_all(&mut world, 3_000);
     assert_eq!(end(&mut world, 12_000), (vec![], Some(23_000)));
@@ -129,14 +129,14 @@ fn a_timed_status_over_a_timed_one_returns_to_the_last_untimed() {
     assert_eq!(world.own(alice).unwrap().presence.state(), State::Chat);
 }
 
-/// Whichever of two users ends first at the extension that they share.
+/// This holds whichever of the two statuses ends first at the shared extension.
 #[test]
 fn timed_statuses_of_two_users_return_to_what_was_before_both() {
     let text = "[a]\ntype=user\nextension=1\nextension=2\n\
                 [b]\ntype=user\nextension=2\nextension=3\n";
     for (first, second) in [(10, 20), (20, 10)] {
         let mut world = world(text);
-        hear(&mut world, "2", "chat", 1_000);
+        report(&mut world, "2", "chat", 1_000);
         set(&mut world, "a", &format!("away,,,t({first})"), 2_000);
         write_all(&mut world, 2_000);
         set(&mut world, "b", &format!("dnd,,,t({second})"), 3_000);
@@ -153,7 +153,7 @@ fn timed_statuses_of_two_users_return_to_what_was_before_both() {
 #[test]
 fn a_type_mapped_to_nothing_takes_over_the_end_of_a_timed_one() {
     let mut world = world(&format!("{TYPES}{ALICE}"));
-    hear(&mut world, "1", "chat", 1_000);
+    report(&mut world, "1", "chat", 1_000);
     set(&mut world, "alice", "lunch,,,t(10)", 2_000);
     write_all(&mut world, 2_000);
     set(&mut world, "alice", "focus,,,t(20)", 3_000);
@@ -182,19 +182,19 @@ fn a_new_status_cancels_the_timer() {
 fn a_timed_status_ends_with_its_user() {
     let bob = "[bob]\ntype=user\nextension=1\n";
     let mut world = world(&format!("{bob}{ALICE}"));
-    hear(&mut world, "1", "chat", 1_000);
+    report(&mut world, "1", "chat", 1_000);
     set(&mut world, "alice", "dnd,,,t(600)", 2_000);
     write_all(&mut world, 2_000);
     assert_eq!(state(&world, "bob"), State::Dnd);
     let plan = Plan::new(world.directory(), directory(bob));
     let at = Time::from_millis(3_000);
-    let (effects, _) = world.reconfigure(&plan, &Stored::default(), Read::default(), at);
-    let told = transitions(&effects);
-    // Whoever goes has a last number, and is told of to readers but not to hints.
-    let told: Vec<_> = told.iter().map(|t| (&*t.0, t.2, t.3)).collect();
-    let first = told[0].2;
+    let (effects, _) = world.reconfigure(&plan, &Stored::default(), ProviderValues::default(), at);
+    let sent = transitions(&effects);
+    // The removed user's last transition has a number and reaches readers but not hints.
+    let sent: Vec<_> = sent.iter().map(|t| (&*t.0, t.2, t.3)).collect();
+    let first = sent[0].2;
     assert_eq!(
-        told,
+        sent,
         [
             ("bob", State::Chat, first),
             ("alice", State::Chat, first + 1)
@@ -202,7 +202,7 @@ fn a_timed_status_ends_with_its_user() {
     );
     let published = |effect: &&Effect| matches!(effect, Effect::Transition(t) if t.publish);
     assert_eq!(effects.iter().filter(published).count(), 1);
-    // That of alice alone is written too.
+    // The extension that only alice has is written, too.
     let writes = std::iter::from_fn(|| world.take_write());
     let writes = writes.map(|write| (write.address.to_string(), write.presence.state()));
     assert_eq!(
@@ -216,10 +216,10 @@ fn a_timed_status_ends_with_its_user() {
 }
 
 #[test]
-fn a_timed_status_outlives_a_restart_and_ends_late() {
+fn a_timed_status_outlives_a_restart_and_ends_after_it() {
     let text = format!("{TYPES}{ALICE}");
     let mut before = world(&text);
-    hear(&mut before, "1", "chat", 1_000);
+    report(&mut before, "1", "chat", 1_000);
     set(&mut before, "alice", "available", 1_500);
     set(&mut before, "alice", "lunch,,,t(10)", 2_000);
     let rows = before.take_rows(usize::MAX).into_iter();
@@ -237,7 +237,7 @@ fn a_timed_status_outlives_a_restart_and_ends_late() {
 }
 
 #[test]
-fn logins_set_and_leave_a_choice_by_hand_alone() {
+fn logins_set_a_status_unless_it_was_chosen_by_hand() {
     let conf = "[alice]\ntype=user\nextension=1\nlogin_status=available\n\
                 logout_status=unavailable\n";
     let mut world = world(conf);
@@ -254,18 +254,18 @@ fn logins_set_and_leave_a_choice_by_hand_alone() {
     assert_eq!(apply(&mut world, &login), State::Available);
     assert_eq!(apply(&mut world, &logout), State::Available);
     assert_eq!(apply(&mut world, &logout), State::Unavailable);
-    // One too many is nobody's.
+    // A logout without a login has no effect.
     assert_eq!(apply(&mut world, &logout), State::Unavailable);
     assert_eq!(apply(&mut world, &login), State::Available);
     set(&mut world, "alice", "dnd", 500);
     write_all(&mut world, 500);
     assert_eq!(apply(&mut world, &logout), State::Dnd);
     assert_eq!(apply(&mut world, &login), State::Dnd);
-    // What a login sets, chosen by hand, is left to the logout again.
+    // A status that a login sets, chosen by hand, leaves the user to the logout.
     set(&mut world, "alice", "available", 600);
     write_all(&mut world, 600);
     assert_eq!(apply(&mut world, &logout), State::Unavailable);
-    // Chosen on a phone.
-    hear(&mut world, "1", "xa", 700);
+    // This status is chosen on a phone.
+    report(&mut world, "1", "xa", 700);
     assert_eq!(apply(&mut world, &login), State::Xa);
 }

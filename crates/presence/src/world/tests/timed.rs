@@ -28,12 +28,12 @@ fn end(world: &mut World, at: u64) {
     write_all(world, at);
 }
 
-/// Two users share the extension 201, which is available.
+/// A world in which two users share the extension 201, which is available.
 fn two(text: &str) -> World {
     let mut world = world(&format!(
         "{TYPES}[alice]\ntype=user\nextension=201\n[bob]\ntype=user\nextension=201\n{text}"
     ));
-    hear(&mut world, "201", "available", 1_000);
+    report(&mut world, "201", "available", 1_000);
     world
 }
 
@@ -79,7 +79,7 @@ fn a_type_mapped_to_nothing_ends_what_lies_below_another_user() {
 }
 
 #[test]
-fn a_cancelled_end_is_shown_at_no_other_user() {
+fn a_cancelled_end_disappears_for_other_users_too() {
     let mut world = two("");
     set(&mut world, "alice", "away,,,t(100)", 2_000);
     write_all(&mut world, 2_000);
@@ -102,14 +102,13 @@ fn a_type_that_is_gone_below_a_timed_status_leaves_no_empty_status() {
     let without = two("");
     let plan = Plan::new(world.directory(), without.directory().clone());
     let at = Time::from_millis(4_000);
-    world.reconfigure(&plan, &Stored::default(), Read::default(), at);
+    world.reconfigure(&plan, &Stored::default(), ProviderValues::default(), at);
     end(&mut world, 13_000);
     assert_eq!(extension(&world, "201").state(), State::Away);
     assert_eq!(status(&world, "alice"), "away");
 }
 
-/// The end had reached the extension's own record, and the row not yet, when Asterisk
-/// was killed.
+/// Asterisk was killed after the end was written to the extension and before the row was.
 #[test]
 fn an_end_found_at_a_start_keeps_its_since() {
     let mut before = two("");
@@ -123,7 +122,7 @@ fn an_end_found_at_a_start_keeps_its_since() {
     let again = |said: &str| {
         let now = Time::from_millis(20_000);
         let mut world = World::restore(before.directory().clone(), &rows, now);
-        hear(&mut world, "201", said, 20_000);
+        report(&mut world, "201", said, 20_000);
         end(&mut world, 20_001);
         (extension(&world, "201").state(), at(&world))
     };
@@ -132,18 +131,17 @@ fn an_end_found_at_a_start_keeps_its_since() {
     assert_eq!(again("away"), (State::Away, 20_000));
 }
 
-/// The only user of an extension goes from the configuration during a timed status, and
-/// comes back later: a mistake in a file.
+/// The only user of an extension is removed during a timed status, as by a mistake in a file.
 #[test]
-fn a_timed_status_of_a_user_who_goes_is_taken_back_at_their_extension() {
+fn a_timed_status_of_a_removed_user_ends_at_their_extension() {
     let text = "[alice]\ntype=user\nextension=200\n";
     let mut world = world(text);
-    hear(&mut world, "200", "available", 1_000);
+    report(&mut world, "200", "available", 1_000);
     set(&mut world, "alice", "away,,,t(1800)", 2_000);
     write_all(&mut world, 2_000);
     let plan = Plan::new(world.directory(), directory("[bob]\ntype=user\n"));
     let at = Time::from_millis(3_000);
-    world.reconfigure(&plan, &Stored::default(), Read::default(), at);
+    world.reconfigure(&plan, &Stored::default(), ProviderValues::default(), at);
     let write = world.take_write().unwrap();
     assert_eq!(&*write.address, "CustomPresence:200");
     assert_eq!(write.presence.state(), State::Available);
@@ -152,12 +150,12 @@ fn a_timed_status_of_a_user_who_goes_is_taken_back_at_their_extension() {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
-    /// A phone, or another program.
-    Hear(usize, usize),
+enum TimedStep {
+    /// A report from a phone or another program.
+    Report(usize, usize),
     Untimed(usize, usize),
     Timed(usize, usize, u64),
-    /// A type that is mapped to nothing, with an end where the number is not 0.
+    /// A type that is mapped to no state, with an end in seconds unless the number is 0.
     Unmapped(usize, u64),
     Write,
     Wait(u64),
@@ -165,24 +163,24 @@ enum Step {
     Reload,
 }
 
-fn steps(unmapped: bool) -> impl Strategy<Value = Vec<Step>> {
-    let (user, place, state) = (0..USERS.len(), 0..EXTENSIONS.len(), 0usize..7);
+fn steps(unmapped: bool) -> impl Strategy<Value = Vec<TimedStep>> {
+    let (user, extension, state) = (0..USERS.len(), 0..EXTENSIONS.len(), 0usize..7);
     let one = prop_oneof![
-        2 => (place, state.clone()).prop_map(|(e, s)| Step::Hear(e, s)),
-        2 => (user.clone(), state.clone()).prop_map(|(u, s)| Step::Untimed(u, s)),
-        6 => (user.clone(), state, 1u64..60).prop_map(|(u, s, t)| Step::Timed(u, s, t)),
-        if unmapped { 3 } else { 0 } => (user, 0u64..60).prop_map(|(u, t)| Step::Unmapped(u, t)),
-        2 => Just(Step::Write),
-        4 => (1u64..30).prop_map(Step::Wait),
-        1 => Just(Step::Restart),
-        1 => Just(Step::Reload),
+        2 => (extension, state.clone()).prop_map(|(e, s)| TimedStep::Report(e, s)),
+        2 => (user.clone(), state.clone()).prop_map(|(u, s)| TimedStep::Untimed(u, s)),
+        6 => (user.clone(), state, 1u64..60).prop_map(|(u, s, t)| TimedStep::Timed(u, s, t)),
+        if unmapped { 3 } else { 0 } => (user, 0u64..60).prop_map(|(u, t)| TimedStep::Unmapped(u, t)),
+        2 => Just(TimedStep::Write),
+        4 => (1u64..30).prop_map(TimedStep::Wait),
+        1 => Just(TimedStep::Restart),
+        1 => Just(TimedStep::Reload),
     ];
     proptest::collection::vec(one, 1..40)
 }
 
-/// A world that goes through the steps, and what its extensions and own statuses are to
-/// be once all ends have passed.
-struct Run {
+/// A world that goes through the steps, with the expected extensions and own statuses after
+/// all ends.
+struct TimedRun {
     world: World,
     rows: std::collections::BTreeMap<String, String>,
     at: u64,
@@ -190,9 +188,9 @@ struct Run {
     own: [Option<Presence>; 4],
 }
 
-impl Run {
+impl TimedRun {
     fn new() -> Self {
-        Run {
+        TimedRun {
             world: world(SHARED),
             rows: Default::default(),
             at: 1_000_000,
@@ -205,7 +203,7 @@ impl Run {
         [&[0usize, 1][..], &[1, 2], &[0, 1, 2], &[]][user]
     }
 
-    /// Each text is of one step only, so that nothing is equal by chance.
+    /// Each step has its own text, so that no two values are equal by chance.
     fn value(&self, state: usize) -> String {
         format!("{},,{}", State::ALL[state].name(), self.at)
     }
@@ -219,18 +217,18 @@ impl Run {
         }
     }
 
-    fn step(&mut self, step: &Step) {
+    fn step(&mut self, step: &TimedStep) {
         self.at += 1_000;
         self.world.ended(Time::from_millis(self.at));
         match *step {
-            Step::Hear(extension, state) => {
+            TimedStep::Report(extension, state) => {
                 write_all(&mut self.world, self.at);
                 let value = self.value(state);
-                hear(&mut self.world, EXTENSIONS[extension], &value, self.at);
+                report(&mut self.world, EXTENSIONS[extension], &value, self.at);
                 self.extensions[extension] =
                     Presence::new(State::ALL[state], "", value.rsplit(',').next().unwrap());
             }
-            Step::Untimed(user, state) => {
+            TimedStep::Untimed(user, state) => {
                 let value = self.value(state);
                 set(&mut self.world, USERS[user], &value, self.at);
                 let message = value.rsplit(',').next().unwrap();
@@ -240,25 +238,25 @@ impl Run {
                 }
                 self.own[user] = Some(chosen);
             }
-            Step::Timed(user, state, seconds) => {
+            TimedStep::Timed(user, state, seconds) => {
                 let value = format!("{},t({seconds})", self.value(state));
                 set(&mut self.world, USERS[user], &value, self.at);
             }
-            Step::Unmapped(user, 0) => {
+            TimedStep::Unmapped(user, 0) => {
                 set(&mut self.world, USERS[user], "focus", self.at);
             }
-            Step::Unmapped(user, seconds) => {
+            TimedStep::Unmapped(user, seconds) => {
                 let value = format!("focus,,,t({seconds})");
                 set(&mut self.world, USERS[user], &value, self.at);
             }
-            Step::Write => {
+            TimedStep::Write => {
                 write_all(&mut self.world, self.at);
             }
-            Step::Wait(seconds) => {
+            TimedStep::Wait(seconds) => {
                 self.at += seconds * 1_000;
                 self.world.ended(Time::from_millis(self.at));
             }
-            Step::Restart => {
+            TimedStep::Restart => {
                 write_all(&mut self.world, self.at);
                 self.keep();
                 let rows = self.rows.clone().into_iter();
@@ -266,16 +264,16 @@ impl Run {
                 let now = Time::from_millis(self.at);
                 self.world = World::restore(directory(SHARED), &stored, now);
             }
-            Step::Reload => {
+            TimedStep::Reload => {
                 let plan = Plan::new(self.world.directory(), directory(SHARED));
                 let now = Time::from_millis(self.at);
                 self.world
-                    .reconfigure(&plan, &Stored::default(), Read::default(), now);
+                    .reconfigure(&plan, &Stored::default(), ProviderValues::default(), now);
             }
         }
     }
 
-    /// All ends pass. Says what is wrong then.
+    /// Lets all ends pass and checks that nothing is left of them.
     fn finish(&mut self) -> Result<(), TestCaseError> {
         self.at += 3_600_000;
         end(&mut self.world, self.at);
@@ -301,11 +299,10 @@ impl Run {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// When all ends have passed, everything is what the last untimed choice or outside
-    /// change made it.
+    /// After all ends, everything is as the last untimed choice or outside change left it.
     #[test]
     fn everything_returns_to_the_last_untimed(steps in steps(false)) {
-        let mut run = Run::new();
+        let mut run = TimedRun::new();
         for step in &steps {
             run.step(step);
         }
@@ -320,10 +317,10 @@ proptest! {
         }
     }
 
-    /// Types that are mapped to nothing take over the ends of others; nothing stays timed.
+    /// Types that are mapped to no state take over the ends of others; no status stays timed.
     #[test]
     fn no_end_is_ever_left_in_the_past(steps in steps(true)) {
-        let mut run = Run::new();
+        let mut run = TimedRun::new();
         for step in &steps {
             run.step(step);
             let now = Time::from_millis(run.at);

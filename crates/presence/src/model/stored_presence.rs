@@ -8,15 +8,16 @@ use super::time::Time;
 
 /// A presence with its time, as stored.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
-pub struct Kept {
+pub struct StoredPresence {
     #[serde(serialize_with = "write_state", deserialize_with = "read_state")]
     state: State,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     subtype: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     message: String,
-    /// Unix time in microseconds, as is `until`; 0 there for no end.
+    /// Unix time in microseconds.
     since: u64,
+    /// Unix time in microseconds; 0 without an end.
     #[serde(default, skip_serializing_if = "is_zero")]
     until: u64,
 }
@@ -25,10 +26,10 @@ pub(crate) fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-impl Kept {
-    /// As stored.
+impl StoredPresence {
+    /// The stored form of a presence and its times.
     pub fn new(presence: &Presence, since: Time, until: Time) -> Self {
-        Kept {
+        StoredPresence {
             until: until.micros(),
             state: presence.state(),
             subtype: presence.subtype().to_owned(),
@@ -37,7 +38,7 @@ impl Kept {
         }
     }
 
-    /// As known: presence, since and until.
+    /// The presence, `since` and `until`.
     pub fn restore(&self) -> (Presence, Time, Time) {
         let presence = Presence::new(self.state, &self.subtype, &self.message);
         let time = Time::from_micros;
