@@ -214,18 +214,18 @@ fn a_reload_counts_added_removed_and_changed_users() {
     let world = world(BOTH);
     let counts = |text: &str| Plan::new(world.directory(), directory(text)).counts();
     let line = |text: &str| counts(text).to_string();
-    assert_eq!(line(BOTH), "2 users: 0 new, 0 gone, 0 changed");
-    assert_eq!(line(ALONE), "1 user: 0 new, 1 gone, 0 changed");
+    assert_eq!(line(BOTH), "2 users: 0 new, 0 removed, 0 changed");
+    assert_eq!(line(ALONE), "1 user: 0 new, 1 removed, 0 changed");
     let more = "[carol]\ntype=user\n[bob]\ntype=user\nextension=3\noutgoing=none\nmailbox=3\n";
     assert_eq!(
         line(&format!("{ALONE}extension=2\n{more}")),
-        "3 users: 1 new, 0 gone, 2 changed"
+        "3 users: 1 new, 0 removed, 2 changed"
     );
     // A general option changes all users, and the order of the file changes none.
     let general = format!("[general]\nmethod=latest\n{BOTH}");
-    assert_eq!(line(&general), "2 users: 0 new, 0 gone, 2 changed");
+    assert_eq!(line(&general), "2 users: 0 new, 0 removed, 2 changed");
     let swapped = "[bob]\ntype=user\nextension=3\noutgoing=none\n[alice]\ntype=user\nextension=1\n";
-    assert_eq!(line(swapped), "2 users: 0 new, 0 gone, 0 changed");
+    assert_eq!(line(swapped), "2 users: 0 new, 0 removed, 0 changed");
 
     let many = |from: usize, to: usize| -> String {
         let user = |at: usize| format!("[u{at}]\ntype=user\n");

@@ -24,7 +24,7 @@ fn extension(world: &World, extension: &str) -> (State, u64) {
 }
 
 pub fn end(world: &mut World, at: u64) -> (Vec<Effect>, Option<u64>) {
-    let (effects, next) = world.ended(Time::from_millis(at));
+    let (effects, next) = world.end_due_statuses(Time::from_millis(at));
     (effects, next.map(Time::millis))
 }
 
