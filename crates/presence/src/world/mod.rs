@@ -1,7 +1,7 @@
 //! The known state of every user, and the one function that changes it.
 //!
 //! ```text
-//! Change -> apply -> combine -> Transition (old, new, why, sequence) -> Effects
+//! Change -> apply -> combine -> Transition (old, new, reason, sequence) -> Effects
 //! ```
 //! All other functions only read. The caller holds its lock around one call and carries
 //! out the [`Effect`]s after releasing the lock.

@@ -60,7 +60,7 @@ fn a_third_timed_status_at_a_shared_extension_ends_too() {
 }
 
 #[test]
-fn a_type_mapped_to_nothing_ends_what_lies_below_another_user() {
+fn a_type_mapped_to_no_state_ends_a_status_below_another_users() {
     let mut world = two("");
     for (at, user, value) in [
         (2_000, "alice", "xa,,,t(4)"),
@@ -92,7 +92,7 @@ fn a_cancelled_end_disappears_for_other_users_too() {
 }
 
 #[test]
-fn a_type_that_is_gone_below_a_timed_status_leaves_no_empty_status() {
+fn a_type_removed_below_a_timed_status_leaves_no_empty_status() {
     let lunch = "[lunch]\ntype=status\nstate=away\nsubtype=lunch\n";
     let mut world = two(lunch);
     set(&mut world, "alice", "lunch", 2_000);
