@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::chosen::{OwnChange, Snapshot};
+use super::chosen::{OwnChange, UserBefore};
 use super::devices::Asked;
 use super::rows::RowKey;
 use super::writes::{PendingWrite, Write};
@@ -227,7 +227,7 @@ pub struct ProviderValues {
 
 /// The state of a user before a reload.
 struct Previous {
-    was: Snapshot,
+    was: UserBefore,
     device_states: [DeviceState; 2],
 }
 
@@ -394,7 +394,7 @@ impl World {
         }
         self.read_devices(at);
         let old = self.users.iter().map(|state| Previous {
-            was: state.snapshot(),
+            was: state.before_change(),
             device_states: state.device_states,
         });
         let old: Vec<Previous> = old.collect();

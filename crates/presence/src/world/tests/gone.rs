@@ -8,9 +8,9 @@ use crate::world::gone_users::{Gone, KEEP};
 
 /// The rows as AstDB keeps them, deletions applied.
 #[derive(Default)]
-struct Database(BTreeMap<String, String>);
+struct StoredRows(BTreeMap<String, String>);
 
-impl Database {
+impl StoredRows {
     fn take(&mut self, world: &mut World) {
         for row in world.take_rows(usize::MAX) {
             match row.value {
@@ -42,7 +42,7 @@ const BOTH: &str =
     "[alice]\ntype=user\nextension=1\n[bob]\ntype=user\nextension=3\noutgoing=none\n";
 const ALONE: &str = "[alice]\ntype=user\nextension=1\n";
 
-fn reload(world: &mut World, kept: &Database, text: &str, at: u64) -> Removed {
+fn reload(world: &mut World, kept: &StoredRows, text: &str, at: u64) -> Removed {
     let plan = Plan::new(world.directory(), directory(text));
     let now = Time::from_millis(at);
     world
@@ -51,9 +51,9 @@ fn reload(world: &mut World, kept: &Database, text: &str, at: u64) -> Removed {
 }
 
 /// A world in which bob, who has several settings, is removed at 1000.
-fn gone() -> (World, Database) {
+fn gone() -> (World, StoredRows) {
     let mut world = world(BOTH);
-    let mut kept = Database::default();
+    let mut kept = StoredRows::default();
     report(&mut world, "3", "xa", 10);
     set(&mut world, "bob", "dnd,,Quiet", 20);
     kept.take(&mut world);
