@@ -139,7 +139,7 @@ impl Runtime {
     pub fn catch_up_with_time(&self) {
         self.reset_schedules();
         self.evaluate_schedules(Time::now());
-        self.update(|world, now| ((), world.ended(now).0));
+        self.update(|world, now| ((), world.end_due_statuses(now).0));
         self.update(|world, now| ((), world.log_out_stale_panels(now)));
     }
 }

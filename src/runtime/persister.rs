@@ -209,7 +209,7 @@ impl Runtime {
 
     fn end_timed_statuses(&self) -> Option<Time> {
         let next = self.update_always(|world, now| {
-            let (effects, next) = world.ended(now);
+            let (effects, next) = world.end_due_statuses(now);
             (next.map(|next| next.min(now.after(LOOK_AT_LEAST))), effects)
         });
         next.flatten()
@@ -217,7 +217,7 @@ impl Runtime {
 
     fn settle(&self) -> Option<Time> {
         let next = self.update_always(|world, now| {
-            let (effects, next) = world.settled(now);
+            let (effects, next) = world.publish_settled(now);
             (next, effects)
         });
         next.flatten()
@@ -238,7 +238,7 @@ impl Runtime {
             writes.iter().partition(|write| self.write_one(write));
         self.host().catch_up();
         for write in &writes {
-            self.update_always(|world, now| ((), world.written(&write.address, now)));
+            self.update_always(|world, now| ((), world.confirm_write(&write.address, now)));
         }
         written.into_iter().for_each(|write| rows.written(write));
         for write in failed {

@@ -104,7 +104,7 @@ fn a_reload_adds_and_removes_users() {
     assert_eq!(told, pairs(&expected));
     assert_eq!(user_names(&ast), ["alice", "dave", "erin"]);
     assert_eq!(ast.getvar("USER_PRESENCE(alice,json)"), before);
-    ast.wait_log("Reloaded: 3 users: 2 new, 2 gone, 0 changed");
+    ast.wait_log("Reloaded: 3 users: 2 new, 2 removed, 0 changed");
     wait_until("what is stored of the removed", || {
         let rows = rows(&ast);
         let kept = ["/user/bob", "/user/carol", "/source/CustomPresence:202"];
@@ -147,7 +147,7 @@ fn a_mistake_in_the_file_loses_no_state() {
         ast.write_config("userpresence.conf", alice);
         let said = ast.cli("userpresence reload");
         assert!(
-            said.starts_with("Reloaded: 1 user: 0 new, 2 gone, 0 changed."),
+            said.starts_with("Reloaded: 1 user: 0 new, 2 removed, 0 changed."),
             "{said}"
         );
         assert!(said.contains("kept for 30 days"), "{said}");
@@ -158,7 +158,7 @@ fn a_mistake_in_the_file_loses_no_state() {
         let said = ast.cli("userpresence reload");
         assert_eq!(
             said.trim_end(),
-            "Reloaded: 3 users: 2 new, 0 gone, 0 changed."
+            "Reloaded: 3 users: 2 new, 0 removed, 0 changed."
         );
         assert_eq!(told(&ast), before, "restart: {restart}");
     }
@@ -278,7 +278,7 @@ fn a_file_that_removes_every_user_is_refused() {
     assert!(ast.reload().ok());
     let line = ast.wait_log_from(
         from,
-        "most users are gone: 5 users: 0 new, 7 gone, 0 changed",
+        "most users are gone: 5 users: 0 new, 7 removed, 0 changed",
     );
     assert!(line.contains("WARNING["), "{line}");
     ast.write_config("userpresence.conf", "[general]\n");
@@ -289,7 +289,7 @@ fn a_file_that_removes_every_user_is_refused() {
     ast.write_config("userpresence.conf", "[general]\n");
     let said = ast.cli("userpresence reload --really");
     assert!(
-        said.starts_with("Reloaded: 0 users: 0 new, 12 gone, 0 changed."),
+        said.starts_with("Reloaded: 0 users: 0 new, 12 removed, 0 changed."),
         "{said}"
     );
     assert_eq!(user_names(&ast), Vec::<String>::new());
@@ -345,7 +345,7 @@ fn a_refused_reload_shows_its_reason_on_the_console() {
     );
     ast.write_config("userpresence.conf", &right);
     let said = ast.cli("userpresence check");
-    let end = "0 errors, 2 warnings. After a reload: 2 users: 0 new, 1 gone, 2 changed.";
+    let end = "0 errors, 2 warnings. After a reload: 2 users: 0 new, 1 removed, 2 changed.";
     assert!(said.trim_end().ends_with(end), "{said}");
     let from = ast.log().len();
     assert!(ast.reload().ok());

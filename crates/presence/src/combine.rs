@@ -115,17 +115,18 @@ words! {
         NothingSet = "nothing_set",
         /// No other source is set.
         Only = "only",
-        /// Its state ranks highest in the order.
+        /// The winner's state ranks highest in the order.
         Highest = "highest",
-        /// Several sources have the highest state; it was set last.
+        /// Several sources have the highest state; the winner was set last.
         LastOfEquals = "last_of_equals",
-        /// Several sources are equal and were set at the same time; it is configured first.
+        /// Several sources are equal and were set at the same time; the winner is configured
+        /// first.
         FirstOfEquals = "first_of_equals",
-        /// It was set last.
+        /// The winner was set last.
         Latest = "latest",
-        /// It is the default extension.
+        /// The winner is the default extension.
         DefaultExtension = "default_extension",
-        /// Own status is all that counts.
+        /// Only own status counts.
         OwnStatus = "own_status",
     }
 }

@@ -17,7 +17,7 @@ pub fn reload(args: &Args<'_>, out: &mut String) -> CliResult {
     match reload::everything(really) {
         Ok(counts) => {
             let _ = writeln!(out, "Reloaded: {counts}.");
-            if counts.go > 0 {
+            if counts.removed > 0 {
                 out.push_str("The data of removed users is kept for 30 days.\n");
             }
             CliResult::Success

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn all_accounts_together_are_bounded_too() {
+    fn all_accounts_together_are_bounded() {
         let mut journal = Journal::new(MOST_OF_ALL);
         for sequence in 1..=MOST_OF_ALL as u64 {
             journal.append(Arc::new(event("main", sequence)));

@@ -117,10 +117,7 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
     }
     let onward = |target: &Destination| onward(world, caller, called, target);
     if let Some(target) = &plan.always {
-        lines.push(format!(
-            "It goes at once to {}.",
-            owner_of_extension(target)
-        ));
+        lines.push(format!("It goes at once to {}.", whose(target)));
         lines.extend(onward(target));
     } else {
         lines.extend(ringing(plan));
@@ -131,7 +128,7 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
             Some(target) => {
                 lines.push(format!(
                     "When nobody answers, it goes to {}.",
-                    owner_of_extension(target)
+                    whose(target)
                 ));
                 lines.extend(onward(target));
             }
@@ -141,7 +138,7 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
             Some(target) => {
                 lines.push(format!(
                     "When {user} is busy, it goes to {}.",
-                    owner_of_extension(target)
+                    whose(target)
                 ));
                 lines.extend(onward(target));
             }
@@ -185,7 +182,7 @@ fn ringing(plan: &CallPlan) -> Vec<String> {
 }
 
 /// `210@default, an extension of bob`
-fn owner_of_extension(target: &Destination) -> String {
+fn whose(target: &Destination) -> String {
     match target {
         Destination::Extension {
             user: Some(user), ..
@@ -240,10 +237,7 @@ fn onward(world: &World, caller: &Caller, called: UserId, target: &Destination) 
         let Some(next) = plan.always else {
             break;
         };
-        lines.push(format!(
-            "There it goes on at once to {}.",
-            owner_of_extension(&next)
-        ));
+        lines.push(format!("There it goes on at once to {}.", whose(&next)));
         target = next;
     }
     lines

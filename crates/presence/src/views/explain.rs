@@ -58,18 +58,18 @@ pub fn explain(view: &View, now: Time) -> String {
 }
 
 /// Describes a presence: `away (lunch) "Back at one", set 7s ago, ends in 5m 0s`.
-pub fn describe(said: &PresenceView, now: Time) -> String {
-    let mut text = said.state.name().to_owned();
-    if !said.subtype.is_empty() {
-        let _ = write!(text, " ({})", said.subtype);
+pub fn describe(presence: &PresenceView, now: Time) -> String {
+    let mut text = presence.state.name().to_owned();
+    if !presence.subtype.is_empty() {
+        let _ = write!(text, " ({})", presence.subtype);
     }
-    if !said.message.is_empty() {
-        let _ = write!(text, " \"{}\"", said.message);
+    if !presence.message.is_empty() {
+        let _ = write!(text, " \"{}\"", presence.message);
     }
-    if let Some(since) = said.since {
+    if let Some(since) = presence.since {
         let _ = write!(text, ", set {} ago", Time::from_millis(since).age(now));
     }
-    if let Some(until) = said.until {
+    if let Some(until) = presence.until {
         let _ = write!(text, ", ends in {}", now.age(Time::from_millis(until)));
     }
     text
@@ -134,15 +134,15 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
         }
         ReadFrom::Clock => format!("{subject} sets"),
     };
-    let says = describe(&source.presence, now);
-    let says = match source.kind.read_from() {
+    let described = describe(&source.presence, now);
+    let described = match source.kind.read_from() {
         ReadFrom::Device => match is_idle(source) {
             true => String::new(),
-            false => format!(", which means {says}"),
+            false => format!(", which means {described}"),
         },
-        _ => format!(" {says}"),
+        _ => format!(" {described}"),
     };
-    format!("{subject}{says}{}.", remark(view, source))
+    format!("{subject}{described}{}.", remark(view, source))
 }
 
 /// Whether the source is a device that gives way now.

@@ -99,12 +99,12 @@ impl World {
     pub fn withdraw(&mut self) -> Vec<Effect> {
         let directory = self.directory.clone();
         let users = directory.users();
-        let known = users.filter(|(id, _)| self.is_told_of(*id));
+        let known = users.filter(|(id, _)| self.may_be_published(*id));
         let published = known.map(|(_, user)| unset(&user.name));
-        let shown = directory
+        let devices = directory
             .users()
             .flat_map(|(id, _)| self.withdraw_devices(id));
-        let effects = published.chain(shown).collect();
+        let effects = published.chain(devices).collect();
         self.withdrawn = true;
         self.hold_publishing(true);
         effects
@@ -112,17 +112,18 @@ impl World {
 
     /// Withdraws the users that the plan removes or spells differently.
     pub(super) fn withdraw_removed(&self, plan: &Plan) -> Vec<Effect> {
-        let spelled = |name: &str| {
+        let keeps_spelling = |name: &str| {
             let user = plan.directory().user(name);
             user.is_some_and(|user| *plan.directory().get(user).name == *name)
         };
         let users = self.directory.users();
-        let gone = users.filter(|(id, user)| self.is_told_of(*id) && !spelled(&user.name));
+        let gone =
+            users.filter(|(id, user)| self.may_be_published(*id) && !keeps_spelling(&user.name));
         gone.map(|(_, user)| unset(&user.name)).collect()
     }
 
     /// Whether Asterisk may hold a presence of the user that is not `not_set`.
-    fn is_told_of(&self, user: UserId) -> bool {
+    fn may_be_published(&self, user: UserId) -> bool {
         let is_set = self.outcome(user).presence.is_set() || self.settling.contains_key(&user);
         is_set && self.asked.has_presence(user)
     }

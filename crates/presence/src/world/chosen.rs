@@ -51,7 +51,7 @@ pub(super) enum OwnChange {
 }
 
 /// The state of a user before a change, for the comparison after it.
-pub(super) struct Snapshot {
+pub(super) struct UserBefore {
     pub presence: Presence,
     pub status: Option<Arc<StatusType>>,
     pub chosen: Presence,
@@ -65,8 +65,8 @@ impl UserState {
         self.chosen.as_deref().unwrap_or(&self.outcome)
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
-        Snapshot {
+    pub(super) fn before_change(&self) -> UserBefore {
+        UserBefore {
             presence: self.outcome.presence.clone(),
             status: self.status.clone(),
             chosen: self.chosen().presence.clone(),
@@ -76,14 +76,14 @@ impl UserState {
         }
     }
 
-    /// Whether anything in the snapshot differs from the present state.
-    pub(super) fn differs(&self, was: &Snapshot) -> bool {
+    /// Whether the present state differs from that before the change.
+    pub(super) fn differs(&self, was: &UserBefore) -> bool {
         self.status_differs(was) || self.inferred != was.inferred || self.activity != was.activity
     }
 
     /// Whether the status that people see differs for a reason other than a call or a
     /// meeting.
-    pub(super) fn status_differs(&self, was: &Snapshot) -> bool {
+    pub(super) fn status_differs(&self, was: &UserBefore) -> bool {
         let (now, then) = (self.activity, was.activity);
         let does = now.telephony != then.telephony || now.meeting != then.meeting;
         self.outcome.presence != was.presence

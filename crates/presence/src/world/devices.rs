@@ -132,10 +132,10 @@ impl World {
     /// Updates the device states of a user, and publishes each one that differs if its watcher
     /// has asked.
     pub(super) fn update_device_states(&mut self, user: UserId, effects: &mut Vec<Effect>) {
-        let shown = self.compute_device_states(user);
-        let before = std::mem::replace(&mut self.users[user.index()].device_states, shown);
+        let states = self.compute_device_states(user);
+        let before = std::mem::replace(&mut self.users[user.index()].device_states, states);
         for watcher in Watcher::ALL {
-            let state = shown[watcher as usize];
+            let state = states[watcher as usize];
             if before[watcher as usize] != state && self.asked.get(user, watcher) {
                 let name = self.directory.get(user).name.clone();
                 effects.push(Effect::Device(name, watcher, state));

@@ -1,7 +1,7 @@
 //! The known state of every user, and the one function that changes it.
 //!
 //! ```text
-//! Change -> apply -> combine -> Transition (old, new, why, sequence) -> Effects
+//! Change -> apply -> combine -> Transition (old, new, reason, sequence) -> Effects
 //! ```
 //! All other functions only read. The caller holds its lock around one call and carries
 //! out the [`Effect`]s after releasing the lock.
@@ -44,7 +44,7 @@ use crate::model::time::Time;
 use activity::Parking;
 pub use announce::Found;
 pub use chosen::{Decision, Decisions};
-use chosen::{OwnChange, Snapshot};
+use chosen::{OwnChange, UserBefore};
 use devices::Asked;
 use layers::Ending;
 pub use layers::{Layer, Layers, Value};
@@ -414,7 +414,7 @@ impl World {
             Change::DndStatus(user, dnd_status) => {
                 let mut effects = Vec::new();
                 if self.users[user.index()].dnd_status != dnd_status {
-                    let was = self.users[user.index()].snapshot();
+                    let was = self.users[user.index()].before_change();
                     self.users[user.index()].dnd_status = dnd_status;
                     self.update_activity(user);
                     let changed = Details::NONE.with(Detail::Dnd, true);
@@ -429,7 +429,7 @@ impl World {
                     return Vec::new();
                 }
                 self.users[user.index()].flags = flags;
-                let was = self.users[user.index()].snapshot();
+                let was = self.users[user.index()].before_change();
                 let changed = Details::NONE
                     .with(Detail::Flags, true)
                     .with_visibility(flag == Flag::AllowSeeMyPresence);
@@ -480,7 +480,7 @@ impl World {
         effects: &mut Vec<Effect>,
     ) {
         while let Some((_, user)) = touched.pop_first() {
-            let mut was = self.users[user.index()].snapshot();
+            let mut was = self.users[user.index()].before_change();
             self.users[user.index()].outcome = self.combine(user);
             self.note_own_change(user, own);
             self.update_chosen(user);
@@ -505,7 +505,7 @@ impl World {
         }
     }
 
-    fn transition(&mut self, user: UserId, was: Snapshot, changed: Details, now: Time) -> Effect {
+    fn transition(&mut self, user: UserId, was: UserBefore, changed: Details, now: Time) -> Effect {
         let state = &self.users[user.index()];
         let (did, activity) = (was.activity, state.activity);
         let changed = changed

@@ -142,7 +142,7 @@ impl World {
 
     /// Ends the timed statuses that are due. Returns the effects, and when the next status
     /// ends.
-    pub fn ended(&mut self, now: Time) -> (Vec<Effect>, Option<Time>) {
+    pub fn end_due_statuses(&mut self, now: Time) -> (Vec<Effect>, Option<Time>) {
         let (mut touched, mut set) = (Touched::new(), Vec::new());
         while let Some(&(until, ending)) = self.ends.first() {
             if until > now {

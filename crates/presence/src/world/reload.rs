@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::chosen::{OwnChange, Snapshot};
+use super::chosen::{OwnChange, UserBefore};
 use super::devices::Asked;
 use super::rows::RowKey;
 use super::writes::{PendingWrite, Write};
@@ -44,11 +44,11 @@ pub struct Counts {
     /// The number of users after the reload.
     pub now: usize,
     /// The number of added users.
-    pub come: usize,
+    pub added: usize,
     /// The number of removed users.
-    pub go: usize,
+    pub removed: usize,
     /// The number of users that stay and whose configuration changes.
-    pub change: usize,
+    pub changed: usize,
 }
 
 impl Counts {
@@ -57,12 +57,12 @@ impl Counts {
 
     /// Whether all of many users are removed, which is probably a mistake.
     pub fn loses_all(&self) -> bool {
-        self.before >= Self::MANY && self.go == self.before
+        self.before >= Self::MANY && self.removed == self.before
     }
 
     /// Whether more than half of many users are removed.
     pub fn loses_most(&self) -> bool {
-        self.before >= Self::MANY && self.go * 2 > self.before
+        self.before >= Self::MANY && self.removed * 2 > self.before
     }
 }
 
@@ -71,12 +71,15 @@ impl std::fmt::Display for Counts {
         let users = if self.now == 1 { "user" } else { "users" };
         let Counts {
             now,
-            come,
-            go,
-            change,
+            added,
+            removed,
+            changed,
             ..
         } = self;
-        write!(f, "{now} {users}: {come} new, {go} gone, {change} changed")
+        write!(
+            f,
+            "{now} {users}: {added} new, {removed} removed, {changed} changed"
+        )
     }
 }
 
@@ -140,9 +143,9 @@ impl Plan {
         Counts {
             before: running.user_count(),
             now: self.users.len(),
-            come: self.users.len() - known,
-            go: running.user_count() - known,
-            change: changed.count(),
+            added: self.users.len() - known,
+            removed: running.user_count() - known,
+            changed: changed.count(),
         }
     }
 
@@ -224,7 +227,7 @@ pub struct ProviderValues {
 
 /// The state of a user before a reload.
 struct Previous {
-    was: Snapshot,
+    was: UserBefore,
     device_states: [DeviceState; 2],
 }
 
@@ -391,7 +394,7 @@ impl World {
         }
         self.read_devices(at);
         let old = self.users.iter().map(|state| Previous {
-            was: state.snapshot(),
+            was: state.before_change(),
             device_states: state.device_states,
         });
         let old: Vec<Previous> = old.collect();

@@ -46,7 +46,7 @@ impl World {
     }
 
     /// Returns the presences that are due to be published, and when to call again.
-    pub fn settled(&mut self, now: Time) -> (Vec<Effect>, Option<Time>) {
+    pub fn publish_settled(&mut self, now: Time) -> (Vec<Effect>, Option<Time>) {
         // All users wait equally long, so they are due in the order in which they started. A
         // time further ahead than the settle time is from before the clock was set back.
         let longest = now.after(Duration::from_millis(self.directory.settings.settle.into()));

@@ -28,8 +28,8 @@ fn world(text: &str) -> World {
     world
 }
 
-fn reported(source: SourceId, said: &str) -> Change<'_> {
-    let mut parts = said.splitn(3, ',');
+fn reported(source: SourceId, value: &str) -> Change<'_> {
+    let mut parts = value.splitn(3, ',');
     let state = State::parse(parts.next().unwrap()).unwrap();
     let mut text = || parts.next().unwrap_or_default();
     Change::Reported {
@@ -40,12 +40,12 @@ fn reported(source: SourceId, said: &str) -> Change<'_> {
     }
 }
 
-fn report(world: &mut World, extension: &str, said: &str, at: u64) -> Vec<Effect> {
+fn report(world: &mut World, extension: &str, value: &str, at: u64) -> Vec<Effect> {
     let source = world
         .directory()
         .source(&format!("CustomPresence:{extension}"))
         .unwrap();
-    world.apply(&reported(source, said), Time::from_millis(at))
+    world.apply(&reported(source, value), Time::from_millis(at))
 }
 
 fn choose(world: &mut World, user: &str, state: State, at: u64) -> Vec<Effect> {
@@ -98,7 +98,7 @@ fn write_all(world: &mut World, at: u64) -> Vec<Effect> {
             message,
         };
         effects.extend(world.apply(&echo, Time::from_millis(at)));
-        effects.extend(world.written(&write.address, Time::from_millis(at)));
+        effects.extend(world.confirm_write(&write.address, Time::from_millis(at)));
     }
     effects
 }
@@ -224,7 +224,7 @@ fn writes_of_others_are_neither_lost_nor_make_the_state_flap() {
     // This report follows the write, but the worker has not seen it yet: it is applied.
     assert_eq!(report(&mut world, "1", "xa", 13), []);
     assert_eq!(
-        transitions(&world.written(&write.address, Time::from_millis(14))).len(),
+        transitions(&world.confirm_write(&write.address, Time::from_millis(14))).len(),
         1
     );
     assert_eq!(state(&world, "alice"), State::Xa);
@@ -392,14 +392,17 @@ fn settle_merges_publishes_but_no_transitions() {
     assert!(!published(&report(&mut world, "1", "away", 1010)));
     assert!(!published(&report(&mut world, "1", "chat", 1020)));
     assert_eq!(
-        world.settled(Time::from_millis(1050)),
+        world.publish_settled(Time::from_millis(1050)),
         (vec![], Some(Time::from_millis(1100)))
     );
-    let (due, next) = world.settled(Time::from_millis(1100));
+    let (due, next) = world.publish_settled(Time::from_millis(1100));
     assert_eq!(due, [Effect::Publish("alice".into(), State::Chat.into())]);
     assert_eq!(next, Some(Time::from_millis(1200)));
     // Without further changes the time ends silently, and the next change is published at once.
-    assert_eq!(world.settled(Time::from_millis(1200)), (vec![], None));
+    assert_eq!(
+        world.publish_settled(Time::from_millis(1200)),
+        (vec![], None)
+    );
     assert!(published(&report(&mut world, "1", "dnd", 1300)));
 }
 
@@ -459,8 +462,8 @@ proptest! {
                 let before = last.insert(t.user.clone(), t.new.clone()).unwrap_or_default();
                 prop_assert_eq!(&before, &t.old);
                 prop_assert!(t.changed != Details::NONE);
-                let said = t.old != t.new || t.old_status != t.status;
-                prop_assert!(t.changed.has(Detail::Status) || !said);
+                let status_differs = t.old != t.new || t.old_status != t.status;
+                prop_assert!(t.changed.has(Detail::Status) || !status_differs);
                 prop_assert!(t.old != t.new || !t.publish);
             }
         }

@@ -120,7 +120,7 @@ impl World {
 
     /// Confirms a write: the worker has seen all of its events. Returns the effects of the last
     /// event that was recorded meanwhile.
-    pub fn written(&mut self, address: &str, now: Time) -> Vec<Effect> {
+    pub fn confirm_write(&mut self, address: &str, now: Time) -> Vec<Effect> {
         let Some(source) = self.directory.source(address) else {
             return Vec::new();
         };

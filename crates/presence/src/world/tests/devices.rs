@@ -31,7 +31,7 @@ fn a_device_takes_part_if_it_is_configured_to() {
 }
 
 #[test]
-fn a_call_that_ends_gives_way_where_the_latest_wins() {
+fn a_call_that_ends_gives_way_if_the_latest_wins() {
     let mut world = world("[a]\ntype=user\nextension=1\nuse_devices=yes\nmethod=latest\n");
     report(&mut world, "1", "away", 1);
     device(&mut world, "PJSIP/1", NotInUse, 2);
@@ -61,7 +61,7 @@ fn meetings_and_device_tables() {
 }
 
 #[test]
-fn unreachable_extensions_are_ignored_unless_configured() {
+fn unreachable_extensions_are_ignored_by_default() {
     let mut world = world(
         "[a]\ntype=user\nextension=1\nextension=2\n\
          [b]\ntype=user\nextension=1\nextension=2\nignore_unreachable=no\n",

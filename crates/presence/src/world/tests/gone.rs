@@ -8,9 +8,9 @@ use crate::world::gone_users::{Gone, KEEP};
 
 /// The rows as AstDB keeps them, deletions applied.
 #[derive(Default)]
-struct Database(BTreeMap<String, String>);
+struct StoredRows(BTreeMap<String, String>);
 
-impl Database {
+impl StoredRows {
     fn take(&mut self, world: &mut World) {
         for row in world.take_rows(usize::MAX) {
             match row.value {
@@ -42,7 +42,7 @@ const BOTH: &str =
     "[alice]\ntype=user\nextension=1\n[bob]\ntype=user\nextension=3\noutgoing=none\n";
 const ALONE: &str = "[alice]\ntype=user\nextension=1\n";
 
-fn reload(world: &mut World, kept: &Database, text: &str, at: u64) -> Removed {
+fn reload(world: &mut World, kept: &StoredRows, text: &str, at: u64) -> Removed {
     let plan = Plan::new(world.directory(), directory(text));
     let now = Time::from_millis(at);
     world
@@ -51,9 +51,9 @@ fn reload(world: &mut World, kept: &Database, text: &str, at: u64) -> Removed {
 }
 
 /// A world in which bob, who has several settings, is removed at 1000.
-fn gone() -> (World, Database) {
+fn gone() -> (World, StoredRows) {
     let mut world = world(BOTH);
-    let mut kept = Database::default();
+    let mut kept = StoredRows::default();
     report(&mut world, "3", "xa", 10);
     set(&mut world, "bob", "dnd,,Quiet", 20);
     kept.take(&mut world);
@@ -214,18 +214,18 @@ fn a_reload_counts_added_removed_and_changed_users() {
     let world = world(BOTH);
     let counts = |text: &str| Plan::new(world.directory(), directory(text)).counts();
     let line = |text: &str| counts(text).to_string();
-    assert_eq!(line(BOTH), "2 users: 0 new, 0 gone, 0 changed");
-    assert_eq!(line(ALONE), "1 user: 0 new, 1 gone, 0 changed");
+    assert_eq!(line(BOTH), "2 users: 0 new, 0 removed, 0 changed");
+    assert_eq!(line(ALONE), "1 user: 0 new, 1 removed, 0 changed");
     let more = "[carol]\ntype=user\n[bob]\ntype=user\nextension=3\noutgoing=none\nmailbox=3\n";
     assert_eq!(
         line(&format!("{ALONE}extension=2\n{more}")),
-        "3 users: 1 new, 0 gone, 2 changed"
+        "3 users: 1 new, 0 removed, 2 changed"
     );
     // A general option changes all users, and the order of the file changes none.
     let general = format!("[general]\nmethod=latest\n{BOTH}");
-    assert_eq!(line(&general), "2 users: 0 new, 0 gone, 2 changed");
+    assert_eq!(line(&general), "2 users: 0 new, 0 removed, 2 changed");
     let swapped = "[bob]\ntype=user\nextension=3\noutgoing=none\n[alice]\ntype=user\nextension=1\n";
-    assert_eq!(line(swapped), "2 users: 0 new, 0 gone, 0 changed");
+    assert_eq!(line(swapped), "2 users: 0 new, 0 removed, 0 changed");
 
     let many = |from: usize, to: usize| -> String {
         let user = |at: usize| format!("[u{at}]\ntype=user\n");

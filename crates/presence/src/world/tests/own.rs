@@ -24,7 +24,7 @@ fn extension(world: &World, extension: &str) -> (State, u64) {
 }
 
 pub fn end(world: &mut World, at: u64) -> (Vec<Effect>, Option<u64>) {
-    let (effects, next) = world.ended(Time::from_millis(at));
+    let (effects, next) = world.end_due_statuses(Time::from_millis(at));
     (effects, next.map(Time::millis))
 }
 
@@ -53,7 +53,7 @@ fn a_presence_that_no_type_means_leaves_the_status_type() {
 }
 
 #[test]
-fn a_type_mapped_to_nothing_is_recorded_and_goes_nowhere() {
+fn a_type_mapped_to_no_state_is_recorded_and_goes_nowhere() {
     let mut world = world(&format!("{TYPES}{ALICE}"));
     report(&mut world, "1", "chat", 10);
     let effects = set(&mut world, "alice", "focus", 11);
@@ -151,7 +151,7 @@ fn timed_statuses_of_two_users_return_to_what_was_before_both() {
 }
 
 #[test]
-fn a_type_mapped_to_nothing_takes_over_the_end_of_a_timed_one() {
+fn a_type_mapped_to_no_state_takes_over_the_end_of_a_timed_one() {
     let mut world = world(&format!("{TYPES}{ALICE}"));
     report(&mut world, "1", "chat", 1_000);
     set(&mut world, "alice", "lunch,,,t(10)", 2_000);

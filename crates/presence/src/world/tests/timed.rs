@@ -24,7 +24,7 @@ fn status(world: &World, user: &str) -> String {
 }
 
 fn end(world: &mut World, at: u64) {
-    world.ended(Time::from_millis(at));
+    world.end_due_statuses(Time::from_millis(at));
     write_all(world, at);
 }
 
@@ -60,7 +60,7 @@ fn a_third_timed_status_at_a_shared_extension_ends_too() {
 }
 
 #[test]
-fn a_type_mapped_to_nothing_ends_what_lies_below_another_user() {
+fn a_type_mapped_to_no_state_ends_a_status_below_another_users() {
     let mut world = two("");
     for (at, user, value) in [
         (2_000, "alice", "xa,,,t(4)"),
@@ -92,7 +92,7 @@ fn a_cancelled_end_disappears_for_other_users_too() {
 }
 
 #[test]
-fn a_type_that_is_gone_below_a_timed_status_leaves_no_empty_status() {
+fn a_type_removed_below_a_timed_status_leaves_no_empty_status() {
     let lunch = "[lunch]\ntype=status\nstate=away\nsubtype=lunch\n";
     let mut world = two(lunch);
     set(&mut world, "alice", "lunch", 2_000);
@@ -119,10 +119,10 @@ fn an_end_found_at_a_start_keeps_its_since() {
     set(&mut before, "alice", "dnd,,,t(10)", 2_000);
     write_all(&mut before, 2_000);
     let rows = stored(&mut before, false);
-    let again = |said: &str| {
+    let again = |value: &str| {
         let now = Time::from_millis(20_000);
         let mut world = World::restore(before.directory().clone(), &rows, now);
-        report(&mut world, "201", said, 20_000);
+        report(&mut world, "201", value, 20_000);
         end(&mut world, 20_001);
         (extension(&world, "201").state(), at(&world))
     };
@@ -145,7 +145,7 @@ fn a_timed_status_of_a_removed_user_ends_at_their_extension() {
     let write = world.take_write().unwrap();
     assert_eq!(&*write.address, "CustomPresence:200");
     assert_eq!(write.presence.state(), State::Available);
-    assert_eq!(world.written(&write.address, at), []);
+    assert_eq!(world.confirm_write(&write.address, at), []);
     assert_eq!(world.take_write(), None);
 }
 
@@ -219,7 +219,7 @@ impl TimedRun {
 
     fn step(&mut self, step: &TimedStep) {
         self.at += 1_000;
-        self.world.ended(Time::from_millis(self.at));
+        self.world.end_due_statuses(Time::from_millis(self.at));
         match *step {
             TimedStep::Report(extension, state) => {
                 write_all(&mut self.world, self.at);
@@ -254,7 +254,7 @@ impl TimedRun {
             }
             TimedStep::Wait(seconds) => {
                 self.at += seconds * 1_000;
-                self.world.ended(Time::from_millis(self.at));
+                self.world.end_due_statuses(Time::from_millis(self.at));
             }
             TimedStep::Restart => {
                 write_all(&mut self.world, self.at);
@@ -277,7 +277,7 @@ impl TimedRun {
     fn finish(&mut self) -> Result<(), TestCaseError> {
         self.at += 3_600_000;
         end(&mut self.world, self.at);
-        let (effects, next) = self.world.ended(Time::from_millis(self.at));
+        let (effects, next) = self.world.end_due_statuses(Time::from_millis(self.at));
         prop_assert_eq!((effects, next), (vec![], None));
         for user in USERS {
             let id = self.world.directory().user(user).unwrap();
