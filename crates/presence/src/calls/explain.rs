@@ -1,4 +1,4 @@
-//! Explains in sentences where a call goes now, and why.
+//! The explanation of a plan in sentences: the target of a call and the reason.
 
 use super::{CallOrigin, CallPlan, DEPTH, Destination};
 use crate::directory::{Directory, UserId};
@@ -18,7 +18,7 @@ pub struct Caller {
 }
 
 impl From<CallOrigin> for Caller {
-    /// A caller of whom only the origin is known.
+    /// A caller with a known origin and nothing else.
     fn from(origin: CallOrigin) -> Self {
         Caller {
             origin,

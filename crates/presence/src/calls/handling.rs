@@ -141,7 +141,7 @@ pub struct Calls {
     pub internal_contexts: Vec<Box<str>>,
     /// Whether a call is internal if its caller ID is a user's extension.
     pub trust_caller_id: bool,
-    /// The numbers of callers whom the user accepts even while refusing all other calls.
+    /// The numbers of callers that get through even while the user refuses all other calls.
     pub always_accept: Vec<Box<str>>,
     /// The channel variable that holds `internal` or `external`.
     pub origin_variable: Box<str>,
@@ -170,7 +170,7 @@ pub struct Reach {
     pub mobile: Box<str>,
     /// The user's mailbox, such as `200@default`; empty for none.
     pub mailbox: Box<str>,
-    /// The names of the users whom this user monitors.
+    /// The names of the users that this user monitors.
     pub monitors: Vec<Box<str>>,
 }
 

@@ -1,7 +1,7 @@
-//! Where a call to a user goes now: a plan that depends on nothing but the world.
+//! The plan of a call to a user, made from the world alone.
 //!
-//! A plan does not dial. The interfaces that show a plan and the application that carries
-//! it out read the same plan, so that a call goes exactly where the interfaces show.
+//! A plan does not dial. The application that carries out a plan reads the same plan as the
+//! interfaces that show it, so a call goes exactly where the interfaces show.
 
 mod explain;
 mod handling;
@@ -93,7 +93,7 @@ pub struct CallPlan {
     pub busy: Option<Destination>,
     /// All devices of the user, which a call from a queue rings at once.
     pub together: Vec<String>,
-    /// The devices of users who monitor this user and have their own devices ring too.
+    /// The devices of monitoring users whose flag has them ring too.
     pub monitors: Vec<String>,
     /// Whether the user gets push messages in the present status.
     pub push: bool,

@@ -60,7 +60,7 @@ impl<'a> RouteQuery<'a> {
     /// # Errors
     /// A message that names the wrong argument and the expected form.
     pub fn parse(arguments: &'a str) -> Result<Self, String> {
-        const EXPECTED: &str = "expected user,internal or user,external, then perhaps a field";
+        const EXPECTED: &str = "expected user,internal or user,external, and optionally a field";
         let mut parts = arguments.splitn(3, ',').map(str::trim);
         let user = parts.next().unwrap_or_default();
         if user.is_empty() {
@@ -184,7 +184,7 @@ impl CallPlan {
         }
     }
 
-    /// The parts of the plan that a caller notices, for comparison: all but the names.
+    /// The parts of the plan that the table compares.
     fn difference(&self) -> impl PartialEq + '_ {
         let targets = (&self.always, &self.no_answer, &self.busy);
         (targets, &self.steps, self.push, &self.note)
@@ -226,7 +226,8 @@ pub fn table(world: &World, user: UserId) -> Vec<Row> {
         let mapped = status.maps_to.as_ref().map(Presence::state);
         (mapped.unwrap_or(state), &*status.name)
     });
-    // No type may map to the present pair of status and state, if the status is recorded only.
+    // The present state may differ from the state that the present status maps to, for example
+    // if the status was recorded only.
     let statuses = statuses.map(|(mapped, name)| match name == now {
         true => (state, name),
         false => (mapped, name),

@@ -331,11 +331,11 @@ mod tests {
         assert_eq!(queue(State::Available, &[OnHold, Ringing]), Ringing);
         assert_eq!(lamp(State::Unavailable, &[Ringing]), Ringing);
         let department = |watcher| {
-            let takes = DoNotAcceptDepartmentCalls;
+            let dnd_status = DoNotAcceptDepartmentCalls;
             shown(
                 watcher,
                 State::Available,
-                takes,
+                dnd_status,
                 phones(&[NotInUse]),
                 &table,
             )

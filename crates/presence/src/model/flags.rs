@@ -12,9 +12,9 @@ words! {
     pub enum Flag: "flag" {
         /// Whether others may see the presence.
         AllowSeeMyPresence = "allowSeeMyPresence",
-        /// Whether the user's phones ring too when a call rings a user whom they monitor.
+        /// Whether the user's phones ring too when a call rings a user that they monitor.
         RingOnMonitoredCall = "ringOnMonitoredCall",
-        /// Whether the user may pick up a call that is held by a user whom they monitor.
+        /// Whether the user may pick up a call that a monitored user holds.
         PickUpCallsOnHold = "pickUpCallsOnHold",
     }
 }

@@ -13,7 +13,7 @@ pub fn expected(given: &str, expected: &str) -> String {
 /// `, did you mean 'a'?` if a word of the list is close to the given one, otherwise nothing.
 pub fn did_you_mean(given: &str, list: &str) -> String {
     let meant = close(given, words(list));
-    meant.map_or_else(String::new, |meant| format!(", did you mean '{meant}'?"))
+    meant.map_or_else(String::new, |word| format!(", did you mean '{word}'?"))
 }
 
 /// The words of a list such as `a, b or c`.

@@ -1,8 +1,8 @@
 //! Enums whose variants are words of the configuration, the dialplan, AMI or JSON.
 //!
-//! [`words!`] takes each word once; the name, parsing, the list of all words and the message
+//! `words!` declares each word once; the name, parsing, the list of all words and the message
 //! for an unknown word follow from that declaration. A crate such as `strum` would leave the
-//! lists in messages and the messages themselves to be written by hand.
+//! lists in messages and the messages themselves to be maintained separately.
 
 use std::fmt;
 
