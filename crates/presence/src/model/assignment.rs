@@ -462,7 +462,7 @@ mod tests {
         ] {
             assert_eq!(until(same), half_an_hour, "{same}");
         }
-        // It is 22:13 and 20 seconds there.
+        // `NOW` is 22:13:20 UTC.
         let midnight = Some(Time::from_millis(1_700_006_400_000));
         for same in ["u(00:00)", "until 0:00", "until 1700006400"] {
             assert_eq!(until(same), midnight, "{same}");
