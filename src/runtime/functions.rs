@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::Runtime;
 use presence::Time;
-use presence::actions::unknown_functions;
 use presence::directory::Directory;
+use presence::directory::unknown_functions;
 
 /// How often the persister looks whether Asterisk has loaded everything.
 const OFTEN: Duration = Duration::from_secs(1);

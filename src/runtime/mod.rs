@@ -25,6 +25,7 @@ pub mod load;
 mod models;
 pub mod outbox;
 pub mod persister;
+pub mod pickups;
 pub mod providers;
 pub mod push;
 pub mod reload;
@@ -51,6 +52,7 @@ use feed::Feed;
 use functions::FunctionCheck;
 use host::Host;
 use persister::PersisterQueue;
+use pickups::Pickups;
 use push::PushState;
 use reload::ReloadLock;
 use schedules::Schedules;
@@ -78,6 +80,8 @@ pub struct Runtime {
     reload: ReloadLock,
     warnings: Warnings,
     webhooks: Webhooks,
+    /// The held calls that are being picked up.
+    pub pickups: Arc<Pickups>,
     /// The logins over HTTP.
     pub sessions: Sessions,
     kept: Arc<ProcessState>,
@@ -107,6 +111,7 @@ impl Runtime {
             reload: ReloadLock::default(),
             warnings: Warnings::default(),
             webhooks: Webhooks::new(poster),
+            pickups: Arc::default(),
             sessions: Sessions::default(),
             kept,
         })

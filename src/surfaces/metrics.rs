@@ -8,8 +8,6 @@ use std::time::Duration;
 use crate::runtime;
 use crate::runtime::stats::Counter;
 use crate::runtime::store;
-use crate::web;
-use asterisk::http::Site;
 use asterisk::prometheus::Metrics;
 use presence::State;
 use presence::directory::UserId;
@@ -98,7 +96,7 @@ pub fn all() -> Vec<Metric> {
             "feed_readers",
             "gauge",
             "Connected readers of event streams.",
-            web::site::UserPresenceSite::state().streams() as u64,
+            u64::from(runtime.sessions.slots.in_use()),
         ),
         Metric::one(
             "journal_events",

@@ -7,8 +7,6 @@
 use crate::runtime;
 use std::ffi::CStr;
 
-use parking_lot::Mutex;
-
 use crate::runtime::store;
 use crate::surfaces::caller::ChannelCaller;
 use asterisk::application::{Application, Channel, DialplanNext};
@@ -130,7 +128,8 @@ impl Pickup {
         for call in calls {
             // Checked again now that no other pickup can take the call: it may be over, or
             // the user may have resumed it.
-            let Some(claim) = Claim::new(call.id()) else {
+            let claim = runtime::with(|runtime| runtime.pickups.claim(call.id()));
+            let Some(claim) = claim.flatten() else {
                 continue;
             };
             let Some(held) = call.held() else {
@@ -185,30 +184,5 @@ impl Pickup {
             true => DialplanNext::HangUp,
             false => DialplanNext::Continue,
         }
-    }
-}
-
-/// The calls that are being picked up, by the unique id of the holder's channel: a second
-/// pickup of the same call must not join it as a third party.
-static TAKEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-/// Keeps other pickups from taking this call until it is dropped. It is held until the
-/// pickup ends, when the holder's channel cannot be found any more.
-struct Claim(String);
-
-impl Claim {
-    fn new(id: String) -> Option<Self> {
-        let mut taken = TAKEN.lock();
-        if taken.contains(&id) {
-            return None;
-        }
-        taken.push(id.clone());
-        Some(Claim(id))
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        TAKEN.lock().retain(|id| *id != self.0);
     }
 }

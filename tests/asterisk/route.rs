@@ -266,7 +266,7 @@ fn a_reload_applies_a_new_handling_and_refuses_a_bad_one() {
     assert!(ast.reload().ok());
     ast.wait_log_from(
         log,
-        "the user 'alice' has no endpoint soft, which the handling 'office'",
+        "the handling 'office' rings the endpoint soft, which the user 'alice' does not have",
     );
     ast.wait_log_from(log, "there is no user 'zoe'");
 }
@@ -291,7 +291,9 @@ fn users_of_realtime_have_endpoints_too() {
     ast.realtime_sql("UPDATE userpresence SET endpoint = 'desk,PJSIP/e' WHERE name = 'carol';");
     ast.cli("userpresence reload user carol");
     assert_eq!(carol("first"), "PJSIP/e");
-    ast.wait_log("the user 'carol' has no endpoint soft, which the handling 'office' rings");
+    ast.wait_log(
+        "the handling 'office' rings the endpoint soft, which the user 'carol' does not have",
+    );
     // The monitors are still known afterwards.
     routes(&ast, "internal", &[("monitors", "PJSIP/e")]);
 }

@@ -106,7 +106,9 @@ fn file_of(place: &Location<'_>) -> String {
 }
 
 fn shown_file(file: &str) -> String {
-    let file = file.strip_prefix("src/").unwrap_or(file);
+    // Of a member crate, its folder and the file in it.
+    let file = file.strip_prefix("crates/").unwrap_or(file);
+    let file = file.replacen("src/", "", 1);
     format!("{}/{file}", log_name().to_string_lossy())
 }
 

@@ -168,7 +168,10 @@ impl Runtime {
         if let TargetKind::UserStatus(user) = TargetKind::of(target) {
             let own = self.read(|world| {
                 let user = Query::find(world, user)?;
-                Ok(assignment::of_own(world.own(user)))
+                let own = world.own(user);
+                let presence = own.map(|own| own.presence.clone()).unwrap_or_default();
+                let status = own.and_then(|own| own.status.as_deref());
+                Ok(assignment::value_of(status, &presence))
             });
             let own = own.unwrap_or_else(|| Err(NOT_RUNNING.into()));
             return own.map(TargetValue::Text);

@@ -48,6 +48,11 @@ pub struct ReaderSlot {
 }
 
 impl ReaderSlots {
+    /// How many slots are in use.
+    pub fn in_use(&self) -> u32 {
+        self.0.lock().accounts.values().sum()
+    }
+
     /// Takes a slot for a caller in an account. The limits leave slots for other accounts
     /// and callers.
     ///

@@ -1,19 +1,19 @@
 //! A person as the account sees one: on the phone, in a meeting, to be disturbed or not,
 //! and the numbered events that say what of it changed.
 
-mod activity;
 mod event;
 mod journal;
 mod query;
 mod record;
 mod reservation;
 
-pub use activity::{
+pub use crate::model::activity::{
     Activity, MeetingStatus, PresenceStatus, Telephony, TelephonyStatus, status_of,
 };
+pub use crate::model::details::{Detail, Details};
 #[cfg(any(test, feature = "testing"))]
 pub use event::testing;
-pub use event::{Detail, Details, Event, Subscription, uuid_of};
+pub use event::{Event, Subscription, uuid_of};
 pub use journal::{Journal, Missed};
 pub use query::{EventsQuery, ListQuery};
 pub use record::Record;

@@ -1,8 +1,8 @@
 //! What readers of an account ask for, as the query of a request says it.
 
-use super::event::{Detail, Details};
 use super::record::Record;
 use crate::directory::UserId;
+use crate::model::details::{Detail, Details};
 use crate::model::inferred::Inferred;
 use crate::model::text::quoted;
 use crate::world::World;

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::activity::{MeetingStatus, PresenceStatus, TelephonyStatus};
 use crate::directory::UserId;
+use crate::model::activity::{MeetingStatus, PresenceStatus, TelephonyStatus};
 use crate::model::flags::Flags;
 use crate::model::inferred::Inferred;
 use crate::model::time::Time;

@@ -6,7 +6,6 @@
 //! undone only if its target still has the value that the action gave it.
 
 mod backend;
-mod functions;
 mod queue;
 mod queues;
 mod record;
@@ -16,15 +15,11 @@ mod template;
 
 use std::sync::Arc;
 
-use crate::config::UserSpec;
-use crate::directory::UserId;
 use crate::model::state::{Presence, State};
 use crate::model::status::Statuses;
 use crate::model::words::words;
-use crate::world::{Decision, Transition, World};
 
 pub use backend::{Backend, TargetValue};
-pub use functions::unknown_functions;
 pub use queue::{Member, QueueMembership, QueueStep, REASON};
 pub use record::{ActionRecord, InForce, carry_out, describe_member};
 pub use target::TargetKind;
@@ -187,76 +182,7 @@ pub struct StatusChange {
     pub old: Option<PresenceStatus>,
 }
 
-impl StatusChange {
-    /// A status without a known change.
-    fn to(decision: &Decision) -> Self {
-        StatusChange {
-            new: PresenceStatus::of(decision),
-            old: None,
-        }
-    }
-
-    fn between(old: &Decision, new: &Decision) -> Self {
-        StatusChange {
-            new: PresenceStatus::of(new),
-            old: (old != new).then(|| PresenceStatus::of(old)),
-        }
-    }
-}
-
 impl Person {
-    /// The user as the world has them now; `None` for a user without blocks.
-    pub fn of(world: &World, id: UserId) -> Option<Self> {
-        let directory = world.directory();
-        let user = directory.get(id);
-        let decisions = world.decisions(id)?;
-        let default = user.default.map(|at| &user.inputs[usize::from(at)]);
-        let device = default.and_then(|input| input.device());
-        let device = device.map(|device| directory.device_name(device).into());
-        let inputs = user.inputs.iter();
-        let extensions = inputs.filter_map(|input| directory.extension(input));
-        Some(Person {
-            user: user.name.clone(),
-            id: user.id.clone().unwrap_or_else(|| (&*user.name).into()),
-            account: directory.account(user.account).clone(),
-            extensions: extensions.map(Into::into).collect(),
-            member: user.member.clone().or(device),
-            functions: user.rule.functions.clone(),
-            blocks: user.rule.actions.clone(),
-            chosen: StatusChange::to(&decisions.chosen),
-            combined: StatusChange::to(&decisions.combined),
-        })
-    }
-
-    /// The user after a transition, with the previous status.
-    pub fn after(world: &World, transition: &Transition) -> Option<Self> {
-        let user = world.directory().user(&transition.user)?;
-        let mut person = Person::of(world, user)?;
-        let [old, new] = transition.decisions.as_deref()?;
-        person.chosen = StatusChange::between(&old.chosen, &new.chosen);
-        person.combined = StatusChange::between(&old.combined, &new.combined);
-        Some(person)
-    }
-
-    /// The user as configured, without a status: for finding out which targets their actions
-    /// can write.
-    pub fn configured(spec: &UserSpec) -> Self {
-        let device = spec.default.map(|at| &spec.inputs[usize::from(at)]);
-        let device = device.and_then(|input| input.device.clone());
-        let extensions = spec.inputs.iter().filter_map(|input| input.extension());
-        Person {
-            user: spec.name.clone(),
-            id: spec.id.clone().unwrap_or_else(|| (&*spec.name).into()),
-            account: spec.account.clone(),
-            extensions: extensions.map(Into::into).collect(),
-            member: spec.member.clone().or(device),
-            functions: spec.rule.functions.clone(),
-            blocks: spec.rule.actions.clone(),
-            chosen: StatusChange::default(),
-            combined: StatusChange::default(),
-        }
-    }
-
     /// Merges an earlier change that has not been carried out: its previous status becomes the
     /// previous status of this change.
     pub fn begin_with(&mut self, earlier: &Person) {
@@ -275,16 +201,6 @@ impl Person {
         match when {
             StatusKind::Chosen => &self.chosen,
             StatusKind::Combined => &self.combined,
-        }
-    }
-}
-
-impl PresenceStatus {
-    fn of(decision: &Decision) -> Self {
-        let status = decision.status.as_ref();
-        PresenceStatus {
-            presence: decision.presence.clone(),
-            kind: status.map_or_else(|| "".into(), |status| (&*status.name).into()),
         }
     }
 }

@@ -13,9 +13,9 @@ use super::queue::{Applied, Member};
 use super::queues::{QueueRecord, do_steps, plan_steps};
 use super::targets::{Assigned, plan_writes, write_targets};
 use super::{Person, PresenceStatus, StatusChange, StatusKind, names, wanted};
+use crate::model::kept::Kept;
 use crate::model::status::Statuses;
 use crate::model::time::Time;
-use crate::world::stored::Kept;
 
 /// The status of the user when actions were last carried out.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]

@@ -4,7 +4,6 @@
 //! interfaces that show it, so a call goes exactly where the interfaces show.
 
 mod explain;
-mod handling;
 pub mod pickup;
 mod show;
 #[cfg(test)]
@@ -15,13 +14,13 @@ use std::sync::Arc;
 use crate::directory::{Directory, User, UserId};
 use crate::model::flags::Flag;
 use crate::model::state::State;
-use crate::model::words::words;
 use crate::world::World;
 
-pub use explain::{Caller, explain};
-pub use handling::{
-    Calls, Forward, ForwardVariable, ForwardWhen, Handling, HandlingBlock, MOBILE, Reach, is_phone,
+pub use crate::model::handling::{
+    CallOrigin, Calls, Forward, ForwardVariable, ForwardWhen, Handling, HandlingBlock, MOBILE,
+    Reach, is_phone,
 };
+pub use explain::{Caller, explain};
 pub use show::{HEADS, RouteQuery, Row, table};
 
 /// How long a stage rings without `ring_timeout`, in seconds.
@@ -29,16 +28,6 @@ const DEFAULT_TIMEOUT: u32 = 20;
 
 /// How many users a call may pass by forwards, the first one included.
 pub const DEPTH: usize = 8;
-
-words! {
-    /// Where a call comes from.
-    pub enum CallOrigin: "origin" {
-        /// From a user of this system.
-        Internal = "internal",
-        /// From outside.
-        External = "external",
-    }
-}
 
 /// A target to which a call is forwarded.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -2,7 +2,7 @@
 
 use super::reader::Given;
 use super::value::unexpected;
-use crate::calls::{Forward, ForwardVariable};
+use crate::model::handling::{Forward, ForwardVariable};
 use crate::model::text::quoted;
 
 /// The longest number, in digits with a leading `+`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::reader::{Given, OptionSpec, OptionTable, SectionReader};
 use super::{Definitions, dialplan, value};
-use crate::calls::{CallOrigin, ForwardWhen, Handling, HandlingBlock};
+use crate::model::handling::{CallOrigin, ForwardWhen, Handling, HandlingBlock};
 use crate::model::status::Statuses;
 
 /// A section while it is read.

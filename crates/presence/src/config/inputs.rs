@@ -7,9 +7,9 @@ use super::reader::{Given, SectionReader};
 use super::settings::Rule;
 use super::user::{InputKind, InputSpec};
 use super::{Definitions, value};
-use crate::calls::is_phone;
 use crate::model::address;
 use crate::model::device::DeviceTable;
+use crate::model::handling::is_phone;
 use crate::model::text::quoted;
 
 /// The option that gives a source.

@@ -14,6 +14,7 @@ mod graph;
 mod handling;
 mod ids;
 mod inputs;
+mod people;
 mod reach;
 mod reader;
 mod rule;

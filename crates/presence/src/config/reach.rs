@@ -8,7 +8,7 @@ use super::reader::Given;
 use super::section::{Origin, Problem, Section, location};
 use super::user::UserSpec;
 use super::value::{self, unexpected};
-use crate::calls::{Forward, Handling, HandlingBlock, MOBILE, Reach, is_phone};
+use crate::model::handling::{Forward, Handling, HandlingBlock, MOBILE, Reach, is_phone};
 use crate::model::text::quoted;
 
 /// One or more endpoints, each with a name of its own.

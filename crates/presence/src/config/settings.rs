@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{Definitions, Http, Webhook};
 use crate::actions::{ActionBlock, Functions};
-use crate::calls::Calls;
 use crate::combine::{Method, Order, Ranks};
 use crate::model::device::PresenceTable;
+use crate::model::handling::Calls;
 use crate::model::state::{Presence, State};
 use crate::model::status::{StatusType, Statuses};
 use crate::model::words::words;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::section::Origin;
 use super::settings::Rule;
-use crate::calls::Reach;
 use crate::model::device::DeviceTable;
+use crate::model::handling::Reach;
 
 pub use crate::model::input::InputKind;
 

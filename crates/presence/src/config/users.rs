@@ -12,8 +12,8 @@ use super::settings::{Rule, Settings};
 use super::user::{InputKind, InputSpec, UserSpec};
 use super::value::unexpected;
 use super::{IsTimezone, action, reach, value};
-use crate::calls::Reach;
 use crate::model::address;
+use crate::model::handling::Reach;
 
 /// The most sources that a user can have.
 const MAX_INPUTS: usize = 250;

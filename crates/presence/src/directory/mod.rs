@@ -6,6 +6,7 @@
 
 mod adjacency;
 mod build;
+mod functions;
 mod hash;
 mod id;
 mod names;
@@ -16,15 +17,16 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::calls::Reach;
 use crate::config::{InputKind, InputSpec, Origin, Outgoing, Rule, Schedule, Settings, UserSpec};
 use crate::model::address::{self, USER_LABEL};
 use crate::model::device::DeviceTable;
+use crate::model::handling::Reach;
 use crate::model::mailbox;
 use adjacency::Adjacency;
 use hash::{hash_address, hash_exact, hash_folded, hash_number};
 use names::Names;
 
+pub use functions::unknown_functions;
 pub use id::{AccountId, DeviceId, SourceId, UserId};
 
 /// One thing a user reads.

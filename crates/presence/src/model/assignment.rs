@@ -8,12 +8,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::model::ending::{self, Clock};
-use crate::model::state::{Presence, State};
+use crate::model::state::Presence;
 use crate::model::status::{StatusType, Statuses};
 use crate::model::suggest;
 use crate::model::text;
 use crate::model::time::Time;
-use crate::world::Own;
 
 /// A chosen status.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -319,17 +318,13 @@ fn decode(name: &str, given: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| format!("the {name} {}", text::Refused::NotUtf8))
 }
 
-/// The value that sets a user's own status again, without its end.
-pub fn of_own(own: Option<&Own>) -> String {
-    let Some(own) = own else {
-        return State::NotSet.name().to_owned();
-    };
-    let status = own.status.as_deref();
+/// The value that sets a status type with this presence, without an end.
+pub fn value_of(status: Option<&StatusType>, presence: &Presence) -> String {
     if let Some(unmapped) = status.filter(|status| status.maps_to.is_none()) {
         return unmapped.name.to_string();
     }
-    let (subtype, message) = (own.presence.subtype(), own.presence.message());
-    let state = own.presence.state().name();
+    let (subtype, message) = (presence.subtype(), presence.message());
+    let state = presence.state().name();
     let name = status.map_or(state, |status| &status.name);
     let special = |text: &str| text.contains([',', '\\']) || are_options(text);
     match (subtype, message) {
@@ -365,6 +360,7 @@ pub fn custom_presence(presence: &Presence) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::state::State;
     use proptest::prelude::*;
 
     const NOW: Time = Time::from_millis(1_700_000_000_500);
@@ -428,19 +424,11 @@ mod tests {
             "xa,t(5),,",
         ] {
             let chosen = choice(value).unwrap();
-            let own = Own {
-                status: Some(chosen.status.clone()),
-                presence: chosen.presence.clone().unwrap_or_default(),
-                since: NOW,
-                chosen: NOW,
-                beside: None,
-                until: Time::NEVER,
-                by: crate::world::By::Hand,
-                before: None,
-            };
-            assert_eq!(choice(&of_own(Some(&own))), Ok(chosen), "{value}");
+            let presence = chosen.presence.clone().unwrap_or_default();
+            let value_again = value_of(Some(&chosen.status), &presence);
+            assert_eq!(choice(&value_again), Ok(chosen), "{value}");
         }
-        assert_eq!(of_own(None), "not_set");
+        assert_eq!(value_of(None, &Presence::default()), "not_set");
     }
 
     #[test]

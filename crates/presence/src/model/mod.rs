@@ -1,13 +1,17 @@
 //! The types that all other folders share: states, statuses, times, texts.
 
+pub mod activity;
 pub mod address;
 pub mod assignment;
+pub mod details;
 pub mod device;
 pub mod dnd;
 pub mod ending;
 pub mod flags;
+pub mod handling;
 pub mod inferred;
 pub mod input;
+pub mod kept;
 pub mod mailbox;
 pub mod mask;
 pub mod principal;

@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 
 use super::{Touched, World};
-use crate::account::{Activity, MeetingStatus, Telephony, status_of};
 use crate::directory::UserId;
+use crate::model::activity::Activity;
+use crate::model::activity::MeetingStatus;
+use crate::model::activity::Telephony;
+use crate::model::activity::status_of;
 use crate::model::device::{DeviceState, Phones};
 use crate::model::state::State;
 

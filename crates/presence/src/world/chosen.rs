@@ -7,9 +7,11 @@
 use std::sync::Arc;
 
 use super::{Outcome, UserState, Winner, World};
-use crate::account::{Activity, Telephony, TelephonyStatus};
 use crate::combine::Method;
 use crate::directory::UserId;
+use crate::model::activity::Activity;
+use crate::model::activity::Telephony;
+use crate::model::activity::TelephonyStatus;
 use crate::model::assignment::Choice;
 use crate::model::device::DeviceState;
 use crate::model::inferred::Inferred;

@@ -11,11 +11,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
-use crate::model::state::{Presence, State};
+use crate::model::kept::{Kept, is_zero};
 use crate::model::status::{StatusType, Statuses};
 use crate::model::time::Time;
 use crate::world::gone_users::Gone;
@@ -26,54 +25,6 @@ pub const FAMILY: &str = "UserPresence";
 /// The key under which the secret of sessions over HTTP stood once; it is deleted where it is
 /// found.
 pub const OLD_SECRET: &str = "http/secret";
-
-/// A presence with its time, as stored.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
-pub struct Kept {
-    #[serde(serialize_with = "write_state", deserialize_with = "read_state")]
-    state: State,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    subtype: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    message: String,
-    /// Unix time in microseconds, as is `until`; 0 there for no end.
-    since: u64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    until: u64,
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-impl Kept {
-    /// As stored.
-    pub fn new(presence: &Presence, since: Time, until: Time) -> Self {
-        Kept {
-            until: until.micros(),
-            state: presence.state(),
-            subtype: presence.subtype().to_owned(),
-            message: presence.message().to_owned(),
-            since: since.micros(),
-        }
-    }
-
-    /// As known: presence, since and until.
-    pub fn restore(&self) -> (Presence, Time, Time) {
-        let presence = Presence::new(self.state, &self.subtype, &self.message);
-        let time = Time::from_micros;
-        (presence, time(self.since), time(self.until))
-    }
-}
-
-fn write_state<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(state.name())
-}
-
-fn read_state<'a, D: Deserializer<'a>>(deserializer: D) -> Result<State, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    State::parse(&name).map_err(D::Error::custom)
-}
 
 /// The row of a source: what it is without timed statuses, and those that lie over it.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -304,6 +255,7 @@ fn take<T: for<'a> Deserialize<'a>>(into: &mut HashMap<String, T>, key: &str, va
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::state::{Presence, State};
 
     #[test]
     fn rows_round_trip_and_bad_ones_are_left_out() {

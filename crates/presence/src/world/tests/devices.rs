@@ -198,7 +198,10 @@ fn a_user_as_a_device_is_known_by_the_spelling_it_is_published_in() {
 
 #[test]
 fn what_a_user_does_is_a_transition_of_its_own() {
-    use crate::account::{Detail, MeetingStatus, PresenceStatus, TelephonyStatus};
+    use crate::model::activity::MeetingStatus;
+    use crate::model::activity::PresenceStatus;
+    use crate::model::activity::TelephonyStatus;
+    use crate::model::details::Detail;
     let mut world = world(
         "[a]\ntype=user\nextension=1\ndevice=confbridge:100,meeting\nmethod=default\n\
          [b]\ntype=user\nextension=2\n",

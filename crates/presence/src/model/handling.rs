@@ -4,7 +4,15 @@
 use crate::model::state::State;
 use crate::model::words::{self, words};
 
-use super::CallOrigin;
+words! {
+    /// Where a call comes from.
+    pub enum CallOrigin: "origin" {
+        /// From a user of this system.
+        Internal = "internal",
+        /// From outside.
+        External = "external",
+    }
+}
 
 /// When a forward applies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

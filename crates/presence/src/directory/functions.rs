@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::Assignment;
-use crate::directory::Directory;
+use super::Directory;
+use crate::actions::Assignment;
 
 /// Messages about dialplan functions in actions that do not exist: in the option `set` of every
 /// section, and in the assignments behind `dnd` and `followme` for users of the section.

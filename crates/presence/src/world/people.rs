@@ -1,0 +1,67 @@
+//! The snapshot of a user for actions, made from the world.
+
+use super::{Decision, Transition, World};
+use crate::actions::{Person, PresenceStatus, StatusChange};
+use crate::directory::UserId;
+
+impl Person {
+    /// The user as the world has them now; `None` for a user without blocks.
+    pub fn of(world: &World, id: UserId) -> Option<Self> {
+        let directory = world.directory();
+        let user = directory.get(id);
+        let decisions = world.decisions(id)?;
+        let default = user.default.map(|at| &user.inputs[usize::from(at)]);
+        let device = default.and_then(|input| input.device());
+        let device = device.map(|device| directory.device_name(device).into());
+        let inputs = user.inputs.iter();
+        let extensions = inputs.filter_map(|input| directory.extension(input));
+        Some(Person {
+            user: user.name.clone(),
+            id: user.id.clone().unwrap_or_else(|| (&*user.name).into()),
+            account: directory.account(user.account).clone(),
+            extensions: extensions.map(Into::into).collect(),
+            member: user.member.clone().or(device),
+            functions: user.rule.functions.clone(),
+            blocks: user.rule.actions.clone(),
+            chosen: StatusChange::to(&decisions.chosen),
+            combined: StatusChange::to(&decisions.combined),
+        })
+    }
+
+    /// The user after a transition, with the previous status.
+    pub fn after(world: &World, transition: &Transition) -> Option<Self> {
+        let user = world.directory().user(&transition.user)?;
+        let mut person = Person::of(world, user)?;
+        let [old, new] = transition.decisions.as_deref()?;
+        person.chosen = StatusChange::between(&old.chosen, &new.chosen);
+        person.combined = StatusChange::between(&old.combined, &new.combined);
+        Some(person)
+    }
+}
+
+impl PresenceStatus {
+    fn of(decision: &Decision) -> Self {
+        let status = decision.status.as_ref();
+        PresenceStatus {
+            presence: decision.presence.clone(),
+            kind: status.map_or_else(|| "".into(), |status| (&*status.name).into()),
+        }
+    }
+}
+
+impl StatusChange {
+    /// A status without a known change.
+    fn to(decision: &Decision) -> Self {
+        StatusChange {
+            new: PresenceStatus::of(decision),
+            old: None,
+        }
+    }
+
+    fn between(old: &Decision, new: &Decision) -> Self {
+        StatusChange {
+            new: PresenceStatus::of(new),
+            old: (old != new).then(|| PresenceStatus::of(old)),
+        }
+    }
+}
