@@ -4,7 +4,7 @@ mod logger;
 
 use std::ffi::{CStr, CString};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
@@ -30,11 +30,13 @@ use presence::{Presence, Time};
 #[derive(Default)]
 pub struct Asterisk {
     /// The subscription whose events [`Providers::catch_up`] waits for.
-    presences: Arc<Mutex<Option<Arc<TopicSubscription>>>>,
+    presences: PresenceSubscription,
 }
 
-/// Where the subscription to presences is put once there is one.
-pub type PresenceSubscription = Arc<Mutex<Option<Arc<TopicSubscription>>>>;
+/// Where the subscription to presences is put once there is one. It is held weakly: it ends with
+/// the module that subscribed, on the thread of the unload, and never on its own thread, however
+/// long a runtime lives.
+pub type PresenceSubscription = Arc<Mutex<Weak<TopicSubscription>>>;
 
 impl Asterisk {
     /// Where the subscription to presences is to be put.
@@ -126,7 +128,7 @@ impl Providers for Asterisk {
     }
 
     fn catch_up(&self) {
-        let subscription = self.presences.lock().clone();
+        let subscription = self.presences.lock().upgrade();
         if let Some(subscription) = subscription {
             subscription.catch_up();
         }

@@ -117,7 +117,7 @@ impl AsteriskModule for UserPresence {
         // Only now, so that those publishes do not all come back here; what was published
         // in the meantime is read.
         let subscription = Arc::new(TopicSubscription::presence(on_presence_state)?);
-        *presences.lock() = Some(subscription.clone());
+        *presences.lock() = Arc::downgrade(&subscription);
         module.presences = Some(subscription);
         runtime.read_changed_sources();
         // Asterisk may be configured to publish no mailboxes: all else works without.

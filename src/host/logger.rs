@@ -1,7 +1,7 @@
 //! Asterisk's log as the logger of the crate `log`, by which the runtime logs: `info` is
 //! Asterisk's NOTICE, `debug` its VERBOSE at level 2.
 
-use asterisk::log::{Level, at, verbose};
+use asterisk::log::{Level, at, verbose_at};
 
 /// The verbosity at which `debug` is shown.
 const VERBOSITY: i32 = 2;
@@ -24,7 +24,7 @@ impl log::Log for Logger {
             log::Level::Error => Level::Error,
             log::Level::Warn => Level::Warning,
             log::Level::Info => Level::Notice,
-            log::Level::Debug => return verbose(VERBOSITY, record.args()),
+            log::Level::Debug => return verbose_at(VERBOSITY, file, line, record.args()),
             log::Level::Trace => return,
         };
         at(level, file, line, record.args());

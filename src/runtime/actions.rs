@@ -17,7 +17,7 @@ use super::Runtime;
 use crate::sync::Mutex;
 use backend::AsteriskBackend;
 use presence::actions::{
-    ActionRecord, InForce, Person, QueueMembership, TargetValue, carry_out, shown_member,
+    ActionRecord, InForce, Person, QueueMembership, TargetValue, carry_out, describe_member,
 };
 use presence::model::status::Statuses;
 use presence::world::stored::FAMILY;
@@ -106,7 +106,7 @@ impl Runtime {
             };
             let lower = name.to_ascii_lowercase();
             match known.get(&lower) {
-                Some((_, ours)) if ours.says_the_same(&record) => record = ours.clone(),
+                Some((_, ours)) if ours.same_row(&record) => record = ours.clone(),
                 _ => {
                     let person = self.read(|world| {
                         let user = world.directory().user(name)?;
@@ -201,17 +201,17 @@ impl Runtime {
             let all = all.or_insert_with(|| self.queues_of(interface).ok());
             let mut all = all.as_ref()?.iter();
             let queue = all.find(|known| known.name.eq_ignore_ascii_case(queue))?;
-            Some(shown_member(queue.member.as_ref()))
+            Some(describe_member(queue.member.as_ref()))
         };
         let now = done.iter().map(|done| {
             let now = match &done.queue {
                 Some((queue, interface)) => of_queue(queue, interface),
                 None => self
                     .value_of_target(&done.target)
-                    .map(TargetValue::shown)
+                    .map(TargetValue::describe)
                     .ok(),
             };
-            now.unwrap_or_else(|| TargetValue::Unreadable.shown())
+            now.unwrap_or_else(|| TargetValue::Unreadable.describe())
         });
         now.collect()
     }

@@ -12,7 +12,7 @@ use crate::surfaces::caller::ChannelCaller;
 use asterisk::application::{Application, Channel, DialplanNext};
 use asterisk::channels::{self, ChannelRef};
 use asterisk::log;
-use presence::calls::pickup::{Refusal, picker};
+use presence::calls::pickup::{Refusal, find_picker};
 use presence::directory::UserId;
 use presence::model::text::quoted;
 use presence::views::fields::Query;
@@ -104,7 +104,7 @@ fn ask(
         Some(name) => Query::find(world, name).into_iter().collect(),
         None => caller.users(directory, user),
     };
-    Ok(match picker(world, &callers, user) {
+    Ok(match find_picker(world, &callers, user) {
         Err(why) => PickupDecision::Refused(name(user), why),
         Ok(picker) => PickupDecision::Allowed(Pickup {
             user: name(user),

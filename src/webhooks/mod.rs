@@ -95,7 +95,14 @@ pub type MakePoster = fn() -> Box<dyn Post>;
 /// The webhooks that run.
 pub struct Webhooks {
     poster: MakePoster,
-    running: Mutex<Vec<RunningWebhook>>,
+    running: Mutex<WebhookList>,
+}
+
+#[derive(Default)]
+struct WebhookList {
+    list: Vec<RunningWebhook>,
+    /// Whether they were stopped: no other may start.
+    stopped: bool,
 }
 
 struct RunningWebhook {
@@ -123,7 +130,7 @@ impl Webhooks {
     ) -> std::io::Result<()> {
         let mut running = self.running.lock();
         for spec in specs {
-            running.push(RunningWebhook::start(
+            running.list.push(RunningWebhook::start(
                 spec.clone(),
                 source.clone(),
                 self.poster,
@@ -134,7 +141,10 @@ impl Webhooks {
 
     /// Stops all of them.
     pub fn stop(&self, source: &dyn EventSource) {
-        let all = std::mem::take(&mut *self.running.lock());
+        let mut running = self.running.lock();
+        running.stopped = true;
+        let all = std::mem::take(&mut running.list);
+        drop(running);
         stop(all, source);
     }
 
@@ -145,7 +155,11 @@ impl Webhooks {
         let (mut gone, mut failed) = (Vec::new(), Vec::new());
         {
             let mut running = self.running.lock();
-            let old = std::mem::take(&mut *running);
+            if running.stopped {
+                return;
+            }
+            let running = &mut running.list;
+            let old = std::mem::take(running);
             for one in old {
                 let known = one.hook.state.lock().spec.clone();
                 let same = |spec: &&Arc<Webhook>| {
@@ -185,7 +199,7 @@ impl Webhooks {
     /// Every webhook and how it is doing, by name.
     pub fn show(&self) -> Vec<(Arc<Webhook>, Shown)> {
         let running = self.running.lock();
-        let all = running.iter().map(|one| {
+        let all = running.list.iter().map(|one| {
             let state = one.hook.state.lock();
             (state.spec.clone(), state.shown.clone())
         });

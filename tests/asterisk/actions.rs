@@ -256,7 +256,7 @@ fn a_target_that_could_split_arguments_is_refused() {
     let blocks = "[bad]\ntype = action\nstatus = away\nset = DB(a/${MESSAGE})=1\n\
                   [worse]\ntype = action\nstatus = away\nset = DB(a/b)=${SHELL(id)}\n";
     let ast = builder(blocks, "").start();
-    ast.wait_log("section [bad], option 'set': ${MESSAGE} is what a person wrote");
+    ast.wait_log("section [bad], option 'set': ${MESSAGE} is user input");
     ast.wait_log("section [worse], option 'set': unknown variable '${SHELL(id)}'");
 }
 
@@ -727,7 +727,7 @@ fn a_hanging_action_delays_nothing_else() {
     ast.wait_log("An action does not come to its end, it is given up");
     ast.set_custom("200", "away");
     release();
-    ast.wait_log("failed: all of them: the module was unloaded meanwhile");
+    ast.wait_log("failed: all actions: the module was unloaded meanwhile");
     assert_eq!(ast.astdb("test/was").as_deref(), Some("dnd>xa"));
     assert!(ast.load_module(MODULE).ok());
     through(&ast);

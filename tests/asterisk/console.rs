@@ -652,7 +652,7 @@ fn a_status_is_set_in_everyday_words() {
             "until noon",
             "without a Unix time in seconds or a time of day",
         ),
-        ("t(25:00)", "Option t(25:00) holds no length of time"),
+        ("t(25:00)", "Option t(25:00) is not a length of time"),
         ("u(24:00)", "Option u(24:00) without a Unix time"),
         ("for 99999999999999999999h", "is not a length of time"),
         ("for 4000d", "expected 1 to"),

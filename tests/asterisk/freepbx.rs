@@ -192,7 +192,7 @@ fn a_held_call_and_a_user_are_found_by_the_extension() {
     assert_eq!(dial(&ast, "210", "*24201"), ["invalid"]);
     ast.wait_log("a call held by 'alice' may not be picked up: pickUpCallsOnHold of '210' is off");
     assert_eq!(dial(&ast, "999", "*24201"), ["invalid"]);
-    ast.wait_log("a call held by 'alice' may not be picked up: the caller is no user");
+    ast.wait_log("a call held by 'alice' may not be picked up: the caller is not a user");
     assert_eq!(ast.complaints(), Vec::<String>::new());
     for (caller, extension, told) in [
         ("999", "201", "the call to 'alice' is external"),

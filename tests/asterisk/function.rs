@@ -266,7 +266,7 @@ fn each_mistake_in_setting_is_one_clear_message_and_changes_nothing() {
         (
             "alice",
             "dnd,a b,,e",
-            "the subtype 'a b' is not base64, as option e says".to_owned(),
+            "the subtype 'a b' is not base64, which option e requires".to_owned(),
         ),
         (
             "alice",

@@ -236,7 +236,7 @@ fn each_mistake_in_setting_gets_an_error_and_changes_nothing() {
                 ("Subtype", "a b"),
                 ("Options", "e"),
             ],
-            "the subtype 'a b' is not base64, as option e says",
+            "the subtype 'a b' is not base64, which option e requires",
         ),
         (
             &[("User", "alice"), ("Status", "away"), ("Options", "x")],

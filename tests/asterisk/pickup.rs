@@ -173,7 +173,7 @@ fn other_users_are_refused_with_the_reason() {
             "pickUpCallsOnHold of 'carol' is off",
         ),
         (&pickers[1], "NOTMONITORING", "'bob' does not monitor"),
-        (&pickers[2], "UNKNOWN", "the caller is no user"),
+        (&pickers[2], "UNKNOWN", "the caller is not a user"),
         (&pickers[3], "NOTMONITORING", "'alice' does not monitor"),
     ] {
         picker.call("8");

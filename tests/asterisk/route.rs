@@ -174,17 +174,17 @@ fn the_console_shows_the_plan_for_each_status() {
     let shown = ast.cli("userpresence explain alice external");
     for line in [
         "An external call to alice, who is away: section [office-away] applies.",
-        "It goes at once to +4930123@default.",
+        "The call goes at once to +4930123@default.",
         "Note: usual",
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
     }
     let shown = ast.cli("userpresence explain alice internal");
     for line in [
-        "It rings PJSIP/desk-200 for 15 seconds.",
-        "Then it rings PJSIP/soft-200 and Local/90170@default/n for 15 seconds.",
-        "When nobody answers, it goes to voicemail:200@default.",
-        "When alice is busy, the caller hears that.",
+        "The call rings PJSIP/desk-200 for 15 seconds.",
+        "Then the call rings PJSIP/soft-200 and Local/90170@default/n for 15 seconds.",
+        "If nobody answers, the call goes to voicemail:200@default.",
+        "If alice is busy, the caller hears busy.",
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
     }
@@ -201,8 +201,8 @@ fn explain_shows_where_a_call_from_a_caller_goes() {
     let conf = conf.replace("extension = 210\n", "extension = 210\nextension = 211\n");
     let ast = configured(&conf).start();
     set(&ast, "alice", "away");
-    let outside = "It goes at once to +4930123@default.";
-    let inside = "It rings PJSIP/desk-200 for 15 seconds.";
+    let outside = "The call goes at once to +4930123@default.";
+    let inside = "The call rings PJSIP/desk-200 for 15 seconds.";
     for (caller, lines) in [
         (
             "bob",
@@ -214,14 +214,14 @@ fn explain_shows_where_a_call_from_a_caller_goes() {
         (
             "211",
             [
-                "211 is an extension of bob: a call from there is internal.",
+                "211 is an extension of bob: a call from that extension is internal.",
                 inside,
             ],
         ),
         (
             "+4912",
             [
-                "+4912 is neither a user nor an extension of one: the call is external.",
+                "+4912 is neither a user nor a user's extension: the call is external.",
                 outside,
             ],
         ),
@@ -239,7 +239,7 @@ fn explain_shows_where_a_call_from_a_caller_goes() {
         ),
         (
             "210",
-            "It is refused: DoNotAcceptAnyCalls. What follows is for callers of always_accept.",
+            "The call is refused: DoNotAcceptAnyCalls. The rest is for callers in always_accept.",
         ),
     ] {
         let shown = ast.cli(&format!("userpresence explain alice from {caller}"));

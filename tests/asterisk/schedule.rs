@@ -419,7 +419,7 @@ const MISTAKES: [(&str, &str); 12] = [
     ),
     (
         "schedule = *,*,*,*,Europe/Berlin",
-        "option 'schedule': 'Europe/Berlin' after the months, expected no fifth field: a time zone goes into the option timezone",
+        "option 'schedule': 'Europe/Berlin' follows the months, expected no fifth field: a time zone belongs in the option timezone",
     ),
     (
         "schedule =",

@@ -541,15 +541,15 @@ fn each_wrong_option_has_its_message_on_every_interface() {
         ),
         (
             "t()".into(),
-            format!("option t() holds no length of time, {number}"),
+            format!("option t() is not a length of time, {number}"),
         ),
         (
             "t(1.5)".into(),
-            format!("option t(1.5) holds no length of time, {number}"),
+            format!("option t(1.5) is not a length of time, {number}"),
         ),
         (
             "t(5x)".into(),
-            format!("option t(5x) holds no length of time, {number}"),
+            format!("option t(5x) is not a length of time, {number}"),
         ),
         (
             "t(0)".into(),
@@ -561,12 +561,12 @@ fn each_wrong_option_has_its_message_on_every_interface() {
         ),
         (
             format!("u({past})"),
-            format!("option u({past}) lies in the past, expected a Unix time in seconds"),
+            format!("option u({past}) is in the past, expected a Unix time in seconds"),
         ),
         (
             // In milliseconds, as in other programs.
             "u(1800000000000)".into(),
-            "option u(1800000000000) lies more than ten years ahead, expected a Unix time in \
+            "option u(1800000000000) is more than ten years ahead, expected a Unix time in \
              seconds"
                 .into(),
         ),
@@ -577,7 +577,7 @@ fn each_wrong_option_has_its_message_on_every_interface() {
         ),
         (
             "t(5)u(4000000000)".into(),
-            "the status ends twice, expected one of t() and u()".into(),
+            "the status has two ends, expected t() or u()".into(),
         ),
         (
             "5".into(),

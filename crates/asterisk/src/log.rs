@@ -40,18 +40,24 @@ pub fn notice(message: impl Display) {
 /// such console, the message is not even formatted.
 #[track_caller]
 pub fn verbose(level: c_int, message: impl Display) {
+    let place = Location::caller();
+    verbose_at(level, place.file(), place.line(), message);
+}
+
+/// As [`verbose`], as of a source file and line.
+pub fn verbose_at(level: c_int, file: &str, line: u32, message: impl Display) {
     // SAFETY: HOST-GLOBALS: an int that the core itself reads without a lock.
     let shown = unsafe { ffi::ast_verb_sys_level };
     if level > shown {
         return;
     }
-    let place = Location::caller();
-    let (file, line) = (printable(&file_of(place)), printable(&line_of(&message)));
+    let number = c_int::try_from(line).unwrap_or(0);
+    let (file, line) = (printable(&shown_file(file)), printable(&line_of(&message)));
     // SAFETY: HOST-COPIES, FIXED-FORMAT: C strings that live through the call.
     unsafe {
         ffi::__ast_verbose(
             file.as_ptr(),
-            number_of(place),
+            number,
             log_name().as_ptr(),
             level,
             c"%s".as_ptr(),

@@ -92,7 +92,7 @@ impl Backend for AsteriskBackend<'_> {
         self.set(target, value, true)
     }
 
-    fn put_back(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
+    fn restore(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
         self.set(target, value, false)
     }
 
@@ -130,7 +130,7 @@ impl Backend for AsteriskBackend<'_> {
         done.map(drop)
     }
 
-    fn keep(&mut self, record: &ActionRecord) -> Result<(), String> {
+    fn save(&mut self, record: &ActionRecord) -> Result<(), String> {
         let key = format!("{KEYS}{}", self.row);
         let json = serde_json::to_string(record).map_err(|why| why.to_string())?;
         let host = self.runtime.host();

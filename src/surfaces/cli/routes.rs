@@ -37,7 +37,7 @@ pub fn show_routes(args: &Args<'_>, out: &mut String) -> CliResult {
         table.rows = rows;
         table.show(out);
         out.push_str("* marks the current status\n");
-        if !dnd.takes_calls() {
+        if !dnd.accepts_calls() {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 out,

@@ -144,7 +144,7 @@ impl Sent {
 }
 
 #[derive(Serialize)]
-struct Snapshot<'a> {
+struct SnapshotMessage<'a> {
     records: &'a [Record],
     sequence: u64,
     more: bool,
@@ -293,7 +293,7 @@ impl FeedStream {
             // A reload ends the stream before the snapshot is complete.
             whole.map_err(|Reloaded| ReaderGone)?;
             let more = chunks.peek().is_some();
-            let snapshot = Snapshot {
+            let snapshot = SnapshotMessage {
                 records: &found,
                 sequence: members.sequence,
                 more,

@@ -32,7 +32,7 @@ impl Reservation {
     ///
     /// # Errors
     /// Returns a message if the text is not in the format of [`Reservation::text`], or if a
-    /// number is so high that no further block fits below [`HIGHEST`].
+    /// number is so high that no further block fits below `HIGHEST`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let read: Reservation = serde_json::from_str(text).map_err(|why| why.to_string())?;
         // There must be room for the block of this run and that of the next one.

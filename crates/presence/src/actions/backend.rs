@@ -1,21 +1,22 @@
-//! What actions do outside: the seam between the rules here and Asterisk.
+//! The interface between the rules of actions and Asterisk.
 
 use super::queue::{QueueMembership, QueueStep};
 use super::record::ActionRecord;
 
-/// What stood in the place of an assignment.
+/// The value of a target.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TargetValue {
-    /// Nothing: it has to be away again.
+    /// The target is absent; an undo makes it absent again.
     Absent,
-    /// This text.
+    /// The value of the target.
     Text(String),
-    /// It can only be written, so it cannot be undone.
+    /// The target can only be written, so an assignment cannot be undone.
     Unreadable,
 }
 
 impl TargetValue {
-    /// The text, to compare with: what is absent reads as empty.
+    /// The text for comparison: an absent target reads as empty. `None` if the target is not
+    /// readable.
     pub fn text(&self) -> Option<&str> {
         match self {
             TargetValue::Absent => Some(""),
@@ -24,8 +25,8 @@ impl TargetValue {
         }
     }
 
-    /// For people.
-    pub fn shown(self) -> String {
+    /// The value in readable form.
+    pub fn describe(self) -> String {
         match self {
             TargetValue::Absent => "(nothing)".to_owned(),
             TargetValue::Text(text) => text,
@@ -34,46 +35,46 @@ impl TargetValue {
     }
 }
 
-/// Who carries actions out. Every error is the reason, in words for a log.
+/// Carries out actions in Asterisk. Every error is a reason in words for the log.
 pub trait Backend {
-    /// What a target such as `DB(DND/200)` holds now.
+    /// The present value of a target such as `DB(DND/200)`.
     ///
     /// # Errors
-    /// When there is no such function now.
+    /// If the function does not exist.
     fn read(&mut self, target: &str) -> Result<TargetValue, String>;
 
     /// Sets a target; `None` makes it absent.
     ///
     /// # Errors
-    /// When it is refused.
+    /// If the function fails.
     fn write(&mut self, target: &str, value: Option<&str>) -> Result<(), String>;
 
-    /// As [`Backend::write`], with a value that a row of an earlier run says was there
-    /// before. Whoever can write AstDB may have chosen it, so it must do nothing that such
-    /// a one could not do without it: a function that Asterisk calls dangerous refuses it.
+    /// Like [`Backend::write`], with the previous value from a record of an earlier run.
+    /// Another program may have forged that record in AstDB, and a forged value must give the
+    /// program no new power: functions that Asterisk calls dangerous are refused.
     ///
     /// # Errors
-    /// When it is refused.
-    fn put_back(&mut self, target: &str, value: Option<&str>) -> Result<(), String>;
+    /// If the function is dangerous or fails.
+    fn restore(&mut self, target: &str, value: Option<&str>) -> Result<(), String>;
 
-    /// Every queue, each with the member of that interface where it has it.
+    /// Every queue, each with its member of the given interface, if it has one.
     ///
     /// # Errors
-    /// When there are no queues.
+    /// If the queues cannot be read.
     fn queues(&mut self, interface: &str) -> Result<Vec<QueueMembership>, String>;
 
-    /// Does something with a queue's member of that interface.
+    /// Carries out a step for the member of a queue with the given interface.
     ///
     /// # Errors
-    /// When it is refused.
+    /// If the step fails.
     fn queue(&mut self, queue: &str, interface: &str, step: &QueueStep) -> Result<(), String>;
 
-    /// Keeps the record; what it says may be done once this returns.
+    /// Saves the record in AstDB, before the actions in it are carried out.
     ///
     /// # Errors
-    /// When it cannot be kept: nothing is done then.
-    fn keep(&mut self, record: &ActionRecord) -> Result<(), String>;
+    /// If the record cannot be saved: then no action is carried out.
+    fn save(&mut self, record: &ActionRecord) -> Result<(), String>;
 
-    /// An action failed; the others go on.
+    /// Reports a failed action; the other actions are still carried out.
     fn failed(&mut self, action: &str, why: &str);
 }

@@ -1,9 +1,9 @@
-//! What a change of a user's status does in Asterisk: sections of `type = action`.
+//! Actions in Asterisk on a change of a user's status: sections of `type = action`.
 //!
-//! A [`ActionBlock`] is such a section; [`wanted`] says what the blocks of a [`Person`] want
-//! now; [`carry_out`] leads there from the [`ActionRecord`] of what was done before, by
-//! [`Backend`] that know Asterisk. Only what was done is undone, and only where nobody
-//! else has changed it since.
+//! An [`ActionBlock`] is such a section. [`wanted`] collects the assignments and queue actions
+//! that the blocks of a [`Person`] want now. [`carry_out`] compares them with the
+//! [`ActionRecord`] of earlier actions and changes Asterisk through a [`Backend`]. An action is
+//! undone only if its target still has the value that the action gave it.
 
 mod backend;
 mod queue;
@@ -21,12 +21,12 @@ use crate::model::words::words;
 
 pub use backend::{Backend, TargetValue};
 pub use queue::{Member, QueueMembership, QueueStep, REASON};
-pub use record::{ActionRecord, InForce, carry_out, shown_member};
+pub use record::{ActionRecord, InForce, carry_out, describe_member};
 pub use target::TargetKind;
 pub use template::Assignment;
 
 words! {
-    /// What can be done in a queue.
+    /// An action in a queue.
     pub enum QueueAction: "action" {
         /// The member is added.
         Login = "login",
@@ -34,19 +34,19 @@ words! {
         Logout = "logout",
         /// The member is paused.
         Pause = "pause",
-        /// Nothing, whatever other blocks say.
+        /// No action, whatever other blocks want.
         None = "none",
     }
 }
 
 words! {
-    /// Which status a block looks at.
+    /// The status that triggers a block.
     #[derive(Default)]
     pub enum StatusKind: "value" {
-        /// The one that was chosen, a schedule included.
+        /// The chosen status, including one that a schedule sets.
         #[default]
         Chosen = "chosen",
-        /// The combined one: calls and meetings count too.
+        /// The combined status, which includes calls and meetings.
         Combined = "combined",
     }
 }
@@ -56,40 +56,41 @@ words! {
 pub struct ActionBlock {
     /// The section's name.
     pub name: Arc<str>,
-    /// Which status it looks at.
+    /// The status that triggers the block.
     pub when: StatusKind,
-    /// The states it is for.
+    /// The states that the block applies to.
     pub states: Vec<State>,
-    /// The status types it is for, by name.
+    /// The status types that the block applies to, by name.
     pub types: Vec<Box<str>>,
-    /// Do not disturb on or off.
+    /// Whether do not disturb is switched on or off; `None` for neither.
     pub dnd: Option<bool>,
-    /// Follow me on or off.
+    /// Whether follow me is switched on or off; `None` for neither.
     pub followme: Option<bool>,
-    /// What is done in one queue, or in every queue where the user is a member.
+    /// The actions in one queue by name, or with `None` in every queue of which the user is a
+    /// member.
     pub queues: Vec<(Option<Box<str>>, QueueAction)>,
-    /// Free assignments.
+    /// The assignments of the option `set`.
     pub set: Vec<Assignment>,
 }
 
 /// The assignments behind `dnd` and `followme`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Functions {
-    /// `dnd = on`
+    /// The assignments for `dnd = on`.
     pub dnd_on: Vec<Assignment>,
-    /// `dnd = off`
+    /// The assignments for `dnd = off`.
     pub dnd_off: Vec<Assignment>,
-    /// `followme = on`
+    /// The assignments for `followme = on`.
     pub followme_on: Vec<Assignment>,
-    /// `followme = off`
+    /// The assignments for `followme = off`.
     pub followme_off: Vec<Assignment>,
 }
 
 impl Functions {
-    /// What FreePBX's dialplan and hints read: its hint of an extension combines the
-    /// phone with `Custom:DND<extension>`, which is therefore not in use but
-    /// unavailable while off; `Custom:DEVDND<device>` is the lamp of its feature code,
-    /// where a device has its extension's number.
+    /// The targets that FreePBX's dialplan and hints read. FreePBX's hint of an extension
+    /// combines the phone with `Custom:DND<extension>`, so that device is unavailable, not
+    /// idle, while do not disturb is off. `Custom:DEVDND<device>` is the lamp of the feature
+    /// code; a device has the number of its extension.
     const FREEPBX: [&'static [&'static str]; 4] = [
         &[
             "DB(DND/${EXTENSION})=YES",
@@ -116,7 +117,7 @@ impl Default for Functions {
     fn default() -> Self {
         let all = Self::FREEPBX.map(|list| {
             let list = list.iter().map(|text| Assignment::parse(text));
-            // A test sees that all of them are.
+            // A test checks that every default parses.
             list.filter_map(Result::ok).collect()
         });
         let [dnd_on, dnd_off, followme_on, followme_off] = all;
@@ -148,41 +149,42 @@ impl StatusValue {
     }
 }
 
-/// A user as the actions see him at one moment.
+/// A snapshot of a user with everything that the actions depend on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Person {
-    /// The name.
+    /// The name of the user.
     pub user: Arc<str>,
-    /// The id that other programs know the user by, else the name.
+    /// The id of the user for other programs; the name if no id is configured.
     pub id: Box<str>,
-    /// The account.
+    /// The account of the user.
     pub account: Arc<str>,
-    /// The names of the extensions, in their order.
+    /// The names of the extensions, in the configured order.
     pub extensions: Vec<Box<str>>,
-    /// The interface that is the user's in queues.
+    /// The user's interface in queues, such as `Local/200@from-queue/n`.
     pub member: Option<Box<str>>,
-    /// What is behind `dnd` and `followme`.
+    /// The assignments behind `dnd` and `followme`.
     pub functions: Arc<Functions>,
-    /// The user's blocks, in the order in which they are listed.
+    /// The user's blocks, in the order of the option `action`.
     pub blocks: Vec<Arc<ActionBlock>>,
-    /// What was chosen, a schedule included.
+    /// The chosen status, including one that a schedule sets.
     pub chosen: StatusChange,
-    /// The same by all sources.
+    /// The combined status of all sources.
     pub combined: StatusChange,
 }
 
-/// A status and the one before.
+/// A status and the previous status.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StatusChange {
-    /// What is so now.
+    /// The present status.
     pub new: StatusValue,
-    /// What was before; `None` where there was no change, as at a load: then it is
-    /// what was recorded last.
+    /// The previous status. `None` if there was no change, as at a load: then the previous
+    /// status is the one in the record.
     pub old: Option<StatusValue>,
 }
 
 impl Person {
-    /// Takes what was before an earlier change that has not been carried out.
+    /// Merges an earlier change that has not been carried out: its previous status becomes the
+    /// previous status of this change.
     pub fn begin_with(&mut self, earlier: &Person) {
         for (change, earlier) in [
             (&mut self.chosen, &earlier.chosen),
@@ -194,7 +196,7 @@ impl Person {
         }
     }
 
-    /// What a block of that kind looks at.
+    /// The status that triggers a block of the given kind.
     pub fn change(&self, when: StatusKind) -> &StatusChange {
         match when {
             StatusKind::Chosen => &self.chosen,
@@ -203,45 +205,46 @@ impl Person {
     }
 }
 
-/// Of two that want something different the greater one counts: one that names the
-/// status type before one that names the state, then the later one.
+/// The precedence of a block; the greatest rank wins a conflict. A block that names the
+/// status type precedes a block that names the state, and then a later block an earlier one.
 type Rank = (bool, usize);
 
-/// What a person's blocks want now, conflicts resolved.
+/// The assignments and queue actions that a person's blocks want now, without conflicts.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Wanted {
-    /// What is to be assigned, in order; each target once.
+    /// The assignments as target and value, in order; each target appears once.
     pub set: Vec<(String, String)>,
     queues: Vec<(Rank, Option<Box<str>>, QueueAction)>,
 }
 
 impl Wanted {
-    /// What is wanted in a queue; for one of which the user is no member only what
-    /// names the queue counts.
+    /// The action that is wanted in a queue. In a queue of which the user is not a member, only
+    /// actions that name the queue apply.
     fn in_queue(&self, queue: &str, member: bool) -> QueueAction {
         let wishes = self.queues.iter().filter(|(_, name, _)| match name {
             Some(name) => name.eq_ignore_ascii_case(queue),
             None => member,
         });
-        // Within one block the one that names the queue, else the later one.
+        // Within one block an action that names the queue wins, and then the later action.
         let best = wishes.max_by_key(|(rank, name, _)| (*rank, name.is_some()));
         best.map_or(QueueAction::None, |(_, _, action)| *action)
     }
 
-    /// The queues that are named.
+    /// The names of the queues that an action names.
     fn named_queues(&self) -> impl Iterator<Item = &str> {
         let names = self.queues.iter();
         names.filter_map(|(_, name, _)| name.as_deref())
     }
 
-    /// Whether anything is wanted in queues.
+    /// Whether any action in a queue is wanted.
     fn in_queues(&self) -> bool {
         let mut wishes = self.queues.iter();
         wishes.any(|(_, _, action)| *action != QueueAction::None)
     }
 }
 
-/// What the person's blocks want in the present status.
+/// Collects the assignments and queue actions that the person's blocks want in the present
+/// status.
 pub fn wanted(person: &Person) -> Wanted {
     let rank = |(at, block): (usize, &Arc<ActionBlock>)| -> Option<(Rank, Arc<ActionBlock>)> {
         let now = &person.change(block.when).new;
@@ -288,7 +291,7 @@ pub fn wanted(person: &Person) -> Wanted {
     wanted
 }
 
-/// Every target that one of the person's blocks may ever write, with the block's name.
+/// Every target that one of the person's blocks can write, with the block's name.
 pub fn wanted_targets(person: &Person) -> impl Iterator<Item = (Arc<str>, String)> {
     configured(person).flat_map(|(block, item)| {
         item.substitute(person, block.when)
@@ -296,7 +299,7 @@ pub fn wanted_targets(person: &Person) -> impl Iterator<Item = (Arc<str>, String
     })
 }
 
-/// Whether one of the person's blocks may ever write to the target.
+/// Whether one of the person's blocks can write the target in any status.
 fn names(person: &Person, target: &str, statuses: &Statuses) -> bool {
     configured(person).any(|(_, item)| item.names(target, person, statuses))
 }
@@ -324,7 +327,7 @@ fn configured(person: &Person) -> impl Iterator<Item = (&Arc<ActionBlock>, &Assi
 }
 
 impl Wanted {
-    /// Each target once, where it came last.
+    /// Adds assignments; a target that is assigned again moves to the end.
     fn assign(&mut self, list: &[Assignment], person: &Person, when: StatusKind) {
         for (target, value) in list.iter().flat_map(|item| item.substitute(person, when)) {
             self.set.retain(|(known, _)| *known != target);

@@ -1,45 +1,45 @@
-//! What is done in one queue.
+//! The actions in one queue.
 //!
-//! What we did lies over what was there before. So what was there is worked out from
-//! what is there now, what is wanted is laid over that, and the one step that leads
-//! from now to there is done: from a pause to a logout no call slips in between.
+//! The record of earlier actions and the present member give the original member. The wanted
+//! action applied to the original member gives the target, and a single step leads from the
+//! present member to the target: from a pause to a logout, no call rings the member in between.
 
 use serde::{Deserialize, Serialize};
 
 use super::QueueAction;
 
-/// The reason of a pause of ours, by which it is told from a hand's.
+/// The reason of a pause by this module, which distinguishes it from other pauses.
 pub const REASON: &str = "UserPresence";
 
-/// The reason with which `app_queue` pauses a member that did not answer.
+/// The reason of a pause by `app_queue` after the member has not answered.
 const AUTOMATIC: &str = "Auto-Pause";
 
 /// A member of a queue.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 pub struct Member {
-    /// Its name.
+    /// The member's name.
     pub name: String,
-    /// Where its device state comes from.
+    /// The device whose state is the member's state.
     pub state_interface: String,
-    /// Whether it is no static one, so that it can be removed.
+    /// Whether the member is static, so that it cannot be removed.
     #[serde(skip)]
     pub fixed: bool,
-    /// Its penalty.
+    /// The member's penalty, zero or more.
     #[serde(default)]
     pub penalty: u32,
-    /// Its own time between calls.
+    /// The member's own wrap-up time after a call, in seconds; zero for the queue's.
     #[serde(default)]
     pub wrapuptime: u32,
-    /// Whether it is paused.
+    /// Whether the member is paused.
     #[serde(default)]
     pub paused: bool,
-    /// And why.
+    /// The reason of the pause; empty for none.
     #[serde(default)]
     pub reason: String,
 }
 
 impl Member {
-    /// The one that a login of ours adds.
+    /// The member that a login by this module adds.
     pub fn of(user: &str) -> Self {
         Member {
             name: user.to_owned(),
@@ -64,40 +64,40 @@ impl Member {
         }
     }
 
-    fn paused_by_us(&self) -> bool {
+    fn is_paused_by_module(&self) -> bool {
         self.paused && self.reason == REASON
     }
 }
 
-/// A queue, and one interface in it.
+/// A queue, and its member with a given interface.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct QueueMembership {
-    /// Its name.
+    /// The queue's name.
     pub name: String,
-    /// The interface's member, where it is one.
+    /// The member with the interface; `None` if the queue has no such member.
     pub member: Option<Member>,
 }
 
-/// One thing to do in a queue.
+/// One step in a queue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum QueueStep {
     /// Adds the member.
     Add(Member),
-    /// Removes it.
+    /// Removes the member.
     Remove,
-    /// Pauses it for this reason, or ends the pause.
+    /// Pauses the member with this reason, or with `None` ends the pause.
     Pause(Option<String>),
 }
 
-/// What we did in a queue.
+/// A recorded action of this module in a queue.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 #[serde(rename_all = "lowercase")]
 pub enum Applied {
-    /// Added this member.
+    /// A login, which added this member.
     Login(Member),
-    /// Removed this member.
+    /// A logout, which removed this member.
     Logout(Member),
-    /// Paused a member that was not paused.
+    /// A pause of a member that was not paused.
     Pause,
 }
 
@@ -110,38 +110,39 @@ impl Applied {
         }
     }
 
-    /// What was there before, where what is there now is still what we did.
+    /// The member before this action; `None` if the present member is not the result of the
+    /// action.
     pub(super) fn before(&self, now: Option<&Member>) -> Option<Option<Member>> {
         match (self, now) {
-            (Applied::Login(ours), Some(now)) => {
-                let by_itself = now.paused && now.reason == AUTOMATIC;
-                let same = now == ours || (by_itself && now.unpaused() == *ours);
+            (Applied::Login(added), Some(now)) => {
+                let auto_paused = now.paused && now.reason == AUTOMATIC;
+                let same = now == added || (auto_paused && now.unpaused() == *added);
                 same.then_some(None)
             }
             (Applied::Logout(member), None) => Some(Some(member.clone())),
-            (Applied::Pause, Some(now)) => now.paused_by_us().then(|| Some(now.unpaused())),
+            (Applied::Pause, Some(now)) => now.is_paused_by_module().then(|| Some(now.unpaused())),
             _ => None,
         }
     }
 }
 
-/// What is to be done in a queue, and what is then noted of it.
+/// A step in a queue, and its record.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct QueuePlan {
-    /// What to do now.
+    /// The step; `None` if nothing is to be done.
     pub step: Option<QueueStep>,
-    /// What is then ours there.
+    /// The action that is in force after the step; `None` for none.
     pub did: Option<Applied>,
-    /// Why it cannot be done.
+    /// Why the wanted action is impossible, as a noun phrase about the member.
     pub refused: Option<&'static str>,
 }
 
-/// Leads to what is wanted; `did` is what may be ours there, more than one thing
-/// where a crash came between.
+/// Plans the step that carries out the wanted action. `did` are the recorded actions, more
+/// than one if a crash interrupted a step.
 pub fn plan(user: &str, did: &[Applied], now: Option<&Member>, wanted: QueueAction) -> QueuePlan {
     let before = did.iter().find_map(|did| did.before(now));
     let before = before.unwrap_or_else(|| now.cloned());
-    let (then, did, refused) = over(user, before, wanted);
+    let (then, did, refused) = target(user, before, wanted);
     let step = match (now, then) {
         (None, Some(then)) => Some(QueueStep::Add(then)),
         (Some(_), None) => Some(QueueStep::Remove),
@@ -153,20 +154,20 @@ pub fn plan(user: &str, did: &[Applied], now: Option<&Member>, wanted: QueueActi
     QueuePlan { step, did, refused }
 }
 
-/// What is wanted, laid over what was there.
-fn over(
+/// The member after the wanted action on the original member, the record of the action, and
+/// the reason if the action is impossible.
+fn target(
     user: &str,
     before: Option<Member>,
     wanted: QueueAction,
 ) -> (Option<Member>, Option<Applied>, Option<&'static str>) {
     match (wanted, before) {
         (QueueAction::Login, None) => {
-            let ours = Member::of(user);
-            (Some(ours.clone()), Some(Applied::Login(ours)), None)
+            let added = Member::of(user);
+            (Some(added.clone()), Some(Applied::Login(added)), None)
         }
         (QueueAction::Logout, Some(member)) if member.fixed => {
-            let why =
-                "a static member, which stands in the queue's configuration, cannot be removed";
+            let why = "a static member from the queue's configuration, which cannot be removed";
             (Some(member), None, Some(why))
         }
         (QueueAction::Logout, Some(member)) => (None, Some(Applied::Logout(member)), None),
@@ -181,7 +182,7 @@ fn over(
 mod tests {
     use super::*;
 
-    /// A queue that does what it is told.
+    /// The member after a step.
     fn done(now: Option<Member>, step: Option<QueueStep>) -> Option<Member> {
         match (now, step) {
             (None, Some(QueueStep::Add(member))) => Some(member),
@@ -193,7 +194,7 @@ mod tests {
         }
     }
 
-    fn theirs() -> Member {
+    fn existing() -> Member {
         Member {
             name: "Alice at work".into(),
             state_interface: "PJSIP/200".into(),
@@ -204,8 +205,8 @@ mod tests {
     }
 
     #[test]
-    fn any_two_after_each_other_end_with_what_was_there() {
-        for before in [None, Some(theirs()), Some(theirs().paused("Lunch"))] {
+    fn any_two_actions_are_undone_to_the_original_member() {
+        for before in [None, Some(existing()), Some(existing().paused("Lunch"))] {
             for first in QueueAction::ALL {
                 for second in QueueAction::ALL {
                     let mut now = before.clone();
@@ -213,7 +214,7 @@ mod tests {
                     for wanted in [first, second, QueueAction::None] {
                         let plan = plan("alice", &did, now.as_ref(), wanted);
                         assert_eq!(plan.refused, None);
-                        // A crash before the step, or after it, leaves both noted.
+                        // After a crash before or after the step, both actions are recorded.
                         let both: Vec<Applied> = did.iter().chain(&plan.did).cloned().collect();
                         for crashed in [now.clone(), done(now.clone(), plan.step.clone())] {
                             let back =
@@ -231,19 +232,19 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_by_hand_is_never_cleared() {
-        let by_hand = theirs().paused("Lunch");
-        let plan = plan("alice", &[], Some(&by_hand), QueueAction::Pause);
+    fn a_pause_by_another_reason_is_never_ended() {
+        let other_pause = existing().paused("Lunch");
+        let plan = plan("alice", &[], Some(&other_pause), QueueAction::Pause);
         assert_eq!(plan, QueuePlan::default());
-        // Also where it came over ours, and on a member that we added.
-        let mine = [Applied::Pause];
-        let plan = super::plan("alice", &mine, Some(&by_hand), QueueAction::None);
+        // This holds for a pause that replaced the module's, and for an added member.
+        let paused = [Applied::Pause];
+        let plan = super::plan("alice", &paused, Some(&other_pause), QueueAction::None);
         assert_eq!(plan, QueuePlan::default());
         let added = [Applied::Login(Member::of("alice"))];
         let now = Member::of("alice").paused("Lunch");
         let plan = super::plan("alice", &added, Some(&now), QueueAction::None);
         assert_eq!(plan, QueuePlan::default());
-        // No hand, but the queue itself did this.
+        // An automatic pause by the queue does not keep the member.
         let now = Member::of("alice").paused(AUTOMATIC);
         let plan = super::plan("alice", &added, Some(&now), QueueAction::None);
         assert_eq!(plan.step, Some(QueueStep::Remove));
@@ -253,7 +254,7 @@ mod tests {
     fn a_static_member_is_not_removed_but_paused() {
         let fixed = Member {
             fixed: true,
-            ..theirs()
+            ..existing()
         };
         let plan = plan("alice", &[], Some(&fixed), QueueAction::Logout);
         assert!(plan.refused.is_some() && plan.step.is_none() && plan.did.is_none());
@@ -262,17 +263,17 @@ mod tests {
     }
 
     #[test]
-    fn from_pause_to_logout_is_one_step() {
-        let now = theirs().paused(REASON);
+    fn a_pause_becomes_a_logout_in_one_step() {
+        let now = existing().paused(REASON);
         let plan = plan("alice", &[Applied::Pause], Some(&now), QueueAction::Logout);
         assert_eq!(plan.step, Some(QueueStep::Remove));
-        assert_eq!(plan.did, Some(Applied::Logout(theirs())));
+        assert_eq!(plan.did, Some(Applied::Logout(existing())));
         let plan = super::plan(
             "alice",
-            &[Applied::Logout(theirs())],
+            &[Applied::Logout(existing())],
             None,
             QueueAction::Pause,
         );
-        assert_eq!(plan.step, Some(QueueStep::Add(theirs().paused(REASON))));
+        assert_eq!(plan.step, Some(QueueStep::Add(existing().paused(REASON))));
     }
 }

@@ -1,4 +1,4 @@
-//! The queues of a user: which are concerned, and what is noted of them.
+//! The queues of a user: which queues need a step, and the record of the actions.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,26 +6,27 @@ use super::queue::{self, Applied, QueueStep};
 use super::record::{ActionRecord, CountingBackend};
 use super::{Person, QueueAction, Wanted};
 
-/// What is ours in one queue.
+/// The recorded actions in one queue.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub(super) struct QueueRecord {
     pub queue: String,
     pub member: String,
-    /// One thing; two while a step from one to the other is on its way.
+    /// One action; two actions while a step from one to the other is in progress.
     pub did: Vec<Applied>,
 }
 
-/// A step in a queue, and where in the record it is noted.
+/// A step in a queue that is recorded but not yet carried out.
 pub(super) struct PendingStep {
     queue: String,
     member: String,
     step: QueueStep,
     did: Option<Applied>,
-    /// What it is called when it fails.
+    /// The name of the step in the message about a failure.
     name: String,
 }
 
-pub(super) fn look_at_queues(
+/// Plans the steps in all queues of the user, and records them.
+pub(super) fn plan_steps(
     record: &mut ActionRecord,
     person: Option<&Person>,
     wanted: &Wanted,
@@ -67,7 +68,7 @@ pub(super) fn look_at_queues(
                 backend.failed(&format!("queue {name}: {action}"), "there is no such queue");
             }
         }
-        // One that is gone has nothing of ours.
+        // A queue that no longer exists has no action in force.
         record.queues.retain(|done| {
             let mut all = queues.iter();
             done.member != member || all.any(|queue| queue.name.eq_ignore_ascii_case(&done.queue))
@@ -82,7 +83,7 @@ pub(super) fn look_at_queues(
                 true => wanted.in_queue(&queue.name, queue.member.is_some() || known.is_some()),
                 false => QueueAction::None,
             };
-            // What both want is left alone.
+            // An action that the previous and the present status want is not repeated.
             if !fresh && matches!(did, [one] if one.action() == action) {
                 continue;
             }
@@ -97,7 +98,7 @@ pub(super) fn look_at_queues(
             if let Some(why) = plan.refused {
                 backend.failed(&name, &format!("'{member}' is {why}"));
             }
-            note(record, &queue.name, &member, &plan);
+            record_plan(record, &queue.name, &member, &plan);
             steps.extend(plan.step.map(|step| PendingStep {
                 queue: queue.name,
                 member: member.clone(),
@@ -110,8 +111,8 @@ pub(super) fn look_at_queues(
     steps
 }
 
-/// Notes what is about to be done beside what was done.
-fn note(record: &mut ActionRecord, queue: &str, member: &str, plan: &queue::QueuePlan) {
+/// Records the planned action beside the actions in force.
+fn record_plan(record: &mut ActionRecord, queue: &str, member: &str, plan: &queue::QueuePlan) {
     let same = |done: &QueueRecord| done.member == member && done.queue.eq_ignore_ascii_case(queue);
     if plan.step.is_none() {
         record.queues.retain(|done| !same(done));
@@ -130,6 +131,7 @@ fn note(record: &mut ActionRecord, queue: &str, member: &str, plan: &queue::Queu
     }
 }
 
+/// Carries out planned steps and updates the record.
 pub(super) fn do_steps(
     record: &mut ActionRecord,
     steps: Vec<PendingStep>,
@@ -148,7 +150,7 @@ pub(super) fn do_steps(
             }
             Err(why) => {
                 if let (Some(done), Some(did)) = (done, &step.did) {
-                    // What was ours before stays so.
+                    // The previous action stays in force.
                     done.did.retain(|known| known != did);
                 }
                 backend.failed(&step.name, &why);

@@ -1,22 +1,23 @@
-//! What was done for a user and what was there before: kept in AstDB, so that a
-//! later run can undo it.
+//! The record of a user's actions and of the values before them, stored in AstDB so that a
+//! later run can undo the actions.
 //!
-//! It is kept before anything is done, with what is about to be done: whatever comes
-//! between, the next load finds in it what may be ours. An undo is noted after it was
-//! done; done twice it does no harm, because it looks first whose the value is.
+//! The record is saved before the actions it contains are carried out: after a crash, the next
+//! load finds every action that may have happened. An undo is recorded after it is done. A
+//! repeated undo is harmless, because it first checks that the target still has the action's
+//! value.
 
 use serde::{Deserialize, Serialize};
 
 use super::backend::{Backend, TargetValue};
 use super::queue::{Applied, Member};
-use super::queues::{QueueRecord, do_steps, look_at_queues};
-use super::targets::{Assigned, look_at_targets, write_targets};
+use super::queues::{QueueRecord, do_steps, plan_steps};
+use super::targets::{Assigned, plan_writes, write_targets};
 use super::{Person, StatusChange, StatusKind, StatusValue, names, wanted};
 use crate::model::status::Statuses;
 use crate::model::stored_presence::StoredPresence;
 use crate::model::time::Time;
 
-/// The status that the actions were last carried out for.
+/// The status of the user when actions were last carried out.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 struct RecordedStatus {
     #[serde(flatten)]
@@ -41,7 +42,7 @@ impl RecordedStatus {
     }
 }
 
-/// A status and the one before, as told.
+/// A status and the previous status in their stored form.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 struct RecordedChange {
     new: RecordedStatus,
@@ -58,14 +59,14 @@ impl RecordedChange {
     }
 }
 
-/// The row of a user.
+/// The record of one user, stored as a row.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 pub struct ActionRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     new: Option<RecordedStatus>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     old: Option<RecordedStatus>,
-    /// The same for the combined status, where a block looks at it.
+    /// The combined status and its previous one, if a block depends on them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     combined: Option<RecordedChange>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -74,27 +75,27 @@ pub struct ActionRecord {
     pub(super) queues: Vec<QueueRecord>,
 }
 
-/// One thing that is in force.
+/// One action in force, for the console.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InForce {
-    /// `DB(DND/200)`, `queue 600`.
+    /// The target, such as `DB(DND/200)` or `queue 600, PJSIP/200`.
     pub target: String,
-    /// The queue and the interface in it, where it is one.
+    /// The queue and the member's interface; `None` for an assignment.
     pub queue: Option<(String, String)>,
-    /// What was written or done.
+    /// The value that was written, or the name of the queue action.
     pub wrote: String,
-    /// What was there before.
+    /// The value or the member before the action.
     pub found: String,
 }
 
 impl ActionRecord {
-    /// Whether nothing is ours.
+    /// Whether no action is in force.
     pub fn is_empty(&self) -> bool {
         self.set.is_empty() && self.queues.is_empty()
     }
 
-    /// Whether two rows say the same, whatever has been seen of it.
-    pub fn says_the_same(&self, other: &Self) -> bool {
+    /// Whether two records have the same stored form: `seen` is not stored.
+    pub fn same_row(&self, other: &Self) -> bool {
         let plain = |record: &ActionRecord| {
             let mut plain = record.clone();
             plain.set.iter_mut().for_each(|done| done.seen = false);
@@ -103,9 +104,9 @@ impl ActionRecord {
         plain(self) == plain(other)
     }
 
-    /// Of a row of an earlier run: forgets what the person's configuration does not name,
-    /// and returns its targets. Whoever can write AstDB can write such a row, and it must
-    /// not have functions called that the administrator has not named.
+    /// Removes the actions that the person's configuration does not name from a record of an
+    /// earlier run, and returns their targets. Other programs can write rows in AstDB, and a
+    /// forged row must not call functions that the administrator has not named.
     pub fn keep_named(&mut self, person: Option<&Person>, statuses: &Statuses) -> Vec<String> {
         let mut left = Vec::new();
         self.set.retain(|done| {
@@ -137,10 +138,10 @@ impl ActionRecord {
         let combined = self.combined.iter_mut();
         let combined =
             combined.flat_map(|change| std::iter::once(&mut change.new).chain(&mut change.old));
-        for told in self.new.iter_mut().chain(&mut self.old).chain(combined) {
-            // It may become a part of a target.
-            if statuses.find(&told.kind).is_none() {
-                told.kind.clear();
+        for recorded in self.new.iter_mut().chain(&mut self.old).chain(combined) {
+            // A target may contain the name of the status type.
+            if statuses.find(&recorded.kind).is_none() {
+                recorded.kind.clear();
             }
         }
         if self.is_empty() {
@@ -149,7 +150,7 @@ impl ActionRecord {
         left
     }
 
-    /// What is in force, for people.
+    /// The actions in force, in readable form.
     pub fn in_force(&self) -> Vec<InForce> {
         let set = self.set.iter().map(|done| InForce {
             target: done.target.clone(),
@@ -160,7 +161,7 @@ impl ActionRecord {
                 (None, _) => TargetValue::Absent,
                 (Some(text), _) => TargetValue::Text(text.clone()),
             }
-            .shown(),
+            .describe(),
         });
         let queues = self.queues.iter().filter_map(|done| {
             let did = done.did.last()?;
@@ -169,8 +170,8 @@ impl ActionRecord {
                 queue: Some((done.queue.clone(), done.member.clone())),
                 wrote: did.action().name().to_owned(),
                 found: match did {
-                    Applied::Login(_) => shown_member(None),
-                    Applied::Logout(member) => shown_member(Some(member)),
+                    Applied::Login(_) => describe_member(None),
+                    Applied::Logout(member) => describe_member(Some(member)),
                     Applied::Pause => "not paused".to_owned(),
                 },
             })
@@ -179,8 +180,8 @@ impl ActionRecord {
     }
 }
 
-/// A member of a queue, for people.
-pub fn shown_member(member: Option<&Member>) -> String {
+/// The state of a queue's member in words, such as `member, paused (Lunch)`.
+pub fn describe_member(member: Option<&Member>) -> String {
     match member {
         None => "(no member)".to_owned(),
         Some(member) if member.paused => format!("member, paused ({})", member.reason),
@@ -190,18 +191,18 @@ pub fn shown_member(member: Option<&Member>) -> String {
 
 #[cfg(test)]
 impl ActionRecord {
-    /// What was before, of a person who did not change.
+    /// The previous status of a person without a change.
     pub(super) fn old_of(&self, person: &Person) -> StatusValue {
         with_old(self, person).chosen.old.unwrap_or_default()
     }
 
-    /// What was there before, where what is there now cannot be told from ours.
+    /// The value before the action on a target; `None` if `now` is not the action's value.
     pub(super) fn found(&self, target: &str, now: &TargetValue) -> Option<Option<String>> {
         let done = self.set.iter().find(|done| done.target == target)?;
-        done.is_ours(now).then(|| done.found.clone())
+        done.has_written(now).then(|| done.found.clone())
     }
 
-    /// The same for a queue.
+    /// The member before the action in a queue; `None` if `now` is not the action's result.
     pub(super) fn found_in_queue(
         &self,
         queue: &str,
@@ -212,11 +213,12 @@ impl ActionRecord {
     }
 }
 
-/// Leads from what was done for a user to what is wanted now: nothing for one who is
-/// `None`, because he is no user any more. `fresh` after a load or reload: what a stop
-/// of Asterisk has undone is then done again.
+/// Undoes the recorded actions of a user that are no longer wanted, and carries out those that
+/// are wanted now. `person` is `None` if the user was removed or has no actions: then every
+/// action is undone. `fresh` is true after a load or reload: actions that a stop of Asterisk
+/// has undone are then repeated.
 ///
-/// Returns whether all was done; what could not be undone stays in the record.
+/// Returns whether every action succeeded. A failed undo stays in the record.
 pub fn carry_out(
     record: &mut ActionRecord,
     person: Option<&Person>,
@@ -232,32 +234,32 @@ pub fn carry_out(
     if record.is_empty() && wanted.set.is_empty() && wanted.queues.is_empty() {
         return true;
     }
-    // First the record as it is: while AstDB refuses what it is given, it also hides
-    // what it has, and everything would look absent.
-    if let Err(why) = backend.0.keep(record) {
-        backend.failed("all of them", &why);
+    // Saving the unchanged record tests AstDB: while AstDB cannot write, it cannot read
+    // either, and every entry would look absent.
+    if let Err(why) = backend.0.save(record) {
+        backend.failed("all actions", &why);
         return false;
     }
-    let writes = look_at_targets(record, &wanted, fresh, &mut backend);
-    let steps = look_at_queues(record, person.as_ref(), &wanted, fresh, &mut backend);
-    let told = person.as_ref().filter(|_| !record.is_empty());
-    record.new = told.map(|person| RecordedStatus::new(&person.chosen.new));
-    let old = told.and_then(|person| person.chosen.old.as_ref());
+    let writes = plan_writes(record, &wanted, fresh, &mut backend);
+    let steps = plan_steps(record, person.as_ref(), &wanted, fresh, &mut backend);
+    let recorded = person.as_ref().filter(|_| !record.is_empty());
+    record.new = recorded.map(|person| RecordedStatus::new(&person.chosen.new));
+    let old = recorded.and_then(|person| person.chosen.old.as_ref());
     record.old = old.map(RecordedStatus::new);
-    let combined = told.filter(|person| {
+    let combined = recorded.filter(|person| {
         let mut blocks = person.blocks.iter();
         blocks.any(|block| block.when == StatusKind::Combined)
     });
     record.combined = combined.map(|person| RecordedChange::new(&person.combined));
     if writes.is_empty() && steps.is_empty() {
-        if *record != before && backend.0.keep(record).is_err() {
+        if *record != before && backend.0.save(record).is_err() {
             *record = before;
         }
         return failures == 0;
     }
-    if let Err(why) = backend.0.keep(record) {
+    if let Err(why) = backend.0.save(record) {
         *record = before;
-        backend.failed("all of them", &why);
+        backend.failed("all actions", &why);
         return false;
     }
     write_targets(record, &writes, &mut backend);
@@ -265,12 +267,12 @@ pub fn carry_out(
     if record.is_empty() {
         *record = ActionRecord::default();
     }
-    // Without it the next load finds more noted than is so, and looks.
-    let _ = backend.0.keep(record);
+    // If this fails, the next load finds too many actions recorded and checks their targets.
+    let _ = backend.0.save(record);
     failures == 0
 }
 
-/// Counts failures on their way.
+/// A backend that also counts failures.
 pub(super) struct CountingBackend<'a>(pub &'a mut dyn Backend, &'a mut usize);
 
 impl CountingBackend<'_> {
@@ -280,7 +282,7 @@ impl CountingBackend<'_> {
     }
 }
 
-/// The person with what was before: where nothing changed, what was recorded.
+/// The person with the previous status: without a change, the one in the record.
 fn with_old(record: &ActionRecord, person: &Person) -> Person {
     let mut person = person.clone();
     fill(&mut person.chosen, record.new.as_ref(), record.old.as_ref());

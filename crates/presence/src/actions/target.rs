@@ -1,9 +1,9 @@
-//! What is behind a target: for what Asterisk keeps in AstDB, the entry there. It
-//! tells what is absent from what is empty, and is told apart by nothing else.
+//! The kind of a target. For a target that Asterisk stores in AstDB, the entry in AstDB tells
+//! an absent value from an empty one; reading the target does not.
 
 use crate::model::address::{CUSTOM_LABEL, below};
 
-/// What a target writes to.
+/// The kind of a target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TargetKind<'a> {
     /// `DB(family/key)`.
@@ -12,19 +12,19 @@ pub enum TargetKind<'a> {
     CustomDevice(&'a str),
     /// `PRESENCE_STATE(CustomPresence:name)`.
     CustomPresence(&'a str),
-    /// `USER_PRESENCE(user)`: what that reads is not what it was set to.
+    /// `USER_PRESENCE(user)`: reading it does not return the value that was set.
     UserStatus(&'a str),
     /// Any other function.
     Function,
 }
 
 impl<'a> TargetKind<'a> {
-    /// What is behind the target.
+    /// The kind of a target such as `DB(DND/200)`.
     pub fn of(target: &'a str) -> Self {
         let Some((name, args)) = split(target) else {
             return TargetKind::Function;
         };
-        // Where Asterisk would take quotes and backslashes out, it is left to do so.
+        // Asterisk removes quotes and backslashes itself, so the arguments are not split here.
         if args.contains(['"', '\\', ',']) {
             return TargetKind::Function;
         }
@@ -48,7 +48,7 @@ impl<'a> TargetKind<'a> {
         }
     }
 
-    /// Family and key in AstDB.
+    /// Family and key of the target's entry in AstDB; `None` without an entry.
     pub fn entry(self) -> Option<(&'a str, &'a str)> {
         match self {
             TargetKind::Database(family, key) => Some((family, key)),
@@ -59,7 +59,7 @@ impl<'a> TargetKind<'a> {
     }
 }
 
-/// Name and arguments of a target.
+/// Splits a target into its function and arguments; `None` for another form.
 pub fn split(target: &str) -> Option<(&str, &str)> {
     let (name, rest) = target.split_once('(')?;
     Some((name, rest.strip_suffix(')')?))
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_asterisk_keeps_is_known() {
+    fn targets_in_astdb_have_an_entry() {
         let entry = |target| TargetKind::of(target).entry();
         assert_eq!(entry("DB(a/b/c)"), Some(("a", "b/c")));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Assignments: what is ours, and what is to be written.
+//! Assignments: those in force, and those to carry out.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,25 +7,26 @@ use super::backend::TargetValue;
 use super::record::{ActionRecord, CountingBackend};
 use super::target::TargetKind;
 
-/// One assignment that is ours.
+/// One assignment in force.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub(super) struct Assigned {
     pub target: String,
-    /// What was there before; absent for nothing.
+    /// The value before the assignment; `None` if the target was absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
-    /// What was there before cannot be known.
+    /// Whether the value before the assignment could not be read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unreadable: bool,
+    /// The written value.
     pub wrote: String,
-    /// How it reads, where that is not what was written.
+    /// The value that reading returns after the write, if it differs from the written one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reads: Option<String>,
-    /// What is about to be written.
+    /// The value that is about to be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// Whether this run has seen itself what was there before: what a row says of it may
-    /// have been written by anybody who can write AstDB.
+    /// Whether this run has read the previous value itself. The value in a record from AstDB
+    /// may be forged by another program.
     #[serde(skip)]
     pub seen: bool,
 }
@@ -54,11 +55,11 @@ impl Assigned {
         self.seen = true;
     }
 
-    /// Whether what is there is what we wrote.
-    pub fn is_ours(&self, now: &TargetValue) -> bool {
-        let ours = [Some(&self.wrote), self.reads.as_ref(), self.next.as_ref()];
+    /// Whether this assignment wrote the present value of the target.
+    pub fn has_written(&self, now: &TargetValue) -> bool {
+        let values = [Some(&self.wrote), self.reads.as_ref(), self.next.as_ref()];
         let now = now.text();
-        ours.into_iter().flatten().any(|ours| now == Some(ours))
+        values.into_iter().flatten().any(|value| now == Some(value))
     }
 
     fn found_text(&self) -> &str {
@@ -66,16 +67,16 @@ impl Assigned {
     }
 }
 
-/// One thing to do with a target.
+/// One write to a target, with the index of its assignment in the record.
 pub(super) enum TargetWrite {
-    /// It is not wanted any more: what was there before comes back.
+    /// The assignment is no longer wanted: the previous value is restored.
     Undo(usize),
-    /// Its `next` is written.
+    /// The `next` value is written.
     Do(usize),
 }
 
-/// Reads what is there and notes what is about to be done.
-pub(super) fn look_at_targets(
+/// Reads the targets, plans the writes and records them.
+pub(super) fn plan_writes(
     record: &mut ActionRecord,
     wanted: &Wanted,
     fresh: bool,
@@ -87,36 +88,36 @@ pub(super) fn look_at_targets(
         if is_wanted(&done.target) {
             return true;
         }
-        // What cannot be read now may be so later: it is tried again.
-        let ours = match backend.0.read(&done.target) {
-            Ok(now) => !done.unreadable && done.is_ours(&now),
+        // A target that cannot be read now may be readable later: its undo is tried again.
+        let can_undo = match backend.0.read(&done.target) {
+            Ok(now) => !done.unreadable && done.has_written(&now),
             Err(why) => {
                 backend.failed(&format!("undo of {}", done.target), &why);
                 return true;
             }
         };
-        if ours {
+        if can_undo {
             undone.push(done.target.clone());
         }
-        ours
+        can_undo
     });
-    let place = |record: &ActionRecord, target: &str| {
+    let position = |record: &ActionRecord, target: &str| {
         let mut set = record.set.iter();
         set.position(|done| done.target == target)
     };
-    // In the opposite order of how they were done.
+    // Assignments are undone in reverse order.
     let undone = undone.iter().rev();
     let mut writes: Vec<TargetWrite> = undone
-        .filter_map(|target| place(record, target))
+        .filter_map(|target| position(record, target))
         .map(TargetWrite::Undo)
         .collect();
     for (target, value) in &wanted.set {
-        let known = place(record, target);
+        let known = position(record, target);
         let settled = |at: usize| {
             let done: &Assigned = &record.set[at];
             done.next.is_none() && done.wrote == *value
         };
-        // A value that both want is left alone.
+        // A value that the previous and the present status want is not written again.
         if known.is_some_and(|at| settled(at) && !fresh) {
             continue;
         }
@@ -128,7 +129,7 @@ pub(super) fn look_at_targets(
             }
         };
         let Some(at) = known else {
-            // What is so already is not ours.
+            // A target that already has the value needs no assignment and no undo.
             if now.text() != Some(value) {
                 record.set.push(Assigned::new(target, value, &now));
                 writes.push(TargetWrite::Do(record.set.len() - 1));
@@ -137,14 +138,14 @@ pub(super) fn look_at_targets(
         };
         let settled = settled(at);
         let done = &mut record.set[at];
-        if done.is_ours(&now) {
+        if done.has_written(&now) {
             if now.text() == Some(value) || (settled && !done.unreadable) {
                 (done.wrote, done.next) = (value.clone(), None);
                 continue;
             }
         } else if settled {
-            // A stop of Asterisk may bring back what was there before, where AstDB does
-            // not keep it; anything else is a hand's.
+            // A stop of Asterisk may restore the previous value of a target outside AstDB. Any
+            // other value was written by something else and stays.
             let lost =
                 TargetKind::of(target).entry().is_none() && now.text() == Some(done.found_text());
             if done.unreadable || !lost {
@@ -159,6 +160,7 @@ pub(super) fn look_at_targets(
     writes
 }
 
+/// Carries out planned writes and updates the record.
 pub(super) fn write_targets(
     record: &mut ActionRecord,
     writes: &[TargetWrite],
@@ -171,7 +173,7 @@ pub(super) fn write_targets(
                 let done = &record.set[at];
                 let undone = match done.seen {
                     true => backend.0.write(&done.target, done.found.as_deref()),
-                    false => backend.0.put_back(&done.target, done.found.as_deref()),
+                    false => backend.0.restore(&done.target, done.found.as_deref()),
                 };
                 match undone {
                     Ok(()) => gone.push(at),
@@ -187,14 +189,14 @@ pub(super) fn write_targets(
                         let reads = reads.and_then(|now| now.text().map(str::to_owned));
                         done.reads = reads.filter(|reads| *reads != value);
                         done.wrote = value;
-                        // It may have become what it was before we came.
+                        // The target may have its original value again.
                         if !done.unreadable && done.wrote == done.found_text() {
                             gone.push(at);
                         }
                     }
                     Err(why) => {
                         backend.failed(&format!("{}={value}", done.target), &why);
-                        // New or not: what is there tells whether anything is ours.
+                        // The target does not have the value, so there is nothing to undo.
                         if done.wrote == value {
                             gone.push(at);
                         }

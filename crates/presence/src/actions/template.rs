@@ -1,8 +1,8 @@
-//! Assignments as the administrator writes them: `FUNCTION(args)=value`, with
-//! variables of ours and no others.
+//! Assignments in the configuration: `FUNCTION(args)=value`, with this module's variables
+//! and no others.
 //!
-//! The substitution is ours alone. Its result is handed to Asterisk as data, so what
-//! a person wrote, such as a message `${SHELL(id)}`, stays that text.
+//! Only this module substitutes variables. Asterisk receives the result as data, so user
+//! input such as a message `${SHELL(id)}` stays text.
 
 use std::fmt;
 
@@ -31,8 +31,8 @@ words! {
 }
 
 impl Placeholder {
-    /// Whether a person may have written it, and not the administrator.
-    fn written_by_a_person(self) -> bool {
+    /// Whether the value may be user input and not come from the administrator.
+    fn is_user_input(self) -> bool {
         matches!(
             self,
             Placeholder::Subtype
@@ -43,7 +43,7 @@ impl Placeholder {
     }
 
     fn value<'a>(self, person: &'a Person, when: StatusKind, extension: &'a str) -> &'a str {
-        // Where it is not known, nothing was set.
+        // An unknown previous status counts as not set.
         const NOTHING: &str = State::NotSet.name();
         let StatusChange { new, old } = person.change(when);
         let old = old.as_ref();
@@ -70,14 +70,14 @@ enum Piece {
     Placeholder(Placeholder),
 }
 
-/// One assignment, checked.
+/// One assignment in a valid form.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Assignment {
     target: Box<[Piece]>,
     value: Box<[Piece]>,
 }
 
-/// As it is written.
+/// The assignment as written in the configuration.
 impl fmt::Display for Assignment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.target.iter().try_for_each(|piece| piece.fmt(f))?;
@@ -98,9 +98,9 @@ impl fmt::Display for Piece {
 const EXPECTED: &str = "expected an assignment such as DB(presence/${USER})=${STATE}";
 
 impl Assignment {
-    /// The name of the dialplan function that is assigned to.
+    /// The name of the assigned dialplan function.
     pub fn function(&self) -> &str {
-        // It stands before the parenthesis and holds no variable, see [`Self::parse`].
+        // The name precedes the parenthesis and contains no variable, see [`Self::parse`].
         match self.target.first() {
             Some(Piece::Text(text)) => text.split('(').next().unwrap_or_default(),
             _ => "",
@@ -110,7 +110,7 @@ impl Assignment {
     /// Parses `FUNCTION(args)=value`.
     ///
     /// # Errors
-    /// Says what is wrong and what was expected.
+    /// A message that names the mistake and the expected form.
     pub fn parse(given: &str) -> Result<Self, String> {
         let open = given.find('(');
         let (name, rest) = open.map(|at| given.split_at(at)).unwrap_or((given, ""));
@@ -134,19 +134,19 @@ impl Assignment {
         };
         if name.eq_ignore_ascii_case("DB_DELETE") {
             return Err(
-                "DB_DELETE() cannot be undone, expected DB(family/key)= with nothing \
-                        behind it, which deletes the key and puts it back"
+                "DB_DELETE() cannot be undone, expected DB(family/key)= with an empty \
+                 value, which deletes the key and can be undone"
                     .into(),
             );
         }
         let target = pieces(&format!("{name}{args}"))?;
         for piece in &target {
             if let Piece::Placeholder(variable) = piece {
-                if variable.written_by_a_person() {
+                if variable.is_user_input() {
                     let name = variable.name();
                     return Err(format!(
-                        "${{{name}}} is what a person wrote, it may stand in the value only: \
-                         within the parentheses it could take the arguments apart"
+                        "${{{name}}} is user input, expected it in the value only: within the \
+                         parentheses it could add arguments"
                     ));
                 }
             }
@@ -162,8 +162,8 @@ impl Assignment {
         self.target.contains(&extension) || self.value.contains(&extension)
     }
 
-    /// Target and value for this person, by the status that `when` says: one pair, or
-    /// where it uses the extension one for each of them.
+    /// Target and value for a person, by the status that `when` selects: one pair, or one pair
+    /// for each extension if the assignment uses the variable `EXTENSION`.
     pub fn substitute<'a>(
         &'a self,
         person: &'a Person,
@@ -190,7 +190,7 @@ impl Assignment {
 }
 
 impl Assignment {
-    /// Whether this may ever write to the target for this person, in one status or another.
+    /// Whether the assignment can write the target for a person in any status.
     pub fn names(&self, target: &str, person: &Person, statuses: &Statuses) -> bool {
         let once: &[Box<str>] = &[];
         let extensions = match self.uses_extension() {
@@ -203,7 +203,7 @@ impl Assignment {
     }
 }
 
-/// Whether the pieces can become this text.
+/// Whether some values of the variables turn the pieces into the text.
 fn matches(
     pieces: &[Piece],
     text: &str,
@@ -226,16 +226,16 @@ fn matches(
         Piece::Placeholder(Placeholder::Status | Placeholder::OldStatus) => {
             statuses.iter().any(|status| goes_on(&status.name))
         }
-        // What a person wrote is in no target.
-        Piece::Placeholder(variable) if variable.written_by_a_person() => false,
-        // The same whichever status the block looks at.
+        // A target contains no user input.
+        Piece::Placeholder(variable) if variable.is_user_input() => false,
+        // The value does not depend on the status.
         Piece::Placeholder(variable) => {
             goes_on(variable.value(person, StatusKind::default(), extension))
         }
     }
 }
 
-/// Where the parenthesis with which the text begins is closed.
+/// The index of the parenthesis that closes the one at the beginning of the text.
 fn closing(text: &str) -> Option<usize> {
     let mut depth = 0;
     for (at, c) in text.char_indices() {
@@ -251,6 +251,7 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
+/// Splits a text into literal text and variables.
 fn pieces(text: &str) -> Result<Vec<Piece>, String> {
     if text.contains("$[") {
         return Err(format!(

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Asterisk as far as actions see it. `left` counts what may still be done: at 0 a
-/// crash came, and nothing is done or kept any more.
+/// A fake of the parts of Asterisk that actions use. `left` counts the operations before a
+/// simulated crash: at 0, operations have no effect any more.
 #[derive(Default)]
 struct FakeBackend {
     values: BTreeMap<String, String>,
@@ -33,15 +33,15 @@ impl FakeBackend {
         self.values.get(target).map(String::as_str)
     }
 
-    fn hand(&mut self, target: &str, value: &str) {
+    fn set_externally(&mut self, target: &str, value: &str) {
         self.values.insert(target.to_owned(), value.to_owned());
     }
 
-    /// Carries out what the person wants, from what was kept.
+    /// Carries out the person's actions, starting from the saved record.
     fn act(&mut self, person: Option<&Person>, fresh: bool) -> bool {
         let mut record = self.kept.clone();
         let done = carry_out(&mut record, person, fresh, self);
-        // What a crash left is read back from what was kept.
+        // After a crash, only the saved record remains.
         assert!(self.left.is_some() || record == self.kept);
         let json = serde_json::to_string(&self.kept).unwrap();
         self.kept = serde_json::from_str(&json).unwrap();
@@ -72,7 +72,7 @@ impl Backend for FakeBackend {
         Ok(())
     }
 
-    fn put_back(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
+    fn restore(&mut self, target: &str, value: Option<&str>) -> Result<(), String> {
         match target.starts_with("DANGEROUS") {
             true => Err("it is dangerous".into()),
             false => self.write(target, value),
@@ -103,7 +103,7 @@ impl Backend for FakeBackend {
         Ok(())
     }
 
-    fn keep(&mut self, record: &ActionRecord) -> Result<(), String> {
+    fn save(&mut self, record: &ActionRecord) -> Result<(), String> {
         if self.alive() {
             self.kept = record.clone();
         }
@@ -159,7 +159,7 @@ fn alice(blocks: &[ActionBlock], new: StatusValue) -> Person {
 }
 
 #[test]
-fn the_defaults_are_all_understood() {
+fn all_default_assignments_parse() {
     let functions = Functions::default();
     let lists = [
         functions.dnd_on,
@@ -171,11 +171,11 @@ fn the_defaults_are_all_understood() {
 }
 
 #[test]
-fn do_not_disturb_and_back() {
+fn do_not_disturb_is_set_and_undone() {
     let mut dnd = block("dnd", &[State::Dnd], &[]);
     (dnd.dnd, dnd.followme) = (Some(true), Some(false));
     let mut fake = FakeBackend::default();
-    fake.hand("DB(AMPUSER/200/followme/ddial)", "DIRECT");
+    fake.set_externally("DB(AMPUSER/200/followme/ddial)", "DIRECT");
     let before = fake.values.clone();
     fake.act(
         Some(&alice(
@@ -198,7 +198,7 @@ fn do_not_disturb_and_back() {
 }
 
 #[test]
-fn what_a_person_wrote_is_text() {
+fn user_input_stays_text() {
     let mut any = block("any", &[State::Away], &[]);
     any.set = assignments(&["DB(presence/${USER})=${STATE} ${MESSAGE}|${OLD_MESSAGE}|${STATUS}"]);
     let text = "${SHELL(id)} $[1+1] %s%n ${USER}";
@@ -209,7 +209,7 @@ fn what_a_person_wrote_is_text() {
 }
 
 #[test]
-fn mistakes_in_an_assignment_have_their_message() {
+fn each_mistake_in_an_assignment_has_its_message() {
     let message = |text: &str| Assignment::parse(text).unwrap_err();
     for text in ["", "YES", "X=1", "A B(c)=1", "${USER}(a)=1", "=1"] {
         assert!(
@@ -219,8 +219,8 @@ fn mistakes_in_an_assignment_have_their_message() {
     }
     assert!(message("DB(a/b").contains("not closed"));
     assert!(message("DB(a/b)").contains("assigns nothing to DB()"));
-    assert!(message("DB(a/${MESSAGE})=x").contains("${MESSAGE} is what a person wrote"));
-    assert!(message("DB(a/${OLD_SUBTYPE})=x").contains("${OLD_SUBTYPE} is what a person wrote"));
+    assert!(message("DB(a/${MESSAGE})=x").contains("${MESSAGE} is user input"));
+    assert!(message("DB(a/${OLD_SUBTYPE})=x").contains("${OLD_SUBTYPE} is user input"));
     assert!(
         message("DB(a/b)=${SHELL(id)}")
             .contains("unknown variable '${SHELL(id)}', expected one of USER")
@@ -272,7 +272,7 @@ fn the_type_wins_over_the_state_and_the_later_over_the_earlier() {
 }
 
 #[test]
-fn a_failing_action_stops_no_other() {
+fn a_failed_action_does_not_stop_the_others() {
     let mut away = block("away", &[State::Away], &[]);
     away.set = assignments(&["GLOBAL(a)=1", "GLOBAL(b)=1", "GLOBAL(c)=1"]);
     away.queues = vec![(Some("9".into()), QueueAction::Login)];
@@ -307,18 +307,18 @@ fn an_undo_that_fails_is_tried_again() {
 }
 
 #[test]
-fn what_both_want_is_left_alone_and_a_hand_stays() {
+fn an_unchanged_wish_is_not_repeated_and_other_values_stay() {
     let mut any = block("any", &[State::Away, State::Xa], &[]);
     any.set = assignments(&["DB(a/b)=1", "DB(a/c)=${STATE}"]);
     let person = |state| alice(std::slice::from_ref(&any), status(state, "", ""));
     let mut fake = FakeBackend::default();
     fake.act(Some(&person(State::Away)), false);
-    fake.hand("DB(a/b)", "mine");
-    fake.hand("DB(a/c)", "mine");
+    fake.set_externally("DB(a/b)", "mine");
+    fake.set_externally("DB(a/c)", "mine");
     fake.act(Some(&person(State::Xa)), false);
     assert_eq!(fake.is("DB(a/b)"), Some("mine"));
     assert_eq!(fake.is("DB(a/c)"), Some("xa"));
-    // Nor does a load.
+    // A load does not overwrite the value either.
     fake.act(Some(&person(State::Xa)), true);
     assert_eq!(fake.is("DB(a/b)"), Some("mine"));
     fake.act(None, false);
@@ -327,7 +327,7 @@ fn what_both_want_is_left_alone_and_a_hand_stays() {
 }
 
 #[test]
-fn what_a_restart_forgot_is_done_again_and_old_is_known_still() {
+fn a_load_repeats_lost_assignments_with_the_recorded_old_status() {
     let mut away = block("away", &[State::Away], &[]);
     away.set = assignments(&["GLOBAL(a)=${OLD_STATE} ${OLD_MESSAGE}", "BLIND(a)=1"]);
     let mut person = alice(&[away], status(State::Away, "", ""));
@@ -344,9 +344,9 @@ const STATES: [State; 4] = [State::Available, State::Away, State::Dnd, State::Xa
 const TARGETS: [&str; 4] = ["DB(a/b)", "GLOBAL(x)", "DB(DND/200)", "GLOBAL(m)"];
 const QUEUES: [&str; 3] = ["600", "601", "602"];
 
-/// Rows of an earlier run: whoever can write AstDB can write them.
+/// Records of an earlier run may be forged by another program that can write AstDB.
 #[test]
-fn of_what_a_row_tells_only_what_the_configuration_names_is_believed() {
+fn actions_in_a_record_count_only_if_the_configuration_names_them() {
     let mut any = block("any", &[State::Away], &[]);
     any.set = assignments(&["DB(was/${OLD_STATUS}/${EXTENSION})=x", "DB(${USER}/a)=x"]);
     any.queues = vec![(Some("600".into()), QueueAction::Login)];
@@ -367,7 +367,7 @@ fn of_what_a_row_tells_only_what_the_configuration_names_is_believed() {
         );
         serde_json::from_str(&row).unwrap()
     };
-    let believed = |target: &str| {
+    let is_accepted = |target: &str| {
         let mut record = read(&[set(target)], "", "");
         let left = record.keep_named(Some(&person), &statuses);
         assert_eq!(record.is_empty(), left == [target], "{target}");
@@ -382,7 +382,7 @@ fn of_what_a_row_tells_only_what_the_configuration_names_is_believed() {
         "DB(was/dnd/201)",
         "DB(alice/a)",
     ] {
-        assert!(believed(target), "{target}");
+        assert!(is_accepted(target), "{target}");
     }
     for target in [
         "FILE(/etc/asterisk/extensions.conf,0,1)",
@@ -392,11 +392,11 @@ fn of_what_a_row_tells_only_what_the_configuration_names_is_believed() {
         "DB(was/dinner/200)",
         "DB(was/../200)",
         "DB(bob/a)",
-        // `dnd = off` and follow me are in no block.
+        // No block has `dnd = off` or follow me.
         "DB(AMPUSER/200/followme/ddial)",
         "",
     ] {
-        assert!(!believed(target), "{target}");
+        assert!(!is_accepted(target), "{target}");
     }
     let interface = "Local/200@from-queue/n";
     let queue = |queue: &str, member: &str, did: &str| {
@@ -415,7 +415,7 @@ fn of_what_a_row_tells_only_what_the_configuration_names_is_believed() {
         interface,
         r#"{"logout":{"name":"x","state_interface":""}}"#
     ));
-    // Nobody's row is believed, and of a status only what is one.
+    // A removed user keeps no action, and an unknown status type is ignored.
     let mut record = read(&[set("DB(DND/200)")], "", "");
     assert_eq!(record.keep_named(None, &statuses), ["DB(DND/200)"]);
     assert_eq!(record, ActionRecord::default());
@@ -428,17 +428,17 @@ fn of_what_a_row_tells_only_what_the_configuration_names_is_believed() {
     }
 }
 
-/// A dangerous function that the configuration names is undone by the run that has seen
-/// what was there, and with no row's word for it.
+/// An assignment to a dangerous function is undone only by the run that has read the previous
+/// value, never with a value from a record.
 #[test]
-fn a_rows_word_for_what_was_there_goes_into_no_dangerous_function() {
+fn a_recorded_value_is_not_written_to_a_dangerous_function() {
     let mut any = block("any", &[State::Away], &[]);
     any.set = assignments(&["DANGEROUS(x)=ours", "DB(x/y)=ours"]);
     let there = |state| alice(std::slice::from_ref(&any), status(state, "", ""));
     let begin = || {
         let mut fake = FakeBackend::default();
-        fake.hand("DANGEROUS(x)", "theirs");
-        fake.hand("DB(x/y)", "theirs");
+        fake.set_externally("DANGEROUS(x)", "theirs");
+        fake.set_externally("DB(x/y)", "theirs");
         fake
     };
     let mut fake = begin();
@@ -449,7 +449,7 @@ fn a_rows_word_for_what_was_there_goes_into_no_dangerous_function() {
     assert_eq!(fake.is("DANGEROUS(x)"), Some("theirs"));
     assert_eq!(fake.failures, Vec::<String>::new());
 
-    // `act` reads the row in between.
+    // `act` reads the record back between the changes.
     let mut fake = begin();
     for state in [State::Away, State::Dnd] {
         fake.act(Some(&there(state)), false);
@@ -505,10 +505,10 @@ fn event() -> impl Strategy<Value = TestEvent> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// Whatever comes, a crash at any point too: when all is left, what was set by hand
-    /// is there, and nothing else.
+    /// After any events, including crashes at any point: once every action is undone, only the
+    /// externally set values remain.
     #[test]
-    fn leaving_everything_ends_with_what_hands_left(events in proptest::collection::vec(event(), 1..20)) {
+    fn undoing_everything_leaves_only_external_values(events in proptest::collection::vec(event(), 1..20)) {
         let mut fake = FakeBackend::default();
         for queue in QUEUES {
             fake.queues.insert(queue.into(), None);
@@ -536,7 +536,7 @@ proptest! {
                     let target = TARGETS[target];
                     let value = value.map(|value| format!("hand {value}"));
                     let now = value.clone().map_or(TargetValue::Absent, TargetValue::Text);
-                    // A hand that writes what we wrote cannot be told from us.
+                    // An external write of the action's own value is not recognized as external.
                     let stays = fake.kept.found(target, &now).unwrap_or(value.clone());
                     for (values, value) in [(&mut values, stays), (&mut fake.values, value)] {
                         match value {

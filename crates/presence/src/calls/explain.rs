@@ -1,24 +1,24 @@
-//! Where a call goes now, and why, in sentences.
+//! The explanation of a plan in sentences: the target of a call and the reason.
 
 use super::{CallOrigin, CallPlan, DEPTH, Destination};
 use crate::directory::{Directory, UserId};
 use crate::model::text::quoted;
 use crate::world::World;
 
-/// Who calls.
+/// The caller of a call that is explained.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
     origin: CallOrigin,
-    /// The numbers that the call may show.
+    /// The numbers that the call may show as its caller ID.
     numbers: Vec<String>,
-    /// Why the call is of that origin.
+    /// Sentences that give the reason for the origin.
     why: Vec<String>,
-    /// The user who calls.
+    /// The calling user; `None` for an external caller.
     user: Option<UserId>,
 }
 
 impl From<CallOrigin> for Caller {
-    /// Somebody of whom nothing else is known.
+    /// A caller with a known origin and nothing else.
     fn from(origin: CallOrigin) -> Self {
         Caller {
             origin,
@@ -30,8 +30,8 @@ impl From<CallOrigin> for Caller {
 }
 
 impl Caller {
-    /// Who calls `called`: a user by name, from the user's own phone; the phone of an
-    /// extension; or else a number outside.
+    /// Finds the caller of the user `called` by a name: a user's name or id means the user's
+    /// own phone, an extension means its phone, and any other name is an external number.
     pub fn find(world: &World, called: UserId, name: &str) -> Self {
         let directory = world.directory();
         let internal = |user: UserId, numbers: Vec<String>, why: String| Caller {
@@ -48,7 +48,9 @@ impl Caller {
         let number = name.to_owned();
         if let Some(user) = directory.owner_of_extension(name, called) {
             let owner = &directory.get(user).name;
-            let why = format!("{name} is an extension of {owner}: a call from there is internal.");
+            let why = format!(
+                "{name} is an extension of {owner}: a call from that extension is internal."
+            );
             return internal(user, vec![number], why);
         }
         if let Ok(user) = directory.find(name) {
@@ -58,13 +60,13 @@ impl Caller {
         }
         let name = quoted(name);
         let mut why = vec![format!(
-            "{name} is neither a user nor an extension of one: the call is external."
+            "{name} is neither a user nor a user's extension: the call is external."
         )];
         let inside = &directory.get(called).rule.calls.internal_contexts;
         if !inside.is_empty() {
             let contexts = inside.join(" or ");
             why.push(format!(
-                "From context {contexts} it would be internal all the same."
+                "A call from context {contexts} would still be internal."
             ));
         }
         Caller {
@@ -74,7 +76,7 @@ impl Caller {
         }
     }
 
-    /// The number by which the caller gets through to one who takes no calls.
+    /// The caller's number that the user always accepts, even while refusing all other calls.
     fn accepted_by(&self, directory: &Directory, user: UserId) -> Option<&str> {
         let always_accept = &directory.get(user).rule.calls.always_accept;
         let is_accepted = |number: &&String| always_accept.iter().any(|known| **known == ***number);
@@ -82,13 +84,14 @@ impl Caller {
     }
 }
 
+/// The names of a user's extensions.
 fn extensions(directory: &Directory, user: UserId) -> Vec<String> {
     let inputs = directory.get(user).inputs.iter();
     let numbers = inputs.filter_map(|input| directory.extension(input));
     numbers.map(str::to_owned).collect()
 }
 
-/// Says in sentences where a call to a user goes now, and why.
+/// Explains in sentences where a call to a user goes now, and why.
 pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
     let plan = &CallPlan::of(world, called, caller.origin);
     let user = &plan.user;
@@ -111,47 +114,49 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
                 format!("{user} refuses calls ({why}), but {number} is in always_accept.")
             }
             None => {
-                format!("It is refused: {why}. What follows is for callers of always_accept.")
+                format!("The call is refused: {why}. The rest is for callers in always_accept.")
             }
         });
     }
     let onward = |target: &Destination| onward(world, caller, called, target);
     if let Some(target) = &plan.always {
-        lines.push(format!("It goes at once to {}.", whose(target)));
+        lines.push(format!("The call goes at once to {}.", described(target)));
         lines.extend(onward(target));
     } else {
         lines.extend(ringing(plan));
         if caller.user == Some(called) {
-            lines.push("The phone that calls does not ring.".to_owned());
+            lines.push("The calling phone does not ring.".to_owned());
         }
         match &plan.no_answer {
             Some(target) => {
                 lines.push(format!(
-                    "When nobody answers, it goes to {}.",
-                    whose(target)
+                    "If nobody answers, the call goes to {}.",
+                    described(target)
                 ));
                 lines.extend(onward(target));
             }
-            None => lines.push("When nobody answers, it ends.".to_owned()),
+            None => lines.push("If nobody answers, the call ends.".to_owned()),
         }
         match &plan.busy {
             Some(target) => {
                 lines.push(format!(
-                    "When {user} is busy, it goes to {}.",
-                    whose(target)
+                    "If {user} is busy, the call goes to {}.",
+                    described(target)
                 ));
                 lines.extend(onward(target));
             }
-            None => lines.push(format!("When {user} is busy, the caller hears that.")),
+            None => lines.push(format!("If {user} is busy, the caller hears busy.")),
         }
     }
     if !plan.together.is_empty() {
         let devices = plan.together.join(" and ");
-        lines.push(format!("From a queue, all ring together: {devices}."));
+        lines.push(format!(
+            "A call from a queue rings all devices at once: {devices}."
+        ));
     }
     lines.push(match plan.push {
-        true => format!("{user} takes push messages."),
-        false => format!("{user} takes no push messages."),
+        true => format!("{user} gets push messages."),
+        false => format!("{user} gets no push messages."),
     });
     if !plan.note.is_empty() {
         lines.push(format!("Note: {}", plan.note));
@@ -160,29 +165,33 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
     lines.join("\n")
 }
 
-/// Who is rung, one line for each stage.
+/// The devices that the call rings, one line for each stage.
 fn ringing(plan: &CallPlan) -> Vec<String> {
     let mut lines = Vec::new();
     for (at, step) in plan.steps.iter().enumerate() {
-        let then = if at == 0 { "It rings" } else { "Then it rings" };
+        let then = if at == 0 {
+            "The call rings"
+        } else {
+            "Then the call rings"
+        };
         let devices = step.devices.join(" and ");
         lines.push(format!("{then} {devices} for {} seconds.", step.timeout));
     }
     if plan.steps.is_empty() {
-        lines.push("Nobody rings: there is no device to ring.".to_owned());
+        lines.push("Nothing rings: there is no device to ring.".to_owned());
     }
     if !plan.monitors.is_empty() {
         let devices = plan.monitors.join(" and ");
         lines.push(format!(
-            "Those who monitor {} ring too: {devices}.",
+            "Devices of users who monitor {} ring too: {devices}.",
             plan.user
         ));
     }
     lines
 }
 
-/// `210@default, an extension of bob`
-fn whose(target: &Destination) -> String {
+/// A target, such as `210@default, an extension of bob`.
+fn described(target: &Destination) -> String {
     match target {
         Destination::Extension {
             user: Some(user), ..
@@ -194,12 +203,12 @@ fn whose(target: &Destination) -> String {
     }
 }
 
-/// What becomes of a forward to a user's extension, as far as that is forwarded at once
-/// or refused. The extension is taken to be one that calls `UserPresenceDial()`.
+/// Follows a forward to a user's extension, through further immediate forwards up to a
+/// refusal. Every such extension is assumed to call `UserPresenceDial()`.
 fn onward(world: &World, caller: &Caller, called: UserId, target: &Destination) -> Vec<String> {
     let directory = world.directory();
     let mut lines = Vec::new();
-    let mut way = vec![called];
+    let mut path = vec![called];
     let mut target = target.clone();
     while let Destination::Extension {
         user: Some(name), ..
@@ -208,22 +217,22 @@ fn onward(world: &World, caller: &Caller, called: UserId, target: &Destination) 
         let Some(user) = directory.user(name) else {
             break;
         };
-        let is_circle = way.contains(&user);
-        way.push(user);
+        let is_loop = path.contains(&user);
+        path.push(user);
         let names = || {
-            let names = way.iter().map(|user| &*directory.get(*user).name);
+            let names = path.iter().map(|user| &*directory.get(*user).name);
             names.collect::<Vec<_>>().join(" -> ")
         };
-        if is_circle {
+        if is_loop {
             lines.push(format!(
-                "That is a circle, {}: the caller is told busy.",
+                "The call loops: {}. The caller hears busy.",
                 names()
             ));
             break;
         }
-        if way.len() > DEPTH {
+        if path.len() > DEPTH {
             lines.push(format!(
-                "That is more than {DEPTH} users, {}: the caller is told busy.",
+                "The call passes more than {DEPTH} users: {}. The caller hears busy.",
                 names()
             ));
             break;
@@ -231,13 +240,16 @@ fn onward(world: &World, caller: &Caller, called: UserId, target: &Destination) 
         let plan = CallPlan::of(world, user, caller.origin);
         let accepted = caller.accepted_by(directory, user).is_some();
         if let Some(why) = plan.refused.filter(|_| !accepted) {
-            lines.push(format!("There {name} refuses it: {why}."));
+            lines.push(format!("{name} refuses the forwarded call: {why}."));
             break;
         }
         let Some(next) = plan.always else {
             break;
         };
-        lines.push(format!("There it goes on at once to {}.", whose(&next)));
+        lines.push(format!(
+            "From there the call goes at once to {}.",
+            described(&next)
+        ));
         target = next;
     }
     lines

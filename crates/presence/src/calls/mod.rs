@@ -1,7 +1,7 @@
-//! Where a call to a user goes now: a plan, made of what is known and of nothing else.
+//! The plan of a call to a user, made from the world alone.
 //!
-//! The plan does not dial. Whoever shows it and whoever carries it out read the same
-//! one, so that what is shown is what happens.
+//! A plan does not dial. The application that carries out a plan reads the same plan as the
+//! interfaces that show it, so a call goes exactly where the interfaces show.
 
 mod explain;
 pub mod pickup;
@@ -23,75 +23,75 @@ pub use crate::model::handling::{
 pub use explain::{Caller, explain};
 pub use show::{HEADS, RouteQuery, Row, table};
 
-/// How long a stage rings where nothing is said, in seconds.
+/// How long a stage rings without `ring_timeout`, in seconds.
 const DEFAULT_TIMEOUT: u32 = 20;
 
-/// The most users whom a call may pass by forwards.
+/// How many users a call may pass by forwards, the first one included.
 pub const DEPTH: usize = 8;
 
-/// Where a call goes that is not rung.
+/// A target to which a call is forwarded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Destination {
-    /// A place of the dialplan.
+    /// An extension in the dialplan.
     Extension {
         /// The extension.
         extension: String,
-        /// Its context.
+        /// The context of the extension.
         context: String,
-        /// The user whose extension it is.
+        /// The user to whom the extension belongs; `None` for an extension of no user.
         user: Option<Arc<str>>,
     },
     /// A mailbox.
     Voicemail {
-        /// Such as `200@default`; empty where the user has none.
+        /// The mailbox, such as `200@default`; empty if the user has none.
         mailbox: String,
     },
 }
 
-/// One stage of ringing: all of its devices at once.
+/// One stage of ringing: all devices of the stage ring at once.
 #[derive(serde::Serialize, Clone, PartialEq, Eq, Debug)]
 pub struct RingStep {
-    /// As `Dial` takes them, such as `PJSIP/200`.
+    /// The devices in the form that `Dial` expects, such as `PJSIP/200`.
     pub devices: Vec<String>,
-    /// For how long, in seconds.
+    /// How long the devices ring, from 5 to 300 seconds.
     pub timeout: u32,
 }
 
-/// What becomes of a call to a user.
+/// The plan of a call to a user.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallPlan {
-    /// Who is called.
+    /// The name of the called user.
     pub user: Arc<str>,
-    /// Where the call comes from.
+    /// Whether the call comes from inside or outside.
     pub origin: CallOrigin,
-    /// The section of the configuration that applies; empty for none.
+    /// The section of `type = handling` that applies; empty for none.
     pub block: String,
     /// The user's state.
     pub state: State,
-    /// The user's status type; the state's name without one.
+    /// The user's status type; without one, the state's name.
     pub status: String,
-    /// Why nobody is rung at all, such as `DoNotAcceptAnyCalls`.
+    /// Why the call is refused, such as `DoNotAcceptAnyCalls`; `None` if it is not refused.
     pub refused: Option<&'static str>,
-    /// Where the call goes at once.
+    /// The target to which the call goes at once, without ringing.
     pub always: Option<Destination>,
-    /// Who is rung, one stage after the other.
+    /// The stages of ringing, one after the other.
     pub steps: Vec<RingStep>,
-    /// Where the call goes when nobody answers.
+    /// The target if nobody answers.
     pub no_answer: Option<Destination>,
-    /// Where it goes when the user is busy.
+    /// The target if the user is busy.
     pub busy: Option<Destination>,
-    /// All of the user's devices, to be rung at once for a queue.
+    /// All devices of the user, which a call from a queue rings at once.
     pub together: Vec<String>,
-    /// The devices of those who monitor the user and ring too.
+    /// The devices of monitoring users whose flag has them ring too.
     pub monitors: Vec<String>,
-    /// Whether the present status takes push messages.
+    /// Whether the user gets push messages in the present status.
     pub push: bool,
-    /// The note for whoever sees the plan.
+    /// The note for readers of the plan; empty for none.
     pub note: String,
 }
 
 impl CallPlan {
-    /// Where a call to the user goes now.
+    /// The plan of a call to the user now.
     pub fn of(world: &World, user: UserId, origin: CallOrigin) -> CallPlan {
         let state = world.outcome(user).presence.state();
         let status = world
@@ -100,7 +100,7 @@ impl CallPlan {
         CallPlan::in_status(world, user, origin, state, status)
     }
 
-    /// Where it would go in that state, and in the status type of that name.
+    /// The plan of a call to the user in the given state and status type.
     pub fn in_status(
         world: &World,
         user: UserId,
@@ -108,26 +108,26 @@ impl CallPlan {
         state: State,
         status: &str,
     ) -> CallPlan {
-        let who = Callee::new(world, user, state, status);
-        let handling = who.rule.handling.as_deref();
+        let callee = Callee::new(world, user, state, status);
+        let handling = callee.rule.handling.as_deref();
         let default = handling.and_then(|handling| handling.default.as_ref());
         let special = handling.and_then(|handling| handling.block(state, status));
         let blocks = Blocks { special, default };
         let forward =
             |when| blocks.get(|block| block.forwards[HandlingBlock::slot(origin, when)].as_ref());
-        let target = |when| forward(when).and_then(|goal| who.target(goal));
+        let target = |when| forward(when).and_then(|goal| callee.target(goal));
         let mobile = blocks.get(|block| block.ring_mobile).unwrap_or(false);
-        // In dnd the mobile is left in peace, whatever the block says.
-        let mobile = who.mobile().filter(|_| mobile && state != State::Dnd);
-        let refused = match world.dnd_status(user).takes_calls() {
+        // The mobile never rings in dnd, whatever the block configures.
+        let mobile = callee.mobile().filter(|_| mobile && state != State::Dnd);
+        let refused = match world.dnd_status(user).accepts_calls() {
             true => None,
             false => Some(world.dnd_status(user).name()),
         };
-        let mut together = who.all();
+        let mut together = callee.all();
         add(&mut together, mobile.clone());
         let monitors = monitors(world, user, &together);
         CallPlan {
-            user: who.user.name.clone(),
+            user: callee.user.name.clone(),
             origin,
             block: special
                 .or(default)
@@ -136,7 +136,7 @@ impl CallPlan {
             status: status.to_owned(),
             refused,
             always: target(ForwardWhen::Always),
-            steps: steps(&who, &blocks, mobile),
+            steps: steps(&callee, &blocks, mobile),
             no_answer: target(ForwardWhen::NoAnswer),
             busy: target(ForwardWhen::Busy),
             together,
@@ -150,7 +150,7 @@ impl CallPlan {
     }
 }
 
-/// A status' block, laid over the default block.
+/// The block of a status, which overrides the default block.
 struct Blocks<'a> {
     special: Option<&'a HandlingBlock>,
     default: Option<&'a HandlingBlock>,
@@ -163,7 +163,7 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// The user in a status, and how the user is reached.
+/// The called user in a status, and the settings by which calls reach the user.
 struct Callee<'a> {
     directory: &'a Directory,
     id: UserId,
@@ -192,7 +192,7 @@ impl<'a> Callee<'a> {
         reach.map_or(&[], |reach| &reach.endpoints)
     }
 
-    /// The mobile as `Dial` takes it.
+    /// The mobile in the form that `Dial` expects.
     fn mobile(&self) -> Option<String> {
         let reach = self.user.reach.as_deref()?;
         let (prefix, context) = (&self.rule.mobile_prefix, &self.rule.forward_context);
@@ -200,12 +200,12 @@ impl<'a> Callee<'a> {
         Some(format!("Local/{prefix}{number}@{context}/n"))
     }
 
-    /// All endpoints; without any, the extensions' devices.
+    /// The devices of all endpoints; without endpoints, those of the extensions.
     fn all(&self) -> Vec<String> {
         devices(self.directory, self.user)
     }
 
-    /// The devices of these endpoints, those that the user does not have left out.
+    /// The devices of the endpoints with these names; a name that the user lacks is skipped.
     fn named(&self, names: &[Box<str>]) -> Vec<String> {
         let mut found = Vec::with_capacity(names.len());
         for name in names {
@@ -249,7 +249,7 @@ impl<'a> Callee<'a> {
         }
     }
 
-    /// The text with the values of its variables.
+    /// The text with its variables replaced by their values.
     fn filled(&self, text: &str) -> String {
         ForwardVariable::replace(text, |variable| match variable {
             ForwardVariable::Status => self.status,
@@ -268,7 +268,7 @@ impl<'a> Callee<'a> {
     }
 }
 
-/// A user's endpoints; without any, the extensions' devices that can be called.
+/// The devices of a user's endpoints; without endpoints, the phones of the extensions.
 fn devices(directory: &Directory, user: &User) -> Vec<String> {
     let reach = user.reach.as_deref();
     let endpoints = reach.map_or(&[][..], |reach| &reach.endpoints);
@@ -287,35 +287,36 @@ fn devices(directory: &Directory, user: &User) -> Vec<String> {
     found
 }
 
-/// Puts it at the end where it is new.
+/// Appends the item unless the list contains it already.
 fn add(list: &mut Vec<String>, item: Option<String>) {
     if let Some(item) = item.filter(|item| !list.contains(item)) {
         list.push(item);
     }
 }
 
-/// The stages. A block that rings nobody leaves none; one that names only endpoints
-/// which the user does not have rings all, so that a slip makes nobody unreachable.
-fn steps(who: &Callee<'_>, blocks: &Blocks<'_>, mobile: Option<String>) -> Vec<RingStep> {
+/// The stages of ringing. A block with an empty list of endpoints has no stage. A block that
+/// names only endpoints that the user lacks rings all of the user's devices, so that a
+/// misspelt name does not make the user unreachable.
+fn steps(callee: &Callee<'_>, blocks: &Blocks<'_>, mobile: Option<String>) -> Vec<RingStep> {
     let first = blocks.get(|block| block.ring_first.as_deref());
     let second = blocks.get(|block| block.ring_second.as_deref());
     let timeout = blocks.get(|block| block.ring_timeout);
     let timeout = timeout.unwrap_or(DEFAULT_TIMEOUT);
     let named = |names: Option<&[Box<str>]>| match names {
-        // Without endpoints there is nothing that a name could mean.
-        Some([_, ..]) if who.endpoints().is_empty() => None,
-        Some(names) => Some(who.named(names)),
+        // A user without endpoints has nothing that a name could refer to.
+        Some([_, ..]) if callee.endpoints().is_empty() => None,
+        Some(names) => Some(callee.named(names)),
         None => None,
     };
     let is_named = |names: Option<&[Box<str>]>| names.is_some_and(|names| !names.is_empty());
     let mut stages = match (named(first), named(second)) {
-        (None, Some(second)) => vec![who.all(), second],
+        (None, Some(second)) => vec![callee.all(), second],
         (Some(first), second) => vec![first, second.unwrap_or_default()],
-        (None, None) => vec![who.all()],
+        (None, None) => vec![callee.all()],
     };
     stages.retain(|stage| !stage.is_empty());
     if stages.is_empty() && (is_named(first) || is_named(second)) {
-        stages.push(who.all());
+        stages.push(callee.all());
     }
     if stages.is_empty() && mobile.is_some() {
         stages.push(Vec::new());
@@ -328,14 +329,14 @@ fn steps(who: &Callee<'_>, blocks: &Blocks<'_>, mobile: Option<String>) -> Vec<R
     steps.filter(|step| !step.devices.is_empty()).collect()
 }
 
-/// The devices of those who monitor the user and want to ring too. One who takes no calls,
-/// or is in dnd, is left in peace.
+/// The devices of users who monitor the user and have set the flag to ring too. A monitoring
+/// user who refuses calls or is in dnd does not ring.
 fn monitors(world: &World, user: UserId, own: &[String]) -> Vec<String> {
     let directory = world.directory();
     let mut found = Vec::new();
     for &other in directory.monitors(user) {
         let rings = world.flags(other).get(Flag::RingOnMonitoredCall)
-            && world.dnd_status(other).takes_calls()
+            && world.dnd_status(other).accepts_calls()
             && world.outcome(other).presence.state() != State::Dnd;
         if rings {
             for device in devices(directory, directory.get(other)) {

@@ -1,4 +1,4 @@
-//! Who may take a call that a user holds.
+//! Decides which user may pick up a call that another user holds.
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
@@ -7,19 +7,20 @@ use crate::directory::UserId;
 use crate::model::flags::Flag;
 use crate::world::World;
 
-/// Why somebody may not.
+/// Why a caller may not pick up the held call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    /// The caller is none of our users.
+    /// The caller is not a user.
     Unknown,
-    /// The caller does not monitor the user.
+    /// The caller, given by name, does not monitor the user who holds the call.
     NotMonitoring(Arc<str>),
-    /// The caller monitors the user, but has not chosen to pick up.
+    /// The caller, given by name, monitors the user, but the caller's flag
+    /// [`Flag::PickUpCallsOnHold`] is off.
     FlagOff(Arc<str>),
 }
 
 impl Refusal {
-    /// One word for it, for the dialplan.
+    /// The refusal as one word for the dialplan.
     pub const fn name(&self) -> &'static str {
         match self {
             Refusal::Unknown => "UNKNOWN",
@@ -32,7 +33,7 @@ impl Refusal {
 impl Display for Refusal {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Refusal::Unknown => write!(f, "the caller is no user"),
+            Refusal::Unknown => write!(f, "the caller is not a user"),
             Refusal::NotMonitoring(caller) => write!(f, "'{caller}' does not monitor that user"),
             Refusal::FlagOff(caller) => {
                 let flag = Flag::PickUpCallsOnHold.name();
@@ -42,11 +43,12 @@ impl Display for Refusal {
     }
 }
 
-/// Which of the users who the caller may be takes a call that `user` holds.
+/// Finds the user who picks up a call that `user` holds: the first of `callers` (several
+/// users can share the calling phone) who is allowed to.
 ///
 /// # Errors
-/// Says why none of them may.
-pub fn picker(world: &World, callers: &[UserId], user: UserId) -> Result<UserId, Refusal> {
+/// The closest refusal, if none of the callers is allowed to pick up.
+pub fn find_picker(world: &World, callers: &[UserId], user: UserId) -> Result<UserId, Refusal> {
     let directory = world.directory();
     let monitors = directory.monitors(user);
     let mut refusal = Refusal::Unknown;
@@ -88,37 +90,37 @@ mod tests {
         world.apply(&change, Time::from_millis(1));
     }
 
-    /// The name of who takes alice's call, or why nobody does.
-    fn asked(world: &World, callers: &[&str]) -> String {
+    /// The name of the user who picks up alice's call, or the refusal.
+    fn answer(world: &World, callers: &[&str]) -> String {
         let directory = world.directory();
         let callers: Vec<_> = callers
             .iter()
             .map(|it| directory.user(it).unwrap())
             .collect();
-        match picker(world, &callers, directory.user("alice").unwrap()) {
+        match find_picker(world, &callers, directory.user("alice").unwrap()) {
             Ok(user) => directory.get(user).name.to_string(),
             Err(why) => format!("{}: {why}", why.name()),
         }
     }
 
     #[test]
-    fn one_who_monitors_and_has_the_flag_picks_up() {
+    fn a_user_who_monitors_and_has_the_flag_picks_up() {
         let mut world = world();
         picks_up(&mut world, "bob");
-        assert_eq!(asked(&world, &[]), "UNKNOWN: the caller is no user");
-        let stranger = "NOTMONITORING: 'bob' does not monitor that user";
-        assert_eq!(asked(&world, &["bob"]), stranger);
+        assert_eq!(answer(&world, &[]), "UNKNOWN: the caller is not a user");
+        let not_monitoring = "NOTMONITORING: 'bob' does not monitor that user";
+        assert_eq!(answer(&world, &["bob"]), not_monitoring);
         assert_eq!(
-            asked(&world, &["alice"]),
+            answer(&world, &["alice"]),
             "NOTMONITORING: 'alice' does not monitor that user"
         );
         let off = "FLAGOFF: pickUpCallsOnHold of 'dave' is off";
-        assert_eq!(asked(&world, &["dave"]), off);
-        // Of those who share a phone the one who comes closest is told of.
-        assert_eq!(asked(&world, &["bob", "dave"]), off);
-        assert_eq!(asked(&world, &["dave", "bob"]), off);
+        assert_eq!(answer(&world, &["dave"]), off);
+        // If users share a phone, the refusal is that of the user who meets more conditions.
+        assert_eq!(answer(&world, &["bob", "dave"]), off);
+        assert_eq!(answer(&world, &["dave", "bob"]), off);
         picks_up(&mut world, "dave");
-        assert_eq!(asked(&world, &["bob", "dave"]), "dave");
+        assert_eq!(answer(&world, &["bob", "dave"]), "dave");
     }
 
     #[test]

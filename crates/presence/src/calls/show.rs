@@ -1,4 +1,4 @@
-//! What is shown of a plan: the fields of `USER_PRESENCE_ROUTE()`, a table, sentences.
+//! Shows a plan: the fields of `USER_PRESENCE_ROUTE()`, a summary, JSON and a table.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::model::words::words;
 use crate::views::fields::Query;
 use crate::world::World;
 
-/// `210@default`, `voicemail:200@default`.
+/// `210@default` or `voicemail:200@default`.
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -50,7 +50,7 @@ words! {
 pub struct RouteQuery<'a> {
     user: &'a str,
     origin: CallOrigin,
-    /// `None` for the summary of all.
+    /// The field to read; `None` for the summary.
     field: Option<RouteField>,
 }
 
@@ -58,9 +58,9 @@ impl<'a> RouteQuery<'a> {
     /// Parses the arguments.
     ///
     /// # Errors
-    /// One message that names the argument and what was expected.
+    /// A message that names the wrong argument and the expected form.
     pub fn parse(arguments: &'a str) -> Result<Self, String> {
-        const EXPECTED: &str = "expected user,internal or user,external, then perhaps a field";
+        const EXPECTED: &str = "expected user,internal or user,external, and optionally a field";
         let mut parts = arguments.splitn(3, ',').map(str::trim);
         let user = parts.next().unwrap_or_default();
         if user.is_empty() {
@@ -81,10 +81,10 @@ impl<'a> RouteQuery<'a> {
         })
     }
 
-    /// The answer.
+    /// Reads the field for a call to the user now.
     ///
     /// # Errors
-    /// Says that there is no such user.
+    /// A message that there is no such user.
     pub fn answer(&self, world: &World) -> Result<String, String> {
         let user = Query::find(world, self.user)?;
         let plan = CallPlan::of(world, user, self.origin);
@@ -140,7 +140,7 @@ struct PlanView<'a> {
 }
 
 impl CallPlan {
-    /// The whole as one JSON object.
+    /// The whole plan as one JSON object.
     pub fn json(&self) -> String {
         let target = |target: &Option<Destination>| target.as_ref().map(Destination::to_string);
         let view = PlanView {
@@ -163,7 +163,7 @@ impl CallPlan {
         serde_json::to_string(&view).unwrap_or_default()
     }
 
-    /// The whole in one line, such as `PJSIP/200 20s, then voicemail:200@default, busy
+    /// The whole plan in one line, such as `PJSIP/200 20s, then voicemail:200@default, busy
     /// 210@default`.
     pub fn summary(&self) -> String {
         if let Some(why) = self.refused {
@@ -176,7 +176,7 @@ impl CallPlan {
         let then = self.no_answer.iter().map(Destination::to_string);
         let mut summary = steps.chain(then).collect::<Vec<_>>().join(", then ");
         if summary.is_empty() {
-            "nobody rings".clone_into(&mut summary);
+            "nothing rings".clone_into(&mut summary);
         }
         match &self.busy {
             Some(busy) => format!("{summary}, busy {busy}"),
@@ -184,22 +184,22 @@ impl CallPlan {
         }
     }
 
-    /// What a caller notices of it, without what it is called.
+    /// The parts of the plan that the table compares.
     fn difference(&self) -> impl PartialEq + '_ {
         let targets = (&self.always, &self.no_answer, &self.busy);
         (targets, &self.steps, self.push, &self.note)
     }
 }
 
-/// `PJSIP/200&PJSIP/201 20s`
+/// A stage, such as `PJSIP/200&PJSIP/201 20s`.
 fn stage(step: &RingStep) -> String {
     format!("{} {}s", step.devices.join("&"), step.timeout)
 }
 
-/// One line of the table of a user's plans.
+/// One row of the table of a user's plans, in the columns of [`HEADS`].
 pub type Row = [String; 10];
 
-/// The heads of the table.
+/// The column headers of the table of a user's plans.
 pub const HEADS: [&str; 10] = [
     "",
     "Status",
@@ -213,8 +213,8 @@ pub const HEADS: [&str; 10] = [
     "Section",
 ];
 
-/// The plans of a user by status, for internal and for external calls: those that differ,
-/// and one for all other statuses. `*` marks the present one.
+/// The plans of a user for internal and external calls: a pair of rows for each status with
+/// a plan of its own, and one pair for all other statuses. `*` marks the present status.
 pub fn table(world: &World, user: UserId) -> Vec<Row> {
     let state = world.outcome(user).presence.state();
     let now = world
@@ -226,7 +226,8 @@ pub fn table(world: &World, user: UserId) -> Vec<Row> {
         let mapped = status.maps_to.as_ref().map(Presence::state);
         (mapped.unwrap_or(state), &*status.name)
     });
-    // What is now may be a pair that no type maps to: its status was only recorded.
+    // The present state may differ from the state that the present status maps to, for example
+    // if the status was recorded only.
     let statuses = statuses.map(|(mapped, name)| match name == now {
         true => (state, name),
         false => (mapped, name),

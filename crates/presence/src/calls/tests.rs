@@ -49,15 +49,15 @@ fn external(world: &World) -> CallPlan {
     plan(world, CallOrigin::External)
 }
 
-fn said(target: &Option<Destination>) -> String {
+fn target_text(target: &Option<Destination>) -> String {
     target
         .as_ref()
         .map_or_else(String::new, Destination::to_string)
 }
 
-/// always, no answer, busy.
+/// The targets for always, no answer and busy.
 fn forwards(plan: &CallPlan) -> [String; 3] {
-    [&plan.always, &plan.no_answer, &plan.busy].map(said)
+    [&plan.always, &plan.no_answer, &plan.busy].map(target_text)
 }
 
 fn stages(plan: &CallPlan) -> Vec<String> {
@@ -66,7 +66,7 @@ fn stages(plan: &CallPlan) -> Vec<String> {
 }
 
 #[test]
-fn the_default_block_holds_where_no_other_does() {
+fn the_default_block_applies_if_no_other_does() {
     let mut world = office("");
     set(&mut world, "alice", "available");
     let (inside, outside) = (internal(&world), external(&world));
@@ -82,7 +82,7 @@ fn the_default_block_holds_where_no_other_does() {
 }
 
 #[test]
-fn a_status_block_lies_over_it_and_a_type_stands_before_a_state() {
+fn a_status_block_overrides_the_default_and_a_type_precedes_a_state() {
     let mut world = office("");
     set(&mut world, "alice", "away");
     let (inside, outside) = (internal(&world), external(&world));
@@ -90,7 +90,7 @@ fn a_status_block_lies_over_it_and_a_type_stands_before_a_state() {
         forwards(&inside),
         ["210@default", "voicemail:200@default", ""]
     );
-    // Busy is cancelled; no answer comes from the default block.
+    // The block cancels the forward on busy; the one on no answer is the default block's.
     assert_eq!(forwards(&outside), ["+49170@default", "210@default", ""]);
     assert_eq!((&*inside.block, &*inside.note), ("office-away", "usual"));
     assert_eq!(inside.steps[0].timeout, 30);
@@ -98,7 +98,7 @@ fn a_status_block_lies_over_it_and_a_type_stands_before_a_state() {
     set(&mut world, "alice", "lunch");
     let inside = internal(&world);
     assert_eq!(&*inside.block, "office-lunch");
-    // Nothing of the state's block.
+    // The state's block has no effect.
     assert_eq!(
         forwards(&inside),
         ["", "x-200@at-lunch-away-alice", "200@b"]
@@ -109,7 +109,7 @@ fn a_status_block_lies_over_it_and_a_type_stands_before_a_state() {
 }
 
 #[test]
-fn a_target_knows_whose_extension_it_is() {
+fn a_target_names_the_user_of_its_extension() {
     let mut world = office("");
     set(&mut world, "alice", "away");
     let user = |target: Option<Destination>| match target {
@@ -123,7 +123,7 @@ fn a_target_knows_whose_extension_it_is() {
 }
 
 #[test]
-fn without_handling_the_devices_ring_and_nothing_follows() {
+fn without_handling_the_devices_ring_and_no_forward_applies() {
     let world = world("[alice]\ntype=user\nextension=200\nextension=201,Custom:x\n");
     let plan = external(&world);
     assert_eq!(stages(&plan), ["PJSIP/200 20"]);
@@ -132,7 +132,7 @@ fn without_handling_the_devices_ring_and_nothing_follows() {
     assert_eq!(plan.together, ["PJSIP/200"]);
     let world = self::world("[alice]\ntype=user\n");
     assert!(internal(&world).steps.is_empty());
-    assert_eq!(internal(&world).summary(), "nobody rings");
+    assert_eq!(internal(&world).summary(), "nothing rings");
 }
 
 const ENDPOINTS: &str = "endpoint=desk,PJSIP/d\nendpoint=soft,PJSIP/s\nendpoint=web,PJSIP/w\n";
@@ -167,13 +167,13 @@ fn endpoints_ring_in_stages() {
         assert_eq!(stages(&plan), expected, "{block}");
         assert_eq!(plan.together, ["PJSIP/d", "PJSIP/s", "PJSIP/w"]);
     }
-    // Without endpoints no name means anything.
+    // Without endpoints, names in a list of endpoints are ignored.
     let world = ringing("ring_first=desk\nring_second=soft", "");
     assert_eq!(stages(&internal(&world)), ["PJSIP/200 20"]);
 }
 
 #[test]
-fn the_mobile_rings_beside_but_never_in_dnd() {
+fn the_mobile_rings_with_the_endpoints_but_never_in_dnd() {
     let user = format!("{ENDPOINTS}mobile=+49170\nmobile_prefix=0\nforward_context=out\n");
     let block = "ring_first=desk\nring_second=soft\nring_mobile=yes";
     let mut world = ringing(block, &user);
@@ -204,7 +204,7 @@ fn the_mobile_rings_beside_but_never_in_dnd() {
 }
 
 #[test]
-fn who_takes_no_calls_refuses_before_every_forward() {
+fn a_user_who_refuses_calls_refuses_before_every_forward() {
     let mut world = office("");
     set(&mut world, "alice", "away");
     let alice = world.directory().user("alice").unwrap();
@@ -215,8 +215,8 @@ fn who_takes_no_calls_refuses_before_every_forward() {
     let plan = internal(&world);
     assert_eq!(plan.refused, Some("DoNotAcceptAnyCalls"));
     assert_eq!(plan.summary(), "refused DoNotAcceptAnyCalls");
-    // For those who get through.
-    assert_eq!(said(&plan.always), "210@default");
+    // The forward is kept for callers in always_accept.
+    assert_eq!(target_text(&plan.always), "210@default");
     world.apply(
         &Change::DndStatus(alice, DndStatus::DoNotAcceptDepartmentCalls),
         Time::NEVER,
@@ -225,7 +225,7 @@ fn who_takes_no_calls_refuses_before_every_forward() {
 }
 
 #[test]
-fn those_who_monitor_ring_too_when_they_want() {
+fn phones_of_monitoring_users_ring_too_if_the_flag_is_on() {
     let mut world = world(
         "[alice]\ntype=user\nextension=200\n[bob]\ntype=user\nextension=210\n\
          extension=200\nmonitor=ALICE,bob\n[carol]\ntype=user\nextension=220\n\
@@ -249,7 +249,7 @@ fn those_who_monitor_ring_too_when_they_want() {
 }
 
 #[test]
-fn a_query_names_what_it_expected() {
+fn a_wrong_query_is_answered_with_the_expected_form() {
     let world = office("");
     let answer = |query: &str| RouteQuery::parse(query).and_then(|query| query.answer(&world));
     assert_eq!(
@@ -277,8 +277,8 @@ fn a_query_names_what_it_expected() {
         ),
         ("nobody,internal", "there is no user 'nobody'"),
     ] {
-        let said = answer(bad).unwrap_err();
-        assert!(said.starts_with(why), "{bad}: {said}");
+        let message = answer(bad).unwrap_err();
+        assert!(message.starts_with(why), "{bad}: {message}");
     }
 }
 
@@ -308,27 +308,27 @@ fn the_table_has_a_row_for_each_status_that_differs() {
 }
 
 #[test]
-fn sentences_say_where_and_why() {
+fn the_explanation_gives_target_and_reason() {
     let mut world = office("");
     set(&mut world, "alice", "away");
     let explain = |world: &World, origin: CallOrigin| {
         let alice = world.directory().user("alice").unwrap();
         super::explain(world, alice, &origin.into())
     };
-    let said = explain(&world, CallOrigin::Internal);
-    assert!(said.starts_with(
+    let text = explain(&world, CallOrigin::Internal);
+    assert!(text.starts_with(
         "An internal call to alice, who is away: section [office-away] applies.\n\
-         It goes at once to 210@default, an extension of bob.\n"
+         The call goes at once to 210@default, an extension of bob.\n"
     ));
     set(&mut world, "alice", "lunch");
-    let said = explain(&world, CallOrigin::External);
-    assert!(said.contains("who is lunch (away): section [office-lunch] applies.\n"));
-    assert!(said.contains("It rings PJSIP/200 and PJSIP/desk for 15 seconds.\n"));
-    assert!(said.contains("When alice is busy, it goes to voicemail:55@other.\n"));
-    assert!(said.contains("alice takes no push messages.\n"));
+    let text = explain(&world, CallOrigin::External);
+    assert!(text.contains("who is lunch (away): section [office-lunch] applies.\n"));
+    assert!(text.contains("The call rings PJSIP/200 and PJSIP/desk for 15 seconds.\n"));
+    assert!(text.contains("If alice is busy, the call goes to voicemail:55@other.\n"));
+    assert!(text.contains("alice gets no push messages.\n"));
 }
 
-const CIRCLE: &str = "[to_bob]\ntype=handling\nforward_internal_always=210@default\n\
+const LOOP: &str = "[to_bob]\ntype=handling\nforward_internal_always=210@default\n\
     forward_external_noanswer=210\n\
     [to_alice]\ntype=handling\nforward_internal_always=200@default\n\
     forward_external_busy=200@default\n\
@@ -337,15 +337,15 @@ const CIRCLE: &str = "[to_bob]\ntype=handling\nforward_internal_always=210@defau
     [bob]\ntype=user\nextension=210\nextension=211\nhandling=to_alice\n";
 
 #[track_caller]
-fn from(world: &World, caller: &str) -> Vec<String> {
+fn explained(world: &World, caller: &str) -> Vec<String> {
     let alice = world.directory().user("alice").unwrap();
-    let said = explain(world, alice, &Caller::find(world, alice, caller));
-    said.lines().map(str::to_owned).collect()
+    let text = explain(world, alice, &Caller::find(world, alice, caller));
+    text.lines().map(str::to_owned).collect()
 }
 
 #[test]
 fn a_caller_is_a_user_an_extension_or_a_number() {
-    let world = world(CIRCLE);
+    let world = world(LOOP);
     for (caller, why, call) in [
         (
             "BOB",
@@ -354,42 +354,42 @@ fn a_caller_is_a_user_an_extension_or_a_number() {
         ),
         (
             "211",
-            "211 is an extension of bob: a call from there is internal.",
+            "211 is an extension of bob: a call from that extension is internal.",
             "An internal call to alice, who is not_set: section [to_bob] applies.",
         ),
         (
             "+49170",
-            "+49170 is neither a user nor an extension of one: the call is external.",
+            "+49170 is neither a user nor a user's extension: the call is external.",
             "An external call to alice, who is not_set: section [to_bob] applies.",
         ),
     ] {
-        assert_eq!(from(&world, caller)[..2], [why, call]);
+        assert_eq!(explained(&world, caller)[..2], [why, call]);
     }
-    let world = self::world(&CIRCLE.replace("type=user", "type=user\ninternal_context=a,b"));
+    let world = self::world(&LOOP.replace("type=user", "type=user\ninternal_context=a,b"));
     assert_eq!(
-        from(&world, "+49170")[1],
-        "From context a or b it would be internal all the same."
+        explained(&world, "+49170")[1],
+        "A call from context a or b would still be internal."
     );
 }
 
 #[test]
-fn who_gets_through_and_what_goes_in_a_circle_is_said() {
-    let mut world = world(CIRCLE);
-    let circle = [
-        "It goes at once to 210@default, an extension of bob.",
-        "There it goes on at once to 200@default, an extension of alice.",
-        "That is a circle, alice -> bob -> alice: the caller is told busy.",
+fn accepted_callers_and_loops_are_explained() {
+    let mut world = world(LOOP);
+    let looping = [
+        "The call goes at once to 210@default, an extension of bob.",
+        "From there the call goes at once to 200@default, an extension of alice.",
+        "The call loops: alice -> bob -> alice. The caller hears busy.",
     ];
-    assert_eq!(from(&world, "210")[2..5], circle);
-    // Outside it is only one forward when nobody answers.
-    let outside = from(&world, "+49170");
+    assert_eq!(explained(&world, "210")[2..5], looping);
+    // An external call has one forward only, if nobody answers.
+    let outside = explained(&world, "+49170");
     let at = outside.iter().position(|line| line.contains("210@default"));
     let at = at.expect("a forward");
     assert_eq!(
         outside[at..=at + 1],
         [
-            "When nobody answers, it goes to 210@default, an extension of bob.",
-            "When alice is busy, the caller hears that."
+            "If nobody answers, the call goes to 210@default, an extension of bob.",
+            "If alice is busy, the caller hears busy."
         ]
     );
     let [alice, bob] = ["alice", "bob"].map(|user| world.directory().user(user).unwrap());
@@ -400,25 +400,25 @@ fn who_gets_through_and_what_goes_in_a_circle_is_said() {
     let through = |number: &str| {
         format!("alice refuses calls (DoNotAcceptAnyCalls), but {number} is in always_accept.")
     };
-    let refused = "It is refused: DoNotAcceptAnyCalls. What follows is for callers of \
+    let refused = "The call is refused: DoNotAcceptAnyCalls. The rest is for callers in \
                    always_accept.";
-    for (caller, said) in [
+    for (caller, line) in [
         ("bob", through("211")),
         ("211", through("211")),
         ("555", through("555")),
         ("210", refused.to_owned()),
         ("+49170", refused.to_owned()),
     ] {
-        assert_eq!(from(&world, caller)[2], said, "{caller}");
+        assert_eq!(explained(&world, caller)[2], line, "{caller}");
     }
     world.apply(
         &Change::DndStatus(bob, DndStatus::DoNotAcceptAnyCalls),
         Time::NEVER,
     );
     assert_eq!(
-        from(&world, "211")[4],
-        "There bob refuses it: DoNotAcceptAnyCalls."
+        explained(&world, "211")[4],
+        "bob refuses the forwarded call: DoNotAcceptAnyCalls."
     );
-    let own = from(&self::world("[alice]\ntype=user\nextension=200\n"), "200");
-    assert!(own.contains(&"The phone that calls does not ring.".to_owned()));
+    let own = explained(&self::world("[alice]\ntype=user\nextension=200\n"), "200");
+    assert!(own.contains(&"The calling phone does not ring.".to_owned()));
 }

@@ -210,9 +210,7 @@ mod tests {
         assert!(message("queue = login\nstatus = xa\n").contains("login needs a queue"));
         assert!(message("queue = ,pause\nstatus = xa\n").contains("names no queue"));
         let errors = message("set = DB(x/${MESSAGE})=1\nstatus = xa\n");
-        assert!(errors.contains(&format!(
-            "{location} 'set': ${{MESSAGE}} is what a person wrote"
-        )));
+        assert!(errors.contains(&format!("{location} 'set': ${{MESSAGE}} is user input")));
         assert!(
             message("shoe = 43\nstatus = xa\n").contains("unknown option, expected type, status")
         );

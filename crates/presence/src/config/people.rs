@@ -1,10 +1,11 @@
-//! A user as actions see them: as configured.
+//! The snapshot of a user for actions, made from the configuration.
 
 use super::UserSpec;
 use crate::actions::{Person, StatusChange};
 
 impl Person {
-    /// A user as it is configured, to find out what the actions may ever write.
+    /// The user as configured, without a status: for finding out which targets their actions
+    /// can write.
     pub fn configured(spec: &UserSpec) -> Self {
         let device = spec.default.map(|at| &spec.inputs[usize::from(at)]);
         let device = device.and_then(|input| input.device.clone());

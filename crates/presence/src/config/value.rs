@@ -1,4 +1,4 @@
-//! Parsers of option values. Each error says what was expected.
+//! Parsers of option values. Each error is a message with the value and the expected form.
 
 use std::sync::Arc;
 
@@ -25,21 +25,33 @@ pub fn unmapped(status: &StatusType) -> String {
 }
 
 /// One of Asterisk's words for yes and no.
+///
+/// # Errors
+/// If the value is none of these words.
 pub fn boolean(value: &str) -> Result<bool, String> {
     truth(value).ok_or_else(|| unexpected(value, "yes or no"))
 }
 
 /// A method of combining.
+///
+/// # Errors
+/// If there is no method of this name.
 pub fn method(value: &str) -> Result<Method, String> {
     Ok(Method::parse(value)?)
 }
 
-/// Where a status goes.
+/// The destination of a status, see [`Outgoing`].
+///
+/// # Errors
+/// If there is no destination of this name.
 pub fn outgoing(value: &str) -> Result<Outgoing, String> {
     Ok(Outgoing::parse(value)?)
 }
 
-/// An order of states, and the states that the value leaves out.
+/// An order of states, and the states that the value omits.
+///
+/// # Errors
+/// If a word is not a state or a state appears twice.
 pub fn order(value: &str) -> Result<(Order, Vec<State>), String> {
     let mut states = Vec::new();
     for word in value.split(',').map(str::trim) {
@@ -58,6 +70,9 @@ pub fn order(value: &str) -> Result<(Order, Vec<State>), String> {
 }
 
 /// A whole number of `unit` from `low` to `high`.
+///
+/// # Errors
+/// If the value is not a whole number in this range.
 pub fn number(value: &str, low: u32, high: u32, unit: &str) -> Result<u32, String> {
     let number = value.parse().ok();
     number.filter(|n| (low..=high).contains(n)).ok_or_else(|| {
@@ -68,7 +83,11 @@ pub fn number(value: &str, low: u32, high: u32, unit: &str) -> Result<u32, Strin
     })
 }
 
-/// Checks a name; `what` says whose name it is, such as `a user's name`.
+/// Checks a name; `what` is the kind of name in the message, such as `a user's name`.
+///
+/// # Errors
+/// If the name is empty, longer than 60 bytes or contains another character than letters,
+/// digits, `-`, `_` and `.`.
 pub fn name(name: &str, what: &str) -> Result<(), String> {
     let expected = "expected 1 to 60 letters, digits, '-', '_' or '.'";
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -79,11 +98,17 @@ pub fn name(name: &str, what: &str) -> Result<(), String> {
 }
 
 /// A state.
+///
+/// # Errors
+/// If the name is not a state.
 pub fn state(name: &str) -> Result<State, String> {
     Ok(State::parse(name)?)
 }
 
 /// A status type.
+///
+/// # Errors
+/// If there is no status type of this name.
 pub fn status(name: &str, statuses: &Statuses) -> Result<Arc<StatusType>, String> {
     statuses.find(name).cloned().ok_or_else(|| {
         format!(
@@ -94,10 +119,13 @@ pub fn status(name: &str, statuses: &Statuses) -> Result<Arc<StatusType>, String
     })
 }
 
-/// A status type, or nothing.
+/// The result of parsing an optional status type.
 pub type OptionalStatus = Result<Option<Arc<StatusType>>, String>;
 
-/// A status type; nothing for an empty value.
+/// A status type; `None` for an empty value.
+///
+/// # Errors
+/// If the value is neither empty nor the name of a status type.
 pub fn status_or_none(name: &str, statuses: &Statuses) -> OptionalStatus {
     match name {
         "" => Ok(None),
@@ -105,7 +133,10 @@ pub fn status_or_none(name: &str, statuses: &Statuses) -> OptionalStatus {
     }
 }
 
-/// Checks the prefix of an extension: with an extension behind it, `check` accepts it.
+/// Checks the prefix of an extension: `check` must accept the prefix followed by an extension.
+///
+/// # Errors
+/// If `check` refuses; the message gives `example` as the expected form.
 pub fn prefix(
     value: &str,
     example: &str,
@@ -120,7 +151,10 @@ pub fn prefix(
     })
 }
 
-/// A subtype, message, label or note; `what` says which.
+/// A subtype, message, label or note; `what` is its name in the message.
+///
+/// # Errors
+/// If the text breaks a rule of [`text::check`].
 pub fn text<'a>(value: &'a str, what: &str) -> Result<&'a str, String> {
     match text::check(value) {
         Ok(()) => Ok(value),
@@ -129,22 +163,34 @@ pub fn text<'a>(value: &'a str, what: &str) -> Result<&'a str, String> {
 }
 
 /// A device state.
+///
+/// # Errors
+/// If the name is not a device state.
 pub fn device_state(name: &str) -> Result<DeviceState, String> {
     Ok(DeviceState::parse(name)?)
 }
 
-/// The status that a block of actions looks at.
+/// The status that triggers a block of actions.
+///
+/// # Errors
+/// If the name is not a [`StatusKind`].
 pub fn status_kind(name: &str) -> Result<StatusKind, String> {
     Ok(StatusKind::parse(name)?)
 }
 
 /// A role of an API user.
+///
+/// # Errors
+/// If the name is not a role.
 pub fn role(name: &str) -> Result<Role, String> {
     Ok(Role::parse(name)?)
 }
 
-/// A list of states and status types. The name of a state stands for the state, and for the
-/// status type of that name too where that is mapped to another state or to none.
+/// A list of states and status types. The name of a state means the state; it also means the
+/// status type of that name if the type is mapped to another state or to none.
+///
+/// # Errors
+/// If a word is neither a state nor a status type.
 pub fn statuses(value: &str, known: &Statuses) -> Result<(Vec<State>, Vec<Box<str>>), String> {
     let (mut states, mut types) = (Vec::new(), Vec::new());
     for word in value.split(',').map(str::trim) {
@@ -169,6 +215,9 @@ pub fn statuses(value: &str, known: &Statuses) -> Result<(Vec<State>, Vec<Box<st
 }
 
 /// A device such as `PJSIP/desk-201`.
+///
+/// # Errors
+/// If the value does not have the form of a device.
 pub fn device(value: &str) -> Result<Box<str>, String> {
     let parts = value.split_once(['/', ':']);
     let good = |c: char| !c.is_control() && !matches!(c, '&' | ',');
@@ -183,7 +232,10 @@ pub fn device(value: &str) -> Result<Box<str>, String> {
     }
 }
 
-/// A short identifier that other programs see.
+/// A short identifier for other programs.
+///
+/// # Errors
+/// If the value is empty, longer than 60 bytes or contains a blank or a control character.
 pub fn identifier(value: &str) -> Result<String, String> {
     let good = |c: char| !c.is_control() && !c.is_whitespace();
     if value.is_empty() || value.len() > 60 || !value.chars().all(good) {
@@ -192,7 +244,11 @@ pub fn identifier(value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
-/// A text in the form of a time zone's name, such as `Europe/Berlin`.
+/// A text in the form of a time zone's name, such as `Europe/Berlin`. Whether the system has
+/// the time zone is not checked here.
+///
+/// # Errors
+/// If the value does not have this form.
 pub fn timezone(value: &str) -> Result<Box<str>, String> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '+' | '-');
     let parts = value.split('/').all(|part| !part.is_empty());

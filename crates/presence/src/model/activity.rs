@@ -112,7 +112,7 @@ pub fn status_of(
         State::Unavailable | State::Xa => PresenceStatus::Offline,
         State::NotSet if !reachable => PresenceStatus::Offline,
         State::Dnd | State::Away => PresenceStatus::Busy,
-        _ if occupied || !dnd_status.takes_calls() => PresenceStatus::Busy,
+        _ if occupied || !dnd_status.accepts_calls() => PresenceStatus::Busy,
         _ => PresenceStatus::Available,
     }
 }

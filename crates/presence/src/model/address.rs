@@ -1,15 +1,16 @@
 //! Addresses of presence providers, such as `CustomPresence:200`.
 //!
-//! The label before the colon matches without regard to case, the rest exactly: so
-//! does Asterisk's core when it looks for a provider.
+//! The label before the colon matches without regard to case, the rest exactly, as in
+//! Asterisk's core when it looks up a provider.
 
-/// The label of our own provider.
+/// The label of this module's provider.
 pub const USER_LABEL: &str = "UserPresence";
 
-/// The label of Asterisk's `func_presencestate`, the one provider that can be written.
+/// The label of the provider of Asterisk's `func_presencestate`, the only one whose presence
+/// can be set.
 pub const CUSTOM_LABEL: &str = "CustomPresence";
 
-/// The longest address, in bytes: what fits into an AstDB key beside our prefix.
+/// The longest address, in bytes: longer ones do not fit into an AstDB key with its prefix.
 pub const MAX_BYTES: usize = 200;
 
 /// The address split into its label and the rest, `None` without a colon.
@@ -17,12 +18,12 @@ pub fn split(address: &str) -> Option<(&str, &str)> {
     address.split_once(':')
 }
 
-/// What `address` names below `label`, `None` when the label is another.
+/// The part of `address` after the given label; `None` if the address has another label.
 pub fn below<'a>(address: &'a str, label: &str) -> Option<&'a str> {
     split(address).and_then(|(l, rest)| l.eq_ignore_ascii_case(label).then_some(rest))
 }
 
-/// Whether both name the same thing.
+/// Whether two addresses are the same.
 pub fn same(a: &str, b: &str) -> bool {
     let label = |text: &str| text.find(':').unwrap_or(0);
     let (la, lb) = (label(a), label(b));
@@ -32,7 +33,7 @@ pub fn same(a: &str, b: &str) -> bool {
 /// Checks the form of an address from the configuration.
 ///
 /// # Errors
-/// Says what was expected.
+/// A message that gives the expected form.
 pub fn check(address: &str) -> Result<(), String> {
     let expected = "expected a presence provider's address such as CustomPresence:200";
     check_length(address).map_err(|why| format!("'{address}' {why}, {expected}"))?;
@@ -41,7 +42,7 @@ pub fn check(address: &str) -> Result<(), String> {
         .any(|c| c.is_control() || matches!(c, '&' | ',' | '(' | ')'))
     {
         return Err(format!(
-            "'{address}' holds a character that no address can have, {expected}"
+            "'{address}' contains a character that an address cannot have, {expected}"
         ));
     }
     match split(address) {
@@ -59,10 +60,10 @@ pub fn check(address: &str) -> Result<(), String> {
     }
 }
 
-/// Checks that an address is short enough to be kept.
+/// Checks that an address is short enough to be stored.
 ///
 /// # Errors
-/// Says how long it may be.
+/// A message with the greatest length in bytes.
 pub fn check_length(address: &str) -> Result<(), String> {
     match address.len() {
         0..=MAX_BYTES => Ok(()),
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_asterisk_would_take_apart() {
+    fn addresses_that_asterisk_would_split_are_refused() {
         for bad in [
             "",
             "200",

@@ -1,5 +1,5 @@
-//! What sets a status: `status[,subtype[,message[,options]]]`, the same in dialplan,
-//! CLI and AMI. The status is a state or a status type.
+//! Values that set a status: `status[,subtype[,message[,options]]]`, in the same form for
+//! dialplan, CLI and AMI. The status is a state or a status type.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,19 +14,19 @@ use crate::model::suggest;
 use crate::model::text;
 use crate::model::time::Time;
 
-/// A status as it was chosen.
+/// A chosen status.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Choice {
-    /// The type.
+    /// The status type.
     pub status: Arc<StatusType>,
-    /// What is written; `None` for a type that is mapped to nothing.
+    /// The presence to set; `None` for a type that is mapped to nothing.
     pub presence: Option<Presence>,
-    /// When it ends by itself.
+    /// The time at which the status ends; `None` without an end.
     pub until: Option<Time>,
 }
 
 impl Choice {
-    /// A type as it is configured, without an end.
+    /// The choice of a status type with its configured texts, without an end.
     pub fn of(status: &Arc<StatusType>) -> Self {
         Choice {
             status: status.clone(),
@@ -37,14 +37,14 @@ impl Choice {
 }
 
 impl Choice {
-    /// The same, ending then by itself.
+    /// The same choice with an end.
     ///
     /// # Errors
-    /// Where that is past, or too far ahead.
+    /// A message if the end is in the past or more than ten years ahead.
     pub fn ending(mut self, until: Option<Time>, now: Time) -> Result<Self, String> {
         if let Some(until) = until {
             if until <= now {
-                return Err("until is past, expected a time to come".into());
+                return Err("until is in the past, expected a time in the future".into());
             }
             if until > now.after(Duration::from_secs(LONGEST)) {
                 return Err("until is more than ten years ahead".into());
@@ -55,25 +55,26 @@ impl Choice {
     }
 }
 
-/// The parts of an assignment as people give them; see [`parse`].
+/// The parts of an assignment as written; see [`parse`].
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Parts<'a> {
     /// A state or a status type.
     pub status: &'a str,
-    /// The subtype; where it is empty, the type's own.
+    /// The subtype; empty for the subtype of the status type.
     pub subtype: &'a str,
-    /// The message; where it is empty, the type's own.
+    /// The message; empty for the message of the status type.
     pub message: &'a str,
-    /// `e`: the texts are in base64. `t(seconds)`, `t(30m)`, `u(Unix time in seconds)`,
-    /// `u(14:30)`: when it ends; the same as `for 30m` and `until 14:30`.
+    /// `e`: the texts are in base64. `t(seconds)`, `t(30m)`, `u(Unix time in seconds)` or
+    /// `u(14:30)`: the end of the status, which `for 30m` and `until 14:30` give too.
     pub options: &'a str,
 }
 
-/// Parses the value that is assigned to `USER_PRESENCE()`. The last field is the options
-/// also before the fourth place, where it [has their form](are_options).
+/// Parses the value that is assigned to `USER_PRESENCE()`. The last field contains the
+/// options even if it is the second or third one, provided it
+/// [has the form of options](are_options).
 ///
 /// # Errors
-/// One message that names the argument and what was expected.
+/// A message that names the wrong argument and the expected form.
 pub fn parse(value: &str, statuses: &Statuses, clock: &Clock<'_>) -> Result<Choice, String> {
     let fields = text::split_escaped(value, 4);
     let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
@@ -81,7 +82,7 @@ pub fn parse(value: &str, statuses: &Statuses, clock: &Clock<'_>) -> Result<Choi
     Parts::in_order(status, texts).choice(statuses, clock)
 }
 
-/// Whether a text has the form of options that say when a status ends: `t(..)` or `u(..)`,
+/// Whether a text has the form of options with an end of the status: `t(..)` or `u(..)`,
 /// with or without `e`.
 pub fn are_options(text: &str) -> bool {
     let (mut rest, mut ends) = (text.trim(), false);
@@ -100,8 +101,8 @@ pub fn are_options(text: &str) -> bool {
 }
 
 impl<'a> Parts<'a> {
-    /// The parts as they stand in the dialplan: subtype, message and options, of which the
-    /// last may follow earlier ones directly.
+    /// The parts from the fields of a value: subtype, message and options. The options may
+    /// directly follow the status or the subtype.
     pub fn in_order(status: &'a str, texts: &[&'a str]) -> Self {
         let (texts, options) = match texts {
             [texts @ .., last] if texts.len() < 2 && are_options(last) => (texts, *last),
@@ -121,7 +122,7 @@ impl Parts<'_> {
     /// The status that these parts choose.
     ///
     /// # Errors
-    /// One message that names the argument and what was expected.
+    /// A message that names the wrong argument and the expected form.
     pub fn choice(&self, statuses: &Statuses, clock: &Clock<'_>) -> Result<Choice, String> {
         let name = self.status.trim();
         let Some(status) = statuses.find(name) else {
@@ -157,7 +158,7 @@ impl Parts<'_> {
         let message = own(message, mapped.message());
         let presence = Presence::new(mapped.state(), &subtype, &message);
         if subtype != mapped.subtype() {
-            // A subtype of one's own may be what another type stands for.
+            // The given subtype may belong to another type.
             choice.status = statuses.meaning(&presence).unwrap_or(status).clone();
         }
         choice.presence = Some(presence);
@@ -165,7 +166,7 @@ impl Parts<'_> {
     }
 }
 
-/// How far ahead the end of a status may lie, in seconds: ten years.
+/// The greatest time from now to the end of a status, in seconds: ten years.
 const LONGEST: u64 = 10 * 366 * 86_400;
 
 /// The parsed options.
@@ -188,7 +189,7 @@ impl Options {
             match option {
                 'e' => parsed.encoded = true,
                 't' | 'u' if parsed.until.is_some() => {
-                    return Err("the status ends twice, expected one of t() and u()".into());
+                    return Err("the status has two ends, expected t() or u()".into());
                 }
                 't' | 'u' => {
                     let until = argument(option, &mut rest)?;
@@ -211,7 +212,7 @@ impl Options {
         Ok(parsed)
     }
 
-    /// A text as it is meant.
+    /// A subtype or message, decoded if option `e` is given.
     fn text(&self, name: &str, given: &str) -> Result<String, String> {
         let decoded = match self.encoded {
             true => decode(name, given)?,
@@ -222,11 +223,11 @@ impl Options {
     }
 }
 
-/// When a status ends that is set `for 30m` or `until 14:30`, or `30m`; `None` where the
-/// text is none of these.
+/// Parses an end of a status in words: `for 30m`, `until 14:30` or `30m`; `None` if the text
+/// has none of these forms.
 ///
 /// # Errors
-/// Says what was expected.
+/// A message that gives the expected form.
 pub fn in_words(text: &str, clock: &Clock<'_>) -> Option<Result<Time, String>> {
     let text = text.trim();
     let after_word = |word: &str| {
@@ -252,7 +253,7 @@ fn after(given: &str, now: Time) -> Result<Time, String> {
         Err(_) => ending::duration(given)
             .map_err(|_| {
                 format!(
-                    "option t({}) holds no length of time, expected one such as t(300), \
+                    "option t({}) is not a length of time, expected one such as t(300), \
                      t(30m) or t(1h30m)",
                     text::quoted(given)
                 )
@@ -268,7 +269,7 @@ fn after(given: &str, now: Time) -> Result<Time, String> {
     }
 }
 
-/// The end at a Unix time in seconds or a time of day.
+/// The end at a Unix time in seconds, or at a time of day.
 fn at(given: &str, clock: &Clock<'_>) -> Result<Time, String> {
     let given = given.trim();
     if let Ok(minutes) = ending::time_of_day(given) {
@@ -285,15 +286,15 @@ fn at(given: &str, clock: &Clock<'_>) -> Result<Time, String> {
     match ahead {
         Some(1..=LONGEST) => Ok(Time::from_millis(time.saturating_mul(1000))),
         Some(1..) => Err(format!(
-            "option u({time}) lies more than ten years ahead, expected a Unix time in seconds"
+            "option u({time}) is more than ten years ahead, expected a Unix time in seconds"
         )),
         _ => Err(format!(
-            "option u({time}) lies in the past, expected a Unix time in seconds"
+            "option u({time}) is in the past, expected a Unix time in seconds"
         )),
     }
 }
 
-/// What stands in the parentheses that `rest` begins with.
+/// The text in the parentheses at the beginning of `rest`, which advances past them.
 fn argument<'a>(option: char, rest: &mut &'a str) -> Result<&'a str, String> {
     let inside = rest.strip_prefix('(').and_then(|rest| rest.split_once(')'));
     let (argument, after) = inside.ok_or(match option {
@@ -310,14 +311,14 @@ fn argument<'a>(option: char, rest: &mut &'a str) -> Result<&'a str, String> {
 fn decode(name: &str, given: &str) -> Result<String, String> {
     let bytes = BASE64.decode(given).map_err(|_| {
         format!(
-            "the {name} '{}' is not base64, as option e says",
+            "the {name} '{}' is not base64, which option e requires",
             text::quoted(given)
         )
     })?;
     String::from_utf8(bytes).map_err(|_| format!("the {name} {}", text::Refused::NotUtf8))
 }
 
-/// The value that sets a status type with this presence; an end is not part of it.
+/// The value that sets a status type with this presence, without an end.
 pub fn value_of(status: Option<&StatusType>, presence: &Presence) -> String {
     if let Some(unmapped) = status.filter(|status| status.maps_to.is_none()) {
         return unmapped.name.to_string();
@@ -336,13 +337,13 @@ pub fn value_of(status: Option<&StatusType>, presence: &Presence) -> String {
     }
 }
 
-/// Text in base64, as option `e` of a read gives it.
+/// A text in base64, as a read with option `e` returns it.
 pub fn encode(text: &str) -> String {
     BASE64.encode(text)
 }
 
-/// The value that gives `PRESENCE_STATE(CustomPresence:...)` this presence. It splits
-/// at every comma and knows no quoting, so texts with a comma go in base64.
+/// The value that sets `PRESENCE_STATE(CustomPresence:...)` to a presence. That function splits
+/// its value at every comma and supports no quoting, so texts with a comma are in base64.
 pub fn custom_presence(presence: &Presence) -> String {
     let (state, subtype, message) = (presence.state(), presence.subtype(), presence.message());
     if subtype.contains(',') || message.contains(',') {
@@ -390,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_taken_in_order() {
+    fn fields_are_parsed_in_order() {
         let found = presence(r#"AWAY,lunch,"Back" at one\, or two"#);
         assert!(found.is(State::Away, "lunch", r#""Back" at one, or two"#));
         assert!(presence("dnd").is(State::Dnd, "", ""));
@@ -398,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_brings_its_texts_and_takes_others() {
+    fn given_texts_override_those_of_a_type() {
         let lunch = choice("Lunch").unwrap();
         assert_eq!(&*lunch.status.name, "lunch");
         assert!(presence("lunch").is(State::Away, "lunch", "At lunch"));
@@ -411,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn own_status_is_written_as_it_was_set() {
+    fn the_value_of_an_own_status_sets_it_again() {
         for value in [
             "dnd",
             "lunch,lunch,At lunch",
@@ -431,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn options_say_when_it_ends() {
+    fn options_give_the_end() {
         let until = |options: &str| choice(&format!("away,,,{options}")).unwrap().until;
         assert_eq!(until(""), None);
         assert_eq!(until("t(30)"), Some(Time::from_millis(1_700_000_030_500)));
@@ -449,7 +450,7 @@ mod tests {
         ] {
             assert_eq!(until(same), half_an_hour, "{same}");
         }
-        // It is 22:13 and 20 seconds there.
+        // `NOW` is 22:13:20 UTC.
         let midnight = Some(Time::from_millis(1_700_006_400_000));
         for same in ["u(00:00)", "until 0:00", "until 1700006400"] {
             assert_eq!(until(same), midnight, "{same}");
@@ -465,14 +466,14 @@ mod tests {
             ("until noon", "a time of day"),
             ("for ever", "expected one such as 30m"),
             ("for 30", "expected one such as 30m"),
-            ("until 1699999999", "lies in the past"),
+            ("until 1699999999", "is in the past"),
             ("t(5", "expected one such as t(300)"),
             ("t(0)", "expected 1 to "),
             ("t(99999999999)", "expected 1 to "),
-            ("u(1699999999)", "lies in the past"),
+            ("u(1699999999)", "is in the past"),
             ("u(1700000060000)", "more than ten years ahead"),
             ("u(18446744073709551616)", "without a Unix time"),
-            ("t(5)u(1700000060)", "ends twice"),
+            ("t(5)u(1700000060)", "has two ends"),
             ("x", "unknown option 'x'"),
         ] {
             let why = choice(&format!("away,,,{bad}")).unwrap_err();
@@ -481,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_known_by_their_form() {
+    fn options_are_recognized_by_their_form() {
         let end = Some(Time::from_millis(1_700_001_800_500));
         for (value, subtype, message) in [
             ("away,t(1800)", "", ""),
@@ -497,7 +498,7 @@ mod tests {
             );
             assert_eq!(choice.until, end, "{value}");
         }
-        // Texts, all of them.
+        // None of these has the form of options: they are texts.
         for (value, subtype, message) in [
             ("away,e", "e", ""),
             ("away,t", "t", ""),
@@ -516,7 +517,7 @@ mod tests {
         }
         let why = choice("away,t(soon)").unwrap_err();
         assert!(
-            why.contains("option t(soon) holds no length of time"),
+            why.contains("option t(soon) is not a length of time"),
             "{why}"
         );
     }
@@ -545,8 +546,7 @@ mod tests {
             let _ = choice(&format!("away,,,{value}"));
         }
 
-        /// A comma escaped in the write, and base64 where CustomPresence needs it,
-        /// bring the same text back.
+        /// An escaped comma in the value, and base64 for CustomPresence, preserve the text.
         #[test]
         fn texts_round_trip(subtype in "[^\\p{Cc}\\\\]{0,60}", message in "[^\\p{Cc}\\\\]{0,60}") {
             let escaped = |text: &str| text.replace(',', r"\,");

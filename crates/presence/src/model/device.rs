@@ -1,5 +1,5 @@
-//! The states of devices: what a device source says, what a user's phones do, and what
-//! a lamp or a queue is shown of a user.
+//! Device states: their meaning as a presence, the combined state of a user's phones, and
+//! the state of a user that a lamp or a queue sees.
 
 use std::sync::Arc;
 
@@ -9,28 +9,28 @@ use crate::model::status::StatusType;
 use crate::model::words::{self, words};
 
 words! {
-    /// A device state, as in Asterisk's `enum ast_device_state` and in its numbering. Names
-    /// are compared without regard to underscores: both `not_in_use` and Asterisk's own
-    /// `NOT_INUSE` name one.
+    /// A device state: Asterisk's `enum ast_device_state`, with the same numbers. Names are
+    /// compared without regard to underscores: `not_in_use` and Asterisk's own `NOT_INUSE`
+    /// name the same state.
     #[derive(Default, PartialOrd, Ord)]
     #[repr(u8)]
     pub enum DeviceState: "device state", compared by words::without_underscores {
-        /// Nothing is known of it.
+        /// The state is not known.
         #[default]
         Unknown = "unknown",
         /// Reachable and idle.
         NotInUse = "not_in_use",
         /// In a call.
         InUse = "in_use",
-        /// In a call, and takes no other.
+        /// In a call, and unable to accept another.
         Busy = "busy",
         /// There is no such device.
         Invalid = "invalid",
         /// Not reachable.
         Unavailable = "unavailable",
-        /// It rings.
+        /// Ringing.
         Ringing = "ringing",
-        /// In a call, and it rings.
+        /// In a call, and ringing for another.
         RingInUse = "ring_in_use",
         /// In a call that is on hold.
         OnHold = "on_hold",
@@ -38,7 +38,7 @@ words! {
 }
 
 impl DeviceState {
-    /// Whether a call could reach it now, or already has.
+    /// Whether a call can reach the device now or has already reached it.
     pub fn is_reachable(self) -> bool {
         !matches!(
             self,
@@ -46,7 +46,8 @@ impl DeviceState {
         )
     }
 
-    /// Whether it is in a call, held ones included; ringing is none yet.
+    /// Whether the device is in a call, which may be on hold; a ringing device is not yet in a
+    /// call.
     pub fn is_in_call(self) -> bool {
         matches!(
             self,
@@ -55,14 +56,14 @@ impl DeviceState {
     }
 }
 
-/// What each device state means as a presence: section of `type = device_table`.
+/// The presence that each device state means: a section of `type = device_table`.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct DeviceTable {
     /// The section's name.
     pub name: Box<str>,
-    /// By [`DeviceState`].
+    /// The presences, indexed by [`DeviceState`].
     presences: [Presence; 9],
-    /// The status types that entries name, by [`DeviceState`].
+    /// The status types that entries name, indexed by [`DeviceState`].
     statuses: [Option<Arc<StatusType>>; 9],
 }
 
@@ -72,9 +73,9 @@ impl DeviceTable {
     /// The name of the table for meetings.
     pub const MEETING: &'static str = "meeting";
 
-    /// The table of phones: whoever is in a call is not to be disturbed.
+    /// The built-in table for phones: a phone in a call means dnd.
     pub fn device() -> Self {
-        let said = |state: DeviceState| match state {
+        let meaning = |state: DeviceState| match state {
             DeviceState::Unknown | DeviceState::Invalid => State::NotSet,
             DeviceState::Unavailable => State::Unavailable,
             DeviceState::NotInUse | DeviceState::Ringing => State::Available,
@@ -85,14 +86,14 @@ impl DeviceTable {
         };
         DeviceTable {
             name: Self::DEVICE.into(),
-            presences: DeviceState::ALL.map(|state| said(state).into()),
+            presences: DeviceState::ALL.map(|state| meaning(state).into()),
             statuses: Default::default(),
         }
     }
 
-    /// The table of meetings and calendars: in one, or not.
+    /// The built-in table for meetings and calendars: a device in use means dnd.
     pub fn meeting() -> Self {
-        let said = |state: DeviceState| match state {
+        let meaning = |state: DeviceState| match state {
             DeviceState::InUse | DeviceState::Busy => {
                 Presence::new(State::Dnd, DeviceTable::MEETING, "")
             }
@@ -100,35 +101,37 @@ impl DeviceTable {
         };
         DeviceTable {
             name: Self::MEETING.into(),
-            presences: DeviceState::ALL.map(said),
+            presences: DeviceState::ALL.map(meaning),
             statuses: Default::default(),
         }
     }
 
-    /// What that state means.
+    /// The presence that a device state means.
     pub fn get(&self, state: DeviceState) -> &Presence {
         &self.presences[state as usize]
     }
 
-    /// The status type that the entry of that state names; `None` where it names a
+    /// The status type that the entry of a device state names; `None` if the entry names a
     /// presence state.
     pub fn status(&self, state: DeviceState) -> Option<&Arc<StatusType>> {
         self.statuses[state as usize].as_ref()
     }
 
-    /// Makes that state mean something else, by the name of `status` where there is one.
+    /// Sets the presence that a device state means; `status` is the status type of the entry,
+    /// if the entry names one.
     pub fn set(&mut self, state: DeviceState, presence: Presence, status: Option<Arc<StatusType>>) {
         self.presences[state as usize] = presence;
         self.statuses[state as usize] = status;
     }
 }
 
-/// What each presence state is shown as: section of `type = presence_table`.
+/// The device state that each presence state is shown as: a section of
+/// `type = presence_table`.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct PresenceTable {
     /// The section's name; empty for the built-in table.
     pub name: Box<str>,
-    /// By [`State`].
+    /// The device states, indexed by [`State`].
     shown: [DeviceState; 7],
 }
 
@@ -147,31 +150,31 @@ impl Default for PresenceTable {
 }
 
 impl PresenceTable {
-    /// What that state is shown as.
+    /// The device state that a presence state is shown as.
     pub fn get(&self, state: State) -> DeviceState {
         self.shown[state as usize]
     }
 
-    /// Has that state shown as something else.
+    /// Sets the device state that a presence state is shown as.
     pub fn set(&mut self, state: State, shown: DeviceState) {
         self.shown[state as usize] = shown;
     }
 }
 
-/// What a user's phones do, taken together.
+/// The combined state of a user's phones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Phones {
-    /// How many the user has.
+    /// The number of phones.
     pub count: u32,
-    /// Whether one of them is reachable.
+    /// Whether at least one phone is reachable.
     pub reachable: bool,
-    /// In a call, ringing, on hold; `NotInUse` for none of it.
+    /// The combined call state: in a call, ringing or on hold; `NotInUse` without any call.
     pub call: DeviceState,
 }
 
 impl Phones {
-    /// Takes them together: in use before ringing before on hold; busy only where
-    /// every one that is in a call is.
+    /// Combines the states of phones: a call precedes ringing, ringing precedes a call on
+    /// hold. The result is busy only if every phone in a call is busy.
     pub fn of(states: impl Iterator<Item = DeviceState>) -> Self {
         let mut seen = [false; 9];
         let mut count = 0;
@@ -199,14 +202,14 @@ impl Phones {
         }
     }
 
-    /// Whether a call or a ringing is to be seen.
+    /// Whether any phone is in a call or rings.
     pub fn is_calling(&self) -> bool {
         self.call != DeviceState::NotInUse
     }
 }
 
 words! {
-    /// Who looks at a user as a device.
+    /// A subscriber to the device state of a user.
     pub enum Watcher: "watcher" {
         /// A lamp: `UserPresence:<user>`.
         Lamp = "lamp",
@@ -216,7 +219,7 @@ words! {
 }
 
 impl Watcher {
-    /// What follows the user's name in the address.
+    /// The suffix of the user's name in the address.
     pub const fn suffix(self) -> &'static str {
         match self {
             Watcher::Lamp => "",
@@ -224,7 +227,7 @@ impl Watcher {
         }
     }
 
-    /// The user and the watcher that a device's name, without its label, names.
+    /// The user and the watcher in a device's name without its label.
     pub fn split(name: &str) -> (&str, Watcher) {
         let at = name.len().saturating_sub(Watcher::Queue.suffix().len());
         match name.split_at_checked(at) {
@@ -236,32 +239,31 @@ impl Watcher {
     }
 }
 
-/// What a watcher is shown.
+/// The device state of a user that a watcher sees.
 ///
-/// - Calls that are not taken, and what the table makes of `dnd`, come first, also where
-///   no phone is reachable.
-/// - A lamp then shows calls; a queue looks at the table first, so that it sees who is
-///   away in a call as away. (With `ringinuse` it looks at no state at all.)
-/// - Whoever has phones and none that is reachable is unavailable, whatever the
-///   presence: they never look idle.
+/// - Refused calls and the table's state for `dnd` come first, even if no phone is reachable.
+/// - A lamp then shows calls. A queue uses the table first, so that a user who is away stays
+///   unavailable for the queue during a call. (With `ringinuse` a queue ignores the state.)
+/// - A user with phones of which none is reachable is unavailable, whatever the presence: such
+///   a user never looks idle.
 pub fn shown(
     watcher: Watcher,
     state: State,
-    takes: DndStatus,
+    dnd_status: DndStatus,
     phones: Phones,
     table: &PresenceTable,
 ) -> DeviceState {
-    let taken = match watcher {
-        Watcher::Lamp => takes.takes_calls(),
-        Watcher::Queue => takes.takes_queue_calls(),
+    let accepts = match watcher {
+        Watcher::Lamp => dnd_status.accepts_calls(),
+        Watcher::Queue => dnd_status.accepts_queue_calls(),
     };
-    if !taken {
+    if !accepts {
         return DeviceState::Busy;
     }
-    let said = table.get(state);
-    let idle = said == DeviceState::NotInUse;
+    let from_table = table.get(state);
+    let idle = from_table == DeviceState::NotInUse;
     if state == State::Dnd && !idle {
-        return said;
+        return from_table;
     }
     if watcher == Watcher::Lamp && phones.is_calling() {
         return phones.call;
@@ -269,7 +271,7 @@ pub fn shown(
     let nothing_known = phones.count == 0 && state == State::NotSet;
     match (idle, phones.count > 0 && !phones.reachable) {
         (_, true) => DeviceState::Unavailable,
-        (false, _) => said,
+        (false, _) => from_table,
         (true, _) if nothing_known => DeviceState::Unavailable,
         (true, _) => phones.call,
     }
@@ -280,7 +282,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_asterisks_own_or_with_underscores() {
+    fn names_may_have_underscores_or_be_those_of_asterisk() {
         for state in DeviceState::ALL {
             assert_eq!(DeviceState::parse(state.name()), Ok(state));
         }
@@ -290,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn phones_are_taken_together() {
+    fn states_of_phones_are_combined() {
         use DeviceState::*;
         let of = |states: &[DeviceState]| Phones::of(states.iter().copied());
         assert_eq!(of(&[]).call, NotInUse);
@@ -329,11 +331,11 @@ mod tests {
         assert_eq!(queue(State::Available, &[OnHold, Ringing]), Ringing);
         assert_eq!(lamp(State::Unavailable, &[Ringing]), Ringing);
         let department = |watcher| {
-            let takes = DoNotAcceptDepartmentCalls;
+            let dnd_status = DoNotAcceptDepartmentCalls;
             shown(
                 watcher,
                 State::Available,
-                takes,
+                dnd_status,
                 phones(&[NotInUse]),
                 &table,
             )

@@ -1,29 +1,29 @@
-//! Which calls a user takes, beside the presence: the user's own choice.
+//! Which calls a user accepts: the user's own choice, independent of the presence.
 
 use crate::model::words::words;
 
 words! {
-    /// Which calls a user takes.
+    /// Which calls a user accepts.
     #[derive(Default)]
     pub enum DndStatus: "dndStatus" {
-        /// All.
+        /// All calls.
         #[default]
         TakeAllCalls = "TakeAllCalls",
-        /// None.
+        /// No calls.
         DoNotAcceptAnyCalls = "DoNotAcceptAnyCalls",
-        /// None from queues.
+        /// All calls except those from queues.
         DoNotAcceptDepartmentCalls = "DoNotAcceptDepartmentCalls",
     }
 }
 
 impl DndStatus {
     /// Whether a queue may ring the user.
-    pub fn takes_queue_calls(self) -> bool {
+    pub fn accepts_queue_calls(self) -> bool {
         self == DndStatus::TakeAllCalls
     }
 
-    /// Whether anybody may.
-    pub fn takes_calls(self) -> bool {
+    /// Whether calls may ring the user at all.
+    pub fn accepts_calls(self) -> bool {
         self != DndStatus::DoNotAcceptAnyCalls
     }
 }

@@ -1,4 +1,4 @@
-//! When a status ends, as people say it: a length of time such as `30m` or `1h30m`, or a
+//! The end of a status as people write it: a length of time such as `30m` or `1h30m`, or a
 //! time of day such as `14:30`.
 
 use std::time::Duration;
@@ -9,11 +9,11 @@ use crate::model::time::Time;
 const MINUTE: Duration = Duration::from_secs(60);
 const MINUTES_A_DAY: u32 = 24 * 60;
 
-/// A length of time: numbers with the units `d`, `h`, `m` (or `min`) and `s`, the largest
-/// first, each once.
+/// Parses a length of time: numbers with the units `d`, `h`, `m` (or `min`) and `s`, the
+/// largest unit first, each at most once.
 ///
 /// # Errors
-/// Says what was expected.
+/// A message that gives the expected form.
 pub fn duration(text: &str) -> Result<Duration, String> {
     const UNITS: [(&str, u64); 5] = [
         ("d", 86_400),
@@ -50,10 +50,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
-/// A time of day, in minutes since midnight.
+/// Parses a time of day; the result is in minutes since midnight, from 0 to 1439.
 ///
 /// # Errors
-/// Says what was expected.
+/// A message that gives the expected form.
 pub fn time_of_day(text: &str) -> Result<u32, String> {
     let number = |text: &str, end: u32| {
         let digits = matches!(text.len(), 1..=2) && text.bytes().all(|b| b.is_ascii_digit());
@@ -72,7 +72,7 @@ pub fn time_of_day(text: &str) -> Result<u32, String> {
     })
 }
 
-/// The present, and the clock on the wall of the person whom it is about.
+/// The present, and the local time of the user whose status ends.
 #[derive(Clone, Copy)]
 pub struct Clock<'a> {
     /// The present.
@@ -81,12 +81,12 @@ pub struct Clock<'a> {
 }
 
 impl<'a> Clock<'a> {
-    /// `local` gives the minutes since midnight that a wall's clock shows at a moment.
+    /// `local` returns the local time at a given moment, in minutes since midnight.
     pub fn new(now: Time, local: &'a dyn Fn(Time) -> u32) -> Self {
         Clock { now, local }
     }
 
-    /// Where it is UTC.
+    /// A clock whose local time is UTC.
     pub fn utc(now: Time) -> Clock<'static> {
         Clock {
             now,
@@ -94,13 +94,13 @@ impl<'a> Clock<'a> {
         }
     }
 
-    /// The next moment at which the clock on the wall comes to these minutes since
-    /// midnight. Where it is put forward over that time, the moment when this happens;
-    /// where an hour comes twice, the first that is still to come.
+    /// The next moment at which the local time reaches `wanted`, in minutes since midnight.
+    /// If the clock is put forward past that time, the moment of the change; if an hour
+    /// occurs twice, its first occurrence that is still ahead.
     pub fn next(&self, wanted: u32) -> Time {
         let whole = self.now.millis() / 60_000;
         let at = |minute: u64| Time::from_millis((whole + minute) * 60_000);
-        // How far the clock went, and how far it had to go.
+        // The minutes that the clock advances, and those from `from` to the wanted time.
         let step = |from: u32, to: u32| {
             let gone = |to: u32| (to + MINUTES_A_DAY - from) % MINUTES_A_DAY;
             (gone(to), gone(wanted))
@@ -108,13 +108,13 @@ impl<'a> Clock<'a> {
         let reached = |from: u32, to: u32| {
             let (gone, needed) = step(from, to);
             match gone > MINUTES_A_DAY / 2 {
-                // Put back.
+                // The clock is put back.
                 true => to == wanted,
                 false => (1..=gone).contains(&needed),
             }
         };
-        // Quarters of an hour first: only where the clock may come to it are minutes
-        // looked at. With an hour that comes twice a day has 25.
+        // The search goes by quarters of an hour, and by minutes only within a quarter in which
+        // the clock may reach the wanted time. A day in which an hour occurs twice has 25 hours.
         const QUARTER: u64 = 15;
         let mut before = (self.local)(at(0));
         for quarter in 0..2 * 25 * 4 {
@@ -133,7 +133,7 @@ impl<'a> Clock<'a> {
             }
             before = after;
         }
-        // A clock that never comes to it is none: in a day, then.
+        // Only a broken clock never reaches the wanted time: the status then ends in a day.
         self.now.after(MINUTE * MINUTES_A_DAY)
     }
 }
@@ -144,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn lengths_of_time() {
+    fn lengths_of_time_are_parsed() {
         for (text, seconds) in [
             ("30m", 1_800),
             ("2h", 7_200),
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_day() {
+    fn times_of_day_are_parsed() {
         assert_eq!(time_of_day("14:30"), Ok(870));
         assert_eq!(time_of_day(" 9:05 "), Ok(545));
         assert_eq!(time_of_day("00:00"), Ok(0));
@@ -204,30 +204,30 @@ mod tests {
     }
 
     #[test]
-    fn the_next_occurrence() {
+    fn the_next_occurrence_is_found() {
         let next = |now: Time, wanted| Clock::utc(now).next(wanted);
         assert_eq!(next(at(10 * HOUR), 870), at(870));
         assert_eq!(
             next(at(870).after(Duration::from_secs(1)), 870),
             at(870 + 1440)
         );
-        // The very minute is over as soon as it has begun.
+        // A minute that has just begun is already in the past.
         assert_eq!(next(at(870), 870), at(870 + 1440));
         assert_eq!(next(at(0), 0), at(1440));
         assert_eq!(next(at(1439), 0), at(1440));
     }
 
     #[test]
-    fn clocks_that_are_put_forward_and_back() {
-        // At 2:00 it is 3:00.
+    fn clock_changes_forward_and_back_are_respected() {
+        // The clock is put forward from 2:00 to 3:00.
         let spring = |at_: Time| (utc(at_) + if at_ >= at(2 * HOUR) { 60 } else { 0 }) % 1440;
         let next = |now: u64, wanted: u32| Clock::new(at(now), &spring).next(wanted);
-        assert_eq!(next(HOUR, 150), at(2 * HOUR), "2:30 is left out");
+        assert_eq!(next(HOUR, 150), at(2 * HOUR), "2:30 does not occur");
         assert_eq!(next(HOUR, 180), at(2 * HOUR));
         assert_eq!(next(HOUR, 200), at(2 * HOUR + 20));
         assert_eq!(next(HOUR, 100), at(HOUR + 40));
         assert_eq!(next(3 * HOUR, 150), at(1440 + 90));
-        // At 3:00 it is 2:00.
+        // The clock is put back from 3:00 to 2:00.
         let autumn =
             |at_: Time| (utc(at_) + 1440 - if at_ >= at(3 * HOUR) { 60 } else { 0 }) % 1440;
         let next = |now: u64, wanted: u32| Clock::new(at(now), &autumn).next(wanted);
@@ -243,10 +243,10 @@ mod tests {
             let _ = (duration(&text), time_of_day(&text), duration(&like), time_of_day(&like));
         }
 
-        /// Whenever a clock is put by how much, the moment that is found comes within two
-        /// days, and there the clock shows what is wanted or jumps over it.
+        /// For any change of the clock, the moment that is found is within two days; at that
+        /// moment the clock shows the wanted time or jumps past it.
         #[test]
-        fn it_is_found(now in 0_u64..4320, wanted in 0_u32..1440, jump in 0_u64..2880, by in 0_usize..5) {
+        fn a_moment_is_always_found(now in 0_u64..4320, wanted in 0_u32..1440, jump in 0_u64..2880, by in 0_usize..5) {
             let by = [-60_i64, -30, 30, 60, 0][by];
             let local = |moment: Time| {
                 let put = if moment >= at(jump) { by } else { 0 };

@@ -1,4 +1,4 @@
-//! What a user chooses beside status and [`crate::model::dnd`]: flags that are on or off.
+//! Choices of a user apart from status and [`crate::model::dnd`]: flags that are on or off.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,20 @@ use serde::{Serialize, Serializer};
 use crate::model::words::words;
 
 words! {
-    /// A flag of a user. Everything but its use follows from this declaration: its field, its
-    /// AMI header, its place in JSON and on the console, and how it is stored.
+    /// A flag of a user. Everything apart from the use of a flag follows from this declaration:
+    /// its field, its AMI header, its name in JSON and on the console, and its stored form.
     pub enum Flag: "flag" {
         /// Whether others may see the presence.
         AllowSeeMyPresence = "allowSeeMyPresence",
-        /// Whether the user's phones ring too when a call rings a user whom they monitor.
+        /// Whether the user's phones ring too when a call rings a user that they monitor.
         RingOnMonitoredCall = "ringOnMonitoredCall",
-        /// Whether the user may pick up a call that is held by a user whom they monitor.
+        /// Whether the user may pick up a call that a monitored user holds.
         PickUpCallsOnHold = "pickUpCallsOnHold",
     }
 }
 
 impl Flag {
-    /// What the flag decides, as a sentence for programs' descriptions.
+    /// The meaning of the flag, as a sentence for descriptions of interfaces.
     pub const fn description(self) -> &'static str {
         match self {
             Flag::AllowSeeMyPresence => "Whether others may see the presence.",
@@ -33,7 +33,7 @@ impl Flag {
         }
     }
 
-    /// Its short name on the console.
+    /// The short name of the flag on the console.
     pub const fn label(self) -> &'static str {
         match self {
             Flag::AllowSeeMyPresence => "Visible",
@@ -46,10 +46,10 @@ impl Flag {
         matches!(self, Flag::AllowSeeMyPresence)
     }
 
-    /// The value of a text, in any of Asterisk's words for truth.
+    /// Parses a value of the flag, in any of Asterisk's words for true and false.
     ///
     /// # Errors
-    /// Says what was expected.
+    /// A message that gives the expected words.
     pub fn parse_value(self, text: &str) -> Result<bool, String> {
         truth(text.trim()).ok_or_else(|| {
             format!(
@@ -61,7 +61,7 @@ impl Flag {
     }
 }
 
-/// The truth that a text means, in Asterisk's words.
+/// Parses one of Asterisk's words for true and false; `None` for any other word.
 pub fn truth(text: &str) -> Option<bool> {
     let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
     if is(&["yes", "true", "y", "t", "1", "on"]) {
@@ -76,19 +76,19 @@ pub fn truth(text: &str) -> Option<bool> {
 /// A user's flags.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Flags {
-    /// A bit for each that is not what it is by default.
+    /// A bit for each flag that differs from its default.
     changed: u8,
 }
 
 const _: () = assert!(Flag::ALL.len() <= u8::BITS as usize);
 
 impl Flags {
-    /// Whether it is on.
+    /// Whether the flag is on.
     pub const fn get(self, flag: Flag) -> bool {
         (self.changed >> flag as u8 & 1 == 1) != flag.default_value()
     }
 
-    /// With it on or off.
+    /// The same flags with one of them on or off.
     #[must_use]
     pub const fn with(self, flag: Flag, on: bool) -> Self {
         let bit = 1 << flag as u8;
@@ -99,12 +99,12 @@ impl Flags {
         Flags { changed }
     }
 
-    /// Its word, `true` or `false`.
+    /// The value of the flag as a word, `true` or `false`.
     pub const fn word(self, flag: Flag) -> &'static str {
         if self.get(flag) { "true" } else { "false" }
     }
 
-    /// Those that are not what they are by default, as they are stored.
+    /// The flags that differ from their defaults, in the stored form.
     pub fn stored(self) -> BTreeMap<String, bool> {
         let changed = Flag::ALL.into_iter();
         let changed = changed.filter(|flag| self.get(*flag) != flag.default_value());
@@ -113,7 +113,7 @@ impl Flags {
             .collect()
     }
 
-    /// As they were stored; unknown ones are left out.
+    /// Flags from their stored form; unknown names are ignored.
     pub fn restore(stored: &BTreeMap<String, bool>) -> Self {
         let known = Flag::ALL.into_iter();
         let known = known.filter_map(|flag| Some((flag, *stored.get(flag.name())?)));
@@ -121,7 +121,7 @@ impl Flags {
     }
 }
 
-/// As one truth value for each, by its name.
+/// An object with one boolean for each flag, by the flag's name.
 impl Serialize for Flags {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(Flag::ALL.map(|flag| (flag.name(), self.get(flag))))
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_are_set_one_by_one_and_stored_where_they_differ() {
+    fn flags_are_set_one_by_one_and_stored_if_they_differ_from_the_default() {
         let flags = Flags::default();
         let three = [
             Flag::AllowSeeMyPresence,

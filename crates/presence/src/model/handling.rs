@@ -1,4 +1,5 @@
-//! What sections of `type = handling` say, and what users say of how they are reached.
+//! The settings of calls: sections of `type = handling`, and the devices and numbers by
+//! which a user is reached.
 
 use crate::model::state::State;
 use crate::model::words::{self, words};
@@ -6,14 +7,14 @@ use crate::model::words::{self, words};
 words! {
     /// Where a call comes from.
     pub enum CallOrigin: "origin" {
-        /// From one of our own.
+        /// From a user of this system.
         Internal = "internal",
         /// From outside.
         External = "external",
     }
 }
 
-/// When a forward takes place.
+/// When a forward applies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum ForwardWhen {
     /// At once.
@@ -27,20 +28,20 @@ pub enum ForwardWhen {
 /// A forward's target as configured.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum Forward {
-    /// None, where the default block has one.
+    /// No forward, even if the default block has one.
     None,
     /// The user's own mailbox.
     OwnVoicemail,
-    /// A mailbox.
+    /// A mailbox, such as `200@default`.
     Voicemail(Box<str>),
-    /// A number, dialled in the context for numbers.
+    /// A number, dialled in [`Calls::forward_context`].
     Number(Box<str>),
-    /// An extension and its context, which may hold variables.
+    /// An extension and its context; both may contain variables.
     Extension(Box<str>, Box<str>),
 }
 
 words! {
-    /// A variable in the destination of a forward, written such as `${STATUS}`.
+    /// A variable in the target of a forward, such as `${STATUS}`.
     pub enum ForwardVariable: "variable", compared by words::exactly {
         /// The name of the status type.
         Status = "STATUS",
@@ -54,7 +55,7 @@ words! {
 }
 
 impl ForwardVariable {
-    /// The text with every variable replaced by its value. Nothing else is evaluated.
+    /// Replaces every variable in the text by its value. Nothing else is evaluated.
     pub fn replace<'a>(text: &str, value: impl Fn(ForwardVariable) -> &'a str) -> String {
         if !text.contains("${") {
             return text.to_owned();
@@ -67,58 +68,58 @@ impl ForwardVariable {
     }
 }
 
-/// One section.
+/// One section of `type = handling`.
 #[derive(Clone, PartialEq, Eq, Debug, Hash, Default)]
 pub struct HandlingBlock {
     /// The section's name.
     pub name: Box<str>,
-    /// The states it is for; it is the default block where there are neither states
-    /// nor types.
+    /// The states that the block applies to. A block with neither states nor types is the
+    /// default block.
     pub states: Vec<State>,
-    /// The status types it is for, by name.
+    /// The status types that the block applies to, by name.
     pub types: Vec<Box<str>>,
     /// The forwards: internal before external, in the order of [`ForwardWhen`].
     pub forwards: [Option<Forward>; 6],
-    /// The endpoints of the first stage, by name; empty for nobody.
+    /// The endpoints of the first stage, by name; an empty list rings none of them.
     pub ring_first: Option<Vec<Box<str>>>,
-    /// Those of the second.
+    /// The endpoints of the second stage, by name.
     pub ring_second: Option<Vec<Box<str>>>,
-    /// How long a stage rings, in seconds.
+    /// How long a stage rings, from 5 to 300 seconds.
     pub ring_timeout: Option<u32>,
-    /// Whether the mobile rings beside them.
+    /// Whether the user's mobile rings beside the endpoints of each stage.
     pub ring_mobile: Option<bool>,
-    /// Whether push messages are taken.
+    /// Whether push messages are sent to the user.
     pub push: Option<bool>,
-    /// A note for whoever sees the plan.
+    /// A note for readers of the plan.
     pub note: Option<Box<str>>,
 }
 
 impl HandlingBlock {
-    /// Where a forward stands in [`HandlingBlock::forwards`].
+    /// The index of a forward in [`HandlingBlock::forwards`], from 0 to 5.
     pub const fn slot(origin: CallOrigin, when: ForwardWhen) -> usize {
         origin as usize * 3 + when as usize
     }
 
-    /// Whether it is for no status of its own.
+    /// Whether this is the default block, which names no status.
     pub fn is_default(&self) -> bool {
         self.states.is_empty() && self.types.is_empty()
     }
 }
 
-/// The blocks of one set.
+/// A set of blocks that users share.
 #[derive(Clone, PartialEq, Eq, Debug, Hash, Default)]
 pub struct Handling {
     /// The set's name.
     pub name: Box<str>,
-    /// What holds in every status, as far as the status' own block does not say otherwise.
+    /// The settings for every status; the block of a status overrides them.
     pub default: Option<HandlingBlock>,
     /// The blocks of statuses.
     pub blocks: Vec<HandlingBlock>,
 }
 
 impl Handling {
-    /// The block of a status: one that names the type stands before one that names the
-    /// state.
+    /// The block of a status: a block that names the type takes precedence over a block that
+    /// names the state.
     pub fn block(&self, state: State, status: &str) -> Option<&HandlingBlock> {
         let by_type =
             |block: &&HandlingBlock| block.types.iter().any(|t| t.eq_ignore_ascii_case(status));
@@ -129,28 +130,28 @@ impl Handling {
         })
     }
 
-    /// All blocks.
+    /// All blocks, the default block first.
     pub fn all(&self) -> impl Iterator<Item = &HandlingBlock> {
         self.default.iter().chain(&self.blocks)
     }
 }
 
-/// How calls to a user are decided, beside the blocks: part of a rule.
+/// The settings for calls to a user, apart from the blocks: part of a rule.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct Calls {
-    /// The set that applies.
+    /// The set of blocks that applies; `None` without handling.
     pub handling: Option<std::sync::Arc<Handling>>,
-    /// What is put before a mobile number.
+    /// The prefix that is dialled before a mobile number.
     pub mobile_prefix: Box<str>,
-    /// Where numbers and mobiles are dialled.
+    /// The context in which numbers and mobiles are dialled.
     pub forward_context: Box<str>,
-    /// A call from one of these contexts is internal.
+    /// The contexts whose calls are internal.
     pub internal_contexts: Vec<Box<str>>,
-    /// Whether a caller id that is a user's extension makes a call internal.
+    /// Whether a call is internal if its caller ID is a user's extension.
     pub trust_caller_id: bool,
-    /// Callers who get through to one who takes no calls.
+    /// The numbers of callers that get through even while the user refuses all other calls.
     pub always_accept: Vec<Box<str>>,
-    /// The channel variable that says `internal` or `external`.
+    /// The channel variable that holds `internal` or `external`.
     pub origin_variable: Box<str>,
 }
 
@@ -168,23 +169,23 @@ impl Default for Calls {
     }
 }
 
-/// By what a user is reached, as the user's own section says.
+/// The devices and numbers that reach a user, from the user's own section.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reach {
-    /// Named endpoints, in their order: name and device.
+    /// The endpoints in the configured order, each with its name and device.
     pub endpoints: Vec<(Box<str>, Box<str>)>,
-    /// The mobile's number; empty for none.
+    /// The number of the user's mobile; empty for none.
     pub mobile: Box<str>,
-    /// The mailbox; empty for none.
+    /// The user's mailbox, such as `200@default`; empty for none.
     pub mailbox: Box<str>,
-    /// The users whom this one monitors, by name.
+    /// The names of the users that this user monitors.
     pub monitors: Vec<Box<str>>,
 }
 
-/// The name in a list of endpoints that means the mobile where no endpoint has that name.
+/// The name that means the mobile in a list of endpoints, unless an endpoint has that name.
 pub const MOBILE: &str = "mobile";
 
-/// Whether a device can be called: it belongs to a channel technology, such as `PJSIP/200`.
+/// Whether a device can be called: a device of a channel technology, such as `PJSIP/200`.
 pub fn is_phone(device: &str) -> bool {
     let label = device.find([':', '/']);
     label.is_some_and(|at| device[at..].starts_with('/'))

@@ -1,5 +1,5 @@
-//! What the system has concluded of a person, in words: it is shown beside what the
-//! person chose, and never as a choice.
+//! The conclusions of the system about a user, in words: the interfaces show them beside the
+//! user's choice, never as a choice.
 
 use std::sync::Arc;
 
@@ -16,15 +16,15 @@ words! {
         Call = "call",
         /// One of the phones rings.
         Ringing = "ringing",
-        /// The only calls are on hold.
+        /// All calls are on hold.
         Hold = "hold",
-        /// A meeting or an event of a calendar is going on.
+        /// A meeting or a calendar event is in progress.
         Meeting = "meeting",
-        /// No phone can be reached.
+        /// No phone is reachable.
         Offline = "offline",
-        /// It is outside of the hours of the schedule.
+        /// The time is outside the hours of the schedule.
         Hours = "hours",
-        /// A status type.
+        /// A status type, see [`Inferred::Status`].
         Status = "status",
     }
 }
@@ -36,21 +36,21 @@ pub enum Inferred {
     Call,
     /// One of the phones rings.
     Ringing,
-    /// The only calls are on hold.
+    /// All calls are on hold.
     Hold,
-    /// A meeting or an event of a calendar is going on.
+    /// A meeting or a calendar event is in progress.
     Meeting,
-    /// No phone can be reached.
+    /// No phone is reachable.
     Offline,
-    /// It is outside of the hours of the schedule.
+    /// The time is outside the hours of the schedule.
     Hours,
-    /// A status type: one that a device table names, or the one that means the combined
-    /// presence where no other word fits.
+    /// A status type: one that a device table names, or the type of the combined presence if
+    /// no other conclusion fits.
     Status(Arc<StatusType>),
 }
 
 impl Inferred {
-    /// Its kind.
+    /// The kind of the conclusion.
     pub const fn kind(&self) -> InferredKind {
         match self {
             Inferred::Call => InferredKind::Call,
@@ -63,7 +63,7 @@ impl Inferred {
         }
     }
 
-    /// The words for people.
+    /// The conclusion as a label for people.
     pub fn label(&self) -> &str {
         match self {
             Inferred::Call => "On a call",
@@ -76,7 +76,8 @@ impl Inferred {
         }
     }
 
-    /// What the state of a phone means; `None` where it is idle or nothing is known.
+    /// The conclusion from the state of a phone; `None` if the phone is idle or its state is
+    /// unknown.
     pub const fn of_phone(state: DeviceState) -> Option<Self> {
         match state {
             DeviceState::InUse | DeviceState::Busy | DeviceState::RingInUse => Some(Self::Call),

@@ -1,4 +1,4 @@
-//! The kinds of sources that a user can have, and how the kinds differ.
+//! The kinds of sources that a user can have, and the differences between the kinds.
 //!
 //! Every difference between kinds is decided here, in a match over all of them: a new kind
 //! compiles only when each of these questions has an answer. Besides this file, a new kind
@@ -12,34 +12,34 @@ use crate::model::inferred::Inferred;
 pub enum InputKind {
     /// An extension.
     Extension {
-        /// Where the extension's name begins in the address, in bytes.
+        /// The index at which the extension's name begins in the address, in bytes.
         at: u8,
     },
     /// Any other presence address.
     Source,
     /// A phone of the user.
     Device,
-    /// A device state that is no phone's, such as `Custom:door`.
+    /// A device state that does not belong to a phone, such as `Custom:door`.
     Custom,
-    /// A device state that tells whether the user is in a meeting.
+    /// A device whose state shows whether the user is in a meeting.
     Meeting,
-    /// The time ranges.
+    /// The time ranges of the user's schedule.
     Schedule,
 }
 
-/// What the presence of a source is read from.
+/// The origin of a source's presence.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReadFrom {
     /// A presence provider.
     Provider,
-    /// A device state, by a device table.
+    /// A device state, translated by a device table.
     Device,
     /// The clock.
     Clock,
 }
 
 impl InputKind {
-    /// What the presence is read from.
+    /// The origin of the presence of a source of this kind.
     pub const fn read_from(self) -> ReadFrom {
         match self {
             InputKind::Extension { .. } | InputKind::Source => ReadFrom::Provider,
@@ -48,7 +48,7 @@ impl InputKind {
         }
     }
 
-    /// Whether a person chose the presence; every other presence is inferred by the system.
+    /// Whether a person chooses the presence; the system infers every other presence.
     pub const fn is_chosen(self) -> bool {
         match self {
             InputKind::Extension { .. } | InputKind::Source => true,
@@ -58,7 +58,7 @@ impl InputKind {
         }
     }
 
-    /// Whether actions act on the presence without `when = combined`.
+    /// Whether a change of the presence triggers actions without `when = combined`.
     pub const fn is_acted_on(self) -> bool {
         match self {
             InputKind::Extension { .. } | InputKind::Source | InputKind::Schedule => true,
@@ -66,7 +66,7 @@ impl InputKind {
         }
     }
 
-    /// Whether the device of the source, where it has one, is a phone that calls reach.
+    /// Whether the device of the source, if it has one, is a phone that calls can ring.
     pub const fn is_phone(self) -> bool {
         match self {
             InputKind::Extension { .. } | InputKind::Device => true,
@@ -88,7 +88,7 @@ impl InputKind {
         }
     }
 
-    /// The subject of a sentence about the source with that name.
+    /// The subject of a sentence about the source with the given name.
     pub fn subject(self, name: &str) -> String {
         match self {
             InputKind::Extension { .. } | InputKind::Source => name.to_owned(),
@@ -98,8 +98,8 @@ impl InputKind {
         }
     }
 
-    /// What the system concludes where the source wins and its device, if it reads one, is
-    /// in that state.
+    /// The conclusion of the system if the source wins and its device, if it has one, is in
+    /// the given state.
     pub const fn conclusion(self, state: DeviceState) -> Option<Inferred> {
         match self {
             InputKind::Schedule => Some(Inferred::Hours),

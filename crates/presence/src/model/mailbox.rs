@@ -1,16 +1,16 @@
-//! Messages that wait: when a new one has come.
+//! Waiting messages: how many new ones a mailbox has received.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// How many new messages each mailbox had when it was told of last.
+/// The number of new messages that each mailbox last reported.
 #[derive(Default, Debug)]
 pub struct Mailboxes(HashMap<Box<str>, u32>);
 
 impl Mailboxes {
-    /// Notes what is told of a mailbox. Says how many new messages have come: of one that
-    /// was never heard of before that is known only where a call has just left one, for
-    /// else they may be there since long.
+    /// Notes the number of new messages that a mailbox reports, and returns how many of them
+    /// have arrived since the last report. On the first report of a mailbox the answer is one
+    /// if a call has just left a message, and otherwise zero: its messages may be old.
     pub fn note(&mut self, name: &str, new: u32, by_call: bool) -> u32 {
         match self.0.get_mut(name) {
             Some(known) => new.saturating_sub(std::mem::replace(known, new)),
@@ -22,7 +22,7 @@ impl Mailboxes {
     }
 }
 
-/// A mailbox's name with its context, `default` where it has none.
+/// A mailbox's name with its context; the context is `default` if the name has none.
 pub fn whole(name: &str) -> Cow<'_, str> {
     match name.contains('@') {
         true => name.into(),
@@ -35,9 +35,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_come_is_told_once() {
+    fn each_new_message_is_counted_once() {
         let mut boxes = Mailboxes::default();
-        // After a start it is there since long.
+        // Messages of the first report may be old.
         assert_eq!(boxes.note("200@default", 3, false), 0);
         assert_eq!(boxes.note("200@default", 3, false), 0);
         assert_eq!(boxes.note("200@default", 5, false), 2);
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn the_context_may_be_left_out() {
+    fn the_context_is_optional() {
         assert_eq!(whole("200"), "200@default");
         assert_eq!(whole("200@other"), "200@other");
     }

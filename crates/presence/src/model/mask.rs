@@ -1,9 +1,9 @@
-//! Where requests may come from.
+//! The addresses and networks from which requests are allowed.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Addresses that share their first bits, such as `10.0.0.0/8`.
+/// An address, or a network of addresses with the same first bits, such as `10.0.0.0/8`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Mask {
     first: IpAddr,
@@ -11,10 +11,11 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// What a mask looks like.
+    /// The expected form, for messages.
     pub const EXPECTED: &'static str = "an address or a network, such as 10.0.0.0/8 or fd00::/8";
 
-    /// Reads an address, or one with the number of bits that count.
+    /// Parses an address, or a network: an address and the number of bits that its members
+    /// share.
     pub fn parse(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address.trim(), Some(bits.trim().parse().ok()?)),
@@ -26,8 +27,8 @@ impl Mask {
         if bits > all {
             return None;
         }
-        // An IPv4 address written as one of IPv6 is the IPv4 address, which is what
-        // requests are told by.
+        // An IPv4 address in IPv6 form becomes the IPv4 address, because requests are
+        // compared by the IPv4 address.
         let (address, bits) = match address.to_canonical() {
             same if same == address => (address, bits),
             mapped => (mapped, bits.checked_sub(96)?),
@@ -36,7 +37,7 @@ impl Mask {
         Some(Mask { first, bits })
     }
 
-    /// Whether the address is one of them.
+    /// Whether the address belongs to the network.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         width(address) == width(self.first) && network(address, self.bits) == self.first
@@ -59,7 +60,7 @@ fn width(address: IpAddr) -> u32 {
     }
 }
 
-/// The address with all but its first bits cleared.
+/// The address with all bits after the first `bits` cleared.
 pub fn network(address: IpAddr, bits: u32) -> IpAddr {
     match address {
         IpAddr::V4(v4) => {
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn ipv4_in_ipv6_is_ipv4() {
+    fn an_ipv4_address_in_ipv6_form_is_the_ipv4_address() {
         assert!(has("10.0.0.0/8", "::ffff:10.1.1.1"));
         assert!(has("::ffff:10.0.0.0/104", "10.1.1.1"));
         assert!(!has("::ffff:10.0.0.0/104", "11.1.1.1"));
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_is_refused() {
+    fn other_texts_are_refused() {
         for bad in [
             "",
             "10",

@@ -1,4 +1,4 @@
-//! The words that everything shares: states, statuses, times, texts.
+//! The types that all other folders share: states, statuses, times, texts.
 
 pub mod activity;
 pub mod address;

@@ -1,43 +1,44 @@
-//! The identity behind a request over HTTP: what it may see and set.
+//! The identity behind an HTTP request, with its rights to see and set presence.
 
 use std::sync::Arc;
 
 use crate::model::words::words;
 
 words! {
-    /// What an identity may do; each role includes those before it.
+    /// The rights of an identity; each role includes the rights of the roles before it.
     #[derive(PartialOrd, Ord, Default)]
     pub enum Role: "role" {
         /// See presence.
         #[default]
         Read = "read",
-        /// Set the own presence.
+        /// Set the identity's own presence.
         SelfOnly = "self",
         /// Set the presence of every user of the account.
         Admin = "admin",
     }
 }
 
-/// The identity behind a request over HTTP, and its rights.
+/// The identity behind an HTTP request, with its rights.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Principal {
     /// The name of the API user, or `manager` for a session of the manager interface.
     pub name: Arc<str>,
-    /// The one account that is seen; `None` for every account.
+    /// The account that the identity sees; `None` for every account.
     pub account: Option<Arc<str>>,
-    /// What may be done.
+    /// The rights of the identity.
     pub role: Role,
-    /// The name of the user who asks, where it is one.
+    /// The name of the user behind the request; `None` for a program without a user.
     pub user: Option<Arc<str>>,
 }
 
 impl Principal {
-    /// Whether that account may be seen. Accounts are told apart by case, everywhere.
+    /// Whether the identity sees the account. Account names are case-sensitive everywhere.
     pub fn sees(&self, account: &str) -> bool {
         self.account.as_deref().is_none_or(|own| own == account)
     }
 
-    /// Whether that user's presence may be set; the account was looked at before.
+    /// Whether the identity may set the presence of the user, by the role alone: the caller
+    /// checks the account with [`Principal::sees`].
     pub fn may_set(&self, user: &str) -> bool {
         let own = self.user.as_deref();
         match self.role {
@@ -62,16 +63,16 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_sees_its_account_and_nothing_else() {
+    fn an_identity_sees_only_its_own_account() {
         assert!(principal(Role::Read, Some("main")).sees("main"));
         assert!(!principal(Role::Admin, Some("main")).sees("other"));
         assert!(principal(Role::Read, None).sees("other"));
-        // That is another account.
+        // Another account: the case differs.
         assert!(!principal(Role::Admin, Some("main")).sees("Main"));
     }
 
     #[test]
-    fn a_role_says_whose_presence_may_be_set() {
+    fn the_role_decides_whose_presence_may_be_set() {
         let may = |role, user| principal(role, None).may_set(user);
         assert!(!may(Role::Read, "alice"));
         assert!(may(Role::SelfOnly, "Alice") && !may(Role::SelfOnly, "bob"));

@@ -1,17 +1,17 @@
 //! Time ranges in Asterisk's own form: `times,days of week,days of month,months`.
 //!
-//! Asterisk logs and skips what it cannot read, so a range with a mistake would quietly
-//! mean something else. Here it is refused before Asterisk sees it.
+//! Asterisk logs and skips the parts of a range that it cannot parse, so a range with a
+//! mistake would silently mean something else. This check refuses such a range.
 //!
-//! What Asterisk takes: a field is `*`, or a list of single values and ranges joined by
-//! `&`; a range may wrap around, as `22:00-06:00` and `fri-mon` do, and holds its last
-//! minute. Missing fields at the end, and empty ones, are `*`. Days of the week and
+//! The form: a field is `*`, or a list of single values and ranges joined by
+//! `&`; a range may wrap around, as `22:00-06:00` and `fri-mon` do, and includes its
+//! last minute. Missing fields at the end and empty fields mean `*`. Days of the week and
 //! months are names of three letters, or numbers that begin with 1 for Sunday and
-//! January. Fields are parted by `,` or, as in old dialplans, `|`.
+//! January. Fields are separated by `,` or, as in old dialplans, `|`.
 
 use crate::model::text::quoted;
 
-/// The form, for messages.
+/// The form of a time range, for messages.
 const FORM: &str = "times,days of week,days of month,months, such as 09:00-17:00,mon-fri,*,*";
 
 const DAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
@@ -23,7 +23,7 @@ const MONTHS: &[&str] = &[
 /// Checks one time range.
 ///
 /// # Errors
-/// One message that names the bad part and what was expected.
+/// A message that names the wrong part and the expected form.
 pub fn check(range: &str) -> Result<(), String> {
     if range.trim().is_empty() {
         return Err(format!("the time range is empty, expected {FORM}"));
@@ -32,7 +32,7 @@ pub fn check(range: &str) -> Result<(), String> {
     let field = |number: usize| fields.get(number).copied().unwrap_or("*");
     if fields.len() == 5 {
         return Err(format!(
-            "'{}' after the months, expected no fifth field: a time zone goes into the \
+            "'{}' follows the months, expected no fifth field: a time zone belongs in the \
              option timezone",
             quoted(field(4))
         ));
@@ -44,7 +44,7 @@ pub fn check(range: &str) -> Result<(), String> {
             fields.len()
         ));
     }
-    // Asterisk passes over blanks around a time, but not elsewhere.
+    // Asterisk ignores blanks around a time, but not elsewhere.
     each(
         field(0),
         |time| is_time(time.trim_matches([' ', '\t'])),
@@ -92,7 +92,7 @@ fn each(
             if value != field {
                 problem.push_str(&format!(" in '{}'", quoted(field)));
             }
-            // The likeliest mistake, and one that is hard to see.
+            // The most likely mistake, and one that is hard to see.
             let blanks = match value != value.trim() && is_good(value.trim()) {
                 true => " without blanks",
                 false => "",
@@ -112,8 +112,8 @@ fn is_name(text: &str, names: &[&str]) -> bool {
     names.iter().any(|name| name.eq_ignore_ascii_case(text))
 }
 
-/// Whether it is a number of one or two digits, and in the range: Asterisk looks at no
-/// third one.
+/// Whether the text is a number of one or two digits in the given range: Asterisk reads
+/// two digits at most.
 fn is_number(text: &str, least: u8, most: u8) -> bool {
     let digits = text.len() <= 2 && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse::<u8>().ok().filter(|_| digits);
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_asterisk_takes() {
+    fn ranges_that_asterisk_accepts_pass() {
         for range in [
             "*",
             "*,*,*,*",
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_asterisk_would_skip_or_read_differently() {
+    fn ranges_that_asterisk_would_misread_are_refused() {
         refused("", "the time range is empty, expected times,days of week");
         refused("  ", "the time range is empty");
         refused("25:00", "time '25:00', expected *, or times from 00:00");
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_are_named() {
+    fn a_message_about_blanks_names_them() {
         let why = check("09:00-17:00, mon-fri").unwrap_err();
         assert!(
             why.starts_with("day of the week ' mon' in ' mon-fri'"),
@@ -197,23 +197,23 @@ mod tests {
     }
 
     #[test]
-    fn a_time_zone_has_an_option_of_its_own() {
+    fn a_time_zone_is_refused_as_a_fifth_field() {
         refused(
             "*,*,*,*,Europe/Berlin",
-            "'Europe/Berlin' after the months, expected no fifth field: a time zone goes \
-             into the option timezone",
+            "'Europe/Berlin' follows the months, expected no fifth field: a time zone belongs \
+             in the option timezone",
         );
         refused("*,*,*,*,a,b", "'*,*,*,*,a,b' has 6 fields, expected times");
     }
 
     proptest! {
         #[test]
-        fn nothing_panics(range in ".*") {
+        fn no_range_panics(range in ".*") {
             let _ = check(&range);
         }
 
         #[test]
-        fn nothing_like_a_range_panics(range in "[0-9a-z:&*,| é-]{0,40}") {
+        fn no_text_like_a_range_panics(range in "[0-9a-z:&*,| é-]{0,40}") {
             let _ = check(&range);
         }
     }

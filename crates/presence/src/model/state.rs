@@ -1,4 +1,4 @@
-//! The seven presence states of Asterisk, and a presence: state, subtype, message.
+//! The seven presence states of Asterisk, and [`Presence`]: state, subtype and message.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::model::words::words;
 
 words! {
-    /// A presence state, as in Asterisk's `enum ast_presence_state` without INVALID, in the
-    /// core's numbering. Names are compared as `ast_presence_state_val` does, without regard
+    /// A presence state: Asterisk's `enum ast_presence_state` without INVALID, with the same
+    /// numbers. Names are compared as `ast_presence_state_val` does, without regard
     /// to case.
     #[derive(Default, PartialOrd, Ord)]
     #[repr(u8)]
     pub enum State: "state" {
-        /// Nothing is known or was chosen.
+        /// No state is known or chosen.
         #[default]
         NotSet = "not_set",
         /// Not reachable.
@@ -23,19 +23,19 @@ words! {
         Away = "away",
         /// Extended away.
         Xa = "xa",
-        /// Available and eager to talk.
+        /// Available and willing to talk.
         Chat = "chat",
         /// Do not disturb.
         Dnd = "dnd",
     }
 }
 
-/// Subtype and message, together because most presences have neither.
+/// Subtype and message in one allocation, because most presences have neither.
 #[derive(PartialEq, Eq, Debug, Hash)]
 struct Text {
     /// The subtype and the message after it.
     both: Box<str>,
-    /// Where the message begins.
+    /// The index at which the message begins, in bytes.
     at: usize,
 }
 
@@ -47,14 +47,14 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// Nothing.
+    /// The presence `not_set`, without texts.
     pub const NOT_SET: Presence = Presence {
         state: State::NotSet,
         text: None,
     };
 
-    /// A presence of these parts; the texts are taken as they are (see
-    /// [`crate::model::text`] for the checks).
+    /// A presence of these parts. The texts are not checked here; see
+    /// [`crate::model::text`] for the checks.
     pub fn new(state: State, subtype: &str, message: &str) -> Self {
         let text = (!subtype.is_empty() || !message.is_empty()).then(|| {
             let mut both = String::with_capacity(subtype.len() + message.len());
@@ -73,14 +73,14 @@ impl Presence {
         self.state
     }
 
-    /// The subtype; empty when there is none.
+    /// The subtype; empty if there is none.
     pub fn subtype(&self) -> &str {
         self.text
             .as_deref()
             .map_or("", |text| &text.both[..text.at])
     }
 
-    /// The message; empty when there is none.
+    /// The message; empty if there is none.
     pub fn message(&self) -> &str {
         self.text
             .as_deref()
@@ -92,7 +92,7 @@ impl Presence {
         (self.state(), self.subtype(), self.message())
     }
 
-    /// Whether state, subtype and message are these.
+    /// Whether the presence has this state, subtype and message.
     pub fn is(&self, state: State, subtype: &str, message: &str) -> bool {
         self.state == state && self.subtype() == subtype && self.message() == message
     }
@@ -109,7 +109,7 @@ impl From<State> for Presence {
     }
 }
 
-/// `away (lunch) "Back at one"`: for people to read.
+/// The presence in readable form, such as `away (lunch) "Back at one"`.
 impl fmt::Display for Presence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.state.name())?;
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn presence_is_small() {
+    fn a_presence_has_16_bytes() {
         assert_eq!(size_of::<Presence>(), 16);
     }
 }

@@ -1,8 +1,8 @@
-//! Status types: the names by which people set and read a status.
+//! Status types: the names by which a status is set and read.
 //!
-//! The seven states are types themselves. The administrator adds others, each mapped
-//! to a state, subtype and message, or to nothing: then it is recorded and goes
-//! nowhere.
+//! Each of the seven states is a type. The administrator adds other types, each mapped to a
+//! state, subtype and message, or to nothing: such a status is recorded but writes no
+//! presence.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use crate::model::state::{Presence, State};
 /// One status type.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct StatusType {
-    /// Its name, such as `lunch` or `away`.
+    /// The name, such as `lunch` or `away`.
     pub name: Box<str>,
-    /// How people are shown it, such as `At lunch`.
+    /// The label that interfaces show to people, such as `At lunch`.
     pub label: Box<str>,
-    /// What setting it writes; `None` for a type that is recorded only.
+    /// The presence that the type sets; `None` for a type that is recorded only.
     pub maps_to: Option<Presence>,
 }
 
 impl StatusType {
-    /// The type that a state is by itself.
+    /// The built-in type of a state.
     pub fn built_in(state: State) -> Self {
         let label = match state {
             State::NotSet => "Not set",
@@ -38,14 +38,14 @@ impl StatusType {
         }
     }
 
-    /// Whether the name is a state's.
+    /// Whether the type has the name of a state.
     pub fn is_built_in(&self) -> bool {
         State::parse(&self.name).is_ok()
     }
 }
 
-/// Every status type: the states in the core's order, then those of the configuration
-/// in its order.
+/// All status types: the states in the order of [`State`], then the configured types in the
+/// order of the configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Statuses(Vec<Arc<StatusType>>);
 
@@ -57,7 +57,7 @@ impl Default for Statuses {
 }
 
 impl Statuses {
-    /// Adds a type; one of a state's name takes that state's place.
+    /// Adds a type; it replaces a type of the same name, without regard to case.
     pub fn put(&mut self, status: StatusType) {
         let known = self.0.iter_mut();
         let mut same = known.filter(|known| known.name.eq_ignore_ascii_case(&status.name));
@@ -67,18 +67,18 @@ impl Statuses {
         }
     }
 
-    /// The type of that name, without regard to case.
+    /// The type with the given name, without regard to case.
     pub fn find(&self, name: &str) -> Option<&Arc<StatusType>> {
         let mut all = self.0.iter();
         all.find(|status| status.name.eq_ignore_ascii_case(name))
     }
 
-    /// All of them, in their order.
+    /// All types, in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<StatusType>> {
         self.0.iter()
     }
 
-    /// Their names, for messages that say what was expected.
+    /// The names of the types as a list for messages.
     pub fn expected(&self) -> String {
         const MOST: usize = 20;
         let names: Vec<&str> = self.iter().map(|status| &*status.name).collect();
@@ -93,8 +93,8 @@ impl Statuses {
         }
     }
 
-    /// The type that a presence means: the one with its state and subtype, else the
-    /// state's own, else the first configured with that state. `None` where no type
+    /// The type of a presence: the type with its state and subtype, otherwise the type of the
+    /// state's name, otherwise the first configured type with that state. `None` if no type
     /// maps to the state.
     pub fn meaning(&self, presence: &Presence) -> Option<&Arc<StatusType>> {
         let of_state = |status: &Arc<StatusType>| {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_presence_means_the_closest_type() {
+    fn a_presence_has_the_closest_type() {
         let mut statuses = Statuses::default();
         statuses.put(status(
             "lunch",
@@ -144,7 +144,8 @@ mod tests {
             meaning(&statuses, State::Available, "").unwrap(),
             "available"
         );
-        // A state's own type taken away: the first configured with it is left, or none.
+        // Without a type of the state's name, the first configured type with the state
+        // applies, or none.
         statuses.put(status("AWAY", None));
         assert_eq!(meaning(&statuses, State::Away, "other").unwrap(), "lunch");
         statuses.put(status("dnd", None));

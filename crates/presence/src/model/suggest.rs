@@ -1,8 +1,8 @@
-//! What somebody may have meant who wrote a word that is not known.
+//! Suggestions for misspelt words: the known word that is closest to an unknown one.
 
-/// What was expected, for the end of a message, with the known word that is closest to the
-/// given one where one is close: `, expected a, b or c`, or `, did you mean 'a'? Expected
-/// a, b or c`.
+/// The end of a message about an unknown word: the expected words, preceded by the word that
+/// is closest to the given one if any is close. Either `, expected a, b or c` or `, did you
+/// mean 'a'? Expected a, b or c`.
 pub fn expected(given: &str, expected: &str) -> String {
     match did_you_mean(given, expected).as_str() {
         "" => format!(", expected {expected}"),
@@ -10,10 +10,10 @@ pub fn expected(given: &str, expected: &str) -> String {
     }
 }
 
-/// `, did you mean 'a'?` where a word of the list is close, else nothing.
+/// `, did you mean 'a'?` if a word of the list is close to the given one, otherwise nothing.
 pub fn did_you_mean(given: &str, list: &str) -> String {
     let meant = close(given, words(list));
-    meant.map_or_else(String::new, |meant| format!(", did you mean '{meant}'?"))
+    meant.map_or_else(String::new, |word| format!(", did you mean '{word}'?"))
 }
 
 /// The words of a list such as `a, b or c`.
@@ -22,15 +22,15 @@ fn words(list: &str) -> impl Iterator<Item = &str> {
     words.filter(|word| !word.is_empty() && !matches!(*word, "or" | "a" | "of" | "one"))
 }
 
-/// The known word that is closest to the given one, where few letters are different.
+/// The known word that is closest to the given one, if they differ in few letters.
 pub fn close<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    /// Longer ones are no slips of the pen.
+    /// Longer texts are not misspelt words.
     const LONGEST: usize = 40;
     let given: Vec<char> = given.to_lowercase().chars().collect();
     if !(3..=LONGEST).contains(&given.len()) {
         return None;
     }
-    // A third of the letters, and of long words no more than three.
+    // A third of the letters may differ, at most three.
     let most = (given.len() / 3).clamp(1, 3);
     let distances = known.filter_map(|word| {
         let letters: Vec<char> = word.to_lowercase().chars().collect();
@@ -39,7 +39,7 @@ pub fn close<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'
             true => distance(&given, &letters),
             false => usize::MAX,
         };
-        // The beginning of a word is as good as one letter less.
+        // The beginning of a word counts as one missing letter.
         let distance = if begins { distance.min(1) } else { distance };
         (distance <= most).then_some((distance, word))
     });
@@ -48,7 +48,7 @@ pub fn close<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'
         .map(|it| it.1)
 }
 
-/// How many letters have to be put in, left out, replaced, or swapped with the next.
+/// The number of letters to insert, remove, replace or swap with the next letter.
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut before = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
@@ -74,7 +74,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn slips_of_the_pen_are_known() {
+    fn misspelt_words_are_recognized() {
         let list = "type, extension, source, device, dnd or outgoing";
         for (given, meant) in [
             ("extention", Some("extension")),
@@ -91,14 +91,14 @@ mod tests {
         ] {
             assert_eq!(close(given, words(list)), meant, "{given}");
         }
-        let said = expected("sorce", "a source or dnd");
-        assert_eq!(said, ", did you mean 'source'? Expected a source or dnd");
+        let text = expected("sorce", "a source or dnd");
+        assert_eq!(text, ", did you mean 'source'? Expected a source or dnd");
         assert_eq!(expected("x", "a or b"), ", expected a or b");
     }
 
     proptest! {
         #[test]
-        fn a_word_is_as_far_as_its_changes(word in "[a-z]{6,12}", at in 0_usize..5) {
+        fn a_word_with_up_to_two_changes_is_recognized(word in "[a-z]{6,12}", at in 0_usize..5) {
             let mut letters: Vec<char> = word.chars().collect();
             letters.swap(at, at + 1);
             let changed: String = letters.iter().collect();

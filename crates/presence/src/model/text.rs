@@ -1,9 +1,9 @@
-//! What people write: subtypes and messages, and the texts of the interfaces.
+//! Texts that people write: subtypes and messages, and arguments of the interfaces.
 //!
-//! A text is up to 255 bytes of UTF-8 without control characters. CustomPresence
-//! hands out at most 255 decoded bytes a field, and a line end would reach an AMI
-//! header. What people set through this module is refused where it breaks these rules; what
-//! a source says is mended, see [`mended`].
+//! A text has up to 255 bytes of UTF-8 without control characters. CustomPresence returns
+//! at most 255 decoded bytes per field, and a line end would break an AMI header. A text
+//! that is set through this module is refused if it breaks these rules; a text of a source
+//! is corrected, see [`mended`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,16 +14,16 @@ pub const MAX_BYTES: usize = 255;
 /// Why a text is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refused {
-    /// Longer than [`MAX_BYTES`]; holds its length in bytes.
+    /// The text is longer than [`MAX_BYTES`]; its length is in bytes.
     TooLong(usize),
-    /// Holds a control character (a line end, a tab, an escape, ...).
+    /// The text contains a control character (a line end, a tab, an escape, ...).
     Control,
-    /// Is not UTF-8.
+    /// The text is not UTF-8.
     NotUtf8,
 }
 
 impl Refused {
-    /// One word for the kind.
+    /// The reason as one word.
     pub const fn kind(self) -> &'static str {
         match self {
             Refused::TooLong(_) => "long",
@@ -32,12 +32,12 @@ impl Refused {
         }
     }
 
-    /// What [`mended`] did about it.
+    /// How [`mended`] corrects the text, as a clause for messages.
     pub const fn mended(self) -> &'static str {
         match self {
             Refused::TooLong(_) => "it is cut after the last whole character",
-            Refused::Control => "a blank takes its place",
-            Refused::NotUtf8 => "what cannot be read is replaced",
+            Refused::Control => "it is replaced by a blank",
+            Refused::NotUtf8 => "invalid bytes are replaced",
         }
     }
 }
@@ -59,7 +59,7 @@ impl fmt::Display for Refused {
 /// Checks a subtype or message.
 ///
 /// # Errors
-/// Says which of the three rules the text breaks.
+/// The rule that the text breaks.
 pub fn check(text: &str) -> Result<(), Refused> {
     if text.len() > MAX_BYTES {
         return Err(Refused::TooLong(text.len()));
@@ -70,9 +70,9 @@ pub fn check(text: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-/// A text of a source made fit to be taken: what is not UTF-8 is replaced, control
-/// characters become blanks, and what is too long ends with the last whole character that
-/// fits. Says what was wrong with it.
+/// Corrects a text of a source: bytes that are not UTF-8 are replaced, control characters
+/// become blanks, and a text that is too long is cut after the last whole character that
+/// fits. Returns the text and the rules that it broke.
 pub fn mended(bytes: &[u8]) -> (Cow<'_, str>, Vec<Refused>) {
     if let Ok(text) = std::str::from_utf8(bytes)
         && check(text).is_ok()
@@ -86,7 +86,7 @@ pub fn mended(bytes: &[u8]) -> (Cow<'_, str>, Vec<Refused>) {
         if chunk.invalid().is_empty() {
             continue;
         }
-        // A program that cuts at a number of bytes leaves a part of a character behind.
+        // A source that cuts a text at a number of bytes can leave part of a character at the end.
         let is_cut = chunks.peek().is_none()
             && std::str::from_utf8(chunk.invalid()).is_err_and(|why| why.error_len().is_none());
         if !is_cut {
@@ -111,8 +111,8 @@ pub fn mended(bytes: &[u8]) -> (Cow<'_, str>, Vec<Refused>) {
     (Cow::Owned(text), wrong)
 }
 
-/// Splits at unescaped commas into at most `max` fields, the rest staying in the
-/// last; `\,` is a comma, any other backslash and quotes are literal.
+/// Splits at unescaped commas into at most `max` fields; the last field contains the rest.
+/// `\,` is a comma; any other backslash and all quotes are literal.
 pub fn split_escaped(text: &str, max: usize) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut chars = text.chars().peekable();
@@ -130,7 +130,7 @@ pub fn split_escaped(text: &str, max: usize) -> Vec<String> {
     fields
 }
 
-/// Input made fit to be quoted in a message: one line of at most 80 characters.
+/// The input shortened for quoting in a message: one line of at most 80 characters.
 pub fn quoted(input: &str) -> String {
     let mut quoted: String = input.chars().take(80).collect();
     if quoted.len() < input.len() {
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escaped_commas_stay_and_quotes_are_literal() {
+    fn escaped_commas_and_quotes_are_literal() {
         assert_eq!(
             split_escaped(r#"away,lunch,"Back" at one\, or two"#, 4),
             ["away", "lunch", r#""Back" at one, or two"#]
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_long_and_control_text() {
+    fn long_texts_and_control_characters_are_refused() {
         assert_eq!(check(&"é".repeat(127)), Ok(()));
         assert_eq!(check(&"é".repeat(128)), Err(Refused::TooLong(256)));
         assert_eq!(check("a\r\nb"), Err(Refused::Control));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_source_says_is_mended() {
+    fn texts_of_sources_are_mended() {
         let mended = |bytes: &[u8]| {
             let (text, wrong) = mended(bytes);
             (text.into_owned(), wrong)
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(mended("a\r\nb\u{85}c".as_bytes()), control);
         let replaced = ("a\u{fffd}b".to_owned(), vec![Refused::NotUtf8]);
         assert_eq!(mended(b"a\xffb"), replaced);
-        // Cut within a character, by somebody before.
+        // The source has cut the text within a character.
         let half = ("Gr".to_owned(), vec![Refused::NotUtf8]);
         assert_eq!(mended(b"Gr\xc3"), half);
         let all = mended(&[b"\n\xff".as_slice(), &[b'x'; 300]].concat());

@@ -3,28 +3,28 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Unix time in microseconds. Interfaces show it in milliseconds; the finer grain
-/// keeps the order of changes that fall into one millisecond.
+/// Unix time in microseconds. Interfaces show milliseconds; the finer resolution keeps the
+/// order of changes within one millisecond.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Time(u64);
 
 impl Time {
-    /// The beginning of Unix time: stands for "never".
+    /// The beginning of Unix time, which means "never".
     pub const NEVER: Time = Time(0);
 
-    /// The system's clock.
+    /// The present, by the system's clock.
     pub fn now() -> Self {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(Time::NEVER, |since| Time(since.as_micros() as u64))
     }
 
-    /// From Unix time in microseconds.
+    /// A time from Unix time in microseconds.
     pub const fn from_micros(micros: u64) -> Self {
         Time(micros)
     }
 
-    /// From Unix time in milliseconds.
+    /// A time from Unix time in milliseconds.
     pub const fn from_millis(millis: u64) -> Self {
         Time(millis.saturating_mul(1000))
     }
@@ -39,23 +39,23 @@ impl Time {
         self.0 / 1000
     }
 
-    /// The next moment of this clock, one microsecond on.
+    /// The time one microsecond later.
     pub const fn next(self) -> Self {
         Time(self.0.saturating_add(1))
     }
 
-    /// That long after this time.
+    /// The time after the given duration.
     pub fn after(self, duration: Duration) -> Self {
         Time(self.0.saturating_add(duration.as_micros() as u64))
     }
 
-    /// How long before `now` this was; zero when it lies ahead.
+    /// The time from this moment to `now`; zero for a moment after `now`.
     pub fn age(self, now: Time) -> Age {
         Age(Duration::from_micros(now.0.saturating_sub(self.0)))
     }
 }
 
-/// A length of time for people to read: `3d 4h`, `2h 5m`, `1m 10s`, `7s`.
+/// A length of time in readable form: `3d 4h`, `2h 5m`, `1m 10s`, `7s`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Age(Duration);
 

@@ -1,22 +1,22 @@
-//! Who is looked at in Asterisk: the users that hints and queues name.
+//! The users that hints and queues of Asterisk watch.
 
 use std::collections::HashSet;
 
 use crate::model::address::{USER_LABEL, below};
 use crate::model::device::Watcher;
 
-/// Names of users, in small letters: they match without regard to case.
+/// The names of watched users, in lower case: names match without regard to case.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Watched {
-    /// Those whose presence is looked at.
+    /// The users whose presence is watched.
     pub presences: HashSet<String>,
-    /// Those who are looked at as a device.
+    /// The users who are watched as a device.
     pub devices: HashSet<(String, Watcher)>,
 }
 
 impl Watched {
-    /// Takes what a hint names: devices, and after a comma presences, each list with `&`
-    /// between its members.
+    /// Adds the users that a hint names. A hint has a list of devices and, after a comma, a
+    /// list of presences; each list is separated by `&`.
     pub fn add_hint(&mut self, text: &str) {
         let (devices, presences) = text.split_once(',').unwrap_or((text, ""));
         devices
@@ -29,7 +29,7 @@ impl Watched {
         }
     }
 
-    /// Takes a device, where it is a user.
+    /// Adds the user that a device address names; other devices are ignored.
     pub fn add_device(&mut self, device: &str) {
         if let Some(name) = below(device.trim(), USER_LABEL) {
             let (name, watcher) = Watcher::split(name);

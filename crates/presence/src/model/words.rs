@@ -1,8 +1,8 @@
 //! Enums whose variants are words of the configuration, the dialplan, AMI or JSON.
 //!
-//! [`words!`] takes each word once; the name, parsing, the list of all words and the message
+//! `words!` declares each word once; the name, parsing, the list of all words and the message
 //! for an unknown word follow from that declaration. A crate such as `strum` would leave the
-//! lists in messages and the messages themselves to be written by hand.
+//! lists in messages and the messages themselves to be maintained separately.
 
 use std::fmt;
 
@@ -16,18 +16,18 @@ use super::text::quoted;
 ///     /// How loud it is.
 ///     #[derive(Default)]
 ///     pub enum Volume: "volume" {
-///         /// Nothing is heard.
+///         /// No sound.
 ///         #[default]
 ///         Silent = "silent",
-///         /// Everything is heard. The second word is another name of the same.
+///         /// Full volume. The second word is another name of the same value.
 ///         Loud = "loud" | "noisy";
-///         /// The words of another such enum.
+///         /// The words of another enum that `words!` declares.
 ///         Tone(Tone)
 ///     }
 /// }
 /// ```
 ///
-/// The text after the colon names what the words are in messages. Words are compared without
+/// The text after the colon names the kind of word in messages. Words are compared without
 /// regard to case, or by the function after `compared by`.
 macro_rules! words {
     (
@@ -53,7 +53,7 @@ macro_rules! words {
             )?
         }
 
-        #[allow(dead_code, reason = "not every enum of words needs all of these")]
+        #[allow(dead_code, reason = "not every enum of words uses all of these")]
         impl $Name {
             const OWN_NAMES: &'static [(&'static str, Self)] = &[
                 $(
@@ -80,7 +80,7 @@ macro_rules! words {
                 all
             };
 
-            /// Every name, other names of the same value included.
+            /// Every name, including the other names of a value.
             $vis const NAMES: [&'static str; Self::OWN_NAMES.len() $(+ $Inner::NAMES.len())?] = {
                 let own = Self::OWN_NAMES;
                 let mut names = [""; Self::OWN_NAMES.len() $(+ $Inner::NAMES.len())?];
@@ -98,7 +98,7 @@ macro_rules! words {
                 names
             };
 
-            /// The name, such as it is configured, shown and sent.
+            /// The name, as in the configuration and on all interfaces.
             $vis const fn name(self) -> &'static str {
                 match self {
                     $(Self::$Variant => $word,)+
@@ -119,10 +119,10 @@ macro_rules! words {
                 $crate::model::words::list(&Self::NAMES)
             }
 
-            /// The value of that name.
+            /// The value with this name.
             ///
             /// # Errors
-            /// Names the unknown word and lists those that were expected.
+            /// The unknown word, as a message that lists the expected words.
             $vis fn parse(
                 name: &str,
             ) -> Result<Self, $crate::model::words::UnknownWord<'_>> {
@@ -150,7 +150,7 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-/// The function that tells whether two words are the same.
+/// The function that compares two words.
 macro_rules! comparison {
     () => {
         str::eq_ignore_ascii_case
@@ -166,13 +166,14 @@ pub fn exactly(a: &str, b: &str) -> bool {
     a == b
 }
 
-/// Compares words without regard to case and underscores.
+/// Compares words without regard to case or underscores.
 pub fn without_underscores(a: &str, b: &str) -> bool {
     let letters = |word: &str| word.replace('_', "").to_ascii_lowercase();
     letters(a) == letters(b)
 }
 
-/// A word that is none of those expected. Shown, it is a message for the person who wrote it.
+/// A word that is not one of the expected words. Its `Display` form is a message for the
+/// author of the word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UnknownWord<'a> {
     noun: &'static str,
@@ -181,7 +182,7 @@ pub struct UnknownWord<'a> {
 }
 
 impl<'a> UnknownWord<'a> {
-    /// `noun` names what was expected, `names` are the words that are known.
+    /// `noun` names the kind of word, `names` are the known words.
     pub const fn new(noun: &'static str, given: &'a str, names: &'static [&'static str]) -> Self {
         UnknownWord { noun, given, names }
     }
@@ -201,14 +202,14 @@ impl fmt::Display for UnknownWord<'_> {
 
 impl std::error::Error for UnknownWord<'_> {}
 
-/// For the functions whose errors are messages.
+/// For functions whose errors are messages.
 impl From<UnknownWord<'_>> for String {
     fn from(unknown: UnknownWord<'_>) -> Self {
         unknown.to_string()
     }
 }
 
-/// `a`, `a or b`, `a, b or c`.
+/// A list of words for messages: `a`, `a or b`, `a, b or c`.
 pub fn list(words: &[&str]) -> String {
     match words {
         [] => String::new(),
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_word_is_named_with_those_expected() {
+    fn an_unknown_word_is_reported_with_the_expected_words() {
         let why = |word| Volume::parse(word).unwrap_err().to_string();
         assert_eq!(
             why("x"),

@@ -1,11 +1,11 @@
-//! A user as actions see them: made of the world.
+//! The snapshot of a user for actions, made from the world.
 
 use super::{Decision, Transition, World};
 use crate::actions::{Person, StatusChange, StatusValue};
 use crate::directory::UserId;
 
 impl Person {
-    /// A user as it is known now; `None` without blocks.
+    /// The user as the world has them now; `None` for a user without blocks.
     pub fn of(world: &World, id: UserId) -> Option<Self> {
         let directory = world.directory();
         let user = directory.get(id);
@@ -28,7 +28,7 @@ impl Person {
         })
     }
 
-    /// A user as a transition left it.
+    /// The user after a transition, with the previous status.
     pub fn after(world: &World, transition: &Transition) -> Option<Self> {
         let user = world.directory().user(&transition.user)?;
         let mut person = Person::of(world, user)?;
@@ -50,7 +50,7 @@ impl StatusValue {
 }
 
 impl StatusChange {
-    /// No change is known.
+    /// A status without a known change.
     fn to(decision: &Decision) -> Self {
         StatusChange {
             new: StatusValue::of(decision),

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `source/<address>` | the base presence of the source with its time, and the timed statuses above it |
 //! | `user/<name>` | own status and the untimed one below it, the status type, the DND status, the flags, the number of the last transition |
-//! | `action/<name>` | the effects of a user's actions: see [`crate::actions::Record`] |
+//! | `action/<name>` | the effects of a user's actions: see [`crate::actions::ActionRecord`] |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value.
 
