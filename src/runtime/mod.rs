@@ -14,9 +14,11 @@
 
 pub mod actions;
 pub mod announced;
+pub mod check;
 pub mod configuration;
 pub mod delivery;
 pub mod feed;
+pub mod forget;
 pub mod functions;
 pub mod host;
 pub mod listening;

@@ -13,7 +13,6 @@ use presence::Time;
 use presence::config::{Origin, Problem, parse_row};
 use presence::directory::Directory;
 use presence::model::address::{USER_LABEL, below};
-use presence::model::text::quoted;
 use presence::world::gone_users::{self, Gone};
 use presence::world::stored::{self, Stored};
 use presence::world::{Counts, Plan, ProviderValues};
@@ -23,10 +22,10 @@ use presence::world::{Counts, Plan, ProviderValues};
 pub struct ReloadLock(AtomicBool);
 
 /// A reload that is under way.
-struct Busy<'a>(&'a ReloadLock);
+pub(super) struct Busy<'a>(&'a ReloadLock);
 
 impl ReloadLock {
-    fn begin(&self) -> Result<Busy<'_>, String> {
+    pub(super) fn begin(&self) -> Result<Busy<'_>, String> {
         match self.0.swap(true, Ordering::Acquire) {
             true => Err("another reload is under way".into()),
             false => Ok(Busy(self)),
@@ -54,36 +53,6 @@ impl From<String> for ReloadRefused {
         ReloadRefused {
             why,
             problems: Vec::new(),
-        }
-    }
-}
-
-/// What a reload would do, and what it would say.
-pub struct Check {
-    /// What is said of the configuration, each with how grave it is.
-    pub said: Vec<(Grave, String)>,
-    /// How many users would come and go; `None` where the reload would be refused.
-    pub counts: Option<Counts>,
-}
-
-/// How grave something is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Grave {
-    /// A reload is refused.
-    Error,
-    /// It is odd but usable.
-    Warning,
-    /// It may be wanted.
-    Notice,
-}
-
-impl Grave {
-    /// The word that Asterisk's log has for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Grave::Error => "ERROR",
-            Grave::Warning => "WARNING",
-            Grave::Notice => "NOTICE",
         }
     }
 }
@@ -126,7 +95,7 @@ impl Runtime {
     }
 
     /// Users from realtime do not go because their table cannot be reached.
-    fn check_realtime(&self) -> Result<(), String> {
+    pub(super) fn check_realtime(&self) -> Result<(), String> {
         let from_realtime = self.read(|world| {
             let mut users = world.directory().users();
             users.any(|(_, user)| user.origin == Origin::Realtime)
@@ -137,78 +106,6 @@ impl Runtime {
                  is not loaded, and there are users from it"
             )),
             false => Ok(()),
-        }
-    }
-
-    /// Reads everything and changes nothing.
-    pub fn check_configuration(&self) -> Check {
-        let mut said = Vec::new();
-        let parsed = match self.read_configuration() {
-            Ok(parsed) => parsed,
-            Err(why) => {
-                return Check {
-                    said: vec![(Grave::Error, why)],
-                    counts: None,
-                };
-            }
-        };
-        said.extend(parsed.all_errors().map(|it| (Grave::Error, it.to_string())));
-        said.extend(self.check_realtime().err().map(|why| (Grave::Error, why)));
-        let warnings = parsed.warnings.iter();
-        said.extend(warnings.map(|it| (Grave::Warning, it.to_string())));
-        let is_wrong = !said.is_empty() && said[0].0 == Grave::Error;
-        let directory = Arc::new(Directory::new(parsed.settings, parsed.users));
-        let unknown = self.unknown_functions(&directory).into_iter();
-        said.extend(unknown.map(|it| (Grave::Warning, it)));
-        let shared = configuration::shared_extensions(&directory, None);
-        said.extend(shared.into_iter().map(|it| (Grave::Notice, it)));
-        let running = self.read(|world| world.directory().clone());
-        let counts = running.map(|running| Plan::new(&running, directory).counts());
-        if let Some(counts) = counts.filter(|counts| !is_wrong && counts.loses_all()) {
-            said.insert(0, (Grave::Error, loses_all(counts)));
-        }
-        let is_wrong = said.iter().any(|(grave, _)| *grave == Grave::Error);
-        Check {
-            said,
-            counts: counts.filter(|_| !is_wrong),
-        }
-    }
-
-    /// Forgets at once the stored data of the removed user of that name, or of all removed
-    /// users. Returns how many users that were.
-    ///
-    /// # Errors
-    /// Says that the user is not gone, or unknown.
-    pub fn forget(&self, name: Option<&str>) -> Result<usize, String> {
-        let _busy = self.reload.begin()?;
-        let known =
-            self.read(|world| name.is_some_and(|name| world.directory().user(name).is_some()));
-        if known.ok_or(NOT_RUNNING)? {
-            let name = quoted(name.unwrap_or_default());
-            return Err(format!("'{name}' is configured, expected a removed user"));
-        }
-        let forgotten = self.while_rows_rest(|| {
-            let mut gone = self.gone_rows();
-            self.update_always(|world, _| {
-                // What has not reached AstDB yet.
-                let waiting = world.orphaned_rows().iter();
-                let waiting = waiting.filter_map(|(key, value)| {
-                    let key = key.strip_prefix(gone_users::PREFIX)?.to_owned();
-                    Some((key, Gone::parse(value.as_ref()?)))
-                });
-                let waiting: Vec<_> = waiting.collect();
-                gone.retain(|(key, _)| !waiting.iter().any(|(other, _)| other == key));
-                gone.extend(waiting);
-                (world.forget(name, &gone), Vec::new())
-            })
-        });
-        self.wake_persister(true);
-        match (forgotten.ok_or(NOT_RUNNING)?, name) {
-            (0, Some(name)) => Err(format!(
-                "nothing is stored for a removed user '{}'",
-                quoted(name)
-            )),
-            (forgotten, _) => Ok(forgotten),
         }
     }
 
@@ -410,7 +307,7 @@ impl Runtime {
     }
 }
 
-fn loses_all(counts: Counts) -> String {
+pub(super) fn loses_all(counts: Counts) -> String {
     format!(
         "all of the {} users would go, which looks like a mistake; 'userpresence reload --really' \
          does it all the same",
@@ -446,27 +343,6 @@ fn not_running() -> ReloadRefused {
 /// As there, and [`NOT_RUNNING`].
 pub fn everything(really: bool) -> Result<Counts, ReloadRefused> {
     super::current().ok_or_else(not_running)?.reload(really)
-}
-
-/// See [`Runtime::check_configuration`]; `None` while the module is not running.
-pub fn check() -> Option<Check> {
-    Some(super::current()?.check_configuration())
-}
-
-/// See [`Runtime::forget`].
-///
-/// # Errors
-/// As there, and [`NOT_RUNNING`].
-pub fn forget(name: Option<&str>) -> Result<usize, String> {
-    super::current().ok_or(NOT_RUNNING)?.forget(name)
-}
-
-/// The removed users with stored data.
-pub fn forgettable() -> Vec<String> {
-    let gone = super::current().map(|runtime| runtime.gone_rows());
-    let keys = gone.into_iter().flatten().map(|(key, _)| key);
-    let names = keys.filter_map(|key| key.strip_prefix("user/").map(str::to_owned));
-    names.collect()
 }
 
 /// See [`Runtime::reload_user`].

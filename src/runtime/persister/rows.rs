@@ -1,10 +1,10 @@
-//! Rows in AstDB, kept until they are there.
+//! Rows of AstDB, kept here until AstDB has them.
 //!
-//! AstDB refuses everything while another program has its file locked. What it takes is
-//! committed up to a second later, and where the commit fails (a full disk, a reader with
-//! a lock) all of that second is gone without a word to anybody. So a row is looked up
-//! again after its commit, and one that is not there is kept anew. The same goes for what
-//! CustomPresence stores of a status that is written to an extension.
+//! AstDB refuses every row while another program has its file locked. It commits accepted rows
+//! up to a second later, and if that commit fails (a full disk, a reader with a lock), all rows
+//! of that second are lost without a message. So each row is looked up after its commit, and
+//! stored again if it is missing. The rows that CustomPresence stores for a status written to
+//! an extension are looked up in the same way.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -23,40 +23,40 @@ const BATCH: usize = 256;
 /// How long AstDB is left alone after it refused a row.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// A row is looked up again after so long. Asterisk commits once a second.
+/// The time after which a row is looked up. Asterisk commits once a second.
 const COMMITTED: Duration = Duration::from_millis(1500);
 
-/// In which CustomPresence publishes what it has stored.
+/// The time in which CustomPresence publishes a stored presence.
 const PUBLISHED: Duration = Duration::from_millis(5);
 
-/// Entries of earlier values that may wait in the order beside twice the number of rows.
+/// How many entries of earlier values may wait, beside twice the number of rows.
 const MOST_STALE: usize = 1000;
 
 /// At a stop AstDB is asked this many times, [`LAST_RETRY`] apart.
 const LAST_TRIES: u32 = 20;
 const LAST_RETRY: Duration = Duration::from_millis(100);
 
-/// What waits for AstDB, and what it took and has to prove. Both are bounded by the number
-/// of rows, because each is there once with its latest value.
+/// Rows that wait for AstDB, and accepted rows that are not confirmed yet. Both are bounded by
+/// the number of rows, because each row is there once, with its latest value.
 #[derive(Default)]
 pub(super) struct Rows {
-    /// When AstDB refused something: not to be asked before this again.
+    /// When AstDB may be asked again after a refusal.
     again: Option<Time>,
-    /// Why it did, to be logged without a lock.
+    /// The reason of the refusal, which is logged without a lock.
     refusal: Option<HostError>,
-    /// What was put, and when it is to be looked up.
+    /// The accepted rows, and when each is due to be looked up.
     put: HashMap<Key, (Option<String>, Instant)>,
-    /// The same in the order of time. An entry that is not of the row's last time is of an
-    /// earlier value.
+    /// The same in the order of time. An entry with another time than the row's last one belongs
+    /// to an earlier value.
     order: VecDeque<(Instant, Key)>,
 }
 
 /// A row that was put.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
-    /// One of this module's, by its key.
+    /// A row of this module, by its key.
     Own(String),
-    /// What CustomPresence stores for an address.
+    /// The row of CustomPresence for an address.
     Custom(std::sync::Arc<str>),
 }
 

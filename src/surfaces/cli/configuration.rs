@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use super::{fail, outcome};
 use crate::runtime;
-use crate::runtime::reload::{self, Grave};
+use crate::runtime::check::{self, Grave};
+use crate::runtime::forget;
+use crate::runtime::reload;
 use asterisk::cli::{Args, CliResult};
 
 /// `userpresence reload`
@@ -37,7 +39,7 @@ pub fn check(args: &Args<'_>, out: &mut String) -> CliResult {
     if !args.0.is_empty() {
         return CliResult::ShowUsage;
     }
-    let Some(check) = reload::check() else {
+    let Some(check) = check::check() else {
         return outcome(fail(out, runtime::NOT_RUNNING));
     };
     for (grave, problem) in &check.said {
@@ -70,7 +72,7 @@ pub fn forget(args: &Args<'_>, out: &mut String) -> CliResult {
         [name] => Some(*name),
         _ => return CliResult::ShowUsage,
     };
-    match reload::forget(name) {
+    match forget::forget(name) {
         Ok(1) => out.push_str("The data of 1 user was deleted.\n"),
         Ok(users) => {
             let _ = writeln!(out, "The data of {users} users was deleted.");
@@ -82,6 +84,6 @@ pub fn forget(args: &Args<'_>, out: &mut String) -> CliResult {
 
 /// The names of removed users whose data is still stored, and `all`.
 pub fn forgettable() -> Vec<String> {
-    let gone = reload::forgettable();
+    let gone = forget::forgettable();
     std::iter::once("all".to_owned()).chain(gone).collect()
 }
