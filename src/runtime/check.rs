@@ -7,32 +7,32 @@ use super::{Runtime, configuration};
 use presence::directory::Directory;
 use presence::world::{Counts, Plan};
 
-/// What a reload would do, and what it would say.
+/// The result of a check.
 pub struct Check {
-    /// What is said of the configuration, each with how grave it is.
-    pub said: Vec<(Grave, String)>,
+    /// The findings, each with its severity.
+    pub findings: Vec<(Severity, String)>,
     /// How many users would come and go; `None` where the reload would be refused.
     pub counts: Option<Counts>,
 }
 
-/// How grave something is.
+/// The severity of a finding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Grave {
+pub enum Severity {
     /// A reload is refused.
     Error,
-    /// It is odd but usable.
+    /// Odd but usable.
     Warning,
-    /// It may be wanted.
+    /// Perhaps intended.
     Notice,
 }
 
-impl Grave {
-    /// The word that Asterisk's log has for it.
+impl Severity {
+    /// The word of Asterisk's log for it.
     pub fn word(self) -> &'static str {
         match self {
-            Grave::Error => "ERROR",
-            Grave::Warning => "WARNING",
-            Grave::Notice => "NOTICE",
+            Severity::Error => "ERROR",
+            Severity::Warning => "WARNING",
+            Severity::Notice => "NOTICE",
         }
     }
 }
@@ -40,34 +40,44 @@ impl Grave {
 impl Runtime {
     /// Reads everything and changes nothing.
     pub fn check_configuration(&self) -> Check {
-        let mut said = Vec::new();
+        let mut findings = Vec::new();
         let parsed = match self.read_configuration() {
             Ok(parsed) => parsed,
             Err(why) => {
                 return Check {
-                    said: vec![(Grave::Error, why)],
+                    findings: vec![(Severity::Error, why)],
                     counts: None,
                 };
             }
         };
-        said.extend(parsed.all_errors().map(|it| (Grave::Error, it.to_string())));
-        said.extend(self.check_realtime().err().map(|why| (Grave::Error, why)));
+        findings.extend(
+            parsed
+                .all_errors()
+                .map(|it| (Severity::Error, it.to_string())),
+        );
+        findings.extend(
+            self.check_realtime()
+                .err()
+                .map(|why| (Severity::Error, why)),
+        );
         let warnings = parsed.warnings.iter();
-        said.extend(warnings.map(|it| (Grave::Warning, it.to_string())));
-        let is_wrong = !said.is_empty() && said[0].0 == Grave::Error;
+        findings.extend(warnings.map(|it| (Severity::Warning, it.to_string())));
+        let is_wrong = !findings.is_empty() && findings[0].0 == Severity::Error;
         let directory = Arc::new(Directory::new(parsed.settings, parsed.users));
         let unknown = self.unknown_functions(&directory).into_iter();
-        said.extend(unknown.map(|it| (Grave::Warning, it)));
+        findings.extend(unknown.map(|it| (Severity::Warning, it)));
         let shared = configuration::shared_extensions(&directory, None);
-        said.extend(shared.into_iter().map(|it| (Grave::Notice, it)));
+        findings.extend(shared.into_iter().map(|it| (Severity::Notice, it)));
         let running = self.read(|world| world.directory().clone());
         let counts = running.map(|running| Plan::new(&running, directory).counts());
         if let Some(counts) = counts.filter(|counts| !is_wrong && counts.loses_all()) {
-            said.insert(0, (Grave::Error, loses_all(counts)));
+            findings.insert(0, (Severity::Error, loses_all(counts)));
         }
-        let is_wrong = said.iter().any(|(grave, _)| *grave == Grave::Error);
+        let is_wrong = findings
+            .iter()
+            .any(|(severity, _)| *severity == Severity::Error);
         Check {
-            said,
+            findings,
             counts: counts.filter(|_| !is_wrong),
         }
     }

@@ -84,7 +84,7 @@ impl Rows {
         if kept == rows.len() {
             return !rows.is_empty();
         }
-        // The refused one last: if it is that row alone, it holds up no other.
+        // The refused row last: if AstDB refuses that row alone, it delays no other.
         let refused = rows[kept..].iter().take(1);
         let refused = rows[kept..].iter().skip(1).chain(refused);
         runtime.update_always(|world, _| (world.put_back(refused), Vec::new()));
@@ -98,7 +98,7 @@ impl Rows {
         false
     }
 
-    /// Hands rows to AstDB up to the first that it refuses; says how many it took.
+    /// Hands rows to AstDB up to the first that it refuses; returns how many it accepted.
     fn store(&mut self, rows: &[RowChange], runtime: &Runtime) -> usize {
         let host = runtime.host();
         let refused = rows.iter().position(|row| {
@@ -118,14 +118,14 @@ impl Rows {
         refused.unwrap_or(rows.len())
     }
 
-    /// Notes that CustomPresence was told to store this. It says nothing of a failure.
+    /// Notes that CustomPresence has got a presence to store. It reports no failure.
     pub fn written(&mut self, write: &Write) {
         let value = custom_presence(&write.presence);
         self.note(Key::Custom(write.address.clone()), Some(value));
     }
 
     fn note(&mut self, key: Key, value: Option<String>) {
-        // While AstDB refuses everything, nothing leaves at the front.
+        // While AstDB refuses everything, no entry leaves at the front.
         if self.order.len() > 2 * self.put.len() + MOST_STALE {
             let Rows { put, order, .. } = self;
             order.retain(|(due, key)| put.get(key).is_some_and(|(_, last)| last == due));
@@ -135,11 +135,11 @@ impl Rows {
         self.put.insert(key, (value, due));
     }
 
-    /// Looks up what is due, a batch of it; what is lost waits anew. Says whether there
+    /// Looks up a batch of the rows that are due; a lost row waits again. Returns whether there
     /// may be more.
     pub fn confirm_some(&mut self, runtime: &Runtime) -> bool {
         let now = Instant::now();
-        // While AstDB refuses everything there is no use in asking.
+        // While AstDB refuses everything, a look-up is useless.
         match self.order.front() {
             Some((due, _)) if *due <= now && self.again.is_none() => {}
             _ => return false,
@@ -148,8 +148,8 @@ impl Rows {
         lost || self.order.front().is_some_and(|(due, _)| *due <= now)
     }
 
-    /// Looks up a batch of what is due by then, or of everything; says whether something is
-    /// lost, and has that wait anew.
+    /// Looks up a batch of the rows due by then, or of all rows. Returns whether a row is lost;
+    /// a lost row waits again.
     fn confirm_batch(&mut self, by: Option<Instant>, runtime: &Runtime) -> bool {
         let mut lost = Vec::new();
         for _ in 0..BATCH {
@@ -161,8 +161,8 @@ impl Rows {
             }
         }
         if lost.iter().any(|(key, _)| matches!(key, Key::Custom(_))) {
-            // CustomPresence stores first and publishes then: what somebody else has just
-            // stored is heard before this looks whether the value is still meant.
+            // CustomPresence stores first and publishes then: a presence that another program has
+            // just stored arrives before this decides whether the value is still wanted.
             std::thread::sleep(PUBLISHED);
             runtime.host().catch_up();
         }
@@ -184,7 +184,7 @@ impl Rows {
         is_lost
     }
 
-    /// Looks up the first; the row and what it should be, where it is lost.
+    /// Looks up the first row; returns it and its wanted value if it is lost.
     fn look_up(&mut self, runtime: &Runtime) -> Option<(Key, Option<String>)> {
         let (due, key) = self.order.pop_front()?;
         if self.put.get(&key).is_none_or(|(_, last)| *last != due) {
@@ -194,18 +194,18 @@ impl Rows {
         (key.stored(runtime) != wanted).then_some((key, wanted))
     }
 
-    /// When there is something to do again.
+    /// When the next row is due.
     pub fn next(&self) -> Option<Time> {
         let due = self.order.front().map(|(due, _)| {
             let left = due.saturating_duration_since(Instant::now());
             Time::now().after(left)
         });
-        // A refusal holds up the rest.
+        // After a refusal all rows wait.
         self.again.or(due)
     }
 
-    /// What AstDB has refused is tried for a little longer, then given up. Says whether it
-    /// took everything: whether it can commit that is not waited for.
+    /// Tries refused rows for a little longer, then gives them up. Returns whether AstDB has
+    /// accepted everything; its commit is not waited for.
     pub fn finish(&mut self, runtime: &Runtime) -> bool {
         for _ in 0..LAST_TRIES {
             if self.again.take().is_none() && !self.confirm_all(runtime) {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{fail, outcome};
 use crate::runtime;
-use crate::runtime::check::{self, Grave};
+use crate::runtime::check::{self, Severity};
 use crate::runtime::forget;
 use crate::runtime::reload;
 use asterisk::cli::{Args, CliResult};
@@ -42,15 +42,21 @@ pub fn check(args: &Args<'_>, out: &mut String) -> CliResult {
     let Some(check) = check::check() else {
         return outcome(fail(out, runtime::NOT_RUNNING));
     };
-    for (grave, problem) in &check.said {
-        let _ = writeln!(out, "{}: {problem}", grave.word());
+    for (severity, problem) in &check.findings {
+        let _ = writeln!(out, "{}: {problem}", severity.word());
     }
-    let count = |wanted: Grave| check.said.iter().filter(|(it, _)| *it == wanted).count();
+    let count = |wanted: Severity| {
+        check
+            .findings
+            .iter()
+            .filter(|(it, _)| *it == wanted)
+            .count()
+    };
     let number = |count: usize, what: &str| {
         let end = if count == 1 { "" } else { "s" };
         format!("{count} {what}{end}")
     };
-    let (errors, warnings) = (count(Grave::Error), count(Grave::Warning));
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let (errors, warnings) = (number(errors, "error"), number(warnings, "warning"));
     let _ = write!(out, "{errors}, {warnings}. ");
     match check.counts {
