@@ -58,9 +58,9 @@ pub fn shared_extensions(directory: &Directory, before: Option<&Directory>) -> V
             known.nth(1).is_none()
         })
     });
-    let (mut said, mut more) = (Vec::new(), 0);
+    let (mut notices, mut more) = (Vec::new(), 0);
     for shared in shared {
-        if said.len() == MOST {
+        if notices.len() == MOST {
             more += 1;
             continue;
         }
@@ -69,15 +69,15 @@ pub fn shared_extensions(directory: &Directory, before: Option<&Directory>) -> V
             0 => String::new(),
             others => format!(" and {others} more"),
         };
-        said.push(format!(
+        notices.push(format!(
             "Extension '{}' is {first}'s and {second}'s{others}: they share its presence",
             shared.extension
         ));
     }
     if more > 0 {
-        said.push(format!("{more} more extensions have several users"));
+        notices.push(format!("{more} more extensions have several users"));
     }
-    said
+    notices
 }
 
 /// Why errors stop a load or a reload, in one message: it contains a single error,

@@ -218,10 +218,10 @@ impl Runtime {
         }
         let mut probe = ProviderProbe::new(self.host(), None);
         let mut ask = |address: &str| {
-            let said = probe.ask(address)?;
-            let subtype = self.accepted(address, "subtype", &said.subtype);
-            let message = self.accepted(address, "message", &said.message);
-            Some(Presence::new(said.state, &subtype, &message))
+            let reported = probe.ask(address)?;
+            let subtype = self.accepted(address, "subtype", &reported.subtype);
+            let message = self.accepted(address, "message", &reported.message);
+            Some(Presence::new(reported.state, &subtype, &message))
         };
         // A section that an error left out until now has its rows still.
         let mut stored = self.stored_of(&plan);
@@ -237,8 +237,8 @@ impl Runtime {
             }
         }
         for (source, schedule) in plan.directory().schedules() {
-            let said = self.scheduled(schedule, Time::now());
-            read.sources.push((*source, said));
+            let reported = self.scheduled(schedule, Time::now());
+            read.sources.push((*source, reported));
         }
         for (id, name) in plan.new_devices() {
             // A user may be as new as the user that reads it: those are read below.
@@ -294,9 +294,11 @@ impl Runtime {
         self.bring_actions_in_line(false);
         for address in again {
             until_twice_the_same(|| {
-                let said = ask(&address)?;
-                self.update(|world, now| ((), world.report_presence(&address, said.parts(), now)));
-                Some(said)
+                let reported = ask(&address)?;
+                self.update(|world, now| {
+                    ((), world.report_presence(&address, reported.parts(), now))
+                });
+                Some(reported)
             });
         }
         for notice in configuration::shared_extensions(plan.directory(), Some(&running)) {
