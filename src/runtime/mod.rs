@@ -153,8 +153,8 @@ pub fn current() -> Option<Arc<Runtime>> {
     PROCESS.running.load_full()
 }
 
-/// Looks at the runtime, while the module runs. It may last: use [`current`] for what
-/// takes longer than a moment.
+/// Takes a short look at the runtime, while the module runs. For longer uses, and for every call
+/// of the host, there is [`current`].
 pub fn with<T>(look: impl FnOnce(&Runtime) -> T) -> Option<T> {
     PROCESS.running.load().as_deref().map(look)
 }
