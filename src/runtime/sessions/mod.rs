@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use super::Runtime;
+use super::{NOT_RUNNING, Runtime};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use password_checks::PasswordChecks;
 use presence::Time;
@@ -114,9 +114,13 @@ impl Runtime {
 
     /// Ends a session before its time, and its streams. It waits for the disk: no lock may
     /// be held.
-    pub fn end_session(&self, id: SessionId) {
-        if let Some(access) = self.sessions.access().as_mut() {
-            access.ended.end(id, Time::now());
+    ///
+    /// # Errors
+    /// [`NOT_RUNNING`], also while nobody can log in.
+    pub fn end_session(&self, id: SessionId) -> Result<(), &'static str> {
+        match self.sessions.access().as_mut() {
+            Some(access) => access.ended.end(id, Time::now()),
+            None => return Err(NOT_RUNNING),
         }
         self.sessions.logouts.fetch_add(1, Ordering::Release);
         let all = || {
@@ -133,5 +137,6 @@ impl Runtime {
         if let Some((written, path)) = written {
             self.warn_of_ended_log(&path, written);
         }
+        Ok(())
     }
 }

@@ -290,7 +290,7 @@ pub fn end(request: &Request<'_>, http: &Http) -> Result<(), Reply> {
     let Some((_, id)) = by_cookie(request, http, remote(request, http))? else {
         return Ok(());
     };
-    running()?.end_session(id);
+    running()?.end_session(id).map_err(|_| closed())?;
     Ok(())
 }
 
