@@ -1,5 +1,5 @@
 //! What the module publishes at a load, a reload and an unload, and what Asterisk answers
-//! about users of whom nothing was published.
+//! about users without a publish.
 
 use crate::harness::barrier::{configured, set_extension};
 use crate::harness::changes::{pairs, published_states};

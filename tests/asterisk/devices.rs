@@ -17,7 +17,7 @@ fn source_row(ast: &Instance, user: &str, source: &str) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-/// A device's state and the presence it stands for, in `userpresence show user`.
+/// A device's state and the presence that it means, in `userpresence show user`.
 #[track_caller]
 fn device_row(ast: &Instance, user: &str, device: &str) -> (String, String) {
     let words = source_row(ast, user, device);

@@ -103,7 +103,7 @@ fn matrix(case: &str, reason: &str, alice: fn(&Instance) -> Phone<'_>, rings: bo
     for phone in &targets {
         let invites = phone.invites();
         assert_eq!(invites.len(), 1, "{}", phone.device());
-        // The phone shows for whom the call was.
+        // The phone shows the user that the call was meant for.
         let is_told = |line: &str| line.starts_with("Diversion:") && line.contains("sip:200@");
         assert!(invites[0].lines().any(is_told), "{}", invites[0]);
     }

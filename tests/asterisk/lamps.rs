@@ -266,7 +266,7 @@ fn a_reload_adds_and_removes_lamps() {
     });
     set(&ast, "carol", "dnd");
     ast.wait_hint_state("2102", "Busy");
-    // The hint asked for bob before he existed.
+    // The hint asked for bob before that user existed.
     assert_eq!(ast.device("UserPresence:carol"), "BUSY");
 
     ast.write_config("userpresence.conf", &conf(&format!("{carol}{bob}")));

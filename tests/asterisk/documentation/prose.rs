@@ -269,7 +269,7 @@ fn every_example_reads_a_field_that_exists() {
                 let Some(field) = arguments.split(',').nth(skip) else {
                     continue;
                 };
-                // What stands for one, and what is put together in the dialplan.
+                // Placeholders of a field, and fields that the dialplan puts together.
                 if field.is_empty() || ["sequence", "field", "..."].contains(&field) {
                     continue;
                 }

@@ -135,7 +135,7 @@ impl Default for Functions {
 pub struct StatusValue {
     /// The presence.
     pub presence: Presence,
-    /// The status type; empty stands for the state's own.
+    /// The status type; empty means the type of the state itself.
     pub kind: Arc<str>,
 }
 

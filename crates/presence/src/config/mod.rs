@@ -112,7 +112,7 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone<'_>
     }
 }
 
-/// Parses one realtime row beside the known users, of whom it replaces the one with its name.
+/// Parses one realtime row. The row replaces the known user of the same name.
 pub fn parse_row(
     settings: &Settings,
     row: &Section,

@@ -58,7 +58,7 @@ impl<D> Setting<D> {
     }
 }
 
-/// A draft whose options stand in a table.
+/// A draft with a table of its options.
 pub(super) trait OptionTable: Sized + 'static {
     /// Every option, in the order in which messages list them.
     fn options() -> impl Iterator<Item = &'static OptionSpec<Self>>;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::device::PresenceTable;
 use crate::model::status::StatusType;
 
-/// Stands for an empty value.
+/// The text shown for an empty value.
 const NONE: &str = "-";
 
 /// `yes` or `no`.
