@@ -13,11 +13,10 @@ use crate::runtime::host::{
     Configuration, Database, Dialplan, EventClass, Host, HostError, ManagerMessage,
     PresenceVisitor, Providers, Publisher, RawPresence, System, Unreadable,
 };
-use crate::surfaces::metrics::UserPresenceMetrics;
 use asterisk::manager::{self, Class};
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
-    ami, astdb, config, custom, devicestate, function, hints, presencestate, prometheus, realtime,
+    ami, astdb, config, custom, devicestate, function, hints, peer, presencestate, realtime,
     system, timing,
 };
 pub use logger::install as install_logger;
@@ -230,7 +229,6 @@ impl Configuration for Asterisk {
 
 impl Host for Asterisk {
     fn reconfigured(&self) {
-        // It may have been loaded since.
-        prometheus::attach::<UserPresenceMetrics>();
+        peer::try_again();
     }
 }

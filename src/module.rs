@@ -25,16 +25,19 @@ use crate::runtime::push::MailboxState;
 use crate::runtime::webhooks::RunningWebhooks;
 use crate::runtime::{self, Running, Runtime, configuration};
 use crate::surfaces;
+use crate::surfaces::metrics::UserPresenceMetrics;
 use crate::web;
 use crate::webhooks::post;
 use asterisk::devicestate::DevState;
 use asterisk::mailbox::Mailbox;
 use asterisk::parking::Space;
+use asterisk::peer::{PeerRegistration, Slot};
 use asterisk::presencestate::PresenceState;
+use asterisk::prometheus::MetricsPeer;
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
     AsteriskModule, Decline, application, cli, devicestate, function, gate, http, image, log,
-    manager, presencestate, prometheus, system,
+    manager, presencestate, system,
 };
 use presence::config::Problem;
 
@@ -42,7 +45,7 @@ use presence::config::Problem;
 #[derive(Default)]
 struct Module {
     gate: Option<gate::OpenGate>,
-    metrics: Option<prometheus::MetricsRegistration>,
+    peers: Option<PeerRegistration>,
     site: Option<http::SiteRegistration>,
     commands: Option<cli::CliRegistration>,
     #[cfg(feature = "selftest")]
@@ -61,6 +64,9 @@ struct Module {
     provider: Option<presencestate::PresenceProviderRegistration>,
     running: Option<Running>,
 }
+
+/// What is attached to other modules of Asterisk while they run.
+static PEERS: [Slot; 1] = [Slot::of::<MetricsPeer<UserPresenceMetrics>>()];
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 
@@ -131,9 +137,7 @@ impl AsteriskModule for UserPresence {
         // Last: a caller finds everything from here on.
         runtime.open_sessions();
         module.site = Some(http::SiteRegistration::new::<web::site::UserPresenceSite>()?);
-        module.metrics = Some(prometheus::MetricsRegistration::new::<
-            surfaces::metrics::UserPresenceMetrics,
-        >()?);
+        module.peers = Some(PeerRegistration::new(&PEERS)?);
         #[cfg(feature = "selftest")]
         {
             module.selftest = Some(cli::CliRegistration::new(crate::selftest::COMMANDS)?);

@@ -99,7 +99,7 @@ const NAMES: &[&str] = &[
     "ast_unlock_contexts",
     "ast_unregister_atexit",
     "ast_thread_inhibit_escalations_swap",
-    "ast_update_module_list",
+    "ast_update_module_list_data",
     "ast_variables_destroy",
     "ast_verb_sys_level",
     "ast_walk_context_extensions",
@@ -136,14 +136,26 @@ const NAMES: &[&str] = &[
 
 /// The types that are in no signature of the functions above.
 const TYPES: &[&str] = &[
+    "ast_ari_response",
     "ast_device_state_message",
     "ast_mwi_state",
     "ast_parked_call_payload",
     "ast_presence_state_message",
+    "ast_sip_body_data",
+    "ast_sip_exten_state_data",
+    "ast_sip_publish_handler",
+    "ast_sip_pubsub_body_generator",
+    "ast_sip_pubsub_body_supplement",
+    "ast_sip_subscription_handler",
+    "ast_sorcery_wizard",
     "manager_custom_hook",
     "message",
+    "pj_xml_node",
+    "pjsip_msg_body",
     "prometheus_callback",
     "prometheus_metrics_provider",
+    "stasis_app_event_source",
+    "stasis_rest_handlers",
 ];
 
 /// The constants; `__LOG_` and `EVENT_FLAG_` are macros, the others are enumerators.

@@ -1,6 +1,9 @@
 /* The headers that bindgen reads; build.rs lists the names that the crate uses. */
 #include "asterisk.h"
 
+#include "pjproject.h"
+
+#include "asterisk/ari.h"
 #include "asterisk/ast_version.h"
 #include "asterisk/astdb.h"
 #include "asterisk/astobj2.h"
@@ -22,9 +25,13 @@
 #include "asterisk/pbx.h"
 #include "asterisk/mwi.h"
 #include "asterisk/presencestate.h"
+#include "asterisk/res_pjsip_body_generator_types.h"
+#include "asterisk/res_pjsip_pubsub.h"
 #include "asterisk/res_prometheus.h"
 #include "asterisk/security_events.h"
+#include "asterisk/sorcery.h"
 #include "asterisk/stasis.h"
+#include "asterisk/stasis_app.h"
 #include "asterisk/strings.h"
 #include "asterisk/tcptls.h"
 #include "asterisk/utils.h"

@@ -48,6 +48,7 @@ pub mod log;
 pub mod mailbox;
 pub mod manager;
 pub mod parking;
+pub mod peer;
 pub mod presencestate;
 pub mod prometheus;
 pub mod realtime;
