@@ -30,7 +30,7 @@ const NAMESPACES: [(&[u8], &[u8]); 2] = [
 
 /// What is told of a person.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
+pub struct ToldPresence<'a> {
     /// The presence that the phone is told.
     pub presence: &'a Presence,
     /// The activities of the status type that it means.
@@ -45,7 +45,7 @@ pub struct Told<'a> {
 /// The content of the body's root, as text with the elements in it, to be printed in place of
 /// the root's own elements. `None` if the body is not the one that Asterisk makes, or has no
 /// room for more: then it is to be left as it is.
-pub fn content(root: Element<'_>, told: &Told<'_>) -> Option<Vec<u8>> {
+pub fn content(root: Element<'_>, told: &ToldPresence<'_>) -> Option<Vec<u8>> {
     let outside = xml::outside(&root);
     let body = Body::new(root, told)?;
     let message = escaped(told.presence.message());
@@ -72,7 +72,7 @@ struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    fn new(root: Element<'a>, told: &Told<'_>) -> Option<Self> {
+    fn new(root: Element<'a>, told: &ToldPresence<'_>) -> Option<Self> {
         if !root.is(b"presence") {
             return None;
         }
@@ -152,7 +152,7 @@ fn is_open(state: State) -> bool {
     !matches!(state, State::Unavailable | State::Xa)
 }
 
-fn complete_tuple(tuple: &mut Element<'_>, watched: Vec<u8>, told: &Told<'_>) {
+fn complete_tuple(tuple: &mut Element<'_>, watched: Vec<u8>, told: &ToldPresence<'_>) {
     for child in &mut tuple.children {
         match &*child.name {
             b"contact" => child.content = Cow::Owned(watched.clone()),
@@ -168,7 +168,7 @@ fn complete_tuple(tuple: &mut Element<'_>, watched: Vec<u8>, told: &Told<'_>) {
     }
 }
 
-fn complete_person(person: &mut Element<'_>, told: &Told<'_>) {
+fn complete_person(person: &mut Element<'_>, told: &ToldPresence<'_>) {
     if person.attribute(b"id").is_none() {
         person.set_attribute(b"id", PERSON_ID);
     }

@@ -53,7 +53,7 @@ fn digium(message: String) -> Element<'static> {
 const LIMIT: usize = 2047;
 
 fn printed(root: Element<'_>, presence: &Presence, has_device: bool) -> String {
-    let told = Told {
+    let told = ToldPresence {
         presence,
         activities: &[],
         has_device,
@@ -65,7 +65,7 @@ fn printed(root: Element<'_>, presence: &Presence, has_device: bool) -> String {
 #[test]
 fn a_body_is_completed_and_put_in_order() {
     let presence = Presence::new(State::Away, "lunch", "Back at <one>");
-    let told = Told {
+    let told = ToldPresence {
         presence: &presence,
         activities: &[PersonActivity::Meal],
         has_device: true,
@@ -153,7 +153,17 @@ fn the_tuple_for_digium_and_strange_elements_stay() {
 
 #[test]
 fn every_message_fits() {
-    let characters = ["x", "\"", "&", "<", "é", "\u{4e2d}", "\u{1f35c}", "'", "&<>"];
+    let characters = [
+        "x",
+        "\"",
+        "&",
+        "<",
+        "é",
+        "\u{4e2d}",
+        "\u{1f35c}",
+        "'",
+        "&<>",
+    ];
     for limit in [1023, LIMIT] {
         for character in characters {
             for digium_size in [None, Some(10), Some(600), Some(1023)] {
@@ -162,7 +172,7 @@ fn every_message_fits() {
                 let more = digium_size.map(|size| digium("m".repeat(size)));
                 let root = stock("open", "Ready", more.into_iter().collect());
                 let outside = xml::outside(&root);
-                let told = Told {
+                let told = ToldPresence {
                     presence: &presence,
                     activities: &[PersonActivity::Meeting],
                     has_device: true,
@@ -198,23 +208,30 @@ fn every_message_fits() {
 
 #[test]
 fn a_body_that_is_another_s_is_left_alone() {
-    let told = Told {
+    let told = ToldPresence {
         presence: &Presence::NOT_SET,
         activities: &[],
         has_device: true,
         limit: LIMIT,
     };
     assert_eq!(content(element("presence", "", vec![]), &told), None);
-    let other = element("resource entity=x", "", vec![element("tuple id=1", "", vec![])]);
+    let other = element(
+        "resource entity=x",
+        "",
+        vec![element("tuple id=1", "", vec![])],
+    );
     assert_eq!(content(other, &told), None);
-    let narrow = Told { limit: 300, ..told };
+    let narrow = ToldPresence { limit: 300, ..told };
     assert_eq!(content(stock("open", "Ready", vec![]), &narrow), None);
 }
 
 #[test]
 fn texts_become_xml() {
     assert_eq!(escaped("plain \"'é"), "plain \"'é");
-    assert_eq!(escaped("a\u{1b}\n&<>\u{ffff}\u{85}"), "a  &amp;&lt;&gt;\u{fffd} ");
+    assert_eq!(
+        escaped("a\u{1b}\n&<>\u{ffff}\u{85}"),
+        "a  &amp;&lt;&gt;\u{fffd} "
+    );
     assert_eq!(cut_escaped("ab&amp;c", 99), "ab&amp;c");
     assert_eq!(cut_escaped("ab&amp;c", 7), "ab&amp;");
     assert_eq!(cut_escaped("ab&amp;c", 6), "ab");
