@@ -10,6 +10,7 @@ mod account;
 mod actions;
 mod announced;
 mod board;
+mod clients;
 mod combine;
 mod combining;
 mod comebacks;
