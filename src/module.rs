@@ -26,12 +26,14 @@ use crate::runtime::webhooks::RunningWebhooks;
 use crate::runtime::{self, Running, Runtime, configuration};
 use crate::surfaces;
 use crate::surfaces::metrics::UserPresenceMetrics;
+use crate::surfaces::pidf::UserPresencePidf;
 use crate::web;
 use crate::webhooks::post;
 use asterisk::devicestate::DevState;
 use asterisk::mailbox::Mailbox;
 use asterisk::parking::Space;
 use asterisk::peer::{PeerRegistration, Slot};
+use asterisk::pjsip::body_supplement::PidfPeer;
 use asterisk::presencestate::PresenceState;
 use asterisk::prometheus::MetricsPeer;
 use asterisk::stasis::TopicSubscription;
@@ -66,7 +68,10 @@ struct Module {
 }
 
 /// What is attached to other modules of Asterisk while they run.
-static PEERS: [Slot; 1] = [Slot::of::<MetricsPeer<UserPresenceMetrics>>()];
+static PEERS: [Slot; 2] = [
+    Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
+    Slot::of::<PidfPeer<UserPresencePidf>>(),
+];
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 

@@ -9,5 +9,6 @@ pub mod function;
 pub mod manager;
 pub mod metrics;
 pub mod pickup;
+pub mod pidf;
 pub mod provider;
 pub mod route;

@@ -7,7 +7,7 @@ use super::reader::{Draft, Given, OptionSpec, OptionTable, SectionReader, Settin
 use super::rule::{HasRule, RuleDraft, RuleOptions};
 use super::section::{Origin, Problem, Section};
 use super::show::{list, yes_no};
-use super::{Definitions, Http, IsTimezone, Settings};
+use super::{Definitions, Http, IsTimezone, Settings, Sip};
 
 /// `[general]` while it is read.
 struct General {
@@ -15,6 +15,7 @@ struct General {
     /// In milliseconds.
     settle: u32,
     http: Http,
+    sip: Sip,
 }
 
 impl HasRule for General {
@@ -87,6 +88,11 @@ const OPTIONS: &[Setting<General>] = &[
         },
         |settings| settings.http.journal.to_string(),
     ),
+    Setting::new(
+        "sip_presence",
+        |it, given| given.boolean().map(|on| it.sip.presence = on),
+        |settings| yes_no(settings.sip.presence),
+    ),
 ];
 
 /// Every option of `[general]`, in the order in which it is listed.
@@ -131,6 +137,7 @@ pub(super) fn parse(
         rule: RuleDraft::new(Arc::default(), definitions.clone()),
         settle: 0,
         http: Http::default(),
+        sip: Sip::default(),
     };
     let rule = match sections.first() {
         None => Arc::default(),
@@ -148,6 +155,7 @@ pub(super) fn parse(
         definitions,
         webhooks: Vec::new(),
         http: Arc::new(general.http),
+        sip: general.sip,
     }
 }
 
@@ -218,7 +226,8 @@ mod tests {
             conf.push_str(&format!("{name}={value}\n"));
         }
         let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\nhttp_readers_each=4\n\
-                    http_ami_sessions=yes\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n";
+                    http_ami_sessions=yes\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
+                    sip_presence=no\n";
         let parsed = parsed(&format!("{conf}{more}"));
         let errors: Vec<_> = parsed.all_errors().map(ToString::to_string).collect();
         assert!(errors.is_empty(), "{errors:?}");
@@ -237,6 +246,7 @@ mod tests {
             ("http_ami_sessions", "yes"),
             ("trusted_proxy", "10.0.0.0/8,::1"),
             ("journal", "900"),
+            ("sip_presence", "no"),
         ];
         assert_eq!(listed[options.len()..], others);
         let default = Settings::default().list();

@@ -1,0 +1,4 @@
+//! What hangs in `res_pjsip` and the modules around it. None of them need be there: each part
+//! is a [`Peer`](crate::peer::Peer).
+
+pub mod body_supplement;
