@@ -87,8 +87,9 @@ def main(server, name, extension, port):
     while (lines := commands()) is not None:
         for line in lines:
             _, activity, note = (line + "  ").split(" ", 2)
-            settings.presConfig.publishEnabled = True
-            account.modify(settings)
+            if not settings.presConfig.publishEnabled:
+                settings.presConfig.publishEnabled = True
+                account.modify(settings)
             publish(account, activity, note.strip())
         endpoint.libHandleEvents(10)
 

@@ -6,10 +6,7 @@ use std::process::Command;
 use super::{Home, Line, Program, Watcher};
 use crate::harness::instance::Instance;
 
-/// A running `linphonec`. It ends on drop.
-///
-/// About linphonec: it subscribes two seconds after its start, and only if the machine has
-/// a network besides loopback.
+/// A running `linphonec`, which subscribes some two seconds after its start. It ends on drop.
 pub struct Linphone {
     program: Program,
     /// What precedes a presence in its output.
