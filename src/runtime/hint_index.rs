@@ -34,12 +34,12 @@ const CHECKED: usize = 4;
 /// What is known of the dialplan's hints.
 #[derive(Default)]
 pub struct HintIndex {
-    known: Mutex<Option<Arc<Known>>>,
+    known: Mutex<Option<Arc<KnownHints>>>,
     /// Whether a thread reads the hints.
     reading: AtomicBool,
 }
 
-struct Known {
+struct KnownHints {
     at: Instant,
     took: Duration,
     hints: HashMap<String, Vec<KnownHint>, FxBuildHasher>,
@@ -53,7 +53,7 @@ struct KnownHint {
     names: Box<str>,
 }
 
-impl Known {
+impl KnownHints {
     fn read(host: &dyn Host) -> Self {
         let at = Instant::now();
         let mut contexts = BTreeSet::<Arc<str>>::new();
@@ -80,7 +80,7 @@ impl Known {
             let known = hints.entry(extension.to_owned()).or_default();
             known.push(KnownHint { context, names });
         });
-        Known {
+        KnownHints {
             at,
             took: at.elapsed(),
             hints,
@@ -114,7 +114,7 @@ impl Known {
 
 impl HintIndex {
     /// What is known, read anew where it is older than `age`. No lock may be held.
-    fn known(&self, host: &dyn Host, age: Duration) -> Arc<Known> {
+    fn known(&self, host: &dyn Host, age: Duration) -> Arc<KnownHints> {
         let known = self.known.lock().clone();
         if let Some(known) = known {
             let is_fresh = !known.is_older(age);
@@ -123,7 +123,7 @@ impl HintIndex {
                 return known;
             }
         }
-        let read = Arc::new(Known::read(host));
+        let read = Arc::new(KnownHints::read(host));
         *self.known.lock() = Some(read.clone());
         self.reading.store(false, Ordering::Release);
         read

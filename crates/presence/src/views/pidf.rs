@@ -47,7 +47,7 @@ pub struct ToldPresence<'a> {
 /// room for more: then it is to be left as it is.
 pub fn content(root: Element<'_>, told: &ToldPresence<'_>) -> Option<Vec<u8>> {
     let outside = xml::outside(&root);
-    let body = Body::new(root, told)?;
+    let body = CompletedBody::new(root, told)?;
     let message = escaped(told.presence.message());
     let whole = body.print(&message);
     let Some(over) = (outside + whole.len()).checked_sub(told.limit) else {
@@ -64,14 +64,14 @@ pub fn content(root: Element<'_>, told: &ToldPresence<'_>) -> Option<Vec<u8>> {
 }
 
 /// A completed body, but for the message.
-struct Body<'a> {
+struct CompletedBody<'a> {
     tuples: Vec<Element<'a>>,
     notes: Vec<Element<'a>>,
     person: Element<'a>,
     others: Vec<Element<'a>>,
 }
 
-impl<'a> Body<'a> {
+impl<'a> CompletedBody<'a> {
     fn new(root: Element<'a>, told: &ToldPresence<'_>) -> Option<Self> {
         if !root.is(b"presence") {
             return None;
@@ -107,7 +107,7 @@ impl<'a> Body<'a> {
             person.set_attribute(name, value);
         }
         complete_person(&mut person, told);
-        Some(Body {
+        Some(CompletedBody {
             tuples,
             notes,
             person,
