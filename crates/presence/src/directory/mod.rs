@@ -10,6 +10,7 @@ mod functions;
 mod hash;
 mod id;
 mod names;
+mod publishers;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -17,17 +18,21 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::config::{InputKind, InputSpec, Origin, Outgoing, Rule, Schedule, Settings, UserSpec};
+use crate::config::{
+    InputKind, InputSpec, Origin, Outgoing, Publish, Rule, Schedule, Settings, UserSpec,
+};
 use crate::model::address::{self, USER_LABEL};
 use crate::model::device::DeviceTable;
 use crate::model::handling::Reach;
 use crate::model::mailbox;
+use crate::model::publish_table::PublishTable;
 use adjacency::Adjacency;
 use hash::{hash_address, hash_exact, hash_folded, hash_number};
 use names::Names;
 
 pub use functions::unknown_functions;
 pub use id::{AccountId, DeviceId, SourceId, UserId};
+pub use publishers::{MayPublish, Publishers};
 
 /// A source that a user reads.
 #[derive(Debug)]
@@ -79,6 +84,8 @@ pub struct User {
     pub member: Option<Box<str>>,
     /// How the user is reached, if anything is configured.
     pub reach: Option<Box<Reach>>,
+    /// The phones whose own presence is a source, if the configuration names any.
+    pub publishers: Option<Box<Publishers>>,
     /// Where the user is configured.
     pub origin: Origin,
     /// Whether own status is one of the sources. It is only if a status is written to no
@@ -212,6 +219,10 @@ pub struct Directory {
     monitors: HashMap<UserId, Vec<UserId>>,
     /// The devices of endpoints.
     endpoints: HashSet<Box<str>>,
+    /// The table of the phones of users whose configuration names no phones.
+    publish_table: Arc<PublishTable>,
+    /// The users that name a device as a phone that publishes.
+    named_publishers: HashMap<DeviceId, Vec<UserId>>,
 }
 
 impl Directory {
@@ -245,6 +256,16 @@ impl Directory {
                 Err(Unclear::Several(names.collect()))
             }
         }
+    }
+
+    /// Every user with this name, id or extension.
+    fn all_called(&self, wanted: &str) -> Vec<UserId> {
+        let called = self.by_number.iter_hash(hash_exact(wanted)).copied();
+        let called = called.filter(|user| self.is_called(*user, wanted));
+        let mut found: Vec<UserId> = self.user(wanted).into_iter().chain(called).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// Whether `wanted` is the user's id or one of the user's extensions.
@@ -542,6 +563,10 @@ impl Directory {
             default: user.default,
             member: user.member.clone(),
             reach: user.reach.clone(),
+            publish: user
+                .publishers
+                .as_deref()
+                .map(|it| Box::new(self.publish_of(it))),
             origin: user.origin,
             section: UserSpec::NO_SECTION,
         };
