@@ -34,7 +34,7 @@ pub trait SorceryObjects: 'static {
     const WHAT: &'static str;
 
     /// The fields of the object of that name; `None` without such an object.
-    fn find(id: &str) -> Option<Vec<Field>>;
+    fn find(id: &str) -> Option<Vec<ObjectField>>;
 
     /// The objects whose name is wanted, for commands that show all; their number is bounded.
     fn all(wanted: &dyn Fn(&str) -> bool) -> Vec<SorceryObject>;
@@ -43,7 +43,7 @@ pub trait SorceryObjects: 'static {
 /// A field of an object, as a line of a configuration file gives it. One name may come several
 /// times, where the type allows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Field {
+pub struct ObjectField {
     /// The option, such as `list_item`.
     pub name: &'static CStr,
     /// Its value; an object with a NUL in a value is not made.
@@ -56,7 +56,7 @@ pub struct SorceryObject {
     /// The name.
     pub id: String,
     /// The fields, in the order in which they are applied.
-    pub fields: Vec<Field>,
+    pub fields: Vec<ObjectField>,
 }
 
 /// [`SorceryObjects`] with the module that has their type.
@@ -178,7 +178,7 @@ fn unregister<S: SorceryObjects>() {
 }
 
 /// The wizard of each type that implements [`SorceryObjects`].
-trait Table: SorceryObjects + Sized {
+trait WizardTable: SorceryObjects + Sized {
     const TABLE: &'static ffi::ast_sorcery_wizard = &ffi::ast_sorcery_wizard {
         name: Self::WIZARD.as_ptr(),
         module: ptr::null_mut(),
@@ -199,7 +199,7 @@ trait Table: SorceryObjects + Sized {
     };
 }
 
-impl<S: SorceryObjects> Table for S {}
+impl<S: SorceryObjects> WizardTable for S {}
 
 /// # Safety
 /// The arguments are those of a wizard's `retrieve_id`.

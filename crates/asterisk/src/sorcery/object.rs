@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use super::Field;
+use super::ObjectField;
 use crate::ffi;
 use crate::text::{CText, source_file};
 
@@ -24,7 +24,7 @@ impl ObjectRef {
         sorcery: *const ffi::ast_sorcery,
         kind: &CStr,
         id: &str,
-        fields: &[Field],
+        fields: &[ObjectField],
     ) -> Option<Self> {
         let id = CText::new(id).ok()?;
         let variables = Variables::new(fields)?;
@@ -79,7 +79,7 @@ struct Variables(*mut ffi::ast_variable);
 
 impl Variables {
     /// `None` without memory, or for a value with a NUL.
-    fn new(fields: &[Field]) -> Option<Self> {
+    fn new(fields: &[ObjectField]) -> Option<Self> {
         let mut list = Variables(ptr::null_mut());
         for field in fields.iter().rev() {
             let value = CText::new(&field.value).ok()?;
