@@ -132,6 +132,33 @@ impl Default for Rule {
     }
 }
 
+/// The resource lists (RFC 4662) to which phones subscribe.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lists {
+    /// Whether there are lists.
+    pub enabled: bool,
+    /// The beginning of each list's name; never empty.
+    pub prefix: Box<str>,
+    /// For how many milliseconds changes are gathered into one NOTIFY, 0 to 60000.
+    pub batch: u32,
+    /// Whether each NOTIFY has all members and not only those that have changed.
+    pub full_state: bool,
+    /// The most members of a list, 1 to 500.
+    pub limit: u32,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Lists {
+            enabled: true,
+            prefix: "userpresence-".into(),
+            batch: 200,
+            full_state: false,
+            limit: 30,
+        }
+    }
+}
+
 /// Everything that is configured for all users.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settings {
@@ -146,6 +173,8 @@ pub struct Settings {
     pub webhooks: Vec<Arc<Webhook>>,
     /// The HTTP interface and its users.
     pub http: Arc<Http>,
+    /// The lists for phones.
+    pub lists: Lists,
 }
 
 impl Settings {

@@ -9,8 +9,10 @@ mod build;
 mod functions;
 mod hash;
 mod id;
+pub mod lists;
 mod names;
 mod publishers;
+pub mod watching;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -31,7 +33,7 @@ use hash::{hash_address, hash_exact, hash_folded, hash_number};
 use names::Names;
 
 pub use functions::unknown_functions;
-pub use id::{AccountId, DeviceId, SourceId, UserId};
+pub use id::{AccountId, DeviceId, GroupId, SourceId, UserId};
 pub use publishers::{MayPublish, Publishers};
 
 /// A source that a user reads.
@@ -82,6 +84,8 @@ pub struct User {
     pub default: Option<u16>,
     /// The user's interface in queues, if it is configured.
     pub member: Option<Box<str>>,
+    /// The groups of the user, if any are configured.
+    pub groups: Option<Arc<[Box<str>]>>,
     /// How the user is reached, if anything is configured.
     pub reach: Option<Box<Reach>>,
     /// The phones whose own presence is a source, if the configuration names any.
@@ -215,6 +219,12 @@ pub struct Directory {
     schedules: Vec<(SourceId, Schedule)>,
     /// The users of each mailbox, by its name with context.
     mailboxes: HashMap<String, Vec<UserId>>,
+    /// The account and name of each group, as the first user that names it spells it.
+    groups: Vec<(AccountId, Box<str>)>,
+    /// Groups by their account and their name in lower case.
+    by_group: HashMap<(AccountId, Box<str>), GroupId>,
+    /// The users of a group.
+    group_members: Adjacency<UserId>,
     /// The users that monitor a user.
     monitors: HashMap<UserId, Vec<UserId>>,
     /// The devices of endpoints.
@@ -243,12 +253,7 @@ impl Directory {
         if let Some(user) = self.user(wanted) {
             return Ok(user);
         }
-        let hash = hash_exact(wanted);
-        let mut found: Vec<UserId> = self.by_number.iter_hash(hash).copied().collect();
-        found.retain(|user| self.is_called(*user, wanted));
-        found.sort_unstable();
-        found.dedup();
-        match found.as_slice() {
+        match self.called(wanted).as_slice() {
             [] => Err(Unclear::Unknown),
             [one] => Ok(*one),
             several => {
@@ -258,11 +263,11 @@ impl Directory {
         }
     }
 
-    /// Every user with this name, id or extension.
-    fn all_called(&self, wanted: &str) -> Vec<UserId> {
-        let called = self.by_number.iter_hash(hash_exact(wanted)).copied();
-        let called = called.filter(|user| self.is_called(*user, wanted));
-        let mut found: Vec<UserId> = self.user(wanted).into_iter().chain(called).collect();
+    /// The users with this id or extension, in the order of the configuration.
+    fn called(&self, wanted: &str) -> Vec<UserId> {
+        let hash = hash_exact(wanted);
+        let mut found: Vec<UserId> = self.by_number.iter_hash(hash).copied().collect();
+        found.retain(|user| self.is_called(*user, wanted));
         found.sort_unstable();
         found.dedup();
         found
@@ -562,6 +567,7 @@ impl Directory {
             inputs: user.inputs.iter().map(input).collect(),
             default: user.default,
             member: user.member.clone(),
+            groups: user.groups.clone(),
             reach: user.reach.clone(),
             publish: user
                 .publishers

@@ -136,7 +136,8 @@ impl Directory {
         }
         let device = self.device_of_endpoint(endpoint);
         let mut known = publishes(resource);
-        for user in self.all_called(resource) {
+        let called = self.user(resource).into_iter().chain(self.called(resource));
+        for user in called {
             known |= self.publishers(self.get(user)).next().is_some();
             if device.is_some_and(|device| self.is_published_by(user, device)) {
                 return MayPublish::Yes;
