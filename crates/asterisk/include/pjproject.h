@@ -79,4 +79,33 @@ typedef struct pjsip_msg_body {
 	void *(*clone_data)(pj_pool_t *pool, const void *data, unsigned len);
 } pjsip_msg_body;
 
+/* The head of a list of headers, which are larger. */
+typedef struct pjsip_hdr {
+	struct pjsip_hdr *prev;
+	struct pjsip_hdr *next;
+	int type;
+	pj_str_t name;
+	pj_str_t sname;
+	void *vptr;
+} pjsip_hdr;
+
+typedef struct pjsip_method {
+	int id;
+	pj_str_t name;
+} pjsip_method;
+
+/* Of a request; the line of a response, in the same place, is shorter. */
+typedef struct pjsip_request_line {
+	pjsip_method method;
+	void *uri;
+} pjsip_request_line;
+
+typedef struct pjsip_msg {
+	/* 0 for a request. */
+	int type;
+	pjsip_request_line line;
+	pjsip_hdr hdr;
+	pjsip_msg_body *body;
+} pjsip_msg;
+
 #endif
