@@ -26,14 +26,17 @@ use crate::runtime::webhooks::RunningWebhooks;
 use crate::runtime::{self, Running, Runtime, configuration};
 use crate::surfaces;
 use crate::surfaces::metrics::UserPresenceMetrics;
+use crate::surfaces::publication::{PhonePresence, PublicationObjects};
 use crate::web;
 use crate::webhooks::post;
 use asterisk::devicestate::DevState;
 use asterisk::mailbox::Mailbox;
 use asterisk::parking::Space;
 use asterisk::peer::{PeerRegistration, Slot};
+use asterisk::pjsip::publication::PublicationPeer;
 use asterisk::presencestate::PresenceState;
 use asterisk::prometheus::MetricsPeer;
+use asterisk::sorcery::SorceryPeer;
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
     AsteriskModule, Decline, application, cli, devicestate, function, gate, http, image, log,
@@ -66,7 +69,11 @@ struct Module {
 }
 
 /// What is attached to other modules of Asterisk while they run.
-static PEERS: [Slot; 1] = [Slot::of::<MetricsPeer<UserPresenceMetrics>>()];
+static PEERS: [Slot; 3] = [
+    Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
+    Slot::of::<SorceryPeer<PublicationObjects>>(),
+    Slot::of::<PublicationPeer<PhonePresence>>(),
+];
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 

@@ -10,4 +10,5 @@ pub mod manager;
 pub mod metrics;
 pub mod pickup;
 pub mod provider;
+pub mod publication;
 pub mod route;

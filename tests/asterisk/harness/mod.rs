@@ -42,6 +42,7 @@ mod paths;
 mod phone;
 mod ports;
 mod process;
+pub mod publisher;
 mod queue;
 pub mod readers;
 mod receiver;
@@ -66,6 +67,7 @@ pub use self::{
     modules::sets,
     paths::repository_file,
     phone::Phone,
+    publisher::{Published, Publisher},
     queue::Caller,
     receiver::{Answering, Post, Receiver, TlsReceiver, certificate},
     sip::{Notify, Presence, Subscriber},

@@ -14,8 +14,9 @@ use roxmltree::{Document, Node, ParsingOptions};
 
 use super::text::{self, quoted};
 
-/// The largest body, in bytes.
-pub const MAX_BODY: usize = 65_536;
+/// The largest body, in bytes. It is less than a packet holds in pjproject, which drops larger
+/// ones itself: so a phone with a body that is too large gets an answer.
+pub const MAX_BODY: usize = 16_384;
 
 /// The most nodes (elements, texts, comments, instructions) of a document.
 const MAX_NODES: u32 = 2_000;
