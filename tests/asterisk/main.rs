@@ -38,6 +38,7 @@ mod panics;
 mod persistence;
 mod pickup;
 mod provider;
+mod publications;
 mod push;
 mod queues;
 mod readers;

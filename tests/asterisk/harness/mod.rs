@@ -43,6 +43,7 @@ mod paths;
 mod phone;
 mod ports;
 mod process;
+pub mod publisher;
 mod queue;
 pub mod readers;
 mod receiver;
@@ -67,6 +68,7 @@ pub use self::{
     modules::sets,
     paths::repository_file,
     phone::Phone,
+    publisher::{Published, Publisher},
     queue::Caller,
     receiver::{Answering, Post, Receiver, TlsReceiver, certificate},
     sip::{Notify, Presence, Subscriber},
