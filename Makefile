@@ -60,6 +60,10 @@ axe:
 schemathesis:
 	@tests/asterisk/schemathesis.sh target/schemathesis
 
+.PHONY: pjsua
+pjsua:
+	@tests/asterisk/pjsua.sh target/pjsua
+
 .PHONY: build
 build: $(if $(OTHER_HEADERS),,asterisk) ## Build target/release/res_userpresence.so
 	@tests/setup.sh build
@@ -91,7 +95,7 @@ run: build-private ## Run a private Asterisk with the module, in the foreground
 	@tests/demo/run.sh $(ROOT) $(PRIVATE)
 
 .PHONY: test
-test: setup-test asterisk axe schemathesis lint ## Run every check and test
+test: setup-test asterisk axe schemathesis pjsua lint ## Run every check and test
 	cargo test --package presence
 	cargo test $(PURE) --lib --test house
 	cargo test $(PURE) --features loom --lib models

@@ -27,6 +27,7 @@ use crate::runtime::{self, Running, Runtime, configuration};
 use crate::surfaces;
 use crate::surfaces::metrics::UserPresenceMetrics;
 use crate::surfaces::pidf::UserPresencePidf;
+use crate::surfaces::publication::{PhonePresence, PublicationObjects};
 use crate::web;
 use crate::webhooks::post;
 use asterisk::devicestate::DevState;
@@ -34,8 +35,10 @@ use asterisk::mailbox::Mailbox;
 use asterisk::parking::Space;
 use asterisk::peer::{PeerRegistration, Slot};
 use asterisk::pjsip::body_supplement::PidfPeer;
+use asterisk::pjsip::publication::PublicationPeer;
 use asterisk::presencestate::PresenceState;
 use asterisk::prometheus::MetricsPeer;
+use asterisk::sorcery::SorceryPeer;
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
     AsteriskModule, Decline, application, cli, devicestate, function, gate, http, image, log,
@@ -68,9 +71,11 @@ struct Module {
 }
 
 /// What is attached to other modules of Asterisk while they run.
-static PEERS: [Slot; 2] = [
+static PEERS: [Slot; 4] = [
     Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
     Slot::of::<PidfPeer<UserPresencePidf>>(),
+    Slot::of::<SorceryPeer<PublicationObjects>>(),
+    Slot::of::<PublicationPeer<PhonePresence>>(),
 ];
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);

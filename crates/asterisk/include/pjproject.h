@@ -79,4 +79,54 @@ typedef struct pjsip_msg_body {
 	void *(*clone_data)(pj_pool_t *pool, const void *data, unsigned len);
 } pjsip_msg_body;
 
+/* The head of a list of headers, which are larger. */
+typedef struct pjsip_hdr {
+	struct pjsip_hdr *prev;
+	struct pjsip_hdr *next;
+	int type;
+	pj_str_t name;
+	pj_str_t sname;
+	void *vptr;
+} pjsip_hdr;
+
+typedef struct pjsip_method {
+	int id;
+	pj_str_t name;
+} pjsip_method;
+
+/* Of a request; the line of a response, in the same place, is shorter. */
+typedef struct pjsip_request_line {
+	pjsip_method method;
+	void *uri;
+} pjsip_request_line;
+
+typedef struct pjsip_msg {
+	/* 0 for a request. */
+	int type;
+	pjsip_request_line line;
+	pjsip_hdr hdr;
+	pjsip_msg_body *body;
+} pjsip_msg;
+
+/* --- pjsip/sip_module.h --- */
+
+typedef struct pjsip_module {
+	struct pjsip_module *prev;
+	struct pjsip_module *next;
+	pj_str_t name;
+	int id;
+	int priority;
+	int (*load)(void *endpoint);
+	int (*start)(void);
+	int (*stop)(void);
+	int (*unload)(void);
+	int (*on_rx_request)(pjsip_rx_data *request);
+	int (*on_rx_response)(pjsip_rx_data *response);
+	int (*on_tx_request)(pjsip_tx_data *request);
+	int (*on_tx_response)(pjsip_tx_data *response);
+	void (*on_tsx_state)(void *transaction, void *event);
+	/* Room for callbacks of later versions. */
+	void *reserved[8];
+} pjsip_module;
+
 #endif

@@ -58,6 +58,7 @@ pub mod security;
 #[cfg(feature = "selftest")]
 pub mod selftest;
 mod session;
+pub mod sorcery;
 pub mod stasis;
 pub mod system;
 mod text;

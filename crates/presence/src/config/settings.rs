@@ -145,6 +145,33 @@ impl Default for Sip {
     }
 }
 
+/// The resource lists (RFC 4662) to which phones subscribe.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lists {
+    /// Whether there are lists.
+    pub enabled: bool,
+    /// The beginning of each list's name; never empty.
+    pub prefix: Box<str>,
+    /// For how many milliseconds changes are gathered into one NOTIFY, 0 to 60000.
+    pub batch: u32,
+    /// Whether each NOTIFY has all members and not only those that have changed.
+    pub full_state: bool,
+    /// The most members of a list, 1 to 500.
+    pub limit: u32,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Lists {
+            enabled: true,
+            prefix: "userpresence-".into(),
+            batch: 200,
+            full_state: false,
+            limit: 30,
+        }
+    }
+}
+
 /// Everything that is configured for all users.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settings {
@@ -161,6 +188,8 @@ pub struct Settings {
     pub http: Arc<Http>,
     /// What SIP phones get.
     pub sip: Sip,
+    /// The lists for phones.
+    pub lists: Lists,
 }
 
 impl Settings {

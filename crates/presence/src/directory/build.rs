@@ -9,7 +9,8 @@ use hashbrown::hash_table::Entry;
 use super::adjacency::Adjacency;
 use super::hash::{hash_address, hash_exact, hash_folded, hash_number};
 use super::{
-    AccountId, DeviceId, Directory, Input, Reading, Source, SourceId, SourceKind, User, UserId,
+    AccountId, DeviceId, Directory, GroupId, Input, Reading, Source, SourceId, SourceKind, User,
+    UserId,
 };
 use crate::config::{InputSpec, Rule, Settings, UserSpec};
 use crate::model::address::{self, CUSTOM_LABEL, USER_LABEL};
@@ -49,6 +50,9 @@ impl Directory {
             let inputs = spec.inputs.iter();
             let inputs = inputs.map(|input| directory.input(input, &spec.rule, &names));
             let inputs = inputs.collect();
+            let publishers = spec
+                .publish
+                .map(|it| Box::new(directory.publishers_from(&it)));
             let account = directory.intern_account(spec.account);
             directory.users.push(User {
                 name: spec.name,
@@ -58,7 +62,9 @@ impl Directory {
                 inputs,
                 default: spec.default,
                 member: spec.member,
+                groups: spec.groups,
                 reach: spec.reach,
+                publishers,
                 origin: spec.origin,
                 own_combines: true,
                 depth: 0,
@@ -73,6 +79,8 @@ impl Directory {
         directory.index();
         directory.index_numbers();
         directory.index_mailboxes();
+        directory.index_publishers();
+        directory.index_groups();
         directory.measure_depths();
         directory
     }
@@ -106,6 +114,22 @@ impl Directory {
         }
     }
 
+    fn index_groups(&mut self) {
+        let mut pairs = Vec::new();
+        for (at, user) in self.users.iter().enumerate() {
+            for name in user.groups.iter().flat_map(|groups| groups.iter()) {
+                let key = (user.account, name.to_ascii_lowercase().into());
+                let next = GroupId::new(self.groups.len());
+                let group = *self.by_group.entry(key).or_insert(next);
+                if group == next {
+                    self.groups.push((user.account, name.clone()));
+                }
+                pairs.push((group.index(), UserId::new(at)));
+            }
+        }
+        self.group_members = Adjacency::new(self.groups.len(), pairs.into_iter());
+    }
+
     fn intern_account(&mut self, name: Arc<str>) -> AccountId {
         let next = AccountId::new(self.accounts.len());
         let account = *self.by_account.entry(name.clone()).or_insert(next);
@@ -131,6 +155,8 @@ impl Directory {
                 }
                 source
             }
+            // No line of the configuration gives an input of this kind.
+            ReadFrom::Phone => self.intern_source(&spec.address, SourceKind::Device),
             ReadFrom::Clock => {
                 let before = self.sources.len();
                 let source = self.intern_source(&spec.address, SourceKind::Schedule);
@@ -159,7 +185,7 @@ impl Directory {
         found.map_or(Cow::Borrowed(device), Cow::Owned)
     }
 
-    fn intern_device(&mut self, name: &str) -> DeviceId {
+    pub(super) fn intern_device(&mut self, name: &str) -> DeviceId {
         let devices = &self.devices;
         let same = |device: &u32| devices.get(*device as usize) == name;
         let rehash = |device: &u32| hash_exact(devices.get(*device as usize));

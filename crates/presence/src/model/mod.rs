@@ -15,6 +15,8 @@ pub mod input;
 pub mod mailbox;
 pub mod mask;
 pub mod principal;
+pub mod publication;
+pub mod publish_table;
 pub mod rpid;
 pub mod schedule;
 pub mod state;
