@@ -503,7 +503,9 @@ fn a_publication_is_chosen() {
     phone.publish(&pidf("open", "busy", "Not now"));
     let seen = watcher.wait_presence("dnd");
     assert_eq!(seen.message, "Not now");
-    wait_until("the action", || (ast.astdb("test/quiet")? == "yes").then_some(()));
+    wait_until("the action", || {
+        (ast.astdb("test/quiet")? == "yes").then_some(())
+    });
     // A status set elsewhere takes part as it always does.
     set(&ast, "alice", "available");
     assert_eq!(read(&ast, "alice"), "dnd");
