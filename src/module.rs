@@ -32,8 +32,10 @@ use asterisk::devicestate::DevState;
 use asterisk::mailbox::Mailbox;
 use asterisk::parking::Space;
 use asterisk::peer::{PeerRegistration, Slot};
+use asterisk::pjsip::sender::SenderPeer;
 use asterisk::presencestate::PresenceState;
 use asterisk::prometheus::MetricsPeer;
+use asterisk::sorcery::SorceryPeer;
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
     AsteriskModule, Decline, application, cli, devicestate, function, gate, http, image, log,
@@ -66,7 +68,11 @@ struct Module {
 }
 
 /// What is attached to other modules of Asterisk while they run.
-static PEERS: [Slot; 1] = [Slot::of::<MetricsPeer<UserPresenceMetrics>>()];
+static PEERS: [Slot; 3] = [
+    Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
+    Slot::of::<SenderPeer>(),
+    Slot::of::<SorceryPeer<surfaces::lists::UserLists>>(),
+];
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 

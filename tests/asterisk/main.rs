@@ -28,6 +28,7 @@ mod http;
 mod inferred;
 mod install;
 mod lamps;
+mod lists;
 mod loading;
 mod login;
 mod manager;

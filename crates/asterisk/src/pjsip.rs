@@ -1,0 +1,3 @@
+//! What the layer uses of `res_pjsip` and its modules, through [`crate::peer`].
+
+pub mod sender;
