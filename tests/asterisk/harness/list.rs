@@ -6,6 +6,7 @@ use std::io::Write;
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::instance::Instance;
 use super::sip::Notify;
@@ -27,7 +28,9 @@ pub struct ListNotify {
     pub full: bool,
     /// The document of each member that it has, by the member's extension.
     pub members: BTreeMap<String, Notify>,
-    /// The size of the whole message.
+    /// The members that Asterisk watches no more, by their extension.
+    pub ended: Vec<String>,
+    /// The bytes of the body.
     pub size: usize,
 }
 
@@ -108,10 +111,13 @@ impl ListSubscriber {
             let mut lines = received.iter().flat_map(|message| message.lines());
             lines.find_map(|line| line.strip_prefix("Call-ID: ").map(str::to_owned))
         });
+        // sipp would take a message that it knows for a repetition.
+        static ORDERS: AtomicU32 = AtomicU32::new(1);
+        let number = ORDERS.fetch_add(1, Ordering::Relaxed);
         let order = format!(
-            "MESSAGE sip:phone@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKorder\r\n\
+            "MESSAGE sip:phone@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK{number}\r\n\
              From: <sip:order@127.0.0.1>;tag=order\r\nTo: <sip:phone@127.0.0.1>\r\nCall-ID: {call}\r\n\
-             CSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"
+             CSeq: {number} MESSAGE\r\nContent-Length: 0\r\n\r\n"
         );
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         let to = ("127.0.0.1", self.sipp.port());
@@ -157,12 +163,13 @@ impl ListNotify {
         let root = tag(&list, "list");
         assert_eq!(root["xmlns"], "urn:ietf:params:xml:ns:rlmi");
         assert!(root["uri"].starts_with("sip:"), "{root:?}");
-        let mut members = BTreeMap::new();
+        let (mut members, mut gone) = (BTreeMap::new(), Vec::new());
         for resource in list.split("<resource ").skip(1) {
             let resource = format!("<resource {resource}");
             let uri = tag(&resource, "resource")["uri"].clone();
             let instance = tag(&resource, "instance");
-            assert_eq!(instance["state"], "active", "{resource}");
+            let ended = instance["state"] == "terminated";
+            assert!(ended || instance["state"] == "active", "{resource}");
             assert!(!instance["id"].is_empty());
             let part = by_id[&*instance["cid"]];
             let kind = header(part, "Content-Type");
@@ -171,14 +178,23 @@ impl ListNotify {
             let name = uri.strip_prefix("sip:").unwrap_or(&uri);
             let name = name.split('@').next().unwrap_or_default().to_owned();
             let notify = Notify { text: part.clone() };
-            assert!(members.insert(name, notify).is_none(), "{uri} twice");
+            if ended {
+                gone.push(name);
+            } else {
+                assert!(members.insert(name, notify).is_none(), "{uri} twice");
+            }
         }
-        assert_eq!(members.len() + 1, parts.len(), "parts that no one names");
+        assert_eq!(
+            members.len() + gone.len() + 1,
+            parts.len(),
+            "parts that no one names"
+        );
         ListNotify {
             version: root["version"].parse().expect("a version"),
             full: root["fullState"] == "true",
             members,
-            size: text.len() + text.matches('\n').count(),
+            ended: gone,
+            size: header(text, "Content-Length").parse().expect("a length"),
         }
     }
 
