@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Runtime;
 use presence::directory::lists::ListId;
-use presence::directory::watching::WatchedExtensions;
+use presence::directory::watching::{WatchableExtension, WatchedExtensions};
 use presence::directory::{Directory, UserId};
 use presence::model::flags::Flag;
 use presence::model::text::quoted;
@@ -68,7 +68,17 @@ impl Runtime {
     fn watched(&self, directory: &Directory, wanted: impl Fn(UserId) -> bool) -> WatchedExtensions {
         let mut watched = WatchedExtensions::default();
         let host = self.host();
-        host.each_watchable(&mut |hint| watched.add(directory, hint, &wanted));
+        host.each_hint(&mut |hint| {
+            let texts = [hint.context, hint.extension, hint.names].map(std::str::from_utf8);
+            if let [Ok(context), Ok(extension), Ok(names)] = texts {
+                let hint = WatchableExtension {
+                    context,
+                    extension,
+                    names,
+                };
+                watched.add(directory, hint, &wanted);
+            }
+        });
         watched
     }
 

@@ -20,6 +20,7 @@ pub mod delivery;
 pub mod feed;
 pub mod forget;
 pub mod functions;
+pub mod hint_index;
 pub mod host;
 pub mod listening;
 pub mod lists;
@@ -53,6 +54,7 @@ use crate::webhooks::{MakePoster, Webhooks};
 use actions::{ActionQueue, Records};
 use feed::Feed;
 use functions::FunctionCheck;
+use hint_index::HintIndex;
 use host::Host;
 use persister::PersisterQueue;
 use pickups::Pickups;
@@ -80,6 +82,7 @@ pub struct Runtime {
     push: PushState,
     sequences: Sequences,
     functions: FunctionCheck,
+    hints: HintIndex,
     reload: ReloadLock,
     warnings: Warnings,
     webhooks: Webhooks,
@@ -111,6 +114,7 @@ impl Runtime {
             push: PushState::default(),
             sequences: Sequences::default(),
             functions: FunctionCheck::default(),
+            hints: HintIndex::default(),
             reload: ReloadLock::default(),
             warnings: Warnings::default(),
             webhooks: Webhooks::new(poster),

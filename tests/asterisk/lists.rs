@@ -353,9 +353,9 @@ fn the_module_may_be_loaded_first() {
         "res_pjsip_pidf_body_generator",
         "res_pjsip_pidf_digium_body_supplement",
     ];
-    let ast = hints(configured(USERS)).without(&later);
+    let ast = hints(configured(USERS)).leave_out(&later);
     // It needs them.
-    let ast = ast.without(&["chan_pjsip"]).start();
+    let ast = ast.leave_out(&["chan_pjsip"]).start();
     for name in later {
         let answer = ast.load_module(&format!("{name}.so"));
         assert!(answer.ok(), "{name}: {answer:?}");

@@ -7,7 +7,7 @@ use super::reader::{Draft, Given, OptionSpec, OptionTable, SectionReader, Settin
 use super::rule::{HasRule, RuleDraft, RuleOptions};
 use super::section::{Origin, Problem, Section};
 use super::show::{list, yes_no};
-use super::{Definitions, Http, IsTimezone, Lists, Settings, value};
+use super::{Definitions, Http, IsTimezone, Lists, Settings, Sip, value};
 
 /// `[general]` while it is read.
 struct General {
@@ -16,6 +16,7 @@ struct General {
     settle: u32,
     http: Http,
     lists: Lists,
+    sip: Sip,
 }
 
 impl HasRule for General {
@@ -124,6 +125,11 @@ const OPTIONS: &[Setting<General>] = &[
         },
         |settings| settings.lists.limit.to_string(),
     ),
+    Setting::new(
+        "sip_presence",
+        |it, given| given.boolean().map(|on| it.sip.presence = on),
+        |settings| yes_no(settings.sip.presence),
+    ),
 ];
 
 /// Every option of `[general]`, in the order in which it is listed.
@@ -169,6 +175,7 @@ pub(super) fn parse(
         settle: 0,
         http: Http::default(),
         lists: Lists::default(),
+        sip: Sip::default(),
     };
     let rule = match sections.first() {
         None => Arc::default(),
@@ -187,6 +194,7 @@ pub(super) fn parse(
         webhooks: Vec::new(),
         http: Arc::new(general.http),
         lists: general.lists,
+        sip: general.sip,
     }
 }
 
@@ -259,7 +267,7 @@ mod tests {
         let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\nhttp_readers_each=4\n\
                     http_ami_sessions=yes\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
                     lists=no\nlist_prefix=team.\nlist_batch=0\nlist_full_state=yes\n\
-                    list_limit=12\n";
+                    list_limit=12\nsip_presence=no\n";
         let parsed = parsed(&format!("{conf}{more}"));
         let errors: Vec<_> = parsed.all_errors().map(ToString::to_string).collect();
         assert!(errors.is_empty(), "{errors:?}");
@@ -283,6 +291,7 @@ mod tests {
             ("list_batch", "0 ms"),
             ("list_full_state", "yes"),
             ("list_limit", "12"),
+            ("sip_presence", "no"),
         ];
         assert_eq!(listed[options.len()..], others);
         let default = Settings::default().list();

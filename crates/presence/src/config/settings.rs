@@ -159,6 +159,19 @@ impl Default for Lists {
     }
 }
 
+/// What SIP phones get.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sip {
+    /// Whether the presence of users is told in the terms of PIDF, to every phone.
+    pub presence: bool,
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        Sip { presence: true }
+    }
+}
+
 /// Everything that is configured for all users.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settings {
@@ -175,6 +188,8 @@ pub struct Settings {
     pub http: Arc<Http>,
     /// The lists for phones.
     pub lists: Lists,
+    /// What SIP phones get.
+    pub sip: Sip,
 }
 
 impl Settings {
