@@ -352,6 +352,8 @@ fn the_module_may_be_loaded_first() {
         "res_pjsip_exten_state",
         "res_pjsip_pidf_body_generator",
         "res_pjsip_pidf_digium_body_supplement",
+        "res_pjsip_pidf_eyebeam_body_supplement",
+        "res_pjsip_xpidf_body_generator",
     ];
     let ast = hints(configured(USERS)).leave_out(&later);
     // It needs them.
@@ -430,4 +432,34 @@ fn a_panic_refuses_the_one_list() {
     ast.wait_log("please report it: forced by a test in lists");
     let (_, first) = first(&ast, "watcher", ACCOUNT);
     assert_eq!(first.members.len(), 3);
+}
+
+/// Asterisk itself: a NOTIFY of more than 65,535 bytes is not sent, over no transport.
+#[test]
+fn the_default_limit_keeps_a_list_within_the_largest_message() {
+    let mut users = "[general]\nlist_limit = 500\n[alice]\ntype = user\n\
+                     endpoint = desk,PJSIP/watcher\n"
+        .to_owned();
+    let mut builder = Instance::builder().sip(&[]);
+    for number in 1000..1120 {
+        users.push_str(&format!("[u{number}]\ntype = user\nextension = {number}\n"));
+        let (extension, hint) = (number.to_string(), format!(",UserPresence:u{number}"));
+        builder = builder.hint(&extension, &hint);
+    }
+    let ast = builder.userpresence(&users).start();
+    let before = ast.log().len();
+    let _too_many = ListSubscriber::start(&ast, "watcher", ACCOUNT);
+    ast.wait_log_from(before, "is too large to send");
+    rewrite(&ast, "list_limit = 500\n", "");
+    for number in 1000..1040 {
+        let message = "\u{fc}".repeat(50);
+        set(
+            &ast,
+            &format!("u{number}"),
+            &format!("away,lunch,{message}"),
+        );
+    }
+    let (_, first) = first(&ast, "watcher", ACCOUNT);
+    assert_eq!(first.members.len(), 40);
+    assert!(first.size > 40_000, "{}", first.size);
 }
