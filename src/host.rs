@@ -136,6 +136,10 @@ impl Providers for Asterisk {
         hints::find(context, extension)
     }
 
+    fn extension_matches(&self, pattern: &str, extension: &str) -> bool {
+        hints::matches(pattern, extension)
+    }
+
     fn catch_up(&self) {
         let subscription = self.presences.lock().upgrade();
         if let Some(subscription) = subscription {

@@ -36,6 +36,7 @@ use asterisk::parking::Space;
 use asterisk::peer::{PeerRegistration, Slot};
 use asterisk::pjsip::body_supplement::PidfPeer;
 use asterisk::pjsip::publication::PublicationPeer;
+use asterisk::pjsip::sender::SenderPeer;
 use asterisk::presencestate::PresenceState;
 use asterisk::prometheus::MetricsPeer;
 use asterisk::sorcery::SorceryPeer;
@@ -71,11 +72,13 @@ struct Module {
 }
 
 /// What is attached to other modules of Asterisk while they run.
-static PEERS: [Slot; 4] = [
+static PEERS: [Slot; 6] = [
     Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
     Slot::of::<PidfPeer<UserPresencePidf>>(),
     Slot::of::<SorceryPeer<PublicationObjects>>(),
     Slot::of::<PublicationPeer<PhonePresence>>(),
+    Slot::of::<SenderPeer>(),
+    Slot::of::<SorceryPeer<surfaces::lists::UserLists>>(),
 ];
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);

@@ -117,6 +117,9 @@ pub trait Providers {
     /// What the hint of an extension names, as the dialplan finds it in that context.
     fn hint(&self, context: &str, extension: &str) -> Option<String>;
 
+    /// Whether an extension matches a pattern of the dialplan.
+    fn extension_matches(&self, pattern: &str, extension: &str) -> bool;
+
     /// Returns when every presence event published before has been received.
     fn catch_up(&self);
 }

@@ -188,6 +188,10 @@ impl Providers for FakeHost {
         found.map(|hint| hint.2.clone())
     }
 
+    fn extension_matches(&self, _: &str, _: &str) -> bool {
+        false
+    }
+
     fn catch_up(&self) {}
 }
 

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod device;
 pub mod dial;
 pub mod function;
+pub mod lists;
 pub mod manager;
 pub mod metrics;
 pub mod pickup;

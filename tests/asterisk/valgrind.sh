@@ -44,7 +44,7 @@ if [ ! -s "${reports[0]}" ] || ! grep -q 'ERROR SUMMARY' "${reports[@]}"; then
     exit 1
 fi
 # A report is a list of paragraphs; one that names the module is about it.
-if awk -v RS='==[0-9]+== *\n' '/res_userpresence/ && /Invalid|uninitialised|lost|overlap|Mismatched/' \
+if awk -v RS='==[0-9]+== *\n' '/res_userpresence|[.]rs:[0-9]/ && /Invalid|uninitialised|lost|overlap|Mismatched/' \
     "${reports[@]}" | grep .; then
     echo "valgrind: the reports in $folder name the module"
     exit 1

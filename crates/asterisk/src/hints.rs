@@ -18,6 +18,15 @@ pub struct DialplanHint<'a> {
     pub names: &'a [u8],
 }
 
+/// Whether an extension matches a pattern, such as `_2XX`.
+pub fn matches(pattern: &str, extension: &str) -> bool {
+    let (Ok(pattern), Ok(extension)) = (CText::new(pattern), CText::new(extension)) else {
+        return false;
+    };
+    // SAFETY: HOST-COPIES: C strings that live through the call.
+    unsafe { ffi::ast_extension_match(pattern.as_ptr(), extension.as_ptr()) != 0 }
+}
+
 /// Calls `visit` with each hint. A hint of a pattern comes as it is written, and once more for
 /// each extension that was asked for by it.
 ///

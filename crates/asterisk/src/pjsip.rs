@@ -4,3 +4,4 @@
 pub mod body_supplement;
 pub mod publication;
 pub mod request;
+pub mod sender;

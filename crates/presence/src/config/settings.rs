@@ -167,7 +167,7 @@ impl Default for Lists {
             prefix: "userpresence-".into(),
             batch: 200,
             full_state: false,
-            limit: 30,
+            limit: 40,
         }
     }
 }
