@@ -202,6 +202,66 @@ fn a_status_type_has_its_activities_also_in_a_call() {
     assert_eq!(activities(free.body()), ["rpid:on-the-phone"]);
 }
 
+/// Each state with a status type of its own, on the phone and not, and without a device.
+#[test]
+fn every_combination_is_valid() {
+    let types: String = STATES
+        .iter()
+        .map(|state| {
+            format!(
+                "[t-{state}]\ntype = status\nstate = {state}\nsubtype = t-{state}\n\
+                 activity = vacation,in-transit\n"
+            )
+        })
+        .collect();
+    let ast = configured(&format!("{types}{ALICE}"))
+        .sip(&["2000"])
+        .hint("2000", "Custom:desk,UserPresence:alice")
+        .hint("3000", ",UserPresence:alice")
+        .start();
+    let desk = Subscriber::start_as(&ast, "2000", SNOM);
+    let bare = Subscriber::start_as(&ast, "3000", SNOM);
+    let detail = ["rpid:vacation", "rpid:in-transit"];
+    for state in STATES {
+        ast.set_device("desk", "NOT_INUSE");
+        let message = format!("<{state}> & more");
+        let shown = format!("<dm:note>&lt;{state}&gt; &amp; more");
+        set(&ast, "alice", &format!("t-{state},,{message}"));
+        let first = match state {
+            "dnd" => Some("rpid:busy"),
+            "away" | "xa" | "unavailable" => Some("rpid:away"),
+            _ => None,
+        };
+        let mut expected: Vec<&str> = first.into_iter().chain(detail).collect();
+        for phone in [&desk, &bare] {
+            let body = wait_text(phone, &shown);
+            assert_valid(&ast, &body);
+            assert_eq!(activities(&body), expected, "{body}");
+        }
+        expected.push("rpid:on-the-phone");
+        for (device, note) in [
+            ("RINGING", "Ringing"),
+            ("INUSE", "On the phone"),
+            ("ONHOLD", "On hold"),
+        ] {
+            ast.set_device("desk", device);
+            let body = wait_text(&desk, &format!("<note>{note}"));
+            assert_valid(&ast, &body);
+            assert_eq!(activities(&body), expected, "{body}");
+        }
+        ast.set_device("desk", "UNAVAILABLE");
+        let body = wait_text(&desk, "<note>Unavailable");
+        assert_valid(&ast, &body);
+        assert_eq!(texts(&body, "basic"), ["closed"]);
+    }
+    let listed = ast.cli("userpresence show statuses");
+    let line = listed.lines().find(|line| line.starts_with("t-dnd "));
+    assert!(
+        line.is_some_and(|line| line.ends_with("vacation,in-transit")),
+        "{listed}"
+    );
+}
+
 /// Also a phone that tells no User-Agent, and hints that differ from the simple form.
 #[test]
 fn hints_of_every_form_are_completed() {
