@@ -8,7 +8,8 @@ mod stock;
 
 use std::fs;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
 
 use crate::harness::barrier::configured;
 use crate::harness::users::{ALICE, set};
@@ -327,6 +328,50 @@ fn it_goes_and_comes_with_the_module_while_phones_watch() {
         assert!(ast.load_module("res_userpresence.so").ok());
     }
     assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+/// Freed memory is overwritten here: a text that is used after it was freed would show.
+#[test]
+fn phones_are_told_all_the_time_while_the_module_comes_and_goes() {
+    let ast = watched().perturbed().start();
+    let phones: Vec<Subscriber> = ["2000", "2000", "3000"]
+        .into_iter()
+        .map(|extension| Subscriber::start_as(&ast, extension, SNOM))
+        .collect();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut number = 0;
+            while !done.load(Ordering::Acquire) {
+                number += 1;
+                let state = ["dnd", "away"][number % 2];
+                ast.set_custom("200", &format!("{state},,Number {number} & more"));
+                let device = ["INUSE", "NOT_INUSE"][number % 2];
+                ast.set_device("desk", device);
+            }
+        });
+        for _ in 0..20 {
+            assert!(ast.unload_module("res_userpresence.so").ok());
+            assert!(ast.load_module("res_userpresence.so").ok());
+            assert!(ast.reload().ok());
+        }
+        done.store(true, Ordering::Release);
+    });
+    set(&ast, "alice", "dnd,,The last one");
+    let mut completed = 0;
+    for phone in &phones {
+        assert_valid(&ast, &wait_text(phone, "<dm:note>The last one"));
+        let bodies = phone.bodies();
+        // Not each of thousands: a parser is started for each.
+        for body in bodies.iter().step_by(bodies.len() / 50 + 1) {
+            assert_well_formed(&ast, body);
+        }
+        for body in &bodies {
+            assert!(body.ends_with("</presence>\n"), "{body}");
+            completed += usize::from(body.contains("<dm:note>Number"));
+        }
+    }
+    assert!(completed > 0, "the module has completed none in between");
 }
 
 #[test]
