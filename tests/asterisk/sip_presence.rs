@@ -8,7 +8,8 @@ mod stock;
 
 use std::fs;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
 
 use crate::harness::barrier::configured;
 use crate::harness::users::{ALICE, set};
@@ -202,6 +203,66 @@ fn a_status_type_has_its_activities_also_in_a_call() {
     assert_eq!(activities(free.body()), ["rpid:on-the-phone"]);
 }
 
+/// Each state with a status type of its own, on the phone and not, and without a device.
+#[test]
+fn every_combination_is_valid() {
+    let types: String = STATES
+        .iter()
+        .map(|state| {
+            format!(
+                "[t-{state}]\ntype = status\nstate = {state}\nsubtype = t-{state}\n\
+                 activity = vacation,in-transit\n"
+            )
+        })
+        .collect();
+    let ast = configured(&format!("{types}{ALICE}"))
+        .sip(&["2000"])
+        .hint("2000", "Custom:desk,UserPresence:alice")
+        .hint("3000", ",UserPresence:alice")
+        .start();
+    let desk = Subscriber::start_as(&ast, "2000", SNOM);
+    let bare = Subscriber::start_as(&ast, "3000", SNOM);
+    let detail = ["rpid:vacation", "rpid:in-transit"];
+    for state in STATES {
+        ast.set_device("desk", "NOT_INUSE");
+        let message = format!("<{state}> & more");
+        let shown = format!("<dm:note>&lt;{state}&gt; &amp; more");
+        set(&ast, "alice", &format!("t-{state},,{message}"));
+        let first = match state {
+            "dnd" => Some("rpid:busy"),
+            "away" | "xa" | "unavailable" => Some("rpid:away"),
+            _ => None,
+        };
+        let mut expected: Vec<&str> = first.into_iter().chain(detail).collect();
+        for phone in [&desk, &bare] {
+            let body = wait_text(phone, &shown);
+            assert_valid(&ast, &body);
+            assert_eq!(activities(&body), expected, "{body}");
+        }
+        expected.push("rpid:on-the-phone");
+        for (device, note) in [
+            ("RINGING", "Ringing"),
+            ("INUSE", "On the phone"),
+            ("ONHOLD", "On hold"),
+        ] {
+            ast.set_device("desk", device);
+            let body = wait_text(&desk, &format!("<note>{note}"));
+            assert_valid(&ast, &body);
+            assert_eq!(activities(&body), expected, "{body}");
+        }
+        ast.set_device("desk", "UNAVAILABLE");
+        let body = wait_text(&desk, "<note>Unavailable");
+        assert_valid(&ast, &body);
+        assert_eq!(texts(&body, "basic"), ["closed"]);
+    }
+    let listed = ast.cli("userpresence show statuses");
+    let line = listed.lines().find(|line| line.starts_with("t-dnd "));
+    assert!(
+        line.is_some_and(|line| line.ends_with("vacation,in-transit")),
+        "{listed}"
+    );
+}
+
 /// Also a phone that tells no User-Agent, and hints that differ from the simple form.
 #[test]
 fn hints_of_every_form_are_completed() {
@@ -267,6 +328,50 @@ fn it_goes_and_comes_with_the_module_while_phones_watch() {
         assert!(ast.load_module("res_userpresence.so").ok());
     }
     assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+/// Freed memory is overwritten here: a text that is used after it was freed would show.
+#[test]
+fn phones_are_told_all_the_time_while_the_module_comes_and_goes() {
+    let ast = watched().perturbed().start();
+    let phones: Vec<Subscriber> = ["2000", "2000", "3000"]
+        .into_iter()
+        .map(|extension| Subscriber::start_as(&ast, extension, SNOM))
+        .collect();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut number = 0;
+            while !done.load(Ordering::Acquire) {
+                number += 1;
+                let state = ["dnd", "away"][number % 2];
+                ast.set_custom("200", &format!("{state},,Number {number} & more"));
+                let device = ["INUSE", "NOT_INUSE"][number % 2];
+                ast.set_device("desk", device);
+            }
+        });
+        for _ in 0..20 {
+            assert!(ast.unload_module("res_userpresence.so").ok());
+            assert!(ast.load_module("res_userpresence.so").ok());
+            assert!(ast.reload().ok());
+        }
+        done.store(true, Ordering::Release);
+    });
+    set(&ast, "alice", "dnd,,The last one");
+    let mut completed = 0;
+    for phone in &phones {
+        assert_valid(&ast, &wait_text(phone, "<dm:note>The last one"));
+        let bodies = phone.bodies();
+        // Not each of thousands: a parser is started for each.
+        for body in bodies.iter().step_by(bodies.len() / 50 + 1) {
+            assert_well_formed(&ast, body);
+        }
+        for body in &bodies {
+            assert!(body.ends_with("</presence>\n"), "{body}");
+            completed += usize::from(body.contains("<dm:note>Number"));
+        }
+    }
+    assert!(completed > 0, "the module has completed none in between");
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn show_statuses_shows_the_state_of_each_status() {
         .collect();
     // The states come first, in the core's order.
     let expected = [
-        "Status Label State Subtype Message",
+        "Status Label State Subtype Message Activity",
         "not_set Not set not_set",
         "unavailable Unavailable unavailable",
         "available Available available",

@@ -271,7 +271,7 @@ pub fn show_statuses(args: &Args<'_>, out: &mut String) -> CliResult {
         return CliResult::ShowUsage;
     }
     let statuses = store::read(|world| world.directory().settings.statuses().clone());
-    let mut table = Table::new(["Status", "Label", "State", "Subtype", "Message"]);
+    let mut table = Table::new(["Status", "Label", "State", "Subtype", "Message", "Activity"]);
     for status in statuses.iter().flat_map(|statuses| statuses.iter()) {
         table.rows.push(status_row(status));
     }
@@ -282,15 +282,17 @@ pub fn show_statuses(args: &Args<'_>, out: &mut String) -> CliResult {
     CliResult::Success
 }
 
-fn status_row(status: &StatusType) -> [String; 5] {
+fn status_row(status: &StatusType) -> [String; 6] {
     let text = |get: fn(&Presence) -> &str| status.maps_to.as_ref().map_or("", get).to_owned();
     let state = status.maps_to.as_ref().map(Presence::state);
+    let activities = status.activities.iter().map(|it| it.name());
     [
         status.name.to_string(),
         status.label.to_string(),
         state.map_or("-", State::name).to_owned(),
         text(Presence::subtype),
         text(Presence::message),
+        activities.collect::<Vec<_>>().join(","),
     ]
 }
 

@@ -55,6 +55,28 @@ fn messages_of_255_bytes_of_any_script_arrive() {
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
+/// The watched address is in the body twice.
+#[test]
+fn a_long_address_leaves_room() {
+    let extension = "x".repeat(79);
+    let ast = watched()
+        .hint(&extension, "Custom:desk,UserPresence:alice")
+        .start();
+    let phone = Subscriber::start_as(&ast, &extension, SNOM);
+    for (state, character) in [("away", "é"), ("dnd", "&")] {
+        let message = character.repeat(255 / character.len());
+        set(&ast, "alice", &format!("{state},,{message}"));
+        let activity = if state == "dnd" {
+            "rpid:busy"
+        } else {
+            "rpid:away"
+        };
+        let body = wait_text(&phone, activity);
+        assert_valid(&ast, &body);
+        assert!(texts(&body, "dm:note")[0].len() > 250, "{body}");
+    }
+}
+
 /// `CustomPresence` takes control characters; a body has none.
 #[test]
 fn control_characters_do_not_reach_a_body() {

@@ -392,3 +392,21 @@ fn options_of_lists_are_checked() {
         assert!(errors[0].contains(message), "{option}: {}", errors[0]);
     }
 }
+
+#[test]
+fn activities_of_a_status_are_words_of_the_rfc() {
+    let parsed = parsed(
+        "[a]\ntype = status\nstate = away\nactivity = meetin\n\
+         [b]\ntype = status\nstate =\nactivity = meal\n\
+         [c]\ntype = status\nstate = dnd\nactivity = Meal, travel\n",
+    );
+    let errors: Vec<String> = parsed.all_errors().map(ToString::to_string).collect();
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    let wrong = "unknown activity 'meetin', did you mean 'meeting'?";
+    assert!(errors[0].contains(wrong), "{errors:?}");
+    assert!(errors[1].contains("has no activity"), "{errors:?}");
+    let statuses = parsed.settings.statuses();
+    let of_c = statuses.find("c").map(|status| &status.activities[..]);
+    use crate::model::rpid::PersonActivity::{Meal, Travel};
+    assert_eq!(of_c, Some(&[Meal, Travel][..]));
+}
