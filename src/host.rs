@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::convert;
 use crate::runtime::host::{
-    Configuration, Database, Dialplan, EventClass, Host, HostError, ManagerMessage,
+    Configuration, Database, Dialplan, EventClass, HintEntry, Host, HostError, ManagerMessage,
     PresenceVisitor, Providers, Publisher, RawPresence, System, Unreadable,
 };
 use asterisk::manager::{self, Class};
@@ -122,8 +122,18 @@ impl Providers for Asterisk {
         devicestate::cached(visit);
     }
 
-    fn each_hint(&self, visit: &mut dyn FnMut(&[u8])) {
-        hints::each(visit);
+    fn each_hint(&self, visit: &mut dyn FnMut(HintEntry<'_>)) {
+        hints::each(|hint| {
+            visit(HintEntry {
+                context: hint.context,
+                extension: hint.extension,
+                names: hint.names,
+            });
+        });
+    }
+
+    fn hint(&self, context: &str, extension: &str) -> Option<String> {
+        hints::find(context, extension)
     }
 
     fn catch_up(&self) {

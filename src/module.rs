@@ -26,6 +26,7 @@ use crate::runtime::webhooks::RunningWebhooks;
 use crate::runtime::{self, Running, Runtime, configuration};
 use crate::surfaces;
 use crate::surfaces::metrics::UserPresenceMetrics;
+use crate::surfaces::pidf::UserPresencePidf;
 use crate::surfaces::publication::{PhonePresence, PublicationObjects};
 use crate::web;
 use crate::webhooks::post;
@@ -33,6 +34,7 @@ use asterisk::devicestate::DevState;
 use asterisk::mailbox::Mailbox;
 use asterisk::parking::Space;
 use asterisk::peer::{PeerRegistration, Slot};
+use asterisk::pjsip::body_supplement::PidfPeer;
 use asterisk::pjsip::publication::PublicationPeer;
 use asterisk::presencestate::PresenceState;
 use asterisk::prometheus::MetricsPeer;
@@ -69,8 +71,9 @@ struct Module {
 }
 
 /// What is attached to other modules of Asterisk while they run.
-static PEERS: [Slot; 3] = [
+static PEERS: [Slot; 4] = [
     Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
+    Slot::of::<PidfPeer<UserPresencePidf>>(),
     Slot::of::<SorceryPeer<PublicationObjects>>(),
     Slot::of::<PublicationPeer<PhonePresence>>(),
 ];

@@ -20,6 +20,7 @@ pub mod delivery;
 pub mod feed;
 pub mod forget;
 pub mod functions;
+pub mod hint_index;
 pub mod host;
 pub mod listening;
 pub mod load;
@@ -53,6 +54,7 @@ use crate::webhooks::{MakePoster, Webhooks};
 use actions::{ActionQueue, Records};
 use feed::Feed;
 use functions::FunctionCheck;
+use hint_index::HintIndex;
 use host::Host;
 use persister::PersisterQueue;
 use pickups::Pickups;
@@ -81,6 +83,7 @@ pub struct Runtime {
     push: PushState,
     sequences: Sequences,
     functions: FunctionCheck,
+    hints: HintIndex,
     reload: ReloadLock,
     warnings: Warnings,
     webhooks: Webhooks,
@@ -113,6 +116,7 @@ impl Runtime {
             push: PushState::default(),
             sequences: Sequences::default(),
             functions: FunctionCheck::default(),
+            hints: HintIndex::default(),
             reload: ReloadLock::default(),
             warnings: Warnings::default(),
             webhooks: Webhooks::new(poster),

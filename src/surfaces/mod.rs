@@ -9,6 +9,7 @@ pub mod function;
 pub mod manager;
 pub mod metrics;
 pub mod pickup;
+pub mod pidf;
 pub mod provider;
 pub mod publication;
 pub mod route;

@@ -1,16 +1,29 @@
 //! The hints of the dialplan: `asterisk/pbx.h`.
 
+use std::ffi::{c_char, c_int};
 use std::marker::PhantomData;
 use std::ptr;
 
-use super::{ffi, text};
+use super::ffi;
+use super::text::{self, CText};
 
-/// Calls `visit` with what each hint names, such as `PJSIP/2000,CustomPresence:alice`. A hint of
-/// a pattern comes as it is written, and once more for each extension that was asked for by it.
+/// A hint of the dialplan.
+#[derive(Clone, Copy, Debug)]
+pub struct DialplanHint<'a> {
+    /// The context's name.
+    pub context: &'a [u8],
+    /// The extension, or a pattern.
+    pub extension: &'a [u8],
+    /// What the hint names, such as `PJSIP/2000,CustomPresence:alice`.
+    pub names: &'a [u8],
+}
+
+/// Calls `visit` with each hint. A hint of a pattern comes as it is written, and once more for
+/// each extension that was asked for by it.
 ///
 /// The dialplan is locked for reading meanwhile: `visit` takes no lock and calls nothing of
 /// Asterisk.
-pub fn each(mut visit: impl FnMut(&[u8])) {
+pub fn each(mut visit: impl FnMut(DialplanHint<'_>)) {
     let Some(dialplan) = LockedDialplan::new() else {
         return;
     };
@@ -24,14 +37,51 @@ pub fn each(mut visit: impl FnMut(&[u8])) {
                 if unsafe { ffi::ast_get_extension_priority(priority) } == ffi::PRIORITY_HINT {
                     // SAFETY: HOST-LOCKS: as above.
                     let names = unsafe { ffi::ast_get_extension_app(priority) };
-                    // SAFETY: HOST-LOCKS, HOST-STRINGS: it lives as long as the priority.
-                    visit(unsafe { text::bytes(names) });
+                    // SAFETY: HOST-LOCKS: as above.
+                    let extension = unsafe { ffi::ast_get_extension_name(priority) };
+                    visit(DialplanHint {
+                        context: context.name(),
+                        // SAFETY: HOST-LOCKS, HOST-STRINGS: it lives as long as the priority.
+                        extension: unsafe { text::bytes(extension) },
+                        // SAFETY: HOST-LOCKS, HOST-STRINGS: as above.
+                        names: unsafe { text::bytes(names) },
+                    });
                 }
                 // SAFETY: HOST-LOCKS: an extension of a locked context and its priority.
                 priority = unsafe { ffi::ast_walk_extension_priorities(extension, priority) };
             }
         });
     });
+}
+
+/// The longest text of a hint that [`find`] returns, in bytes; a longer one is cut.
+const LONGEST: usize = 2047;
+
+/// What the hint of an extension names, also where the context includes the one that has it, and
+/// where a pattern matches. `None` without a hint, and for text that is not UTF-8.
+pub fn find(context: &str, extension: &str) -> Option<String> {
+    let (context, extension) = (CText::new(context).ok()?, CText::new(extension).ok()?);
+    let mut names = [0 as c_char; LONGEST + 1];
+    let size = c_int::try_from(names.len()).ok()?;
+    // The core lets go of the dialplan before it copies the text: here it stays locked.
+    let locked = LockedDialplan::new()?;
+    // SAFETY: HOST-LOCKS, HOST-COPIES: C strings, and a place of that size for the text; no
+    // place for the name, and no channel. The lock is recursive.
+    let found = unsafe {
+        ffi::ast_get_hint(
+            names.as_mut_ptr(),
+            size,
+            ptr::null_mut(),
+            0,
+            ptr::null_mut(),
+            context.as_ptr(),
+            extension.as_ptr(),
+        )
+    };
+    drop(locked);
+    // SAFETY: HOST-COPIES: the core has written a C string, or the place holds zeros.
+    let names = unsafe { text::utf8(names.as_ptr()) }?;
+    (found != 0).then(|| names.to_owned())
 }
 
 /// The dialplan, locked for reading until the drop.
@@ -86,6 +136,13 @@ impl<'a> LockedContext<'a> {
             raw,
             dialplan: PhantomData,
         })
+    }
+
+    fn name(&self) -> &[u8] {
+        // SAFETY: INVARIANT, HOST-LOCKS: a locked context.
+        let name = unsafe { ffi::ast_get_context_name(self.raw) };
+        // SAFETY: INVARIANT, HOST-LOCKS, HOST-STRINGS: it lives as long as the context.
+        unsafe { text::bytes(name) }
     }
 
     fn each_extension(&self, mut visit: impl FnMut(*mut ffi::ast_exten)) {

@@ -1,4 +1,6 @@
-//! What the layer uses of `res_pjsip` and its modules, through [`crate::peer`].
+//! What the layer uses of `res_pjsip` and the modules around it. None of them need be there:
+//! each part is a [`Peer`](crate::peer::Peer).
 
+pub mod body_supplement;
 pub mod publication;
 pub mod request;

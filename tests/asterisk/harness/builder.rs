@@ -85,6 +85,13 @@ impl Builder {
         self
     }
 
+    /// Modules that are not loaded at the start, although they are in a set.
+    pub fn leave_out(mut self, names: &[&str]) -> Self {
+        self.modules
+            .retain(|known| !names.contains(&known.as_str()));
+        self
+    }
+
     /// `exten = EXTENSION,hint,HINT` in context `default`.
     pub fn hint(mut self, extension: &str, hint: &str) -> Self {
         self.hints.push((extension.to_owned(), hint.to_owned()));

@@ -26,6 +26,7 @@ mod builder;
 mod calendar;
 mod calls;
 pub mod changes;
+pub mod client;
 mod config;
 mod dialplan;
 mod disk;

@@ -3,8 +3,8 @@
 //! The client is `sipp`, with the scenario `tests/sip/subscribe.xml`.
 //!
 //! About Asterisk:
-//! - A NOTIFY has the presence only for a User-Agent that contains `digium` or
-//!   `sangoma`. Others get a NOTIFY at each change too, with an unchanged body.
+//! - Without the module, a NOTIFY has the presence only for a User-Agent that contains
+//!   `digium` or `sangoma`. Others get a NOTIFY at each change too, with an unchanged body.
 //! - A state equal to the last one is not sent.
 //! - Subtype and message are truncated to 1023 bytes *after* escaping, even in the middle
 //!   of an entity: 171 quotes make a body that no XML parser accepts.
@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 use super::config::WATCHER;
 use super::instance::Instance;
-use super::sipp::Sipp;
+use super::sipp::{FORM, Sipp};
 use super::wait::wait_until;
 
 /// A phone with a subscription. Dropping it ends the phone.
@@ -68,8 +68,9 @@ impl Subscriber {
         Self::subscribe(instance, extension, "Another/1.0", event)
     }
 
+    /// As [`Subscriber::start_as`], for an event and a type of body.
     #[track_caller]
-    fn subscribe(
+    pub fn subscribe(
         instance: &Instance,
         extension: &str,
         agent: &str,
@@ -82,17 +83,28 @@ impl Subscriber {
             ("accept", accept),
         ];
         let arguments = ["-s", extension, "-m", "1"];
-        let subscriber = Self {
-            sipp: Sipp::start(instance, "subscribe", &keys, &arguments),
+        Self::accepted(Sipp::start(instance, "subscribe", &keys, &arguments))
+    }
+
+    /// Sends the request of a file `tests/sip/forms/FORM.sip`, a SUBSCRIBE or a PUBLISH in
+    /// the form of a certain phone, and waits until Asterisk has accepted it.
+    #[track_caller]
+    pub fn form(instance: &Instance, form: &str, endpoint: &str, extension: &str) -> Self {
+        let keys = [("endpoint", endpoint), (FORM, form)];
+        let arguments = ["-s", extension, "-m", "1"];
+        Self::accepted(Sipp::start(instance, "form", &keys, &arguments))
+    }
+
+    #[track_caller]
+    fn accepted(sipp: Sipp) -> Self {
+        sipp.wait("an accepted request", |received| {
+            let accepted = received.iter().any(|text| text.starts_with("SIP/2.0 200"));
+            accepted.then_some(())
+        });
+        Self {
+            sipp,
             seen: Mutex::new(0),
-        };
-        subscriber
-            .sipp
-            .wait("an accepted subscription", |received| {
-                let accepted = received.iter().any(|text| text.starts_with("SIP/2.0 200"));
-                accepted.then_some(())
-            });
-        subscriber
+        }
     }
 
     /// Waits for a NOTIFY that `wanted` accepts, and uses up that one and all before it:

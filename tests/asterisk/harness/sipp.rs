@@ -13,6 +13,8 @@ use super::{paths, ports};
 
 /// The key of a phone's refusal.
 pub(super) const REFUSAL: &str = "refusal";
+/// The key of a file of `tests/sip/forms` with a request.
+pub(super) const FORM: &str = "form";
 
 /// A `sipp` that writes every message to a file. It ends on drop.
 pub struct Sipp {
@@ -40,6 +42,10 @@ impl Sipp {
         for (key, value) in keys.iter().filter(|(key, _)| *key == REFUSAL) {
             // sipp needs the status when it reads the scenario.
             text = text.replace(&format!("[{key}]"), value);
+        }
+        for (key, name) in keys.iter().filter(|(key, _)| *key == FORM) {
+            let form = paths::repository_file(&format!("tests/sip/forms/{name}.sip"));
+            text = text.replace(&format!("[{key}]"), &form);
         }
         fs::write(&file, text).expect("a file in our own directory");
         let port = ports::free();
@@ -160,10 +166,7 @@ impl Sipp {
 
 /// A scenario with the shared part inserted: sipp itself cannot include a file.
 fn text(scenario: &str) -> String {
-    let read = |name: &str| {
-        let path = paths::repository().join("tests/sip").join(name);
-        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-    };
+    let read = |name: &str| paths::repository_file(&format!("tests/sip/{name}"));
     read(&format!("{scenario}.xml")).replace("<!-- talk.xml -->", &read("talk.xml"))
 }
 

@@ -413,22 +413,20 @@ unsafe extern "C" fn state_changed<P: Publishing>(
     guard(
         || ENDS,
         || {
-            // SAFETY: CALLER, CALLBACK-ARGUMENTS: a live publication.
-            let stays = unsafe {
-                with(publication, |publication| match state {
-                    ffi::AST_SIP_PUBLISH_STATE_TERMINATED => {
-                        P::ended(publication);
-                        true
-                    }
-                    _ if body.is_null() => P::refreshed(publication),
-                    // SAFETY: CALLER, CALLBACK-ARGUMENTS: the body of the request that is being
-                    // handled, until this returns.
-                    _ => match RequestBody::new(body) {
-                        Some(body) => P::changed(publication, body),
-                        None => false,
-                    },
-                })
+            let has_body = !body.is_null();
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: NULL, or the body of the request that is being
+            // handled, until this returns.
+            let body = unsafe { RequestBody::new(body) };
+            let call = |publication: LivePublication<'_>| match (state, body) {
+                (ffi::AST_SIP_PUBLISH_STATE_TERMINATED, _) => {
+                    P::ended(publication);
+                    true
+                }
+                (_, Some(body)) => P::changed(publication, body),
+                (_, None) => !has_body && P::refreshed(publication),
             };
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: a live publication.
+            let stays = unsafe { with(publication, call) };
             if stays { STAYS } else { ENDS }
         },
     )

@@ -7,7 +7,7 @@ use super::reader::{Draft, Given, OptionSpec, OptionTable, SectionReader, Settin
 use super::rule::{HasRule, RuleDraft, RuleOptions};
 use super::section::{Origin, Problem, Section};
 use super::show::{list, yes_no};
-use super::{Definitions, Http, IsTimezone, Lists, Settings, value};
+use super::{Definitions, Http, IsTimezone, Lists, Settings, Sip, value};
 
 /// `[general]` while it is read.
 struct General {
@@ -15,6 +15,7 @@ struct General {
     /// In milliseconds.
     settle: u32,
     http: Http,
+    sip: Sip,
     lists: Lists,
 }
 
@@ -87,6 +88,11 @@ const OPTIONS: &[Setting<General>] = &[
                 .map(|events| it.http.journal = events)
         },
         |settings| settings.http.journal.to_string(),
+    ),
+    Setting::new(
+        "sip_presence",
+        |it, given| given.boolean().map(|on| it.sip.presence = on),
+        |settings| yes_no(settings.sip.presence),
     ),
     Setting::new(
         "lists",
@@ -168,6 +174,7 @@ pub(super) fn parse(
         rule: RuleDraft::new(Arc::default(), definitions.clone()),
         settle: 0,
         http: Http::default(),
+        sip: Sip::default(),
         lists: Lists::default(),
     };
     let rule = match sections.first() {
@@ -186,6 +193,7 @@ pub(super) fn parse(
         definitions,
         webhooks: Vec::new(),
         http: Arc::new(general.http),
+        sip: general.sip,
         lists: general.lists,
     }
 }
@@ -258,6 +266,7 @@ mod tests {
         }
         let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\nhttp_readers_each=4\n\
                     http_ami_sessions=yes\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
+                    sip_presence=no\n\
                     lists=no\nlist_prefix=team.\nlist_batch=0\nlist_full_state=yes\n\
                     list_limit=12\n";
         let parsed = parsed(&format!("{conf}{more}"));
@@ -278,6 +287,7 @@ mod tests {
             ("http_ami_sessions", "yes"),
             ("trusted_proxy", "10.0.0.0/8,::1"),
             ("journal", "900"),
+            ("sip_presence", "no"),
             ("lists", "no"),
             ("list_prefix", "team."),
             ("list_batch", "0 ms"),

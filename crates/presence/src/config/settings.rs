@@ -132,6 +132,19 @@ impl Default for Rule {
     }
 }
 
+/// What SIP phones get.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sip {
+    /// Whether the presence of users is told in the terms of PIDF, to every phone.
+    pub presence: bool,
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        Sip { presence: true }
+    }
+}
+
 /// The resource lists (RFC 4662) to which phones subscribe.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Lists {
@@ -173,6 +186,8 @@ pub struct Settings {
     pub webhooks: Vec<Arc<Webhook>>,
     /// The HTTP interface and its users.
     pub http: Arc<Http>,
+    /// What SIP phones get.
+    pub sip: Sip,
     /// The lists for phones.
     pub lists: Lists,
 }
