@@ -18,6 +18,7 @@ use crate::elf;
 use crate::host::{self, Asterisk};
 use crate::runtime::actions::ActionsWorker;
 use crate::runtime::announced::Announced;
+use crate::runtime::applications::RunningApplications;
 use crate::runtime::listening::ParkedCall;
 use crate::runtime::persister::Persister;
 use crate::runtime::providers::CustomPresences;
@@ -25,9 +26,11 @@ use crate::runtime::push::MailboxState;
 use crate::runtime::webhooks::RunningWebhooks;
 use crate::runtime::{self, Running, Runtime, configuration};
 use crate::surfaces;
+use crate::surfaces::ari::{UserPresenceEvents, UserPresenceResource};
 use crate::surfaces::metrics::UserPresenceMetrics;
 use crate::web;
 use crate::webhooks::post;
+use asterisk::ari::AriPeer;
 use asterisk::devicestate::DevState;
 use asterisk::mailbox::Mailbox;
 use asterisk::parking::Space;
@@ -53,6 +56,7 @@ struct Module {
     actions: Option<manager::ActionRegistration>,
     at_exit: Option<system::ExitRegistration>,
     webhooks: Option<RunningWebhooks>,
+    applications: Option<RunningApplications>,
     worker: Option<ActionsWorker>,
     persister: Option<Persister>,
     announced: Option<Announced>,
@@ -66,7 +70,10 @@ struct Module {
 }
 
 /// What is attached to other modules of Asterisk while they run.
-static PEERS: [Slot; 1] = [Slot::of::<MetricsPeer<UserPresenceMetrics>>()];
+static PEERS: [Slot; 2] = [
+    Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
+    Slot::of::<AriPeer<UserPresenceResource, UserPresenceEvents>>(),
+];
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 
@@ -133,6 +140,7 @@ impl AsteriskModule for UserPresence {
         module.parking = parking.inspect_err(|why| log::warning(why)).ok();
         module.persister = Some(Persister::start(runtime.clone())?);
         module.webhooks = Some(RunningWebhooks::start(runtime.clone())?);
+        module.applications = Some(RunningApplications::start(runtime.clone()));
         system::give_back_memory();
         // Last: a caller finds everything from here on.
         runtime.open_sessions();

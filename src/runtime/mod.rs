@@ -9,11 +9,13 @@
 //! - [`feed`] serves the readers of an account.
 //! - [`persister`] is the one thread that may wait for a disk, [`actions`] the one that
 //!   may wait for a dialplan function.
+//! - [`applications`] sends events to ARI's applications.
 //! - [`sessions`] are the logins over HTTP.
 //! - [`reload`] replaces the configuration, [`load`] reads what was there before.
 
 pub mod actions;
 pub mod announced;
+pub mod applications;
 pub mod check;
 pub mod configuration;
 pub mod delivery;
@@ -40,6 +42,7 @@ pub mod store;
 mod testing;
 #[cfg(all(test, not(feature = "loom")))]
 mod tests;
+pub mod update;
 pub mod warnings;
 pub mod webhooks;
 
@@ -50,6 +53,7 @@ use arc_swap::ArcSwapOption;
 use crate::sync::Mutex;
 use crate::webhooks::{MakePoster, Webhooks};
 use actions::{ActionQueue, Records};
+use applications::Applications;
 use feed::Feed;
 use functions::FunctionCheck;
 use host::Host;
@@ -89,12 +93,14 @@ pub struct Runtime {
     kept: Arc<ProcessState>,
 }
 
-/// What outlives an unload: counts, and the actions that the module itself has left in
-/// force, which the next load believes.
+/// What outlives an unload: counts, the actions that the module itself has left in force,
+/// which the next load believes, and the subscriptions of ARI's applications.
 #[derive(Default)]
 pub struct ProcessState {
     stats: Stats,
     records: Mutex<Records>,
+    /// ARI's applications, with their subscriptions.
+    pub applications: Applications,
 }
 
 impl Runtime {

@@ -28,6 +28,7 @@
 
 pub mod ami;
 pub mod application;
+pub mod ari;
 pub mod astdb;
 pub mod channels;
 pub mod cli;
@@ -44,6 +45,7 @@ mod guard;
 pub mod hints;
 pub mod http;
 pub mod image;
+mod json;
 pub mod log;
 pub mod mailbox;
 pub mod manager;
@@ -57,6 +59,7 @@ pub mod security;
 pub mod selftest;
 mod session;
 pub mod stasis;
+pub mod stasis_app;
 pub mod system;
 mod text;
 pub mod timing;
