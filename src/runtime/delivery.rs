@@ -26,28 +26,17 @@ impl Runtime {
                 }
                 self.send_change_event(transition);
                 self.append_to_feed(transition);
-                self.tell_applications(|| ApplicationEvent::Changed(transition.clone()));
+                if self.applications().any() {
+                    let event = ApplicationEvent::Changed(transition.clone());
+                    self.applications().put(&event);
+                }
                 self.status_changed(|| {
                     let person = self.read(|world| Person::after(world, transition));
                     person.flatten()
                 });
             }
-            Effect::Publish(user, presence) => {
-                self.publish(user, presence);
-                if self.applications().any() {
-                    let known = self.read(|world| world.directory().user(user).is_some());
-                    if known == Some(false) {
-                        self.tell_applications(|| ApplicationEvent::Removed(user.clone()));
-                    }
-                }
-            }
+            Effect::Publish(user, presence) => self.publish(user, presence),
             Effect::Device(user, watcher, state) => self.publish_device(user, *watcher, *state),
-        }
-    }
-
-    fn tell_applications(&self, event: impl FnOnce() -> ApplicationEvent) {
-        if self.applications().any() {
-            self.applications().put(&event());
         }
     }
 

@@ -31,14 +31,14 @@ fn not_running() -> AriReply {
     AriReply::Unavailable("The module is not running.".into())
 }
 
-/// The parameters of the query that are not ARI's own.
+/// The parameters of the query that are not ARI's own. An empty one is none.
 ///
 /// # Errors
 /// Answers 400 if the query is not UTF-8.
 fn parameters<'a>(request: &AriRequest<'a>) -> Result<Vec<(&'a str, &'a str)>, AriReply> {
     let pairs: Option<Vec<_>> = request.query().collect();
     let mut pairs = pairs.ok_or_else(|| AriReply::BadRequest("The query is not UTF-8.".into()))?;
-    pairs.retain(|(name, _)| !OF_ARI.contains(name));
+    pairs.retain(|pair| *pair != ("", "") && !OF_ARI.contains(&pair.0));
     Ok(pairs)
 }
 
