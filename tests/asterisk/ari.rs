@@ -1,5 +1,7 @@
 //! ARI: users as a resource, and their changes as events, over HTTP and over websockets.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::harness::ari::{Socket, ari, with_ari};
@@ -516,47 +518,49 @@ fn a_user_that_is_removed_is_an_event() {
     assert_eq!(event["userPresence"]["state"], "chat");
 }
 
-/// The client of one application reads nothing. Nobody else notices, and the last change of the
-/// user reaches those that read.
+/// The client of one application reads nothing, and Asterisk waits for it. Nobody else notices,
+/// and the module is unloaded meanwhile.
 #[test]
 fn an_application_that_does_not_read_holds_up_nothing() {
     const CHANGES: usize = 500;
+    const ENDED: &str = "Problem occurred during websocket write";
+    let slowly = "enabled = yes\nwebsocket_write_timeout = 8000";
     let ast = builder()
-        .file(
-            "ari.conf",
-            &READERS.replace(
-                "enabled = yes",
-                "enabled = yes\nwebsocket_write_timeout = 3000",
-            ),
-        )
+        .file("ari.conf", &READERS.replace("enabled = yes", slowly))
         .start();
     let _slow = Socket::open(&ast, "slow", "");
     let mut quick = Socket::open(&ast, "quick", "");
     subscribed(&ast, "slow", "userPresence:");
     subscribed(&ast, "quick", "userPresence:carol");
-    let message = "x".repeat(250);
-    let begin = std::time::Instant::now();
+    let message = "x".repeat(255);
+    let change = |user: &str, at: usize| set(&ast, user, &format!("away,s{at},{message}"));
     for at in 0..CHANGES {
-        for user in ["carol", "bob"] {
-            let text = format!("away,s{at},{message}");
-            set(&ast, user, &text);
-        }
+        change("carol", at);
     }
-    let last = format!("s{}", CHANGES - 1);
-    let mut seen = 0;
-    loop {
+    for at in 0..CHANGES {
         let event = quick.expect("UserPresenceChanged");
-        seen += 1;
-        if event["userPresence"]["subtype"] == last.as_str() {
-            break;
-        }
+        assert_eq!(event["userPresence"]["subtype"], format!("s{at}"));
     }
-    assert_eq!(seen, CHANGES, "a quick application gets each change");
+    // Until the connection's buffers are full, and longer.
+    let begin = Instant::now();
+    let mut at = 0;
+    while begin.elapsed() < Duration::from_secs(5) {
+        change("carol", at);
+        at += 1;
+    }
+    assert!(!ast.log().contains(ENDED), "{at} changes");
+    let last = format!("s{}", at - 1);
+    while quick.expect("UserPresenceChanged")["userPresence"]["subtype"] != last {}
+    let begin = Instant::now();
     assert!(ast.unload_module(MODULE).ok());
-    assert!(begin.elapsed() < std::time::Duration::from_secs(60));
+    assert!(begin.elapsed() < Duration::from_secs(4), "{at} changes");
+    // So it was waiting for the client all the time.
+    ast.wait_log(ENDED);
     assert!(ast.load_module(MODULE).ok());
     wait_attached(&ast);
-    assert!(ast.running());
+    change("carol", at);
+    let event = quick.expect("UserPresenceChanged");
+    assert_eq!(event["userPresence"]["subtype"], format!("s{at}"));
 }
 
 /// The description has the resources, parameters and members that there are.
