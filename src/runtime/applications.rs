@@ -81,7 +81,7 @@ impl EventQueue {
 
 /// An application with a subscription.
 #[derive(Default)]
-struct Application {
+struct AriApplication {
     /// Whether it is subscribed to all users.
     everything: bool,
     /// The users that it is subscribed to, by lower-case name.
@@ -93,7 +93,7 @@ struct Application {
     replaced: u64,
 }
 
-impl Application {
+impl AriApplication {
     fn wants(&self, user: &str) -> bool {
         self.everything || self.users.contains_key(&user.to_ascii_lowercase())
     }
@@ -116,7 +116,7 @@ pub enum SubscriptionTo<'a> {
 
 #[derive(Default)]
 struct ApplicationsState {
-    applications: BTreeMap<Arc<str>, Application>,
+    applications: BTreeMap<Arc<str>, AriApplication>,
     /// The runtime whose threads send events; `None` while the module is not running.
     running: Option<Arc<Runtime>>,
     /// The number of the last thread that was begun.

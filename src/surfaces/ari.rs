@@ -10,7 +10,7 @@ use crate::runtime::applications::SubscriptionTo;
 use crate::runtime::update::{PresenceUpdate, sentence};
 use crate::runtime::{self, store};
 use asterisk::ari::{AriReply, AriRequest, Resource};
-use asterisk::stasis_app::{EventSource, Which};
+use asterisk::stasis_app::{AppEventSource, Which};
 use presence::account::{FullRecord, ListQuery, Record};
 use presence::directory::{Directory, Unclear, UserId};
 use presence::model::flags::Flag;
@@ -246,7 +246,7 @@ fn name_of(user: &str) -> Arc<str> {
     store::name_of(user).unwrap_or_else(|_| user.into())
 }
 
-impl EventSource for UserPresenceEvents {
+impl AppEventSource for UserPresenceEvents {
     const SCHEME: &'static CStr = c"userPresence:";
     const MEMBER: &'static CStr = c"userpresence_names";
 

@@ -16,7 +16,7 @@ use parking_lot::{Condvar, Mutex};
 use super::guard::guard;
 use super::json::{self, Json};
 use super::peer::{Peer, RunningPeer};
-use super::stasis_app::{self, EventSource};
+use super::stasis_app::{self, AppEventSource};
 use super::{Error, ffi, log, text};
 
 /// A resource with a child for each thing in it: `/ari/<root>` and `/ari/<root>/{name}`.
@@ -123,12 +123,12 @@ fn error_message(why: &str) -> Result<Json, Error> {
 }
 
 /// The requests in progress: `res_ari` counts none, and removing a resource waits for none.
-struct Inside {
+struct AriRequests {
     open: bool,
     requests: usize,
 }
 
-static INSIDE: Mutex<Inside> = Mutex::new(Inside {
+static REQUESTS: Mutex<AriRequests> = Mutex::new(AriRequests {
     open: false,
     requests: 0,
 });
@@ -143,7 +143,7 @@ struct AriVisit(());
 impl AriVisit {
     /// `None` while no requests are accepted.
     fn begin() -> Option<Self> {
-        let mut inside = INSIDE.lock();
+        let mut inside = REQUESTS.lock();
         inside.open.then(|| {
             inside.requests += 1;
             AriVisit(())
@@ -153,7 +153,7 @@ impl AriVisit {
 
 impl Drop for AriVisit {
     fn drop(&mut self) {
-        INSIDE.lock().requests -= 1;
+        REQUESTS.lock().requests -= 1;
         LEFT.notify_all();
     }
 }
@@ -231,19 +231,19 @@ fn load_token(peer: &RunningPeer) -> Result<*mut ffi::ast_json, Error> {
 ///
 /// # Invariants
 /// Its reference is counted by an integer of the core's, atomically.
-struct Token(Json);
+struct LoadToken(Json);
 
 // SAFETY: INVARIANT, HOST-JSON: references may be given back by any thread.
-unsafe impl Send for Token {}
+unsafe impl Send for LoadToken {}
 
 /// The load of `res_ari` that has the handlers; `None` for none.
-static ATTACHED: Mutex<Option<Token>> = Mutex::new(None);
+static ATTACHED: Mutex<Option<LoadToken>> = Mutex::new(None);
 
-/// A [`Resource`] and an [`EventSource`], with `res_ari` and `res_stasis`.
+/// A [`Resource`] and an [`AppEventSource`], with `res_ari` and `res_stasis`.
 #[derive(Debug)]
 pub struct AriPeer<R, E>(PhantomData<(R, E)>);
 
-impl<R: Resource, E: EventSource> Peer for AriPeer<R, E> {
+impl<R: Resource, E: AppEventSource> Peer for AriPeer<R, E> {
     const FILE: &'static CStr = c"res_ari.so";
     const WHAT: &'static str = "presence in ARI";
 
@@ -257,14 +257,14 @@ impl<R: Resource, E: EventSource> Peer for AriPeer<R, E> {
         // A handler that is not there is no error.
         // SAFETY: PEER-STAYS, ARI-FUNCTIONS: it compares the pointer.
         unsafe { remove(handlers) };
-        INSIDE.lock().open = true;
+        REQUESTS.lock().open = true;
         // SAFETY: PEER-STAYS, LINKED-FOREVER, MODULE-MAPPED: never freed, with constants and
         // thunks.
         if unsafe { add(handlers) } != 0 {
-            INSIDE.lock().open = false;
+            REQUESTS.lock().open = false;
             return Err(Error::new("res_ari refuses the resource"));
         }
-        *ATTACHED.lock() = token.map(Token);
+        *ATTACHED.lock() = token.map(LoadToken);
         Ok(())
     }
 
@@ -287,7 +287,7 @@ impl<R: Resource, E: EventSource> Peer for AriPeer<R, E> {
         }
         stasis_app::detach();
         let end = Instant::now() + PATIENCE;
-        let mut inside = INSIDE.lock();
+        let mut inside = REQUESTS.lock();
         inside.open = false;
         while inside.requests > 0 {
             if LEFT.wait_until(&mut inside, end).timed_out() {

@@ -19,7 +19,7 @@ use super::{Error, ffi};
 
 /// What applications may subscribe to, as `<scheme><id>`. `res_stasis` calls it with a lock of
 /// its own, and applications are identified by name.
-pub trait EventSource: 'static {
+pub trait AppEventSource: 'static {
     /// The scheme with its colon.
     const SCHEME: &'static CStr;
     /// The member that lists an application's subscriptions, where the application is shown.
@@ -83,7 +83,7 @@ static LINK: OnceLock<SourceLink> = OnceLock::new();
 ///
 /// # Errors
 /// `res_stasis` has none of these functions.
-pub(super) fn attach<E: EventSource>(peer: &RunningPeer) -> Result<(), Error> {
+pub(super) fn attach<E: AppEventSource>(peer: &RunningPeer) -> Result<(), Error> {
     let register = peer.find(c"stasis_app_register_event_source")?;
     let unregister = peer.find(c"stasis_app_unregister_event_source")?;
     let name = peer.find(c"stasis_app_name")?;
@@ -207,7 +207,7 @@ unsafe fn which<'a>(id: *const c_char) -> Option<Which<'a>> {
 ///
 /// # Safety
 /// Called by `res_stasis` with a live application and a C string.
-unsafe extern "C" fn find<E: EventSource>(
+unsafe extern "C" fn find<E: AppEventSource>(
     _app: *const ffi::stasis_app,
     id: *const c_char,
 ) -> *mut c_void {
@@ -240,7 +240,7 @@ unsafe extern "C" fn find<E: EventSource>(
 
 /// # Safety
 /// Called by `res_stasis` with a live application, and NULL or what `find` has returned.
-unsafe extern "C" fn subscribe<E: EventSource>(
+unsafe extern "C" fn subscribe<E: AppEventSource>(
     app: *mut ffi::stasis_app,
     object: *mut c_void,
 ) -> c_int {
@@ -267,7 +267,7 @@ unsafe extern "C" fn subscribe<E: EventSource>(
 
 /// # Safety
 /// Called by `res_stasis` with a live application, and NULL or a C string.
-unsafe extern "C" fn unsubscribe<E: EventSource>(
+unsafe extern "C" fn unsubscribe<E: AppEventSource>(
     app: *mut ffi::stasis_app,
     id: *const c_char,
 ) -> c_int {
@@ -291,7 +291,7 @@ unsafe extern "C" fn unsubscribe<E: EventSource>(
 
 /// # Safety
 /// As for `unsubscribe`.
-unsafe extern "C" fn is_subscribed<E: EventSource>(
+unsafe extern "C" fn is_subscribed<E: AppEventSource>(
     app: *mut ffi::stasis_app,
     id: *const c_char,
 ) -> c_int {
@@ -311,7 +311,7 @@ unsafe extern "C" fn is_subscribed<E: EventSource>(
 
 /// # Safety
 /// Called by `res_stasis` with a live application, and a JSON object of its own.
-unsafe extern "C" fn to_json<E: EventSource>(
+unsafe extern "C" fn to_json<E: AppEventSource>(
     app: *const ffi::stasis_app,
     object: *mut ffi::ast_json,
 ) {

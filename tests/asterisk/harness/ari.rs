@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::fd::AsRawFd;
 
 use serde_json::{Value, json};
 
@@ -140,6 +141,22 @@ impl Socket {
             (ari(ast, "GET", &path, &[]).status == 200).then_some(())
         });
         socket
+    }
+
+    /// Has the system keep as little as possible of what is not read.
+    pub fn narrow(&self) {
+        let least: libc::c_int = 1;
+        // SAFETY: an open socket, and an integer of that size.
+        let set = unsafe {
+            libc::setsockopt(
+                self.stream.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_RCVBUF,
+                (&raw const least).cast(),
+                size_of_val(&least) as libc::socklen_t,
+            )
+        };
+        assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
     }
 
     fn send(&mut self, opcode: u8, payload: &[u8]) {
