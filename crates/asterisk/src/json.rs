@@ -59,7 +59,9 @@ impl Json {
     /// The value that stands for no content.
     pub fn null() -> Self {
         // SAFETY: HOST-JSON: a constant of the core's, whose references are not counted.
-        Json(unsafe { NonNull::new_unchecked(ffi::ast_json_null()) })
+        let null = unsafe { ffi::ast_json_null() };
+        // SAFETY: HOST-JSON: a constant is not NULL.
+        Json(unsafe { NonNull::new_unchecked(null) })
     }
 
     /// Takes over a reference; `None` for NULL.
