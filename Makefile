@@ -144,6 +144,7 @@ DATA_DIR ?= $(or $(call configured,astdatadir),$(firstword \
 	$(wildcard /usr/share/asterisk) /var/lib/asterisk))
 
 XML := doc/res_userpresence-en_US.xml
+REST := doc/rest-api/userPresence.json
 
 # $(call install_config,FROM,NAME): the configuration may hold hashes of passwords and
 # secrets, so only Asterisk may read it, as the owner of asterisk.conf or, without that
@@ -165,6 +166,7 @@ install: ## Install into this machine's Asterisk (DESTDIR, MODULES_DIR, CONFIG_D
 	@test -e $(MODULE) || $(MAKE) --no-print-directory build
 	install -D -m 755 $(MODULE) '$(DESTDIR)$(MODULES_DIR)/$(FILE)'
 	install -D -m 644 $(XML) '$(DESTDIR)$(DATA_DIR)/documentation/thirdparty/$(notdir $(XML))'
+	install -D -m 644 $(REST) '$(DESTDIR)$(DATA_DIR)/rest-api/$(notdir $(REST))'
 	@$(foreach sample,$(wildcard configs/samples/*.sample),\
 		$(call install_config,$(sample),$(notdir $(sample))) &&) true
 	@if test -e '$(DESTDIR)$(CONFIG_DIR)/userpresence.conf'; then \

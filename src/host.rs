@@ -17,7 +17,7 @@ use asterisk::manager::{self, Class};
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
     ami, astdb, config, custom, devicestate, function, hints, peer, presencestate, realtime,
-    system, timing,
+    stasis_app, system, timing,
 };
 pub use logger::install as install_logger;
 use presence::config::Section;
@@ -74,6 +74,18 @@ impl Publisher for Asterisk {
             EventClass::System => Class::System,
         };
         manager::event(class, name, headers);
+    }
+
+    fn send_to_application(
+        &self,
+        application: &str,
+        kind: &str,
+        at: Time,
+        member: &CStr,
+        json: &str,
+    ) -> Result<(), HostError> {
+        let at = convert::system_time(at);
+        stasis_app::send(application, kind, at, member, json).map_err(refusal)
     }
 }
 

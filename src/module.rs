@@ -18,6 +18,7 @@ use crate::elf;
 use crate::host::{self, Asterisk};
 use crate::runtime::actions::ActionsWorker;
 use crate::runtime::announced::Announced;
+use crate::runtime::applications::RunningApplications;
 use crate::runtime::listening::ParkedCall;
 use crate::runtime::persister::Persister;
 use crate::runtime::providers::CustomPresences;
@@ -25,11 +26,13 @@ use crate::runtime::push::MailboxState;
 use crate::runtime::webhooks::RunningWebhooks;
 use crate::runtime::{self, Running, Runtime, configuration};
 use crate::surfaces;
+use crate::surfaces::ari::{UserPresenceEvents, UserPresenceResource};
 use crate::surfaces::metrics::UserPresenceMetrics;
 use crate::surfaces::pidf::UserPresencePidf;
 use crate::surfaces::publication::{PhonePresence, PublicationObjects};
 use crate::web;
 use crate::webhooks::post;
+use asterisk::ari::AriPeer;
 use asterisk::devicestate::DevState;
 use asterisk::mailbox::Mailbox;
 use asterisk::parking::Space;
@@ -59,6 +62,7 @@ struct Module {
     actions: Option<manager::ActionRegistration>,
     at_exit: Option<system::ExitRegistration>,
     webhooks: Option<RunningWebhooks>,
+    applications: Option<RunningApplications>,
     worker: Option<ActionsWorker>,
     persister: Option<Persister>,
     announced: Option<Announced>,
@@ -72,13 +76,14 @@ struct Module {
 }
 
 /// What is attached to other modules of Asterisk while they run.
-static PEERS: [Slot; 6] = [
+static PEERS: [Slot; 7] = [
     Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
     Slot::of::<PidfPeer<UserPresencePidf>>(),
     Slot::of::<SorceryPeer<PublicationObjects>>(),
     Slot::of::<PublicationPeer<PhonePresence>>(),
     Slot::of::<SenderPeer>(),
     Slot::of::<SorceryPeer<surfaces::lists::UserLists>>(),
+    Slot::of::<AriPeer<UserPresenceResource, UserPresenceEvents>>(),
 ];
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
@@ -146,6 +151,7 @@ impl AsteriskModule for UserPresence {
         module.parking = parking.inspect_err(|why| log::warning(why)).ok();
         module.persister = Some(Persister::start(runtime.clone())?);
         module.webhooks = Some(RunningWebhooks::start(runtime.clone())?);
+        module.applications = Some(RunningApplications::start(runtime.clone()));
         system::give_back_memory();
         // Last: a caller finds everything from here on.
         runtime.open_sessions();

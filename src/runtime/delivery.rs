@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Runtime;
+use super::applications::ApplicationEvent;
 use super::host::EventClass;
 use presence::actions::Person;
 use presence::model::address::USER_LABEL;
@@ -25,6 +26,10 @@ impl Runtime {
                 }
                 self.send_change_event(transition);
                 self.append_to_feed(transition);
+                if self.applications().any() {
+                    let event = ApplicationEvent::Changed(transition.clone());
+                    self.applications().put(&event);
+                }
                 self.status_changed(|| {
                     let person = self.read(|world| Person::after(world, transition));
                     person.flatten()

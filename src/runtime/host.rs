@@ -49,6 +49,20 @@ pub trait Publisher {
 
     /// Sends an AMI event.
     fn send_event(&self, class: EventClass, name: &CStr, headers: &[(&str, &str)]);
+
+    /// Sends an event of that type and time to an ARI application, with the JSON of one member;
+    /// waits for the application's websocket.
+    ///
+    /// # Errors
+    /// The application is gone, or ARI does not run.
+    fn send_to_application(
+        &self,
+        application: &str,
+        kind: &str,
+        at: Time,
+        member: &CStr,
+        json: &str,
+    ) -> Result<(), HostError>;
 }
 
 /// AstDB.

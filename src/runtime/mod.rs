@@ -9,11 +9,13 @@
 //! - [`feed`] serves the readers of an account.
 //! - [`persister`] is the one thread that may wait for a disk, [`actions`] the one that
 //!   may wait for a dialplan function.
+//! - [`applications`] sends events to ARI's applications.
 //! - [`sessions`] are the logins over HTTP.
 //! - [`reload`] replaces the configuration, [`load`] reads what was there before.
 
 pub mod actions;
 pub mod announced;
+pub mod applications;
 pub mod check;
 pub mod configuration;
 pub mod delivery;
@@ -43,6 +45,7 @@ pub mod store;
 mod testing;
 #[cfg(all(test, not(feature = "loom")))]
 mod tests;
+pub mod update;
 pub mod warnings;
 pub mod webhooks;
 
@@ -53,6 +56,7 @@ use arc_swap::ArcSwapOption;
 use crate::sync::Mutex;
 use crate::webhooks::{MakePoster, Webhooks};
 use actions::{ActionQueue, Records};
+use applications::Applications;
 use feed::Feed;
 use functions::FunctionCheck;
 use hint_index::HintIndex;
@@ -96,12 +100,14 @@ pub struct Runtime {
 }
 
 /// What outlives an unload: counts, the actions that the module itself has left in force, which
-/// the next load believes, and what phones publish.
+/// the next load believes, what phones publish, and the subscriptions of ARI's applications.
 #[derive(Default)]
 pub struct ProcessState {
     stats: Stats,
     records: Mutex<Records>,
     publications: Publications,
+    /// ARI's applications, with their subscriptions.
+    pub applications: Applications,
 }
 
 impl Runtime {

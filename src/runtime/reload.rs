@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::applications::ApplicationEvent;
 use super::configuration::{self, FAMILY};
 use super::providers::ProviderProbe;
 use super::{NOT_RUNNING, Runtime};
@@ -264,6 +265,13 @@ impl Runtime {
         });
         // What was known before goes here, without a lock.
         drop(removed.ok_or(NOT_RUNNING)??);
+        if self.applications().any() {
+            let gone = running.users().map(|(_, user)| &user.name);
+            for name in gone.filter(|name| plan.directory().user(name).is_none()) {
+                let event = ApplicationEvent::Removed(name.clone());
+                self.applications().put(&event);
+            }
+        }
         let new: Vec<Arc<str>> = plan.new_users().cloned().collect();
         self.announce(&new);
         // Readers of an account begin anew if its users have changed.

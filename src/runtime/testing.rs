@@ -106,6 +106,17 @@ impl Publisher for FakeHost {
         let event = Told::Event(name, headers.collect());
         self.0.told.lock().unwrap().push(event);
     }
+
+    fn send_to_application(
+        &self,
+        _: &str,
+        _: &str,
+        _: Time,
+        _: &CStr,
+        _: &str,
+    ) -> Result<(), HostError> {
+        Ok(())
+    }
 }
 
 impl FakeHost {

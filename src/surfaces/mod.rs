@@ -1,6 +1,7 @@
 //! The interfaces of Asterisk and its administrators, one file each. They read and set;
 //! the meaning of a presence is decided in [`presence`], behind the store.
 
+pub mod ari;
 pub mod caller;
 pub mod cli;
 pub mod device;

@@ -135,6 +135,9 @@ fn make_install_keeps_the_samples_samples_and_the_live_file_inactive() {
     let active = lines.find(|line| !line.is_empty() && !line.starts_with(';'));
     assert_eq!(active, None);
     assert!(text.contains(users), "where the sample is:\n{text}");
+    let described = "rest-api/userPresence.json";
+    let installed = read(&to.dir.join("root/d").join(described));
+    assert_eq!(installed, repository_file(&format!("doc/{described}")));
 }
 
 #[test]

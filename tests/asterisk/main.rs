@@ -9,6 +9,7 @@ mod harness;
 mod account;
 mod actions;
 mod announced;
+mod ari;
 mod board;
 mod clients;
 mod combine;

@@ -28,6 +28,7 @@
 
 pub mod ami;
 pub mod application;
+pub mod ari;
 pub mod astdb;
 pub mod channels;
 pub mod cli;
@@ -44,6 +45,7 @@ mod guard;
 pub mod hints;
 pub mod http;
 pub mod image;
+mod json;
 pub mod log;
 pub mod mailbox;
 pub mod manager;
@@ -60,6 +62,7 @@ pub mod selftest;
 mod session;
 pub mod sorcery;
 pub mod stasis;
+pub mod stasis_app;
 pub mod system;
 mod text;
 pub mod timing;

@@ -36,8 +36,9 @@ pub trait Peer: 'static {
     /// Takes back what [`Peer::attach`] did.
     fn detach(peer: &RunningPeer);
 
-    /// Whether the other module still has what was attached, as far as the peer knows.
-    fn holds() -> bool {
+    /// Whether the other module still has what was attached, as far as the peer knows. It may
+    /// have been unloaded and loaded again since the last look.
+    fn holds(_peer: &RunningPeer) -> bool {
         true
     }
 
@@ -75,7 +76,7 @@ pub struct Slot {
     what: &'static str,
     attach: fn(&RunningPeer) -> Result<(), Error>,
     detach: fn(&RunningPeer),
-    holds: fn() -> bool,
+    holds: fn(&RunningPeer) -> bool,
     lost: fn(),
     /// Changed under the lock of the core's list of modules, or for a module not in the list.
     attached: AtomicBool,
@@ -99,7 +100,7 @@ impl Slot {
 
     /// Attaches, unless that is done or has failed.
     fn try_attach(&self, peer: &RunningPeer) {
-        let attached = self.attached.load(Ordering::Acquire) && (self.holds)();
+        let attached = self.attached.load(Ordering::Acquire) && (self.holds)(peer);
         if attached || self.failed.load(Ordering::Acquire) {
             return;
         }

@@ -74,7 +74,7 @@ impl<M: Metrics> Peer for MetricsPeer<M> {
         Ok(())
     }
 
-    fn holds() -> bool {
+    fn holds(_: &RunningPeer) -> bool {
         ATTACHED.load(Ordering::Acquire)
     }
 

@@ -116,6 +116,25 @@ pub(super) unsafe fn utf8<'a>(text: *const c_char) -> Option<&'a str> {
     std::str::from_utf8(unsafe { bytes(text) }).ok()
 }
 
+/// The names and values of a list of variables, in their order (`asterisk/config.h`).
+///
+/// # Safety
+/// `next` is NULL or the head of a list that lives and stays unchanged for `'a`.
+pub(super) unsafe fn variables<'a>(next: *const ffi::ast_variable) -> Vec<(&'a [u8], &'a [u8])> {
+    let mut listed = Vec::new();
+    let mut next = next;
+    // SAFETY: CALLER: NULL or an element of the list.
+    while let Some(variable) = unsafe { next.as_ref() } {
+        // SAFETY: HOST-STRINGS: the name lives as long as the element.
+        let name = unsafe { bytes(variable.name) };
+        // SAFETY: HOST-STRINGS: so does the value.
+        let value = unsafe { bytes(variable.value) };
+        listed.push((name, value));
+        next = variable.next;
+    }
+    listed
+}
+
 /// A C string in Asterisk's memory; dropping it frees it.
 ///
 /// # Invariants

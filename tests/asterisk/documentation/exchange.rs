@@ -1,13 +1,16 @@
 //! What other programs exchange with the module: AMI, HTTP, metrics.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::pages::{Names, assert_same, code, listed, names, tables};
 use super::prose::existing_names;
 use super::texts::{elements, help, literals, sources};
 use crate::harness::api::{login, office};
+use crate::harness::ari::with_ari;
 use crate::harness::users::set;
-use crate::harness::{Ami, Answer, Instance, Message, Receiver, wait_until};
+use crate::harness::{Ami, Answer, Instance, Message, Receiver, repository_file, wait_until};
 
 /// Headers that Asterisk itself puts into a message.
 const CORE: [&str; 5] = ["Event", "Privilege", "ActionID", "SystemName", "Response"];
@@ -266,6 +269,77 @@ fn every_request_is_on_a_page() {
         &listed("member of a record"),
         &record,
     );
+}
+
+/// The description of ARI, which a test in `ari` compares with what the module answers.
+#[test]
+fn every_part_of_ari_is_on_a_page() {
+    let described = repository_file("doc/rest-api/userPresence.json");
+    let described: Value = serde_json::from_str(&described).expect("JSON");
+    let (mut requests, mut parameters) = (Names::new(), BTreeMap::new());
+    for api in described["apis"].as_array().expect("resources") {
+        let path = api["path"].as_str().expect("a path");
+        for operation in api["operations"].as_array().expect("operations") {
+            let method = operation["httpMethod"].as_str().expect("a method");
+            requests.insert(format!("{method} /ari{path}"));
+            let given = operation["parameters"].as_array().expect("parameters");
+            let given = given.iter().filter(|given| given["paramType"] == "query");
+            let given = names(given.filter_map(|given| given["name"].as_str()));
+            parameters.insert(operation["nickname"].as_str().expect("a name"), given);
+        }
+    }
+    assert_same("requests of ARI", &listed("ARI request"), &requests);
+    let list = listed("parameter of the ARI list");
+    assert_same("parameters of ARI's list", &list, &parameters["list"]);
+    let put = listed("parameter of an ARI `PUT`");
+    assert_same("parameters of ARI's PUT", &put, &parameters["update"]);
+    assert!(parameters["get"].is_empty());
+    for (about, model) in [
+        ("member of an ARI user", "UserPresence"),
+        ("member of `UserPresenceChanged`", "UserPresenceChanged"),
+        ("member of `UserPresenceRemoved`", "UserPresenceRemoved"),
+    ] {
+        let members = keys(&described["models"][model]["properties"]);
+        assert_same(about, &listed(about), &members);
+    }
+
+    // Each parameter is looked at: a wrong value of it is refused, and others are unknown.
+    let ast = with_ari(Instance::builder())
+        .userpresence("[general]\n[alice]\ntype = user\n")
+        .start();
+    let asked = |name: &str| {
+        let target = format!("/userPresence?{name}=%FF");
+        ast.ari("GET", &target, "").status
+    };
+    assert!(parameters["list"].iter().all(|name| asked(name) == 400));
+    let unknown = ast.ari("GET", "/userPresence?zzz=1", "").json();
+    let unknown = unknown["message"].as_str().expect("a message").to_owned();
+    let (_, expected) = unknown.split_once("expected ").expect("what is expected");
+    let expected = expected.trim_end_matches('.').replace(" or ", ", ");
+    assert_same(
+        "parameters of ARI's list",
+        &list,
+        &names(expected.split(", ")),
+    );
+    let long = "x".repeat(256);
+    for name in &parameters["update"] {
+        let needed = match name.as_str() {
+            "subtype" | "until" => "&status=away",
+            _ => "",
+        };
+        let target = format!("/userPresence/alice?{name}={long}{needed}");
+        let answer = ast.ari("PUT", &target, "");
+        assert_eq!(answer.status, 400, "{name}: {answer:?}");
+        let why = answer.json()["message"].to_string();
+        assert!(!why.contains("unknown field"), "{name}: {why}");
+    }
+    let answer = ast.ari("PUT", "/userPresence/alice", r#"{"zzz": 1}"#);
+    let why = answer.json()["message"].to_string();
+    let (_, expected) = why
+        .split_once("expected one of ")
+        .expect("what is expected");
+    let expected = names(expected.split('`').skip(1).step_by(2));
+    assert_same("parameters of ARI's PUT", &put, &expected);
 }
 
 /// What really comes has the members and events that the page names.

@@ -60,6 +60,13 @@ impl Instance {
         let thirdparty = ours.join("documentation/thirdparty");
         fs::create_dir_all(ours.join("static-http")).expect("a directory below our own");
         fs::create_dir_all(&thirdparty).expect("a directory below our own");
+        // ARI serves no links that lead out of this folder.
+        fs::create_dir_all(ours.join("rest-api")).expect("a directory below our own");
+        for entry in fs::read_dir(data.join("rest-api")).into_iter().flatten() {
+            let entry = entry.expect("a readable directory");
+            let to = ours.join("rest-api").join(entry.file_name());
+            fs::copy(entry.path(), to).expect("a copy");
+        }
         for folder in ["", "documentation"] {
             for entry in fs::read_dir(data.join(folder)).expect("the root is complete") {
                 let entry = entry.expect("a readable directory");
@@ -69,6 +76,9 @@ impl Instance {
                 }
             }
         }
+        let description = "rest-api/userPresence.json";
+        let from = paths::repository().join("doc").join(description);
+        fs::copy(from, ours.join(description)).expect("a copy");
         let doc = paths::repository().join("doc");
         for entry in fs::read_dir(doc).into_iter().flatten().flatten() {
             if entry.path().extension().is_some_and(|kind| kind == "xml") {

@@ -115,9 +115,9 @@ impl<'a> Request<'a> {
             path: below,
             bare,
             // SAFETY: CALLER: a list for `'a`.
-            query: unsafe { list(query) },
+            query: unsafe { text::variables(query) },
             // SAFETY: CALLER: a list for `'a`.
-            headers: unsafe { list(headers) },
+            headers: unsafe { text::variables(headers) },
             answering: PhantomData,
         }
     }
@@ -274,21 +274,4 @@ unsafe fn before(path: *const c_char) -> u8 {
     let before = unsafe { path.sub(1) };
     // SAFETY: CALLER, HTTP-PATH: as above.
     unsafe { before.cast::<u8>().read() }
-}
-
-/// # Safety
-/// `next` is NULL or the head of a list that lives and stays unchanged for `'a`.
-unsafe fn list<'a>(next: *const ffi::ast_variable) -> Vec<(&'a [u8], &'a [u8])> {
-    let mut listed = Vec::new();
-    let mut next = next;
-    // SAFETY: CALLER: NULL or an element of the list.
-    while let Some(variable) = unsafe { next.as_ref() } {
-        // SAFETY: HOST-STRINGS: the name lives as long as the element.
-        let name = unsafe { text::bytes(variable.name) };
-        // SAFETY: HOST-STRINGS: so does the value.
-        let value = unsafe { text::bytes(variable.value) };
-        listed.push((name, value));
-        next = variable.next;
-    }
-    listed
 }

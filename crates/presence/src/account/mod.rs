@@ -15,5 +15,5 @@ pub use event::testing;
 pub use event::{Event, Subscription, uuid_of};
 pub use journal::{Journal, Missed};
 pub use query::{EventsQuery, ListQuery};
-pub use record::Record;
+pub use record::{FullRecord, Record};
 pub use reservation::Reservation;

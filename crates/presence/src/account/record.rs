@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::combine::{Method, Reason};
 use crate::directory::UserId;
 use crate::model::activity::{MeetingStatus, PresenceStatus, TelephonyStatus};
 use crate::model::flags::Flags;
@@ -151,5 +152,60 @@ impl Record {
     pub fn json(&self) -> String {
         // Plain strings and numbers always serialise.
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// A [`Record`] with the user's account, and with what explains the combined presence.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct FullRecord {
+    /// The record.
+    #[serde(flatten)]
+    pub record: Record,
+    /// The name of the account.
+    pub account: String,
+    /// The address of the winning source, `own` for own status, empty for none.
+    pub source: String,
+    /// The rule by which the source won.
+    pub reason: Reason,
+    /// The method that combines the sources.
+    pub method: Method,
+}
+
+impl FullRecord {
+    /// The present record of a user.
+    pub fn of(world: &World, id: UserId) -> Self {
+        Record::of(world, id).full(world, id)
+    }
+
+    /// The record right after a transition; `None` if the user has been removed since.
+    pub fn after(world: &World, transition: &Transition) -> Option<Self> {
+        Some(FullRecord {
+            record: Record::after(world, transition)?,
+            account: transition.account.to_string(),
+            source: transition.source.to_string(),
+            reason: transition.reason,
+            method: transition.method,
+        })
+    }
+
+    /// The record as JSON.
+    pub fn json(&self) -> String {
+        // Plain strings and numbers always serialise.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl Record {
+    /// The present record with what a [`FullRecord`] has besides.
+    pub fn full(self, world: &World, id: UserId) -> FullRecord {
+        let user = world.directory().get(id);
+        FullRecord {
+            record: self,
+            account: world.directory().account(user.account).to_string(),
+            source: world.winner(id).to_owned(),
+            reason: world.outcome(id).reason,
+            method: user.rule.method,
+        }
     }
 }
