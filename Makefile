@@ -111,6 +111,10 @@ screenshots: setup-test axe build-private ## Take new pictures of the board for 
 bench: build-private build-selftest ## Measure the module against stock Asterisk
 	$(MODULES) cargo bench $(PURE) --features in-asterisk --bench speed
 
+.PHONY: valgrind
+valgrind: setup-test build-selftest ## Look for wrong use of memory and leaks with valgrind
+	@tests/asterisk/valgrind.sh target/valgrind $(ROOT) $(SELFTEST) phones_alive
+
 .PHONY: lint
 lint: asterisk ## Check format, clippy, documentation and licences
 	@tests/setup.sh build

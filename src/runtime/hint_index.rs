@@ -162,3 +162,64 @@ impl Runtime {
         has.flatten().unwrap_or_default()
     }
 }
+
+#[cfg(all(test, not(feature = "loom")))]
+mod tests {
+    use super::super::testing::{Fake, runtime};
+    use super::*;
+    use presence::State;
+
+    fn put(fake: &Fake, hints: &[(&str, &str, &str)]) {
+        let owned = hints.iter().map(|(context, extension, names)| {
+            let texts = [context, extension, names];
+            let [context, extension, names] = texts.map(|text| (*text).to_owned());
+            (context, extension, names)
+        });
+        *fake.hints.lock().unwrap() = owned.collect();
+    }
+
+    const USERS: &str = "[alice]\ntype = user\n[bob]\ntype = user\n";
+
+    #[test]
+    fn hints_are_known_as_they_are_now() {
+        let (runtime, fake) = runtime(USERS);
+        let not_set = Presence::NOT_SET;
+        let device = |runtime: &Runtime, extension: &str| {
+            let hint = runtime.watched_hint(extension, &not_set);
+            hint.map(|hint| hint.has_device)
+        };
+        put(
+            &fake,
+            &[("a", "1", "X/1,UserPresence:alice"), ("a", "2", "X/2")],
+        );
+        assert_eq!(device(&runtime, "1"), Some(true));
+        assert_eq!(device(&runtime, "2"), None);
+        // What is known is compared, and what is not known is looked for where hints are.
+        put(&fake, &[("a", "1", "X/1"), ("a", "2", ",UserPresence:bob")]);
+        assert_eq!(device(&runtime, "1"), None);
+        assert_eq!(device(&runtime, "2"), Some(false));
+        put(&fake, &[("a", "3", ",UserPresence:bob")]);
+        assert_eq!(device(&runtime, "2"), None);
+        assert_eq!(device(&runtime, "3"), Some(false));
+    }
+
+    #[test]
+    fn the_presence_decides_between_contexts() {
+        let (runtime, fake) = runtime(USERS);
+        let away = Presence::from(State::Away);
+        let is_own = |told: &Presence| runtime.watched_hint("1", told).is_some();
+        put(
+            &fake,
+            &[("a", "1", ",UserPresence:alice"), ("b", "1", "X/1")],
+        );
+        assert!(is_own(&Presence::NOT_SET) && !is_own(&away));
+        let names: Vec<String> = (0..9).map(|number| format!("c{number}")).collect();
+        let mut hints = vec![("a", "1", ",UserPresence:alice")];
+        hints.extend(names.iter().map(|name| (&**name, "1", "X/1")));
+        put(&fake, &hints);
+        let (runtime, again) = super::super::testing::runtime(USERS);
+        put(&again, &hints);
+        let is_own = |told: &Presence| runtime.watched_hint("1", told).is_some();
+        assert!(is_own(&Presence::NOT_SET) && !is_own(&away));
+    }
+}

@@ -20,8 +20,10 @@ fn start(text: &str) -> Instance {
     ast
 }
 
+const READY: &str = "Phones may publish their presence now";
+
 fn wait_ready(ast: &Instance) {
-    ast.wait_log("Phones may publish their presence now");
+    ast.wait_log(READY);
 }
 
 /// State, subtype and message of alice.
@@ -368,8 +370,9 @@ fn after_a_restart_the_phone_publishes_anew() {
     let mut phone = Publisher::new(&ast, "200");
     assert_eq!(phone.publish(&pidf("open", "away", "")).status, 200);
     assert_alice(&ast, "away", "", "");
+    let before = ast.log().len();
     ast.restart(true);
-    wait_ready(&ast);
+    ast.wait_log_from(before, READY);
     assert_alice(&ast, "not_set", "", "");
     let mut phone = Publisher::new(&ast, "200");
     phone.etag = Some("77".to_owned());
@@ -487,8 +490,8 @@ fn a_reload_changes_whose_source_a_phone_is() {
 fn a_publication_is_chosen() {
     let ast = Instance::builder()
         .userpresence(&format!(
-            "{ALICE}actions = quiet\n\
-             [quiet]\ntype = action\non = dnd\nset = DB(test/quiet)=yes\n"
+            "{ALICE}action = quiet\n\
+             [quiet]\ntype = action\nstatus = dnd\nset = DB(test/quiet)=yes\n"
         ))
         .sip(&["200", "soft", "2000"])
         .hint("2000", "PJSIP/2000,UserPresence:alice")
@@ -500,7 +503,7 @@ fn a_publication_is_chosen() {
     phone.publish(&pidf("open", "busy", "Not now"));
     let seen = watcher.wait_presence("dnd");
     assert_eq!(seen.message, "Not now");
-    ast.wait_value("DB(test/quiet)", "yes");
+    wait_until("the action", || (ast.astdb("test/quiet")? == "yes").then_some(()));
     // A status set elsewhere takes part as it always does.
     set(&ast, "alice", "available");
     assert_eq!(read(&ast, "alice"), "dnd");

@@ -2,6 +2,7 @@
 
 mod context;
 mod order;
+mod publish;
 mod size;
 mod stock;
 
