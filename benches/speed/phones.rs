@@ -32,7 +32,10 @@ fn hints(users: usize) -> (String, String) {
     let mut hints = String::new();
     for user in 0..users {
         text += &format!("[u{user}]\ntype = user\nextension = {}\n", 2000 + user);
-        hints += &format!("exten => {},hint,Custom:d{user},UserPresence:u{user}\n", 2000 + user);
+        hints += &format!(
+            "exten => {},hint,Custom:d{user},UserPresence:u{user}\n",
+            2000 + user
+        );
     }
     hints += "exten => stock,hint,Custom:stock,CustomPresence:stock\n";
     (text, hints)
@@ -275,7 +278,9 @@ impl Publisher {
         let size = self.socket.recv(&mut buffer).expect("an answer");
         let answer = String::from_utf8_lossy(&buffer[..size]).into_owned();
         assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
-        let tag = answer.lines().find_map(|line| line.strip_prefix("SIP-ETag:"));
+        let tag = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("SIP-ETag:"));
         tag.expect("a tag").trim().to_owned()
     }
 }

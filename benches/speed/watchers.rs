@@ -78,7 +78,10 @@ impl Watchers {
             .shared
             .changed
             .wait_timeout_while(accepted, PATIENCE, |accepted| *accepted < count);
-        assert!(!waited.expect("no panic").1.timed_out(), "no 200 for {count}");
+        assert!(
+            !waited.expect("no panic").1.timed_out(),
+            "no 200 for {count}"
+        );
     }
 
     /// Waits for this number of NOTIFYs that `wanted` accepts, and takes all of them.
@@ -165,7 +168,10 @@ fn answer(request: &str) -> String {
     let kept: Vec<&str> = lines
         .filter(|line| kept.iter().any(|name| line.starts_with(name)))
         .collect();
-    format!("SIP/2.0 200 OK\r\n{}\r\nContent-Length: 0\r\n\r\n", kept.join("\r\n"))
+    format!(
+        "SIP/2.0 200 OK\r\n{}\r\nContent-Length: 0\r\n\r\n",
+        kept.join("\r\n")
+    )
 }
 
 fn request(

@@ -18,14 +18,14 @@ use presence::world::{Change, Latest, World};
 pub const MOST_PER_ENDPOINT: usize = 10;
 
 /// One publication.
-struct Entry {
+struct KeptPublication {
     number: usize,
     latest: Latest,
 }
 
 /// Every publication that is alive in Asterisk, by the endpoint's name.
 #[derive(Default)]
-pub struct Publications(Mutex<HashMap<Box<str>, Vec<Entry>>>);
+pub struct Publications(Mutex<HashMap<Box<str>, Vec<KeptPublication>>>);
 
 impl Publications {
     /// Whether the endpoint may have another publication.
@@ -54,7 +54,7 @@ impl Publications {
         match of.iter_mut().find(|entry| entry.number == number) {
             Some(entry) if *entry.latest.publication == publication => {}
             Some(entry) => entry.latest = latest(publication, at),
-            None => of.push(Entry {
+            None => of.push(KeptPublication {
                 number,
                 latest: latest(publication, at),
             }),
@@ -100,7 +100,7 @@ fn latest(publication: Publication, at: Time) -> Latest {
     }
 }
 
-fn newest(of: &[Entry]) -> Option<&Latest> {
+fn newest(of: &[KeptPublication]) -> Option<&Latest> {
     of.iter()
         .map(|entry| &entry.latest)
         .max_by_key(|latest| latest.at)

@@ -2,7 +2,7 @@
 
 use crate::harness::publisher::{PIDF, pidf};
 use crate::harness::users::{json, read, set, wait_state, wait_verdict};
-use crate::harness::{Builder, Instance, MODULE, Publisher, wait_until};
+use crate::harness::{Builder, Instance, MODULE, Publisher, Sipp, wait_until};
 
 const ALICE: &str = "[alice]\ntype = user\nid = 4711\nextension = 200\n\
                      extension = 201,PJSIP/soft\n";
@@ -268,13 +268,10 @@ fn an_endpoint_publishes_for_its_users_only() {
 #[test]
 fn an_administrators_own_objects_go_on_working() {
     let ast = builder(ALICE).start();
-    let pjsip = std::fs::read_to_string(ast.path("etc/pjsip.conf")).expect("a file");
     let own = "\n[room]\ntype = inbound-publication\nevent_presence = mine\n\
                \n[200]\ntype = inbound-publication\nendpoint = other\nevent_presence = mine\n\
                \n[dialogs]\ntype = inbound-publication\nevent_dialog = x\n";
-    ast.write_config("pjsip.conf", &format!("{pjsip}{own}"));
-    ast.cli("module reload res_pjsip.so");
-    ast.cli("module reload res_pjsip_pubsub.so");
+    add_to_pjsip(&ast, own);
     wait_ready(&ast);
     let body = pidf("open", "away", "");
     let status = |endpoint: &str, resource: &str| {
@@ -294,6 +291,38 @@ fn an_administrators_own_objects_go_on_working() {
     assert_eq!(read(&ast, "alice,state"), "not_set");
     assert_eq!(status("200", "room"), 200, "under another name");
     assert_eq!(read(&ast, "alice,source"), "publish:PJSIP/200");
+}
+
+fn add_to_pjsip(ast: &Instance, text: &str) {
+    let pjsip = std::fs::read_to_string(ast.path("etc/pjsip.conf")).expect("a file");
+    ast.write_config("pjsip.conf", &format!("{pjsip}{text}"));
+    ast.cli("module reload res_pjsip.so");
+    ast.cli("module reload res_pjsip_pubsub.so");
+}
+
+#[test]
+fn an_endpoint_with_a_password_has_to_know_it() {
+    let ast = start("[alice]\ntype = user\npublish = PJSIP/desk\n");
+    add_to_pjsip(
+        &ast,
+        "\n[desk]\ntype = endpoint\ntransport = transport\ncontext = default\n\
+         disallow = all\nallow = ulaw\nauth = desk-auth\naors = desk\n\
+         \n[desk]\ntype = aor\n\
+         \n[desk-auth]\ntype = auth\nauth_type = userpass\nusername = desk\npassword = secret\n",
+    );
+    wait_until("the endpoint", || {
+        let shown = ast.cli("pjsip show endpoint desk");
+        shown.contains("desk-auth").then_some(())
+    });
+    Sipp::publish(&ast, "desk", "wrong", "401");
+    assert_eq!(read(&ast, "alice"), "not_set");
+    Sipp::publish(&ast, "desk", "secret", "200");
+    assert_alice(&ast, "away", "", "Back at one");
+    let shown = ast.cli("userpresence show publications");
+    assert!(shown.contains("PJSIP/desk"), "{shown}");
+    assert!(shown.contains("alice: away \"Back at one\""), "{shown}");
+    assert!(shown.ends_with("1 phone"), "{shown}");
+    assert!(ast.cli("userpresence show stats").contains("publications"));
 }
 
 #[test]
@@ -323,7 +352,7 @@ fn hostile_bodies_are_refused_and_change_nothing() {
         (PIDF, b"<presence>", 400),
         (PIDF, b"<presence>\xff\xfe</presence>", 400),
         (PIDF, b"\0\0\0\0", 400),
-        (PIDF, good[..good.len() - 5].as_bytes(), 400),
+        (PIDF, &good.as_bytes()[..good.len() - 5], 400),
         (PIDF, bomb.as_bytes(), 400),
         (PIDF, deep.as_bytes(), 400),
         (PIDF, huge.as_bytes(), 413),
@@ -503,7 +532,9 @@ fn a_publication_is_chosen() {
     phone.publish(&pidf("open", "busy", "Not now"));
     let seen = watcher.wait_presence("dnd");
     assert_eq!(seen.message, "Not now");
-    wait_until("the action", || (ast.astdb("test/quiet")? == "yes").then_some(()));
+    wait_until("the action", || {
+        (ast.astdb("test/quiet")? == "yes").then_some(())
+    });
     // A status set elsewhere takes part as it always does.
     set(&ast, "alice", "available");
     assert_eq!(read(&ast, "alice"), "dnd");

@@ -274,8 +274,15 @@ fn valgrind(program: PathBuf) -> Command {
     command
         .env("VALGRIND_LIB", root.join("usr/libexec/valgrind"))
         .env("VALGRIND_LAUNCHER", root.join("usr/bin/valgrind.bin"))
-        .args(["--leak-check=full", "--show-leak-kinds=definite", "--num-callers=30"])
-        .arg(format!("--extra-debuginfo-path={}", root.join("usr/lib/debug").display()))
+        .args([
+            "--leak-check=full",
+            "--show-leak-kinds=definite",
+            "--num-callers=30",
+        ])
+        .arg(format!(
+            "--extra-debuginfo-path={}",
+            root.join("usr/lib/debug").display()
+        ))
         .arg(format!("--log-file={}", folder.join("%p.txt").display()))
         .arg(program);
     command

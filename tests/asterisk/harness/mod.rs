@@ -72,5 +72,6 @@ pub use self::{
     queue::Caller,
     receiver::{Answering, Post, Receiver, TlsReceiver, certificate},
     sip::{Notify, Presence, Subscriber},
+    sipp::Sipp,
     wait::{PATIENCE, now, wait_until},
 };

@@ -17,7 +17,7 @@ pub(super) const REFUSAL: &str = "refusal";
 pub(super) const FORM: &str = "form";
 
 /// A `sipp` that writes every message to a file. It ends on drop.
-pub(super) struct Sipp {
+pub struct Sipp {
     process: Mutex<Process>,
     port: u16,
     trace: PathBuf,
@@ -74,6 +74,16 @@ impl Sipp {
     /// The port on which it listens.
     pub(super) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Runs `tests/sip/publish.xml` as an endpoint with this password, up to the response of
+    /// this status.
+    #[track_caller]
+    pub fn publish(instance: &Instance, endpoint: &str, password: &str, status: &str) {
+        let keys = [("endpoint", endpoint), (REFUSAL, status)];
+        let arguments = ["-au", endpoint, "-ap", password, "-m", "1"];
+        let sipp = Self::start(instance, "publish", &keys, &arguments);
+        sipp.wait_end(&format!("response {status} to a PUBLISH"));
     }
 
     /// Waits for the end of its scenario.

@@ -103,7 +103,7 @@ type Respond = unsafe extern "C" fn(
 ) -> c_int;
 
 /// The functions that are called after an attach.
-struct Functions {
+struct PubsubFunctions {
     get_endpoint: GetEndpoint,
     get_header: GetHeader,
     register_service: RegisterService,
@@ -114,7 +114,7 @@ struct Functions {
     respond: Respond,
 }
 
-static FUNCTIONS: OnceLock<Functions> = OnceLock::new();
+static FUNCTIONS: OnceLock<PubsubFunctions> = OnceLock::new();
 /// Whether the handler is registered, or is about to be.
 static BEGUN: AtomicBool = AtomicBool::new(false);
 
@@ -152,7 +152,7 @@ impl<P: Publishing> Peer for PublicationPeer<P> {
     fn detach(_: &RunningPeer) {}
 }
 
-fn find(peer: &RunningPeer) -> Result<Functions, Error> {
+fn find(peer: &RunningPeer) -> Result<PubsubFunctions, Error> {
     let get_endpoint = peer.find(c"ast_pjsip_rdata_get_endpoint")?;
     let get_header = peer.find(c"ast_sip_rdata_get_header_value")?;
     let register_service = peer.find(c"ast_sip_register_service")?;
@@ -161,7 +161,7 @@ fn find(peer: &RunningPeer) -> Result<Functions, Error> {
     let resource_of = peer.find(c"ast_sip_publication_get_resource")?;
     let sip_endpoint = peer.find(c"ast_sip_get_pjsip_endpoint")?;
     let respond = peer.find(c"pjsip_endpt_respond_stateless")?;
-    Ok(Functions {
+    Ok(PubsubFunctions {
         // SAFETY: PJSIP-FUNCTIONS: the function of that name has this type.
         get_endpoint: unsafe { transmute::<*mut c_void, GetEndpoint>(get_endpoint) },
         // SAFETY: PJSIP-FUNCTIONS: as above.
@@ -413,22 +413,20 @@ unsafe extern "C" fn state_changed<P: Publishing>(
     guard(
         || ENDS,
         || {
-            // SAFETY: CALLER, CALLBACK-ARGUMENTS: a live publication.
-            let stays = unsafe {
-                with(publication, |publication| match state {
-                    ffi::AST_SIP_PUBLISH_STATE_TERMINATED => {
-                        P::ended(publication);
-                        true
-                    }
-                    _ if body.is_null() => P::refreshed(publication),
-                    // SAFETY: CALLER, CALLBACK-ARGUMENTS: the body of the request that is being
-                    // handled, until this returns.
-                    _ => match RequestBody::new(body) {
-                        Some(body) => P::changed(publication, body),
-                        None => false,
-                    },
-                })
+            let has_body = !body.is_null();
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: NULL, or the body of the request that is being
+            // handled, until this returns.
+            let body = unsafe { RequestBody::new(body) };
+            let call = |publication: LivePublication<'_>| match (state, body) {
+                (ffi::AST_SIP_PUBLISH_STATE_TERMINATED, _) => {
+                    P::ended(publication);
+                    true
+                }
+                (_, Some(body)) => P::changed(publication, body),
+                (_, None) => !has_body && P::refreshed(publication),
             };
+            // SAFETY: CALLER, CALLBACK-ARGUMENTS: a live publication.
+            let stays = unsafe { with(publication, call) };
             if stays { STAYS } else { ENDS }
         },
     )

@@ -179,7 +179,9 @@ impl<'a> Request<'a> {
             return &[];
         }
         // SAFETY: INVARIANT, PJSIP-LAYOUT: the message of a request that was parsed.
-        let name = unsafe { (&raw const (*message).line.method.name).read_unaligned() };
+        let name = unsafe { message.byte_add(METHOD) };
+        // SAFETY: INVARIANT, PJSIP-LAYOUT: the name of its method is there.
+        let name = unsafe { name.cast::<ffi::pj_str_t>().read_unaligned() };
         // SAFETY: INVARIANT, PJSIP-LAYOUT: a text of the message.
         unsafe { text_of(&name) }
     }
@@ -200,7 +202,9 @@ impl<'a> Request<'a> {
             return Err(Unread::None);
         }
         // SAFETY: INVARIANT, PJSIP-LAYOUT: the message of a request that was parsed.
-        let body = unsafe { (&raw const (*message).body).read_unaligned() };
+        let body = unsafe { message.byte_add(BODY) };
+        // SAFETY: INVARIANT, PJSIP-LAYOUT: a pointer to its body is there.
+        let body = unsafe { body.cast::<*mut ffi::pjsip_msg_body>().read_unaligned() };
         if body.is_null() {
             return Err(Unread::None);
         }

@@ -23,9 +23,9 @@ pub(super) fn read(
         for value in reader.values(*line) {
             given += 1;
             match one(value, definitions) {
-                Ok(Phones::None) => none = true,
-                Ok(Phones::OfExtensions(table)) => found.extensions = Some(table),
-                Ok(Phones::One(device, table)) => {
+                Ok(GivenPhones::None) => none = true,
+                Ok(GivenPhones::OfExtensions(table)) => found.extensions = Some(table),
+                Ok(GivenPhones::One(device, table)) => {
                     if found.devices.iter().any(|(known, _)| **known == *device) {
                         let message = format!("the user has '{device}' twice, expected it once");
                         reader.error_on(*line, message);
@@ -42,30 +42,30 @@ pub(super) fn read(
     (given > 0).then(|| Box::new(found))
 }
 
-enum Phones {
+enum GivenPhones {
     None,
     OfExtensions(Arc<PublishTable>),
     One(Box<str>, Arc<PublishTable>),
 }
 
 /// `PJSIP/201`, `PJSIP/201,table`, `yes`, `yes,table` or `no`
-fn one(given: &str, definitions: &Definitions) -> Result<Phones, String> {
+fn one(given: &str, definitions: &Definitions) -> Result<GivenPhones, String> {
     let (phone, table) = match given.split_once(',') {
         Some((phone, table)) => (phone.trim(), Some(table.trim())),
         None => (given, None),
     };
     let of_extensions = truth(phone);
     if of_extensions == Some(false) && table.is_none() {
-        return Ok(Phones::None);
+        return Ok(GivenPhones::None);
     }
     let table = definitions.find_publish_table(table.unwrap_or(PublishTable::PUBLISH))?;
     if of_extensions == Some(true) {
-        return Ok(Phones::OfExtensions(table));
+        return Ok(GivenPhones::OfExtensions(table));
     }
     let device = value::device(phone).ok();
     let device = device.filter(|device| device.starts_with(PJSIP));
     match device {
-        Some(device) => Ok(Phones::One(device, table)),
+        Some(device) => Ok(GivenPhones::One(device, table)),
         None => Err(unexpected(
             phone,
             "yes, no, or a phone such as PJSIP/201, perhaps with a table behind a comma",

@@ -14,6 +14,7 @@ use crate::model::state::{Presence, State};
 use crate::model::status::{StatusType, Statuses};
 use crate::model::text;
 use crate::model::time::Time;
+use crate::model::words;
 
 /// A device table while it is read.
 pub(super) struct DeviceDraft {
@@ -115,7 +116,10 @@ impl Draft for PublishDraft {
     }
 
     fn expected() -> String {
-        format!("type or what a phone publishes ({})", PhoneWord::expected())
+        format!(
+            "type or what a phone publishes ({})",
+            words::list(&PhoneWord::ALL.map(PhoneWord::name))
+        )
     }
 }
 

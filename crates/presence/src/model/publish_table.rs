@@ -24,13 +24,13 @@ words! {
         /// Away.
         Away = "away",
         /// Away for longer.
-        ExtendedAway = "extended-away" | "xa",
+        ExtendedAway = "extended_away" | "xa",
         /// Busy.
         Busy = "busy",
         /// Do not disturb, in words that RFC 4480 does not have.
-        Dnd = "dnd" | "do-not-disturb",
+        Dnd = "dnd" | "do_not_disturb",
         /// In a call.
-        OnThePhone = "on-the-phone",
+        OnThePhone = "on_the_phone",
         /// Called, in a word of one vendor.
         Alerting = "alerting",
         /// At an appointment.
@@ -54,7 +54,7 @@ words! {
         /// Has a meal.
         Meal = "meal",
         /// On the way.
-        InTransit = "in-transit",
+        InTransit = "in_transit",
         /// Plays.
         Playing = "playing",
         /// Shops.
@@ -72,11 +72,11 @@ words! {
         /// On a journey.
         Travel = "travel",
         /// Will not return.
-        PermanentAbsence = "permanent-absence",
+        PermanentAbsence = "permanent_absence",
         /// Works.
         Working = "working",
         /// Looks for work.
-        LookingForWork = "looking-for-work",
+        LookingForWork = "looking_for_work",
     }
 }
 
@@ -103,7 +103,8 @@ impl PhoneWord {
 
     /// The presence in the built-in table.
     fn built_in(self) -> Presence {
-        let detailed = |state| Presence::new(state, self.name(), "");
+        // The subtype is the word as RFC 4480 writes it.
+        let detailed = |state| Presence::new(state, &self.name().replace('_', "-"), "");
         match self {
             PhoneWord::Open | PhoneWord::Available | PhoneWord::Alerting => State::Available.into(),
             PhoneWord::Closed => State::Unavailable.into(),
