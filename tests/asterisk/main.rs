@@ -36,6 +36,7 @@ mod metrics;
 mod openapi;
 mod panics;
 mod persistence;
+mod phones_alive;
 mod pickup;
 mod provider;
 mod publications;
