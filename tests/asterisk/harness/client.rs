@@ -56,7 +56,7 @@ struct Program {
 /// The home directory of a client that starts.
 struct Home {
     path: PathBuf,
-    /// The client's SIP port.
+    /// The client's SIP port. The next one is free too: baresip listens there for TLS.
     port: u16,
     /// `127.0.0.1:PORT` of the instance.
     server: String,
@@ -71,7 +71,7 @@ impl Home {
         fs::create_dir_all(path.join("run")).expect("a directory below our own");
         Self {
             path,
-            port: ports::free(),
+            port: ports::free_pair(),
             server: format!("127.0.0.1:{}", instance.sip_port()),
         }
     }
