@@ -3,8 +3,11 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long a test waits before it gives up. Long on purpose: a slow or busy machine must
-/// not fail a test, and a test that passes never waits that long.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// not fail a test, and a test that passes never waits that long. Valgrind is slower still.
+pub const PATIENCE: Duration = Duration::from_secs(match option_env!("USERPRESENCE_VALGRIND") {
+    None => 60,
+    Some(_) => 600,
+});
 
 /// Polls `probe` until it returns a value, and returns the value.
 ///
