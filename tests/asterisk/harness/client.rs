@@ -23,6 +23,7 @@ use super::ports;
 use super::process::Process;
 use super::wait::{PATIENCE, poll};
 
+#[allow(unused_imports, reason = "as in the harness: not every run uses every tool")]
 pub use self::{baresip::Baresip, linphone::Linphone, pjsua::Pjsua};
 
 /// A client that watches one extension.
