@@ -72,3 +72,50 @@ fn one(given: &str, definitions: &Definitions) -> Result<GivenPhones, String> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::testing::parsed;
+
+    fn errors(lines: &str) -> Vec<String> {
+        let text = format!("[alice]\ntype=user\nextension=200\n{lines}");
+        let parsed = parsed(&text);
+        parsed.all_errors().map(ToString::to_string).collect()
+    }
+
+    #[track_caller]
+    fn assert_refused(lines: &str, expected: &str) {
+        let errors = errors(lines);
+        let found = errors.iter().any(|error| error.contains(expected));
+        assert!(errors.len() == 1 && found, "{errors:?}");
+    }
+
+    #[test]
+    fn phones_and_tables_are_named() {
+        for good in [
+            "no",
+            "yes",
+            "yes,publish",
+            "PJSIP/201",
+            "PJSIP/201, Publish",
+        ] {
+            assert!(errors(&format!("publish={good}\n")).is_empty(), "{good}");
+        }
+        let expected = "expected yes, no, or a phone such as PJSIP/201";
+        for bad in ["", "201", "SIP/201", "PJSIP/", "pjsip/201", "PJSIP/a&b"] {
+            assert_refused(&format!("publish={bad}\n"), expected);
+        }
+        assert_refused("publish=PJSIP/201,none\n", "unknown publish_table 'none'");
+        assert_refused("publish=PJSIP/1\npublish=PJSIP/1\n", "'PJSIP/1' twice");
+        assert_refused("publish=no\npublish=PJSIP/1\n", "'no' beside others");
+    }
+
+    #[test]
+    fn a_table_maps_the_words_of_phones() {
+        let of = |line: &str| errors(&format!("[t]\ntype=publish_table\n{line}\n"));
+        assert!(of("on-the-phone=dnd,call").is_empty());
+        assert!(of("Busy=").is_empty());
+        assert!(of("knitting=away")[0].contains("unknown option"));
+        assert!(of("busy=asleep")[0].contains("unknown status"));
+    }
+}

@@ -257,11 +257,13 @@ mod tests {
             name: "lunch".into(),
             label: "At lunch".into(),
             maps_to: Some(Presence::new(State::Away, "lunch", "")),
+            ..StatusType::built_in(State::Away)
         });
         statuses.put(StatusType {
             name: "nothing".into(),
             label: "Nothing".into(),
             maps_to: None,
+            ..StatusType::built_in(State::Away)
         });
         statuses
     }
