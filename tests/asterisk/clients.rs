@@ -1,6 +1,8 @@
 //! Real SIP clients of other makes, and what each says that it sees; and the requests of
 //! phones byte for byte.
 
+mod publishing;
+
 use crate::documentation::pages::tables;
 use crate::harness::barrier::configured;
 use crate::harness::client::{Baresip, Line, Linphone, Pjsua, Watcher};

@@ -9,12 +9,12 @@ module=$(realpath "$2")
 source "$(dirname "$0")/private.sh"
 
 dir=$repository/target/demo
-asterisk_pid='' phone_pid='' reader_pid='' socket_dir=''
+asterisk_pid='' client_pids=() reader_pid='' socket_dir=''
 
 stop_all() {
-    local status=$?
+    local status=$? pid
     trap '' INT TERM HUP
-    [ -z "$phone_pid" ] || end "$phone_pid"
+    for pid in "${client_pids[@]}"; do end "$pid"; done
     [ -z "$reader_pid" ] || end "$reader_pid"
     [ -z "$asterisk_pid" ] || end "$asterisk_pid"
     wait 2>/dev/null || true
@@ -75,30 +75,49 @@ start_asterisk() {
     until_true "Asterisk" ready
 }
 
-trace=$dir/log/sip.trace
-
-# Starts a real SIP client that watches 2000 and answers each NOTIFY.
-start_phone() {
-    local port
+# start_client NAME SCENARIO ARGUMENTS...: starts a real SIP client with that scenario. Its
+# messages are in log/NAME.trace.
+start_client() {
+    local name=$1 scenario=$2 port
+    shift 2
     next_port port 15160
-    sipp "127.0.0.1:$sip_port" -sf "$repository/tests/sip/subscribe.xml" -s 2000 \
-        -key endpoint watcher -key agent 'digium D65' -key event presence \
-        -key accept application/pidf+xml -i 127.0.0.1 -p "$port" \
-        -m 1 -nostdin -trace_msg -message_file "$trace" >"$dir/log/sipp.txt" 2>&1 9>&- &
-    phone_pid=$!
-    until_true "the subscription" notified '<digium_presence'
+    sipp "127.0.0.1:$sip_port" -sf "$scenario" -s 2000 -i 127.0.0.1 -p "$port" \
+        -m 1 -nostdin -trace_msg -message_file "$dir/log/$name.trace" "$@" \
+        >"$dir/log/$name.txt" 2>&1 9>&- &
+    client_pids+=($!)
 }
 
-# Prints the body of the last NOTIFY.
+# start_watcher NAME AGENT: starts a client that watches 2000 and answers each NOTIFY.
+start_watcher() {
+    start_client "$1" "$repository/tests/sip/subscribe.xml" -key endpoint watcher \
+        -key agent "$2" -key event presence -key accept application/pidf+xml
+    until_true "the subscription" notified "$1" '<presence'
+}
+
+# Prints the body of a client's last NOTIFY.
 last_body() {
-    cat "$trace" 2>/dev/null | tr -d '\r' |
+    cat "$dir/log/$1.trace" 2>/dev/null | tr -d '\r' |
         awk '/^<\?xml/ { body = ""; inside = 1 } inside { body = body $0 "\n" }
              /^<\/presence>/ { inside = 0 } END { printf "%s", body }'
 }
 
-# Whether the phone's last NOTIFY contains a text.
+# Whether a client's last NOTIFY contains a text.
 notified() {
-    last_body | grep -qF -- "$1"
+    last_body "$1" | grep -qF -- "$2"
+}
+
+# publish FORM: sends the PUBLISH of a file in tests/sip/forms as Alice's desk phone and
+# shows it.
+publish() {
+    local scenario=$dir/log/publish.xml form
+    form=$(<"$repository/tests/sip/forms/$1.sip")
+    awk -v form="$form" '$0 == "[form]" { print form; print ""; next } { print }' \
+        "$repository/tests/sip/form.xml" >"$scenario"
+    start_client publish "$scenario" -key endpoint 2000
+    until_true "an answer to the PUBLISH" grep -qs '^SIP/2.0 200' "$dir/log/publish.trace"
+    echo
+    tr -d '\r' <"$dir/log/publish.trace" |
+        sed -n '/^PUBLISH/,/^<\/presence>/p; /^SIP\/2.0/p; /^SIP-ETag/p' | sed 's/^/  /'
 }
 
 # Registers a real SIP client as Alice's desk phone.
@@ -116,25 +135,28 @@ logged() { grep -qF -- "$1" "$dir/log/full.log"; }
 # Whether the answer of a command has a line that matches this pattern.
 shows() { rx "$1" | grep -qE -- "$2"; }
 
+# show_phone NAME TEXT: waits for a NOTIFY with the text and shows its body.
 show_phone() {
-    until_true "a NOTIFY with $1" notified "$1"
-    printf '\n%sNOTIFY to the phone that watches 2000:%s\n' "$bold" "$plain"
-    last_body | sed 's/^/  /'
+    until_true "a NOTIFY with $2" notified "$1" "$2"
+    printf '\n%sNOTIFY to the %s phone that watches 2000:%s\n' "$bold" "$1" "$plain"
+    last_body "$1" | sed 's/^/  /'
 }
 
 lock
 rm -rf "$dir/lib"
 layout
 
-heading "A private Asterisk with res_userpresence, and a phone that watches Alice"
+heading "A private Asterisk with res_userpresence, and two phones that watch Alice"
 start_asterisk
 cli "core show version" "Asterisk "
 cli "module show like userpresence" "Running"
 register_phone
-start_phone
+start_watcher Digium 'digium D65'
+start_watcher Snom snomD785/10.1.90.0
 echo
 echo "  REGISTER  sip:2000@127.0.0.1:$sip_port  ->  200 OK"
-echo "  SUBSCRIBE sip:2000@127.0.0.1:$sip_port  ->  200 OK"
+echo "  SUBSCRIBE sip:2000@127.0.0.1:$sip_port  ->  200 OK   User-Agent: digium D65"
+echo "  SUBSCRIBE sip:2000@127.0.0.1:$sip_port  ->  200 OK   User-Agent: snomD785/10.1.90.0"
 
 heading "Alice has two phones: 200 is set to dnd, then 201 to available"
 cli 'presencestate change CustomPresence:200 "dnd,meeting,Board meeting until 3"' "Changing"
@@ -150,7 +172,7 @@ cli "dialplan eval function USER_PRESENCE(alice)" "Result: *dnd"
 cli "dialplan eval function USER_PRESENCE(alice,message)" "Board meeting"
 cli "userpresence show user alice" "dnd"
 cli "userpresence explain alice" "alice"
-show_phone 'type="dnd"'
+show_phone Digium 'type="dnd"'
 
 heading "Alice goes to lunch, a status type, for 5 seconds and on both phones"
 cli "userpresence show statuses" "lunch.*At lunch.*away"
@@ -160,14 +182,17 @@ written="dialplan eval function PRESENCE_STATE(CustomPresence:200,value)"
 until_true "extension 200" shows "$written" "Result: *away"
 cli "$written" "Result: *away"
 cli "dialplan eval function PRESENCE_STATE(CustomPresence:201,message)" "Back at one"
-show_phone 'type="away"'
+show_phone Digium 'type="away"'
+show_phone Snom 'Back at one'
+expect "$(last_body Snom)" '<rpid:away'
+
 
 heading "Lunch ends by itself: Alice is dnd again, as before"
 until_true "the end of lunch" hint 2000 dnd
 cli "userpresence show users" "alice.*dnd"
 until_true "extension 200" shows "$written" "Result: *dnd"
 cli "$written" "Result: *dnd"
-show_phone 'type="dnd"'
+show_phone Digium 'type="dnd"'
 
 heading "An action while Alice is dnd: FreePBX's do not disturb, and an AstDB entry of your own"
 until_true "the action" shows "userpresence show actions" "DB\(DND/200\) *YES"
@@ -217,6 +242,15 @@ end "$reader_pid"
 reader_pid=''
 printf '\n%s$ curl -N -u boss:demo %s%s\n' "$bold" "$api/events?extension=alice" "$plain"
 grep -v '^retry: \|^$' "$dir/log/events.txt" | fold -s -w 96 | sed 's/^/  /'
+
+heading "Alice chooses Lunch on her own phone, a Snom: its PUBLISH moves her presence"
+cli "userpresence set alice available" "available"
+until_true "the hint 2000" hint 2000 available
+publish snom-publish
+until_true "the hint 2000" hint 2000 away
+cli "userpresence show user alice" "away"
+cli "userpresence explain alice" "away"
+show_phone Digium 'type="away"'
 
 heading "The board: a live page of all users"
 page=$(curl -sS "http://127.0.0.1:$http_port/userpresence/")

@@ -1,4 +1,4 @@
-"""A SIP client by pjsua2 that watches an extension and publishes its own presence.
+"""A SIP client by pjsua2 that registers, watches an extension and publishes its presence.
 
 Arguments: the server as ADDRESS:PORT, its account, the extension, its own port. It prints
 what it sees after each NOTIFY, reads `publish ACTIVITY NOTE` from its standard input, and
@@ -74,7 +74,7 @@ def main(server, name, extension, port):
 
     settings = pjsua2.AccountConfig()
     settings.idUri = f"sip:{name}@{server}"
-    settings.regConfig.registerOnAdd = False
+    settings.regConfig.registrarUri = f"sip:{server}"
     account = pjsua2.Account()
     account.create(settings)
     watched = Watched()

@@ -23,6 +23,10 @@ use super::ports;
 use super::process::Process;
 use super::wait::{PATIENCE, poll};
 
+#[allow(
+    unused_imports,
+    reason = "as in the harness: not every run uses every tool"
+)]
 pub use self::{baresip::Baresip, linphone::Linphone, pjsua::Pjsua};
 
 /// A client that watches one extension.
@@ -56,7 +60,7 @@ struct Program {
 /// The home directory of a client that starts.
 struct Home {
     path: PathBuf,
-    /// The client's SIP port.
+    /// The client's SIP port. The next one is free too: baresip listens there for TLS.
     port: u16,
     /// `127.0.0.1:PORT` of the instance.
     server: String,
@@ -71,7 +75,7 @@ impl Home {
         fs::create_dir_all(path.join("run")).expect("a directory below our own");
         Self {
             path,
-            port: ports::free(),
+            port: ports::free_pair(),
             server: format!("127.0.0.1:{}", instance.sip_port()),
         }
     }

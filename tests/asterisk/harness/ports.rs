@@ -25,3 +25,15 @@ pub(super) fn free() -> u16 {
     }
     panic!("no free port on 127.0.0.1");
 }
+
+/// A port that is free, as is the next one.
+pub(super) fn free_pair() -> u16 {
+    for _ in 0..COUNT {
+        let port = free();
+        // Another test may have taken the next one in between.
+        if free() == port + 1 {
+            return port;
+        }
+    }
+    panic!("no two free ports on 127.0.0.1");
+}

@@ -114,7 +114,7 @@ impl<S: PidfSupplement> Peer for PidfPeer<S> {
         }
     }
 
-    fn holds() -> bool {
+    fn holds(_peer: &RunningPeer) -> bool {
         ENTRY.get().is_none_or(Entry::is_last)
     }
 

@@ -1,5 +1,6 @@
 //! baresip, by its commands and its trace of SIP.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use super::{Home, Line, Program, Watcher};
@@ -7,6 +8,9 @@ use crate::harness::instance::Instance;
 
 /// What precedes baresip's list of contacts.
 const LIST: &str = "--- Contacts (";
+
+const NOTIFY: &str = "NOTIFY";
+const PUBLISH: &str = "PUBLISH";
 
 /// A running baresip. It ends on drop, without a word to Asterisk.
 pub struct Baresip {
@@ -22,11 +26,15 @@ impl Baresip {
         Self::launch(instance, line, "regint=0")
     }
 
-    /// Starts baresip, which registers, subscribes, and publishes its own presence: at first
-    /// that it is online.
+    /// Starts baresip, which also publishes its own presence: at first that it is `unknown`.
+    ///
+    /// It does not register. If it did, it would publish anew in answer to that, possibly
+    /// before the first answer; then nobody would ever withdraw the first publication.
     #[track_caller]
     pub fn publishing(instance: &Instance, line: Line<'_>) -> Self {
-        Self::launch(instance, line, "regint=600;pubint=600")
+        let baresip = Self::launch(instance, line, "regint=0;pubint=600");
+        baresip.wait_answered(PUBLISH, 1);
+        baresip
     }
 
     #[track_caller]
@@ -64,9 +72,21 @@ impl Baresip {
         }
     }
 
-    /// Sets its own presence: baresip has `online` and `offline`.
+    /// Sets its own presence, which baresip publishes if it differs: `online` or `offline`.
+    /// Returns once baresip has the answer: its next request needs the tag in it.
+    #[track_caller]
     pub fn publish(&self, presence: &str) {
+        let before = answered(&self.program.printed(), PUBLISH);
         self.command(&format!("presence_{presence}"));
+        self.wait_answered(PUBLISH, before + 1);
+    }
+
+    #[track_caller]
+    fn wait_answered(&self, method: &str, count: usize) {
+        let what = format!("answer to {method} number {count}");
+        self.program.wait(&what, |text| {
+            (answered(text, method) >= count).then_some(())
+        });
     }
 
     /// Ends it as its user does: it withdraws what it published.
@@ -101,23 +121,23 @@ impl Baresip {
     }
 }
 
+/// The number of requests of this method whose answer is in the trace; one that was sent
+/// twice counts once.
+fn answered(trace: &str, method: &str) -> usize {
+    let is_answer = |text: &&str| text.starts_with(|c: char| c.is_ascii_digit());
+    let answers = trace.split("SIP/2.0 ").filter(is_answer);
+    let numbers = answers.filter_map(|answer| {
+        let mut headers = answer.lines().take_while(|line| !line.is_empty());
+        headers.find_map(|line| line.strip_prefix("CSeq: ")?.strip_suffix(method))
+    });
+    numbers.collect::<BTreeSet<_>>().len()
+}
+
 impl Watcher for Baresip {
     fn wait_seen(&self, notify: usize) -> String {
         // Its answer comes before the contact's new presence but in the same step, and a
-        // command is read in a later one. Asterisk may send a NOTIFY twice.
-        self.program.wait(&format!("NOTIFY {notify}"), |text| {
-            let answers = text.split("SIP/2.0 200 OK").skip(1);
-            let mut answered: Vec<_> = answers
-                .filter_map(|answer| {
-                    let headers = answer.lines().skip(1);
-                    let mut lines = headers.take_while(|line| !line.is_empty());
-                    lines.find(|line| line.starts_with("CSeq: ") && line.ends_with(" NOTIFY"))
-                })
-                .collect();
-            answered.sort_unstable();
-            answered.dedup();
-            (answered.len() >= notify).then_some(())
-        });
+        // command is read in a later one.
+        self.wait_answered(NOTIFY, notify);
         self.ask()
     }
 

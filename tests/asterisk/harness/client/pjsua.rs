@@ -16,7 +16,7 @@ pub struct Pjsua {
 }
 
 impl Pjsua {
-    /// Starts the client, which subscribes at once.
+    /// Starts the client, which registers and subscribes at once.
     #[track_caller]
     pub fn start(instance: &Instance, line: Line<'_>) -> Self {
         assert!(Path::new(PYTHON).exists(), "no {PYTHON}: make pjsua");
