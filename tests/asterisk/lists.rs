@@ -104,6 +104,7 @@ fn members_follow_the_configuration_at_the_next_refresh() {
         "extension = 202\n",
         "extension = 202\ngroup = SALES\n",
     );
+    ast.wait_log("0 new, 0 removed, 1 changed");
     phone.refresh();
     let all = phone.wait("carol", |it| it.full && it.members.contains_key("202"));
     assert_eq!(all.extensions(), ["200", "202", "8201"]);

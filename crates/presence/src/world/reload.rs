@@ -180,6 +180,7 @@ impl Plan {
             || !user.inputs.iter().zip(&before.inputs).all(same)
             || user.default != before.default
             || user.member != before.member
+            || user.groups != before.groups
             || user.reach != before.reach
             || user.origin != before.origin
     }
