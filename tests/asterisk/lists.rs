@@ -1,6 +1,7 @@
 //! Resource lists (RFC 4662): a phone subscribes once for an account or a group.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::harness::barrier::configured;
 use crate::harness::users::set;
@@ -103,6 +104,7 @@ fn members_follow_the_configuration_at_the_next_refresh() {
         "extension = 202\n",
         "extension = 202\ngroup = SALES\n",
     );
+    ast.wait_log("0 new, 0 removed, 1 changed");
     phone.refresh();
     let all = phone.wait("carol", |it| it.full && it.members.contains_key("202"));
     assert_eq!(all.extensions(), ["200", "202", "8201"]);
@@ -345,6 +347,39 @@ fn a_subscription_outlives_the_module() {
     assert!(ast.load_module(MODULE).ok());
     let (_, again) = first(&ast, "watcher", ACCOUNT);
     assert_eq!(again.members.len(), 3);
+}
+
+/// Subscriptions begin, are refreshed and change while the module comes and goes.
+#[test]
+fn lists_are_asked_for_while_the_module_comes_and_goes() {
+    const ROUNDS: usize = 10;
+    let ast = office();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Acquire) {
+                let phone = ListSubscriber::try_start(&ast, "watcher", ACCOUNT);
+                let answer = phone.wait_answer();
+                assert!(
+                    answer.contains(" 200 ") || answer.contains(" 404 "),
+                    "{answer}"
+                );
+                phone.refresh();
+                ast.set_device("202", "INUSE");
+                ast.set_device("202", "NOT_INUSE");
+                // An error while there is no list.
+                let _ = ast.ami().action(&[("Action", "PJSIPShowResourceLists")]);
+            }
+        });
+        let mut rounds = 0..ROUNDS;
+        let all = rounds.all(|_| ast.unload_module(MODULE).ok() && ast.load_module(MODULE).ok());
+        // The other thread ends in any case.
+        done.store(true, Ordering::Release);
+        assert!(all);
+    });
+    let (_, first) = first(&ast, "watcher", ACCOUNT);
+    assert_eq!(first.members.len(), 3);
+    assert_eq!(shown(&ast, ACCOUNT), Some("200,8201,202".to_owned()));
 }
 
 #[test]

@@ -29,7 +29,7 @@ enum Fit {
 
 /// An extension that shows a user.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Found {
+struct ShownBy {
     user: UserId,
     context: u32,
     fit: Fit,
@@ -40,7 +40,7 @@ struct Found {
 #[derive(Default, Debug)]
 pub struct WatchedExtensions {
     contexts: HashMap<Box<str>, u32>,
-    found: Vec<Found>,
+    found: Vec<ShownBy>,
     /// The patterns with a hint.
     patterns: Vec<(u32, Box<str>)>,
     sorted: bool,
@@ -91,7 +91,7 @@ impl WatchedExtensions {
 
     fn push(&mut self, user: UserId, hint: WatchableExtension<'_>, fit: Fit) {
         let context = self.context(hint.context);
-        self.found.push(Found {
+        self.found.push(ShownBy {
             user,
             context,
             fit,
@@ -123,7 +123,7 @@ impl WatchedExtensions {
         }
         let begin = self.found.partition_point(|found| found.user < user);
         let found = self.found[begin..].iter();
-        let found: Vec<&Found> = found.take_while(|found| found.user == user).collect();
+        let found: Vec<&ShownBy> = found.take_while(|found| found.user == user).collect();
         let mut contexts: Vec<u32> = Vec::new();
         let mut extensions: Vec<&str> = Vec::new();
         let mut add = |context: u32, extension: &'a str| {

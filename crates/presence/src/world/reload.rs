@@ -180,6 +180,7 @@ impl Plan {
             || !user.inputs.iter().zip(&before.inputs).all(same)
             || user.default != before.default
             || user.member != before.member
+            || user.groups != before.groups
             || user.reach != before.reach
             || !self.directory.publishes_as(user, running, before)
             || user.origin != before.origin
