@@ -10,6 +10,7 @@ mod functions;
 mod hash;
 mod id;
 mod names;
+mod own_targets;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -28,6 +29,7 @@ use names::Names;
 
 pub use functions::unknown_functions;
 pub use id::{AccountId, DeviceId, SourceId, UserId};
+pub use own_targets::OwnDestination;
 
 /// A source that a user reads.
 #[derive(Debug)]
