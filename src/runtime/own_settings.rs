@@ -230,3 +230,25 @@ impl Runtime {
         found.map_err(SettingsRefusal::NoUser)
     }
 }
+
+// The same on the runtime that runs, for interfaces.
+
+/// See [`Runtime::patch_settings`]; the patch is JSON text.
+///
+/// # Errors
+/// As there, and [`SettingsRefusal::NotRunning`].
+pub fn patch(user: &str, json: &str) -> Result<(), SettingsRefusal> {
+    let patch = SettingsPatch::parse(json).map_err(SettingsRefusal::Invalid)?;
+    let runtime = super::current().ok_or(SettingsRefusal::NotRunning)?;
+    runtime.patch_settings(user, &patch)
+}
+
+/// See [`Runtime::own_settings`].
+///
+/// # Errors
+/// As there, and [`SettingsRefusal::NotRunning`].
+pub fn json(user: &str) -> Result<String, SettingsRefusal> {
+    super::current()
+        .ok_or(SettingsRefusal::NotRunning)?
+        .own_settings(user)
+}
