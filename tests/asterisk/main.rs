@@ -33,6 +33,7 @@ mod login;
 mod manager;
 mod metrics;
 mod openapi;
+mod own_settings;
 mod panics;
 mod persistence;
 mod pickup;

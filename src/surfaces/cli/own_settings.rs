@@ -13,7 +13,7 @@ use presence::views::fields::Query;
 pub fn set(args: &Args<'_>, out: &mut String) -> CliResult {
     let (name, json) = match args.0.as_slice() {
         [name, json] if json.trim_start().starts_with('{') => (name, json),
-        [] | [_] => return CliResult::ShowUsage,
+        [] => return CliResult::ShowUsage,
         // A status for a user whose name is `settings`.
         _ => {
             let words = std::iter::once("settings").chain(args.0.iter().copied());
