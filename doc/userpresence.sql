@@ -52,7 +52,9 @@ CREATE TABLE userpresence (
     internal_context   VARCHAR(1000),  -- contexts, separated by ';'
     trust_caller_id    VARCHAR(5),     -- yes, no
     always_accept      VARCHAR(1000),  -- callers, separated by ';'
-    origin_variable    VARCHAR(79)     -- USERPRESENCE_ORIGIN
+    origin_variable    VARCHAR(79),    -- USERPRESENCE_ORIGIN
+    own_settings       VARCHAR(255),   -- what people may set, separated by ';': handling
+    own_forward        VARCHAR(1000)   -- separated by ';': internal;voicemail;mobile;_+49X.
 );
 
 -- An example:

@@ -30,6 +30,7 @@ pub mod load;
 #[cfg(all(test, feature = "loom"))]
 mod models;
 pub mod outbox;
+pub mod own_settings;
 pub mod persister;
 pub mod pickups;
 pub mod providers;
@@ -61,6 +62,7 @@ use feed::Feed;
 use functions::FunctionCheck;
 use hint_index::HintIndex;
 use host::Host;
+use own_settings::ForwardsWatchers;
 use persister::PersisterQueue;
 use pickups::Pickups;
 use publications::Publications;
@@ -91,6 +93,7 @@ pub struct Runtime {
     hints: HintIndex,
     reload: ReloadLock,
     warnings: Warnings,
+    forwards_watchers: ForwardsWatchers,
     webhooks: Webhooks,
     /// The held calls that are being picked up.
     pub pickups: Arc<Pickups>,
@@ -126,6 +129,7 @@ impl Runtime {
             hints: HintIndex::default(),
             reload: ReloadLock::default(),
             warnings: Warnings::default(),
+            forwards_watchers: ForwardsWatchers::default(),
             webhooks: Webhooks::new(poster),
             pickups: Arc::default(),
             sessions: Sessions::default(),

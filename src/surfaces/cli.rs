@@ -3,6 +3,7 @@
 mod change;
 mod complete;
 mod configuration;
+mod own_settings;
 mod password;
 mod publications;
 mod routes;
@@ -179,13 +180,29 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         words: c"userpresence show settings",
-        summary: c"Show the settings and the number of users",
-        usage: c"Usage: userpresence show settings
+        summary: c"Show the settings, or those that a user has made",
+        usage: c"Usage: userpresence show settings [<name>]
        Shows the general settings, and the number of users, sources and
-       devices.
+       devices. With <name>, shows the settings that this user has made, the
+       forwards that follow from them and from the administrator's in the
+       status that the user has chosen, and what the user may set.
 ",
         run: show::show_settings,
-        complete: None,
+        complete: Some(complete::user),
+    },
+    Command {
+        words: c"userpresence set settings",
+        summary: c"Change the settings that a user has made",
+        usage: c"Usage: userpresence set settings <name> <json>
+       Changes settings of a user's own by a JSON merge patch; null gives an
+       item back to the administrator. The console removes quotes, so write
+       the patch in quotes and a backslash before each quote inside:
+       userpresence set settings alice \"{\\\"statuses\\\":{\\\"away\\\":
+       {\\\"forwardExternal\\\":{\\\"always\\\":\\\"mobile\\\"}}}}\"
+       A target is an extension, a number, voicemail, mobile or none.
+",
+        run: own_settings::set,
+        complete: Some(complete::user),
     },
     Command {
         words: c"userpresence password",

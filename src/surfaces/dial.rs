@@ -86,6 +86,9 @@ impl UserPresenceDial {
                 }
             ),
         );
+        for ignored in &plan.ignored {
+            log::notice(format_args!("For '{}', {ignored}", plan.user));
+        }
         if let Some(why) = path.forbids(&plan.user) {
             busy(channel, "LOOP");
             return Err(why);

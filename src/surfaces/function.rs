@@ -3,7 +3,7 @@
 use crate::runtime;
 use std::ffi::CStr;
 
-use crate::runtime::store;
+use crate::runtime::{own_settings, store};
 use asterisk::function::Function;
 use presence::model::assignment;
 use presence::model::dnd::DndStatus;
@@ -40,6 +40,7 @@ impl Function for UserPresenceFunction {
                 assignment::parse(value, statuses, clock)
             }),
             Field::ChosenMessage => store::set_message(user, value),
+            Field::Settings => Ok(own_settings::patch(user, value)?),
             Field::DndStatus => {
                 let dnd = DndStatus::parse(value.trim())?;
                 store::change_user(user, |user| Change::DndStatus(user, dnd)).map(drop)
@@ -50,7 +51,7 @@ impl Function for UserPresenceFunction {
             }
             _ => Err(format!(
                 "this field is read-only; expected no field, or status, chosen_message, \
-                 dndStatus, {}",
+                 settings, dndStatus, {}",
                 Flag::expected()
             )),
         }

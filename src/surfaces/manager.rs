@@ -2,8 +2,7 @@
 //! event `UserPresenceChange`.
 
 use crate::runtime;
-use crate::runtime::persister;
-use crate::runtime::store;
+use crate::runtime::{own_settings, persister, store};
 use asterisk::manager::{Action, AmiReply, AmiRequest, Class, Fields};
 use presence::model::assignment::Parts;
 use presence::model::dnd::DndStatus;
@@ -27,6 +26,16 @@ pub static ACTIONS: &[Action] = &[
         name: c"UserPresenceSet",
         classes: &[Class::Call],
         run: set,
+    },
+    Action {
+        name: c"UserPresenceSettings",
+        classes: &[Class::Reporting],
+        run: settings,
+    },
+    Action {
+        name: c"UserPresenceSetSettings",
+        classes: &[Class::Call],
+        run: set_settings,
     },
     Action {
         name: c"UserPresenceLogin",
@@ -131,6 +140,32 @@ fn set(request: &AmiRequest<'_>) -> AmiReply {
     match set() {
         Ok(()) => AmiReply::Ack("Presence set".into()),
         Err(why) => AmiReply::Error(why),
+    }
+}
+
+fn settings(request: &AmiRequest<'_>) -> AmiReply {
+    let user = match required(request, "User") {
+        Ok(user) => user,
+        Err(reply) => return reply,
+    };
+    let found = store::name_of(user)
+        .and_then(|name| Ok((own_settings::json(&name).map_err(String::from)?, name)));
+    match found {
+        Ok((json, name)) => AmiReply::Fields(vec![("User", name.to_string()), ("Settings", json)]),
+        Err(why) => AmiReply::Error(why),
+    }
+}
+
+fn set_settings(request: &AmiRequest<'_>) -> AmiReply {
+    let given =
+        required(request, "User").and_then(|user| Ok((user, required(request, "Settings")?)));
+    let (user, json) = match given {
+        Ok(given) => given,
+        Err(reply) => return reply,
+    };
+    match own_settings::patch(user, json) {
+        Ok(()) => AmiReply::Ack("Settings changed".into()),
+        Err(why) => AmiReply::Error(why.to_string()),
     }
 }
 

@@ -36,6 +36,7 @@ mod login;
 mod manager;
 mod metrics;
 mod openapi;
+mod own_settings;
 mod panics;
 mod persistence;
 mod phones_alive;

@@ -30,13 +30,23 @@ pub fn show_routes(args: &Args<'_>, out: &mut String) -> CliResult {
     };
     let found = of_user(name, out, |world, user| {
         let name = world.directory().get(user).name.clone();
-        (name, world.dnd_status(user), calls::table(world, user))
+        let ignored = calls::ignored(world, user);
+        let table = calls::table(world, user);
+        (name, world.dnd_status(user), table, ignored)
     });
-    outcome(found.map(|(name, dnd, rows)| {
+    outcome(found.map(|(name, dnd, rows, ignored)| {
+        let is_own = |row: &calls::Row| row.iter().any(|cell| cell.ends_with(" (own)"));
+        let own = rows.iter().any(is_own);
         let mut table = Table::new(HEADS);
         table.rows = rows;
         table.show(out);
         out.push_str("* marks the current status\n");
+        if own {
+            let _ = writeln!(out, "(own) marks what {name} has set, over the section");
+        }
+        for ignored in ignored {
+            let _ = writeln!(out, "For {name}, {ignored}");
+        }
         if !dnd.accepts_calls() {
             // Writing to a String cannot fail.
             let _ = writeln!(

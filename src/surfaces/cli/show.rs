@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::own_settings;
 use super::table::Table;
 use super::{fail, outcome, routes, view};
 use crate::runtime;
@@ -314,8 +315,10 @@ pub fn show_stats(args: &Args<'_>, out: &mut String) -> CliResult {
 /// `userpresence show settings`
 pub fn show_settings(args: &Args<'_>, out: &mut String) -> CliResult {
     crate::trip("command");
-    if !args.0.is_empty() {
-        return CliResult::ShowUsage;
+    match args.0.as_slice() {
+        [] => {}
+        [user] => return own_settings::show(user, out),
+        _ => return CliResult::ShowUsage,
     }
     let lines = store::read(|world| {
         let directory = world.directory();

@@ -1,6 +1,6 @@
 //! The explanation of a plan in sentences: the target of a call and the reason.
 
-use super::{CallOrigin, CallPlan, DEPTH, Destination};
+use super::{CallOrigin, CallPlan, DEPTH, Destination, ForwardWhen};
 use crate::directory::{Directory, UserId};
 use crate::model::text::quoted;
 use crate::world::World;
@@ -118,11 +118,22 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
             }
         });
     }
+    let ignored = plan.ignored.iter();
+    lines.extend(ignored.map(|ignored| format!("For {user}, {ignored}.")));
     let onward = |target: &Destination| onward(world, caller, called, target);
+    let own = |when: ForwardWhen| own_setting(plan, when);
     if let Some(target) = &plan.always {
-        lines.push(format!("The call goes at once to {}.", described(target)));
+        let own = own(ForwardWhen::Always);
+        lines.push(format!(
+            "The call goes at once to {}{own}.",
+            described(target)
+        ));
         lines.extend(onward(target));
     } else {
+        if plan.own[ForwardWhen::Always as usize].is_some() {
+            let own = own(ForwardWhen::Always);
+            lines.push(format!("The call is not forwarded at once{own}."));
+        }
         lines.extend(ringing(plan));
         if caller.user == Some(called) {
             lines.push("The calling phone does not ring.".to_owned());
@@ -130,22 +141,30 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
         match &plan.no_answer {
             Some(target) => {
                 lines.push(format!(
-                    "If nobody answers, the call goes to {}.",
-                    described(target)
+                    "If nobody answers, the call goes to {}{}.",
+                    described(target),
+                    own(ForwardWhen::NoAnswer)
                 ));
                 lines.extend(onward(target));
             }
-            None => lines.push("If nobody answers, the call ends.".to_owned()),
+            None => lines.push(format!(
+                "If nobody answers, the call ends{}.",
+                own(ForwardWhen::NoAnswer)
+            )),
         }
         match &plan.busy {
             Some(target) => {
                 lines.push(format!(
-                    "If {user} is busy, the call goes to {}.",
-                    described(target)
+                    "If {user} is busy, the call goes to {}{}.",
+                    described(target),
+                    own(ForwardWhen::Busy)
                 ));
                 lines.extend(onward(target));
             }
-            None => lines.push(format!("If {user} is busy, the caller hears busy.")),
+            None => lines.push(format!(
+                "If {user} is busy, the caller hears busy{}.",
+                own(ForwardWhen::Busy)
+            )),
         }
     }
     if !plan.together.is_empty() {
@@ -163,6 +182,15 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// The end of a sentence about a forward that the user has set; empty for one of the
+/// administrator.
+fn own_setting(plan: &CallPlan, when: ForwardWhen) -> String {
+    let status = plan.own[when as usize].as_deref();
+    status.map_or_else(String::new, |status| {
+        format!(", by {}'s own setting for {status}", plan.user)
+    })
 }
 
 /// The devices that the call rings, one line for each stage.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{CallOrigin, CallPlan, Destination, RingStep};
+use super::{CallOrigin, CallPlan, Destination, ForwardWhen, RingStep};
 use crate::directory::UserId;
 use crate::model::state::{Presence, State};
 use crate::model::words::words;
@@ -41,6 +41,8 @@ words! {
         Monitors = "monitors",
         Push = "push",
         Note = "note",
+        Own = "own",
+        Ignored = "ignored",
         Json = "json",
     }
 }
@@ -112,6 +114,11 @@ impl<'a> RouteQuery<'a> {
             RouteField::Monitors => plan.monitors.join("&"),
             RouteField::Push => if plan.push { "yes" } else { "no" }.to_owned(),
             RouteField::Note => plan.note,
+            RouteField::Own => plan.own_forwards().collect::<Vec<_>>().join(","),
+            RouteField::Ignored => {
+                let ignored = plan.ignored.iter().map(ToString::to_string);
+                ignored.collect::<Vec<_>>().join("; ")
+            }
             RouteField::Json => plan.json(),
         })
     }
@@ -137,6 +144,10 @@ struct PlanView<'a> {
     monitors: &'a [String],
     push: bool,
     note: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    own: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ignored: Vec<String>,
 }
 
 impl CallPlan {
@@ -158,6 +169,8 @@ impl CallPlan {
             monitors: &self.monitors,
             push: self.push,
             note: &self.note,
+            own: self.own_forwards().collect(),
+            ignored: self.ignored.iter().map(ToString::to_string).collect(),
         };
         // Plain texts and numbers always serialise.
         serde_json::to_string(&view).unwrap_or_default()
@@ -184,9 +197,17 @@ impl CallPlan {
         }
     }
 
+    /// The names of the forwards that the user has set, in the words of the fields.
+    fn own_forwards(&self) -> impl Iterator<Item = &'static str> {
+        let fields = [RouteField::Always, RouteField::NoAnswer, RouteField::Busy];
+        let own = fields.into_iter().zip(&self.own);
+        own.filter_map(|(field, own)| own.as_ref().map(|_| field.name()))
+    }
+
     /// The parts of the plan that the table compares.
     fn difference(&self) -> impl PartialEq + '_ {
-        let targets = (&self.always, &self.no_answer, &self.busy);
+        let own = self.own.each_ref().map(Option::is_some);
+        let targets = (&self.always, &self.no_answer, &self.busy, own);
         (targets, &self.steps, self.push, &self.note)
     }
 }
@@ -236,8 +257,20 @@ pub fn table(world: &World, user: UserId) -> Vec<Row> {
     let plans = |(state, name): (State, &str)| {
         CallOrigin::ALL.map(|origin| CallPlan::in_status(world, user, origin, state, name))
     };
+    let own = world.own_settings(user);
+    let is_own = |state: State, name: &str| {
+        let mut statuses = own.into_iter().flat_map(|own| own.statuses());
+        let names = [name, state.name()];
+        statuses.any(|it| {
+            names
+                .iter()
+                .any(|name| it.status.eq_ignore_ascii_case(name))
+        })
+    };
     let ordinary = |(state, name): &&(State, &str)| {
-        *state != State::Dnd && handling.is_none_or(|h| h.block(*state, name).is_none())
+        *state != State::Dnd
+            && handling.is_none_or(|h| h.block(*state, name).is_none())
+            && !is_own(*state, name)
     };
     let others = statuses.iter().find(ordinary).copied().map(plans);
     let same = |plans: &[CallPlan; 2]| {
@@ -269,16 +302,23 @@ fn row(mark: &str, status: &str, plan: &CallPlan) -> Row {
         false => text,
     };
     let step = |at: usize| or_dash(plan.steps.get(at).map_or_else(String::new, stage));
-    let target = |target: &Option<Destination>| or_dash(text(target.as_ref()));
+    let target = |target: &Option<Destination>, when: ForwardWhen| {
+        let target = text(target.as_ref());
+        match (&plan.own[when as usize], target.as_str()) {
+            (None, _) => or_dash(target),
+            (Some(_), "") => "none (own)".to_owned(),
+            (Some(_), target) => format!("{target} (own)"),
+        }
+    };
     [
         mark.to_owned(),
         status.to_owned(),
         plan.origin.name().to_owned(),
-        target(&plan.always),
+        target(&plan.always, ForwardWhen::Always),
         step(0),
         step(1),
-        target(&plan.no_answer),
-        target(&plan.busy),
+        target(&plan.no_answer, ForwardWhen::NoAnswer),
+        target(&plan.busy, ForwardWhen::Busy),
         if plan.push { "yes" } else { "no" }.to_owned(),
         or_dash(plan.block.clone()),
     ]

@@ -7,6 +7,7 @@ use crate::actions::{ActionBlock, Functions};
 use crate::combine::{Method, Order, Ranks};
 use crate::model::device::PresenceTable;
 use crate::model::handling::Calls;
+use crate::model::own_rights::OwnRights;
 use crate::model::state::{Presence, State};
 use crate::model::status::{StatusType, Statuses};
 use crate::model::words::words;
@@ -102,6 +103,8 @@ pub struct Rule {
     pub functions: Arc<Functions>,
     /// How calls are routed.
     pub calls: Calls,
+    /// What a user may set, and where the user may forward calls to.
+    pub own_rights: OwnRights,
 }
 
 impl Default for Rule {
@@ -128,6 +131,7 @@ impl Default for Rule {
             actions: Vec::new(),
             functions: Arc::default(),
             calls: Calls::default(),
+            own_rights: OwnRights::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod hash;
 mod id;
 pub mod lists;
 mod names;
+mod own_targets;
 mod publishers;
 pub mod watching;
 
@@ -34,6 +35,7 @@ use names::Names;
 
 pub use functions::unknown_functions;
 pub use id::{AccountId, DeviceId, GroupId, SourceId, UserId};
+pub use own_targets::OwnDestination;
 pub use publishers::{MayPublish, Publishers};
 
 /// A source that a user reads.

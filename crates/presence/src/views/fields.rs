@@ -68,6 +68,8 @@ words! {
         PresenceStatus = "presenceStatus",
         /// The availability by the user's own choice alone.
         UserStatus = "userStatus",
+        /// The settings that the user has made, as one JSON object; a merge patch changes them.
+        Settings = "settings",
         /// The whole [`View`] as one JSON object.
         Json = "json";
         /// A flag of the user, `true` or `false`; it can be set.
@@ -183,6 +185,10 @@ impl<'a> Query<'a> {
             Field::MeetingStatus => world.activity(id).meeting.name().to_owned(),
             Field::PresenceStatus => world.activity(id).presence.name().to_owned(),
             Field::UserStatus => world.activity(id).user.name().to_owned(),
+            Field::Settings => {
+                let settings = world.own_settings(id);
+                settings.map_or_else(|| "{}".to_owned(), |settings| settings.json().to_owned())
+            }
             Field::Json => View::of(world, id).json(),
         })
     }

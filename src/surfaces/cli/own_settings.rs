@@ -1,0 +1,89 @@
+//! The settings that users make for themselves.
+
+use std::fmt::Write;
+
+use super::table::Table;
+use super::{change, fail, outcome};
+use crate::runtime::{self, own_settings, store};
+use asterisk::cli::{Args, CliResult};
+use presence::calls::{self, EffectiveForward};
+use presence::views::fields::Query;
+
+/// `userpresence set settings`
+pub fn set(args: &Args<'_>, out: &mut String) -> CliResult {
+    let (name, json) = match args.0.as_slice() {
+        [name, json] if json.trim_start().starts_with('{') => (name, json),
+        [] => return CliResult::ShowUsage,
+        // A status for a user whose name is `settings`.
+        _ => {
+            let words = std::iter::once("settings").chain(args.0.iter().copied());
+            return change::set(&Args(words.collect()), out);
+        }
+    };
+    match own_settings::patch(name, json) {
+        Ok(()) => {
+            let _ = writeln!(out, "Settings of '{name}' changed.");
+            CliResult::Success
+        }
+        Err(why) => outcome(fail(out, &why.to_string())),
+    }
+}
+
+/// `userpresence show settings <name>`
+pub fn show(name: &str, out: &mut String) -> CliResult {
+    let found = store::read(|world| {
+        let user = Query::find(world, name)?;
+        let status = world.settings_status(user).to_owned();
+        let state = world.chosen(user).presence.state();
+        let forwards = calls::effective(world, user, state, &status);
+        let settings = world.own_settings(user);
+        let json = settings.map_or_else(|| "{}".to_owned(), |it| it.json().to_owned());
+        let (ignored, allowed) = (calls::ignored(world, user), calls::allowed(world, user));
+        Ok::<_, String>((status, forwards, json, ignored, allowed))
+    });
+    let (status, forwards, json, ignored, allowed) = match found {
+        Some(Ok(found)) => found,
+        Some(Err(why)) => return outcome(fail(out, &why)),
+        None => return outcome(fail(out, runtime::NOT_RUNNING)),
+    };
+    let _ = writeln!(out, "Own settings: {json}");
+    for (what, words) in allowed {
+        let words = match words.is_empty() {
+            true => "none".to_owned(),
+            false => words.join(","),
+        };
+        let _ = writeln!(
+            out,
+            "May {}: {words}",
+            if what == "forward" {
+                "forward to"
+            } else {
+                "set"
+            }
+        );
+    }
+    let _ = writeln!(out, "Forwards in status {status}:");
+    let mut table = Table::new(["Call", "When", "Target", "Goes to", "Set by"]);
+    table.rows = forwards.iter().map(row).collect();
+    table.show(out);
+    for ignored in ignored {
+        let _ = writeln!(out, "Not carried out: {ignored}");
+    }
+    CliResult::Success
+}
+
+fn row(forward: &EffectiveForward) -> [String; 5] {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let by = match (&forward.own, &forward.target) {
+        (Some(status), _) => format!("the user, for {status}"),
+        (None, Some(_)) => "the administrator".to_owned(),
+        (None, None) => "-".to_owned(),
+    };
+    [
+        forward.origin.name().to_owned(),
+        forward.when.name().to_owned(),
+        or_dash(forward.target.clone()),
+        or_dash(forward.destination.as_ref().map(ToString::to_string)),
+        by,
+    ]
+}
