@@ -14,6 +14,7 @@ use crate::runtime::host::{
     PresenceVisitor, Providers, Publisher, RawPresence, System, Unreadable,
 };
 use asterisk::manager::{self, Class};
+use asterisk::pjsip::feature_events;
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
     ami, astdb, config, custom, devicestate, function, hints, peer, presencestate, realtime,
@@ -74,6 +75,12 @@ impl Publisher for Asterisk {
             EventClass::System => Class::System,
         };
         manager::event(class, name, headers);
+    }
+
+    fn notify_phones(&self, endpoints: &mut dyn FnMut() -> Vec<String>) {
+        if feature_events::has_subscriptions() {
+            feature_events::notify(endpoints().iter().map(String::as_str));
+        }
     }
 }
 
@@ -230,5 +237,6 @@ impl Configuration for Asterisk {
 impl Host for Asterisk {
     fn reconfigured(&self) {
         peer::try_again();
+        feature_events::notify_all();
     }
 }

@@ -25,6 +25,7 @@ use crate::runtime::push::MailboxState;
 use crate::runtime::webhooks::RunningWebhooks;
 use crate::runtime::{self, Running, Runtime, configuration};
 use crate::surfaces;
+use crate::surfaces::feature_keys::UserFeatureKeys;
 use crate::surfaces::metrics::UserPresenceMetrics;
 use crate::web;
 use crate::webhooks::post;
@@ -32,6 +33,7 @@ use asterisk::devicestate::DevState;
 use asterisk::mailbox::Mailbox;
 use asterisk::parking::Space;
 use asterisk::peer::{PeerRegistration, Slot};
+use asterisk::pjsip::feature_events::FeatureEventsPeer;
 use asterisk::presencestate::PresenceState;
 use asterisk::prometheus::MetricsPeer;
 use asterisk::stasis::TopicSubscription;
@@ -66,7 +68,10 @@ struct Module {
 }
 
 /// What is attached to other modules of Asterisk while they run.
-static PEERS: [Slot; 1] = [Slot::of::<MetricsPeer<UserPresenceMetrics>>()];
+static PEERS: [Slot; 2] = [
+    Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
+    Slot::of::<FeatureEventsPeer<UserFeatureKeys>>(),
+];
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 

@@ -25,6 +25,7 @@ impl Runtime {
                 }
                 self.send_change_event(transition);
                 self.append_to_feed(transition);
+                self.update_phones(&transition.user);
                 self.status_changed(|| {
                     let person = self.read(|world| Person::after(world, transition));
                     person.flatten()

@@ -49,6 +49,10 @@ pub trait Publisher {
 
     /// Sends an AMI event.
     fn send_event(&self, class: EventClass, name: &CStr, headers: &[(&str, &str)]);
+
+    /// Has the phones of these endpoints show their user's present state on their keys. The
+    /// endpoints are asked for only if there are such phones.
+    fn notify_phones(&self, endpoints: &mut dyn FnMut() -> Vec<String>);
 }
 
 /// AstDB.

@@ -17,6 +17,7 @@ pub mod announced;
 pub mod check;
 pub mod configuration;
 pub mod delivery;
+pub mod feature_keys;
 pub mod feed;
 pub mod forget;
 pub mod functions;

@@ -104,6 +104,8 @@ impl Publisher for FakeHost {
         let event = Told::Event(name, headers.collect());
         self.0.told.lock().unwrap().push(event);
     }
+
+    fn notify_phones(&self, _: &mut dyn FnMut() -> Vec<String>) {}
 }
 
 impl FakeHost {

@@ -22,8 +22,8 @@ use crate::pjsip::request::{self, Request, RequestBody, Unread};
 use crate::text::{self, source_file};
 use crate::{Error, ffi, log};
 
-pub use subscription::{has_subscriptions, notify, notify_all};
 use subscription::{Registry, Subscription};
+pub use subscription::{has_subscriptions, notify, notify_all};
 
 const EVENT: &CStr = c"as-feature-event";
 const TYPE: &CStr = c"application";

@@ -6,6 +6,7 @@ use super::api_user::masks;
 use super::reader::{Draft, Given, OptionSpec, OptionTable, SectionReader, Setting};
 use super::rule::{HasRule, RuleDraft, RuleOptions};
 use super::section::{Origin, Problem, Section};
+use super::settings::PhoneSettings;
 use super::show::{list, yes_no};
 use super::{Definitions, Http, IsTimezone, Settings};
 
@@ -15,6 +16,7 @@ struct General {
     /// In milliseconds.
     settle: u32,
     http: Http,
+    phones: PhoneSettings,
 }
 
 impl HasRule for General {
@@ -87,6 +89,11 @@ const OPTIONS: &[Setting<General>] = &[
         },
         |settings| settings.http.journal.to_string(),
     ),
+    Setting::new(
+        "feature_keys",
+        |it, given| given.boolean().map(|on| it.phones.feature_keys = on),
+        |settings| yes_no(settings.phones.feature_keys),
+    ),
 ];
 
 /// Every option of `[general]`, in the order in which it is listed.
@@ -131,6 +138,7 @@ pub(super) fn parse(
         rule: RuleDraft::new(Arc::default(), definitions.clone()),
         settle: 0,
         http: Http::default(),
+        phones: PhoneSettings::default(),
     };
     let rule = match sections.first() {
         None => Arc::default(),
@@ -148,6 +156,7 @@ pub(super) fn parse(
         definitions,
         webhooks: Vec::new(),
         http: Arc::new(general.http),
+        phones: general.phones,
     }
 }
 
@@ -208,6 +217,7 @@ mod tests {
             ("trust_caller_id", "yes"),
             ("always_accept", "200,+49170"),
             ("origin_variable", "WHENCE"),
+            ("dnd_key", "dnd_status"),
         ];
         let mut conf = "[lunch]\ntype=status\nstate=away\nsubtype=lunch\n\
                         [mine]\ntype=presence_table\nchat=busy\n\
@@ -218,7 +228,8 @@ mod tests {
             conf.push_str(&format!("{name}={value}\n"));
         }
         let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\nhttp_readers_each=4\n\
-                    http_ami_sessions=yes\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n";
+                    http_ami_sessions=yes\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
+                    feature_keys=no\n";
         let parsed = parsed(&format!("{conf}{more}"));
         let errors: Vec<_> = parsed.all_errors().map(ToString::to_string).collect();
         assert!(errors.is_empty(), "{errors:?}");
@@ -237,6 +248,7 @@ mod tests {
             ("http_ami_sessions", "yes"),
             ("trusted_proxy", "10.0.0.0/8,::1"),
             ("journal", "900"),
+            ("feature_keys", "no"),
         ];
         assert_eq!(listed[options.len()..], others);
         let default = Settings::default().list();

@@ -9,6 +9,7 @@ use super::show::{list, status, table, text, yes_no};
 use super::{Definitions, IsTimezone, Settings, action, dialplan, value};
 use crate::actions::{Assignment, Functions};
 use crate::combine::Ranks;
+use crate::model::feature_keys::DndKey;
 use crate::model::{address, schedule};
 
 /// A rule while the options of a section change it.
@@ -271,6 +272,14 @@ impl<D: HasRule> RuleOptions<D> {
                 Ok(())
             },
             |settings| text(&settings.rule.calls.origin_variable),
+        ),
+        Setting::new(
+            "dnd_key",
+            |it, given| {
+                it.rule().dnd_key = DndKey::parse(given.value)?;
+                Ok(())
+            },
+            |settings| settings.rule.dnd_key.name().to_owned(),
         ),
     ];
 }

@@ -6,6 +6,7 @@ use super::{Definitions, Http, Webhook};
 use crate::actions::{ActionBlock, Functions};
 use crate::combine::{Method, Order, Ranks};
 use crate::model::device::PresenceTable;
+use crate::model::feature_keys::DndKey;
 use crate::model::handling::Calls;
 use crate::model::state::{Presence, State};
 use crate::model::status::{StatusType, Statuses};
@@ -102,6 +103,8 @@ pub struct Rule {
     pub functions: Arc<Functions>,
     /// How calls are routed.
     pub calls: Calls,
+    /// What the DND key of a phone sets.
+    pub dnd_key: DndKey,
 }
 
 impl Default for Rule {
@@ -128,7 +131,21 @@ impl Default for Rule {
             actions: Vec::new(),
             functions: Arc::default(),
             calls: Calls::default(),
+            dnd_key: DndKey::default(),
         }
+    }
+}
+
+/// Which features phones get.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PhoneSettings {
+    /// Whether the DND and forward keys follow a user, and set what they are for.
+    pub feature_keys: bool,
+}
+
+impl Default for PhoneSettings {
+    fn default() -> Self {
+        PhoneSettings { feature_keys: true }
     }
 }
 
@@ -146,6 +163,8 @@ pub struct Settings {
     pub webhooks: Vec<Arc<Webhook>>,
     /// The HTTP interface and its users.
     pub http: Arc<Http>,
+    /// Which features phones get.
+    pub phones: PhoneSettings,
 }
 
 impl Settings {

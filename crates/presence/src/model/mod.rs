@@ -7,6 +7,7 @@ pub mod details;
 pub mod device;
 pub mod dnd;
 pub mod ending;
+pub mod feature_keys;
 pub mod flags;
 pub mod handling;
 pub mod inferred;

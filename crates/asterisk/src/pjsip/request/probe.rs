@@ -156,7 +156,8 @@ fn text_body(
             && address.is_some_and(|address| {
                 [pool, packet].iter().any(|memory| {
                     let place = memory.place(address);
-                    place.and_then(|at| memory.bytes().get(at..at + text.len())) == Some(text.as_bytes())
+                    place.and_then(|at| memory.bytes().get(at..at + text.len()))
+                        == Some(text.as_bytes())
                 })
             })
     };
