@@ -302,6 +302,7 @@ fn a_key_that_was_pressed_before_a_restart_is_not_pressed_again() {
         phone.subscribe(3600, Some((TYPE, dnd(true).as_bytes()))),
         200
     );
+    wait_state(&ast, "alice", "dnd");
     phone.wait_dnd(true);
     set(&ast, "alice", "away");
     phone.wait_dnd(false);

@@ -227,6 +227,13 @@ fn listen(socket: &UdpSocket, received: &Mutex<Vec<String>>, ended: &AtomicBool)
 impl Drop for FeaturePhone {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Release);
+        if std::thread::panicking() {
+            eprintln!(
+                "--- received by {} ---\n{}",
+                self.call,
+                self.received().join("\n")
+            );
+        }
         if let Some(listener) = self.listener.take() {
             let _ = listener.join();
         }
