@@ -22,6 +22,7 @@ use asterisk::{
 };
 pub use logger::install as install_logger;
 use presence::config::Section;
+use presence::directory::watching::WatchableExtension;
 use presence::model::address::USER_LABEL;
 use presence::model::device::DeviceState;
 use presence::{Presence, Time};
@@ -130,7 +131,24 @@ impl Providers for Asterisk {
     }
 
     fn each_hint(&self, visit: &mut dyn FnMut(&[u8])) {
-        hints::each(visit);
+        hints::each(|hint| visit(hint.names));
+    }
+
+    fn each_watchable(&self, visit: &mut dyn FnMut(WatchableExtension<'_>)) {
+        hints::each(|hint| {
+            let texts = [hint.context, hint.extension, hint.names].map(std::str::from_utf8);
+            if let [Ok(context), Ok(extension), Ok(names)] = texts {
+                visit(WatchableExtension {
+                    context,
+                    extension,
+                    names,
+                });
+            }
+        });
+    }
+
+    fn extension_matches(&self, pattern: &str, extension: &str) -> bool {
+        hints::matches(pattern, extension)
     }
 
     fn catch_up(&self) {

@@ -34,8 +34,10 @@ use asterisk::mailbox::Mailbox;
 use asterisk::parking::Space;
 use asterisk::peer::{PeerRegistration, Slot};
 use asterisk::pjsip::feature_events::FeatureEventsPeer;
+use asterisk::pjsip::sender::SenderPeer;
 use asterisk::presencestate::PresenceState;
 use asterisk::prometheus::MetricsPeer;
+use asterisk::sorcery::SorceryPeer;
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
     AsteriskModule, Decline, application, cli, devicestate, function, gate, http, image, log,
@@ -68,8 +70,10 @@ struct Module {
 }
 
 /// What is attached to other modules of Asterisk while they run.
-static PEERS: [Slot; 2] = [
+static PEERS: [Slot; 4] = [
     Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
+    Slot::of::<SenderPeer>(),
+    Slot::of::<SorceryPeer<surfaces::lists::UserLists>>(),
     Slot::of::<FeatureEventsPeer<UserFeatureKeys>>(),
 ];
 

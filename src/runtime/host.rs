@@ -7,6 +7,7 @@ use std::ffi::CStr;
 use std::path::PathBuf;
 
 use presence::config::Section;
+use presence::directory::watching::WatchableExtension;
 use presence::model::device::DeviceState;
 use presence::{Presence, State, Time};
 
@@ -106,6 +107,13 @@ pub trait Providers {
 
     /// Shows what each hint names, such as `PJSIP/2000,UserPresence:alice`.
     fn each_hint(&self, visit: &mut dyn FnMut(&[u8]));
+
+    /// Shows each hint with its extension. The dialplan is locked meanwhile: `visit` takes no
+    /// lock.
+    fn each_watchable(&self, visit: &mut dyn FnMut(WatchableExtension<'_>));
+
+    /// Whether an extension matches a pattern of the dialplan.
+    fn extension_matches(&self, pattern: &str, extension: &str) -> bool;
 
     /// Returns when every presence event published before has been received.
     fn catch_up(&self);

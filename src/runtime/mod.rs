@@ -23,6 +23,7 @@ pub mod forget;
 pub mod functions;
 pub mod host;
 pub mod listening;
+pub mod lists;
 pub mod load;
 #[cfg(all(test, feature = "loom"))]
 mod models;

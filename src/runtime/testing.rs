@@ -14,6 +14,7 @@ use super::{ProcessState, Runtime};
 use crate::webhooks::{Post, PostOutcome};
 use presence::config::testing::directory;
 use presence::config::{Section, Webhook};
+use presence::directory::watching::WatchableExtension;
 use presence::model::device::DeviceState;
 use presence::world::World;
 use presence::world::stored::Stored;
@@ -172,6 +173,12 @@ impl Providers for FakeHost {
     fn each_device(&self, _: &mut dyn FnMut(&[u8])) {}
 
     fn each_hint(&self, _: &mut dyn FnMut(&[u8])) {}
+
+    fn each_watchable(&self, _: &mut dyn FnMut(WatchableExtension<'_>)) {}
+
+    fn extension_matches(&self, _: &str, _: &str) -> bool {
+        false
+    }
 
     fn catch_up(&self) {}
 }

@@ -7,6 +7,7 @@ pub mod device;
 pub mod dial;
 pub mod feature_keys;
 pub mod function;
+pub mod lists;
 pub mod manager;
 pub mod metrics;
 pub mod pickup;

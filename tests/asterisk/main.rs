@@ -29,6 +29,7 @@ mod http;
 mod inferred;
 mod install;
 mod lamps;
+mod lists;
 mod loading;
 mod login;
 mod manager;

@@ -108,4 +108,25 @@ typedef struct pjsip_msg {
 	pjsip_msg_body *body;
 } pjsip_msg;
 
+/* --- pjsip/sip_module.h --- */
+
+typedef struct pjsip_module {
+	struct pjsip_module *prev;
+	struct pjsip_module *next;
+	pj_str_t name;
+	int id;
+	int priority;
+	int (*load)(void *endpoint);
+	int (*start)(void);
+	int (*stop)(void);
+	int (*unload)(void);
+	int (*on_rx_request)(pjsip_rx_data *request);
+	int (*on_rx_response)(pjsip_rx_data *response);
+	int (*on_tx_request)(pjsip_tx_data *request);
+	int (*on_tx_response)(pjsip_tx_data *response);
+	void (*on_tsx_state)(void *transaction, void *event);
+	/* Room for callbacks of later versions. */
+	void *reserved[8];
+} pjsip_module;
+
 #endif

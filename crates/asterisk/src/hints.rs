@@ -3,18 +3,41 @@
 use std::marker::PhantomData;
 use std::ptr;
 
+use super::text::CText;
 use super::{ffi, text};
 
-/// Calls `visit` with what each hint names, such as `PJSIP/2000,CustomPresence:alice`. A hint of
-/// a pattern comes as it is written, and once more for each extension that was asked for by it.
+/// A hint.
+#[derive(Clone, Copy, Debug)]
+pub struct Hint<'a> {
+    /// The context.
+    pub context: &'a [u8],
+    /// The extension, or a pattern that begins with `_`.
+    pub extension: &'a [u8],
+    /// What the hint names, such as `PJSIP/2000,CustomPresence:alice`.
+    pub names: &'a [u8],
+}
+
+/// Whether an extension matches a pattern, such as `_2XX`.
+pub fn matches(pattern: &str, extension: &str) -> bool {
+    let (Ok(pattern), Ok(extension)) = (CText::new(pattern), CText::new(extension)) else {
+        return false;
+    };
+    // SAFETY: HOST-COPIES: C strings that live through the call.
+    unsafe { ffi::ast_extension_match(pattern.as_ptr(), extension.as_ptr()) != 0 }
+}
+
+/// Calls `visit` with each hint. A hint of a pattern comes as it is written, and once more for
+/// each extension that was asked for by it.
 ///
 /// The dialplan is locked for reading meanwhile: `visit` takes no lock and calls nothing of
 /// Asterisk.
-pub fn each(mut visit: impl FnMut(&[u8])) {
+pub fn each(mut visit: impl FnMut(Hint<'_>)) {
     let Some(dialplan) = LockedDialplan::new() else {
         return;
     };
     dialplan.each_context(|context| {
+        // SAFETY: HOST-LOCKS: a context of the locked dialplan.
+        let name = unsafe { ffi::ast_get_context_name(context.raw) };
         context.each_extension(|extension| {
             // SAFETY: HOST-LOCKS: an extension of a locked context, and NULL.
             let mut priority =
@@ -24,8 +47,17 @@ pub fn each(mut visit: impl FnMut(&[u8])) {
                 if unsafe { ffi::ast_get_extension_priority(priority) } == ffi::PRIORITY_HINT {
                     // SAFETY: HOST-LOCKS: as above.
                     let names = unsafe { ffi::ast_get_extension_app(priority) };
-                    // SAFETY: HOST-LOCKS, HOST-STRINGS: it lives as long as the priority.
-                    visit(unsafe { text::bytes(names) });
+                    // SAFETY: HOST-LOCKS: as above.
+                    let extension = unsafe { ffi::ast_get_extension_name(extension) };
+                    // SAFETY: HOST-LOCKS, HOST-STRINGS: they live as long as the context and
+                    // the priority.
+                    let texts = [name, extension, names].map(|text| unsafe { text::bytes(text) });
+                    let [context, extension, names] = texts;
+                    visit(Hint {
+                        context,
+                        extension,
+                        names,
+                    });
                 }
                 // SAFETY: HOST-LOCKS: an extension of a locked context and its priority.
                 priority = unsafe { ffi::ast_walk_extension_priorities(extension, priority) };

@@ -2,3 +2,4 @@
 
 pub mod feature_events;
 pub mod request;
+pub mod sender;

@@ -85,6 +85,12 @@ impl Builder {
         self
     }
 
+    /// Leaves out modules at the start.
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.modules.retain(|module| !names.contains(&&**module));
+        self
+    }
+
     /// `exten = EXTENSION,hint,HINT` in context `default`.
     pub fn hint(mut self, extension: &str, hint: &str) -> Self {
         self.hints.push((extension.to_owned(), hint.to_owned()));

@@ -35,6 +35,7 @@ mod hints;
 mod http;
 mod instance;
 mod layout;
+mod list;
 mod log;
 mod message;
 mod modules;
@@ -63,6 +64,7 @@ pub use self::{
     hints::Hint,
     http::Answer,
     instance::{Instance, MODULE},
+    list::{ListNotify, ListSubscriber},
     message::Message,
     modules::sets,
     paths::repository_file,

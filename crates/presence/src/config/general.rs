@@ -8,7 +8,7 @@ use super::rule::{HasRule, RuleDraft, RuleOptions};
 use super::section::{Origin, Problem, Section};
 use super::settings::PhoneSettings;
 use super::show::{list, yes_no};
-use super::{Definitions, Http, IsTimezone, Settings};
+use super::{Definitions, Http, IsTimezone, Lists, Settings, value};
 
 /// `[general]` while it is read.
 struct General {
@@ -17,6 +17,7 @@ struct General {
     settle: u32,
     http: Http,
     phones: PhoneSettings,
+    lists: Lists,
 }
 
 impl HasRule for General {
@@ -94,6 +95,42 @@ const OPTIONS: &[Setting<General>] = &[
         |it, given| given.boolean().map(|on| it.phones.feature_keys = on),
         |settings| yes_no(settings.phones.feature_keys),
     ),
+    Setting::new(
+        "lists",
+        |it, given| given.boolean().map(|on| it.lists.enabled = on),
+        |settings| yes_no(settings.lists.enabled),
+    ),
+    Setting::new(
+        "list_prefix",
+        |it, given| {
+            value::name(given.value, "the beginning of lists' names")
+                .map(|()| it.lists.prefix = given.value.into())
+        },
+        |settings| settings.lists.prefix.to_string(),
+    ),
+    Setting::new(
+        "list_batch",
+        |it, given| {
+            given
+                .number(0, 60_000, "milliseconds")
+                .map(|time| it.lists.batch = time)
+        },
+        |settings| format!("{} ms", settings.lists.batch),
+    ),
+    Setting::new(
+        "list_full_state",
+        |it, given| given.boolean().map(|on| it.lists.full_state = on),
+        |settings| yes_no(settings.lists.full_state),
+    ),
+    Setting::new(
+        "list_limit",
+        |it, given| {
+            given
+                .number(1, 500, "members")
+                .map(|limit| it.lists.limit = limit)
+        },
+        |settings| settings.lists.limit.to_string(),
+    ),
 ];
 
 /// Every option of `[general]`, in the order in which it is listed.
@@ -139,6 +176,7 @@ pub(super) fn parse(
         settle: 0,
         http: Http::default(),
         phones: PhoneSettings::default(),
+        lists: Lists::default(),
     };
     let rule = match sections.first() {
         None => Arc::default(),
@@ -157,6 +195,7 @@ pub(super) fn parse(
         webhooks: Vec::new(),
         http: Arc::new(general.http),
         phones: general.phones,
+        lists: general.lists,
     }
 }
 
@@ -229,7 +268,9 @@ mod tests {
         }
         let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\nhttp_readers_each=4\n\
                     http_ami_sessions=yes\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
-                    feature_keys=no\n";
+                    feature_keys=no\n\
+                    lists=no\nlist_prefix=team.\nlist_batch=0\nlist_full_state=yes\n\
+                    list_limit=12\n";
         let parsed = parsed(&format!("{conf}{more}"));
         let errors: Vec<_> = parsed.all_errors().map(ToString::to_string).collect();
         assert!(errors.is_empty(), "{errors:?}");
@@ -249,6 +290,11 @@ mod tests {
             ("trusted_proxy", "10.0.0.0/8,::1"),
             ("journal", "900"),
             ("feature_keys", "no"),
+            ("lists", "no"),
+            ("list_prefix", "team."),
+            ("list_batch", "0 ms"),
+            ("list_full_state", "yes"),
+            ("list_limit", "12"),
         ];
         assert_eq!(listed[options.len()..], others);
         let default = Settings::default().list();

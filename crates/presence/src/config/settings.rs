@@ -149,6 +149,33 @@ impl Default for PhoneSettings {
     }
 }
 
+/// The resource lists (RFC 4662) to which phones subscribe.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lists {
+    /// Whether there are lists.
+    pub enabled: bool,
+    /// The beginning of each list's name; never empty.
+    pub prefix: Box<str>,
+    /// For how many milliseconds changes are gathered into one NOTIFY, 0 to 60000.
+    pub batch: u32,
+    /// Whether each NOTIFY has all members and not only those that have changed.
+    pub full_state: bool,
+    /// The most members of a list, 1 to 500.
+    pub limit: u32,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Lists {
+            enabled: true,
+            prefix: "userpresence-".into(),
+            batch: 200,
+            full_state: false,
+            limit: 40,
+        }
+    }
+}
+
 /// Everything that is configured for all users.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settings {
@@ -165,6 +192,8 @@ pub struct Settings {
     pub http: Arc<Http>,
     /// Which features phones get.
     pub phones: PhoneSettings,
+    /// The lists for phones.
+    pub lists: Lists,
 }
 
 impl Settings {

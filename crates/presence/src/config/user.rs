@@ -69,6 +69,8 @@ pub struct UserSpec {
     pub default: Option<u16>,
     /// The user's interface in queues, where the section names one.
     pub member: Option<Box<str>>,
+    /// The groups of the user, each once; `None` without any. Users with equal groups share them.
+    pub groups: Option<Arc<[Box<str>]>>,
     /// Endpoints, mobile, mailbox and monitored users, where the section names any.
     pub reach: Option<Box<Reach>>,
     /// The origin of the user's section.

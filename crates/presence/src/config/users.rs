@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::inputs::{Line, LineKind, read_lines, with_devices};
-use super::reader::{OptionSpec, OptionTable, SectionReader, TakenNames};
+use super::reader::{Given, OptionSpec, OptionTable, SectionReader, TakenNames};
 use super::rule::{HasRule, RuleDraft, RuleOptions};
 use super::section::{Origin, Problem, Section};
 use super::settings::{Rule, Settings};
@@ -24,6 +24,7 @@ pub(super) struct UserDraft {
     account: Option<Arc<str>>,
     default: Option<String>,
     member: Option<Box<str>>,
+    groups: Vec<Box<str>>,
     reach: Option<Box<Reach>>,
     /// The sources, read when the rule is complete: a prefix may follow the extensions.
     lines: Vec<Line>,
@@ -70,6 +71,7 @@ const OPTIONS: &[OptionSpec<UserDraft>] = &[
     OptionSpec::new("member", |it, given| {
         action::member(given.value).map(|member| it.member = Some(member))
     }),
+    OptionSpec::new("group", |it, given| groups(&mut it.groups, given)),
     OptionSpec::new("endpoint", |it, given| reach::endpoints(it.reach(), given)),
     OptionSpec::new("mobile", |it, given| reach::mobile(it.reach(), given)),
     OptionSpec::new("mailbox", |it, given| reach::mailbox(it.reach(), given)),
@@ -93,6 +95,7 @@ pub(super) struct Users<'a> {
     /// The account of users whose sections name none.
     account: Arc<str>,
     accounts: HashSet<Arc<str>>,
+    groups: HashSet<Arc<[Box<str>]>>,
     errors: Vec<Problem>,
     warnings: Vec<Problem>,
     /// Unknown columns that have had their warning.
@@ -110,6 +113,7 @@ impl<'a> Users<'a> {
             rules: HashSet::from([settings.rule.clone()]),
             account: "default".into(),
             accounts: HashSet::new(),
+            groups: HashSet::new(),
             errors: Vec::new(),
             warnings: Vec::new(),
             unknown_columns: HashSet::new(),
@@ -141,6 +145,7 @@ impl<'a> Users<'a> {
             account: None,
             default: None,
             member: None,
+            groups: Vec::new(),
             reach: None,
             lines: Vec::new(),
             rule: RuleDraft::new(base, definitions.clone()),
@@ -170,6 +175,10 @@ impl<'a> Users<'a> {
             default: default_extension(&inputs, draft.default.as_deref(), reader),
             inputs,
             member: draft.member,
+            groups: match draft.groups.is_empty() {
+                true => None,
+                false => Some(shared(&mut self.groups, draft.groups.into())),
+            },
             reach: draft.reach,
             origin,
             section: index,
@@ -194,6 +203,18 @@ fn schedule(rule: &Rule, reader: &mut SectionReader<'_>) -> Option<InputSpec> {
         table: None,
         variable: 0,
     })
+}
+
+/// The names of groups, each once. An empty value is no name, and is refused.
+fn groups(groups: &mut Vec<Box<str>>, given: &Given<'_>) -> Result<(), String> {
+    let words = given.words().chain(given.value.is_empty().then_some(""));
+    for word in words {
+        value::name(word, "a group's name")?;
+        if !groups.iter().any(|name| name.eq_ignore_ascii_case(word)) {
+            groups.push(word.into());
+        }
+    }
+    Ok(())
 }
 
 /// The index of the named extension, or of the first one.

@@ -9,7 +9,8 @@ use hashbrown::hash_table::Entry;
 use super::adjacency::Adjacency;
 use super::hash::{hash_address, hash_exact, hash_folded, hash_number};
 use super::{
-    AccountId, DeviceId, Directory, Input, Reading, Source, SourceId, SourceKind, User, UserId,
+    AccountId, DeviceId, Directory, GroupId, Input, Reading, Source, SourceId, SourceKind, User,
+    UserId,
 };
 use crate::config::{InputSpec, Rule, Settings, UserSpec};
 use crate::model::address::{self, CUSTOM_LABEL, USER_LABEL};
@@ -58,6 +59,7 @@ impl Directory {
                 inputs,
                 default: spec.default,
                 member: spec.member,
+                groups: spec.groups,
                 reach: spec.reach,
                 origin: spec.origin,
                 own_combines: true,
@@ -73,6 +75,7 @@ impl Directory {
         directory.index();
         directory.index_numbers();
         directory.index_mailboxes();
+        directory.index_groups();
         directory.measure_depths();
         directory
     }
@@ -104,6 +107,22 @@ impl Directory {
                     .push(UserId::new(at));
             }
         }
+    }
+
+    fn index_groups(&mut self) {
+        let mut pairs = Vec::new();
+        for (at, user) in self.users.iter().enumerate() {
+            for name in user.groups.iter().flat_map(|groups| groups.iter()) {
+                let key = (user.account, name.to_ascii_lowercase().into());
+                let next = GroupId::new(self.groups.len());
+                let group = *self.by_group.entry(key).or_insert(next);
+                if group == next {
+                    self.groups.push((user.account, name.clone()));
+                }
+                pairs.push((group.index(), UserId::new(at)));
+            }
+        }
+        self.group_members = Adjacency::new(self.groups.len(), pairs.into_iter());
     }
 
     fn intern_account(&mut self, name: Arc<str>) -> AccountId {

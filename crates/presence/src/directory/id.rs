@@ -1,4 +1,4 @@
-//! The numbers of users, sources, accounts and devices.
+//! The numbers of users, sources, accounts, devices and groups.
 
 /// The number of a user in a [`super::Directory`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -16,6 +16,10 @@ pub struct AccountId(pub(super) u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct DeviceId(pub(super) u32);
 
+/// The number of a group in a [`super::Directory`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct GroupId(pub(super) u32);
+
 macro_rules! index {
     ($($id:ty),*) => {$(
         impl $id {
@@ -29,4 +33,4 @@ macro_rules! index {
         }
     )*};
 }
-index!(UserId, SourceId, AccountId, DeviceId);
+index!(UserId, SourceId, AccountId, DeviceId, GroupId);

@@ -9,7 +9,9 @@ mod build;
 mod functions;
 mod hash;
 mod id;
+pub mod lists;
 mod names;
+pub mod watching;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -27,7 +29,7 @@ use hash::{hash_address, hash_exact, hash_folded, hash_number};
 use names::Names;
 
 pub use functions::unknown_functions;
-pub use id::{AccountId, DeviceId, SourceId, UserId};
+pub use id::{AccountId, DeviceId, GroupId, SourceId, UserId};
 
 /// A source that a user reads.
 #[derive(Debug)]
@@ -77,6 +79,8 @@ pub struct User {
     pub default: Option<u16>,
     /// The user's interface in queues, if it is configured.
     pub member: Option<Box<str>>,
+    /// The groups of the user, if any are configured.
+    pub groups: Option<Arc<[Box<str>]>>,
     /// How the user is reached, if anything is configured.
     pub reach: Option<Box<Reach>>,
     /// Where the user is configured.
@@ -208,6 +212,12 @@ pub struct Directory {
     schedules: Vec<(SourceId, Schedule)>,
     /// The users of each mailbox, by its name with context.
     mailboxes: HashMap<String, Vec<UserId>>,
+    /// The account and name of each group, as the first user that names it spells it.
+    groups: Vec<(AccountId, Box<str>)>,
+    /// Groups by their account and their name in lower case.
+    by_group: HashMap<(AccountId, Box<str>), GroupId>,
+    /// The users of a group.
+    group_members: Adjacency<UserId>,
     /// The users that monitor a user.
     monitors: HashMap<UserId, Vec<UserId>>,
     /// The devices of endpoints.
@@ -232,12 +242,7 @@ impl Directory {
         if let Some(user) = self.user(wanted) {
             return Ok(user);
         }
-        let hash = hash_exact(wanted);
-        let mut found: Vec<UserId> = self.by_number.iter_hash(hash).copied().collect();
-        found.retain(|user| self.is_called(*user, wanted));
-        found.sort_unstable();
-        found.dedup();
-        match found.as_slice() {
+        match self.called(wanted).as_slice() {
             [] => Err(Unclear::Unknown),
             [one] => Ok(*one),
             several => {
@@ -245,6 +250,16 @@ impl Directory {
                 Err(Unclear::Several(names.collect()))
             }
         }
+    }
+
+    /// The users with this id or extension, in the order of the configuration.
+    fn called(&self, wanted: &str) -> Vec<UserId> {
+        let hash = hash_exact(wanted);
+        let mut found: Vec<UserId> = self.by_number.iter_hash(hash).copied().collect();
+        found.retain(|user| self.is_called(*user, wanted));
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// Whether `wanted` is the user's id or one of the user's extensions.
@@ -541,6 +556,7 @@ impl Directory {
             inputs: user.inputs.iter().map(input).collect(),
             default: user.default,
             member: user.member.clone(),
+            groups: user.groups.clone(),
             reach: user.reach.clone(),
             origin: user.origin,
             section: UserSpec::NO_SECTION,
