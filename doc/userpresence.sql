@@ -50,7 +50,8 @@ CREATE TABLE userpresence (
     internal_context   VARCHAR(1000),  -- contexts, separated by ';'
     trust_caller_id    VARCHAR(5),     -- yes, no
     always_accept      VARCHAR(1000),  -- callers, separated by ';'
-    origin_variable    VARCHAR(79)     -- USERPRESENCE_ORIGIN
+    origin_variable    VARCHAR(79),    -- USERPRESENCE_ORIGIN
+    dnd_key            VARCHAR(10)     -- status, dnd_status, no
 );
 
 -- An example:

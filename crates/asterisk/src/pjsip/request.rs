@@ -185,12 +185,13 @@ impl<'a> Request<'a> {
         let text = unsafe { layout.word(self.0, layout.text) };
         // SAFETY: INVARIANT, PJSIP-LAYOUT: as above.
         let message = unsafe { layout.word(self.0, layout.message) };
-        let message = message.cast::<ffi::pjsip_msg>();
         if message.is_null() {
             return Err(Unread::None);
         }
+        let body = message.wrapping_byte_add(BODY);
+        let body = body.cast::<*const ffi::pjsip_msg_body>();
         // SAFETY: INVARIANT, PJSIP-LAYOUT: the message of a request that was parsed.
-        let body = unsafe { (&raw const (*message).body).read_unaligned() };
+        let body = unsafe { body.read_unaligned() };
         if body.is_null() {
             return Err(Unread::None);
         }

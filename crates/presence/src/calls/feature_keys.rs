@@ -52,9 +52,13 @@ fn endpoint_of(device: &str) -> Option<&str> {
 }
 
 /// What the keys of the user's phones show. The DND key is lit if the user has chosen `dnd`, or
-/// accepts no calls; a forward key, if calls from outside are forwarded in the present status.
+/// accepts no calls; a forward key, if calls from outside are forwarded in the status that the
+/// user has chosen, for which the key sets it.
 pub fn state(world: &World, user: UserId) -> FeatureState {
-    let plan = CallPlan::of(world, user, CallOrigin::External);
+    let chosen = world.chosen(user).presence.state();
+    let status = world.status(user);
+    let status = status.map_or(chosen.name(), |status| &status.name);
+    let plan = CallPlan::in_status(world, user, CallOrigin::External, chosen, status);
     FeatureState {
         dnd: is_dnd(world, user) || !world.dnd_status(user).accepts_calls(),
         always: plan.always.as_ref().map(number),
