@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::Runtime;
 use super::host::EventClass;
+use super::own_settings::ForwardsChanged;
 use presence::actions::Person;
 use presence::model::address::USER_LABEL;
+use presence::model::details::Detail;
 use presence::model::device::{DeviceState, Watcher};
 use presence::model::flags::Flag;
 use presence::model::inferred::Inferred;
@@ -30,9 +32,16 @@ impl Runtime {
                     let person = self.read(|world| Person::after(world, transition));
                     person.flatten()
                 });
+                if transition.changed.has(Detail::Status) {
+                    self.forwards_changed(ForwardsChanged::Of(&transition.user));
+                }
             }
             Effect::Publish(user, presence) => self.publish(user, presence),
             Effect::Device(user, watcher, state) => self.publish_device(user, *watcher, *state),
+            Effect::Settings(user) => {
+                self.update_phones(user);
+                self.forwards_changed(ForwardsChanged::Of(user));
+            }
         }
     }
 

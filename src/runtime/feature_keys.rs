@@ -1,5 +1,6 @@
 //! The DND and forward keys of desk phones: what a press changes, and which phones follow.
 
+use super::own_settings::ForwardCallers;
 use super::{NOT_RUNNING, Runtime};
 use presence::Time;
 use presence::calls::ForwardWhen;
@@ -10,6 +11,9 @@ use presence::model::dnd::DndStatus;
 use presence::model::feature_keys::{DndKey, FeatureRequest};
 use presence::model::state::State;
 use presence::world::{Change, Effect, World};
+
+/// The target that means no forward.
+const NO_FORWARD: &str = "none";
 
 impl Runtime {
     /// Whether phones get their feature keys.
@@ -70,18 +74,34 @@ impl Runtime {
         when: ForwardWhen,
         to: Option<String>,
     ) -> Result<(), String> {
+        if self.shown_forward(user, when)? == to {
+            return Ok(());
+        }
+        let set = |target: Option<&str>| {
+            self.set_own_forward(user, ForwardCallers::Both, when, target, None)
+        };
+        match to.as_deref() {
+            Some("") => return Err("the phone names no number to forward to".into()),
+            Some(number) => set(Some(number))?,
+            // The user's own forward goes first. What the administrator, or the user for every
+            // status, has set may still apply then, and is overridden.
+            None => {
+                set(None)?;
+                if self.shown_forward(user, when)?.is_some() {
+                    set(Some(NO_FORWARD))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The number that the key of a forward shows.
+    fn shown_forward(&self, user: &str, when: ForwardWhen) -> Result<Option<String>, String> {
         let shown = self.read(|world| {
             let user = world.directory().user(user)?;
             Some(state(world, user).forward(when).map(str::to_owned))
         });
-        let shown = shown.ok_or(NOT_RUNNING)?.ok_or_else(no_user)?;
-        if shown == to {
-            return Ok(());
-        }
-        if to.as_deref() == Some("") {
-            return Err("the phone names no number to forward to".into());
-        }
-        Err("forwards cannot be set by a key".into())
+        shown.ok_or(NOT_RUNNING)?.ok_or_else(no_user)
     }
 
     /// Has the phones of the user follow, if something that they show has changed.

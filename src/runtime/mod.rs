@@ -28,6 +28,7 @@ pub mod load;
 #[cfg(all(test, feature = "loom"))]
 mod models;
 pub mod outbox;
+pub mod own_settings;
 pub mod persister;
 pub mod pickups;
 pub mod providers;
@@ -55,6 +56,7 @@ use actions::{ActionQueue, Records};
 use feed::Feed;
 use functions::FunctionCheck;
 use host::Host;
+use own_settings::ForwardsWatchers;
 use persister::PersisterQueue;
 use pickups::Pickups;
 use push::PushState;
@@ -83,6 +85,7 @@ pub struct Runtime {
     functions: FunctionCheck,
     reload: ReloadLock,
     warnings: Warnings,
+    forwards_watchers: ForwardsWatchers,
     webhooks: Webhooks,
     /// The held calls that are being picked up.
     pub pickups: Arc<Pickups>,
@@ -114,6 +117,7 @@ impl Runtime {
             functions: FunctionCheck::default(),
             reload: ReloadLock::default(),
             warnings: Warnings::default(),
+            forwards_watchers: ForwardsWatchers::default(),
             webhooks: Webhooks::new(poster),
             pickups: Arc::default(),
             sessions: Sessions::default(),

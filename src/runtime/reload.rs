@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::configuration::{self, FAMILY};
+use super::own_settings::ForwardsChanged;
 use super::providers::ProviderProbe;
 use super::{NOT_RUNNING, Runtime};
 use presence::Presence;
@@ -190,9 +191,11 @@ impl Runtime {
         let gone = gone.chain(waits).filter(|key| {
             // A name may be spelled with other capitals now; a running user keeps its values.
             let user = key.strip_prefix("user/");
+            let user = user.or_else(|| key.strip_prefix("settings/"));
             user.is_some_and(|name| names.contains(&name.to_ascii_lowercase()))
         });
-        let users = plan.new_users().map(|name| format!("user/{name}"));
+        let users = plan.new_users();
+        let users = users.flat_map(|name| [format!("user/{name}"), format!("settings/{name}")]);
         let sources = plan.new_sources();
         let sources = sources.map(|(_, address)| format!("source/{address}"));
         let keys: BTreeSet<String> = gone.chain(users).chain(sources).collect();
@@ -305,6 +308,7 @@ impl Runtime {
             log::info!("{notice}");
         }
         self.tidy_rows();
+        self.forwards_changed(ForwardsChanged::All);
         Ok(counts)
     }
 }

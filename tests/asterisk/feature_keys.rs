@@ -82,6 +82,67 @@ fn the_forward_keys_show_how_calls_from_outside_are_forwarded_in_the_present_sta
 }
 
 #[test]
+fn the_forward_keys_set_own_forwards_of_the_present_status() {
+    let ast = started(
+        "[general]\nhandling = office\n\
+         [alice]\ntype = user\nextension = 200\n\
+         [bob]\ntype = user\nextension = 201\n\
+         [office]\ntype = handling\nforward_external_noanswer = 201@default\n",
+    );
+    let plan = |field: &str| ast.getvar(&format!("USER_PRESENCE_ROUTE(alice,external,{field})"));
+    let phone = FeaturePhone::subscribed(&ast, "200");
+    phone.wait_forward("forwardNoAns", Some("201"));
+    set(&ast, "alice", "available");
+    phone.press_forward("forwardImmediate", "201", true);
+    phone.wait_forward("forwardImmediate", Some("201"));
+    assert_eq!(plan("always"), "201@default");
+    assert_eq!(
+        ast.getvar("USER_PRESENCE_ROUTE(alice,internal,always)"),
+        "201@default"
+    );
+    // In another status it is another forward.
+    set(&ast, "alice", "away");
+    phone.wait_forward("forwardImmediate", None);
+    phone.press_forward("forwardBusy", "sip:201@127.0.0.1;user=phone", true);
+    phone.wait_forward("forwardBusy", Some("201"));
+    set(&ast, "alice", "available");
+    phone.wait_forward("forwardImmediate", Some("201"));
+    phone.wait_forward("forwardBusy", None);
+    phone.press_forward("forwardImmediate", "", false);
+    phone.wait_forward("forwardImmediate", None);
+    assert_eq!(plan("always"), "");
+    // The administrator's forward is overridden, and comes back.
+    phone.press_forward("forwardNoAns", "201", false);
+    phone.wait_forward("forwardNoAns", None);
+    assert_eq!(plan("noAnswer"), "");
+    phone.press_forward("forwardNoAns", "201", true);
+    phone.wait_forward("forwardNoAns", Some("201"));
+    assert_eq!(complaints(&ast, "feature"), [""; 0]);
+}
+
+#[test]
+fn a_forward_that_is_not_allowed_is_refused_and_the_key_shows_the_truth() {
+    let ast = started(&format!("{ALICE}[bob]\ntype = user\nextension = 201\n"));
+    let phone = FeaturePhone::subscribed(&ast, "200");
+    for (number, reason) in [
+        ("+4990012345", "own_forward of 'alice' does not allow"),
+        ("", "the phone names no number"),
+        ("${SHELL(id)}", ""),
+    ] {
+        let (before, log) = (phone.notifies().len(), ast.log().len());
+        phone.press_forward("forwardImmediate", number, true);
+        ast.wait_log_from(
+            log,
+            &format!("A key of the phone '200' is refused: {reason}"),
+        );
+        wait_until("the true state", || {
+            (phone.notifies().len() >= before + 4).then_some(())
+        });
+        assert_eq!(phone.forward("forwardImmediate"), None, "{number}");
+    }
+}
+
+#[test]
 fn the_dnd_key_sets_the_status() {
     let ast = started(ALICE);
     let phone = FeaturePhone::subscribed(&ast, "200");
@@ -278,9 +339,12 @@ fn a_subscription_ends_by_the_phone_or_by_time() {
         subscriptions(&ast).contains("0 active").then_some(())
     });
     for ended in [&phone, &expiring] {
-        let all = ended.notifies();
-        let last = all.last().expect("a NOTIFY");
-        assert!(last.contains("Subscription-State: terminated"), "{last}");
+        wait_until("the last NOTIFY", || {
+            let all = ended.notifies();
+            let last = all.last()?;
+            last.contains("Subscription-State: terminated")
+                .then_some(())
+        });
     }
     let before = phone.notifies().len() + expiring.notifies().len();
     let third = FeaturePhone::subscribed(&ast, "200");

@@ -56,8 +56,7 @@ fn endpoint_of(device: &str) -> Option<&str> {
 /// user has chosen, for which the key sets it.
 pub fn state(world: &World, user: UserId) -> FeatureState {
     let chosen = world.chosen(user).presence.state();
-    let status = world.status(user);
-    let status = status.map_or(chosen.name(), |status| &status.name);
+    let status = world.settings_status(user);
     let plan = CallPlan::in_status(world, user, CallOrigin::External, chosen, status);
     FeatureState {
         dnd: is_dnd(world, user) || !world.dnd_status(user).accepts_calls(),

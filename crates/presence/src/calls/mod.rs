@@ -5,6 +5,7 @@
 
 mod explain;
 pub mod feature_keys;
+mod own;
 pub mod pickup;
 mod show;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use crate::model::handling::{
     Reach, is_phone,
 };
 pub use explain::{Caller, explain};
+pub use own::{EffectiveForward, IgnoredForward, allowed, effective, ignored, state_of};
 pub use show::{HEADS, RouteQuery, Row, table};
 
 /// How long a stage rings without `ring_timeout`, in seconds.
@@ -81,6 +83,11 @@ pub struct CallPlan {
     pub no_answer: Option<Destination>,
     /// The target if the user is busy.
     pub busy: Option<Destination>,
+    /// For each [`ForwardWhen`], the status of the user's own setting that decides it; `None`
+    /// where the administrator decides.
+    pub own: [Option<Box<str>>; 3],
+    /// The user's own forwards that are not carried out.
+    pub ignored: Vec<IgnoredForward>,
     /// All devices of the user, which a call from a queue rings at once.
     pub together: Vec<String>,
     /// The devices of monitoring users whose flag has them ring too.
@@ -110,13 +117,10 @@ impl CallPlan {
         status: &str,
     ) -> CallPlan {
         let callee = Callee::new(world, user, state, status);
-        let handling = callee.rule.handling.as_deref();
-        let default = handling.and_then(|handling| handling.default.as_ref());
-        let special = handling.and_then(|handling| handling.block(state, status));
-        let blocks = Blocks { special, default };
-        let forward =
-            |when| blocks.get(|block| block.forwards[HandlingBlock::slot(origin, when)].as_ref());
-        let target = |when| forward(when).and_then(|goal| callee.target(goal));
+        let blocks = Blocks::of(&callee);
+        let mut ignored = Vec::new();
+        let [always, no_answer, busy] = ForwardWhen::ALL
+            .map(|when| own::planned(world, &callee, &blocks, (origin, when), &mut ignored));
         let mobile = blocks.get(|block| block.ring_mobile).unwrap_or(false);
         // The mobile never rings in dnd, whatever the block configures.
         let mobile = callee.mobile().filter(|_| mobile && state != State::Dnd);
@@ -130,16 +134,19 @@ impl CallPlan {
         CallPlan {
             user: callee.user.name.clone(),
             origin,
-            block: special
-                .or(default)
+            block: blocks
+                .special
+                .or(blocks.default)
                 .map_or_else(String::new, |block| block.name.to_string()),
             state,
             status: status.to_owned(),
             refused,
-            always: target(ForwardWhen::Always),
+            always: always.destination,
             steps: steps(&callee, &blocks, mobile),
-            no_answer: target(ForwardWhen::NoAnswer),
-            busy: target(ForwardWhen::Busy),
+            no_answer: no_answer.destination,
+            busy: busy.destination,
+            own: [always.own, no_answer.own, busy.own],
+            ignored,
             together,
             monitors,
             push: blocks.get(|block| block.push).unwrap_or(true),
@@ -158,6 +165,15 @@ struct Blocks<'a> {
 }
 
 impl<'a> Blocks<'a> {
+    /// The blocks of the user's handling in the status.
+    fn of(callee: &Callee<'a>) -> Self {
+        let handling = callee.rule.handling.as_deref();
+        Blocks {
+            special: handling.and_then(|handling| handling.block(callee.state, callee.status)),
+            default: handling.and_then(|handling| handling.default.as_ref()),
+        }
+    }
+
     fn get<T>(&self, get: impl Fn(&'a HandlingBlock) -> Option<T>) -> Option<T> {
         let of = |block: Option<&'a HandlingBlock>| block.and_then(&get);
         of(self.special).or_else(|| of(self.default))

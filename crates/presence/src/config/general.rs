@@ -257,6 +257,8 @@ mod tests {
             ("always_accept", "200,+49170"),
             ("origin_variable", "WHENCE"),
             ("dnd_key", "dnd_status"),
+            ("own_settings", "handling,note"),
+            ("own_forward", "voicemail,_+49X.,210"),
         ];
         let mut conf = "[lunch]\ntype=status\nstate=away\nsubtype=lunch\n\
                         [mine]\ntype=presence_table\nchat=busy\n\

@@ -8,6 +8,7 @@ use super::reader::Given;
 use super::section::{Origin, Problem, Section, location};
 use super::user::UserSpec;
 use super::value::{self, unexpected};
+use crate::model::dialable::is_number;
 use crate::model::handling::{Forward, Handling, HandlingBlock, MOBILE, Reach, is_phone};
 use crate::model::text::quoted;
 
@@ -47,7 +48,7 @@ fn endpoint(given: &str) -> Result<(Box<str>, Box<str>), String> {
 
 /// The number of the mobile; empty for none.
 pub(super) fn mobile(reach: &mut Reach, given: &Given<'_>) -> Result<(), String> {
-    if !given.value.is_empty() && !dialplan::is_number(given.value) {
+    if !given.value.is_empty() && !is_number(given.value) {
         return Err(unexpected(given.value, "a number such as +491701234567"));
     }
     reach.mobile = given.value.into();

@@ -10,6 +10,10 @@ use super::{Definitions, IsTimezone, Settings, action, dialplan, value};
 use crate::actions::{Assignment, Functions};
 use crate::combine::Ranks;
 use crate::model::feature_keys::DndKey;
+use crate::model::own_rights::{OwnArea, OwnTargetKind};
+use crate::model::pattern::ExtensionPattern;
+use crate::model::suggest::expected;
+use crate::model::text::quoted;
 use crate::model::{address, schedule};
 
 /// A rule while the options of a section change it.
@@ -281,6 +285,20 @@ impl<D: HasRule> RuleOptions<D> {
             },
             |settings| settings.rule.dnd_key.name().to_owned(),
         ),
+        Setting::new(
+            "own_settings",
+            |it, given| {
+                let areas = given.words().map(OwnArea::parse);
+                it.rule().own_rights.areas = areas.collect::<Result<_, _>>()?;
+                Ok(())
+            },
+            |settings| list(&settings.rule.own_rights.areas, ","),
+        ),
+        Setting::new(
+            "own_forward",
+            |it, given| own_forward(it.rule(), given),
+            |settings| list(settings.rule.own_rights.targets(), ","),
+        ),
     ];
 }
 
@@ -351,6 +369,37 @@ fn function(
     Ok(())
 }
 
+/// The targets that users may forward their own calls to: kinds, extensions and patterns.
+fn own_forward(rule: &mut Rule, given: &Given<'_>) -> Result<(), String> {
+    let (mut kinds, mut patterns) = (Vec::new(), Vec::new());
+    for word in given.words() {
+        if let Ok(kind) = OwnTargetKind::parse(word) {
+            kinds.push(kind);
+            continue;
+        }
+        let pattern = ExtensionPattern::parse(word).ok().filter(|_| {
+            // Letters alone are a misspelt kind, and no number.
+            word.starts_with('_') || !word.bytes().all(|byte| byte.is_ascii_alphabetic())
+        });
+        let Some(pattern) = pattern else {
+            let known = format!("{}, or a pattern such as _+49X.", OwnTargetKind::expected());
+            return Err(format!(
+                "'{}' is no target{}",
+                quoted(word),
+                expected(word, &known)
+            ));
+        };
+        if pattern.matches_all() {
+            given.warn(format!(
+                "'{pattern}' lets people forward calls to every number"
+            ));
+        }
+        patterns.push(pattern);
+    }
+    (rule.own_rights.kinds, rule.own_rights.patterns) = (kinds, patterns);
+    Ok(())
+}
+
 fn handling(draft: &mut RuleDraft, given: &Given<'_>) -> Result<(), String> {
     let handling = match given.value {
         "" => None,
@@ -358,4 +407,51 @@ fn handling(draft: &mut RuleDraft, given: &Given<'_>) -> Result<(), String> {
     };
     draft.rule().calls.handling = handling;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::parsed;
+
+    #[test]
+    fn rights_over_own_settings_are_read_and_mistakes_refused() {
+        for (text, expected) in [
+            ("own_settings=", ""),
+            ("own_settings=handling, visibility", ""),
+            (
+                "own_settings=handeling",
+                "unknown part of the own settings 'handeling', did you mean 'handling'?",
+            ),
+            ("own_forward=", ""),
+            ("own_forward=internal,_0[1-9]X.,_+49!,112,*72", ""),
+            (
+                "own_forward=intern",
+                "'intern' is no target, did you mean 'internal'?",
+            ),
+            (
+                "own_forward=anywhere",
+                "'anywhere' is no target, expected internal, voicemail or mobile, or a pattern",
+            ),
+            ("own_forward=_49.X", "is no target"),
+            ("own_forward=internal,,mobile", "'' is no target"),
+        ] {
+            for section in ["[general]\n", "[u]\ntype=user\n"] {
+                let parsed = parsed(&format!("{section}{text}\n"));
+                let errors: Vec<_> = parsed.all_errors().map(ToString::to_string).collect();
+                match expected {
+                    "" => assert!(errors.is_empty(), "{text}: {errors:?}"),
+                    expected => {
+                        assert_eq!(errors.len(), 1, "{text}: {errors:?}");
+                        assert!(errors[0].contains(expected), "{text}: {}", errors[0]);
+                    }
+                }
+            }
+        }
+        let warned = parsed("[general]\nown_forward=_.\n").warnings;
+        assert!(
+            warned[0]
+                .to_string()
+                .contains("forward calls to every number")
+        );
+    }
 }

@@ -8,6 +8,7 @@ use crate::combine::{Method, Order, Ranks};
 use crate::model::device::PresenceTable;
 use crate::model::feature_keys::DndKey;
 use crate::model::handling::Calls;
+use crate::model::own_rights::OwnRights;
 use crate::model::state::{Presence, State};
 use crate::model::status::{StatusType, Statuses};
 use crate::model::words::words;
@@ -105,6 +106,8 @@ pub struct Rule {
     pub calls: Calls,
     /// What the DND key of a phone sets.
     pub dnd_key: DndKey,
+    /// What a user may set, and where the user may forward calls to.
+    pub own_rights: OwnRights,
 }
 
 impl Default for Rule {
@@ -131,6 +134,7 @@ impl Default for Rule {
             actions: Vec::new(),
             functions: Arc::default(),
             calls: Calls::default(),
+            own_rights: OwnRights::default(),
             dnd_key: DndKey::default(),
         }
     }

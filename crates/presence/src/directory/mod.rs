@@ -11,6 +11,7 @@ mod hash;
 mod id;
 pub mod lists;
 mod names;
+mod own_targets;
 pub mod watching;
 
 use std::collections::{HashMap, HashSet};
@@ -30,6 +31,7 @@ use names::Names;
 
 pub use functions::unknown_functions;
 pub use id::{AccountId, DeviceId, GroupId, SourceId, UserId};
+pub use own_targets::OwnDestination;
 
 /// A source that a user reads.
 #[derive(Debug)]

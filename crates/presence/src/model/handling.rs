@@ -14,15 +14,16 @@ words! {
     }
 }
 
-/// When a forward applies.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum ForwardWhen {
-    /// At once.
-    Always,
-    /// When nobody answers.
-    NoAnswer,
-    /// When the user is busy.
-    Busy,
+words! {
+    /// When a forward applies.
+    pub enum ForwardWhen: "kind of forward" {
+        /// At once.
+        Always = "always",
+        /// When nobody answers.
+        NoAnswer = "noAnswer",
+        /// When the user is busy.
+        Busy = "busy",
+    }
 }
 
 /// A forward's target as configured.

@@ -1,7 +1,7 @@
 //! Rows of users and sources that are no longer configured. They are kept for a while and
 //! restored when the user or source returns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::rows::RowKey;
 use super::{Plan, RowChange, World};
@@ -13,7 +13,7 @@ use crate::world::stored::Stored;
 /// Whether a row with this key belongs to a configured user or source.
 fn is_configured(directory: &Directory, key: &str) -> bool {
     match key.split_once('/') {
-        Some(("user", name)) => directory.user(name).is_some(),
+        Some(("user" | "settings", name)) => directory.user(name).is_some(),
         Some(("source", address)) => directory.source(address).is_some(),
         Some((kind, _)) => format!("{kind}/") != PREFIX,
         None => true,
@@ -56,7 +56,9 @@ impl World {
         let users = stored.users.keys().map(|name| format!("user/{name}"));
         let sources = stored.sources.keys();
         let sources = sources.map(|address| format!("source/{address}"));
-        for key in users.chain(sources) {
+        let settings = stored.settings.keys();
+        let settings = settings.map(|name| format!("settings/{name}"));
+        for key in users.chain(settings).chain(sources) {
             if !is_configured(&directory, &key) && !stored.gone.contains_key(&key) {
                 let gone = Gone::new(now, Vec::new());
                 self.orphaned.insert(Gone::key(&key), Some(gone.json()));
@@ -80,6 +82,11 @@ impl World {
                 Some(("user", name)) => {
                     if let Some(user) = directory.user(name) {
                         self.mark_user(user);
+                    }
+                }
+                Some(("settings", name)) => {
+                    if let Some(user) = directory.user(name) {
+                        self.mark_settings(user);
                     }
                 }
                 Some((_, address)) => {
@@ -112,6 +119,16 @@ impl World {
             let user = directory.get(*id);
             if self.users[id.index()].dirty {
                 self.orphan(RowKey::User(user.name.clone()));
+            }
+            let state = &self.users[id.index()];
+            let (has_settings, dirty) = (state.settings.is_some(), state.settings_dirty);
+            if dirty {
+                self.orphan(RowKey::Settings(user.name.clone()));
+            }
+            if has_settings {
+                let key = format!("settings/{}", user.name);
+                let gone = Gone::new(now, Vec::new());
+                self.orphaned.insert(Gone::key(&key), Some(gone.json()));
             }
             let sources = user
                 .inputs
@@ -156,12 +173,13 @@ impl World {
     /// Deletes the rows of the named user that is no longer configured, or of all such users
     /// and sources if `name` is `None`. Returns the number of users.
     pub fn forget(&mut self, name: Option<&str>, gone: &[(String, Option<Gone>)]) -> usize {
-        let mut users = 0;
+        let mut users = BTreeSet::new();
         for (key, gone) in gone {
             if is_configured(&self.directory, key) {
                 continue;
             }
             let user = key.strip_prefix("user/");
+            let user = user.or_else(|| key.strip_prefix("settings/"));
             if let Some(name) = name {
                 if !user.is_some_and(|user| user.eq_ignore_ascii_case(name)) {
                     continue;
@@ -173,10 +191,10 @@ impl World {
                     }
                 }
             }
-            users += usize::from(user.is_some());
+            users.extend(user.map(str::to_ascii_lowercase));
             self.drop_row(key);
         }
-        users
+        users.len()
     }
 
     fn drop_row(&mut self, key: &str) {

@@ -1,8 +1,9 @@
 //! The time of removal of users and sources. Their rows are kept for [`KEEP`], so that a
 //! mistake in a file loses nothing.
 //!
-//! Beside each row `user/<name>` or `source/<address>` without a configured owner, a row
-//! `gone/user/<name>` or `gone/source/<address>` holds the time of removal.
+//! Beside each row `user/<name>`, `settings/<name>` or `source/<address>` without a configured
+//! owner, a row `gone/user/<name>`, `gone/settings/<name>` or `gone/source/<address>` holds the
+//! time of removal.
 
 use std::time::Duration;
 

@@ -17,6 +17,7 @@ pub mod gone_users;
 mod layers;
 mod login;
 mod own;
+mod own_settings;
 mod people;
 mod reload;
 mod rows;
@@ -37,6 +38,7 @@ use crate::model::device::{DeviceState, Watcher};
 use crate::model::dnd::DndStatus;
 use crate::model::flags::{Flag, Flags};
 use crate::model::inferred::Inferred;
+use crate::model::own_settings::OwnSettings;
 use crate::model::state::{Presence, State};
 use crate::model::status::StatusType;
 use crate::model::time::Time;
@@ -49,6 +51,7 @@ use devices::Asked;
 use layers::Ending;
 pub use layers::{Layer, Layers, Value};
 pub use own::{Before, ChosenBy, Own};
+pub use own_settings::SettingsError;
 pub use reload::{Counts, Plan, ProviderValues, Removed};
 pub use rows::RowChange;
 use rows::RowKey;
@@ -117,6 +120,9 @@ struct UserState {
     /// Whether a panel is logged in, or was before the module was loaded.
     panel: bool,
     dirty: bool,
+    settings_dirty: bool,
+    /// The settings that the user has made, if any.
+    settings: Option<Box<OwnSettings>>,
 }
 
 /// A change from outside.
@@ -160,6 +166,13 @@ pub enum Change<'a> {
     DndStatus(UserId, DndStatus),
     /// A flag of a user was set.
     Flag(UserId, Flag, bool),
+    /// A user's own settings were changed to these: see [`World::with_settings`].
+    Settings {
+        /// The user.
+        user: UserId,
+        /// All settings of the user; `None` if nothing is left.
+        settings: Option<&'a OwnSettings>,
+    },
     /// A panel of a user logged in.
     LoggedIn(UserId),
     /// A panel of the named user logged out or disconnected. The user may no longer exist.
@@ -224,6 +237,8 @@ pub enum Effect {
     Publish(Arc<str>, Presence),
     /// A device state of a user for lamps or queues.
     Device(Arc<str>, Watcher, DeviceState),
+    /// A user's own settings have changed.
+    Settings(Arc<str>),
 }
 
 /// A [`Directory`] and the present state of its users, sources and devices.
@@ -441,6 +456,7 @@ impl World {
                 parker,
             } => self.park(space, channel, parker, &mut touched),
             Change::Unparked(space) => self.unpark(space, &mut touched),
+            Change::Settings { user, settings } => return self.set_settings(user, settings),
             Change::LoggedIn(user) => return self.logged_in(user, now),
             Change::LoggedOut(user) => return self.logged_out(user, now),
         }

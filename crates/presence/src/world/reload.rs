@@ -323,6 +323,20 @@ impl World {
             state.dnd_status = dnd_status.and_then(Result::ok).unwrap_or_default();
             state.flags = Flags::restore(&row.flags);
         }
+        for (name, settings) in &stored.settings {
+            let Some(user) = directory.user(name) else {
+                continue;
+            };
+            let canonical = &*directory.get(user).name;
+            if canonical != name {
+                self.dirty.push_back(RowKey::Settings(name.as_str().into()));
+                if stored.settings.contains_key(canonical) {
+                    continue;
+                }
+                self.mark_settings(user);
+            }
+            self.users[user.index()].settings = Some(Box::new(settings.clone()));
+        }
     }
 
     fn empty(directory: Arc<Directory>) -> Self {
@@ -443,7 +457,9 @@ impl World {
         }
         effects.retain(|effect| match effect {
             Effect::Transition(_) => true,
-            Effect::Publish(user, _) | Effect::Device(user, ..) => stays(user),
+            Effect::Publish(user, _) | Effect::Device(user, ..) | Effect::Settings(user) => {
+                stays(user)
+            }
         });
         effects
     }
@@ -477,6 +493,10 @@ impl World {
                     // The row moves to the new spelling; `removed` deletes the old one.
                     self.users[new].dirty = true;
                     self.dirty.push_back(RowKey::User(name.clone()));
+                    if self.users[new].settings.is_some() {
+                        self.users[new].settings_dirty = true;
+                        self.dirty.push_back(RowKey::Settings(name.clone()));
+                    }
                 }
             }
         }
@@ -601,7 +621,11 @@ impl World {
         let respelled = gone
             .iter()
             .filter(|name| self.directory.user(name).is_some());
-        let rows: Vec<RowKey> = respelled.cloned().map(RowKey::User).collect();
+        let rows = respelled.flat_map(|name| {
+            let settings = RowKey::Settings(name.clone());
+            [RowKey::User(name.clone()), settings]
+        });
+        let rows: Vec<RowKey> = rows.collect();
         self.dirty.extend(rows);
         gone
     }

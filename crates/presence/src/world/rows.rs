@@ -11,6 +11,7 @@ use crate::world::stored::{OwnRow, SourceRow, UserRow};
 pub(super) enum RowKey {
     Source(Arc<str>),
     User(Arc<str>),
+    Settings(Arc<str>),
 }
 
 /// A row to be written, or deleted if it has no value.
@@ -36,6 +37,14 @@ impl World {
         if !std::mem::replace(&mut state.dirty, true) {
             let name = self.directory.get(user).name.clone();
             self.dirty.push_back(RowKey::User(name));
+        }
+    }
+
+    pub(super) fn mark_settings(&mut self, user: UserId) {
+        let state = &mut self.users[user.index()];
+        if !std::mem::replace(&mut state.settings_dirty, true) {
+            let name = self.directory.get(user).name.clone();
+            self.dirty.push_back(RowKey::Settings(name));
         }
     }
 
@@ -80,6 +89,13 @@ impl World {
                     }
                     _ => RowKey::User(name.into()),
                 },
+                "settings" => match directory.user(name) {
+                    Some(user) if *directory.get(user).name == *name => {
+                        self.mark_settings(user);
+                        continue;
+                    }
+                    _ => RowKey::Settings(name.into()),
+                },
                 _ => continue,
             };
             if !self.dirty.contains(&key) {
@@ -122,6 +138,19 @@ impl World {
                 });
                 let value = value.filter(|row| *row != UserRow::default());
                 row_change(format!("user/{name}"), value)
+            }
+            RowKey::Settings(name) => {
+                let user = Some(self.directory.user(&name)?);
+                let user = user.filter(|user| self.directory.get(*user).name == name);
+                let value = user.and_then(|user| {
+                    let state = &mut self.users[user.index()];
+                    state.settings_dirty = false;
+                    state.settings.as_deref().map(|own| own.json().to_owned())
+                });
+                RowChange {
+                    key: format!("settings/{name}"),
+                    value,
+                }
             }
         })
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `source/<address>` | the base presence of the source with its time, and the timed statuses above it |
 //! | `user/<name>` | own status and the untimed one below it, the status type, the DND status, the flags, the number of the last transition |
+//! | `settings/<name>` | the user's own settings: see [`OwnSettings`] |
 //! | `action/<name>` | the effects of a user's actions: see [`crate::actions::ActionRecord`] |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value.
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
+use crate::model::own_settings::OwnSettings;
 use crate::model::status::{StatusType, Statuses};
 use crate::model::stored_presence::{StoredPresence, is_zero};
 use crate::model::time::Time;
@@ -198,6 +200,8 @@ pub struct Stored {
     pub sources: HashMap<String, SourceRow>,
     /// The rows of users, by name.
     pub users: HashMap<String, UserRow>,
+    /// The own settings of users, by name.
+    pub settings: HashMap<String, OwnSettings>,
     /// The last sequence number of each account. It comes from
     /// [`crate::account::Reservation`], not from a row.
     pub accounts: HashMap<String, u64>,
@@ -215,6 +219,13 @@ impl Stored {
             let read = match key.split_once('/') {
                 Some(("source", address)) => read_into(&mut stored.sources, address, &value),
                 Some(("user", name)) => read_into(&mut stored.users, name, &value),
+                Some(("settings", name)) => match OwnSettings::restore(&value) {
+                    Some(settings) => {
+                        stored.settings.insert(name.to_owned(), settings);
+                        true
+                    }
+                    None => false,
+                },
                 // An unreadable time starts again.
                 Some(("gone", of)) => {
                     read_into(&mut stored.gone, of, &value);

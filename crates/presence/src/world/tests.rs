@@ -79,7 +79,7 @@ fn transitions(effects: &[Effect]) -> Vec<(String, State, State, u64)> {
         Effect::Transition(t) => {
             Some((t.user.to_string(), t.old.state(), t.new.state(), t.sequence))
         }
-        Effect::Publish(..) | Effect::Device(..) => None,
+        Effect::Publish(..) | Effect::Device(..) | Effect::Settings(_) => None,
     };
     effects.iter().filter_map(only).collect()
 }
@@ -386,7 +386,7 @@ fn settle_merges_publishes_but_no_transitions() {
     let mut world = world(&format!("[general]\nsettle=100\n{ALICE}"));
     let published = |effects: &[Effect]| match &effects[0] {
         Effect::Transition(transition) => transition.publish,
-        Effect::Publish(..) | Effect::Device(..) => true,
+        Effect::Publish(..) | Effect::Device(..) | Effect::Settings(_) => true,
     };
     assert!(published(&report(&mut world, "1", "dnd", 1000)));
     assert!(!published(&report(&mut world, "1", "away", 1010)));

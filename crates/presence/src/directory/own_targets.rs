@@ -1,0 +1,186 @@
+//! Whether a user may forward calls to a target of their own, and where that leads.
+
+use super::{Directory, UserId};
+use crate::model::own_rights::{OwnArea, OwnTargetKind};
+use crate::model::own_settings::OwnTarget;
+use crate::model::text::quoted;
+
+/// Where a user's own forward leads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OwnDestination {
+    /// Nowhere: there is no forward.
+    Nowhere,
+    /// A mailbox, such as `200@default`.
+    Voicemail(Box<str>),
+    /// An extension in the dialplan, its context and the user to whom it belongs.
+    Extension(String, String, Option<UserId>),
+}
+
+impl Directory {
+    /// Where a target of the user's own leads, as the configuration allows it now.
+    ///
+    /// A forward leads to an extension of another user of the same account (`internal`), to what
+    /// a pattern allows, to the user's own mailbox or mobile. An extension that only the dialplan
+    /// knows needs a pattern: a dialplan may well have an extension for every number outside.
+    ///
+    /// # Errors
+    /// The reason why the target is not allowed, as a clause for messages.
+    pub fn own_target(&self, user: UserId, target: &OwnTarget) -> Result<OwnDestination, String> {
+        let spec = self.get(user);
+        let (rights, name) = (&spec.rule.own_rights, &spec.name);
+        if !rights.may_set(OwnArea::Handling) {
+            return Err(format!(
+                "own_settings of '{name}' does not include {}",
+                OwnArea::Handling
+            ));
+        }
+        let refused = |what: &str| {
+            let allowed = match rights.targets() {
+                targets if targets.is_empty() => "none".to_owned(),
+                targets => targets.join(", "),
+            };
+            Err(format!(
+                "own_forward of '{name}' does not allow {what}, expected {allowed}"
+            ))
+        };
+        let reach = spec.reach.as_deref();
+        match target {
+            OwnTarget::None => Ok(OwnDestination::Nowhere),
+            OwnTarget::Voicemail if !rights.allows(OwnTargetKind::Voicemail) => {
+                refused("voicemail")
+            }
+            OwnTarget::Voicemail => match reach.map(|reach| &reach.mailbox) {
+                Some(mailbox) if !mailbox.is_empty() => {
+                    Ok(OwnDestination::Voicemail(mailbox.clone()))
+                }
+                _ => Err(format!("'{name}' has no mailbox")),
+            },
+            OwnTarget::Mobile if !rights.allows(OwnTargetKind::Mobile) => refused("the mobile"),
+            OwnTarget::Mobile => match reach.map(|reach| &reach.mobile) {
+                Some(mobile) if !mobile.is_empty() => {
+                    let calls = &spec.rule.calls;
+                    let extension = format!("{}{mobile}", calls.mobile_prefix);
+                    let context = calls.forward_context.to_string();
+                    Ok(OwnDestination::Extension(extension, context, None))
+                }
+                _ => Err(format!("'{name}' has no mobile")),
+            },
+            OwnTarget::Number(number, context) => {
+                let calls = &spec.rule.calls;
+                let context = context.as_deref().unwrap_or(&calls.forward_context);
+                let mut contexts = calls.internal_contexts.iter();
+                if *context != *calls.forward_context && !contexts.any(|known| **known == *context)
+                {
+                    return Err(format!(
+                        "'{}' is neither the forward_context nor an internal_context of '{name}', \
+                         expected {}",
+                        quoted(context),
+                        calls.forward_context
+                    ));
+                }
+                let owner = self.owner_of_extension(number, user);
+                let owner = owner.filter(|owner| self.get(*owner).account == spec.account);
+                if owner == Some(user) {
+                    return Err(format!(
+                        "'{number}' is an extension of '{name}', expected one of another user"
+                    ));
+                }
+                let is_internal = owner.is_some() && rights.allows(OwnTargetKind::Internal);
+                match is_internal || rights.allows_number(number) {
+                    true => Ok(OwnDestination::Extension(
+                        number.to_string(),
+                        context.to_owned(),
+                        owner,
+                    )),
+                    false => refused(&format!("'{}'", quoted(number))),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::testing::directory;
+
+    #[test]
+    fn only_what_is_allowed_is_a_target() {
+        let directory = directory(
+            "[general]\nmobile_prefix=0\nforward_context=phones\ninternal_context=office\n\
+             [alice]\ntype=user\nextension=200\nmobile=+491\nmailbox=200@default\n\
+             [bob]\ntype=user\nextension=210\nown_forward=_+49X.,_2XX\n\
+             [carol]\ntype=user\nextension=220\nown_settings=note\n\
+             [dora]\ntype=user\nextension=230\nown_forward=\n\
+             [eve]\ntype=user\naccount=other\nextension=300\n",
+        );
+        for (user, target, expected) in [
+            ("alice", "none", "Nowhere"),
+            ("alice", "voicemail", "Voicemail(\"200@default\")"),
+            ("alice", "mobile", "Extension(\"0+491\", \"phones\", None)"),
+            (
+                "alice",
+                "210",
+                "Extension(\"210\", \"phones\", Some(UserId(1)))",
+            ),
+            (
+                "alice",
+                "210@office",
+                "Extension(\"210\", \"office\", Some(UserId(1)))",
+            ),
+            (
+                "alice",
+                "210@outside",
+                "'outside' is neither the forward_context nor an internal_context of 'alice', expected phones",
+            ),
+            (
+                "alice",
+                "200",
+                "'200' is an extension of 'alice', expected one of another user",
+            ),
+            (
+                "alice",
+                "+4917",
+                "own_forward of 'alice' does not allow '+4917', expected internal, voicemail, mobile",
+            ),
+            // The extension of another account, and one that no user has.
+            ("alice", "300", "does not allow '300'"),
+            ("alice", "999", "does not allow '999'"),
+            ("bob", "+4917", "Extension(\"+4917\", \"phones\", None)"),
+            (
+                "bob",
+                "220",
+                "Extension(\"220\", \"phones\", Some(UserId(2)))",
+            ),
+            (
+                "bob",
+                "voicemail",
+                "own_forward of 'bob' does not allow voicemail, expected _+49X., _2XX",
+            ),
+            ("bob", "mobile", "does not allow the mobile"),
+            (
+                "carol",
+                "none",
+                "own_settings of 'carol' does not include handling",
+            ),
+            (
+                "carol",
+                "210",
+                "own_settings of 'carol' does not include handling",
+            ),
+            ("dora", "none", "Nowhere"),
+            (
+                "dora",
+                "210",
+                "own_forward of 'dora' does not allow '210', expected none",
+            ),
+            ("eve", "voicemail", "'eve' has no mailbox"),
+            ("eve", "mobile", "'eve' has no mobile"),
+        ] {
+            let target_of = OwnTarget::parse(target).unwrap();
+            let found = directory.own_target(directory.user(user).unwrap(), &target_of);
+            let found = found.map_or_else(|why| why, |found| format!("{found:?}"));
+            assert!(found.contains(expected), "{user} {target}: {found}");
+        }
+    }
+}
