@@ -52,12 +52,12 @@ type PushTask = unsafe extern "C" fn(
 ) -> c_int;
 
 /// What the proof needs of `res_pjsip` and pjproject.
-struct Functions {
+struct ParseFunctions {
     create: CreateRdata,
     pool: CreatePool,
 }
 
-static FUNCTIONS: OnceLock<Functions> = OnceLock::new();
+static FUNCTIONS: OnceLock<ParseFunctions> = OnceLock::new();
 
 /// Has a thread of res_pjsip find out how requests are laid out, if that was not done before,
 /// and waits a moment for it. Until that is done, and where it fails, [`Request::body`] is
@@ -78,7 +78,7 @@ pub fn prove(peer: &RunningPeer) -> Result<(), Error> {
     let pool = unsafe { transmute::<*mut c_void, CreatePool>(pool) };
     // SAFETY: PJSIP-FUNCTIONS: as above.
     let push = unsafe { transmute::<*mut c_void, PushTask>(push) };
-    FUNCTIONS.get_or_init(|| Functions { create, pool });
+    FUNCTIONS.get_or_init(|| ParseFunctions { create, pool });
     if BEGUN.swap(true, Ordering::AcqRel) {
         return Ok(());
     }

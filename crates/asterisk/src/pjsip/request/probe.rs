@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_void};
 use std::mem::offset_of;
 
-use super::{BODY, Functions, METHOD, POINTER};
+use super::{BODY, ParseFunctions, METHOD, POINTER};
 use crate::ffi;
 
 /// Where the parts of a request are, in bytes from its beginning.
@@ -55,7 +55,7 @@ const HEAD: &str = "SUBSCRIBE sip:probe@192.0.2.1 SIP/2.0\r\n\
 ///
 /// # Safety
 /// This is a thread that pjproject knows.
-pub(super) unsafe fn layout(functions: &Functions) -> Result<Layout, &'static str> {
+pub(super) unsafe fn layout(functions: &ParseFunctions) -> Result<Layout, &'static str> {
     let mut request = Memory::new(REQUEST);
     let mut pool = Memory::new(POOL);
     let text = format!("{HEAD}Content-Length: {}\r\n\r\n{TEXT}", TEXT.len());
