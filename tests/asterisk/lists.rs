@@ -235,6 +235,7 @@ fn a_user_who_hides_is_on_no_list() {
 #[test]
 fn a_list_is_for_the_phones_of_its_account() {
     let ast = office();
+    let mut warned = Vec::new();
     for (endpoint, list) in [
         ("dave", ACCOUNT),
         ("dave", "userpresence-default+sales"),
@@ -246,15 +247,17 @@ fn a_list_is_for_the_phones_of_its_account() {
         let before = ast.log().len();
         let refused = ListSubscriber::try_start(&ast, endpoint, list);
         assert!(refused.wait_answer().starts_with("SIP/2.0 404"), "{list}");
-        ast.wait_log_from(
-            before,
-            &format!("The endpoint '{endpoint}' gets no list '{list}'"),
-        );
+        if !warned.contains(&endpoint) {
+            warned.push(endpoint);
+            let warning = format!("The endpoint '{endpoint}' gets no list '{list}'");
+            ast.wait_log_from(before, &warning);
+        }
     }
     for unknown in ["userpresence-nobody", "userpresence-default+none"] {
         let refused = ListSubscriber::try_start(&ast, "watcher", unknown);
         assert!(refused.wait_answer().starts_with("SIP/2.0 404"));
     }
+    assert_eq!(ast.log().matches("gets no list").count(), warned.len());
     // An extension's own device is a phone of the user too.
     let (_, first) = first(&ast, "201", ACCOUNT);
     assert_eq!(first.members.len(), 3);
@@ -392,7 +395,7 @@ fn a_list_ends_at_its_limit_with_one_warning() {
     }
     let complaints = ast.complaints();
     assert_eq!(complaints.len(), 1, "{complaints:?}");
-    assert!(complaints[0].contains("The list 'userpresence-default' has 3 members"));
+    assert!(complaints[0].contains("The list 'userpresence-default' has more than 2 members"));
 }
 
 #[test]
