@@ -7,7 +7,7 @@
 //! The dialplan may change at any time without notice. An extension that is known is looked up
 //! again each time; one that is not known is looked for in every context that has hints, and all
 //! hints are read again from time to time. So a changed, a removed or a new hint is known at
-//! once, and only a second hint of a known extension, in another context, after [`AGE`].
+//! once, and only a second hint of a known extension, in another context, after some seconds.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

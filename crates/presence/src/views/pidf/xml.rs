@@ -2,16 +2,19 @@
 
 use std::borrow::Cow;
 
+/// A name, or a text with special characters escaped.
+pub type XmlText<'a> = Cow<'a, [u8]>;
+
 /// An element. Names and texts are bytes, with special characters escaped: what another module
 /// put into a body need not be UTF-8.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Element<'a> {
     /// The name, with its prefix.
-    pub name: Cow<'a, [u8]>,
+    pub name: XmlText<'a>,
     /// The attributes: names and values.
-    pub attributes: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+    pub attributes: Vec<(XmlText<'a>, XmlText<'a>)>,
     /// The text, which is printed after the children.
-    pub content: Cow<'a, [u8]>,
+    pub content: XmlText<'a>,
     /// The elements in it.
     pub children: Vec<Element<'a>>,
 }
