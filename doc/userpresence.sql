@@ -1,5 +1,5 @@
 -- Users of res_userpresence from a database: the table of the realtime family
--- 'userpresence', for SQLite and PostgreSQL. MariaDB needs `default` in backticks.
+-- 'userpresence', for SQLite and PostgreSQL. MariaDB needs `default` and `group` in backticks.
 --
 -- In extconfig.conf, under [settings]:   userpresence => sqlite3,asterisk
 --
@@ -36,6 +36,7 @@ CREATE TABLE userpresence (
     login_overrides    VARCHAR(5),     -- yes, no
     action             VARCHAR(1000),  -- sections of type action, separated by ','
     member             VARCHAR(79),    -- the member in queues: Local/200@from-queue/n
+    "group"            VARCHAR(1000),  -- groups, separated by ';'
     dnd_on             VARCHAR(1000),  -- assignments, separated by ';'
     dnd_off            VARCHAR(1000),  -- the same
     followme_on        VARCHAR(1000),  -- the same

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::convert;
 use crate::runtime::host::{
-    Configuration, Database, Dialplan, EventClass, Host, HostError, ManagerMessage,
+    Configuration, Database, Dialplan, EventClass, HintEntry, Host, HostError, ManagerMessage,
     PresenceVisitor, Providers, Publisher, RawPresence, System, Unreadable,
 };
 use asterisk::manager::{self, Class};
@@ -22,7 +22,6 @@ use asterisk::{
 };
 pub use logger::install as install_logger;
 use presence::config::Section;
-use presence::directory::watching::WatchableExtension;
 use presence::model::address::USER_LABEL;
 use presence::model::device::DeviceState;
 use presence::{Presence, Time};
@@ -130,21 +129,18 @@ impl Providers for Asterisk {
         devicestate::cached(visit);
     }
 
-    fn each_hint(&self, visit: &mut dyn FnMut(&[u8])) {
-        hints::each(|hint| visit(hint.names));
+    fn each_hint(&self, visit: &mut dyn FnMut(HintEntry<'_>)) {
+        hints::each(|hint| {
+            visit(HintEntry {
+                context: hint.context,
+                extension: hint.extension,
+                names: hint.names,
+            });
+        });
     }
 
-    fn each_watchable(&self, visit: &mut dyn FnMut(WatchableExtension<'_>)) {
-        hints::each(|hint| {
-            let texts = [hint.context, hint.extension, hint.names].map(std::str::from_utf8);
-            if let [Ok(context), Ok(extension), Ok(names)] = texts {
-                visit(WatchableExtension {
-                    context,
-                    extension,
-                    names,
-                });
-            }
-        });
+    fn hint(&self, context: &str, extension: &str) -> Option<String> {
+        hints::find(context, extension)
     }
 
     fn extension_matches(&self, pattern: &str, extension: &str) -> bool {

@@ -27,12 +27,14 @@ use crate::runtime::{self, Running, Runtime, configuration};
 use crate::surfaces;
 use crate::surfaces::feature_keys::UserFeatureKeys;
 use crate::surfaces::metrics::UserPresenceMetrics;
+use crate::surfaces::pidf::UserPresencePidf;
 use crate::web;
 use crate::webhooks::post;
 use asterisk::devicestate::DevState;
 use asterisk::mailbox::Mailbox;
 use asterisk::parking::Space;
 use asterisk::peer::{PeerRegistration, Slot};
+use asterisk::pjsip::body_supplement::PidfPeer;
 use asterisk::pjsip::feature_events::FeatureEventsPeer;
 use asterisk::pjsip::sender::SenderPeer;
 use asterisk::presencestate::PresenceState;
@@ -70,8 +72,9 @@ struct Module {
 }
 
 /// What is attached to other modules of Asterisk while they run.
-static PEERS: [Slot; 4] = [
+static PEERS: [Slot; 5] = [
     Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
+    Slot::of::<PidfPeer<UserPresencePidf>>(),
     Slot::of::<SenderPeer>(),
     Slot::of::<SorceryPeer<surfaces::lists::UserLists>>(),
     Slot::of::<FeatureEventsPeer<UserFeatureKeys>>(),

@@ -8,10 +8,14 @@ use std::time::{Duration, Instant};
 
 use crate::convert;
 use crate::runtime::{self, store};
+use crate::surfaces::pidf::UserPresencePidf;
 use crate::trip;
 use crate::web::site::UserPresenceSite;
 use asterisk::cli::{Args, CliResult, Command};
 use asterisk::http::Site;
+use asterisk::pjproject::XmlNode;
+use asterisk::pjsip::body_supplement::{NotifiedHint, PidfSupplement};
+use asterisk::presencestate::PresenceState;
 use asterisk::{presencestate, selftest as layer};
 use presence::Presence;
 use presence::State;
@@ -83,6 +87,8 @@ pub static COMMANDS: &[Command] = &[
        event <address>: the same, including the AMI event
        change <address>: a change up to its effects, which are not delivered
        combine <user>: combining the sources again
+       pidf <extension>: completing the body of a NOTIFY of that extension, away with a message
+       hint <extension>: finding out whether the extension's hint names a user
 ",
         run: time,
         complete: None,
@@ -134,10 +140,54 @@ fn time(args: &Args<'_>, out: &mut String) -> CliResult {
             };
             combined(calls).flatten().unwrap_or_default()
         }
+        "pidf" => best(calls, |_| {
+            black_box(complete_body(argument));
+        }),
+        "hint" => best(calls, |call| {
+            runtime::with(|runtime| black_box(runtime.watched_hint(argument, &sample(call))));
+        }),
         _ => return CliResult::ShowUsage,
     };
     let _ = writeln!(out, "{}", each.as_nanos());
     CliResult::Success
+}
+
+/// Completes a body as Asterisk makes it.
+fn complete_body(extension: &str) -> Option<Vec<u8>> {
+    const NAMESPACES: [(&[u8], &[u8]); 4] = [
+        (b"entity", b"sip:2000@192.0.2.1:5060"),
+        (b"xmlns", b"urn:ietf:params:xml:ns:pidf"),
+        (b"xmlns:dm", b"urn:ietf:params:xml:ns:pidf:data-model"),
+        (b"xmlns:rpid", b"urn:ietf:params:xml:ns:pidf:rpid"),
+    ];
+    let leaf = |name, content| XmlNode {
+        name,
+        attributes: Vec::new(),
+        content,
+        children: Vec::new(),
+    };
+    let node = |name, attributes: &[_], children| XmlNode {
+        name,
+        attributes: attributes.to_vec(),
+        content: b"",
+        children,
+    };
+    let status = node(b"status", &[], vec![leaf(b"basic", b"open")]);
+    let contact = leaf(b"contact", b"sip:watcher@192.0.2.2");
+    let id: (&[u8], &[u8]) = (b"id", extension.as_bytes());
+    let children = vec![
+        leaf(b"note", b"Ready"),
+        node(b"tuple", &[id], vec![status, contact]),
+        leaf(b"dm:person", b""),
+    ];
+    let hint = NotifiedHint {
+        extension: extension.as_bytes(),
+        state: PresenceState::Away,
+        subtype: b"lunch",
+        message: b"Back at one",
+        agent: b"a phone/1.0",
+    };
+    UserPresencePidf::content(node(b"presence", &NAMESPACES, children), hint)
 }
 
 fn publish_source(address: &str, call: u32) {

@@ -70,6 +70,7 @@ const NAMES: &[&str] = &[
     "ast_get_extension_app",
     "ast_get_extension_name",
     "ast_get_extension_priority",
+    "ast_get_hint",
     "ast_hook_send_action",
     "ast_http_manid_from_vars",
     "ast_http_prefix",

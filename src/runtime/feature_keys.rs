@@ -19,7 +19,7 @@ impl Runtime {
     /// Whether phones get their feature keys.
     pub fn has_feature_keys(&self) -> bool {
         self.is_listening()
-            && self.read(|world| world.directory().settings.phones.feature_keys) == Some(true)
+            && self.read(|world| world.directory().settings.sip.feature_keys) == Some(true)
     }
 
     /// Whether the endpoint is a phone of a user.

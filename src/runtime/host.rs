@@ -7,7 +7,6 @@ use std::ffi::CStr;
 use std::path::PathBuf;
 
 use presence::config::Section;
-use presence::directory::watching::WatchableExtension;
 use presence::model::device::DeviceState;
 use presence::{Presence, State, Time};
 
@@ -88,6 +87,17 @@ pub trait Database {
 /// Takes an address, its state, subtype and message; the texts are not checked yet.
 pub type PresenceVisitor<'a> = &'a mut dyn FnMut(&[u8], State, &[u8], &[u8]);
 
+/// A hint of the dialplan. Texts need not be UTF-8.
+#[derive(Clone, Copy, Debug)]
+pub struct HintEntry<'a> {
+    /// The context's name.
+    pub context: &'a [u8],
+    /// The extension, or a pattern.
+    pub extension: &'a [u8],
+    /// What the hint names, such as `PJSIP/2000,UserPresence:alice`.
+    pub names: &'a [u8],
+}
+
 /// Presence and device states that others provide.
 pub trait Providers {
     /// Asks the provider of an address; `None` where it has none.
@@ -105,12 +115,11 @@ pub trait Providers {
     /// Shows the name of every device in the core's cache.
     fn each_device(&self, visit: &mut dyn FnMut(&[u8]));
 
-    /// Shows what each hint names, such as `PJSIP/2000,UserPresence:alice`.
-    fn each_hint(&self, visit: &mut dyn FnMut(&[u8]));
+    /// Shows each hint of the dialplan. The dialplan is locked meanwhile.
+    fn each_hint(&self, visit: &mut dyn FnMut(HintEntry<'_>));
 
-    /// Shows each hint with its extension. The dialplan is locked meanwhile: `visit` takes no
-    /// lock.
-    fn each_watchable(&self, visit: &mut dyn FnMut(WatchableExtension<'_>));
+    /// What the hint of an extension names, as the dialplan finds it in that context.
+    fn hint(&self, context: &str, extension: &str) -> Option<String>;
 
     /// Whether an extension matches a pattern of the dialplan.
     fn extension_matches(&self, pattern: &str, extension: &str) -> bool;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Runtime;
 use presence::directory::lists::ListId;
-use presence::directory::watching::WatchedExtensions;
+use presence::directory::watching::{WatchableExtension, WatchedExtensions};
 use presence::directory::{Directory, UserId};
 use presence::model::flags::Flag;
 use presence::model::text::quoted;
@@ -36,7 +36,7 @@ impl Runtime {
         if let Some(endpoint) = endpoint
             && !may_watch(&directory, endpoint, list)
         {
-            self.warn_once("list for", &format!("{name} {endpoint}"), || {
+            self.warn_once("list for", endpoint, || {
                 let (endpoint, name) = (quoted(endpoint), quoted(name));
                 format!(
                     "The endpoint '{endpoint}' gets no list '{name}': \
@@ -68,7 +68,17 @@ impl Runtime {
     fn watched(&self, directory: &Directory, wanted: impl Fn(UserId) -> bool) -> WatchedExtensions {
         let mut watched = WatchedExtensions::default();
         let host = self.host();
-        host.each_watchable(&mut |hint| watched.add(directory, hint, &wanted));
+        host.each_hint(&mut |hint| {
+            let texts = [hint.context, hint.extension, hint.names].map(std::str::from_utf8);
+            if let [Ok(context), Ok(extension), Ok(names)] = texts {
+                let hint = WatchableExtension {
+                    context,
+                    extension,
+                    names,
+                };
+                watched.add(directory, hint, &wanted);
+            }
+        });
         watched
     }
 
@@ -92,30 +102,26 @@ impl Runtime {
         let matches = |pattern: &str, name: &str| host.extension_matches(pattern, name);
         let mut extensions: Vec<String> = Vec::new();
         let mut known: HashSet<String> = HashSet::new();
-        let mut more = 0;
-        for user in visible.flatten()? {
+        let name = directory.list_name(list);
+        'members: for user in visible.flatten()? {
             for extension in watched.of(directory, user, &matches) {
                 if !known.insert(extension.to_owned()) {
                     continue;
                 }
-                match extensions.len() < settings.limit as usize {
-                    true => extensions.push(extension.to_owned()),
-                    false => more += 1,
+                if extensions.len() == settings.limit as usize {
+                    self.warn_once("list", &name, || {
+                        let (name, limit) = (quoted(&name), settings.limit);
+                        format!(
+                            "The list '{name}' has more than {limit} members, \
+                             and phones get the first {limit} of them: see list_limit"
+                        )
+                    });
+                    break 'members;
                 }
+                extensions.push(extension.to_owned());
             }
         }
-        let name = directory.list_name(list);
-        if more > 0 {
-            self.warn_once("list", &name, || {
-                let (limit, all) = (settings.limit, extensions.len() + more);
-                format!(
-                    "The list '{}' has {all} members, and phones get the first {limit} of them: \
-                     see list_limit",
-                    quoted(&name)
-                )
-            });
-        }
-        (!extensions.is_empty()).then(|| ResourceList {
+        (!extensions.is_empty()).then_some(ResourceList {
             name,
             extensions,
             batch: settings.batch,

@@ -21,6 +21,7 @@ pub mod feature_keys;
 pub mod feed;
 pub mod forget;
 pub mod functions;
+pub mod hint_index;
 pub mod host;
 pub mod listening;
 pub mod lists;
@@ -55,6 +56,7 @@ use crate::webhooks::{MakePoster, Webhooks};
 use actions::{ActionQueue, Records};
 use feed::Feed;
 use functions::FunctionCheck;
+use hint_index::HintIndex;
 use host::Host;
 use own_settings::ForwardsWatchers;
 use persister::PersisterQueue;
@@ -83,6 +85,7 @@ pub struct Runtime {
     push: PushState,
     sequences: Sequences,
     functions: FunctionCheck,
+    hints: HintIndex,
     reload: ReloadLock,
     warnings: Warnings,
     forwards_watchers: ForwardsWatchers,
@@ -115,6 +118,7 @@ impl Runtime {
             push: PushState::default(),
             sequences: Sequences::default(),
             functions: FunctionCheck::default(),
+            hints: HintIndex::default(),
             reload: ReloadLock::default(),
             warnings: Warnings::default(),
             forwards_watchers: ForwardsWatchers::default(),

@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::host::{
-    Configuration, Database, Dialplan, EventClass, Host, HostError, ManagerMessage,
+    Configuration, Database, Dialplan, EventClass, HintEntry, Host, HostError, ManagerMessage,
     PresenceVisitor, Providers, Publisher, RawPresence, System, Unreadable,
 };
 use super::{ProcessState, Runtime};
 use crate::webhooks::{Post, PostOutcome};
 use presence::config::testing::directory;
 use presence::config::{Section, Webhook};
-use presence::directory::watching::WatchableExtension;
 use presence::model::device::DeviceState;
 use presence::world::World;
 use presence::world::stored::Stored;
@@ -44,6 +43,8 @@ pub struct Fake {
     pub losses: AtomicU32,
     /// Called at each publish.
     pub at_publish: Mutex<Option<Look>>,
+    /// The dialplan's hints: context, extension and what they name.
+    pub hints: Mutex<Vec<(String, String, String)>>,
 }
 
 impl Fake {
@@ -172,9 +173,22 @@ impl Providers for FakeHost {
 
     fn each_device(&self, _: &mut dyn FnMut(&[u8])) {}
 
-    fn each_hint(&self, _: &mut dyn FnMut(&[u8])) {}
+    fn each_hint(&self, visit: &mut dyn FnMut(HintEntry<'_>)) {
+        for (context, extension, names) in &*self.0.hints.lock().unwrap() {
+            visit(HintEntry {
+                context: context.as_bytes(),
+                extension: extension.as_bytes(),
+                names: names.as_bytes(),
+            });
+        }
+    }
 
-    fn each_watchable(&self, _: &mut dyn FnMut(WatchableExtension<'_>)) {}
+    fn hint(&self, context: &str, extension: &str) -> Option<String> {
+        let hints = self.0.hints.lock().unwrap();
+        let mut all = hints.iter();
+        let found = all.find(|hint| hint.0 == context && hint.1 == extension);
+        found.map(|hint| hint.2.clone())
+    }
 
     fn extension_matches(&self, _: &str, _: &str) -> bool {
         false

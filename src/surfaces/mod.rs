@@ -11,5 +11,6 @@ pub mod lists;
 pub mod manager;
 pub mod metrics;
 pub mod pickup;
+pub mod pidf;
 pub mod provider;
 pub mod route;

@@ -50,6 +50,7 @@ mod schedule;
 mod selftest;
 mod settle;
 mod sip;
+mod sip_presence;
 mod statuses;
 mod stock;
 mod stock_calls;

@@ -74,6 +74,7 @@ fn the_comments_of_the_sample_are_true() {
         "schedule_status",
         "login_overrides",
         "settle",
+        "sip_presence",
         "http",
         "http_rate",
         "http_readers",
@@ -83,6 +84,8 @@ fn the_comments_of_the_sample_are_true() {
         "forward_context",
         "trust_caller_id",
         "origin_variable",
+        "dnd_key",
+        "feature_keys",
         // Options without a default appear in a user.
         "id",
         "account",
@@ -104,6 +107,7 @@ fn the_comments_of_the_sample_are_true() {
         "state",
         "subtype",
         "message",
+        "activity",
         "forward_internal_always",
         "forward_internal_noanswer",
         "forward_internal_busy",
@@ -193,11 +197,11 @@ fn the_table_for_realtime_works() {
                    'dnd,xa,away,chat,unavailable,available,not_set', 'none', 'yes', \
                    'CustomPresence:', 'Custom:phone', 'no', 'yes', NULL, '', \
                    '00:00-11:59;12:00-23:59', 'xa', 'Europe/Berlin', 'chat', 'xa', 'available', \
-                   'unavailable', 'no', NULL, 'Local/230@from-queue/n', \
+                   'unavailable', 'no', NULL, 'Local/230@from-queue/n', 'Sales;Berlin', \
                    'DB(a/${EXTENSION})=1;DB(b/${EXTENSION})=1', '', NULL, NULL, \
                    'office', 'desk,PJSIP/230;soft,PJSIP/231', '+491701234567', \
                    '230@default', 'carol;alice', '0', 'default', 'default;phones', 'yes', \
-                   '200;+491701234567', 'USERPRESENCE_ORIGIN');\n";
+                   '200;+491701234567', 'USERPRESENCE_ORIGIN', 'dnd_status');\n";
     let ast = Instance::builder()
         .userpresence(&format!(
             "{}[office-calls]\ntype = handling\nset = office\n",

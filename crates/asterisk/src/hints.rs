@@ -1,17 +1,18 @@
 //! The hints of the dialplan: `asterisk/pbx.h`.
 
+use std::ffi::{c_char, c_int};
 use std::marker::PhantomData;
 use std::ptr;
 
-use super::text::CText;
-use super::{ffi, text};
+use super::ffi;
+use super::text::{self, CText};
 
-/// A hint.
+/// A hint of the dialplan.
 #[derive(Clone, Copy, Debug)]
-pub struct Hint<'a> {
-    /// The context.
+pub struct DialplanHint<'a> {
+    /// The context's name.
     pub context: &'a [u8],
-    /// The extension, or a pattern that begins with `_`.
+    /// The extension, or a pattern.
     pub extension: &'a [u8],
     /// What the hint names, such as `PJSIP/2000,CustomPresence:alice`.
     pub names: &'a [u8],
@@ -31,13 +32,11 @@ pub fn matches(pattern: &str, extension: &str) -> bool {
 ///
 /// The dialplan is locked for reading meanwhile: `visit` takes no lock and calls nothing of
 /// Asterisk.
-pub fn each(mut visit: impl FnMut(Hint<'_>)) {
+pub fn each(mut visit: impl FnMut(DialplanHint<'_>)) {
     let Some(dialplan) = LockedDialplan::new() else {
         return;
     };
     dialplan.each_context(|context| {
-        // SAFETY: HOST-LOCKS: a context of the locked dialplan.
-        let name = unsafe { ffi::ast_get_context_name(context.raw) };
         context.each_extension(|extension| {
             // SAFETY: HOST-LOCKS: an extension of a locked context, and NULL.
             let mut priority =
@@ -48,15 +47,13 @@ pub fn each(mut visit: impl FnMut(Hint<'_>)) {
                     // SAFETY: HOST-LOCKS: as above.
                     let names = unsafe { ffi::ast_get_extension_app(priority) };
                     // SAFETY: HOST-LOCKS: as above.
-                    let extension = unsafe { ffi::ast_get_extension_name(extension) };
-                    // SAFETY: HOST-LOCKS, HOST-STRINGS: they live as long as the context and
-                    // the priority.
-                    let texts = [name, extension, names].map(|text| unsafe { text::bytes(text) });
-                    let [context, extension, names] = texts;
-                    visit(Hint {
-                        context,
-                        extension,
-                        names,
+                    let extension = unsafe { ffi::ast_get_extension_name(priority) };
+                    visit(DialplanHint {
+                        context: context.name(),
+                        // SAFETY: HOST-LOCKS, HOST-STRINGS: it lives as long as the priority.
+                        extension: unsafe { text::bytes(extension) },
+                        // SAFETY: HOST-LOCKS, HOST-STRINGS: as above.
+                        names: unsafe { text::bytes(names) },
                     });
                 }
                 // SAFETY: HOST-LOCKS: an extension of a locked context and its priority.
@@ -64,6 +61,36 @@ pub fn each(mut visit: impl FnMut(Hint<'_>)) {
             }
         });
     });
+}
+
+/// The longest text of a hint that [`find`] returns, in bytes; a longer one is cut.
+const LONGEST: usize = 2047;
+
+/// What the hint of an extension names, also where the context includes the one that has it, and
+/// where a pattern matches. `None` without a hint, and for text that is not UTF-8.
+pub fn find(context: &str, extension: &str) -> Option<String> {
+    let (context, extension) = (CText::new(context).ok()?, CText::new(extension).ok()?);
+    let mut names = [0 as c_char; LONGEST + 1];
+    let size = c_int::try_from(names.len()).ok()?;
+    // The core lets go of the dialplan before it copies the text: here it stays locked.
+    let locked = LockedDialplan::new()?;
+    // SAFETY: HOST-LOCKS, HOST-COPIES: C strings, and a place of that size for the text; no
+    // place for the name, and no channel. The lock is recursive.
+    let found = unsafe {
+        ffi::ast_get_hint(
+            names.as_mut_ptr(),
+            size,
+            ptr::null_mut(),
+            0,
+            ptr::null_mut(),
+            context.as_ptr(),
+            extension.as_ptr(),
+        )
+    };
+    drop(locked);
+    // SAFETY: HOST-COPIES: the core has written a C string, or the place holds zeros.
+    let names = unsafe { text::utf8(names.as_ptr()) }?;
+    (found != 0).then(|| names.to_owned())
 }
 
 /// The dialplan, locked for reading until the drop.
@@ -118,6 +145,13 @@ impl<'a> LockedContext<'a> {
             raw,
             dialplan: PhantomData,
         })
+    }
+
+    fn name(&self) -> &[u8] {
+        // SAFETY: INVARIANT, HOST-LOCKS: a locked context.
+        let name = unsafe { ffi::ast_get_context_name(self.raw) };
+        // SAFETY: INVARIANT, HOST-LOCKS, HOST-STRINGS: it lives as long as the context.
+        unsafe { text::bytes(name) }
     }
 
     fn each_extension(&self, mut visit: impl FnMut(*mut ffi::ast_exten)) {

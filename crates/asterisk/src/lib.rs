@@ -49,6 +49,7 @@ pub mod mailbox;
 pub mod manager;
 pub mod parking;
 pub mod peer;
+pub mod pjproject;
 pub mod pjsip;
 pub mod presencestate;
 pub mod prometheus;

@@ -30,7 +30,7 @@ pub enum PresenceState {
 
 impl PresenceState {
     /// `None` for INVALID, and for numbers that a later Asterisk may add.
-    fn from_raw(state: ffi::ast_presence_state) -> Option<Self> {
+    pub(super) fn from_raw(state: ffi::ast_presence_state) -> Option<Self> {
         Some(match state {
             ffi::AST_PRESENCE_NOT_SET => PresenceState::NotSet,
             ffi::AST_PRESENCE_UNAVAILABLE => PresenceState::Unavailable,

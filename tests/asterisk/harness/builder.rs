@@ -85,9 +85,10 @@ impl Builder {
         self
     }
 
-    /// Leaves out modules at the start.
-    pub fn without(mut self, names: &[&str]) -> Self {
-        self.modules.retain(|module| !names.contains(&&**module));
+    /// Modules that are not loaded at the start, although they are in a set.
+    pub fn leave_out(mut self, names: &[&str]) -> Self {
+        self.modules
+            .retain(|known| !names.contains(&known.as_str()));
         self
     }
 

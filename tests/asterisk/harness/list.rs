@@ -48,6 +48,7 @@ impl ListSubscriber {
     pub fn try_start(instance: &Instance, endpoint: &str, list: &str) -> Self {
         let keys = [
             ("endpoint", endpoint),
+            ("agent", "digium D65"),
             ("event", "presence"),
             ("accept", "application/pidf+xml"),
         ];

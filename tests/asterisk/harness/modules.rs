@@ -30,7 +30,7 @@ pub mod sets {
         "res_timing_timerfd",
     ];
 
-    /// SIP: calls, subscriptions, and the bodies for a Digium phone and for lamps.
+    /// SIP: calls, subscriptions, and all bodies of these.
     pub const SIP: &[&str] = &[
         "chan_pjsip",
         "codec_ulaw",
@@ -44,10 +44,12 @@ pub mod sets {
         "res_pjsip_outbound_publish",
         "res_pjsip_pidf_body_generator",
         "res_pjsip_pidf_digium_body_supplement",
+        "res_pjsip_pidf_eyebeam_body_supplement",
         "res_pjsip_pubsub",
         "res_pjsip_registrar",
         "res_pjsip_sdp_rtp",
         "res_pjsip_session",
+        "res_pjsip_xpidf_body_generator",
         "res_rtp_asterisk",
         "res_sorcery_astdb",
         "res_sorcery_config",

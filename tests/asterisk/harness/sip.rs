@@ -3,8 +3,8 @@
 //! The client is `sipp`, with the scenario `tests/sip/subscribe.xml`.
 //!
 //! About Asterisk:
-//! - A NOTIFY has the presence only for a User-Agent that contains `digium` or
-//!   `sangoma`. Others get a NOTIFY at each change too, with an unchanged body.
+//! - Without the module, a NOTIFY has the presence only for a User-Agent that contains
+//!   `digium` or `sangoma`. Others get a NOTIFY at each change too, with an unchanged body.
 //! - A state equal to the last one is not sent.
 //! - Subtype and message are truncated to 1023 bytes *after* escaping, even in the middle
 //!   of an entity: 171 quotes make a body that no XML parser accepts.
@@ -68,8 +68,9 @@ impl Subscriber {
         Self::subscribe(instance, extension, "Another/1.0", event)
     }
 
+    /// As [`Subscriber::start_as`], for an event and a type of body.
     #[track_caller]
-    fn subscribe(
+    pub fn subscribe(
         instance: &Instance,
         extension: &str,
         agent: &str,

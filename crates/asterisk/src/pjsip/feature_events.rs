@@ -18,11 +18,11 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crate::guard::guard;
 use crate::peer::{Peer, RunningPeer};
-use crate::pjsip::request::{self, Request, RequestBody, Unread};
+use crate::pjsip::request::{self, RequestBody, SipRequest, Unread};
 use crate::text::{self, source_file};
 use crate::{Error, ffi, log};
 
-use subscription::{Registry, Subscription};
+use subscription::{FeatureSubscription, Registry};
 pub use subscription::{has_subscriptions, notify, notify_all};
 
 const EVENT: &CStr = c"as-feature-event";
@@ -299,14 +299,14 @@ unsafe extern "C" fn new_subscribe<F: FeatureEvents>(
         }
         // SAFETY: CALLER, CALLBACK-ARGUMENTS: a request that was received, until the callback
         // returns.
-        press::<F>(name, &unsafe { Request::new(rdata) })
+        press::<F>(name, &unsafe { SipRequest::new(rdata) })
     };
     let answer = guard(|| Err(500), answer);
     c_int::from(answer.err().unwrap_or(200))
 }
 
 /// Hands on what the body asks for, if there is one.
-fn press<F: FeatureEvents>(endpoint: &str, request: &Request<'_>) -> Result<(), SipStatus> {
+fn press<F: FeatureEvents>(endpoint: &str, request: &SipRequest<'_>) -> Result<(), SipStatus> {
     match request.body() {
         Ok(body) => F::request(endpoint, &body),
         Err(Unread::Parts) => Err(415),
@@ -321,7 +321,7 @@ unsafe extern "C" fn established<F: FeatureEvents>(sub: *mut ffi::ast_sip_subscr
         || -1,
         || {
             // SAFETY: CALLER: it lives until it was destroyed, after `shutdown`.
-            let subscription = unsafe { Subscription::new(sub, F::bodies) };
+            let subscription = unsafe { FeatureSubscription::new(sub, F::bodies) };
             match subscription {
                 Some(subscription) => {
                     Registry::add(sub, subscription);
@@ -351,7 +351,7 @@ unsafe extern "C" fn refresh<F: FeatureEvents>(
             };
             // SAFETY: CALLER, CALLBACK-ARGUMENTS: a request that was received, until the
             // callback returns.
-            let request = unsafe { Request::new(rdata) };
+            let request = unsafe { SipRequest::new(rdata) };
             // What is refused is answered by the true state.
             let _ = press::<F>(subscription.endpoint(), &request);
             subscription.send_everything();

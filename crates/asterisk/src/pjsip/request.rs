@@ -60,7 +60,7 @@ struct ParseFunctions {
 static FUNCTIONS: OnceLock<ParseFunctions> = OnceLock::new();
 
 /// Has a thread of res_pjsip find out how requests are laid out, if that was not done before,
-/// and waits a moment for it. Until that is done, and where it fails, [`Request::body`] is
+/// and waits a moment for it. Until that is done, and where it fails, [`SipRequest::body`] is
 /// `Err`. A failure is logged once.
 ///
 /// # Errors
@@ -163,15 +163,15 @@ impl RequestBody<'_> {
 /// The pointer is to a request that was received and parsed; it lives and stays unchanged for
 /// `'a`.
 #[derive(Debug)]
-pub struct Request<'a>(*const ffi::pjsip_rx_data, PhantomData<&'a ()>);
+pub struct SipRequest<'a>(*const ffi::pjsip_rx_data, PhantomData<&'a ()>);
 
-impl<'a> Request<'a> {
+impl<'a> SipRequest<'a> {
     /// A request from a callback.
     ///
     /// # Safety
     /// `rdata` is a received and parsed request, which lives and stays unchanged for `'a`.
     pub(crate) unsafe fn new(rdata: *const ffi::pjsip_rx_data) -> Self {
-        Request(rdata, PhantomData)
+        SipRequest(rdata, PhantomData)
     }
 
     /// The body.

@@ -358,6 +358,7 @@ fn actions_in_a_record_count_only_if_the_configuration_names_them() {
         name: "lunch".into(),
         label: "Lunch".into(),
         maps_to: None,
+        activities: Box::default(),
     });
     let set = |target: &str| format!(r#"{{"target":"{target}","found":"theirs","wrote":"x"}}"#);
     let read = |set: &[String], queues: &str, kind: &str| -> ActionRecord {

@@ -6,9 +6,8 @@ use super::api_user::masks;
 use super::reader::{Draft, Given, OptionSpec, OptionTable, SectionReader, Setting};
 use super::rule::{HasRule, RuleDraft, RuleOptions};
 use super::section::{Origin, Problem, Section};
-use super::settings::PhoneSettings;
 use super::show::{list, yes_no};
-use super::{Definitions, Http, IsTimezone, Lists, Settings, value};
+use super::{Definitions, Http, IsTimezone, Lists, Settings, Sip, value};
 
 /// `[general]` while it is read.
 struct General {
@@ -16,8 +15,8 @@ struct General {
     /// In milliseconds.
     settle: u32,
     http: Http,
-    phones: PhoneSettings,
     lists: Lists,
+    sip: Sip,
 }
 
 impl HasRule for General {
@@ -92,8 +91,8 @@ const OPTIONS: &[Setting<General>] = &[
     ),
     Setting::new(
         "feature_keys",
-        |it, given| given.boolean().map(|on| it.phones.feature_keys = on),
-        |settings| yes_no(settings.phones.feature_keys),
+        |it, given| given.boolean().map(|on| it.sip.feature_keys = on),
+        |settings| yes_no(settings.sip.feature_keys),
     ),
     Setting::new(
         "lists",
@@ -130,6 +129,11 @@ const OPTIONS: &[Setting<General>] = &[
                 .map(|limit| it.lists.limit = limit)
         },
         |settings| settings.lists.limit.to_string(),
+    ),
+    Setting::new(
+        "sip_presence",
+        |it, given| given.boolean().map(|on| it.sip.presence = on),
+        |settings| yes_no(settings.sip.presence),
     ),
 ];
 
@@ -175,8 +179,8 @@ pub(super) fn parse(
         rule: RuleDraft::new(Arc::default(), definitions.clone()),
         settle: 0,
         http: Http::default(),
-        phones: PhoneSettings::default(),
         lists: Lists::default(),
+        sip: Sip::default(),
     };
     let rule = match sections.first() {
         None => Arc::default(),
@@ -194,8 +198,8 @@ pub(super) fn parse(
         definitions,
         webhooks: Vec::new(),
         http: Arc::new(general.http),
-        phones: general.phones,
         lists: general.lists,
+        sip: general.sip,
     }
 }
 
@@ -272,7 +276,7 @@ mod tests {
                     http_ami_sessions=yes\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
                     feature_keys=no\n\
                     lists=no\nlist_prefix=team.\nlist_batch=0\nlist_full_state=yes\n\
-                    list_limit=12\n";
+                    list_limit=12\nsip_presence=no\n";
         let parsed = parsed(&format!("{conf}{more}"));
         let errors: Vec<_> = parsed.all_errors().map(ToString::to_string).collect();
         assert!(errors.is_empty(), "{errors:?}");
@@ -297,6 +301,7 @@ mod tests {
             ("list_batch", "0 ms"),
             ("list_full_state", "yes"),
             ("list_limit", "12"),
+            ("sip_presence", "no"),
         ];
         assert_eq!(listed[options.len()..], others);
         let default = Settings::default().list();

@@ -35,7 +35,7 @@ use std::sync::Arc;
 pub use api_user::{ApiUser, Http};
 pub use definitions::Definitions;
 pub use section::{Origin, Problem, Section, Variable};
-pub use settings::{Lists, LoginStatuses, Outgoing, PhoneSettings, Rule, Schedule, Settings};
+pub use settings::{Lists, LoginStatuses, Outgoing, Rule, Schedule, Settings, Sip};
 use sorted::Sorted;
 pub use sorted::section_options;
 pub use user::{InputKind, InputSpec, UserSpec};

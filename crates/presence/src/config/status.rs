@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Definitions;
 use super::reader::{OptionSpec, OptionTable, SectionReader};
 use super::value;
+use crate::model::rpid::{self, PersonActivity};
 use crate::model::state::{Presence, State};
 use crate::model::status::StatusType;
 
@@ -23,6 +24,7 @@ pub(super) struct StatusDraft {
     state: MapsTo,
     subtype: Option<String>,
     message: Option<String>,
+    activities: Box<[PersonActivity]>,
 }
 
 impl OptionTable for StatusDraft {
@@ -46,6 +48,9 @@ impl OptionTable for StatusDraft {
             OptionSpec::new("message", |it, given| {
                 value::text(given.value, "message").map(|text| it.message = Some(text.into()))
             }),
+            OptionSpec::new("activity", |it, given| {
+                rpid::parse_list(given.value).map(|list| it.activities = list)
+            }),
         ];
         OPTIONS.iter()
     }
@@ -66,6 +71,7 @@ pub(super) fn read(definitions: &mut Definitions, reader: &mut SectionReader<'_>
         state: state.unwrap_or(MapsTo::Missing),
         subtype: None,
         message: None,
+        activities: Box::default(),
     };
     reader.read(&mut draft);
     reader.check_name("a status type's name");
@@ -83,6 +89,9 @@ pub(super) fn read(definitions: &mut Definitions, reader: &mut SectionReader<'_>
     if state.is_none() && has_texts {
         reader.error("a status without a state has no subtype and no message");
     }
+    if state.is_none() && !draft.activities.is_empty() {
+        reader.error("a status without a state has no activity: no phone is told of it");
+    }
     if reader.is_clean() {
         let subtype = draft.subtype.unwrap_or_default();
         let message = draft.message.unwrap_or_default();
@@ -90,6 +99,7 @@ pub(super) fn read(definitions: &mut Definitions, reader: &mut SectionReader<'_>
             name: built_in.map_or_else(|| name.into(), |built_in| built_in.name),
             label: draft.label,
             maps_to: state.map(|state| Presence::new(state, &subtype, &message)),
+            activities: draft.activities,
         });
     }
 }

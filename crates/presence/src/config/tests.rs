@@ -341,3 +341,54 @@ fn every_listed_option_is_known() {
         }
     }
 }
+
+#[test]
+fn groups_are_names_and_each_counts_once() {
+    let conf = "[t]\ntype=user\ngroup=Sales, Berlin\ngroup=SALES\n[u]\ntype=user\n\
+                group=Sales,Berlin\n[v]\ntype=user\n";
+    let parsed = parsed(conf);
+    assert_eq!(parsed.all_errors().count(), 0);
+    let groups = |at: usize| parsed.users[at].groups.clone();
+    let first = groups(0).expect("two groups");
+    assert_eq!(*first, [Box::from("Sales"), Box::from("Berlin")]);
+    let second = groups(1).expect("two groups");
+    assert!(Arc::ptr_eq(&first, &second), "equal groups are shared");
+    assert_eq!(groups(2), None);
+    let row = Section {
+        name: "w".into(),
+        variables: vec![Variable {
+            name: "group".into(),
+            value: "Sales;Berlin".into(),
+            utf8: true,
+            file: "".into(),
+            line: 0,
+        }],
+    };
+    let parsed = parse(&[], &[row], &|_| true);
+    assert_eq!(parsed.users[0].groups.as_deref().map(<[_]>::len), Some(2));
+    for (value, message) in [
+        ("", "'' is not a group's name"),
+        ("a,,b", "'' is not a group's name"),
+        ("Customer Care", "'Customer Care' is not a group's name"),
+        ("a+b", "'a+b' is not a group's name"),
+    ] {
+        let errors = errors(&format!("[a]\ntype=user\ngroup={value}\n"));
+        assert!(errors[0].contains(message), "{errors:?}");
+    }
+}
+
+#[test]
+fn options_of_lists_are_checked() {
+    for (option, message) in [
+        ("lists=perhaps", "'perhaps', expected yes or no"),
+        ("list_prefix=", "'' is not the beginning of lists' names"),
+        ("list_prefix=a b", "'a b' is not the beginning"),
+        ("list_batch=60001", "from 0 to 60000"),
+        ("list_limit=0", "from 1 to 500"),
+        ("list_limit=501", "from 1 to 500"),
+    ] {
+        let errors = errors(&format!("[general]\n{option}\n"));
+        assert_eq!(errors.len(), 1, "{option}: {errors:?}");
+        assert!(errors[0].contains(message), "{option}: {}", errors[0]);
+    }
+}

@@ -372,6 +372,7 @@ mod tests {
                 name: name.into(),
                 label: name.into(),
                 maps_to,
+                activities: Box::default(),
             });
         };
         put(

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::model::rpid::PersonActivity;
 use crate::model::state::{Presence, State};
 
 /// One status type.
@@ -17,6 +18,8 @@ pub struct StatusType {
     pub label: Box<str>,
     /// The presence that the type sets; `None` for a type that is recorded only.
     pub maps_to: Option<Presence>,
+    /// What SIP phones are told that the person is doing, beside the state.
+    pub activities: Box<[PersonActivity]>,
 }
 
 impl StatusType {
@@ -35,6 +38,7 @@ impl StatusType {
             name: state.name().into(),
             label: label.into(),
             maps_to: Some(state.into()),
+            activities: Box::default(),
         }
     }
 
@@ -122,6 +126,7 @@ mod tests {
             name: name.into(),
             label: name.into(),
             maps_to,
+            activities: Box::default(),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Answers about a user: single fields, the whole view, and the explanation.
+//! Answers about a user: single fields, the whole view, the explanation, and what SIP phones get.
 
 pub mod explain;
 pub mod fields;
+pub mod pidf;

@@ -297,6 +297,7 @@ mod tests {
             name: "lunch".into(),
             label: "At lunch".into(),
             maps_to: Some(presence.clone()),
+            activities: Box::default(),
         });
         let own = |until, by, before| Own {
             status: statuses.find("lunch").cloned(),

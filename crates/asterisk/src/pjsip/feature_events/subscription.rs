@@ -23,7 +23,7 @@ type Bodies = fn(&str, &str) -> Option<Vec<String>>;
 /// # Invariants
 /// The subscription lives until `destroy` was called, which the drop does. The serializer's
 /// reference is this value's.
-pub(super) struct Subscription {
+pub(super) struct FeatureSubscription {
     raw: *mut ffi::ast_sip_subscription,
     serializer: *mut ffi::ast_taskprocessor,
     functions: &'static PubsubFunctions,
@@ -41,11 +41,11 @@ pub(super) struct Subscription {
 
 // SAFETY: INVARIANT, HOST-OBJECTS: references may be held and given back by any thread; all
 // other uses of the subscription are in its serializer.
-unsafe impl Send for Subscription {}
+unsafe impl Send for FeatureSubscription {}
 // SAFETY: INVARIANT, HOST-OBJECTS: as above.
-unsafe impl Sync for Subscription {}
+unsafe impl Sync for FeatureSubscription {}
 
-impl Subscription {
+impl FeatureSubscription {
     /// Takes over a subscription that begins, to destroy it; `None` if it cannot be described,
     /// and then it is destroyed.
     ///
@@ -79,7 +79,7 @@ impl Subscription {
                 c"new".as_ptr(),
             );
         }
-        let subscription = Subscription {
+        let subscription = FeatureSubscription {
             raw,
             serializer,
             functions,
@@ -175,7 +175,7 @@ impl Subscription {
     }
 }
 
-impl Drop for Subscription {
+impl Drop for FeatureSubscription {
     fn drop(&mut self) {
         // SAFETY: INVARIANT, PJSIP-FUNCTIONS: once for each subscription.
         unsafe { (self.functions.destroy)(self.raw) };
@@ -191,7 +191,8 @@ unsafe extern "C" fn task(data: *mut c_void) -> c_int {
         || 0,
         || {
             // SAFETY: CALLER: it comes from `Arc::into_raw`, once.
-            let subscription = unsafe { Arc::from_raw(data.cast_const().cast::<Subscription>()) };
+            let subscription =
+                unsafe { Arc::from_raw(data.cast_const().cast::<FeatureSubscription>()) };
             subscription.send();
             0
         },
@@ -201,14 +202,14 @@ unsafe extern "C" fn task(data: *mut c_void) -> c_int {
 /// The live subscriptions by their address and by the endpoint's name.
 #[derive(Default)]
 pub(super) struct Registry {
-    all: HashMap<usize, Arc<Subscription>>,
-    of_endpoint: HashMap<Box<str>, Vec<Arc<Subscription>>>,
+    all: HashMap<usize, Arc<FeatureSubscription>>,
+    of_endpoint: HashMap<Box<str>, Vec<Arc<FeatureSubscription>>>,
 }
 
 static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
 
 impl Registry {
-    pub fn add(raw: *mut ffi::ast_sip_subscription, subscription: Arc<Subscription>) {
+    pub fn add(raw: *mut ffi::ast_sip_subscription, subscription: Arc<FeatureSubscription>) {
         let mut registry = REGISTRY.lock();
         let of_endpoint = registry
             .of_endpoint
@@ -218,7 +219,7 @@ impl Registry {
         registry.all.insert(raw.addr(), subscription);
     }
 
-    pub fn of(raw: *mut ffi::ast_sip_subscription) -> Option<Arc<Subscription>> {
+    pub fn of(raw: *mut ffi::ast_sip_subscription) -> Option<Arc<FeatureSubscription>> {
         REGISTRY.lock().all.get(&raw.addr()).cloned()
     }
 
@@ -261,7 +262,7 @@ pub fn notify<'a>(endpoints: impl IntoIterator<Item = &'a str>) {
             due.extend(found.filter(|it| it.needs_task()).cloned());
         }
     }
-    due.into_iter().for_each(Subscription::push);
+    due.into_iter().for_each(FeatureSubscription::push);
 }
 
 /// Has every phone notified of what has changed, for example after a reload.
@@ -271,5 +272,5 @@ pub fn notify_all() {
         let all = registry.all.values();
         all.filter(|it| it.needs_task()).cloned().collect()
     };
-    due.into_iter().for_each(Subscription::push);
+    due.into_iter().for_each(FeatureSubscription::push);
 }

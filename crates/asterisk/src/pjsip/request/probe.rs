@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_void};
 use std::mem::offset_of;
 
-use super::{BODY, ParseFunctions, METHOD, POINTER};
+use super::{BODY, METHOD, POINTER, ParseFunctions};
 use crate::ffi;
 
 /// Where the parts of a request are, in bytes from its beginning.
