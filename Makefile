@@ -60,6 +60,10 @@ axe:
 schemathesis:
 	@tests/asterisk/schemathesis.sh target/schemathesis
 
+.PHONY: pjsua
+pjsua:
+	@tests/asterisk/pjsua.sh target/pjsua
+
 .PHONY: build
 build: $(if $(OTHER_HEADERS),,asterisk) ## Build target/release/res_userpresence.so
 	@tests/setup.sh build
@@ -91,7 +95,7 @@ run: build-private ## Run a private Asterisk with the module, in the foreground
 	@tests/demo/run.sh $(ROOT) $(PRIVATE)
 
 .PHONY: test
-test: setup-test asterisk axe schemathesis lint ## Run every check and test
+test: setup-test asterisk axe schemathesis pjsua lint ## Run every check and test
 	cargo test --package presence
 	cargo test $(PURE) --lib --test house
 	cargo test $(PURE) --features loom --lib models
@@ -106,6 +110,10 @@ screenshots: setup-test axe build-private ## Take new pictures of the board for 
 .PHONY: bench
 bench: build-private build-selftest ## Measure the module against stock Asterisk
 	$(MODULES) cargo bench $(PURE) --features in-asterisk --bench speed
+
+.PHONY: valgrind
+valgrind: setup-test build-selftest ## Look for wrong use of memory and leaks with valgrind
+	@tests/asterisk/valgrind.sh target/valgrind $(ROOT) $(SELFTEST) phones_alive
 
 .PHONY: lint
 lint: asterisk ## Check format, clippy, documentation and licences

@@ -5,8 +5,12 @@
 
 #[path = "../tests/asterisk/harness/mod.rs"]
 mod harness;
+#[path = "speed/phones.rs"]
+mod phones;
 #[path = "speed/size.rs"]
 mod size;
+#[path = "speed/watchers.rs"]
+mod watchers;
 
 use std::fmt::Write;
 use std::time::Instant;
@@ -41,6 +45,9 @@ fn main() {
     }
     if wanted("pages") {
         size::pages();
+    }
+    if wanted("phones") {
+        phones::measure();
     }
     if wanted("size") {
         size::measure();

@@ -16,6 +16,7 @@ CREATE TABLE userpresence (
     "default"          VARCHAR(200),   -- the default extension
     source             VARCHAR(1000),  -- addresses, separated by ';'
     device             VARCHAR(1000),  -- devices, separated by ';': confbridge:100
+    publish            VARCHAR(1000),  -- phones that publish, separated by ';': PJSIP/201
     method             VARCHAR(10),    -- priority, latest, default, none
     priority           VARCHAR(80),    -- states, highest first, separated by ','
     outgoing           VARCHAR(10),    -- all, default, none

@@ -28,6 +28,7 @@ use crate::surfaces;
 use crate::surfaces::feature_keys::UserFeatureKeys;
 use crate::surfaces::metrics::UserPresenceMetrics;
 use crate::surfaces::pidf::UserPresencePidf;
+use crate::surfaces::publication::{PhonePresence, PublicationObjects};
 use crate::web;
 use crate::webhooks::post;
 use asterisk::devicestate::DevState;
@@ -36,6 +37,7 @@ use asterisk::parking::Space;
 use asterisk::peer::{PeerRegistration, Slot};
 use asterisk::pjsip::body_supplement::PidfPeer;
 use asterisk::pjsip::feature_events::FeatureEventsPeer;
+use asterisk::pjsip::publication::PublicationPeer;
 use asterisk::pjsip::sender::SenderPeer;
 use asterisk::presencestate::PresenceState;
 use asterisk::prometheus::MetricsPeer;
@@ -72,11 +74,13 @@ struct Module {
 }
 
 /// What is attached to other modules of Asterisk while they run.
-static PEERS: [Slot; 5] = [
+static PEERS: [Slot; 7] = [
     Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
     Slot::of::<PidfPeer<UserPresencePidf>>(),
     Slot::of::<SenderPeer>(),
     Slot::of::<SorceryPeer<surfaces::lists::UserLists>>(),
+    Slot::of::<SorceryPeer<PublicationObjects>>(),
+    Slot::of::<PublicationPeer<PhonePresence>>(),
     Slot::of::<FeatureEventsPeer<UserFeatureKeys>>(),
 ];
 

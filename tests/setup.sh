@@ -54,6 +54,8 @@ for purpose in "$@"; do
         test)
             need 'command -v openssl' openssl
             need 'command -v sipp' sip-tester
+            need 'command -v baresip' baresip-core
+            need 'command -v linphonec' linphone-cli
             need 'command -v sqlite3' sqlite3
             need 'command -v xmllint' libxml2-utils
             need 'command -v chromium && command -v chromedriver' chromium chromium-driver

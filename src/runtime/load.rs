@@ -34,6 +34,7 @@ impl Runtime {
 
     /// Reads every source.
     pub fn read_sources(&self, customs: CustomPresences) {
+        self.read_publications();
         let published = self.read_published();
         self.read_others(&published, customs);
     }

@@ -33,6 +33,7 @@ pub mod own_settings;
 pub mod persister;
 pub mod pickups;
 pub mod providers;
+pub mod publications;
 pub mod push;
 pub mod reload;
 pub mod schedules;
@@ -61,6 +62,7 @@ use host::Host;
 use own_settings::ForwardsWatchers;
 use persister::PersisterQueue;
 use pickups::Pickups;
+use publications::Publications;
 use push::PushState;
 use reload::ReloadLock;
 use schedules::Schedules;
@@ -97,12 +99,13 @@ pub struct Runtime {
     kept: Arc<ProcessState>,
 }
 
-/// What outlives an unload: counts, and the actions that the module itself has left in
-/// force, which the next load believes.
+/// What outlives an unload: counts, the actions that the module itself has left in force, which
+/// the next load believes, and what phones publish.
 #[derive(Default)]
 pub struct ProcessState {
     stats: Stats,
     records: Mutex<Records>,
+    publications: Publications,
 }
 
 impl Runtime {

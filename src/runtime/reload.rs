@@ -256,6 +256,8 @@ impl Runtime {
             if !Arc::ptr_eq(world.directory(), &running) {
                 return (Err("the module was loaded anew meanwhile"), Vec::new());
             }
+            // Under the lock: what a phone publishes later finds the new directory.
+            read.published = self.publications().all();
             let (told, removed) = world.reconfigure(&plan, &stored, read, now);
             // Removed users first: hints match names without regard to case, so for a
             // user spelled anew the last word has to be the new one.

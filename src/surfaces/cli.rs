@@ -4,6 +4,7 @@ mod change;
 mod complete;
 mod configuration;
 mod password;
+mod publications;
 mod routes;
 mod show;
 mod table;
@@ -123,6 +124,16 @@ pub static COMMANDS: &[Command] = &[
             1 => DndStatus::ALL.map(|dnd| dnd.name().to_owned()).into(),
             _ => Vec::new(),
         }),
+    },
+    Command {
+        words: c"userpresence show publications",
+        summary: c"Show what phones publish of themselves",
+        usage: c"Usage: userpresence show publications
+       Shows what each phone has published last (SIP PUBLISH), how long ago that
+       changed, and the users whose source it is, with what it means for each.
+",
+        run: publications::show_publications,
+        complete: None,
     },
     Command {
         words: c"userpresence show statuses",

@@ -82,6 +82,12 @@ pub fn all() -> Vec<Metric> {
             help: "Users with an inferred presence beside the chosen one, by its kind.",
             values: inferred.collect(),
         },
+        Metric::one(
+            "publications",
+            "gauge",
+            "Publications of phones that are alive.",
+            runtime.publications().count() as u64,
+        ),
         Metric::counter(
             "changes_total",
             "Changes of users; each is one event of the user's account.",

@@ -13,4 +13,5 @@ pub mod metrics;
 pub mod pickup;
 pub mod pidf;
 pub mod provider;
+pub mod publication;
 pub mod route;

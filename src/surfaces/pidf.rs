@@ -5,6 +5,7 @@ use crate::runtime;
 use asterisk::pjproject::XmlNode;
 use asterisk::pjsip::body_supplement::{NotifiedHint, PidfSupplement};
 use presence::Presence;
+use presence::model::rpid::PersonActivity;
 use presence::model::text::mended;
 use presence::views::pidf::{self, Element, ToldPresence};
 
@@ -31,9 +32,14 @@ impl PidfSupplement for UserPresencePidf {
         let presence = Presence::new(convert::state(hint.state), &subtype, &message);
         let watched = runtime.watched_hint(extension, &presence)?;
         let meaning = statuses.meaning(&presence);
+        let of_type = meaning.map_or(&[][..], |status| &status.activities);
+        let of_subtype = PersonActivity::parse(&subtype).ok();
         let told = ToldPresence {
             presence: &presence,
-            activities: meaning.map_or(&[], |status| &status.activities),
+            activities: match of_type {
+                [] => of_subtype.as_slice(),
+                words => words,
+            },
             has_device: watched.has_device,
             limit: match hint.agent.is_empty() {
                 true => PUBLISH_LIMIT,

@@ -3,6 +3,6 @@
 
 mod exchange;
 mod module;
-mod pages;
+pub mod pages;
 mod prose;
 mod texts;

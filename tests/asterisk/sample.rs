@@ -193,7 +193,8 @@ fn the_table_for_realtime_works() {
         .map(|line| format!("INSERT{line}\n"))
         .collect();
     let further = "INSERT INTO userpresence VALUES ('dora', '4712', 'east', '230', '230', \
-                   'UserPresence:carol', 'Custom:a,meeting;Custom:b,meeting', 'priority', \
+                   'UserPresence:carol', 'Custom:a,meeting;Custom:b,meeting', \
+                   'yes;PJSIP/soft-230', 'priority', \
                    'dnd,xa,away,chat,unavailable,available,not_set', 'none', 'yes', \
                    'CustomPresence:', 'Custom:phone', 'no', 'yes', NULL, '', \
                    '00:00-11:59;12:00-23:59', 'xa', 'Europe/Berlin', 'chat', 'xa', 'available', \

@@ -10,11 +10,12 @@ use crate::harness::Instance;
 const NOTHING: &str = "zzzzzzzzzz";
 
 /// What each type of section needs besides, so that the unknown option is its only error.
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("user", ""),
     ("status", "state = away"),
     ("device_table", ""),
     ("presence_table", ""),
+    ("publish_table", ""),
     ("action", "status = dnd"),
     ("handling", ""),
     ("api_user", "password = $6$salt$hash"),
@@ -28,6 +29,7 @@ const SECTIONS: [(&str, &str); 8] = [
 fn words(list: &str) -> Names {
     let list = list
         .replace(" or a device state ", ", ")
+        .replace(" or what a phone publishes ", ", ")
         .replace(" or a state ", ", ");
     let words = list.split([',', ' ', '(', ')', ';', '.']);
     names(words.filter(|word| !word.is_empty() && *word != "or"))

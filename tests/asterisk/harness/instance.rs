@@ -92,7 +92,7 @@ impl Instance {
 
     /// The program, run by the root's own loader, with the instance's configuration.
     pub(super) fn asterisk(&self) -> Command {
-        let mut command = Command::new(self.root.loader());
+        let mut command = valgrind(self.root.loader());
         command
             .arg("--library-path")
             .arg(self.root.libraries())
@@ -260,4 +260,30 @@ fn private_dir() -> PathBuf {
         fs::create_dir(&dir).ok().map(|()| dir)
     })
     .expect("a new directory for temporary files")
+}
+
+/// The command for a program; under valgrind, with a report in the folder
+/// `USERPRESENCE_VALGRIND`, if that is set (`make valgrind`).
+fn valgrind(program: PathBuf) -> Command {
+    let Some(folder) = std::env::var_os("USERPRESENCE_VALGRIND").map(PathBuf::from) else {
+        return Command::new(program);
+    };
+    // Its own root: valgrind needs the debug information of the root's C library.
+    let root = folder.join("root");
+    let mut command = Command::new(root.join("usr/libexec/valgrind/memcheck-amd64-linux"));
+    command
+        .env("VALGRIND_LIB", root.join("usr/libexec/valgrind"))
+        .env("VALGRIND_LAUNCHER", root.join("usr/bin/valgrind.bin"))
+        .args([
+            "--leak-check=full",
+            "--show-leak-kinds=definite",
+            "--num-callers=30",
+        ])
+        .arg(format!(
+            "--extra-debuginfo-path={}",
+            root.join("usr/lib/debug").display()
+        ))
+        .arg(format!("--log-file={}", folder.join("%p.txt").display()))
+        .arg(program);
+    command
 }

@@ -26,6 +26,7 @@ mod builder;
 mod calendar;
 mod calls;
 pub mod changes;
+pub mod client;
 mod config;
 mod dialplan;
 mod disk;
@@ -44,6 +45,7 @@ mod paths;
 mod phone;
 mod ports;
 mod process;
+pub mod publisher;
 mod queue;
 pub mod readers;
 mod receiver;
@@ -69,8 +71,10 @@ pub use self::{
     modules::sets,
     paths::repository_file,
     phone::Phone,
+    publisher::{Published, Publisher},
     queue::Caller,
     receiver::{Answering, Post, Receiver, TlsReceiver, certificate},
     sip::{Notify, Presence, Subscriber},
+    sipp::Sipp,
     wait::{PATIENCE, now, wait_until},
 };

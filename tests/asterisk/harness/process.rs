@@ -1,7 +1,7 @@
 //! One running program: started, watched, and ended by its own process id.
 
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use super::wait::{PATIENCE, poll};
 
@@ -16,6 +16,21 @@ pub(super) struct Process {
 impl Process {
     /// Starts `command` with its output in the file `output`.
     pub(super) fn start(name: &'static str, command: &mut Command, output: &Path) -> Self {
+        Self::spawn(name, command.stdin(Stdio::null()), output)
+    }
+
+    /// As [`Process::start`], with a pipe to the program's standard input.
+    pub(super) fn start_with_input(
+        name: &'static str,
+        command: &mut Command,
+        output: &Path,
+    ) -> (Self, ChildStdin) {
+        let mut process = Self::spawn(name, command.stdin(Stdio::piped()), output);
+        let input = process.child.stdin.take();
+        (process, input.expect("a pipe, as asked for"))
+    }
+
+    fn spawn(name: &'static str, command: &mut Command, output: &Path) -> Self {
         let file = std::fs::File::options()
             .create(true)
             .append(true)
@@ -23,7 +38,6 @@ impl Process {
             .unwrap_or_else(|error| panic!("{}: {error}", output.display()));
         let copy = file.try_clone().expect("a second handle of a file");
         let child = command
-            .stdin(Stdio::null())
             .stdout(file)
             .stderr(copy)
             .spawn()

@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 use super::config::WATCHER;
 use super::instance::Instance;
-use super::sipp::Sipp;
+use super::sipp::{FORM, Sipp};
 use super::wait::wait_until;
 
 /// A phone with a subscription. Dropping it ends the phone.
@@ -83,17 +83,28 @@ impl Subscriber {
             ("accept", accept),
         ];
         let arguments = ["-s", extension, "-m", "1"];
-        let subscriber = Self {
-            sipp: Sipp::start(instance, "subscribe", &keys, &arguments),
+        Self::accepted(Sipp::start(instance, "subscribe", &keys, &arguments))
+    }
+
+    /// Sends the request of a file `tests/sip/forms/FORM.sip`, a SUBSCRIBE or a PUBLISH in
+    /// the form of a certain phone, and waits until Asterisk has accepted it.
+    #[track_caller]
+    pub fn form(instance: &Instance, form: &str, endpoint: &str, extension: &str) -> Self {
+        let keys = [("endpoint", endpoint), (FORM, form)];
+        let arguments = ["-s", extension, "-m", "1"];
+        Self::accepted(Sipp::start(instance, "form", &keys, &arguments))
+    }
+
+    #[track_caller]
+    fn accepted(sipp: Sipp) -> Self {
+        sipp.wait("an accepted request", |received| {
+            let accepted = received.iter().any(|text| text.starts_with("SIP/2.0 200"));
+            accepted.then_some(())
+        });
+        Self {
+            sipp,
             seen: Mutex::new(0),
-        };
-        subscriber
-            .sipp
-            .wait("an accepted subscription", |received| {
-                let accepted = received.iter().any(|text| text.starts_with("SIP/2.0 200"));
-                accepted.then_some(())
-            });
-        subscriber
+        }
     }
 
     /// Waits for a NOTIFY that `wanted` accepts, and uses up that one and all before it:

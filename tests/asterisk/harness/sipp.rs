@@ -13,9 +13,11 @@ use super::{paths, ports};
 
 /// The key of a phone's refusal.
 pub(super) const REFUSAL: &str = "refusal";
+/// The key of a file of `tests/sip/forms` with a request.
+pub(super) const FORM: &str = "form";
 
 /// A `sipp` that writes every message to a file. It ends on drop.
-pub(super) struct Sipp {
+pub struct Sipp {
     process: Mutex<Process>,
     port: u16,
     trace: PathBuf,
@@ -40,6 +42,10 @@ impl Sipp {
         for (key, value) in keys.iter().filter(|(key, _)| *key == REFUSAL) {
             // sipp needs the status when it reads the scenario.
             text = text.replace(&format!("[{key}]"), value);
+        }
+        for (key, name) in keys.iter().filter(|(key, _)| *key == FORM) {
+            let form = paths::repository_file(&format!("tests/sip/forms/{name}.sip"));
+            text = text.replace(&format!("[{key}]"), &form);
         }
         fs::write(&file, text).expect("a file in our own directory");
         let port = ports::free();
@@ -68,6 +74,16 @@ impl Sipp {
     /// The port on which it listens.
     pub(super) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Runs `tests/sip/publish.xml` as an endpoint with this password, up to the response of
+    /// this status.
+    #[track_caller]
+    pub fn publish(instance: &Instance, endpoint: &str, password: &str, status: &str) {
+        let keys = [("endpoint", endpoint), (REFUSAL, status)];
+        let arguments = ["-au", endpoint, "-ap", password, "-m", "1"];
+        let sipp = Self::start(instance, "publish", &keys, &arguments);
+        sipp.wait_end(&format!("response {status} to a PUBLISH"));
     }
 
     /// Waits for the end of its scenario.
@@ -150,10 +166,7 @@ impl Sipp {
 
 /// A scenario with the shared part inserted: sipp itself cannot include a file.
 fn text(scenario: &str) -> String {
-    let read = |name: &str| {
-        let path = paths::repository().join("tests/sip").join(name);
-        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-    };
+    let read = |name: &str| paths::repository_file(&format!("tests/sip/{name}"));
     read(&format!("{scenario}.xml")).replace("<!-- talk.xml -->", &read("talk.xml"))
 }
 

@@ -124,6 +124,11 @@ unsafe extern "C" fn find_layout(_data: *mut c_void) -> c_int {
     )
 }
 
+/// Whether it is known how requests are laid out; `None` until [`prove`] has found out.
+pub(crate) fn is_proven() -> Option<bool> {
+    LAYOUT.get().map(Option::is_some)
+}
+
 /// Why there is no body to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unread {
@@ -174,6 +179,25 @@ impl<'a> SipRequest<'a> {
         SipRequest(rdata, PhantomData)
     }
 
+    /// The method, such as `PUBLISH`; empty where it cannot be read.
+    pub fn method(&self) -> &'a [u8] {
+        let Some(layout) = LAYOUT.get().and_then(Option::as_ref) else {
+            return &[];
+        };
+        // SAFETY: INVARIANT, PJSIP-LAYOUT: the place was found in such a structure.
+        let message = unsafe { layout.word(self.0, layout.message) };
+        let message = message.cast::<ffi::pjsip_msg>();
+        if message.is_null() {
+            return &[];
+        }
+        // SAFETY: INVARIANT, PJSIP-LAYOUT: the message of a request that was parsed.
+        let name = unsafe { message.byte_add(METHOD) };
+        // SAFETY: INVARIANT, PJSIP-LAYOUT: the name of its method is there.
+        let name = unsafe { name.cast::<ffi::pj_str_t>().read_unaligned() };
+        // SAFETY: INVARIANT, PJSIP-LAYOUT: a text of the message.
+        unsafe { text_of(&name) }
+    }
+
     /// The body.
     ///
     /// # Errors
@@ -214,6 +238,35 @@ impl<'a> SipRequest<'a> {
             // SAFETY: INVARIANT, PJSIP-LAYOUT: as above.
             subtype: unsafe { text_of(&body.content_type.subtype) },
             data,
+        })
+    }
+}
+
+impl<'a> RequestBody<'a> {
+    /// The body that a callback gets beside its request; `None` for a multipart one and for one
+    /// without bytes.
+    ///
+    /// # Safety
+    /// `body` is NULL, or the body of a received and parsed request, which lives and stays
+    /// unchanged for `'a`. [`is_proven`] says that the layout is known.
+    pub(crate) unsafe fn new(body: *const ffi::pjsip_msg_body) -> Option<Self> {
+        let layout = LAYOUT.get()?.as_ref()?;
+        if body.is_null() {
+            return None;
+        }
+        // SAFETY: CALLER, PJSIP-LAYOUT: the body of a message.
+        let body = unsafe { body.read_unaligned() };
+        let is_text = body.print_body.map(|print| print as usize) == Some(layout.print);
+        if !is_text || body.data.is_null() || body.len == 0 {
+            return None;
+        }
+        Some(RequestBody {
+            // SAFETY: CALLER, PJSIP-LAYOUT: a text of the message.
+            main: unsafe { text_of(&body.content_type.type_) },
+            // SAFETY: CALLER, PJSIP-LAYOUT: as above.
+            subtype: unsafe { text_of(&body.content_type.subtype) },
+            // SAFETY: CALLER, PJSIP-LAYOUT: a body that is printed as text is so many bytes.
+            data: unsafe { slice::from_raw_parts(body.data.cast::<u8>(), body.len as usize) },
         })
     }
 }

@@ -11,6 +11,7 @@ use super::{action, handling, status, tables};
 use crate::actions::ActionBlock;
 use crate::model::device::{DeviceTable, PresenceTable};
 use crate::model::handling::Handling;
+use crate::model::publish_table::PublishTable;
 use crate::model::status::Statuses;
 use crate::model::suggest;
 use crate::model::text::quoted;
@@ -24,6 +25,8 @@ pub struct Definitions {
     pub(super) device_tables: Vec<Arc<DeviceTable>>,
     /// The sections of `type = presence_table`.
     pub(super) presence_tables: Vec<Arc<PresenceTable>>,
+    /// The built-in publish table, and the sections of `type = publish_table`.
+    pub(super) publish_tables: Vec<Arc<PublishTable>>,
     /// The sections of `type = action`, by their names in small letters.
     pub actions: HashMap<String, Arc<ActionBlock>>,
     /// The sets of the sections of `type = handling`, by their names in small letters.
@@ -39,6 +42,7 @@ impl Default for Definitions {
                 Arc::new(DeviceTable::meeting()),
             ],
             presence_tables: Vec::new(),
+            publish_tables: vec![Arc::default()],
             actions: HashMap::new(),
             handlings: HashMap::new(),
         }
@@ -74,6 +78,11 @@ impl Definitions {
             &sorted.presence_tables,
             tables::read_presence,
         );
+        read(
+            "publish_table",
+            &sorted.publish_tables,
+            tables::read_publish,
+        );
         read("action", &sorted.actions, action::read);
         read("handling", &sorted.handlings, handling::read);
         found
@@ -102,6 +111,19 @@ impl Definitions {
         found.cloned().ok_or_else(|| {
             let names = self.presence_tables.iter().map(|table| &*table.name);
             unknown("presence_table", name, names.collect())
+        })
+    }
+
+    /// The publish table of that name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find_publish_table(&self, name: &str) -> Result<Arc<PublishTable>, String> {
+        let mut all = self.publish_tables.iter();
+        let found = all.find(|table| table.name.eq_ignore_ascii_case(name));
+        found.cloned().ok_or_else(|| {
+            let names = self.publish_tables.iter().map(|table| &*table.name);
+            unknown("publish_table", name, names.collect())
         })
     }
 

@@ -15,8 +15,8 @@ struct General {
     /// In milliseconds.
     settle: u32,
     http: Http,
-    lists: Lists,
     sip: Sip,
+    lists: Lists,
 }
 
 impl HasRule for General {
@@ -95,6 +95,11 @@ const OPTIONS: &[Setting<General>] = &[
         |settings| yes_no(settings.sip.feature_keys),
     ),
     Setting::new(
+        "sip_presence",
+        |it, given| given.boolean().map(|on| it.sip.presence = on),
+        |settings| yes_no(settings.sip.presence),
+    ),
+    Setting::new(
         "lists",
         |it, given| given.boolean().map(|on| it.lists.enabled = on),
         |settings| yes_no(settings.lists.enabled),
@@ -129,11 +134,6 @@ const OPTIONS: &[Setting<General>] = &[
                 .map(|limit| it.lists.limit = limit)
         },
         |settings| settings.lists.limit.to_string(),
-    ),
-    Setting::new(
-        "sip_presence",
-        |it, given| given.boolean().map(|on| it.sip.presence = on),
-        |settings| yes_no(settings.sip.presence),
     ),
 ];
 
@@ -179,8 +179,8 @@ pub(super) fn parse(
         rule: RuleDraft::new(Arc::default(), definitions.clone()),
         settle: 0,
         http: Http::default(),
-        lists: Lists::default(),
         sip: Sip::default(),
+        lists: Lists::default(),
     };
     let rule = match sections.first() {
         None => Arc::default(),
@@ -198,8 +198,8 @@ pub(super) fn parse(
         definitions,
         webhooks: Vec::new(),
         http: Arc::new(general.http),
-        lists: general.lists,
         sip: general.sip,
+        lists: general.lists,
     }
 }
 
@@ -274,9 +274,9 @@ mod tests {
         }
         let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\nhttp_readers_each=4\n\
                     http_ami_sessions=yes\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
-                    feature_keys=no\n\
+                    feature_keys=no\nsip_presence=no\n\
                     lists=no\nlist_prefix=team.\nlist_batch=0\nlist_full_state=yes\n\
-                    list_limit=12\nsip_presence=no\n";
+                    list_limit=12\n";
         let parsed = parsed(&format!("{conf}{more}"));
         let errors: Vec<_> = parsed.all_errors().map(ToString::to_string).collect();
         assert!(errors.is_empty(), "{errors:?}");
@@ -296,12 +296,12 @@ mod tests {
             ("trusted_proxy", "10.0.0.0/8,::1"),
             ("journal", "900"),
             ("feature_keys", "no"),
+            ("sip_presence", "no"),
             ("lists", "no"),
             ("list_prefix", "team."),
             ("list_batch", "0 ms"),
             ("list_full_state", "yes"),
             ("list_limit", "12"),
-            ("sip_presence", "no"),
         ];
         assert_eq!(listed[options.len()..], others);
         let default = Settings::default().list();

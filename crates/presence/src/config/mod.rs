@@ -15,6 +15,7 @@ mod handling;
 mod ids;
 mod inputs;
 mod people;
+mod publish;
 mod reach;
 mod reader;
 mod rule;
@@ -38,7 +39,7 @@ pub use section::{Origin, Problem, Section, Variable};
 pub use settings::{Lists, LoginStatuses, Outgoing, Rule, Schedule, Settings, Sip};
 use sorted::Sorted;
 pub use sorted::section_options;
-pub use user::{InputKind, InputSpec, UserSpec};
+pub use user::{InputKind, InputSpec, Publish, UserSpec};
 use users::Users;
 pub use webhook::Webhook;
 

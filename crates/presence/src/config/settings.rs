@@ -140,6 +140,24 @@ impl Default for Rule {
     }
 }
 
+/// What SIP phones get.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sip {
+    /// Whether the presence of users is told in the terms of PIDF, to every phone.
+    pub presence: bool,
+    /// Whether the DND and forward keys of desk phones follow a user, and set what they are for.
+    pub feature_keys: bool,
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        Sip {
+            presence: true,
+            feature_keys: true,
+        }
+    }
+}
+
 /// The resource lists (RFC 4662) to which phones subscribe.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Lists {
@@ -167,24 +185,6 @@ impl Default for Lists {
     }
 }
 
-/// What SIP phones get.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sip {
-    /// Whether the presence of users is told in the terms of PIDF, to every phone.
-    pub presence: bool,
-    /// Whether the DND and forward keys of desk phones follow a user, and set what they are for.
-    pub feature_keys: bool,
-}
-
-impl Default for Sip {
-    fn default() -> Self {
-        Sip {
-            presence: true,
-            feature_keys: true,
-        }
-    }
-}
-
 /// Everything that is configured for all users.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settings {
@@ -199,10 +199,10 @@ pub struct Settings {
     pub webhooks: Vec<Arc<Webhook>>,
     /// The HTTP interface and its users.
     pub http: Arc<Http>,
-    /// The lists for phones.
-    pub lists: Lists,
     /// What SIP phones get.
     pub sip: Sip,
+    /// The lists for phones.
+    pub lists: Lists,
 }
 
 impl Settings {

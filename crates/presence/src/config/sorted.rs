@@ -7,7 +7,7 @@ use super::handling::HandlingDraft;
 use super::reader::{Draft, SectionReader};
 use super::section::{Origin, Problem, Section};
 use super::status::StatusDraft;
-use super::tables::DeviceDraft;
+use super::tables::{DeviceDraft, PublishDraft};
 use super::users::UserDraft;
 use super::webhook::WebhookDraft;
 use crate::model::device::PresenceTable;
@@ -20,6 +20,7 @@ words! {
         Status = "status",
         DeviceTable = "device_table",
         PresenceTable = "presence_table",
+        PublishTable = "publish_table",
         Action = "action",
         Handling = "handling",
         ApiUser = "api_user",
@@ -35,6 +36,7 @@ impl SectionType {
             SectionType::Status => StatusDraft::names(),
             SectionType::DeviceTable => DeviceDraft::names(),
             SectionType::PresenceTable => PresenceTable::names(),
+            SectionType::PublishTable => PublishDraft::names(),
             SectionType::Action => ActionDraft::names(),
             SectionType::Handling => HandlingDraft::names(),
             SectionType::ApiUser => ApiUserDraft::names(),
@@ -61,6 +63,7 @@ pub(super) struct Sorted<'a> {
     pub statuses: Sections<'a>,
     pub device_tables: Sections<'a>,
     pub presence_tables: Sections<'a>,
+    pub publish_tables: Sections<'a>,
     pub actions: Sections<'a>,
     pub handlings: Sections<'a>,
     pub api_users: Sections<'a>,
@@ -91,6 +94,7 @@ impl<'a> Sorted<'a> {
             SectionType::Status => &mut self.statuses,
             SectionType::DeviceTable => &mut self.device_tables,
             SectionType::PresenceTable => &mut self.presence_tables,
+            SectionType::PublishTable => &mut self.publish_tables,
             SectionType::Action => &mut self.actions,
             SectionType::Handling => &mut self.handlings,
             SectionType::ApiUser => &mut self.api_users,

@@ -1,5 +1,5 @@
-//! Sections of `type = device_table` and `type = presence_table`. Their options are named
-//! after the states that they map.
+//! Sections of `type = device_table`, `type = presence_table` and `type = publish_table`. Their
+//! options are named after what they map: states, or the words of phones.
 
 use std::sync::Arc;
 
@@ -9,10 +9,12 @@ use super::value;
 use crate::model::assignment::Parts;
 use crate::model::device::{DeviceState, DeviceTable, PresenceTable};
 use crate::model::ending::Clock;
+use crate::model::publish_table::{PhoneWord, PublishTable};
 use crate::model::state::{Presence, State};
 use crate::model::status::{StatusType, Statuses};
 use crate::model::text;
 use crate::model::time::Time;
+use crate::model::words;
 
 /// A device table while it is read.
 pub(super) struct DeviceDraft {
@@ -85,6 +87,54 @@ pub(super) fn read_presence(definitions: &mut Definitions, reader: &mut SectionR
     reader.read(&mut table);
     if reader.is_clean() {
         definitions.presence_tables.push(Arc::new(table));
+    }
+}
+
+/// A publish table while it is read.
+pub(super) struct PublishDraft {
+    table: PublishTable,
+    statuses: Arc<Statuses>,
+}
+
+impl Draft for PublishDraft {
+    fn set(&mut self, name: &str, given: &Given<'_>) -> Option<Result<(), String>> {
+        if name.eq_ignore_ascii_case("type") {
+            return Some(Ok(()));
+        }
+        let word = PhoneWord::parse(name).ok()?;
+        // An empty value: the word is ignored.
+        let presence = match given.value {
+            "" => Ok(Presence::NOT_SET),
+            value => presence(value, &self.statuses).map(|(presence, _)| presence),
+        };
+        Some(presence.map(|presence| self.table.set(word, presence)))
+    }
+
+    fn names() -> Vec<&'static str> {
+        let words = PhoneWord::ALL.map(PhoneWord::name);
+        [&["type"], &words[..]].concat()
+    }
+
+    fn expected() -> String {
+        format!(
+            "type or what a phone publishes ({})",
+            words::list(&PhoneWord::ALL.map(PhoneWord::name))
+        )
+    }
+}
+
+/// Reads one section. A table with the name of the built-in one replaces it.
+pub(super) fn read_publish(definitions: &mut Definitions, reader: &mut SectionReader<'_>) {
+    let name = reader.section().name.as_str();
+    let mut table = PublishTable::default();
+    table.name = name.into();
+    let statuses = definitions.statuses.clone();
+    let mut draft = PublishDraft { table, statuses };
+    reader.read(&mut draft);
+    if reader.is_clean() {
+        let tables = &mut definitions.publish_tables;
+        tables.retain(|known| !known.name.eq_ignore_ascii_case(name));
+        tables.push(Arc::new(draft.table));
     }
 }
 

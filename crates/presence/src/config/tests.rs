@@ -324,7 +324,7 @@ fn the_first_value_of_a_list_replaces_general_and_further_values_are_added() {
 #[test]
 fn every_listed_option_is_known() {
     let all = section_options();
-    assert_eq!(all.len(), 9);
+    assert_eq!(all.len(), 10);
     for (kind, options) in all {
         let section = match kind {
             "general" => "[general]\n".to_owned(),

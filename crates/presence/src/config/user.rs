@@ -6,6 +6,7 @@ use super::section::Origin;
 use super::settings::Rule;
 use crate::model::device::DeviceTable;
 use crate::model::handling::Reach;
+use crate::model::publish_table::PublishTable;
 
 pub use crate::model::input::InputKind;
 
@@ -52,6 +53,15 @@ impl InputSpec {
     }
 }
 
+/// The phones whose own presence is a source of a user.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Publish {
+    /// The table for the devices of the extensions; `None` if these are no source.
+    pub extensions: Option<Arc<PublishTable>>,
+    /// Other devices, such as `PJSIP/201`, each with its table.
+    pub devices: Vec<(Box<str>, Arc<PublishTable>)>,
+}
+
 /// One user, checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UserSpec {
@@ -73,6 +83,9 @@ pub struct UserSpec {
     pub groups: Option<Arc<[Box<str>]>>,
     /// Endpoints, mobile, mailbox and monitored users, where the section names any.
     pub reach: Option<Box<Reach>>,
+    /// The phones whose own presence is a source; `None` where the section names none: then
+    /// they are the devices of the extensions, with the usual table.
+    pub publish: Option<Box<Publish>>,
     /// The origin of the user's section.
     pub origin: Origin,
     /// The index of the section there; [`UserSpec::NO_SECTION`] for a user of an earlier load.

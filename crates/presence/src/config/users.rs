@@ -11,7 +11,7 @@ use super::section::{Origin, Problem, Section};
 use super::settings::{Rule, Settings};
 use super::user::{InputKind, InputSpec, UserSpec};
 use super::value::unexpected;
-use super::{IsTimezone, action, reach, value};
+use super::{IsTimezone, action, publish, reach, value};
 use crate::model::address;
 use crate::model::handling::Reach;
 
@@ -26,6 +26,8 @@ pub(super) struct UserDraft {
     member: Option<Box<str>>,
     groups: Vec<Box<str>>,
     reach: Option<Box<Reach>>,
+    /// The lines of `publish`, as indexes among the section's variables.
+    publish: Vec<u32>,
     /// The sources, read when the rule is complete: a prefix may follow the extensions.
     lines: Vec<Line>,
     rule: RuleDraft,
@@ -66,6 +68,10 @@ const OPTIONS: &[OptionSpec<UserDraft>] = &[
     }),
     OptionSpec::new("device", |it, given| {
         it.lines.push(Line::new(LineKind::Device, given));
+        Ok(())
+    }),
+    OptionSpec::new("publish", |it, given| {
+        it.publish.push(given.index);
         Ok(())
     }),
     OptionSpec::new("member", |it, given| {
@@ -147,6 +153,7 @@ impl<'a> Users<'a> {
             member: None,
             groups: Vec::new(),
             reach: None,
+            publish: Vec::new(),
             lines: Vec::new(),
             rule: RuleDraft::new(base, definitions.clone()),
         };
@@ -161,6 +168,7 @@ impl<'a> Users<'a> {
             let count = inputs.len();
             reader.error(format!("{count} sources, expected at most {MAX_INPUTS}"));
         }
+        let publish = publish::read(&draft.publish, definitions, reader);
         UserSpec {
             name: reader.section().name.as_str().into(),
             id: draft.id,
@@ -180,6 +188,7 @@ impl<'a> Users<'a> {
                 false => Some(shared(&mut self.groups, draft.groups.into())),
             },
             reach: draft.reach,
+            publish,
             origin,
             section: index,
         }

@@ -50,6 +50,9 @@ impl Directory {
             let inputs = spec.inputs.iter();
             let inputs = inputs.map(|input| directory.input(input, &spec.rule, &names));
             let inputs = inputs.collect();
+            let publishers = spec
+                .publish
+                .map(|it| Box::new(directory.publishers_from(&it)));
             let account = directory.intern_account(spec.account);
             directory.users.push(User {
                 name: spec.name,
@@ -61,6 +64,7 @@ impl Directory {
                 member: spec.member,
                 groups: spec.groups,
                 reach: spec.reach,
+                publishers,
                 origin: spec.origin,
                 own_combines: true,
                 depth: 0,
@@ -75,6 +79,7 @@ impl Directory {
         directory.index();
         directory.index_numbers();
         directory.index_mailboxes();
+        directory.index_publishers();
         directory.index_groups();
         directory.measure_depths();
         directory
@@ -150,6 +155,8 @@ impl Directory {
                 }
                 source
             }
+            // No line of the configuration gives an input of this kind.
+            ReadFrom::Phone => self.intern_source(&spec.address, SourceKind::Device),
             ReadFrom::Clock => {
                 let before = self.sources.len();
                 let source = self.intern_source(&spec.address, SourceKind::Schedule);
@@ -178,7 +185,7 @@ impl Directory {
         found.map_or(Cow::Borrowed(device), Cow::Owned)
     }
 
-    fn intern_device(&mut self, name: &str) -> DeviceId {
+    pub(super) fn intern_device(&mut self, name: &str) -> DeviceId {
         let devices = &self.devices;
         let same = |device: &u32| devices.get(*device as usize) == name;
         let rehash = |device: &u32| hash_exact(devices.get(*device as usize));

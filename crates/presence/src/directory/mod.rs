@@ -12,6 +12,7 @@ mod id;
 pub mod lists;
 mod names;
 mod own_targets;
+mod publishers;
 pub mod watching;
 
 use std::collections::{HashMap, HashSet};
@@ -20,11 +21,14 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::config::{InputKind, InputSpec, Origin, Outgoing, Rule, Schedule, Settings, UserSpec};
+use crate::config::{
+    InputKind, InputSpec, Origin, Outgoing, Publish, Rule, Schedule, Settings, UserSpec,
+};
 use crate::model::address::{self, USER_LABEL};
 use crate::model::device::DeviceTable;
 use crate::model::handling::Reach;
 use crate::model::mailbox;
+use crate::model::publish_table::PublishTable;
 use adjacency::Adjacency;
 use hash::{hash_address, hash_exact, hash_folded, hash_number};
 use names::Names;
@@ -32,6 +36,7 @@ use names::Names;
 pub use functions::unknown_functions;
 pub use id::{AccountId, DeviceId, GroupId, SourceId, UserId};
 pub use own_targets::OwnDestination;
+pub use publishers::{MayPublish, Publishers};
 
 /// A source that a user reads.
 #[derive(Debug)]
@@ -85,6 +90,8 @@ pub struct User {
     pub groups: Option<Arc<[Box<str>]>>,
     /// How the user is reached, if anything is configured.
     pub reach: Option<Box<Reach>>,
+    /// The phones whose own presence is a source, if the configuration names any.
+    pub publishers: Option<Box<Publishers>>,
     /// Where the user is configured.
     pub origin: Origin,
     /// Whether own status is one of the sources. It is only if a status is written to no
@@ -224,6 +231,10 @@ pub struct Directory {
     monitors: HashMap<UserId, Vec<UserId>>,
     /// The devices of endpoints.
     endpoints: HashSet<Box<str>>,
+    /// The table of the phones of users whose configuration names no phones.
+    publish_table: Arc<PublishTable>,
+    /// The users that name a device as a phone that publishes.
+    named_publishers: HashMap<DeviceId, Vec<UserId>>,
 }
 
 impl Directory {
@@ -560,6 +571,10 @@ impl Directory {
             member: user.member.clone(),
             groups: user.groups.clone(),
             reach: user.reach.clone(),
+            publish: user
+                .publishers
+                .as_deref()
+                .map(|it| Box::new(self.publish_of(it))),
             origin: user.origin,
             section: UserSpec::NO_SECTION,
         };

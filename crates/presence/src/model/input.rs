@@ -7,6 +7,9 @@
 use crate::model::device::DeviceState;
 use crate::model::inferred::Inferred;
 
+/// What stands before the device in the name of a publication: `publish:PJSIP/201`.
+pub const PUBLISHED: &str = "publish:";
+
 /// The kind of a source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum InputKind {
@@ -25,6 +28,9 @@ pub enum InputKind {
     Meeting,
     /// The time ranges of the user's schedule.
     Schedule,
+    /// What a phone of the user publishes of itself (SIP PUBLISH). It is no input of the
+    /// configuration: there is one for each device that publishes now.
+    Publication,
 }
 
 /// The origin of a source's presence.
@@ -36,6 +42,8 @@ pub enum ReadFrom {
     Device,
     /// The clock.
     Clock,
+    /// A phone's own requests, translated by a publish table.
+    Phone,
 }
 
 impl InputKind {
@@ -45,13 +53,14 @@ impl InputKind {
             InputKind::Extension { .. } | InputKind::Source => ReadFrom::Provider,
             InputKind::Device | InputKind::Custom | InputKind::Meeting => ReadFrom::Device,
             InputKind::Schedule => ReadFrom::Clock,
+            InputKind::Publication => ReadFrom::Phone,
         }
     }
 
     /// Whether a person chooses the presence; the system infers every other presence.
     pub const fn is_chosen(self) -> bool {
         match self {
-            InputKind::Extension { .. } | InputKind::Source => true,
+            InputKind::Extension { .. } | InputKind::Source | InputKind::Publication => true,
             InputKind::Device | InputKind::Custom | InputKind::Meeting | InputKind::Schedule => {
                 false
             }
@@ -61,18 +70,24 @@ impl InputKind {
     /// Whether a change of the presence triggers actions without `when = combined`.
     pub const fn is_acted_on(self) -> bool {
         match self {
-            InputKind::Extension { .. } | InputKind::Source | InputKind::Schedule => true,
+            InputKind::Extension { .. }
+            | InputKind::Source
+            | InputKind::Schedule
+            | InputKind::Publication => true,
             InputKind::Device | InputKind::Custom | InputKind::Meeting => false,
         }
     }
 
-    /// Whether the device of the source, if it has one, is a phone that calls can ring.
+    /// Whether the device of the source, if it has one, is a phone that calls can ring. That
+    /// of a publication is one only where it belongs to an extension too.
     pub const fn is_phone(self) -> bool {
         match self {
             InputKind::Extension { .. } | InputKind::Device => true,
-            InputKind::Source | InputKind::Custom | InputKind::Meeting | InputKind::Schedule => {
-                false
-            }
+            InputKind::Source
+            | InputKind::Custom
+            | InputKind::Meeting
+            | InputKind::Schedule
+            | InputKind::Publication => false,
         }
     }
 
@@ -84,7 +99,8 @@ impl InputKind {
             | InputKind::Source
             | InputKind::Device
             | InputKind::Custom
-            | InputKind::Schedule => false,
+            | InputKind::Schedule
+            | InputKind::Publication => false,
         }
     }
 
@@ -95,6 +111,10 @@ impl InputKind {
             InputKind::Device | InputKind::Custom => format!("Device {name}"),
             InputKind::Meeting => format!("Meeting {name}"),
             InputKind::Schedule => "The schedule".to_owned(),
+            InputKind::Publication => {
+                let device = name.strip_prefix(PUBLISHED).unwrap_or(name);
+                format!("The phone {device}")
+            }
         }
     }
 
@@ -105,7 +125,10 @@ impl InputKind {
             InputKind::Schedule => Some(Inferred::Hours),
             InputKind::Meeting => Some(Inferred::Meeting),
             InputKind::Device => Inferred::of_phone(state),
-            InputKind::Custom | InputKind::Extension { .. } | InputKind::Source => None,
+            InputKind::Custom
+            | InputKind::Extension { .. }
+            | InputKind::Source
+            | InputKind::Publication => None,
         }
     }
 }

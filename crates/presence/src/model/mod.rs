@@ -20,6 +20,8 @@ pub mod own_rights;
 pub mod own_settings;
 pub mod pattern;
 pub mod principal;
+pub mod publication;
+pub mod publish_table;
 pub mod rpid;
 pub mod schedule;
 pub mod state;

@@ -6,7 +6,7 @@ use crate::combine::{Method, Reason};
 use crate::config::Outgoing;
 use crate::model::device::DeviceState;
 use crate::model::dnd::DndStatus;
-use crate::model::input::ReadFrom;
+use crate::model::input::{PUBLISHED, ReadFrom};
 use crate::model::state::State;
 use crate::model::time::Time;
 use crate::views::fields::{PresenceView, SourceView, View};
@@ -79,7 +79,10 @@ fn why(view: &View) -> String {
     let source = match view.source.as_str() {
         "own" => "own status",
         "schedule" => "the schedule",
-        source => source,
+        source => match source.strip_prefix(PUBLISHED) {
+            Some(device) => &format!("what {device} publishes"),
+            None => source,
+        },
     };
     match view.reason {
         Reason::Only => format!("It comes from {source}: no other source is set."),
@@ -133,6 +136,10 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
             return format!("{subject} sets nothing now: the time is within its hours.");
         }
         ReadFrom::Clock => format!("{subject} sets"),
+        ReadFrom::Phone if source.presence.state == State::NotSet => {
+            return format!("{subject} publishes nothing that its table knows.");
+        }
+        ReadFrom::Phone => format!("{subject} publishes"),
     };
     let described = describe(&source.presence, now);
     let described = match source.kind.read_from() {

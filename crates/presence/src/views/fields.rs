@@ -17,7 +17,7 @@ use crate::model::state::{Presence, State};
 use crate::model::text::quoted;
 use crate::model::time::Time;
 use crate::model::words::words;
-use crate::world::{Winner, World};
+use crate::world::{PublishedSource, Winner, World};
 
 words! {
     /// A field of `USER_PRESENCE(user,field)`.
@@ -267,7 +267,7 @@ pub struct View {
     /// The names of the extensions to which a status is written when it is set.
     #[serde(skip)]
     pub written: Vec<String>,
-    /// The sources in the order of the configuration.
+    /// The sources in the order of the configuration, and what phones publish now.
     pub sources: Vec<SourceView>,
 }
 
@@ -357,6 +357,18 @@ impl View {
                 gives_way: !world.value_of(user.rule.method, input).is_set(),
             }
         };
+        let published = |it: PublishedSource<'_>| SourceView {
+            address: it.name.to_string(),
+            extension: None,
+            device: Some(directory.device_name(it.device).to_owned()),
+            device_state: Some(world.device(it.device).unwrap_or_default()),
+            presence: PresenceView::new(it.presence, it.since, Time::NEVER),
+            known: true,
+            takes_part: it.takes_part,
+            winner: outcome.winner == Winner::Publication(it.index),
+            kind: InputKind::Publication,
+            gives_way: !it.presence.is_set(),
+        };
         let default = user.default.map(|at| &user.inputs[usize::from(at)]);
         let default = default
             .and_then(|input| directory.extension(input))
@@ -398,7 +410,12 @@ impl View {
             own: own.map(|own| PresenceView::new(&own.presence, own.since, own.until)),
             own_takes_part: world.own_takes_part(id),
             written: written.collect(),
-            sources: user.inputs.iter().enumerate().map(source).collect(),
+            sources: {
+                let inputs = user.inputs.iter().enumerate().map(source);
+                inputs
+                    .chain(world.publications(user).map(published))
+                    .collect()
+            },
         }
     }
 

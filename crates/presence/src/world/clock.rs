@@ -19,7 +19,7 @@ const AHEAD: Duration = Duration::from_secs(1);
 impl World {
     /// A time later than all earlier stamps: `now`, or the next microsecond after the last
     /// stamp.
-    pub(super) fn stamp(&mut self, now: Time) -> Time {
+    pub fn stamp(&mut self, now: Time) -> Time {
         if self.last > now.after(AHEAD) {
             self.move_to_present(now);
         }
@@ -72,6 +72,7 @@ impl World {
                 .flat_map(|layers| layers.values_mut())
                 .for_each(|value| visit(of, &mut value.since));
         }
+        self.each_published_time(|time| visit(TimeOwner::Nothing, time));
         for (at, state) in self.users.iter_mut().enumerate() {
             let of = TimeOwner::User(UserId::new(at));
             visit(TimeOwner::Nothing, &mut state.outcome.since);

@@ -34,7 +34,7 @@ impl World {
 
     /// Whether unreachable phones take no part: the rule ignores them and another phone of the
     /// user is reachable.
-    fn some_are_reachable(&self, user: &User) -> bool {
+    pub(super) fn some_are_reachable(&self, user: &User) -> bool {
         let can = |input: &Input| {
             let device = input.phone().and_then(|device| self.device(device));
             device.is_some_and(DeviceState::is_reachable) && self.source(input.source).known
@@ -123,7 +123,9 @@ impl World {
             (Winner::Own, candidate)
         });
         let inputs = spec.inputs.iter().enumerate().filter_map(candidate);
-        match combine::winner(inputs.chain(own), ranks) {
+        let published = counts(InputKind::Publication).then(|| self.published_candidates(spec));
+        let published = published.into_iter().flatten();
+        match combine::winner(inputs.chain(published).chain(own), ranks) {
             Some((winner, reason)) => self.won_by(user, winner, reason),
             None => Outcome::default(),
         }
@@ -135,6 +137,12 @@ impl World {
             Winner::Own => self.own(user).map_or_else(Default::default, |own| {
                 (own.presence.clone(), own.since, own.until)
             }),
+            Winner::Publication(index) => {
+                let published = self.publication(user, index);
+                published.map_or_else(Default::default, |published| {
+                    (published.presence.clone(), published.since, Time::NEVER)
+                })
+            }
             Winner::Input(index) => {
                 let spec = self.directory.get(user);
                 let input = &spec.inputs[usize::from(index)];

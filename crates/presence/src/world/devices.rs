@@ -177,6 +177,9 @@ impl World {
         for owner in owners {
             self.touch(*owner, touched);
         }
+        if self.published.contains_key(&device) {
+            self.touch_publishers(device, touched);
+        }
         // The first state of a device is no registration.
         if !known {
             return Vec::new();

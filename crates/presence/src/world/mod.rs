@@ -19,6 +19,7 @@ mod login;
 mod own;
 mod own_settings;
 mod people;
+mod published;
 mod reload;
 mod rows;
 mod settle;
@@ -52,6 +53,8 @@ use layers::Ending;
 pub use layers::{Layer, Layers, Value};
 pub use own::{Before, ChosenBy, Own};
 pub use own_settings::SettingsError;
+use published::Published;
+pub use published::{Latest, PublishedSource};
 pub use reload::{Counts, Plan, ProviderValues, Removed};
 pub use rows::RowChange;
 use rows::RowKey;
@@ -83,6 +86,8 @@ pub enum Winner {
     Own,
     /// An input of the user, by its index in [`crate::directory::User::inputs`].
     Input(u16),
+    /// What a phone of the user publishes, by the phone's place in [`Directory::publishers`].
+    Publication(u16),
 }
 
 /// A user's combined presence, and the rule that led to it.
@@ -151,6 +156,13 @@ pub enum Change<'a> {
     },
     /// A device changed its state.
     Device(DeviceId, DeviceState),
+    /// What a phone publishes of itself has changed, or has ended.
+    Published {
+        /// The phone's device, as in `PJSIP/201`.
+        device: &'a str,
+        /// What it publishes now; `None` for nothing.
+        latest: Option<&'a Latest>,
+    },
     /// A call was parked.
     Parked {
         /// The parking space and its lot, as in `701@default`.
@@ -251,6 +263,8 @@ pub struct World {
     accounts: Vec<u64>,
     /// The state of each device; `None` until it is read.
     devices: Vec<Option<DeviceState>>,
+    /// What phones publish now, for devices that are a source of a user.
+    published: HashMap<DeviceId, Published>,
     parking: Parking,
     asked: Asked,
     /// Whether all presences and device states were withdrawn because the module unloads.
@@ -348,6 +362,9 @@ impl World {
         match self.outcome(user).winner {
             Winner::NoSource => "",
             Winner::Own => OWN,
+            Winner::Publication(index) => self
+                .publication(user, index)
+                .map_or("", |published| published.name),
             Winner::Input(index) => {
                 let input = &self.directory.get(user).inputs[usize::from(index)];
                 self.directory.get_source(input.source).display_name()
@@ -358,7 +375,12 @@ impl World {
     /// The same as [`World::winner`], shared.
     fn shared_winner(&self, user: UserId) -> Arc<str> {
         let Winner::Input(index) = self.outcome(user).winner else {
-            return self.winner(user).into();
+            return match self.outcome(user).winner {
+                Winner::Publication(index) => self
+                    .publication(user, index)
+                    .map_or_else(|| "".into(), |published| published.name.clone()),
+                _ => self.winner(user).into(),
+            };
         };
         let input = &self.directory.get(user).inputs[usize::from(index)];
         let source = self.directory.get_source(input.source);
@@ -449,6 +471,9 @@ impl World {
                     .with(Detail::Flags, true)
                     .with_visibility(flag == Flag::AllowSeeMyPresence);
                 return vec![self.transition(user, was, changed, now)];
+            }
+            Change::Published { device, latest } => {
+                self.report_published(device, latest, &mut touched);
             }
             Change::Parked {
                 space,

@@ -11,7 +11,7 @@ use super::chosen::{OwnChange, UserBefore};
 use super::devices::Asked;
 use super::rows::RowKey;
 use super::writes::{PendingWrite, Write};
-use super::{Effect, Ending, Layers, SourceState, Touched, UserState, World};
+use super::{Effect, Ending, Latest, Layers, SourceState, Touched, UserState, World};
 use crate::config::Rule;
 use crate::directory::{DeviceId, Directory, Input, Source, SourceId, User, UserId};
 use crate::model::details::Details;
@@ -181,6 +181,7 @@ impl Plan {
             || user.default != before.default
             || user.member != before.member
             || user.reach != before.reach
+            || !self.directory.publishes_as(user, running, before)
             || user.origin != before.origin
     }
 
@@ -223,6 +224,8 @@ pub struct ProviderValues {
     pub sources: Vec<(SourceId, Presence)>,
     /// The state of each device.
     pub devices: Vec<(DeviceId, DeviceState)>,
+    /// What phones publish now, by the names of their devices.
+    pub published: Vec<(String, Latest)>,
 }
 
 /// The state of a user before a reload.
@@ -407,6 +410,7 @@ impl World {
             self.devices[device.index()] = Some(state);
         }
         self.read_devices(at);
+        self.publish_again(&read.published, &before);
         let old = self.users.iter().map(|state| Previous {
             was: state.before_change(),
             device_states: state.device_states,

@@ -11,6 +11,7 @@ mod clock;
 mod devices;
 mod gone;
 mod own;
+mod published;
 mod timed;
 
 const ALICE: &str = "[alice]\ntype=user\nextension=1\nextension=2\n";
