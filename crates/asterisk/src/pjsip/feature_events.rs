@@ -80,7 +80,7 @@ type SendNotify = unsafe extern "C" fn(
 
 /// The functions of res_pjsip and res_pjsip_pubsub; neither module is ever unloaded while
 /// Asterisk runs.
-struct PubsubFunctions {
+struct FeatureFunctions {
     endpoint: OfSubscription<*mut ffi::ast_sip_endpoint>,
     resource: OfSubscription<*const c_char>,
     serializer: OfSubscription<*mut ffi::ast_taskprocessor>,
@@ -90,7 +90,7 @@ struct PubsubFunctions {
     notify: SendNotify,
 }
 
-static FUNCTIONS: OnceLock<PubsubFunctions> = OnceLock::new();
+static FUNCTIONS: OnceLock<FeatureFunctions> = OnceLock::new();
 
 /// Nothing is registered yet.
 const OPEN: u8 = 0;
@@ -179,7 +179,7 @@ fn register<F: FeatureEvents>(peer: &RunningPeer) -> Result<(), Error> {
     Ok(())
 }
 
-fn find(peer: &RunningPeer) -> Result<PubsubFunctions, Error> {
+fn find(peer: &RunningPeer) -> Result<FeatureFunctions, Error> {
     let endpoint = peer.find(c"ast_sip_subscription_get_endpoint")?;
     let resource = peer.find(c"ast_sip_subscription_get_resource_name")?;
     let serializer = peer.find(c"ast_sip_subscription_get_serializer")?;
@@ -187,7 +187,7 @@ fn find(peer: &RunningPeer) -> Result<PubsubFunctions, Error> {
     let destroy = peer.find(c"ast_sip_subscription_destroy")?;
     let push = peer.find(c"ast_sip_push_task")?;
     let notify = peer.find(c"ast_sip_subscription_notify")?;
-    Ok(PubsubFunctions {
+    Ok(FeatureFunctions {
         // SAFETY: PJSIP-FUNCTIONS: the function of that name has this type.
         endpoint: unsafe {
             transmute::<*mut c_void, OfSubscription<*mut ffi::ast_sip_endpoint>>(endpoint)

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use super::{ATTACHED, DATA, FUNCTIONS, PubsubFunctions, name_of};
+use super::{ATTACHED, DATA, FUNCTIONS, FeatureFunctions, name_of};
 use crate::guard::guard;
 use crate::text::{self, printable, source_file};
 use crate::{ffi, log};
@@ -26,7 +26,7 @@ type Bodies = fn(&str, &str) -> Option<Vec<String>>;
 pub(super) struct FeatureSubscription {
     raw: *mut ffi::ast_sip_subscription,
     serializer: *mut ffi::ast_taskprocessor,
-    functions: &'static PubsubFunctions,
+    functions: &'static FeatureFunctions,
     endpoint: Box<str>,
     resource: Box<str>,
     bodies: Bodies,
