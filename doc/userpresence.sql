@@ -54,7 +54,8 @@ CREATE TABLE userpresence (
     always_accept      VARCHAR(1000),  -- callers, separated by ';'
     origin_variable    VARCHAR(79),    -- USERPRESENCE_ORIGIN
     own_settings       VARCHAR(255),   -- what people may set, separated by ';': handling
-    own_forward        VARCHAR(1000)   -- separated by ';': internal;voicemail;mobile;_+49X.
+    own_forward        VARCHAR(1000),  -- separated by ';': internal;voicemail;mobile;_+49X.
+    dnd_key            VARCHAR(10)     -- status, dnd_status, no
 );
 
 -- An example:

@@ -14,6 +14,7 @@ use crate::runtime::host::{
     PresenceVisitor, Providers, Publisher, RawPresence, System, Unreadable,
 };
 use asterisk::manager::{self, Class};
+use asterisk::pjsip::feature_events;
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
     ami, astdb, config, custom, devicestate, function, hints, peer, presencestate, realtime,
@@ -86,6 +87,12 @@ impl Publisher for Asterisk {
     ) -> Result<(), HostError> {
         let at = convert::system_time(at);
         stasis_app::send(application, kind, at, member, json).map_err(refusal)
+    }
+
+    fn notify_phones(&self, endpoints: &mut dyn FnMut() -> Vec<String>) {
+        if feature_events::has_subscriptions() {
+            feature_events::notify(endpoints().iter().map(String::as_str));
+        }
     }
 }
 
@@ -256,5 +263,6 @@ impl Configuration for Asterisk {
 impl Host for Asterisk {
     fn reconfigured(&self) {
         peer::try_again();
+        feature_events::notify_all();
     }
 }

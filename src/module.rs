@@ -27,6 +27,7 @@ use crate::runtime::webhooks::RunningWebhooks;
 use crate::runtime::{self, Running, Runtime, configuration};
 use crate::surfaces;
 use crate::surfaces::ari::{UserPresenceEvents, UserPresenceResource};
+use crate::surfaces::feature_keys::UserFeatureKeys;
 use crate::surfaces::metrics::UserPresenceMetrics;
 use crate::surfaces::pidf::UserPresencePidf;
 use crate::surfaces::publication::{PhonePresence, PublicationObjects};
@@ -38,6 +39,7 @@ use asterisk::mailbox::Mailbox;
 use asterisk::parking::Space;
 use asterisk::peer::{PeerRegistration, Slot};
 use asterisk::pjsip::body_supplement::PidfPeer;
+use asterisk::pjsip::feature_events::FeatureEventsPeer;
 use asterisk::pjsip::publication::PublicationPeer;
 use asterisk::pjsip::sender::SenderPeer;
 use asterisk::presencestate::PresenceState;
@@ -76,7 +78,7 @@ struct Module {
 }
 
 /// What is attached to other modules of Asterisk while they run.
-static PEERS: [Slot; 7] = [
+static PEERS: [Slot; 8] = [
     Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
     Slot::of::<PidfPeer<UserPresencePidf>>(),
     Slot::of::<SorceryPeer<PublicationObjects>>(),
@@ -84,6 +86,7 @@ static PEERS: [Slot; 7] = [
     Slot::of::<SenderPeer>(),
     Slot::of::<SorceryPeer<surfaces::lists::UserLists>>(),
     Slot::of::<AriPeer<UserPresenceResource, UserPresenceEvents>>(),
+    Slot::of::<FeatureEventsPeer<UserFeatureKeys>>(),
 ];
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);

@@ -11,6 +11,7 @@ const NAMES: &[&str] = &[
     "__ao2_alloc",
     "__ao2_callback",
     "__ao2_cleanup",
+    "__ao2_ref",
     "__ao2_link",
     "__ast_cli_register",
     "__ast_custom_function_register",
@@ -158,6 +159,8 @@ const NAMES: &[&str] = &[
     "stasis_subscription_set_congestion_limits",
     "stasis_subscription_set_filter",
     "stasis_unsubscribe_and_join",
+    "ast_sorcery_object_get_id",
+    "ast_taskprocessor_unreference",
 ];
 
 /// The types that are in no signature of the functions above.

@@ -32,6 +32,7 @@ impl Runtime {
                     let event = ApplicationEvent::Changed(transition.clone());
                     self.applications().put(&event);
                 }
+                self.update_phones(&transition.user);
                 self.status_changed(|| {
                     let person = self.read(|world| Person::after(world, transition));
                     person.flatten()
@@ -42,7 +43,10 @@ impl Runtime {
             }
             Effect::Publish(user, presence) => self.publish(user, presence),
             Effect::Device(user, watcher, state) => self.publish_device(user, *watcher, *state),
-            Effect::Settings(user) => self.forwards_changed(ForwardsChanged::Of(user)),
+            Effect::Settings(user) => {
+                self.update_phones(user);
+                self.forwards_changed(ForwardsChanged::Of(user));
+            }
         }
     }
 

@@ -63,6 +63,10 @@ pub trait Publisher {
         member: &CStr,
         json: &str,
     ) -> Result<(), HostError>;
+
+    /// Has the phones of these endpoints show their user's present state on their keys. The
+    /// endpoints are asked for only if there are such phones.
+    fn notify_phones(&self, endpoints: &mut dyn FnMut() -> Vec<String>);
 }
 
 /// AstDB.

@@ -19,6 +19,7 @@ pub mod applications;
 pub mod check;
 pub mod configuration;
 pub mod delivery;
+pub mod feature_keys;
 pub mod feed;
 pub mod forget;
 pub mod functions;

@@ -117,6 +117,8 @@ impl Publisher for FakeHost {
     ) -> Result<(), HostError> {
         Ok(())
     }
+
+    fn notify_phones(&self, _: &mut dyn FnMut() -> Vec<String>) {}
 }
 
 impl FakeHost {

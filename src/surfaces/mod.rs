@@ -6,6 +6,7 @@ pub mod caller;
 pub mod cli;
 pub mod device;
 pub mod dial;
+pub mod feature_keys;
 pub mod function;
 pub mod lists;
 pub mod manager;

@@ -22,6 +22,7 @@ mod dial_load;
 mod dialplan;
 mod documentation;
 mod endurance;
+mod feature_keys;
 mod feed;
 mod freepbx;
 mod function;

@@ -33,6 +33,7 @@
 #include "asterisk/stasis.h"
 #include "asterisk/stasis_app.h"
 #include "asterisk/strings.h"
+#include "asterisk/taskprocessor.h"
 #include "asterisk/tcptls.h"
 #include "asterisk/utils.h"
 

@@ -2,6 +2,7 @@
 //! each part is a [`Peer`](crate::peer::Peer).
 
 pub mod body_supplement;
+pub mod feature_events;
 pub mod publication;
 pub mod request;
 pub mod sender;

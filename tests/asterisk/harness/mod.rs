@@ -31,6 +31,7 @@ mod config;
 mod dialplan;
 mod disk;
 mod events;
+pub mod feature_phone;
 mod hints;
 mod http;
 mod instance;

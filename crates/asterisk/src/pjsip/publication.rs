@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::request::{self, Request, RequestBody, Unread};
+use super::request::{self, RequestBody, SipRequest, Unread};
 use crate::guard::guard;
 use crate::peer::{Peer, RunningPeer};
 use crate::{Error, entry, ffi, log, text};
@@ -262,7 +262,7 @@ unsafe extern "C" fn received<P: Publishing>(rdata: *mut ffi::pjsip_rx_data) -> 
         || GO_ON,
         || {
             // SAFETY: CALLER, CALLBACK-ARGUMENTS: a parsed request, until this returns.
-            let request = unsafe { Request::new(rdata) };
+            let request = unsafe { SipRequest::new(rdata) };
             if request.method() != b"PUBLISH" {
                 return GO_ON;
             }
@@ -282,7 +282,7 @@ unsafe extern "C" fn received<P: Publishing>(rdata: *mut ffi::pjsip_rx_data) -> 
 /// `rdata` is a request that was received and parsed, and that `request` shows.
 unsafe fn refused<P: Publishing>(
     rdata: *mut ffi::pjsip_rx_data,
-    request: &Request<'_>,
+    request: &SipRequest<'_>,
 ) -> Option<SipStatus> {
     let functions = FUNCTIONS.get()?;
     let header = |name| {

@@ -14,6 +14,9 @@ use std::ptr;
 use std::slice;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 use crate::guard::guard;
 use crate::peer::RunningPeer;
@@ -25,6 +28,10 @@ use probe::Layout;
 
 /// `None` where the layout is not what is relied on.
 static LAYOUT: OnceLock<Option<Layout>> = OnceLock::new();
+/// Whether the proof is done, for the load that waits for it.
+static DONE: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+/// How long that load waits at most. The proof takes a millisecond.
+const WAIT: Duration = Duration::from_millis(250);
 static BEGUN: AtomicBool = AtomicBool::new(false);
 
 type CreateRdata = unsafe extern "C" fn(
@@ -45,16 +52,16 @@ type PushTask = unsafe extern "C" fn(
 ) -> c_int;
 
 /// What the proof needs of `res_pjsip` and pjproject.
-struct Functions {
+struct ParseFunctions {
     create: CreateRdata,
     pool: CreatePool,
 }
 
-static FUNCTIONS: OnceLock<Functions> = OnceLock::new();
+static FUNCTIONS: OnceLock<ParseFunctions> = OnceLock::new();
 
-/// Has a thread of res_pjsip find out how requests are laid out, if that was not done before.
-/// It does not wait: until that is done, and where it fails, [`Request::body`] is `Err`. A
-/// failure is logged once.
+/// Has a thread of res_pjsip find out how requests are laid out, if that was not done before,
+/// and waits a moment for it. Until that is done, and where it fails, [`SipRequest::body`] is
+/// `Err`. A failure is logged once.
 ///
 /// # Errors
 /// This Asterisk lacks a function that is needed.
@@ -71,7 +78,7 @@ pub fn prove(peer: &RunningPeer) -> Result<(), Error> {
     let pool = unsafe { transmute::<*mut c_void, CreatePool>(pool) };
     // SAFETY: PJSIP-FUNCTIONS: as above.
     let push = unsafe { transmute::<*mut c_void, PushTask>(push) };
-    FUNCTIONS.get_or_init(|| Functions { create, pool });
+    FUNCTIONS.get_or_init(|| ParseFunctions { create, pool });
     if BEGUN.swap(true, Ordering::AcqRel) {
         return Ok(());
     }
@@ -81,6 +88,9 @@ pub fn prove(peer: &RunningPeer) -> Result<(), Error> {
         BEGUN.store(false, Ordering::Release);
         return Err(Error::new("res_pjsip accepts no task"));
     }
+    // Not for long: the caller has locked the list of modules, for which that thread may wait.
+    let mut done = DONE.0.lock();
+    DONE.1.wait_while_for(&mut done, |done| !*done, WAIT);
     Ok(())
 }
 
@@ -107,6 +117,8 @@ unsafe extern "C" fn find_layout(_data: *mut c_void) -> c_int {
                 None => None,
             };
             let _ = LAYOUT.set(layout);
+            *DONE.0.lock() = true;
+            DONE.1.notify_all();
             0
         },
     )
@@ -156,15 +168,15 @@ impl RequestBody<'_> {
 /// The pointer is to a request that was received and parsed; it lives and stays unchanged for
 /// `'a`.
 #[derive(Debug)]
-pub struct Request<'a>(*const ffi::pjsip_rx_data, PhantomData<&'a ()>);
+pub struct SipRequest<'a>(*const ffi::pjsip_rx_data, PhantomData<&'a ()>);
 
-impl<'a> Request<'a> {
+impl<'a> SipRequest<'a> {
     /// A request from a callback.
     ///
     /// # Safety
     /// `rdata` is a received and parsed request, which lives and stays unchanged for `'a`.
     pub(crate) unsafe fn new(rdata: *const ffi::pjsip_rx_data) -> Self {
-        Request(rdata, PhantomData)
+        SipRequest(rdata, PhantomData)
     }
 
     /// The method, such as `PUBLISH`; empty where it cannot be read.
@@ -197,14 +209,13 @@ impl<'a> Request<'a> {
         let text = unsafe { layout.word(self.0, layout.text) };
         // SAFETY: INVARIANT, PJSIP-LAYOUT: as above.
         let message = unsafe { layout.word(self.0, layout.message) };
-        let message = message.cast::<ffi::pjsip_msg>();
         if message.is_null() {
             return Err(Unread::None);
         }
+        let body = message.wrapping_byte_add(BODY);
+        let body = body.cast::<*const ffi::pjsip_msg_body>();
         // SAFETY: INVARIANT, PJSIP-LAYOUT: the message of a request that was parsed.
-        let body = unsafe { message.byte_add(BODY) };
-        // SAFETY: INVARIANT, PJSIP-LAYOUT: a pointer to its body is there.
-        let body = unsafe { body.cast::<*mut ffi::pjsip_msg_body>().read_unaligned() };
+        let body = unsafe { body.read_unaligned() };
         if body.is_null() {
             return Err(Unread::None);
         }

@@ -4,6 +4,7 @@
 //! interfaces that show it, so a call goes exactly where the interfaces show.
 
 mod explain;
+pub mod feature_keys;
 mod own;
 pub mod pickup;
 mod show;

@@ -90,6 +90,11 @@ const OPTIONS: &[Setting<General>] = &[
         |settings| settings.http.journal.to_string(),
     ),
     Setting::new(
+        "feature_keys",
+        |it, given| given.boolean().map(|on| it.sip.feature_keys = on),
+        |settings| yes_no(settings.sip.feature_keys),
+    ),
+    Setting::new(
         "sip_presence",
         |it, given| given.boolean().map(|on| it.sip.presence = on),
         |settings| yes_no(settings.sip.presence),
@@ -255,6 +260,7 @@ mod tests {
             ("trust_caller_id", "yes"),
             ("always_accept", "200,+49170"),
             ("origin_variable", "WHENCE"),
+            ("dnd_key", "dnd_status"),
             ("own_settings", "handling,note"),
             ("own_forward", "voicemail,_+49X.,210"),
         ];
@@ -268,7 +274,7 @@ mod tests {
         }
         let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\nhttp_readers_each=4\n\
                     http_ami_sessions=yes\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
-                    sip_presence=no\n\
+                    feature_keys=no\nsip_presence=no\n\
                     lists=no\nlist_prefix=team.\nlist_batch=0\nlist_full_state=yes\n\
                     list_limit=12\n";
         let parsed = parsed(&format!("{conf}{more}"));
@@ -289,6 +295,7 @@ mod tests {
             ("http_ami_sessions", "yes"),
             ("trusted_proxy", "10.0.0.0/8,::1"),
             ("journal", "900"),
+            ("feature_keys", "no"),
             ("sip_presence", "no"),
             ("lists", "no"),
             ("list_prefix", "team."),

@@ -9,6 +9,7 @@ use super::show::{list, status, table, text, yes_no};
 use super::{Definitions, IsTimezone, Settings, action, dialplan, value};
 use crate::actions::{Assignment, Functions};
 use crate::combine::Ranks;
+use crate::model::feature_keys::DndKey;
 use crate::model::own_rights::{OwnArea, OwnTargetKind};
 use crate::model::pattern::ExtensionPattern;
 use crate::model::suggest::expected;
@@ -275,6 +276,14 @@ impl<D: HasRule> RuleOptions<D> {
                 Ok(())
             },
             |settings| text(&settings.rule.calls.origin_variable),
+        ),
+        Setting::new(
+            "dnd_key",
+            |it, given| {
+                it.rule().dnd_key = DndKey::parse(given.value)?;
+                Ok(())
+            },
+            |settings| settings.rule.dnd_key.name().to_owned(),
         ),
         Setting::new(
             "own_settings",

@@ -6,6 +6,7 @@ use super::{Definitions, Http, Webhook};
 use crate::actions::{ActionBlock, Functions};
 use crate::combine::{Method, Order, Ranks};
 use crate::model::device::PresenceTable;
+use crate::model::feature_keys::DndKey;
 use crate::model::handling::Calls;
 use crate::model::own_rights::OwnRights;
 use crate::model::state::{Presence, State};
@@ -103,6 +104,8 @@ pub struct Rule {
     pub functions: Arc<Functions>,
     /// How calls are routed.
     pub calls: Calls,
+    /// What the DND key of a phone sets.
+    pub dnd_key: DndKey,
     /// What a user may set, and where the user may forward calls to.
     pub own_rights: OwnRights,
 }
@@ -132,6 +135,7 @@ impl Default for Rule {
             functions: Arc::default(),
             calls: Calls::default(),
             own_rights: OwnRights::default(),
+            dnd_key: DndKey::default(),
         }
     }
 }
@@ -141,11 +145,16 @@ impl Default for Rule {
 pub struct Sip {
     /// Whether the presence of users is told in the terms of PIDF, to every phone.
     pub presence: bool,
+    /// Whether the DND and forward keys of desk phones follow a user, and set what they are for.
+    pub feature_keys: bool,
 }
 
 impl Default for Sip {
     fn default() -> Self {
-        Sip { presence: true }
+        Sip {
+            presence: true,
+            feature_keys: true,
+        }
     }
 }
 

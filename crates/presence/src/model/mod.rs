@@ -8,6 +8,7 @@ pub mod device;
 pub mod dialable;
 pub mod dnd;
 pub mod ending;
+pub mod feature_keys;
 pub mod flags;
 pub mod handling;
 pub mod hint;

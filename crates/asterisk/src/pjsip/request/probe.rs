@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_void};
 use std::mem::offset_of;
 
-use super::{BODY, Functions, METHOD, POINTER};
+use super::{BODY, METHOD, POINTER, ParseFunctions};
 use crate::ffi;
 
 /// Where the parts of a request are, in bytes from its beginning.
@@ -55,7 +55,7 @@ const HEAD: &str = "SUBSCRIBE sip:probe@192.0.2.1 SIP/2.0\r\n\
 ///
 /// # Safety
 /// This is a thread that pjproject knows.
-pub(super) unsafe fn layout(functions: &Functions) -> Result<Layout, &'static str> {
+pub(super) unsafe fn layout(functions: &ParseFunctions) -> Result<Layout, &'static str> {
     let mut request = Memory::new(REQUEST);
     let mut pool = Memory::new(POOL);
     let text = format!("{HEAD}Content-Length: {}\r\n\r\n{TEXT}", TEXT.len());
@@ -101,11 +101,9 @@ fn find(
     packet: &Memory,
     body: usize,
 ) -> Result<Layout, &'static str> {
-    let name = SOURCE.to_bytes_with_nul();
-    let places = request.bytes().windows(name.len());
-    let mut places = places.enumerate().filter(|(_, bytes)| *bytes == name);
-    let (source, _) = places.next().ok_or("no source")?;
-    if places.next().is_some() {
+    let places = request.places_of(SOURCE.to_bytes_with_nul());
+    let source = *places.first().ok_or("no source")?;
+    if places.len() > 1 {
         return Err("two sources");
     }
     // `char src_name[PJ_INET6_ADDRSTRLEN]; int src_port;`
@@ -227,6 +225,22 @@ impl Memory {
     fn place(&self, address: usize) -> Option<usize> {
         let place = address.checked_sub(self.address())?;
         (place < self.bytes().len()).then_some(place)
+    }
+
+    /// Where the text is. Most of the memory is zero, and is skipped.
+    fn places_of(&self, text: &[u8]) -> Vec<usize> {
+        const BLOCK: usize = 256;
+        let bytes = self.bytes();
+        let mut places = Vec::new();
+        for begin in (0..bytes.len()).step_by(BLOCK) {
+            let end = bytes.len().min(begin + BLOCK);
+            if bytes[begin..end] == [0; BLOCK][..end - begin] {
+                continue;
+            }
+            let all = begin..end;
+            places.extend(all.filter(|place| bytes[*place..].starts_with(text)));
+        }
+        places
     }
 
     fn word(&self, place: usize) -> Option<usize> {
