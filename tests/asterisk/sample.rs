@@ -197,7 +197,8 @@ fn the_table_for_realtime_works() {
                    'DB(a/${EXTENSION})=1;DB(b/${EXTENSION})=1', '', NULL, NULL, \
                    'office', 'desk,PJSIP/230;soft,PJSIP/231', '+491701234567', \
                    '230@default', 'carol;alice', '0', 'default', 'default;phones', 'yes', \
-                   '200;+491701234567', 'USERPRESENCE_ORIGIN');\n";
+                   '200;+491701234567', 'USERPRESENCE_ORIGIN', 'handling;note', \
+                   'internal;_+49X.');\n";
     let ast = Instance::builder()
         .userpresence(&format!(
             "{}[office-calls]\ntype = handling\nset = office\n",
