@@ -250,9 +250,9 @@ fn own_forwards_are_stored_and_their_watchers_hear_of_them() {
         let (callers, when) = (ForwardCallers::Both, ForwardWhen::Always);
         runtime.set_own_forward("alice", callers, when, target, status)
     };
-    // 200 is an extension of both.
     assert_eq!(forward(Some("201"), None), Ok(()));
-    assert_eq!(*heard.lock().unwrap(), ["alice", "alice"]);
+    // The status is written to an extension that both have; the forward is alice's alone.
+    assert_eq!(*heard.lock().unwrap(), ["alice", "bob", "alice"]);
     let effective = runtime.effective_forwards("alice", None).unwrap();
     assert_eq!(effective[0].target.as_deref(), Some("201"));
     assert_eq!(effective[3].own.as_deref(), Some("away"));
