@@ -6,9 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::feed::{Next, Reader};
+use super::own_settings::{ForwardCallers, ForwardsChanged, SettingsRefusal};
 use super::persister::Persister;
 use super::testing::{Fake, runtime};
 use super::{NOT_RUNNING, Running, Runtime};
+use presence::calls::ForwardWhen;
 use presence::model::assignment::Parts;
 
 const USERS: &str = "[alice]\ntype = user\nextension = 200\n\
@@ -228,4 +230,52 @@ fn nothing_of_a_run_outlives_it() {
     assert!(super::current().is_none());
     drop(runtime);
     assert!(weak.upgrade().is_none());
+}
+
+#[test]
+fn own_forwards_are_stored_and_their_watchers_hear_of_them() {
+    let (runtime, fake) = runtime(USERS);
+    let persister = Persister::start(runtime.clone()).unwrap();
+    let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let into = heard.clone();
+    runtime.watch_forwards(Arc::new(move |changed| {
+        let user = match changed {
+            ForwardsChanged::Of(user) => user.to_owned(),
+            ForwardsChanged::All => "all".to_owned(),
+        };
+        into.lock().unwrap().push(user);
+    }));
+    set(&runtime, "alice", "away", "");
+    let forward = |target, status| {
+        let (callers, when) = (ForwardCallers::Both, ForwardWhen::Always);
+        runtime.set_own_forward("alice", callers, when, target, status)
+    };
+    assert_eq!(forward(Some("201"), None), Ok(()));
+    // The status is written to an extension that both have; the forward is alice's alone.
+    assert_eq!(*heard.lock().unwrap(), ["alice", "bob", "alice"]);
+    let effective = runtime.effective_forwards("alice", None).unwrap();
+    assert_eq!(effective[0].target.as_deref(), Some("201"));
+    assert_eq!(effective[3].own.as_deref(), Some("away"));
+    let other = runtime.effective_forwards("alice", Some("dnd")).unwrap();
+    assert!(other.iter().all(|it| it.own.is_none()));
+    assert_eq!(runtime.own_forwards("alice").unwrap().len(), 2);
+    let refused = [
+        forward(Some("+49"), None),
+        forward(Some("2 0"), None),
+        forward(Some("201"), Some("asleep")),
+        runtime.set_own_forward("x", ForwardCallers::Internal, ForwardWhen::Busy, None, None),
+    ];
+    assert!(matches!(refused[0], Err(SettingsRefusal::NotAllowed(_))));
+    assert!(matches!(refused[1], Err(SettingsRefusal::Invalid(_))));
+    assert!(matches!(refused[2], Err(SettingsRefusal::Invalid(_))));
+    assert!(matches!(refused[3], Err(SettingsRefusal::NoUser(_))));
+    let row = || {
+        let key = ("UserPresence".to_owned(), "settings/alice".to_owned());
+        fake.database.lock().unwrap().get(&key).cloned()
+    };
+    wait_for("the row", || row().is_some());
+    assert_eq!(row(), runtime.own_settings("alice").ok());
+    assert_eq!(forward(None, Some("away")), Ok(()));
+    wait_for("the end of the row", || row().is_none());
+    drop(persister);
 }

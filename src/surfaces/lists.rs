@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use crate::runtime;
 use crate::runtime::lists::ResourceList;
-use asterisk::pjsip::sender::{self, Sender};
+use asterisk::pjsip::sender::{self, RequestSender};
 use asterisk::sorcery::{ObjectField, SorceryObject, SorceryObjects};
 
 /// Answers for objects of `type = resource_list`.
@@ -22,9 +22,9 @@ impl SorceryObjects for UserLists {
         crate::trip("lists");
         let sender = sender::current();
         let endpoint = match &sender {
-            Sender::Unknown => return None,
-            Sender::Nobody => None,
-            Sender::Endpoint(name) => Some(name.as_str()),
+            RequestSender::Unknown => return None,
+            RequestSender::Nobody => None,
+            RequestSender::Endpoint(name) => Some(name.as_str()),
         };
         let list = runtime::current()?.resource_list(id, endpoint)?;
         Some(fields(&list))

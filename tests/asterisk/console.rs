@@ -407,7 +407,8 @@ fn a_wrong_number_of_arguments_shows_the_usage() {
         ("show stats more", "show stats"),
         ("show statuses lunch", "show statuses"),
         ("show webhooks crm", "show webhooks"),
-        ("show settings now", "show settings"),
+        ("show settings alice now", "show settings [<name>]"),
+        ("set settings", "set settings <name> <json>"),
         ("reload user", "reload user <name>"),
         ("reload now", "reload [--really]"),
         ("reload --really now", "reload [--really]"),
@@ -549,7 +550,8 @@ fn users_states_and_verbs_are_completed() {
         ("userpresence set bob a", &["available", "away"]),
         ("userpresence set bob away ", &[]),
         ("userpresence show user alice ", &[]),
-        ("userpresence show settings ", &[]),
+        ("userpresence show settings al", &["Albert", "alice"]),
+        ("userpresence set settings al", &["Albert", "alice"]),
         // The completion offers no users of the file: a reload of the file reads those.
         ("userpresence reload user ", &[]),
     ] {

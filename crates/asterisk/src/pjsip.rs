@@ -6,3 +6,4 @@ pub mod feature_events;
 pub mod publication;
 pub mod request;
 pub mod sender;
+mod service;

@@ -22,6 +22,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::request::{self, RequestBody, SipRequest, Unread};
+use super::service::{RegisterService, service, text_of};
 use crate::guard::guard;
 use crate::peer::{Peer, RunningPeer};
 use crate::{Error, entry, ffi, log, text};
@@ -88,7 +89,6 @@ pub struct PublicationPeer<P>(PhantomData<P>);
 
 type GetEndpoint = unsafe extern "C" fn(*mut ffi::pjsip_rx_data) -> *mut c_void;
 type GetHeader = unsafe extern "C" fn(*mut ffi::pjsip_rx_data, ffi::pj_str_t) -> *const c_char;
-type RegisterService = unsafe extern "C" fn(*mut ffi::pjsip_module) -> c_int;
 type RegisterHandler = unsafe extern "C" fn(*mut ffi::ast_sip_publish_handler) -> c_int;
 type EndpointOf = unsafe extern "C" fn(*mut ffi::ast_sip_publication) -> *mut c_void;
 type ResourceOf = unsafe extern "C" fn(*const ffi::ast_sip_publication) -> *const c_char;
@@ -155,7 +155,6 @@ impl<P: Publishing> Peer for PublicationPeer<P> {
 fn find(peer: &RunningPeer) -> Result<PubsubFunctions, Error> {
     let get_endpoint = peer.find(c"ast_pjsip_rdata_get_endpoint")?;
     let get_header = peer.find(c"ast_sip_rdata_get_header_value")?;
-    let register_service = peer.find(c"ast_sip_register_service")?;
     let register_handler = peer.find(c"ast_sip_register_publish_handler")?;
     let endpoint_of = peer.find(c"ast_sip_publication_get_endpoint")?;
     let resource_of = peer.find(c"ast_sip_publication_get_resource")?;
@@ -166,8 +165,7 @@ fn find(peer: &RunningPeer) -> Result<PubsubFunctions, Error> {
         get_endpoint: unsafe { transmute::<*mut c_void, GetEndpoint>(get_endpoint) },
         // SAFETY: PJSIP-FUNCTIONS: as above.
         get_header: unsafe { transmute::<*mut c_void, GetHeader>(get_header) },
-        // SAFETY: PJSIP-FUNCTIONS: as above.
-        register_service: unsafe { transmute::<*mut c_void, RegisterService>(register_service) },
+        register_service: RegisterService::find(peer)?,
         // SAFETY: PJSIP-FUNCTIONS: as above.
         register_handler: unsafe { transmute::<*mut c_void, RegisterHandler>(register_handler) },
         // SAFETY: PJSIP-FUNCTIONS: as above.
@@ -196,11 +194,10 @@ fn register<P: Publishing>() -> Result<(), Error> {
     }
     let functions = FUNCTIONS.get().ok_or(Error::new("it is not attached"))?;
     // The service first: it is what makes sure of the bodies that the handler gets.
-    let service = Box::into_raw(Box::new(service::<P>()));
-    // SAFETY: PJSIP-STAYS, LINKED-FOREVER: the structure is in no list, and is never freed.
-    if unsafe { (functions.register_service)(service) } != 0 {
-        return Err(Error::new("res_pjsip refuses the service"));
-    }
+    functions.register_service.register(ffi::pjsip_module {
+        on_rx_request: Some(received::<P>),
+        ..service(c"User Presence Publications", PRIORITY)
+    })?;
     let handler = Box::into_raw(Box::new(ffi::ast_sip_publish_handler {
         event_name: P::EVENT.as_ptr(),
         publications: ptr::null_mut(),
@@ -211,7 +208,7 @@ fn register<P: Publishing>() -> Result<(), Error> {
             next: ptr::null_mut(),
         },
     }));
-    // SAFETY: PJSIP-STAYS, LINKED-FOREVER: as above.
+    // SAFETY: PJSIP-STAYS, LINKED-FOREVER: the structure is in no list, and is never freed.
     if unsafe { (functions.register_handler)(handler) } != 0 {
         return Err(Error::new("res_pjsip_pubsub refuses the handler"));
     }
@@ -223,35 +220,6 @@ fn register<P: Publishing>() -> Result<(), Error> {
 /// Behind the module that authenticates requests, and before that of `res_pjsip_pubsub`
 /// (`PJSIP_MOD_PRIORITY_APPLICATION` is 64; they are at 62 and 64).
 const PRIORITY: c_int = 63;
-
-fn service<P: Publishing>() -> ffi::pjsip_module {
-    const NAME: &CStr = c"User Presence Publications";
-    ffi::pjsip_module {
-        prev: ptr::null_mut(),
-        next: ptr::null_mut(),
-        name: text_of(NAME),
-        id: -1,
-        priority: PRIORITY,
-        load: None,
-        start: None,
-        stop: None,
-        unload: None,
-        on_rx_request: Some(received::<P>),
-        on_rx_response: None,
-        on_tx_request: None,
-        on_tx_response: None,
-        on_tsx_state: None,
-        reserved: [ptr::null_mut(); 8],
-    }
-}
-
-/// A constant as pjproject's text, which is only read.
-fn text_of(text: &'static CStr) -> ffi::pj_str_t {
-    ffi::pj_str_t {
-        ptr: text.as_ptr().cast_mut(),
-        slen: text.count_bytes() as isize,
-    }
-}
 
 /// # Safety
 /// Called by pjproject with a request that it received and parsed.

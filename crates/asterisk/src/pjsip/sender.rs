@@ -7,17 +7,18 @@
 use std::cell::RefCell;
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::transmute;
-use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
+use super::service::{RegisterService, service};
 use crate::guard::guard;
 use crate::peer::{Peer, RunningPeer};
-use crate::{Error, ffi, text};
+use crate::{Error, entry, ffi, log, text};
 
 /// The sender of the request on which this thread works.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Sender {
+pub enum RequestSender {
     /// Requests are not looked at: there may be one.
     Unknown,
     /// The thread works on no request.
@@ -28,15 +29,15 @@ pub enum Sender {
 }
 
 /// The sender of the request on which this thread works.
-pub fn current() -> Sender {
-    if !ATTACHED.load(Ordering::Acquire) {
-        return Sender::Unknown;
+pub fn current() -> RequestSender {
+    if !ATTACHED.load(Ordering::Acquire) || !REGISTERED.load(Ordering::Acquire) {
+        return RequestSender::Unknown;
     }
     let sender = SENDER.try_with(|sender| sender.borrow().clone());
     match sender {
-        Ok(Some(endpoint)) => Sender::Endpoint(endpoint),
-        Ok(None) => Sender::Nobody,
-        Err(_) => Sender::Unknown,
+        Ok(Some(endpoint)) => RequestSender::Endpoint(endpoint),
+        Ok(None) => RequestSender::Nobody,
+        Err(_) => RequestSender::Unknown,
     }
 }
 
@@ -44,13 +45,14 @@ thread_local! {
     static SENDER: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Whether the service is registered. It changes under the lock of the core's list of modules
-/// only.
+/// Whether the module runs.
 static ATTACHED: AtomicBool = AtomicBool::new(false);
+/// Whether the service is registered, or is about to be.
+static BEGUN: AtomicBool = AtomicBool::new(false);
+/// Whether the service is registered.
+static REGISTERED: AtomicBool = AtomicBool::new(false);
 
 type GetEndpoint = unsafe extern "C" fn(*mut ffi::pjsip_rx_data) -> *mut c_void;
-type Register = unsafe extern "C" fn(*mut ffi::pjsip_module) -> c_int;
-type Unregister = unsafe extern "C" fn(*mut ffi::pjsip_module);
 
 /// `ast_pjsip_rdata_get_endpoint`, set before the service is registered.
 static GET_ENDPOINT: OnceLock<GetEndpoint> = OnceLock::new();
@@ -65,31 +67,37 @@ impl Peer for SenderPeer {
 
     fn attach(peer: &RunningPeer) -> Result<(), Error> {
         let get_endpoint = peer.find(c"ast_pjsip_rdata_get_endpoint")?;
-        let register = peer.find(c"ast_sip_register_service")?;
         // SAFETY: PJSIP-FUNCTIONS: the function of that name has this type.
         let get_endpoint = unsafe { transmute::<*mut c_void, GetEndpoint>(get_endpoint) };
-        // SAFETY: PJSIP-FUNCTIONS: as above.
-        let register = unsafe { transmute::<*mut c_void, Register>(register) };
         GET_ENDPOINT.get_or_init(|| get_endpoint);
-        // SAFETY: PEER-STAYS, LINKED-FOREVER: the structure is in no list.
-        if unsafe { register(service()) } != 0 {
-            return Err(Error::new("res_pjsip refuses the service"));
-        }
+        let register = RegisterService::find(peer)?;
         ATTACHED.store(true, Ordering::Release);
+        if BEGUN.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        // Not here: the lock of the list of modules is held.
+        let thread = thread::Builder::new().name(entry::thread_name("sip"));
+        let started = thread.spawn(move || {
+            let registered = register.register(ffi::pjsip_module {
+                on_rx_request: Some(received),
+                on_tx_response: Some(answered),
+                ..service(c"User Presence Senders", PRIORITY)
+            });
+            match registered {
+                Ok(()) => REGISTERED.store(true, Ordering::Release),
+                Err(why) => log::warning(format_args!("No {}: {why}", Self::WHAT)),
+            }
+        });
+        if started.is_err() {
+            BEGUN.store(false, Ordering::Release);
+            return Err(Error::new("a thread cannot be started"));
+        }
         Ok(())
     }
 
-    /// Waits for requests in progress.
-    fn detach(peer: &RunningPeer) {
-        if !ATTACHED.swap(false, Ordering::AcqRel) {
-            return;
-        }
-        if let Ok(unregister) = peer.find(c"ast_sip_unregister_service") {
-            // SAFETY: PJSIP-FUNCTIONS: the function of that name has this type.
-            let unregister = unsafe { transmute::<*mut c_void, Unregister>(unregister) };
-            // SAFETY: PEER-STAYS, LINKED-FOREVER: it takes the structure off the list.
-            unsafe { unregister(service()) };
-        }
+    /// The service stays, and notes nothing.
+    fn detach(_: &RunningPeer) {
+        ATTACHED.store(false, Ordering::Release);
     }
 
     fn lost() {
@@ -97,47 +105,9 @@ impl Peer for SenderPeer {
     }
 }
 
-/// The service, allocated once.
-struct Service(*mut ffi::pjsip_module);
-
-// SAFETY: LINKED-FOREVER: the pointer is only handed to res_pjsip, which has locks of its own.
-unsafe impl Send for Service {}
-// SAFETY: LINKED-FOREVER: as above.
-unsafe impl Sync for Service {}
-
 /// Behind the modules that find the endpoint of a request, and before those that hand it to a
 /// dialog or answer it (`PJSIP_MOD_PRIORITY_TSX_LAYER` is 16, `_UA_PROXY_LAYER` 32).
 const PRIORITY: c_int = 24;
-
-fn service() -> *mut ffi::pjsip_module {
-    static SERVICE: OnceLock<Service> = OnceLock::new();
-    const NAME: &CStr = c"User Presence Senders";
-    let service = SERVICE.get_or_init(|| {
-        let name = ffi::pj_str_t {
-            // It is only read.
-            ptr: NAME.as_ptr().cast_mut(),
-            slen: NAME.count_bytes() as isize,
-        };
-        Service(Box::into_raw(Box::new(ffi::pjsip_module {
-            prev: ptr::null_mut(),
-            next: ptr::null_mut(),
-            name,
-            id: -1,
-            priority: PRIORITY,
-            load: None,
-            start: None,
-            stop: None,
-            unload: None,
-            on_rx_request: Some(received),
-            on_rx_response: None,
-            on_tx_request: None,
-            on_tx_response: Some(answered),
-            on_tsx_state: None,
-            reserved: [ptr::null_mut(); 8],
-        })))
-    });
-    service.0
-}
 
 /// # Safety
 /// Called by pjproject with a request that it received.
@@ -146,6 +116,10 @@ unsafe extern "C" fn received(request: *mut ffi::pjsip_rx_data) -> c_int {
     guard(
         || GO_ON,
         || {
+            if !ATTACHED.load(Ordering::Acquire) {
+                note(None);
+                return GO_ON;
+            }
             // SAFETY: CALLER, PJSIP-FUNCTIONS: a live request.
             let endpoint = GET_ENDPOINT.get().map(|get| unsafe { get(request) });
             let endpoint = endpoint.filter(|endpoint| !endpoint.is_null());

@@ -422,3 +422,131 @@ fn accepted_callers_and_loops_are_explained() {
     let own = explained(&self::world("[alice]\ntype=user\nextension=200\n"), "200");
     assert!(own.contains(&"The calling phone does not ring.".to_owned()));
 }
+
+/// Applies a merge patch to alice's own settings.
+fn own(world: &mut World, patch: &str) -> Vec<crate::world::Effect> {
+    let user = world.directory().user("alice").unwrap();
+    let patch = crate::model::own_settings::SettingsPatch::parse(patch).unwrap();
+    let settings = world.with_settings(user, &patch).unwrap();
+    let settings = settings.as_ref();
+    world.apply(&Change::Settings { user, settings }, Time::from_millis(2))
+}
+
+#[test]
+fn own_forwards_lie_over_the_section_item_by_item() {
+    let mut world = office("own_forward=internal,voicemail,_+49X.");
+    set(&mut world, "alice", "lunch");
+    let before = external(&world);
+    let patch = r#"{"statuses":{
+        "lunch":{"forwardExternal":{"always":"+4930"}},
+        "away":{"forwardExternal":{"always":"voicemail","noAnswer":"210"}},
+        "default":{"forwardExternal":{"always":"none","noAnswer":"none","busy":"none"},
+                   "forwardInternal":{"busy":"none"}}}}"#;
+    assert_eq!(own(&mut world, patch).len(), 1);
+    assert_eq!(own(&mut world, patch), []);
+    // The status type, then the state, then every status; then the section.
+    let plan = external(&world);
+    assert_eq!(forwards(&plan), ["+4930@default", "210@default", ""]);
+    let sources = plan.own.each_ref().map(|own| own.as_deref());
+    assert_eq!(sources, [Some("lunch"), Some("away"), Some("default")]);
+    assert_eq!(plan.block, "office-lunch");
+    let plan = internal(&world);
+    assert_eq!(
+        plan.own.each_ref().map(Option::is_some),
+        [false, false, true]
+    );
+    assert_eq!(plan.busy, None);
+    set(&mut world, "alice", "away");
+    assert_eq!(forwards(&external(&world))[0], "voicemail:200@default");
+    set(&mut world, "alice", "chat");
+    assert_eq!(forwards(&external(&world)), ["", "", ""]);
+    let text = explain(
+        &world,
+        world.directory().user("alice").unwrap(),
+        &CallOrigin::External.into(),
+    );
+    for expected in [
+        "The call is not forwarded at once, by alice's own setting for default.",
+        "If nobody answers, the call ends, by alice's own setting for default.",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
+    let user = world.directory().user("alice").unwrap();
+    let effective = effective(&world, user, State::Away, "lunch");
+    let told = effective.map(|it| (it.target, it.own.is_some()));
+    let told = told
+        .each_ref()
+        .map(|(target, own)| (target.as_deref(), *own));
+    assert_eq!(
+        told,
+        [
+            (None, false),
+            (Some("x-200@at-lunch-away-alice"), false),
+            (Some("none"), true),
+            (Some("+4930"), true),
+            (Some("210"), true),
+            (Some("none"), true),
+        ]
+    );
+    own(&mut world, r#"{"statuses":null}"#);
+    assert!(world.own_settings(user).is_none());
+    set(&mut world, "alice", "lunch");
+    assert_eq!(external(&world), before);
+}
+
+#[test]
+fn a_target_that_is_not_allowed_is_refused_and_later_passed_over() {
+    let mut before = office("own_forward=internal,_+49X.");
+    let user = before.directory().user("alice").unwrap();
+    let patch = |target: &str| {
+        let always = ForwardWhen::Always;
+        crate::model::own_settings::SettingsPatch::forward(
+            "default",
+            &[CallOrigin::External],
+            always,
+            Some(target),
+        )
+    };
+    let why = before.with_settings(user, &patch("+1555")).unwrap_err();
+    let crate::world::SettingsError::NotAllowed(why) = why else {
+        panic!("{why:?}");
+    };
+    assert!(
+        why.contains("does not allow '+1555', expected internal, _+49X."),
+        "{why}"
+    );
+    own(
+        &mut before,
+        r#"{"statuses":{"default":{"forwardExternal":{"always":"+4930"}}}}"#,
+    );
+    // The rows are restored under a configuration that does not allow the number any more.
+    let rows = before.take_rows(100).into_iter();
+    let rows: Vec<_> = rows.filter_map(|row| Some((row.key, row.value?))).collect();
+    assert!(rows.iter().any(|(key, _)| key == "settings/alice"));
+    let stored = Stored::read(rows.into_iter());
+    let text = format!(
+        "{SETS}[alice]\ntype=user\nextension=200\nhandling=office\noutgoing=none\n\
+         own_forward=internal\n[bob]\ntype=user\nextension=210\n"
+    );
+    let mut world = World::restore(directory(&text), &stored, Time::NEVER);
+    set(&mut world, "alice", "away");
+    let plan = external(&world);
+    assert_eq!(target_text(&plan.always), "+49170@default");
+    assert_eq!(plan.own, [None, None, None]);
+    assert_eq!(plan.ignored.len(), 1);
+    let said = plan.ignored[0].to_string();
+    assert!(
+        said.contains(
+            "default external always to +4930 is not carried out: own_forward of 'alice'"
+        ),
+        "{said}"
+    );
+    assert_eq!(ignored(&world, user), plan.ignored);
+    assert!(plan.json().contains("ignored"));
+    // Setting something else leaves the item as it is.
+    let effects = own(
+        &mut world,
+        r#"{"statuses":{"away":{"forwardInternal":{"busy":"none"}}}}"#,
+    );
+    assert_eq!(effects.len(), 1);
+}
