@@ -75,7 +75,7 @@ enum Target<'a> {
 
 /// Which of the user's own settings come first: those of the status type, then those of the
 /// state, then those for all statuses.
-fn layers<'a>(state: State, status: &'a str) -> impl Iterator<Item = &'a str> {
+fn layers(state: State, status: &str) -> impl Iterator<Item = &str> {
     let state = Some(state.name()).filter(|state| !state.eq_ignore_ascii_case(status));
     [Some(status), state, Some(DEFAULT_STATUS)]
         .into_iter()

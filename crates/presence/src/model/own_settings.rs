@@ -358,9 +358,8 @@ fn checked_status(
                 for (when, target) in items {
                     let path = [STATUSES, status, name, when];
                     let is_stored = before.is_some_and(|before| before.get(when).is_some());
-                    if !ForwardWhen::NAMES.contains(&when.as_str())
-                        && !(target.is_null() && is_stored)
-                    {
+                    let is_given_back = target.is_null() && is_stored;
+                    if !is_given_back && !ForwardWhen::NAMES.contains(&when.as_str()) {
                         return Err(unknown(&path, &ForwardWhen::NAMES));
                     }
                     match target {
