@@ -36,6 +36,7 @@ impl PidfSupplement for UserPresencePidf {
         let of_subtype = PersonActivity::parse(&subtype).ok();
         let told = ToldPresence {
             presence: &presence,
+            label: meaning.map_or("", |status| &status.label),
             activities: match of_type {
                 [] => of_subtype.as_slice(),
                 words => words,

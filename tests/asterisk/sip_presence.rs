@@ -138,10 +138,15 @@ fn every_state_reaches_a_phone_of_any_make() {
             assert_eq!(texts(&body, "dm:note"), [message.as_str()]);
             assert_eq!(body.matches("<dm:person").count(), 1, "{body}");
             let closed = *extension == "3000" && matches!(state, "unavailable" | "xa");
-            let (basic, note) = match closed {
-                true => ("closed", "Unavailable"),
-                false => ("open", "Ready"),
+            let note = match state {
+                _ if closed => "Unavailable",
+                "away" => "Away",
+                "xa" => "Extended away",
+                "dnd" => "Do not disturb",
+                "unavailable" => "Unavailable",
+                _ => "Ready",
             };
+            let basic = if closed { "closed" } else { "open" };
             assert_eq!(texts(&body, "basic"), [basic], "{body}");
             assert_eq!(texts(&body, "note"), [note, &message], "{body}");
             let contact = format!(

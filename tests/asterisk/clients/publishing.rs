@@ -24,13 +24,13 @@ fn baresip_goes_away_and_clients_of_other_makes_see_it() {
     linphone.wait_to_see("Online");
     pjsua.wait_to_see("online, “Ready”");
     baresip.publish("offline");
-    pjsua.wait_to_see("online, away, “Ready”");
+    pjsua.wait_to_see("online, away, “Away”");
     linphone.wait_to_see("Away");
     baresip.publish("online");
     pjsua.wait_to_see("online, “Ready”");
     linphone.wait_to_see("Online");
     baresip.publish("offline");
-    pjsua.wait_to_see("online, away, “Ready”");
+    pjsua.wait_to_see("online, away, “Away”");
     // It withdraws what it published.
     baresip.quit();
     wait_state(&ast, "alice", "not_set");

@@ -15,7 +15,7 @@ fn messages_of_255_bytes_of_any_script_arrive() {
         let body = wait_text(&phone, &message);
         assert_valid(&ast, &body);
         assert_eq!(texts(&body, "dm:note"), [message.as_str()]);
-        assert_eq!(texts(&body, "note"), ["Ready", &message]);
+        assert_eq!(texts(&body, "note"), ["Do not disturb", &message]);
         // There the message is a third time, escaped by Asterisk.
         let told = digium.wait_presence("dnd");
         assert_eq!(told.subtype, format!("s{number}"));

@@ -19,6 +19,10 @@ const DIGIUM_ID: &[u8] = b"digium-presence";
 /// The id of the person. No tuple has it: a tuple's id is an extension, and those that begin
 /// with an underscore are patterns, or ids made by [`xml::id`].
 const PERSON_ID: &[u8] = b"person";
+/// Asterisk's note for a device that can be called.
+const READY: &[u8] = b"Ready";
+/// The longest label in a note, in bytes, escaped: it must leave room for the message.
+const LABEL_LIMIT: usize = 64;
 const PERSON: &[u8] = b"dm:person";
 const ACTIVITIES: &[u8] = b"rpid:activities";
 
@@ -33,7 +37,9 @@ const NAMESPACES: [(&[u8], &[u8]); 2] = [
 pub struct ToldPresence<'a> {
     /// The presence that the phone is told.
     pub presence: &'a Presence,
-    /// The activities of the status type that it means.
+    /// The label of the status type that it means; empty for none.
+    pub label: &'a str,
+    /// The activities of that status type.
     pub activities: &'a [PersonActivity],
     /// Whether the hint has a device. Without one, Asterisk says `Unavailable`, and the
     /// presence is told in its place.
@@ -92,11 +98,8 @@ impl<'a> CompletedBody<'a> {
         if !digium {
             tuple.map_attribute(b"id", xml::id);
         }
-        if !told.has_device
-            && let Some(note) = notes.first_mut()
-        {
-            let ready = is_open(told.presence.state());
-            note.content = Cow::Borrowed(if ready { b"Ready" } else { b"Unavailable" });
+        if let Some(note) = notes.first_mut() {
+            complete_note(note, told);
         }
         let mut person = match persons.is_empty() {
             true => Element::new(PERSON),
@@ -168,15 +171,34 @@ fn complete_tuple(tuple: &mut Element<'_>, watched: Vec<u8>, told: &ToldPresence
     }
 }
 
+/// Asterisk's note tells of the device alone. Some phones show it as the person's status, so
+/// nobody who is away or busy is `Ready`.
+fn complete_note(note: &mut Element<'_>, told: &ToldPresence<'_>) {
+    if !told.has_device {
+        let ready = is_open(told.presence.state());
+        note.content = Cow::Borrowed(if ready { READY } else { b"Unavailable" });
+    }
+    let away = of_state(told.presence.state()).is_some();
+    if away && *note.content == *READY && !told.label.is_empty() {
+        let label = escaped(told.label);
+        note.content = Cow::Owned(cut_escaped(&label, LABEL_LIMIT).as_bytes().to_vec());
+    }
+}
+
+/// The activity that a state has.
+fn of_state(state: State) -> Option<PersonActivity> {
+    match state {
+        State::Dnd => Some(PersonActivity::Busy),
+        State::Away | State::Xa | State::Unavailable => Some(PersonActivity::Away),
+        State::Available | State::Chat | State::NotSet => None,
+    }
+}
+
 fn complete_person(person: &mut Element<'_>, told: &ToldPresence<'_>) {
     if person.attribute(b"id").is_none() {
         person.set_attribute(b"id", PERSON_ID);
     }
-    let of_state = match told.presence.state() {
-        State::Dnd => Some(PersonActivity::Busy),
-        State::Away | State::Xa | State::Unavailable => Some(PersonActivity::Away),
-        State::Available | State::Chat | State::NotSet => None,
-    };
+    let of_state = of_state(told.presence.state());
     // The state first: some phones read the first activity only.
     let words = of_state.iter().chain(told.activities);
     let mut activities: Vec<Element<'_>> = Vec::new();

@@ -55,6 +55,7 @@ const LIMIT: usize = 2047;
 fn printed(root: Element<'_>, presence: &Presence, has_device: bool) -> String {
     let told = ToldPresence {
         presence,
+        label: "At <lunch>",
         activities: &[],
         has_device,
         limit: LIMIT,
@@ -67,6 +68,7 @@ fn a_body_is_completed_and_put_in_order() {
     let presence = Presence::new(State::Away, "lunch", "Back at <one>");
     let told = ToldPresence {
         presence: &presence,
+        label: "At <lunch>",
         activities: &[PersonActivity::Meal],
         has_device: true,
         limit: LIMIT,
@@ -111,8 +113,13 @@ fn each_state_has_its_activity() {
             Some(activity) => assert!(body.contains(activity), "{state}: {body}"),
             None => assert!(!body.contains("activities"), "{state}: {body}"),
         }
-        assert!(body.contains("<basic>open</basic>") && body.contains("<note>Ready</note>"));
+        // Nobody who is away is ready.
+        let note = activity.map_or("<note>Ready</note>", |_| "<note>At &lt;lunch&gt;</note>");
+        assert!(body.contains("<basic>open</basic>") && body.contains(note), "{body}");
     }
+    let root = stock("open", "On the phone", vec![person(vec![])]);
+    let body = printed(root, &State::Away.into(), true);
+    assert!(body.contains("<note>On the phone</note>"), "{body}");
 }
 
 #[test]
@@ -121,6 +128,9 @@ fn a_hint_without_a_device_says_what_the_presence_says() {
         let closed = matches!(state, State::Unavailable | State::Xa);
         let expected = match closed {
             true => ["<basic>closed</basic>", "<note>Unavailable</note>"],
+            false if matches!(state, State::Away | State::Dnd) => {
+                ["<basic>open</basic>", "<note>At &lt;lunch&gt;</note>"]
+            }
             false => ["<basic>open</basic>", "<note>Ready</note>"],
         };
         let root = stock("closed", "Unavailable", vec![]);
@@ -174,6 +184,7 @@ fn every_message_fits() {
                 let outside = xml::outside(&root);
                 let told = ToldPresence {
                     presence: &presence,
+                    label: "At <lunch>",
                     activities: &[PersonActivity::Meeting],
                     has_device: true,
                     limit,
@@ -190,7 +201,7 @@ fn every_message_fits() {
                     Some(rest.split_once(end)?.0.to_owned())
                 };
                 let told = note("<dm:note>", "</dm:note>");
-                assert_eq!(told, note("<note>", "</note>").filter(|it| it != "Ready"));
+                assert_eq!(told, note("<note>", "</note>").filter(|it| !it.starts_with("At &lt;")));
                 let told = told.unwrap_or_default();
                 let plain = ["&amp;", "&lt;", "&gt;"]
                     .into_iter()
@@ -210,6 +221,7 @@ fn every_message_fits() {
 fn a_body_that_is_another_s_is_left_alone() {
     let told = ToldPresence {
         presence: &Presence::NOT_SET,
+        label: "At <lunch>",
         activities: &[],
         has_device: true,
         limit: LIMIT,
