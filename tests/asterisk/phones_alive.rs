@@ -1,12 +1,14 @@
-//! The module comes and goes while phones watch and publish: nothing crashes, nothing grows,
-//! no publication is lost.
+//! The module comes and goes while phones watch, publish and press keys, and an application of
+//! ARI listens: nothing crashes, no publication is lost, and every one of them goes on.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::harness::ari::{Socket, ari, with_ari};
+use crate::harness::feature_phone::FeaturePhone;
 use crate::harness::publisher::pidf;
 use crate::harness::users::read;
-use crate::harness::{Instance, MODULE, Publisher, Subscriber, wait_until};
+use crate::harness::{Instance, ListSubscriber, MODULE, Publisher, Subscriber, wait_until};
 
 const USERS: &str = "[general]\n\
     [alice]\ntype = user\nextension = 200\n\
@@ -47,7 +49,7 @@ fn publish_on(phone: &mut Publisher, stop: &AtomicBool, published: &AtomicUsize)
 
 #[test]
 fn phones_alive_survive_five_hundred_loads_and_unloads() {
-    let ast = Instance::builder()
+    let ast = with_ari(Instance::builder())
         .userpresence(USERS)
         .sip(&["200", "201"])
         .hint("2000", "PJSIP/200,UserPresence:alice")
@@ -57,6 +59,13 @@ fn phones_alive_survive_five_hundred_loads_and_unloads() {
     let digium = Subscriber::start(&ast, "2000");
     let other = Subscriber::start_as(&ast, "2001", "Phone/1.0");
     digium.wait_presence("not_set");
+    let list = ListSubscriber::start(&ast, "200", "userpresence-default");
+    list.wait("both users", |it| it.extensions().len() == 2);
+    let keys = FeaturePhone::subscribed(&ast, "201");
+    let mut application = Socket::open(&ast, "board", "");
+    let source = [("eventSource", "userPresence:bob")];
+    let subscribed = ari(&ast, "POST", "applications/board/subscription", &source);
+    assert_eq!(subscribed.status, 200, "{subscribed:?}");
     let (stop, published) = (AtomicBool::new(false), AtomicUsize::new(0));
     let last = Mutex::new(String::new());
     let (mut fast, mut still) = (Publisher::new(&ast, "200"), Publisher::new(&ast, "201"));
@@ -84,6 +93,8 @@ fn phones_alive_survive_five_hundred_loads_and_unloads() {
             assert!(ast.load_module(MODULE).ok(), "load {cycle}");
             // The one that is not published again is known all the same.
             ast.wait_value("USER_PRESENCE(bob,message)", "Gone fishing");
+            keys.press_dnd(cycle % 2 == 0);
+            application.expect("UserPresenceChanged");
             if cycle % 5 == 0 {
                 assert!(ast.reload().ok(), "reload {cycle}");
             }
@@ -101,6 +112,11 @@ fn phones_alive_survive_five_hundred_loads_and_unloads() {
     ast.setvar("USER_PRESENCE(bob)", "available");
     assert_eq!(fast.publish(&pidf("open", "away", "The end")).status, 200);
     digium.wait_notify("the end", |it| it.body().contains("The end"));
+    list.wait("the end", |it| it.state("2000").is_some());
+    keys.press_dnd(true);
+    keys.wait_dnd(true);
+    let event = application.expect("UserPresenceChanged");
+    assert_eq!(event["userPresence"]["name"], "bob", "{event}");
     let log = ast.log();
     assert!(!log.contains("Panic"), "a panic in the log");
     assert_eq!(fast.remove().status, 200);

@@ -115,7 +115,10 @@ fn each_state_has_its_activity() {
         }
         // Nobody who is away is ready.
         let note = activity.map_or("<note>Ready</note>", |_| "<note>At &lt;lunch&gt;</note>");
-        assert!(body.contains("<basic>open</basic>") && body.contains(note), "{body}");
+        assert!(
+            body.contains("<basic>open</basic>") && body.contains(note),
+            "{body}"
+        );
     }
     let root = stock("open", "On the phone", vec![person(vec![])]);
     let body = printed(root, &State::Away.into(), true);
@@ -201,7 +204,10 @@ fn every_message_fits() {
                     Some(rest.split_once(end)?.0.to_owned())
                 };
                 let told = note("<dm:note>", "</dm:note>");
-                assert_eq!(told, note("<note>", "</note>").filter(|it| !it.starts_with("At &lt;")));
+                assert_eq!(
+                    told,
+                    note("<note>", "</note>").filter(|it| !it.starts_with("At &lt;"))
+                );
                 let told = told.unwrap_or_default();
                 let plain = ["&amp;", "&lt;", "&gt;"]
                     .into_iter()
