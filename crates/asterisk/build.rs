@@ -11,6 +11,7 @@ const NAMES: &[&str] = &[
     "__ao2_alloc",
     "__ao2_callback",
     "__ao2_cleanup",
+    "__ao2_find",
     "__ao2_ref",
     "__ao2_link",
     "__ast_cli_register",

@@ -541,3 +541,30 @@ fn a_publication_is_chosen() {
     phone.remove();
     wait_state(&ast, "alice", "available");
 }
+
+/// Asterisk finds a publication by its tag alone, and tags are numbers that count up.
+#[test]
+fn a_publication_is_its_own_phone_s() {
+    let ast = start(ALICE);
+    let mut phone = Publisher::new(&ast, "200");
+    assert_eq!(phone.publish(&pidf("open", "away", "Mine")).status, 200);
+    let mut thief = Publisher::new(&ast, "other");
+    for tag in [
+        phone.etag.clone(),
+        phone.etag.as_ref().map(|tag| format!("+{tag}")),
+        phone.etag.as_ref().map(|tag| format!("0{tag}")),
+        phone.etag.as_ref().map(|tag| format!("{tag}x")),
+    ] {
+        thief.etag = tag;
+        assert_eq!(thief.publish(&pidf("open", "busy", "Stolen")).status, 412);
+        assert_eq!(thief.refresh().status, 412);
+        let tag = thief.etag.clone();
+        assert_eq!(thief.remove().status, 412);
+        thief.etag = tag;
+    }
+    assert_alice(&ast, "away", "", "Mine");
+    assert_eq!(phone.refresh().status, 200);
+    assert_eq!(phone.publish(&pidf("open", "busy", "Mine")).status, 200);
+    assert_alice(&ast, "dnd", "", "Mine");
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}

@@ -114,6 +114,19 @@ struct PubsubFunctions {
     respond: Respond,
 }
 
+/// The registered handler.
+///
+/// # Invariants
+/// A structure that is never freed (LINKED-FOREVER), and whose container of publications was
+/// set when it was registered.
+struct PublishHandler(*mut ffi::ast_sip_publish_handler);
+
+// SAFETY: INVARIANT: the structure does not change any more, and its container has a lock.
+unsafe impl Send for PublishHandler {}
+// SAFETY: INVARIANT: as above.
+unsafe impl Sync for PublishHandler {}
+
+static HANDLER: OnceLock<PublishHandler> = OnceLock::new();
 static FUNCTIONS: OnceLock<PubsubFunctions> = OnceLock::new();
 /// Whether the handler is registered, or is about to be.
 static BEGUN: AtomicBool = AtomicBool::new(false);
@@ -212,6 +225,7 @@ fn register<P: Publishing>() -> Result<(), Error> {
     if unsafe { (functions.register_handler)(handler) } != 0 {
         return Err(Error::new("res_pjsip_pubsub refuses the handler"));
     }
+    HANDLER.get_or_init(|| PublishHandler(handler));
     let event = P::EVENT.to_string_lossy();
     log::verbose(2, format_args!("Phones may publish their {event} now"));
     Ok(())
@@ -269,6 +283,11 @@ unsafe fn refused<P: Publishing>(
         return None;
     }
     let endpoint = EndpointRef(endpoint);
+    let tag = header(c"SIP-If-Match");
+    // SAFETY: HOST-STRINGS: NULL, or a C string of the request.
+    if !tag.is_null() && !is_own(unsafe { text::bytes(tag) }, &endpoint.name()) {
+        return Some(CONDITIONAL_REQUEST_FAILED);
+    }
     let body = match request.body() {
         Ok(body) => Some(body),
         Err(Unread::Parts) => Some(RequestBody {
@@ -280,10 +299,50 @@ unsafe fn refused<P: Publishing>(
     };
     let checked = P::check(PublishRequest {
         endpoint: &endpoint.name(),
-        is_initial: header(c"SIP-If-Match").is_null(),
+        is_initial: tag.is_null(),
         body,
     });
     checked.err()
+}
+
+/// As for a tag that is not known: a phone publishes anew after it.
+const CONDITIONAL_REQUEST_FAILED: SipStatus = SipStatus(412);
+
+/// Whether the publication with that entity tag is one of the endpoint's. `res_pjsip_pubsub`
+/// itself finds it by the tag alone, and tags are numbers that count up.
+fn is_own(tag: &[u8], endpoint: &str) -> bool {
+    // Only what is written as res_pjsip_pubsub writes it: it reads other forms as well.
+    let number = std::str::from_utf8(tag).ok();
+    let number = number.and_then(|text| Some((text, text.parse::<c_int>().ok()?)));
+    let number = number.filter(|(text, number)| *text == number.to_string());
+    let (Some((_, number)), Some(handler)) = (number, HANDLER.get()) else {
+        return false;
+    };
+    // SAFETY: INVARIANT: the registered handler.
+    let publications = unsafe { (*handler.0).publications };
+    let key = (&raw const number).cast::<c_void>();
+    let (place, function) = (c"publication.rs", c"is_own");
+    // SAFETY: INVARIANT, PUBLICATIONS: a live container, and the key of its publications; the
+    // texts are constants.
+    let publication = unsafe {
+        ffi::__ao2_find(
+            publications,
+            key,
+            ffi::OBJ_SEARCH_KEY,
+            ptr::null(),
+            place.as_ptr(),
+            0,
+            function.as_ptr(),
+        )
+    };
+    if publication.is_null() {
+        return false;
+    }
+    // SAFETY: PUBLICATIONS, HOST-OBJECTS: a publication, to which this thread has a reference.
+    let own = unsafe { with(publication.cast(), |found| found.endpoint == endpoint) };
+    // SAFETY: HOST-OBJECTS: the reference from above, given back once.
+    unsafe { ffi::__ao2_cleanup(publication) };
+    own
 }
 
 /// Answers a request; says whether that was possible.
