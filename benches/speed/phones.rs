@@ -2,23 +2,22 @@
 //! subscriptions, and the time from a phone's PUBLISH to another phone's NOTIFY.
 
 use std::fs;
-use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use super::harness::Instance;
-use super::watchers::{Watchers, open};
+use super::harness::publisher::pidf;
+use super::harness::{Instance, Publisher};
+use super::watchers::Watchers;
 
 /// Subscribers to one hint.
 const SUBSCRIBERS: usize = 1000;
-/// Users in a list.
+/// Users in lists, and in each: Asterisk sends no NOTIFY of more than 64 kB.
 const USERS: usize = 100;
+const LISTED: usize = 34;
 /// Milliseconds for which a list gathers changes.
 const BATCH: u32 = 200;
 /// A phone that gets no element of Digium's.
 const PHONE: &str = "Phone/1.0";
 const DIGIUM: &str = "digium D65";
-/// The list of the account that users without one have.
-const LIST: &str = "userpresence-default";
 
 /// Prints the rows.
 pub fn measure() {
@@ -28,26 +27,31 @@ pub fn measure() {
 }
 
 fn hints(users: usize) -> (String, String) {
-    let mut text = String::from("[general]\n");
+    let mut text = format!("[general]\nlist_batch = {BATCH}\n");
     let mut hints = String::new();
     for user in 0..users {
-        text += &format!("[u{user}]\ntype = user\nextension = {}\n", 2000 + user);
-        hints += &format!(
-            "exten => {},hint,Custom:d{user},UserPresence:u{user}\n",
-            2000 + user
+        let extension = 2000 + user;
+        text += &format!(
+            "[u{user}]\ntype = user\nextension = {extension}\ngroup = g{}\n",
+            user / LISTED
         );
+        hints += &format!("exten => {extension},hint,Custom:d{user},UserPresence:u{user}\n");
     }
+    // Only the phone of a user may watch a list.
+    text += "[reception]\ntype = user\nendpoint = desk,PJSIP/watcher\n";
     hints += "exten => stock,hint,Custom:stock,CustomPresence:stock\n";
     (text, hints)
 }
 
 fn start(users: usize) -> Instance {
     let (text, hints) = hints(users);
-    Instance::builder()
+    let ast = Instance::builder()
         .userpresence(&text)
         .sip(&["2000"])
         .dialplan(&hints)
-        .start()
+        .start();
+    ast.wait_log("Phones may publish their presence now");
+    ast
 }
 
 /// Nanoseconds of processor time that Asterisk's threads have used.
@@ -164,16 +168,20 @@ fn list() {
     let singles = Watchers::subscribe(&ast, &extensions, 1, PHONE, false);
     let mut single: Vec<_> = (0..5).map(|round| run(&singles, round, &|_| 1)).collect();
     drop(singles);
-    let list = Watchers::subscribe(&ast, &[LIST.into()], 1, PHONE, true);
+    let lists: Vec<String> = (0..USERS.div_ceil(LISTED))
+        .map(|group| format!("userpresence-default+g{group}"))
+        .collect();
+    let list = Watchers::subscribe(&ast, &lists, 1, PHONE, true);
     let changed = |text: &str| text.matches("<presence ").count();
     let mut listed: Vec<_> = (5..10).map(|round| run(&list, round, &changed)).collect();
     single.sort_by(|a, b| a.0.total_cmp(&b.0));
     listed.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (one, many) = (listed[0], single[0]);
     println!(
-        "| {USERS} changes to one subscriber of a list of {USERS} users, {BATCH} ms each batch, \
-         processor time | {:.1} ms, {} NOTIFYs, {} kB, the last after {:.0} ms | a subscription \
-         to each user {:.1} ms, {} NOTIFYs, {} kB, {:.0} ms | {:.2} | |",
+        "| {USERS} changes to one phone that watches {USERS} users in {} lists, {BATCH} ms each \
+         batch, processor time | {:.1} ms, {} NOTIFYs, {} kB, the last after {:.0} ms | a \
+         subscription to each user {:.1} ms, {} NOTIFYs, {} kB, {:.0} ms | {:.2} | |",
+        lists.len(),
         one.0,
         one.2,
         one.3 / 1000,
@@ -193,14 +201,13 @@ fn publish() {
     let ours = Watchers::subscribe(&ast, &["2000".into()], 1, DIGIUM, false);
     let stock = Watchers::subscribe(&ast, &["stock".into()], 1, DIGIUM, false);
     let ami = ast.ami();
-    let phone = Publisher::new(&ast);
-    let mut etag = String::new();
+    let mut phone = Publisher::new(&ast, "2000");
     let (mut by_phone, mut by_stock) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let token = format!("round {round}");
         let state = ["away", "busy"][round % 2];
         let begin = Instant::now();
-        etag = phone.publish(round, state, &token, &etag);
+        assert_eq!(phone.publish(&pidf("open", state, &token)).status, 200);
         let heard = ours.wait_heard(1, |it| it.text.contains(&token));
         by_phone.extend(heard.last().map(|it| it.at - begin));
         let begin = Instant::now();
@@ -228,59 +235,4 @@ fn publish() {
         stock.1,
         ours.0 / stock.0
     );
-}
-
-/// A phone that publishes its own presence.
-struct Publisher {
-    socket: UdpSocket,
-    port: u16,
-}
-
-impl Publisher {
-    fn new(ast: &Instance) -> Self {
-        Publisher {
-            socket: open(ast),
-            port: ast.sip_port(),
-        }
-    }
-
-    /// Publishes, and returns the publication's tag. The answer comes after the NOTIFY, or
-    /// before it.
-    fn publish(&self, number: usize, activity: &str, note: &str, etag: &str) -> String {
-        let own = self.socket.local_addr().expect("a bound socket");
-        let server = format!("127.0.0.1:{}", self.port);
-        let body = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
-             <presence xmlns=\"urn:ietf:params:xml:ns:pidf\" \
-             xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\" \
-             xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" entity=\"sip:2000@127.0.0.1\">\
-             <tuple id=\"t\"><status><basic>open</basic></status></tuple>\
-             <dm:person id=\"p\"><rpid:activities><rpid:{activity}/></rpid:activities>\
-             <dm:note>{note}</dm:note></dm:person></presence>"
-        );
-        let condition = match etag {
-            "" => String::new(),
-            etag => format!("SIP-If-Match: {etag}\r\n"),
-        };
-        let text = format!(
-            "PUBLISH sip:2000@{server} SIP/2.0\r\n\
-             Via: SIP/2.0/UDP {own};branch=z9hG4bKp{number}-{};rport\r\n\
-             From: <sip:2000@{own}>;tag=p{number}\r\nTo: <sip:2000@{server}>\r\n\
-             Call-ID: p{number}-{}\r\nCSeq: 1 PUBLISH\r\nMax-Forwards: 70\r\n\
-             Event: presence\r\nExpires: 3600\r\n{condition}\
-             Content-Type: application/pidf+xml\r\nContent-Length: {}\r\n\r\n{body}",
-            own.port(),
-            own.port(),
-            body.len()
-        );
-        self.socket.send(text.as_bytes()).expect("a PUBLISH");
-        let mut buffer = vec![0; 1 << 16];
-        let size = self.socket.recv(&mut buffer).expect("an answer");
-        let answer = String::from_utf8_lossy(&buffer[..size]).into_owned();
-        assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
-        let tag = answer
-            .lines()
-            .find_map(|line| line.strip_prefix("SIP-ETag:"));
-        tag.expect("a tag").trim().to_owned()
-    }
 }

@@ -110,7 +110,7 @@ impl Drop for Watchers {
 }
 
 /// A socket that is connected to Asterisk's SIP port, with a large buffer.
-pub fn open(ast: &Instance) -> UdpSocket {
+fn open(ast: &Instance) -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let server = format!("127.0.0.1:{}", ast.sip_port());
     socket.connect(server).expect("an address");
