@@ -77,16 +77,17 @@ struct Module {
     running: Option<Running>,
 }
 
-/// What is attached to other modules of Asterisk while they run.
+/// What is attached to other modules of Asterisk while they run. What subscriptions need that
+/// Asterisk restores at its start comes first.
 static PEERS: [Slot; 8] = [
-    Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
-    Slot::of::<PidfPeer<UserPresencePidf>>(),
-    Slot::of::<SorceryPeer<PublicationObjects>>(),
-    Slot::of::<PublicationPeer<PhonePresence>>(),
     Slot::of::<SenderPeer>(),
     Slot::of::<SorceryPeer<surfaces::lists::UserLists>>(),
-    Slot::of::<AriPeer<UserPresenceResource, UserPresenceEvents>>(),
     Slot::of::<FeatureEventsPeer<UserFeatureKeys>>(),
+    Slot::of::<SorceryPeer<PublicationObjects>>(),
+    Slot::of::<PublicationPeer<PhonePresence>>(),
+    Slot::of::<PidfPeer<UserPresencePidf>>(),
+    Slot::of::<AriPeer<UserPresenceResource, UserPresenceEvents>>(),
+    Slot::of::<MetricsPeer<UserPresenceMetrics>>(),
 ];
 
 static MODULE: Mutex<Option<Module>> = Mutex::new(None);

@@ -280,7 +280,8 @@ impl<R: Resource, E: AppEventSource> Peer for AriPeer<R, E> {
     /// Waits for the requests in progress, some seconds at most. The event source stays, so
     /// that applications which leave are noticed.
     fn detach(peer: &RunningPeer) {
-        ATTACHED.lock().take();
+        let token = ATTACHED.lock().take();
+        drop(token);
         if let Ok(remove) = handler_function(peer, c"ast_ari_remove_handler") {
             // SAFETY: PEER-STAYS, ARI-FUNCTIONS: it compares the pointer.
             unsafe { remove(handlers::<R>().0) };
@@ -302,7 +303,8 @@ impl<R: Resource, E: AppEventSource> Peer for AriPeer<R, E> {
     }
 
     fn lost() {
-        ATTACHED.lock().take();
+        let token = ATTACHED.lock().take();
+        drop(token);
         stasis_app::detach();
     }
 }

@@ -171,9 +171,10 @@ fn register<F: FeatureEvents>(peer: &RunningPeer) -> Result<(), Error> {
         );
         return Ok(());
     }
-    REGISTERED.store(OURS, Ordering::Release);
     // SAFETY: PEER-STAYS, LINKED-FOREVER, MODULE-MAPPED: as above.
-    if unsafe { add_generator(Box::leak(Box::new(generator()))) } != 0 {
+    let refused = unsafe { add_generator(Box::leak(Box::new(generator()))) } != 0;
+    REGISTERED.store(if refused { TAKEN } else { OURS }, Ordering::Release);
+    if refused {
         return Err(Error::new("res_pjsip_pubsub refuses the kind of body"));
     }
     Ok(())

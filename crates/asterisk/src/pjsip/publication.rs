@@ -130,6 +130,8 @@ static HANDLER: OnceLock<PublishHandler> = OnceLock::new();
 static FUNCTIONS: OnceLock<PubsubFunctions> = OnceLock::new();
 /// Whether the handler is registered, or is about to be.
 static BEGUN: AtomicBool = AtomicBool::new(false);
+/// Whether the last attempt has failed.
+static FAILED: AtomicBool = AtomicBool::new(false);
 
 /// How long the layout of requests is waited for: while Asterisk starts, its threads are busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -143,6 +145,7 @@ impl<P: Publishing> Peer for PublicationPeer<P> {
         request::prove(peer)?;
         let functions = find(peer)?;
         FUNCTIONS.get_or_init(|| functions);
+        FAILED.store(false, Ordering::Release);
         if BEGUN.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
@@ -151,6 +154,7 @@ impl<P: Publishing> Peer for PublicationPeer<P> {
         let thread = thread::Builder::new().name(entry::thread_name("pub"));
         let started = thread.spawn(|| {
             if let Err(why) = register::<P>() {
+                FAILED.store(true, Ordering::Release);
                 log::warning(format_args!("No {}: {why}", Self::WHAT));
             }
         });
@@ -159,6 +163,11 @@ impl<P: Publishing> Peer for PublicationPeer<P> {
             return Err(Error::new("a thread cannot be started"));
         }
         Ok(())
+    }
+
+    /// Not where the registration has failed: the next reload tries again.
+    fn holds(_: &RunningPeer) -> bool {
+        !FAILED.load(Ordering::Acquire)
     }
 
     /// Nothing: the handler stays.
@@ -437,8 +446,14 @@ unsafe extern "C" fn state_changed<P: Publishing>(
 ) -> c_int {
     const STAYS: c_int = 0;
     const ENDS: c_int = -1;
-    guard(
-        || ENDS,
+    let ends = || {
+        // It ends without another call.
+        // SAFETY: CALLER: as for the thunk.
+        unsafe { expired::<P>(publication) };
+        ENDS
+    };
+    let stays = guard(
+        || false,
         || {
             let has_body = !body.is_null();
             // SAFETY: CALLER, CALLBACK-ARGUMENTS: NULL, or the body of the request that is being
@@ -453,10 +468,10 @@ unsafe extern "C" fn state_changed<P: Publishing>(
                 (_, None) => !has_body && P::refreshed(publication),
             };
             // SAFETY: CALLER, CALLBACK-ARGUMENTS: a live publication.
-            let stays = unsafe { with(publication, call) };
-            if stays { STAYS } else { ENDS }
+            unsafe { with(publication, call) }
         },
-    )
+    );
+    if stays { STAYS } else { ends() }
 }
 
 /// # Safety

@@ -14,9 +14,6 @@ use std::ptr;
 use std::slice;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-use parking_lot::{Condvar, Mutex};
 
 use crate::guard::guard;
 use crate::peer::RunningPeer;
@@ -28,10 +25,6 @@ use probe::Layout;
 
 /// `None` where the layout is not what is relied on.
 static LAYOUT: OnceLock<Option<Layout>> = OnceLock::new();
-/// Whether the proof is done, for the load that waits for it.
-static DONE: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
-/// How long that load waits at most. The proof takes a millisecond.
-const WAIT: Duration = Duration::from_millis(250);
 static BEGUN: AtomicBool = AtomicBool::new(false);
 
 type CreateRdata = unsafe extern "C" fn(
@@ -59,8 +52,8 @@ struct ParseFunctions {
 
 static FUNCTIONS: OnceLock<ParseFunctions> = OnceLock::new();
 
-/// Has a thread of res_pjsip find out how requests are laid out, if that was not done before,
-/// and waits a moment for it. Until that is done, and where it fails, [`SipRequest::body`] is
+/// Has a thread of res_pjsip find out how requests are laid out, if that was not done before. It
+/// waits for nothing: the caller has locked the list of modules. Until that is done, and where it fails, [`SipRequest::body`] is
 /// `Err`. A failure is logged once.
 ///
 /// # Errors
@@ -88,9 +81,6 @@ pub fn prove(peer: &RunningPeer) -> Result<(), Error> {
         BEGUN.store(false, Ordering::Release);
         return Err(Error::new("res_pjsip accepts no task"));
     }
-    // Not for long: the caller has locked the list of modules, for which that thread may wait.
-    let mut done = DONE.0.lock();
-    DONE.1.wait_while_for(&mut done, |done| !*done, WAIT);
     Ok(())
 }
 
@@ -117,8 +107,6 @@ unsafe extern "C" fn find_layout(_data: *mut c_void) -> c_int {
                 None => None,
             };
             let _ = LAYOUT.set(layout);
-            *DONE.0.lock() = true;
-            DONE.1.notify_all();
             0
         },
     )

@@ -62,7 +62,8 @@ static GET_ENDPOINT: OnceLock<GetEndpoint> = OnceLock::new();
 pub struct SenderPeer;
 
 impl Peer for SenderPeer {
-    const FILE: &'static CStr = c"res_pjsip.so";
+    /// `res_pjsip` stays from when `res_pjsip_pubsub` runs.
+    const FILE: &'static CStr = c"res_pjsip_pubsub.so";
     const WHAT: &'static str = "senders of SIP requests";
 
     fn attach(peer: &RunningPeer) -> Result<(), Error> {
@@ -85,7 +86,10 @@ impl Peer for SenderPeer {
             });
             match registered {
                 Ok(()) => REGISTERED.store(true, Ordering::Release),
-                Err(why) => log::warning(format_args!("No {}: {why}", Self::WHAT)),
+                Err(why) => {
+                    BEGUN.store(false, Ordering::Release);
+                    log::warning(format_args!("No {}: {why}", Self::WHAT));
+                }
             }
         });
         if started.is_err() {
@@ -93,6 +97,10 @@ impl Peer for SenderPeer {
             return Err(Error::new("a thread cannot be started"));
         }
         Ok(())
+    }
+
+    fn holds(_: &RunningPeer) -> bool {
+        BEGUN.load(Ordering::Acquire)
     }
 
     /// The service stays, and notes nothing.

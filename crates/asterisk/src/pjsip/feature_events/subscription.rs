@@ -68,17 +68,8 @@ impl FeatureSubscription {
         // SAFETY: CALLER, PJSIP-FUNCTIONS: a live subscription.
         let serializer = unsafe { (functions.serializer)(raw) };
         // SAFETY: HOST-OBJECTS: the serializer lives as long as the subscription, and longer
-        // with this reference; file and function are static.
-        unsafe {
-            ffi::__ao2_ref(
-                serializer.cast(),
-                1,
-                std::ptr::null(),
-                source_file!(),
-                line!() as c_int,
-                c"new".as_ptr(),
-            );
-        }
+        // with this reference.
+        unsafe { hold(serializer) };
         let subscription = FeatureSubscription {
             raw,
             serializer,
@@ -132,10 +123,17 @@ impl FeatureSubscription {
     /// may not be dropped here: that would wait for a thread of res_pjsip.
     fn push(self: Arc<Self>) {
         let (push, serializer) = (self.functions.push, self.serializer);
+        // The task may end the subscription, and the serializer with it, before the push
+        // returns, which still uses it.
+        // SAFETY: INVARIANT, HOST-OBJECTS: a live serializer; the texts are constants.
+        unsafe { hold(serializer) };
         let data = Arc::into_raw(self);
-        // SAFETY: PJSIP-FUNCTIONS, MODULE-MAPPED: it takes a reference of its own to the
-        // serializer, which `data` keeps alive, and calls the task once with `data`.
-        if unsafe { push(serializer, Some(task), data.cast_mut().cast()) } != 0 {
+        // SAFETY: PJSIP-FUNCTIONS, MODULE-MAPPED: the serializer is held, and calls the task
+        // once with `data`.
+        let refused = unsafe { push(serializer, Some(task), data.cast_mut().cast()) } != 0;
+        // SAFETY: HOST-OBJECTS: the reference from above, given back once.
+        unsafe { ffi::ast_taskprocessor_unreference(serializer) };
+        if refused {
             // Asterisk is ending or has no memory: the reference is given up, for good.
             log::warning("A NOTIFY for feature keys could not be sent: res_pjsip accepts no task");
         }
@@ -151,10 +149,10 @@ impl FeatureSubscription {
         if unsafe { (self.functions.is_terminated)(self.raw) } != 0 {
             return;
         }
-        let everything = self.everything.swap(false, Ordering::AcqRel);
         let Some(now) = self.now() else {
             return;
         };
+        let everything = self.everything.swap(false, Ordering::AcqRel);
         let sent = std::mem::replace(&mut *self.sent.lock(), now.clone());
         for (index, body) in now.iter().enumerate() {
             if everything || sent.get(index) != Some(body) {
@@ -273,4 +271,22 @@ pub fn notify_all() {
         all.filter(|it| it.needs_task()).cloned().collect()
     };
     due.into_iter().for_each(FeatureSubscription::push);
+}
+
+/// Takes a reference to a serializer.
+///
+/// # Safety
+/// A live serializer.
+unsafe fn hold(serializer: *mut ffi::ast_taskprocessor) {
+    // SAFETY: CALLER, HOST-OBJECTS: a live object; file and function are static.
+    unsafe {
+        ffi::__ao2_ref(
+            serializer.cast(),
+            1,
+            std::ptr::null(),
+            source_file!(),
+            line!() as c_int,
+            c"hold".as_ptr(),
+        );
+    }
 }
