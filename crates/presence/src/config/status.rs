@@ -90,7 +90,7 @@ pub(super) fn read(definitions: &mut Definitions, reader: &mut SectionReader<'_>
         reader.error("a status without a state has no subtype and no message");
     }
     if state.is_none() && !draft.activities.is_empty() {
-        reader.error("a status without a state has no activity: no phone is told of it");
+        reader.error("'activity' needs a state: phones do not show a status without one");
     }
     if reader.is_clean() {
         let subtype = draft.subtype.unwrap_or_default();

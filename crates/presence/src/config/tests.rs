@@ -404,7 +404,7 @@ fn activities_of_a_status_are_words_of_the_rfc() {
     assert_eq!(errors.len(), 2, "{errors:?}");
     let wrong = "unknown activity 'meetin', did you mean 'meeting'?";
     assert!(errors[0].contains(wrong), "{errors:?}");
-    assert!(errors[1].contains("has no activity"), "{errors:?}");
+    assert!(errors[1].contains("needs a state"), "{errors:?}");
     let statuses = parsed.settings.statuses();
     let of_c = statuses.find("c").map(|status| &status.activities[..]);
     use crate::model::rpid::PersonActivity::{Meal, Travel};

@@ -1,5 +1,5 @@
-//! The bodies of the SIP event `as-feature-event`: what a press of a phone's DND or forward
-//! key asks for, and what its lamp is told. The form is that of ECMA-323 (CSTA), as BroadSoft
+//! The bodies of the SIP event `as-feature-event`: requests by a press of a phone's DND or forward
+//! key, and the states of its lamps. The form is that of ECMA-323 (CSTA), as BroadSoft
 //! uses it.
 
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! What a SIP phone is told of a person: the body of a NOTIFY in the terms of RFC 3863 (PIDF),
+//! The presence of a person for SIP phones: the body of a NOTIFY in the terms of RFC 3863 (PIDF),
 //! RFC 4479 (person) and RFC 4480 (activities).
 //!
 //! Asterisk makes the body, and its own supplements add to it. Here it is completed: tuples,
@@ -32,7 +32,7 @@ const NAMESPACES: [(&[u8], &[u8]); 2] = [
     (b"xmlns:rpid", b"urn:ietf:params:xml:ns:pidf:rpid"),
 ];
 
-/// What is told of a person.
+/// The presence of a person, as a body has it.
 #[derive(Clone, Copy, Debug)]
 pub struct ToldPresence<'a> {
     /// The presence that the phone is told.

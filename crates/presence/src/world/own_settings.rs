@@ -19,8 +19,7 @@ impl World {
         self.users[user.index()].settings.as_deref()
     }
 
-    /// The status whose settings a person means who names none: the status that the user has
-    /// chosen. A call or a meeting, which passes, does not change it.
+    /// The status that a change without a status applies to: the one that the user has chosen.
     pub fn settings_status(&self, user: UserId) -> &str {
         let chosen = || self.chosen(user).presence.state().name();
         self.status(user).map_or_else(chosen, |status| &status.name)
