@@ -505,7 +505,15 @@ fn users_states_and_verbs_are_completed() {
         (
             "userpresence show ",
             &[
-                "actions", "routes", "settings", "stats", "statuses", "user", "users", "webhooks",
+                "actions",
+                "publications",
+                "routes",
+                "settings",
+                "stats",
+                "statuses",
+                "user",
+                "users",
+                "webhooks",
             ],
         ),
         ("userpresence show users ", &["like"]),

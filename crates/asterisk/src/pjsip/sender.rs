@@ -5,13 +5,13 @@
 //! answer it, notes the endpoint for the thread, and forgets it with the response.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::transmute;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::service::{RegisterService, service};
+use super::service::{RegisterService, service, text_of};
 use crate::guard::guard;
 use crate::peer::{Peer, RunningPeer};
 use crate::{Error, entry, ffi, log, text};
@@ -53,9 +53,11 @@ static BEGUN: AtomicBool = AtomicBool::new(false);
 static REGISTERED: AtomicBool = AtomicBool::new(false);
 
 type GetEndpoint = unsafe extern "C" fn(*mut ffi::pjsip_rx_data) -> *mut c_void;
+type GetHeader = unsafe extern "C" fn(*mut ffi::pjsip_rx_data, ffi::pj_str_t) -> *const c_char;
 
-/// `ast_pjsip_rdata_get_endpoint`, set before the service is registered.
-static GET_ENDPOINT: OnceLock<GetEndpoint> = OnceLock::new();
+/// `ast_pjsip_rdata_get_endpoint` and `ast_sip_rdata_get_header_value`, set before the service
+/// is registered.
+static FUNCTIONS: OnceLock<(GetEndpoint, GetHeader)> = OnceLock::new();
 
 /// The service with `res_pjsip`.
 #[derive(Debug)]
@@ -70,7 +72,10 @@ impl Peer for SenderPeer {
         let get_endpoint = peer.find(c"ast_pjsip_rdata_get_endpoint")?;
         // SAFETY: PJSIP-FUNCTIONS: the function of that name has this type.
         let get_endpoint = unsafe { transmute::<*mut c_void, GetEndpoint>(get_endpoint) };
-        GET_ENDPOINT.get_or_init(|| get_endpoint);
+        let get_header = peer.find(c"ast_sip_rdata_get_header_value")?;
+        // SAFETY: PJSIP-FUNCTIONS: as above.
+        let get_header = unsafe { transmute::<*mut c_void, GetHeader>(get_header) };
+        FUNCTIONS.get_or_init(|| (get_endpoint, get_header));
         let register = RegisterService::find(peer)?;
         ATTACHED.store(true, Ordering::Release);
         if BEGUN.swap(true, Ordering::AcqRel) {
@@ -124,12 +129,16 @@ unsafe extern "C" fn received(request: *mut ffi::pjsip_rx_data) -> c_int {
     guard(
         || GO_ON,
         || {
-            if !ATTACHED.load(Ordering::Acquire) {
-                note(None);
-                return GO_ON;
-            }
+            let functions = FUNCTIONS.get();
+            let functions = functions.filter(|_| ATTACHED.load(Ordering::Acquire));
+            // Of other requests nobody asks, and an ACK has no response with which the note
+            // would be forgotten.
+            let functions = functions.filter(|(_, get_header)| {
+                // SAFETY: CALLER, PJSIP-FUNCTIONS: a live request.
+                !unsafe { get_header(request, text_of(c"Event")) }.is_null()
+            });
             // SAFETY: CALLER, PJSIP-FUNCTIONS: a live request.
-            let endpoint = GET_ENDPOINT.get().map(|get| unsafe { get(request) });
+            let endpoint = functions.map(|(get, _)| unsafe { get(request) });
             let endpoint = endpoint.filter(|endpoint| !endpoint.is_null());
             let name = endpoint.map(|endpoint| {
                 // SAFETY: HOST-OBJECTS: an object of sorcery, to which this thread has a
