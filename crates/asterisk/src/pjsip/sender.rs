@@ -131,7 +131,7 @@ unsafe extern "C" fn received(request: *mut ffi::pjsip_rx_data) -> c_int {
         || {
             let functions = FUNCTIONS.get();
             let functions = functions.filter(|_| ATTACHED.load(Ordering::Acquire));
-            // Of other requests nobody asks, and an ACK has no response with which the note
+            // Other requests are of no interest, and an ACK has no response with which the note
             // would be forgotten.
             let functions = functions.filter(|(_, get_header)| {
                 // SAFETY: CALLER, PJSIP-FUNCTIONS: a live request.
