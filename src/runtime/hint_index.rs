@@ -147,19 +147,21 @@ impl Runtime {
             names = self.hints.known(host, MISSED).names(host, extension);
         }
         let hints = names.iter().map(|names| HintParts::new(names));
-        let hint = told_of(hints, |hint| hint.users().any(|user| self.has(user, told)))?;
+        let hint = told_of(hints, |hint| {
+            hint.users().any(|user| self.shows(user, told))
+        })?;
         Some(WatchedHint {
             has_device: hint.has_device(),
         })
     }
 
-    /// Whether that user has that presence.
-    fn has(&self, user: &str, presence: &Presence) -> bool {
-        let has = self.read(|world| {
+    /// Whether Asterisk may show that presence for that user.
+    fn shows(&self, user: &str, presence: &Presence) -> bool {
+        let shows = self.read(|world| {
             let user = world.directory().user(user)?;
-            Some(world.ask_presence(user) == *presence)
+            Some(world.may_show(user, presence))
         });
-        has.flatten().unwrap_or_default()
+        shows.flatten().unwrap_or_default()
     }
 }
 
