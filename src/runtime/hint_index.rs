@@ -22,14 +22,17 @@ use super::Runtime;
 use super::host::{HintEntry, Host};
 use crate::sync::{Condvar, Mutex};
 use presence::Presence;
+use presence::directory::watching::WatchableExtension;
+use presence::model::address::{USER_LABEL, below};
 use presence::model::hint::{HintParts, told_of};
 
 /// All hints are read again after so long, and so late that reading takes at most one part in
 /// [`SHARE`] of the time.
 const AGE: Duration = Duration::from_secs(10);
 const SHARE: u32 = 500;
-/// An extension that no context has lets them be read again, but not more often than so.
-const MISSED: Duration = Duration::from_secs(1);
+/// An extension that no context has and a list let them be read again, but not more often than
+/// so.
+pub(super) const MISSED: Duration = Duration::from_secs(1);
 /// Of an extension with more hints than this, the hints are taken as they were read.
 const CHECKED: usize = 4;
 /// For how many extensions that were not read the place is remembered: a pattern has any number.
@@ -63,14 +66,16 @@ pub(super) struct KnownHints {
     hints: HintsByExtension,
     /// The extensions that were not among them and were found since, as those of patterns.
     found: Mutex<HintsByExtension>,
-    /// The contexts that have hints.
+    /// The contexts that have hints, sorted.
     contexts: Vec<Arc<str>>,
+    /// The patterns with a hint: context and pattern.
+    patterns: Vec<(Arc<str>, Box<str>)>,
 }
 
 #[derive(Clone)]
 struct KnownHint {
     context: Arc<str>,
-    /// What it names; empty for a hint that names no user.
+    /// What it names; empty where no user is among that.
     names: Box<str>,
 }
 
@@ -81,6 +86,7 @@ impl KnownHints {
         let booted = host.fully_booted();
         let mut contexts = BTreeSet::<Arc<str>>::new();
         let mut hints = HintsByExtension::default();
+        let mut patterns = Vec::new();
         host.each_hint(&mut |hint| {
             visit(hint);
             let texts = [hint.context, hint.extension].map(std::str::from_utf8);
@@ -96,10 +102,12 @@ impl KnownHints {
                 }
             };
             if extension.starts_with('_') {
+                patterns.push((context, extension.into()));
                 return;
             }
             let names = std::str::from_utf8(hint.names).unwrap_or_default();
-            let of_user = HintParts::new(names).has_user();
+            let mut addresses = names.split(['&', ',']).map(str::trim);
+            let of_user = addresses.any(|address| below(address, USER_LABEL).is_some());
             let names = if of_user { names } else { "" }.into();
             let known = hints.entry(extension.to_owned()).or_default();
             known.push(KnownHint { context, names });
@@ -111,6 +119,7 @@ impl KnownHints {
             hints,
             found: Mutex::default(),
             contexts: contexts.into_iter().collect(),
+            patterns,
         }
     }
 
@@ -124,6 +133,7 @@ impl KnownHints {
             hints: HintsByExtension::default(),
             found: Mutex::default(),
             contexts: Vec::new(),
+            patterns: Vec::new(),
         }
     }
 
@@ -131,6 +141,27 @@ impl KnownHints {
         // The dialplan of an Asterisk that boots grows.
         let age = if self.booted { age } else { Duration::ZERO };
         self.at.elapsed() > age.max(self.took * SHARE)
+    }
+
+    /// All hints, those of one context after those of another; without what they name where it
+    /// is no user.
+    pub(super) fn all(&self) -> Vec<WatchableExtension<'_>> {
+        let hints = self.hints.iter().flat_map(|(extension, hints)| {
+            hints.iter().map(|hint| WatchableExtension {
+                context: &hint.context,
+                extension,
+                names: &hint.names,
+            })
+        });
+        let patterns = self.patterns.iter();
+        let patterns = patterns.map(|(context, pattern)| WatchableExtension {
+            context,
+            extension: pattern,
+            names: "",
+        });
+        let mut all: Vec<_> = hints.chain(patterns).collect();
+        all.sort_by_key(|hint| hint.context);
+        all
     }
 
     /// What the hints of that extension name, in each context that has one.
