@@ -227,6 +227,8 @@ impl Runtime {
             }
             orders.pause(BOOT);
         }
+        // A panic was logged; phones have them read then.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.read_hints_at_boot()));
         loop {
             match orders.next() {
                 // A panic was logged; the users after this one have theirs done.

@@ -59,7 +59,10 @@ impl Runtime {
             }
         });
         let mut watched = Watched::default();
-        host.each_hint(&mut |hint| watched.add_hint(&String::from_utf8_lossy(hint.names)));
+        // So they are known before a phone is told of any.
+        self.hints.read(host, &mut |hint| {
+            watched.add_hint(&String::from_utf8_lossy(hint.names));
+        });
         // Where there is app_queue. The members of a queue that is loaded later ask.
         for message in host.manager_action("QueueStatus", &[]).unwrap_or_default() {
             watched.add_device(message.get("StateInterface"));

@@ -1,12 +1,17 @@
 //! The resource lists for phones (RFC 4662), made from the directory and the dialplan's hints
 //! when a phone subscribes.
+//!
+//! To walk the dialplan holds up every call, so the hints are those of the index, which may be
+//! some seconds old.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::Runtime;
+use super::hint_index::{KnownHints, MISSED};
+use crate::sync::Mutex;
 use presence::directory::lists::ListId;
-use presence::directory::watching::{WatchableExtension, WatchedExtensions};
+use presence::directory::watching::WatchedExtensions;
 use presence::directory::{Directory, UserId};
 use presence::model::flags::Flag;
 use presence::model::text::quoted;
@@ -27,6 +32,39 @@ pub struct ResourceList {
     pub full_state: bool,
 }
 
+/// The extensions of all users, for as long as the directory and the hints stay the same.
+#[derive(Default)]
+pub struct ListExtensions(Mutex<Option<Made>>);
+
+struct Made {
+    directory: Weak<Directory>,
+    hints: Weak<KnownHints>,
+    watched: Arc<WatchedExtensions>,
+}
+
+impl ListExtensions {
+    /// Those of that directory and those hints. Other threads that ask wait for the one that
+    /// collects them.
+    fn of(&self, directory: &Arc<Directory>, hints: &Arc<KnownHints>) -> Arc<WatchedExtensions> {
+        let mut made = self.0.lock();
+        let same = made.as_ref().filter(|made| {
+            let is_directory = Weak::as_ptr(&made.directory) == Arc::as_ptr(directory);
+            is_directory && Weak::as_ptr(&made.hints) == Arc::as_ptr(hints)
+        });
+        if let Some(same) = same {
+            return same.watched.clone();
+        }
+        let all = hints.all().into_iter();
+        let watched = Arc::new(WatchedExtensions::new(directory, all));
+        *made = Some(Made {
+            directory: Arc::downgrade(directory),
+            hints: Arc::downgrade(hints),
+            watched: watched.clone(),
+        });
+        watched
+    }
+}
+
 impl Runtime {
     /// The list of this name for an endpoint of `res_pjsip`, which must be the phone of a user
     /// of the list's account; `None` is a subscription that was accepted before.
@@ -45,8 +83,7 @@ impl Runtime {
             });
             return None;
         }
-        let mut watched = self.watched(&directory, |user| directory.is_on_list(user, list));
-        self.contents(&directory, list, &mut watched)
+        self.contents(&directory, list, &self.watched(&directory))
     }
 
     /// The lists with a wanted name; no more than a thousand.
@@ -57,29 +94,20 @@ impl Runtime {
         let lists = directory.lists();
         let lists = lists.filter(|list| wanted(&directory.list_name(*list)));
         let lists: Vec<ListId> = lists.take(MOST_SHOWN).collect();
-        let mut watched = self.watched(&directory, |_| !lists.is_empty());
+        if lists.is_empty() {
+            return Vec::new();
+        }
+        let watched = self.watched(&directory);
         let contents = lists.iter();
         contents
-            .filter_map(|list| self.contents(&directory, *list, &mut watched))
+            .filter_map(|list| self.contents(&directory, *list, &watched))
             .collect()
     }
 
-    /// The extensions that show the wanted users.
-    fn watched(&self, directory: &Directory, wanted: impl Fn(UserId) -> bool) -> WatchedExtensions {
-        let mut watched = WatchedExtensions::default();
-        let host = self.host();
-        host.each_hint(&mut |hint| {
-            let texts = [hint.context, hint.extension, hint.names].map(std::str::from_utf8);
-            if let [Ok(context), Ok(extension), Ok(names)] = texts {
-                let hint = WatchableExtension {
-                    context,
-                    extension,
-                    names,
-                };
-                watched.add(directory, hint, &wanted);
-            }
-        });
-        watched
+    /// The extensions that show users. No lock may be held.
+    fn watched(&self, directory: &Arc<Directory>) -> Arc<WatchedExtensions> {
+        let hints = self.hints.known(self.host(), MISSED);
+        self.lists.of(directory, &hints)
     }
 
     /// A list, without users who hide; `None` if nothing is left.
@@ -87,7 +115,7 @@ impl Runtime {
         &self,
         directory: &Arc<Directory>,
         list: ListId,
-        watched: &mut WatchedExtensions,
+        watched: &WatchedExtensions,
     ) -> Option<ResourceList> {
         let settings = &directory.settings.lists;
         let members = directory.list_members(list);
@@ -136,4 +164,45 @@ fn may_watch(directory: &Directory, endpoint: &str, list: ListId) -> bool {
     let users = directory.users_of_phone(&format!("PJSIP/{endpoint}"));
     let mut accounts = users.iter().map(|user| directory.get(*user).account);
     accounts.any(|own| own == account)
+}
+
+#[cfg(all(test, not(feature = "loom")))]
+mod tests {
+    use super::super::testing::runtime;
+    use super::*;
+    use std::sync::atomic::Ordering;
+
+    const LIST: &str = "userpresence-default";
+
+    #[test]
+    fn lists_are_made_without_a_walk_through_the_dialplan_for_each() {
+        let (runtime, fake) =
+            runtime("[alice]\ntype = user\nextension = 200\n[bob]\ntype = user\nextension = 201\n");
+        let hints = [
+            ("b", "200", "X/200"),
+            ("a", "8200", "X/200,UserPresence:alice"),
+            ("a", "201", "X/201,CustomPresence:201"),
+            ("a", "_9X", "X/${EXTEN},UserPresence:${EXTEN}"),
+        ];
+        let hints = hints.map(|(context, extension, names)| {
+            (context.to_owned(), extension.to_owned(), names.to_owned())
+        });
+        fake.hints.lock().unwrap().extend(hints);
+        let extensions = || runtime.resource_list(LIST, None).unwrap().extensions;
+        for _ in 0..5 {
+            assert_eq!(extensions(), ["8200", "200", "201"]);
+            assert_eq!(runtime.resource_lists(&|name| name == LIST).len(), 1);
+        }
+        // On a slow machine they may be too old once.
+        assert!(fake.hints_read.load(Ordering::Relaxed) < 5);
+        let directory = runtime.read(|world| world.directory().clone()).unwrap();
+        let hints = runtime.hints.known(runtime.host(), MISSED);
+        let watched = || runtime.lists.of(&directory, &hints);
+        assert!(Arc::ptr_eq(&watched(), &watched()));
+        // Hints that are read anew are believed.
+        fake.hints.lock().unwrap().pop();
+        fake.hints.lock().unwrap().pop();
+        runtime.hints.read(runtime.host(), &mut |_| ());
+        assert_eq!(extensions(), ["8200", "200"]);
+    }
 }

@@ -63,6 +63,7 @@ use feed::Feed;
 use functions::FunctionCheck;
 use hint_index::HintIndex;
 use host::Host;
+use lists::ListExtensions;
 use own_settings::ForwardsWatchers;
 use persister::PersisterQueue;
 use pickups::Pickups;
@@ -92,6 +93,7 @@ pub struct Runtime {
     sequences: Sequences,
     functions: FunctionCheck,
     hints: HintIndex,
+    lists: ListExtensions,
     reload: ReloadLock,
     warnings: Warnings,
     forwards_watchers: ForwardsWatchers,
@@ -128,6 +130,7 @@ impl Runtime {
             sequences: Sequences::default(),
             functions: FunctionCheck::default(),
             hints: HintIndex::default(),
+            lists: ListExtensions::default(),
             reload: ReloadLock::default(),
             warnings: Warnings::default(),
             forwards_watchers: ForwardsWatchers::default(),

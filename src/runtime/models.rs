@@ -12,6 +12,7 @@ use super::ProcessState;
 use super::actions::OrderQueue;
 use super::actions::queue::{ActionOrder, Task};
 use super::feed::{Feed, Next, Reader};
+use super::hint_index::{HintIndex, KnownHints};
 use super::outbox::Outbox;
 use super::persister::wakeup::Wakeup;
 use crate::sync::Mutex;
@@ -201,5 +202,29 @@ fn a_user_waits_once_and_the_last_order_is_served_last() {
             served == [(second, true)] || served == [(first, true), (second, false)],
             "{served:?}"
         );
+    });
+}
+
+#[test]
+fn one_thread_reads_the_hints_and_the_first_ones_wait_for_it() {
+    model(|| {
+        let index = Arc::new(HintIndex::default());
+        let reads = Arc::new(Mutex::new(0));
+        let ask = |index: &HintIndex, reads: &Mutex<u32>| {
+            let read = || {
+                *reads.lock() += 1;
+                KnownHints::none()
+            };
+            drop(index.known_or(true, Duration::MAX, read));
+        };
+        let others: Vec<_> = (0..2)
+            .map(|_| {
+                let (index, reads) = (index.clone(), reads.clone());
+                thread::spawn(move || ask(&index, &reads))
+            })
+            .collect();
+        ask(&index, &reads);
+        others.into_iter().for_each(|it| it.join().unwrap());
+        assert_eq!(*reads.lock(), 1);
     });
 }

@@ -45,6 +45,12 @@ pub struct Fake {
     pub at_publish: Mutex<Option<Look>>,
     /// The dialplan's hints: context, extension and what they name.
     pub hints: Mutex<Vec<(String, String, String)>>,
+    /// How often all hints were read.
+    pub hints_read: AtomicU32,
+    /// How often an extension was looked for in a context.
+    pub looked_for: AtomicU32,
+    /// Whether Asterisk still boots.
+    pub boots: AtomicBool,
 }
 
 impl Fake {
@@ -185,7 +191,10 @@ impl Providers for FakeHost {
     fn each_device(&self, _: &mut dyn FnMut(&[u8])) {}
 
     fn each_hint(&self, visit: &mut dyn FnMut(HintEntry<'_>)) {
-        for (context, extension, names) in &*self.0.hints.lock().unwrap() {
+        self.0.hints_read.fetch_add(1, Ordering::Relaxed);
+        // A panic of `visit` leaves no lock behind.
+        let hints = self.0.hints.lock().unwrap().clone();
+        for (context, extension, names) in &hints {
             visit(HintEntry {
                 context: context.as_bytes(),
                 extension: extension.as_bytes(),
@@ -195,6 +204,7 @@ impl Providers for FakeHost {
     }
 
     fn hint(&self, context: &str, extension: &str) -> Option<String> {
+        self.0.looked_for.fetch_add(1, Ordering::Relaxed);
         let hints = self.0.hints.lock().unwrap();
         let mut all = hints.iter();
         let found = all.find(|hint| hint.0 == context && hint.1 == extension);
@@ -244,7 +254,7 @@ impl Dialplan for FakeHost {
 
 impl System for FakeHost {
     fn fully_booted(&self) -> bool {
-        true
+        !self.0.boots.load(Ordering::Relaxed)
     }
 
     fn shutting_down(&self) -> bool {

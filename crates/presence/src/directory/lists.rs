@@ -66,15 +66,6 @@ impl Directory {
         }
     }
 
-    /// Whether a user belongs to a list.
-    pub fn is_on_list(&self, user: UserId, list: ListId) -> bool {
-        match list {
-            ListId::Account(account) => self.get(user).account == account,
-            // The members are in the order of their numbers.
-            ListId::Group(_) => self.list_members(list).binary_search(&user).is_ok(),
-        }
-    }
-
     /// Every list, the accounts first; none where lists are turned off.
     pub fn lists(&self) -> impl Iterator<Item = ListId> {
         let accounts = (0..self.accounts.len()).map(|at| ListId::Account(AccountId::new(at)));
@@ -135,13 +126,6 @@ mod tests {
                 "userpresence-east+sales"
             ]
         );
-        for list in directory.lists() {
-            for user in directory.list_members(list) {
-                assert!(directory.is_on_list(*user, list));
-            }
-        }
-        let d = directory.user("d").unwrap();
-        assert!(!directory.is_on_list(d, ListId::Group(GroupId::new(0))));
     }
 
     #[test]

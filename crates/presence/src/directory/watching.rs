@@ -36,24 +36,29 @@ struct ShownBy {
     extension: Box<str>,
 }
 
-/// The extensions of many users, collected hint by hint.
+/// The extensions of all users.
 #[derive(Default, Debug)]
 pub struct WatchedExtensions {
     contexts: HashMap<Box<str>, u32>,
     found: Vec<ShownBy>,
     /// The patterns with a hint.
     patterns: Vec<(u32, Box<str>)>,
-    sorted: bool,
 }
 
 impl WatchedExtensions {
-    /// Notes a hint for the users that are wanted.
-    pub fn add(
-        &mut self,
+    /// Collects them from the hints of the dialplan. Of a user's extensions, those in the
+    /// context that comes first are first.
+    pub fn new<'a>(
         directory: &Directory,
-        hint: WatchableExtension<'_>,
-        wanted: impl Fn(UserId) -> bool,
-    ) {
+        hints: impl Iterator<Item = WatchableExtension<'a>>,
+    ) -> Self {
+        let mut watched = WatchedExtensions::default();
+        hints.for_each(|hint| watched.add(directory, hint));
+        watched.found.sort_unstable();
+        watched
+    }
+
+    fn add(&mut self, directory: &Directory, hint: WatchableExtension<'_>) {
         let extension = hint.extension;
         // Commas separate the members of a list.
         if extension.is_empty() || extension.contains(',') {
@@ -64,27 +69,22 @@ impl WatchedExtensions {
             self.patterns.push((context, extension.into()));
             return;
         }
-        self.sorted = false;
         let presences = hint.names.split_once(',').map_or("", |(_, rest)| rest);
         let addresses = presences.split(['&', ',']).map(str::trim);
         let names = addresses.filter_map(|address| below(address, USER_LABEL));
         let mut named = false;
         for user in names.filter_map(|name| directory.user(name)) {
             named = true;
-            if wanted(user) {
-                let fit = match directory.default_extension(user) == Some(extension) {
-                    true => Fit::NamedDefault,
-                    false => Fit::Named,
-                };
-                self.push(user, hint, fit);
-            }
+            let fit = match directory.default_extension(user) == Some(extension) {
+                true => Fit::NamedDefault,
+                false => Fit::Named,
+            };
+            self.push(user, hint, fit);
         }
         // A hint that shows somebody else shows nobody by the extension alone.
         if !named {
             for user in directory.users_by_default(extension) {
-                if wanted(user) {
-                    self.push(user, hint, Fit::Default);
-                }
+                self.push(user, hint, Fit::Default);
             }
         }
     }
@@ -112,15 +112,11 @@ impl WatchedExtensions {
     /// whose hint names the user, else the default extension, which may be one of a pattern.
     /// `matches` says whether an extension matches a pattern.
     pub fn of<'a>(
-        &'a mut self,
+        &'a self,
         directory: &'a Directory,
         user: UserId,
         matches: &dyn Fn(&str, &str) -> bool,
     ) -> Vec<&'a str> {
-        if !self.sorted {
-            self.found.sort_unstable();
-            self.sorted = true;
-        }
         let begin = self.found.partition_point(|found| found.user < user);
         let found = self.found[begin..].iter();
         let found: Vec<&ShownBy> = found.take_while(|found| found.user == user).collect();
@@ -175,15 +171,13 @@ mod tests {
 
     fn extensions(hints: &[(&str, &str, &str)], user: &str) -> Vec<String> {
         let directory = directory(USERS);
-        let mut watched = WatchedExtensions::default();
-        for (context, extension, names) in hints {
-            let hint = WatchableExtension {
-                context,
-                extension,
-                names,
-            };
-            watched.add(&directory, hint, |_| true);
-        }
+        let hints = hints.iter();
+        let hints = hints.map(|(context, extension, names)| WatchableExtension {
+            context,
+            extension,
+            names,
+        });
+        let watched = WatchedExtensions::new(&directory, hints);
         let user = directory.user(user).unwrap();
         // `X` matches any character, which is enough here.
         let matches = |pattern: &str, extension: &str| {

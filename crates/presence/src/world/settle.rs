@@ -39,6 +39,18 @@ impl World {
         settling.is_some_and(|settling| settling.published != *present)
     }
 
+    /// Whether Asterisk may show this presence for the user: the one published last, which stays
+    /// until the settle time ends, or the present one. Unlike [`World::ask_presence`] it is no
+    /// sign that anything watches the user.
+    pub fn may_show(&self, user: UserId, presence: &Presence) -> bool {
+        if self.withdrawn {
+            return *presence == Presence::default();
+        }
+        let settling = self.settling.get(&user);
+        settling.is_some_and(|settling| settling.published == *presence)
+            || self.outcome(user).presence == *presence
+    }
+
     /// Holds publishing back, or resumes it. During a load nothing is published; its end
     /// publishes the differences.
     pub fn hold_publishing(&mut self, held: bool) {

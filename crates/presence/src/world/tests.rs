@@ -385,6 +385,9 @@ fn a_reload_applies_differences_only() {
 #[test]
 fn settle_merges_publishes_but_no_transitions() {
     let mut world = world(&format!("[general]\nsettle=100\n{ALICE}"));
+    let alice = world.directory().user("alice").unwrap();
+    assert!(world.may_show(alice, &Presence::NOT_SET));
+    assert!(!world.asked.has_presence(alice), "it is no question");
     let published = |effects: &[Effect]| match &effects[0] {
         Effect::Transition(transition) => transition.publish,
         Effect::Publish(..) | Effect::Device(..) | Effect::Settings(_) => true,
@@ -392,6 +395,10 @@ fn settle_merges_publishes_but_no_transitions() {
     assert!(published(&report(&mut world, "1", "dnd", 1000)));
     assert!(!published(&report(&mut world, "1", "away", 1010)));
     assert!(!published(&report(&mut world, "1", "chat", 1020)));
+    // Meanwhile Asterisk shows what was published.
+    let shown = [State::Dnd, State::Away, State::Chat];
+    let shown = shown.map(|state| world.may_show(alice, &state.into()));
+    assert_eq!(shown, [true, false, true]);
     assert_eq!(
         world.publish_settled(Time::from_millis(1050)),
         (vec![], Some(Time::from_millis(1100)))
@@ -399,6 +406,7 @@ fn settle_merges_publishes_but_no_transitions() {
     let (due, next) = world.publish_settled(Time::from_millis(1100));
     assert_eq!(due, [Effect::Publish("alice".into(), State::Chat.into())]);
     assert_eq!(next, Some(Time::from_millis(1200)));
+    assert!(!world.may_show(alice, &State::Dnd.into()));
     // Without further changes the time ends silently, and the next change is published at once.
     assert_eq!(
         world.publish_settled(Time::from_millis(1200)),
