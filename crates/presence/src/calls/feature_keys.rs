@@ -10,23 +10,10 @@ use crate::world::World;
 const TECHNOLOGY: &str = "PJSIP/";
 
 /// The user whose phone the endpoint is: the first one, in the order of the configuration, who
-/// has the device `PJSIP/<endpoint>`, by an extension or an endpoint.
+/// has the phone `PJSIP/<endpoint>`, by an extension, a `device` line or an endpoint.
 pub fn user_of(directory: &Directory, endpoint: &str) -> Option<UserId> {
-    let name = format!("{TECHNOLOGY}{endpoint}");
-    let by_extension = directory.device(&name).and_then(|device| {
-        let owners = directory.owners(device);
-        owners.first().copied()
-    });
-    let is_theirs = |(_, device): &(Box<str>, Box<str>)| endpoint_of(device) == Some(endpoint);
-    let by_endpoint = || {
-        let mut users = directory.users();
-        let found = users.find(|(_, user)| {
-            let reach = user.reach.as_deref();
-            reach.is_some_and(|reach| reach.endpoints.iter().any(is_theirs))
-        });
-        found.map(|(id, _)| id)
-    };
-    by_extension.or_else(by_endpoint)
+    let users = directory.users_of_phone(&format!("{TECHNOLOGY}{endpoint}"));
+    users.first().copied()
 }
 
 /// The endpoints of the user's phones.
@@ -79,5 +66,23 @@ fn number(target: &Destination) -> String {
             let (number, _) = mailbox.split_once('@').unwrap_or((mailbox, ""));
             number.to_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::testing::directory;
+
+    #[test]
+    fn a_phone_of_two_users_is_that_of_the_first_one() {
+        let directory = directory(
+            "[alice]\ntype=user\nextension=200\nendpoint=desk,PJSIP/201\n\
+             [bob]\ntype=user\nextension=201\nendpoint=soft,PJSIP/200\n",
+        );
+        for endpoint in ["200", "201"] {
+            assert_eq!(user_of(&directory, endpoint), directory.user("alice"));
+        }
+        assert_eq!(user_of(&directory, "202"), None);
     }
 }
