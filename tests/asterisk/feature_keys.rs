@@ -267,6 +267,23 @@ fn an_endpoint_of_no_user_gets_no_keys() {
 }
 
 #[test]
+fn the_keys_of_each_phone_follow() {
+    let ast = started(
+        "[general]\n[alice]\ntype = user\nextension = 200\ndevice = PJSIP/201\n\
+         endpoint = soft,PJSIP/stranger\n",
+    );
+    let phones = ["200", "201", "stranger"].map(|phone| FeaturePhone::subscribed(&ast, phone));
+    for phone in &phones {
+        for on in [true, false] {
+            phone.press_dnd(on);
+            for other in &phones {
+                other.wait_dnd(on);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_reload_switches_the_keys_and_changes_what_they_show() {
     let ast = started("[general]\nfeature_keys = no\n[alice]\ntype = user\nextension = 200\n");
     let refused = FeaturePhone::new(&ast, "200");

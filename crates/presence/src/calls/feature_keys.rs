@@ -18,14 +18,7 @@ pub fn user_of(directory: &Directory, endpoint: &str) -> Option<UserId> {
 
 /// The endpoints of the user's phones.
 pub fn endpoints(directory: &Directory, user: UserId) -> Vec<&str> {
-    let user = directory.get(user);
-    let reach = user.reach.as_deref();
-    let named = reach.into_iter().flat_map(|reach| &reach.endpoints);
-    let named = named.map(|(_, device)| &**device);
-    let extensions = user.inputs.iter().filter(|input| input.is_extension());
-    let extensions = extensions.filter_map(|input| input.device());
-    let extensions = extensions.map(|device| directory.device_name(device));
-    let mut found: Vec<&str> = named.chain(extensions).filter_map(endpoint_of).collect();
+    let mut found: Vec<&str> = directory.phones(user).filter_map(endpoint_of).collect();
     found.sort_unstable();
     found.dedup();
     found
@@ -73,6 +66,20 @@ fn number(target: &Destination) -> String {
 mod tests {
     use super::*;
     use crate::config::testing::directory;
+
+    #[test]
+    fn a_user_has_the_keys_of_every_phone() {
+        let directory = directory(
+            "[alice]\ntype=user\nextension=200\ndevice=PJSIP/300\nendpoint=soft,pjsip/400\n\
+             endpoint=desk,PJSIP/200\ndevice=Calendar:alice\nendpoint=old,SIP/500\n",
+        );
+        let alice = directory.user("alice").unwrap();
+        let found = endpoints(&directory, alice);
+        assert_eq!(found, ["200", "300", "400"]);
+        for endpoint in found {
+            assert_eq!(user_of(&directory, endpoint), Some(alice), "{endpoint}");
+        }
+    }
 
     #[test]
     fn a_phone_of_two_users_is_that_of_the_first_one() {
