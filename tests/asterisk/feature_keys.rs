@@ -121,6 +121,29 @@ fn the_forward_keys_set_own_forwards_of_the_present_status() {
 }
 
 #[test]
+fn a_forward_key_goes_off_and_on_with_the_mailbox_and_the_mobile() {
+    let ast = started(
+        "[general]\nmobile_prefix = 0\n[alice]\ntype = user\nextension = 200\n\
+         mailbox = 200@default\nmobile = +491701234567\n",
+    );
+    let phone = FeaturePhone::subscribed(&ast, "200");
+    let always = || ast.getvar("USER_PRESENCE_ROUTE(alice,external,always)");
+    for (typed, shown, target) in [
+        ("200", "200", "voicemail:200@default"),
+        ("+491701234567", "0+491701234567", "0+491701234567@default"),
+        ("0+491701234567", "0+491701234567", "0+491701234567@default"),
+    ] {
+        phone.press_forward("forwardImmediate", typed, true);
+        phone.wait_forward("forwardImmediate", Some(shown));
+        assert_eq!(always(), target);
+        phone.press_forward("forwardImmediate", "", false);
+        phone.wait_forward("forwardImmediate", None);
+        assert_eq!(always(), "");
+    }
+    assert_eq!(complaints(&ast, "feature"), [""; 0]);
+}
+
+#[test]
 fn a_forward_that_is_not_allowed_is_refused_and_the_key_shows_the_truth() {
     let ast = started(&format!("{ALICE}[bob]\ntype = user\nextension = 201\n"));
     let phone = FeaturePhone::subscribed(&ast, "200");

@@ -40,9 +40,9 @@ pub fn state(world: &World, user: UserId) -> FeatureState {
     let plan = CallPlan::in_status(world, user, CallOrigin::External, chosen, status);
     FeatureState {
         dnd: is_dnd(world, user) || !world.dnd_status(user).accepts_calls(),
-        always: plan.always.as_ref().map(number),
-        busy: plan.busy.as_ref().map(number),
-        no_answer: plan.no_answer.as_ref().map(number),
+        always: plan.always.as_ref().map(shown),
+        busy: plan.busy.as_ref().map(shown),
+        no_answer: plan.no_answer.as_ref().map(shown),
     }
 }
 
@@ -52,7 +52,7 @@ pub fn is_dnd(world: &World, user: UserId) -> bool {
 }
 
 /// The number that a phone shows for a target.
-fn number(target: &Destination) -> String {
+pub(super) fn shown(target: &Destination) -> String {
     match target {
         Destination::Extension { extension, .. } => extension.clone(),
         Destination::Voicemail { mailbox } => {
