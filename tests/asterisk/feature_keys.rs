@@ -201,6 +201,29 @@ fn the_dnd_key_sets_the_status() {
 }
 
 #[test]
+fn a_dnd_key_that_another_source_keeps_lit_says_so() {
+    let ast = started(&format!("{ALICE}source = CustomPresence:door\n"));
+    let phone = FeaturePhone::subscribed(&ast, "200");
+    ast.cli("presencestate change CustomPresence:door DND");
+    phone.wait_dnd(true);
+    for _ in 0..2 {
+        let (before, log) = (phone.notifies().len(), ast.log().len());
+        phone.press_dnd(false);
+        ast.wait_log_from(
+            log,
+            "A key of the phone '200' is refused: the status stays dnd, because \
+             'CustomPresence:door' says so",
+        );
+        wait_until("the true state", || {
+            (phone.notifies().len() >= before + 4).then_some(())
+        });
+        assert_eq!(phone.dnd(), Some(true));
+    }
+    ast.cli("presencestate change CustomPresence:door NOT_SET");
+    phone.wait_dnd(false);
+}
+
+#[test]
 fn the_dnd_key_sets_the_dnd_status_or_nothing_as_configured() {
     let ast = started(
         "[general]\ndnd_key = dnd_status\n\

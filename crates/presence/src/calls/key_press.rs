@@ -132,7 +132,20 @@ fn press_dnd(
             }
         }
     }
-    Ok(())
+    let is_status = (status && !on) || (on && key == DndKey::Status);
+    match is_status && is_dnd(world, user) != on {
+        true => Err(outvoted(world, user)),
+        false => Ok(()),
+    }
+}
+
+/// Why the status is another one than the key has just set.
+fn outvoted(world: &World, user: UserId) -> String {
+    let state = world.chosen(user).presence.state();
+    match world.chosen_winner(user) {
+        "" => format!("the status stays {state}"),
+        winner => format!("the status stays {state}, because '{winner}' says so"),
+    }
 }
 
 /// Sets the status of that state's name.
@@ -232,6 +245,30 @@ mod tests {
         let conf = REACH.replace("200@default", "210@default");
         let mut phone = Phone::of_alice(&format!("{conf}[office]\ntype=handling\n"));
         assert_eq!(phone.forward(Some("210")), shows("210", "210"));
+    }
+
+    #[test]
+    fn a_dnd_key_that_cannot_change_the_status_says_why() {
+        let mut phone = Phone::of_alice(
+            "[general]\npriority=away,dnd,available,chat,xa,unavailable,not_set\n\
+             [alice]\ntype=user\nextension=200\nsource=CustomPresence:door\n",
+        );
+        let dnd = FeatureRequest::DoNotDisturb;
+        assert_eq!(phone.press(&dnd(true)), Ok(()));
+        assert_eq!(phone.press(&dnd(false)), Ok(()));
+        let at = Time::from_millis(1);
+        let door = "CustomPresence:door";
+        phone.world.report_presence(door, (State::Dnd, "", ""), at);
+        let why = "the status stays dnd, because 'CustomPresence:door' says so";
+        for _ in 0..2 {
+            assert_eq!(phone.press(&dnd(false)), Err(why.into()));
+            assert!(state(&phone.world, phone.user).dnd);
+        }
+        phone.world.report_presence(door, (State::Away, "", ""), at);
+        assert!(!state(&phone.world, phone.user).dnd);
+        assert_eq!(phone.press(&dnd(false)), Ok(()));
+        let why = "the status stays away, because 'CustomPresence:door' says so";
+        assert_eq!(phone.press(&dnd(true)), Err(why.into()));
     }
 
     #[test]
