@@ -31,8 +31,8 @@ impl FeatureEvents for UserFeatureKeys {
             let endpoint = quoted(endpoint);
             format!(
                 "The phone '{endpoint}' asks for its feature keys, and is refused with 404: no \
-                 user has the device PJSIP/{endpoint}, expected it as the device of an extension \
-                 or as an endpoint"
+                 user has the device PJSIP/{endpoint}, expected it as the device of an extension, \
+                 as a device or as an endpoint"
             )
         });
         Err(404)

@@ -121,6 +121,29 @@ fn the_forward_keys_set_own_forwards_of_the_present_status() {
 }
 
 #[test]
+fn a_forward_key_goes_off_and_on_with_the_mailbox_and_the_mobile() {
+    let ast = started(
+        "[general]\nmobile_prefix = 0\n[alice]\ntype = user\nextension = 200\n\
+         mailbox = 200@default\nmobile = +491701234567\n",
+    );
+    let phone = FeaturePhone::subscribed(&ast, "200");
+    let always = || ast.getvar("USER_PRESENCE_ROUTE(alice,external,always)");
+    for (typed, shown, target) in [
+        ("200", "200", "voicemail:200@default"),
+        ("+491701234567", "0+491701234567", "0+491701234567@default"),
+        ("0+491701234567", "0+491701234567", "0+491701234567@default"),
+    ] {
+        phone.press_forward("forwardImmediate", typed, true);
+        phone.wait_forward("forwardImmediate", Some(shown));
+        assert_eq!(always(), target);
+        phone.press_forward("forwardImmediate", "", false);
+        phone.wait_forward("forwardImmediate", None);
+        assert_eq!(always(), "");
+    }
+    assert_eq!(complaints(&ast, "feature"), [""; 0]);
+}
+
+#[test]
 fn a_forward_that_is_not_allowed_is_refused_and_the_key_shows_the_truth() {
     let ast = started(&format!("{ALICE}[bob]\ntype = user\nextension = 201\n"));
     let phone = FeaturePhone::subscribed(&ast, "200");
@@ -175,6 +198,29 @@ fn the_dnd_key_sets_the_status() {
     another.wait_dnd(true);
     phone.wait_dnd(true);
     assert_eq!(complaints(&ast, "feature"), [""; 0]);
+}
+
+#[test]
+fn a_dnd_key_that_another_source_keeps_lit_says_so() {
+    let ast = started(&format!("{ALICE}source = CustomPresence:door\n"));
+    let phone = FeaturePhone::subscribed(&ast, "200");
+    ast.cli("presencestate change CustomPresence:door DND");
+    phone.wait_dnd(true);
+    for _ in 0..2 {
+        let (before, log) = (phone.notifies().len(), ast.log().len());
+        phone.press_dnd(false);
+        ast.wait_log_from(
+            log,
+            "A key of the phone '200' is refused: the status stays dnd, because \
+             'CustomPresence:door' says so",
+        );
+        wait_until("the true state", || {
+            (phone.notifies().len() >= before + 4).then_some(())
+        });
+        assert_eq!(phone.dnd(), Some(true));
+    }
+    ast.cli("presencestate change CustomPresence:door NOT_SET");
+    phone.wait_dnd(false);
 }
 
 #[test]
@@ -264,6 +310,23 @@ fn an_endpoint_of_no_user_gets_no_keys() {
     let phone = FeaturePhone::subscribed(&ast, "201");
     phone.press_dnd(true);
     wait_state(&ast, "alice", "dnd");
+}
+
+#[test]
+fn the_keys_of_each_phone_follow() {
+    let ast = started(
+        "[general]\n[alice]\ntype = user\nextension = 200\ndevice = PJSIP/201\n\
+         endpoint = soft,PJSIP/stranger\n",
+    );
+    let phones = ["200", "201", "stranger"].map(|phone| FeaturePhone::subscribed(&ast, phone));
+    for phone in &phones {
+        for on in [true, false] {
+            phone.press_dnd(on);
+            for other in &phones {
+                other.wait_dnd(on);
+            }
+        }
+    }
 }
 
 #[test]

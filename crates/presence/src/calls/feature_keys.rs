@@ -10,35 +10,15 @@ use crate::world::World;
 const TECHNOLOGY: &str = "PJSIP/";
 
 /// The user whose phone the endpoint is: the first one, in the order of the configuration, who
-/// has the device `PJSIP/<endpoint>`, by an extension or an endpoint.
+/// has the phone `PJSIP/<endpoint>`, by an extension, a `device` line or an endpoint.
 pub fn user_of(directory: &Directory, endpoint: &str) -> Option<UserId> {
-    let name = format!("{TECHNOLOGY}{endpoint}");
-    let by_extension = directory.device(&name).and_then(|device| {
-        let owners = directory.owners(device);
-        owners.first().copied()
-    });
-    let is_theirs = |(_, device): &(Box<str>, Box<str>)| endpoint_of(device) == Some(endpoint);
-    let by_endpoint = || {
-        let mut users = directory.users();
-        let found = users.find(|(_, user)| {
-            let reach = user.reach.as_deref();
-            reach.is_some_and(|reach| reach.endpoints.iter().any(is_theirs))
-        });
-        found.map(|(id, _)| id)
-    };
-    by_extension.or_else(by_endpoint)
+    let users = directory.users_of_phone(&format!("{TECHNOLOGY}{endpoint}"));
+    users.first().copied()
 }
 
 /// The endpoints of the user's phones.
 pub fn endpoints(directory: &Directory, user: UserId) -> Vec<&str> {
-    let user = directory.get(user);
-    let reach = user.reach.as_deref();
-    let named = reach.into_iter().flat_map(|reach| &reach.endpoints);
-    let named = named.map(|(_, device)| &**device);
-    let extensions = user.inputs.iter().filter(|input| input.is_extension());
-    let extensions = extensions.filter_map(|input| input.device());
-    let extensions = extensions.map(|device| directory.device_name(device));
-    let mut found: Vec<&str> = named.chain(extensions).filter_map(endpoint_of).collect();
+    let mut found: Vec<&str> = directory.phones(user).filter_map(endpoint_of).collect();
     found.sort_unstable();
     found.dedup();
     found
@@ -60,9 +40,9 @@ pub fn state(world: &World, user: UserId) -> FeatureState {
     let plan = CallPlan::in_status(world, user, CallOrigin::External, chosen, status);
     FeatureState {
         dnd: is_dnd(world, user) || !world.dnd_status(user).accepts_calls(),
-        always: plan.always.as_ref().map(number),
-        busy: plan.busy.as_ref().map(number),
-        no_answer: plan.no_answer.as_ref().map(number),
+        always: plan.always.as_ref().map(shown),
+        busy: plan.busy.as_ref().map(shown),
+        no_answer: plan.no_answer.as_ref().map(shown),
     }
 }
 
@@ -72,12 +52,44 @@ pub fn is_dnd(world: &World, user: UserId) -> bool {
 }
 
 /// The number that a phone shows for a target.
-fn number(target: &Destination) -> String {
+pub(super) fn shown(target: &Destination) -> String {
     match target {
         Destination::Extension { extension, .. } => extension.clone(),
         Destination::Voicemail { mailbox } => {
             let (number, _) = mailbox.split_once('@').unwrap_or((mailbox, ""));
             number.to_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::testing::directory;
+
+    #[test]
+    fn a_user_has_the_keys_of_every_phone() {
+        let directory = directory(
+            "[alice]\ntype=user\nextension=200\ndevice=PJSIP/300\nendpoint=soft,pjsip/400\n\
+             endpoint=desk,PJSIP/200\ndevice=Calendar:alice\nendpoint=old,SIP/500\n",
+        );
+        let alice = directory.user("alice").unwrap();
+        let found = endpoints(&directory, alice);
+        assert_eq!(found, ["200", "300", "400"]);
+        for endpoint in found {
+            assert_eq!(user_of(&directory, endpoint), Some(alice), "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn a_phone_of_two_users_is_that_of_the_first_one() {
+        let directory = directory(
+            "[alice]\ntype=user\nextension=200\nendpoint=desk,PJSIP/201\n\
+             [bob]\ntype=user\nextension=201\nendpoint=soft,PJSIP/200\n",
+        );
+        for endpoint in ["200", "201"] {
+            assert_eq!(user_of(&directory, endpoint), directory.user("alice"));
+        }
+        assert_eq!(user_of(&directory, "202"), None);
     }
 }

@@ -5,6 +5,7 @@
 
 mod explain;
 pub mod feature_keys;
+pub mod key_press;
 mod own;
 pub mod pickup;
 mod show;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Blocks, Callee, Destination, Forward, HandlingBlock};
-use crate::directory::{OwnDestination, UserId};
+use crate::directory::{Directory, OwnDestination, UserId};
 use crate::model::handling::{CallOrigin, ForwardWhen};
 use crate::model::own_rights::OwnArea;
 use crate::model::own_settings::{DEFAULT_STATUS, OwnSettings, OwnTarget};
@@ -124,8 +124,13 @@ pub(super) fn planned<'a>(
 
 /// Where an own target leads now.
 fn destination(callee: &Callee<'_>, target: &OwnTarget) -> Result<Option<Destination>, String> {
-    let directory = callee.directory;
-    Ok(match directory.own_target(callee.id, target)? {
+    let found = callee.directory.own_target(callee.id, target)?;
+    Ok(destination_of(callee.directory, found))
+}
+
+/// The destination of a call; `None` for no forward.
+pub(super) fn destination_of(directory: &Directory, found: OwnDestination) -> Option<Destination> {
+    match found {
         OwnDestination::Nowhere => None,
         OwnDestination::Voicemail(mailbox) => Some(Destination::Voicemail {
             mailbox: mailbox.into(),
@@ -135,7 +140,7 @@ fn destination(callee: &Callee<'_>, target: &OwnTarget) -> Result<Option<Destina
             context,
             user: user.map(|user| directory.get(user).name.clone()),
         }),
-    })
+    }
 }
 
 /// The six forwards of a user in a state and status type, internal before external.

@@ -8,6 +8,7 @@ use hashbrown::hash_table::Entry;
 
 use super::adjacency::Adjacency;
 use super::hash::{hash_address, hash_exact, hash_folded, hash_number};
+use super::phones::EndpointUsers;
 use super::{
     AccountId, DeviceId, Directory, GroupId, Input, Reading, Source, SourceId, SourceKind, User,
     UserId,
@@ -261,6 +262,7 @@ impl Directory {
         let readers = Adjacency::new(self.sources.len(), readers);
         let owners = Adjacency::new(self.devices.len(), owners);
         (self.readers, self.owners) = (readers, owners);
+        self.endpoint_users = EndpointUsers::new(&self.users);
         let members = self.users.iter().enumerate();
         let members = members.map(|(at, user)| (user.account.index(), UserId::new(at)));
         self.members = Adjacency::new(self.accounts.len(), members);
@@ -271,9 +273,6 @@ impl Directory {
             }
         }
         for (at, user) in self.users.iter().enumerate() {
-            let endpoints = user.reach.iter().flat_map(|reach| &reach.endpoints);
-            let devices = endpoints.map(|(_, device)| device.clone());
-            self.endpoints.extend(devices);
             let names = user.reach.iter().flat_map(|reach| &reach.monitors);
             let monitored = names.filter_map(|name| self.user(name));
             let monitored: Vec<UserId> = monitored.filter(|other| other.index() != at).collect();

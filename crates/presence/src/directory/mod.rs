@@ -12,10 +12,11 @@ mod id;
 pub mod lists;
 mod names;
 mod own_targets;
+mod phones;
 mod publishers;
 pub mod watching;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use crate::model::publish_table::PublishTable;
 use adjacency::Adjacency;
 use hash::{hash_address, hash_exact, hash_folded, hash_number};
 use names::Names;
+use phones::EndpointUsers;
 
 pub use functions::unknown_functions;
 pub use id::{AccountId, DeviceId, GroupId, SourceId, UserId};
@@ -229,8 +231,7 @@ pub struct Directory {
     group_members: Adjacency<UserId>,
     /// The users that monitor a user.
     monitors: HashMap<UserId, Vec<UserId>>,
-    /// The devices of endpoints.
-    endpoints: HashSet<Box<str>>,
+    endpoint_users: EndpointUsers,
     /// The table of the phones of users whose configuration names no phones.
     publish_table: Arc<PublishTable>,
     /// The users that name a device as a phone that publishes.
@@ -358,40 +359,6 @@ impl Directory {
     /// The schedules, each with its source.
     pub fn schedules(&self) -> &[(SourceId, Schedule)] {
         &self.schedules
-    }
-
-    /// Whether the device is a user's phone: an extension's device or an endpoint's.
-    pub fn is_phone(&self, device: &str) -> bool {
-        let owned = |device| !self.owners(device).is_empty();
-        self.endpoints.contains(device) || self.device(device).is_some_and(owned)
-    }
-
-    /// The users whose phone the device is.
-    pub fn users_of_phone(&self, device: &str) -> Vec<UserId> {
-        let owners = self.device(device).map(|device| self.owners(device));
-        let mut found = owners.unwrap_or_default().to_vec();
-        // Endpoints are many and this call is rare, so their owners are not indexed.
-        if self.endpoints.contains(device) {
-            let has = |user: &User| {
-                let mut endpoints = user.reach.iter().flat_map(|reach| &reach.endpoints);
-                endpoints.any(|(_, endpoint)| **endpoint == *device)
-            };
-            let users = self
-                .users()
-                .filter(|(id, user)| has(user) && !found.contains(id));
-            let users: Vec<UserId> = users.map(|(id, _)| id).collect();
-            found.extend(users);
-        }
-        found
-    }
-
-    /// A user's phones: the endpoints and the extensions' devices.
-    pub fn phones(&self, user: UserId) -> impl Iterator<Item = &str> {
-        let user = self.get(user);
-        let endpoints = user.reach.iter().flat_map(|reach| &reach.endpoints);
-        let endpoints = endpoints.map(|(_, device)| &**device);
-        let devices = user.inputs.iter().filter_map(Input::phone);
-        endpoints.chain(devices.map(|device| self.device_name(device)))
     }
 
     /// The users that monitor a user, in the order of the configuration.

@@ -359,7 +359,16 @@ impl World {
 
     /// The address of the winning source, `own` for own status, empty for none.
     pub fn winner(&self, user: UserId) -> &str {
-        match self.outcome(user).winner {
+        self.winner_name(user, self.outcome(user).winner)
+    }
+
+    /// The source that decides the chosen presence, named as by [`World::winner`].
+    pub fn chosen_winner(&self, user: UserId) -> &str {
+        self.winner_name(user, self.chosen(user).winner)
+    }
+
+    fn winner_name(&self, user: UserId, winner: Winner) -> &str {
+        match winner {
             Winner::NoSource => "",
             Winner::Own => OWN,
             Winner::Publication(index) => self
