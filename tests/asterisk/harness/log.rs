@@ -48,6 +48,8 @@ impl Instance {
             .filter(|line| line.contains("WARNING[") || line.contains("ERROR["))
             // The second one is caused by a slow machine, not by a defect.
             .filter(|line| !line.contains(MARK) && !line.contains("high water mark"))
+            // pjproject remarks on a service that comes while SIP runs already.
+            .filter(|line| !line.contains("registered during operation"))
             .map(str::to_owned)
             .collect()
     }
