@@ -4,6 +4,7 @@ use super::feature_keys::{is_dnd, shown, state};
 use super::{CallOrigin, ForwardWhen};
 use crate::directory::UserId;
 use crate::model::assignment::Choice;
+use crate::model::dialable::without_hyphens;
 use crate::model::dnd::DndStatus;
 use crate::model::feature_keys::{DndKey, FeatureRequest};
 use crate::model::own_settings::{OwnTarget, SettingsPatch};
@@ -37,7 +38,12 @@ fn press_forward(
     now: Time,
     effects: &mut Vec<Effect>,
 ) -> Result<(), String> {
-    let is_shown = |world: &World| state(world, user).forward(when) == to;
+    // A phone may group digits by hyphens, which mean nothing to Asterisk.
+    let plain = to.map(without_hyphens);
+    let is_shown = |world: &World| {
+        let state = state(world, user);
+        state.forward(when).map(without_hyphens) == plain
+    };
     if is_shown(world) {
         return Ok(());
     }
@@ -77,18 +83,24 @@ fn press_forward(
 /// mailbox.
 fn target_of(world: &World, user: UserId, number: &str) -> String {
     let directory = world.directory();
+    let plain = without_hyphens(number);
     let shows = |target: &OwnTarget| {
         let destination = directory.own_target(user, target).ok();
         let destination = destination.and_then(|it| super::own::destination_of(directory, it));
-        destination.is_some_and(|destination| shown(&destination) == number)
+        destination.is_some_and(|destination| without_hyphens(&shown(&destination)) == plain)
     };
     let reach = directory.get(user).reach.as_deref();
-    let is_mobile = reach.is_some_and(|reach| &*reach.mobile == number);
+    let is_mobile = reach.is_some_and(|reach| *reach.mobile == *plain);
     let mobile_is_allowed = || directory.own_target(user, &OwnTarget::Mobile).is_ok();
     if (is_mobile && mobile_is_allowed()) || shows(&OwnTarget::Mobile) {
         return OwnTarget::Mobile.to_string();
     }
-    let owner = directory.owner_of_extension(number, user);
+    // An extension may be configured with hyphens.
+    let as_given = directory.owner_of_extension(number, user);
+    let (owner, number) = match as_given {
+        Some(_) => (as_given, number),
+        None => (directory.owner_of_extension(&plain, user), &*plain),
+    };
     match owner.is_none_or(|owner| owner == user) && shows(&OwnTarget::Voicemail) {
         true => OwnTarget::Voicemail.to_string(),
         false => number.to_owned(),
@@ -200,7 +212,7 @@ mod tests {
 
     const REACH: &str = "[general]\nmobile_prefix=0\nhandling=office\n\
         [alice]\ntype=user\nextension=200\nmailbox=200@default\nmobile=+49170\n\
-        [bob]\ntype=user\nextension=210\n";
+        [bob]\ntype=user\nextension=210\n[gina]\ntype=user\nextension=12-100\n";
 
     #[test]
     fn off_and_on_brings_back_the_mailbox_and_the_mobile() {
@@ -215,6 +227,11 @@ mod tests {
         let why = phone.forward(Some("+49171")).unwrap_err();
         assert!(why.contains("does not allow '+49171'"), "{why}");
         assert_eq!(phone.forward(Some("210")), shows("210", "210"), "as before");
+        assert_eq!(phone.forward(Some("+49-170")), shows("0+49170", "mobile"));
+        assert_eq!(phone.forward(Some("2-10")), shows("210", "210"));
+        assert_eq!(phone.forward(Some("12-100")), shows("12-100", "12-100"));
+        assert_eq!(phone.forward(None), shows("", ""));
+        assert_eq!(phone.forward(Some("2-00")), shows("200", "voicemail"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Whether a user may forward calls to a target of their own, and where that leads.
 
 use super::{Directory, UserId};
+use crate::model::dialable::without_hyphens;
 use crate::model::own_rights::{OwnArea, OwnTargetKind};
 use crate::model::own_settings::OwnTarget;
 use crate::model::text::quoted;
@@ -78,17 +79,26 @@ impl Directory {
                         calls.forward_context
                     ));
                 }
-                let owner = self.owner_of_extension(number, user);
+                // The dialplan ignores hyphens, so `2-00` is the extension 200.
+                let plain = without_hyphens(number);
+                let as_given = self.owner_of_extension(number, user);
+                let owner = as_given.or_else(|| self.owner_of_extension(&plain, user));
                 let owner = owner.filter(|owner| self.get(*owner).account == spec.account);
-                if owner == Some(user) {
+                let mut own = spec.inputs.iter().filter_map(|it| self.extension(it));
+                let own = own.find(|extension| without_hyphens(extension) == plain);
+                if owner == Some(user) || own.is_some() {
                     return Err(format!(
-                        "'{number}' is an extension of '{name}', expected one of another user"
+                        "'{}' is an extension of '{name}', expected one of another user",
+                        own.unwrap_or(number)
                     ));
                 }
                 let is_internal = owner.is_some() && rights.allows(OwnTargetKind::Internal);
                 match is_internal || rights.allows_number(number) {
                     true => Ok(OwnDestination::Extension(
-                        number.to_string(),
+                        match as_given {
+                            Some(_) => number.to_string(),
+                            None => plain.into_owned(),
+                        },
                         context.to_owned(),
                         owner,
                     )),
@@ -112,7 +122,9 @@ mod tests {
              [bob]\ntype=user\nextension=210\nown_forward=_+49X.,_2XX\n\
              [carol]\ntype=user\nextension=220\nown_settings=note\n\
              [dora]\ntype=user\nextension=230\nown_forward=\n\
-             [eve]\ntype=user\naccount=other\nextension=300\n",
+             [eve]\ntype=user\naccount=other\nextension=300\n\
+             [frank]\ntype=user\nextension=front-desk\nown_forward=_X.\n\
+             [gina]\ntype=user\nextension=12-100\n",
         );
         for (user, target, expected) in [
             ("alice", "none", "Nowhere"),
@@ -142,6 +154,26 @@ mod tests {
                 "alice",
                 "+4917",
                 "own_forward of 'alice' does not allow '+4917', expected internal, voicemail, mobile",
+            ),
+            // Asterisk ignores hyphens.
+            ("alice", "2-00", "'200' is an extension of 'alice'"),
+            ("alice", "200-@office", "'200' is an extension of 'alice'"),
+            ("bob", "-210", "'210' is an extension of 'bob'"),
+            (
+                "alice",
+                "2-10",
+                "Extension(\"210\", \"phones\", Some(UserId(1)))",
+            ),
+            ("bob", "+49-17", "Extension(\"+4917\", \"phones\", None)"),
+            (
+                "frank",
+                "frontdesk",
+                "'front-desk' is an extension of 'frank'",
+            ),
+            (
+                "alice",
+                "12-100",
+                "Extension(\"12-100\", \"phones\", Some(UserId(6)))",
             ),
             // The extension of another account, and one that no user has.
             ("alice", "300", "does not allow '300'"),

@@ -1,5 +1,7 @@
 //! Texts that can be dialled: numbers, extensions and contexts.
 
+use std::borrow::Cow;
+
 /// The longest number, in digits with a leading `+`.
 pub const MAX_NUMBER: usize = 40;
 
@@ -19,4 +21,12 @@ pub fn is_name(given: &str) -> bool {
     let good =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '*' | '#');
     !given.is_empty() && given.chars().all(good)
+}
+
+/// An extension as the dialplan compares it, which ignores hyphens.
+pub fn without_hyphens(extension: &str) -> Cow<'_, str> {
+    match extension.contains('-') {
+        true => Cow::Owned(extension.replace('-', "")),
+        false => Cow::Borrowed(extension),
+    }
 }

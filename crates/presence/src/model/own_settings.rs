@@ -14,7 +14,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::dialable::{MAX_NAME, is_name};
+use super::dialable::{MAX_NAME, is_name, without_hyphens};
 use super::handling::{CallOrigin, ForwardWhen};
 use super::status::Statuses;
 use super::suggest::expected;
@@ -76,7 +76,8 @@ impl OwnTarget {
         };
         // A text that begins with `_` would be a pattern in the dialplan.
         let fits = |text: &str| is_name(text) && text.len() <= MAX_NAME && !text.starts_with('_');
-        match fits(number) && context.is_none_or(fits) {
+        let plain = without_hyphens(number);
+        match fits(number) && fits(&plain) && context.is_none_or(fits) {
             true => Ok(OwnTarget::Number(number.into(), context.map(Into::into))),
             false => Err(format!(
                 "'{}' cannot be dialled, expected an extension such as 210, a number such as \
@@ -523,6 +524,9 @@ mod tests {
             "200@",
             "${X}",
             "_X.",
+            "-_X.",
+            "--",
+            "-@d",
             "a@b@c",
             "voicemail:2",
             "ü",
