@@ -59,7 +59,7 @@ impl Runtime {
             }
         });
         let mut watched = Watched::default();
-        // So they are known before a phone is told of any.
+        // So they are known before a phone watches any.
         self.hints.read(host, &mut |hint| {
             watched.add_hint(&String::from_utf8_lossy(hint.names));
         });

@@ -1,6 +1,6 @@
 //! Which extensions have hints that name users.
 //!
-//! A SIP phone is told of an extension, and Asterisk does not say of which context. So the
+//! A SIP phone watches an extension, and Asterisk does not say in which context. So the
 //! hints of the dialplan are kept, by extension, and what is found is compared with the dialplan
 //! itself before it is believed.
 //!
@@ -9,7 +9,7 @@
 //! hints are read again from time to time. So a changed, a removed or a new hint is known at
 //! once, and only a second hint of a known extension, in another context, after some seconds.
 //!
-//! The hints are first read while the module loads, before a phone can be told of any. Asterisk
+//! The hints are first read while the module loads, before a phone can watch any. Asterisk
 //! may have no dialplan yet then, so they are read again once it has booted.
 
 use std::collections::{BTreeSet, HashMap};

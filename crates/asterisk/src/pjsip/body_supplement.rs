@@ -1,4 +1,4 @@
-//! Supplements to the bodies of NOTIFYs and PUBLISHs that tell phones of a hint:
+//! Supplements to the bodies of NOTIFYs and PUBLISHs with the state of a hint:
 //! `asterisk/res_pjsip_pubsub.h`, `asterisk/res_pjsip_body_generator_types.h`.
 //!
 //! A supplement gets the body as a tree and adds to it; then the body is printed. This one is
@@ -19,7 +19,7 @@ use crate::pjproject::{self, XmlNode};
 use crate::presencestate::PresenceState;
 use crate::{Error, ffi, log, text};
 
-/// A hint that a phone is told of.
+/// A hint that a phone watches.
 #[derive(Clone, Copy, Debug)]
 pub struct NotifiedHint<'a> {
     /// The extension.

@@ -102,7 +102,7 @@ impl Directory {
         named.chain(of_extensions)
     }
 
-    /// The users of whom the device's own presence is a source.
+    /// The users that have the device's own presence as a source.
     pub fn users_of_publisher(&self, device: DeviceId) -> Vec<UserId> {
         let named = self.named_publishers.get(&device);
         let named = named.map_or(&[][..], Vec::as_slice).iter();

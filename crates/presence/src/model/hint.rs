@@ -38,7 +38,7 @@ impl<'a> HintParts<'a> {
     }
 }
 
-/// Which of the hints of one extension, in several contexts, a phone is told of: the hint of
+/// Which of the hints of one extension, in several contexts, a phone watches: the hint of
 /// this module, or `None` if it is another's. Phones do not say which context they watch, so
 /// where only some of the hints name users, or the hints differ, `is_current` decides: whether
 /// one of the hint's users has the presence that the phone is told.
