@@ -50,6 +50,14 @@ fn publish_on(phone: &mut Publisher, stop: &AtomicBool, published: &AtomicUsize)
     last
 }
 
+/// Asterisk's threads and open files.
+fn held(ast: &Instance) -> [usize; 2] {
+    ["task", "fd"].map(|what| {
+        let entries = std::fs::read_dir(format!("/proc/{}/{what}", ast.pid()));
+        entries.expect("Asterisk runs").count()
+    })
+}
+
 /// Sets the flag when it is dropped, in a panic too.
 struct Stop<'a>(&'a AtomicBool);
 
@@ -93,6 +101,7 @@ fn phones_alive_survive_five_hundred_loads_and_unloads() {
             *last.lock().expect("no panic") = end;
         });
         let _stop = Stop(&stop);
+        let mut early = [usize::MAX; 2];
         for cycle in 0..cycles() {
             let before = published.load(Ordering::Relaxed);
             wait_until("the phone to publish", || {
@@ -108,11 +117,18 @@ fn phones_alive_survive_five_hundred_loads_and_unloads() {
             ast.wait_value("USER_PRESENCE(bob,message)", "Gone fishing");
             keys.press_dnd(cycle % 2 == 0);
             application.expect("UserPresenceChanged");
+            // Asterisk's pools of threads grow at first.
+            if cycle == cycles() / 5 {
+                early = held(&ast);
+            }
             if cycle % 5 == 0 {
                 assert!(ast.reload().ok(), "reload {cycle}");
                 list.refresh();
             }
         }
+        let after = held(&ast);
+        let grown = |what: usize| after[what].saturating_sub(early[what]);
+        assert!(grown(0) < 20 && grown(1) < 20, "{early:?}, later {after:?}");
     });
     // Both publications are there, with what was published last.
     let last = last.into_inner().expect("no panic");

@@ -346,6 +346,8 @@ fn hostile_bodies_are_refused_and_change_nothing() {
         .collect();
     let deep = with(&format!("{}{}", "<a>".repeat(1_500), "</a>".repeat(1_500)));
     let huge = with(&"<tuple/>".repeat(2_500));
+    // As long as a datagram may be.
+    let longest = with(&"<tuple/>".repeat(7_950));
     let latin = good.replace("UTF-8", "ISO-8859-1").replace("p1", "p\u{fc}");
     let refused: &[(&str, &[u8], u16)] = &[
         (PIDF, b"hello", 400),
@@ -356,6 +358,7 @@ fn hostile_bodies_are_refused_and_change_nothing() {
         (PIDF, bomb.as_bytes(), 400),
         (PIDF, deep.as_bytes(), 400),
         (PIDF, huge.as_bytes(), 413),
+        (PIDF, longest.as_bytes(), 413),
         (PIDF, &wide, 415),
         (PIDF, latin.as_bytes(), 415),
         ("application/xpidf+xml", good.as_bytes(), 415),
