@@ -123,9 +123,14 @@ impl World {
             (Winner::Own, candidate)
         });
         let inputs = spec.inputs.iter().enumerate().filter_map(candidate);
-        let published = counts(InputKind::Publication).then(|| self.published_candidates(spec));
-        let published = published.into_iter().flatten();
-        match combine::winner(inputs.chain(published).chain(own), ranks) {
+        // Mostly no phone publishes; a longer chain of iterators takes three times as long.
+        let won = if self.published.is_empty() || !counts(InputKind::Publication) {
+            combine::winner(inputs.chain(own), ranks)
+        } else {
+            let published = self.published_candidates(spec);
+            combine::winner(inputs.chain(published).chain(own), ranks)
+        };
+        match won {
             Some((winner, reason)) => self.won_by(user, winner, reason),
             None => Outcome::default(),
         }
