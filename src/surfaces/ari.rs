@@ -24,7 +24,7 @@ pub struct UserPresenceResource;
 /// The number of users read under one lock.
 const BATCH: usize = 256;
 
-/// Parameters that are ARI's own: they may stand in every request.
+/// ARI's own parameters, which every request may have.
 const OF_ARI: [&str; 2] = ["api_key", "app"];
 
 fn not_running() -> AriReply {

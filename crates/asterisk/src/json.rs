@@ -56,7 +56,7 @@ impl Json {
         unsafe { Json::from_raw(value) }.ok_or_else(|| Error::new("there is no memory for JSON"))
     }
 
-    /// The value that stands for no content.
+    /// JSON's `null`.
     pub fn null() -> Self {
         // SAFETY: HOST-JSON: a constant of the core's, whose references are not counted.
         let null = unsafe { ffi::ast_json_null() };

@@ -1,7 +1,7 @@
 //! The body of a request that `res_pjsip` received: `pjsip_rx_data` (`pjsip/sip_transport.h`
 //! and `pjsip/sip_msg.h` of pjproject).
 //!
-//! Asterisk's headers do not show the structure, and where the message stands in it depends on
+//! Asterisk's headers do not show the structure, and the place of the message in it depends on
 //! how pjproject was built. So the place is not assumed but found, once in a process: res_pjsip
 //! parses a known request into memory of this file, with an allocator whose memory is this
 //! file's too, and everything that is relied on is looked up there, within the bounds of that
@@ -53,8 +53,8 @@ struct ParseFunctions {
 static FUNCTIONS: OnceLock<ParseFunctions> = OnceLock::new();
 
 /// Has a thread of res_pjsip find out how requests are laid out, if that was not done before. It
-/// waits for nothing: the caller has locked the list of modules. Until that is done, and where it fails, [`SipRequest::body`] is
-/// `Err`. A failure is logged once.
+/// does not wait, because the caller has locked the list of modules. Until the thread is done,
+/// and if it fails, [`SipRequest::body`] is `Err`. A failure is logged once.
 ///
 /// # Errors
 /// This Asterisk lacks a function that is needed.

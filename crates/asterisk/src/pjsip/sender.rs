@@ -1,8 +1,8 @@
 //! The endpoint that has sent the request on which a thread works: `asterisk/res_pjsip.h`.
 //!
-//! Some callbacks of `res_pjsip_pubsub` are not given the request. They come in the thread that
-//! answers it, however: so a service of ours, which sees each request before the modules that
-//! answer it, notes the endpoint for the thread, and forgets it with the response.
+//! Some callbacks of `res_pjsip_pubsub` do not get the request, but they come in the thread that
+//! answers it. A service of the layer sees each request before the modules that answer it: it
+//! notes the endpoint for the thread, and forgets it with the response.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};

@@ -1,8 +1,8 @@
 //! Services of `res_pjsip`, which are modules of pjproject: `asterisk/res_pjsip.h`.
 //!
-//! A service is registered once and stays for as long as the process lives. pjproject may hand
-//! out requests without a lock: a thread that stands on a service while it is taken off the list
-//! never leaves it.
+//! A service is registered once and stays for as long as the process lives. pjproject may walk
+//! its list of modules without a lock, and an element that is taken off the list points to
+//! itself: a thread that had reached it would walk in a circle forever.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::transmute;

@@ -98,7 +98,7 @@ impl Variables {
             if variable.is_null() {
                 return None;
             }
-            // SAFETY: HOST-ALLOCATOR: a new variable of ours, which the rest of the list follows.
+            // SAFETY: HOST-ALLOCATOR: a new variable that is this list's alone; the older ones follow it.
             unsafe { (*variable).next = list.0 };
             list.0 = variable;
         }

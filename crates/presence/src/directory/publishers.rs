@@ -125,7 +125,7 @@ impl Directory {
     }
 
     /// Whether an endpoint may publish its presence under the name of a resource: its own
-    /// name, or a name, id or extension of a user of whom it is a source.
+    /// name, or the name, id or an extension of a user that has it as a source.
     pub fn may_publish(&self, resource: &str, endpoint: &str) -> MayPublish {
         let publishes = |endpoint: &str| {
             let device = self.device_of_endpoint(endpoint);
