@@ -261,7 +261,7 @@ cat <<END
 
       http://127.0.0.1:${HTTP_PORT:-18088}/userpresence/
 
-  Log in as alice-web (sets her own status) or boss (everybody's); the password is demo.
+  Log in as alice-web (sets Alice's own status) or boss (every user's); the password is demo.
 END
 
 heading "Done: stopping everything. To try it yourself: make run"

@@ -21,7 +21,7 @@ are on 127.0.0.1 only.
   SIP    $sip_port   endpoints 2000 and 2010, no password; watch 2000 or 2010
   HTTP   $http_port
   board  http://127.0.0.1:$http_port/userpresence/
-         log in as alice-web (sets her own status) or boss (everybody's), password demo
+         log in as alice-web (sets Alice's own status) or boss (every user's), password demo
 
   configuration   configs/demo/*.conf, after an edit: module reload res_userpresence.so
   first commands  userpresence show users
