@@ -1,7 +1,10 @@
-//! The board: three files that are part of the module. They contain no data and need no
+//! The board: files that are part of the module. They contain no data and need no
 //! authentication.
 
+use std::borrow::Cow;
+
 use super::answer::{error, no_such_method, tagged};
+use super::strings;
 use crate::web::wire;
 use asterisk::http::{HttpMethod, Reply, ReplyBody, Request};
 
@@ -21,6 +24,11 @@ const FILES: &[(&str, &str, &str)] = &[
         "board.js",
         "text/javascript; charset=utf-8",
         include_str!("board/board.js"),
+    ),
+    (
+        "core.js",
+        "text/javascript; charset=utf-8",
+        include_str!("board/core.js"),
     ),
 ];
 
@@ -44,7 +52,7 @@ fn find(request: &Request<'_>) -> Reply {
         Some([path]) => path.as_str(),
         _ => return nothing(),
     };
-    let Some((_, kind, text)) = FILES.iter().find(|(name, _, _)| *name == path) else {
+    let Some((kind, text)) = file(path) else {
         return nothing();
     };
     if !matches!(request.method(), HttpMethod::Get | HttpMethod::Head) {
@@ -58,7 +66,17 @@ fn find(request: &Request<'_>) -> Reply {
             body: ReplyBody::Text("".into()),
         };
     }
-    tagged(request, kind, (*text).into())
+    tagged(request, kind, text)
+}
+
+/// The type and text of a file.
+fn file(path: &str) -> Option<(&'static str, Cow<'static, str>)> {
+    let language = path.strip_prefix("strings-");
+    if let Some(language) = language.and_then(|rest| rest.strip_suffix(".json")) {
+        return Some(("application/json", strings::of_language(language)?.into()));
+    }
+    let (_, kind, text) = FILES.iter().find(|(name, _, _)| *name == path)?;
+    Some((kind, Cow::Borrowed(text)))
 }
 
 fn nothing() -> Reply {

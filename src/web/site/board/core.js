@@ -1,0 +1,93 @@
+// What every view uses: elements, strings in the chosen language, and requests.
+
+export const $ = (id) => document.getElementById(id);
+
+export function set(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/**
+ * A new element. An attribute whose name begins with "on" is an event handler; true, false and
+ * null set or leave out an attribute. Children that are no elements become text, never HTML.
+ */
+export function h(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value === true) element.setAttribute(key, "");
+    else if (value !== false && value != null) element.setAttribute(key, value);
+  }
+  element.append(...children.flat().filter((child) => child != null && child !== false));
+  return element;
+}
+
+/** Announces a text to screen readers, even if it is the same as the last one. */
+export function say(text) {
+  $("announcement").textContent = text;
+}
+
+// --- language ----------------------------------------------------------------
+
+const LANGUAGES = ["en", "de", "fr", "es", "pt", "it"];
+
+/** The first of the browser's languages in which there are strings. */
+export const language = navigator.languages.map((it) => it.slice(0, 2).toLowerCase()).find((it) => LANGUAGES.includes(it)) ?? "en";
+
+let strings = {};
+
+/** The string of strings.json with that key; {name} stands for values.name. */
+export function t(key, values = {}) {
+  return (strings[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+/** Loads the strings, and fills in those of the page. */
+export async function translate() {
+  strings = await (await fetch(`strings-${language}.json`)).json();
+  document.documentElement.lang = language;
+  fill(document);
+  for (const template of document.querySelectorAll("template")) fill(template.content);
+}
+
+/** data-t="key" is the text; data-t-title="key" is the attribute title, and so on. */
+function fill(root) {
+  for (const element of root.querySelectorAll("*")) {
+    for (const [name, key] of Object.entries(element.dataset)) {
+      if (name === "t") element.textContent = t(key);
+      else if (/^t[A-Z]/.test(name)) element.setAttribute(name.slice(1).replace(/[A-Z]/g, (c, at) => (at ? "-" : "") + c.toLowerCase()), t(key));
+    }
+  }
+}
+
+// --- requests ----------------------------------------------------------------
+
+/**
+ * Sends a request below v1/. A body is sent as JSON. Returns the JSON of the answer, or throws
+ * an error with a readable message, the status and, if the server sent one, its `error` object.
+ */
+export async function ask(path, { body, headers, ...options } = {}) {
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    headers = { "Content-Type": "application/json", ...headers };
+  }
+  let answer;
+  try {
+    answer = await fetch(`v1/${path}`, { headers, ...options });
+  } catch (cause) {
+    if (options.signal?.aborted) throw cause;
+    throw Object.assign(new Error(t("error.network")), { status: 0 });
+  }
+  if (answer.ok) {
+    const value = await answer.json().catch(() => null);
+    if (value && answer.headers.has("ETag")) Object.defineProperty(value, "etag", { value: answer.headers.get("ETag") });
+    return value;
+  }
+  throw await refusal(answer);
+}
+
+/** Why the server refused: its own message, if it sent one. */
+export async function refusal(answer) {
+  const { status, headers } = answer;
+  const error = (await answer.json().catch(() => null))?.error;
+  const message = error?.message ?? t("error.status", { status });
+  return Object.assign(new Error(message), { status, error, after: headers.get("Retry-After") });
+}
