@@ -38,6 +38,7 @@ CREATE TABLE userpresence (
     action             VARCHAR(1000),  -- sections of type action, separated by ','
     member             VARCHAR(79),    -- the member in queues: Local/200@from-queue/n
     "group"            VARCHAR(1000),  -- groups, separated by ';'
+    password           VARCHAR(384),   -- the hash of the password for HTTP: $6$salt$hash
     dnd_on             VARCHAR(1000),  -- assignments, separated by ';'
     dnd_off            VARCHAR(1000),  -- the same
     followme_on        VARCHAR(1000),  -- the same

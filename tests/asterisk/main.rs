@@ -64,3 +64,4 @@ mod storm;
 mod timed;
 mod unload;
 mod webhooks;
+mod who_may_what;
