@@ -35,6 +35,8 @@ pub struct Access {
     pub throttle: Throttle,
     /// The requests of each caller.
     pub rate: Rate,
+    /// The calls that each user has had made.
+    pub calls: Rate,
     /// Sessions that were logged out.
     pub ended: EndedSessions,
     /// Digests of credentials that were verified, so that not each request costs a hash;
@@ -102,6 +104,7 @@ impl Runtime {
                     secret,
                     throttle: Throttle::default(),
                     rate: Rate::default(),
+                    calls: Rate::default(),
                     ended,
                     verified: HashSet::new(),
                 };

@@ -23,7 +23,22 @@ impl Rate {
     /// # Errors
     /// Returns how long to wait if the bucket is empty.
     pub fn take(&mut self, caller: &Arc<str>, rate: u32, now: Instant) -> Result<(), Duration> {
-        let (rate, full) = (f64::from(rate), f64::from(rate) * 2.0);
+        let rate = f64::from(rate);
+        self.take_of(caller, rate, rate * 2.0, now)
+    }
+
+    /// Takes one request out of the caller's bucket, which holds `full` requests and is refilled
+    /// with `rate` requests per second.
+    ///
+    /// # Errors
+    /// Returns how long to wait if the bucket is empty.
+    pub fn take_of(
+        &mut self,
+        caller: &Arc<str>,
+        rate: f64,
+        full: f64,
+        now: Instant,
+    ) -> Result<(), Duration> {
         let bucket = self.0.entry(caller.clone()).or_insert(Bucket {
             level: full,
             filled: now,

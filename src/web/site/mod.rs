@@ -5,9 +5,11 @@
 
 mod access;
 mod answer;
+mod calls;
 mod events;
 mod openapi;
 mod pages;
+mod queues;
 mod reader_slots;
 mod routes;
 #[cfg(feature = "selftest")]

@@ -7,10 +7,11 @@ use serde_json::json as object;
 
 use super::access::{self, COOKIE};
 use super::answer::{error, json, no_content, read_body, read_json};
+use super::calls;
 use crate::runtime;
 use crate::runtime::sessions::session::{self, Token};
 use crate::runtime::store;
-use crate::web::access::HttpCaller;
+use crate::web::access::{Credential, HttpCaller};
 use asterisk::http::{Reply, Request, prefix};
 use presence::config::{ApiUser, Http};
 use presence::model::principal::Principal;
@@ -40,7 +41,11 @@ fn try_log_in(request: &Request<'_>) -> Result<Reply, Reply> {
     if let Some((token, _)) = held(request, &http) {
         runtime::with(|runtime| runtime.end_panel(&token.key()));
     }
-    let mut reply = json(&described(&user.caller));
+    let caller = HttpCaller {
+        principal: user.caller.clone(),
+        credential: Credential::Password,
+    };
+    let mut reply = json(&described(&caller));
     let cookie = cookie(request, &token, session::LASTS);
     reply.headers.push(("Set-Cookie", cookie.into()));
     Ok(reply)
@@ -98,7 +103,7 @@ fn cookie(request: &Request<'_>, token: &str, seconds: u64) -> String {
     )
 }
 
-fn described(caller: &Principal) -> serde_json::Value {
+fn described(caller: &HttpCaller) -> serde_json::Value {
     let id = caller.user.as_deref().and_then(|user| {
         store::read(|world| {
             let directory = world.directory();
@@ -112,6 +117,7 @@ fn described(caller: &Principal) -> serde_json::Value {
         "account": own_account(caller),
         "extensionId": id,
         "user": caller.user.as_deref(),
+        "may": {"call": calls::may_call(caller)},
     })
 }
 

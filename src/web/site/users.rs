@@ -166,7 +166,7 @@ fn sees(caller: &HttpCaller, user: &str) -> bool {
 ///
 /// # Errors
 /// Answers 404 if there is no such user, or `may_know` refuses.
-fn user(
+pub fn user(
     request: &Request<'_>,
     caller: &HttpCaller,
     may_know: impl Fn(&str) -> bool,
