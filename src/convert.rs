@@ -106,7 +106,7 @@ pub fn with_report(
     };
     let text = String::from_utf8_lossy;
     let (id, linked) = (text(snapshot.id), text(snapshot.linked));
-    let own_number = text(snapshot.caller_number);
+    let [own_number, own_name] = [snapshot.caller_number, snapshot.caller_name].map(text);
     let (number, name) = (
         text(snapshot.connected_number),
         text(snapshot.connected_name),
@@ -128,6 +128,7 @@ pub fn with_report(
         device,
         linked: &linked,
         own_number: &own_number,
+        own_name: &own_name,
         number: &number,
         name: &name,
         dialled: &text(if is_out { dialled } else { b"" }),

@@ -224,6 +224,8 @@ fn parse(
             _ => {}
         }
     }
+    // app_queue keeps them in no order.
+    queues.sort_by(|a, b| a.name.cmp(&b.name));
     queues
 }
 

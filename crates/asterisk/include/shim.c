@@ -183,6 +183,7 @@ void shim_snapshot_read(const struct ast_channel_snapshot *snapshot,
 	read->name = snapshot->base->name;
 	read->linked = snapshot->peer->linkedid;
 	read->caller_number = snapshot->caller->number;
+	read->caller_name = snapshot->caller->name;
 	read->connected_number = snapshot->connected->number;
 	read->connected_name = snapshot->connected->name;
 	read->dialled = snapshot->caller->dnid;

@@ -103,6 +103,7 @@ struct shim_snapshot {
 	/* The id of the channel with which the call began. */
 	const char *linked;
 	const char *caller_number;
+	const char *caller_name;
 	const char *connected_number;
 	const char *connected_name;
 	/* The number that was dialled on the channel. */

@@ -30,6 +30,8 @@ pub struct Snapshot<'a> {
     pub linked: &'a [u8],
     /// The number of the channel's own party.
     pub caller_number: &'a [u8],
+    /// The name of the channel's own party.
+    pub caller_name: &'a [u8],
     /// The number of the other party.
     pub connected_number: &'a [u8],
     /// The name of the other party.
@@ -143,6 +145,7 @@ unsafe fn read<'a>(snapshot: NonNull<ffi::ast_channel_snapshot>) -> Snapshot<'a>
         name: bytes(read.name),
         linked: bytes(read.linked),
         caller_number: bytes(read.caller_number),
+        caller_name: bytes(read.caller_name),
         connected_number: bytes(read.connected_number),
         connected_name: bytes(read.connected_name),
         dialled: bytes(read.dialled),

@@ -152,10 +152,12 @@ impl<'a> QueueView<'a> {
             .collect();
         let is_user = |(_, owner): &(&QueueAgent, Owner)| matches!(owner, Owner::User(_));
         owners.iter().any(is_user).then_some(())?;
-        let members: Vec<SeenMember> = owners
+        let mut members: Vec<SeenMember> = owners
             .iter()
             .filter_map(|(agent, owner)| self.member(agent, *owner))
             .collect();
+        // app_queue keeps them in no order.
+        members.sort_by_cached_key(|member| member.name.to_lowercase());
         let own = owners.iter().find(|(_, owner)| self.is_own(*owner));
         Some(SeenQueue {
             name: queue.name.clone(),

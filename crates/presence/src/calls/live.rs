@@ -52,6 +52,8 @@ pub struct ChannelReport<'a> {
     pub linked: &'a str,
     /// The number of the channel's own party.
     pub own_number: &'a str,
+    /// The name of the channel's own party.
+    pub own_name: &'a str,
     /// The number of the other side.
     pub number: &'a str,
     /// The name of the other side.
@@ -342,6 +344,8 @@ fn updated(known: Option<&LiveCall>, state: LiveState, report: &ChannelReport<'_
     let is_own = !report.number.is_empty() && report.number == report.own_number;
     let (number, name) = match report.withheld || is_own {
         true => ("", ""),
+        // A new number may come without a new name.
+        false if report.name == report.own_name => (report.number, ""),
         false => (report.number, report.name),
     };
     let dialled = match known.filter(|known| !known.dialled.is_empty()) {
@@ -425,6 +429,7 @@ mod tests {
             device,
             linked,
             own_number: "",
+            own_name: "",
             number: "",
             name: "",
             dialled: "",
@@ -562,6 +567,14 @@ mod tests {
             ..report("3", "PJSIP/201", "3")
         };
         calls.report(&own);
+        assert_eq!(seen(&calls, "bob", ""), ["3 out Ringing carol 202 1"]);
+        let half = ChannelReport {
+            own_name: "Bob",
+            number: "202",
+            name: "Bob",
+            ..own
+        };
+        calls.report(&half);
         assert_eq!(seen(&calls, "bob", ""), ["3 out Ringing carol 202 1"]);
     }
 
