@@ -154,7 +154,7 @@ pub fn statuses(request: &Request<'_>, caller: &HttpCaller) -> Reply {
 ///
 /// # Errors
 /// Answers 404 if there is no such user, or `may_know` refuses.
-fn user(
+pub fn user(
     request: &Request<'_>,
     caller: &HttpCaller,
     may_know: impl Fn(&str) -> bool,
