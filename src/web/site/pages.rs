@@ -21,10 +21,12 @@ macro_rules! scripts {
 /// The scripts: `board.js` starts the page and loads the others.
 const SCRIPTS: &[File] = scripts![
     "board.js",
+    "calls.js",
     "core.js",
     "list.js",
     "notices.js",
     "people.js",
+    "queues.js",
     "status.js",
 ];
 
