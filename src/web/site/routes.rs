@@ -1,6 +1,6 @@
 //! The resources below `v1/` and their handlers.
 
-use super::{HttpCaller, HttpMethod, Reply, Request, events, openapi, session, users};
+use super::{HttpCaller, HttpMethod, Reply, Request, events, openapi, session, settings, users};
 
 /// A path, in which `*` matches any part that is not empty, and the handler of each method.
 pub struct Route<F: 'static> {
@@ -50,6 +50,13 @@ pub static CALLERS: &[Route<CallerHandler>] = &[
     Route {
         path: &["v1", "account", "*", "extension", "*", "presence"],
         methods: &[(HttpMethod::Get, users::get), (HttpMethod::Put, users::put)],
+    },
+    Route {
+        path: &["v1", "account", "*", "extension", "*", "settings"],
+        methods: &[
+            (HttpMethod::Get, settings::get),
+            (HttpMethod::Put, settings::put),
+        ],
     },
     Route {
         path: &["v1", "account", "*", "events"],
