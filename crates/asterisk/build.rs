@@ -51,6 +51,7 @@ const NAMES: &[&str] = &[
     "ast_cli_unregister",
     "ast_config_AST_DB",
     "ast_config_AST_KEY_DIR",
+    "ast_config_AST_SPOOL_DIR",
     "ast_config_destroy",
     "ast_config_load2",
     "ast_crypt",

@@ -16,6 +16,7 @@ mod routes;
 #[cfg(feature = "selftest")]
 mod selftest;
 mod session;
+mod settings;
 mod strings;
 mod users;
 

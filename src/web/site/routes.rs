@@ -2,7 +2,7 @@
 
 use super::{
     HttpCaller, HttpMethod, Reply, Request, calls, events, openapi, password, queues, session,
-    users,
+    settings, users,
 };
 
 /// A path, in which `*` matches any part that is not empty, and the handler of each method.
@@ -77,6 +77,13 @@ pub static CALLERS: &[Route<CallerHandler>] = &[
     Route {
         path: &["v1", "account", "*", "queues", "*", "own"],
         methods: &[(HttpMethod::Put, queues::pause)],
+    },
+    Route {
+        path: &["v1", "account", "*", "extension", "*", "settings"],
+        methods: &[
+            (HttpMethod::Get, settings::get),
+            (HttpMethod::Put, settings::put),
+        ],
     },
     Route {
         path: &["v1", "account", "*", "events"],
