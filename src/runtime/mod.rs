@@ -11,9 +11,10 @@
 //!   may wait for a dialplan function.
 //! - [`applications`] sends events to ARI's applications.
 //! - [`sessions`] are the logins over HTTP.
-//! - [`reload`] replaces the configuration, [`load`] reads what was there before.
+//! - [`administration`] changes `userpresence.conf`, [`reload`] replaces the configuration, [`load`] reads what was there before.
 
 pub mod actions;
+pub mod administration;
 pub mod announced;
 pub mod applications;
 pub mod check;
@@ -58,6 +59,7 @@ use arc_swap::ArcSwapOption;
 use crate::sync::Mutex;
 use crate::webhooks::{MakePoster, Webhooks};
 use actions::{ActionQueue, Records};
+use administration::ChangeGate;
 use applications::Applications;
 use feed::Feed;
 use functions::FunctionCheck;
@@ -95,6 +97,7 @@ pub struct Runtime {
     hints: HintIndex,
     lists: ListExtensions,
     reload: ReloadLock,
+    changes: ChangeGate,
     warnings: Warnings,
     forwards_watchers: ForwardsWatchers,
     webhooks: Webhooks,
@@ -132,6 +135,7 @@ impl Runtime {
             hints: HintIndex::default(),
             lists: ListExtensions::default(),
             reload: ReloadLock::default(),
+            changes: ChangeGate::default(),
             warnings: Warnings::default(),
             forwards_watchers: ForwardsWatchers::default(),
             webhooks: Webhooks::new(poster),

@@ -344,6 +344,7 @@ fn manager(
             account: None,
             role,
             user: None,
+            configure: role == Role::Admin && session.may_write(Class::Config),
         },
         credential: Credential::Manager(session.0),
     }))

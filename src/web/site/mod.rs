@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod configuration;
 mod events;
 mod openapi;
 mod pages;

@@ -122,6 +122,7 @@ pub(super) struct ApiUserDraft {
     /// The name of the presence user.
     user: Option<String>,
     permit: Vec<Mask>,
+    configure: bool,
 }
 
 impl OptionTable for ApiUserDraft {
@@ -144,6 +145,9 @@ impl OptionTable for ApiUserDraft {
             OptionSpec::new("permit", |it, given| {
                 masks(given.value).map(|mut masks| it.permit.append(&mut masks))
             }),
+            OptionSpec::new("configure", |it, given| {
+                given.boolean().map(|on| it.configure = on)
+            }),
         ];
         OPTIONS.iter()
     }
@@ -156,6 +160,7 @@ fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<ApiUser> {
         role: Role::default(),
         user: None,
         permit: Vec::new(),
+        configure: false,
     };
     reader.check_name("an API user's name");
     reader.read(&mut draft);
@@ -166,6 +171,12 @@ fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<ApiUser> {
         reader.error_at(
             "role",
             "role = self, expected the option 'user' beside it, whose presence is set",
+        );
+    }
+    if draft.configure && draft.role != Role::Admin {
+        reader.error_at(
+            "configure",
+            "configure = yes, expected role = admin beside it",
         );
     }
     reader.require(
@@ -180,6 +191,7 @@ fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<ApiUser> {
             account: Some((&*draft.account).into()),
             role: draft.role,
             user,
+            configure: draft.configure,
         },
     })
 }

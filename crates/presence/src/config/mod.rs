@@ -9,6 +9,7 @@ mod api_user;
 mod definitions;
 mod dialplan;
 mod feedback;
+pub mod file;
 mod general;
 mod graph;
 mod handling;
@@ -35,7 +36,7 @@ use std::sync::Arc;
 
 pub use api_user::{ApiUser, Http};
 pub use definitions::Definitions;
-pub use section::{Origin, Problem, Section, Variable};
+pub use section::{Location, Origin, Problem, Section, Variable};
 pub use settings::{Lists, LoginStatuses, Outgoing, Rule, Schedule, Settings, Sip};
 use sorted::Sorted;
 pub use sorted::section_options;
