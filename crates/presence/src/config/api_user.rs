@@ -115,6 +115,7 @@ impl Http {
 }
 
 /// A section while it is read.
+#[derive(Default)]
 pub(super) struct ApiUserDraft {
     password: Option<Box<str>>,
     account: Box<str>,
@@ -136,6 +137,7 @@ impl OptionTable for ApiUserDraft {
                 value::identifier(given.value).map(|account| it.account = account.into())
             }),
             OptionSpec::new("role", |it, given| {
+                given.one_of(&Role::NAMES);
                 value::role(given.value).map(|role| it.role = role)
             }),
             OptionSpec::new("user", |it, given| {
