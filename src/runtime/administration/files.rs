@@ -170,9 +170,9 @@ impl NewText {
         Ok(new)
     }
 
-    /// The path.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The path, as Asterisk's parser takes it.
+    pub fn name(&self) -> String {
+        self.path.to_string_lossy().into_owned()
     }
 
     /// Puts it in the place of the file, of which a backup stays in the folder `backups`.
@@ -274,7 +274,8 @@ impl Backup {
     }
 }
 
-fn file_name(path: &Path) -> String {
+/// The last part of a path.
+pub fn file_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
 }
@@ -286,6 +287,13 @@ pub fn backup_name(directory: &Path, file: &Path) -> String {
         .to_string_lossy()
         .replace('%', "%25")
         .replace('/', "%2F")
+}
+
+/// The time in the name of a backup.
+pub fn time_of(backup: &Path) -> String {
+    let name = file_name(backup);
+    let time = name.rsplit_once(BACKUP).map(|(_, time)| time);
+    time.unwrap_or_default().to_owned()
 }
 
 /// The backups of a file, the latest first.

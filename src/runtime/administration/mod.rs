@@ -8,11 +8,12 @@
 mod files;
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use files::{Backup, NewText, ReadFiles};
+use files::{NewText, ReadFiles};
 use presence::config::file::{
     ChangePlan, ConfigDocument, ConfigEntry, ConfigOption, FileProblem, SectionChange, plan, render,
 };
@@ -58,6 +59,26 @@ impl From<String> for ChangeRefused {
     fn from(why: String) -> Self {
         ChangeRefused::Failed(why)
     }
+}
+
+impl ReadDocument {
+    /// The path of a file, without links.
+    fn target(&self, file: usize) -> Result<PathBuf, String> {
+        let path = &self.read.paths[file];
+        fs::canonicalize(path).map_err(|why| format!("{}: {why}", path.display()))
+    }
+}
+
+/// What a file of the configuration was before a change.
+pub struct BackupFile {
+    /// The backup's name.
+    pub name: String,
+    /// The file, below the configuration directory.
+    pub file: String,
+    /// When it was made, in UTC, such as `20260131T120000.000Z`.
+    pub time: String,
+    index: usize,
+    path: PathBuf,
 }
 
 impl Runtime {
@@ -179,8 +200,7 @@ impl Runtime {
         let Some(file) = plan.file else {
             return Ok(());
         };
-        let target = fs::canonicalize(&read.read.paths[file])
-            .map_err(|why| format!("{}: {why}", read.read.paths[file].display()))?;
+        let target = read.target(file)?;
         let scratch = files::scratch(&target);
         let mut write = |section: &_| self.host().write_section(&scratch, section);
         let text = render(&read.document, &plan, file, &mut write)?;
@@ -189,9 +209,83 @@ impl Runtime {
         }
         let new = NewText::write(&target, &text)?;
         if file == 0 {
-            let path = new.path().to_string_lossy().into_owned();
-            self.expect(&path, &plan.entries)?;
+            self.expect(&new.name(), &plan.entries)?;
         }
+        let sections: Vec<&str> = changes.iter().map(|change| &*change.section).collect();
+        let what = sections.join(", ");
+        self.replace(
+            &read,
+            file,
+            new,
+            Some(&plan.entries),
+            &format!("'{by}'"),
+            &what,
+        )
+    }
+
+    /// The backups of the configuration's files, the latest first.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn backups(&self) -> Result<Vec<BackupFile>, String> {
+        let read = self.read_document()?;
+        let directory = self.host().configuration_directory();
+        let mut found = Vec::new();
+        for (index, path) in read.read.paths.iter().enumerate() {
+            let name = files::backup_name(&directory, path);
+            for path in files::backups(&directory, &name)? {
+                found.push(BackupFile {
+                    name: files::file_name(&path),
+                    file: name.clone(),
+                    time: files::time_of(&path),
+                    index,
+                    path,
+                });
+            }
+        }
+        found.sort_by(|a, b| b.time.cmp(&a.time));
+        Ok(found)
+    }
+
+    /// Puts a backup in the place of its file, if the files have that entity tag. `by` is who does
+    /// so.
+    ///
+    /// # Errors
+    /// Why nothing has changed.
+    pub fn restore_backup(
+        self: &Arc<Self>,
+        is_current: &dyn Fn(&str) -> bool,
+        backup: &BackupFile,
+        by: &str,
+    ) -> Result<(), ChangeRefused> {
+        let _gate = self.changes.0.lock();
+        let read = self.read_document()?;
+        if !is_current(&read.tag) {
+            return Err(ChangeRefused::Changed);
+        }
+        let text = fs::read(&backup.path).map_err(|why| format!("{}: {why}", backup.name))?;
+        let new = NewText::write(&read.target(backup.index)?, &text)?;
+        if backup.index == 0 {
+            let entries = self.read_entries(&new.name())?;
+            let problems = self.problems(entries.iter())?;
+            if !problems.is_empty() {
+                return Err(ChangeRefused::Problems(problems));
+            }
+        }
+        let what = format!("it is what it was in {}", backup.name);
+        self.replace(&read, backup.index, new, None, &format!("'{by}'"), &what)
+    }
+
+    /// Puts a text in the place of a file and reloads, or leaves everything as it was.
+    fn replace(
+        self: &Arc<Self>,
+        read: &ReadDocument,
+        file: usize,
+        new: NewText,
+        expected: Option<&[ConfigEntry]>,
+        by: &str,
+        what: &str,
+    ) -> Result<(), ChangeRefused> {
         let _busy = self.wait_for_reload()?;
         if ReadFiles::read(self.host(), FILE)?.tag() != read.tag {
             return Err(ChangeRefused::Changed);
@@ -199,28 +293,12 @@ impl Runtime {
         let directory = self.host().configuration_directory();
         let name = files::backup_name(&directory, &read.read.paths[file]);
         let backup = new.replace(&directory, &name, &files::time())?;
-        let sections: Vec<&str> = changes.iter().map(|change| &*change.section).collect();
-        self.reload_changed(backup, &plan.entries, by, &sections)?;
-        files::prune(&directory, &name);
-        Ok(())
-    }
-
-    /// Reloads the files that have just been replaced, or puts them back.
-    fn reload_changed(
-        self: &Arc<Self>,
-        backup: Backup,
-        expected: &[ConfigEntry],
-        by: &str,
-        sections: &[&str],
-    ) -> Result<(), ChangeRefused> {
-        let name = backup.name();
-        let reloaded = self.expect(FILE, expected).map_err(ReloadRefused::from);
-        let reloaded = reloaded.and_then(|()| self.reload_begun(false));
-        let Err(refused) = reloaded else {
-            log::info!(
-                "'{by}' has changed the configuration: {}; what it was is in {name}",
-                sections.join(", ")
-            );
+        let before = backup.name();
+        let reloaded = expected.map_or(Ok(()), |expected| self.expect(FILE, expected));
+        let reloaded = reloaded.map_err(ReloadRefused::from);
+        let Err(refused) = reloaded.and_then(|()| self.reload_begun(false)) else {
+            log::info!("{by} has changed the configuration: {what}; what it was is in {before}");
+            files::prune(&directory, &name);
             return Ok(());
         };
         let why = match refused.problems.is_empty() {
@@ -229,13 +307,13 @@ impl Runtime {
         };
         match backup.restore() {
             Ok(()) => {
-                log::warn!("A change of the configuration by '{by}' was taken back: {why}");
+                log::warn!("A change of the configuration by {by} was taken back: {why}");
                 Err(ChangeRefused::Failed(why))
             }
             Err(again) => {
                 log::error!(
-                    "A change of the configuration by '{by}' was refused ({why}), and the file \
-                     could not be put back ({again}): it is in {name}"
+                    "A change of the configuration by {by} was refused ({why}), and the file \
+                     could not be put back ({again}): it is in {before}"
                 );
                 Err(ChangeRefused::Failed(format!("{why}; {again}")))
             }

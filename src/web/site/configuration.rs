@@ -89,6 +89,35 @@ pub fn delete_section(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     })
 }
 
+/// `GET v1/configuration/backups`
+pub fn backups(_: &Request<'_>, caller: &HttpCaller) -> Reply {
+    answer(caller, |runtime| {
+        let backups = runtime.backups().map_err(|why| failed(&why))?;
+        let backups = backups
+            .iter()
+            .map(|it| serde_json::json!({"name": it.name, "file": it.file, "time": it.time}));
+        Ok(json(
+            &serde_json::json!({"backups": backups.collect::<Vec<_>>()}),
+        ))
+    })
+}
+
+/// `POST v1/configuration/backups/{name}`
+pub fn restore(request: &Request<'_>, caller: &HttpCaller) -> Reply {
+    answer(caller, |runtime| {
+        let name = segment(request, 3);
+        let backups = runtime.backups().map_err(|why| failed(&why))?;
+        let Some(backup) = backups.iter().find(|backup| backup.name == name) else {
+            return Err(error(404, "not_found", "There is no such backup."));
+        };
+        let is_current = if_match(request)?;
+        let done = runtime.restore_backup(&is_current, backup, &caller.name);
+        done.map_err(refusal)?;
+        let read = read(runtime)?;
+        Ok(changed(&read, &whole(runtime, &read)?))
+    })
+}
+
 fn answer(
     caller: &HttpCaller,
     answer: impl FnOnce(&Arc<Runtime>) -> Result<Reply, Reply>,
@@ -133,14 +162,22 @@ fn make(
     runtime: &Arc<Runtime>,
     changes: &[SectionChange],
 ) -> Result<(), Reply> {
+    let is_current = if_match(request)?;
+    let done = runtime.change_configuration(&is_current, changes, &caller.name);
+    done.map_err(refusal)
+}
+
+/// Whether an entity tag is one of those of the header `If-Match`.
+///
+/// # Errors
+/// Answers 428 without the header.
+fn if_match<'a>(request: &Request<'a>) -> Result<impl Fn(&str) -> bool + use<'a>, Reply> {
     let Some(known) = request.header("If-Match") else {
         let why = "Expected the header If-Match with the ETag of the configuration that is to be \
                    changed.";
         return Err(error(428, "if_match", why));
     };
-    let is_current = |tag: &str| wire::names_tag(known, tag);
-    let done = runtime.change_configuration(&is_current, changes, &caller.name);
-    done.map_err(refusal)
+    Ok(move |tag: &str| wire::names_tag(known, tag))
 }
 
 fn refusal(refused: ChangeRefused) -> Reply {

@@ -69,6 +69,14 @@ pub static CALLERS: &[Route<CallerHandler>] = &[
         methods: &[(HttpMethod::Post, configuration::check)],
     },
     Route {
+        path: &["v1", "configuration", "backups"],
+        methods: &[(HttpMethod::Get, configuration::backups)],
+    },
+    Route {
+        path: &["v1", "configuration", "backups", "*"],
+        methods: &[(HttpMethod::Post, configuration::restore)],
+    },
+    Route {
         path: &["v1", "configuration", "sections", "*"],
         methods: &[
             (HttpMethod::Get, configuration::show_section),
