@@ -7,7 +7,7 @@ use presence::config::{Parsed, Problem, parse};
 use presence::directory::Directory;
 
 /// The file's name in Asterisk's configuration directory.
-const FILE: &str = "userpresence.conf";
+pub(super) const FILE: &str = "userpresence.conf";
 /// The realtime family, mapped in `extconfig.conf`.
 pub const FAMILY: &str = "userpresence";
 
@@ -30,20 +30,25 @@ impl Runtime {
     /// The file cannot be read at all.
     pub(super) fn read_configuration(&self) -> Result<Parsed, String> {
         let host = self.host();
-        let file = host.file(FILE).map_err(|why| match why {
-            Unreadable::Missing => {
-                "userpresence.conf cannot be read, expected it in Asterisk's configuration \
-                 directory (a sample is in configs/samples)"
-            }
-            Unreadable::Invalid => {
-                "userpresence.conf is refused by Asterisk's parser, which logged the line above"
-            }
-        })?;
+        let file = host.file(FILE).map_err(unreadable)?;
         let rows = match host.realtime_is_mapped(FAMILY) {
             true => host.realtime_rows(FAMILY)?,
             false => Vec::new(),
         };
         Ok(parse(&file, &rows, &|name| host.is_timezone(name)))
+    }
+}
+
+/// Why the file cannot be read, in a sentence.
+pub(super) fn unreadable(why: Unreadable) -> &'static str {
+    match why {
+        Unreadable::Missing => {
+            "userpresence.conf cannot be read, expected it in Asterisk's configuration \
+             directory (a sample is in configs/samples)"
+        }
+        Unreadable::Invalid => {
+            "userpresence.conf is refused by Asterisk's parser, which logged the line above"
+        }
     }
 }
 

@@ -11,9 +11,10 @@
 //!   may wait for a dialplan function.
 //! - [`applications`] sends events to ARI's applications.
 //! - [`sessions`] are the logins over HTTP, [`password_sheet`] makes passwords for many users.
-//! - [`reload`] replaces the configuration, [`load`] reads what was there before.
+//! - [`administration`] changes `userpresence.conf`, [`reload`] replaces the configuration, [`load`] reads what was there before.
 
 pub mod actions;
+pub mod administration;
 pub mod announced;
 pub mod applications;
 pub mod check;
@@ -61,6 +62,7 @@ use arc_swap::ArcSwapOption;
 use crate::sync::Mutex;
 use crate::webhooks::{MakePoster, Webhooks};
 use actions::{ActionQueue, Records};
+use administration::ChangeGate;
 use applications::Applications;
 use feed::Feed;
 use functions::FunctionCheck;
@@ -103,6 +105,7 @@ pub struct Runtime {
     queues: QueueCache,
     lists: ListExtensions,
     reload: ReloadLock,
+    changes: ChangeGate,
     warnings: Warnings,
     forwards_watchers: ForwardsWatchers,
     webhooks: Webhooks,
@@ -144,6 +147,7 @@ impl Runtime {
             queues: QueueCache::default(),
             lists: ListExtensions::default(),
             reload: ReloadLock::default(),
+            changes: ChangeGate::default(),
             warnings: Warnings::default(),
             forwards_watchers: ForwardsWatchers::default(),
             webhooks: Webhooks::new(poster),

@@ -8,6 +8,7 @@ mod harness;
 
 mod account;
 mod actions;
+mod administration;
 mod announced;
 mod ari;
 mod board;

@@ -31,7 +31,7 @@ pub fn load_all(family: &str) -> Result<Vec<Category>, Error> {
     let rows = unsafe { ffi::shim_realtime_all(family.as_ptr()) };
     // SAFETY: HOST-ALLOCATOR: NULL, or a configuration for the caller to destroy.
     let rows = unsafe { Config::new(rows) };
-    let rows = rows.map_or_else(Vec::new, |rows| rows.categories(b""));
+    let rows = rows.map_or_else(Vec::new, |rows| rows.categories(b"", None));
     if rows.is_empty() {
         family.check()?;
     }
@@ -102,6 +102,7 @@ fn named(mut row: Vec<ConfigVariable>) -> Option<Category> {
     let name = row.remove(at).value;
     Some(Category {
         name,
+        template: false,
         variables: row,
     })
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::api_user::{ShownCalls, calling_roles, masks};
+use super::form::Form;
 use super::reader::{Draft, Given, OptionSpec, OptionTable, SectionReader, Setting};
 use super::rule::{HasRule, RuleDraft, RuleOptions};
 use super::section::{Origin, Problem, Section};
@@ -10,6 +11,7 @@ use super::show::{list, yes_no};
 use super::{Definitions, Http, IsTimezone, Lists, Settings, Sip, value};
 
 /// `[general]` while it is read.
+#[derive(Default)]
 struct General {
     rule: RuleDraft,
     /// In milliseconds.
@@ -168,6 +170,11 @@ fn proxies(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
         http.trusted_proxies.append(&mut masks(value)?);
     }
     Ok(())
+}
+
+/// What the value of each option is.
+pub(super) fn forms() -> Vec<Form> {
+    General::forms()
 }
 
 /// The names of all options.

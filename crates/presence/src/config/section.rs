@@ -39,9 +39,39 @@ impl Section {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
     /// File, line, section and option, or the realtime user and column.
-    pub location: String,
+    pub location: Location,
     /// What is wrong and what was expected.
     pub message: String,
+}
+
+/// Where a problem is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Location {
+    /// The location for people; empty if it is not known.
+    pub text: String,
+    /// The section's name, or the realtime user's.
+    pub section: String,
+    /// The option's name.
+    pub option: Option<String>,
+    /// The file, as Asterisk names it; empty for realtime.
+    pub file: Arc<str>,
+    /// The line, from 1; 0 if there is none.
+    pub line: u32,
+}
+
+impl From<String> for Location {
+    fn from(text: String) -> Self {
+        Location {
+            text,
+            ..Location::default()
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 impl fmt::Display for Problem {
@@ -60,8 +90,19 @@ pub enum Origin {
     Realtime,
 }
 
-/// The location of an option, or of the whole section, for people.
-pub(super) fn location(origin: Origin, section: &Section, variable: Option<&Variable>) -> String {
+/// The location of an option, or of the whole section.
+pub(super) fn location(origin: Origin, section: &Section, variable: Option<&Variable>) -> Location {
+    let at = variable.or(section.variables.first());
+    Location {
+        text: location_text(origin, section, variable),
+        section: section.name.clone(),
+        option: variable.map(|variable| variable.name.clone()),
+        file: at.map_or_else(Arc::default, |at| at.file.clone()),
+        line: at.map_or(0, |at| at.line),
+    }
+}
+
+fn location_text(origin: Origin, section: &Section, variable: Option<&Variable>) -> String {
     let at = variable.or(section.variables.first());
     match (origin, at) {
         (Origin::File, Some(at)) => {
