@@ -91,8 +91,17 @@ pub fn read_json(request: &Request<'_>, value: &impl Serialize) -> Reply {
 
 /// 204: done, without content.
 pub fn no_content() -> Reply {
+    empty(204)
+}
+
+/// 202: it is under way, without content.
+pub fn accepted() -> Reply {
+    empty(202)
+}
+
+fn empty(status: u16) -> Reply {
     Reply {
-        status: 204,
+        status,
         headers: vec![("Cache-Control", "no-store".into())],
         body: ReplyBody::Text("".into()),
     }

@@ -5,10 +5,12 @@
 
 mod access;
 mod answer;
+mod calls;
 mod events;
 mod openapi;
 mod pages;
 mod password;
+mod queues;
 mod reader_slots;
 mod routes;
 #[cfg(feature = "selftest")]

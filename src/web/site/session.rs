@@ -7,6 +7,7 @@ use serde_json::json as object;
 
 use super::access::{self, COOKIE};
 use super::answer::{error, json, no_content, read_body, read_json};
+use super::calls;
 use crate::runtime;
 use crate::runtime::sessions::session::{self, Token};
 use crate::runtime::store;
@@ -147,20 +148,22 @@ impl May {
                 .as_deref()
                 .is_some_and(|own| caller.may_set(own)),
             password: is_person,
-            call: false,
+            call: calls::may_call(caller),
             configure: false,
         }
     }
 }
 
 fn described(caller: &Principal, is_person: bool) -> serde_json::Value {
-    let id = caller.user.as_deref().and_then(|user| {
+    let person = caller.user.as_deref().and_then(|user| {
         store::read(|world| {
             let directory = world.directory();
-            Some(directory.get(directory.user(user)?).id().to_owned())
+            let user = directory.get(directory.user(user)?);
+            Some((user.id().to_owned(), user.display_name().to_owned()))
         })
         .flatten()
     });
+    let (id, display_name) = person.unzip();
     object!({
         "name": *caller.name,
         "role": caller.role.name(),
@@ -168,6 +171,8 @@ fn described(caller: &Principal, is_person: bool) -> serde_json::Value {
         "extensionId": id,
         "user": caller.user.as_deref(),
         "may": May::of(caller, is_person),
+        "displayName": display_name.as_deref().or(caller.user.as_deref()),
+        "seesAll": caller.sees_all,
     })
 }
 

@@ -6,7 +6,9 @@
 mod explain;
 pub mod feature_keys;
 pub mod key_press;
+pub mod live;
 mod own;
+pub mod own_phone;
 pub mod pickup;
 mod show;
 #[cfg(test)]
