@@ -10,7 +10,7 @@
 //! - [`persister`] is the one thread that may wait for a disk, [`actions`] the one that
 //!   may wait for a dialplan function.
 //! - [`applications`] sends events to ARI's applications.
-//! - [`sessions`] are the logins over HTTP.
+//! - [`sessions`] are the logins over HTTP, [`password_sheet`] makes passwords for many users.
 //! - [`reload`] replaces the configuration, [`load`] reads what was there before.
 
 pub mod actions;
@@ -33,6 +33,7 @@ pub mod load;
 mod models;
 pub mod outbox;
 pub mod own_settings;
+pub mod password_sheet;
 pub mod persister;
 pub mod pickups;
 pub mod providers;
@@ -68,6 +69,7 @@ use host::Host;
 use lists::ListExtensions;
 use live_calls::CallTable;
 use own_settings::ForwardsWatchers;
+use password_sheet::PasswordSheets;
 use persister::PersisterQueue;
 use pickups::Pickups;
 use publications::Publications;
@@ -108,6 +110,8 @@ pub struct Runtime {
     pub pickups: Arc<Pickups>,
     /// The logins over HTTP.
     pub sessions: Sessions,
+    /// Passwords for many users at once.
+    pub password_sheets: PasswordSheets,
     kept: Arc<ProcessState>,
 }
 
@@ -145,6 +149,7 @@ impl Runtime {
             webhooks: Webhooks::new(poster),
             pickups: Arc::default(),
             sessions: Sessions::default(),
+            password_sheets: PasswordSheets::default(),
             kept,
         })
     }
@@ -208,6 +213,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.0.password_sheets.close();
         self.0.close_sequences();
         self.0.close_store();
         self.0.feed.close();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access;
 use super::answer::{accepted, later};
-use super::users::{self, may_see};
+use super::users;
 use super::{HttpCaller, Reply, Request, account, error, not_running, read_body, read_json};
 use crate::runtime::live_calls::{self, CallsOf, CallsRead};
 use crate::runtime::{self, Runtime, store};
@@ -16,7 +16,7 @@ use presence::calls::own_phone::{caller_id, is_dialable, own_number, own_phone};
 use presence::calls::pickup::find_picker;
 use presence::directory::UserId;
 use presence::model::device::DeviceState;
-use presence::model::flags::Flag;
+use presence::model::principal::Principal;
 use presence::model::text::quoted;
 use presence::world::World;
 
@@ -29,12 +29,11 @@ const RINGS: &str = "30000";
 
 /// Whether the user is visible to the caller.
 pub fn sees(caller: &HttpCaller, world: &World, user: UserId) -> bool {
-    let allows = world.flags(user).get(Flag::AllowSeeMyPresence);
-    may_see(caller, &world.directory().get(user).name, allows)
+    world.may_see(&world.viewer(caller), user)
 }
 
 /// Whether the caller may dial and pick up.
-pub fn may_call(caller: &HttpCaller) -> bool {
+pub fn may_call(caller: &Principal) -> bool {
     let http = access::settings();
     caller.user.is_some() && http.is_some_and(|http| http.calls.contains(&caller.role))
 }
@@ -112,7 +111,9 @@ struct OwnPhone {
     user: UserId,
     device: String,
     number: String,
-    name: String,
+    name: std::sync::Arc<str>,
+    /// The name in the directory.
+    display_name: String,
     /// Where the administrator says that calls begin, if Asterisk does not.
     forward_context: String,
 }
@@ -146,9 +147,10 @@ impl OwnPhone {
             let device = own_phone(directory, user, endpoint).map(str::to_owned);
             let number = own_number(directory, user).to_owned();
             let context = of.rule.calls.forward_context.to_string();
-            is_here.then(|| (user, of.name.clone(), device, number, context))
+            let name = of.display_name().to_owned();
+            is_here.then(|| (user, of.name.clone(), name, device, number, context))
         });
-        let Some((user, name, device, number, forward_context)) = found.flatten() else {
+        let Some((user, name, display_name, device, number, forward_context)) = found.flatten() else {
             let why = "You have no phone in this account: the login names no user of it.";
             return Err(error(403, "role", why));
         };
@@ -165,8 +167,7 @@ impl OwnPhone {
             return Err(error(409, "phone", &why));
         }
         let taken = runtime.sessions.access().as_mut().map(|access| {
-            let key = name.clone();
-            access.calls.take_of(&key, RATE, BURST, Instant::now())
+            access.calls.take_of(&name, RATE, BURST, Instant::now())
         });
         match taken {
             None => Err(not_running()),
@@ -179,7 +180,8 @@ impl OwnPhone {
                 user,
                 device,
                 number,
-                name: name.to_string(),
+                name,
+                display_name,
                 forward_context,
             }),
         }
@@ -190,7 +192,7 @@ impl OwnPhone {
     /// # Errors
     /// Answers 409 with Asterisk's refusal.
     fn call(&self, then: &[(&str, &str)]) -> Result<Reply, Reply> {
-        let caller_id = caller_id(&self.name, &self.number);
+        let caller_id = caller_id(&self.display_name, &self.number);
         let phone = [
             ("Channel", &*self.device),
             ("CallerID", &caller_id),

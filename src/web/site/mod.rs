@@ -9,6 +9,7 @@ mod calls;
 mod events;
 mod openapi;
 mod pages;
+mod password;
 mod queues;
 mod reader_slots;
 mod routes;

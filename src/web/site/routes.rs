@@ -1,7 +1,8 @@
 //! The resources below `v1/` and their handlers.
 
 use super::{
-    HttpCaller, HttpMethod, Reply, Request, calls, events, openapi, queues, session, users,
+    HttpCaller, HttpMethod, Reply, Request, calls, events, openapi, password, queues, session,
+    users,
 };
 
 /// A path, in which `*` matches any part that is not empty, and the handler of each method.
@@ -40,6 +41,10 @@ pub static CALLERS: &[Route<CallerHandler>] = &[
             (HttpMethod::Get, session::show),
             (HttpMethod::Delete, session::log_out),
         ],
+    },
+    Route {
+        path: &["v1", "session", "password"],
+        methods: &[(HttpMethod::Put, password::put)],
     },
     Route {
         path: &["v1", "account", "*", "presence"],

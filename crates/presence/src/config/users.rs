@@ -11,8 +11,9 @@ use super::section::{Origin, Problem, Section};
 use super::settings::{Rule, Settings};
 use super::user::{InputKind, InputSpec, UserSpec};
 use super::value::unexpected;
-use super::{IsTimezone, action, publish, reach, value};
+use super::{IsTimezone, action, password, publish, reach, value};
 use crate::model::address;
+use crate::model::contact::{self, Contact};
 use crate::model::handling::Reach;
 
 /// The most sources that a user can have.
@@ -25,7 +26,9 @@ pub(super) struct UserDraft {
     default: Option<String>,
     member: Option<Box<str>>,
     groups: Vec<Box<str>>,
+    contact: Contact,
     reach: Option<Box<Reach>>,
+    password: Option<Box<str>>,
     /// The lines of `publish`, as indexes among the section's variables.
     publish: Vec<u32>,
     /// The sources, read when the rule is complete: a prefix may follow the extensions.
@@ -77,7 +80,26 @@ const OPTIONS: &[OptionSpec<UserDraft>] = &[
     OptionSpec::new("member", |it, given| {
         action::member(given.value).map(|member| it.member = Some(member))
     }),
+    OptionSpec::new("password", |it, given| {
+        password::hash(given.value).map(|hash| it.password = Some(hash))
+    }),
     OptionSpec::new("group", |it, given| groups(&mut it.groups, given)),
+    OptionSpec::new("name", |it, given| {
+        person(&mut it.contact.name, given, "name")
+    }),
+    // The column of a database: there the column 'name' is the user's name.
+    OptionSpec::new("fullname", |it, given| {
+        person(&mut it.contact.name, given, "name")
+    }),
+    OptionSpec::new("title", |it, given| {
+        person(&mut it.contact.title, given, "title")
+    }),
+    OptionSpec::new("email", |it, given| {
+        if !given.value.is_empty() {
+            contact::check_email(given.value)?;
+        }
+        person(&mut it.contact.email, given, "mail address")
+    }),
     OptionSpec::new("endpoint", |it, given| reach::endpoints(it.reach(), given)),
     OptionSpec::new("mobile", |it, given| reach::mobile(it.reach(), given)),
     OptionSpec::new("mailbox", |it, given| reach::mailbox(it.reach(), given)),
@@ -152,7 +174,9 @@ impl<'a> Users<'a> {
             default: None,
             member: None,
             groups: Vec::new(),
+            contact: Contact::default(),
             reach: None,
+            password: None,
             publish: Vec::new(),
             lines: Vec::new(),
             rule: RuleDraft::new(base, definitions.clone()),
@@ -187,7 +211,12 @@ impl<'a> Users<'a> {
                 true => None,
                 false => Some(shared(&mut self.groups, draft.groups.into())),
             },
+            contact: match draft.contact.is_empty() {
+                true => None,
+                false => Some(Arc::new(draft.contact)),
+            },
             reach: draft.reach,
+            password: draft.password,
             publish,
             origin,
             section: index,
@@ -223,6 +252,12 @@ fn groups(groups: &mut Vec<Box<str>>, given: &Given<'_>) -> Result<(), String> {
             groups.push(word.into());
         }
     }
+    Ok(())
+}
+
+/// A field of the directory; an empty value takes back what a template gives.
+fn person(field: &mut Box<str>, given: &Given<'_>, what: &str) -> Result<(), String> {
+    *field = value::text(given.value, what)?.into();
     Ok(())
 }
 

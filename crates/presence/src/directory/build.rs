@@ -64,7 +64,9 @@ impl Directory {
                 default: spec.default,
                 member: spec.member,
                 groups: spec.groups,
+                contact: spec.contact,
                 reach: spec.reach,
+                password: spec.password,
                 publishers,
                 origin: spec.origin,
                 own_combines: true,
@@ -82,6 +84,7 @@ impl Directory {
         directory.index_mailboxes();
         directory.index_publishers();
         directory.index_groups();
+        directory.collect_password_kinds();
         directory.measure_depths();
         directory
     }

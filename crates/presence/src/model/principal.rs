@@ -29,9 +29,23 @@ pub struct Principal {
     pub role: Role,
     /// The name of the user behind the request; `None` for a program without a user.
     pub user: Option<Arc<str>>,
+    /// Whether the identity sees users that others may not see, whatever its role.
+    pub sees_all: bool,
 }
 
 impl Principal {
+    /// A person who logged in with their own password: sees the account, sets their own
+    /// presence.
+    pub fn person(name: &Arc<str>, account: &Arc<str>) -> Self {
+        Principal {
+            name: name.clone(),
+            account: Some(account.clone()),
+            role: Role::SelfOnly,
+            user: Some(name.clone()),
+            sees_all: false,
+        }
+    }
+
     /// Whether the identity sees the account. Account names are case-sensitive everywhere.
     pub fn sees(&self, account: &str) -> bool {
         self.account.as_deref().is_none_or(|own| own == account)
@@ -59,6 +73,7 @@ mod tests {
             account: account.map(Into::into),
             role,
             user: Some("alice".into()),
+            sees_all: false,
         }
     }
 
