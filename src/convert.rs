@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use asterisk::config::{Category, ConfigVariable};
 use asterisk::devicestate::DevState;
 use asterisk::presencestate::{PresenceState, ProvidedPresence};
-use asterisk::snapshots::{self, Line, Snapshot};
+use asterisk::snapshots::{self, LineState, Snapshot};
 use presence::calls::live::{ChannelReport, Direction, LiveState};
 use presence::config::file::{ConfigEntry, ConfigOption};
 use presence::config::{Section, Variable};
@@ -146,9 +146,9 @@ pub fn with_report(
     let is_out = !snapshot.outgoing || snapshot.originated;
     let state = match snapshot.line {
         _ if snapshot.gone => None,
-        Line::Down => None,
-        Line::Ringing => Some(LiveState::Ringing),
-        Line::Up => Some(LiveState::Up),
+        LineState::Down => None,
+        LineState::Ringing => Some(LiveState::Ringing),
+        LineState::Up => Some(LiveState::Up),
     };
     visit(&ChannelReport {
         id: &id,

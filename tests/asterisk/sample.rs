@@ -80,6 +80,8 @@ fn the_comments_of_the_sample_are_true() {
         "http_readers",
         "http_readers_each",
         "http_ami_sessions",
+        "show_calls",
+        "http_calls",
         "journal",
         "forward_context",
         "trust_caller_id",
