@@ -17,6 +17,7 @@ mod combining;
 mod comebacks;
 mod console;
 mod devices;
+mod databases;
 mod dial;
 mod dial_load;
 mod dialplan;
