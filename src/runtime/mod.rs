@@ -11,7 +11,8 @@
 //!   may wait for a dialplan function.
 //! - [`applications`] sends events to ARI's applications.
 //! - [`sessions`] are the logins over HTTP.
-//! - [`reload`] replaces the configuration, [`load`] reads what was there before.
+//! - [`reload`] replaces the configuration, [`load`] reads what was there before, [`refresh`]
+//!   looks periodically at realtime.
 
 pub mod actions;
 pub mod announced;
@@ -37,6 +38,7 @@ pub mod pickups;
 pub mod providers;
 pub mod publications;
 pub mod push;
+pub mod refresh;
 pub mod reload;
 pub mod schedules;
 pub mod sequences;
@@ -69,6 +71,7 @@ use persister::PersisterQueue;
 use pickups::Pickups;
 use publications::Publications;
 use push::PushState;
+use refresh::Refresh;
 use reload::ReloadLock;
 use schedules::Schedules;
 use sequences::Sequences;
@@ -76,6 +79,8 @@ use sessions::Sessions;
 use stats::Stats;
 use store::Store;
 use warnings::Warnings;
+
+use presence::config::DirectoryRows;
 
 /// The error returned while the module is not running.
 pub const NOT_RUNNING: &str = "the module is not running";
@@ -95,6 +100,9 @@ pub struct Runtime {
     hints: HintIndex,
     lists: ListExtensions,
     reload: ReloadLock,
+    refresh: Refresh,
+    /// What the directory's family gave last.
+    directory_rows: Mutex<Option<Arc<DirectoryRows>>>,
     warnings: Warnings,
     forwards_watchers: ForwardsWatchers,
     webhooks: Webhooks,
@@ -132,6 +140,8 @@ impl Runtime {
             hints: HintIndex::default(),
             lists: ListExtensions::default(),
             reload: ReloadLock::default(),
+            refresh: Refresh::default(),
+            directory_rows: Mutex::default(),
             warnings: Warnings::default(),
             forwards_watchers: ForwardsWatchers::default(),
             webhooks: Webhooks::new(poster),

@@ -13,7 +13,7 @@ use super::modules::sets;
 use super::paths::{Root, repository, repository_file};
 use super::ports;
 use super::process::Process;
-use super::wait::{poll, wait_until, PATIENCE};
+use super::wait::{PATIENCE, poll, wait_until};
 
 /// A kind of database, with the realtime driver that reads it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,7 +127,14 @@ impl Database {
             }
             Engine::Ldap => {
                 let mut command = Command::new(servers().join("usr/bin/ldapmodify"));
-                command.args(["-a", "-x", "-D", "cn=admin,dc=example,dc=com", "-w", "secret"]);
+                command.args([
+                    "-a",
+                    "-x",
+                    "-D",
+                    "cn=admin,dc=example,dc=com",
+                    "-w",
+                    "secret",
+                ]);
                 command.args(["-H", &format!("ldap://127.0.0.1:{}", self.port)]);
                 command
             }
@@ -181,7 +188,10 @@ impl Database {
             Engine::Postgresql => builder
                 .modules(sets::POSTGRESQL)
                 .file("extconfig.conf", &file("extconfig.conf, PostgreSQL"))
-                .file("res_pgsql.conf", &file("res_pgsql.conf").replace("5432", &port)),
+                .file(
+                    "res_pgsql.conf",
+                    &file("res_pgsql.conf").replace("5432", &port),
+                ),
             Engine::Mariadb => {
                 let driver = Root::find().libraries().join("odbc/libmaodbc.so");
                 let odbc = file("odbc.ini").replace("3306", &port);
@@ -199,7 +209,8 @@ impl Database {
                 .environment("LDAPNOINIT", "1")
                 .file(
                     "res_ldap.conf",
-                    &file("res_ldap.conf").replace("ldap.example.com", &format!("127.0.0.1:{port}")),
+                    &file("res_ldap.conf")
+                        .replace("ldap.example.com", &format!("127.0.0.1:{port}")),
                 ),
         }
     }
@@ -249,12 +260,25 @@ impl Database {
         command
             .arg(format!("--basedir={}", usr.display()))
             .arg(format!("--datadir={}", self.dir.join("data").display()))
-            .arg(format!("--lc-messages-dir={}", usr.join("share/mariadb").display()))
-            .arg(format!("--plugin-dir={}", usr.join("lib/mysql/plugin").display()))
-            .args(["--bind-address=127.0.0.1", "--socket=sock", "--pid-file=pid"])
+            .arg(format!(
+                "--lc-messages-dir={}",
+                usr.join("share/mariadb").display()
+            ))
+            .arg(format!(
+                "--plugin-dir={}",
+                usr.join("lib/mysql/plugin").display()
+            ))
+            .args([
+                "--bind-address=127.0.0.1",
+                "--socket=sock",
+                "--pid-file=pid",
+            ])
             .arg(format!("--port={}", self.port))
             .args(["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=4M"])
-            .args(["--innodb-flush-log-at-trx-commit=0", "--character-set-server=utf8mb4"]);
+            .args([
+                "--innodb-flush-log-at-trx-commit=0",
+                "--character-set-server=utf8mb4",
+            ]);
         command
     }
 
@@ -319,7 +343,10 @@ fn servers() -> PathBuf {
 fn postgresql() -> PathBuf {
     let versions = servers().join("usr/lib/postgresql");
     let mut entries = fs::read_dir(&versions).expect("the servers are complete");
-    let version = entries.next().expect("a version").expect("a readable directory");
+    let version = entries
+        .next()
+        .expect("a version")
+        .expect("a readable directory");
     version.path().join("bin")
 }
 

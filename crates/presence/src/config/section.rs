@@ -28,6 +28,11 @@ pub struct Section {
 }
 
 impl Section {
+    /// Whether this is a section of `type = user`.
+    pub fn is_user(&self) -> bool {
+        self.option("type").is_some_and(|kind| kind.value == "user")
+    }
+
     /// The option of that name whose value counts: the last one.
     pub(super) fn option(&self, name: &str) -> Option<&Variable> {
         let mut variables = self.variables.iter().rev();
@@ -70,12 +75,12 @@ pub(super) fn location(origin: Origin, section: &Section, variable: Option<&Vari
             format!("{file}:{}, section [{}]{option}", at.line, section.name)
         }
         (Origin::File, None) => format!("userpresence.conf, section [{}]", section.name),
-        (Origin::Realtime, _) => {
-            let column = variable.map_or(String::new(), |v| format!(", column '{}'", v.name));
-            format!(
-                "realtime family 'userpresence', user '{}'{column}",
-                section.name
-            )
-        }
+        (Origin::Realtime, _) => location_in("userpresence", section, variable),
     }
+}
+
+/// The location of a column, or of the whole row, of a realtime family.
+pub(super) fn location_in(family: &str, row: &Section, variable: Option<&Variable>) -> String {
+    let column = variable.map_or(String::new(), |v| format!(", column '{}'", v.name));
+    format!("realtime family '{family}', user '{}'{column}", row.name)
 }
