@@ -51,7 +51,7 @@ fn start(database: &Database, file: &str) -> Instance {
 
 const FURTHER: &str = "[room]\ntype = device_table\nin_use = xa,room\n\
     [mine]\ntype = presence_table\naway = busy\n\
-    [quiet]\ntype = action\nstatus = dnd\nset = GLOBAL(quiet)=1\n\
+    [quiet]\ntype = action\nstatus = dnd\ndnd = on\nset = GLOBAL(quiet)=1\n\
     [loud]\ntype = action\nstatus = chat\nset = GLOBAL(loud)=1\n\
     [office-calls]\ntype = handling\nset = office\nring_timeout = 20\n\
     [phone]\ntype = publish_table\n";
@@ -87,7 +87,7 @@ const COLUMNS: &[(&str, &str)] = &[
     ("group", "Sales;Berlin"),
     (
         "dnd_on",
-        "GLOBAL(dnd)=Bitte nicht stören, O''Neill;GLOBAL(b)=1",
+        "GLOBAL(dnd)=Bitte nicht stören, O'Neill;GLOBAL(b)=1",
     ),
     ("dnd_off", "GLOBAL(dnd)=;GLOBAL(b)=0"),
     ("followme_on", "GLOBAL(follow)=1"),
@@ -179,7 +179,7 @@ fn every_column_is_an_option(engine: Engine) {
     for user in ["filer", "rower"] {
         ast.setvar("GLOBAL(dnd)", "none");
         ast.setvar(&format!("USER_PRESENCE({user})"), "dnd");
-        ast.wait_value("GLOBAL(dnd)", "Bitte nicht stören, O''Neill");
+        ast.wait_value("GLOBAL(dnd)", "Bitte nicht stören, O'Neill");
         ast.setvar(&format!("USER_PRESENCE({user})"), "available");
     }
 }
