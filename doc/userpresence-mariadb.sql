@@ -3,7 +3,8 @@
 --
 -- Load it with:   mariadb asterisk < userpresence-mariadb.sql
 --
--- Each column except the first is an option of the same name in userpresence.conf.
+-- Each column except the first is an option of the same name in userpresence.conf; the
+-- option 'name', a person's name, is the column display_name.
 -- NULL or an empty text: not given; the setting of [general] or the default applies.
 -- Columns that are not used may be left out of the table. Status types, tables,
 -- actions and handlings are in userpresence.conf.
@@ -38,6 +39,11 @@ CREATE TABLE userpresence (
     action             TEXT,            -- sections of type action, separated by ','
     member             VARCHAR(79),     -- the member in queues: Local/200@from-queue/n
     `group`            TEXT,            -- groups, separated by ';'
+    password           VARCHAR(384),    -- the hash of the password for HTTP: $6$salt$hash
+    display_name       VARCHAR(255),    -- the person's name: Alice Adams; the option is 'name'
+    title              VARCHAR(255),    -- Head of Sales
+    email              VARCHAR(255),    -- alice@example.com
+    visibility         VARCHAR(10),     -- everyone (the default), groups, nobody
     dnd_on             TEXT,            -- assignments, separated by ';'
     dnd_off            TEXT,            -- the same
     followme_on        TEXT,            -- the same

@@ -3,7 +3,8 @@
 --
 -- Load it with:   sqlite3 /var/lib/asterisk/userpresence.sqlite3 < userpresence-sqlite.sql
 --
--- Each column except the first is an option of the same name in userpresence.conf.
+-- Each column except the first is an option of the same name in userpresence.conf; the
+-- option 'name', a person's name, is the column display_name.
 -- NULL or an empty text: not given; the setting of [general] or the default applies.
 -- Columns that are not used may be left out of the table. Status types, tables,
 -- actions and handlings are in userpresence.conf.
@@ -38,6 +39,11 @@ CREATE TABLE userpresence (
     action             TEXT,    -- sections of type action, separated by ','
     member             TEXT,    -- the member in queues: Local/200@from-queue/n
     "group"            TEXT,    -- groups, separated by ';'
+    password           TEXT,    -- the hash of the password for HTTP: $6$salt$hash
+    display_name       TEXT,    -- the person's name: Alice Adams; the option is 'name'
+    title              TEXT,    -- Head of Sales
+    email              TEXT,    -- alice@example.com
+    visibility         TEXT,    -- everyone (the default), groups, nobody
     dnd_on             TEXT,    -- assignments, separated by ';'
     dnd_off            TEXT,    -- the same
     followme_on        TEXT,    -- the same

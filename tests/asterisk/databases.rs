@@ -85,6 +85,11 @@ const COLUMNS: &[(&str, &str)] = &[
     ("action", "quiet,loud"),
     ("member", "Local/200@from-queue/n"),
     ("group", "Sales;Berlin"),
+    ("password", "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1"),
+    ("display_name", "Zoë «你好» O'Neill"),
+    ("title", "Leiterin, Vertrieb"),
+    ("email", "zoe@example.com"),
+    ("visibility", "groups"),
     (
         "dnd_on",
         "GLOBAL(dnd)=Bitte nicht stören, O'Neill;GLOBAL(b)=1",
@@ -154,6 +159,7 @@ fn every_column_is_an_option(engine: Engine) {
     // In the file, each of several values is an option of its own.
     let mut file = format!("{FILE}{FURTHER}[filer]\ntype = user\naccount = row2\n");
     for (name, value) in COLUMNS {
+        let name = if *name == "display_name" { "name" } else { name };
         for value in value.split(';') {
             file.push_str(&format!("{name} = {value}\n"));
         }

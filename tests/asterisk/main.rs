@@ -65,3 +65,4 @@ mod storm;
 mod timed;
 mod unload;
 mod webhooks;
+mod who_may_what;

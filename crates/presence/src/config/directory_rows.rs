@@ -93,7 +93,9 @@ impl DirectoryRows {
         let (mut seen, mut values) = (HashSet::new(), Vec::new());
         let given = entry.variables.iter();
         for variable in given.filter(|it| it.name.eq_ignore_ascii_case(column)) {
-            let words = variable.value.split(';').map(str::trim);
+            let several = column == GROUP;
+            let words = variable.value.split(|c| several && c == ';');
+            let words = words.map(str::trim);
             for word in words.filter(|word| !word.is_empty()) {
                 let word = if column == GROUP { group(word) } else { word };
                 if values.len() == most || !seen.insert(word.to_ascii_lowercase()) {

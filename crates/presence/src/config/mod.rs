@@ -16,6 +16,8 @@ mod graph;
 mod handling;
 mod ids;
 mod inputs;
+mod logins;
+mod password;
 mod people;
 mod publish;
 mod reach;
@@ -39,6 +41,7 @@ pub use api_user::{ApiUser, Http};
 pub use changes::{parse_changes, parse_row};
 pub use definitions::Definitions;
 pub use directory_rows::DirectoryRows;
+pub use password::PasswordKinds;
 pub use section::{Origin, Problem, Section, Variable};
 pub use settings::{Lists, LoginStatuses, Outgoing, Rule, Schedule, Settings, Sip};
 use sorted::Sorted;
@@ -99,6 +102,7 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone<'_>
     reach::check(&users, file, realtime, &mut warnings);
     let http = Arc::make_mut(&mut settings.http);
     http.add_users(&sorted.api_users, &users, &mut errors, &mut warnings);
+    logins::check(&users, http, file, realtime, &mut warnings);
     let journal = http.journal;
     settings.webhooks = webhook::parse(
         &sorted.webhooks,

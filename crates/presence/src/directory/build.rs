@@ -66,6 +66,7 @@ impl Directory {
                 groups: spec.groups,
                 contact: spec.contact,
                 reach: spec.reach,
+                password: spec.password,
                 publishers,
                 origin: spec.origin,
                 own_combines: true,
@@ -83,6 +84,7 @@ impl Directory {
         directory.index_mailboxes();
         directory.index_publishers();
         directory.index_groups();
+        directory.collect_password_kinds();
         directory.measure_depths();
         directory
     }
