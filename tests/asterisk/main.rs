@@ -18,6 +18,7 @@ mod combine;
 mod combining;
 mod comebacks;
 mod console;
+mod databases;
 mod devices;
 mod dial;
 mod dial_load;

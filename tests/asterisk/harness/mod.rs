@@ -28,6 +28,7 @@ mod calls;
 pub mod changes;
 pub mod client;
 mod config;
+pub mod database;
 mod dialplan;
 mod disk;
 mod events;
