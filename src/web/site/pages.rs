@@ -30,6 +30,51 @@ const FILES: &[(&str, &str, &str)] = &[
         "text/javascript; charset=utf-8",
         include_str!("board/core.js"),
     ),
+    (
+        "settings.js",
+        "text/javascript; charset=utf-8",
+        include_str!("board/settings.js"),
+    ),
+    (
+        "password.js",
+        "text/javascript; charset=utf-8",
+        include_str!("board/password.js"),
+    ),
+    (
+        "sortable.js",
+        "text/javascript; charset=utf-8",
+        include_str!("board/sortable.js"),
+    ),
+    (
+        "form.js",
+        "text/javascript; charset=utf-8",
+        include_str!("board/form.js"),
+    ),
+    (
+        "administration.js",
+        "text/javascript; charset=utf-8",
+        include_str!("board/administration.js"),
+    ),
+    (
+        "configuration.js",
+        "text/javascript; charset=utf-8",
+        include_str!("board/configuration.js"),
+    ),
+    (
+        "admin-form.js",
+        "text/javascript; charset=utf-8",
+        include_str!("board/admin-form.js"),
+    ),
+    (
+        "admin-list.js",
+        "text/javascript; charset=utf-8",
+        include_str!("board/admin-list.js"),
+    ),
+    (
+        "admin-backups.js",
+        "text/javascript; charset=utf-8",
+        include_str!("board/admin-backups.js"),
+    ),
 ];
 
 /// Allows no content from other sites, no inline scripts, and no frames on other pages.
