@@ -30,7 +30,7 @@ export async function show(element, { caller, signal, statuses }) {
   let saved = await ask(url, { signal });
   /** A merge patch: what was changed and is not saved. */
   let patch = {};
-  /** Each item by its path, to find the field that an error belongs to. */
+  /** Each item by its path as a text, to find the field that an error belongs to. */
   let items = new Map();
   let people = null;
 
@@ -48,7 +48,8 @@ export async function show(element, { caller, signal, statuses }) {
   /** The value without one's own: that of all statuses, else the administrator's. */
   function other(path) {
     const common = path[0] === "statuses" && path[1] !== "default" ? own(["statuses", "default", ...path.slice(2)]) : null;
-    const value = common ?? at(saved.effective, path) ?? null;
+    const set = at(saved.effective, path) ?? (path[0] === "statuses" ? at(saved.effective, ["statuses", "default", ...path.slice(2)]) : null);
+    const value = common ?? set ?? null;
     return { value, key: common === null ? "settings.administrator" : "settings.common" };
   }
 
@@ -89,7 +90,7 @@ export async function show(element, { caller, signal, statuses }) {
       fresh.querySelector("input, select, button:not([hidden])")?.focus();
       say(t("settings.given", { item: label, value: inherited }));
     });
-    items.set(path.join("."), input);
+    items.set(path.join("."), { path, input });
     return element;
   }
 
@@ -228,8 +229,7 @@ export async function show(element, { caller, signal, statuses }) {
       ),
     );
     const queue = ["login", "logout", "pause", "none"].map((it) => [it, t(`settings.queue.${it}`)]);
-    const onOff = ["on", "off"].map((it) => [it, t(`settings.${it}`)]);
-    const greeting = ["unavailable", "busy", "temp"].map((it) => [it, t(`settings.greeting.${it}`)]);
+    const onOff = [...["on", "off"].map((it) => [it, t(`settings.${it}`)]), ["none", t("settings.queue.none")]];
     const ends = status !== "default" && h("button", { type: "button", class: "quiet", onclick: () => remove(status) }, t("settings.remove"));
     const title = status === "default" ? t("settings.every") : labelOf(status);
     return h(
@@ -255,7 +255,7 @@ export async function show(element, { caller, signal, statuses }) {
         word(part("dnd"), "actions", t("settings.dnd"), onOff),
         word(part("followMe"), "actions", t("settings.followMe"), onOff),
         saved.allowed.queues !== false && word(part("queue"), "actions", t("settings.queue"), queue),
-        word(part("greeting"), "handling", t("settings.greeting"), greeting),
+        typed(part("greeting"), "handling", t("settings.greeting"), { list: "greetings" }),
         typed(part("note"), "note", t("settings.note"), { maxlength: 255 }),
       ),
       ends && h("div", { class: "ends" }, ends),
@@ -291,7 +291,7 @@ export async function show(element, { caller, signal, statuses }) {
 
   function draw() {
     items = new Map();
-    const login = [["", t("settings.nothing")], ...statuses.map(({ name, label }) => [name, label || name])];
+    const login = [["none", t("settings.nothing")], ...statuses.map(({ name, label }) => [name, label || name])];
     const extensions = (saved.allowed.extensions ?? []).map((it) => [it, it]);
     const visible = ["everyone", "groups", "nobody"].map((it) => [it, t(`settings.visible.${it}`)]);
     const own = Object.keys(saved.statuses ?? {}).filter((it) => it !== "default");
@@ -302,6 +302,7 @@ export async function show(element, { caller, signal, statuses }) {
         h("h2", { tabindex: -1 }, t("settings.title")),
         h("p", { class: "hint" }, t("settings.intro")),
         h("datalist", { id: "colleagues" }),
+        h("datalist", { id: "greetings" }, ["unavailable", "busy"].map((value) => h("option", { value, label: t(`settings.greeting.${value}`) }))),
         h(
           "form",
           { id: "own", novalidate: true, onsubmit: save },
@@ -345,7 +346,7 @@ export async function show(element, { caller, signal, statuses }) {
     $("unsaved").hidden = !Object.keys(patch).length;
     for (const it of element.querySelectorAll("details.block")) {
       const prefix = `statuses.${it.dataset.status}.`;
-      const count = [...items.keys()].filter((key) => key.startsWith(prefix) && own(key.split(".")) !== null).length;
+      const count = [...items].filter(([key, { path }]) => key.startsWith(prefix) && own(path) !== null).length;
       it.querySelector(".own").textContent = count ? t("settings.count", { count }) : "";
     }
   }
@@ -375,7 +376,7 @@ export async function show(element, { caller, signal, statuses }) {
   /** Shows an error at the field whose path its message begins with, else beside the button. */
   function blame({ message, error }) {
     const path = error?.member ?? [...items.keys()].filter((it) => message.startsWith(`${it}:`) || message.startsWith(`${it} `)).pop();
-    const input = items.get(path);
+    const { input } = items.get(path) ?? {};
     if (!input) return void ($("own-error").textContent = message);
     fault(input, message.slice(message.startsWith(path) ? path.length : 0).replace(/^:? /, ""));
     input.closest("details")?.setAttribute("open", "");
