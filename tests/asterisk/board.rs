@@ -143,7 +143,7 @@ fn a_login_shows_everyone() {
     board.log_in("panel");
     board.wait_names(&["alice", "bob", "carol"]);
     assert_eq!(page.text("#caller"), "alice");
-    assert_eq!(page.text("#mine .label"), "Not set");
+    assert_eq!(page.text("#own .label"), "Not set");
     // The session survives a new load of the page and ends with the logout.
     page.open("/userpresence/");
     board.wait_names(&["alice", "bob", "carol"]);
@@ -156,7 +156,7 @@ fn a_login_shows_everyone() {
     // A role that only reads has nothing to set.
     board.log_in("reader");
     board.wait_names(&["alice", "bob", "carol"]);
-    assert_eq!(page.count("#mine:not([hidden])"), 0);
+    assert_eq!(page.count("#self:not([hidden])"), 0);
     page.click("#rows .row");
     page.keys(key::ENTER);
     assert_eq!(page.count("dialog[open]"), 0);
@@ -170,7 +170,7 @@ fn a_change_from_a_phone_shows_at_once() {
     board.ast.set_custom("200", "away,lunch,Back at one");
     board.wait_row("alice", "message", "Back at one");
     board.wait_row("alice", "label", "At lunch");
-    assert_eq!(board.browser.text("#mine .label"), "At lunch");
+    assert_eq!(board.browser.text("#own .label"), "At lunch");
     // A screen reader announces the user's own status too.
     board.browser.wait(
         "document.querySelector('#announcement').textContent === 'Your status: At lunch, Back at one'",
@@ -181,7 +181,7 @@ fn a_change_from_a_phone_shows_at_once() {
     board.ast.set_custom("210", &format!("dnd,,{nasty}"));
     board.wait_row("bob", "message", nasty);
     assert_eq!(
-        board.browser.count("#rows script, #rows img, #mine script"),
+        board.browser.count("#rows script, #rows img, #own script"),
         0
     );
     assert_eq!(board.browser.run("return document.title", &[]), "Presence");
@@ -238,11 +238,11 @@ fn a_user_sets_their_own_status() {
     page.click("#mine");
     page.fill("#message", &"ü".repeat(200));
     page.click("#save");
-    page.wait("document.querySelector('#edit-error').textContent.includes('400 bytes')");
+    page.wait("document.querySelector('#message-wrong').textContent.includes('400 bytes')");
     page.choose("#until", "at");
     page.choose("#at", "2001-01-01T00:00");
     page.click("#save");
-    page.wait("document.querySelector('#edit-error').textContent.includes('in the future')");
+    page.wait("document.querySelector('#at-wrong').textContent.includes('in the future')");
     page.click("#cancel");
     board.wait_dialog(false);
 
@@ -458,7 +458,7 @@ fn an_administrator_sets_the_status_of_others() {
     page.click("#save");
     board.wait_row("bob", "label", "Do not disturb");
     assert_eq!(read(&board.ast, "bob"), "dnd");
-    assert_eq!(page.count("#mine:not([hidden])"), 0);
+    assert_eq!(page.count("#self:not([hidden])"), 0);
     board.no_errors();
 }
 
@@ -492,10 +492,10 @@ fn people_can_be_searched_filtered_and_sorted() {
     let chips = page.text("#chips");
     let chips: Vec<&str> = chips.split_whitespace().collect();
     assert_eq!(chips[..2], ["All", "3"], "{chips:?}");
-    page.click("[data-presence=Busy]");
+    page.click(".chip[data-presence=Busy]");
     board.wait_names(&["bob"]);
     assert_eq!(
-        page.attribute("[data-presence=Busy]", "aria-pressed"),
+        page.attribute(".chip[data-presence=Busy]", "aria-pressed"),
         "true"
     );
     // People who no longer match disappear, and new matches appear.
@@ -503,7 +503,7 @@ fn people_can_be_searched_filtered_and_sorted() {
     page.wait("!document.querySelector('#nobody').hidden");
     ast.set_custom("220", "dnd");
     board.wait_names(&["carol"]);
-    page.click("[data-presence='']");
+    page.click(".chip[data-presence='']");
     board.wait_names(&["alice", "bob", "carol"]);
 
     page.choose("#status", "dnd");
@@ -867,7 +867,34 @@ fn the_board_works_below_a_prefix() {
 #[test]
 fn the_board_is_small_and_loads_nothing_from_elsewhere() {
     let board = Board::of_alice();
-    let parts = ["", "board.css", "board.js"].map(|name| {
+    let names = [
+        "",
+        "admin-backups.js",
+        "admin-form.js",
+        "admin-list.js",
+        "administration.js",
+        "board.css",
+        "board.js",
+        "configuration.js",
+        "core.js",
+        "form.js",
+        "icon.svg",
+        "list.js",
+        "manifest.webmanifest",
+        "notices.js",
+        "password.js",
+        "people.js",
+        "settings.js",
+        "sortable.js",
+        "status.js",
+        "strings-en.json",
+        "strings-de.json",
+        "strings-fr.json",
+        "strings-es.json",
+        "strings-pt.json",
+        "strings-it.json",
+    ];
+    let parts = names.map(|name| {
         let answer = board
             .ast
             .http("GET", &format!("/userpresence/{name}"), &[], "");
@@ -875,7 +902,8 @@ fn the_board_is_small_and_loads_nothing_from_elsewhere() {
         answer.body
     });
     let size: usize = parts.iter().map(String::len).sum();
-    assert!(size < 60_000, "{size} bytes");
+    println!("{size} bytes");
+    assert!(size < 120_000, "{size} bytes");
     for part in &parts {
         // The only absolute address is the name of an XML namespace.
         let addresses = part.matches("://").count();
@@ -1000,7 +1028,7 @@ fn no_text_is_cut_off_or_overlaps() {
             "const cut = (it) => it.offsetWidth > 1 && \
                (it.scrollWidth > it.clientWidth + 1 || it.scrollHeight > it.clientHeight + 1); \
              const parts = '.row .name .text, .you, .row .words, .row .extensions, .since time, \
-               .row .message .text, [role=columnheader], .chip, .pick, #mine .words, #mine .message, #tools, #caller'; \
+               .row .message .text, [role=columnheader], .chip, .pick, #own .words, #tools, #caller'; \
              const box = (it) => it.getBoundingClientRect(); \
              const all = [...document.querySelectorAll(parts)]; \
              const found = all.filter(cut).map((it) => 'cut: ' + it.outerHTML); \

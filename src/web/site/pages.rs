@@ -8,8 +8,37 @@ use super::strings;
 use crate::web::wire;
 use asterisk::http::{HttpMethod, Reply, ReplyBody, Request};
 
-/// The name, type and text of each file.
-const FILES: &[(&str, &str, &str)] = &[
+/// A file of the board: its name, type and text.
+type File = (&'static str, &'static str, &'static str);
+
+/// The files that are scripts.
+macro_rules! scripts {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, "text/javascript; charset=utf-8", include_str!(concat!("board/", $name)))),*]
+    };
+}
+
+/// The scripts: `board.js` starts the page and loads the others.
+const SCRIPTS: &[File] = scripts![
+    "admin-backups.js",
+    "admin-form.js",
+    "admin-list.js",
+    "administration.js",
+    "board.js",
+    "configuration.js",
+    "core.js",
+    "form.js",
+    "list.js",
+    "notices.js",
+    "password.js",
+    "people.js",
+    "settings.js",
+    "sortable.js",
+    "status.js",
+];
+
+/// The other files.
+const FILES: &[File] = &[
     (
         "",
         "text/html; charset=utf-8",
@@ -20,66 +49,17 @@ const FILES: &[(&str, &str, &str)] = &[
         "text/css; charset=utf-8",
         include_str!("board/board.css"),
     ),
+    ("icon.svg", "image/svg+xml", include_str!("board/icon.svg")),
     (
-        "board.js",
-        "text/javascript; charset=utf-8",
-        include_str!("board/board.js"),
-    ),
-    (
-        "core.js",
-        "text/javascript; charset=utf-8",
-        include_str!("board/core.js"),
-    ),
-    (
-        "settings.js",
-        "text/javascript; charset=utf-8",
-        include_str!("board/settings.js"),
-    ),
-    (
-        "password.js",
-        "text/javascript; charset=utf-8",
-        include_str!("board/password.js"),
-    ),
-    (
-        "sortable.js",
-        "text/javascript; charset=utf-8",
-        include_str!("board/sortable.js"),
-    ),
-    (
-        "form.js",
-        "text/javascript; charset=utf-8",
-        include_str!("board/form.js"),
-    ),
-    (
-        "administration.js",
-        "text/javascript; charset=utf-8",
-        include_str!("board/administration.js"),
-    ),
-    (
-        "configuration.js",
-        "text/javascript; charset=utf-8",
-        include_str!("board/configuration.js"),
-    ),
-    (
-        "admin-form.js",
-        "text/javascript; charset=utf-8",
-        include_str!("board/admin-form.js"),
-    ),
-    (
-        "admin-list.js",
-        "text/javascript; charset=utf-8",
-        include_str!("board/admin-list.js"),
-    ),
-    (
-        "admin-backups.js",
-        "text/javascript; charset=utf-8",
-        include_str!("board/admin-backups.js"),
+        "manifest.webmanifest",
+        "application/manifest+json",
+        include_str!("board/manifest.webmanifest"),
     ),
 ];
 
 /// Allows no content from other sites, no inline scripts, and no frames on other pages.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; \
+    connect-src 'self'; img-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
 
 /// A page, or 404.
@@ -120,7 +100,8 @@ fn file(path: &str) -> Option<(&'static str, Cow<'static, str>)> {
     if let Some(language) = language.and_then(|rest| rest.strip_suffix(".json")) {
         return Some(("application/json", strings::of_language(language)?.into()));
     }
-    let (_, kind, text) = FILES.iter().find(|(name, _, _)| *name == path)?;
+    let mut files = FILES.iter().chain(SCRIPTS);
+    let (_, kind, text) = files.find(|(name, _, _)| *name == path)?;
     Some((kind, Cow::Borrowed(text)))
 }
 

@@ -2,6 +2,7 @@
 
 import { h, t } from "./core.js";
 import { choice, fault, field } from "./form.js";
+import { labelOfStatus } from "./people.js";
 import { sortable } from "./sortable.js";
 
 const STATES = ["dnd", "xa", "away", "chat", "unavailable", "available", "not_set"];
@@ -29,6 +30,9 @@ function labelOf(name) {
   const text = t(key);
   return text === key ? null : text;
 }
+
+/** What the server found wrong with an option, if it did. */
+const problem = (model, section, option) => model.problems.find((it) => it.section === section && it.option === option)?.message;
 
 /** A field for an option of a section. */
 function option({ model, changed }, section, type, entry) {
@@ -63,10 +67,8 @@ function option({ model, changed }, section, type, entry) {
     changed();
   });
   const label = labelOf(name);
-  const element = field(label ?? h("code", {}, name), input, { code: label && name, hint: input.matches("textarea") && t("admin.lines") });
+  const element = field(label ?? h("code", {}, name), input, { code: label && name, hint: input.matches("textarea") && t("admin.lines"), wrong: problem(model, section, name) });
   element.dataset.option = name;
-  const problem = model.problems.find((it) => it.section === section && it.option === name);
-  if (problem) fault(input, problem.message);
   return element;
 }
 
@@ -111,7 +113,7 @@ export function general(view) {
   const given = model.values("general", "priority").join(",").split(",").map((it) => it.trim().toLowerCase()).filter((it) => STATES.includes(it));
   const order = [...new Set([...given, ...STATES])];
   const list = sortable(
-    order.map((key) => ({ key, text: view.statuses.find(({ name }) => name === key)?.label || key })),
+    order.map((key) => ({ key, text: labelOfStatus(key, view.statuses.find(({ name }) => name === key)?.label) })),
     {
       label: t("admin.priority"),
       disabled: !editable(model, "general"),
@@ -121,17 +123,12 @@ export function general(view) {
       },
     },
   );
-  const problem = model.problems.find((it) => it.section === "general" && it.option === "priority");
+  const element = field(t("admin.priority"), list, { code: "priority", hint: t("admin.priorityHint"), wrong: problem(model, "general", "priority") });
+  const [main, more] = groups(view, "general", "general");
   return h(
     "form",
     { class: "card block", novalidate: true, onsubmit: (event) => event.preventDefault() },
-    h(
-      "fieldset",
-      { disabled: !editable(model, "general"), class: "plain" },
-      groups(view, "general", "general").slice(0, 1),
-      h("fieldset", {}, h("legend", {}, t("admin.priority")), h("p", { class: "hint" }, t("admin.priorityHint")), list, h("p", { class: "error" }, problem?.message ?? "")),
-      groups(view, "general", "general").slice(1),
-    ),
+    h("fieldset", { disabled: !editable(model, "general"), class: "plain" }, main, element, more),
   );
 }
 

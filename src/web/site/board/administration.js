@@ -6,6 +6,7 @@ import { Configuration } from "./configuration.js";
 import { backups } from "./admin-backups.js";
 import { general, section } from "./admin-form.js";
 import { list } from "./admin-list.js";
+import { on } from "./people.js";
 
 /** The pages, and the type of the sections that each is for. */
 const PAGES = { general: "general", statuses: "status", users: "user", handling: "handling", other: null, backups: null };
@@ -20,13 +21,12 @@ function address(type, name) {
   return `#/administration/${page}${page === "general" ? "" : `/${encodeURIComponent(name)}`}`;
 }
 
-export async function show(element, { caller, signal, statuses }, rest = []) {
+export async function show(element, { caller, signal, statuses }, rest) {
   if (owner !== caller) [model, owner] = [null, caller];
-  const [page = "general", name] = rest;
+  let page;
+  let name;
   if (!model?.edited.size) model = await Configuration.load(signal);
   const view = { model, signal, statuses, address, changed: bar, again: draw };
-  const error = h("p", { class: "error", role: "alert" });
-
   function draw() {
     const tabs = Object.keys(PAGES).map((it) => h("a", { href: `#/administration/${it}`, "aria-current": it === page && "page" }, t(`admin.${it}`)));
     const { file, editable, reason } = model.loaded;
@@ -38,7 +38,6 @@ export async function show(element, { caller, signal, statuses }, rest = []) {
         h("nav", { class: "tabs", "aria-label": t("admin.title") }, tabs),
         editable === false && h("p", { class: "card block" }, t("admin.readOnly", { file, reason })),
         problems(),
-        error,
         body(),
         h(
           "div",
@@ -120,6 +119,7 @@ export async function show(element, { caller, signal, statuses }, rest = []) {
         finish();
         say(t("admin.saved"));
       } catch (error) {
+        if (error.status === 401) return on.ended();
         if (error.status === 412) {
           why.textContent = t("admin.conflict");
           fill(h("button", { type: "button", class: "main", onclick: merge }, t("admin.merge")));
@@ -146,12 +146,21 @@ export async function show(element, { caller, signal, statuses }, rest = []) {
     dialog.showModal();
   }
 
-  /** After saving, a new section has its own address. */
+  /** After saving, a deleted section has no page. */
   function finish() {
-    if (name === undefined || name === "+" || !model.get(name)) location.hash = `#/administration/${page}`;
+    if (name !== undefined && !model.get(name)) location.hash = `#/administration/${page}`;
     draw();
     element.querySelector("h2").focus();
   }
 
-  draw();
+  /** Shows a page; the focus stays on the tabs, or goes to the heading. */
+  function go([first, second]) {
+    const onTab = document.activeElement?.closest(".tabs");
+    [page, name] = [first in PAGES ? first : "general", second];
+    draw();
+    element.querySelector(onTab ? ".tabs [aria-current]" : "h2").focus();
+  }
+
+  go(rest);
+  return go;
 }
