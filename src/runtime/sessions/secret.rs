@@ -158,6 +158,11 @@ fn options() -> OpenOptions {
 /// The text of a file; `None` if it does not exist or is not UTF-8. If other users can read
 /// the file, its mode is set to 600.
 fn read(path: &Path) -> io::Result<Option<String>> {
+    read_up_to(path, LONGEST)
+}
+
+/// As [`read`], of a file of at most so many bytes.
+pub(super) fn read_up_to(path: &Path, longest: u64) -> io::Result<Option<String>> {
     let file = match options().read(true).open(path) {
         Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
         file => file?,
@@ -176,12 +181,12 @@ fn read(path: &Path) -> io::Result<Option<String>> {
         file.set_permissions(fs::Permissions::from_mode(0o600))?;
     }
     let mut text = Vec::new();
-    file.take(LONGEST).read_to_end(&mut text)?;
+    file.take(longest).read_to_end(&mut text)?;
     Ok(String::from_utf8(text).ok())
 }
 
 /// Replaces a file: after a crash, either the old or the complete new file exists.
-fn write(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new()
         .recursive(true)

@@ -8,6 +8,7 @@ mod answer;
 mod events;
 mod openapi;
 mod pages;
+mod password;
 mod reader_slots;
 mod routes;
 #[cfg(feature = "selftest")]

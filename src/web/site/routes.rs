@@ -1,6 +1,6 @@
 //! The resources below `v1/` and their handlers.
 
-use super::{HttpCaller, HttpMethod, Reply, Request, events, openapi, session, users};
+use super::{HttpCaller, HttpMethod, Reply, Request, events, openapi, password, session, users};
 
 /// A path, in which `*` matches any part that is not empty, and the handler of each method.
 pub struct Route<F: 'static> {
@@ -38,6 +38,10 @@ pub static CALLERS: &[Route<CallerHandler>] = &[
             (HttpMethod::Get, session::show),
             (HttpMethod::Delete, session::log_out),
         ],
+    },
+    Route {
+        path: &["v1", "session", "password"],
+        methods: &[(HttpMethod::Put, password::put)],
     },
     Route {
         path: &["v1", "account", "*", "presence"],

@@ -29,6 +29,12 @@ fn an_api_user_authenticates_by_basic_and_sees_its_own_account() {
             "account": "main",
             "user": user,
             "extensionId": id,
+            "may": {
+                "settings": user.is_some(),
+                "password": false,
+                "call": false,
+                "configure": false,
+            },
         });
         assert_eq!(answer.json(), expected);
     }

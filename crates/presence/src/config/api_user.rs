@@ -1,9 +1,10 @@
 //! The HTTP interface: its settings, and sections of `type = api_user`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::password::{PasswordKinds, hash};
 use super::reader::{OptionSpec, OptionTable, SectionReader, TakenNames};
 use super::section::{Origin, Problem};
 use super::sorted::Sections;
@@ -48,11 +49,13 @@ impl Default for Http {
     }
 }
 
-/// A user of the HTTP interface.
+/// Who may log in over HTTP: an API user, or a person with a password.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ApiUser {
     /// The hash of the password, as `crypt` makes it.
     pub password: Box<str>,
+    /// Whether this is a user with a password, and not a section of `type = api_user`.
+    pub is_person: bool,
     /// The networks that requests may come from; empty for everywhere.
     permit: Vec<Mask>,
     /// The identity and the rights of the user.
@@ -60,6 +63,24 @@ pub struct ApiUser {
 }
 
 impl ApiUser {
+    /// A user who logs in by the password of their own section.
+    pub fn person(name: &Arc<str>, account: &Arc<str>, password: &str) -> Self {
+        ApiUser {
+            password: password.into(),
+            is_person: true,
+            permit: Vec::new(),
+            caller: Principal::person(name, account),
+        }
+    }
+
+    /// The same login with another password's hash.
+    pub fn with_password(&self, hash: &str) -> Self {
+        ApiUser {
+            password: hash.into(),
+            ..self.clone()
+        }
+    }
+
     /// Whether requests may come from that address.
     pub fn permits(&self, remote: IpAddr) -> bool {
         self.permit.is_empty() || self.permit.iter().any(|mask| mask.contains(remote))
@@ -72,20 +93,13 @@ impl Http {
         self.users.get(&name.to_ascii_lowercase())
     }
 
-    /// One hash of each kind among the API users, except the kind of the given user. A login
-    /// that fails is compared with these too, so that it takes the same time for every name,
-    /// known or not.
-    pub fn other_kinds(&self, user: Option<&ApiUser>) -> impl Iterator<Item = &str> {
-        let mut kinds = BTreeMap::new();
-        for hash in self.users.values().map(|user| &*user.password) {
-            // The smallest hash, because the users have no fixed order.
-            let sample = kinds.entry(kind(hash)).or_insert(hash);
-            *sample = hash.min(sample);
+    /// The kinds of the API users' passwords.
+    pub(crate) fn password_kinds(&self) -> PasswordKinds {
+        let mut kinds = PasswordKinds::default();
+        for user in self.users.values() {
+            kinds.add(&user.password);
         }
-        if let Some(user) = user {
-            kinds.remove(kind(&user.password));
-        }
-        kinds.into_values()
+        kinds
     }
 
     /// How many API users there are.
@@ -174,6 +188,7 @@ fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<ApiUser> {
     );
     Some(ApiUser {
         password: draft.password?,
+        is_person: false,
         permit: draft.permit,
         caller: Principal {
             name: reader.section().name.as_str().into(),
@@ -235,36 +250,6 @@ fn some(names: &[&str]) -> String {
     match names.len() > MOST {
         true => format!("{begin}, ..."),
         false => begin,
-    }
-}
-
-/// The method and cost of a hash, which determine how long it takes: all but the salt and the
-/// digest.
-fn kind(hash: &str) -> &str {
-    let mut parts = hash.rsplitn(3, '$');
-    parts.nth(2).unwrap_or_default()
-}
-
-/// A hash as `crypt` makes it: method and cost, salt, digest.
-fn hash(given: &str) -> Result<Box<str>, String> {
-    let known = ["$5$", "$6$", "$y$"]
-        .iter()
-        .any(|kind| given.starts_with(kind));
-    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '$' | '.' | '/' | '=' | ',');
-    let parts: Vec<&str> = given.split('$').skip(2).collect();
-    // The message does not repeat the value: it may be the password itself.
-    match known
-        && parts.len() >= 2
-        && parts
-            .iter()
-            .all(|part| !part.is_empty() && part.chars().all(good))
-    {
-        true => Ok(given.into()),
-        false => Err(
-            "the value is not the hash of a password, expected one such as $6$salt$hash, which \
-             'userpresence password' makes"
-                .into(),
-        ),
     }
 }
 

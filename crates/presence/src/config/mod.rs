@@ -14,6 +14,8 @@ mod graph;
 mod handling;
 mod ids;
 mod inputs;
+mod logins;
+mod password;
 mod people;
 mod publish;
 mod reach;
@@ -35,6 +37,7 @@ use std::sync::Arc;
 
 pub use api_user::{ApiUser, Http};
 pub use definitions::Definitions;
+pub use password::PasswordKinds;
 pub use section::{Origin, Problem, Section, Variable};
 pub use settings::{Lists, LoginStatuses, Outgoing, Rule, Schedule, Settings, Sip};
 use sorted::Sorted;
@@ -95,6 +98,7 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone<'_>
     reach::check(&users, file, realtime, &mut warnings);
     let http = Arc::make_mut(&mut settings.http);
     http.add_users(&sorted.api_users, &users, &mut errors, &mut warnings);
+    logins::check(&users, http, file, realtime, &mut warnings);
     let journal = http.journal;
     settings.webhooks = webhook::parse(
         &sorted.webhooks,
@@ -143,6 +147,8 @@ pub fn parse_row(
     let specs = ids::check(specs, &[], rows, &mut parsed.errors);
     parsed.users = graph::check(specs, &[], rows, &mut parsed.errors, &mut parsed.warnings);
     reach::check(&parsed.users, &[], rows, &mut parsed.warnings);
+    let http = &settings.http;
+    logins::check(&parsed.users, http, &[], rows, &mut parsed.warnings);
     parsed
 }
 

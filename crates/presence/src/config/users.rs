@@ -11,7 +11,7 @@ use super::section::{Origin, Problem, Section};
 use super::settings::{Rule, Settings};
 use super::user::{InputKind, InputSpec, UserSpec};
 use super::value::unexpected;
-use super::{IsTimezone, action, publish, reach, value};
+use super::{IsTimezone, action, password, publish, reach, value};
 use crate::model::address;
 use crate::model::handling::Reach;
 
@@ -26,6 +26,7 @@ pub(super) struct UserDraft {
     member: Option<Box<str>>,
     groups: Vec<Box<str>>,
     reach: Option<Box<Reach>>,
+    password: Option<Box<str>>,
     /// The lines of `publish`, as indexes among the section's variables.
     publish: Vec<u32>,
     /// The sources, read when the rule is complete: a prefix may follow the extensions.
@@ -76,6 +77,9 @@ const OPTIONS: &[OptionSpec<UserDraft>] = &[
     }),
     OptionSpec::new("member", |it, given| {
         action::member(given.value).map(|member| it.member = Some(member))
+    }),
+    OptionSpec::new("password", |it, given| {
+        password::hash(given.value).map(|hash| it.password = Some(hash))
     }),
     OptionSpec::new("group", |it, given| groups(&mut it.groups, given)),
     OptionSpec::new("endpoint", |it, given| reach::endpoints(it.reach(), given)),
@@ -153,6 +157,7 @@ impl<'a> Users<'a> {
             member: None,
             groups: Vec::new(),
             reach: None,
+            password: None,
             publish: Vec::new(),
             lines: Vec::new(),
             rule: RuleDraft::new(base, definitions.clone()),
@@ -188,6 +193,7 @@ impl<'a> Users<'a> {
                 false => Some(shared(&mut self.groups, draft.groups.into())),
             },
             reach: draft.reach,
+            password: draft.password,
             publish,
             origin,
             section: index,

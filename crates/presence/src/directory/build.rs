@@ -65,6 +65,7 @@ impl Directory {
                 member: spec.member,
                 groups: spec.groups,
                 reach: spec.reach,
+                password: spec.password,
                 publishers,
                 origin: spec.origin,
                 own_combines: true,
@@ -82,6 +83,7 @@ impl Directory {
         directory.index_mailboxes();
         directory.index_publishers();
         directory.index_groups();
+        directory.collect_password_kinds();
         directory.measure_depths();
         directory
     }

@@ -10,6 +10,7 @@ mod functions;
 mod hash;
 mod id;
 pub mod lists;
+mod logins;
 mod names;
 mod own_targets;
 mod phones;
@@ -23,7 +24,8 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use crate::config::{
-    InputKind, InputSpec, Origin, Outgoing, Publish, Rule, Schedule, Settings, UserSpec,
+    InputKind, InputSpec, Origin, Outgoing, PasswordKinds, Publish, Rule, Schedule, Settings,
+    UserSpec,
 };
 use crate::model::address::{self, USER_LABEL};
 use crate::model::device::DeviceTable;
@@ -92,6 +94,8 @@ pub struct User {
     pub groups: Option<Arc<[Box<str>]>>,
     /// How the user is reached, if anything is configured.
     pub reach: Option<Box<Reach>>,
+    /// The hash of the password with which the user may log in over HTTP, if there is one.
+    pub password: Option<Box<str>>,
     /// The phones whose own presence is a source, if the configuration names any.
     pub publishers: Option<Box<Publishers>>,
     /// Where the user is configured.
@@ -236,6 +240,8 @@ pub struct Directory {
     publish_table: Arc<PublishTable>,
     /// The users that name a device as a phone that publishes.
     named_publishers: HashMap<DeviceId, Vec<UserId>>,
+    /// The kinds of all passwords: see [`Directory::password_kinds`].
+    password_kinds: PasswordKinds,
 }
 
 impl Directory {
@@ -538,6 +544,7 @@ impl Directory {
             member: user.member.clone(),
             groups: user.groups.clone(),
             reach: user.reach.clone(),
+            password: user.password.clone(),
             publish: user
                 .publishers
                 .as_deref()

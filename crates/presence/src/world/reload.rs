@@ -182,6 +182,7 @@ impl Plan {
             || user.member != before.member
             || user.groups != before.groups
             || user.reach != before.reach
+            || user.password != before.password
             || !self.directory.publishes_as(user, running, before)
             || user.origin != before.origin
     }
