@@ -1056,9 +1056,16 @@ fn no_text_is_cut_off_or_overlaps() {
 }
 
 /// The pictures that README shows.
-const SHOWN: [&str; 4] = ["board", "board-dark", "board-dialog", "board-phone"];
+const SHOWN: [&str; 6] = [
+    "board",
+    "board-dark",
+    "board-dialog",
+    "board-phone",
+    "settings",
+    "administration",
+];
 
-fn picture(page: &Browser, name: &str) {
+pub fn picture(page: &Browser, name: &str) {
     let Some(folder) = std::env::var_os("SCREENSHOTS") else {
         return;
     };

@@ -11,6 +11,8 @@ mod actions;
 mod announced;
 mod ari;
 mod board;
+mod board_administration;
+mod board_settings;
 mod clients;
 mod combine;
 mod combining;

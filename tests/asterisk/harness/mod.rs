@@ -53,6 +53,7 @@ mod sip;
 mod sipp;
 pub mod statuses;
 pub mod users;
+mod view;
 mod wait;
 
 #[allow(unused_imports, reason = "as above")]
@@ -76,5 +77,6 @@ pub use self::{
     receiver::{Answering, Post, Receiver, TlsReceiver, certificate},
     sip::{Notify, Presence, Subscriber},
     sipp::Sipp,
+    view::View,
     wait::{PATIENCE, now, wait_until},
 };

@@ -81,6 +81,7 @@ export async function show(element, { caller, signal, statuses }) {
     const back = h("button", { type: "button", class: "quiet back", title: t("settings.back"), "aria-label": t("settings.backItem", { item: label }), onclick: give }, "↺");
     const control = make(set, locked);
     const element = field(label, control, { beside: back, hint: locked ? t("settings.locked") : hint });
+    element.dataset.path = paths[0].join(".");
     for (const it of element.querySelectorAll("input, select")) it.disabled = locked;
     for (const path of paths) items.set(path.join("."), { path, input: control });
     refresh();
