@@ -19,16 +19,16 @@ const GROUPS = {
   handling: [
     ["admin.applies", ["set", "status", "note", "push"]],
     ["admin.ringing", ["ring_first", "ring_second", "ring_timeout", "ring_mobile"]],
-    ["admin.forwardInternal", FORWARDS[0]],
-    ["admin.forwardExternal", FORWARDS[1]],
+    ["settings.forwardInternal", FORWARDS[0]],
+    ["settings.forwardExternal", FORWARDS[1]],
   ],
 };
 
 /** The option's label in the reader's language, if it has one. */
-function labelOf(name) {
-  const key = `admin.option.${name}`;
-  const text = t(key);
-  return text === key ? null : text;
+export function labelOf(name) {
+  const camel = name.replace(/^forward_\w+_/, "").replace("noanswer", "no_answer").replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
+  const keys = [`admin.option.${name}`, `settings.${camel}`];
+  return keys.map((key) => t(key)).find((text, at) => text !== keys[at]);
 }
 
 /** What the server found wrong with an option, if it did. */
@@ -67,7 +67,7 @@ function option({ model, changed }, section, type, entry) {
     changed();
   });
   const label = labelOf(name);
-  const element = field(label ?? h("code", {}, name), input, { code: label && name, hint: input.matches("textarea") && t("admin.lines"), wrong: problem(model, section, name) });
+  const element = field(label ?? h("code", { class: "only" }, name), input, { code: label && name, hint: input.matches("textarea") && t("admin.lines"), wrong: problem(model, section, name) });
   element.dataset.option = name;
   return element;
 }
@@ -85,7 +85,7 @@ function groups(view, section, type) {
   const fields = (entries) => h("div", { class: "fields-3" }, entries.map((entry) => option(view, section, type, entry)));
   return [
     ...known.map(([title, names]) => h("fieldset", {}, h("legend", {}, t(title)), fields(names.map(find).filter(Boolean)))),
-    rest.length && (known.length ? h("details", { open: wrong }, h("summary", {}, t("admin.more", { count: set })), fields(rest)) : fields(rest)),
+    rest.length > 0 && (known.length ? h("details", { open: wrong }, h("summary", {}, t("admin.more", { count: set })), fields(rest)) : fields(rest)),
   ];
 }
 
@@ -178,7 +178,7 @@ function create({ model, address, changed }, type) {
   };
   return h(
     "form",
-    { novalidate: true, onsubmit: submit },
+    { class: "narrow", novalidate: true, onsubmit: submit },
     h("h3", {}, t("admin.new", { type })),
     field(t("admin.name"), input, { hint: t("admin.nameForm"), beside: h("button", { type: "submit", class: "main" }, t("admin.continue")) }),
   );

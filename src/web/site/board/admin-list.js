@@ -1,5 +1,6 @@
 // The sections of one type as a list: with a search, and in pages, for there may be thousands.
 
+import { labelOf } from "./admin-form.js";
 import { h, t } from "./core.js";
 
 const EACH = 50;
@@ -16,7 +17,7 @@ export function list({ model, address }, page, type) {
     const cells = page === "other" ? [it.type ?? ""] : COLUMNS[page].map((option) => cell(it, option));
     return { it, cells, text: [it.name, ...cells].join("\n").toLowerCase() };
   });
-  const heads = page === "other" ? [t("admin.type")] : COLUMNS[page].map((it) => t(`admin.option.${it}`));
+  const heads = page === "other" ? [t("admin.type")] : COLUMNS[page].map(labelOf);
   const body = h("tbody");
   const count = h("p", { class: "count", role: "status" });
   const step = (by, text) => h("button", { type: "button", onclick: () => ((place.from += by), paint()) }, t(text));
