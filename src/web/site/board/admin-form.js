@@ -17,8 +17,8 @@ const GROUPS = {
     ["admin.presence", ["method", "outgoing", "handling", "visibility"]],
   ],
   handling: [
-    ["admin.applies", ["set", "status", "note", "push"]],
-    ["admin.ringing", ["ring_first", "ring_second", "ring_timeout", "ring_mobile"]],
+    ["admin.applies", ["set", "status", "note"]],
+    ["admin.ringing", ["ring_first", "ring_second", "ring_timeout", "ring_mobile", "push"]],
     ["settings.forwardInternal", FORWARDS[0]],
     ["settings.forwardExternal", FORWARDS[1]],
   ],
