@@ -45,17 +45,23 @@ export async function show(element, { caller, signal, statuses }) {
     return at(patch, path) ?? at(saved, path) ?? null;
   }
 
-  /** The value without one's own: that for every status, else the administrator's. */
+  /**
+   * The value without one's own: that for every status, else the administrator's, which is not
+   * known as long as one's own value lies over it.
+   */
   function other(path) {
     const common = path[0] === "statuses" ? ["statuses", "default", ...path.slice(2)] : path;
-    const mine = common[1] !== path[1] ? own(common) : null;
-    return { value: mine ?? at(saved.effective, path) ?? at(saved.effective, common) ?? null, key: mine === null ? "settings.administrator" : "settings.common" };
+    const mine = common[1] === path[1] ? null : own(common);
+    if (mine !== null) return { value: mine, key: "settings.common" };
+    const known = [path, common].find((it) => at(saved.effective, it) !== undefined) ?? path;
+    if (at(saved.setBy, known)?.startsWith("own")) return { value: null, key: "settings.asSet" };
+    return { value: at(saved.effective, known) ?? null, key: "settings.administrator" };
   }
 
   /** That value as a text that says where it comes from. */
   function otherwise(path, text = String) {
     const { value, key } = other(path);
-    return t(key, { value: value === null || value === "" ? t("settings.nothing") : text(value) });
+    return t(key, { value: value === null || value === "none" ? t("settings.nothing") : text(value) });
   }
 
   function write(path, value) {
@@ -80,7 +86,9 @@ export async function show(element, { caller, signal, statuses }) {
     };
     const back = h("button", { type: "button", class: "quiet back", title: t("settings.back"), "aria-label": t("settings.backItem", { item: label }), onclick: give }, "↺");
     const control = make(set, locked);
-    const element = field(label, control, { beside: back, hint: locked ? t("settings.locked") : hint });
+    const reason = saved.ignored?.find((it) => paths.some((path) => path.join(".") === it.item))?.reason;
+    const wrong = reason && at(patch, paths[0]) === undefined ? t("settings.ignored", { reason }) : "";
+    const element = field(label, control, { beside: back, hint: locked ? t("settings.locked") : hint, wrong });
     element.dataset.path = paths[0].join(".");
     for (const it of element.querySelectorAll("input, select")) it.disabled = locked;
     for (const path of paths) items.set(path.join("."), { path, input: control });
@@ -154,8 +162,8 @@ export async function show(element, { caller, signal, statuses }) {
     const names = saved.allowed.endpoints;
     const paths = ["ringFirst", "ringSecond"].map((key) => [...path, key]);
     return item("handling", t("settings.ringOrder"), paths, (set, disabled) => {
-      const stages = paths.map((path, stage) => own(path) ?? other(path).value ?? (stage ? [] : names));
-      const stage = (key, list) => [{ key, text: t(`settings.${key}`), heading: true }, ...list.filter((it) => names.includes(it)).map((key) => ({ key, text: key }))];
+      const stages = paths.map((path, stage) => own(path) ?? other(path).value ?? (stage ? [] : names.filter((it) => it !== "mobile")));
+      const stage = (key, list) => [{ key, text: t(`settings.${key}`), heading: true }, ...list.filter((it) => names.includes(it)).map((key) => ({ key, text: key === "mobile" ? t("settings.to.mobile") : key }))];
       const never = names.filter((it) => !stages.flat().includes(it));
       const rows = [...stage("ringFirst", stages[0]), ...stage("ringSecond", stages[1]), ...stage("ringNever", never)];
       const changed = (rows) => {
@@ -260,7 +268,7 @@ export async function show(element, { caller, signal, statuses }) {
               { class: "fields-3" },
               typed("mobile", t("settings.mobile"), ["mobile"], { type: "tel" }),
               extensions.length > 1 && word("handling", t("settings.default"), ["default"], extensions),
-              word("visibility", t("settings.visibility"), ["visibility"], visible),
+              "visibility" in saved.effective && word("visibility", t("settings.visibility"), ["visibility"], visible),
             ),
             h("div", { class: "fields-4" }, ["login", "logout", "register", "unregister"].map((it) => word("login", t(`settings.${it}Status`), [`${it}Status`], login))),
           ),
@@ -325,12 +333,14 @@ export async function show(element, { caller, signal, statuses }) {
 
   /** Shows an error at the field whose path its message begins with, else beside the button. */
   function blame(message) {
-    const path = [...items.keys()].find((it) => message.startsWith(`${it}:`));
-    if (!path) return void ($("settings-error").textContent = message);
-    const { input } = items.get(path);
-    fault(input, message.slice(path.length + 2));
+    const changed = [...items].filter(([, { path }]) => at(patch, path) != null);
+    const named = ([key, { path }]) => message.startsWith(`${key}:`) || message.includes(`'${at(patch, path)}'`);
+    const [key, { input } = {}] = changed.find(named) ?? (changed.length === 1 ? changed[0] : []);
+    if (!input) return void ($("settings-error").textContent = message);
+    fault(input, message.startsWith(`${key}:`) ? message.slice(key.length + 2) : message);
     input.closest("details")?.setAttribute("open", "");
-    ((input.matches("ol, div") && input.querySelector("input:not([hidden])")) || (input.matches("ol, div") ? input.querySelector("select, button") : input)).focus();
+    const inner = input.matches("ol, div") && (input.querySelector("input:not([hidden])") ?? input.querySelector("select, button"));
+    (inner || input).focus();
   }
 
   draw();
