@@ -147,9 +147,9 @@ fn the_ring_order_is_changed_by_dragging_and_by_keyboard() {
     // Nothing but the keyboard from the head of the page on.
     view.tab_to(&format!("{} button:last-child", row("desk")));
     page.keys(key::DOWN);
-    assert_eq!(page.text("#announcement"), "desk: First, place 2 of 3");
+    assert_eq!(page.text("#announcement"), "desk: First, place 2 of 4");
     page.keys(key::DOWN);
-    assert_eq!(page.text("#announcement"), "desk: Then, place 2 of 3");
+    assert_eq!(page.text("#announcement"), "desk: Then, place 2 of 4");
     view.tab_to("#unsaved [type=submit]");
     page.keys(key::ENTER);
     page.wait("document.querySelector('#unsaved').hidden");

@@ -34,6 +34,8 @@ export async function show(element, { caller, signal, statuses }) {
   /** The items that are shown, by their path as a text: { path, input }. */
   let items = new Map();
 
+  // The page of the people may not have loaded them yet.
+  if (!statuses.length) ({ statuses } = await ask("account/~/statuses", { signal }));
   const named = statuses.map(({ name, label }) => [name, labelOfStatus(name, label)]);
   const labelOf = (status) => named.find(([name]) => name === status)?.[1] ?? status;
 
