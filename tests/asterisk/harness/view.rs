@@ -28,7 +28,8 @@ impl View {
     #[track_caller]
     pub fn log_in(&self, name: &str, password: &str, address: &str) {
         self.browser.open(&format!("/userpresence/{address}"));
-        self.browser.wait("document.activeElement.id === 'name'");
+        self.browser
+            .wait("!document.querySelector('#login').hidden");
         self.browser.fill("#name", name);
         self.browser.fill("#password", password);
         self.browser.click("#login button");
