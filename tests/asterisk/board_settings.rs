@@ -218,7 +218,11 @@ fn a_person_changes_their_own_password() {
 /// axe-core finds no problem. With `SCREENSHOTS=DIR` the page is saved as a picture in DIR.
 #[test]
 fn looks() {
-    let view = View::open(office(), "alice-web", "#/settings");
+    let more = "own_forward = internal,voicemail,mobile,_+49X.\nmobile =";
+    let conf = PEOPLE.replacen("mobile =", more, 1);
+    let login = api_user("alice-web", "role = self\nuser = alice");
+    let office = configured(&format!("{conf}{login}")).http();
+    let view = View::open(office, "alice-web", "#/settings");
     let page = &view.browser;
     page.choose(&format!("{} select", field(OUTSIDE)), "mobile");
     page.fill(&format!("{} input", field("mobile")), "+491701234567");
