@@ -244,6 +244,7 @@ impl system::ExitHandler for UserPresence {
         });
         drop(threads);
         if let Some(runtime) = runtime::current() {
+            runtime.password_sheets.close();
             runtime.close_sequences();
         }
     }

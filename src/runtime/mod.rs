@@ -10,7 +10,7 @@
 //! - [`persister`] is the one thread that may wait for a disk, [`actions`] the one that
 //!   may wait for a dialplan function.
 //! - [`applications`] sends events to ARI's applications.
-//! - [`sessions`] are the logins over HTTP.
+//! - [`sessions`] are the logins over HTTP, [`password_sheet`] makes passwords for many users.
 //! - [`reload`] replaces the configuration, [`load`] reads what was there before.
 
 pub mod actions;
@@ -32,6 +32,7 @@ pub mod load;
 mod models;
 pub mod outbox;
 pub mod own_settings;
+pub mod password_sheet;
 pub mod persister;
 pub mod pickups;
 pub mod providers;
@@ -65,6 +66,7 @@ use hint_index::HintIndex;
 use host::Host;
 use lists::ListExtensions;
 use own_settings::ForwardsWatchers;
+use password_sheet::PasswordSheets;
 use persister::PersisterQueue;
 use pickups::Pickups;
 use publications::Publications;
@@ -102,6 +104,8 @@ pub struct Runtime {
     pub pickups: Arc<Pickups>,
     /// The logins over HTTP.
     pub sessions: Sessions,
+    /// Passwords for many users at once.
+    pub password_sheets: PasswordSheets,
     kept: Arc<ProcessState>,
 }
 
@@ -137,6 +141,7 @@ impl Runtime {
             webhooks: Webhooks::new(poster),
             pickups: Arc::default(),
             sessions: Sessions::default(),
+            password_sheets: PasswordSheets::default(),
             kept,
         })
     }
@@ -200,6 +205,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.0.password_sheets.close();
         self.0.close_sequences();
         self.0.close_store();
         self.0.feed.close();

@@ -26,16 +26,27 @@ pub static COMMANDS: &[Command] = &[
     Command {
         words: c"userpresence show users",
         summary: c"Show users and their combined presence",
-        usage: c"Usage: userpresence show users [like <regex>]
+        usage: c"Usage: userpresence show users [group <group>] [like <regex>]
        Shows every user with the combined presence, the winning source and how
-       long ago that source was set. With 'like', only the users whose name
-       matches the regular expression.
+       long ago that source was set. With 'group', only the users of this
+       group, or of several that commas separate. With 'like', only the users
+       whose name in userpresence.conf matches the regular expression.
 ",
         run: show::show_users,
         complete: Some(|at| match at.before.len() {
-            0 => vec!["like".to_owned()],
+            count if count % 2 == 0 => vec!["group".to_owned(), "like".to_owned()],
+            _ if at.before.last().is_some_and(|last| *last == "group") => complete::groups(),
             _ => Vec::new(),
         }),
+    },
+    Command {
+        words: c"userpresence show groups",
+        summary: c"Show the groups of users",
+        usage: c"Usage: userpresence show groups
+       Shows every group with its account and the number of its users.
+",
+        run: show::show_groups,
+        complete: None,
     },
     Command {
         words: c"userpresence show user",
@@ -206,15 +217,30 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         words: c"userpresence password",
-        summary: c"Create an API user for HTTP, with a hashed password",
+        summary: c"Create a password for HTTP, hashed",
         usage: c"Usage: userpresence password <name> [<password>]
-       Shows the lines of userpresence.conf that create an API user with this
-       name for the HTTP interface. Without <password>, generates a random
-       password and shows it. A password on the command line stays in the
-       history of the console or, with 'asterisk -rx', of the shell.
+       Shows the lines of userpresence.conf that let the user of this name log
+       in over HTTP or, if there is no such user, create an API user with this
+       name. Without <password>, generates a random password and shows it. A
+       password on the command line stays in the history of the console or,
+       with 'asterisk -rx', of the shell.
 ",
         run: password::password,
-        complete: None,
+        complete: Some(complete::user),
+    },
+    Command {
+        words: c"userpresence password for",
+        summary: c"Create passwords for many users at once",
+        usage: c"Usage: userpresence password for account|group <name>
+       Generates a password for each user of an account or group who has none.
+       Writes the passwords, and the lines of userpresence.conf with their
+       hashes, to a new file in Asterisk's directory for keys, which only
+       Asterisk's own user can read. The console and the log show its name and
+       no password. A hash takes some milliseconds: many passwords are created
+       in the background.
+",
+        run: password::password_for,
+        complete: Some(password::complete_for),
     },
     Command {
         words: c"userpresence check",

@@ -185,13 +185,27 @@ pub(super) fn read_up_to(path: &Path, longest: u64) -> io::Result<Option<String>
     Ok(String::from_utf8(text).ok())
 }
 
-/// Replaces a file: after a crash, either the old or the complete new file exists.
-pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
+/// Creates a file that must not exist, nor a link in its place; only Asterisk's user can read it.
+///
+/// # Errors
+/// Those of the system.
+pub fn create(path: &Path) -> io::Result<File> {
+    create_directory(path)?;
+    options().write(true).create_new(true).open(path)
+}
+
+/// Creates the directory of a file.
+fn create_directory(path: &Path) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new()
         .recursive(true)
         .mode(0o750)
-        .create(directory)?;
+        .create(directory)
+}
+
+/// Replaces a file: after a crash, either the old or the complete new file exists.
+pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
+    create_directory(path)?;
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
     let new = PathBuf::from(new);
@@ -207,6 +221,7 @@ pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
         let _ = fs::remove_file(&new);
     })?;
     // Syncs the name too; not every file system supports this.
+    let directory = path.parent().unwrap_or(Path::new("."));
     let _ = File::open(directory).and_then(|directory| directory.sync_all());
     Ok(())
 }

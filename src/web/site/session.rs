@@ -154,13 +154,15 @@ impl May {
 }
 
 fn described(caller: &Principal, is_person: bool) -> serde_json::Value {
-    let id = caller.user.as_deref().and_then(|user| {
+    let person = caller.user.as_deref().and_then(|user| {
         store::read(|world| {
             let directory = world.directory();
-            Some(directory.get(directory.user(user)?).id().to_owned())
+            let user = directory.get(directory.user(user)?);
+            Some((user.id().to_owned(), user.display_name().to_owned()))
         })
         .flatten()
     });
+    let (id, display_name) = person.unzip();
     object!({
         "name": *caller.name,
         "role": caller.role.name(),
@@ -168,6 +170,8 @@ fn described(caller: &Principal, is_person: bool) -> serde_json::Value {
         "extensionId": id,
         "user": caller.user.as_deref(),
         "may": May::of(caller, is_person),
+        "displayName": display_name.as_deref().or(caller.user.as_deref()),
+        "seesAll": caller.sees_all,
     })
 }
 

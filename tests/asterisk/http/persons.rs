@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{CHANGED, builder, code, get, session};
 use crate::harness::api::{HASH, JSON, SESSION, api_user, basic, cookie, put, sign_in};
 use crate::harness::users::{read, wait_state};
-use crate::harness::{Answer, Instance, wait_until};
+use crate::harness::{Answer, Instance, MODULE, wait_until};
 
 const PASSWORD: &str = "/userpresence/v1/session/password";
 
@@ -292,4 +292,88 @@ fn of_two_changes_at_the_same_time_one_is_made() {
     );
     let new = format!("password {}", made[0]);
     assert_eq!(session(&ast, &basic("alice", &new)).status, 200);
+}
+
+/// The file that the console's answer names, and its text.
+#[track_caller]
+fn sheet(ast: &Instance, said: &str) -> (String, String) {
+    let path = said.split('\'').rfind(|part| part.starts_with('/'));
+    let path = path.unwrap_or_else(|| panic!("{said}"));
+    // The answer may come before the end.
+    ast.wait_log(&format!("are in '{path}'"));
+    let mode = fs::metadata(path).expect("the file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    (path.to_owned(), fs::read_to_string(path).expect("a text"))
+}
+
+#[test]
+fn passwords_for_an_account_or_group_are_made_at_once() {
+    let text = people("")
+        + "[team](!)\ntype = user\naccount = main\ngroup = Sales\n[eve](team)\n[fred](team)\n\
+           [grace]\ntype = user\naccount = other\ngroup = sales\n";
+    let sql = "CREATE TABLE userpresence (name TEXT, account TEXT, password TEXT);\
+               INSERT INTO userpresence VALUES ('nora', 'main', NULL);";
+    let ast = builder(&text).realtime(&["userpresence"], sql).start();
+    let said = ast.cli("userpresence password for account main");
+    assert!(said.contains("4 passwords for account 'main'"), "{said}");
+    let (path, made) = sheet(&ast, &said);
+    let passwords: Vec<(&str, &str)> = made
+        .lines()
+        .filter_map(|line| line.strip_prefix("; ")?.split_once(": "))
+        .filter(|(_, password)| password.len() == 19)
+        .collect();
+    let names: Vec<&str> = passwords.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["bob", "eve", "fred", "nora"], "{made}");
+    for (_, password) in &passwords {
+        assert!(!said.contains(password) && !ast.log().contains(password));
+    }
+    // What the file says is what the configuration takes.
+    ast.write_config("userpresence.conf", &format!("{text}#include \"{path}\"\n"));
+    let hash = made.lines().find_map(|line| line.strip_prefix("; nora: $"));
+    let hash = hash.unwrap_or_else(|| panic!("{made}"));
+    ast.realtime_sql(&format!("UPDATE userpresence SET password = '${hash}'"));
+    assert!(ast.reload().ok());
+    for (name, password) in &passwords {
+        assert_eq!(session(&ast, &basic(name, password)).json()["user"], *name);
+    }
+    let none = ast.cli("userpresence password for account main");
+    assert!(
+        none.contains("Every user of account 'main' has a password"),
+        "{none}"
+    );
+    let said = ast.cli("userpresence password for group SALES");
+    assert!(said.contains("1 passwords for group 'SALES'"), "{said}");
+    assert!(sheet(&ast, &said).1.contains("[grace](+)\npassword = $6$"));
+    for (wrong, why) in [
+        ("account nowhere", "There is no user of account 'nowhere'"),
+        ("group Boats", "There is no user of group 'Boats'"),
+        ("everybody", "Usage: userpresence password for"),
+        ("account", "Usage: userpresence password for"),
+    ] {
+        let said = ast.cli(&format!("userpresence password for {wrong}"));
+        assert!(said.contains(why), "{said}");
+    }
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn an_unload_ends_the_making_of_passwords() {
+    let many: String = (0..3000)
+        .map(|n| format!("[u{n}]\ntype = user\n"))
+        .collect();
+    let ast = builder(&many).start();
+    let said = ast.cli("userpresence password for account default");
+    assert!(
+        said.contains("3000 passwords for account 'default' are being made"),
+        "{said}"
+    );
+    let again = ast.cli("userpresence password for account default");
+    assert!(again.contains("Other passwords are being made"), "{again}");
+    assert!(ast.unload_module(MODULE).ok());
+    ast.wait_log("could not be made: the module is being unloaded");
+    let names = fs::read_dir(ast.path("lib/keys"))
+        .expect("the directory")
+        .flatten();
+    let mut names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    assert!(!names.any(|name| name.contains("passwords")));
 }
