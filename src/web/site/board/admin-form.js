@@ -24,6 +24,13 @@ const GROUPS = {
   ],
 };
 
+/** The options that may stand several times, one value each. */
+const RULE = ["schedule", "action", "dnd_on", "dnd_off", "followme_on", "followme_off"];
+const REPEATED = { general: [...RULE, "trusted_proxy"], user: [...RULE, "extension", "source", "device", "publish", "endpoint"], action: ["queue", "set"] };
+
+/** The names of all statuses, those too that are not saved yet. */
+const statusNames = (model) => [...new Set([...STATES, ...model.all().filter(({ type }) => type === "status").map(({ name }) => name)])];
+
 /** The option's label in the reader's language, if it has one. */
 export function labelOf(name) {
   const camel = name.replace(/^forward_\w+_/, "").replace("noanswer", "no_answer").replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
@@ -36,38 +43,44 @@ const problem = (model, section, option) => model.problems.find((it) => it.secti
 
 /** A field for an option of a section. */
 function option({ model, changed }, section, type, entry) {
-  const { name, kind, words = [] } = entry;
-  const values = model.values(section, name);
+  const { name, kind, low, high, unit } = entry;
+  const own = model.get(section)?.options.filter((it) => it.name === name) ?? [];
+  const values = own.map(({ value }) => value);
   const inherited = model.inherited(section, name);
   const otherwise = inherited ? t("admin.inherited", { value: inherited.values.join(", "), from: inherited.from }) : entry.default ? t("admin.default", { value: entry.default }) : t("admin.unset");
+  const fixed = own.find((it) => it.editable === false);
+  const words = { boolean: ["yes", "no"], word: entry.words, status: statusNames(model) }[kind];
+  let hint = fixed?.reason ?? (kind === "list" && entry.words?.length ? entry.words.join(", ") : kind === "number" ? t("admin.number", { low, high, unit }) : "");
   let input;
   let read = () => (input.value.trim() === "" ? [] : [input.value.trim()]);
-  if (entry.secret || kind === "secret") {
-    input = h("input", { type: "password", autocomplete: "new-password", placeholder: values.length ? t("admin.kept") : otherwise });
+  if (own.some((it) => it.secret) || name === "password" || name === "secret") {
+    input = h("input", { type: "password", autocomplete: "new-password", placeholder: own.length ? t("admin.kept") : otherwise });
     // An empty field keeps the secret.
-    read = () => (input.value === "" ? values : [input.value]);
-  } else if (words.length) {
+    read = () => (input.value === "" ? model.sections.get(section)?.options.filter((it) => it.name === name).map(({ value }) => value) ?? [] : [input.value]);
+  } else if (words && values.length < 2) {
     const [value = ""] = values;
     const extra = value && !words.includes(value) ? [value] : [];
-    // An empty value, where it is one, is another thing than no line at all.
+    // An empty value is another thing here than no line at all.
     const empty = type === "status" && name === "state" ? [[" ", t("admin.recorded")]] : [];
     input = choice([["", otherwise], ...empty, ...[...words, ...extra].map((it) => [it, it])], values.length ? value || " " : "");
     read = () => (input.value === "" ? [] : [input.value.trim()]);
-  } else if (entry.repeated || values.length > 1) {
+  } else if (values.length > 1 || REPEATED[type]?.includes(name)) {
     input = h("textarea", { rows: Math.max(2, values.length), placeholder: otherwise, spellcheck: "false" });
     input.value = values.join("\n");
     read = () => input.value.split("\n").map((it) => it.trim()).filter(Boolean);
+    hint ||= t("admin.lines");
   } else {
     input = h("input", { placeholder: otherwise, autocomplete: "off", inputmode: kind === "number" && "numeric" });
     input.value = values[0] ?? "";
   }
+  input.disabled = Boolean(fixed);
   input.addEventListener("input", () => {
     fault(input);
     model.set(section, type, name, read());
     changed();
   });
   const label = labelOf(name);
-  const element = field(label ?? h("code", { class: "only" }, name), input, { code: label && name, hint: input.matches("textarea") && t("admin.lines"), wrong: problem(model, section, name) });
+  const element = field(label ?? h("code", { class: "only" }, name), input, { code: label && name, hint, wrong: problem(model, section, name) });
   element.dataset.option = name;
   return element;
 }
@@ -110,7 +123,7 @@ function templates(view, it) {
 /** The page of [general], with the order of the states. */
 export function general(view) {
   const { model, changed } = view;
-  const given = model.values("general", "priority").join(",").split(",").map((it) => it.trim().toLowerCase()).filter((it) => STATES.includes(it));
+  const given = model.values("general", "priority").join().split(",").map((it) => it.trim().toLowerCase()).filter((it) => STATES.includes(it));
   const order = [...new Set([...given, ...STATES])];
   const list = sortable(
     order.map((key) => ({ key, text: labelOfStatus(key, view.statuses.find(({ name }) => name === key)?.label) })),

@@ -27,8 +27,8 @@ export class Configuration {
     this.sections = new Map();
     for (const section of loaded.sections) {
       // The type and what templates give are no options of the section itself.
-      const options = section.options.filter(({ name, inherited }) => !inherited && name !== "type");
-      this.sections.set(section.name, { ...section, options: options.map(({ name, value, secret }) => ({ name, value, secret })) });
+      const options = section.options.filter(({ name, inherited }) => !inherited && name !== "type").map(({ name, value, secret, editable, reason }) => ({ name, value, secret, editable, reason }));
+      this.sections.set(section.name, { ...section, options: options });
     }
   }
 
