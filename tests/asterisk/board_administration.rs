@@ -101,6 +101,7 @@ fn an_administrator_changes_the_order_a_status_and_a_user() {
         "[chiara] new",
         "+ (office)",
         "+ extension = 221",
+        "+ password = •••••• (new)",
         "+ title = Sales manager",
     ] {
         assert!(lines.contains(expected), "{expected} in {lines}");

@@ -1,5 +1,6 @@
 // The form of one section: the options that matter, in groups, and all others of its type.
 
+import { SECRETS } from "./configuration.js";
 import { h, t } from "./core.js";
 import { choice, fault, field } from "./form.js";
 import { labelOfStatus } from "./people.js";
@@ -53,7 +54,7 @@ function option({ model, changed }, section, type, entry) {
   let hint = fixed?.reason ?? (kind === "list" && entry.words?.length ? entry.words.join(", ") : kind === "number" ? t("admin.number", { low, high, unit }) : "");
   let input;
   let read = () => (input.value.trim() === "" ? [] : [input.value.trim()]);
-  if (own.some((it) => it.secret) || name === "password" || name === "secret") {
+  if (own.some((it) => it.secret) || SECRETS.includes(name)) {
     input = h("input", { type: "password", autocomplete: "new-password", placeholder: own.length ? t("admin.kept") : otherwise });
     // An empty field keeps the secret.
     read = () => (input.value === "" ? model.sections.get(section)?.options.filter((it) => it.name === name).map(({ value }) => value) ?? [] : [input.value]);

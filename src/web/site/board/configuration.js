@@ -1,12 +1,16 @@
 // The configuration as administrators edit it: what the server has, and what was changed and
 // is not saved yet.
 
-import { ask } from "./core.js";
+import { ask, t } from "./core.js";
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const copy = ({ name, type, template, templates, options }) => ({ name, type, template, templates: [...templates], options: options.map((it) => ({ ...it })) });
-/** As a line of the file; a secret that is kept has the value null. */
-const line = ({ name, value }) => `${name} = ${value ?? "••••••"}`;
+/** The options whose value is never shown. */
+export const SECRETS = ["password", "secret"];
+/** As a line of the file, without secrets; the value of one that is kept is null. */
+const line = ({ name, value, secret }) => `${name} = ${value === null ? "••••••" : secret ? `•••••• (${t("admin.newOne")})` : value}`;
+/** For the server: a typed password is hashed there. */
+const sent = ({ name, value }) => (name === "password" && value !== null && !/^\$[56y]\$/.test(value) ? { name, plain: value } : { name, value });
 
 export class Configuration {
   /** By the section's name: its new contents, or null for one that is deleted. */
@@ -75,7 +79,7 @@ export class Configuration {
     const section = this.edit(name, type);
     const at = section.options.findIndex((it) => it.name === option);
     const rest = section.options.filter((it) => it.name !== option);
-    rest.splice(at < 0 ? rest.length : at, 0, ...values.map((value) => ({ name: option, value })));
+    rest.splice(at < 0 ? rest.length : at, 0, ...values.map((value) => ({ name: option, value, secret: SECRETS.includes(option) })));
     section.options = rest;
     this.problems = this.problems.filter((it) => it.section !== name || it.option !== option);
     this.settle(name);
@@ -118,7 +122,7 @@ export class Configuration {
     return [...this.edited].map(([section, it]) => {
       if (!it) return { section, options: null };
       const { type, templates, options } = it;
-      const change = { section, type, templates, options: options.map(({ name, value }) => ({ name, value })) };
+      const change = { section, type, templates, options: options.map(sent) };
       if (this.sections.has(section)) return change;
       // A new section stands after the last one of its type.
       const after = [...this.sections.values()].filter((other) => other.type === type && other.editable).pop();
