@@ -84,6 +84,7 @@ fn an_administrator_changes_the_order_a_status_and_a_user() {
     page.click("[name=templates] input[value=office]");
     page.fill(&option("name"), "Chiara Moretti");
     page.fill(&option("extension"), "220\n221");
+    page.fill(&option("password"), "a good secret");
     assert_eq!(
         page.attribute(&option("group"), "placeholder"),
         "Sales (from office)"
