@@ -12,6 +12,8 @@ mod administration;
 mod announced;
 mod ari;
 mod board;
+mod board_administration;
+mod board_settings;
 mod calls;
 mod clients;
 mod combine;

@@ -54,6 +54,7 @@ mod sip;
 mod sipp;
 pub mod statuses;
 pub mod users;
+mod view;
 mod wait;
 
 #[allow(unused_imports, reason = "as above")]
@@ -77,5 +78,6 @@ pub use self::{
     receiver::{Answering, Post, Receiver, TlsReceiver, certificate},
     sip::{Notify, Presence, Subscriber},
     sipp::Sipp,
+    view::View,
     wait::{PATIENCE, now, wait_until},
 };
