@@ -19,14 +19,19 @@ fn office() -> Builder {
     ];
     let text = format!(
         "[general]\nhttp_ami_sessions = yes\nhttp_rate = 1000\nhttp_readers_each = 80\n\
+         show_calls = all\nhttp_calls = self,admin\n\
          [main](!)\ntype = user\naccount = main\noutgoing = none\n\
-         [alice](main)\nextension = 200\npassword = {HASH}\n\
+         [alice](main)\nextension = 200,Local/wait@harness\nmonitor = bob\npassword = {HASH}\n\
          [bob](main)\nextension = 201\n\
          [heidi](main)\nextension = 202\n\
          [carol]\ntype = user\naccount = other\nextension = 203\noutgoing = none\n{}",
         users.concat()
     );
-    Instance::builder().userpresence(&text).http()
+    Instance::builder()
+        .userpresence(&text)
+        .http()
+        .queue("sales", "", &["Local/wait@harness,0,Alice"])
+        .dialplan("exten = 201,1,Wait(600)")
 }
 
 /// The table about that; its rows by the texts of their first cells, each with the cells of
@@ -77,6 +82,8 @@ fn body(request: &str) -> &'static str {
         "POST v1/session" => r#"{"name": "alice", "password": "secret"}"#,
         "PUT v1/session/password" => r#"{"old": "secret", "new": "another one"}"#,
         "PUT v1/account/{account}/extension/{extension}/presence" => r#"{"status": "away"}"#,
+        "POST v1/account/{account}/extension/{extension}/calls" => r#"{"to": "201"}"#,
+        "PUT v1/account/{account}/queues/{queue}/own" => r#"{"paused": true}"#,
         _ => "",
     }
 }
@@ -117,7 +124,9 @@ fn all_of(path: &str) -> &'static [&'static str] {
 fn attempt(ast: &Instance, request: &str, of: &str, credentials: &str) -> String {
     let (account, extension, hidden) = target(of);
     let (method, path) = request.split_once(' ').expect("a method and a path");
-    let path = path.replace("{account}", account);
+    let path = path
+        .replace("{account}", account)
+        .replace("{queue}", "sales");
     let path = format!("/userpresence/{}", path.replace("{extension}", extension));
     let hide = |hide: bool| {
         if !hidden.is_empty() {
@@ -172,6 +181,7 @@ fn over_http_each_caller_gets_what_the_table_says() {
         .ami_user("calling", "reporting", "call")
         .ami_user("system", "system", "system")
         .start();
+    ast.setvar("USER_PRESENCE(alice,pickUpCallsOnHold)", "true");
     let table = table("HTTP request");
     let (mut wrong, mut count) = (Vec::new(), 0);
     for (column, caller) in callers(&table, 2) {
