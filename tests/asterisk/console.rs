@@ -464,6 +464,7 @@ fn show_settings_shows_the_general_section_and_the_counts() {
         ("http_readers_each", "20"),
         ("http_ami_sessions", "no"),
         ("trusted_proxy", "-"),
+        ("http_frame", "-"),
         ("journal", "10000"),
         ("Users", "2"),
         ("Sources", "7"),

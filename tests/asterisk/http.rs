@@ -7,7 +7,7 @@ mod pages;
 mod proxy;
 mod session;
 mod streams;
-mod transport;
+pub mod transport;
 
 use crate::harness::api::{HASH, basic};
 use crate::harness::{Answer, Builder, Instance};

@@ -32,6 +32,7 @@ mod dialplan;
 mod disk;
 mod events;
 pub mod feature_phone;
+mod firefox;
 mod hints;
 mod http;
 mod instance;
@@ -63,6 +64,7 @@ pub use self::{
     calls::Channel,
     disk::Lock,
     events::{Event, EventStream},
+    firefox::Firefox,
     hints::Hint,
     http::Answer,
     instance::{Instance, MODULE},

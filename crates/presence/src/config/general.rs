@@ -7,7 +7,7 @@ use super::reader::{Draft, Given, OptionSpec, OptionTable, SectionReader, Settin
 use super::rule::{HasRule, RuleDraft, RuleOptions};
 use super::section::{Origin, Problem, Section};
 use super::show::{list, yes_no};
-use super::{Definitions, Http, IsTimezone, Lists, Settings, Sip, value};
+use super::{Definitions, Http, IsTimezone, Lists, Settings, Sip, url, value};
 
 /// `[general]` while it is read.
 struct General {
@@ -77,6 +77,11 @@ const OPTIONS: &[Setting<General>] = &[
         "trusted_proxy",
         |it, given| proxies(&mut it.http, given),
         |settings| list(&settings.http.trusted_proxies, ","),
+    ),
+    Setting::new(
+        "http_frame",
+        |it, given| frames(&mut it.http, given),
+        |settings| list(&settings.http.frame, ","),
     ),
     Setting::new(
         "journal",
@@ -154,6 +159,14 @@ fn proxies(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
     if !value.is_empty() {
         http.trusted_proxies.append(&mut masks(value)?);
     }
+    Ok(())
+}
+
+/// Further origins are added; an empty value adds none.
+fn frames(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
+    let each = given.value.split(',').filter(|part| !part.trim().is_empty());
+    let origins: Result<Vec<_>, _> = each.map(url::origin).collect();
+    http.frame.append(&mut origins?);
     Ok(())
 }
 
@@ -274,6 +287,7 @@ mod tests {
         }
         let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\nhttp_readers_each=4\n\
                     http_ami_sessions=yes\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
+                    http_frame=https://crm.example.com, http://Desk:8080\n\
                     feature_keys=no\nsip_presence=no\n\
                     lists=no\nlist_prefix=team.\nlist_batch=0\nlist_full_state=yes\n\
                     list_limit=12\n";
@@ -294,6 +308,7 @@ mod tests {
             ("http_readers_each", "4"),
             ("http_ami_sessions", "yes"),
             ("trusted_proxy", "10.0.0.0/8,::1"),
+            ("http_frame", "https://crm.example.com,http://desk:8080"),
             ("journal", "900"),
             ("feature_keys", "no"),
             ("sip_presence", "no"),
