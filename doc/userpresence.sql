@@ -3,7 +3,8 @@
 --
 -- In extconfig.conf, under [settings]:   userpresence => sqlite3,asterisk
 --
--- Each column except the first is an option of the same name in userpresence.conf.
+-- Each column except the first is an option of the same name in userpresence.conf. The person's
+-- name, which is the option 'name' there, is the column fullname.
 -- NULL or an empty text: not given; the setting of [general] or the default applies.
 -- Columns that are not used may be left out of the table. Status types, tables,
 -- actions and handlings are in userpresence.conf.
@@ -38,6 +39,10 @@ CREATE TABLE userpresence (
     action             VARCHAR(1000),  -- sections of type action, separated by ','
     member             VARCHAR(79),    -- the member in queues: Local/200@from-queue/n
     "group"            VARCHAR(1000),  -- groups, separated by ';'
+    fullname           VARCHAR(255),   -- the person: Alice Adams
+    title              VARCHAR(255),   -- Head of Sales
+    email              VARCHAR(255),   -- alice@example.com
+    visibility         VARCHAR(10),    -- everyone (the default), groups, nobody
     dnd_on             VARCHAR(1000),  -- assignments, separated by ';'
     dnd_off            VARCHAR(1000),  -- the same
     followme_on        VARCHAR(1000),  -- the same

@@ -10,6 +10,7 @@
 //! applications that leave meanwhile.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ffi::CStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -18,7 +19,8 @@ use super::Runtime;
 use crate::sync::{Condvar, Mutex};
 use presence::Time;
 use presence::account::FullRecord;
-use presence::world::Transition;
+use presence::model::visibility::{Viewer, Visibility};
+use presence::world::{Transition, World};
 
 /// The events that wait for an application before those of one user are joined.
 pub const MOST: usize = 1000;
@@ -29,8 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// An event of a user.
 #[derive(Clone)]
 pub enum ApplicationEvent {
-    /// The user's presence has changed.
-    Changed(Arc<Transition>),
+    /// The user's presence has changed; who could see the user before, an event that this one
+    /// replaced included.
+    Changed(Arc<Transition>, Visibility),
     /// The user is no longer configured.
     Removed(Arc<str>),
 }
@@ -39,7 +42,7 @@ impl ApplicationEvent {
     /// The user's name.
     fn user(&self) -> &Arc<str> {
         match self {
-            ApplicationEvent::Changed(transition) => &transition.user,
+            ApplicationEvent::Changed(transition, _) => &transition.user,
             ApplicationEvent::Removed(user) => user,
         }
     }
@@ -60,7 +63,14 @@ impl EventQueue {
     fn put(&mut self, event: ApplicationEvent, at: Time) -> bool {
         let last = self.last_of.get(event.user());
         if let Some(last) = last.filter(|_| self.events.len() >= MOST) {
-            self.events[(last - self.first) as usize] = (event, at);
+            let waiting = &mut self.events[(last - self.first) as usize];
+            let event = match (&waiting.0, event) {
+                (ApplicationEvent::Changed(_, before), ApplicationEvent::Changed(new, _)) => {
+                    ApplicationEvent::Changed(new, *before)
+                }
+                (_, event) => event,
+            };
+            *waiting = (event, at);
             return true;
         }
         let number = self.first + self.events.len() as u64;
@@ -338,18 +348,27 @@ impl Runtime {
         };
         while let Some((event, at)) = self.applications().next(application, number) {
             let (kind, member, json) = match &event {
-                ApplicationEvent::Changed(transition) => {
-                    let after = |world: &_| FullRecord::after(world, transition);
-                    // A user who was removed meanwhile: that is an event of its own.
-                    let Some(record) = self.read(after).flatten() else {
-                        continue;
-                    };
-                    ("UserPresenceChanged", c"userPresence", record.json())
+                ApplicationEvent::Changed(transition, before) => {
+                    if transition.visibility != Visibility::Everyone {
+                        if *before != Visibility::Everyone {
+                            continue;
+                        }
+                        removed(&transition.user)
+                    } else {
+                        // A user who was removed or who hides meanwhile: that is an event of
+                        // its own.
+                        let after = |world: &World| {
+                            let user = world.directory().user(&transition.user)?;
+                            let sees = world.may_see(&Viewer::ANYONE, user);
+                            sees.then(|| FullRecord::after(world, transition))?
+                        };
+                        let Some(record) = self.read(after).flatten() else {
+                            continue;
+                        };
+                        ("UserPresenceChanged", c"userPresence", record.json())
+                    }
                 }
-                ApplicationEvent::Removed(user) => {
-                    let name = serde_json::Value::from(&**user);
-                    ("UserPresenceRemoved", c"user", name.to_string())
-                }
+                ApplicationEvent::Removed(user) => removed(user),
             };
             let sent = self
                 .host()
@@ -359,6 +378,12 @@ impl Runtime {
             }
         }
     }
+}
+
+/// The event of a user who is gone for the application: removed, or hidden.
+fn removed(user: &str) -> (&'static str, &'static CStr, String) {
+    let name = serde_json::Value::from(user);
+    ("UserPresenceRemoved", c"user", name.to_string())
 }
 
 #[cfg(all(test, not(feature = "loom")))]

@@ -29,7 +29,8 @@ impl Runtime {
                 self.send_change_event(transition);
                 self.append_to_feed(transition);
                 if self.applications().any() {
-                    let event = ApplicationEvent::Changed(transition.clone());
+                    let event =
+                        ApplicationEvent::Changed(transition.clone(), transition.old_visibility);
                     self.applications().put(&event);
                 }
                 self.update_phones(&transition.user);
@@ -92,6 +93,7 @@ impl Runtime {
             c"UserPresenceChange",
             &[
                 ("User", &*transition.user),
+                ("Name", transition.display_name()),
                 ("Account", &transition.account),
                 ("OldState", old.state().name()),
                 ("OldSubtype", old.subtype()),
@@ -114,6 +116,7 @@ impl Runtime {
                 ("ChosenSince", &chosen_since),
                 ("ChosenUntil", &chosen_until),
                 ("DndStatus", transition.dnd_status.name()),
+                ("Visibility", transition.visibility.name()),
                 ("TelephonyStatus", activity.telephony.name()),
                 ("MeetingStatus", activity.meeting.name()),
                 ("PresenceStatus", activity.presence.name()),

@@ -13,8 +13,8 @@ use crate::sync::Mutex;
 use presence::directory::lists::ListId;
 use presence::directory::watching::WatchedExtensions;
 use presence::directory::{Directory, UserId};
-use presence::model::flags::Flag;
 use presence::model::text::quoted;
+use presence::model::visibility::Viewer;
 
 /// The most lists that are shown at once.
 const MOST_SHOWN: usize = 1000;
@@ -110,7 +110,8 @@ impl Runtime {
         self.lists.of(directory, &hints)
     }
 
-    /// A list, without users who hide; `None` if nothing is left.
+    /// A list, without users whom not everyone may see: Asterisk asks for a list anew without
+    /// saying for which phone; `None` if nothing is left.
     fn contents(
         &self,
         directory: &Arc<Directory>,
@@ -122,7 +123,7 @@ impl Runtime {
         let visible = self.read(|world| {
             // After a reload the numbers are those of other users.
             let same = Arc::ptr_eq(world.directory(), directory);
-            let shown = |user: &UserId| world.flags(*user).get(Flag::AllowSeeMyPresence);
+            let shown = |user: &UserId| world.may_see(&Viewer::ANYONE, *user);
             let shown = members.iter().copied().filter(shown);
             same.then(|| shown.collect::<Vec<UserId>>())
         });

@@ -12,7 +12,7 @@ use crate::webhooks::{EventReader, EventSource, Known, News, Shown, Subscribed};
 use presence::account::{Event, Subscription};
 use presence::config::Webhook;
 use presence::directory::UserId;
-use presence::model::flags::Flag;
+use presence::model::visibility::Viewer;
 use presence::world::World;
 
 impl EventReader for Reader {
@@ -56,7 +56,7 @@ impl EventSource for Runtime {
             match user {
                 // A user that was removed, or has another account now.
                 None => Known::Nothing,
-                Some(_) if event.hidden => Known::Hidden,
+                Some(_) if event.is_hidden() => Known::Hidden,
                 Some(user) if is_hidden(world, user) => Known::Nothing,
                 Some(_) => Known::Event,
             }
@@ -138,7 +138,7 @@ impl Runtime {
     }
 }
 
-/// The users of the account that others may not see.
+/// The users of the account that not everyone may see.
 fn hidden(world: &World, account: &str) -> HashSet<Arc<str>> {
     let directory = world.directory();
     let account = directory.account_named(account);
@@ -148,5 +148,5 @@ fn hidden(world: &World, account: &str) -> HashSet<Arc<str>> {
 }
 
 fn is_hidden(world: &World, user: UserId) -> bool {
-    !world.flags(user).get(Flag::AllowSeeMyPresence)
+    !world.may_see(&Viewer::ANYONE, user)
 }

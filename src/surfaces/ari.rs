@@ -1,5 +1,6 @@
 //! ARI: `GET` and `PUT` of `/ari/userPresence`, and the event source `userPresence:`. ARI's own
-//! users may see every user; those that are not read-only may set every user, as over AMI.
+//! users see the users that everyone may see; those that are not read-only may set every user, as
+//! over AMI.
 
 use std::ffi::CStr;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use presence::account::{FullRecord, ListQuery, Record};
 use presence::directory::{Directory, Unclear, UserId};
 use presence::model::flags::Flag;
 use presence::model::text::quoted;
+use presence::model::visibility::Viewer;
 use presence::views::fields::Query;
 use presence::world::World;
 
@@ -67,7 +69,13 @@ impl Selected {
                 Some(account) => directory.member(account, name),
                 None => directory.find(name).ok(),
             };
-            let Some(user) = user else {
+            let sees = |user: &UserId| {
+                store::read(|world| {
+                    let same = Arc::ptr_eq(world.directory(), &directory);
+                    same && world.may_see(&Viewer::ANYONE, *user)
+                })
+            };
+            let Some(user) = user.filter(|user| sees(user) == Some(true)) else {
                 let name = quoted(name);
                 let why = format!("'{name}' is not the name, id or extension of one user.");
                 return Err(AriReply::BadRequest(why));
@@ -98,7 +106,7 @@ impl Selected {
                     if page.len() as u64 == query.per_page {
                         break;
                     }
-                    if !query.wants_status(world, id) {
+                    if !world.may_see(&Viewer::ANYONE, id) || !query.wants(world, id) {
                         continue;
                     }
                     if query.text.is_empty() && skip > 0 {
@@ -166,8 +174,15 @@ fn get(request: &AriRequest<'_>, name: &str) -> Result<AriReply, AriReply> {
         let why = format!("Unknown parameter '{}', expected none.", quoted(unknown));
         return Err(AriReply::BadRequest(why));
     }
-    let record = with_user(name, FullRecord::of)?;
-    Ok(AriReply::Ok(record.json()))
+    let record = with_user(name, |world, id| {
+        let sees = world.may_see(&Viewer::ANYONE, id);
+        sees.then(|| FullRecord::of(world, id))
+    })?;
+    match record {
+        Some(record) => Ok(AriReply::Ok(record.json())),
+        // The same answer as for a user who does not exist.
+        None => Err(AriReply::NotFound(sentence(&Query::unknown(name)))),
+    }
 }
 
 /// The parameters of a `PUT` as a JSON object. Like the resources of Asterisk, it takes them

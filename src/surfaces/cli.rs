@@ -26,16 +26,27 @@ pub static COMMANDS: &[Command] = &[
     Command {
         words: c"userpresence show users",
         summary: c"Show users and their combined presence",
-        usage: c"Usage: userpresence show users [like <regex>]
+        usage: c"Usage: userpresence show users [group <group>] [like <regex>]
        Shows every user with the combined presence, the winning source and how
-       long ago that source was set. With 'like', only the users whose name
-       matches the regular expression.
+       long ago that source was set. With 'group', only the users of this
+       group, or of several that commas separate. With 'like', only the users
+       whose name in userpresence.conf matches the regular expression.
 ",
         run: show::show_users,
         complete: Some(|at| match at.before.len() {
-            0 => vec!["like".to_owned()],
+            count if count % 2 == 0 => vec!["group".to_owned(), "like".to_owned()],
+            _ if at.before.last().is_some_and(|last| *last == "group") => complete::groups(),
             _ => Vec::new(),
         }),
+    },
+    Command {
+        words: c"userpresence show groups",
+        summary: c"Show the groups of users",
+        usage: c"Usage: userpresence show groups
+       Shows every group with its account and the number of its users.
+",
+        run: show::show_groups,
+        complete: None,
     },
     Command {
         words: c"userpresence show user",

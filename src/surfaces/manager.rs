@@ -4,6 +4,7 @@
 use crate::runtime;
 use crate::runtime::{own_settings, persister, store};
 use asterisk::manager::{Action, AmiReply, AmiRequest, Class, Fields};
+use presence::account::wants_group;
 use presence::model::assignment::Parts;
 use presence::model::dnd::DndStatus;
 use presence::model::flags::Flag;
@@ -53,10 +54,17 @@ fn list(request: &AmiRequest<'_>) -> AmiReply {
     let account = request
         .header("Account")
         .filter(|account| !account.is_empty());
+    let group = request.header("Group").unwrap_or_default();
+    let groups = group.split(',').map(str::trim);
+    let groups: Vec<String> = groups
+        .filter(|group| !group.is_empty())
+        .map(str::to_owned)
+        .collect();
     let views = store::read(|world| {
         let users = world.directory().users();
         let wanted = users.filter(|(_, user)| {
             account.is_none_or(|account| **world.directory().account(user.account) == *account)
+                && wants_group(&groups, user)
         });
         wanted
             .map(|(_, user)| user.name.clone())
@@ -243,6 +251,10 @@ fn fields(view: &View) -> Fields {
         ("User", view.user.clone()),
         ("Id", view.id.clone()),
         ("Account", view.account.clone()),
+        ("Name", view.display_name().to_owned()),
+        ("Title", view.title.to_string()),
+        ("Email", view.email.to_string()),
+        ("Groups", view.groups.join(",")),
         ("State", presence.state.to_string()),
         ("Subtype", presence.subtype.clone()),
         ("Message", presence.message.clone()),
@@ -258,6 +270,7 @@ fn fields(view: &View) -> Fields {
         ("ChosenSince", number(view.chosen.since)),
         ("ChosenUntil", number(view.chosen.until)),
         ("DndStatus", view.dnd_status.to_string()),
+        ("Visibility", view.visibility.to_string()),
     ];
     fields.extend(Flag::ALL.map(flag));
     fields.extend([

@@ -112,7 +112,7 @@ impl Worker {
         match self.reader.next(1, Instant::now() + LONG) {
             News::Events(events) => {
                 let known = &self.hidden;
-                let news = |event: &Arc<Event>| !event.hidden || !known.contains(&event.user);
+                let news = |event: &Arc<Event>| !event.is_hidden() || !known.contains(&event.user);
                 let event = events.into_iter().find(news);
                 self.pending = event.map(|event| Pending {
                     event,
@@ -133,7 +133,7 @@ impl Worker {
     fn delivered(&mut self, spec: &Webhook, event: &Event) {
         let sequence = event.sequence;
         self.pending = None;
-        if event.hidden {
+        if event.is_hidden() {
             self.hidden.insert(event.user.clone());
         } else {
             self.hidden.remove(&event.user);

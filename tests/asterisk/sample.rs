@@ -200,6 +200,7 @@ fn the_table_for_realtime_works() {
                    'CustomPresence:', 'Custom:phone', 'no', 'yes', NULL, '', \
                    '00:00-11:59;12:00-23:59', 'xa', 'Europe/Berlin', 'chat', 'xa', 'available', \
                    'unavailable', 'no', NULL, 'Local/230@from-queue/n', 'Sales;Berlin', \
+                   'Dora Döring', 'Agent', 'dora@example.com', 'groups', \
                    'DB(a/${EXTENSION})=1;DB(b/${EXTENSION})=1', '', NULL, NULL, \
                    'office', 'desk,PJSIP/230;soft,PJSIP/231', '+491701234567', \
                    '230@default', 'carol;alice', '0', 'default', 'default;phones', 'yes', \
@@ -220,6 +221,7 @@ fn the_table_for_realtime_works() {
     ast.set_device("b", "INUSE");
     ast.wait_value("USER_PRESENCE(dora,source)", "Custom:b");
     assert_eq!(ast.getvar("USER_PRESENCE(dora,subtype)"), "meeting");
+    assert_eq!(ast.getvar("USER_PRESENCE(dora,name)"), "Dora Döring");
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 

@@ -39,3 +39,12 @@ pub fn statuses() -> Vec<String> {
     let statuses = statuses.iter().flat_map(|statuses| statuses.iter());
     statuses.map(|status| status.name.to_string()).collect()
 }
+
+/// Every group.
+pub fn groups() -> Vec<String> {
+    let groups = store::read(|world| {
+        let groups = world.directory().groups();
+        groups.map(|(_, name, _)| name.to_owned()).collect()
+    });
+    groups.unwrap_or_default()
+}

@@ -12,48 +12,62 @@ use asterisk::cli::{Args, CliResult};
 use presence::Presence;
 use presence::State;
 use presence::Time;
+use presence::account::wants_group;
 use presence::combine::Reason;
 use presence::model::flags::Flag;
 use presence::model::inferred::Inferred;
 use presence::model::status::StatusType;
+use presence::model::visibility::VisibilityOrigin;
 use presence::views::explain::{describe, explain};
 use presence::views::fields::{PresenceView, View};
 use regex_lite::Regex;
 
 /// `userpresence show users`
 pub fn show_users(args: &Args<'_>, out: &mut String) -> CliResult {
-    let filter = match args.0.as_slice() {
-        [] => None,
-        ["like", pattern] => match Regex::new(pattern) {
-            Ok(regex) => Some(regex),
-            Err(why) => {
-                let pattern = presence::model::text::quoted(pattern);
-                return outcome(fail(
-                    out,
-                    &format!("'{pattern}' is not a regular expression: {why}"),
-                ));
+    let (mut filter, mut groups) = (None, Vec::new());
+    for pair in args.0.chunks(2) {
+        match pair {
+            ["group", names] if groups.is_empty() => {
+                groups = names
+                    .split(',')
+                    .map(|name| name.trim().to_owned())
+                    .collect();
             }
-        },
-        _ => return CliResult::ShowUsage,
-    };
+            ["like", pattern] if filter.is_none() => match Regex::new(pattern) {
+                Ok(regex) => filter = Some(regex),
+                Err(why) => {
+                    let pattern = presence::model::text::quoted(pattern);
+                    return outcome(fail(
+                        out,
+                        &format!("'{pattern}' is not a regular expression: {why}"),
+                    ));
+                }
+            },
+            _ => return CliResult::ShowUsage,
+        }
+    }
     let wanted = |name: &str| filter.as_ref().is_none_or(|regex| regex.is_match(name));
     let names = store::read(|world| {
-        let users = world.directory().users();
-        users.map(|(_, user)| user.name.clone()).collect::<Vec<_>>()
+        let users = world.directory().users().map(|(_, user)| user);
+        let users = users.filter(|user| wants_group(&groups, user));
+        users.map(|user| user.name.clone()).collect::<Vec<_>>()
     });
     // Matching many names takes time: not under the lock.
     let mut names = names.unwrap_or_default();
     names.retain(|name| wanted(name));
     let now = Time::now();
-    let mut table = Table::new([
-        "User", "State", "Status", "Inferred", "Source", "Set", "Subtype", "Message",
+    let table = Table::new([
+        "User", "Name", "State", "Status", "Inferred", "Source", "Set", "Subtype", "Message",
     ]);
+    let mut table = table.with_optional(1);
     for name in names {
         // One lock for each user: a long list never delays a change. By name, because a
         // reload assigns new numbers.
         let row = store::read(|world| {
             let id = world.directory().user(&name)?;
             let user = name.to_string();
+            let contact = world.directory().get(id).contact.as_deref();
+            let person = contact.map_or_else(String::new, |contact| contact.name.to_string());
             let outcome = world.outcome(id);
             let presence = &outcome.presence;
             let state = presence.state().name().to_owned();
@@ -67,6 +81,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> CliResult {
             let inferred = world.inferred(id).map_or("", Inferred::label).to_owned();
             Some([
                 user,
+                person,
                 state,
                 status,
                 inferred,
@@ -112,6 +127,11 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> CliResult {
         ("User", view.user.clone()),
         ("Id", view.id.clone()),
         ("Account", view.account.clone()),
+        ("Name", view.name.to_string()),
+        ("Title", view.title.to_string()),
+        ("Email", view.email.to_string()),
+        ("Groups", view.groups.join(", ")),
+        ("Seen by", seen_by(&view)),
         ("State", view.presence.state.to_string()),
         ("Status", status_of(&view)),
         ("Subtype", view.presence.subtype.clone()),
@@ -214,6 +234,41 @@ fn chosen_of(view: &View, now: Time) -> String {
 pub fn ends(until: Option<u64>, now: Time) -> String {
     let left = until.map(|until| now.age(Time::from_millis(until)));
     left.map_or_else(|| "never".into(), |left| format!("in {left}"))
+}
+
+/// `groups, by the user's own setting`.
+fn seen_by(view: &View) -> String {
+    let why = match view.visibility_origin {
+        VisibilityOrigin::Flag => ", by allowSeeMyPresence",
+        VisibilityOrigin::Own => ", by the user's own setting",
+        VisibilityOrigin::Administrator => "",
+    };
+    format!("{}{why}", view.visibility)
+}
+
+/// `userpresence show groups`
+pub fn show_groups(args: &Args<'_>, out: &mut String) -> CliResult {
+    if !args.0.is_empty() {
+        return CliResult::ShowUsage;
+    }
+    let mut table = Table::new(["Group", "Account", "Users"]);
+    let rows = store::read(|world| {
+        let groups = world.directory().groups();
+        let rows = groups.map(|(account, name, members)| {
+            [
+                name.to_owned(),
+                account.to_owned(),
+                members.len().to_string(),
+            ]
+        });
+        rows.collect()
+    });
+    table.rows = rows.unwrap_or_default();
+    table.rows.sort();
+    let count = table.rows.len();
+    table.show(out);
+    let _ = writeln!(out, "{count} group{}", if count == 1 { "" } else { "s" });
+    CliResult::Success
 }
 
 fn yes_no(value: bool) -> &'static str {

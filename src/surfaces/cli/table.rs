@@ -8,6 +8,8 @@ pub struct Table<const N: usize> {
     /// The rows, without the head.
     pub rows: Vec<[String; N]>,
     heads: [&'static str; N],
+    /// A column that is left out if all of its cells are empty.
+    optional: Option<usize>,
 }
 
 impl<const N: usize> Table<N> {
@@ -19,7 +21,14 @@ impl<const N: usize> Table<N> {
         Table {
             rows: Vec::new(),
             heads,
+            optional: None,
         }
+    }
+
+    /// Leaves the column with this index out if all of its cells are empty.
+    pub fn with_optional(mut self, column: usize) -> Self {
+        self.optional = Some(column);
+        self
     }
 
     /// Writes the head and the rows.
@@ -30,9 +39,14 @@ impl<const N: usize> Table<N> {
                 *width = (*width).max(cell.width().min(Self::WIDEST));
             }
         }
+        let is_empty = |column: &usize| self.rows.iter().all(|row| row[*column].is_empty());
+        let left_out = self.optional.filter(is_empty);
         let heads = self.heads.map(str::to_owned);
         for row in std::iter::once(&heads).chain(&self.rows) {
-            for (width, cell) in widths.iter().zip(row) {
+            for (column, (width, cell)) in widths.iter().zip(row).enumerate() {
+                if left_out == Some(column) {
+                    continue;
+                }
                 out.push_str(cell);
                 // In columns of the terminal: a character takes none, one or two.
                 let blanks = width.saturating_sub(cell.width()) + 2;

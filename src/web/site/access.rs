@@ -344,6 +344,7 @@ fn manager(
             account: None,
             role,
             user: None,
+            sees_all: false,
         },
         credential: Credential::Manager(session.0),
     }))

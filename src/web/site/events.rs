@@ -15,13 +15,13 @@ use serde::Serialize;
 use serde_json::json as object;
 
 use super::access::Pass;
-use super::users::{Members, Reloaded, may_see, pairs, records};
+use super::users::{Members, Reloaded, pairs, records};
 use super::{HttpCaller, Reply, Request, account, error, reader_slots, session};
 use crate::runtime::feed::{Next, Note, Reader};
 use crate::runtime::store;
 use asterisk::http::{ReaderGone, ReplyBody, Stream};
-use presence::account::{Event, EventsQuery, Record, Subscription};
-use presence::model::flags::Flag;
+use presence::account::{Event, EventsQuery, Record, Subscription, wants_group};
+use presence::model::visibility::Viewer;
 
 /// The interval of comment lines, which keep the connection open and show both sides that the
 /// other is still there.
@@ -60,12 +60,14 @@ pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
         let (reader, resumes) =
             reader.ok_or_else(|| error(503, "not_running", runtime::NOT_RUNNING))?;
         session::count_as_panel(request);
-        let wanted = (!query.extensions.is_empty()).then(|| {
+        let every = query.extensions.is_empty() && query.groups.is_empty();
+        let wanted = (!every).then(|| {
             let users = members.users.iter();
-            users
-                .map(|id| members.directory.get(*id).name.clone())
-                .collect()
+            let users = users.map(|id| members.directory.get(*id));
+            let users = users.filter(|user| wants_group(&query.groups, user));
+            users.map(|user| user.name.clone()).collect()
         });
+        let viewer = store::read(|world| world.viewer(caller));
         let begin = match (query.last, resumes) {
             (Some(_), false) => Begin::Reset,
             (None, _) if query.snapshot => Begin::Snapshot,
@@ -75,6 +77,7 @@ pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
             subscription: Subscription::new(Subscription::path(&account)),
             account,
             caller: caller.clone(),
+            viewer: viewer.ok_or_else(super::not_running)?,
             query,
             wanted,
             reader,
@@ -116,6 +119,8 @@ struct FeedStream {
     subscription: Subscription,
     account: String,
     caller: HttpCaller,
+    /// The caller as a reader; a reload, which may change it, ends the stream.
+    viewer: Viewer,
     query: EventsQuery,
     /// The names of the requested users; `None` for all.
     wanted: Option<HashSet<Arc<str>>>,
@@ -232,10 +237,9 @@ impl FeedStream {
             return;
         }
         // A user who hides is hidden for events from before, too.
-        let seen = !event.hidden && allows(&event.user);
-        let shows_or_hides = event.changed.has_visibility();
-        if !may_see(&self.caller, &event.user, seen) {
-            if !event.hidden || shows_or_hides {
+        let [before, after] = event.was_seen_by(&self.viewer);
+        if !(after && sees(&self.viewer, &event.user)) {
+            if before || after {
                 let gone = object!({"extensionId": *event.id, "sequence": event.sequence});
                 message(text, Some(event.sequence), "hidden", &gone.to_string());
             }
@@ -243,7 +247,9 @@ impl FeedStream {
         }
         // A user who becomes visible again is always reported, whatever details are requested.
         let wanted = self.query.details;
-        if shows_or_hides || wanted.is_none_or(|wanted| wanted.intersects(event.changed)) {
+        if event.changed.has_visibility()
+            || wanted.is_none_or(|wanted| wanted.intersects(event.changed))
+        {
             let json = match self.query.with_record {
                 true => {
                     runtime::with(|runtime| runtime.json_with_record(event, &self.subscription))
@@ -257,7 +263,7 @@ impl FeedStream {
 
     /// Only the user's own callers receive a push message.
     fn push(&self, text: &mut String, note: &Note) {
-        if may_see(&self.caller, &note.user, false) {
+        if self.viewer.is(&note.user) {
             message(text, None, "push", &note.json);
         }
     }
@@ -313,13 +319,13 @@ impl FeedStream {
     }
 }
 
-/// Whether the user's presence is visible to others now.
-fn allows(user: &str) -> bool {
-    let allows = store::read(|world| {
+/// Whether the reader may see the user now.
+fn sees(viewer: &Viewer, user: &str) -> bool {
+    let sees = store::read(|world| {
         let id = world.directory().user(user)?;
-        Some(world.flags(id).get(Flag::AllowSeeMyPresence))
+        Some(world.may_see(viewer, id))
     });
-    allows.flatten().unwrap_or(false)
+    sees.flatten().unwrap_or(false)
 }
 
 /// Appends one message. The JSON contains no line breaks.

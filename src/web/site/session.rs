@@ -115,19 +115,23 @@ fn by_tls(request: &Request<'_>, http: &Http) -> bool {
 }
 
 fn described(caller: &Principal) -> serde_json::Value {
-    let id = caller.user.as_deref().and_then(|user| {
+    let person = caller.user.as_deref().and_then(|user| {
         store::read(|world| {
             let directory = world.directory();
-            Some(directory.get(directory.user(user)?).id().to_owned())
+            let user = directory.get(directory.user(user)?);
+            Some((user.id().to_owned(), user.display_name().to_owned()))
         })
         .flatten()
     });
+    let (id, display_name) = person.unzip();
     object!({
         "name": *caller.name,
         "role": caller.role.name(),
         "account": own_account(caller),
         "extensionId": id,
         "user": caller.user.as_deref(),
+        "displayName": display_name.as_deref().or(caller.user.as_deref()),
+        "seesAll": caller.sees_all,
     })
 }
 

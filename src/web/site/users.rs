@@ -11,7 +11,6 @@ use super::{HttpCaller, Reply, Request, account, error, read_json};
 use crate::runtime::store;
 pub use members::{Members, Reloaded, may_see, pairs, records};
 use presence::account::{ListQuery, Record};
-use presence::model::flags::Flag;
 use presence::world::World;
 pub use update::put;
 
@@ -75,16 +74,14 @@ fn page(
         true => BATCH_OF_FLAGS,
         false => BATCH,
     };
-    let own = caller.user.as_deref();
-    let own = own.and_then(|own| members.directory.user(own));
     for batch in members.users.chunks(batch) {
         let look = |world: &World| {
             if !Arc::ptr_eq(world.directory(), &members.directory) {
                 return None;
             }
+            let viewer = world.viewer(caller);
             for id in batch {
-                let allows = world.flags(*id).get(Flag::AllowSeeMyPresence);
-                if !(allows || own == Some(*id)) || !query.wants_status(world, *id) {
+                if !world.may_see(&viewer, *id) || !query.wants(world, *id) {
                     continue;
                 }
                 if query.text.is_empty() {
@@ -153,15 +150,6 @@ pub fn statuses(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     }
 }
 
-/// Whether the user is visible to the caller now.
-fn sees(caller: &HttpCaller, user: &str) -> bool {
-    let allows = store::read(|world| {
-        let id = world.directory().user(user)?;
-        Some(world.flags(id).get(Flag::AllowSeeMyPresence))
-    });
-    may_see(caller, user, allows.flatten().unwrap_or(false))
-}
-
 /// The name of the user in the path of a request, `v1/account/{id}/extension/{ext}`.
 ///
 /// # Errors
@@ -197,7 +185,7 @@ fn record(name: &str) -> Option<Record> {
 
 /// `GET v1/account/{id}/extension/{ext}/presence`
 pub fn get(request: &Request<'_>, caller: &HttpCaller) -> Reply {
-    let found = user(request, caller, |name| sees(caller, name));
+    let found = user(request, caller, |name| may_see(caller, name));
     let record = found.map(|name| record(&name));
     match record {
         Ok(Some(record)) => read_json(request, &record),

@@ -29,6 +29,8 @@ fn an_api_user_authenticates_by_basic_and_sees_its_own_account() {
             "account": "main",
             "user": user,
             "extensionId": id,
+            "displayName": user,
+            "seesAll": false,
         });
         assert_eq!(answer.json(), expected);
     }

@@ -10,8 +10,9 @@ use uuid::Builder;
 
 use super::record::Record;
 use crate::model::details::{Detail, Details};
-use crate::model::flags::{Flag, Flags};
+use crate::model::flags::Flags;
 use crate::model::time::Time;
+use crate::model::visibility::{Seen, UserGroups, Viewer, Visibility};
 use crate::world::Transition;
 
 /// The body of an event, in the established format.
@@ -19,6 +20,9 @@ use crate::world::Transition;
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     extension_id: &'a str,
+    /// The name in the directory; left out without one.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     telephony_status: Option<&'static str>,
     sequence: u64,
@@ -84,8 +88,12 @@ pub struct Event {
     pub user: Arc<str>,
     /// The user's id.
     pub id: Arc<str>,
-    /// Whether the user is hidden from all others.
-    pub hidden: bool,
+    /// Who may see the user after the change.
+    visibility: Visibility,
+    /// Who could see the user before the change.
+    old_visibility: Visibility,
+    /// The user's groups at that time.
+    groups: UserGroups,
     /// The details that changed.
     pub changed: Details,
     uuid: Box<str>,
@@ -102,6 +110,7 @@ impl Event {
         let activity = transition.activity;
         let body = Body {
             extension_id: &transition.id,
+            name: transition.contact.as_deref().map_or("", |it| &it.name),
             telephony_status: changed
                 .has(Detail::Telephony)
                 .then(|| activity.telephony.name()),
@@ -120,13 +129,37 @@ impl Event {
             sequence,
             user: transition.user.clone(),
             id: transition.id.clone(),
-            hidden: !transition.flags.get(Flag::AllowSeeMyPresence),
+            visibility: transition.visibility,
+            old_visibility: transition.old_visibility,
+            groups: transition.groups.clone(),
             changed,
             at,
             body: body.into(),
             transition: Some(transition.clone()),
             record: OnceLock::new(),
             account,
+        }
+    }
+
+    /// Whether the user was hidden from readers that nothing is known of, such as webhooks.
+    pub fn is_hidden(&self) -> bool {
+        self.visibility != Visibility::Everyone
+    }
+
+    /// Whether the reader could see the user right before the change and right after it.
+    pub fn was_seen_by(&self, viewer: &Viewer) -> [bool; 2] {
+        let seen = |visibility| {
+            viewer.may_see(Seen {
+                user: &self.user,
+                account: &self.account,
+                visibility,
+                groups: &self.groups,
+            })
+        };
+        let now = seen(self.visibility);
+        match self.changed.has_visibility() {
+            true => [seen(self.old_visibility), now],
+            false => [now, now],
         }
     }
 
@@ -215,7 +248,9 @@ pub mod testing {
             sequence,
             user: "alice".into(),
             id: "4711".into(),
-            hidden: false,
+            visibility: Visibility::Everyone,
+            old_visibility: Visibility::Everyone,
+            groups: None,
             changed: Details::NONE,
             uuid: uuid(account, sequence).into(),
             at: Time::NEVER,

@@ -14,6 +14,6 @@ pub use crate::model::details::{Detail, Details};
 pub use event::testing;
 pub use event::{Event, Subscription, uuid_of};
 pub use journal::{Journal, Missed};
-pub use query::{EventsQuery, ListQuery};
+pub use query::{EventsQuery, ListQuery, wants_group};
 pub use record::{FullRecord, Record};
 pub use reservation::Reservation;

@@ -1,7 +1,7 @@
 //! The query parameters of requests for an account.
 
 use super::record::Record;
-use crate::directory::UserId;
+use crate::directory::{User, UserId};
 use crate::model::details::{Detail, Details};
 use crate::model::inferred::Inferred;
 use crate::model::text::quoted;
@@ -68,6 +68,8 @@ pub struct ListQuery {
     pub extensions: Vec<String>,
     /// The requested states, status types, presence and telephony statuses; empty for all.
     pub statuses: Vec<String>,
+    /// The requested groups; empty for all.
+    pub groups: Vec<String>,
     /// The requested part of the user's names or texts, in lower case; empty for all.
     pub text: String,
 }
@@ -91,6 +93,7 @@ impl ListQuery {
             per_page: Self::USUAL,
             extensions: Vec::new(),
             statuses: Vec::new(),
+            groups: Vec::new(),
             text: String::new(),
         };
         for (name, value) in pairs {
@@ -99,9 +102,10 @@ impl ListQuery {
                 "perPage" => query.per_page = number("perPage", value, 1, Self::MOST)?,
                 "extension" => query.extensions = list(value),
                 "status" => query.statuses = list(value),
+                "group" => query.groups = list(value),
                 "text" => query.text = value.to_lowercase(),
                 other => {
-                    let expected = "page, perPage, extension, status or text";
+                    let expected = "page, perPage, extension, status, group or text";
                     return Err(unknown(other, expected));
                 }
             }
@@ -109,8 +113,13 @@ impl ListQuery {
         Ok(query)
     }
 
+    /// Whether a user matches the requested groups and statuses.
+    pub fn wants(&self, world: &World, user: UserId) -> bool {
+        wants_group(&self.groups, world.directory().get(user)) && self.wants_status(world, user)
+    }
+
     /// Whether a user matches the requested statuses.
-    pub fn wants_status(&self, world: &World, user: UserId) -> bool {
+    fn wants_status(&self, world: &World, user: UserId) -> bool {
         if self.statuses.is_empty() {
             return true;
         }
@@ -130,6 +139,9 @@ impl ListQuery {
     pub fn wants_text(&self, record: &Record) -> bool {
         let texts = [
             &record.user,
+            &record.name,
+            &record.title,
+            &record.email,
             &record.extension_id,
             &record.message,
             &record.subtype,
@@ -139,7 +151,9 @@ impl ListQuery {
         ];
         let texts = texts.into_iter().chain(&record.extensions);
         let inferred = record.inferred.iter().map(Inferred::label);
-        let mut texts = texts.map(String::as_str).chain(inferred);
+        let groups = record.groups.iter().flat_map(|groups| groups.iter());
+        let groups = groups.map(|group| &**group);
+        let mut texts = texts.map(String::as_str).chain(inferred).chain(groups);
         texts.any(|text| text.to_lowercase().contains(&self.text))
     }
 }
@@ -149,6 +163,8 @@ impl ListQuery {
 pub struct EventsQuery {
     /// The requested users by id, name or extension; empty for all.
     pub extensions: Vec<String>,
+    /// The requested groups; empty for all.
+    pub groups: Vec<String>,
     /// The details of which one must have changed; `None` for any change.
     pub details: Option<Details>,
     /// Whether each event contains the user's record.
@@ -172,6 +188,7 @@ impl EventsQuery {
         for (name, value) in pairs {
             match *name {
                 "extension" => query.extensions = list(value),
+                "group" => query.groups = list(value),
                 "detail" => query.details = Some(details(value)?),
                 "expand" if *value == "record" => query.with_record = true,
                 "expand" => {
@@ -181,7 +198,7 @@ impl EventsQuery {
                 "snapshot" => query.snapshot = boolean("snapshot", value)?,
                 "lastEventId" => query.last = Some(id(value)?),
                 other => {
-                    let expected = "extension, detail, expand, snapshot or lastEventId";
+                    let expected = "extension, group, detail, expand, snapshot or lastEventId";
                     return Err(unknown(other, expected));
                 }
             }
@@ -191,6 +208,11 @@ impl EventsQuery {
         }
         Ok(query)
     }
+}
+
+/// Whether the user belongs to one of the groups; an empty list wants every user.
+pub fn wants_group(groups: &[String], user: &User) -> bool {
+    groups.is_empty() || groups.iter().any(|group| user.is_in_group(group))
 }
 
 fn details(value: &str) -> Result<Details, QueryError> {

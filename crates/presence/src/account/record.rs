@@ -1,6 +1,6 @@
 //! A user's record for the account: one JSON object, the same in lists and streams.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::combine::{Method, Reason};
 use crate::directory::UserId;
@@ -8,6 +8,7 @@ use crate::model::activity::{MeetingStatus, PresenceStatus, TelephonyStatus};
 use crate::model::flags::Flags;
 use crate::model::inferred::Inferred;
 use crate::model::time::Time;
+use crate::model::visibility::{UserGroups, Visibility};
 use crate::world::{Outcome, Transition, World};
 
 /// A user's state at one moment.
@@ -18,6 +19,15 @@ pub struct Record {
     pub extension_id: String,
     /// The user's name.
     pub user: String,
+    /// The person's name in the directory, or else the user's name.
+    pub name: String,
+    /// The person's title; empty without one.
+    pub title: String,
+    /// The person's mail address; empty without one.
+    pub email: String,
+    /// The user's groups.
+    #[serde(serialize_with = "group_names")]
+    pub groups: UserGroups,
     /// The names of the extensions, the default extension first.
     pub extensions: Vec<String>,
     /// The status of the phones.
@@ -33,6 +43,8 @@ pub struct Record {
     /// The user's flags.
     #[serde(flatten)]
     pub flags: Flags,
+    /// Who may see the presence.
+    pub visibility: Visibility,
     /// The sequence number of the user's last transition.
     pub sequence: u64,
     /// The combined state.
@@ -83,6 +95,11 @@ impl Chosen {
     }
 }
 
+/// A list, empty for no groups.
+fn group_names<S: Serializer>(groups: &UserGroups, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(groups.iter().flat_map(|groups| groups.iter()))
+}
+
 fn millis(time: Time) -> Option<u64> {
     (time != Time::NEVER).then(|| time.millis())
 }
@@ -99,9 +116,14 @@ impl Record {
         let extensions = default.into_iter().chain(others.map(|(_, input)| input));
         let extensions = extensions.filter_map(|input| directory.extension(input));
         let (activity, status) = (world.activity(id), world.status(id));
+        let contact = user.contact.as_deref();
         Record {
             extension_id: user.id().to_owned(),
             user: user.name.to_string(),
+            name: user.display_name().to_owned(),
+            title: contact.map_or_else(String::new, |contact| contact.title.to_string()),
+            email: contact.map_or_else(String::new, |contact| contact.email.to_string()),
+            groups: user.groups.clone(),
             extensions: extensions.map(str::to_owned).collect(),
             telephony_status: activity.telephony,
             presence_status: activity.presence,
@@ -109,6 +131,7 @@ impl Record {
             meeting_status: activity.meeting,
             dnd_status: world.dnd_status(id).name(),
             flags: world.flags(id),
+            visibility: world.visibility(id),
             sequence: world.sequence(id),
             state: outcome.presence.state().name(),
             subtype: outcome.presence.subtype().to_owned(),
@@ -134,6 +157,7 @@ impl Record {
             meeting_status: activity.meeting,
             dnd_status: transition.dnd_status.name(),
             flags: transition.flags,
+            visibility: transition.visibility,
             sequence: transition.sequence,
             state: new.state().name(),
             subtype: new.subtype().to_owned(),

@@ -91,6 +91,17 @@ impl Http {
         kinds.into_values()
     }
 
+    /// Whether an API user sees other users than with the settings `before`.
+    pub fn sees_otherwise(&self, before: &Http) -> bool {
+        self.users.iter().any(|(name, user)| {
+            let before = before.users.get(name);
+            before.is_some_and(|before| {
+                let (now, before) = (&user.caller, &before.caller);
+                (now.sees_all, &now.user) != (before.sees_all, &before.user)
+            })
+        })
+    }
+
     /// How many API users there are.
     pub fn user_count(&self) -> usize {
         self.users.len()
@@ -124,6 +135,7 @@ pub(super) struct ApiUserDraft {
     role: Role,
     /// The name of the presence user.
     user: Option<String>,
+    sees_all: bool,
     permit: Vec<Mask>,
 }
 
@@ -144,6 +156,9 @@ impl OptionTable for ApiUserDraft {
                 it.user = Some(given.value.to_owned());
                 Ok(())
             }),
+            OptionSpec::new("sees_all", |it, given| {
+                given.boolean().map(|on| it.sees_all = on)
+            }),
             OptionSpec::new("permit", |it, given| {
                 masks(given.value).map(|mut masks| it.permit.append(&mut masks))
             }),
@@ -158,6 +173,7 @@ fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<ApiUser> {
         account: "default".into(),
         role: Role::default(),
         user: None,
+        sees_all: false,
         permit: Vec::new(),
     };
     reader.check_name("an API user's name");
@@ -183,6 +199,7 @@ fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<ApiUser> {
             account: Some((&*draft.account).into()),
             role: draft.role,
             user,
+            sees_all: draft.sees_all,
         },
     })
 }

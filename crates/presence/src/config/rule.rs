@@ -14,6 +14,7 @@ use crate::model::own_rights::{OwnArea, OwnTargetKind};
 use crate::model::pattern::ExtensionPattern;
 use crate::model::suggest::expected;
 use crate::model::text::quoted;
+use crate::model::visibility::Visibility;
 use crate::model::{address, schedule};
 
 /// A rule while the options of a section change it.
@@ -284,6 +285,14 @@ impl<D: HasRule> RuleOptions<D> {
                 Ok(())
             },
             |settings| settings.rule.dnd_key.name().to_owned(),
+        ),
+        Setting::new(
+            "visibility",
+            |it, given| {
+                it.rule().visibility = Visibility::parse(given.value)?;
+                Ok(())
+            },
+            |settings| settings.rule.visibility.name().to_owned(),
         ),
         Setting::new(
             "own_settings",

@@ -11,6 +11,7 @@ use crate::model::handling::Calls;
 use crate::model::own_rights::OwnRights;
 use crate::model::state::{Presence, State};
 use crate::model::status::{StatusType, Statuses};
+use crate::model::visibility::Visibility;
 use crate::model::words::words;
 
 words! {
@@ -108,6 +109,8 @@ pub struct Rule {
     pub dnd_key: DndKey,
     /// What a user may set, and where the user may forward calls to.
     pub own_rights: OwnRights,
+    /// Who may see the presence, unless the user has set it.
+    pub visibility: Visibility,
 }
 
 impl Default for Rule {
@@ -136,6 +139,7 @@ impl Default for Rule {
             calls: Calls::default(),
             own_rights: OwnRights::default(),
             dnd_key: DndKey::default(),
+            visibility: Visibility::default(),
         }
     }
 }

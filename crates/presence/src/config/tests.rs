@@ -378,6 +378,49 @@ fn groups_are_names_and_each_counts_once() {
 }
 
 #[test]
+fn the_directory_has_name_title_and_mail_address() {
+    let conf = "[u]\ntype=user\ntitle=Agent\n\
+                name=Zoë Müller\nemail=zoe@example.com\n[v]\ntype=user\ntitle=Agent\ntitle=\n\
+                fullname=V. W.\n[w]\ntype=user\ntitle=x\ntitle=\n";
+    let parsed = parsed(conf);
+    assert_eq!(parsed.all_errors().count(), 0);
+    let of = |name: &str| {
+        let user = parsed.users.iter().find(|user| *user.name == *name);
+        let contact = user.unwrap().contact.as_deref();
+        contact.map(|it| format!("{}|{}|{}", it.name, it.title, it.email))
+    };
+    assert_eq!(of("u").as_deref(), Some("Zoë Müller|Agent|zoe@example.com"));
+    assert_eq!(of("v").as_deref(), Some("V. W.||"));
+    assert_eq!(of("w"), None, "nothing takes no memory");
+    let column = |name: &str, value: &str| Variable {
+        name: name.into(),
+        value: value.into(),
+        utf8: true,
+        file: "".into(),
+        line: 0,
+    };
+    let row = Section {
+        name: "w".into(),
+        variables: vec![column("name", "w"), column("fullname", "Will O'Brien; jr.")],
+    };
+    let rows = parse(&[], &[row], &|_| true);
+    let contact = rows.users[0].contact.as_deref().unwrap();
+    assert_eq!(&*contact.name, "Will O'Brien; jr.");
+    let long = "x".repeat(256);
+    for (option, message) in [
+        ("name=a\u{7}b", "the name holds a control character"),
+        (&*format!("title={long}"), "the title is 256 bytes long"),
+        ("email=alice", "'alice' is not a mail address, expected"),
+        (&*format!("email={long}@b"), "the mail address is 258 bytes"),
+        ("visibility=friends", "unknown visibility 'friends'"),
+    ] {
+        let errors = errors(&format!("[a]\ntype=user\n{option}\n"));
+        assert_eq!(errors.len(), 1, "{option}: {errors:?}");
+        assert!(errors[0].contains(message), "{errors:?}");
+    }
+}
+
+#[test]
 fn options_of_lists_are_checked() {
     for (option, message) in [
         ("lists=perhaps", "'perhaps', expected yes or no"),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::section::Origin;
 use super::settings::Rule;
+use crate::model::contact::Contact;
 use crate::model::device::DeviceTable;
 use crate::model::handling::Reach;
 use crate::model::publish_table::PublishTable;
@@ -81,6 +82,8 @@ pub struct UserSpec {
     pub member: Option<Box<str>>,
     /// The groups of the user, each once; `None` without any. Users with equal groups share them.
     pub groups: Option<Arc<[Box<str>]>>,
+    /// The directory's entry of the user; `None` where the section gives nothing of it.
+    pub contact: Option<Arc<Contact>>,
     /// Endpoints, mobile, mailbox and monitored users, where the section names any.
     pub reach: Option<Box<Reach>>,
     /// The phones whose own presence is a source; `None` where the section names none: then

@@ -13,6 +13,7 @@ use super::user::{InputKind, InputSpec, UserSpec};
 use super::value::unexpected;
 use super::{IsTimezone, action, publish, reach, value};
 use crate::model::address;
+use crate::model::contact::{self, Contact};
 use crate::model::handling::Reach;
 
 /// The most sources that a user can have.
@@ -25,6 +26,7 @@ pub(super) struct UserDraft {
     default: Option<String>,
     member: Option<Box<str>>,
     groups: Vec<Box<str>>,
+    contact: Contact,
     reach: Option<Box<Reach>>,
     /// The lines of `publish`, as indexes among the section's variables.
     publish: Vec<u32>,
@@ -78,6 +80,22 @@ const OPTIONS: &[OptionSpec<UserDraft>] = &[
         action::member(given.value).map(|member| it.member = Some(member))
     }),
     OptionSpec::new("group", |it, given| groups(&mut it.groups, given)),
+    OptionSpec::new("name", |it, given| {
+        person(&mut it.contact.name, given, "name")
+    }),
+    // The column of a database: there the column 'name' is the user's name.
+    OptionSpec::new("fullname", |it, given| {
+        person(&mut it.contact.name, given, "name")
+    }),
+    OptionSpec::new("title", |it, given| {
+        person(&mut it.contact.title, given, "title")
+    }),
+    OptionSpec::new("email", |it, given| {
+        if !given.value.is_empty() {
+            contact::check_email(given.value)?;
+        }
+        person(&mut it.contact.email, given, "mail address")
+    }),
     OptionSpec::new("endpoint", |it, given| reach::endpoints(it.reach(), given)),
     OptionSpec::new("mobile", |it, given| reach::mobile(it.reach(), given)),
     OptionSpec::new("mailbox", |it, given| reach::mailbox(it.reach(), given)),
@@ -152,6 +170,7 @@ impl<'a> Users<'a> {
             default: None,
             member: None,
             groups: Vec::new(),
+            contact: Contact::default(),
             reach: None,
             publish: Vec::new(),
             lines: Vec::new(),
@@ -186,6 +205,10 @@ impl<'a> Users<'a> {
             groups: match draft.groups.is_empty() {
                 true => None,
                 false => Some(shared(&mut self.groups, draft.groups.into())),
+            },
+            contact: match draft.contact.is_empty() {
+                true => None,
+                false => Some(Arc::new(draft.contact)),
             },
             reach: draft.reach,
             publish,
@@ -223,6 +246,12 @@ fn groups(groups: &mut Vec<Box<str>>, given: &Given<'_>) -> Result<(), String> {
             groups.push(word.into());
         }
     }
+    Ok(())
+}
+
+/// A field of the directory; an empty value takes back what a template gives.
+fn person(field: &mut Box<str>, given: &Given<'_>, what: &str) -> Result<(), String> {
+    *field = value::text(given.value, what)?.into();
     Ok(())
 }
 

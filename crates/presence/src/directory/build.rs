@@ -64,6 +64,7 @@ impl Directory {
                 default: spec.default,
                 member: spec.member,
                 groups: spec.groups,
+                contact: spec.contact,
                 reach: spec.reach,
                 publishers,
                 origin: spec.origin,

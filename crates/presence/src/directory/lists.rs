@@ -19,6 +19,15 @@ pub enum ListId {
 }
 
 impl Directory {
+    /// Every group, with the name of its account and its members.
+    pub fn groups(&self) -> impl Iterator<Item = (&str, &str, &[UserId])> {
+        let groups = self.groups.iter().enumerate();
+        groups.map(|(at, (account, name))| {
+            let account: &str = self.account(*account);
+            (account, &**name, self.group_members.of(at))
+        })
+    }
+
     /// The list of this name. The case of a group's name does not matter. `None` without such a
     /// list, and where lists are turned off.
     pub fn list(&self, name: &str) -> Option<ListId> {

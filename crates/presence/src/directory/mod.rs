@@ -26,9 +26,11 @@ use crate::config::{
     InputKind, InputSpec, Origin, Outgoing, Publish, Rule, Schedule, Settings, UserSpec,
 };
 use crate::model::address::{self, USER_LABEL};
+use crate::model::contact::Contact;
 use crate::model::device::DeviceTable;
 use crate::model::handling::Reach;
 use crate::model::mailbox;
+use crate::model::own_rights::OwnArea;
 use crate::model::publish_table::PublishTable;
 use adjacency::Adjacency;
 use hash::{hash_address, hash_exact, hash_folded, hash_number};
@@ -90,6 +92,8 @@ pub struct User {
     pub member: Option<Box<str>>,
     /// The groups of the user, if any are configured.
     pub groups: Option<Arc<[Box<str>]>>,
+    /// The directory's entry of the user, if anything of it is configured.
+    pub contact: Option<Arc<Contact>>,
     /// How the user is reached, if anything is configured.
     pub reach: Option<Box<Reach>>,
     /// The phones whose own presence is a source, if the configuration names any.
@@ -107,6 +111,22 @@ impl User {
     /// The id by which other programs know the user; the name if no id is configured.
     pub fn id(&self) -> &str {
         self.id.as_deref().unwrap_or(&self.name)
+    }
+
+    /// The name that is shown to people: the one in the directory, or else the user's name.
+    pub fn display_name(&self) -> &str {
+        let contact = self.contact.as_deref().map_or("", |contact| &contact.name);
+        if contact.is_empty() {
+            &self.name
+        } else {
+            contact
+        }
+    }
+
+    /// Whether the user belongs to the group, ignoring case.
+    pub fn is_in_group(&self, group: &str) -> bool {
+        let mut groups = self.groups.iter().flat_map(|groups| groups.iter());
+        groups.any(|own| own.eq_ignore_ascii_case(group))
     }
 }
 
@@ -449,21 +469,29 @@ impl Directory {
         self.members.of(account.index())
     }
 
-    /// A hash of the account's members with their names, ids and extensions. Readers of the
-    /// account need a new list when it changes.
+    /// A hash of the account's members with their names, ids and extensions, what the directory
+    /// has of them, their groups and who may see them. Readers of the account need a new list
+    /// when it changes.
     pub fn members_digest(&self, account: AccountId) -> u64 {
         let members = self.members(account).iter();
         let names = members.map(|user| {
             let user = self.get(*user);
             let extensions = user.inputs.iter();
             let extensions = extensions.filter_map(|input| self.extension(input));
-            (&user.name, &user.id, extensions.collect::<Vec<_>>())
+            let person = (&user.contact, &user.groups, user.rule.visibility);
+            let rights = user.rule.own_rights.may_set(OwnArea::Visibility);
+            let names = (&user.name, &user.id, extensions.collect::<Vec<_>>());
+            (names, person, rights)
         });
         rustc_hash::FxBuildHasher.hash_one(names.collect::<Vec<_>>())
     }
 
-    /// The accounts whose members, or their names, differ from those of `before`.
+    /// The accounts whose members, or what their readers may see, differ from those of
+    /// `before`.
     pub fn changed_accounts(&self, before: &Directory) -> Vec<Arc<str>> {
+        if self.settings.http.sees_otherwise(&before.settings.http) {
+            return self.accounts.clone();
+        }
         let changed = self.accounts.iter().filter(|name| {
             let digest = |of: &Directory| of.account_named(name).map(|id| of.members_digest(id));
             digest(self) != digest(before)
@@ -537,6 +565,7 @@ impl Directory {
             default: user.default,
             member: user.member.clone(),
             groups: user.groups.clone(),
+            contact: user.contact.clone(),
             reach: user.reach.clone(),
             publish: user
                 .publishers

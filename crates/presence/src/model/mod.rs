@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod address;
 pub mod assignment;
+pub mod contact;
 pub mod details;
 pub mod device;
 pub mod dialable;
@@ -30,5 +31,6 @@ pub mod stored_presence;
 pub mod suggest;
 pub mod text;
 pub mod time;
+pub mod visibility;
 pub mod watched;
 pub mod words;

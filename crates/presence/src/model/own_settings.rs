@@ -19,6 +19,7 @@ use super::handling::{CallOrigin, ForwardWhen};
 use super::status::Statuses;
 use super::suggest::expected;
 use super::text::quoted;
+use super::visibility::Visibility;
 use super::words;
 
 /// The longest settings of a user, in bytes of JSON.
@@ -32,6 +33,9 @@ pub const DEFAULT_STATUS: &str = "default";
 
 /// The member that holds the settings of each status.
 const STATUSES: &str = "statuses";
+
+/// The member that says who may see the presence.
+const VISIBILITY: &str = "visibility";
 
 /// The member with the forwards of calls from inside or outside.
 const fn member(origin: CallOrigin) -> &'static str {
@@ -123,11 +127,12 @@ pub struct OwnStatusSettings {
 /// A user's own settings.
 ///
 /// # Invariants
-/// `statuses` is what `json` says.
+/// The other fields are what `json` says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OwnSettings {
     json: Box<str>,
     statuses: Box<[OwnStatusSettings]>,
+    visibility: Option<Visibility>,
 }
 
 impl OwnSettings {
@@ -150,6 +155,11 @@ impl OwnSettings {
     /// The settings of each status.
     pub fn statuses(&self) -> &[OwnStatusSettings] {
         &self.statuses
+    }
+
+    /// Who may see the presence, if the user has set it.
+    pub fn visibility(&self) -> Option<Visibility> {
+        self.visibility
     }
 
     /// The target of a forward in a status that is named exactly so, without regard to case.
@@ -205,12 +215,15 @@ impl OwnSettings {
                 statuses.len()
             ));
         }
+        let visibility = object.get(VISIBILITY).and_then(Value::as_str);
+        let visibility = visibility.and_then(|word| Visibility::parse(word).ok());
         // An object of texts always serialises.
         let json = serde_json::to_string(&object).unwrap_or_default();
         match json.len() <= MAX_BYTES {
             true => Ok(Some(OwnSettings {
                 json: json.into(),
                 statuses,
+                visibility,
             })),
             false => Err(too_long(json.len())),
         }
@@ -297,9 +310,18 @@ fn checked(
             }
             (STATUSES, Value::Null) => Value::Null,
             (STATUSES, other) => return Err(wrong(&[STATUSES], other, "an object")),
+            (VISIBILITY, Value::Null) => Value::Null,
+            (VISIBILITY, Value::String(word)) => {
+                let known = Visibility::parse(word);
+                known
+                    .map_err(|why| at(&[VISIBILITY], &why.to_string()))?
+                    .name()
+                    .into()
+            }
+            (VISIBILITY, other) => return Err(wrong(&[VISIBILITY], other, "a text or null")),
             // A member that a later release has written can be given back.
             (name, Value::Null) if object.contains_key(name) => Value::Null,
-            (name, _) => return Err(unknown(&[name], &[STATUSES])),
+            (name, _) => return Err(unknown(&[name], &[STATUSES, VISIBILITY])),
         };
         checked.insert(name.clone(), value);
     }
@@ -476,7 +498,10 @@ mod tests {
         for (json, expected) in [
             ("[1]", "the settings are a list, expected an object"),
             ("{", "the settings are not JSON: EOF"),
-            (r#"{"shoe":1}"#, "shoe: unknown member, expected statuses"),
+            (
+                r#"{"shoe":1}"#,
+                "shoe: unknown member, expected statuses or visibility",
+            ),
             (r#"{"shoe":null}"#, "shoe: unknown member"),
             (
                 r#"{"statuses":1}"#,

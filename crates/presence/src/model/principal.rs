@@ -29,6 +29,8 @@ pub struct Principal {
     pub role: Role,
     /// The name of the user behind the request; `None` for a program without a user.
     pub user: Option<Arc<str>>,
+    /// Whether the identity sees users that others may not see, whatever its role.
+    pub sees_all: bool,
 }
 
 impl Principal {
@@ -59,6 +61,7 @@ mod tests {
             account: account.map(Into::into),
             role,
             user: Some("alice".into()),
+            sees_all: false,
         }
     }
 

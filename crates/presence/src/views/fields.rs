@@ -8,6 +8,7 @@ use crate::combine::{Method, Order, Reason};
 use crate::config::Outgoing;
 use crate::directory::{Unclear, UserId};
 use crate::model::assignment::encode;
+use crate::model::contact::Contact;
 use crate::model::device::{DeviceState, Watcher};
 use crate::model::dnd::DndStatus;
 use crate::model::flags::{Flag, Flags};
@@ -16,6 +17,7 @@ use crate::model::input::InputKind;
 use crate::model::state::{Presence, State};
 use crate::model::text::quoted;
 use crate::model::time::Time;
+use crate::model::visibility::{Visibility, VisibilityOrigin};
 use crate::model::words::words;
 use crate::world::{PublishedSource, Winner, World};
 
@@ -42,6 +44,16 @@ words! {
         Sequence = "sequence",
         /// The user's extensions, separated by commas.
         Extensions = "extensions",
+        /// The person's name in the directory, or else the user's name.
+        Name = "name",
+        /// The person's title.
+        Title = "title",
+        /// The person's mail address.
+        Email = "email",
+        /// The user's groups, separated by commas.
+        Groups = "groups",
+        /// Who may see the presence: the name of a [`Visibility`].
+        Visibility = "visibility",
         /// The status type that was set last, or that the chosen presence means.
         Status = "status",
         /// The label of the status type, for people.
@@ -125,10 +137,7 @@ impl<'a> Query<'a> {
         /// How many of several users the message names.
         const FEW: usize = 5;
         world.directory().find(name).map_err(|why| match why {
-            Unclear::Unknown => format!(
-                "there is no user '{}', expected one of userpresence.conf or realtime",
-                quoted(name)
-            ),
+            Unclear::Unknown => Query::unknown(name),
             Unclear::Several(users) => {
                 let names: Vec<&str> = users.iter().take(FEW).map(|name| &**name).collect();
                 let names = names.join(", ");
@@ -140,6 +149,14 @@ impl<'a> Query<'a> {
                 )
             }
         })
+    }
+
+    /// The message for a name that is no user's.
+    pub fn unknown(name: &str) -> String {
+        format!(
+            "there is no user '{}', expected one of userpresence.conf or realtime",
+            quoted(name)
+        )
     }
 
     /// The value of the field.
@@ -165,6 +182,11 @@ impl<'a> Query<'a> {
             Field::Method => world.directory().get(id).rule.method.name().to_owned(),
             Field::Sequence => world.sequence(id).to_string(),
             Field::Extensions => extensions(world, id).join(","),
+            Field::Name => world.directory().get(id).display_name().to_owned(),
+            Field::Title => contact(world, id).title.to_string(),
+            Field::Email => contact(world, id).email.to_string(),
+            Field::Groups => groups(world, id).join(","),
+            Field::Visibility => world.visibility(id).name().to_owned(),
             Field::Status => world
                 .status(id)
                 .map_or_else(String::new, |s| s.name.to_string()),
@@ -198,6 +220,17 @@ fn millis(time: Time) -> Option<u64> {
     (time != Time::NEVER).then(|| time.millis())
 }
 
+fn contact(world: &World, id: UserId) -> Contact {
+    let contact = world.directory().get(id).contact.as_deref();
+    contact.cloned().unwrap_or_default()
+}
+
+fn groups(world: &World, id: UserId) -> Vec<String> {
+    let groups = world.directory().get(id).groups.iter();
+    let groups = groups.flat_map(|groups| groups.iter());
+    groups.map(ToString::to_string).collect()
+}
+
 fn extensions(world: &World, id: UserId) -> Vec<String> {
     let directory = world.directory();
     let inputs = directory.get(id).inputs.iter();
@@ -216,6 +249,19 @@ pub struct View {
     pub id: String,
     /// The name of the account.
     pub account: String,
+    /// The person's name in the directory; in this JSON, which has to fit into the 1023 bytes
+    /// of AMI's `Getvar`, only if there is one.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub name: Box<str>,
+    /// The person's title.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub title: Box<str>,
+    /// The person's mail address.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub email: Box<str>,
+    /// The user's groups.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     /// The combined presence.
     #[serde(flatten)]
     pub presence: PresenceView,
@@ -256,6 +302,12 @@ pub struct View {
     /// The user's flags.
     #[serde(flatten)]
     pub flags: Flags,
+    /// Who may see the presence; in JSON only if not everyone may.
+    #[serde(skip_serializing_if = "is_everyone")]
+    pub visibility: Visibility,
+    /// What decides who may see the presence.
+    #[serde(skip)]
+    pub visibility_origin: VisibilityOrigin,
     /// The user's activity.
     #[serde(flatten)]
     pub activity: Activity,
@@ -275,6 +327,10 @@ pub struct View {
     pub written: Vec<String>,
     /// The sources in the order of the configuration, and what phones publish now.
     pub sources: Vec<SourceView>,
+}
+
+fn is_everyone(visibility: &Visibility) -> bool {
+    *visibility == Visibility::Everyone
 }
 
 fn is_usual(order: &Order) -> bool {
@@ -387,12 +443,20 @@ impl View {
             .filter_map(|input| directory.extension(input))
             .map(str::to_owned);
         let presence = PresenceView::new(&outcome.presence, outcome.since, outcome.until);
+        let Contact { name, title, email } = contact(world, id);
+        let (visibility, visibility_origin) = world.visibility_origin(id);
         let chosen = world.chosen(id);
         let chosen = PresenceView::new(&chosen.presence, chosen.since, chosen.until);
         View {
             user: user.name.to_string(),
             id: user.id().to_owned(),
             account: directory.account(user.account).to_string(),
+            name,
+            title,
+            email,
+            groups: groups(world, id),
+            visibility,
+            visibility_origin,
             chosen_apart: (chosen != presence).then(|| chosen.clone()),
             presence,
             status: status.map_or_else(String::new, |status| status.name.to_string()),
@@ -434,6 +498,14 @@ impl View {
     /// The system's conclusion in words; empty without one.
     pub fn inferred_label(&self) -> &str {
         self.inferred.as_ref().map_or("", Inferred::label)
+    }
+
+    /// The name that is shown to people: the one in the directory, or else the user's name.
+    pub fn display_name(&self) -> &str {
+        match &*self.name {
+            "" => &self.user,
+            name => name,
+        }
     }
 
     /// The names of the extensions.

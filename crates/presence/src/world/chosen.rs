@@ -20,6 +20,7 @@ use crate::model::state::{Presence, State};
 use crate::model::status::StatusType;
 use crate::model::text;
 use crate::model::time::Time;
+use crate::model::visibility::Visibility;
 
 /// A presence with the status type that goes with it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -58,6 +59,7 @@ pub(super) struct UserBefore {
     pub inferred: Option<Inferred>,
     pub activity: Activity,
     pub decisions: Option<Box<Decisions>>,
+    pub visibility: Visibility,
 }
 
 impl UserState {
@@ -73,12 +75,16 @@ impl UserState {
             inferred: self.inferred.clone(),
             activity: self.activity,
             decisions: self.decisions.clone(),
+            visibility: self.visibility,
         }
     }
 
     /// Whether the present state differs from that before the change.
     pub(super) fn differs(&self, was: &UserBefore) -> bool {
-        self.status_differs(was) || self.inferred != was.inferred || self.activity != was.activity
+        self.status_differs(was)
+            || self.inferred != was.inferred
+            || self.activity != was.activity
+            || self.visibility != was.visibility
     }
 
     /// Whether the status that people see differs for a reason other than a call or a

@@ -22,6 +22,7 @@ mod people;
 mod published;
 mod reload;
 mod rows;
+mod seeing;
 mod settle;
 pub mod stored;
 mod writes;
@@ -33,6 +34,7 @@ use crate::combine::{Method, Reason};
 use crate::directory::{AccountId, DeviceId, Directory, SourceId, UserId};
 use crate::model::activity::Activity;
 use crate::model::assignment::Choice;
+use crate::model::contact::Contact;
 use crate::model::details::Detail;
 use crate::model::details::Details;
 use crate::model::device::{DeviceState, Watcher};
@@ -43,6 +45,7 @@ use crate::model::own_settings::OwnSettings;
 use crate::model::state::{Presence, State};
 use crate::model::status::StatusType;
 use crate::model::time::Time;
+use crate::model::visibility::{UserGroups, Visibility};
 
 use activity::Parking;
 pub use announce::Found;
@@ -122,6 +125,8 @@ struct UserState {
     dnd_status: DndStatus,
     flags: Flags,
     activity: Activity,
+    /// Who may see the presence: see [`World::visibility_origin`].
+    visibility: Visibility,
     /// Whether a panel is logged in, or was before the module was loaded.
     panel: bool,
     dirty: bool,
@@ -210,6 +215,14 @@ pub struct Transition {
     pub flags: Flags,
     /// The activity after the change; it may be all that changes.
     pub activity: Activity,
+    /// Who may see the user after the change.
+    pub visibility: Visibility,
+    /// Who could see the user before the change.
+    pub old_visibility: Visibility,
+    /// The user's groups.
+    pub groups: UserGroups,
+    /// What the directory has of the user, if anything.
+    pub contact: Option<Arc<Contact>>,
     /// The details that differ.
     pub changed: Details,
     /// The user's id, or the name if the user has no id.
@@ -238,6 +251,16 @@ pub struct Transition {
     /// Whether the presence is published to Asterisk at once; otherwise the end of the settle
     /// time publishes it.
     pub publish: bool,
+}
+
+impl Transition {
+    /// The name that is shown to people: the one in the directory, or else the user's name.
+    pub fn display_name(&self) -> &str {
+        match self.contact.as_deref().map_or("", |it| &it.name) {
+            "" => &self.user,
+            name => name,
+        }
+    }
 }
 
 /// An effect for the caller to carry out. Effects are carried out in their order.
@@ -474,11 +497,10 @@ impl World {
                 if self.users[user.index()].flags == flags {
                     return Vec::new();
                 }
-                self.users[user.index()].flags = flags;
                 let was = self.users[user.index()].before_change();
-                let changed = Details::NONE
-                    .with(Detail::Flags, true)
-                    .with_visibility(flag == Flag::AllowSeeMyPresence);
+                self.users[user.index()].flags = flags;
+                self.update_visibility(user);
+                let changed = Details::NONE.with(Detail::Flags, true);
                 return vec![self.transition(user, was, changed, now)];
             }
             Change::Published { device, latest } => {
@@ -490,7 +512,9 @@ impl World {
                 parker,
             } => self.park(space, channel, parker, &mut touched),
             Change::Unparked(space) => self.unpark(space, &mut touched),
-            Change::Settings { user, settings } => return self.set_settings(user, settings),
+            Change::Settings { user, settings } => {
+                return self.set_settings(user, settings, now);
+            }
             Change::LoggedIn(user) => return self.logged_in(user, now),
             Change::LoggedOut(user) => return self.logged_out(user, now),
         }
@@ -563,13 +587,15 @@ impl World {
             .with(Detail::Presence, did.presence != activity.presence)
             .with(Detail::User, did.user != activity.user)
             .with(Detail::Meeting, did.meeting != activity.meeting)
-            .with(Detail::Status, state.status_differs(&was));
+            .with(Detail::Status, state.status_differs(&was))
+            .with_visibility(state.visibility != was.visibility);
         let spec = self.directory.get(user);
         let last = &mut self.accounts[spec.account.index()];
         *last += 1;
         let sequence = *last;
         let account = self.directory.account(spec.account).clone();
         let (name, method) = (spec.name.clone(), spec.rule.method);
+        let (groups, contact) = (spec.groups.clone(), spec.contact.clone());
         let id = spec.id.as_deref().map_or_else(|| name.clone(), Arc::from);
         self.users[user.index()].sequence = sequence;
         self.mark_user(user);
@@ -591,6 +617,10 @@ impl World {
             dnd_status: self.dnd_status(user),
             flags: self.flags(user),
             activity,
+            visibility: self.visibility(user),
+            old_visibility: was.visibility,
+            groups,
+            contact,
             changed,
             id,
             source: self.shared_winner(user),

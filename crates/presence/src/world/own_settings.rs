@@ -2,7 +2,10 @@
 
 use super::{Effect, World};
 use crate::directory::UserId;
+use crate::model::details::{Detail, Details};
+use crate::model::own_rights::OwnArea;
 use crate::model::own_settings::{OwnSettings, SettingsPatch};
+use crate::model::time::Time;
 
 /// Why a user's own settings are not changed, in a clause without a full stop.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,6 +51,17 @@ impl World {
                 allowed.map_err(SettingsError::NotAllowed)?;
             }
         }
+        let visibility = |it: Option<&OwnSettings>| it.and_then(OwnSettings::visibility);
+        let wanted = visibility(after.as_ref());
+        if wanted.is_some() && wanted != visibility(before) {
+            let spec = self.directory.get(user);
+            if !spec.rule.own_rights.may_set(OwnArea::Visibility) {
+                let (name, area) = (&spec.name, OwnArea::Visibility);
+                return Err(SettingsError::NotAllowed(format!(
+                    "own_settings of '{name}' does not include {area}"
+                )));
+            }
+        }
         Ok(after)
     }
 
@@ -55,12 +69,21 @@ impl World {
         &mut self,
         user: UserId,
         settings: Option<&OwnSettings>,
+        now: Time,
     ) -> Vec<Effect> {
         if self.own_settings(user) == settings {
             return Vec::new();
         }
+        let was = self.users[user.index()].before_change();
         self.users[user.index()].settings = settings.cloned().map(Box::new);
         self.mark_settings(user);
-        vec![Effect::Settings(self.directory.get(user).name.clone())]
+        self.update_visibility(user);
+        let mut effects = Vec::new();
+        if self.visibility(user) != was.visibility {
+            let changed = Details::NONE.with(Detail::Flags, true);
+            effects.push(self.transition(user, was, changed, now));
+        }
+        effects.push(Effect::Settings(self.directory.get(user).name.clone()));
+        effects
     }
 }

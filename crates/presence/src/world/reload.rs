@@ -181,6 +181,7 @@ impl Plan {
             || user.default != before.default
             || user.member != before.member
             || user.groups != before.groups
+            || user.contact != before.contact
             || user.reach != before.reach
             || !self.directory.publishes_as(user, running, before)
             || user.origin != before.origin
@@ -371,6 +372,7 @@ impl World {
             let presence = outcome.presence.clone();
             self.users[user.index()].outcome = outcome;
             self.update_chosen(user);
+            self.update_visibility(user);
             self.update_device_states(user, &mut Vec::new());
             if let Some(source) = self.directory.source_of(user) {
                 let state = &mut self.sources[source.index()];
@@ -590,6 +592,7 @@ impl World {
                 was.activity = state.activity;
                 was.inferred = state.inferred.clone();
                 was.status = state.status.clone();
+                was.visibility = state.visibility;
             }
             // The configuration alone may remove or relabel a status type.
             if state.differs(&was) {

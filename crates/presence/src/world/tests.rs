@@ -12,6 +12,7 @@ mod devices;
 mod gone;
 mod own;
 mod published;
+mod seeing;
 mod timed;
 
 const ALICE: &str = "[alice]\ntype=user\nextension=1\nextension=2\n";

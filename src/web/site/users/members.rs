@@ -8,7 +8,6 @@ use crate::web::access::HttpCaller;
 use crate::web::site::{Reply, Request, error};
 use presence::account::Record;
 use presence::directory::{AccountId, Directory, UserId};
-use presence::model::flags::Flag;
 use presence::model::text::quoted;
 use presence::world::World;
 
@@ -21,10 +20,13 @@ pub fn pairs<'a>(request: &Request<'a>) -> Result<Vec<(&'a str, &'a str)>, Reply
     pairs.ok_or_else(|| error(400, "query", "The query is not UTF-8."))
 }
 
-/// Whether the user is visible to the caller; `allows` is the user's `allowSeeMyPresence`.
-pub fn may_see(caller: &HttpCaller, user: &str, allows: bool) -> bool {
-    let own = caller.user.as_deref();
-    allows || own.is_some_and(|own| own.eq_ignore_ascii_case(user))
+/// Whether the caller may see the user of that name now.
+pub fn may_see(caller: &HttpCaller, user: &str) -> bool {
+    let sees = store::read(|world| {
+        let id = world.directory().user(user)?;
+        Some(world.may_see(&world.viewer(caller), id))
+    });
+    sees.flatten().unwrap_or(false)
 }
 
 /// A reload came in between, and the users are not the same any more.
@@ -46,10 +48,8 @@ pub fn records(
             if !Arc::ptr_eq(world.directory(), directory) {
                 return None;
             }
-            let seen = batch.iter().filter(|id| {
-                let allows = world.flags(**id).get(Flag::AllowSeeMyPresence);
-                may_see(caller, &directory.get(**id).name, allows)
-            });
+            let viewer = world.viewer(caller);
+            let seen = batch.iter().filter(|id| world.may_see(&viewer, **id));
             let records = seen.map(|id| Record::of(world, *id));
             Some(records.collect::<Vec<_>>())
         };
@@ -104,11 +104,11 @@ fn named(
     let mut users = Vec::with_capacity(wanted.len());
     for name in wanted {
         let user = directory.member(account, name).filter(|id| {
-            let allows = store::read(|world| {
+            let sees = store::read(|world| {
                 let same = Arc::ptr_eq(world.directory(), directory);
-                same && world.flags(*id).get(Flag::AllowSeeMyPresence)
+                same && world.may_see(&world.viewer(caller), *id)
             });
-            may_see(caller, &directory.get(*id).name, allows == Some(true))
+            sees == Some(true)
         });
         let Some(user) = user else {
             let name = quoted(name);

@@ -1,11 +1,12 @@
 //! `PUT v1/account/{id}/extension/{ext}/presence`: a caller sets a user's presence.
 
-use super::{going, may_see, record, sees, user};
+use super::{going, may_see, user};
+use crate::runtime::store;
 use crate::runtime::update::{PresenceUpdate, sentence};
 use crate::web::access::HttpCaller;
 use crate::web::site::answer::no_content;
 use crate::web::site::{Reply, Request, error, json, read_body};
-use presence::model::flags::Flag;
+use presence::account::Record;
 
 /// `PUT v1/account/{id}/extension/{ext}/presence`
 ///
@@ -13,7 +14,7 @@ use presence::model::flags::Flag;
 /// then 204, without the record.
 pub fn put(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     let answer = || {
-        let may_know = |name: &str| caller.may_set(name) || sees(caller, name);
+        let may_know = |name: &str| caller.may_set(name) || may_see(caller, name);
         let name = user(request, caller, may_know)?;
         if !caller.may_set(&name) {
             let why = "You may only set your own presence.";
@@ -23,15 +24,16 @@ pub fn put(request: &Request<'_>, caller: &HttpCaller) -> Reply {
         update
             .carry_out(&name)
             .map_err(|why| error(400, "body", &sentence(&why)))?;
-        // The record contains the flag that decides: a user who hides at this moment is not
-        // shown.
-        let record = record(&name).ok_or_else(going)?;
-        Ok(
-            match may_see(caller, &name, record.flags.get(Flag::AllowSeeMyPresence)) {
-                true => json(&record),
-                false => no_content(),
-            },
-        )
+        // At one moment: a user who hides now is not shown.
+        let record = store::read(|world| {
+            let id = world.directory().user(&name)?;
+            let sees = world.may_see(&world.viewer(caller), id);
+            Some(sees.then(|| Record::of(world, id)))
+        });
+        Ok(match record.flatten().ok_or_else(going)? {
+            Some(record) => json(&record),
+            None => no_content(),
+        })
     };
     answer().unwrap_or_else(|refusal| refusal)
 }
