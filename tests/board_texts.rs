@@ -88,7 +88,9 @@ fn every_text_that_is_used_exists_and_every_text_is_used() {
         .filter_map(|key| Some(key.split_once('.')?.0))
         .collect();
     let is_key = |text: &&str| {
-        let letters = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let letters = |part: &str| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        };
         let Some((prefix, rest)) = text.split_once('.') else {
             return false;
         };
@@ -104,7 +106,10 @@ fn every_text_that_is_used_exists_and_every_text_is_used() {
             let odd = |(at, part)| (at % 2 == 1).then_some(part);
             let literals = line.split('"').enumerate().filter_map(odd).filter(is_key);
             for key in literals {
-                assert!(keys.contains(key), "{file} uses {key}, which is in no language");
+                assert!(
+                    keys.contains(key),
+                    "{file} uses {key}, which is in no language"
+                );
                 used.insert(key);
             }
             // t(`state.${name}`) uses every key that begins with "state.".
@@ -113,9 +118,20 @@ fn every_text_that_is_used_exists_and_every_text_is_used() {
                 beginnings.insert(beginning);
             }
         }
-        for attribute in ["data-t=\"", "data-t-aria-label=\"", "data-t-placeholder=\"", "data-t-title=\""] {
-            for key in between(text, attribute, "\"").into_iter().filter(|_| is_page) {
-                assert!(keys.contains(key), "{file} uses {key}, which is in no language");
+        for attribute in [
+            "data-t=\"",
+            "data-t-aria-label=\"",
+            "data-t-placeholder=\"",
+            "data-t-title=\"",
+        ] {
+            for key in between(text, attribute, "\"")
+                .into_iter()
+                .filter(|_| is_page)
+            {
+                assert!(
+                    keys.contains(key),
+                    "{file} uses {key}, which is in no language"
+                );
                 used.insert(key);
             }
         }
@@ -128,7 +144,9 @@ fn every_text_that_is_used_exists_and_every_text_is_used() {
     }
     let unused: Vec<_> = keys
         .iter()
-        .filter(|key| !used.contains(*key) && !beginnings.iter().any(|begin| key.starts_with(begin)))
+        .filter(|key| {
+            !used.contains(*key) && !beginnings.iter().any(|begin| key.starts_with(begin))
+        })
         .collect();
     assert!(unused.is_empty(), "nobody shows {unused:?}");
 }

@@ -92,7 +92,7 @@ impl Board {
         let (name, value) = (json!(name), json!(value));
         self.browser.wait(&format!(
             "[...document.querySelectorAll('#rows .row')].some((row) => \
-             row.querySelector('.name .text').textContent === {name} && \
+             row.querySelector('.name .text')?.textContent === {name} && \
              row.querySelector('.{part}').textContent === {value})"
         ));
     }

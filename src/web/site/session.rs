@@ -108,7 +108,9 @@ fn cookie(request: &Request<'_>, token: &str, seconds: u64) -> String {
 /// Whether a trusted proxy says that it was asked by TLS.
 fn by_tls(request: &Request<'_>, http: &Http) -> bool {
     let remote = request.remote();
-    http.trusted_proxies.iter().any(|proxy| proxy.contains(remote))
+    http.trusted_proxies
+        .iter()
+        .any(|proxy| proxy.contains(remote))
         && request
             .header("X-Forwarded-Proto")
             .is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))

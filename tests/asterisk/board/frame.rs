@@ -19,7 +19,10 @@ fn site(page: impl FnOnce(u16) -> String) -> u16 {
     thread::spawn(move || {
         for stream in server.incoming().flatten() {
             let mut lines = BufReader::new(&stream).lines();
-            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            while lines
+                .next()
+                .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+            {}
             let _ = write!(
                 &stream,
                 "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\
@@ -35,7 +38,9 @@ fn site(page: impl FnOnce(u16) -> String) -> u16 {
 fn a_listed_origin_shows_the_board_in_a_frame_and_nobody_else_does() {
     let ast = configured(&format!("{PEOPLE}{}", panel())).http().start();
     let tls = with_tls(&ast);
-    let frame = format!("<iframe src='https://127.0.0.1:{tls}/userpresence/' width=900 height=600></iframe>");
+    let frame = format!(
+        "<iframe src='https://127.0.0.1:{tls}/userpresence/' width=900 height=600></iframe>"
+    );
     let port = site(|_| frame);
     let conf = format!(
         "[general]\nhttp_frame = https://crm.example.com,http://localhost:{port}\n{PEOPLE}{}",
@@ -71,8 +76,12 @@ fn a_listed_origin_shows_the_board_in_a_frame_and_nobody_else_does() {
     board.wait_live();
     // It is of use to that site's frames alone.
     board.browser.frame(None);
-    board.browser.go(&format!("https://127.0.0.1:{tls}/userpresence/"));
-    board.browser.wait("document.querySelector('#login:not([hidden])')");
+    board
+        .browser
+        .go(&format!("https://127.0.0.1:{tls}/userpresence/"));
+    board
+        .browser
+        .wait("document.querySelector('#login:not([hidden])')");
 }
 
 #[test]

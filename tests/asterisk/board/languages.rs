@@ -8,19 +8,83 @@ use crate::harness::users::set;
 /// A browser's languages, the page's, and some words of it: the search, a state, what was
 /// inferred, and the length of a preset.
 const LANGUAGES: [(&str, &str, [&str; 4]); 7] = [
-    ("de-AT,en", "de", ["Suchen   /", "Abwesend", "· Telefon offline", "At lunch, 45 Minuten"]),
-    ("fr", "fr", ["Chercher   /", "Absent", "· Téléphone hors ligne", "At lunch, 45 minutes"]),
-    ("es-MX", "es", ["Buscar   /", "Ausente", "· Teléfono sin conexión", "At lunch, 45 minutos"]),
-    ("pt-BR", "pt", ["Procurar   /", "Ausente", "· Telefone offline", "At lunch, 45 minutos"]),
-    ("it", "it", ["Cerca   /", "Assente", "· Telefono non in linea", "At lunch, 45 minuti"]),
+    (
+        "de-AT,en",
+        "de",
+        [
+            "Suchen   /",
+            "Abwesend",
+            "· Telefon offline",
+            "At lunch, 45 Minuten",
+        ],
+    ),
+    (
+        "fr",
+        "fr",
+        [
+            "Chercher   /",
+            "Absent",
+            "· Téléphone hors ligne",
+            "At lunch, 45 minutes",
+        ],
+    ),
+    (
+        "es-MX",
+        "es",
+        [
+            "Buscar   /",
+            "Ausente",
+            "· Teléfono sin conexión",
+            "At lunch, 45 minutos",
+        ],
+    ),
+    (
+        "pt-BR",
+        "pt",
+        [
+            "Procurar   /",
+            "Ausente",
+            "· Telefone offline",
+            "At lunch, 45 minutos",
+        ],
+    ),
+    (
+        "it",
+        "it",
+        [
+            "Cerca   /",
+            "Assente",
+            "· Telefono non in linea",
+            "At lunch, 45 minuti",
+        ],
+    ),
     // The first language that the board has.
-    ("pl,de", "de", ["Suchen   /", "Abwesend", "· Telefon offline", "At lunch, 45 Minuten"]),
-    ("pl", "en", ["Search   /", "Away", "· Phone offline", "At lunch, 45 minutes"]),
+    (
+        "pl,de",
+        "de",
+        [
+            "Suchen   /",
+            "Abwesend",
+            "· Telefon offline",
+            "At lunch, 45 Minuten",
+        ],
+    ),
+    (
+        "pl",
+        "en",
+        [
+            "Search   /",
+            "Away",
+            "· Phone offline",
+            "At lunch, 45 minutes",
+        ],
+    ),
 ];
 
 #[test]
 fn the_browser_chooses_the_language() {
-    let phone = "[general]\nuse_devices = yes\n[dora]\ntype = user\nextension = 230,Custom:desk-230\n";
+    let phone =
+        "[general]\nuse_devices = yes\n[dora]\ntype = user\nextension = 230,Custom:desk-230\n";
     let board = Board::open(&format!("{phone}{PEOPLE}{}", panel()));
     let (page, ast) = (&board.browser, &board.ast);
     set(ast, "alice", "away");

@@ -56,7 +56,9 @@ fn the_bell_tells_once_that_somebody_is_available() {
         "Tell me when bob is available"
     );
     page.click(bell);
-    page.wait(&format!("document.querySelector('{bell}').getAttribute('aria-pressed') === 'true'"));
+    page.wait(&format!(
+        "document.querySelector('{bell}').getAttribute('aria-pressed') === 'true'"
+    ));
     assert_eq!(page.count("dialog[open]"), 0);
     // Another change is not what was waited for.
     set(ast, "bob", "away");
@@ -70,7 +72,9 @@ fn the_bell_tells_once_that_somebody_is_available() {
     // Once.
     set(ast, "bob", "dnd");
     board.wait_row("bob", "label", "Do not disturb");
-    page.wait(&format!("document.querySelector('{bell}').getAttribute('aria-pressed') === 'false'"));
+    page.wait(&format!(
+        "document.querySelector('{bell}').getAttribute('aria-pressed') === 'false'"
+    ));
     set(ast, "bob", "available");
     board.wait_row("bob", "label", "Available");
     assert_eq!(page.count("#notices li"), 1);
@@ -82,9 +86,13 @@ fn the_bell_tells_once_that_somebody_is_available() {
     page.keys(key::HOME);
     page.keys(key::DOWN);
     page.keys("b");
-    page.wait(&format!("document.querySelector('{bell}').getAttribute('aria-pressed') === 'true'"));
+    page.wait(&format!(
+        "document.querySelector('{bell}').getAttribute('aria-pressed') === 'true'"
+    ));
     page.open("/userpresence/");
-    page.wait(&format!("document.querySelector('{bell}')?.getAttribute('aria-pressed') === 'true'"));
+    page.wait(&format!(
+        "document.querySelector('{bell}')?.getAttribute('aria-pressed') === 'true'"
+    ));
     set(ast, "bob", "available");
     page.wait("document.querySelector('#notices .what')?.textContent === 'bob is available'");
     assert_eq!(page.accessibility(), Vec::<String>::new());
@@ -106,7 +114,10 @@ fn a_click_asks_for_the_permission_to_notify() {
     );
     page.wait("!document.querySelector('#ask').hidden");
     assert_eq!(page.run("return window.asked", &[]), json!(0));
-    page.run("setTimeout(() => document.querySelector('#ask').click())", &[]);
+    page.run(
+        "setTimeout(() => document.querySelector('#ask').click())",
+        &[],
+    );
     page.wait("window.asked === 1");
     board.permit("granted");
     page.open("/userpresence/");

@@ -102,7 +102,10 @@ fn presets_end_and_ones_own_are_kept() {
         board.entries()[5..],
         ["Unavailable", "At lunch", "At lunch, 45 minutes"]
     );
-    page.run("[...document.querySelectorAll('#menu [role=menuitem]')][0].click()", &[]);
+    page.run(
+        "[...document.querySelectorAll('#menu [role=menuitem]')][0].click()",
+        &[],
+    );
     board.wait_status("lunch");
     assert_eq!(board.ends_in(), 45);
     // The message of the status type comes with it.
@@ -126,10 +129,7 @@ fn presets_end_and_ones_own_are_kept() {
     page.click("#own");
     assert_eq!(
         board.entries()[7..],
-        [
-            "Away, 15 minutes · Walking the dog",
-            "At lunch, 45 minutes"
-        ]
+        ["Away, 15 minutes · Walking the dog", "At lunch, 45 minutes"]
     );
     page.keys("8");
     page.keys(key::ENTER);
@@ -189,7 +189,12 @@ fn a_form_says_at_its_field_what_is_wrong() {
     page.wait("document.querySelector('#message[aria-invalid]')");
     let told = wrong(&board, "#message");
     assert_eq!((&told[0], &told[2]), (&json!(true), &json!(true)), "{told}");
-    assert!(told[1].as_str().is_some_and(|why| why.contains("402 bytes")), "{told}");
+    assert!(
+        told[1]
+            .as_str()
+            .is_some_and(|why| why.contains("402 bytes")),
+        "{told}"
+    );
     assert_eq!(wrong(&board, "#at"), json!([false, "", false]));
     assert_eq!(page.accessibility(), Vec::<String>::new());
     // Right again.

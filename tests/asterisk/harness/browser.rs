@@ -241,8 +241,14 @@ impl Browser {
     pub fn colours(&self, scheme: &str) {
         let feature = |name: &str, value: &str| json!({"name": name, "value": value});
         let features = match scheme {
-            "forced" => [feature("forced-colors", "active"), feature("prefers-color-scheme", "dark")],
-            scheme => [feature("forced-colors", "none"), feature("prefers-color-scheme", scheme)],
+            "forced" => [
+                feature("forced-colors", "active"),
+                feature("prefers-color-scheme", "dark"),
+            ],
+            scheme => [
+                feature("forced-colors", "none"),
+                feature("prefers-color-scheme", scheme),
+            ],
         };
         self.chromium("Emulation.setEmulatedMedia", json!({"features": features}));
     }

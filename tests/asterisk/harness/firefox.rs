@@ -33,10 +33,15 @@ impl Firefox {
     #[track_caller]
     pub fn start(ast: &Instance) -> Self {
         let is_there = |name: &&&str| {
-            let found = Command::new("sh").args(["-c", "command -v \"$1\"", "sh", name]).output();
+            let found = Command::new("sh")
+                .args(["-c", "command -v \"$1\"", "sh", name])
+                .output();
             found.is_ok_and(|found| found.status.success())
         };
-        let program = PROGRAMS.iter().find(is_there).expect("the program firefox-esr");
+        let program = PROGRAMS
+            .iter()
+            .find(is_there)
+            .expect("the program firefox-esr");
         let port = ports::free();
         let home = ast.path(&format!("firefox-{port}"));
         let profile = home.join("profile");
@@ -100,7 +105,11 @@ impl Firefox {
     #[track_caller]
     pub fn wait(&mut self, expression: &str) {
         let script = format!("return Boolean({expression})");
-        if poll(wait::PATIENCE, || self.run(&script).as_bool()?.then_some(())).is_none() {
+        if poll(wait::PATIENCE, || {
+            self.run(&script).as_bool()?.then_some(())
+        })
+        .is_none()
+        {
             let page = self.run("return document.body.innerText");
             panic!("waited in vain for {expression}; the page shows {page}");
         }
@@ -160,14 +169,18 @@ impl Firefox {
         let mut length = 0;
         loop {
             let mut byte = [0];
-            self.stream.read_exact(&mut byte).expect("an answer of Firefox");
+            self.stream
+                .read_exact(&mut byte)
+                .expect("an answer of Firefox");
             match byte[0] {
                 b':' => break,
                 digit => length = length * 10 + usize::from(digit - b'0'),
             }
         }
         let mut text = vec![0; length];
-        self.stream.read_exact(&mut text).expect("an answer of Firefox");
+        self.stream
+            .read_exact(&mut text)
+            .expect("an answer of Firefox");
         serde_json::from_slice(&text).expect("JSON")
     }
 }

@@ -164,7 +164,10 @@ fn proxies(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
 
 /// Further origins are added; an empty value adds none.
 fn frames(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
-    let each = given.value.split(',').filter(|part| !part.trim().is_empty());
+    let each = given
+        .value
+        .split(',')
+        .filter(|part| !part.trim().is_empty());
     let origins: Result<Vec<_>, _> = each.map(url::origin).collect();
     http.frame.append(&mut origins?);
     Ok(())

@@ -132,6 +132,10 @@ $("menu").addEventListener("keydown", (event) => {
   event.stopPropagation();
 });
 
+$("menu").addEventListener("focusin", ({ target }) => {
+  for (const button of $("menu").querySelectorAll("button")) button.tabIndex = button === target ? 0 : -1;
+});
+
 $("menu").addEventListener("focusout", ({ relatedTarget }) => {
   if (relatedTarget && !$("self").contains(relatedTarget)) closeMenu(false);
 });
