@@ -39,6 +39,7 @@ CREATE TABLE userpresence (
     action             VARCHAR(1000),  -- sections of type action, separated by ','
     member             VARCHAR(79),    -- the member in queues: Local/200@from-queue/n
     "group"            VARCHAR(1000),  -- groups, separated by ';'
+    password           VARCHAR(384),   -- the hash of the password for HTTP: $6$salt$hash
     fullname           VARCHAR(255),   -- the person: Alice Adams
     title              VARCHAR(255),   -- Head of Sales
     email              VARCHAR(255),   -- alice@example.com

@@ -33,6 +33,7 @@ impl Runtime {
                 (world.forget(name, &gone), Vec::new())
             })
         });
+        self.forget_own_passwords(name);
         self.wake_persister(true);
         match (forgotten.ok_or(NOT_RUNNING)?, name) {
             (0, Some(name)) => Err(format!(

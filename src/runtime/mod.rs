@@ -10,7 +10,7 @@
 //! - [`persister`] is the one thread that may wait for a disk, [`actions`] the one that
 //!   may wait for a dialplan function.
 //! - [`applications`] sends events to ARI's applications.
-//! - [`sessions`] are the logins over HTTP.
+//! - [`sessions`] are the logins over HTTP, [`password_sheet`] makes passwords for many users.
 //! - [`reload`] replaces the configuration, [`load`] reads what was there before.
 
 pub mod actions;
@@ -27,16 +27,19 @@ pub mod hint_index;
 pub mod host;
 pub mod listening;
 pub mod lists;
+pub mod live_calls;
 pub mod load;
 #[cfg(all(test, feature = "loom"))]
 mod models;
 pub mod outbox;
 pub mod own_settings;
+pub mod password_sheet;
 pub mod persister;
 pub mod pickups;
 pub mod providers;
 pub mod publications;
 pub mod push;
+pub mod queues;
 pub mod reload;
 pub mod schedules;
 pub mod sequences;
@@ -64,11 +67,14 @@ use functions::FunctionCheck;
 use hint_index::HintIndex;
 use host::Host;
 use lists::ListExtensions;
+use live_calls::CallTable;
 use own_settings::ForwardsWatchers;
+use password_sheet::PasswordSheets;
 use persister::PersisterQueue;
 use pickups::Pickups;
 use publications::Publications;
 use push::PushState;
+use queues::QueueCache;
 use reload::ReloadLock;
 use schedules::Schedules;
 use sequences::Sequences;
@@ -93,6 +99,8 @@ pub struct Runtime {
     sequences: Sequences,
     functions: FunctionCheck,
     hints: HintIndex,
+    calls: CallTable,
+    queues: QueueCache,
     lists: ListExtensions,
     reload: ReloadLock,
     warnings: Warnings,
@@ -102,6 +110,8 @@ pub struct Runtime {
     pub pickups: Arc<Pickups>,
     /// The logins over HTTP.
     pub sessions: Sessions,
+    /// Passwords for many users at once.
+    pub password_sheets: PasswordSheets,
     kept: Arc<ProcessState>,
 }
 
@@ -130,6 +140,8 @@ impl Runtime {
             sequences: Sequences::default(),
             functions: FunctionCheck::default(),
             hints: HintIndex::default(),
+            calls: CallTable::default(),
+            queues: QueueCache::default(),
             lists: ListExtensions::default(),
             reload: ReloadLock::default(),
             warnings: Warnings::default(),
@@ -137,6 +149,7 @@ impl Runtime {
             webhooks: Webhooks::new(poster),
             pickups: Arc::default(),
             sessions: Sessions::default(),
+            password_sheets: PasswordSheets::default(),
             kept,
         })
     }
@@ -200,6 +213,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.0.password_sheets.close();
         self.0.close_sequences();
         self.0.close_store();
         self.0.feed.close();

@@ -300,6 +300,7 @@ impl Runtime {
                 Some(state)
             });
         }
+        self.drop_replaced_passwords();
         self.check_functions_later();
         self.reset_schedules();
         // Nothing else tells it that there is a schedule now.

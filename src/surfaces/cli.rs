@@ -217,15 +217,30 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         words: c"userpresence password",
-        summary: c"Create an API user for HTTP, with a hashed password",
+        summary: c"Create a password for HTTP, hashed",
         usage: c"Usage: userpresence password <name> [<password>]
-       Shows the lines of userpresence.conf that create an API user with this
-       name for the HTTP interface. Without <password>, generates a random
-       password and shows it. A password on the command line stays in the
-       history of the console or, with 'asterisk -rx', of the shell.
+       Shows the lines of userpresence.conf that let the user of this name log
+       in over HTTP or, if there is no such user, create an API user with this
+       name. Without <password>, generates a random password and shows it. A
+       password on the command line stays in the history of the console or,
+       with 'asterisk -rx', of the shell.
 ",
         run: password::password,
-        complete: None,
+        complete: Some(complete::user),
+    },
+    Command {
+        words: c"userpresence password for",
+        summary: c"Create passwords for many users at once",
+        usage: c"Usage: userpresence password for account|group <name>
+       Generates a password for each user of an account or group who has none.
+       Writes the passwords, and the lines of userpresence.conf with their
+       hashes, to a new file in Asterisk's directory for keys, which only
+       Asterisk's own user can read. The console and the log show its name and
+       no password. A hash takes some milliseconds: many passwords are created
+       in the background.
+",
+        run: password::password_for,
+        complete: Some(password::complete_for),
     },
     Command {
         words: c"userpresence check",

@@ -4,6 +4,7 @@ mod access;
 mod body;
 mod crowd;
 mod pages;
+mod persons;
 mod proxy;
 mod session;
 mod streams;

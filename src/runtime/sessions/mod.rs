@@ -1,6 +1,8 @@
 //! The logins over HTTP: sessions, the secret that signs them, the limits of attempts, and
 //! the slots of readers. All of it is gone after an unload.
 
+pub mod logins;
+pub mod own_passwords;
 mod panels;
 pub mod password_checks;
 pub mod rate;
@@ -17,6 +19,7 @@ use std::time::Instant;
 
 use super::{NOT_RUNNING, Runtime};
 use crate::sync::{Condvar, Mutex, MutexGuard};
+use own_passwords::OwnPasswordFile;
 use password_checks::PasswordChecks;
 use presence::Time;
 use rate::Rate;
@@ -35,6 +38,8 @@ pub struct Access {
     pub throttle: Throttle,
     /// The requests of each caller.
     pub rate: Rate,
+    /// The calls that each user has had made.
+    pub calls: Rate,
     /// Sessions that were logged out.
     pub ended: EndedSessions,
     /// Digests of credentials that were verified, so that not each request costs a hash;
@@ -51,7 +56,9 @@ pub struct Sessions {
     attempt_ended: Condvar,
     /// The turns to verify a password.
     pub checks: Arc<PasswordChecks>,
-    /// Rises when a session ends.
+    /// The passwords that people have chosen themselves.
+    pub own_passwords: OwnPasswordFile,
+    /// Rises when a session ends, or a password changes.
     logouts: AtomicU64,
     /// The slots of readers of events.
     pub slots: Arc<ReaderSlots>,
@@ -75,9 +82,14 @@ impl Sessions {
         self.attempt_ended.notify_all();
     }
 
-    /// How many sessions were ended.
+    /// A number that rises when a session ends, or a password changes.
     pub fn logouts(&self) -> u64 {
         self.logouts.load(Ordering::Acquire)
+    }
+
+    /// Open streams look whether their callers may still log in.
+    fn logins_changed(&self) {
+        self.logouts.fetch_add(1, Ordering::Release);
     }
 
     /// Forgets all: the secret, digests, attempts.
@@ -85,6 +97,7 @@ impl Sessions {
         *self.access.lock() = None;
         *self.signed_in.lock() = SignedIn::default();
         *self.log.lock() = None;
+        self.own_passwords.close();
         self.attempt_ended();
     }
 }
@@ -93,6 +106,7 @@ impl Runtime {
     /// Begins with no caller, and with the secret that sessions of earlier runs are signed
     /// with.
     pub fn open_sessions(&self) {
+        self.open_own_passwords();
         // Without a secret nobody can log in.
         let opened = self.open_secret();
         let (access, log) = match opened {
@@ -102,6 +116,7 @@ impl Runtime {
                     secret,
                     throttle: Throttle::default(),
                     rate: Rate::default(),
+                    calls: Rate::default(),
                     ended,
                     verified: HashSet::new(),
                 };
@@ -122,7 +137,7 @@ impl Runtime {
             Some(access) => access.ended.end(id, Time::now()),
             None => return Err(NOT_RUNNING),
         }
-        self.sessions.logouts.fetch_add(1, Ordering::Release);
+        self.sessions.logins_changed();
         let all = || {
             let access = self.sessions.access();
             let ended = access.as_ref().map(|access| access.ended.iter().copied());

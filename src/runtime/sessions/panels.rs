@@ -1,4 +1,4 @@
-//! The board's logins: a session over HTTP whose API user belongs to a user counts as a
+//! The board's logins: a session over HTTP of a person or of a user's API user counts as a
 //! panel, from its login to its logout or end, however its streams come and go.
 
 use std::sync::Arc;
@@ -45,10 +45,10 @@ impl Runtime {
     /// Logs out the users whose session is over by now, or invalid in this configuration;
     /// returns when to look again. For the persister.
     pub(in crate::runtime) fn end_sessions(&self, now: Time) -> Option<Time> {
-        let http = self.read(|world| world.directory().settings.http.clone())?;
+        let logins = self.logins()?;
         let (steps, next) = {
             let mut sessions = self.sessions.signed_in.lock();
-            (sessions.over(&http, now), sessions.next())
+            (sessions.over(&logins, now), sessions.next())
         };
         for step in steps {
             self.update_always(|world, now| ((), apply(world, &step, now)));

@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A token bucket for each caller. The callers are those of the configuration, so there are
-/// never many.
+/// The number of callers beyond which those with a full bucket are forgotten: as if they had
+/// never called.
+const MANY: usize = 1000;
+
+/// A token bucket for each caller.
 #[derive(Default, Debug)]
 pub struct Rate(HashMap<Arc<str>, Bucket>);
 
@@ -23,7 +26,29 @@ impl Rate {
     /// # Errors
     /// Returns how long to wait if the bucket is empty.
     pub fn take(&mut self, caller: &Arc<str>, rate: u32, now: Instant) -> Result<(), Duration> {
-        let (rate, full) = (f64::from(rate), f64::from(rate) * 2.0);
+        let rate = f64::from(rate);
+        self.take_of(caller, rate, rate * 2.0, now)
+    }
+
+    /// Takes one request out of the caller's bucket, which holds `full` requests and is refilled
+    /// with `rate` requests per second.
+    ///
+    /// # Errors
+    /// Returns how long to wait if the bucket is empty.
+    pub fn take_of(
+        &mut self,
+        caller: &Arc<str>,
+        rate: f64,
+        full: f64,
+        now: Instant,
+    ) -> Result<(), Duration> {
+        if self.0.len() >= MANY && !self.0.contains_key(caller) {
+            let is_in_use = |bucket: &Bucket| {
+                let passed = now.saturating_duration_since(bucket.filled).as_secs_f64();
+                bucket.level + passed * rate < full
+            };
+            self.0.retain(|_, bucket| is_in_use(bucket));
+        }
         let bucket = self.0.entry(caller.clone()).or_insert(Bucket {
             level: full,
             filled: now,
@@ -42,6 +67,22 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn callers_of_long_ago_are_forgotten() {
+        let mut rate = Rate::default();
+        let begin = Instant::now();
+        let mut call = |number: usize, after: u64| {
+            let at = begin + Duration::from_secs(after);
+            let _ = rate.take(&number.to_string().into(), 1, at);
+            rate.0.len()
+        };
+        for number in 0..MANY {
+            assert_eq!(call(number, 0), number + 1);
+        }
+        assert_eq!(call(0, 1), MANY);
+        assert_eq!(call(MANY, 2), 2);
+    }
 
     #[test]
     fn a_burst_is_twice_the_rate_and_then_it_is_the_rate() {

@@ -158,6 +158,11 @@ fn options() -> OpenOptions {
 /// The text of a file; `None` if it does not exist or is not UTF-8. If other users can read
 /// the file, its mode is set to 600.
 fn read(path: &Path) -> io::Result<Option<String>> {
+    read_up_to(path, LONGEST)
+}
+
+/// As [`read`], of a file of at most so many bytes.
+pub(super) fn read_up_to(path: &Path, longest: u64) -> io::Result<Option<String>> {
     let file = match options().read(true).open(path) {
         Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
         file => file?,
@@ -176,17 +181,31 @@ fn read(path: &Path) -> io::Result<Option<String>> {
         file.set_permissions(fs::Permissions::from_mode(0o600))?;
     }
     let mut text = Vec::new();
-    file.take(LONGEST).read_to_end(&mut text)?;
+    file.take(longest).read_to_end(&mut text)?;
     Ok(String::from_utf8(text).ok())
 }
 
-/// Replaces a file: after a crash, either the old or the complete new file exists.
-fn write(path: &Path, text: &str) -> io::Result<()> {
+/// Creates a file that must not exist, nor a link in its place; only Asterisk's user can read it.
+///
+/// # Errors
+/// Those of the system.
+pub fn create(path: &Path) -> io::Result<File> {
+    create_directory(path)?;
+    options().write(true).create_new(true).open(path)
+}
+
+/// Creates the directory of a file.
+fn create_directory(path: &Path) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new()
         .recursive(true)
         .mode(0o750)
-        .create(directory)?;
+        .create(directory)
+}
+
+/// Replaces a file: after a crash, either the old or the complete new file exists.
+pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
+    create_directory(path)?;
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
     let new = PathBuf::from(new);
@@ -202,6 +221,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
         let _ = fs::remove_file(&new);
     })?;
     // Syncs the name too; not every file system supports this.
+    let directory = path.parent().unwrap_or(Path::new("."));
     let _ = File::open(directory).and_then(|directory| directory.sync_all());
     Ok(())
 }

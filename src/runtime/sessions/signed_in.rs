@@ -1,10 +1,11 @@
-//! HTTP sessions that count as panels: those whose API user belongs to a user.
+//! HTTP sessions that count as panels: those of persons, and of API users that belong to a user.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::logins::{Logins, SeenLogins};
 use presence::Time;
-use presence::config::{ApiUser, Http};
+use presence::config::ApiUser;
 
 /// The number of sessions of one API user that count at the same time.
 pub const MOST: usize = 100;
@@ -32,8 +33,8 @@ pub enum PanelStep {
 pub struct SignedIn {
     /// The first to end comes first.
     sessions: BTreeMap<SessionKey, PanelSession>,
-    /// The configuration that the sessions were last compared with.
-    http: Option<Arc<Http>>,
+    /// The logins that the sessions were last compared with.
+    seen: SeenLogins,
 }
 
 #[derive(Debug)]
@@ -75,9 +76,9 @@ impl SignedIn {
         Some(PanelStep::Out(session.user))
     }
 
-    /// Removes the sessions that are over: their time has passed, or the configuration has
-    /// changed.
-    pub fn over(&mut self, http: &Arc<Http>, now: Time) -> Vec<PanelStep> {
+    /// Removes the sessions that are over: their time has passed, or the configuration or the
+    /// password has changed.
+    pub fn over(&mut self, logins: &Logins, now: Time) -> Vec<PanelStep> {
         let mut steps = Vec::new();
         let rest = self.sessions.split_off(&SessionKey {
             end: seconds(now) + 1,
@@ -88,22 +89,22 @@ impl SignedIn {
             over.into_values()
                 .map(|session| PanelStep::Out(session.user)),
         );
-        let is_known = |known: &Arc<Http>| Arc::ptr_eq(known, http);
-        if self.http.as_ref().is_some_and(is_known) {
+        if logins.are(&self.seen) {
             return steps;
         }
-        self.http = Some(http.clone());
+        self.seen = logins.seen();
         self.sessions.retain(|_, session| {
-            let holds = |who: &&Arc<ApiUser>| {
-                http.enabled && same(who, &session.who) && who.password == session.who.password
+            let holds = |who: &Arc<ApiUser>| {
+                let is_same = same(who, &session.who) && who.password == session.who.password;
+                logins.http().enabled && is_same
             };
-            let who = http.user(&session.who.caller.name).filter(holds);
-            let user = who.and_then(|who| who.caller.user.clone());
+            let who = logins.find(&session.who.caller.name).filter(holds);
+            let user = who.as_ref().and_then(|who| who.caller.user.clone());
             let (Some(who), Some(user)) = (who, user) else {
                 steps.push(PanelStep::Out(session.user.clone()));
                 return false;
             };
-            session.who = who.clone();
+            session.who = who;
             if user != session.user {
                 steps.push(PanelStep::In(user.clone()));
                 steps.push(PanelStep::Out(std::mem::replace(&mut session.user, user)));
@@ -131,18 +132,18 @@ fn seconds(time: Time) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use presence::config::testing::parsed;
+    use crate::runtime::sessions::own_passwords::OwnPasswords;
+    use presence::config::testing::directory;
     use std::time::Duration;
 
     const NOW: Time = Time::from_micros(1_800_000_000_000_000);
     /// How long a session lasts, in seconds.
     const LASTS: u64 = 12 * 60 * 60;
 
-    fn http(panels: &str) -> Arc<Http> {
-        let users = "[alice]\ntype = user\n[bob]\ntype = user\n";
-        let parsed = parsed(&format!("{users}{panels}"));
-        assert_eq!(parsed.all_errors().count(), 0, "{:?}", parsed.errors);
-        parsed.settings.http
+    fn logins(panels: &str) -> Logins {
+        let users = "[bob]\ntype = user\n[alice]\ntype = user\n";
+        let directory = directory(&format!("{users}{panels}"));
+        Logins::new(directory, Arc::new(OwnPasswords::default()))
     }
 
     fn panel(password: &str, user: &str) -> String {
@@ -172,8 +173,8 @@ mod tests {
 
     #[test]
     fn a_session_counts_once_until_it_is_over() {
-        let http = http(&panel("x", "alice"));
-        let who = http.user("panel").unwrap();
+        let logins = logins(&panel("x", "alice"));
+        let who = &logins.find("panel").unwrap();
         let [one, two, three] = [key(1, NOW), key(2, later(10)), key(3, later(20))];
         let mut sessions = SignedIn::default();
         for key in [&one, &two, &three] {
@@ -184,8 +185,8 @@ mod tests {
         assert_eq!(sessions.remove(&two), None);
         let end = later(LASTS);
         assert_eq!(sessions.next(), Some(end));
-        assert_eq!(sessions.over(&http, later(LASTS - 1)), []);
-        assert_eq!(sessions.over(&http, end), [logged_out("alice")]);
+        assert_eq!(sessions.over(&logins, later(LASTS - 1)), []);
+        assert_eq!(sessions.over(&logins, end), [logged_out("alice")]);
         assert!(!sessions.has(&one) && sessions.has(&three));
         assert_eq!(sessions.next(), Some(later(LASTS + 20)));
     }
@@ -193,29 +194,32 @@ mod tests {
     #[test]
     fn a_session_without_a_user_does_not_count() {
         let reader = "[panel]\ntype = api_user\npassword = $6$a$x\n";
-        let http = http(reader);
+        let logins = logins(reader);
         let mut sessions = SignedIn::default();
-        assert_eq!(sessions.add(&key(1, NOW), http.user("panel").unwrap()), []);
+        assert_eq!(
+            sessions.add(&key(1, NOW), &logins.find("panel").unwrap()),
+            []
+        );
         assert_eq!(sessions.next(), None);
     }
 
     #[test]
     fn a_change_of_the_configuration_may_end_a_session() {
         let key = key(1, NOW);
-        let first = http(&panel("x", "alice"));
-        let off = |on: &str| http(&format!("[general]\nhttp = {on}\n{}", panel("x", "alice")));
+        let first = logins(&panel("x", "alice"));
+        let off = |on: &str| logins(&format!("[general]\nhttp = {on}\n{}", panel("x", "alice")));
         for (other, steps) in [
             (off("yes"), vec![]),
             (
-                http(&panel("x", "bob")),
+                logins(&panel("x", "bob")),
                 vec![logged_in("bob"), logged_out("alice")],
             ),
-            (http(&panel("y", "alice")), vec![logged_out("alice")]),
+            (logins(&panel("y", "alice")), vec![logged_out("alice")]),
             (off("no"), vec![logged_out("alice")]),
-            (http(""), vec![logged_out("alice")]),
+            (logins(""), vec![logged_out("alice")]),
         ] {
             let mut sessions = SignedIn::default();
-            sessions.add(&key, first.user("panel").unwrap());
+            sessions.add(&key, &first.find("panel").unwrap());
             assert_eq!(sessions.over(&first, NOW), []);
             assert_eq!(sessions.over(&other, NOW), steps);
             assert_eq!(sessions.over(&other, NOW), []);
@@ -224,8 +228,8 @@ mod tests {
 
     #[test]
     fn one_api_user_has_a_limit() {
-        let http = http(&panel("x", "alice"));
-        let who = http.user("panel").unwrap();
+        let logins = logins(&panel("x", "alice"));
+        let who = &logins.find("panel").unwrap();
         let mut sessions = SignedIn::default();
         for at in 0..MOST as u64 {
             assert_eq!(sessions.add(&key(at, later(at)), who).len(), 1);

@@ -3,9 +3,11 @@
 pub mod forwarded;
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::runtime::sessions::session::SessionId;
 
+use presence::config::ApiUser;
 use presence::model::principal::Principal;
 
 /// How a caller proved its identity.
@@ -27,6 +29,19 @@ pub struct HttpCaller {
     pub principal: Principal,
     /// The credential, which may expire before the request ends.
     pub credential: Credential,
+    /// The login, with the password of that moment; `None` for an AMI session.
+    pub login: Option<Arc<ApiUser>>,
+}
+
+impl HttpCaller {
+    /// A caller who has proved to be this login.
+    pub fn new(login: Arc<ApiUser>, credential: Credential) -> Self {
+        HttpCaller {
+            principal: login.caller.clone(),
+            credential,
+            login: Some(login),
+        }
+    }
 }
 
 impl Deref for HttpCaller {

@@ -73,22 +73,16 @@ pub fn caller(request: &Request<'_>, http: &Http) -> Result<HttpCaller, Reply> {
     let remote = remote(request, http);
     let caller = match request.header("Authorization").and_then(wire::basic) {
         Some((name, password)) => {
-            let user = check(request, http, remote, &name, &password)?;
-            HttpCaller {
-                principal: user.caller.clone(),
-                credential: Credential::Password,
-            }
+            let user = check(request, remote, &name, &password)?;
+            HttpCaller::new(user, Credential::Password)
         }
         None if request.header("Authorization").is_some() => {
             return Err(unauthorized(
                 "Only HTTP Basic is accepted in the Authorization header.",
             ));
         }
-        None => match by_cookie(request, http, remote)? {
-            Some((user, session)) => HttpCaller {
-                principal: user.caller.clone(),
-                credential: Credential::Session(session),
-            },
+        None => match by_cookie(request, remote)? {
+            Some((user, session)) => HttpCaller::new(user, Credential::Session(session)),
             None => manager(request, http, remote)?
                 .ok_or_else(|| unauthorized("Log in first, with POST v1/session or HTTP Basic."))?,
         },
@@ -126,24 +120,48 @@ pub fn log_in(
     name: &str,
     password: &str,
 ) -> Result<Arc<ApiUser>, Reply> {
-    check(request, http, remote(request, http), name, password)
+    check(request, remote(request, http), name, password)
+}
+
+/// Checks the password of a caller again; attempts count as those to log in do.
+///
+/// # Errors
+/// Answers 403 if it is wrong, which is no reason to log in again; else as [`log_in`].
+pub fn verify_again(
+    request: &Request<'_>,
+    name: &str,
+    password: &str,
+) -> Result<Arc<ApiUser>, Reply> {
+    let http = settings().ok_or_else(super::not_running)?;
+    let checked = check(request, remote(request, &http), name, password);
+    checked.map_err(|refusal| match refusal.status {
+        401 => wrong_old_password(),
+        _ => refusal,
+    })
+}
+
+/// 403: the old password is not the present one.
+pub fn wrong_old_password() -> Reply {
+    error(403, "old_password", "The old password is wrong.")
 }
 
 fn check(
     request: &Request<'_>,
-    http: &Http,
     remote: IpAddr,
     name: &str,
     password: &str,
 ) -> Result<Arc<ApiUser>, Reply> {
     let runtime = running()?;
     let from = remote.to_string();
-    let known = http.user(name);
+    let logins = runtime.logins().ok_or_else(closed)?;
+    let known = logins.find(name);
+    let known = known.as_ref();
     let hash = known.map_or("", |user| &user.password);
     let permitted = known.filter(|user| user.permits(remote));
     let digest = with(|access| access.secret.digest(&["good", &from, name, password, hash]))?;
     let means = Means::Password {
-        name,
+        // A person may be named in several ways, which count together.
+        name: known.map_or(name, |user| &user.caller.name),
         known: known.is_some(),
     };
     let deadline = Instant::now() + PATIENCE;
@@ -164,7 +182,7 @@ fn check(
     let right = known.is_some() && crypt::verify(password, hash);
     if !right || permitted.is_none() {
         // Takes the same time for a name that does not exist, or whose hash is of another kind.
-        for other in http.other_kinds(known.map(|user| &**user)) {
+        for other in logins.kinds().others(known.map(|user| &*user.password)) {
             crypt::verify(password, other);
         }
     }
@@ -245,19 +263,20 @@ fn begin_try(
     }
 }
 
-/// The API user and session of a valid session cookie; `None` without one.
+/// The login and session of a valid session cookie; `None` without one.
 ///
 /// # Errors
 /// Answers 503 when the module is not running.
 pub fn by_cookie(
     request: &Request<'_>,
-    http: &Http,
     remote: IpAddr,
 ) -> Result<Option<(Arc<ApiUser>, session::SessionId)>, Reply> {
     let Some(token) = super::cookie(request, COOKIE).and_then(Token::parse) else {
         return Ok(None);
     };
-    let Some(user) = http.user(token.name).filter(|user| user.permits(remote)) else {
+    let logins = running()?.logins().ok_or_else(closed)?;
+    let user = logins.find(token.name);
+    let Some(user) = user.filter(|user| user.permits(remote)) else {
         return Ok(None);
     };
     let secret = with(|access| access.secret.clone())?;
@@ -266,7 +285,7 @@ pub fn by_cookie(
     }
     let id = token.id(&secret);
     let ended = with(|access| access.ended.has(&id))?;
-    Ok((!ended).then(|| (user.clone(), id)))
+    Ok((!ended).then_some((user, id)))
 }
 
 /// Begins a session and returns its token.
@@ -287,7 +306,7 @@ pub fn begin(user: &ApiUser) -> Result<String, Reply> {
 /// # Errors
 /// Answers 503 when the module is not running.
 pub fn end(request: &Request<'_>, http: &Http) -> Result<(), Reply> {
-    let Some((_, id)) = by_cookie(request, http, remote(request, http))? else {
+    let Some((_, id)) = by_cookie(request, remote(request, http))? else {
         return Ok(());
     };
     running()?.end_session(id).map_err(|_| closed())?;
@@ -347,13 +366,16 @@ fn manager(
             sees_all: false,
         },
         credential: Credential::Manager(session.0),
+        login: None,
     }))
 }
 
 /// Whether a caller may continue to read, checked repeatedly during a stream.
 pub struct Pass {
     credential: Credential,
-    /// The number of logouts seen.
+    /// The login, with the password at the begin.
+    login: Option<Arc<ApiUser>>,
+    /// The number of logouts and changed passwords seen.
     logouts: u64,
     /// When an AMI session is checked again.
     again: Instant,
@@ -367,29 +389,19 @@ impl Pass {
     pub fn new(caller: &HttpCaller) -> Self {
         Pass {
             credential: caller.credential,
+            login: caller.login.clone(),
             // Checked at least once: a logout may have come in the meantime.
             logouts: u64::MAX,
             again: Instant::now() + AGAIN,
         }
     }
 
-    /// Whether the pass is still valid. A session that has ended stays ended; a password is
-    /// checked again after each reload, which ends the stream.
+    /// Whether the pass is still valid. A session that has ended stays ended; a reload ends the
+    /// stream, so that everything is checked again.
     pub fn holds(&mut self) -> bool {
         match self.credential {
-            Credential::Password => true,
-            Credential::Session(id) => {
-                if id.is_over(Time::now()) {
-                    return false;
-                }
-                let logouts =
-                    runtime::with(|runtime| runtime.sessions.logouts()).unwrap_or_default();
-                if self.logouts == logouts {
-                    return true;
-                }
-                self.logouts = logouts;
-                with(|access| !access.ended.has(&id)).unwrap_or(false)
-            }
+            Credential::Password => self.login_holds(None),
+            Credential::Session(id) => !id.is_over(Time::now()) && self.login_holds(Some(id)),
             Credential::Manager(number) => {
                 let now = Instant::now();
                 if now < self.again {
@@ -399,6 +411,23 @@ impl Pass {
                 ManagerSession(number).is_authenticated()
             }
         }
+    }
+
+    /// Whether the session has not ended, and the password is still the same.
+    fn login_holds(&mut self, session: Option<session::SessionId>) -> bool {
+        let Some(runtime) = runtime::current() else {
+            return false;
+        };
+        let logouts = runtime.sessions.logouts();
+        if self.logouts == logouts {
+            return true;
+        }
+        self.logouts = logouts;
+        let ended = session.is_some_and(|id| with(|access| access.ended.has(&id)).unwrap_or(true));
+        let name = self.login.as_ref().map(|login| &login.caller.name);
+        let now = name.and_then(|name| runtime.logins()?.find(name));
+        let password = |login: &Option<Arc<ApiUser>>| login.as_ref().map(|it| it.password.clone());
+        !ended && password(&now) == password(&self.login)
     }
 }
 

@@ -41,7 +41,7 @@ pub fn take(account: &str, caller: &HttpCaller) -> Result<ReaderSlot, Reply> {
             }
             SlotsFull::Caller => refused(
                 429,
-                "This API user has too many readers; close one of them, or try again later.",
+                "This login has too many readers; close one of them, or try again later.",
             ),
         })
 }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json as object;
 
 use super::access::{self, COOKIE};
 use super::answer::{error, json, no_content, read_body, read_json};
+use super::calls;
 use crate::runtime;
 use crate::runtime::sessions::session::{self, Token};
 use crate::runtime::store;
-use crate::web::access::HttpCaller;
+use crate::web::access::{Credential, HttpCaller};
 use asterisk::http::{Reply, Request, prefix};
 use presence::config::{ApiUser, Http};
 use presence::model::principal::Principal;
@@ -31,30 +32,58 @@ fn try_log_in(request: &Request<'_>) -> Result<Reply, Reply> {
     let http = access::settings().ok_or_else(super::not_running)?;
     let login: LoginRequest = read_body(request)?;
     let user = access::log_in(request, &http, &login.name, &login.password)?;
-    let token = access::begin(&user)?;
-    if let Some(token) = Token::parse(&token) {
-        runtime::with(|runtime| runtime.begin_panel(&token.key(), &user, || true));
-    }
-    // The browser's previous session ends after the new one counts, so that the user stays on
-    // a panel.
-    if let Some((token, _)) = held(request, &http) {
-        runtime::with(|runtime| runtime.end_panel(&token.key()));
-    }
-    let mut reply = json(&described(&user.caller));
-    let cookie = cookie(request, &token, session::LASTS);
+    let before = held(request, &http).map(|(token, _)| token);
+    let cookie = begin(request, &user, before)?;
+    let mut reply = json(&described(&user.caller, user.is_person));
     reply.headers.push(("Set-Cookie", cookie.into()));
     Ok(reply)
 }
 
-/// `GET`: describes the caller.
-pub fn show(request: &Request<'_>, caller: &HttpCaller) -> Reply {
-    read_json(request, &described(caller))
+/// Begins a session, which takes the place of the browser's previous one as a panel; returns
+/// its cookie.
+fn begin(
+    request: &Request<'_>,
+    user: &Arc<ApiUser>,
+    before: Option<Token<'_>>,
+) -> Result<String, Reply> {
+    let token = access::begin(user)?;
+    if let Some(token) = Token::parse(&token) {
+        runtime::with(|runtime| runtime.begin_panel(&token.key(), user, || true));
+    }
+    // Ends after the new one counts, so that the user stays on a panel.
+    if let Some(before) = before {
+        runtime::with(|runtime| runtime.end_panel(&before.key()));
+    }
+    Ok(cookie(request, &token, session::LASTS))
 }
 
-/// The valid session of the request's cookie, and its API user.
+/// The cookie of a session that goes on with a new password; `None` without a session.
+///
+/// # Errors
+/// Answers 503 if no session can begin.
+pub fn renew(
+    request: &Request<'_>,
+    caller: &HttpCaller,
+    user: ApiUser,
+) -> Result<Option<String>, Reply> {
+    if !matches!(caller.credential, Credential::Session(_)) {
+        return Ok(None);
+    }
+    // It was valid until the password changed.
+    let before = super::cookie(request, COOKIE).and_then(Token::parse);
+    begin(request, &Arc::new(user), before).map(Some)
+}
+
+/// `GET`: describes the caller.
+pub fn show(request: &Request<'_>, caller: &HttpCaller) -> Reply {
+    let is_person = caller.login.as_ref().is_some_and(|it| it.is_person);
+    read_json(request, &described(caller, is_person))
+}
+
+/// The valid session of the request's cookie, and its login.
 fn held<'a>(request: &Request<'a>, http: &Http) -> Option<(Token<'a>, Arc<ApiUser>)> {
     let remote = access::remote(request, http);
-    let (user, _) = access::by_cookie(request, http, remote).ok().flatten()?;
+    let (user, _) = access::by_cookie(request, remote).ok().flatten()?;
     let token = super::cookie(request, COOKIE).and_then(Token::parse)?;
     Some((token, user))
 }
@@ -116,7 +145,34 @@ fn by_tls(request: &Request<'_>, http: &Http) -> bool {
             .is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
 }
 
-fn described(caller: &Principal) -> serde_json::Value {
+/// What a caller may do besides reading, so that a page shows only what works.
+#[derive(Serialize)]
+struct May {
+    /// Change settings of one's own.
+    settings: bool,
+    /// Change one's own password.
+    password: bool,
+    /// Call and pick up with one's own phone.
+    call: bool,
+    /// Read and change the configuration.
+    configure: bool,
+}
+
+impl May {
+    fn of(caller: &Principal, is_person: bool) -> Self {
+        May {
+            settings: caller
+                .user
+                .as_deref()
+                .is_some_and(|own| caller.may_set(own)),
+            password: is_person,
+            call: calls::may_call(caller),
+            configure: false,
+        }
+    }
+}
+
+fn described(caller: &Principal, is_person: bool) -> serde_json::Value {
     let person = caller.user.as_deref().and_then(|user| {
         store::read(|world| {
             let directory = world.directory();
@@ -132,6 +188,7 @@ fn described(caller: &Principal) -> serde_json::Value {
         "account": own_account(caller),
         "extensionId": id,
         "user": caller.user.as_deref(),
+        "may": May::of(caller, is_person),
         "displayName": display_name.as_deref().or(caller.user.as_deref()),
         "seesAll": caller.sees_all,
     })

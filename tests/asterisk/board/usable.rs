@@ -66,10 +66,10 @@ fn every_look_is_accessible() {
     for (width, height, text, colours) in [
         (1040, 700, 100, "light"),
         (1040, 700, 100, "dark"),
-        (1040, 700, 100, "forced"),
         (320, 640, 100, "light"),
         (320, 640, 100, "dark"),
         (640, 900, 200, "light"),
+        (1040, 700, 100, "forced"),
     ] {
         page.size(width, height, width < 500);
         page.colours(colours);

@@ -26,6 +26,8 @@ pub struct Table {
     pub heading: String,
     /// The first cell of its head, which says what its rows are about.
     pub about: String,
+    /// All cells of its head.
+    pub head: Vec<String>,
     /// Its rows, each as its cells.
     pub rows: Vec<Vec<String>>,
 }
@@ -92,6 +94,7 @@ impl Page {
                     tables.push(Table {
                         heading: heading.to_owned(),
                         about: cells[0].clone(),
+                        head: cells,
                         rows: Vec::new(),
                     });
                 }

@@ -29,6 +29,12 @@ fn an_api_user_authenticates_by_basic_and_sees_its_own_account() {
             "account": "main",
             "user": user,
             "extensionId": id,
+            "may": {
+                "settings": user.is_some(),
+                "password": false,
+                "call": false,
+                "configure": false,
+            },
             "displayName": user,
             "seesAll": false,
         });
@@ -330,14 +336,22 @@ fn the_console_creates_api_users() {
         .find_map(|line| line.split_once("shown only once: "))
         .unwrap_or_else(|| panic!("{made}"))
         .1;
-    assert_eq!(password.len(), 24, "{made}");
+    assert_eq!(password.len(), 19, "{made}");
     let typed = ast.cli("userpresence password lobby right-here");
     assert!(!typed.contains("right-here"), "{typed}");
-    let sections = format!("{made}\n{typed}").replace("account = default", "account = main");
+    // A user gets a password instead of an API user.
+    let person = ast.cli("userpresence password BOB of-my-own");
+    assert!(person.starts_with("[bob](+)\npassword = $6$"), "{person}");
+    let sections =
+        format!("{made}\n{typed}\n{person}").replace("account = default", "account = main");
     ast.write_config("userpresence.conf", &(users("") + &sections));
     assert!(ast.reload().ok());
     assert_eq!(session(&ast, &basic("desk", password)).status, 200);
     assert_eq!(session(&ast, &basic("lobby", "right-here")).status, 200);
+    assert_eq!(
+        session(&ast, &basic("bob", "of-my-own")).json()["role"],
+        "self"
+    );
     let bad = ast.cli("userpresence password a,b");
     assert!(bad.contains("Expected a name"), "{bad}");
 }

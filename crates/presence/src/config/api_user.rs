@@ -1,10 +1,12 @@
 //! The HTTP interface: its settings, and sections of `type = api_user`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::reader::{OptionSpec, OptionTable, SectionReader, TakenNames};
+use super::password::{PasswordKinds, hash};
+use super::reader::{Given, OptionSpec, OptionTable, SectionReader, TakenNames};
 use super::section::{Origin, Problem};
 use super::sorted::Sections;
 use super::{UserSpec, value};
@@ -25,6 +27,10 @@ pub struct Http {
     pub readers_each: u32,
     /// Whether a session of the manager interface over HTTP is accepted as a login.
     pub ami_sessions: bool,
+    /// The accounts whose calls are shown.
+    pub show_calls: ShownCalls,
+    /// The roles that may dial and pick up.
+    pub calls: Vec<Role>,
     /// The proxies whose header `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<Mask>,
     /// The origins whose pages may show the board in a frame.
@@ -43,6 +49,8 @@ impl Default for Http {
             readers: 80,
             readers_each: 20,
             ami_sessions: false,
+            show_calls: ShownCalls::default(),
+            calls: Vec::new(),
             trusted_proxies: Vec::new(),
             frame: Vec::new(),
             journal: 10_000,
@@ -51,11 +59,82 @@ impl Default for Http {
     }
 }
 
-/// A user of the HTTP interface.
+/// The accounts whose calls are shown.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum ShownCalls {
+    /// None.
+    #[default]
+    No,
+    /// Every account.
+    All,
+    /// These accounts.
+    Of(Box<[Box<str>]>),
+}
+
+impl ShownCalls {
+    /// Reads `no`, `all` or the names of accounts.
+    pub(super) fn parse(given: &Given<'_>) -> Result<Self, String> {
+        match given.value.trim() {
+            value if value.eq_ignore_ascii_case("all") => return Ok(ShownCalls::All),
+            value if value::boolean(value) == Ok(false) => return Ok(ShownCalls::No),
+            _ => {}
+        }
+        let names = given.words().map(|name| match value::identifier(name) {
+            Ok(name) => Ok(name.into()),
+            Err(_) => Err(value::unexpected(
+                name,
+                "no, all or the names of accounts, separated by commas",
+            )),
+        });
+        Ok(ShownCalls::Of(names.collect::<Result<_, _>>()?))
+    }
+
+    /// Whether the calls of an account are shown.
+    pub fn includes(&self, account: &str) -> bool {
+        match self {
+            ShownCalls::No => false,
+            ShownCalls::All => true,
+            ShownCalls::Of(accounts) => accounts.iter().any(|known| **known == *account),
+        }
+    }
+}
+
+impl Display for ShownCalls {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            ShownCalls::No => f.write_str("no"),
+            ShownCalls::All => f.write_str("all"),
+            ShownCalls::Of(accounts) => f.write_str(&accounts.join(",")),
+        }
+    }
+}
+
+/// Reads `no` or the roles that may dial and pick up.
+pub(super) fn calling_roles(given: &Given<'_>) -> Result<Vec<Role>, String> {
+    if value::boolean(given.value) == Ok(false) {
+        return Ok(Vec::new());
+    }
+    let role = |word| match value::role(word) {
+        Ok(role @ (Role::SelfOnly | Role::Admin)) => Ok(role),
+        _ => Err(value::unexpected(
+            word,
+            "no, or one or both of self and admin",
+        )),
+    };
+    let roles: Result<Vec<Role>, String> = given.words().map(role).collect();
+    let mut roles = roles?;
+    roles.sort_unstable();
+    roles.dedup();
+    Ok(roles)
+}
+
+/// Who may log in over HTTP: an API user, or a person with a password.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ApiUser {
     /// The hash of the password, as `crypt` makes it.
     pub password: Box<str>,
+    /// Whether this is a user with a password, and not a section of `type = api_user`.
+    pub is_person: bool,
     /// The networks that requests may come from; empty for everywhere.
     permit: Vec<Mask>,
     /// The identity and the rights of the user.
@@ -63,6 +142,24 @@ pub struct ApiUser {
 }
 
 impl ApiUser {
+    /// A user who logs in by the password of their own section.
+    pub fn person(name: &Arc<str>, account: &Arc<str>, password: &str) -> Self {
+        ApiUser {
+            password: password.into(),
+            is_person: true,
+            permit: Vec::new(),
+            caller: Principal::person(name, account),
+        }
+    }
+
+    /// The same login with another password's hash.
+    pub fn with_password(&self, hash: &str) -> Self {
+        ApiUser {
+            password: hash.into(),
+            ..self.clone()
+        }
+    }
+
     /// Whether requests may come from that address.
     pub fn permits(&self, remote: IpAddr) -> bool {
         self.permit.is_empty() || self.permit.iter().any(|mask| mask.contains(remote))
@@ -75,20 +172,13 @@ impl Http {
         self.users.get(&name.to_ascii_lowercase())
     }
 
-    /// One hash of each kind among the API users, except the kind of the given user. A login
-    /// that fails is compared with these too, so that it takes the same time for every name,
-    /// known or not.
-    pub fn other_kinds(&self, user: Option<&ApiUser>) -> impl Iterator<Item = &str> {
-        let mut kinds = BTreeMap::new();
-        for hash in self.users.values().map(|user| &*user.password) {
-            // The smallest hash, because the users have no fixed order.
-            let sample = kinds.entry(kind(hash)).or_insert(hash);
-            *sample = hash.min(sample);
+    /// The kinds of the API users' passwords.
+    pub(crate) fn password_kinds(&self) -> PasswordKinds {
+        let mut kinds = PasswordKinds::default();
+        for user in self.users.values() {
+            kinds.add(&user.password);
         }
-        if let Some(user) = user {
-            kinds.remove(kind(&user.password));
-        }
-        kinds.into_values()
+        kinds
     }
 
     /// Whether an API user sees other users than with the settings `before`.
@@ -105,6 +195,16 @@ impl Http {
     /// How many API users there are.
     pub fn user_count(&self) -> usize {
         self.users.len()
+    }
+
+    /// The accounts whose calls are to be shown, of those that no user belongs to.
+    pub(super) fn accounts_without_users(&self, users: &[UserSpec]) -> Vec<&str> {
+        let ShownCalls::Of(accounts) = &self.show_calls else {
+            return Vec::new();
+        };
+        let has_users = |account: &str| users.iter().any(|user| *user.account == *account);
+        let accounts = accounts.iter().map(|account| &**account);
+        accounts.filter(|account| !has_users(account)).collect()
     }
 
     /// Reads the sections of API users, which name users and their accounts.
@@ -193,6 +293,7 @@ fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<ApiUser> {
     );
     Some(ApiUser {
         password: draft.password?,
+        is_person: false,
         permit: draft.permit,
         caller: Principal {
             name: reader.section().name.as_str().into(),
@@ -255,36 +356,6 @@ fn some(names: &[&str]) -> String {
     match names.len() > MOST {
         true => format!("{begin}, ..."),
         false => begin,
-    }
-}
-
-/// The method and cost of a hash, which determine how long it takes: all but the salt and the
-/// digest.
-fn kind(hash: &str) -> &str {
-    let mut parts = hash.rsplitn(3, '$');
-    parts.nth(2).unwrap_or_default()
-}
-
-/// A hash as `crypt` makes it: method and cost, salt, digest.
-fn hash(given: &str) -> Result<Box<str>, String> {
-    let known = ["$5$", "$6$", "$y$"]
-        .iter()
-        .any(|kind| given.starts_with(kind));
-    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '$' | '.' | '/' | '=' | ',');
-    let parts: Vec<&str> = given.split('$').skip(2).collect();
-    // The message does not repeat the value: it may be the password itself.
-    match known
-        && parts.len() >= 2
-        && parts
-            .iter()
-            .all(|part| !part.is_empty() && part.chars().all(good))
-    {
-        true => Ok(given.into()),
-        false => Err(
-            "the value is not the hash of a password, expected one such as $6$salt$hash, which \
-             'userpresence password' makes"
-                .into(),
-        ),
     }
 }
 

@@ -14,6 +14,8 @@ mod graph;
 mod handling;
 mod ids;
 mod inputs;
+mod logins;
+mod password;
 mod people;
 mod publish;
 mod reach;
@@ -33,8 +35,9 @@ pub mod webhook;
 
 use std::sync::Arc;
 
-pub use api_user::{ApiUser, Http};
+pub use api_user::{ApiUser, Http, ShownCalls};
 pub use definitions::Definitions;
+pub use password::PasswordKinds;
 pub use section::{Origin, Problem, Section, Variable};
 pub use settings::{Lists, LoginStatuses, Outgoing, Rule, Schedule, Settings, Sip};
 use sorted::Sorted;
@@ -95,6 +98,16 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone<'_>
     reach::check(&users, file, realtime, &mut warnings);
     let http = Arc::make_mut(&mut settings.http);
     http.add_users(&sorted.api_users, &users, &mut errors, &mut warnings);
+    logins::check(&users, http, file, realtime, &mut warnings);
+    for account in http.accounts_without_users(&users) {
+        let section = sorted.general.first();
+        let mut variables = section.iter().flat_map(|section| &section.variables);
+        let variable = variables.find(|it| it.name.eq_ignore_ascii_case("show_calls"));
+        warnings.extend(section.map(|section| Problem {
+            location: section::location(Origin::File, section, variable),
+            message: format!("no user belongs to the account '{account}'"),
+        }));
+    }
     let journal = http.journal;
     settings.webhooks = webhook::parse(
         &sorted.webhooks,
@@ -143,6 +156,8 @@ pub fn parse_row(
     let specs = ids::check(specs, &[], rows, &mut parsed.errors);
     parsed.users = graph::check(specs, &[], rows, &mut parsed.errors, &mut parsed.warnings);
     reach::check(&parsed.users, &[], rows, &mut parsed.warnings);
+    let http = &settings.http;
+    logins::check(&parsed.users, http, &[], rows, &mut parsed.warnings);
     parsed
 }
 

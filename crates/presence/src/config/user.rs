@@ -86,6 +86,8 @@ pub struct UserSpec {
     pub contact: Option<Arc<Contact>>,
     /// Endpoints, mobile, mailbox and monitored users, where the section names any.
     pub reach: Option<Box<Reach>>,
+    /// The hash of the password with which the user may log in over HTTP, if there is one.
+    pub password: Option<Box<str>>,
     /// The phones whose own presence is a source; `None` where the section names none: then
     /// they are the devices of the extensions, with the usual table.
     pub publish: Option<Box<Publish>>,

@@ -11,7 +11,7 @@ use super::section::{Origin, Problem, Section};
 use super::settings::{Rule, Settings};
 use super::user::{InputKind, InputSpec, UserSpec};
 use super::value::unexpected;
-use super::{IsTimezone, action, publish, reach, value};
+use super::{IsTimezone, action, password, publish, reach, value};
 use crate::model::address;
 use crate::model::contact::{self, Contact};
 use crate::model::handling::Reach;
@@ -28,6 +28,7 @@ pub(super) struct UserDraft {
     groups: Vec<Box<str>>,
     contact: Contact,
     reach: Option<Box<Reach>>,
+    password: Option<Box<str>>,
     /// The lines of `publish`, as indexes among the section's variables.
     publish: Vec<u32>,
     /// The sources, read when the rule is complete: a prefix may follow the extensions.
@@ -78,6 +79,9 @@ const OPTIONS: &[OptionSpec<UserDraft>] = &[
     }),
     OptionSpec::new("member", |it, given| {
         action::member(given.value).map(|member| it.member = Some(member))
+    }),
+    OptionSpec::new("password", |it, given| {
+        password::hash(given.value).map(|hash| it.password = Some(hash))
     }),
     OptionSpec::new("group", |it, given| groups(&mut it.groups, given)),
     OptionSpec::new("name", |it, given| {
@@ -172,6 +176,7 @@ impl<'a> Users<'a> {
             groups: Vec::new(),
             contact: Contact::default(),
             reach: None,
+            password: None,
             publish: Vec::new(),
             lines: Vec::new(),
             rule: RuleDraft::new(base, definitions.clone()),
@@ -211,6 +216,7 @@ impl<'a> Users<'a> {
                 false => Some(Arc::new(draft.contact)),
             },
             reach: draft.reach,
+            password: draft.password,
             publish,
             origin,
             section: index,

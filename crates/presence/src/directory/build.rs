@@ -66,6 +66,7 @@ impl Directory {
                 groups: spec.groups,
                 contact: spec.contact,
                 reach: spec.reach,
+                password: spec.password,
                 publishers,
                 origin: spec.origin,
                 own_combines: true,
@@ -73,7 +74,8 @@ impl Directory {
             });
         }
         for user in 0..directory.users.len() {
-            let writes = directory.written(&directory.users[user]).next().is_some();
+            let spec = &directory.users[user];
+            let writes = directory.written(spec, spec.default).next().is_some();
             directory.users[user].own_combines = !writes;
         }
         directory.sources.shrink_to_fit();
@@ -83,6 +85,7 @@ impl Directory {
         directory.index_mailboxes();
         directory.index_publishers();
         directory.index_groups();
+        directory.collect_password_kinds();
         directory.measure_depths();
         directory
     }

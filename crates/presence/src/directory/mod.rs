@@ -10,7 +10,9 @@ mod functions;
 mod hash;
 mod id;
 pub mod lists;
+mod logins;
 mod names;
+mod own_items;
 mod own_targets;
 mod phones;
 mod publishers;
@@ -23,7 +25,8 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use crate::config::{
-    InputKind, InputSpec, Origin, Outgoing, Publish, Rule, Schedule, Settings, UserSpec,
+    InputKind, InputSpec, Origin, Outgoing, PasswordKinds, Publish, Rule, Schedule, Settings,
+    UserSpec,
 };
 use crate::model::address::{self, USER_LABEL};
 use crate::model::contact::Contact;
@@ -96,6 +99,8 @@ pub struct User {
     pub contact: Option<Arc<Contact>>,
     /// How the user is reached, if anything is configured.
     pub reach: Option<Box<Reach>>,
+    /// The hash of the password with which the user may log in over HTTP, if there is one.
+    pub password: Option<Box<str>>,
     /// The phones whose own presence is a source, if the configuration names any.
     pub publishers: Option<Box<Publishers>>,
     /// Where the user is configured.
@@ -256,6 +261,8 @@ pub struct Directory {
     publish_table: Arc<PublishTable>,
     /// The users that name a device as a phone that publishes.
     named_publishers: HashMap<DeviceId, Vec<UserId>>,
+    /// The kinds of all passwords: see [`Directory::password_kinds`].
+    password_kinds: PasswordKinds,
 }
 
 impl Directory {
@@ -567,6 +574,7 @@ impl Directory {
             groups: user.groups.clone(),
             contact: user.contact.clone(),
             reach: user.reach.clone(),
+            password: user.password.clone(),
             publish: user
                 .publishers
                 .as_deref()
@@ -587,19 +595,31 @@ impl Directory {
     }
 
     /// The sources to which a status of the user is written; empty if it only becomes own
-    /// status.
-    pub fn written<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
-        self.outgoing(user)
+    /// status. `default` is the user's default extension, see [`crate::world::World::default_of`].
+    pub fn written<'a>(
+        &'a self,
+        user: &'a User,
+        default: Option<u16>,
+    ) -> impl Iterator<Item = SourceId> + 'a {
+        self.outgoing(user, default)
             .filter(|source| self.get_source(*source).kind == SourceKind::Custom)
     }
 
     /// The sources that [`Directory::written`] leaves out because they cannot be written.
-    pub fn unwritable<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
-        self.outgoing(user)
+    pub fn unwritable<'a>(
+        &'a self,
+        user: &'a User,
+        default: Option<u16>,
+    ) -> impl Iterator<Item = SourceId> + 'a {
+        self.outgoing(user, default)
             .filter(|source| self.get_source(*source).kind != SourceKind::Custom)
     }
 
-    fn outgoing<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
+    fn outgoing<'a>(
+        &'a self,
+        user: &'a User,
+        default: Option<u16>,
+    ) -> impl Iterator<Item = SourceId> + 'a {
         let (on, to) = (user.rule.enabled, user.rule.outgoing);
         let inputs = user
             .inputs
@@ -608,7 +628,7 @@ impl Directory {
             .filter(move |(index, input)| {
                 on && match to {
                     Outgoing::All => input.is_extension(),
-                    Outgoing::Default => user.default == Some(*index as u16),
+                    Outgoing::Default => default == Some(*index as u16),
                     Outgoing::None => false,
                 }
             });

@@ -34,6 +34,18 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// A person who logged in with their own password: sees the account, sets their own
+    /// presence.
+    pub fn person(name: &Arc<str>, account: &Arc<str>) -> Self {
+        Principal {
+            name: name.clone(),
+            account: Some(account.clone()),
+            role: Role::SelfOnly,
+            user: Some(name.clone()),
+            sees_all: false,
+        }
+    }
+
     /// Whether the identity sees the account. Account names are case-sensitive everywhere.
     pub fn sees(&self, account: &str) -> bool {
         self.account.as_deref().is_none_or(|own| own == account)

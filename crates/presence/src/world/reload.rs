@@ -183,6 +183,7 @@ impl Plan {
             || user.groups != before.groups
             || user.contact != before.contact
             || user.reach != before.reach
+            || user.password != before.password
             || !self.directory.publishes_as(user, running, before)
             || user.origin != before.origin
     }

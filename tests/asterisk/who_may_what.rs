@@ -1,0 +1,339 @@
+//! Who may what: the tables of the documentation, cell by cell.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::documentation::pages::{Names, Table, assert_same, code, names, tables};
+use crate::harness::api::{HASH, JSON, SESSION, api_user, basic, cookie, login};
+use crate::harness::ari::with_ari;
+use crate::harness::{Answer, Builder, Instance, repository_file};
+
+/// In `main` Alice, Bob and Heidi, who is hidden; in `other` Carol.
+fn office() -> Builder {
+    let users = [
+        api_user("reader", "account = main\nrole = read"),
+        api_user("readers-user", "account = main\nrole = read\nuser = alice"),
+        api_user("herself", "account = main\nrole = self\nuser = alice"),
+        api_user("boss", "account = main\nrole = admin"),
+    ];
+    let text = format!(
+        "[general]\nhttp_ami_sessions = yes\nhttp_rate = 1000\nhttp_readers_each = 80\n\
+         [main](!)\ntype = user\naccount = main\noutgoing = none\n\
+         [alice](main)\nextension = 200\npassword = {HASH}\n\
+         [bob](main)\nextension = 201\n\
+         [heidi](main)\nextension = 202\n\
+         [carol]\ntype = user\naccount = other\nextension = 203\noutgoing = none\n{}",
+        users.concat()
+    );
+    Instance::builder().userpresence(&text).http()
+}
+
+/// The table about that; its rows by the texts of their first cells, each with the cells of
+/// the callers.
+#[track_caller]
+fn table(about: &str) -> Table {
+    let mut found = tables(about);
+    assert_eq!(found.len(), 1, "tables about '{about}'");
+    found.remove(0)
+}
+
+/// The callers of a table: the heads of its columns after so many.
+fn callers(table: &Table, after: usize) -> Vec<(usize, &str)> {
+    let heads = table.head.iter().map(String::as_str).enumerate();
+    heads.skip(after).collect()
+}
+
+/// Compares all cells at once, so that a change of rights shows as a whole.
+#[track_caller]
+fn assert_cells(wrong: &[String], count: usize, least: usize) {
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count >= least, "only {count} cells");
+}
+
+/// The header with which a caller authenticates.
+#[track_caller]
+fn credentials(ast: &Instance, caller: &str) -> String {
+    let of_manager = |name: &str| {
+        let login = format!("/rawman?action=Login&username={name}&secret=secret");
+        cookie(&ast.http("GET", &login, &[], ""))
+    };
+    match caller {
+        "nobody" => "X-Nobody: yes".to_owned(),
+        "`read`" => login("reader"),
+        "`read`, user" => login("readers-user"),
+        "`self`" => login("herself"),
+        "person" => login("alice"),
+        "`admin`" => login("boss"),
+        "AMI `reporting`" => of_manager("reporting"),
+        "AMI `call`" => of_manager("calling"),
+        other => panic!("no caller '{other}'"),
+    }
+}
+
+/// The body of a request that is allowed.
+fn body(request: &str) -> &'static str {
+    match request {
+        "POST v1/session" => r#"{"name": "alice", "password": "secret"}"#,
+        "PUT v1/session/password" => r#"{"old": "secret", "new": "another one"}"#,
+        "PUT v1/account/{account}/extension/{extension}/presence" => r#"{"status": "away"}"#,
+        _ => "",
+    }
+}
+
+/// The account, the extension, and the user who has to be hidden, of a row.
+fn target(of: &str) -> (&'static str, &'static str, &'static str) {
+    match of {
+        "" | "the own account" => ("main", "", ""),
+        "another account" => ("other", "", ""),
+        "a hidden user in it" => ("main", "heidi", "heidi"),
+        "oneself in it, hidden" => ("main", "alice", "alice"),
+        "oneself" => ("main", "~", ""),
+        "oneself, hidden" => ("main", "~", "alice"),
+        "another user" => ("main", "bob", ""),
+        "a hidden user" => ("main", "heidi", "heidi"),
+        "a user of another account" => ("other", "carol", ""),
+        other => panic!("nothing is known of '{other}'"),
+    }
+}
+
+/// What the rows of a path have to be about.
+fn all_of(path: &str) -> &'static [&'static str] {
+    match (path.contains("{account}"), path.contains("{extension}")) {
+        (_, true) => &[
+            "oneself",
+            "oneself, hidden",
+            "another user",
+            "a hidden user",
+            "a user of another account",
+        ],
+        (true, _) => &["the own account", "another account"],
+        _ => &[""],
+    }
+}
+
+/// Sends a request, and says what came of it.
+#[track_caller]
+fn attempt(ast: &Instance, request: &str, of: &str, credentials: &str) -> String {
+    let (account, extension, hidden) = target(of);
+    let (method, path) = request.split_once(' ').expect("a method and a path");
+    let path = path.replace("{account}", account);
+    let path = format!("/userpresence/{}", path.replace("{extension}", extension));
+    let hide = |hide: bool| {
+        if !hidden.is_empty() {
+            let flag = format!("USER_PRESENCE({hidden},allowSeeMyPresence)");
+            ast.setvar(&flag, if hide { "false" } else { "true" });
+        }
+    };
+    hide(true);
+    let found = match (path.ends_with("/events"), of.contains(" in it")) {
+        (true, true) => is_in_snapshot(ast, &path, credentials, extension),
+        (true, false) => {
+            let stream = ast.stream(&path, &[credentials]);
+            let status = stream.head.split(' ').nth(1);
+            status.unwrap_or_default().to_owned()
+        }
+        (false, is_in) => {
+            let headers: &[&str] = match body(request) {
+                "" => &[credentials],
+                _ => &[credentials, JSON],
+            };
+            let answer = ast.http(method, &path, headers, body(request));
+            match is_in {
+                true => yes_no(answer.body.contains(&format!(r#""user":"{extension}""#))),
+                false => answer.status.to_string(),
+            }
+        }
+    };
+    hide(false);
+    found
+}
+
+fn yes_no(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
+}
+
+/// Whether a stream begins with that user.
+#[track_caller]
+fn is_in_snapshot(ast: &Instance, path: &str, credentials: &str, user: &str) -> String {
+    let mut stream = ast.stream(&format!("{path}?snapshot=true"), &[credentials]);
+    if !stream.head.starts_with("HTTP/1.1 200") {
+        return yes_no(false);
+    }
+    let snapshot = stream.expect("snapshot").data;
+    let records = snapshot["records"].as_array().expect("records");
+    yes_no(records.iter().any(|record| record["user"] == user))
+}
+
+#[test]
+fn over_http_each_caller_gets_what_the_table_says() {
+    let ast = office()
+        .ami_user("reporting", "reporting", "")
+        .ami_user("calling", "reporting", "call")
+        .ami_user("system", "system", "system")
+        .start();
+    let table = table("HTTP request");
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for (column, caller) in callers(&table, 2) {
+        let credentials = credentials(&ast, caller);
+        for row in &table.rows {
+            let (request, of) = (&code(&row[0])[0], &row[1]);
+            let found = attempt(&ast, request, of, &credentials);
+            count += 1;
+            if found != row[column] {
+                let says = &row[column];
+                wrong.push(format!("{request}, {of}, by {caller}: {found}, not {says}"));
+            }
+            if (request.as_str(), found.as_str()) == ("PUT v1/session/password", "204") {
+                let back = r#"{"old": "another one", "new": "secret-secret"}"#;
+                let new = basic("alice", "another one");
+                let path = format!("{SESSION}/password");
+                assert_eq!(ast.http("PUT", &path, &[&new, JSON], back).status, 204);
+                // The administrator's is valid again when it has been another one.
+                let text = std::fs::read_to_string(ast.config_path("userpresence.conf"));
+                let text = text.expect("the configuration");
+                for hash in ["$6$test$other", HASH] {
+                    let other = text.replacen(HASH, hash, 1);
+                    ast.write_config("userpresence.conf", &other);
+                    assert!(ast.reload().ok());
+                }
+            }
+        }
+    }
+    assert_cells(&wrong, count, 200);
+    // Another class is as no login.
+    let system = ast.http(
+        "GET",
+        "/rawman?action=Login&username=system&secret=secret",
+        &[],
+        "",
+    );
+    assert_eq!(
+        ast.http("GET", SESSION, &[&cookie(&system)], "").status,
+        401
+    );
+}
+
+#[test]
+fn each_request_stands_in_the_table_for_each_target() {
+    let described: Value = serde_json::from_str(&repository_file("src/web/site/openapi.json"))
+        .expect("the description is JSON");
+    let mut expected = BTreeMap::<String, Names>::new();
+    for (path, operations) in described["paths"].as_object().expect("paths") {
+        for method in operations.as_object().expect("operations").keys() {
+            let request = format!("{} v1{path}", method.to_uppercase());
+            expected.insert(request, names(all_of(path).iter().copied()));
+        }
+    }
+    let table = table("HTTP request");
+    let mut found = BTreeMap::<String, Names>::new();
+    let mut seen = BTreeSet::new();
+    for row in &table.rows {
+        let request = code(&row[0]).remove(0);
+        assert!(
+            seen.insert((request.clone(), row[1].clone())),
+            "{row:?} is twice"
+        );
+        assert_eq!(row.len(), table.head.len(), "{row:?}");
+        let of = found.entry(request).or_default();
+        of.insert(row[1].clone());
+    }
+    assert_same(
+        "requests",
+        &names(found.keys().cloned()),
+        &names(expected.keys().cloned()),
+    );
+    for (request, of) in &expected {
+        let missing: Vec<_> = of.difference(&found[request]).collect();
+        assert!(missing.is_empty(), "{request} has no row for {missing:?}");
+    }
+}
+
+#[test]
+fn over_ami_each_class_allows_what_the_table_says() {
+    let table = table("AMI action");
+    let callers = callers(&table, 1);
+    let mut builder = office();
+    let name = |class: &str| format!("with-{}", class.replace(['`', ' '], ""));
+    for (_, class) in &callers {
+        let classes = code(class).join(",");
+        builder = builder.ami_user(&name(class), "", &classes);
+    }
+    let ast = builder.start();
+    let mut wrong = Vec::new();
+    for (column, class) in &callers {
+        let ami = ast.ami_as(&name(class)).expect("a login");
+        for row in &table.rows {
+            let action = &code(&row[0])[0];
+            let answer = ami.action(&[
+                ("Action", action),
+                ("User", "heidi"),
+                ("Status", "away"),
+                ("Settings", "{}"),
+            ]);
+            let found = yes_no(answer.text() != "Permission denied");
+            if found != row[*column] {
+                let says = &row[*column];
+                wrong.push(format!(
+                    "{action} with {class}: {found}, not {says}: {answer:?}"
+                ));
+            }
+        }
+    }
+    assert_cells(&wrong, callers.len() * table.rows.len(), 35);
+    let all = ast.ami().action(&[("Action", "ListCommands")]);
+    let all = all.headers().iter().map(|(name, _)| name.clone());
+    let existing = names(all.filter(|name| name.starts_with("UserPresence")));
+    let documented = names(table.rows.iter().flat_map(|row| code(&row[0])));
+    assert_same("actions", &documented, &existing);
+}
+
+#[test]
+fn over_ari_each_user_gets_what_the_table_says() {
+    let users = "[general]\nenabled = yes\n\
+        [yes]\ntype = user\nread_only = yes\npassword = secret\n\
+        [no]\ntype = user\nread_only = no\npassword = secret\n";
+    let ast = with_ari(office()).file("ari.conf", users).start();
+    ast.setvar("USER_PRESENCE(heidi,allowSeeMyPresence)", "false");
+    let table = table("request of ARI");
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for (column, caller) in callers(&table, 2) {
+        let by = match caller {
+            "nobody" => basic("nobody", "secret"),
+            "`read_only = yes`" => login("yes"),
+            "`read_only = no`" => login("no"),
+            other => panic!("no caller '{other}'"),
+        };
+        for row in &table.rows {
+            let request = &code(&row[0])[0];
+            let user = match row[1].as_str() {
+                "a hidden user" => "heidi",
+                _ => "bob",
+            };
+            let (method, path) = request.split_once(' ').expect("a method and a path");
+            let path = path.replace("{user}", user);
+            let body = if method == "PUT" {
+                r#"{"status": "away"}"#
+            } else {
+                ""
+            };
+            let answer: Answer = ast.http(method, &path, &[&by, JSON], body);
+            count += 1;
+            if answer.status.to_string() != row[column] {
+                let says = &row[column];
+                wrong.push(format!(
+                    "{request}, {user}, by {caller}: {answer:?}, not {says}"
+                ));
+            }
+        }
+    }
+    assert_cells(&wrong, count, 15);
+    let documented = names(table.rows.iter().flat_map(|row| code(&row[0])));
+    let others = tables("ARI request");
+    let others = others.iter().flat_map(|table| &table.rows);
+    assert_same(
+        "requests of ARI",
+        &documented,
+        &names(others.flat_map(|row| code(&row[0]))),
+    );
+}
