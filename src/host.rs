@@ -1,5 +1,6 @@
 //! Asterisk as the runtime's host: its traits on the layer over C.
 
+mod call_watch;
 mod logger;
 
 use std::ffi::{CStr, CString};
@@ -10,16 +11,19 @@ use parking_lot::Mutex;
 
 use crate::convert;
 use crate::runtime::host::{
-    Configuration, Database, Dialplan, EventClass, HintEntry, Host, HostError, ManagerMessage,
-    PresenceVisitor, Providers, Publisher, RawPresence, System, Unreadable,
+    ChannelVisitor, Channels, Configuration, Database, Dialplan, EventClass, HintEntry, Host,
+    HostError, ManagerMessage, PresenceVisitor, Providers, Publisher, RawPresence, System,
+    Unreadable,
 };
+use asterisk::channels::{self, ChannelRef};
 use asterisk::manager::{self, Class};
 use asterisk::pjsip::feature_events;
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
-    ami, astdb, config, custom, devicestate, function, hints, peer, presencestate, realtime,
-    stasis_app, system, timing,
+    ami, application, astdb, config, custom, devicestate, function, hints, peer, presencestate,
+    realtime, snapshots, stasis_app, system, timing,
 };
+pub use call_watch::CallWatch;
 pub use logger::install as install_logger;
 use presence::config::Section;
 use presence::model::address::USER_LABEL;
@@ -205,6 +209,55 @@ impl Dialplan for Asterisk {
     }
 }
 
+impl Channels for Asterisk {
+    fn each_channel(&self, is_wanted: &dyn Fn(&str) -> bool, visit: ChannelVisitor<'_>) {
+        snapshots::each(is_wanted, |snapshot, answered, held| {
+            let since = answered.unwrap_or(snapshot.created);
+            convert::with_report(&snapshot, since, |report| visit(report, held));
+        });
+    }
+
+    fn channel_exists(&self, id: &str) -> bool {
+        snapshots::exists(id)
+    }
+
+    fn withholds(&self, id: &str, number: &str) -> bool {
+        snapshots::withholds(id, number)
+    }
+
+    fn ringing(&self, devices: &[String]) -> Vec<String> {
+        let mut calls = channels::of_devices(|device| devices.iter().any(|it| it == device));
+        calls.retain(ChannelRef::rings);
+        calls.sort_by_key(|call| std::cmp::Reverse(call.created()));
+        calls.iter().map(ChannelRef::name).collect()
+    }
+
+    fn has_held(&self, devices: &[String]) -> bool {
+        let calls = channels::of_devices(|device| devices.iter().any(|it| it == device));
+        calls.iter().any(|call| call.held().is_some())
+    }
+
+    fn context_of(&self, device: &str) -> Option<String> {
+        let (technology, endpoint) = device.split_once('/')?;
+        let plain = endpoint
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'));
+        if !technology.eq_ignore_ascii_case("PJSIP") || !plain {
+            return None;
+        }
+        let context = function::read_value(&format!("PJSIP_ENDPOINT({endpoint},context)"));
+        context.filter(|context| !context.is_empty())
+    }
+
+    fn has_extension(&self, context: &str, extension: &str, caller: &str) -> bool {
+        hints::has_extension(context, extension, caller)
+    }
+
+    fn application_exists(&self, name: &str) -> bool {
+        application::exists(name)
+    }
+}
+
 impl System for Asterisk {
     fn fully_booted(&self) -> bool {
         system::fully_booted()
@@ -262,6 +315,7 @@ impl Configuration for Asterisk {
 
 impl Host for Asterisk {
     fn reconfigured(&self) {
+        call_watch::follow();
         peer::try_again();
         feature_events::notify_all();
     }

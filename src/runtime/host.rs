@@ -6,6 +6,7 @@
 use std::ffi::CStr;
 use std::path::PathBuf;
 
+use presence::calls::live::ChannelReport;
 use presence::config::Section;
 use presence::model::device::DeviceState;
 use presence::{Presence, State, Time};
@@ -196,6 +197,36 @@ pub trait Dialplan {
     ) -> Result<Vec<ManagerMessage>, HostError>;
 }
 
+/// Takes what a channel reports, and whether it has the other side on hold.
+pub type ChannelVisitor<'a> = &'a mut dyn FnMut(&ChannelReport<'_>, bool);
+
+/// Channels, and where they may call.
+pub trait Channels {
+    /// Shows each channel that is a call of a device for which `is_wanted` holds.
+    fn each_channel(&self, is_wanted: &dyn Fn(&str) -> bool, visit: ChannelVisitor<'_>);
+
+    /// Whether there is a channel of that unique id.
+    fn channel_exists(&self, id: &str) -> bool;
+
+    /// Whether `number` is that of the channel of that unique id, whose caller withholds it.
+    fn withholds(&self, id: &str, number: &str) -> bool;
+
+    /// The name of each channel that rings one of these devices, the newest first.
+    fn ringing(&self, devices: &[String]) -> Vec<String>;
+
+    /// Whether one of these devices has a call on hold.
+    fn has_held(&self, devices: &[String]) -> bool;
+
+    /// The context in which calls of a device begin; `None` where Asterisk does not say.
+    fn context_of(&self, device: &str) -> Option<String>;
+
+    /// Whether the dialplan has the extension in that context, for a caller of that number.
+    fn has_extension(&self, context: &str, extension: &str, caller: &str) -> bool;
+
+    /// Whether the dialplan has an application of that name.
+    fn application_exists(&self, name: &str) -> bool;
+}
+
 /// Asterisk's own state, its clock and its folders.
 pub trait System {
     /// Whether Asterisk has loaded all modules of its start.
@@ -255,7 +286,16 @@ pub trait Configuration {
 
 /// All that the runtime needs of Asterisk.
 pub trait Host:
-    Publisher + Database + Providers + Dialplan + System + Configuration + Send + Sync + 'static
+    Publisher
+    + Database
+    + Providers
+    + Dialplan
+    + Channels
+    + System
+    + Configuration
+    + Send
+    + Sync
+    + 'static
 {
     /// Called when another configuration runs.
     fn reconfigured(&self);

@@ -27,6 +27,7 @@ pub mod hint_index;
 pub mod host;
 pub mod listening;
 pub mod lists;
+pub mod live_calls;
 pub mod load;
 #[cfg(all(test, feature = "loom"))]
 mod models;
@@ -38,6 +39,7 @@ pub mod pickups;
 pub mod providers;
 pub mod publications;
 pub mod push;
+pub mod queues;
 pub mod reload;
 pub mod schedules;
 pub mod sequences;
@@ -65,12 +67,14 @@ use functions::FunctionCheck;
 use hint_index::HintIndex;
 use host::Host;
 use lists::ListExtensions;
+use live_calls::CallTable;
 use own_settings::ForwardsWatchers;
 use password_sheet::PasswordSheets;
 use persister::PersisterQueue;
 use pickups::Pickups;
 use publications::Publications;
 use push::PushState;
+use queues::QueueCache;
 use reload::ReloadLock;
 use schedules::Schedules;
 use sequences::Sequences;
@@ -95,6 +99,8 @@ pub struct Runtime {
     sequences: Sequences,
     functions: FunctionCheck,
     hints: HintIndex,
+    calls: CallTable,
+    queues: QueueCache,
     lists: ListExtensions,
     reload: ReloadLock,
     warnings: Warnings,
@@ -134,6 +140,8 @@ impl Runtime {
             sequences: Sequences::default(),
             functions: FunctionCheck::default(),
             hints: HintIndex::default(),
+            calls: CallTable::default(),
+            queues: QueueCache::default(),
             lists: ListExtensions::default(),
             reload: ReloadLock::default(),
             warnings: Warnings::default(),

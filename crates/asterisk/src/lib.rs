@@ -60,6 +60,7 @@ pub mod security;
 #[cfg(feature = "selftest")]
 pub mod selftest;
 mod session;
+pub mod snapshots;
 pub mod sorcery;
 pub mod stasis;
 pub mod stasis_app;

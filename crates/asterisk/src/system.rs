@@ -27,6 +27,15 @@ pub fn key_directory() -> PathBuf {
     PathBuf::from(OsStr::from_bytes(unsafe { text::bytes(path) }))
 }
 
+/// The directory in which `app_voicemail` keeps the recordings of mailboxes, in one folder for
+/// each context, with one for each mailbox inside.
+pub fn voicemail_directory() -> PathBuf {
+    // SAFETY: HOST-GLOBALS: a pointer that never changes once modules are loaded.
+    let path = unsafe { ffi::ast_config_AST_SPOOL_DIR };
+    // SAFETY: HOST-GLOBALS: a C string that never changes once modules are loaded.
+    PathBuf::from(OsStr::from_bytes(unsafe { text::bytes(path) })).join("voicemail")
+}
+
 /// The path of AstDB's file, without the ending that SQLite's file has.
 pub fn database_file() -> PathBuf {
     // SAFETY: HOST-GLOBALS: a pointer that never changes once modules are loaded.

@@ -1,6 +1,9 @@
 //! The resources below `v1/` and their handlers.
 
-use super::{HttpCaller, HttpMethod, Reply, Request, events, openapi, password, session, users};
+use super::{
+    HttpCaller, HttpMethod, Reply, Request, calls, events, openapi, password, queues, session,
+    settings, users,
+};
 
 /// A path, in which `*` matches any part that is not empty, and the handler of each method.
 pub struct Route<F: 'static> {
@@ -54,6 +57,33 @@ pub static CALLERS: &[Route<CallerHandler>] = &[
     Route {
         path: &["v1", "account", "*", "extension", "*", "presence"],
         methods: &[(HttpMethod::Get, users::get), (HttpMethod::Put, users::put)],
+    },
+    Route {
+        path: &["v1", "account", "*", "calls"],
+        methods: &[(HttpMethod::Get, calls::list)],
+    },
+    Route {
+        path: &["v1", "account", "*", "extension", "*", "calls"],
+        methods: &[(HttpMethod::Post, calls::dial)],
+    },
+    Route {
+        path: &["v1", "account", "*", "extension", "*", "pickup"],
+        methods: &[(HttpMethod::Post, calls::pick_up)],
+    },
+    Route {
+        path: &["v1", "account", "*", "queues"],
+        methods: &[(HttpMethod::Get, queues::list)],
+    },
+    Route {
+        path: &["v1", "account", "*", "queues", "*", "own"],
+        methods: &[(HttpMethod::Put, queues::pause)],
+    },
+    Route {
+        path: &["v1", "account", "*", "extension", "*", "settings"],
+        methods: &[
+            (HttpMethod::Get, settings::get),
+            (HttpMethod::Put, settings::put),
+        ],
     },
     Route {
         path: &["v1", "account", "*", "events"],

@@ -7,6 +7,7 @@ use serde_json::json as object;
 
 use super::access::{self, COOKIE};
 use super::answer::{error, json, no_content, read_body, read_json};
+use super::calls;
 use crate::runtime;
 use crate::runtime::sessions::session::{self, Token};
 use crate::runtime::store;
@@ -147,7 +148,7 @@ impl May {
                 .as_deref()
                 .is_some_and(|own| caller.may_set(own)),
             password: is_person,
-            call: false,
+            call: calls::may_call(caller),
             configure: false,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::api_user::masks;
+use super::api_user::{ShownCalls, calling_roles, masks};
 use super::reader::{Draft, Given, OptionSpec, OptionTable, SectionReader, Setting};
 use super::rule::{HasRule, RuleDraft, RuleOptions};
 use super::section::{Origin, Problem, Section};
@@ -72,6 +72,19 @@ const OPTIONS: &[Setting<General>] = &[
         "http_ami_sessions",
         |it, given| given.boolean().map(|on| it.http.ami_sessions = on),
         |settings| yes_no(settings.http.ami_sessions),
+    ),
+    Setting::new(
+        "show_calls",
+        |it, given| ShownCalls::parse(given).map(|calls| it.http.show_calls = calls),
+        |settings| settings.http.show_calls.to_string(),
+    ),
+    Setting::new(
+        "http_calls",
+        |it, given| calling_roles(given).map(|roles| it.http.calls = roles),
+        |settings| match &*settings.http.calls {
+            [] => "no".into(),
+            roles => list(roles.iter().map(|role| role.name()), ","),
+        },
     ),
     Setting::new(
         "trusted_proxy",
@@ -274,7 +287,8 @@ mod tests {
             conf.push_str(&format!("{name}={value}\n"));
         }
         let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\nhttp_readers_each=4\n\
-                    http_ami_sessions=yes\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
+                    http_ami_sessions=yes\nshow_calls=default,east\n\
+                    http_calls=self, admin\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
                     feature_keys=no\nsip_presence=no\n\
                     lists=no\nlist_prefix=team.\nlist_batch=0\nlist_full_state=yes\n\
                     list_limit=12\n";
@@ -294,6 +308,8 @@ mod tests {
             ("http_readers", "8"),
             ("http_readers_each", "4"),
             ("http_ami_sessions", "yes"),
+            ("show_calls", "default,east"),
+            ("http_calls", "self,admin"),
             ("trusted_proxy", "10.0.0.0/8,::1"),
             ("journal", "900"),
             ("feature_keys", "no"),

@@ -42,6 +42,7 @@ impl Principal {
             account: Some(account.clone()),
             role: Role::SelfOnly,
             user: Some(name.clone()),
+            sees_all: false,
         }
     }
 

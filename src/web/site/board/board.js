@@ -7,20 +7,31 @@
 // new rest while the view stays; otherwise the view is shown anew.
 
 import { $, ask, h, kept, say, set, t, translate } from "./core.js";
+import * as calls from "./calls.js";
 import * as list from "./list.js";
 import * as notices from "./notices.js";
 import { connection, follow, forget, hurry, LONGEST_PAUSE, on, pause, state } from "./people.js";
-import { edit, paintOwn } from "./status.js";
+import { edit, menu, paintOwn } from "./status.js";
 
 // --- views -------------------------------------------------------------------
 
 /** The views in the order of the links, each with the question whether the caller may see it. */
 const VIEWS = {
   people: { may: () => true },
-  queues: { may: () => false, load: () => import("./queues.js") },
+  queues: { may: () => hasQueues, load: () => import("./queues.js") },
   settings: { may: ({ may }) => may?.settings, load: () => import("./settings.js") },
   administration: { may: ({ may }) => may?.configure, load: () => import("./administration.js") },
 };
+
+/** Whether the server tells the caller of queues, which the session does not say. */
+let hasQueues = false;
+
+async function findQueues(signal) {
+  hasQueues = await ask("account/~/queues", { signal }).then(() => true, () => false);
+  if (signal.aborted || !hasQueues) return;
+  paintLinks();
+  route();
+}
 
 /** The view that is shown: { name, stop, go }. */
 let view = { name: "", stop() {} };
@@ -84,6 +95,8 @@ function logIn(why = "") {
   forget();
   notices.clear();
   list.clear();
+  menu.close();
+  set($("told"), "");
   if ($("editor").open) $("editor").close();
   $("top").hidden = $("board").hidden = $("view").hidden = true;
   $("view").replaceChildren();
@@ -103,11 +116,14 @@ function logOn(who) {
   const may = { self: t("list.hintSelf"), admin: t("list.hintAdmin") };
   set($("hint"), `${t("list.hint")} ${may[who.role] ?? ""}`);
   connection("connecting");
-  route();
-  list.measure();
-  list.changed();
   session = new AbortController();
+  hasQueues = false;
+  $("grid").classList.toggle("may-call", Boolean(who.may?.call));
+  route();
+  list.begin();
+  notices.begin();
   follow(session.signal);
+  findQueues(session.signal);
 }
 
 /** Retries until the server answers: it may be starting. */
@@ -159,17 +175,29 @@ $("logout").addEventListener("click", async () => {
 });
 
 on.ended = () => logIn(t("login.ended"));
-on.changed = list.changed;
-on.statuses = list.learnStatuses;
+on.changed = () => {
+  notices.look();
+  list.changed();
+};
+on.statuses = () => {
+  list.learnStatuses();
+  // A new stream may follow a gap, for which the feed repeats no calls.
+  calls.load(list.draw, session.signal);
+};
+on.calls = (extensionId, all) => {
+  calls.put(extensionId, all);
+  list.draw();
+};
 on.push = notices.push;
 list.list.edit = edit;
 list.list.chosen = paintOwn;
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, select, textarea, dialog");
+  const typing = event.target.closest("input, select, textarea, dialog, [contenteditable]");
   if (typing || event.ctrlKey || event.altKey || event.metaKey || !state.caller) return;
-  if (event.key !== "/") return;
+  if (event.key !== "/" && event.key !== "s") return;
   event.preventDefault();
+  if (event.key === "s") return menu.open();
   if ($("board").hidden) location.hash = "#/people";
   $("search").focus();
   $("search").select();

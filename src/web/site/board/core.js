@@ -71,14 +71,18 @@ const LANGUAGES = ["en", "de", "fr", "es", "pt", "it"];
 export const locale = navigator.languages.find((it) => LANGUAGES.includes(it.slice(0, 2).toLowerCase())) ?? "en";
 export const language = locale.slice(0, 2).toLowerCase();
 
-/** A length of time in words: "45 minutes". */
-export const minutes = (count) => new Intl.NumberFormat(locale, { style: "unit", unit: "minute", unitDisplay: "long" }).format(count);
+/** A length of time in words: "45 minutes", "2 hours". */
+export function minutes(count) {
+  const [unit, number] = count > 0 && count % 60 === 0 ? ["hour", count / 60] : ["minute", count];
+  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(number);
+}
 
 let strings = {};
 
 /** The string of strings.json with that key; {name} stands for values.name. */
-export function t(key, values = {}) {
-  return (strings[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+export function t(key, values) {
+  const text = strings[key] ?? key;
+  return values ? text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "") : text;
 }
 
 /** Loads the strings, and fills in those of the page. */

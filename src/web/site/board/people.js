@@ -3,11 +3,14 @@
 
 import { $, ask, locale, refusal, say, set, t } from "./core.js";
 
-/** What the parts of the page share. `people`: extensionId -> { record, text }. */
-export const state = { caller: null, people: new Map(), statuses: [], loaded: false };
+/**
+ * What the parts of the page share. `people`: extensionId -> { record, look, text };
+ * `calls`: extensionId -> what that person's phones do, where the caller may know it.
+ */
+export const state = { caller: null, people: new Map(), calls: new Map(), statuses: [], loaded: false };
 
 /** What the other parts do when something happens here; each sets its own. */
-export const on = { changed() {}, connection() {}, push() {}, statuses() {}, event() {}, ended() {} };
+export const on = { changed() {}, push() {}, statuses() {}, calls() {}, ended() {} };
 
 /** The telephony statuses, with kind as in the server's `inferred`. */
 const CALLS = { Ringing: "ringing", CallConnected: "call", OnHold: "hold", ParkedCall: "parked" };
@@ -89,19 +92,29 @@ export const mayEdit = (record) => state.caller.role === "admin" || (state.calle
 /** The caller's own person, if the caller is one. */
 export const own = () => sorted().find(({ record }) => isOwn(record));
 
-/** All people by name; null after a person was added, removed or renamed. */
+/** All people by name; null while nobody asked. */
 let byName = null;
+const order = ({ record: a }, { record: b }) => names.compare(nameOf(a), nameOf(b)) || names.compare(a.extensionId, b.extensionId);
 
-export function sorted() {
-  byName ??= [...state.people.values()].sort(
-    ({ record: a }, { record: b }) => names.compare(nameOf(a), nameOf(b)) || names.compare(a.extensionId, b.extensionId),
-  );
-  return byName;
+export const sorted = () => (byName ??= [...state.people.values()].sort(order));
+
+/** Takes a person out of the order, or puts them into it: sorting everybody anew takes longer than a frame. */
+function reorder(person, isIn) {
+  if (!byName) return;
+  if (!isIn) return byName.splice(byName.indexOf(person), 1);
+  let [low, high] = [0, byName.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (order(byName[middle], person) < 0) low = middle + 1;
+    else high = middle;
+  }
+  byName.splice(low, 0, person);
 }
 
 /** Forgets everybody. */
 export function forget() {
   state.people.clear();
+  state.calls.clear();
   [byName, lastId, incoming, state.loaded] = [null, null, null, false];
 }
 
@@ -110,20 +123,20 @@ export function put(record, into = state.people) {
   const person = into.get(record.extensionId);
   if (person && person.record.sequence > record.sequence) return;
   const { title, email, groups = [], user, extensions, extensionId } = record;
-  const words = [nameOf(record), user, extensionId, wordsOf(look(record)), messageOf(record), title, email, ...groups, ...extensions];
-  const text = plain(words.filter(Boolean).join("\n"));
+  const its = look(record);
+  const words = [nameOf(record), user, extensionId, wordsOf(its), messageOf(record), title, email, ...groups, ...extensions];
+  const fresh = { record, look: its, text: plain(words.filter(Boolean).join("\n")) };
+  if (into !== state.people) return into.set(extensionId, fresh);
   if (!person) {
-    into.set(extensionId, { record, text });
-    byName = null;
+    into.set(extensionId, fresh);
+    reorder(fresh, true);
   } else {
-    if (nameOf(person.record) !== nameOf(record)) byName = null;
     const before = person.record;
-    Object.assign(person, { record, text });
-    if (into === state.people) {
-      if (isOwn(record)) tellOwn(before, record);
-      on.changed(person, before);
-      return;
-    }
+    const moves = nameOf(before) !== nameOf(record);
+    if (moves) reorder(person, false);
+    Object.assign(person, fresh);
+    if (moves) reorder(person, true);
+    if (isOwn(record)) tellOwn(before, record);
   }
   on.changed();
 }
@@ -252,8 +265,10 @@ function take({ event, data, id }) {
   } else if (event === "push") {
     on.push(value);
   } else if (event === "hidden") {
-    (incoming ?? state.people).delete(value.extensionId);
-    byName = null;
+    const all = incoming ?? state.people;
+    const person = all.get(value.extensionId);
+    all.delete(value.extensionId);
+    if (person && !incoming) reorder(person, false);
     on.changed();
   } else if (event === "snapshot") {
     incoming ??= new Map();
@@ -271,7 +286,7 @@ function take({ event, data, id }) {
       connection("live");
       on.changed();
     }
-  } else on.event(event, value);
+  } else if (event === "calls") on.calls(value.extensionId, value.calls);
   // "reset" needs no action: the snapshot that follows replaces all people.
   if (id !== null) lastId = id;
 }

@@ -1,6 +1,6 @@
 // One's own status: the menu at the top of the page, and the dialog that changes everything.
 
-import { $, ask, complain, minutes, say, set, t } from "./core.js";
+import { $, ask, complain, h, kept, minutes, say, set, t } from "./core.js";
 import { isOwn, labelOfStatus, look, mayEdit, messageOf, moment, nameOf, on, own, paintDot, PRESENCE, put, state } from "./people.js";
 
 const FLAGS = ["allowSeeMyPresence", "ringOnMonitoredCall", "pickUpCallsOnHold"];
@@ -28,6 +28,117 @@ async function send({ extensionId }, body) {
   if (fresh) put(fresh);
 }
 
+// --- the menu ----------------------------------------------------------------
+
+/** The statuses that people take for a while, in minutes by state, and those that are a meal. */
+const FOR_A_WHILE = { away: 30, dnd: 60 };
+const MEAL = /lunch|meal|mittag|déjeuner|repas|almuerzo|comida|almoço|pranzo/i;
+const MEAL_MINUTES = 45;
+
+/** What was sent last from the menu and has not been answered. */
+let sending = false;
+
+/** The presets with an end: the caller's own, then those that follow from the status types. */
+function presets() {
+  const own = kept.get("presets", []).filter(({ status }) => state.statuses.some(({ name }) => name === status));
+  const types = state.statuses.filter(({ name, state }) => name !== state);
+  const given = (types.length ? types : state.statuses).filter(({ state }) => FOR_A_WHILE[state]);
+  const made = given.map(({ name, label, state }) => ({ status: name, minutes: MEAL.test(`${name} ${label}`) ? MEAL_MINUTES : FOR_A_WHILE[state] }));
+  const same = (one, other) => one.status === other.status && one.minutes === other.minutes;
+  return [...own, ...made.filter((it) => !own.some((other) => same(it, other) && !other.message))];
+}
+
+const typeOf = (status) => state.statuses.find(({ name }) => name === status);
+
+function presetWords({ status, message, minutes: length }) {
+  const label = labelOfStatus(status, typeOf(status)?.label);
+  return [length ? `${label}, ${minutes(length)}` : label, message].filter(Boolean).join(" · ");
+}
+
+function openMenu() {
+  const person = own();
+  if (!person || $("self").hidden || !$("menu").hidden) return;
+  const { chosen, status } = person.record;
+  const now = typeOf(status) ? status : chosen.state;
+  let digit = 0;
+  const item = (words, { state: its }, role, checked, press) => {
+    digit += 1;
+    const dot = h("span", { class: "dot", "aria-hidden": "true" });
+    paintDot(dot, its || "not_set", PRESENCE[its] ?? "");
+    const key = digit < 10 && h("kbd", { "aria-hidden": "true" }, digit);
+    return h("button", { type: "button", role, tabindex: -1, "aria-checked": checked, onclick: press }, dot, h("span", { dir: "auto" }, words), key);
+  };
+  const line = () => h("hr", { role: "separator" });
+  $("menu").replaceChildren(
+    ...state.statuses
+      .filter(({ name }) => name !== "not_set")
+      .map((type) => item(labelOfStatus(type.name, type.label), type, "menuitemradio", String(type.name === now), () => take({ status: type.name }))),
+    line(),
+    ...presets().map((preset) => item(presetWords(preset), typeOf(preset.status), "menuitem", null, () => take(preset))),
+    line(),
+    h("button", { type: "button", role: "menuitem", tabindex: -1, onclick: () => (closeMenu(), edit(own())) }, t("status.edit")),
+  );
+  $("menu").hidden = false;
+  $("own").setAttribute("aria-expanded", "true");
+  ($("menu").querySelector("[aria-checked=true]") ?? $("menu").querySelector("button")).focus();
+}
+
+function closeMenu(refocus = true) {
+  $("menu").hidden = true;
+  $("own").setAttribute("aria-expanded", "false");
+  if (refocus) $("own").focus();
+}
+
+/** Takes a status, for a while or until another one. */
+async function take({ status, message, minutes: length }) {
+  closeMenu();
+  if (sending) return;
+  sending = true;
+  try {
+    const until = length ? Date.now() + length * 60e3 : null;
+    await send(own().record, { status, until, ...(message && { message }) });
+  } catch (error) {
+    if (error.status === 401) return on.ended();
+    set($("told"), error.message);
+    $("told").classList.add("error");
+    say(error.message);
+  } finally {
+    sending = false;
+  }
+}
+
+$("own").addEventListener("click", () => ($("menu").hidden ? openMenu() : closeMenu()));
+
+$("menu").addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  const all = [...$("menu").querySelectorAll("button")];
+  const at = all.indexOf(document.activeElement);
+  const { key } = event;
+  const moves = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 };
+  const digit = /^[1-9]$/.test(key) && all.find((it) => it.querySelector("kbd")?.textContent === key);
+  if (key in moves) all.at(moves[key] % all.length).focus();
+  else if (key === "Escape") closeMenu();
+  else if (key === "Tab") return closeMenu();
+  else if (digit) digit.focus();
+  else if (key.length === 1 && key !== " ") {
+    const begins = (it) => it.textContent.toLowerCase().startsWith(key.toLowerCase());
+    [...all.slice(at + 1), ...all.slice(0, at + 1)].find(begins)?.focus();
+  } else return;
+  event.preventDefault();
+  event.stopPropagation();
+});
+
+$("menu").addEventListener("focusout", ({ relatedTarget }) => {
+  if (relatedTarget && !$("self").contains(relatedTarget)) closeMenu(false);
+});
+
+document.addEventListener("pointerdown", ({ target }) => {
+  if (!$("menu").hidden && !$("self").contains(target)) closeMenu(false);
+});
+
+/** The key s, from everywhere but a field. */
+export const menu = { open: openMenu, close: () => closeMenu(false) };
+
 // --- the dialog --------------------------------------------------------------
 
 /** The chosen status when the dialog opened: { record, status, message, until, edited }. */
@@ -53,10 +164,38 @@ export function edit({ record }) {
   $("at-label").hidden = !until;
   $("dnd").value = record.dndStatus;
   for (const flag of FLAGS) $(flag).checked = record[flag];
+  $("keep").checked = false;
+  paintPresets();
   clearErrors();
   $("save").disabled = false;
   $("editor").showModal();
   ($("choices").querySelector(":checked") ?? $("choices").querySelector("input"))?.focus();
+}
+
+/** The caller's own presets, each with a button that removes it. */
+function paintPresets() {
+  $("preset").hidden = !isOwn(editing.record);
+  const all = kept.get("presets", []);
+  const remove = (at) => {
+    kept.set("presets", all.toSpliced(at, 1));
+    paintPresets();
+    $("keep").focus();
+  };
+  const item = (preset, at) => {
+    const words = presetWords(preset);
+    const label = t("status.remove", { name: words });
+    return h("li", {}, h("span", { dir: "auto" }, words), h("button", { type: "button", class: "quiet", "aria-label": label, title: label, onclick: () => remove(at) }, "×"));
+  };
+  $("presets").replaceChildren(...all.map(item));
+  $("presets").hidden = !all.length;
+  // A preset has a length, not a time of the day.
+  $("keep").disabled = $("until").value === "at";
+}
+
+function keepPreset() {
+  const preset = { status: chosen(), message: $("message").value.trim(), minutes: Number($("until").value) || null };
+  const others = kept.get("presets", []).filter((it) => presetWords(it) !== presetWords(preset));
+  kept.set("presets", [preset, ...others].slice(0, 10));
 }
 
 function clearErrors() {
@@ -87,6 +226,7 @@ $("message").addEventListener("input", () => (editing.edited = true));
 $("until").addEventListener("change", () => {
   const at = $("until").value === "at";
   $("at-label").hidden = !at;
+  $("keep").disabled = at;
   if (!at) return;
   const hour = 36e5;
   if (!$("at").value) $("at").value = local((Math.floor(Date.now() / hour) + 1) * hour);
@@ -134,9 +274,10 @@ $("edit").addEventListener("submit", async (event) => {
   let body = {};
   try {
     body = update();
-    if (!Object.keys(body).length) return $("editor").close();
+    const isKept = $("keep").checked && !$("keep").disabled && chosen();
     $("save").disabled = true;
-    await send(editing.record, body);
+    if (Object.keys(body).length) await send(editing.record, body);
+    if (isKept) keepPreset();
     $("editor").close();
   } catch (error) {
     if (error.status === 401) return on.ended();
