@@ -3,7 +3,7 @@
 //! A plan does not dial. The application that carries out a plan reads the same plan as the
 //! interfaces that show it, so a call goes exactly where the interfaces show.
 
-pub mod effective;
+pub mod effective_settings;
 mod explain;
 pub mod feature_keys;
 pub mod key_press;
@@ -28,7 +28,7 @@ pub use crate::model::handling::{
     CallOrigin, Calls, Forward, ForwardVariable, ForwardWhen, Handling, HandlingBlock, MOBILE,
     Reach, is_phone,
 };
-pub use effective::{Allowed, allowed};
+pub use effective_settings::{Allowed, allowed};
 pub use explain::{Caller, explain};
 use own::CallSettings;
 pub use own::{EffectiveForward, IgnoredSetting, SetBy, effective, ignored, state_of};

@@ -4,10 +4,11 @@ use super::{Blocks, Callee, Destination, Forward, HandlingBlock};
 use crate::directory::{Directory, OwnDestination, UserId};
 use crate::model::handling::{CallOrigin, ForwardWhen};
 use crate::model::own_settings::{
-    OwnForward, OwnItems, OwnSettings, OwnStatusSettings, OwnTarget, STATUSES, StatusItem,
-    UserItem, forward_member, text_of,
+    DEFAULT_STATUS, OwnForward, OwnItems, OwnSettings, OwnStatusSettings, OwnTarget, STATUSES,
+    StatusItem, UserItem, forward_member, text_of,
 };
 use crate::model::state::{Presence, State};
+use crate::model::text::quoted;
 use crate::world::World;
 
 /// A setting that a user has made and that is not carried out, because it is not allowed any
@@ -307,6 +308,18 @@ pub fn ignored(world: &World, user: UserId) -> Vec<IgnoredSetting> {
     let directory = world.directory();
     let mut found = Vec::new();
     for status in settings.statuses() {
+        let name = &status.status;
+        let is_known = name.eq_ignore_ascii_case(DEFAULT_STATUS)
+            || directory.settings.statuses().find(name).is_some();
+        if !is_known {
+            found.push(IgnoredSetting {
+                path: format!("{STATUSES}.{name}"),
+                item: format!("setting {name}"),
+                value: String::new(),
+                why: format!("there is no status '{}'", quoted(name)),
+            });
+            continue;
+        }
         for OwnForward {
             origin,
             when,

@@ -224,3 +224,129 @@ impl Directory {
         mobile.is_some_and(|mobile| *without_hyphens(mobile) == *plain)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::testing::directory;
+    use crate::model::own_settings::SettingsPatch;
+    use crate::model::status::Statuses;
+
+    fn settings(json: &str) -> OwnSettings {
+        let patch = SettingsPatch::parse(json).unwrap();
+        let settings = OwnSettings::patched(None, &patch, &Statuses::default());
+        settings.unwrap().unwrap()
+    }
+
+    const CONF: &str = "[general]\nmobile_prefix=0\n\
+        [off]\ntype=action\nstatus=xa\nqueue=600,pause\n\
+        [alice]\ntype=user\nextension=200\nextension=201\nmobile=+491\nmailbox=200@default\n\
+        endpoint=desk,PJSIP/desk\nown_forward=mobile,_0+49X.,_0XXX\naction=off\n\
+        [bob]\ntype=user\nextension=210\nown_forward=internal\nmobile=+492\n\
+        [carol]\ntype=user\nextension=220\nown_settings=note\n\
+        [dora]\ntype=user\nextension=230\ndnd_on=USER_PRESENCE(${USER})=dnd\n";
+
+    #[test]
+    fn a_mobile_is_the_configured_one_or_what_may_be_dialled() {
+        let directory = directory(CONF);
+        let of = |user: &str, number: &str| {
+            let user = directory.user(user).unwrap();
+            let own = settings(&format!(r#"{{"mobile":"{number}"}}"#));
+            let mobile = directory.mobile(user, Some(&own)).unwrap_or("-").to_owned();
+            (directory.own_mobile(user, number).is_ok(), mobile)
+        };
+        let is = |allowed: bool, mobile: &str| (allowed, mobile.to_owned());
+        assert_eq!(of("alice", "+4917"), is(true, "+4917"));
+        assert_eq!(of("alice", "+491"), is(true, "+491"));
+        assert_eq!(of("alice", "none"), is(true, "-"));
+        // The patterns are of numbers as they are dialled, with the prefix.
+        assert_eq!(of("alice", "+3317"), is(false, "+491"));
+        assert_eq!(of("alice", "112"), is(true, "112"));
+        assert_eq!(of("alice", "0112"), is(false, "+491"));
+        assert_eq!(of("bob", "+4917"), is(false, "+492"));
+        assert_eq!(of("bob", "+492"), is(true, "+492"));
+        assert_eq!(of("carol", "+491"), is(false, "-"));
+    }
+
+    #[test]
+    fn a_default_extension_is_one_of_the_users_own() {
+        let directory = directory(CONF);
+        let of = |user: &str, name: &str| {
+            let user = directory.user(user).unwrap();
+            let own = settings(&format!(r#"{{"default":"{name}"}}"#));
+            directory.default_of(user, Some(&own))
+        };
+        assert_eq!(of("alice", "201"), Some(1));
+        assert_eq!(of("alice", "210"), Some(0));
+        assert_eq!(of("carol", "220"), Some(0), "not allowed, but the same");
+        let alice = directory.user("alice").unwrap();
+        let why = directory.own_default(alice, "210").unwrap_err().reason();
+        assert_eq!(why, "'210' is no extension of 'alice', expected 200, 201");
+    }
+
+    #[test]
+    fn each_item_of_a_status_has_its_reason() {
+        let directory = directory(CONF);
+        for (user, item, expected) in [
+            ("alice", r#""ringFirst":["desk","mobile"]"#, ""),
+            ("alice", r#""ringFirst":["attic","desk"]"#, ""),
+            (
+                "alice",
+                r#""ringFirst":["attic"]"#,
+                "no endpoint of 'alice', expected desk or mobile",
+            ),
+            ("alice", r#""ringFirst":[]"#, ""),
+            ("alice", r#""ringMobile":true"#, ""),
+            ("alice", r#""queue":"login""#, ""),
+            ("alice", r#""dnd":"on""#, ""),
+            (
+                "bob",
+                r#""ringFirst":["desk"]"#,
+                "'bob' has no endpoints, so all phones ring at once",
+            ),
+            (
+                "bob",
+                r#""ringMobile":true"#,
+                "own_forward of 'bob' does not allow the mobile",
+            ),
+            ("bob", r#""ringMobile":false"#, ""),
+            (
+                "bob",
+                r#""queue":"login""#,
+                "no action of 'bob' names a queue",
+            ),
+            ("bob", r#""queue":"pause""#, ""),
+            ("carol", r#""note":"x""#, ""),
+            (
+                "carol",
+                r#""push":true"#,
+                "own_settings of 'carol' does not include handling",
+            ),
+            (
+                "carol",
+                r#""dnd":"on""#,
+                "own_settings of 'carol' does not include actions",
+            ),
+            (
+                "dora",
+                r#""dnd":"on""#,
+                "dnd_on or dnd_off of 'dora' sets a presence",
+            ),
+            ("dora", r#""dnd":"none""#, ""),
+            ("dora", r#""followMe":"on""#, ""),
+            ("dora", r#""ringMobile":true"#, "'dora' has no mobile"),
+        ] {
+            let user = directory.user(user).unwrap();
+            let own = settings(&format!(r#"{{"statuses":{{"away":{{{item}}}}}}}"#));
+            let items = &own.status("away").unwrap().items;
+            let set = StatusItem::ALL.into_iter();
+            let mut set = set.filter(|item| items.value(*item).is_some());
+            let why = directory.own_item(user, &own, items, set.next().unwrap());
+            let why = why.err().map_or_else(String::new, SettingsError::reason);
+            match expected {
+                "" => assert_eq!(why, "", "{item}"),
+                expected => assert!(why.contains(expected), "{item}: {why}"),
+            }
+        }
+    }
+}

@@ -200,13 +200,13 @@ impl OwnItems {
 
     /// The value of an item as JSON.
     pub fn value(&self, item: StatusItem) -> Option<Value> {
-        let list = |names: &Box<[Box<str>]>| {
+        let list = |names: &[Box<str>]| {
             let names = names.iter().map(|name| Value::from(&**name));
             Value::Array(names.collect())
         };
         match item {
-            StatusItem::RingFirst => self.ring_first.as_ref().map(list),
-            StatusItem::RingSecond => self.ring_second.as_ref().map(list),
+            StatusItem::RingFirst => self.ring_first.as_deref().map(list),
+            StatusItem::RingSecond => self.ring_second.as_deref().map(list),
             StatusItem::RingTimeout => self.ring_timeout.map(Value::from),
             StatusItem::RingMobile => self.ring_mobile.map(Value::from),
             StatusItem::Push => self.push.map(Value::from),

@@ -264,8 +264,8 @@ impl EffectiveSettings {
         };
         let switch = |on: bool| Value::from(if on { "on" } else { "off" });
         let in_queues = |block: &ActionBlock| {
-            let of_all = block.queues.iter().filter(|(queue, _)| queue.is_none());
-            let found = of_all.last().or(block.queues.last());
+            let mut of_all = block.queues.iter().filter(|(queue, _)| queue.is_none());
+            let found = of_all.next_back().or(block.queues.last());
             found.map(|(_, action)| Value::from(action.name()))
         };
         let items = [
