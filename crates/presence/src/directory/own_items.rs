@@ -6,7 +6,7 @@ use crate::model::dialable::without_hyphens;
 use crate::model::handling::MOBILE;
 use crate::model::own_rights::OwnArea;
 use crate::model::own_settings::{
-    NONE, OwnItems, OwnSettings, OwnSwitch, OwnTarget, SettingsError, StatusItem, UserItem,
+    NONE, OwnItems, OwnSettings, OwnSwitch, OwnTarget, SettingsError, StatusSetting, UserSetting,
 };
 use crate::model::queue_action::QueueAction;
 use crate::model::text::quoted;
@@ -19,7 +19,7 @@ impl Directory {
         user: UserId,
         settings: Option<&'a OwnSettings>,
     ) -> Option<&'a str> {
-        let own = settings.and_then(|own| own.user().get(UserItem::Mobile));
+        let own = settings.and_then(|own| own.user().get(UserSetting::Mobile));
         let number = match own.filter(|own| self.own_mobile(user, own).is_ok()) {
             Some(own) => Some(own).filter(|own| *own != NONE),
             None => self.configured_mobile(user),
@@ -55,7 +55,7 @@ impl Directory {
     /// The input of the default extension: the user's own choice, if it is one of the user's
     /// extensions, else the configured one.
     pub fn default_of(&self, user: UserId, settings: Option<&OwnSettings>) -> Option<u16> {
-        let own = settings.and_then(|own| own.user().get(UserItem::Default));
+        let own = settings.and_then(|own| own.user().get(UserSetting::Default));
         let own = own.and_then(|own| self.own_default(user, own).ok());
         own.or(self.get(user).default)
     }
@@ -94,18 +94,18 @@ impl Directory {
         user: UserId,
         settings: &OwnSettings,
         items: &OwnItems,
-        item: StatusItem,
+        item: StatusSetting,
     ) -> Result<(), SettingsError> {
         let may_set = self.may_set(user, item.area());
         may_set.map_err(SettingsError::NotAllowed)?;
         let settings = Some(settings);
         match item {
-            StatusItem::RingFirst => self.own_endpoints(user, settings, &items.ring_first),
-            StatusItem::RingSecond => self.own_endpoints(user, settings, &items.ring_second),
-            StatusItem::RingMobile if items.ring_mobile == Some(true) => {
+            StatusSetting::RingFirst => self.own_endpoints(user, settings, &items.ring_first),
+            StatusSetting::RingSecond => self.own_endpoints(user, settings, &items.ring_second),
+            StatusSetting::RingMobile if items.ring_mobile == Some(true) => {
                 self.rings_mobile(user, settings)
             }
-            StatusItem::Queue if items.queue == Some(QueueAction::Login) => {
+            StatusSetting::Queue if items.queue == Some(QueueAction::Login) => {
                 match self.named_queues(user).next() {
                     Some(_) => Ok(()),
                     None => Err(SettingsError::NotAllowed(format!(
@@ -114,8 +114,8 @@ impl Directory {
                     ))),
                 }
             }
-            StatusItem::Dnd => self.own_switch(user, items.dnd, "dnd"),
-            StatusItem::FollowMe => self.own_switch(user, items.follow_me, "followme"),
+            StatusSetting::Dnd => self.own_switch(user, items.dnd, "dnd"),
+            StatusSetting::FollowMe => self.own_switch(user, items.follow_me, "followme"),
             _ => Ok(()),
         }
     }
@@ -339,7 +339,7 @@ mod tests {
             let user = directory.user(user).unwrap();
             let own = settings(&format!(r#"{{"statuses":{{"away":{{{item}}}}}}}"#));
             let items = &own.status("away").unwrap().items;
-            let set = StatusItem::ALL.into_iter();
+            let set = StatusSetting::ALL.into_iter();
             let mut set = set.filter(|item| items.value(*item).is_some());
             let why = directory.own_item(user, &own, items, set.next().unwrap());
             let why = why.err().map_or_else(String::new, SettingsError::reason);

@@ -28,7 +28,7 @@ use super::state::State;
 use super::status::Statuses;
 
 pub use forward::{OwnForward, OwnTarget};
-pub use items::{Greeting, OwnItems, OwnSwitch, StatusItem, UserItem, UserItems};
+pub use items::{Greeting, OwnItems, OwnSwitch, StatusSetting, UserItems, UserSetting};
 pub use patch::SettingsPatch;
 pub use path::{SettingsPath, text_of};
 
@@ -157,10 +157,12 @@ impl OwnSettings {
 
     /// Whether a status does something in queues, or switches do not disturb or follow me.
     pub fn has_actions(&self) -> bool {
-        let is_action = |item: StatusItem| item.area() == OwnArea::Actions;
+        let is_action = |item: StatusSetting| item.area() == OwnArea::Actions;
         let mut statuses = self.statuses.iter();
         statuses.any(|it| {
-            let mut items = StatusItem::ALL.into_iter().filter(|item| is_action(*item));
+            let mut items = StatusSetting::ALL
+                .into_iter()
+                .filter(|item| is_action(*item));
             items.any(|item| it.items.value(item).is_some())
         })
     }

@@ -175,7 +175,7 @@ fn every_item_is_read_and_its_mistakes_have_a_message() {
         "loginStatus":"AWAY","logoutStatus":"None","mobile":"+491","default":"200"}"#;
     let all = settings(json);
     let items = &all.status("AWAY").unwrap().items;
-    let shown: Vec<_> = StatusItem::ALL
+    let shown: Vec<_> = StatusSetting::ALL
         .into_iter()
         .map(|item| text_of(&items.value(item).unwrap()))
         .collect();
@@ -193,7 +193,7 @@ fn every_item_is_read_and_its_mistakes_have_a_message() {
     ];
     assert_eq!(shown, expected);
     assert!(all.has_actions());
-    let user = UserItem::ALL.map(|item| all.user().get(item));
+    let user = UserSetting::ALL.map(|item| all.user().get(item));
     assert_eq!(
         user,
         [
@@ -210,8 +210,8 @@ fn every_item_is_read_and_its_mistakes_have_a_message() {
     let back = r#"{"statuses":{"away":{"queue":null,"dnd":null,"followMe":null}},"mobile":null}"#;
     let less = patch(Some(&all), back).unwrap().unwrap();
     assert!(!less.has_actions());
-    assert_eq!(less.user().get(UserItem::Mobile), None);
-    assert_eq!(less.user().get(UserItem::Default), Some("200"));
+    assert_eq!(less.user().get(UserSetting::Mobile), None);
+    assert_eq!(less.user().get(UserSetting::Default), Some("200"));
 
     for (item, value, expected) in [
         (
@@ -256,7 +256,7 @@ fn every_item_is_read_and_its_mistakes_have_a_message() {
         // What a later release or another program has stored has no effect, and stays.
         let stored = OwnSettings::restore(&json).unwrap();
         assert_eq!(stored.status("away").unwrap().items, OwnItems::default());
-        let name = StatusItem::parse(item).unwrap();
+        let name = StatusSetting::parse(item).unwrap();
         assert_eq!(
             SettingsPath::Status(Some("away"), name).read(Some(&stored), ""),
             ""
@@ -363,6 +363,6 @@ fn a_path_names_one_item() {
     let dotted = SettingsPath::parse("statuses.at.home.push").unwrap();
     assert_eq!(
         dotted,
-        SettingsPath::Status(Some("at.home"), StatusItem::Push)
+        SettingsPath::Status(Some("at.home"), StatusSetting::Push)
     );
 }
