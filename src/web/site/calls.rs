@@ -150,7 +150,8 @@ impl OwnPhone {
             let name = of.display_name().to_owned();
             is_here.then(|| (user, of.name.clone(), name, device, number, context))
         });
-        let Some((user, name, display_name, device, number, forward_context)) = found.flatten() else {
+        let Some((user, name, display_name, device, number, forward_context)) = found.flatten()
+        else {
             let why = "You have no phone in this account: the login names no user of it.";
             return Err(error(403, "role", why));
         };
@@ -166,9 +167,11 @@ impl OwnPhone {
             let why = format!("Your phone {device} cannot be reached.");
             return Err(error(409, "phone", &why));
         }
-        let taken = runtime.sessions.access().as_mut().map(|access| {
-            access.calls.take_of(&name, RATE, BURST, Instant::now())
-        });
+        let taken = runtime
+            .sessions
+            .access()
+            .as_mut()
+            .map(|access| access.calls.take_of(&name, RATE, BURST, Instant::now()));
         match taken {
             None => Err(not_running()),
             Some(Err(wait)) => {
