@@ -11,7 +11,9 @@
 //!   may wait for a dialplan function.
 //! - [`applications`] sends events to ARI's applications.
 //! - [`sessions`] are the logins over HTTP, [`password_sheet`] makes passwords for many users.
-//! - [`administration`] changes `userpresence.conf`, [`reload`] replaces the configuration, [`load`] reads what was there before.
+//! - [`administration`] changes `userpresence.conf`.
+//! - [`reload`] replaces the configuration, [`load`] reads what was there before, [`refresh`]
+//!   looks periodically at realtime.
 
 pub mod actions;
 pub mod administration;
@@ -41,6 +43,7 @@ pub mod providers;
 pub mod publications;
 pub mod push;
 pub mod queues;
+pub mod refresh;
 pub mod reload;
 pub mod schedules;
 pub mod sequences;
@@ -77,6 +80,7 @@ use pickups::Pickups;
 use publications::Publications;
 use push::PushState;
 use queues::QueueCache;
+use refresh::Refresh;
 use reload::ReloadLock;
 use schedules::Schedules;
 use sequences::Sequences;
@@ -84,6 +88,8 @@ use sessions::Sessions;
 use stats::Stats;
 use store::Store;
 use warnings::Warnings;
+
+use presence::config::DirectoryRows;
 
 /// The error returned while the module is not running.
 pub const NOT_RUNNING: &str = "the module is not running";
@@ -106,6 +112,9 @@ pub struct Runtime {
     lists: ListExtensions,
     reload: ReloadLock,
     changes: ChangeGate,
+    refresh: Refresh,
+    /// What the directory's family gave last.
+    directory_rows: Mutex<Option<Arc<DirectoryRows>>>,
     warnings: Warnings,
     forwards_watchers: ForwardsWatchers,
     webhooks: Webhooks,
@@ -148,6 +157,8 @@ impl Runtime {
             lists: ListExtensions::default(),
             reload: ReloadLock::default(),
             changes: ChangeGate::default(),
+            refresh: Refresh::default(),
+            directory_rows: Mutex::default(),
             warnings: Warnings::default(),
             forwards_watchers: ForwardsWatchers::default(),
             webhooks: Webhooks::new(poster),

@@ -19,6 +19,8 @@ struct General {
     http: Http,
     sip: Sip,
     lists: Lists,
+    /// In seconds.
+    realtime_refresh: u32,
 }
 
 impl HasRule for General {
@@ -103,6 +105,17 @@ const OPTIONS: &[Setting<General>] = &[
                 .map(|events| it.http.journal = events)
         },
         |settings| settings.http.journal.to_string(),
+    ),
+    Setting::new(
+        "realtime_refresh",
+        |it, given| {
+            // Never, or not so often that the database does nothing else.
+            let least = if given.value.trim() == "0" { 0 } else { 5 };
+            given
+                .number(least, 86_400, "seconds")
+                .map(|seconds| it.realtime_refresh = seconds)
+        },
+        |settings| format!("{} s", settings.realtime_refresh),
     ),
     Setting::new(
         "feature_keys",
@@ -201,6 +214,7 @@ pub(super) fn parse(
         http: Http::default(),
         sip: Sip::default(),
         lists: Lists::default(),
+        realtime_refresh: 0,
     };
     let rule = match sections.first() {
         None => Arc::default(),
@@ -220,6 +234,7 @@ pub(super) fn parse(
         http: Arc::new(general.http),
         sip: general.sip,
         lists: general.lists,
+        realtime_refresh: general.realtime_refresh,
     }
 }
 
@@ -296,6 +311,7 @@ mod tests {
         let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\nhttp_readers_each=4\n\
                     http_ami_sessions=yes\nshow_calls=default,east\n\
                     http_calls=self, admin\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
+                    realtime_refresh=60\n\
                     feature_keys=no\nsip_presence=no\n\
                     lists=no\nlist_prefix=team.\nlist_batch=0\nlist_full_state=yes\n\
                     list_limit=12\n";
@@ -319,6 +335,7 @@ mod tests {
             ("http_calls", "self,admin"),
             ("trusted_proxy", "10.0.0.0/8,::1"),
             ("journal", "900"),
+            ("realtime_refresh", "60 s"),
             ("feature_keys", "no"),
             ("sip_presence", "no"),
             ("lists", "no"),

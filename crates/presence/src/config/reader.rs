@@ -16,6 +16,12 @@ use super::section::{Origin, Problem, Section, Variable, location};
 use super::{Settings, value};
 use crate::model::suggest::{did_you_mean, expected};
 
+/// The column of a realtime row for the option `name`: the column `name` is the row's key.
+pub(super) const DISPLAY_NAME: &str = "display_name";
+
+/// A column that every entry of an LDAP directory has.
+const LDAP_ENTRY: &str = "objectClass";
+
 /// The function that sets an option's value in a draft.
 type Set<D> = fn(&mut D, &Given<'_>) -> Result<(), String>;
 
@@ -333,7 +339,7 @@ impl<'a> SectionReader<'a> {
                 warnings: &warnings,
                 asked: &asked,
             };
-            match draft.set(&variable.name, &given) {
+            match draft.set(self.option_of(&variable.name), &given) {
                 Some(Ok(())) => {}
                 Some(Err(message)) => self.error_in(Some(variable), message),
                 None => self.unknown::<D>(variable, warned),
@@ -344,13 +350,26 @@ impl<'a> SectionReader<'a> {
         }
     }
 
+    /// The option that a column or an option of that name means.
+    fn option_of<'n>(&self, name: &'n str) -> &'n str {
+        match self.origin {
+            // A row's column `name` is the user's name, in Asterisk's terms the section's.
+            Origin::Realtime if name.eq_ignore_ascii_case(DISPLAY_NAME) => "name",
+            _ => name,
+        }
+    }
+
     fn unknown<D: Draft>(&mut self, variable: &Variable, warned: &mut HashSet<String>) {
         let name = variable.name.to_ascii_lowercase();
         if self.origin == Origin::File {
             let expected = expected(&name, &D::expected());
             self.error_in(Some(variable), format!("unknown option{expected}"));
+        } else if self.has(LDAP_ENTRY) {
+            // All attributes of an entry arrive, and most of them are no options.
         } else if !warned.contains(&name) {
-            let known = D::expected();
+            let known = D::names().into_iter();
+            let known = known.map(|name| if name == "name" { DISPLAY_NAME } else { name });
+            let known = known.collect::<Vec<_>>().join(", ");
             let hint = did_you_mean(&name, &known);
             let message = format!("unknown column, ignored{hint}; the columns are {known}");
             self.warn_in(Some(variable), message);

@@ -28,6 +28,11 @@ pub struct Section {
 }
 
 impl Section {
+    /// Whether this is a section of `type = user`.
+    pub fn is_user(&self) -> bool {
+        self.option("type").is_some_and(|kind| kind.value == "user")
+    }
+
     /// The option of that name whose value counts: the last one.
     pub(super) fn option(&self, name: &str) -> Option<&Variable> {
         let mut variables = self.variables.iter().rev();
@@ -92,9 +97,13 @@ pub enum Origin {
 
 /// The location of an option, or of the whole section.
 pub(super) fn location(origin: Origin, section: &Section, variable: Option<&Variable>) -> Location {
+    located(location_text(origin, section, variable), section, variable)
+}
+
+fn located(text: String, section: &Section, variable: Option<&Variable>) -> Location {
     let at = variable.or(section.variables.first());
     Location {
-        text: location_text(origin, section, variable),
+        text,
         section: section.name.clone(),
         option: variable.map(|variable| variable.name.clone()),
         file: at.map_or_else(Arc::default, |at| at.file.clone()),
@@ -111,12 +120,16 @@ fn location_text(origin: Origin, section: &Section, variable: Option<&Variable>)
             format!("{file}:{}, section [{}]{option}", at.line, section.name)
         }
         (Origin::File, None) => format!("userpresence.conf, section [{}]", section.name),
-        (Origin::Realtime, _) => {
-            let column = variable.map_or(String::new(), |v| format!(", column '{}'", v.name));
-            format!(
-                "realtime family 'userpresence', user '{}'{column}",
-                section.name
-            )
-        }
+        (Origin::Realtime, _) => text_in("userpresence", section, variable),
     }
+}
+
+/// The location of a column, or of the whole row, of a realtime family.
+pub(super) fn location_in(family: &str, row: &Section, variable: Option<&Variable>) -> Location {
+    located(text_in(family, row, variable), row, variable)
+}
+
+fn text_in(family: &str, row: &Section, variable: Option<&Variable>) -> String {
+    let column = variable.map_or(String::new(), |v| format!(", column '{}'", v.name));
+    format!("realtime family '{family}', user '{}'{column}", row.name)
 }

@@ -88,10 +88,6 @@ const OPTIONS: &[OptionSpec<UserDraft>] = &[
     OptionSpec::new("name", |it, given| {
         person(&mut it.contact.name, given, "name")
     }),
-    // The column of a database: there the column 'name' is the user's name.
-    OptionSpec::new("fullname", |it, given| {
-        person(&mut it.contact.name, given, "name")
-    }),
     OptionSpec::new("title", |it, given| {
         person(&mut it.contact.title, given, "title")
     }),
