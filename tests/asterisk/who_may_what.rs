@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::documentation::pages::{Names, Table, assert_same, code, names, tables};
 use crate::harness::api::{HASH, JSON, SESSION, api_user, basic, cookie, login};
 use crate::harness::ari::with_ari;
-use crate::harness::{Answer, Builder, Instance, repository_file};
+use crate::harness::{Answer, Builder, Instance, Phone, repository_file};
 
 /// In `main` Alice, Bob and Heidi, who is hidden; in `other` Carol.
 fn office() -> Builder {
@@ -238,12 +238,17 @@ fn give_back(ast: &Instance, text: &str) {
 #[test]
 fn over_http_each_caller_gets_what_the_table_says() {
     let ast = office()
+        .sip(&["202"])
         .ami_user("reporting", "reporting", "")
         .ami_user("calling", "reporting", "call")
         .ami_user("configuring", "reporting", "call,config")
         .ami_user("system", "system", "system")
         .start();
     ast.setvar("USER_PRESENCE(alice,pickUpCallsOnHold)", "true");
+    // Heidi talks all the time.
+    let phone = Phone::answering(&ast, "202");
+    phone.call("300");
+    ast.wait_value("USER_PRESENCE(heidi,telephonyStatus)", "CallConnected");
     let text = std::fs::read_to_string(ast.config_path("userpresence.conf"));
     let text = text.expect("the configuration");
     let table = table("HTTP request");
