@@ -8,6 +8,7 @@ use asterisk::devicestate::DevState;
 use asterisk::presencestate::{PresenceState, ProvidedPresence};
 use asterisk::snapshots::{self, LineState, Snapshot};
 use presence::calls::live::{ChannelReport, Direction, LiveState};
+use presence::config::file::{ConfigEntry, ConfigOption};
 use presence::config::{Section, Variable};
 use presence::model::device::DeviceState;
 use presence::{Presence, State, Time};
@@ -71,10 +72,35 @@ pub fn dev_state(state: DeviceState) -> DevState {
 }
 
 pub fn section(category: Category) -> Section {
-    let Category { name, variables } = category;
+    let Category {
+        name, variables, ..
+    } = category;
     Section {
         name,
         variables: variables.into_iter().map(variable).collect(),
+    }
+}
+
+/// A section with its templates still to be found in its text.
+pub fn entry(category: Category) -> ConfigEntry {
+    let Category {
+        name,
+        template,
+        variables,
+    } = category;
+    let option = |it: ConfigVariable| ConfigOption {
+        name: it.name,
+        value: it.value,
+        utf8: it.utf8,
+        inherited: it.inherited,
+        file: it.file,
+        line: it.line,
+    };
+    ConfigEntry {
+        name,
+        template,
+        templates: Vec::new(),
+        options: variables.into_iter().map(option).collect(),
     }
 }
 
@@ -85,6 +111,7 @@ fn variable(variable: ConfigVariable) -> Variable {
         utf8,
         file,
         line,
+        inherited: _,
     } = variable;
     Variable {
         name,

@@ -181,7 +181,7 @@ fn get(request: &AriRequest<'_>, name: &str) -> Result<AriReply, AriReply> {
     match record {
         Some(record) => Ok(AriReply::Ok(record.json())),
         // The same answer as for a user who does not exist.
-        None => Err(AriReply::NotFound(sentence(&Query::unknown(name)))),
+        None => Err(AriReply::NotFound(sentence(&World::unknown_user(name)))),
     }
 }
 

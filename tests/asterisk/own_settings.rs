@@ -1,5 +1,7 @@
 //! The settings that users make for themselves: forwards of their own.
 
+mod http;
+
 use crate::harness::users::set;
 use crate::harness::{Builder, Instance};
 

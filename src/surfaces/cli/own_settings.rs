@@ -47,20 +47,18 @@ pub fn show(name: &str, out: &mut String) -> CliResult {
         None => return outcome(fail(out, runtime::NOT_RUNNING)),
     };
     let _ = writeln!(out, "Own settings: {json}");
-    for (what, words) in allowed {
+    let items = allowed.items.iter().map(|item| (*item).to_owned());
+    for (what, words) in [
+        ("set", items.collect()),
+        ("forward to", allowed.forward),
+        ("ring", allowed.endpoints),
+        ("have as default", allowed.extensions),
+    ] {
         let words = match words.is_empty() {
             true => "none".to_owned(),
             false => words.join(","),
         };
-        let _ = writeln!(
-            out,
-            "May {}: {words}",
-            if what == "forward" {
-                "forward to"
-            } else {
-                "set"
-            }
-        );
+        let _ = writeln!(out, "May {what}: {words}");
     }
     let _ = writeln!(out, "Forwards in status {status}:");
     let mut table = Table::new(["Call", "When", "Target", "Goes to", "Set by"]);

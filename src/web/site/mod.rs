@@ -6,6 +6,7 @@
 mod access;
 mod answer;
 mod calls;
+mod configuration;
 mod events;
 mod openapi;
 mod pages;
@@ -16,6 +17,7 @@ mod routes;
 #[cfg(feature = "selftest")]
 mod selftest;
 mod session;
+mod settings;
 mod strings;
 mod users;
 

@@ -228,7 +228,7 @@ fn every_request_is_on_a_page() {
             requests.insert(format!("{} v1{path}", method.to_uppercase()));
         }
         // Its parts as the table of routes has them, where `*` is any part.
-        let parameters = ["{account}", "{extension}", "{queue}"];
+        let parameters = ["{account}", "{extension}", "{queue}", "{name}"];
         let path = parameters
             .iter()
             .fold(path.clone(), |path, name| path.replace(name, "*"));
