@@ -97,7 +97,7 @@ run: setup-demo build-private ## Run an office of thirty people in a private Ast
 .PHONY: test
 test: setup-test asterisk axe schemathesis pjsua lint ## Run every check and test
 	cargo test --package presence
-	cargo test $(PURE) --lib --test house
+	cargo test $(PURE) --lib --test house --test board_texts
 	cargo test $(PURE) --features loom --lib models
 	@$(MAKE) --no-print-directory build-private build-selftest
 	$(MODULES) cargo test $(PURE) --features in-asterisk --test asterisk

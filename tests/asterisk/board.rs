@@ -1,5 +1,13 @@
 //! The board in a real browser, on a real Asterisk.
 
+mod firefox;
+mod frame;
+mod languages;
+mod notices;
+mod own_status;
+mod people;
+mod usable;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -84,7 +92,7 @@ impl Board {
         let (name, value) = (json!(name), json!(value));
         self.browser.wait(&format!(
             "[...document.querySelectorAll('#rows .row')].some((row) => \
-             row.querySelector('.name .text').textContent === {name} && \
+             row.querySelector('.name .text')?.textContent === {name} && \
              row.querySelector('.{part}').textContent === {value})"
         ));
     }
@@ -671,10 +679,12 @@ fn a_missed_call_appears_on_the_board_of_its_user() {
         .dialplan(call)
         .start();
     let browser = Browser::start(&ast);
-    browser.open("/userpresence/");
     let board = Board { browser, ast };
+    board.permit("granted");
+    board.browser.open("/userpresence/");
     board.log_in("panel");
     board.wait_row("alice", "label", "Not set");
+    board.listen();
     let (page, ast) = (&board.browser, &board.ast);
     assert_eq!(page.count("#notices li"), 0);
     let call = |from: &str| ast.originate(&format!("Local/{from}@default/n"), "Wait", "1");
@@ -689,6 +699,12 @@ fn a_missed_call_appears_on_the_board_of_its_user() {
     call("5551234");
     wait(1, "Missed call from 5551234");
     page.wait("document.querySelector('#announcement').textContent === 'Missed call from 5551234'");
+    // The browser shows it too, where it was allowed to.
+    page.wait("window.shown.length === 1");
+    assert_eq!(
+        board.shown(),
+        json!([["Presence", "Missed call from 5551234"]])
+    );
     ast.wait_no_channels();
     call("777");
     wait(1, "Missed call from 777");

@@ -480,6 +480,7 @@ fn show_settings_shows_the_general_section_and_the_counts() {
         ("show_calls", "no"),
         ("http_calls", "no"),
         ("trusted_proxy", "-"),
+        ("http_frame", "-"),
         ("journal", "10000"),
         ("Users", "2"),
         ("Sources", "7"),

@@ -9,7 +9,7 @@ mod proxy;
 mod restart;
 mod session;
 mod streams;
-mod transport;
+pub mod transport;
 
 use crate::harness::api::{HASH, basic};
 use crate::harness::{Answer, Builder, Instance};

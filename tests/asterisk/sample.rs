@@ -134,6 +134,7 @@ fn the_comments_of_the_sample_are_true() {
         "unregister_status",
         "mobile_prefix",
         "trusted_proxy",
+        "http_frame",
     ] {
         assert!(uncommented.contains(&format!("\n{option} =\n")), "{option}");
     }

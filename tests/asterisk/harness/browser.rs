@@ -46,6 +46,12 @@ impl Browser {
     /// Starts a browser.
     #[track_caller]
     pub fn start(ast: &Instance) -> Self {
+        Self::start_with(ast, &[])
+    }
+
+    /// As [`Browser::start`], with more arguments for Chromium.
+    #[track_caller]
+    pub fn start_with(ast: &Instance, more: &[&str]) -> Self {
         let port = ports::free();
         let home = ast.path(&format!("browser-{port}"));
         fs::create_dir(&home).expect("a directory below our own");
@@ -75,6 +81,7 @@ impl Browser {
             "--window-size=1000,700".to_owned(),
             format!("--user-data-dir={}", profile.display()),
         ];
+        arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
         if is_root() {
             arguments.push("--no-sandbox".to_owned());
         }
@@ -96,11 +103,19 @@ impl Browser {
     /// Goes to a page of Asterisk's HTTP server, for example `/userpresence/`.
     #[track_caller]
     pub fn open(&self, path: &str) {
-        self.must(
-            "POST",
-            "/url",
-            json!({"url": format!("{}{path}", self.site)}),
-        );
+        self.go(&format!("{}{path}", self.site));
+    }
+
+    /// Goes to a whole address.
+    #[track_caller]
+    pub fn go(&self, url: &str) {
+        self.must("POST", "/url", json!({"url": url}));
+    }
+
+    /// Goes into a frame of the page by its number, or back to the page.
+    #[track_caller]
+    pub fn frame(&self, number: Option<u32>) {
+        self.must("POST", "/frame", json!({"id": number}));
     }
 
     /// Runs JavaScript in the page, with these `arguments`, and returns its result.
@@ -249,14 +264,21 @@ impl Browser {
         self.chromium("Emulation.setDeviceMetricsOverride", metrics);
     }
 
-    /// Sets the preferred colour scheme, `light` or `dark`, or the system's own colours, `forced`.
+    /// Sets the preferred colour scheme: `light` or `dark`; or `forced`, the few colours that a
+    /// person with weak eyes has chosen for all pages.
     #[track_caller]
     pub fn colours(&self, scheme: &str) {
-        let forced = if scheme == "forced" { "active" } else { "none" };
-        let features = json!([
-            {"name": "prefers-color-scheme", "value": if scheme == "dark" { "dark" } else { "light" }},
-            {"name": "forced-colors", "value": forced},
-        ]);
+        let feature = |name: &str, value: &str| json!({"name": name, "value": value});
+        let features = match scheme {
+            "forced" => [
+                feature("forced-colors", "active"),
+                feature("prefers-color-scheme", "dark"),
+            ],
+            scheme => [
+                feature("forced-colors", "none"),
+                feature("prefers-color-scheme", scheme),
+            ],
+        };
         self.chromium("Emulation.setEmulatedMedia", json!({"features": features}));
     }
 
@@ -304,11 +326,11 @@ impl Browser {
         Some(found[ELEMENT].as_str()?.to_owned())
     }
 
-    /// A command of Chromium's own protocol.
+    /// A command of Chromium's own protocol, and its result.
     #[track_caller]
-    fn chromium(&self, command: &str, parameters: Value) {
+    pub fn chromium(&self, command: &str, parameters: Value) -> Value {
         let body = json!({"cmd": command, "params": parameters});
-        self.must("POST", "/goog/cdp/execute", body);
+        self.must("POST", "/goog/cdp/execute", body)
     }
 
     #[track_caller]

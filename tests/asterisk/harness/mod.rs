@@ -33,6 +33,7 @@ mod dialplan;
 mod disk;
 mod events;
 pub mod feature_phone;
+mod firefox;
 mod hints;
 mod http;
 mod instance;
@@ -65,6 +66,7 @@ pub use self::{
     calls::Channel,
     disk::Lock,
     events::{Event, EventStream},
+    firefox::Firefox,
     hints::Hint,
     http::Answer,
     instance::{Instance, MODULE},

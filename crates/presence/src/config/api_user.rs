@@ -33,6 +33,8 @@ pub struct Http {
     pub calls: Vec<Role>,
     /// The proxies whose header `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<Mask>,
+    /// The origins whose pages may show the board in a frame.
+    pub frame: Vec<Box<str>>,
     /// How many events of each account are kept for readers that resume: 0, or 100 to 1000000.
     pub journal: u32,
     /// The API users, by their names in small letters.
@@ -50,6 +52,7 @@ impl Default for Http {
             show_calls: ShownCalls::default(),
             calls: Vec::new(),
             trusted_proxies: Vec::new(),
+            frame: Vec::new(),
             journal: 10_000,
             users: HashMap::new(),
         }

@@ -8,7 +8,7 @@ use super::reader::{Draft, Given, OptionSpec, OptionTable, SectionReader, Settin
 use super::rule::{HasRule, RuleDraft, RuleOptions};
 use super::section::{Origin, Problem, Section};
 use super::show::{list, yes_no};
-use super::{Definitions, Http, IsTimezone, Lists, Settings, Sip, value};
+use super::{Definitions, Http, IsTimezone, Lists, Settings, Sip, url, value};
 
 /// `[general]` while it is read.
 #[derive(Default)]
@@ -94,6 +94,11 @@ const OPTIONS: &[Setting<General>] = &[
         "trusted_proxy",
         |it, given| proxies(&mut it.http, given),
         |settings| list(&settings.http.trusted_proxies, ","),
+    ),
+    Setting::new(
+        "http_frame",
+        |it, given| frames(&mut it.http, given),
+        |settings| list(&settings.http.frame, ","),
     ),
     Setting::new(
         "journal",
@@ -188,6 +193,17 @@ fn proxies(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
 /// What the value of each option is.
 pub(super) fn forms() -> Vec<Form> {
     General::forms()
+}
+
+/// Further origins are added; an empty value adds none.
+fn frames(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
+    let each = given
+        .value
+        .split(',')
+        .filter(|part| !part.trim().is_empty());
+    let origins: Result<Vec<_>, _> = each.map(url::origin).collect();
+    http.frame.append(&mut origins?);
+    Ok(())
 }
 
 /// The names of all options.
@@ -312,6 +328,7 @@ mod tests {
                     http_ami_sessions=yes\nshow_calls=default,east\n\
                     http_calls=self, admin\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
                     realtime_refresh=60\n\
+                    http_frame=https://crm.example.com, http://Desk:8080\n\
                     feature_keys=no\nsip_presence=no\n\
                     lists=no\nlist_prefix=team.\nlist_batch=0\nlist_full_state=yes\n\
                     list_limit=12\n";
@@ -334,6 +351,7 @@ mod tests {
             ("show_calls", "default,east"),
             ("http_calls", "self,admin"),
             ("trusted_proxy", "10.0.0.0/8,::1"),
+            ("http_frame", "https://crm.example.com,http://desk:8080"),
             ("journal", "900"),
             ("realtime_refresh", "60 s"),
             ("feature_keys", "no"),

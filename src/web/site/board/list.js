@@ -241,6 +241,7 @@ function newRow() {
     element,
     name: part(".name"),
     avatar: part(".avatar"),
+    who: part(".who"),
     nameText: part(".name .text"),
     you: part(".you"),
     title: part(".title"),
@@ -302,6 +303,7 @@ function fill(row, { person }, same) {
   set(row.nameText, name);
   set(row.avatar, initials(name));
   row.avatar.style.setProperty("--hue", hue(name));
+  row.who.classList.toggle("titled", Boolean(record.title || record.groups?.length));
   set(row.title, [record.title, record.groups?.join(", ")].filter(Boolean).join(" · "));
   row.name.title = [name, row.title.textContent, record.email].filter(Boolean).join("\n");
   const extensions = record.extensions.join(", ");

@@ -1,7 +1,7 @@
 // One's own status: the menu at the top of the page, and the dialog that changes everything.
 
 import { $, ask, complain, h, kept, minutes, say, set, t } from "./core.js";
-import { isOwn, labelOfStatus, look, mayEdit, messageOf, moment, nameOf, on, own, paintDot, PRESENCE, put, state } from "./people.js";
+import { isOwn, labelOfStatus, look, mayEdit, messageOf, moment, nameOf, on, own, paintDot, PRESENCE, put, RANK, state } from "./people.js";
 
 const FLAGS = ["allowSeeMyPresence", "ringOnMonitoredCall", "pickUpCallsOnHold"];
 
@@ -48,6 +48,9 @@ function presets() {
   return [...own, ...made.filter((it) => !own.some((other) => same(it, other) && !other.message))];
 }
 
+/** The states from available to unavailable, then the administrator's types. */
+const place = ({ name }) => (RANK.indexOf(name) + 1 || RANK.length + 1);
+
 const typeOf = (status) => state.statuses.find(({ name }) => name === status);
 
 function presetWords({ status, message, minutes: length }) {
@@ -72,6 +75,7 @@ function openMenu() {
   $("menu").replaceChildren(
     ...state.statuses
       .filter(({ name }) => name !== "not_set")
+      .sort((a, b) => place(a) - place(b))
       .map((type) => item(labelOfStatus(type.name, type.label), type, "menuitemradio", String(type.name === now), () => take({ status: type.name }))),
     line(),
     ...presets().map((preset) => item(presetWords(preset), typeOf(preset.status), "menuitem", null, () => take(preset))),
@@ -126,6 +130,10 @@ $("menu").addEventListener("keydown", (event) => {
   } else return;
   event.preventDefault();
   event.stopPropagation();
+});
+
+$("menu").addEventListener("focusin", ({ target }) => {
+  for (const button of $("menu").querySelectorAll("button")) button.tabIndex = button === target ? 0 : -1;
 });
 
 $("menu").addEventListener("focusout", ({ relatedTarget }) => {
