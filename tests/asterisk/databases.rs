@@ -1,6 +1,9 @@
 //! Users from real databases: SQLite, PostgreSQL and MariaDB, with the tables of `doc/` and the
 //! configuration that `doc/databases.md` shows.
 
+mod ldap;
+mod refresh;
+
 use crate::harness::database::{Database, Engine};
 use crate::harness::users::{json, read, user_names};
 use crate::harness::{Instance, repository_file, wait_until};
@@ -85,7 +88,10 @@ const COLUMNS: &[(&str, &str)] = &[
     ("action", "quiet,loud"),
     ("member", "Local/200@from-queue/n"),
     ("group", "Sales;Berlin"),
-    ("password", "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1"),
+    (
+        "password",
+        "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1",
+    ),
     ("display_name", "Zoë «你好» O'Neill"),
     ("title", "Leiterin, Vertrieb"),
     ("email", "zoe@example.com"),
@@ -159,7 +165,11 @@ fn every_column_is_an_option(engine: Engine) {
     // In the file, each of several values is an option of its own.
     let mut file = format!("{FILE}{FURTHER}[filer]\ntype = user\naccount = row2\n");
     for (name, value) in COLUMNS {
-        let name = if *name == "display_name" { "name" } else { name };
+        let name = if *name == "display_name" {
+            "name"
+        } else {
+            name
+        };
         for value in value.split(';') {
             file.push_str(&format!("{name} = {value}\n"));
         }
@@ -167,10 +177,7 @@ fn every_column_is_an_option(engine: Engine) {
     file.push_str("[plain]\ntype = user\naccount = default\n");
     let ast = start(&database, &file);
     assert_eq!(ast.complaints(), Vec::<String>::new());
-    assert_eq!(
-        names(&ast),
-        ["empty", "filer", "nulls", "plain", "rower"]
-    );
+    assert_eq!(names(&ast), ["empty", "filer", "nulls", "plain", "rower"]);
     let (filer, rower) = (everything(&ast, "filer"), everything(&ast, "rower"));
     assert_eq!(rower, filer.replace("row2", "row"));
     let plain = everything(&ast, "plain");
@@ -268,6 +275,41 @@ fn a_server_that_is_gone_removes_nobody(engine: Engine) {
     wait_until("a reload that succeeds", || ast.reload().ok().then_some(()));
     kept();
     assert_eq!(read(&ast, "anna,method"), "latest");
+
+    // The connection breaks while the rows are read.
+    let (lock, waiting) = match engine {
+        Engine::Mariadb => (
+            "LOCK TABLES userpresence WRITE; SELECT SLEEP(600);",
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table%';",
+        ),
+        _ => (
+            "BEGIN; LOCK TABLE userpresence; SELECT pg_sleep(600);",
+            "SELECT COUNT(*) FROM pg_locks WHERE NOT granted;",
+        ),
+    };
+    std::thread::scope(|scope| {
+        let holder = scope.spawn(|| database.run(lock));
+        let sleeps = match engine {
+            Engine::Mariadb => {
+                "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%';"
+            }
+            _ => {
+                "SELECT COUNT(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND wait_event = 'PgSleep';"
+            }
+        };
+        wait_until("the lock", || {
+            (database.sql(sleeps).trim() == "1").then_some(())
+        });
+        let reload = scope.spawn(|| ast.reload());
+        wait_until("the waiting driver", || {
+            (database.sql(waiting).trim() == "1").then_some(())
+        });
+        database.kill();
+        assert!(!reload.join().expect("an answer").ok());
+        assert!(holder.join().expect("an end").is_err());
+    });
+    kept();
+    database.start_again();
 
     // The connection breaks and is there again: nothing is lost in between.
     database.kill();

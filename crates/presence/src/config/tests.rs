@@ -401,7 +401,10 @@ fn the_directory_has_name_title_and_mail_address() {
     };
     let row = Section {
         name: "w".into(),
-        variables: vec![column("name", "w"), column("display_name", "Will O'Brien; jr.")],
+        variables: vec![
+            column("name", "w"),
+            column("display_name", "Will O'Brien; jr."),
+        ],
     };
     let rows = parse(&[], &[row], &|_| true);
     let contact = rows.users[0].contact.as_deref().unwrap();
