@@ -101,7 +101,7 @@ impl Outage {
 }
 
 /// What a look has read.
-struct Rows {
+struct FreshRows {
     file: Vec<Section>,
     realtime: Vec<Section>,
     warnings: Vec<Problem>,
@@ -227,9 +227,9 @@ impl Runtime {
     }
 
     /// Reads the families; `known` is how many users come from realtime.
-    fn read_rows(&self, look: &mut Look, file: &[Section], known: usize) -> Result<Rows, String> {
+    fn read_rows(&self, look: &mut Look, file: &[Section], known: usize) -> Result<FreshRows, String> {
         let host = self.host();
-        let mut rows = Rows {
+        let mut rows = FreshRows {
             file: Vec::new(),
             realtime: Vec::new(),
             warnings: Vec::new(),
@@ -259,7 +259,7 @@ impl Runtime {
     fn take_over_rows(
         &self,
         running: &Arc<Directory>,
-        rows: Rows,
+        rows: FreshRows,
         gone: &HashSet<&String>,
     ) -> Result<(), String> {
         let mut specs = running.specs();
