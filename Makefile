@@ -96,13 +96,13 @@ demo: setup-demo build-private ## Show what the module does, in a private Asteri
 	@tests/demo/demo.sh $(ROOT) $(PRIVATE)
 
 .PHONY: run
-run: build-private ## Run a private Asterisk with the module, in the foreground
+run: setup-demo build-private ## Run an office of thirty people in a private Asterisk, in the foreground
 	@tests/demo/run.sh $(ROOT) $(PRIVATE)
 
 .PHONY: test
 test: setup-test asterisk databases axe schemathesis pjsua lint ## Run every check and test
 	cargo test --package presence
-	cargo test $(PURE) --lib --test house
+	cargo test $(PURE) --lib --test house --test board_texts
 	cargo test $(PURE) --features loom --lib models
 	@$(MAKE) --no-print-directory build-private build-selftest
 	$(MODULES) cargo test $(PURE) --features in-asterisk --test asterisk
@@ -110,7 +110,8 @@ test: setup-test asterisk databases axe schemathesis pjsua lint ## Run every che
 .PHONY: screenshots
 screenshots: setup-test axe build-private ## Take new pictures of the board for the README
 	USERPRESENCE_MODULE=$(PRIVATE) SCREENSHOTS=doc/images \
-		cargo test $(PURE) --features in-asterisk --test asterisk board::looks
+		cargo test $(PURE) --features in-asterisk --test asterisk -- \
+		board::looks board_settings::looks board_administration::looks
 
 .PHONY: bench
 bench: build-private build-selftest ## Measure the module against stock Asterisk

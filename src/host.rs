@@ -1,27 +1,32 @@
 //! Asterisk as the runtime's host: its traits on the layer over C.
 
+mod call_watch;
 mod logger;
 
 use std::ffi::{CStr, CString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
 use crate::convert;
 use crate::runtime::host::{
-    Configuration, Database, Dialplan, EventClass, HintEntry, Host, HostError, ManagerMessage,
-    PresenceVisitor, Providers, Publisher, RawPresence, System, Unreadable,
+    ChannelVisitor, Channels, Configuration, Database, Dialplan, EventClass, HintEntry, Host,
+    HostError, ManagerMessage, PresenceVisitor, Providers, Publisher, RawPresence, System,
+    Unreadable,
 };
+use asterisk::channels::{self, ChannelRef};
 use asterisk::manager::{self, Class};
 use asterisk::pjsip::feature_events;
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
-    ami, astdb, config, custom, devicestate, function, hints, peer, presencestate, realtime,
-    stasis_app, system, timing,
+    ami, application, astdb, config, config_writer, crypt, custom, devicestate, function, hints,
+    peer, presencestate, realtime, snapshots, stasis_app, system, timing,
 };
+pub use call_watch::CallWatch;
 pub use logger::install as install_logger;
 use presence::config::Section;
+use presence::config::file::{ConfigEntry, SectionText};
 use presence::model::address::USER_LABEL;
 use presence::model::device::DeviceState;
 use presence::{Presence, Time};
@@ -47,6 +52,13 @@ impl Asterisk {
 
 fn refusal(why: asterisk::Error) -> HostError {
     why.to_string()
+}
+
+fn unreadable(why: config::LoadError) -> Unreadable {
+    match why {
+        config::LoadError::Missing => Unreadable::Missing,
+        config::LoadError::Invalid => Unreadable::Invalid,
+    }
 }
 
 fn raw(read: presencestate::PublishedPresence) -> RawPresence {
@@ -205,6 +217,55 @@ impl Dialplan for Asterisk {
     }
 }
 
+impl Channels for Asterisk {
+    fn each_channel(&self, is_wanted: &dyn Fn(&str) -> bool, visit: ChannelVisitor<'_>) {
+        snapshots::each(is_wanted, |snapshot, answered, held| {
+            let since = answered.unwrap_or(snapshot.created);
+            convert::with_report(&snapshot, since, |report| visit(report, held));
+        });
+    }
+
+    fn channel_exists(&self, id: &str) -> bool {
+        snapshots::exists(id)
+    }
+
+    fn withholds(&self, id: &str, number: &str) -> bool {
+        snapshots::withholds(id, number)
+    }
+
+    fn ringing(&self, devices: &[String]) -> Vec<String> {
+        let mut calls = channels::of_devices(|device| devices.iter().any(|it| it == device));
+        calls.retain(ChannelRef::rings);
+        calls.sort_by_key(|call| std::cmp::Reverse(call.created()));
+        calls.iter().map(ChannelRef::name).collect()
+    }
+
+    fn has_held(&self, devices: &[String]) -> bool {
+        let calls = channels::of_devices(|device| devices.iter().any(|it| it == device));
+        calls.iter().any(|call| call.held().is_some())
+    }
+
+    fn context_of(&self, device: &str) -> Option<String> {
+        let (technology, endpoint) = device.split_once('/')?;
+        let plain = endpoint
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'));
+        if !technology.eq_ignore_ascii_case("PJSIP") || !plain {
+            return None;
+        }
+        let context = function::read_value(&format!("PJSIP_ENDPOINT({endpoint},context)"));
+        context.filter(|context| !context.is_empty())
+    }
+
+    fn has_extension(&self, context: &str, extension: &str, caller: &str) -> bool {
+        hints::has_extension(context, extension, caller)
+    }
+
+    fn application_exists(&self, name: &str) -> bool {
+        application::exists(name)
+    }
+}
+
 impl System for Asterisk {
     fn fully_booted(&self) -> bool {
         system::fully_booted()
@@ -238,11 +299,35 @@ impl System for Asterisk {
 impl Configuration for Asterisk {
     fn file(&self, name: &str) -> Result<Vec<Section>, Unreadable> {
         let name = CString::new(name).map_err(|_| Unreadable::Missing)?;
-        let file = config::load(&name).map_err(|why| match why {
-            config::LoadError::Missing => Unreadable::Missing,
-            config::LoadError::Invalid => Unreadable::Invalid,
-        })?;
+        let file = config::load(&name).map_err(unreadable)?;
         Ok(file.into_iter().map(convert::section).collect())
+    }
+
+    fn file_with_templates(&self, name: &str) -> Result<Vec<ConfigEntry>, Unreadable> {
+        let name = CString::new(name).map_err(|_| Unreadable::Missing)?;
+        let file = config::load_with_templates(&name).map_err(unreadable)?;
+        Ok(file.into_iter().map(convert::entry).collect())
+    }
+
+    fn configuration_directory(&self) -> PathBuf {
+        system::configuration_directory()
+    }
+
+    fn included_files(&self, pattern: &str) -> Vec<PathBuf> {
+        config_writer::included_files(&system::configuration_directory(), pattern)
+    }
+
+    fn write_section(&self, scratch: &Path, section: &SectionText) -> Result<Vec<u8>, HostError> {
+        let SectionText {
+            text,
+            templates,
+            values,
+        } = section;
+        config_writer::write_section(scratch, text, *templates, values).map_err(refusal)
+    }
+
+    fn hash_password(&self, password: &str) -> Result<String, HostError> {
+        crypt::hash(password).map_err(refusal)
     }
 
     fn realtime_is_mapped(&self, family: &str) -> bool {
@@ -262,6 +347,7 @@ impl Configuration for Asterisk {
 
 impl Host for Asterisk {
     fn reconfigured(&self) {
+        call_watch::follow();
         peer::try_again();
         feature_events::notify_all();
     }

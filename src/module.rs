@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use crate::convert;
 use crate::elf;
-use crate::host::{self, Asterisk};
+use crate::host::{self, Asterisk, CallWatch};
 use crate::runtime::actions::ActionsWorker;
 use crate::runtime::announced::Announced;
 use crate::runtime::applications::RunningApplications;
@@ -74,6 +74,7 @@ struct Module {
     devices: Option<TopicSubscription>,
     mailboxes: Option<TopicSubscription>,
     parking: Option<TopicSubscription>,
+    calls: Option<CallWatch>,
     device_provider: Option<devicestate::DeviceProviderRegistration>,
     provider: Option<presencestate::PresenceProviderRegistration>,
     running: Option<Running>,
@@ -156,6 +157,7 @@ impl AsteriskModule for UserPresence {
         module.mailboxes = mailboxes.inspect_err(|why| log::warning(why)).ok();
         let parking = TopicSubscription::parking(on_parking);
         module.parking = parking.inspect_err(|why| log::warning(why)).ok();
+        module.calls = Some(CallWatch::start());
         module.persister = Some(Persister::start(runtime.clone())?);
         module.webhooks = Some(RunningWebhooks::start(runtime.clone())?);
         module.applications = Some(RunningApplications::start(runtime.clone()));

@@ -121,8 +121,8 @@ fn no_folder_uses_one_above_it() {
         "directory",
         "world",
         "account",
-        "views",
         "calls",
+        "views",
     ];
     let mut wrong = upward("src", MODULE);
     wrong.extend(upward("crates/presence/src", PRESENCE));

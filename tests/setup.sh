@@ -59,6 +59,7 @@ for purpose in "$@"; do
             need 'command -v sqlite3' sqlite3
             need 'command -v xmllint' libxml2-utils
             need 'command -v chromium && command -v chromedriver' chromium chromium-driver
+            need 'command -v firefox-esr || command -v firefox' firefox-esr
             need 'python3 -m pip --version' python3-pip
             need 'python3 -m venv --help && python3 -m ensurepip --version' python3-venv
             need 'command -v curl' curl

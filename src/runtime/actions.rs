@@ -154,6 +154,27 @@ impl Runtime {
         }
     }
 
+    /// A user's own settings changed: their actions are brought in line. Actions in force are
+    /// undone if the user has none any more. No lock may be held.
+    pub(super) fn own_actions_changed(&self, user: &Arc<str>) {
+        let Some(stamp) = self.actions.orders.stamp() else {
+            return;
+        };
+        let person = self.read(|world| Person::of(world, world.directory().user(user)?));
+        let order = match person.flatten() {
+            Some(person) => ActionOrder::of(person, false, stamp),
+            None => {
+                let key = user.to_ascii_lowercase();
+                let in_force = self.actions.records.lock().contains_key(&key);
+                if !in_force && !self.actions.orders.holds(&key) {
+                    return;
+                }
+                ActionOrder::undo(user, stamp)
+            }
+        };
+        self.actions.orders.put([order]);
+    }
+
     /// Brings the actions of every user in line, at a load (`fresh`) and after a reload,
     /// without a change of theirs. Actions in force for users without any are undone.
     pub fn bring_actions_in_line(&self, fresh: bool) {

@@ -9,7 +9,7 @@ use presence::config::{DirectoryRows, Origin, Parsed, Problem, Section, parse};
 use presence::directory::Directory;
 
 /// The file's name in Asterisk's configuration directory.
-const FILE: &str = "userpresence.conf";
+pub(super) const FILE: &str = "userpresence.conf";
 /// The realtime family, mapped in `extconfig.conf`.
 pub const FAMILY: &str = "userpresence";
 
@@ -45,15 +45,7 @@ impl Runtime {
     /// The file cannot be read at all.
     pub(super) fn read_configuration(&self) -> Result<Loaded, String> {
         let host = self.host();
-        let mut file = host.file(FILE).map_err(|why| match why {
-            Unreadable::Missing => {
-                "userpresence.conf cannot be read, expected it in Asterisk's configuration \
-                 directory (a sample is in configs/samples)"
-            }
-            Unreadable::Invalid => {
-                "userpresence.conf is refused by Asterisk's parser, which logged the line above"
-            }
-        })?;
+        let mut file = host.file(FILE).map_err(unreadable)?;
         let mut rows = match host.realtime_is_mapped(FAMILY) {
             true => host.realtime_rows(FAMILY)?,
             false => Vec::new(),
@@ -142,6 +134,19 @@ pub(super) fn warn_of_fields(warnings: Vec<String>) {
     }
     if let Some(more @ 1..) = warnings.len().checked_sub(MOST) {
         log::warn!("{more} more values of the directory are left out");
+    }
+}
+
+/// Why the file cannot be read, in a sentence.
+pub(super) fn unreadable(why: Unreadable) -> &'static str {
+    match why {
+        Unreadable::Missing => {
+            "userpresence.conf cannot be read, expected it in Asterisk's configuration \
+             directory (a sample is in configs/samples)"
+        }
+        Unreadable::Invalid => {
+            "userpresence.conf is refused by Asterisk's parser, which logged the line above"
+        }
     }
 }
 

@@ -46,6 +46,7 @@ impl Runtime {
             Effect::Device(user, watcher, state) => self.publish_device(user, *watcher, *state),
             Effect::Settings(user) => {
                 self.update_phones(user);
+                self.own_actions_changed(user);
                 self.forwards_changed(ForwardsChanged::Of(user));
             }
         }

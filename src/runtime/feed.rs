@@ -39,6 +39,8 @@ struct Open {
     notes: VecDeque<Arc<Note>>,
     /// The number of the last note.
     last_note: u64,
+    /// Rises with each change of calls.
+    calls: u64,
     /// How many readers there are. Without any, no note is kept.
     readers: usize,
 }
@@ -74,6 +76,7 @@ impl Feed {
             journal: Journal::new(most as usize),
             notes: VecDeque::new(),
             last_note: 0,
+            calls: 0,
             readers: 0,
         });
     }
@@ -134,6 +137,14 @@ impl Feed {
         self.news.notify_all();
     }
 
+    /// Wakes the readers that ask for calls.
+    pub fn calls_changed(&self) {
+        if let Some(open) = &mut self.state.lock().open {
+            open.calls += 1;
+        }
+        self.news.notify_all();
+    }
+
     /// How many events the journal holds.
     pub fn journal_length(&self) -> usize {
         let state = self.state.lock();
@@ -149,7 +160,8 @@ impl Feed {
 /// The next part of a reader's stream.
 #[derive(Debug)]
 pub enum Next {
-    /// The events and notes since; both are empty at the deadline.
+    /// The events and notes since; both are empty at the deadline, and where only calls have
+    /// changed.
     News(Vec<Arc<Event>>, Vec<Arc<Note>>),
     /// The reader was too slow, or has to begin anew: the events that it has not had are
     /// not there any more, up to the event of that number.
@@ -166,6 +178,9 @@ pub struct Reader {
     pub sequence: u64,
     /// The number of the last note looked at.
     noted: u64,
+    /// The number of the last change of calls looked at; `None` for a reader that does not ask
+    /// for calls.
+    calls: Option<u64>,
     until: Until,
 }
 
@@ -198,6 +213,7 @@ impl Reader {
             account,
             sequence: last.unwrap_or(present),
             noted: open.last_note,
+            calls: None,
             until: Until::Round(round),
         };
         Some((reader, last.is_some()))
@@ -214,6 +230,12 @@ impl Reader {
         let (mut reader, _) = Reader::new(feed, account, None, sequence, 0)?;
         reader.until = Until::Flag(end);
         Some(reader)
+    }
+
+    /// Returns at a change of calls too.
+    pub fn with_calls(mut self) -> Self {
+        self.calls = Some(0);
+        self
     }
 
     /// Up to `most` events since the last: at once where there are any, else as soon as
@@ -242,7 +264,9 @@ impl Reader {
             let notes = notes.filter(|note| note.account == self.account);
             let notes: Vec<Arc<Note>> = notes.cloned().collect();
             self.noted = open.last_note;
-            if !events.is_empty() || !notes.is_empty() {
+            let calls = self.calls.map(|_| open.calls);
+            let other_calls = std::mem::replace(&mut self.calls, calls) != calls;
+            if !events.is_empty() || !notes.is_empty() || other_calls {
                 self.sequence = events.last().map_or(self.sequence, |event| event.sequence);
                 return Next::News(events, notes);
             }

@@ -4,9 +4,11 @@
 //! No lock of the runtime may be held while one of these functions is called.
 
 use std::ffi::CStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use presence::calls::live::ChannelReport;
 use presence::config::Section;
+use presence::config::file::{ConfigEntry, SectionText};
 use presence::model::device::DeviceState;
 use presence::{Presence, State, Time};
 
@@ -196,6 +198,36 @@ pub trait Dialplan {
     ) -> Result<Vec<ManagerMessage>, HostError>;
 }
 
+/// Takes what a channel reports, and whether it has the other side on hold.
+pub type ChannelVisitor<'a> = &'a mut dyn FnMut(&ChannelReport<'_>, bool);
+
+/// Channels, and where they may call.
+pub trait Channels {
+    /// Shows each channel that is a call of a device for which `is_wanted` holds.
+    fn each_channel(&self, is_wanted: &dyn Fn(&str) -> bool, visit: ChannelVisitor<'_>);
+
+    /// Whether there is a channel of that unique id.
+    fn channel_exists(&self, id: &str) -> bool;
+
+    /// Whether `number` is that of the channel of that unique id, whose caller withholds it.
+    fn withholds(&self, id: &str, number: &str) -> bool;
+
+    /// The name of each channel that rings one of these devices, the newest first.
+    fn ringing(&self, devices: &[String]) -> Vec<String>;
+
+    /// Whether one of these devices has a call on hold.
+    fn has_held(&self, devices: &[String]) -> bool;
+
+    /// The context in which calls of a device begin; `None` where Asterisk does not say.
+    fn context_of(&self, device: &str) -> Option<String>;
+
+    /// Whether the dialplan has the extension in that context, for a caller of that number.
+    fn has_extension(&self, context: &str, extension: &str, caller: &str) -> bool;
+
+    /// Whether the dialplan has an application of that name.
+    fn application_exists(&self, name: &str) -> bool;
+}
+
 /// Asterisk's own state, its clock and its folders.
 pub trait System {
     /// Whether Asterisk has loaded all modules of its start.
@@ -229,13 +261,38 @@ pub enum Unreadable {
     Invalid,
 }
 
-/// Where the configuration comes from.
+/// Where the configuration comes from, and where it is written.
 pub trait Configuration {
     /// The sections of a file in Asterisk's configuration directory.
     ///
     /// # Errors
     /// Why it cannot be read.
     fn file(&self, name: &str) -> Result<Vec<Section>, Unreadable>;
+
+    /// The sections of a file in Asterisk's configuration directory and its templates, as the
+    /// parser reads them; the names of the templates of a section are left out.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn file_with_templates(&self, name: &str) -> Result<Vec<ConfigEntry>, Unreadable>;
+
+    /// Asterisk's configuration directory.
+    fn configuration_directory(&self) -> PathBuf;
+
+    /// The files that an `#include` of that pattern reads, in order.
+    fn included_files(&self, pattern: &str) -> Vec<PathBuf>;
+
+    /// Has Asterisk's writer write a section, with the help of the file `scratch`; its text.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    fn write_section(&self, scratch: &Path, section: &SectionText) -> Result<Vec<u8>, HostError>;
+
+    /// The hash of a password. It takes some time.
+    ///
+    /// # Errors
+    /// Why there can be none.
+    fn hash_password(&self, password: &str) -> Result<String, HostError>;
 
     /// Whether a realtime family is mapped and its driver is there.
     fn realtime_is_mapped(&self, family: &str) -> bool;
@@ -255,7 +312,16 @@ pub trait Configuration {
 
 /// All that the runtime needs of Asterisk.
 pub trait Host:
-    Publisher + Database + Providers + Dialplan + System + Configuration + Send + Sync + 'static
+    Publisher
+    + Database
+    + Providers
+    + Dialplan
+    + Channels
+    + System
+    + Configuration
+    + Send
+    + Sync
+    + 'static
 {
     /// Called when another configuration runs.
     fn reconfigured(&self);

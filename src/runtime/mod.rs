@@ -11,10 +11,12 @@
 //!   may wait for a dialplan function.
 //! - [`applications`] sends events to ARI's applications.
 //! - [`sessions`] are the logins over HTTP, [`password_sheet`] makes passwords for many users.
+//! - [`administration`] changes `userpresence.conf`.
 //! - [`reload`] replaces the configuration, [`load`] reads what was there before, [`refresh`]
 //!   looks periodically at realtime.
 
 pub mod actions;
+pub mod administration;
 pub mod announced;
 pub mod applications;
 pub mod check;
@@ -28,6 +30,7 @@ pub mod hint_index;
 pub mod host;
 pub mod listening;
 pub mod lists;
+pub mod live_calls;
 pub mod load;
 #[cfg(all(test, feature = "loom"))]
 mod models;
@@ -39,6 +42,7 @@ pub mod pickups;
 pub mod providers;
 pub mod publications;
 pub mod push;
+pub mod queues;
 pub mod refresh;
 pub mod reload;
 pub mod schedules;
@@ -61,18 +65,21 @@ use arc_swap::ArcSwapOption;
 use crate::sync::Mutex;
 use crate::webhooks::{MakePoster, Webhooks};
 use actions::{ActionQueue, Records};
+use administration::ChangeGate;
 use applications::Applications;
 use feed::Feed;
 use functions::FunctionCheck;
 use hint_index::HintIndex;
 use host::Host;
 use lists::ListExtensions;
+use live_calls::CallTable;
 use own_settings::ForwardsWatchers;
 use password_sheet::PasswordSheets;
 use persister::PersisterQueue;
 use pickups::Pickups;
 use publications::Publications;
 use push::PushState;
+use queues::QueueCache;
 use refresh::Refresh;
 use reload::ReloadLock;
 use schedules::Schedules;
@@ -100,8 +107,11 @@ pub struct Runtime {
     sequences: Sequences,
     functions: FunctionCheck,
     hints: HintIndex,
+    calls: CallTable,
+    queues: QueueCache,
     lists: ListExtensions,
     reload: ReloadLock,
+    changes: ChangeGate,
     refresh: Refresh,
     /// What the directory's family gave last.
     directory_rows: Mutex<Option<Arc<DirectoryRows>>>,
@@ -142,8 +152,11 @@ impl Runtime {
             sequences: Sequences::default(),
             functions: FunctionCheck::default(),
             hints: HintIndex::default(),
+            calls: CallTable::default(),
+            queues: QueueCache::default(),
             lists: ListExtensions::default(),
             reload: ReloadLock::default(),
+            changes: ChangeGate::default(),
             refresh: Refresh::default(),
             directory_rows: Mutex::default(),
             warnings: Warnings::default(),

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use super::{NOT_RUNNING, Runtime};
 use presence::calls::{self, CallOrigin, EffectiveForward, ForwardWhen};
 use presence::directory::UserId;
-use presence::model::own_settings::{OwnForward, SettingsPatch};
+use presence::model::own_settings::{OwnForward, SettingsPatch, SettingsPath};
 use presence::model::text::quoted;
 use presence::views::fields::Query;
 use presence::world::{Change, SettingsError, World};
@@ -47,12 +47,15 @@ pub enum SettingsRefusal {
     Invalid(String),
     /// The administrator does not allow it: the message says what is allowed.
     NotAllowed(String),
+    /// The settings have changed since they were read.
+    Changed,
 }
 
 impl fmt::Display for SettingsRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             SettingsRefusal::NotRunning => NOT_RUNNING,
+            SettingsRefusal::Changed => "the settings have changed since they were read",
             SettingsRefusal::NoUser(why)
             | SettingsRefusal::Invalid(why)
             | SettingsRefusal::NotAllowed(why) => why,
@@ -125,10 +128,15 @@ impl Runtime {
         target: Option<&str>,
         status: Option<&str>,
     ) -> Result<(), SettingsRefusal> {
-        self.change_settings(user, |world, user| {
-            let status = status.unwrap_or_else(|| world.settings_status(user));
-            SettingsPatch::forward(status, callers.origins(), when, target)
-        })
+        self.change_settings(
+            user,
+            |world, user| {
+                let status = status.unwrap_or_else(|| world.settings_status(user));
+                let origins = callers.origins();
+                SettingsPatch::forward(status, origins, when, target)
+            },
+            |_, _| true,
+        )
     }
 
     /// Applies a merge patch to a user's own settings: all of it, or nothing.
@@ -136,13 +144,27 @@ impl Runtime {
     /// # Errors
     /// Why nothing changed.
     pub fn patch_settings(&self, user: &str, patch: &SettingsPatch) -> Result<(), SettingsRefusal> {
-        self.change_settings(user, |_, _| patch.clone())
+        self.change_settings(user, |_, _| patch.clone(), |_, _| true)
+    }
+
+    /// The same, if `is_current` accepts the settings as they are before the change.
+    ///
+    /// # Errors
+    /// As there, and [`SettingsRefusal::Changed`].
+    pub fn patch_current_settings(
+        &self,
+        user: &str,
+        patch: &SettingsPatch,
+        is_current: impl FnOnce(&World, UserId) -> bool,
+    ) -> Result<(), SettingsRefusal> {
+        self.change_settings(user, |_, _| patch.clone(), is_current)
     }
 
     fn change_settings(
         &self,
         name: &str,
         patch: impl FnOnce(&World, UserId) -> SettingsPatch,
+        is_current: impl FnOnce(&World, UserId) -> bool,
     ) -> Result<(), SettingsRefusal> {
         let changed = self.update(|world, now| {
             let user = match Query::find(world, name) {
@@ -151,6 +173,8 @@ impl Runtime {
             };
             let patch = patch(world, user);
             match world.with_settings(user, &patch) {
+                // A wrong change is refused as such, whatever has happened meanwhile.
+                Ok(_) if !is_current(world, user) => (Err(SettingsRefusal::Changed), Vec::new()),
                 Ok(settings) => {
                     let settings = settings.as_ref();
                     let change = Change::Settings { user, settings };
@@ -220,6 +244,29 @@ impl Runtime {
         })?
     }
 
+    /// The user's settings with those that follow from the configuration, whose they are, and
+    /// what the user may set, as one JSON object: see [`presence::calls::effective::page`].
+    ///
+    /// # Errors
+    /// As [`Runtime::own_settings`].
+    pub fn settings_page(&self, user: &str) -> Result<serde_json::Value, SettingsRefusal> {
+        self.of_user(user, calls::effective::page)
+    }
+
+    /// Sets one item of a user's settings to a text: see [`SettingsPath::patch`].
+    ///
+    /// # Errors
+    /// Why nothing changed.
+    pub fn set_own_item(
+        &self,
+        user: &str,
+        path: SettingsPath<'_>,
+        text: &str,
+    ) -> Result<(), SettingsRefusal> {
+        let patch = |world: &World, user| path.patch(text, world.settings_status(user));
+        self.change_settings(user, patch, |_, _| true)
+    }
+
     fn of_user<T>(
         &self,
         name: &str,
@@ -241,6 +288,38 @@ pub fn patch(user: &str, json: &str) -> Result<(), SettingsRefusal> {
     let patch = SettingsPatch::parse(json).map_err(SettingsRefusal::Invalid)?;
     let runtime = super::current().ok_or(SettingsRefusal::NotRunning)?;
     runtime.patch_settings(user, &patch)
+}
+
+/// See [`Runtime::set_own_item`].
+///
+/// # Errors
+/// As there, and [`SettingsRefusal::NotRunning`].
+pub fn set_item(user: &str, path: SettingsPath<'_>, text: &str) -> Result<(), SettingsRefusal> {
+    let runtime = super::current().ok_or(SettingsRefusal::NotRunning)?;
+    runtime.set_own_item(user, path, text)
+}
+
+/// See [`Runtime::settings_page`].
+///
+/// # Errors
+/// As there, and [`SettingsRefusal::NotRunning`].
+pub fn page(user: &str) -> Result<serde_json::Value, SettingsRefusal> {
+    super::current()
+        .ok_or(SettingsRefusal::NotRunning)?
+        .settings_page(user)
+}
+
+/// See [`Runtime::patch_current_settings`].
+///
+/// # Errors
+/// As there, and [`SettingsRefusal::NotRunning`].
+pub fn patch_current(
+    user: &str,
+    patch: &SettingsPatch,
+    is_current: impl FnOnce(&World, UserId) -> bool,
+) -> Result<(), SettingsRefusal> {
+    let runtime = super::current().ok_or(SettingsRefusal::NotRunning)?;
+    runtime.patch_current_settings(user, patch, is_current)
 }
 
 /// See [`Runtime::own_settings`].

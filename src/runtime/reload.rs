@@ -67,6 +67,14 @@ impl Runtime {
     /// Says why nothing changed; errors of the configuration were logged.
     pub fn reload(self: &Arc<Self>, really: bool) -> Result<Counts, ReloadRefused> {
         let _busy = self.reload.begin()?;
+        self.reload_begun(really)
+    }
+
+    /// As [`Runtime::reload`], of a caller that has begun it.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn reload_begun(self: &Arc<Self>, really: bool) -> Result<Counts, ReloadRefused> {
         let loaded = self.load_configuration().map_err(kept)?;
         let parsed = loaded.parsed;
         let errors: Vec<&Problem> = parsed.all_errors().collect();

@@ -214,8 +214,10 @@ impl Runtime {
         let addresses = self.read(|world| {
             let directory = world.directory();
             // A reload may have removed the user meanwhile.
-            let user = directory.try_get(user);
-            let sources = user.into_iter().flat_map(|user| directory.unwritable(user));
+            let spec = directory.try_get(user);
+            let sources = spec
+                .into_iter()
+                .flat_map(|spec| directory.unwritable(spec, world.default_of(user)));
             let addresses = sources.map(|source| directory.get_source(source).address.clone());
             addresses.collect::<Vec<_>>()
         });

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::host::{
-    Configuration, Database, Dialplan, EventClass, HintEntry, Host, HostError, ManagerMessage,
-    PresenceVisitor, Providers, Publisher, RawPresence, System, Unreadable,
+    ChannelVisitor, Channels, Configuration, Database, Dialplan, EventClass, HintEntry, Host,
+    HostError, ManagerMessage, PresenceVisitor, Providers, Publisher, RawPresence, System,
+    Unreadable,
 };
 use super::{ProcessState, Runtime};
 use crate::webhooks::{Post, PostOutcome};
+use presence::config::file::{ConfigEntry, SectionText};
 use presence::config::testing::directory;
 use presence::config::{Section, Webhook};
 use presence::model::device::DeviceState;
@@ -49,6 +51,10 @@ pub struct Fake {
     pub hints_read: AtomicU32,
     /// How often an extension was looked for in a context.
     pub looked_for: AtomicU32,
+    /// The AMI actions that were carried out, in order.
+    pub actions: Mutex<Vec<String>>,
+    /// The answer to each AMI action.
+    pub answers: Mutex<BTreeMap<String, Vec<ManagerMessage>>>,
     /// Whether Asterisk still boots.
     pub boots: AtomicBool,
 }
@@ -245,10 +251,44 @@ impl Dialplan for FakeHost {
 
     fn manager_action(
         &self,
-        _: &str,
+        action: &str,
         _: &[(&str, &str)],
     ) -> Result<Vec<ManagerMessage>, HostError> {
-        Ok(Vec::new())
+        self.0.actions.lock().unwrap().push(action.to_owned());
+        let answers = self.0.answers.lock().unwrap();
+        Ok(answers.get(action).cloned().unwrap_or_default())
+    }
+}
+
+impl Channels for FakeHost {
+    fn each_channel(&self, _: &dyn Fn(&str) -> bool, _: ChannelVisitor<'_>) {}
+
+    fn channel_exists(&self, _: &str) -> bool {
+        true
+    }
+
+    fn withholds(&self, _: &str, _: &str) -> bool {
+        false
+    }
+
+    fn ringing(&self, _: &[String]) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn has_held(&self, _: &[String]) -> bool {
+        false
+    }
+
+    fn context_of(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn has_extension(&self, _: &str, _: &str, _: &str) -> bool {
+        false
+    }
+
+    fn application_exists(&self, _: &str) -> bool {
+        true
     }
 }
 
@@ -288,6 +328,26 @@ impl System for FakeHost {
 impl Configuration for FakeHost {
     fn file(&self, _: &str) -> Result<Vec<Section>, Unreadable> {
         Err(Unreadable::Missing)
+    }
+
+    fn file_with_templates(&self, _: &str) -> Result<Vec<ConfigEntry>, Unreadable> {
+        Err(Unreadable::Missing)
+    }
+
+    fn configuration_directory(&self) -> PathBuf {
+        std::env::temp_dir().join("userpresence-no-such-folder")
+    }
+
+    fn included_files(&self, _: &str) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn write_section(&self, _: &Path, _: &SectionText) -> Result<Vec<u8>, HostError> {
+        Err("there is no writer".into())
+    }
+
+    fn hash_password(&self, _: &str) -> Result<String, HostError> {
+        Err("there are no hashes".into())
     }
 
     fn realtime_is_mapped(&self, _: &str) -> bool {

@@ -152,7 +152,8 @@ fn prepare(
     let plan = CallPlan::of(world, id, facts.origin(directory, id));
     let always_accept = &user.rule.calls.always_accept;
     let is_caller = |number: &&str| always_accept.iter().any(|known| **known == **number);
-    let default = user.default.and_then(|at| user.inputs.get(usize::from(at)));
+    let default = world.default_of(id);
+    let default = default.and_then(|at| user.inputs.get(usize::from(at)));
     let mut inputs = default.into_iter().chain(user.inputs.iter());
     let number = inputs.find_map(|input| directory.extension(input));
     let called = CalledUser {

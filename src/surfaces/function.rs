@@ -8,6 +8,7 @@ use asterisk::function::Function;
 use presence::model::assignment;
 use presence::model::dnd::DndStatus;
 use presence::model::flags::Flag;
+use presence::model::own_settings::SettingsPath;
 use presence::views::fields::{Field, Query};
 use presence::world::Change;
 
@@ -26,10 +27,16 @@ impl Function for UserPresenceFunction {
     }
 
     fn write(arguments: &str, value: &str) -> Result<(), String> {
-        let (user, field) = match arguments.split_once(',') {
-            Some((user, field)) => (user.trim(), Field::parse(field.trim())?),
-            None => (arguments.trim(), Field::Status),
+        let (user, field) = arguments.split_once(',').unwrap_or((arguments, ""));
+        let (field, item) = field.split_once(',').unwrap_or((field, ""));
+        let (user, item) = (user.trim(), item.trim());
+        let field = match field.trim() {
+            "" if !arguments.contains(',') => Field::Status,
+            field => Field::parse(field)?,
         };
+        if !item.is_empty() && field != Field::Settings {
+            return Err("too many arguments, expected user and field".into());
+        }
         if user.is_empty() {
             return Err("the user is missing, expected USER_PRESENCE(user)=\
                         status[,subtype[,message[,options]]]"
@@ -40,7 +47,11 @@ impl Function for UserPresenceFunction {
                 assignment::parse(value, statuses, clock)
             }),
             Field::ChosenMessage => store::set_message(user, value),
-            Field::Settings => Ok(own_settings::patch(user, value)?),
+            Field::Settings if item.is_empty() => Ok(own_settings::patch(user, value)?),
+            Field::Settings => {
+                let item = SettingsPath::parse(item)?;
+                Ok(own_settings::set_item(user, item, value)?)
+            }
             Field::DndStatus => {
                 let dnd = DndStatus::parse(value.trim())?;
                 store::change_user(user, |user| Change::DndStatus(user, dnd)).map(drop)

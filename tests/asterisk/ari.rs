@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::harness::ari::{Socket, ari, with_ari};
-use crate::harness::users::set;
+use crate::harness::users::{read, set};
 use crate::harness::{Answer, Builder, Instance, MODULE, now, wait_until};
 
 const RES_ARI: &str = "res_ari.so";
@@ -118,6 +118,12 @@ fn a_user_is_read_by_name_id_or_extension() {
     let several = "'200' is the id or an extension of several users (alice, bob), expected the \
                    name of one.";
     refused("/userPresence/200", 400, several);
+    ast.setvar("USER_PRESENCE(bob,allowSeeMyPresence)", "false");
+    refused(
+        "/userPresence/200",
+        400,
+        &several.replace(" (alice, bob)", ""),
+    );
     refused(
         "/userPresence/alice?colour=red",
         400,
@@ -162,7 +168,12 @@ fn a_user_is_set_by_query_or_body() {
     done(&put(&format!("carol?status=available&until={until}"), ""));
     assert_eq!(get(&ast, "carol")["until"], until);
     done(&put("carol?allowSeeMyPresence=false", ""));
-    assert_eq!(get(&ast, "carol")["allowSeeMyPresence"], false);
+    // A user who hides is hidden from ARI too, and can be set.
+    let hidden = ast.ari("GET", "/userPresence/carol", "");
+    assert_eq!(hidden.status, 404, "{hidden:?}");
+    assert_eq!(read(&ast, "carol,allowSeeMyPresence"), "false");
+    done(&put("carol?allowSeeMyPresence=true", ""));
+    assert_eq!(get(&ast, "carol")["allowSeeMyPresence"], true);
     // The extensions are written, as for every other set.
     done(&put("alice?status=xa&subtype=trip", ""));
     assert_eq!(ast.getvar("PRESENCE_STATE(CustomPresence:200,value)"), "xa");
@@ -270,7 +281,7 @@ fn the_list_is_filtered_and_paged() {
     }
     let answer = ast.ari("GET", "/userPresence?colour=red", "");
     let expected = "Unknown parameter 'colour', expected account, page, perPage, extension, \
-                    status or text.";
+                    status, group or text.";
     assert_eq!(answer.json()["message"], expected);
 }
 

@@ -367,9 +367,23 @@ fn each_failure_names_what_was_expected() {
 fn a_wrong_number_of_arguments_shows_the_usage() {
     let ast = configured(ALICE).start();
     for (command, usage) in [
-        ("show users like", "show users [like <regex>]"),
-        ("show users like a b", "show users [like <regex>]"),
-        ("show users alice", "show users [like <regex>]"),
+        (
+            "show users like",
+            "show users [group <group>] [like <regex>]",
+        ),
+        (
+            "show users like a b",
+            "show users [group <group>] [like <regex>]",
+        ),
+        (
+            "show users like a like b",
+            "show users [group <group>] [like <regex>]",
+        ),
+        (
+            "show users alice",
+            "show users [group <group>] [like <regex>]",
+        ),
+        ("show groups Sales", "show groups"),
         ("show user", "show user <name>"),
         ("show user alice bob", "show user <name>"),
         (
@@ -463,7 +477,10 @@ fn show_settings_shows_the_general_section_and_the_counts() {
         ("http_readers", "80"),
         ("http_readers_each", "20"),
         ("http_ami_sessions", "no"),
+        ("show_calls", "no"),
+        ("http_calls", "no"),
         ("trusted_proxy", "-"),
+        ("http_frame", "-"),
         ("journal", "10000"),
         ("Users", "2"),
         ("Sources", "7"),
@@ -506,6 +523,7 @@ fn users_states_and_verbs_are_completed() {
             "userpresence show ",
             &[
                 "actions",
+                "groups",
                 "publications",
                 "routes",
                 "settings",
@@ -516,7 +534,7 @@ fn users_states_and_verbs_are_completed() {
                 "webhooks",
             ],
         ),
-        ("userpresence show users ", &["like"]),
+        ("userpresence show users ", &["group", "like"]),
         (
             "userpresence show user ",
             &["Albert", "alice", "barrier", "bob"],

@@ -57,7 +57,8 @@ fn an_account_is_listed_by_pages_and_filters() {
     let since: u64 = read(&ast, "alice,since").parse().expect("a time");
     let sequence: u64 = read(&ast, "alice,sequence").parse().expect("a number");
     let alice = json!({
-        "extensionId": "4711", "user": "alice", "extensions": ["200"],
+        "extensionId": "4711", "user": "alice", "name": "alice", "title": "", "email": "",
+        "groups": [], "extensions": ["200"], "visibility": "everyone",
         "telephonyStatus": "NoCall", "presenceStatus": "Busy", "userStatus": "Busy",
         "meetingStatus": "Disconnected", "dndStatus": "TakeAllCalls",
         "allowSeeMyPresence": true, "ringOnMonitoredCall": false, "pickUpCallsOnHold": false,

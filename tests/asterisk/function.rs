@@ -208,8 +208,9 @@ fn each_mistake_in_reading_is_one_clear_message() {
         (
             "alice,colour",
             "unknown field 'colour', expected state, value, subtype, message, since, until, \
-             source, reason, method, sequence, extensions, status, label, inferred, chosen_state, \
-             chosen_subtype, chosen_message, chosen_since, chosen_until, dndStatus, \
+             source, reason, method, sequence, extensions, name, title, email, groups, \
+             visibility, status, label, inferred, chosen_state, chosen_subtype, chosen_message, \
+             chosen_since, chosen_until, dndStatus, \
              telephonyStatus, meetingStatus, presenceStatus, userStatus, settings, json, \
              allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold",
         ),
@@ -300,8 +301,9 @@ fn each_mistake_in_setting_is_one_clear_message_and_changes_nothing() {
             "alice,colour",
             "dnd",
             "unknown field 'colour', expected state, value, subtype, message, since, until, \
-             source, reason, method, sequence, extensions, status, label, inferred, chosen_state, \
-             chosen_subtype, chosen_message, chosen_since, chosen_until, dndStatus, \
+             source, reason, method, sequence, extensions, name, title, email, groups, \
+             visibility, status, label, inferred, chosen_state, chosen_subtype, chosen_message, \
+             chosen_since, chosen_until, dndStatus, \
              telephonyStatus, meetingStatus, presenceStatus, userStatus, settings, json, \
              allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
                 .to_owned(),

@@ -6,9 +6,10 @@ mod crowd;
 mod pages;
 mod persons;
 mod proxy;
+mod restart;
 mod session;
 mod streams;
-mod transport;
+pub mod transport;
 
 use crate::harness::api::{HASH, basic};
 use crate::harness::{Answer, Builder, Instance};

@@ -239,6 +239,35 @@ fn a_user_who_hides_is_on_no_list() {
 }
 
 #[test]
+fn a_list_has_whom_everyone_may_see() {
+    let users = USERS
+        .replace(
+            "group = sales\n[carol]",
+            "group = sales\nvisibility = groups\n[carol]",
+        )
+        .replace(
+            "extension = 202\n",
+            "extension = 202\nvisibility = nobody\n",
+        );
+    let ast = hints(configured(&users)).start();
+    let (phone, first) = first(&ast, "watcher", ACCOUNT);
+    assert_eq!(first.extensions(), ["200"]);
+    for (user, extension) in [("bob", "8201"), ("carol", "202")] {
+        let settings = format!("USER_PRESENCE({user},settings)");
+        ast.setvar(&settings, r#"{"visibility":"everyone"}"#);
+        phone.refresh();
+        phone.wait(user, |it| it.full && it.members.contains_key(extension));
+    }
+    ast.setvar("USER_PRESENCE(bob,settings)", r#"{"visibility":null}"#);
+    phone.refresh();
+    phone.wait("bob's end", |it| {
+        it.full && it.extensions() == ["200", "202"]
+    });
+    assert_eq!(shown(&ast, ACCOUNT), Some("200,202".to_owned()));
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn a_list_is_for_the_phones_of_its_account() {
     let ast = office();
     let mut warned = Vec::new();

@@ -80,6 +80,8 @@ fn the_comments_of_the_sample_are_true() {
         "http_readers",
         "http_readers_each",
         "http_ami_sessions",
+        "show_calls",
+        "http_calls",
         "journal",
         "forward_context",
         "trust_caller_id",
@@ -132,6 +134,7 @@ fn the_comments_of_the_sample_are_true() {
         "unregister_status",
         "mobile_prefix",
         "trusted_proxy",
+        "http_frame",
     ] {
         assert!(uncommented.contains(&format!("\n{option} =\n")), "{option}");
     }
@@ -220,6 +223,7 @@ fn the_table_for_realtime_works() {
     ast.set_device("b", "INUSE");
     ast.wait_value("USER_PRESENCE(dora,source)", "Custom:b");
     assert_eq!(ast.getvar("USER_PRESENCE(dora,subtype)"), "meeting");
+    assert_eq!(ast.getvar("USER_PRESENCE(dora,name)"), "Dora Döring");
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 

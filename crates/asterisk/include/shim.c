@@ -165,6 +165,66 @@ void shim_channel_publish(struct ast_channel *channel)
 	ast_channel_unlock(channel);
 }
 
+int shim_channel_rings(struct ast_channel *channel)
+{
+	int rings;
+
+	ast_channel_lock(channel);
+	rings = ast_channel_state(channel) == AST_STATE_RINGING;
+	ast_channel_unlock(channel);
+
+	return rings;
+}
+
+void shim_snapshot_read(const struct ast_channel_snapshot *snapshot,
+	struct shim_snapshot *read)
+{
+	read->id = snapshot->base->uniqueid;
+	read->name = snapshot->base->name;
+	read->linked = snapshot->peer->linkedid;
+	read->caller_number = snapshot->caller->number;
+	read->caller_name = snapshot->caller->name;
+	read->connected_number = snapshot->connected->number;
+	read->connected_name = snapshot->connected->name;
+	read->dialled = snapshot->caller->dnid;
+	read->extension = snapshot->dialplan->exten;
+	read->created = snapshot->base->creationtime;
+	switch (snapshot->state) {
+	case AST_STATE_UP:
+		read->line = SHIM_LINE_UP;
+		break;
+	case AST_STATE_DIALING:
+	case AST_STATE_RING:
+	case AST_STATE_RINGING:
+		read->line = SHIM_LINE_RINGING;
+		break;
+	default:
+		read->line = SHIM_LINE_DOWN;
+		break;
+	}
+	read->outgoing = ast_test_flag(&snapshot->flags, AST_FLAG_OUTGOING) ? 1 : 0;
+	read->originated = ast_test_flag(&snapshot->flags, AST_FLAG_ORIGINATED) ? 1 : 0;
+	read->gone = ast_test_flag(&snapshot->flags, AST_FLAG_DEAD) ? 1 : 0;
+}
+
+const struct ast_channel_snapshot *shim_snapshot_after(
+	const struct ast_channel_snapshot_update *update)
+{
+	return update->new_snapshot;
+}
+
+const char *shim_blob_channel(const struct ast_channel_blob *blob)
+{
+	return blob->snapshot ? blob->snapshot->base->uniqueid : NULL;
+}
+
+const char *shim_snapshot_withheld(const struct ast_channel_snapshot *snapshot)
+{
+	int allowed = (snapshot->caller->pres & AST_PRES_RESTRICTION) == AST_PRES_ALLOWED;
+
+	return allowed ? NULL : snapshot->caller->number;
+}
+
 const char *shim_parked_channel(const struct ast_parked_call_payload *call)
 {
 	return call->parkee ? call->parkee->base->name : NULL;

@@ -6,9 +6,13 @@
 #define ASTERISK_SHIM_H
 
 #include <stddef.h>
+#include <sys/time.h>
 #include <sys/types.h>
 
 struct ast_channel;
+struct ast_channel_blob;
+struct ast_channel_snapshot;
+struct ast_channel_snapshot_update;
 struct ast_config;
 struct ast_parked_call_payload;
 struct ast_str;
@@ -64,6 +68,9 @@ char *shim_channel_dialler(struct ast_channel *channel);
 /* The name of the channel that this one talks to and has on hold. */
 char *shim_channel_held(struct ast_channel *channel);
 
+/* Whether the channel rings, and nobody has answered it. */
+int shim_channel_rings(struct ast_channel *channel);
+
 /* Records whose call this was and why it is redirected, for the next called party. */
 void shim_channel_redirect(struct ast_channel *channel, const char *number, int reason);
 
@@ -79,6 +86,53 @@ void shim_channel_publish(struct ast_channel *channel);
  * was sent elsewhere in the dialplan, 0 without a call to join.
  */
 int shim_channel_replace(struct ast_channel *channel, struct ast_channel *holder);
+
+/* --- stasis_channels.h --- */
+
+enum shim_line {
+	/* Nothing rings yet, or the channel is about to end. */
+	SHIM_LINE_DOWN,
+	SHIM_LINE_RINGING,
+	SHIM_LINE_UP,
+};
+
+/* What a snapshot says of a channel. The texts live as long as the snapshot. */
+struct shim_snapshot {
+	const char *id;
+	const char *name;
+	/* The id of the channel with which the call began. */
+	const char *linked;
+	const char *caller_number;
+	const char *caller_name;
+	const char *connected_number;
+	const char *connected_name;
+	/* The number that was dialled on the channel. */
+	const char *dialled;
+	/* The extension at which the channel is in the dialplan. */
+	const char *extension;
+	struct timeval created;
+	enum shim_line line;
+	/* Whether Asterisk calls the channel's device. */
+	int outgoing;
+	/* Whether it does so for a program, and not for a caller. */
+	int originated;
+	/* Whether the channel has ended. */
+	int gone;
+};
+
+void shim_snapshot_read(const struct ast_channel_snapshot *snapshot,
+	struct shim_snapshot *read);
+
+/* The snapshot after a change. */
+const struct ast_channel_snapshot *shim_snapshot_after(
+	const struct ast_channel_snapshot_update *update);
+
+/* The id of a message's channel; NULL without a channel. It lives as long as the message. */
+const char *shim_blob_channel(const struct ast_channel_blob *blob);
+
+/* The caller's number, if the caller withholds it; else NULL. It lives as long as the
+ * snapshot. */
+const char *shim_snapshot_withheld(const struct ast_channel_snapshot *snapshot);
 
 /* --- parking.h --- */
 

@@ -32,6 +32,7 @@
 #include "asterisk/sorcery.h"
 #include "asterisk/stasis.h"
 #include "asterisk/stasis_app.h"
+#include "asterisk/stasis_channels.h"
 #include "asterisk/strings.h"
 #include "asterisk/taskprocessor.h"
 #include "asterisk/tcptls.h"

@@ -147,6 +147,12 @@ pub struct Channel<'a> {
     call: PhantomData<&'a ffi::ast_channel>,
 }
 
+/// Whether the dialplan has an application of that name.
+pub fn exists(name: &str) -> bool {
+    // SAFETY: HOST-COPIES: a C string that lives through the call.
+    CText::new(name).is_ok_and(|name| !unsafe { ffi::pbx_findapp(name.as_ptr()) }.is_null())
+}
+
 impl Channel<'_> {
     pub(super) fn raw(&self) -> *mut ffi::ast_channel {
         self.raw.as_ptr()

@@ -3,10 +3,11 @@
 
 use std::ffi::c_char;
 use std::ptr::NonNull;
+use std::time::SystemTime;
 
 use super::application::{Channel, DialplanNext};
 use super::text::AstString;
-use super::{Error, ffi};
+use super::{Error, ffi, snapshots};
 
 /// A reference to a channel of another thread. The channel may be hung up at any time; then
 /// little is known of it, but its memory stays until the drop.
@@ -41,6 +42,19 @@ impl ChannelRef {
         // SAFETY: INVARIANT: a live channel; its time never changes.
         let time = unsafe { ffi::ast_channel_creationtime(self.raw()) };
         (time.tv_sec, time.tv_usec)
+    }
+
+    /// When the channel was answered; `None` before.
+    pub fn answered(&self) -> Option<SystemTime> {
+        // SAFETY: INVARIANT: a live channel; it is set once, when the channel is answered.
+        let time = unsafe { ffi::ast_channel_answertime(self.raw()) };
+        (time.tv_sec != 0).then(|| snapshots::system_time(time))
+    }
+
+    /// Whether the channel rings, and nobody has answered it.
+    pub fn rings(&self) -> bool {
+        // SAFETY: INVARIANT: a live channel.
+        unsafe { ffi::shim_channel_rings(self.raw()) != 0 }
     }
 
     /// The name of the channel that this one talks to and has on hold.

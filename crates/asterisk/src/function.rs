@@ -114,6 +114,18 @@ pub fn get_writable(name_and_args: &str) -> Result<Option<String>, Error> {
     value.map_err(|_| Error::new(format!("the value of {name_and_args} is not UTF-8")))
 }
 
+/// Reads a function as `${name_and_args}` does, without a channel. `None` without such a
+/// function, or if it refuses; the log may say why. The caller names a function that has no
+/// effect when it is read.
+pub fn read_value(name_and_args: &str) -> Option<String> {
+    find(name_and_args).filter(|can| can.read)?;
+    let function = CText::new(name_and_args).ok()?;
+    // SAFETY: HOST-COPIES: a C string that lives through the call.
+    let value = unsafe { ffi::shim_function_read(function.as_ptr()) };
+    // SAFETY: HOST-ALLOCATOR: NULL, or a copy for the caller to free.
+    unsafe { AstString::from_raw(value) }?.to_utf8().ok()
+}
+
 /// Writes a function as [`set`] does.
 ///
 /// # Errors

@@ -27,6 +27,24 @@ pub fn matches(pattern: &str, extension: &str) -> bool {
     unsafe { ffi::ast_extension_match(pattern.as_ptr(), extension.as_ptr()) != 0 }
 }
 
+/// Whether the dialplan has the extension in that context, for a caller of that number.
+pub fn has_extension(context: &str, extension: &str, caller: &str) -> bool {
+    let texts = [context, extension, caller].map(CText::new);
+    let [Ok(context), Ok(extension), Ok(caller)] = texts else {
+        return false;
+    };
+    // SAFETY: HOST-COPIES: no channel, and C strings that live through the call.
+    unsafe {
+        ffi::ast_exists_extension(
+            ptr::null_mut(),
+            context.as_ptr(),
+            extension.as_ptr(),
+            1,
+            caller.as_ptr(),
+        ) != 0
+    }
+}
+
 /// Calls `visit` with each hint. A hint of a pattern comes as it is written, and once more for
 /// each extension that was asked for by it.
 ///

@@ -33,6 +33,7 @@ pub mod astdb;
 pub mod channels;
 pub mod cli;
 pub mod config;
+pub mod config_writer;
 pub mod crypt;
 pub mod custom;
 pub mod devicestate;
@@ -60,6 +61,7 @@ pub mod security;
 #[cfg(feature = "selftest")]
 pub mod selftest;
 mod session;
+pub mod snapshots;
 pub mod sorcery;
 pub mod stasis;
 pub mod stasis_app;

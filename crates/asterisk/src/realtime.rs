@@ -90,7 +90,7 @@ impl<'a> Family<'a> {
         let rows = unsafe { ffi::shim_realtime_all(self.as_ptr()) };
         // SAFETY: HOST-ALLOCATOR: NULL, or a configuration for the caller to destroy.
         let rows = unsafe { Config::new(rows) };
-        rows.map_or_else(Vec::new, |rows| rows.categories(b""))
+        rows.map_or_else(Vec::new, |rows| rows.categories(b"", None))
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -113,6 +113,7 @@ fn named(mut row: Vec<ConfigVariable>) -> Option<Category> {
     let name = row.remove(at).value;
     Some(Category {
         name,
+        template: false,
         variables: row,
     })
 }

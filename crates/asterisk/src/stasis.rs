@@ -12,6 +12,7 @@ use super::guard::guard;
 use super::mailbox::{self, Mailbox};
 use super::parking::{self, Space};
 use super::presencestate::{self, PresenceState};
+use super::snapshots::{self, ChannelEvent};
 use super::text::source_file;
 use super::{Error, entry, ffi};
 
@@ -31,6 +32,10 @@ pub type MailboxHandler = fn(mailbox: Mailbox<'_>);
 /// time.
 pub type ParkingHandler = fn(space: Space<'_>);
 
+/// Receives each change of a channel, its holds among them. One subscription calls it from one
+/// thread at a time.
+pub type ChannelHandler = fn(event: ChannelEvent<'_>);
+
 /// The function that receives the messages of a subscription; it decides on topic and type.
 #[derive(Clone, Copy, Debug)]
 enum MessageHandler {
@@ -38,6 +43,7 @@ enum MessageHandler {
     Device(DeviceHandler),
     Mailbox(MailboxHandler),
     Parking(ParkingHandler),
+    Channel(ChannelHandler),
 }
 
 impl MessageHandler {
@@ -48,6 +54,7 @@ impl MessageHandler {
             MessageHandler::Device(_) => "device state",
             MessageHandler::Mailbox(_) => "message waiting",
             MessageHandler::Parking(_) => "parking",
+            MessageHandler::Channel(_) => "channel",
         }
     }
 
@@ -62,6 +69,8 @@ impl MessageHandler {
             MessageHandler::Mailbox(_) => unsafe { ffi::ast_mwi_topic_all() },
             // SAFETY: HOST-GLOBALS: as above.
             MessageHandler::Parking(_) => unsafe { ffi::ast_parking_topic() },
+            // SAFETY: HOST-GLOBALS: as above.
+            MessageHandler::Channel(_) => unsafe { ffi::ast_channel_topic_all() },
         };
         NonNull::new(topic).map(Topic)
     }
@@ -73,6 +82,15 @@ impl MessageHandler {
             MessageHandler::Device(_) => devicestate::message_type(),
             MessageHandler::Mailbox(_) => mailbox::message_type(),
             MessageHandler::Parking(_) => parking::message_type(),
+            MessageHandler::Channel(_) => snapshots::message_type(),
+        }
+    }
+
+    /// The types of further messages, of those that Asterisk is configured to publish.
+    fn more_types(self) -> Vec<MessageType> {
+        match self {
+            MessageHandler::Channel(_) => snapshots::hold_types().collect(),
+            _ => Vec::new(),
         }
     }
 }
@@ -140,7 +158,8 @@ unsafe impl Sync for TopicSubscription {}
 #[derive(Debug)]
 struct Receiver {
     handler: MessageHandler,
-    message_type: MessageType,
+    /// One or more.
+    message_types: Vec<MessageType>,
     /// The type of the marks. It is compared only.
     mark: *const ffi::stasis_message_type,
     /// The number of the last mark that has arrived.
@@ -188,6 +207,14 @@ impl TopicSubscription {
         Self::new(MessageHandler::Parking(handler))
     }
 
+    /// Subscribes to every channel.
+    ///
+    /// # Errors
+    /// Asterisk does not publish channels, or has no memory.
+    pub fn channels(handler: ChannelHandler) -> Result<Self, Error> {
+        Self::new(MessageHandler::Channel(handler))
+    }
+
     fn new(handler: MessageHandler) -> Result<Self, Error> {
         let subject = handler.subject();
         let (Some(topic), Some(message_type)) = (handler.topic(), handler.message_type()) else {
@@ -198,9 +225,11 @@ impl TopicSubscription {
         let Some(mark) = MarkType::new() else {
             return Err(Error::new("Asterisk has no memory for a message"));
         };
+        let mut message_types = vec![message_type];
+        message_types.append(&mut handler.more_types());
         let handler = NonNull::from(Box::leak(Box::new(Receiver {
             handler,
-            message_type,
+            message_types: message_types.clone(),
             mark: mark.0.as_ptr(),
             arrived: Mutex::new(0),
             arrival: Condvar::new(),
@@ -231,7 +260,7 @@ impl TopicSubscription {
             mark,
             marks: AtomicU64::new(0),
         };
-        if !subscription.set_up(message_type) {
+        if !subscription.set_up(&message_types) {
             return Err(Error::new(format!(
                 "Could not set up the {subject} subscription"
             )));
@@ -239,15 +268,18 @@ impl TopicSubscription {
         Ok(subscription)
     }
 
-    /// Selects the messages of a type and the marks; says whether Asterisk accepts it.
-    fn set_up(&self, message_type: MessageType) -> bool {
+    /// Selects the messages of these types and the marks; says whether Asterisk accepts it.
+    fn set_up(&self, message_types: &[MessageType]) -> bool {
         let raw = self.raw.as_ptr();
         let accept = |kind: NonNull<ffi::stasis_message_type>| {
             // SAFETY: INVARIANT: a live subscription and a live type.
             unsafe { ffi::stasis_subscription_accept_message_type(raw, kind.as_ptr()) }
         };
         let filter = ffi::STASIS_SUBSCRIPTION_FILTER_SELECTIVE;
-        let mut refused = accept(message_type.0) | accept(self.mark.0);
+        let mut refused = accept(self.mark.0);
+        for message_type in message_types {
+            refused |= accept(message_type.0);
+        }
         // SAFETY: INVARIANT: a live subscription.
         refused |= unsafe { ffi::stasis_subscription_set_filter(raw, filter) };
         // SAFETY: INVARIANT: a live subscription.
@@ -372,9 +404,10 @@ unsafe extern "C" fn receive(
             // SAFETY: CALLBACK-ARGUMENTS: a live message.
             let kind = unsafe { ffi::stasis_message_type(message) };
             // A change of the subscription itself may arrive, too: its type is neither.
-            if kind == receiver.message_type.0.as_ptr() {
-                // SAFETY: CALLBACK-ARGUMENTS: a live message of the handler's type.
-                unsafe { hand_over(receiver.handler, message) };
+            let mut types = receiver.message_types.iter();
+            if let Some(found) = types.find(|known| known.0.as_ptr() == kind) {
+                // SAFETY: CALLBACK-ARGUMENTS: a live message of that type, one of the handler's.
+                unsafe { hand_over(receiver.handler, *found, message) };
             } else if kind.cast_const() == receiver.mark {
                 // SAFETY: CALLBACK-ARGUMENTS: a live message.
                 let number = unsafe { ffi::stasis_message_data(message) };
@@ -391,8 +424,12 @@ unsafe extern "C" fn receive(
 }
 
 /// # Safety
-/// `message` is a live message of the handler's type.
-unsafe fn hand_over(handler: MessageHandler, message: *const ffi::stasis_message) {
+/// `message` is a live message of type `kind`, which is one of the handler's.
+unsafe fn hand_over(
+    handler: MessageHandler,
+    kind: MessageType,
+    message: *const ffi::stasis_message,
+) {
     match handler {
         // SAFETY: CALLER: a live message of the handler's type.
         MessageHandler::Presence(handle) => unsafe { presencestate::with_parts(message, handle) },
@@ -402,6 +439,10 @@ unsafe fn hand_over(handler: MessageHandler, message: *const ffi::stasis_message
         MessageHandler::Mailbox(handle) => unsafe { mailbox::with_parts(message, handle) },
         // SAFETY: CALLER: as above.
         MessageHandler::Parking(handle) => unsafe { parking::with_parts(message, handle) },
+        // SAFETY: CALLER: as above.
+        MessageHandler::Channel(handle) => unsafe {
+            snapshots::with_event(kind, message, handle);
+        },
     }
 }
 

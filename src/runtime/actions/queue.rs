@@ -163,6 +163,14 @@ impl OrderQueue {
         names.extend(all.map(|name| (name.to_ascii_lowercase(), name.clone())));
     }
 
+    /// Whether an order of the user waits or is being carried out; `key` is the name in lower
+    /// case.
+    pub fn holds(&self, key: &str) -> bool {
+        let waiting = self.waiting.lock();
+        let mut busy = waiting.busy.iter();
+        waiting.orders.contains_key(key) || busy.any(|name| name.eq_ignore_ascii_case(key))
+    }
+
     /// Waits for the next order.
     pub fn next(&self) -> Task {
         let mut waiting = self.waiting.lock();

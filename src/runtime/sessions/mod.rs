@@ -38,6 +38,8 @@ pub struct Access {
     pub throttle: Throttle,
     /// The requests of each caller.
     pub rate: Rate,
+    /// The calls that each user has had made.
+    pub calls: Rate,
     /// Sessions that were logged out.
     pub ended: EndedSessions,
     /// Digests of credentials that were verified, so that not each request costs a hash;
@@ -114,6 +116,7 @@ impl Runtime {
                     secret,
                     throttle: Throttle::default(),
                     rate: Rate::default(),
+                    calls: Rate::default(),
                     ended,
                     verified: HashSet::new(),
                 };

@@ -26,11 +26,26 @@ impl Rate {
     /// # Errors
     /// Returns how long to wait if the bucket is empty.
     pub fn take(&mut self, caller: &Arc<str>, rate: u32, now: Instant) -> Result<(), Duration> {
-        let (rate, full) = (f64::from(rate), f64::from(rate) * 2.0);
+        let rate = f64::from(rate);
+        self.take_of(caller, rate, rate * 2.0, now)
+    }
+
+    /// Takes one request out of the caller's bucket, which holds `full` requests and is refilled
+    /// with `rate` requests per second.
+    ///
+    /// # Errors
+    /// Returns how long to wait if the bucket is empty.
+    pub fn take_of(
+        &mut self,
+        caller: &Arc<str>,
+        rate: f64,
+        full: f64,
+        now: Instant,
+    ) -> Result<(), Duration> {
         if self.0.len() >= MANY && !self.0.contains_key(caller) {
-            // A bucket is full after two seconds.
             let is_in_use = |bucket: &Bucket| {
-                now.saturating_duration_since(bucket.filled) < Duration::from_secs(2)
+                let passed = now.saturating_duration_since(bucket.filled).as_secs_f64();
+                bucket.level + passed * rate < full
             };
             self.0.retain(|_, bucket| is_in_use(bucket));
         }

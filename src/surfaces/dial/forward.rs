@@ -3,8 +3,10 @@
 use super::call::{DialCall, DialOutcome};
 use super::{DIALSTATUS, STATUS, busy};
 use asterisk::application::{DialplanNext, RedirectingReason};
-use asterisk::log;
+use asterisk::{log, system};
 use presence::calls::Destination;
+use presence::model::mailbox;
+use presence::model::own_settings::Greeting;
 
 impl DialCall<'_> {
     /// Forwards the call.
@@ -52,8 +54,41 @@ impl DialCall<'_> {
         }
     }
 
+    /// Plays a recording of the user's own mailbox to the caller. Returns whether it is there:
+    /// in another mailbox the name would mean a recording of its owner.
+    fn plays(&self, of: &str, name: &str) -> bool {
+        if *mailbox::whole(of) != *mailbox::whole(&self.plan.mailbox) {
+            return false;
+        }
+        let whole = mailbox::whole(of);
+        let Some((number, context)) = whole.split_once('@') else {
+            return false;
+        };
+        let file = system::voicemail_directory()
+            .join(context)
+            .join(number)
+            .join(name);
+        // `Playback` would take such a path for several files or for options.
+        let Some(file) = file.to_str().filter(|file| !file.contains(['&', ','])) else {
+            return false;
+        };
+        let played = self.channel.run(c"Playback", file);
+        let there = self.channel.get("PLAYBACKSTATUS").as_deref() == Some("SUCCESS");
+        if !there && !self.channel.hung_up() {
+            let why = match played {
+                Ok(_) => format!("there is no recording '{name}'"),
+                Err(why) => why.to_string(),
+            };
+            log::warning(format_args!(
+                "The own greeting of '{}' is not played: {why}; the usual one follows",
+                self.plan.user
+            ));
+        }
+        there
+    }
+
     fn voicemail(&self, mailbox: &str, reason: RedirectingReason) -> DialplanNext {
-        let channel = self.channel;
+        let (channel, plan) = (self.channel, &self.plan);
         if mailbox.is_empty() {
             self.warn(&"the user has no mailbox");
             busy(channel, "WRONGTARGET");
@@ -61,10 +96,17 @@ impl DialCall<'_> {
         }
         channel.redirect(&self.called.number, reason);
         channel.set(STATUS, "VOICEMAIL");
-        let greeting = match reason {
-            RedirectingReason::Busy => 'b',
+        let greeting = match (&plan.greeting, reason) {
+            (Some(Greeting::Recording(name)), _) if self.plays(mailbox, name) => 's',
+            (Some(Greeting::Busy), _) => 'b',
+            (Some(Greeting::Unavailable), _) => 'u',
+            (_, RedirectingReason::Busy) => 'b',
             _ => 'u',
         };
+        if channel.hung_up() {
+            channel.set(DIALSTATUS, "CANCEL");
+            return DialplanNext::HangUp;
+        }
         let result = channel.run(c"VoiceMail", &format!("{mailbox},{greeting}"));
         // The mailbox may not exist any more: the caller must not hear silence.
         let failed = match &result {

@@ -33,25 +33,42 @@ pub fn later(mut reply: Reply, wait: Duration) -> Reply {
     reply
 }
 
-/// The longest body, in bytes.
+/// The longest body of most requests, in bytes.
 const LONGEST_BODY: usize = 8 * 1024;
+
+/// The longest body that Asterisk's HTTP server takes, in bytes.
+pub const LONGEST_OF_SERVER: usize = 40 * 1024;
 
 /// Reads the JSON object of a request's body.
 ///
 /// # Errors
 /// Answers 400, 413 or 415 and says what was expected.
 pub fn read_body<T: DeserializeOwned>(request: &Request<'_>) -> Result<T, Reply> {
+    read_long_body(request, LONGEST_BODY)
+}
+
+/// The same for a body of up to `limit` bytes.
+///
+/// # Errors
+/// As [`read_body`].
+pub fn read_long_body<T: DeserializeOwned>(
+    request: &Request<'_>,
+    limit: usize,
+) -> Result<T, Reply> {
     let refused = |why| match why {
         NoBody::Empty => error(400, "body", "The body is empty; expected JSON."),
-        NoBody::TooLarge => error(413, "too_large", "The body is longer than 8 kB."),
+        NoBody::TooLarge => {
+            let why = format!("The body is longer than {} kB.", limit / 1024);
+            error(413, "too_large", &why)
+        }
         NoBody::Broken => error(400, "body", "The body is not JSON, or it is incomplete."),
     };
-    request.check_body(LONGEST_BODY).map_err(refused)?;
+    request.check_body(limit).map_err(refused)?;
     if !wire::is_json(request.header("Content-Type").unwrap_or_default()) {
         let why = "Expected the Content-Type application/json.";
         return Err(error(415, "type", why));
     }
-    let body = request.json(LONGEST_BODY).map_err(refused)?;
+    let body = request.json(limit).map_err(refused)?;
     // serde would accept a list for a struct too, with the values in the order of the fields.
     let value: serde_json::Value = match serde_json::from_str(&body) {
         Ok(value @ serde_json::Value::Object(_)) => value,
@@ -91,8 +108,17 @@ pub fn read_json(request: &Request<'_>, value: &impl Serialize) -> Reply {
 
 /// 204: done, without content.
 pub fn no_content() -> Reply {
+    empty(204)
+}
+
+/// 202: it is under way, without content.
+pub fn accepted() -> Reply {
+    empty(202)
+}
+
+fn empty(status: u16) -> Reply {
     Reply {
-        status: 204,
+        status,
         headers: vec![("Cache-Control", "no-store".into())],
         body: ReplyBody::Text("".into()),
     }

@@ -15,9 +15,11 @@ use serde::Serialize;
 use serde_json::json as object;
 
 use super::access::Pass;
+use super::calls;
 use super::users::{Members, Reloaded, pairs, records};
 use super::{HttpCaller, Reply, Request, account, error, reader_slots, session};
 use crate::runtime::feed::{Next, Note, Reader};
+use crate::runtime::live_calls::CallsOf;
 use crate::runtime::store;
 use asterisk::http::{ReaderGone, ReplyBody, Stream};
 use presence::account::{Event, EventsQuery, Record, Subscription, wants_group};
@@ -80,7 +82,8 @@ pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
             viewer: viewer.ok_or_else(super::not_running)?,
             query,
             wanted,
-            reader,
+            reader: reader.with_calls(),
+            calls: None,
             pass: Pass::new(caller),
             sent: Sent::default(),
         };
@@ -125,6 +128,9 @@ struct FeedStream {
     /// The names of the requested users; `None` for all.
     wanted: Option<HashSet<Arc<str>>>,
     reader: Reader,
+    /// The version of the table of calls that the reader knows; `None` if the account does not
+    /// show its calls.
+    calls: Option<u64>,
     pass: Pass,
     sent: Sent,
 }
@@ -163,19 +169,30 @@ impl FeedStream {
             Begin::Live => {}
             begin => self.snapshot(stream, begin)?,
         }
+        let mut text = String::new();
+        self.calls(&mut text, true);
+        if !text.is_empty() {
+            let before = self.reader.sequence;
+            self.write(stream, &text, before)?;
+        }
         let end = Instant::now() + LASTS;
         let mut beat = Instant::now() + HEARTBEAT;
-        let mut text = String::new();
         loop {
             let deadline = beat.min(Instant::now() + LOOK);
             let before = self.reader.sequence;
             match self.reader.next(BATCH, deadline) {
                 Next::Over => return Ok(()),
-                Next::Missed(_) => self.snapshot(stream, Begin::Reset)?,
+                Next::Missed(_) => {
+                    self.snapshot(stream, Begin::Reset)?;
+                    self.calls(&mut text, true);
+                }
                 Next::News(events, notes) => {
                     text.clear();
                     events.iter().for_each(|event| self.event(&mut text, event));
                     notes.iter().for_each(|note| self.push(&mut text, note));
+                    let mut events = events.iter();
+                    let others_seen = events.any(|event| event.changed.has_visibility());
+                    self.calls(&mut text, others_seen);
                 }
             }
             // Checked before writing: a caller that has logged out gets nothing more.
@@ -259,6 +276,24 @@ impl FeedStream {
             let json = json.unwrap_or_else(|| event.json(&self.subscription));
             message(text, Some(event.sequence), "presence", &json);
         }
+    }
+
+    /// Writes the calls of users that have changed, or those of everybody: the reader knows
+    /// none yet, or sees other users now.
+    fn calls(&mut self, text: &mut String, of_everybody: bool) {
+        let of = match self.calls.filter(|_| !of_everybody) {
+            Some(version) => CallsOf::ChangedSince(version),
+            None => CallsOf::Everybody,
+        };
+        let wanted = &self.wanted;
+        let wants = |user: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(user));
+        let read = calls::messages(&self.account, &self.caller, of, wants);
+        self.calls = read.map(|(messages, version)| {
+            for json in messages {
+                message(text, None, "calls", &json);
+            }
+            version
+        });
     }
 
     /// Only the user's own callers receive a push message.

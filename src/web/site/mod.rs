@@ -5,15 +5,19 @@
 
 mod access;
 mod answer;
+mod calls;
+mod configuration;
 mod events;
 mod openapi;
 mod pages;
 mod password;
+mod queues;
 mod reader_slots;
 mod routes;
 #[cfg(feature = "selftest")]
 mod selftest;
 mod session;
+mod settings;
 mod strings;
 mod users;
 

@@ -1,6 +1,9 @@
 //! The resources below `v1/` and their handlers.
 
-use super::{HttpCaller, HttpMethod, Reply, Request, events, openapi, password, session, users};
+use super::{
+    HttpCaller, HttpMethod, Reply, Request, calls, configuration, events, openapi, password,
+    queues, session, settings, users,
+};
 
 /// A path, in which `*` matches any part that is not empty, and the handler of each method.
 pub struct Route<F: 'static> {
@@ -56,8 +59,62 @@ pub static CALLERS: &[Route<CallerHandler>] = &[
         methods: &[(HttpMethod::Get, users::get), (HttpMethod::Put, users::put)],
     },
     Route {
+        path: &["v1", "account", "*", "calls"],
+        methods: &[(HttpMethod::Get, calls::list)],
+    },
+    Route {
+        path: &["v1", "account", "*", "extension", "*", "calls"],
+        methods: &[(HttpMethod::Post, calls::dial)],
+    },
+    Route {
+        path: &["v1", "account", "*", "extension", "*", "pickup"],
+        methods: &[(HttpMethod::Post, calls::pick_up)],
+    },
+    Route {
+        path: &["v1", "account", "*", "queues"],
+        methods: &[(HttpMethod::Get, queues::list)],
+    },
+    Route {
+        path: &["v1", "account", "*", "queues", "*", "own"],
+        methods: &[(HttpMethod::Put, queues::pause)],
+    },
+    Route {
+        path: &["v1", "account", "*", "extension", "*", "settings"],
+        methods: &[
+            (HttpMethod::Get, settings::get),
+            (HttpMethod::Put, settings::put),
+        ],
+    },
+    Route {
         path: &["v1", "account", "*", "events"],
         methods: &[(HttpMethod::Get, events::stream)],
+    },
+    Route {
+        path: &["v1", "configuration"],
+        methods: &[
+            (HttpMethod::Get, configuration::show),
+            (HttpMethod::Put, configuration::change),
+        ],
+    },
+    Route {
+        path: &["v1", "configuration", "check"],
+        methods: &[(HttpMethod::Post, configuration::check)],
+    },
+    Route {
+        path: &["v1", "configuration", "backups"],
+        methods: &[(HttpMethod::Get, configuration::backups)],
+    },
+    Route {
+        path: &["v1", "configuration", "backups", "*"],
+        methods: &[(HttpMethod::Post, configuration::restore)],
+    },
+    Route {
+        path: &["v1", "configuration", "sections", "*"],
+        methods: &[
+            (HttpMethod::Get, configuration::show_section),
+            (HttpMethod::Put, configuration::change_section),
+            (HttpMethod::Delete, configuration::delete_section),
+        ],
     },
 ];
 

@@ -7,6 +7,7 @@ use serde_json::json as object;
 
 use super::access::{self, COOKIE};
 use super::answer::{error, json, no_content, read_body, read_json};
+use super::calls;
 use crate::runtime;
 use crate::runtime::sessions::session::{self, Token};
 use crate::runtime::store;
@@ -116,14 +117,32 @@ pub fn log_out(request: &Request<'_>, _: &HttpCaller) -> Reply {
 }
 
 /// The cookie is hidden from scripts and not sent by other sites, and over TLS it is never
-/// sent in the clear.
+/// sent in the clear. In a frame of another site, which only TLS makes possible, it has to be
+/// sent by that site too, and belongs to that site's frames alone (`Partitioned`).
 fn cookie(request: &Request<'_>, token: &str, seconds: u64) -> String {
-    let secure = if request.is_secure() { "; Secure" } else { "" };
+    let http = access::settings();
+    let is_secure = request.is_secure() || http.as_ref().is_some_and(|http| by_tls(request, http));
+    let framed = http.is_some_and(|http| !http.frame.is_empty());
+    let sent = match (is_secure, framed) {
+        (true, true) => "SameSite=None; Secure; Partitioned",
+        (true, false) => "SameSite=Strict; Secure",
+        (false, _) => "SameSite=Strict",
+    };
     format!(
-        "{COOKIE}={token}; Path={}/userpresence; Max-Age={seconds}; HttpOnly; \
-         SameSite=Strict{secure}",
+        "{COOKIE}={token}; Path={}/userpresence; Max-Age={seconds}; HttpOnly; {sent}",
         prefix()
     )
+}
+
+/// Whether a trusted proxy says that it was asked by TLS.
+fn by_tls(request: &Request<'_>, http: &Http) -> bool {
+    let remote = request.remote();
+    http.trusted_proxies
+        .iter()
+        .any(|proxy| proxy.contains(remote))
+        && request
+            .header("X-Forwarded-Proto")
+            .is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
 }
 
 /// What a caller may do besides reading, so that a page shows only what works.
@@ -147,8 +166,8 @@ impl May {
                 .as_deref()
                 .is_some_and(|own| caller.may_set(own)),
             password: is_person,
-            call: false,
-            configure: false,
+            call: calls::may_call(caller),
+            configure: caller.configure,
         }
     }
 }
@@ -169,9 +188,9 @@ fn described(caller: &Principal, is_person: bool) -> serde_json::Value {
         "account": own_account(caller),
         "extensionId": id,
         "user": caller.user.as_deref(),
+        "may": May::of(caller, is_person),
         "displayName": display_name.as_deref().or(caller.user.as_deref()),
         "seesAll": caller.sees_all,
-        "may": May::of(caller, is_person),
     })
 }
 

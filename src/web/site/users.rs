@@ -19,7 +19,7 @@ const BATCH: usize = 256;
 /// The number of users read under one lock where only their flags are needed.
 const BATCH_OF_FLAGS: usize = 8192;
 
-fn going() -> Reply {
+pub(super) fn going() -> Reply {
     error(503, "not_running", "The module is not running.")
 }
 
@@ -154,7 +154,7 @@ pub fn statuses(request: &Request<'_>, caller: &HttpCaller) -> Reply {
 ///
 /// # Errors
 /// Answers 404 if there is no such user, or `may_know` refuses.
-fn user(
+pub fn user(
     request: &Request<'_>,
     caller: &HttpCaller,
     may_know: impl Fn(&str) -> bool,

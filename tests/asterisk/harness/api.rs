@@ -70,6 +70,12 @@ pub fn put(ast: &Instance, name: &str, target: &str, body: &Value) -> Answer {
     ast.http("PUT", target, &[&login(name), JSON], &body.to_string())
 }
 
+/// A POST request with a JSON body, of an API user with the password `secret`.
+#[track_caller]
+pub fn post(ast: &Instance, name: &str, target: &str, body: &Value) -> Answer {
+    ast.http("POST", target, &[&login(name), JSON], &body.to_string())
+}
+
 /// Logs in over HTTP and returns the `Cookie` header of the session.
 #[track_caller]
 pub fn sign_in(ast: &Instance, name: &str, headers: &[&str]) -> String {

@@ -46,6 +46,12 @@ impl Browser {
     /// Starts a browser.
     #[track_caller]
     pub fn start(ast: &Instance) -> Self {
+        Self::start_with(ast, &[])
+    }
+
+    /// As [`Browser::start`], with more arguments for Chromium.
+    #[track_caller]
+    pub fn start_with(ast: &Instance, more: &[&str]) -> Self {
         let port = ports::free();
         let home = ast.path(&format!("browser-{port}"));
         fs::create_dir(&home).expect("a directory below our own");
@@ -75,6 +81,7 @@ impl Browser {
             "--window-size=1000,700".to_owned(),
             format!("--user-data-dir={}", profile.display()),
         ];
+        arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
         if is_root() {
             arguments.push("--no-sandbox".to_owned());
         }
@@ -96,11 +103,19 @@ impl Browser {
     /// Goes to a page of Asterisk's HTTP server, for example `/userpresence/`.
     #[track_caller]
     pub fn open(&self, path: &str) {
-        self.must(
-            "POST",
-            "/url",
-            json!({"url": format!("{}{path}", self.site)}),
-        );
+        self.go(&format!("{}{path}", self.site));
+    }
+
+    /// Goes to a whole address.
+    #[track_caller]
+    pub fn go(&self, url: &str) {
+        self.must("POST", "/url", json!({"url": url}));
+    }
+
+    /// Goes into a frame of the page by its number, or back to the page.
+    #[track_caller]
+    pub fn frame(&self, number: Option<u32>) {
+        self.must("POST", "/frame", json!({"id": number}));
     }
 
     /// Runs JavaScript in the page, with these `arguments`, and returns its result.
@@ -211,6 +226,35 @@ impl Browser {
         self.must("POST", "/actions", body);
     }
 
+    /// Drags an element with the mouse to the middle of another one, `below` pixels further down.
+    #[track_caller]
+    pub fn drag(&self, from: &str, to: &str, below: i64) {
+        let middle = |selector: &str| {
+            let at = self.run(
+                "const box = document.querySelector(arguments[0]).getBoundingClientRect(); \
+                 return [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)]",
+                &[json!(selector)],
+            );
+            [&at[0], &at[1]].map(|it| it.as_i64().expect("a number"))
+        };
+        self.run(
+            "document.querySelector(arguments[0]).scrollIntoView({block: 'center'})",
+            &[json!(from)],
+        );
+        let ([x, y], [to_x, to_y]) = (middle(from), middle(to));
+        let go = |x: i64, y: i64| json!({"type": "pointerMove", "x": x, "y": y, "duration": 50});
+        let press = |kind: &str| json!({"type": kind, "button": 0});
+        let actions = json!([
+            go(x, y),
+            press("pointerDown"),
+            go((x + to_x) / 2, (y + to_y) / 2),
+            go(to_x, to_y + below),
+            press("pointerUp"),
+        ]);
+        let body = json!({"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]});
+        self.must("POST", "/actions", body);
+    }
+
     /// Sets the page's size in CSS pixels, on a phone or not.
     #[track_caller]
     pub fn size(&self, width: u32, height: u32, phone: bool) {
@@ -220,10 +264,21 @@ impl Browser {
         self.chromium("Emulation.setDeviceMetricsOverride", metrics);
     }
 
-    /// Sets the preferred colour scheme: `light` or `dark`.
+    /// Sets the preferred colour scheme: `light` or `dark`; or `forced`, the few colours that a
+    /// person with weak eyes has chosen for all pages.
     #[track_caller]
     pub fn colours(&self, scheme: &str) {
-        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        let feature = |name: &str, value: &str| json!({"name": name, "value": value});
+        let features = match scheme {
+            "forced" => [
+                feature("forced-colors", "active"),
+                feature("prefers-color-scheme", "dark"),
+            ],
+            scheme => [
+                feature("forced-colors", "none"),
+                feature("prefers-color-scheme", scheme),
+            ],
+        };
         self.chromium("Emulation.setEmulatedMedia", json!({"features": features}));
     }
 
@@ -271,11 +326,11 @@ impl Browser {
         Some(found[ELEMENT].as_str()?.to_owned())
     }
 
-    /// A command of Chromium's own protocol.
+    /// A command of Chromium's own protocol, and its result.
     #[track_caller]
-    fn chromium(&self, command: &str, parameters: Value) {
+    pub fn chromium(&self, command: &str, parameters: Value) -> Value {
         let body = json!({"cmd": command, "params": parameters});
-        self.must("POST", "/goog/cdp/execute", body);
+        self.must("POST", "/goog/cdp/execute", body)
     }
 
     #[track_caller]

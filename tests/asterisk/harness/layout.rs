@@ -128,6 +128,12 @@ impl Instance {
         fs::write(to, bytes).expect("our own directory");
     }
 
+    /// The text of a configuration file.
+    #[track_caller]
+    pub fn read_config(&self, name: &str) -> String {
+        fs::read_to_string(self.config_path(name)).expect("a file of the instance")
+    }
+
     /// Writes a file in the configuration directory.
     #[track_caller]
     pub fn write_config(&self, name: &str, text: &str) {

@@ -33,6 +33,7 @@ mod dialplan;
 mod disk;
 mod events;
 pub mod feature_phone;
+mod firefox;
 mod hints;
 mod http;
 mod instance;
@@ -54,6 +55,7 @@ mod sip;
 mod sipp;
 pub mod statuses;
 pub mod users;
+mod view;
 mod wait;
 
 #[allow(unused_imports, reason = "as above")]
@@ -64,6 +66,7 @@ pub use self::{
     calls::Channel,
     disk::Lock,
     events::{Event, EventStream},
+    firefox::Firefox,
     hints::Hint,
     http::Answer,
     instance::{Instance, MODULE},
@@ -77,5 +80,6 @@ pub use self::{
     receiver::{Answering, Post, Receiver, TlsReceiver, certificate},
     sip::{Notify, Presence, Subscriber},
     sipp::Sipp,
+    view::View,
     wait::{PATIENCE, now, wait_until},
 };

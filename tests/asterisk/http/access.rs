@@ -35,6 +35,8 @@ fn an_api_user_authenticates_by_basic_and_sees_its_own_account() {
                 "call": false,
                 "configure": false,
             },
+            "displayName": user,
+            "seesAll": false,
         });
         assert_eq!(answer.json(), expected);
     }

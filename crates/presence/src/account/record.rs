@@ -109,10 +109,10 @@ impl Record {
     pub fn of(world: &World, id: UserId) -> Self {
         let directory = world.directory();
         let (user, outcome) = (directory.get(id), world.outcome(id));
-        let default = user.default.map(usize::from);
-        let default = default.and_then(|at| user.inputs.get(at));
+        let default_at = world.default_of(id).map(usize::from);
+        let default = default_at.and_then(|at| user.inputs.get(at));
         let others = user.inputs.iter().enumerate();
-        let others = others.filter(|(at, _)| Some(*at) != user.default.map(usize::from));
+        let others = others.filter(|(at, _)| Some(*at) != default_at);
         let extensions = default.into_iter().chain(others.map(|(_, input)| input));
         let extensions = extensions.filter_map(|input| directory.extension(input));
         let (activity, status) = (world.activity(id), world.status(id));

@@ -15,29 +15,17 @@ mod template;
 
 use std::sync::Arc;
 
+use crate::model::own_settings::OwnSwitch;
 use crate::model::state::{Presence, State};
 use crate::model::status::Statuses;
 use crate::model::words::words;
 
+pub use crate::model::queue_action::QueueAction;
 pub use backend::{Backend, TargetValue};
 pub use queue::{Member, QueueMembership, QueueStep, REASON};
 pub use record::{ActionRecord, InForce, carry_out, describe_member};
 pub use target::TargetKind;
 pub use template::Assignment;
-
-words! {
-    /// An action in a queue.
-    pub enum QueueAction: "action" {
-        /// The member is added.
-        Login = "login",
-        /// The member is removed.
-        Logout = "logout",
-        /// The member is paused.
-        Pause = "pause",
-        /// No action, whatever other blocks want.
-        None = "none",
-    }
-}
 
 words! {
     /// The status that triggers a block.
@@ -52,7 +40,7 @@ words! {
 }
 
 /// One section of `type = action`.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ActionBlock {
     /// The section's name.
     pub name: Arc<str>,
@@ -166,10 +154,29 @@ pub struct Person {
     pub functions: Arc<Functions>,
     /// The user's blocks, in the order of the option `action`.
     pub blocks: Vec<Arc<ActionBlock>>,
+    /// What the user's own settings do in the chosen status.
+    pub own: OwnActions,
+    /// Whether the user may have actions of their own.
+    pub may_act: bool,
     /// The chosen status, including one that a schedule sets.
     pub chosen: StatusChange,
     /// The combined status of all sources.
     pub combined: StatusChange,
+}
+
+/// What a user's own settings do in a status. An item that is set takes the place of that item
+/// in all of the user's blocks.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct OwnActions {
+    /// The action in every queue of which the user is a member. A login applies to the queues
+    /// that the user's blocks name.
+    pub queue: Option<QueueAction>,
+    /// Do not disturb.
+    pub dnd: Option<OwnSwitch>,
+    /// Follow me.
+    pub follow_me: Option<OwnSwitch>,
+    /// The actions in queues that the settings have in any status.
+    pub named: Vec<QueueAction>,
 }
 
 /// A status and the previous status.
@@ -196,6 +203,28 @@ impl Person {
         }
     }
 
+    /// The queues that the blocks name.
+    fn named_queues(&self) -> Vec<Box<str>> {
+        let queues = self.blocks.iter().flat_map(|block| &block.queues);
+        queues.filter_map(|(queue, _)| queue.clone()).collect()
+    }
+
+    /// Whether the user's own settings may have done this in a queue.
+    fn may_have_done(&self, action: QueueAction, queue: &str) -> bool {
+        let is_named = || self.own.named.contains(&action);
+        self.may_act
+            && match action {
+                // It ends nothing but a pause of this module.
+                QueueAction::Pause => true,
+                QueueAction::Login => {
+                    let names = self.named_queues();
+                    is_named() && names.iter().any(|name| name.eq_ignore_ascii_case(queue))
+                }
+                QueueAction::Logout => is_named(),
+                QueueAction::None => false,
+            }
+    }
+
     /// The status that triggers a block of the given kind.
     pub fn change(&self, when: StatusKind) -> &StatusChange {
         match when {
@@ -215,12 +244,25 @@ pub struct Wanted {
     /// The assignments as target and value, in order; each target appears once.
     pub set: Vec<(String, String)>,
     queues: Vec<(Rank, Option<Box<str>>, QueueAction)>,
+    /// The user's own action in queues, and the queues that it logs in to.
+    own_queue: Option<(QueueAction, Vec<Box<str>>)>,
 }
 
 impl Wanted {
     /// The action that is wanted in a queue. In a queue of which the user is not a member, only
     /// actions that name the queue apply.
     fn in_queue(&self, queue: &str, member: bool) -> QueueAction {
+        if let Some((action, named)) = &self.own_queue {
+            let mut named = named.iter();
+            let applies = match action {
+                QueueAction::Login => named.any(|name| name.eq_ignore_ascii_case(queue)),
+                _ => member,
+            };
+            return match applies {
+                true => *action,
+                false => QueueAction::None,
+            };
+        }
         let wishes = self.queues.iter().filter(|(_, name, _)| match name {
             Some(name) => name.eq_ignore_ascii_case(queue),
             None => member,
@@ -232,12 +274,24 @@ impl Wanted {
 
     /// The names of the queues that an action names.
     fn named_queues(&self) -> impl Iterator<Item = &str> {
+        let own = self.own_queue.iter();
+        let own = own.filter(|(action, _)| *action == QueueAction::Login);
+        let own = own.flat_map(|(_, names)| names.iter().map(|name| &**name));
         let names = self.queues.iter();
-        names.filter_map(|(_, name, _)| name.as_deref())
+        let names = names.filter_map(|(_, name, _)| name.as_deref());
+        own.chain(names.filter(|_| self.own_queue.is_none()))
+    }
+
+    /// Whether there is nothing to do, in queues or elsewhere.
+    fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.queues.is_empty() && self.own_queue.is_none()
     }
 
     /// Whether any action in a queue is wanted.
     fn in_queues(&self) -> bool {
+        if let Some((action, _)) = self.own_queue {
+            return action != QueueAction::None;
+        }
         let mut wishes = self.queues.iter();
         wishes.any(|(_, _, action)| *action != QueueAction::None)
     }
@@ -262,7 +316,9 @@ pub fn wanted(person: &Person) -> Wanted {
         let mut given = given.filter_map(|(at, (_, block))| Some((at, of(block)?)));
         given.next_back()
     };
-    let (dnd, followme) = (switch(|block| block.dnd), switch(|block| block.followme));
+    let own = &person.own;
+    let dnd = switch(|block| block.dnd).filter(|_| own.dnd.is_none());
+    let followme = switch(|block| block.followme).filter(|_| own.follow_me.is_none());
     let functions = &person.functions;
     let mut wanted = Wanted::default();
     for (at, (rank, block)) in blocks.iter().enumerate() {
@@ -288,6 +344,21 @@ pub fn wanted(person: &Person) -> Wanted {
             .queues
             .extend(queues.map(|(queue, action)| (*rank, queue, action)));
     }
+    for (switch, on, off) in [
+        (own.dnd, &functions.dnd_on, &functions.dnd_off),
+        (
+            own.follow_me,
+            &functions.followme_on,
+            &functions.followme_off,
+        ),
+    ] {
+        match switch {
+            Some(OwnSwitch::On) => wanted.assign(on, person, StatusKind::Chosen),
+            Some(OwnSwitch::Off) => wanted.assign(off, person, StatusKind::Chosen),
+            Some(OwnSwitch::None) | None => {}
+        }
+    }
+    wanted.own_queue = own.queue.map(|action| (action, person.named_queues()));
     wanted
 }
 
@@ -301,7 +372,16 @@ pub fn wanted_targets(person: &Person) -> impl Iterator<Item = (Arc<str>, String
 
 /// Whether one of the person's blocks can write the target in any status.
 fn names(person: &Person, target: &str, statuses: &Statuses) -> bool {
+    let functions = &person.functions;
+    let own = [
+        &functions.dnd_on,
+        &functions.dnd_off,
+        &functions.followme_on,
+        &functions.followme_off,
+    ];
+    let mut own = own.into_iter().flatten().filter(|_| person.may_act);
     configured(person).any(|(_, item)| item.names(target, person, statuses))
+        || own.any(|item| item.names(target, person, statuses))
 }
 
 /// Every assignment of the person's blocks, with its block.

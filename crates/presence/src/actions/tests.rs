@@ -150,6 +150,8 @@ fn alice(blocks: &[ActionBlock], new: StatusValue) -> Person {
         member: Some("Local/200@from-queue/n".into()),
         functions: Arc::default(),
         blocks: blocks.iter().cloned().map(Arc::new).collect(),
+        own: OwnActions::default(),
+        may_act: false,
         combined: StatusChange::default(),
         chosen: StatusChange {
             new,

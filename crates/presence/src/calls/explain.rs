@@ -1,6 +1,6 @@
 //! The explanation of a plan in sentences: the target of a call and the reason.
 
-use super::{CallOrigin, CallPlan, DEPTH, Destination, ForwardWhen};
+use super::{CallOrigin, CallPlan, DEPTH, Destination, PlanItem, SetBy};
 use crate::directory::{Directory, UserId};
 use crate::model::text::quoted;
 use crate::world::World;
@@ -121,17 +121,17 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
     let ignored = plan.ignored.iter();
     lines.extend(ignored.map(|ignored| format!("For {user}, {ignored}.")));
     let onward = |target: &Destination| onward(world, caller, called, target);
-    let own = |when: ForwardWhen| own_setting(plan, when);
+    let own = |item: PlanItem| own_setting(plan, item);
     if let Some(target) = &plan.always {
-        let own = own(ForwardWhen::Always);
+        let own = own(PlanItem::Always);
         lines.push(format!(
             "The call goes at once to {}{own}.",
             described(target)
         ));
         lines.extend(onward(target));
     } else {
-        if plan.own[ForwardWhen::Always as usize].is_some() {
-            let own = own(ForwardWhen::Always);
+        if plan.own(PlanItem::Always).is_some() {
+            let own = own(PlanItem::Always);
             lines.push(format!("The call is not forwarded at once{own}."));
         }
         lines.extend(ringing(plan));
@@ -143,13 +143,13 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
                 lines.push(format!(
                     "If nobody answers, the call goes to {}{}.",
                     described(target),
-                    own(ForwardWhen::NoAnswer)
+                    own(PlanItem::NoAnswer)
                 ));
                 lines.extend(onward(target));
             }
             None => lines.push(format!(
                 "If nobody answers, the call ends{}.",
-                own(ForwardWhen::NoAnswer)
+                own(PlanItem::NoAnswer)
             )),
         }
         match &plan.busy {
@@ -157,13 +157,13 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
                 lines.push(format!(
                     "If {user} is busy, the call goes to {}{}.",
                     described(target),
-                    own(ForwardWhen::Busy)
+                    own(PlanItem::Busy)
                 ));
                 lines.extend(onward(target));
             }
             None => lines.push(format!(
                 "If {user} is busy, the caller hears busy{}.",
-                own(ForwardWhen::Busy)
+                own(PlanItem::Busy)
             )),
         }
     }
@@ -180,17 +180,54 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
     if !plan.note.is_empty() {
         lines.push(format!("Note: {}", plan.note));
     }
+    if let Some(greeting) = &plan.greeting {
+        lines.push(format!("The mailbox greets with: {greeting}."));
+    }
+    lines.extend(set_by(plan));
     lines.push(String::new());
     lines.join("\n")
 }
 
 /// The end of a sentence about a forward that the user has set; empty for one of the
 /// administrator.
-fn own_setting(plan: &CallPlan, when: ForwardWhen) -> String {
-    let status = plan.own[when as usize].as_deref();
+fn own_setting(plan: &CallPlan, item: PlanItem) -> String {
+    let status = plan.own(item);
     status.map_or_else(String::new, |status| {
         format!(", by {}'s own setting for {status}", plan.user)
     })
+}
+
+/// Who has set the items, one line for the user and one for each section.
+fn set_by(plan: &CallPlan) -> Vec<String> {
+    let of = |wanted: &dyn Fn(&SetBy) -> Option<String>| {
+        let items = plan.set_by.iter();
+        let items = items.filter_map(|(item, by)| Some(format!("{item}{}", wanted(by)?)));
+        items.collect::<Vec<_>>().join(", ")
+    };
+    let own = of(&|by| match by {
+        SetBy::Own(status) => Some(format!(" (for {status})")),
+        SetBy::Section(_) => None,
+    });
+    let mut lines = Vec::new();
+    if !own.is_empty() {
+        lines.push(format!("Set by {}: {own}.", plan.user));
+    }
+    let mut sections: Vec<&str> = Vec::new();
+    for (_, by) in &plan.set_by {
+        if let SetBy::Section(section) = by
+            && !sections.contains(&&**section)
+        {
+            sections.push(section);
+        }
+    }
+    lines.extend(sections.into_iter().map(|section| {
+        let items = of(&|by| match by {
+            SetBy::Section(name) if **name == *section => Some(String::new()),
+            _ => None,
+        });
+        format!("Set by section [{section}]: {items}.")
+    }));
+    lines
 }
 
 /// The devices that the call rings, one line for each stage.

@@ -7,7 +7,7 @@ use crate::model::assignment::Choice;
 use crate::model::dialable::without_hyphens;
 use crate::model::dnd::DndStatus;
 use crate::model::feature_keys::{DndKey, FeatureRequest};
-use crate::model::own_settings::{OwnTarget, SettingsPatch};
+use crate::model::own_settings::{OwnTarget, STATUSES, SettingsPatch};
 use crate::model::state::State;
 use crate::model::time::Time;
 use crate::world::{Change, Effect, SettingsError, World};
@@ -84,14 +84,15 @@ fn press_forward(
 fn target_of(world: &World, user: UserId, number: &str) -> String {
     let directory = world.directory();
     let plain = without_hyphens(number);
+    let settings = world.own_settings(user);
     let shows = |target: &OwnTarget| {
-        let destination = directory.own_target(user, target).ok();
+        let destination = directory.own_target(user, settings, target).ok();
         let destination = destination.and_then(|it| super::own::destination_of(directory, it));
         destination.is_some_and(|destination| without_hyphens(&shown(&destination)) == plain)
     };
-    let reach = directory.get(user).reach.as_deref();
-    let is_mobile = reach.is_some_and(|reach| *reach.mobile == *plain);
-    let mobile_is_allowed = || directory.own_target(user, &OwnTarget::Mobile).is_ok();
+    let is_mobile = directory.is_own_mobile(user, settings, &plain);
+    let mobile = OwnTarget::Mobile;
+    let mobile_is_allowed = || directory.own_target(user, settings, &mobile).is_ok();
     if (is_mobile && mobile_is_allowed()) || shows(&OwnTarget::Mobile) {
         return OwnTarget::Mobile.to_string();
     }
@@ -107,9 +108,12 @@ fn target_of(world: &World, user: UserId, number: &str) -> String {
     }
 }
 
+/// The reason without the path of the item, which says nothing to the user of a phone.
 fn reason(error: SettingsError) -> String {
-    match error {
-        SettingsError::Invalid(why) | SettingsError::NotAllowed(why) => why,
+    let why = error.reason();
+    match why.split_once(": ") {
+        Some((path, why)) if path.starts_with(STATUSES) => why.to_owned(),
+        _ => why,
     }
 }
 

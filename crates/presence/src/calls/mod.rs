@@ -3,10 +3,13 @@
 //! A plan does not dial. The application that carries out a plan reads the same plan as the
 //! interfaces that show it, so a call goes exactly where the interfaces show.
 
+pub mod effective;
 mod explain;
 pub mod feature_keys;
 pub mod key_press;
+pub mod live;
 mod own;
+pub mod own_phone;
 pub mod pickup;
 mod show;
 #[cfg(test)]
@@ -16,15 +19,21 @@ use std::sync::Arc;
 
 use crate::directory::{Directory, User, UserId};
 use crate::model::flags::Flag;
+use crate::model::own_settings::{
+    DEFAULT_STATUS, Greeting, OwnSettings, OwnStatusSettings, StatusItem,
+};
 use crate::model::state::State;
+use crate::model::words::words;
 use crate::world::World;
 
 pub use crate::model::handling::{
     CallOrigin, Calls, Forward, ForwardVariable, ForwardWhen, Handling, HandlingBlock, MOBILE,
     Reach, is_phone,
 };
+pub use effective::{Allowed, allowed};
 pub use explain::{Caller, explain};
-pub use own::{EffectiveForward, IgnoredForward, allowed, effective, ignored, state_of};
+use own::CallSettings;
+pub use own::{EffectiveForward, IgnoredSetting, SetBy, effective, ignored, state_of};
 pub use show::{HEADS, RouteQuery, Row, table};
 
 /// How long a stage rings without `ring_timeout`, in seconds.
@@ -84,11 +93,10 @@ pub struct CallPlan {
     pub no_answer: Option<Destination>,
     /// The target if the user is busy.
     pub busy: Option<Destination>,
-    /// For each [`ForwardWhen`], the status of the user's own setting that decides it; `None`
-    /// where the administrator decides.
-    pub own: [Option<Box<str>>; 3],
-    /// The user's own forwards that are not carried out.
-    pub ignored: Vec<IgnoredForward>,
+    /// Who has set each item that somebody has set, in the order of [`PlanItem::ALL`].
+    pub set_by: Vec<(PlanItem, SetBy)>,
+    /// The user's own settings that are not carried out.
+    pub ignored: Vec<IgnoredSetting>,
     /// All devices of the user, which a call from a queue rings at once.
     pub together: Vec<String>,
     /// The devices of monitoring users whose flag has them ring too.
@@ -97,6 +105,36 @@ pub struct CallPlan {
     pub push: bool,
     /// The note for readers of the plan; empty for none.
     pub note: String,
+    /// The greeting of the mailbox; `None` for the one that fits the reason of the forward.
+    pub greeting: Option<Greeting>,
+    /// The user's own mailbox; empty for none. Recordings belong to it.
+    pub mailbox: String,
+}
+
+words! {
+    /// An item of a plan that somebody may have set.
+    pub enum PlanItem: "item" {
+        /// The forward at once.
+        Always = "always",
+        /// The endpoints of the first stage.
+        First = "first",
+        /// The endpoints of the second stage.
+        Second = "second",
+        /// The seconds of each stage.
+        Timeout = "timeout",
+        /// Whether the mobile rings too.
+        Mobile = "mobile",
+        /// The forward if nobody answers.
+        NoAnswer = "noanswer",
+        /// The forward if the user is busy.
+        Busy = "busy",
+        /// Whether the user gets push messages.
+        Push = "push",
+        /// The note.
+        Note = "note",
+        /// The greeting of the mailbox.
+        Greeting = "greeting",
+    }
 }
 
 impl CallPlan {
@@ -118,13 +156,19 @@ impl CallPlan {
         status: &str,
     ) -> CallPlan {
         let callee = Callee::new(world, user, state, status);
-        let blocks = Blocks::of(&callee);
-        let mut ignored = Vec::new();
-        let [always, no_answer, busy] = ForwardWhen::ALL
-            .map(|when| own::planned(world, &callee, &blocks, (origin, when), &mut ignored));
-        let mobile = blocks.get(|block| block.ring_mobile).unwrap_or(false);
-        // The mobile never rings in dnd, whatever the block configures.
-        let mobile = callee.mobile().filter(|_| mobile && state != State::Dnd);
+        let mut settings = CallSettings::of(world, &callee);
+        let [always, no_answer, busy] = ForwardWhen::ALL.map(|when| settings.forward(origin, when));
+        let ring = RingSettings::of(&mut settings);
+        let push = settings.item(StatusItem::Push, |own| own.push, |block| block.push);
+        let note = settings.item(
+            StatusItem::Note,
+            |own| own.note.as_deref(),
+            |block| block.note.as_deref(),
+        );
+        let greeting = settings.item(StatusItem::Greeting, |own| own.greeting.as_ref(), |_| None);
+        // The mobile never rings in dnd, whatever is set.
+        let rings = ring.mobile.as_ref().is_some_and(|(on, _)| *on) && state != State::Dnd;
+        let mobile = callee.mobile().filter(|_| rings);
         let refused = match world.dnd_status(user).accepts_calls() {
             true => None,
             false => Some(world.dnd_status(user).name()),
@@ -132,6 +176,25 @@ impl CallPlan {
         let mut together = callee.all();
         add(&mut together, mobile.clone());
         let monitors = monitors(world, user, &together);
+        let steps = steps(&callee, &ring, mobile);
+        let (blocks, ignored) = (settings.blocks, settings.ignored);
+        let by = |of: &Option<SetBy>| of.clone();
+        let set_by = [
+            (PlanItem::Always, by(&always.set_by)),
+            (PlanItem::First, ring.first.map(|(_, by)| by)),
+            (PlanItem::Second, ring.second.map(|(_, by)| by)),
+            (PlanItem::Timeout, ring.timeout.map(|(_, by)| by)),
+            (PlanItem::Mobile, ring.mobile.map(|(_, by)| by)),
+            (PlanItem::NoAnswer, by(&no_answer.set_by)),
+            (PlanItem::Busy, by(&busy.set_by)),
+            (PlanItem::Push, push.as_ref().map(|(_, by)| by.clone())),
+            (PlanItem::Note, note.as_ref().map(|(_, by)| by.clone())),
+            (
+                PlanItem::Greeting,
+                greeting.as_ref().map(|(_, by)| by.clone()),
+            ),
+        ];
+        let set_by = set_by.into_iter();
         CallPlan {
             user: callee.user.name.clone(),
             origin,
@@ -143,18 +206,62 @@ impl CallPlan {
             status: status.to_owned(),
             refused,
             always: always.destination,
-            steps: steps(&callee, &blocks, mobile),
+            steps,
             no_answer: no_answer.destination,
             busy: busy.destination,
-            own: [always.own, no_answer.own, busy.own],
+            set_by: set_by.filter_map(|(item, by)| Some((item, by?))).collect(),
             ignored,
             together,
             monitors,
-            push: blocks.get(|block| block.push).unwrap_or(true),
-            note: blocks
-                .get(|block| block.note.as_deref())
-                .unwrap_or_default()
-                .to_owned(),
+            push: push.is_none_or(|(push, _)| push),
+            note: note.map_or_else(String::new, |(note, _)| note.to_owned()),
+            greeting: greeting.map(|(greeting, _)| greeting.clone()),
+            mailbox: callee.mailbox(),
+        }
+    }
+
+    /// The status of the user's own setting that decides an item; `None` where the
+    /// administrator or nobody decides.
+    pub fn own(&self, item: PlanItem) -> Option<&str> {
+        let mut set_by = self.set_by.iter();
+        match set_by.find(|(known, _)| *known == item)? {
+            (_, SetBy::Own(status)) => Some(status),
+            (_, SetBy::Section(_)) => None,
+        }
+    }
+}
+
+/// What is set for ringing, and by whom.
+struct RingSettings<'a> {
+    first: Option<(&'a [Box<str>], SetBy)>,
+    second: Option<(&'a [Box<str>], SetBy)>,
+    timeout: Option<(u32, SetBy)>,
+    mobile: Option<(bool, SetBy)>,
+}
+
+impl<'a> RingSettings<'a> {
+    fn of(settings: &mut CallSettings<'a>) -> Self {
+        RingSettings {
+            first: settings.item(
+                StatusItem::RingFirst,
+                |own| own.ring_first.as_deref(),
+                |block| block.ring_first.as_deref(),
+            ),
+            second: settings.item(
+                StatusItem::RingSecond,
+                |own| own.ring_second.as_deref(),
+                |block| block.ring_second.as_deref(),
+            ),
+            timeout: settings.item(
+                StatusItem::RingTimeout,
+                |own| own.ring_timeout,
+                |block| block.ring_timeout,
+            ),
+            mobile: settings.item(
+                StatusItem::RingMobile,
+                |own| own.ring_mobile,
+                |block| block.ring_mobile,
+            ),
         }
     }
 }
@@ -170,25 +277,31 @@ impl<'a> Blocks<'a> {
     fn of(callee: &Callee<'a>) -> Self {
         let handling = callee.rule.handling.as_deref();
         Blocks {
-            special: handling.and_then(|handling| handling.block(callee.state, callee.status)),
+            special: handling.and_then(|handling| handling.block(callee.state, callee.status?)),
             default: handling.and_then(|handling| handling.default.as_ref()),
         }
     }
 
-    fn get<T>(&self, get: impl Fn(&'a HandlingBlock) -> Option<T>) -> Option<T> {
-        let of = |block: Option<&'a HandlingBlock>| block.and_then(&get);
-        of(self.special).or_else(|| of(self.default))
+    /// An item, with the block that has it.
+    fn find<T>(
+        &self,
+        get: impl Fn(&'a HandlingBlock) -> Option<T>,
+    ) -> Option<(&'a HandlingBlock, T)> {
+        let mut blocks = [self.special, self.default].into_iter().flatten();
+        blocks.find_map(|block| Some((block, get(block)?)))
     }
 }
 
 /// The called user in a status, and the settings by which calls reach the user.
 struct Callee<'a> {
+    world: &'a World,
     directory: &'a Directory,
     id: UserId,
     user: &'a User,
     rule: &'a Calls,
     state: State,
-    status: &'a str,
+    /// The status type; `None` for the settings that apply in every status.
+    status: Option<&'a str>,
 }
 
 impl<'a> Callee<'a> {
@@ -196,13 +309,24 @@ impl<'a> Callee<'a> {
         let directory = world.directory();
         let user = directory.get(id);
         Callee {
+            world,
             directory,
             id,
             user,
             rule: &user.rule.calls,
             state,
-            status,
+            status: Some(status),
         }
+    }
+
+    /// The user's own settings that count, the first ones first.
+    fn layers(&self, own: &'a OwnSettings) -> impl Iterator<Item = &'a OwnStatusSettings> {
+        let of_status = self.status.map(|status| own.layers(self.state, status));
+        let of_all = match self.status {
+            Some(_) => None,
+            None => own.status(DEFAULT_STATUS),
+        };
+        of_status.into_iter().flatten().chain(of_all)
     }
 
     fn endpoints(&self) -> &'a [(Box<str>, Box<str>)] {
@@ -212,10 +336,15 @@ impl<'a> Callee<'a> {
 
     /// The mobile in the form that `Dial` expects.
     fn mobile(&self) -> Option<String> {
-        let reach = self.user.reach.as_deref()?;
         let (prefix, context) = (&self.rule.mobile_prefix, &self.rule.forward_context);
-        let number = Some(&reach.mobile).filter(|number| !number.is_empty())?;
+        let number = self.world.mobile(self.id)?;
         Some(format!("Local/{prefix}{number}@{context}/n"))
+    }
+
+    /// The user's own mailbox; empty for none.
+    fn mailbox(&self) -> String {
+        let reach = self.user.reach.as_deref();
+        reach.map_or_else(String::new, |reach| reach.mailbox.to_string())
     }
 
     /// The devices of all endpoints; without endpoints, those of the extensions.
@@ -240,11 +369,9 @@ impl<'a> Callee<'a> {
     fn target(&self, goal: &Forward) -> Option<Destination> {
         match goal {
             Forward::None => None,
-            Forward::OwnVoicemail => {
-                let reach = self.user.reach.as_deref();
-                let mailbox = reach.map_or_else(String::new, |reach| reach.mailbox.to_string());
-                Some(Destination::Voicemail { mailbox })
-            }
+            Forward::OwnVoicemail => Some(Destination::Voicemail {
+                mailbox: self.mailbox(),
+            }),
             Forward::Voicemail(mailbox) => Some(Destination::Voicemail {
                 mailbox: mailbox.to_string(),
             }),
@@ -270,19 +397,11 @@ impl<'a> Callee<'a> {
     /// The text with its variables replaced by their values.
     fn filled(&self, text: &str) -> String {
         ForwardVariable::replace(text, |variable| match variable {
-            ForwardVariable::Status => self.status,
+            ForwardVariable::Status => self.status.unwrap_or(DEFAULT_STATUS),
             ForwardVariable::State => self.state.name(),
             ForwardVariable::User => &self.user.name,
-            ForwardVariable::Extension => self.default_extension(),
+            ForwardVariable::Extension => self.world.default_extension(self.id).unwrap_or_default(),
         })
-    }
-
-    /// The name of the default extension; empty without one.
-    fn default_extension(&self) -> &str {
-        let default = self.user.default;
-        let default = default.map(|at| &self.user.inputs[usize::from(at)]);
-        let extension = default.and_then(|input| self.directory.extension(input));
-        extension.unwrap_or_default()
     }
 }
 
@@ -315,10 +434,10 @@ fn add(list: &mut Vec<String>, item: Option<String>) {
 /// The stages of ringing. A block with an empty list of endpoints has no stage. A block that
 /// names only endpoints that the user lacks rings all of the user's devices, so that a
 /// misspelt name does not make the user unreachable.
-fn steps(callee: &Callee<'_>, blocks: &Blocks<'_>, mobile: Option<String>) -> Vec<RingStep> {
-    let first = blocks.get(|block| block.ring_first.as_deref());
-    let second = blocks.get(|block| block.ring_second.as_deref());
-    let timeout = blocks.get(|block| block.ring_timeout);
+fn steps(callee: &Callee<'_>, ring: &RingSettings<'_>, mobile: Option<String>) -> Vec<RingStep> {
+    let first = ring.first.as_ref().map(|(names, _)| *names);
+    let second = ring.second.as_ref().map(|(names, _)| *names);
+    let timeout = ring.timeout.as_ref().map(|(seconds, _)| *seconds);
     let timeout = timeout.unwrap_or(DEFAULT_TIMEOUT);
     let named = |names: Option<&[Box<str>]>| match names {
         // A user without endpoints has nothing that a name could refer to.

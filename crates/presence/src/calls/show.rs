@@ -1,14 +1,14 @@
 //! Shows a plan: the fields of `USER_PRESENCE_ROUTE()`, a summary, JSON and a table.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
 
-use super::{CallOrigin, CallPlan, Destination, ForwardWhen, RingStep};
+use super::{CallOrigin, CallPlan, Destination, PlanItem, RingStep, SetBy};
 use crate::directory::UserId;
 use crate::model::state::{Presence, State};
 use crate::model::words::words;
-use crate::views::fields::Query;
 use crate::world::World;
 
 /// `210@default` or `voicemail:200@default`.
@@ -41,7 +41,9 @@ words! {
         Monitors = "monitors",
         Push = "push",
         Note = "note",
+        Greeting = "greeting",
         Own = "own",
+        SetBy = "set_by",
         Ignored = "ignored",
         Json = "json",
     }
@@ -88,7 +90,7 @@ impl<'a> RouteQuery<'a> {
     /// # Errors
     /// A message that there is no such user.
     pub fn answer(&self, world: &World) -> Result<String, String> {
-        let user = Query::find(world, self.user)?;
+        let user = world.find(self.user)?;
         let plan = CallPlan::of(world, user, self.origin);
         let step = |at: usize| plan.steps.get(at);
         let devices =
@@ -114,7 +116,16 @@ impl<'a> RouteQuery<'a> {
             RouteField::Monitors => plan.monitors.join("&"),
             RouteField::Push => if plan.push { "yes" } else { "no" }.to_owned(),
             RouteField::Note => plan.note,
-            RouteField::Own => plan.own_forwards().collect::<Vec<_>>().join(","),
+            RouteField::Greeting => {
+                let greeting = plan.greeting.as_ref();
+                greeting.map_or_else(String::new, ToString::to_string)
+            }
+            RouteField::Own => plan.own_items().collect::<Vec<_>>().join(","),
+            RouteField::SetBy => {
+                let set_by = plan.set_by.iter();
+                let set_by = set_by.map(|(item, by)| format!("{item}={by}"));
+                set_by.collect::<Vec<_>>().join(",")
+            }
             RouteField::Ignored => {
                 let ignored = plan.ignored.iter().map(ToString::to_string);
                 ignored.collect::<Vec<_>>().join("; ")
@@ -144,8 +155,12 @@ struct PlanView<'a> {
     monitors: &'a [String],
     push: bool,
     note: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    greeting: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     own: Vec<&'static str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    set_by: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     ignored: Vec<String>,
 }
@@ -169,7 +184,14 @@ impl CallPlan {
             monitors: &self.monitors,
             push: self.push,
             note: &self.note,
-            own: self.own_forwards().collect(),
+            greeting: self.greeting.as_ref().map(ToString::to_string),
+            own: self.own_items().collect(),
+            set_by: {
+                let set_by = self.set_by.iter();
+                set_by
+                    .map(|(item, by)| (item.name(), by.to_string()))
+                    .collect()
+            },
             ignored: self.ignored.iter().map(ToString::to_string).collect(),
         };
         // Plain texts and numbers always serialise.
@@ -197,18 +219,23 @@ impl CallPlan {
         }
     }
 
-    /// The names of the forwards that the user has set, in the words of the fields.
-    fn own_forwards(&self) -> impl Iterator<Item = &'static str> {
-        let fields = [RouteField::Always, RouteField::NoAnswer, RouteField::Busy];
-        let own = fields.into_iter().zip(&self.own);
-        own.filter_map(|(field, own)| own.as_ref().map(|_| field.name()))
+    /// The names of the items that are the user's own settings.
+    pub(super) fn own_items(&self) -> impl Iterator<Item = &'static str> {
+        let own = self.set_by.iter().filter(|(_, by)| by.is_own());
+        own.map(|(item, _)| item.name())
     }
 
     /// The parts of the plan that the table compares.
     fn difference(&self) -> impl PartialEq + '_ {
-        let own = self.own.each_ref().map(Option::is_some);
+        let own: Vec<_> = self.own_items().collect();
         let targets = (&self.always, &self.no_answer, &self.busy, own);
         (targets, &self.steps, self.push, &self.note)
+    }
+
+    /// Whether one of the items is the user's own setting.
+    fn any_own(&self, items: &[PlanItem]) -> bool {
+        let mut set_by = self.set_by.iter();
+        set_by.any(|(item, by)| matches!(by, SetBy::Own(_)) && items.contains(item))
     }
 }
 
@@ -301,25 +328,36 @@ fn row(mark: &str, status: &str, plan: &CallPlan) -> Row {
         true => "-".to_owned(),
         false => text,
     };
-    let step = |at: usize| or_dash(plan.steps.get(at).map_or_else(String::new, stage));
-    let target = |target: &Option<Destination>, when: ForwardWhen| {
+    let own = |items: &[PlanItem]| match plan.any_own(items) {
+        true => " (own)",
+        false => "",
+    };
+    let step = |at: usize, item: PlanItem| match plan.steps.get(at) {
+        None => "-".to_owned(),
+        Some(step) => {
+            let own = own(&[item, PlanItem::Timeout, PlanItem::Mobile]);
+            format!("{}{own}", stage(step))
+        }
+    };
+    let target = |target: &Option<Destination>, item: PlanItem| {
         let target = text(target.as_ref());
-        match (&plan.own[when as usize], target.as_str()) {
+        match (plan.own(item), target.as_str()) {
             (None, _) => or_dash(target),
             (Some(_), "") => "none (own)".to_owned(),
             (Some(_), target) => format!("{target} (own)"),
         }
     };
+    let push = if plan.push { "yes" } else { "no" };
     [
         mark.to_owned(),
         status.to_owned(),
         plan.origin.name().to_owned(),
-        target(&plan.always, ForwardWhen::Always),
-        step(0),
-        step(1),
-        target(&plan.no_answer, ForwardWhen::NoAnswer),
-        target(&plan.busy, ForwardWhen::Busy),
-        if plan.push { "yes" } else { "no" }.to_owned(),
+        target(&plan.always, PlanItem::Always),
+        step(0, PlanItem::First),
+        step(1, PlanItem::Second),
+        target(&plan.no_answer, PlanItem::NoAnswer),
+        target(&plan.busy, PlanItem::Busy),
+        format!("{push}{}", own(&[PlanItem::Push])),
         or_dash(plan.block.clone()),
     ]
 }

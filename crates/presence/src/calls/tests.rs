@@ -447,12 +447,13 @@ fn own_forwards_lie_over_the_section_item_by_item() {
     // The status type, then the state, then every status; then the section.
     let plan = external(&world);
     assert_eq!(forwards(&plan), ["+4930@default", "210@default", ""]);
-    let sources = plan.own.each_ref().map(|own| own.as_deref());
+    let forwards_of = [PlanItem::Always, PlanItem::NoAnswer, PlanItem::Busy];
+    let sources = forwards_of.map(|item| plan.own(item));
     assert_eq!(sources, [Some("lunch"), Some("away"), Some("default")]);
     assert_eq!(plan.block, "office-lunch");
     let plan = internal(&world);
     assert_eq!(
-        plan.own.each_ref().map(Option::is_some),
+        forwards_of.map(|item| plan.own(item).is_some()),
         [false, false, true]
     );
     assert_eq!(plan.busy, None);
@@ -532,7 +533,7 @@ fn a_target_that_is_not_allowed_is_refused_and_later_passed_over() {
     set(&mut world, "alice", "away");
     let plan = external(&world);
     assert_eq!(target_text(&plan.always), "+49170@default");
-    assert_eq!(plan.own, [None, None, None]);
+    assert_eq!(plan.own(PlanItem::Always), None);
     assert_eq!(plan.ignored.len(), 1);
     let said = plan.ignored[0].to_string();
     assert!(

@@ -1,11 +1,12 @@
 //! The HTTP interface: its settings, and sections of `type = api_user`.
 
 use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::password::{PasswordKinds, hash};
-use super::reader::{OptionSpec, OptionTable, SectionReader, TakenNames};
+use super::reader::{Given, OptionSpec, OptionTable, SectionReader, TakenNames};
 use super::section::{Origin, Problem};
 use super::sorted::Sections;
 use super::{UserSpec, value};
@@ -26,8 +27,14 @@ pub struct Http {
     pub readers_each: u32,
     /// Whether a session of the manager interface over HTTP is accepted as a login.
     pub ami_sessions: bool,
+    /// The accounts whose calls are shown.
+    pub show_calls: ShownCalls,
+    /// The roles that may dial and pick up.
+    pub calls: Vec<Role>,
     /// The proxies whose header `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<Mask>,
+    /// The origins whose pages may show the board in a frame.
+    pub frame: Vec<Box<str>>,
     /// How many events of each account are kept for readers that resume: 0, or 100 to 1000000.
     pub journal: u32,
     /// The API users, by their names in small letters.
@@ -42,11 +49,83 @@ impl Default for Http {
             readers: 80,
             readers_each: 20,
             ami_sessions: false,
+            show_calls: ShownCalls::default(),
+            calls: Vec::new(),
             trusted_proxies: Vec::new(),
+            frame: Vec::new(),
             journal: 10_000,
             users: HashMap::new(),
         }
     }
+}
+
+/// The accounts whose calls are shown.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum ShownCalls {
+    /// None.
+    #[default]
+    No,
+    /// Every account.
+    All,
+    /// These accounts.
+    Of(Box<[Box<str>]>),
+}
+
+impl ShownCalls {
+    /// Reads `no`, `all` or the names of accounts.
+    pub(super) fn parse(given: &Given<'_>) -> Result<Self, String> {
+        match given.value.trim() {
+            value if value.eq_ignore_ascii_case("all") => return Ok(ShownCalls::All),
+            value if value::boolean(value) == Ok(false) => return Ok(ShownCalls::No),
+            _ => {}
+        }
+        let names = given.words().map(|name| match value::identifier(name) {
+            Ok(name) => Ok(name.into()),
+            Err(_) => Err(value::unexpected(
+                name,
+                "no, all or the names of accounts, separated by commas",
+            )),
+        });
+        Ok(ShownCalls::Of(names.collect::<Result<_, _>>()?))
+    }
+
+    /// Whether the calls of an account are shown.
+    pub fn includes(&self, account: &str) -> bool {
+        match self {
+            ShownCalls::No => false,
+            ShownCalls::All => true,
+            ShownCalls::Of(accounts) => accounts.iter().any(|known| **known == *account),
+        }
+    }
+}
+
+impl Display for ShownCalls {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            ShownCalls::No => f.write_str("no"),
+            ShownCalls::All => f.write_str("all"),
+            ShownCalls::Of(accounts) => f.write_str(&accounts.join(",")),
+        }
+    }
+}
+
+/// Reads `no` or the roles that may dial and pick up.
+pub(super) fn calling_roles(given: &Given<'_>) -> Result<Vec<Role>, String> {
+    if value::boolean(given.value) == Ok(false) {
+        return Ok(Vec::new());
+    }
+    let role = |word| match value::role(word) {
+        Ok(role @ (Role::SelfOnly | Role::Admin)) => Ok(role),
+        _ => Err(value::unexpected(
+            word,
+            "no, or one or both of self and admin",
+        )),
+    };
+    let roles: Result<Vec<Role>, String> = given.words().map(role).collect();
+    let mut roles = roles?;
+    roles.sort_unstable();
+    roles.dedup();
+    Ok(roles)
 }
 
 /// Who may log in over HTTP: an API user, or a person with a password.
@@ -118,6 +197,16 @@ impl Http {
         self.users.len()
     }
 
+    /// The accounts whose calls are to be shown, of those that no user belongs to.
+    pub(super) fn accounts_without_users(&self, users: &[UserSpec]) -> Vec<&str> {
+        let ShownCalls::Of(accounts) = &self.show_calls else {
+            return Vec::new();
+        };
+        let has_users = |account: &str| users.iter().any(|user| *user.account == *account);
+        let accounts = accounts.iter().map(|account| &**account);
+        accounts.filter(|account| !has_users(account)).collect()
+    }
+
     /// Reads the sections of API users, which name users and their accounts.
     pub(super) fn add_users(
         &mut self,
@@ -140,6 +229,7 @@ impl Http {
 }
 
 /// A section while it is read.
+#[derive(Default)]
 pub(super) struct ApiUserDraft {
     password: Option<Box<str>>,
     account: Box<str>,
@@ -148,6 +238,7 @@ pub(super) struct ApiUserDraft {
     user: Option<String>,
     sees_all: bool,
     permit: Vec<Mask>,
+    configure: bool,
 }
 
 impl OptionTable for ApiUserDraft {
@@ -161,6 +252,7 @@ impl OptionTable for ApiUserDraft {
                 value::identifier(given.value).map(|account| it.account = account.into())
             }),
             OptionSpec::new("role", |it, given| {
+                given.one_of(&Role::NAMES);
                 value::role(given.value).map(|role| it.role = role)
             }),
             OptionSpec::new("user", |it, given| {
@@ -172,6 +264,9 @@ impl OptionTable for ApiUserDraft {
             }),
             OptionSpec::new("permit", |it, given| {
                 masks(given.value).map(|mut masks| it.permit.append(&mut masks))
+            }),
+            OptionSpec::new("configure", |it, given| {
+                given.boolean().map(|on| it.configure = on)
             }),
         ];
         OPTIONS.iter()
@@ -186,6 +281,7 @@ fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<ApiUser> {
         user: None,
         sees_all: false,
         permit: Vec::new(),
+        configure: false,
     };
     reader.check_name("an API user's name");
     reader.read(&mut draft);
@@ -196,6 +292,12 @@ fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<ApiUser> {
         reader.error_at(
             "role",
             "role = self, expected the option 'user' beside it, whose presence is set",
+        );
+    }
+    if draft.configure && draft.role != Role::Admin {
+        reader.error_at(
+            "configure",
+            "configure = yes, expected role = admin beside it",
         );
     }
     reader.require(
@@ -212,6 +314,7 @@ fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<ApiUser> {
             role: draft.role,
             user,
             sees_all: draft.sees_all,
+            configure: draft.configure,
         },
     })
 }

@@ -129,6 +129,8 @@ mod tests {
             member: Some("Local/200@q/n".into()),
             functions: Arc::default(),
             blocks: vec![block(text)],
+            own: crate::actions::OwnActions::default(),
+            may_act: false,
             chosen: StatusChange::default(),
             combined: StatusChange::default(),
         }

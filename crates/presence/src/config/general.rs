@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::api_user::masks;
+use super::api_user::{ShownCalls, calling_roles, masks};
+use super::form::Form;
 use super::reader::{Draft, Given, OptionSpec, OptionTable, SectionReader, Setting};
 use super::rule::{HasRule, RuleDraft, RuleOptions};
 use super::section::{Origin, Problem, Section};
 use super::show::{list, yes_no};
-use super::{Definitions, Http, IsTimezone, Lists, Settings, Sip, value};
+use super::{Definitions, Http, IsTimezone, Lists, Settings, Sip, url, value};
 
 /// `[general]` while it is read.
+#[derive(Default)]
 struct General {
     rule: RuleDraft,
     /// In milliseconds.
@@ -76,9 +78,27 @@ const OPTIONS: &[Setting<General>] = &[
         |settings| yes_no(settings.http.ami_sessions),
     ),
     Setting::new(
+        "show_calls",
+        |it, given| ShownCalls::parse(given).map(|calls| it.http.show_calls = calls),
+        |settings| settings.http.show_calls.to_string(),
+    ),
+    Setting::new(
+        "http_calls",
+        |it, given| calling_roles(given).map(|roles| it.http.calls = roles),
+        |settings| match &*settings.http.calls {
+            [] => "no".into(),
+            roles => list(roles.iter().map(|role| role.name()), ","),
+        },
+    ),
+    Setting::new(
         "trusted_proxy",
         |it, given| proxies(&mut it.http, given),
         |settings| list(&settings.http.trusted_proxies, ","),
+    ),
+    Setting::new(
+        "http_frame",
+        |it, given| frames(&mut it.http, given),
+        |settings| list(&settings.http.frame, ","),
     ),
     Setting::new(
         "journal",
@@ -167,6 +187,22 @@ fn proxies(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
     if !value.is_empty() {
         http.trusted_proxies.append(&mut masks(value)?);
     }
+    Ok(())
+}
+
+/// What the value of each option is.
+pub(super) fn forms() -> Vec<Form> {
+    General::forms()
+}
+
+/// Further origins are added; an empty value adds none.
+fn frames(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
+    let each = given
+        .value
+        .split(',')
+        .filter(|part| !part.trim().is_empty());
+    let origins: Result<Vec<_>, _> = each.map(url::origin).collect();
+    http.frame.append(&mut origins?);
     Ok(())
 }
 
@@ -289,8 +325,10 @@ mod tests {
             conf.push_str(&format!("{name}={value}\n"));
         }
         let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\nhttp_readers_each=4\n\
-                    http_ami_sessions=yes\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
+                    http_ami_sessions=yes\nshow_calls=default,east\n\
+                    http_calls=self, admin\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
                     realtime_refresh=60\n\
+                    http_frame=https://crm.example.com, http://Desk:8080\n\
                     feature_keys=no\nsip_presence=no\n\
                     lists=no\nlist_prefix=team.\nlist_batch=0\nlist_full_state=yes\n\
                     list_limit=12\n";
@@ -310,7 +348,10 @@ mod tests {
             ("http_readers", "8"),
             ("http_readers_each", "4"),
             ("http_ami_sessions", "yes"),
+            ("show_calls", "default,east"),
+            ("http_calls", "self,admin"),
             ("trusted_proxy", "10.0.0.0/8,::1"),
+            ("http_frame", "https://crm.example.com,http://desk:8080"),
             ("journal", "900"),
             ("realtime_refresh", "60 s"),
             ("feature_keys", "no"),

@@ -11,6 +11,8 @@ mod definitions;
 mod dialplan;
 mod directory_rows;
 mod feedback;
+pub mod file;
+mod form;
 mod general;
 mod graph;
 mod handling;
@@ -37,15 +39,16 @@ pub mod webhook;
 
 use std::sync::Arc;
 
-pub use api_user::{ApiUser, Http};
+pub use api_user::{ApiUser, Http, ShownCalls};
 pub use changes::{parse_changes, parse_row};
 pub use definitions::Definitions;
 pub use directory_rows::DirectoryRows;
+pub use form::{Form, FormKind, SectionForm};
 pub use password::PasswordKinds;
-pub use section::{Origin, Problem, Section, Variable};
+pub use section::{Location, Origin, Problem, Section, Variable};
 pub use settings::{Lists, LoginStatuses, Outgoing, Rule, Schedule, Settings, Sip};
 use sorted::Sorted;
-pub use sorted::section_options;
+pub use sorted::{section_forms, section_options};
 pub use user::{InputKind, InputSpec, Publish, UserSpec};
 use users::Users;
 pub use webhook::Webhook;
@@ -103,6 +106,15 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone<'_>
     let http = Arc::make_mut(&mut settings.http);
     http.add_users(&sorted.api_users, &users, &mut errors, &mut warnings);
     logins::check(&users, http, file, realtime, &mut warnings);
+    for account in http.accounts_without_users(&users) {
+        let section = sorted.general.first();
+        let mut variables = section.iter().flat_map(|section| &section.variables);
+        let variable = variables.find(|it| it.name.eq_ignore_ascii_case("show_calls"));
+        warnings.extend(section.map(|section| Problem {
+            location: section::location(Origin::File, section, variable),
+            message: format!("no user belongs to the account '{account}'"),
+        }));
+    }
     let journal = http.journal;
     settings.webhooks = webhook::parse(
         &sorted.webhooks,

@@ -1,7 +1,7 @@
 //! The snapshot of a user for actions, made from the configuration.
 
 use super::UserSpec;
-use crate::actions::{Person, StatusChange};
+use crate::actions::{OwnActions, Person, StatusChange};
 
 impl Person {
     /// The user as configured, without a status: for finding out which targets their actions
@@ -18,6 +18,8 @@ impl Person {
             member: spec.member.clone().or(device),
             functions: spec.rule.functions.clone(),
             blocks: spec.rule.actions.clone(),
+            own: OwnActions::default(),
+            may_act: false,
             chosen: StatusChange::default(),
             combined: StatusChange::default(),
         }

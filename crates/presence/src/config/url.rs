@@ -75,6 +75,25 @@ impl fmt::Debug for Url {
     }
 }
 
+/// An origin: scheme, host and port of a site, in small letters, without anything else that a
+/// policy would read.
+///
+/// # Errors
+/// When it is not just that.
+pub(super) fn origin(given: &str) -> Result<Box<str>, String> {
+    let whole = given.trim().to_ascii_lowercase();
+    let schemes = ["https://", "http://"];
+    let server = schemes.iter().find_map(|scheme| whole.strip_prefix(scheme));
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte);
+    if server.is_some_and(|server| server.bytes().all(plain)) && Url::parse(&whole).is_ok() {
+        return Ok(whole.into());
+    }
+    Err(format!(
+        "'{given}' is no origin, expected scheme, host and port alone, such as \
+         https://crm.example.com"
+    ))
+}
+
 /// The secret that signs the bodies of events. Its debug form does not contain it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub(super) Box<str>);

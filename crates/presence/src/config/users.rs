@@ -20,6 +20,7 @@ use crate::model::handling::Reach;
 const MAX_INPUTS: usize = 250;
 
 /// A user while the section is read.
+#[derive(Default)]
 pub(super) struct UserDraft {
     id: Option<Box<str>>,
     account: Option<Arc<str>>,

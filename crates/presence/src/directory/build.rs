@@ -74,7 +74,8 @@ impl Directory {
             });
         }
         for user in 0..directory.users.len() {
-            let writes = directory.written(&directory.users[user]).next().is_some();
+            let spec = &directory.users[user];
+            let writes = directory.written(spec, spec.default).next().is_some();
             directory.users[user].own_combines = !writes;
         }
         directory.sources.shrink_to_fit();

@@ -12,6 +12,7 @@ mod id;
 pub mod lists;
 mod logins;
 mod names;
+mod own_items;
 mod own_targets;
 mod phones;
 mod publishers;
@@ -594,19 +595,31 @@ impl Directory {
     }
 
     /// The sources to which a status of the user is written; empty if it only becomes own
-    /// status.
-    pub fn written<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
-        self.outgoing(user)
+    /// status. `default` is the user's default extension, see [`crate::world::World::default_of`].
+    pub fn written<'a>(
+        &'a self,
+        user: &'a User,
+        default: Option<u16>,
+    ) -> impl Iterator<Item = SourceId> + 'a {
+        self.outgoing(user, default)
             .filter(|source| self.get_source(*source).kind == SourceKind::Custom)
     }
 
     /// The sources that [`Directory::written`] leaves out because they cannot be written.
-    pub fn unwritable<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
-        self.outgoing(user)
+    pub fn unwritable<'a>(
+        &'a self,
+        user: &'a User,
+        default: Option<u16>,
+    ) -> impl Iterator<Item = SourceId> + 'a {
+        self.outgoing(user, default)
             .filter(|source| self.get_source(*source).kind != SourceKind::Custom)
     }
 
-    fn outgoing<'a>(&'a self, user: &'a User) -> impl Iterator<Item = SourceId> + 'a {
+    fn outgoing<'a>(
+        &'a self,
+        user: &'a User,
+        default: Option<u16>,
+    ) -> impl Iterator<Item = SourceId> + 'a {
         let (on, to) = (user.rule.enabled, user.rule.outgoing);
         let inputs = user
             .inputs
@@ -615,7 +628,7 @@ impl Directory {
             .filter(move |(index, input)| {
                 on && match to {
                     Outgoing::All => input.is_extension(),
-                    Outgoing::Default => user.default == Some(*index as u16),
+                    Outgoing::Default => default == Some(*index as u16),
                     Outgoing::None => false,
                 }
             });

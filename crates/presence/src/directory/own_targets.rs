@@ -3,7 +3,7 @@
 use super::{Directory, UserId};
 use crate::model::dialable::without_hyphens;
 use crate::model::own_rights::{OwnArea, OwnTargetKind};
-use crate::model::own_settings::OwnTarget;
+use crate::model::own_settings::{OwnSettings, OwnTarget};
 use crate::model::text::quoted;
 
 /// Where a user's own forward leads.
@@ -18,7 +18,8 @@ pub enum OwnDestination {
 }
 
 impl Directory {
-    /// Where a target of the user's own leads, as the configuration allows it now.
+    /// Where a target of the user's own leads, as the configuration allows it now. `settings` are
+    /// the user's own, which may have another mobile.
     ///
     /// A forward leads to an extension of another user of the same account (`internal`), to what
     /// a pattern allows, to the user's own mailbox or mobile. An extension that only the dialplan
@@ -26,24 +27,16 @@ impl Directory {
     ///
     /// # Errors
     /// The reason why the target is not allowed, as a clause for messages.
-    pub fn own_target(&self, user: UserId, target: &OwnTarget) -> Result<OwnDestination, String> {
+    pub fn own_target(
+        &self,
+        user: UserId,
+        settings: Option<&OwnSettings>,
+        target: &OwnTarget,
+    ) -> Result<OwnDestination, String> {
         let spec = self.get(user);
         let (rights, name) = (&spec.rule.own_rights, &spec.name);
-        if !rights.may_set(OwnArea::Handling) {
-            return Err(format!(
-                "own_settings of '{name}' does not include {}",
-                OwnArea::Handling
-            ));
-        }
-        let refused = |what: &str| {
-            let allowed = match rights.targets() {
-                targets if targets.is_empty() => "none".to_owned(),
-                targets => targets.join(", "),
-            };
-            Err(format!(
-                "own_forward of '{name}' does not allow {what}, expected {allowed}"
-            ))
-        };
+        self.may_set(user, OwnArea::Handling)?;
+        let refused = |what: &str| self.refused_target(user, what);
         let reach = spec.reach.as_deref();
         match target {
             OwnTarget::None => Ok(OwnDestination::Nowhere),
@@ -57,8 +50,8 @@ impl Directory {
                 _ => Err(format!("'{name}' has no mailbox")),
             },
             OwnTarget::Mobile if !rights.allows(OwnTargetKind::Mobile) => refused("the mobile"),
-            OwnTarget::Mobile => match reach.map(|reach| &reach.mobile) {
-                Some(mobile) if !mobile.is_empty() => {
+            OwnTarget::Mobile => match self.mobile(user, settings) {
+                Some(mobile) => {
                     let calls = &spec.rule.calls;
                     let extension = format!("{}{mobile}", calls.mobile_prefix);
                     let context = calls.forward_context.to_string();
@@ -66,45 +59,81 @@ impl Directory {
                 }
                 _ => Err(format!("'{name}' has no mobile")),
             },
-            OwnTarget::Number(number, context) => {
-                let calls = &spec.rule.calls;
-                let context = context.as_deref().unwrap_or(&calls.forward_context);
-                let mut contexts = calls.internal_contexts.iter();
-                if *context != *calls.forward_context && !contexts.any(|known| **known == *context)
-                {
-                    return Err(format!(
-                        "'{}' is neither the forward_context nor an internal_context of '{name}', \
-                         expected {}",
-                        quoted(context),
-                        calls.forward_context
-                    ));
-                }
-                // The dialplan ignores hyphens, so `2-00` is the extension 200.
-                let plain = without_hyphens(number);
-                let as_given = self.owner_of_extension(number, user);
-                let owner = as_given.or_else(|| self.owner_of_extension(&plain, user));
-                let owner = owner.filter(|owner| self.get(*owner).account == spec.account);
-                let mut own = spec.inputs.iter().filter_map(|it| self.extension(it));
-                let own = own.find(|extension| without_hyphens(extension) == plain);
-                if owner == Some(user) || own.is_some() {
-                    return Err(format!(
-                        "'{}' is an extension of '{name}', expected one of another user",
-                        own.unwrap_or(number)
-                    ));
-                }
-                let is_internal = owner.is_some() && rights.allows(OwnTargetKind::Internal);
-                match is_internal || rights.allows_number(number) {
-                    true => Ok(OwnDestination::Extension(
-                        match as_given {
-                            Some(_) => number.to_string(),
-                            None => plain.into_owned(),
-                        },
-                        context.to_owned(),
-                        owner,
-                    )),
-                    false => refused(&format!("'{}'", quoted(number))),
-                }
-            }
+            OwnTarget::Number(number, context) => self.number(user, number, context.as_deref()),
+        }
+    }
+
+    /// An error if the user may not set this part.
+    ///
+    /// # Errors
+    /// The reason, as a clause for messages.
+    pub fn may_set(&self, user: UserId, area: OwnArea) -> Result<(), String> {
+        let spec = self.get(user);
+        match spec.rule.own_rights.may_set(area) {
+            true => Ok(()),
+            false => Err(format!(
+                "own_settings of '{}' does not include {area}",
+                spec.name
+            )),
+        }
+    }
+
+    fn refused_target<T>(&self, user: UserId, what: &str) -> Result<T, String> {
+        let spec = self.get(user);
+        let allowed = match spec.rule.own_rights.targets() {
+            targets if targets.is_empty() => "none".to_owned(),
+            targets => targets.join(", "),
+        };
+        Err(format!(
+            "own_forward of '{}' does not allow {what}, expected {allowed}",
+            spec.name
+        ))
+    }
+
+    /// Where an extension or number leads.
+    pub(super) fn number(
+        &self,
+        user: UserId,
+        number: &str,
+        context: Option<&str>,
+    ) -> Result<OwnDestination, String> {
+        let spec = self.get(user);
+        let (rights, name) = (&spec.rule.own_rights, &spec.name);
+        let calls = &spec.rule.calls;
+        let context = context.unwrap_or(&calls.forward_context);
+        let mut contexts = calls.internal_contexts.iter();
+        if *context != *calls.forward_context && !contexts.any(|known| **known == *context) {
+            return Err(format!(
+                "'{}' is neither the forward_context nor an internal_context of '{name}', \
+                 expected {}",
+                quoted(context),
+                calls.forward_context
+            ));
+        }
+        // The dialplan ignores hyphens, so `2-00` is the extension 200.
+        let plain = without_hyphens(number);
+        let as_given = self.owner_of_extension(number, user);
+        let owner = as_given.or_else(|| self.owner_of_extension(&plain, user));
+        let owner = owner.filter(|owner| self.get(*owner).account == spec.account);
+        let mut own = spec.inputs.iter().filter_map(|it| self.extension(it));
+        let own = own.find(|extension| without_hyphens(extension) == plain);
+        if owner == Some(user) || own.is_some() {
+            return Err(format!(
+                "'{}' is an extension of '{name}', expected one of another user",
+                own.unwrap_or(number)
+            ));
+        }
+        let is_internal = owner.is_some() && rights.allows(OwnTargetKind::Internal);
+        match is_internal || rights.allows_number(number) {
+            true => Ok(OwnDestination::Extension(
+                match as_given {
+                    Some(_) => number.to_owned(),
+                    None => plain.into_owned(),
+                },
+                context.to_owned(),
+                owner,
+            )),
+            false => self.refused_target(user, &format!("'{}'", quoted(number))),
         }
     }
 }
@@ -210,7 +239,7 @@ mod tests {
             ("eve", "mobile", "'eve' has no mobile"),
         ] {
             let target_of = OwnTarget::parse(target).unwrap();
-            let found = directory.own_target(directory.user(user).unwrap(), &target_of);
+            let found = directory.own_target(directory.user(user).unwrap(), None, &target_of);
             let found = found.map_or_else(|why| why, |found| format!("{found:?}"));
             assert!(found.contains(expected), "{user} {target}: {found}");
         }

@@ -23,6 +23,9 @@ pub struct Choice {
     pub presence: Option<Presence>,
     /// The time at which the status ends; `None` without an end.
     pub until: Option<Time>,
+    /// Whether no message was given, so that the user's own note for the status becomes the
+    /// message.
+    pub takes_note: bool,
 }
 
 impl Choice {
@@ -32,6 +35,7 @@ impl Choice {
             status: status.clone(),
             presence: status.maps_to.clone(),
             until: None,
+            takes_note: true,
         }
     }
 }
@@ -150,6 +154,7 @@ impl Parts<'_> {
                 status.name
             ));
         };
+        choice.takes_note = message.is_empty();
         let own = |given: String, of_type: &str| match given.is_empty() {
             true => of_type.to_owned(),
             false => given,

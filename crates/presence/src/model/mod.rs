@@ -23,6 +23,7 @@ pub mod pattern;
 pub mod principal;
 pub mod publication;
 pub mod publish_table;
+pub mod queue_action;
 pub mod rpid;
 pub mod schedule;
 pub mod state;

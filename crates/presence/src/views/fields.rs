@@ -4,9 +4,10 @@
 use serde::Serialize;
 
 use crate::account::Activity;
+use crate::calls::effective::EffectiveSettings;
 use crate::combine::{Method, Order, Reason};
 use crate::config::Outgoing;
-use crate::directory::{Unclear, UserId};
+use crate::directory::UserId;
 use crate::model::assignment::encode;
 use crate::model::contact::Contact;
 use crate::model::device::{DeviceState, Watcher};
@@ -14,6 +15,7 @@ use crate::model::dnd::DndStatus;
 use crate::model::flags::{Flag, Flags};
 use crate::model::inferred::Inferred;
 use crate::model::input::InputKind;
+use crate::model::own_settings::{OwnSettings, SettingsPath};
 use crate::model::state::{Presence, State};
 use crate::model::text::quoted;
 use crate::model::time::Time;
@@ -82,6 +84,8 @@ words! {
         UserStatus = "userStatus",
         /// The settings that the user has made, as one JSON object; a merge patch changes them.
         Settings = "settings",
+        /// The settings as they apply, filled from the configuration, as one JSON object.
+        EffectiveSettings = "effective_settings",
         /// The whole [`View`] as one JSON object.
         Json = "json";
         /// A flag of the user, `true` or `false`; it can be set.
@@ -98,6 +102,8 @@ pub struct Query<'a> {
     pub field: Field,
     /// Whether subtypes and messages are encoded in base64 (option `e`).
     pub encoded: bool,
+    /// The one item of the settings to read; `None` for all of them.
+    pub item: Option<SettingsPath<'a>>,
 }
 
 impl<'a> Query<'a> {
@@ -116,6 +122,17 @@ impl<'a> Query<'a> {
             Some(name) => Field::parse(name)?,
         };
         let options = parts.next().unwrap_or_default();
+        if let Field::Settings | Field::EffectiveSettings = field {
+            return Ok(Query {
+                user,
+                field,
+                encoded: false,
+                item: match options {
+                    "" => None,
+                    path => Some(SettingsPath::parse(path)?),
+                },
+            });
+        }
         if let Some(other) = options.chars().find(|c| *c != 'e') {
             return Err(format!(
                 "unknown option '{}', expected e",
@@ -126,6 +143,7 @@ impl<'a> Query<'a> {
             user,
             field,
             encoded: !options.is_empty(),
+            item: None,
         })
     }
 
@@ -134,29 +152,7 @@ impl<'a> Query<'a> {
     /// # Errors
     /// Returns a message if no user matches, or one that names the users if several match.
     pub fn find(world: &World, name: &str) -> Result<UserId, String> {
-        /// How many of several users the message names.
-        const FEW: usize = 5;
-        world.directory().find(name).map_err(|why| match why {
-            Unclear::Unknown => Query::unknown(name),
-            Unclear::Several(users) => {
-                let names: Vec<&str> = users.iter().take(FEW).map(|name| &**name).collect();
-                let names = names.join(", ");
-                let more = if users.len() > FEW { ", ..." } else { "" };
-                format!(
-                    "'{}' is the id or an extension of several users ({names}{more}), expected \
-                     the name of one",
-                    quoted(name)
-                )
-            }
-        })
-    }
-
-    /// The message for a name that is no user's.
-    pub fn unknown(name: &str) -> String {
-        format!(
-            "there is no user '{}', expected one of userpresence.conf or realtime",
-            quoted(name)
-        )
+        world.find(name)
     }
 
     /// The value of the field.
@@ -209,8 +205,15 @@ impl<'a> Query<'a> {
             Field::UserStatus => world.activity(id).user.name().to_owned(),
             Field::Settings => {
                 let settings = world.own_settings(id);
-                settings.map_or_else(|| "{}".to_owned(), |settings| settings.json().to_owned())
+                match self.item {
+                    Some(item) => item.read(settings, world.settings_status(id)),
+                    None => settings.map_or("{}", OwnSettings::json).to_owned(),
+                }
             }
+            Field::EffectiveSettings => match &self.item {
+                Some(item) => EffectiveSettings::item(world, id, item)?,
+                None => EffectiveSettings::of(world, id).json(),
+            },
             Field::Json => View::of(world, id).json(),
         })
     }
@@ -413,7 +416,7 @@ impl View {
                 device_state: device.map(|device| world.device(device).unwrap_or_default()),
                 presence: PresenceView::new(&state.presence, state.since, state.until()),
                 known: state.known,
-                takes_part: world.takes_part(user, index),
+                takes_part: world.takes_part(id, index),
                 winner: outcome.winner == Winner::Input(index as u16),
                 kind: input.kind,
                 gives_way: !world.value_of(user.rule.method, input).is_set(),
@@ -431,12 +434,11 @@ impl View {
             kind: InputKind::Publication,
             gives_way: !it.presence.is_set(),
         };
-        let default = user.default.map(|at| &user.inputs[usize::from(at)]);
-        let default = default
-            .and_then(|input| directory.extension(input))
-            .map(str::to_owned);
+        let default = world.default_extension(id).map(str::to_owned);
         let written = |input: &&crate::directory::Input| {
-            directory.written(user).any(|source| source == input.source)
+            directory
+                .written(user, world.default_of(id))
+                .any(|source| source == input.source)
         };
         let written = user.inputs.iter().filter(written);
         let written = written

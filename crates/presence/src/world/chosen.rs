@@ -16,6 +16,7 @@ use crate::model::assignment::Choice;
 use crate::model::device::DeviceState;
 use crate::model::inferred::Inferred;
 use crate::model::input::InputKind;
+use crate::model::own_settings::OwnSettings;
 use crate::model::state::{Presence, State};
 use crate::model::status::StatusType;
 use crate::model::text;
@@ -151,6 +152,7 @@ impl World {
             status: status.clone(),
             presence: Some(Presence::new(presence.state(), presence.subtype(), message)),
             until: (chosen.until > now).then_some(chosen.until),
+            takes_note: false,
         })
     }
 
@@ -197,7 +199,14 @@ impl World {
         if let Some(status) = self.derived_status(user) {
             self.users[user.index()].status = Some(status);
         }
-        let acts = !self.directory.get(user).rule.actions.is_empty();
+        self.update_decisions(user);
+    }
+
+    /// Updates the decisions for actions: the administrator's, or the user's own.
+    pub(super) fn update_decisions(&mut self, user: UserId) {
+        let own = self.users[user.index()].settings.as_deref();
+        let acts = !self.directory.get(user).rule.actions.is_empty()
+            || own.is_some_and(OwnSettings::has_actions);
         let decisions = acts.then(|| Box::new(self.decide(user)));
         self.users[user.index()].decisions = decisions;
     }

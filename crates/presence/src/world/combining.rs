@@ -10,12 +10,13 @@ use crate::model::time::Time;
 
 impl World {
     /// Whether the input takes part in combining now.
-    pub fn takes_part(&self, user: &User, index: usize) -> bool {
+    pub fn takes_part(&self, id: UserId, index: usize) -> bool {
+        let user = self.directory.get(id);
         let input = &user.inputs[index];
         match user.rule.method {
             Method::None => false,
             Method::Default => {
-                let read = user.rule.enabled && user.default == Some(index as u16);
+                let read = user.rule.enabled && self.default_of(id) == Some(index as u16);
                 read && self.source(input.source).known
             }
             Method::Priority | Method::Latest => {
@@ -66,11 +67,11 @@ impl World {
 
     /// Whether own status counts, alone or as one of the sources.
     pub fn own_takes_part(&self, user: UserId) -> bool {
-        let user = self.directory.get(user);
-        match user.rule.method {
+        let spec = self.directory.get(user);
+        match spec.rule.method {
             Method::None => true,
-            Method::Default => !user.rule.enabled || user.default.is_none(),
-            Method::Priority | Method::Latest => user.own_combines,
+            Method::Default => !spec.rule.enabled || spec.default.is_none(),
+            Method::Priority | Method::Latest => spec.own_combines,
         }
     }
 
@@ -79,8 +80,9 @@ impl World {
         let spec = self.directory.get(user);
         let default = spec.default.filter(|_| spec.rule.enabled);
         match (spec.rule.method, default) {
-            (Method::Default, Some(index)) => {
-                if !self.takes_part(spec, usize::from(index)) {
+            (Method::Default, Some(_)) => {
+                let index = self.default_of(user).unwrap_or_default();
+                if !self.takes_part(user, usize::from(index)) {
                     return Outcome::default();
                 }
                 self.won_by(user, Winner::Input(index), Reason::DefaultExtension)

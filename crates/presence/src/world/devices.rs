@@ -7,6 +7,7 @@ use super::chosen::OwnChange;
 use super::{Effect, Touched, World};
 use crate::directory::{DeviceId, UserId};
 use crate::model::device::{self, DeviceState, Phones, Watcher};
+use crate::model::own_settings::UserItem;
 use crate::model::status::StatusType;
 use crate::model::time::Time;
 
@@ -159,8 +160,8 @@ impl World {
         let owners = directory.owners(device);
         // The owners that have a status for registration or its end.
         let watched = owners.iter().copied().filter(|user| {
-            let login = &directory.get(*user).rule.login;
-            login.register.is_some() || login.unregister.is_some()
+            let mut items = [UserItem::RegisterStatus, UserItem::UnregisterStatus].into_iter();
+            items.any(|item| self.login_status(*user, item).is_some())
         });
         let watched: Vec<UserId> = watched.collect();
         let reachable = |world: &World| -> Vec<bool> {
@@ -186,13 +187,12 @@ impl World {
         }
         let changed = watched.iter().zip(before).zip(reachable(self));
         let set = changed.filter_map(|((user, before), after)| {
-            let login = &directory.get(*user).rule.login;
-            let status = match (before, after) {
-                (false, true) => login.register.clone(),
-                (true, false) => login.unregister.clone(),
-                _ => None,
+            let item = match (before, after) {
+                (false, true) => UserItem::RegisterStatus,
+                (true, false) => UserItem::UnregisterStatus,
+                _ => return None,
             };
-            Some((*user, status?))
+            Some((*user, self.login_status(*user, item)?.clone()))
         });
         set.collect()
     }

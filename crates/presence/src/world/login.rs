@@ -7,6 +7,7 @@ use super::own::ChosenBy;
 use super::{Effect, World};
 use crate::directory::UserId;
 use crate::model::assignment::Choice;
+use crate::model::own_settings::UserItem;
 use crate::model::status::StatusType;
 use crate::model::time::Time;
 
@@ -17,7 +18,7 @@ impl World {
         *panels += 1;
         let first = *panels == 1;
         self.note_panel(user, true);
-        let status = self.directory.get(user).rule.login.login.clone();
+        let status = self.login_status(user, UserItem::LoginStatus).cloned();
         let set = status.filter(|_| first).map(|status| (user, status));
         self.set_by_login(set, now)
     }
@@ -41,7 +42,7 @@ impl World {
 
     fn last_logged_out(&mut self, user: UserId, now: Time) -> Vec<Effect> {
         self.note_panel(user, false);
-        let status = self.directory.get(user).rule.login.logout.clone();
+        let status = self.login_status(user, UserItem::LogoutStatus).cloned();
         self.set_by_login(status.map(|status| (user, status)), now)
     }
 
@@ -98,9 +99,11 @@ impl World {
     /// to logins.
     fn chosen_by_hand(&self, user: UserId, status: &Arc<StatusType>) -> bool {
         let spec = self.directory.get(user);
-        let login = &spec.rule.login;
-        let logging_out = [&login.logout, &login.unregister].contains(&&Some(status.clone()));
-        let at_login = [&login.login, &login.register];
+        let of = |item| self.login_status(user, item);
+        let logging_out = [UserItem::LogoutStatus, UserItem::UnregisterStatus]
+            .map(of)
+            .contains(&Some(status));
+        let at_login = [UserItem::LoginStatus, UserItem::RegisterStatus].map(of);
         let own = self.own(user);
         let is_set = |own: &&super::Own| {
             let recorded_only = own.status.as_ref().is_some_and(|s| s.maps_to.is_none());
@@ -108,13 +111,13 @@ impl World {
         };
         let left_to_logins = |own: &super::Own| {
             own.by == ChosenBy::Login
-                || (logging_out && own.status.is_some() && at_login.contains(&&own.status))
+                || (logging_out && own.status.is_some() && at_login.contains(&own.status.as_ref()))
         };
         if own.filter(is_set).is_some_and(|own| !left_to_logins(own)) {
             return true;
         }
         // Chosen on a phone: an extension holds a presence that this module did not write.
-        let mut written = self.directory.written(spec);
+        let mut written = self.directory.written(spec, self.default_of(user));
         written.any(|source| {
             let known = self.source(source);
             let ours = own.is_some_and(|own| own.presence == known.presence);

@@ -12,6 +12,7 @@ mod chosen;
 mod clock;
 mod combining;
 mod devices;
+mod find;
 mod gone;
 pub mod gone_users;
 mod layers;
@@ -197,7 +198,7 @@ pub enum Change<'a> {
 }
 
 /// One change of a user's combined presence.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Transition {
     /// The user's name.
     pub user: Arc<str>,
@@ -512,9 +513,7 @@ impl World {
                 parker,
             } => self.park(space, channel, parker, &mut touched),
             Change::Unparked(space) => self.unpark(space, &mut touched),
-            Change::Settings { user, settings } => {
-                return self.set_settings(user, settings, now);
-            }
+            Change::Settings { user, settings } => return self.set_settings(user, settings, now),
             Change::LoggedIn(user) => return self.logged_in(user, now),
             Change::LoggedOut(user) => return self.logged_out(user, now),
         }

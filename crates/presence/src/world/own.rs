@@ -64,6 +64,7 @@ impl World {
         at: Time,
     ) -> Vec<Effect> {
         let mut touched = Touched::new();
+        let choice = &*self.with_own_note(user, choice);
         let before = choice.until.map(|_| Box::new(self.before(user)));
         let beside = match choice.presence {
             Some(_) => None,
@@ -104,7 +105,7 @@ impl World {
     fn write_choice(&mut self, user: UserId, choice: &Choice, at: Time, touched: &mut Touched) {
         let directory = self.directory.clone();
         let spec = directory.get(user);
-        for source in directory.written(spec) {
+        for source in directory.written(spec, self.default_of(user)) {
             let value = choice.presence.as_ref().map(|presence| Value {
                 presence: presence.clone(),
                 since: at,

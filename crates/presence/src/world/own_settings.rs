@@ -1,20 +1,24 @@
 //! The settings that users make for themselves.
 
-use super::{Effect, World};
+use std::borrow::Cow;
+
+use super::chosen::OwnChange;
+use super::{Decision, Effect, Touched, World};
+use crate::actions::OwnActions;
 use crate::directory::UserId;
+use crate::model::assignment::Choice;
 use crate::model::details::{Detail, Details};
 use crate::model::own_rights::OwnArea;
-use crate::model::own_settings::{OwnSettings, SettingsPatch};
+use crate::model::own_settings::{
+    NONE, OwnItems, OwnSettings, OwnStatusSettings, STATUSES, SettingsPatch, StatusItem, UserItem,
+    forward_member,
+};
+use crate::model::state::{Presence, State};
+use crate::model::status::StatusType;
 use crate::model::time::Time;
+use std::sync::Arc;
 
-/// Why a user's own settings are not changed, in a clause without a full stop.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum SettingsError {
-    /// The patch is wrong: a message that names the member and what was expected.
-    Invalid(String),
-    /// The user may not set that: the reason.
-    NotAllowed(String),
-}
+pub use crate::model::own_settings::SettingsError;
 
 impl World {
     /// The settings that the user has made; `None` for none.
@@ -28,7 +32,141 @@ impl World {
         self.status(user).map_or_else(chosen, |status| &status.name)
     }
 
-    /// The user's own settings after a patch; `None` if nothing is left. A target that the patch
+    /// The user's mobile number: see [`crate::directory::Directory::mobile`].
+    pub fn mobile(&self, user: UserId) -> Option<&str> {
+        self.directory.mobile(user, self.own_settings(user))
+    }
+
+    /// The input of the user's default extension: see
+    /// [`crate::directory::Directory::default_of`].
+    pub fn default_of(&self, user: UserId) -> Option<u16> {
+        match self.own_settings(user) {
+            None => self.directory.get(user).default,
+            settings => self.directory.default_of(user, settings),
+        }
+    }
+
+    /// The name of the user's default extension.
+    pub fn default_extension(&self, user: UserId) -> Option<&str> {
+        let at = self.default_of(user)?;
+        let input = &self.directory.get(user).inputs[usize::from(at)];
+        self.directory.extension(input)
+    }
+
+    /// The status that a login, a logout, a registration or its end sets: the user's own, else
+    /// the administrator's.
+    pub fn login_status(&self, user: UserId, item: UserItem) -> Option<&Arc<StatusType>> {
+        let settings = self.own_settings(user);
+        let own = settings.and_then(|settings| settings.user().get(item));
+        match own.map(|own| self.own_login_status(user, own)) {
+            Some(Ok(status)) => status,
+            Some(Err(_)) | None => {
+                let login = &self.directory.get(user).rule.login;
+                let status = match item {
+                    UserItem::LoginStatus => &login.login,
+                    UserItem::LogoutStatus => &login.logout,
+                    UserItem::RegisterStatus => &login.register,
+                    UserItem::UnregisterStatus => &login.unregister,
+                    UserItem::Mobile | UserItem::Default | UserItem::Visibility => &None,
+                };
+                status.as_ref()
+            }
+        }
+    }
+
+    fn own_login_status(
+        &self,
+        user: UserId,
+        own: &str,
+    ) -> Result<Option<&Arc<StatusType>>, SettingsError> {
+        let may_set = self.directory.may_set(user, OwnArea::Login);
+        may_set.map_err(SettingsError::NotAllowed)?;
+        match self.directory.settings.statuses().find(own) {
+            _ if own == NONE => Ok(None),
+            Some(status) => Ok(Some(status)),
+            None => Err(SettingsError::Invalid(format!(
+                "there is no status '{own}'"
+            ))),
+        }
+    }
+
+    /// Whether an item that belongs to no status is carried out now.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn own_user_item(
+        &self,
+        user: UserId,
+        item: UserItem,
+        value: &str,
+    ) -> Result<(), SettingsError> {
+        match item {
+            UserItem::Mobile => self.directory.own_mobile(user, value),
+            UserItem::Default => self.directory.own_default(user, value).map(drop),
+            UserItem::Visibility => {
+                let may_set = self.directory.may_set(user, OwnArea::Visibility);
+                may_set.map_err(SettingsError::NotAllowed)
+            }
+            _ => self.own_login_status(user, value).map(drop),
+        }
+    }
+
+    /// An item of the settings that count in a state and status type: the first one that is
+    /// carried out, with the settings that hold it.
+    pub fn own_item<'a, T>(
+        &'a self,
+        user: UserId,
+        (state, status): (State, &str),
+        item: StatusItem,
+        get: impl Fn(&'a OwnItems) -> Option<T>,
+    ) -> Option<(&'a OwnStatusSettings, T)> {
+        let settings = self.own_settings(user)?;
+        let mut layers = settings.layers(state, status);
+        layers.find_map(|layer| {
+            let value = get(&layer.items)?;
+            let works = self.directory.own_item(user, settings, &layer.items, item);
+            works.is_ok().then_some((layer, value))
+        })
+    }
+
+    /// What the user's own settings do in a status.
+    pub(super) fn own_actions(&self, user: UserId, decision: &Decision) -> OwnActions {
+        let Some(settings) = self.own_settings(user) else {
+            return OwnActions::default();
+        };
+        let state = decision.presence.state();
+        let status = decision.status.as_deref();
+        let at = (state, status.map_or(state.name(), |status| &*status.name));
+        let switch = |item, get: fn(&OwnItems) -> Option<_>| {
+            self.own_item(user, at, item, get).map(|(_, value)| value)
+        };
+        let queue = self.own_item(user, at, StatusItem::Queue, |items| items.queue);
+        let named = settings.statuses().iter().filter_map(|it| it.items.queue);
+        OwnActions {
+            queue: queue.map(|(_, action)| action),
+            dnd: switch(StatusItem::Dnd, |items| items.dnd),
+            follow_me: switch(StatusItem::FollowMe, |items| items.follow_me),
+            named: named.collect(),
+        }
+    }
+
+    /// The choice with the user's own note as its message, if no message was given.
+    pub(super) fn with_own_note<'a>(&self, user: UserId, choice: &'a Choice) -> Cow<'a, Choice> {
+        let presence = choice.presence.as_ref().filter(|_| choice.takes_note);
+        let noted = presence.and_then(|presence| {
+            let at = (presence.state(), &*choice.status.name);
+            let note = |items: &'_ OwnItems| items.note.clone();
+            let (_, note) = self.own_item(user, at, StatusItem::Note, note)?;
+            let presence = Presence::new(presence.state(), presence.subtype(), &note);
+            Some(Choice {
+                presence: Some(presence),
+                ..choice.clone()
+            })
+        });
+        noted.map_or(Cow::Borrowed(choice), Cow::Owned)
+    }
+
+    /// The user's own settings after a patch; `None` if nothing is left. An item that the patch
     /// leaves as it is needs no right.
     ///
     /// # Errors
@@ -42,27 +180,61 @@ impl World {
         let statuses = self.directory.settings.statuses();
         let after = OwnSettings::patched(before, patch, statuses);
         let after = after.map_err(SettingsError::Invalid)?;
-        let all = after.iter().flat_map(|after| after.statuses());
-        for (status, forward) in all.flat_map(|it| it.forwards.iter().map(move |f| (it, f))) {
-            let was = before
-                .and_then(|before| before.forward(&status.status, forward.origin, forward.when));
-            if was != Some(&forward.target) {
-                let allowed = self.directory.own_target(user, &forward.target);
-                allowed.map_err(SettingsError::NotAllowed)?;
-            }
-        }
-        let visibility = |it: Option<&OwnSettings>| it.and_then(OwnSettings::visibility);
-        let wanted = visibility(after.as_ref());
-        if wanted.is_some() && wanted != visibility(before) {
-            let spec = self.directory.get(user);
-            if !spec.rule.own_rights.may_set(OwnArea::Visibility) {
-                let (name, area) = (&spec.name, OwnArea::Visibility);
-                return Err(SettingsError::NotAllowed(format!(
-                    "own_settings of '{name}' does not include {area}"
-                )));
-            }
+        if let Some(after) = &after {
+            self.check_settings(user, before, after)?;
         }
         Ok(after)
+    }
+
+    /// Checks every item that differs.
+    fn check_settings(
+        &self,
+        user: UserId,
+        before: Option<&OwnSettings>,
+        after: &OwnSettings,
+    ) -> Result<(), SettingsError> {
+        let directory = &self.directory;
+        for item in UserItem::ALL {
+            let value = after.user().get(item);
+            let was = before.and_then(|before| before.user().get(item));
+            if let Some(value) = value.filter(|value| was != Some(value)) {
+                let works = self.own_user_item(user, item, value);
+                works.map_err(|why| why.at(item.name()))?;
+            }
+        }
+        for status in after.statuses() {
+            let was = before.and_then(|before| before.status(&status.status));
+            for forward in &status.forwards {
+                let was = was.and_then(|was| was.forward(forward.origin, forward.when));
+                if was != Some(&forward.target) {
+                    let allowed = directory.own_target(user, Some(after), &forward.target);
+                    let (name, when) = (forward_member(forward.origin), forward.when);
+                    let path = format!("{STATUSES}.{}.{name}.{when}", status.status);
+                    allowed.map_err(|why| SettingsError::NotAllowed(why).at(&path))?;
+                }
+            }
+            let items = &status.items;
+            for item in StatusItem::ALL {
+                let value = items.value(item);
+                if value.is_none() || value == was.and_then(|was| was.items.value(item)) {
+                    continue;
+                }
+                let at =
+                    |why: SettingsError| why.at(&format!("{STATUSES}.{}.{item}", status.status));
+                let works = directory.own_item(user, after, items, item);
+                works.map_err(at)?;
+                let names = match item {
+                    StatusItem::RingFirst => items.ring_first.as_deref(),
+                    StatusItem::RingSecond => items.ring_second.as_deref(),
+                    _ => None,
+                };
+                for name in names.into_iter().flatten() {
+                    let known = directory.own_endpoint(user, Some(after), name);
+                    known.map_err(at)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn set_settings(
@@ -74,6 +246,7 @@ impl World {
         if self.own_settings(user) == settings {
             return Vec::new();
         }
+        let default = self.default_of(user);
         let was = self.users[user.index()].before_change();
         self.users[user.index()].settings = settings.cloned().map(Box::new);
         self.mark_settings(user);
@@ -82,6 +255,13 @@ impl World {
         if self.visibility(user) != was.visibility {
             let changed = Details::NONE.with(Detail::Flags, true);
             effects.push(self.transition(user, was, changed, now));
+        }
+        if self.default_of(user) != default {
+            let mut touched = Touched::new();
+            self.touch(user, &mut touched);
+            self.recombine(touched, &OwnChange::None, now, &mut effects);
+        } else {
+            self.update_decisions(user);
         }
         effects.push(Effect::Settings(self.directory.get(user).name.clone()));
         effects

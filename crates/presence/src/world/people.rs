@@ -3,6 +3,7 @@
 use super::{Decision, Transition, World};
 use crate::actions::{Person, StatusChange, StatusValue};
 use crate::directory::UserId;
+use crate::model::own_rights::OwnArea;
 
 impl Person {
     /// The user as the world has them now; `None` for a user without blocks.
@@ -10,7 +11,7 @@ impl Person {
         let directory = world.directory();
         let user = directory.get(id);
         let decisions = world.decisions(id)?;
-        let default = user.default.map(|at| &user.inputs[usize::from(at)]);
+        let default = world.default_of(id).map(|at| &user.inputs[usize::from(at)]);
         let device = default.and_then(|input| input.device());
         let device = device.map(|device| directory.device_name(device).into());
         let inputs = user.inputs.iter();
@@ -23,6 +24,8 @@ impl Person {
             member: user.member.clone().or(device),
             functions: user.rule.functions.clone(),
             blocks: user.rule.actions.clone(),
+            own: world.own_actions(id, &decisions.chosen),
+            may_act: directory.may_set(id, OwnArea::Actions).is_ok(),
             chosen: StatusChange::to(&decisions.chosen),
             combined: StatusChange::to(&decisions.combined),
         })
@@ -33,6 +36,7 @@ impl Person {
         let user = world.directory().user(&transition.user)?;
         let mut person = Person::of(world, user)?;
         let [old, new] = transition.decisions.as_deref()?;
+        person.own = world.own_actions(user, &new.chosen);
         person.chosen = StatusChange::between(&old.chosen, &new.chosen);
         person.combined = StatusChange::between(&old.combined, &new.combined);
         Some(person)

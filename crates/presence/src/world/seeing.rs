@@ -21,14 +21,27 @@ impl World {
         if !self.flags(user).get(Flag::AllowSeeMyPresence) {
             return (Visibility::Nobody, VisibilityOrigin::Flag);
         }
-        let rule = &self.directory.get(user).rule;
-        let own = self
-            .own_settings(user)
-            .and_then(|settings| settings.visibility());
-        match own.filter(|_| rule.own_rights.may_set(OwnArea::Visibility)) {
+        match self.own_visibility(user) {
             Some(own) => (own, VisibilityOrigin::Own),
-            None => (rule.visibility, VisibilityOrigin::Administrator),
+            None => {
+                let rule = &self.directory.get(user).rule;
+                (rule.visibility, VisibilityOrigin::Administrator)
+            }
         }
+    }
+
+    /// The user's own setting, if the user may set it.
+    fn own_visibility(&self, user: UserId) -> Option<Visibility> {
+        let own = self.own_settings(user)?.visibility();
+        let rights = &self.directory.get(user).rule.own_rights;
+        own.filter(|_| rights.may_set(OwnArea::Visibility))
+    }
+
+    /// Who may see the user's presence as it is set, apart from the flag: by the user, otherwise
+    /// by the administrator.
+    pub fn configured_visibility(&self, user: UserId) -> Visibility {
+        let administrator = || self.directory.get(user).rule.visibility;
+        self.own_visibility(user).unwrap_or_else(administrator)
     }
 
     /// Brings [`World::visibility`] in line after a change of what decides it.

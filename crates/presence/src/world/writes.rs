@@ -95,9 +95,9 @@ impl World {
         // than needed.
         let directory = &self.directory;
         !self.pending.is_empty()
-            && directory.try_get(user).is_some_and(|user| {
+            && directory.try_get(user).is_some_and(|spec| {
                 directory
-                    .written(user)
+                    .written(spec, self.default_of(user))
                     .any(|source| self.pending.contains_key(&source))
             })
     }

@@ -26,18 +26,63 @@ export function say(text) {
   $("announcement").textContent = text;
 }
 
+/**
+ * Says at a field what is wrong with it, for eyes and screen readers, and moves the focus there.
+ * Without a text, the field is right again. The field needs an id.
+ */
+export function complain(field, text = "") {
+  const id = `${field.id}-wrong`;
+  let wrong = $(id);
+  if (!wrong && text) (field.closest("label") ?? field).after((wrong = h("p", { id, class: "error" })));
+  if (wrong) set(wrong, text);
+  const others = (field.getAttribute("aria-describedby") ?? "").split(" ").filter((it) => it && it !== id);
+  if (text) others.push(id);
+  if (others.length) field.setAttribute("aria-describedby", others.join(" "));
+  else field.removeAttribute("aria-describedby");
+  if (!text) return field.removeAttribute("aria-invalid");
+  field.setAttribute("aria-invalid", "true");
+  field.focus();
+}
+
+/** What this browser keeps for the person who is logged in. */
+export const kept = {
+  who: "",
+  get(key, otherwise) {
+    try {
+      return JSON.parse(localStorage.getItem(`userpresence ${this.who} ${key}`)) ?? otherwise;
+    } catch {
+      return otherwise;
+    }
+  },
+  set(key, value) {
+    try {
+      localStorage.setItem(`userpresence ${this.who} ${key}`, JSON.stringify(value));
+    } catch {
+      // A browser that keeps nothing forgets it with the page.
+    }
+  },
+};
+
 // --- language ----------------------------------------------------------------
 
 const LANGUAGES = ["en", "de", "fr", "es", "pt", "it"];
 
-/** The first of the browser's languages in which there are strings. */
-export const language = navigator.languages.map((it) => it.slice(0, 2).toLowerCase()).find((it) => LANGUAGES.includes(it)) ?? "en";
+/** The first of the browser's languages in which there are strings, with its region: "de-AT". */
+export const locale = navigator.languages.find((it) => LANGUAGES.includes(it.slice(0, 2).toLowerCase())) ?? "en";
+export const language = locale.slice(0, 2).toLowerCase();
+
+/** A length of time in words: "45 minutes", "2 hours". */
+export function minutes(count) {
+  const [unit, number] = count > 0 && count % 60 === 0 ? ["hour", count / 60] : ["minute", count];
+  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(number);
+}
 
 let strings = {};
 
 /** The string of strings.json with that key; {name} stands for values.name. */
-export function t(key, values = {}) {
-  return (strings[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+export function t(key, values) {
+  const text = strings[key] ?? key;
+  return values ? text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "") : text;
 }
 
 /** Loads the strings, and fills in those of the page. */
@@ -53,7 +98,9 @@ function fill(root) {
   for (const element of root.querySelectorAll("*")) {
     for (const [name, key] of Object.entries(element.dataset)) {
       if (name === "t") element.textContent = t(key);
-      else if (/^t[A-Z]/.test(name)) element.setAttribute(name.slice(1).replace(/[A-Z]/g, (c, at) => (at ? "-" : "") + c.toLowerCase()), t(key));
+      else if (/^t[A-Z]/.test(name)) {
+        element.setAttribute(name.slice(1).replace(/[A-Z]/g, (c, at) => (at ? "-" : "") + c.toLowerCase()), t(key));
+      }
     }
   }
 }

@@ -154,6 +154,21 @@ fn proxies_are_addresses_or_networks() {
     assert!(general("trusted_proxy =\n").all_errors().next().is_none());
     for (bad, expected) in [
         (
+            "http_frame = crm.example.com",
+            "'crm.example.com' is no origin, expected scheme, host and port alone, such as \
+             https://crm.example.com",
+        ),
+        (
+            "http_frame = https://crm.example.com,https://desk.example.com/board",
+            "'https://desk.example.com/board' is no origin, expected scheme, host and port alone, \
+             such as https://crm.example.com",
+        ),
+        (
+            "http_frame = https://crm.example.com; script-src *",
+            "'https://crm.example.com; script-src *' is no origin, expected scheme, host and port \
+             alone, such as https://crm.example.com",
+        ),
+        (
             "trusted_proxy = proxy.example",
             "expected an address or a network",
         ),

@@ -111,7 +111,7 @@ fn a_setting_that_is_not_allowed_is_refused_and_one_that_was_allowed_has_no_effe
     assert_eq!(
         refused,
         Err(SettingsError::NotAllowed(
-            "own_settings of 'dave' does not include visibility".into()
+            "visibility: own_settings of 'dave' does not include visibility".into()
         ))
     );
     for (json, expected) in [

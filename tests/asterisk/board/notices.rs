@@ -1,0 +1,127 @@
+//! Notices on the page, and notifications of the browser.
+
+use serde_json::{Value, json};
+
+use super::Board;
+use crate::harness::key;
+use crate::harness::users::set;
+
+impl Board {
+    /// Lets the page show notifications, or lets it ask.
+    pub(super) fn permit(&self, setting: &str) {
+        let origin = format!("http://127.0.0.1:{}", self.ast.http_port());
+        self.browser.chromium(
+            "Browser.setPermission",
+            json!({"permission": {"name": "notifications"}, "setting": setting, "origin": origin}),
+        );
+    }
+
+    /// Notes the notifications that the page shows from now on.
+    pub(super) fn listen(&self) {
+        self.browser.run(
+            "const Real = Notification; window.shown = []; \
+             window.Notification = class extends Real { \
+               constructor(title, options) { super(title, options); \
+                 this.addEventListener('show', () => shown.push([title, options.body])); } }",
+            &[],
+        );
+    }
+
+    pub(super) fn shown(&self) -> Value {
+        self.browser.run("return window.shown", &[])
+    }
+}
+
+#[test]
+fn the_bell_tells_once_that_somebody_is_available() {
+    let board = Board::of_alice();
+    let (page, ast) = (&board.browser, &board.ast);
+    board.permit("granted");
+    page.open("/userpresence/");
+    board.wait_names(&["alice", "bob", "carol"]);
+    set(ast, "bob", "dnd");
+    set(ast, "carol", "available");
+    board.wait_row("bob", "label", "Do not disturb");
+    board.wait_row("carol", "label", "Available");
+    board.listen();
+    // Only where there is something to wait for, and not for oneself.
+    let bells = page.run(
+        "return [...document.querySelectorAll('#rows .row')].map((row) => row.querySelector('[data-do=bell]').hidden)",
+        &[],
+    );
+    assert_eq!(bells, json!([true, false, true]));
+    let bell = "#rows .row:nth-child(2) [data-do=bell]";
+    assert_eq!(
+        page.attribute(bell, "aria-label"),
+        "Tell me when bob is available"
+    );
+    page.click(bell);
+    page.wait(&format!(
+        "document.querySelector('{bell}').getAttribute('aria-pressed') === 'true'"
+    ));
+    assert_eq!(page.count("dialog[open]"), 0);
+    // Another change is not what was waited for.
+    set(ast, "bob", "away");
+    board.wait_row("bob", "label", "Away");
+    assert_eq!(page.count("#notices li"), 0);
+    set(ast, "bob", "available");
+    page.wait("document.querySelector('#notices .what')?.textContent === 'bob is available'");
+    page.wait("document.querySelector('#announcement').textContent === 'bob is available'");
+    page.wait("window.shown.length === 1");
+    assert_eq!(board.shown(), json!([["Presence", "bob is available"]]));
+    // Once.
+    set(ast, "bob", "dnd");
+    board.wait_row("bob", "label", "Do not disturb");
+    page.wait(&format!(
+        "document.querySelector('{bell}').getAttribute('aria-pressed') === 'false'"
+    ));
+    set(ast, "bob", "available");
+    board.wait_row("bob", "label", "Available");
+    assert_eq!(page.count("#notices li"), 1);
+
+    // By keyboard; it is kept over a new load, and tells at once what happened meanwhile.
+    set(ast, "bob", "dnd");
+    board.wait_row("bob", "label", "Do not disturb");
+    page.run("document.querySelector('#grid').focus()", &[]);
+    page.keys(key::HOME);
+    page.keys(key::DOWN);
+    page.keys("b");
+    page.wait(&format!(
+        "document.querySelector('{bell}').getAttribute('aria-pressed') === 'true'"
+    ));
+    page.open("/userpresence/");
+    page.wait(&format!(
+        "document.querySelector('{bell}')?.getAttribute('aria-pressed') === 'true'"
+    ));
+    set(ast, "bob", "available");
+    page.wait("document.querySelector('#notices .what')?.textContent === 'bob is available'");
+    assert_eq!(page.accessibility(), Vec::<String>::new());
+    board.no_errors();
+}
+
+/// The page asks for the permission because of a click only.
+#[test]
+fn a_click_asks_for_the_permission_to_notify() {
+    let board = Board::of_alice();
+    let page = &board.browser;
+    board.permit("prompt");
+    page.open("/userpresence/");
+    board.wait_live();
+    page.run(
+        "window.asked = 0; const real = Notification.requestPermission.bind(Notification); \
+         Notification.requestPermission = () => (window.asked++, real())",
+        &[],
+    );
+    page.wait("!document.querySelector('#ask').hidden");
+    assert_eq!(page.run("return window.asked", &[]), json!(0));
+    page.run(
+        "setTimeout(() => document.querySelector('#ask').click())",
+        &[],
+    );
+    page.wait("window.asked === 1");
+    board.permit("granted");
+    page.open("/userpresence/");
+    board.wait_live();
+    page.wait("document.querySelector('#ask').hidden");
+    board.no_errors();
+}

@@ -1,0 +1,400 @@
+//! Who talks to whom over HTTP and in the feed, and calls from one's own phone, with real SIP
+//! phones.
+
+use serde_json::{Value, json};
+
+use crate::harness::api::{api_user, get, login, post, put};
+use crate::harness::barrier::configured;
+use crate::harness::users::read;
+use crate::harness::{Answer, Builder, EventStream, Instance, MODULE, Phone, now, wait_until};
+
+const MAIN: &str = "/userpresence/v1/account/main";
+
+/// Alice, Bob and Dave of the account `main`, Carol of another; `trunk` is nobody's.
+const PEOPLE: &str = "\
+[alice]\ntype = user\nid = 4711\naccount = main\nextension = 200\nendpoint = soft,PJSIP/205\n
+[bob]\ntype = user\naccount = main\nextension = 201\n
+[dave]\ntype = user\naccount = main\nextension = 203\nmonitor = bob\n
+[carol]\ntype = user\naccount = other\nextension = 202\n";
+
+const DIALPLAN: &str = "\
+exten = _20X,1,Dial(PJSIP/${EXTEN},60)
+exten = 300,1,Answer()
+ same = n,Wait(600)
+exten = 301,1,Set(CALLERID(pres)=prohib)
+ same = n,Dial(PJSIP/200,60)
+";
+
+fn office(general: &str) -> Builder {
+    let users = [
+        api_user("panel", "account = main\nrole = read"),
+        api_user("boss", "account = main\nrole = admin"),
+        api_user("alice-web", "account = main\nrole = self\nuser = alice"),
+        api_user("dave-web", "account = main\nrole = self\nuser = dave"),
+        api_user("bob-web", "account = main\nrole = self\nuser = bob"),
+        api_user("reader", "account = main\nrole = read\nuser = bob"),
+        api_user("stranger", "account = other\nrole = admin\nuser = carol"),
+    ];
+    configured(&format!(
+        "[general]\nhttp_rate = 10000\n{general}\n{PEOPLE}{}",
+        users.concat()
+    ))
+    .http()
+    .sip(&["200", "201", "202", "203", "205", "trunk"])
+    .modules(&[
+        "app_directed_pickup",
+        "func_callerid",
+        "func_pjsip_endpoint",
+        "res_pjsip_caller_id",
+    ])
+    .dialplan(DIALPLAN)
+}
+
+/// Each call that this API user sees, as `user direction state name number`.
+#[track_caller]
+fn seen(ast: &Instance, who: &str, account: &str) -> Vec<String> {
+    let target = format!("/userpresence/v1/account/{account}/calls");
+    let answer = get(ast, who, &target);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    lines(&answer.json()["calls"])
+}
+
+fn lines(calls: &Value) -> Vec<String> {
+    let calls = calls.as_array().expect("calls").iter();
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let names = ["extensionId", "direction", "state", "name", "number"];
+    let line = |call: &Value| names.map(|name| text(&call[name])).join(" ");
+    calls.map(line).collect()
+}
+
+#[track_caller]
+fn wait_seen(ast: &Instance, who: &str, expected: &[&str]) {
+    wait_until(&format!("{expected:?} seen by {who}"), || {
+        (seen(ast, who, "main") == expected).then_some(())
+    });
+}
+
+/// Reads `calls` messages until one says this of a user.
+#[track_caller]
+fn wait_event(stream: &mut EventStream, user: &str, expected: &[&str]) {
+    loop {
+        let event = stream.next().expect("a message before the end");
+        if event.kind == "calls" && event.data["extensionId"] == user {
+            assert_eq!(event.id, None);
+            if lines(&event.data["calls"]) == expected {
+                return;
+            }
+        }
+    }
+}
+
+fn stream(ast: &Instance, who: &str) -> EventStream {
+    ast.stream(&format!("{MAIN}/events"), &[&login(who)])
+}
+
+/// How many subscriptions Asterisk's topic of all channels has, but for those of AMI.
+#[track_caller]
+fn channel_subscribers(ast: &Instance) -> usize {
+    let shown = ast.cli("stasis show topic channel:all");
+    shown.matches("UniqueID: channel:all-").count()
+}
+
+#[test]
+fn two_phones_in_a_call_are_seen_with_name_number_and_time() {
+    let ast = office("show_calls = main").start();
+    let phones = ["200", "201"].map(|name| Phone::ringing(&ast, name));
+    let [alice, bob] = &phones;
+    let mut feed = stream(&ast, "panel");
+    assert!(seen(&ast, "panel", "main").is_empty());
+    let before = now();
+    alice.call("201");
+    let [out, back] = ["4711 out Ringing bob 201", "bob in Ringing alice 200"];
+    wait_seen(&ast, "panel", &[out, back]);
+    wait_event(&mut feed, "bob", &[back]);
+    bob.answer();
+    let [out, back] = ["4711 out Up bob 201", "bob in Up alice 200"];
+    wait_seen(&ast, "panel", &[out, back]);
+    wait_event(&mut feed, "bob", &[back]);
+    let calls = get(&ast, "panel", &format!("{MAIN}/calls"));
+    for call in calls.json()["calls"].as_array().expect("calls") {
+        let since = call["since"].as_u64().expect("a time");
+        assert!((before..=now()).contains(&since), "{call}");
+    }
+    // A second reader, and one that asks again with what it has.
+    wait_event(&mut stream(&ast, "panel"), "bob", &[back]);
+    let tag = format!("If-None-Match: {}", calls.header("ETag"));
+    let again = ast.http(
+        "GET",
+        &format!("{MAIN}/calls"),
+        &[&login("panel"), &tag],
+        "",
+    );
+    assert_eq!(again.status, 304);
+    // The one who holds is seen to hold.
+    bob.hold();
+    wait_seen(&ast, "panel", &[out, "bob in OnHold alice 200"]);
+    wait_event(&mut feed, "bob", &["bob in OnHold alice 200"]);
+    // A reload finds the calls that are in progress, with their time and hold.
+    let held = get(&ast, "panel", &format!("{MAIN}/calls")).body;
+    assert!(ast.reload().ok());
+    assert_eq!(get(&ast, "panel", &format!("{MAIN}/calls")).body, held);
+    bob.resume();
+    wait_seen(&ast, "panel", &[out, back]);
+    let mut feed = stream(&ast, "panel");
+    bob.hang_up();
+    wait_event(&mut feed, "bob", &[]);
+    wait_seen(&ast, "panel", &[]);
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+    assert!(ast.unload_module(MODULE).ok());
+}
+
+#[test]
+fn calls_are_hidden_with_their_user_and_across_accounts() {
+    let ast = office("show_calls = main,other").start();
+    let alice = Phone::ringing(&ast, "200");
+    let bob = Phone::answering(&ast, "201");
+    let carol = Phone::answering(&ast, "202");
+    let caller = Phone::ringing(&ast, "trunk");
+    alice.call("201");
+    let [out, back] = ["4711 out Up bob 201", "bob in Up alice 200"];
+    wait_seen(&ast, "panel", &[out, back]);
+    // Bob hides: his calls are gone, and so is he from those of others; for himself not.
+    let mut feed = stream(&ast, "panel");
+    wait_event(&mut feed, "4711", &[out]);
+    ast.setvar("USER_PRESENCE(bob,allowSeeMyPresence)", "no");
+    wait_seen(&ast, "panel", &["4711 out Up - -"]);
+    wait_event(&mut feed, "4711", &["4711 out Up - -"]);
+    wait_seen(&ast, "bob-web", &[out, back]);
+    ast.setvar("USER_PRESENCE(bob,allowSeeMyPresence)", "yes");
+    wait_event(&mut feed, "bob", &[back]);
+    // Another account sees its own calls only, and nobody sees those of another account.
+    assert!(seen(&ast, "stranger", "other").is_empty());
+    assert_eq!(get(&ast, "stranger", &format!("{MAIN}/calls")).status, 404);
+    alice.hang_up();
+    ast.wait_no_channels();
+    // A caller who withholds the number is not shown.
+    caller.call("301");
+    wait_seen(&ast, "panel", &["4711 in Ringing - -"]);
+    caller.hang_up();
+    ast.wait_no_channels();
+    caller.call("202");
+    wait_until("carol's call", || {
+        (seen(&ast, "stranger", "other") == ["carol in Up - trunk"]).then_some(())
+    });
+    assert!(seen(&ast, "panel", "main").is_empty());
+    drop((bob, carol));
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_is_watched_until_an_account_shows_its_calls() {
+    let ast = office("").start();
+    let alice = Phone::ringing(&ast, "200");
+    let bob = Phone::answering(&ast, "201");
+    assert_eq!(channel_subscribers(&ast), 0);
+    let refused = get(&ast, "panel", &format!("{MAIN}/calls"));
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert_eq!(refused.json()["error"]["code"], "off");
+    alice.call("201");
+    ast.wait_device("PJSIP/201", "INUSE");
+    // Switched on, the call in progress is there at once, and switched off it is gone.
+    let conf = ast.read_config("userpresence.conf");
+    let on = conf.replacen("[general]\n", "[general]\nshow_calls = all\n", 1);
+    ast.write_config("userpresence.conf", &on);
+    assert!(ast.reload().ok());
+    let both = ["4711 out Up bob 201", "bob in Up alice 200"];
+    assert_eq!(seen(&ast, "panel", "main"), both);
+    assert_eq!(channel_subscribers(&ast), 1);
+    ast.write_config("userpresence.conf", &conf);
+    assert!(ast.reload().ok());
+    assert_eq!(get(&ast, "panel", &format!("{MAIN}/calls")).status, 403);
+    assert_eq!(channel_subscribers(&ast), 0);
+    let unknown = conf.replacen("[general]\n", "[general]\nshow_calls = east\n", 1);
+    ast.write_config("userpresence.conf", &unknown);
+    assert!(ast.reload().ok());
+    ast.wait_log("option 'show_calls': no user belongs to the account 'east'");
+    drop(bob);
+}
+
+#[track_caller]
+fn dial(ast: &Instance, who: &str, body: &Value) -> Answer {
+    post(ast, who, &format!("{MAIN}/extension/~/calls"), body)
+}
+
+#[track_caller]
+fn refusal(answer: &Answer) -> (u16, String) {
+    let code = answer.json()["error"]["code"].as_str().map(str::to_owned);
+    (answer.status, code.unwrap_or_default())
+}
+
+#[test]
+fn a_person_dials_and_picks_up_with_their_own_phone() {
+    let ast = office("show_calls = main\nhttp_calls = self,admin").start();
+    let phones = ["200", "201", "203"].map(|name| Phone::ringing(&ast, name));
+    let [alice, bob, dave] = &phones;
+    let session = get(&ast, "alice-web", "/userpresence/v1/session").json();
+    assert_eq!(session["may"]["call"], true);
+    // Alice's phone rings, and once she answers it calls Bob as her.
+    let answer = dial(&ast, "alice-web", &json!({"to": "201"}));
+    assert_eq!(answer.status, 202, "{answer:?}");
+    ast.wait_device("PJSIP/200", "RINGING");
+    alice.answer();
+    ast.wait_device("PJSIP/201", "RINGING");
+    let [out, back] = ["4711 out Up bob 201", "bob in Ringing alice 200"];
+    wait_seen(&ast, "panel", &[out, back]);
+    let invites = bob.invites();
+    assert!(invites[0].contains("\"alice\" <sip:200@"), "{}", invites[0]);
+    // Dave may pick up Bob's call once the rule lets him.
+    let pick_up = |who: &str, whose: &str| {
+        post(
+            &ast,
+            who,
+            &format!("{MAIN}/extension/{whose}/pickup"),
+            &json!({}),
+        )
+    };
+    let refused = pick_up("dave-web", "bob");
+    assert_eq!(refusal(&refused), (403, "rule".into()));
+    assert!(refused.body.contains("pickUpCallsOnHold of 'dave' is off"));
+    ast.setvar("USER_PRESENCE(dave,pickUpCallsOnHold)", "yes");
+    let answer = pick_up("dave-web", "bob");
+    assert_eq!(answer.status, 202, "{answer:?}");
+    ast.wait_device("PJSIP/203", "RINGING");
+    dave.answer();
+    // Bob's phone stops, and Dave talks to Alice.
+    ast.wait_device("PJSIP/201", "NOT_INUSE");
+    wait_until("alice and dave in one bridge", || {
+        let channels = ast.channels();
+        let [one, other] = &channels[..] else {
+            return None;
+        };
+        (one.bridge == other.bridge && !one.bridge.is_empty()).then_some(())
+    });
+    assert_eq!(
+        refusal(&pick_up("dave-web", "bob")),
+        (409, "nothing".into())
+    );
+    dave.hang_up();
+    ast.wait_no_channels();
+    // A call that Bob has on hold is picked up too.
+    alice.call("201");
+    ast.wait_device("PJSIP/201", "RINGING");
+    bob.answer();
+    ast.wait_device("PJSIP/201", "INUSE");
+    bob.hold();
+    ast.wait_device("PJSIP/200", "ONHOLD");
+    assert_eq!(pick_up("dave-web", "bob").status, 202);
+    ast.wait_device("PJSIP/203", "RINGING");
+    dave.answer();
+    ast.wait_device("PJSIP/201", "NOT_INUSE");
+    ast.wait_device("PJSIP/200", "INUSE");
+    alice.hang_up();
+    ast.wait_no_channels();
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn what_may_not_be_dialled_is_refused_with_the_reason() {
+    let ast = office("http_calls = self").start();
+    let alice = Phone::ringing(&ast, "200");
+    for (who, body, expected) in [
+        ("boss", json!({"to": "201"}), (404, "not_found")),
+        ("reader", json!({"to": "201"}), (403, "role")),
+        ("bob-web", json!({"to": "200"}), (409, "phone")),
+        ("alice-web", json!({"to": "999"}), (404, "extension")),
+        ("alice-web", json!({"to": "${EXTEN}"}), (400, "body")),
+        ("alice-web", json!({"to": "201@default"}), (400, "body")),
+        (
+            "alice-web",
+            json!({"to": "201\r\nExten: 300"}),
+            (400, "body"),
+        ),
+        ("alice-web", json!({"to": "h"}), (400, "body")),
+        (
+            "alice-web",
+            json!({"to": "201", "context": "x"}),
+            (400, "body"),
+        ),
+        (
+            "alice-web",
+            json!({"to": "201", "endpoint": "no"}),
+            (409, "phone"),
+        ),
+        (
+            "alice-web",
+            json!({"to": "201", "endpoint": "soft"}),
+            (409, "phone"),
+        ),
+    ] {
+        let answer = dial(&ast, who, &body);
+        assert_eq!(
+            refusal(&answer),
+            (expected.0, expected.1.into()),
+            "{who} {body}"
+        );
+    }
+    // Only for oneself, and only in one's own account.
+    let other = post(
+        &ast,
+        "alice-web",
+        &format!("{MAIN}/extension/bob/calls"),
+        &json!({"to": "200"}),
+    );
+    assert_eq!(refusal(&other), (403, "role".into()));
+    let foreign = dial(&ast, "stranger", &json!({"to": "200"}));
+    assert_eq!(foreign.status, 404);
+    let foreign = post(
+        &ast,
+        "alice-web",
+        &format!("{MAIN}/extension/carol/pickup"),
+        &json!({}),
+    );
+    assert_eq!(foreign.status, 404);
+    ast.setvar("USER_PRESENCE(bob,allowSeeMyPresence)", "no");
+    let hidden = post(
+        &ast,
+        "alice-web",
+        &format!("{MAIN}/extension/bob/pickup"),
+        &json!({}),
+    );
+    assert_eq!(hidden.status, 404);
+    assert!(ast.channels().is_empty());
+    // Ten calls a minute; those that were refused for the phone's sake do not count, and one is
+    // made with another endpoint.
+    let soft = Phone::ringing(&ast, "205");
+    let mut answer = dial(&ast, "alice-web", &json!({"to": "300", "endpoint": "soft"}));
+    assert_eq!(answer.status, 202, "{answer:?}");
+    ast.wait_device("PJSIP/205", "RINGING");
+    let mut made = 1;
+    while answer.status == 202 && made < 20 {
+        answer = dial(&ast, "alice-web", &json!({"to": "300"}));
+        made += 1;
+    }
+    assert_eq!(refusal(&answer), (429, "too_many".into()), "after {made}");
+    assert!(
+        answer
+            .header("Retry-After")
+            .parse::<u32>()
+            .is_ok_and(|it| it <= 6)
+    );
+    ast.hang_up_all();
+    drop((alice, soft));
+    // Off for everybody by default.
+    let conf = ast
+        .read_config("userpresence.conf")
+        .replace("http_calls = self", "");
+    ast.write_config("userpresence.conf", &conf);
+    assert!(ast.reload().ok());
+    assert_eq!(
+        refusal(&dial(&ast, "alice-web", &json!({"to": "300"}))),
+        (403, "off".into())
+    );
+    assert_eq!(read(&ast, "alice"), "not_set");
+    let put = put(
+        &ast,
+        "alice-web",
+        &format!("{MAIN}/extension/~/calls"),
+        &json!({}),
+    );
+    assert_eq!(put.status, 405);
+}
