@@ -214,10 +214,14 @@ impl Runtime {
         }
         let warnings: HashSet<String> = rows.warnings.drain(..).map(|it| it.to_string()).collect();
         let new = warnings.difference(&look.warnings).cloned().collect();
-        warn_of_fields(new);
+        // The load or reload before the first look has given the same warnings.
+        let is_first = look.seen.is_none();
+        if !is_first {
+            warn_of_fields(new);
+        }
         look.warnings = warnings;
         if !gone.is_empty() || !rows.file.is_empty() || !rows.realtime.is_empty() {
-            match self.take_over_rows(&running, rows, &gone) {
+            match self.take_over_rows(&running, rows, &gone, is_first) {
                 Ok(()) => {}
                 // The next look does it.
                 Err(why) => return log::warn!("Realtime is not taken over now: {why}"),
@@ -227,7 +231,12 @@ impl Runtime {
     }
 
     /// Reads the families; `known` is how many users come from realtime.
-    fn read_rows(&self, look: &mut Look, file: &[Section], known: usize) -> Result<FreshRows, String> {
+    fn read_rows(
+        &self,
+        look: &mut Look,
+        file: &[Section],
+        known: usize,
+    ) -> Result<FreshRows, String> {
         let host = self.host();
         let mut rows = FreshRows {
             file: Vec::new(),
@@ -261,6 +270,7 @@ impl Runtime {
         running: &Arc<Directory>,
         rows: FreshRows,
         gone: &HashSet<&String>,
+        is_first: bool,
     ) -> Result<(), String> {
         let mut specs = running.specs();
         specs.retain(|spec| !gone.contains(&spec.name.to_ascii_lowercase()));
@@ -284,7 +294,7 @@ impl Runtime {
             let counts = self.switch(Directory::new(settings.clone(), specs), true, false)?;
             log::info!("Taken over from realtime: {counts}");
         }
-        for warning in &parsed.warnings {
+        for warning in parsed.warnings.iter().filter(|_| !is_first) {
             log::warn!("{warning}");
         }
         for error in &parsed.errors {
