@@ -105,7 +105,8 @@ test: setup-test asterisk axe schemathesis pjsua lint ## Run every check and tes
 .PHONY: screenshots
 screenshots: setup-test axe build-private ## Take new pictures of the board for the README
 	USERPRESENCE_MODULE=$(PRIVATE) SCREENSHOTS=doc/images \
-		cargo test $(PURE) --features in-asterisk --test asterisk board::looks
+		cargo test $(PURE) --features in-asterisk --test asterisk -- \
+		board::looks board_settings::looks board_administration::looks
 
 .PHONY: bench
 bench: build-private build-selftest ## Measure the module against stock Asterisk

@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use asterisk::config::{Category, ConfigVariable};
 use asterisk::devicestate::DevState;
 use asterisk::presencestate::{PresenceState, ProvidedPresence};
-use asterisk::snapshots::{self, Line, Snapshot};
+use asterisk::snapshots::{self, LineState, Snapshot};
 use presence::calls::live::{ChannelReport, Direction, LiveState};
+use presence::config::file::{ConfigEntry, ConfigOption};
 use presence::config::{Section, Variable};
 use presence::model::device::DeviceState;
 use presence::{Presence, State, Time};
@@ -71,10 +72,35 @@ pub fn dev_state(state: DeviceState) -> DevState {
 }
 
 pub fn section(category: Category) -> Section {
-    let Category { name, variables } = category;
+    let Category {
+        name, variables, ..
+    } = category;
     Section {
         name,
         variables: variables.into_iter().map(variable).collect(),
+    }
+}
+
+/// A section with its templates still to be found in its text.
+pub fn entry(category: Category) -> ConfigEntry {
+    let Category {
+        name,
+        template,
+        variables,
+    } = category;
+    let option = |it: ConfigVariable| ConfigOption {
+        name: it.name,
+        value: it.value,
+        utf8: it.utf8,
+        inherited: it.inherited,
+        file: it.file,
+        line: it.line,
+    };
+    ConfigEntry {
+        name,
+        template,
+        templates: Vec::new(),
+        options: variables.into_iter().map(option).collect(),
     }
 }
 
@@ -85,6 +111,7 @@ fn variable(variable: ConfigVariable) -> Variable {
         utf8,
         file,
         line,
+        inherited: _,
     } = variable;
     Variable {
         name,
@@ -119,9 +146,9 @@ pub fn with_report(
     let is_out = !snapshot.outgoing || snapshot.originated;
     let state = match snapshot.line {
         _ if snapshot.gone => None,
-        Line::Down => None,
-        Line::Ringing => Some(LiveState::Ringing),
-        Line::Up => Some(LiveState::Up),
+        LineState::Down => None,
+        LineState::Ringing => Some(LiveState::Ringing),
+        LineState::Up => Some(LiveState::Up),
     };
     visit(&ChannelReport {
         id: &id,

@@ -4,7 +4,7 @@ mod call_watch;
 mod logger;
 
 use std::ffi::{CStr, CString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -20,12 +20,13 @@ use asterisk::manager::{self, Class};
 use asterisk::pjsip::feature_events;
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
-    ami, application, astdb, config, custom, devicestate, function, hints, peer, presencestate,
-    realtime, snapshots, stasis_app, system, timing,
+    ami, application, astdb, config, config_writer, crypt, custom, devicestate, function, hints,
+    peer, presencestate, realtime, snapshots, stasis_app, system, timing,
 };
 pub use call_watch::CallWatch;
 pub use logger::install as install_logger;
 use presence::config::Section;
+use presence::config::file::{ConfigEntry, SectionText};
 use presence::model::address::USER_LABEL;
 use presence::model::device::DeviceState;
 use presence::{Presence, Time};
@@ -51,6 +52,13 @@ impl Asterisk {
 
 fn refusal(why: asterisk::Error) -> HostError {
     why.to_string()
+}
+
+fn unreadable(why: config::LoadError) -> Unreadable {
+    match why {
+        config::LoadError::Missing => Unreadable::Missing,
+        config::LoadError::Invalid => Unreadable::Invalid,
+    }
 }
 
 fn raw(read: presencestate::PublishedPresence) -> RawPresence {
@@ -291,11 +299,35 @@ impl System for Asterisk {
 impl Configuration for Asterisk {
     fn file(&self, name: &str) -> Result<Vec<Section>, Unreadable> {
         let name = CString::new(name).map_err(|_| Unreadable::Missing)?;
-        let file = config::load(&name).map_err(|why| match why {
-            config::LoadError::Missing => Unreadable::Missing,
-            config::LoadError::Invalid => Unreadable::Invalid,
-        })?;
+        let file = config::load(&name).map_err(unreadable)?;
         Ok(file.into_iter().map(convert::section).collect())
+    }
+
+    fn file_with_templates(&self, name: &str) -> Result<Vec<ConfigEntry>, Unreadable> {
+        let name = CString::new(name).map_err(|_| Unreadable::Missing)?;
+        let file = config::load_with_templates(&name).map_err(unreadable)?;
+        Ok(file.into_iter().map(convert::entry).collect())
+    }
+
+    fn configuration_directory(&self) -> PathBuf {
+        system::configuration_directory()
+    }
+
+    fn included_files(&self, pattern: &str) -> Vec<PathBuf> {
+        config_writer::included_files(&system::configuration_directory(), pattern)
+    }
+
+    fn write_section(&self, scratch: &Path, section: &SectionText) -> Result<Vec<u8>, HostError> {
+        let SectionText {
+            text,
+            templates,
+            values,
+        } = section;
+        config_writer::write_section(scratch, text, *templates, values).map_err(refusal)
+    }
+
+    fn hash_password(&self, password: &str) -> Result<String, HostError> {
+        crypt::hash(password).map_err(refusal)
     }
 
     fn realtime_is_mapped(&self, family: &str) -> bool {

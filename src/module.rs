@@ -23,6 +23,7 @@ use crate::runtime::listening::ParkedCall;
 use crate::runtime::persister::Persister;
 use crate::runtime::providers::CustomPresences;
 use crate::runtime::push::MailboxState;
+use crate::runtime::refresh::RunningRefresh;
 use crate::runtime::webhooks::RunningWebhooks;
 use crate::runtime::{self, Running, Runtime, configuration};
 use crate::surfaces;
@@ -63,6 +64,7 @@ struct Module {
     selftest: Option<cli::CliRegistration>,
     actions: Option<manager::ActionRegistration>,
     at_exit: Option<system::ExitRegistration>,
+    refresh: Option<RunningRefresh>,
     webhooks: Option<RunningWebhooks>,
     applications: Option<RunningApplications>,
     worker: Option<ActionsWorker>,
@@ -111,7 +113,8 @@ impl AsteriskModule for UserPresence {
         let asterisk = Asterisk::default();
         let presences = asterisk.presences();
         let runtime = Runtime::new(Box::new(asterisk), runtime::kept(), post::poster);
-        let parsed = runtime.load_configuration().map_err(Decline)?;
+        let loaded = runtime.load_configuration().map_err(Decline)?;
+        let parsed = loaded.parsed;
         if !parsed.general_errors.is_empty() {
             let errors: Vec<&Problem> = parsed.all_errors().collect();
             return Err(Decline(configuration::refusal(&errors)));
@@ -158,6 +161,7 @@ impl AsteriskModule for UserPresence {
         module.persister = Some(Persister::start(runtime.clone())?);
         module.webhooks = Some(RunningWebhooks::start(runtime.clone())?);
         module.applications = Some(RunningApplications::start(runtime.clone()));
+        module.refresh = Some(RunningRefresh::start(runtime.clone(), loaded.file));
         system::give_back_memory();
         // Last: a caller finds everything from here on.
         runtime.open_sessions();
@@ -241,8 +245,13 @@ impl system::ExitHandler for UserPresence {
     /// Asterisk ends without unloading its modules: what is known is stored all the same.
     fn at_exit() {
         let threads = MODULE.lock().as_mut().map(|module| {
-            let webhooks = module.webhooks.take();
-            (webhooks, module.worker.take(), module.persister.take())
+            let (refresh, webhooks) = (module.refresh.take(), module.webhooks.take());
+            (
+                refresh,
+                webhooks,
+                module.worker.take(),
+                module.persister.take(),
+            )
         });
         drop(threads);
         if let Some(runtime) = runtime::current() {

@@ -418,6 +418,32 @@ mod tests {
     }
 
     #[test]
+    fn an_event_in_the_place_of_another_keeps_who_saw_the_user_before() {
+        let changed = |user: &str, visibility, before| {
+            let transition = Transition {
+                user: user.into(),
+                visibility,
+                ..Transition::default()
+            };
+            ApplicationEvent::Changed(Arc::new(transition), before)
+        };
+        use Visibility::{Everyone, Groups, Nobody};
+        let mut queue = EventQueue::default();
+        let now = Time::NEVER;
+        for _ in 1..MOST {
+            queue.put(removed("bob"), now);
+        }
+        assert!(!queue.put(changed("alice", Groups, Everyone), now));
+        // A change that hides the user further would not be told by itself.
+        assert!(queue.put(changed("alice", Nobody, Groups), now));
+        let last = std::iter::from_fn(|| queue.take()).last();
+        let Some((ApplicationEvent::Changed(transition, before), _)) = last else {
+            panic!("an event of alice");
+        };
+        assert_eq!((transition.visibility, before), (Nobody, Everyone));
+    }
+
+    #[test]
     fn a_subscription_ends_alone_or_with_its_application() {
         let applications = Applications::default();
         assert!(!applications.any());

@@ -42,7 +42,7 @@ impl Runtime {
     pub fn check_configuration(&self) -> Check {
         let mut findings = Vec::new();
         let parsed = match self.read_configuration() {
-            Ok(parsed) => parsed,
+            Ok(loaded) => loaded.parsed,
             Err(why) => {
                 return Check {
                     findings: vec![(Severity::Error, why)],
@@ -56,7 +56,7 @@ impl Runtime {
                 .map(|it| (Severity::Error, it.to_string())),
         );
         findings.extend(
-            self.check_realtime()
+            self.check_realtime(&parsed)
                 .err()
                 .map(|why| (Severity::Error, why)),
         );

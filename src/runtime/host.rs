@@ -4,10 +4,11 @@
 //! No lock of the runtime may be held while one of these functions is called.
 
 use std::ffi::CStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use presence::calls::live::ChannelReport;
 use presence::config::Section;
+use presence::config::file::{ConfigEntry, SectionText};
 use presence::model::device::DeviceState;
 use presence::{Presence, State, Time};
 
@@ -260,13 +261,38 @@ pub enum Unreadable {
     Invalid,
 }
 
-/// Where the configuration comes from.
+/// Where the configuration comes from, and where it is written.
 pub trait Configuration {
     /// The sections of a file in Asterisk's configuration directory.
     ///
     /// # Errors
     /// Why it cannot be read.
     fn file(&self, name: &str) -> Result<Vec<Section>, Unreadable>;
+
+    /// The sections of a file in Asterisk's configuration directory and its templates, as the
+    /// parser reads them; the names of the templates of a section are left out.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn file_with_templates(&self, name: &str) -> Result<Vec<ConfigEntry>, Unreadable>;
+
+    /// Asterisk's configuration directory.
+    fn configuration_directory(&self) -> PathBuf;
+
+    /// The files that an `#include` of that pattern reads, in order.
+    fn included_files(&self, pattern: &str) -> Vec<PathBuf>;
+
+    /// Has Asterisk's writer write a section, with the help of the file `scratch`; its text.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    fn write_section(&self, scratch: &Path, section: &SectionText) -> Result<Vec<u8>, HostError>;
+
+    /// The hash of a password. It takes some time.
+    ///
+    /// # Errors
+    /// Why there can be none.
+    fn hash_password(&self, password: &str) -> Result<String, HostError>;
 
     /// Whether a realtime family is mapped and its driver is there.
     fn realtime_is_mapped(&self, family: &str) -> bool;

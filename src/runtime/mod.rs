@@ -11,9 +11,12 @@
 //!   may wait for a dialplan function.
 //! - [`applications`] sends events to ARI's applications.
 //! - [`sessions`] are the logins over HTTP, [`password_sheet`] makes passwords for many users.
-//! - [`reload`] replaces the configuration, [`load`] reads what was there before.
+//! - [`administration`] changes `userpresence.conf`.
+//! - [`reload`] replaces the configuration, [`load`] reads what was there before, [`refresh`]
+//!   looks periodically at realtime.
 
 pub mod actions;
+pub mod administration;
 pub mod announced;
 pub mod applications;
 pub mod check;
@@ -40,6 +43,7 @@ pub mod providers;
 pub mod publications;
 pub mod push;
 pub mod queues;
+pub mod refresh;
 pub mod reload;
 pub mod schedules;
 pub mod sequences;
@@ -61,6 +65,7 @@ use arc_swap::ArcSwapOption;
 use crate::sync::Mutex;
 use crate::webhooks::{MakePoster, Webhooks};
 use actions::{ActionQueue, Records};
+use administration::ChangeGate;
 use applications::Applications;
 use feed::Feed;
 use functions::FunctionCheck;
@@ -75,6 +80,7 @@ use pickups::Pickups;
 use publications::Publications;
 use push::PushState;
 use queues::QueueCache;
+use refresh::Refresh;
 use reload::ReloadLock;
 use schedules::Schedules;
 use sequences::Sequences;
@@ -82,6 +88,8 @@ use sessions::Sessions;
 use stats::Stats;
 use store::Store;
 use warnings::Warnings;
+
+use presence::config::DirectoryRows;
 
 /// The error returned while the module is not running.
 pub const NOT_RUNNING: &str = "the module is not running";
@@ -103,6 +111,10 @@ pub struct Runtime {
     queues: QueueCache,
     lists: ListExtensions,
     reload: ReloadLock,
+    changes: ChangeGate,
+    refresh: Refresh,
+    /// What the directory's family gave last.
+    directory_rows: Mutex<Option<Arc<DirectoryRows>>>,
     warnings: Warnings,
     forwards_watchers: ForwardsWatchers,
     webhooks: Webhooks,
@@ -144,6 +156,9 @@ impl Runtime {
             queues: QueueCache::default(),
             lists: ListExtensions::default(),
             reload: ReloadLock::default(),
+            changes: ChangeGate::default(),
+            refresh: Refresh::default(),
+            directory_rows: Mutex::default(),
             warnings: Warnings::default(),
             forwards_watchers: ForwardsWatchers::default(),
             webhooks: Webhooks::new(poster),

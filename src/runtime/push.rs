@@ -108,6 +108,7 @@ impl Runtime {
                     ("User", user.name.to_string()),
                     ("Id", user.id().to_owned()),
                     ("Account", account.to_string()),
+                    ("Name", user.display_name().to_owned()),
                     ("Type", push.kind().to_owned()),
                     ("State", plan.state.name().to_owned()),
                     ("Status", plan.status.clone()),

@@ -9,10 +9,11 @@ use super::applications::ApplicationEvent;
 use super::configuration::{self, FAMILY};
 use super::own_settings::ForwardsChanged;
 use super::providers::ProviderProbe;
+use super::refresh::no_row;
 use super::{NOT_RUNNING, Runtime};
 use presence::Presence;
 use presence::Time;
-use presence::config::{Origin, Problem, parse_row};
+use presence::config::{Origin, Parsed, Problem, parse_row};
 use presence::directory::Directory;
 use presence::model::address::{USER_LABEL, below};
 use presence::world::gone_users::{self, Gone};
@@ -66,8 +67,16 @@ impl Runtime {
     /// Says why nothing changed; errors of the configuration were logged.
     pub fn reload(self: &Arc<Self>, really: bool) -> Result<Counts, ReloadRefused> {
         let _busy = self.reload.begin()?;
-        let parsed = self.load_configuration().map_err(kept)?;
-        self.check_realtime().map_err(kept)?;
+        self.reload_begun(really)
+    }
+
+    /// As [`Runtime::reload`], of a caller that has begun it.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn reload_begun(self: &Arc<Self>, really: bool) -> Result<Counts, ReloadRefused> {
+        let loaded = self.load_configuration().map_err(kept)?;
+        let parsed = loaded.parsed;
         let errors: Vec<&Problem> = parsed.all_errors().collect();
         if !errors.is_empty() {
             let several = errors.len() > 1;
@@ -80,8 +89,13 @@ impl Runtime {
                     .collect(),
             });
         }
+        if !really {
+            self.check_realtime(&parsed).map_err(kept)?;
+        }
         let hooks = parsed.settings.webhooks.clone();
-        let counts = self.switch(Directory::new(parsed.settings, parsed.users), really)?;
+        let directory = Directory::new(parsed.settings, parsed.users);
+        let counts = self.switch(directory, really, true)?;
+        self.reconfigure_refresh(loaded.file);
         self.reconfigure_webhooks(&hooks);
         // It looks which sessions hold no more.
         self.wake_persister(true);
@@ -96,19 +110,33 @@ impl Runtime {
         Ok(counts)
     }
 
-    /// Users from realtime do not go because their table cannot be reached.
-    pub(super) fn check_realtime(&self) -> Result<(), String> {
-        let from_realtime = self.read(|world| {
-            let mut users = world.directory().users();
-            users.any(|(_, user)| user.origin == Origin::Realtime)
-        });
-        match from_realtime == Some(true) && !self.host().realtime_is_mapped(FAMILY) {
-            true => Err(format!(
+    /// Users from realtime do not go because their table cannot be reached, or gives nothing.
+    pub(super) fn check_realtime(&self, parsed: &Parsed) -> Result<(), String> {
+        let from_realtime = self.count_from_realtime();
+        if from_realtime == 0 {
+            return Ok(());
+        }
+        if !self.host().realtime_is_mapped(FAMILY) {
+            return Err(format!(
                 "realtime family '{FAMILY}' is not mapped in extconfig.conf any more, or its driver \
                  is not loaded, and there are users from it"
-            )),
-            false => Ok(()),
+            ));
         }
+        let mut users = parsed.users.iter();
+        let has_row = users.any(|user| user.origin == Origin::Realtime);
+        match has_row || parsed.all_errors().next().is_some() {
+            true => Ok(()),
+            false => Err(no_row(from_realtime)),
+        }
+    }
+
+    fn count_from_realtime(&self) -> usize {
+        let count = self.read(|world| {
+            let users = world.directory().users();
+            let from_realtime = users.filter(|(_, user)| user.origin == Origin::Realtime);
+            from_realtime.count()
+        });
+        count.unwrap_or_default()
     }
 
     /// Reads one user anew from realtime: changed, new, or gone.
@@ -147,10 +175,14 @@ impl Runtime {
         let done = match (row, place) {
             (None, None) => return Err(format!("realtime has no user '{name}'")),
             (None, Some(place)) => {
+                if self.host().realtime_rows(FAMILY)?.is_empty() {
+                    return Err(kept(no_row(self.count_from_realtime())));
+                }
                 specs.remove(place);
                 "is gone"
             }
-            (Some(row), place) => {
+            (Some(mut row), place) => {
+                self.fill_row(&mut row);
                 let parsed = parse_row(&directory.settings, &row, specs, &|name| {
                     self.host().is_timezone(name)
                 });
@@ -168,7 +200,8 @@ impl Runtime {
                 }
             }
         };
-        self.switch(Directory::new(directory.settings.clone(), specs), true)?;
+        let directory = Directory::new(directory.settings.clone(), specs);
+        self.switch(directory, true, false)?;
         Ok(format!("User '{name}' {done}."))
     }
 
@@ -211,8 +244,15 @@ impl Runtime {
         Stored::read(rows)
     }
 
-    /// Brings in another directory. `really`: also where all of many users go.
-    fn switch(&self, directory: Directory, really: bool) -> Result<Counts, String> {
+    /// Brings in another directory. `really`: also where all of many users go. `begin_anew`:
+    /// streams of the feed end also where no account has other users, because others may read
+    /// now.
+    pub(super) fn switch(
+        &self,
+        directory: Directory,
+        really: bool,
+        begin_anew: bool,
+    ) -> Result<Counts, String> {
         let running = self.read(|world| world.directory().clone());
         let running = running.ok_or(NOT_RUNNING)?;
         let plan = Plan::new(&running, Arc::new(directory));
@@ -282,7 +322,9 @@ impl Runtime {
         let now = plan.directory();
         self.feed
             .reconfigure(now.settings.http.journal, now.accounts(), &others);
-        self.feed.end_streams();
+        if begin_anew || !others.is_empty() {
+            self.feed.end_streams();
+        }
         // New sources may have changed since they were read, and unknown ones may have
         // got their provider.
         let unknown = self.read(|world| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +13,7 @@ use super::host::{
 };
 use super::{ProcessState, Runtime};
 use crate::webhooks::{Post, PostOutcome};
+use presence::config::file::{ConfigEntry, SectionText};
 use presence::config::testing::directory;
 use presence::config::{Section, Webhook};
 use presence::model::device::DeviceState;
@@ -327,6 +328,26 @@ impl System for FakeHost {
 impl Configuration for FakeHost {
     fn file(&self, _: &str) -> Result<Vec<Section>, Unreadable> {
         Err(Unreadable::Missing)
+    }
+
+    fn file_with_templates(&self, _: &str) -> Result<Vec<ConfigEntry>, Unreadable> {
+        Err(Unreadable::Missing)
+    }
+
+    fn configuration_directory(&self) -> PathBuf {
+        std::env::temp_dir().join("userpresence-no-such-folder")
+    }
+
+    fn included_files(&self, _: &str) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn write_section(&self, _: &Path, _: &SectionText) -> Result<Vec<u8>, HostError> {
+        Err("there is no writer".into())
+    }
+
+    fn hash_password(&self, _: &str) -> Result<String, HostError> {
+        Err("there are no hashes".into())
     }
 
     fn realtime_is_mapped(&self, _: &str) -> bool {

@@ -901,16 +901,25 @@ fn the_board_is_small_and_loads_nothing_from_elsewhere() {
     let board = Board::of_alice();
     let names = [
         "",
+        "admin-backups.js",
+        "admin-form.js",
+        "admin-list.js",
+        "administration.js",
         "board.css",
         "board.js",
         "calls.js",
+        "configuration.js",
         "core.js",
+        "form.js",
         "icon.svg",
         "list.js",
         "manifest.webmanifest",
         "notices.js",
+        "password.js",
         "people.js",
         "queues.js",
+        "settings.js",
+        "sortable.js",
         "status.js",
         "strings-en.json",
         "strings-de.json",
@@ -1081,9 +1090,16 @@ fn no_text_is_cut_off_or_overlaps() {
 }
 
 /// The pictures that README shows.
-const SHOWN: [&str; 4] = ["board", "board-dark", "board-dialog", "board-phone"];
+const SHOWN: [&str; 6] = [
+    "board",
+    "board-dark",
+    "board-dialog",
+    "board-phone",
+    "settings",
+    "administration",
+];
 
-fn picture(page: &Browser, name: &str) {
+pub fn picture(page: &Browser, name: &str) {
     let Some(folder) = std::env::var_os("SCREENSHOTS") else {
         return;
     };

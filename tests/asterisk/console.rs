@@ -477,6 +477,8 @@ fn show_settings_shows_the_general_section_and_the_counts() {
         ("http_readers", "80"),
         ("http_readers_each", "20"),
         ("http_ami_sessions", "no"),
+        ("show_calls", "no"),
+        ("http_calls", "no"),
         ("trusted_proxy", "-"),
         ("http_frame", "-"),
         ("journal", "10000"),

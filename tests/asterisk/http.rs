@@ -6,6 +6,7 @@ mod crowd;
 mod pages;
 mod persons;
 mod proxy;
+mod restart;
 mod session;
 mod streams;
 pub mod transport;

@@ -61,7 +61,8 @@ fn the_description_is_public_and_names_every_method() {
     for (path, operations) in paths {
         let target = path
             .replace("{account}", "main")
-            .replace("{extension}", "200");
+            .replace("{extension}", "200")
+            .replace("{queue}", "sales");
         let target = format!("/userpresence/v1{target}");
         let operations = operations.as_object().expect("operations").keys();
         let mut described: Vec<String> = operations.map(|name| name.to_uppercase()).collect();

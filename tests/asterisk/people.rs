@@ -19,7 +19,7 @@ const FILE: &str = "[general]\n\
     [bob]\ntype = user\ngroup = Support\noutgoing = none\n\
     [carol]\ntype = user\noutgoing = none\n";
 
-const ROWS: &str = "CREATE TABLE userpresence (name TEXT, fullname TEXT, title TEXT, email TEXT, \
+const ROWS: &str = "CREATE TABLE userpresence (name TEXT, display_name TEXT, title TEXT, email TEXT, \
     \"group\" TEXT, visibility TEXT);\
     INSERT INTO userpresence VALUES ('dave', '李大卫; 2nd', 'Agent', 'dave@example.com', \
     'sales;Night', '');\
@@ -226,7 +226,7 @@ fn a_change_of_the_directory_makes_no_noise_and_reaches_readers() {
     assert_eq!(records[1]["groups"], json!(["Night"]));
 
     ast.realtime_sql(
-        "UPDATE userpresence SET fullname = 'Dave', \"group\" = NULL WHERE name = 'dave';",
+        "UPDATE userpresence SET display_name = 'Dave', \"group\" = NULL WHERE name = 'dave';",
     );
     let done = ast.cli("userpresence reload user dave");
     assert!(done.contains("is read anew"), "{done}");

@@ -100,6 +100,7 @@ fn a_message_on_another_server_causes_a_push() {
         &[
             ("User", "alice"),
             ("Id", "alice"),
+            ("Name", "alice"),
             ("Type", "Message"),
             ("Mailbox", "200@default"),
             ("NewMessages", "3"),

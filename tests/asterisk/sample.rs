@@ -80,6 +80,8 @@ fn the_comments_of_the_sample_are_true() {
         "http_readers",
         "http_readers_each",
         "http_ami_sessions",
+        "show_calls",
+        "http_calls",
         "journal",
         "forward_context",
         "trust_caller_id",
@@ -187,7 +189,7 @@ fn the_comments_of_the_sample_are_true() {
 
 #[test]
 fn the_table_for_realtime_works() {
-    let sql = repository_file("doc/userpresence.sql");
+    let sql = repository_file("doc/userpresence-sqlite.sql");
     let examples: String = sql
         .lines()
         .filter_map(|line| line.strip_prefix("-- INSERT"))
@@ -200,8 +202,7 @@ fn the_table_for_realtime_works() {
                    'CustomPresence:', 'Custom:phone', 'no', 'yes', NULL, '', \
                    '00:00-11:59;12:00-23:59', 'xa', 'Europe/Berlin', 'chat', 'xa', 'available', \
                    'unavailable', 'no', NULL, 'Local/230@from-queue/n', 'Sales;Berlin', \
-                   '$6$salt$hash', \
-                   'Dora Döring', 'Agent', 'dora@example.com', 'groups', \
+                   '$6$salt$hash', 'Dora Dahl', 'Agent', 'dora@example.com', 'everyone', \
                    'DB(a/${EXTENSION})=1;DB(b/${EXTENSION})=1', '', NULL, NULL, \
                    'office', 'desk,PJSIP/230;soft,PJSIP/231', '+491701234567', \
                    '230@default', 'carol;alice', '0', 'default', 'default;phones', 'yes', \

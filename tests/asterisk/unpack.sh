@@ -1,7 +1,7 @@
 #!/bin/bash
-# Unpacks a real Asterisk 22 with its headers into the directory named by the only
-# argument. It needs no root rights and installs nothing: Debian's packages are only
-# extracted, and the loader that comes with them runs the programs.
+# Unpacks a real Asterisk 22 with its headers, and MariaDB's driver for its res_odbc, into the
+# directory named by the only argument. It needs no root rights and installs nothing: Debian's
+# packages are only extracted, and the loader that comes with them runs the programs.
 #
 # DEBIAN_MIRROR replaces mmdebstrap's own choice of a mirror.
 set -euo pipefail
@@ -10,7 +10,8 @@ root=$1
 # The Debian release with version 22 of the package asterisk.
 suite=forky
 
-if [ -x "$root/usr/sbin/asterisk" ] && [ -f "$root/usr/include/asterisk.h" ]; then
+if [ -x "$root/usr/sbin/asterisk" ] && [ -f "$root/usr/include/asterisk.h" ] &&
+    compgen -G "$root/usr/lib/*-linux-gnu/odbc/libmaodbc.so" >/dev/null; then
     exit 0
 fi
 
@@ -26,7 +27,7 @@ echo "asterisk: unpacking Debian's Asterisk 22 into $root (about a minute)"
 # The Release file of a mirror that lags behind may have expired.
 mmdebstrap --quiet --mode=chrootless --variant=extract \
     --aptopt='Acquire::Check-Valid-Until "false"' \
-    --include=asterisk,asterisk-dev \
+    --include=asterisk,asterisk-dev,odbc-mariadb \
     "$suite" "$part/root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
 
 "$part"/root/usr/lib/*-linux-gnu/ld-linux-*.so.? \

@@ -1,7 +1,7 @@
 //! Configuration files, read by Asterisk's own parser (templates, `#include`, a static
 //! mapping to a database): `asterisk/config.h`.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ use super::{entry, ffi, text};
 pub struct Category {
     /// The section's name, or the value of the row's column `name`.
     pub name: String,
+    /// Whether it is a template.
+    pub template: bool,
     /// The section's options in order, those of its templates first; or the other columns.
     pub variables: Vec<ConfigVariable>,
 }
@@ -29,6 +31,8 @@ pub struct ConfigVariable {
     pub file: Arc<str>,
     /// The line in the file, from 1; 0 for realtime.
     pub line: u32,
+    /// Whether it comes from a template.
+    pub inherited: bool,
 }
 
 /// Why a file could not be loaded.
@@ -46,8 +50,24 @@ pub enum LoadError {
 /// # Errors
 /// The file cannot be read or parsed.
 pub fn load(file: &CStr) -> Result<Vec<Category>, LoadError> {
+    Ok(read(file, 0)?.categories(file.to_bytes(), None))
+}
+
+/// As [`load`], with the templates.
+///
+/// # Errors
+/// The file cannot be read or parsed.
+pub fn load_with_templates(file: &CStr) -> Result<Vec<Category>, LoadError> {
+    Ok(read(file, 0)?.categories(file.to_bytes(), Some(TEMPLATES)))
+}
+
+/// Selects templates as well as other sections.
+pub(super) const TEMPLATES: &CStr = c"TEMPLATES=include";
+
+/// Reads a file, with these flags besides the one that keeps Asterisk from remembering it.
+pub(super) fn read(file: &CStr, flags: u32) -> Result<Config, LoadError> {
     let flags = ffi::ast_flags {
-        flags: ffi::CONFIG_FLAG_NOCACHE,
+        flags: ffi::CONFIG_FLAG_NOCACHE | flags,
     };
     // SAFETY: HOST-COPIES: C strings that live through the call.
     let raw = unsafe { ffi::ast_config_load2(file.as_ptr(), entry::name().as_ptr(), flags) };
@@ -57,7 +77,7 @@ pub fn load(file: &CStr) -> Result<Vec<Category>, LoadError> {
         -2 => Err(LoadError::Invalid),
         // SAFETY: HOST-ALLOCATOR: not a marker, so a configuration for the caller to destroy.
         _ => match unsafe { Config::new(raw) } {
-            Some(config) => Ok(config.categories(file.to_bytes())),
+            Some(config) => Ok(config),
             None => Err(LoadError::Missing),
         },
     }
@@ -76,21 +96,33 @@ impl Config {
         NonNull::new(raw).map(Config)
     }
 
+    /// The configuration for Asterisk's functions.
+    pub fn as_ptr(&self) -> *mut ffi::ast_config {
+        self.0.as_ptr()
+    }
+
+    /// The category after `category`, the first one after NULL; NULL at the end.
+    ///
+    /// # Safety
+    /// `category` is NULL or one of this configuration's.
+    pub unsafe fn next(
+        &self,
+        category: *mut ffi::ast_category,
+        filter: Option<&CStr>,
+    ) -> *mut ffi::ast_category {
+        let filter: *const c_char = filter.map_or(ptr::null(), CStr::as_ptr);
+        // SAFETY: CALLER, INVARIANT: a live configuration, and NULL or one of its categories.
+        unsafe { ffi::ast_category_browse_filtered(self.as_ptr(), ptr::null(), category, filter) }
+    }
+
     /// `main` is the name of the configuration's own file, which Asterisk does not record.
-    pub fn categories(&self, main: &[u8]) -> Vec<Category> {
+    pub fn categories(&self, main: &[u8], filter: Option<&CStr>) -> Vec<Category> {
         let mut categories = Vec::new();
         let mut files = FileNames::new(main);
         let mut category = ptr::null_mut();
         loop {
-            // SAFETY: INVARIANT: a live configuration, and NULL or one of its categories.
-            category = unsafe {
-                ffi::ast_category_browse_filtered(
-                    self.0.as_ptr(),
-                    ptr::null(),
-                    category,
-                    ptr::null(),
-                )
-            };
+            // SAFETY: INVARIANT: NULL or a category of this configuration.
+            category = unsafe { self.next(category, filter) };
             if category.is_null() {
                 return categories;
             }
@@ -100,8 +132,11 @@ impl Config {
             let name = unsafe { text::bytes(name) };
             // SAFETY: INVARIANT: a category of a live configuration.
             let first = unsafe { ffi::ast_category_first(category) };
+            // SAFETY: INVARIANT: as above.
+            let template = unsafe { ffi::ast_category_is_template(category) };
             categories.push(Category {
                 name: String::from_utf8_lossy(name).into_owned(),
+                template: template != 0,
                 // SAFETY: INVARIANT: the head of the category's own list, or NULL.
                 variables: unsafe { variables(first, &mut files) },
             });
@@ -164,6 +199,7 @@ pub(super) unsafe fn variables(
             utf8: std::str::from_utf8(value).is_ok(),
             file: files.get(file),
             line: u32::try_from(variable.lineno).unwrap_or(0),
+            inherited: variable.inherited != 0,
         });
     }
     found

@@ -33,6 +33,7 @@ pub mod astdb;
 pub mod channels;
 pub mod cli;
 pub mod config;
+pub mod config_writer;
 pub mod crypt;
 pub mod custom;
 pub mod devicestate;

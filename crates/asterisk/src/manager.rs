@@ -16,6 +16,8 @@ use super::{Error, ffi};
 pub enum Class {
     /// `call`
     Call,
+    /// `config`
+    Config,
     /// `reporting`
     Reporting,
     /// `system`
@@ -26,6 +28,7 @@ impl Class {
     pub(super) fn flag(self) -> c_int {
         let flag = match self {
             Class::Call => ffi::EVENT_FLAG_CALL,
+            Class::Config => ffi::EVENT_FLAG_CONFIG,
             Class::Reporting => ffi::EVENT_FLAG_REPORTING,
             Class::System => ffi::EVENT_FLAG_SYSTEM,
         };

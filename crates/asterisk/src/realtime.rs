@@ -21,17 +21,15 @@ pub fn available(family: &str) -> bool {
 /// row, the answer therefore counts only if the driver then finds the table's column `name`.
 /// A driver that cannot look for columns (LDAP) fails without rows; a driver that is
 /// configured to create what is missing, and the driver of SQLite always, creates a missing
-/// table, as for any module that asks so.
+/// table, as for any module that asks so. The driver for ODBC finds the column in a table that
+/// does not exist, and PostgreSQL's in one that may not be read: an answer without any row
+/// proves nothing where there were rows before.
 ///
 /// # Errors
 /// The family is not mapped, or its table cannot be read.
 pub fn load_all(family: &str) -> Result<Vec<Category>, Error> {
     let family = Family::new(family)?;
-    // SAFETY: HOST-COPIES: a C string that lives through the call.
-    let rows = unsafe { ffi::shim_realtime_all(family.as_ptr()) };
-    // SAFETY: HOST-ALLOCATOR: NULL, or a configuration for the caller to destroy.
-    let rows = unsafe { Config::new(rows) };
-    let rows = rows.map_or_else(Vec::new, |rows| rows.categories(b""));
+    let rows = family.rows();
     if rows.is_empty() {
         family.check()?;
     }
@@ -54,8 +52,12 @@ pub fn load_one(family: &str, name: &str) -> Result<Option<Category>, Error> {
     let row = unsafe { variables(list, &mut FileNames::new(b"")) };
     // SAFETY: HOST-ALLOCATOR: a list for the caller to destroy, once.
     unsafe { ffi::ast_variables_destroy(list) };
-    if row.is_empty() {
-        family.check()?;
+    if row.is_empty()
+        && let Err(why) = family.check()
+        // A driver that cannot look for columns (LDAP) shows with other rows that it works.
+        && family.rows().is_empty()
+    {
+        return Err(why);
     }
     Ok(named(row))
 }
@@ -82,6 +84,15 @@ impl<'a> Family<'a> {
         self.name_c.as_ptr()
     }
 
+    /// Every row; none also where the table cannot be read.
+    fn rows(&self) -> Vec<Category> {
+        // SAFETY: HOST-COPIES: a C string that lives through the call.
+        let rows = unsafe { ffi::shim_realtime_all(self.as_ptr()) };
+        // SAFETY: HOST-ALLOCATOR: NULL, or a configuration for the caller to destroy.
+        let rows = unsafe { Config::new(rows) };
+        rows.map_or_else(Vec::new, |rows| rows.categories(b"", None))
+    }
+
     fn check(&self) -> Result<(), Error> {
         // SAFETY: HOST-COPIES: a C string that lives through the call.
         if unsafe { ffi::shim_realtime_usable(self.as_ptr()) } != 0 {
@@ -102,6 +113,7 @@ fn named(mut row: Vec<ConfigVariable>) -> Option<Category> {
     let name = row.remove(at).value;
     Some(Category {
         name,
+        template: false,
         variables: row,
     })
 }

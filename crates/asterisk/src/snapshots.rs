@@ -10,7 +10,7 @@ use super::{channels, ffi};
 
 /// Whether a channel rings or talks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Line {
+pub enum LineState {
     /// Neither: nothing rings yet, or the channel is about to end.
     Down,
     /// It rings, here or at the other side.
@@ -43,7 +43,7 @@ pub struct Snapshot<'a> {
     /// When the channel was created.
     pub created: SystemTime,
     /// Whether it rings or talks.
-    pub line: Line,
+    pub line: LineState,
     /// Whether Asterisk calls the channel's device.
     pub outgoing: bool,
     /// Whether Asterisk does so for a program, and not for a caller.
@@ -152,9 +152,9 @@ unsafe fn read<'a>(snapshot: NonNull<ffi::ast_channel_snapshot>) -> Snapshot<'a>
         extension: bytes(read.extension),
         created: system_time(read.created),
         line: match read.line {
-            ffi::SHIM_LINE_UP => Line::Up,
-            ffi::SHIM_LINE_RINGING => Line::Ringing,
-            _ => Line::Down,
+            ffi::SHIM_LINE_UP => LineState::Up,
+            ffi::SHIM_LINE_RINGING => LineState::Ringing,
+            _ => LineState::Down,
         },
         outgoing: read.outgoing != 0,
         originated: read.originated != 0,
@@ -172,18 +172,19 @@ pub(super) fn system_time(time: ffi::timeval) -> SystemTime {
 ///
 /// # Invariants
 /// The value owns a reference to the snapshot, which is given back once.
-struct Latest(NonNull<ffi::ast_channel_snapshot>);
+struct LatestSnapshot(NonNull<ffi::ast_channel_snapshot>);
 
-impl Latest {
+impl LatestSnapshot {
     /// The snapshot of the channel of that id; `None` once the channel has ended.
     fn of(id: &str) -> Option<Self> {
         let id = CText::new(id).ok().filter(|_| !id.is_empty())?;
         // SAFETY: HOST-COPIES, HOST-OBJECTS: a C string; NULL, or a snapshot with a reference.
-        NonNull::new(unsafe { ffi::ast_channel_snapshot_get_latest(id.as_ptr()) }).map(Latest)
+        NonNull::new(unsafe { ffi::ast_channel_snapshot_get_latest(id.as_ptr()) })
+            .map(LatestSnapshot)
     }
 }
 
-impl Drop for Latest {
+impl Drop for LatestSnapshot {
     fn drop(&mut self) {
         // SAFETY: INVARIANT, HOST-OBJECTS: the value's reference, given back once.
         unsafe { ffi::__ao2_cleanup(self.0.as_ptr().cast()) };
@@ -192,12 +193,12 @@ impl Drop for Latest {
 
 /// Whether Asterisk has a channel of that id still.
 pub fn exists(id: &str) -> bool {
-    Latest::of(id).is_some()
+    LatestSnapshot::of(id).is_some()
 }
 
 /// Whether `number` is that of the channel of that id, whose caller withholds it.
 pub fn withholds(id: &str, number: &str) -> bool {
-    let Some(latest) = Latest::of(id) else {
+    let Some(latest) = LatestSnapshot::of(id) else {
         return false;
     };
     // SAFETY: INVARIANT: a live snapshot.
@@ -213,7 +214,7 @@ pub fn each(
     mut visit: impl FnMut(Snapshot<'_>, Option<SystemTime>, bool),
 ) {
     for channel in channels::of_devices(is_wanted) {
-        if let Some(latest) = Latest::of(&channel.id()) {
+        if let Some(latest) = LatestSnapshot::of(&channel.id()) {
             // SAFETY: INVARIANT: it lives as long as `latest`.
             let snapshot = unsafe { read(latest.0) };
             visit(snapshot, channel.answered(), channel.held().is_some());

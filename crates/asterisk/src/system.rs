@@ -36,6 +36,14 @@ pub fn voicemail_directory() -> PathBuf {
     PathBuf::from(OsStr::from_bytes(unsafe { text::bytes(path) })).join("voicemail")
 }
 
+/// The directory of configuration files: `astetcdir` in `asterisk.conf`.
+pub fn configuration_directory() -> PathBuf {
+    // SAFETY: HOST-GLOBALS: a pointer that never changes once modules are loaded.
+    let path = unsafe { ffi::ast_config_AST_CONFIG_DIR };
+    // SAFETY: HOST-GLOBALS: a C string that never changes once modules are loaded.
+    PathBuf::from(OsStr::from_bytes(unsafe { text::bytes(path) }))
+}
+
 /// The path of AstDB's file, without the ending that SQLite's file has.
 pub fn database_file() -> PathBuf {
     // SAFETY: HOST-GLOBALS: a pointer that never changes once modules are loaded.

@@ -364,6 +364,7 @@ fn manager(
             role,
             user: None,
             sees_all: false,
+            configure: role == Role::Admin && session.may_write(Class::Config),
         },
         credential: Credential::Manager(session.0),
         login: None,

@@ -36,6 +36,9 @@ pub fn later(mut reply: Reply, wait: Duration) -> Reply {
 /// The longest body of most requests, in bytes.
 const LONGEST_BODY: usize = 8 * 1024;
 
+/// The longest body that Asterisk's HTTP server takes, in bytes.
+pub const LONGEST_OF_SERVER: usize = 40 * 1024;
+
 /// Reads the JSON object of a request's body.
 ///
 /// # Errors

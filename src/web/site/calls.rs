@@ -111,7 +111,9 @@ struct OwnPhone {
     user: UserId,
     device: String,
     number: String,
-    name: String,
+    name: std::sync::Arc<str>,
+    /// The name in the directory.
+    display_name: String,
     /// Where the administrator says that calls begin, if Asterisk does not.
     forward_context: String,
 }
@@ -145,9 +147,11 @@ impl OwnPhone {
             let device = own_phone(directory, user, endpoint).map(str::to_owned);
             let number = own_number(directory, user).to_owned();
             let context = of.rule.calls.forward_context.to_string();
-            is_here.then(|| (user, of.name.clone(), device, number, context))
+            let name = of.display_name().to_owned();
+            is_here.then(|| (user, of.name.clone(), name, device, number, context))
         });
-        let Some((user, name, device, number, forward_context)) = found.flatten() else {
+        let Some((user, name, display_name, device, number, forward_context)) = found.flatten()
+        else {
             let why = "You have no phone in this account: the login names no user of it.";
             return Err(error(403, "role", why));
         };
@@ -163,10 +167,11 @@ impl OwnPhone {
             let why = format!("Your phone {device} cannot be reached.");
             return Err(error(409, "phone", &why));
         }
-        let taken = runtime.sessions.access().as_mut().map(|access| {
-            let key = name.clone();
-            access.calls.take_of(&key, RATE, BURST, Instant::now())
-        });
+        let taken = runtime
+            .sessions
+            .access()
+            .as_mut()
+            .map(|access| access.calls.take_of(&name, RATE, BURST, Instant::now()));
         match taken {
             None => Err(not_running()),
             Some(Err(wait)) => {
@@ -178,7 +183,8 @@ impl OwnPhone {
                 user,
                 device,
                 number,
-                name: name.to_string(),
+                name,
+                display_name,
                 forward_context,
             }),
         }
@@ -189,7 +195,7 @@ impl OwnPhone {
     /// # Errors
     /// Answers 409 with Asterisk's refusal.
     fn call(&self, then: &[(&str, &str)]) -> Result<Reply, Reply> {
-        let caller_id = caller_id(&self.name, &self.number);
+        let caller_id = caller_id(&self.display_name, &self.number);
         let phone = [
             ("Channel", &*self.device),
             ("CallerID", &caller_id),

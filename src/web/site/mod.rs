@@ -6,6 +6,7 @@
 mod access;
 mod answer;
 mod calls;
+mod configuration;
 mod events;
 mod openapi;
 mod pages;

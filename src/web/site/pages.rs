@@ -21,13 +21,22 @@ macro_rules! scripts {
 
 /// The scripts: `board.js` starts the page and loads the others.
 const SCRIPTS: &[File] = scripts![
+    "admin-backups.js",
+    "admin-form.js",
+    "admin-list.js",
+    "administration.js",
     "board.js",
     "calls.js",
+    "configuration.js",
     "core.js",
+    "form.js",
     "list.js",
     "notices.js",
+    "password.js",
     "people.js",
     "queues.js",
+    "settings.js",
+    "sortable.js",
     "status.js",
 ];
 

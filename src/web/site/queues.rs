@@ -177,17 +177,18 @@ impl<'a> QueueView<'a> {
     }
 
     fn member(&self, agent: &QueueAgent, owner: Owner) -> Option<SeenMember> {
-        let extension_id = match owner {
+        let (extension_id, name) = match owner {
             Owner::Foreign => return None,
-            Owner::Nobody => None,
+            Owner::Nobody => (None, agent.name.clone()),
             Owner::User(user) => {
                 sees(self.caller, self.world, user).then_some(())?;
-                Some(self.world.directory().get(user).id().to_owned())
+                let user = self.world.directory().get(user);
+                (Some(user.id().to_owned()), user.display_name().to_owned())
             }
         };
         Some(SeenMember {
             extension_id,
-            name: agent.name.clone(),
+            name,
             paused: agent.paused,
             reason: agent.reason.clone(),
             state: agent.state.name(),

@@ -1,8 +1,8 @@
 //! The resources below `v1/` and their handlers.
 
 use super::{
-    HttpCaller, HttpMethod, Reply, Request, calls, events, openapi, password, queues, session,
-    settings, users,
+    HttpCaller, HttpMethod, Reply, Request, calls, configuration, events, openapi, password,
+    queues, session, settings, users,
 };
 
 /// A path, in which `*` matches any part that is not empty, and the handler of each method.
@@ -88,6 +88,33 @@ pub static CALLERS: &[Route<CallerHandler>] = &[
     Route {
         path: &["v1", "account", "*", "events"],
         methods: &[(HttpMethod::Get, events::stream)],
+    },
+    Route {
+        path: &["v1", "configuration"],
+        methods: &[
+            (HttpMethod::Get, configuration::show),
+            (HttpMethod::Put, configuration::change),
+        ],
+    },
+    Route {
+        path: &["v1", "configuration", "check"],
+        methods: &[(HttpMethod::Post, configuration::check)],
+    },
+    Route {
+        path: &["v1", "configuration", "backups"],
+        methods: &[(HttpMethod::Get, configuration::backups)],
+    },
+    Route {
+        path: &["v1", "configuration", "backups", "*"],
+        methods: &[(HttpMethod::Post, configuration::restore)],
+    },
+    Route {
+        path: &["v1", "configuration", "sections", "*"],
+        methods: &[
+            (HttpMethod::Get, configuration::show_section),
+            (HttpMethod::Put, configuration::change_section),
+            (HttpMethod::Delete, configuration::delete_section),
+        ],
     },
 ];
 

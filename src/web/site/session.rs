@@ -167,7 +167,7 @@ impl May {
                 .is_some_and(|own| caller.may_set(own)),
             password: is_person,
             call: calls::may_call(caller),
-            configure: false,
+            configure: caller.configure,
         }
     }
 }

@@ -228,7 +228,10 @@ fn every_request_is_on_a_page() {
             requests.insert(format!("{} v1{path}", method.to_uppercase()));
         }
         // Its parts as the table of routes has them, where `*` is any part.
-        let path = path.replace("{account}", "*").replace("{extension}", "*");
+        let parameters = ["{account}", "{extension}", "{queue}", "{name}"];
+        let path = parameters
+            .iter()
+            .fold(path.clone(), |path, name| path.replace(name, "*"));
         parts.insert(format!("v1{path}"));
     }
     assert_same("requests", &listed("request"), &requests);
@@ -345,7 +348,8 @@ fn every_part_of_ari_is_on_a_page() {
 /// What really comes has the members and events that the page names.
 #[test]
 fn every_event_of_the_feed_is_on_a_page() {
-    let ast = office("")
+    let dora = "[dora]\ntype = user\naccount = main\nendpoint = line,Local/wait@harness\n";
+    let ast = office(&format!("[general]\nshow_calls = main\n{dora}"))
         .dialplan("exten = alice,1,UserPresenceDial(alice)")
         .start();
     let answer = ast.http(
@@ -375,6 +379,9 @@ fn every_event_of_the_feed_is_on_a_page() {
     take("push");
     let mut stream = ast.stream(&format!("{events}?lastEventId=1"), &[&login("panel")]);
     seen.insert(stream.expect("reset").kind);
+    ast.run("Wait", "600");
+    let mut stream = ast.stream(events, &[&login("panel")]);
+    seen.insert(stream.expect("calls").kind);
     assert_same("events of the feed", &listed("`event:` of the feed"), &seen);
 }
 

@@ -134,19 +134,23 @@ fn sampled() -> BTreeMap<String, Names> {
     found
 }
 
-/// The columns of the table for realtime, but for the name.
-fn columns() -> Names {
-    let path = repository().join("doc/userpresence.sql");
+/// The options that are columns of a table for realtime.
+fn columns(table: &str) -> Names {
+    let path = repository().join(format!("doc/userpresence-{table}.sql"));
     let sql = std::fs::read_to_string(path).expect("the table");
     let (_, table) = sql
         .split_once("CREATE TABLE userpresence (\n")
         .expect("the table");
-    let (table, _) = table.split_once("\n);").expect("its end");
+    let (table, _) = table.split_once("\n)").expect("its end");
     let columns = table
         .lines()
         .filter_map(|line| line.split_whitespace().next());
-    let columns = columns.map(|column| column.trim_matches('"'));
-    names(columns.filter(|column| *column != "name"))
+    let columns = columns.map(|column| column.trim_matches(['"', '`']));
+    let options = columns.filter(|column| *column != "name");
+    names(options.map(|column| match column {
+        "display_name" => "name",
+        column => column,
+    }))
 }
 
 #[test]
@@ -190,9 +194,9 @@ fn every_option_is_on_a_page_in_the_sample_and_in_the_table_for_realtime() {
 
     let mut user = user.clone();
     user.remove("type");
-    // The column of that name is the key; the person's name is in `fullname`.
-    user.remove("name");
-    assert_same("columns of realtime", &columns(), &user);
+    for table in ["sqlite", "postgresql", "mariadb"] {
+        assert_same(&format!("columns for {table}"), &columns(table), &user);
+    }
 }
 
 #[test]

@@ -174,7 +174,9 @@ fn texts() -> Vec<(String, String)> {
         "configs/samples/userpresence.conf.sample",
         "configs/samples/extensions_userpresence.conf.sample",
         "doc/res_userpresence-en_US.xml",
-        "doc/userpresence.sql",
+        "doc/userpresence-sqlite.sql",
+        "doc/userpresence-postgresql.sql",
+        "doc/userpresence-mariadb.sql",
     ] {
         let text = std::fs::read_to_string(repository().join(path)).expect("a file");
         texts.push((path.to_owned(), text));

@@ -226,6 +226,35 @@ impl Browser {
         self.must("POST", "/actions", body);
     }
 
+    /// Drags an element with the mouse to the middle of another one, `below` pixels further down.
+    #[track_caller]
+    pub fn drag(&self, from: &str, to: &str, below: i64) {
+        let middle = |selector: &str| {
+            let at = self.run(
+                "const box = document.querySelector(arguments[0]).getBoundingClientRect(); \
+                 return [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)]",
+                &[json!(selector)],
+            );
+            [&at[0], &at[1]].map(|it| it.as_i64().expect("a number"))
+        };
+        self.run(
+            "document.querySelector(arguments[0]).scrollIntoView({block: 'center'})",
+            &[json!(from)],
+        );
+        let ([x, y], [to_x, to_y]) = (middle(from), middle(to));
+        let go = |x: i64, y: i64| json!({"type": "pointerMove", "x": x, "y": y, "duration": 50});
+        let press = |kind: &str| json!({"type": kind, "button": 0});
+        let actions = json!([
+            go(x, y),
+            press("pointerDown"),
+            go((x + to_x) / 2, (y + to_y) / 2),
+            go(to_x, to_y + below),
+            press("pointerUp"),
+        ]);
+        let body = json!({"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]});
+        self.must("POST", "/actions", body);
+    }
+
     /// Sets the page's size in CSS pixels, on a phone or not.
     #[track_caller]
     pub fn size(&self, width: u32, height: u32, phone: bool) {
@@ -235,21 +264,14 @@ impl Browser {
         self.chromium("Emulation.setDeviceMetricsOverride", metrics);
     }
 
-    /// Sets the preferred colour scheme: `light` or `dark`; or `forced`, the few colours that a
-    /// person with weak eyes has chosen for all pages.
+    /// Sets the preferred colour scheme, `light` or `dark`, or the system's own colours, `forced`.
     #[track_caller]
     pub fn colours(&self, scheme: &str) {
-        let feature = |name: &str, value: &str| json!({"name": name, "value": value});
-        let features = match scheme {
-            "forced" => [
-                feature("forced-colors", "active"),
-                feature("prefers-color-scheme", "dark"),
-            ],
-            scheme => [
-                feature("forced-colors", "none"),
-                feature("prefers-color-scheme", scheme),
-            ],
-        };
+        let forced = if scheme == "forced" { "active" } else { "none" };
+        let features = json!([
+            {"name": "prefers-color-scheme", "value": if scheme == "dark" { "dark" } else { "light" }},
+            {"name": "forced-colors", "value": forced},
+        ]);
         self.chromium("Emulation.setEmulatedMedia", json!({"features": features}));
     }
 

@@ -28,7 +28,7 @@ pub struct Builder {
     pub(super) calendars: Vec<String>,
     pub(super) files: Vec<(String, String)>,
     pub(super) realtime: Option<(Vec<String>, String)>,
-    pub(super) environment: Vec<(&'static str, &'static str)>,
+    pub(super) environment: Vec<(&'static str, String)>,
 }
 
 impl Builder {
@@ -202,8 +202,13 @@ impl Builder {
     /// caches of free memory: a use after free shows.
     pub fn perturbed(mut self) -> Self {
         let tunables = "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0";
-        self.environment.push(("GLIBC_TUNABLES", tunables));
-        self.environment.push(("MALLOC_PERTURB_", "165"));
+        self.environment("GLIBC_TUNABLES", tunables)
+            .environment("MALLOC_PERTURB_", "165")
+    }
+
+    /// Sets a variable of Asterisk's environment.
+    pub fn environment(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
         self
     }
 

@@ -24,7 +24,7 @@ pub struct Instance {
     pub(super) root: Root,
     pub(super) dir: PathBuf,
     pub(super) ports: Ports,
-    environment: Vec<(&'static str, &'static str)>,
+    environment: Vec<(&'static str, String)>,
     process: Mutex<Option<Process>>,
     /// The harness's own connection, made again after a restart.
     control: Mutex<Option<Arc<Ami>>>,
@@ -101,7 +101,7 @@ impl Instance {
             .arg(self.path("etc/asterisk.conf"))
             .current_dir(&self.dir)
             .env("LC_ALL", "C.UTF-8")
-            .envs(self.environment.iter().copied());
+            .envs(self.environment.iter().map(|(name, value)| (*name, value)));
         command
     }
 
@@ -249,7 +249,7 @@ impl Instance {
 /// A new directory with a short name, because the path of Asterisk's control socket below
 /// it may have about 100 bytes at most. The path is resolved, because Asterisk compares
 /// resolved paths with configured ones.
-fn private_dir() -> PathBuf {
+pub(super) fn private_dir() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let temp = std::env::temp_dir()
         .canonicalize()

@@ -28,6 +28,7 @@ mod calls;
 pub mod changes;
 pub mod client;
 mod config;
+pub mod database;
 mod dialplan;
 mod disk;
 mod events;
@@ -54,6 +55,7 @@ mod sip;
 mod sipp;
 pub mod statuses;
 pub mod users;
+mod view;
 mod wait;
 
 #[allow(unused_imports, reason = "as above")]
@@ -78,5 +80,6 @@ pub use self::{
     receiver::{Answering, Post, Receiver, TlsReceiver, certificate},
     sip::{Notify, Presence, Subscriber},
     sipp::Sipp,
+    view::View,
     wait::{PATIENCE, now, wait_until},
 };

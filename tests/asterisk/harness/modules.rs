@@ -94,4 +94,13 @@ pub mod sets {
 
     /// Realtime on a SQLite database.
     pub const SQLITE: &[&str] = &["res_config_sqlite3"];
+
+    /// Realtime on PostgreSQL.
+    pub const POSTGRESQL: &[&str] = &["res_config_pgsql"];
+
+    /// Realtime over ODBC.
+    pub const ODBC: &[&str] = &["res_config_odbc", "res_odbc", "res_odbc_transaction"];
+
+    /// Realtime on an LDAP directory.
+    pub const LDAP: &[&str] = &["res_config_ldap"];
 }

@@ -268,6 +268,47 @@ fn a_new_password_that_cannot_be_is_refused() {
     assert_eq!(change(&ast, &carol, "secret", "long enough").status, 204);
 }
 
+/// The longest file that a process may write from now on, in bytes. Beyond it a write ends in
+/// the middle, as on a full disk.
+fn limit_files(ast: &Instance, bytes: libc::rlim_t) {
+    let limit = libc::rlimit {
+        rlim_cur: bytes,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    let pid = libc::pid_t::try_from(ast.pid()).expect("a process id");
+    // SAFETY: the pointer is that of a limit, and the old limit is not asked for.
+    let set = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &limit, std::ptr::null_mut()) };
+    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+}
+
+#[test]
+fn on_a_full_disk_the_old_password_stays() {
+    let ast = builder(&people("")).start();
+    let alice = sign_in(&ast, "alice", &[]);
+    let changed = change(&ast, &alice, "secret", "the first one");
+    let alice = cookie(&changed);
+    let path = ast.path("lib/keys/userpresence.passwords");
+    let before = fs::read_to_string(&path).expect("a text");
+    limit_files(&ast, 64);
+    let refused = change(&ast, &alice, "the first one", "the second one");
+    limit_files(&ast, libc::RLIM_INFINITY);
+    assert_eq!((refused.status, code(&refused).as_str()), (503, "storage"));
+    assert!(
+        refused.body.contains("the old one stays valid"),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read_to_string(&path).expect("a text"), before);
+    assert!(!ast.path("lib/keys/userpresence.passwords.new").exists());
+    assert_eq!(session(&ast, &alice).status, 200);
+    let known = |password: &str| session(&ast, &basic("alice", password)).status;
+    assert_eq!(
+        (known("the first one"), known("the second one")),
+        (200, 401)
+    );
+    let changed = change(&ast, &alice, "the first one", "the third one");
+    assert_eq!((changed.status, known("the third one")), (204, 200));
+}
+
 #[test]
 fn of_two_changes_at_the_same_time_one_is_made() {
     let ast = builder(&people("")).start();

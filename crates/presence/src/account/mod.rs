@@ -12,7 +12,7 @@ pub use crate::model::activity::{
 pub use crate::model::details::{Detail, Details};
 #[cfg(any(test, feature = "testing"))]
 pub use event::testing;
-pub use event::{Event, Subscription, uuid_of};
+pub use event::{Event, Subscription, timestamp, uuid_of};
 pub use journal::{Journal, Missed};
 pub use query::{EventsQuery, ListQuery, wants_group};
 pub use record::{FullRecord, Record};

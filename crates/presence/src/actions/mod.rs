@@ -40,7 +40,7 @@ words! {
 }
 
 /// One section of `type = action`.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ActionBlock {
     /// The section's name.
     pub name: Arc<str>,

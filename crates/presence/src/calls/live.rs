@@ -323,7 +323,7 @@ impl LiveCalls {
         if by_number.is_some_and(is_hidden) || others.any(is_hidden) {
             (name, number) = ("", "");
         } else if let (true, Some(other)) = (name.is_empty(), by_number) {
-            name = &directory.get(other).name;
+            name = directory.get(other).display_name();
         }
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         SeenCall {

@@ -12,6 +12,7 @@ use crate::model::status::Statuses;
 use crate::model::text::quoted;
 
 /// A section while it is read.
+#[derive(Default)]
 pub(super) struct ActionDraft {
     block: ActionBlock,
     statuses: Arc<Statuses>,
@@ -26,12 +27,15 @@ impl OptionTable for ActionDraft {
                 Ok(())
             }),
             OptionSpec::new("when", |it, given| {
+                given.one_of(&StatusKind::NAMES);
                 value::status_kind(given.value).map(|kind| it.block.when = kind)
             }),
             OptionSpec::new("dnd", |it, given| {
+                given.one_of(&["on", "off"]);
                 switch(given.value).map(|on| it.block.dnd = Some(on))
             }),
             OptionSpec::new("followme", |it, given| {
+                given.one_of(&["on", "off"]);
                 switch(given.value).map(|on| it.block.followme = Some(on))
             }),
             OptionSpec::new("queue", |it, given| {

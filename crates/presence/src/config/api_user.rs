@@ -229,6 +229,7 @@ impl Http {
 }
 
 /// A section while it is read.
+#[derive(Default)]
 pub(super) struct ApiUserDraft {
     password: Option<Box<str>>,
     account: Box<str>,
@@ -237,6 +238,7 @@ pub(super) struct ApiUserDraft {
     user: Option<String>,
     sees_all: bool,
     permit: Vec<Mask>,
+    configure: bool,
 }
 
 impl OptionTable for ApiUserDraft {
@@ -250,6 +252,7 @@ impl OptionTable for ApiUserDraft {
                 value::identifier(given.value).map(|account| it.account = account.into())
             }),
             OptionSpec::new("role", |it, given| {
+                given.one_of(&Role::NAMES);
                 value::role(given.value).map(|role| it.role = role)
             }),
             OptionSpec::new("user", |it, given| {
@@ -261,6 +264,9 @@ impl OptionTable for ApiUserDraft {
             }),
             OptionSpec::new("permit", |it, given| {
                 masks(given.value).map(|mut masks| it.permit.append(&mut masks))
+            }),
+            OptionSpec::new("configure", |it, given| {
+                given.boolean().map(|on| it.configure = on)
             }),
         ];
         OPTIONS.iter()
@@ -275,6 +281,7 @@ fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<ApiUser> {
         user: None,
         sees_all: false,
         permit: Vec::new(),
+        configure: false,
     };
     reader.check_name("an API user's name");
     reader.read(&mut draft);
@@ -285,6 +292,12 @@ fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<ApiUser> {
         reader.error_at(
             "role",
             "role = self, expected the option 'user' beside it, whose presence is set",
+        );
+    }
+    if draft.configure && draft.role != Role::Admin {
+        reader.error_at(
+            "configure",
+            "configure = yes, expected role = admin beside it",
         );
     }
     reader.require(
@@ -301,6 +314,7 @@ fn read(reader: &mut SectionReader<'_>, users: &[UserSpec]) -> Option<ApiUser> {
             role: draft.role,
             user,
             sees_all: draft.sees_all,
+            configure: draft.configure,
         },
     })
 }

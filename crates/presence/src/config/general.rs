@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::api_user::{ShownCalls, calling_roles, masks};
+use super::form::Form;
 use super::reader::{Draft, Given, OptionSpec, OptionTable, SectionReader, Setting};
 use super::rule::{HasRule, RuleDraft, RuleOptions};
 use super::section::{Origin, Problem, Section};
@@ -10,6 +11,7 @@ use super::show::{list, yes_no};
 use super::{Definitions, Http, IsTimezone, Lists, Settings, Sip, url, value};
 
 /// `[general]` while it is read.
+#[derive(Default)]
 struct General {
     rule: RuleDraft,
     /// In milliseconds.
@@ -17,6 +19,8 @@ struct General {
     http: Http,
     sip: Sip,
     lists: Lists,
+    /// In seconds.
+    realtime_refresh: u32,
 }
 
 impl HasRule for General {
@@ -108,6 +112,17 @@ const OPTIONS: &[Setting<General>] = &[
         |settings| settings.http.journal.to_string(),
     ),
     Setting::new(
+        "realtime_refresh",
+        |it, given| {
+            // Never, or not so often that the database does nothing else.
+            let least = if given.value.trim() == "0" { 0 } else { 5 };
+            given
+                .number(least, 86_400, "seconds")
+                .map(|seconds| it.realtime_refresh = seconds)
+        },
+        |settings| format!("{} s", settings.realtime_refresh),
+    ),
+    Setting::new(
         "feature_keys",
         |it, given| given.boolean().map(|on| it.sip.feature_keys = on),
         |settings| yes_no(settings.sip.feature_keys),
@@ -186,6 +201,11 @@ fn frames(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
     Ok(())
 }
 
+/// What the value of each option is.
+pub(super) fn forms() -> Vec<Form> {
+    General::forms()
+}
+
 /// The names of all options.
 pub(super) fn names() -> Vec<&'static str> {
     General::names()
@@ -210,6 +230,7 @@ pub(super) fn parse(
         http: Http::default(),
         sip: Sip::default(),
         lists: Lists::default(),
+        realtime_refresh: 0,
     };
     let rule = match sections.first() {
         None => Arc::default(),
@@ -229,6 +250,7 @@ pub(super) fn parse(
         http: Arc::new(general.http),
         sip: general.sip,
         lists: general.lists,
+        realtime_refresh: general.realtime_refresh,
     }
 }
 
@@ -306,6 +328,7 @@ mod tests {
                     http_ami_sessions=yes\nshow_calls=default,east\n\
                     http_calls=self, admin\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
                     http_frame=https://crm.example.com, http://Desk:8080\n\
+                    realtime_refresh=60\n\
                     feature_keys=no\nsip_presence=no\n\
                     lists=no\nlist_prefix=team.\nlist_batch=0\nlist_full_state=yes\n\
                     list_limit=12\n";
@@ -330,6 +353,7 @@ mod tests {
             ("trusted_proxy", "10.0.0.0/8,::1"),
             ("http_frame", "https://crm.example.com,http://desk:8080"),
             ("journal", "900"),
+            ("realtime_refresh", "60 s"),
             ("feature_keys", "no"),
             ("sip_presence", "no"),
             ("lists", "no"),

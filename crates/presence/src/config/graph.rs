@@ -36,7 +36,7 @@ pub fn check(
     };
     let location_of_user = |spec: &UserSpec| match section_of(spec) {
         Some(section) => location(spec.origin, section, None),
-        None => format!("user '{}'", spec.name),
+        None => format!("user '{}'", spec.name).into(),
     };
     let location_of = |spec: &UserSpec, number: usize| match section_of(spec) {
         Some(section) => {
@@ -303,7 +303,7 @@ mod tests {
         assert!(parsed.users.is_empty());
         let last = &parsed.errors[USERS - 1];
         assert!(
-            last.location.contains("[u19999], option 'source'"),
+            last.location.text.contains("[u19999], option 'source'"),
             "{last}"
         );
     }

@@ -8,6 +8,7 @@ use crate::model::handling::{CallOrigin, ForwardWhen, Handling, HandlingBlock};
 use crate::model::status::Statuses;
 
 /// A section while it is read.
+#[derive(Default)]
 pub(super) struct HandlingDraft {
     block: HandlingBlock,
     /// The set that the block belongs to; the section's own name by default.

@@ -37,7 +37,7 @@ pub fn check(
             Origin::Realtime => realtime,
         };
         let section = sections.get(spec.section as usize);
-        let location = section.map_or_else(String::new, |section| {
+        let location = section.map_or_else(Default::default, |section| {
             location(spec.origin, section, section.option("id"))
         });
         let (id, account) = (id(spec), &spec.account);

@@ -1,4 +1,4 @@
-//! `userpresence.conf` and the realtime family of the same name, as typed settings.
+//! `userpresence.conf` and the realtime families, as typed settings.
 //!
 //! Asterisk's own parser has read the text. Here its sections become [`Settings`] and
 //! [`UserSpec`]s, or problems that name the location and what was expected. Every section is
@@ -6,9 +6,13 @@
 
 mod action;
 mod api_user;
+mod changes;
 mod definitions;
 mod dialplan;
+mod directory_rows;
 mod feedback;
+pub mod file;
+mod form;
 mod general;
 mod graph;
 mod handling;
@@ -36,12 +40,15 @@ pub mod webhook;
 use std::sync::Arc;
 
 pub use api_user::{ApiUser, Http, ShownCalls};
+pub use changes::{parse_changes, parse_row};
 pub use definitions::Definitions;
+pub use directory_rows::DirectoryRows;
+pub use form::{Form, FormKind, SectionForm};
 pub use password::PasswordKinds;
-pub use section::{Origin, Problem, Section, Variable};
+pub use section::{Location, Origin, Problem, Section, Variable};
 pub use settings::{Lists, LoginStatuses, Outgoing, Rule, Schedule, Settings, Sip};
 use sorted::Sorted;
-pub use sorted::section_options;
+pub use sorted::{section_forms, section_options};
 pub use user::{InputKind, InputSpec, Publish, UserSpec};
 use users::Users;
 pub use webhook::Webhook;
@@ -124,41 +131,6 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone<'_>
         errors,
         warnings,
     }
-}
-
-/// Parses one realtime row. The row replaces the known user of the same name.
-pub fn parse_row(
-    settings: &Settings,
-    row: &Section,
-    known: Vec<UserSpec>,
-    is_timezone: IsTimezone<'_>,
-) -> Parsed {
-    let mut users = Users::new(settings, is_timezone);
-    users.add(Origin::Realtime, 0, row);
-    let (new, errors, warnings) = users.finish();
-    let mut parsed = Parsed {
-        settings: settings.clone(),
-        errors,
-        warnings,
-        ..Parsed::default()
-    };
-    let mut specs: Vec<UserSpec> = known;
-    for spec in new {
-        match specs
-            .iter_mut()
-            .find(|known| known.name.eq_ignore_ascii_case(&spec.name))
-        {
-            Some(known) => *known = spec,
-            None => specs.push(spec),
-        }
-    }
-    let rows = std::slice::from_ref(row);
-    let specs = ids::check(specs, &[], rows, &mut parsed.errors);
-    parsed.users = graph::check(specs, &[], rows, &mut parsed.errors, &mut parsed.warnings);
-    reach::check(&parsed.users, &[], rows, &mut parsed.warnings);
-    let http = &settings.http;
-    logins::check(&parsed.users, http, &[], rows, &mut parsed.warnings);
-    parsed
 }
 
 #[cfg(any(test, feature = "testing"))]

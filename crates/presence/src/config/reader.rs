@@ -5,15 +5,22 @@
 //! is listed in messages is also read, and the other way round. The entries of `[general]`
 //! are [`Setting`]s: they hold as well how `userpresence show settings` shows the value.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use rustc_hash::FxBuildHasher;
 
+use super::form::{Form, FormKind};
 use super::section::{Origin, Problem, Section, Variable, location};
 use super::{Settings, value};
 use crate::model::suggest::{did_you_mean, expected};
+
+/// The column of a realtime row for the option `name`: the column `name` is the row's key.
+pub(super) const DISPLAY_NAME: &str = "display_name";
+
+/// A column that every entry of an LDAP directory has.
+const LDAP_ENTRY: &str = "objectClass";
 
 /// The function that sets an option's value in a draft.
 type Set<D> = fn(&mut D, &Given<'_>) -> Result<(), String>;
@@ -59,7 +66,7 @@ impl<D> Setting<D> {
 }
 
 /// A draft with a table of its options.
-pub(super) trait OptionTable: Sized + 'static {
+pub(super) trait OptionTable: Sized + Default + 'static {
     /// Every option, in the order in which messages list them.
     fn options() -> impl Iterator<Item = &'static OptionSpec<Self>>;
 }
@@ -71,6 +78,9 @@ pub(super) trait Draft {
 
     /// The names of all options.
     fn names() -> Vec<&'static str>;
+
+    /// What the value of each option is.
+    fn forms() -> Vec<Form>;
 
     /// The options, for messages.
     fn expected() -> String {
@@ -87,6 +97,31 @@ impl<D: OptionTable> Draft for D {
     fn names() -> Vec<&'static str> {
         D::options().map(|option| option.name).collect()
     }
+
+    /// What an option asks of its value shows when it is set: to nothing, in a draft that is
+    /// dropped.
+    fn forms() -> Vec<Form> {
+        let (warnings, asked) = (RefCell::default(), Cell::default());
+        let section = Section {
+            name: String::new(),
+            variables: Vec::new(),
+        };
+        let forms = D::options().map(|option| {
+            asked.set(Form::text(option.name));
+            let given = Given {
+                value: "",
+                index: 0,
+                origin: Origin::File,
+                section: &section,
+                warnings: &warnings,
+                asked: &asked,
+            };
+            // It is an error for most options.
+            let _ = (option.set)(&mut D::default(), &given);
+            asked.get()
+        });
+        forms.collect()
+    }
 }
 
 /// One option as the section gives it.
@@ -98,6 +133,7 @@ pub(super) struct Given<'a> {
     origin: Origin,
     section: &'a Section,
     warnings: &'a RefCell<Vec<String>>,
+    asked: &'a Cell<Form>,
 }
 
 impl<'a> Given<'a> {
@@ -109,6 +145,7 @@ impl<'a> Given<'a> {
     /// The words of a list that commas separate; none for an empty value. In a realtime row
     /// `;` separates them too.
     pub fn words(&self) -> impl Iterator<Item = &'a str> {
+        self.ask(|form| form.kind = FormKind::List);
         let several = self.origin == Origin::Realtime;
         let value = Some(self.value).filter(|value| !value.is_empty());
         let words = value.map(|value| value.split(move |c| c == ',' || (several && c == ';')));
@@ -131,6 +168,7 @@ impl<'a> Given<'a> {
     /// # Errors
     /// When it is none of Asterisk's words for yes and no.
     pub fn boolean(&self) -> Result<bool, String> {
+        self.ask(|form| form.kind = FormKind::Boolean);
         value::boolean(self.value)
     }
 
@@ -138,8 +176,36 @@ impl<'a> Given<'a> {
     ///
     /// # Errors
     /// When it is no such number.
-    pub fn number(&self, low: u32, high: u32, unit: &str) -> Result<u32, String> {
+    pub fn number(&self, low: u32, high: u32, unit: &'static str) -> Result<u32, String> {
+        self.ask(|form| form.kind = FormKind::Number { low, high, unit });
         value::number(self.value, low, high, unit)
+    }
+
+    fn ask(&self, what: impl FnOnce(&mut Form)) {
+        let mut form = self.asked.get();
+        what(&mut form);
+        self.asked.set(form);
+    }
+
+    /// Says that the value is one of these words; a form offers them.
+    pub fn one_of(&self, words: &'static [&'static str]) {
+        self.ask(|form| {
+            form.kind = FormKind::Word;
+            form.words = words;
+        });
+    }
+
+    /// Says that the value is a list of these words.
+    pub fn some_of(&self, words: &'static [&'static str]) {
+        self.ask(|form| {
+            form.kind = FormKind::List;
+            form.words = words;
+        });
+    }
+
+    /// Says that the value is the name of a status.
+    pub fn status(&self) {
+        self.ask(|form| form.kind = FormKind::Status);
     }
 
     /// Warns about the option, which is used nevertheless.
@@ -253,6 +319,7 @@ impl<'a> SectionReader<'a> {
     pub fn read_columns<D: Draft>(&mut self, draft: &mut D, warned: &mut HashSet<String>) {
         let section = self.section;
         let warnings = RefCell::new(Vec::new());
+        let asked = Cell::default();
         for (index, variable) in section.variables.iter().enumerate() {
             if self.origin == Origin::Realtime {
                 // A NULL column arrives as an empty one and means: not given.
@@ -270,8 +337,9 @@ impl<'a> SectionReader<'a> {
                 origin: self.origin,
                 section,
                 warnings: &warnings,
+                asked: &asked,
             };
-            match draft.set(&variable.name, &given) {
+            match draft.set(self.option_of(&variable.name), &given) {
                 Some(Ok(())) => {}
                 Some(Err(message)) => self.error_in(Some(variable), message),
                 None => self.unknown::<D>(variable, warned),
@@ -282,13 +350,26 @@ impl<'a> SectionReader<'a> {
         }
     }
 
+    /// The option that a column or an option of that name means.
+    fn option_of<'n>(&self, name: &'n str) -> &'n str {
+        match self.origin {
+            // A row's column `name` is the user's name, in Asterisk's terms the section's.
+            Origin::Realtime if name.eq_ignore_ascii_case(DISPLAY_NAME) => "name",
+            _ => name,
+        }
+    }
+
     fn unknown<D: Draft>(&mut self, variable: &Variable, warned: &mut HashSet<String>) {
         let name = variable.name.to_ascii_lowercase();
         if self.origin == Origin::File {
             let expected = expected(&name, &D::expected());
             self.error_in(Some(variable), format!("unknown option{expected}"));
+        } else if self.has(LDAP_ENTRY) {
+            // All attributes of an entry arrive, and most of them are no options.
         } else if !warned.contains(&name) {
-            let known = D::expected();
+            let known = D::names().into_iter();
+            let known = known.map(|name| if name == "name" { DISPLAY_NAME } else { name });
+            let known = known.collect::<Vec<_>>().join(", ");
             let hint = did_you_mean(&name, &known);
             let message = format!("unknown column, ignored{hint}; the columns are {known}");
             self.warn_in(Some(variable), message);

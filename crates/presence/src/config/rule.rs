@@ -4,20 +4,22 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::reader::{Given, SectionReader, Setting};
-use super::settings::Rule;
+use super::settings::{Outgoing, Rule};
 use super::show::{list, status, table, text, yes_no};
 use super::{Definitions, IsTimezone, Settings, action, dialplan, value};
 use crate::actions::{Assignment, Functions};
-use crate::combine::Ranks;
+use crate::combine::{Method, Ranks};
 use crate::model::feature_keys::DndKey;
 use crate::model::own_rights::{OwnArea, OwnTargetKind};
 use crate::model::pattern::ExtensionPattern;
+use crate::model::state::State;
 use crate::model::suggest::expected;
 use crate::model::text::quoted;
 use crate::model::visibility::Visibility;
 use crate::model::{address, schedule};
 
 /// A rule while the options of a section change it.
+#[derive(Default)]
 pub(super) struct RuleDraft {
     base: Arc<Rule>,
     /// `None` until the section gives an option of the rule: most users give none.
@@ -54,6 +56,7 @@ impl RuleDraft {
 
     /// The value of an option that names a status, or nothing.
     fn status(&self, given: &Given<'_>) -> value::OptionalStatus {
+        given.status();
         value::status_or_none(given.value, &self.definitions.statuses)
     }
 }
@@ -82,7 +85,10 @@ impl<D: HasRule> RuleOptions<D> {
         ),
         Setting::new(
             "method",
-            |it, given| value::method(given.value).map(|method| it.rule().method = method),
+            |it, given| {
+                given.one_of(&Method::NAMES);
+                value::method(given.value).map(|method| it.rule().method = method)
+            },
             |settings| settings.rule.method.name().to_owned(),
         ),
         Setting::new(
@@ -92,7 +98,10 @@ impl<D: HasRule> RuleOptions<D> {
         ),
         Setting::new(
             "outgoing",
-            |it, given| value::outgoing(given.value).map(|to| it.rule().outgoing = to),
+            |it, given| {
+                given.one_of(&Outgoing::NAMES);
+                value::outgoing(given.value).map(|to| it.rule().outgoing = to)
+            },
             |settings| settings.rule.outgoing.name().to_owned(),
         ),
         Setting::new(
@@ -281,6 +290,7 @@ impl<D: HasRule> RuleOptions<D> {
         Setting::new(
             "dnd_key",
             |it, given| {
+                given.one_of(&DndKey::NAMES);
                 it.rule().dnd_key = DndKey::parse(given.value)?;
                 Ok(())
             },
@@ -297,6 +307,7 @@ impl<D: HasRule> RuleOptions<D> {
         Setting::new(
             "own_settings",
             |it, given| {
+                given.some_of(&OwnArea::NAMES);
                 let areas = given.words().map(OwnArea::parse);
                 it.rule().own_rights.areas = areas.collect::<Result<_, _>>()?;
                 Ok(())
@@ -313,6 +324,7 @@ impl<D: HasRule> RuleOptions<D> {
 
 /// The order of states. States that the value leaves out follow, with a warning.
 fn priority(rule: &mut Rule, given: &Given<'_>) -> Result<(), String> {
+    given.some_of(&State::NAMES);
     let (order, missing) = value::order(given.value)?;
     (rule.order, rule.ranks) = (order, Ranks::from(&order));
     if !missing.is_empty() {
@@ -338,6 +350,7 @@ fn ranges(rule: &mut Rule, given: &Given<'_>) -> Result<(), String> {
 
 /// The status outside of the schedule's ranges.
 fn outside(draft: &mut RuleDraft, given: &Given<'_>) -> Result<(), String> {
+    given.status();
     let status = value::status(given.value, &draft.definitions.statuses)?;
     let presence = status.maps_to.clone();
     draft.rule().schedule.outside = presence.ok_or_else(|| value::unmapped(&status))?;

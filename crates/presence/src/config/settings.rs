@@ -207,6 +207,8 @@ pub struct Settings {
     pub sip: Sip,
     /// The lists for phones.
     pub lists: Lists,
+    /// How often realtime is looked at for changed rows, in seconds, 5 to 86400; 0 for never.
+    pub realtime_refresh: u32,
 }
 
 impl Settings {

@@ -1,7 +1,9 @@
 //! The sections of the file, sorted by their type.
 
+use super::Settings;
 use super::action::ActionDraft;
 use super::api_user::ApiUserDraft;
+use super::form::{Form, SectionForm};
 use super::general;
 use super::handling::HandlingDraft;
 use super::reader::{Draft, SectionReader};
@@ -43,6 +45,48 @@ impl SectionType {
             SectionType::Webhook => WebhookDraft::names(),
         }
     }
+}
+
+impl SectionType {
+    fn forms(self) -> Vec<Form> {
+        match self {
+            SectionType::User => UserDraft::forms(),
+            SectionType::Status => StatusDraft::forms(),
+            SectionType::DeviceTable => DeviceDraft::forms(),
+            SectionType::PresenceTable => PresenceTable::forms(),
+            SectionType::PublishTable => PublishDraft::forms(),
+            SectionType::Action => ActionDraft::forms(),
+            SectionType::Handling => HandlingDraft::forms(),
+            SectionType::ApiUser => ApiUserDraft::forms(),
+            SectionType::Webhook => WebhookDraft::forms(),
+        }
+    }
+}
+
+/// The options of every type of section, `[general]` first, for forms.
+pub fn section_forms() -> Vec<SectionForm> {
+    let defaults = Settings::default().list();
+    let default = |form: &Form| {
+        let (_, shown) = defaults.iter().find(|(name, _)| *name == form.name)?;
+        // A number is shown with its unit, and nothing as a dash.
+        Some(match (form.kind_name(), &**shown) {
+            ("number", shown) => shown.split(' ').next().unwrap_or_default().to_owned(),
+            (_, "-") => String::new(),
+            (_, shown) => shown.to_owned(),
+        })
+    };
+    let general = SectionForm {
+        kind: "general",
+        options: general::forms()
+            .into_iter()
+            .map(|form| (form, default(&form)))
+            .collect(),
+    };
+    let others = SectionType::ALL.map(|kind| SectionForm {
+        kind: kind.name(),
+        options: kind.forms().into_iter().map(|form| (form, None)).collect(),
+    });
+    std::iter::once(general).chain(others).collect()
 }
 
 /// The types of sections, `[general]` first, each with the names of its options.

@@ -10,7 +10,9 @@ use crate::model::state::{Presence, State};
 use crate::model::status::StatusType;
 
 /// The option `state` while a section is read.
+#[derive(Default)]
 enum MapsTo {
+    #[default]
     Missing,
     /// Its value is refused already.
     Wrong,
@@ -19,6 +21,7 @@ enum MapsTo {
 }
 
 /// A section while it is read.
+#[derive(Default)]
 pub(super) struct StatusDraft {
     label: Box<str>,
     state: MapsTo,
@@ -35,6 +38,7 @@ impl OptionTable for StatusDraft {
                 value::text(given.value, "label").map(|label| it.label = label.into())
             }),
             OptionSpec::new("state", |it, given| {
+                given.one_of(&State::NAMES);
                 it.state = MapsTo::Wrong;
                 it.state = MapsTo::State(match given.value {
                     "" => None,

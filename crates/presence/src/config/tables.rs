@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Definitions;
+use super::form::Form;
 use super::reader::{Draft, Given, SectionReader};
 use super::value;
 use crate::model::assignment::Parts;
@@ -35,6 +36,11 @@ impl Draft for DeviceDraft {
     fn names() -> Vec<&'static str> {
         let states = DeviceState::ALL.map(DeviceState::name);
         [&["type"], &states[..]].concat()
+    }
+
+    fn forms() -> Vec<Form> {
+        let names = Self::names().into_iter();
+        names.map(Form::text).collect()
     }
 
     fn expected() -> String {
@@ -75,6 +81,14 @@ impl Draft for PresenceTable {
         [&["type"], &states[..]].concat()
     }
 
+    fn forms() -> Vec<Form> {
+        let form = |name| match name {
+            "type" => Form::text(name),
+            state => Form::word(state, &DeviceState::NAMES),
+        };
+        Self::names().into_iter().map(form).collect()
+    }
+
     fn expected() -> String {
         format!("type or a state ({})", State::expected())
     }
@@ -113,6 +127,11 @@ impl Draft for PublishDraft {
     fn names() -> Vec<&'static str> {
         let words = PhoneWord::ALL.map(PhoneWord::name);
         [&["type"], &words[..]].concat()
+    }
+
+    fn forms() -> Vec<Form> {
+        let names = Self::names().into_iter();
+        names.map(Form::text).collect()
     }
 
     fn expected() -> String {

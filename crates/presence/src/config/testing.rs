@@ -30,6 +30,21 @@ pub fn sections(text: &str) -> Vec<Section> {
     sections
 }
 
+/// A row of realtime.
+pub fn row(name: &str, columns: &[(&str, &str)]) -> Section {
+    let variables = columns.iter().map(|(name, value)| Variable {
+        name: (*name).to_owned(),
+        value: (*value).to_owned(),
+        utf8: true,
+        file: "".into(),
+        line: 0,
+    });
+    Section {
+        name: name.to_owned(),
+        variables: variables.collect(),
+    }
+}
+
 /// What the parser says of a text.
 pub fn parsed(text: &str) -> Parsed {
     parse(&sections(text), &[], &|name| name == "Europe/Berlin")

@@ -381,7 +381,7 @@ fn groups_are_names_and_each_counts_once() {
 fn the_directory_has_name_title_and_mail_address() {
     let conf = "[u]\ntype=user\ntitle=Agent\n\
                 name=Zoë Müller\nemail=zoe@example.com\n[v]\ntype=user\ntitle=Agent\ntitle=\n\
-                fullname=V. W.\n[w]\ntype=user\ntitle=x\ntitle=\n";
+                name=V. W.\n[w]\ntype=user\ntitle=x\ntitle=\n";
     let parsed = parsed(conf);
     assert_eq!(parsed.all_errors().count(), 0);
     let of = |name: &str| {
@@ -401,7 +401,10 @@ fn the_directory_has_name_title_and_mail_address() {
     };
     let row = Section {
         name: "w".into(),
-        variables: vec![column("name", "w"), column("fullname", "Will O'Brien; jr.")],
+        variables: vec![
+            column("name", "w"),
+            column("display_name", "Will O'Brien; jr."),
+        ],
     };
     let rows = parse(&[], &[row], &|_| true);
     let contact = rows.users[0].contact.as_deref().unwrap();

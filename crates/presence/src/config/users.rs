@@ -20,6 +20,7 @@ use crate::model::handling::Reach;
 const MAX_INPUTS: usize = 250;
 
 /// A user while the section is read.
+#[derive(Default)]
 pub(super) struct UserDraft {
     id: Option<Box<str>>,
     account: Option<Arc<str>>,
@@ -85,10 +86,6 @@ const OPTIONS: &[OptionSpec<UserDraft>] = &[
     }),
     OptionSpec::new("group", |it, given| groups(&mut it.groups, given)),
     OptionSpec::new("name", |it, given| {
-        person(&mut it.contact.name, given, "name")
-    }),
-    // The column of a database: there the column 'name' is the user's name.
-    OptionSpec::new("fullname", |it, given| {
         person(&mut it.contact.name, given, "name")
     }),
     OptionSpec::new("title", |it, given| {

@@ -41,6 +41,7 @@ pub struct Webhook {
 }
 
 /// A section while it is read.
+#[derive(Default)]
 pub(super) struct WebhookDraft {
     url: Option<Url>,
     account: Arc<str>,

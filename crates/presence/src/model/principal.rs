@@ -31,6 +31,8 @@ pub struct Principal {
     pub user: Option<Arc<str>>,
     /// Whether the identity sees users that others may not see, whatever its role.
     pub sees_all: bool,
+    /// Whether the identity may read and change the configuration.
+    pub configure: bool,
 }
 
 impl Principal {
@@ -43,6 +45,7 @@ impl Principal {
             role: Role::SelfOnly,
             user: Some(name.clone()),
             sees_all: false,
+            configure: false,
         }
     }
 
@@ -74,6 +77,7 @@ mod tests {
             role,
             user: Some("alice".into()),
             sees_all: false,
+            configure: false,
         }
     }
 

@@ -198,7 +198,7 @@ pub enum Change<'a> {
 }
 
 /// One change of a user's combined presence.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Transition {
     /// The user's name.
     pub user: Arc<str>,

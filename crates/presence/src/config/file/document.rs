@@ -1,0 +1,290 @@
+//! A configuration with its text: what Asterisk's parser read, and on which lines of which
+//! file it stands.
+
+use std::sync::Arc;
+
+use super::scan::{Directive, Header, LineKind, ScannedLine, scan};
+use crate::config::{Section, Variable};
+
+/// An option as Asterisk's parser has read it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigOption {
+    /// The option's name, as written.
+    pub name: String,
+    /// The value; bytes that are not UTF-8 are replaced, and `utf8` is false.
+    pub value: String,
+    /// Whether the value is valid UTF-8.
+    pub utf8: bool,
+    /// Whether it comes from a template.
+    pub inherited: bool,
+    /// The file, as Asterisk names it; empty for an option that is not written yet.
+    pub file: Arc<str>,
+    /// The line, from 1; 0 for an option that is not written yet.
+    pub line: u32,
+}
+
+/// A section as Asterisk's parser has read it, templates included.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigEntry {
+    /// The section's name.
+    pub name: String,
+    /// Whether it is a template.
+    pub template: bool,
+    /// The templates, in order.
+    pub templates: Vec<String>,
+    /// The options, those of templates first.
+    pub options: Vec<ConfigOption>,
+}
+
+impl ConfigEntry {
+    /// The options that stand in the section itself.
+    pub fn own(&self) -> impl Iterator<Item = &ConfigOption> {
+        self.options.iter().filter(|option| !option.inherited)
+    }
+
+    /// The value of `type`, its own or a template's; empty without one.
+    pub fn kind(&self) -> &str {
+        if self.name == "general" {
+            return "general";
+        }
+        let mut options = self.options.iter().rev();
+        let found = options.find(|option| option.name.eq_ignore_ascii_case("type"));
+        found.map_or("", |option| &option.value)
+    }
+
+    /// The section as the settings are read from.
+    pub fn section(&self) -> Section {
+        let options = self.options.iter().map(|option| Variable {
+            name: option.name.clone(),
+            value: option.value.clone(),
+            utf8: option.utf8,
+            file: option.file.clone(),
+            line: option.line,
+        });
+        Section {
+            name: self.name.clone(),
+            variables: options.collect(),
+        }
+    }
+}
+
+/// A file with its text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigFile {
+    /// The file as Asterisk names it: its path, or `userpresence.conf` for that itself.
+    pub name: Arc<str>,
+    /// The bytes of the file.
+    pub text: Vec<u8>,
+    /// The files that each directive includes, by the index of its line: indexes of files.
+    pub includes: Vec<(usize, Vec<usize>)>,
+}
+
+/// The lines of a section in its file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SectionLines {
+    /// The index of the file.
+    pub file: usize,
+    /// The index of the line with the section's name.
+    pub header: usize,
+    /// The index after its last option.
+    pub end: usize,
+    /// The indexes of the lines with options.
+    pub options: Vec<usize>,
+}
+
+/// A section with its place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PlacedSection {
+    /// What Asterisk's parser read.
+    pub entry: ConfigEntry,
+    /// Where it stands; `None` if that is not known.
+    pub lines: Option<SectionLines>,
+    /// Why it cannot be changed here.
+    pub fixed: Option<String>,
+}
+
+/// A configuration with its text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigDocument {
+    /// The files; the first is `userpresence.conf` itself.
+    pub files: Vec<ConfigFile>,
+    /// The sections, in the order of Asterisk's parser.
+    pub sections: Vec<PlacedSection>,
+    /// Why nothing can be changed here.
+    pub fixed: Option<String>,
+}
+
+/// The lines of a section, and what its header says.
+struct Found {
+    header: Header,
+    lines: SectionLines,
+    fixed: Option<String>,
+}
+
+impl ConfigDocument {
+    /// Finds the sections of Asterisk's parser in the files that it read. The templates of the
+    /// entries are taken from there.
+    pub fn new(files: Vec<ConfigFile>, entries: Vec<ConfigEntry>) -> Self {
+        let scanned: Vec<Vec<ScannedLine>> = files.iter().map(|file| scan(&file.text)).collect();
+        let mut found = Vec::new();
+        collect(&files, &scanned, 0, &mut found, 0);
+        let mut document = ConfigDocument {
+            fixed: None,
+            sections: Vec::with_capacity(entries.len()),
+            files,
+        };
+        let mut next = found
+            .iter()
+            .filter(|found| !found.header.addition)
+            .peekable();
+        for entry in entries {
+            let found = next.next_if(|found| is_same(&found.header, &entry));
+            document.place(entry, found);
+        }
+        if let Some(left) = next.next() {
+            let place = document.place_of(left.lines.file, left.lines.header);
+            document.fixed = Some(format!(
+                "the section [{}] at {place} is not what Asterisk's parser reads there",
+                left.header.name
+            ));
+        }
+        for addition in found.iter().filter(|found| found.header.addition) {
+            let place = document.place_of(addition.lines.file, addition.lines.header);
+            let mut sections = document.sections.iter_mut();
+            let section = sections.find(|section| {
+                let name = &addition.header.name;
+                !section.entry.template && section.entry.name.eq_ignore_ascii_case(name)
+            });
+            if let Some(section) = section {
+                section.fixed = Some(format!("the section goes on at {place}"));
+            }
+        }
+        document
+    }
+
+    /// Sections that stand in no file, with the reason.
+    pub fn without_files(entries: Vec<ConfigEntry>, why: &str) -> Self {
+        let sections = entries.into_iter().map(|entry| PlacedSection {
+            entry,
+            lines: None,
+            fixed: Some(why.to_owned()),
+        });
+        ConfigDocument {
+            files: Vec::new(),
+            sections: sections.collect(),
+            fixed: Some(why.to_owned()),
+        }
+    }
+
+    fn place(&mut self, mut entry: ConfigEntry, found: Option<&Found>) {
+        let Some(found) = found else {
+            self.sections.push(PlacedSection {
+                entry,
+                lines: None,
+                fixed: Some(
+                    "the section is not in a file that can be written: #exec makes it, or its \
+                     file is included twice"
+                        .into(),
+                ),
+            });
+            return;
+        };
+        entry.templates.clone_from(&found.header.templates);
+        let file = &self.files[found.lines.file].name;
+        let lines = found.lines.options.iter().map(|line| *line as u32 + 1);
+        let own = entry.own();
+        let stands_here = own
+            .map(|option| (&option.file, option.line))
+            .eq(lines.map(|line| (file, line)));
+        let fixed = found.fixed.clone().or_else(|| {
+            let own = entry.own();
+            let elsewhere = own.map(|option| &option.file).find(|other| *other != file);
+            (!stands_here).then(|| match elsewhere {
+                Some(elsewhere) => format!("some of its options stand in {elsewhere}"),
+                None => "its lines are not what Asterisk's parser reads there".into(),
+            })
+        });
+        self.sections.push(PlacedSection {
+            entry,
+            lines: Some(found.lines.clone()),
+            fixed,
+        });
+    }
+
+    /// A line for people.
+    pub fn place_of(&self, file: usize, line: usize) -> String {
+        format!("{}:{}", self.files[file].name, line + 1)
+    }
+}
+
+fn is_same(header: &Header, entry: &ConfigEntry) -> bool {
+    header.name == entry.name && header.template == entry.template
+}
+
+/// Collects the sections of a file and of those that it includes, in the order of the parser.
+fn collect(
+    files: &[ConfigFile],
+    scanned: &[Vec<ScannedLine>],
+    file: usize,
+    found: &mut Vec<Found>,
+    depth: usize,
+) {
+    /// Asterisk's parser follows no more.
+    const DEEPEST: usize = 10;
+    if depth > DEEPEST {
+        return;
+    }
+    let mut current: Option<usize> = None;
+    let mut directive = None;
+    for (number, line) in scanned[file].iter().enumerate() {
+        match &line.kind {
+            LineKind::Comment | LineKind::Blank => {}
+            LineKind::Directive(kind) => {
+                directive = Some(number);
+                if matches!(kind, Directive::Include { .. }) {
+                    let mut includes = files[file].includes.iter();
+                    let included = includes.find(|(at, _)| *at == number);
+                    for included in included.map_or(&[][..], |(_, files)| files) {
+                        collect(files, scanned, *included, found, depth + 1);
+                    }
+                }
+            }
+            LineKind::Header(header) => {
+                directive = None;
+                current = Some(found.len());
+                let fixed = "a block comment (;-- --;) begins or ends on its first line";
+                found.push(Found {
+                    header: header.clone(),
+                    lines: SectionLines {
+                        file,
+                        header: number,
+                        end: number + 1,
+                        options: Vec::new(),
+                    },
+                    fixed: line.block_comment.then(|| fixed.into()),
+                });
+            }
+            LineKind::Option(option) => {
+                let Some(current) = current.and_then(|at| found.get_mut(at)) else {
+                    continue;
+                };
+                current.lines.end = number + 1;
+                let at = number + 1;
+                let why = match directive {
+                    Some(line) => Some(format!(
+                        "a directive stands between its options, in line {}",
+                        line + 1
+                    )),
+                    None if option.appends => Some(format!("line {at} adds to a value (+=)")),
+                    None if line.block_comment => Some(format!(
+                        "a block comment (;-- --;) begins or ends beside an option, in line {at}"
+                    )),
+                    None if !option.is_option => Some(format!("line {at} has no equal sign")),
+                    None => None,
+                };
+                current.lines.options.push(number);
+                current.fixed = current.fixed.take().or(why);
+            }
+        }
+    }
+}

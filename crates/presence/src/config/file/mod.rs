@@ -1,0 +1,24 @@
+//! The configuration as a text that can be changed: sections with their places, changes of
+//! them, and the text with these changes.
+//!
+//! Lines that nothing changes stay byte for byte, so comments, order, templates, directives
+//! and the ends of lines are kept. What Asterisk's parser reads afterwards is worked out
+//! beforehand, and has to be what it then reads.
+
+mod change;
+mod document;
+mod guard;
+mod merge;
+mod render;
+mod scan;
+
+pub use change::{
+    ChangePlan, Draft, FileProblem, OptionsChange, SectionChange, WantedOption, plan,
+};
+pub use document::{
+    ConfigDocument, ConfigEntry, ConfigFile, ConfigOption, PlacedSection, SectionLines,
+};
+pub use guard::{CODE, is_code, is_secret};
+pub use merge::Merged;
+pub use render::{SectionText, WriteSection, render};
+pub use scan::{Directive, LineKind, ScannedLine, scan};

@@ -1,0 +1,400 @@
+//! The text of a file with changed sections. Lines that nothing changes stay as they are, byte
+//! for byte; the lines that change are written by Asterisk's own writer.
+
+use std::iter::Peekable;
+use std::slice::Iter;
+
+use super::change::{ChangePlan, Draft};
+use super::document::{ConfigDocument, SectionLines};
+use super::merge::Merged;
+use super::scan::{LineKind, ScannedLine, lines, scan};
+
+/// A section for Asterisk's writer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SectionText {
+    /// A small configuration: the section is its last, and the ones before it are its
+    /// templates, without options. A comment takes the place of each line that stays.
+    pub text: Vec<u8>,
+    /// The number of sections before it.
+    pub templates: usize,
+    /// The values of the section's options, in order.
+    pub values: Vec<String>,
+}
+
+/// Writes a section: its text from its first line on.
+pub type WriteSection<'a> = &'a mut dyn FnMut(&SectionText) -> Result<Vec<u8>, String>;
+
+/// The lines between sections, or a section of which the draft has this index; `None` for a
+/// section that goes.
+struct Piece {
+    lines: Vec<Vec<u8>>,
+    section: Option<Option<usize>>,
+    /// Whether it has its place already.
+    placed: bool,
+}
+
+/// The text of the plan's file.
+///
+/// # Errors
+/// The writer's refusal.
+pub fn render(
+    document: &ConfigDocument,
+    plan: &ChangePlan,
+    file: usize,
+    write: WriteSection<'_>,
+) -> Result<Vec<u8>, String> {
+    let text = &document.files[file].text;
+    let scanned = scan(text);
+    let all = lines(text);
+    let end_of_line: &[u8] = match all.first() {
+        Some(first) if first.ends_with(b"\r\n") => b"\r\n",
+        _ => b"\n",
+    };
+    let mut pieces = pieces(document, plan, file, &all);
+    // The last line need not have an end, and another one may follow it.
+    if let Some(last) = pieces
+        .iter_mut()
+        .rev()
+        .find_map(|piece| piece.lines.last_mut())
+    {
+        if !last.ends_with(b"\n") && plan.drafts.iter().any(|draft| draft.moved) {
+            last.extend_from_slice(end_of_line);
+        }
+    }
+    for at in 0..pieces.len() {
+        match pieces[at].section {
+            Some(Some(draft)) => {
+                let draft = &plan.drafts[draft];
+                let place = draft
+                    .source
+                    .and_then(|source| document.sections[source].lines.as_ref());
+                if let Some(place) = place.filter(|_| differs(document, draft)) {
+                    let written = section(draft, place, &all, &scanned, end_of_line, write)?;
+                    pieces[at].lines = written;
+                }
+            }
+            Some(None) => drop(take(&mut pieces, at)),
+            None => {}
+        }
+    }
+    move_sections(plan, file, &mut pieces, end_of_line, write)?;
+    Ok(pieces
+        .into_iter()
+        .flat_map(|piece| piece.lines)
+        .flatten()
+        .collect())
+}
+
+fn pieces(document: &ConfigDocument, plan: &ChangePlan, file: usize, all: &[&[u8]]) -> Vec<Piece> {
+    let copied = |from: usize, to: usize| all[from..to].iter().map(|line| line.to_vec()).collect();
+    let mut places: Vec<(usize, &SectionLines)> = Vec::new();
+    for (index, section) in document.sections.iter().enumerate() {
+        if let Some(lines) = section.lines.as_ref().filter(|lines| lines.file == file) {
+            places.push((index, lines));
+        }
+    }
+    places.sort_by_key(|(_, lines)| lines.header);
+    let (mut pieces, mut end) = (Vec::new(), 0);
+    for (index, place) in places {
+        pieces.push(Piece {
+            lines: copied(end, place.header),
+            section: None,
+            placed: true,
+        });
+        let draft = plan
+            .drafts
+            .iter()
+            .position(|draft| draft.source == Some(index));
+        let moved = draft.is_some_and(|draft| plan.drafts[draft].moved);
+        pieces.push(Piece {
+            lines: copied(place.header, place.end),
+            section: Some(draft),
+            placed: !moved,
+        });
+        end = place.end;
+    }
+    pieces.push(Piece {
+        lines: copied(end, all.len()),
+        section: None,
+        placed: true,
+    });
+    pieces
+}
+
+/// Whether the draft is not what stands in the file.
+fn differs(document: &ConfigDocument, draft: &Draft) -> bool {
+    let source = draft.source.map(|source| &document.sections[source].entry);
+    source.is_none_or(|entry| {
+        let own = draft.own.iter().enumerate();
+        entry.name != draft.name
+            || entry.templates != draft.templates
+            || entry.own().count() != draft.own.len()
+            || own.into_iter().any(|(at, own)| *own != Merged::Same(at))
+    })
+}
+
+fn header(draft: &Draft) -> String {
+    let mark = draft.template.then_some("!");
+    let words: Vec<&str> = mark
+        .into_iter()
+        .chain(draft.templates.iter().map(|it| &**it))
+        .collect();
+    match words.is_empty() {
+        true => format!("[{}]", draft.name),
+        false => format!("[{}]({})", draft.name, words.join(",")),
+    }
+}
+
+/// The sections before a section in a [`SectionText`], which its header names.
+fn stubs(draft: &Draft) -> (Vec<u8>, usize) {
+    let mut names: Vec<&str> = Vec::new();
+    for name in &draft.templates {
+        if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            names.push(name);
+        }
+    }
+    let text: String = names.iter().map(|name| format!("[{name}](!)\n")).collect();
+    (text.into_bytes(), names.len())
+}
+
+/// The comment that takes a line's place.
+fn mark(line: usize) -> String {
+    format!(";line-{line}\n")
+}
+
+/// The lines of a section that stands in the file.
+fn section(
+    draft: &Draft,
+    place: &SectionLines,
+    all: &[&[u8]],
+    scanned: &[ScannedLine],
+    end_of_line: &[u8],
+    write: WriteSection<'_>,
+) -> Result<Vec<Vec<u8>>, String> {
+    let (mut text, templates) = stubs(draft);
+    let mut values = Vec::new();
+    let rest = after_header(all[place.header]);
+    text.extend_from_slice(header(draft).as_bytes());
+    text.extend_from_slice(rest.trim_ascii_end());
+    text.push(b'\n');
+    let mut own = draft.own.iter().peekable();
+    let add_new = |own: &mut Peekable<Iter<'_, Merged>>, text: &mut Vec<u8>| {
+        let mut new = Vec::new();
+        while let Some(Merged::New(name, value)) = own.peek() {
+            text.extend_from_slice(format!("{name} = x\n").as_bytes());
+            new.push(value.clone());
+            own.next();
+        }
+        new
+    };
+    // A new option stands directly below the option before it.
+    values.append(&mut add_new(&mut own, &mut text));
+    let mut number = 0;
+    for line in place.header + 1..place.end {
+        if !matches!(scanned[line].kind, LineKind::Option(_)) {
+            text.extend_from_slice(mark(line).as_bytes());
+            continue;
+        }
+        match own.peek() {
+            Some(Merged::Same(at)) if *at == number => {
+                text.extend_from_slice(mark(line).as_bytes());
+                own.next();
+            }
+            Some(Merged::Changed(at, value)) if *at == number => {
+                text.extend_from_slice(all[line].trim_ascii_end());
+                text.push(b'\n');
+                values.push(value.clone());
+                own.next();
+            }
+            _ => {}
+        }
+        values.append(&mut add_new(&mut own, &mut text));
+        number += 1;
+    }
+    let written = write(&SectionText {
+        text,
+        templates,
+        values,
+    })?;
+    let mut result: Vec<Vec<u8>> = Vec::new();
+    for (at, line) in lines(&written).into_iter().enumerate() {
+        let bare = line.trim_ascii_end();
+        let marked = bare.strip_prefix(b";line-").and_then(|number| {
+            let number: usize = std::str::from_utf8(number).ok()?.parse().ok()?;
+            all.get(number)
+        });
+        match marked {
+            Some(original) => result.push(original.to_vec()),
+            None if at == 0 && unchanged_header(scanned, place, draft) => {
+                result.push(all[place.header].to_vec());
+            }
+            None => result.push([bare, end_of_line].concat()),
+        }
+    }
+    Ok(result)
+}
+
+fn unchanged_header(scanned: &[ScannedLine], place: &SectionLines, draft: &Draft) -> bool {
+    match &scanned[place.header].kind {
+        LineKind::Header(header) => {
+            header.name == draft.name && header.templates == draft.templates
+        }
+        _ => false,
+    }
+}
+
+/// What stands in a section's first line after its name and templates.
+fn after_header(line: &[u8]) -> &[u8] {
+    let after = |line: &[u8], byte: u8| line.iter().position(|it| *it == byte).map(|at| at + 1);
+    let Some(end) = after(line, b']') else {
+        return b"";
+    };
+    let rest = &line[end..];
+    match rest.first() {
+        Some(b'(') => &rest[after(rest, b')').unwrap_or(rest.len())..],
+        _ => rest,
+    }
+}
+
+fn is_comment(line: &[u8]) -> bool {
+    line.trim_ascii_start().starts_with(b";")
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    line.trim_ascii().is_empty()
+}
+
+/// Takes a section out; its lines, with the comments directly above and below it.
+fn take(pieces: &mut [Piece], at: usize) -> Vec<Vec<u8>> {
+    let above = &mut pieces[at - 1].lines;
+    let begin = above
+        .iter()
+        .rposition(|line| !is_comment(line))
+        .map_or(0, |at| at + 1);
+    let mut taken = above.split_off(begin);
+    taken.append(&mut pieces[at].lines);
+    let below = &mut pieces[at + 1].lines;
+    let is_last = |line: &Vec<u8>| !is_comment(line);
+    // The comments above the next section, if no blank line is between, are that section's.
+    let end = below.iter().position(is_last);
+    if let Some(end) = end {
+        let rest = below.split_off(end);
+        taken.append(below);
+        *below = rest;
+        if below.first().is_some_and(|line| is_blank(line)) {
+            below.remove(0);
+        }
+    }
+    taken
+}
+
+/// Puts new sections, and those that are to stand elsewhere, after the section before them.
+fn move_sections(
+    plan: &ChangePlan,
+    file: usize,
+    pieces: &mut Vec<Piece>,
+    end_of_line: &[u8],
+    write: WriteSection<'_>,
+) -> Result<(), String> {
+    for (index, draft) in plan.drafts.iter().enumerate() {
+        if !draft.moved || draft.file != file {
+            continue;
+        }
+        let of = |piece: &Piece| piece.section == Some(Some(index));
+        let mut lines = match pieces.iter().position(of) {
+            Some(at) => {
+                let taken = take(pieces, at);
+                pieces[at].section = None;
+                taken
+            }
+            None => new_section(draft, end_of_line, write)?,
+        };
+        let before = plan.drafts[..index].iter().enumerate().rev();
+        let before = before.map(|(before, _)| before).find_map(|before| {
+            let stands = |piece: &Piece| piece.section == Some(Some(before)) && piece.placed;
+            pieces.iter().position(stands)
+        });
+        let has_later = plan.drafts[index + 1..]
+            .iter()
+            .any(|later| later.file == file && later.source.is_some() && !later.moved);
+        let blank = end_of_line.to_vec();
+        match before {
+            Some(at) if has_later => {
+                // After the comments that belong to the section before.
+                let below = &mut pieces[at + 1].lines;
+                let end = below.iter().position(|line| !is_comment(line));
+                let rest = end.map(|end| below.split_off(end)).unwrap_or_default();
+                lines.insert(0, blank);
+                let mut rest = rest;
+                if rest.first().is_none_or(|line| !is_blank(line)) {
+                    rest.insert(0, end_of_line.to_vec());
+                }
+                insert(pieces, at + 2, lines, rest, index);
+            }
+            None => {
+                // Before the first section and the comments directly above it.
+                let above = &mut pieces[0].lines;
+                let begin = above.iter().rposition(|line| !is_comment(line));
+                let rest = above.split_off(begin.map_or(0, |at| at + 1));
+                let rest = [vec![blank], rest].concat();
+                insert(pieces, 1, lines, rest, index);
+            }
+            Some(_) => {
+                let ends_blank = |piece: &Piece| piece.lines.last().map(|line| is_blank(line));
+                let last = pieces.iter().rev().find_map(ends_blank);
+                if last == Some(false) {
+                    lines.insert(0, blank);
+                }
+                let end = pieces.len();
+                insert(pieces, end, lines, Vec::new(), index);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn insert(
+    pieces: &mut Vec<Piece>,
+    at: usize,
+    lines: Vec<Vec<u8>>,
+    rest: Vec<Vec<u8>>,
+    draft: usize,
+) {
+    let section = Piece {
+        lines,
+        section: Some(Some(draft)),
+        placed: true,
+    };
+    let rest = Piece {
+        lines: rest,
+        section: None,
+        placed: true,
+    };
+    pieces.splice(at..at, [section, rest]);
+}
+
+fn new_section(
+    draft: &Draft,
+    end_of_line: &[u8],
+    write: WriteSection<'_>,
+) -> Result<Vec<Vec<u8>>, String> {
+    let (mut text, templates) = stubs(draft);
+    text.extend_from_slice(header(draft).as_bytes());
+    text.push(b'\n');
+    let mut values = Vec::new();
+    for own in &draft.own {
+        if let Merged::New(name, value) = own {
+            text.extend_from_slice(format!("{name} = x\n").as_bytes());
+            values.push(value.clone());
+        }
+    }
+    let written = write(&SectionText {
+        text,
+        templates,
+        values,
+    })?;
+    let lines = lines(&written).into_iter();
+    Ok(lines
+        .map(|line| [line.trim_ascii_end(), end_of_line].concat())
+        .collect())
+}

@@ -1,0 +1,72 @@
+//! The configuration as JSON.
+
+use presence::config::file::{
+    CODE, ConfigDocument, ConfigOption, FileProblem, PlacedSection, is_code, is_secret,
+};
+use serde_json::{Value, json};
+
+use super::catalogue;
+
+/// The whole configuration.
+pub fn whole(document: &ConfigDocument, problems: &[FileProblem]) -> Value {
+    let sections = document.sections.iter();
+    let sections: Vec<Value> = sections.map(|one| section(document, one)).collect();
+    json!({
+        "file": document.files.first().map_or("userpresence.conf", |file| &*file.name),
+        "editable": document.fixed.is_none(),
+        "reason": document.fixed,
+        "sections": sections,
+        "options": catalogue::all(),
+        "problems": self::problems(problems),
+    })
+}
+
+/// One section.
+pub fn section(document: &ConfigDocument, section: &PlacedSection) -> Value {
+    let entry = &section.entry;
+    let place = section.lines.as_ref();
+    let fixed = section.fixed.as_ref().or(document.fixed.as_ref());
+    json!({
+        "name": entry.name,
+        "type": entry.kind(),
+        "template": entry.template,
+        "templates": entry.templates,
+        "file": place.map(|place| &*document.files[place.file].name),
+        "line": place.map(|place| place.header + 1),
+        "editable": fixed.is_none(),
+        "reason": fixed,
+        "options": entry.options.iter().map(option).collect::<Vec<Value>>(),
+    })
+}
+
+fn option(option: &ConfigOption) -> Value {
+    let secret = is_secret(&option.name, &option.value);
+    let code = is_code(&option.name, &option.value);
+    let mut shown = json!({
+        "name": option.name,
+        "value": (!secret).then_some(&option.value),
+        "inherited": option.inherited,
+        "secret": secret,
+        "file": &*option.file,
+        "line": option.line,
+    });
+    if code {
+        shown["editable"] = false.into();
+        shown["reason"] = CODE.into();
+    }
+    shown
+}
+
+/// Problems.
+pub fn problems(problems: &[FileProblem]) -> Value {
+    let problems = problems.iter().map(|problem| {
+        json!({
+            "section": problem.section,
+            "option": problem.option,
+            "file": Some(&problem.file).filter(|file| !file.is_empty()),
+            "line": Some(problem.line).filter(|line| *line > 0),
+            "message": problem.message,
+        })
+    });
+    problems.collect()
+}
