@@ -91,7 +91,7 @@ demo: setup-demo build-private ## Show what the module does, in a private Asteri
 	@tests/demo/demo.sh $(ROOT) $(PRIVATE)
 
 .PHONY: run
-run: build-private ## Run a private Asterisk with the module, in the foreground
+run: setup-demo build-private ## Run an office of thirty people in a private Asterisk, in the foreground
 	@tests/demo/run.sh $(ROOT) $(PRIVATE)
 
 .PHONY: test

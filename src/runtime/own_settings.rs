@@ -128,11 +128,15 @@ impl Runtime {
         target: Option<&str>,
         status: Option<&str>,
     ) -> Result<(), SettingsRefusal> {
-        self.change_settings(user, |world, user| {
-            let status = status.unwrap_or_else(|| world.settings_status(user));
-            let origins = callers.origins();
-            Ok(SettingsPatch::forward(status, origins, when, target))
-        })
+        self.change_settings(
+            user,
+            |world, user| {
+                let status = status.unwrap_or_else(|| world.settings_status(user));
+                let origins = callers.origins();
+                SettingsPatch::forward(status, origins, when, target)
+            },
+            |_, _| true,
+        )
     }
 
     /// Applies a merge patch to a user's own settings: all of it, or nothing.
@@ -140,7 +144,7 @@ impl Runtime {
     /// # Errors
     /// Why nothing changed.
     pub fn patch_settings(&self, user: &str, patch: &SettingsPatch) -> Result<(), SettingsRefusal> {
-        self.change_settings(user, |_, _| Ok(patch.clone()))
+        self.change_settings(user, |_, _| patch.clone(), |_, _| true)
     }
 
     /// The same, if `is_current` accepts the settings as they are before the change.
@@ -153,27 +157,24 @@ impl Runtime {
         patch: &SettingsPatch,
         is_current: impl FnOnce(&World, UserId) -> bool,
     ) -> Result<(), SettingsRefusal> {
-        self.change_settings(user, |world, user| match is_current(world, user) {
-            true => Ok(patch.clone()),
-            false => Err(SettingsRefusal::Changed),
-        })
+        self.change_settings(user, |_, _| patch.clone(), is_current)
     }
 
     fn change_settings(
         &self,
         name: &str,
-        patch: impl FnOnce(&World, UserId) -> Result<SettingsPatch, SettingsRefusal>,
+        patch: impl FnOnce(&World, UserId) -> SettingsPatch,
+        is_current: impl FnOnce(&World, UserId) -> bool,
     ) -> Result<(), SettingsRefusal> {
         let changed = self.update(|world, now| {
             let user = match Query::find(world, name) {
                 Ok(user) => user,
                 Err(why) => return (Err(SettingsRefusal::NoUser(why)), Vec::new()),
             };
-            let patch = match patch(world, user) {
-                Ok(patch) => patch,
-                Err(why) => return (Err(why), Vec::new()),
-            };
+            let patch = patch(world, user);
             match world.with_settings(user, &patch) {
+                // A wrong change is refused as such, whatever has happened meanwhile.
+                Ok(_) if !is_current(world, user) => (Err(SettingsRefusal::Changed), Vec::new()),
                 Ok(settings) => {
                     let settings = settings.as_ref();
                     let change = Change::Settings { user, settings };
@@ -262,9 +263,8 @@ impl Runtime {
         path: SettingsPath<'_>,
         text: &str,
     ) -> Result<(), SettingsRefusal> {
-        self.change_settings(user, |world, user| {
-            Ok(path.patch(text, world.settings_status(user)))
-        })
+        let patch = |world: &World, user| path.patch(text, world.settings_status(user));
+        self.change_settings(user, patch, |_, _| true)
     }
 
     fn of_user<T>(

@@ -162,7 +162,20 @@ fn with_user<T>(name: &str, look: impl FnOnce(&World, UserId) -> T) -> Result<T,
     let found = store::read(|world| match Query::find(world, name) {
         Ok(user) => Ok(look(world, user)),
         Err(why) => Err(match world.directory().find(name) {
-            Err(Unclear::Several(_)) => AriReply::BadRequest(sentence(&why)),
+            Err(Unclear::Several(users)) => {
+                let is_seen = |user: &Arc<str>| {
+                    let user = world.directory().user(user);
+                    user.is_some_and(|user| world.may_see(&Viewer::ANYONE, user))
+                };
+                AriReply::BadRequest(match users.iter().all(is_seen) {
+                    true => sentence(&why),
+                    // Hidden users are not named.
+                    false => format!(
+                        "'{}' is the id or an extension of several users, expected the name of one.",
+                        quoted(name)
+                    ),
+                })
+            }
             _ => AriReply::NotFound(sentence(&why)),
         }),
     });

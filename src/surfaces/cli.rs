@@ -195,8 +195,9 @@ pub static COMMANDS: &[Command] = &[
         usage: c"Usage: userpresence show settings [<name>]
        Shows the general settings, and the number of users, sources and
        devices. With <name>, shows the settings that this user has made, the
-       forwards that follow from them and from the administrator's in the
-       status that the user has chosen, and what the user may set.
+       forwards and other settings that follow from them and from the
+       administrator's in the status that the user has chosen, what is not
+       carried out, and what the user may set.
 ",
         run: show::show_settings,
         complete: Some(complete::user),
@@ -205,9 +206,12 @@ pub static COMMANDS: &[Command] = &[
         words: c"userpresence set settings",
         summary: c"Change the settings that a user has made",
         usage: c"Usage: userpresence set settings <name> <json>
-       Changes settings of a user's own by a JSON merge patch; null gives an
-       item back to the administrator. The console removes quotes, so write
-       the patch in quotes and a backslash before each quote inside:
+       userpresence set settings <name> <item> <value>
+       Changes settings of a user's own: one item, such as
+       statuses.away.ringMobile yes, or several by a JSON merge patch. The
+       value null gives an item back to the administrator. The console
+       removes quotes, so write the patch in quotes and a backslash before
+       each quote inside:
        userpresence set settings alice \"{\\\"statuses\\\":{\\\"away\\\":
        {\\\"forwardExternal\\\":{\\\"always\\\":\\\"mobile\\\"}}}}\"
        A target is an extension, a number, voicemail, mobile or none.

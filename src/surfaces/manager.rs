@@ -5,9 +5,11 @@ use crate::runtime;
 use crate::runtime::{own_settings, persister, store};
 use asterisk::manager::{Action, AmiReply, AmiRequest, Class, Fields};
 use presence::account::wants_group;
+use presence::calls::effective;
 use presence::model::assignment::Parts;
 use presence::model::dnd::DndStatus;
 use presence::model::flags::Flag;
+use presence::model::own_settings::{OwnSettings, SettingsPath};
 use presence::views::fields::{Query, View};
 use presence::world::Change;
 
@@ -156,22 +158,48 @@ fn settings(request: &AmiRequest<'_>) -> AmiReply {
         Ok(user) => user,
         Err(reply) => return reply,
     };
-    let found = store::name_of(user)
-        .and_then(|name| Ok((own_settings::json(&name).map_err(String::from)?, name)));
+    let found = store::read(|world| {
+        let user = Query::find(world, user)?;
+        let settings = world.own_settings(user);
+        let page = effective::page(world, user);
+        let member = |name: &str| page[name].to_string();
+        Ok(vec![
+            ("User", world.directory().get(user).name.to_string()),
+            (
+                "Settings",
+                settings.map_or("{}", OwnSettings::json).to_owned(),
+            ),
+            ("Effective", member("effective")),
+            ("SetBy", member("setBy")),
+            ("Ignored", member("ignored")),
+            ("Allowed", member("allowed")),
+        ])
+    });
     match found {
-        Ok((json, name)) => AmiReply::Fields(vec![("User", name.to_string()), ("Settings", json)]),
-        Err(why) => AmiReply::Error(why),
+        Some(Ok(fields)) => AmiReply::Fields(fields),
+        Some(Err(why)) => AmiReply::Error(why),
+        None => not_running(),
     }
 }
 
 fn set_settings(request: &AmiRequest<'_>) -> AmiReply {
-    let given =
-        required(request, "User").and_then(|user| Ok((user, required(request, "Settings")?)));
-    let (user, json) = match given {
-        Ok(given) => given,
+    let user = match required(request, "User") {
+        Ok(user) => user,
         Err(reply) => return reply,
     };
-    match own_settings::patch(user, json) {
+    let item = request.header("Item").filter(|item| !item.is_empty());
+    let changed = match item.map(SettingsPath::parse) {
+        Some(Ok(item)) => {
+            let value = request.header("Value").unwrap_or_default();
+            own_settings::set_item(user, item, value)
+        }
+        Some(Err(why)) => return AmiReply::Error(why),
+        None => match required(request, "Settings") {
+            Ok(json) => own_settings::patch(user, json),
+            Err(reply) => return reply,
+        },
+    };
+    match changed {
         Ok(()) => AmiReply::Ack("Settings changed".into()),
         Err(why) => AmiReply::Error(why.to_string()),
     }

@@ -118,6 +118,12 @@ fn a_user_is_read_by_name_id_or_extension() {
     let several = "'200' is the id or an extension of several users (alice, bob), expected the \
                    name of one.";
     refused("/userPresence/200", 400, several);
+    ast.setvar("USER_PRESENCE(bob,allowSeeMyPresence)", "false");
+    refused(
+        "/userPresence/200",
+        400,
+        &several.replace(" (alice, bob)", ""),
+    );
     refused(
         "/userPresence/alice?colour=red",
         400,

@@ -158,6 +158,76 @@ fn the_speaking_code_speaks_the_status_and_changes_nothing() {
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
+/// The codes of own settings, over a section of the administrator's.
+#[test]
+fn the_codes_for_forwards_and_the_mobile_change_the_present_status() {
+    let users = USERS.replace(
+        "[210]",
+        "mobile = +491701\nown_forward = internal,mobile\nhandling = office\n[210]",
+    );
+    let conf = format!("{users}[office]\ntype = handling\nforward_external_always = 300@default\n");
+    let ast = with_codes().userpresence(&conf).start();
+    set(&ast, "alice", "away");
+    let on = ["call-fwd-unconditional", "activated"];
+    let off = ["call-fwd-unconditional", "de-activated"];
+    let forwards = || {
+        ["internal", "external"]
+            .map(|origin| ast.getvar(&format!("USER_PRESENCE_ROUTE(alice,{origin},always)")))
+    };
+    assert_eq!(forwards(), ["", "300@default"]);
+    let said = dial(&ast, "201", "*72210");
+    assert_eq!(
+        said,
+        [&on[..], &["digits/2", "digits/1", "digits/0"]].concat()
+    );
+    assert_eq!(forwards(), ["210@default", "210@default"]);
+    assert_eq!(dial(&ast, "201", "*73"), off);
+    assert_eq!(forwards(), ["", ""]);
+    // On again, to the last number. Another status has the administrator's.
+    assert_eq!(dial(&ast, "201", "*72").len(), 5);
+    assert_eq!(forwards(), ["210@default", "210@default"]);
+    set(&ast, "alice", "chat");
+    assert_eq!(forwards(), ["", "300@default"]);
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+    // What is not allowed is refused aloud, and leaves things as they are.
+    assert_eq!(dial(&ast, "201", "*72199"), ["invalid"]);
+    assert_eq!(forwards(), ["", "300@default"]);
+    ast.wait_log("own_forward of 'alice' does not allow '199', expected internal, mobile");
+    let mobile = || ast.getvar("USER_PRESENCE(alice,effective_settings,statuses.chat.ringMobile)");
+    assert_eq!(mobile(), "");
+    assert_eq!(dial(&ast, "201", "*291"), ["spy-mobile", "activated"]);
+    assert_eq!(mobile(), "yes");
+    assert_eq!(dial(&ast, "201", "*290"), ["spy-mobile", "de-activated"]);
+    assert_eq!(mobile(), "no");
+    // 210 has no mobile; and has never forwarded, so that *72 means it too.
+    for code in ["*291", "*72"] {
+        assert_eq!(dial(&ast, "210", code), ["invalid"], "{code}");
+    }
+    ast.wait_log("'210' has no mobile");
+}
+
+#[test]
+fn the_code_for_a_break_sets_a_status_that_ends() {
+    let ast = with_codes().start();
+    set(&ast, "alice", "chat");
+    let before = crate::harness::now();
+    let said = dial(&ast, "201", "*26*45");
+    let away = ["letters/a", "letters/w", "letters/a", "letters/y"];
+    assert_eq!(
+        said,
+        [&["digits/40", "digits/5", "minutes"][..], &away].concat()
+    );
+    is(&ast, "alice", ["away", "away", "Away"]);
+    let until: u64 = read(&ast, "alice,until").parse().expect("a time");
+    let minutes_45 = 45 * 60_000;
+    assert!(
+        (before..=crate::harness::now()).contains(&(until - minutes_45)),
+        "{until}"
+    );
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+    assert_eq!(dial(&ast, "999", "*26*45"), ["invalid"]);
+}
+
 /// A caller who is no user hears so, and a forged number is used as nothing but a number.
 #[test]
 fn a_caller_who_is_no_user_hears_so() {

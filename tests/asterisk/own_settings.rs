@@ -1,5 +1,7 @@
 //! The settings that users make for themselves: forwards of their own.
 
+mod actions;
+mod calls;
 mod http;
 
 use crate::harness::users::set;

@@ -12,7 +12,7 @@ const MAIN: &str = "/userpresence/v1/account/main";
 /// Alice and Bob in `main`, Carol in another account.
 const PEOPLE: &str = "\
 [busy]\ntype = action\nstatus = dnd\nqueue = sales,pause\n
-[alice]\ntype = user\naccount = main\nextension = 200,Custom:a\n\
+[alice]\ntype = user\nname = Alice Ahn\naccount = main\nextension = 200,Custom:a\n\
 member = Local/alice@agents/n\naction = busy\n
 [bob]\ntype = user\nid = 4712\naccount = main\nextension = 201,Custom:b\n
 [carol]\ntype = user\naccount = other\nextension = 202,Custom:c\n";
@@ -80,7 +80,7 @@ fn a_queue_is_seen_with_its_members_and_who_waits() {
     let [alice, bob, robot] = [
         json!({"extensionId": "alice", "name": "Alice Ahn", "paused": true,
                "reason": "UserPresence", "state": "busy", "calls": 0}),
-        member("4712".into(), "Bob", "busy"),
+        member("4712".into(), "bob", "busy"),
         member(Value::Null, "Robot", "idle"),
     ];
     let own = json!({"paused": true, "reason": "UserPresence", "dynamic": false});

@@ -290,7 +290,7 @@ fn a_setting_of_ones_own_survives_a_reload_and_a_kill_and_goes_with_the_right() 
     assert_eq!(read(&ast, "team,settings"), "{}");
     // A caller that sees more from now on begins anew.
     let last = read(&ast, "team,sequence");
-    let more = forbidden.replace("role = admin\n", "role = admin\nsees_all = yes\n");
+    let more = forbidden.replacen("role = admin\n", "role = admin\nsees_all = yes\n", 1);
     assert_ne!(more, forbidden);
     ast.write_config("userpresence.conf", &more);
     assert!(ast.reload().ok());
@@ -298,6 +298,30 @@ fn a_setting_of_ones_own_survives_a_reload_and_a_kill_and_goes_with_the_right() 
     feed.expect("reset");
     let snapshot = feed.expect("snapshot").data;
     assert_eq!(self::shown(&snapshot["records"]), TARGETS);
+    // So does everybody when groups change: bob shares none with team now.
+    let mut colleague = stream(&ast, "bob-web", "snapshot=true");
+    let snapshot = colleague.expect("snapshot");
+    assert_eq!(self::shown(&snapshot.data["records"]), ["open", "team"]);
+    let moved = more.replace("group = SALES\n", "group = Support\n");
+    ast.write_config("userpresence.conf", &moved);
+    assert!(ast.reload().ok());
+    assert!(colleague.next().is_none(), "the stream ends");
+    let last = snapshot.id.expect("a number");
+    let mut colleague = stream(&ast, "bob-web", &format!("lastEventId={last}"));
+    colleague.expect("reset");
+    let snapshot = colleague.expect("snapshot").data;
+    assert_eq!(self::shown(&snapshot["records"]), ["open"]);
+    // A reload that hides a user is an event of the user.
+    let hides = moved.replace("visibility = everyone\n", "visibility = nobody\n");
+    let before: u64 = read(&ast, "open,sequence").parse().expect("a number");
+    ast.write_config("userpresence.conf", &hides);
+    assert!(ast.reload().ok());
+    let now: u64 = read(&ast, "open,sequence").parse().expect("a number");
+    assert!(now > before);
+    assert_eq!(
+        get(&ast, "bob-web", &path.replace("team", "open")).status,
+        404
+    );
 }
 
 #[test]

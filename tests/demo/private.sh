@@ -1,7 +1,8 @@
 # For run.sh and demo.sh: a private Asterisk with the module and the demo configuration,
 # below one directory and on loopback ports.
 #
-# In:  root (the unpacked Asterisk), module (our .so), dir (for its files)
+# In:  root (the unpacked Asterisk), module (our .so), dir (for its files), and if it is not
+#      demo, configs (the folder in configs) and log (what is logged)
 # Out: lock, layout, rx COMMAND, end PID; the command line asterisk; ami_port,
 #      sip_port, http_port, socket_dir
 
@@ -35,8 +36,8 @@ lock() {
     flock --nonblock 9 || die "another one is already running in $dir"
 }
 
-# Writes every file that Asterisk needs. The demo configuration is linked, so an edit in
-# configs/demo takes effect at the next reload.
+# Writes every file that Asterisk needs. The configuration is linked, so an edit in its folder
+# takes effect at the next reload.
 layout() {
     local name
     libraries=$(echo "$root"/usr/lib/*-linux-gnu)
@@ -69,12 +70,12 @@ layout() {
         [ ! -f "$name" ] || cp "$name" "$dir/data/documentation/thirdparty"
     done
 
-    ln -s "$repository"/configs/demo/*.conf "$dir/etc"
+    ln -s "$repository/configs/${configs:-demo}"/*.conf "$dir/etc"
     write_plumbing
 }
 
 write_plumbing() {
-    local etc=$dir/etc
+    local etc=$dir/etc log=${log:-notice,warning,error,verbose}
     cat >"$etc/asterisk.conf" <<END
 [directories]
 astetcdir => $etc
@@ -94,8 +95,7 @@ astsbindir => $socket_dir
 verbose = 3
 END
     printf '%s\n' '[general]' '[logfiles]' \
-        'console => notice,warning,error,verbose' \
-        'full.log => notice,warning,error,verbose' >"$etc/logger.conf"
+        "console => $log" "full.log => $log" >"$etc/logger.conf"
     printf '%s\n' '[general]' 'enabled = yes' 'webenabled = yes' 'displayconnects = no' \
         'bindaddr = 127.0.0.1' "port = $ami_port" \
         '[demo]' 'secret = demo' 'read = all' 'write = all' >"$etc/manager.conf"

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs a private Asterisk with the module in the foreground until Ctrl-C (or `core stop
-# now`), with its console if there is a terminal.
+# Runs a private Asterisk with the module and the office of configs/office in the foreground
+# until Ctrl-C (or `core stop now`), with its console if there is a terminal.
 #
 # Arguments: the unpacked Asterisk, the module. target/run keeps the state.
 set -euo pipefail
@@ -8,26 +8,34 @@ root=$(realpath "$1")
 module=$(realpath "$2")
 source "$(dirname "$0")/private.sh"
 
+source "$repository/tests/demo/office.sh"
+
 dir=$repository/target/run
+configs=office
+log=notice,warning,error
 lock
 layout
-trap 'rm -rf "$socket_dir"' EXIT
+trap 'office_end; rm -rf "$socket_dir"' EXIT
+office_phones
+office_life
 
 cat <<END
-A private Asterisk with res_userpresence. Its files are in target/run, and all its ports
-are on 127.0.0.1 only.
+A private Asterisk with res_userpresence: an office of thirty people in five groups, with two
+queues. They call each other and go to lunch; callers wait. Its files are in target/run, and all
+its ports are on 127.0.0.1 only.
 
   AMI    $ami_port   user demo, secret demo
-  SIP    $sip_port   endpoints 2000 and 2010, no password; watch 2000 or 2010
+  SIP    $sip_port   a phone of your own: endpoint 2000, no password; it is Alice's second phone
   HTTP   $http_port
   board  http://127.0.0.1:$http_port/userpresence/
-         log in as alice-web (sets Alice's own status) or boss (every user's), password demo
+         log in as boss (sets everything), or as any of the people, such as alice, nora or
+         omar (sets one's own); the password is demo
 
-  configuration   configs/demo/*.conf, after an edit: module reload res_userpresence.so
+  configuration   configs/office/*.conf, after an edit: module reload res_userpresence.so
   first commands  userpresence show users
-                  presencestate change CustomPresence:200 away,lunch
-                  userpresence explain alice
-                  core show hints
+                  userpresence set nora meeting "" "" t(30)
+                  userpresence explain nora
+                  queue show
 
 END
 if [ -t 0 ] && [ -t 1 ]; then

@@ -4,15 +4,26 @@ use std::fmt::Write;
 
 use super::table::Table;
 use super::{change, fail, outcome};
+use crate::runtime::own_settings::SettingsRefusal;
 use crate::runtime::{self, own_settings, store};
 use asterisk::cli::{Args, CliResult};
+use presence::calls::effective::EffectiveSettings;
 use presence::calls::{self, EffectiveForward};
+use presence::model::own_settings::SettingsPath;
 use presence::views::fields::Query;
 
 /// `userpresence set settings`
 pub fn set(args: &Args<'_>, out: &mut String) -> CliResult {
-    let (name, json) = match args.0.as_slice() {
-        [name, json] if json.trim_start().starts_with('{') => (name, json),
+    let (name, changed) = match args.0.as_slice() {
+        [name, json] if json.trim_start().starts_with('{') => {
+            (name, own_settings::patch(name, json))
+        }
+        [name, item, value @ ..] if SettingsPath::parse(item).is_ok() && !value.is_empty() => {
+            let changed = SettingsPath::parse(item)
+                .map_err(SettingsRefusal::Invalid)
+                .and_then(|item| own_settings::set_item(name, item, &value.join(" ")));
+            (name, changed)
+        }
         [] => return CliResult::ShowUsage,
         // A status for a user whose name is `settings`.
         _ => {
@@ -20,7 +31,7 @@ pub fn set(args: &Args<'_>, out: &mut String) -> CliResult {
             return change::set(&Args(words.collect()), out);
         }
     };
-    match own_settings::patch(name, json) {
+    match changed {
         Ok(()) => {
             let _ = writeln!(out, "Settings of '{name}' changed.");
             CliResult::Success
@@ -39,17 +50,18 @@ pub fn show(name: &str, out: &mut String) -> CliResult {
         let settings = world.own_settings(user);
         let json = settings.map_or_else(|| "{}".to_owned(), |it| it.json().to_owned());
         let (ignored, allowed) = (calls::ignored(world, user), calls::allowed(world, user));
-        Ok::<_, String>((status, forwards, json, ignored, allowed))
+        let items = EffectiveSettings::rows(world, user, &status);
+        Ok::<_, String>((status, forwards, json, ignored, allowed, items))
     });
-    let (status, forwards, json, ignored, allowed) = match found {
+    let (status, forwards, json, ignored, allowed, items) = match found {
         Some(Ok(found)) => found,
         Some(Err(why)) => return outcome(fail(out, &why)),
         None => return outcome(fail(out, runtime::NOT_RUNNING)),
     };
     let _ = writeln!(out, "Own settings: {json}");
-    let items = allowed.items.iter().map(|item| (*item).to_owned());
+    let areas = allowed.items.iter().map(|item| (*item).to_owned());
     for (what, words) in [
-        ("set", items.collect()),
+        ("set", areas.collect()),
         ("forward to", allowed.forward),
         ("ring", allowed.endpoints),
         ("have as default", allowed.extensions),
@@ -63,6 +75,10 @@ pub fn show(name: &str, out: &mut String) -> CliResult {
     let _ = writeln!(out, "Forwards in status {status}:");
     let mut table = Table::new(["Call", "When", "Target", "Goes to", "Set by"]);
     table.rows = forwards.iter().map(row).collect();
+    table.show(out);
+    let _ = writeln!(out, "Other settings in status {status}:");
+    let mut table = Table::new(["Item", "Value", "Set by"]);
+    table.rows = items;
     table.show(out);
     for ignored in ignored {
         let _ = writeln!(out, "Not carried out: {ignored}");

@@ -122,8 +122,7 @@ impl OwnPhone {
     /// The phone of the user behind the request.
     ///
     /// # Errors
-    /// Answers 403 where the caller may not call, 409 without a phone that can be reached, and
-    /// 429 after too many calls.
+    /// Answers 403 where the caller may not call, 409 without a phone that can be reached.
     fn of(
         request: &Request<'_>,
         caller: &HttpCaller,
@@ -167,34 +166,30 @@ impl OwnPhone {
             let why = format!("Your phone {device} cannot be reached.");
             return Err(error(409, "phone", &why));
         }
-        let taken = runtime
-            .sessions
-            .access()
-            .as_mut()
-            .map(|access| access.calls.take_of(&name, RATE, BURST, Instant::now()));
-        match taken {
-            None => Err(not_running()),
-            Some(Err(wait)) => {
-                let why = "Too many calls; ten a minute are possible.";
-                Err(later(error(429, "too_many", why), wait))
-            }
-            Some(Ok(())) => Ok(OwnPhone {
-                runtime,
-                user,
-                device,
-                number,
-                name,
-                display_name,
-                forward_context,
-            }),
-        }
+        Ok(OwnPhone {
+            runtime,
+            user,
+            device,
+            number,
+            name,
+            display_name,
+            forward_context,
+        })
     }
 
     /// Calls the phone; once it answers, Asterisk goes on as these headers say.
     ///
     /// # Errors
-    /// Answers 409 with Asterisk's refusal.
+    /// Answers 429 after too many calls, 409 with Asterisk's refusal.
     fn call(&self, then: &[(&str, &str)]) -> Result<Reply, Reply> {
+        let taken = self.runtime.sessions.access().as_mut().map(|access| {
+            let calls = &mut access.calls;
+            calls.take_of(&self.name, RATE, BURST, Instant::now())
+        });
+        taken.ok_or_else(not_running)?.map_err(|wait| {
+            let why = "Too many calls; ten a minute are possible.";
+            later(error(429, "too_many", why), wait)
+        })?;
         let caller_id = caller_id(&self.display_name, &self.number);
         let phone = [
             ("Channel", &*self.device),

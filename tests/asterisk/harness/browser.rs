@@ -264,14 +264,21 @@ impl Browser {
         self.chromium("Emulation.setDeviceMetricsOverride", metrics);
     }
 
-    /// Sets the preferred colour scheme, `light` or `dark`, or the system's own colours, `forced`.
+    /// Sets the preferred colour scheme: `light` or `dark`; or `forced`, the few colours that a
+    /// person with weak eyes has chosen for all pages.
     #[track_caller]
     pub fn colours(&self, scheme: &str) {
-        let forced = if scheme == "forced" { "active" } else { "none" };
-        let features = json!([
-            {"name": "prefers-color-scheme", "value": if scheme == "dark" { "dark" } else { "light" }},
-            {"name": "forced-colors", "value": forced},
-        ]);
+        let feature = |name: &str, value: &str| json!({"name": name, "value": value});
+        let features = match scheme {
+            "forced" => [
+                feature("forced-colors", "active"),
+                feature("prefers-color-scheme", "dark"),
+            ],
+            scheme => [
+                feature("forced-colors", "none"),
+                feature("prefers-color-scheme", scheme),
+            ],
+        };
         self.chromium("Emulation.setEmulatedMedia", json!({"features": features}));
     }
 

@@ -162,7 +162,35 @@ impl EffectiveSettings {
         Ok(value.map_or_else(String::new, text_of))
     }
 
-    /// The values and who has set them as one JSON object.
+    /// The items besides forwards that somebody has set, in one status and in none: name, value
+    /// and who has set it.
+    pub fn rows(world: &World, user: UserId, status: &str) -> Vec<[String; 3]> {
+        let mut found = EffectiveSettings::default();
+        found.status(world, user, Some(status));
+        found.user_items(world, user);
+        let of = |object: &'_ Map<String, Value>, name: &str, path: Option<&str>| {
+            let object = match path {
+                None => Some(object),
+                Some(path) => object
+                    .get(STATUSES)
+                    .and_then(|it| it.get(path)?.as_object()),
+            };
+            object.and_then(|object| object.get(name)).map(text_of)
+        };
+        let row = |name: &'static str, path: Option<&str>| {
+            let value = of(&found.effective, name, path)?;
+            let by = of(&found.set_by, name, path).unwrap_or_default();
+            Some([name.to_owned(), value, by])
+        };
+        let items = StatusItem::ALL.into_iter();
+        let items = items.filter_map(|item| row(item.name(), Some(status)));
+        let user = UserItem::ALL.into_iter();
+        items
+            .chain(user.filter_map(|item| row(item.name(), None)))
+            .collect()
+    }
+
+    /// The values as one JSON object.
     pub fn json(&self) -> String {
         // Texts and numbers always serialise.
         serde_json::to_string(&self.effective).unwrap_or_default()

@@ -7,7 +7,7 @@ use crate::model::assignment::Choice;
 use crate::model::dialable::without_hyphens;
 use crate::model::dnd::DndStatus;
 use crate::model::feature_keys::{DndKey, FeatureRequest};
-use crate::model::own_settings::{OwnTarget, SettingsPatch};
+use crate::model::own_settings::{OwnTarget, STATUSES, SettingsPatch};
 use crate::model::state::State;
 use crate::model::time::Time;
 use crate::world::{Change, Effect, SettingsError, World};
@@ -108,8 +108,13 @@ fn target_of(world: &World, user: UserId, number: &str) -> String {
     }
 }
 
+/// The reason without the path of the item, which says nothing to the user of a phone.
 fn reason(error: SettingsError) -> String {
-    error.reason()
+    let why = error.reason();
+    match why.split_once(": ") {
+        Some((path, why)) if path.starts_with(STATUSES) => why.to_owned(),
+        _ => why,
+    }
 }
 
 /// Switches do not disturb on or off, as `dnd_key` has it. Off means both the status and the

@@ -340,12 +340,14 @@ impl LiveCalls {
 
 /// The call after a report.
 fn updated(known: Option<&LiveCall>, state: LiveState, report: &ChannelReport<'_>) -> LiveCall {
-    // A channel that was originated has its own number as that of the other side at first.
-    let is_own = !report.number.is_empty() && report.number == report.own_number;
+    // A channel that was originated has its own number as that of the other side at first. One
+    // that a queue calls has the caller's as its own.
+    let is_out = report.direction == Direction::Out;
+    let is_own = is_out && !report.number.is_empty() && report.number == report.own_number;
     let (number, name) = match report.withheld || is_own {
         true => ("", ""),
         // A new number may come without a new name.
-        false if report.name == report.own_name => (report.number, ""),
+        false if is_out && report.name == report.own_name => (report.number, ""),
         false => (report.number, report.name),
     };
     let dialled = match known.filter(|known| !known.dialled.is_empty()) {
@@ -576,6 +578,15 @@ mod tests {
         };
         calls.report(&half);
         assert_eq!(seen(&calls, "bob", ""), ["3 out Ringing carol 202 1"]);
+        let of_queue = ChannelReport {
+            own_number: "0170",
+            own_name: "Mia",
+            number: "0170",
+            name: "Mia",
+            ..report("4", "PJSIP/202", "5")
+        };
+        calls.report(&of_queue);
+        assert_eq!(seen(&calls, "carol", ""), ["4 in Ringing Mia 0170 1"]);
     }
 
     #[test]

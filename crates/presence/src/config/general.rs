@@ -190,6 +190,11 @@ fn proxies(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
     Ok(())
 }
 
+/// What the value of each option is.
+pub(super) fn forms() -> Vec<Form> {
+    General::forms()
+}
+
 /// Further origins are added; an empty value adds none.
 fn frames(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
     let each = given
@@ -199,11 +204,6 @@ fn frames(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
     let origins: Result<Vec<_>, _> = each.map(url::origin).collect();
     http.frame.append(&mut origins?);
     Ok(())
-}
-
-/// What the value of each option is.
-pub(super) fn forms() -> Vec<Form> {
-    General::forms()
 }
 
 /// The names of all options.
@@ -327,8 +327,8 @@ mod tests {
         let more = "settle=20\nhttp=no\nhttp_rate=7\nhttp_readers=8\nhttp_readers_each=4\n\
                     http_ami_sessions=yes\nshow_calls=default,east\n\
                     http_calls=self, admin\ntrusted_proxy=10.1.2.3/8,::1\njournal=900\n\
-                    http_frame=https://crm.example.com, http://Desk:8080\n\
                     realtime_refresh=60\n\
+                    http_frame=https://crm.example.com, http://Desk:8080\n\
                     feature_keys=no\nsip_presence=no\n\
                     lists=no\nlist_prefix=team.\nlist_batch=0\nlist_full_state=yes\n\
                     list_limit=12\n";

@@ -6,7 +6,7 @@ use crate::model::dialable::without_hyphens;
 use crate::model::handling::MOBILE;
 use crate::model::own_rights::OwnArea;
 use crate::model::own_settings::{
-    NONE, OwnItems, OwnSettings, OwnTarget, SettingsError, StatusItem, UserItem,
+    NONE, OwnItems, OwnSettings, OwnSwitch, OwnTarget, SettingsError, StatusItem, UserItem,
 };
 use crate::model::queue_action::QueueAction;
 use crate::model::text::quoted;
@@ -114,7 +114,35 @@ impl Directory {
                     ))),
                 }
             }
+            StatusItem::Dnd => self.own_switch(user, items.dnd, "dnd"),
+            StatusItem::FollowMe => self.own_switch(user, items.follow_me, "followme"),
             _ => Ok(()),
+        }
+    }
+
+    /// Whether a switch leaves presences alone. One that sets a presence could change the very
+    /// status that it follows from.
+    fn own_switch(
+        &self,
+        user: UserId,
+        switch: Option<OwnSwitch>,
+        option: &str,
+    ) -> Result<(), SettingsError> {
+        const PRESENCE: [&str; 2] = ["PRESENCE_STATE", "USER_PRESENCE"];
+        let spec = self.get(user);
+        let functions = &spec.rule.functions;
+        let lists = match option {
+            "dnd" => [&functions.dnd_on, &functions.dnd_off],
+            _ => [&functions.followme_on, &functions.followme_off],
+        };
+        let mut all = lists.into_iter().flatten();
+        let sets = all.any(|it| PRESENCE.contains(&it.function()));
+        match sets && switch.is_some_and(|switch| switch != OwnSwitch::None) {
+            true => Err(SettingsError::NotAllowed(format!(
+                "{option}_on or {option}_off of '{}' sets a presence, expected none",
+                spec.name
+            ))),
+            false => Ok(()),
         }
     }
 

@@ -61,12 +61,12 @@ impl<'a> SettingsPath<'a> {
     }
 
     /// The change that sets the item to a text: a number, `yes` or `no`, or names separated by
-    /// commas where the item is of that kind. An empty text gives the item back. `chosen` is the
+    /// commas where the item is of that kind. An empty text, or `null`, gives the item back. `chosen` is the
     /// status that the user has chosen.
     pub fn patch(self, text: &str, chosen: &str) -> SettingsPatch {
         let text = text.trim();
         let value = match (text, self) {
-            ("", _) => Value::Null,
+            ("" | "null", _) => Value::Null,
             (text, SettingsPath::Status(_, item)) => value_of(item, text),
             (text, _) => text.into(),
         };
