@@ -70,7 +70,7 @@ fn calls_are_shown_dialled_and_picked_up() {
     // Whom somebody calls, who is called, and the clock of the call.
     bob.call("203");
     wait_talk(&page, "Bob Brown", "calls carol");
-    wait_talk(&page, "carol", "from bob");
+    wait_talk(&page, "carol", "from Bob Brown");
     wait_offers(&page, "carol", false, true);
     carol.answer();
     wait_talk(&page, "Bob Brown", "with carol");
@@ -80,7 +80,7 @@ fn calls_are_shown_dialled_and_picked_up() {
     // What goes on is there after a new load.
     page.open("/userpresence/");
     page.wait("document.querySelectorAll('#rows .row').length === 3");
-    wait_talk(&page, "carol", "with bob");
+    wait_talk(&page, "carol", "with Bob Brown");
     carol.hang_up();
     wait_talk(&page, "carol", "");
     wait_talk(&page, "Bob Brown", "");
@@ -100,7 +100,7 @@ fn calls_are_shown_dialled_and_picked_up() {
 
     // Picking up by key. The rule refuses first, and the page says why.
     bob.call("203");
-    wait_talk(&page, "carol", "from bob");
+    wait_talk(&page, "carol", "from Bob Brown");
     page.run("document.querySelector('#grid').focus()", &[]);
     page.keys(key::END);
     page.wait("document.querySelector('.row.active .name .text')?.textContent === 'carol'");
