@@ -8,7 +8,7 @@ use crate::harness::barrier::configured;
 use crate::harness::{Browser, Instance, Phone, key, wait_until};
 
 const PEOPLE: &str = "[general]\nuse_devices = yes\nshow_calls = default\nhttp_calls = self\n\
-    [alice]\ntype = user\nname = Alice Adams\nextension = 200\n\
+    [alice]\ntype = user\nname = Alice Adams\nextension = 200\nmonitor = carol\n\
     [bob]\ntype = user\nname = Bob Brown\nextension = 201\n\
     [carol]\ntype = user\nextension = 203\n";
 
@@ -105,11 +105,11 @@ fn calls_are_shown_dialled_and_picked_up() {
     page.keys(key::END);
     page.wait("document.querySelector('.row.active .name .text')?.textContent === 'carol'");
     page.keys("p");
-    page.wait("document.querySelector('#told.error').textContent.includes('pickUpCallsOnHold')");
+    page.wait("document.querySelector('#told.error')?.textContent.includes('pickUpCallsOnHold')");
     ast.setvar("USER_PRESENCE(alice,pickUpCallsOnHold)", "yes");
     page.keys("p");
     page.wait(
-        "document.querySelector('#told:not(.error)').textContent === 'Your phone takes the call.'",
+        "document.querySelector('#told:not(.error)')?.textContent === 'Your phone takes the call.'",
     );
     ast.wait_device("PJSIP/200", "RINGING");
     alice.answer();
