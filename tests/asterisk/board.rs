@@ -1,5 +1,6 @@
 //! The board in a real browser, on a real Asterisk.
 
+mod calls;
 mod firefox;
 mod frame;
 mod languages;
