@@ -1,15 +1,14 @@
 // The copies of the file that were made before each change.
 
 import { ask, h, say, t } from "./core.js";
-import { Configuration } from "./configuration.js";
 
 export function backups({ model, signal, again }) {
   const body = h("div", { class: "card block" }, h("h3", {}, t("admin.backups")), h("p", { class: "hint" }, t("admin.backupsHint")));
   const error = h("p", { class: "error", role: "alert" });
   const restore = async (name) => {
     try {
-      await ask(`configuration/backups/${encodeURIComponent(name)}`, { method: "POST", headers: { "If-Match": model.loaded.etag } });
-      model.take((await Configuration.load(signal)).loaded);
+      const restored = await ask(`configuration/backups/${encodeURIComponent(name)}`, { method: "POST", headers: { "If-Match": model.loaded.etag } });
+      model.take(restored);
       again();
       say(t("admin.restored", { name }));
     } catch (problem) {
