@@ -229,7 +229,9 @@ fn every_request_is_on_a_page() {
         }
         // Its parts as the table of routes has them, where `*` is any part.
         let parts_of_paths = ["{account}", "{extension}", "{name}"];
-        let path = parts_of_paths.iter().fold(path.clone(), |path, part| path.replace(part, "*"));
+        let path = parts_of_paths
+            .iter()
+            .fold(path.clone(), |path, part| path.replace(part, "*"));
         parts.insert(format!("v1{path}"));
     }
     assert_same("requests", &listed("request"), &requests);

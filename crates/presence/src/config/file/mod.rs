@@ -22,3 +22,6 @@ pub use guard::{CODE, is_code, is_secret};
 pub use merge::Merged;
 pub use render::{SectionText, WriteSection, render};
 pub use scan::{Directive, LineKind, ScannedLine, scan};
+
+#[cfg(test)]
+mod tests;
