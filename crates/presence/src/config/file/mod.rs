@@ -13,7 +13,7 @@ mod render;
 mod scan;
 
 pub use change::{
-    ChangePlan, Draft, FileProblem, OptionsChange, SectionChange, WantedOption, plan,
+    ChangePlan, FileProblem, OptionsChange, PlannedSection, SectionChange, WantedOption, plan,
 };
 pub use document::{
     ConfigDocument, ConfigEntry, ConfigFile, ConfigOption, PlacedSection, SectionLines,
@@ -21,7 +21,7 @@ pub use document::{
 pub use guard::{CODE, is_code, is_secret};
 pub use merge::Merged;
 pub use render::{SectionText, WriteSection, render};
-pub use scan::{Directive, LineKind, ScannedLine, scan};
+pub use scan::{Directive, FileLine, ScannedLine, scan};
 
 #[cfg(test)]
 mod tests;

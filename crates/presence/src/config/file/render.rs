@@ -4,10 +4,10 @@
 use std::iter::Peekable;
 use std::slice::Iter;
 
-use super::change::{ChangePlan, Draft};
+use super::change::{ChangePlan, PlannedSection};
 use super::document::{ConfigDocument, SectionLines};
 use super::merge::Merged;
-use super::scan::{LineKind, ScannedLine, lines, scan};
+use super::scan::{FileLine, ScannedLine, lines, scan};
 
 /// A section for Asterisk's writer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,7 +49,7 @@ fn written_line(bytes: Vec<u8>) -> TextLine {
 
 /// The lines between sections, or a section of which the draft has this index; `None` for a
 /// section that goes.
-struct Piece {
+struct TextPiece {
     lines: Vec<TextLine>,
     section: Option<Option<usize>>,
     /// Whether it has its place already.
@@ -114,12 +114,12 @@ fn pieces(
     file: usize,
     all: &[&[u8]],
     scanned: &[ScannedLine],
-) -> Vec<Piece> {
+) -> Vec<TextPiece> {
     let copied = |from: usize, to: usize| {
         let lines = all[from..to].iter().zip(&scanned[from..to]);
         let lines = lines.map(|(line, scanned)| TextLine {
             bytes: line.to_vec(),
-            is_note: scanned.kind == LineKind::Comment && !scanned.block_comment,
+            is_note: scanned.kind == FileLine::Comment && !scanned.block_comment,
         });
         lines.collect()
     };
@@ -132,7 +132,7 @@ fn pieces(
     places.sort_by_key(|(_, lines)| lines.header);
     let (mut pieces, mut end) = (Vec::new(), 0);
     for (index, place) in places {
-        pieces.push(Piece {
+        pieces.push(TextPiece {
             lines: copied(end, place.header),
             section: None,
             placed: true,
@@ -142,14 +142,14 @@ fn pieces(
             .iter()
             .position(|draft| draft.source == Some(index));
         let moved = draft.is_some_and(|draft| plan.drafts[draft].moved);
-        pieces.push(Piece {
+        pieces.push(TextPiece {
             lines: copied(place.header, place.end),
             section: Some(draft),
             placed: !moved,
         });
         end = place.end;
     }
-    pieces.push(Piece {
+    pieces.push(TextPiece {
         lines: copied(end, all.len()),
         section: None,
         placed: true,
@@ -158,7 +158,7 @@ fn pieces(
 }
 
 /// Whether the draft is not what stands in the file.
-fn differs(document: &ConfigDocument, draft: &Draft) -> bool {
+fn differs(document: &ConfigDocument, draft: &PlannedSection) -> bool {
     let source = draft.source.map(|source| &document.sections[source].entry);
     source.is_none_or(|entry| {
         let own = draft.own.iter().enumerate();
@@ -169,7 +169,7 @@ fn differs(document: &ConfigDocument, draft: &Draft) -> bool {
     })
 }
 
-fn header(draft: &Draft) -> String {
+fn header(draft: &PlannedSection) -> String {
     let mark = draft.template.then_some("!");
     let words: Vec<&str> = mark
         .into_iter()
@@ -182,7 +182,7 @@ fn header(draft: &Draft) -> String {
 }
 
 /// The sections before a section in a [`SectionText`], which its header names.
-fn stubs(draft: &Draft) -> (Vec<u8>, usize) {
+fn stubs(draft: &PlannedSection) -> (Vec<u8>, usize) {
     let mut names: Vec<&str> = Vec::new();
     for name in &draft.templates {
         if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
@@ -203,7 +203,7 @@ fn mark(line: usize) -> String {
 
 /// The lines of a section that stands in the file.
 fn section(
-    draft: &Draft,
+    draft: &PlannedSection,
     place: &SectionLines,
     all: &[&[u8]],
     scanned: &[ScannedLine],
@@ -230,7 +230,7 @@ fn section(
     values.append(&mut add_new(&mut own, &mut text));
     let mut number = 0;
     for line in place.header + 1..place.end {
-        if !matches!(scanned[line].kind, LineKind::Option(_)) {
+        if !matches!(scanned[line].kind, FileLine::Option(_)) {
             text.extend_from_slice(mark(line).as_bytes());
             continue;
         }
@@ -283,9 +283,9 @@ fn section(
     Ok(result)
 }
 
-fn unchanged_header(scanned: &[ScannedLine], place: &SectionLines, draft: &Draft) -> bool {
+fn unchanged_header(scanned: &[ScannedLine], place: &SectionLines, draft: &PlannedSection) -> bool {
     match &scanned[place.header].kind {
-        LineKind::Header(header) => {
+        FileLine::Header(header) => {
             header.name == draft.name && header.templates == draft.templates
         }
         _ => false,
@@ -306,7 +306,7 @@ fn after_header(line: &[u8]) -> &[u8] {
 }
 
 /// Takes a section out; its lines, with the comments directly above and below it.
-fn take(pieces: &mut [Piece], at: usize) -> Vec<TextLine> {
+fn take(pieces: &mut [TextPiece], at: usize) -> Vec<TextLine> {
     let above = &mut pieces[at - 1].lines;
     let begin = above
         .iter()
@@ -332,7 +332,7 @@ fn take(pieces: &mut [Piece], at: usize) -> Vec<TextLine> {
 fn move_sections(
     plan: &ChangePlan,
     file: usize,
-    pieces: &mut Vec<Piece>,
+    pieces: &mut Vec<TextPiece>,
     end_of_line: &[u8],
     write: WriteSection<'_>,
 ) -> Result<(), String> {
@@ -340,7 +340,7 @@ fn move_sections(
         if !draft.moved || draft.file != file {
             continue;
         }
-        let of = |piece: &Piece| piece.section == Some(Some(index));
+        let of = |piece: &TextPiece| piece.section == Some(Some(index));
         let mut lines = match pieces.iter().position(of) {
             Some(at) => {
                 let taken = take(pieces, at);
@@ -354,7 +354,7 @@ fn move_sections(
         };
         let before = plan.drafts[..index].iter().enumerate().rev();
         let before = before.map(|(before, _)| before).find_map(|before| {
-            let stands = |piece: &Piece| piece.section == Some(Some(before)) && piece.placed;
+            let stands = |piece: &TextPiece| piece.section == Some(Some(before)) && piece.placed;
             pieces.iter().position(stands)
         });
         let has_later = plan.drafts[index + 1..]
@@ -383,7 +383,7 @@ fn move_sections(
                 insert(pieces, 1, lines, rest, index);
             }
             _ => {
-                let ends_blank = |piece: &Piece| piece.lines.last().map(|line| line.is_blank());
+                let ends_blank = |piece: &TextPiece| piece.lines.last().map(|line| line.is_blank());
                 let last = pieces.iter().rev().find_map(ends_blank);
                 if last == Some(false) {
                     lines.insert(0, blank);
@@ -397,18 +397,18 @@ fn move_sections(
 }
 
 fn insert(
-    pieces: &mut Vec<Piece>,
+    pieces: &mut Vec<TextPiece>,
     at: usize,
     lines: Vec<TextLine>,
     rest: Vec<TextLine>,
     draft: usize,
 ) {
-    let section = Piece {
+    let section = TextPiece {
         lines,
         section: Some(Some(draft)),
         placed: true,
     };
-    let rest = Piece {
+    let rest = TextPiece {
         lines: rest,
         section: None,
         placed: true,
@@ -417,7 +417,7 @@ fn insert(
 }
 
 fn new_section(
-    draft: &Draft,
+    draft: &PlannedSection,
     end_of_line: &[u8],
     write: WriteSection<'_>,
 ) -> Result<Vec<Vec<u8>>, String> {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::scan::{LineKind, lines, scan};
+use super::scan::{FileLine, lines, scan};
 use super::*;
 
 const FILE: &str = "userpresence.conf";
@@ -19,7 +19,7 @@ fn entries(text: &str) -> Vec<ConfigEntry> {
         .enumerate()
     {
         match scanned.kind {
-            LineKind::Header(header) => {
+            FileLine::Header(header) => {
                 let bases = header.templates.iter().flat_map(|template| {
                     let base = entries.iter().find(|it| it.name == *template);
                     base.expect("a template").options.clone()
@@ -35,7 +35,7 @@ fn entries(text: &str) -> Vec<ConfigEntry> {
                     templates: header.templates,
                 });
             }
-            LineKind::Option(_) => {
+            FileLine::Option(_) => {
                 let line = String::from_utf8_lossy(line);
                 let line = line.split(" ;").next().unwrap_or_default();
                 let (name, value) = line.split_once('=').expect("an option");
