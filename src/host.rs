@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use crate::convert;
 use crate::runtime::host::{
     Configuration, Database, Dialplan, EventClass, HintEntry, Host, HostError, ManagerMessage,
-    PresenceVisitor, Providers, Publisher, RawPresence, System, Unreadable,
+    PresenceVisitor, Providers, Publisher, RawPresence, RowChange, System, Unreadable,
 };
 use asterisk::manager::{self, Class};
 use asterisk::pjsip::feature_events;
@@ -289,6 +289,15 @@ impl Configuration for Asterisk {
     fn realtime_row(&self, family: &str, name: &str) -> Result<Option<Section>, HostError> {
         let row = realtime::load_one(family, name).map_err(refusal)?;
         Ok(row.map(convert::section))
+    }
+
+    fn change_row(&self, family: &str, name: &str, change: &RowChange) -> Result<(), HostError> {
+        let done = match change {
+            RowChange::Update(columns) => realtime::update(family, name, columns),
+            RowChange::Store(columns) => realtime::store(family, name, columns),
+            RowChange::Destroy => realtime::destroy(family, name),
+        };
+        done.map_err(refusal)
     }
 }
 

@@ -277,6 +277,23 @@ pub trait Configuration {
     /// # Errors
     /// As [`Configuration::realtime_rows`].
     fn realtime_row(&self, family: &str, name: &str) -> Result<Option<Section>, HostError>;
+
+    /// Changes the row of that name.
+    ///
+    /// # Errors
+    /// The driver's refusal.
+    fn change_row(&self, family: &str, name: &str, change: &RowChange) -> Result<(), HostError>;
+}
+
+/// A change of a row of a realtime family.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RowChange {
+    /// These columns get other values.
+    Update(Vec<(String, String)>),
+    /// The row is new.
+    Store(Vec<(String, String)>),
+    /// The row goes.
+    Destroy,
 }
 
 /// All that the runtime needs of Asterisk.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use super::host::{
     Configuration, Database, Dialplan, EventClass, HintEntry, Host, HostError, ManagerMessage,
-    PresenceVisitor, Providers, Publisher, RawPresence, System, Unreadable,
+    PresenceVisitor, Providers, Publisher, RawPresence, RowChange, System, Unreadable,
 };
 use super::{ProcessState, Runtime};
 use crate::webhooks::{Post, PostOutcome};
@@ -321,6 +321,10 @@ impl Configuration for FakeHost {
 
     fn realtime_row(&self, _: &str, _: &str) -> Result<Option<Section>, HostError> {
         Ok(None)
+    }
+
+    fn change_row(&self, _: &str, _: &str, _: &RowChange) -> Result<(), HostError> {
+        Err("there is no database".into())
     }
 }
 

@@ -26,6 +26,8 @@ pub struct SectionChange {
     pub rename: Option<String>,
     /// The section after which this one is to stand; empty for the first place.
     pub after: Option<String>,
+    /// Whether a new user is to be a row of the realtime family.
+    pub realtime: bool,
 }
 
 /// What becomes of a section's options.

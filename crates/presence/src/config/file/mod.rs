@@ -10,6 +10,7 @@ mod document;
 mod guard;
 mod merge;
 mod render;
+mod rows;
 mod scan;
 
 pub use change::{
@@ -21,6 +22,7 @@ pub use document::{
 pub use guard::{CODE, is_code, is_secret};
 pub use merge::Merged;
 pub use render::{SectionText, WriteSection, render};
+pub use rows::{PlannedRow, plan_row};
 pub use scan::{Directive, FileLine, ScannedLine, scan};
 
 #[cfg(test)]
