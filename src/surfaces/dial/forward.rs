@@ -104,7 +104,6 @@ impl DialCall<'_> {
             _ => 'u',
         };
         if channel.hung_up() {
-            channel.set(DIALSTATUS, "CANCEL");
             return DialplanNext::HangUp;
         }
         let result = channel.run(c"VoiceMail", &format!("{mailbox},{greeting}"));

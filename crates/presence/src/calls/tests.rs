@@ -2,6 +2,7 @@ use super::*;
 use crate::config::testing::directory;
 use crate::model::assignment;
 use crate::model::dnd::DndStatus;
+use crate::model::flags::Flag;
 use crate::model::time::Time;
 use crate::world::Change;
 use crate::world::stored::Stored;
