@@ -127,7 +127,8 @@ fn settings_for_one_status_come_and_go() {
         &format!("{} .error", field("statuses.lunch.ringTimeout")),
         "2, expected 5 to 300",
     );
-    page.click("[data-status=lunch] .ends button");
+    view.tab_to("[data-status=lunch] .ends button");
+    page.keys(key::ENTER);
     save(&view);
     wait_settings(&view, r#"Own settings: {"loginStatus":"lunch"}"#);
     view.no_errors();

@@ -132,8 +132,9 @@ export class Configuration {
 
   /** Saves everything, or nothing. Throws the server's refusal; its problems are kept. */
   async save() {
+    let saved;
     try {
-      await ask("configuration", { method: "PUT", body: { changes: this.changes() }, headers: { "If-Match": this.loaded.etag } });
+      saved = await ask("configuration", { method: "PUT", body: { changes: this.changes() }, headers: { "If-Match": this.loaded.etag } });
     } catch (error) {
       this.problems = error.error?.problems ?? [];
       throw error;
@@ -141,7 +142,7 @@ export class Configuration {
     this.edited.clear();
     this.shared.clear();
     this.problems = [];
-    this.take(await ask("configuration", { cache: "no-store" }));
+    this.take(saved);
   }
 
   /** Loads what somebody else saved, and puts one's own changes on top of it, option by option. */

@@ -19,7 +19,7 @@ export function field(label, control, { hint, beside, code, wrong = "" } = {}) {
     h("p", { class: "error", id: `${id}-error` }),
   ];
   for (const it of inputs) it.setAttribute("aria-describedby", hint ? `${id}-hint ${id}-error` : `${id}-error`);
-  const name = [label, code && h("code", {}, code)];
+  const name = [label, code && [" ", h("code", {}, code)]].flat();
   const element = isList ? h("fieldset", { class: "field" }, h("legend", {}, name), parts) : h("div", { class: "field" }, h("label", { for: id }, name), parts);
   fault(control, wrong);
   return element;
