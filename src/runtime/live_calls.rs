@@ -147,7 +147,7 @@ pub fn seen(
         let directory = world.directory();
         let account = directory.account_named(account)?;
         shows(directory, account).then_some(())?;
-        let table = super::with(|runtime| {
+        super::with(|runtime| {
             let table = runtime.calls.lock();
             let users = match of {
                 CallsOf::Everybody => table.users(directory),
@@ -160,8 +160,7 @@ pub fn seen(
                 users: users.map(|id| (id, table.seen(world, id, sees))).collect(),
                 version: table.version(),
             }
-        });
-        table
+        })
     })
     .flatten()
 }

@@ -93,6 +93,8 @@ office_live() {
     office_action 'Action: Login' 'Username: demo' 'Secret: demo' 'Events: off'
     # A morning in the office.
     for person in "${people[@]}"; do
+        # Support picks up for each other.
+        office_action 'Action: UserPresenceSet' "User: ${person%%|*}" 'PickUpCallsOnHold: true'
         case $((RANDOM % 3)) in
             0) office_status "${person%%|*}" ;;
             *) office_set "${person%%|*}" available '' '' ;;

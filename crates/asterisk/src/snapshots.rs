@@ -113,8 +113,10 @@ pub(super) unsafe fn with_event(
     if Some(kind) == message_type() {
         // SAFETY: MESSAGE-DATA: a message of this type carries this structure.
         let snapshot = unsafe { ffi::shim_snapshot_after(data.cast()) };
-        // SAFETY: CALLER: a live message, whose time never changes.
-        let time = unsafe { ffi::stasis_message_timestamp(message).as_ref() };
+        // SAFETY: CALLER: a live message.
+        let time = unsafe { ffi::stasis_message_timestamp(message) };
+        // SAFETY: CALLER, MESSAGE-DATA: it lives as long as the message, and never changes.
+        let time = unsafe { time.as_ref() };
         if let (Some(snapshot), Some(time)) = (NonNull::new(snapshot.cast_mut()), time) {
             // SAFETY: MESSAGE-DATA: it lives as long as the message.
             let snapshot = unsafe { read(snapshot) };
@@ -133,11 +135,10 @@ pub(super) unsafe fn with_event(
 /// The snapshot stays for `'a`.
 unsafe fn read<'a>(snapshot: NonNull<ffi::ast_channel_snapshot>) -> Snapshot<'a> {
     let mut read = MaybeUninit::<ffi::shim_snapshot>::uninit();
-    // SAFETY: CALLER: a live snapshot; the shim fills the whole structure.
-    let read = unsafe {
-        ffi::shim_snapshot_read(snapshot.as_ptr(), read.as_mut_ptr());
-        read.assume_init()
-    };
+    // SAFETY: CALLER: a live snapshot, and a place for what it says.
+    unsafe { ffi::shim_snapshot_read(snapshot.as_ptr(), read.as_mut_ptr()) };
+    // SAFETY: CALLER: the shim has filled the whole structure.
+    let read = unsafe { read.assume_init() };
     // SAFETY: CALLER, MESSAGE-DATA: a text of the snapshot, which is immutable.
     let bytes = |text| unsafe { text::bytes(text) };
     Snapshot {
