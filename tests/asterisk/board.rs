@@ -987,12 +987,26 @@ fn looks() {
     look("login");
     staff_at_work(&board.ast);
     board.log_in("panel");
-    board.wait_row("Theo", "why", "· On a call");
-    board.wait_row("Nora", "label", "Working from home");
+    board.wait_row("Theo Martin", "why", "· On a call");
+    board.wait_row("Nora Lind", "label", "Working from home");
+    page.run("document.activeElement.blur()", &[]);
+    page.click("#rows .row:nth-child(3) [data-do=bell]");
+    page.click("#rows .row:nth-child(8) [data-do=star]");
+    page.wait("document.querySelector('#rows .name .text').textContent === 'Nora Lind'");
     page.run("document.activeElement.blur()", &[]);
     look("board");
     page.colours("dark");
     look("board-dark");
+    page.colours("light");
+    page.choose("#sort", "group");
+    page.wait("document.querySelector('#rows .section')");
+    look("board-groups");
+    page.choose("#sort", "name");
+    page.click("#own");
+    look("board-menu");
+    page.keys(key::ESCAPE);
+    page.wait("document.querySelector('#menu').hidden");
+    page.colours("dark");
 
     page.click("#mine");
     board.wait_dialog(true);
@@ -1101,10 +1115,12 @@ fn no_text_is_cut_off_or_overlaps() {
 }
 
 /// The pictures that README shows.
-const SHOWN: [&str; 6] = [
+const SHOWN: [&str; 8] = [
     "board",
     "board-dark",
     "board-dialog",
+    "board-groups",
+    "board-menu",
     "board-phone",
     "settings",
     "administration",
@@ -1127,16 +1143,16 @@ const STAFF: &str = "[lunch]\ntype = status\nlabel = At lunch\nstate = away\nsub
     [meeting-room]\ntype = status\nlabel = In a meeting\nstate = dnd\nsubtype = meeting\n\
     [home]\ntype = status\nlabel = Working from home\nstate = available\nsubtype = home\n\
     [travel]\ntype = status\nlabel = Travelling\nstate = xa\nsubtype = travel\n\
-    [alice]\ntype = user\nextension = 200\nextension = 201\n\
-    [Bruno]\ntype = user\nextension = 202\n\
-    [Chiara]\ntype = user\nextension = 203\nextension = 303\n\
-    [Dmitri]\ntype = user\nextension = 204,Custom:desk-204\n\
-    [Emilia]\ntype = user\nextension = 205\n\
-    [Jonas]\ntype = user\nextension = 206,Custom:desk-206\n\
-    [Mariam]\ntype = user\nextension = 207\ndevice = Custom:room,meeting\n\
-    [Nora]\ntype = user\nextension = 208\n\
-    [Theo]\ntype = user\nextension = 209,Custom:desk-209\n\
-    [Yuki]\ntype = user\nextension = 211\n";
+    [alice]\ntype = user\nname = Alice Adams\ntitle = Head of sales\ngroup = Sales\nextension = 200\nextension = 201\n\
+    [Bruno]\ntype = user\nname = Bruno Bianchi\ntitle = Accounts\ngroup = Office\nemail = bruno@example.com\nextension = 202\n\
+    [Chiara]\ntype = user\nname = Chiara Conti\ngroup = Office\nextension = 203\nextension = 303\n\
+    [Dmitri]\ntype = user\nname = Dmitri Volkov\ngroup = Support\nextension = 204,Custom:desk-204\n\
+    [Emilia]\ntype = user\nname = Emilia Silva\ngroup = Sales\nextension = 205\n\
+    [Jonas]\ntype = user\nname = Jonas Weber\ngroup = Support\nextension = 206,Custom:desk-206\n\
+    [Mariam]\ntype = user\nname = Mariam Haddad\ntitle = Director\ngroup = Office\nextension = 207\ndevice = Custom:room,meeting\n\
+    [Nora]\ntype = user\nname = Nora Lind\ngroup = Support\nextension = 208\n\
+    [Theo]\ntype = user\nname = Theo Martin\ngroup = Sales\nextension = 209,Custom:desk-209\n\
+    [Yuki]\ntype = user\nname = Yuki Tanaka\ngroup = Support\nextension = 211\n";
 
 fn staff_at_work(ast: &Instance) {
     for (extension, value) in [

@@ -51,15 +51,11 @@ const LOOKS: [Look; 4] = [
 
 #[test]
 fn every_look_is_accessible() {
-    let staff = STAFF.replace(
-        "[Bruno]\ntype = user\n",
-        "[Bruno]\ntype = user\nname = Bruno Bianchi\ntitle = Accounts\ngroup = Milan\n",
-    );
-    let board = Board::open(&format!("{staff}{}", panel()));
+    let board = Board::open(&format!("{STAFF}{}", panel()));
     let page = &board.browser;
     staff_at_work(&board.ast);
     board.log_in("panel");
-    board.wait_row("Theo", "why", "· On a call");
+    board.wait_row("Theo Martin", "why", "· On a call");
     page.click("#rows .row:nth-child(4) [data-do=star]");
     page.click("#rows .row:nth-child(4) [data-do=bell]");
     // Width, height, text size in per cent, and colours.
