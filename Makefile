@@ -52,6 +52,11 @@ asterisk: ## Unpack a private Asterisk 22 under target/asterisk
 	@tests/setup.sh asterisk
 	@tests/asterisk/unpack.sh $(ROOT)
 
+.PHONY: databases
+databases:
+	@tests/setup.sh asterisk
+	@tests/asterisk/databases.sh target/databases
+
 .PHONY: axe
 axe:
 	@tests/asterisk/axe.sh target/axe
@@ -95,7 +100,7 @@ run: setup-demo build-private ## Run an office of thirty people in a private Ast
 	@tests/demo/run.sh $(ROOT) $(PRIVATE)
 
 .PHONY: test
-test: setup-test asterisk axe schemathesis pjsua lint ## Run every check and test
+test: setup-test asterisk databases axe schemathesis pjsua lint ## Run every check and test
 	cargo test --package presence
 	cargo test $(PURE) --lib --test house --test board_texts
 	cargo test $(PURE) --features loom --lib models

@@ -1,5 +1,5 @@
-//! Compiles `include/module.c`, by which Asterisk's loader knows the module, and links the
-//! module.
+//! Compiles `include/module.c`, by which Asterisk's loader knows the module, links the module,
+//! and compresses the files of the board.
 //!
 //! `crates/asterisk` finds Asterisk's headers and compiles its own C code; its build script
 //! passes on where both are. Without the feature `asterisk` this script does nothing.
@@ -16,7 +16,10 @@ mod module {
     use std::path::PathBuf;
     use std::process::{Command, exit};
 
+    use super::board;
+
     pub fn build() {
+        board::build(&PathBuf::from(variable("OUT_DIR")));
         let shim = variable("DEP_ASTERISK_SHIM");
         require_libcurl();
         let module = compile();
@@ -77,5 +80,90 @@ mod module {
             println!("cargo::error={line}");
         }
         exit(0)
+    }
+}
+
+/// The files of the board, as they are and compressed: browsers take both, and a page of a
+/// hundred people opens with a third of the bytes.
+#[cfg(feature = "asterisk")]
+mod board {
+    use std::collections::BTreeMap;
+    use std::fmt::Write as _;
+    use std::fs;
+    use std::io::Write as _;
+    use std::path::Path;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    const FOLDER: &str = "src/web/site/board";
+    /// The table of texts, of which each browser gets one language.
+    const STRINGS: &str = "strings.json";
+    /// The columns of the table.
+    const LANGUAGES: [&str; 6] = ["en", "de", "fr", "es", "pt", "it"];
+
+    /// Writes `board.rs`, a list of the files, into that directory.
+    pub fn build(out: &Path) {
+        println!("cargo::rerun-if-changed={FOLDER}");
+        let folder = fs::read_dir(FOLDER).expect("the board's folder");
+        let mut files: Vec<(String, String)> = folder
+            .map(|entry| {
+                let path = entry.expect("a file of the board").path();
+                println!("cargo::rerun-if-changed={}", path.display());
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let text = fs::read_to_string(&path).expect("a file of the board is UTF-8");
+                (name.into_owned(), text)
+            })
+            .collect();
+        files.sort();
+        let strings = files.iter().position(|(name, _)| name == STRINGS);
+        let (_, table) = files.remove(strings.expect("the table of texts"));
+        files.extend(languages(&table));
+
+        let mut list = String::from("&[\n");
+        for (name, text) in &files {
+            let (plain, packed) = (out.join(name), out.join(format!("{name}.gz")));
+            fs::write(&plain, text).expect("the output directory");
+            fs::write(&packed, gzip(text)).expect("the output directory");
+            let address = if name == "index.html" { "" } else { name };
+            let kind = kind(name);
+            let _ = writeln!(
+                list,
+                "BoardFile {{ name: {address:?}, kind: {kind:?}, text: include_str!({plain:?}), \
+                 gzip: include_bytes!({packed:?}) }},"
+            );
+        }
+        list.push(']');
+        fs::write(out.join("board.rs"), list).expect("the output directory");
+    }
+
+    /// The texts of each language as a JSON object.
+    fn languages(table: &str) -> impl Iterator<Item = (String, String)> {
+        let table: BTreeMap<String, [String; LANGUAGES.len()]> =
+            serde_json::from_str(table).expect("the table of texts");
+        LANGUAGES.iter().enumerate().map(move |(column, language)| {
+            let texts = table.iter().map(|(key, texts)| (key, &texts[column]));
+            let texts: BTreeMap<_, _> = texts.collect();
+            let json = serde_json::to_string(&texts).expect("texts always serialise");
+            (format!("strings-{language}.json"), json)
+        })
+    }
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(text.as_bytes()).expect("memory");
+        encoder.finish().expect("memory")
+    }
+
+    fn kind(name: &str) -> &'static str {
+        match name.rsplit('.').next() {
+            Some("html") => "text/html; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("json") => "application/json",
+            Some("svg") => "image/svg+xml",
+            Some("webmanifest") => "application/manifest+json",
+            _ => panic!("{name}: a file of an unknown kind"),
+        }
     }
 }

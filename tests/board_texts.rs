@@ -1,4 +1,4 @@
-//! The board's files: every text in every language, each used, and the form of the scripts.
+//! The board's texts: each in every language, and each used.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -149,20 +149,4 @@ fn every_text_that_is_used_exists_and_every_text_is_used() {
         })
         .collect();
     assert!(unused.is_empty(), "nobody shows {unused:?}");
-}
-
-/// The server leaves out lines of comments and indentation.
-#[test]
-fn no_script_or_style_has_a_text_of_several_lines() {
-    for (file, text) in files(&["js", "css"]) {
-        for (number, line) in text.lines().enumerate() {
-            let place = format!("{file}:{}: {line}", number + 1);
-            assert!(line.matches('`').count() % 2 == 0, "{place}");
-            let line = line.trim();
-            match line.strip_prefix("/*") {
-                Some(comment) => assert!(!comment.trim_end_matches("*/").contains("*/"), "{place}"),
-                None => assert!(!line.contains("/*") || line.contains("*/"), "{place}"),
-            }
-        }
-    }
 }

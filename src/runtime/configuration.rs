@@ -53,9 +53,11 @@ impl Runtime {
         let (directory, why) = self.read_directory();
         let mut warnings: Vec<Problem> = Vec::new();
         let mut unfilled = Vec::new();
-        if let Some(directory) = directory {
+        if directory.is_some() || why.is_some() {
             unfilled = file.clone();
             unfilled.retain(Section::is_user);
+        }
+        if let Some(directory) = directory {
             directory.fill(Origin::File, &mut file, &mut warnings);
             directory.fill(Origin::Realtime, &mut rows, &mut warnings);
         }

@@ -245,12 +245,12 @@ impl Runtime {
     }
 
     /// The user's settings with those that follow from the configuration, whose they are, and
-    /// what the user may set, as one JSON object: see [`presence::calls::effective::page`].
+    /// what the user may set, as one JSON object: see [`presence::calls::effective_settings::page`].
     ///
     /// # Errors
     /// As [`Runtime::own_settings`].
     pub fn settings_page(&self, user: &str) -> Result<serde_json::Value, SettingsRefusal> {
-        self.of_user(user, calls::effective::page)
+        self.of_user(user, calls::effective_settings::page)
     }
 
     /// Sets one item of a user's settings to a text: see [`SettingsPath::patch`].

@@ -101,7 +101,7 @@ impl Outage {
 }
 
 /// What a look has read.
-struct Rows {
+struct FreshRows {
     file: Vec<Section>,
     realtime: Vec<Section>,
     warnings: Vec<Problem>,
@@ -214,10 +214,14 @@ impl Runtime {
         }
         let warnings: HashSet<String> = rows.warnings.drain(..).map(|it| it.to_string()).collect();
         let new = warnings.difference(&look.warnings).cloned().collect();
-        warn_of_fields(new);
+        // The load or reload before the first look has given the same warnings.
+        let is_first = look.seen.is_none();
+        if !is_first {
+            warn_of_fields(new);
+        }
         look.warnings = warnings;
         if !gone.is_empty() || !rows.file.is_empty() || !rows.realtime.is_empty() {
-            match self.take_over_rows(&running, rows, &gone) {
+            match self.take_over_rows(&running, rows, &gone, is_first) {
                 Ok(()) => {}
                 // The next look does it.
                 Err(why) => return log::warn!("Realtime is not taken over now: {why}"),
@@ -227,9 +231,14 @@ impl Runtime {
     }
 
     /// Reads the families; `known` is how many users come from realtime.
-    fn read_rows(&self, look: &mut Look, file: &[Section], known: usize) -> Result<Rows, String> {
+    fn read_rows(
+        &self,
+        look: &mut Look,
+        file: &[Section],
+        known: usize,
+    ) -> Result<FreshRows, String> {
         let host = self.host();
-        let mut rows = Rows {
+        let mut rows = FreshRows {
             file: Vec::new(),
             realtime: Vec::new(),
             warnings: Vec::new(),
@@ -259,8 +268,9 @@ impl Runtime {
     fn take_over_rows(
         &self,
         running: &Arc<Directory>,
-        rows: Rows,
+        rows: FreshRows,
         gone: &HashSet<&String>,
+        is_first: bool,
     ) -> Result<(), String> {
         let mut specs = running.specs();
         specs.retain(|spec| !gone.contains(&spec.name.to_ascii_lowercase()));
@@ -284,7 +294,7 @@ impl Runtime {
             let counts = self.switch(Directory::new(settings.clone(), specs), true, false)?;
             log::info!("Taken over from realtime: {counts}");
         }
-        for warning in &parsed.warnings {
+        for warning in parsed.warnings.iter().filter(|_| !is_first) {
             log::warn!("{warning}");
         }
         for error in &parsed.errors {

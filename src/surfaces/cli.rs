@@ -279,7 +279,8 @@ pub static COMMANDS: &[Command] = &[
        Reads userpresence.conf and the realtime users again, as 'module reload
        res_userpresence.so' does. Shows how many users were added, removed and
        changed, or why the reload was refused. A reload that would remove all
-       users, if there are more than ten, is refused without '--really'.
+       users, if there are more than ten, or all users from realtime, is refused
+       without '--really'.
 ",
         run: configuration::reload,
         complete: Some(|at| match at.before.is_empty() {

@@ -5,7 +5,7 @@ use crate::runtime;
 use crate::runtime::{own_settings, persister, store};
 use asterisk::manager::{Action, AmiReply, AmiRequest, Class, Fields};
 use presence::account::wants_group;
-use presence::calls::effective;
+use presence::calls::effective_settings;
 use presence::model::assignment::Parts;
 use presence::model::dnd::DndStatus;
 use presence::model::flags::Flag;
@@ -161,7 +161,7 @@ fn settings(request: &AmiRequest<'_>) -> AmiReply {
     let found = store::read(|world| {
         let user = Query::find(world, user)?;
         let settings = world.own_settings(user);
-        let page = effective::page(world, user);
+        let page = effective_settings::page(world, user);
         let member = |name: &str| page[name].to_string();
         Ok(vec![
             ("User", world.directory().get(user).name.to_string()),

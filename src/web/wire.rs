@@ -70,6 +70,16 @@ pub fn is_json(header: &str) -> bool {
     kind.trim().eq_ignore_ascii_case("application/json")
 }
 
+/// Whether an `Accept-Encoding` header takes gzip.
+pub fn accepts_gzip(header: &str) -> bool {
+    header.split(',').any(|coding| {
+        let (coding, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim().strip_prefix("q=");
+        let is_refused = weight.is_some_and(|q| q.parse() == Ok(0.0));
+        coding.trim().eq_ignore_ascii_case("gzip") && !is_refused
+    })
+}
+
 /// The entity tag of a body, with its quotes.
 pub fn entity_tag(body: &str) -> String {
     let mut hasher = DefaultHasher::new();
@@ -137,6 +147,16 @@ mod tests {
     fn json_is_json_with_or_without_a_charset() {
         assert!(is_json("application/json") && is_json("Application/JSON ; charset=utf-8"));
         assert!(!is_json("text/plain") && !is_json(""));
+    }
+
+    #[test]
+    fn gzip_is_sent_to_those_who_take_it() {
+        for header in ["gzip", "br, GZIP;q=0.5", "deflate,gzip ; q=1"] {
+            assert!(accepts_gzip(header), "{header}");
+        }
+        for header in ["", "br", "gzip;q=0", "gzip; q=0.000", "gzipped"] {
+            assert!(!accepts_gzip(header), "{header}");
+        }
     }
 
     #[test]

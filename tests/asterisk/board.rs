@@ -1,5 +1,6 @@
 //! The board in a real browser, on a real Asterisk.
 
+mod calls;
 mod firefox;
 mod frame;
 mod languages;
@@ -934,8 +935,19 @@ fn the_board_is_small_and_loads_nothing_from_elsewhere() {
         assert_eq!(answer.status, 200, "{name}");
         answer.body
     });
-    let size: usize = parts.iter().map(String::len).sum();
-    println!("{size} bytes");
+    // As a browser gets them: compressed, with the texts of every language.
+    let sizes = names.map(|name| {
+        let path = format!("/userpresence/{name}");
+        let answer = board
+            .ast
+            .http("HEAD", &path, &["Accept-Encoding: gzip"], "");
+        assert_eq!(answer.header("Content-Encoding"), "gzip", "{name}");
+        let length = answer.header("Content-Length").parse();
+        length.unwrap_or_else(|_| panic!("{answer:?}"))
+    });
+    let size: usize = sizes.iter().sum();
+    let plain: usize = parts.iter().map(String::len).sum();
+    println!("{size} bytes, {plain} without compression");
     assert!(size < 120_000, "{size} bytes");
     for part in &parts {
         // The only absolute address is the name of an XML namespace.

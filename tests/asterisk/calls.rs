@@ -398,3 +398,26 @@ fn what_may_not_be_dialled_is_refused_with_the_reason() {
     );
     assert_eq!(put.status, 405);
 }
+
+#[test]
+fn a_panic_at_a_channel_loses_that_report_alone() {
+    let panel = api_user("panel", "account = main\nrole = read");
+    let alice = "[alice]\ntype = user\naccount = main\nendpoint = line,Local/wait@harness\n";
+    let general = "[general]\nshow_calls = all\nhttp_rate = 10000\n";
+    let ast = Instance::selftest()
+        .userpresence(&format!("{general}{alice}{panel}"))
+        .http()
+        .start();
+    ast.cli("userpresence selftest panic call");
+    let first = ast.run("Wait", "600");
+    ast.wait_log("please report it: forced by a test in call");
+    ast.run("Wait", "600");
+    wait_until("the later call", || {
+        (!seen(&ast, "panel", "main").is_empty()).then_some(())
+    });
+    ast.hang_up(&first);
+    ast.hang_up_all();
+    wait_until("the end of all calls", || {
+        seen(&ast, "panel", "main").is_empty().then_some(())
+    });
+}

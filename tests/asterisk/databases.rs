@@ -1,6 +1,9 @@
 //! Users from real databases: SQLite, PostgreSQL and MariaDB, with the tables of `doc/` and the
 //! configuration that `doc/databases.md` shows.
 
+mod ldap;
+mod refresh;
+
 use crate::harness::database::{Database, Engine};
 use crate::harness::users::{json, read, user_names};
 use crate::harness::{Instance, repository_file, wait_until};
@@ -272,6 +275,41 @@ fn a_server_that_is_gone_removes_nobody(engine: Engine) {
     wait_until("a reload that succeeds", || ast.reload().ok().then_some(()));
     kept();
     assert_eq!(read(&ast, "anna,method"), "latest");
+
+    // The connection breaks while the rows are read.
+    let (lock, waiting) = match engine {
+        Engine::Mariadb => (
+            "LOCK TABLES userpresence WRITE; SELECT SLEEP(600);",
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table%';",
+        ),
+        _ => (
+            "BEGIN; LOCK TABLE userpresence; SELECT pg_sleep(600);",
+            "SELECT COUNT(*) FROM pg_locks WHERE NOT granted;",
+        ),
+    };
+    std::thread::scope(|scope| {
+        let holder = scope.spawn(|| database.run(lock));
+        let sleeps = match engine {
+            Engine::Mariadb => {
+                "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%';"
+            }
+            _ => {
+                "SELECT COUNT(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND wait_event = 'PgSleep';"
+            }
+        };
+        wait_until("the lock", || {
+            (database.sql(sleeps).trim() == "1").then_some(())
+        });
+        let reload = scope.spawn(|| ast.reload());
+        wait_until("the waiting driver", || {
+            (database.sql(waiting).trim() == "1").then_some(())
+        });
+        database.kill();
+        assert!(!reload.join().expect("an answer").ok());
+        assert!(holder.join().expect("an end").is_err());
+    });
+    kept();
+    database.start_again();
 
     // The connection breaks and is there again: nothing is lost in between.
     database.kill();

@@ -64,8 +64,9 @@ if [ "$(id -u)" = 0 ]; then
 fi
 "${as_user[@]}" "$pgbin/initdb" --pgdata="$part/root/templates/postgresql" --no-sync \
     --username=asterisk --auth=trust --encoding=UTF8 --locale=C >/dev/null
-echo 'CREATE DATABASE asterisk;' | "${as_user[@]}" "$pgbin/postgres" --single -F \
-    -D "$part/root/templates/postgresql" postgres >/dev/null
+echo 'CREATE DATABASE asterisk;' |
+    "${as_user[@]}" "$pgbin/postgres" --single -F -c log_checkpoints=off \
+        -D "$part/root/templates/postgresql" postgres >/dev/null
 mkdir "$part/root/templates/mariadb"
 {
     # One statement a line.

@@ -211,7 +211,8 @@ fn each_mistake_in_reading_is_one_clear_message() {
              source, reason, method, sequence, extensions, name, title, email, groups, \
              visibility, status, label, inferred, chosen_state, chosen_subtype, chosen_message, \
              chosen_since, chosen_until, dndStatus, \
-             telephonyStatus, meetingStatus, presenceStatus, userStatus, settings, json, \
+             telephonyStatus, meetingStatus, presenceStatus, userStatus, settings, \
+             effective_settings, json, \
              allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold",
         ),
         ("alice,message,x", "unknown option 'x', expected e"),
@@ -304,7 +305,8 @@ fn each_mistake_in_setting_is_one_clear_message_and_changes_nothing() {
              source, reason, method, sequence, extensions, name, title, email, groups, \
              visibility, status, label, inferred, chosen_state, chosen_subtype, chosen_message, \
              chosen_since, chosen_until, dndStatus, \
-             telephonyStatus, meetingStatus, presenceStatus, userStatus, settings, json, \
+             telephonyStatus, meetingStatus, presenceStatus, userStatus, settings, \
+             effective_settings, json, \
              allowSeeMyPresence, ringOnMonitoredCall or pickUpCallsOnHold"
                 .to_owned(),
         ),

@@ -202,7 +202,7 @@ fn the_table_for_realtime_works() {
                    'CustomPresence:', 'Custom:phone', 'no', 'yes', NULL, '', \
                    '00:00-11:59;12:00-23:59', 'xa', 'Europe/Berlin', 'chat', 'xa', 'available', \
                    'unavailable', 'no', NULL, 'Local/230@from-queue/n', 'Sales;Berlin', \
-                   '$6$salt$hash', 'Dora Dahl', 'Agent', 'dora@example.com', 'everyone', \
+                   '$6$salt$hash', 'Dora Döring', 'Agent', 'dora@example.com', 'everyone', \
                    'DB(a/${EXTENSION})=1;DB(b/${EXTENSION})=1', '', NULL, NULL, \
                    'office', 'desk,PJSIP/230;soft,PJSIP/231', '+491701234567', \
                    '230@default', 'carol;alice', '0', 'default', 'default;phones', 'yes', \

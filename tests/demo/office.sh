@@ -75,8 +75,8 @@ office_call() {
         "CallerID: \"$3\" <$4>" "Variable: LASTS=$5" 'Timeout: 20000' 'Async: true'
 }
 
-# Goes on until Asterisk ends. At most six people call a colleague at a time, and at most fourteen
-# callers from outside are in the queues: each call has its end.
+# Goes on until Asterisk ends. At most six people call a colleague at a time, and at most
+# fourteen callers from outside are in the queues: each call has its end.
 office_live() {
     local people=() busy=() outside=('Maria Silva|+351210001122' 'Tom Baker|+442071838750'
         'Ines Keller|+41445556677' 'Jean Martin|+33142685300' 'Greta Holm|+46850001200'
@@ -115,7 +115,7 @@ office_live() {
                 ;;
             1)
                 if office_takes outside 14; then
-                    IFS='|' read -r name number <<<"${outside[RANDOM % ${#outside[@]}]}"
+                    IFS='|' read -r name number <<<"${outside[turn / 4 % ${#outside[@]}]}"
                     office_call Local/caller@outside/n $((600 + RANDOM % 3 / 2)) "$name" "$number" \
                         $((lasts + 60))
                 fi

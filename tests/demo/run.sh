@@ -16,6 +16,8 @@ log=notice,warning,error
 lock
 layout
 trap 'office_end; rm -rf "$socket_dir"' EXIT
+# A copy: what is set on the board's pages for administrators stays out of the repository.
+cp --remove-destination "$repository/configs/office/userpresence.conf" "$dir/etc"
 office_phones
 office_life
 
@@ -31,7 +33,8 @@ its ports are on 127.0.0.1 only.
          log in as boss (sets everything), or as any of the people, such as alice, nora or
          omar (sets one's own); the password is demo
 
-  configuration   configs/office/*.conf, after an edit: module reload res_userpresence.so
+  configuration   target/run/etc, after an edit: module reload res_userpresence.so
+                  userpresence.conf there is a copy, made at each start of configs/office
   first commands  userpresence show users
                   userpresence set nora meeting "" "" t(30)
                   userpresence explain nora

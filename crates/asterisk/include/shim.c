@@ -1,5 +1,8 @@
 #include "asterisk.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "asterisk/bridge.h"
 #include "asterisk/bridge_features.h"
 #include "asterisk/callerid.h"
@@ -270,6 +273,26 @@ void shim_http_send(struct ast_tcptls_session_instance *session, int method,
 	ast_str_set(&out, 0, "%s", body);
 	/* Marked as static, so that the server adds no Cache-Control: the headers have one. */
 	ast_http_send(session, method, status, title, head, out, 0, 1);
+}
+
+int shim_http_send_bytes(struct ast_tcptls_session_instance *session, int method,
+	int status, const char *title, const char *headers, const char *body, size_t length)
+{
+	/* The server sends a text up to its first NUL, and a file whole: a file in memory. */
+	int file = memfd_create("body", MFD_CLOEXEC);
+	struct ast_str *head = ast_str_create(512);
+
+	if (file < 0 || !head || write(file, body, length) != (ssize_t) length) {
+		if (file >= 0) {
+			close(file);
+		}
+		ast_free(head);
+		return -1;
+	}
+	ast_str_set(&head, 0, "%s", headers);
+	ast_http_send(session, method, status, title, head, NULL, file, 1);
+	close(file);
+	return 0;
 }
 
 void shim_http_send_head(struct ast_tcptls_session_instance *session,

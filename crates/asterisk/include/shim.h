@@ -155,6 +155,11 @@ int shim_http_json(struct ast_tcptls_session_instance *session,
 void shim_http_send(struct ast_tcptls_session_instance *session, int method,
 	int status, const char *title, const char *headers, const char *body);
 
+/* The same with a body of any bytes; -1 if nothing was sent because memory or file descriptors
+ * are short. */
+int shim_http_send_bytes(struct ast_tcptls_session_instance *session, int method,
+	int status, const char *title, const char *headers, const char *body, size_t length);
+
 /* Answers a request without a body and without Content-Length; the connection ends. */
 void shim_http_send_head(struct ast_tcptls_session_instance *session,
 	int status, const char *title, const char *headers);

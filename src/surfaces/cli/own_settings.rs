@@ -7,7 +7,7 @@ use super::{change, fail, outcome};
 use crate::runtime::own_settings::SettingsRefusal;
 use crate::runtime::{self, own_settings, store};
 use asterisk::cli::{Args, CliResult};
-use presence::calls::effective::EffectiveSettings;
+use presence::calls::effective_settings::EffectiveSettings;
 use presence::calls::{self, EffectiveForward};
 use presence::model::own_settings::SettingsPath;
 use presence::views::fields::Query;

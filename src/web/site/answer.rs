@@ -124,6 +124,25 @@ fn empty(status: u16) -> Reply {
     }
 }
 
+/// A text that is sent compressed, as [`tagged`]. Each encoding has a tag of its own.
+pub fn tagged_gzip(
+    request: &Request<'_>,
+    kind: &'static str,
+    body: &'static str,
+    gzip: &'static [u8],
+) -> Reply {
+    let tag = wire::entity_tag(body).replacen('"', "\"gzip-", 1);
+    let known = request.header("If-None-Match");
+    let mut reply = text(kind, "no-cache", "");
+    if known.is_some_and(|known| wire::names_tag(known, &tag)) {
+        reply.status = 304;
+    }
+    reply.body = ReplyBody::Bytes(gzip);
+    reply.headers.push(("Content-Encoding", "gzip".into()));
+    reply.headers.push(("ETag", tag.into()));
+    reply
+}
+
 /// A text with its entity tag, or 304 if it has not changed.
 pub fn tagged(request: &Request<'_>, kind: &'static str, body: Cow<'static, str>) -> Reply {
     let tag = wire::entity_tag(&body);

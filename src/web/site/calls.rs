@@ -143,8 +143,8 @@ impl OwnPhone {
             let user = directory.user(caller.user.as_deref()?)?;
             let of = directory.get(user);
             let is_here = **directory.account(of.account) == *account;
-            let device = own_phone(directory, user, endpoint).map(str::to_owned);
-            let number = own_number(directory, user).to_owned();
+            let device = own_phone(world, user, endpoint).map(str::to_owned);
+            let number = own_number(world, user).to_owned();
             let context = of.rule.calls.forward_context.to_string();
             let name = of.display_name().to_owned();
             is_here.then(|| (user, of.name.clone(), name, device, number, context))

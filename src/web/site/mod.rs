@@ -18,7 +18,6 @@ mod routes;
 mod selftest;
 mod session;
 mod settings;
-mod strings;
 mod users;
 
 use std::ffi::CStr;

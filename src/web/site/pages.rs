@@ -1,64 +1,24 @@
 //! The board: files that are part of the module. They contain no data and need no
 //! authentication.
 
-use std::borrow::Cow;
-
 use super::access;
-use super::answer::{error, no_such_method, tagged};
-use super::strings;
+use super::answer::{error, no_such_method, tagged, tagged_gzip};
 use crate::web::wire;
 use asterisk::http::{HttpMethod, Reply, ReplyBody, Request};
 
-/// A file of the board: its name, type and text.
-type File = (&'static str, &'static str, &'static str);
-
-/// The files that are scripts.
-macro_rules! scripts {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, "text/javascript; charset=utf-8", include_str!(concat!("board/", $name)))),*]
-    };
+/// A file of the board.
+struct BoardFile {
+    /// The last part of its path.
+    name: &'static str,
+    /// Its `Content-Type`.
+    kind: &'static str,
+    text: &'static str,
+    /// The text, compressed.
+    gzip: &'static [u8],
 }
 
-/// The scripts: `board.js` starts the page and loads the others.
-const SCRIPTS: &[File] = scripts![
-    "admin-backups.js",
-    "admin-form.js",
-    "admin-list.js",
-    "administration.js",
-    "board.js",
-    "calls.js",
-    "configuration.js",
-    "core.js",
-    "form.js",
-    "list.js",
-    "notices.js",
-    "password.js",
-    "people.js",
-    "queues.js",
-    "settings.js",
-    "sortable.js",
-    "status.js",
-];
-
-/// The other files.
-const FILES: &[File] = &[
-    (
-        "",
-        "text/html; charset=utf-8",
-        include_str!("board/index.html"),
-    ),
-    (
-        "board.css",
-        "text/css; charset=utf-8",
-        include_str!("board/board.css"),
-    ),
-    ("icon.svg", "image/svg+xml", include_str!("board/icon.svg")),
-    (
-        "manifest.webmanifest",
-        "application/manifest+json",
-        include_str!("board/manifest.webmanifest"),
-    ),
-];
+/// The files, which `build.rs` finds and compresses.
+static FILES: &[BoardFile] = include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
 /// Allows no content from other sites and no inline scripts. The origins that may show the page
 /// in a frame follow.
@@ -84,7 +44,7 @@ fn find(request: &Request<'_>) -> Reply {
         Some([path]) => path.as_str(),
         _ => return nothing(),
     };
-    let Some((kind, text)) = file(path) else {
+    let Some(file) = FILES.iter().find(|file| file.name == path) else {
         return nothing();
     };
     if !matches!(request.method(), HttpMethod::Get | HttpMethod::Head) {
@@ -98,35 +58,13 @@ fn find(request: &Request<'_>) -> Reply {
             body: ReplyBody::Text("".into()),
         };
     }
-    tagged(request, kind, text)
-}
-
-/// The type and text of a file.
-fn file(path: &str) -> Option<(&'static str, Cow<'static, str>)> {
-    let language = path.strip_prefix("strings-");
-    if let Some(language) = language.and_then(|rest| rest.strip_suffix(".json")) {
-        return Some(("application/json", strings::of_language(language)?.into()));
-    }
-    let mut files = FILES.iter().chain(SCRIPTS);
-    let (_, kind, text) = files.find(|(name, _, _)| *name == path)?;
-    Some((kind, lean(text).into()))
-}
-
-/// A file as browsers get it: without the lines of comments and without indentation, which are a
-/// sixth of it. Each line keeps its number. (Neither scripts nor styles have a text of several
-/// lines; a house rule holds them to it.)
-fn lean(text: &str) -> String {
-    let mut lean = String::with_capacity(text.len());
-    let mut in_comment = false;
-    for line in text.lines().map(str::trim) {
-        if in_comment || line.starts_with("/*") {
-            in_comment = !line.ends_with("*/");
-        } else if !line.starts_with("//") {
-            lean.push_str(line);
-        }
-        lean.push('\n');
-    }
-    lean
+    let accepted = request.header("Accept-Encoding").unwrap_or_default();
+    let mut reply = match wire::accepts_gzip(accepted) {
+        true => tagged_gzip(request, file.kind, file.text, file.gzip),
+        false => tagged(request, file.kind, file.text.into()),
+    };
+    reply.headers.push(("Vary", "Accept-Encoding".into()));
+    reply
 }
 
 fn nothing() -> Reply {

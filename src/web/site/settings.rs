@@ -9,7 +9,7 @@ use super::{HttpCaller, Reply, Request, answer, error};
 use crate::runtime::own_settings::{self, SettingsRefusal};
 use crate::runtime::update::sentence;
 use crate::web::wire;
-use presence::calls::effective;
+use presence::calls::effective_settings;
 use presence::model::own_settings::{MAX_BYTES, SettingsPatch};
 
 /// The name of the user in the path, whose settings the caller may read and change.
@@ -41,7 +41,7 @@ pub fn put(request: &Request<'_>, caller: &HttpCaller) -> Reply {
         let changed = match request.header("If-Match") {
             None => own_settings::patch_current(&name, &patch, |_, _| true),
             Some(tags) => own_settings::patch_current(&name, &patch, |world, user| {
-                let page = effective::page(world, user).to_string();
+                let page = effective_settings::page(world, user).to_string();
                 wire::names_tag(tags, &wire::entity_tag(&page))
             }),
         };

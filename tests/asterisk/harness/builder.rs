@@ -200,7 +200,7 @@ impl Builder {
 
     /// Overwrites memory when it is allocated and when it is freed, and turns off the threads'
     /// caches of free memory: a use after free shows.
-    pub fn perturbed(mut self) -> Self {
+    pub fn perturbed(self) -> Self {
         let tunables = "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0";
         self.environment("GLIBC_TUNABLES", tunables)
             .environment("MALLOC_PERTURB_", "165")

@@ -1,5 +1,7 @@
 //! The pages, and the headers of every answer.
 
+use std::process::Command;
+
 use super::{code, get};
 use crate::harness::Instance;
 
@@ -37,6 +39,38 @@ fn the_board_is_public_and_loads_nothing_from_elsewhere() {
 
         let head = ast.http("HEAD", &format!("/userpresence/{path}"), &[], "");
         assert_eq!((head.status, head.body.as_str()), (200, ""));
+    }
+}
+
+/// With curl, which decompresses what it gets.
+#[test]
+fn browsers_get_the_pages_compressed() {
+    let ast = start();
+    let site = format!("http://127.0.0.1:{}/userpresence/", ast.http_port());
+    for name in ["", "board.js", "strings-de.json"] {
+        let plain = get(&ast, &format!("/userpresence/{name}"), &[]);
+        assert_eq!(plain.header("Vary"), "Accept-Encoding");
+        assert_eq!(plain.header("Content-Encoding"), "");
+        let url = format!("{site}{name}");
+        let curl = Command::new("curl")
+            .args(["--silent", "--compressed", "--include", &url])
+            .output()
+            .expect("curl runs");
+        let answer = String::from_utf8(curl.stdout).expect("UTF-8");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let head = head.to_ascii_lowercase();
+        assert!(head.contains("content-encoding: gzip"), "{head}");
+        assert_eq!(body, plain.body, "{name}");
+        let tag = head.lines().find_map(|line| line.strip_prefix("etag: "));
+        let tag = tag.expect("an entity tag");
+        assert_ne!(tag, plain.header("ETag"));
+        let known = format!("If-None-Match: {tag}");
+        let again = get(
+            &ast,
+            &format!("/userpresence/{name}"),
+            &[&known, "Accept-Encoding: gzip"],
+        );
+        assert_eq!((again.status, again.body.as_str()), (304, ""));
     }
 }
 

@@ -84,3 +84,45 @@ fn an_untrusted_proxy_is_ignored() {
         "panel",
     );
 }
+
+/// Over TLS up to the proxy, the cookie is as over TLS up to Asterisk; with `http_frame` frames of
+/// other sites send it too.
+#[test]
+fn a_trusted_proxy_says_that_the_connection_is_secure() {
+    for (general, forwarded, expected) in [
+        (
+            "trusted_proxy = 127.0.0.1",
+            "https",
+            "SameSite=Strict; Secure",
+        ),
+        ("trusted_proxy = 127.0.0.1", "http", "SameSite=Strict"),
+        ("trusted_proxy = 10.0.0.0/8", "https", "SameSite=Strict"),
+        (
+            "trusted_proxy = 127.0.0.1\nhttp_frame = https://crm.example.com",
+            "HTTPS",
+            "SameSite=None; Secure; Partitioned",
+        ),
+        (
+            "http_frame = https://crm.example.com",
+            "https",
+            "SameSite=Strict",
+        ),
+    ] {
+        let ast = builder(&users(general)).start();
+        let header = format!("X-Forwarded-Proto: {forwarded}");
+        let login = r#"{"name": "panel", "password": "secret"}"#;
+        let headers = ["Content-Type: application/json", &header];
+        let answer = ast.http("POST", "/userpresence/v1/session", &headers, login);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let cookie = answer.header("Set-Cookie").to_owned();
+        let sent = cookie.split_once("HttpOnly; ").map(|(_, sent)| sent);
+        assert_eq!(sent, Some(expected), "{general}: {cookie}");
+        let page = get(&ast, "/userpresence/", &[]);
+        let policy = page.header("Content-Security-Policy");
+        let framed = match general.contains("http_frame") {
+            true => "frame-ancestors https://crm.example.com",
+            false => "frame-ancestors 'none'",
+        };
+        assert!(policy.ends_with(framed), "{policy}");
+    }
+}

@@ -25,6 +25,8 @@ pub enum ReplyBody {
     /// Text without a NUL. It is not sent for a HEAD request, nor with status 304. With 204
     /// there is no body, and the connection ends.
     Text(Cow<'static, str>),
+    /// Bytes of any kind, sent as a text is.
+    Bytes(&'static [u8]),
     /// A function that writes the body piece by piece, in the thread of the connection and for
     /// as long as it takes. Then the connection ends. It is not called for a HEAD request.
     Stream(Box<dyn FnOnce(&mut Stream<'_>)>),
@@ -34,6 +36,7 @@ impl std::fmt::Debug for ReplyBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             ReplyBody::Text(text) => f.debug_tuple("Text").field(text).finish(),
+            ReplyBody::Bytes(bytes) => f.debug_tuple("Bytes").field(&bytes.len()).finish(),
             ReplyBody::Stream(_) => f.write_str("Stream"),
         }
     }
@@ -62,7 +65,7 @@ impl Reply {
         let head = self.head();
         match self.body {
             // The server always adds `Content-Length`, which does not belong there.
-            ReplyBody::Text(_) if self.status == 204 => {
+            ReplyBody::Text(_) | ReplyBody::Bytes(_) if self.status == 204 => {
                 let (head, title) = (text::printable(&head), text::printable(title(204)));
                 // SAFETY: CALLER, HTTP-SESSION, HOST-COPIES: the session of the request, and C
                 // strings that live through the call.
@@ -77,16 +80,11 @@ impl Reply {
                 let body = if unwanted { "" } else { &*body };
                 let (head, body) = (text::printable(&head), text::printable(body));
                 let title = text::printable(title(self.status));
-                // 304 has the length of the unchanged body, which is not sent.
-                let method = match self.status {
-                    304 => HttpMethod::Head,
-                    _ => request.method(),
-                };
                 // SAFETY: CALLER, HTTP-SESSION, HOST-COPIES: as above.
                 unsafe {
                     ffi::shim_http_send(
                         session,
-                        method.raw(),
+                        method(self.status, request).raw(),
                         c_int::from(self.status),
                         title.as_ptr(),
                         head.as_ptr(),
@@ -94,6 +92,22 @@ impl Reply {
                     );
                 }
                 0
+            }
+            ReplyBody::Bytes(body) => {
+                let (head, title) = (text::printable(&head), text::printable(title(self.status)));
+                // SAFETY: CALLER, HTTP-SESSION, HOST-COPIES: as above, and as many bytes as the
+                // length says.
+                unsafe {
+                    ffi::shim_http_send_bytes(
+                        session,
+                        method(self.status, request).raw(),
+                        c_int::from(self.status),
+                        title.as_ptr(),
+                        head.as_ptr(),
+                        body.as_ptr().cast(),
+                        body.len(),
+                    )
+                }
             }
             ReplyBody::Stream(run) => {
                 // SAFETY: CALLER: the session of the request.
@@ -124,6 +138,14 @@ impl Reply {
             let _ = write!(head, "{name}: {value}\r\n");
         }
         head
+    }
+}
+
+/// 304 has the length of the unchanged body, which is not sent: as for HEAD.
+fn method(status: u16, request: &Request<'_>) -> HttpMethod {
+    match status {
+        304 => HttpMethod::Head,
+        _ => request.method(),
     }
 }
 

@@ -578,3 +578,75 @@ proptest! {
         prop_assert_eq!(fake.kept, ActionRecord::default());
     }
 }
+
+#[test]
+fn own_items_take_the_place_of_those_of_the_blocks() {
+    let mut dnd = block("dnd", &[State::Dnd], &[]);
+    (dnd.dnd, dnd.followme) = (Some(true), Some(false));
+    dnd.set = assignments(&["DB(x/${USER})=1"]);
+    dnd.queues = vec![
+        (None, QueueAction::Pause),
+        (Some("601".into()), QueueAction::Logout),
+    ];
+    let mut person = alice(&[dnd], status(State::Dnd, "", ""));
+    let targets = |person: &Person| -> Vec<String> {
+        let set = wanted(person).set.into_iter();
+        set.map(|(target, value)| format!("{target}={value}"))
+            .collect()
+    };
+    let queues = |person: &Person| {
+        let wanted = wanted(person);
+        [("600", true), ("601", true), ("602", false)]
+            .map(|(queue, member)| wanted.in_queue(queue, member))
+    };
+    use QueueAction::{Login, Logout, None as Nothing, Pause};
+    assert_eq!(queues(&person), [Pause, Logout, Nothing]);
+    assert_eq!(targets(&person).len(), 6 + 4 + 1);
+    person.own.dnd = Some(OwnSwitch::None);
+    assert_eq!(
+        targets(&person).len(),
+        4 + 1,
+        "the block's other items stay"
+    );
+    person.own.follow_me = Some(OwnSwitch::On);
+    let set = targets(&person);
+    assert!(
+        set.contains(&"DB(AMPUSER/200/followme/ddial)=DIRECT".to_owned()),
+        "{set:?}"
+    );
+    assert_eq!(set.len(), 4 + 1);
+    person.own.queue = Some(Nothing);
+    assert_eq!(queues(&person), [Nothing; 3]);
+    person.own.queue = Some(Pause);
+    assert_eq!(queues(&person), [Pause, Pause, Nothing]);
+    person.own.queue = Some(Login);
+    assert_eq!(queues(&person), [Nothing, Login, Nothing]);
+    assert_eq!(wanted(&person).named_queues().collect::<Vec<_>>(), ["601"]);
+    // A user without any block.
+    person.blocks.clear();
+    person.own.queue = Some(Logout);
+    assert_eq!(queues(&person), [Logout, Logout, Nothing]);
+}
+
+#[test]
+fn a_record_of_own_actions_is_believed_while_people_may_have_them() {
+    let mut person = alice(&[], status(State::Away, "", ""));
+    (person.may_act, person.own.dnd) = (true, Some(OwnSwitch::On));
+    let mut fake = FakeBackend::default();
+    fake.act(Some(&person), false);
+    assert_eq!(fake.is("DB(DND/200)"), Some("YES"));
+    let record = fake.kept.clone();
+    let statuses = Statuses::default();
+    // Also while the settings do not say so any more: they may have changed before a crash.
+    person.own.dnd = None;
+    let mut believed = record.clone();
+    assert_eq!(
+        believed.keep_named(Some(&person), &statuses),
+        Vec::<String>::new()
+    );
+    assert_eq!(believed.in_force().len(), record.in_force().len());
+    person.may_act = false;
+    let mut dropped = record;
+    assert!(!dropped.keep_named(Some(&person), &statuses).is_empty());
+    assert!(dropped.is_empty());
+}

@@ -3,7 +3,7 @@
 //! A plan does not dial. The application that carries out a plan reads the same plan as the
 //! interfaces that show it, so a call goes exactly where the interfaces show.
 
-pub mod effective;
+pub mod effective_settings;
 mod explain;
 pub mod feature_keys;
 pub mod key_press;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use crate::directory::{Directory, User, UserId};
 use crate::model::flags::Flag;
 use crate::model::own_settings::{
-    DEFAULT_STATUS, Greeting, OwnSettings, OwnStatusSettings, StatusItem,
+    DEFAULT_STATUS, Greeting, OwnSettings, OwnStatusSettings, StatusSetting,
 };
 use crate::model::state::State;
 use crate::model::words::words;
@@ -30,7 +30,7 @@ pub use crate::model::handling::{
     CallOrigin, Calls, Forward, ForwardVariable, ForwardWhen, Handling, HandlingBlock, MOBILE,
     Reach, is_phone,
 };
-pub use effective::{Allowed, allowed};
+pub use effective_settings::{Allowed, allowed};
 pub use explain::{Caller, explain};
 use own::CallSettings;
 pub use own::{EffectiveForward, IgnoredSetting, SetBy, effective, ignored, state_of};
@@ -159,13 +159,17 @@ impl CallPlan {
         let mut settings = CallSettings::of(world, &callee);
         let [always, no_answer, busy] = ForwardWhen::ALL.map(|when| settings.forward(origin, when));
         let ring = RingSettings::of(&mut settings);
-        let push = settings.item(StatusItem::Push, |own| own.push, |block| block.push);
+        let push = settings.item(StatusSetting::Push, |own| own.push, |block| block.push);
         let note = settings.item(
-            StatusItem::Note,
+            StatusSetting::Note,
             |own| own.note.as_deref(),
             |block| block.note.as_deref(),
         );
-        let greeting = settings.item(StatusItem::Greeting, |own| own.greeting.as_ref(), |_| None);
+        let greeting = settings.item(
+            StatusSetting::Greeting,
+            |own| own.greeting.as_ref(),
+            |_| None,
+        );
         // The mobile never rings in dnd, whatever is set.
         let rings = ring.mobile.as_ref().is_some_and(|(on, _)| *on) && state != State::Dnd;
         let mobile = callee.mobile().filter(|_| rings);
@@ -243,22 +247,22 @@ impl<'a> RingSettings<'a> {
     fn of(settings: &mut CallSettings<'a>) -> Self {
         RingSettings {
             first: settings.item(
-                StatusItem::RingFirst,
+                StatusSetting::RingFirst,
                 |own| own.ring_first.as_deref(),
                 |block| block.ring_first.as_deref(),
             ),
             second: settings.item(
-                StatusItem::RingSecond,
+                StatusSetting::RingSecond,
                 |own| own.ring_second.as_deref(),
                 |block| block.ring_second.as_deref(),
             ),
             timeout: settings.item(
-                StatusItem::RingTimeout,
+                StatusSetting::RingTimeout,
                 |own| own.ring_timeout,
                 |block| block.ring_timeout,
             ),
             mobile: settings.item(
-                StatusItem::RingMobile,
+                StatusSetting::RingMobile,
                 |own| own.ring_mobile,
                 |block| block.ring_mobile,
             ),

@@ -4,10 +4,11 @@ use super::{Blocks, Callee, Destination, Forward, HandlingBlock};
 use crate::directory::{Directory, OwnDestination, UserId};
 use crate::model::handling::{CallOrigin, ForwardWhen};
 use crate::model::own_settings::{
-    OwnForward, OwnItems, OwnSettings, OwnStatusSettings, OwnTarget, STATUSES, StatusItem,
-    UserItem, forward_member, text_of,
+    DEFAULT_STATUS, OwnForward, OwnItems, OwnSettings, OwnStatusSettings, OwnTarget, STATUSES,
+    StatusSetting, UserSetting, forward_member, text_of,
 };
 use crate::model::state::{Presence, State};
+use crate::model::text::quoted;
 use crate::world::World;
 
 /// A setting that a user has made and that is not carried out, because it is not allowed any
@@ -34,7 +35,7 @@ impl IgnoredSetting {
         }
     }
 
-    fn item(status: &str, item: StatusItem, value: &str) -> Self {
+    fn item(status: &str, item: StatusSetting, value: &str) -> Self {
         IgnoredSetting {
             path: format!("{STATUSES}.{status}.{item}"),
             item: format!("setting {status} {item} ({value})"),
@@ -43,7 +44,7 @@ impl IgnoredSetting {
         }
     }
 
-    fn user(item: UserItem, value: &str) -> Self {
+    fn user(item: UserSetting, value: &str) -> Self {
         IgnoredSetting {
             path: item.name().to_owned(),
             item: format!("setting {item} ({value})"),
@@ -177,7 +178,7 @@ impl<'a> CallSettings<'a> {
     /// administrator's.
     pub fn item<T>(
         &mut self,
-        item: StatusItem,
+        item: StatusSetting,
         own: impl Fn(&'a OwnItems) -> Option<T>,
         of_block: impl Fn(&'a HandlingBlock) -> Option<T>,
     ) -> Option<(T, SetBy)> {
@@ -214,11 +215,11 @@ fn missing_endpoints(
     world: &World,
     user: UserId,
     layer: &OwnStatusSettings,
-    item: StatusItem,
+    item: StatusSetting,
 ) -> Vec<IgnoredSetting> {
     let names = match item {
-        StatusItem::RingFirst => layer.items.ring_first.as_deref(),
-        StatusItem::RingSecond => layer.items.ring_second.as_deref(),
+        StatusSetting::RingFirst => layer.items.ring_first.as_deref(),
+        StatusSetting::RingSecond => layer.items.ring_second.as_deref(),
         _ => None,
     };
     let names = names.into_iter().flatten();
@@ -307,6 +308,18 @@ pub fn ignored(world: &World, user: UserId) -> Vec<IgnoredSetting> {
     let directory = world.directory();
     let mut found = Vec::new();
     for status in settings.statuses() {
+        let name = &status.status;
+        let is_known = name.eq_ignore_ascii_case(DEFAULT_STATUS)
+            || directory.settings.statuses().find(name).is_some();
+        if !is_known {
+            found.push(IgnoredSetting {
+                path: format!("{STATUSES}.{name}"),
+                item: format!("setting {name}"),
+                value: String::new(),
+                why: format!("there is no status '{}'", quoted(name)),
+            });
+            continue;
+        }
         for OwnForward {
             origin,
             when,
@@ -318,7 +331,7 @@ pub fn ignored(world: &World, user: UserId) -> Vec<IgnoredSetting> {
                 found.push(ignored.because(why));
             }
         }
-        for item in StatusItem::ALL {
+        for item in StatusSetting::ALL {
             let Some(value) = status.items.value(item) else {
                 continue;
             };
@@ -331,7 +344,7 @@ pub fn ignored(world: &World, user: UserId) -> Vec<IgnoredSetting> {
             }
         }
     }
-    for item in UserItem::ALL {
+    for item in UserSetting::ALL {
         let value = settings.user().get(item);
         let refused = value.map(|value| (value, world.own_user_item(user, item, value)));
         if let Some((value, Err(why))) = refused {

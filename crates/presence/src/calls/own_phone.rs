@@ -1,23 +1,23 @@
 //! The phone that a user dials and picks up with, and as whom.
 
-use crate::directory::{Directory, UserId};
+use crate::directory::UserId;
 use crate::model::dialable::{is_name, is_number};
 use crate::model::handling::is_phone;
+use crate::world::World;
 
 /// The phone of a user: the endpoint of that name, or else the phone of the default extension,
 /// or else the first phone. `None` without such a phone.
-pub fn own_phone<'a>(
-    directory: &'a Directory,
-    user: UserId,
-    endpoint: Option<&str>,
-) -> Option<&'a str> {
+pub fn own_phone<'a>(world: &'a World, user: UserId, endpoint: Option<&str>) -> Option<&'a str> {
+    let directory = world.directory();
     let of = directory.get(user);
     if let Some(wanted) = endpoint {
         let mut endpoints = of.reach.iter().flat_map(|reach| &reach.endpoints);
         let found = endpoints.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
         return found.map(|(_, device)| &**device);
     }
-    let default = of.default.and_then(|at| of.inputs.get(usize::from(at)));
+    let default = world
+        .default_of(user)
+        .and_then(|at| of.inputs.get(usize::from(at)));
     let default = default.and_then(|input| input.phone());
     let default = default.map(|device| directory.device_name(device));
     let all = default.into_iter().chain(directory.phones(user));
@@ -26,9 +26,10 @@ pub fn own_phone<'a>(
 
 /// The number under which a user calls: the default extension, or else the first; empty for a
 /// user without one.
-pub fn own_number(directory: &Directory, user: UserId) -> &str {
+pub fn own_number(world: &World, user: UserId) -> &str {
+    let (directory, default) = (world.directory(), world.default_of(user));
     let user = directory.get(user);
-    let default = user.default.and_then(|at| user.inputs.get(usize::from(at)));
+    let default = default.and_then(|at| user.inputs.get(usize::from(at)));
     let all = default.into_iter().chain(&user.inputs);
     let mut numbers = all.filter_map(|input| directory.extension(input));
     numbers.find(|number| is_name(number)).unwrap_or_default()
@@ -54,24 +55,31 @@ pub fn is_dialable(to: &str) -> bool {
 mod tests {
     use super::*;
     use crate::config::testing::directory;
+    use crate::model::time::Time;
+    use crate::world::stored::Stored;
 
     #[test]
     fn a_user_calls_with_the_default_extension() {
-        let directory = directory(
-            "[alice]\ntype=user\nextension=200\nextension=201,PJSIP/a\n\
-             endpoint=soft,PJSIP/soft\nendpoint=home,Local/5@out\ndefault_extension=201\n\
+        let world = World::restore(
+            directory(
+                "[alice]\ntype=user\nextension=200\nextension=201,PJSIP/a\n\
+             endpoint=soft,PJSIP/soft\nendpoint=home,Local/5@out\ndefault=201\n\
              [bob]\ntype=user\nextension=202\nendpoint=soft,PJSIP/bob\n\
              [carol]\ntype=user\ndevice=Custom:carol\n",
+            ),
+            &Stored::default(),
+            Time::NEVER,
         );
+        let directory = world.directory();
         let phone = |name: &str, endpoint: Option<&str>| {
-            own_phone(&directory, directory.user(name).unwrap(), endpoint)
+            own_phone(&world, directory.user(name).unwrap(), endpoint)
         };
         assert_eq!(phone("alice", None), Some("PJSIP/a"));
         assert_eq!(phone("alice", Some("HOME")), Some("Local/5@out"));
         assert_eq!(phone("alice", Some("PJSIP/a")), None);
         assert_eq!(phone("bob", None), Some("PJSIP/202"));
         assert_eq!(phone("carol", None), None);
-        let number = |name: &str| own_number(&directory, directory.user(name).unwrap());
+        let number = |name: &str| own_number(&world, directory.user(name).unwrap());
         assert_eq!(["alice", "bob", "carol"].map(number), ["201", "202", ""]);
     }
 

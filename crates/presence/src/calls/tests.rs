@@ -551,3 +551,100 @@ fn a_target_that_is_not_allowed_is_refused_and_later_passed_over() {
     );
     assert_eq!(effects.len(), 1);
 }
+
+#[test]
+fn own_items_decide_what_rings_and_say_whose_they_are() {
+    let mut world = world(
+        "[general]\nhandling=office\n\
+         [office]\ntype=handling\nring_first=desk\nring_timeout=10\npush=no\n\
+         [office-away]\ntype=handling\nset=office\nstatus=away\nring_mobile=yes\nnote=Away\n\
+         [alice]\ntype=user\nextension=200\noutgoing=none\nmobile=+491\n\
+         endpoint=desk,PJSIP/desk\nendpoint=soft,PJSIP/soft\n",
+    );
+    set(&mut world, "alice", "away");
+    let stages = |world: &World| -> Vec<String> {
+        let steps = external(world).steps;
+        steps
+            .iter()
+            .map(|it| format!("{} {}", it.devices.join("&"), it.timeout))
+            .collect()
+    };
+    let mobile = "Local/+491@default/n";
+    assert_eq!(stages(&world), [format!("PJSIP/desk&{mobile} 10")]);
+    own(
+        &mut world,
+        r#"{"statuses":{"away":{"ringFirst":["soft"],"ringSecond":["desk"],"ringMobile":false,
+            "note":"Mine","greeting":"tour"},"default":{"ringTimeout":30,"push":true}}}"#,
+    );
+    assert_eq!(stages(&world), ["PJSIP/soft 30", "PJSIP/desk 30"]);
+    let plan = external(&world);
+    assert!(plan.push && plan.note == "Mine");
+    let by: Vec<String> = plan
+        .set_by
+        .iter()
+        .map(|(item, by)| format!("{item} {by}"))
+        .collect();
+    assert_eq!(
+        by,
+        [
+            "first own away",
+            "second own away",
+            "timeout own default",
+            "mobile own away",
+            "push own default",
+            "note own away",
+            "greeting own away",
+        ]
+    );
+    assert!(
+        plan.json().contains(r#""greeting":"tour","own":["first","#),
+        "{}",
+        plan.json()
+    );
+    own(
+        &mut world,
+        r#"{"statuses":{"away":{"ringMobile":null,"note":null},"dnd":{"ringMobile":true,
+            "ringFirst":["mobile"]}}}"#,
+    );
+    assert_eq!(external(&world).note, "Away");
+    let by = external(&world).set_by;
+    assert!(by.contains(&(PlanItem::Mobile, SetBy::Section("office-away".into()))));
+    // Never in dnd, whoever has set it; and all phones ring rather than none.
+    set(&mut world, "alice", "dnd");
+    assert_eq!(stages(&world), ["PJSIP/desk&PJSIP/soft 30"]);
+}
+
+#[test]
+fn effective_settings_have_the_shape_of_the_own_ones() {
+    use crate::calls::effective_settings::{EffectiveSettings, page};
+    use crate::model::own_settings::SettingsPath;
+    let mut world = office("login_status=chat");
+    let user = world.directory().user("alice").unwrap();
+    own(
+        &mut world,
+        r#"{"statuses":{"xa":{"push":false,"queue":"pause"}},"logoutStatus":"none"}"#,
+    );
+    let found = page(&world, user);
+    let xa = &found["effective"]["statuses"]["xa"];
+    assert_eq!(
+        (&xa["push"], &xa["queue"]),
+        (&false.into(), &"pause".into())
+    );
+    assert_eq!(found["setBy"]["statuses"]["xa"]["push"], "own xa");
+    assert_eq!(found["effective"]["loginStatus"], "chat");
+    assert_eq!(found["setBy"]["loginStatus"], "user");
+    assert_eq!(found["effective"]["logoutStatus"], "none");
+    assert_eq!(found["setBy"]["logoutStatus"], "own");
+    assert_eq!(found["effective"].get("registerStatus"), None);
+    // What is read can be written: the shape is that of a patch.
+    let all = EffectiveSettings::of(&world, user);
+    assert_eq!(all.json(), found["effective"].to_string());
+    let item = |path: &str| {
+        let path = SettingsPath::parse(path).unwrap();
+        EffectiveSettings::item(&world, user, &path)
+    };
+    assert_eq!(item("statuses.xa.push").as_deref(), Ok("no"));
+    assert_eq!(item("statuses.chat.push").as_deref(), Ok(""));
+    assert_eq!(item("logoutStatus").as_deref(), Ok("none"));
+    assert!(item("statuses.tea.push").is_err());
+}

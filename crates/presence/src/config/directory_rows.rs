@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(groups(&file[3]), ["Sales"]);
         assert_eq!(warnings.len(), 1);
         let location = "realtime family 'userpresence_directory', user 'Alice', column 'group'";
-        assert_eq!(warnings[0].location, location);
+        assert_eq!(warnings[0].location.text, location);
         assert!(warnings[0].message.ends_with("; the value is left out"));
 
         let mut rows = vec![row("CAROL", &[("group", "")])];

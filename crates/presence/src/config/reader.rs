@@ -19,6 +19,9 @@ use crate::model::suggest::{did_you_mean, expected};
 /// The column of a realtime row for the option `name`: the column `name` is the row's key.
 pub(super) const DISPLAY_NAME: &str = "display_name";
 
+/// The columns of which the first value counts.
+const OF_PERSON: [&str; 3] = [DISPLAY_NAME, "title", "email"];
+
 /// A column that every entry of an LDAP directory has.
 const LDAP_ENTRY: &str = "objectClass";
 
@@ -339,6 +342,9 @@ impl<'a> SectionReader<'a> {
                 warnings: &warnings,
                 asked: &asked,
             };
+            if self.is_another(&given, &variable.name) {
+                continue;
+            }
             match draft.set(self.option_of(&variable.name), &given) {
                 Some(Ok(())) => {}
                 Some(Err(message)) => self.error_in(Some(variable), message),
@@ -357,6 +363,16 @@ impl<'a> SectionReader<'a> {
             Origin::Realtime if name.eq_ignore_ascii_case(DISPLAY_NAME) => "name",
             _ => name,
         }
+    }
+
+    /// Whether this is another value of a column of which the first counts: an attribute of an
+    /// LDAP directory may have several values, and some drivers split values at `;`.
+    fn is_another(&self, given: &Given<'_>, name: &str) -> bool {
+        let mut of_person = OF_PERSON.iter();
+        let mut before = self.section.variables.iter().take(given.index as usize);
+        self.origin == Origin::Realtime
+            && of_person.any(|column| column.eq_ignore_ascii_case(name))
+            && before.any(|it| it.name.eq_ignore_ascii_case(name) && !it.value.is_empty())
     }
 
     fn unknown<D: Draft>(&mut self, variable: &Variable, warned: &mut HashSet<String>) {

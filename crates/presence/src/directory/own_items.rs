@@ -6,7 +6,7 @@ use crate::model::dialable::without_hyphens;
 use crate::model::handling::MOBILE;
 use crate::model::own_rights::OwnArea;
 use crate::model::own_settings::{
-    NONE, OwnItems, OwnSettings, OwnSwitch, OwnTarget, SettingsError, StatusItem, UserItem,
+    NONE, OwnItems, OwnSettings, OwnSwitch, OwnTarget, SettingsError, StatusSetting, UserSetting,
 };
 use crate::model::queue_action::QueueAction;
 use crate::model::text::quoted;
@@ -19,7 +19,7 @@ impl Directory {
         user: UserId,
         settings: Option<&'a OwnSettings>,
     ) -> Option<&'a str> {
-        let own = settings.and_then(|own| own.user().get(UserItem::Mobile));
+        let own = settings.and_then(|own| own.user().get(UserSetting::Mobile));
         let number = match own.filter(|own| self.own_mobile(user, own).is_ok()) {
             Some(own) => Some(own).filter(|own| *own != NONE),
             None => self.configured_mobile(user),
@@ -55,7 +55,7 @@ impl Directory {
     /// The input of the default extension: the user's own choice, if it is one of the user's
     /// extensions, else the configured one.
     pub fn default_of(&self, user: UserId, settings: Option<&OwnSettings>) -> Option<u16> {
-        let own = settings.and_then(|own| own.user().get(UserItem::Default));
+        let own = settings.and_then(|own| own.user().get(UserSetting::Default));
         let own = own.and_then(|own| self.own_default(user, own).ok());
         own.or(self.get(user).default)
     }
@@ -94,18 +94,18 @@ impl Directory {
         user: UserId,
         settings: &OwnSettings,
         items: &OwnItems,
-        item: StatusItem,
+        item: StatusSetting,
     ) -> Result<(), SettingsError> {
         let may_set = self.may_set(user, item.area());
         may_set.map_err(SettingsError::NotAllowed)?;
         let settings = Some(settings);
         match item {
-            StatusItem::RingFirst => self.own_endpoints(user, settings, &items.ring_first),
-            StatusItem::RingSecond => self.own_endpoints(user, settings, &items.ring_second),
-            StatusItem::RingMobile if items.ring_mobile == Some(true) => {
+            StatusSetting::RingFirst => self.own_endpoints(user, settings, &items.ring_first),
+            StatusSetting::RingSecond => self.own_endpoints(user, settings, &items.ring_second),
+            StatusSetting::RingMobile if items.ring_mobile == Some(true) => {
                 self.rings_mobile(user, settings)
             }
-            StatusItem::Queue if items.queue == Some(QueueAction::Login) => {
+            StatusSetting::Queue if items.queue == Some(QueueAction::Login) => {
                 match self.named_queues(user).next() {
                     Some(_) => Ok(()),
                     None => Err(SettingsError::NotAllowed(format!(
@@ -114,8 +114,8 @@ impl Directory {
                     ))),
                 }
             }
-            StatusItem::Dnd => self.own_switch(user, items.dnd, "dnd"),
-            StatusItem::FollowMe => self.own_switch(user, items.follow_me, "followme"),
+            StatusSetting::Dnd => self.own_switch(user, items.dnd, "dnd"),
+            StatusSetting::FollowMe => self.own_switch(user, items.follow_me, "followme"),
             _ => Ok(()),
         }
     }
@@ -222,5 +222,131 @@ impl Directory {
     pub fn is_own_mobile(&self, user: UserId, settings: Option<&OwnSettings>, plain: &str) -> bool {
         let mobile = self.mobile(user, settings);
         mobile.is_some_and(|mobile| *without_hyphens(mobile) == *plain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::testing::directory;
+    use crate::model::own_settings::SettingsPatch;
+    use crate::model::status::Statuses;
+
+    fn settings(json: &str) -> OwnSettings {
+        let patch = SettingsPatch::parse(json).unwrap();
+        let settings = OwnSettings::patched(None, &patch, &Statuses::default());
+        settings.unwrap().unwrap()
+    }
+
+    const CONF: &str = "[general]\nmobile_prefix=0\n\
+        [off]\ntype=action\nstatus=xa\nqueue=600,pause\n\
+        [alice]\ntype=user\nextension=200\nextension=201\nmobile=+491\nmailbox=200@default\n\
+        endpoint=desk,PJSIP/desk\nown_forward=mobile,_0+49X.,_0XXX\naction=off\n\
+        [bob]\ntype=user\nextension=210\nown_forward=internal\nmobile=+492\n\
+        [carol]\ntype=user\nextension=220\nown_settings=note\n\
+        [dora]\ntype=user\nextension=230\ndnd_on=USER_PRESENCE(${USER})=dnd\n";
+
+    #[test]
+    fn a_mobile_is_the_configured_one_or_what_may_be_dialled() {
+        let directory = directory(CONF);
+        let of = |user: &str, number: &str| {
+            let user = directory.user(user).unwrap();
+            let own = settings(&format!(r#"{{"mobile":"{number}"}}"#));
+            let mobile = directory.mobile(user, Some(&own)).unwrap_or("-").to_owned();
+            (directory.own_mobile(user, number).is_ok(), mobile)
+        };
+        let is = |allowed: bool, mobile: &str| (allowed, mobile.to_owned());
+        assert_eq!(of("alice", "+4917"), is(true, "+4917"));
+        assert_eq!(of("alice", "+491"), is(true, "+491"));
+        assert_eq!(of("alice", "none"), is(true, "-"));
+        // The patterns are of numbers as they are dialled, with the prefix.
+        assert_eq!(of("alice", "+3317"), is(false, "+491"));
+        assert_eq!(of("alice", "112"), is(true, "112"));
+        assert_eq!(of("alice", "0112"), is(false, "+491"));
+        assert_eq!(of("bob", "+4917"), is(false, "+492"));
+        assert_eq!(of("bob", "+492"), is(true, "+492"));
+        assert_eq!(of("carol", "+491"), is(false, "-"));
+    }
+
+    #[test]
+    fn a_default_extension_is_one_of_the_users_own() {
+        let directory = directory(CONF);
+        let of = |user: &str, name: &str| {
+            let user = directory.user(user).unwrap();
+            let own = settings(&format!(r#"{{"default":"{name}"}}"#));
+            directory.default_of(user, Some(&own))
+        };
+        assert_eq!(of("alice", "201"), Some(1));
+        assert_eq!(of("alice", "210"), Some(0));
+        assert_eq!(of("carol", "220"), Some(0), "not allowed, but the same");
+        let alice = directory.user("alice").unwrap();
+        let why = directory.own_default(alice, "210").unwrap_err().reason();
+        assert_eq!(why, "'210' is no extension of 'alice', expected 200, 201");
+    }
+
+    #[test]
+    fn each_item_of_a_status_has_its_reason() {
+        let directory = directory(CONF);
+        for (user, item, expected) in [
+            ("alice", r#""ringFirst":["desk","mobile"]"#, ""),
+            ("alice", r#""ringFirst":["attic","desk"]"#, ""),
+            (
+                "alice",
+                r#""ringFirst":["attic"]"#,
+                "no endpoint of 'alice', expected desk or mobile",
+            ),
+            ("alice", r#""ringFirst":[]"#, ""),
+            ("alice", r#""ringMobile":true"#, ""),
+            ("alice", r#""queue":"login""#, ""),
+            ("alice", r#""dnd":"on""#, ""),
+            (
+                "bob",
+                r#""ringFirst":["desk"]"#,
+                "'bob' has no endpoints, so all phones ring at once",
+            ),
+            (
+                "bob",
+                r#""ringMobile":true"#,
+                "own_forward of 'bob' does not allow the mobile",
+            ),
+            ("bob", r#""ringMobile":false"#, ""),
+            (
+                "bob",
+                r#""queue":"login""#,
+                "no action of 'bob' names a queue",
+            ),
+            ("bob", r#""queue":"pause""#, ""),
+            ("carol", r#""note":"x""#, ""),
+            (
+                "carol",
+                r#""push":true"#,
+                "own_settings of 'carol' does not include handling",
+            ),
+            (
+                "carol",
+                r#""dnd":"on""#,
+                "own_settings of 'carol' does not include actions",
+            ),
+            (
+                "dora",
+                r#""dnd":"on""#,
+                "dnd_on or dnd_off of 'dora' sets a presence",
+            ),
+            ("dora", r#""dnd":"none""#, ""),
+            ("dora", r#""followMe":"on""#, ""),
+            ("dora", r#""ringMobile":true"#, "'dora' has no mobile"),
+        ] {
+            let user = directory.user(user).unwrap();
+            let own = settings(&format!(r#"{{"statuses":{{"away":{{{item}}}}}}}"#));
+            let items = &own.status("away").unwrap().items;
+            let set = StatusSetting::ALL.into_iter();
+            let mut set = set.filter(|item| items.value(*item).is_some());
+            let why = directory.own_item(user, &own, items, set.next().unwrap());
+            let why = why.err().map_or_else(String::new, SettingsError::reason);
+            match expected {
+                "" => assert_eq!(why, "", "{item}"),
+                expected => assert!(why.contains(expected), "{item}: {why}"),
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::account::Activity;
-use crate::calls::effective::EffectiveSettings;
+use crate::calls::effective_settings::EffectiveSettings;
 use crate::combine::{Method, Order, Reason};
 use crate::config::Outgoing;
 use crate::directory::UserId;

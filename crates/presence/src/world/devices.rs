@@ -7,7 +7,7 @@ use super::chosen::OwnChange;
 use super::{Effect, Touched, World};
 use crate::directory::{DeviceId, UserId};
 use crate::model::device::{self, DeviceState, Phones, Watcher};
-use crate::model::own_settings::UserItem;
+use crate::model::own_settings::UserSetting;
 use crate::model::status::StatusType;
 use crate::model::time::Time;
 
@@ -160,7 +160,8 @@ impl World {
         let owners = directory.owners(device);
         // The owners that have a status for registration or its end.
         let watched = owners.iter().copied().filter(|user| {
-            let mut items = [UserItem::RegisterStatus, UserItem::UnregisterStatus].into_iter();
+            let mut items =
+                [UserSetting::RegisterStatus, UserSetting::UnregisterStatus].into_iter();
             items.any(|item| self.login_status(*user, item).is_some())
         });
         let watched: Vec<UserId> = watched.collect();
@@ -188,8 +189,8 @@ impl World {
         let changed = watched.iter().zip(before).zip(reachable(self));
         let set = changed.filter_map(|((user, before), after)| {
             let item = match (before, after) {
-                (false, true) => UserItem::RegisterStatus,
-                (true, false) => UserItem::UnregisterStatus,
+                (false, true) => UserSetting::RegisterStatus,
+                (true, false) => UserSetting::UnregisterStatus,
                 _ => return None,
             };
             Some((*user, self.login_status(*user, item)?.clone()))

@@ -7,7 +7,7 @@ use super::own::ChosenBy;
 use super::{Effect, World};
 use crate::directory::UserId;
 use crate::model::assignment::Choice;
-use crate::model::own_settings::UserItem;
+use crate::model::own_settings::UserSetting;
 use crate::model::status::StatusType;
 use crate::model::time::Time;
 
@@ -18,7 +18,7 @@ impl World {
         *panels += 1;
         let first = *panels == 1;
         self.note_panel(user, true);
-        let status = self.login_status(user, UserItem::LoginStatus).cloned();
+        let status = self.login_status(user, UserSetting::LoginStatus).cloned();
         let set = status.filter(|_| first).map(|status| (user, status));
         self.set_by_login(set, now)
     }
@@ -42,7 +42,7 @@ impl World {
 
     fn last_logged_out(&mut self, user: UserId, now: Time) -> Vec<Effect> {
         self.note_panel(user, false);
-        let status = self.login_status(user, UserItem::LogoutStatus).cloned();
+        let status = self.login_status(user, UserSetting::LogoutStatus).cloned();
         self.set_by_login(status.map(|status| (user, status)), now)
     }
 
@@ -100,10 +100,10 @@ impl World {
     fn chosen_by_hand(&self, user: UserId, status: &Arc<StatusType>) -> bool {
         let spec = self.directory.get(user);
         let of = |item| self.login_status(user, item);
-        let logging_out = [UserItem::LogoutStatus, UserItem::UnregisterStatus]
+        let logging_out = [UserSetting::LogoutStatus, UserSetting::UnregisterStatus]
             .map(of)
             .contains(&Some(status));
-        let at_login = [UserItem::LoginStatus, UserItem::RegisterStatus].map(of);
+        let at_login = [UserSetting::LoginStatus, UserSetting::RegisterStatus].map(of);
         let own = self.own(user);
         let is_set = |own: &&super::Own| {
             let recorded_only = own.status.as_ref().is_some_and(|s| s.maps_to.is_none());

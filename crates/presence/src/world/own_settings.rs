@@ -10,8 +10,8 @@ use crate::model::assignment::Choice;
 use crate::model::details::{Detail, Details};
 use crate::model::own_rights::OwnArea;
 use crate::model::own_settings::{
-    NONE, OwnItems, OwnSettings, OwnStatusSettings, STATUSES, SettingsPatch, StatusItem, UserItem,
-    forward_member,
+    NONE, OwnItems, OwnSettings, OwnStatusSettings, STATUSES, SettingsPatch, StatusSetting,
+    UserSetting, forward_member,
 };
 use crate::model::state::{Presence, State};
 use crate::model::status::StatusType;
@@ -55,7 +55,7 @@ impl World {
 
     /// The status that a login, a logout, a registration or its end sets: the user's own, else
     /// the administrator's.
-    pub fn login_status(&self, user: UserId, item: UserItem) -> Option<&Arc<StatusType>> {
+    pub fn login_status(&self, user: UserId, item: UserSetting) -> Option<&Arc<StatusType>> {
         let settings = self.own_settings(user);
         let own = settings.and_then(|settings| settings.user().get(item));
         match own.map(|own| self.own_login_status(user, own)) {
@@ -63,11 +63,11 @@ impl World {
             Some(Err(_)) | None => {
                 let login = &self.directory.get(user).rule.login;
                 let status = match item {
-                    UserItem::LoginStatus => &login.login,
-                    UserItem::LogoutStatus => &login.logout,
-                    UserItem::RegisterStatus => &login.register,
-                    UserItem::UnregisterStatus => &login.unregister,
-                    UserItem::Mobile | UserItem::Default | UserItem::Visibility => &None,
+                    UserSetting::LoginStatus => &login.login,
+                    UserSetting::LogoutStatus => &login.logout,
+                    UserSetting::RegisterStatus => &login.register,
+                    UserSetting::UnregisterStatus => &login.unregister,
+                    UserSetting::Mobile | UserSetting::Default | UserSetting::Visibility => &None,
                 };
                 status.as_ref()
             }
@@ -97,13 +97,13 @@ impl World {
     pub fn own_user_item(
         &self,
         user: UserId,
-        item: UserItem,
+        item: UserSetting,
         value: &str,
     ) -> Result<(), SettingsError> {
         match item {
-            UserItem::Mobile => self.directory.own_mobile(user, value),
-            UserItem::Default => self.directory.own_default(user, value).map(drop),
-            UserItem::Visibility => {
+            UserSetting::Mobile => self.directory.own_mobile(user, value),
+            UserSetting::Default => self.directory.own_default(user, value).map(drop),
+            UserSetting::Visibility => {
                 let may_set = self.directory.may_set(user, OwnArea::Visibility);
                 may_set.map_err(SettingsError::NotAllowed)
             }
@@ -117,7 +117,7 @@ impl World {
         &'a self,
         user: UserId,
         (state, status): (State, &str),
-        item: StatusItem,
+        item: StatusSetting,
         get: impl Fn(&'a OwnItems) -> Option<T>,
     ) -> Option<(&'a OwnStatusSettings, T)> {
         let settings = self.own_settings(user)?;
@@ -140,12 +140,12 @@ impl World {
         let switch = |item, get: fn(&OwnItems) -> Option<_>| {
             self.own_item(user, at, item, get).map(|(_, value)| value)
         };
-        let queue = self.own_item(user, at, StatusItem::Queue, |items| items.queue);
+        let queue = self.own_item(user, at, StatusSetting::Queue, |items| items.queue);
         let named = settings.statuses().iter().filter_map(|it| it.items.queue);
         OwnActions {
             queue: queue.map(|(_, action)| action),
-            dnd: switch(StatusItem::Dnd, |items| items.dnd),
-            follow_me: switch(StatusItem::FollowMe, |items| items.follow_me),
+            dnd: switch(StatusSetting::Dnd, |items| items.dnd),
+            follow_me: switch(StatusSetting::FollowMe, |items| items.follow_me),
             named: named.collect(),
         }
     }
@@ -156,7 +156,7 @@ impl World {
         let noted = presence.and_then(|presence| {
             let at = (presence.state(), &*choice.status.name);
             let note = |items: &'_ OwnItems| items.note.clone();
-            let (_, note) = self.own_item(user, at, StatusItem::Note, note)?;
+            let (_, note) = self.own_item(user, at, StatusSetting::Note, note)?;
             let presence = Presence::new(presence.state(), presence.subtype(), &note);
             Some(Choice {
                 presence: Some(presence),
@@ -194,7 +194,7 @@ impl World {
         after: &OwnSettings,
     ) -> Result<(), SettingsError> {
         let directory = &self.directory;
-        for item in UserItem::ALL {
+        for item in UserSetting::ALL {
             let value = after.user().get(item);
             let was = before.and_then(|before| before.user().get(item));
             if let Some(value) = value.filter(|value| was != Some(value)) {
@@ -214,7 +214,7 @@ impl World {
                 }
             }
             let items = &status.items;
-            for item in StatusItem::ALL {
+            for item in StatusSetting::ALL {
                 let value = items.value(item);
                 if value.is_none() || value == was.and_then(|was| was.items.value(item)) {
                     continue;
@@ -224,8 +224,8 @@ impl World {
                 let works = directory.own_item(user, after, items, item);
                 works.map_err(at)?;
                 let names = match item {
-                    StatusItem::RingFirst => items.ring_first.as_deref(),
-                    StatusItem::RingSecond => items.ring_second.as_deref(),
+                    StatusSetting::RingFirst => items.ring_first.as_deref(),
+                    StatusSetting::RingSecond => items.ring_second.as_deref(),
                     _ => None,
                 };
                 for name in names.into_iter().flatten() {

@@ -23,11 +23,11 @@ const VIEWS = {
   administration: { may: ({ may }) => may?.configure, load: () => import("./administration.js") },
 };
 
-/** Whether the server tells the caller of queues, which the session does not say. */
+/** Whether there are queues for the caller, which the session does not say. */
 let hasQueues = false;
 
 async function findQueues(signal) {
-  hasQueues = await ask("account/~/queues", { signal }).then(() => true, () => false);
+  hasQueues = await ask("account/~/queues", { signal }).then(({ queues }) => queues.length > 0, () => false);
   if (signal.aborted || !hasQueues) return;
   paintLinks();
   route();
@@ -181,8 +181,9 @@ on.changed = () => {
 };
 on.statuses = () => {
   list.learnStatuses();
-  // A new stream may follow a gap, for which the feed repeats no calls.
-  calls.load(list.draw, session.signal);
+  // A stream begins with all calls, where the account shows them: those before it may be over.
+  state.calls.clear();
+  list.draw();
 };
 on.calls = (extensionId, all) => {
   calls.put(extensionId, all);
@@ -198,7 +199,10 @@ document.addEventListener("keydown", (event) => {
   if (event.key !== "/" && event.key !== "s") return;
   event.preventDefault();
   if (event.key === "s") return menu.open();
-  if ($("board").hidden) location.hash = "#/people";
+  if ($("board").hidden) {
+    location.hash = "#/people";
+    route();
+  }
   $("search").focus();
   $("search").select();
 });

@@ -3,22 +3,6 @@
 import { $, ask, say, set, t } from "./core.js";
 import { isOwn, on, state } from "./people.js";
 
-/** Loads the calls that the caller may know; a server that tells none answers 403 or 404. */
-export async function load(changed, signal) {
-  try {
-    const { calls } = await ask("account/~/calls", { signal });
-    state.calls = new Map();
-    for (const call of calls) {
-      if (!state.calls.has(call.extensionId)) state.calls.set(call.extensionId, []);
-      state.calls.get(call.extensionId).push(call);
-    }
-    changed();
-  } catch (error) {
-    if (error.status === 401) on.ended();
-    else if (!signal.aborted && !("status" in error)) console.error(error);
-  }
-}
-
 /** The calls of one person changed. */
 export function put(extensionId, calls) {
   if (calls.length) state.calls.set(extensionId, calls);
@@ -67,7 +51,7 @@ export function actionsOf(record, calls = []) {
 }
 
 /** One's own phone rings first: the page says so, or why not. */
-async function send(path, done, body) {
+async function send(path, done, body = {}) {
   const told = $("told");
   try {
     await ask(path, { method: "POST", body });

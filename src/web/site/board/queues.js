@@ -7,9 +7,11 @@ import { elapsed } from "./calls.js";
 /** How often (ms). */
 const EVERY = 3e3;
 const LOOKS = { idle: "available", busy: "call", ringing: "ringing", unavailable: "unavailable" };
+/** The reason of a pause that came with a status. */
+const BY_STATUS = "UserPresence";
 const PRESENCE = { idle: "Available", busy: "Busy", ringing: "Available", unavailable: "Offline" };
 
-export async function show(element, { signal, say }) {
+export async function show(element, { caller, signal, say }) {
   let tag = null;
   const get = async () => {
     const answer = await fetch("v1/account/~/queues", { signal, cache: "no-store", headers: tag ? { "If-None-Match": tag } : {} });
@@ -40,10 +42,10 @@ export async function show(element, { signal, say }) {
     }
   };
 
-  function queue({ name, waiting, members, own }, at) {
+  function queue({ name, waiting, members, hidden, own }, at) {
     const title = h("h2", { id: `queue-${at}` }, name);
     const count = h("p", { class: "soft" }, t("queue.waiting", { count: waiting.length }));
-    return h("section", { class: "card queue", "aria-labelledby": `queue-${at}` }, title, count, own && ownPause(name, own, at), callers(waiting), agents(members));
+    return h("section", { class: "card queue", "aria-labelledby": `queue-${at}` }, title, count, own && caller.role !== "read" && ownPause(name, own, at), callers(waiting), agents(members, hidden));
   }
 
   function ownPause(name, { paused }, at) {
@@ -86,12 +88,12 @@ function callers(waiting) {
   return [h("h3", {}, t("queue.callers")), h("ol", {}, waiting.map(one))];
 }
 
-function agents(members) {
-  if (!members.length) return null;
+function agents(members, hidden) {
   const one = ({ name, paused, reason, state, calls }) => {
-    const words = [t(`queue.${state}`), paused && (reason ? t("queue.pausedFor", { reason }) : t("queue.paused")), calls > 0 && t("queue.calls", { count: calls })];
+    const words = [t(`queue.${state}`), paused && (reason && reason !== BY_STATUS ? t("queue.pausedFor", { reason }) : t("queue.paused")), calls > 0 && t("queue.calls", { count: calls })];
     const dot = h("span", { class: `dot ${LOOKS[state] ?? ""}`, "data-presence": paused ? "" : PRESENCE[state], "aria-hidden": "true" });
     return h("li", {}, dot, " ", h("span", { dir: "auto" }, name), " ", h("span", { class: "soft" }, words.filter(Boolean).join(" · ")));
   };
-  return [h("h3", {}, t("queue.agents")), h("ul", {}, members.map(one))];
+  const others = hidden > 0 && h("p", { class: "soft" }, t("queue.hidden", { count: hidden }));
+  return [h("h3", {}, t("queue.agents")), h("ul", {}, members.map(one)), others];
 }

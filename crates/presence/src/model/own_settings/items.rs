@@ -18,7 +18,7 @@ const MAX_ITEM_NAME: usize = 60;
 
 words! {
     /// An item of the settings in one status.
-    pub enum StatusItem: "item", compared by words::exactly {
+    pub enum StatusSetting: "item", compared by words::exactly {
         /// The endpoints that ring first.
         RingFirst = "ringFirst",
         /// The endpoints that ring second.
@@ -42,12 +42,12 @@ words! {
     }
 }
 
-impl StatusItem {
+impl StatusSetting {
     /// The part of the settings that the item belongs to.
     pub const fn area(self) -> OwnArea {
         match self {
-            StatusItem::Note => OwnArea::Note,
-            StatusItem::Queue | StatusItem::Dnd | StatusItem::FollowMe => OwnArea::Actions,
+            StatusSetting::Note => OwnArea::Note,
+            StatusSetting::Queue | StatusSetting::Dnd | StatusSetting::FollowMe => OwnArea::Actions,
             _ => OwnArea::Handling,
         }
     }
@@ -55,7 +55,7 @@ impl StatusItem {
 
 words! {
     /// An item that belongs to no status.
-    pub enum UserItem: "item", compared by words::exactly {
+    pub enum UserSetting: "item", compared by words::exactly {
         /// The status that the login of a panel sets.
         LoginStatus = "loginStatus",
         /// The status that the logout of the last panel sets.
@@ -73,13 +73,13 @@ words! {
     }
 }
 
-impl UserItem {
+impl UserSetting {
     /// The part of the settings that the item belongs to.
     pub const fn area(self) -> OwnArea {
         match self {
-            UserItem::Mobile => OwnArea::Mobile,
-            UserItem::Default => OwnArea::Handling,
-            UserItem::Visibility => OwnArea::Visibility,
+            UserSetting::Mobile => OwnArea::Mobile,
+            UserSetting::Default => OwnArea::Handling,
+            UserSetting::Visibility => OwnArea::Visibility,
             _ => OwnArea::Login,
         }
     }
@@ -88,7 +88,7 @@ impl UserItem {
     pub const fn is_status(self) -> bool {
         !matches!(
             self,
-            UserItem::Mobile | UserItem::Default | UserItem::Visibility
+            UserSetting::Mobile | UserSetting::Default | UserSetting::Visibility
         )
     }
 }
@@ -185,54 +185,54 @@ impl OwnItems {
     ///
     /// # Errors
     /// A message that says what was expected; the item stays as it was.
-    pub(super) fn read(&mut self, item: StatusItem, value: &Value) -> Result<(), String> {
+    pub(super) fn read(&mut self, item: StatusSetting, value: &Value) -> Result<(), String> {
         match item {
-            StatusItem::RingFirst => self.ring_first = Some(names(value)?),
-            StatusItem::RingSecond => self.ring_second = Some(names(value)?),
-            StatusItem::RingTimeout => self.ring_timeout = Some(seconds(value)?),
-            StatusItem::RingMobile => self.ring_mobile = Some(boolean(value)?),
-            StatusItem::Push => self.push = Some(boolean(value)?),
-            StatusItem::Note => {
+            StatusSetting::RingFirst => self.ring_first = Some(names(value)?),
+            StatusSetting::RingSecond => self.ring_second = Some(names(value)?),
+            StatusSetting::RingTimeout => self.ring_timeout = Some(seconds(value)?),
+            StatusSetting::RingMobile => self.ring_mobile = Some(boolean(value)?),
+            StatusSetting::Push => self.push = Some(boolean(value)?),
+            StatusSetting::Note => {
                 let note = word(value)?;
                 text::check(note).map_err(|why| format!("the text {why}"))?;
                 self.note = Some(note.into());
             }
-            StatusItem::Queue => self.queue = Some(QueueAction::parse(word(value)?)?),
-            StatusItem::Dnd => self.dnd = Some(OwnSwitch::parse(word(value)?)?),
-            StatusItem::FollowMe => self.follow_me = Some(OwnSwitch::parse(word(value)?)?),
-            StatusItem::Greeting => self.greeting = Some(Greeting::parse(word(value)?)?),
+            StatusSetting::Queue => self.queue = Some(QueueAction::parse(word(value)?)?),
+            StatusSetting::Dnd => self.dnd = Some(OwnSwitch::parse(word(value)?)?),
+            StatusSetting::FollowMe => self.follow_me = Some(OwnSwitch::parse(word(value)?)?),
+            StatusSetting::Greeting => self.greeting = Some(Greeting::parse(word(value)?)?),
         }
         Ok(())
     }
 
     /// The value of an item as JSON.
-    pub fn value(&self, item: StatusItem) -> Option<Value> {
-        let list = |names: &Box<[Box<str>]>| {
+    pub fn value(&self, item: StatusSetting) -> Option<Value> {
+        let list = |names: &[Box<str>]| {
             let names = names.iter().map(|name| Value::from(&**name));
             Value::Array(names.collect())
         };
         match item {
-            StatusItem::RingFirst => self.ring_first.as_ref().map(list),
-            StatusItem::RingSecond => self.ring_second.as_ref().map(list),
-            StatusItem::RingTimeout => self.ring_timeout.map(Value::from),
-            StatusItem::RingMobile => self.ring_mobile.map(Value::from),
-            StatusItem::Push => self.push.map(Value::from),
-            StatusItem::Note => self.note.as_deref().map(Value::from),
-            StatusItem::Queue => self.queue.map(|it| Value::from(it.name())),
-            StatusItem::Dnd => self.dnd.map(|it| Value::from(it.name())),
-            StatusItem::FollowMe => self.follow_me.map(|it| Value::from(it.name())),
-            StatusItem::Greeting => self.greeting.as_ref().map(|it| it.to_string().into()),
+            StatusSetting::RingFirst => self.ring_first.as_deref().map(list),
+            StatusSetting::RingSecond => self.ring_second.as_deref().map(list),
+            StatusSetting::RingTimeout => self.ring_timeout.map(Value::from),
+            StatusSetting::RingMobile => self.ring_mobile.map(Value::from),
+            StatusSetting::Push => self.push.map(Value::from),
+            StatusSetting::Note => self.note.as_deref().map(Value::from),
+            StatusSetting::Queue => self.queue.map(|it| Value::from(it.name())),
+            StatusSetting::Dnd => self.dnd.map(|it| Value::from(it.name())),
+            StatusSetting::FollowMe => self.follow_me.map(|it| Value::from(it.name())),
+            StatusSetting::Greeting => self.greeting.as_ref().map(|it| it.to_string().into()),
         }
     }
 }
 
 /// The items that belong to no status; `None` for those that are left to the administrator.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct UserItems([Option<Box<str>>; UserItem::ALL.len()]);
+pub struct UserItems([Option<Box<str>>; UserSetting::ALL.len()]);
 
 impl UserItems {
     /// The text of an item; [`NONE`] for nothing although the administrator has set something.
-    pub fn get(&self, item: UserItem) -> Option<&str> {
+    pub fn get(&self, item: UserSetting) -> Option<&str> {
         self.0[item as usize].as_deref()
     }
 
@@ -240,27 +240,27 @@ impl UserItems {
     ///
     /// # Errors
     /// A message that says what was expected; the item stays as it was.
-    pub(super) fn read(&mut self, item: UserItem, value: &Value) -> Result<(), String> {
+    pub(super) fn read(&mut self, item: UserSetting, value: &Value) -> Result<(), String> {
         let text = word(value)?;
         let is_none = text.eq_ignore_ascii_case(NONE);
         let checked = match item {
-            UserItem::Visibility => {
+            UserSetting::Visibility => {
                 let visibility = Visibility::parse(text)?;
                 self.0[item as usize] = Some(visibility.name().into());
                 return Ok(());
             }
-            UserItem::Default if !is_name(text) => Err(format!(
+            UserSetting::Default if !is_name(text) => Err(format!(
                 "'{}' is no extension, expected one of the user's",
                 quoted(text)
             )),
-            UserItem::Mobile if !is_none && !is_number(text) => Err(format!(
+            UserSetting::Mobile if !is_none && !is_number(text) => Err(format!(
                 "'{}' is no number, expected one such as +491701234567, or none",
                 quoted(text)
             )),
             _ => text::check(text).map_err(|why| format!("the text {why}")),
         };
         checked?;
-        self.0[item as usize] = Some(match is_none && item != UserItem::Default {
+        self.0[item as usize] = Some(match is_none && item != UserSetting::Default {
             true => NONE.into(),
             false => text.into(),
         });

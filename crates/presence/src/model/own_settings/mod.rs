@@ -29,7 +29,7 @@ use super::status::Statuses;
 use super::visibility::Visibility;
 
 pub use forward::{OwnForward, OwnTarget};
-pub use items::{Greeting, OwnItems, OwnSwitch, StatusItem, UserItem, UserItems};
+pub use items::{Greeting, OwnItems, OwnSwitch, StatusSetting, UserItems, UserSetting};
 pub use patch::SettingsPatch;
 pub use path::{SettingsPath, text_of};
 
@@ -132,7 +132,7 @@ impl OwnSettings {
 
     /// Who may see the presence, if the user has set it.
     pub fn visibility(&self) -> Option<Visibility> {
-        let word = self.user.get(UserItem::Visibility)?;
+        let word = self.user.get(UserSetting::Visibility)?;
         Visibility::parse(word).ok()
     }
 
@@ -164,10 +164,12 @@ impl OwnSettings {
 
     /// Whether a status does something in queues, or switches do not disturb or follow me.
     pub fn has_actions(&self) -> bool {
-        let is_action = |item: StatusItem| item.area() == OwnArea::Actions;
+        let is_action = |item: StatusSetting| item.area() == OwnArea::Actions;
         let mut statuses = self.statuses.iter();
         statuses.any(|it| {
-            let mut items = StatusItem::ALL.into_iter().filter(|item| is_action(*item));
+            let mut items = StatusSetting::ALL
+                .into_iter()
+                .filter(|item| is_action(*item));
             items.any(|item| it.items.value(item).is_some())
         })
     }

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::restore::too_long;
 use super::{
-    DEFAULT_STATUS, MAX_BYTES, NONE, OwnItems, OwnTarget, STATUSES, StatusItem, UserItem,
-    UserItems, forward_member, kind,
+    DEFAULT_STATUS, MAX_BYTES, NONE, OwnItems, OwnTarget, STATUSES, StatusSetting, UserItems,
+    UserSetting, forward_member, kind,
 };
 use crate::model::handling::{CallOrigin, ForwardWhen};
 use crate::model::status::Statuses;
@@ -94,7 +94,7 @@ fn checked(
 ) -> Result<Map<String, Value>, String> {
     let mut checked = Map::new();
     for (name, value) in patch {
-        let item = UserItem::parse(name).ok();
+        let item = UserSetting::parse(name).ok();
         let value = match (name.as_str(), value) {
             (STATUSES, Value::Object(given)) => {
                 let known = object.get(STATUSES).and_then(Value::as_object);
@@ -109,7 +109,7 @@ fn checked(
                     checked_user_item(item, value, statuses).map_err(|why| at(&[name], &why))?
                 }
                 None => {
-                    let names: Vec<_> = [STATUSES].into_iter().chain(UserItem::NAMES).collect();
+                    let names: Vec<_> = [STATUSES].into_iter().chain(UserSetting::NAMES).collect();
                     return Err(unknown(&[name], &names));
                 }
             },
@@ -119,7 +119,11 @@ fn checked(
     Ok(checked)
 }
 
-fn checked_user_item(item: UserItem, value: &Value, statuses: &Statuses) -> Result<Value, String> {
+fn checked_user_item(
+    item: UserSetting,
+    value: &Value,
+    statuses: &Statuses,
+) -> Result<Value, String> {
     let mut read = UserItems::default();
     read.read(item, value)?;
     let text = read.get(item).unwrap_or_default();
@@ -191,7 +195,7 @@ fn check_status(
     for (name, value) in settings {
         let path = [STATUSES, status, name];
         let before = before.and_then(|before| before.get(name));
-        let item = StatusItem::parse(name).ok();
+        let item = StatusSetting::parse(name).ok();
         let is_forward = FORWARDS.contains(&name.as_str());
         match (value, item) {
             (Value::Null, item) if before.is_some() || is_forward || item.is_some() => {}
@@ -206,7 +210,7 @@ fn check_status(
                 return Err(wrong(&path, other, "an object or null"));
             }
             _ => {
-                let names: Vec<_> = FORWARDS.into_iter().chain(StatusItem::NAMES).collect();
+                let names: Vec<_> = FORWARDS.into_iter().chain(StatusSetting::NAMES).collect();
                 return Err(unknown(&path, &names));
             }
         }

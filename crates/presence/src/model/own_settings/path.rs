@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{OwnSettings, STATUSES, SettingsPatch, StatusItem, UserItem, forward_member};
+use super::{OwnSettings, STATUSES, SettingsPatch, StatusSetting, UserSetting, forward_member};
 use crate::model::handling::{CallOrigin, ForwardWhen};
 use crate::model::text::quoted;
 
@@ -13,9 +13,9 @@ const CHOSEN: &str = "~";
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SettingsPath<'a> {
     /// An item that belongs to no status.
-    User(UserItem),
+    User(UserSetting),
     /// An item of a status; `None` for the status that the user has chosen.
-    Status(Option<&'a str>, StatusItem),
+    Status(Option<&'a str>, StatusSetting),
     /// A forward of a status; `None` for the status that the user has chosen.
     Forward(Option<&'a str>, CallOrigin, ForwardWhen),
 }
@@ -35,7 +35,7 @@ impl<'a> SettingsPath<'a> {
             )
         };
         let given = given.trim();
-        if let Ok(item) = UserItem::parse(given) {
+        if let Ok(item) = UserSetting::parse(given) {
             return Ok(SettingsPath::User(item));
         }
         let rest = given
@@ -48,7 +48,7 @@ impl<'a> SettingsPath<'a> {
             CHOSEN => Ok(None),
             name => Ok(Some(name)),
         };
-        if let Ok(item) = StatusItem::parse(last) {
+        if let Ok(item) = StatusSetting::parse(last) {
             return Ok(SettingsPath::Status(status(rest)?, item));
         }
         let mut all = ForwardWhen::ALL.into_iter();
@@ -105,17 +105,18 @@ impl<'a> SettingsPath<'a> {
 
 /// The JSON that a text means. One that means nothing stays a text, which is refused when the
 /// change is applied.
-fn value_of(item: StatusItem, text: &str) -> Value {
+fn value_of(item: StatusSetting, text: &str) -> Value {
     match item {
-        StatusItem::RingFirst | StatusItem::RingSecond => match text {
+        StatusSetting::RingFirst | StatusSetting::RingSecond => match text {
             text if text.eq_ignore_ascii_case(super::NONE) => Value::Array(Vec::new()),
             text => text
                 .split(',')
                 .map(|name| Value::from(name.trim()))
                 .collect(),
         },
-        StatusItem::RingTimeout => text.parse::<u64>().map_or(text.into(), Value::from),
-        StatusItem::RingMobile | StatusItem::Push => match text.to_ascii_lowercase().as_str() {
+        StatusSetting::RingTimeout => text.parse::<u64>().map_or(text.into(), Value::from),
+        StatusSetting::RingMobile | StatusSetting::Push => match text.to_ascii_lowercase().as_str()
+        {
             "yes" | "true" | "on" | "1" => true.into(),
             "no" | "false" | "off" | "0" => false.into(),
             _ => text.into(),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{
     MAX_BYTES, MAX_STATUSES, OwnForward, OwnItems, OwnSettings, OwnStatusSettings, OwnTarget,
-    STATUSES, StatusItem, UserItem, UserItems, forward_member,
+    STATUSES, StatusSetting, UserItems, UserSetting, forward_member,
 };
 use crate::model::handling::{CallOrigin, ForwardWhen};
 
@@ -41,7 +41,7 @@ impl OwnSettings {
             ));
         }
         let mut user = UserItems::default();
-        for item in UserItem::ALL {
+        for item in UserSetting::ALL {
             if let Some(value) = object.get(item.name()) {
                 // What cannot be read is left to the administrator.
                 let _ = user.read(item, value);
@@ -86,7 +86,7 @@ fn forwards(settings: &Value) -> Box<[OwnForward]> {
 /// Every other item of a status.
 fn items(settings: &Value) -> OwnItems {
     let mut items = OwnItems::default();
-    for item in StatusItem::ALL {
+    for item in StatusSetting::ALL {
         if let Some(value) = settings.get(item.name()) {
             // What cannot be read is left to the administrator.
             let _ = items.read(item, value);

@@ -166,3 +166,203 @@ fn one_forward_is_a_patch() {
     let back = OwnSettings::patched(Some(&set), &of(None), &Statuses::default());
     assert_eq!(back, Ok(None));
 }
+
+#[test]
+fn every_item_is_read_and_its_mistakes_have_a_message() {
+    let json = r#"{"statuses":{"away":{"ringFirst":["desk","mobile"],"ringSecond":[],
+        "ringTimeout":5,"ringMobile":true,"push":false,"note":"Back \"soon\"","queue":"PAUSE",
+        "dnd":"On","followMe":"none","greeting":"Busy"}},
+        "loginStatus":"AWAY","logoutStatus":"None","mobile":"+491","default":"200"}"#;
+    let all = settings(json);
+    let items = &all.status("AWAY").unwrap().items;
+    let shown: Vec<_> = StatusSetting::ALL
+        .into_iter()
+        .map(|item| text_of(&items.value(item).unwrap()))
+        .collect();
+    let expected = [
+        "desk,mobile",
+        "none",
+        "5",
+        "yes",
+        "no",
+        "Back \"soon\"",
+        "pause",
+        "on",
+        "none",
+        "busy",
+    ];
+    assert_eq!(shown, expected);
+    assert!(all.has_actions());
+    let user = UserSetting::ALL.map(|item| all.user().get(item));
+    assert_eq!(
+        user,
+        [
+            Some("away"),
+            Some("none"),
+            None,
+            None,
+            Some("+491"),
+            Some("200")
+        ]
+    );
+    assert_eq!(OwnSettings::restore(all.json()).unwrap(), all);
+    // Each item is given back alone.
+    let back = r#"{"statuses":{"away":{"queue":null,"dnd":null,"followMe":null}},"mobile":null}"#;
+    let less = patch(Some(&all), back).unwrap().unwrap();
+    assert!(!less.has_actions());
+    assert_eq!(less.user().get(UserSetting::Mobile), None);
+    assert_eq!(less.user().get(UserSetting::Default), Some("200"));
+
+    for (item, value, expected) in [
+        (
+            "ringFirst",
+            r#""desk""#,
+            "a text, expected a list of endpoints' names",
+        ),
+        ("ringFirst", "[1]", "the list has a number, expected"),
+        ("ringFirst", r#"["a b"]"#, "'a b' is not an endpoint's name"),
+        ("ringTimeout", "4", "4, expected 5 to 300"),
+        ("ringTimeout", "5.5", "5.5, expected 5 to 300"),
+        ("ringTimeout", "-5", "-5, expected 5 to 300"),
+        (
+            "ringTimeout",
+            "true",
+            "true or false, expected 5 to 300 or null",
+        ),
+        ("ringMobile", "1", "a number, expected true, false or null"),
+        ("push", r#""yes""#, "a text, expected true, false or null"),
+        ("note", r#""a\u0001""#, "the text"),
+        (
+            "queue",
+            r#""jump""#,
+            "unknown action 'jump', expected login, logout, pause or none",
+        ),
+        (
+            "dnd",
+            r#""maybe""#,
+            "unknown value 'maybe', expected on, off or none",
+        ),
+        (
+            "greeting",
+            r#""a/b""#,
+            "'a/b', expected unavailable, busy, or the name",
+        ),
+        ("greeting", r#"".""#, "'.', expected unavailable"),
+    ] {
+        let json = format!(r#"{{"statuses":{{"away":{{"{item}":{value}}}}}}}"#);
+        let why = patch(None, &json).unwrap_err();
+        let expected = format!("statuses.away.{item}: {expected}");
+        assert!(why.starts_with(&expected), "{json}: {why}");
+        // What a later release or another program has stored has no effect, and stays.
+        let stored = OwnSettings::restore(&json).unwrap();
+        assert_eq!(stored.status("away").unwrap().items, OwnItems::default());
+        let name = StatusSetting::parse(item).unwrap();
+        assert_eq!(
+            SettingsPath::Status(Some("away"), name).read(Some(&stored), ""),
+            ""
+        );
+    }
+    for (json, expected) in [
+        (
+            r#"{"loginStatus":"awya"}"#,
+            "loginStatus: unknown status 'awya', did you mean 'away'?",
+        ),
+        (
+            r#"{"loginStatus":7}"#,
+            "loginStatus: a number, expected a text or null",
+        ),
+        (
+            r#"{"mobile":"49-1"}"#,
+            "mobile: '49-1' is no number, expected one such as",
+        ),
+        (r#"{"mobile":""}"#, "mobile: '' is no number"),
+        (r#"{"default":"2 0"}"#, "default: '2 0' is no extension"),
+    ] {
+        let why = patch(None, json).unwrap_err();
+        assert!(why.starts_with(expected), "{json}: {why}");
+    }
+}
+
+#[test]
+fn layers_come_in_the_order_of_the_rule_each_once() {
+    let all = settings(
+        r#"{"statuses":{"default":{"push":true},"away":{"push":false},"dnd":{"push":true}}}"#,
+    );
+    let names = |state, status: &str| -> Vec<String> {
+        let layers = all.layers(state, status);
+        layers.map(|layer| layer.status.to_string()).collect()
+    };
+    assert_eq!(names(State::Away, "lunch"), ["away", "default"]);
+    assert_eq!(names(State::Away, "AWAY"), ["away", "default"]);
+    assert_eq!(names(State::Away, "dnd"), ["dnd", "away", "default"]);
+    assert_eq!(names(State::Chat, "chat"), ["default"]);
+    assert_eq!(names(State::Chat, "default"), ["default"]);
+}
+
+#[test]
+fn a_path_names_one_item() {
+    let set = |before: Option<&OwnSettings>, path: &str, text: &str| {
+        let path = SettingsPath::parse(path).unwrap();
+        OwnSettings::patched(before, &path.patch(text, "away"), &Statuses::default())
+    };
+    let read = |settings: &OwnSettings, path: &str| {
+        SettingsPath::parse(path)
+            .unwrap()
+            .read(Some(settings), "away")
+    };
+    let mut all = None;
+    for (path, text, reads) in [
+        ("mobile", "+491", "+491"),
+        ("statuses.~.ringMobile", "On", "yes"),
+        ("statuses.away.ringFirst", "desk, soft", "desk,soft"),
+        ("statuses.xa.ringFirst", "none", "none"),
+        ("statuses.away.ringTimeout", "17", "17"),
+        (
+            "statuses.default.forwardExternal.noAnswer",
+            "voicemail",
+            "voicemail",
+        ),
+        ("statuses.dnd.note", "a, \"b\"", "a, \"b\""),
+    ] {
+        all = set(all.as_ref(), path, text).unwrap();
+        assert_eq!(read(all.as_ref().unwrap(), path), reads, "{path}");
+    }
+    assert_eq!(
+        read(all.as_ref().unwrap(), "statuses.away.ringMobile"),
+        "yes"
+    );
+    for path in [
+        "statuses.away.ringTimeout",
+        "statuses.~.ringMobile",
+        "mobile",
+    ] {
+        all = set(all.as_ref(), path, "").unwrap();
+        assert_eq!(read(all.as_ref().unwrap(), path), "");
+    }
+    all = set(all.as_ref(), "statuses.away.ringFirst", "null").unwrap();
+    assert_eq!(all.unwrap().status("away"), None);
+    for wrong in [
+        "",
+        "shoe",
+        "statuses",
+        "statuses.away",
+        "statuses..push",
+        "statuses.away.pull",
+        "statuses.away.always",
+        "statuses.away.forwardSideways.always",
+        "away.push",
+        "statuses.away.forwardExternal.never",
+    ] {
+        let why = SettingsPath::parse(wrong).unwrap_err();
+        assert!(
+            why.contains("is no setting, expected one such as mobile"),
+            "{wrong}: {why}"
+        );
+    }
+    // A status may have dots in its name.
+    let dotted = SettingsPath::parse("statuses.at.home.push").unwrap();
+    assert_eq!(
+        dotted,
+        SettingsPath::Status(Some("at.home"), StatusSetting::Push)
+    );
+}

@@ -269,3 +269,100 @@ fn logins_set_a_status_unless_it_was_chosen_by_hand() {
     report(&mut world, "1", "xa", 700);
     assert_eq!(apply(&mut world, &login), State::Xa);
 }
+
+/// Applies a merge patch to alice's own settings.
+fn settle(world: &mut World, patch: &str) {
+    let alice = world.directory().user("alice").unwrap();
+    let patch = crate::model::own_settings::SettingsPatch::parse(patch).unwrap();
+    let settings = world.with_settings(alice, &patch).unwrap();
+    let settings = settings.as_ref();
+    world.apply(
+        &Change::Settings {
+            user: alice,
+            settings,
+        },
+        Time::from_millis(5),
+    );
+}
+
+#[test]
+fn own_settings_decide_logins_and_notes() {
+    let conf = format!("{TYPES}[alice]\ntype=user\nextension=1\nlogin_status=available\n");
+    let mut world = world(&conf);
+    let alice = world.directory().user("alice").unwrap();
+    settle(
+        &mut world,
+        r#"{"loginStatus":"lunch","logoutStatus":"away",
+            "statuses":{"away":{"note":"Back soon"}}}"#,
+    );
+    world.apply(&Change::LoggedIn(alice), Time::from_millis(10));
+    write_all(&mut world, 10);
+    // The type is a kind of away, and has a message of its own, which gives way.
+    assert_eq!(
+        shown(&world, "alice"),
+        "away (lunch) \"Back soon\" as lunch"
+    );
+    world.apply(&Change::LoggedOut("alice"), Time::from_millis(20));
+    write_all(&mut world, 20);
+    assert_eq!(shown(&world, "alice"), "away \"Back soon\" as away");
+    set(&mut world, "alice", "away,,Back late", 30);
+    assert_eq!(shown(&world, "alice"), "away \"Back late\" as away");
+    let choice = world
+        .with_message(alice, "", Time::from_millis(40))
+        .unwrap();
+    let choice = &choice;
+    world.apply(
+        &Change::Chosen {
+            user: alice,
+            choice,
+        },
+        Time::from_millis(40),
+    );
+    assert_eq!(shown(&world, "alice"), "away as away");
+    // None of their own: no status at all.
+    settle(&mut world, r#"{"loginStatus":"none","logoutStatus":null}"#);
+    set(&mut world, "alice", "not_set", 50);
+    write_all(&mut world, 50);
+    world.apply(&Change::LoggedIn(alice), Time::from_millis(60));
+    assert_eq!(state(&world, "alice"), State::NotSet);
+}
+
+#[test]
+fn own_actions_are_those_of_the_chosen_status() {
+    let mut world = world("[alice]\ntype=user\nextension=1\noutgoing=none\n");
+    let alice = world.directory().user("alice").unwrap();
+    let queue = |world: &World| {
+        let person = crate::actions::Person::of(world, alice);
+        person.map(|person| (person.own.queue, person.may_act))
+    };
+    set(&mut world, "alice", "away", 10);
+    assert_eq!(queue(&world), None, "a user without actions costs nothing");
+    settle(
+        &mut world,
+        r#"{"statuses":{"away":{"queue":"pause"},"default":{"queue":"none"}}}"#,
+    );
+    use crate::actions::QueueAction;
+    assert_eq!(queue(&world), Some((Some(QueueAction::Pause), true)));
+    set(&mut world, "alice", "chat", 20);
+    assert_eq!(queue(&world), Some((Some(QueueAction::None), true)));
+    settle(&mut world, r#"{"statuses":null}"#);
+    assert_eq!(queue(&world), None);
+}
+
+#[test]
+fn a_default_extension_of_ones_own_decides_and_is_written() {
+    let conf = "[alice]\ntype=user\nextension=1\nextension=2\nmethod=default\noutgoing=default\n";
+    let mut world = world(conf);
+    report(&mut world, "1", "away", 10);
+    report(&mut world, "2", "dnd", 20);
+    assert_eq!(state(&world, "alice"), State::Away);
+    settle(&mut world, r#"{"default":"2"}"#);
+    assert_eq!(state(&world, "alice"), State::Dnd);
+    set(&mut world, "alice", "chat", 30);
+    let written = world.take_write().map(|write| write.address.to_string());
+    assert_eq!(written.as_deref(), Some("CustomPresence:2"));
+    assert_eq!(world.take_write(), None);
+    write_all(&mut world, 30);
+    settle(&mut world, r#"{"default":null}"#);
+    assert_eq!(state(&world, "alice"), State::Away);
+}

@@ -21,6 +21,7 @@ fn viewer(world: &World, user: Option<&str>) -> Viewer {
         role: Role::Read,
         user: user.map(Into::into),
         sees_all: false,
+        configure: false,
     })
 }
 

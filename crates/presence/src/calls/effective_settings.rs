@@ -10,7 +10,8 @@ use crate::directory::UserId;
 use crate::model::handling::{CallOrigin, ForwardWhen};
 use crate::model::own_rights::{OwnArea, OwnTargetKind};
 use crate::model::own_settings::{
-    DEFAULT_STATUS, NONE, STATUSES, SettingsPath, StatusItem, UserItem, forward_member, text_of,
+    DEFAULT_STATUS, NONE, STATUSES, SettingsPath, StatusSetting, UserSetting, forward_member,
+    text_of,
 };
 use crate::model::state::State;
 use crate::model::text::quoted;
@@ -182,9 +183,9 @@ impl EffectiveSettings {
             let by = of(&found.set_by, name, path).unwrap_or_default();
             Some([name.to_owned(), value, by])
         };
-        let items = StatusItem::ALL.into_iter();
+        let items = StatusSetting::ALL.into_iter();
         let items = items.filter_map(|item| row(item.name(), Some(status)));
-        let user = UserItem::ALL.into_iter();
+        let user = UserSetting::ALL.into_iter();
         items
             .chain(user.filter_map(|item| row(item.name(), None)))
             .collect()
@@ -240,17 +241,21 @@ impl EffectiveSettings {
             let names = names.iter().map(|name| Value::from(&**name));
             Value::Array(names.collect())
         };
-        let push = settings.item(StatusItem::Push, |own| own.push, |block| block.push);
+        let push = settings.item(StatusSetting::Push, |own| own.push, |block| block.push);
         let note = settings.item(
-            StatusItem::Note,
+            StatusSetting::Note,
             |own| own.note.as_deref(),
             |block| block.note.as_deref(),
         );
-        let greeting = settings.item(StatusItem::Greeting, |own| own.greeting.as_ref(), |_| None);
+        let greeting = settings.item(
+            StatusSetting::Greeting,
+            |own| own.greeting.as_ref(),
+            |_| None,
+        );
         let own = |of: &'_ crate::model::own_settings::OwnItems| of.queue;
-        let queue = settings.item(StatusItem::Queue, own, |_| None);
-        let dnd = settings.item(StatusItem::Dnd, |own| own.dnd, |_| None);
-        let follow_me = settings.item(StatusItem::FollowMe, |own| own.follow_me, |_| None);
+        let queue = settings.item(StatusSetting::Queue, own, |_| None);
+        let dnd = settings.item(StatusSetting::Dnd, |own| own.dnd, |_| None);
+        let follow_me = settings.item(StatusSetting::FollowMe, |own| own.follow_me, |_| None);
         let action = |of: &dyn Fn(&ActionBlock) -> Option<Value>| {
             let name = name?;
             let blocks = world.directory().get(user).rule.actions.iter();
@@ -264,48 +269,48 @@ impl EffectiveSettings {
         };
         let switch = |on: bool| Value::from(if on { "on" } else { "off" });
         let in_queues = |block: &ActionBlock| {
-            let of_all = block.queues.iter().filter(|(queue, _)| queue.is_none());
-            let found = of_all.last().or(block.queues.last());
+            let mut of_all = block.queues.iter().filter(|(queue, _)| queue.is_none());
+            let found = of_all.next_back().or(block.queues.last());
             found.map(|(_, action)| Value::from(action.name()))
         };
         let items = [
             (
-                StatusItem::RingFirst,
+                StatusSetting::RingFirst,
                 ring.first.map(|(it, by)| (list(it), by)),
             ),
             (
-                StatusItem::RingSecond,
+                StatusSetting::RingSecond,
                 ring.second.map(|(it, by)| (list(it), by)),
             ),
             (
-                StatusItem::RingTimeout,
+                StatusSetting::RingTimeout,
                 ring.timeout.map(|(it, by)| (it.into(), by)),
             ),
             (
-                StatusItem::RingMobile,
+                StatusSetting::RingMobile,
                 ring.mobile.map(|(it, by)| (it.into(), by)),
             ),
-            (StatusItem::Push, push.map(|(it, by)| (it.into(), by))),
-            (StatusItem::Note, note.map(|(it, by)| (it.into(), by))),
+            (StatusSetting::Push, push.map(|(it, by)| (it.into(), by))),
+            (StatusSetting::Note, note.map(|(it, by)| (it.into(), by))),
             (
-                StatusItem::Queue,
+                StatusSetting::Queue,
                 queue
                     .map(|(it, by)| (it.name().into(), by))
                     .or_else(|| action(&in_queues)),
             ),
             (
-                StatusItem::Dnd,
+                StatusSetting::Dnd,
                 dnd.map(|(it, by)| (it.name().into(), by))
                     .or_else(|| action(&|block| block.dnd.map(switch))),
             ),
             (
-                StatusItem::FollowMe,
+                StatusSetting::FollowMe,
                 follow_me
                     .map(|(it, by)| (it.name().into(), by))
                     .or_else(|| action(&|block| block.followme.map(switch))),
             ),
             (
-                StatusItem::Greeting,
+                StatusSetting::Greeting,
                 greeting.map(|(it, by)| (it.to_string().into(), by)),
             ),
         ];
@@ -318,15 +323,17 @@ impl EffectiveSettings {
 
     /// The items that belong to no status.
     fn user_items(&mut self, world: &World, user: UserId) {
-        for item in UserItem::ALL {
+        for item in UserSetting::ALL {
             let own = world
                 .own_settings(user)
                 .and_then(|own| own.user().get(item));
             let is_own = own.is_some_and(|own| world.own_user_item(user, item, own).is_ok());
             let value = match item {
-                UserItem::Mobile => world.mobile(user).map(str::to_owned),
-                UserItem::Default => world.default_extension(user).map(str::to_owned),
-                UserItem::Visibility => Some(world.configured_visibility(user).name().to_owned()),
+                UserSetting::Mobile => world.mobile(user).map(str::to_owned),
+                UserSetting::Default => world.default_extension(user).map(str::to_owned),
+                UserSetting::Visibility => {
+                    Some(world.configured_visibility(user).name().to_owned())
+                }
                 _ => {
                     let status = world.login_status(user, item);
                     status.map(|status| status.name.to_string())
