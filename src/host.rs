@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use crate::convert;
 use crate::runtime::host::{
     ChannelVisitor, Channels, Configuration, Database, Dialplan, EventClass, HintEntry, Host,
-    HostError, ManagerMessage, PresenceVisitor, Providers, Publisher, RawPresence, System,
-    Unreadable,
+    HostError, ManagerMessage, PresenceVisitor, Providers, Publisher, RawPresence, RealtimeWrite,
+    System, Unreadable,
 };
 use asterisk::channels::{self, ChannelRef};
 use asterisk::manager::{self, Class};
@@ -342,6 +342,20 @@ impl Configuration for Asterisk {
     fn realtime_row(&self, family: &str, name: &str) -> Result<Option<Section>, HostError> {
         let row = realtime::load_one(family, name).map_err(refusal)?;
         Ok(row.map(convert::section))
+    }
+
+    fn change_row(
+        &self,
+        family: &str,
+        name: &str,
+        change: &RealtimeWrite,
+    ) -> Result<(), HostError> {
+        let done = match change {
+            RealtimeWrite::Update(columns) => realtime::update(family, name, columns),
+            RealtimeWrite::Store(columns) => realtime::store(family, name, columns),
+            RealtimeWrite::Destroy => realtime::destroy(family, name),
+        };
+        done.map_err(refusal)
     }
 }
 

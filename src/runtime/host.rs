@@ -308,6 +308,24 @@ pub trait Configuration {
     /// # Errors
     /// As [`Configuration::realtime_rows`].
     fn realtime_row(&self, family: &str, name: &str) -> Result<Option<Section>, HostError>;
+
+    /// Changes the row of that name.
+    ///
+    /// # Errors
+    /// The driver's refusal.
+    fn change_row(&self, family: &str, name: &str, change: &RealtimeWrite)
+    -> Result<(), HostError>;
+}
+
+/// A change of a row of a realtime family.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RealtimeWrite {
+    /// These columns get other values.
+    Update(Vec<(String, String)>),
+    /// The row is new.
+    Store(Vec<(String, String)>),
+    /// The row goes.
+    Destroy,
 }
 
 /// All that the runtime needs of Asterisk.

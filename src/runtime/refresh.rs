@@ -21,7 +21,7 @@ use presence::world::{Counts, Plan};
 const GIVE_UP: Duration = Duration::from_secs(2);
 
 #[derive(Default)]
-struct State {
+struct RefreshState {
     /// Whether the thread runs.
     running: bool,
     stop: bool,
@@ -36,7 +36,7 @@ struct State {
 /// What the periodic look shares with others.
 #[derive(Default)]
 pub struct Refresh {
-    state: Mutex<State>,
+    state: Mutex<RefreshState>,
     news: Condvar,
 }
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use super::host::{
     ChannelVisitor, Channels, Configuration, Database, Dialplan, EventClass, HintEntry, Host,
-    HostError, ManagerMessage, PresenceVisitor, Providers, Publisher, RawPresence, System,
-    Unreadable,
+    HostError, ManagerMessage, PresenceVisitor, Providers, Publisher, RawPresence, RealtimeWrite,
+    System, Unreadable,
 };
 use super::{ProcessState, Runtime};
 use crate::webhooks::{Post, PostOutcome};
@@ -360,6 +360,10 @@ impl Configuration for FakeHost {
 
     fn realtime_row(&self, _: &str, _: &str) -> Result<Option<Section>, HostError> {
         Ok(None)
+    }
+
+    fn change_row(&self, _: &str, _: &str, _: &RealtimeWrite) -> Result<(), HostError> {
+        Err("there is no database".into())
     }
 }
 

@@ -169,7 +169,7 @@ pub fn included_files(directory: &Path, pattern: &str) -> Vec<PathBuf> {
     if result == 0 {
         for at in 0..found.gl_pathc {
             // SAFETY: SYSTEM-CALLS: an index below the number of the paths.
-            let place = unsafe { found.gl_pathv.add(at as usize) };
+            let place = unsafe { found.gl_pathv.add(at) };
             // SAFETY: SYSTEM-CALLS: as above.
             let path = unsafe { place.read() };
             // SAFETY: SYSTEM-CALLS: a C string that lives until `globfree`.

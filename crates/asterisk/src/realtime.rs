@@ -1,9 +1,10 @@
 //! Rows of a realtime family (`extconfig.conf`): `asterisk/config.h`.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int};
+use std::ptr;
 
 use super::config::{Category, Config, ConfigVariable, FileNames, variables};
-use super::text::CText;
+use super::text::{CText, source_file};
 use super::{Error, ffi};
 
 /// Whether the family is mapped and its driver is loaded.
@@ -62,6 +63,95 @@ pub fn load_one(family: &str, name: &str) -> Result<Option<Category>, Error> {
     Ok(named(row))
 }
 
+/// Sets columns of the row of that name.
+///
+/// # Errors
+/// The family is not mapped, a text contains a NUL, or the driver refuses.
+pub fn update(family: &str, name: &str, columns: &[(String, String)]) -> Result<(), Error> {
+    let family = Family::new(family)?;
+    let name = CText::new(name)?;
+    let columns = Columns::new(columns)?;
+    // SAFETY: HOST-COPIES: C strings and a list that live through the call.
+    let rows = unsafe {
+        ffi::ast_update_realtime_fields(family.as_ptr(), c"name".as_ptr(), name.as_ptr(), columns.0)
+    };
+    family.written(rows)
+}
+
+/// Adds a row.
+///
+/// # Errors
+/// As for [`update`].
+pub fn store(family: &str, name: &str, columns: &[(String, String)]) -> Result<(), Error> {
+    let family = Family::new(family)?;
+    let name = ("name".to_owned(), name.to_owned());
+    let columns = Columns::new(&[&[name], columns].concat())?;
+    // SAFETY: HOST-COPIES: a C string and a list that live through the call.
+    let rows = unsafe { ffi::ast_store_realtime_fields(family.as_ptr(), columns.0) };
+    family.written(rows)
+}
+
+/// Deletes the row of that name.
+///
+/// # Errors
+/// As for [`update`].
+pub fn destroy(family: &str, name: &str) -> Result<(), Error> {
+    let family = Family::new(family)?;
+    // The driver of SQLite looks at the list only, others at both.
+    let columns = Columns::new(&[("name".to_owned(), name.to_owned())])?;
+    let name = CText::new(name)?;
+    // SAFETY: HOST-COPIES: C strings and a list that live through the call.
+    let rows = unsafe {
+        ffi::ast_destroy_realtime_fields(
+            family.as_ptr(),
+            c"name".as_ptr(),
+            name.as_ptr(),
+            columns.0,
+        )
+    };
+    family.written(rows)
+}
+
+/// A list of columns; dropping it destroys it.
+///
+/// # Invariants
+/// The pointer is NULL, or to a list that this value alone owns.
+struct Columns(*mut ffi::ast_variable);
+
+impl Columns {
+    fn new(columns: &[(String, String)]) -> Result<Self, Error> {
+        let mut list = Columns(ptr::null_mut());
+        for (name, value) in columns.iter().rev() {
+            let (name, value) = (CText::new(name)?, CText::new(value)?);
+            // SAFETY: HOST-COPIES: C strings that live through the call.
+            let new = unsafe {
+                ffi::_ast_variable_new(
+                    name.as_ptr(),
+                    value.as_ptr(),
+                    c"".as_ptr(),
+                    source_file!(),
+                    c"columns".as_ptr(),
+                    line!() as c_int,
+                )
+            };
+            // SAFETY: HOST-ALLOCATOR: NULL, or a new variable that is in no list.
+            let Some(first) = (unsafe { new.as_mut() }) else {
+                return Err(Error::new("Asterisk has no memory"));
+            };
+            first.next = list.0;
+            list.0 = new;
+        }
+        Ok(list)
+    }
+}
+
+impl Drop for Columns {
+    fn drop(&mut self) {
+        // SAFETY: INVARIANT, HOST-ALLOCATOR: NULL or a list, destroyed once.
+        unsafe { ffi::ast_variables_destroy(self.0) };
+    }
+}
+
 /// A family with a driver.
 struct Family<'a> {
     name: &'a str,
@@ -91,6 +181,17 @@ impl<'a> Family<'a> {
         // SAFETY: HOST-ALLOCATOR: NULL, or a configuration for the caller to destroy.
         let rows = unsafe { Config::new(rows) };
         rows.map_or_else(Vec::new, |rows| rows.categories(b"", None))
+    }
+
+    /// The result of a write, by the number of rows.
+    fn written(&self, rows: c_int) -> Result<(), Error> {
+        match rows {
+            0.. => Ok(()),
+            _ => Err(Error::new(format!(
+                "The driver of realtime family '{}' does not write, or refuses",
+                self.name
+            ))),
+        }
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use presence::Time;
 use presence::account::timestamp;
-use presence::config::file::{ConfigFile, Directive, LineKind, scan};
+use presence::config::file::{ConfigFile, Directive, FileLine, scan};
 use sha2::{Digest, Sha256};
 
 use crate::runtime::host::Host;
@@ -72,7 +72,7 @@ impl ReadFiles {
         });
         self.paths.push(path);
         for (number, line) in scanned.iter().enumerate() {
-            let LineKind::Directive(Directive::Include { pattern, .. }) = &line.kind else {
+            let FileLine::Directive(Directive::Include { pattern, .. }) = &line.kind else {
                 continue;
             };
             let mut included = Vec::new();

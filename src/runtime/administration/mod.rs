@@ -6,6 +6,7 @@
 //! file is what it was, and so is what runs.
 
 mod files;
+mod rows;
 
 use std::fs;
 use std::path::PathBuf;
@@ -39,8 +40,10 @@ pub struct ChangeGate(Mutex<()>);
 pub struct ReadDocument {
     /// The files and sections.
     pub document: ConfigDocument,
-    /// The entity tag of the files.
+    /// The entity tag of the files, and of the rows.
     pub tag: String,
+    /// The users from realtime; `None` where the family is not mapped.
+    pub rows: Option<Vec<Section>>,
     read: ReadFiles,
 }
 
@@ -61,7 +64,21 @@ impl From<String> for ChangeRefused {
     }
 }
 
+/// The entity tag of files, whose own tag is given, and of rows.
+fn rows_tag(files: &str, rows: &[Section]) -> String {
+    let rows = rows.iter().flat_map(|row| {
+        let columns = row.variables.iter();
+        let columns = columns.flat_map(|it| [it.name.as_bytes(), it.value.as_bytes()]);
+        std::iter::once(row.name.as_bytes()).chain(columns)
+    });
+    files::tag(std::iter::once(files.as_bytes()).chain(rows))
+}
+
 impl ReadDocument {
+    fn rows(&self) -> &[Section] {
+        self.rows.as_deref().unwrap_or_default()
+    }
+
     /// The path of a file, without links.
     fn target(&self, file: usize) -> Result<PathBuf, String> {
         let path = &self.read.paths[file];
@@ -90,6 +107,10 @@ impl Runtime {
         /// How often files that change meanwhile are read.
         const MOST: usize = 5;
         let host = self.host();
+        let rows = match host.realtime_is_mapped(FAMILY) {
+            true => Some(host.realtime_rows(FAMILY)?),
+            false => None,
+        };
         if host.realtime_is_mapped(FILE) {
             let entries = self.read_entries(FILE)?;
             let why = "userpresence.conf comes from a database (extconfig.conf maps it)";
@@ -100,6 +121,7 @@ impl Runtime {
                     std::iter::once(entry.name.as_bytes()).chain(options)
                 })),
                 document: ConfigDocument::without_files(entries, why),
+                rows,
                 read: ReadFiles::default(),
             });
         }
@@ -117,9 +139,14 @@ impl Runtime {
                     section.fixed = Some("its file is included more than once".into());
                 }
             }
+            let tag = match &rows {
+                Some(rows) => rows_tag(&tag, rows),
+                None => tag,
+            };
             return Ok(ReadDocument {
                 document,
                 tag,
+                rows,
                 read,
             });
         }
@@ -132,28 +159,22 @@ impl Runtime {
     }
 
     /// What is wrong with the configuration now.
-    ///
-    /// # Errors
-    /// Users cannot be read from realtime.
-    pub fn document_problems(&self, document: &ConfigDocument) -> Result<Vec<FileProblem>, String> {
-        let entries = document.sections.iter().map(|section| &section.entry);
-        self.problems(entries)
+    pub fn document_problems(&self, read: &ReadDocument) -> Vec<FileProblem> {
+        let entries = read.document.sections.iter().map(|section| &section.entry);
+        self.problems(entries, read.rows())
     }
 
     fn problems<'a>(
         &self,
         entries: impl Iterator<Item = &'a ConfigEntry>,
-    ) -> Result<Vec<FileProblem>, String> {
+        rows: &[Section],
+    ) -> Vec<FileProblem> {
         let sections: Vec<Section> = entries
             .filter(|entry| !entry.template)
             .map(ConfigEntry::section)
             .collect();
         let host = self.host();
-        let rows = match host.realtime_is_mapped(FAMILY) {
-            true => host.realtime_rows(FAMILY)?,
-            false => Vec::new(),
-        };
-        let parsed: Parsed = parse(&sections, &rows, &|name| host.is_timezone(name));
+        let parsed: Parsed = parse(&sections, rows, &|name| host.is_timezone(name));
         let problems = parsed.all_errors().map(|problem| FileProblem {
             section: problem.location.section.clone(),
             option: problem.location.option.clone(),
@@ -161,7 +182,7 @@ impl Runtime {
             line: problem.location.line,
             message: problem.message.clone(),
         });
-        Ok(problems.collect())
+        problems.collect()
     }
 
     /// Works out the changes without making them.
@@ -172,9 +193,20 @@ impl Runtime {
         &self,
         read: &ReadDocument,
         changes: &[SectionChange],
+    ) -> Result<(), ChangeRefused> {
+        match self.planned_row(read, changes)? {
+            Some(_) => Ok(()),
+            None => self.plan_changes(read, changes).map(drop),
+        }
+    }
+
+    fn plan_changes(
+        &self,
+        read: &ReadDocument,
+        changes: &[SectionChange],
     ) -> Result<ChangePlan, ChangeRefused> {
         let plan = plan(&read.document, changes).map_err(ChangeRefused::Problems)?;
-        let problems = self.problems(plan.entries.iter())?;
+        let problems = self.problems(plan.entries.iter(), read.rows());
         match problems.is_empty() {
             true => Ok(plan),
             false => Err(ChangeRefused::Problems(problems)),
@@ -196,7 +228,10 @@ impl Runtime {
         if !is_current(&read.tag) {
             return Err(ChangeRefused::Changed);
         }
-        let plan = self.check_changes(&read, changes)?;
+        if let Some(planned) = self.planned_row(&read, changes)? {
+            return self.change_row(&planned, &format!("'{by}'"));
+        }
+        let plan = self.plan_changes(&read, changes)?;
         let Some(file) = plan.file else {
             return Ok(());
         };
@@ -267,7 +302,7 @@ impl Runtime {
         let new = NewText::write(&read.target(backup.index)?, &text)?;
         if backup.index == 0 {
             let entries = self.read_entries(&new.name())?;
-            let problems = self.problems(entries.iter())?;
+            let problems = self.problems(entries.iter(), read.rows());
             if !problems.is_empty() {
                 return Err(ChangeRefused::Problems(problems));
             }
@@ -287,7 +322,7 @@ impl Runtime {
         what: &str,
     ) -> Result<(), ChangeRefused> {
         let _busy = self.wait_for_reload()?;
-        if ReadFiles::read(self.host(), FILE)?.tag() != read.tag {
+        if ReadFiles::read(self.host(), FILE)?.tag() != read.read.tag() {
             return Err(ChangeRefused::Changed);
         }
         let directory = self.host().configuration_directory();

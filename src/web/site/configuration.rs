@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub fn show(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     answer(caller, |runtime| {
         let read = read(runtime)?;
-        Ok(tagged(request, &read, &whole(runtime, &read)?))
+        Ok(tagged(request, &read, &whole(runtime, &read)))
     })
 }
 
@@ -29,7 +29,7 @@ pub fn change(request: &Request<'_>, caller: &HttpCaller) -> Reply {
         let changes = changes.changes(runtime)?;
         make(request, caller, runtime, &changes)?;
         let read = read(runtime)?;
-        Ok(changed(&read, &whole(runtime, &read)?))
+        Ok(changed(&read, &whole(runtime, &read)))
     })
 }
 
@@ -114,7 +114,7 @@ pub fn restore(request: &Request<'_>, caller: &HttpCaller) -> Reply {
         let done = runtime.restore_backup(&is_current, backup, &caller.name);
         done.map_err(refusal)?;
         let read = read(runtime)?;
-        Ok(changed(&read, &whole(runtime, &read)?))
+        Ok(changed(&read, &whole(runtime, &read)))
     })
 }
 
@@ -137,10 +137,8 @@ fn read(runtime: &Runtime) -> Result<ReadDocument, Reply> {
     runtime.read_document().map_err(|why| failed(&why))
 }
 
-fn whole(runtime: &Runtime, read: &ReadDocument) -> Result<serde_json::Value, Reply> {
-    let problems = runtime.document_problems(&read.document);
-    let problems = problems.map_err(|why| failed(&why))?;
-    Ok(view::whole(&read.document, &problems))
+fn whole(runtime: &Runtime, read: &ReadDocument) -> serde_json::Value {
+    view::whole(read, &runtime.document_problems(read))
 }
 
 fn section(
@@ -152,7 +150,11 @@ fn section(
     let mut sections = read.document.sections.iter();
     match sections.find(|section| section.entry.name == name) {
         Some(section) => Ok(view::section(&read.document, section)),
-        None => Err(error(404, "not_found", "There is no such section.")),
+        None => {
+            let mut rows = read.rows.iter().flatten();
+            let row = rows.find(|row| row.name == name).map(view::row);
+            row.ok_or_else(|| error(404, "not_found", "There is no such section."))
+        }
     }
 }
 

@@ -60,7 +60,7 @@ fn a_problem_names_its_section_option_and_line() {
     );
     assert_eq!(check.json()["problems"], json!([]));
 
-    // A mistake in a template is one of each section that has it; both are named.
+    // A mistake in a template is one of each section that has it; all are named, and who needs one.
     let office = json!([{"section": "office", "options": [option("account", "main"),
         option("timezone", "Europe/Nowhere")]}]);
     let problems = refused(&ast, &office);
@@ -68,7 +68,11 @@ fn a_problem_names_its_section_option_and_line() {
     let line = line_of(&ast, "  timezone");
     assert_eq!(
         places,
-        [("alice", "timezone", line), ("bob", "timezone", line)]
+        [
+            ("alice", "timezone", line),
+            ("bob", "timezone", line),
+            ("hers", "user", line_of(&ast, "user = alice")),
+        ]
     );
 
     for (changes, expected) in [
@@ -309,8 +313,9 @@ fn only_who_may_configure_sees_or_changes_anything() {
         (manager("writer"), 403),
         (manager("configonly"), 403),
         (String::from("X-Nobody: yes"), 401),
-        (crate::harness::api::basic("boss", "wrong"), 401),
     ];
+    let wrong = crate::harness::api::basic("boss", "wrong");
+    assert_eq!(ast.http("GET", CONFIGURATION, &[&wrong], "").status, 401);
     for (caller, status) in &callers {
         for (method, target) in &requests {
             let body = if *method == "GET" { "" } else { &*body };

@@ -52,7 +52,10 @@ pub fn office(more: &str) -> Builder {
         api_user("boss", "account = main\nrole = admin"),
         api_user("alice-web", "account = main\nrole = self\nuser = alice"),
         api_user("bob-web", "account = main\nrole = self\nuser = bob"),
-        api_user("tester", "account = main\nrole = admin\nuser = alice"),
+        api_user(
+            "tester",
+            "account = main\nrole = admin\nuser = alice\nconfigure = yes",
+        ),
         api_user("stranger", "account = other\nrole = admin"),
     ];
     configured(&format!("{more}\n{PEOPLE}{}", users.concat())).http()

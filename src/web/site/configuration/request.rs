@@ -32,6 +32,8 @@ pub struct SectionRequest {
     options: Option<Option<Vec<OptionRequest>>>,
     rename: Option<String>,
     after: Option<String>,
+    /// `realtime` for a new user of the database.
+    origin: Option<String>,
 }
 
 /// An option, in the form in which it is read; `inherited` ones are left out.
@@ -98,6 +100,7 @@ impl SectionRequest {
             options,
             rename: self.rename,
             after: self.after,
+            realtime: self.origin.is_some_and(|origin| origin == "realtime"),
         })
     }
 }

@@ -1,17 +1,26 @@
 //! The configuration as JSON.
 
+use presence::config::Section;
 use presence::config::file::{
     CODE, ConfigDocument, ConfigOption, FileProblem, PlacedSection, is_code, is_secret,
 };
 use serde_json::{Value, json};
 
 use super::catalogue;
+use crate::runtime::administration::ReadDocument;
 
 /// The whole configuration.
-pub fn whole(document: &ConfigDocument, problems: &[FileProblem]) -> Value {
+pub fn whole(read: &ReadDocument, problems: &[FileProblem]) -> Value {
+    /// More users from realtime are only counted.
+    const MOST_ROWS: usize = 1000;
+    let document = &read.document;
     let sections = document.sections.iter();
-    let sections: Vec<Value> = sections.map(|one| section(document, one)).collect();
+    let mut sections: Vec<Value> = sections.map(|one| section(document, one)).collect();
+    let rows = read.rows.as_ref();
+    let listed = rows.filter(|rows| rows.len() <= MOST_ROWS);
+    sections.extend(listed.into_iter().flatten().map(row));
     json!({
+        "realtime": rows.map(|rows| json!({"users": rows.len(), "listed": listed.is_some()})),
         "file": document.files.first().map_or("userpresence.conf", |file| &*file.name),
         "editable": document.fixed.is_none(),
         "reason": document.fixed,
@@ -29,6 +38,7 @@ pub fn section(document: &ConfigDocument, section: &PlacedSection) -> Value {
     json!({
         "name": entry.name,
         "type": entry.kind(),
+        "origin": "file",
         "template": entry.template,
         "templates": entry.templates,
         "file": place.map(|place| &*document.files[place.file].name),
@@ -36,6 +46,35 @@ pub fn section(document: &ConfigDocument, section: &PlacedSection) -> Value {
         "editable": fixed.is_none(),
         "reason": fixed,
         "options": entry.options.iter().map(option).collect::<Vec<Value>>(),
+    })
+}
+
+/// A user from realtime. An empty column counts as not given.
+pub fn row(row: &Section) -> Value {
+    let columns: Vec<&str> = row.variables.iter().map(|it| &*it.name).collect();
+    let given = row.variables.iter().filter(|it| !it.value.is_empty());
+    let options = given.map(|it| {
+        option(&ConfigOption {
+            name: it.name.clone(),
+            value: it.value.clone(),
+            utf8: it.utf8,
+            inherited: false,
+            file: it.file.clone(),
+            line: it.line,
+        })
+    });
+    json!({
+        "name": row.name,
+        "type": "user",
+        "origin": "realtime",
+        "template": false,
+        "templates": [],
+        "file": null,
+        "line": null,
+        "editable": true,
+        "reason": null,
+        "columns": columns,
+        "options": options.collect::<Vec<Value>>(),
     })
 }
 

@@ -26,6 +26,8 @@ pub struct SectionChange {
     pub rename: Option<String>,
     /// The section after which this one is to stand; empty for the first place.
     pub after: Option<String>,
+    /// Whether a new user is to be a row of the realtime family.
+    pub realtime: bool,
 }
 
 /// What becomes of a section's options.
@@ -66,7 +68,7 @@ pub struct FileProblem {
 
 /// A section as it is to be.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Draft {
+pub struct PlannedSection {
     /// The index of the section in the document; `None` for a new one.
     pub source: Option<usize>,
     /// The name.
@@ -89,7 +91,7 @@ pub struct ChangePlan {
     /// The index of the file that changes; `None` if none does.
     pub file: Option<usize>,
     /// The sections in their order.
-    pub drafts: Vec<Draft>,
+    pub drafts: Vec<PlannedSection>,
     /// The sections as Asterisk's parser is to read them.
     pub entries: Vec<ConfigEntry>,
 }
@@ -134,9 +136,9 @@ pub fn plan(
     })
 }
 
-fn drafts(document: &ConfigDocument) -> Vec<Draft> {
+fn drafts(document: &ConfigDocument) -> Vec<PlannedSection> {
     let sections = document.sections.iter().enumerate();
-    let drafts = sections.map(|(index, section)| Draft {
+    let drafts = sections.map(|(index, section)| PlannedSection {
         source: Some(index),
         name: section.entry.name.clone(),
         template: section.entry.template,
@@ -150,7 +152,7 @@ fn drafts(document: &ConfigDocument) -> Vec<Draft> {
 
 struct Planner<'a> {
     document: &'a ConfigDocument,
-    drafts: Vec<Draft>,
+    drafts: Vec<PlannedSection>,
     /// The files that change.
     files: HashSet<usize>,
     problems: Vec<FileProblem>,
@@ -183,16 +185,17 @@ impl Planner<'_> {
         });
     }
 
-    fn kind_of(&self, draft: &Draft) -> &str {
+    fn kind_of(&self, draft: &PlannedSection) -> &str {
         let source = draft.source.map(|source| &self.document.sections[source]);
         source.map_or("", |section| section.entry.kind())
     }
 
     /// The index of the draft that a change means; `None` for a new section.
     fn find(&self, name: &str, kind: Option<&str>) -> Result<Option<usize>, String> {
-        let same = |(_, draft): &(usize, &Draft)| draft.name == name;
-        let found: Vec<(usize, &Draft)> = self.drafts.iter().enumerate().filter(same).collect();
-        let of_kind = |(_, draft): &&(usize, &Draft)| {
+        let same = |(_, draft): &(usize, &PlannedSection)| draft.name == name;
+        let found: Vec<(usize, &PlannedSection)> =
+            self.drafts.iter().enumerate().filter(same).collect();
+        let of_kind = |(_, draft): &&(usize, &PlannedSection)| {
             kind.is_none_or(|kind| self.kind_of(draft).eq_ignore_ascii_case(kind))
         };
         match found[..] {
@@ -236,7 +239,7 @@ impl Planner<'_> {
 
     fn create(&mut self, change: &SectionChange) {
         let name = &*change.section;
-        let mut draft = Draft {
+        let mut draft = PlannedSection {
             source: None,
             name: name.to_owned(),
             template: change.template,
@@ -324,7 +327,12 @@ impl Planner<'_> {
         }
     }
 
-    fn set_options(&mut self, draft: &mut Draft, change: &SectionChange, own: &[&ConfigOption]) {
+    fn set_options(
+        &mut self,
+        draft: &mut PlannedSection,
+        change: &SectionChange,
+        own: &[&ConfigOption],
+    ) {
         let name = &*change.section;
         let OptionsChange::Set(wanted) = &change.options else {
             return;
@@ -444,7 +452,7 @@ fn known_options() -> Vec<&'static str> {
 }
 
 /// The sections as Asterisk's parser would read them: with the options of their templates.
-fn entries(document: &ConfigDocument, drafts: &[Draft]) -> Vec<ConfigEntry> {
+fn entries(document: &ConfigDocument, drafts: &[PlannedSection]) -> Vec<ConfigEntry> {
     let mut entries: Vec<ConfigEntry> = Vec::with_capacity(drafts.len());
     let mut changed: HashSet<String> = HashSet::new();
     for draft in drafts {

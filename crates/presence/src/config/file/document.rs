@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::scan::{Directive, Header, LineKind, ScannedLine, scan};
+use super::scan::{Directive, FileLine, Header, ScannedLine, scan};
 use crate::config::{Section, Variable};
 
 /// An option as Asterisk's parser has read it.
@@ -115,7 +115,7 @@ pub struct ConfigDocument {
 }
 
 /// The lines of a section, and what its header says.
-struct Found {
+struct FoundSection {
     header: Header,
     lines: SectionLines,
     fixed: Option<String>,
@@ -176,7 +176,7 @@ impl ConfigDocument {
         }
     }
 
-    fn place(&mut self, mut entry: ConfigEntry, found: Option<&Found>) {
+    fn place(&mut self, mut entry: ConfigEntry, found: Option<&FoundSection>) {
         let Some(found) = found else {
             self.sections.push(PlacedSection {
                 entry,
@@ -226,7 +226,7 @@ fn collect(
     files: &[ConfigFile],
     scanned: &[Vec<ScannedLine>],
     file: usize,
-    found: &mut Vec<Found>,
+    found: &mut Vec<FoundSection>,
     depth: usize,
 ) {
     /// Asterisk's parser follows no more.
@@ -238,8 +238,8 @@ fn collect(
     let mut directive = None;
     for (number, line) in scanned[file].iter().enumerate() {
         match &line.kind {
-            LineKind::Comment | LineKind::Blank => {}
-            LineKind::Directive(kind) => {
+            FileLine::Comment | FileLine::Blank => {}
+            FileLine::Directive(kind) => {
                 directive = Some(number);
                 if matches!(kind, Directive::Include { .. }) {
                     let mut includes = files[file].includes.iter();
@@ -249,11 +249,11 @@ fn collect(
                     }
                 }
             }
-            LineKind::Header(header) => {
+            FileLine::Header(header) => {
                 directive = None;
                 current = Some(found.len());
                 let fixed = "a block comment (;-- --;) begins or ends on its first line";
-                found.push(Found {
+                found.push(FoundSection {
                     header: header.clone(),
                     lines: SectionLines {
                         file,
@@ -264,7 +264,7 @@ fn collect(
                     fixed: line.block_comment.then(|| fixed.into()),
                 });
             }
-            LineKind::Option(option) => {
+            FileLine::Option(option) => {
                 let Some(current) = current.and_then(|at| found.get_mut(at)) else {
                     continue;
                 };

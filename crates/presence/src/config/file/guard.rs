@@ -17,8 +17,8 @@ pub const CODE: &str = "the value assigns dialplan functions, which is written i
 /// A section need not have a type, because its templates may: so the option's name decides,
 /// and not the type.
 pub fn is_code(name: &str, value: &str) -> bool {
-    let assigns = |known: &&str| known.eq_ignore_ascii_case(name);
-    ASSIGNMENTS.iter().any(|known| assigns(&known))
+    let assigns = |known: &str| known.eq_ignore_ascii_case(name);
+    ASSIGNMENTS.iter().any(|known| assigns(known))
         || (name.eq_ignore_ascii_case("set") && value::name(value, "a set's name").is_err())
 }
 

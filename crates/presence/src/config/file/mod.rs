@@ -10,10 +10,11 @@ mod document;
 mod guard;
 mod merge;
 mod render;
+mod rows;
 mod scan;
 
 pub use change::{
-    ChangePlan, Draft, FileProblem, OptionsChange, SectionChange, WantedOption, plan,
+    ChangePlan, FileProblem, OptionsChange, PlannedSection, SectionChange, WantedOption, plan,
 };
 pub use document::{
     ConfigDocument, ConfigEntry, ConfigFile, ConfigOption, PlacedSection, SectionLines,
@@ -21,4 +22,8 @@ pub use document::{
 pub use guard::{CODE, is_code, is_secret};
 pub use merge::Merged;
 pub use render::{SectionText, WriteSection, render};
-pub use scan::{Directive, LineKind, ScannedLine, scan};
+pub use rows::{PlannedRow, plan_row};
+pub use scan::{Directive, FileLine, ScannedLine, scan};
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,10 @@
 use std::iter::Peekable;
 use std::slice::Iter;
 
-use super::change::{ChangePlan, Draft};
+use super::change::{ChangePlan, PlannedSection};
 use super::document::{ConfigDocument, SectionLines};
 use super::merge::Merged;
-use super::scan::{LineKind, ScannedLine, lines, scan};
+use super::scan::{FileLine, ScannedLine, lines, scan};
 
 /// A section for Asterisk's writer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,10 +24,33 @@ pub struct SectionText {
 /// Writes a section: its text from its first line on.
 pub type WriteSection<'a> = &'a mut dyn FnMut(&SectionText) -> Result<Vec<u8>, String>;
 
+/// A line of the text.
+#[derive(Clone)]
+struct TextLine {
+    bytes: Vec<u8>,
+    /// Whether it is a comment that belongs to the section beside it: a part of a block comment
+    /// does not.
+    is_note: bool,
+}
+
+impl TextLine {
+    fn is_blank(&self) -> bool {
+        self.bytes.trim_ascii().is_empty()
+    }
+}
+
+/// A written line.
+fn written_line(bytes: Vec<u8>) -> TextLine {
+    TextLine {
+        bytes,
+        is_note: false,
+    }
+}
+
 /// The lines between sections, or a section of which the draft has this index; `None` for a
 /// section that goes.
-struct Piece {
-    lines: Vec<Vec<u8>>,
+struct TextPiece {
+    lines: Vec<TextLine>,
     section: Option<Option<usize>>,
     /// Whether it has its place already.
     placed: bool,
@@ -50,15 +73,15 @@ pub fn render(
         Some(first) if first.ends_with(b"\r\n") => b"\r\n",
         _ => b"\n",
     };
-    let mut pieces = pieces(document, plan, file, &all);
+    let mut pieces = pieces(document, plan, file, &all, &scanned);
     // The last line need not have an end, and another one may follow it.
     if let Some(last) = pieces
         .iter_mut()
         .rev()
         .find_map(|piece| piece.lines.last_mut())
     {
-        if !last.ends_with(b"\n") && plan.drafts.iter().any(|draft| draft.moved) {
-            last.extend_from_slice(end_of_line);
+        if !last.bytes.ends_with(b"\n") && plan.drafts.iter().any(|draft| draft.moved) {
+            last.bytes.extend_from_slice(end_of_line);
         }
     }
     for at in 0..pieces.len() {
@@ -70,7 +93,7 @@ pub fn render(
                     .and_then(|source| document.sections[source].lines.as_ref());
                 if let Some(place) = place.filter(|_| differs(document, draft)) {
                     let written = section(draft, place, &all, &scanned, end_of_line, write)?;
-                    pieces[at].lines = written;
+                    pieces[at].lines = written.into_iter().map(written_line).collect();
                 }
             }
             Some(None) => drop(take(&mut pieces, at)),
@@ -81,12 +104,25 @@ pub fn render(
     Ok(pieces
         .into_iter()
         .flat_map(|piece| piece.lines)
-        .flatten()
+        .flat_map(|line| line.bytes)
         .collect())
 }
 
-fn pieces(document: &ConfigDocument, plan: &ChangePlan, file: usize, all: &[&[u8]]) -> Vec<Piece> {
-    let copied = |from: usize, to: usize| all[from..to].iter().map(|line| line.to_vec()).collect();
+fn pieces(
+    document: &ConfigDocument,
+    plan: &ChangePlan,
+    file: usize,
+    all: &[&[u8]],
+    scanned: &[ScannedLine],
+) -> Vec<TextPiece> {
+    let copied = |from: usize, to: usize| {
+        let lines = all[from..to].iter().zip(&scanned[from..to]);
+        let lines = lines.map(|(line, scanned)| TextLine {
+            bytes: line.to_vec(),
+            is_note: scanned.kind == FileLine::Comment && !scanned.block_comment,
+        });
+        lines.collect()
+    };
     let mut places: Vec<(usize, &SectionLines)> = Vec::new();
     for (index, section) in document.sections.iter().enumerate() {
         if let Some(lines) = section.lines.as_ref().filter(|lines| lines.file == file) {
@@ -96,7 +132,7 @@ fn pieces(document: &ConfigDocument, plan: &ChangePlan, file: usize, all: &[&[u8
     places.sort_by_key(|(_, lines)| lines.header);
     let (mut pieces, mut end) = (Vec::new(), 0);
     for (index, place) in places {
-        pieces.push(Piece {
+        pieces.push(TextPiece {
             lines: copied(end, place.header),
             section: None,
             placed: true,
@@ -106,14 +142,14 @@ fn pieces(document: &ConfigDocument, plan: &ChangePlan, file: usize, all: &[&[u8
             .iter()
             .position(|draft| draft.source == Some(index));
         let moved = draft.is_some_and(|draft| plan.drafts[draft].moved);
-        pieces.push(Piece {
+        pieces.push(TextPiece {
             lines: copied(place.header, place.end),
             section: Some(draft),
             placed: !moved,
         });
         end = place.end;
     }
-    pieces.push(Piece {
+    pieces.push(TextPiece {
         lines: copied(end, all.len()),
         section: None,
         placed: true,
@@ -122,7 +158,7 @@ fn pieces(document: &ConfigDocument, plan: &ChangePlan, file: usize, all: &[&[u8
 }
 
 /// Whether the draft is not what stands in the file.
-fn differs(document: &ConfigDocument, draft: &Draft) -> bool {
+fn differs(document: &ConfigDocument, draft: &PlannedSection) -> bool {
     let source = draft.source.map(|source| &document.sections[source].entry);
     source.is_none_or(|entry| {
         let own = draft.own.iter().enumerate();
@@ -133,7 +169,7 @@ fn differs(document: &ConfigDocument, draft: &Draft) -> bool {
     })
 }
 
-fn header(draft: &Draft) -> String {
+fn header(draft: &PlannedSection) -> String {
     let mark = draft.template.then_some("!");
     let words: Vec<&str> = mark
         .into_iter()
@@ -146,7 +182,7 @@ fn header(draft: &Draft) -> String {
 }
 
 /// The sections before a section in a [`SectionText`], which its header names.
-fn stubs(draft: &Draft) -> (Vec<u8>, usize) {
+fn stubs(draft: &PlannedSection) -> (Vec<u8>, usize) {
     let mut names: Vec<&str> = Vec::new();
     for name in &draft.templates {
         if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
@@ -157,6 +193,9 @@ fn stubs(draft: &Draft) -> (Vec<u8>, usize) {
     (text.into_bytes(), names.len())
 }
 
+/// A comment after the last line of a section.
+const END: &[u8] = b";end\n";
+
 /// The comment that takes a line's place.
 fn mark(line: usize) -> String {
     format!(";line-{line}\n")
@@ -164,7 +203,7 @@ fn mark(line: usize) -> String {
 
 /// The lines of a section that stands in the file.
 fn section(
-    draft: &Draft,
+    draft: &PlannedSection,
     place: &SectionLines,
     all: &[&[u8]],
     scanned: &[ScannedLine],
@@ -191,7 +230,7 @@ fn section(
     values.append(&mut add_new(&mut own, &mut text));
     let mut number = 0;
     for line in place.header + 1..place.end {
-        if !matches!(scanned[line].kind, LineKind::Option(_)) {
+        if !matches!(scanned[line].kind, FileLine::Option(_)) {
             text.extend_from_slice(mark(line).as_bytes());
             continue;
         }
@@ -211,6 +250,8 @@ fn section(
         values.append(&mut add_new(&mut own, &mut text));
         number += 1;
     }
+    // The parser would leave out a comment that is the last line, if the line before is none.
+    text.extend_from_slice(END);
     let written = write(&SectionText {
         text,
         templates,
@@ -228,15 +269,23 @@ fn section(
             None if at == 0 && unchanged_header(scanned, place, draft) => {
                 result.push(all[place.header].to_vec());
             }
+            None if END.trim_ascii_end() == bare => {}
             None => result.push([bare, end_of_line].concat()),
+        }
+    }
+    // The file's last line need not have an end; it may not be the last one any more.
+    let last = result.len().saturating_sub(1);
+    for line in &mut result[..last] {
+        if !line.ends_with(b"\n") {
+            line.extend_from_slice(end_of_line);
         }
     }
     Ok(result)
 }
 
-fn unchanged_header(scanned: &[ScannedLine], place: &SectionLines, draft: &Draft) -> bool {
+fn unchanged_header(scanned: &[ScannedLine], place: &SectionLines, draft: &PlannedSection) -> bool {
     match &scanned[place.header].kind {
-        LineKind::Header(header) => {
+        FileLine::Header(header) => {
             header.name == draft.name && header.templates == draft.templates
         }
         _ => false,
@@ -256,32 +305,23 @@ fn after_header(line: &[u8]) -> &[u8] {
     }
 }
 
-fn is_comment(line: &[u8]) -> bool {
-    line.trim_ascii_start().starts_with(b";")
-}
-
-fn is_blank(line: &[u8]) -> bool {
-    line.trim_ascii().is_empty()
-}
-
 /// Takes a section out; its lines, with the comments directly above and below it.
-fn take(pieces: &mut [Piece], at: usize) -> Vec<Vec<u8>> {
+fn take(pieces: &mut [TextPiece], at: usize) -> Vec<TextLine> {
     let above = &mut pieces[at - 1].lines;
     let begin = above
         .iter()
-        .rposition(|line| !is_comment(line))
+        .rposition(|line| !line.is_note)
         .map_or(0, |at| at + 1);
     let mut taken = above.split_off(begin);
     taken.append(&mut pieces[at].lines);
     let below = &mut pieces[at + 1].lines;
-    let is_last = |line: &Vec<u8>| !is_comment(line);
     // The comments above the next section, if no blank line is between, are that section's.
-    let end = below.iter().position(is_last);
+    let end = below.iter().position(|line| !line.is_note);
     if let Some(end) = end {
         let rest = below.split_off(end);
         taken.append(below);
         *below = rest;
-        if below.first().is_some_and(|line| is_blank(line)) {
+        if below.first().is_some_and(|line| line.is_blank()) {
             below.remove(0);
         }
     }
@@ -292,7 +332,7 @@ fn take(pieces: &mut [Piece], at: usize) -> Vec<Vec<u8>> {
 fn move_sections(
     plan: &ChangePlan,
     file: usize,
-    pieces: &mut Vec<Piece>,
+    pieces: &mut Vec<TextPiece>,
     end_of_line: &[u8],
     write: WriteSection<'_>,
 ) -> Result<(), String> {
@@ -300,47 +340,50 @@ fn move_sections(
         if !draft.moved || draft.file != file {
             continue;
         }
-        let of = |piece: &Piece| piece.section == Some(Some(index));
+        let of = |piece: &TextPiece| piece.section == Some(Some(index));
         let mut lines = match pieces.iter().position(of) {
             Some(at) => {
                 let taken = take(pieces, at);
                 pieces[at].section = None;
                 taken
             }
-            None => new_section(draft, end_of_line, write)?,
+            None => {
+                let written = new_section(draft, end_of_line, write)?;
+                written.into_iter().map(written_line).collect()
+            }
         };
         let before = plan.drafts[..index].iter().enumerate().rev();
         let before = before.map(|(before, _)| before).find_map(|before| {
-            let stands = |piece: &Piece| piece.section == Some(Some(before)) && piece.placed;
+            let stands = |piece: &TextPiece| piece.section == Some(Some(before)) && piece.placed;
             pieces.iter().position(stands)
         });
         let has_later = plan.drafts[index + 1..]
             .iter()
             .any(|later| later.file == file && later.source.is_some() && !later.moved);
-        let blank = end_of_line.to_vec();
+        let blank = written_line(end_of_line.to_vec());
         match before {
             Some(at) if has_later => {
                 // After the comments that belong to the section before.
                 let below = &mut pieces[at + 1].lines;
-                let end = below.iter().position(|line| !is_comment(line));
-                let rest = end.map(|end| below.split_off(end)).unwrap_or_default();
+                let end = below.iter().position(|line| !line.is_note);
+                // Without any other line they belong to the section below.
+                let mut rest = below.split_off(end.unwrap_or(0));
                 lines.insert(0, blank);
-                let mut rest = rest;
-                if rest.first().is_none_or(|line| !is_blank(line)) {
-                    rest.insert(0, end_of_line.to_vec());
+                if rest.first().is_none_or(|line| !line.is_blank()) {
+                    rest.insert(0, written_line(end_of_line.to_vec()));
                 }
                 insert(pieces, at + 2, lines, rest, index);
             }
-            None => {
+            None if has_later => {
                 // Before the first section and the comments directly above it.
                 let above = &mut pieces[0].lines;
-                let begin = above.iter().rposition(|line| !is_comment(line));
+                let begin = above.iter().rposition(|line| !line.is_note);
                 let rest = above.split_off(begin.map_or(0, |at| at + 1));
                 let rest = [vec![blank], rest].concat();
                 insert(pieces, 1, lines, rest, index);
             }
-            Some(_) => {
-                let ends_blank = |piece: &Piece| piece.lines.last().map(|line| is_blank(line));
+            _ => {
+                let ends_blank = |piece: &TextPiece| piece.lines.last().map(|line| line.is_blank());
                 let last = pieces.iter().rev().find_map(ends_blank);
                 if last == Some(false) {
                     lines.insert(0, blank);
@@ -354,18 +397,18 @@ fn move_sections(
 }
 
 fn insert(
-    pieces: &mut Vec<Piece>,
+    pieces: &mut Vec<TextPiece>,
     at: usize,
-    lines: Vec<Vec<u8>>,
-    rest: Vec<Vec<u8>>,
+    lines: Vec<TextLine>,
+    rest: Vec<TextLine>,
     draft: usize,
 ) {
-    let section = Piece {
+    let section = TextPiece {
         lines,
         section: Some(Some(draft)),
         placed: true,
     };
-    let rest = Piece {
+    let rest = TextPiece {
         lines: rest,
         section: None,
         placed: true,
@@ -374,7 +417,7 @@ fn insert(
 }
 
 fn new_section(
-    draft: &Draft,
+    draft: &PlannedSection,
     end_of_line: &[u8],
     write: WriteSection<'_>,
 ) -> Result<Vec<Vec<u8>>, String> {

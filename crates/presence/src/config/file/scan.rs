@@ -13,7 +13,7 @@ const MAX_NESTED_COMMENTS: usize = 128;
 
 /// What a line is.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum LineKind {
+pub enum FileLine {
     /// Only a comment, a part of a block comment, or too long to be read.
     Comment,
     /// Nothing.
@@ -68,7 +68,7 @@ pub enum Directive {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ScannedLine {
     /// What the line is.
-    pub kind: LineKind,
+    pub kind: FileLine,
     /// Whether a block comment (`;-- --;`) begins, ends or continues on the line.
     pub block_comment: bool,
 }
@@ -96,7 +96,7 @@ fn scan_line(line: &[u8], depth: &mut usize) -> ScannedLine {
     let bare = line.strip_suffix(b"\n").unwrap_or(line);
     if bare.len() > LONGEST_LINE {
         return ScannedLine {
-            kind: LineKind::Comment,
+            kind: FileLine::Comment,
             block_comment: *depth > 0,
         };
     }
@@ -104,9 +104,9 @@ fn scan_line(line: &[u8], depth: &mut usize) -> ScannedLine {
     if line.iter().all(u8::is_ascii_whitespace) {
         return ScannedLine {
             kind: if before > 0 {
-                LineKind::Comment
+                FileLine::Comment
             } else {
-                LineKind::Blank
+                FileLine::Blank
             },
             block_comment: before > 0,
         };
@@ -114,10 +114,10 @@ fn scan_line(line: &[u8], depth: &mut usize) -> ScannedLine {
     let (text, touched) = without_comments(line, depth);
     let text = text.trim_ascii();
     let kind = match text.first() {
-        None => LineKind::Comment,
+        None => FileLine::Comment,
         Some(b'[') => header(text),
-        Some(b'#') => LineKind::Directive(directive(text)),
-        Some(_) => LineKind::Option(option(text)),
+        Some(b'#') => FileLine::Directive(directive(text)),
+        Some(_) => FileLine::Option(option(text)),
     };
     ScannedLine {
         kind,
@@ -174,11 +174,11 @@ fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn header(text: &[u8]) -> LineKind {
+fn header(text: &[u8]) -> FileLine {
     let text = text_of(&text[1..]);
     let Some((name, rest)) = text.split_once(']') else {
         // Asterisk's parser refuses the file.
-        return LineKind::Directive(Directive::Unknown);
+        return FileLine::Directive(Directive::Unknown);
     };
     let mut header = Header {
         name: name.to_owned(),
@@ -195,7 +195,7 @@ fn header(text: &[u8]) -> LineKind {
             word => header.templates.push(word.to_owned()),
         }
     }
-    LineKind::Header(header)
+    FileLine::Header(header)
 }
 
 fn option(text: &[u8]) -> OptionLine {
@@ -239,11 +239,11 @@ mod tests {
 
     fn kinds(text: &str) -> String {
         let letter = |line: ScannedLine| match line.kind {
-            LineKind::Comment => 'c',
-            LineKind::Blank => '_',
-            LineKind::Header(_) => 'h',
-            LineKind::Option(_) => 'o',
-            LineKind::Directive(_) => 'd',
+            FileLine::Comment => 'c',
+            FileLine::Blank => '_',
+            FileLine::Header(_) => 'h',
+            FileLine::Option(_) => 'o',
+            FileLine::Directive(_) => 'd',
         };
         scan(text.as_bytes()).into_iter().map(letter).collect()
     }
@@ -264,7 +264,7 @@ mod tests {
             addition: true,
             templates: vec!["office".into()],
         };
-        assert_eq!(scanned[0].kind, LineKind::Header(expected));
+        assert_eq!(scanned[0].kind, FileLine::Header(expected));
     }
 
     #[test]
@@ -274,7 +274,7 @@ mod tests {
             ("#include <a.conf> ; c", "a.conf"),
             ("#TryInclude a/*.conf", "a/*.conf"),
         ] {
-            let LineKind::Directive(Directive::Include { pattern, .. }) =
+            let FileLine::Directive(Directive::Include { pattern, .. }) =
                 scan(line.as_bytes())[0].kind.clone()
             else {
                 panic!("{line}");
@@ -282,8 +282,8 @@ mod tests {
             assert_eq!(pattern, expected);
         }
         let kind = |line: &str| scan(line.as_bytes())[0].kind.clone();
-        assert_eq!(kind("#exec /bin/x"), LineKind::Directive(Directive::Exec));
-        assert_eq!(kind("#include"), LineKind::Directive(Directive::Unknown));
+        assert_eq!(kind("#exec /bin/x"), FileLine::Directive(Directive::Exec));
+        assert_eq!(kind("#include"), FileLine::Directive(Directive::Unknown));
     }
 
     #[test]
@@ -292,7 +292,7 @@ mod tests {
         let blocks: Vec<bool> = scanned.iter().map(|line| line.block_comment).collect();
         assert_eq!(blocks, [true, true, true, false, false]);
         let appends = |at: usize| match &scanned[at].kind {
-            LineKind::Option(line) => line.appends,
+            FileLine::Option(line) => line.appends,
             _ => panic!("{at}"),
         };
         assert!(!appends(3) && appends(4));
