@@ -126,6 +126,14 @@ fn an_administrator_changes_the_order_a_status_and_a_user() {
         assert!(text.contains(kept), "{kept} in {text}");
     }
     assert!(text.find("[bruno]") < text.find("[chiara]"), "{text}");
+
+    // A backup brings back what was there before.
+    view.go("#/administration/backups");
+    page.click("#view .sortable li button");
+    view.wait_text("#announcement", "Restored");
+    let text = file(&view);
+    assert!(!text.contains("[chiara]"), "{text}");
+    assert_eq!(page.text("h2"), "Administration");
     view.no_errors();
 }
 
@@ -228,6 +236,25 @@ fn thousands_of_users_are_found_by_search_and_page_by_page() {
     wait_until("the user to be gone", || {
         (!file(&view).contains("[user2717]")).then_some(())
     });
+    view.no_errors();
+}
+
+#[test]
+fn what_cannot_be_changed_is_shown_with_its_place_and_the_reason() {
+    let more = "[dora]\ntype = user\nextension = 240\n[dora](+)\nmobile = +491705555555\n\
+                [work]\ntype = action\nstatus = dnd\nset = DB(a/${USER})=1\n";
+    let view = View::open(office(more), "boss", "#/administration/users/dora");
+    let page = &view.browser;
+    page.wait("document.querySelector('[data-option=extension]')");
+    view.wait_text("#view form .hint", "userpresence.conf, line");
+    view.wait_text("#view form > p:not(.hint)", "goes on at");
+    assert_eq!(page.count("#view form > fieldset:disabled"), 1);
+    assert_eq!(page.count("#view form .ends button"), 0);
+    view.is_accessible("a fixed section");
+    view.go("#/administration/other/work");
+    page.wait("document.querySelector('[data-option=set]')");
+    assert_eq!(page.count("[data-option=set] :disabled"), 1);
+    assert_eq!(page.count("[data-option=status] :enabled"), 1);
     view.no_errors();
 }
 

@@ -29,6 +29,9 @@ const GROUPS = {
 const RULE = ["schedule", "action", "dnd_on", "dnd_off", "followme_on", "followme_off"];
 const REPEATED = { general: [...RULE, "trusted_proxy"], user: [...RULE, "extension", "source", "device", "publish", "endpoint"], action: ["queue", "set"] };
 
+/** Options that assign to dialplan functions, which the server does not write. */
+const CODE = /^action set$| (dnd|followme)_(on|off)$/;
+
 /** The names of all statuses, those too that are not saved yet. */
 const statusNames = (model) => [...new Set([...STATES, ...model.all().filter(({ type }) => type === "status").map(({ name }) => name)])];
 
@@ -49,7 +52,7 @@ function option({ model, changed }, section, type, entry) {
   const values = own.map(({ value }) => value);
   const inherited = model.inherited(section, name);
   const otherwise = inherited ? t("admin.inherited", { value: inherited.values.join(", "), from: inherited.from }) : entry.default ? t("admin.default", { value: entry.default }) : t("admin.unset");
-  const fixed = own.find((it) => it.editable === false);
+  const fixed = own.find((it) => it.editable === false) ?? (CODE.test(`${type} ${name}`) && { reason: t("admin.code") });
   const words = { boolean: ["yes", "no"], word: entry.words, status: statusNames(model) }[kind];
   let hint = fixed?.reason ?? (kind === "list" && entry.words?.length ? entry.words.join(", ") : kind === "number" ? t("admin.number", { low, high, unit }) : "");
   let input;

@@ -12,6 +12,8 @@ const WHENS = ["always", "noAnswer", "busy"];
 /** Targets of forwards that need no number. */
 const WORDS = ["none", "voicemail", "mobile"];
 const KINDS = ["internal", "voicemail", "mobile"];
+/** What applies if nobody has set it. */
+const BUILT_IN = { ringTimeout: 20, ringMobile: false, push: true };
 
 const at = (value, path) => path.reduce((it, key) => it?.[key], value);
 const same = (a, b) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
@@ -57,7 +59,9 @@ export async function show(element, { caller, signal, statuses }) {
     if (mine !== null) return { value: mine, key: "settings.common" };
     const known = [path, common].find((it) => at(saved.effective, it) !== undefined) ?? path;
     if (at(saved.setBy, known)?.startsWith("own")) return { value: null, key: "settings.asSet" };
-    return { value: at(saved.effective, known) ?? null, key: "settings.administrator" };
+    const value = at(saved.effective, known) ?? null;
+    const builtIn = BUILT_IN[path.at(-1)];
+    return value === null && builtIn !== undefined ? { value: builtIn, key: "admin.default" } : { value, key: "settings.administrator" };
   }
 
   /** That value as a text that says where it comes from. */
