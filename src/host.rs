@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use crate::convert;
 use crate::runtime::host::{
     Configuration, Database, Dialplan, EventClass, HintEntry, Host, HostError, ManagerMessage,
-    PresenceVisitor, Providers, Publisher, RawPresence, RowChange, System, Unreadable,
+    PresenceVisitor, Providers, Publisher, RawPresence, RealtimeChange, System, Unreadable,
 };
 use asterisk::manager::{self, Class};
 use asterisk::pjsip::feature_events;
@@ -291,11 +291,16 @@ impl Configuration for Asterisk {
         Ok(row.map(convert::section))
     }
 
-    fn change_row(&self, family: &str, name: &str, change: &RowChange) -> Result<(), HostError> {
+    fn change_row(
+        &self,
+        family: &str,
+        name: &str,
+        change: &RealtimeChange,
+    ) -> Result<(), HostError> {
         let done = match change {
-            RowChange::Update(columns) => realtime::update(family, name, columns),
-            RowChange::Store(columns) => realtime::store(family, name, columns),
-            RowChange::Destroy => realtime::destroy(family, name),
+            RealtimeChange::Update(columns) => realtime::update(family, name, columns),
+            RealtimeChange::Store(columns) => realtime::store(family, name, columns),
+            RealtimeChange::Destroy => realtime::destroy(family, name),
         };
         done.map_err(refusal)
     }

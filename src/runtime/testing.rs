@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use super::host::{
     Configuration, Database, Dialplan, EventClass, HintEntry, Host, HostError, ManagerMessage,
-    PresenceVisitor, Providers, Publisher, RawPresence, RowChange, System, Unreadable,
+    PresenceVisitor, Providers, Publisher, RawPresence, RealtimeChange, System, Unreadable,
 };
 use super::{ProcessState, Runtime};
 use crate::webhooks::{Post, PostOutcome};
@@ -323,7 +323,7 @@ impl Configuration for FakeHost {
         Ok(None)
     }
 
-    fn change_row(&self, _: &str, _: &str, _: &RowChange) -> Result<(), HostError> {
+    fn change_row(&self, _: &str, _: &str, _: &RealtimeChange) -> Result<(), HostError> {
         Err("there is no database".into())
     }
 }

@@ -10,7 +10,7 @@ use presence::config::file::{FileProblem, PlannedRow, SectionChange, plan_row};
 use super::{ChangeRefused, PATIENCE, ReadDocument};
 use crate::runtime::Runtime;
 use crate::runtime::configuration::FAMILY;
-use crate::runtime::host::RowChange;
+use crate::runtime::host::RealtimeChange;
 
 /// Whether a change is one of a row.
 pub(super) fn is_of_row(read: &ReadDocument, change: &SectionChange) -> bool {
@@ -67,13 +67,16 @@ impl Runtime {
         let (change, back) = match (&planned.columns, &planned.before) {
             (Some(columns), Some(_)) if columns.is_empty() => return Ok(()),
             (Some(columns), Some(before)) => (
-                RowChange::Update(columns.clone()),
-                RowChange::Update(before.clone()),
+                RealtimeChange::Update(columns.clone()),
+                RealtimeChange::Update(before.clone()),
             ),
-            (Some(columns), None) => (RowChange::Store(columns.clone()), RowChange::Destroy),
+            (Some(columns), None) => (
+                RealtimeChange::Store(columns.clone()),
+                RealtimeChange::Destroy,
+            ),
             (None, before) => (
-                RowChange::Destroy,
-                RowChange::Store(before.clone().unwrap_or_default()),
+                RealtimeChange::Destroy,
+                RealtimeChange::Store(before.clone().unwrap_or_default()),
             ),
         };
         let host = self.host();
