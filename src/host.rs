@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use crate::convert;
 use crate::runtime::host::{
     ChannelVisitor, Channels, Configuration, Database, Dialplan, EventClass, HintEntry, Host,
-    HostError, ManagerMessage, PresenceVisitor, Providers, Publisher, RawPresence, RealtimeWrite,
+    HostError, ManagerMessage, PresenceVisitor, Providers, Publisher, RawPresence, RealtimeChange,
     System, Unreadable,
 };
 use asterisk::channels::{self, ChannelRef};
@@ -348,12 +348,12 @@ impl Configuration for Asterisk {
         &self,
         family: &str,
         name: &str,
-        change: &RealtimeWrite,
+        change: &RealtimeChange,
     ) -> Result<(), HostError> {
         let done = match change {
-            RealtimeWrite::Update(columns) => realtime::update(family, name, columns),
-            RealtimeWrite::Store(columns) => realtime::store(family, name, columns),
-            RealtimeWrite::Destroy => realtime::destroy(family, name),
+            RealtimeChange::Update(columns) => realtime::update(family, name, columns),
+            RealtimeChange::Store(columns) => realtime::store(family, name, columns),
+            RealtimeChange::Destroy => realtime::destroy(family, name),
         };
         done.map_err(refusal)
     }

@@ -313,13 +313,17 @@ pub trait Configuration {
     ///
     /// # Errors
     /// The driver's refusal.
-    fn change_row(&self, family: &str, name: &str, change: &RealtimeWrite)
-    -> Result<(), HostError>;
+    fn change_row(
+        &self,
+        family: &str,
+        name: &str,
+        change: &RealtimeChange,
+    ) -> Result<(), HostError>;
 }
 
 /// A change of a row of a realtime family.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum RealtimeWrite {
+pub enum RealtimeChange {
     /// These columns get other values.
     Update(Vec<(String, String)>),
     /// The row is new.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use super::host::{
     ChannelVisitor, Channels, Configuration, Database, Dialplan, EventClass, HintEntry, Host,
-    HostError, ManagerMessage, PresenceVisitor, Providers, Publisher, RawPresence, RealtimeWrite,
+    HostError, ManagerMessage, PresenceVisitor, Providers, Publisher, RawPresence, RealtimeChange,
     System, Unreadable,
 };
 use super::{ProcessState, Runtime};
@@ -362,7 +362,7 @@ impl Configuration for FakeHost {
         Ok(None)
     }
 
-    fn change_row(&self, _: &str, _: &str, _: &RealtimeWrite) -> Result<(), HostError> {
+    fn change_row(&self, _: &str, _: &str, _: &RealtimeChange) -> Result<(), HostError> {
         Err("there is no database".into())
     }
 }

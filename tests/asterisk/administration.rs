@@ -3,6 +3,7 @@
 mod changes;
 mod failures;
 mod files;
+mod realtime;
 mod refusals;
 
 use std::fs;

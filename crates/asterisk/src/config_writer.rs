@@ -97,7 +97,7 @@ fn path_text(path: &Path) -> Result<CString, Error> {
 fn set_values(config: &Config, values: &[String]) -> Result<(), Error> {
     let mut last = ptr::null_mut();
     loop {
-        // SAFETY: CALLER: NULL, or a category that the configuration has returned.
+        // SAFETY: INVARIANT: NULL, or a category that the configuration has returned.
         let next = unsafe { config.next(last, Some(TEMPLATES)) };
         if next.is_null() {
             break;

@@ -160,7 +160,10 @@ impl NewText {
             let mut file = file?;
             let made = file.metadata()?;
             if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
-                fchown(&file, Some(old.uid()), Some(old.gid()))?;
+                fchown(&file, Some(old.uid()), Some(old.gid())).map_err(|why| {
+                    let what = "the owner and group of the file cannot be kept";
+                    io::Error::new(why.kind(), format!("{what}: {why}"))
+                })?;
             }
             file.set_permissions(Permissions::from_mode(old.mode() & 0o7777))?;
             file.write_all(text)?;

@@ -10,7 +10,7 @@ use presence::config::file::{FileProblem, PlannedRow, SectionChange, plan_row};
 use super::{ChangeRefused, PATIENCE, ReadDocument};
 use crate::runtime::Runtime;
 use crate::runtime::configuration::FAMILY;
-use crate::runtime::host::RealtimeWrite;
+use crate::runtime::host::RealtimeChange;
 
 /// Whether a change is one of a row.
 pub(super) fn is_of_row(read: &ReadDocument, change: &SectionChange) -> bool {
@@ -67,16 +67,16 @@ impl Runtime {
         let (change, back) = match (&planned.columns, &planned.before) {
             (Some(columns), Some(_)) if columns.is_empty() => return Ok(()),
             (Some(columns), Some(before)) => (
-                RealtimeWrite::Update(columns.clone()),
-                RealtimeWrite::Update(before.clone()),
+                RealtimeChange::Update(columns.clone()),
+                RealtimeChange::Update(before.clone()),
             ),
             (Some(columns), None) => (
-                RealtimeWrite::Store(columns.clone()),
-                RealtimeWrite::Destroy,
+                RealtimeChange::Store(columns.clone()),
+                RealtimeChange::Destroy,
             ),
             (None, before) => (
-                RealtimeWrite::Destroy,
-                RealtimeWrite::Store(before.clone().unwrap_or_default()),
+                RealtimeChange::Destroy,
+                RealtimeChange::Store(before.clone().unwrap_or_default()),
             ),
         };
         let host = self.host();

@@ -134,7 +134,14 @@ fn answer(
 }
 
 fn read(runtime: &Runtime) -> Result<ReadDocument, Reply> {
-    runtime.read_document().map_err(|why| failed(&why))
+    let read = runtime.read_document();
+    read.map_err(|why| {
+        error(
+            500,
+            "failed",
+            &format!("The configuration cannot be read: {why}."),
+        )
+    })
 }
 
 fn whole(runtime: &Runtime, read: &ReadDocument) -> serde_json::Value {

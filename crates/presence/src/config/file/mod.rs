@@ -7,8 +7,11 @@
 
 mod change;
 mod document;
+mod expected;
 mod guard;
 mod merge;
+mod options;
+mod pieces;
 mod render;
 mod rows;
 mod scan;

@@ -7,6 +7,7 @@ use std::slice::Iter;
 use super::change::{ChangePlan, PlannedSection};
 use super::document::{ConfigDocument, SectionLines};
 use super::merge::Merged;
+use super::pieces::{move_sections, pieces, take, written_line};
 use super::scan::{FileLine, ScannedLine, lines, scan};
 
 /// A section for Asterisk's writer.
@@ -23,38 +24,6 @@ pub struct SectionText {
 
 /// Writes a section: its text from its first line on.
 pub type WriteSection<'a> = &'a mut dyn FnMut(&SectionText) -> Result<Vec<u8>, String>;
-
-/// A line of the text.
-#[derive(Clone)]
-struct TextLine {
-    bytes: Vec<u8>,
-    /// Whether it is a comment that belongs to the section beside it: a part of a block comment
-    /// does not.
-    is_note: bool,
-}
-
-impl TextLine {
-    fn is_blank(&self) -> bool {
-        self.bytes.trim_ascii().is_empty()
-    }
-}
-
-/// A written line.
-fn written_line(bytes: Vec<u8>) -> TextLine {
-    TextLine {
-        bytes,
-        is_note: false,
-    }
-}
-
-/// The lines between sections, or a section of which the draft has this index; `None` for a
-/// section that goes.
-struct TextPiece {
-    lines: Vec<TextLine>,
-    section: Option<Option<usize>>,
-    /// Whether it has its place already.
-    placed: bool,
-}
 
 /// The text of the plan's file.
 ///
@@ -106,55 +75,6 @@ pub fn render(
         .flat_map(|piece| piece.lines)
         .flat_map(|line| line.bytes)
         .collect())
-}
-
-fn pieces(
-    document: &ConfigDocument,
-    plan: &ChangePlan,
-    file: usize,
-    all: &[&[u8]],
-    scanned: &[ScannedLine],
-) -> Vec<TextPiece> {
-    let copied = |from: usize, to: usize| {
-        let lines = all[from..to].iter().zip(&scanned[from..to]);
-        let lines = lines.map(|(line, scanned)| TextLine {
-            bytes: line.to_vec(),
-            is_note: scanned.kind == FileLine::Comment && !scanned.block_comment,
-        });
-        lines.collect()
-    };
-    let mut places: Vec<(usize, &SectionLines)> = Vec::new();
-    for (index, section) in document.sections.iter().enumerate() {
-        if let Some(lines) = section.lines.as_ref().filter(|lines| lines.file == file) {
-            places.push((index, lines));
-        }
-    }
-    places.sort_by_key(|(_, lines)| lines.header);
-    let (mut pieces, mut end) = (Vec::new(), 0);
-    for (index, place) in places {
-        pieces.push(TextPiece {
-            lines: copied(end, place.header),
-            section: None,
-            placed: true,
-        });
-        let draft = plan
-            .drafts
-            .iter()
-            .position(|draft| draft.source == Some(index));
-        let moved = draft.is_some_and(|draft| plan.drafts[draft].moved);
-        pieces.push(TextPiece {
-            lines: copied(place.header, place.end),
-            section: Some(draft),
-            placed: !moved,
-        });
-        end = place.end;
-    }
-    pieces.push(TextPiece {
-        lines: copied(end, all.len()),
-        section: None,
-        placed: true,
-    });
-    pieces
 }
 
 /// Whether the draft is not what stands in the file.
@@ -305,118 +225,11 @@ fn after_header(line: &[u8]) -> &[u8] {
     }
 }
 
-/// Takes a section out; its lines, with the comments directly above and below it.
-fn take(pieces: &mut [TextPiece], at: usize) -> Vec<TextLine> {
-    let above = &mut pieces[at - 1].lines;
-    let begin = above
-        .iter()
-        .rposition(|line| !line.is_note)
-        .map_or(0, |at| at + 1);
-    let mut taken = above.split_off(begin);
-    taken.append(&mut pieces[at].lines);
-    let below = &mut pieces[at + 1].lines;
-    // The comments above the next section, if no blank line is between, are that section's.
-    let end = below.iter().position(|line| !line.is_note);
-    if let Some(end) = end {
-        let rest = below.split_off(end);
-        taken.append(below);
-        *below = rest;
-        if below.first().is_some_and(|line| line.is_blank()) {
-            below.remove(0);
-        }
-    }
-    taken
-}
-
-/// Puts new sections, and those that are to stand elsewhere, after the section before them.
-fn move_sections(
-    plan: &ChangePlan,
-    file: usize,
-    pieces: &mut Vec<TextPiece>,
-    end_of_line: &[u8],
-    write: WriteSection<'_>,
-) -> Result<(), String> {
-    for (index, draft) in plan.drafts.iter().enumerate() {
-        if !draft.moved || draft.file != file {
-            continue;
-        }
-        let of = |piece: &TextPiece| piece.section == Some(Some(index));
-        let mut lines = match pieces.iter().position(of) {
-            Some(at) => {
-                let taken = take(pieces, at);
-                pieces[at].section = None;
-                taken
-            }
-            None => {
-                let written = new_section(draft, end_of_line, write)?;
-                written.into_iter().map(written_line).collect()
-            }
-        };
-        let before = plan.drafts[..index].iter().enumerate().rev();
-        let before = before.map(|(before, _)| before).find_map(|before| {
-            let stands = |piece: &TextPiece| piece.section == Some(Some(before)) && piece.placed;
-            pieces.iter().position(stands)
-        });
-        let has_later = plan.drafts[index + 1..]
-            .iter()
-            .any(|later| later.file == file && later.source.is_some() && !later.moved);
-        let blank = written_line(end_of_line.to_vec());
-        match before {
-            Some(at) if has_later => {
-                // After the comments that belong to the section before.
-                let below = &mut pieces[at + 1].lines;
-                let end = below.iter().position(|line| !line.is_note);
-                // Without any other line they belong to the section below.
-                let mut rest = below.split_off(end.unwrap_or(0));
-                lines.insert(0, blank);
-                if rest.first().is_none_or(|line| !line.is_blank()) {
-                    rest.insert(0, written_line(end_of_line.to_vec()));
-                }
-                insert(pieces, at + 2, lines, rest, index);
-            }
-            None if has_later => {
-                // Before the first section and the comments directly above it.
-                let above = &mut pieces[0].lines;
-                let begin = above.iter().rposition(|line| !line.is_note);
-                let rest = above.split_off(begin.map_or(0, |at| at + 1));
-                let rest = [vec![blank], rest].concat();
-                insert(pieces, 1, lines, rest, index);
-            }
-            _ => {
-                let ends_blank = |piece: &TextPiece| piece.lines.last().map(|line| line.is_blank());
-                let last = pieces.iter().rev().find_map(ends_blank);
-                if last == Some(false) {
-                    lines.insert(0, blank);
-                }
-                let end = pieces.len();
-                insert(pieces, end, lines, Vec::new(), index);
-            }
-        }
-    }
-    Ok(())
-}
-
-fn insert(
-    pieces: &mut Vec<TextPiece>,
-    at: usize,
-    lines: Vec<TextLine>,
-    rest: Vec<TextLine>,
-    draft: usize,
-) {
-    let section = TextPiece {
-        lines,
-        section: Some(Some(draft)),
-        placed: true,
-    };
-    let rest = TextPiece {
-        lines: rest,
-        section: None,
-        placed: true,
-    };
-    pieces.splice(at..at, [section, rest]);
-}
-
-fn new_section(
+/// The lines of a section that is new.
+///
+/// # Errors
+/// The writer's refusal.
+pub fn new_section(
     draft: &PlannedSection,
     end_of_line: &[u8],
     write: WriteSection<'_>,

@@ -174,7 +174,10 @@ fn a_file_without_sections_gets_one() {
         kind: Some("user".into()),
         ..set("u", &[])
     };
-    assert_eq!(changed("", &[new.clone()]).unwrap(), "[u]\ntype = user\n");
+    assert_eq!(
+        changed("", std::slice::from_ref(&new)).unwrap(),
+        "[u]\ntype = user\n"
+    );
     assert_eq!(changed("; x", &[new]).unwrap(), "; x\n\n[u]\ntype = user\n");
 }
 

@@ -1,0 +1,114 @@
+//! The options that a change asks for.
+
+use super::change::{OptionsChange, PlannedSection, Planner, SectionChange, WantedOption};
+use super::document::ConfigOption;
+use super::guard;
+use super::merge::merge;
+use crate::config::section_options;
+use crate::model::suggest::expected;
+
+impl Planner<'_> {
+    /// Gives a section the options of a change, of which it had `own`.
+    pub fn set_options(
+        &mut self,
+        draft: &mut PlannedSection,
+        change: &SectionChange,
+        own: &[&ConfigOption],
+    ) {
+        let name = &*change.section;
+        let OptionsChange::Set(wanted) = &change.options else {
+            return;
+        };
+        let mut wanted = wanted.clone();
+        let has_type = |wanted: &[WantedOption]| {
+            let mut wanted = wanted.iter();
+            wanted.any(|option| option.name.eq_ignore_ascii_case("type"))
+        };
+        if !has_type(&wanted) {
+            let own = own.iter().find(|it| it.name.eq_ignore_ascii_case("type"));
+            let own = own.map(|option| option.value.clone());
+            let inherited = self.inherited_kind(&draft.templates);
+            let new = (change.kind.clone()).filter(|kind| own.is_none() && *kind != inherited);
+            if let Some(value) = own.or(new).filter(|_| name != "general") {
+                let name = "type".to_owned();
+                wanted.insert(
+                    0,
+                    WantedOption {
+                        name,
+                        value: Some(value),
+                    },
+                );
+            }
+        }
+        let mut values = Vec::with_capacity(wanted.len());
+        let known = known_options();
+        for option in &wanted {
+            let asked = &*option.name;
+            if !known.contains(&&*asked.to_ascii_lowercase()) {
+                let list = known.join(", ");
+                let expected = expected(asked, &list);
+                self.problem(name, Some(asked), format!("unknown option{expected}"));
+                continue;
+            }
+            let Some(value) = option.value.clone().or_else(|| kept(&wanted, option, own)) else {
+                let why = "the value is missing, and there is no secret that could stay";
+                self.problem(name, Some(asked), why);
+                continue;
+            };
+            let unchanged = own.iter().any(|it| it.name == *asked && it.value == value);
+            if let Err(why) = guard::check_value(&value).or_else(|why| match unchanged {
+                true => Ok(()),
+                false => Err(why),
+            }) {
+                self.problem(name, Some(asked), why);
+                continue;
+            }
+            values.push((asked.to_owned(), value));
+        }
+        let code = |name: &str, value: &str| guard::is_code(name, value);
+        let before = own.iter().filter(|it| code(&it.name, &it.value));
+        let before = before.map(|it| (it.name.to_ascii_lowercase(), &*it.value));
+        let after = values.iter().filter(|(name, value)| code(name, value));
+        let after = after.map(|(name, value)| (name.to_ascii_lowercase(), &**value));
+        let (before, after): (Vec<_>, Vec<_>) = (before.collect(), after.collect());
+        if before != after {
+            let mut differs = after.iter().filter(|it| !before.contains(it));
+            let mut gone = before.iter().filter(|it| !after.contains(it));
+            let option = differs.next().or_else(|| gone.next()).or(after.first());
+            let option = option.map(|(name, _)| name.clone());
+            self.problem(name, option.as_deref(), guard::CODE);
+            return;
+        }
+        draft.own = merge(own, values);
+    }
+
+    /// The type that a section has by its templates.
+    fn inherited_kind(&self, templates: &[String]) -> String {
+        let kinds = templates.iter().rev().filter_map(|template| {
+            let mut sections = self.document.sections.iter();
+            let found = sections.find(|it| it.entry.name.eq_ignore_ascii_case(template))?;
+            Some(found.entry.kind().to_owned()).filter(|kind| !kind.is_empty())
+        });
+        kinds.into_iter().next().unwrap_or_default()
+    }
+}
+
+/// The value that an option without one keeps: that of the secret of the same name, counted
+/// among options of that name.
+fn kept(wanted: &[WantedOption], option: &WantedOption, own: &[&ConfigOption]) -> Option<String> {
+    let same = |name: &str| name.eq_ignore_ascii_case(&option.name);
+    let before = wanted.iter().take_while(|it| !std::ptr::eq(*it, option));
+    let number = before.filter(|it| same(&it.name)).count();
+    let mut known = own.iter().filter(|it| same(&it.name));
+    let kept = known.nth(number)?;
+    guard::is_secret(&kept.name, &kept.value).then(|| kept.value.clone())
+}
+
+/// The names of all options of all types of sections, each once.
+fn known_options() -> Vec<&'static str> {
+    let all = section_options().into_iter().flat_map(|(_, names)| names);
+    let mut names: Vec<&str> = all.collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
