@@ -107,7 +107,8 @@ office_live() {
         case $((turn++ % 4)) in
             0 | 2)
                 caller=$((RANDOM % ${#people[@]})) called=$((RANDOM % ${#people[@]}))
-                if ((caller != called && first + caller != absent)) &&
+                # Nobody calls Alice, whose second phone is perhaps not there.
+                if ((caller != called && called && first + caller != absent)) &&
                     ((${busy[caller]:-0} < SECONDS && ${busy[called]:-0} < SECONDS)) &&
                     office_takes people 6; then
                     busy[caller]=$((SECONDS + lasts)) busy[called]=$((SECONDS + lasts))
