@@ -131,7 +131,7 @@ fn what_comes_in_is_bounded() {
 
 #[test]
 fn members_of_a_later_release_are_kept_and_can_be_given_back() {
-    let stored = r#"{"statuses":{"gone":{"ringFirst":["desk"]},"away":{"forwardExternal":{"busy":7,"later":"1"}}},"visibility":"everyone"}"#;
+    let stored = r#"{"statuses":{"gone":{"ringFirst":["desk"]},"away":{"forwardExternal":{"busy":7,"later":"1"}}},"ringtone":"bells"}"#;
     let stored = OwnSettings::restore(stored).unwrap();
     assert!(
         stored
@@ -145,11 +145,11 @@ fn members_of_a_later_release_are_kept_and_can_be_given_back() {
         r#""ringFirst":["desk"]"#,
         r#""busy":7"#,
         r#""later":"1""#,
-        "visibility",
+        "ringtone",
     ] {
         assert!(changed.json().contains(kept), "{kept}");
     }
-    let back = r#"{"visibility":null,"statuses":{"gone":null,"away":{"forwardExternal":{"later":null,"busy":null,"always":null}}}}"#;
+    let back = r#"{"ringtone":null,"statuses":{"gone":null,"away":{"forwardExternal":{"later":null,"busy":null,"always":null}}}}"#;
     assert_eq!(patch(Some(&changed), back), Ok(None));
 }
 
@@ -172,7 +172,8 @@ fn every_item_is_read_and_its_mistakes_have_a_message() {
     let json = r#"{"statuses":{"away":{"ringFirst":["desk","mobile"],"ringSecond":[],
         "ringTimeout":5,"ringMobile":true,"push":false,"note":"Back \"soon\"","queue":"PAUSE",
         "dnd":"On","followMe":"none","greeting":"Busy"}},
-        "loginStatus":"AWAY","logoutStatus":"None","mobile":"+491","default":"200"}"#;
+        "loginStatus":"AWAY","logoutStatus":"None","mobile":"+491","default":"200",
+        "visibility":"Groups"}"#;
     let all = settings(json);
     let items = &all.status("AWAY").unwrap().items;
     let shown: Vec<_> = StatusSetting::ALL
@@ -202,7 +203,8 @@ fn every_item_is_read_and_its_mistakes_have_a_message() {
             None,
             None,
             Some("+491"),
-            Some("200")
+            Some("200"),
+            Some("groups"),
         ]
     );
     assert_eq!(OwnSettings::restore(all.json()).unwrap(), all);
