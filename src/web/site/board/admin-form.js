@@ -13,7 +13,7 @@ const GROUPS = {
   general: [["admin.combining", ["enabled", "method", "outgoing"]]],
   status: [["admin.meaning", ["label", "state", "subtype", "message", "activity"]]],
   user: [
-    ["admin.person", ["name", "title", "email", "group", "account", "password"]],
+    ["admin.person", ["name", "display_name", "title", "email", "group", "account", "password"]],
     ["admin.phones", ["extension", "default", "endpoint", "mobile", "mailbox"]],
     ["admin.presence", ["method", "outgoing", "handling", "visibility"]],
   ],
@@ -37,6 +37,7 @@ const statusNames = (model) => [...new Set([...STATES, ...model.all().filter(({ 
 
 /** The option's label in the reader's language, if it has one. */
 export function labelOf(name) {
+  if (name === "display_name") return labelOf("name");
   const camel = name.replace(/^forward_\w+_/, "").replace("noanswer", "no_answer").replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
   const keys = [`admin.option.${name}`, `settings.${camel}`];
   return keys.map((key) => t(key)).find((text, at) => text !== keys[at]);
@@ -68,7 +69,7 @@ function option({ model, changed }, section, type, entry) {
     const empty = type === "status" && name === "state" ? [[" ", t("admin.recorded")]] : [];
     input = choice([["", otherwise], ...empty, ...[...words, ...extra].map((it) => [it, it])], values.length ? value || " " : "");
     read = () => (input.value === "" ? [] : [input.value.trim()]);
-  } else if (values.length > 1 || REPEATED[type]?.includes(name)) {
+  } else if (values.length > 1 || (REPEATED[type]?.includes(name) && !entry.isColumn)) {
     input = h("textarea", { rows: Math.max(2, values.length), placeholder: otherwise, spellcheck: "false" });
     input.value = values.join("\n");
     read = () => input.value.split("\n").map((it) => it.trim()).filter(Boolean);
@@ -92,7 +93,10 @@ function option({ model, changed }, section, type, entry) {
 /** The groups of options, then all the others. */
 function groups(view, section, type) {
   const { model } = view;
-  const catalogue = model.catalogue(type);
+  // A row of a database has its columns, where `name` is the key.
+  const { columns } = model.sections.get(section) ?? {};
+  const entry = (name) => ({ ...(model.catalogue(type).find((it) => it.name === name) ?? { name, kind: "text" }), isColumn: true });
+  const catalogue = columns?.filter((it) => it !== "name").map(entry) ?? model.catalogue(type);
   const find = (name) => catalogue.find((it) => it.name === name);
   const known = GROUPS[type] ?? [];
   const main = known.flatMap(([, names]) => names);
@@ -108,6 +112,7 @@ function groups(view, section, type) {
 
 /** Which templates a section builds on. */
 function templates(view, it) {
+  if (view.model.sections.get(it.name)?.origin === "realtime") return null;
   const all = view.model.all().filter(({ template, type, name }) => template && type === it.type && name !== it.name);
   if (!all.length) return null;
   const box = ({ name }) => {
@@ -160,7 +165,7 @@ export function section(view, page, type, name) {
   if (name.startsWith("+")) return h("div", { class: "card block" }, back, create(view, type ?? name.slice(1)));
   const it = model.get(name);
   if (!it) return h("div", { class: "card block" }, back, h("p", {}, t("admin.gone", { name })));
-  const { file, line, reason } = model.sections.get(name) ?? {};
+  const { file, line, reason, origin } = model.sections.get(name) ?? {};
   const may = editable(model, name);
   const remove = () => {
     model.remove(name);
@@ -172,7 +177,7 @@ export function section(view, page, type, name) {
     { class: "card block", novalidate: true, onsubmit: (event) => event.preventDefault() },
     back,
     h("h3", {}, it.name, it.template && h("small", {}, ` ${t("admin.template")}`)),
-    file && h("p", { class: "hint" }, t("admin.place", { file, line })),
+    h("p", { class: "hint" }, file ? t("admin.place", { file, line }) : origin === "realtime" && t("admin.database")),
     !may && h("p", { class: "notice-line" }, reason ?? model.loaded.reason),
     h("fieldset", { disabled: !may, class: "plain" }, templates(view, it), groups(view, it.name, it.type)),
     may && h("div", { class: "ends" }, h("button", { type: "button", class: "quiet", onclick: remove }, t("admin.delete", { name }))),

@@ -12,12 +12,13 @@ const places = {};
 export function list({ model, address }, page, type) {
   const place = (places[page] ??= { text: "", from: 0 });
   const here = model.all().filter((it) => (type ? it.type === type : it.name !== "general" && !["status", "user", "handling"].includes(it.type)));
-  const cell = ({ name }, option) => [model.values(name, option), model.inherited(name, option)?.values ?? []].find((it) => it.length)?.join(", ") ?? "";
+  const cell = ({ name }, option) => [model.values(name, option), option === "name" ? model.values(name, "display_name") : [], model.inherited(name, option)?.values ?? []].find((it) => it.length)?.join(", ") ?? "";
   const rows = here.map((it) => {
     const cells = page === "other" ? [it.type ?? ""] : COLUMNS[page].map((option) => cell(it, option));
     return { it, cells, text: [it.name, ...cells].join("\n").toLowerCase() };
   });
   const heads = page === "other" ? [t("admin.type")] : COLUMNS[page].map(labelOf);
+  const { realtime } = model.loaded;
   const body = h("tbody");
   const count = h("p", { class: "count", role: "status" });
   const step = (by, text) => h("button", { type: "button", onclick: () => ((place.from += by), paint()) }, t(text));
@@ -58,5 +59,6 @@ export function list({ model, address }, page, type) {
     h("div", { class: "tools" }, search, model.loaded.editable !== false && fresh),
     h("table", {}, h("thead", {}, h("tr", {}, [t("admin.name"), ...heads].map((it) => h("th", { scope: "col" }, it)))), body),
     h("div", { class: "tools" }, count, back, on),
+    page === "users" && realtime?.listed === false && h("p", { class: "hint tools" }, t("admin.unlisted", { count: realtime.users })),
   );
 }

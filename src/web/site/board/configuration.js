@@ -122,10 +122,12 @@ export class Configuration {
     return [...this.edited].map(([section, it]) => {
       if (!it) return { section, options: null };
       const { type, templates, options } = it;
-      const change = { section, type, templates, options: options.map(sent) };
-      if (this.sections.has(section)) return change;
+      const before = this.sections.get(section);
+      // A row of a database has neither.
+      const change = before?.origin === "realtime" ? { section, options: options.map(sent) } : { section, type, templates, options: options.map(sent) };
+      if (before) return change;
       // A new section stands after the last one of its type.
-      const after = [...this.sections.values()].filter((other) => other.type === type && other.editable).pop();
+      const after = [...this.sections.values()].filter((other) => other.type === type && other.editable && other.file).pop();
       return after ? { ...change, after: after.name } : change;
     });
   }
