@@ -212,6 +212,137 @@ fn the_second_of_two_administrators_is_told_and_keeps_the_changes() {
 }
 
 #[test]
+fn a_status_is_renamed_by_keyboard() {
+    let view = View::by_keyboard(office(""), "boss");
+    let page = &view.browser;
+    view.tab_to("a[href='#/administration']");
+    page.keys(key::ENTER);
+    view.wait_focus("#view h2");
+    // From a tab to the next one the focus stays on the tabs.
+    view.tab_to(".tabs a[href$=statuses]");
+    page.keys(key::ENTER);
+    view.wait_focus(".tabs a[aria-current=page][href$=statuses]");
+    view.tab_to("#view tbody a[href$=lunch]");
+    page.keys(key::ENTER);
+    page.wait("document.querySelector('[data-option=label]')");
+    view.wait_focus("#view h2");
+    view.tab_to(&option("label"));
+    page.keys("Eating");
+    view.tab_to("#unsaved button.main");
+    page.keys(key::ENTER);
+    page.wait("document.querySelector('#review').open");
+    // A look at what is written, away and back to it.
+    page.keys(key::ESCAPE);
+    view.wait_focus("#unsaved button.main");
+    page.keys(key::ENTER);
+    page.wait("document.querySelector('#review').open");
+    view.tab_to("#review button.main");
+    page.keys(key::ENTER);
+    view.wait_text("#announcement", "Saved and in effect.");
+    view.wait_focus("#view h2");
+    let text = file(&view);
+    assert!(text.contains("label = Eating"), "{text}");
+    let statuses = view.ast.cli("userpresence show statuses");
+    assert!(statuses.contains("Eating"), "{statuses}");
+    view.no_errors();
+}
+
+#[test]
+fn a_user_of_the_database_is_edited_there() {
+    const TABLE: &str = "CREATE TABLE userpresence (name TEXT, account TEXT, extension TEXT, \
+        display_name TEXT, mobile TEXT, method TEXT, dnd_on TEXT); \
+        INSERT INTO userpresence VALUES \
+        ('zoe', 'main', '300;301', 'Zoe Zimmer', NULL, NULL, 'DB(dnd/1)=1');";
+    let office = office("").realtime(&["userpresence"], TABLE);
+    let view = View::open(office, "boss", "#/administration/users");
+    let page = &view.browser;
+    page.fill("#view [type=search]", "zimmer");
+    assert_eq!(page.text("#view tbody tr td"), "Zoe Zimmer");
+    page.click("#view tbody a");
+    page.wait("document.querySelector('[data-option=display_name]')");
+    view.wait_text("#view form .hint", "database");
+    let value = |name: &str| {
+        let read = "return document.querySelector(arguments[0]).value";
+        page.run(read, &[json!(option(name))])
+    };
+    assert_eq!(value("display_name"), "Zoe Zimmer");
+    assert_eq!(value("extension"), "300;301");
+    assert_eq!(
+        page.text("[data-option=display_name] label"),
+        "Full name display_name"
+    );
+    view.wait_text("[data-option=extension] .hint", "a semicolon between");
+    // The key of the row, what the table has no column for, and what the server does not write.
+    assert_eq!(
+        page.count("#view :is([data-option=name], [name=templates])"),
+        0
+    );
+    assert_eq!(page.count("[data-option=email]"), 0);
+    assert_eq!(page.count("[data-option=dnd_on] :disabled"), 1);
+    view.is_accessible("a user of the database");
+
+    // A problem is shown at its field, and the row stays.
+    let rows = || {
+        let columns = "SELECT display_name, extension, mobile, method, dnd_on FROM userpresence;";
+        view.ast.realtime_sql(columns)
+    };
+    page.fill(&option("display_name"), "Zoe Adler");
+    page.fill(&option("mobile"), "none");
+    page.click("#unsaved button.main");
+    page.click("#review button.main");
+    page.wait("document.activeElement.id === 'problems'");
+    view.wait_text("[data-option=mobile] .error", "+491701234567");
+    assert_eq!(rows(), "Zoe Zimmer|300;301|||DB(dnd/1)=1\n");
+
+    let before = file(&view);
+    page.fill(&option("mobile"), "+491701234567");
+    page.fill(&option("extension"), "300;309");
+    page.choose(&option("method"), "latest");
+    let lines = save(&view);
+    for expected in [
+        "[zoe] changed",
+        "− extension = 300;301",
+        "+ method = latest",
+    ] {
+        assert!(lines.contains(expected), "{expected} in {lines}");
+    }
+    view.wait_text("#announcement", "Saved and in effect.");
+    let saved = "Zoe Adler|300;309|+491701234567|latest|DB(dnd/1)=1\n";
+    assert_eq!(rows(), saved);
+    assert_eq!(file(&view), before);
+    view.ast
+        .wait_value("USER_PRESENCE(zoe,extensions)", "300,309");
+    let shown = view.ast.cli("userpresence show user zoe");
+    assert!(shown.contains("Zoe Adler"), "{shown}");
+    assert_eq!(value("display_name"), "Zoe Adler");
+
+    // The driver refuses.
+    view.ast.realtime_sql(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON userpresence \
+         BEGIN SELECT RAISE(ABORT, 'read only'); END;",
+    );
+    page.fill(&option("display_name"), "Zoe Berg");
+    page.click("#unsaved button.main");
+    page.click("#review button.main");
+    view.wait_text("#review .error", "Nothing has changed");
+    assert_eq!(rows(), saved);
+    page.keys(key::ESCAPE);
+    page.click("#unsaved button.quiet");
+    // Beside a change of the file the row is refused too.
+    page.fill(&option("display_name"), "Zoe Berg");
+    view.go("#/administration/users/alice");
+    page.fill(&option("title"), "Sales manager");
+    page.click("#unsaved button.main");
+    page.click("#review button.main");
+    page.wait("document.activeElement.id === 'problems'");
+    view.wait_text("#problems", "changed alone");
+    assert_eq!((rows(), file(&view)), (saved.to_owned(), before));
+    let mut entries = page.console();
+    entries.retain(|it| !it.contains("the server responded with a status of"));
+    assert!(entries.is_empty(), "{entries:#?}");
+}
+
+#[test]
 fn thousands_of_users_are_found_by_search_and_page_by_page() {
     let many: String = (1000..3000)
         .map(|at| format!("[user{at}](office)\ntype = user\nextension = {at}\n"))

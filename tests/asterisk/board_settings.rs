@@ -98,6 +98,68 @@ fn a_forward_is_set_refused_at_its_field_and_given_back() {
 }
 
 #[test]
+fn a_forward_is_set_by_keyboard() {
+    let view = View::by_keyboard(office(), "alice-web");
+    let page = &view.browser;
+    view.tab_to("a[href='#/settings']");
+    page.keys(key::ENTER);
+    view.wait_focus("#view");
+    view.wait_shown();
+    view.tab_to(&format!("{} select", field(OUTSIDE)));
+    // The first letter chooses 'A colleague', and the field for the extension is the next one.
+    page.keys("A");
+    page.keys(key::TAB);
+    view.wait_focus(&format!("{} input", field(OUTSIDE)));
+    page.keys("210");
+    // The key sends the form.
+    page.keys(key::ENTER);
+    page.wait("document.querySelector('#unsaved').hidden");
+    wait_settings(&view, r#""forwardExternal":{"always":"210"}"#);
+    assert_eq!(page.text("#announcement"), "Saved.");
+    view.wait_focus("#view h2");
+    view.no_errors();
+}
+
+#[test]
+fn what_is_not_allowed_any_more_is_refused_at_its_field() {
+    let office = |rights: &str| {
+        let alice = format!("[alice]\ntype = user\nextension = 200\nown_settings = {rights}\n");
+        let login = api_user("alice-web", "role = self\nuser = alice");
+        format!("[lunch]\ntype = status\nstate = away\n{alice}{login}")
+    };
+    let may = office("handling,mobile,login,visibility\nown_forward = voicemail,internal,_+49X.");
+    let view = View::open(configured(&may).http(), "alice-web", "#/settings");
+    let page = &view.browser;
+    // The administrator takes the rights back while the page is shown.
+    let ast = &view.ast;
+    ast.write_config("userpresence.conf", &office("actions"));
+    assert!(ast.reload().ok());
+    let select = |path: &str| format!("{} select", field(path));
+    page.choose(&select(OUTSIDE), "voicemail");
+    page.choose(&select("visibility"), "\"nobody\"");
+    page.fill(&format!("{} input", field("mobile")), "+491701234567");
+    page.choose(&select("loginStatus"), "\"lunch\"");
+    // The server names one after the other, and each is given back.
+    for path in ["loginStatus", "mobile", "visibility", OUTSIDE] {
+        page.click("#unsaved [type=submit]");
+        let control = format!("{} :is(input, select)", field(path));
+        page.wait(&format!(
+            "document.querySelector({}).textContent",
+            json!(format!("{} .error", field(path)))
+        ));
+        let error = page.text(&format!("{} .error", field(path)));
+        assert!(error.contains("of 'alice' does not"), "{path}: {error}");
+        assert!(!error.starts_with(path), "{path}: {error}");
+        assert_eq!(page.text("#settings-error"), "", "{path}");
+        view.wait_focus(&control);
+        page.click(&format!("{} .back", field(path)));
+        assert_eq!(page.count("[aria-invalid]"), 0, "{path}");
+    }
+    assert_eq!(page.count("#unsaved[hidden]"), 1);
+    view.no_errors();
+}
+
+#[test]
 fn settings_for_one_status_come_and_go() {
     let view = View::open(office(), "alice-web", "#/settings");
     let page = &view.browser;

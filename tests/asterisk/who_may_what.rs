@@ -7,7 +7,8 @@ use crate::harness::api::{HASH, JSON, SESSION, api_user, basic, cookie, login};
 use crate::harness::ari::with_ari;
 use crate::harness::{Answer, Builder, Instance, Phone, repository_file};
 
-/// In `main` Alice, Bob and Heidi, who is hidden; in `other` Carol.
+/// In `main` Alice, Bob and Heidi, who is hidden, and two who show themselves to their groups:
+/// Gina, who shares one with Alice, and Oscar; in `other` Carol.
 fn office() -> Builder {
     let users = [
         api_user("reader", "account = main\nrole = read"),
@@ -25,8 +26,12 @@ fn office() -> Builder {
          show_calls = all\nhttp_calls = self,admin\nforward_context = default\n\
          [main](!)\ntype = user\naccount = main\noutgoing = none\n\
          [alice](main)\nextension = 200,Local/200@default\npassword = {HASH}\nmonitor = bob\n\
+         group = sales\n\
          [bob](main)\nextension = 201\n\
          [heidi](main)\nextension = 202\n\
+         [grouped](!,main)\nvisibility = groups\n\
+         [gina](grouped)\nextension = 204\ngroup = Sales\n\
+         [oscar](grouped)\nextension = 205\ngroup = Support\n\
          [lunch]\ntype = status\nstate = away\n\
          [carol]\ntype = user\naccount = other\nextension = 203\noutgoing = none\n{}",
         users.concat()
@@ -135,6 +140,8 @@ fn target(of: &str) -> (&'static str, &'static str, &'static str) {
         "oneself, hidden" => ("main", "~", "alice"),
         "another user" => ("main", "bob", ""),
         "a hidden user" => ("main", "heidi", "heidi"),
+        "a user of a shared group" | "a user of a shared group in it" => ("main", "gina", ""),
+        "a user of another group" | "a user of another group in it" => ("main", "oscar", ""),
         "a user of another account" => ("other", "carol", ""),
         other => panic!("nothing is known of '{other}'"),
     }
@@ -142,6 +149,30 @@ fn target(of: &str) -> (&'static str, &'static str, &'static str) {
 
 /// What the rows of a request have to be about.
 fn all_of(request: &str) -> &'static [&'static str] {
+    match request {
+        "GET v1/account/*/extension/*/presence" => {
+            return &[
+                "oneself",
+                "oneself, hidden",
+                "another user",
+                "a hidden user",
+                "a user of a shared group",
+                "a user of another group",
+                "a user of another account",
+            ];
+        }
+        "GET v1/account/*/presence" | "GET v1/account/*/events" => {
+            return &[
+                "the own account",
+                "another account",
+                "a hidden user in it",
+                "oneself in it, hidden",
+                "a user of a shared group in it",
+                "a user of another group in it",
+            ];
+        }
+        _ => {}
+    }
     match (
         request.contains("account/*"),
         request.contains("extension/*"),

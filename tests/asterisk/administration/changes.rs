@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{change, file, option, section, send, start, text};
+use crate::documentation::pages::{code, tables};
 use crate::harness::api::get;
 use crate::harness::{Instance, MODULE};
 
@@ -86,8 +87,8 @@ fn forms_know_what_each_option_is() {
     };
     assert_eq!(
         of("general", "settle"),
-        json!({"name": "settle", "kind": "number", "words": [], "default": "0", "low": 0,
-               "high": 60000, "unit": "milliseconds"})
+        json!({"name": "settle", "kind": "number", "words": [], "repeated": false,
+               "default": "0", "low": 0, "high": 60000, "unit": "milliseconds"})
     );
     let method = of("general", "method");
     assert_eq!(
@@ -111,6 +112,23 @@ fn forms_know_what_each_option_is() {
     assert_eq!(of("api_user", "configure")["kind"], "boolean");
     assert_eq!(of("action", "dnd")["words"], json!(["on", "off"]));
     assert_eq!(of("webhook", "url")["kind"], "text");
+    // Options that may be given several times are those of which the documentation says it.
+    let mut repeated = 0;
+    for table in tables("option") {
+        for kind in code(&table.heading) {
+            let kind = kind.trim_start_matches("type = ").trim_matches(['[', ']']);
+            for row in &table.rows {
+                let is_repeated = row
+                    .iter()
+                    .any(|it| it.contains("may be given several times"));
+                for name in code(&row[0]) {
+                    assert_eq!(of(kind, &name)["repeated"], is_repeated, "{kind}, {name}");
+                    repeated += usize::from(is_repeated);
+                }
+            }
+        }
+    }
+    assert!(repeated > 20, "only {repeated}");
 }
 
 #[test]

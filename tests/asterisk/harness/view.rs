@@ -36,6 +36,30 @@ impl View {
         self.wait_shown();
     }
 
+    /// As [`View::open`], without the mouse.
+    #[track_caller]
+    pub fn by_keyboard(builder: Builder, name: &str) -> Self {
+        let ast = builder.start();
+        let browser = Browser::start(&ast);
+        let view = Self { browser, ast };
+        view.browser.open("/userpresence/");
+        view.wait_focus("#name");
+        view.browser.keys(name);
+        view.tab_to("#password");
+        view.browser.keys("secret");
+        view.browser.keys(key::ENTER);
+        view.wait_focus("#board");
+        view
+    }
+
+    /// Waits until such an element has the focus.
+    #[track_caller]
+    pub fn wait_focus(&self, selector: &str) {
+        let selector = json!(selector);
+        self.browser
+            .wait(&format!("document.activeElement?.matches({selector})"));
+    }
+
     /// Goes to another address of the board.
     #[track_caller]
     pub fn go(&self, address: &str) {

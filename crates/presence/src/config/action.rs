@@ -39,9 +39,11 @@ impl OptionTable for ActionDraft {
                 switch(given.value).map(|on| it.block.followme = Some(on))
             }),
             OptionSpec::new("queue", |it, given| {
+                given.repeats();
                 queue(given.value).map(|queue| it.block.queues.push(queue))
             }),
             OptionSpec::new("set", |it, given| {
+                given.repeats();
                 Assignment::parse(given.value).map(|assignment| it.block.set.push(assignment))
             }),
         ];

@@ -263,6 +263,7 @@ impl OptionTable for ApiUserDraft {
                 given.boolean().map(|on| it.sees_all = on)
             }),
             OptionSpec::new("permit", |it, given| {
+                given.repeats();
                 masks(given.value).map(|mut masks| it.permit.append(&mut masks))
             }),
             OptionSpec::new("configure", |it, given| {

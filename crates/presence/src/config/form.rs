@@ -11,6 +11,8 @@ pub struct Form {
     pub kind: FormKind,
     /// The words among which the value is, or is a list; empty where any text may be.
     pub words: &'static [&'static str],
+    /// Whether the option may be given several times, each time with a further value.
+    pub repeated: bool,
 }
 
 impl Form {
@@ -20,6 +22,7 @@ impl Form {
             name,
             kind: FormKind::Text,
             words: &[],
+            repeated: false,
         }
     }
 
@@ -29,6 +32,7 @@ impl Form {
             name,
             kind: FormKind::Word,
             words,
+            repeated: false,
         }
     }
 

@@ -183,6 +183,7 @@ impl OptionTable for General {
 
 /// Further values are added; an empty value adds none.
 fn proxies(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
+    given.repeats();
     let value = given.value.trim();
     if !value.is_empty() {
         http.trusted_proxies.append(&mut masks(value)?);
@@ -197,6 +198,7 @@ pub(super) fn forms() -> Vec<Form> {
 
 /// Further origins are added; an empty value adds none.
 fn frames(http: &mut Http, given: &Given<'_>) -> Result<(), String> {
+    given.repeats();
     let each = given
         .value
         .split(',')

@@ -66,6 +66,7 @@ pub(super) fn mailbox(reach: &mut Reach, given: &Given<'_>) -> Result<(), String
 
 /// The names of users whom this user monitors, each once.
 pub(super) fn monitors(reach: &mut Reach, given: &Given<'_>) -> Result<(), String> {
+    given.repeats();
     // An empty value is no name, and is refused.
     let words = given.words().chain(given.value.is_empty().then_some(""));
     for word in words {

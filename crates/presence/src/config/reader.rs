@@ -142,6 +142,7 @@ pub(super) struct Given<'a> {
 impl<'a> Given<'a> {
     /// The values where there may be several: in a realtime row `;` separates them.
     pub fn values(&self) -> impl Iterator<Item = &'a str> {
+        self.repeats();
         values(self.origin, self.value)
     }
 
@@ -204,6 +205,11 @@ impl<'a> Given<'a> {
             form.kind = FormKind::List;
             form.words = words;
         });
+    }
+
+    /// Says that the option may be given several times, each time with a further value.
+    pub fn repeats(&self) {
+        self.ask(|form| form.repeated = true);
     }
 
     /// Says that the value is the name of a status.

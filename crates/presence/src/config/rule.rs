@@ -366,6 +366,7 @@ fn show_outside(settings: &Settings) -> String {
 }
 
 fn actions(draft: &mut RuleDraft, given: &Given<'_>) -> Result<(), String> {
+    given.repeats();
     let blocks = action::find(given.value, &draft.definitions.actions)?;
     let rule = draft.rule();
     if given.is_first() {

@@ -59,6 +59,7 @@ const OPTIONS: &[OptionSpec<UserDraft>] = &[
         value::identifier(given.value).map(|account| it.account = Some(account.into()))
     }),
     OptionSpec::new("extension", |it, given| {
+        given.repeats();
         it.lines.push(Line::new(LineKind::Extension, given));
         Ok(())
     }),
@@ -67,14 +68,17 @@ const OPTIONS: &[OptionSpec<UserDraft>] = &[
         Ok(())
     }),
     OptionSpec::new("source", |it, given| {
+        given.repeats();
         it.lines.push(Line::new(LineKind::Source, given));
         Ok(())
     }),
     OptionSpec::new("device", |it, given| {
+        given.repeats();
         it.lines.push(Line::new(LineKind::Device, given));
         Ok(())
     }),
     OptionSpec::new("publish", |it, given| {
+        given.repeats();
         it.publish.push(given.index);
         Ok(())
     }),
@@ -242,6 +246,7 @@ fn schedule(rule: &Rule, reader: &mut SectionReader<'_>) -> Option<InputSpec> {
 
 /// The names of groups, each once. An empty value is no name, and is refused.
 fn groups(groups: &mut Vec<Box<str>>, given: &Given<'_>) -> Result<(), String> {
+    given.repeats();
     let words = given.words().chain(given.value.is_empty().then_some(""));
     for word in words {
         value::name(word, "a group's name")?;

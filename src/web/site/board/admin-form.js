@@ -25,10 +25,6 @@ const GROUPS = {
   ],
 };
 
-/** The options that may stand several times, one value each. */
-const RULE = ["schedule", "action", "dnd_on", "dnd_off", "followme_on", "followme_off"];
-const REPEATED = { general: [...RULE, "trusted_proxy"], user: [...RULE, "extension", "source", "device", "publish", "endpoint"], action: ["queue", "set"] };
-
 /** Options that assign to dialplan functions, which the server does not write. */
 const CODE = /^action set$| (dnd|followme)_(on|off)$/;
 
@@ -69,7 +65,7 @@ function option({ model, changed }, section, type, entry) {
     const empty = type === "status" && name === "state" ? [[" ", t("admin.recorded")]] : [];
     input = choice([["", otherwise], ...empty, ...[...words, ...extra].map((it) => [it, it])], values.length ? value || " " : "");
     read = () => (input.value === "" ? [] : [input.value.trim()]);
-  } else if (values.length > 1 || (REPEATED[type]?.includes(name) && !entry.isColumn)) {
+  } else if (values.length > 1 || (entry.repeated && kind !== "list" && !entry.isColumn)) {
     input = h("textarea", { rows: Math.max(2, values.length), placeholder: otherwise, spellcheck: "false" });
     input.value = values.join("\n");
     read = () => input.value.split("\n").map((it) => it.trim()).filter(Boolean);
@@ -77,6 +73,7 @@ function option({ model, changed }, section, type, entry) {
   } else {
     input = h("input", { placeholder: otherwise, autocomplete: "off", inputmode: kind === "number" && "numeric" });
     input.value = values[0] ?? "";
+    if (entry.repeated && entry.isColumn) hint ||= t("admin.semicolons");
   }
   input.disabled = Boolean(fixed);
   input.addEventListener("input", () => {

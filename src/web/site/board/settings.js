@@ -155,9 +155,8 @@ export async function show(element, { caller, signal, statuses }) {
         input.setAttribute("aria-label", `${label}: ${text(kind || "number")}`);
         input.inputMode = kind === "number" ? "tel" : "text";
         input.setAttribute("list", kind === "internal" ? "colleagues" : "");
-        if (!event) return;
-        tell();
-        if (open()) input.focus();
+        // The focus stays: by keyboard every step through the choices is a change.
+        if (event) tell();
       }
       turn();
       return h("div", { class: "target" }, select, input);
@@ -340,8 +339,9 @@ export async function show(element, { caller, signal, statuses }) {
   /** Shows an error at the field whose path its message begins with, else beside the button. */
   function blame(message) {
     const changed = [...items].filter(([, { path }]) => at(patch, path) != null);
-    const named = ([key, { path }]) => message.startsWith(`${key}:`) || message.includes(`'${at(patch, path)}'`);
-    const [key, { input } = {}] = changed.find(named) ?? (changed.length === 1 ? changed[0] : []);
+    const begins = ([key]) => message.startsWith(`${key}:`);
+    const quotes = ([, { path }]) => message.includes(`'${at(patch, path)}'`);
+    const [key, { input } = {}] = changed.find(begins) ?? changed.find(quotes) ?? (changed.length === 1 ? changed[0] : []);
     if (!input) return void ($("settings-error").textContent = message);
     fault(input, message.startsWith(`${key}:`) ? message.slice(key.length + 2) : message);
     input.closest("details")?.setAttribute("open", "");

@@ -17,6 +17,7 @@ fn option((form, default): (Form, Option<String>)) -> Value {
         "name": form.name,
         "kind": form.kind_name(),
         "words": form.words,
+        "repeated": form.repeated,
         "default": default,
     });
     if let FormKind::Number { low, high, unit } = form.kind {
