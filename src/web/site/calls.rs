@@ -73,7 +73,7 @@ struct CallsMessage<'a> {
 pub fn messages(
     account: &str,
     caller: &HttpCaller,
-    of: CallsOf,
+    of: CallsOf<'_>,
     wants: impl Fn(&str) -> bool,
 ) -> Option<(Vec<String>, u64)> {
     let sees = |world: &World, user| sees(caller, world, user);
