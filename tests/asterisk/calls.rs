@@ -367,6 +367,8 @@ fn what_may_not_be_dialled_is_refused_with_the_reason() {
         ("reader", json!({"to": "201"}), (403, "role")),
         ("bob-web", json!({"to": "200"}), (409, "phone")),
         ("alice-web", json!({"to": "999"}), (404, "extension")),
+        ("alice-web", json!({"to": "200"}), (400, "body")),
+        ("alice-web", json!({"to": "2-00"}), (400, "body")),
         ("alice-web", json!({"to": "${EXTEN}"}), (400, "body")),
         ("alice-web", json!({"to": "201@default"}), (400, "body")),
         (
