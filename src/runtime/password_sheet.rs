@@ -55,6 +55,9 @@ impl Whose {
 #[derive(Default)]
 pub struct PasswordSheets {
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Whether passwords are being made: until the outcome is known, a moment before the thread
+    /// ends.
+    busy: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -90,11 +93,14 @@ impl Runtime {
         make: MakePassword,
     ) -> Result<PasswordSheet, String> {
         let mut thread = self.password_sheets.thread.lock();
-        if thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+        let runs = thread.as_ref().is_some_and(|thread| !thread.is_finished());
+        if runs && self.password_sheets.busy.load(Ordering::Acquire) {
             return Err(
                 "other passwords are being made, wait until the log names their file".into(),
             );
         }
+        // It has told its outcome, and ends at once.
+        let _ = thread.take().map(JoinHandle::join);
         let users = self.without_password(whose)?;
         let now = Time::now().millis();
         let name = format!("userpresence-passwords-{now}.txt");
@@ -111,6 +117,7 @@ impl Runtime {
         };
         let count = work.users.len();
         let builder = std::thread::Builder::new().name("userpresence-pw".into());
+        self.password_sheets.busy.store(true, Ordering::Release);
         let begun = builder.spawn(move || work.carry_out(file, make));
         *thread = Some(begun.map_err(|why| format!("there is no thread for it: {why}"))?);
         Ok(PasswordSheet { path, count, done })
@@ -154,6 +161,8 @@ impl SheetWork {
             let _ = fs::remove_file(&self.path);
             format!("the passwords for {} could not be made: {why}", self.title)
         });
+        let sheets = &self.runtime.password_sheets;
+        sheets.busy.store(false, Ordering::Release);
         match &outcome {
             Ok(()) => log::info!("{count} passwords for {} are in '{path}'", self.title),
             Err(why) => log::warn!("{why}"),

@@ -251,7 +251,7 @@ fn readme_blocks() -> [String; 3] {
 #[test]
 fn the_examples_of_the_readme_work() {
     let [users, dialplan, queues] = readme_blocks();
-    for part in ["[lunch]", "action = ", "handling = ", "[alice-web]"] {
+    for part in ["[lunch]", "action = ", "handling = ", "password = "] {
         assert!(users.contains(part), "{part} in\n{users}");
     }
     let ast = Instance::builder()

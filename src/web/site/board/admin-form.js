@@ -48,7 +48,7 @@ function option({ model, changed }, section, type, entry) {
   const own = model.get(section)?.options.filter((it) => it.name === name) ?? [];
   const values = own.map(({ value }) => value);
   const inherited = model.inherited(section, name);
-  const otherwise = inherited ? t("admin.inherited", { value: inherited.values.join(", "), from: inherited.from }) : entry.default ? t("admin.default", { value: entry.default }) : t("admin.unset");
+  const otherwise = inherited ? t("admin.inherited", { value: inherited.values.map((it) => it ?? t("admin.set")).join(", "), from: inherited.from }) : entry.default ? t("admin.default", { value: entry.default }) : t("admin.unset");
   const fixed = own.find((it) => it.editable === false) ?? (CODE.test(`${type} ${name}`) && { reason: t("admin.code") });
   const words = { boolean: ["yes", "no"], word: entry.words, status: statusNames(model) }[kind];
   let hint = fixed?.reason ?? (kind === "list" && entry.words?.length ? entry.words.join(", ") : kind === "number" ? t("admin.number", { low, high, unit }) : "");
@@ -81,7 +81,7 @@ function option({ model, changed }, section, type, entry) {
     model.set(section, type, name, read());
     changed();
   });
-  const label = labelOf(name);
+  const label = labelOf(type === "action" && name === "set" ? "assignments" : name);
   const element = field(label ?? h("code", { class: "only" }, name), input, { code: label && name, hint, wrong: problem(model, section, name) });
   element.dataset.option = name;
   return element;
@@ -97,7 +97,7 @@ function groups(view, section, type) {
   const find = (name) => catalogue.find((it) => it.name === name);
   const known = GROUPS[type] ?? [];
   const main = known.flatMap(([, names]) => names);
-  const rest = catalogue.filter(({ name }) => !main.includes(name) && !(type === "general" && name === "priority"));
+  const rest = catalogue.filter(({ name }) => !main.includes(name) && name !== "type" && !(type === "general" && name === "priority"));
   const set = rest.filter(({ name }) => model.values(section, name).length).length;
   const wrong = model.problems.some((it) => it.section === section && rest.some(({ name }) => name === it.option));
   const fields = (entries) => h("div", { class: "fields-3" }, entries.map((entry) => option(view, section, type, entry)));
@@ -177,7 +177,7 @@ export function section(view, page, type, name) {
     h("p", { class: "hint" }, file ? t("admin.place", { file, line }) : origin === "realtime" && t("admin.database")),
     !may && h("p", { class: "notice-line" }, reason ?? model.loaded.reason),
     h("fieldset", { disabled: !may, class: "plain" }, templates(view, it), groups(view, it.name, it.type)),
-    may && h("div", { class: "ends" }, h("button", { type: "button", class: "quiet", onclick: remove }, t("admin.delete", { name }))),
+    may && h("div", { class: "ends" }, h("button", { type: "button", class: "quiet danger", onclick: remove }, t("admin.delete", { name }))),
   );
 }
 
@@ -198,7 +198,7 @@ function create({ model, address, changed }, type) {
   return h(
     "form",
     { class: "narrow", novalidate: true, onsubmit: submit },
-    h("h3", {}, t("admin.new", { type })),
+    h("h3", {}, ["user", "status", "handling"].includes(type) ? t(`admin.new.${type}`) : t("admin.new", { type })),
     field(t("admin.name"), input, { hint: t("admin.nameForm"), beside: h("button", { type: "submit", class: "main" }, t("admin.continue")) }),
   );
 }

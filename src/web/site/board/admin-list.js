@@ -40,7 +40,7 @@ export function list({ model, address }, page, type) {
         ),
       ),
     );
-    count.textContent = found.length ? t("admin.count", { from: place.from + 1, to: place.from + shown.length, count: found.length }) : t("admin.nothing");
+    count.textContent = found.length ? t("admin.count", { from: place.from + 1, to: place.from + shown.length, count: found.length }) : t(rows.length ? "admin.nothing" : "admin.none");
     back.disabled = !place.from;
     on.disabled = place.from + EACH >= found.length;
     back.hidden = on.hidden = found.length <= EACH;

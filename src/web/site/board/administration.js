@@ -6,7 +6,7 @@ import { Configuration } from "./configuration.js";
 import { backups } from "./admin-backups.js";
 import { general, section } from "./admin-form.js";
 import { list } from "./admin-list.js";
-import { on } from "./people.js";
+import { on, state } from "./people.js";
 
 /** The pages, and the type of the sections that each is for. */
 const PAGES = { general: "general", statuses: "status", users: "user", handling: "handling", other: null, backups: null };
@@ -14,6 +14,10 @@ const PAGES = { general: "general", statuses: "status", users: "user", handling:
 /** Stays while the board is open, so that changes survive a look at the list of people. */
 let model = null;
 let owner = null;
+
+addEventListener("beforeunload", (event) => {
+  if (owner && owner === state.caller && model?.edited.size) event.preventDefault();
+});
 
 /** The page that a section is edited on. */
 function address(type, name) {

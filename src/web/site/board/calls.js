@@ -1,7 +1,7 @@
 // Calls: with whom people talk and since when, and calls from one's own phone.
 
 import { $, ask, say, set, t } from "./core.js";
-import { isOwn, on, state } from "./people.js";
+import { isOwn, nameOf, on, state } from "./people.js";
 
 /** The calls of one person changed. */
 export function put(extensionId, calls) {
@@ -45,7 +45,7 @@ export function actionsOf(record, calls = []) {
   const path = (id, what) => `account/~/extension/${encodeURIComponent(id)}/${what}`;
   const to = record.extensions[0] ?? record.extensionId;
   return {
-    call: rings ? null : () => send(path("~", "calls"), t("calls.calling", { name: to }), { to }),
+    call: rings ? null : () => send(path("~", "calls"), t("calls.calling", { name: nameOf(record) }), { to }),
     pickup: rings ? () => send(path(record.extensionId, "pickup"), t("calls.picking")) : null,
   };
 }

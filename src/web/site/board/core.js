@@ -131,10 +131,17 @@ export async function ask(path, { body, headers, ...options } = {}) {
   throw await refusal(answer);
 }
 
-/** Why the server refused: its own message, if it sent one. */
+/** The codes of the server's errors whose meaning does not depend on its message. */
+const CODES = ["old_password", "password", "role", "rule", "extension", "phone", "nothing", "too_many", "off"];
+
+/**
+ * Why the server refused: its own message, which is English and names the case, or in other
+ * languages the meaning of its code, if that says enough.
+ */
 export async function refusal(answer) {
   const { status, headers } = answer;
   const error = (await answer.json().catch(() => null))?.error;
-  const message = error?.message ?? t("error.status", { status });
+  const isOurs = language !== "en" && CODES.includes(error?.code);
+  const message = isOurs ? t(`error.code.${error.code}`) : (error?.message ?? t("error.status", { status }));
   return Object.assign(new Error(message), { status, error, after: headers.get("Retry-After") });
 }

@@ -13,11 +13,9 @@ export function field(label, control, { hint, beside, code, wrong = "" } = {}) {
   const inputs = control.matches("div") ? [...control.children] : [control];
   const [input] = inputs;
   const id = (input.id ||= `field-${++last}`);
-  const parts = [
-    h("div", { class: "line" }, control, beside),
-    hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
-    h("p", { class: "error", id: `${id}-error` }),
-  ];
+  // Three parts, whose heights neighbours share.
+  const below = [hint && h("p", { class: "hint", id: `${id}-hint` }, hint), h("p", { class: "error", id: `${id}-error` })];
+  const parts = [h("div", { class: "line" }, control, beside), h("div", {}, below)];
   for (const it of inputs) it.setAttribute("aria-describedby", hint ? `${id}-hint ${id}-error` : `${id}-error`);
   const name = [label, code && [" ", h("code", {}, code)]].flat();
   const element = isList ? h("fieldset", { class: "field" }, h("legend", {}, name), parts) : h("div", { class: "field" }, h("label", { for: id }, name), parts);

@@ -164,6 +164,7 @@ function choose() {
   tops = new Float64Array(shown.length + 1);
   shown.forEach(({ person }, at) => (tops[at + 1] = tops[at] + (person ? rowHeight : sectionHeight)));
 
+  $("filter").classList.toggle("set", Boolean(filter.status || filter.group));
   $("grid").hidden = !shown.length;
   $("nobody").hidden = shown.length > 0;
   set($("nobody"), t(!state.loaded ? "list.loading" : state.people.size ? "list.nobody" : "list.empty"));
@@ -389,7 +390,8 @@ let isTable = true;
 /** The style sheet sets the height of a row, by the room and the text size. */
 export function measure() {
   const height = $("probe").offsetHeight;
-  isTable = $("rows").previousElementSibling.offsetHeight > 1;
+  // The heads of the columns are hidden while nobody is listed; the probe is not.
+  if (height) isTable = $("probe").offsetWidth === 1;
   if (!height || height === rowHeight) return draw();
   const at = rowAt($("grid").scrollTop);
   const within = rowHeight && ($("grid").scrollTop - tops[at]) / rowHeight;
@@ -484,6 +486,10 @@ $("compact").addEventListener("click", () => {
   const is = $("compact").getAttribute("aria-pressed") !== "true";
   kept.set("compact", is);
   compact(is);
+});
+
+$("filter").addEventListener("click", () => {
+  $("filter").setAttribute("aria-expanded", $("filter").getAttribute("aria-expanded") !== "true");
 });
 
 /** After a change of the filter: scrolls to the top, and announces the number. */

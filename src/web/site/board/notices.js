@@ -1,7 +1,7 @@
 // Notices: missed calls, new messages in a mailbox, and people who are available again. Those
 // of calls and people are also notifications of the browser, where it was allowed to show them.
 
-import { $, kept, say, t } from "./core.js";
+import { $, h, kept, say, t } from "./core.js";
 import { moment, nameOf, state } from "./people.js";
 
 /** The number of notices that are shown; older ones are removed. */
@@ -14,7 +14,6 @@ let watched = new Set();
 /** Begins with what this person's browser has kept. */
 export function begin() {
   watched = new Set(kept.get("watched", []));
-  paintAsk();
 }
 
 /** Shows a push message to the caller: a missed call, or a waiting message. */
@@ -65,8 +64,11 @@ function paint() {
   // A focused notice keeps the focus.
   const at = [...$("notices").children].find((element) => element.contains(document.activeElement));
   const text = at?.querySelector("button").getAttribute("aria-label");
+  const asks = document.activeElement?.id === "ask";
   $("notices").replaceChildren(...elements);
   $("notices").hidden = !elements.length;
+  if (elements.length && may() === "default") $("notices").append(h("li", {}, h("button", { id: "ask", type: "button", class: "quiet", onclick: allow }, t("notice.ask"))));
+  if (asks) $("ask")?.focus();
   elements.map((element) => element.lastElementChild).find((button) => text && button.getAttribute("aria-label") === text)?.focus();
 }
 
@@ -103,11 +105,7 @@ const may = () => globalThis.Notification?.permission ?? "denied";
 /** Asks for the permission; only ever because of a click. */
 async function allow() {
   if (may() === "default") await Notification.requestPermission();
-  paintAsk();
-}
-
-function paintAsk() {
-  $("ask").hidden = may() !== "default";
+  if (may() !== "default") $("ask")?.parentElement.remove();
 }
 
 function pop(text) {
@@ -119,5 +117,3 @@ function pop(text) {
     // Some phones allow it only to service workers; the notice on the page remains.
   }
 }
-
-$("ask").addEventListener("click", allow);

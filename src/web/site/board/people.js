@@ -305,12 +305,18 @@ export function connection(now, why = "") {
   $("again").hidden = now !== "stale";
 }
 
-/** A time, with the date unless it is today. */
+const DAY = 24 * 36e5;
+const days = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+
+/** A time: of today or within a day the clock alone, else with "tomorrow" or the date. */
 export function moment(time) {
   const date = new Date(time);
-  return date.toDateString() === new Date().toDateString()
-    ? date.toLocaleTimeString(locale, { timeStyle: "short" })
-    : date.toLocaleString(locale, { dateStyle: "short", timeStyle: "short" });
+  const [now, next] = [new Date(), new Date()];
+  next.setDate(now.getDate() + 1);
+  const clock = date.toLocaleTimeString(locale, { timeStyle: "short" });
+  if (date.toDateString() === now.toDateString() || (date > now && date - now < DAY)) return clock;
+  if (date.toDateString() === next.toDateString()) return `${days.format(1, "day")} ${clock}`;
+  return date.toLocaleString(locale, { dateStyle: "short", timeStyle: "short" });
 }
 
 /** The shape shows the state or the call, the colour the presence that the chips count. */

@@ -21,7 +21,7 @@ export async function show(element, { caller, signal, say }) {
     return (await answer.json()).queues;
   };
   const problem = h("p", { class: "error", role: "alert" });
-  const all = h("div", { class: "queues" });
+  const all = h("div", { class: "queue-list" });
   const paint = (queues) => {
     // The button or field with the focus keeps it, and a reason its text.
     const { id } = document.activeElement;
@@ -51,7 +51,7 @@ export async function show(element, { caller, signal, say }) {
   function ownPause(name, { paused }, at) {
     const reason = h("input", { id: `reason-${at}`, maxlength: 80 });
     const press = (event) => (event.preventDefault(), pause(name, !paused, paused ? "" : reason.value.trim()));
-    const button = h("button", { id: `pause-${at}`, class: paused ? "main" : "", "aria-pressed": String(paused) }, t("queue.pause"));
+    const button = h("button", { id: `pause-${at}`, class: paused && "main" }, t(paused ? "queue.resume" : "queue.pause"));
     return h("form", { class: "own", onsubmit: press }, !paused && h("label", { class: "pick" }, h("span", {}, t("queue.reason")), reason), button);
   }
 
@@ -90,7 +90,7 @@ function callers(waiting) {
 
 function agents(members, hidden) {
   const one = ({ name, paused, reason, state, calls }) => {
-    const words = [t(`queue.${state}`), paused && (reason && reason !== BY_STATUS ? t("queue.pausedFor", { reason }) : t("queue.paused")), calls > 0 && t("queue.calls", { count: calls })];
+    const words = [t(`queue.${state}`), paused && (reason && reason !== BY_STATUS ? t("queue.pausedFor", { reason }) : t("queue.paused")), calls > 0 && (calls === 1 ? t("queue.call") : t("queue.calls", { count: calls }))];
     const dot = h("span", { class: `dot ${LOOKS[state] ?? ""}`, "data-presence": paused ? "" : PRESENCE[state], "aria-hidden": "true" });
     return h("li", {}, dot, " ", h("span", { dir: "auto" }, name), " ", h("span", { class: "soft" }, words.filter(Boolean).join(" · ")));
   };

@@ -4,7 +4,7 @@
 import { $, ask, h, say, t } from "./core.js";
 import { choice, fault, field } from "./form.js";
 import { passwordForm } from "./password.js";
-import { isOwn, labelOfStatus, nameOf, on, sorted } from "./people.js";
+import { isOwn, labelOfStatus, nameOf, on, sorted, state } from "./people.js";
 import { sortable } from "./sortable.js";
 
 const ORIGINS = ["forwardInternal", "forwardExternal"];
@@ -28,11 +28,18 @@ function cut(object, [key, ...rest]) {
   if (!rest.length || (object[key] && !Object.keys(object[key]).length)) delete object[key];
 }
 
+/** A merge patch: what was changed and is not saved. It survives a look at the list of people. */
+let patch = {};
+let owner = null;
+
+addEventListener("beforeunload", (event) => {
+  if (owner && owner === state.caller && Object.keys(patch).length) event.preventDefault();
+});
+
 export async function show(element, { caller, signal, statuses }) {
+  if (owner !== caller) [patch, owner] = [{}, caller];
   const url = `account/~/extension/${encodeURIComponent(caller.extensionId)}/settings`;
   let saved = await ask(url, { signal });
-  /** A merge patch: what was changed and is not saved. */
-  let patch = {};
   /** The items that are shown, by their path as a text: { path, input }. */
   let items = new Map();
 
@@ -64,10 +71,10 @@ export async function show(element, { caller, signal, statuses }) {
     return value === null && builtIn !== undefined ? { value: builtIn, key: "admin.default" } : { value, key: "settings.administrator" };
   }
 
-  /** That value as a text that says where it comes from. */
-  function otherwise(path, text = String) {
+  /** That value as a text that says where it comes from, or that there is none. */
+  function otherwise(path, text = String, unset = t("settings.unset")) {
     const { value, key } = other(path);
-    return t(key, { value: value === null || value === "none" ? t("settings.nothing") : text(value) });
+    return value === null && key === "settings.administrator" ? unset : t(key, { value: text(value) });
   }
 
   function write(path, value) {
@@ -83,8 +90,11 @@ export async function show(element, { caller, signal, statuses }) {
    * of the paths, null for none, and whether the item is locked; it returns the control.
    */
   function item(area, label, paths, make, hint) {
-    const locked = !saved.allowed.items.includes(area);
-    const refresh = () => (back.hidden = locked || paths.every((path) => own(path) === null));
+    const { items: areas, mobileNumber } = saved.allowed;
+    const why = !areas.includes(area) ? t("settings.locked") : area === "mobile" && mobileNumber === false ? t("settings.noNumbers") : "";
+    const locked = Boolean(why);
+    // A number that is no longer allowed can be given back.
+    const refresh = () => (back.hidden = !areas.includes(area) || paths.every((path) => own(path) === null));
     const set = (...values) => {
       paths.forEach((path, at) => write(path, values[at] ?? null));
       fault(control);
@@ -94,7 +104,7 @@ export async function show(element, { caller, signal, statuses }) {
     const control = make(set, locked);
     const reason = saved.ignored?.find((it) => paths.some((path) => path.join(".") === it.item))?.reason;
     const wrong = reason && at(patch, paths[0]) === undefined ? t("settings.ignored", { reason }) : "";
-    const element = field(label, control, { beside: back, hint: locked ? t("settings.locked") : hint, wrong });
+    const element = field(label, control, { beside: back, hint: why || hint, wrong });
     element.dataset.path = paths[0].join(".");
     for (const it of element.querySelectorAll("input, select")) it.disabled = locked;
     for (const path of paths) items.set(path.join("."), { path, input: control });
@@ -135,14 +145,27 @@ export async function show(element, { caller, signal, statuses }) {
   }
 
   function forward(path, label) {
-    const { forward } = saved.allowed;
+    const { forward, unavailable } = saved.allowed;
     const may = (kind) => kind === "none" || (kind === "number" ? forward.some((it) => !KINDS.includes(it)) : forward.includes(kind));
     const kindOf = (value) => (value === null ? "" : WORDS.includes(value) ? value : may("internal") && /^\w{1,6}(@|$)/.test(value) ? "internal" : "number");
     const text = (kind) => t(`settings.to.${kind}`);
+    /** Why this cannot be a target; "" if it can. A mobile number that was just filled in can. */
+    const lack = (kind) => {
+      if (!may(kind)) return t("settings.notAllowed", { item: text(kind) });
+      if (!unavailable?.[kind] || (kind === "mobile" && own(["mobile"]) !== null)) return "";
+      return t(`settings.lack.${kind}`, { item: text(kind) });
+    };
     return item("handling", label, [path], (set) => {
-      const options = [...WORDS, "internal", "number"].map((kind) => [kind, may(kind) ? text(kind) : t("settings.notAllowed", { item: text(kind) }), !may(kind)]);
-      const told = otherwise(path, (value) => (WORDS.includes(value) ? text(value) : value));
-      const select = choice([["", told], ...options], kindOf(own(path)), { onchange: turn });
+      const kinds = [...WORDS, "internal", "number"];
+      const told = otherwise(path, (value) => (WORDS.includes(value) ? text(value) : value), text("none"));
+      const select = choice([["", told], ...kinds.map((kind) => [kind, text(kind)])], kindOf(own(path)), { onchange: turn, onfocus: learn });
+      function learn() {
+        for (const option of [...select.options].slice(1)) {
+          option.disabled = Boolean(lack(option.value));
+          option.text = lack(option.value) || text(option.value);
+        }
+      }
+      learn();
       const input = h("input", { autocomplete: "off", oninput: tell, onfocus: suggest });
       const open = () => ["internal", "number"].includes(select.value);
       if (open()) input.value = own(path);
@@ -242,6 +265,7 @@ export async function show(element, { caller, signal, statuses }) {
     const there = blocks().map((it) => it.dataset.status);
     const options = [["", t("settings.choose")], ...named.filter(([name]) => !there.includes(name))];
     $("status-new").replaceChildren(...choice(options, "").children);
+    $("status-new").value = "";
   }
 
   // --- the page ----------------------------------------------------------------
@@ -251,7 +275,8 @@ export async function show(element, { caller, signal, statuses }) {
     const login = [["none", t("settings.nothing")], ...named];
     const extensions = (saved.allowed.extensions ?? []).map((it) => [it, it]);
     const visible = ["everyone", "groups", "nobody"].map((it) => [it, t(`settings.visible.${it}`)]);
-    const own = Object.keys(saved.statuses ?? {}).filter((it) => it !== "default");
+    const mine = new Set([...Object.keys(saved.statuses ?? {}), ...Object.keys(patch.statuses ?? {})]);
+    const own = [...mine].filter((it) => it !== "default" && patch.statuses !== null && patch.statuses?.[it] !== null);
     const greetings = ["unavailable", "busy"].map((value) => h("option", { value, label: t(`settings.greeting.${value}`) }));
     element.replaceChildren(
       h(

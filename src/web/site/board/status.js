@@ -172,6 +172,8 @@ export function edit({ record }) {
   $("at-label").hidden = !until;
   $("dnd").value = record.dndStatus;
   for (const flag of FLAGS) $(flag).checked = record[flag];
+  // Where one's own settings say who sees the presence, the flag is offered only to end it.
+  $("visible").hidden = isOwn(record) && Boolean(state.caller.may?.settings) && record.allowSeeMyPresence;
   $("keep").checked = false;
   paintPresets();
   clearErrors();
