@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::own_passwords::{Own, OwnPasswords};
+use super::own_passwords::{OwnHash, OwnPasswords};
 use crate::runtime::Runtime;
 use presence::config::{ApiUser, Http, PasswordKinds};
 use presence::directory::Directory;
@@ -39,9 +39,9 @@ impl Logins {
     pub fn find(&self, name: &str) -> Option<Arc<ApiUser>> {
         let found = self.configured(name)?;
         match self.own.of(&found) {
-            Own::None => Some(found),
-            Own::Hash(own) => Some(Arc::new(found.with_password(own))),
-            Own::Unknown => None,
+            OwnHash::None => Some(found),
+            OwnHash::Hash(own) => Some(Arc::new(found.with_password(own))),
+            OwnHash::Unknown => None,
         }
     }
 

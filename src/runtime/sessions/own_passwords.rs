@@ -75,7 +75,7 @@ pub struct OwnPasswords {
 
 /// The own password of a person.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Own<'a> {
+pub enum OwnHash<'a> {
     /// There is none, or the administrator's is another one than when it was set.
     None,
     /// Its hash.
@@ -118,18 +118,18 @@ impl OwnPasswords {
     }
 
     /// The own password of the person.
-    pub fn of(&self, person: &ApiUser) -> Own<'_> {
+    pub fn of(&self, person: &ApiUser) -> OwnHash<'_> {
         let name = &person.caller.name;
         if !person.is_person {
-            return Own::None;
+            return OwnHash::None;
         }
         let mut broken = self.broken.iter().map(|line| user_of(line));
         if self.is_unread || broken.any(|user| user.eq_ignore_ascii_case(name)) {
-            return Own::Unknown;
+            return OwnHash::Unknown;
         }
         let own = self.of.get(&*name.to_ascii_lowercase());
         let own = own.filter(|own| own.instead_of == digest(&person.password));
-        own.map_or(Own::None, |own| Own::Hash(&own.hash))
+        own.map_or(OwnHash::None, |own| OwnHash::Hash(&own.hash))
     }
 
     /// The kinds of these passwords.
@@ -347,11 +347,11 @@ mod tests {
     #[test]
     fn an_own_password_stands_for_the_administrator_s_until_that_is_another_one() {
         let own = own();
-        assert_eq!(own.of(&person("$6$a$first")), Own::Hash("$6$own$alice"));
-        assert_eq!(own.of(&person("$6$a$second")), Own::None);
+        assert_eq!(own.of(&person("$6$a$first")), OwnHash::Hash("$6$own$alice"));
+        assert_eq!(own.of(&person("$6$a$second")), OwnHash::None);
         let mut program = person("$6$a$first");
         program.is_person = false;
-        assert_eq!(own.of(&program), Own::None);
+        assert_eq!(own.of(&program), OwnHash::None);
         let office = |hash: &str| directory(&format!("[ALICE]\ntype = user\n{hash}"));
         for (hash, goes) in [
             ("password = $6$a$first\n", false),
