@@ -113,7 +113,7 @@ fn a_click_asks_for_the_permission_to_notify() {
         &[],
     );
     assert_eq!(page.count("#ask"), 0, "nothing to tell yet");
-    set(ast, "bob", "dnd");
+    set(&board.ast, "bob", "dnd");
     board.wait_row("bob", "label", "Do not disturb");
     page.run(
         "localStorage.setItem(Object.keys(localStorage).find((it) => it.endsWith(' watched')) ?? 'userpresence panel watched', '[\"bob\"]')",
