@@ -229,6 +229,10 @@ impl Channels for Asterisk {
         snapshots::exists(id)
     }
 
+    fn devices_of_channel(&self, id: &str) -> Vec<String> {
+        snapshots::devices(id)
+    }
+
     fn withholds(&self, id: &str, number: &str) -> bool {
         snapshots::withholds(id, number)
     }

@@ -82,7 +82,7 @@ fn on_channel(event: ChannelEvent<'_>) {
     match event {
         ChannelEvent::Changed(snapshot, at) => {
             let device = convert::device_of(&snapshot);
-            match device.filter(|device| runtime.shows_calls_of(device)) {
+            match device.filter(|device| runtime.keeps_calls_of(device)) {
                 Some(_) => convert::with_report(&snapshot, at, |report| runtime.on_call(report)),
                 // A channel that has become another's.
                 None => runtime.on_call_end(&String::from_utf8_lossy(snapshot.id)),

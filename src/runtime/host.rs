@@ -209,6 +209,10 @@ pub trait Channels {
     /// Whether there is a channel of that unique id.
     fn channel_exists(&self, id: &str) -> bool;
 
+    /// The devices that the channel of that unique id and the channel with which its call began
+    /// are calls of.
+    fn devices_of_channel(&self, id: &str) -> Vec<String>;
+
     /// Whether `number` is that of the channel of that unique id, whose caller withholds it.
     fn withholds(&self, id: &str, number: &str) -> bool;
 

@@ -1,6 +1,8 @@
-//! The calls of users of accounts that show them.
+//! The calls of users, while any account shows them.
 //!
 //! Where both locks are taken, that of the world comes first.
+
+use std::sync::Arc;
 
 use super::{Runtime, store};
 use crate::sync::{Mutex, MutexGuard};
@@ -21,11 +23,12 @@ impl CallTable {
 
 /// The users whose calls are read.
 #[derive(Clone, Copy, Debug)]
-pub enum CallsOf {
+pub enum CallsOf<'a> {
     /// Everybody who has calls.
     Everybody,
-    /// Those whose calls have changed since that version of the table.
-    ChangedSince(u64),
+    /// Those whose calls have changed since that version of the table, and those in whose calls
+    /// these users take part.
+    ChangedSince(u64, &'a [Arc<str>]),
 }
 
 /// The calls of some users at one moment.
@@ -37,18 +40,10 @@ pub struct CallsRead {
     pub version: u64,
 }
 
-/// Whether the device is the phone of a user of an account that shows its calls.
-fn is_shown(directory: &Directory, device: &str) -> bool {
-    let shown = &directory.settings.http.show_calls;
-    let account = |user: &UserId| directory.account(directory.get(*user).account);
-    match shown {
-        ShownCalls::No => false,
-        ShownCalls::All => directory.is_phone(device),
-        ShownCalls::Of(_) => {
-            let mut users = directory.users_of_phone(device).into_iter();
-            users.any(|user| shown.includes(account(&user)))
-        }
-    }
+/// Whether calls of the device are kept: those of the phones of all users, while any account
+/// shows its calls. A user of another account who hides is known as the other side by their phone.
+fn is_kept(directory: &Directory, device: &str) -> bool {
+    directory.settings.http.show_calls != ShownCalls::No && directory.is_phone(device)
 }
 
 impl Runtime {
@@ -61,10 +56,10 @@ impl Runtime {
         shows.unwrap_or(false)
     }
 
-    /// Whether the device is the phone of a user of an account that shows its calls.
-    pub fn shows_calls_of(&self, device: &str) -> bool {
-        let shown = self.read(|world| is_shown(world.directory(), device));
-        shown.unwrap_or(false)
+    /// Whether the calls of the device are kept.
+    pub fn keeps_calls_of(&self, device: &str) -> bool {
+        let kept = self.read(|world| is_kept(world.directory(), device));
+        kept.unwrap_or(false)
     }
 
     /// A channel of a user's phone has changed.
@@ -106,7 +101,7 @@ impl Runtime {
         let Some(directory) = self.read(|world| world.directory().clone()) else {
             return;
         };
-        let is_wanted = |device: &str| is_shown(&directory, device);
+        let is_wanted = |device: &str| is_kept(&directory, device);
         self.calls.lock().retain(is_wanted);
         let mut read = Vec::new();
         self.host()
@@ -140,7 +135,7 @@ impl Runtime {
 /// holds; `None` if the account does not show them, or the module is not running.
 pub fn seen(
     account: &str,
-    of: CallsOf,
+    of: CallsOf<'_>,
     sees: impl Fn(&World, UserId) -> bool,
 ) -> Option<CallsRead> {
     store::read(|world| {
@@ -151,7 +146,17 @@ pub fn seen(
             let table = runtime.calls.lock();
             let users = match of {
                 CallsOf::Everybody => table.users(directory),
-                CallsOf::ChangedSince(version) => table.changed_since(directory, version),
+                CallsOf::ChangedSince(version, others) => {
+                    let mut users = table.changed_since(directory, version);
+                    let others = others.iter().filter_map(|name| directory.user(name));
+                    let others: Vec<UserId> = others.collect();
+                    if !others.is_empty() {
+                        users.extend(table.involved(directory, &others));
+                        users.sort_unstable();
+                        users.dedup();
+                    }
+                    users
+                }
             };
             let sees = |user| sees(world, user);
             let users = users.into_iter();

@@ -263,6 +263,7 @@ impl Runtime {
         path: SettingsPath<'_>,
         text: &str,
     ) -> Result<(), SettingsRefusal> {
+        path.check(text).map_err(SettingsRefusal::Invalid)?;
         let patch = |world: &World, user| path.patch(text, world.settings_status(user));
         self.change_settings(user, patch, |_, _| true)
     }

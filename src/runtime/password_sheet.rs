@@ -43,10 +43,7 @@ impl Whose {
     fn has(&self, directory: &Directory, user: &User) -> bool {
         match self {
             Whose::Account(name) => **directory.account(user.account) == **name,
-            Whose::Group(name) => {
-                let mut groups = user.groups.iter().flat_map(|groups| groups.iter());
-                groups.any(|group| group.eq_ignore_ascii_case(name))
-            }
+            Whose::Group(name) => user.is_in_group(name),
         }
     }
 }

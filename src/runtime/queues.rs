@@ -24,6 +24,8 @@ pub struct WaitingCaller {
     pub name: String,
     /// The number; empty if it is not known or withheld.
     pub number: String,
+    /// The devices that the caller's channel is a call of; empty if it is gone.
+    pub devices: Vec<String>,
     /// Since when the caller waits.
     pub since: Time,
 }
@@ -149,12 +151,15 @@ impl Runtime {
         let taken = Instant::now();
         let messages = self.host().manager_action("QueueStatus", &[]);
         let withholds = |id: &str, number: &str| self.host().withholds(id, number);
-        let queues = parse(
+        let mut queues = parse(
             &messages.unwrap_or_default(),
             &before,
             Time::now(),
             withholds,
         );
+        for caller in queues.iter_mut().flat_map(|queue| &mut queue.waiting) {
+            caller.devices = self.host().devices_of_channel(&caller.id);
+        }
         let queues = Arc::new(queues);
         let mut state = cache.state.lock();
         state.queues = queues.clone();
@@ -270,6 +275,7 @@ fn caller(
         id: id.to_owned(),
         name: name.to_owned(),
         number: number.to_owned(),
+        devices: Vec::new(),
         since: known.map_or(since, |known| known.since),
     }
 }

@@ -95,6 +95,7 @@ impl Runtime {
         let hooks = parsed.settings.webhooks.clone();
         let directory = Directory::new(parsed.settings, parsed.users);
         let counts = self.switch(directory, really, true)?;
+        self.read_own_passwords_again();
         self.reconfigure_refresh(loaded.file);
         self.reconfigure_webhooks(&hooks);
         // It looks which sessions hold no more.
@@ -308,6 +309,8 @@ impl Runtime {
         });
         // What was known before goes here, without a lock.
         drop(removed.ok_or(NOT_RUNNING)??);
+        // A login may have gone, or have another password, also where all streams go on.
+        self.sessions.logins_changed();
         if self.applications().any() {
             let gone = running.users().map(|(_, user)| &user.name);
             for name in gone.filter(|name| plan.directory().user(name).is_none()) {

@@ -267,6 +267,10 @@ impl Channels for FakeHost {
         true
     }
 
+    fn devices_of_channel(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+
     fn withholds(&self, _: &str, _: &str) -> bool {
         false
     }

@@ -309,11 +309,17 @@ fn view(name: &str, out: &mut String) -> Option<View> {
     }
 }
 
-/// Writes a message as a sentence.
+/// Writes a message as a sentence. One that begins with the path of a setting or the name of an
+/// option keeps its spelling.
 fn fail<T>(out: &mut String, why: &str) -> Option<T> {
     // Writing to a String cannot fail, here and in the files of this folder.
     let mut letters = why.chars();
-    let first = letters.next().map(|c| c.to_uppercase().collect::<String>());
+    let word = why.split_whitespace().next().unwrap_or_default();
+    let is_name = word.ends_with(':') || word.contains('_');
+    let first = letters.next().map(|c| match is_name {
+        true => c.to_string(),
+        false => c.to_uppercase().collect::<String>(),
+    });
     let _ = writeln!(out, "{}{}.", first.unwrap_or_default(), letters.as_str());
     None
 }

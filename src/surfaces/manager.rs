@@ -187,16 +187,20 @@ fn set_settings(request: &AmiRequest<'_>) -> AmiReply {
         Ok(user) => user,
         Err(reply) => return reply,
     };
-    let item = request.header("Item").filter(|item| !item.is_empty());
-    let changed = match item.map(SettingsPath::parse) {
-        Some(Ok(item)) => {
-            let value = request.header("Value").unwrap_or_default();
-            own_settings::set_item(user, item, value)
+    let given = |name| request.header(name).filter(|it: &&str| !it.is_empty());
+    let refused = |why: &str| AmiReply::Error(why.to_owned());
+    let changed = match (given("Item"), given("Settings")) {
+        (Some(_), Some(_)) => {
+            return refused("the headers Settings and Item are both given, expected one of them");
         }
-        Some(Err(why)) => return AmiReply::Error(why),
-        None => match required(request, "Settings") {
-            Ok(json) => own_settings::patch(user, json),
-            Err(reply) => return reply,
+        (None, None) => return refused("the header Settings or Item is missing"),
+        (None, Some(json)) => own_settings::patch(user, json),
+        (Some(item), None) => match SettingsPath::parse(item) {
+            Ok(item) => {
+                let value = request.header("Value").unwrap_or_default();
+                own_settings::set_item(user, item, value)
+            }
+            Err(why) => return AmiReply::Error(why),
         },
     };
     match changed {

@@ -163,7 +163,10 @@ fn what_is_not_allowed_any_more_is_refused_at_its_field() {
 fn settings_for_one_status_come_and_go() {
     let view = View::open(office(), "alice-web", "#/settings");
     let page = &view.browser;
+    let chosen = "return document.querySelector('#status-new').value";
+    assert_eq!(page.run(chosen, &[]), "", "every status can be chosen");
     page.choose("#status-new", "lunch");
+    assert_eq!(page.run(chosen, &[]), "");
     let timeout = format!("{} input", field("statuses.lunch.ringTimeout"));
     page.fill(&timeout, "45");
     page.choose(
@@ -275,6 +278,39 @@ fn a_person_changes_their_own_password() {
     view.wait_shown();
     page.click("#logout");
     view.log_in("dora", "something longer", "#/settings");
+    view.no_errors();
+}
+
+#[test]
+fn what_is_not_saved_survives_a_look_at_the_people() {
+    let view = View::open(office(), "alice-web", "#/settings");
+    let page = &view.browser;
+    let timeout = format!("{} input", field("statuses.lunch.ringTimeout"));
+    let nobody = field("statuses.default.forwardInternal.always");
+    // Nobody has set it: it is not the administrator's.
+    assert_eq!(
+        page.text(&format!("{nobody} option:first-child")),
+        "Do not forward"
+    );
+    page.choose("#status-new", "lunch");
+    page.fill(&timeout, "45");
+    page.run("location.hash = '#/people'", &[]);
+    page.wait("!document.querySelector('#board').hidden");
+    view.go("#/settings");
+    assert_eq!(
+        page.run(
+            "return document.querySelector(arguments[0]).value",
+            &[json!(timeout)]
+        ),
+        "45"
+    );
+    assert_eq!(page.count("#unsaved[hidden]"), 0);
+    // The browser asks before the page is left, until everything is saved.
+    let asks = "return !dispatchEvent(new Event('beforeunload', {cancelable: true}))";
+    assert_eq!(page.run(asks, &[]), json!(true));
+    save(&view);
+    wait_settings(&view, r#""lunch":{"ringTimeout":45}"#);
+    assert_eq!(page.run(asks, &[]), json!(false));
     view.no_errors();
 }
 

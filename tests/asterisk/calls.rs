@@ -23,6 +23,10 @@ exten = 300,1,Answer()
  same = n,Wait(600)
 exten = 301,1,Set(CALLERID(pres)=prohib)
  same = n,Dial(PJSIP/200,60)
+exten = 302,1,Set(CALLERID(pres)=prohib)
+ same = n,Dial(PJSIP/200,60,F(default^300^1))
+exten = 303,1,Set(CALLERID(all)=Zoe <0170>)
+ same = n,Dial(PJSIP/200,60)
 ";
 
 fn office(general: &str) -> Builder {
@@ -187,6 +191,67 @@ fn calls_are_hidden_with_their_user_and_across_accounts() {
 }
 
 #[test]
+fn what_one_side_withholds_or_hides_stays_so() {
+    let ast = office("show_calls = main").start();
+    let alice = Phone::answering(&ast, "200");
+    let bob = Phone::ringing(&ast, "201");
+    let carol = Phone::ringing(&ast, "202");
+    let caller = Phone::ringing(&ast, "trunk");
+    // Alice's phone goes on in the dialplan when the caller has gone.
+    caller.call("302");
+    wait_seen(&ast, "panel", &["4711 in Up - -"]);
+    caller.hang_up();
+    ast.wait_device("PJSIP/trunk", "NOT_INUSE");
+    // Bob's call comes after all that is reported of hers.
+    bob.call("300");
+    wait_seen(&ast, "panel", &["4711 in Up - -", "bob out Up - 300"]);
+    ast.hang_up_all();
+    ast.wait_no_channels();
+    // Carol's account does not show its calls; she is a colleague all the same.
+    carol.call("303");
+    wait_seen(&ast, "panel", &["4711 in Up Zoe 0170"]);
+    ast.setvar("USER_PRESENCE(carol,allowSeeMyPresence)", "no");
+    wait_seen(&ast, "panel", &["4711 in Up - -"]);
+    assert_eq!(
+        get(&ast, "stranger", "/userpresence/v1/account/other/calls").status,
+        403
+    );
+    drop(alice);
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_user_who_hides_changes_no_calls_of_others() {
+    let ast = office("show_calls = main").start();
+    let alice = Phone::ringing(&ast, "200");
+    let phones = ["201", "203"].map(|name| Phone::answering(&ast, name));
+    alice.call("201");
+    phones[1].call("300");
+    let [out, back] = ["4711 out Up bob 201", "bob in Up alice 200"];
+    wait_seen(&ast, "panel", &[out, back, "dave out Up - 300"]);
+    let mut feed = stream(&ast, "panel");
+    wait_event(&mut feed, "dave", &["dave out Up - 300"]);
+    let mut after = |hidden: &str, user: &str, expected: &str| {
+        ast.setvar("USER_PRESENCE(bob,allowSeeMyPresence)", hidden);
+        let mut told = Vec::new();
+        loop {
+            let event = feed.next().expect("a message before the end");
+            if event.kind != "calls" {
+                continue;
+            }
+            told.push(event.data["extensionId"].as_str().map(str::to_owned));
+            if event.data["extensionId"] == user && lines(&event.data["calls"]) == [expected] {
+                return told.into_iter().flatten().collect::<Vec<_>>();
+            }
+        }
+    };
+    assert_eq!(after("no", "4711", "4711 out Up - -"), ["4711"]);
+    assert_eq!(after("yes", "bob", back), ["4711", "bob"]);
+    assert_eq!(after("no", "4711", "4711 out Up - -"), ["4711"]);
+    assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn nothing_is_watched_until_an_account_shows_its_calls() {
     let ast = office("").start();
     let alice = Phone::ringing(&ast, "200");
@@ -302,6 +367,8 @@ fn what_may_not_be_dialled_is_refused_with_the_reason() {
         ("reader", json!({"to": "201"}), (403, "role")),
         ("bob-web", json!({"to": "200"}), (409, "phone")),
         ("alice-web", json!({"to": "999"}), (404, "extension")),
+        ("alice-web", json!({"to": "200"}), (400, "body")),
+        ("alice-web", json!({"to": "2-00"}), (400, "body")),
         ("alice-web", json!({"to": "${EXTEN}"}), (400, "body")),
         ("alice-web", json!({"to": "201@default"}), (400, "body")),
         (

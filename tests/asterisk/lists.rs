@@ -7,7 +7,7 @@ use crate::harness::barrier::configured;
 use crate::harness::users::set;
 use crate::harness::{Builder, Instance, ListNotify, ListSubscriber, MODULE, wait_until};
 
-const USERS: &str = "[alice]\ntype = user\nextension = 200\ngroup = Sales, Berlin\n\
+const USERS: &str = "[alice]\ntype = user\nextension = 200\ngroup = Sales, Berlin, Geschäftsführung\n\
                      endpoint = desk,PJSIP/watcher\n\
                      [bob]\ntype = user\nextension = 201\ngroup = sales\n\
                      [carol]\ntype = user\nextension = 202\n\
@@ -89,6 +89,14 @@ fn a_group_has_a_list() {
     assert_eq!(members("userpresence-default+sales"), ["200", "8201"]);
     assert_eq!(members("userpresence-default+SALES"), ["200", "8201"]);
     assert_eq!(members("userpresence-default+Berlin"), ["200"]);
+    let german = "userpresence-default+Gesch_ftsf_hrung";
+    assert_eq!(members(german), ["200"]);
+    rewrite(&ast, "Geschäftsführung", "Front Desk,front:desk");
+    ast.wait_log(
+        "the groups 'Front Desk' and 'front:desk' would have one list, 'front_desk': only the \
+         first has it",
+    );
+    assert_eq!(members("userpresence-default+front_desk"), ["200"]);
     let (_, east) = first(&ast, "dave", "userpresence-east+sales");
     assert_eq!(east.extensions(), ["300"]);
     assert_eq!(ast.complaints(), Vec::<String>::new());

@@ -125,9 +125,13 @@ fn what_is_not_allowed_is_refused_and_what_is_allowed_no_more_is_not_carried_out
     for (target, expected) in [
         (
             "\"+49170\"",
-            "own_forward of 'alice' does not allow '+49170', expected internal, _30X",
+            "this number is not allowed; own_forward of 'alice' allows internal (an extension of a \
+             colleague) and _30X",
         ),
-        ("\"voicemail\"", "does not allow voicemail"),
+        (
+            "\"voicemail\"",
+            "voicemail is not allowed; own_forward of 'alice' allows internal",
+        ),
         (
             "\"210@outside\"",
             "neither the forward_context nor an internal_context",
@@ -170,8 +174,8 @@ fn what_is_not_allowed_is_refused_and_what_is_allowed_no_more_is_not_carried_out
     );
     assert!(ast.reload().ok());
     assert_eq!(went(&ast, "e"), "301 FORWARDED");
-    let ignored = "the own forward away external always to 305 is not carried out: own_forward of \
-                   'alice' does not allow '305', expected internal";
+    let ignored = "the own forward away external always to 305 is not carried out: this \
+                   number is not allowed; own_forward of 'alice' allows internal";
     for command in [
         "explain alice external",
         "show routes alice",
@@ -201,15 +205,67 @@ fn the_console_sets_and_shows_own_settings() {
         r#"Own settings: {"statuses":{"away""#,
         "May forward to: internal,_30X",
         "Forwards in status away:",
-        "the user, for away",
+        "own away",
     ] {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
     let said = ast.cli("userpresence set settings alice \"{\"");
     assert!(said.contains("The settings are not JSON"), "{said}");
+    assert!(
+        said.contains("the console removes quotes: write \\\" inside quotes."),
+        "{said}"
+    );
+    for (change, expected) in [
+        (
+            "statuses.away.ringMobile maybe",
+            "statuses.away.ringMobile: 'maybe', expected yes, no or nothing.",
+        ),
+        (
+            "statuses.~.ringTimeout abc",
+            "statuses.~.ringTimeout: 'abc' is no number, expected 5 to 300.",
+        ),
+        (
+            "statuses.away.ringTimeout 4",
+            "statuses.away.ringTimeout: 4, expected 5 to 300.",
+        ),
+        ("mobile x", "mobile: 'x' is no number"),
+        ("{statuses: {away: null}}", "The settings are not JSON"),
+    ] {
+        let said = ast.cli(&format!("userpresence set settings alice {change}"));
+        assert!(said.starts_with(expected), "{change}: {said}");
+    }
+    for (headers, expected) in [
+        (&[][..], "the header Settings or Item is missing"),
+        (
+            &[("Item", "mobile"), ("Value", "none"), ("Settings", "{}")][..],
+            "the headers Settings and Item are both given, expected one of them",
+        ),
+        (
+            &[("Item", "statuses.away.push"), ("Value", "x")][..],
+            "statuses.away.push: 'x', expected yes, no or nothing",
+        ),
+    ] {
+        let action = [("Action", "UserPresenceSetSettings"), ("User", "alice")];
+        let answer = ast.ami().action(&[&action[..], headers].concat());
+        assert_eq!(answer.get("Message"), Some(expected), "{answer:?}");
+    }
     let said = ast.cli("userpresence show settings nobody");
     assert!(said.contains("There is no user 'nobody'"), "{said}");
     // A user with that name can still be set.
     let said = ast.cli("userpresence set settings away");
     assert!(said.contains("Status of 'settings' set"), "{said}");
+    // Without such a user, the verb is the only meaning.
+    ast.write_config("userpresence.conf", CONF);
+    assert!(ast.reload().ok());
+    for (change, expected) in [
+        (
+            "alice ringTimeout 20",
+            "'ringTimeout' is no setting, expected",
+        ),
+        ("alice mobile", "Usage: userpresence set settings"),
+        ("away", "Usage: userpresence set settings"),
+    ] {
+        let said = ast.cli(&format!("userpresence set settings {change}"));
+        assert!(said.starts_with(expected), "{change}: {said}");
+    }
 }

@@ -16,7 +16,7 @@ const EVENTS: &str = "/userpresence/v1/account/default/events";
 const FILE: &str = "[general]\n\
     [zoe]\ntype = user\nid = 4711\nname = Zoë Müller-Łęcka\ntitle = Leiterin Vertrieb\n\
     email = zoe@example.com\ngroup = Sales,Berlin\nextension = 200\noutgoing = none\n\
-    [bob]\ntype = user\ngroup = Support\noutgoing = none\n\
+    [bob]\ntype = user\ngroup = Support,Über Uns\noutgoing = none\n\
     [carol]\ntype = user\noutgoing = none\n";
 
 const ROWS: &str = "CREATE TABLE userpresence (name TEXT, display_name TEXT, title TEXT, email TEXT, \
@@ -57,7 +57,7 @@ fn every_interface_shows_the_directory_and_filters_by_group() {
         "groups": ["sales", "Night"], "visibility": "everyone",
     });
     let bob = json!({
-        "name": "bob", "title": "", "email": "", "groups": ["Support"], "visibility": "everyone",
+        "name": "bob", "title": "", "email": "", "groups": ["Support", "Über Uns"], "visibility": "everyone",
     });
     let of = |found: &Value| {
         let members = ["name", "title", "email", "groups", "visibility"];
@@ -97,6 +97,7 @@ fn every_interface_shows_the_directory_and_filters_by_group() {
     for (query, expected) in [
         ("group=SALES", vec!["zoe", "dave"]),
         ("group=night,%20support", vec!["bob", "dave"]),
+        ("group=%C3%9Cber%20uns", vec!["bob"]),
         ("group=nothing", vec![]),
         ("group=sales&text=agent", vec!["dave"]),
         ("text=M%C3%9CLLER", vec!["zoe"]),
@@ -114,6 +115,7 @@ fn every_interface_shows_the_directory_and_filters_by_group() {
     for (group, expected) in [
         ("sales", vec!["zoe", "dave"]),
         ("Support, NIGHT", vec!["bob", "dave"]),
+        ("über uns", vec!["bob"]),
         ("nothing", vec![]),
     ] {
         let action = [("Action", "UserPresenceList"), ("Group", group)];
@@ -121,6 +123,10 @@ fn every_interface_shows_the_directory_and_filters_by_group() {
         let names: Vec<_> = entries.iter().map(|entry| entry.header("User")).collect();
         assert_eq!(names, expected, "{group}");
         let shown = ast.cli(&format!("userpresence show users group \"{group}\""));
+        if expected.is_empty() {
+            assert_eq!(shown.trim(), format!("There is no group '{group}'."));
+            continue;
+        }
         assert_eq!(column(&shown), expected, "{shown}");
     }
     let shown = ast.cli("userpresence show users like ^(zoe|dave)$ group Sales,Berlin");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::api::{api_user, get, login, put};
 use crate::harness::barrier::configured;
 use crate::harness::users::set;
-use crate::harness::{Answer, Builder, Instance, now, wait_until};
+use crate::harness::{Answer, Builder, Instance, Phone, now, wait_until};
 
 const MAIN: &str = "/userpresence/v1/account/main";
 
@@ -141,12 +141,17 @@ fn a_queue_is_seen_with_its_members_and_who_waits() {
 
 #[test]
 fn the_numbers_of_those_who_wait_are_shown_where_calls_are() {
-    let ast = office("").modules(&["func_callerid"]).dialplan(
-        "exten = 500,1,Set(CALLERID(all)=Zoe <0170>)\n same = n,Queue(sales)\n\
+    let dave = "[dave]\ntype = user\naccount = main\nextension = 203\n";
+    let ast = office(dave)
+        .modules(&["func_callerid"])
+        .sip(&["203"])
+        .dialplan(
+            "exten = 500,1,Set(CALLERID(all)=Zoe <0170>)\n same = n,Queue(sales)\n\
          exten = 501,1,Set(CALLERID(all)=Bob <201>)\n same = n,Queue(sales)\n\
          exten = 502,1,Set(CALLERID(all)=Mia <0171>)\n same = n,Set(CALLERID(pres)=prohib)\n\
-         \x20same = n,Queue(sales)\n",
-    );
+         \x20same = n,Queue(sales)\n\
+         exten = 503,1,Set(CALLERID(all)=Dora <0800>)\n same = n,Queue(sales)\n",
+        );
     let ast = ast.start();
     for device in ["a", "b", "c"] {
         ast.set_device(device, "INUSE");
@@ -181,7 +186,14 @@ fn the_numbers_of_those_who_wait_are_shown_where_calls_are() {
     assert!(ast.reload().ok());
     // Neither a hidden colleague nor a number that its caller withholds.
     let zoe = (json!("Zoe"), json!("0170"));
-    assert_eq!(waiting(3), [zoe, nothing.clone(), nothing]);
+    assert_eq!(waiting(3), [zoe, nothing.clone(), nothing.clone()]);
+    // A colleague is known by the phone, whatever number it has.
+    let phone = Phone::ringing(&ast, "203");
+    phone.call("503");
+    let dora = (json!("Dora"), json!("0800"));
+    assert_eq!(waiting(4).last(), Some(&dora));
+    ast.setvar("USER_PRESENCE(dave,allowSeeMyPresence)", "no");
+    assert_eq!(waiting(4).last(), Some(&nothing));
     ast.hang_up_all();
 }
 

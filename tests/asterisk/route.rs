@@ -173,7 +173,7 @@ fn the_console_shows_the_plan_for_each_status() {
     set(&ast, "alice", "away");
     let shown = ast.cli("userpresence explain alice external");
     for line in [
-        "An external call to alice, who is away: section [office-away] applies.",
+        "An external call to alice, whose status is away: section [office-away] applies.",
         "The call goes at once to +4930123@default.",
         "Note: usual",
     ] {

@@ -66,7 +66,8 @@ pub fn load_one(family: &str, name: &str) -> Result<Option<Category>, Error> {
 /// Sets columns of the row of that name.
 ///
 /// # Errors
-/// The family is not mapped, a text contains a NUL, or the driver refuses.
+/// The family is not mapped, a column's name is not of letters, digits and `_`, a text contains
+/// a NUL, or the driver refuses.
 pub fn update(family: &str, name: &str, columns: &[(String, String)]) -> Result<(), Error> {
     let family = Family::new(family)?;
     let name = CText::new(name)?;
@@ -118,8 +119,27 @@ pub fn destroy(family: &str, name: &str) -> Result<(), Error> {
 /// The pointer is NULL, or to a list that this value alone owns.
 struct Columns(*mut ffi::ast_variable);
 
+/// Refuses a column's name that could be more than that: drivers put it into their statements
+/// as it is, without quotes.
+fn check_column(name: &str) -> Result<(), Error> {
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    let is_name = |byte: u8| is_letter(byte) || byte.is_ascii_digit();
+    match name.bytes().next().is_some_and(is_letter) && name.bytes().all(is_name) {
+        true => Ok(()),
+        false => Err(Error::new(format!(
+            "The column '{}' is not written: its name is not of letters, digits and '_'",
+            name.escape_default()
+        ))),
+    }
+}
+
 impl Columns {
+    /// # Errors
+    /// A name is not of letters, digits and `_`, a text contains a NUL, or there is no memory.
     fn new(columns: &[(String, String)]) -> Result<Self, Error> {
+        for (name, _) in columns {
+            check_column(name)?;
+        }
         let mut list = Columns(ptr::null_mut());
         for (name, value) in columns.iter().rev() {
             let (name, value) = (CText::new(name)?, CText::new(value)?);
@@ -188,7 +208,8 @@ impl<'a> Family<'a> {
         match rows {
             0.. => Ok(()),
             _ => Err(Error::new(format!(
-                "The driver of realtime family '{}' does not write, or refuses",
+                "The driver of realtime family '{}' does not write, or refuses: the table \
+                 may lack a column, or may not be written",
                 self.name
             ))),
         }
@@ -217,4 +238,21 @@ fn named(mut row: Vec<ConfigVariable>) -> Option<Category> {
         template: false,
         variables: row,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_column;
+
+    #[test]
+    fn a_column_is_no_part_of_a_statement() {
+        for good in ["name", "display_name", "Extension", "code2", "_x"] {
+            assert!(check_column(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "", "2", "a b", "a,b", "a)", "a'", "a\"", "a=1", "a;b", "a-", "\u{e4}", "a\0",
+        ] {
+            assert!(check_column(bad).is_err(), "{bad}");
+        }
+    }
 }

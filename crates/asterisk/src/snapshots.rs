@@ -197,6 +197,23 @@ pub fn exists(id: &str) -> bool {
     LatestSnapshot::of(id).is_some()
 }
 
+/// The devices that the channel of that id and the channel with which its call began are calls
+/// of.
+pub fn devices(id: &str) -> Vec<String> {
+    let Some(latest) = LatestSnapshot::of(id) else {
+        return Vec::new();
+    };
+    // SAFETY: INVARIANT: it lives as long as `latest`.
+    let snapshot = unsafe { read(latest.0) };
+    let linked = Some(String::from_utf8_lossy(snapshot.linked)).filter(|linked| **linked != *id);
+    let first = linked.and_then(|linked| LatestSnapshot::of(&linked));
+    // SAFETY: INVARIANT: it lives as long as `first`.
+    let first = first.as_ref().map(|first| unsafe { read(first.0) });
+    let both = [Some(snapshot), first].into_iter().flatten();
+    both.filter_map(|snapshot| snapshot.device().map(str::to_owned))
+        .collect()
+}
+
 /// Whether `number` is that of the channel of that id, whose caller withholds it.
 pub fn withholds(id: &str, number: &str) -> bool {
     let Some(latest) = LatestSnapshot::of(id) else {

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use files::{NewText, ReadFiles};
 use presence::config::file::{
-    ChangePlan, ConfigDocument, ConfigEntry, ConfigOption, FileProblem, SectionChange, plan, render,
+    ChangePlan, ConfigDocument, ConfigEntry, ConfigOption, FileProblem, SectionChange,
+    join_columns, plan, render,
 };
 use presence::config::{Parsed, Section, parse};
 
@@ -108,7 +109,10 @@ impl Runtime {
         const MOST: usize = 5;
         let host = self.host();
         let rows = match host.realtime_is_mapped(FAMILY) {
-            true => Some(host.realtime_rows(FAMILY)?),
+            true => {
+                let rows = host.realtime_rows(FAMILY)?.into_iter();
+                Some(rows.map(join_columns).collect())
+            }
             false => None,
         };
         if host.realtime_is_mapped(FILE) {

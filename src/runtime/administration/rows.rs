@@ -100,18 +100,13 @@ impl Runtime {
     /// The database has to have what was written: some drivers report nothing of a failure.
     fn expect_row(&self, planned: &PlannedRow) -> Result<(), String> {
         let row = self.host().realtime_row(FAMILY, &planned.name)?;
-        let is_there = match (&planned.columns, &row) {
-            (None, row) => row.is_none(),
-            (Some(columns), Some(row)) => columns.iter().all(|(name, value)| {
-                let mut found = row.variables.iter();
-                let found = found.find(|it| it.name.eq_ignore_ascii_case(name));
-                found.map_or("", |it| &it.value) == value
-            }),
-            (Some(_), None) => false,
-        };
-        match is_there {
-            true => Ok(()),
-            false => Err("the database does not have what was to be written".into()),
+        match planned.difference(row.as_ref()) {
+            None => Ok(()),
+            Some("") => Err("the database does not have what was to be written".into()),
+            Some(column) => Err(format!(
+                "the database does not have what was to be written to the column '{column}'; \
+                 expected a table with this column, and a value that it can hold"
+            )),
         }
     }
 

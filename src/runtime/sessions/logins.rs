@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::own_passwords::OwnPasswords;
+use super::own_passwords::{Own, OwnPasswords};
 use crate::runtime::Runtime;
 use presence::config::{ApiUser, Http, PasswordKinds};
 use presence::directory::Directory;
@@ -34,13 +34,15 @@ impl Logins {
         self.directory.login(name)
     }
 
-    /// The login of that name, a person's with their own password.
+    /// The login of that name, a person's with their own password; `None` also where that is not
+    /// known.
     pub fn find(&self, name: &str) -> Option<Arc<ApiUser>> {
         let found = self.configured(name)?;
-        Some(match self.own.of(&found) {
-            None => found,
-            Some(own) => Arc::new(found.with_password(own)),
-        })
+        match self.own.of(&found) {
+            Own::None => Some(found),
+            Own::Hash(own) => Some(Arc::new(found.with_password(own))),
+            Own::Unknown => None,
+        }
     }
 
     /// The kinds of all passwords.

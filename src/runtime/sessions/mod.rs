@@ -58,7 +58,7 @@ pub struct Sessions {
     pub checks: Arc<PasswordChecks>,
     /// The passwords that people have chosen themselves.
     pub own_passwords: OwnPasswordFile,
-    /// Rises when a session ends, or a password changes.
+    /// Rises when a session ends, a password changes, or the configuration does.
     logouts: AtomicU64,
     /// The slots of readers of events.
     pub slots: Arc<ReaderSlots>,
@@ -82,13 +82,13 @@ impl Sessions {
         self.attempt_ended.notify_all();
     }
 
-    /// A number that rises when a session ends, or a password changes.
+    /// A number that rises when a session ends, a password changes, or the configuration does.
     pub fn logouts(&self) -> u64 {
         self.logouts.load(Ordering::Acquire)
     }
 
     /// Open streams look whether their callers may still log in.
-    fn logins_changed(&self) {
+    pub(super) fn logins_changed(&self) {
         self.logouts.fetch_add(1, Ordering::Release);
     }
 

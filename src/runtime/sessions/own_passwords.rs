@@ -3,6 +3,9 @@
 //!
 //! A line is `<user> <hash> <digest>`. The digest is that of the administrator's hash, which the
 //! own password stands for: when the administrator sets another one, the own password is void.
+//!
+//! Where the file does not say what somebody's own password is, they cannot log in: the
+//! administrator's may be one that others know.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,10 +21,11 @@ use crate::runtime::Runtime;
 use crate::sync::Mutex;
 use presence::config::{ApiUser, PasswordKinds};
 use presence::directory::Directory;
+use presence::model::text::quoted;
 
 const FILE: &str = "userpresence.passwords";
 
-/// The most that is read of the file, in bytes: 200,000 people.
+/// The longest file, in bytes: 200,000 people.
 const LONGEST: u64 = 64 * 1024 * 1024;
 
 /// A password of somebody's own.
@@ -62,12 +66,49 @@ fn digest(hash: &str) -> [u8; 32] {
 pub struct OwnPasswords {
     /// By the user's name in small letters.
     of: HashMap<Box<str>, OwnPassword>,
+    /// The lines that are not whole, which stay in the file.
+    broken: Vec<Box<str>>,
+    /// Whether the file could not be read.
+    is_unread: bool,
     kinds: PasswordKinds,
 }
 
+/// The own password of a person.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Own<'a> {
+    /// There is none, or the administrator's is another one than when it was set.
+    None,
+    /// Its hash.
+    Hash(&'a str),
+    /// The file should say it, but is damaged.
+    Unknown,
+}
+
+/// The text of the file; none without a file.
+fn read(path: &Path) -> io::Result<String> {
+    let bytes = secret::read_up_to(path, LONGEST + 1)?.unwrap_or_default();
+    if bytes.len() as u64 > LONGEST {
+        let why = format!("it is longer than {LONGEST} bytes");
+        return Err(io::Error::other(why));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))?;
+    match text.contains(|c: char| c.is_control() && c != '\n') {
+        true => Err(io::Error::other("it has control characters")),
+        false => Ok(text),
+    }
+}
+
+/// The user of a line, whole or not.
+fn user_of(line: &str) -> &str {
+    line.split(' ').next().unwrap_or_default()
+}
+
 impl OwnPasswords {
-    fn new(all: impl IntoIterator<Item = OwnPassword>) -> Self {
-        let mut own = OwnPasswords::default();
+    fn new(all: impl IntoIterator<Item = OwnPassword>, broken: Vec<Box<str>>) -> Self {
+        let mut own = OwnPasswords {
+            broken,
+            ..OwnPasswords::default()
+        };
         for password in all {
             own.kinds.add(&password.hash);
             let name = password.user.to_ascii_lowercase();
@@ -76,12 +117,19 @@ impl OwnPasswords {
         own
     }
 
-    /// The hash of the person's own password; `None` without one, and where the administrator's
-    /// is another one than when it was set.
-    pub fn of(&self, person: &ApiUser) -> Option<&str> {
-        let name = person.caller.name.to_ascii_lowercase();
-        let own = self.of.get(&*name).filter(|_| person.is_person)?;
-        (own.instead_of == digest(&person.password)).then_some(&*own.hash)
+    /// The own password of the person.
+    pub fn of(&self, person: &ApiUser) -> Own<'_> {
+        let name = &person.caller.name;
+        if !person.is_person {
+            return Own::None;
+        }
+        let mut broken = self.broken.iter().map(|line| user_of(line));
+        if self.is_unread || broken.any(|user| user.eq_ignore_ascii_case(name)) {
+            return Own::Unknown;
+        }
+        let own = self.of.get(&*name.to_ascii_lowercase());
+        let own = own.filter(|own| own.instead_of == digest(&person.password));
+        own.map_or(Own::None, |own| Own::Hash(&own.hash))
     }
 
     /// The kinds of these passwords.
@@ -99,13 +147,15 @@ impl OwnPasswords {
             password.is_none_or(|password| password.is_some_and(is_same))
         };
         let kept: Vec<OwnPassword> = self.of.values().filter(stays).cloned().collect();
-        (kept.len() < self.of.len()).then(|| OwnPasswords::new(kept))
+        (kept.len() < self.of.len()).then(|| OwnPasswords::new(kept, self.broken.clone()))
     }
 
     fn written(&self) -> String {
         let mut all: Vec<&OwnPassword> = self.of.values().collect();
         all.sort_unstable_by(|one, other| one.user.cmp(&other.user));
-        all.into_iter().map(OwnPassword::line).collect()
+        let whole = all.into_iter().map(OwnPassword::line);
+        let broken = self.broken.iter().map(|line| format!("{line}\n"));
+        whole.chain(broken).collect()
     }
 }
 
@@ -140,32 +190,55 @@ pub enum PasswordKept {
 }
 
 impl Runtime {
-    /// Reads the file. Without it everybody has the administrator's password.
+    /// Reads the file. Without it everybody has the administrator's password; where it cannot be
+    /// read, no person can log in.
     pub(super) fn open_own_passwords(&self) {
+        let file = &self.sessions.own_passwords;
         let path = self.host().key_directory().join(FILE);
-        let text = match secret::read_up_to(&path, LONGEST) {
-            Ok(text) => text.unwrap_or_default(),
+        let text = match read(&path) {
+            Ok(text) => text,
             Err(why) => {
-                log::warn!(
+                log::error!(
                     "The passwords that people have chosen cannot be read from '{}': {why}. The \
-                     administrator's are valid, and nobody can change theirs",
+                     file stays as it is, and no person can log in until it is repaired or \
+                     removed and the module reloaded; API users can",
                     path.display()
                 );
+                *file.now.lock() = Arc::new(OwnPasswords {
+                    is_unread: true,
+                    ..OwnPasswords::default()
+                });
                 return;
             }
         };
-        let all: Vec<OwnPassword> = text.lines().filter_map(OwnPassword::parse).collect();
-        let broken = text.lines().count() - all.len();
-        if broken > 0 {
-            log::warn!(
-                "{broken} lines of '{}' cannot be read: the administrator's passwords are valid \
-                 for these users",
-                path.display()
-            );
+        let (mut all, mut broken) = (Vec::new(), Vec::new());
+        for (index, line) in text.lines().enumerate() {
+            match OwnPassword::parse(line) {
+                Some(own) => all.push(own),
+                None => {
+                    log::warn!(
+                        "line {} of '{}', user '{}': expected a user, a hash and a digest; the \
+                         user cannot log in until the line is repaired or removed and the module \
+                         loaded anew",
+                        index + 1,
+                        path.display(),
+                        quoted(user_of(line))
+                    );
+                    broken.push(line.into());
+                }
+            }
         }
-        *self.sessions.own_passwords.now.lock() = Arc::new(OwnPasswords::new(all));
-        *self.sessions.own_passwords.path.lock() = Some(path);
+        *file.now.lock() = Arc::new(OwnPasswords::new(all, broken));
+        *file.path.lock() = Some(path);
         self.drop_replaced_passwords();
+    }
+
+    /// Reads the file again where it could not be read: it may have been repaired.
+    pub(in crate::runtime) fn read_own_passwords_again(&self) {
+        if self.sessions.own_passwords.now().is_unread {
+            self.open_own_passwords();
+            self.sessions.logins_changed();
+        }
     }
 
     /// Sets a person's own password; `person` is the login whose password was verified. Other
@@ -198,7 +271,7 @@ impl Runtime {
         let name = own.user.to_ascii_lowercase();
         let others = others.of.iter().filter(|(other, _)| ***other != *name);
         let all = others.map(|(_, other)| other.clone()).chain([own]);
-        let new = OwnPasswords::new(all.collect::<Vec<_>>());
+        let new = OwnPasswords::new(all.collect::<Vec<_>>(), file.now().broken.clone());
         self.write_own_passwords(path, new)
             .map_err(PasswordKept::NotStored)
     }
@@ -235,15 +308,17 @@ impl Runtime {
         let file = &self.sessions.own_passwords;
         let path = file.path.lock();
         let all = file.now();
-        let stays = |own: &&OwnPassword| {
-            let is_meant = name.is_none_or(|name| own.user.eq_ignore_ascii_case(name));
-            !is_meant || directory.user(&own.user).is_some()
+        let stays = |user: &str| {
+            let is_meant = name.is_none_or(|name| user.eq_ignore_ascii_case(name));
+            !is_meant || directory.user(user).is_some()
         };
-        let kept: Vec<OwnPassword> = all.of.values().filter(stays).cloned().collect();
+        let kept = all.of.values().filter(|own| stays(&own.user));
+        let kept: Vec<OwnPassword> = kept.cloned().collect();
         let Some(path) = path.as_deref().filter(|_| kept.len() < all.of.len()) else {
             return;
         };
-        if let Err(why) = self.write_own_passwords(path, OwnPasswords::new(kept)) {
+        let new = OwnPasswords::new(kept, all.broken.clone());
+        if let Err(why) = self.write_own_passwords(path, new) {
             log::warn!("'{}' cannot be written: {why}", path.display());
         }
     }
@@ -259,21 +334,24 @@ mod tests {
     }
 
     fn own() -> OwnPasswords {
-        OwnPasswords::new([OwnPassword {
-            user: "alice".into(),
-            hash: "$6$own$alice".into(),
-            instead_of: digest("$6$a$first"),
-        }])
+        OwnPasswords::new(
+            [OwnPassword {
+                user: "alice".into(),
+                hash: "$6$own$alice".into(),
+                instead_of: digest("$6$a$first"),
+            }],
+            Vec::new(),
+        )
     }
 
     #[test]
     fn an_own_password_stands_for_the_administrator_s_until_that_is_another_one() {
         let own = own();
-        assert_eq!(own.of(&person("$6$a$first")), Some("$6$own$alice"));
-        assert_eq!(own.of(&person("$6$a$second")), None);
+        assert_eq!(own.of(&person("$6$a$first")), Own::Hash("$6$own$alice"));
+        assert_eq!(own.of(&person("$6$a$second")), Own::None);
         let mut program = person("$6$a$first");
         program.is_person = false;
-        assert_eq!(own.of(&program), None);
+        assert_eq!(own.of(&program), Own::None);
         let office = |hash: &str| directory(&format!("[ALICE]\ntype = user\n{hash}"));
         for (hash, goes) in [
             ("password = $6$a$first\n", false),

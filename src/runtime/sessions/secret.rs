@@ -158,11 +158,12 @@ fn options() -> OpenOptions {
 /// The text of a file; `None` if it does not exist or is not UTF-8. If other users can read
 /// the file, its mode is set to 600.
 fn read(path: &Path) -> io::Result<Option<String>> {
-    read_up_to(path, LONGEST)
+    let text = read_up_to(path, LONGEST)?;
+    Ok(text.and_then(|text| String::from_utf8(text).ok()))
 }
 
-/// As [`read`], of a file of at most so many bytes.
-pub(super) fn read_up_to(path: &Path, longest: u64) -> io::Result<Option<String>> {
+/// The first bytes of a file, at most so many; otherwise as [`read`].
+pub(super) fn read_up_to(path: &Path, longest: u64) -> io::Result<Option<Vec<u8>>> {
     let file = match options().read(true).open(path) {
         Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
         file => file?,
@@ -182,7 +183,7 @@ pub(super) fn read_up_to(path: &Path, longest: u64) -> io::Result<Option<String>
     }
     let mut text = Vec::new();
     file.take(longest).read_to_end(&mut text)?;
-    Ok(String::from_utf8(text).ok())
+    Ok(Some(text))
 }
 
 /// Creates a file that must not exist, nor a link in its place; only Asterisk's user can read it.

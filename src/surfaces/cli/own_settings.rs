@@ -9,14 +9,18 @@ use crate::runtime::{self, own_settings, store};
 use asterisk::cli::{Args, CliResult};
 use presence::calls::effective_settings::EffectiveSettings;
 use presence::calls::{self, EffectiveForward};
-use presence::model::own_settings::SettingsPath;
+use presence::model::own_settings::{SettingsPatch, SettingsPath};
 use presence::views::fields::Query;
 
 /// `userpresence set settings`
 pub fn set(args: &Args<'_>, out: &mut String) -> CliResult {
     let (name, changed) = match args.0.as_slice() {
-        [name, json] if json.trim_start().starts_with('{') => {
-            (name, own_settings::patch(name, json))
+        [name, json @ ..]
+            if json
+                .first()
+                .is_some_and(|it| it.trim_start().starts_with('{')) =>
+        {
+            (name, patch(name, &json.join(" ")))
         }
         [name, item, value @ ..] if SettingsPath::parse(item).is_ok() && !value.is_empty() => {
             let changed = SettingsPath::parse(item)
@@ -26,10 +30,15 @@ pub fn set(args: &Args<'_>, out: &mut String) -> CliResult {
         }
         [] => return CliResult::ShowUsage,
         // A status for a user whose name is `settings`.
-        _ => {
+        _ if is_user("settings") => {
             let words = std::iter::once("settings").chain(args.0.iter().copied());
             return change::set(&Args(words.collect()), out);
         }
+        [_, item, ..] => match SettingsPath::parse(item) {
+            Err(why) => return outcome(fail(out, &why)),
+            Ok(_) => return CliResult::ShowUsage,
+        },
+        [_] => return CliResult::ShowUsage,
     };
     match changed {
         Ok(()) => {
@@ -38,6 +47,19 @@ pub fn set(args: &Args<'_>, out: &mut String) -> CliResult {
         }
         Err(why) => outcome(fail(out, &why.to_string())),
     }
+}
+
+fn is_user(name: &str) -> bool {
+    store::read(|world| Query::find(world, name).is_ok()).unwrap_or(false)
+}
+
+/// Applies a patch, as the console has left it.
+fn patch(name: &str, json: &str) -> Result<(), SettingsRefusal> {
+    if let Err(why) = SettingsPatch::parse(json) {
+        let why = format!("{why}; the console removes quotes: write \\\" inside quotes");
+        return Err(SettingsRefusal::Invalid(why));
+    }
+    own_settings::patch(name, json)
 }
 
 /// `userpresence show settings <name>`
@@ -88,16 +110,11 @@ pub fn show(name: &str, out: &mut String) -> CliResult {
 
 fn row(forward: &EffectiveForward) -> [String; 5] {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let by = match (&forward.own, &forward.target) {
-        (Some(status), _) => format!("the user, for {status}"),
-        (None, Some(_)) => "the administrator".to_owned(),
-        (None, None) => "-".to_owned(),
-    };
     [
         forward.origin.name().to_owned(),
         forward.when.name().to_owned(),
         or_dash(forward.target.clone()),
         or_dash(forward.destination.as_ref().map(ToString::to_string)),
-        by,
+        or_dash(forward.set_by.as_ref().map(ToString::to_string)),
     ]
 }

@@ -17,7 +17,8 @@ use presence::combine::Reason;
 use presence::model::flags::Flag;
 use presence::model::inferred::Inferred;
 use presence::model::status::StatusType;
-use presence::model::visibility::VisibilityOrigin;
+use presence::model::text::quoted;
+use presence::model::visibility::{VisibilityOrigin, same_group};
 use presence::views::explain::{describe, explain};
 use presence::views::fields::{PresenceView, View};
 use regex_lite::Regex;
@@ -36,7 +37,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> CliResult {
             ["like", pattern] if filter.is_none() => match Regex::new(pattern) {
                 Ok(regex) => filter = Some(regex),
                 Err(why) => {
-                    let pattern = presence::model::text::quoted(pattern);
+                    let pattern = quoted(pattern);
                     return outcome(fail(
                         out,
                         &format!("'{pattern}' is not a regular expression: {why}"),
@@ -45,6 +46,20 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> CliResult {
             },
             _ => return CliResult::ShowUsage,
         }
+    }
+    let unknown = store::read(|world| {
+        let known: Vec<&str> = world.directory().groups().map(|(_, it, _)| it).collect();
+        let mut unknown = groups.iter().filter(|group| {
+            let mut known = known.iter();
+            !known.any(|known| same_group(known, group))
+        });
+        unknown.next().cloned()
+    });
+    if let Some(group) = unknown.flatten() {
+        return outcome(fail(
+            out,
+            &format!("there is no group '{}'", quoted(&group)),
+        ));
     }
     let wanted = |name: &str| filter.as_ref().is_none_or(|regex| regex.is_match(name));
     let names = store::read(|world| {

@@ -376,7 +376,7 @@ pub struct Pass {
     credential: Credential,
     /// The login, with the password at the begin.
     login: Option<Arc<ApiUser>>,
-    /// The number of logouts and changed passwords seen.
+    /// The number of [`Sessions::logouts`](crate::runtime::sessions::Sessions::logouts) seen.
     logouts: u64,
     /// When an AMI session is checked again.
     again: Instant,

@@ -16,6 +16,7 @@ use presence::calls::own_phone::{caller_id, is_dialable, own_number, own_phone};
 use presence::calls::pickup::find_picker;
 use presence::directory::UserId;
 use presence::model::device::DeviceState;
+use presence::model::dialable::without_hyphens;
 use presence::model::principal::Principal;
 use presence::model::text::quoted;
 use presence::world::World;
@@ -73,7 +74,7 @@ struct CallsMessage<'a> {
 pub fn messages(
     account: &str,
     caller: &HttpCaller,
-    of: CallsOf,
+    of: CallsOf<'_>,
     wants: impl Fn(&str) -> bool,
 ) -> Option<(Vec<String>, u64)> {
     let sees = |world: &World, user| sees(caller, world, user);
@@ -177,6 +178,18 @@ impl OwnPhone {
         })
     }
 
+    /// Whether the number is an extension of the caller's own, as the dialplan reads it.
+    fn is_own_extension(&self, number: &str) -> bool {
+        let number = without_hyphens(number);
+        let own = self.runtime.read(|world| {
+            let directory = world.directory();
+            let user = directory.get(self.user);
+            let mut own = user.inputs.iter().filter_map(|it| directory.extension(it));
+            own.any(|own| without_hyphens(own) == number)
+        });
+        own.unwrap_or(false)
+    }
+
     /// Calls the phone; once it answers, Asterisk goes on as these headers say.
     ///
     /// # Errors
@@ -220,6 +233,10 @@ pub fn dial(request: &Request<'_>, caller: &HttpCaller) -> Reply {
             return Err(error(400, "body", &why));
         }
         let phone = OwnPhone::of(request, caller, endpoint.as_deref())?;
+        if phone.is_own_extension(&to) {
+            let why = format!("'{to}' is your own extension.");
+            return Err(error(400, "body", &why));
+        }
         let host = phone.runtime.host();
         let context = host.context_of(&phone.device);
         let context = context.unwrap_or_else(|| phone.forward_context.clone());

@@ -9,7 +9,7 @@ use super::{HttpCaller, Reply, Request, segment};
 use crate::runtime::administration::{ChangeRefused, ReadDocument};
 use crate::runtime::{self, Runtime};
 use crate::web::wire;
-use presence::config::file::{FileProblem, OptionsChange, SectionChange};
+use presence::config::file::{ConfigEntry, FileProblem, OptionsChange, SectionChange, plan};
 use presence::model::principal::Role;
 use request::{ChangesRequest, SectionRequest};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub fn check(request: &Request<'_>, caller: &HttpCaller) -> Reply {
         let changes = changes.changes(runtime)?;
         let read = read(runtime)?;
         let problems = match runtime.check_changes(&read, &changes) {
-            Ok(_) => Vec::new(),
+            Ok(_) => own_login_lost(caller, &read, &changes),
             Err(ChangeRefused::Problems(problems)) => problems,
             Err(refused) => return Err(refusal(refused)),
         };
@@ -172,8 +172,41 @@ fn make(
     changes: &[SectionChange],
 ) -> Result<(), Reply> {
     let is_current = if_match(request)?;
+    let lost = own_login_lost(caller, &read(runtime)?, changes);
+    if !lost.is_empty() {
+        return Err(problems_reply(&lost));
+    }
     let done = runtime.change_configuration(&is_current, changes, &caller.name);
     done.map_err(refusal)
+}
+
+/// The problem of changes that would take the right to administer from the caller's own login. An
+/// AMI session has no section here. Changes that cannot be made have problems of their own.
+fn own_login_lost(
+    caller: &HttpCaller,
+    read: &ReadDocument,
+    changes: &[SectionChange],
+) -> Vec<FileProblem> {
+    let Some(login) = &caller.login else {
+        return Vec::new();
+    };
+    let name = &*login.caller.name;
+    let may_administer = |entries: &[ConfigEntry]| {
+        let mut own = entries.iter();
+        own.any(|it| it.name.eq_ignore_ascii_case(name) && it.is_administrator())
+    };
+    let before = read.document.sections.iter();
+    let before: Vec<ConfigEntry> = before.map(|section| section.entry.clone()).collect();
+    match plan(&read.document, changes) {
+        Ok(plan) if may_administer(&before) && !may_administer(&plan.entries) => {
+            vec![FileProblem {
+                section: name.to_owned(),
+                message: "this is your own login: you could not come back".to_owned(),
+                ..FileProblem::default()
+            }]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Whether an entity tag is one of those of the header `If-Match`.

@@ -170,7 +170,7 @@ impl FeedStream {
             begin => self.snapshot(stream, begin)?,
         }
         let mut text = String::new();
-        self.calls(&mut text, true);
+        self.calls(&mut text, &[]);
         if !text.is_empty() {
             let before = self.reader.sequence;
             self.write(stream, &text, before)?;
@@ -184,15 +184,16 @@ impl FeedStream {
                 Next::Over => return Ok(()),
                 Next::Missed(_) => {
                     self.snapshot(stream, Begin::Reset)?;
-                    self.calls(&mut text, true);
+                    self.calls = None;
+                    self.calls(&mut text, &[]);
                 }
                 Next::News(events, notes) => {
                     text.clear();
                     events.iter().for_each(|event| self.event(&mut text, event));
                     notes.iter().for_each(|note| self.push(&mut text, note));
-                    let mut events = events.iter();
-                    let others_seen = events.any(|event| event.changed.has_visibility());
-                    self.calls(&mut text, others_seen);
+                    let seen = events.iter().filter(|event| event.changed.has_visibility());
+                    let seen: Vec<Arc<str>> = seen.map(|event| event.user.clone()).collect();
+                    self.calls(&mut text, &seen);
                 }
             }
             // Checked before writing: a caller that has logged out gets nothing more.
@@ -278,11 +279,11 @@ impl FeedStream {
         }
     }
 
-    /// Writes the calls of users that have changed, or those of everybody: the reader knows
-    /// none yet, or sees other users now.
-    fn calls(&mut self, text: &mut String, of_everybody: bool) {
-        let of = match self.calls.filter(|_| !of_everybody) {
-            Some(version) => CallsOf::ChangedSince(version),
+    /// Writes the calls of users that have changed, and those in which users take part whose
+    /// visibility has; those of everybody if the reader knows none yet.
+    fn calls(&mut self, text: &mut String, seen_otherwise: &[Arc<str>]) {
+        let of = match self.calls {
+            Some(version) => CallsOf::ChangedSince(version, seen_otherwise),
             None => CallsOf::Everybody,
         };
         let wanted = &self.wanted;

@@ -76,7 +76,7 @@ fn change(request: &Request<'_>, caller: &HttpCaller) -> Result<Reply, Reply> {
 fn check_new(change: &PasswordChange) -> Result<(), &'static str> {
     let new = &change.new;
     if new.chars().count() < SHORTEST || new.len() > LONGEST {
-        return Err("The new password is not of 8 characters to 255 bytes.");
+        return Err("A password needs at least 8 characters, and at most 255 bytes.");
     }
     if new.chars().any(char::is_control) {
         return Err("The new password contains control characters.");

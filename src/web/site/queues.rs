@@ -198,8 +198,12 @@ impl<'a> QueueView<'a> {
 
     fn waiting(&self, waiting: &WaitingCaller) -> SeenWaiting {
         let directory = self.world.directory();
-        let colleague = directory.member(self.interfaces.account, &waiting.number);
-        let hidden = colleague.is_some_and(|user| !sees(self.caller, self.world, user));
+        let by_number = directory.member(self.interfaces.account, &waiting.number);
+        // A colleague's call may have a number that is nobody's here, or of another account.
+        let devices = waiting.devices.iter();
+        let by_phone = devices.flat_map(|device| directory.users_of_phone(device));
+        let mut colleagues = by_number.into_iter().chain(by_phone);
+        let hidden = colleagues.any(|user| !sees(self.caller, self.world, user));
         let shown = |text: &String| {
             let shown = self.shows_callers && !hidden && !text.is_empty();
             shown.then(|| text.clone())

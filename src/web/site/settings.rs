@@ -21,7 +21,11 @@ fn own_user(request: &Request<'_>, caller: &HttpCaller) -> Result<Arc<str>, Repl
     let name = user(request, caller, may_know)?;
     match caller.may_set(&name) {
         true => Ok(name),
-        false => Err(error(403, "role", "You may only see your own settings.")),
+        false => Err(error(
+            403,
+            "role",
+            "You may only see and change your own settings.",
+        )),
     }
 }
 

@@ -101,6 +101,16 @@ fn forms_know_what_each_option_is() {
     );
     assert_eq!(of("user", "method")["words"], method["words"]);
     assert_eq!(of("user", "method")["default"], json!(null));
+    for kind in ["general", "user"] {
+        let visibility = of(kind, "visibility");
+        assert_eq!(visibility["kind"], "word");
+        assert_eq!(visibility["words"], json!(["everyone", "groups", "nobody"]));
+    }
+    let calls = of("general", "http_calls");
+    assert_eq!(
+        (&calls["kind"], &calls["words"]),
+        (&json!("list"), &json!(["no", "self", "admin"]))
+    );
     assert_eq!(of("general", "enabled")["kind"], "boolean");
     assert_eq!(of("general", "priority")["kind"], "list");
     assert_eq!(of("general", "priority")["words"][0], "not_set");

@@ -5,22 +5,64 @@ use serde_json::json;
 use super::{CONFIGURATION, ask, file, option, refused, section, send, text};
 use crate::harness::Instance;
 use crate::harness::api::get;
+use crate::harness::database::{Database, Engine};
 
-const TABLE: &str = "CREATE TABLE userpresence (name TEXT, account TEXT, extension TEXT, \
-    method TEXT, dnd_on TEXT); \
-    INSERT INTO userpresence VALUES ('zoe', 'main', '300;301', 'latest', NULL); \
-    INSERT INTO userpresence VALUES ('yves', 'main', '302', NULL, 'DB(dnd/1)=1');";
+/// `billing` belongs to another program.
+const TABLE: &str = "CREATE TABLE userpresence (name VARCHAR(60) PRIMARY KEY, \
+    account VARCHAR(60), extension VARCHAR(200) CHECK (extension <> '305'), \
+    method VARCHAR(20), dnd_on VARCHAR(200), title VARCHAR(60), billing VARCHAR(60));";
+
+const ROWS: &str = "INSERT INTO userpresence VALUES \
+    ('zoe', 'main', '300;301', 'latest', NULL, NULL, 'B7'), \
+    ('yves', 'main', '302', NULL, 'DB(dnd/1)=1', NULL, NULL);";
 
 #[test]
-fn a_user_of_the_database_is_changed_there() {
-    let ast = Instance::builder()
-        .userpresence(&text())
-        .realtime(&["userpresence"], TABLE)
-        .http()
-        .start();
+fn a_user_of_sqlite_is_changed_there() {
+    a_user_is_changed_there(Engine::Sqlite);
+}
+
+#[test]
+fn a_user_of_postgresql_is_changed_there() {
+    a_user_is_changed_there(Engine::Postgresql);
+}
+
+#[test]
+fn a_user_of_mariadb_is_changed_there() {
+    a_user_is_changed_there(Engine::Mariadb);
+}
+
+fn a_user_is_changed_there(engine: Engine) {
+    let database = Database::start(engine);
+    database.sql(TABLE);
+    let builder = Instance::builder().userpresence(&text()).http();
+    let ast = database.configure(builder).start();
     let rows = || {
-        ast.realtime_sql("SELECT name, extension, method, dnd_on FROM userpresence ORDER BY name;")
+        let columns = ["extension", "method", "dnd_on", "title", "billing"];
+        let columns = columns
+            .map(|name| format!("COALESCE({name}, '')"))
+            .join(", ");
+        let sql = format!("SELECT name, {columns} FROM userpresence ORDER BY name;");
+        database.sql(&sql).replace('\t', "|")
     };
+    // A table without any row: a column's name is nothing but that.
+    for name in [
+        "title) VALUES ('eve', 'x'); DROP TABLE userpresence; --",
+        "title, billing",
+        "billing",
+        "name",
+    ] {
+        let new = json!([{"section": "eve", "origin": "realtime", "options": [
+            option("account", "main"), option("extension", "309"), option(name, "x")]}]);
+        let problems = refused(&ast, &new);
+        assert!(problems[0].3.contains("no such column"), "{problems:?}");
+    }
+    assert_eq!(rows(), "");
+
+    database.sql(ROWS);
+    for name in ["zoe", "yves"] {
+        ast.cli(&format!("userpresence reload user {name}"));
+    }
+    ast.wait_value("USER_PRESENCE(yves,extensions)", "302");
     let shown = get(&ast, "boss", CONFIGURATION).json();
     assert_eq!(shown["realtime"], json!({"users": 2, "listed": true}));
     let zoe = section(&shown, "zoe");
@@ -28,24 +70,48 @@ fn a_user_of_the_database_is_changed_there() {
         (&zoe["origin"], &zoe["editable"]),
         (&json!("realtime"), &json!(true))
     );
-    assert_eq!(
-        zoe["columns"],
-        json!(["account", "extension", "method", "dnd_on"])
-    );
+    let columns = zoe["columns"].as_array().expect("columns");
+    for (name, expected) in [("title", true), ("display_name", true), ("billing", false)] {
+        assert_eq!(columns.contains(&json!(name)), expected, "{name}");
+    }
+    let names = |shown: &serde_json::Value| {
+        let options = shown["options"].as_array().expect("options").iter();
+        let names = options.map(|it| it["name"].as_str().unwrap_or_default().to_owned());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names(&zoe), "account extension method");
     assert_eq!(zoe["options"][1]["value"], "300;301");
     assert_eq!(section(&shown, "alice")["origin"], "file");
     assert_eq!(section(&shown, "yves")["options"][2]["editable"], false);
 
-    // One column gets another value, one is emptied; the rest and the file stay.
-    let body = json!({"options": [
-        option("account", "main"), option("extension", "300"), option("extension", "309")]});
+    // One column gets another value, one is emptied, one that was NULL is set; the rest and the
+    // file stay. The servers' drivers write `;` in their own way, and read it back.
+    let body = json!({"options": [option("account", "main"), option("extension", "300"),
+        option("extension", "309"), option("title", "Head")]});
     let answer = send(&ast, "PUT", "/sections/zoe", &body);
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.json()["options"][1]["value"], "300;309");
-    assert_eq!(rows(), "yves|302||DB(dnd/1)=1\nzoe|300;309||\n");
+    let several = match engine {
+        Engine::Sqlite => "300;309",
+        _ => "300^3B309",
+    };
+    let yves = "yves|302||DB(dnd/1)=1||\n";
+    assert_eq!(rows(), format!("{yves}zoe|{several}|||Head|B7\n"));
     ast.wait_value("USER_PRESENCE(zoe,extensions)", "300,309");
     ast.wait_log("'boss' has changed the user 'zoe' of the database");
     assert_eq!(file(&ast), text());
+    // What was read is sent back, and changes nothing.
+    let body = json!({"options": answer.json()["options"]});
+    assert_eq!(send(&ast, "PUT", "/sections/zoe", &body).status, 200);
+    assert_eq!(rows(), format!("{yves}zoe|{several}|||Head|B7\n"));
+    // A column that the table does not have: nothing has changed.
+    let more = json!({"options": [option("account", "main"), option("extension", "300"),
+        option("mobile", "0171")]});
+    let answer = send(&ast, "PUT", "/sections/zoe", &more);
+    assert_eq!(answer.status, 500, "{answer:?}");
+    assert!(answer.body.contains("column"), "{answer:?}");
+    assert_eq!(rows(), format!("{yves}zoe|{several}|||Head|B7\n"));
+    ast.wait_value("USER_PRESENCE(zoe,extensions)", "300,309");
 
     // A new user, and one that goes.
     let new = json!([{"section": "xena", "origin": "realtime", "options": [
@@ -56,26 +122,29 @@ fn a_user_of_the_database_is_changed_there() {
         send(&ast, "DELETE", "/sections/zoe", &json!(null)).status,
         204
     );
-    assert_eq!(rows(), "xena|303||\nyves|302||DB(dnd/1)=1\n");
+    assert_eq!(rows(), format!("xena|303||||\n{yves}"));
     assert_eq!(
         get(&ast, "boss", &format!("{CONFIGURATION}/sections/zoe")).status,
         404
     );
 
-    let yves = |options: serde_json::Value| json!([{"section": "yves", "options": options}]);
+    let change = |options: serde_json::Value| json!([{"section": "yves", "options": options}]);
     let code = option("dnd_on", "DB(dnd/1)=1");
     for (changes, expected) in [
         (
-            yves(json!([
+            change(json!([
                 option("extension", "302"),
                 option("dnd_on", "SHELL(id)=1")
             ])),
             "assigns",
         ),
-        (yves(json!([option("extension", "302")])), "assigns"),
-        (yves(json!([code, option("title", "x")])), "no such column"),
+        (change(json!([option("extension", "302")])), "assigns"),
         (
-            yves(json!([code, option("method", "odd")])),
+            change(json!([code, option("billing", "x")])),
+            "no such column",
+        ),
+        (
+            change(json!([code, option("method", "odd")])),
             "unknown method 'odd'",
         ),
         (
@@ -97,18 +166,17 @@ fn a_user_of_the_database_is_changed_there() {
             .any(|(.., message)| message.contains(expected));
         assert!(found, "{expected}: {problems:?}");
     }
-    assert_eq!(rows(), "xena|303||\nyves|302||DB(dnd/1)=1\n");
+    assert_eq!(rows(), format!("xena|303||||\n{yves}"));
     // A row that another program changes counts as a change.
     let tag = super::tag(&ast);
-    ast.realtime_sql("UPDATE userpresence SET extension = '304' WHERE name = 'yves';");
+    database.sql("UPDATE userpresence SET extension = '304' WHERE name = 'yves';");
     assert_ne!(super::tag(&ast), tag);
-    // A table that cannot be written: the driver refuses, and nothing has changed.
-    ast.realtime_sql(
-        "CREATE TRIGGER refuse BEFORE UPDATE ON userpresence \
-         BEGIN SELECT RAISE(ABORT, 'read only'); END;",
-    );
-    let body = json!({"options": [code, option("extension", "305")]});
+    // The database refuses a value, and nothing has changed.
+    let body = json!({"options": [option("account", "main"), code, option("extension", "305")]});
     let answer = send(&ast, "PUT", "/sections/yves", &body);
     assert_eq!(answer.status, 500, "{answer:?}");
-    assert_eq!(rows(), "xena|303||\nyves|304||DB(dnd/1)=1\n");
+    assert_eq!(
+        rows(),
+        format!("xena|303||||\n{}", yves.replace("302", "304"))
+    );
 }

@@ -14,6 +14,38 @@ fn code(answer: &Answer) -> String {
 }
 
 #[test]
+fn the_own_login_cannot_be_lost() {
+    let ast = start();
+    let own = "this is your own login: you could not come back";
+    let expect = |answer: Answer, code| {
+        assert_eq!(answer.status, code, "{answer:?}");
+        let problems = answer.json()["error"]["problems"].clone();
+        let message = problems[0]["message"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        assert_eq!(message, if code == 422 { own } else { "" });
+    };
+    expect(send(&ast, "DELETE", "/sections/boss", &json!(null)), 422);
+    let role = |role: &str| json!([option("role", role), option("configure", "yes")]);
+    let options = |options: Value| json!({"options": options});
+    expect(
+        send(&ast, "PUT", "/sections/boss", &options(role("read"))),
+        422,
+    );
+    let no = json!([option("role", "admin")]);
+    expect(send(&ast, "PUT", "/sections/boss", &options(no)), 422);
+    let renamed = json!([{"section": "boss", "rename": "chief"}]);
+    expect(ask(&ast, &renamed), 422);
+    let checked = send(&ast, "POST", "/check", &json!({"changes": renamed})).json();
+    assert_eq!(checked["problems"][0]["message"], own);
+    let same = options(role("admin"));
+    expect(send(&ast, "PUT", "/sections/boss", &same), 200);
+    let answer = send(&ast, "DELETE", "/sections/clerk", &json!(null));
+    assert_eq!(answer.status, 204, "{answer:?}");
+}
+
+#[test]
 fn a_problem_names_its_section_option_and_line() {
     let ast = start();
     let said = |(section, option, line, message): (String, String, u64, String)| {
@@ -23,7 +55,7 @@ fn a_problem_names_its_section_option_and_line() {
     let (place, line, message) = said(problem(&ast, &new(json!([option("methode", "x")]))));
     assert_eq!((&*place, line), ("new.methode", 0));
     assert!(
-        message.starts_with("unknown option, did you mean 'method'?"),
+        message.starts_with("unknown option 'methode', did you mean 'method'?"),
         "{message}"
     );
 
@@ -122,7 +154,11 @@ fn a_problem_names_its_section_option_and_line() {
         ),
         (
             json!([{"section": "bob", "options": [option("x = y\n[z]", "201")]}]),
-            "unknown option",
+            "unknown option 'x = y",
+        ),
+        (
+            json!([{"section": "bob", "options": [option("state", "away")]}]),
+            "unknown option 'state'",
         ),
         (
             json!([{"section": "bob", "options": [option("#exec", "id")]}]),

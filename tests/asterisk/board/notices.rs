@@ -99,35 +99,36 @@ fn the_bell_tells_once_that_somebody_is_available() {
     board.no_errors();
 }
 
-/// The page asks for the permission because of a click only.
+/// The page asks for the permission only because of a click: on a bell, or on the button that
+/// stands below notices as long as nobody has answered.
 #[test]
 fn a_click_asks_for_the_permission_to_notify() {
     let board = Board::of_alice();
-    let page = &board.browser;
+    let (page, ast) = (&board.browser, &board.ast);
     board.permit("prompt");
     page.open("/userpresence/");
-    board.wait_live();
-    page.run(
-        "window.asked = 0; const real = Notification.requestPermission.bind(Notification); \
-         Notification.requestPermission = () => (window.asked++, real())",
-        &[],
-    );
-    assert_eq!(page.count("#ask"), 0, "nothing to tell yet");
-    set(&board.ast, "bob", "dnd");
+    set(ast, "bob", "dnd");
     board.wait_row("bob", "label", "Do not disturb");
     page.run(
-        "localStorage.setItem(Object.keys(localStorage).find((it) => it.endsWith(' watched')) ?? 'userpresence panel watched', '[\"bob\"]')",
+        "window.asked = 0; window.real = Notification.requestPermission.bind(Notification); \
+         Notification.requestPermission = async () => void window.asked++",
         &[],
     );
+    assert_eq!(page.count("#ask"), 0);
     assert_eq!(page.run("return window.asked", &[]), json!(0));
+    page.click("#rows .row:nth-child(2) [data-do=bell]");
+    page.wait("window.asked === 1");
+    set(ast, "bob", "available");
+    page.wait("document.querySelector('#notices .what')?.textContent === 'bob is available'");
+    assert_eq!(page.accessibility(), Vec::<String>::new());
+    page.click("#ask");
+    page.wait("window.asked === 2");
+    board.permit("granted");
     page.run(
-        "setTimeout(() => document.querySelector('#ask').click())",
+        "Notification.requestPermission = window.real; setTimeout(() => document.querySelector('#ask').click())",
         &[],
     );
-    page.wait("window.asked === 1");
-    board.permit("granted");
-    page.open("/userpresence/");
-    board.wait_live();
-    page.wait("document.querySelector('#ask').hidden");
+    page.wait("!document.querySelector('#ask')");
+    assert_eq!(page.count("#notices li"), 1);
     board.no_errors();
 }

@@ -121,12 +121,30 @@ fn a_person_of_the_database_logs_in_too() {
     let cookie = sign_in(&ast, "nora", &[]);
     assert_eq!(session(&ast, &cookie).json()["user"], "nora");
     assert_eq!(session(&ast, &basic("otto", "secret")).status, 401);
+    let events = "/userpresence/v1/account/~/events";
+    let stream = |by: &str| ast.stream(events, &[by]);
+    let by_password = basic("nora", "secret");
+    let mut ended = [&cookie, &by_password].map(|by| stream(by));
+    let mut alice = stream(&basic("alice", "secret"));
+    ast.setvar("USER_PRESENCE(bob)", "away");
+    for stream in ended.iter_mut().chain([&mut alice]) {
+        // Each has looked at its login once.
+        stream.expect("presence");
+    }
     ast.realtime_sql(&format!("UPDATE userpresence SET password = '{CHANGED}'"));
     assert!(
         ast.cli("userpresence reload user nora")
             .contains("read anew")
     );
     assert_eq!(session(&ast, &cookie).status, 401);
+    // What she reads ends at once, and what others read goes on.
+    for stream in &mut ended {
+        while stream.next().is_some() {}
+    }
+    ast.setvar("USER_PRESENCE(bob)", "dnd");
+    wait_until("bob's event", || {
+        (alice.expect("presence").data["ownerId"] == "bob").then_some(())
+    });
     assert_eq!(session(&ast, &basic("nora", "changed")).status, 200);
     assert!(
         ast.cli("userpresence reload user otto")
@@ -199,6 +217,117 @@ fn a_person_changes_the_own_password_and_other_sessions_end() {
     assert!(ast.reload().ok());
     assert_eq!((known("secret"), known("grüner Tee 7")), (200, 401));
     assert_eq!(ast.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn the_periodic_look_at_the_database_ends_what_a_person_reads() {
+    let sql = format!(
+        "CREATE TABLE userpresence (name TEXT, account TEXT, password TEXT);\
+         INSERT INTO userpresence VALUES ('nora', 'main', '{HASH}');"
+    );
+    let ast = builder(&people("realtime_refresh = 5"))
+        .realtime(&["userpresence"], &sql)
+        .start();
+    let events = "/userpresence/v1/account/~/events";
+    let mut stream = ast.stream(events, &[&basic("nora", "secret")]);
+    ast.setvar("USER_PRESENCE(bob)", "away");
+    // It has looked at its login once.
+    stream.expect("presence");
+    ast.realtime_sql("UPDATE userpresence SET password = NULL");
+    while stream.next().is_some() {}
+    assert_eq!(session(&ast, &basic("nora", "secret")).status, 401);
+}
+
+/// Reloads with another file of own passwords, and says who can log in with the first password.
+#[track_caller]
+fn logins_with(ast: &Instance, kept: &[u8]) -> [u16; 3] {
+    let path = ast.path("lib/keys/userpresence.passwords");
+    assert!(ast.unload_module(MODULE).ok());
+    fs::write(&path, kept).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a mode");
+    assert!(ast.load_module(MODULE).ok());
+    let first = |name: &str| session(ast, &basic(name, "secret")).status;
+    ["alice", "carol", "boss"].map(first)
+}
+
+#[test]
+fn a_damaged_file_makes_no_first_password_valid_again() {
+    let ast = builder(&people("")).start();
+    let alice = sign_in(&ast, "alice", &[]);
+    assert_eq!(change(&ast, &alice, "secret", "grüner Tee 7").status, 204);
+    let path = ast.path("lib/keys/userpresence.passwords");
+    let good = fs::read(&path).expect("the file");
+    // Nobody can say whose passwords these were.
+    for damage in [
+        [&good[..20], &[0xff, 0xfe], &good[22..]].concat(),
+        [&good[..20], &[0; 100]].concat(),
+        vec![b'x'; 64 * 1024 * 1024 + 1],
+    ] {
+        let errors = || ast.log().matches("and no person can log in").count();
+        let before = errors();
+        assert_eq!(logins_with(&ast, &damage), [401, 401, 200]);
+        assert_eq!(errors(), before + 1);
+        assert!(fs::read(&path).expect("the file") == damage);
+    }
+    // Repaired, a reload is enough.
+    fs::write(&path, &good).expect("written");
+    assert!(ast.reload().ok());
+    let known = |password: &str| session(&ast, &basic("alice", password)).status;
+    assert_eq!((known("secret"), known("grüner Tee 7")), (401, 200));
+
+    // Of a line that is not whole, its user is known; others change theirs all the same.
+    let broken = [&good[..40], b"\n"].concat();
+    assert_eq!(logins_with(&ast, &broken), [401, 200, 200]);
+    ast.wait_log("line 1 of '");
+    let carol = sign_in(&ast, "carol", &[]);
+    assert_eq!(change(&ast, &carol, "secret", "long enough").status, 204);
+    let kept = fs::read(&path).expect("the file");
+    assert!(kept.ends_with(&broken) && kept.starts_with(b"carol $6$"));
+    assert_eq!(session(&ast, &basic("carol", "long enough")).status, 200);
+    assert_eq!(session(&ast, &basic("alice", "secret")).status, 401);
+}
+
+#[test]
+fn the_own_password_of_a_removed_user_is_forgotten() {
+    let ast = builder(&people("")).start();
+    for name in ["alice", "carol"] {
+        let session = sign_in(&ast, name, &[]);
+        assert_eq!(change(&ast, &session, "secret", "long enough").status, 204);
+    }
+    let path = ast.path("lib/keys/userpresence.passwords");
+    let names = || {
+        let text = fs::read_to_string(&path).expect("a text");
+        let names = text
+            .lines()
+            .map(|line| line.split(' ').next().map(str::to_owned));
+        names.flatten().collect::<Vec<_>>()
+    };
+    ast.setvar("USER_PRESENCE(alice)", "dnd");
+    let without = people("").replace("[alice]", "[alison]");
+    ast.write_config("userpresence.conf", &without);
+    assert!(ast.reload().ok());
+    assert_eq!(names(), ["alice", "carol"]);
+    let said = ast.cli("userpresence forget carol");
+    assert!(said.contains("is configured"), "{said}");
+    ast.cli("userpresence forget alice");
+    assert_eq!(names(), ["carol"]);
+    ast.write_config("userpresence.conf", &people(""));
+    assert!(ast.reload().ok());
+    let known = |name: &str, password: &str| session(&ast, &basic(name, password)).status;
+    assert_eq!(
+        (known("alice", "secret"), known("alice", "long enough")),
+        (200, 401)
+    );
+    assert_eq!(known("carol", "long enough"), 200);
+    // All removed users at once.
+    ast.setvar("USER_PRESENCE(carol)", "dnd");
+    ast.write_config(
+        "userpresence.conf",
+        &people("").replace("[carol]", "[caroline]"),
+    );
+    assert!(ast.reload().ok());
+    ast.cli("userpresence forget all");
+    assert_eq!(names(), Vec::<String>::new());
 }
 
 #[test]

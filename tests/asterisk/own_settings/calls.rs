@@ -81,8 +81,8 @@ fn a_person_decides_what_rings_in_each_status() {
     assert_eq!(own, ["first,second", by, "5"]);
     let said = ast.cli("userpresence explain alice external");
     for line in [
-        "Set by alice: first (for away), second (for away).",
-        "Set by section [standard]: timeout, push.",
+        "Set by alice: ringFirst (for away), ringSecond (for away).",
+        "Set by section [standard]: ringTimeout, push.",
     ] {
         assert!(said.contains(line), "{said}");
     }
@@ -106,7 +106,7 @@ fn a_person_decides_what_rings_in_each_status() {
         &ast,
         "mobile",
         "+33170",
-        "mobile: own_forward of 'alice' does not allow '0+33170'",
+        "mobile: own_forward has no pattern that allows this number",
     );
     item(&ast, "mobile", "none");
     assert_eq!(rang(&ast), "soft");

@@ -53,6 +53,7 @@ fn a_person_reads_and_changes_their_own_settings() {
         json!({
             "items": ["handling", "mobile", "actions", "login", "note", "visibility"],
             "forward": ["internal", "voicemail", "mobile", "_+49170X"],
+            "unavailable": {}, "mobileNumber": true,
             "endpoints": ["desk", "soft", "mobile"], "extensions": ["200", "201"],
             "queues": true
         })
@@ -74,7 +75,15 @@ fn a_person_reads_and_changes_their_own_settings() {
     let by = &page["setBy"];
     assert_eq!(by["statuses"]["away"]["push"], "section standard-away");
     assert_eq!(by["statuses"]["dnd"]["dnd"], "section off");
-    assert_eq!(by["mobile"], "user");
+    assert_eq!(by["mobile"], "section alice");
+    assert_eq!(by["loginStatus"], "section alice");
+    assert_eq!(by["visibility"], "built-in");
+    let bobs = get(&ast, "bob-web", OWN).json();
+    let allowed = ["unavailable", "mobileNumber"].map(|name| bobs["allowed"][name].clone());
+    let unavailable = json!({
+        "voicemail": "you have no mailbox", "mobile": "you have no mobile number"
+    });
+    assert_eq!(allowed, [unavailable, json!(false)]);
 
     // A merge patch: everything of their own, then some given back.
     let patch = json!({
@@ -199,14 +208,14 @@ fn a_refusal_names_the_member_or_what_is_allowed_and_changes_nothing() {
             json!({"mobile": "+33170"}),
             403,
             "not_allowed",
-            "mobile: own_forward of 'alice' does not allow '+33170', expected internal, voicemail, \
-             mobile, _+49170X.",
+            "mobile: own_forward has no pattern that allows this number.",
         ),
         (
             of_away("forwardExternal", json!({"always": "+33170"})),
             403,
             "not_allowed",
-            "statuses.away.forwardExternal.always: own_forward of 'alice' does not allow '+33170'",
+            "statuses.away.forwardExternal.always: this number is not allowed; own_forward of 'alice' allows internal (an \
+             extension of a colleague), voicemail, mobile and _+49170X.",
         ),
         (json!({"shoe": 43}), 400, "body", "shoe: unknown member"),
     ] {

@@ -1,11 +1,14 @@
 //! All settings of a user as they apply: the user's own ones, filled from the configuration.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::own::{CallSettings, ignored, state_of};
 use super::{Callee, MOBILE, RingSettings, SetBy};
 use crate::actions::ActionBlock;
+use crate::config::Rule;
 use crate::directory::UserId;
 use crate::model::handling::{CallOrigin, ForwardWhen};
 use crate::model::own_rights::{OwnArea, OwnTargetKind};
@@ -19,11 +22,16 @@ use crate::world::World;
 
 /// What a user may set.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+#[serde(rename_all = "camelCase")]
 pub struct Allowed {
     /// The parts of the own settings.
     pub items: Vec<&'static str>,
     /// The targets of forwards, in the form of the option `own_forward`.
     pub forward: Vec<String>,
+    /// The words of `forward` that cannot work now, each with the reason.
+    pub unavailable: BTreeMap<&'static str, &'static str>,
+    /// Whether `own_forward` has a pattern that may allow a mobile number of the user's own.
+    pub mobile_number: bool,
     /// The names for stages of ringing; without any, all phones ring at once.
     pub endpoints: Vec<String>,
     /// The extensions that can be the default one.
@@ -45,12 +53,25 @@ pub fn allowed(world: &World, user: UserId) -> Allowed {
         let mut all = endpoints.iter();
         all.any(|(name, _)| name.eq_ignore_ascii_case(known))
     };
+    let has_mobile = world.mobile(user).is_some();
     let rings_mobile = !endpoints.is_empty()
         && !is_endpoint(MOBILE)
         && rights.allows(OwnTargetKind::Mobile)
-        && (world.mobile(user).is_some() || rights.may_set(OwnArea::Mobile));
+        && (has_mobile || rights.may_set(OwnArea::Mobile));
     let names = names.chain(rings_mobile.then(|| MOBILE.to_owned()));
     let extensions = spec.inputs.iter().filter_map(|it| directory.extension(it));
+    let has_mailbox = reach.is_some_and(|reach| !reach.mailbox.is_empty());
+    let missing = [
+        (OwnTargetKind::Voicemail, has_mailbox, "you have no mailbox"),
+        (
+            OwnTargetKind::Mobile,
+            has_mobile,
+            "you have no mobile number",
+        ),
+    ];
+    let missing = missing
+        .into_iter()
+        .filter(|(kind, has, _)| handling && rights.allows(*kind) && !has);
     let if_handling = |list: Vec<String>| match handling {
         true => list,
         false => Vec::new(),
@@ -58,6 +79,8 @@ pub fn allowed(world: &World, user: UserId) -> Allowed {
     Allowed {
         items: rights.areas.iter().map(|area| area.name()).collect(),
         forward: if_handling(rights.targets()),
+        unavailable: missing.map(|(kind, _, why)| (kind.name(), why)).collect(),
+        mobile_number: rights.may_set(OwnArea::Mobile) && !rights.patterns.is_empty(),
         endpoints: if_handling(names.collect()),
         extensions: if_handling(extensions.map(str::to_owned).collect()),
         queues: rights.may_set(OwnArea::Actions),
@@ -70,7 +93,7 @@ pub struct EffectiveSettings {
     /// The values, in the shape of the own settings. An item that nobody has set is absent.
     pub effective: Map<String, Value>,
     /// Who has set each value, in the same shape: `own <status>` or `own` for the user,
-    /// `section <name>` for a section of the configuration, `user` for the user's section.
+    /// `section <name>` for a section of the configuration, `built-in` for a default.
     pub set_by: Map<String, Value>,
 }
 
@@ -341,10 +364,45 @@ impl EffectiveSettings {
             };
             let value = value.or_else(|| is_own.then(|| NONE.to_owned()));
             if let Some(value) = value {
-                let by = if is_own { "own" } else { "user" };
-                self.put(&[item.name()], value.into(), by);
+                let by = match is_own {
+                    true => "own".to_owned(),
+                    false => configured_by(world, user, item),
+                };
+                self.put(&[item.name()], value.into(), &by);
             }
         }
+    }
+}
+
+/// Where the configuration sets an item that belongs to no status: in the user's section, in
+/// `[general]`, or nowhere.
+fn configured_by(world: &World, user: UserId, item: UserSetting) -> String {
+    let directory = world.directory();
+    let spec = directory.get(user);
+    let (own, general) = (&spec.rule, &directory.settings.rule);
+    let login = |rule: &Rule| {
+        let login = &rule.login;
+        let status = match item {
+            UserSetting::LoginStatus => &login.login,
+            UserSetting::LogoutStatus => &login.logout,
+            UserSetting::RegisterStatus => &login.register,
+            UserSetting::UnregisterStatus => &login.unregister,
+            UserSetting::Mobile | UserSetting::Default | UserSetting::Visibility => &None,
+        };
+        status.as_ref().map(|status| status.name.clone())
+    };
+    let (is_general, is_built_in) = match item {
+        UserSetting::Mobile | UserSetting::Default => (false, false),
+        UserSetting::Visibility => (
+            own.visibility == general.visibility,
+            own.visibility == Rule::default().visibility,
+        ),
+        _ => (login(own) == login(general), login(own).is_none()),
+    };
+    match (is_general, is_built_in) {
+        (true, true) => "built-in".to_owned(),
+        (true, false) => "section general".to_owned(),
+        (false, _) => format!("section {}", spec.name),
     }
 }
 

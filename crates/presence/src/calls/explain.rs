@@ -105,8 +105,8 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
     };
     let mut lines = caller.why.clone();
     lines.push(match plan.block.as_str() {
-        "" => format!("{call} to {user}, who is {status}: no handling applies."),
-        block => format!("{call} to {user}, who is {status}: section [{block}] applies."),
+        "" => format!("{call} to {user}, whose status is {status}: no handling applies."),
+        block => format!("{call} to {user}, whose status is {status}: section [{block}] applies."),
     });
     if let Some(why) = plan.refused {
         lines.push(match caller.accepted_by(world.directory(), called) {
@@ -201,7 +201,8 @@ fn own_setting(plan: &CallPlan, item: PlanItem) -> String {
 fn set_by(plan: &CallPlan) -> Vec<String> {
     let of = |wanted: &dyn Fn(&SetBy) -> Option<String>| {
         let items = plan.set_by.iter();
-        let items = items.filter_map(|(item, by)| Some(format!("{item}{}", wanted(by)?)));
+        let items =
+            items.filter_map(|(item, by)| Some(format!("{}{}", item.setting(), wanted(by)?)));
         items.collect::<Vec<_>>().join(", ")
     };
     let own = of(&|by| match by {

@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(phone.forward(Some("+49170")), shows("0+49170", "mobile"));
         assert_eq!(phone.forward(Some("210")), shows("210", "210"));
         let why = phone.forward(Some("+49171")).unwrap_err();
-        assert!(why.contains("does not allow '+49171'"), "{why}");
+        assert!(why.contains("this number is not allowed"), "{why}");
         assert_eq!(phone.forward(Some("210")), shows("210", "210"), "as before");
         assert_eq!(phone.forward(Some("+49-170")), shows("0+49170", "mobile"));
         assert_eq!(phone.forward(Some("2-10")), shows("210", "210"));
@@ -258,7 +258,7 @@ mod tests {
         let why = phone.forward(Some("200")).unwrap_err();
         assert!(why.contains("'200' is an extension of 'alice'"), "{why}");
         let why = phone.forward(Some("+49170")).unwrap_err();
-        assert!(why.contains("does not allow '+49170'"), "{why}");
+        assert!(why.contains("this number is not allowed"), "{why}");
     }
 
     #[test]

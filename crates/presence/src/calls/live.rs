@@ -81,6 +81,9 @@ struct LiveCall {
     direction: Direction,
     number: Box<str>,
     name: Box<str>,
+    /// The number that the other side withholds. The caller's channel, which says so, may end
+    /// before this one.
+    withheld: Option<Box<str>>,
     dialled: Box<str>,
     since: Time,
 }
@@ -259,6 +262,34 @@ impl LiveCalls {
         users(directory, changed.map(|(device, _)| device))
     }
 
+    /// The users whose calls may be seen otherwise now that these users may be seen by others:
+    /// their own, and those in which they are the other side.
+    pub fn involved(&self, directory: &Directory, with: &[UserId]) -> Vec<UserId> {
+        let is_meant = |user: UserId| with.contains(&user);
+        let mut involved = Vec::new();
+        for (device, of_device) in &self.devices {
+            if of_device.calls.is_empty() {
+                continue;
+            }
+            let owners = directory.users_of_phone(device);
+            if owners.iter().copied().any(is_meant) {
+                involved.extend(owners);
+                continue;
+            }
+            let calls = &of_device.calls;
+            involved.extend(owners.into_iter().filter(|user| {
+                let by_number = |call: &LiveCall| self.by_number(directory, *user, call);
+                calls.iter().any(|call| {
+                    by_number(call).is_some_and(is_meant)
+                        || self.by_phone(directory, call).any(is_meant)
+                })
+            }));
+        }
+        involved.sort_unstable();
+        involved.dedup();
+        involved
+    }
+
     /// The users who have calls, in the order of the configuration.
     pub fn users(&self, directory: &Directory) -> Vec<UserId> {
         let devices = self.devices.iter();
@@ -297,6 +328,25 @@ impl LiveCalls {
         seen
     }
 
+    /// The colleague whose number the other side has.
+    fn by_number(&self, directory: &Directory, user: UserId, call: &LiveCall) -> Option<UserId> {
+        let (_, number) = call.other_side();
+        let account = directory.get(user).account;
+        let found = directory.member(account, number);
+        found.filter(|_| !number.is_empty())
+    }
+
+    /// The users whose phones take part in the call, those of the call itself too.
+    fn by_phone<'a>(
+        &'a self,
+        directory: &'a Directory,
+        call: &LiveCall,
+    ) -> impl Iterator<Item = UserId> + use<'a> {
+        let ids = self.linked.get(&call.linked).into_iter().flatten();
+        let devices = ids.filter_map(|id| self.ids.get(id));
+        devices.flat_map(|device| directory.users_of_phone(device))
+    }
+
     fn seen_call(
         &self,
         directory: &Directory,
@@ -308,17 +358,9 @@ impl LiveCalls {
             true => LiveState::OnHold,
             false => call.state,
         };
-        let (mut name, mut number) = (&*call.name, &*call.number);
-        if number.is_empty() && call.direction == Direction::Out {
-            (name, number) = ("", &call.dialled);
-        }
-        let account = directory.get(user).account;
-        let by_number = directory
-            .member(account, number)
-            .filter(|_| !number.is_empty());
-        let others = self.linked.get(&call.linked).into_iter().flatten();
-        let others = others.filter_map(|id| self.ids.get(id));
-        let mut others = others.flat_map(|device| directory.users_of_phone(device));
+        let (mut name, mut number) = call.other_side();
+        let by_number = self.by_number(directory, user, call);
+        let mut others = self.by_phone(directory, call);
         let is_hidden = |other: UserId| other != user && !sees(other);
         if by_number.is_some_and(is_hidden) || others.any(is_hidden) {
             (name, number) = ("", "");
@@ -338,13 +380,25 @@ impl LiveCalls {
     }
 }
 
+impl LiveCall {
+    /// Name and number of the other side; empty where they are not known.
+    fn other_side(&self) -> (&str, &str) {
+        match self.number.is_empty() && self.direction == Direction::Out {
+            true => ("", &self.dialled),
+            false => (&self.name, &self.number),
+        }
+    }
+}
+
 /// The call after a report.
 fn updated(known: Option<&LiveCall>, state: LiveState, report: &ChannelReport<'_>) -> LiveCall {
     // A channel that was originated has its own number as that of the other side at first. One
     // that a queue calls has the caller's as its own.
     let is_out = report.direction == Direction::Out;
     let is_own = is_out && !report.number.is_empty() && report.number == report.own_number;
-    let (number, name) = match report.withheld || is_own {
+    let before = known.and_then(|known| known.withheld.as_deref());
+    let is_withheld = report.withheld || before == Some(&*cut(report.number));
+    let (number, name) = match is_withheld || is_own {
         true => ("", ""),
         // A new number may come without a new name.
         false if is_out && report.name == report.own_name => (report.number, ""),
@@ -364,6 +418,7 @@ fn updated(known: Option<&LiveCall>, state: LiveState, report: &ChannelReport<'_
         direction: known.map_or(report.direction, |known| known.direction),
         number: cut(number),
         name: cut(name),
+        withheld: is_withheld.then(|| cut(report.number)),
         dialled,
         since: match known.filter(|known| known.state == state) {
             Some(known) => known.since,
@@ -536,6 +591,35 @@ mod tests {
     }
 
     #[test]
+    fn only_calls_in_which_a_user_takes_part_are_seen_otherwise() {
+        let world = world();
+        let directory = world.directory();
+        let involved = |calls: &LiveCalls, name: &str| {
+            let user = directory.user(name).unwrap();
+            let found = calls.involved(directory, &[user]).into_iter();
+            let names = found.map(|user| directory.get(user).name.to_string());
+            names.collect::<Vec<_>>()
+        };
+        let mut calls = LiveCalls::default();
+        let out = ChannelReport {
+            direction: Direction::Out,
+            dialled: "201",
+            ..report("1", "PJSIP/200", "1")
+        };
+        calls.report(&out);
+        calls.report(&report("9", "PJSIP/202", "9"));
+        // By the number alone, and once the phone rings, by the call.
+        assert_eq!(involved(&calls, "bob"), ["alice"]);
+        assert_eq!(involved(&calls, "alice"), ["alice"]);
+        assert_eq!(involved(&calls, "carol"), ["carol"]);
+        calls.report(&report("2", "PJSIP/201", "1"));
+        assert_eq!(involved(&calls, "bob"), ["alice", "bob"]);
+        assert_eq!(involved(&calls, "alice"), ["alice", "bob"]);
+        calls.end("9");
+        assert!(involved(&calls, "carol").is_empty());
+    }
+
+    #[test]
     fn phones_that_ring_together_are_one_call() {
         let mut calls = LiveCalls::default();
         calls.report(&report("2", "PJSIP/200", "1"));
@@ -561,6 +645,20 @@ mod tests {
         };
         calls.report(&given);
         assert_eq!(seen(&calls, "alice", ""), ["2 in Ringing - - 1"]);
+        // The caller's channel has gone, and nobody says any more that the number is withheld.
+        let alone = ChannelReport {
+            withheld: false,
+            state: Some(LiveState::Up),
+            ..given
+        };
+        calls.report(&alone);
+        assert_eq!(seen(&calls, "alice", ""), ["2 in Up - - 1"]);
+        let another = ChannelReport {
+            number: "0171",
+            ..alone
+        };
+        calls.report(&another);
+        assert_eq!(seen(&calls, "alice", ""), ["2 in Up X 0171 1"]);
         let own = ChannelReport {
             direction: Direction::Out,
             own_number: "201",

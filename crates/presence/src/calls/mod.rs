@@ -138,6 +138,20 @@ words! {
     }
 }
 
+impl PlanItem {
+    /// The name that the item has in a user's own settings.
+    pub fn setting(self) -> &'static str {
+        match self {
+            PlanItem::First => StatusSetting::RingFirst.name(),
+            PlanItem::Second => StatusSetting::RingSecond.name(),
+            PlanItem::Timeout => StatusSetting::RingTimeout.name(),
+            PlanItem::Mobile => StatusSetting::RingMobile.name(),
+            PlanItem::NoAnswer => ForwardWhen::NoAnswer.name(),
+            other => other.name(),
+        }
+    }
+}
+
 impl CallPlan {
     /// The plan of a call to the user now.
     pub fn of(world: &World, user: UserId, origin: CallOrigin) -> CallPlan {

@@ -104,9 +104,8 @@ pub struct EffectiveForward {
     pub target: Option<String>,
     /// Where the call goes; `None` if it is not forwarded.
     pub destination: Option<Destination>,
-    /// The status of the user's own setting that decides it, `default` for their setting for all
-    /// statuses; `None` where the administrator decides.
-    pub own: Option<Box<str>>,
+    /// Whose setting decides it; `None` if nobody has set it.
+    pub set_by: Option<SetBy>,
 }
 
 /// One forward of a plan.
@@ -271,10 +270,7 @@ pub fn effective(world: &World, user: UserId, state: State, status: &str) -> [Ef
             when,
             target: planned.text(),
             destination: planned.destination,
-            own: match &planned.set_by {
-                Some(SetBy::Own(status)) => Some(status.clone()),
-                _ => None,
-            },
+            set_by: planned.set_by,
         }
     })
 }

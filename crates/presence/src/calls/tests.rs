@@ -318,7 +318,7 @@ fn the_explanation_gives_target_and_reason() {
     };
     let text = explain(&world, CallOrigin::Internal);
     assert!(text.starts_with(
-        "An internal call to alice, who is away: section [office-away] applies.\n\
+        "An internal call to alice, whose status is away: section [office-away] applies.\n\
          The call goes at once to 210@default, an extension of bob.\n"
     ));
     set(&mut world, "alice", "lunch");
@@ -351,17 +351,17 @@ fn a_caller_is_a_user_an_extension_or_a_number() {
         (
             "BOB",
             "bob is a user: a call from bob's phone is internal.",
-            "An internal call to alice, who is not_set: section [to_bob] applies.",
+            "An internal call to alice, whose status is not_set: section [to_bob] applies.",
         ),
         (
             "211",
             "211 is an extension of bob: a call from that extension is internal.",
-            "An internal call to alice, who is not_set: section [to_bob] applies.",
+            "An internal call to alice, whose status is not_set: section [to_bob] applies.",
         ),
         (
             "+49170",
             "+49170 is neither a user nor a user's extension: the call is external.",
-            "An external call to alice, who is not_set: section [to_bob] applies.",
+            "An external call to alice, whose status is not_set: section [to_bob] applies.",
         ),
     ] {
         assert_eq!(explained(&world, caller)[..2], [why, call]);
@@ -475,7 +475,7 @@ fn own_forwards_lie_over_the_section_item_by_item() {
     }
     let user = world.directory().user("alice").unwrap();
     let effective = effective(&world, user, State::Away, "lunch");
-    let told = effective.map(|it| (it.target, it.own.is_some()));
+    let told = effective.map(|it| (it.target, it.set_by.is_some_and(|by| by.is_own())));
     let told = told
         .each_ref()
         .map(|(target, own)| (target.as_deref(), *own));
@@ -514,7 +514,7 @@ fn a_target_that_is_not_allowed_is_refused_and_later_passed_over() {
         panic!("{why:?}");
     };
     assert!(
-        why.contains("does not allow '+1555', expected internal, _+49X."),
+        why.contains("this number is not allowed; own_forward of 'alice' allows internal"),
         "{why}"
     );
     own(

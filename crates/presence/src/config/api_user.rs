@@ -109,6 +109,9 @@ impl Display for ShownCalls {
     }
 }
 
+/// The words of `http_calls`.
+pub(super) const CALLING_WORDS: &[&str] = &["no", Role::SelfOnly.name(), Role::Admin.name()];
+
 /// Reads `no` or the roles that may dial and pick up.
 pub(super) fn calling_roles(given: &Given<'_>) -> Result<Vec<Role>, String> {
     if value::boolean(given.value) == Ok(false) {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::section::{Origin, Problem, Section, location};
 use super::users::Users;
-use super::{IsTimezone, Parsed, Settings, UserSpec, graph, ids, logins, reach};
+use super::{IsTimezone, Parsed, Settings, UserSpec, graph, group_lists, ids, logins, reach};
 
 /// How often users with an error are left out, until the rest has none.
 const PASSES: usize = 8;
@@ -106,6 +106,8 @@ fn parse_users(
     let specs = ids::check(specs, file, rows, &mut parsed.errors);
     parsed.users = graph::check(specs, file, rows, &mut parsed.errors, &mut parsed.warnings);
     reach::check(&parsed.users, file, rows, &mut parsed.warnings);
+    let lists = &settings.lists;
+    group_lists::check(&parsed.users, lists, file, rows, &mut parsed.warnings);
     let http = &settings.http;
     logins::check(&parsed.users, http, file, rows, &mut parsed.warnings);
     parsed

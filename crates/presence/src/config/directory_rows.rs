@@ -8,6 +8,7 @@ use super::Settings;
 use super::reader::{DISPLAY_NAME, Draft};
 use super::section::{Origin, Problem, Section, Variable, location_in};
 use super::users::{UserDraft, Users};
+use super::value;
 
 /// The columns that are read; all others are ignored.
 const COLUMNS: [&str; 4] = [DISPLAY_NAME, "title", "email", GROUP];
@@ -101,7 +102,12 @@ impl DirectoryRows {
                 if values.len() == most || !seen.insert(word.to_ascii_lowercase()) {
                     continue;
                 }
-                match check(entry, variable, word) {
+                let checked = match (column, word.contains('\\')) {
+                    // An escaped comma of a distinguished name.
+                    (GROUP, true) if word.contains(',') => value::group(word),
+                    _ => check(entry, variable, word),
+                };
+                match checked {
                     Ok(()) => values.push(word),
                     Err(message) => warnings.push(Problem {
                         location: location_in(self.family, entry, Some(variable)),
@@ -116,7 +122,9 @@ impl DirectoryRows {
 
 /// The group that a value names: of a distinguished name, as `memberOf` has it, the first part.
 fn group(value: &str) -> &str {
-    let (first, rest) = value.split_once(',').unwrap_or((value, ""));
+    let mut commas = value.match_indices(',').map(|(at, _)| at);
+    let end = commas.find(|at| !value[..*at].ends_with('\\'));
+    let (first, rest) = end.map_or((value, ""), |end| (&value[..end], &value[end + 1..]));
     match first.split_once('=') {
         Some((kind, name)) if kind.trim().eq_ignore_ascii_case("cn") && !rest.is_empty() => {
             name.trim()
@@ -161,26 +169,29 @@ mod tests {
                 "Alice",
                 &[
                     ("group", "Sales"),
-                    ("group", "not a name"),
-                    ("group", "berlin;SALES"),
+                    ("group", "Not\ta name"),
+                    ("group", "berlin;SALES; Customer Care"),
                 ],
             ),
             row("bob", &[("group", "Sales")]),
             row("dave", &[("group", "CN=Sales,OU=Groups,DC=example,DC=com")]),
             row("carol", &[("group", "Sales"), ("shoe_size", "43")]),
             row("nobody", &[("group", "Sales")]),
+            row("erin", &[("group", "cn=Sales\\, East,dc=example")]),
         ];
         let directory = DirectoryRows::new("userpresence_directory", rows);
         let mut file = sections(
-            "[alice]\ntype=user\n[bob]\ntype=user\ngroup=Own\n[carol]\ntype=status\n[dave]\ntype=user\n",
+            "[alice]\ntype=user\n[bob]\ntype=user\ngroup=Own\n[carol]\ntype=status\n[dave]\ntype=user\n\
+             [erin]\ntype=user\n",
         );
         let mut warnings = Vec::new();
         directory.fill(Origin::File, &mut file, &mut warnings);
-        assert_eq!(groups(&file[0]), ["Sales", "berlin"]);
+        assert_eq!(groups(&file[0]), ["Sales", "berlin", "Customer Care"]);
         assert_eq!(groups(&file[1]), ["Own"]);
         assert!(groups(&file[2]).is_empty());
         assert_eq!(groups(&file[3]), ["Sales"]);
-        assert_eq!(warnings.len(), 1);
+        assert!(groups(&file[4]).is_empty());
+        assert_eq!(warnings.len(), 2);
         let location = "realtime family 'userpresence_directory', user 'Alice', column 'group'";
         assert_eq!(warnings[0].location.text, location);
         assert!(warnings[0].message.ends_with("; the value is left out"));

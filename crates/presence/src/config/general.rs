@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::api_user::{ShownCalls, calling_roles, masks};
+use super::api_user::{CALLING_WORDS, ShownCalls, calling_roles, masks};
 use super::form::Form;
 use super::reader::{Draft, Given, OptionSpec, OptionTable, SectionReader, Setting};
 use super::rule::{HasRule, RuleDraft, RuleOptions};
@@ -84,7 +84,10 @@ const OPTIONS: &[Setting<General>] = &[
     ),
     Setting::new(
         "http_calls",
-        |it, given| calling_roles(given).map(|roles| it.http.calls = roles),
+        |it, given| {
+            given.some_of(CALLING_WORDS);
+            calling_roles(given).map(|roles| it.http.calls = roles)
+        },
         |settings| match &*settings.http.calls {
             [] => "no".into(),
             roles => list(roles.iter().map(|role| role.name()), ","),

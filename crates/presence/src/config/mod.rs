@@ -15,6 +15,7 @@ pub mod file;
 mod form;
 mod general;
 mod graph;
+mod group_lists;
 mod handling;
 mod ids;
 mod inputs;
@@ -103,6 +104,7 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone<'_>
     let specs = ids::check(specs, file, realtime, &mut errors);
     let users = graph::check(specs, file, realtime, &mut errors, &mut warnings);
     reach::check(&users, file, realtime, &mut warnings);
+    group_lists::check(&users, &settings.lists, file, realtime, &mut warnings);
     let http = Arc::make_mut(&mut settings.http);
     http.add_users(&sorted.api_users, &users, &mut errors, &mut warnings);
     logins::check(&users, http, file, realtime, &mut warnings);

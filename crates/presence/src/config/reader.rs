@@ -20,7 +20,7 @@ use crate::model::suggest::{did_you_mean, expected};
 pub(super) const DISPLAY_NAME: &str = "display_name";
 
 /// The columns of which the first value counts.
-const OF_PERSON: [&str; 3] = [DISPLAY_NAME, "title", "email"];
+pub(super) const OF_PERSON: [&str; 3] = [DISPLAY_NAME, "title", "email"];
 
 /// A column that every entry of an LDAP directory has.
 const LDAP_ENTRY: &str = "objectClass";

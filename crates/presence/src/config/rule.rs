@@ -299,6 +299,7 @@ impl<D: HasRule> RuleOptions<D> {
         Setting::new(
             "visibility",
             |it, given| {
+                given.one_of(&Visibility::NAMES);
                 it.rule().visibility = Visibility::parse(given.value)?;
                 Ok(())
             },

@@ -15,6 +15,7 @@ use super::{IsTimezone, action, password, publish, reach, value};
 use crate::model::address;
 use crate::model::contact::{self, Contact};
 use crate::model::handling::Reach;
+use crate::model::visibility::same_group;
 
 /// The most sources that a user can have.
 const MAX_INPUTS: usize = 250;
@@ -249,8 +250,8 @@ fn groups(groups: &mut Vec<Box<str>>, given: &Given<'_>) -> Result<(), String> {
     given.repeats();
     let words = given.words().chain(given.value.is_empty().then_some(""));
     for word in words {
-        value::name(word, "a group's name")?;
-        if !groups.iter().any(|name| name.eq_ignore_ascii_case(word)) {
+        value::group(word)?;
+        if !groups.iter().any(|name| same_group(name, word)) {
             groups.push(word.into());
         }
     }

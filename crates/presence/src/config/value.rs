@@ -97,6 +97,23 @@ pub fn name(name: &str, what: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Checks the name of a group, which directories give to people.
+///
+/// # Errors
+/// If the name is empty, longer than 60 characters, or contains a control character, a comma or
+/// a semicolon.
+pub fn group(name: &str) -> Result<(), String> {
+    let good = |c: char| !c.is_control() && !matches!(c, ',' | ';');
+    match (1..=60).contains(&name.chars().count()) && name.chars().all(good) {
+        true => Ok(()),
+        false => Err(format!(
+            "'{}' is not a group's name, expected 1 to 60 characters without control characters, \
+             commas and semicolons",
+            quoted(name)
+        )),
+    }
+}
+
 /// A state.
 ///
 /// # Errors

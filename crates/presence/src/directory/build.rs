@@ -1,6 +1,7 @@
 //! Builds a directory from the parsed configuration.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -18,6 +19,7 @@ use crate::model::address::{self, CUSTOM_LABEL, USER_LABEL};
 use crate::model::device::Watcher;
 use crate::model::input::ReadFrom;
 use crate::model::mailbox;
+use crate::model::visibility::group_list;
 
 impl Directory {
     /// Numbers users, sources and devices. Users must have distinct names and no cycles, as
@@ -121,13 +123,16 @@ impl Directory {
 
     fn index_groups(&mut self) {
         let mut pairs = Vec::new();
+        let mut known: HashMap<(AccountId, String), GroupId> = HashMap::new();
         for (at, user) in self.users.iter().enumerate() {
             for name in user.groups.iter().flat_map(|groups| groups.iter()) {
-                let key = (user.account, name.to_ascii_lowercase().into());
+                let key = (user.account, name.to_lowercase());
                 let next = GroupId::new(self.groups.len());
-                let group = *self.by_group.entry(key).or_insert(next);
+                let group = *known.entry(key).or_insert(next);
                 if group == next {
                     self.groups.push((user.account, name.clone()));
+                    let list = (user.account, group_list(name).to_ascii_lowercase().into());
+                    self.by_group.entry(list).or_insert(group);
                 }
                 pairs.push((group.index(), UserId::new(at)));
             }

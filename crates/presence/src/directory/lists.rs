@@ -1,10 +1,12 @@
 //! The resource lists of accounts and groups: their names and members.
 //!
 //! A list of an account is named `userpresence-<account>`, one of a group
-//! `userpresence-<account>+<group>`. No group has a `+` in its name, and where an account is
-//! named like the list of a group, the account's list has the name.
+//! `userpresence-<account>+<group>`, with `_` for each character of the group's name that is no
+//! ASCII letter, digit, `-`, `_` or `.`. Of several groups with one such name the first has the
+//! list, and where an account is named like the list of a group, the account's list has the name.
 
 use super::{AccountId, Directory, GroupId, UserId};
+use crate::model::visibility::group_list;
 
 /// Between the account and the group.
 const SEPARATOR: char = '+';
@@ -54,7 +56,7 @@ impl Directory {
             ListId::Account(_) => format!("{prefix}{account}"),
             ListId::Group(group) => {
                 let (_, name) = &self.groups[group.index()];
-                format!("{prefix}{account}{SEPARATOR}{name}")
+                format!("{prefix}{account}{SEPARATOR}{}", group_list(name))
             }
         }
     }
@@ -78,7 +80,13 @@ impl Directory {
     /// Every list, the accounts first; none where lists are turned off.
     pub fn lists(&self) -> impl Iterator<Item = ListId> {
         let accounts = (0..self.accounts.len()).map(|at| ListId::Account(AccountId::new(at)));
-        let groups = (0..self.groups.len()).map(|at| ListId::Group(GroupId::new(at)));
+        let groups = (0..self.groups.len()).map(GroupId::new);
+        let groups = groups.filter(|group| {
+            let (account, name) = &self.groups[group.index()];
+            let list = (*account, group_list(name).to_ascii_lowercase().into());
+            self.by_group.get(&list) == Some(group)
+        });
+        let groups = groups.map(ListId::Group);
         let all = accounts.chain(groups);
         all.take_while(|_| self.settings.lists.enabled)
     }
@@ -134,6 +142,31 @@ mod tests {
                 "userpresence-default+Berlin",
                 "userpresence-east+sales"
             ]
+        );
+    }
+
+    #[test]
+    fn a_group_of_any_name_has_a_list_unless_another_has_its_name() {
+        let directory = directory(
+            "[a]\ntype=user\ngroup=Customer Care, Geschäftsführung\n\
+             [b]\ntype=user\ngroup=GESCHÄFTSFÜHRUNG\n[c]\ntype=user\ngroup=customer+care\n",
+        );
+        let names = |list| names(&directory, list).unwrap_or_default();
+        assert_eq!(names("userpresence-default+Customer_Care"), ["a"]);
+        assert_eq!(names("userpresence-default+gesch_ftsf_hrung"), ["a", "b"]);
+        let all: Vec<_> = directory.lists().map(|l| directory.list_name(l)).collect();
+        assert_eq!(
+            all,
+            [
+                "userpresence-default",
+                "userpresence-default+Customer_Care",
+                "userpresence-default+Gesch_ftsf_hrung"
+            ]
+        );
+        let groups: Vec<_> = directory.groups().map(|(_, name, _)| name).collect();
+        assert_eq!(
+            groups,
+            ["Customer Care", "Geschäftsführung", "customer+care"]
         );
     }
 

@@ -35,6 +35,7 @@ use crate::model::handling::Reach;
 use crate::model::mailbox;
 use crate::model::own_rights::OwnArea;
 use crate::model::publish_table::PublishTable;
+use crate::model::visibility::same_group;
 use adjacency::Adjacency;
 use hash::{hash_address, hash_exact, hash_folded, hash_number};
 use names::Names;
@@ -131,7 +132,7 @@ impl User {
     /// Whether the user belongs to the group, ignoring case.
     pub fn is_in_group(&self, group: &str) -> bool {
         let mut groups = self.groups.iter().flat_map(|groups| groups.iter());
-        groups.any(|own| own.eq_ignore_ascii_case(group))
+        groups.any(|own| same_group(own, group))
     }
 }
 
@@ -250,7 +251,8 @@ pub struct Directory {
     mailboxes: HashMap<String, Vec<UserId>>,
     /// The account and name of each group, as the first user that names it spells it.
     groups: Vec<(AccountId, Box<str>)>,
-    /// Groups by their account and their name in lower case.
+    /// Groups by their account and the name of their list in small letters; of several groups with
+    /// one name only the first has the list.
     by_group: HashMap<(AccountId, Box<str>), GroupId>,
     /// The users of a group.
     group_members: Adjacency<UserId>,

@@ -47,9 +47,13 @@ impl Directory {
         }
         let prefix = &self.get(user).rule.calls.mobile_prefix;
         let dialled = format!("{prefix}{number}");
-        self.number(user, &dialled, None)
-            .map(drop)
-            .map_err(not_allowed)
+        let found = self.allowed_number(user, &dialled, None);
+        match found.map_err(not_allowed)? {
+            Some(_) => Ok(()),
+            None => Err(not_allowed(
+                "own_forward has no pattern that allows this number".into(),
+            )),
+        }
     }
 
     /// The input of the default extension: the user's own choice, if it is one of the user's
@@ -307,7 +311,7 @@ mod tests {
             (
                 "bob",
                 r#""ringMobile":true"#,
-                "own_forward of 'bob' does not allow the mobile",
+                "mobile is not allowed; own_forward of 'bob' allows",
             ),
             ("bob", r#""ringMobile":false"#, ""),
             (

@@ -36,7 +36,7 @@ impl Directory {
         let spec = self.get(user);
         let (rights, name) = (&spec.rule.own_rights, &spec.name);
         self.may_set(user, OwnArea::Handling)?;
-        let refused = |what: &str| self.refused_target(user, what);
+        let refused = |what: &str| Err(self.refused_target(user, what));
         let reach = spec.reach.as_deref();
         match target {
             OwnTarget::None => Ok(OwnDestination::Nowhere),
@@ -49,7 +49,7 @@ impl Directory {
                 }
                 _ => Err(format!("'{name}' has no mailbox")),
             },
-            OwnTarget::Mobile if !rights.allows(OwnTargetKind::Mobile) => refused("the mobile"),
+            OwnTarget::Mobile if !rights.allows(OwnTargetKind::Mobile) => refused("mobile"),
             OwnTarget::Mobile => match self.mobile(user, settings) {
                 Some(mobile) => {
                     let calls = &spec.rule.calls;
@@ -78,25 +78,49 @@ impl Directory {
         }
     }
 
-    fn refused_target<T>(&self, user: UserId, what: &str) -> Result<T, String> {
+    fn refused_target(&self, user: UserId, what: &str) -> String {
         let spec = self.get(user);
-        let allowed = match spec.rule.own_rights.targets() {
-            targets if targets.is_empty() => "none".to_owned(),
-            targets => targets.join(", "),
+        let allowed = match spec.rule.own_rights.targets().as_slice() {
+            [] => "nothing".to_owned(),
+            [all @ .., last] => {
+                let explained = |word: &String| match OwnTargetKind::parse(word) {
+                    Ok(OwnTargetKind::Internal) => format!("{word} (an extension of a colleague)"),
+                    _ => word.clone(),
+                };
+                let all: Vec<_> = all.iter().map(explained).collect();
+                match all.is_empty() {
+                    true => explained(last),
+                    false => format!("{} and {}", all.join(", "), explained(last)),
+                }
+            }
         };
-        Err(format!(
-            "own_forward of '{}' does not allow {what}, expected {allowed}",
+        format!(
+            "{what} is not allowed; own_forward of '{}' allows {allowed}",
             spec.name
-        ))
+        )
     }
 
     /// Where an extension or number leads.
-    pub(super) fn number(
+    fn number(
         &self,
         user: UserId,
         number: &str,
         context: Option<&str>,
     ) -> Result<OwnDestination, String> {
+        let found = self.allowed_number(user, number, context)?;
+        found.ok_or_else(|| self.refused_target(user, "this number"))
+    }
+
+    /// Where an extension or number leads; `None` if `own_forward` does not allow it.
+    ///
+    /// # Errors
+    /// The reason why it is no target, whatever `own_forward` allows.
+    pub(super) fn allowed_number(
+        &self,
+        user: UserId,
+        number: &str,
+        context: Option<&str>,
+    ) -> Result<Option<OwnDestination>, String> {
         let spec = self.get(user);
         let (rights, name) = (&spec.rule.own_rights, &spec.name);
         let calls = &spec.rule.calls;
@@ -124,17 +148,14 @@ impl Directory {
             ));
         }
         let is_internal = owner.is_some() && rights.allows(OwnTargetKind::Internal);
-        match is_internal || rights.allows_number(number) {
-            true => Ok(OwnDestination::Extension(
-                match as_given {
-                    Some(_) => number.to_owned(),
-                    None => plain.into_owned(),
-                },
-                context.to_owned(),
-                owner,
-            )),
-            false => self.refused_target(user, &format!("'{}'", quoted(number))),
-        }
+        let is_allowed = is_internal || rights.allows_number(number);
+        Ok(is_allowed.then(|| {
+            let number = match as_given {
+                Some(_) => number.to_owned(),
+                None => plain.into_owned(),
+            };
+            OwnDestination::Extension(number, context.to_owned(), owner)
+        }))
     }
 }
 
@@ -182,7 +203,7 @@ mod tests {
             (
                 "alice",
                 "+4917",
-                "own_forward of 'alice' does not allow '+4917', expected internal, voicemail, mobile",
+                "this number is not allowed; own_forward of 'alice' allows internal (an extension of a colleague), voicemail and mobile",
             ),
             // Asterisk ignores hyphens.
             ("alice", "2-00", "'200' is an extension of 'alice'"),
@@ -205,8 +226,8 @@ mod tests {
                 "Extension(\"12-100\", \"phones\", Some(UserId(6)))",
             ),
             // The extension of another account, and one that no user has.
-            ("alice", "300", "does not allow '300'"),
-            ("alice", "999", "does not allow '999'"),
+            ("alice", "300", "this number is not allowed"),
+            ("alice", "999", "this number is not allowed"),
             ("bob", "+4917", "Extension(\"+4917\", \"phones\", None)"),
             (
                 "bob",
@@ -216,9 +237,9 @@ mod tests {
             (
                 "bob",
                 "voicemail",
-                "own_forward of 'bob' does not allow voicemail, expected _+49X., _2XX",
+                "voicemail is not allowed; own_forward of 'bob' allows _+49X. and _2XX",
             ),
-            ("bob", "mobile", "does not allow the mobile"),
+            ("bob", "mobile", "mobile is not allowed"),
             (
                 "carol",
                 "none",
@@ -233,7 +254,7 @@ mod tests {
             (
                 "dora",
                 "210",
-                "own_forward of 'dora' does not allow '210', expected none",
+                "this number is not allowed; own_forward of 'dora' allows nothing",
             ),
             ("eve", "voicemail", "'eve' has no mailbox"),
             ("eve", "mobile", "'eve' has no mobile"),

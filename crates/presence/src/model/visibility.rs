@@ -33,6 +33,22 @@ words! {
 /// The groups of a user; `None` for none. Users with equal groups share them.
 pub type UserGroups = Option<Arc<[Box<str>]>>;
 
+/// The name of a group in the name of its list: a `_` for each character that is no ASCII
+/// letter, digit, `-`, `_` or `.`.
+pub fn group_list(name: &str) -> String {
+    let is_kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let letters = name.chars();
+    letters
+        .map(|c| Some(c).filter(is_kept).unwrap_or('_'))
+        .collect()
+}
+
+/// Whether two names of groups are the same: without regard to case.
+pub fn same_group(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+        || (!one.is_ascii() && !other.is_ascii() && one.to_lowercase() == other.to_lowercase())
+}
+
 /// Whether two users have a group in common, ignoring case.
 pub fn share_a_group(one: &UserGroups, other: &UserGroups) -> bool {
     let (Some(one), Some(other)) = (one, other) else {
@@ -42,7 +58,7 @@ pub fn share_a_group(one: &UserGroups, other: &UserGroups) -> bool {
     Arc::ptr_eq(one, other)
         || one
             .iter()
-            .any(|group| other.iter().any(|it| it.eq_ignore_ascii_case(group)))
+            .any(|group| other.iter().any(|it| same_group(it, group)))
 }
 
 /// A reader of presence, as [`crate::world::World::viewer`] finds it. It stays right until the

@@ -173,6 +173,8 @@ export function section(view, page, type, name) {
     "form",
     { class: "card block", novalidate: true, onsubmit: (event) => event.preventDefault() },
     back,
+    // Password managers want to know whose password it is.
+    ["user", "api_user"].includes(it.type) && h("input", { value: it.name, autocomplete: "username", hidden: true }),
     h("h3", {}, it.name, it.template && h("small", {}, ` ${t("admin.template")}`)),
     h("p", { class: "hint" }, file ? t("admin.place", { file, line }) : origin === "realtime" && t("admin.database")),
     !may && h("p", { class: "notice-line" }, reason ?? model.loaded.reason),

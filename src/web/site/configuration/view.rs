@@ -2,7 +2,7 @@
 
 use presence::config::Section;
 use presence::config::file::{
-    CODE, ConfigDocument, ConfigOption, FileProblem, PlacedSection, is_code, is_secret,
+    CODE, ConfigDocument, ConfigOption, FileProblem, PlacedSection, is_code, is_secret, row_columns,
 };
 use serde_json::{Value, json};
 
@@ -49,10 +49,13 @@ pub fn section(document: &ConfigDocument, section: &PlacedSection) -> Value {
     })
 }
 
-/// A user from realtime. An empty column counts as not given.
+/// A user from realtime. An empty column counts as not given, and one that is no option belongs
+/// to somebody else.
 pub fn row(row: &Section) -> Value {
-    let columns: Vec<&str> = row.variables.iter().map(|it| &*it.name).collect();
-    let given = row.variables.iter().filter(|it| !it.value.is_empty());
+    let columns = row_columns();
+    let is_option = |name: &str| columns.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let given = row.variables.iter();
+    let given = given.filter(|it| !it.value.is_empty() && is_option(&it.name));
     let options = given.map(|it| {
         option(&ConfigOption {
             name: it.name.clone(),

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::scan::{Directive, FileLine, Header, ScannedLine, scan};
-use crate::config::{Section, Variable};
+use crate::config::{Section, Variable, value};
+use crate::model::principal::Role;
 
 /// An option as Asterisk's parser has read it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,6 +51,19 @@ impl ConfigEntry {
         let mut options = self.options.iter().rev();
         let found = options.find(|option| option.name.eq_ignore_ascii_case("type"));
         found.map_or("", |option| &option.value)
+    }
+
+    /// Whether it is an API user that may change the configuration.
+    pub fn is_administrator(&self) -> bool {
+        let last = |name: &str| {
+            let mut options = self.options.iter().rev();
+            let option = options.find(|option| option.name.eq_ignore_ascii_case(name));
+            option.map_or("", |option| &option.value)
+        };
+        !self.template
+            && self.kind().eq_ignore_ascii_case("api_user")
+            && Role::parse(last("role")) == Ok(Role::Admin)
+            && value::boolean(last("configure")) == Ok(true)
     }
 
     /// The section as the settings are read from.

@@ -25,7 +25,7 @@ pub use document::{
 pub use guard::{CODE, is_code, is_secret};
 pub use merge::Merged;
 pub use render::{SectionText, WriteSection, render};
-pub use rows::{PlannedRow, plan_row};
+pub use rows::{PlannedRow, join_columns, plan_row, row_columns};
 pub use scan::{Directive, FileLine, ScannedLine, scan};
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::guard;
 use super::merge::merge;
 use crate::config::section_options;
 use crate::model::suggest::expected;
+use crate::model::text::quoted;
 
 impl Planner<'_> {
     /// Gives a section the options of a change, of which it had `own`.
@@ -20,6 +21,10 @@ impl Planner<'_> {
             return;
         };
         let mut wanted = wanted.clone();
+        let inherited = WantedOption {
+            name: "type".to_owned(),
+            value: Some(self.inherited_kind(&draft.templates)),
+        };
         let has_type = |wanted: &[WantedOption]| {
             let mut wanted = wanted.iter();
             wanted.any(|option| option.name.eq_ignore_ascii_case("type"))
@@ -27,8 +32,8 @@ impl Planner<'_> {
         if !has_type(&wanted) {
             let own = own.iter().find(|it| it.name.eq_ignore_ascii_case("type"));
             let own = own.map(|option| option.value.clone());
-            let inherited = self.inherited_kind(&draft.templates);
-            let new = (change.kind.clone()).filter(|kind| own.is_none() && *kind != inherited);
+            let new = (change.kind.clone())
+                .filter(|kind| own.is_none() && Some(kind) != inherited.value.as_ref());
             if let Some(value) = own.or(new).filter(|_| name != "general") {
                 let name = "type".to_owned();
                 wanted.insert(
@@ -41,13 +46,22 @@ impl Planner<'_> {
             }
         }
         let mut values = Vec::with_capacity(wanted.len());
-        let known = known_options();
+        let kind = match wanted.iter().rev().chain([&inherited]) {
+            _ if name == "general" => name.to_owned(),
+            mut options => options
+                .find(|option| option.name.eq_ignore_ascii_case("type"))
+                .and_then(|option| option.value.clone())
+                .unwrap_or_default(),
+        };
+        let known = known_options(&kind);
         for option in &wanted {
             let asked = &*option.name;
             if !known.contains(&&*asked.to_ascii_lowercase()) {
                 let list = known.join(", ");
                 let expected = expected(asked, &list);
-                self.problem(name, Some(asked), format!("unknown option{expected}"));
+                let asked_for = quoted(asked);
+                let why = format!("unknown option '{asked_for}'{expected}");
+                self.problem(name, Some(asked), why);
                 continue;
             }
             let Some(value) = option.value.clone().or_else(|| kept(&wanted, option, own)) else {
@@ -104,9 +118,16 @@ fn kept(wanted: &[WantedOption], option: &WantedOption, own: &[&ConfigOption]) -
     guard::is_secret(&kept.name, &kept.value).then(|| kept.value.clone())
 }
 
-/// The names of all options of all types of sections, each once.
-fn known_options() -> Vec<&'static str> {
-    let all = section_options().into_iter().flat_map(|(_, names)| names);
+/// The names of the options of a type of section, each once; of all types for an unknown one.
+fn known_options(kind: &str) -> Vec<&'static str> {
+    let mut types = section_options();
+    if let Some(at) = types
+        .iter()
+        .position(|(name, _)| name.eq_ignore_ascii_case(kind))
+    {
+        return types.swap_remove(at).1;
+    }
+    let all = types.into_iter().flat_map(|(_, names)| names);
     let mut names: Vec<&str> = all.collect();
     names.sort_unstable();
     names.dedup();

@@ -60,6 +60,31 @@ impl<'a> SettingsPath<'a> {
         Ok(SettingsPath::Forward(status(rest)?, origin, when))
     }
 
+    /// Checks a text for an item whose value is no text, before [`SettingsPath::patch`] takes it.
+    ///
+    /// # Errors
+    /// A message with the path and what was expected.
+    pub fn check(self, text: &str) -> Result<(), String> {
+        let text = text.trim();
+        let SettingsPath::Status(status, item) = self else {
+            return Ok(());
+        };
+        let why = match (item, value_of(item, text)) {
+            _ if matches!(text, "" | "null") => return Ok(()),
+            (StatusSetting::RingMobile | StatusSetting::Push, Value::String(_)) => {
+                "expected yes, no or nothing"
+            }
+            (StatusSetting::RingTimeout, Value::String(_)) => "is no number, expected 5 to 300",
+            _ => return Ok(()),
+        };
+        let status = status.unwrap_or(CHOSEN);
+        let comma = if why.starts_with("is") { "" } else { "," };
+        Err(format!(
+            "{STATUSES}.{status}.{item}: '{}'{comma} {why}",
+            quoted(text)
+        ))
+    }
+
     /// The change that sets the item to a text: a number, `yes` or `no`, or names separated by
     /// commas where the item is of that kind. An empty text, or `null`, gives the item back. `chosen` is the
     /// status that the user has chosen.
@@ -114,7 +139,7 @@ fn value_of(item: StatusSetting, text: &str) -> Value {
                 .map(|name| Value::from(name.trim()))
                 .collect(),
         },
-        StatusSetting::RingTimeout => text.parse::<u64>().map_or(text.into(), Value::from),
+        StatusSetting::RingTimeout => text.parse::<i64>().map_or(text.into(), Value::from),
         StatusSetting::RingMobile | StatusSetting::Push => match text.to_ascii_lowercase().as_str()
         {
             "yes" | "true" | "on" | "1" => true.into(),
