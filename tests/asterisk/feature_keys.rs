@@ -148,7 +148,10 @@ fn a_forward_that_is_not_allowed_is_refused_and_the_key_shows_the_truth() {
     let ast = started(&format!("{ALICE}[bob]\ntype = user\nextension = 201\n"));
     let phone = FeaturePhone::subscribed(&ast, "200");
     for (number, reason) in [
-        ("+4990012345", "own_forward of 'alice' allows"),
+        (
+            "+4990012345",
+            "this number is not allowed; own_forward of 'alice'",
+        ),
         ("", "the phone names no number"),
         ("${SHELL(id)}", ""),
     ] {

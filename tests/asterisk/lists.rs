@@ -91,15 +91,15 @@ fn a_group_has_a_list() {
     assert_eq!(members("userpresence-default+Berlin"), ["200"]);
     let german = "userpresence-default+Gesch_ftsf_hrung";
     assert_eq!(members(german), ["200"]);
+    let (_, east) = first(&ast, "dave", "userpresence-east+sales");
+    assert_eq!(east.extensions(), ["300"]);
+    assert_eq!(ast.complaints(), Vec::<String>::new());
     rewrite(&ast, "Geschäftsführung", "Front Desk,front:desk");
     ast.wait_log(
         "the groups 'Front Desk' and 'front:desk' would have one list, 'front_desk': only the \
          first has it",
     );
     assert_eq!(members("userpresence-default+front_desk"), ["200"]);
-    let (_, east) = first(&ast, "dave", "userpresence-east+sales");
-    assert_eq!(east.extensions(), ["300"]);
-    assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
 #[test]

@@ -175,7 +175,8 @@ fn what_is_not_allowed_is_refused_and_what_is_allowed_no_more_is_not_carried_out
     assert!(ast.reload().ok());
     assert_eq!(went(&ast, "e"), "301 FORWARDED");
     let ignored = "the own forward away external always to 305 is not carried out: this \
-                   number is not allowed; own_forward of 'alice' allows internal";
+                   number is not allowed; own_forward of 'alice' allows internal (an extension \
+                   of a colleague)";
     for command in [
         "explain alice external",
         "show routes alice",

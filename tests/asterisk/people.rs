@@ -124,7 +124,8 @@ fn every_interface_shows_the_directory_and_filters_by_group() {
         assert_eq!(names, expected, "{group}");
         let shown = ast.cli(&format!("userpresence show users group \"{group}\""));
         if expected.is_empty() {
-            assert_eq!(shown.trim(), format!("There is no group '{group}'."));
+            let expected = format!("There is no group '{group}'.");
+            assert!(shown.starts_with(&expected), "{shown}");
             continue;
         }
         assert_eq!(column(&shown), expected, "{shown}");
@@ -151,10 +152,10 @@ fn every_interface_shows_the_directory_and_filters_by_group() {
     let groups = ast.cli("userpresence show groups");
     assert_eq!(
         column(&groups),
-        ["Berlin", "Night", "Sales", "Support"],
+        ["Berlin", "Night", "Sales", "Support", "Über"],
         "{groups}"
     );
-    assert!(groups.contains("4 groups"), "{groups}");
+    assert!(groups.contains("5 groups"), "{groups}");
 
     // Events have the name, and those of a group can be followed.
     let ami = ast.ami();
@@ -229,7 +230,7 @@ fn a_change_of_the_directory_makes_no_noise_and_reaches_readers() {
     assert_eq!(users(&records), ["zoe", "bob", "carol", "dave"]);
     assert_eq!(records[0]["name"], "Zoë Łęcka");
     assert_eq!(records[0]["title"], "");
-    assert_eq!(records[1]["groups"], json!(["Night"]));
+    assert_eq!(records[1]["groups"], json!(["Night", "Über Uns"]));
 
     ast.realtime_sql(
         "UPDATE userpresence SET display_name = 'Dave', \"group\" = NULL WHERE name = 'dave';",

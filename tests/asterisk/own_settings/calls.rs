@@ -133,7 +133,7 @@ fn a_person_decides_what_rings_in_each_status() {
         (
             "statuses.chat.push",
             "perhaps",
-            "statuses.chat.push: a text, expected true, false or null",
+            "statuses.chat.push: 'perhaps', expected yes, no or nothing",
         ),
         (
             "statuses.tea.push",
@@ -195,8 +195,9 @@ fn what_no_longer_exists_or_is_no_longer_allowed_is_passed_over_and_said() {
     for line in [
         "the own setting away ringFirst (soft) is not carried out: 'soft' is no endpoint of \
          'alice', expected desk or mobile",
-        "the own setting away ringMobile (yes) is not carried out: own_forward of 'alice' does \
-         not allow the mobile, expected internal, voicemail, _0+49170X",
+        "the own setting away ringMobile (yes) is not carried out: mobile is not allowed; \
+         own_forward of 'alice' allows internal (an extension of a colleague), voicemail and \
+         _0+49170X",
     ] {
         for command in [
             "explain alice external",

@@ -323,7 +323,7 @@ fn the_explanation_gives_target_and_reason() {
     ));
     set(&mut world, "alice", "lunch");
     let text = explain(&world, CallOrigin::External);
-    assert!(text.contains("who is lunch (away): section [office-lunch] applies.\n"));
+    assert!(text.contains("whose status is lunch (away): section [office-lunch] applies.\n"));
     assert!(text.contains("The call rings PJSIP/200 and PJSIP/desk for 15 seconds.\n"));
     assert!(text.contains("If alice is busy, the call goes to voicemail:55@other.\n"));
     assert!(text.contains("alice gets no push messages.\n"));
@@ -539,7 +539,7 @@ fn a_target_that_is_not_allowed_is_refused_and_later_passed_over() {
     let said = plan.ignored[0].to_string();
     assert!(
         said.contains(
-            "default external always to +4930 is not carried out: own_forward of 'alice'"
+            "default external always to +4930 is not carried out: this number is not allowed"
         ),
         "{said}"
     );
@@ -633,7 +633,7 @@ fn effective_settings_have_the_shape_of_the_own_ones() {
     );
     assert_eq!(found["setBy"]["statuses"]["xa"]["push"], "own xa");
     assert_eq!(found["effective"]["loginStatus"], "chat");
-    assert_eq!(found["setBy"]["loginStatus"], "user");
+    assert_eq!(found["setBy"]["loginStatus"], "section alice");
     assert_eq!(found["effective"]["logoutStatus"], "none");
     assert_eq!(found["setBy"]["logoutStatus"], "own");
     assert_eq!(found["effective"].get("registerStatus"), None);

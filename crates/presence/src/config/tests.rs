@@ -343,7 +343,7 @@ fn every_listed_option_is_known() {
 }
 
 #[test]
-fn groups_are_names_and_each_counts_once() {
+fn groups_are_texts_and_each_counts_once() {
     let conf = "[t]\ntype=user\ngroup=Sales, Berlin\ngroup=SALES\n[u]\ntype=user\n\
                 group=Sales,Berlin\n[v]\ntype=user\n";
     let parsed = parsed(conf);
@@ -366,11 +366,22 @@ fn groups_are_names_and_each_counts_once() {
     };
     let parsed = parse(&[], &[row], &|_| true);
     assert_eq!(parsed.users[0].groups.as_deref().map(<[_]>::len), Some(2));
+    let known = "[a]\ntype=user\ngroup=Customer Care,Führung\n[b]\ntype=user\n\
+                 group=customer_care,FÜHRUNG\n";
+    let warnings = super::testing::parsed(known).warnings;
+    let messages: Vec<_> = warnings.iter().map(|it| &*it.message).collect();
+    assert_eq!(
+        messages,
+        [
+            "the groups 'Customer Care' and 'customer_care' would have one list, 'customer_care': \
+             only the first has it"
+        ]
+    );
     for (value, message) in [
         ("", "'' is not a group's name"),
         ("a,,b", "'' is not a group's name"),
-        ("Customer Care", "'Customer Care' is not a group's name"),
-        ("a+b", "'a+b' is not a group's name"),
+        ("a;b", "'a;b' is not a group's name"),
+        ("a\tb", "is not a group's name"),
     ] {
         let errors = errors(&format!("[a]\ntype=user\ngroup={value}\n"));
         assert!(errors[0].contains(message), "{errors:?}");
