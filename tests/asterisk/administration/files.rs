@@ -99,7 +99,7 @@ fn a_change_is_made_in_the_file_where_the_section_stands() {
 
 #[test]
 fn what_cannot_be_written_is_shown_with_the_reason() {
-    let more = "[bob](+)\nmobile = 1\n\n[plus](office)\nextension = 220\ngroup = Sales\ngroup += ,Berlin\n\n\
+    let more = "[bob](+,office)\nmobile = 1\n\n[plus](office)\nextension = 220\ngroup = Sales\ngroup += ,Berlin\n\n\
                 [block](office)\nextension = 221 ;-- x\ny = 1 --;\n\n\
                 [between](office)\n#include \"inside.conf\"\nextension = 222\n\n\
                 [twice]\ntype = user\naccount = main\n[twice]\ntype = status\nstate = xa\n\
