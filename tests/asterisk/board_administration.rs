@@ -372,7 +372,7 @@ fn thousands_of_users_are_found_by_search_and_page_by_page() {
 
 #[test]
 fn what_cannot_be_changed_is_shown_with_its_place_and_the_reason() {
-    let more = "[dora]\ntype = user\nextension = 240\n[dora](+)\nmobile = +491705555555\n\
+    let more = "[dora]\ntype = user\nextension = 240\n[bare](!)\n[dora](+,bare)\nmobile = +491705555555\n\
                 [work]\ntype = action\nstatus = dnd\nset = DB(a/${USER})=1\n";
     let view = View::open(office(more), "boss", "#/administration/users/dora");
     let page = &view.browser;

@@ -99,7 +99,7 @@ fn a_change_is_made_in_the_file_where_the_section_stands() {
 
 #[test]
 fn what_cannot_be_written_is_shown_with_the_reason() {
-    let more = "[bob](+)\nmobile = 1\n\n[plus](office)\nextension = 220\ngroup = Sales\ngroup += ,Berlin\n\n\
+    let more = "[bare](!)\n[bob](+,bare)\nmobile = 1\n\n[plus](office)\nextension = 220\ngroup = Sales\ngroup += ,Berlin\n\n\
                 [block](office)\nextension = 221 ;-- x\ny = 1 --;\n\n\
                 [between](office)\n#include \"inside.conf\"\nextension = 222\n\n\
                 [twice]\ntype = user\naccount = main\n[twice]\ntype = status\nstate = xa\n\
@@ -148,6 +148,56 @@ fn what_cannot_be_written_is_shown_with_the_reason() {
             "type = status\nstate = chat\n#inc",
         );
     assert_eq!(file(&ast), expected);
+}
+
+#[test]
+fn passwords_of_a_sheet_are_changed_where_they_stand() {
+    let ast = super::start();
+    let said = ast.cli("userpresence password for account main");
+    let path = said.split('\'').rfind(|part| part.starts_with('/'));
+    let path = path.unwrap_or_else(|| panic!("{said}"));
+    // The answer may come before the end.
+    ast.wait_log(&format!("are in '{path}'"));
+    let sheet = fs::read_to_string(path).expect("a sheet");
+    let pasted = format!("{}\n{sheet}", text());
+    ast.write_config("userpresence.conf", &pasted);
+    assert!(ast.reload().ok());
+    let shown = get(&ast, "boss", CONFIGURATION).json();
+    for name in ["alice", "bob"] {
+        let section = section(&shown, name);
+        assert_eq!(section["editable"], true, "{section}");
+        let mut options = section["options"].as_array().expect("options").iter();
+        let password = options.find(|it| it["name"] == "password");
+        let line = super::line_of(&ast, &format!("[{name}](+)")) + 1;
+        assert_eq!(password.expect("a password")["line"], line, "{section}");
+    }
+    // A new option comes to the first part, and the password stays.
+    let mut options = vec![
+        option("id", "4711"),
+        option("extension", "200"),
+        option("mobile", "+49170"),
+        option("name", "Alice Adams"),
+        json!({"name": "password", "value": null}),
+    ];
+    change(&ast, &json!([{"section": "alice", "options": options}]));
+    let named = pasted.replace("mobile = +49170\n", "mobile = +49170\nname = Alice Adams\n");
+    assert_eq!(file(&ast), named);
+    options.pop();
+    change(&ast, &json!([{"section": "alice", "options": options}]));
+    let (before, after) = named.split_once("[alice](+)\n").expect("a part");
+    let (_, after) = after.split_once('\n').expect("a password");
+    let without = format!("{before}[alice](+)\n{after}");
+    assert_eq!(file(&ast), without);
+    change(&ast, &json!([{"section": "bob", "rename": "bert"}]));
+    assert_eq!(file(&ast), without.replace("[bob]", "[bert]"));
+    ast.wait_value("USER_PRESENCE(bert,extensions)", "201");
+    change(&ast, &json!([{"section": "bert", "options": null}]));
+    let left = file(&ast);
+    assert!(
+        !left.contains("[bert]") && left.contains("[alice](+)"),
+        "{left}"
+    );
+    assert!(ast.reload().ok());
 }
 
 #[test]

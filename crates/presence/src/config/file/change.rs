@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::document::{ConfigDocument, ConfigEntry, ConfigOption};
 use super::expected::entries;
 use super::merge::Merged;
+use super::parts::unchanged;
 use crate::config::value;
 
 /// A change of one section.
@@ -75,8 +76,9 @@ pub struct PlannedSection {
     pub template: bool,
     /// The templates.
     pub templates: Vec<String>,
-    /// The section's own options.
-    pub own: Vec<Merged>,
+    /// The section's own options, in the parts in which they stand: one, if it is not known where
+    /// it stands. Their indexes are those of all own options.
+    pub own: Vec<Vec<Merged>>,
     /// Whether it is to stand at another place than before, or is new.
     pub moved: bool,
     /// The index of the file in which it is to stand.
@@ -112,6 +114,9 @@ pub fn plan(
         planner.apply(change);
     }
     planner.check_templates();
+    planner.check_parts();
+    let entries = entries(document, &planner.drafts);
+    planner.check_heirs(&entries);
     let mut files: Vec<usize> = planner.files.into_iter().collect();
     files.sort_unstable();
     if let [first, second, ..] = files[..] {
@@ -129,7 +134,7 @@ pub fn plan(
     }
     Ok(ChangePlan {
         file: files.first().copied(),
-        entries: entries(document, &planner.drafts),
+        entries,
         drafts: planner.drafts,
     })
 }
@@ -141,7 +146,7 @@ fn drafts(document: &ConfigDocument) -> Vec<PlannedSection> {
         name: section.entry.name.clone(),
         template: section.entry.template,
         templates: section.entry.templates.clone(),
-        own: (0..section.entry.own().count()).map(Merged::Same).collect(),
+        own: unchanged(section),
         moved: false,
         file: section.lines.as_ref().map_or(0, |lines| lines.file),
     });
@@ -151,7 +156,7 @@ fn drafts(document: &ConfigDocument) -> Vec<PlannedSection> {
 /// Applies changes, one after another.
 pub struct Planner<'a> {
     pub(super) document: &'a ConfigDocument,
-    drafts: Vec<PlannedSection>,
+    pub(super) drafts: Vec<PlannedSection>,
     /// The files that change.
     files: HashSet<usize>,
     problems: Vec<FileProblem>,
@@ -249,7 +254,7 @@ impl Planner<'_> {
             name: name.to_owned(),
             template: change.template,
             templates: change.templates.clone().unwrap_or_default(),
-            own: Vec::new(),
+            own: vec![Vec::new()],
             moved: true,
             file: 0,
         };

@@ -1,6 +1,7 @@
 //! A configuration with its text: what Asterisk's parser read, and on which lines of which
 //! file it stands.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::scan::{Directive, FileLine, Header, ScannedLine, scan};
@@ -93,7 +94,7 @@ pub struct ConfigFile {
     pub includes: Vec<(usize, Vec<usize>)>,
 }
 
-/// The lines of a section in its file.
+/// The lines of a section in its file, or of one of its parts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SectionLines {
     /// The index of the file.
@@ -113,8 +114,22 @@ pub struct PlacedSection {
     pub entry: ConfigEntry,
     /// Where it stands; `None` if that is not known.
     pub lines: Option<SectionLines>,
+    /// Where it goes on (`+`), in the order of the parser.
+    pub more: Vec<SectionLines>,
     /// Why it cannot be changed here.
     pub fixed: Option<String>,
+}
+
+impl PlacedSection {
+    /// The section's parts: where it begins, and where it goes on.
+    pub fn parts(&self) -> impl Iterator<Item = &SectionLines> {
+        self.lines.iter().chain(&self.more)
+    }
+
+    /// The number of options that stand in the parts before one.
+    pub fn options_before(&self, part: usize) -> usize {
+        self.parts().take(part).map(|part| part.options.len()).sum()
+    }
 }
 
 /// A configuration with its text.
@@ -147,31 +162,19 @@ impl ConfigDocument {
             sections: Vec::with_capacity(entries.len()),
             files,
         };
-        let mut next = found
-            .iter()
-            .filter(|found| !found.header.addition)
-            .peekable();
+        let heirs = heirs(&found);
+        let sections = together(&found);
+        let mut next = sections.iter().peekable();
         for entry in entries {
-            let found = next.next_if(|found| is_same(&found.header, &entry));
-            document.place(entry, found);
+            let parts = next.next_if(|parts| is_same(&parts[0].header, &entry));
+            document.place(entry, parts.map_or(&[], |parts| &parts[..]), &heirs);
         }
-        if let Some(left) = next.next() {
+        if let Some(left) = next.next().map(|parts| parts[0]) {
             let place = document.place_of(left.lines.file, left.lines.header);
             document.fixed = Some(format!(
                 "the section [{}] at {place} is not what Asterisk's parser reads there",
                 left.header.name
             ));
-        }
-        for addition in found.iter().filter(|found| found.header.addition) {
-            let place = document.place_of(addition.lines.file, addition.lines.header);
-            let mut sections = document.sections.iter_mut();
-            let section = sections.find(|section| {
-                let name = &addition.header.name;
-                !section.entry.template && section.entry.name.eq_ignore_ascii_case(name)
-            });
-            if let Some(section) = section {
-                section.fixed = Some(format!("the section goes on at {place}"));
-            }
         }
         document
     }
@@ -181,6 +184,7 @@ impl ConfigDocument {
         let sections = entries.into_iter().map(|entry| PlacedSection {
             entry,
             lines: None,
+            more: Vec::new(),
             fixed: Some(why.to_owned()),
         });
         ConfigDocument {
@@ -190,11 +194,17 @@ impl ConfigDocument {
         }
     }
 
-    fn place(&mut self, mut entry: ConfigEntry, found: Option<&FoundSection>) {
-        let Some(found) = found else {
+    fn place(
+        &mut self,
+        mut entry: ConfigEntry,
+        parts: &[&FoundSection],
+        heirs: &HashMap<String, &str>,
+    ) {
+        let Some((first, more)) = parts.split_first() else {
             self.sections.push(PlacedSection {
                 entry,
                 lines: None,
+                more: Vec::new(),
                 fixed: Some(
                     "the section is not in a file that can be written: #exec makes it, or its \
                      file is included twice"
@@ -203,14 +213,29 @@ impl ConfigDocument {
             });
             return;
         };
-        entry.templates.clone_from(&found.header.templates);
-        let file = &self.files[found.lines.file].name;
-        let lines = found.lines.options.iter().map(|line| *line as u32 + 1);
+        entry.templates.clone_from(&first.header.templates);
+        let file = &self.files[first.lines.file].name;
+        let lines = parts.iter().flat_map(|part| {
+            let file = &self.files[part.lines.file].name;
+            let options = part.lines.options.iter();
+            options.map(move |line| (file, *line as u32 + 1))
+        });
         let own = entry.own();
-        let stands_here = own
-            .map(|option| (&option.file, option.line))
-            .eq(lines.map(|line| (file, line)));
-        let fixed = found.fixed.clone().or_else(|| {
+        let stands_here = own.map(|option| (&option.file, option.line)).eq(lines);
+        let going_on = more.iter().find_map(|part| {
+            let heir = heirs.get(&entry.name.to_ascii_lowercase());
+            let why = match &part.header {
+                _ if part.lines.file != first.lines.file => ", in another file".into(),
+                header if header.template => ", as a template".into(),
+                header if !header.templates.is_empty() => ", with templates of its own".into(),
+                header if header.conditional => ", with a condition".into(),
+                _ => format!(", and [{}] inherits from it", heir?),
+            };
+            let place = self.place_of(part.lines.file, part.lines.header);
+            Some(format!("the section goes on at {place}{why}"))
+        });
+        let within = || parts.iter().find_map(|part| part.fixed.clone());
+        let fixed = going_on.or_else(within).or_else(|| {
             let own = entry.own();
             let elsewhere = own.map(|option| &option.file).find(|other| *other != file);
             (!stands_here).then(|| match elsewhere {
@@ -220,7 +245,8 @@ impl ConfigDocument {
         });
         self.sections.push(PlacedSection {
             entry,
-            lines: Some(found.lines.clone()),
+            lines: Some(first.lines.clone()),
+            more: more.iter().map(|part| part.lines.clone()).collect(),
             fixed,
         });
     }
@@ -233,6 +259,37 @@ impl ConfigDocument {
 
 fn is_same(header: &Header, entry: &ConfigEntry) -> bool {
     header.name == entry.name && header.template == entry.template
+}
+
+/// The parts of each section: an addition (`+`) belongs to the first section of its name that is
+/// no template.
+fn together(found: &[FoundSection]) -> Vec<Vec<&FoundSection>> {
+    let mut sections: Vec<Vec<&FoundSection>> = Vec::new();
+    let mut first: HashMap<String, usize> = HashMap::new();
+    for part in found {
+        let name = part.header.name.to_ascii_lowercase();
+        if part.header.addition {
+            // Without such a section Asterisk's parser refuses the file.
+            if let Some(section) = first.get(&name) {
+                sections[*section].push(part);
+            }
+            continue;
+        }
+        if !part.header.template {
+            first.entry(name).or_insert(sections.len());
+        }
+        sections.push(vec![part]);
+    }
+    sections
+}
+
+/// A section that inherits from each section that is one's template.
+fn heirs(found: &[FoundSection]) -> HashMap<String, &str> {
+    let pairs = found.iter().flat_map(|heir| {
+        let templates = heir.header.templates.iter();
+        templates.map(|name| (name.to_ascii_lowercase(), &*heir.header.name))
+    });
+    pairs.collect()
 }
 
 /// Collects the sections of a file and of those that it includes, in the order of the parser.

@@ -13,14 +13,15 @@ pub fn entries(document: &ConfigDocument, drafts: &[PlannedSection]) -> Vec<Conf
     let mut changed: HashSet<String> = HashSet::new();
     for draft in drafts {
         let source = draft.source.map(|source| &document.sections[source].entry);
+        let mut bases = draft.templates.iter();
+        let bases_stay = bases.all(|name| !changed.contains(&name.to_ascii_lowercase()));
         let keeps = source.is_some_and(|source| {
-            let own = draft.own.iter().enumerate();
+            let own = draft.own().enumerate();
             source.templates == draft.templates
                 && source.name == draft.name
-                && draft.own.len() == source.own().count()
+                && draft.own().count() == source.own().count()
                 && own.into_iter().all(|(at, own)| *own == Merged::Same(at))
-                && (draft.templates.iter())
-                    .all(|name| !changed.contains(&name.to_ascii_lowercase()))
+                && bases_stay
         });
         if let (true, Some(source)) = (keeps, source) {
             entries.push(source.clone());
@@ -28,7 +29,15 @@ pub fn entries(document: &ConfigDocument, drafts: &[PlannedSection]) -> Vec<Conf
         }
         changed.insert(draft.name.to_ascii_lowercase());
         let mut options = Vec::new();
-        for template in &draft.templates {
+        // What a section inherits need not be all that its template has now, if the template goes on
+        // below it.
+        let same = source.filter(|source| bases_stay && source.templates == draft.templates);
+        if let Some(source) = same {
+            let inherited = source.options.iter().filter(|option| option.inherited);
+            options.extend(inherited.cloned());
+        }
+        let anew = same.is_none().then_some(&draft.templates);
+        for template in anew.into_iter().flatten() {
             let mut before = entries.iter();
             let base = before.find(|it| it.name.eq_ignore_ascii_case(template));
             let inherited = base.into_iter().flat_map(|base| base.options.clone());
@@ -38,7 +47,7 @@ pub fn entries(document: &ConfigDocument, drafts: &[PlannedSection]) -> Vec<Conf
             }));
         }
         let own: Vec<&ConfigOption> = source.into_iter().flat_map(ConfigEntry::own).collect();
-        options.extend(draft.own.iter().map(|merged| merged.option(&own)));
+        options.extend(draft.own().map(|merged| merged.option(&own)));
         entries.push(ConfigEntry {
             name: draft.name.clone(),
             template: draft.template,

@@ -11,6 +11,7 @@ mod expected;
 mod guard;
 mod merge;
 mod options;
+mod parts;
 mod pieces;
 mod render;
 mod rows;

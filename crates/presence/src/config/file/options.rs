@@ -3,7 +3,7 @@
 use super::change::{OptionsChange, PlannedSection, Planner, SectionChange, WantedOption};
 use super::document::ConfigOption;
 use super::guard;
-use super::merge::merge;
+use super::parts::{merge_parts, unchanged};
 use crate::config::section_options;
 use crate::model::suggest::expected;
 use crate::model::text::quoted;
@@ -93,7 +93,9 @@ impl Planner<'_> {
             self.problem(name, option.as_deref(), guard::CODE);
             return;
         }
-        draft.own = merge(own, values);
+        let source = draft.source.map(|source| &self.document.sections[source]);
+        let parts = source.map_or_else(Vec::new, unchanged);
+        draft.own = merge_parts(&parts, own, values);
     }
 
     /// The type that a section has by its templates.

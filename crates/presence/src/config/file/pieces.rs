@@ -36,6 +36,8 @@ pub struct TextPiece {
     pub lines: Vec<TextLine>,
     /// The index of the section's draft.
     pub section: Option<Option<usize>>,
+    /// Which part of the section it is, from 0.
+    pub part: usize,
     /// Whether it has its place already.
     pub placed: bool,
 }
@@ -56,18 +58,19 @@ pub fn pieces(
         });
         lines.collect()
     };
-    let mut places: Vec<(usize, &SectionLines)> = Vec::new();
+    let mut places: Vec<(usize, usize, &SectionLines)> = Vec::new();
     for (index, section) in document.sections.iter().enumerate() {
-        if let Some(lines) = section.lines.as_ref().filter(|lines| lines.file == file) {
-            places.push((index, lines));
-        }
+        let parts = section.parts().enumerate();
+        let parts = parts.filter(|(_, lines)| lines.file == file);
+        places.extend(parts.map(|(part, lines)| (index, part, lines)));
     }
-    places.sort_by_key(|(_, lines)| lines.header);
+    places.sort_by_key(|(.., lines)| lines.header);
     let (mut pieces, mut end) = (Vec::new(), 0);
-    for (index, place) in places {
+    for (index, part, place) in places {
         pieces.push(TextPiece {
             lines: copied(end, place.header),
             section: None,
+            part: 0,
             placed: true,
         });
         let draft = plan
@@ -78,6 +81,7 @@ pub fn pieces(
         pieces.push(TextPiece {
             lines: copied(place.header, place.end),
             section: Some(draft),
+            part,
             placed: !moved,
         });
         end = place.end;
@@ -85,6 +89,7 @@ pub fn pieces(
     pieces.push(TextPiece {
         lines: copied(end, all.len()),
         section: None,
+        part: 0,
         placed: true,
     });
     pieces
@@ -129,26 +134,30 @@ pub fn move_sections(
             continue;
         }
         let of = |piece: &TextPiece| piece.section == Some(Some(index));
-        let mut lines = match pieces.iter().position(of) {
-            Some(at) => {
-                let taken = take(pieces, at);
-                pieces[at].section = None;
-                taken
+        let blank = written_line(end_of_line.to_vec());
+        let mut lines: Vec<TextLine> = Vec::new();
+        // A section in parts moves as a whole.
+        while let Some(at) = pieces.iter().position(of) {
+            if lines.last().is_some_and(|line| !line.is_blank()) {
+                lines.push(blank.clone());
             }
-            None => {
-                let written = new_section(draft, end_of_line, write)?;
-                written.into_iter().map(written_line).collect()
-            }
-        };
+            lines.append(&mut take(pieces, at));
+            pieces[at].section = None;
+        }
+        if draft.source.is_none() {
+            let written = new_section(draft, end_of_line, write)?;
+            lines.extend(written.into_iter().map(written_line));
+        }
         let before = plan.drafts[..index].iter().enumerate().rev();
         let before = before.map(|(before, _)| before).find_map(|before| {
-            let stands = |piece: &TextPiece| piece.section == Some(Some(before)) && piece.placed;
+            let stands = |piece: &TextPiece| {
+                piece.section == Some(Some(before)) && piece.part == 0 && piece.placed
+            };
             pieces.iter().position(stands)
         });
         let has_later = plan.drafts[index + 1..]
             .iter()
             .any(|later| later.file == file && later.source.is_some() && !later.moved);
-        let blank = written_line(end_of_line.to_vec());
         match before {
             Some(at) if has_later => {
                 // After the comments that belong to the section before.
@@ -194,11 +203,13 @@ fn insert(
     let section = TextPiece {
         lines,
         section: Some(Some(draft)),
+        part: 0,
         placed: true,
     };
     let rest = TextPiece {
         lines: rest,
         section: None,
+        part: 0,
         placed: true,
     };
     pieces.splice(at..at, [section, rest]);

@@ -5,7 +5,7 @@ use std::iter::Peekable;
 use std::slice::Iter;
 
 use super::change::{ChangePlan, PlannedSection};
-use super::document::{ConfigDocument, SectionLines};
+use super::document::{ConfigDocument, PlacedSection};
 use super::merge::Merged;
 use super::pieces::{move_sections, pieces, take, written_line};
 use super::scan::{FileLine, ScannedLine, lines, scan};
@@ -57,11 +57,10 @@ pub fn render(
         match pieces[at].section {
             Some(Some(draft)) => {
                 let draft = &plan.drafts[draft];
-                let place = draft
-                    .source
-                    .and_then(|source| document.sections[source].lines.as_ref());
-                if let Some(place) = place.filter(|_| differs(document, draft)) {
-                    let written = section(draft, place, &all, &scanned, end_of_line, write)?;
+                let source = draft.source.map(|source| &document.sections[source]);
+                let part = pieces[at].part;
+                if let Some(source) = source.filter(|source| differs(source, draft, part)) {
+                    let written = section(draft, source, part, &all, &scanned, end_of_line, write)?;
                     pieces[at].lines = written.into_iter().map(written_line).collect();
                 }
             }
@@ -77,16 +76,27 @@ pub fn render(
         .collect())
 }
 
-/// Whether the draft is not what stands in the file.
-fn differs(document: &ConfigDocument, draft: &PlannedSection) -> bool {
-    let source = draft.source.map(|source| &document.sections[source].entry);
-    source.is_none_or(|entry| {
-        let own = draft.own.iter().enumerate();
-        entry.name != draft.name
-            || entry.templates != draft.templates
-            || entry.own().count() != draft.own.len()
-            || own.into_iter().any(|(at, own)| *own != Merged::Same(at))
-    })
+/// Whether a part of the draft is not what stands in the file.
+fn differs(source: &PlacedSection, draft: &PlannedSection, part: usize) -> bool {
+    let before = source.options_before(part);
+    let own = own_of(draft, part);
+    let same = |(at, own): (usize, &Merged)| *own == Merged::Same(before + at);
+    let count = source.parts().nth(part).map(|part| part.options.len());
+    source.fixed.is_none()
+        && (!keeps_header(source, draft, part)
+            || count != Some(own.len())
+            || !own.iter().enumerate().all(same))
+}
+
+/// The options of a part.
+fn own_of(draft: &PlannedSection, part: usize) -> &[Merged] {
+    draft.own.get(part).map_or(&[], |own| own)
+}
+
+/// Whether the first line of a part stays.
+fn keeps_header(source: &PlacedSection, draft: &PlannedSection, part: usize) -> bool {
+    let entry = &source.entry;
+    entry.name == draft.name && (part > 0 || entry.templates == draft.templates)
 }
 
 fn header(draft: &PlannedSection) -> String {
@@ -121,22 +131,33 @@ fn mark(line: usize) -> String {
     format!(";line-{line}\n")
 }
 
-/// The lines of a section that stands in the file.
+/// The lines of a part of a section that stands in the file.
 fn section(
     draft: &PlannedSection,
-    place: &SectionLines,
+    source: &PlacedSection,
+    part: usize,
     all: &[&[u8]],
     scanned: &[ScannedLine],
     end_of_line: &[u8],
     write: WriteSection<'_>,
 ) -> Result<Vec<Vec<u8>>, String> {
-    let (mut text, templates) = stubs(draft);
+    let mut number = source.options_before(part);
+    let place = source
+        .parts()
+        .nth(part)
+        .ok_or("the section has no such part")?;
+    let bare = format!("[{}]", draft.name);
+    // Only the first part has templates; the writer gets another one as a section of its own.
+    let ((mut text, templates), head) = match part {
+        0 => (stubs(draft), header(draft)),
+        _ => ((Vec::new(), 0), bare),
+    };
     let mut values = Vec::new();
     let rest = after_header(all[place.header]);
-    text.extend_from_slice(header(draft).as_bytes());
+    text.extend_from_slice(head.as_bytes());
     text.extend_from_slice(rest.trim_ascii_end());
     text.push(b'\n');
-    let mut own = draft.own.iter().peekable();
+    let mut own = own_of(draft, part).iter().peekable();
     let add_new = |own: &mut Peekable<Iter<'_, Merged>>, text: &mut Vec<u8>| {
         let mut new = Vec::new();
         while let Some(Merged::New(name, value)) = own.peek() {
@@ -148,7 +169,6 @@ fn section(
     };
     // A new option stands directly below the option before it.
     values.append(&mut add_new(&mut own, &mut text));
-    let mut number = 0;
     for line in place.header + 1..place.end {
         if !matches!(scanned[line].kind, FileLine::Option(_)) {
             text.extend_from_slice(mark(line).as_bytes());
@@ -186,9 +206,10 @@ fn section(
         });
         match marked {
             Some(original) => result.push(original.to_vec()),
-            None if at == 0 && unchanged_header(scanned, place, draft) => {
+            None if at == 0 && keeps_header(source, draft, part) => {
                 result.push(all[place.header].to_vec());
             }
+            None if at == 0 && part > 0 => result.push(renamed(all[place.header], &draft.name)),
             None if END.trim_ascii_end() == bare => {}
             None => result.push([bare, end_of_line].concat()),
         }
@@ -203,12 +224,12 @@ fn section(
     Ok(result)
 }
 
-fn unchanged_header(scanned: &[ScannedLine], place: &SectionLines, draft: &PlannedSection) -> bool {
-    match &scanned[place.header].kind {
-        FileLine::Header(header) => {
-            header.name == draft.name && header.templates == draft.templates
-        }
-        _ => false,
+/// A part's first line with another name.
+fn renamed(line: &[u8], name: &str) -> Vec<u8> {
+    let position = |byte: u8| line.iter().position(|it| *it == byte);
+    match (position(b'['), position(b']')) {
+        (Some(from), Some(to)) => [&line[..=from], name.as_bytes(), &line[to..]].concat(),
+        _ => line.to_vec(),
     }
 }
 
@@ -238,7 +259,7 @@ pub fn new_section(
     text.extend_from_slice(header(draft).as_bytes());
     text.push(b'\n');
     let mut values = Vec::new();
-    for own in &draft.own {
+    for own in draft.own() {
         if let Merged::New(name, value) = own {
             text.extend_from_slice(format!("{name} = x\n").as_bytes());
             values.push(value.clone());

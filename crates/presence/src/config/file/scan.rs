@@ -35,6 +35,8 @@ pub struct Header {
     pub template: bool,
     /// Whether it adds to a section that exists (`+`).
     pub addition: bool,
+    /// Whether a condition says to which of several (`+type=user`).
+    pub conditional: bool,
     /// The templates, in order.
     pub templates: Vec<String>,
 }
@@ -184,6 +186,7 @@ fn header(text: &[u8]) -> FileLine {
         name: name.to_owned(),
         template: false,
         addition: false,
+        conditional: false,
         templates: Vec::new(),
     };
     let list = rest.strip_prefix('(').and_then(|rest| rest.split_once(')'));
@@ -191,7 +194,10 @@ fn header(text: &[u8]) -> FileLine {
         match word {
             "" => {}
             "!" => header.template = true,
-            word if word.starts_with('+') => header.addition = true,
+            word if word.starts_with('+') => {
+                header.addition = true;
+                header.conditional |= word != "+";
+            }
             word => header.templates.push(word.to_owned()),
         }
     }
@@ -262,6 +268,7 @@ mod tests {
             name: "alice".into(),
             template: true,
             addition: true,
+            conditional: true,
             templates: vec!["office".into()],
         };
         assert_eq!(scanned[0].kind, FileLine::Header(expected));

@@ -8,18 +8,27 @@ use proptest::prelude::*;
 use super::scan::{FileLine, lines, scan};
 use super::*;
 
+mod parts;
+
 const FILE: &str = "userpresence.conf";
 
 /// The sections of a text without includes, as the parser reads them.
 fn entries(text: &str) -> Vec<ConfigEntry> {
     let mut entries: Vec<ConfigEntry> = Vec::new();
+    let mut current = 0;
     for (number, (line, scanned)) in lines(text.as_bytes())
         .iter()
         .zip(scan(text.as_bytes()))
         .enumerate()
     {
         match scanned.kind {
+            FileLine::Header(header) if header.addition => {
+                let name = header.name;
+                let of_name = |it: &ConfigEntry| it.name == name && !it.template;
+                current = entries.iter().position(of_name).expect("a section");
+            }
             FileLine::Header(header) => {
+                current = entries.len();
                 let bases = header.templates.iter().flat_map(|template| {
                     let base = entries.iter().find(|it| it.name == *template);
                     base.expect("a template").options.clone()
@@ -39,18 +48,14 @@ fn entries(text: &str) -> Vec<ConfigEntry> {
                 let line = String::from_utf8_lossy(line);
                 let line = line.split(" ;").next().unwrap_or_default();
                 let (name, value) = line.split_once('=').expect("an option");
-                entries
-                    .last_mut()
-                    .expect("a section")
-                    .options
-                    .push(ConfigOption {
-                        name: name.trim().into(),
-                        value: value.trim().into(),
-                        utf8: true,
-                        inherited: false,
-                        file: FILE.into(),
-                        line: number as u32 + 1,
-                    });
+                entries[current].options.push(ConfigOption {
+                    name: name.trim().into(),
+                    value: value.trim().into(),
+                    utf8: true,
+                    inherited: false,
+                    file: FILE.into(),
+                    line: number as u32 + 1,
+                });
             }
             _ => {}
         }
@@ -213,36 +218,6 @@ fn a_problem_has_the_line_of_its_option() {
     assert_eq!((&*problems[0].section, problems[0].line), ("none", 0));
 }
 
-#[test]
-fn sections_in_two_parts_stay_as_they_are() {
-    let text = "[a]\ntype=user\n[b]\ntype=user\n[a](+)\nid=1\n";
-    let mut read = entries("[a]\ntype=user\n[b]\ntype=user\n");
-    read[0].options.push(ConfigOption {
-        name: "id".into(),
-        value: "1".into(),
-        utf8: true,
-        inherited: false,
-        file: FILE.into(),
-        line: 6,
-    });
-    let file = ConfigFile {
-        name: FILE.into(),
-        text: text.into(),
-        includes: Vec::new(),
-    };
-    let document = ConfigDocument::new(vec![file], read);
-    let fixed: Vec<_> = document
-        .sections
-        .iter()
-        .map(|it| it.fixed.as_deref())
-        .collect();
-    assert_eq!(
-        fixed,
-        [Some("the section goes on at userpresence.conf:5"), None]
-    );
-    assert_eq!(document.fixed, None);
-}
-
 /// A line between or in sections.
 fn between() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -263,7 +238,8 @@ fn option() -> impl Strategy<Value = (String, String)> {
     (names, "[a-c]{0,2}").prop_map(|(name, value)| (name.to_owned(), value))
 }
 
-/// A text of sections `s0` to `s5`; each may inherit from one before it.
+/// A text of sections `s0` to `s5`; each may inherit from one before it, and one before it may go on
+/// behind it.
 fn text() -> impl Strategy<Value = String> {
     let option = (option(), any::<bool>()).prop_map(|((name, value), note)| {
         let note = if note { " ; note" } else { "" };
@@ -271,9 +247,10 @@ fn text() -> impl Strategy<Value = String> {
     });
     let line = prop_oneof![2 => option, 1 => between()];
     let section = (
-        proptest::collection::vec(line, 0..5),
+        proptest::collection::vec(line.clone(), 0..5),
         proptest::option::of(0usize..6),
         proptest::collection::vec(between(), 0..3),
+        proptest::option::of((0usize..6, proptest::collection::vec(line, 0..3))),
     );
     let sections = proptest::collection::vec(section, 1..6);
     (
@@ -283,12 +260,15 @@ fn text() -> impl Strategy<Value = String> {
     )
         .prop_map(|(head, sections, end)| {
             let mut text: String = head.concat();
-            for (at, (lines, base, after)) in sections.into_iter().enumerate() {
+            for (at, (lines, base, after, more)) in sections.into_iter().enumerate() {
                 let base = base
                     .filter(|base| *base < at)
                     .map(|base| format!("(s{base})"));
                 text.push_str(&format!("[s{at}]{}\n", base.unwrap_or_default()));
                 text.push_str(&(lines.concat() + &after.concat()));
+                if let Some((part, lines)) = more.filter(|(part, _)| *part <= at) {
+                    text.push_str(&format!("[s{part}](+) ; more\n{}", lines.concat()));
+                }
             }
             match end {
                 true => text,
@@ -341,14 +321,15 @@ proptest! {
             };
             let document = document(&text);
             for section in &document.sections {
-                let place = section.lines.as_ref().expect("a place");
                 if touched(&section.entry.name) {
                     continue;
                 }
                 let all = lines(text.as_bytes());
-                let own = all[place.header..place.end].concat();
-                let own = String::from_utf8(own).expect("a text");
-                prop_assert!(after.contains(own.trim_end()), "{own} in {after}");
+                for place in section.parts() {
+                    let own = all[place.header..place.end].concat();
+                    let own = String::from_utf8(own).expect("a text");
+                    prop_assert!(after.contains(own.trim_end()), "{own} in {after}");
+                }
             }
         }
     }
