@@ -107,11 +107,11 @@ pub fn restore(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     answer(caller, |runtime| {
         let name = segment(request, 3);
         let backups = runtime.backups().map_err(|why| failed(&why))?;
-        let Some(backup) = backups.iter().find(|backup| backup.name == name) else {
+        if !backups.iter().any(|backup| backup.name == name) {
             return Err(error(404, "not_found", "There is no such backup."));
-        };
+        }
         let is_current = if_match(request)?;
-        let done = runtime.restore_backup(&is_current, backup, &caller.name);
+        let done = runtime.restore_backup(&is_current, &name, &caller.name);
         done.map_err(refusal)?;
         let read = read(runtime)?;
         Ok(changed(&read, &whole(runtime, &read)))
