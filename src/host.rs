@@ -20,8 +20,8 @@ use asterisk::manager::{self, Class};
 use asterisk::pjsip::feature_events;
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
-    ami, application, astdb, config, config_writer, crypt, custom, devicestate, function, hints,
-    peer, presencestate, realtime, snapshots, stasis_app, system, timing,
+    ami, application, astdb, config, config_writer, custom, devicestate, function, hints, peer,
+    presencestate, realtime, snapshots, stasis_app, system, timing,
 };
 pub use call_watch::CallWatch;
 pub use logger::install as install_logger;
@@ -328,10 +328,6 @@ impl Configuration for Asterisk {
             values,
         } = section;
         config_writer::write_section(scratch, text, *templates, values).map_err(refusal)
-    }
-
-    fn hash_password(&self, password: &str) -> Result<String, HostError> {
-        crypt::hash(password).map_err(refusal)
     }
 
     fn realtime_is_mapped(&self, family: &str) -> bool {

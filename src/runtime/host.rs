@@ -292,12 +292,6 @@ pub trait Configuration {
     /// Why it cannot be written.
     fn write_section(&self, scratch: &Path, section: &SectionText) -> Result<Vec<u8>, HostError>;
 
-    /// The hash of a password. It takes some time.
-    ///
-    /// # Errors
-    /// Why there can be none.
-    fn hash_password(&self, password: &str) -> Result<String, HostError>;
-
     /// Whether a realtime family is mapped and its driver is there.
     fn realtime_is_mapped(&self, family: &str) -> bool;
 

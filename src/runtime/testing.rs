@@ -350,10 +350,6 @@ impl Configuration for FakeHost {
         Err("there is no writer".into())
     }
 
-    fn hash_password(&self, _: &str) -> Result<String, HostError> {
-        Err("there are no hashes".into())
-    }
-
     fn realtime_is_mapped(&self, _: &str) -> bool {
         false
     }

@@ -32,6 +32,8 @@ pub struct ReadFiles {
     pub paths: Vec<PathBuf>,
     /// The indexes of files that are included more than once.
     pub repeated: HashSet<usize>,
+    /// Their paths without links, in the same order.
+    real: Vec<Option<PathBuf>>,
 }
 
 impl ReadFiles {
@@ -59,11 +61,12 @@ impl ReadFiles {
             ));
         }
         let text = fs::read(&path).map_err(|why| sentence(&path, &why))?;
-        let real = |path: &PathBuf| fs::canonicalize(path).ok();
+        let real = fs::canonicalize(&path).ok();
         let index = self.files.len();
-        if let Some(before) = self.paths.iter().position(|it| real(it) == real(&path)) {
+        if let Some(before) = self.real.iter().position(|it| *it == real) {
             self.repeated.extend([before, index]);
         }
+        self.real.push(real);
         let scanned = scan(&text);
         self.files.push(ConfigFile {
             name,
@@ -292,23 +295,27 @@ pub fn backup_name(directory: &Path, file: &Path) -> String {
         .replace('/', "%2F")
 }
 
-/// The time in the name of a backup.
-pub fn time_of(backup: &Path) -> String {
-    let name = file_name(backup);
-    let time = name.rsplit_once(BACKUP).map(|(_, time)| time);
-    time.unwrap_or_default().to_owned()
+/// The time in the name of a backup of the file of that name; `None` for any other file, such as
+/// a copy that somebody has made.
+pub fn time_of(backup: &Path, name: &str) -> Option<String> {
+    /// The form of [`time`], a zero for each digit.
+    const FORM: &str = "00000000T000000.000Z";
+    let found = file_name(backup);
+    let time = found.strip_prefix(name)?.strip_prefix(BACKUP)?;
+    let digit = |c: char| if c.is_ascii_digit() { '0' } else { c };
+    let form: String = time.chars().map(digit).collect();
+    (form == FORM).then(|| time.to_owned())
 }
 
-/// The backups of a file, the latest first.
+/// The backups of a file, the latest first. Files with other names are not looked at.
 ///
 /// # Errors
 /// The folder cannot be read.
 pub fn backups(folder: &Path, name: &str) -> Result<Vec<PathBuf>, String> {
-    let prefix = format!("{name}{BACKUP}");
     let entries = fs::read_dir(folder).map_err(|why| sentence(folder, &why))?;
     let mut found: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| file_name(path).starts_with(&prefix))
+        .filter(|path| time_of(path, name).is_some())
         .collect();
     // The time is written so that its order is that of the text.
     found.sort_unstable_by(|a, b| b.cmp(a));
@@ -324,6 +331,34 @@ pub fn prune(folder: &Path, name: &str) {
     {
         if let Err(why) = fs::remove_file(old) {
             log::warn!("{}", sentence(old, &why));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_backup_has_its_own_time_alone() {
+        let time = |found: &str| time_of(Path::new(found), "a.conf");
+        let now = super::time();
+        assert_eq!(
+            time(&format!("/etc/a.conf.backup-{now}")),
+            Some(now.clone())
+        );
+        for other in [
+            "a.conf.backup-keep".to_owned(),
+            "a.conf.backup-".to_owned(),
+            format!("a.conf.backup-{now}.old"),
+            format!("a.conf.backup-{now}.backup-{now}"),
+            format!("a.conf.backup-x{now}"),
+            format!("b.conf.backup-{now}"),
+            format!("a.conf{now}"),
+            "a.conf.backup-20260101T120000.000z".to_owned(),
+            "a.conf.backup-2026".to_owned(),
+        ] {
+            assert_eq!(time(&other), None, "{other}");
         }
     }
 }

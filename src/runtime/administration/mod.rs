@@ -43,8 +43,10 @@ pub struct ReadDocument {
     pub document: ConfigDocument,
     /// The entity tag of the files, and of the rows.
     pub tag: String,
-    /// The users from realtime; `None` where the family is not mapped.
+    /// The users from realtime; `None` where the family is not mapped or cannot be read.
     pub rows: Option<Vec<Section>>,
+    /// Why the rows of a family that is mapped cannot be read.
+    pub rows_problem: Option<String>,
     read: ReadFiles,
 }
 
@@ -109,11 +111,16 @@ impl Runtime {
         const MOST: usize = 5;
         let host = self.host();
         let rows = match host.realtime_is_mapped(FAMILY) {
-            true => {
-                let rows = host.realtime_rows(FAMILY)?.into_iter();
-                Some(rows.map(join_columns).collect())
+            true => host.realtime_rows(FAMILY).map(Some),
+            false => Ok(None),
+        };
+        // The file can be administered without the database.
+        let (rows, rows_problem) = match rows {
+            Ok(rows) => {
+                let joined = |rows: Vec<Section>| rows.into_iter().map(join_columns).collect();
+                (rows.map(joined), None)
             }
-            false => None,
+            Err(why) => (None, Some(why)),
         };
         if host.realtime_is_mapped(FILE) {
             let entries = self.read_entries(FILE)?;
@@ -126,6 +133,7 @@ impl Runtime {
                 })),
                 document: ConfigDocument::without_files(entries, why),
                 rows,
+                rows_problem,
                 read: ReadFiles::default(),
             });
         }
@@ -151,6 +159,7 @@ impl Runtime {
                 document,
                 tag,
                 rows,
+                rows_problem,
                 read,
             });
         }
@@ -268,6 +277,10 @@ impl Runtime {
     /// They cannot be read.
     pub fn backups(&self) -> Result<Vec<BackupFile>, String> {
         let read = self.read_document()?;
+        self.backups_of(&read)
+    }
+
+    fn backups_of(&self, read: &ReadDocument) -> Result<Vec<BackupFile>, String> {
         let directory = self.host().configuration_directory();
         let mut found = Vec::new();
         for (index, path) in read.read.paths.iter().enumerate() {
@@ -275,8 +288,8 @@ impl Runtime {
             for path in files::backups(&directory, &name)? {
                 found.push(BackupFile {
                     name: files::file_name(&path),
+                    time: files::time_of(&path, &name).unwrap_or_default(),
                     file: name.clone(),
-                    time: files::time_of(&path),
                     index,
                     path,
                 });
@@ -286,15 +299,15 @@ impl Runtime {
         Ok(found)
     }
 
-    /// Puts a backup in the place of its file, if the files have that entity tag. `by` is who does
-    /// so.
+    /// Puts the backup of that name in the place of its file, if the files have that entity tag.
+    /// `by` is who does so.
     ///
     /// # Errors
     /// Why nothing has changed.
     pub fn restore_backup(
         self: &Arc<Self>,
         is_current: &dyn Fn(&str) -> bool,
-        backup: &BackupFile,
+        backup: &str,
         by: &str,
     ) -> Result<(), ChangeRefused> {
         let _gate = self.changes.0.lock();
@@ -302,6 +315,10 @@ impl Runtime {
         if !is_current(&read.tag) {
             return Err(ChangeRefused::Changed);
         }
+        // Which file it is of is looked up now: the files may have changed since it was listed.
+        let backups = self.backups_of(&read)?;
+        let found = backups.into_iter().find(|it| it.name == backup);
+        let backup = found.ok_or(ChangeRefused::Changed)?;
         let text = fs::read(&backup.path).map_err(|why| format!("{}: {why}", backup.name))?;
         let new = NewText::write(&read.target(backup.index)?, &text)?;
         if backup.index == 0 {

@@ -46,7 +46,7 @@ impl Runtime {
         }
         let Some(rows) = &read.rows else {
             let why = "realtime family 'userpresence' is not mapped in extconfig.conf";
-            return Err(refused(why));
+            return Err(refused(read.rows_problem.as_deref().unwrap_or(why)));
         };
         let planned = plan_row(rows, change).map_err(ChangeRefused::Problems)?;
         let entries = read.document.sections.iter().map(|section| &section.entry);

@@ -11,7 +11,7 @@ use crate::runtime::{self, Runtime};
 use crate::web::wire;
 use presence::config::file::{ConfigEntry, FileProblem, OptionsChange, SectionChange, plan};
 use presence::model::principal::Role;
-use request::{ChangesRequest, SectionRequest};
+use request::{AskedChanges, ChangesRequest, SectionRequest};
 use std::sync::Arc;
 
 /// `GET v1/configuration`
@@ -26,8 +26,7 @@ pub fn show(request: &Request<'_>, caller: &HttpCaller) -> Reply {
 pub fn change(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     answer(caller, |runtime| {
         let changes: ChangesRequest = read_long_body(request, LONGEST_OF_SERVER)?;
-        let changes = changes.changes(runtime)?;
-        make(request, caller, runtime, &changes)?;
+        make(request, caller, runtime, changes.changes()?)?;
         let read = read(runtime)?;
         Ok(changed(&read, &whole(runtime, &read)))
     })
@@ -37,10 +36,10 @@ pub fn change(request: &Request<'_>, caller: &HttpCaller) -> Reply {
 pub fn check(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     answer(caller, |runtime| {
         let changes: ChangesRequest = read_long_body(request, LONGEST_OF_SERVER)?;
-        let changes = changes.changes(runtime)?;
+        let changes = changes.changes()?;
         let read = read(runtime)?;
-        let problems = match runtime.check_changes(&read, &changes) {
-            Ok(_) => own_login_lost(caller, &read, &changes),
+        let problems = match runtime.check_changes(&read, changes.unhashed()) {
+            Ok(_) => own_login_lost(caller, &read, changes.unhashed()),
             Err(ChangeRefused::Problems(problems)) => problems,
             Err(refused) => return Err(refusal(refused)),
         };
@@ -64,9 +63,9 @@ pub fn show_section(request: &Request<'_>, caller: &HttpCaller) -> Reply {
 pub fn change_section(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     answer(caller, |runtime| {
         let body: SectionRequest = read_long_body(request, LONGEST_OF_SERVER)?;
-        let change = body.change(segment(request, 3), runtime)?;
-        let name = change.rename.clone();
-        make(request, caller, runtime, &[change])?;
+        let change = AskedChanges::of_section(segment(request, 3), body)?;
+        let name = change.unhashed()[0].rename.clone();
+        make(request, caller, runtime, change)?;
         let read = read(runtime)?;
         let section = section(request, &read, name)?;
         Ok(changed(&read, &section))
@@ -82,7 +81,9 @@ pub fn delete_section(request: &Request<'_>, caller: &HttpCaller) -> Reply {
             ..SectionChange::default()
         };
         section(request, &read(runtime)?, None)?;
-        make(request, caller, runtime, &[change])?;
+        let is_current = if_match(request)?;
+        let done = runtime.change_configuration(&is_current, &[change], &caller.name);
+        done.map_err(refusal)?;
         let mut reply = super::answer::no_content();
         reply.headers.push(("ETag", read(runtime)?.tag.into()));
         Ok(reply)
@@ -107,11 +108,11 @@ pub fn restore(request: &Request<'_>, caller: &HttpCaller) -> Reply {
     answer(caller, |runtime| {
         let name = segment(request, 3);
         let backups = runtime.backups().map_err(|why| failed(&why))?;
-        let Some(backup) = backups.iter().find(|backup| backup.name == name) else {
+        if !backups.iter().any(|backup| backup.name == name) {
             return Err(error(404, "not_found", "There is no such backup."));
-        };
+        }
         let is_current = if_match(request)?;
-        let done = runtime.restore_backup(&is_current, backup, &caller.name);
+        let done = runtime.restore_backup(&is_current, &name, &caller.name);
         done.map_err(refusal)?;
         let read = read(runtime)?;
         Ok(changed(&read, &whole(runtime, &read)))
@@ -169,14 +170,24 @@ fn make(
     request: &Request<'_>,
     caller: &HttpCaller,
     runtime: &Arc<Runtime>,
-    changes: &[SectionChange],
+    changes: AskedChanges,
 ) -> Result<(), Reply> {
     let is_current = if_match(request)?;
-    let lost = own_login_lost(caller, &read(runtime)?, changes);
+    // A hash takes time: it is made only for a change that would be made.
+    if changes.has_passwords() {
+        let read = read(runtime)?;
+        if !is_current(&read.tag) {
+            return Err(refusal(ChangeRefused::Changed));
+        }
+        let checked = runtime.check_changes(&read, changes.unhashed());
+        checked.map_err(refusal)?;
+    }
+    let changes = changes.hashed()?;
+    let lost = own_login_lost(caller, &read(runtime)?, &changes);
     if !lost.is_empty() {
         return Err(problems_reply(&lost));
     }
-    let done = runtime.change_configuration(&is_current, changes, &caller.name);
+    let done = runtime.change_configuration(&is_current, &changes, &caller.name);
     done.map_err(refusal)
 }
 

@@ -74,21 +74,32 @@ fn change(request: &Request<'_>, caller: &HttpCaller) -> Result<Reply, Reply> {
 }
 
 fn check_new(change: &PasswordChange) -> Result<(), &'static str> {
-    let new = &change.new;
+    check_letters(&change.new)?;
+    if change.new == change.old {
+        return Err("The new password is the old one.");
+    }
+    Ok(())
+}
+
+/// Checks the length and letters of a new password.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn check_letters(new: &str) -> Result<(), &'static str> {
     if new.chars().count() < SHORTEST || new.len() > LONGEST {
         return Err("A password needs at least 8 characters, and at most 255 bytes.");
     }
     if new.chars().any(char::is_control) {
         return Err("The new password contains control characters.");
     }
-    if *new == change.old {
-        return Err("The new password is the old one.");
-    }
     Ok(())
 }
 
 /// The hash of a new password, in its turn with the passwords that are being checked.
-fn hash(password: &str) -> Result<String, Reply> {
+///
+/// # Errors
+/// Answers 503 where too many are being checked, or no hash can be made.
+pub fn hash(password: &str) -> Result<String, Reply> {
     let runtime = runtime::current().ok_or_else(super::not_running)?;
     let turn = runtime
         .sessions

@@ -210,6 +210,12 @@ fn mode_owner_and_link_stay_and_ten_backups() {
     let owner = fs::metadata(&real)
         .map(|data| (data.uid(), data.gid()))
         .expect("a file");
+    // Copies that somebody has made are theirs.
+    let copies = ["keep", "0", "20250101T000000.000Z.old"];
+    let copies = copies.map(|end| ast.config_path(&format!("userpresence.conf.backup-{end}")));
+    for copy in &copies {
+        fs::write(copy, "kept").expect("a copy");
+    }
     for number in 0..12 {
         let label = format!("Lunch {number}");
         change(
@@ -228,6 +234,9 @@ fn mode_owner_and_link_stay_and_ten_backups() {
     let listed = get(&ast, "boss", &target).json();
     let listed = listed["backups"].as_array().expect("backups").clone();
     assert_eq!(listed.len(), 10);
+    for copy in &copies {
+        assert_eq!(fs::read_to_string(copy).expect("the copy"), "kept");
+    }
     // The latest first: it is what was before the last change.
     let latest = listed[0]["name"].as_str().expect("a name");
     let backup = fs::read_to_string(ast.config_path(latest)).expect("a backup");
@@ -257,6 +266,7 @@ fn mode_owner_and_link_stay_and_ten_backups() {
         "userpresence.conf",
         "..%2Fuserpresence.conf",
         "asterisk.conf",
+        "userpresence.conf.backup-keep",
         "x",
     ] {
         let answer = super::send(&ast, "POST", &format!("/backups/{bad}"), &json!(null));

@@ -179,4 +179,32 @@ fn a_user_is_changed_there(engine: Engine) {
         rows(),
         format!("xena|303||||\n{}", yves.replace("302", "304"))
     );
+    if engine == Engine::Postgresql {
+        the_file_is_shown_without_the_database(&ast, &database);
+    }
+}
+
+fn the_file_is_shown_without_the_database(ast: &Instance, database: &Database) {
+    database.kill();
+    let shown = get(ast, "boss", CONFIGURATION).json();
+    let realtime = &shown["realtime"];
+    let reason = realtime["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("cannot be read"), "{realtime}");
+    assert_eq!(section(&shown, "alice")["origin"], "file");
+    let backups = get(ast, "boss", &format!("{CONFIGURATION}/backups"));
+    assert_eq!(backups.status, 200, "{backups:?}");
+    let lunch = json!([{"section": "lunch", "options": [
+        option("label", "Lunch"), option("state", "away")]}]);
+    let check = send(ast, "POST", "/check", &json!({"changes": lunch}));
+    assert_eq!(check.json(), json!({"problems": []}));
+    let row = json!([{"section": "xena", "origin": "realtime", "options": []}]);
+    let problems = refused(ast, &row);
+    assert!(problems[0].3.contains("cannot be read"), "{problems:?}");
+    // A reload needs the rows: the file stays as it was.
+    let answer = ask(ast, &lunch);
+    assert_eq!(answer.status, 500, "{answer:?}");
+    assert_eq!(file(ast), text());
+    database.start_again();
+    assert_eq!(ask(ast, &lunch).status, 200);
+    ast.wait_value("USER_PRESENCE(xena,extensions)", "303");
 }

@@ -296,6 +296,39 @@ fn secrets_are_replaced_and_never_shown() {
     let back = ast.http("PUT", &target, &[&basic, JSON, &tag], &body.to_string());
     assert_eq!(back.status, 200, "{back:?}");
     assert_eq!(get(&ast, "boss", CONFIGURATION).status, 200);
+    // It is as long as one that a person may choose, and few are hashed in one request.
+    let set = |count: usize, plain: &str| {
+        let users = (0..count).map(|at| {
+            json!({"section": format!("p{at}"), "templates": ["api"],
+                   "options": [{"name": "password", "plain": plain}]})
+        });
+        json!(users.collect::<Vec<_>>())
+    };
+    for (count, plain) in [
+        (1, ""),
+        (1, "7 chars"),
+        (1, "a bell \u{7}"),
+        (21, "long enough"),
+    ] {
+        let answer = ask(&ast, &set(count, plain));
+        assert_eq!(answer.status, 400, "{answer:?}");
+        assert_eq!(answer.json()["error"]["code"], "password");
+    }
+    // It is hashed only for a change that can be made: no turn is taken for any other.
+    let odd = json!([{"section": "api", "rename": "lunch", "options": [
+        {"name": "password", "plain": "long enough"}, option("account", "main")]}]);
+    refused(&ast, &odd);
+    let boss = login("boss");
+    let body = json!({"changes": set(20, "long enough")}).to_string();
+    for (headers, expected) in [
+        (&[&*boss, JSON][..], 428),
+        (&[&*boss, JSON, "If-Match: \"other\""][..], 412),
+    ] {
+        assert_eq!(
+            ast.http("PUT", CONFIGURATION, headers, &body).status,
+            expected
+        );
+    }
     // A password itself is not taken for its hash, and not shown either.
     let body = json!([{"section": "api", "options": [option("password", "geheim1"),
         option("account", "main")]}]);

@@ -2,9 +2,14 @@
 
 use serde::{Deserialize, Deserializer};
 
-use crate::runtime::Runtime;
-use crate::web::site::{Reply, error};
+use crate::web::site::{Reply, error, password};
 use presence::config::file::{OptionsChange, SectionChange, WantedOption};
+
+/// The most new passwords of a request: each hash takes a processor for a while.
+const MOST_PASSWORDS: usize = 20;
+
+/// Stands for the hash of a new password until the change has been checked.
+const NO_HASH: &str = "$6$new$hash";
 
 /// Changes of several sections.
 #[derive(Deserialize)]
@@ -64,32 +69,91 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Option::deserialize(deserializer).map(Some)
 }
 
+/// Changes, with the new passwords in them, which are not hashed yet.
+pub struct AskedChanges {
+    changes: Vec<SectionChange>,
+    /// Each with the index of its change, and of its option there.
+    passwords: Vec<(usize, usize, String)>,
+}
+
+impl AskedChanges {
+    fn new(asked: Vec<(String, SectionRequest)>) -> Result<Self, Reply> {
+        let mut passwords = Vec::new();
+        let mut changes = Vec::with_capacity(asked.len());
+        for (at, (section, request)) in asked.into_iter().enumerate() {
+            let mut found = Vec::new();
+            changes.push(request.change(section, &mut found)?);
+            passwords.extend(found.into_iter().map(|(option, plain)| (at, option, plain)));
+        }
+        if passwords.len() > MOST_PASSWORDS {
+            let why = format!("Expected at most {MOST_PASSWORDS} new passwords in a request.");
+            return Err(error(400, "password", &why));
+        }
+        Ok(AskedChanges { changes, passwords })
+    }
+
+    /// A change of one section.
+    ///
+    /// # Errors
+    /// Answers 400 for a password that is not accepted.
+    pub fn of_section(section: String, request: SectionRequest) -> Result<Self, Reply> {
+        Self::new(vec![(section, request)])
+    }
+
+    /// The changes, for a check: a new password has some hash.
+    pub fn unhashed(&self) -> &[SectionChange] {
+        &self.changes
+    }
+
+    /// Whether there are new passwords.
+    pub fn has_passwords(&self) -> bool {
+        !self.passwords.is_empty()
+    }
+
+    /// The changes with the hashes of new passwords, each in its turn.
+    ///
+    /// # Errors
+    /// Answers 503 for a password that cannot be hashed now.
+    pub fn hashed(mut self) -> Result<Vec<SectionChange>, Reply> {
+        for (change, option, plain) in &self.passwords {
+            if let OptionsChange::Set(options) = &mut self.changes[*change].options {
+                options[*option].value = Some(password::hash(plain)?);
+            }
+        }
+        Ok(self.changes)
+    }
+}
+
 impl ChangesRequest {
     /// The changes.
     ///
     /// # Errors
-    /// Answers 400 for a password that cannot be hashed.
-    pub fn changes(self, runtime: &Runtime) -> Result<Vec<SectionChange>, Reply> {
+    /// Answers 400 for a password that is not accepted.
+    pub fn changes(self) -> Result<AskedChanges, Reply> {
         let changes = self.changes.into_iter();
-        changes
-            .map(|named| named.change.change(named.section, runtime))
-            .collect()
+        AskedChanges::new(changes.map(|named| (named.section, named.change)).collect())
     }
 }
 
 impl SectionRequest {
-    /// The change of the section of that name.
-    ///
-    /// # Errors
-    /// Answers 400 for a password that cannot be hashed.
-    pub fn change(self, section: String, runtime: &Runtime) -> Result<SectionChange, Reply> {
+    /// The change of the section of that name; `passwords` gets the new ones, each with the index
+    /// of its option.
+    fn change(
+        self,
+        section: String,
+        passwords: &mut Vec<(usize, String)>,
+    ) -> Result<SectionChange, Reply> {
         let options = match self.options {
             None => OptionsChange::Keep,
             Some(None) => OptionsChange::Delete,
             Some(Some(options)) => {
                 let own = options.into_iter().filter(|option| !option.inherited);
-                let own = own.map(|option| option.wanted(runtime));
-                OptionsChange::Set(own.collect::<Result<_, _>>()?)
+                let own = own.enumerate().map(|(at, option)| {
+                    let (wanted, plain) = option.wanted()?;
+                    passwords.extend(plain.map(|plain| (at, plain)));
+                    Ok(wanted)
+                });
+                OptionsChange::Set(own.collect::<Result<_, Reply>>()?)
             }
         };
         Ok(SectionChange {
@@ -106,24 +170,19 @@ impl SectionRequest {
 }
 
 impl OptionRequest {
-    fn wanted(self, runtime: &Runtime) -> Result<WantedOption, Reply> {
-        let value = match self.plain {
+    fn wanted(self) -> Result<(WantedOption, Option<String>), Reply> {
+        let value = match &self.plain {
             None => self.value,
             Some(_) if !self.name.eq_ignore_ascii_case("password") || self.value.is_some() => {
                 let why = "'plain' is for the option 'password', in place of 'value'.";
                 return Err(error(400, "body", why));
             }
-            Some(plain) if plain.is_empty() => {
-                return Err(error(400, "body", "The password is empty."));
-            }
             Some(plain) => {
-                let hash = runtime.host().hash_password(&plain);
-                Some(hash.map_err(|why| error(400, "body", &format!("The password: {why}.")))?)
+                password::check_letters(plain).map_err(|why| error(400, "password", why))?;
+                Some(NO_HASH.to_owned())
             }
         };
-        Ok(WantedOption {
-            name: self.name,
-            value,
-        })
+        let name = self.name;
+        Ok((WantedOption { name, value }, self.plain))
     }
 }

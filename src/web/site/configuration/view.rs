@@ -19,8 +19,13 @@ pub fn whole(read: &ReadDocument, problems: &[FileProblem]) -> Value {
     let rows = read.rows.as_ref();
     let listed = rows.filter(|rows| rows.len() <= MOST_ROWS);
     sections.extend(listed.into_iter().flatten().map(row));
+    let realtime = match (rows, &read.rows_problem) {
+        (Some(rows), _) => json!({"users": rows.len(), "listed": listed.is_some()}),
+        (None, Some(why)) => json!({"users": 0, "listed": false, "reason": why}),
+        (None, None) => Value::Null,
+    };
     json!({
-        "realtime": rows.map(|rows| json!({"users": rows.len(), "listed": listed.is_some()})),
+        "realtime": realtime,
         "file": document.files.first().map_or("userpresence.conf", |file| &*file.name),
         "editable": document.fixed.is_none(),
         "reason": document.fixed,

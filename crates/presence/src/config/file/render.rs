@@ -131,6 +131,19 @@ fn mark(line: usize) -> String {
     format!(";line-{line}\n")
 }
 
+/// Each mark has to come back once, in order: a line that the writer left out would be lost.
+/// [`END`] need not: it is there so that it is the one that is left out.
+fn check_marks(text: &[u8], written: &[u8]) -> Result<(), String> {
+    fn marks(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let bare = lines(text).into_iter().map(<[u8]>::trim_ascii_end);
+        bare.filter(|line| line.starts_with(b";line-"))
+    }
+    match marks(text).eq(marks(written)) {
+        true => Ok(()),
+        false => Err("Asterisk's writer has lost a line of the section".into()),
+    }
+}
+
 /// The lines of a part of a section that stands in the file.
 fn section(
     draft: &PlannedSection,
@@ -193,10 +206,11 @@ fn section(
     // The parser would leave out a comment that is the last line, if the line before is none.
     text.extend_from_slice(END);
     let written = write(&SectionText {
-        text,
+        text: text.clone(),
         templates,
         values,
     })?;
+    check_marks(&text, &written)?;
     let mut result: Vec<Vec<u8>> = Vec::new();
     for (at, line) in lines(&written).into_iter().enumerate() {
         let bare = line.trim_ascii_end();

@@ -334,3 +334,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_line_that_the_writer_loses_is_noticed() {
+    let text = "[bob]\ntype = user\n; his desk\nextension = 200\n";
+    let document = document(text);
+    let change = SectionChange {
+        section: "bob".into(),
+        options: OptionsChange::Set(vec![WantedOption {
+            name: "extension".into(),
+            value: Some("201".into()),
+        }]),
+        ..SectionChange::default()
+    };
+    let plan = plan(&document, &[change]).expect("a plan");
+    for lost in [";line-1\n", ";line-2\n", ""] {
+        let mut loses = |section: &SectionText| {
+            let written = String::from_utf8(write(section)?).expect("a text");
+            assert!(written.contains(lost), "{written}");
+            Ok(written.replacen(lost, "", 1).into_bytes())
+        };
+        let rendered = render(&document, &plan, 0, &mut loses);
+        assert_eq!(rendered.is_ok(), lost.is_empty(), "{lost}: {rendered:?}");
+    }
+    let mut twice = |section: &SectionText| Ok([write(section)?, write(section)?].concat());
+    assert!(render(&document, &plan, 0, &mut twice).is_err());
+}
