@@ -85,7 +85,7 @@ fn two_clicks_or_three_keys_set_ones_own_status_from_everywhere() {
         page.wait("document.querySelector('#menu').hidden");
     }
     page.click("#own");
-    page.click("#search");
+    page.click("#top h1");
     page.wait("document.querySelector('#menu').hidden");
     assert_eq!(read(&board.ast, "alice,sequence"), number);
     board.no_errors();
