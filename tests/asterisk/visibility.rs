@@ -278,7 +278,7 @@ fn a_setting_of_ones_own_survives_a_reload_and_a_kill_and_goes_with_the_right() 
     ];
     let refused = ast.ami().action(&set);
     assert!(!refused.ok());
-    let why = "own_settings of 'bob' does not include visibility";
+    let why = "visibility: own_settings of 'bob' does not include visibility";
     assert_eq!(refused.header("Message"), why);
     // Giving it back is always possible.
     let back = [
