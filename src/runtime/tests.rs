@@ -10,7 +10,7 @@ use super::own_settings::{ForwardCallers, ForwardsChanged, SettingsRefusal};
 use super::persister::Persister;
 use super::testing::{Fake, runtime};
 use super::{NOT_RUNNING, Running, Runtime};
-use presence::calls::ForwardWhen;
+use presence::calls::{ForwardWhen, SetBy};
 use presence::model::assignment::Parts;
 
 const USERS: &str = "[alice]\ntype = user\nextension = 200\n\
@@ -255,9 +255,9 @@ fn own_forwards_are_stored_and_their_watchers_hear_of_them() {
     assert_eq!(*heard.lock().unwrap(), ["alice", "bob", "alice"]);
     let effective = runtime.effective_forwards("alice", None).unwrap();
     assert_eq!(effective[0].target.as_deref(), Some("201"));
-    assert_eq!(effective[3].own.as_deref(), Some("away"));
+    assert_eq!(effective[3].set_by, Some(SetBy::Own("away".into())));
     let other = runtime.effective_forwards("alice", Some("dnd")).unwrap();
-    assert!(other.iter().all(|it| it.own.is_none()));
+    assert!(other.iter().all(|it| it.set_by.is_none()));
     assert_eq!(runtime.own_forwards("alice").unwrap().len(), 2);
     let refused = [
         forward(Some("+49"), None),
