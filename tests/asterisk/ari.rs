@@ -156,7 +156,7 @@ fn a_user_is_set_by_query_or_body() {
     assert_eq!(carol["message"], "Ütfő 😀");
     assert_eq!(carol["status"], "lunch");
     assert_eq!(carol["dndStatus"], "DoNotAcceptAnyCalls");
-    // The body precedes; ARI's own parameters may stand in both.
+    // The body precedes; ARI's own parameters may be in both.
     done(&put(
         "carol?status=dnd&until=30m&app=crm",
         r#"{"status": "chat", "app": "crm"}"#,

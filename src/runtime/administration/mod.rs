@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub struct ChangeGate(Mutex<()>);
 
-/// The configuration as it stands in its files.
+/// The configuration as its files have it.
 pub struct ReadDocument {
     /// The files and sections.
     pub document: ConfigDocument,

@@ -246,7 +246,7 @@ fn a_killed_asterisk_leaves_the_old_or_the_new_file() {
         let left = file(&ast);
         assert!(left == before || left == after, "{left}");
         ast.start_again();
-        // What a killed change has left does not stand in the way of the next one.
+        // What a killed change has left does not hinder the next one.
         assert_eq!(ask(&ast, &label("Again")).status, 200);
     }
 }

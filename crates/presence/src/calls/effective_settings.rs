@@ -187,7 +187,7 @@ impl EffectiveSettings {
     }
 
     /// The items besides forwards that somebody has set, in one status and in none: name, value
-    /// and who has set it.
+    /// and what has set it.
     pub fn rows(world: &World, user: UserId, status: &str) -> Vec<[String; 3]> {
         let mut found = EffectiveSettings::default();
         found.status(world, user, Some(status));

@@ -610,7 +610,7 @@ fn own_items_decide_what_rings_and_say_whose_they_are() {
     assert_eq!(external(&world).note, "Away");
     let by = external(&world).set_by;
     assert!(by.contains(&(PlanItem::Mobile, SetBy::Section("office-away".into()))));
-    // Never in dnd, whoever has set it; and all phones ring rather than none.
+    // Never in dnd, even if the user has set it; and all phones ring rather than none.
     set(&mut world, "alice", "dnd");
     assert_eq!(stages(&world), ["PJSIP/desk&PJSIP/soft 30"]);
 }

@@ -23,7 +23,7 @@ pub struct SectionChange {
     pub options: OptionsChange,
     /// The new name.
     pub rename: Option<String>,
-    /// The section after which this one is to stand; empty for the first place.
+    /// The section that this one follows; empty for the first place.
     pub after: Option<String>,
     /// Whether a new user is to be a row of the realtime family.
     pub realtime: bool,
@@ -79,9 +79,9 @@ pub struct PlannedSection {
     /// The section's own options, in the parts in which they stand: one, if it is not known where
     /// it stands. Their indexes are those of all own options.
     pub own: Vec<Vec<Merged>>,
-    /// Whether it is to stand at another place than before, or is new.
+    /// Whether it moves to another place, or is new.
     pub moved: bool,
-    /// The index of the file in which it is to stand.
+    /// The index of its file after the change.
     pub file: usize,
 }
 
@@ -337,7 +337,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Every template has to stand before the section that names it.
+    /// Every template has to come before the section that names it.
     fn check_templates(&mut self) {
         let mut names = HashSet::new();
         let mut missing = Vec::new();

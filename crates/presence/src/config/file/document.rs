@@ -39,7 +39,7 @@ pub struct ConfigEntry {
 }
 
 impl ConfigEntry {
-    /// The options that stand in the section itself.
+    /// The section's own options, without those of templates.
     pub fn own(&self) -> impl Iterator<Item = &ConfigOption> {
         self.options.iter().filter(|option| !option.inherited)
     }
@@ -126,7 +126,7 @@ impl PlacedSection {
         self.lines.iter().chain(&self.more)
     }
 
-    /// The number of options that stand in the parts before one.
+    /// The number of options in the parts before one.
     pub fn options_before(&self, part: usize) -> usize {
         self.parts().take(part).map(|part| part.options.len()).sum()
     }
@@ -179,7 +179,7 @@ impl ConfigDocument {
         document
     }
 
-    /// Sections that stand in no file, with the reason.
+    /// Sections that no file contains, with the reason.
     pub fn without_files(entries: Vec<ConfigEntry>, why: &str) -> Self {
         let sections = entries.into_iter().map(|entry| PlacedSection {
             entry,
@@ -239,7 +239,7 @@ impl ConfigDocument {
             let own = entry.own();
             let elsewhere = own.map(|option| &option.file).find(|other| *other != file);
             (!stands_here).then(|| match elsewhere {
-                Some(elsewhere) => format!("some of its options stand in {elsewhere}"),
+                Some(elsewhere) => format!("some of its options are in {elsewhere}"),
                 None => "its lines are not what Asterisk's parser reads there".into(),
             })
         });

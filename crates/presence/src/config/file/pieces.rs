@@ -118,7 +118,7 @@ pub fn take(pieces: &mut [TextPiece], at: usize) -> Vec<TextLine> {
     taken
 }
 
-/// Puts new sections, and those that are to stand elsewhere, after the section before them.
+/// Puts new sections, and those that move, after the section before them.
 ///
 /// # Errors
 /// The writer's refusal.

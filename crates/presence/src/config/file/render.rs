@@ -76,7 +76,7 @@ pub fn render(
         .collect())
 }
 
-/// Whether a part of the draft is not what stands in the file.
+/// Whether a part of the draft differs from the file.
 fn differs(source: &PlacedSection, draft: &PlannedSection, part: usize) -> bool {
     let before = source.options_before(part);
     let own = own_of(draft, part);
@@ -144,7 +144,7 @@ fn check_marks(text: &[u8], written: &[u8]) -> Result<(), String> {
     }
 }
 
-/// The lines of a part of a section that stands in the file.
+/// The lines of a part of a section that the file has already.
 fn section(
     draft: &PlannedSection,
     source: &PlacedSection,
@@ -247,7 +247,7 @@ fn renamed(line: &[u8], name: &str) -> Vec<u8> {
     }
 }
 
-/// What stands in a section's first line after its name and templates.
+/// The rest of a section's first line, after its name and templates.
 fn after_header(line: &[u8]) -> &[u8] {
     let after = |line: &[u8], byte: u8| line.iter().position(|it| *it == byte).map(|at| at + 1);
     let Some(end) = after(line, b']') else {

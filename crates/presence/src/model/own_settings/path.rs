@@ -6,7 +6,7 @@ use super::{OwnSettings, STATUSES, SettingsPatch, StatusSetting, UserSetting, fo
 use crate::model::handling::{CallOrigin, ForwardWhen};
 use crate::model::text::quoted;
 
-/// The word that stands for the status which the user has chosen.
+/// The word for the status that the user has chosen.
 const CHOSEN: &str = "~";
 
 /// One item of a user's own settings.
