@@ -81,9 +81,7 @@ pub fn delete_section(request: &Request<'_>, caller: &HttpCaller) -> Reply {
             ..SectionChange::default()
         };
         section(request, &read(runtime)?, None)?;
-        let is_current = if_match(request)?;
-        let done = runtime.change_configuration(&is_current, &[change], &caller.name);
-        done.map_err(refusal)?;
+        carry_out(request, caller, runtime, &[change])?;
         let mut reply = super::answer::no_content();
         reply.headers.push(("ETag", read(runtime)?.tag.into()));
         Ok(reply)
@@ -166,6 +164,7 @@ fn section(
     }
 }
 
+/// Makes changes whose new passwords are not hashed yet.
 fn make(
     request: &Request<'_>,
     caller: &HttpCaller,
@@ -182,12 +181,21 @@ fn make(
         let checked = runtime.check_changes(&read, changes.unhashed());
         checked.map_err(refusal)?;
     }
-    let changes = changes.hashed()?;
-    let lost = own_login_lost(caller, &read(runtime)?, &changes);
+    carry_out(request, caller, runtime, &changes.hashed()?)
+}
+
+fn carry_out(
+    request: &Request<'_>,
+    caller: &HttpCaller,
+    runtime: &Arc<Runtime>,
+    changes: &[SectionChange],
+) -> Result<(), Reply> {
+    let is_current = if_match(request)?;
+    let lost = own_login_lost(caller, &read(runtime)?, changes);
     if !lost.is_empty() {
         return Err(problems_reply(&lost));
     }
-    let done = runtime.change_configuration(&is_current, &changes, &caller.name);
+    let done = runtime.change_configuration(&is_current, changes, &caller.name);
     done.map_err(refusal)
 }
 
