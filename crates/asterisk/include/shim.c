@@ -205,7 +205,10 @@ void shim_snapshot_read(const struct ast_channel_snapshot *snapshot,
 		read->line = SHIM_LINE_DOWN;
 		break;
 	}
-	read->outgoing = ast_test_flag(&snapshot->flags, AST_FLAG_OUTGOING) ? 1 : 0;
+	/* The core sets the flag after the driver has begun to call. A channel whose device rings is
+	 * called in any case: one that calls is in AST_STATE_RING. */
+	read->outgoing = snapshot->state == AST_STATE_RINGING
+		|| ast_test_flag(&snapshot->flags, AST_FLAG_OUTGOING) ? 1 : 0;
 	read->originated = ast_test_flag(&snapshot->flags, AST_FLAG_ORIGINATED) ? 1 : 0;
 	read->gone = ast_test_flag(&snapshot->flags, AST_FLAG_DEAD) ? 1 : 0;
 }
