@@ -75,7 +75,7 @@ fn a_call_ends_from_either_side_before_and_after_its_answer() {
         phone.hang_up();
         ast.wait_no_channels();
     }
-    assert_eq!(ast.device("PJSIP/200"), "NOT_INUSE");
+    ast.wait_device("PJSIP/200", "NOT_INUSE");
 }
 
 #[test]
