@@ -38,7 +38,9 @@ impl fmt::Display for Elsewhere {
 impl Settings {
     /// The node of this name.
     fn node(&self, name: &str) -> Option<&Arc<Node>> {
-        self.nodes.iter().find(|node| node.name.eq_ignore_ascii_case(name))
+        self.nodes
+            .iter()
+            .find(|node| node.name.eq_ignore_ascii_case(name))
     }
 
     /// Whether calls to another node go through this device. So a call from it comes from there.
@@ -64,6 +66,17 @@ pub fn elsewhere(world: &World, user: UserId, device: &str) -> Vec<Elsewhere> {
     at_nodes(directory, user, device, world.nodes_of(id)).collect()
 }
 
+/// The user's phones that are registered at other nodes, and not here.
+pub fn of_user(world: &World, user: UserId) -> Vec<Elsewhere> {
+    let mut devices: Vec<&str> = world.directory().phones(user).collect();
+    devices.sort_unstable();
+    devices.dedup();
+    let found = devices.into_iter();
+    found
+        .flat_map(|device| elsewhere(world, user, device))
+        .collect()
+}
+
 fn at_nodes<'a>(
     directory: &Directory,
     user: UserId,
@@ -85,7 +98,10 @@ fn at_nodes<'a>(
 /// the phone. A phone without an extension is known by the part of its name behind the slash.
 fn extension_of<'a>(directory: &'a Directory, user: UserId, device: &'a str) -> &'a str {
     let id = directory.device(device);
-    let owners = id.map_or(&[][..], |id| directory.owners(id)).iter().copied();
+    let owners = id
+        .map_or(&[][..], |id| directory.owners(id))
+        .iter()
+        .copied();
     let of = |user: UserId| {
         let inputs = directory.get(user).inputs.iter();
         let mut inputs = inputs.filter(|input| id.is_some() && input.phone() == id);
@@ -119,7 +135,9 @@ impl CallPlan {
             }
             *devices = all;
         };
-        self.steps.iter_mut().for_each(|step| placed(&mut step.devices));
+        self.steps
+            .iter_mut()
+            .for_each(|step| placed(&mut step.devices));
         placed(&mut self.together);
         placed(&mut self.monitors);
     }
@@ -133,7 +151,10 @@ impl CallPlan {
         let phones = inputs.filter_map(|input| input.phone());
         let mut together = Vec::new();
         for device in phones {
-            add(&mut together, Some(directory.device_name(device).to_owned()));
+            add(
+                &mut together,
+                Some(directory.device_name(device).to_owned()),
+            );
         }
         if together.is_empty() {
             together = super::ringing::devices(directory, of);

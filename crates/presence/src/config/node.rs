@@ -65,7 +65,10 @@ impl NodeDial {
     /// names none.
     pub fn device(&self) -> Option<String> {
         let (kind, rest) = self.0.split_once('/')?;
-        let name = match rest.strip_prefix(EXTENSION).and_then(|rest| rest.strip_prefix('@')) {
+        let name = match rest
+            .strip_prefix(EXTENSION)
+            .and_then(|rest| rest.strip_prefix('@'))
+        {
             Some(after) => after,
             // As in IAX2/user:password@berlin/200.
             None => {
@@ -158,7 +161,10 @@ mod tests {
     fn a_call_goes_through_a_device() {
         for (template, device) in [
             ("PJSIP/${EXTENSION}@berlin", Some("PJSIP/berlin")),
-            ("PJSIP/berlin/sip:${EXTENSION}@10.0.0.2:5060", Some("PJSIP/berlin")),
+            (
+                "PJSIP/berlin/sip:${EXTENSION}@10.0.0.2:5060",
+                Some("PJSIP/berlin"),
+            ),
             ("IAX2/me@berlin/${EXTENSION}", Some("IAX2/berlin")),
             ("SIP/berlin/${EXTENSION}", Some("SIP/berlin")),
             ("Local/${EXTENSION}@to-berlin", None),
