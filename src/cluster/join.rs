@@ -35,7 +35,7 @@ impl From<EtcdError> for SessionEnd {
     fn from(why: EtcdError) -> Self {
         match why {
             EtcdError::Stopped => SessionEnd::Stopped,
-            EtcdError::Compacted(_) => SessionEnd::Again,
+            EtcdError::Compacted(_) | EtcdError::LeaseEnded => SessionEnd::Again,
             EtcdError::Refused(why) | EtcdError::TooOld(why) => SessionEnd::Refused(why),
             EtcdError::Unreachable(_) | EtcdError::NoLeader => SessionEnd::Lost(why.to_string()),
         }

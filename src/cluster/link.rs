@@ -10,7 +10,7 @@ use super::etcd::{Committed, Compare, Entry, EtcdError, Op, WatchNews};
 
 /// A connection to the store. Each call blocks, and ends soon after the connection's flag is
 /// set.
-pub trait Link: Send {
+pub trait Link {
     /// The server's release.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ pub trait Link: Send {
 }
 
 /// The changes of the store, in their order.
-pub trait Stream: Send {
+pub trait Stream {
     /// Waits for changes until the deadline.
     ///
     /// # Errors

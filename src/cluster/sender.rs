@@ -44,6 +44,7 @@ impl From<EtcdError> for Setback {
     fn from(why: EtcdError) -> Self {
         match why {
             EtcdError::Stopped => Setback::Over(SessionEnd::Stopped),
+            EtcdError::LeaseEnded => Setback::Over(SessionEnd::Again),
             why => Setback::Failed(why),
         }
     }
