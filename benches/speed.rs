@@ -9,8 +9,6 @@ mod harness;
 mod phones;
 #[path = "speed/size.rs"]
 mod size;
-#[path = "speed/watchers.rs"]
-mod watchers;
 
 use std::fmt::Write;
 use std::time::Instant;
