@@ -1,10 +1,12 @@
 //! Several Asterisks that share their users through etcd. Each test has its own etcd, with one
 //! member or three, and the nodes `a`, `b` and `c`.
 
+mod calls;
 mod clocks;
 mod etcd;
 mod nodes;
 mod partition;
+mod refusals;
 mod shared;
 mod speed;
 mod storm;

@@ -76,5 +76,5 @@ fn a_clock_that_is_an_hour_ahead_is_corrected_with_one_warning() {
     let of = |node| complaints(node, "clock");
     assert_eq!((of(a).len(), of(c).len()), (0, 0), "{:?} {:?}", of(a), of(c));
     assert_eq!(of(b).len(), 1, "{:?}", of(b));
-    assert!(of(b)[0].contains("3600") || of(b)[0].contains("3599"), "{:?}", of(b));
+    assert!(of(b)[0].contains(" s ahead of those"), "{:?}", of(b));
 }

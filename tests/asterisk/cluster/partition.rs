@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::{assert_shows, conf};
-use crate::harness::barrier::{all_events, catch_up};
+use crate::harness::barrier::all_events;
 use crate::harness::changes::{assert_changes_in_order, matching};
 use crate::harness::cluster::{Cluster, NODES, TIMEOUT};
 use crate::harness::users::{custom, set};
 use crate::harness::watchers::Watchers;
-use crate::harness::{Instance, wait_until};
+use crate::harness::Instance;
 
 /// Users whose extensions have a hint each.
 const USERS: usize = 12;
@@ -60,10 +60,10 @@ fn a_node_that_is_cut_off_goes_on_alone_and_settles_when_it_is_back() {
     let begin = Instant::now();
     // On both sides, the later one at B; then another, the later one at A.
     a.set_custom("302", "away,,A first");
-    catch_up_at(a);
+    cluster.meet_of(&[0]);
     b.set_custom("302", "xa,,B later");
     set(b, "u3", "away,,B first");
-    catch_up_at(b);
+    cluster.meet_of(&[1]);
     set(a, "u3", "xa,,A later");
     // Each on one side alone, of one user too.
     set(a, "u4", "chat,,Only A");
@@ -130,18 +130,6 @@ fn a_node_that_is_cut_off_goes_on_alone_and_settles_when_it_is_back() {
         // that also reaches the extension.
         assert!(after <= 2 * 8, "{after} NOTIFYs at {}", NODES[number]);
     }
-}
-
-/// Returns once the node has handled what was set so far, with no other node.
-#[track_caller]
-fn catch_up_at(node: &Instance) {
-    let own = NODES.iter().find(|name| {
-        node.read_config("userpresence.conf").contains(&format!("\nnode = {name}\n"))
-    });
-    let own = format!("barrier-{}", own.expect("a node"));
-    let mark = format!("alone-{}", crate::harness::now());
-    node.set_custom(&own, &format!("away,,{mark}"));
-    node.wait_value(&format!("USER_PRESENCE({own},message)"), &mark);
 }
 
 /// The NOTIFYs since the last call.
