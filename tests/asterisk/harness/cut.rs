@@ -104,7 +104,12 @@ impl Cut {
 
     /// The number of connections that pass through now, or wait to.
     pub fn connections(&self) -> usize {
-        self.shared.state.lock().expect("no panic").connections.len()
+        self.shared
+            .state
+            .lock()
+            .expect("no panic")
+            .connections
+            .len()
     }
 
     /// Opens or cuts the link of every source. Returns when it behaves so.
@@ -140,9 +145,11 @@ impl Cut {
         }
         shared.changed.notify_all();
         let state = shared.state.lock().expect("no panic");
-        let waited = shared.changed.wait_timeout_while(state, Duration::from_secs(60), |state| {
-            (link == Link::Refused) == state.listener.is_some()
-        });
+        let waited = shared
+            .changed
+            .wait_timeout_while(state, Duration::from_secs(60), |state| {
+                (link == Link::Refused) == state.listener.is_some()
+            });
         let (state, time) = waited.expect("no panic");
         assert!(!time.timed_out(), "the link does not become {link:?}");
         // It was closed before, and opened as it should behave now.
@@ -237,7 +244,12 @@ impl Shared {
             let mut state = self.state.lock().expect("no panic");
             let id = state.next;
             state.next += 1;
-            let connection = Connection { id, source, near, far };
+            let connection = Connection {
+                id,
+                source,
+                near,
+                far,
+            };
             match state.links[source] {
                 _ if state.ended => return None,
                 Link::Open => {}

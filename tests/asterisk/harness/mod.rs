@@ -29,9 +29,11 @@ pub mod changes;
 pub mod client;
 pub mod cluster;
 mod config;
+mod cut;
 pub mod database;
 mod dialplan;
 mod disk;
+pub mod etcd;
 mod events;
 pub mod feature_phone;
 mod firefox;
@@ -66,7 +68,9 @@ pub use self::{
     browser::{Browser, key},
     builder::Builder,
     calls::Channel,
+    cut::{Cut, Link},
     disk::Lock,
+    etcd::{EtcdCluster, Links},
     events::{Event, EventStream},
     firefox::Firefox,
     hints::Hint,
