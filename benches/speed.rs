@@ -3,6 +3,8 @@
 //! Prints the documented table. Every figure is the best of several rounds in one process.
 //! The ratios matter, because machines are noisy.
 
+#[path = "speed/cluster.rs"]
+mod cluster;
 #[path = "../tests/asterisk/harness/mod.rs"]
 mod harness;
 #[path = "speed/phones.rs"]
@@ -49,6 +51,9 @@ fn main() {
     }
     if wanted("size") {
         size::measure();
+    }
+    if wanted("cluster") {
+        cluster::measure();
     }
 }
 

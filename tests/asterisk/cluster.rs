@@ -43,7 +43,12 @@ fn shows(picture: &Picture, user: &str) -> [String; 3] {
 #[track_caller]
 fn assert_shows(picture: &Picture, expected: &[(&str, [&str; 3])]) {
     for (user, presence) in expected {
-        assert_eq!(shows(picture, user), *presence, "{user}: {:#}", picture[*user]);
+        assert_eq!(
+            shows(picture, user),
+            *presence,
+            "{user}: {:#}",
+            picture[*user]
+        );
     }
 }
 
@@ -51,5 +56,7 @@ fn assert_shows(picture: &Picture, expected: &[(&str, [&str; 3])]) {
 #[track_caller]
 fn number(picture: &Picture, user: &str, member: &str) -> u64 {
     let value: &Value = &picture[user][member];
-    value.as_u64().unwrap_or_else(|| panic!("{user}.{member}: {value}"))
+    value
+        .as_u64()
+        .unwrap_or_else(|| panic!("{user}.{member}: {value}"))
 }

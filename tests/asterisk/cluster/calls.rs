@@ -12,9 +12,9 @@ fn a_call_goes_to_the_node_where_the_phone_is() {
     let cluster = Cluster::of(&format!("{}{nodes}", conf()))
         .nodes(2)
         .each(|_, builder| {
-            builder.sip(&["204", "205"]).dialplan(
-                "exten = 300,1,UserPresenceDial(dave)\nexten = 204,1,Dial(PJSIP/204)",
-            )
+            builder
+                .sip(&["204", "205"])
+                .dialplan("exten = 300,1,UserPresenceDial(dave)\nexten = 204,1,Dial(PJSIP/204)")
         })
         .start();
     cluster.trunks();

@@ -39,7 +39,10 @@ fn goes_well(cluster: &Cluster) {
             let later = format!("{two} later");
             assert_shows(
                 &cluster.same(),
-                &[("carol", ["away", "", &later]), ("bob", ["away", "", &later])],
+                &[
+                    ("carol", ["away", "", &later]),
+                    ("bob", ["away", "", &later]),
+                ],
             );
         }
     }
@@ -74,7 +77,13 @@ fn a_clock_that_is_an_hour_ahead_is_corrected_with_one_warning() {
     goes_well(&cluster);
     let [a, b, c] = cluster.three();
     let of = |node| complaints(node, "clock");
-    assert_eq!((of(a).len(), of(c).len()), (0, 0), "{:?} {:?}", of(a), of(c));
+    assert_eq!(
+        (of(a).len(), of(c).len()),
+        (0, 0),
+        "{:?} {:?}",
+        of(a),
+        of(c)
+    );
     assert_eq!(of(b).len(), 1, "{:?}", of(b));
     assert!(of(b)[0].contains(" s ahead of those"), "{:?}", of(b));
 }

@@ -21,7 +21,10 @@ fn a_leader_that_dies_delays_changes_and_loses_none() {
         set(c, "alice", &format!("xa,,C {round}"));
     }
     let picture = cluster.same();
-    println!("the same everywhere {:?} after the death of etcd's leader", begin.elapsed());
+    println!(
+        "the same everywhere {:?} after the death of etcd's leader",
+        begin.elapsed()
+    );
     assert_shows(
         &picture,
         &[
@@ -61,7 +64,10 @@ fn without_most_members_each_node_goes_on_alone_and_says_so() {
     let picture = cluster.same();
     assert_shows(
         &picture,
-        &[("carol", ["away", "", "Alone"]), ("alice", ["xa", "", "B alone"])],
+        &[
+            ("carol", ["away", "", "Alone"]),
+            ("alice", ["xa", "", "B alone"]),
+        ],
     );
 }
 

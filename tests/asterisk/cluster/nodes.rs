@@ -27,7 +27,10 @@ fn a_node_that_is_killed_takes_its_phones_with_it_and_no_choice() {
     let picture = cluster.same_of(&[1, 2]);
     assert_shows(
         &picture,
-        &[("carol", ["xa", "", "Chosen at A"]), ("alice", ["dnd", "", "Set at A"])],
+        &[
+            ("carol", ["xa", "", "Chosen at A"]),
+            ("alice", ["dnd", "", "Set at A"]),
+        ],
     );
     set(b, "carol", "away,,Chosen at B");
     c.set_custom("200", "not_set");
@@ -38,7 +41,10 @@ fn a_node_that_is_killed_takes_its_phones_with_it_and_no_choice() {
     let picture = cluster.same();
     assert_shows(
         &picture,
-        &[("carol", ["away", "", "Chosen at B"]), ("alice", ["not_set", "", ""])],
+        &[
+            ("carol", ["away", "", "Chosen at B"]),
+            ("alice", ["not_set", "", ""]),
+        ],
     );
     cluster.same_in_stock();
     // It takes part again.
@@ -66,7 +72,10 @@ fn a_node_that_unloads_leaves_at_once_and_comes_back() {
     assert_eq!(picture["dave"]["device_state"], "not_in_use");
     assert_shows(
         &picture,
-        &[("alice", ["dnd", "", "Set at A"]), ("carol", ["xa", "", "Meanwhile"])],
+        &[
+            ("alice", ["dnd", "", "Set at A"]),
+            ("carol", ["xa", "", "Meanwhile"]),
+        ],
     );
     // What Asterisk heard while the module was away counts as set now.
     assert!(a.unload_module(MODULE).ok());

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::{assert_shows, conf};
+use crate::harness::Instance;
 use crate::harness::barrier::all_events;
 use crate::harness::changes::{assert_changes_in_order, matching};
 use crate::harness::cluster::{Cluster, NODES, TIMEOUT};
 use crate::harness::users::{custom, set};
 use crate::harness::watchers::Watchers;
-use crate::harness::Instance;
 
 /// Users whose extensions have a hint each.
 const USERS: usize = 12;
@@ -42,7 +42,10 @@ fn a_node_that_is_cut_off_goes_on_alone_and_settles_when_it_is_back() {
     let cluster = Cluster::of(&users())
         .each(|_, builder| {
             let hint = |builder: crate::harness::Builder, number: usize| {
-                builder.hint(&format!("4{number:02}"), &format!(",UserPresence:u{number}"))
+                builder.hint(
+                    &format!("4{number:02}"),
+                    &format!(",UserPresence:u{number}"),
+                )
             };
             (0..USERS).fold(builder.sip(&["204"]), hint)
         })
@@ -88,7 +91,10 @@ fn a_node_that_is_cut_off_goes_on_alone_and_settles_when_it_is_back() {
     a.wait_hint_presence("400", "not_set");
     std::thread::sleep(cut_time().saturating_sub(begin.elapsed()));
     let alone = cluster.same_of(&[1, 2]);
-    assert_shows(&alone, &[("u2", ["xa", "", "B later"]), ("u4", ["not_set", "", ""])]);
+    assert_shows(
+        &alone,
+        &[("u2", ["xa", "", "B later"]), ("u4", ["not_set", "", ""])],
+    );
     let healed: Vec<usize> = watchers.iter().map(count_so_far).collect();
     assert!(healed.iter().all(|count| *count > 0), "{healed:?}");
 
@@ -112,7 +118,10 @@ fn a_node_that_is_cut_off_goes_on_alone_and_settles_when_it_is_back() {
     assert_eq!(picture["u6"]["dndStatus"], "DoNotAcceptAnyCalls");
     assert_eq!(picture["u6"]["pickUpCallsOnHold"], true);
     let notes = &picture["u6"]["settings"]["statuses"];
-    assert_eq!((&notes["away"]["note"], &notes["dnd"]["note"]), (&"A".into(), &"C".into()));
+    assert_eq!(
+        (&notes["away"]["note"], &notes["dnd"]["note"]),
+        (&"A".into(), &"C".into())
+    );
     cluster.same_in_stock();
 
     // Nobody is told more than once of what differs, and everything in its order.
@@ -123,7 +132,11 @@ fn a_node_that_is_cut_off_goes_on_alone_and_settles_when_it_is_back() {
             let changes = matching(&events, "UserPresenceChange", "User", &format!("u{user}"));
             changes.len()
         });
-        println!("{}: changes of each user: {:?}", NODES[number], storms.collect::<Vec<_>>());
+        println!(
+            "{}: changes of each user: {:?}",
+            NODES[number],
+            storms.collect::<Vec<_>>()
+        );
         let after = count_so_far(&watchers[number]);
         println!("{}: {after} NOTIFYs after the cut", NODES[number]);
         // A NOTIFY for each user who differed: of u0 to u7 at most, and two for an own status

@@ -50,7 +50,10 @@ fn answer(stream: &TcpStream, status: &str, body: &str) -> std::io::Result<()> {
         }
         line.clear();
     }
-    std::io::copy(&mut std::io::Read::take(&mut reader, length), &mut std::io::sink())?;
+    std::io::copy(
+        &mut std::io::Read::take(&mut reader, length),
+        &mut std::io::sink(),
+    )?;
     let mut stream = stream;
     write!(
         stream,
@@ -77,7 +80,9 @@ fn each_has_one_message(cases: &[(&str, String, &[&str])]) {
         ast.write_config("userpresence.conf", &section(lines));
         assert!(ast.reload().ok(), "{what}");
         let new = || complaints(&ast, "cluster").split_off(known);
-        wait_until(&format!("a message for {what}"), || (!new().is_empty()).then_some(()));
+        wait_until(&format!("a message for {what}"), || {
+            (!new().is_empty()).then_some(())
+        });
         // Longer than the time to the next try.
         thread::sleep(Duration::from_millis(1000 * TIMEOUT / 3 + 500));
         let new = new();
@@ -89,7 +94,10 @@ fn each_has_one_message(cases: &[(&str, String, &[&str])]) {
         assert!(!new[0].contains("geheim"), "{}", new[0]);
         known += 1;
         set(&ast, "carol", &format!("away,,{known}"));
-        assert_eq!(ast.getvar("USER_PRESENCE(carol,message)"), known.to_string());
+        assert_eq!(
+            ast.getvar("USER_PRESENCE(carol,message)"),
+            known.to_string()
+        );
         let shown = ast.cli("userpresence show cluster");
         assert!(!shown.contains("joined"), "{what}: {shown}");
     }
@@ -105,12 +113,31 @@ fn a_server_that_is_no_etcd_has_one_message() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let silent = silent.local_addr().expect("an address");
     each_has_one_message(&[
-        ("nobody there", format!("servers = http://{nobody}"), &["goes on alone"]),
-        ("an old release", format!("servers = {}", old.server()), &["3.3.25", "3.4"]),
-        ("another server", format!("servers = {}", other.server()), &[&other.server()]),
-        ("a server that is silent", format!("servers = http://{silent}"), &["alone"]),
+        (
+            "nobody there",
+            format!("servers = http://{nobody}"),
+            &["goes on alone"],
+        ),
+        (
+            "an old release",
+            format!("servers = {}", old.server()),
+            &["3.3.25", "3.4"],
+        ),
+        (
+            "another server",
+            format!("servers = {}", other.server()),
+            &[&other.server()],
+        ),
+        (
+            "a server that is silent",
+            format!("servers = http://{silent}"),
+            &["alone"],
+        ),
     ]);
-    assert!(old.asked.load(Ordering::Relaxed) > 1, "the node does not try again");
+    assert!(
+        old.asked.load(Ordering::Relaxed) > 1,
+        "the node does not try again"
+    );
 }
 
 #[test]
@@ -128,7 +155,11 @@ fn wrong_certificates_have_one_message() {
     let other = format!("ca_file = {}\n", files.other_ca.display());
     let plain = servers.replace("https:", "http:");
     each_has_one_message(&[
-        ("a wrong authority", format!("{servers}{other}{own}"), &["certificate"]),
+        (
+            "a wrong authority",
+            format!("{servers}{other}{own}"),
+            &["certificate"],
+        ),
         ("no authority", format!("{servers}{own}"), &["certificate"]),
         ("no certificate", format!("{servers}{ca}"), &["certificate"]),
         ("no TLS", plain, &["127.0.0.1"]),
@@ -150,9 +181,14 @@ fn wrong_credentials_have_one_message_and_right_ones_join() {
         certificate.display(),
         key.display()
     );
-    let login = |user: &str, password: &str| format!("{tls}username = {user}\npassword = {password}\n");
+    let login =
+        |user: &str, password: &str| format!("{tls}username = {user}\npassword = {password}\n");
     each_has_one_message(&[
-        ("a wrong password", login("asterisk", "geheimer"), &["asterisk"]),
+        (
+            "a wrong password",
+            login("asterisk", "geheimer"),
+            &["asterisk"],
+        ),
         ("an unknown user", login("nobody", "geheim"), &["nobody"]),
         ("no user", tls.clone(), &["username"]),
         (

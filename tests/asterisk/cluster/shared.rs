@@ -70,7 +70,10 @@ fn a_choice_at_one_node_is_shown_at_all() {
     let picture = cluster.same();
     assert_shows(
         &picture,
-        &[("alice", ["not_set", "", ""]), ("carol", ["not_set", "", ""])],
+        &[
+            ("alice", ["not_set", "", ""]),
+            ("carol", ["not_set", "", ""]),
+        ],
     );
     cluster.same_in_stock();
 
@@ -78,7 +81,10 @@ fn a_choice_at_one_node_is_shown_at_all() {
         let events = all_events(node, feed);
         assert_changes_in_order(&events);
         let alice = matching(&events, "UserPresenceChange", "User", "alice");
-        let states: Vec<_> = alice.iter().filter_map(|event| event.get("State")).collect();
+        let states: Vec<_> = alice
+            .iter()
+            .filter_map(|event| event.get("State"))
+            .collect();
         assert_eq!(states, ["dnd", "away", "not_set"], "{alice:#?}");
         assert_eq!(complaints(node, "userpresence"), Vec::<String>::new());
     }
@@ -88,7 +94,11 @@ fn a_choice_at_one_node_is_shown_at_all() {
 #[test]
 fn a_phone_and_a_panel_at_one_node_count_at_all() {
     let cluster = Cluster::of(&conf())
-        .each(|_, builder| builder.sip(&["204", "205"]).dialplan("exten = _20X,1,Dial(PJSIP/${EXTEN})"))
+        .each(|_, builder| {
+            builder
+                .sip(&["204", "205"])
+                .dialplan("exten = _20X,1,Dial(PJSIP/${EXTEN})")
+        })
         .start();
     let [a, b, _] = cluster.three();
     let is = |state: &str, presence: &str| {

@@ -37,7 +37,11 @@ fn many_mixed_changes_from_all_nodes_end_the_same_everywhere() {
                         let begin = Instant::now();
                         set(node, "timed", &format!("away,,{message}"));
                         let end = Instant::now();
-                        sets.lock().expect("no panic").push(Set { begin, end, message });
+                        sets.lock().expect("no panic").push(Set {
+                            begin,
+                            end,
+                            message,
+                        });
                     }
                     ami.take_events();
                 }
@@ -46,7 +50,11 @@ fn many_mixed_changes_from_all_nodes_end_the_same_everywhere() {
     });
     let made = begin.elapsed();
     let picture = cluster.same();
-    println!("{} changes in {made:?}, the same everywhere after {:?}", 3 * EACH, begin.elapsed());
+    println!(
+        "{} changes in {made:?}, the same everywhere after {:?}",
+        3 * EACH,
+        begin.elapsed()
+    );
     cluster.same_in_stock();
     for node in cluster.all() {
         for (user, _) in SET.iter().chain(&[("team", &[][..])]) {
@@ -56,10 +64,17 @@ fn many_mixed_changes_from_all_nodes_end_the_same_everywhere() {
     // No other change began after the one that stays had ended.
     let sets = sets.into_inner().expect("no panic");
     let stays = picture["timed"]["message"].as_str().unwrap_or_default();
-    let stays = sets.iter().find(|it| it.message == stays).expect("one of them");
+    let stays = sets
+        .iter()
+        .find(|it| it.message == stays)
+        .expect("one of them");
     let later = sets.iter().filter(|it| it.begin > stays.end);
     let later: Vec<_> = later.map(|it| &it.message).collect();
-    assert!(later.is_empty(), "{} stays in spite of {later:?}", stays.message);
+    assert!(
+        later.is_empty(),
+        "{} stays in spite of {later:?}",
+        stays.message
+    );
 
     // Every extension once more, at one node after the other, so that the winner is known.
     for (number, (name, value)) in [
@@ -79,7 +94,11 @@ fn many_mixed_changes_from_all_nodes_end_the_same_everywhere() {
     for node in cluster.all() {
         assert_status(node, "p1", ["dnd", "meeting", "End of 401", "meeting"]);
         assert_status(node, "p2", ["away", "lunch", "End of 402", "lunch"]);
-        assert_status(node, "l1", ["available", "home", "End of 403", "home-office"]);
+        assert_status(
+            node,
+            "l1",
+            ["available", "home", "End of 403", "home-office"],
+        );
         assert_status(node, "l2", ["chat", "", "End of 404", "chat"]);
         assert_status(node, "team", ["away", "lunch", "End of 402", "lunch"]);
         assert_eq!(picture["solo"]["message"], "End of 405");

@@ -32,7 +32,10 @@ fn a_timed_status_ends_everywhere_even_if_its_node_is_gone() {
     let picture = cluster.same();
     assert_shows(
         &picture,
-        &[("carol", ["available", "", "Base"]), ("alice", ["away", "", "Base"])],
+        &[
+            ("carol", ["available", "", "Base"]),
+            ("alice", ["away", "", "Base"]),
+        ],
     );
     cluster.same_in_stock();
     let events = all_events(b, &feed);
@@ -102,4 +105,3 @@ fn logins_at_several_nodes_count_together() {
         assert_eq!(complaints(node, "userpresence"), Vec::<String>::new());
     }
 }
-

@@ -43,6 +43,7 @@ pub struct ClusterBuilder {
     users: String,
     options: String,
     nodes: usize,
+    selftest: bool,
     etcd: EtcdBuilder,
     shape: Box<Shape>,
 }
@@ -51,6 +52,12 @@ impl ClusterBuilder {
     /// The number of Asterisks, up to three; 3 by default.
     pub fn nodes(mut self, count: usize) -> Self {
         self.nodes = count;
+        self
+    }
+
+    /// The build with the feature `selftest`.
+    pub fn selftest(mut self) -> Self {
+        self.selftest = true;
         self
     }
 
@@ -87,8 +94,11 @@ impl ClusterBuilder {
         cluster.nodes = thread::scope(|scope| {
             let start = |number: usize| {
                 let conf = cluster.conf(number);
-                let builder = Instance::builder().userpresence(&conf);
-                let builder = (self.shape)(NODES[number], builder);
+                let builder = match self.selftest {
+                    true => Instance::selftest(),
+                    false => Instance::builder(),
+                };
+                let builder = (self.shape)(NODES[number], builder.userpresence(&conf));
                 scope.spawn(move || builder.start())
             };
             let starting: Vec<_> = (0..self.nodes).map(start).collect();
@@ -107,6 +117,7 @@ impl Cluster {
             users: users.to_owned(),
             options: String::new(),
             nodes: NODES.len(),
+            selftest: false,
             etcd: EtcdCluster::builder(1),
             shape: Box::new(|_, builder| builder),
         }
@@ -229,7 +240,10 @@ impl Cluster {
         };
         let same = poll(PATIENCE / 4, || {
             let shown = shown();
-            shown.windows(2).all(|pair| pair[0] == pair[1]).then_some(())
+            shown
+                .windows(2)
+                .all(|pair| pair[0] == pair[1])
+                .then_some(())
         });
         assert!(same.is_some(), "{:#?}", shown());
     }
@@ -278,7 +292,9 @@ pub fn picture(node: &Instance) -> Picture {
     let entries = ami.list(&[("Action", "UserPresenceList")]);
     let users = entries.iter().filter_map(|entry| entry.get("User"));
     let users = users.filter(|user| !user.starts_with("barrier-"));
-    users.map(|user| (user.to_owned(), shown(&ami, user))).collect()
+    users
+        .map(|user| (user.to_owned(), shown(&ami, user)))
+        .collect()
 }
 
 #[track_caller]
@@ -301,7 +317,9 @@ fn stock(node: &Instance) -> Vec<String> {
     // The number of watchers is the node's own.
     let hints = hints.lines().filter(|line| line.contains("@default"));
     let hints = hints.filter_map(|line| line.split("Watchers").next());
-    let lines = presences.chain(hints).map(|line| line.trim_end().to_owned());
+    let lines = presences
+        .chain(hints)
+        .map(|line| line.trim_end().to_owned());
     let mut lines: Vec<String> = lines.collect();
     lines.sort();
     lines
@@ -317,7 +335,9 @@ fn differences(pictures: &[Picture]) -> String {
     for user in users {
         let of = pictures.iter().map(|picture| &picture[user]);
         let of: Vec<&Value> = of.collect();
-        let Some(first) = of[0].as_object() else { continue };
+        let Some(first) = of[0].as_object() else {
+            continue;
+        };
         for member in first.keys() {
             let values: Vec<String> = of.iter().map(|it| it[member].to_string()).collect();
             if values.windows(2).any(|pair| pair[0] != pair[1]) {
