@@ -6,6 +6,7 @@ mod clocks;
 mod etcd;
 mod nodes;
 mod partition;
+mod readers;
 mod refusals;
 mod shared;
 mod speed;

@@ -223,6 +223,15 @@ impl Cluster {
         same.unwrap_or_else(|| panic!("{}\n{}", differences(&look()), self.report()))
     }
 
+    /// The node that does what one node does for all, by its number.
+    #[track_caller]
+    pub fn keeper(&self) -> usize {
+        wait_until("a keeper", || {
+            let name = self.etcd.get("/userpresence/keeper")?;
+            NODES.iter().position(|node| *node == name)
+        })
+    }
+
     /// What each node says of the cluster.
     pub fn report(&self) -> String {
         let nodes = self.nodes.iter().filter(|node| node.running());
