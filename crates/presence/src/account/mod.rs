@@ -1,6 +1,7 @@
 //! Users as their account sees them: activity, records, and numbered events for each change.
 
 mod event;
+mod event_id;
 mod journal;
 mod query;
 mod record;
@@ -13,6 +14,7 @@ pub use crate::model::details::{Detail, Details};
 #[cfg(any(test, feature = "testing"))]
 pub use event::testing;
 pub use event::{Event, Subscription, timestamp, uuid_of};
+pub use event_id::{EventId, LastEventId};
 pub use journal::{Journal, Missed};
 pub use query::{EventsQuery, ListQuery, wants_group};
 pub use record::{FullRecord, Record};
