@@ -83,7 +83,10 @@ pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
             account,
             caller: caller.clone(),
             viewer: viewer.ok_or_else(super::not_running)?,
-            node: settings.cluster.as_ref().map(|cluster| cluster.node.clone()),
+            node: settings
+                .cluster
+                .as_ref()
+                .map(|cluster| cluster.node.clone()),
             query,
             wanted,
             reader: reader.with_calls(),

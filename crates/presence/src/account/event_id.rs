@@ -77,7 +77,9 @@ mod tests {
     fn settings(node: &str) -> Settings {
         let cluster = match node {
             "" => String::new(),
-            node => format!("[c]\ntype = cluster\nservers = http://127.0.0.1:2379\nnode = {node}\n"),
+            node => {
+                format!("[c]\ntype = cluster\nservers = http://127.0.0.1:2379\nnode = {node}\n")
+            }
         };
         let settings = parsed(&cluster).settings;
         Settings::clone(&settings)
@@ -100,7 +102,18 @@ mod tests {
 
     #[test]
     fn an_id_has_a_number() {
-        for bad in ["", "x", "+1", "berlin", "berlin:", "berlin:x", ":1", "berlin:-1", "a b:1", "a:b:1"] {
+        for bad in [
+            "",
+            "x",
+            "+1",
+            "berlin",
+            "berlin:",
+            "berlin:x",
+            ":1",
+            "berlin:-1",
+            "a b:1",
+            "a:b:1",
+        ] {
             assert_eq!(LastEventId::parse(bad), None, "{bad}");
         }
         assert!(LastEventId::parse("18446744073709551615").is_some());

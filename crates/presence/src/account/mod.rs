@@ -6,6 +6,7 @@ mod journal;
 mod query;
 mod record;
 mod reservation;
+mod timeline;
 
 pub use crate::model::activity::{
     Activity, MeetingStatus, PresenceStatus, Telephony, TelephonyStatus, status_of,
@@ -19,3 +20,4 @@ pub use journal::{Journal, Missed};
 pub use query::{EventsQuery, ListQuery, wants_group};
 pub use record::{FullRecord, Record};
 pub use reservation::Reservation;
+pub use timeline::Timeline;
