@@ -1,8 +1,8 @@
 //! The threads of several nodes, on a store in memory and with users of the test.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -39,6 +39,10 @@ struct FakeUsers {
     offset: AtomicI64,
     wholes: AtomicUsize,
     digest: Mutex<String>,
+    /// How far the receivers of webhooks are.
+    far: Mutex<Vec<(String, String)>>,
+    /// How often the keeper may be another one.
+    turns: AtomicUsize,
 }
 
 impl FakeUsers {
@@ -91,7 +95,9 @@ impl SharedState for FakeUsers {
     ) -> Result<(), OtherUsers> {
         self.wholes.fetch_add(1, Ordering::Relaxed);
         let mut users = self.users.lock();
-        let others = entries.iter().filter(|it| it.path.starts_with("person/other"));
+        let others = entries
+            .iter()
+            .filter(|it| it.path.starts_with("person/other"));
         let others = others.count();
         if others > 0 {
             return Err(OtherUsers { users: others });
@@ -171,6 +177,18 @@ impl SharedState for FakeUsers {
 
     fn correct_clock(&self, offset: i64) {
         self.offset.store(offset, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> Time {
+        Time::now()
+    }
+
+    fn acknowledged(&self) -> Vec<(String, String)> {
+        self.far.lock().clone()
+    }
+
+    fn keeper_changed(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
     }
 
     fn facts(&self) -> NodeFacts {
@@ -261,9 +279,10 @@ impl TestNode {
     }
 
     fn until(&self, path: &str, text: &str) {
-        wait_for(&format!("'{path}' to be '{text}' at '{}'", self.name), || {
-            self.users.value(path).as_deref() == Some(text)
-        });
+        wait_for(
+            &format!("'{path}' to be '{text}' at '{}'", self.name),
+            || self.users.value(path).as_deref() == Some(text),
+        );
     }
 
     fn has_event(&self, event: &ClusterEvent) -> bool {
@@ -308,7 +327,9 @@ fn a_change_reaches_the_other_node_and_the_later_one_stays() {
     a.until("person/alice", "chat");
     // An older choice, written later: what is newer is written again.
     a.set("person/alice", 7, "xa");
-    wait_for("the store", || etcd.value("/test/person/alice").as_deref() == Some("9 chat"));
+    wait_for("the store", || {
+        etcd.value("/test/person/alice").as_deref() == Some("9 chat")
+    });
     a.until("person/alice", "chat");
     wait_for("the keeper", || a.cluster.is_keeper());
     assert!(!b.cluster.is_keeper());
@@ -351,7 +372,9 @@ fn a_node_that_leaves_is_gone_at_once_and_another_becomes_keeper() {
 fn a_killed_node_is_gone_after_its_time_and_comes_back_under_its_name() {
     let (etcd, a, b) = pair();
     etcd.with(|store| store.put("/test/heard/a/device/SIP%2F1", "inuse", 0));
-    wait_for("the device", || b.users.heard("heard/a/device/SIP%2F1").is_some());
+    wait_for("the device", || {
+        b.users.heard("heard/a/device/SIP%2F1").is_some()
+    });
     let users = a.kill();
     wait_for("the end of a", || b.has_event(&gone("a")));
     assert_eq!(b.users.heard("heard/a/device/SIP%2F1"), None);
@@ -378,9 +401,13 @@ fn a_cut_off_node_goes_on_alone_and_settles_when_it_is_back() {
     let (etcd, a, b) = pair();
     etcd.with(|store| store.put("/test/heard/b/device/SIP%2F2", "idle", 0));
     etcd.with(|store| store.put("/test/heard/a/device/SIP%2F1", "inuse", 0));
-    wait_for("the device", || b.users.heard("heard/a/device/SIP%2F1").is_some());
+    wait_for("the device", || {
+        b.users.heard("heard/a/device/SIP%2F1").is_some()
+    });
     a.way.cut(true);
-    wait_for("a to be alone", || matches!(a.view().standing, Standing::Alone(_)));
+    wait_for("a to be alone", || {
+        matches!(a.view().standing, Standing::Alone(_))
+    });
     assert!(!a.cluster.is_keeper());
     a.set("person/alice", 3, "away");
     a.set("person/carol", 3, "chat");
@@ -398,7 +425,9 @@ fn a_cut_off_node_goes_on_alone_and_settles_when_it_is_back() {
     b.until("person/carol", "chat");
     assert_eq!(b.users.value("person/alice").as_deref(), Some("dnd"));
     // What it hears counts again.
-    wait_for("the device", || b.users.heard("heard/a/device/SIP%2F1").is_some());
+    wait_for("the device", || {
+        b.users.heard("heard/a/device/SIP%2F1").is_some()
+    });
     assert!(!a.has_event(&gone("b")));
 }
 
@@ -493,7 +522,9 @@ fn a_store_that_is_restored_from_a_copy_is_compared_anew() {
     for way in [&a.way, &b.way] {
         way.cut(false);
     }
-    wait_for("the store", || etcd.value("/test/person/alice").as_deref() == Some("4 chat"));
+    wait_for("the store", || {
+        etcd.value("/test/person/alice").as_deref() == Some("4 chat")
+    });
     b.set("person/bob", 3, "away");
     a.until("person/bob", "away");
 }
@@ -510,7 +541,10 @@ fn two_servers_of_one_name_are_told_apart() {
     };
     wait_for("the refusal", || is_refused(&other).is_some());
     let why = is_refused(&other).unwrap();
-    assert!(why.contains("'a' is taken by the server on host 'host.example.com'"), "{why}");
+    assert!(
+        why.contains("'a' is taken by the server on host 'host.example.com'"),
+        "{why}"
+    );
     std::thread::sleep(TIMEOUT * 2);
     assert!(a.is_joined());
     let refusals = other.users.events.lock().len();
@@ -529,7 +563,9 @@ fn a_registration_that_another_replaces_ends_the_sharing() {
     *copy.remembered.lock() = a.users.remembered.lock().clone();
     let copy = TestNode::again("a", &etcd, copy);
     copy.until_joined();
-    wait_for("a to stop", || matches!(a.view().standing, Standing::Refused(_)));
+    wait_for("a to stop", || {
+        matches!(a.view().standing, Standing::Refused(_))
+    });
     std::thread::sleep(TIMEOUT);
     assert!(copy.is_joined());
 }
@@ -557,7 +593,11 @@ fn keys_of_another_program_or_a_newer_module_are_left_alone() {
     for (key, value, expected) in [
         ("/test/x", "y", "'/test/x' is there without '/test/cluster'"),
         ("/test/cluster", "y", "belongs to another program"),
-        ("/test/cluster", r#"{"format":2,"id":"x"}"#, "a newer version of this module"),
+        (
+            "/test/cluster",
+            r#"{"format":2,"id":"x"}"#,
+            "a newer version of this module",
+        ),
     ] {
         let etcd = Arc::new(FakeEtcd::default());
         etcd.with(|store| store.put(key, value, 0));
@@ -598,9 +638,14 @@ fn the_clock_follows_the_others_before_the_first_exchange() {
     beat("b");
     beat("c");
     beat("b");
-    wait_for("the correction", || a.users.offset.load(Ordering::Relaxed) < 0);
+    wait_for("the correction", || {
+        a.users.offset.load(Ordering::Relaxed) < 0
+    });
     let offset = a.users.offset.load(Ordering::Relaxed);
-    assert!((-3_601_000_000..-3_599_000_000).contains(&offset), "{offset}");
+    assert!(
+        (-3_601_000_000..-3_599_000_000).contains(&offset),
+        "{offset}"
+    );
     let view = a.view();
     assert_eq!(view.offset, offset);
 }
@@ -622,12 +667,54 @@ fn a_panic_in_taking_over_is_survived() {
 }
 
 #[test]
-fn what_a_receiver_has_is_known_to_the_next_keeper() {
+fn how_far_a_receiver_is_is_known_to_the_next_keeper() {
     let (etcd, a, b) = pair();
-    let until = Time::from_millis(1_700_000_000_000);
-    a.cluster.acknowledge("crm", until);
-    wait_for("the key", || etcd.value("/test/acknowledged/crm").is_some());
-    wait_for("it at b", || b.cluster.acknowledged("crm") == Some(until));
+    let own = |node: &TestNode| match node.cluster.turn() {
+        Some(super::Turn::Own(turn)) => Some(turn),
+        _ => None,
+    };
+    wait_for("the turn of a", || own(&a).is_some());
+    assert_eq!(b.cluster.turn(), Some(super::Turn::Other(Some("a".into()))));
+    let note = |node: &TestNode, text: &str| {
+        *node.users.far.lock() = vec![("crm".to_owned(), text.to_owned())];
+    };
+    let is_noted = |text: &str| etcd.value("/test/acknowledged/crm").as_deref() == Some(text);
+    // Another node's word counts for nothing.
+    note(&b, "wrong");
+    note(&a, "five");
+    wait_for("the key", || is_noted("five"));
+    // The last word, at the end.
+    note(&a, "six");
+    let (first, turns) = (own(&a).unwrap(), b.users.turns.load(Ordering::Relaxed));
+    b.users.far.lock().clear();
+    a.cluster.stop();
+    assert!(is_noted("six"));
+    wait_for("the turn of b", || own(&b).is_some());
+    assert!(own(&b).unwrap() > first);
+    assert!(b.users.turns.load(Ordering::Relaxed) > turns);
+    assert_eq!(b.cluster.acknowledged("crm").as_deref(), Some("six"));
+}
+
+#[test]
+fn a_node_knows_when_the_others_could_not_know_of_its_changes() {
+    let (_etcd, a, b) = pair();
+    wait_for("the first exchange", || {
+        let apart = a.cluster.apart();
+        apart.len() == 1 && apart[0].1 <= Time::now()
+    });
+    let begin = Time::now();
+    a.way.cut(true);
+    wait_for("a to be alone", || {
+        matches!(a.view().standing, Standing::Alone(_))
+    });
+    assert!(a.cluster.concludes());
+    assert_eq!(a.cluster.turn(), Some(super::Turn::Other(None)));
+    a.set("person/alice", 3, "away");
+    assert_eq!(a.cluster.apart().len(), 2);
+    assert!(a.cluster.apart()[1].0 <= begin.after(TIMEOUT));
+    a.way.cut(false);
+    b.until("person/alice", "away");
+    wait_for("the end of it", || a.cluster.apart()[1].1 <= Time::now());
 }
 
 #[test]
