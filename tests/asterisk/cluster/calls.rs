@@ -1,6 +1,6 @@
 //! A call reaches a phone that is registered at another node.
 
-use super::conf;
+use super::{conf, wait_phones};
 use crate::harness::cluster::Cluster;
 use crate::harness::users::complaints;
 use crate::harness::{Phone, wait_until};
@@ -20,11 +20,11 @@ fn a_call_goes_to_the_node_where_the_phone_is() {
     cluster.trunks();
     let [a, b] = cluster.two();
     let there = Phone::ringing(b, "204");
-    a.wait_value("USER_PRESENCE(dave,device_state)", "not_in_use");
+    wait_phones(a, "not_in_use");
     let caller = Phone::ringing(a, "205");
     caller.call("300");
     b.wait_device("PJSIP/204", "RINGING");
-    a.wait_value("USER_PRESENCE(dave,device_state)", "ringing");
+    wait_phones(a, "ringing");
     there.answer();
     a.wait_value("USER_PRESENCE(dave)", "dnd");
     cluster.same();

@@ -28,7 +28,7 @@ fn posted(posts: &[Post]) -> BTreeMap<String, usize> {
 fn one_node_posts_a_webhook_and_the_next_one_goes_on() {
     let receiver = Receiver::start();
     let hook = format!(
-        "[crm]\ntype = webhook\nurl = {}\n",
+        "[crm]\ntype = webhook\nsecret = correct horse battery\nurl = {}\n",
         receiver.url("/presence")
     );
     let cluster = Cluster::of(&format!("{}{hook}", conf())).quick().start();
