@@ -95,6 +95,8 @@ impl Receiver<'_> {
                 return Ok(());
             }
             nodes::end_awaiting(self.hub);
+            self.hub.look_whether_alone(None);
+            self.mend();
             let news = match &mut stream {
                 Some(stream) => stream.next(Instant::now() + LOOK),
                 None => match self.open(seen + 1) {
@@ -223,8 +225,9 @@ impl Receiver<'_> {
             let shared = self.shared(entry);
             if is_shared(shared.path) {
                 // What this node hears it knows best itself.
-                if !shared.path.starts_with(&own) {
-                    together.push(shared);
+                match shared.path.starts_with(&own) {
+                    true => self.came_back(shared.path, entry.revision),
+                    false => together.push(shared),
                 }
                 continue;
             }
@@ -246,6 +249,25 @@ impl Receiver<'_> {
         }
         self.flush(&mut together);
         Ok(())
+    }
+
+    fn came_back(&self, path: &str, revision: i64) {
+        let now = Instant::now();
+        self.hub
+            .with(|state| state.echo.came_back(path, revision, now));
+    }
+
+    /// Has this node's own keys written again that an old write has overtaken.
+    fn mend(&self) {
+        let Some(before) = Instant::now().checked_sub(self.hub.beat()) else {
+            return;
+        };
+        let strangers = self.hub.with(|state| state.echo.strangers(before));
+        if !strangers.is_empty() {
+            let paths: Vec<&str> = strangers.iter().map(String::as_str).collect();
+            self.hub.source.put_back(&paths);
+            self.hub.bell.ring();
+        }
     }
 
     fn flush(&self, together: &mut Vec<SharedEntry<'_>>) {

@@ -161,8 +161,8 @@ impl SharedState for FakeUsers {
         }
     }
 
-    fn put_back(&self, writes: &[SharedWrite]) {
-        let paths = writes.iter().map(|write| write.path.clone());
+    fn put_back(&self, paths: &[&str]) {
+        let paths = paths.iter().map(|path| (*path).to_owned());
         self.users.lock().waiting.extend(paths);
     }
 
@@ -171,7 +171,8 @@ impl SharedState for FakeUsers {
     }
 
     fn unknown(&self, paths: &[String]) -> Vec<String> {
-        let unknown = paths.iter().filter(|path| path.contains("removed"));
+        let other = |path: &&String| path.contains("removed") || path.contains("other");
+        let unknown = paths.iter().filter(other);
         unknown.cloned().collect()
     }
 
@@ -298,7 +299,10 @@ impl TestNode {
 }
 
 fn gone(node: &str) -> ClusterEvent {
-    ClusterEvent::NodeGone { node: node.into() }
+    ClusterEvent::NodeGone {
+        node: node.into(),
+        has_left: false,
+    }
 }
 
 fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -584,7 +588,10 @@ fn a_prefix_with_other_users_is_left_alone() {
     };
     wait_for("the refusal", || refused().is_some());
     let why = refused().unwrap();
-    assert!(why.contains("belong to 1 other users"), "{why}");
+    assert!(
+        why.contains("belong to another user, who is not configured here"),
+        "{why}"
+    );
     assert_eq!(etcd.value("/test/node/a"), None);
 }
 
