@@ -269,6 +269,12 @@ impl Hub {
         });
     }
 
+    /// Whether the lease of this node may have ended.
+    pub fn is_silent(&self) -> bool {
+        let alive = self.with(|state| state.alive);
+        alive.is_some_and(|at| at.elapsed() > self.patience())
+    }
+
     /// Notes that this node is cut off, if the store has been silent for too long. `why`: what
     /// fails in the thread that asks. Whether it is cut off.
     pub fn look_whether_alone(&self, why: Option<&str>) -> bool {

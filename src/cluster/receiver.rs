@@ -15,6 +15,9 @@ use presence::world::SharedEntry;
 /// How often the thread looks around while nothing changes.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How often the receiver looks whether the sender has asked.
+const ASKING: Duration = Duration::from_millis(20);
+
 /// The thread.
 pub fn run(hub: &Arc<Hub>) {
     let (mut last, mut is_first) = (0, true);
@@ -110,6 +113,9 @@ impl Receiver<'_> {
             };
             match news {
                 Ok(news) => {
+                    if !self.is_still_registered() {
+                        return Ok(());
+                    }
                     seen = news.revision.max(seen);
                     if self.arrived(seen) || !news.events.is_empty() {
                         self.works();
@@ -146,6 +152,19 @@ impl Receiver<'_> {
             state.revision = state.revision.max(seen);
             is_new
         })
+    }
+
+    /// Whether this node has its lease. After a break nobody knows before the sender has asked:
+    /// if it has ended, those of other nodes may have ended in the same break, and nothing is
+    /// concluded from that.
+    fn is_still_registered(&self) -> bool {
+        while self.hub.is_silent() {
+            if self.session.is_over() {
+                return false;
+            }
+            self.hub.pause(self.session, ASKING);
+        }
+        !self.session.is_over()
     }
 
     /// Whether this node's own writes do not come back: the stream has died unnoticed.

@@ -298,11 +298,13 @@ impl Sender<'_> {
         let known = self.hub.with(|state| state.revision);
         let done = self.link.commit(guard, ops)?;
         Counts::add(&self.hub.counts.transactions, 1);
-        if let Committed::Done { revision, .. } = &done {
+        if let Committed::Done { revision, results } = &done {
             self.hub
                 .with(|state| state.revision = state.revision.max(*revision));
-            // A store restored from a copy: everything is compared anew.
-            if *revision < known {
+            // What is written has a revision of its own. In a store that was restored from a
+            // copy it has one that was there before: everything is compared anew.
+            let is_new = results.contains(&OpResult::Written);
+            if *revision < known || is_new && *revision == known {
                 return Err(Setback::Over(SessionEnd::Again));
             }
         }
