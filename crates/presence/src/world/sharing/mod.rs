@@ -368,3 +368,6 @@ impl World {
         unknown.collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
