@@ -13,7 +13,6 @@ use super::host::EventClass;
 use super::{ProcessState, Runtime};
 
 use crate::sync::{Condvar, Mutex};
-use presence::Time;
 use presence::account::{Event, Journal, Record, Subscription};
 use presence::world::Transition;
 
@@ -292,7 +291,7 @@ impl Runtime {
     /// Gives a transition to listeners of AMI and to the readers of the account. No lock
     /// may be held.
     pub(super) fn append_to_feed(&self, transition: &Arc<Transition>) {
-        let event = Event::new(transition, Time::now());
+        let event = Event::new(transition, self.now());
         let subscription = Subscription {
             event: Subscription::path(&transition.account),
             id: "ami".into(),
