@@ -280,6 +280,8 @@ fn a_user_sets_their_own_status() {
     board.wait_row("alice", "label", "Available");
     board.wait_row("alice", "message", "");
     assert_ne!(read(ast, "alice,until"), "");
+    // The feed may show the change before the request's answer closes the dialog.
+    board.wait_dialog(false);
     // The rows of others cannot be set.
     page.run(
         "[...document.querySelectorAll('.row')].find((row) => !row.matches('.own')).click()",
