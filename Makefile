@@ -111,7 +111,7 @@ test: setup-test asterisk databases axe schemathesis pjsua lint ## Run every che
 screenshots: setup-test axe build-private ## Take new pictures of the board for the README
 	USERPRESENCE_MODULE=$(PRIVATE) SCREENSHOTS=doc/images \
 		cargo test $(PURE) --features in-asterisk --test asterisk -- \
-		board::looks board_settings::looks board_administration::looks
+		board::looks::looks board_settings::looks board_administration::looks
 
 .PHONY: bench
 bench: build-private build-selftest ## Measure the module against stock Asterisk
