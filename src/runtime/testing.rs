@@ -309,6 +309,10 @@ impl System for FakeHost {
         true
     }
 
+    fn host_name(&self) -> String {
+        "here".into()
+    }
+
     fn minute_of_day(&self, _: &str, at: Time) -> u32 {
         (at.millis() / 60_000 % 1440) as u32
     }

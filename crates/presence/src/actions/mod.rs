@@ -39,6 +39,18 @@ words! {
     }
 }
 
+words! {
+    /// On which servers a block acts, where several share their users.
+    #[derive(Default)]
+    pub enum ActsAt: "value" {
+        /// On every server.
+        #[default]
+        Everywhere = "everywhere",
+        /// On the server where the status came about.
+        Origin = "origin",
+    }
+}
+
 /// One section of `type = action`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ActionBlock {
@@ -46,6 +58,8 @@ pub struct ActionBlock {
     pub name: Arc<str>,
     /// The status that triggers the block.
     pub when: StatusKind,
+    /// On which servers the block acts.
+    pub acts_at: ActsAt,
     /// The states that the block applies to.
     pub states: Vec<State>,
     /// The status types that the block applies to, by name.

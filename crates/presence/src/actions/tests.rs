@@ -125,6 +125,7 @@ fn block(name: &str, states: &[State], types: &[&str]) -> ActionBlock {
     ActionBlock {
         name: name.into(),
         when: StatusKind::Chosen,
+        acts_at: ActsAt::Everywhere,
         states: states.to_vec(),
         types: types.iter().map(|name| (*name).into()).collect(),
         dnd: None,

@@ -6,6 +6,7 @@
 
 mod adjacency;
 mod build;
+mod digest;
 mod extensions;
 mod find;
 mod functions;
