@@ -37,6 +37,7 @@
 //!     stored in AstDB.
 #![forbid(unsafe_code)]
 
+pub mod cluster;
 pub mod runtime;
 mod sync;
 mod trip;

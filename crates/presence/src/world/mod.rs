@@ -25,6 +25,7 @@ mod reload;
 mod rows;
 mod seeing;
 mod settle;
+mod sharing;
 pub mod stored;
 mod writes;
 
@@ -63,6 +64,7 @@ pub use reload::{Counts, Plan, ProviderValues, Removed};
 pub use rows::RowChange;
 use rows::RowKey;
 use settle::Settling;
+pub use sharing::{NodeIdentity, OtherUsers, SharedEntry, SharedWrite};
 use writes::PendingWrite;
 pub use writes::{Work, Write};
 
@@ -252,6 +254,8 @@ pub struct Transition {
     /// Whether the presence is published to Asterisk at once; otherwise the end of the settle
     /// time publishes it.
     pub publish: bool,
+    /// Whether the change was made on this node; `false` for one that another node made.
+    pub origin: bool,
 }
 
 impl Transition {
@@ -633,6 +637,7 @@ impl World {
             account,
             sequence,
             publish,
+            origin: true,
         }))
     }
 }

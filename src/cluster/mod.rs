@@ -1,0 +1,3 @@
+//! Several Asterisks share their users through etcd.
+
+pub mod etcd;
