@@ -12,6 +12,7 @@ mod chosen;
 mod clock;
 mod combining;
 mod devices;
+mod elsewhere;
 mod find;
 mod gone;
 pub mod gone_users;
