@@ -57,6 +57,11 @@ databases:
 	@tests/setup.sh asterisk
 	@tests/asterisk/databases.sh target/databases
 
+.PHONY: etcd
+etcd:
+	@tests/setup.sh asterisk
+	@tests/asterisk/etcd.sh target/etcd
+
 .PHONY: axe
 axe:
 	@tests/asterisk/axe.sh target/axe
@@ -100,7 +105,7 @@ run: setup-demo build-private ## Run an office of thirty people in a private Ast
 	@tests/demo/run.sh $(ROOT) $(PRIVATE)
 
 .PHONY: test
-test: setup-test asterisk databases axe schemathesis pjsua lint ## Run every check and test
+test: setup-test asterisk databases etcd axe schemathesis pjsua lint ## Run every check and test
 	cargo test --package presence
 	cargo test $(PURE) --lib --test house --test board_texts
 	cargo test $(PURE) --features loom --lib models

@@ -29,6 +29,9 @@ impl Runtime {
         let mut world = World::restore_beside(directory, &stored, is_silent, Time::now());
         world.hold_publishing(true);
         self.feed.open(world.directory().settings.http.journal);
+        if world.directory().settings.cluster.is_some() {
+            self.feed.keep_time(Time::now(), world.account_sequences());
+        }
         self.open_store(world);
     }
 

@@ -54,6 +54,7 @@ pub mod store;
 mod testing;
 #[cfg(all(test, not(feature = "loom")))]
 mod tests;
+pub mod turns;
 pub mod update;
 pub mod warnings;
 pub mod webhooks;

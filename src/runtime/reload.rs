@@ -97,6 +97,7 @@ impl Runtime {
         let counts = self.switch(directory, really, true)?;
         self.read_own_passwords_again();
         self.reconfigure_refresh(loaded.file);
+        self.keep_time();
         self.reconfigure_webhooks(&hooks);
         // It looks which sessions hold no more.
         self.wake_persister(true);

@@ -12,7 +12,7 @@ use super::host::{
     System, Unreadable,
 };
 use super::{ProcessState, Runtime};
-use crate::webhooks::{Post, PostOutcome};
+use crate::webhooks::{Post, PostOutcome, PostedEvent};
 use presence::config::file::{ConfigEntry, SectionText};
 use presence::config::testing::directory;
 use presence::config::{Section, Webhook};
@@ -379,7 +379,7 @@ impl Host for FakeHost {
 struct NoPost;
 
 impl Post for NoPost {
-    fn post(&mut self, _: &Webhook, _: u64, _: &str, _: &AtomicBool) -> PostOutcome {
+    fn post(&mut self, _: &Webhook, _: &PostedEvent<'_>, _: &AtomicBool) -> PostOutcome {
         PostOutcome::Failed("no poster".into(), None)
     }
 

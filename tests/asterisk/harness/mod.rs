@@ -28,9 +28,11 @@ mod calls;
 pub mod changes;
 pub mod client;
 mod config;
+mod cut;
 pub mod database;
 mod dialplan;
 mod disk;
+pub mod etcd;
 mod events;
 pub mod feature_phone;
 mod firefox;
@@ -64,7 +66,9 @@ pub use self::{
     browser::{Browser, key},
     builder::Builder,
     calls::Channel,
+    cut::{Cut, Link},
     disk::Lock,
+    etcd::{EtcdCluster, Links},
     events::{Event, EventStream},
     firefox::Firefox,
     hints::Hint,
