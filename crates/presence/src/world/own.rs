@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::chosen::OwnChange;
-use super::{Effect, Ending, Layer, Layers, Touched, Value, World};
+use super::{Effect, Ending, Layer, Layers, Touched, Value, Version, World};
 use crate::directory::{SourceId, UserId};
 use crate::model::assignment::Choice;
 use crate::model::state::Presence;
@@ -54,6 +54,13 @@ pub struct Before {
     pub status: Option<Arc<StatusType>>,
 }
 
+impl Own {
+    /// Whether the status has an end.
+    pub(super) fn is_timed(&self) -> bool {
+        self.until != Time::NEVER
+    }
+}
+
 impl World {
     /// Sets a user's status.
     pub(super) fn choose(
@@ -93,6 +100,7 @@ impl World {
             before,
         }));
         self.mark_user(user);
+        self.note_chosen(user, choice.until.is_some(), at);
         self.touch(user, &mut touched);
         self.write_choice(user, choice, at, &mut touched);
         let mut effects = Vec::new();
@@ -116,6 +124,7 @@ impl World {
                     owner,
                     value,
                     until,
+                    version: Version::NONE,
                 }),
                 (Some(value), None) => {
                     layers.base = value;
@@ -144,6 +153,10 @@ impl World {
     /// Ends the timed statuses that are due. Returns the effects, and when the next status
     /// ends.
     pub fn end_due_statuses(&mut self, now: Time) -> (Vec<Effect>, Option<Time>) {
+        self.made_by_all(|world| world.end_due(now))
+    }
+
+    fn end_due(&mut self, now: Time) -> (Vec<Effect>, Option<Time>) {
         let (mut touched, mut set) = (Touched::new(), Vec::new());
         while let Some(&(until, ending)) = self.ends.first() {
             if until > now {
