@@ -335,7 +335,7 @@ impl Runtime {
     /// Gives a transition to listeners of AMI and to the readers of the account. No lock
     /// may be held.
     pub(super) fn append_to_feed(&self, transition: &Arc<Transition>) {
-        let event = Event::new(transition, Time::now());
+        let event = Event::new(transition, self.now());
         let subscription = Subscription {
             event: Subscription::path(&transition.account),
             id: "ami".into(),

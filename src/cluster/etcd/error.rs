@@ -15,8 +15,11 @@ pub enum EtcdError {
     Refused(String),
     /// The release is older than 3.4.
     TooOld(String),
-    /// The history before this revision was compacted: the whole range has to be read again.
+    /// The history from this revision on is not there: it was compacted, or etcd was wiped or
+    /// restored. The whole range has to be read again.
     Compacted(i64),
+    /// A key was to go with a lease that has ended.
+    LeaseEnded,
     /// `stop` was set.
     Stopped,
 }
@@ -26,13 +29,24 @@ impl fmt::Display for EtcdError {
         match self {
             Self::Unreachable(why) | Self::Refused(why) | Self::TooOld(why) => f.write_str(why),
             Self::NoLeader => f.write_str(
-                "the etcd cluster has no leader: fewer than a majority of its members are \
-                 connected",
+                "etcd has no leader: fewer than a majority of its members are connected",
             ),
             Self::Compacted(revision) => {
-                write!(f, "etcd's history before revision {revision} was compacted")
+                write!(f, "etcd has no history from revision {revision} on")
             }
+            Self::LeaseEnded => f.write_str("the lease has ended"),
             Self::Stopped => f.write_str("the module stops"),
         }
     }
+}
+
+/// What a failed request asks for next.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Failure {
+    /// Another server may answer.
+    Next(EtcdError),
+    /// Every server would answer so.
+    Final(EtcdError),
+    /// The token is missing or has ended.
+    Token(String),
 }

@@ -9,6 +9,8 @@
 //! been carried out all the same, so a caller compares what it finds with what it wrote.
 
 #[cfg(all(feature = "asterisk", not(test)))]
+mod answer;
+#[cfg(all(feature = "asterisk", not(test)))]
 mod client;
 mod error;
 #[cfg(all(feature = "asterisk", not(test)))]
@@ -87,6 +89,19 @@ pub enum Compare {
     },
 }
 
+impl Compare {
+    /// The key that is looked at.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Absent { key }
+            | Self::Revision { key, .. }
+            | Self::Created { key, .. }
+            | Self::Value { key, .. }
+            | Self::Lease { key, .. } => key,
+        }
+    }
+}
+
 /// One operation of a commit. Two operations of one commit never write the same key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Op {
@@ -151,6 +166,7 @@ pub struct WatchNews {
     pub revision: i64,
 }
 
+#[cfg(all(feature = "asterisk", not(test)))]
 /// The time that one request may take: a lease outlives two servers that do not answer.
 fn request_time(node_timeout: Duration) -> Duration {
     node_timeout / 3
