@@ -228,7 +228,10 @@ impl Hub {
             1 => "one other node is there".to_owned(),
             many => format!("{many} other nodes are there"),
         };
-        log::info!("Joined the cluster as node '{}' through {server}: {with}", self.me.name);
+        log::info!(
+            "Joined the cluster as node '{}' through {server}: {with}",
+            self.me.name
+        );
         self.source.report(&ClusterEvent::Joined {
             server: server.to_owned(),
             others,

@@ -125,7 +125,9 @@ impl Clustering {
             old.stop();
             source.end();
             if settings.is_none() {
-                log::info!("This server shares its users no longer: the configuration has no cluster");
+                log::info!(
+                    "This server shares its users no longer: the configuration has no cluster"
+                );
             }
         }
         let Some(settings) = settings else {

@@ -102,7 +102,8 @@ pub fn written(hub: &Hub, name: &str, value: &str) -> bool {
         return false;
     }
     let identity = NodeIdentity {
-        name: name.clone(),        boot: record.boot.as_str().into(),
+        name: name.clone(),
+        boot: record.boot.as_str().into(),
     };
     let host: Arc<str> = record.host.as_str().into();
     let before = hub.with(|state| {
@@ -147,7 +148,12 @@ pub fn written(hub: &Hub, name: &str, value: &str) -> bool {
 }
 
 /// This node's own registration came back; a new entry for the table, if it has none.
-fn own(hub: &Hub, known: Option<&mut KnownNode>, record: NodeRecord, now: Time) -> Option<KnownNode> {
+fn own(
+    hub: &Hub,
+    known: Option<&mut KnownNode>,
+    record: NodeRecord,
+    now: Time,
+) -> Option<KnownNode> {
     if record.boot != *hub.me.boot {
         // Another one has taken it over: the next write finds out.
         return None;
@@ -215,7 +221,11 @@ pub fn end_awaiting(hub: &Hub) {
 /// The keeper's key is this now.
 pub fn set_keeper(hub: &Hub, keeper: Option<KeeperKey>) {
     let other = hub.with(|state| {
-        let is_older = |known: &KeeperKey| keeper.as_ref().is_some_and(|it| it.revision < known.revision);
+        let is_older = |known: &KeeperKey| {
+            keeper
+                .as_ref()
+                .is_some_and(|it| it.revision < known.revision)
+        };
         if state.keeper.as_ref().is_some_and(is_older) {
             return None;
         }
@@ -236,7 +246,10 @@ pub fn set_keeper(hub: &Hub, keeper: Option<KeeperKey>) {
 fn report(hub: &Hub, event: &ClusterEvent) {
     match event {
         ClusterEvent::NodeHere { node, host } => {
-            log::info!("Node '{node}' on host '{}' has joined the cluster", quoted(host));
+            log::info!(
+                "Node '{node}' on host '{}' has joined the cluster",
+                quoted(host)
+            );
         }
         ClusterEvent::NodeGone { node } => {
             log::warn!("Node '{node}' has left the cluster");
@@ -244,7 +257,8 @@ fn report(hub: &Hub, event: &ClusterEvent) {
         ClusterEvent::KeeperChanged { keeper } => {
             log::info!("Node '{keeper}' posts the webhooks of the cluster from now on");
         }
-        ClusterEvent::Joined { .. } | ClusterEvent::Alone { .. } | ClusterEvent::Refused { .. } => {}
+        ClusterEvent::Joined { .. } | ClusterEvent::Alone { .. } | ClusterEvent::Refused { .. } => {
+        }
     }
     hub.source.report(event);
 }

@@ -89,7 +89,10 @@ impl Receiver<'_> {
         };
         let mut stream: Option<Box<dyn Stream>> = None;
         while !self.session.is_over() {
-            if self.hub.with(|state| std::mem::take(&mut state.wants_whole)) {
+            if self
+                .hub
+                .with(|state| std::mem::take(&mut state.wants_whole))
+            {
                 return Ok(());
             }
             nodes::end_awaiting(self.hub);
@@ -278,7 +281,10 @@ impl Receiver<'_> {
         if let Some(record) = record {
             let until = Time::from_micros(record.until);
             self.hub.with(|state| {
-                let known = state.acknowledged.entry(webhook.to_owned()).or_insert(until);
+                let known = state
+                    .acknowledged
+                    .entry(webhook.to_owned())
+                    .or_insert(until);
                 *known = until.max(*known);
             });
         }

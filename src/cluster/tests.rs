@@ -1,8 +1,8 @@
 //! The threads of several nodes, on a store in memory and with users of the test.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -91,7 +91,9 @@ impl SharedState for FakeUsers {
     ) -> Result<(), OtherUsers> {
         self.wholes.fetch_add(1, Ordering::Relaxed);
         let mut users = self.users.lock();
-        let others = entries.iter().filter(|it| it.path.starts_with("person/other"));
+        let others = entries
+            .iter()
+            .filter(|it| it.path.starts_with("person/other"));
         let others = others.count();
         if others > 0 {
             return Err(OtherUsers { users: others });
@@ -261,9 +263,10 @@ impl TestNode {
     }
 
     fn until(&self, path: &str, text: &str) {
-        wait_for(&format!("'{path}' to be '{text}' at '{}'", self.name), || {
-            self.users.value(path).as_deref() == Some(text)
-        });
+        wait_for(
+            &format!("'{path}' to be '{text}' at '{}'", self.name),
+            || self.users.value(path).as_deref() == Some(text),
+        );
     }
 
     fn has_event(&self, event: &ClusterEvent) -> bool {
@@ -308,7 +311,9 @@ fn a_change_reaches_the_other_node_and_the_later_one_stays() {
     a.until("person/alice", "chat");
     // An older choice, written later: what is newer is written again.
     a.set("person/alice", 7, "xa");
-    wait_for("the store", || etcd.value("/test/person/alice").as_deref() == Some("9 chat"));
+    wait_for("the store", || {
+        etcd.value("/test/person/alice").as_deref() == Some("9 chat")
+    });
     a.until("person/alice", "chat");
     wait_for("the keeper", || a.cluster.is_keeper());
     assert!(!b.cluster.is_keeper());
@@ -351,7 +356,9 @@ fn a_node_that_leaves_is_gone_at_once_and_another_becomes_keeper() {
 fn a_killed_node_is_gone_after_its_time_and_comes_back_under_its_name() {
     let (etcd, a, b) = pair();
     etcd.with(|store| store.put("/test/heard/a/device/SIP%2F1", "inuse", 0));
-    wait_for("the device", || b.users.heard("heard/a/device/SIP%2F1").is_some());
+    wait_for("the device", || {
+        b.users.heard("heard/a/device/SIP%2F1").is_some()
+    });
     let users = a.kill();
     wait_for("the end of a", || b.has_event(&gone("a")));
     assert_eq!(b.users.heard("heard/a/device/SIP%2F1"), None);
@@ -378,9 +385,13 @@ fn a_cut_off_node_goes_on_alone_and_settles_when_it_is_back() {
     let (etcd, a, b) = pair();
     etcd.with(|store| store.put("/test/heard/b/device/SIP%2F2", "idle", 0));
     etcd.with(|store| store.put("/test/heard/a/device/SIP%2F1", "inuse", 0));
-    wait_for("the device", || b.users.heard("heard/a/device/SIP%2F1").is_some());
+    wait_for("the device", || {
+        b.users.heard("heard/a/device/SIP%2F1").is_some()
+    });
     a.way.cut(true);
-    wait_for("a to be alone", || matches!(a.view().standing, Standing::Alone(_)));
+    wait_for("a to be alone", || {
+        matches!(a.view().standing, Standing::Alone(_))
+    });
     assert!(!a.cluster.is_keeper());
     a.set("person/alice", 3, "away");
     a.set("person/carol", 3, "chat");
@@ -398,7 +409,9 @@ fn a_cut_off_node_goes_on_alone_and_settles_when_it_is_back() {
     b.until("person/carol", "chat");
     assert_eq!(b.users.value("person/alice").as_deref(), Some("dnd"));
     // What it hears counts again.
-    wait_for("the device", || b.users.heard("heard/a/device/SIP%2F1").is_some());
+    wait_for("the device", || {
+        b.users.heard("heard/a/device/SIP%2F1").is_some()
+    });
     assert!(!a.has_event(&gone("b")));
 }
 
@@ -493,7 +506,9 @@ fn a_store_that_is_restored_from_a_copy_is_compared_anew() {
     for way in [&a.way, &b.way] {
         way.cut(false);
     }
-    wait_for("the store", || etcd.value("/test/person/alice").as_deref() == Some("4 chat"));
+    wait_for("the store", || {
+        etcd.value("/test/person/alice").as_deref() == Some("4 chat")
+    });
     b.set("person/bob", 3, "away");
     a.until("person/bob", "away");
 }
@@ -510,7 +525,10 @@ fn two_servers_of_one_name_are_told_apart() {
     };
     wait_for("the refusal", || is_refused(&other).is_some());
     let why = is_refused(&other).unwrap();
-    assert!(why.contains("'a' is taken by the server on host 'host.example.com'"), "{why}");
+    assert!(
+        why.contains("'a' is taken by the server on host 'host.example.com'"),
+        "{why}"
+    );
     std::thread::sleep(TIMEOUT * 2);
     assert!(a.is_joined());
     let refusals = other.users.events.lock().len();
@@ -529,7 +547,9 @@ fn a_registration_that_another_replaces_ends_the_sharing() {
     *copy.remembered.lock() = a.users.remembered.lock().clone();
     let copy = TestNode::again("a", &etcd, copy);
     copy.until_joined();
-    wait_for("a to stop", || matches!(a.view().standing, Standing::Refused(_)));
+    wait_for("a to stop", || {
+        matches!(a.view().standing, Standing::Refused(_))
+    });
     std::thread::sleep(TIMEOUT);
     assert!(copy.is_joined());
 }
@@ -557,7 +577,11 @@ fn keys_of_another_program_or_a_newer_module_are_left_alone() {
     for (key, value, expected) in [
         ("/test/x", "y", "'/test/x' is there without '/test/cluster'"),
         ("/test/cluster", "y", "belongs to another program"),
-        ("/test/cluster", r#"{"format":2,"id":"x"}"#, "a newer version of this module"),
+        (
+            "/test/cluster",
+            r#"{"format":2,"id":"x"}"#,
+            "a newer version of this module",
+        ),
     ] {
         let etcd = Arc::new(FakeEtcd::default());
         etcd.with(|store| store.put(key, value, 0));
@@ -598,9 +622,14 @@ fn the_clock_follows_the_others_before_the_first_exchange() {
     beat("b");
     beat("c");
     beat("b");
-    wait_for("the correction", || a.users.offset.load(Ordering::Relaxed) < 0);
+    wait_for("the correction", || {
+        a.users.offset.load(Ordering::Relaxed) < 0
+    });
     let offset = a.users.offset.load(Ordering::Relaxed);
-    assert!((-3_601_000_000..-3_599_000_000).contains(&offset), "{offset}");
+    assert!(
+        (-3_601_000_000..-3_599_000_000).contains(&offset),
+        "{offset}"
+    );
     let view = a.view();
     assert_eq!(view.offset, offset);
 }
