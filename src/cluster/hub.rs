@@ -80,7 +80,7 @@ impl Hub {
             name: settings.node.clone(),
             boot: boot.into(),
         };
-        Hub {
+        let hub = Hub {
             me,
             instance,
             host: source.host_name(),
@@ -97,7 +97,9 @@ impl Hub {
                 ..ClusterState::default()
             }),
             news: Condvar::new(),
-        }
+        };
+        hub.begin_apart();
+        hub
     }
 
     /// The whole key of a path.
@@ -222,6 +224,8 @@ impl Hub {
         if !self.stand(Standing::Joined(server.to_owned())) {
             return;
         }
+        // It may have been silent for a moment only, in its turn.
+        self.source.keeper_changed();
         let others = self.with(|state| state.others(&self.me.name));
         let with = match others {
             0 => "no other node is there".to_owned(),
@@ -243,6 +247,7 @@ impl Hub {
         if !self.stand(Standing::Alone(why.to_owned())) {
             return;
         }
+        self.begin_apart();
         log::warn!(
             "Node '{}' is cut off from its cluster and goes on alone: {why}",
             self.me.name

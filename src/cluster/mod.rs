@@ -25,6 +25,7 @@ mod status;
 pub mod testing;
 #[cfg(all(test, not(feature = "loom")))]
 mod tests;
+mod turn;
 mod wake;
 
 use std::sync::Arc;
@@ -43,7 +44,9 @@ use presence::Time;
 use presence::account::uuid_of;
 use presence::config::Cluster;
 pub use source::{ClusterEvent, NodeFacts, SharedState};
+use status::ClusterState;
 pub use status::{ClusterView, CountsView, NodeView, Standing};
+pub use turn::Turn;
 
 /// How long a stop waits for the threads: after the first time, a request that is under way
 /// is given up. One that the system's resolver keeps for longer is left to itself.
@@ -185,31 +188,39 @@ impl Clustering {
         hub.is_none_or(|hub| hub.is_keeper())
     }
 
+    /// Whether this node is the origin of what every node concludes by itself: it is the
+    /// keeper, or goes on alone. True without a cluster.
+    pub fn concludes(&self) -> bool {
+        let hub = self.current.load_full();
+        hub.is_none_or(|hub| {
+            let is_joined = |state: &mut ClusterState| state.standing.is_joined();
+            hub.is_keeper() || !hub.with(is_joined)
+        })
+    }
+
     /// This node's name; `None` without a cluster.
     pub fn node(&self) -> Option<Arc<str>> {
         let hub = self.current.load();
         hub.as_ref().map(|hub| hub.me.name.clone())
     }
 
-    /// Up to when the receiver of that webhook has every change, as the last keeper has noted
-    /// it.
-    pub fn acknowledged(&self, webhook: &str) -> Option<Time> {
-        let hub = self.current.load_full()?;
-        hub.with(|state| state.acknowledged.get(webhook).copied())
+    /// The node that posts webhooks; `None` without a cluster.
+    pub fn turn(&self) -> Option<Turn> {
+        Some(self.current.load_full()?.turn())
     }
 
-    /// Notes up to when the receiver of that webhook has every change, for the next keeper.
-    pub fn acknowledge(&self, webhook: &str, until: Time) {
-        let Some(hub) = self.current.load_full() else {
-            return;
-        };
-        hub.with(|state| {
-            let known = state.acknowledged.insert(webhook.to_owned(), until);
-            if known != Some(until) {
-                state.unwritten.insert(webhook.to_owned(), until);
-            }
-        });
-        hub.bell.ring();
+    /// How far the receiver of that webhook is, in the words of the last keeper.
+    pub fn acknowledged(&self, webhook: &str) -> Option<String> {
+        let hub = self.current.load_full()?;
+        hub.with(|state| state.turn.acknowledged.get(webhook).cloned())
+    }
+
+    /// The times in which this node was without the others, until it had told them what it had
+    /// changed; the oldest first.
+    pub fn apart(&self) -> Vec<(Time, Time)> {
+        let hub = self.current.load_full();
+        hub.map(|hub| hub.with(|state| state.turn.apart()))
+            .unwrap_or_default()
     }
 
     /// The cluster as it is shown; `None` without one.

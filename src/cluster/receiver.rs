@@ -8,9 +8,8 @@ use super::etcd::{Entry, EtcdError, WatchNews};
 use super::hub::{Counts, Hub};
 use super::link::{Link, Stream};
 use super::nodes;
-use super::record::{ACKNOWLEDGED, AcknowledgedRecord, HEARD, KEEPER, NODES};
+use super::record::{HEARD, KEEPER, NODES};
 use super::status::{KeeperKey, Session};
-use presence::Time;
 use presence::world::SharedEntry;
 
 /// How often the thread looks around while nothing changes.
@@ -273,21 +272,8 @@ impl Receiver<'_> {
     }
 
     fn take_acknowledged(&self, entry: &Entry) {
-        let Some(webhook) = self.hub.path(&entry.key).strip_prefix(ACKNOWLEDGED) else {
-            return;
-        };
-        let record = entry.value.as_deref();
-        let record = record.and_then(|it| serde_json::from_str::<AcknowledgedRecord>(it).ok());
-        if let Some(record) = record {
-            let until = Time::from_micros(record.until);
-            self.hub.with(|state| {
-                let known = state
-                    .acknowledged
-                    .entry(webhook.to_owned())
-                    .or_insert(until);
-                *known = until.max(*known);
-            });
-        }
+        let path = self.hub.path(&entry.key);
+        self.hub.take_acknowledged(path, entry.value.as_deref());
     }
 }
 

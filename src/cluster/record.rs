@@ -10,7 +10,7 @@ pub const KEEPER: &str = "keeper";
 pub const NODES: &str = "node/";
 /// What each node hears.
 pub const HEARD: &str = "heard/";
-/// Up to when a webhook's receiver has every change.
+/// How far a webhook's receiver is, in the words of the keeper.
 pub const ACKNOWLEDGED: &str = "acknowledged/";
 /// The registers: any node may write them.
 pub const REGISTERS: [&str; 3] = ["person/", "settings/", "extension/"];
@@ -47,11 +47,4 @@ pub struct NodeRecord {
     pub users: u64,
     /// The digest of its configuration.
     pub digest: String,
-}
-
-/// The value of a key below [`ACKNOWLEDGED`].
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
-pub struct AcknowledgedRecord {
-    /// In Unix microseconds.
-    pub until: u64,
 }

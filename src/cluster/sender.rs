@@ -1,5 +1,6 @@
 //! The thread that registers this node, keeps it registered, and writes what has changed here.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use super::etcd::{Committed, Compare, Entry, EtcdError, MOST_BYTES, MOST_OPS, Op
 use super::hub::{Counts, Hub};
 use super::join::{Registration, SessionEnd, join, json};
 use super::link::Link;
-use super::record::{ACKNOWLEDGED, AcknowledgedRecord, KEEPER, NodeRecord};
+use super::record::{ACKNOWLEDGED, KEEPER, NodeRecord};
 use super::status::{KeeperKey, Standing};
 use presence::world::{SharedEntry, SharedWrite};
 
@@ -163,6 +164,7 @@ impl Sender<'_> {
             hub.alone(why.as_deref().unwrap_or("etcd sends no changes"));
         } else if is_ready && self.trouble.is_none() && fails.is_none() {
             hub.joined(&self.link.server());
+            hub.end_apart();
         }
     }
 
@@ -170,7 +172,10 @@ impl Sender<'_> {
         let (asked, is_ready) = self.hub.with(|state| {
             let asked = state.wants_beat || state.wants_look || state.other_users.is_some();
             let is_ready = state.is_ready;
-            (asked || is_ready && !state.unwritten.is_empty(), is_ready)
+            (
+                asked || is_ready && !state.turn.unwritten.is_empty(),
+                is_ready,
+            )
         });
         asked || is_ready && self.hub.source.waiting() > 0
     }
@@ -198,6 +203,7 @@ impl Sender<'_> {
         }
         if beats || Instant::now() >= self.next_beat || self.trouble.is_some() {
             self.beat()?;
+            self.hub.note_acknowledged();
         }
         if is_ready {
             self.stand_as_keeper()?;
@@ -334,7 +340,28 @@ impl Sender<'_> {
                 }),
             },
         };
+        let revision = keeper.as_ref().map_or(0, |it| it.revision);
         super::nodes::set_keeper(self.hub, keeper);
+        if self.hub.with(|state| state.holds_keeper(&self.hub.me.name)) {
+            self.read_acknowledged(revision)?;
+        }
+        Ok(())
+    }
+
+    /// Reads how far the receivers of webhooks are: earlier keepers write no more.
+    fn read_acknowledged(&mut self, revision: i64) -> Result<(), Setback> {
+        let prefix = self.hub.key(ACKNOWLEDGED);
+        let mut read = BTreeMap::new();
+        self.link.range(&prefix, &mut |entry| {
+            let webhook = entry.key.strip_prefix(&prefix).map(str::to_owned);
+            read.extend(webhook.zip(entry.value));
+        })?;
+        self.hub.with(|state| {
+            state.turn.acknowledged = read;
+            state.turn.unwritten.clear();
+            state.turn.read_for = revision;
+        });
+        self.hub.source.keeper_changed();
         Ok(())
     }
 
@@ -425,31 +452,35 @@ impl Sender<'_> {
         }
     }
 
-    /// Writes up to when the receivers of webhooks have every change.
+    /// Writes how far the receivers of webhooks are, if this node posts.
     fn write_acknowledged(&mut self) -> Result<(), Setback> {
         let registration = self.registration()?;
-        let waiting = self.hub.with(|state| std::mem::take(&mut state.unwritten));
+        let waiting = self
+            .hub
+            .with(|state| std::mem::take(&mut state.turn.unwritten));
         if waiting.is_empty() {
             return Ok(());
         }
         let ops: Vec<Op> = waiting
             .iter()
             .take(MOST_OPS)
-            .map(|(webhook, until)| Op::Put {
+            .map(|(webhook, text)| Op::Put {
                 key: self.hub.key(&format!("{ACKNOWLEDGED}{webhook}")),
-                value: json(&AcknowledgedRecord {
-                    until: until.micros(),
-                }),
+                value: text.clone(),
                 lease: 0,
                 seen: None,
             })
             .collect();
-        let guard = [self.is_mine(registration.lease)];
+        let is_keeper = Compare::Lease {
+            key: self.hub.key(KEEPER),
+            lease: registration.lease,
+        };
+        let guard = [self.is_mine(registration.lease), is_keeper];
         let done = self.commit(&guard, &ops);
-        if !matches!(done, Ok(Committed::Done { .. })) {
+        if done.is_err() {
             self.hub.with(|state| {
-                for (webhook, until) in waiting {
-                    state.unwritten.entry(webhook).or_insert(until);
+                for (webhook, text) in waiting {
+                    state.turn.unwritten.entry(webhook).or_insert(text);
                 }
             });
         }
@@ -483,6 +514,8 @@ impl Sender<'_> {
         if is_joined && self.trouble.is_none() {
             let until = Instant::now() + LAST;
             while Instant::now() < until && matches!(self.write_some(), Ok(true)) {}
+            self.hub.note_acknowledged();
+            let _ = self.write_acknowledged();
         }
         if self.trouble.is_none() {
             self.give_up();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use presence::Time;
 use presence::world::{NodeIdentity, OtherUsers, SharedEntry, SharedWrite};
 
 /// What happened in the cluster, as seen from this node.
@@ -100,6 +101,16 @@ pub trait SharedState: Send + Sync {
 
     /// The clock of this node is to be corrected by so many microseconds.
     fn correct_clock(&self, offset: i64);
+
+    /// The present time, corrected.
+    fn now(&self) -> Time;
+
+    /// How far the receiver of each webhook is, by the webhook's name, in words for the next
+    /// keeper. Asked on the keeper alone.
+    fn acknowledged(&self) -> Vec<(String, String)>;
+
+    /// Another node posts webhooks, or this one begins to, or goes on.
+    fn keeper_changed(&self);
 
     /// What this node tells of itself.
     fn facts(&self) -> NodeFacts;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::clock::Clocks;
 use super::lag::Lag;
 use super::record::NodeRecord;
+use super::turn::TurnState;
 use presence::Time;
 use presence::world::NodeIdentity;
 
@@ -28,6 +29,11 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// Whether the node shares its users now.
+    pub fn is_joined(&self) -> bool {
+        matches!(self, Standing::Joined(_))
+    }
+
     /// One word for it.
     pub fn word(&self) -> &'static str {
         match self {
@@ -93,10 +99,8 @@ pub struct ClusterState {
     pub keeper: Option<KeeperKey>,
     /// The keeper that was reported last.
     pub reported_keeper: Option<Arc<str>>,
-    /// Up to when the receiver of each webhook has every change.
-    pub acknowledged: BTreeMap<String, Time>,
-    /// The webhooks whose time waits to be written.
-    pub unwritten: BTreeMap<String, Time>,
+    /// What is noted for the keeper.
+    pub turn: TurnState,
     /// The nodes' clocks.
     pub clocks: Clocks,
     /// Times from here and back.

@@ -39,6 +39,10 @@ struct FakeUsers {
     offset: AtomicI64,
     wholes: AtomicUsize,
     digest: Mutex<String>,
+    /// How far the receivers of webhooks are.
+    far: Mutex<Vec<(String, String)>>,
+    /// How often the keeper may be another one.
+    turns: AtomicUsize,
 }
 
 impl FakeUsers {
@@ -173,6 +177,18 @@ impl SharedState for FakeUsers {
 
     fn correct_clock(&self, offset: i64) {
         self.offset.store(offset, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> Time {
+        Time::now()
+    }
+
+    fn acknowledged(&self) -> Vec<(String, String)> {
+        self.far.lock().clone()
+    }
+
+    fn keeper_changed(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
     }
 
     fn facts(&self) -> NodeFacts {
@@ -651,12 +667,54 @@ fn a_panic_in_taking_over_is_survived() {
 }
 
 #[test]
-fn what_a_receiver_has_is_known_to_the_next_keeper() {
+fn how_far_a_receiver_is_is_known_to_the_next_keeper() {
     let (etcd, a, b) = pair();
-    let until = Time::from_millis(1_700_000_000_000);
-    a.cluster.acknowledge("crm", until);
-    wait_for("the key", || etcd.value("/test/acknowledged/crm").is_some());
-    wait_for("it at b", || b.cluster.acknowledged("crm") == Some(until));
+    let own = |node: &TestNode| match node.cluster.turn() {
+        Some(super::Turn::Own(turn)) => Some(turn),
+        _ => None,
+    };
+    wait_for("the turn of a", || own(&a).is_some());
+    assert_eq!(b.cluster.turn(), Some(super::Turn::Other(Some("a".into()))));
+    let note = |node: &TestNode, text: &str| {
+        *node.users.far.lock() = vec![("crm".to_owned(), text.to_owned())];
+    };
+    let is_noted = |text: &str| etcd.value("/test/acknowledged/crm").as_deref() == Some(text);
+    // Another node's word counts for nothing.
+    note(&b, "wrong");
+    note(&a, "five");
+    wait_for("the key", || is_noted("five"));
+    // The last word, at the end.
+    note(&a, "six");
+    let (first, turns) = (own(&a).unwrap(), b.users.turns.load(Ordering::Relaxed));
+    b.users.far.lock().clear();
+    a.cluster.stop();
+    assert!(is_noted("six"));
+    wait_for("the turn of b", || own(&b).is_some());
+    assert!(own(&b).unwrap() > first);
+    assert!(b.users.turns.load(Ordering::Relaxed) > turns);
+    assert_eq!(b.cluster.acknowledged("crm").as_deref(), Some("six"));
+}
+
+#[test]
+fn a_node_knows_when_the_others_could_not_know_of_its_changes() {
+    let (_etcd, a, b) = pair();
+    wait_for("the first exchange", || {
+        let apart = a.cluster.apart();
+        apart.len() == 1 && apart[0].1 <= Time::now()
+    });
+    let begin = Time::now();
+    a.way.cut(true);
+    wait_for("a to be alone", || {
+        matches!(a.view().standing, Standing::Alone(_))
+    });
+    assert!(a.cluster.concludes());
+    assert_eq!(a.cluster.turn(), Some(super::Turn::Other(None)));
+    a.set("person/alice", 3, "away");
+    assert_eq!(a.cluster.apart().len(), 2);
+    assert!(a.cluster.apart()[1].0 <= begin.after(TIMEOUT));
+    a.way.cut(false);
+    b.until("person/alice", "away");
+    wait_for("the end of it", || a.cluster.apart()[1].1 <= Time::now());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::Runtime;
 use super::host::EventClass;
 use crate::cluster::{ClusterEvent, Clustering, NodeFacts, SharedState};
 use crate::sync::Mutex;
+use presence::Time;
 use presence::directory::Directory;
 use presence::world::stored::FAMILY;
 use presence::world::{NodeIdentity, OtherUsers, SharedEntry, SharedWrite};
@@ -117,6 +118,26 @@ impl SharedState for Runtime {
         self.wake_persister(true);
     }
 
+    fn now(&self) -> Time {
+        Runtime::now(self)
+    }
+
+    fn acknowledged(&self) -> Vec<(String, String)> {
+        let all = self.webhooks.acknowledged(self);
+        let all = all.into_iter();
+        all.map(|(webhook, far)| (webhook.to_string(), far.json()))
+            .collect()
+    }
+
+    fn keeper_changed(&self) {
+        let concludes = self.clustering.concludes();
+        self.update_always(|world, _| {
+            world.set_keeper(concludes);
+            ((), Vec::new())
+        });
+        self.webhooks.posting_changed();
+    }
+
     fn facts(&self) -> NodeFacts {
         let Some(directory) = self.read(|world| world.directory().clone()) else {
             return NodeFacts::default();
@@ -161,8 +182,7 @@ impl SharedState for Runtime {
             self.host()
                 .send_event(EventClass::System, c"UserPresenceClusterChange", &headers);
         }
-        // Webhooks look whether they post now.
-        self.feed.wake();
+        self.keeper_changed();
     }
 }
 

@@ -30,7 +30,7 @@ impl Runtime {
         world.hold_publishing(true);
         self.feed.open(world.directory().settings.http.journal);
         if world.directory().settings.cluster.is_some() {
-            self.feed.keep_time(Time::now(), world.account_sequences());
+            self.feed.keep_time(self.now(), world.account_sequences());
         }
         self.open_store(world);
     }

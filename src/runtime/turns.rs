@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Runtime;
 use super::webhooks::hidden;
+use crate::cluster::Turn;
 use crate::webhooks::{Acknowledged, Posting, Resumed};
 use presence::Time;
 use presence::config::Webhook;
@@ -21,12 +22,23 @@ pub type Apart = (Time, Time);
 impl Runtime {
     /// The node that posts webhooks now.
     pub fn posting(&self) -> Posting {
-        Posting::Here(0)
+        let is_clustered = self.read(|world| world.directory().settings.cluster.is_some());
+        if is_clustered != Some(true) {
+            return Posting::Here(0);
+        }
+        match self.clustering.turn() {
+            Some(Turn::Own(turn)) => Posting::Here(turn),
+            Some(Turn::Other(node)) => Posting::Elsewhere(node),
+            // It has not begun.
+            None => Posting::Elsewhere(None),
+        }
     }
 
     /// See [`crate::webhooks::EventSource::resume`].
-    pub(super) fn resume(&self, _spec: &Webhook) -> Option<Resumed> {
-        None
+    pub(super) fn resume(&self, spec: &Webhook) -> Option<Resumed> {
+        let known = self.clustering.acknowledged(&spec.name)?;
+        let known = Acknowledged::of(spec, &known)?;
+        self.resume_from(spec, &known, &self.clustering.apart())
     }
 
     /// Where a webhook goes on after what another node, or this one in an earlier turn, has
@@ -35,7 +47,7 @@ impl Runtime {
         &self,
         spec: &Webhook,
         known: &Acknowledged,
-        apart: Option<Apart>,
+        apart: &[Apart],
     ) -> Option<Resumed> {
         let account = &*spec.account;
         let (node, last) = self
@@ -50,8 +62,10 @@ impl Runtime {
         let sequence = own.filter(|own| *own <= last).or_else(|| {
             let mut from = before(known.until(), SLACK);
             // What changed here while nobody else could know of it.
-            if let Some((cut_off, _)) = apart.filter(|(_, settled)| from <= *settled) {
-                from = from.min(before(cut_off, SLACK));
+            for (cut_off, settled) in apart.iter().rev() {
+                if from <= *settled {
+                    from = from.min(before(*cut_off, SLACK));
+                }
             }
             self.feed.last_at(account, from)
         });
@@ -106,7 +120,7 @@ impl Runtime {
         });
         if let Some(last) = last.flatten() {
             let last = last.iter().map(|(name, last)| (name.as_str(), *last));
-            self.feed.keep_time(Time::now(), last);
+            self.feed.keep_time(self.now(), last);
         }
     }
 }

@@ -86,7 +86,7 @@ impl EventSource for Runtime {
     }
 
     fn now(&self) -> Time {
-        Time::now()
+        Runtime::now(self)
     }
 
     fn known(&self, account: &str, event: &Event) -> Option<Known> {

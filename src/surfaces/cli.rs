@@ -175,7 +175,8 @@ pub static COMMANDS: &[Command] = &[
         usage: c"Usage: userpresence show webhooks
        Shows every webhook: the number of events delivered since the module was
        loaded, the sequence number of the last one, how long deliveries have
-       been failing and why, and the URL without credentials and query.
+       been failing and why, and the URL without credentials and query. In a
+       cluster one node posts: the last line names it.
 ",
         run: webhooks::show_webhooks,
         complete: None,

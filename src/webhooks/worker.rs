@@ -104,6 +104,7 @@ impl Worker {
             Posting::Here(_) => {}
             // What is pending stays: nobody else posts if this turn goes on.
             Posting::Elsewhere(_) => {
+                self.forget_failure();
                 return self.hook.wait(wakes, Some(Instant::now() + TURN));
             }
         }
@@ -305,6 +306,13 @@ impl Worker {
             until: self.until,
             turn: self.turn,
         });
+    }
+
+    /// Another node posts: what failed here says nothing any more.
+    fn forget_failure(&self) {
+        let mut state = self.hook.state.lock();
+        state.shown.error.clear();
+        state.shown.failing = None;
     }
 
     fn note(&self, why: &str) {

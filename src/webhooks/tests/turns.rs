@@ -113,6 +113,7 @@ fn a_turn_that_goes_on_loses_nothing_and_one_that_ends_stops_the_post() {
     running.now_posts(elsewhere(), None);
     running.account.add(2);
     assert_eq!(running.acknowledged(), []);
+    running.wait_for("its end", |shown| shown.failing.is_none());
     std::thread::sleep(Duration::from_millis(1500));
     assert_eq!(*POSTED.lock().unwrap(), [1]);
     // The same turn: no other node has posted in between.
