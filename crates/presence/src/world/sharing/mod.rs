@@ -9,6 +9,7 @@
 //! below its own name, and every node combines it in the same way.
 
 mod aggregate;
+mod elsewhere;
 mod extension;
 mod heard;
 mod keys;
