@@ -286,14 +286,12 @@ impl Sender<'_> {
     }
 
     fn commit(&mut self, guard: &[Compare], ops: &[Op]) -> Result<Committed, Setback> {
+        let known = self.hub.with(|state| state.revision);
         let done = self.link.commit(guard, ops)?;
         Counts::add(&self.hub.counts.transactions, 1);
         if let Committed::Done { revision, .. } = &done {
-            let known = self.hub.with(|state| {
-                let known = state.revision;
-                state.revision = known.max(*revision);
-                known
-            });
+            self.hub
+                .with(|state| state.revision = state.revision.max(*revision));
             // A store restored from a copy: everything is compared anew.
             if *revision < known {
                 return Err(Setback::Over(SessionEnd::Again));
