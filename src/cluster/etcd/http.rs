@@ -189,13 +189,15 @@ pub(super) fn explain(settings: &Cluster, server: &str, why: &curl::Error) -> Fa
     let refused = |why: String| Failure::Next(EtcdError::Refused(why));
     if why.is_ssl_cacert_badfile() {
         let file = settings.ca_file.as_deref().unwrap_or_default();
-        refused(format!("'{file}' (ca_file) has no certificates: {text}"))
+        refused(format!(
+            "'{file}' (ca_file) cannot be read as certificates: {text}"
+        ))
     } else if why.is_ssl_certproblem() {
         let certificate = settings.certificate_file.as_deref().unwrap_or_default();
         let key = settings.key_file.as_deref().unwrap_or_default();
         refused(format!(
-            "'{certificate}' (certificate_file) and '{key}' (key_file) are no certificate with \
-             its key: {text}"
+            "'{certificate}' (certificate_file) and '{key}' (key_file) cannot be used \
+             together: {text}"
         ))
     } else if why.is_peer_failed_verification() || why.is_ssl_cacert() {
         refused(match has("subject name") || has("does not match") {
@@ -216,13 +218,23 @@ pub(super) fn explain(settings: &Cluster, server: &str, why: &curl::Error) -> Fa
         ))
     } else if why.is_unsupported_protocol() {
         super::answer::no_etcd(server)
-    } else if why.is_operation_timedout() {
-        Failure::Next(EtcdError::Unreachable(format!(
-            "etcd at {server} does not answer: {text}"
-        )))
     } else {
+        let is_timeout = why.is_operation_timedout();
+        let what = if is_timeout {
+            "does not answer"
+        } else {
+            "is not reachable"
+        };
+        // A server that expects the other scheme hangs up.
+        let hint = match server.starts_with("http://") {
+            true if why.is_got_nothing() => " (if it speaks TLS, its address begins with https://)",
+            false if why.is_ssl_connect_error() => {
+                " (if it speaks no TLS, its address begins with http://)"
+            }
+            _ => "",
+        };
         Failure::Next(EtcdError::Unreachable(format!(
-            "etcd at {server} is not reachable: {text}"
+            "etcd at {server} {what}: {text}{hint}"
         )))
     }
 }

@@ -182,14 +182,14 @@ impl Watch {
             return Err(Failure::Final(EtcdError::Compacted(self.revision + 1)));
         }
         if news.canceled {
-            let why = &*news.cancel_reason;
-            return Err(match why.contains("permission denied") {
-                true => answer::without_permission(&self.settings, &self.server),
-                false => Failure::Next(EtcdError::Unreachable(format!(
-                    "etcd at {} ended the watch: {why}",
-                    self.server
-                ))),
-            });
+            let first = self.revision + 1;
+            let reason = &news.cancel_reason;
+            return Err(answer::canceled(
+                &self.settings,
+                &self.server,
+                reason,
+                first,
+            ));
         }
         if news.created {
             self.has_begun = true;
