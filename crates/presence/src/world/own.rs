@@ -54,6 +54,16 @@ pub struct Before {
     pub status: Option<Arc<StatusType>>,
 }
 
+impl Before {
+    /// An untimed status. Where nodes share it, its type is the one that was chosen: a type that
+    /// was derived meanwhile may differ from node to node.
+    pub(super) fn of(own: Option<Box<Own>>, derived: Option<Arc<StatusType>>) -> Self {
+        let chosen = own.as_ref().and_then(|own| own.status.clone());
+        let status = chosen.or(derived);
+        Before { own, status }
+    }
+}
+
 impl Own {
     /// Whether the status has an end.
     pub(super) fn is_timed(&self) -> bool {
@@ -143,6 +153,7 @@ impl World {
         let state = &self.users[user.index()];
         match state.own.as_ref().and_then(|own| own.before.as_deref()) {
             Some(earlier) => earlier.clone(),
+            None if self.is_sharing() => Before::of(state.own.clone(), state.status.clone()),
             None => Before {
                 own: state.own.clone(),
                 status: state.status.clone(),

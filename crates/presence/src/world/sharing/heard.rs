@@ -130,8 +130,18 @@ impl Replica {
         (state, since_of(sum.state(), told()))
     }
 
+    /// A device that no node can reach is told of by a node that knows it.
+    fn tell_if_alone(&mut self, device: DeviceId) {
+        let own = self.devices[device.index()];
+        let is_off = own.state == Some(DeviceState::Unavailable);
+        if self.is_whole && is_off && !own.is_told && !self.others_tell_of(device) {
+            self.devices[device.index()].is_told = true;
+            self.wait(Key::Device(device));
+        }
+    }
+
     /// Whether another node tells of the device.
-    pub(super) fn others_tell_of(&self, device: DeviceId) -> bool {
+    fn others_tell_of(&self, device: DeviceId) -> bool {
         let mut nodes = self.nodes.values();
         nodes.any(|node| node.devices.contains_key(&device))
     }
@@ -237,9 +247,10 @@ impl World {
 
     /// Combines what all nodes hear of a device.
     pub(in crate::world) fn refresh_device(&mut self, device: DeviceId, touched: &mut Touched) {
-        let Some(replica) = self.sharing() else {
+        let Some(replica) = self.sharing_mut() else {
             return;
         };
+        replica.tell_if_alone(device);
         let (state, since) = replica.aggregate(device);
         let before = std::mem::replace(&mut self.devices[device.index()], state);
         let directory = self.directory.clone();

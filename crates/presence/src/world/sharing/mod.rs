@@ -369,3 +369,6 @@ impl World {
         unknown.collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -165,6 +165,7 @@ impl World {
         versions.own = own.map_or(versions.own, |part| part.version);
         versions.timed = timed.map_or(versions.timed, |part| part.version);
         let counts = versions.timed > versions.own;
+        let is_bare = !versions.own.is_some();
         let directory = self.directory.clone();
         let statuses = directory.settings.statuses();
         let (mut below, before) = self.take_apart(user);
@@ -176,6 +177,10 @@ impl World {
         let now_timed = match timed {
             Some(part) => {
                 self.saw(part.version);
+                if is_bare {
+                    let status = part.below.as_ref();
+                    below.status = status.and_then(|name| statuses.find(name)).cloned();
+                }
                 Some(part.value.restore(statuses))
             }
             None => before,
@@ -210,7 +215,7 @@ impl World {
                 let below = own.before.take().map(|before| *before);
                 (below.unwrap_or_default(), Some(*own))
             }
-            own => (Before { own, status }, None),
+            own => (Before::of(own, status), None),
         }
     }
 
@@ -259,9 +264,8 @@ impl World {
         let named = |status: Option<&std::sync::Arc<crate::model::status::StatusType>>| {
             status.map(|status| status.name.to_string())
         };
-        let part = |own: Option<&Own>, status| OwnPart {
+        let part = |own: Option<&Own>| OwnPart {
             value: own.map(OwnRow::new),
-            status: named(status),
             version: versions.own,
         };
         let (own, timed) = match state.own.as_deref() {
@@ -271,11 +275,12 @@ impl World {
                 let below = below.and_then(|before| before.own.as_deref());
                 let timed = TimedPart {
                     value: OwnRow::new(own).without_before(),
+                    below: named(status.filter(|_| !versions.own.is_some())),
                     version: versions.timed,
                 };
-                (part(below, status), Some(timed))
+                (part(below), Some(timed))
             }
-            own => (part(own, state.status.as_ref()), None),
+            own => (part(own), None),
         };
         let dnd = Part {
             value: state.dnd_status.name().to_owned(),
@@ -298,14 +303,11 @@ impl World {
 }
 
 fn untimed(part: &OwnPart, statuses: &Statuses) -> Before {
-    let status = part.status.as_ref();
-    Before {
-        own: part.value.as_ref().map(|row| {
-            let mut own = row.restore(statuses);
-            // An untimed status has nothing below it.
-            (own.until, own.before) = (Time::NEVER, None);
-            Box::new(own)
-        }),
-        status: status.and_then(|name| statuses.find(name)).cloned(),
-    }
+    let own = part.value.as_ref().map(|row| {
+        let mut own = row.restore(statuses);
+        // An untimed status has nothing below it.
+        (own.until, own.before) = (Time::NEVER, None);
+        Box::new(own)
+    });
+    Before::of(own, None)
 }

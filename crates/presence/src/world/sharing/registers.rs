@@ -46,9 +46,6 @@ pub(super) struct Part<T> {
 pub(super) struct OwnPart {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) value: Option<OwnRow>,
-    /// The name of the status type.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) status: Option<String>,
     pub(super) version: Version,
 }
 
@@ -56,6 +53,9 @@ pub(super) struct OwnPart {
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 pub(super) struct TimedPart {
     pub(super) value: OwnRow,
+    /// The name of the status type below it, if no untimed status was ever chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) below: Option<String>,
     pub(super) version: Version,
 }
 

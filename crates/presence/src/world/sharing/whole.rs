@@ -7,7 +7,6 @@ use super::keys::{Key, Path};
 use super::registers::{PersonRegister, SettingsRegister};
 use super::{NodeIdentity, OtherUsers, SharedEntry, Taken};
 use crate::directory::UserId;
-use crate::model::device::DeviceState;
 use crate::model::time::Time;
 use crate::world::{Effect, World};
 
@@ -102,7 +101,6 @@ impl World {
             self.take_entry(entry, &mut taken, now);
         }
         self.offer_registers(&found);
-        self.offer_heard(of_this_node);
         // What other users and devices make has the same time on every node from now on.
         taken
             .heard
@@ -113,7 +111,9 @@ impl World {
                 self.touch(user, &mut taken.touched);
             }
         }
-        self.finish_taking(taken, now)
+        let effects = self.finish_taking(taken, now);
+        self.offer_heard(of_this_node);
+        effects
     }
 
     /// Forgets what is known of the store: revisions, and what other nodes hear.
@@ -170,16 +170,9 @@ impl World {
     /// Has the keys of this node written or deleted that differ in the store.
     fn offer_heard(&mut self, mut there: HashMap<&str, &str>) {
         let directory = self.directory.clone();
-        let Some(replica) = self.sharing_mut() else {
+        let Some(replica) = self.sharing() else {
             return;
         };
-        // A device that no node can reach is told of by one node that knows it.
-        for (device, _) in directory.devices() {
-            let is_off = replica.devices[device.index()].state == Some(DeviceState::Unavailable);
-            if is_off && !replica.others_tell_of(device) {
-                replica.devices[device.index()].is_told = true;
-            }
-        }
         let devices = directory.devices().map(|(device, _)| Key::Device(device));
         let published = replica.published.keys().copied().map(Key::Published);
         let mut keys: Vec<Key> = devices.chain(published).collect();
