@@ -16,7 +16,12 @@ mod timed;
 use serde_json::Value;
 
 use crate::harness::cluster::Picture;
-use crate::harness::statuses::TYPES;
+
+/// Status types.
+const TYPES: &str = "[lunch]\ntype = status\nstate = away\nsubtype = lunch\n\
+    message = Back soon\n\
+    [meeting]\ntype = status\nstate = dnd\nsubtype = meeting\n\
+    [home-office]\ntype = status\nstate = available\nsubtype = home\n";
 
 /// Users of every kind: alice by priority, bob by what was set last, carol with nothing but her
 /// own status, dave with a device, and a team of two others.

@@ -10,7 +10,7 @@ use crate::harness::{Phone, wait_until};
 
 #[test]
 fn a_leader_that_dies_delays_changes_and_loses_none() {
-    let cluster = Cluster::of(&conf()).members(3).start();
+    let cluster = Cluster::of(&conf()).quick().members(3).start();
     let [a, b, c] = cluster.three();
     let leader = cluster.etcd.leader();
     cluster.etcd.kill(leader);
@@ -39,7 +39,7 @@ fn a_leader_that_dies_delays_changes_and_loses_none() {
 
 #[test]
 fn without_most_members_each_node_goes_on_alone_and_says_so() {
-    let cluster = Cluster::of(&conf()).members(3).start();
+    let cluster = Cluster::of(&conf()).quick().members(3).start();
     let [a, b, c] = cluster.three();
     set(a, "carol", "dnd,,Before");
     cluster.same();
@@ -74,6 +74,7 @@ fn without_most_members_each_node_goes_on_alone_and_says_so() {
 #[test]
 fn a_compaction_while_a_node_is_away_hides_nothing_from_it() {
     let cluster = Cluster::of(&conf())
+        .quick()
         .each(|_, builder| builder.sip(&["204"]))
         .start();
     let [a, _, c] = cluster.three();
@@ -98,7 +99,7 @@ fn a_compaction_while_a_node_is_away_hides_nothing_from_it() {
 
 #[test]
 fn data_that_is_wiped_is_written_again_by_the_nodes() {
-    let cluster = Cluster::of(&conf()).start();
+    let cluster = Cluster::of(&conf()).quick().start();
     let [a, b, _] = cluster.three();
     set(a, "carol", "xa,,Chosen,t(100000)");
     b.set_custom("200", "dnd,meeting,Board");

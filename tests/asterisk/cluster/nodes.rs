@@ -10,6 +10,7 @@ use crate::harness::{Instance, MODULE, Phone, wait_until};
 #[test]
 fn a_node_that_is_killed_takes_its_phones_with_it_and_no_choice() {
     let cluster = Cluster::of(&conf())
+        .quick()
         .each(|_, builder| builder.sip(&["204"]))
         .start();
     let [a, b, c] = cluster.three();
@@ -56,6 +57,7 @@ fn a_node_that_is_killed_takes_its_phones_with_it_and_no_choice() {
 #[test]
 fn a_node_that_unloads_leaves_at_once_and_comes_back() {
     let cluster = Cluster::of(&conf())
+        .quick()
         .each(|_, builder| builder.sip(&["204"]).hint("2000", ",UserPresence:alice"))
         .start();
     let [a, b, _] = cluster.three();
@@ -92,7 +94,7 @@ fn a_node_that_unloads_leaves_at_once_and_comes_back() {
 /// name when the first one has gone.
 #[test]
 fn a_second_node_under_one_name_is_refused_until_the_first_is_gone() {
-    let cluster = Cluster::of(&conf()).nodes(2).start();
+    let cluster = Cluster::of(&conf()).quick().nodes(2).start();
     let [a, b] = cluster.two();
     set(a, "carol", "xa,,Before");
     cluster.same();

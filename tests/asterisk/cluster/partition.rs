@@ -40,6 +40,7 @@ fn watch(node: &Instance) -> Watchers {
 #[test]
 fn a_node_that_is_cut_off_goes_on_alone_and_settles_when_it_is_back() {
     let cluster = Cluster::of(&users())
+        .quick()
         .each(|_, builder| {
             let hint = |builder: crate::harness::Builder, number: usize| {
                 builder.hint(

@@ -31,7 +31,7 @@ fn one_node_posts_a_webhook_and_the_next_one_goes_on() {
         "[crm]\ntype = webhook\nurl = {}\n",
         receiver.url("/presence")
     );
-    let cluster = Cluster::of(&format!("{}{hook}", conf())).start();
+    let cluster = Cluster::of(&format!("{}{hook}", conf())).quick().start();
     let wait_for = |message: &str| {
         wait_until(&format!("a post of {message:?}"), || {
             posted(&receiver.posts())

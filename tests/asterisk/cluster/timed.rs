@@ -11,7 +11,7 @@ use crate::harness::{Ami, wait_until};
 /// that was away.
 #[test]
 fn a_timed_status_ends_everywhere_even_if_its_node_is_gone() {
-    let cluster = Cluster::of(&conf()).start();
+    let cluster = Cluster::of(&conf()).quick().start();
     let [a, b, c] = cluster.three();
     set(a, "carol", "available,,Base");
     a.set_custom("200", "away,,Base");
@@ -49,7 +49,7 @@ fn a_timed_status_ends_everywhere_even_if_its_node_is_gone() {
 /// An end that is taken back before it comes, at another node, while a third one is cut off.
 #[test]
 fn a_new_choice_takes_the_end_of_the_old_one_with_it() {
-    let cluster = Cluster::of(&conf()).start();
+    let cluster = Cluster::of(&conf()).quick().start();
     let [a, b, c] = cluster.three();
     set(a, "carol", "dnd,,Short,t(3)");
     cluster.same();
