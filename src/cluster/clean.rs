@@ -46,9 +46,10 @@ impl Cleaning {
                 return;
             }
         };
-        let is_done = self.done.as_ref().is_some_and(|(known, at)| {
-            *known == digest && at.elapsed() < OFTEN
-        });
+        let is_done = self
+            .done
+            .as_ref()
+            .is_some_and(|(known, at)| *known == digest && at.elapsed() < OFTEN);
         if is_done || since.elapsed() < SETTLED {
             return;
         }
@@ -105,7 +106,9 @@ fn clean_up(hub: &Hub, guard: &Compare) {
         }
     }
     if deleted > 0 {
-        log::debug!("{deleted} keys of users and extensions that no node has were deleted from etcd");
+        log::debug!(
+            "{deleted} keys of users and extensions that no node has were deleted from etcd"
+        );
     }
     let mut heard = std::collections::BTreeSet::new();
     let read = link.range(&hub.key(HEARD), &mut |entry| {

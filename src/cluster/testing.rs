@@ -53,7 +53,9 @@ impl FakeEtcd {
         let mut store = self.store.lock().unwrap();
         let now = Instant::now();
         let leases = store.leases.iter();
-        let over = leases.filter(|(_, (_, end))| *end <= now).map(|(id, _)| *id);
+        let over = leases
+            .filter(|(_, (_, end))| *end <= now)
+            .map(|(id, _)| *id);
         for lease in over.collect::<Vec<_>>() {
             store.end_lease(lease);
             self.news.notify_all();

@@ -136,8 +136,9 @@ impl Feed {
     /// [`Timeline::last_at`].
     pub fn last_at(&self, account: &str, time: Time) -> Option<u64> {
         let state = self.state.lock();
-        let timelines = state.open.as_ref()?.timelines.as_ref()?;
-        timelines.get(account)?.last_at(time)
+        let open = state.open.as_ref()?;
+        let near = open.timelines.as_ref()?.get(account)?.last_at(time)?;
+        Some(open.journal.last_at(account, near, time))
     }
 
     /// Whether the journal has every event of the account after that number; `last` is the last

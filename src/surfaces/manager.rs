@@ -111,9 +111,7 @@ fn cluster(_: &AmiRequest<'_>) -> AmiReply {
     AmiReply::List {
         message: "Nodes will follow",
         item: "UserPresenceNode",
-        items: Box::new(
-            (0..view.nodes.len()).map(move |at| node_fields(&view, &view.nodes[at])),
-        ),
+        items: Box::new((0..view.nodes.len()).map(move |at| node_fields(&view, &view.nodes[at]))),
         complete: "UserPresenceClusterComplete",
     }
 }

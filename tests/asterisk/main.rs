@@ -42,6 +42,7 @@ mod loading;
 mod login;
 mod manager;
 mod metrics;
+mod nodes;
 mod openapi;
 mod own_settings;
 mod panics;

@@ -39,14 +39,21 @@ fn show(view: &ClusterView, out: &mut String) {
     let (last, worst) = view.lag;
     let lag = match (last, worst) {
         (Some(last), Some(worst)) => {
-            format!("{}, at most {} in the last minute", millis(last), millis(worst))
+            format!(
+                "{}, at most {} in the last minute",
+                millis(last),
+                millis(worst)
+            )
         }
         (Some(last), None) => millis(last),
         _ => "not measured".to_owned(),
     };
     let clock = match view.offset {
         0 => "the system's".to_owned(),
-        offset => format!("corrected by {} s to agree with the other nodes", seconds(offset)),
+        offset => format!(
+            "corrected by {} s to agree with the other nodes",
+            seconds(offset)
+        ),
     };
     let counts = &view.counts;
     let lines = [
@@ -81,7 +88,14 @@ fn show(view: &ClusterView, out: &mut String) {
     }
     let _ = writeln!(out);
     let mut table = Table::new([
-        "Node", "State", "Since", "Host", "Version", "Users", "Clock", "Configuration",
+        "Node",
+        "State",
+        "Since",
+        "Host",
+        "Version",
+        "Users",
+        "Clock",
+        "Configuration",
     ]);
     for node in &view.nodes {
         table.rows.push(row(view, node, now));

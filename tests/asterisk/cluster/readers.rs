@@ -13,7 +13,7 @@ use crate::harness::{Post, Receiver, wait_until};
 fn posted(posts: &[Post]) -> BTreeMap<String, usize> {
     let mut all = BTreeMap::new();
     for post in posts {
-        let message = post.json()["body"]["message"]
+        let message = post.json()["record"]["message"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
@@ -28,7 +28,7 @@ fn posted(posts: &[Post]) -> BTreeMap<String, usize> {
 fn one_node_posts_a_webhook_and_the_next_one_goes_on() {
     let receiver = Receiver::start();
     let hook = format!(
-        "[crm]\ntype = webhook\nsecret = correct horse battery\nurl = {}\n",
+        "[crm]\ntype = webhook\nurl = {}\nsecret = correct horse battery\nexpand = record\n",
         receiver.url("/presence")
     );
     let cluster = Cluster::of(&format!("{}{hook}", conf())).quick().start();

@@ -324,6 +324,7 @@ fn shown(ami: &Arc<Ami>, user: &str) -> Value {
         serde_json::from_str(text).unwrap_or_else(|why| panic!("{user}: {why}: {answer:?}"));
     if let Some(members) = value.as_object_mut() {
         members.remove("sequence");
+        members.remove("node");
     }
     let variable = format!("USER_PRESENCE({user},settings)");
     let answer = ami.action(&[("Action", "Getvar"), ("Variable", &variable)]);

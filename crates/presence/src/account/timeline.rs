@@ -19,6 +19,8 @@ const MOST: usize = 1024;
 pub struct Timeline {
     /// Up to each of these moments no higher number was given. Both rise.
     marks: VecDeque<(Time, u64)>,
+    /// The last number, and when it was given.
+    last: (Time, u64),
 }
 
 impl Timeline {
@@ -26,6 +28,7 @@ impl Timeline {
     pub fn new(now: Time, sequence: u64) -> Self {
         Timeline {
             marks: [(now, sequence)].into(),
+            last: (now, sequence),
         }
     }
 
@@ -35,9 +38,14 @@ impl Timeline {
         while self.marks.back().is_some_and(|(last, _)| *last > at) {
             self.marks.pop_back();
         }
-        let last = self.marks.back();
-        if last.is_some_and(|(last, _)| last.after(STEP) > at) {
+        let before = std::mem::replace(&mut self.last, (at, sequence));
+        let mark = self.marks.back().copied();
+        if mark.is_some_and(|(mark, _)| mark.after(STEP) > at) {
             return;
+        }
+        // The last one before a pause.
+        if mark.is_some_and(|mark| mark < before) && before.0 <= at {
+            self.marks.push_back(before);
         }
         self.marks.push_back((at, sequence));
         if self.marks.len() > MOST {
@@ -53,6 +61,9 @@ impl Timeline {
     /// happened by then: less than a second of them, or of long ago a few minutes. `None` for a
     /// time before this run.
     pub fn last_at(&self, time: Time) -> Option<u64> {
+        if self.last.0 <= time {
+            return Some(self.last.1);
+        }
         let after = self.marks.partition_point(|(at, _)| *at <= time);
         let (_, sequence) = self.marks.get(after.checked_sub(1)?)?;
         Some(*sequence)
@@ -62,6 +73,16 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_number_before_a_pause_is_known() {
+        let mut timeline = Timeline::new(at(0), 40);
+        (1..=50).for_each(|number| timeline.note(at(5000 + number * 10), 40 + number));
+        assert_eq!(timeline.last_at(at(100_000)), Some(90));
+        timeline.note(at(200_000), 91);
+        assert_eq!(timeline.last_at(at(100_000)), Some(90));
+        assert_eq!(timeline.last_at(at(5300)), Some(41));
+    }
 
     const fn at(millis: u64) -> Time {
         Time::from_millis(1_800_000_000_000 + millis)
@@ -75,9 +96,10 @@ mod tests {
         }
         assert_eq!(timeline.last_at(at(0)), Some(40));
         // Too near to the last mark to have one of its own.
-        assert_eq!(timeline.last_at(at(4999)), Some(40));
-        assert_eq!(timeline.last_at(at(5000)), Some(42));
-        assert_eq!(timeline.last_at(at(8999)), Some(42));
+        assert_eq!(timeline.last_at(at(99)), Some(40));
+        assert_eq!(timeline.last_at(at(4999)), Some(41));
+        assert_eq!(timeline.last_at(at(5399)), Some(42));
+        assert_eq!(timeline.last_at(at(8999)), Some(43));
         assert_eq!(timeline.last_at(at(100_000)), Some(44));
         let before = at(0).micros() - 1;
         assert_eq!(timeline.last_at(Time::from_micros(before)), None);
@@ -92,7 +114,7 @@ mod tests {
         timeline.note(at(6100), 44);
         timeline.note(at(7500), 45);
         assert_eq!(timeline.last_at(at(5500)), Some(41));
-        assert_eq!(timeline.last_at(at(6500)), Some(43));
+        assert_eq!(timeline.last_at(at(6500)), Some(44));
         assert_eq!(timeline.last_at(at(9000)), Some(45));
     }
 

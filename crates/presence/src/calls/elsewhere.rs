@@ -174,7 +174,12 @@ impl CallPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calls::{CallOrigin, Caller, RouteQuery, explain, table};
     use crate::config::testing::directory;
+    use crate::model::device::DeviceState;
+    use crate::model::time::Time;
+    use crate::world::stored::Stored;
+    use crate::world::{Change, NodeIdentity, SharedEntry};
 
     const TEXT: &str = "[c]\ntype=cluster\nservers=http://e:1\n\
         [berlin]\ntype=node\ndial=PJSIP/${EXTENSION}@trunk\n[rome]\ntype=node\n\
@@ -213,5 +218,104 @@ mod tests {
         let settings = &directory(TEXT).settings;
         assert!(settings.leads_to_node("PJSIP/trunk") && settings.leads_to_node("pjsip/trunk"));
         assert!(!settings.leads_to_node("PJSIP/200"));
+    }
+
+    /// A world that shares, in which each device is reachable at the given node.
+    fn world(devices: &[(&str, &str)]) -> World {
+        let now = Time::from_millis(1000);
+        let mut world = World::restore(directory(TEXT), &Stored::default(), now);
+        let node = |name: &str| NodeIdentity {
+            name: name.into(),
+            boot: "b".into(),
+        };
+        world.begin_sharing(node("here"), now);
+        let live = ["berlin", "rome"].map(node);
+        world.take_whole(&[], &live, now).unwrap();
+        for (device, name) in devices {
+            let value = "{\"boot\":\"b\",\"state\":\"not_in_use\",\"at\":1}";
+            let path = format!("heard/{name}/device/{device}");
+            let entry = SharedEntry {
+                path: &path,
+                value: Some(value),
+                revision: 1,
+            };
+            world.take_shared(&[entry], now);
+        }
+        world
+    }
+
+    fn alice(world: &World) -> UserId {
+        world.directory().user("alice").unwrap()
+    }
+
+    fn route(world: &World, field: &str) -> String {
+        let arguments = format!("alice,internal,{field}");
+        RouteQuery::parse(&arguments)
+            .unwrap()
+            .answer(world)
+            .unwrap()
+    }
+
+    #[test]
+    fn a_phone_at_another_node_is_called_through_it() {
+        let world = world(&[
+            ("PJSIP/desk-200", "berlin"),
+            ("PJSIP/201", "rome"),
+            ("PJSIP/soft", "berlin"),
+        ]);
+        assert_eq!(route(&world, "first"), "PJSIP/200@trunk&PJSIP/201");
+        assert_eq!(route(&world, "together"), "PJSIP/200@trunk&PJSIP/201");
+        let told = "PJSIP/desk-200 is registered at 'berlin' and is called by PJSIP/200@trunk; \
+                    PJSIP/201 is registered at 'rome', which has no 'dial' in a section of \
+                    type = node";
+        assert_eq!(route(&world, "elsewhere"), told);
+        let json: serde_json::Value = serde_json::from_str(&route(&world, "json")).unwrap();
+        assert_eq!(json["elsewhere"][0]["dial"], "PJSIP/200@trunk");
+        assert_eq!(json["elsewhere"][1]["dial"], serde_json::Value::Null);
+        let text = explain(&world, alice(&world), &Caller::from(CallOrigin::Internal));
+        assert!(
+            text.contains("The call rings PJSIP/200@trunk and PJSIP/201 for"),
+            "{text}"
+        );
+        assert!(
+            text.contains("is registered at 'rome', which has no 'dial'"),
+            "{text}"
+        );
+        let rows = table(&world, alice(&world));
+        assert!(
+            rows[0][4].starts_with("PJSIP/200@trunk&PJSIP/201 "),
+            "{rows:?}"
+        );
+        // Of all phones, whether the plan rings them or not.
+        assert_eq!(of_user(&world, alice(&world)).len(), 3);
+    }
+
+    #[test]
+    fn a_phone_that_is_registered_here_is_called_here() {
+        let mut world = world(&[("PJSIP/desk-200", "berlin")]);
+        let device = world.directory().device("PJSIP/desk-200").unwrap();
+        let change = Change::Device(device, DeviceState::NotInUse);
+        world.apply(&change, Time::from_millis(2000));
+        assert_eq!(route(&world, "first"), "PJSIP/desk-200&PJSIP/201");
+        assert_eq!(route(&world, "elsewhere"), "");
+        let change = Change::Device(device, DeviceState::Unavailable);
+        world.apply(&change, Time::from_millis(3000));
+        assert_eq!(route(&world, "first"), "PJSIP/200@trunk&PJSIP/201");
+        world.node_gone("berlin", Time::from_millis(4000));
+        assert_eq!(route(&world, "first"), "PJSIP/desk-200&PJSIP/201");
+    }
+
+    #[test]
+    fn a_call_from_another_node_rings_phones_here_alone() {
+        let world = world(&[("PJSIP/desk-200", "berlin")]);
+        let of = |called: &str| {
+            let plan = CallPlan::of(&world, alice(&world), CallOrigin::External);
+            plan.from_node(world.directory(), alice(&world), called)
+        };
+        let plan = of("200");
+        assert_eq!(plan.together, ["PJSIP/desk-200"]);
+        assert!(plan.steps.is_empty() && plan.elsewhere.is_empty() && plan.no_answer.is_none());
+        assert_eq!(of("201").together, ["PJSIP/201"]);
+        assert_eq!(of("alice").together, ["PJSIP/desk-200", "PJSIP/201"]);
     }
 }

@@ -1,4 +1,4 @@
-//! The address and the secret of a webhook, which no message and no list shows.
+//! Addresses of other servers, and secrets, which no message and no list shows.
 
 use std::fmt;
 
@@ -114,7 +114,8 @@ pub(super) fn server(given: &str) -> Result<Box<str>, &'static str> {
     }
 }
 
-/// The secret that signs the bodies of events. Its debug form does not contain it.
+/// A secret: the one that signs the bodies of events, or a password. Its debug form does not contain
+/// it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub(super) Box<str>);
 

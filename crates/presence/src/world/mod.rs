@@ -12,7 +12,6 @@ mod chosen;
 mod clock;
 mod combining;
 mod devices;
-mod elsewhere;
 mod find;
 mod gone;
 pub mod gone_users;
