@@ -57,6 +57,11 @@ databases:
 	@tests/setup.sh asterisk
 	@tests/asterisk/databases.sh target/databases
 
+.PHONY: etcd
+etcd:
+	@tests/setup.sh asterisk
+	@tests/asterisk/etcd.sh target/etcd
+
 .PHONY: axe
 axe:
 	@tests/asterisk/axe.sh target/axe
@@ -95,12 +100,16 @@ build-selftest: asterisk
 demo: setup-demo build-private ## Show what the module does, in a private Asterisk
 	@tests/demo/demo.sh $(ROOT) $(PRIVATE)
 
+.PHONY: demo-cluster
+demo-cluster: setup-demo etcd build-private ## Show three Asterisks that share their users through etcd
+	@tests/demo/cluster.sh $(ROOT) target/etcd $(PRIVATE)
+
 .PHONY: run
 run: setup-demo build-private ## Run an office of thirty people in a private Asterisk, in the foreground
 	@tests/demo/run.sh $(ROOT) $(PRIVATE)
 
 .PHONY: test
-test: setup-test asterisk databases axe schemathesis pjsua lint ## Run every check and test
+test: setup-test asterisk databases etcd axe schemathesis pjsua lint ## Run every check and test
 	cargo test --package presence
 	cargo test $(PURE) --lib --test house --test board_texts
 	cargo test $(PURE) --features loom --lib models
@@ -111,7 +120,7 @@ test: setup-test asterisk databases axe schemathesis pjsua lint ## Run every che
 screenshots: setup-test axe build-private ## Take new pictures of the board for the README
 	USERPRESENCE_MODULE=$(PRIVATE) SCREENSHOTS=doc/images \
 		cargo test $(PURE) --features in-asterisk --test asterisk -- \
-		board::looks board_settings::looks board_administration::looks
+		board::looks::looks board_settings::looks board_administration::looks
 
 .PHONY: bench
 bench: build-private build-selftest ## Measure the module against stock Asterisk

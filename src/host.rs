@@ -283,6 +283,10 @@ impl System for Asterisk {
         timing::is_timezone(name)
     }
 
+    fn host_name(&self) -> String {
+        system::host_name()
+    }
+
     fn minute_of_day(&self, timezone: &str, at: Time) -> u32 {
         timing::minute_of_day(timezone, convert::system_time(at))
     }

@@ -65,7 +65,9 @@ impl Runtime {
             log::warn!("{why}");
         }
         warn_of_fields(warnings.iter().map(ToString::to_string).collect());
-        let parsed = parse(&file, &rows, &|name| host.is_timezone(name));
+        let parsed = parse(&file, &rows, &host.host_name(), &|name| {
+            host.is_timezone(name)
+        });
         if parsed.settings.realtime_refresh == 0 {
             unfilled.clear();
         }

@@ -243,6 +243,9 @@ pub trait System {
     /// Whether the time zone is known.
     fn is_timezone(&self, name: &str) -> bool;
 
+    /// The name of this server; empty where it has none.
+    fn host_name(&self) -> String;
+
     /// The minute of the day (0 to 1439) in a time zone, empty for Asterisk's own.
     fn minute_of_day(&self, timezone: &str, at: Time) -> u32;
 

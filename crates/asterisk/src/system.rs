@@ -52,6 +52,16 @@ pub fn database_file() -> PathBuf {
     PathBuf::from(OsStr::from_bytes(unsafe { text::bytes(path) }))
 }
 
+/// The name of this server; empty where it has none, or one that is no UTF-8.
+pub fn host_name() -> String {
+    let mut name = vec![0_u8; 256];
+    // SAFETY: SYSTEM-CALLS: it writes at most as many bytes as it is given.
+    let failed = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) } != 0;
+    let end = name.iter().position(|byte| *byte == 0);
+    name.truncate(end.filter(|_| !failed).unwrap_or(0));
+    String::from_utf8(name).unwrap_or_default()
+}
+
 /// Returns freed memory to the system. The temporary data of a large configuration lies
 /// between the data that is kept, so the allocator alone would return little of it.
 pub fn give_back_memory() {

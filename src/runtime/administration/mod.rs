@@ -187,7 +187,9 @@ impl Runtime {
             .map(ConfigEntry::section)
             .collect();
         let host = self.host();
-        let parsed: Parsed = parse(&sections, rows, &|name| host.is_timezone(name));
+        let parsed: Parsed = parse(&sections, rows, &host.host_name(), &|name| {
+            host.is_timezone(name)
+        });
         let problems = parsed.all_errors().map(|problem| FileProblem {
             section: problem.location.section.clone(),
             option: problem.location.option.clone(),

@@ -251,6 +251,32 @@ fn nothing_that_runs_code_can_be_written() {
 }
 
 #[test]
+fn the_servers_of_a_cluster_stay_and_their_password_is_not_shown() {
+    let text = format!(
+        "{}\n[etcd](!)\ntype = cluster\nservers = http://127.0.0.1:9\npassword = geheim\n",
+        text()
+    );
+    let ast = Instance::builder().userpresence(&text).http().start();
+    let servers = |to: &str| {
+        let password = json!({"name": "password", "value": null});
+        let options = [option("servers", to), option("node", "berlin"), password];
+        json!([{"section": "etcd", "options": options}])
+    };
+    let all = get(&ast, "boss", CONFIGURATION).json();
+    assert!(!all.to_string().contains("geheim"));
+    let shown = section(&all, "etcd");
+    assert_eq!(shown["options"][1]["value"], "http://127.0.0.1:9");
+    assert_eq!(shown["options"][1]["editable"], false);
+    let (.., message) = problem(&ast, &servers("http://127.0.0.1:8"));
+    assert!(
+        message.contains("the servers get the password"),
+        "{message}"
+    );
+    change(&ast, &servers("http://127.0.0.1:9"));
+    assert!(file(&ast).contains("\nnode = berlin\n") && file(&ast).contains("= geheim\n"));
+}
+
+#[test]
 fn secrets_are_replaced_and_never_shown() {
     let secret = "a secret of more than sixteen letters";
     let text = format!(

@@ -27,10 +27,13 @@ mod calendar;
 mod calls;
 pub mod changes;
 pub mod client;
+pub mod cluster;
 mod config;
+mod cut;
 pub mod database;
 mod dialplan;
 mod disk;
+pub mod etcd;
 mod events;
 pub mod feature_phone;
 mod firefox;
@@ -57,6 +60,7 @@ pub mod statuses;
 pub mod users;
 mod view;
 mod wait;
+pub mod watchers;
 
 #[allow(unused_imports, reason = "as above")]
 pub use self::{
@@ -64,7 +68,9 @@ pub use self::{
     browser::{Browser, key},
     builder::Builder,
     calls::Channel,
+    cut::{Cut, Link},
     disk::Lock,
+    etcd::{EtcdCluster, Links},
     events::{Event, EventStream},
     firefox::Firefox,
     hints::Hint,
@@ -81,5 +87,5 @@ pub use self::{
     sip::{Notify, Presence, Subscriber},
     sipp::Sipp,
     view::View,
-    wait::{PATIENCE, now, wait_until},
+    wait::{PATIENCE, now, poll, wait_until},
 };

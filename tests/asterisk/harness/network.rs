@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::mpsc;
 use std::thread;
 
@@ -12,6 +12,12 @@ use super::wait::PATIENCE;
 /// it: to the other side the network has vanished. This needs no special rights.
 #[track_caller]
 pub fn vanish(stream: &TcpStream) {
+    vanish_socket(stream.as_raw_fd());
+}
+
+/// As [`vanish`], of any socket. On one that listens, connects time out.
+#[track_caller]
+pub(super) fn vanish_socket(socket: RawFd) {
     let mut nothing = libc::sock_filter {
         code: (libc::BPF_RET | libc::BPF_K) as u16,
         jt: 0,
@@ -25,7 +31,7 @@ pub fn vanish(stream: &TcpStream) {
     // SAFETY: the filter has one instruction, and the kernel copies both.
     let result = unsafe {
         libc::setsockopt(
-            stream.as_raw_fd(),
+            socket,
             libc::SOL_SOCKET,
             libc::SO_ATTACH_FILTER,
             (&raw const program).cast(),
@@ -33,6 +39,22 @@ pub fn vanish(stream: &TcpStream) {
         )
     };
     assert_eq!(result, 0, "{}", io::Error::last_os_error());
+}
+
+/// Ends what [`vanish_socket`] did, if it did: what was dropped arrives when it is sent again.
+pub(super) fn reappear(socket: RawFd) {
+    let ignored: libc::c_int = 0;
+    // SAFETY: the kernel reads an integer at most. Without a filter this is an error that
+    // changes nothing.
+    unsafe {
+        libc::setsockopt(
+            socket,
+            libc::SOL_SOCKET,
+            libc::SO_DETACH_FILTER,
+            (&raw const ignored).cast(),
+            size_of_val(&ignored) as libc::socklen_t,
+        )
+    };
 }
 
 /// Relays one connection to that port of this machine. Returns the relay's own port, and

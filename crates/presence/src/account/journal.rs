@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::event::Event;
+use crate::model::time::Time;
 
 /// The last events of each account. All accounts together have at most 100,000 events, or as
 /// many as one account may have, shared equally.
@@ -118,6 +119,22 @@ impl Journal {
         }
         let skip = usize::try_from(sequence - log.before).unwrap_or(usize::MAX);
         Ok(log.events.iter().skip(skip).take(most).cloned().collect())
+    }
+
+    /// Whether the journal has every event of the account after that sequence number.
+    pub fn holds_after(&self, account: &str, sequence: u64) -> bool {
+        let log = self.logs.get(account);
+        log.is_some_and(|log| sequence >= log.before)
+    }
+
+    /// The number of the account's last event that had happened at that time, if the journal has
+    /// it and every event after `sequence`, the number of an earlier one; else that number.
+    pub fn last_at(&self, account: &str, sequence: u64, time: Time) -> u64 {
+        let after = self
+            .after(account, sequence, usize::MAX)
+            .unwrap_or_default();
+        let had_happened = after.iter().take_while(|event| event.at() <= time);
+        had_happened.last().map_or(sequence, |event| event.sequence)
     }
 
     /// The sequence number of the account's last event that the journal does not hold; 0 for an

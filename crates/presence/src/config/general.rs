@@ -252,6 +252,8 @@ pub(super) fn parse(
         settle: general.settle,
         definitions,
         webhooks: Vec::new(),
+        cluster: None,
+        nodes: Vec::new(),
         http: Arc::new(general.http),
         sip: general.sip,
         lists: general.lists,

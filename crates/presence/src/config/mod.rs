@@ -7,6 +7,7 @@
 mod action;
 mod api_user;
 mod changes;
+mod cluster;
 mod definitions;
 mod dialplan;
 mod directory_rows;
@@ -20,6 +21,7 @@ mod handling;
 mod ids;
 mod inputs;
 mod logins;
+mod node;
 mod password;
 mod people;
 mod publish;
@@ -42,9 +44,11 @@ use std::sync::Arc;
 
 pub use api_user::{ApiUser, Http, ShownCalls};
 pub use changes::{parse_changes, parse_row};
+pub use cluster::Cluster;
 pub use definitions::Definitions;
 pub use directory_rows::DirectoryRows;
 pub use form::{Form, FormKind, SectionForm};
+pub use node::{Node, NodeDial};
 pub use password::PasswordKinds;
 pub use section::{Location, Origin, Problem, Section, Variable};
 pub use settings::{Lists, LoginStatuses, Outgoing, Rule, Schedule, Settings, Sip};
@@ -79,8 +83,13 @@ impl Parsed {
     }
 }
 
-/// Parses the file's sections and then the realtime rows.
-pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone<'_>) -> Parsed {
+/// Parses the file's sections and then the realtime rows. `host_name` is the name of this server.
+pub fn parse(
+    file: &[Section],
+    realtime: &[Section],
+    host_name: &str,
+    is_timezone: IsTimezone<'_>,
+) -> Parsed {
     let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     let sorted = Sorted::new(file, &mut errors);
     let definitions = Arc::new(Definitions::parse(&sorted, &mut errors, &mut warnings));
@@ -125,6 +134,10 @@ pub fn parse(file: &[Section], realtime: &[Section], is_timezone: IsTimezone<'_>
         &mut errors,
         &mut warnings,
     );
+    let cluster = &sorted.clusters;
+    settings.cluster = cluster::parse(cluster, host_name, &mut errors, &mut warnings);
+    let has_cluster = !sorted.clusters.is_empty();
+    settings.nodes = node::parse(&sorted.nodes, has_cluster, &mut errors, &mut warnings);
     warnings.extend(warnings_of_users);
     Parsed {
         settings,

@@ -287,6 +287,16 @@ impl<'a> SectionReader<'a> {
         self.error_in(self.section.variables.get(index as usize), message.into());
     }
 
+    /// Adds a warning at the whole section.
+    pub fn warn(&mut self, message: impl Into<String>) {
+        self.warn_in(None, message.into());
+    }
+
+    /// Adds a warning at the option of that name.
+    pub fn warn_at(&mut self, option: &str, message: impl Into<String>) {
+        self.warn_in(self.section.option(option), message.into());
+    }
+
     /// Adds a warning at the variable of that index.
     pub fn warn_on(&mut self, index: u32, message: String) {
         self.warn_in(self.section.variables.get(index as usize), message);

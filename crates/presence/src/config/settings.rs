@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Definitions, Http, Webhook};
+use super::{Cluster, Definitions, Http, Node, Webhook};
 use crate::actions::{ActionBlock, Functions};
 use crate::combine::{Method, Order, Ranks};
 use crate::model::device::PresenceTable;
@@ -201,6 +201,10 @@ pub struct Settings {
     pub definitions: Arc<Definitions>,
     /// The webhooks, at most [`super::webhook::MAX_WEBHOOKS`].
     pub webhooks: Vec<Arc<Webhook>>,
+    /// The etcd through which users are shared; `None` for a server of its own.
+    pub cluster: Option<Arc<Cluster>>,
+    /// The other servers of the cluster that are configured.
+    pub nodes: Vec<Arc<Node>>,
     /// The HTTP interface and its users.
     pub http: Arc<Http>,
     /// What SIP phones get.

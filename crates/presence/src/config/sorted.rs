@@ -3,9 +3,11 @@
 use super::Settings;
 use super::action::ActionDraft;
 use super::api_user::ApiUserDraft;
+use super::cluster::ClusterDraft;
 use super::form::{Form, SectionForm};
 use super::general;
 use super::handling::HandlingDraft;
+use super::node::NodeDraft;
 use super::reader::{Draft, SectionReader};
 use super::section::{Origin, Problem, Section};
 use super::status::StatusDraft;
@@ -27,6 +29,8 @@ words! {
         Handling = "handling",
         ApiUser = "api_user",
         Webhook = "webhook",
+        Cluster = "cluster",
+        Node = "node",
     }
 }
 
@@ -43,6 +47,8 @@ impl SectionType {
             SectionType::Handling => HandlingDraft::names(),
             SectionType::ApiUser => ApiUserDraft::names(),
             SectionType::Webhook => WebhookDraft::names(),
+            SectionType::Cluster => ClusterDraft::names(),
+            SectionType::Node => NodeDraft::names(),
         }
     }
 }
@@ -59,6 +65,8 @@ impl SectionType {
             SectionType::Handling => HandlingDraft::forms(),
             SectionType::ApiUser => ApiUserDraft::forms(),
             SectionType::Webhook => WebhookDraft::forms(),
+            SectionType::Cluster => ClusterDraft::forms(),
+            SectionType::Node => NodeDraft::forms(),
         }
     }
 }
@@ -112,6 +120,8 @@ pub(super) struct Sorted<'a> {
     pub handlings: Sections<'a>,
     pub api_users: Sections<'a>,
     pub webhooks: Sections<'a>,
+    pub clusters: Sections<'a>,
+    pub nodes: Sections<'a>,
 }
 
 impl<'a> Sorted<'a> {
@@ -143,6 +153,8 @@ impl<'a> Sorted<'a> {
             SectionType::Handling => &mut self.handlings,
             SectionType::ApiUser => &mut self.api_users,
             SectionType::Webhook => &mut self.webhooks,
+            SectionType::Cluster => &mut self.clusters,
+            SectionType::Node => &mut self.nodes,
         }
     }
 }

@@ -47,7 +47,9 @@ pub fn row(name: &str, columns: &[(&str, &str)]) -> Section {
 
 /// What the parser says of a text.
 pub fn parsed(text: &str) -> Parsed {
-    parse(&sections(text), &[], &|name| name == "Europe/Berlin")
+    parse(&sections(text), &[], "host", &|name| {
+        name == "Europe/Berlin"
+    })
 }
 
 /// The directory of a text without errors.

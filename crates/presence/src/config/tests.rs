@@ -217,7 +217,7 @@ fn a_realtime_row_may_hold_several_values_and_unknown_columns() {
     for variable in rows.iter_mut().flat_map(|row| &mut row.variables) {
         variable.line = 0;
     }
-    let parsed = parse(&[], &rows, &|_| true);
+    let parsed = parse(&[], &rows, "", &|_| true);
     assert_eq!(parsed.users[0].inputs.len(), 2);
     assert!(
         parsed.warnings[0]
@@ -324,7 +324,7 @@ fn the_first_value_of_a_list_replaces_general_and_further_values_are_added() {
 #[test]
 fn every_listed_option_is_known() {
     let all = section_options();
-    assert_eq!(all.len(), 10);
+    assert_eq!(all.len(), 12);
     for (kind, options) in all {
         let section = match kind {
             "general" => "[general]\n".to_owned(),
@@ -364,7 +364,7 @@ fn groups_are_texts_and_each_counts_once() {
             line: 0,
         }],
     };
-    let parsed = parse(&[], &[row], &|_| true);
+    let parsed = parse(&[], &[row], "", &|_| true);
     assert_eq!(parsed.users[0].groups.as_deref().map(<[_]>::len), Some(2));
     let known = "[a]\ntype=user\ngroup=Customer Care,Führung\n[b]\ntype=user\n\
                  group=customer_care,FÜHRUNG\n";
@@ -417,7 +417,7 @@ fn the_directory_has_name_title_and_mail_address() {
             column("display_name", "Will O'Brien; jr."),
         ],
     };
-    let rows = parse(&[], &[row], &|_| true);
+    let rows = parse(&[], &[row], "", &|_| true);
     let contact = rows.users[0].contact.as_deref().unwrap();
     assert_eq!(&*contact.name, "Will O'Brien; jr.");
     let long = "x".repeat(256);

@@ -1,4 +1,4 @@
-//! The address and the secret of a webhook, which no message and no list shows.
+//! Addresses of other servers, and secrets, which no message and no list shows.
 
 use std::fmt;
 
@@ -94,7 +94,28 @@ pub(super) fn origin(given: &str) -> Result<Box<str>, String> {
     ))
 }
 
-/// The secret that signs the bodies of events. Its debug form does not contain it.
+/// A server: scheme, host and port, in small letters.
+///
+/// # Errors
+/// When it is not just that. The message says what is wrong and does not repeat the value, which
+/// may contain a secret.
+pub(super) fn server(given: &str) -> Result<Box<str>, &'static str> {
+    let whole = given.to_ascii_lowercase();
+    let whole = whole.strip_suffix('/').unwrap_or(&whole);
+    if whole.contains('@') {
+        return Err("it has a user or a password, which are options of their own");
+    }
+    let origin = origin(whole).map_err(|_| "it is not scheme, host and port alone")?;
+    match origin.rsplit_once(':') {
+        Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !port.is_empty() => {
+            Ok(origin)
+        }
+        _ => Err("it names no port"),
+    }
+}
+
+/// A secret: the one that signs the bodies of events, or a password. Its debug form does not contain
+/// it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub(super) Box<str>);
 

@@ -1,5 +1,6 @@
 //! Parsers of option values. Each error is a message with the value and the expected form.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use crate::actions::StatusKind;
@@ -278,4 +279,21 @@ pub fn timezone(value: &str) -> Result<Box<str>, String> {
 /// The message for a time zone that the system does not know.
 pub fn unknown_timezone(value: &str) -> String {
     unexpected(value, "a time zone of this system, such as Europe/Berlin")
+}
+
+/// A readable file of `what`, in PEM; empty for none.
+///
+/// # Errors
+/// If there is no readable file of this path.
+pub fn pem_file(given: &str, what: &str) -> Result<Option<Box<str>>, String> {
+    if given.is_empty() {
+        return Ok(None);
+    }
+    let expected = format!("expected the path of a readable file of {what} (PEM)");
+    let found = File::open(given).and_then(|file| file.metadata());
+    match found {
+        Ok(found) if found.is_file() => Ok(Some(given.into())),
+        Ok(_) => Err(format!("'{}' is not a file, {expected}", quoted(given))),
+        Err(why) => Err(format!("'{}': {why}, {expected}", quoted(given))),
+    }
 }

@@ -1,6 +1,5 @@
 //! Sections of `type = webhook`: addresses that the events of an account are posted to.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,7 +78,7 @@ impl OptionTable for WebhookDraft {
                     .map(|time| it.retry_for = time)
             }),
             OptionSpec::new("ca_file", |it, given| {
-                ca_file(given.value).map(|file| it.ca_file = file)
+                value::pem_file(given.value, "certificates").map(|file| it.ca_file = file)
             }),
         ];
         OPTIONS.iter()
@@ -171,7 +170,7 @@ fn accounts(users: &[UserSpec]) -> String {
         }
     }
     match names.is_empty() {
-        true => "the accounts of users, of whom there are none".into(),
+        true => "the accounts of users, and there are no users".into(),
         false => names.join(", "),
     }
 }
@@ -192,20 +191,6 @@ fn expand(given: &str) -> Result<bool, String> {
         "" => Ok(false),
         _ if given.eq_ignore_ascii_case("record") => Ok(true),
         _ => Err(unexpected(given, "record, or nothing for the event alone")),
-    }
-}
-
-/// A readable file; empty for none.
-fn ca_file(given: &str) -> Result<Option<Box<str>>, String> {
-    if given.is_empty() {
-        return Ok(None);
-    }
-    let expected = "expected the path of a readable file of certificates (PEM)";
-    let found = File::open(given).and_then(|file| file.metadata());
-    match found {
-        Ok(found) if found.is_file() => Ok(Some(given.into())),
-        Ok(_) => Err(format!("'{}' is not a file, {expected}", quoted(given))),
-        Err(why) => Err(format!("'{}': {why}, {expected}", quoted(given))),
     }
 }
 

@@ -20,6 +20,7 @@ mod login;
 mod own;
 mod own_settings;
 mod people;
+mod present;
 mod published;
 mod reload;
 mod rows;

@@ -68,7 +68,7 @@ impl OtherNode {
     }
 
     /// What the node hears of a device.
-    fn device(&self, device: DeviceId) -> Option<(DeviceState, Time)> {
+    pub(super) fn device(&self, device: DeviceId) -> Option<(DeviceState, Time)> {
         let (state, at) = *self.devices.get(&device)?;
         match self.is_live {
             true => Some((state, at)),

@@ -9,6 +9,7 @@
 //! below its own name, and every node combines it in the same way.
 
 mod aggregate;
+mod elsewhere;
 mod extension;
 mod heard;
 mod keys;
@@ -203,6 +204,11 @@ impl World {
     /// devices.
     pub fn wants_whole(&self) -> bool {
         self.sharing().is_some_and(|replica| replica.wants_whole)
+    }
+
+    /// Whether the store was not read yet.
+    pub(super) fn is_before_exchange(&self) -> bool {
+        self.sharing().is_some_and(|replica| !replica.is_whole)
     }
 
     /// Begins to share with other nodes. Everything stays as it is. Nothing is decided between

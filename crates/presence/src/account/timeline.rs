@@ -1,0 +1,135 @@
+//! When the numbers of an account were given.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::model::time::Time;
+
+/// The least time between two marks.
+const STEP: Duration = Duration::from_secs(1);
+
+/// The most marks. Beyond that, every second one of the older half is dropped.
+const MOST: usize = 1024;
+
+/// What the last number of an account was at several moments, so that a number can be found by
+/// its time long after the journal has dropped the events.
+///
+/// The numbers of a run of the module alone: nothing is known of the time before.
+#[derive(Debug)]
+pub struct Timeline {
+    /// Up to each of these moments no higher number was given. Both rise.
+    marks: VecDeque<(Time, u64)>,
+    /// The last number, and when it was given.
+    last: (Time, u64),
+}
+
+impl Timeline {
+    /// A timeline that begins now, with the last number that was given.
+    pub fn new(now: Time, sequence: u64) -> Self {
+        Timeline {
+            marks: [(now, sequence)].into(),
+            last: (now, sequence),
+        }
+    }
+
+    /// A number was given.
+    pub fn note(&mut self, at: Time, sequence: u64) {
+        // The clock was set back: what came before is older than it says.
+        while self.marks.back().is_some_and(|(last, _)| *last > at) {
+            self.marks.pop_back();
+        }
+        let before = std::mem::replace(&mut self.last, (at, sequence));
+        let mark = self.marks.back().copied();
+        if mark.is_some_and(|(mark, _)| mark.after(STEP) > at) {
+            return;
+        }
+        // The last one before a pause.
+        if mark.is_some_and(|mark| mark < before) && before.0 <= at {
+            self.marks.push_back(before);
+        }
+        self.marks.push_back((at, sequence));
+        if self.marks.len() > MOST {
+            let mut at = 0;
+            self.marks.retain(|_| {
+                at += 1;
+                at > MOST / 2 || at % 2 == 1
+            });
+        }
+    }
+
+    /// A number up to which every event had happened at that time. Later events, too, may have
+    /// happened by then: less than a second of them, or of long ago a few minutes. `None` for a
+    /// time before this run.
+    pub fn last_at(&self, time: Time) -> Option<u64> {
+        if self.last.0 <= time {
+            return Some(self.last.1);
+        }
+        let after = self.marks.partition_point(|(at, _)| *at <= time);
+        let (_, sequence) = self.marks.get(after.checked_sub(1)?)?;
+        Some(*sequence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_number_before_a_pause_is_known() {
+        let mut timeline = Timeline::new(at(0), 40);
+        (1..=50).for_each(|number| timeline.note(at(5000 + number * 10), 40 + number));
+        assert_eq!(timeline.last_at(at(100_000)), Some(90));
+        timeline.note(at(200_000), 91);
+        assert_eq!(timeline.last_at(at(100_000)), Some(90));
+        assert_eq!(timeline.last_at(at(5300)), Some(41));
+    }
+
+    const fn at(millis: u64) -> Time {
+        Time::from_millis(1_800_000_000_000 + millis)
+    }
+
+    #[test]
+    fn a_number_is_found_by_its_time() {
+        let mut timeline = Timeline::new(at(0), 40);
+        for (millis, sequence) in [(100, 41), (5000, 42), (5400, 43), (9000, 44)] {
+            timeline.note(at(millis), sequence);
+        }
+        assert_eq!(timeline.last_at(at(0)), Some(40));
+        // Too near to the last mark to have one of its own.
+        assert_eq!(timeline.last_at(at(99)), Some(40));
+        assert_eq!(timeline.last_at(at(4999)), Some(41));
+        assert_eq!(timeline.last_at(at(5399)), Some(42));
+        assert_eq!(timeline.last_at(at(8999)), Some(43));
+        assert_eq!(timeline.last_at(at(100_000)), Some(44));
+        let before = at(0).micros() - 1;
+        assert_eq!(timeline.last_at(Time::from_micros(before)), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_hides_no_number() {
+        let mut timeline = Timeline::new(at(0), 40);
+        timeline.note(at(5000), 41);
+        timeline.note(at(9000), 42);
+        timeline.note(at(6000), 43);
+        timeline.note(at(6100), 44);
+        timeline.note(at(7500), 45);
+        assert_eq!(timeline.last_at(at(5500)), Some(41));
+        assert_eq!(timeline.last_at(at(6500)), Some(44));
+        assert_eq!(timeline.last_at(at(9000)), Some(45));
+    }
+
+    #[test]
+    fn a_long_run_keeps_few_marks() {
+        let mut timeline = Timeline::new(at(0), 0);
+        for second in 1..=100_000 {
+            timeline.note(at(second * 1000), second);
+        }
+        assert!(timeline.marks.len() <= MOST);
+        for second in [1, 50, 70_000, 99_000, 99_990, 100_000] {
+            let found = timeline.last_at(at(second * 1000)).unwrap();
+            assert!(found <= second, "{found} at {second}");
+        }
+        assert_eq!(timeline.last_at(at(100_000_000)), Some(100_000));
+        assert!(timeline.last_at(at(99_990_000)).unwrap() >= 99_980);
+    }
+}

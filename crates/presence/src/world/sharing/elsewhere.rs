@@ -1,0 +1,27 @@
+//! Where a device can be reached: here, or at other nodes.
+
+use crate::directory::DeviceId;
+use crate::model::device::DeviceState;
+use crate::world::World;
+
+impl World {
+    /// Whether the device can be reached at this node itself.
+    pub fn is_reachable_here(&self, device: DeviceId) -> bool {
+        let shared = self.replica.as_deref().filter(|it| !it.devices.is_empty());
+        let state = match shared {
+            Some(replica) => replica.devices[device.index()].state,
+            None => self.device(device),
+        };
+        state.is_some_and(DeviceState::is_reachable)
+    }
+
+    /// The other nodes at which the device can be reached, by name.
+    pub fn nodes_of(&self, device: DeviceId) -> impl Iterator<Item = &str> {
+        let nodes = self.replica.iter().flat_map(|replica| &replica.nodes);
+        let reachable = nodes.filter(move |(_, node)| {
+            let state = node.device(device);
+            state.is_some_and(|(state, _)| state.is_reachable())
+        });
+        reachable.map(|(name, _)| &**name)
+    }
+}
