@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::heard::{Affected, OwnDevice};
-use super::keys::Key;
+use super::keys::SharedKey;
 use super::{Replica, Version};
 use crate::directory::{DeviceId, SourceId, UserId};
 use crate::model::flags::Flag;
@@ -59,7 +59,7 @@ impl World {
         for (at, own) in old.devices.iter().enumerate() {
             let id = DeviceId::new(at);
             if device(id).is_none() && own.told().is_some() {
-                gone.push(Key::Device(id).path(&before.directory, &name));
+                gone.push(SharedKey::Device(id).path(&before.directory, &name));
             }
         }
         if replica.is_active() {
@@ -69,7 +69,7 @@ impl World {
         for (id, latest) in old.published {
             match device(id) {
                 Some(id) => drop(replica.published.insert(id, latest)),
-                None => gone.push(Key::Published(id).path(&before.directory, &name)),
+                None => gone.push(SharedKey::Published(id).path(&before.directory, &name)),
             }
         }
         let all = devices_by_old.iter();
@@ -83,16 +83,16 @@ impl World {
         let mut waiting = old.waiting;
         let keys = waiting.take_all().into_iter();
         let keys = keys.filter_map(|key| match key {
-            Key::Person(id) => Some(Key::Person(user(id)?)),
-            Key::Settings(id) => Some(Key::Settings(user(id)?)),
-            Key::Extension(id) => Some(Key::Extension(source(id)?)),
-            Key::Device(id) => Some(Key::Device(device(id)?)),
-            Key::Published(id) => Some(Key::Published(device(id)?)),
-            key @ (Key::Parked(_) | Key::Panel(_) | Key::Old(_)) => Some(key),
+            SharedKey::Person(id) => Some(SharedKey::Person(user(id)?)),
+            SharedKey::Settings(id) => Some(SharedKey::Settings(user(id)?)),
+            SharedKey::Extension(id) => Some(SharedKey::Extension(source(id)?)),
+            SharedKey::Device(id) => Some(SharedKey::Device(device(id)?)),
+            SharedKey::Published(id) => Some(SharedKey::Published(device(id)?)),
+            key @ (SharedKey::Parked(_) | SharedKey::Panel(_) | SharedKey::Old(_)) => Some(key),
         });
         keys.for_each(|key| replica.wait(key));
         gone.into_iter()
-            .for_each(|path| replica.wait(Key::Old(path.into())));
+            .for_each(|path| replica.wait(SharedKey::Old(path.into())));
         self.replica = Some(Box::new(replica));
     }
 

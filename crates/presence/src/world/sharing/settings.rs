@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::keys::Key;
+use super::keys::SharedKey;
 use super::registers::{Item, SettingsRegister, json};
-use super::{ItemVersions, SharedEntry, Taken, Version};
+use super::{Gathered, ItemVersions, SharedEntry, Version};
 use crate::directory::UserId;
 use crate::model::own_settings::OwnSettings;
 use crate::model::time::Time;
@@ -38,7 +38,7 @@ impl World {
             for path in changed {
                 versions.insert(path.as_str().into(), version);
             }
-            replica.wait(Key::Settings(user));
+            replica.wait(SharedKey::Settings(user));
         }
     }
 
@@ -46,7 +46,7 @@ impl World {
         &mut self,
         user: UserId,
         entry: &SharedEntry,
-        taken: &mut Taken,
+        taken: &mut Gathered,
         now: Time,
     ) {
         let Some(replica) = &mut self.replica else {
@@ -75,7 +75,7 @@ impl World {
             let there = register.get(&**path).map(|item| item.version);
             *version > there.unwrap_or_default()
         });
-        let key = Key::Settings(user);
+        let key = SharedKey::Settings(user);
         match ahead {
             true => replica.wait(key),
             false => replica.waiting.remove(&key),
@@ -86,7 +86,7 @@ impl World {
         &mut self,
         user: UserId,
         register: &SettingsRegister,
-        taken: &mut Taken,
+        taken: &mut Gathered,
         now: Time,
     ) {
         let Some(replica) = &mut self.replica else {
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(settings_of(&Items::new(), &ItemVersions::new()), None);
 
         let collide: Items = [("/a".to_owned(), 1.into()), ("/a/b".to_owned(), 2.into())].into();
-        let bits = super::super::version::NodeBits::of("n");
+        let bits = super::super::version::NodeBits::of("n", "");
         let at = |micros| Version::new(Time::from_micros(micros), bits);
         let json = |first, second| {
             let versions = [("/a".into(), at(first)), ("/a/b".into(), at(second))];
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn what_is_too_large_together_keeps_the_latest() {
-        let bits = super::super::version::NodeBits::of("n");
+        let bits = super::super::version::NodeBits::of("n", "");
         let many = (0..40).map(|at| (format!("/m{at:02}"), Value::from("x".repeat(600))));
         let all: Items = many.collect();
         let versions = all.keys().enumerate();
