@@ -100,6 +100,10 @@ build-selftest: asterisk
 demo: setup-demo build-private ## Show what the module does, in a private Asterisk
 	@tests/demo/demo.sh $(ROOT) $(PRIVATE)
 
+.PHONY: demo-cluster
+demo-cluster: setup-demo etcd build-private ## Show three Asterisks that share their users through etcd
+	@tests/demo/cluster.sh $(ROOT) target/etcd $(PRIVATE)
+
 .PHONY: run
 run: setup-demo build-private ## Run an office of thirty people in a private Asterisk, in the foreground
 	@tests/demo/run.sh $(ROOT) $(PRIVATE)

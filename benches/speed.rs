@@ -3,14 +3,14 @@
 //! Prints the documented table. Every figure is the best of several rounds in one process.
 //! The ratios matter, because machines are noisy.
 
+#[path = "speed/cluster.rs"]
+mod cluster;
 #[path = "../tests/asterisk/harness/mod.rs"]
 mod harness;
 #[path = "speed/phones.rs"]
 mod phones;
 #[path = "speed/size.rs"]
 mod size;
-#[path = "speed/watchers.rs"]
-mod watchers;
 
 use std::fmt::Write;
 use std::time::Instant;
@@ -51,6 +51,9 @@ fn main() {
     }
     if wanted("size") {
         size::measure();
+    }
+    if wanted("cluster") {
+        cluster::measure();
     }
 }
 

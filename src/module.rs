@@ -13,12 +13,14 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use crate::cluster::ToEtcd;
 use crate::convert;
 use crate::elf;
 use crate::host::{self, Asterisk, CallWatch};
 use crate::runtime::actions::ActionsWorker;
 use crate::runtime::announced::Announced;
 use crate::runtime::applications::RunningApplications;
+use crate::runtime::cluster::RunningCluster;
 use crate::runtime::listening::ParkedCall;
 use crate::runtime::persister::Persister;
 use crate::runtime::providers::CustomPresences;
@@ -67,6 +69,7 @@ struct Module {
     refresh: Option<RunningRefresh>,
     webhooks: Option<RunningWebhooks>,
     applications: Option<RunningApplications>,
+    cluster: Option<RunningCluster>,
     worker: Option<ActionsWorker>,
     persister: Option<Persister>,
     announced: Option<Announced>,
@@ -112,7 +115,12 @@ impl AsteriskModule for UserPresence {
         warn_of_another_build();
         let asterisk = Asterisk::default();
         let presences = asterisk.presences();
-        let runtime = Runtime::new(Box::new(asterisk), runtime::kept(), post::poster);
+        let runtime = Runtime::new(
+            Box::new(asterisk),
+            runtime::kept(),
+            post::poster,
+            Arc::new(ToEtcd),
+        );
         let loaded = runtime.load_configuration().map_err(Decline)?;
         let parsed = loaded.parsed;
         if !parsed.general_errors.is_empty() {
@@ -161,6 +169,7 @@ impl AsteriskModule for UserPresence {
         module.persister = Some(Persister::start(runtime.clone())?);
         module.webhooks = Some(RunningWebhooks::start(runtime.clone())?);
         module.applications = Some(RunningApplications::start(runtime.clone()));
+        module.cluster = Some(RunningCluster::start(runtime.clone())?);
         module.refresh = Some(RunningRefresh::start(runtime.clone(), loaded.file));
         system::give_back_memory();
         // Last: a caller finds everything from here on.
@@ -249,6 +258,7 @@ impl system::ExitHandler for UserPresence {
             (
                 refresh,
                 webhooks,
+                module.cluster.take(),
                 module.worker.take(),
                 module.persister.take(),
             )

@@ -5,8 +5,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use super::harness::publisher::pidf;
+use super::harness::watchers::Watchers;
 use super::harness::{Instance, Publisher};
-use super::watchers::Watchers;
 
 /// Subscribers to one hint.
 const SUBSCRIBERS: usize = 1000;

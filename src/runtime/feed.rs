@@ -4,7 +4,7 @@
 //! A reader keeps the number of the last event that it was given and asks for what came
 //! after: no queue is filled for it, and a slow reader holds up nobody.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -14,7 +14,7 @@ use super::{ProcessState, Runtime};
 
 use crate::sync::{Condvar, Mutex};
 use presence::Time;
-use presence::account::{Event, Journal, Record, Subscription};
+use presence::account::{Event, Journal, Record, Subscription, Timeline};
 use presence::world::Transition;
 
 /// Notes kept for readers that are a little late.
@@ -36,6 +36,8 @@ struct FeedState {
 
 struct Open {
     journal: Journal,
+    /// When the numbers of each account were given; `None` where nobody asks.
+    timelines: Option<HashMap<Arc<str>, Timeline>>,
     notes: VecDeque<Arc<Note>>,
     /// The number of the last note.
     last_note: u64,
@@ -74,6 +76,7 @@ impl Feed {
     pub fn open(&self, most: u32) {
         self.state.lock().open = Some(Open {
             journal: Journal::new(most as usize),
+            timelines: None,
             notes: VecDeque::new(),
             last_note: 0,
             calls: 0,
@@ -109,15 +112,55 @@ impl Feed {
     pub fn reconfigure(&self, most: u32, accounts: &[Arc<str>], changed: &[Arc<str>]) {
         if let Some(open) = &mut self.state.lock().open {
             open.journal.reconfigure(most as usize, accounts);
+            if let Some(timelines) = &mut open.timelines {
+                timelines.retain(|account, _| accounts.contains(account));
+            }
             for account in changed {
                 open.journal.cut(account);
             }
         }
     }
 
+    /// Notes from now on when the numbers of each account are given; `last` are the last ones.
+    /// Does nothing if they are noted already.
+    pub fn keep_time<'a>(&self, now: Time, last: impl Iterator<Item = (&'a str, u64)>) {
+        if let Some(open) = &mut self.state.lock().open {
+            open.timelines.get_or_insert_with(|| {
+                let all = last.map(|(name, last)| (name.into(), Timeline::new(now, last)));
+                all.collect()
+            });
+        }
+    }
+
+    /// A number up to which every event of the account had happened at that time; see
+    /// [`Timeline::last_at`].
+    pub fn last_at(&self, account: &str, time: Time) -> Option<u64> {
+        let state = self.state.lock();
+        let timelines = state.open.as_ref()?.timelines.as_ref()?;
+        timelines.get(account)?.last_at(time)
+    }
+
+    /// Whether the journal has every event of the account after that number; `last` is the last
+    /// one that was given.
+    pub fn holds_after(&self, account: &str, sequence: u64, last: u64) -> bool {
+        let state = self.state.lock();
+        let open = state.open.as_ref();
+        sequence >= last || open.is_some_and(|open| open.journal.holds_after(account, sequence))
+    }
+
     /// Gives an event to the readers of its account.
     pub fn append(&self, event: Arc<Event>) {
         if let Some(open) = &mut self.state.lock().open {
+            if let Some(timelines) = &mut open.timelines {
+                let (at, sequence) = (event.at(), event.sequence);
+                match timelines.get_mut(&event.account) {
+                    Some(timeline) => timeline.note(at, sequence),
+                    None => {
+                        let new = Timeline::new(at, sequence);
+                        timelines.insert(event.account.clone(), new);
+                    }
+                }
+            }
             open.journal.append(event);
         }
         self.news.notify_all();
@@ -292,7 +335,7 @@ impl Runtime {
     /// Gives a transition to listeners of AMI and to the readers of the account. No lock
     /// may be held.
     pub(super) fn append_to_feed(&self, transition: &Arc<Transition>) {
-        let event = Event::new(transition, Time::now());
+        let event = Event::new(transition, self.now());
         let subscription = Subscription {
             event: Subscription::path(&transition.account),
             id: "ami".into(),

@@ -28,7 +28,7 @@ impl Runtime {
             return None;
         }
         if !self.host().fully_booted() {
-            return Some(Time::now().after(OFTEN));
+            return Some(self.now().after(OFTEN));
         }
         self.functions.0.store(false, Ordering::Relaxed);
         let directory = self.read(|world| world.directory().clone())?;

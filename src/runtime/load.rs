@@ -26,9 +26,12 @@ impl Runtime {
         let given = stored.given(&directory);
         self.open_sequences(directory.accounts(), &given, &mut stored.accounts);
         let is_silent = |source: &Source| customs.is_silent(&source.address);
-        let mut world = World::restore_beside(directory, &stored, is_silent, Time::now());
+        let mut world = World::restore_beside(directory, &stored, is_silent, self.now());
         world.hold_publishing(true);
         self.feed.open(world.directory().settings.http.journal);
+        if world.directory().settings.cluster.is_some() {
+            self.feed.keep_time(self.now(), world.account_sequences());
+        }
         self.open_store(world);
     }
 
@@ -139,7 +142,7 @@ impl Runtime {
     /// announced: schedules, timed statuses that ended, panels that are gone.
     pub fn catch_up_with_time(&self) {
         self.reset_schedules();
-        self.evaluate_schedules(Time::now());
+        self.evaluate_schedules(self.now());
         self.update(|world, now| ((), world.end_due_statuses(now).0));
         self.update(|world, now| ((), world.log_out_stale_panels(now)));
     }

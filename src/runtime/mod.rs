@@ -11,6 +11,7 @@
 //!   may wait for a dialplan function.
 //! - [`applications`] sends events to ARI's applications.
 //! - [`sessions`] are the logins over HTTP, [`password_sheet`] makes passwords for many users.
+//! - [`cluster`] shares users with other servers.
 //! - [`administration`] changes `userpresence.conf`.
 //! - [`reload`] replaces the configuration, [`load`] reads what was there before, [`refresh`]
 //!   looks periodically at realtime.
@@ -20,6 +21,7 @@ pub mod administration;
 pub mod announced;
 pub mod applications;
 pub mod check;
+pub mod cluster;
 pub mod configuration;
 pub mod delivery;
 pub mod feature_keys;
@@ -54,6 +56,7 @@ pub mod store;
 mod testing;
 #[cfg(all(test, not(feature = "loom")))]
 mod tests;
+pub mod turns;
 pub mod update;
 pub mod warnings;
 pub mod webhooks;
@@ -62,11 +65,13 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 
+use crate::cluster::{Clustering, Connector};
 use crate::sync::Mutex;
 use crate::webhooks::{MakePoster, Webhooks};
 use actions::{ActionQueue, Records};
 use administration::ChangeGate;
 use applications::Applications;
+use cluster::DigestCache;
 use feed::Feed;
 use functions::FunctionCheck;
 use hint_index::HintIndex;
@@ -118,6 +123,9 @@ pub struct Runtime {
     warnings: Warnings,
     forwards_watchers: ForwardsWatchers,
     webhooks: Webhooks,
+    clustering: Clustering,
+    /// The digest of the configuration that runs.
+    digest: DigestCache,
     /// The held calls that are being picked up.
     pub pickups: Arc<Pickups>,
     /// The logins over HTTP.
@@ -140,7 +148,12 @@ pub struct ProcessState {
 
 impl Runtime {
     /// A runtime without a world: [`store::Store::open`] gives it one.
-    pub fn new(host: Box<dyn Host>, kept: Arc<ProcessState>, poster: MakePoster) -> Arc<Self> {
+    pub fn new(
+        host: Box<dyn Host>,
+        kept: Arc<ProcessState>,
+        poster: MakePoster,
+        connector: Arc<dyn Connector>,
+    ) -> Arc<Self> {
         Arc::new(Runtime {
             host,
             store: Store::default(),
@@ -162,6 +175,8 @@ impl Runtime {
             warnings: Warnings::default(),
             forwards_watchers: ForwardsWatchers::default(),
             webhooks: Webhooks::new(poster),
+            clustering: Clustering::new(connector),
+            digest: DigestCache::default(),
             pickups: Arc::default(),
             sessions: Sessions::default(),
             password_sheets: PasswordSheets::default(),

@@ -137,7 +137,7 @@ impl Runtime {
         let mut rows = Rows::default();
         let mut next = None;
         loop {
-            let stop = self.persister.wakeup.sleep(next.map(due));
+            let stop = self.persister.wakeup.sleep(next.map(|next| self.due(next)));
             // A panic was logged; the work after it goes on.
             let done = catch_unwind(AssertUnwindSafe(|| self.work(&mut rows)));
             next = done.unwrap_or(None);
@@ -157,21 +157,27 @@ impl Runtime {
             self.drop_old_rows();
             // First what time brings: the rows and writes that follow from it are not
             // announced by a wake-up.
-            let now = Time::now();
+            let now = self.now();
             let times = [
                 self.end_timed_statuses(),
                 self.evaluate_schedules(now),
                 self.settle(),
                 self.check_functions(),
-                self.end_sessions(now),
+                self.end_sessions(),
             ];
             let more = self.write_out(rows);
             let more_rows = rows.store_some(self);
             let lost = rows.confirm_some(self);
             if !more && !more_rows && !lost {
-                return times.into_iter().chain([rows.next()]).flatten().min();
+                return times.into_iter().chain([rows.next(now)]).flatten().min();
             }
         }
+    }
+
+    /// The instant of a time that lies ahead, or now.
+    fn due(&self, time: Time) -> Instant {
+        let left = time.micros().saturating_sub(self.now().micros());
+        Instant::now() + Duration::from_micros(left)
     }
 
     fn keep_sequence_numbers(&self) {
@@ -269,12 +275,6 @@ impl Runtime {
         }
         written.is_ok()
     }
-}
-
-/// The instant of a time that lies ahead, or now.
-fn due(time: Time) -> Instant {
-    let left = time.micros().saturating_sub(Time::now().micros());
-    Instant::now() + Duration::from_micros(left)
 }
 
 /// Wakes the persister, see [`Runtime::wake_persister`].

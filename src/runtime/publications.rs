@@ -131,7 +131,7 @@ impl Runtime {
         });
         // The module stops: the next load takes it over.
         if let Some(new) = new {
-            publications.put(endpoint, number, new, Time::now());
+            publications.put(endpoint, number, new, self.now());
         }
     }
 

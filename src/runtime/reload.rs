@@ -12,7 +12,6 @@ use super::providers::ProviderProbe;
 use super::refresh::no_row;
 use super::{NOT_RUNNING, Runtime};
 use presence::Presence;
-use presence::Time;
 use presence::config::{Origin, Parsed, Problem, parse_row};
 use presence::directory::Directory;
 use presence::model::address::{USER_LABEL, below};
@@ -97,7 +96,9 @@ impl Runtime {
         let counts = self.switch(directory, really, true)?;
         self.read_own_passwords_again();
         self.reconfigure_refresh(loaded.file);
+        self.keep_time();
         self.reconfigure_webhooks(&hooks);
+        self.reconfigure_cluster();
         // It looks which sessions hold no more.
         self.wake_persister(true);
         self.host().reconfigured();
@@ -282,7 +283,7 @@ impl Runtime {
             }
         }
         for (source, schedule) in plan.directory().schedules() {
-            let reported = self.scheduled(schedule, Time::now());
+            let reported = self.scheduled(schedule, self.now());
             read.sources.push((*source, reported));
         }
         for (id, name) in plan.new_devices() {
@@ -363,6 +364,7 @@ impl Runtime {
         for notice in configuration::shared_extensions(plan.directory(), Some(&running)) {
             log::info!("{notice}");
         }
+        self.clustering.users_changed();
         self.tidy_rows();
         self.forwards_changed(ForwardsChanged::All);
         Ok(counts)

@@ -4,7 +4,7 @@
 //! are delivered afterwards, through the [`Outbox`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::outbox::{Outbox, Ticket};
@@ -31,6 +31,8 @@ pub struct Store {
     outbox: Outbox,
     /// Whether changes are accepted.
     listening: AtomicBool,
+    /// By how many microseconds the system's clock is corrected.
+    clock_offset: AtomicI64,
 }
 
 impl Store {
@@ -51,22 +53,31 @@ impl Store {
         self.listening.store(false, Ordering::Release);
     }
 
+    /// The present, by the clock that the nodes of a cluster agree on; without a cluster, by
+    /// the system's.
+    pub fn now(&self) -> Time {
+        let offset = self.clock_offset.load(Ordering::Relaxed);
+        Time::from_micros(Time::now().micros().saturating_add_signed(offset))
+    }
+
     /// Reads the world. `None` while the module is not running.
     pub fn read<T>(&self, look: impl FnOnce(&World) -> T) -> Option<T> {
         self.world.read().as_ref().map(look)
     }
 
     /// Changes the world; the ticket represents the effects, which are delivered in the
-    /// order of the changes.
+    /// order of the changes. Also whether something waits for the other nodes.
     fn write<T>(
         &self,
         make: impl FnOnce(&mut World, Time) -> (T, Vec<Effect>),
-    ) -> Option<(T, Option<Ticket>)> {
+    ) -> Option<(T, Option<Ticket>, bool)> {
         let mut guard = self.world.write();
-        let (answer, effects) = make(guard.as_mut()?, Time::now());
+        let world = guard.as_mut()?;
+        let (answer, effects) = make(world, self.now());
+        let is_shared = world.shared_waiting() > 0;
         // Under the lock: it gives the effects their order.
         let ticket = (!effects.is_empty()).then(|| self.outbox.put(effects));
-        Some((answer, ticket))
+        Some((answer, ticket, is_shared))
     }
 }
 
@@ -123,12 +134,26 @@ impl Runtime {
         &self,
         make: impl FnOnce(&mut World, Time) -> (T, Vec<Effect>),
     ) -> Option<T> {
-        let (answer, ticket) = self.store.write(make)?;
+        let (answer, ticket, is_shared) = self.store.write(make)?;
         if let Some(ticket) = ticket {
             let outbox = &self.store.outbox;
             outbox.deliver(ticket, |effect| self.deliver(effect));
         }
+        // Only now: this server is told first.
+        if is_shared {
+            self.clustering.wake();
+        }
         Some(answer)
+    }
+
+    /// The present, see [`Store::now`].
+    pub fn now(&self) -> Time {
+        self.store.now()
+    }
+
+    /// Corrects the clock by so many microseconds.
+    pub(super) fn set_clock_offset(&self, offset: i64) {
+        self.store.clock_offset.store(offset, Ordering::Relaxed);
     }
 
     /// The result of `parse` for that user, whose time zone its clock has.
@@ -148,7 +173,7 @@ impl Runtime {
         let (statuses, rule) = found.ok_or(NOT_RUNNING)??;
         let timezone = &rule.schedule.timezone;
         let local = |at| self.host().minute_of_day(timezone, at);
-        parse(&statuses, &Clock::new(Time::now(), &local))
+        parse(&statuses, &Clock::new(self.now(), &local))
     }
 
     /// Sets a user's status. Returns when Asterisk has the new presence; the persister
@@ -230,6 +255,11 @@ impl Runtime {
 }
 
 // The same on the runtime that runs, for interfaces.
+
+/// The present, see [`Store::now`].
+pub fn now() -> Time {
+    super::with(Runtime::now).unwrap_or_else(Time::now)
+}
 
 /// Reads the world. `None` while the module is not running.
 pub fn read<T>(look: impl FnOnce(&World) -> T) -> Option<T> {

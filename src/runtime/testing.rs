@@ -12,7 +12,8 @@ use super::host::{
     System, Unreadable,
 };
 use super::{ProcessState, Runtime};
-use crate::webhooks::{Post, PostOutcome};
+use crate::cluster::testing::FakeConnector;
+use crate::webhooks::{Post, PostOutcome, PostedEvent};
 use presence::config::file::{ConfigEntry, SectionText};
 use presence::config::testing::directory;
 use presence::config::{Section, Webhook};
@@ -379,7 +380,7 @@ impl Host for FakeHost {
 struct NoPost;
 
 impl Post for NoPost {
-    fn post(&mut self, _: &Webhook, _: u64, _: &str, _: &AtomicBool) -> PostOutcome {
+    fn post(&mut self, _: &Webhook, _: &PostedEvent<'_>, _: &AtomicBool) -> PostOutcome {
         PostOutcome::Failed("no poster".into(), None)
     }
 
@@ -390,7 +391,9 @@ impl Post for NoPost {
 pub fn runtime(configuration: &str) -> (Arc<Runtime>, Arc<Fake>) {
     let fake = Arc::new(Fake::default());
     let host = Box::new(FakeHost(fake.clone()));
-    let runtime = Runtime::new(host, Arc::new(ProcessState::default()), || Box::new(NoPost));
+    let kept = Arc::new(ProcessState::default());
+    let connector = Arc::new(FakeConnector::default());
+    let runtime = Runtime::new(host, kept, || Box::new(NoPost), connector);
     let directory = directory(configuration);
     runtime.feed.open(1000);
     runtime.open_store(World::restore(directory, &Stored::default(), Time::now()));

@@ -1,5 +1,7 @@
 //! The runtime's own behaviour under several threads, on a fake host.
 
+mod turns;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;

@@ -125,7 +125,7 @@ impl PresenceUpdate {
             // Checked before anything changes.
             let right = store::read(|world| {
                 let user = Query::find(world, user)?;
-                world.with_message(user, message, Time::now()).map(drop)
+                world.with_message(user, message, store::now()).map(drop)
             });
             right.ok_or(NOT_RUNNING)??;
             hide()?;

@@ -8,7 +8,10 @@ use std::time::Instant;
 use super::Runtime;
 use super::feed::{Next, Reader};
 use super::host::EventClass;
-use crate::webhooks::{EventReader, EventSource, Known, News, Shown, Subscribed};
+use crate::webhooks::{
+    Acknowledged, EventReader, EventSource, Known, News, Posting, Resumed, Shown, Subscribed,
+};
+use presence::Time;
 use presence::account::{Event, Subscription};
 use presence::config::Webhook;
 use presence::directory::UserId;
@@ -43,6 +46,47 @@ impl EventSource for Runtime {
         })?;
         let reader = Reader::staying(&self.feed, account.into(), sequence, end)?;
         Some((Box::new(reader), hidden))
+    }
+
+    fn posting(&self) -> Posting {
+        Runtime::posting(self)
+    }
+
+    fn resume(&self, spec: &Webhook) -> Option<Resumed> {
+        Runtime::resume(self, spec)
+    }
+
+    fn resume_after(&self, spec: &Webhook, sequence: u64) -> Option<Resumed> {
+        Runtime::resume_after(self, spec, sequence)
+    }
+
+    fn present(&self, account: &str, user: &str) -> Option<Arc<Event>> {
+        let now = EventSource::now(self);
+        let present = self.read(|world| {
+            let directory = world.directory();
+            let account = directory.account_named(account)?;
+            let user = directory.user(user);
+            let user = user.filter(|user| directory.get(*user).account == account)?;
+            Some(Event::new(&Arc::new(world.present(user)), now))
+        });
+        present.flatten().map(Arc::new)
+    }
+
+    fn acknowledged(&self, spec: &Webhook, until: Time, sequence: u64) -> Option<Acknowledged> {
+        let node = self.node()?;
+        Some(Acknowledged::new(spec, &node, until, sequence))
+    }
+
+    fn node(&self) -> Option<Arc<str>> {
+        self.read(|world| {
+            let cluster = world.directory().settings.cluster.as_deref();
+            cluster.map(|cluster| cluster.node.clone())
+        })
+        .flatten()
+    }
+
+    fn now(&self) -> Time {
+        Runtime::now(self)
     }
 
     fn known(&self, account: &str, event: &Event) -> Option<Known> {
@@ -139,7 +183,7 @@ impl Runtime {
 }
 
 /// The users of the account that not everyone may see.
-fn hidden(world: &World, account: &str) -> HashSet<Arc<str>> {
+pub(super) fn hidden(world: &World, account: &str) -> HashSet<Arc<str>> {
     let directory = world.directory();
     let account = directory.account_named(account);
     let members = account.map_or(&[][..], |account| directory.members(account));

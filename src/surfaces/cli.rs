@@ -1,6 +1,7 @@
 //! `userpresence ...` on Asterisk's console.
 
 mod change;
+mod cluster;
 mod complete;
 mod configuration;
 mod own_settings;
@@ -174,9 +175,24 @@ pub static COMMANDS: &[Command] = &[
         usage: c"Usage: userpresence show webhooks
        Shows every webhook: the number of events delivered since the module was
        loaded, the sequence number of the last one, how long deliveries have
-       been failing and why, and the URL without credentials and query.
+       been failing and why, and the URL without credentials and query. In a
+       cluster one node posts: the last line names it.
 ",
         run: webhooks::show_webhooks,
+        complete: None,
+    },
+    Command {
+        words: c"userpresence show cluster",
+        summary: c"Show the nodes that share their users, and how that is going",
+        usage: c"Usage: userpresence show cluster
+       Shows how this server stands in its cluster: joined, alone or refused,
+       since when and why; the node that posts webhooks (the keeper), the keys
+       that wait to be written, and how long a change takes from here through
+       etcd and back. Then every node: since when it is here or gone, its host
+       and version, the number of its users, by how much its clock is ahead of
+       this server's, and whether its configuration differs.
+",
+        run: cluster::show_cluster,
         complete: None,
     },
     Command {

@@ -69,7 +69,14 @@ impl UserPresenceDial {
         let variable = variable.flatten();
         let given = options.origin.or(path.origin);
         let facts = origin::OriginFacts::new(channel, given, variable.as_deref());
-        let Some(call) = store::read(|world| prepare(world, user, &facts)) else {
+        let device = channel.device();
+        let is_from_node = |world: &World| {
+            let settings = &world.directory().settings;
+            let through = device.as_deref();
+            options.from_node || through.is_some_and(|device| settings.leads_to_node(device))
+        };
+        let call = store::read(|world| prepare(world, user, &facts, is_from_node(world)));
+        let Some(call) = call else {
             return Err(UserPresenceDial::closed(channel));
         };
         let (plan, called) = call.inspect_err(|_| busy(channel, "NOUSER"))?;
@@ -95,10 +102,10 @@ impl UserPresenceDial {
         }
         let call = DialCall {
             channel,
-            from_queue: channel.is_from_queue(),
+            caller_decides: called.is_from_node || channel.is_from_queue(),
             together: options.together,
             dial_options,
-            device: channel.device(),
+            device,
             plan,
             called,
         };
@@ -112,6 +119,7 @@ impl UserPresenceDial {
 struct DialOptions {
     origin: Option<CallOrigin>,
     together: bool,
+    from_node: bool,
 }
 
 impl DialOptions {
@@ -122,8 +130,9 @@ impl DialOptions {
                 'i' => options.origin = Some(CallOrigin::Internal),
                 'e' => options.origin = Some(CallOrigin::External),
                 'g' => options.together = true,
+                'n' => options.from_node = true,
                 other => log::warning(format_args!(
-                    "UserPresenceDial: unknown option '{other}' is ignored, expected i, e or g; \
+                    "UserPresenceDial: unknown option '{other}' is ignored, expected i, e, g or n; \
                      the options of Dial go into the third argument"
                 )),
             }
@@ -137,6 +146,8 @@ struct CalledUser {
     /// Whether `always_accept` names the caller, so that the call gets through although the
     /// user takes no calls.
     accepts_caller: bool,
+    /// Whether another node makes the call.
+    is_from_node: bool,
     /// The user's own number, which a forwarded call carries as the redirecting number.
     number: String,
 }
@@ -145,11 +156,15 @@ fn prepare(
     world: &World,
     user: &str,
     facts: &origin::OriginFacts,
+    is_from_node: bool,
 ) -> Result<(CallPlan, CalledUser), String> {
-    let id = Query::find(world, user)?;
+    let (id, called) = (Query::find(world, user)?, user);
     let directory = world.directory();
     let user = directory.get(id);
-    let plan = CallPlan::of(world, id, facts.origin(directory, id));
+    let mut plan = CallPlan::of(world, id, facts.origin(directory, id));
+    if is_from_node {
+        plan = plan.from_node(directory, id, called);
+    }
     let always_accept = &user.rule.calls.always_accept;
     let is_caller = |number: &&str| always_accept.iter().any(|known| **known == **number);
     let default = world.default_of(id);
@@ -158,6 +173,7 @@ fn prepare(
     let number = inputs.find_map(|input| directory.extension(input));
     let called = CalledUser {
         accepts_caller: facts.number().filter(is_caller).is_some(),
+        is_from_node,
         number: number.unwrap_or(&user.name).to_owned(),
     };
     Ok((plan, called))

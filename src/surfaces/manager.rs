@@ -1,6 +1,7 @@
 //! AMI actions. Reads belong to class `reporting`, writes to `call`; the store raises the
 //! event `UserPresenceChange`.
 
+use crate::cluster::{ClusterView, NodeView, Standing};
 use crate::runtime;
 use crate::runtime::{own_settings, persister, store};
 use asterisk::manager::{Action, AmiReply, AmiRequest, Class, Fields};
@@ -19,6 +20,11 @@ pub static ACTIONS: &[Action] = &[
         name: c"UserPresenceList",
         classes: &[Class::Reporting],
         run: list,
+    },
+    Action {
+        name: c"UserPresenceCluster",
+        classes: &[Class::Reporting],
+        run: cluster,
     },
     Action {
         name: c"UserPresenceGet",
@@ -93,6 +99,60 @@ fn list(request: &AmiRequest<'_>) -> AmiReply {
         items: Box::new(names),
         complete: "UserPresenceListComplete",
     }
+}
+
+fn cluster(_: &AmiRequest<'_>) -> AmiReply {
+    let Some(runtime) = runtime::current() else {
+        return not_running();
+    };
+    let Some(view) = runtime.cluster().view() else {
+        return AmiReply::Error("the configuration has no section of type = cluster".into());
+    };
+    AmiReply::List {
+        message: "Nodes will follow",
+        item: "UserPresenceNode",
+        items: Box::new(
+            (0..view.nodes.len()).map(move |at| node_fields(&view, &view.nodes[at])),
+        ),
+        complete: "UserPresenceClusterComplete",
+    }
+}
+
+/// A node; of this one also how it stands.
+fn node_fields(view: &ClusterView, node: &NodeView) -> Fields {
+    let yes_no = |is_so: bool| if is_so { "yes" } else { "no" }.to_owned();
+    let mut fields = vec![
+        ("Node", node.name.to_string()),
+        ("Self", yes_no(node.is_self)),
+        ("Here", yes_no(node.is_here)),
+        ("Since", node.since.millis().to_string()),
+        ("Host", node.record.host.clone()),
+        ("Version", node.record.version.clone()),
+        ("Users", node.record.users.to_string()),
+        (
+            "ClockAhead",
+            node.ahead
+                .map_or_else(String::new, |ahead| (ahead / 1000).to_string()),
+        ),
+        ("Differs", yes_no(node.differs)),
+        ("Keeper", yes_no(view.keeper.as_ref() == Some(&node.name))),
+    ];
+    if node.is_self {
+        let why = match &view.standing {
+            Standing::Alone(why) | Standing::Refused(why) => why.as_str(),
+            Standing::Joining | Standing::Joined(_) => "",
+        };
+        let lag = view.lag.0.map(|lag| lag.as_micros().to_string());
+        fields.extend([
+            ("Standing", view.standing.word().to_owned()),
+            ("StandingSince", view.since.millis().to_string()),
+            ("Why", why.to_owned()),
+            ("Waiting", view.waiting.to_string()),
+            ("LagMicroseconds", lag.unwrap_or_default()),
+            ("Revision", view.revision.to_string()),
+        ]);
+    }
+    fields
 }
 
 fn get(request: &AmiRequest<'_>) -> AmiReply {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cluster::{ClusterView, Standing};
 use crate::runtime;
 use crate::runtime::stats::Counter;
 use crate::runtime::store;
@@ -69,7 +70,7 @@ pub fn all() -> Vec<Metric> {
         (label, count.to_string())
     });
     let (answers, time) = stats.answers();
-    vec![
+    let mut all = vec![
         Metric {
             name: "users",
             kind: "gauge",
@@ -139,6 +140,80 @@ pub fn all() -> Vec<Metric> {
                 ("_count".into(), answers.to_string()),
             ],
         },
+    ];
+    all.extend(runtime.cluster().view().iter().flat_map(cluster));
+    all
+}
+
+/// The metrics of a cluster, where there is one.
+fn cluster(view: &ClusterView) -> [Metric; 9] {
+    let is_joined = matches!(view.standing, Standing::Joined(_));
+    let here = view.nodes.iter().filter(|node| node.is_here).count();
+    let is_keeper = is_joined && view.keeper.as_ref() == Some(&view.node);
+    let counts = &view.counts;
+    let lag = |kind, time: Option<Duration>| {
+        (
+            format!("{{kind=\"{kind}\"}}"),
+            seconds(time.unwrap_or_default()),
+        )
+    };
+    let (last, worst) = view.lag;
+    [
+        Metric::one(
+            "cluster_joined",
+            "gauge",
+            "Whether this server shares its users with the other nodes now.",
+            u64::from(is_joined),
+        ),
+        Metric::one(
+            "cluster_nodes",
+            "gauge",
+            "Nodes that are here, this one among them.",
+            here as u64,
+        ),
+        Metric::one(
+            "cluster_keeper",
+            "gauge",
+            "Whether this node posts the webhooks of the cluster.",
+            u64::from(is_keeper),
+        ),
+        Metric::one(
+            "cluster_waiting",
+            "gauge",
+            "Keys that wait to be written to etcd.",
+            view.waiting as u64,
+        ),
+        Metric {
+            name: "cluster_lag_seconds",
+            kind: "gauge",
+            help: "Time of a change from here through etcd and back: the last one, and the worst \
+                   of the last minute.",
+            values: vec![lag("last", last), lag("worst", worst)],
+        },
+        Metric::one(
+            "cluster_transactions_total",
+            "counter",
+            "Transactions of etcd.",
+            counts.transactions,
+        ),
+        Metric::one(
+            "cluster_written_total",
+            "counter",
+            "Keys that were written to etcd.",
+            counts.written,
+        ),
+        Metric::one(
+            "cluster_received_total",
+            "counter",
+            "Changes of keys that arrived from etcd.",
+            counts.received,
+        ),
+        Metric::one(
+            "cluster_failures_total",
+            "counter",
+            "Requests to etcd that failed.",
+            counts.failures,
+        ),
     ]
 }
 

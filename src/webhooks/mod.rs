@@ -14,6 +14,7 @@ pub mod post;
 mod source;
 #[cfg(all(test, not(feature = "loom")))]
 mod tests;
+mod turn;
 mod worker;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use lost::LostEvents;
 use presence::Time;
 use presence::config::Webhook;
 pub use source::{EventReader, EventSource, Known, News, Subscribed};
+pub use turn::{Acknowledged, Posting, Resumed};
 use worker::Worker;
 
 /// How long a stop waits for the threads. One that the system's resolver keeps for longer
@@ -45,12 +47,29 @@ struct Hook {
 /// How a webhook is doing, for its thread and all others.
 struct HookState {
     spec: Arc<Webhook>,
-    /// Rises with each reload.
-    reloads: u64,
+    /// Rises with each reload, and when the node that posts may be another one.
+    wakes: u64,
     ended: bool,
-    /// The number of the event that is to be posted next; none before it begins.
-    next: Option<u64>,
+    position: Option<Position>,
     shown: Shown,
+}
+
+/// How far a webhook is; none before it begins.
+#[derive(Clone, Copy, Debug)]
+struct Position {
+    /// The number of the event that is to be posted next.
+    next: u64,
+    /// The receiver needs nothing more of what had happened then.
+    until: Time,
+    /// The turn in which this node posts; `None` before the first.
+    turn: Option<u64>,
+}
+
+impl Position {
+    /// Whether this node posts now, and the worker goes by that.
+    fn is_current(&self, source: &dyn EventSource) -> bool {
+        matches!(source.posting(), Posting::Here(turn) if self.turn == Some(turn))
+    }
 }
 
 /// How a webhook is doing.
@@ -79,11 +98,21 @@ pub enum PostOutcome {
     Stopped,
 }
 
+/// What is posted.
+#[derive(Clone, Copy, Debug)]
+pub struct PostedEvent<'a> {
+    /// The event's number in its account.
+    pub sequence: u64,
+    /// The node that has given the number; `None` on a server of its own.
+    pub node: Option<&'a str>,
+    /// The event.
+    pub json: &'a str,
+}
+
 /// Posts events, and keeps its connection for the next one.
 pub trait Post {
-    /// Posts an event's JSON. It ends soon after `stop` is set.
-    fn post(&mut self, spec: &Webhook, sequence: u64, json: &str, stop: &AtomicBool)
-    -> PostOutcome;
+    /// Posts an event. It ends soon after `stop` is set.
+    fn post(&mut self, spec: &Webhook, event: &PostedEvent<'_>, stop: &AtomicBool) -> PostOutcome;
 
     /// Begins anew with another connection.
     fn reset(&mut self);
@@ -103,6 +132,8 @@ struct WebhookList {
     list: Vec<RunningWebhook>,
     /// Whether they were stopped: no other may start.
     stopped: bool,
+    /// How far each was when it was stopped, by name.
+    left: Vec<(Arc<str>, Acknowledged)>,
 }
 
 struct RunningWebhook {
@@ -145,7 +176,34 @@ impl Webhooks {
         running.stopped = true;
         let all = std::mem::take(&mut running.list);
         drop(running);
-        stop(all, source);
+        let hooks: Vec<_> = all.iter().map(|one| one.hook.clone()).collect();
+        // In a cluster the next keeper posts what is left, or this node after its next start.
+        let is_alone = source.posting() == Posting::Here(0);
+        stop(all, source, is_alone);
+        let left = hooks.iter().filter_map(|hook| hook.acknowledged(source));
+        let left = left.collect();
+        self.running.lock().left = left;
+    }
+
+    /// The node that posts may be another one: each webhook looks.
+    pub fn posting_changed(&self) {
+        for one in &self.running.lock().list {
+            one.hook.wake();
+        }
+    }
+
+    /// How far the receiver of each webhook is, by name, for the next node that posts. Empty
+    /// while another node does.
+    pub fn acknowledged(&self, source: &dyn EventSource) -> Vec<(Arc<str>, Acknowledged)> {
+        let hooks: Vec<_> = {
+            let running = self.running.lock();
+            if running.stopped {
+                return running.left.clone();
+            }
+            running.list.iter().map(|one| one.hook.clone()).collect()
+        };
+        let all = hooks.iter().filter_map(|hook| hook.acknowledged(source));
+        all.collect()
     }
 
     /// Takes over a new configuration. A webhook of the same name and account goes on where
@@ -187,7 +245,7 @@ impl Webhooks {
                 }
             }
         }
-        stop(gone, &**source);
+        stop(gone, &**source, true);
         for (spec, why) in failed {
             log::error!(
                 "Webhook '{}' gets no thread, its events are not posted: {why}",
@@ -219,9 +277,9 @@ impl RunningWebhook {
             stop: Arc::default(),
             state: Mutex::new(HookState {
                 spec,
-                reloads: 0,
+                wakes: 0,
                 ended: false,
-                next: None,
+                position: None,
                 shown: Shown::default(),
             }),
             news: Condvar::new(),
@@ -269,20 +327,44 @@ impl Hook {
 
     fn spec(&self) -> (Arc<Webhook>, u64) {
         let state = self.state.lock();
-        (state.spec.clone(), state.reloads)
+        (state.spec.clone(), state.wakes)
+    }
+
+    /// How far the receiver is; `None` while this node does not post, and on a server of its own.
+    fn acknowledged(&self, source: &dyn EventSource) -> Option<(Arc<str>, Acknowledged)> {
+        let (spec, _) = self.spec();
+        // In this order: what is numbered after that had not happened at that time.
+        let now = source.now();
+        let last = source.last_sequence(&spec.account)?;
+        let position = self.state.lock().position?;
+        if !position.is_current(source) {
+            return None;
+        }
+        let until = match position.next > last {
+            true => now,
+            false => position.until,
+        };
+        let far = source.acknowledged(&spec, until, position.next.saturating_sub(1))?;
+        Some((spec.name.clone(), far))
     }
 
     fn reload(&self, spec: Arc<Webhook>) {
         let mut state = self.state.lock();
         state.spec = spec;
-        state.reloads += 1;
+        state.wakes += 1;
         self.news.notify_all();
     }
 
-    /// Waits until the deadline, a stop, or a reload after the one of that number.
-    fn wait(&self, reloads: u64, deadline: Option<Instant>) {
+    /// The thread looks again which node posts.
+    fn wake(&self) {
+        self.state.lock().wakes += 1;
+        self.news.notify_all();
+    }
+
+    /// Waits until the deadline, a stop, or a wake after the one of that number.
+    fn wait(&self, wakes: u64, deadline: Option<Instant>) {
         let mut state = self.state.lock();
-        while !self.stopped() && state.reloads == reloads {
+        while !self.stopped() && state.wakes == wakes {
             match deadline {
                 None => self.news.wait(&mut state),
                 Some(deadline) => {
@@ -295,8 +377,8 @@ impl Hook {
     }
 }
 
-/// Stops those, all at a time, and tells what they have not posted.
-fn stop(all: Vec<RunningWebhook>, source: &dyn EventSource) {
+/// Stops those, all at a time; `tells`: what they have not posted is reported.
+fn stop(all: Vec<RunningWebhook>, source: &dyn EventSource, tells: bool) {
     for one in &all {
         one.hook.request_stop();
     }
@@ -305,7 +387,7 @@ fn stop(all: Vec<RunningWebhook>, source: &dyn EventSource) {
     for one in all {
         let mut state = one.hook.state.lock();
         while !state.ended && !one.hook.news.wait_until(&mut state, deadline).timed_out() {}
-        let (ended, next, spec) = (state.ended, state.next, state.spec.clone());
+        let (ended, position, spec) = (state.ended, state.position, state.spec.clone());
         drop(state);
         if ended {
             // A panic in it was logged when it happened.
@@ -313,6 +395,8 @@ fn stop(all: Vec<RunningWebhook>, source: &dyn EventSource) {
         }
         // Here and not in the thread, which may never come back. Where the account has no
         // user any more, nothing of it is to be posted.
+        let position = position.filter(|position| tells && position.is_current(source));
+        let next = position.map(|position| position.next);
         let range = next.zip(source.last_sequence(&spec.account));
         if let Some(range) = range.filter(|(next, last)| next <= last) {
             LostEvents::Stopped.report(source, &spec, range);

@@ -19,9 +19,9 @@ fn a_waiting_webhook_notices_a_reload_and_a_stop() {
             stop: Arc::default(),
             state: Mutex::new(HookState {
                 spec: spec.clone(),
-                reloads: 0,
+                wakes: 0,
                 ended: false,
-                next: None,
+                position: None,
                 shown: Shown::default(),
             }),
             news: Condvar::new(),
@@ -30,9 +30,9 @@ fn a_waiting_webhook_notices_a_reload_and_a_stop() {
             let hook = hook.clone();
             thread::spawn(move || {
                 while !hook.stopped() {
-                    let (_, reloads) = hook.spec();
+                    let (_, wakes) = hook.spec();
                     // As after an event that failed.
-                    hook.wait(reloads, None);
+                    hook.wait(wakes, None);
                 }
                 hook.end();
             })

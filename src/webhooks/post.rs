@@ -12,7 +12,7 @@ use curl::multi::{Easy2Handle, Multi};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use super::{Post, PostOutcome};
+use super::{Post, PostOutcome, PostedEvent};
 use presence::config::Webhook;
 
 /// The most that is read of an answer's body, in bytes. The content is ignored.
@@ -30,15 +30,9 @@ pub fn poster() -> Box<dyn Post> {
 }
 
 impl Post for Poster {
-    fn post(
-        &mut self,
-        spec: &Webhook,
-        sequence: u64,
-        json: &str,
-        stop: &AtomicBool,
-    ) -> PostOutcome {
+    fn post(&mut self, spec: &Webhook, event: &PostedEvent<'_>, stop: &AtomicBool) -> PostOutcome {
         let multi = self.0.get_or_insert_with(Multi::new);
-        let done = prepare(spec, sequence, json)
+        let done = prepare(spec, event)
             .map_err(|why| why.to_string())
             .and_then(|easy| perform(multi, easy, stop));
         match done {
@@ -57,7 +51,12 @@ impl Post for Poster {
     }
 }
 
-fn prepare(spec: &Webhook, sequence: u64, json: &str) -> Result<Easy2<Answer>, curl::Error> {
+fn prepare(spec: &Webhook, event: &PostedEvent<'_>) -> Result<Easy2<Answer>, curl::Error> {
+    let PostedEvent {
+        sequence,
+        node,
+        json,
+    } = *event;
     let time = SystemTime::now().duration_since(UNIX_EPOCH);
     let time = time.unwrap_or_default().as_secs();
     let mut headers = List::new();
@@ -66,6 +65,9 @@ fn prepare(spec: &Webhook, sequence: u64, json: &str) -> Result<Easy2<Answer>, c
     let signature = sign(spec.secret.text(), time, json);
     headers.append(&format!("X-UserPresence-Signature: sha256={signature}"))?;
     headers.append(&format!("X-UserPresence-Sequence: {sequence}"))?;
+    if let Some(node) = node {
+        headers.append(&format!("X-UserPresence-Node: {node}"))?;
+    }
     // Without `Expect: 100-continue`: the body is short.
     headers.append("Expect:")?;
     let mut easy = Easy2::new(Answer::default());

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use super::turn::{Acknowledged, Posting, Resumed};
+use presence::Time;
 use presence::account::{Event, Subscription};
+use presence::config::Webhook;
 
 /// The next part of the events of an account.
 #[derive(Debug)]
@@ -49,6 +52,33 @@ pub trait EventSource: Send + Sync {
     /// A reader that begins with the account's next event and ends with the flag, and the
     /// users that are hidden at that moment. `None` while the module is not running.
     fn subscribe(&self, account: &str, end: Arc<AtomicBool>) -> Option<Subscribed>;
+
+    /// The node that posts now.
+    fn posting(&self) -> Posting;
+
+    /// Where the webhook goes on when this node begins to post. `None` where nothing is known of
+    /// its receiver: then it begins with the next event, counted from when it was configured
+    /// here.
+    fn resume(&self, spec: &Webhook) -> Option<Resumed>;
+
+    /// How the webhook goes on after that event where the journal does not hold the next ones
+    /// any more: with the users who have changed since. `None` on a server of its own, which has
+    /// lost these events.
+    fn resume_after(&self, spec: &Webhook, sequence: u64) -> Option<Resumed>;
+
+    /// The user as they are now, as an event with the number of their last change. `None` where
+    /// the account has no such user.
+    fn present(&self, account: &str, user: &str) -> Option<Arc<Event>>;
+
+    /// How far the receiver is: it needs no event up to that number, and nothing of what had
+    /// happened at the time `until`. `None` on a server of its own, which tells nobody.
+    fn acknowledged(&self, spec: &Webhook, until: Time, sequence: u64) -> Option<Acknowledged>;
+
+    /// This node's name; `None` on a server of its own.
+    fn node(&self) -> Option<Arc<str>>;
+
+    /// The present time.
+    fn now(&self) -> Time;
 
     /// How much of the event a receiver of the account's events may know now: the event may
     /// have waited for hours. `None` while the module is not running.

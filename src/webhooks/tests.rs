@@ -1,13 +1,17 @@
 //! A webhook's thread, with a source and a poster of the test.
 
+mod turns;
+
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use super::{
-    EventReader, EventSource, Known, News, Post, PostOutcome, Shown, Subscribed, Webhooks,
+    Acknowledged, EventReader, EventSource, Known, News, Post, PostOutcome, PostedEvent, Posting,
+    Resumed, Shown, Subscribed, Webhooks,
 };
+use presence::Time;
 use presence::account::testing::event;
 use presence::account::{Event, Subscription};
 use presence::config::Webhook;
@@ -17,6 +21,14 @@ use presence::config::testing::parsed;
 #[derive(Default)]
 struct Account {
     events: Mutex<Vec<Arc<Event>>>,
+    /// The node that posts; `None` on a server of its own.
+    posting: Mutex<Option<Posting>>,
+    /// Where the next turn begins.
+    resumed: Mutex<Option<Resumed>>,
+    /// What follows on events that have left the journal.
+    after: Mutex<Option<Resumed>>,
+    /// The events up to this one have left the journal.
+    before: AtomicU64,
     news: Condvar,
     lost: AtomicU64,
     failures: Mutex<Vec<String>>,
@@ -29,6 +41,8 @@ impl Account {
         self.news.notify_all();
     }
 }
+
+const NOW: Time = Time::from_millis(1_800_000_000_000);
 
 struct TestSource(Arc<Account>);
 
@@ -44,6 +58,10 @@ impl EventReader for TestReader {
         loop {
             if self.end.load(Ordering::Acquire) {
                 return News::Over;
+            }
+            let before = self.account.before.load(Ordering::Relaxed);
+            if self.sequence < before {
+                return News::Missed(before);
             }
             let new = events.iter().filter(|it| it.sequence > self.sequence);
             let new: Vec<_> = new.take(most).cloned().collect();
@@ -72,6 +90,39 @@ impl EventSource for TestSource {
             end,
         };
         Some((Box::new(reader), HashSet::new()))
+    }
+
+    fn posting(&self) -> Posting {
+        let posting = self.0.posting.lock().unwrap();
+        posting.clone().unwrap_or(Posting::Here(0))
+    }
+
+    fn resume(&self, _: &Webhook) -> Option<Resumed> {
+        self.0.resumed.lock().unwrap().take()
+    }
+
+    fn resume_after(&self, _: &Webhook, _: u64) -> Option<Resumed> {
+        self.0.after.lock().unwrap().take()
+    }
+
+    fn present(&self, _: &str, user: &str) -> Option<Arc<Event>> {
+        user.parse()
+            .ok()
+            .map(|number| Arc::new(event("main", number)))
+    }
+
+    fn acknowledged(&self, spec: &Webhook, until: Time, sequence: u64) -> Option<Acknowledged> {
+        let node = self.node()?;
+        Some(Acknowledged::new(spec, &node, until, sequence))
+    }
+
+    fn node(&self) -> Option<Arc<str>> {
+        let posting = self.0.posting.lock().unwrap();
+        posting.as_ref().map(|_| "berlin".into())
+    }
+
+    fn now(&self) -> Time {
+        NOW
     }
 
     fn known(&self, _: &str, _: &Event) -> Option<Known> {
@@ -119,8 +170,8 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 struct TestReceiver;
 
 impl Post for TestReceiver {
-    fn post(&mut self, _: &Webhook, sequence: u64, _: &str, _: &AtomicBool) -> PostOutcome {
-        POSTED.lock().unwrap().push(sequence);
+    fn post(&mut self, _: &Webhook, event: &PostedEvent<'_>, _: &AtomicBool) -> PostOutcome {
+        POSTED.lock().unwrap().push(event.sequence);
         let answer = ANSWERS.lock().unwrap().pop_front();
         answer.unwrap_or(PostOutcome::Delivered)
     }
@@ -152,10 +203,18 @@ struct Started {
 
 impl Started {
     fn start(specs: &[Arc<Webhook>], answers: impl IntoIterator<Item = PostOutcome>) -> Self {
+        Self::start_with(Account::default(), specs, answers)
+    }
+
+    fn start_with(
+        account: Account,
+        specs: &[Arc<Webhook>],
+        answers: impl IntoIterator<Item = PostOutcome>,
+    ) -> Self {
         *ANSWERS.lock().unwrap() = answers.into_iter().collect();
         POSTED.lock().unwrap().clear();
         let webhooks = Webhooks::new(|| Box::new(TestReceiver));
-        let account = Arc::new(Account::default());
+        let account = Arc::new(account);
         let source: Arc<dyn EventSource> = Arc::new(TestSource(account.clone()));
         webhooks.start(specs, &source).unwrap();
         Started {

@@ -1,6 +1,6 @@
 //! The thread of one webhook.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::lost::{self, LostEvents};
-use super::{EventReader, EventSource, Hook, Known, News, Post, PostOutcome};
+use super::{
+    EventReader, EventSource, Hook, Known, News, Position, Post, PostOutcome, PostedEvent, Posting,
+};
 use presence::Time;
 use presence::account::{Event, Subscription, uuid_of};
 use presence::config::Webhook;
@@ -21,6 +23,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long to wait for news; there is no reason to wake up.
 const LONG: Duration = Duration::from_secs(3600);
 
+/// How long to wait for this node's turn; a change of turns wakes the thread earlier.
+const TURN: Duration = Duration::from_secs(5);
+
 pub struct Worker {
     hook: Arc<Hook>,
     source: Arc<dyn EventSource>,
@@ -30,11 +35,22 @@ pub struct Worker {
     pending: Option<Pending>,
     /// The users that the receiver knows to be hidden: it gets no event of them.
     hidden: HashSet<Arc<str>>,
+    /// The turn in which this node posts; `None` before the first.
+    turn: Option<u64>,
+    /// The users to post as they are now, before the reader goes on, by the number of their last
+    /// change.
+    changed: VecDeque<(u64, Arc<str>)>,
+    /// The receiver needs nothing more of what had happened then.
+    until: Time,
 }
 
 /// An event until it is taken.
 struct Pending {
     event: Arc<Event>,
+    /// The receiver has every event before this number.
+    number: u64,
+    /// When it happened; `None` for a user as they are now.
+    at: Option<Time>,
     /// When it failed first.
     failed: Option<Instant>,
     /// The pause before it is tried again.
@@ -50,6 +66,8 @@ impl Worker {
             event: Subscription::path(&spec.account),
             id: id(&spec),
         };
+        let turn = (source.posting() == Posting::Here(0)).then_some(0);
+        let until = source.now();
         let worker = Worker {
             hook,
             source,
@@ -57,8 +75,11 @@ impl Worker {
             subscription,
             pending: None,
             hidden,
+            turn,
+            changed: VecDeque::new(),
+            until,
         };
-        worker.note_next();
+        worker.note_position();
         Some(worker)
     }
 
@@ -69,21 +90,36 @@ impl Worker {
             let done = catch_unwind(AssertUnwindSafe(|| self.step(poster)));
             if done.is_err() {
                 poster.reset();
-                let (spec, reloads) = self.hook.spec();
-                self.failed(&spec, reloads, "an error in the module itself", None);
+                let (spec, wakes) = self.hook.spec();
+                self.failed(&spec, wakes, "an error in the module itself", None);
             }
-            self.note_next();
+            self.note_position();
         }
     }
 
     fn step(&mut self, poster: &mut dyn Post) {
+        let (spec, wakes) = self.hook.spec();
+        match self.source.posting() {
+            Posting::Here(turn) if self.turn != Some(turn) => return self.begin_turn(&spec, turn),
+            Posting::Here(_) => {}
+            // What is pending stays: nobody else posts if this turn goes on.
+            Posting::Elsewhere(_) => {
+                self.forget_failure();
+                return self.hook.wait(wakes, Some(Instant::now() + TURN));
+            }
+        }
         match self.pending.take() {
-            None => self.fetch(),
+            None => match self.changed.pop_front() {
+                Some((number, user)) => {
+                    let event = self.source.present(&spec.account, &user);
+                    self.accept(event, Some(number));
+                }
+                None => self.fetch(&spec),
+            },
             Some(pending) => {
                 // It stays, whatever becomes of this try.
                 let pending = self.pending.insert(pending);
                 let event = pending.event.clone();
-                let (spec, reloads) = self.hook.spec();
                 let known = self.source.known(&spec.account, &event);
                 let json = match known {
                     Some(Known::Event) if spec.with_record => {
@@ -91,48 +127,96 @@ impl Worker {
                     }
                     Some(Known::Event) => event.json(&self.subscription),
                     Some(Known::Hidden) => event.hidden_json(&self.subscription),
-                    Some(Known::Nothing) => return self.pending = None,
+                    Some(Known::Nothing) => return self.done(),
                     // The module is going, and will tell.
-                    None => return self.hook.wait(reloads, None),
+                    None => return self.hook.wait(wakes, None),
                 };
                 crate::trip("webhook");
                 let stop = self.hook.stop.clone();
-                match poster.post(&spec, event.sequence, &json, &stop) {
+                let node = self.source.node();
+                let posted = PostedEvent {
+                    sequence: event.sequence,
+                    node: node.as_deref(),
+                    json: &json,
+                };
+                match poster.post(&spec, &posted, &stop) {
                     PostOutcome::Delivered => self.delivered(&spec, &event),
-                    PostOutcome::Gone => self.gone(&spec, reloads),
-                    PostOutcome::Failed(why, after) => self.failed(&spec, reloads, &why, after),
+                    PostOutcome::Gone => self.gone(&spec, wakes),
+                    PostOutcome::Failed(why, after) => self.failed(&spec, wakes, &why, after),
                     PostOutcome::Stopped => {}
                 }
             }
         }
     }
 
+    /// This node begins to post: goes on where the receiver is.
+    fn begin_turn(&mut self, spec: &Webhook, turn: u64) {
+        let was = self.turn.replace(turn);
+        // Without a cluster any more, a node that has posted until now just goes on.
+        if turn == 0 && was.is_some() {
+            return;
+        }
+        if let Some(resumed) = self.source.resume(spec) {
+            self.pending = None;
+            self.reader.skip_to(resumed.sequence);
+            self.hidden = resumed.hidden;
+            self.changed = resumed.changed;
+            self.until = resumed.until;
+        }
+    }
+
     /// Takes the next event that the receiver is to be told.
-    fn fetch(&mut self) {
-        match self.reader.next(1, Instant::now() + LONG) {
-            News::Events(events) => {
-                let known = &self.hidden;
-                let news = |event: &Arc<Event>| !event.is_hidden() || !known.contains(&event.user);
-                let event = events.into_iter().find(news);
-                self.pending = event.map(|event| Pending {
-                    event,
-                    failed: None,
-                    pause: FIRST_PAUSE,
-                });
-            }
+    fn fetch(&mut self, spec: &Webhook) {
+        // In a cluster the turn may end meanwhile, and another one begin.
+        let wait = match self.turn {
+            Some(0) | None => LONG,
+            Some(_) => TURN,
+        };
+        match self.reader.next(1, Instant::now() + wait) {
+            News::Events(events) => self.accept(events.into_iter().next(), None),
             News::Missed(before) => {
-                let (spec, _) = self.hook.spec();
-                let from = self.reader.sequence() + 1;
-                self.lose(&spec, (from, before), &LostEvents::Missed);
+                let had = self.reader.sequence();
+                match self.source.resume_after(spec, had) {
+                    Some(resumed) => {
+                        self.reader.skip_to(resumed.sequence);
+                        self.changed = resumed.changed;
+                    }
+                    None => self.lose(spec, (had + 1, before), &LostEvents::Missed),
+                }
             }
             // Told to, or the module is going and will tell.
             News::Over => self.hook.wait(self.hook.spec().1, None),
         }
     }
 
+    /// Has an event posted, unless the receiver knows that the user is hidden. `number`: that of
+    /// a user who is posted as they are now.
+    fn accept(&mut self, event: Option<Arc<Event>>, number: Option<u64>) {
+        let Some(event) = event else {
+            return;
+        };
+        let is_known = event.is_hidden() && self.hidden.contains(&event.user);
+        self.pending = Some(Pending {
+            number: number.unwrap_or(event.sequence),
+            at: number.is_none().then(|| event.at()),
+            event,
+            failed: None,
+            pause: FIRST_PAUSE,
+        });
+        if is_known {
+            self.done();
+        }
+    }
+
+    /// The receiver needs the pending event no more.
+    fn done(&mut self) {
+        let at = self.pending.take().and_then(|pending| pending.at);
+        self.until = at.unwrap_or(self.until);
+    }
+
     fn delivered(&mut self, spec: &Webhook, event: &Event) {
         let sequence = event.sequence;
-        self.pending = None;
+        self.done();
         if event.is_hidden() {
             self.hidden.insert(event.user.clone());
         } else {
@@ -153,15 +237,15 @@ impl Worker {
     }
 
     /// Notes a failure and waits until it is time to try again.
-    fn failed(&mut self, spec: &Webhook, reloads: u64, why: &str, after: Option<Duration>) {
+    fn failed(&mut self, spec: &Webhook, wakes: u64, why: &str, after: Option<Duration>) {
         let Some(pending) = &mut self.pending else {
             // Nothing was lost.
-            return self.hook.wait(reloads, Some(Instant::now() + FIRST_PAUSE));
+            return self.hook.wait(wakes, Some(Instant::now() + FIRST_PAUSE));
         };
         let now = Instant::now();
         let first = pending.failed.is_none();
         let end = *pending.failed.get_or_insert(now) + spec.retry_for;
-        let sequence = pending.event.sequence;
+        let (sequence, number) = (pending.event.sequence, pending.number);
         let pause = after.map_or_else(
             || jitter(pending.pause),
             |after| after.clamp(FIRST_PAUSE, LONGEST_PAUSE),
@@ -182,19 +266,20 @@ impl Worker {
         }
         if now >= end {
             self.pending = None;
+            self.changed.clear();
             // Where the account has no user any more, it has no event either.
             let to = self
                 .source
                 .last_sequence(&spec.account)
                 .unwrap_or(sequence)
                 .max(sequence);
-            return self.lose(spec, (sequence, to), &LostEvents::GivenUp(why));
+            return self.lose(spec, (number, to), &LostEvents::GivenUp(why));
         }
-        self.hook.wait(reloads, Some((now + pause).min(end)));
+        self.hook.wait(wakes, Some((now + pause).min(end)));
     }
 
     /// Stops until the next reload.
-    fn gone(&mut self, spec: &Webhook, reloads: u64) {
+    fn gone(&mut self, spec: &Webhook, wakes: u64) {
         let why = "the receiver is gone (HTTP status 410)";
         self.note(why);
         if let Some(pending) = &mut self.pending {
@@ -202,7 +287,7 @@ impl Worker {
             pending.pause = FIRST_PAUSE;
         }
         lost::report_stopped(&*self.source, spec, why);
-        self.hook.wait(reloads, None);
+        self.hook.wait(wakes, None);
     }
 
     /// Goes on after those events, which are not posted.
@@ -211,11 +296,23 @@ impl Worker {
         lost.report(&*self.source, spec, range);
     }
 
-    /// Notes its position, for the thread that stops it.
-    fn note_next(&self) {
-        let pending = self.pending.as_ref();
-        let next = pending.map_or(self.reader.sequence() + 1, |pending| pending.event.sequence);
-        self.hook.state.lock().next = Some(next);
+    /// Notes its position, for the thread that stops it, and for other nodes.
+    fn note_position(&self) {
+        let pending = self.pending.as_ref().map(|pending| pending.number);
+        let changed = self.changed.front().map(|(number, _)| *number);
+        let next = pending.or(changed);
+        self.hook.state.lock().position = Some(Position {
+            next: next.unwrap_or(self.reader.sequence() + 1),
+            until: self.until,
+            turn: self.turn,
+        });
+    }
+
+    /// Another node posts: what failed here says nothing any more.
+    fn forget_failure(&self) {
+        let mut state = self.hook.state.lock();
+        state.shown.error.clear();
+        state.shown.failing = None;
     }
 
     fn note(&self, why: &str) {

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Unpacks etcd's server and its command-line client for the tests into the directory named by
-# the only argument, of the same Debian release as the private Asterisk. It needs no root
+# Unpacks etcd's server and its command-line client, and the library with which a test gives an
+# Asterisk another clock, for the tests into the directory named by the only argument, of the same Debian release as the private Asterisk. It needs no root
 # rights, installs nothing and leaves nothing running: each test starts its own members from
 # here.
 #
@@ -10,7 +10,10 @@ set -euo pipefail
 root=$1
 suite=${ETCD_SUITE:-forky}
 
-[ -e "$root/usr/bin/etcdctl" ] && exit 0
+if [ -e "$root/usr/bin/etcdctl" ] &&
+    compgen -G "$root/usr/lib/*-linux-gnu/faketime/libfaketimeMT.so.1" >/dev/null; then
+    exit 0
+fi
 
 mkdir -p "$(dirname "$root")"
 # Unpacked beside its final place and then renamed: an interrupted run leaves nothing partial.
@@ -19,10 +22,10 @@ chmod 755 "$part"
 trap 'rm -rf "$part"' EXIT
 trap 'exit 130' INT TERM HUP
 
-echo "etcd: unpacking Debian's etcd-server and etcd-client into $root"
+echo "etcd: unpacking Debian's etcd and libfaketime into $root"
 mmdebstrap --quiet --mode=chrootless --variant=extract \
     --aptopt='Acquire::Check-Valid-Until "false"' \
-    --include=etcd-server,etcd-client \
+    --include=etcd-server,etcd-client,libfaketime \
     "$suite" "$part/root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
 
 # The machine's glibc may be too old for the programs: a script in each one's place runs it

@@ -16,6 +16,7 @@ mod board_administration;
 mod board_settings;
 mod calls;
 mod clients;
+mod cluster;
 mod combine;
 mod combining;
 mod comebacks;

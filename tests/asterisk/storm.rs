@@ -13,7 +13,7 @@ use crate::harness::{Ami, Instance, Message, wait_until};
 
 /// Users who share extensions; one who shares none; one with nothing but their own status;
 /// one whose own status is one source of several; and one who reads two others.
-const USERS: &str = "[general]\n\
+pub(super) const USERS: &str = "[general]\n\
     [p1]\ntype = user\naccount = one\nextension = 401\nextension = 402\n\
     [p2]\ntype = user\naccount = one\nextension = 402\nextension = 403\n\
     [l1]\ntype = user\naccount = two\nmethod = latest\nextension = 401\nextension = 403\n\
@@ -25,7 +25,7 @@ const USERS: &str = "[general]\n\
     [team]\ntype = user\naccount = two\nsource = UserPresence:l1\nsource = UserPresence:p2\n";
 
 /// The users whose status the clients set, with the extensions to which it is written.
-const SET: [(&str, &[&str]); 7] = [
+pub(super) const SET: [(&str, &[&str]); 7] = [
     ("p1", &["401", "402"]),
     ("p2", &["402", "403"]),
     ("l1", &["401", "403"]),
@@ -35,13 +35,13 @@ const SET: [(&str, &[&str]); 7] = [
     ("own", &[]),
 ];
 
-const EXTENSIONS: [&str; 5] = ["401", "402", "403", "404", "405"];
+pub(super) const EXTENSIONS: [&str; 5] = ["401", "402", "403", "404", "405"];
 
 const CLIENTS: usize = 4;
 const EACH: usize = 2500;
 
 /// One change of a client.
-struct Change {
+pub(super) struct Change {
     /// Unique; empty for a type without a state.
     message: Option<String>,
     status: &'static str,
@@ -57,7 +57,7 @@ enum Target {
 }
 
 impl Change {
-    fn new(client: usize, number: usize) -> Self {
+    pub(super) fn new(client: usize, number: usize) -> Self {
         // Different strides make the clients meet in ever new combinations.
         let step = number * [1, 3, 7, 11][client] + client;
         let states = [
@@ -102,7 +102,7 @@ impl Change {
         }
     }
 
-    fn make(&self, ami: &Ami) {
+    pub(super) fn make(&self, ami: &Ami) {
         let message = self.message.as_deref().unwrap_or_default();
         let status = self.status;
         let setvar = |function: String, value: String| {
@@ -238,7 +238,7 @@ fn said_last(ast: &Instance, events: &[Message], name: &str) -> bool {
 
 /// Asserts that the user's presence follows from the sources by the rule.
 #[track_caller]
-fn by_the_rule(ast: &Instance, user: &str) {
+pub(super) fn by_the_rule(ast: &Instance, user: &str) {
     let seen = json(ast, user);
     let mut sources = seen["sources"].as_array().expect("sources").clone();
     if seen["method"] == "none" {

@@ -73,7 +73,7 @@ impl Key {
 impl Rows {
     /// Stores a batch of the rows that wait; returns whether there may be more.
     pub fn store_some(&mut self, runtime: &Runtime) -> bool {
-        if self.again.is_some_and(|again| Time::now() < again) {
+        if self.again.is_some_and(|again| runtime.now() < again) {
             return false;
         }
         self.again = None;
@@ -94,7 +94,7 @@ impl Rows {
                 format!("AstDB does not keep presence, it is tried again: {why}")
             });
         }
-        self.again = Some(Time::now().after(RETRY));
+        self.again = Some(runtime.now().after(RETRY));
         false
     }
 
@@ -195,10 +195,10 @@ impl Rows {
     }
 
     /// When the next row is due.
-    pub fn next(&self) -> Option<Time> {
+    pub fn next(&self, now: Time) -> Option<Time> {
         let due = self.order.front().map(|(due, _)| {
             let left = due.saturating_duration_since(Instant::now());
-            Time::now().after(left)
+            now.after(left)
         });
         // After a refusal all rows wait.
         self.again.or(due)

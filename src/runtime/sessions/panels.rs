@@ -2,6 +2,7 @@
 //! panel, from its login to its logout or end, however its streams come and go.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::signed_in::{PanelStep, SessionKey};
 use crate::runtime::Runtime;
@@ -44,8 +45,10 @@ impl Runtime {
 
     /// Logs out the users whose session is over by now, or invalid in this configuration;
     /// returns when to look again. For the persister.
-    pub(in crate::runtime) fn end_sessions(&self, now: Time) -> Option<Time> {
+    pub(in crate::runtime) fn end_sessions(&self) -> Option<Time> {
         let logins = self.logins()?;
+        // Sessions go by the system's clock: their tokens are this server's alone.
+        let now = Time::now();
         let (steps, next) = {
             let mut sessions = self.sessions.signed_in.lock();
             (sessions.over(&logins, now), sessions.next())
@@ -53,7 +56,8 @@ impl Runtime {
         for step in steps {
             self.update_always(|world, now| ((), apply(world, &step, now)));
         }
-        next
+        let left = |next: Time| Duration::from_micros(next.micros().saturating_sub(now.micros()));
+        next.map(|next| self.now().after(left(next)))
     }
 
     fn take_steps(&self, steps: impl IntoIterator<Item = PanelStep>) {

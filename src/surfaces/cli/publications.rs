@@ -7,7 +7,6 @@ use super::table::Table;
 use crate::runtime;
 use crate::runtime::store;
 use asterisk::cli::{Args, CliResult};
-use presence::Time;
 use presence::model::publication::Publication;
 use presence::world::World;
 
@@ -22,7 +21,7 @@ pub fn show_publications(args: &Args<'_>, out: &mut String) -> CliResult {
     };
     let mut all = runtime.publications().all();
     all.sort_by(|a, b| a.0.cmp(&b.0));
-    let now = Time::now();
+    let now = store::now();
     let mut table = Table::new(["Phone", "Publishes", "Note", "Changed", "Users"]);
     for (device, latest) in all {
         // One lock for each phone: a long list never delays a change.

@@ -32,9 +32,10 @@ pub fn show_routes(args: &Args<'_>, out: &mut String) -> CliResult {
         let name = world.directory().get(user).name.clone();
         let ignored = calls::ignored(world, user);
         let table = calls::table(world, user);
-        (name, world.dnd_status(user), table, ignored)
+        let elsewhere = calls::elsewhere::of_user(world, user);
+        (name, world.dnd_status(user), table, ignored, elsewhere)
     });
-    outcome(found.map(|(name, dnd, rows, ignored)| {
+    outcome(found.map(|(name, dnd, rows, ignored, elsewhere)| {
         let is_own = |row: &calls::Row| row.iter().any(|cell| cell.ends_with(" (own)"));
         let own = rows.iter().any(is_own);
         let mut table = Table::new(HEADS);
@@ -46,6 +47,9 @@ pub fn show_routes(args: &Args<'_>, out: &mut String) -> CliResult {
         }
         for ignored in ignored {
             let _ = writeln!(out, "For {name}, {ignored}");
+        }
+        for phone in elsewhere {
+            let _ = writeln!(out, "{phone}");
         }
         if !dnd.accepts_calls() {
             // Writing to a String cannot fail.

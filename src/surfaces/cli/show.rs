@@ -70,7 +70,7 @@ pub fn show_users(args: &Args<'_>, out: &mut String) -> CliResult {
     // Matching many names takes time: not under the lock.
     let mut names = names.unwrap_or_default();
     names.retain(|name| wanted(name));
-    let now = Time::now();
+    let now = store::now();
     let table = Table::new([
         "User", "Name", "State", "Status", "Inferred", "Source", "Set", "Subtype", "Message",
     ]);
@@ -136,7 +136,7 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> CliResult {
     let Some(view) = view(name, out) else {
         return CliResult::Failure;
     };
-    let now = Time::now();
+    let now = store::now();
     let flags = Flag::ALL.map(|flag| (flag.label(), yes_no(view.flags.get(flag)).to_owned()));
     let lines = [
         ("User", view.user.clone()),
@@ -301,7 +301,7 @@ pub fn explain_user(args: &Args<'_>, out: &mut String) -> CliResult {
         }
         _ => return CliResult::ShowUsage,
     };
-    outcome(view(name, out).map(|view| out.push_str(&explain(&view, Time::now()))))
+    outcome(view(name, out).map(|view| out.push_str(&explain(&view, store::now()))))
 }
 
 /// `userpresence show actions`

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::show::ago;
 use super::table::Table;
 use crate::runtime;
+use crate::webhooks::Posting;
 use asterisk::cli::{Args, CliResult};
 use presence::Time;
 
@@ -50,5 +51,14 @@ pub fn show_webhooks(args: &Args<'_>, out: &mut String) -> CliResult {
         table.show(out);
     }
     let _ = writeln!(out, "{count} webhook{}", if count == 1 { "" } else { "s" });
+    let posting = runtime::current().map(|it| it.posting());
+    let _ = match posting.filter(|_| count > 0) {
+        None | Some(Posting::Here(0)) => Ok(()),
+        Some(Posting::Here(_)) => writeln!(out, "This node posts"),
+        Some(Posting::Elsewhere(Some(node))) => writeln!(out, "Node '{node}' posts, not this one"),
+        Some(Posting::Elsewhere(None)) => {
+            writeln!(out, "No node posts: see 'userpresence show cluster'")
+        }
+    };
     CliResult::Success
 }

@@ -13,9 +13,9 @@ const TOGETHER: u32 = 20;
 /// A call to a user.
 pub struct DialCall<'a> {
     pub channel: &'a Channel<'a>,
-    /// Whether a queue makes the call. A queue tries other members itself, so such a call
-    /// is never forwarded.
-    pub from_queue: bool,
+    /// Whether a queue or another node makes the call. It decides itself for how long phones ring
+    /// and what follows, so such a call is never forwarded.
+    pub caller_decides: bool,
     pub together: bool,
     pub dial_options: &'a str,
     /// The caller's device, which does not ring.
@@ -54,7 +54,7 @@ impl DialCall<'_> {
             busy(self.channel, "REFUSED");
             return DialplanNext::Continue;
         }
-        if let Some(target) = plan.always.as_ref().filter(|_| !self.from_queue) {
+        if let Some(target) = plan.always.as_ref().filter(|_| !self.caller_decides) {
             let reason = match plan.state {
                 State::Dnd => RedirectingReason::DoNotDisturb,
                 _ => RedirectingReason::Unconditional,
@@ -75,7 +75,7 @@ impl DialCall<'_> {
             RedirectingReason::Busy => &plan.busy,
             _ => &plan.no_answer,
         };
-        if let Some(target) = target.as_ref().filter(|_| !self.from_queue) {
+        if let Some(target) = target.as_ref().filter(|_| !self.caller_decides) {
             return self.forward(target, reason);
         }
         let status = match rung {
@@ -96,7 +96,7 @@ impl DialCall<'_> {
     }
 
     /// Sends the user a push message about a call that rang without an answer. Not for a
-    /// queue, which tries other members.
+    /// queue, which tries other members, nor for another node, which sends it itself.
     fn push_if_missed(&self, rung: DialOutcome) {
         let status = match rung {
             DialOutcome::NoAnswer => "NOANSWER",
@@ -105,7 +105,7 @@ impl DialCall<'_> {
             DialOutcome::Over(_) => "CANCELLED",
         };
         let answered = self.channel.get("DIALSTATUS").as_deref() == Some("ANSWER");
-        if self.from_queue || (answered && status == "CANCELLED") {
+        if self.caller_decides || (answered && status == "CANCELLED") {
             return;
         }
         let caller = self.channel.caller().unwrap_or_default();
@@ -120,11 +120,11 @@ impl DialCall<'_> {
     /// every stage that could ring was busy.
     fn ring(&self) -> DialOutcome {
         let plan = &self.plan;
-        if self.from_queue || self.together {
+        if self.caller_decides || self.together {
             let stage = plan.steps.first().map_or(TOGETHER, |step| step.timeout);
-            // A queue has its own timeout.
-            let timeout = (!self.from_queue).then_some(stage);
-            let monitors = plan.monitors.iter().filter(|_| !self.from_queue);
+            // The caller has a timeout of its own.
+            let timeout = (!self.caller_decides).then_some(stage);
+            let monitors = plan.monitors.iter().filter(|_| !self.caller_decides);
             return self.dial_all(plan.together.iter().chain(monitors), timeout);
         }
         let mut all = DialOutcome::Unavailable;

@@ -11,6 +11,7 @@ use super::users;
 use super::{HttpCaller, Reply, Request, account, error, not_running, read_body, read_json};
 use crate::runtime::live_calls::{self, CallsOf, CallsRead};
 use crate::runtime::{self, Runtime, store};
+use presence::calls::elsewhere::elsewhere;
 use presence::calls::live::SeenCall;
 use presence::calls::own_phone::{caller_id, is_dialable, own_number, own_phone};
 use presence::calls::pickup::find_picker;
@@ -110,6 +111,7 @@ struct DialRequest {
 struct OwnPhone {
     runtime: std::sync::Arc<Runtime>,
     user: UserId,
+    /// What is called: the phone, or what leads to the node at which it is registered.
     device: String,
     number: String,
     name: std::sync::Arc<str>,
@@ -148,9 +150,11 @@ impl OwnPhone {
             let number = own_number(world, user).to_owned();
             let context = of.rule.calls.forward_context.to_string();
             let name = of.display_name().to_owned();
-            is_here.then(|| (user, of.name.clone(), name, device, number, context))
+            let elsewhere = device.as_ref().map(|it| elsewhere(world, user, it));
+            let names = (of.name.clone(), name);
+            is_here.then_some((user, names, device, elsewhere, number, context))
         });
-        let Some((user, name, display_name, device, number, forward_context)) = found.flatten()
+        let Some((user, names, device, elsewhere, number, forward_context)) = found.flatten()
         else {
             let why = "You have no phone in this account: the login names no user of it.";
             return Err(error(403, "role", why));
@@ -163,10 +167,16 @@ impl OwnPhone {
             None => error(409, "phone", "You have no phone that could be called."),
         })?;
         let state = runtime.host().device(&device);
-        if matches!(state, DeviceState::Unavailable | DeviceState::Invalid) {
-            let why = format!("Your phone {device} cannot be reached.");
-            return Err(error(409, "phone", &why));
-        }
+        let mut elsewhere = elsewhere.unwrap_or_default().into_iter();
+        let device = match elsewhere.find_map(|phone| phone.dial) {
+            Some(dial) => dial,
+            None if matches!(state, DeviceState::Unavailable | DeviceState::Invalid) => {
+                let why = format!("Your phone {device} cannot be reached.");
+                return Err(error(409, "phone", &why));
+            }
+            None => device,
+        };
+        let (name, display_name) = names;
         Ok(OwnPhone {
             runtime,
             user,

@@ -22,7 +22,7 @@ use crate::runtime::feed::{Next, Note, Reader};
 use crate::runtime::live_calls::CallsOf;
 use crate::runtime::store;
 use asterisk::http::{ReaderGone, ReplyBody, Stream};
-use presence::account::{Event, EventsQuery, Record, Subscription, wants_group};
+use presence::account::{Event, EventId, EventsQuery, Record, Subscription, wants_group};
 use presence::model::visibility::Viewer;
 
 /// The interval of comment lines, which keep the connection open and show both sides that the
@@ -58,7 +58,9 @@ pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
         let members = Members::of(&account, &query.extensions, caller)?;
         let slot = reader_slots::take(&account, caller)?;
         let name = account.as_str().into();
-        let reader = Reader::new(&runtime.feed, name, query.last, members.sequence, round);
+        let settings = &members.directory.settings;
+        let last = query.last.as_ref().map(|last| last.sequence_on(settings));
+        let reader = Reader::new(&runtime.feed, name, last.flatten(), members.sequence, round);
         let (reader, resumes) =
             reader.ok_or_else(|| error(503, "not_running", runtime::NOT_RUNNING))?;
         session::count_as_panel(request);
@@ -70,8 +72,9 @@ pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
             users.map(|user| user.name.clone()).collect()
         });
         let viewer = store::read(|world| world.viewer(caller));
-        let begin = match (query.last, resumes) {
-            (Some(_), false) => Begin::Reset,
+        let begin = match (last, resumes) {
+            (Some(None), _) => Begin::Reset(OTHER_NODE),
+            (Some(_), false) => Begin::Reset(MISSED),
             (None, _) if query.snapshot => Begin::Snapshot,
             _ => Begin::Live,
         };
@@ -80,6 +83,10 @@ pub fn stream(request: &Request<'_>, caller: &HttpCaller) -> Reply {
             account,
             caller: caller.clone(),
             viewer: viewer.ok_or_else(super::not_running)?,
+            node: settings
+                .cluster
+                .as_ref()
+                .map(|cluster| cluster.node.clone()),
             query,
             wanted,
             reader: reader.with_calls(),
@@ -114,9 +121,12 @@ enum Begin {
     Live,
     /// A snapshot of all users.
     Snapshot,
-    /// A `reset`, because the reader has missed events, and a snapshot.
-    Reset,
+    /// A `reset` with the reason why the reader cannot resume, and a snapshot.
+    Reset(&'static str),
 }
+
+const MISSED: &str = "The journal no longer holds the events that were missed.";
+const OTHER_NODE: &str = "The last event was one of another server, which has its own numbers.";
 
 struct FeedStream {
     subscription: Subscription,
@@ -124,6 +134,8 @@ struct FeedStream {
     caller: HttpCaller,
     /// The caller as a reader; a reload, which may change it, ends the stream.
     viewer: Viewer,
+    /// The name of this node in the cluster; a reload, which may change it, ends the stream.
+    node: Option<Arc<str>>,
     query: EventsQuery,
     /// The names of the requested users; `None` for all.
     wanted: Option<HashSet<Arc<str>>>,
@@ -183,7 +195,7 @@ impl FeedStream {
             match self.reader.next(BATCH, deadline) {
                 Next::Over => return Ok(()),
                 Next::Missed(_) => {
-                    self.snapshot(stream, Begin::Reset)?;
+                    self.snapshot(stream, Begin::Reset(MISSED))?;
                     self.calls = None;
                     self.calls(&mut text, &[]);
                 }
@@ -259,7 +271,7 @@ impl FeedStream {
         if !(after && sees(&self.viewer, &event.user)) {
             if before || after {
                 let gone = object!({"extensionId": *event.id, "sequence": event.sequence});
-                message(text, Some(event.sequence), "hidden", &gone.to_string());
+                message(text, self.id(event.sequence), "hidden", &gone.to_string());
             }
             return;
         }
@@ -275,7 +287,7 @@ impl FeedStream {
                 false => None,
             };
             let json = json.unwrap_or_else(|| event.json(&self.subscription));
-            message(text, Some(event.sequence), "presence", &json);
+            message(text, self.id(event.sequence), "presence", &json);
         }
     }
 
@@ -295,6 +307,11 @@ impl FeedStream {
             }
             version
         });
+    }
+
+    /// The id of the event with this number.
+    fn id(&self, sequence: u64) -> Option<EventId<'_>> {
+        Some(EventId::new(self.node.as_deref(), sequence))
     }
 
     /// Only the user's own callers receive a push message.
@@ -318,8 +335,7 @@ impl FeedStream {
         // Events missed before were counted when the gap was found.
         self.sent.pieces.clear();
         let mut text = String::new();
-        if begin == Begin::Reset {
-            let reason = "The journal no longer holds the events that were missed.";
+        if let Begin::Reset(reason) = begin {
             let reset = object!({"reason": reason, "sequence": members.sequence});
             message(&mut text, None, "reset", &reset.to_string());
         }
@@ -342,12 +358,8 @@ impl FeedStream {
             };
             // Strings and numbers always serialise.
             let json = serde_json::to_string(&snapshot).unwrap_or_default();
-            message(
-                &mut text,
-                (!more).then_some(members.sequence),
-                "snapshot",
-                &json,
-            );
+            let id = self.id(members.sequence).filter(|_| !more);
+            message(&mut text, id, "snapshot", &json);
             self.write(stream, &text, members.sequence)?;
             text.clear();
         }
@@ -365,7 +377,7 @@ fn sees(viewer: &Viewer, user: &str) -> bool {
 }
 
 /// Appends one message. The JSON contains no line breaks.
-fn message(text: &mut String, id: Option<u64>, event: &str, json: &str) {
+fn message(text: &mut String, id: Option<EventId<'_>>, event: &str, json: &str) {
     if let Some(id) = id {
         let _ = writeln!(text, "id: {id}");
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{HttpCaller, Reply, Request, account, error, read_json};
 use crate::runtime::store;
 pub use members::{Members, Reloaded, may_see, pairs, records};
-use presence::account::{ListQuery, Record};
+use presence::account::{EventId, ListQuery, Record};
 use presence::world::World;
 pub use update::put;
 
@@ -33,10 +33,14 @@ struct Paging {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct PresencePage {
     records: Vec<Record>,
     paging: Paging,
     sequence: u64,
+    /// The number as a reader of the feed gives it, where it is not the number alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_event_id: Option<String>,
 }
 
 /// `GET v1/account/{id}/presence`
@@ -103,6 +107,7 @@ fn page(
         };
         store::read(look).flatten().ok_or(Reloaded)?;
     }
+    let settings = &members.directory.settings;
     Ok(PresencePage {
         records: page,
         paging: Paging {
@@ -112,6 +117,10 @@ fn page(
             total_elements: count,
         },
         sequence: members.sequence,
+        last_event_id: settings
+            .cluster
+            .is_some()
+            .then(|| EventId::here(settings, members.sequence).to_string()),
     })
 }
 

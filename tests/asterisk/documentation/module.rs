@@ -10,7 +10,7 @@ use crate::harness::Instance;
 const NOTHING: &str = "zzzzzzzzzz";
 
 /// What each type of section needs besides, so that the unknown option is its only error.
-const SECTIONS: [(&str, &str); 9] = [
+const SECTIONS: [(&str, &str); 11] = [
     ("user", ""),
     ("status", "state = away"),
     ("device_table", ""),
@@ -23,6 +23,8 @@ const SECTIONS: [(&str, &str); 9] = [
         "webhook",
         "url = http://127.0.0.1:9/\nsecret = correct horse battery",
     ),
+    ("cluster", "servers = http://127.0.0.1:9"),
+    ("node", ""),
 ];
 
 /// The words of a list such as `type or a state (not_set, away or dnd)`.

@@ -2,6 +2,7 @@
 
 use super::instance::Instance;
 use super::modules::sets;
+use super::paths;
 
 /// The build of the module that an instance gets.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -204,6 +205,14 @@ impl Builder {
         let tunables = "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0";
         self.environment("GLIBC_TUNABLES", tunables)
             .environment("MALLOC_PERTURB_", "165")
+    }
+
+    /// A system clock that differs from the machine's by this, for example `+3600s`. It runs
+    /// at the same pace.
+    pub fn clock(self, offset: &str) -> Self {
+        self.environment("LD_PRELOAD", &paths::faketime().to_string_lossy())
+            .environment("FAKETIME", offset)
+            .environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")
     }
 
     /// Sets a variable of Asterisk's environment.

@@ -12,7 +12,7 @@ use super::wait::PATIENCE;
 /// One message of a stream.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Its number, if it has one.
+    /// Its number, if it has one; in a cluster, without the node's name before it.
     pub id: Option<u64>,
     /// `presence`, `snapshot`, ...
     pub kind: String,
@@ -58,7 +58,10 @@ impl EventStream {
                 return None;
             }
             match line.trim_end().split_once(": ") {
-                Some(("id", given)) => id = Some(given.parse().expect("a number")),
+                Some(("id", given)) => {
+                    let number = given.rsplit(':').next().unwrap_or_default();
+                    id = Some(number.parse().expect("a number"));
+                }
                 Some(("event", given)) => given.clone_into(&mut kind),
                 Some(("data", given)) => given.clone_into(&mut data),
                 // The time before a reconnect, or an empty message.

@@ -27,6 +27,7 @@ mod calendar;
 mod calls;
 pub mod changes;
 pub mod client;
+pub mod cluster;
 mod config;
 mod cut;
 pub mod database;
@@ -59,6 +60,7 @@ pub mod statuses;
 pub mod users;
 mod view;
 mod wait;
+pub mod watchers;
 
 #[allow(unused_imports, reason = "as above")]
 pub use self::{
@@ -85,5 +87,5 @@ pub use self::{
     sip::{Notify, Presence, Subscriber},
     sipp::Sipp,
     view::View,
-    wait::{PATIENCE, now, wait_until},
+    wait::{PATIENCE, now, poll, wait_until},
 };

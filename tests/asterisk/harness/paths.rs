@@ -41,6 +41,18 @@ pub(super) fn module(selftest: bool) -> PathBuf {
     path
 }
 
+/// The library that gives a program another clock, with what `tests/asterisk/etcd.sh` unpacks.
+pub(super) fn faketime() -> PathBuf {
+    let root = env::var_os("ETCD_ROOT");
+    let root = root.map_or_else(|| repository().join("target/etcd"), PathBuf::from);
+    let path = root.join(format!(
+        "usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1",
+        env::consts::ARCH
+    ));
+    let path = path.canonicalize();
+    path.expect("libfaketime is missing: run `make etcd`")
+}
+
 /// An unpacked Asterisk root, `target/asterisk/22` unless `ASTERISK_ROOT` says
 /// otherwise.
 pub(super) struct Root {

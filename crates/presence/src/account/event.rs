@@ -141,6 +141,11 @@ impl Event {
         }
     }
 
+    /// When it happened, as this server's clock says.
+    pub fn at(&self) -> Time {
+        self.at
+    }
+
     /// Whether the user was hidden from readers that nothing is known of, such as webhooks.
     pub fn is_hidden(&self) -> bool {
         self.visibility != Visibility::Everyone

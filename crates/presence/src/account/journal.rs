@@ -120,6 +120,12 @@ impl Journal {
         Ok(log.events.iter().skip(skip).take(most).cloned().collect())
     }
 
+    /// Whether the journal has every event of the account after that sequence number.
+    pub fn holds_after(&self, account: &str, sequence: u64) -> bool {
+        let log = self.logs.get(account);
+        log.is_some_and(|log| sequence >= log.before)
+    }
+
     /// The sequence number of the account's last event that the journal does not hold; 0 for an
     /// unknown account.
     pub fn before(&self, account: &str) -> u64 {

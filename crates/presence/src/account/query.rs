@@ -1,5 +1,6 @@
 //! The query parameters of requests for an account.
 
+use super::event_id::LastEventId;
 use super::record::Record;
 use crate::directory::{User, UserId};
 use crate::model::details::{Detail, Details};
@@ -171,8 +172,8 @@ pub struct EventsQuery {
     pub with_record: bool,
     /// Whether a snapshot is sent first if the reader cannot resume.
     pub snapshot: bool,
-    /// The sequence number of the last event that the reader received.
-    pub last: Option<u64>,
+    /// The id of the last event that the reader received.
+    pub last: Option<LastEventId>,
 }
 
 impl EventsQuery {
@@ -184,7 +185,16 @@ impl EventsQuery {
     pub fn parse(pairs: Pairs<'_>, last: Option<&str>) -> Result<Self, QueryError> {
         check_unique(pairs)?;
         let mut query = EventsQuery::default();
-        let id = |value: &str| number("event number", value, 0, u64::MAX);
+        let id = |value: &str| {
+            LastEventId::parse(value).ok_or_else(|| {
+                let value = quoted(value);
+                let most = u64::MAX;
+                format!(
+                    "'{value}' is not a valid event number, expected a number from 0 to {most}, \
+                     or in a cluster such as berlin:42."
+                )
+            })
+        };
         for (name, value) in pairs {
             match *name {
                 "extension" => query.extensions = list(value),
@@ -258,7 +268,7 @@ mod tests {
             ("lastEventId", "4"),
         ];
         let query = EventsQuery::parse(&pairs, Some("5")).unwrap();
-        assert_eq!(query.last, Some(5));
+        assert_eq!(query.last, LastEventId::parse("5"));
         assert!(query.with_record && !query.snapshot);
         assert!(query.details.is_some_and(|set| set.has(Detail::Dnd)));
         let wrong = |pairs: &[(&str, &str)]| EventsQuery::parse(pairs, None).unwrap_err();

@@ -47,6 +47,9 @@ pub struct Record {
     pub visibility: Visibility,
     /// The sequence number of the user's last transition.
     pub sequence: u64,
+    /// The node that has given the number; `None` for a server of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// The combined state.
     pub state: &'static str,
     /// The subtype.
@@ -117,6 +120,7 @@ impl Record {
         let extensions = extensions.filter_map(|input| directory.extension(input));
         let (activity, status) = (world.activity(id), world.status(id));
         let contact = user.contact.as_deref();
+        let cluster = directory.settings.cluster.as_deref();
         Record {
             extension_id: user.id().to_owned(),
             user: user.name.to_string(),
@@ -133,6 +137,7 @@ impl Record {
             flags: world.flags(id),
             visibility: world.visibility(id),
             sequence: world.sequence(id),
+            node: cluster.map(|cluster| cluster.node.to_string()),
             state: outcome.presence.state().name(),
             subtype: outcome.presence.subtype().to_owned(),
             message: outcome.presence.message().to_owned(),

@@ -1,11 +1,12 @@
 //! Actions in Asterisk on a change of a user's status: sections of `type = action`.
 //!
-//! An [`ActionBlock`] is such a section. [`wanted`] collects the assignments and queue actions
+//! An [`ActionBlock`] is such a section. `wanted` collects the assignments and queue actions
 //! that the blocks of a [`Person`] want now. [`carry_out`] compares them with the
 //! [`ActionRecord`] of earlier actions and changes Asterisk through a [`Backend`]. An action is
 //! undone only if its target still has the value that the action gave it.
 
 mod backend;
+mod place;
 mod queue;
 mod queues;
 mod record;
@@ -22,6 +23,7 @@ use crate::model::words::words;
 
 pub use crate::model::queue_action::QueueAction;
 pub use backend::{Backend, TargetValue};
+pub use place::Entered;
 pub use queue::{Member, QueueMembership, QueueStep, REASON};
 pub use record::{ActionRecord, InForce, carry_out, describe_member};
 pub use target::TargetKind;
@@ -39,6 +41,18 @@ words! {
     }
 }
 
+words! {
+    /// On which servers a block acts, where several share their users.
+    #[derive(Default)]
+    pub enum ActsAt: "value" {
+        /// On every server.
+        #[default]
+        Everywhere = "everywhere",
+        /// On the server where the status came about.
+        Origin = "origin",
+    }
+}
+
 /// One section of `type = action`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ActionBlock {
@@ -46,6 +60,8 @@ pub struct ActionBlock {
     pub name: Arc<str>,
     /// The status that triggers the block.
     pub when: StatusKind,
+    /// On which servers the block acts.
+    pub acts_at: ActsAt,
     /// The states that the block applies to.
     pub states: Vec<State>,
     /// The status types that the block applies to, by name.
@@ -187,6 +203,8 @@ pub struct StatusChange {
     /// The previous status. `None` if there was no change, as at a load: then the previous
     /// status is the one in the record.
     pub old: Option<StatusValue>,
+    /// On which server the user came into the status.
+    pub entered: Entered,
 }
 
 impl Person {
@@ -199,6 +217,9 @@ impl Person {
         ] {
             if earlier.old.is_some() {
                 change.old.clone_from(&earlier.old);
+            }
+            if change.entered == Entered::Before {
+                change.entered = earlier.entered;
             }
         }
     }
@@ -240,7 +261,7 @@ type Rank = (bool, usize);
 
 /// The assignments and queue actions that a person's blocks want now, without conflicts.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Wanted {
+struct Wanted {
     /// The assignments as target and value, in order; each target appears once.
     pub set: Vec<(String, String)>,
     queues: Vec<(Rank, Option<Box<str>>, QueueAction)>,
@@ -298,14 +319,14 @@ impl Wanted {
 }
 
 /// Collects the assignments and queue actions that the person's blocks want in the present
-/// status.
-pub fn wanted(person: &Person) -> Wanted {
+/// status. `here` are the blocks that act on this server of those that act on one alone.
+fn wanted(person: &Person, here: &[Arc<str>]) -> Wanted {
     let rank = |(at, block): (usize, &Arc<ActionBlock>)| -> Option<(Rank, Arc<ActionBlock>)> {
         let now = &person.change(block.when).new;
         let kind = &now.kind;
         let by_type = block.types.iter().any(|t| t.eq_ignore_ascii_case(kind));
         let applies = by_type || block.states.contains(&now.presence.state());
-        applies.then(|| ((by_type, at), block.clone()))
+        (applies && block.acts(here)).then(|| ((by_type, at), block.clone()))
     };
     let blocks = person.blocks.iter().enumerate().filter_map(rank);
     let mut blocks: Vec<(Rank, Arc<ActionBlock>)> = blocks.collect();

@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::backend::{Backend, TargetValue};
+use super::place::acting_here;
 use super::queue::{Applied, Member};
 use super::queues::{QueueRecord, do_steps, plan_steps};
 use super::targets::{Assigned, plan_writes, write_targets};
@@ -69,6 +70,9 @@ pub struct ActionRecord {
     /// The combined status and its previous one, if a block depends on them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     combined: Option<RecordedChange>,
+    /// The blocks that act on this server alone; see [`super::place`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) here: Vec<Box<str>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) set: Vec<Assigned>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -92,6 +96,15 @@ impl ActionRecord {
     /// Whether no action is in force.
     pub fn is_empty(&self) -> bool {
         self.set.is_empty() && self.queues.is_empty()
+    }
+
+    /// The status in which actions were last carried out.
+    pub(super) fn recorded(&self, when: StatusKind) -> Option<StatusValue> {
+        let recorded = match when {
+            StatusKind::Chosen => self.new.as_ref(),
+            StatusKind::Combined => self.combined.as_ref().map(|change| &change.new),
+        };
+        recorded.map(RecordedStatus::status)
     }
 
     /// Whether two records have the same stored form: `seen` is not stored.
@@ -226,7 +239,10 @@ pub fn carry_out(
     backend: &mut dyn Backend,
 ) -> bool {
     let person = person.map(|person| with_old(record, person));
-    let wanted = person.as_ref().map(wanted).unwrap_or_default();
+    let here = person.as_ref().map(|person| acting_here(person, record));
+    let here = here.unwrap_or_default();
+    let wanted = person.as_ref().map(|person| wanted(person, &here));
+    let wanted = wanted.unwrap_or_default();
     let before = record.clone();
     let mut failures = 0;
     let mut backend = CountingBackend(backend, &mut failures);
@@ -251,6 +267,8 @@ pub fn carry_out(
         blocks.any(|block| block.when == StatusKind::Combined)
     });
     record.combined = combined.map(|person| RecordedChange::new(&person.combined));
+    let here = here.iter().filter(|_| recorded.is_some());
+    record.here = here.map(|name| (**name).into()).collect();
     if writes.is_empty() && steps.is_empty() {
         if *record != before && backend.0.save(record).is_err() {
             *record = before;

@@ -45,7 +45,7 @@ impl Placeholder {
     fn value<'a>(self, person: &'a Person, when: StatusKind, extension: &'a str) -> &'a str {
         // An unknown previous status counts as not set.
         const NOTHING: &str = State::NotSet.name();
-        let StatusChange { new, old } = person.change(when);
+        let StatusChange { new, old, .. } = person.change(when);
         let old = old.as_ref();
         match self {
             Placeholder::User => &person.user,

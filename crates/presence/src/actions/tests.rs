@@ -1,3 +1,5 @@
+mod place;
+
 use crate::model::status::StatusType;
 use std::collections::BTreeMap;
 
@@ -125,6 +127,7 @@ fn block(name: &str, states: &[State], types: &[&str]) -> ActionBlock {
     ActionBlock {
         name: name.into(),
         when: StatusKind::Chosen,
+        acts_at: ActsAt::Everywhere,
         states: states.to_vec(),
         types: types.iter().map(|name| (*name).into()).collect(),
         dnd: None,
@@ -156,6 +159,7 @@ fn alice(blocks: &[ActionBlock], new: StatusValue) -> Person {
         chosen: StatusChange {
             new,
             old: Some(status(State::Available, "", "before")),
+            entered: Entered::Here,
         },
     }
 }
@@ -206,7 +210,7 @@ fn user_input_stays_text() {
     let text = "${SHELL(id)} $[1+1] %s%n ${USER}";
     let person = alice(&[any], status(State::Away, "lunch", text));
     let expected = format!("away {text}|before|lunch");
-    let wanted = wanted(&person).set;
+    let wanted = wanted(&person, &[]).set;
     assert_eq!(wanted, [("DB(presence/alice)".to_owned(), expected)]);
 }
 
@@ -249,7 +253,7 @@ fn the_type_wins_over_the_state_and_the_later_over_the_earlier() {
     let mut third = block("third", &[State::Away], &[]);
     third.set = assignments(&["GLOBAL(y)=third"]);
     let blocks = [first, second, third];
-    let want = |kind: &str| wanted(&alice(&blocks, status(State::Away, kind, "")));
+    let want = |kind: &str| wanted(&alice(&blocks, status(State::Away, kind, "")), &[]);
     let value = |wanted: &Wanted, target: &str| {
         let mut set = wanted.set.iter();
         let found = set.find(|(known, _)| known == target);
@@ -267,7 +271,7 @@ fn the_type_wins_over_the_state_and_the_later_over_the_earlier() {
     assert_eq!(value(&by_state, "DB(DND/200)").as_deref(), Some(""));
     let mut blocks = blocks;
     blocks[0].states = vec![State::Away];
-    let by_state = wanted(&alice(&blocks, status(State::Away, "", "")));
+    let by_state = wanted(&alice(&blocks, status(State::Away, "", "")), &[]);
     assert_eq!(value(&by_state, "GLOBAL(x)").as_deref(), Some("second"));
     assert_eq!(value(&by_state, "DB(DND/200)").as_deref(), Some(""));
     assert_eq!(by_state.in_queue("600", true), QueueAction::Pause);
@@ -590,12 +594,12 @@ fn own_items_take_the_place_of_those_of_the_blocks() {
     ];
     let mut person = alice(&[dnd], status(State::Dnd, "", ""));
     let targets = |person: &Person| -> Vec<String> {
-        let set = wanted(person).set.into_iter();
+        let set = wanted(person, &[]).set.into_iter();
         set.map(|(target, value)| format!("{target}={value}"))
             .collect()
     };
     let queues = |person: &Person| {
-        let wanted = wanted(person);
+        let wanted = wanted(person, &[]);
         [("600", true), ("601", true), ("602", false)]
             .map(|(queue, member)| wanted.in_queue(queue, member))
     };
@@ -621,7 +625,10 @@ fn own_items_take_the_place_of_those_of_the_blocks() {
     assert_eq!(queues(&person), [Pause, Pause, Nothing]);
     person.own.queue = Some(Login);
     assert_eq!(queues(&person), [Nothing, Login, Nothing]);
-    assert_eq!(wanted(&person).named_queues().collect::<Vec<_>>(), ["601"]);
+    assert_eq!(
+        wanted(&person, &[]).named_queues().collect::<Vec<_>>(),
+        ["601"]
+    );
     // A user without any block.
     person.blocks.clear();
     person.own.queue = Some(Logout);

@@ -135,6 +135,8 @@ pub fn explain(world: &World, called: UserId, caller: &Caller) -> String {
             lines.push(format!("The call is not forwarded at once{own}."));
         }
         lines.extend(ringing(plan));
+        let elsewhere = plan.elsewhere.iter();
+        lines.extend(elsewhere.map(|phone| format!("{phone}.")));
         if caller.user == Some(called) {
             lines.push("The calling phone does not ring.".to_owned());
         }

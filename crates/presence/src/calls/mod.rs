@@ -4,6 +4,7 @@
 //! interfaces that show it, so a call goes exactly where the interfaces show.
 
 pub mod effective_settings;
+pub mod elsewhere;
 mod explain;
 pub mod feature_keys;
 pub mod key_press;
@@ -31,6 +32,7 @@ pub use crate::model::handling::{
     Reach, is_phone,
 };
 pub use effective_settings::{Allowed, allowed};
+pub use elsewhere::Elsewhere;
 pub use explain::{Caller, explain};
 use own::CallSettings;
 pub use own::{EffectiveForward, IgnoredSetting, SetBy, effective, ignored, state_of};
@@ -102,6 +104,8 @@ pub struct CallPlan {
     pub together: Vec<String>,
     /// The devices of monitoring users whose flag has them ring too.
     pub monitors: Vec<String>,
+    /// The phones that are registered at another node, and not here.
+    pub elsewhere: Vec<Elsewhere>,
     /// Whether the user gets push messages in the present status.
     pub push: bool,
     /// The note for readers of the plan; empty for none.
@@ -214,7 +218,7 @@ impl CallPlan {
             ),
         ];
         let set_by = set_by.into_iter();
-        CallPlan {
+        let mut plan = CallPlan {
             user: callee.user.name.clone(),
             origin,
             block: blocks
@@ -236,7 +240,10 @@ impl CallPlan {
             note: note.map_or_else(String::new, |(note, _)| note.to_owned()),
             greeting: greeting.map(|(greeting, _)| greeting.clone()),
             mailbox: callee.mailbox(),
-        }
+            elsewhere: Vec::new(),
+        };
+        plan.place(world, user);
+        plan
     }
 
     /// The status of the user's own setting that decides an item; `None` where the

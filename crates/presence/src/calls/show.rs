@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{CallOrigin, CallPlan, Destination, PlanItem, RingStep, SetBy};
+use super::{CallOrigin, CallPlan, Destination, Elsewhere, PlanItem, RingStep, SetBy};
 use crate::directory::UserId;
 use crate::model::state::{Presence, State};
 use crate::model::words::words;
@@ -39,6 +39,7 @@ words! {
         Busy = "busy",
         Together = "together",
         Monitors = "monitors",
+        Elsewhere = "elsewhere",
         Push = "push",
         Note = "note",
         Greeting = "greeting",
@@ -114,6 +115,10 @@ impl<'a> RouteQuery<'a> {
             RouteField::Busy => target(&plan.busy),
             RouteField::Together => plan.together.join("&"),
             RouteField::Monitors => plan.monitors.join("&"),
+            RouteField::Elsewhere => {
+                let elsewhere = plan.elsewhere.iter().map(ToString::to_string);
+                elsewhere.collect::<Vec<_>>().join("; ")
+            }
             RouteField::Push => if plan.push { "yes" } else { "no" }.to_owned(),
             RouteField::Note => plan.note,
             RouteField::Greeting => {
@@ -153,6 +158,8 @@ struct PlanView<'a> {
     busy: Option<String>,
     together: &'a [String],
     monitors: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    elsewhere: &'a [Elsewhere],
     push: bool,
     note: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -182,6 +189,7 @@ impl CallPlan {
             busy: target(&self.busy),
             together: &self.together,
             monitors: &self.monitors,
+            elsewhere: &self.elsewhere,
             push: self.push,
             note: &self.note,
             greeting: self.greeting.as_ref().map(ToString::to_string),

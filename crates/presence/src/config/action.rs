@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Definitions;
 use super::reader::{OptionSpec, OptionTable, SectionReader};
 use super::value::{self, unexpected};
-use crate::actions::{ActionBlock, Assignment, QueueAction, StatusKind};
+use crate::actions::{ActionBlock, ActsAt, Assignment, QueueAction, StatusKind};
 use crate::model::state::State;
 use crate::model::status::Statuses;
 use crate::model::text::quoted;
@@ -29,6 +29,10 @@ impl OptionTable for ActionDraft {
             OptionSpec::new("when", |it, given| {
                 given.one_of(&StatusKind::NAMES);
                 value::status_kind(given.value).map(|kind| it.block.when = kind)
+            }),
+            OptionSpec::new("where", |it, given| {
+                given.one_of(&ActsAt::NAMES);
+                Ok(ActsAt::parse(given.value).map(|at| it.block.acts_at = at)?)
             }),
             OptionSpec::new("dnd", |it, given| {
                 given.one_of(&["on", "off"]);
@@ -65,6 +69,7 @@ fn parse(statuses: &Arc<Statuses>, reader: &mut SectionReader<'_>) -> Option<Act
         block: ActionBlock {
             name: reader.section().name.as_str().into(),
             when: StatusKind::default(),
+            acts_at: ActsAt::default(),
             states: Vec::new(),
             types: Vec::new(),
             dnd: None,
@@ -197,6 +202,13 @@ mod tests {
         ];
         assert_eq!(block.queues, expected);
         assert_eq!(block.set.len(), 1);
+        assert_eq!(block.acts_at, ActsAt::Everywhere);
+    }
+
+    #[test]
+    fn a_section_may_act_at_the_origin_alone() {
+        let block = block("status = dnd\nwhere = Origin\n").unwrap();
+        assert_eq!(block.acts_at, ActsAt::Origin);
     }
 
     #[test]
@@ -214,6 +226,10 @@ mod tests {
             message("queue = go\nstatus = xa\n").contains("expected login, logout, pause or none")
         );
         assert!(message("queue = login\nstatus = xa\n").contains("login needs a queue"));
+        assert!(
+            message("where = here\nstatus = xa\n")
+                .contains("unknown value 'here', expected everywhere or origin")
+        );
         assert!(message("queue = ,pause\nstatus = xa\n").contains("names no queue"));
         let errors = message("set = DB(x/${MESSAGE})=1\nstatus = xa\n");
         assert!(errors.contains(&format!("{location} 'set': ${{MESSAGE}} is user input")));

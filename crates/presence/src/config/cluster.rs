@@ -116,7 +116,7 @@ impl ClusterDraft {
         }
         match self.servers.len() {
             0 => Err(format!("it names no server, expected {SERVERS}")),
-            ..=MAX_SERVERS => Ok(()),
+            1..=MAX_SERVERS => Ok(()),
             many => Err(format!(
                 "there are {many} servers, expected at most {MAX_SERVERS}"
             )),

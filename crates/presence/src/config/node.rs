@@ -61,6 +61,27 @@ impl NodeDial {
         &self.0
     }
 
+    /// The device through which the call goes, such as `PJSIP/berlin`; `None` where the template
+    /// names none.
+    pub fn device(&self) -> Option<String> {
+        let (kind, rest) = self.0.split_once('/')?;
+        let name = match rest
+            .strip_prefix(EXTENSION)
+            .and_then(|rest| rest.strip_prefix('@'))
+        {
+            Some(after) => after,
+            // As in IAX2/user:password@berlin/200.
+            None => {
+                let first = rest.split('/').next()?;
+                first.rsplit_once('@').map_or(first, |(_, host)| host)
+            }
+        };
+        let name = name.split(['/', ':']).next()?;
+        let is_local = kind.eq_ignore_ascii_case("Local");
+        let is_named = !is_local && !name.is_empty() && !name.contains(EXTENSION);
+        is_named.then(|| format!("{kind}/{name}"))
+    }
+
     /// The endpoint to dial for an extension.
     pub fn of(&self, extension: &str) -> String {
         self.0.replace(EXTENSION, extension)
@@ -134,6 +155,24 @@ mod tests {
         let dial = NodeDial::parse("PJSIP/berlin/sip:${EXTENSION}@10.0.0.2:5060").unwrap();
         assert_eq!(dial.of("200"), "PJSIP/berlin/sip:200@10.0.0.2:5060");
         assert_eq!(dial.text(), "PJSIP/berlin/sip:${EXTENSION}@10.0.0.2:5060");
+    }
+
+    #[test]
+    fn a_call_goes_through_a_device() {
+        for (template, device) in [
+            ("PJSIP/${EXTENSION}@berlin", Some("PJSIP/berlin")),
+            (
+                "PJSIP/berlin/sip:${EXTENSION}@10.0.0.2:5060",
+                Some("PJSIP/berlin"),
+            ),
+            ("IAX2/me@berlin/${EXTENSION}", Some("IAX2/berlin")),
+            ("SIP/berlin/${EXTENSION}", Some("SIP/berlin")),
+            ("Local/${EXTENSION}@to-berlin", None),
+            ("PJSIP/9${EXTENSION}", None),
+        ] {
+            let dial = NodeDial::parse(template).unwrap();
+            assert_eq!(dial.device().as_deref(), device, "{template}");
+        }
     }
 
     #[test]

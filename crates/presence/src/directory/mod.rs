@@ -6,6 +6,7 @@
 
 mod adjacency;
 mod build;
+mod digest;
 mod functions;
 mod hash;
 mod id;

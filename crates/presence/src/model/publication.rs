@@ -10,6 +10,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use roxmltree::{Document, Node, ParsingOptions};
 
 use super::text::{self, quoted};
@@ -31,7 +33,8 @@ const MAX_ACTIVITY: usize = 60;
 pub const CONTENT_TYPES: [&str; 2] = ["application/pidf+xml", "application/cpim-pidf+xml"];
 
 /// What a phone says of itself.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Hash)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Hash, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Publication {
     /// Whether the phone can be reached; `None` if it does not say so.
     pub open: Option<bool>,

@@ -16,10 +16,33 @@ use crate::model::state::State;
 #[derive(Default, Debug)]
 pub(super) struct Parking(HashMap<Box<str>, Parked>);
 
-#[derive(Debug)]
-struct Parked {
-    parked_device: Box<str>,
-    parker: Box<str>,
+/// A parked call.
+#[derive(Clone, Debug)]
+pub(super) struct Parked {
+    pub(super) parked_device: Box<str>,
+    pub(super) parker: Box<str>,
+}
+
+impl Parking {
+    pub(super) fn get(&self, space: &str) -> Option<&Parked> {
+        self.0.get(space)
+    }
+
+    pub(super) fn put(&mut self, space: &str, parked: Parked) {
+        self.0.insert(space.into(), parked);
+    }
+
+    pub(super) fn remove(&mut self, space: &str) -> Option<Parked> {
+        self.0.remove(space)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Parked> {
+        self.0.values()
+    }
+
+    pub(super) fn spaces(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(|space| &**space)
+    }
 }
 
 /// The device of a channel: the channel's name without the unique number at its end.
@@ -39,17 +62,19 @@ impl World {
             parker: parker.into(),
         };
         self.touch_parked(&parked, touched);
-        self.parking.0.insert(space.into(), parked);
+        self.parking.put(space, parked);
+        self.note_parked(space);
     }
 
     /// Frees a parking space.
     pub(super) fn unpark(&mut self, space: &str, touched: &mut Touched) {
-        if let Some(parked) = self.parking.0.remove(space) {
+        if let Some(parked) = self.parking.remove(space) {
             self.touch_parked(&parked, touched);
+            self.note_parked(space);
         }
     }
 
-    fn touch_parked(&self, parked: &Parked, touched: &mut Touched) {
+    pub(super) fn touch_parked(&self, parked: &Parked, touched: &mut Touched) {
         for name in [&parked.parked_device, &parked.parker] {
             let device = self.directory.device(name);
             for owner in device.map_or(&[][..], |device| self.directory.owners(device)) {
@@ -60,7 +85,7 @@ impl World {
 
     fn telephony(&self, user: UserId) -> Telephony {
         let phones = self.phones(user);
-        if self.parking.0.is_empty() {
+        if self.all_parked().next().is_none() {
             return Telephony {
                 phones,
                 is_parked: false,
@@ -69,7 +94,7 @@ impl World {
         }
         let names = self.phone_devices(user).map(|device| {
             let name = self.directory.device_name(device);
-            let parked = || self.parking.0.values();
+            let parked = || self.all_parked();
             let is_parked = parked().any(|parked| *parked.parked_device == *name);
             let has_parked = parked().any(|parked| *parked.parker == *name);
             (device, is_parked, has_parked)

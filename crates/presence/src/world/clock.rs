@@ -20,11 +20,19 @@ impl World {
     /// A time later than all earlier stamps: `now`, or the next microsecond after the last
     /// stamp.
     pub fn stamp(&mut self, now: Time) -> Time {
-        if self.last > now.after(AHEAD) {
+        // Times that several nodes share are one order, which no node may change.
+        if self.last > now.after(AHEAD) && !self.is_sharing() {
             self.move_to_present(now);
         }
         self.last = now.max(self.last.next());
         self.last
+    }
+
+    /// Moves times in the future to the present, if the clock was set back.
+    pub(super) fn settle_clock(&mut self, now: Time) {
+        if self.last > now.after(AHEAD) {
+            self.move_to_present(now);
+        }
     }
 
     /// Moves all times in the future to the present and keeps their order.

@@ -153,7 +153,7 @@ impl World {
         now: Time,
         touched: &mut Touched,
     ) -> Vec<(UserId, Arc<StatusType>)> {
-        if self.device(device) == Some(state) {
+        if self.device_here(device) == Some(state) {
             return Vec::new();
         }
         let directory = self.directory.clone();
@@ -169,18 +169,10 @@ impl World {
             let watched = watched.iter();
             watched.map(|user| world.phones(*user).reachable).collect()
         };
-        let (known, before) = (self.device(device).is_some(), reachable(self));
-        self.devices[device.index()] = Some(state);
-        for (source, reading) in directory.sources_of_device(device) {
-            let at = self.stamp(now);
-            self.report_source(source, reading.table.get(state).clone(), at);
-            self.touch_readers(source, touched);
-        }
-        for owner in owners {
-            self.touch(*owner, touched);
-        }
-        if self.published.contains_key(&device) {
-            self.touch_publishers(device, touched);
+        let (known, before) = (self.device_here(device).is_some(), reachable(self));
+        match self.note_device(device, state, now) {
+            true => self.refresh_device(device, touched),
+            false => self.put_device(device, state, now, touched),
         }
         // The first state of a device is no registration.
         if !known {
@@ -198,6 +190,28 @@ impl World {
         set.collect()
     }
 
+    fn put_device(
+        &mut self,
+        device: DeviceId,
+        state: DeviceState,
+        now: Time,
+        touched: &mut Touched,
+    ) {
+        let directory = self.directory.clone();
+        self.devices[device.index()] = Some(state);
+        for (source, reading) in directory.sources_of_device(device) {
+            let at = self.stamp(now);
+            self.report_source(source, reading.table.get(state).clone(), at);
+            self.touch_readers(source, touched);
+        }
+        for owner in directory.owners(device) {
+            self.touch(*owner, touched);
+        }
+        if self.published.contains_key(&device) {
+            self.touch_publishers(device, touched);
+        }
+    }
+
     /// Applies the states of devices that were not read before. None of them counts as a
     /// registration.
     pub fn report_initial_devices(
@@ -207,7 +221,7 @@ impl World {
     ) -> Vec<Effect> {
         let mut touched = Touched::new();
         for (device, state) in found {
-            if self.device(*device).is_none() {
+            if self.device_here(*device).is_none() {
                 self.report_device(*device, *state, now, &mut touched);
             }
         }
@@ -223,7 +237,9 @@ impl World {
         for (device, _) in directory.devices() {
             for (source, reading) in directory.sources_of_device(device) {
                 self.sources[source.index()].known = true;
-                if let Some(state) = self.device(device) {
+                if self.is_sharing() {
+                    self.refresh_device(device, &mut Touched::new());
+                } else if let Some(state) = self.device(device) {
                     self.report_source(source, reading.table.get(state).clone(), at);
                 }
             }

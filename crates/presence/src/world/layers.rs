@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use super::{SourceState, Touched, World};
+use super::{SourceState, Touched, Version, World};
 use crate::directory::SourceId;
 use crate::model::state::Presence;
 use crate::model::time::Time;
@@ -34,6 +34,8 @@ pub struct Layer {
     pub value: Value,
     /// When the layer ends.
     pub until: Time,
+    /// The version, if the layer was set while it was shared.
+    pub(crate) version: Version,
 }
 
 /// The stack of an extension.
@@ -115,6 +117,33 @@ impl SourceState {
         }
     }
 
+    /// The timed statuses.
+    pub(super) fn timed(&self) -> &[Layer] {
+        self.layers.as_ref().map_or(&[], |layers| &layers.timed)
+    }
+
+    /// Gives a version to the base and each timed status that has none. Returns whether any
+    /// had none.
+    pub(super) fn give_versions(
+        &mut self,
+        base: &mut Version,
+        of: impl Fn(Time) -> Version,
+    ) -> bool {
+        let since = match &self.layers {
+            Some(layers) => layers.base.since,
+            None => self.since,
+        };
+        let mut given = false;
+        if *base == Version::NONE && since != Time::NEVER {
+            (*base, given) = (of(since), true);
+        }
+        let timed = self.layers.iter_mut().flat_map(|it| &mut it.timed);
+        for layer in timed.filter(|layer| layer.version == Version::NONE) {
+            (layer.version, given) = (of(layer.value.since).max(*base), true);
+        }
+        given
+    }
+
     fn value(&self) -> Value {
         Value {
             presence: self.presence.clone(),
@@ -146,15 +175,27 @@ impl World {
         touched: &mut Touched,
         change: impl FnOnce(&mut Layers),
     ) -> bool {
-        let state = &mut self.sources[source.index()];
-        let mut layers = state.layers();
+        let mut layers = self.sources[source.index()].layers();
         let before = layers.clone();
         change(&mut layers);
         if layers == before {
             return false;
         }
-        let ends = (before.next_end(), layers.next_end());
-        let differs = before.top().0.presence != layers.top().0.presence;
+        self.note_layers(source, &before, &mut layers);
+        self.replace_layers(source, layers, touched)
+    }
+
+    /// Puts a stack in place of the source's. Returns whether the source's presence differs now.
+    pub(super) fn replace_layers(
+        &mut self,
+        source: SourceId,
+        layers: Layers,
+        touched: &mut Touched,
+    ) -> bool {
+        let state = &mut self.sources[source.index()];
+        let before = state.layers.as_ref().and_then(|layers| layers.next_end());
+        let ends = (before, layers.next_end());
+        let differs = state.presence != layers.top().0.presence;
         state.set_layers(layers);
         self.reschedule(source, ends);
         self.mark_source(source);
@@ -171,6 +212,9 @@ impl World {
             self.reschedule(source, (before, None));
         }
         self.mark_source(source);
+        if self.replica.is_some() {
+            self.note_base(source, at);
+        }
     }
 
     /// Whether `presence` is the source's presence after the ends that have passed. If so, the

@@ -14,9 +14,9 @@ use crate::model::time::Time;
 impl World {
     pub(super) fn logged_in(&mut self, user: UserId, now: Time) -> Vec<Effect> {
         let name = self.directory.get(user).name.to_ascii_lowercase();
-        let panels = self.panels.entry(name).or_default();
+        let panels = self.panels.entry(name.clone()).or_default();
         *panels += 1;
-        let first = *panels == 1;
+        let first = *panels == 1 && self.note_panels(&name);
         self.note_panel(user, true);
         let status = self.login_status(user, UserSetting::LoginStatus).cloned();
         let set = status.filter(|_| first).map(|status| (user, status));
@@ -34,14 +34,19 @@ impl World {
             return Vec::new();
         }
         self.panels.remove(&name);
+        let last = self.note_panels(&name);
         match self.directory.user(&name) {
-            Some(user) => self.last_logged_out(user, now),
+            Some(user) => self.last_logged_out(user, last, now),
             None => Vec::new(),
         }
     }
 
-    fn last_logged_out(&mut self, user: UserId, now: Time) -> Vec<Effect> {
+    /// The last panel here has logged out; `last` if it was the last one on all nodes.
+    fn last_logged_out(&mut self, user: UserId, last: bool, now: Time) -> Vec<Effect> {
         self.note_panel(user, false);
+        if !last {
+            return Vec::new();
+        }
         let status = self.login_status(user, UserSetting::LogoutStatus).cloned();
         self.set_by_login(status.map(|status| (user, status)), now)
     }
@@ -54,8 +59,11 @@ impl World {
     }
 
     /// Logs out users whose panels were logged in before the load: those sessions have ended
-    /// or are unknown.
+    /// or are unknown. A node of a cluster first has to know the panels on the others.
     pub fn log_out_stale_panels(&mut self, now: Time) -> Vec<Effect> {
+        if self.waits_with_stale_panels() {
+            return Vec::new();
+        }
         let directory = self.directory.clone();
         let mut effects = Vec::new();
         for (user, spec) in directory.users() {
@@ -64,7 +72,8 @@ impl World {
             }
             let name = spec.name.to_ascii_lowercase();
             if !self.panels.contains_key(&name) {
-                effects.extend(self.last_logged_out(user, now));
+                let last = self.panels_elsewhere(&name) == 0;
+                effects.extend(self.last_logged_out(user, last, now));
             }
         }
         effects
@@ -73,7 +82,8 @@ impl World {
     /// The number of panels on which the user is logged in.
     pub fn panels(&self, user: UserId) -> u32 {
         let name = self.directory.get(user).name.to_ascii_lowercase();
-        self.panels.get(&name).copied().unwrap_or_default()
+        let here = self.panels.get(&name).copied().unwrap_or_default();
+        here + self.panels_elsewhere(&name)
     }
 
     /// Sets these statuses, except where one would replace a status chosen by hand and

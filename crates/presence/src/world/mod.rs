@@ -12,6 +12,7 @@ mod chosen;
 mod clock;
 mod combining;
 mod devices;
+mod elsewhere;
 mod find;
 mod gone;
 pub mod gone_users;
@@ -20,12 +21,15 @@ mod login;
 mod own;
 mod own_settings;
 mod people;
+mod present;
 mod published;
 mod reload;
 mod rows;
 mod seeing;
 mod settle;
+mod sharing;
 pub mod stored;
+mod switches;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -63,6 +67,9 @@ pub use reload::{Counts, Plan, ProviderValues, Removed};
 pub use rows::RowChange;
 use rows::RowKey;
 use settle::Settling;
+use sharing::Replica;
+pub use sharing::{NodeIdentity, OtherUsers, SharedEntry, SharedWrite};
+pub(crate) use sharing::{Version, is_none};
 use writes::PendingWrite;
 pub use writes::{Work, Write};
 
@@ -252,6 +259,8 @@ pub struct Transition {
     /// Whether the presence is published to Asterisk at once; otherwise the end of the settle
     /// time publishes it.
     pub publish: bool,
+    /// Whether the change was made on this node; `false` for one that another node made.
+    pub origin: bool,
 }
 
 impl Transition {
@@ -311,6 +320,8 @@ pub struct World {
     /// When the worker looks at `ends` next.
     next_look: Option<Time>,
     last: Time,
+    /// What is shared with other nodes; `None` if nothing is.
+    replica: Option<Box<Replica>>,
     publishing_held: bool,
     /// See [`World::round`].
     round: u64,
@@ -445,6 +456,13 @@ impl World {
 
     /// Applies a change and returns its effects.
     pub fn apply(&mut self, change: &Change, now: Time) -> Vec<Effect> {
+        if self.replica.is_some() && self.is_made_by_all(change) {
+            return self.made_by_all(|world| world.apply_here(change, now));
+        }
+        self.apply_here(change, now)
+    }
+
+    fn apply_here(&mut self, change: &Change, now: Time) -> Vec<Effect> {
         let mut touched = BTreeSet::new();
         match *change {
             Change::Reported {
@@ -466,6 +484,8 @@ impl World {
                 self.report_source(source, Presence::new(state, subtype, message), at);
                 self.touch_readers(source, &mut touched);
             }
+            // Another node may hear it.
+            Change::Lost(source) if self.base_version(source) != Version::NONE => {}
             Change::Lost(source) => {
                 self.sources[source.index()].known = false;
                 self.touch_readers(source, &mut touched);
@@ -481,29 +501,8 @@ impl World {
                 effects.extend(self.set_by_login(set, now));
                 return effects;
             }
-            Change::DndStatus(user, dnd_status) => {
-                let mut effects = Vec::new();
-                if self.users[user.index()].dnd_status != dnd_status {
-                    let was = self.users[user.index()].before_change();
-                    self.users[user.index()].dnd_status = dnd_status;
-                    self.update_activity(user);
-                    let changed = Details::NONE.with(Detail::Dnd, true);
-                    effects.push(self.transition(user, was, changed, now));
-                    self.update_device_states(user, &mut effects);
-                }
-                return effects;
-            }
-            Change::Flag(user, flag, on) => {
-                let flags = self.users[user.index()].flags.with(flag, on);
-                if self.users[user.index()].flags == flags {
-                    return Vec::new();
-                }
-                let was = self.users[user.index()].before_change();
-                self.users[user.index()].flags = flags;
-                self.update_visibility(user);
-                let changed = Details::NONE.with(Detail::Flags, true);
-                return vec![self.transition(user, was, changed, now)];
-            }
+            Change::DndStatus(user, dnd_status) => return self.set_dnd(user, dnd_status, now),
+            Change::Flag(user, flag, on) => return self.set_flag(user, flag, on, now),
             Change::Published { device, latest } => {
                 self.report_published(device, latest, &mut touched);
             }
@@ -569,7 +568,18 @@ impl World {
                 effects.push(self.transition(user, was, Details::NONE, now));
             }
             self.update_device_states(user, effects);
-            if changed && let Some(source) = self.directory.source_of(user) {
+            let sharing = self.is_sharing();
+            if (changed || sharing)
+                && let Some(source) = self.directory.source_of(user)
+            {
+                if sharing {
+                    let outcome = self.outcome(user);
+                    let (presence, since) = (outcome.presence.clone(), outcome.since);
+                    if self.derive_source(source, &presence, since) {
+                        self.touch_readers(source, &mut touched);
+                    }
+                    continue;
+                }
                 let at = self.stamp(now);
                 let new = self.outcome(user).presence.clone();
                 self.report_source(source, new, at);
@@ -633,6 +643,7 @@ impl World {
             account,
             sequence,
             publish,
+            origin: self.is_origin(),
         }))
     }
 }

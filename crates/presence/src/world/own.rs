@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::chosen::OwnChange;
-use super::{Effect, Ending, Layer, Layers, Touched, Value, World};
+use super::{Effect, Ending, Layer, Layers, Touched, Value, Version, World};
 use crate::directory::{SourceId, UserId};
 use crate::model::assignment::Choice;
 use crate::model::state::Presence;
@@ -54,6 +54,23 @@ pub struct Before {
     pub status: Option<Arc<StatusType>>,
 }
 
+impl Before {
+    /// An untimed status. Where nodes share it, its type is the one that was chosen: a type that
+    /// was derived meanwhile may differ from node to node.
+    pub(super) fn of(own: Option<Box<Own>>, derived: Option<Arc<StatusType>>) -> Self {
+        let chosen = own.as_ref().and_then(|own| own.status.clone());
+        let status = chosen.or(derived);
+        Before { own, status }
+    }
+}
+
+impl Own {
+    /// Whether the status has an end.
+    pub(super) fn is_timed(&self) -> bool {
+        self.until != Time::NEVER
+    }
+}
+
 impl World {
     /// Sets a user's status.
     pub(super) fn choose(
@@ -93,6 +110,7 @@ impl World {
             before,
         }));
         self.mark_user(user);
+        self.note_chosen(user, choice.until.is_some(), at);
         self.touch(user, &mut touched);
         self.write_choice(user, choice, at, &mut touched);
         let mut effects = Vec::new();
@@ -116,6 +134,7 @@ impl World {
                     owner,
                     value,
                     until,
+                    version: Version::NONE,
                 }),
                 (Some(value), None) => {
                     layers.base = value;
@@ -134,6 +153,7 @@ impl World {
         let state = &self.users[user.index()];
         match state.own.as_ref().and_then(|own| own.before.as_deref()) {
             Some(earlier) => earlier.clone(),
+            None if self.is_sharing() => Before::of(state.own.clone(), state.status.clone()),
             None => Before {
                 own: state.own.clone(),
                 status: state.status.clone(),
@@ -144,6 +164,10 @@ impl World {
     /// Ends the timed statuses that are due. Returns the effects, and when the next status
     /// ends.
     pub fn end_due_statuses(&mut self, now: Time) -> (Vec<Effect>, Option<Time>) {
+        self.made_by_all(|world| world.end_due(now))
+    }
+
+    fn end_due(&mut self, now: Time) -> (Vec<Effect>, Option<Time>) {
         let (mut touched, mut set) = (Touched::new(), Vec::new());
         while let Some(&(until, ending)) = self.ends.first() {
             if until > now {

@@ -243,6 +243,24 @@ impl World {
         settings: Option<&OwnSettings>,
         now: Time,
     ) -> Vec<Effect> {
+        let before = match &self.replica {
+            Some(_) => self.own_settings(user).cloned(),
+            None => None,
+        };
+        let effects = self.put_settings(user, settings, now);
+        if !effects.is_empty() {
+            self.note_settings(user, before.as_ref(), now);
+        }
+        effects
+    }
+
+    /// Puts settings in place of the user's, whatever changed them.
+    pub(super) fn put_settings(
+        &mut self,
+        user: UserId,
+        settings: Option<&OwnSettings>,
+        now: Time,
+    ) -> Vec<Effect> {
         if self.own_settings(user) == settings {
             return Vec::new();
         }

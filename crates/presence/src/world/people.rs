@@ -1,7 +1,7 @@
 //! The snapshot of a user for actions, made from the world.
 
 use super::{Decision, Transition, World};
-use crate::actions::{Person, StatusChange, StatusValue};
+use crate::actions::{Entered, Person, StatusChange, StatusValue};
 use crate::directory::UserId;
 use crate::model::own_rights::OwnArea;
 
@@ -16,6 +16,12 @@ impl Person {
         let device = device.map(|device| directory.device_name(device).into());
         let inputs = user.inputs.iter();
         let extensions = inputs.filter_map(|input| directory.extension(input));
+        let mut changes =
+            [&decisions.chosen, &decisions.combined].map(|decision| StatusChange::to(decision));
+        if directory.settings.cluster.is_some() {
+            changes.iter_mut().for_each(|change| change.made(false));
+        }
+        let [chosen, combined] = changes;
         Some(Person {
             user: user.name.clone(),
             id: user.id.clone().unwrap_or_else(|| (&*user.name).into()),
@@ -26,8 +32,8 @@ impl Person {
             blocks: user.rule.actions.clone(),
             own: world.own_actions(id, &decisions.chosen),
             may_act: directory.may_set(id, OwnArea::Actions).is_ok(),
-            chosen: StatusChange::to(&decisions.chosen),
-            combined: StatusChange::to(&decisions.combined),
+            chosen,
+            combined,
         })
     }
 
@@ -39,6 +45,10 @@ impl Person {
         person.own = world.own_actions(user, &new.chosen);
         person.chosen = StatusChange::between(&old.chosen, &new.chosen);
         person.combined = StatusChange::between(&old.combined, &new.combined);
+        if world.directory().settings.cluster.is_some() {
+            person.chosen.made(transition.origin);
+            person.combined.made(transition.origin);
+        }
         Some(person)
     }
 }
@@ -59,6 +69,7 @@ impl StatusChange {
         StatusChange {
             new: StatusValue::of(decision),
             old: None,
+            entered: Entered::Here,
         }
     }
 
@@ -66,6 +77,7 @@ impl StatusChange {
         StatusChange {
             new: StatusValue::of(new),
             old: (old != new).then(|| StatusValue::of(old)),
+            entered: Entered::Here,
         }
     }
 }

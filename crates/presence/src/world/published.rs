@@ -51,6 +51,14 @@ pub struct PublishedSource<'a> {
 }
 
 impl Published {
+    /// What the phone publishes.
+    pub(super) fn latest(&self) -> Latest {
+        Latest {
+            publication: self.publication.clone(),
+            at: self.since,
+        }
+    }
+
     fn new(directory: &Directory, device: DeviceId, latest: &Latest) -> Option<Self> {
         let users = directory.users_of_publisher(device);
         let mut meanings: Vec<(Arc<PublishTable>, Presence)> = Vec::new();
@@ -94,8 +102,22 @@ impl World {
         let Some(device) = directory.device(device) else {
             return;
         };
+        let latest = self.note_published(device, latest);
+        self.put_published(device, latest.as_ref(), touched);
+    }
+
+    /// Takes over what counts of all that a phone publishes.
+    pub(super) fn put_published(
+        &mut self,
+        device: DeviceId,
+        latest: Option<&Latest>,
+        touched: &mut Touched,
+    ) {
+        let directory = self.directory.clone();
         let known = self.published.get(&device);
-        if known.map(|known| &*known.publication) == latest.map(|latest| &*latest.publication) {
+        let same = known.map(|known| &*known.publication) == latest.map(|it| &*it.publication);
+        let same_time = known.map(|known| known.since) == latest.map(|latest| latest.at);
+        if same && (same_time || !self.is_sharing()) {
             return;
         }
         let published = latest.and_then(|latest| Published::new(&directory, device, latest));
@@ -129,6 +151,9 @@ impl World {
             let latest = Latest {
                 publication: latest.publication.clone(),
                 at: known.map_or(latest.at, |known| known.since),
+            };
+            let Some(latest) = self.note_published(device, Some(&latest)) else {
+                continue;
             };
             if let Some(published) = Published::new(&directory, device, &latest) {
                 self.last = self.last.max(published.since);

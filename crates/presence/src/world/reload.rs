@@ -198,6 +198,14 @@ impl Plan {
         &self.directory
     }
 
+    /// For each new number of a user, a source and a device, the number in the running directory.
+    pub(super) fn renumbered(&self) -> [Vec<Option<usize>>; 3] {
+        let users = self.users.iter().map(|id| id.map(UserId::index));
+        let sources = self.sources.iter().map(|id| id.map(SourceId::index));
+        let devices = self.devices.iter().map(|id| id.map(DeviceId::index));
+        [users.collect(), sources.collect(), devices.collect()]
+    }
+
     /// The names of the added users.
     pub fn new_users(&self) -> impl Iterator<Item = &Arc<str>> {
         let all = self.directory.users().zip(&self.users);
@@ -299,9 +307,11 @@ impl World {
             let Some(source) = source.filter(|source| !directory.is_missing_user(*source)) else {
                 continue;
             };
+            let (layers, version) = kept.restore();
             let state = &mut self.sources[source.index()];
-            state.set_layers(kept.restore());
+            state.set_layers(layers);
             self.last = self.last.max(state.since);
+            self.restore_base_version(source, version);
         }
         for (name, row) in &stored.users {
             let Some(user) = directory.user(name) else {
@@ -328,6 +338,12 @@ impl World {
             let dnd_status = row.dnd_status.as_deref().map(DndStatus::parse);
             state.dnd_status = dnd_status.and_then(Result::ok).unwrap_or_default();
             state.flags = Flags::restore(&row.flags);
+            self.restore_user_versions(user, &row.versions);
+        }
+        for (name, versions) in &stored.settings_versions {
+            if let Some(user) = directory.user(name) {
+                self.restore_item_versions(user, versions);
+            }
         }
         for (name, settings) in &stored.settings {
             let Some(user) = directory.user(name) else {
@@ -368,6 +384,7 @@ impl World {
             .map(|(id, u)| (u.depth, id))
             .collect();
         all.sort_unstable();
+        let shared = self.is_sharing();
         for (_, user) in all {
             let outcome = self.combine(user);
             let presence = outcome.presence.clone();
@@ -378,7 +395,7 @@ impl World {
             if let Some(source) = self.directory.source_of(user) {
                 let state = &mut self.sources[source.index()];
                 state.known = true;
-                if state.presence != presence {
+                if state.presence != presence || shared {
                     let since = self.users[user.index()].outcome.since;
                     (state.presence, state.since) = (presence, since);
                 }
@@ -395,6 +412,16 @@ impl World {
         read: ProviderValues,
         now: Time,
     ) -> (Vec<Effect>, Removed) {
+        self.made_by_all(|world| world.switch_to(plan, stored, read, now))
+    }
+
+    fn switch_to(
+        &mut self,
+        plan: &Plan,
+        stored: &Stored,
+        read: ProviderValues,
+        now: Time,
+    ) -> (Vec<Effect>, Removed) {
         let mut withdrawn = self.withdraw_removed(plan);
         let mut ended = self.end_removed(plan, now);
         self.orphan_rows(plan, now);
@@ -403,15 +430,20 @@ impl World {
         self.dirty = std::mem::take(&mut before.dirty);
         self.orphaned = std::mem::take(&mut before.orphaned);
         self.carry_over(&mut before, plan, stored, now);
+        self.renumber_replica(&mut before, plan);
         self.load_stored(stored);
         self.check_sequences();
         self.clear_returned(stored);
         let at = self.stamp(now);
-        for (source, presence) in read.sources {
-            self.report_source(source, presence, at);
-        }
+        self.without_versions(|world| {
+            for (source, presence) in read.sources {
+                world.report_source(source, presence, at);
+            }
+        });
         for (device, state) in read.devices {
-            self.devices[device.index()] = Some(state);
+            if !self.note_device(device, state, at) {
+                self.devices[device.index()] = Some(state);
+            }
         }
         self.read_devices(at);
         self.publish_again(&read.published, &before);

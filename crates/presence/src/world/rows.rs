@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::{SourceId, UserId, World};
 use crate::model::dnd::DndStatus;
+use crate::model::own_settings::OwnSettings;
 use crate::model::time::Time;
-use crate::world::stored::{OwnRow, SourceRow, UserRow};
+use crate::world::stored::{OwnRow, SharedSettingsRow, SourceRow, UserRow};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum RowKey {
@@ -110,9 +111,10 @@ impl World {
             RowKey::Source(address) => {
                 let source = Some(self.directory.source(&address)?);
                 let value = source.and_then(|source| {
+                    let version = self.base_version(source);
                     let state = &mut self.sources[source.index()];
                     state.dirty = false;
-                    let row = SourceRow::new(&state.layers());
+                    let row = SourceRow::new(&state.layers(), version);
                     (state.since != Time::NEVER).then_some(row)
                 });
                 row_change(format!("source/{address}"), value)
@@ -122,6 +124,7 @@ impl World {
                 let user = Some(self.directory.user(&name)?);
                 let user = user.filter(|user| self.directory.get(*user).name == name);
                 let value = user.map(|user| {
+                    let versions = self.row_versions(user);
                     let state = &mut self.users[user.index()];
                     state.dirty = false;
                     let status = state.status.as_ref();
@@ -134,6 +137,7 @@ impl World {
                         flags: state.flags.stored(),
                         panel: state.panel,
                         sequence: state.sequence,
+                        versions,
                     }
                 });
                 let value = value.filter(|row| *row != UserRow::default());
@@ -143,9 +147,8 @@ impl World {
                 let user = Some(self.directory.user(&name)?);
                 let user = user.filter(|user| self.directory.get(*user).name == name);
                 let value = user.and_then(|user| {
-                    let state = &mut self.users[user.index()];
-                    state.settings_dirty = false;
-                    state.settings.as_deref().map(|own| own.json().to_owned())
+                    self.users[user.index()].settings_dirty = false;
+                    self.settings_row(user)
                 });
                 RowChange {
                     key: format!("settings/{name}"),
@@ -153,6 +156,22 @@ impl World {
                 }
             }
         })
+    }
+}
+
+impl World {
+    /// The row of a user's own settings, with their versions if they are shared.
+    fn settings_row(&self, user: UserId) -> Option<String> {
+        let settings = self.own_settings(user);
+        let Some(versions) = self.item_versions(user) else {
+            return settings.map(|own| own.json().to_owned());
+        };
+        let versions = versions.iter();
+        let row = SharedSettingsRow {
+            settings: settings.map(OwnSettings::object),
+            versions: versions.map(|(path, it)| (path.to_string(), *it)).collect(),
+        };
+        serde_json::to_string(&row).ok()
     }
 }
 

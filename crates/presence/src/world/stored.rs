@@ -20,7 +20,7 @@ use crate::model::status::{StatusType, Statuses};
 use crate::model::stored_presence::{StoredPresence, is_zero};
 use crate::model::time::Time;
 use crate::world::gone_users::Gone;
-use crate::world::{Before, ChosenBy, Layer, Layers, Own, Value};
+use crate::world::{Before, ChosenBy, Layer, Layers, Own, Value, Version, is_none};
 
 /// The AstDB family.
 pub const FAMILY: &str = "UserPresence";
@@ -32,6 +32,8 @@ pub const OLD_SECRET: &str = "http/secret";
 pub struct SourceRow {
     #[serde(flatten)]
     base: StoredPresence,
+    #[serde(default, skip_serializing_if = "is_none")]
+    version: Version,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     timed: Vec<LayerRow>,
 }
@@ -42,24 +44,28 @@ struct LayerRow {
     user: String,
     #[serde(flatten)]
     kept: StoredPresence,
+    #[serde(default, skip_serializing_if = "is_none")]
+    version: Version,
 }
 
 impl SourceRow {
-    /// The stored form of a stack.
-    pub fn new(layers: &Layers) -> Self {
+    /// The stored form of a stack, and of the version of its base.
+    pub(crate) fn new(layers: &Layers, version: Version) -> Self {
         let kept = |value: &Value, until| StoredPresence::new(&value.presence, value.since, until);
         let timed = layers.timed.iter().map(|layer| LayerRow {
             user: layer.owner.to_string(),
             kept: kept(&layer.value, layer.until),
+            version: layer.version,
         });
         SourceRow {
             base: kept(&layers.base, Time::NEVER),
+            version,
             timed: timed.collect(),
         }
     }
 
-    /// The stack.
-    pub fn restore(&self) -> Layers {
+    /// The stack, and the version of its base.
+    pub(crate) fn restore(&self) -> (Layers, Version) {
         let value = |kept: &StoredPresence| {
             let (presence, since, until) = kept.restore();
             (Value { presence, since }, until)
@@ -70,12 +76,14 @@ impl SourceRow {
                 owner: row.user.as_str().into(),
                 value,
                 until,
+                version: row.version,
             }
         });
-        Layers {
+        let layers = Layers {
             base: value(&self.base).0,
             timed: timed.collect(),
-        }
+        };
+        (layers, self.version)
     }
 }
 
@@ -100,6 +108,37 @@ pub struct UserRow {
     /// The sequence number of the user's last transition.
     #[serde(default)]
     pub sequence: u64,
+    /// The versions of what was set while it was shared.
+    #[serde(default, skip_serializing_if = "RowVersions::is_empty")]
+    pub(crate) versions: RowVersions,
+}
+
+/// The versions of what a user has chosen, as stored.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct RowVersions {
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) own: Version,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) timed: Version,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) dnd: Version,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) flags: BTreeMap<String, Version>,
+}
+
+impl RowVersions {
+    fn is_empty(&self) -> bool {
+        *self == RowVersions::default()
+    }
+}
+
+/// The row of a user's own settings that are shared. Otherwise the row is the settings alone.
+#[derive(Serialize, Deserialize, Debug)]
+pub(crate) struct SharedSettingsRow {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) settings: Option<serde_json::Map<String, serde_json::Value>>,
+    /// The version of each item, by its path.
+    pub(crate) versions: BTreeMap<String, Version>,
 }
 
 /// Own status, as stored.
@@ -164,6 +203,12 @@ impl OwnRow {
         }
     }
 
+    /// The status without the one below it.
+    pub(crate) fn without_before(mut self) -> Self {
+        self.before = None;
+        self
+    }
+
     /// The own status, with the status types that are configured now.
     pub fn restore(&self, statuses: &Statuses) -> Own {
         let before = self.before.as_deref().map(|before| {
@@ -202,6 +247,8 @@ pub struct Stored {
     pub users: HashMap<String, UserRow>,
     /// The own settings of users, by name.
     pub settings: HashMap<String, OwnSettings>,
+    /// The versions of own settings that are shared, by name.
+    pub(crate) settings_versions: HashMap<String, BTreeMap<String, Version>>,
     /// The last sequence number of each account. It comes from
     /// [`crate::account::Reservation`], not from a row.
     pub accounts: HashMap<String, u64>,
@@ -219,13 +266,7 @@ impl Stored {
             let read = match key.split_once('/') {
                 Some(("source", address)) => read_into(&mut stored.sources, address, &value),
                 Some(("user", name)) => read_into(&mut stored.users, name, &value),
-                Some(("settings", name)) => match OwnSettings::restore(&value) {
-                    Some(settings) => {
-                        stored.settings.insert(name.to_owned(), settings);
-                        true
-                    }
-                    None => false,
-                },
+                Some(("settings", name)) => stored.read_settings(name, &value),
                 // An unreadable time starts again.
                 Some(("gone", of)) => {
                     read_into(&mut stored.gone, of, &value);
@@ -238,6 +279,23 @@ impl Stored {
             }
         }
         stored
+    }
+
+    /// Reads the own settings of a user. Returns whether they could be read.
+    fn read_settings(&mut self, name: &str, value: &str) -> bool {
+        if let Ok(row) = serde_json::from_str::<SharedSettingsRow>(value) {
+            let settings = row.settings.map(OwnSettings::of);
+            let settings = settings.and_then(Result::ok).flatten();
+            let named = settings.map(|settings| (name.to_owned(), settings));
+            self.settings.extend(named);
+            self.settings_versions.insert(name.to_owned(), row.versions);
+            return true;
+        }
+        let settings = OwnSettings::restore(value);
+        let read = settings.is_some();
+        let named = settings.map(|settings| (name.to_owned(), settings));
+        self.settings.extend(named);
+        read
     }
 
     /// The highest stored sequence number of each account's users.
@@ -290,6 +348,7 @@ mod tests {
                 owner: "alice".into(),
                 value,
                 until,
+                version: Version::NONE,
             }],
         };
         let mut statuses = Statuses::default();
@@ -321,12 +380,13 @@ mod tests {
             flags: [("pickUpCallsOnHold".to_owned(), true)].into(),
             panel: true,
             sequence: 7,
+            versions: RowVersions::default(),
         };
         let json = |value: &UserRow| serde_json::to_string(value).unwrap();
         let rows = [
             (
                 "source/CustomPresence:a/b".to_owned(),
-                serde_json::to_string(&SourceRow::new(&layers)).unwrap(),
+                serde_json::to_string(&SourceRow::new(&layers, Version::NONE)).unwrap(),
             ),
             ("user/alice".to_owned(), json(&row)),
             ("user/bob".to_owned(), "nonsense".to_owned()),
@@ -336,7 +396,7 @@ mod tests {
             ),
         ];
         let stored = Stored::read(rows.into_iter());
-        let restored = stored.sources["CustomPresence:a/b"].restore();
+        let (restored, _) = stored.sources["CustomPresence:a/b"].restore();
         assert_eq!(restored, layers);
         assert_eq!(stored.users["alice"], row);
         let restored = stored.users["alice"].own.as_ref().unwrap();

@@ -49,7 +49,7 @@ function option({ model, changed }, section, type, entry) {
   const values = own.map(({ value }) => value);
   const inherited = model.inherited(section, name);
   const otherwise = inherited ? t("admin.inherited", { value: inherited.values.map((it) => it ?? t("admin.set")).join(", "), from: inherited.from }) : entry.default ? t("admin.default", { value: entry.default }) : t("admin.unset");
-  const fixed = own.find((it) => it.editable === false) ?? (CODE.test(`${type} ${name}`) && { reason: t("admin.code") });
+  const fixed = own.find((it) => it.editable === false) ?? ((CODE.test(`${type} ${name}`) && { reason: t("admin.code") }) || (type === "cluster" && name === "servers" && { reason: t("admin.servers") }));
   const words = { boolean: ["yes", "no"], word: entry.words, status: statusNames(model) }[kind];
   let hint = fixed?.reason ?? (kind === "list" && entry.words?.length ? entry.words.join(", ") : kind === "number" ? t("admin.number", { low, high, unit }) : "");
   let input;

@@ -9,8 +9,8 @@ const copy = ({ name, type, template, templates, options }) => ({ name, type, te
 export const SECRETS = ["password", "secret"];
 /** As a line of the file, without secrets; the value of one that is kept is null. */
 const line = ({ name, value, secret }) => `${name} = ${value === null ? "••••••" : secret ? `•••••• (${t("admin.newOne")})` : value}`;
-/** For the server: a typed password is hashed there. */
-const sent = ({ name, value }) => (name === "password" && value !== null && !/^\$[56y]\$/.test(value) ? { name, plain: value } : { name, value });
+/** For the server: a typed password is hashed there, but for that of a cluster, which is sent to etcd. */
+const sent = (type) => ({ name, value }) => (type !== "cluster" && name === "password" && value !== null && !/^\$[56y]\$/.test(value) ? { name, plain: value } : { name, value });
 
 export class Configuration {
   /** By the section's name: its new contents, or null for one that is deleted. */
@@ -124,7 +124,7 @@ export class Configuration {
       const { type, templates, options } = it;
       const before = this.sections.get(section);
       // A row of a database has neither.
-      const change = before?.origin === "realtime" ? { section, options: options.map(sent) } : { section, type, templates, options: options.map(sent) };
+      const change = before?.origin === "realtime" ? { section, options: options.map(sent(type)) } : { section, type, templates, options: options.map(sent(type)) };
       if (before) return change;
       // A new section stands after the last one of its type.
       const after = [...this.sections.values()].filter((other) => other.type === type && other.editable && other.file).pop();

@@ -3,7 +3,7 @@
 import { $, kept, locale, say, set, t } from "./core.js";
 import { actionsOf, paintTalk, tick } from "./calls.js";
 import { isWatched, watch } from "./notices.js";
-import { ICONS, isOwn, labelOfStatus, mayEdit, messageOf, moment, nameOf, names, paintDot, plain } from "./people.js";
+import { ICONS, isOlder, isOwn, labelOfStatus, mayEdit, messageOf, moment, nameOf, names, paintDot, plain } from "./people.js";
 import { PRESENCES, RANK, sorted, state, wordsOf } from "./people.js";
 
 /** The number of rows beyond each edge of the visible part. */
@@ -289,7 +289,7 @@ function fill(row, { person }, same) {
   row.talking = calls;
   paintActions(row, record);
   if (row.record === record) return;
-  const isNew = same && row.record?.sequence < record.sequence;
+  const isNew = same && row.record && isOlder(row.record, record);
   if (isNew && !still.matches) {
     element.animate([{ backgroundColor: "color-mix(in srgb, var(--accent) 30%, var(--card))" }, {}], 900);
   }

@@ -118,10 +118,13 @@ export function forget() {
   [byName, lastId, incoming, state.loaded] = [null, null, null, false];
 }
 
+/** Whether a record is older than another one; in a cluster each server has its own numbers. */
+export const isOlder = (record, other) => record.node === other.node && record.sequence < other.sequence;
+
 /** Adds or updates a record, unless a newer one is known. */
 export function put(record, into = state.people) {
   const person = into.get(record.extensionId);
-  if (person && person.record.sequence > record.sequence) return;
+  if (person && isOlder(record, person.record)) return;
   const { title, email, groups = [], user, extensions, extensionId } = record;
   const its = look(record);
   const words = [nameOf(record), user, extensionId, wordsOf(its), messageOf(record), title, email, ...groups, ...extensions];

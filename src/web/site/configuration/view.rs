@@ -2,7 +2,7 @@
 
 use presence::config::Section;
 use presence::config::file::{
-    CODE, ConfigDocument, ConfigOption, FileProblem, PlacedSection, is_code, is_secret, row_columns,
+    ConfigDocument, ConfigOption, FileProblem, PlacedSection, fixed, is_secret, row_columns,
 };
 use serde_json::{Value, json};
 
@@ -88,7 +88,6 @@ pub fn row(row: &Section) -> Value {
 
 fn option(option: &ConfigOption) -> Value {
     let secret = is_secret(&option.name, &option.value);
-    let code = is_code(&option.name, &option.value);
     let mut shown = json!({
         "name": option.name,
         "value": (!secret).then_some(&option.value),
@@ -97,9 +96,9 @@ fn option(option: &ConfigOption) -> Value {
         "file": &*option.file,
         "line": option.line,
     });
-    if code {
+    if let Some(reason) = fixed(&option.name, &option.value) {
         shown["editable"] = false.into();
-        shown["reason"] = CODE.into();
+        shown["reason"] = reason.into();
     }
     shown
 }

@@ -9,14 +9,27 @@ const LONGEST_VALUE: usize = 4000;
 const ASSIGNMENTS: [&str; 4] = ["dnd_on", "dnd_off", "followme_on", "followme_off"];
 
 /// Why an option with assignments cannot be changed.
-pub const CODE: &str = "the value assigns dialplan functions, which is written in the file alone";
+const CODE: &str = "the value assigns dialplan functions, which is written in the file alone";
+
+/// Why the servers of a cluster cannot be changed.
+const SERVERS: &str = "the servers get the password and everything that is shared, and are written in \
+                       the file alone";
+
+/// Why the option cannot be changed through an interface; `None` where it can.
+pub fn fixed(name: &str, value: &str) -> Option<&'static str> {
+    // A secret that nobody sees would go to any server that is named.
+    if name.eq_ignore_ascii_case("servers") {
+        return Some(SERVERS);
+    }
+    is_code(name, value).then_some(CODE)
+}
 
 /// Whether Asterisk would carry out the value: an assignment of a dialplan function, which
 /// may start programs. The `set` of a handling is a plain name, which is no assignment.
 ///
 /// A section need not have a type, because its templates may: so the option's name decides,
 /// and not the type.
-pub fn is_code(name: &str, value: &str) -> bool {
+fn is_code(name: &str, value: &str) -> bool {
     let assigns = |known: &str| known.eq_ignore_ascii_case(name);
     ASSIGNMENTS.iter().any(|known| assigns(known))
         || (name.eq_ignore_ascii_case("set") && value::name(value, "a set's name").is_err())
@@ -57,6 +70,8 @@ mod tests {
     fn assignments_are_told_from_names_of_sets() {
         assert!(is_code("DND_ON", "") && is_code("followme_off", "GLOBAL(x)=1"));
         assert!(is_code("set", "SHELL(id)=x") && is_code("Set", ""));
+        assert_eq!(fixed("Servers", "https://e:1"), Some(SERVERS));
+        assert_eq!((fixed("set", ""), fixed("dial", "x")), (Some(CODE), None));
         assert!(!is_code("set", "standard") && !is_code("dnd", "on"));
     }
 

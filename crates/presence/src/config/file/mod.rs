@@ -23,7 +23,7 @@ pub use change::{
 pub use document::{
     ConfigDocument, ConfigEntry, ConfigFile, ConfigOption, PlacedSection, SectionLines,
 };
-pub use guard::{CODE, is_code, is_secret};
+pub use guard::{fixed, is_secret};
 pub use merge::Merged;
 pub use render::{SectionText, WriteSection, render};
 pub use rows::{PlannedRow, join_columns, plan_row, row_columns};

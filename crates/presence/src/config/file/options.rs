@@ -79,18 +79,22 @@ impl Planner<'_> {
             }
             values.push((asked.to_owned(), value));
         }
-        let code = |name: &str, value: &str| guard::is_code(name, value);
-        let before = own.iter().filter(|it| code(&it.name, &it.value));
+        let fixed = |name: &str, value: &str| guard::fixed(name, value);
+        let before = own.iter().filter(|it| fixed(&it.name, &it.value).is_some());
         let before = before.map(|it| (it.name.to_ascii_lowercase(), &*it.value));
-        let after = values.iter().filter(|(name, value)| code(name, value));
+        let after = values.iter();
+        let after = after.filter(|(name, value)| fixed(name, value).is_some());
         let after = after.map(|(name, value)| (name.to_ascii_lowercase(), &**value));
         let (before, after): (Vec<_>, Vec<_>) = (before.collect(), after.collect());
         if before != after {
             let mut differs = after.iter().filter(|it| !before.contains(it));
             let mut gone = before.iter().filter(|it| !after.contains(it));
             let option = differs.next().or_else(|| gone.next()).or(after.first());
-            let option = option.map(|(name, _)| name.clone());
-            self.problem(name, option.as_deref(), guard::CODE);
+            if let Some((option, value)) = option
+                && let Some(why) = fixed(option, value)
+            {
+                self.problem(name, Some(option), why);
+            }
             return;
         }
         let source = draft.source.map(|source| &self.document.sections[source]);

@@ -177,11 +177,12 @@ pub fn plan_row(rows: &[Section], change: &SectionChange) -> Result<PlannedRow, 
         found.map_or("", |(_, value)| value)
     };
     columns.retain(|(name, value)| old(name) != value);
-    let code = columns
+    let mut changed = columns
         .iter()
-        .find(|(name, value)| guard::is_code(name, value) && (row.is_some() || !value.is_empty()));
-    if let Some((name, _)) = code {
-        return Err(problem(Some(name), guard::CODE));
+        .filter(|(_, value)| row.is_some() || !value.is_empty());
+    let fixed = changed.find_map(|(name, value)| Some((name, guard::fixed(name, value)?)));
+    if let Some((name, why)) = fixed {
+        return Err(problem(Some(name), why));
     }
     planned.before = row.is_some().then(|| {
         let changed = columns.iter();

@@ -21,7 +21,11 @@ impl OwnSettings {
         OwnSettings::of(object).ok().flatten()
     }
 
-    pub(super) fn of(object: Map<String, Value>) -> Result<Option<Self>, String> {
+    /// The settings of an object; `None` for an empty one.
+    ///
+    /// # Errors
+    /// A message, if the object is too large.
+    pub(crate) fn of(object: Map<String, Value>) -> Result<Option<Self>, String> {
         if object.is_empty() {
             return Ok(None);
         }

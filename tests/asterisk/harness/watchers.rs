@@ -9,11 +9,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::harness::Instance;
+use super::instance::Instance;
+use super::wait::PATIENCE;
 
 /// The subscriptions on one socket. More at once could overflow its buffer.
 const EACH: usize = 50;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A NOTIFY.
 pub struct Heard {

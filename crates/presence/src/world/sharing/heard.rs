@@ -1,0 +1,517 @@
+//! What the nodes hear: devices, parked calls, panels and what phones publish. Each node writes
+//! what it hears, and every node combines all of it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use serde::de::DeserializeOwned;
+
+use super::aggregate::{Aggregate, since_of};
+use super::keys::{Heard, Key};
+use super::registers::{DeviceValue, HeardValue, PanelValue, ParkedValue, PublishedValue, json};
+use super::{NodeIdentity, Replica};
+use crate::directory::DeviceId;
+use crate::model::device::DeviceState;
+use crate::model::time::Time;
+use crate::world::activity::{Parked, Parking};
+use crate::world::chosen::OwnChange;
+use crate::world::published::Latest;
+use crate::world::{Effect, Touched, World};
+
+/// A device as it is on this node.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct OwnDevice {
+    /// The state; `None` until the device is read.
+    pub(super) state: Option<DeviceState>,
+    pub(super) at: Time,
+    /// Whether this node tells the others of the device even while it is not reachable. A device
+    /// that was never reachable here is mostly told of by another node, or by none.
+    pub(super) is_told: bool,
+}
+
+impl OwnDevice {
+    pub(super) fn new(state: Option<DeviceState>, at: Time) -> Self {
+        let is_told = state.is_some_and(DeviceState::is_reachable);
+        OwnDevice { state, at, is_told }
+    }
+
+    /// What the other nodes are told of it.
+    pub(super) fn told(self) -> Option<(DeviceState, Time)> {
+        let state = self.state.filter(|_| self.is_told)?;
+        Some((state, self.at))
+    }
+}
+
+/// Another node, with what it hears.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) boot: Arc<str>,
+    /// Whether it is registered. The devices of a node that is gone count as unavailable.
+    pub(super) is_live: bool,
+    devices: FxHashMap<DeviceId, (DeviceState, Time)>,
+    parking: Parking,
+    panels: HashSet<Box<str>>,
+    published: HashMap<DeviceId, Latest>,
+}
+
+impl Node {
+    pub(super) fn new(boot: Arc<str>, is_live: bool) -> Self {
+        Node {
+            boot,
+            is_live,
+            devices: FxHashMap::default(),
+            parking: Parking::default(),
+            panels: HashSet::new(),
+            published: HashMap::new(),
+        }
+    }
+
+    /// What the node hears of a device.
+    fn device(&self, device: DeviceId) -> Option<(DeviceState, Time)> {
+        let (state, at) = *self.devices.get(&device)?;
+        match self.is_live {
+            true => Some((state, at)),
+            false => Some((DeviceState::Unavailable, at)),
+        }
+    }
+
+    /// The ids have changed. What is not configured any more goes.
+    pub(super) fn renumber(&mut self, devices: &HashMap<DeviceId, DeviceId>) {
+        let renumbered = self.devices.drain();
+        self.devices = renumbered
+            .filter_map(|(device, heard)| Some((*devices.get(&device)?, heard)))
+            .collect();
+        let renumbered = self.published.drain();
+        self.published = renumbered
+            .filter_map(|(device, latest)| Some((*devices.get(&device)?, latest)))
+            .collect();
+    }
+}
+
+/// What entries change of the heard, before it is combined.
+#[derive(Default, Debug)]
+pub(super) struct Affected {
+    pub(super) devices: BTreeSet<DeviceId>,
+    pub(super) published: BTreeSet<DeviceId>,
+    /// Parked calls that are there now or are not any more.
+    parked: Vec<Parked>,
+}
+
+impl Affected {
+    /// All that a node hears.
+    pub(super) fn all_of(&mut self, node: &Node) {
+        self.devices.extend(node.devices.keys());
+        self.published.extend(node.published.keys());
+        self.parked.extend(node.parking.all().cloned());
+    }
+}
+
+impl Replica {
+    fn other_nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values().filter(|node| node.is_live)
+    }
+
+    /// The combined state of a device and its time.
+    fn aggregate(&self, device: DeviceId) -> (Option<DeviceState>, Time) {
+        let own = self.devices[device.index()];
+        let nodes = self.nodes.values();
+        let told = || {
+            let others = nodes.clone().filter_map(|node| node.device(device));
+            own.told().into_iter().chain(others)
+        };
+        let (mut sum, mut any) = (Aggregate::default(), own.state.is_some());
+        own.state.into_iter().for_each(|state| sum.add(state));
+        for (state, _) in told() {
+            sum.add(state);
+            any = true;
+        }
+        let state = any.then_some(sum.state());
+        (state, since_of(sum.state(), told()))
+    }
+
+    /// A device that no node can reach is told of by a node that knows it.
+    fn tell_if_alone(&mut self, device: DeviceId) {
+        let own = self.devices[device.index()];
+        let is_off = own.state == Some(DeviceState::Unavailable);
+        if self.is_whole && is_off && !own.is_told && !self.others_tell_of(device) {
+            self.devices[device.index()].is_told = true;
+            self.wait(Key::Device(device));
+        }
+    }
+
+    /// Whether another node tells of the device.
+    fn others_tell_of(&self, device: DeviceId) -> bool {
+        let mut nodes = self.nodes.values();
+        nodes.any(|node| node.devices.contains_key(&device))
+    }
+
+    /// What phones publish on all nodes: the latest counts.
+    fn latest_published(&self, device: DeviceId) -> Option<&Latest> {
+        let own = self
+            .published
+            .get(&device)
+            .map(|latest| (self.name(), latest));
+        let others = self.nodes.iter().filter(|(_, node)| node.is_live);
+        let others =
+            others.filter_map(|(name, node)| Some((&**name, node.published.get(&device)?)));
+        let latest = own.into_iter().chain(others);
+        let latest = latest.max_by_key(|(name, latest)| (latest.at, *name));
+        latest.map(|(_, latest)| latest)
+    }
+
+    /// Whether a panel of the user is logged in on another node.
+    fn has_panel_elsewhere(&self, user: &str) -> bool {
+        self.other_nodes().any(|node| node.panels.contains(user))
+    }
+
+    /// The present value of a key of this node; `None` if it has none.
+    pub(super) fn heard_value(&self, key: &Key, parking: &Parking) -> Option<String> {
+        let boot = self.node.as_ref()?.boot.to_string();
+        match key {
+            Key::Device(device) => {
+                let (state, at) = self.devices.get(device.index())?.told()?;
+                let (state, at) = (state.name().to_owned(), at.micros());
+                let what = DeviceValue { state, at };
+                Some(json(&HeardValue { boot, what }))
+            }
+            Key::Parked(space) => {
+                let parked = parking.get(space)?;
+                let what = ParkedValue {
+                    device: parked.parked_device.to_string(),
+                    parker: parked.parker.to_string(),
+                };
+                Some(json(&HeardValue { boot, what }))
+            }
+            Key::Published(device) => {
+                let latest = self.published.get(device)?;
+                let what = PublishedValue {
+                    publication: (*latest.publication).clone(),
+                    at: latest.at.micros(),
+                };
+                Some(json(&HeardValue { boot, what }))
+            }
+            Key::Panel(_) => {
+                let what = PanelValue {};
+                Some(json(&HeardValue { boot, what }))
+            }
+            Key::Person(_) | Key::Settings(_) | Key::Extension(_) | Key::Old(_) => None,
+        }
+    }
+}
+
+impl World {
+    /// The state of a device on this node, without the others.
+    pub(in crate::world) fn device_here(&self, device: DeviceId) -> Option<DeviceState> {
+        match self.sharing() {
+            Some(replica) => replica.devices[device.index()].state,
+            None => self.device(device),
+        }
+    }
+
+    /// A device has a state on this node. Returns whether the others have to be combined with it:
+    /// whether anything is shared.
+    pub(in crate::world) fn note_device(
+        &mut self,
+        device: DeviceId,
+        state: DeviceState,
+        now: Time,
+    ) -> bool {
+        if !self.is_sharing() {
+            return false;
+        }
+        let at = self.stamp(now);
+        // What was known before a restart has its time still.
+        let directory = self.directory.clone();
+        let mut sources = directory.sources_of_device(device);
+        let known = sources.next().and_then(|(source, reading)| {
+            let source = self.source(source);
+            (source.presence == *reading.table.get(state)).then_some(source.since)
+        });
+        if let Some(replica) = self.sharing_mut() {
+            let own = &mut replica.devices[device.index()];
+            let known = known.filter(|_| own.state.is_none());
+            let told = own.told();
+            (own.state, own.at) = (Some(state), known.unwrap_or(at));
+            own.is_told = match state {
+                DeviceState::Unknown | DeviceState::Invalid => false,
+                DeviceState::Unavailable => own.is_told,
+                _ => true,
+            };
+            if told != own.told() {
+                replica.wait(Key::Device(device));
+            }
+        }
+        true
+    }
+
+    /// Combines what all nodes hear of a device.
+    pub(in crate::world) fn refresh_device(&mut self, device: DeviceId, touched: &mut Touched) {
+        let Some(replica) = self.sharing_mut() else {
+            return;
+        };
+        replica.tell_if_alone(device);
+        let (state, since) = replica.aggregate(device);
+        let before = std::mem::replace(&mut self.devices[device.index()], state);
+        let directory = self.directory.clone();
+        for (source, reading) in directory.sources_of_device(device) {
+            let presence = state.map(|state| reading.table.get(state));
+            if presence.is_some_and(|presence| self.derive_source(source, presence, since)) {
+                self.touch_readers(source, touched);
+            }
+        }
+        if before != state {
+            for owner in directory.owners(device) {
+                self.touch(*owner, touched);
+            }
+            if self.published.contains_key(&device) {
+                self.touch_publishers(device, touched);
+            }
+        }
+    }
+
+    /// A parking space has changed here.
+    pub(in crate::world) fn note_parked(&mut self, space: &str) {
+        if let Some(replica) = self.sharing_mut() {
+            replica.wait(Key::Parked(space.into()));
+        }
+    }
+
+    /// The calls that are parked on any node.
+    pub(in crate::world) fn all_parked(&self) -> impl Iterator<Item = &Parked> {
+        let others = self.sharing().into_iter().flat_map(Replica::other_nodes);
+        let others = others.flat_map(|node| node.parking.all());
+        self.parking.all().chain(others)
+    }
+
+    /// The first panel of a user has logged in here, or the last has logged out. Returns whether
+    /// it is the first or last on all nodes.
+    pub(in crate::world) fn note_panels(&mut self, user: &str) -> bool {
+        let Some(replica) = self.sharing_mut() else {
+            return true;
+        };
+        replica.wait(Key::Panel(user.into()));
+        !replica.has_panel_elsewhere(user)
+    }
+
+    /// The number of other nodes on which a panel of the user is logged in.
+    pub(in crate::world) fn panels_elsewhere(&self, user: &str) -> u32 {
+        let others = self.sharing().into_iter().flat_map(Replica::other_nodes);
+        others.filter(|node| node.panels.contains(user)).count() as u32
+    }
+
+    /// A phone publishes something else here. Returns what counts on all nodes.
+    pub(in crate::world) fn note_published(
+        &mut self,
+        device: DeviceId,
+        latest: Option<&Latest>,
+    ) -> Option<Latest> {
+        let Some(replica) = self.sharing_mut() else {
+            return latest.cloned();
+        };
+        let known = replica.published.get(&device).map(|it| &*it.publication);
+        if known != latest.map(|it| &*it.publication) {
+            match latest {
+                Some(latest) => replica.published.insert(device, latest.clone()),
+                None => replica.published.remove(&device),
+            };
+            replica.wait(Key::Published(device));
+        }
+        replica.latest_published(device).cloned()
+    }
+
+    /// A node has registered. What it hears counts.
+    pub fn node_here(&mut self, node: NodeIdentity, now: Time) -> Vec<Effect> {
+        self.change_node(&node.name, Some(&node.boot), now)
+    }
+
+    /// A node has gone: what it hears counts no more. What people chose there stays.
+    pub fn node_gone(&mut self, name: &str, now: Time) -> Vec<Effect> {
+        self.change_node(name, None, now)
+    }
+
+    fn change_node(&mut self, name: &str, boot: Option<&Arc<str>>, now: Time) -> Vec<Effect> {
+        self.made_by_all(|world| {
+            let mut affected = Affected::default();
+            let Some(replica) = world.sharing_mut() else {
+                return Vec::new();
+            };
+            if !replica.is_own(name) {
+                replica.set_live(name, boot, &mut affected);
+            }
+            let (mut touched, mut effects) = (Touched::new(), Vec::new());
+            world.refresh_heard(affected, &mut touched);
+            world.recombine(touched, &OwnChange::None, now, &mut effects);
+            effects
+        })
+    }
+
+    pub(super) fn take_heard(
+        &mut self,
+        name: &str,
+        what: Heard,
+        value: Option<&str>,
+        affected: &mut Affected,
+    ) {
+        let directory = self.directory.clone();
+        let Some(replica) = self.sharing_mut() else {
+            return;
+        };
+        if replica.is_own(name) {
+            return;
+        }
+        match what {
+            Heard::Device(device) => {
+                let Some(device) = directory.device(device) else {
+                    return;
+                };
+                let read = value.and_then(read::<DeviceValue>);
+                let read = read.and_then(|read| {
+                    let state = DeviceState::parse(&read.what.state).ok()?;
+                    Some((read.boot, (state, Time::from_micros(read.what.at))))
+                });
+                let Some(node) = replica.node_of(name, read.as_ref().map(|it| &*it.0), affected)
+                else {
+                    return;
+                };
+                match read {
+                    Some((_, heard)) => drop(node.devices.insert(device, heard)),
+                    None => drop(node.devices.remove(&device)),
+                }
+                affected.devices.insert(device);
+                if let Some((_, (_, at))) = read {
+                    self.last = self.last.max(at);
+                }
+            }
+            Heard::Parked(space) => {
+                let read = value.and_then(read::<ParkedValue>);
+                let boot = read.as_ref().map(|read| &*read.boot);
+                let Some(node) = replica.node_of(name, boot, affected) else {
+                    return;
+                };
+                affected.parked.extend(node.parking.remove(space));
+                if let Some(read) = read {
+                    let parked = Parked {
+                        parked_device: read.what.device.into(),
+                        parker: read.what.parker.into(),
+                    };
+                    affected.parked.push(parked.clone());
+                    node.parking.put(space, parked);
+                }
+            }
+            Heard::Panel(user) => {
+                let read = value.and_then(read::<PanelValue>);
+                let boot = read.as_ref().map(|read| &*read.boot);
+                if let Some(node) = replica.node_of(name, boot, affected) {
+                    match read {
+                        Some(_) => node.panels.insert(user.into()),
+                        None => node.panels.remove(user),
+                    };
+                }
+            }
+            Heard::Published(device) => {
+                let Some(device) = directory.device(device) else {
+                    return;
+                };
+                let read = value.and_then(read::<PublishedValue>);
+                let boot = read.as_ref().map(|read| &*read.boot);
+                let Some(node) = replica.node_of(name, boot, affected) else {
+                    return;
+                };
+                let latest = read.map(|read| Latest {
+                    publication: Arc::new(read.what.publication),
+                    at: Time::from_micros(read.what.at),
+                });
+                match latest {
+                    Some(latest) => drop(node.published.insert(device, latest)),
+                    None => drop(node.published.remove(&device)),
+                }
+                affected.published.insert(device);
+            }
+        }
+    }
+
+    /// Combines what the nodes hear, where it has changed.
+    pub(super) fn refresh_heard(&mut self, affected: Affected, touched: &mut Touched) {
+        for device in affected.devices {
+            self.refresh_device(device, touched);
+        }
+        for device in affected.published {
+            let replica = self.sharing();
+            let latest = replica.and_then(|replica| replica.latest_published(device));
+            let latest = latest.cloned();
+            self.put_published(device, latest.as_ref(), touched);
+        }
+        for parked in &affected.parked {
+            self.touch_parked(parked, touched);
+        }
+    }
+}
+
+impl Replica {
+    /// The node that an entry belongs to; `None` if the entry is of an earlier life. The first
+    /// entry of another life replaces all that was heard before.
+    fn node_of(
+        &mut self,
+        name: &str,
+        boot: Option<&str>,
+        affected: &mut Affected,
+    ) -> Option<&mut Node> {
+        let Some(boot) = boot else {
+            return self.nodes.get_mut(name);
+        };
+        let known = self.nodes.get(name);
+        match known {
+            Some(node) if *node.boot == *boot => {}
+            Some(node) if node.is_live => return None,
+            Some(node) => {
+                affected.all_of(node);
+                self.nodes
+                    .insert(name.into(), Node::new(boot.into(), false));
+            }
+            None => {
+                self.nodes
+                    .insert(name.into(), Node::new(boot.into(), false));
+            }
+        }
+        self.nodes.get_mut(name)
+    }
+
+    /// Notes that a node lives with this life, or not any more.
+    pub(super) fn set_live(
+        &mut self,
+        name: &str,
+        boot: Option<&Arc<str>>,
+        affected: &mut Affected,
+    ) {
+        match (self.nodes.get_mut(name), boot) {
+            (Some(node), Some(boot)) if node.boot == *boot => {
+                if !node.is_live {
+                    node.is_live = true;
+                    affected.all_of(node);
+                }
+            }
+            (Some(node), None) => {
+                if node.is_live {
+                    node.is_live = false;
+                    affected.all_of(node);
+                }
+            }
+            (Some(node), Some(boot)) => {
+                affected.all_of(node);
+                self.nodes
+                    .insert(name.into(), Node::new(boot.clone(), true));
+            }
+            (None, Some(boot)) => {
+                self.nodes
+                    .insert(name.into(), Node::new(boot.clone(), true));
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(value: &str) -> Option<HeardValue<T>> {
+    // What a later release has written counts as nothing.
+    serde_json::from_str(value).ok()
+}

@@ -1,0 +1,46 @@
+//! Several worlds around one store.
+
+use super::*;
+use crate::config::testing::directory;
+use crate::model::assignment;
+use crate::model::device::{DeviceState, Watcher};
+use crate::model::dnd::DndStatus;
+use crate::model::ending::Clock;
+use crate::model::own_settings::SettingsPatch;
+use crate::model::state::{Presence, State};
+use crate::world::stored::Stored;
+use crate::world::{Change, Transition};
+
+mod cluster;
+mod converge;
+
+use cluster::Cluster;
+
+/// Users that share extensions, read a device, or read another user.
+const USERS: &str = "[general]\nown_settings=handling,mobile,actions,login,note,visibility\n\
+     [focus]\ntype=status\nstate=\n\
+     [alice]\ntype=user\nextension=1\nextension=2\n\
+     [bob]\ntype=user\nextension=2\nmethod=latest\nuse_devices=yes\n\
+     [carol]\ntype=user\nmethod=none\n\
+     [dave]\ntype=user\nextension=3\nmethod=latest\nuse_devices=yes\nsource=UserPresence:alice\n";
+
+fn id(world: &World, user: &str) -> UserId {
+    world.directory().user(user).unwrap()
+}
+
+fn state(world: &World, user: &str) -> State {
+    world.outcome(id(world, user)).presence.state()
+}
+
+fn transitions(effects: &[Effect]) -> Vec<&Transition> {
+    let transition = |effect: &'_ Effect| match effect {
+        Effect::Transition(transition) => Some(transition.clone()),
+        _ => None,
+    };
+    let _ = transition;
+    let all = effects.iter().filter_map(|effect| match effect {
+        Effect::Transition(transition) => Some(&**transition),
+        _ => None,
+    });
+    all.collect()
+}
