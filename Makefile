@@ -120,7 +120,7 @@ test: setup-test asterisk databases etcd axe schemathesis pjsua lint ## Run ever
 screenshots: setup-test axe build-private ## Take new pictures of the board for the README
 	USERPRESENCE_MODULE=$(PRIVATE) SCREENSHOTS=doc/images \
 		cargo test $(PURE) --features in-asterisk --test asterisk -- \
-		board::looks board_settings::looks board_administration::looks
+		board::looks::looks board_settings::looks board_administration::looks
 
 .PHONY: bench
 bench: build-private build-selftest ## Measure the module against stock Asterisk

@@ -3,6 +3,7 @@
 //! ```text
 //!  src/surfaces, src/web    what people and programs use
 //!  src/runtime              the running module: store, persister, actions, feed, sessions
+//!  src/cluster              shares users with other servers through etcd
 //!  src/webhooks             posts an account's events
 //!  crates/presence          what a presence is: pure
 //!  crates/asterisk          the layer over Asterisk's C interfaces, the only unsafe code

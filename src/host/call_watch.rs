@@ -10,10 +10,10 @@ use asterisk::stasis::TopicSubscription;
 
 /// The subscription is kept here and not in the runtime: it must not end on its own thread, and
 /// a late callback may be the last to hold the runtime.
-static WATCH: Mutex<Watch> = Mutex::new(Watch::Closed);
+static WATCH: Mutex<WatchState> = Mutex::new(WatchState::Closed);
 
 #[derive(Debug)]
-enum Watch {
+enum WatchState {
     /// The module is not loaded.
     Closed,
     /// The module is loaded; `None` while no account shows its calls.
@@ -28,7 +28,7 @@ pub struct CallWatch(());
 impl CallWatch {
     /// Begins as the running configuration asks for.
     pub fn start() -> Self {
-        *WATCH.lock() = Watch::Open(None);
+        *WATCH.lock() = WatchState::Open(None);
         follow();
         CallWatch(())
     }
@@ -37,7 +37,7 @@ impl CallWatch {
 impl Drop for CallWatch {
     fn drop(&mut self) {
         // Without the lock: it waits for a callback in progress.
-        let ended = std::mem::replace(&mut *WATCH.lock(), Watch::Closed);
+        let ended = std::mem::replace(&mut *WATCH.lock(), WatchState::Closed);
         drop(ended);
     }
 }
@@ -49,8 +49,8 @@ pub fn follow() {
     };
     if !runtime.shows_calls() {
         let ended = match &mut *WATCH.lock() {
-            Watch::Closed => None,
-            Watch::Open(subscription) => subscription.take(),
+            WatchState::Closed => None,
+            WatchState::Open(subscription) => subscription.take(),
         };
         if ended.is_some() {
             drop(ended);
@@ -58,13 +58,13 @@ pub fn follow() {
         }
         return;
     }
-    if matches!(*WATCH.lock(), Watch::Open(None)) {
+    if matches!(*WATCH.lock(), WatchState::Open(None)) {
         let new = match TopicSubscription::channels(on_channel) {
             Ok(new) => new,
             Err(why) => return log::warning(why),
         };
         let superfluous = match &mut *WATCH.lock() {
-            Watch::Open(subscription @ None) => {
+            WatchState::Open(subscription @ None) => {
                 *subscription = Some(new);
                 None
             }

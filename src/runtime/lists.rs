@@ -110,7 +110,7 @@ impl Runtime {
         self.lists.of(directory, &hints)
     }
 
-    /// A list, without users whom not everyone may see: Asterisk asks for a list anew without
+    /// A list, without users who are hidden from anybody: Asterisk asks for a list anew without
     /// saying for which phone; `None` if nothing is left.
     fn contents(
         &self,

@@ -162,7 +162,7 @@ fn calls_are_hidden_with_their_user_and_across_accounts() {
     alice.call("201");
     let [out, back] = ["4711 out Up bob 201", "bob in Up alice 200"];
     wait_seen(&ast, "panel", &[out, back]);
-    // Bob hides: his calls are gone, and so is he from those of others; for himself not.
+    // Bob hides: others see neither Bob's calls nor Bob in theirs; Bob's own login sees both.
     let mut feed = stream(&ast, "panel");
     wait_event(&mut feed, "4711", &[out]);
     ast.setvar("USER_PRESENCE(bob,allowSeeMyPresence)", "no");

@@ -59,7 +59,7 @@ fn an_account_has_a_list() {
     let ast = office();
     let (phone, first) = first(&ast, "watcher", ACCOUNT);
     assert_eq!(first.version, 0);
-    // Bob by the extension that shows him, carol by her own.
+    // Bob by the extension that shows Bob, carol by her own.
     assert_eq!(first.extensions(), ["200", "202", "8201"]);
     assert_eq!(first.state("200").as_deref(), Some("not_set"));
     for state in ["away", "dnd", "xa", "chat", "unavailable", "available"] {
@@ -122,7 +122,7 @@ fn members_follow_the_configuration_at_the_next_refresh() {
         it.full && !it.members.contains_key("8201")
     });
     assert_eq!(all.extensions(), ["200", "202"]);
-    // A member that is left out is told of no more, and one that came is.
+    // The list no longer reports a member that was left out, and reports a new one.
     set(&ast, "bob", "away");
     set(&ast, "carol", "away");
     ast.set_device("202", "INUSE");
@@ -151,14 +151,14 @@ fn a_hint_that_comes_is_followed_at_the_next_refresh() {
         let all = phone.wait("a refresh", |it| it.full);
         all.members.contains_key("203").then_some(all)
     });
-    // Bob has a hint that names him: the pattern is not for him.
+    // A hint names Bob: the pattern is not for Bob.
     assert_eq!(all.extensions(), ["200", "202", "203", "8201"]);
     ast.set_device("203", "INUSE");
     phone.wait("erin's device", |it| it.extensions() == ["203"]);
     assert_eq!(ast.complaints(), Vec::<String>::new());
 }
 
-/// Asterisk itself: after the end of a hint on a list, the subscription is told of nothing more,
+/// Asterisk itself: after the end of a hint on a list, the subscription reports nothing more,
 /// and refreshes are answered and ignored.
 #[test]
 fn a_hint_that_goes_stops_the_subscription() {

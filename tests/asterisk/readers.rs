@@ -4,7 +4,7 @@ use crate::harness::api::{api_user, login};
 use crate::harness::readers::{Readers, SETTER};
 use crate::harness::{Instance, wait_until};
 
-/// The number of users, none of whom has a source.
+/// The number of users; none has a source.
 const USERS: usize = 50;
 
 fn crowd(readers: usize) -> Instance {

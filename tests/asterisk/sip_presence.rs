@@ -1,4 +1,4 @@
-//! What a phone of any make is told of a user: bodies of `application/pidf+xml`.
+//! What a phone of any make shows of a user: bodies of `application/pidf+xml`.
 
 mod context;
 mod order;

@@ -32,10 +32,31 @@ pub(super) fn failure(
     body: &[u8],
     revision: i64,
 ) -> Failure {
-    let (code, message) = parts(body);
-    if message.is_empty() {
-        return foreign(server, status, body);
+    match parts(body) {
+        (code::NOT_FOUND | code::UNIMPLEMENTED, message) if !message.contains("etcdserver") => {
+            without_gateway(server)
+        }
+        (_, message) if message.is_empty() => foreign(server, status, body),
+        (code, message) => meaning(settings, server, code, &message, revision),
     }
+}
+
+/// What the reason of a watch's end means, such as `rpc error: code = PermissionDenied desc =
+/// etcdserver: permission denied`.
+pub(super) fn canceled(settings: &Cluster, server: &str, reason: &str, revision: i64) -> Failure {
+    let (code, message) = reason.split_once(" desc = ").unwrap_or(("", reason));
+    let code = match code.rsplit(' ').next() {
+        Some("InvalidArgument") => code::INVALID_ARGUMENT,
+        Some("PermissionDenied") => code::PERMISSION_DENIED,
+        Some("Unauthenticated") => code::UNAUTHENTICATED,
+        _ if message.contains("permission denied") => code::PERMISSION_DENIED,
+        _ => 0,
+    };
+    meaning(settings, server, code, message, revision)
+}
+
+/// What a code and a message of etcd mean.
+fn meaning(settings: &Cluster, server: &str, code: i64, message: &str, revision: i64) -> Failure {
     let user = settings.username.as_deref().unwrap_or_default();
     let message = message.trim_start_matches("etcdserver: ");
     let refused = |why: String| Failure::Final(EtcdError::Refused(why));
@@ -53,15 +74,15 @@ pub(super) fn failure(
         code::INVALID_ARGUMENT if message.contains("authentication failed") => refused(format!(
             "etcd at {server} does not accept the password of the user '{user}'"
         )),
-        code::PERMISSION_DENIED => without_permission(settings, server),
+        code::PERMISSION_DENIED => refused(format!(
+            "etcd at {server} does not let the user '{user}' read and write the keys below '{}'",
+            settings.prefix
+        )),
         code::NOT_FOUND if message.contains("lease not found") => {
             Failure::Final(EtcdError::LeaseEnded)
         }
         code::OUT_OF_RANGE if message.contains("required revision") => {
             Failure::Final(EtcdError::Compacted(revision))
-        }
-        code::NOT_FOUND | code::UNIMPLEMENTED if status == 404 || status == 501 => {
-            without_gateway(server)
         }
         code::RESOURCE_EXHAUSTED if message.contains("space") => refused(format!(
             "etcd at {server} has no space left and accepts no changes: {message}"
@@ -71,16 +92,26 @@ pub(super) fn failure(
         }
         _ if message.contains("no leader") => Failure::Next(EtcdError::NoLeader),
         // The gateway is a client of the member that it belongs to.
-        _ if message.contains("authentication handshake failed") => {
-            Failure::Next(EtcdError::Refused(format!(
-                "the JSON gateway of etcd at {server} cannot reach its own member, whose \
-                 certificate has to be valid for clients too: {message}"
+        _ if server.starts_with("https:") && is_about_connection(message) => {
+            Failure::Next(EtcdError::Unreachable(format!(
+                "the JSON gateway of etcd at {server} does not reach its own member, whose \
+                 certificate has to be valid for clients too if clients need one: {message}"
             )))
         }
         _ => Failure::Next(EtcdError::Unreachable(format!(
             "etcd at {server} cannot answer: {message}"
         ))),
     }
+}
+
+fn is_about_connection(message: &str) -> bool {
+    [
+        "connection error",
+        "connection closed",
+        "network connection",
+    ]
+    .iter()
+    .any(|part| message.contains(part))
 }
 
 fn parts(body: &[u8]) -> (i64, String) {
@@ -98,20 +129,11 @@ fn foreign(server: &str, status: u32, body: &[u8]) -> Failure {
     }
     match status {
         404 => without_gateway(server),
-        500.. => Failure::Next(EtcdError::Unreachable(format!(
+        500 | 502.. => Failure::Next(EtcdError::Unreachable(format!(
             "{server} answers with HTTP status {status}"
         ))),
         _ => no_etcd(server),
     }
-}
-
-/// The user may not do this.
-pub(super) fn without_permission(settings: &Cluster, server: &str) -> Failure {
-    Failure::Final(EtcdError::Refused(format!(
-        "etcd at {server} does not let the user '{}' read and write the keys below '{}'",
-        settings.username.as_deref().unwrap_or_default(),
-        settings.prefix
-    )))
 }
 
 fn without_gateway(server: &str) -> Failure {

@@ -8,12 +8,15 @@ use presence::config::Cluster;
 use serde::Deserialize;
 
 use super::error::Failure;
-use super::http::{Http, Request};
+use super::http::{EtcdRequest, HttpAnswer, HttpConnection};
 use super::wire::{
     LeaseAnswer, RangeAnswer, StreamAnswer, TokenAnswer, TxnAnswer, VersionAnswer, encoded,
     range_end, transaction,
 };
-use super::{Committed, Compare, Entry, EtcdError, Op, answer};
+use super::{Committed, Compare, Entry, EtcdError, Op, answer, reading_time, writing_time};
+
+/// The path of reading keys.
+const RANGE: &str = "/v3/kv/range";
 
 /// The keys of one page of a range.
 const PAGE: u32 = 5000;
@@ -25,7 +28,7 @@ const OLDEST: (u32, u32) = (3, 4);
 pub struct Etcd {
     settings: Arc<Cluster>,
     stop: Arc<AtomicBool>,
-    http: Http,
+    http: HttpConnection,
     /// The position of the server in use.
     at: usize,
     token: Option<String>,
@@ -39,7 +42,7 @@ impl Etcd {
         Etcd {
             settings,
             stop,
-            http: Http::new(),
+            http: HttpConnection::new(),
             at: 0,
             token: None,
             is_without_users: false,
@@ -87,7 +90,7 @@ impl Etcd {
                 r#"{{"key":"{}","range_end":"{end}","limit":"{PAGE}","revision":"{revision}"}}"#,
                 encoded(&key)
             );
-            let body = self.ask("/v3/kv/range", &request, revision)?;
+            let body = self.ask(RANGE, &request, revision)?;
             let answer: RangeAnswer<'_> = self.parse(&body).map_err(error)?;
             if revision == 0 {
                 revision = answer.header.revision.0;
@@ -270,12 +273,16 @@ impl Etcd {
         }
     }
 
-    fn send(&mut self, path: &str, body: Option<&str>) -> Result<super::http::Answer, Failure> {
-        let request = Request {
+    fn send(&mut self, path: &str, body: Option<&str>) -> Result<HttpAnswer, Failure> {
+        let request = EtcdRequest {
             server: self.settings.servers.get(self.at).map_or("", |it| it),
             path,
             body,
             token: self.token.as_deref(),
+            time: match path {
+                RANGE => reading_time(self.settings.node_timeout),
+                _ => writing_time(self.settings.node_timeout),
+            },
         };
         self.http.send(&self.settings, &request, &self.stop)
     }

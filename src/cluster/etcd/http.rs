@@ -8,7 +8,7 @@ use curl::multi::Multi;
 use presence::config::Cluster;
 
 use super::error::Failure;
-use super::{EtcdError, request_time};
+use super::{EtcdError, connecting_time};
 
 /// The interval of checks whether to stop.
 pub(super) const LOOK: Duration = Duration::from_millis(100);
@@ -17,22 +17,24 @@ pub(super) const LOOK: Duration = Duration::from_millis(100);
 pub(super) const LONGEST: usize = 64 * 1024 * 1024;
 
 /// What is sent.
-pub(super) struct Request<'a> {
+pub(super) struct EtcdRequest<'a> {
     /// Scheme, host and port.
     pub server: &'a str,
     pub path: &'a str,
     /// JSON; `None` for a GET.
     pub body: Option<&'a str>,
     pub token: Option<&'a str>,
+    /// How long the answer may take.
+    pub time: Duration,
 }
 
 /// The status and the body of an answer.
-pub(super) struct Answer {
+pub(super) struct HttpAnswer {
     pub status: u32,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpAnswer {
     /// Whether the status says that it worked.
     pub(super) fn is_good(&self) -> bool {
         (200..300).contains(&self.status)
@@ -42,7 +44,7 @@ impl Answer {
 /// A transfer of this request, which keeps its connection alive.
 pub(super) fn transfer<H: Handler>(
     settings: &Cluster,
-    request: &Request<'_>,
+    request: &EtcdRequest<'_>,
     handler: H,
 ) -> Result<Easy2<H>, curl::Error> {
     let mut headers = List::new();
@@ -63,13 +65,12 @@ pub(super) fn transfer<H: Handler>(
     easy.http_headers(headers)?;
     easy.http_version(HttpVersion::V11)?;
     easy.useragent(concat!("res_userpresence/", env!("CARGO_PKG_VERSION")))?;
-    let time = request_time(settings.node_timeout);
-    easy.connect_timeout((time / 2).max(Duration::from_millis(500)))?;
+    easy.connect_timeout(connecting_time(settings.node_timeout))?;
     easy.follow_location(false)?;
     easy.tcp_nodelay(true)?;
     easy.tcp_keepalive(true)?;
-    easy.tcp_keepidle(time)?;
-    easy.tcp_keepintvl(time)?;
+    easy.tcp_keepidle(settings.node_timeout / 3)?;
+    easy.tcp_keepintvl(settings.node_timeout / 3)?;
     // Only the configuration decides where requests go: proxies in the environment are meant
     // for other programs.
     easy.proxy("")?;
@@ -88,21 +89,21 @@ pub(super) fn transfer<H: Handler>(
 }
 
 /// Connections that are kept for the next request.
-pub(super) struct Http(Option<Multi>);
+pub(super) struct HttpConnection(Option<Multi>);
 
-impl Http {
+impl HttpConnection {
     /// Without a connection.
     pub(super) fn new() -> Self {
-        Http(None)
+        HttpConnection(None)
     }
 
     /// Sends a request and waits for its answer, whatever its status is.
     pub(super) fn send(
         &mut self,
         settings: &Cluster,
-        request: &Request<'_>,
+        request: &EtcdRequest<'_>,
         stop: &AtomicBool,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<HttpAnswer, Failure> {
         let sent = self.try_send(settings, request, stop);
         if sent.is_err() {
             // What became of the connection is not known.
@@ -114,18 +115,18 @@ impl Http {
     fn try_send(
         &mut self,
         settings: &Cluster,
-        request: &Request<'_>,
+        request: &EtcdRequest<'_>,
         stop: &AtomicBool,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<HttpAnswer, Failure> {
         let failed = |why: &curl::Error| explain(settings, request.server, why);
         let general = |why: curl::MultiError| {
             let why = format!("no request to etcd at {}: {why}", request.server);
             Failure::Next(EtcdError::Unreachable(why))
         };
         let multi = self.0.get_or_insert_with(Multi::new);
-        let mut easy = transfer(settings, request, Body::default()).map_err(|why| failed(&why))?;
-        let time = request_time(settings.node_timeout);
-        easy.timeout(time).map_err(|why| failed(&why))?;
+        let mut easy =
+            transfer(settings, request, AnswerBody::default()).map_err(|why| failed(&why))?;
+        easy.timeout(request.time).map_err(|why| failed(&why))?;
         let mut handle = multi.add2(easy).map_err(general)?;
         loop {
             let left = multi.perform().map_err(general)?;
@@ -155,7 +156,7 @@ impl Http {
                 return Err(Failure::Next(EtcdError::Unreachable(why)));
             }
         }
-        Ok(Answer {
+        Ok(HttpAnswer {
             status: handle.response_code().unwrap_or(0),
             body: std::mem::take(&mut handle.get_mut().0),
         })
@@ -164,9 +165,9 @@ impl Http {
 
 /// The body of an answer.
 #[derive(Default)]
-struct Body(Vec<u8>);
+struct AnswerBody(Vec<u8>);
 
-impl Handler for Body {
+impl Handler for AnswerBody {
     fn write(&mut self, data: &[u8]) -> Result<usize, WriteError> {
         if self.0.len() + data.len() > LONGEST {
             self.0.resize(LONGEST, 0);
@@ -189,13 +190,15 @@ pub(super) fn explain(settings: &Cluster, server: &str, why: &curl::Error) -> Fa
     let refused = |why: String| Failure::Next(EtcdError::Refused(why));
     if why.is_ssl_cacert_badfile() {
         let file = settings.ca_file.as_deref().unwrap_or_default();
-        refused(format!("'{file}' (ca_file) has no certificates: {text}"))
+        refused(format!(
+            "'{file}' (ca_file) cannot be read as certificates: {text}"
+        ))
     } else if why.is_ssl_certproblem() {
         let certificate = settings.certificate_file.as_deref().unwrap_or_default();
         let key = settings.key_file.as_deref().unwrap_or_default();
         refused(format!(
-            "'{certificate}' (certificate_file) and '{key}' (key_file) are no certificate with \
-             its key: {text}"
+            "'{certificate}' (certificate_file) and '{key}' (key_file) cannot be used \
+             together: {text}"
         ))
     } else if why.is_peer_failed_verification() || why.is_ssl_cacert() {
         refused(match has("subject name") || has("does not match") {
@@ -216,13 +219,23 @@ pub(super) fn explain(settings: &Cluster, server: &str, why: &curl::Error) -> Fa
         ))
     } else if why.is_unsupported_protocol() {
         super::answer::no_etcd(server)
-    } else if why.is_operation_timedout() {
-        Failure::Next(EtcdError::Unreachable(format!(
-            "etcd at {server} does not answer: {text}"
-        )))
     } else {
+        let is_timeout = why.is_operation_timedout();
+        let what = if is_timeout {
+            "does not answer"
+        } else {
+            "is not reachable"
+        };
+        // A server that expects the other scheme hangs up.
+        let hint = match server.starts_with("http://") {
+            true if why.is_got_nothing() => " (if it speaks TLS, its address begins with https://)",
+            false if why.is_ssl_connect_error() => {
+                " (if it speaks no TLS, its address begins with http://)"
+            }
+            _ => "",
+        };
         Failure::Next(EtcdError::Unreachable(format!(
-            "etcd at {server} is not reachable: {text}"
+            "etcd at {server} {what}: {text}{hint}"
         )))
     }
 }

@@ -20,6 +20,7 @@ mod watch;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod wire;
 
+#[cfg(all(feature = "asterisk", not(test)))]
 use std::time::Duration;
 
 #[cfg(all(feature = "asterisk", not(test)))]
@@ -166,8 +167,23 @@ pub struct WatchNews {
     pub revision: i64,
 }
 
+/// The time that reading a page and beginning a watch may take: a lease outlives two servers
+/// that do not answer.
 #[cfg(all(feature = "asterisk", not(test)))]
-/// The time that one request may take: a lease outlives two servers that do not answer.
-fn request_time(node_timeout: Duration) -> Duration {
+fn reading_time(node_timeout: Duration) -> Duration {
     node_timeout / 3
+}
+
+/// The time that any other request may take. A member passes it on to the leader, and waits
+/// for an answer in vain if that dies: the members have another leader after one or two
+/// seconds.
+#[cfg(all(feature = "asterisk", not(test)))]
+fn writing_time(node_timeout: Duration) -> Duration {
+    (node_timeout / 5).clamp(Duration::from_secs(1), Duration::from_secs(5))
+}
+
+/// The time that a connect may take.
+#[cfg(all(feature = "asterisk", not(test)))]
+fn connecting_time(node_timeout: Duration) -> Duration {
+    (node_timeout / 6).clamp(Duration::from_millis(500), Duration::from_secs(3))
 }

@@ -9,9 +9,9 @@ use curl::multi::{Easy2Handle, Multi};
 use presence::config::Cluster;
 
 use super::error::Failure;
-use super::http::{LONGEST, LOOK, Request, explain, transfer};
+use super::http::{EtcdRequest, LONGEST, LOOK, explain, transfer};
 use super::wire::{StreamAnswer, WatchAnswer, encoded, range_end};
-use super::{Entry, Etcd, EtcdError, WatchNews, answer, request_time};
+use super::{Entry, Etcd, EtcdError, WatchNews, answer, reading_time};
 
 /// A stream of the changes of all keys that begin with a prefix.
 pub struct Watch {
@@ -57,11 +57,12 @@ impl Watch {
     fn begin(client: &Etcd, request: &str, from: i64) -> Result<Watch, Failure> {
         let settings = client.settings();
         let server = client.server().to_owned();
-        let request = Request {
+        let request = EtcdRequest {
             server: &server,
             path: "/v3/watch",
             body: Some(request),
             token: client.token(),
+            time: reading_time(settings.node_timeout),
         };
         let easy = transfer(settings, &request, Lines::default())
             .map_err(|why| explain(settings, &server, &why))?;
@@ -82,7 +83,7 @@ impl Watch {
 
     /// Waits for the server's first message.
     fn accepted(mut self) -> Result<Watch, Failure> {
-        let deadline = Instant::now() + request_time(self.settings.node_timeout);
+        let deadline = Instant::now() + reading_time(self.settings.node_timeout);
         while !self.has_begun {
             if Instant::now() >= deadline {
                 let why = format!("etcd at {} does not answer a watch", self.server);
@@ -100,7 +101,7 @@ impl Watch {
     /// and with [`EtcdError::Unreachable`] if the server sent nothing for two thirds of
     /// `node_timeout`. The keys below the prefix have to change more often than that.
     pub fn next(&mut self, deadline: Instant) -> Result<WatchNews, EtcdError> {
-        let silence = request_time(self.settings.node_timeout) * 2;
+        let silence = reading_time(self.settings.node_timeout) * 2;
         while self.events.is_empty() && Instant::now() < deadline {
             match self.advance(deadline) {
                 Ok(()) => {}
@@ -182,14 +183,14 @@ impl Watch {
             return Err(Failure::Final(EtcdError::Compacted(self.revision + 1)));
         }
         if news.canceled {
-            let why = &*news.cancel_reason;
-            return Err(match why.contains("permission denied") {
-                true => answer::without_permission(&self.settings, &self.server),
-                false => Failure::Next(EtcdError::Unreachable(format!(
-                    "etcd at {} ended the watch: {why}",
-                    self.server
-                ))),
-            });
+            let first = self.revision + 1;
+            let reason = &news.cancel_reason;
+            return Err(answer::canceled(
+                &self.settings,
+                &self.server,
+                reason,
+                first,
+            ));
         }
         if news.created {
             self.has_begun = true;

@@ -122,8 +122,8 @@ pub(super) struct Number(pub i64);
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Seen;
-        impl Visitor<'_> for Seen {
+        struct NumberVisitor;
+        impl Visitor<'_> for NumberVisitor {
             type Value = Number;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a number")
@@ -138,14 +138,14 @@ impl<'de> Deserialize<'de> for Number {
                 number.try_into().map(Number).map_err(E::custom)
             }
         }
-        deserializer.deserialize_any(Seen)
+        deserializer.deserialize_any(NumberVisitor)
     }
 }
 
 /// The part of an answer that says when it was.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Header {
+pub(super) struct AnswerHeader {
     pub revision: Number,
 }
 
@@ -191,7 +191,7 @@ fn decoded(text: &str) -> Option<String> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct RangeAnswer<'a> {
-    pub header: Header,
+    pub header: AnswerHeader,
     #[serde(borrow)]
     kvs: Vec<Kv<'a>>,
     pub more: bool,
@@ -215,7 +215,7 @@ impl RangeAnswer<'_> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct TxnAnswer<'a> {
-    header: Header,
+    header: AnswerHeader,
     succeeded: bool,
     #[serde(borrow)]
     responses: Vec<OpAnswer<'a>>,
@@ -274,7 +274,7 @@ pub(super) struct StreamAnswer<R> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct WatchAnswer<'a> {
-    pub header: Header,
+    pub header: AnswerHeader,
     pub created: bool,
     pub canceled: bool,
     pub compact_revision: Number,

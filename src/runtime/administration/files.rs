@@ -223,7 +223,7 @@ fn keep(file: &Path, backup: &Path) -> io::Result<()> {
             .mode(0o600)
             .open(backup);
         let mut copy = copy?;
-        // Whoever may read the file may read the backup, and nobody else.
+        // The backup has the owner and permissions of the file.
         let made = copy.metadata()?;
         if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
             fchown(&copy, Some(old.uid()), Some(old.gid()))?;

@@ -2,7 +2,7 @@
 //! Asterisk's own user only.
 //!
 //! A line is `<user> <hash> <digest>`. The digest is that of the administrator's hash, which the
-//! own password stands for: when the administrator sets another one, the own password is void.
+//! own password replaces: when the administrator sets another one, the own password is void.
 //!
 //! Where the file does not say what somebody's own password is, they cannot log in: the
 //! administrator's may be one that others know.

@@ -111,7 +111,7 @@ fn the_browser_chooses_the_language() {
         assert_eq!(words, json!(preset), "{asked}");
         page.click("#mine");
         board.wait_dialog(true);
-        // No key and no place {name} stands for a text.
+        // No key and no {name} is shown in place of a text.
         let bare = page.run(
             "const texts = [document.body.innerHTML, ...[...document.querySelectorAll('template')].map((it) => it.innerHTML)]; \
              return texts.flatMap((it) => it.match(/>\\s*[a-z]+\\.[a-zA-Z_]+\\s*<|\\{[a-z]+\\}/g) ?? [])",

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::Board;
-use crate::harness::key;
+use super::{Board, PEOPLE, panel};
+use crate::harness::barrier::configured;
 use crate::harness::users::set;
+use crate::harness::{Browser, key};
 
 impl Board {
     /// Lets the page show notifications, or lets it ask.
@@ -130,5 +131,61 @@ fn a_click_asks_for_the_permission_to_notify() {
     );
     page.wait("!document.querySelector('#ask')");
     assert_eq!(page.count("#notices li"), 1);
+    board.no_errors();
+}
+
+#[test]
+fn a_missed_call_appears_on_the_board_of_its_user() {
+    let conf = format!("{PEOPLE}{}", panel());
+    let call = "exten = _X.,1,Set(CALLERID(num)=${EXTEN})\n same = n,UserPresenceDial(alice)\n \
+                same = n,Hangup()\nexten = bob,1,UserPresenceDial(bob)\n same = n,Hangup()";
+    let ast = configured(&conf)
+        .http()
+        .modules(&["func_callerid"])
+        .dialplan(call)
+        .start();
+    let browser = Browser::start(&ast);
+    let board = Board { browser, ast };
+    board.permit("granted");
+    board.browser.open("/userpresence/");
+    board.log_in("panel");
+    board.wait_row("alice", "label", "Not set");
+    board.listen();
+    let (page, ast) = (&board.browser, &board.ast);
+    assert_eq!(page.count("#notices li"), 0);
+    let call = |from: &str| ast.originate(&format!("Local/{from}@default/n"), "Wait", "1");
+    let wait = |at: u32, text: &str| {
+        page.wait(&format!(
+            "document.querySelector('#notices li:nth-child({at}) .what')?.textContent === '{text}'"
+        ));
+    };
+    // A missed call of another user does not appear.
+    call("bob");
+    ast.wait_no_channels();
+    call("5551234");
+    wait(1, "Missed call from 5551234");
+    page.wait("document.querySelector('#announcement').textContent === 'Missed call from 5551234'");
+    // The browser shows it too, where it was allowed to.
+    page.wait("window.shown.length === 1");
+    assert_eq!(
+        board.shown(),
+        json!([["Presence", "Missed call from 5551234"]])
+    );
+    ast.wait_no_channels();
+    call("777");
+    wait(1, "Missed call from 777");
+    ast.wait_no_channels();
+    call("5551234");
+    wait(1, "Missed call from 5551234 (2 times)");
+    wait(2, "Missed call from 777");
+    assert_eq!(page.count("#notices li"), 2);
+    assert_eq!(page.accessibility(), Vec::<String>::new());
+    // By keyboard, one after the other.
+    page.run("document.querySelector('#notices button').focus()", &[]);
+    page.keys(key::ENTER);
+    wait(1, "Missed call from 777");
+    page.keys(key::ENTER);
+    page.wait("document.querySelector('#notices').hidden");
+    page.wait("document.activeElement.id === 'grid'");
     board.no_errors();
 }

@@ -3,7 +3,8 @@
 
 use serde_json::json;
 
-use super::{Board, STAFF, panel, staff_at_work};
+use super::looks::{STAFF, staff_at_work};
+use super::{Board, panel};
 use crate::harness::api::api_user;
 use crate::harness::key;
 

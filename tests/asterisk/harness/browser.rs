@@ -132,14 +132,19 @@ impl Browser {
         self.must("POST", "/execute/async", body)
     }
 
-    /// Waits until an expression is true in the page. Panics with the page's text.
+    /// Waits until an expression is true in the page. It may read an element that is not there
+    /// yet. Panics with the page's text.
     #[track_caller]
     pub fn wait(&self, expression: &str) {
-        let script = format!("return Boolean({expression})");
-        if super::wait::poll(PATIENCE, || self.run(&script, &[]).as_bool()?.then_some(())).is_none()
-        {
+        let script = condition(expression);
+        let mut last = Value::Null;
+        let done = super::wait::poll(PATIENCE, || {
+            last = self.run(&script, &[]);
+            (last == true).then_some(())
+        });
+        if done.is_none() {
             let page = self.run("return document.body.innerText", &[]);
-            panic!("waited in vain for {expression}; the page shows {page}");
+            panic!("waited in vain for {expression}, last {last}; the page shows {page}");
         }
     }
 
@@ -350,6 +355,15 @@ impl Drop for Browser {
         // The driver waits until Chromium has ended, and then ends itself.
         let _ = self.ask("DELETE", "", &Value::Null);
     }
+}
+
+/// A script that says whether an expression is true, or which element it needs and does not
+/// find yet. Every other error of the expression is thrown.
+pub(super) fn condition(expression: &str) -> String {
+    format!(
+        "try {{ return Boolean({expression}) }} \
+         catch (error) {{ if (error instanceof TypeError) return error.message; throw error }}"
+    )
 }
 
 /// One WebDriver command: its value, or its error.

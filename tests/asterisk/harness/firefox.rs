@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::browser::condition;
 use super::instance::Instance;
 use super::process::Process;
 use super::wait::{PATIENCE, poll, wait_until};
@@ -101,17 +102,19 @@ impl Firefox {
         self.must("WebDriver:ExecuteScript", body)["value"].take()
     }
 
-    /// Waits until an expression is true in the page. Panics with the page's text.
+    /// Waits until an expression is true in the page. It may read an element that is not there
+    /// yet. Panics with the page's text.
     #[track_caller]
     pub fn wait(&mut self, expression: &str) {
-        let script = format!("return Boolean({expression})");
-        if poll(wait::PATIENCE, || {
-            self.run(&script).as_bool()?.then_some(())
-        })
-        .is_none()
-        {
+        let script = condition(expression);
+        let mut last = Value::Null;
+        let done = poll(wait::PATIENCE, || {
+            last = self.run(&script);
+            (last == true).then_some(())
+        });
+        if done.is_none() {
             let page = self.run("return document.body.innerText");
-            panic!("waited in vain for {expression}; the page shows {page}");
+            panic!("waited in vain for {expression}, last {last}; the page shows {page}");
         }
     }
 

@@ -51,14 +51,14 @@ pub struct PidfPeer<S>(PhantomData<S>);
 /// # Invariants
 /// The pointer is to a structure that is never freed (LINKED-FOREVER). `res_pjsip_pubsub` alone
 /// changes `list`, under the lock of its list; nothing changes the rest.
-struct Entry(*mut ffi::ast_sip_pubsub_body_supplement);
+struct SupplementEntry(*mut ffi::ast_sip_pubsub_body_supplement);
 
 // SAFETY: INVARIANT: what is behind the pointer changes under a lock only.
-unsafe impl Send for Entry {}
+unsafe impl Send for SupplementEntry {}
 // SAFETY: INVARIANT: as above.
-unsafe impl Sync for Entry {}
+unsafe impl Sync for SupplementEntry {}
 
-static ENTRY: OnceLock<Entry> = OnceLock::new();
+static ENTRY: OnceLock<SupplementEntry> = OnceLock::new();
 
 /// Whether a body had another shape than expected: no body is changed any more.
 static STRANGE: AtomicBool = AtomicBool::new(false);
@@ -69,7 +69,7 @@ thread_local! {
     static PRINTED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Entry {
+impl SupplementEntry {
     fn of<S: PidfSupplement>() -> &'static Self {
         ENTRY.get_or_init(|| {
             let supplement = Box::new(ffi::ast_sip_pubsub_body_supplement {
@@ -80,7 +80,7 @@ impl Entry {
                     next: ptr::null_mut(),
                 },
             });
-            Entry(Box::leak(supplement))
+            SupplementEntry(Box::leak(supplement))
         })
     }
 
@@ -103,9 +103,9 @@ impl<S: PidfSupplement> Peer for PidfPeer<S> {
         // SAFETY: PUBSUB-SUPPLEMENTS: the function of that name has this type.
         let register = unsafe { transmute::<*mut c_void, Register>(register) };
         // It goes to the end of the list, once.
-        unregister(peer, Entry::of::<S>())?;
+        unregister(peer, SupplementEntry::of::<S>())?;
         STRANGE.store(false, Ordering::Release);
-        let entry = Entry::of::<S>();
+        let entry = SupplementEntry::of::<S>();
         // SAFETY: PEER-STAYS, PUBSUB-SUPPLEMENTS, LINKED-FOREVER: an entry that is in no list.
         let result = unsafe { register(entry.0) };
         match result {
@@ -115,7 +115,7 @@ impl<S: PidfSupplement> Peer for PidfPeer<S> {
     }
 
     fn holds(_peer: &RunningPeer) -> bool {
-        ENTRY.get().is_none_or(Entry::is_last)
+        ENTRY.get().is_none_or(SupplementEntry::is_last)
     }
 
     /// Waits for bodies that are being made.
@@ -131,7 +131,7 @@ impl<S: PidfSupplement> Peer for PidfPeer<S> {
 type Register = unsafe extern "C" fn(*mut ffi::ast_sip_pubsub_body_supplement) -> c_int;
 type Unregister = unsafe extern "C" fn(*mut ffi::ast_sip_pubsub_body_supplement);
 
-fn unregister(peer: &RunningPeer, entry: &Entry) -> Result<(), Error> {
+fn unregister(peer: &RunningPeer, entry: &SupplementEntry) -> Result<(), Error> {
     let unregister = peer.find(c"ast_sip_pubsub_unregister_body_supplement")?;
     // SAFETY: PUBSUB-SUPPLEMENTS: the function of that name has this type.
     let unregister = unsafe { transmute::<*mut c_void, Unregister>(unregister) };
@@ -161,7 +161,7 @@ unsafe fn complete<S: PidfSupplement>(
     body: *mut ffi::pj_xml_node,
     data: *const ffi::ast_sip_exten_state_data,
 ) {
-    let is_last = ENTRY.get().is_some_and(Entry::is_last);
+    let is_last = ENTRY.get().is_some_and(SupplementEntry::is_last);
     if body.is_null() || data.is_null() || !is_last || STRANGE.load(Ordering::Acquire) {
         return;
     }

@@ -170,7 +170,7 @@ fn accounts(users: &[UserSpec]) -> String {
         }
     }
     match names.is_empty() {
-        true => "the accounts of users, of whom there are none".into(),
+        true => "the accounts of users, and there are no users".into(),
         false => names.join(", "),
     }
 }

@@ -25,10 +25,10 @@ impl Flag {
         match self {
             Flag::AllowSeeMyPresence => "Whether others may see the presence.",
             Flag::RingOnMonitoredCall => {
-                "Whether the user's phones ring too when a user whom they monitor is called."
+                "Whether the user's phones ring too when a user they monitor is called."
             }
             Flag::PickUpCallsOnHold => {
-                "Whether the user may pick up a call that a user whom they monitor holds."
+                "Whether the user may pick up a call that a user they monitor holds."
             }
         }
     }

@@ -52,7 +52,7 @@ export class Configuration {
     return this.loaded.options[type] ?? [];
   }
 
-  /** A section's own values of an option; null stands for a secret that is kept. */
+  /** A section's own values of an option; null is a secret that is kept. */
   values(name, option) {
     return (this.get(name)?.options ?? []).filter((it) => it.name === option).map(({ value }) => value);
   }
@@ -126,7 +126,7 @@ export class Configuration {
       // A row of a database has neither.
       const change = before?.origin === "realtime" ? { section, options: options.map(sent(type)) } : { section, type, templates, options: options.map(sent(type)) };
       if (before) return change;
-      // A new section stands after the last one of its type.
+      // A new section comes after the last one of its type.
       const after = [...this.sections.values()].filter((other) => other.type === type && other.editable && other.file).pop();
       return after ? { ...change, after: after.name } : change;
     });

@@ -79,7 +79,7 @@ export function minutes(count) {
 
 let strings = {};
 
-/** The string of strings.json with that key; {name} stands for values.name. */
+/** The string of strings.json with that key; {name} becomes values.name. */
 export function t(key, values) {
   const text = strings[key] ?? key;
   return values ? text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "") : text;

@@ -35,7 +35,7 @@ export function sortable(items, { label, changed, disabled = false }) {
     return element;
   }
 
-  /** The first row never moves if it is a heading: nothing stands above it. */
+  /** The first row never moves if it is a heading: nothing is above it. */
   function first() {
     return rows.get(list.firstElementChild).heading ? 1 : 0;
   }

@@ -8,7 +8,7 @@ use presence::config::file::{OptionsChange, SectionChange, WantedOption};
 /// The most new passwords of a request: each hash takes a processor for a while.
 const MOST_PASSWORDS: usize = 20;
 
-/// Stands for the hash of a new password until the change has been checked.
+/// Takes the place of a new password's hash until the change has been checked.
 const NO_HASH: &str = "$6$new$hash";
 
 /// Changes of several sections.

@@ -337,7 +337,7 @@ proptest! {
 
 #[test]
 fn a_line_that_the_writer_loses_is_noticed() {
-    let text = "[bob]\ntype = user\n; his desk\nextension = 200\n";
+    let text = "[bob]\ntype = user\n; the desk\nextension = 200\n";
     let document = document(text);
     let change = SectionChange {
         section: "bob".into(),
