@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::echo::Echo;
 use super::link::Connector;
 use super::record::{self, NodeRecord};
 use super::source::{ClusterEvent, SharedState};
@@ -70,16 +71,12 @@ pub struct Hub {
 impl Hub {
     pub fn new(
         settings: Arc<Cluster>,
-        boot: &str,
+        me: NodeIdentity,
         instance: String,
         source: Arc<dyn SharedState>,
         connector: Arc<dyn Connector>,
         counts: Arc<Counts>,
     ) -> Self {
-        let me = NodeIdentity {
-            name: settings.node.clone(),
-            boot: boot.into(),
-        };
         let hub = Hub {
             me,
             instance,
@@ -167,6 +164,7 @@ impl Hub {
         state.receiver_fails = None;
         state.heard = None;
         state.lag.forget();
+        state.echo = Echo::default();
         drop(state);
         self.news.notify_all();
         session
@@ -271,6 +269,29 @@ impl Hub {
         });
     }
 
+    /// Whether the lease of this node may have ended.
+    pub fn is_silent(&self) -> bool {
+        let alive = self.with(|state| state.alive);
+        alive.is_some_and(|at| at.elapsed() > self.patience())
+    }
+
+    /// Notes that this node is cut off, if the store has been silent for too long. `why`: what
+    /// fails in the thread that asks. Whether it is cut off.
+    pub fn look_whether_alone(&self, why: Option<&str>) -> bool {
+        let patience = self.patience();
+        let (is_alone, fails) = self.with(|state| {
+            let is_late = |at: Option<Instant>| at.is_some_and(|at| at.elapsed() > patience);
+            let is_late = is_late(state.alive) || state.is_ready && is_late(state.heard);
+            let is_over = state.session.as_ref().is_none_or(|it| it.is_over());
+            (is_late && !is_over, state.receiver_fails.clone())
+        });
+        if is_alone {
+            let why = why.or(fails.as_deref());
+            self.alone(why.unwrap_or("etcd does not answer"));
+        }
+        is_alone
+    }
+
     /// Whether this node posts webhooks and cleans up. It is not any more before another one
     /// can be.
     pub fn is_keeper(&self) -> bool {
@@ -304,6 +325,7 @@ impl Hub {
             clock: Time::now().micros(),
             users: facts.users,
             digest: facts.digest,
+            leaves: self.is_stopping(),
         }
     }
 

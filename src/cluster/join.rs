@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::etcd::{Committed, Compare, Entry, EtcdError, Op};
 use super::hub::Hub;
 use super::link::Link;
-use super::record::{CLUSTER, ClusterRecord, FORMAT, HEARD, NODES, NodeRecord};
+use super::record::{CLUSTER, ClusterRecord, FORMAT, HEARD, NODES, NodeRecord, PEOPLE};
 use presence::Time;
 use presence::account::uuid_of;
 use presence::model::text::quoted;
@@ -95,17 +95,48 @@ fn agree_on_cluster(hub: &Hub, link: &mut dyn Link) -> Result<(), SessionEnd> {
             hub.settings.prefix, known.format
         )));
     }
-    match hub.source.recall(ID) {
-        Some(before) if before == known.id => return Ok(()),
-        Some(_) => log::warn!(
+    let before = hub.source.recall(ID);
+    if before.as_ref() == Some(&known.id) {
+        return Ok(());
+    }
+    // Before the other nodes hear of this one.
+    check_users(hub, link)?;
+    if before.is_some() {
+        log::warn!(
             "The store below '{}' has lost its data, or is another one: it gets what this node \
              knows",
             hub.settings.prefix
-        ),
-        None => {}
+        );
     }
     hub.source.remember(ID, &known.id);
     Ok(())
+}
+
+/// Makes sure that this node has one of the users of the store.
+fn check_users(hub: &Hub, link: &mut dyn Link) -> Result<(), SessionEnd> {
+    let mut paths = Vec::new();
+    link.range(&hub.key(PEOPLE), &mut |entry| {
+        paths.push(hub.path(&entry.key).to_owned());
+    })?;
+    match paths.len() {
+        0 => Ok(()),
+        users if hub.source.unknown(&paths).len() == users => Err(other_users(hub, users)),
+        _ => Ok(()),
+    }
+}
+
+/// The store belongs to other users.
+pub fn other_users(hub: &Hub, users: usize) -> SessionEnd {
+    let count = match users {
+        1 => "another user, who is".to_owned(),
+        many => format!("{many} other users, none of whom is"),
+    };
+    let not = if users == 1 { " not" } else { "" };
+    SessionEnd::Refused(format!(
+        "the keys below '{}' belong to {count}{not} configured here; choose another 'prefix', or \
+         delete them",
+        hub.settings.prefix
+    ))
 }
 
 /// Makes the cluster's key in an empty store; its value, which another node may have made.

@@ -10,6 +10,7 @@
 
 mod clean;
 mod clock;
+mod echo;
 pub mod etcd;
 mod hub;
 mod join;
@@ -27,6 +28,7 @@ pub mod testing;
 mod tests;
 mod turn;
 mod wake;
+mod writing;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -43,6 +45,7 @@ pub use link::{Connector, Link, Stream};
 use presence::Time;
 use presence::account::uuid_of;
 use presence::config::Cluster;
+use presence::world::NodeIdentity;
 pub use source::{ClusterEvent, NodeFacts, SharedState};
 use status::ClusterState;
 pub use status::{ClusterView, CountsView, NodeView, Standing};
@@ -56,6 +59,8 @@ const STOP: [Duration; 2] = [Duration::from_millis(700), Duration::from_millis(3
 pub struct Clustering {
     connector: Arc<dyn Connector>,
     counts: Arc<Counts>,
+    /// The number of this life; empty where the system gives no random numbers.
+    boot: Arc<str>,
     /// The run, for everyone who asks.
     current: ArcSwapOption<Hub>,
     running: Mutex<RunState>,
@@ -98,8 +103,17 @@ impl Clustering {
         Clustering {
             connector,
             counts: Arc::default(),
+            boot: random_id().unwrap_or_default().into(),
             current: ArcSwapOption::const_empty(),
             running: Mutex::default(),
+        }
+    }
+
+    /// This node in that cluster.
+    pub fn identity(&self, settings: &Cluster) -> NodeIdentity {
+        NodeIdentity {
+            name: settings.node.clone(),
+            boot: self.boot.clone(),
         }
     }
 
@@ -136,8 +150,16 @@ impl Clustering {
         let Some(settings) = settings else {
             return Ok(());
         };
-        let run = Run::start(settings, source, &self.connector, &self.counts)?;
-        self.current.store(Some(run.hub.clone()));
+        let hub = Arc::new(self.hub(settings, source)?);
+        self.current.store(Some(hub.clone()));
+        let run = match Run::start(hub) {
+            Ok(run) => run,
+            Err(why) => {
+                self.current.store(None);
+                source.end();
+                return Err(why);
+            }
+        };
         let mut running = self.running.lock();
         if running.stopped {
             drop(running);
@@ -147,6 +169,28 @@ impl Clustering {
         }
         running.run = Some(run);
         Ok(())
+    }
+
+    fn hub(&self, settings: &Arc<Cluster>, source: &Arc<dyn SharedState>) -> std::io::Result<Hub> {
+        if self.boot.is_empty() {
+            return Err(std::io::Error::other("the system gives no random numbers"));
+        }
+        let instance = match source.recall(INSTANCE) {
+            Some(known) => known,
+            None => {
+                let made = random_id()?;
+                source.remember(INSTANCE, &made);
+                made
+            }
+        };
+        Ok(Hub::new(
+            settings.clone(),
+            self.identity(settings),
+            instance,
+            source.clone(),
+            self.connector.clone(),
+            self.counts.clone(),
+        ))
     }
 
     /// Ends it: other nodes see at once that this one has gone.
@@ -235,29 +279,8 @@ impl Clustering {
 }
 
 impl Run {
-    fn start(
-        settings: &Arc<Cluster>,
-        source: &Arc<dyn SharedState>,
-        connector: &Arc<dyn Connector>,
-        counts: &Arc<Counts>,
-    ) -> std::io::Result<Self> {
-        let instance = match source.recall(INSTANCE) {
-            Some(known) => known,
-            None => {
-                let made = random_id()?;
-                source.remember(INSTANCE, &made);
-                made
-            }
-        };
-        let hub = Arc::new(Hub::new(
-            settings.clone(),
-            &random_id()?,
-            instance,
-            source.clone(),
-            connector.clone(),
-            counts.clone(),
-        ));
-        source.begin(hub.me.clone());
+    fn start(hub: Arc<Hub>) -> std::io::Result<Self> {
+        hub.source.begin(hub.me.clone());
         let ends = Arc::new(Ends::default());
         let mut run = Run {
             hub,
@@ -269,7 +292,6 @@ impl Run {
             .and_then(|()| run.spawn("userpresence-co", sender::run));
         if let Err(why) = started {
             run.stop();
-            source.end();
             return Err(why);
         }
         Ok(run)

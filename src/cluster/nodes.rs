@@ -49,7 +49,7 @@ pub fn set_all(hub: &Hub, entries: &[Entry], was_away: bool) {
             if was_away {
                 node.awaited = Some(Instant::now() + hub.settings.node_timeout);
             } else {
-                events.push(gone(name));
+                events.push(gone(name, node));
             }
         }
         for (name, record) in found {
@@ -84,8 +84,11 @@ fn here(name: &Arc<str>, record: &NodeRecord) -> ClusterEvent {
     }
 }
 
-fn gone(name: &Arc<str>) -> ClusterEvent {
-    ClusterEvent::NodeGone { node: name.clone() }
+fn gone(name: &Arc<str>, node: &KnownNode) -> ClusterEvent {
+    ClusterEvent::NodeGone {
+        node: name.clone(),
+        has_left: node.record.leaves,
+    }
 }
 
 /// A registration was written. Whether what the node hears has to be read: it was not
@@ -184,17 +187,18 @@ pub fn deleted(hub: &Hub, name: &str) {
         hub.bell.ring();
         return;
     }
-    let was_here = hub.with(|state| {
+    let event = hub.with(|state| {
         state.clocks.forget(&name);
         let node = state.nodes.get_mut(&name)?;
         let counted = node.is_here || node.awaited.is_some();
         (node.is_here, node.awaited, node.since) = (false, None, Time::now());
+        let event = gone(&name, node);
         state.forget_gone();
-        Some(counted)
+        counted.then_some(event)
     });
-    if was_here == Some(true) {
+    if let Some(event) = event {
         hub.source.node_gone(&name);
-        report(hub, &gone(&name));
+        report(hub, &event);
     }
 }
 
@@ -206,15 +210,15 @@ pub fn end_awaiting(hub: &Hub) {
         for (name, node) in &mut state.nodes {
             if node.awaited.is_some_and(|until| until <= now) {
                 node.awaited = None;
-                over.push(name.clone());
+                over.push((name.clone(), gone(name, node)));
             }
         }
-        over.iter().for_each(|name| state.clocks.forget(name));
+        over.iter().for_each(|(name, _)| state.clocks.forget(name));
         over
     });
-    for name in over {
+    for (name, event) in over {
         hub.source.node_gone(&name);
-        report(hub, &gone(&name));
+        report(hub, &event);
     }
 }
 
@@ -251,9 +255,14 @@ fn report(hub: &Hub, event: &ClusterEvent) {
                 quoted(host)
             );
         }
-        ClusterEvent::NodeGone { node } => {
-            log::warn!("Node '{node}' has left the cluster");
-        }
+        ClusterEvent::NodeGone {
+            node,
+            has_left: true,
+        } => log::info!("Node '{node}' has left the cluster"),
+        ClusterEvent::NodeGone { node, .. } => log::warn!(
+            "Node '{node}' is gone: it has not been heard of for {} s",
+            hub.settings.node_timeout.as_secs()
+        ),
         ClusterEvent::KeeperChanged { keeper } => {
             log::info!("Node '{keeper}' posts the webhooks of the cluster from now on");
         }

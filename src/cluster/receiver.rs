@@ -15,6 +15,9 @@ use presence::world::SharedEntry;
 /// How often the thread looks around while nothing changes.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How often the receiver looks whether the sender has asked.
+const ASKING: Duration = Duration::from_millis(20);
+
 /// The thread.
 pub fn run(hub: &Arc<Hub>) {
     let (mut last, mut is_first) = (0, true);
@@ -95,6 +98,8 @@ impl Receiver<'_> {
                 return Ok(());
             }
             nodes::end_awaiting(self.hub);
+            self.hub.look_whether_alone(None);
+            self.mend();
             let news = match &mut stream {
                 Some(stream) => stream.next(Instant::now() + LOOK),
                 None => match self.open(seen + 1) {
@@ -108,6 +113,9 @@ impl Receiver<'_> {
             };
             match news {
                 Ok(news) => {
+                    if !self.is_still_registered() {
+                        return Ok(());
+                    }
                     seen = news.revision.max(seen);
                     if self.arrived(seen) || !news.events.is_empty() {
                         self.works();
@@ -144,6 +152,19 @@ impl Receiver<'_> {
             state.revision = state.revision.max(seen);
             is_new
         })
+    }
+
+    /// Whether this node has its lease. After a break nobody knows before the sender has asked:
+    /// if it has ended, those of other nodes may have ended in the same break, and nothing is
+    /// concluded from that.
+    fn is_still_registered(&self) -> bool {
+        while self.hub.is_silent() {
+            if self.session.is_over() {
+                return false;
+            }
+            self.hub.pause(self.session, ASKING);
+        }
+        !self.session.is_over()
     }
 
     /// Whether this node's own writes do not come back: the stream has died unnoticed.
@@ -223,8 +244,9 @@ impl Receiver<'_> {
             let shared = self.shared(entry);
             if is_shared(shared.path) {
                 // What this node hears it knows best itself.
-                if !shared.path.starts_with(&own) {
-                    together.push(shared);
+                match shared.path.starts_with(&own) {
+                    true => self.came_back(shared.path, entry.revision),
+                    false => together.push(shared),
                 }
                 continue;
             }
@@ -246,6 +268,25 @@ impl Receiver<'_> {
         }
         self.flush(&mut together);
         Ok(())
+    }
+
+    fn came_back(&self, path: &str, revision: i64) {
+        let now = Instant::now();
+        self.hub
+            .with(|state| state.echo.came_back(path, revision, now));
+    }
+
+    /// Has this node's own keys written again that an old write has overtaken.
+    fn mend(&self) {
+        let Some(before) = Instant::now().checked_sub(self.hub.beat()) else {
+            return;
+        };
+        let strangers = self.hub.with(|state| state.echo.strangers(before));
+        if !strangers.is_empty() {
+            let paths: Vec<&str> = strangers.iter().map(String::as_str).collect();
+            self.hub.source.put_back(&paths);
+            self.hub.bell.ring();
+        }
     }
 
     fn flush(&self, together: &mut Vec<SharedEntry<'_>>) {

@@ -12,8 +12,10 @@ pub const NODES: &str = "node/";
 pub const HEARD: &str = "heard/";
 /// How far a webhook's receiver is, in the words of the keeper.
 pub const ACKNOWLEDGED: &str = "acknowledged/";
+/// What people have chosen.
+pub const PEOPLE: &str = "person/";
 /// The registers: any node may write them.
-pub const REGISTERS: [&str; 3] = ["person/", "settings/", "extension/"];
+pub const REGISTERS: [&str; 3] = [PEOPLE, "settings/", "extension/"];
 
 /// The form of keys and values. A module that knows a lower number only must not touch them.
 pub const FORMAT: u32 = 1;
@@ -47,4 +49,7 @@ pub struct NodeRecord {
     pub users: u64,
     /// The digest of its configuration.
     pub digest: String,
+    /// Whether it is about to leave.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub leaves: bool,
 }

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::clean;
-use super::etcd::{Committed, Compare, Entry, EtcdError, MOST_BYTES, MOST_OPS, Op, OpResult};
+use super::etcd::{Committed, Compare, Entry, EtcdError, Op, OpResult};
 use super::hub::{Counts, Hub};
-use super::join::{Registration, SessionEnd, join, json};
+use super::join::{Registration, SessionEnd, join, json, other_users};
 use super::link::Link;
 use super::record::{ACKNOWLEDGED, KEEPER, NodeRecord};
 use super::status::{KeeperKey, Standing};
-use presence::world::{SharedEntry, SharedWrite};
 
 /// How long an unload goes on writing what waits.
 const LAST: Duration = Duration::from_millis(300);
@@ -20,21 +19,29 @@ const LAST: Duration = Duration::from_millis(300);
 /// How long a node that may not take part waits before it looks again.
 const REFUSED: Duration = Duration::from_secs(2);
 
-struct Sender<'a> {
-    hub: &'a Arc<Hub>,
-    link: Box<dyn Link>,
+pub(super) struct Sender<'a> {
+    pub(super) hub: &'a Arc<Hub>,
+    pub(super) link: Box<dyn Link>,
     registration: Option<Registration>,
     /// Whether this run was registered before.
     knows: bool,
     /// The registration is written again then.
-    next_beat: Instant,
-    /// What fails, and the pause before the next try.
-    trouble: Option<(String, Duration)>,
+    pub(super) next_beat: Instant,
+    /// What fails.
+    trouble: Option<Trouble>,
     cleaning: clean::Cleaning,
 }
 
+/// What fails, and for how long already.
+struct Trouble {
+    why: String,
+    since: Instant,
+    /// The pause before the next try.
+    pause: Duration,
+}
+
 /// Why a piece of work came to nothing.
-enum Setback {
+pub(super) enum Setback {
     /// The session has ended.
     Over(SessionEnd),
     /// A request failed; it is tried again.
@@ -136,9 +143,13 @@ impl Sender<'_> {
                 Err(Setback::Over(end)) => return end,
                 Err(Setback::Failed(why)) => {
                     Counts::add(&self.hub.counts.failures, 1);
-                    let last = self.trouble.as_ref().map(|(_, pause)| *pause);
-                    let pause = self.hub.next_pause(last);
-                    self.trouble = Some((why.to_string(), pause));
+                    let last = self.trouble.as_ref();
+                    let pause = self.hub.next_pause(last.map(|it| it.pause));
+                    self.trouble = Some(Trouble {
+                        why: why.to_string(),
+                        since: last.map_or_else(Instant::now, |it| it.since),
+                        pause,
+                    });
                     Instant::now() + pause
                 }
             };
@@ -152,17 +163,19 @@ impl Sender<'_> {
     /// Notes how this node stands.
     fn tell(&self) {
         let hub = self.hub;
-        let patience = hub.patience();
-        let (fails, is_ready, is_alone) = hub.with(|state| {
-            let is_late = |at: Option<Instant>| at.is_some_and(|at| at.elapsed() > patience);
-            let is_cut = is_late(state.alive) || state.is_ready && is_late(state.heard);
-            (state.receiver_fails.clone(), state.is_ready, is_cut)
-        });
-        if is_alone {
-            let why = self.trouble.as_ref().map(|(why, _)| why.clone());
-            let why = why.or(fails);
-            hub.alone(why.as_deref().unwrap_or("etcd sends no changes"));
-        } else if is_ready && self.trouble.is_none() && fails.is_none() {
+        let why = self.trouble.as_ref().map(|it| it.why.as_str());
+        if hub.look_whether_alone(why) {
+            return;
+        }
+        // The lease is alive, and etcd accepts nothing all the same.
+        if let Some(trouble) = &self.trouble {
+            if trouble.since.elapsed() > hub.patience() {
+                hub.alone(&trouble.why);
+            }
+            return;
+        }
+        let is_well = hub.with(|state| state.is_ready && state.receiver_fails.is_none());
+        if is_well {
             hub.joined(&self.link.server());
             hub.end_apart();
         }
@@ -180,7 +193,7 @@ impl Sender<'_> {
         asked || is_ready && self.hub.source.waiting() > 0
     }
 
-    fn registration(&self) -> Result<Registration, Setback> {
+    pub(super) fn registration(&self) -> Result<Registration, Setback> {
         self.registration.ok_or(Setback::Over(SessionEnd::Again))
     }
 
@@ -195,11 +208,7 @@ impl Sender<'_> {
             )
         });
         if let Some(users) = others {
-            return Err(Setback::Over(SessionEnd::Refused(format!(
-                "the keys below '{}' belong to {users} other users, and none of them is configured \
-                 here; choose another 'prefix', or delete them",
-                self.hub.settings.prefix
-            ))));
+            return Err(Setback::Over(other_users(self.hub, users)));
         }
         if beats || Instant::now() >= self.next_beat || self.trouble.is_some() {
             self.beat()?;
@@ -261,7 +270,7 @@ impl Sender<'_> {
     }
 
     /// The guard of every write: this node is registered by this run.
-    fn is_mine(&self, lease: i64) -> Compare {
+    pub(super) fn is_mine(&self, lease: i64) -> Compare {
         Compare::Lease {
             key: self.hub.node_key(&self.hub.me.name),
             lease,
@@ -269,7 +278,7 @@ impl Sender<'_> {
     }
 
     /// The guard did not hold: how the registration is now.
-    fn look_at(&mut self, now: Option<Entry>) -> Result<(), Setback> {
+    pub(super) fn look_at(&mut self, now: Option<Entry>) -> Result<(), Setback> {
         let registration = self.registration()?;
         let now = now.filter(|entry| entry.lease == registration.lease);
         match now {
@@ -285,15 +294,17 @@ impl Sender<'_> {
         }
     }
 
-    fn commit(&mut self, guard: &[Compare], ops: &[Op]) -> Result<Committed, Setback> {
+    pub(super) fn commit(&mut self, guard: &[Compare], ops: &[Op]) -> Result<Committed, Setback> {
         let known = self.hub.with(|state| state.revision);
         let done = self.link.commit(guard, ops)?;
         Counts::add(&self.hub.counts.transactions, 1);
-        if let Committed::Done { revision, .. } = &done {
+        if let Committed::Done { revision, results } = &done {
             self.hub
                 .with(|state| state.revision = state.revision.max(*revision));
-            // A store restored from a copy: everything is compared anew.
-            if *revision < known {
+            // What is written has a revision of its own. In a store that was restored from a
+            // copy it has one that was there before: everything is compared anew.
+            let is_new = results.contains(&OpResult::Written);
+            if *revision < known || is_new && *revision == known {
                 return Err(Setback::Over(SessionEnd::Again));
             }
         }
@@ -363,131 +374,6 @@ impl Sender<'_> {
         Ok(())
     }
 
-    /// Writes what waits, oldest first, until nothing does.
-    fn write(&mut self) -> Result<(), Setback> {
-        while Instant::now() < self.next_beat && !self.hub.is_stopping() {
-            if self.hub.with(|state| state.wants_beat) || !self.write_some()? {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes up to a hundred keys in one transaction; whether there were any.
-    fn write_some(&mut self) -> Result<bool, Setback> {
-        let registration = self.registration()?;
-        let mut writes = self.hub.source.take_writes(MOST_OPS);
-        if writes.is_empty() {
-            return Ok(false);
-        }
-        let mut bytes = 0;
-        let fit = writes.iter().take_while(|write| {
-            bytes += write.path.len() + write.value.as_ref().map_or(0, String::len);
-            bytes <= MOST_BYTES
-        });
-        // One alone always fits: a value is much smaller.
-        let fit = fit.count().max(1);
-        let later = writes.split_off(fit);
-        self.hub.source.put_back(&later);
-        let ops: Vec<Op> = writes.iter().map(|write| self.op(write)).collect();
-        let guard = [self.is_mine(registration.lease)];
-        let sent = Instant::now();
-        let done = match self.commit(&guard, &ops) {
-            Ok(done) => done,
-            Err(why) => {
-                self.hub.source.put_back(&writes);
-                return Err(why);
-            }
-        };
-        match done {
-            Committed::Guarded { entries } => {
-                self.hub.source.put_back(&writes);
-                self.look_at(entries.into_iter().flatten().next())?;
-            }
-            Committed::Done { revision, results } => {
-                self.hub.with(|state| state.lag.sent(revision, sent));
-                self.written(&writes, revision, &results);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Takes over how each write has ended.
-    fn written(&self, writes: &[SharedWrite], revision: i64, results: &[OpResult]) {
-        let (mut written, mut others) = (Vec::new(), Vec::new());
-        for (write, result) in writes.iter().zip(results) {
-            match result {
-                OpResult::Written => written.push((write.path.as_str(), revision)),
-                OpResult::Differs(found) => others.push(SharedEntry {
-                    path: &write.path,
-                    value: found.as_ref().and_then(|entry| entry.value.as_deref()),
-                    revision: found.as_ref().map_or(revision, |entry| entry.revision),
-                }),
-            }
-        }
-        let counts = &self.hub.counts;
-        Counts::add(&counts.written, written.len());
-        Counts::add(&counts.conflicts, others.len());
-        if !written.is_empty() {
-            self.hub.source.written(&written);
-        }
-        if !others.is_empty() {
-            self.hub.source.take_changes(&others);
-        }
-    }
-
-    fn op(&self, write: &SharedWrite) -> Op {
-        let key = self.hub.key(&write.path);
-        let seen = write.is_register.then_some(write.seen);
-        match &write.value {
-            Some(value) => Op::Put {
-                key,
-                value: value.clone(),
-                lease: 0,
-                seen,
-            },
-            None => Op::Delete { key, seen },
-        }
-    }
-
-    /// Writes how far the receivers of webhooks are, if this node posts.
-    fn write_acknowledged(&mut self) -> Result<(), Setback> {
-        let registration = self.registration()?;
-        let waiting = self
-            .hub
-            .with(|state| std::mem::take(&mut state.turn.unwritten));
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        let ops: Vec<Op> = waiting
-            .iter()
-            .take(MOST_OPS)
-            .map(|(webhook, text)| Op::Put {
-                key: self.hub.key(&format!("{ACKNOWLEDGED}{webhook}")),
-                value: text.clone(),
-                lease: 0,
-                seen: None,
-            })
-            .collect();
-        let is_keeper = Compare::Lease {
-            key: self.hub.key(KEEPER),
-            lease: registration.lease,
-        };
-        let guard = [self.is_mine(registration.lease), is_keeper];
-        let done = self.commit(&guard, &ops);
-        if done.is_err() {
-            self.hub.with(|state| {
-                for (webhook, text) in waiting {
-                    state.turn.unwritten.entry(webhook).or_insert(text);
-                }
-            });
-        }
-        match done? {
-            Committed::Guarded { entries } => self.look_at(entries.into_iter().flatten().next()),
-            Committed::Done { .. } => Ok(()),
-        }
-    }
-
     fn clean_up(&mut self) -> Result<(), Setback> {
         let registration = self.registration()?;
         let guard = self.is_mine(registration.lease);
@@ -497,10 +383,22 @@ impl Sender<'_> {
 
     /// Gives up a registration that must not stay.
     fn give_up(&mut self) {
-        if let Some(registration) = self.registration.take() {
-            // Whatever becomes of it: the lease ends by itself.
-            let _ = self.link.revoke(registration.lease);
-        }
+        let Some(registration) = self.registration.take() else {
+            return;
+        };
+        // Whatever becomes of it: the lease ends by itself.
+        let goodbye = Op::Put {
+            key: self.hub.node_key(&self.hub.me.name),
+            value: json(&NodeRecord {
+                leaves: true,
+                ..self.hub.record()
+            }),
+            lease: registration.lease,
+            seen: None,
+        };
+        let guard = self.is_mine(registration.lease);
+        let _ = self.link.commit(&[guard], &[goodbye]);
+        let _ = self.link.revoke(registration.lease);
     }
 
     /// Writes what waits, as far as it goes quickly, and ends the lease: other nodes see at once

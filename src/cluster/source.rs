@@ -36,6 +36,8 @@ pub enum ClusterEvent {
     NodeGone {
         /// Its name.
         node: Arc<str>,
+        /// Whether it has said so: its module was unloaded, or its Asterisk stopped.
+        has_left: bool,
     },
     /// Another node posts webhooks from now on.
     KeeperChanged {
@@ -90,8 +92,8 @@ pub trait SharedState: Send + Sync {
     /// These were written, and have these revisions now.
     fn written(&self, written: &[(&str, i64)]);
 
-    /// These could not be written, and wait again.
-    fn put_back(&self, writes: &[SharedWrite]);
+    /// These paths have to be written, or written again.
+    fn put_back(&self, paths: &[&str]);
 
     /// How many keys wait to be written.
     fn waiting(&self) -> usize;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::clock::Clocks;
+use super::echo::Echo;
 use super::lag::Lag;
 use super::record::NodeRecord;
 use super::turn::TurnState;
@@ -105,6 +106,8 @@ pub struct ClusterState {
     pub clocks: Clocks,
     /// Times from here and back.
     pub lag: Lag,
+    /// What comes back of this node's own writes.
+    pub echo: Echo,
     /// The lease of this node; 0 without one.
     pub lease: i64,
     /// When this node's lease was last known to be alive.

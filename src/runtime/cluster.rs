@@ -9,7 +9,7 @@ use crate::sync::Mutex;
 use presence::Time;
 use presence::directory::Directory;
 use presence::world::stored::FAMILY;
-use presence::world::{NodeIdentity, OtherUsers, SharedEntry, SharedWrite};
+use presence::world::{NodeIdentity, OtherUsers, SharedEntry, SharedWrite, World};
 
 /// What the cluster remembers is below this key of [`FAMILY`].
 const KEYS: &str = "cluster/";
@@ -35,7 +35,10 @@ impl DigestCache {
 impl SharedState for Runtime {
     fn begin(&self, node: NodeIdentity) {
         self.update_always(|world, now| {
-            world.begin_sharing(node, now);
+            // At a load it has begun before the sources were read.
+            if !world.is_sharing() {
+                world.begin_sharing(node, now);
+            }
             ((), Vec::new())
         });
     }
@@ -89,12 +92,12 @@ impl SharedState for Runtime {
         });
     }
 
-    fn put_back(&self, writes: &[SharedWrite]) {
-        if writes.is_empty() {
+    fn put_back(&self, paths: &[&str]) {
+        if paths.is_empty() {
             return;
         }
         self.update_always(|world, _| {
-            world.put_back_shared(writes.iter().map(|write| &*write.path));
+            world.put_back_shared(paths.iter().copied());
             ((), Vec::new())
         });
     }
@@ -114,6 +117,10 @@ impl SharedState for Runtime {
 
     fn correct_clock(&self, offset: i64) {
         self.set_clock_offset(offset);
+        self.update_always(|world, now| {
+            world.clock_corrected(now);
+            ((), Vec::new())
+        });
         // Timed statuses end by it.
         self.wake_persister(true);
     }
@@ -173,7 +180,10 @@ impl SharedState for Runtime {
             ClusterEvent::NodeHere { node, host } => {
                 ("NodeHere", vec![("OtherNode", node), ("Host", host)])
             }
-            ClusterEvent::NodeGone { node } => ("NodeGone", vec![("OtherNode", node)]),
+            ClusterEvent::NodeGone { node, has_left } => {
+                let why = if *has_left { "Left" } else { "Lost" };
+                ("NodeGone", vec![("OtherNode", node), ("Why", why)])
+            }
             ClusterEvent::KeeperChanged { keeper } => ("KeeperChanged", vec![("Keeper", keeper)]),
         };
         let headers = [("Node", &*node), ("Change", what)].into_iter().chain(more);
@@ -197,6 +207,10 @@ impl RunningCluster {
     /// The system gives no thread.
     pub fn start(runtime: Arc<Runtime>) -> std::io::Result<Self> {
         let cluster = RunningCluster(runtime);
+        cluster.0.update_always(|world, _| {
+            world.hold_versions(false);
+            ((), Vec::new())
+        });
         cluster.0.configure_cluster()?;
         Ok(cluster)
     }
@@ -212,6 +226,17 @@ impl Runtime {
     /// The cluster in which this server shares its users.
     pub fn cluster(&self) -> &Clustering {
         &self.clustering
+    }
+
+    /// Has changes wait for the other nodes from now on, if the configuration has a cluster:
+    /// before any source is read. While Asterisk itself starts, what is read is no news: see
+    /// [`World::hold_versions`].
+    pub(super) fn share_from_the_start(&self, world: &mut World) {
+        let settings = world.directory().settings.cluster.clone();
+        if let Some(settings) = settings {
+            world.begin_sharing(self.clustering.identity(&settings), self.now());
+            world.hold_versions(!self.host().fully_booted());
+        }
     }
 
     fn configure_cluster(self: &Arc<Self>) -> std::io::Result<()> {

@@ -28,6 +28,7 @@ impl Runtime {
         let is_silent = |source: &Source| customs.is_silent(&source.address);
         let mut world = World::restore_beside(directory, &stored, is_silent, self.now());
         world.hold_publishing(true);
+        self.share_from_the_start(&mut world);
         self.feed.open(world.directory().settings.http.journal);
         if world.directory().settings.cluster.is_some() {
             self.feed.keep_time(self.now(), world.account_sequences());

@@ -57,15 +57,13 @@ impl Etcd {
         self.on_a_server(|this| {
             let body = this.exchange("/version", None, 0)?;
             let version: VersionAnswer = this.parse(&body)?;
-            // All members together behave as the oldest one of them.
-            for release in [&version.etcdserver, &version.etcdcluster] {
-                if is_too_old(release) {
-                    let (major, minor) = OLDEST;
-                    return Err(Failure::Next(EtcdError::TooOld(format!(
-                        "etcd at {} is release {release}, and {major}.{minor} or later is needed",
-                        this.server()
-                    ))));
-                }
+            let release = &version.etcdserver;
+            if is_too_old(release) {
+                let (major, minor) = OLDEST;
+                return Err(Failure::Next(EtcdError::TooOld(format!(
+                    "etcd at {} is release {release}, and {major}.{minor} or later is needed",
+                    this.server()
+                ))));
             }
             Ok(version.etcdserver)
         })
@@ -315,7 +313,7 @@ fn error(failure: Failure) -> EtcdError {
     }
 }
 
-/// Whether a release such as `3.3.27` is too old. A cluster that starts has not decided yet.
+/// Whether a release such as `3.3.27` is too old.
 fn is_too_old(release: &str) -> bool {
     let mut numbers = release.split('.').map_while(|part| part.parse().ok());
     match (numbers.next(), numbers.next()) {

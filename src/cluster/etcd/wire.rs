@@ -322,11 +322,9 @@ pub(super) struct TokenAnswer {
 /// The answer to `GET /version`.
 #[derive(Deserialize)]
 pub(super) struct VersionAnswer {
-    /// The server's own release.
+    /// The server's own release. That of all members together is 3.0 until they have agreed,
+    /// seconds after a start.
     pub etcdserver: String,
-    /// The release that all members together behave as.
-    #[serde(default)]
-    pub etcdcluster: String,
 }
 
 /// An answer that reports an error, in the forms of several releases.

@@ -28,6 +28,14 @@ impl World {
         self.last
     }
 
+    /// The clock was corrected. Before the first exchange with other nodes, times in the future
+    /// are moved to the present; later the times of all nodes are one order.
+    pub fn clock_corrected(&mut self, now: Time) {
+        if !self.is_sharing() || self.is_before_exchange() {
+            self.settle_clock(now);
+        }
+    }
+
     /// Moves times in the future to the present, if the clock was set back.
     pub(super) fn settle_clock(&mut self, now: Time) {
         if self.last > now.after(AHEAD) {

@@ -45,6 +45,9 @@ pub struct Layers {
     pub base: Value,
     /// The timed statuses; the one set last is at the end and on top.
     pub timed: Vec<Layer>,
+    /// The owners and versions of shared timed statuses that have ended, so that no earlier one
+    /// of the same user returns from another node.
+    pub(crate) ended: Vec<(Arc<str>, Version)>,
 }
 
 impl Layers {
@@ -69,10 +72,28 @@ impl Layers {
     pub(super) fn remove(&mut self, owner: &str) {
         self.timed
             .retain(|layer| !layer.owner.eq_ignore_ascii_case(owner));
+        self.ended.retain(|(of, _)| !of.eq_ignore_ascii_case(owner));
     }
 
     pub(super) fn remove_ended(&mut self, now: Time) {
-        self.timed.retain(|layer| layer.until > now);
+        let (timed, ended) = (&mut self.timed, &mut self.ended);
+        timed.retain(|layer| {
+            if layer.until <= now && layer.version != Version::NONE {
+                ended.push((layer.owner.clone(), layer.version));
+            }
+            layer.until > now
+        });
+    }
+
+    /// The version of the last timed status of a user, which may have ended.
+    pub(super) fn version_of(&self, owner: &str) -> Version {
+        let timed = self.timed.iter().map(|layer| (&layer.owner, layer.version));
+        let ended = self.ended.iter().map(|(owner, version)| (owner, *version));
+        let of_owner = timed
+            .chain(ended)
+            .filter(|it| it.0.eq_ignore_ascii_case(owner));
+        let versions = of_owner.map(|(_, version)| version);
+        versions.max().unwrap_or(Version::NONE)
     }
 
     /// Moves the end of the user's timed status. Without an end the status becomes the base,
@@ -112,14 +133,9 @@ impl SourceState {
             Some(layers) => (**layers).clone(),
             None => Layers {
                 base: self.value(),
-                timed: Vec::new(),
+                ..Layers::default()
             },
         }
-    }
-
-    /// The timed statuses.
-    pub(super) fn timed(&self) -> &[Layer] {
-        self.layers.as_ref().map_or(&[], |layers| &layers.timed)
     }
 
     /// Gives a version to the base and each timed status that has none. Returns whether any
@@ -154,7 +170,8 @@ impl SourceState {
     pub(super) fn set_layers(&mut self, layers: Layers) {
         let (top, _) = layers.top();
         (self.presence, self.since, self.known) = (top.presence.clone(), top.since, true);
-        self.layers = (!layers.timed.is_empty()).then(|| Box::new(layers));
+        let plain = layers.timed.is_empty() && layers.ended.is_empty();
+        self.layers = (!plain).then(|| Box::new(layers));
     }
 }
 

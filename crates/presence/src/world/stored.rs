@@ -36,6 +36,9 @@ pub struct SourceRow {
     version: Version,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     timed: Vec<LayerRow>,
+    /// The shared timed statuses that have ended, by user.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    ended: BTreeMap<String, Version>,
 }
 
 /// A timed status of a source, as stored.
@@ -57,10 +60,13 @@ impl SourceRow {
             kept: kept(&layer.value, layer.until),
             version: layer.version,
         });
+        let ended = layers.ended.iter();
+        let ended = ended.map(|(owner, version)| (owner.to_string(), *version));
         SourceRow {
             base: kept(&layers.base, Time::NEVER),
             version,
             timed: timed.collect(),
+            ended: ended.collect(),
         }
     }
 
@@ -79,9 +85,12 @@ impl SourceRow {
                 version: row.version,
             }
         });
+        let ended = self.ended.iter();
+        let ended = ended.map(|(owner, version)| (owner.as_str().into(), *version));
         let layers = Layers {
             base: value(&self.base).0,
             timed: timed.collect(),
+            ended: ended.collect(),
         };
         (layers, self.version)
     }
@@ -350,6 +359,7 @@ mod tests {
                 until,
                 version: Version::NONE,
             }],
+            ended: Vec::new(),
         };
         let mut statuses = Statuses::default();
         statuses.put(StatusType {

@@ -69,6 +69,7 @@ impl World {
                 _ => (layer.version, changed) = (version, true),
             }
         }
+        layers.ended.retain(|(_, version)| version >= base);
         if changed {
             replica.wait(Key::Extension(source));
         }
@@ -120,27 +121,32 @@ impl World {
             return;
         };
         let base = &mut replica.sources[source.index()].base;
-        if *version > *base {
+        // What has no version yet was found in Asterisk while that started.
+        if *version > *base || !base.is_some() {
             *base = *version;
             layers.base = there.base.clone();
         }
         let base = *base;
-        for layer in &there.timed {
-            let mut known = layers.timed.iter();
-            let known = known.find(|known| known.is_of(&layer.owner));
-            let is_later = known.is_none_or(|known| layer.version > known.version);
-            if is_later && layer.until > now {
-                layers.put(layer.clone());
-            }
-        }
-        layers.timed.retain(|layer| layer.version >= base);
-        layers
-            .timed
-            .sort_by_key(|layer| (layer.value.since, layer.version));
         let mut seen = *version;
         for layer in &there.timed {
             seen = seen.max(layer.version);
+            if layer.version > layers.version_of(&layer.owner) {
+                layers.put(layer.clone());
+            }
         }
+        for (owner, version) in &there.ended {
+            seen = seen.max(*version);
+            if *version > layers.version_of(owner) {
+                layers.remove(owner);
+                layers.ended.push((owner.clone(), *version));
+            }
+        }
+        layers.remove_ended(now);
+        layers.timed.retain(|layer| layer.version >= base);
+        layers.ended.retain(|(_, version)| *version >= base);
+        layers
+            .timed
+            .sort_by_key(|layer| (layer.value.since, layer.version));
         self.saw(seen);
         if layers == before && self.source(source).known {
             return;
@@ -173,11 +179,15 @@ impl World {
         if base > there {
             return true;
         }
-        let timed = register.map_or(&[][..], |(layers, _)| &layers.timed);
-        let layers = self.sources[source.index()].timed();
-        layers.iter().any(|layer| {
-            let there = timed.iter().find(|there| there.is_of(&layer.owner));
-            layer.version > there.map_or(Version::NONE, |there| there.version)
+        let layers = self.sources[source.index()].layers();
+        let timed = layers.timed.iter().map(|it| (&it.owner, it.version));
+        let ended = layers
+            .ended
+            .iter()
+            .map(|(owner, version)| (owner, *version));
+        timed.chain(ended).any(|(owner, version)| {
+            let there = register.map(|(layers, _)| layers.version_of(owner));
+            version > there.unwrap_or_default()
         })
     }
 
@@ -197,7 +207,8 @@ impl World {
     pub(super) fn extension_register(&self, source: SourceId) -> Option<String> {
         let version = self.base_version(source);
         let layers = self.source(source).layers();
-        let is_set = version.is_some() || layers.timed.iter().any(|it| it.version.is_some());
+        let timed = layers.timed.iter().any(|it| it.version.is_some());
+        let is_set = version.is_some() || timed || !layers.ended.is_empty();
         is_set.then(|| json(&SourceRow::new(&layers, version)))
     }
 
@@ -234,7 +245,7 @@ impl World {
         };
         state.set_layers(Layers {
             base: value,
-            timed: Vec::new(),
+            ..Layers::default()
         });
         self.mark_source(source);
         true

@@ -206,6 +206,11 @@ impl World {
         self.sharing().is_some_and(|replica| replica.wants_whole)
     }
 
+    /// Whether the store was not read yet.
+    pub(super) fn is_before_exchange(&self) -> bool {
+        self.sharing().is_some_and(|replica| !replica.is_whole)
+    }
+
     /// Begins to share with other nodes. Everything stays as it is. Nothing is decided between
     /// the nodes before [`World::take_whole`].
     pub fn begin_sharing(&mut self, node: NodeIdentity, now: Time) {

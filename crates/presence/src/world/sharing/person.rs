@@ -101,14 +101,14 @@ impl World {
         let own = register.own.as_ref().map(|part| part.version);
         let timed = register.timed.as_ref().map(|part| part.version);
         let dnd = register.dnd.as_ref().map(|part| part.version);
-        let is_timed = self.own(user).is_some_and(Own::is_timed);
+        let counts = versions.timed > versions.own;
         let flags = Flag::ALL.into_iter();
         let mut flags = flags.map(|flag| {
             let there = register.flags.get(flag.name()).map(|part| part.version);
             versions.flags[flag as usize] > there.unwrap_or_default()
         });
         versions.own > own.unwrap_or_default()
-            || (is_timed && versions.timed > timed.unwrap_or_default())
+            || (counts && versions.timed > timed.unwrap_or_default())
             || versions.dnd > dnd.unwrap_or_default()
             || flags.any(|ahead| ahead)
     }
@@ -181,7 +181,7 @@ impl World {
                     let status = part.below.as_ref();
                     below.status = status.and_then(|name| statuses.find(name)).cloned();
                 }
-                Some(part.value.restore(statuses))
+                part.value.as_ref().map(|row| row.restore(statuses))
             }
             None => before,
         };
@@ -274,13 +274,20 @@ impl World {
                 let status = below.and_then(|before| before.status.as_ref());
                 let below = below.and_then(|before| before.own.as_deref());
                 let timed = TimedPart {
-                    value: OwnRow::new(own).without_before(),
+                    value: Some(OwnRow::new(own).without_before()),
                     below: named(status.filter(|_| !versions.own.is_some())),
                     version: versions.timed,
                 };
-                (part(below), Some(timed))
+                (part(below), timed)
             }
-            own => (part(own), None),
+            own => {
+                let ended = TimedPart {
+                    value: None,
+                    below: None,
+                    version: versions.timed,
+                };
+                (part(own), ended)
+            }
         };
         let dnd = Part {
             value: state.dnd_status.name().to_owned(),
@@ -294,7 +301,7 @@ impl World {
         });
         let register = PersonRegister {
             own: versions.own.is_some().then_some(own),
-            timed: timed.filter(|part| part.version.is_some()),
+            timed: (versions.timed > versions.own).then_some(timed),
             dnd: versions.dnd.is_some().then_some(dnd),
             flags: flags.collect(),
         };

@@ -21,8 +21,7 @@ pub(super) struct PersonRegister {
     /// The untimed own status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) own: Option<OwnPart>,
-    /// The timed status above it, unless it has ended. It counts if it is later than the untimed
-    /// one.
+    /// The timed status above it. It counts if it is later than the untimed one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) timed: Option<TimedPart>,
     /// The DND status.
@@ -52,7 +51,10 @@ pub(super) struct OwnPart {
 /// A timed status.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 pub(super) struct TimedPart {
-    pub(super) value: OwnRow,
+    /// `None` for one that has ended where the register was written. Its version keeps an
+    /// earlier one from returning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) value: Option<OwnRow>,
     /// The name of the status type below it, if no untimed status was ever chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) below: Option<String>,

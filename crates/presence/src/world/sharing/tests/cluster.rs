@@ -420,7 +420,8 @@ pub fn described(member: &Member) -> Vec<String> {
             .unwrap_or_default();
         let stock = source.is_provided().then_some(stock);
         let known = world.source(id);
-        let stack = known.layers();
+        let mut stack = known.layers();
+        stack.ended.sort_by_key(|(_, version)| *version);
         assert!(
             stock.is_none_or(|stock| stock == known.presence),
             "{} {}",
