@@ -133,7 +133,7 @@ impl Replica {
     fn new(directory: &Directory) -> Self {
         Replica {
             node: None,
-            bits: NodeBits::of(""),
+            bits: NodeBits::of("", ""),
             users: vec![UserVersions::default(); directory.user_count()],
             items: HashMap::new(),
             sources: vec![SourceVersions::default(); directory.source_count()],
@@ -222,7 +222,7 @@ impl World {
             .replica
             .take()
             .unwrap_or_else(|| Box::new(Replica::new(&self.directory)));
-        replica.bits = NodeBits::of(&node.name);
+        replica.bits = NodeBits::of(&node.name, &node.boot);
         replica.node = Some(node);
         let directory = &self.directory;
         let devices = directory.devices().map(|(device, _)| {

@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(settings_of(&Items::new(), &ItemVersions::new()), None);
 
         let collide: Items = [("/a".to_owned(), 1.into()), ("/a/b".to_owned(), 2.into())].into();
-        let bits = super::super::version::NodeBits::of("n");
+        let bits = super::super::version::NodeBits::of("n", "");
         let at = |micros| Version::new(Time::from_micros(micros), bits);
         let json = |first, second| {
             let versions = [("/a".into(), at(first)), ("/a/b".into(), at(second))];
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn what_is_too_large_together_keeps_the_latest() {
-        let bits = super::super::version::NodeBits::of("n");
+        let bits = super::super::version::NodeBits::of("n", "");
         let many = (0..40).map(|at| (format!("/m{at:02}"), Value::from("x".repeat(600))));
         let all: Items = many.collect();
         let versions = all.keys().enumerate();

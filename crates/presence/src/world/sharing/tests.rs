@@ -13,6 +13,10 @@ use crate::world::{Change, Transition};
 
 mod cluster;
 mod converge;
+mod heard;
+mod joining;
+mod registers;
+mod reload;
 
 use cluster::Cluster;
 
@@ -33,11 +37,6 @@ fn state(world: &World, user: &str) -> State {
 }
 
 fn transitions(effects: &[Effect]) -> Vec<&Transition> {
-    let transition = |effect: &'_ Effect| match effect {
-        Effect::Transition(transition) => Some(transition.clone()),
-        _ => None,
-    };
-    let _ = transition;
     let all = effects.iter().filter_map(|effect| match effect {
         Effect::Transition(transition) => Some(&**transition),
         _ => None,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::time::Time;
 
-/// The version of a shared value: the time of the change, and 12 bits of the node's name. The
+/// The version of a shared value: the time of the change, and 12 bits of the node. The
 /// later version stays, on every node; equal versions are one and the same change.
 ///
 /// The time is that of a hybrid logical clock: [`super::super::World::stamp`] is later than
@@ -45,14 +45,16 @@ pub(crate) fn is_none(version: &Version) -> bool {
     *version == Version::NONE
 }
 
-/// The bits of a version that differ from node to node; never 0.
+/// The bits of a version that differ from node to node, and from one life of a node to the next:
+/// what was not kept over a crash may be given the same time again. Never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct NodeBits(u16);
 
 impl NodeBits {
-    /// The bits of a node: a hash (FNV-1a) of its name.
-    pub(super) fn of(name: &str) -> Self {
-        let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+    /// The bits of a node: a hash (FNV-1a) of its name and life.
+    pub(super) fn of(name: &str, boot: &str) -> Self {
+        let bytes = name.bytes().chain(boot.bytes());
+        let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| {
             (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
         });
         let folded = hash ^ (hash >> NODE_BITS) ^ (hash >> (2 * NODE_BITS));
@@ -66,8 +68,9 @@ mod tests {
 
     #[test]
     fn versions_follow_time_and_then_the_node() {
-        let (a, b) = (NodeBits::of("berlin"), NodeBits::of("madrid"));
+        let (a, b) = (NodeBits::of("berlin", "1"), NodeBits::of("madrid", "1"));
         assert_ne!(a, b);
+        assert_ne!(a, NodeBits::of("berlin", "2"));
         let at = Time::from_millis(1_750_000_000_000);
         assert!(Version::new(at.next(), a) > Version::new(at, b));
         assert_ne!(Version::new(at, a), Version::new(at, b));

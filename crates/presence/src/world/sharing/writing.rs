@@ -16,6 +16,8 @@ impl World {
             Key::Person(user) => self.person_register(*user),
             Key::Settings(user) => self.settings_register(*user),
             Key::Extension(source) => self.extension_register(*source),
+            // It may have got a value again in the meantime.
+            Key::Old(path) => self.shared_value(&self.key_of(path)?),
             Key::Panel(user) if !self.panels.contains_key(&**user) => None,
             key => self.sharing()?.heard_value(key, &self.parking),
         }

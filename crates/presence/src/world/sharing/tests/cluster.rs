@@ -8,13 +8,19 @@ use super::*;
 pub struct Etcd {
     pub keys: BTreeMap<String, (String, i64)>,
     revision: i64,
+    begins: bool,
     history: Vec<(i64, String, Option<String>)>,
     compacted: i64,
 }
 
 impl Etcd {
+    /// Begins a transaction: what is put until the next has one revision.
+    fn begin(&mut self) {
+        self.begins = true;
+    }
+
     fn put(&mut self, path: &str, value: Option<String>) {
-        self.revision += 1;
+        self.revision += i64::from(std::mem::take(&mut self.begins));
         match value.clone() {
             Some(value) => drop(self.keys.insert(path.to_owned(), (value, self.revision))),
             None => drop(self.keys.remove(path)),
@@ -117,6 +123,11 @@ impl Member {
         self.world.end_due_statuses(now);
         self.world.log_out_stale_panels(now);
         self.effects.clear();
+    }
+
+    /// The configuration is another one from the next start on.
+    pub fn set_text(&mut self, text: &str) {
+        self.text = text.to_owned();
     }
 
     pub fn persist(&mut self, most: usize) {
@@ -239,6 +250,7 @@ impl Cluster {
             .iter()
             .filter(|(path, (value, _))| path.starts_with(&below) && !value.contains(&*boot));
         let old: Vec<String> = old.map(|(path, _)| path.clone()).collect();
+        self.etcd.begin();
         self.etcd.put(&key, Some(boot.to_string()));
         for path in old {
             self.etcd.put(&path, None);
@@ -269,12 +281,21 @@ impl Cluster {
         (member.read, member.joined) = (self.etcd.revision, true);
     }
 
+    /// The store loses everything.
+    pub fn wipe(&mut self) {
+        self.etcd = Etcd::default();
+        self.members
+            .iter_mut()
+            .for_each(|member| member.joined = false);
+    }
+
     /// The end of a node's lease.
     pub fn expire(&mut self, at: usize) {
         let member = &mut self.members[at];
         let key = format!("node/{}", member.name);
         if !member.connected && self.etcd.keys.contains_key(&key) {
             member.joined = false;
+            self.etcd.begin();
             self.etcd.put(&key, None);
         }
     }
@@ -285,37 +306,40 @@ impl Cluster {
         if !member.connected {
             return;
         }
-        if !member.joined || member.read < self.etcd.compacted {
+        let wants = member.world.wants_whole();
+        if !member.joined || wants || member.read < self.etcd.compacted {
             return self.join(at);
         }
         let now = member.time(self.now);
         let read = member.read;
-        let news = self
-            .etcd
-            .history
-            .iter()
-            .filter(|(revision, ..)| *revision > read);
-        for (revision, path, value) in news.take(most) {
-            let effects = match (path.strip_prefix("node/"), value) {
-                (Some(name), Some(boot)) => {
-                    let (name, boot) = (name.into(), boot.as_str().into());
-                    member.world.node_here(NodeIdentity { name, boot }, now)
-                }
-                (Some(name), None) => member.world.node_gone(name, now),
-                (None, value) => {
-                    let entry = SharedEntry {
+        let news = self.etcd.history.iter();
+        let news: Vec<_> = news.filter(|(revision, ..)| *revision > read).collect();
+        let revisions = news.chunk_by(|a, b| a.0 == b.0);
+        for changes in revisions.take(most) {
+            let mut entries = Vec::new();
+            let mut effects = Vec::new();
+            for (revision, path, value) in changes.iter() {
+                let value = value.as_deref();
+                let revision = *revision;
+                match (path.strip_prefix("node/"), value) {
+                    (Some(name), Some(boot)) => {
+                        let (name, boot) = (name.into(), boot.into());
+                        let node = NodeIdentity { name, boot };
+                        effects.extend(member.world.node_here(node, now));
+                    }
+                    (Some(name), None) => effects.extend(member.world.node_gone(name, now)),
+                    (None, value) => entries.push(SharedEntry {
                         path,
-                        value: value.as_deref(),
-                        revision: *revision,
-                    };
-                    // A watch may repeat what it has told.
-                    let mut effects = member.world.take_shared(&[entry], now);
-                    effects.extend(member.world.take_shared(&[entry], now));
-                    effects
+                        value,
+                        revision,
+                    }),
                 }
-            };
+                member.read = revision;
+            }
+            // A watch may repeat what it has told.
+            effects.extend(member.world.take_shared(&entries, now));
+            effects.extend(member.world.take_shared(&entries, now));
             member.effects.extend(effects);
-            member.read = *revision;
         }
     }
 
@@ -326,7 +350,11 @@ impl Cluster {
             return;
         }
         let now = member.time(self.now);
-        for write in member.world.take_shared_writes(most) {
+        let writes = member.world.take_shared_writes(most);
+        if !writes.is_empty() {
+            self.etcd.begin();
+        }
+        for write in writes {
             let known = self.etcd.keys.get(&write.path);
             let revision = known.map_or(0, |(_, revision)| *revision);
             let misses = write.is_register && revision != write.seen;

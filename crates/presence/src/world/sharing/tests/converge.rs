@@ -155,10 +155,10 @@ fn take(cluster: &mut Cluster, step: &Step) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6000))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
     #[test]
     fn all_nodes_come_to_the_same(
-        steps in prop::collection::vec(step(), 1..120),
+        steps in prop::collection::vec(step(), 1..80),
         ahead in prop::array::uniform3(0..900_u64),
         end in 0..30_000_u64,
     ) {
