@@ -12,6 +12,7 @@ mod shared;
 mod speed;
 mod storm;
 mod timed;
+mod webhooks;
 
 use serde_json::Value;
 
