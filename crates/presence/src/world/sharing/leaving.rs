@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::heard::{Affected, OwnDevice};
 use super::keys::SharedKey;
-use super::{Replica, Version};
+use super::{Replica, SourceVersions, Version};
 use crate::directory::{DeviceId, SourceId, UserId};
 use crate::model::flags::Flag;
 use crate::model::time::Time;
@@ -40,6 +40,7 @@ impl World {
         replica.node = old.node;
         replica.bits = old.bits;
         replica.is_whole = old.is_whole;
+        replica.is_restored = old.is_restored;
         replica.is_keeper = old.is_keeper;
         replica.versions_held = old.versions_held;
         replica.stale_panels = old.stale_panels;
@@ -163,8 +164,30 @@ impl World {
     /// The versions of rows are kept even if nothing is shared yet.
     fn replica_or_new(&mut self) -> &mut Replica {
         let directory = &self.directory;
-        self.replica
-            .get_or_insert_with(|| Box::new(Replica::new(directory)))
+        let replica = self
+            .replica
+            .get_or_insert_with(|| Box::new(Replica::new(directory)));
+        replica.is_restored = true;
+        replica
+    }
+
+    /// Forgets the versions that are as wrong as the clock was, so that they are given anew by
+    /// the times that are moved. Returns whether no other node knows any version or time.
+    pub(in crate::world) fn forget_early_versions(&mut self) -> bool {
+        let Some(replica) = self.replica.as_deref_mut() else {
+            return true;
+        };
+        if replica.is_whole || replica.is_restored {
+            return false;
+        }
+        for versions in &mut replica.users {
+            (versions.own, versions.timed) = (Version::NONE, Version::NONE);
+        }
+        replica.sources.fill(SourceVersions::default());
+        for source in &mut self.sources {
+            source.forget_versions();
+        }
+        true
     }
 }
 

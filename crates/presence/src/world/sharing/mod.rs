@@ -117,6 +117,8 @@ pub(super) struct Replica {
     waiting: Waiting,
     /// Whether the whole store was read.
     is_whole: bool,
+    /// Whether rows had versions: other nodes may know them.
+    is_restored: bool,
     /// See [`World::wants_whole`].
     wants_whole: bool,
     /// See [`World::hold_versions`].
@@ -142,6 +144,7 @@ impl Replica {
             nodes: BTreeMap::new(),
             waiting: Waiting::default(),
             is_whole: false,
+            is_restored: false,
             wants_whole: false,
             versions_held: false,
             is_origin: true,
@@ -204,11 +207,6 @@ impl World {
     /// devices.
     pub fn wants_whole(&self) -> bool {
         self.sharing().is_some_and(|replica| replica.wants_whole)
-    }
-
-    /// Whether the store was not read yet.
-    pub(super) fn is_before_exchange(&self) -> bool {
-        self.sharing().is_some_and(|replica| !replica.is_whole)
     }
 
     /// Begins to share with other nodes. Everything stays as it is. Nothing is decided between
