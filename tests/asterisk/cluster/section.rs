@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use super::conf;
-use crate::harness::cluster::Cluster;
 use crate::harness::Link;
+use crate::harness::cluster::Cluster;
 use crate::harness::etcd::EtcdCluster;
 use crate::harness::users::{set, wait_state};
 use crate::harness::{Instance, MODULE, wait_until};
@@ -48,7 +48,11 @@ fn a_section_that_appears_changes_or_goes_takes_effect_with_a_reload() {
     wait_state(&b, "carol", "xa");
     wait_state(&a, "alice", "dnd");
     let shown = wait_shown(&a, "2 nodes");
-    for text in ["joined through http://127.0.0.1:", "the same", "here (this one)"] {
+    for text in [
+        "joined through http://127.0.0.1:",
+        "the same",
+        "here (this one)",
+    ] {
         assert!(shown.contains(text), "{text}: {shown}");
     }
 
@@ -111,7 +115,9 @@ fn what_happens_in_a_cluster_is_shown_everywhere() {
     let nodes = ami.list(&[("Action", "UserPresenceCluster")]);
     let of = |name: &str| {
         let mut nodes = nodes.iter();
-        nodes.find(|node| node.get("Node") == Some(name)).expect("a node")
+        nodes
+            .find(|node| node.get("Node") == Some(name))
+            .expect("a node")
     };
     assert_eq!(of("a").get("Self"), Some("yes"));
     assert_eq!(of("a").get("Standing"), Some("joined"));
