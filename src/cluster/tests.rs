@@ -148,7 +148,7 @@ impl SharedState for FakeUsers {
             SharedWrite {
                 value: Some(format!("{version} {text}")),
                 seen: users.seen.get(&path).copied().unwrap_or_default(),
-                is_register: true,
+                is_register: !path.starts_with("heard/"),
                 path,
             }
         });
