@@ -17,6 +17,8 @@ mod webhooks;
 use serde_json::Value;
 
 use crate::harness::cluster::Picture;
+use crate::harness::users::json;
+use crate::harness::{Instance, PATIENCE, poll};
 
 /// Status types.
 const TYPES: &str = "[lunch]\ntype = status\nstate = away\nsubtype = lunch\n\
@@ -66,4 +68,14 @@ fn number(picture: &Picture, user: &str, member: &str) -> u64 {
     value
         .as_u64()
         .unwrap_or_else(|| panic!("{user}.{member}: {value}"))
+}
+
+/// Waits until the phones of dave have this state at a node.
+#[track_caller]
+fn wait_phones(node: &Instance, state: &str) {
+    let shown = || json(node, "dave");
+    let same = poll(PATIENCE, || {
+        (shown()["device_state"] == state).then_some(())
+    });
+    assert!(same.is_some(), "no phone of dave is {state}: {:#}", shown());
 }

@@ -50,7 +50,13 @@ fn goes_well(cluster: &Cluster) {
     nodes[1].set_custom("203", "xa,,Newest");
     let picture = cluster.same();
     assert_shows(&picture, &[("bob", ["xa", "", "Newest"])]);
-    assert!(number(&picture, "bob", "since").abs_diff(now()) < 60_000);
+    let since = number(&picture, "bob", "since");
+    assert!(
+        since.abs_diff(now()) < 60_000,
+        "{since} at {}: {:#}",
+        now(),
+        picture["bob"]
+    );
     // An end comes in its time everywhere.
     for node in nodes {
         let begin = Instant::now();

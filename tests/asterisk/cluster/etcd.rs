@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::{assert_shows, conf};
+use super::{assert_shows, conf, wait_phones};
 use crate::harness::cluster::Cluster;
 use crate::harness::users::{set, wait_state};
 use crate::harness::{Phone, wait_until};
@@ -80,17 +80,17 @@ fn a_compaction_while_a_node_is_away_hides_nothing_from_it() {
     let [a, _, c] = cluster.three();
     let phone = Phone::ringing(a, "204");
     set(a, "alice", "dnd,,Before");
-    c.wait_value("USER_PRESENCE(dave,device_state)", "not_in_use");
+    wait_phones(c, "not_in_use");
     cluster.cut(2);
     for round in 0..100 {
         set(a, "alice", &format!("away,,{round}"));
     }
     // Something that goes: its key is deleted, and the deletion is compacted.
     phone.unregister();
-    a.wait_value("USER_PRESENCE(dave,device_state)", "unavailable");
+    wait_phones(a, "unavailable");
     cluster.meet_of(&[0, 1]);
     cluster.etcd.compact(cluster.etcd.revision());
-    c.wait_value("USER_PRESENCE(dave,device_state)", "not_in_use");
+    wait_phones(c, "not_in_use");
     cluster.heal(2);
     let picture = cluster.same();
     assert_shows(&picture, &[("alice", ["away", "", "99"])]);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{assert_shows, conf};
 use crate::harness::Instance;
 use crate::harness::barrier::all_events;
-use crate::harness::changes::{assert_changes_in_order, matching};
+use crate::harness::changes::{assert_numbered, matching};
 use crate::harness::cluster::{Cluster, NODES, TIMEOUT};
 use crate::harness::users::{custom, set};
 use crate::harness::watchers::Watchers;
@@ -128,7 +128,7 @@ fn a_node_that_is_cut_off_goes_on_alone_and_settles_when_it_is_back() {
     // Nobody is told more than once of what differs, and everything in its order.
     for (number, node) in cluster.all().iter().enumerate() {
         let events = all_events(node, &feeds[number]);
-        assert_changes_in_order(&events);
+        assert_numbered(&events);
         let storms = (0..USERS).map(|user| {
             let changes = matching(&events, "UserPresenceChange", "User", &format!("u{user}"));
             changes.len()

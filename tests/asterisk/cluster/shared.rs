@@ -3,10 +3,10 @@
 
 use serde_json::json;
 
-use super::{assert_shows, conf, number};
+use super::{assert_shows, conf, number, wait_phones};
 use crate::harness::Phone;
 use crate::harness::barrier::all_events;
-use crate::harness::changes::{assert_changes_in_order, matching};
+use crate::harness::changes::{assert_numbered, matching};
 use crate::harness::cluster::Cluster;
 use crate::harness::users::{complaints, custom, set, wait_extension};
 
@@ -79,7 +79,7 @@ fn a_choice_at_one_node_is_shown_at_all() {
 
     for (node, feed) in &feeds {
         let events = all_events(node, feed);
-        assert_changes_in_order(&events);
+        assert_numbered(&events);
         let alice = matching(&events, "UserPresenceChange", "User", "alice");
         let states: Vec<_> = alice
             .iter()
@@ -103,7 +103,7 @@ fn a_phone_and_a_panel_at_one_node_count_at_all() {
     let [a, b, _] = cluster.three();
     let is = |state: &str, presence: &str| {
         for node in cluster.all() {
-            node.wait_value("USER_PRESENCE(dave,device_state)", state);
+            wait_phones(node, state);
             node.wait_value("USER_PRESENCE(dave)", presence);
         }
     };

@@ -9,6 +9,7 @@ use std::thread;
 use serde_json::Value;
 
 use super::ami::Ami;
+use super::barrier::BARRIER;
 use super::builder::Builder;
 use super::cut::Link;
 use super::etcd::{EtcdBuilder, EtcdCluster, Links};
@@ -141,7 +142,7 @@ impl Cluster {
             )
         });
         format!(
-            "{}\n{}[etcd]\ntype = cluster\nservers = {servers}\nnode = {}\n\
+            "{}\n{BARRIER}{}[etcd]\ntype = cluster\nservers = {servers}\nnode = {}\n\
              {}\n",
             self.users,
             barriers.concat(),
@@ -309,7 +310,7 @@ pub fn picture(node: &Instance) -> Picture {
     let ami = node.control();
     let entries = ami.list(&[("Action", "UserPresenceList")]);
     let users = entries.iter().filter_map(|entry| entry.get("User"));
-    let users = users.filter(|user| !user.starts_with("barrier-"));
+    let users = users.filter(|user| !user.starts_with("barrier"));
     users
         .map(|user| (user.to_owned(), shown(&ami, user)))
         .collect()
@@ -325,21 +326,28 @@ fn shown(ami: &Arc<Ami>, user: &str) -> Value {
         members.remove("sequence");
         members.remove("node");
     }
+    let variable = format!("USER_PRESENCE({user},settings)");
+    let answer = ami.action(&[("Action", "Getvar"), ("Variable", &variable)]);
+    let settings = answer.get("Value").unwrap_or_default();
+    value["settings"] = serde_json::from_str(settings).expect("settings as JSON");
     value
 }
 
-/// The lines in which Asterisk itself shows presence and hints, in the order of their text.
+/// What Asterisk itself shows: the presence of each address that has one, and each hint.
 fn stock(node: &Instance) -> Vec<String> {
     let presences = node.cli("presencestate list");
+    let presences = presences.split("--- Name: ").skip(1).map(|of_one| {
+        let lines = of_one.lines().map(|line| line.trim_matches([' ', '-']));
+        lines.collect::<Vec<_>>().join(" ")
+    });
+    // An address that was never set is like one whose presence was taken back.
+    let presences = presences.filter(|it| !it.contains(":barrier") && !it.contains("'not_set'"));
     let hints = node.cli("core show hints");
-    let presences = presences.lines().filter(|line| !line.contains("barrier-"));
-    // The number of watchers is the node's own.
     let hints = hints.lines().filter(|line| line.contains("@default"));
+    // The number of watchers is the node's own.
     let hints = hints.filter_map(|line| line.split("Watchers").next());
-    let lines = presences
-        .chain(hints)
-        .map(|line| line.trim_end().to_owned());
-    let mut lines: Vec<String> = lines.collect();
+    let hints = hints.map(|line| line.trim_end().to_owned());
+    let mut lines: Vec<String> = presences.chain(hints).collect();
     lines.sort();
     lines
 }

@@ -87,5 +87,5 @@ pub use self::{
     sip::{Notify, Presence, Subscriber},
     sipp::Sipp,
     view::View,
-    wait::{PATIENCE, now, wait_until},
+    wait::{PATIENCE, now, poll, wait_until},
 };

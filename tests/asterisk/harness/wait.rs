@@ -21,7 +21,7 @@ pub fn wait_until<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Polls `probe` until it returns a value or `timeout` is over.
-pub(super) fn poll<T>(timeout: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+pub fn poll<T>(timeout: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + timeout;
     loop {
         if let Some(value) = probe() {

@@ -31,8 +31,8 @@ impl World {
     /// The clock was corrected. Before the first exchange with other nodes, times in the future
     /// are moved to the present; later the times of all nodes are one order.
     pub fn clock_corrected(&mut self, now: Time) {
-        if !self.is_sharing() || self.is_before_exchange() {
-            self.settle_clock(now);
+        if self.last > now.after(AHEAD) && self.forget_early_versions() {
+            self.move_to_present(now);
         }
     }
 

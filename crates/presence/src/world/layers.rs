@@ -138,6 +138,15 @@ impl SourceState {
         }
     }
 
+    /// Takes the versions of the timed statuses away.
+    pub(super) fn forget_versions(&mut self) {
+        if let Some(layers) = &mut self.layers {
+            layers.ended.clear();
+            let timed = layers.timed.iter_mut();
+            timed.for_each(|layer| layer.version = Version::NONE);
+        }
+    }
+
     /// Gives a version to the base and each timed status that has none. Returns whether any
     /// had none.
     pub(super) fn give_versions(

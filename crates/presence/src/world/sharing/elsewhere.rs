@@ -7,11 +7,7 @@ use crate::world::World;
 impl World {
     /// Whether the device can be reached at this node itself.
     pub fn is_reachable_here(&self, device: DeviceId) -> bool {
-        let shared = self.replica.as_deref().filter(|it| !it.devices.is_empty());
-        let state = match shared {
-            Some(replica) => replica.devices[device.index()].state,
-            None => self.device(device),
-        };
+        let state = self.device_here(device);
         state.is_some_and(DeviceState::is_reachable)
     }
 

@@ -4,9 +4,9 @@
 //! base; of one user's timed statuses the later one stays. The end of a timed status is no
 //! change: every node ends it by itself.
 
-use super::keys::Key;
+use super::keys::SharedKey;
 use super::registers::json;
-use super::{SharedEntry, Taken, Version};
+use super::{Gathered, SharedEntry, Version};
 use crate::directory::{SourceId, SourceKind};
 use crate::model::state::Presence;
 use crate::model::time::Time;
@@ -38,7 +38,7 @@ impl World {
             return;
         }
         replica.sources[source.index()].base = version;
-        replica.wait(Key::Extension(source));
+        replica.wait(SharedKey::Extension(source));
     }
 
     /// The stack of a source has changed here: what differs gets a new version. A timed status
@@ -71,7 +71,7 @@ impl World {
         }
         layers.ended.retain(|(_, version)| version >= base);
         if changed {
-            replica.wait(Key::Extension(source));
+            replica.wait(SharedKey::Extension(source));
         }
     }
 
@@ -79,7 +79,7 @@ impl World {
         &mut self,
         source: SourceId,
         entry: &SharedEntry,
-        taken: &mut Taken,
+        taken: &mut Gathered,
         now: Time,
     ) {
         let Some(replica) = &mut self.replica else {
@@ -162,7 +162,7 @@ impl World {
     ) {
         let ahead = self.is_ahead_at(source, register);
         if let Some(replica) = &mut self.replica {
-            let key = Key::Extension(source);
+            let key = SharedKey::Extension(source);
             match ahead {
                 true => replica.wait(key),
                 false => replica.waiting.remove(&key),

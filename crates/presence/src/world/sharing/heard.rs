@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
 
 use super::aggregate::{Aggregate, since_of};
-use super::keys::{Heard, Key};
+use super::keys::{Heard, SharedKey};
 use super::registers::{DeviceValue, HeardValue, PanelValue, ParkedValue, PublishedValue, json};
 use super::{NodeIdentity, Replica};
 use crate::directory::DeviceId;
@@ -45,7 +45,7 @@ impl OwnDevice {
 
 /// Another node, with what it hears.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(super) struct OtherNode {
     pub(super) boot: Arc<str>,
     /// Whether it is registered. The devices of a node that is gone count as unavailable.
     pub(super) is_live: bool,
@@ -55,9 +55,9 @@ pub(super) struct Node {
     published: HashMap<DeviceId, Latest>,
 }
 
-impl Node {
+impl OtherNode {
     pub(super) fn new(boot: Arc<str>, is_live: bool) -> Self {
-        Node {
+        OtherNode {
             boot,
             is_live,
             devices: FxHashMap::default(),
@@ -100,7 +100,7 @@ pub(super) struct Affected {
 
 impl Affected {
     /// All that a node hears.
-    pub(super) fn all_of(&mut self, node: &Node) {
+    pub(super) fn all_of(&mut self, node: &OtherNode) {
         self.devices.extend(node.devices.keys());
         self.published.extend(node.published.keys());
         self.parked.extend(node.parking.all().cloned());
@@ -108,7 +108,7 @@ impl Affected {
 }
 
 impl Replica {
-    fn other_nodes(&self) -> impl Iterator<Item = &Node> {
+    fn other_nodes(&self) -> impl Iterator<Item = &OtherNode> {
         self.nodes.values().filter(|node| node.is_live)
     }
 
@@ -136,7 +136,7 @@ impl Replica {
         let is_off = own.state == Some(DeviceState::Unavailable);
         if self.is_whole && is_off && !own.is_told && !self.others_tell_of(device) {
             self.devices[device.index()].is_told = true;
-            self.wait(Key::Device(device));
+            self.wait(SharedKey::Device(device));
         }
     }
 
@@ -166,16 +166,16 @@ impl Replica {
     }
 
     /// The present value of a key of this node; `None` if it has none.
-    pub(super) fn heard_value(&self, key: &Key, parking: &Parking) -> Option<String> {
+    pub(super) fn heard_value(&self, key: &SharedKey, parking: &Parking) -> Option<String> {
         let boot = self.node.as_ref()?.boot.to_string();
         match key {
-            Key::Device(device) => {
+            SharedKey::Device(device) => {
                 let (state, at) = self.devices.get(device.index())?.told()?;
                 let (state, at) = (state.name().to_owned(), at.micros());
                 let what = DeviceValue { state, at };
                 Some(json(&HeardValue { boot, what }))
             }
-            Key::Parked(space) => {
+            SharedKey::Parked(space) => {
                 let parked = parking.get(space)?;
                 let what = ParkedValue {
                     device: parked.parked_device.to_string(),
@@ -183,7 +183,7 @@ impl Replica {
                 };
                 Some(json(&HeardValue { boot, what }))
             }
-            Key::Published(device) => {
+            SharedKey::Published(device) => {
                 let latest = self.published.get(device)?;
                 let what = PublishedValue {
                     publication: (*latest.publication).clone(),
@@ -191,11 +191,14 @@ impl Replica {
                 };
                 Some(json(&HeardValue { boot, what }))
             }
-            Key::Panel(_) => {
+            SharedKey::Panel(_) => {
                 let what = PanelValue {};
                 Some(json(&HeardValue { boot, what }))
             }
-            Key::Person(_) | Key::Settings(_) | Key::Extension(_) | Key::Old(_) => None,
+            SharedKey::Person(_)
+            | SharedKey::Settings(_)
+            | SharedKey::Extension(_)
+            | SharedKey::Old(_) => None,
         }
     }
 }
@@ -239,7 +242,7 @@ impl World {
                 _ => true,
             };
             if told != own.told() {
-                replica.wait(Key::Device(device));
+                replica.wait(SharedKey::Device(device));
             }
         }
         true
@@ -273,7 +276,7 @@ impl World {
     /// A parking space has changed here.
     pub(in crate::world) fn note_parked(&mut self, space: &str) {
         if let Some(replica) = self.sharing_mut() {
-            replica.wait(Key::Parked(space.into()));
+            replica.wait(SharedKey::Parked(space.into()));
         }
     }
 
@@ -290,7 +293,7 @@ impl World {
         let Some(replica) = self.sharing_mut() else {
             return true;
         };
-        replica.wait(Key::Panel(user.into()));
+        replica.wait(SharedKey::Panel(user.into()));
         !replica.has_panel_elsewhere(user)
     }
 
@@ -315,7 +318,7 @@ impl World {
                 Some(latest) => replica.published.insert(device, latest.clone()),
                 None => replica.published.remove(&device),
             };
-            replica.wait(Key::Published(device));
+            replica.wait(SharedKey::Published(device));
         }
         replica.latest_published(device).cloned()
     }
@@ -456,7 +459,7 @@ impl Replica {
         name: &str,
         boot: Option<&str>,
         affected: &mut Affected,
-    ) -> Option<&mut Node> {
+    ) -> Option<&mut OtherNode> {
         let Some(boot) = boot else {
             return self.nodes.get_mut(name);
         };
@@ -467,11 +470,11 @@ impl Replica {
             Some(node) => {
                 affected.all_of(node);
                 self.nodes
-                    .insert(name.into(), Node::new(boot.into(), false));
+                    .insert(name.into(), OtherNode::new(boot.into(), false));
             }
             None => {
                 self.nodes
-                    .insert(name.into(), Node::new(boot.into(), false));
+                    .insert(name.into(), OtherNode::new(boot.into(), false));
             }
         }
         self.nodes.get_mut(name)
@@ -500,11 +503,11 @@ impl Replica {
             (Some(node), Some(boot)) => {
                 affected.all_of(node);
                 self.nodes
-                    .insert(name.into(), Node::new(boot.clone(), true));
+                    .insert(name.into(), OtherNode::new(boot.clone(), true));
             }
             (None, Some(boot)) => {
                 self.nodes
-                    .insert(name.into(), Node::new(boot.clone(), true));
+                    .insert(name.into(), OtherNode::new(boot.clone(), true));
             }
             (None, None) => {}
         }

@@ -9,7 +9,7 @@ use crate::model::address::{self, CUSTOM_LABEL};
 
 /// A key that this node writes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Key {
+pub(super) enum SharedKey {
     /// What a user has chosen.
     Person(UserId),
     /// A user's own settings.
@@ -39,21 +39,21 @@ pub(super) enum Heard<'a> {
 
 /// A path of the store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Path<'a> {
+pub(super) enum SharedPath<'a> {
     Person(&'a str),
     Settings(&'a str),
     Extension(&'a str),
     Heard { node: &'a str, what: Heard<'a> },
 }
 
-impl<'a> Path<'a> {
+impl<'a> SharedPath<'a> {
     /// Parses a path; `None` for one that is not shared by the world.
     pub(super) fn parse(path: &'a str) -> Option<Self> {
         let (kind, rest) = path.split_once('/')?;
         Some(match kind {
-            "person" => Path::Person(rest),
-            "settings" => Path::Settings(rest),
-            "extension" => Path::Extension(rest),
+            "person" => SharedPath::Person(rest),
+            "settings" => SharedPath::Settings(rest),
+            "extension" => SharedPath::Extension(rest),
             "heard" => {
                 let (node, rest) = rest.split_once('/')?;
                 let (kind, name) = rest.split_once('/')?;
@@ -64,38 +64,38 @@ impl<'a> Path<'a> {
                     "published" => Heard::Published(name),
                     _ => return None,
                 };
-                Path::Heard { node, what }
+                SharedPath::Heard { node, what }
             }
             _ => return None,
         })
     }
 
     /// The key; `None` for one that is not configured here, or that another node writes.
-    pub(super) fn key(self, directory: &Directory, own: &str) -> Option<Key> {
+    pub(super) fn key(self, directory: &Directory, own: &str) -> Option<SharedKey> {
         Some(match self {
-            Path::Person(name) => Key::Person(directory.user(name)?),
-            Path::Settings(name) => Key::Settings(directory.user(name)?),
-            Path::Extension(address) => Key::Extension(directory.source(address)?),
-            Path::Heard { node, .. } if node != own => return None,
-            Path::Heard { what, .. } => match what {
-                Heard::Device(name) => Key::Device(directory.device(name)?),
-                Heard::Parked(space) => Key::Parked(space.into()),
-                Heard::Panel(user) => Key::Panel(user.into()),
-                Heard::Published(name) => Key::Published(directory.device(name)?),
+            SharedPath::Person(name) => SharedKey::Person(directory.user(name)?),
+            SharedPath::Settings(name) => SharedKey::Settings(directory.user(name)?),
+            SharedPath::Extension(address) => SharedKey::Extension(directory.source(address)?),
+            SharedPath::Heard { node, .. } if node != own => return None,
+            SharedPath::Heard { what, .. } => match what {
+                Heard::Device(name) => SharedKey::Device(directory.device(name)?),
+                Heard::Parked(space) => SharedKey::Parked(space.into()),
+                Heard::Panel(user) => SharedKey::Panel(user.into()),
+                Heard::Published(name) => SharedKey::Published(directory.device(name)?),
             },
         })
     }
 }
 
-impl Key {
+impl SharedKey {
     /// The key's path.
     pub(super) fn path(&self, directory: &Directory, own: &str) -> String {
         let user = |user: UserId| directory.get(user).name.to_ascii_lowercase();
         let device = |device: DeviceId| directory.device_name(device);
         match self {
-            Key::Person(id) => format!("person/{}", user(*id)),
-            Key::Settings(id) => format!("settings/{}", user(*id)),
-            Key::Extension(source) => {
+            SharedKey::Person(id) => format!("person/{}", user(*id)),
+            SharedKey::Settings(id) => format!("settings/{}", user(*id)),
+            SharedKey::Extension(source) => {
                 let address = &directory.get_source(*source).address;
                 // Each node may spell the label differently.
                 match address::below(address, CUSTOM_LABEL) {
@@ -103,30 +103,33 @@ impl Key {
                     None => format!("extension/{address}"),
                 }
             }
-            Key::Device(id) => format!("heard/{own}/device/{}", device(*id)),
-            Key::Parked(space) => format!("heard/{own}/parked/{space}"),
-            Key::Panel(user) => format!("heard/{own}/panel/{user}"),
-            Key::Published(id) => format!("heard/{own}/published/{}", device(*id)),
-            Key::Old(path) => path.to_string(),
+            SharedKey::Device(id) => format!("heard/{own}/device/{}", device(*id)),
+            SharedKey::Parked(space) => format!("heard/{own}/parked/{space}"),
+            SharedKey::Panel(user) => format!("heard/{own}/panel/{user}"),
+            SharedKey::Published(id) => format!("heard/{own}/published/{}", device(*id)),
+            SharedKey::Old(path) => path.to_string(),
         }
     }
 
     /// Whether any node may write the key.
     pub(super) fn is_register(&self) -> bool {
-        matches!(self, Key::Person(_) | Key::Settings(_) | Key::Extension(_))
+        matches!(
+            self,
+            SharedKey::Person(_) | SharedKey::Settings(_) | SharedKey::Extension(_)
+        )
     }
 }
 
 /// The keys that wait to be written, oldest first, each once.
 #[derive(Default, Debug)]
 pub(super) struct Waiting {
-    queue: VecDeque<Key>,
+    queue: VecDeque<SharedKey>,
     /// The keys that really wait: the queue may hold some that wait no more.
-    keys: FxHashSet<Key>,
+    keys: FxHashSet<SharedKey>,
 }
 
 impl Waiting {
-    pub(super) fn add(&mut self, key: Key) {
+    pub(super) fn add(&mut self, key: SharedKey) {
         if self.keys.insert(key.clone()) {
             self.queue.push_back(key);
             // Keys that wait no more leave places behind.
@@ -137,11 +140,11 @@ impl Waiting {
     }
 
     /// The key has its value in the store already.
-    pub(super) fn remove(&mut self, key: &Key) {
+    pub(super) fn remove(&mut self, key: &SharedKey) {
         self.keys.remove(key);
     }
 
-    pub(super) fn take(&mut self) -> Option<Key> {
+    pub(super) fn take(&mut self) -> Option<SharedKey> {
         while let Some(key) = self.queue.pop_front() {
             if self.keys.remove(&key) {
                 return Some(key);
@@ -155,7 +158,7 @@ impl Waiting {
     }
 
     /// Removes all keys, oldest first.
-    pub(super) fn take_all(&mut self) -> Vec<Key> {
+    pub(super) fn take_all(&mut self) -> Vec<SharedKey> {
         std::iter::from_fn(|| self.take()).collect()
     }
 
@@ -174,7 +177,9 @@ mod tests {
     #[test]
     fn the_queue_is_bounded_by_the_number_of_keys() {
         let mut waiting = Waiting::default();
-        let keys: Vec<Key> = (0..10).map(|at| Key::Person(UserId::new(at))).collect();
+        let keys: Vec<SharedKey> = (0..10)
+            .map(|at| SharedKey::Person(UserId::new(at)))
+            .collect();
         for _ in 0..1000 {
             for key in &keys {
                 waiting.add(key.clone());
@@ -192,18 +197,18 @@ mod tests {
 
     #[test]
     fn a_name_may_have_slashes() {
-        let parsed = Path::parse("heard/berlin/device/PJSIP/201");
+        let parsed = SharedPath::parse("heard/berlin/device/PJSIP/201");
         let what = Heard::Device("PJSIP/201");
         assert_eq!(
             parsed,
-            Some(Path::Heard {
+            Some(SharedPath::Heard {
                 node: "berlin",
                 what
             })
         );
-        let parsed = Path::parse("extension/CustomPresence:a/b");
-        assert_eq!(parsed, Some(Path::Extension("CustomPresence:a/b")));
-        assert_eq!(Path::parse("node/berlin"), None);
-        assert_eq!(Path::parse("keeper"), None);
+        let parsed = SharedPath::parse("extension/CustomPresence:a/b");
+        assert_eq!(parsed, Some(SharedPath::Extension("CustomPresence:a/b")));
+        assert_eq!(SharedPath::parse("node/berlin"), None);
+        assert_eq!(SharedPath::parse("keeper"), None);
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::heard::{Affected, OwnDevice};
-use super::keys::Key;
-use super::{Replica, Version};
+use super::keys::SharedKey;
+use super::{Replica, SourceVersions, Version};
 use crate::directory::{DeviceId, SourceId, UserId};
 use crate::model::flags::Flag;
 use crate::model::time::Time;
@@ -40,6 +40,7 @@ impl World {
         replica.node = old.node;
         replica.bits = old.bits;
         replica.is_whole = old.is_whole;
+        replica.is_restored = old.is_restored;
         replica.is_keeper = old.is_keeper;
         replica.versions_held = old.versions_held;
         replica.stale_panels = old.stale_panels;
@@ -59,7 +60,7 @@ impl World {
         for (at, own) in old.devices.iter().enumerate() {
             let id = DeviceId::new(at);
             if device(id).is_none() && own.told().is_some() {
-                gone.push(Key::Device(id).path(&before.directory, &name));
+                gone.push(SharedKey::Device(id).path(&before.directory, &name));
             }
         }
         if replica.is_active() {
@@ -69,7 +70,7 @@ impl World {
         for (id, latest) in old.published {
             match device(id) {
                 Some(id) => drop(replica.published.insert(id, latest)),
-                None => gone.push(Key::Published(id).path(&before.directory, &name)),
+                None => gone.push(SharedKey::Published(id).path(&before.directory, &name)),
             }
         }
         let all = devices_by_old.iter();
@@ -83,16 +84,16 @@ impl World {
         let mut waiting = old.waiting;
         let keys = waiting.take_all().into_iter();
         let keys = keys.filter_map(|key| match key {
-            Key::Person(id) => Some(Key::Person(user(id)?)),
-            Key::Settings(id) => Some(Key::Settings(user(id)?)),
-            Key::Extension(id) => Some(Key::Extension(source(id)?)),
-            Key::Device(id) => Some(Key::Device(device(id)?)),
-            Key::Published(id) => Some(Key::Published(device(id)?)),
-            key @ (Key::Parked(_) | Key::Panel(_) | Key::Old(_)) => Some(key),
+            SharedKey::Person(id) => Some(SharedKey::Person(user(id)?)),
+            SharedKey::Settings(id) => Some(SharedKey::Settings(user(id)?)),
+            SharedKey::Extension(id) => Some(SharedKey::Extension(source(id)?)),
+            SharedKey::Device(id) => Some(SharedKey::Device(device(id)?)),
+            SharedKey::Published(id) => Some(SharedKey::Published(device(id)?)),
+            key @ (SharedKey::Parked(_) | SharedKey::Panel(_) | SharedKey::Old(_)) => Some(key),
         });
         keys.for_each(|key| replica.wait(key));
         gone.into_iter()
-            .for_each(|path| replica.wait(Key::Old(path.into())));
+            .for_each(|path| replica.wait(SharedKey::Old(path.into())));
         self.replica = Some(Box::new(replica));
     }
 
@@ -163,8 +164,30 @@ impl World {
     /// The versions of rows are kept even if nothing is shared yet.
     fn replica_or_new(&mut self) -> &mut Replica {
         let directory = &self.directory;
-        self.replica
-            .get_or_insert_with(|| Box::new(Replica::new(directory)))
+        let replica = self
+            .replica
+            .get_or_insert_with(|| Box::new(Replica::new(directory)));
+        replica.is_restored = true;
+        replica
+    }
+
+    /// Forgets the versions that are as wrong as the clock was, so that they are given anew by
+    /// the times that are moved. Returns whether no other node knows any version or time.
+    pub(in crate::world) fn forget_early_versions(&mut self) -> bool {
+        let Some(replica) = self.replica.as_deref_mut() else {
+            return true;
+        };
+        if replica.is_whole || replica.is_restored {
+            return false;
+        }
+        for versions in &mut replica.users {
+            (versions.own, versions.timed) = (Version::NONE, Version::NONE);
+        }
+        replica.sources.fill(SourceVersions::default());
+        for source in &mut self.sources {
+            source.forget_versions();
+        }
+        true
     }
 }
 

@@ -31,8 +31,8 @@ use crate::model::flags::Flag;
 use crate::model::status::StatusType;
 use crate::model::time::Time;
 use crate::world::chosen::OwnChange;
-use heard::{Node, OwnDevice};
-use keys::{Key, Path, Waiting};
+use heard::{OtherNode, OwnDevice};
+use keys::{SharedKey, SharedPath, Waiting};
 use version::NodeBits;
 pub(crate) use version::{Version, is_none};
 
@@ -113,10 +113,12 @@ pub(super) struct Replica {
     /// What phones publish here.
     published: HashMap<DeviceId, Latest>,
     /// The other nodes, by name.
-    nodes: BTreeMap<Arc<str>, Node>,
+    nodes: BTreeMap<Arc<str>, OtherNode>,
     waiting: Waiting,
     /// Whether the whole store was read.
     is_whole: bool,
+    /// Whether rows had versions: other nodes may know them.
+    is_restored: bool,
     /// See [`World::wants_whole`].
     wants_whole: bool,
     /// See [`World::hold_versions`].
@@ -142,6 +144,7 @@ impl Replica {
             nodes: BTreeMap::new(),
             waiting: Waiting::default(),
             is_whole: false,
+            is_restored: false,
             wants_whole: false,
             versions_held: false,
             is_origin: true,
@@ -164,7 +167,7 @@ impl Replica {
         self.name() == name
     }
 
-    fn wait(&mut self, key: Key) {
+    fn wait(&mut self, key: SharedKey) {
         if self.is_active() {
             self.waiting.add(key);
         }
@@ -173,7 +176,7 @@ impl Replica {
 
 /// What a number of entries changes, before users are combined.
 #[derive(Default)]
-struct Taken {
+struct Gathered {
     touched: Touched,
     /// See [`OwnChange::Ended`].
     ended: Vec<(UserId, Option<Arc<StatusType>>)>,
@@ -204,11 +207,6 @@ impl World {
     /// devices.
     pub fn wants_whole(&self) -> bool {
         self.sharing().is_some_and(|replica| replica.wants_whole)
-    }
-
-    /// Whether the store was not read yet.
-    pub(super) fn is_before_exchange(&self) -> bool {
-        self.sharing().is_some_and(|replica| !replica.is_whole)
     }
 
     /// Begins to share with other nodes. Everything stays as it is. Nothing is decided between
@@ -307,7 +305,7 @@ impl World {
             return Vec::new();
         }
         self.with_origin(false, |world| {
-            let mut taken = Taken::default();
+            let mut taken = Gathered::default();
             for entry in entries {
                 world.take_entry(entry, &mut taken, now);
             }
@@ -315,26 +313,26 @@ impl World {
         })
     }
 
-    fn take_entry(&mut self, entry: &SharedEntry, taken: &mut Taken, now: Time) {
+    fn take_entry(&mut self, entry: &SharedEntry, taken: &mut Gathered, now: Time) {
         let directory = self.directory.clone();
-        match Path::parse(entry.path) {
-            Some(Path::Person(name)) => {
+        match SharedPath::parse(entry.path) {
+            Some(SharedPath::Person(name)) => {
                 if let Some(user) = directory.user(name) {
                     self.take_person(user, entry, taken, now);
                 }
             }
-            Some(Path::Settings(name)) => {
+            Some(SharedPath::Settings(name)) => {
                 if let Some(user) = directory.user(name) {
                     self.take_settings(user, entry, taken, now);
                 }
             }
-            Some(Path::Extension(address)) => {
+            Some(SharedPath::Extension(address)) => {
                 let source = directory.source(address);
                 if let Some(source) = source.filter(|source| self.is_shared_source(*source)) {
                     self.take_extension(source, entry, taken, now);
                 }
             }
-            Some(Path::Heard { node, what }) => {
+            Some(SharedPath::Heard { node, what }) => {
                 self.take_heard(node, what, entry.value, &mut taken.heard);
             }
             None => {}
@@ -342,7 +340,7 @@ impl World {
     }
 
     /// Combines all users that the entries change.
-    fn finish_taking(&mut self, mut taken: Taken, now: Time) -> Vec<Effect> {
+    fn finish_taking(&mut self, mut taken: Gathered, now: Time) -> Vec<Effect> {
         self.refresh_heard(std::mem::take(&mut taken.heard), &mut taken.touched);
         let mut effects = taken.effects;
         let ended = OwnChange::Ended(taken.ended);
@@ -366,10 +364,12 @@ impl World {
     /// The registers among `paths` of users and addresses that are not configured here.
     pub fn unknown_shared<'a>(&self, paths: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
         let directory = &self.directory;
-        let unknown = paths.filter(|path| match Path::parse(path) {
-            Some(Path::Person(name) | Path::Settings(name)) => directory.user(name).is_none(),
-            Some(Path::Extension(address)) => directory.source(address).is_none(),
-            Some(Path::Heard { .. }) | None => false,
+        let unknown = paths.filter(|path| match SharedPath::parse(path) {
+            Some(SharedPath::Person(name) | SharedPath::Settings(name)) => {
+                directory.user(name).is_none()
+            }
+            Some(SharedPath::Extension(address)) => directory.source(address).is_none(),
+            Some(SharedPath::Heard { .. }) | None => false,
         });
         unknown.collect()
     }

@@ -6,7 +6,7 @@
 //! and its version stays, so that it cannot return.
 
 use super::registers::{OwnPart, Part, PersonRegister, TimedPart, json};
-use super::{SharedEntry, Taken, Version};
+use super::{Gathered, SharedEntry, Version};
 use crate::directory::UserId;
 use crate::model::dnd::DndStatus;
 use crate::model::flags::Flag;
@@ -15,7 +15,7 @@ use crate::model::time::Time;
 use crate::world::stored::OwnRow;
 use crate::world::{Before, Ending, Own, World};
 
-use super::keys::Key;
+use super::keys::SharedKey;
 
 impl World {
     /// A user has chosen a status here.
@@ -29,7 +29,7 @@ impl World {
             true => versions.timed = version,
             false => versions.own = version,
         }
-        replica.wait(Key::Person(user));
+        replica.wait(SharedKey::Person(user));
     }
 
     /// The user's DND status was set here.
@@ -41,7 +41,7 @@ impl World {
         let version = self.version(at);
         if let Some(replica) = &mut self.replica {
             replica.users[user.index()].dnd = version;
-            replica.wait(Key::Person(user));
+            replica.wait(SharedKey::Person(user));
         }
     }
 
@@ -54,7 +54,7 @@ impl World {
         let version = self.version(at);
         if let Some(replica) = &mut self.replica {
             replica.users[user.index()].flags[flag as usize] = version;
-            replica.wait(Key::Person(user));
+            replica.wait(SharedKey::Person(user));
         }
     }
 
@@ -62,7 +62,7 @@ impl World {
         &mut self,
         user: UserId,
         entry: &SharedEntry,
-        taken: &mut Taken,
+        taken: &mut Gathered,
         now: Time,
     ) {
         let Some(replica) = &mut self.replica else {
@@ -85,7 +85,7 @@ impl World {
     pub(super) fn compare_person(&mut self, user: UserId, register: &PersonRegister) {
         let ahead = self.is_ahead_of(user, register);
         if let Some(replica) = &mut self.replica {
-            let key = Key::Person(user);
+            let key = SharedKey::Person(user);
             match ahead {
                 true => replica.wait(key),
                 false => replica.waiting.remove(&key),
@@ -117,7 +117,7 @@ impl World {
         &mut self,
         user: UserId,
         register: &PersonRegister,
-        taken: &mut Taken,
+        taken: &mut Gathered,
         now: Time,
     ) {
         self.join_own(user, register, taken, now);
@@ -151,7 +151,13 @@ impl World {
         Some(&mut replica.users[user.index()])
     }
 
-    fn join_own(&mut self, user: UserId, register: &PersonRegister, taken: &mut Taken, now: Time) {
+    fn join_own(
+        &mut self,
+        user: UserId,
+        register: &PersonRegister,
+        taken: &mut Gathered,
+        now: Time,
+    ) {
         let Some(versions) = self.user_versions(user) else {
             return;
         };

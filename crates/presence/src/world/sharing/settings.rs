@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::keys::Key;
+use super::keys::SharedKey;
 use super::registers::{Item, SettingsRegister, json};
-use super::{ItemVersions, SharedEntry, Taken, Version};
+use super::{Gathered, ItemVersions, SharedEntry, Version};
 use crate::directory::UserId;
 use crate::model::own_settings::OwnSettings;
 use crate::model::time::Time;
@@ -38,7 +38,7 @@ impl World {
             for path in changed {
                 versions.insert(path.as_str().into(), version);
             }
-            replica.wait(Key::Settings(user));
+            replica.wait(SharedKey::Settings(user));
         }
     }
 
@@ -46,7 +46,7 @@ impl World {
         &mut self,
         user: UserId,
         entry: &SharedEntry,
-        taken: &mut Taken,
+        taken: &mut Gathered,
         now: Time,
     ) {
         let Some(replica) = &mut self.replica else {
@@ -75,7 +75,7 @@ impl World {
             let there = register.get(&**path).map(|item| item.version);
             *version > there.unwrap_or_default()
         });
-        let key = Key::Settings(user);
+        let key = SharedKey::Settings(user);
         match ahead {
             true => replica.wait(key),
             false => replica.waiting.remove(&key),
@@ -86,7 +86,7 @@ impl World {
         &mut self,
         user: UserId,
         register: &SettingsRegister,
-        taken: &mut Taken,
+        taken: &mut Gathered,
         now: Time,
     ) {
         let Some(replica) = &mut self.replica else {

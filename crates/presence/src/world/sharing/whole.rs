@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::heard::Node;
-use super::keys::{Key, Path};
+use super::heard::OtherNode;
+use super::keys::{SharedKey, SharedPath};
 use super::registers::{PersonRegister, SettingsRegister};
-use super::{NodeIdentity, OtherUsers, SharedEntry, Taken};
+use super::{Gathered, NodeIdentity, OtherUsers, SharedEntry};
 use crate::directory::UserId;
 use crate::model::time::Time;
 use crate::world::{Effect, World};
 
 /// The registers that the store has.
-struct Found {
+struct FoundRegisters {
     people: Vec<bool>,
     settings: Vec<bool>,
     sources: Vec<bool>,
@@ -43,8 +43,8 @@ impl World {
 
     fn check_users(&self, entries: &[SharedEntry]) -> Result<(), OtherUsers> {
         let people = entries.iter().filter(|entry| entry.value.is_some());
-        let people = people.filter_map(|entry| match Path::parse(entry.path)? {
-            Path::Person(name) => Some(name),
+        let people = people.filter_map(|entry| match SharedPath::parse(entry.path)? {
+            SharedPath::Person(name) => Some(name),
             _ => None,
         });
         let mut users = 0;
@@ -67,8 +67,8 @@ impl World {
         now: Time,
     ) -> Vec<Effect> {
         let directory = self.directory.clone();
-        let mut taken = Taken::default();
-        let mut found = Found {
+        let mut taken = Gathered::default();
+        let mut found = FoundRegisters {
             people: vec![false; directory.user_count()],
             settings: vec![false; directory.user_count()],
             sources: vec![false; directory.source_count()],
@@ -80,10 +80,10 @@ impl World {
             .map_or("", |replica| replica.name())
             .to_owned();
         for entry in entries {
-            let Some(path) = Path::parse(entry.path) else {
+            let Some(path) = SharedPath::parse(entry.path) else {
                 continue;
             };
-            if let Path::Heard { node, .. } = path
+            if let SharedPath::Heard { node, .. } = path
                 && *node == *name
             {
                 of_this_node.extend(entry.value.map(|value| (entry.path, value)));
@@ -93,9 +93,9 @@ impl World {
                 .key(&directory, &name)
                 .filter(|_| entry.value.is_some())
             {
-                Some(Key::Person(user)) => found.people[user.index()] = true,
-                Some(Key::Settings(user)) => found.settings[user.index()] = true,
-                Some(Key::Extension(source)) => found.sources[source.index()] = true,
+                Some(SharedKey::Person(user)) => found.people[user.index()] = true,
+                Some(SharedKey::Settings(user)) => found.settings[user.index()] = true,
+                Some(SharedKey::Extension(source)) => found.sources[source.index()] = true,
                 _ => {}
             }
             self.take_entry(entry, &mut taken, now);
@@ -117,7 +117,7 @@ impl World {
     }
 
     /// Forgets what is known of the store: revisions, and what other nodes hear.
-    fn forget_store(&mut self, live: &[NodeIdentity], taken: &mut Taken) {
+    fn forget_store(&mut self, live: &[NodeIdentity], taken: &mut Gathered) {
         let Some(replica) = self.sharing_mut() else {
             return;
         };
@@ -131,7 +131,7 @@ impl World {
         nodes.values().for_each(|node| taken.heard.all_of(node));
         for node in live {
             if !replica.is_own(&node.name) {
-                let lives = Node::new(node.boot.clone(), true);
+                let lives = OtherNode::new(node.boot.clone(), true);
                 replica.nodes.insert(node.name.clone(), lives);
             }
         }
@@ -139,16 +139,16 @@ impl World {
     }
 
     /// Has registers written that the store misses, or whose parts have no version yet.
-    fn offer_registers(&mut self, found: &Found) {
+    fn offer_registers(&mut self, found: &FoundRegisters) {
         for at in 0..found.people.len() {
             let user = UserId::new(at);
             if self.give_versions_to_person(user) {
-                self.wait(Key::Person(user));
+                self.wait(SharedKey::Person(user));
             } else if !found.people[at] {
                 self.compare_person(user, &PersonRegister::default());
             }
             if self.give_versions_to_settings(user) {
-                self.wait(Key::Settings(user));
+                self.wait(SharedKey::Settings(user));
             } else if !found.settings[at] {
                 self.compare_settings(user, &SettingsRegister::default());
             }
@@ -160,7 +160,7 @@ impl World {
                 continue;
             }
             if self.give_versions_to_source(source) {
-                self.wait(Key::Extension(source));
+                self.wait(SharedKey::Extension(source));
             } else if !found {
                 self.compare_extension(source, None);
             }
@@ -173,15 +173,21 @@ impl World {
         let Some(replica) = self.sharing() else {
             return;
         };
-        let devices = directory.devices().map(|(device, _)| Key::Device(device));
-        let published = replica.published.keys().copied().map(Key::Published);
-        let mut keys: Vec<Key> = devices.chain(published).collect();
+        let devices = directory
+            .devices()
+            .map(|(device, _)| SharedKey::Device(device));
+        let published = replica.published.keys().copied().map(SharedKey::Published);
+        let mut keys: Vec<SharedKey> = devices.chain(published).collect();
         keys.extend(
             self.panels
                 .keys()
-                .map(|user| Key::Panel(user.as_str().into())),
+                .map(|user| SharedKey::Panel(user.as_str().into())),
         );
-        keys.extend(self.parking.spaces().map(|space| Key::Parked(space.into())));
+        keys.extend(
+            self.parking
+                .spaces()
+                .map(|space| SharedKey::Parked(space.into())),
+        );
         for key in keys {
             let value = self.shared_value(&key);
             let path = key.path(&directory, self.sharing().map_or("", |it| it.name()));
@@ -190,7 +196,7 @@ impl World {
             }
         }
         for path in there.into_keys() {
-            self.wait(Key::Old(path.into()));
+            self.wait(SharedKey::Old(path.into()));
         }
     }
 }

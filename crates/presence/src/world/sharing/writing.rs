@@ -1,24 +1,24 @@
 //! The keys that this node writes.
 
-use super::keys::{Key, Path};
+use super::keys::{SharedKey, SharedPath};
 use super::{SharedWrite, World};
 
 impl World {
-    pub(super) fn wait(&mut self, key: Key) {
+    pub(super) fn wait(&mut self, key: SharedKey) {
         if let Some(replica) = self.sharing_mut() {
             replica.wait(key);
         }
     }
 
     /// The present value of a key; `None` if it has none.
-    pub(super) fn shared_value(&self, key: &Key) -> Option<String> {
+    pub(super) fn shared_value(&self, key: &SharedKey) -> Option<String> {
         match key {
-            Key::Person(user) => self.person_register(*user),
-            Key::Settings(user) => self.settings_register(*user),
-            Key::Extension(source) => self.extension_register(*source),
+            SharedKey::Person(user) => self.person_register(*user),
+            SharedKey::Settings(user) => self.settings_register(*user),
+            SharedKey::Extension(source) => self.extension_register(*source),
             // It may have got a value again in the meantime.
-            Key::Old(path) => self.shared_value(&self.key_of(path)?),
-            Key::Panel(user) if !self.panels.contains_key(&**user) => None,
+            SharedKey::Old(path) => self.shared_value(&self.key_of(path)?),
+            SharedKey::Panel(user) if !self.panels.contains_key(&**user) => None,
             key => self.sharing()?.heard_value(key, &self.parking),
         }
     }
@@ -40,9 +40,9 @@ impl World {
                 continue;
             }
             let seen = match &key {
-                Key::Person(user) => replica.users[user.index()].person_revision,
-                Key::Settings(user) => replica.users[user.index()].settings_revision,
-                Key::Extension(source) => replica.sources[source.index()].revision,
+                SharedKey::Person(user) => replica.users[user.index()].person_revision,
+                SharedKey::Settings(user) => replica.users[user.index()].settings_revision,
+                SharedKey::Extension(source) => replica.sources[source.index()].revision,
                 _ => 0,
             };
             writes.push(SharedWrite {
@@ -64,9 +64,9 @@ impl World {
             return;
         };
         let known = match key {
-            Key::Person(user) => &mut replica.users[user.index()].person_revision,
-            Key::Settings(user) => &mut replica.users[user.index()].settings_revision,
-            Key::Extension(source) => &mut replica.sources[source.index()].revision,
+            SharedKey::Person(user) => &mut replica.users[user.index()].person_revision,
+            SharedKey::Settings(user) => &mut replica.users[user.index()].settings_revision,
+            SharedKey::Extension(source) => &mut replica.sources[source.index()].revision,
             _ => return,
         };
         *known = revision.max(*known);
@@ -76,9 +76,9 @@ impl World {
     /// they have then.
     pub fn put_back_shared<'a>(&mut self, paths: impl Iterator<Item = &'a str>) {
         for path in paths {
-            let old = || match (Path::parse(path)?, self.sharing()?) {
-                (Path::Heard { node, .. }, replica) if replica.is_own(node) => {
-                    Some(Key::Old(path.into()))
+            let old = || match (SharedPath::parse(path)?, self.sharing()?) {
+                (SharedPath::Heard { node, .. }, replica) if replica.is_own(node) => {
+                    Some(SharedKey::Old(path.into()))
                 }
                 _ => None,
             };
@@ -88,9 +88,9 @@ impl World {
         }
     }
 
-    fn key_of(&self, path: &str) -> Option<Key> {
+    fn key_of(&self, path: &str) -> Option<SharedKey> {
         let name = self.sharing()?.name();
-        Path::parse(path)?.key(&self.directory, name)
+        SharedPath::parse(path)?.key(&self.directory, name)
     }
 
     /// The number of keys that wait to be written.

@@ -124,7 +124,7 @@ fn a_node_writes_what_its_devices_say_and_no_more() {
     let value = &cluster.etcd.keys["heard/b/device/PJSIP/1"].0;
     let expected = format!(
         r#"{{"boot":"b-1","state":"not_in_use","at":{}}}"#,
-        now * 1000
+        (now + 1) * 1000
     );
     assert_eq!(*value, expected);
 }
