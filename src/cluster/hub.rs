@@ -19,9 +19,9 @@ use presence::world::NodeIdentity;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Counts, which outlive the threads.
+/// ClusterCounts, which outlive the threads.
 #[derive(Default, Debug)]
-pub struct Counts {
+pub struct ClusterCounts {
     pub transactions: AtomicU64,
     pub written: AtomicU64,
     pub conflicts: AtomicU64,
@@ -29,7 +29,7 @@ pub struct Counts {
     pub failures: AtomicU64,
 }
 
-impl Counts {
+impl ClusterCounts {
     pub fn add(counter: &AtomicU64, count: usize) {
         counter.fetch_add(count as u64, Ordering::Relaxed);
     }
@@ -56,7 +56,7 @@ pub struct Hub {
     pub started: Time,
     pub source: Arc<dyn SharedState>,
     pub connector: Arc<dyn Connector>,
-    pub counts: Arc<Counts>,
+    pub counts: Arc<ClusterCounts>,
     /// Wakes the sender.
     pub bell: Bell,
     /// The threads have to leave.
@@ -75,7 +75,7 @@ impl Hub {
         instance: String,
         source: Arc<dyn SharedState>,
         connector: Arc<dyn Connector>,
-        counts: Arc<Counts>,
+        counts: Arc<ClusterCounts>,
     ) -> Self {
         let hub = Hub {
             me,

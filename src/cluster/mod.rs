@@ -38,7 +38,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 
 use crate::sync::{Condvar, Mutex};
-use hub::{Counts, Hub};
+use hub::{ClusterCounts, Hub};
 #[cfg(all(feature = "asterisk", not(test)))]
 pub use link::ToEtcd;
 pub use link::{Connector, Link, Stream};
@@ -58,7 +58,7 @@ const STOP: [Duration; 2] = [Duration::from_millis(700), Duration::from_millis(3
 /// The sharing of users with other nodes.
 pub struct Clustering {
     connector: Arc<dyn Connector>,
-    counts: Arc<Counts>,
+    counts: Arc<ClusterCounts>,
     /// The number of this life; empty where the system gives no random numbers.
     boot: Arc<str>,
     /// The run, for everyone who asks.
@@ -87,7 +87,7 @@ struct Ends {
     news: Condvar,
 }
 
-/// Counts a thread that has ended, also by a panic.
+/// ClusterCounts a thread that has ended, also by a panic.
 struct CountedEnd(Arc<Ends>);
 
 impl Drop for CountedEnd {
@@ -272,7 +272,7 @@ impl Clustering {
         Some(self.current.load_full()?.view())
     }
 
-    /// Counts since Asterisk was started.
+    /// ClusterCounts since Asterisk was started.
     pub fn counts(&self) -> CountsView {
         self.counts.view()
     }

@@ -16,7 +16,7 @@ use presence::world::NodeIdentity;
 
 /// How a node stood before its registration was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
+enum Arrival {
     /// It was registered, with the same boot.
     Same,
     /// It was waited for, with the same boot.
@@ -109,18 +109,18 @@ pub fn written(hub: &Hub, name: &str, value: &str) -> bool {
         boot: record.boot.as_str().into(),
     };
     let host: Arc<str> = record.host.as_str().into();
-    let before = hub.with(|state| {
+    let arrival = hub.with(|state| {
         state.clocks.note(&name, ahead);
         let known = state.nodes.get_mut(&name);
-        let before = match &known {
-            Some(known) if !known.is_here && known.awaited.is_none() => Before::Away,
-            Some(known) if known.record.boot != record.boot => Before::OtherBoot,
-            Some(known) if known.is_here => Before::Same,
-            Some(_) => Before::Awaited,
-            None => Before::Away,
+        let arrival = match &known {
+            Some(known) if !known.is_here && known.awaited.is_none() => Arrival::Away,
+            Some(known) if known.record.boot != record.boot => Arrival::OtherBoot,
+            Some(known) if known.is_here => Arrival::Same,
+            Some(_) => Arrival::Awaited,
+            None => Arrival::Away,
         };
         match known {
-            Some(known) if before == Before::Same => known.record = record,
+            Some(known) if arrival == Arrival::Same => known.record = record,
             _ => {
                 let node = KnownNode {
                     record,
@@ -133,17 +133,17 @@ pub fn written(hub: &Hub, name: &str, value: &str) -> bool {
                 state.wants_beat = true;
             }
         }
-        before
+        arrival
     });
     correct_clock(hub);
-    if before == Before::Same {
+    if arrival == Arrival::Same {
         return false;
     }
     hub.bell.ring();
-    if before == Before::OtherBoot {
+    if arrival == Arrival::OtherBoot {
         hub.source.node_gone(&name);
     }
-    if before != Before::Awaited {
+    if arrival != Arrival::Awaited {
         hub.source.node_here(identity);
         report(hub, &ClusterEvent::NodeHere { node: name, host });
     }

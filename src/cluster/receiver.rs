@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::etcd::{Entry, EtcdError, WatchNews};
-use super::hub::{Counts, Hub};
+use super::hub::{ClusterCounts, Hub};
 use super::link::{Link, Stream};
 use super::nodes;
 use super::record::{HEARD, KEEPER, NODES};
@@ -59,7 +59,7 @@ impl Receiver<'_> {
         if self.session.is_over() {
             return;
         }
-        Counts::add(&self.hub.counts.failures, 1);
+        ClusterCounts::add(&self.hub.counts.failures, 1);
         self.hub.with(|state| {
             state.receiver_fails = Some(why.to_owned());
             state.wants_look = true;
@@ -234,7 +234,7 @@ impl Receiver<'_> {
     /// goes in between.
     fn take(&mut self, news: &WatchNews) -> Result<(), EtcdError> {
         crate::trip("cluster news");
-        Counts::add(&self.hub.counts.received, news.events.len());
+        ClusterCounts::add(&self.hub.counts.received, news.events.len());
         let own = format!("{HEARD}{}/", self.hub.me.name);
         let mut together: Vec<SharedEntry<'_>> = Vec::new();
         for entry in &news.events {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::clean;
 use super::etcd::{Committed, Compare, Entry, EtcdError, Op, OpResult};
-use super::hub::{Counts, Hub};
+use super::hub::{ClusterCounts, Hub};
 use super::join::{Registration, SessionEnd, join, json, other_users};
 use super::link::Link;
 use super::record::{ACKNOWLEDGED, KEEPER, NodeRecord};
@@ -110,7 +110,7 @@ impl Sender<'_> {
         let registration = match join(self.hub, &mut *self.link, self.knows) {
             Ok(registration) => registration,
             Err(end) => {
-                Counts::add(&self.hub.counts.failures, 1);
+                ClusterCounts::add(&self.hub.counts.failures, 1);
                 return end;
             }
         };
@@ -142,7 +142,7 @@ impl Sender<'_> {
                 }
                 Err(Setback::Over(end)) => return end,
                 Err(Setback::Failed(why)) => {
-                    Counts::add(&self.hub.counts.failures, 1);
+                    ClusterCounts::add(&self.hub.counts.failures, 1);
                     let last = self.trouble.as_ref();
                     let pause = self.hub.next_pause(last.map(|it| it.pause));
                     self.trouble = Some(Trouble {
@@ -297,7 +297,7 @@ impl Sender<'_> {
     pub(super) fn commit(&mut self, guard: &[Compare], ops: &[Op]) -> Result<Committed, Setback> {
         let known = self.hub.with(|state| state.revision);
         let done = self.link.commit(guard, ops)?;
-        Counts::add(&self.hub.counts.transactions, 1);
+        ClusterCounts::add(&self.hub.counts.transactions, 1);
         if let Committed::Done { revision, results } = &done {
             self.hub
                 .with(|state| state.revision = state.revision.max(*revision));

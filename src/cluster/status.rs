@@ -214,11 +214,11 @@ pub struct ClusterView {
     pub revision: i64,
     /// The correction of this node's clock in microseconds.
     pub offset: i64,
-    /// Counts.
+    /// ClusterCounts.
     pub counts: CountsView,
 }
 
-/// Counts since Asterisk was started.
+/// ClusterCounts since Asterisk was started.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct CountsView {
     /// Transactions.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::etcd::{Committed, Compare, MOST_BYTES, MOST_OPS, Op, OpResult};
-use super::hub::Counts;
+use super::hub::ClusterCounts;
 use super::record::{ACKNOWLEDGED, KEEPER};
 use super::sender::{Sender, Setback};
 use presence::world::{SharedEntry, SharedWrite};
@@ -81,8 +81,8 @@ impl Sender<'_> {
             }
         }
         let counts = &self.hub.counts;
-        Counts::add(&counts.written, written.len());
-        Counts::add(&counts.conflicts, others.len());
+        ClusterCounts::add(&counts.written, written.len());
+        ClusterCounts::add(&counts.conflicts, others.len());
         if !written.is_empty() {
             self.hub.source.written(&written);
         }

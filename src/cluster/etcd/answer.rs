@@ -127,6 +127,12 @@ fn foreign(server: &str, status: u32, body: &[u8]) -> Failure {
             "etcd at {server} speaks TLS: its address has to begin with https://"
         )));
     }
+    if text.contains("CommonName") {
+        return Failure::Next(EtcdError::Refused(format!(
+            "etcd at {server} has users, and then accepts no client certificate with a common \
+             name (CN) for JSON: set a 'certificate_file' whose subject has none"
+        )));
+    }
     match status {
         404 => without_gateway(server),
         500 | 502.. => Failure::Next(EtcdError::Unreachable(format!(

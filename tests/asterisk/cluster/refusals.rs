@@ -181,6 +181,7 @@ fn wrong_credentials_have_one_message_and_right_ones_join() {
         certificate.display(),
         key.display()
     );
+    let named = &files.named_client;
     let login =
         |user: &str, password: &str| format!("{tls}username = {user}\npassword = {password}\n");
     each_has_one_message(&[
@@ -192,6 +193,19 @@ fn wrong_credentials_have_one_message_and_right_ones_join() {
         ("an unknown user", login("nobody", "geheim"), &["nobody"]),
         ("no user", tls.clone(), &["username"]),
         (
+            "a certificate with a name",
+            login("asterisk", "geheim")
+                .replace(
+                    &files.client.0.display().to_string(),
+                    &named.0.display().to_string(),
+                )
+                .replace(
+                    &files.client.1.display().to_string(),
+                    &named.1.display().to_string(),
+                ),
+            &["common name"],
+        ),
+        (
             "a prefix that is not allowed",
             format!("{}prefix = /elsewhere/\n", login("asterisk", "geheim")),
             &["/elsewhere/"],
@@ -202,6 +216,53 @@ fn wrong_credentials_have_one_message_and_right_ones_join() {
     let right = Instance::builder().userpresence(&text).start();
     right.wait_log("Joined the cluster");
     assert_eq!(complaints(&right, "userpresence"), Vec::<String>::new());
+}
+
+#[test]
+fn an_etcd_without_its_json_gateway_has_one_message() {
+    let etcd = EtcdCluster::builder(1)
+        .argument("--enable-grpc-gateway=false")
+        .start();
+    let servers = format!("servers = {}\n", etcd.servers());
+    each_has_one_message(&[("no gateway", servers, &["--enable-grpc-gateway"])]);
+}
+
+/// etcd forgets a login that was not used for a while, and every login when it starts.
+#[test]
+fn a_login_that_etcd_forgets_is_renewed() {
+    let etcd = EtcdCluster::builder(1)
+        .user("asterisk", "geheim", "/userpresence/")
+        .argument("--auth-token-ttl=1")
+        .start();
+    let ast = Instance::builder()
+        .userpresence(&format!(
+            "{}[etcd]\ntype = cluster\nnode = a\nnode_timeout = 30\nservers = {}\n\
+             username = asterisk\npassword = geheim\n",
+            conf(),
+            etcd.servers()
+        ))
+        .start();
+    ast.wait_log("Joined the cluster");
+    let written = |message: &str| {
+        set(&ast, "carol", &format!("away,,{message}"));
+        wait_until("the change in etcd", || {
+            let value = etcd.get("/userpresence/person/carol");
+            value.filter(|value| value.contains(message))
+        });
+    };
+    written("First");
+    // Longer than a login lasts, and shorter than the time to the node's next request.
+    thread::sleep(Duration::from_secs(4));
+    written("Later");
+    assert_eq!(complaints(&ast, "cluster"), Vec::<String>::new());
+    etcd.kill(0);
+    etcd.start_all();
+    written("After a restart");
+    ast.set_custom("200", "dnd,,Last");
+    wait_until("an address in etcd", || {
+        let keys = etcd.keys("/userpresence/");
+        keys.iter().any(|key| key.contains("200")).then_some(())
+    });
 }
 
 /// The users of two companies never meet below one prefix.

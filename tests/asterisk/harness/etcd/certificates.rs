@@ -10,8 +10,11 @@ pub struct Certificates {
     pub ca: PathBuf,
     /// Another authority, which vouches for nobody here.
     pub other_ca: PathBuf,
-    /// A client's certificate and key.
+    /// A client's certificate and key. It has no common name: an etcd with users refuses JSON
+    /// from others.
     pub client: (PathBuf, PathBuf),
+    /// The same with a common name.
+    pub named_client: (PathBuf, PathBuf),
     /// The members' certificate and key.
     pub(super) server: (PathBuf, PathBuf),
 }
@@ -20,7 +23,7 @@ impl Certificates {
     #[track_caller]
     pub(super) fn make(dir: &Path) -> Self {
         let (ca, ca_key) = authority(dir, "ca");
-        let signed = |name: &str, extensions: &str| {
+        let signed = |name: &str, subject: &str, extensions: &str| {
             let path = |ending: &str| dir.join(format!("{name}.{ending}"));
             let (request, certificate, key) = (path("csr"), path("pem"), path("key"));
             openssl(
@@ -32,7 +35,7 @@ impl Certificates {
                         "-pkeyopt",
                         "ec_paramgen_curve:P-256",
                     ])
-                    .args(["-nodes", "-subj", &format!("/CN={name}")])
+                    .args(["-nodes", "-subj", subject])
                     .arg("-keyout")
                     .arg(&key)
                     .arg("-out")
@@ -58,14 +61,18 @@ impl Certificates {
         // A member's JSON gateway is a client of the member itself, with the same certificate.
         let server = signed(
             "server",
+            "/CN=server",
             "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n",
         );
-        let client = signed("client", "extendedKeyUsage=clientAuth\n");
+        let usage = "extendedKeyUsage=clientAuth\n";
+        let client = signed("client", "/O=client", usage);
+        let named_client = signed("named", "/CN=client", usage);
         let (other_ca, _) = authority(dir, "other");
         Certificates {
             ca,
             other_ca,
             client,
+            named_client,
             server,
         }
     }
