@@ -1,6 +1,7 @@
 //! Several Asterisks that share their users through etcd. Each test has its own etcd, with one
 //! member or three, and the nodes `a`, `b` and `c`.
 
+mod board;
 mod calls;
 mod clocks;
 mod etcd;
@@ -13,6 +14,7 @@ mod shared;
 mod speed;
 mod storm;
 mod timed;
+mod webhooks;
 
 use serde_json::Value;
 
