@@ -161,11 +161,8 @@ impl Webhooks {
     ) -> std::io::Result<()> {
         let mut running = self.running.lock();
         for spec in specs {
-            running.list.push(RunningWebhook::start(
-                spec.clone(),
-                source.clone(),
-                self.poster,
-            )?);
+            let one = RunningWebhook::start(spec.clone(), source.clone(), self.poster, false);
+            running.list.push(one?);
         }
         Ok(())
     }
@@ -239,7 +236,7 @@ impl Webhooks {
                 if is_running {
                     continue;
                 }
-                match RunningWebhook::start(spec.clone(), source.clone(), self.poster) {
+                match RunningWebhook::start(spec.clone(), source.clone(), self.poster, true) {
                     Ok(one) => running.push(one),
                     Err(why) => failed.push((spec, why)),
                 }
@@ -268,10 +265,13 @@ impl Webhooks {
 }
 
 impl RunningWebhook {
+    /// `is_new`: a reload has added it, so that it begins with the next event where this node
+    /// posts, whatever is known of an earlier webhook of that name.
     fn start(
         spec: Arc<Webhook>,
         source: Arc<dyn EventSource>,
         poster: MakePoster,
+        is_new: bool,
     ) -> std::io::Result<Self> {
         let hook = Arc::new(Hook {
             stop: Arc::default(),
@@ -286,7 +286,7 @@ impl RunningWebhook {
         });
         let mine = hook.clone();
         // Here and not in the thread: events from now on are posted.
-        let worker = Worker::new(mine.clone(), source);
+        let worker = Worker::new(mine.clone(), source, is_new);
         let thread = std::thread::Builder::new().name("userpresence-wh".into());
         let thread = thread.spawn(move || {
             let _ended = Ended(mine);

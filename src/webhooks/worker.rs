@@ -58,15 +58,19 @@ struct Pending {
 }
 
 impl Worker {
-    /// A worker that begins with the next event. `None` while the module is not running.
-    pub fn new(hook: Arc<Hook>, source: Arc<dyn EventSource>) -> Option<Self> {
+    /// A worker that begins with the next event; `is_new`: if this node of a cluster posts now,
+    /// else where the receiver is then. `None` while the module is not running.
+    pub fn new(hook: Arc<Hook>, source: Arc<dyn EventSource>, is_new: bool) -> Option<Self> {
         let (spec, _) = hook.spec();
         let (reader, hidden) = source.subscribe(&spec.account, hook.stop.clone())?;
         let subscription = Subscription {
             event: Subscription::path(&spec.account),
             id: id(&spec),
         };
-        let turn = (source.posting() == Posting::Here(0)).then_some(0);
+        let turn = match source.posting() {
+            Posting::Here(turn) => Some(turn).filter(|turn| is_new || *turn == 0),
+            Posting::Elsewhere(_) => None,
+        };
         let until = source.now();
         let worker = Worker {
             hook,
