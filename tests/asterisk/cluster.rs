@@ -1,6 +1,7 @@
 //! Several Asterisks that share their users through etcd. Each test has its own etcd, with one
 //! member or three, and the nodes `a`, `b` and `c`.
 
+mod board;
 mod calls;
 mod clocks;
 mod etcd;
@@ -8,6 +9,7 @@ mod nodes;
 mod partition;
 mod readers;
 mod refusals;
+mod section;
 mod shared;
 mod speed;
 mod storm;
