@@ -4,6 +4,7 @@
 mod calls;
 mod clocks;
 mod etcd;
+mod everyday;
 mod nodes;
 mod partition;
 mod readers;
