@@ -125,13 +125,12 @@ fn keys_publications_and_parked_calls_of_one_node_show_at_another() {
 /// What a user sets for themselves at one node, visibility and forwards among it, holds at all.
 #[test]
 fn own_settings_of_one_node_hold_at_every_node() {
-    let users = conf().replace("[general]\n", "[general]\nown_settings = handling,mobile,visibility,note\n");
+    let users = conf().replace("[general]\n", "[general]\nown_settings = handling,visibility\nown_forward = internal\n");
     let cluster = Cluster::of(&users).nodes(2).start();
     let [a, b] = cluster.two();
     for (item, value) in [
         ("visibility", "nobody"),
-        ("statuses.away.forward_external_always", "+491701234567"),
-        ("mobile", "+491701234568"),
+        ("statuses.away.forwardExternal.always", "202"),
     ] {
         a.setvar(&format!("USER_PRESENCE(alice,settings,{item})"), value);
     }
@@ -142,7 +141,7 @@ fn own_settings_of_one_node_hold_at_every_node() {
     cluster.meet();
     let route = |node: &Instance| node.cli("userpresence show routes alice");
     assert_eq!(route(a), route(b));
-    assert!(route(b).contains("+491701234567"), "{}", route(b));
+    assert!(route(b).contains("202"), "{}", route(b));
     // Taken back at the other node, it does not return.
     b.setvar("USER_PRESENCE(alice,settings,visibility)", "");
     let picture = cluster.same();
@@ -264,4 +263,37 @@ fn users_from_realtime_are_shared_as_those_of_the_file() {
     }
     let picture = cluster.same();
     assert_shows(&picture, &[("ron", ["dnd", "", "xx"])]);
+}
+
+/// The section is changed while the node is cut off, as one does to name another server: what was
+/// chosen and cleared meanwhile is later than what the others know.
+#[test]
+fn a_section_that_changes_while_the_node_is_alone_loses_nothing() {
+    let cluster = Cluster::of(&conf()).quick().nodes(2).start();
+    let [a, b] = cluster.two();
+    set(b, "carol", "dnd,,Old");
+    b.set_custom("200", "dnd,,Old");
+    b.setvar("USER_PRESENCE(bob,dndStatus)", "DoNotAcceptAnyCalls");
+    b.setvar("USER_PRESENCE(bob,pickUpCallsOnHold)", "true");
+    cluster.same();
+    cluster.cut(0);
+    set(a, "carol", "not_set");
+    a.set_custom("200", "not_set");
+    a.setvar("USER_PRESENCE(bob,dndStatus)", "TakeAllCalls");
+    a.setvar("USER_PRESENCE(bob,pickUpCallsOnHold)", "false");
+    let other = cluster.conf(0).replace("node_timeout = 3\n", "node_timeout = 4\n");
+    a.write_config("userpresence.conf", &other);
+    assert!(a.cli("userpresence reload").contains("users"));
+    cluster.heal(0);
+    let picture = cluster.same();
+    assert_shows(
+        &picture,
+        &[
+            ("carol", ["not_set", "", ""]),
+            ("alice", ["not_set", "", ""]),
+        ],
+    );
+    assert_eq!(picture["bob"]["dndStatus"], "TakeAllCalls");
+    assert_eq!(picture["bob"]["pickUpCallsOnHold"], false);
+    cluster.same_in_stock();
 }
