@@ -26,10 +26,13 @@ pub fn measure() {
 
 /// Users with nothing but their own status.
 fn users(count: usize) -> String {
-    let mut text = String::from("[general]\noutgoing = none\nmethod = none\njournal = 0\n");
+    let mut text = String::from("[general]\njournal = 0\n");
     for user in 0..count {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "[u{user}]\ntype = user");
+        let _ = writeln!(
+            text,
+            "[u{user}]\ntype = user\nmethod = none\noutgoing = none"
+        );
     }
     text
 }
