@@ -72,7 +72,10 @@ fn without_most_members_each_node_goes_on_alone_and_says_so() {
         ],
     );
     for node in cluster.all() {
-        assert!(node.cli("userpresence show cluster").contains("Standing: joined"));
+        wait_until("the node to say that it is back", || {
+            let shown = node.cli("userpresence show cluster");
+            shown.contains("Standing: joined").then_some(())
+        });
         assert_eq!(complaints(node, "goes on alone").len(), 1);
     }
 }

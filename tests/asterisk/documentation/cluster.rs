@@ -53,7 +53,9 @@ fn every_header_of_the_cluster_is_on_a_page_and_in_the_help() {
 fn every_message_of_the_page_is_one_of_the_module() {
     let page = repository_file("doc/cluster.md");
     let (_, page) = page.split_once("\n## Messages\n").expect("the section");
-    let (page, _) = page.split_once("If changes do not arrive").expect("its end");
+    let (page, _) = page
+        .split_once("If changes do not arrive")
+        .expect("its end");
     let mut source = String::new();
     for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cluster")) {
         let text = fs::read_to_string(&file).expect("a source file");

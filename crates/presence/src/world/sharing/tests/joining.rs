@@ -194,7 +194,9 @@ fn what_was_chosen_and_cleared_alone_is_later_after_a_change_of_the_section() {
     for user in ["alice", "carol"] {
         cluster.at(1).choose(user, "dnd,,Old", now);
         cluster.at(1).set_dnd(user, refuse, now);
-        cluster.at(1).set_settings(user, r#"{"statuses": {"away": {"note": "Old"}}}"#, now);
+        cluster
+            .at(1)
+            .set_settings(user, r#"{"statuses": {"away": {"note": "Old"}}}"#, now);
     }
     cluster.settle();
     let member = cluster.at(0);
@@ -207,7 +209,12 @@ fn what_was_chosen_and_cleared_alone_is_later_after_a_change_of_the_section() {
     }
     member.world.end_sharing(member.time(now + 20));
     // Without a cluster for a moment.
-    member.set_flag("carol", Flag::ALL[0], !Flags::default().get(Flag::ALL[0]), now + 30);
+    member.set_flag(
+        "carol",
+        Flag::ALL[0],
+        !Flags::default().get(Flag::ALL[0]),
+        now + 30,
+    );
     member.rejoin(now + 40);
     cluster.now = now + 50;
     cluster.settle();
