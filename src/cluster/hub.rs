@@ -19,7 +19,7 @@ use presence::world::NodeIdentity;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// ClusterCounts, which outlive the threads.
+/// What is counted. It outlives the threads.
 #[derive(Default, Debug)]
 pub struct ClusterCounts {
     pub transactions: AtomicU64,

@@ -57,7 +57,7 @@ pub struct Registration {
 }
 
 /// Joins the cluster. `knows`: whether this run was registered before; then its keys are there
-/// still, and whoever has its name now has taken it over.
+/// still, and another node with its name has taken it over.
 pub fn join(hub: &Hub, link: &mut dyn Link, knows: bool) -> Result<Registration, SessionEnd> {
     link.version()?;
     agree_on_cluster(hub, link)?;
@@ -106,8 +106,8 @@ fn agree_on_cluster(hub: &Hub, link: &mut dyn Link) -> Result<(), SessionEnd> {
     check_users(hub, link)?;
     if before.is_some() {
         log::warn!(
-            "The store below '{}' has lost its data, or is another one: it gets what this node \
-             knows",
+            "etcd has lost the data below '{}', or is another etcd than before: this node writes \
+             what it knows",
             hub.settings.prefix
         );
     }

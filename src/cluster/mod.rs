@@ -61,7 +61,7 @@ pub struct Clustering {
     counts: Arc<ClusterCounts>,
     /// The number of this life; empty where the system gives no random numbers.
     boot: Arc<str>,
-    /// The run, for everyone who asks.
+    /// The present run.
     current: ArcSwapOption<Hub>,
     running: Mutex<RunState>,
 }
@@ -87,7 +87,7 @@ struct Ends {
     news: Condvar,
 }
 
-/// ClusterCounts a thread that has ended, also by a panic.
+/// Counts a thread that has ended, also by a panic.
 struct CountedEnd(Arc<Ends>);
 
 impl Drop for CountedEnd {
@@ -143,7 +143,8 @@ impl Clustering {
             source.end();
             if settings.is_none() {
                 log::info!(
-                    "This server shares its users no longer: the configuration has no cluster"
+                    "This server no longer shares its users: the configuration has no section of \
+                     type = cluster"
                 );
             }
         }
@@ -272,7 +273,7 @@ impl Clustering {
         Some(self.current.load_full()?.view())
     }
 
-    /// ClusterCounts since Asterisk was started.
+    /// What was counted since Asterisk was started.
     pub fn counts(&self) -> CountsView {
         self.counts.view()
     }

@@ -234,7 +234,7 @@ pub fn set_keeper(hub: &Hub, keeper: Option<KeeperKey>) {
         }
         state.keeper = keeper;
         state.wants_look |= state.keeper.is_none();
-        // While there is none for a moment, nothing is told: the next comes at once.
+        // While there is none for a moment, nothing is reported: the next comes at once.
         let name = state.keeper.as_ref()?.name.clone();
         let known = state.reported_keeper.replace(name.clone());
         (known.as_ref() != Some(&name)).then_some(name)

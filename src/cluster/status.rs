@@ -1,4 +1,4 @@
-//! What this node knows of the cluster: for its threads, and for those who ask.
+//! What this node knows of the cluster: for its threads, and for the console and metrics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -214,11 +214,11 @@ pub struct ClusterView {
     pub revision: i64,
     /// The correction of this node's clock in microseconds.
     pub offset: i64,
-    /// ClusterCounts.
+    /// What was counted.
     pub counts: CountsView,
 }
 
-/// ClusterCounts since Asterisk was started.
+/// What was counted since Asterisk was started.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct CountsView {
     /// Transactions.

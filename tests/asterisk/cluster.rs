@@ -5,6 +5,7 @@ mod board;
 mod calls;
 mod clocks;
 mod etcd;
+mod everyday;
 mod nodes;
 mod partition;
 mod readers;

@@ -190,6 +190,9 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> CliResult {
         row[7] = source
             .device_state
             .map_or_else(String::new, |state| state.to_string());
+        if !source.nodes.is_empty() {
+            let _ = write!(row[7], " at {}", source.nodes.join(", "));
+        }
         table.rows.push(row);
     }
     let mark = mark(&view, view.source == "own", view.own_takes_part);

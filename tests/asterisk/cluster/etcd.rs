@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{assert_shows, conf, wait_phones};
 use crate::harness::cluster::Cluster;
-use crate::harness::users::{set, wait_state};
+use crate::harness::users::{complaints, set, wait_state};
 use crate::harness::{Phone, wait_until};
 
 #[test]
@@ -53,8 +53,10 @@ fn without_most_members_each_node_goes_on_alone_and_says_so() {
     for node in cluster.all() {
         wait_until("the node to say so", || {
             let shown = node.cli("userpresence show cluster");
-            (!shown.contains("connected")).then_some(())
+            shown.contains("Standing: alone, ").then_some(())
         });
+        let said = complaints(node, "goes on alone");
+        assert_eq!(said.len(), 1, "{said:#?}");
     }
     // A node that cannot see the others concludes nothing of them.
     wait_state(c, "carol", "dnd");
@@ -69,6 +71,13 @@ fn without_most_members_each_node_goes_on_alone_and_says_so() {
             ("alice", ["xa", "", "B alone"]),
         ],
     );
+    for node in cluster.all() {
+        wait_until("the node to say that it is back", || {
+            let shown = node.cli("userpresence show cluster");
+            shown.contains("Standing: joined").then_some(())
+        });
+        assert_eq!(complaints(node, "goes on alone").len(), 1);
+    }
 }
 
 #[test]

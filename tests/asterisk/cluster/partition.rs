@@ -125,7 +125,7 @@ fn a_node_that_is_cut_off_goes_on_alone_and_settles_when_it_is_back() {
     );
     cluster.same_in_stock();
 
-    // Nobody is told more than once of what differs, and everything in its order.
+    // What differs is reported once, and everything in its order.
     for (number, node) in cluster.all().iter().enumerate() {
         let events = all_events(node, &feeds[number]);
         assert_numbered(&events);

@@ -109,6 +109,13 @@ fn each_has_one_message(cases: &[(&str, String, &[&str])]) {
         );
         let shown = ast.cli("userpresence show cluster");
         assert!(!shown.contains("joined"), "{what}: {shown}");
+        // The console says the same.
+        let why = [" goes on alone: ", " in its cluster: "].map(|begin| new[0].split_once(begin));
+        let why = why.into_iter().flatten().next();
+        let (_, why) = why.expect("a reason");
+        // Times differ from try to try.
+        let why = why.split(" after ").next().unwrap_or(why);
+        assert!(shown.contains(why.trim()), "{what}: {why} in {shown}");
     }
 }
 

@@ -35,6 +35,17 @@ fn a_choice_at_one_node_is_shown_at_all() {
         ],
     );
     assert!(number(&picture, "carol", "until") > number(&picture, "carol", "since"));
+    // What all nodes show the same is the source, the reason and the time too.
+    for (user, source) in [
+        ("alice", "CustomPresence:200"),
+        ("bob", "CustomPresence:202"),
+        ("carol", "own"),
+    ] {
+        let of = &picture[user];
+        assert_eq!(of["source"], source, "{of:#}");
+        assert!(of["reason"].is_string(), "{of:#}");
+        assert!(number(&picture, user, "since") > 0);
+    }
 
     // A status type, which goes to the extensions at every node.
     set(b, "alice", "lunch");

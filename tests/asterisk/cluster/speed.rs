@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::conf;
 use crate::harness::cluster::Cluster;
+use crate::harness::users::{set, wait_extension};
 use crate::harness::watchers::Watchers;
 use crate::harness::{Ami, Instance};
 
@@ -42,6 +44,51 @@ fn seen(watchers: &Watchers, token: &str, begin: Instant) -> Duration {
 fn parts(mut all: Vec<Duration>) -> [Duration; 2] {
     all.sort();
     [0.5, 0.99].map(|part| all[((all.len() - 1) as f64 * part) as usize])
+}
+
+/// A change is one transaction of etcd, whatever it writes out, and no other node answers it with
+/// one of its own.
+#[test]
+fn a_change_costs_etcd_one_transaction() {
+    const CHANGES: i64 = 100;
+    let cluster = Cluster::of(&conf()).start();
+    let [a, b, c] = cluster.three();
+    cluster.same();
+    // What comes of itself, three times in each node_timeout at each node.
+    let begin = Instant::now();
+    let beats = |begin: Instant| 3 * (begin.elapsed().as_secs_f64() / 3.3) as i64 + 3;
+    let (first, transactions) = (cluster.etcd.revision(), transactions(&cluster));
+    for round in 0..CHANGES {
+        let message = format!("round {round}");
+        // Own status, and two extensions that are written out at every node.
+        set(
+            [a, b][round as usize % 2],
+            "alice",
+            &format!("away,,{message}"),
+        );
+        for node in [a, b, c] {
+            node.wait_value("USER_PRESENCE(alice,message)", &message);
+            wait_extension(node, "201", ["away", "", &message]);
+        }
+    }
+    cluster.same_in_stock();
+    let (revisions, beats) = (cluster.etcd.revision() - first, beats(begin));
+    println!("{CHANGES} changes, {revisions} revisions, at most {beats} beats");
+    assert!(revisions >= CHANGES, "{revisions}");
+    assert!(revisions <= CHANGES + beats, "{revisions}, {beats} beats");
+    let made = self::transactions(&cluster) - transactions;
+    assert!(made <= CHANGES + beats, "{made}, {beats} beats");
+}
+
+/// The transactions of all nodes.
+fn transactions(cluster: &Cluster) -> i64 {
+    let of = |node: &Instance| {
+        let shown = node.cli("userpresence show cluster");
+        let (_, counts) = shown.split_once("Counts:").expect("the counts");
+        let count = counts.split_whitespace().next().expect("a number");
+        count.parse::<i64>().expect("a number")
+    };
+    cluster.all().iter().map(of).sum()
 }
 
 /// A change at A to the NOTIFY of a hint at B and C, in turn with stock's presence at A to the

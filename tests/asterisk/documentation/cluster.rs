@@ -1,9 +1,12 @@
 //! What servers that share their users tell of their cluster.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use super::exchange::{assert_headers, headers, next};
 use super::pages::{Names, assert_same, code, names, tables};
 use crate::harness::cluster::{Cluster, NODES};
-use crate::harness::{Message, wait_until};
+use crate::harness::{Message, repository_file, wait_until};
 
 const EVENT: &str = "UserPresenceClusterChange";
 
@@ -43,6 +46,44 @@ fn every_header_of_the_cluster_is_on_a_page_and_in_the_help() {
     assert_same("changes of the cluster", &documented, &changes);
     let away = nodes.iter().find(|node| node.get("Self") == Some("no"));
     assert_eq!(away.and_then(|node| node.get("Node")), Some(NODES[keeper]));
+}
+
+/// The page about clusters explains messages by their words: each is one of the module's.
+#[test]
+fn every_message_of_the_page_is_one_of_the_module() {
+    let page = repository_file("doc/cluster.md");
+    let (_, page) = page.split_once("\n## Messages\n").expect("the section");
+    let (page, _) = page
+        .split_once("If changes do not arrive")
+        .expect("its end");
+    let mut source = String::new();
+    for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cluster")) {
+        let text = fs::read_to_string(&file).expect("a source file");
+        // A text in several lines is one.
+        let mut lines = text.split("\\\n");
+        source += lines.next().unwrap_or_default();
+        lines.for_each(|line| source += line.trim_start());
+    }
+    let mut checked = 0;
+    for message in page.split('*').skip(1).step_by(2) {
+        let message = message.replace('\n', " ");
+        for part in message.split("...") {
+            let part = part.trim_matches([' ', '\'', ',']);
+            assert!(source.contains(part), "{part:?} of {message:?}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 30, "{checked}");
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let all = paths.flat_map(|path| match path.is_dir() {
+        true => sources(&path),
+        false => vec![path],
+    });
+    all.collect()
 }
 
 /// The values of the header `Change`.

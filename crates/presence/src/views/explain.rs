@@ -131,7 +131,10 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
             );
         }
         ReadFrom::Provider => format!("{subject} is"),
-        ReadFrom::Device => format!("{subject} is {}", source.device_state.unwrap_or_default()),
+        ReadFrom::Device => {
+            let state = source.device_state.unwrap_or_default();
+            format!("{subject} is {state}{}", at_nodes(source))
+        }
         ReadFrom::Clock if source.presence.state == State::NotSet => {
             return format!("{subject} sets nothing now: the time is within its hours.");
         }
@@ -150,6 +153,17 @@ fn source_line(view: &View, source: &SourceView, now: Time) -> String {
         _ => format!(" {described}"),
     };
     format!("{subject}{described}{}.", remark(view, source))
+}
+
+/// ` at node 'berlin'`; empty for a device that can be reached here, or nowhere.
+fn at_nodes(source: &SourceView) -> String {
+    let nodes: Vec<String> = source.nodes.iter().map(|it| format!("'{it}'")).collect();
+    let names: Vec<&str> = nodes.iter().map(String::as_str).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => format!(" at node {one}"),
+        several => format!(" at nodes {}", list(several, "and")),
+    }
 }
 
 /// Whether the source is a device that gives way now.

@@ -382,6 +382,9 @@ pub struct SourceView {
     /// The state of the device.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_state: Option<DeviceState>,
+    /// The other nodes at which the device can be reached, if it cannot be reached here.
+    #[serde(skip)]
+    pub nodes: Vec<String>,
     /// The presence of the source.
     #[serde(flatten)]
     pub presence: PresenceView,
@@ -414,6 +417,7 @@ impl View {
                 extension: directory.extension(input).map(str::to_owned),
                 device: device.map(|device| directory.device_name(device).to_owned()),
                 device_state: device.map(|device| world.device(device).unwrap_or_default()),
+                nodes: device.map_or_else(Vec::new, |device| world.nodes_instead(device)),
                 presence: PresenceView::new(&state.presence, state.since, state.until()),
                 known: state.known,
                 takes_part: world.takes_part(id, index),
@@ -427,6 +431,7 @@ impl View {
             extension: None,
             device: Some(directory.device_name(it.device).to_owned()),
             device_state: Some(world.device(it.device).unwrap_or_default()),
+            nodes: world.nodes_instead(it.device),
             presence: PresenceView::new(it.presence, it.since, Time::NEVER),
             known: true,
             takes_part: it.takes_part,

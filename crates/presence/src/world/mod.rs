@@ -471,9 +471,13 @@ impl World {
                 message,
             } => {
                 if let Some(pending) = self.pending.get_mut(&source) {
-                    // The pending write follows this report in the order of the topic.
-                    pending.last_reported = Some(Presence::new(state, subtype, message));
-                    return Vec::new();
+                    let reported = Presence::new(state, subtype, message);
+                    if !pending.is_overtaken_by(&reported) {
+                        // The pending write follows this report in the order of the topic.
+                        pending.last_reported = Some(reported);
+                        return Vec::new();
+                    }
+                    self.overtake_writes(source, &reported);
                 }
                 let known = &self.sources[source.index()];
                 if known.known && known.presence.is(state, subtype, message) {

@@ -5,6 +5,11 @@
 //! pending write, so they are recorded and not applied. When the worker has seen all events
 //! of its write, the last recorded event is applied. So the presence does not flap, and a
 //! write of another program in between is not lost.
+//!
+//! A write that takes over another node's choice is different: a report that comes meanwhile is
+//! a choice made here that is later, and it stays.
+
+use std::collections::VecDeque;
 
 use super::{Effect, World};
 use crate::directory::{SourceId, UserId};
@@ -15,13 +20,22 @@ use crate::model::time::Time;
 pub(super) struct PendingWrite {
     /// The presence that waits for the worker; a newer choice replaces it.
     queued: Option<Presence>,
-    /// The number of writes that the worker has taken and not yet confirmed.
-    in_flight: u32,
+    /// The writes that the worker has taken and not yet confirmed, oldest first.
+    in_flight: VecDeque<Presence>,
     /// The last presence that the topic reported meanwhile.
     pub(super) last_reported: Option<Presence>,
+    /// What the address had before, while all of these writes take over choices of other nodes.
+    taken_over: Option<Presence>,
 }
 
 impl PendingWrite {
+    /// Whether a report is a choice made here that is later than the writes.
+    pub(super) fn is_overtaken_by(&self, reported: &Presence) -> bool {
+        let mut written = self.in_flight.iter().chain(&self.queued);
+        let before = self.taken_over.as_ref();
+        before.is_some_and(|before| before != reported) && written.all(|it| it != reported)
+    }
+
     /// Removes the pending write of a removed source, and returns the presence to write.
     pub(super) fn left(
         all: &mut std::collections::HashMap<SourceId, PendingWrite>,
@@ -54,8 +68,29 @@ pub enum Work {
 impl World {
     pub(super) fn queue_write(&mut self, source: SourceId, presence: &Presence) {
         let pending = self.pending.entry(source).or_default();
+        pending.taken_over = None;
         if pending.queued.replace(presence.clone()).is_none() {
             self.queue.push_back(source);
+        }
+    }
+
+    /// As [`World::queue_write`], of the choice of another node; `before`: what the address has.
+    pub(super) fn queue_taken_over(&mut self, source: SourceId, before: Presence) {
+        let pending = self.pending.get(&source);
+        let taken_over = pending.map_or(Some(before), |pending| pending.taken_over.clone());
+        self.write_again(source);
+        if let Some(pending) = self.pending.get_mut(&source) {
+            pending.taken_over = taken_over;
+        }
+    }
+
+    /// A choice made here is later than the pending writes, which take over those of other
+    /// nodes. One that is being written may come to Asterisk after it.
+    pub(super) fn overtake_writes(&mut self, source: SourceId, reported: &Presence) {
+        let pending = self.pending.get(&source);
+        match pending.is_some_and(|pending| !pending.in_flight.is_empty()) {
+            true => self.queue_write(source, reported),
+            false => drop(self.pending.remove(&source)),
         }
     }
 
@@ -81,7 +116,7 @@ impl World {
                 continue;
             };
             if let Some(presence) = pending.queued.take() {
-                pending.in_flight += 1;
+                pending.in_flight.push_back(presence.clone());
                 let address = self.directory.get_source(source).address.clone();
                 return Some(Write { address, presence });
             }
@@ -127,8 +162,11 @@ impl World {
         let Some(pending) = self.pending.get_mut(&source) else {
             return Vec::new();
         };
-        pending.in_flight = pending.in_flight.saturating_sub(1);
-        if pending.in_flight > 0 || pending.queued.is_some() {
+        let written = pending.in_flight.pop_front();
+        if let (Some(before), Some(written)) = (&mut pending.taken_over, written) {
+            *before = written;
+        }
+        if !pending.in_flight.is_empty() || pending.queued.is_some() {
             return Vec::new();
         }
         let reported = self

@@ -11,6 +11,15 @@ impl World {
         state.is_some_and(DeviceState::is_reachable)
     }
 
+    /// The other nodes at which the device can be reached, by name; none if it can be reached
+    /// here.
+    pub fn nodes_instead(&self, device: DeviceId) -> Vec<String> {
+        if !self.is_sharing() || self.is_reachable_here(device) {
+            return Vec::new();
+        }
+        self.nodes_of(device).map(str::to_owned).collect()
+    }
+
     /// The other nodes at which the device can be reached, by name.
     pub fn nodes_of(&self, device: DeviceId) -> impl Iterator<Item = &str> {
         let nodes = self.replica.iter().flat_map(|replica| &replica.nodes);

@@ -219,10 +219,11 @@ impl World {
 
     /// Takes over a stack that another node has set.
     fn put_layers(&mut self, source: SourceId, layers: Layers, touched: &mut Touched) {
+        let before = self.source(source).presence.clone();
         let differs = self.replace_layers(source, layers, touched);
         let kind = self.directory.get_source(source).kind;
         if differs && kind == SourceKind::Custom {
-            self.write_again(source);
+            self.queue_taken_over(source, before);
         }
     }
 

@@ -34,7 +34,7 @@ impl OwnDevice {
         OwnDevice { state, at, is_told }
     }
 
-    /// What the other nodes are told of it.
+    /// What this node writes of it.
     pub(super) fn told(self) -> Option<(DeviceState, Time)> {
         let state = self.state.filter(|_| self.is_told)?;
         Some((state, self.at))

@@ -14,7 +14,9 @@ use crate::world::stored::RowVersions;
 use crate::world::{Effect, Plan, Touched, World};
 
 impl World {
-    /// Stops sharing: what other nodes hear is forgotten, and what was chosen there stays.
+    /// Stops sharing: what other nodes hear is forgotten, and what was chosen there stays. So do
+    /// the versions: the world may be shared again later, with another section of the
+    /// configuration, and an older value from the store must not return then.
     pub fn end_sharing(&mut self, now: Time) -> Vec<Effect> {
         let mut affected = Affected::default();
         let Some(replica) = self.sharing_mut() else {
@@ -25,7 +27,13 @@ impl World {
         }
         let (mut touched, mut effects) = (Touched::new(), Vec::new());
         self.refresh_heard(affected, &mut touched);
-        self.replica = None;
+        if let Some(old) = self.replica.take() {
+            let mut replica = Replica::new(&self.directory);
+            (replica.users, replica.items, replica.sources) = (old.users, old.items, old.sources);
+            replica.bits = old.bits;
+            replica.is_restored = true;
+            self.replica = Some(Box::new(replica));
+        }
         self.recombine(touched, &OwnChange::None, now, &mut effects);
         effects
     }

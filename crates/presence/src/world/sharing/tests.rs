@@ -9,7 +9,7 @@ use crate::model::ending::Clock;
 use crate::model::own_settings::SettingsPatch;
 use crate::model::state::{Presence, State};
 use crate::world::stored::Stored;
-use crate::world::{Change, Transition};
+use crate::world::{Change, Flags, Transition};
 
 mod cluster;
 mod converge;

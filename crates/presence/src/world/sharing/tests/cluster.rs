@@ -125,6 +125,13 @@ impl Member {
         self.effects.clear();
     }
 
+    /// Shares again, with another section of the configuration.
+    pub fn rejoin(&mut self, now: u64) {
+        self.joined = false;
+        self.boot += 1;
+        self.world.begin_sharing(self.identity(), self.time(now));
+    }
+
     /// The configuration is another one from the next start on.
     pub fn set_text(&mut self, text: &str) {
         self.text = text.to_owned();

@@ -184,3 +184,50 @@ fn the_end_of_sharing_forgets_what_others_hear_and_keeps_what_people_chose() {
     let rows = world.take_rows(usize::MAX);
     assert!(rows.iter().any(|row| row.key == "user/carol"));
 }
+
+/// A cut off node whose section is changed by a reload, to reach etcd again.
+#[test]
+fn what_was_chosen_and_cleared_alone_is_later_after_a_change_of_the_section() {
+    let mut cluster = Cluster::new(USERS);
+    let now = cluster.now;
+    let refuse = DndStatus::DoNotAcceptAnyCalls;
+    for user in ["alice", "carol"] {
+        cluster.at(1).choose(user, "dnd,,Old", now);
+        cluster.at(1).set_dnd(user, refuse, now);
+        cluster
+            .at(1)
+            .set_settings(user, r#"{"statuses": {"away": {"note": "Old"}}}"#, now);
+    }
+    cluster.settle();
+    let member = cluster.at(0);
+    member.connected = false;
+    member.choose("alice", "away,,New", now + 10);
+    member.choose("carol", "not_set", now + 10);
+    for user in ["alice", "carol"] {
+        member.set_dnd(user, DndStatus::TakeAllCalls, now + 10);
+        member.set_settings(user, r#"{"statuses": {"away": {"note": "New"}}}"#, now + 10);
+    }
+    member.world.end_sharing(member.time(now + 20));
+    // Without a cluster for a moment.
+    member.set_flag(
+        "carol",
+        Flag::ALL[0],
+        !Flags::default().get(Flag::ALL[0]),
+        now + 30,
+    );
+    member.rejoin(now + 40);
+    cluster.now = now + 50;
+    cluster.settle();
+    cluster.compare().unwrap();
+    for member in &cluster.members {
+        let world = &member.world;
+        assert_eq!(state(world, "alice"), State::Away, "{}", member.name);
+        assert_eq!(state(world, "carol"), State::NotSet, "{}", member.name);
+        for user in ["alice", "carol"] {
+            let user = id(world, user);
+            assert_eq!(world.dnd_status(user), DndStatus::TakeAllCalls);
+        }
+        let carol = id(world, "carol");
+        assert_ne!(world.flags(carol), Flags::default());
+    }
+}

@@ -227,6 +227,46 @@ fn a_later_change_of_another_node_replaces_a_write_that_waits() {
 }
 
 #[test]
+fn a_later_choice_stays_while_another_nodes_is_being_written() {
+    for is_taken in [false, true] {
+        let mut cluster = cluster();
+        let now = wait(&mut cluster, 1);
+        cluster.at(0).report("1", "away", now);
+        cluster.settle();
+        cluster.at(1).report("1", "chat", now + 5);
+        cluster.write(1, 10, false);
+        cluster.watch(0, 10);
+        let member = cluster.at(0);
+        let write = is_taken.then(|| member.world.take_write().unwrap());
+        // What Asterisk still has is read again, by a reload for example.
+        let time = member.time(now + 6);
+        let away = Presence::from(State::Away);
+        let read = member
+            .world
+            .report_presence("CustomPresence:1", away.parts(), time);
+        assert_eq!(read, []);
+        assert_eq!(state(&member.world, "alice"), State::Chat);
+        // A phone here sets another one.
+        member.report("1", "dnd", now + 7);
+        assert_eq!(state(&member.world, "alice"), State::Dnd);
+        if let Some(write) = write {
+            let parts = write.presence.parts();
+            member.world.report_presence(&write.address, parts, time);
+            member
+                .stock
+                .insert(write.address.to_string(), write.presence.clone());
+            assert_eq!(member.world.confirm_write(&write.address, time), []);
+        }
+        cluster.settle();
+        cluster.compare().unwrap();
+        for member in &cluster.members {
+            assert_eq!(state(&member.world, "alice"), State::Dnd, "{}", member.name);
+            assert_eq!(member.stock["CustomPresence:1"].state(), State::Dnd);
+        }
+    }
+}
+
+#[test]
 fn an_extension_that_two_nodes_hear_counts_once_with_the_latest() {
     let mut cluster = cluster();
     let now = wait(&mut cluster, 1);
