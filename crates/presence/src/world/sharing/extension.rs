@@ -163,10 +163,7 @@ impl World {
         let ahead = self.is_ahead_at(source, register);
         if let Some(replica) = &mut self.replica {
             let key = SharedKey::Extension(source);
-            match ahead {
-                true => replica.wait(key),
-                false => replica.waiting.remove(&key),
-            }
+            replica.wait_if(ahead, key);
         }
     }
 

@@ -14,6 +14,7 @@ mod extension;
 mod heard;
 mod keys;
 mod leaving;
+mod nodes;
 mod person;
 mod registers;
 mod settings;
@@ -31,8 +32,9 @@ use crate::model::flags::Flag;
 use crate::model::status::StatusType;
 use crate::model::time::Time;
 use crate::world::chosen::OwnChange;
-use heard::{OtherNode, OwnDevice};
+use heard::OwnDevice;
 use keys::{SharedKey, SharedPath, Waiting};
+use nodes::OtherNode;
 use version::NodeBits;
 pub(crate) use version::{Version, is_none};
 
@@ -114,6 +116,8 @@ pub(super) struct Replica {
     published: HashMap<DeviceId, Latest>,
     /// The other nodes, by name.
     nodes: BTreeMap<Arc<str>, OtherNode>,
+    /// Whether any of them has a parked call.
+    parked_elsewhere: bool,
     waiting: Waiting,
     /// Whether the whole store was read.
     is_whole: bool,
@@ -142,6 +146,7 @@ impl Replica {
             devices: Vec::new(),
             published: HashMap::new(),
             nodes: BTreeMap::new(),
+            parked_elsewhere: false,
             waiting: Waiting::default(),
             is_whole: false,
             is_restored: false,
@@ -167,6 +172,14 @@ impl Replica {
         self.name() == name
     }
 
+    /// Has a key written, or not any more.
+    fn wait_if(&mut self, waits: bool, key: SharedKey) {
+        match waits {
+            true => self.wait(key),
+            false => drop(self.waiting.remove(&key)),
+        }
+    }
+
     fn wait(&mut self, key: SharedKey) {
         if self.is_active() {
             self.waiting.add(key);
@@ -180,7 +193,7 @@ struct Gathered {
     touched: Touched,
     /// See [`OwnChange::Ended`].
     ended: Vec<(UserId, Option<Arc<StatusType>>)>,
-    heard: heard::Affected,
+    heard: nodes::Affected,
     effects: Vec<Effect>,
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::heard::OtherNode;
 use super::keys::{SharedKey, SharedPath};
+use super::nodes::OtherNode;
 use super::registers::{PersonRegister, SettingsRegister};
 use super::{Gathered, NodeIdentity, OtherUsers, SharedEntry};
 use crate::directory::UserId;
