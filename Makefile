@@ -29,7 +29,7 @@ MODULES := USERPRESENCE_MODULE=$(PRIVATE) USERPRESENCE_SELFTEST_MODULE=$(SELFTES
 
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 14
 	@echo
 	@echo 'make build ASTERISK_INCLUDE=DIR   build for the Asterisk whose asterisk.h is in DIR'
 	@echo 'make install DESTDIR=DIR          install below DIR, for a package'

@@ -2,19 +2,21 @@
 //! take to join, their memory, and many changes a second.
 
 use std::fmt::Write;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::harness::cluster::{Cluster, NODES};
 use super::harness::readers::SETTER;
-use super::harness::{Ami, Instance, Link, wait_until};
+use super::harness::{Instance, Link, wait_until};
 use super::phones::cpu;
 use super::{USERS, time};
 
-/// Changes a second, and for how many seconds.
+/// Changes a second, for a minute.
 const RATE: u64 = 1000;
-const SECONDS: u64 = 60;
+const CHANGES: usize = 60_000;
+/// So many are asked for at once.
+const EACH: usize = 20;
 /// Users who change in turn.
 const CHANGERS: usize = 1000;
 
@@ -70,13 +72,8 @@ fn held(ast: &Instance) -> f64 {
 fn set_all(ast: &Instance, count: usize) {
     let ami = ast.ami_as(SETTER).expect("the setter");
     for from in (0..count).step_by(500) {
-        let mut text = String::new();
-        for user in from..(from + 500).min(count) {
-            let _ = write!(
-                text,
-                "Action: UserPresenceSet\r\nUser: u{user}\r\nStatus: away\r\nMessage: set {user}\r\n\r\n"
-            );
-        }
+        let users = from..(from + 500).min(count);
+        let text: String = users.map(|user| set(user, user)).collect();
         ami.send_raw(text).expect("an open connection");
         ami.take_events();
     }
@@ -109,15 +106,15 @@ fn join() {
     set_all(node, USERS);
     let (begin, before) = (Instant::now(), cpu(node));
     cluster.link(0, Link::Open);
-    let last = format!("/userpresence/person/u{}", USERS - 1);
     wait_until("all users in etcd", || {
-        (cluster.etcd.keys("/userpresence/person/").len() >= USERS).then_some(())
+        (keys_waiting(node) == 0).then_some(())
     });
-    assert!(cluster.etcd.get(&last).is_some());
+    let took = begin.elapsed();
+    assert!(cluster.etcd.keys("/userpresence/person/").len() >= USERS);
     println!(
         "| {USERS} users with a status are written to an empty store | {:.1} s | of which the \
          node's processor time {:.1} s | | under 10 s |",
-        begin.elapsed().as_secs_f64(),
+        took.as_secs_f64(),
         (cpu(node) - before) as f64 / 1e9
     );
     let with = held(node);
@@ -160,21 +157,27 @@ fn sustained() {
         .each(|_, builder| builder.ami_user(SETTER, "", "call"))
         .start();
     let [here, there] = cluster.two();
-    let (over, made) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let over = AtomicBool::new(false);
     let revision = cluster.etcd.revision();
     let (mut late, mut waiting) = (Vec::new(), Vec::new());
-    thread::scope(|scope| {
-        let (over, made) = (&over, &made);
-        scope.spawn(move || {
+    let took = thread::scope(|scope| {
+        let changing = scope.spawn(|| {
             let ami = here.ami_as(SETTER).expect("the setter");
             let begin = Instant::now();
-            for change in 0..RATE * SECONDS {
-                let due = begin + Duration::from_micros(change * 1_000_000 / RATE);
+            for change in (0..CHANGES).step_by(EACH) {
+                let due = begin + Duration::from_micros(change as u64 * 1_000_000 / RATE);
                 thread::sleep(due.saturating_duration_since(Instant::now()));
-                set_one(&ami, change as usize);
-                made.store(change as usize + 1, Ordering::Release);
+                let changes = change..change + EACH;
+                let text: String = changes.map(|it| set(it % CHANGERS, it)).collect();
+                ami.send_raw(text).expect("an open connection");
+                ami.take_events();
             }
+            here.wait_value(
+                &format!("USER_PRESENCE(u{},message)", (CHANGES - 1) % CHANGERS),
+                &format!("set {}", CHANGES - 1),
+            );
             over.store(true, Ordering::Release);
+            begin.elapsed()
         });
         // One change more, and when the other node has it.
         while !over.load(Ordering::Acquire) {
@@ -183,45 +186,54 @@ fn sustained() {
             let begin = Instant::now();
             there.wait_value("USER_PRESENCE(barrier-a,message)", &mark);
             late.push(begin.elapsed());
-            waiting.push(here.cli("userpresence show cluster"));
+            waiting.push(keys_waiting(here));
             thread::sleep(Duration::from_millis(500));
         }
+        changing.join().expect("the changes")
     });
-    let made = made.load(Ordering::Acquire);
-    let marks = late.len();
-    late.sort();
-    let part = |part: f64| late[((marks - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
     let begin = Instant::now();
     cluster.same();
+    let same = begin.elapsed();
+    let marks = late.len();
+    let halves = waiting.split_at(marks / 2);
+    let most = |waiting: &[usize]| waiting.iter().max().copied().unwrap_or_default();
+    late.sort();
+    let part = |part: f64| late[((marks - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
     println!(
-        "| {RATE} changes a second for {SECONDS} s: a change at one node until it is at {} | median \
-         {:.1} ms, 99 % {:.1} ms, most {:.1} ms | | | no growing queue |",
+        "| {CHANGES} changes, {RATE} a second, took {:.1} s: a change at one node until it is at {} | \
+         median {:.1} ms, 99 % {:.1} ms, most {:.1} ms | | | |",
+        took.as_secs_f64(),
         NODES[1],
         part(0.5),
         part(0.99),
         part(1.0)
     );
     println!(
-        "| all the same after the last of them | {:.2} s | | | |",
-        begin.elapsed().as_secs_f64()
+        "| keys that waited at most | {} in the first half, {} in the second | all the same {:.2} s after \
+         the last change | | no growing queue |",
+        most(halves.0),
+        most(halves.1),
+        same.as_secs_f64()
     );
-    let transactions = cluster.etcd.revision() - revision;
     println!(
-        "| transactions of etcd for each change | {:.2} | {made} changes and {marks} marks | | at \
-         most 1 |",
-        transactions as f64 / (made + marks) as f64
+        "| transactions of etcd for each change | {:.2} | {CHANGES} changes and {marks} marks | | at most \
+         1 |",
+        (cluster.etcd.revision() - revision) as f64 / (CHANGES + marks) as f64
     );
-    println!("{}", waiting.last().map_or("", String::as_str));
 }
 
-fn set_one(ami: &Ami, change: usize) {
-    let user = format!("u{}", change % CHANGERS);
-    let message = change.to_string();
-    let answer = ami.action(&[
-        ("Action", "UserPresenceSet"),
-        ("User", &user),
-        ("Status", "away"),
-        ("Message", &message),
-    ]);
-    assert!(answer.ok(), "{}", answer.text());
+/// The action that makes a change.
+fn set(user: usize, change: usize) -> String {
+    format!(
+        "Action: UserPresenceSet\r\nUser: u{user}\r\nStatus: away\r\nMessage: set {change}\r\n\r\n"
+    )
+}
+
+/// Keys that wait at a node.
+fn keys_waiting(ast: &Instance) -> usize {
+    let shown = ast.cli("userpresence show cluster");
+    let line = shown.lines().find_map(|line| line.strip_prefix("Waiting:"));
+    let line = line.unwrap_or_else(|| panic!("{shown}"));
+    let number = line.split_whitespace().next().unwrap_or_default();
+    number.parse().unwrap_or(0)
 }

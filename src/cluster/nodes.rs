@@ -266,7 +266,7 @@ fn report(hub: &Hub, event: &ClusterEvent) {
             hub.settings.node_timeout.as_secs()
         ),
         ClusterEvent::KeeperChanged { keeper } => {
-            log::info!("Node '{keeper}' posts the webhooks of the cluster from now on");
+            log::info!("Node '{keeper}' posts the webhooks of the cluster");
         }
         ClusterEvent::Joined { .. } | ClusterEvent::Alone { .. } | ClusterEvent::Refused { .. } => {
         }

@@ -228,7 +228,7 @@ impl ClusterSender<'_> {
         let registration = self.registration()?;
         let asked = Instant::now();
         if !self.link.keep_alive(registration.lease)? {
-            return Err(Setback::Over(SessionEnd::Again));
+            return Err(Setback::Over(self.lease_ended(registration)));
         }
         let key = self.hub.node_key(&self.hub.me.name);
         let guard = [
@@ -266,6 +266,16 @@ impl ClusterSender<'_> {
                 self.next_beat = Instant::now();
                 Ok(())
             }
+        }
+    }
+
+    /// A node that stood still (a machine that slept) has counted as gone for the others, and
+    /// says so. A lease that ended earlier went with etcd's data.
+    fn lease_ended(&self, registration: Registration) -> SessionEnd {
+        let silent = registration.alive.elapsed();
+        match silent > self.hub.settings.node_timeout {
+            true => SessionEnd::Lost(format!("it was silent for {} s", silent.as_secs())),
+            false => SessionEnd::Again,
         }
     }
 

@@ -58,7 +58,7 @@ cli() {
     at "$1"
     printf '\n%s%s*CLI> %s%s\n' "$bold" "$1" "$2" "$plain"
     answer=$(rx "$2" | sed '/^$/d')
-    [ -z "$answer" ] || sed '/@default/s/   */  /g; s/^/  /; s/  *$//' <<<"$answer"
+    [ -z "$answer" ] || sed '/^Return Value: Success/d; /@default/s/   */  /g; s/^/  /; s/  *$//' <<<"$answer"
     if ! grep -qiE -- "${3:-}" <<<"$answer"; then
         echo "cluster: expected '$3' in this answer" >&2
         exit 1

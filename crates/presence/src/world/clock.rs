@@ -33,6 +33,7 @@ impl World {
     pub fn clock_corrected(&mut self, now: Time) {
         if self.last > now.after(AHEAD) && self.forget_early_versions() {
             self.move_to_present(now);
+            self.give_versions();
         }
     }
 

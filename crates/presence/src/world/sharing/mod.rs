@@ -247,6 +247,7 @@ impl World {
         let published = published.map(|(device, published)| (*device, published.latest()));
         replica.published = published.collect();
         self.replica = Some(replica);
+        self.give_versions();
     }
 
     /// While Asterisk itself starts, a difference between a source and its stored row is no

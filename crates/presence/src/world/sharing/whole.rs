@@ -138,7 +138,27 @@ impl World {
         (replica.is_whole, replica.wants_whole) = (true, false);
     }
 
-    /// Has registers written that the store misses, or whose parts have no version yet.
+    /// Gives versions to what was set before anything was shared, so that the later choice stays
+    /// when the store is read.
+    pub(in crate::world) fn give_versions(&mut self) {
+        if !self.is_sharing() {
+            return;
+        }
+        for at in 0..self.directory.user_count() {
+            self.give_versions_to_person(UserId::new(at));
+            self.give_versions_to_settings(UserId::new(at));
+        }
+        let directory = self.directory.clone();
+        let sources = directory.sources().map(|(source, _)| source);
+        for source in sources {
+            if self.is_shared_source(source) {
+                self.give_versions_to_source(source);
+            }
+        }
+    }
+
+    /// Has registers written that the store misses, or whose parts have no version yet: what was
+    /// found in Asterisk while that started.
     fn offer_registers(&mut self, found: &FoundRegisters) {
         for at in 0..found.people.len() {
             let user = UserId::new(at);

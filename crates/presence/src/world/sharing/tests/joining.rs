@@ -63,6 +63,45 @@ fn what_was_set_before_there_was_a_cluster_is_offered_and_the_later_stays() {
 }
 
 #[test]
+fn the_later_choice_stays_whichever_node_joins_first() {
+    let now = Cluster::START;
+    for (first, second) in [(20, 10), (10, 20)] {
+        let start = |name: &str, value: &str, at: u64| {
+            let mut world = World::restore(directory(USERS), &Stored::default(), Time::NEVER);
+            let (at, late) = (now + at, Time::from_millis(now + 1000));
+            let at = Time::from_millis(at);
+            let statuses = world.directory().settings.statuses().clone();
+            let choice = &assignment::parse(value, &statuses, &Clock::utc(at)).unwrap();
+            let user = id(&world, "alice");
+            world.apply(&Change::Chosen { user, choice }, at);
+            let node = NodeIdentity {
+                name: name.into(),
+                boot: name.into(),
+            };
+            world.begin_sharing(node, late);
+            (world, late)
+        };
+        let (mut one, late) = start("one", "dnd", first);
+        let (mut two, _) = start("two", "away", second);
+        one.take_whole(&[], &[], late).unwrap();
+        let written = one.take_shared_writes(100);
+        let entries = written.iter().map(|write| SharedEntry {
+            path: &write.path,
+            value: write.value.as_deref(),
+            revision: 7,
+        });
+        let entries: Vec<SharedEntry> = entries.collect();
+        two.take_whole(&entries, &[], late).unwrap();
+        let (expected, waiting) = match first > second {
+            true => (State::Dnd, 0),
+            false => (State::Away, entries.len()),
+        };
+        assert_eq!(state(&two, "alice"), expected);
+        assert_eq!(two.take_shared_writes(100).len(), waiting);
+    }
+}
+
+#[test]
 fn a_store_of_other_users_is_refused() {
     let mut member = cluster::Member::new("a", USERS, Cluster::START);
     let entry = |path| SharedEntry {
