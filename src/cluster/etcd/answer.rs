@@ -3,8 +3,18 @@
 use presence::config::Cluster;
 
 use super::EtcdError;
-use super::error::Failure;
 use super::wire::ErrorAnswer;
+
+/// What a failed request asks for next.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Failure {
+    /// Another server may answer.
+    Next(EtcdError),
+    /// Every server would answer so.
+    Final(EtcdError),
+    /// The token is missing or has ended.
+    Token(String),
+}
 
 /// gRPC's codes, as the JSON gateway passes them on.
 mod code {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use presence::config::Cluster;
 use serde::Deserialize;
 
-use super::error::Failure;
+use super::answer::Failure;
 use super::http::{EtcdRequest, HttpAnswer, HttpConnection};
 use super::wire::{
     LeaseAnswer, RangeAnswer, StreamAnswer, TokenAnswer, TxnAnswer, VersionAnswer, encoded,
