@@ -184,4 +184,99 @@ proptest! {
         prop_assert!(same.is_ok(), "after ends: {}", same.unwrap_err());
         prop_assert_eq!(changes, 0);
     }
+
+    #[test]
+    fn of_every_part_the_latest_change_stays(
+        steps in prop::collection::vec(step(), 1..60),
+        ahead in prop::array::uniform3(0..900_u64),
+    ) {
+        let mut cluster = Cluster::new(USERS);
+        for (member, ahead) in cluster.members.iter_mut().zip(ahead) {
+            member.ahead = ahead;
+        }
+        let mut latest = Parts::new();
+        for step in &steps {
+            // A crash loses what was neither sent nor kept.
+            if matches!(step, Step::Restart(..)) {
+                continue;
+            }
+            let before: Vec<Parts> = cluster.members.iter().map(parts).collect();
+            take(&mut cluster, step);
+            if matches!(step, Step::Watch(..) | Step::Write(..)) {
+                continue;
+            }
+            for (member, before) in cluster.members.iter().zip(before) {
+                for (name, part) in parts(member) {
+                    let is_new = before.get(&name).is_none_or(|known| known.0 < part.0);
+                    let known = latest.get(&name).map_or(0, |known| known.0);
+                    if is_new && known < part.0 {
+                        latest.insert(name, part);
+                    }
+                }
+            }
+        }
+        cluster.members.iter_mut().for_each(|member| member.ahead = 0);
+        cluster.now += 900;
+        cluster.settle();
+        let all = parts(&cluster.members[2]);
+        for (name, part) in latest {
+            // What is timed goes with a later change of what is below it.
+            let below = name.split_once(" timed").and_then(|(of, _)| all.get(&format!("{of} base")));
+            if below.is_none_or(|below| below.0 < part.0) {
+                prop_assert_eq!((&name, all.get(&name)), (&name, Some(&part)));
+            }
+        }
+    }
+}
+
+/// The parts of all registers: the version, and the value.
+type Parts = BTreeMap<String, (u64, serde_json::Value)>;
+
+fn parts(member: &cluster::Member) -> Parts {
+    use serde_json::Value;
+    let world = &member.world;
+    let mut all = Parts::new();
+    let mut put = |name: String, part: &Value, value: &Value| {
+        let version = part["version"].as_u64().unwrap_or_default();
+        if version > 0 {
+            all.insert(name, (version, value.clone()));
+        }
+    };
+    let read = |text: Option<String>| -> Value {
+        text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap())
+    };
+    let members = |value: &Value| value.as_object().cloned().unwrap_or_default();
+    for (user, spec) in world.directory().users() {
+        let (name, person) = (&spec.name, read(world.person_register(user)));
+        let own = &person["own"];
+        put(format!("{name} base"), own, &own["value"]["state"]);
+        put(format!("{name} timed"), &person["timed"], &Value::Null);
+        put(
+            format!("{name} dnd"),
+            &person["dnd"],
+            &person["dnd"]["value"],
+        );
+        for (flag, part) in members(&person["flags"]) {
+            put(format!("{name} {flag}"), &part, &part["value"]);
+        }
+        for (path, item) in members(&read(world.settings_register(user))) {
+            put(format!("{name} {path}"), &item, &item["value"]);
+        }
+    }
+    for (source, spec) in world.directory().sources() {
+        if !world.is_shared_source(source) {
+            continue;
+        }
+        let (name, register) = (&spec.address, read(world.extension_register(source)));
+        put(format!("{name} base"), &register, &register["state"]);
+        for layer in register["timed"].as_array().into_iter().flatten() {
+            let owner = layer["user"].as_str().unwrap_or_default();
+            put(format!("{name} timed {owner}"), layer, &Value::Null);
+        }
+        for (owner, version) in members(&register["ended"]) {
+            let part = serde_json::json!({ "version": version });
+            put(format!("{name} timed {owner}"), &part, &Value::Null);
+        }
+    }
+    all
 }
