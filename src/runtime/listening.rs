@@ -59,7 +59,7 @@ impl Runtime {
         // Most devices belong to no user, and one change is often reported several times.
         let is_news = |world: &World| {
             let device = world.directory().device(name)?;
-            (world.device(device) != Some(state)).then_some(())
+            (world.device_here(device) != Some(state)).then_some(())
         };
         if self.is_listening() && self.read(is_news).flatten().is_some() {
             self.set_device(name, state);

@@ -1,8 +1,8 @@
 #!/bin/bash
-# Unpacks etcd's server and its command-line client, and the library with which a test gives an
-# Asterisk another clock, for the tests into the directory named by the only argument, of the same Debian release as the private Asterisk. It needs no root
-# rights, installs nothing and leaves nothing running: each test starts its own members from
-# here.
+# Unpacks etcd's server, its command-line client, and the library with which a test gives an
+# Asterisk another clock, into the directory named by the only argument, of the same Debian
+# release as the private Asterisk. It needs no root rights, installs nothing and leaves nothing
+# running: each test starts its own members from here.
 #
 # DEBIAN_MIRROR replaces mmdebstrap's own choice of a mirror, and ETCD_SUITE the release.
 set -euo pipefail

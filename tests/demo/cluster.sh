@@ -83,7 +83,7 @@ shows() {
 }
 
 ready() { grep -qs 'Asterisk Ready' "$base/$1/log/full.log"; }
-alice() { shows "$1" 'userpresence show users' "^alice .*$2"; }
+alice() { shows "$1" 'userpresence show users' "^alice +$2 "; }
 everywhere() {
     local name
     for name in "${nodes[@]}"; do until_true "Alice to be $1 at $name" alice "$name" "$1"; done
@@ -219,7 +219,7 @@ printf '\n%sNOTIFY to a phone in Rome that watches her:%s\n' "$bold" "$plain"
 until_true "a NOTIFY in rome" notified watcher 'type="dnd"'
 last_body watcher | sed 's/^/  /'
 # What a stock Asterisk shows agrees, too.
-cli rome 'presencestate list' 'CustomPresence:200.*dnd'
+cli rome 'presencestate list' "State: 'dnd'"
 
 heading "She chooses lunch for 5 seconds in Paris; it ends everywhere by itself"
 cli paris 'userpresence set alice lunch "" "" t(5)' away
@@ -249,7 +249,7 @@ at berlin
 rx 'channel request hangup all' >/dev/null
 until_true "the end of the call" shows rome 'core show hints' '^2000@.*State:Idle '
 
-heading "Etcd loses its leader: nothing to be seen"
+heading "One of three members of etcd dies: nothing to be seen"
 kill_member 0
 cli berlin 'userpresence set alice dnd "" "Without m0"' dnd
 show_alice dnd

@@ -204,8 +204,8 @@ impl Replica {
 }
 
 impl World {
-    /// The state of a device on this node, without the others.
-    pub(in crate::world) fn device_here(&self, device: DeviceId) -> Option<DeviceState> {
+    /// The state of a device on this node, without the others; `None` until the device is read.
+    pub fn device_here(&self, device: DeviceId) -> Option<DeviceState> {
         match self.sharing() {
             Some(replica) => replica.devices[device.index()].state,
             None => self.device(device),
