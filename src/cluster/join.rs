@@ -15,6 +15,9 @@ use presence::model::text::quoted;
 /// new node.
 const CLOCKS: Duration = Duration::from_secs(1);
 
+/// How often it is looked meanwhile whether to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// The name under which the cluster's id is remembered.
 const ID: &str = "id";
 
@@ -263,7 +266,7 @@ fn read_clocks(hub: &Hub, registered: i64, others: usize) -> Result<(), SessionE
     let until = Instant::now() + CLOCKS;
     let mut read: Vec<Arc<str>> = Vec::new();
     while read.len() < others && !hub.is_stopping() && Instant::now() < until {
-        let news = stream.next(until)?;
+        let news = stream.next(until.min(Instant::now() + LOOK))?;
         let now = Time::now();
         for entry in news.events {
             let name: Arc<str> = entry.key.strip_prefix(&*prefix).unwrap_or_default().into();

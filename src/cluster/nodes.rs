@@ -70,7 +70,6 @@ pub fn set_all(hub: &Hub, entries: &[Entry], was_away: bool) {
         }
         state.forget_gone();
     });
-    // At the first reading, joining tells how many there are.
     let is_joining = hub.with(|state| state.standing == Standing::Joining);
     for event in events.iter().filter(|_| !is_joining) {
         report(hub, event);
@@ -246,9 +245,12 @@ pub fn set_keeper(hub: &Hub, keeper: Option<KeeperKey>) {
     }
 }
 
-/// Logs an event, and tells it.
+/// Logs an event, and tells it. What is found at the first reading is no change: joining tells
+/// how many nodes there are.
 fn report(hub: &Hub, event: &ClusterEvent) {
+    let is_joining = hub.with(|state| state.standing == Standing::Joining);
     match event {
+        _ if is_joining => {}
         ClusterEvent::NodeHere { node, host } => {
             log::info!(
                 "Node '{node}' on host '{}' has joined the cluster",

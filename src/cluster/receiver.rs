@@ -15,19 +15,22 @@ use presence::world::SharedEntry;
 /// How often the thread looks around while nothing changes.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How many changes are taken over at once: others wait for the lock meanwhile.
+const TOGETHER: usize = 200;
+
 /// How often the receiver looks whether the sender has asked.
 const ASKING: Duration = Duration::from_millis(20);
 
 /// The thread.
 pub fn run(hub: &Arc<Hub>) {
-    let (mut last, mut is_first) = (0, true);
+    let mut last = 0;
     while let Some(session) = hub.next_session(last) {
         last = session.number;
         let mut receiver = Receiver {
             hub,
             link: hub.connector.link(&hub.settings, &session.over),
             session: &session,
-            is_first,
+            was_away: session.number > 1,
             pause: None,
         };
         while !session.is_over() && hub.with(|state| state.other_users.is_none()) {
@@ -39,7 +42,6 @@ pub fn run(hub: &Arc<Hub>) {
                 Err(_) => receiver.failed("an error in the module itself"),
             }
         }
-        is_first = false;
     }
 }
 
@@ -47,8 +49,8 @@ struct Receiver<'a> {
     hub: &'a Hub,
     link: Box<dyn Link>,
     session: &'a Session,
-    /// Whether nothing was read before in this run.
-    is_first: bool,
+    /// Whether this node was away before it read everything.
+    was_away: bool,
     /// The pause before the last try, while something fails.
     pause: Option<Duration>,
 }
@@ -192,7 +194,7 @@ impl Receiver<'_> {
         if self.session.is_over() {
             return Ok(None);
         }
-        nodes::set_all(self.hub, &entries, !self.is_first);
+        nodes::set_all(self.hub, &entries, self.was_away);
         let keeper = entries.iter().find(|it| self.hub.path(&it.key) == KEEPER);
         nodes::set_keeper(self.hub, keeper.and_then(keeper_of));
         for entry in &entries {
@@ -205,7 +207,7 @@ impl Receiver<'_> {
             .collect();
         let live = self.hub.with(|state| state.live());
         let taken = self.hub.source.take_whole(&shared, &live);
-        self.is_first = false;
+        self.was_away = false;
         let is_taken = taken.is_ok();
         self.hub.with(|state| {
             state.revision = state.revision.max(revision);
@@ -247,6 +249,9 @@ impl Receiver<'_> {
                 match shared.path.starts_with(&own) {
                     true => self.came_back(shared.path, entry.revision),
                     false => together.push(shared),
+                }
+                if together.len() == TOGETHER {
+                    self.flush(&mut together);
                 }
                 continue;
             }

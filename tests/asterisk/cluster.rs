@@ -8,6 +8,7 @@ mod nodes;
 mod partition;
 mod readers;
 mod refusals;
+mod section;
 mod shared;
 mod speed;
 mod storm;

@@ -195,8 +195,14 @@ fn wrong_credentials_have_one_message_and_right_ones_join() {
         (
             "a certificate with a name",
             login("asterisk", "geheim")
-                .replace(&files.client.0.display().to_string(), &named.0.display().to_string())
-                .replace(&files.client.1.display().to_string(), &named.1.display().to_string()),
+                .replace(
+                    &files.client.0.display().to_string(),
+                    &named.0.display().to_string(),
+                )
+                .replace(
+                    &files.client.1.display().to_string(),
+                    &named.1.display().to_string(),
+                ),
             &["common name"],
         ),
         (

@@ -47,6 +47,7 @@ pub struct ClusterBuilder {
     timeout: u64,
     nodes: usize,
     selftest: bool,
+    in_turn: bool,
     etcd: EtcdBuilder,
     shape: Box<Shape>,
 }
@@ -61,6 +62,12 @@ impl ClusterBuilder {
     /// The build with the feature `selftest`.
     pub fn selftest(mut self) -> Self {
         self.selftest = true;
+        self
+    }
+
+    /// Starts one node after the other has joined, in their order.
+    pub fn in_turn(mut self) -> Self {
+        self.in_turn = true;
         self
     }
 
@@ -100,20 +107,30 @@ impl ClusterBuilder {
             options: format!("node_timeout = {}\n{}", self.timeout, self.options),
             etcd,
         };
-        cluster.nodes = thread::scope(|scope| {
-            let start = |number: usize| {
-                let conf = cluster.conf(number);
-                let builder = match self.selftest {
-                    true => Instance::selftest(),
-                    false => Instance::builder(),
-                };
-                let builder = (self.shape)(NODES[number], builder.userpresence(&conf));
-                scope.spawn(move || builder.start())
+        let builder = |number: usize| {
+            let builder = match self.selftest {
+                true => Instance::selftest(),
+                false => Instance::builder(),
             };
-            let starting: Vec<_> = (0..self.nodes).map(start).collect();
-            let started = starting.into_iter().map(|it| it.join().expect("a start"));
-            started.collect()
-        });
+            let builder = builder.userpresence(&cluster.conf(number));
+            (self.shape)(NODES[number], builder)
+        };
+        let builders: Vec<Builder> = (0..self.nodes).map(builder).collect();
+        if self.in_turn {
+            for builder in builders {
+                let node = builder.start();
+                node.wait_log("Joined the cluster");
+                cluster.nodes.push(node);
+            }
+        } else {
+            cluster.nodes = thread::scope(|scope| {
+                let builders = builders.into_iter();
+                let starting = builders.map(|builder| scope.spawn(move || builder.start()));
+                let starting: Vec<_> = starting.collect();
+                let started = starting.into_iter().map(|it| it.join().expect("a start"));
+                started.collect()
+            });
+        }
         cluster.meet();
         cluster
     }
@@ -128,6 +145,7 @@ impl Cluster {
             timeout: 10,
             nodes: NODES.len(),
             selftest: false,
+            in_turn: false,
             etcd: EtcdCluster::builder(1),
             shape: Box::new(|_, builder| builder),
         }
