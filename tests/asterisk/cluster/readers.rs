@@ -119,7 +119,10 @@ fn a_login_holds_at_every_node_with_the_same_secret() {
     cluster.same();
     let carol = "/userpresence/v1/account/default/extension/carol/presence";
     let at_a = a.http("GET", carol, &[&cookie], "").json();
-    assert_eq!((&at_a["message"], &at_a["node"]), (&"At B".into(), &"a".into()));
+    assert_eq!(
+        (&at_a["message"], &at_a["node"]),
+        (&"At B".into(), &"a".into())
+    );
 }
 
 /// A reader that comes to another node with a number of the first one starts over there.
@@ -145,7 +148,12 @@ fn a_reader_of_the_feed_starts_over_at_another_node() {
     let mut reader = a.stream(events, &[&login, &resume]);
     assert_eq!(reader.expect("presence").id, one.id.map(|id| id + 1));
     // A list says where the feed goes on after it.
-    let list = a.http("GET", "/userpresence/v1/account/default/presence", &[&login], "");
+    let list = a.http(
+        "GET",
+        "/userpresence/v1/account/default/presence",
+        &[&login],
+        "",
+    );
     let list = list.json();
     assert_eq!(list["lastEventId"], format!("a:{}", list["sequence"]));
     // A number alone may be of before the cluster.

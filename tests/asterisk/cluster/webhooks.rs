@@ -15,7 +15,8 @@ const CLOCKS: Duration = Duration::from_secs(4);
 
 /// A cluster whose webhook has the records of all users.
 fn cluster(receiver: &Receiver) -> ClusterBuilder {
-    let users = (0..USERS).map(|n| format!("[u{n}]\ntype = user\nmethod = none\noutgoing = none\n"));
+    let users =
+        (0..USERS).map(|n| format!("[u{n}]\ntype = user\nmethod = none\noutgoing = none\n"));
     let users: String = users.collect();
     Cluster::of(&format!(
         "[general]\njournal = 100\n{users}\
@@ -159,7 +160,9 @@ fn a_node_by_itself_goes_on_after_its_own_restart() {
         set(node, user, "dnd,,Before the restart");
         expected.insert(user.into(), "Before the restart".into());
     }
-    wait_until("a failure", || (receiver.posts().len() > before).then_some(()));
+    wait_until("a failure", || {
+        (receiver.posts().len() > before).then_some(())
+    });
     node.restart(true);
     receiver.answer_status("200 OK");
     wait_for(&receiver, &expected);

@@ -597,52 +597,28 @@ impl World {
             .with(Detail::Meeting, did.meeting != activity.meeting)
             .with(Detail::Status, state.status_differs(&was))
             .with_visibility(state.visibility != was.visibility);
-        let spec = self.directory.get(user);
-        let last = &mut self.accounts[spec.account.index()];
+        let account = self.directory.get(user).account;
+        let last = &mut self.accounts[account.index()];
         *last += 1;
-        let sequence = *last;
-        let account = self.directory.account(spec.account).clone();
-        let (name, method) = (spec.name.clone(), spec.rule.method);
-        let (groups, contact) = (spec.groups.clone(), spec.contact.clone());
-        let id = spec.id.as_deref().map_or_else(|| name.clone(), Arc::from);
-        self.users[user.index()].sequence = sequence;
+        self.users[user.index()].sequence = *last;
         self.mark_user(user);
         let publish = self.outcome(user).presence != was.presence && self.publish_now(user, now);
         if publish {
             self.asked.set_presence(user);
         }
-        let outcome = self.outcome(user);
         let decisions = self.decisions(user).map(|decisions| {
             let before = was.decisions.as_deref().unwrap_or(decisions);
             Box::new([before.clone(), decisions.clone()])
         });
         Effect::Transition(Arc::new(Transition {
-            user: name,
             old: was.presence,
-            new: outcome.presence.clone(),
             old_status: was.status,
-            status: self.status(user).cloned(),
-            dnd_status: self.dnd_status(user),
-            flags: self.flags(user),
-            activity,
-            visibility: self.visibility(user),
             old_visibility: was.visibility,
-            groups,
-            contact,
             changed,
-            id,
-            source: self.shared_winner(user),
-            reason: outcome.reason,
-            method,
-            since: outcome.since,
-            until: outcome.until,
-            chosen: self.chosen(user).clone(),
-            inferred: self.inferred(user).cloned(),
             decisions,
-            account,
-            sequence,
             publish,
             origin: self.is_origin(),
+            ..self.present(user)
         }))
     }
 }

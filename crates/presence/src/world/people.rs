@@ -16,8 +16,7 @@ impl Person {
         let device = device.map(|device| directory.device_name(device).into());
         let inputs = user.inputs.iter();
         let extensions = inputs.filter_map(|input| directory.extension(input));
-        let mut changes =
-            [&decisions.chosen, &decisions.combined].map(|decision| StatusChange::to(decision));
+        let mut changes = [&decisions.chosen, &decisions.combined].map(StatusChange::to);
         if directory.settings.cluster.is_some() {
             changes.iter_mut().for_each(|change| change.made(false));
         }
