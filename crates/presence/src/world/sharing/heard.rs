@@ -5,10 +5,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use serde::de::DeserializeOwned;
 
 use super::aggregate::{Aggregate, since_of};
-use super::keys::{Heard, SharedKey};
+use super::keys::SharedKey;
 use super::registers::{DeviceValue, HeardValue, PanelValue, ParkedValue, PublishedValue, json};
 use super::{NodeIdentity, Replica};
 use crate::directory::DeviceId;
@@ -49,10 +48,10 @@ pub(super) struct OtherNode {
     pub(super) boot: Arc<str>,
     /// Whether it is registered. The devices of a node that is gone count as unavailable.
     pub(super) is_live: bool,
-    devices: FxHashMap<DeviceId, (DeviceState, Time)>,
-    parking: Parking,
-    panels: HashSet<Box<str>>,
-    published: HashMap<DeviceId, Latest>,
+    pub(super) devices: FxHashMap<DeviceId, (DeviceState, Time)>,
+    pub(super) parking: Parking,
+    pub(super) panels: HashSet<Box<str>>,
+    pub(super) published: HashMap<DeviceId, Latest>,
 }
 
 impl OtherNode {
@@ -95,7 +94,7 @@ pub(super) struct Affected {
     pub(super) devices: BTreeSet<DeviceId>,
     pub(super) published: BTreeSet<DeviceId>,
     /// Parked calls that are there now or are not any more.
-    parked: Vec<Parked>,
+    pub(super) parked: Vec<Parked>,
 }
 
 impl Affected {
@@ -323,115 +322,49 @@ impl World {
         replica.latest_published(device).cloned()
     }
 
-    /// A node has registered. What it hears counts.
+    /// A node has registered. What it hears counts: see [`World::settle_heard`].
     pub fn node_here(&mut self, node: NodeIdentity, now: Time) -> Vec<Effect> {
         self.change_node(&node.name, Some(&node.boot), now)
     }
 
-    /// A node has gone: what it hears counts no more. What people chose there stays.
+    /// A node has gone: what it hears counts no more. What people chose there stays. See
+    /// [`World::settle_heard`].
     pub fn node_gone(&mut self, name: &str, now: Time) -> Vec<Effect> {
         self.change_node(name, None, now)
     }
 
     fn change_node(&mut self, name: &str, boot: Option<&Arc<str>>, now: Time) -> Vec<Effect> {
+        let mut affected = Affected::default();
+        let Some(replica) = self.sharing_mut() else {
+            return Vec::new();
+        };
+        if !replica.is_own(name) {
+            replica.set_live(name, boot, &mut affected);
+        }
+        replica.unsettled.append(&mut affected.devices);
+        self.combine_heard(affected, now)
+    }
+
+    /// Combines some of the devices of nodes that have come or gone: there may be many. Returns
+    /// the effects; `None` once no device is left.
+    pub fn settle_heard(&mut self, most: usize, now: Time) -> Option<Vec<Effect>> {
+        let unsettled = &mut self.sharing_mut()?.unsettled;
+        if unsettled.is_empty() {
+            return None;
+        }
+        let mut affected = Affected::default();
+        let some = std::iter::from_fn(|| unsettled.pop_first());
+        affected.devices.extend(some.take(most));
+        Some(self.combine_heard(affected, now))
+    }
+
+    fn combine_heard(&mut self, affected: Affected, now: Time) -> Vec<Effect> {
         self.made_by_all(|world| {
-            let mut affected = Affected::default();
-            let Some(replica) = world.sharing_mut() else {
-                return Vec::new();
-            };
-            if !replica.is_own(name) {
-                replica.set_live(name, boot, &mut affected);
-            }
             let (mut touched, mut effects) = (Touched::new(), Vec::new());
             world.refresh_heard(affected, &mut touched);
             world.recombine(touched, &OwnChange::None, now, &mut effects);
             effects
         })
-    }
-
-    pub(super) fn take_heard(
-        &mut self,
-        name: &str,
-        what: Heard,
-        value: Option<&str>,
-        affected: &mut Affected,
-    ) {
-        let directory = self.directory.clone();
-        let Some(replica) = self.sharing_mut() else {
-            return;
-        };
-        if replica.is_own(name) {
-            return;
-        }
-        match what {
-            Heard::Device(device) => {
-                let Some(device) = directory.device(device) else {
-                    return;
-                };
-                let read = value.and_then(read::<DeviceValue>);
-                let read = read.and_then(|read| {
-                    let state = DeviceState::parse(&read.what.state).ok()?;
-                    Some((read.boot, (state, Time::from_micros(read.what.at))))
-                });
-                let Some(node) = replica.node_of(name, read.as_ref().map(|it| &*it.0), affected)
-                else {
-                    return;
-                };
-                match read {
-                    Some((_, heard)) => drop(node.devices.insert(device, heard)),
-                    None => drop(node.devices.remove(&device)),
-                }
-                affected.devices.insert(device);
-                if let Some((_, (_, at))) = read {
-                    self.last = self.last.max(at);
-                }
-            }
-            Heard::Parked(space) => {
-                let read = value.and_then(read::<ParkedValue>);
-                let boot = read.as_ref().map(|read| &*read.boot);
-                let Some(node) = replica.node_of(name, boot, affected) else {
-                    return;
-                };
-                affected.parked.extend(node.parking.remove(space));
-                if let Some(read) = read {
-                    let parked = Parked {
-                        parked_device: read.what.device.into(),
-                        parker: read.what.parker.into(),
-                    };
-                    affected.parked.push(parked.clone());
-                    node.parking.put(space, parked);
-                }
-            }
-            Heard::Panel(user) => {
-                let read = value.and_then(read::<PanelValue>);
-                let boot = read.as_ref().map(|read| &*read.boot);
-                if let Some(node) = replica.node_of(name, boot, affected) {
-                    match read {
-                        Some(_) => node.panels.insert(user.into()),
-                        None => node.panels.remove(user),
-                    };
-                }
-            }
-            Heard::Published(device) => {
-                let Some(device) = directory.device(device) else {
-                    return;
-                };
-                let read = value.and_then(read::<PublishedValue>);
-                let boot = read.as_ref().map(|read| &*read.boot);
-                let Some(node) = replica.node_of(name, boot, affected) else {
-                    return;
-                };
-                let latest = read.map(|read| Latest {
-                    publication: Arc::new(read.what.publication),
-                    at: Time::from_micros(read.what.at),
-                });
-                match latest {
-                    Some(latest) => drop(node.published.insert(device, latest)),
-                    None => drop(node.published.remove(&device)),
-                }
-                affected.published.insert(device);
-            }
-        }
     }
 
     /// Combines what the nodes hear, where it has changed.
@@ -452,34 +385,6 @@ impl World {
 }
 
 impl Replica {
-    /// The node that an entry belongs to; `None` if the entry is of an earlier life. The first
-    /// entry of another life replaces all that was heard before.
-    fn node_of(
-        &mut self,
-        name: &str,
-        boot: Option<&str>,
-        affected: &mut Affected,
-    ) -> Option<&mut OtherNode> {
-        let Some(boot) = boot else {
-            return self.nodes.get_mut(name);
-        };
-        let known = self.nodes.get(name);
-        match known {
-            Some(node) if *node.boot == *boot => {}
-            Some(node) if node.is_live => return None,
-            Some(node) => {
-                affected.all_of(node);
-                self.nodes
-                    .insert(name.into(), OtherNode::new(boot.into(), false));
-            }
-            None => {
-                self.nodes
-                    .insert(name.into(), OtherNode::new(boot.into(), false));
-            }
-        }
-        self.nodes.get_mut(name)
-    }
-
     /// Notes that a node lives with this life, or not any more.
     pub(super) fn set_live(
         &mut self,
@@ -512,9 +417,4 @@ impl Replica {
             (None, None) => {}
         }
     }
-}
-
-fn read<T: DeserializeOwned>(value: &str) -> Option<HeardValue<T>> {
-    // What a later release has written counts as nothing.
-    serde_json::from_str(value).ok()
 }
