@@ -252,8 +252,12 @@ impl Etcd {
         if !answer.is_good() {
             return Err(self.failure(answer.status, &answer.body, 0));
         }
-        let answer: TokenAnswer = self.parse(&answer.body)?;
-        self.token = Some(answer.token);
+        let token: TokenAnswer = self.parse(&answer.body)?;
+        // It becomes a header of every request, to any of the servers.
+        if !token.token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(answer::no_etcd(self.server()));
+        }
+        self.token = Some(token.token);
         Ok(())
     }
 

@@ -218,6 +218,11 @@ pub(super) fn node_name(given: &str) -> Result<Arc<str>, String> {
     Ok(given.to_ascii_lowercase().into())
 }
 
+/// Whether the text is a node's name as nodes write it.
+pub fn is_node_name(text: &str) -> bool {
+    node_name(text).is_ok_and(|name| *name == *text)
+}
+
 /// The prefix of keys.
 fn prefix(given: &str) -> Result<Arc<str>, String> {
     let inside = given
