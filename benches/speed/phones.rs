@@ -55,7 +55,7 @@ fn start(users: usize) -> Instance {
 }
 
 /// Nanoseconds of processor time that Asterisk's threads have used.
-fn cpu(ast: &Instance) -> u64 {
+pub(super) fn cpu(ast: &Instance) -> u64 {
     let tasks = fs::read_dir(format!("/proc/{}/task", ast.pid())).expect("Asterisk runs");
     let used = tasks.flatten().filter_map(|task| {
         let text = fs::read_to_string(task.path().join("schedstat")).ok()?;

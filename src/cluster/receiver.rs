@@ -183,6 +183,7 @@ impl Receiver<'_> {
     /// over.
     fn read_whole(&mut self) -> Result<Option<i64>, EtcdError> {
         crate::trip("cluster whole");
+        let begin = Instant::now();
         let mut entries: Vec<Entry> = Vec::new();
         let prefix = self.hub.settings.prefix.clone();
         let revision = match self.link.range(&prefix, &mut |entry| entries.push(entry)) {
@@ -206,9 +207,16 @@ impl Receiver<'_> {
             .filter(|entry| is_shared(entry.path))
             .collect();
         let live = self.hub.with(|state| state.live());
+        let read = begin.elapsed();
         let taken = self.hub.source.take_whole(&shared, &live);
         self.was_away = false;
         let is_taken = taken.is_ok();
+        log::debug!(
+            "{} keys of the cluster were read in {} ms and taken over in {} ms",
+            shared.len(),
+            read.as_millis(),
+            (begin.elapsed() - read).as_millis()
+        );
         self.hub.with(|state| {
             state.revision = state.revision.max(revision);
             match taken {

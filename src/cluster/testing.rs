@@ -26,6 +26,8 @@ pub struct FakeStore {
     last_lease: i64,
     /// How many commits were carried out.
     pub commits: usize,
+    /// Commits without an answer, which are carried out when the test wants.
+    pub late: Vec<(Vec<Compare>, Vec<Op>)>,
 }
 
 /// The store, shared by all nodes of a test.
@@ -118,6 +120,13 @@ impl FakeStore {
         }
     }
 
+    /// Carries out the commits without an answer.
+    pub fn carry_out_late(&mut self) {
+        for (guard, ops) in std::mem::take(&mut self.late) {
+            self.commit(&guard, &ops);
+        }
+    }
+
     fn commit(&mut self, guard: &[Compare], ops: &[Op]) -> Committed {
         self.commits += 1;
         if !guard.iter().all(|compare| self.holds(compare)) {
@@ -170,6 +179,8 @@ pub struct FakeConnector {
     pub etcd: Arc<FakeEtcd>,
     /// Whether nothing answers.
     pub is_cut: Arc<AtomicBool>,
+    /// Whether commits get no answer, and are carried out late.
+    pub is_late: Arc<AtomicBool>,
     /// Whether the streams are silent, as those of a server that is gone.
     pub is_silent: Arc<AtomicBool>,
 }
@@ -249,7 +260,13 @@ impl Link for FakeLink {
     }
 
     fn commit(&mut self, guard: &[Compare], ops: &[Op]) -> Result<Committed, EtcdError> {
-        let done = self.0.check(&self.1)?.commit(guard, ops);
+        let mut store = self.0.check(&self.1)?;
+        if self.0.is_late.load(Ordering::Acquire) {
+            store.late.push((guard.to_vec(), ops.to_vec()));
+            return Err(EtcdError::Unreachable("the answer is lost".into()));
+        }
+        let done = store.commit(guard, ops);
+        drop(store);
         self.0.etcd.news.notify_all();
         Ok(done)
     }

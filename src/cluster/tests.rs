@@ -149,7 +149,7 @@ impl SharedState for FakeUsers {
             SharedWrite {
                 value: Some(format!("{version} {text}")),
                 seen: users.seen.get(&path).copied().unwrap_or_default(),
-                is_register: true,
+                is_register: !path.starts_with("heard/"),
                 path,
             }
         });
@@ -171,6 +171,10 @@ impl SharedState for FakeUsers {
 
     fn waiting(&self) -> usize {
         self.users.lock().waiting.len()
+    }
+
+    fn some_people(&self, _: usize) -> Vec<String> {
+        vec!["person/alice".into()]
     }
 
     fn unknown(&self, paths: &[String]) -> Vec<String> {

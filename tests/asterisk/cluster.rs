@@ -1,6 +1,7 @@
 //! Several Asterisks that share their users through etcd. Each test has its own etcd, with one
 //! member or three, and the nodes `a`, `b` and `c`.
 
+mod board;
 mod calls;
 mod clocks;
 mod etcd;

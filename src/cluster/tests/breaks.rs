@@ -211,3 +211,24 @@ fn a_stop_does_not_wait_for_a_store_that_does_not_answer() {
     // A second one finds nothing.
     a.cluster.stop();
 }
+
+#[test]
+fn a_write_that_is_carried_out_late_is_written_over() {
+    let (etcd, a, b) = pair();
+    let path = "heard/a/device/x";
+    a.way.is_late.store(true, Ordering::Release);
+    a.set(path, 1, "inuse");
+    wait_for("the write", || etcd.with(|store| !store.late.is_empty()));
+    a.way.is_late.store(false, Ordering::Release);
+    a.set(path, 2, "idle");
+    wait_for("the newer one", || {
+        b.users.heard(path).as_deref() == Some("2 idle")
+    });
+    etcd.with(|store| store.carry_out_late());
+    wait_for("the late one", || {
+        b.users.heard(path).as_deref() == Some("1 inuse")
+    });
+    wait_for("the newer one again", || {
+        b.users.heard(path).as_deref() == Some("2 idle")
+    });
+}

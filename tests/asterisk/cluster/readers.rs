@@ -202,3 +202,39 @@ fn an_action_happens_everywhere_or_at_the_origin() {
         assert_eq!(node.astdb("one/carol"), None);
     }
 }
+
+/// What no person sets has one origin, too: the keeper.
+#[test]
+fn an_action_at_the_end_of_a_status_happens_at_the_keeper() {
+    let actions = "[one]\ntype = action\nstatus = available\nset = DB(one/${USER})=on\n\
+                   where = origin\n\
+                   [all]\ntype = action\nstatus = available\nset = DB(all/${USER})=on\n";
+    let users = conf().replace(
+        "[carol]\ntype = user\n",
+        "[carol]\ntype = user\naction = all,one\n",
+    );
+    let cluster = Cluster::of(&format!("{users}{actions}")).start();
+    let keeper = cluster.keeper();
+    let other = &cluster.all()[(keeper + 1) % 3];
+    let holders = || {
+        let held = cluster.all().iter().map(|node| node.astdb("one/carol"));
+        let held = held.enumerate().filter(|(_, value)| value.is_some());
+        held.map(|(number, _)| number).collect::<Vec<usize>>()
+    };
+    let wait_all = |value: Option<&str>| {
+        for node in cluster.all() {
+            node.wait_astdb("all/carol", value);
+        }
+    };
+    set(other, "carol", "available,,Base");
+    wait_all(Some("on"));
+    other.wait_astdb("one/carol", Some("on"));
+    assert_eq!(holders(), [(keeper + 1) % 3]);
+    set(other, "carol", "dnd,,Short,t(2)");
+    wait_all(None);
+    other.wait_astdb("one/carol", None);
+    // The end comes at every node.
+    wait_all(Some("on"));
+    cluster.all()[keeper].wait_astdb("one/carol", Some("on"));
+    assert_eq!(holders(), [keeper]);
+}

@@ -85,7 +85,7 @@ impl World {
 
     fn telephony(&self, user: UserId) -> Telephony {
         let phones = self.phones(user);
-        if self.all_parked().next().is_none() {
+        if !self.any_parked() {
             return Telephony {
                 phones,
                 is_parked: false,

@@ -149,7 +149,9 @@ impl World {
                 layers.ended.push((owner.clone(), *version));
             }
         }
-        layers.remove_ended(now);
+        // A user that is not configured here has no status either.
+        let directory = &self.directory;
+        layers.end_those(|layer| layer.until <= now || directory.user(&layer.owner).is_none());
         layers.timed.retain(|layer| layer.version >= base);
         layers.ended.retain(|(_, version)| *version >= base);
         layers
@@ -171,10 +173,7 @@ impl World {
         let ahead = self.is_ahead_at(source, register);
         if let Some(replica) = &mut self.replica {
             let key = SharedKey::Extension(source);
-            match ahead {
-                true => replica.wait(key),
-                false => replica.waiting.remove(&key),
-            }
+            replica.wait_if(ahead, key);
         }
     }
 

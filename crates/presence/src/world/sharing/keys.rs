@@ -111,6 +111,18 @@ impl SharedKey {
         }
     }
 
+    /// The kind and number of a key that has one.
+    fn number(&self) -> Option<(usize, usize)> {
+        match self {
+            SharedKey::Person(user) => Some((0, user.index())),
+            SharedKey::Settings(user) => Some((1, user.index())),
+            SharedKey::Extension(source) => Some((2, source.index())),
+            SharedKey::Device(device) => Some((3, device.index())),
+            SharedKey::Published(device) => Some((4, device.index())),
+            SharedKey::Parked(_) | SharedKey::Panel(_) | SharedKey::Old(_) => None,
+        }
+    }
+
     /// Whether any node may write the key.
     pub(super) fn is_register(&self) -> bool {
         matches!(
@@ -123,30 +135,77 @@ impl SharedKey {
 /// The keys that wait to be written, oldest first, each once.
 #[derive(Default, Debug)]
 pub(super) struct Waiting {
+    /// It may hold some that wait no more.
     queue: VecDeque<SharedKey>,
-    /// The keys that really wait: the queue may hold some that wait no more.
-    keys: FxHashSet<SharedKey>,
+    /// The numbers of those that really wait, by kind; a bit is far cheaper than a hash.
+    numbered: [Numbers; 5],
+    /// Those without a number.
+    named: FxHashSet<SharedKey>,
+    count: usize,
+}
+
+/// A set of small numbers.
+#[derive(Default, Debug)]
+struct Numbers(Vec<u64>);
+
+impl Numbers {
+    /// Returns whether the number is new.
+    fn insert(&mut self, number: usize) -> bool {
+        let (at, bit) = (number / 64, 1 << (number % 64));
+        if at >= self.0.len() {
+            self.0.resize(at + 1, 0);
+        }
+        let is_new = self.0[at] & bit == 0;
+        self.0[at] |= bit;
+        is_new
+    }
+
+    /// Returns whether the number was there.
+    fn remove(&mut self, number: usize) -> bool {
+        let (at, bit) = (number / 64, 1 << (number % 64));
+        let Some(bits) = self.0.get_mut(at) else {
+            return false;
+        };
+        let was = *bits & bit != 0;
+        *bits &= !bit;
+        was
+    }
+
+    fn contains(&self, number: usize) -> bool {
+        let bits = self.0.get(number / 64).copied();
+        bits.unwrap_or_default() & 1 << (number % 64) != 0
+    }
 }
 
 impl Waiting {
     pub(super) fn add(&mut self, key: SharedKey) {
-        if self.keys.insert(key.clone()) {
+        let is_new = match key.number() {
+            Some((kind, number)) => self.numbered[kind].insert(number),
+            None => self.named.insert(key.clone()),
+        };
+        if is_new {
+            self.count += 1;
             self.queue.push_back(key);
             // Keys that wait no more leave places behind.
-            if self.queue.len() > 64 + 2 * self.keys.len() {
+            if self.queue.len() > 64 + 2 * self.count {
                 self.tidy();
             }
         }
     }
 
-    /// The key has its value in the store already.
-    pub(super) fn remove(&mut self, key: &SharedKey) {
-        self.keys.remove(key);
+    /// The key has its value in the store already. Returns whether it waited.
+    pub(super) fn remove(&mut self, key: &SharedKey) -> bool {
+        let waited = match key.number() {
+            Some((kind, number)) => self.numbered[kind].remove(number),
+            None => self.named.remove(key),
+        };
+        self.count -= usize::from(waited);
+        waited
     }
 
     pub(super) fn take(&mut self) -> Option<SharedKey> {
         while let Some(key) = self.queue.pop_front() {
-            if self.keys.remove(&key) {
+            if self.remove(&key) {
                 return Some(key);
             }
         }
@@ -154,7 +213,7 @@ impl Waiting {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.keys.len()
+        self.count
     }
 
     /// Removes all keys, oldest first.
@@ -164,9 +223,14 @@ impl Waiting {
 
     fn tidy(&mut self) {
         let mut seen = FxHashSet::default();
-        let keys = &self.keys;
-        self.queue
-            .retain(|key| keys.contains(key) && seen.insert(key.clone()));
+        let (numbered, named) = (&self.numbered, &self.named);
+        self.queue.retain(|key| {
+            let waits = match key.number() {
+                Some((kind, number)) => numbered[kind].contains(number),
+                None => named.contains(key),
+            };
+            waits && seen.insert(key.clone())
+        });
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::heard::{Affected, OwnDevice};
+use super::heard::OwnDevice;
 use super::keys::SharedKey;
+use super::nodes::Affected;
 use super::{Replica, SourceVersions, Version};
 use crate::directory::{DeviceId, SourceId, UserId};
 use crate::model::flags::Flag;
@@ -46,6 +47,7 @@ impl World {
         replica.stale_panels = old.stale_panels;
         replica.doubtful = old.doubtful;
         replica.nodes = old.nodes;
+        replica.parked_elsewhere = old.parked_elsewhere;
         let is_new = |known: &[Option<usize>]| known.iter().any(Option::is_none);
         replica.wants_whole = old.wants_whole
             || old.joining.is_some()

@@ -15,6 +15,7 @@ mod extension;
 mod heard;
 mod keys;
 mod leaving;
+mod nodes;
 mod person;
 mod registers;
 mod settings;
@@ -34,8 +35,9 @@ use crate::model::status::StatusType;
 use crate::model::time::Time;
 use crate::world::chosen::OwnChange;
 use doubt::MOST_BYTES;
-use heard::{OtherNode, OwnDevice};
+use heard::OwnDevice;
 use keys::{SharedKey, SharedPath, Waiting};
+use nodes::OtherNode;
 use version::NodeBits;
 pub(crate) use version::{Version, is_none};
 
@@ -117,6 +119,8 @@ pub(super) struct Replica {
     published: HashMap<DeviceId, Latest>,
     /// The other nodes, by name.
     nodes: BTreeMap<Arc<str>, OtherNode>,
+    /// Whether any of them has a parked call.
+    parked_elsewhere: bool,
     waiting: Waiting,
     /// Whether the whole store was read.
     is_whole: bool,
@@ -151,6 +155,7 @@ impl Replica {
             devices: Vec::new(),
             published: HashMap::new(),
             nodes: BTreeMap::new(),
+            parked_elsewhere: false,
             waiting: Waiting::default(),
             is_whole: false,
             is_restored: false,
@@ -177,6 +182,14 @@ impl Replica {
     /// Whether a node is this one.
     fn is_own(&self, name: &str) -> bool {
         self.name() == name
+    }
+
+    /// Has a key written, or not any more.
+    fn wait_if(&mut self, waits: bool, key: SharedKey) {
+        match waits {
+            true => self.wait(key),
+            false => drop(self.waiting.remove(&key)),
+        }
     }
 
     fn wait(&mut self, key: SharedKey) {
@@ -206,7 +219,7 @@ struct Gathered {
     touched: Touched,
     /// See [`OwnChange::Ended`].
     ended: Vec<(UserId, Option<Arc<StatusType>>)>,
-    heard: heard::Affected,
+    heard: nodes::Affected,
     effects: Vec<Effect>,
 }
 
@@ -397,6 +410,13 @@ impl World {
             Some(replica) => Version::new(at, replica.bits),
             None => Version::NONE,
         }
+    }
+
+    /// The registers of up to `most` users that are configured here.
+    pub fn some_people(&self, most: usize) -> Vec<String> {
+        let users = self.directory.users().take(most);
+        let paths = users.map(|(user, _)| SharedKey::Person(user).path(&self.directory, ""));
+        paths.collect()
     }
 
     /// The registers among `paths` of users and addresses that are not configured here.

@@ -93,10 +93,7 @@ impl World {
         let ahead = self.is_ahead_of(user, register);
         if let Some(replica) = &mut self.replica {
             let key = SharedKey::Person(user);
-            match ahead {
-                true => replica.wait(key),
-                false => replica.waiting.remove(&key),
-            }
+            replica.wait_if(ahead, key);
         }
     }
 

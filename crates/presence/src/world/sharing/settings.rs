@@ -82,10 +82,7 @@ impl World {
             *version > there.unwrap_or_default()
         });
         let key = SharedKey::Settings(user);
-        match ahead {
-            true => replica.wait(key),
-            false => replica.waiting.remove(&key),
-        }
+        replica.wait_if(ahead, key);
     }
 
     fn join_settings(

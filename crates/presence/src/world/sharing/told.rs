@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::Replica;
 use super::doubt::LatestTime;
-use super::heard::{Affected, OtherNode};
 use super::keys::Heard;
+use super::nodes::Affected;
 use super::registers::{DeviceValue, HeardValue, PanelValue, ParkedValue, PublishedValue};
 use crate::model::device::DeviceState;
 use crate::model::text;
@@ -114,36 +113,6 @@ impl World {
             }
         }
         true
-    }
-}
-
-impl Replica {
-    /// The node that an entry belongs to; `None` if the entry is of an earlier life. The first
-    /// entry of another life replaces all that was heard before.
-    fn node_of(
-        &mut self,
-        name: &str,
-        boot: Option<&str>,
-        affected: &mut Affected,
-    ) -> Option<&mut OtherNode> {
-        let Some(boot) = boot else {
-            return self.nodes.get_mut(name);
-        };
-        let known = self.nodes.get(name);
-        match known {
-            Some(node) if *node.boot == *boot => {}
-            Some(node) if node.is_live => return None,
-            Some(node) => {
-                affected.all_of(node);
-                self.nodes
-                    .insert(name.into(), OtherNode::new(boot.into(), false));
-            }
-            None => {
-                self.nodes
-                    .insert(name.into(), OtherNode::new(boot.into(), false));
-            }
-        }
-        self.nodes.get_mut(name)
     }
 }
 

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::heard::{Affected, OtherNode};
 use super::keys::{SharedKey, SharedPath};
+use super::nodes::{Affected, OtherNode};
 use super::registers::{PersonRegister, SettingsRegister};
 use super::{Gathered, NodeIdentity, OtherUsers, SharedEntry};
 use crate::directory::{DeviceId, Directory, SourceId, UserId};
