@@ -75,7 +75,9 @@ impl SharedState for Runtime {
     }
 
     fn take_changes(&self, entries: &[SharedEntry<'_>]) {
-        self.update(|world, now| ((), world.take_shared(entries, now)));
+        for part in entries.chunks(TOGETHER) {
+            self.update(|world, now| ((), world.take_shared(part, now)));
+        }
         self.warn_of_doubtful();
     }
 

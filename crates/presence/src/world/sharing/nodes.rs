@@ -73,6 +73,11 @@ impl Affected {
     /// All that a node hears.
     pub(super) fn all_of(&mut self, node: &OtherNode) {
         self.devices.extend(node.devices.keys());
+        self.all_but_devices_of(node);
+    }
+
+    /// All that a node hears, without the devices, which are many.
+    pub(super) fn all_but_devices_of(&mut self, node: &OtherNode) {
         self.published.extend(node.published.keys());
         self.parked.extend(node.parking.all().cloned());
     }

@@ -201,8 +201,7 @@ impl World {
         if let Some(replica) = self.sharing_mut() {
             let before = std::mem::replace(&mut replica.nodes, nodes);
             let all = before.values().chain(replica.nodes.values());
-            all.for_each(|node| affected.all_of(node));
-            affected.devices.clear();
+            all.for_each(|node| affected.all_but_devices_of(node));
             replica.is_whole = true;
         }
     }
