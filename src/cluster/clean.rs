@@ -5,6 +5,7 @@
 //! comes back. That harms nobody: the others do not know the user.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::etcd::{Committed, Compare, MOST_OPS, Op};
@@ -25,6 +26,8 @@ pub struct Cleaning {
     /// When it was done last, and with which configuration.
     done: Option<(String, Instant)>,
     thread: Option<std::thread::JoinHandle<()>>,
+    /// Whether the thread has to end.
+    cancel: Arc<AtomicBool>,
 }
 
 impl Cleaning {
@@ -54,10 +57,19 @@ impl Cleaning {
             return;
         }
         self.done = Some((digest, Instant::now()));
-        let (hub, guard) = (hub.clone(), guard.clone());
+        let (hub, guard, cancel) = (hub.clone(), guard.clone(), self.cancel.clone());
         let thread = std::thread::Builder::new().name("userpresence-cc".into());
         // Without a thread it is done the next time.
-        self.thread = thread.spawn(move || clean_up(&hub, &guard)).ok();
+        self.thread = thread.spawn(move || clean_up(&hub, &guard, &cancel)).ok();
+    }
+
+    /// Ends it, and waits for the thread.
+    pub fn stop(&mut self) {
+        self.cancel.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            // A panic in it was logged when it happened.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -71,8 +83,8 @@ fn agreed(hub: &Hub) -> Option<String> {
     all_same.then_some(own)
 }
 
-fn clean_up(hub: &Hub, guard: &Compare) {
-    let mut link = hub.connector.link(&hub.settings, &hub.cancel);
+fn clean_up(hub: &Hub, guard: &Compare, cancel: &Arc<AtomicBool>) {
+    let mut link = hub.connector.link(&hub.settings, cancel);
     let mut deleted = 0;
     for part in REGISTERS {
         let mut found = Vec::new();

@@ -203,6 +203,13 @@ impl Hub {
         while !session.is_over() && !self.news.wait_until(&mut state, until).timed_out() {}
     }
 
+    /// Waits before another try, until the whole run ends. Changes that wait to be written do
+    /// not shorten it.
+    pub fn rest(&self, until: Instant) {
+        let mut state = self.state.lock();
+        while !self.is_stopping() && !self.news.wait_until(&mut state, until).timed_out() {}
+    }
+
     /// Changes how this node stands; whether it is another way than before.
     fn stand(&self, standing: Standing) -> bool {
         let mut state = self.state.lock();

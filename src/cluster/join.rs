@@ -9,7 +9,7 @@ use super::link::Link;
 use super::record::{CLUSTER, ClusterRecord, FORMAT, HEARD, NODES, NodeRecord, PEOPLE};
 use presence::Time;
 use presence::account::uuid_of;
-use presence::model::text::quoted;
+use presence::model::text::{self, quoted};
 
 /// How long the clocks of other nodes are waited for: each writes its own as soon as it sees a
 /// new node.
@@ -17,6 +17,13 @@ const CLOCKS: Duration = Duration::from_secs(1);
 
 /// How often it is looked meanwhile whether to stop.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// The beginning of 2025 in Unix microseconds: the clock of a server without a battery is earlier
+/// until it is set.
+const EARLIEST: u64 = 1_735_689_600_000_000;
+
+/// How many users are looked for at once.
+const TOGETHER: usize = 500;
 
 /// The name under which the cluster's id is remembered.
 const ID: &str = "id";
@@ -86,7 +93,8 @@ fn agree_on_cluster(hub: &Hub, link: &mut dyn Link) -> Result<(), SessionEnd> {
         Some(known) => known,
         None => create(hub, link, &key)?,
     };
-    let Ok(known) = serde_json::from_str::<ClusterRecord>(&known) else {
+    let known = serde_json::from_str::<ClusterRecord>(&known).ok();
+    let Some(known) = known.filter(|known| text::check(&known.id).is_ok()) else {
         return Err(SessionEnd::Refused(format!(
             "the key '{key}' of etcd belongs to another program; choose another 'prefix'"
         )));
@@ -132,8 +140,14 @@ fn check_users(hub: &Hub, link: &mut dyn Link) -> Result<(), SessionEnd> {
     })?;
     match paths.len() {
         0 => Ok(()),
-        users if hub.source.unknown(&paths).len() == users => Err(other_users(hub, users)),
-        _ => Ok(()),
+        users => {
+            // A few at a time: others wait for the lock meanwhile.
+            let are_others = |some: &[String]| hub.source.unknown(some).len() == some.len();
+            match paths.chunks(TOGETHER).all(are_others) {
+                true => Err(other_users(hub, users)),
+                false => Ok(()),
+            }
+        }
     }
 }
 
@@ -284,8 +298,9 @@ fn read_clocks(hub: &Hub, registered: i64, others: usize) -> Result<(), SessionE
             let Some(record) = record.filter(|_| name != hub.me.name) else {
                 continue;
             };
-            let ahead = difference(record.clock, now);
-            hub.with(|state| state.clocks.note(&name, ahead));
+            if let Some(ahead) = difference(record.clock, now) {
+                hub.with(|state| state.clocks.note(&name, ahead));
+            }
             if !read.contains(&name) {
                 read.push(name);
             }
@@ -295,10 +310,14 @@ fn read_clocks(hub: &Hub, registered: i64, others: usize) -> Result<(), SessionE
     Ok(())
 }
 
-/// By how many microseconds a clock is ahead.
-pub fn difference(clock: u64, now: Time) -> i64 {
+/// By how many microseconds a clock is ahead; `None` for one that was never set, or that cannot be
+/// read.
+pub fn difference(clock: u64, now: Time) -> Option<i64> {
+    if clock < EARLIEST {
+        return None;
+    }
     let wide = i128::from(clock) - i128::from(now.micros());
-    i64::try_from(wide).unwrap_or_default()
+    i64::try_from(wide).ok()
 }
 
 /// Corrects this node's clock if the others' say so.

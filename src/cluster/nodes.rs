@@ -11,6 +11,7 @@ use super::record::NodeRecord;
 use super::source::ClusterEvent;
 use super::status::{KeeperKey, KnownNode, Standing};
 use presence::Time;
+use presence::config::is_node_name;
 use presence::model::text::quoted;
 use presence::world::NodeIdentity;
 
@@ -35,6 +36,9 @@ pub fn set_all(hub: &Hub, entries: &[Entry], was_away: bool) {
         let Some(name) = hub.path(&entry.key).strip_prefix(super::record::NODES) else {
             continue;
         };
+        if !is_node_name(name) {
+            continue;
+        }
         let value = entry.value.as_deref().unwrap_or_default();
         found.insert(Arc::<str>::from(name), super::sender::node_record(value));
     }
@@ -93,6 +97,10 @@ fn gone(name: &Arc<str>, node: &KnownNode) -> ClusterEvent {
 /// A registration was written. Whether what the node hears has to be read: it was not
 /// registered a moment ago.
 pub fn written(hub: &Hub, name: &str, value: &str) -> bool {
+    // Another program's key.
+    if !is_node_name(name) {
+        return false;
+    }
     let record = super::sender::node_record(value);
     let name: Arc<str> = name.into();
     let now = Time::now();
@@ -109,7 +117,9 @@ pub fn written(hub: &Hub, name: &str, value: &str) -> bool {
     };
     let host: Arc<str> = record.host.as_str().into();
     let arrival = hub.with(|state| {
-        state.clocks.note(&name, ahead);
+        if let Some(ahead) = ahead {
+            state.clocks.note(&name, ahead);
+        }
         let known = state.nodes.get_mut(&name);
         let arrival = match &known {
             Some(known) if !known.is_here && known.awaited.is_none() => Arrival::Away,

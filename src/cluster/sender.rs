@@ -12,6 +12,8 @@ use super::join::{Registration, SessionEnd, join, json, other_users};
 use super::link::Link;
 use super::record::{ACKNOWLEDGED, KEEPER, NodeRecord};
 use super::status::{KeeperKey, Standing};
+use super::turn;
+use presence::model::text;
 
 /// How long an unload goes on writing what waits.
 const LAST: Duration = Duration::from_millis(300);
@@ -96,10 +98,11 @@ pub fn run(hub: &Arc<Hub>) {
                 REFUSED
             }
         };
-        hub.bell.sleep(Instant::now() + wait, || hub.is_stopping());
+        hub.rest(Instant::now() + wait);
     }
     // The last word, also after a panic in it.
     let _ = catch_unwind(AssertUnwindSafe(|| sender.leave()));
+    sender.cleaning.stop();
 }
 
 impl ClusterSender<'_> {
@@ -154,8 +157,11 @@ impl ClusterSender<'_> {
                 }
             };
             self.tell();
-            let is_failing = self.trouble.is_some();
-            let has_work = || self.hub.is_stopping() || !is_failing && self.has_work();
+            if self.trouble.is_some() {
+                self.hub.rest(until);
+                continue;
+            }
+            let has_work = || self.hub.is_stopping() || self.has_work();
             self.hub.bell.sleep(until, has_work);
         }
     }
@@ -373,7 +379,8 @@ impl ClusterSender<'_> {
         let mut read = BTreeMap::new();
         self.link.range(&prefix, &mut |entry| {
             let webhook = entry.key.strip_prefix(&prefix).map(str::to_owned);
-            read.extend(webhook.zip(entry.value));
+            let text = entry.value.filter(|text| text.len() <= turn::MOST_BYTES);
+            read.extend(webhook.zip(text));
         })?;
         self.hub.with(|state| {
             state.turn.acknowledged = read;
@@ -429,7 +436,20 @@ impl ClusterSender<'_> {
     }
 }
 
-/// What a node has written of itself.
+/// What a node has written of itself. Texts are one line and short, whatever was written.
 pub fn node_record(value: &str) -> NodeRecord {
-    serde_json::from_str(value).unwrap_or_default()
+    let mut record: NodeRecord = serde_json::from_str(value).unwrap_or_default();
+    let texts = [
+        &mut record.boot,
+        &mut record.instance,
+        &mut record.host,
+        &mut record.version,
+        &mut record.digest,
+    ];
+    for text in texts {
+        if text::check(text).is_err() {
+            *text = text::mended(text.as_bytes()).0.into_owned();
+        }
+    }
+    record
 }

@@ -2,6 +2,7 @@
 
 mod breaks;
 mod refusals;
+mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -11,6 +11,9 @@ use presence::Time;
 /// The most times of being cut off that are remembered; older ones become one.
 const MOST: usize = 16;
 
+/// The most bytes of what a keeper notes of a webhook.
+pub(super) const MOST_BYTES: usize = 4096;
+
 /// The node that is the keeper, as far as this one knows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Turn {
@@ -96,6 +99,9 @@ impl Hub {
         let Some(webhook) = path.strip_prefix(ACKNOWLEDGED) else {
             return;
         };
+        if text.is_some_and(|text| text.len() > MOST_BYTES) {
+            return;
+        }
         // What this node notes itself is newer than what comes back of it.
         if matches!(self.turn(), Turn::Own(_)) {
             return;

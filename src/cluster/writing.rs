@@ -87,6 +87,9 @@ impl ClusterSender<'_> {
             self.hub.source.written(&written);
         }
         if !others.is_empty() {
+            // What is found decides whether they wait still; unless it cannot be read.
+            let paths: Vec<&str> = others.iter().map(|entry| entry.path).collect();
+            self.hub.source.put_back(&paths);
             self.hub.source.take_changes(&others);
         }
     }

@@ -8,11 +8,16 @@ use crate::cluster::{ClusterEvent, Clustering, NodeFacts, SharedState};
 use crate::sync::Mutex;
 use presence::Time;
 use presence::directory::Directory;
+use presence::model::text::quoted;
 use presence::world::stored::FAMILY;
-use presence::world::{NodeIdentity, OtherUsers, SharedEntry, SharedWrite, World};
+use presence::world::{Effect, NodeIdentity, OtherUsers, SharedEntry, SharedWrite, World};
 
 /// What the cluster remembers is below this key of [`FAMILY`].
 const KEYS: &str = "cluster/";
+
+/// How many keys, users or devices are taken over at once: others wait for the lock meanwhile, and
+/// for what is told of them.
+const TOGETHER: usize = 200;
 
 /// The digest of a directory: it reads all of it, and is asked for again and again.
 #[derive(Default)]
@@ -54,24 +59,36 @@ impl SharedState for Runtime {
         entries: &[SharedEntry<'_>],
         live: &[NodeIdentity],
     ) -> Result<(), OtherUsers> {
-        let taken = self.update(|world, now| match world.take_whole(entries, live, now) {
-            Ok(effects) => (Ok(()), effects),
-            Err(others) => (Err(others), Vec::new()),
-        });
         // The module may be going.
-        taken.unwrap_or(Ok(()))
+        self.read(|world| world.check_whole(entries))
+            .unwrap_or(Ok(()))?;
+        self.update(|world, _| {
+            world.begin_whole(live);
+            ((), Vec::new())
+        });
+        for part in entries.chunks(TOGETHER) {
+            self.update(|world, now| ((), world.take_whole_part(part, now)));
+        }
+        self.settle_in_parts(|world, now| world.settle_whole(TOGETHER, now));
+        self.warn_of_doubtful();
+        Ok(())
     }
 
     fn take_changes(&self, entries: &[SharedEntry<'_>]) {
-        self.update(|world, now| ((), world.take_shared(entries, now)));
+        for part in entries.chunks(TOGETHER) {
+            self.update(|world, now| ((), world.take_shared(part, now)));
+        }
+        self.warn_of_doubtful();
     }
 
     fn node_here(&self, node: NodeIdentity) {
         self.update(|world, now| ((), world.node_here(node, now)));
+        self.settle_in_parts(|world, now| world.settle_heard(TOGETHER, now));
     }
 
     fn node_gone(&self, name: &str) {
         self.update(|world, now| ((), world.node_gone(name, now)));
+        self.settle_in_parts(|world, now| world.settle_heard(TOGETHER, now));
     }
 
     fn wants_whole(&self) -> bool {
@@ -241,6 +258,30 @@ impl Runtime {
         if let Some(settings) = settings {
             world.begin_sharing(self.clustering.identity(&settings), self.now());
             world.hold_versions(!self.host().fully_booted());
+        }
+    }
+
+    /// Changes the world in parts until nothing is left: others have their turn in between.
+    fn settle_in_parts(&self, part: impl Fn(&mut World, Time) -> Option<Vec<Effect>>) {
+        let more = |world: &mut World, now| match part(world, now) {
+            Some(effects) => (true, effects),
+            None => (false, Vec::new()),
+        };
+        while self.update(more) == Some(true) {}
+    }
+
+    fn warn_of_doubtful(&self) {
+        let doubtful = self.read(|world| world.is_in_doubt()) == Some(true);
+        let key =
+            doubtful.then(|| self.update_always(|world, _| (world.take_doubtful(), Vec::new())));
+        if let Some(key) = key.flatten().flatten() {
+            self.warn_once("etcd", "cluster value", || {
+                format!(
+                    "The value of the key '{}' in etcd cannot be right and is left alone, as are \
+                     others like it: its time is more than a day ahead, or it is too large",
+                    quoted(&key)
+                )
+            });
         }
     }
 

@@ -16,6 +16,9 @@ use presence::config::Webhook;
 /// this time before the last acknowledgement may be posted twice.
 const SLACK: Duration = Duration::from_secs(3);
 
+/// How far ahead an acknowledgement may be.
+const FUTURE: Duration = Duration::from_secs(24 * 3600);
+
 /// The time in which this node was cut off, and settled what it had missed.
 pub type Apart = (Time, Time);
 
@@ -37,7 +40,9 @@ impl Runtime {
     /// See [`crate::webhooks::EventSource::resume`].
     pub(super) fn resume(&self, spec: &Webhook) -> Option<Resumed> {
         let known = self.clustering.acknowledged(&spec.name)?;
-        let known = Acknowledged::of(spec, &known)?;
+        // One from far in the future would skip everything until then.
+        let latest = self.now().after(FUTURE);
+        let known = Acknowledged::of(spec, &known).filter(|it| it.until() <= latest)?;
         self.resume_from(spec, &known, &self.clustering.apart())
     }
 

@@ -3,18 +3,11 @@
 use presence::config::Cluster;
 
 use super::EtcdError;
+use super::error::Failure;
 use super::wire::ErrorAnswer;
 
-/// What a failed request asks for next.
-#[derive(PartialEq, Eq, Debug)]
-pub(super) enum Failure {
-    /// Another server may answer.
-    Next(EtcdError),
-    /// Every server would answer so.
-    Final(EtcdError),
-    /// The token is missing or has ended.
-    Token(String),
-}
+/// The most characters of a message that are shown.
+const LONGEST: usize = 300;
 
 /// gRPC's codes, as the JSON gateway passes them on.
 mod code {
@@ -126,7 +119,8 @@ fn is_about_connection(message: &str) -> bool {
 
 fn parts(body: &[u8]) -> (i64, String) {
     let answer: Result<ErrorAnswer, _> = serde_json::from_slice(body);
-    answer.unwrap_or_default().parts()
+    let (code, message) = answer.unwrap_or_default().parts();
+    (code, message.chars().take(LONGEST).collect())
 }
 
 /// An answer that is none of etcd's errors.

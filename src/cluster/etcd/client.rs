@@ -7,7 +7,7 @@ use std::time::Duration;
 use presence::config::Cluster;
 use serde::Deserialize;
 
-use super::answer::Failure;
+use super::error::Failure;
 use super::http::{EtcdRequest, HttpAnswer, HttpConnection};
 use super::wire::{
     LeaseAnswer, RangeAnswer, StreamAnswer, TokenAnswer, TxnAnswer, VersionAnswer, encoded,
@@ -252,8 +252,12 @@ impl Etcd {
         if !answer.is_good() {
             return Err(self.failure(answer.status, &answer.body, 0));
         }
-        let answer: TokenAnswer = self.parse(&answer.body)?;
-        self.token = Some(answer.token);
+        let token: TokenAnswer = self.parse(&answer.body)?;
+        // It becomes a header of every request, to any of the servers.
+        if !token.token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(answer::no_etcd(self.server()));
+        }
+        self.token = Some(token.token);
         Ok(())
     }
 

@@ -39,3 +39,15 @@ impl fmt::Display for EtcdError {
         }
     }
 }
+
+/// What a failed request asks for next.
+#[cfg(all(feature = "asterisk", not(test)))]
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Failure {
+    /// Another server may answer.
+    Next(EtcdError),
+    /// Every server would answer so.
+    Final(EtcdError),
+    /// The token is missing or has ended.
+    Token(String),
+}

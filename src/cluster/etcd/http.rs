@@ -7,7 +7,7 @@ use curl::easy::{Easy2, Handler, HttpVersion, List, WriteError};
 use curl::multi::Multi;
 use presence::config::Cluster;
 
-use super::answer::Failure;
+use super::error::Failure;
 use super::{EtcdError, connecting_time};
 
 /// The interval of checks whether to stop.

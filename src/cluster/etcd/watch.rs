@@ -8,7 +8,7 @@ use curl::easy::{Handler, WriteError};
 use curl::multi::{Easy2Handle, Multi};
 use presence::config::Cluster;
 
-use super::answer::Failure;
+use super::error::Failure;
 use super::http::{EtcdRequest, LONGEST, LOOK, explain, transfer};
 use super::wire::{StreamAnswer, WatchAnswer, encoded, range_end};
 use super::{Entry, Etcd, EtcdError, WatchNews, answer, reading_time};

@@ -302,6 +302,7 @@ mod tests {
         world.apply(&change, Time::from_millis(3000));
         assert_eq!(route(&world, "first"), "PJSIP/200@trunk&PJSIP/201");
         world.node_gone("berlin", Time::from_millis(4000));
+        while world.settle_heard(1, Time::from_millis(4000)).is_some() {}
         assert_eq!(route(&world, "first"), "PJSIP/desk-200&PJSIP/201");
     }
 

@@ -182,6 +182,10 @@ fn read(reader: &mut SectionReader<'_>, host_name: &str) -> Option<Cluster> {
             format!("there is no '{lacks}', expected both or neither of them"),
         );
     }
+    if draft.password.is_some() && draft.servers.iter().any(|server| is_in_clear(server)) {
+        let why = "it goes over the network unencrypted to servers of http://";
+        reader.warn_at("password", why);
+    }
     if !draft
         .servers
         .iter()
@@ -209,6 +213,17 @@ fn read(reader: &mut SectionReader<'_>, host_name: &str) -> Option<Cluster> {
     })
 }
 
+/// Whether what is sent there crosses a network unencrypted.
+fn is_in_clear(server: &str) -> bool {
+    let host = server
+        .strip_prefix("http://")
+        .map(|rest| match rest.rsplit_once(':') {
+            Some((host, _)) => host,
+            None => rest,
+        });
+    host.is_some_and(|host| !host.starts_with("127.") && !matches!(host, "localhost" | "[::1]"))
+}
+
 /// The name of a node, in small letters.
 ///
 /// # Errors
@@ -216,6 +231,11 @@ fn read(reader: &mut SectionReader<'_>, host_name: &str) -> Option<Cluster> {
 pub(super) fn node_name(given: &str) -> Result<Arc<str>, String> {
     value::name(given, "a node's name")?;
     Ok(given.to_ascii_lowercase().into())
+}
+
+/// Whether the text is a node's name as nodes write it.
+pub fn is_node_name(text: &str) -> bool {
+    node_name(text).is_ok_and(|name| *name == *text)
 }
 
 /// The prefix of keys.
@@ -378,6 +398,25 @@ mod tests {
             error.contains("the option 'node' is missing, and the host's name"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_password_that_crosses_a_network_in_clear_has_a_warning() {
+        for (server, warns) in [
+            ("http://127.0.0.1:2379", false),
+            ("http://localhost:1", false),
+            ("http://[::1]:1", false),
+            ("https://e1:1", false),
+            ("https://e1:1,http://e2:1", true),
+        ] {
+            let text =
+                format!("[etcd]\ntype=cluster\nservers={server}\nusername=joe\npassword=geheim\n");
+            let warnings = parsed(&text).warnings;
+            assert_eq!(warnings.len(), usize::from(warns), "{server}");
+            let warning = warnings.iter().map(ToString::to_string).collect::<String>();
+            assert_eq!(warning.contains("unencrypted"), warns, "{warning}");
+            assert!(!warning.contains("geheim"));
+        }
     }
 
     #[test]

@@ -44,7 +44,7 @@ use std::sync::Arc;
 
 pub use api_user::{ApiUser, Http, ShownCalls};
 pub use changes::{parse_changes, parse_row};
-pub use cluster::Cluster;
+pub use cluster::{Cluster, is_node_name};
 pub use definitions::Definitions;
 pub use directory_rows::DirectoryRows;
 pub use form::{Form, FormKind, SectionForm};

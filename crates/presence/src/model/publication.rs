@@ -90,6 +90,19 @@ fn malformed(why: impl Into<String>) -> BodyRefused {
 }
 
 impl Publication {
+    /// The same with texts as a document may have them: another program may have written it.
+    pub(crate) fn mended(mut self) -> Self {
+        for text in [&mut self.im, &mut self.note] {
+            *text = text::mended(text.as_bytes()).0.as_ref().into();
+        }
+        self.activities.retain(|activity| {
+            let fits = !activity.is_empty() && activity.len() <= MAX_ACTIVITY;
+            fits && text::check(activity).is_ok()
+        });
+        self.activities.truncate(MAX_ACTIVITIES);
+        self
+    }
+
     /// Reads a body. `content_type` is type and subtype, as in `application/pidf+xml`.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::state::{Presence, State};
+use super::text;
 use super::time::Time;
 
 /// A presence with its time, as stored.
@@ -38,9 +39,12 @@ impl StoredPresence {
         }
     }
 
-    /// The presence, `since` and `until`.
+    /// The presence, `since` and `until`. Its texts are corrected: another program may have
+    /// written them.
     pub fn restore(&self) -> (Presence, Time, Time) {
-        let presence = Presence::new(self.state, &self.subtype, &self.message);
+        let (subtype, _) = text::mended(self.subtype.as_bytes());
+        let (message, _) = text::mended(self.message.as_bytes());
+        let presence = Presence::new(self.state, &subtype, &message);
         let time = Time::from_micros;
         (presence, time(self.since), time(self.until))
     }

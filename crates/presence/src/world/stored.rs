@@ -218,6 +218,12 @@ impl OwnRow {
         self
     }
 
+    /// The latest of the times at which it was set.
+    pub(crate) fn latest(&self) -> Time {
+        let (_, since, _) = self.kept.restore();
+        since.max(Time::from_micros(self.chosen))
+    }
+
     /// The own status, with the status types that are configured now.
     pub fn restore(&self, statuses: &Statuses) -> Own {
         let before = self.before.as_deref().map(|before| {

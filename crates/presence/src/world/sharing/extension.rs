@@ -96,6 +96,14 @@ impl World {
             Some(Ok(row)) => Some(row.restore()),
             None => None,
         };
+        let latest = self.latest(now);
+        let wrong = row.as_ref();
+        if wrong.is_some_and(|(layers, base)| !latest.allows_layers(layers, *base)) {
+            if let Some(replica) = &mut self.replica {
+                replica.doubt(entry.path);
+            }
+            return;
+        }
         if let Some(row) = &row {
             self.join_extension(source, row, &mut taken.touched, now);
         }

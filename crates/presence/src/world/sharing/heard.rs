@@ -1,13 +1,9 @@
 //! What the nodes hear: devices, parked calls, panels and what phones publish. Each node writes
 //! what it hears, and every node combines all of it.
 
-use std::sync::Arc;
-
-use serde::de::DeserializeOwned;
-
 use super::Replica;
 use super::aggregate::{Aggregate, since_of};
-use super::keys::{Heard, SharedKey};
+use super::keys::SharedKey;
 use super::nodes::{Affected, OtherNode};
 use super::registers::{DeviceValue, HeardValue, PanelValue, ParkedValue, PublishedValue, json};
 use crate::directory::DeviceId;
@@ -264,91 +260,6 @@ impl World {
         replica.latest_published(device).cloned()
     }
 
-    pub(super) fn take_heard(
-        &mut self,
-        name: &str,
-        what: Heard,
-        value: Option<&str>,
-        affected: &mut Affected,
-    ) {
-        let directory = self.directory.clone();
-        let Some(replica) = self.sharing_mut() else {
-            return;
-        };
-        if replica.is_own(name) {
-            return;
-        }
-        match what {
-            Heard::Device(device) => {
-                let Some(device) = directory.device(device) else {
-                    return;
-                };
-                let read = value.and_then(read::<DeviceValue>);
-                let read = read.and_then(|read| {
-                    let state = DeviceState::parse(&read.what.state).ok()?;
-                    Some((read.boot, (state, Time::from_micros(read.what.at))))
-                });
-                let Some(node) = replica.node_of(name, read.as_ref().map(|it| &*it.0), affected)
-                else {
-                    return;
-                };
-                match read {
-                    Some((_, heard)) => drop(node.devices.insert(device, heard)),
-                    None => drop(node.devices.remove(&device)),
-                }
-                affected.devices.insert(device);
-                if let Some((_, (_, at))) = read {
-                    self.last = self.last.max(at);
-                }
-            }
-            Heard::Parked(space) => {
-                let read = value.and_then(read::<ParkedValue>);
-                let boot = read.as_ref().map(|read| &*read.boot);
-                let Some(node) = replica.node_of(name, boot, affected) else {
-                    return;
-                };
-                affected.parked.extend(node.parking.remove(space));
-                if let Some(read) = read {
-                    let parked = Parked {
-                        parked_device: read.what.device.into(),
-                        parker: read.what.parker.into(),
-                    };
-                    affected.parked.push(parked.clone());
-                    node.parking.put(space, parked);
-                }
-            }
-            Heard::Panel(user) => {
-                let read = value.and_then(read::<PanelValue>);
-                let boot = read.as_ref().map(|read| &*read.boot);
-                if let Some(node) = replica.node_of(name, boot, affected) {
-                    match read {
-                        Some(_) => node.panels.insert(user.into()),
-                        None => node.panels.remove(user),
-                    };
-                }
-            }
-            Heard::Published(device) => {
-                let Some(device) = directory.device(device) else {
-                    return;
-                };
-                let read = value.and_then(read::<PublishedValue>);
-                let boot = read.as_ref().map(|read| &*read.boot);
-                let Some(node) = replica.node_of(name, boot, affected) else {
-                    return;
-                };
-                let latest = read.map(|read| Latest {
-                    publication: Arc::new(read.what.publication),
-                    at: Time::from_micros(read.what.at),
-                });
-                match latest {
-                    Some(latest) => drop(node.published.insert(device, latest)),
-                    None => drop(node.published.remove(&device)),
-                }
-                affected.published.insert(device);
-            }
-        }
-    }
-
     /// Combines what the nodes hear, where it has changed.
     pub(super) fn refresh_heard(&mut self, affected: Affected, touched: &mut Touched) {
         for device in affected.devices {
@@ -369,9 +280,4 @@ impl World {
             self.touch_parked(parked, touched);
         }
     }
-}
-
-fn read<T: DeserializeOwned>(value: &str) -> Option<HeardValue<T>> {
-    // What a later release has written counts as nothing.
-    serde_json::from_str(value).ok()
 }

@@ -53,11 +53,18 @@ impl World {
         replica.is_keeper = old.is_keeper;
         replica.versions_held = old.versions_held;
         replica.stale_panels = old.stale_panels;
+        replica.doubtful = old.doubtful;
         replica.nodes = old.nodes;
         replica.parked_elsewhere = old.parked_elsewhere;
         let is_new = |known: &[Option<usize>]| known.iter().any(Option::is_none);
-        replica.wants_whole =
-            old.wants_whole || is_new(&users) || is_new(&sources) || is_new(&devices);
+        replica.wants_whole = old.wants_whole
+            || old.joining.is_some()
+            || is_new(&users)
+            || is_new(&sources)
+            || is_new(&devices);
+        if !old.unsettled.is_empty() {
+            replica.unsettled = (0..devices.len()).map(DeviceId::new).collect();
+        }
         carry(&mut replica.users, &old.users, &users);
         carry(&mut replica.sources, &old.sources, &sources);
         let [users, sources, devices_by_old] = [&users, &sources, &devices].map(|new| by_old(new));

@@ -9,6 +9,7 @@
 //! below its own name, and every node combines it in the same way.
 
 mod aggregate;
+mod doubt;
 mod elsewhere;
 mod extension;
 mod heard;
@@ -18,11 +19,12 @@ mod nodes;
 mod person;
 mod registers;
 mod settings;
+mod told;
 mod version;
 mod whole;
 mod writing;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::published::Latest;
@@ -32,6 +34,7 @@ use crate::model::flags::Flag;
 use crate::model::status::StatusType;
 use crate::model::time::Time;
 use crate::world::chosen::OwnChange;
+use doubt::MOST_BYTES;
 use heard::OwnDevice;
 use keys::{SharedKey, SharedPath, Waiting};
 use nodes::OtherNode;
@@ -133,6 +136,12 @@ pub(super) struct Replica {
     is_keeper: bool,
     /// Whether users whose panels ended before the load wait to be logged out.
     stale_panels: bool,
+    /// See [`World::take_doubtful`].
+    doubtful: Option<Box<str>>,
+    /// What the store has, while it is taken over.
+    joining: Option<Box<whole::Joining>>,
+    /// The devices of nodes that have come or gone, until they are combined.
+    unsettled: BTreeSet<DeviceId>,
 }
 
 impl Replica {
@@ -155,6 +164,9 @@ impl Replica {
             is_origin: true,
             is_keeper: true,
             stale_panels: false,
+            doubtful: None,
+            joining: None,
+            unsettled: BTreeSet::new(),
         }
     }
 
@@ -183,6 +195,20 @@ impl Replica {
     fn wait(&mut self, key: SharedKey) {
         if self.is_active() {
             self.waiting.add(key);
+        }
+    }
+}
+
+/// Puts back who the origin is, also after a panic: later changes are not that one.
+struct OriginGuard<'a> {
+    world: &'a mut World,
+    before: bool,
+}
+
+impl Drop for OriginGuard<'_> {
+    fn drop(&mut self) {
+        if let Some(replica) = &mut self.world.replica {
+            replica.is_origin = self.before;
         }
     }
 }
@@ -306,11 +332,11 @@ impl World {
             return change(self);
         };
         let before = std::mem::replace(&mut replica.is_origin, origin);
-        let done = change(self);
-        if let Some(replica) = &mut self.replica {
-            replica.is_origin = before;
-        }
-        done
+        let world = OriginGuard {
+            world: self,
+            before,
+        };
+        change(world.world)
     }
 
     /// Takes over keys that have changed in the store.
@@ -328,6 +354,12 @@ impl World {
     }
 
     fn take_entry(&mut self, entry: &SharedEntry, taken: &mut Gathered, now: Time) {
+        if entry.value.is_some_and(|value| value.len() > MOST_BYTES) {
+            if let Some(replica) = self.sharing_mut() {
+                replica.doubt(entry.path);
+            }
+            return;
+        }
         let directory = self.directory.clone();
         match SharedPath::parse(entry.path) {
             Some(SharedPath::Person(name)) => {
@@ -347,7 +379,13 @@ impl World {
                 }
             }
             Some(SharedPath::Heard { node, what }) => {
-                self.take_heard(node, what, entry.value, &mut taken.heard);
+                let latest = self.latest(now);
+                let heard = &mut taken.heard;
+                if !self.take_heard(node, what, entry.value, latest, heard)
+                    && let Some(replica) = self.sharing_mut()
+                {
+                    replica.doubt(entry.path);
+                }
             }
             None => {}
         }

@@ -73,6 +73,11 @@ impl Affected {
     /// All that a node hears.
     pub(super) fn all_of(&mut self, node: &OtherNode) {
         self.devices.extend(node.devices.keys());
+        self.all_but_devices_of(node);
+    }
+
+    /// All that a node hears, without the devices, which are many.
+    pub(super) fn all_but_devices_of(&mut self, node: &OtherNode) {
         self.published.extend(node.published.keys());
         self.parked.extend(node.parking.all().cloned());
     }
@@ -142,25 +147,44 @@ impl Replica {
 }
 
 impl World {
-    /// A node has registered. What it hears counts.
+    /// A node has registered. What it hears counts: see [`World::settle_heard`].
     pub fn node_here(&mut self, node: NodeIdentity, now: Time) -> Vec<Effect> {
         self.change_node(&node.name, Some(&node.boot), now)
     }
 
-    /// A node has gone: what it hears counts no more. What people chose there stays.
+    /// A node has gone: what it hears counts no more. What people chose there stays. See
+    /// [`World::settle_heard`].
     pub fn node_gone(&mut self, name: &str, now: Time) -> Vec<Effect> {
         self.change_node(name, None, now)
     }
 
     fn change_node(&mut self, name: &str, boot: Option<&Arc<str>>, now: Time) -> Vec<Effect> {
+        let mut affected = Affected::default();
+        let Some(replica) = self.sharing_mut() else {
+            return Vec::new();
+        };
+        if !replica.is_own(name) {
+            replica.set_live(name, boot, &mut affected);
+        }
+        replica.unsettled.append(&mut affected.devices);
+        self.combine_heard(affected, now)
+    }
+
+    /// Combines some of the devices of nodes that have come or gone: there may be many. Returns
+    /// the effects; `None` once no device is left.
+    pub fn settle_heard(&mut self, most: usize, now: Time) -> Option<Vec<Effect>> {
+        let unsettled = &mut self.sharing_mut()?.unsettled;
+        if unsettled.is_empty() {
+            return None;
+        }
+        let mut affected = Affected::default();
+        let some = std::iter::from_fn(|| unsettled.pop_first());
+        affected.devices.extend(some.take(most));
+        Some(self.combine_heard(affected, now))
+    }
+
+    fn combine_heard(&mut self, affected: Affected, now: Time) -> Vec<Effect> {
         self.made_by_all(|world| {
-            let mut affected = Affected::default();
-            let Some(replica) = world.sharing_mut() else {
-                return Vec::new();
-            };
-            if !replica.is_own(name) {
-                replica.set_live(name, boot, &mut affected);
-            }
             let (mut touched, mut effects) = (Touched::new(), Vec::new());
             world.refresh_heard(affected, &mut touched);
             world.recombine(touched, &OwnChange::None, now, &mut effects);

@@ -73,12 +73,19 @@ impl World {
             return;
         }
         *known = entry.value.map_or(0, |_| entry.revision);
-        let Ok(register) = serde_json::from_str(entry.value.unwrap_or("{}")) else {
+        let text = entry.value.unwrap_or("{}");
+        let Ok(mut register) = serde_json::from_str::<PersonRegister>(text) else {
             // A later release may have written it.
             return;
         };
+        let is_right = self.latest(now).check_person(&mut register);
         self.join_person(user, &register, taken, now);
-        self.compare_person(user, &register);
+        if is_right {
+            self.compare_person(user, &register);
+        } else if let Some(replica) = &mut self.replica {
+            // It stays there until the user changes something.
+            replica.doubt(entry.path);
+        }
     }
 
     /// Has the user's register written if this node has later parts.

@@ -9,7 +9,7 @@ use super::keys::SharedKey;
 use super::registers::{Item, SettingsRegister, json};
 use super::{Gathered, ItemVersions, SharedEntry, Version};
 use crate::directory::UserId;
-use crate::model::own_settings::OwnSettings;
+use crate::model::own_settings::{MAX_BYTES, OwnSettings};
 use crate::model::time::Time;
 use crate::world::World;
 
@@ -57,12 +57,18 @@ impl World {
             return;
         }
         *known = entry.value.map_or(0, |_| entry.revision);
-        let Ok(register) = serde_json::from_str(entry.value.unwrap_or("{}")) else {
+        let text = entry.value.unwrap_or("{}");
+        let Ok(mut register) = serde_json::from_str::<SettingsRegister>(text) else {
             // A later release may have written it.
             return;
         };
+        let is_right = self.latest(now).check_settings(&mut register);
         self.join_settings(user, &register, taken, now);
-        self.compare_settings(user, &register);
+        if is_right {
+            self.compare_settings(user, &register);
+        } else if let Some(replica) = &mut self.replica {
+            replica.doubt(entry.path);
+        }
     }
 
     /// Has the register written if this node has later items.
@@ -165,6 +171,13 @@ fn settings_of(all: &Items, versions: &ItemVersions) -> Option<OwnSettings> {
     let version = |path: &str| versions.get(path).copied().unwrap_or_default();
     let mut ordered: Vec<(&String, &Value)> = all.iter().collect();
     ordered.sort_by_key(|(path, _)| version(path));
+    // Those that certainly do not fit go at once: each takes more than its value.
+    let mut bytes = 0;
+    let fit = ordered.iter().rev().take_while(|(_, value)| {
+        bytes += 4 + value.as_str().map_or(1, str::len);
+        bytes <= MAX_BYTES
+    });
+    ordered.drain(..ordered.len() - fit.count());
     loop {
         let mut object = Map::new();
         for (path, value) in &ordered {

@@ -13,6 +13,7 @@ use crate::world::{Change, Flags, Transition};
 
 mod cluster;
 mod converge;
+mod doubt;
 mod heard;
 mod joining;
 mod registers;
@@ -27,6 +28,37 @@ const USERS: &str = "[general]\nown_settings=handling,mobile,actions,login,note,
      [bob]\ntype=user\nextension=2\nmethod=latest\nuse_devices=yes\n\
      [carol]\ntype=user\nmethod=none\n\
      [dave]\ntype=user\nextension=3\nmethod=latest\nuse_devices=yes\nsource=UserPresence:alice\n";
+
+impl World {
+    /// Takes over the whole store, in small parts.
+    ///
+    /// # Errors
+    /// None of the users of the store is configured here.
+    pub fn take_whole(
+        &mut self,
+        entries: &[SharedEntry],
+        live: &[NodeIdentity],
+        now: Time,
+    ) -> Result<Vec<Effect>, OtherUsers> {
+        self.check_whole(entries)?;
+        self.begin_whole(live);
+        let mut effects = Vec::new();
+        for entries in entries.chunks(3) {
+            effects.extend(self.take_whole_part(entries, now));
+        }
+        while let Some(more) = self.settle_whole(2, now) {
+            effects.extend(more);
+        }
+        Ok(effects)
+    }
+
+    fn with_settled(&mut self, mut effects: Vec<Effect>, now: Time) -> Vec<Effect> {
+        while let Some(more) = self.settle_heard(1, now) {
+            effects.extend(more);
+        }
+        effects
+    }
+}
 
 fn id(world: &World, user: &str) -> UserId {
     world.directory().user(user).unwrap()

@@ -1,47 +1,53 @@
-//! Joining: all that the store has, against all that is known here.
+//! Joining: all that the store has, against all that is known here. It is a lot, so it is done in
+//! parts, each under a lock of its own: [`World::begin_whole`], then [`World::take_whole_part`]
+//! with everything, then [`World::settle_whole`] until nothing is left.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::keys::{SharedKey, SharedPath};
-use super::nodes::OtherNode;
+use super::nodes::{Affected, OtherNode};
 use super::registers::{PersonRegister, SettingsRegister};
 use super::{Gathered, NodeIdentity, OtherUsers, SharedEntry};
-use crate::directory::UserId;
+use crate::directory::{DeviceId, Directory, SourceId, UserId};
 use crate::model::time::Time;
 use crate::world::{Effect, World};
 
-/// The registers that the store has.
-struct FoundRegisters {
+/// A store that is being taken over.
+#[derive(Debug)]
+pub(super) struct Joining {
+    /// The registers that the store has.
     people: Vec<bool>,
     settings: Vec<bool>,
     sources: Vec<bool>,
+    /// The other nodes with what they hear, until all of it is read.
+    nodes: Option<BTreeMap<Arc<str>, OtherNode>>,
+    /// The keys of this node that the store has.
+    own: HashMap<String, String>,
+    /// How many users, sources and devices are compared.
+    compared: usize,
+}
+
+impl Joining {
+    fn new(directory: &Directory, nodes: BTreeMap<Arc<str>, OtherNode>) -> Self {
+        Joining {
+            people: vec![false; directory.user_count()],
+            settings: vec![false; directory.user_count()],
+            sources: vec![false; directory.source_count()],
+            nodes: Some(nodes),
+            own: HashMap::new(),
+            compared: 0,
+        }
+    }
 }
 
 impl World {
-    /// Takes over all that the store has. `live` are the nodes that are registered. What is
-    /// missing there and set here is written later.
+    /// Whether all users in the store are others than those that are configured here.
     ///
     /// # Errors
-    /// The store holds users, and none of them is configured here; nothing is taken over.
-    pub fn take_whole(
-        &mut self,
-        entries: &[SharedEntry],
-        live: &[NodeIdentity],
-        now: Time,
-    ) -> Result<Vec<Effect>, OtherUsers> {
-        if !self.is_sharing() {
-            return Ok(Vec::new());
-        }
-        self.check_users(entries)?;
-        let mut effects = self.with_origin(false, |world| world.join_whole(entries, live, now));
-        let replica = self.sharing_mut();
-        if replica.is_some_and(|replica| std::mem::take(&mut replica.stale_panels)) {
-            effects.extend(self.log_out_stale_panels(now));
-        }
-        Ok(effects)
-    }
-
-    fn check_users(&self, entries: &[SharedEntry]) -> Result<(), OtherUsers> {
+    /// The store holds users, and none of them is configured here.
+    pub fn check_whole(&self, entries: &[SharedEntry]) -> Result<(), OtherUsers> {
         let people = entries.iter().filter(|entry| entry.value.is_some());
         let people = people.filter_map(|entry| match SharedPath::parse(entry.path)? {
             SharedPath::Person(name) => Some(name),
@@ -60,64 +66,9 @@ impl World {
         }
     }
 
-    fn join_whole(
-        &mut self,
-        entries: &[SharedEntry],
-        live: &[NodeIdentity],
-        now: Time,
-    ) -> Vec<Effect> {
+    /// Begins to take over all that the store has. `live` are the nodes that are registered.
+    pub fn begin_whole(&mut self, live: &[NodeIdentity]) {
         let directory = self.directory.clone();
-        let mut taken = Gathered::default();
-        let mut found = FoundRegisters {
-            people: vec![false; directory.user_count()],
-            settings: vec![false; directory.user_count()],
-            sources: vec![false; directory.source_count()],
-        };
-        self.forget_store(live, &mut taken);
-        let mut of_this_node = HashMap::new();
-        let name = self
-            .sharing()
-            .map_or("", |replica| replica.name())
-            .to_owned();
-        for entry in entries {
-            let Some(path) = SharedPath::parse(entry.path) else {
-                continue;
-            };
-            if let SharedPath::Heard { node, .. } = path
-                && *node == *name
-            {
-                of_this_node.extend(entry.value.map(|value| (entry.path, value)));
-                continue;
-            }
-            match path
-                .key(&directory, &name)
-                .filter(|_| entry.value.is_some())
-            {
-                Some(SharedKey::Person(user)) => found.people[user.index()] = true,
-                Some(SharedKey::Settings(user)) => found.settings[user.index()] = true,
-                Some(SharedKey::Extension(source)) => found.sources[source.index()] = true,
-                _ => {}
-            }
-            self.take_entry(entry, &mut taken, now);
-        }
-        self.offer_registers(&found);
-        // What other users and devices make has the same time on every node from now on.
-        taken
-            .heard
-            .devices
-            .extend(directory.devices().map(|it| it.0));
-        for (user, _) in directory.users() {
-            if directory.source_of(user).is_some() {
-                self.touch(user, &mut taken.touched);
-            }
-        }
-        let effects = self.finish_taking(taken, now);
-        self.offer_heard(of_this_node);
-        effects
-    }
-
-    /// Forgets what is known of the store: revisions, and what other nodes hear.
-    fn forget_store(&mut self, live: &[NodeIdentity], taken: &mut Gathered) {
         let Some(replica) = self.sharing_mut() else {
             return;
         };
@@ -127,15 +78,15 @@ impl World {
         for versions in &mut replica.sources {
             versions.revision = 0;
         }
-        let nodes = std::mem::take(&mut replica.nodes);
-        nodes.values().for_each(|node| taken.heard.all_of(node));
-        for node in live {
-            if !replica.is_own(&node.name) {
-                let lives = OtherNode::new(node.boot.clone(), true);
-                replica.nodes.insert(node.name.clone(), lives);
-            }
-        }
-        (replica.is_whole, replica.wants_whole) = (true, false);
+        let others = live.iter().filter(|node| !replica.is_own(&node.name));
+        let others = others.map(|node| {
+            let lives = OtherNode::new(node.boot.clone(), true);
+            (node.name.clone(), lives)
+        });
+        let nodes = others.collect();
+        replica.joining = Some(Box::new(Joining::new(&directory, nodes)));
+        replica.unsettled.clear();
+        replica.wants_whole = false;
     }
 
     /// Gives versions to what was set before anything was shared, so that the later choice stays
@@ -157,64 +108,178 @@ impl World {
         }
     }
 
-    /// Has registers written that the store misses, or whose parts have no version yet: what was
-    /// found in Asterisk while that started.
-    fn offer_registers(&mut self, found: &FoundRegisters) {
-        for at in 0..found.people.len() {
+    /// Takes over some of what the store has.
+    pub fn take_whole_part(&mut self, entries: &[SharedEntry], now: Time) -> Vec<Effect> {
+        let joining = self.sharing_mut().and_then(|it| it.joining.take());
+        // A reload has come in between: everything is read again.
+        let Some(mut joining) = joining else {
+            return Vec::new();
+        };
+        let effects = self.with_origin(false, |world| {
+            let mut taken = Gathered::default();
+            for entry in entries {
+                world.join_entry(entry, &mut joining, &mut taken, now);
+            }
+            world.finish_taking(taken, now)
+        });
+        if let Some(replica) = self.sharing_mut() {
+            replica.joining = Some(joining);
+        }
+        effects
+    }
+
+    fn join_entry(
+        &mut self,
+        entry: &SharedEntry,
+        joining: &mut Joining,
+        taken: &mut Gathered,
+        now: Time,
+    ) {
+        let (Some(path), Some(replica)) = (SharedPath::parse(entry.path), self.sharing()) else {
+            return;
+        };
+        if let SharedPath::Heard { node, .. } = path {
+            if replica.is_own(node) {
+                let value = entry.value.map(str::to_owned);
+                joining.own.extend(value.map(|it| (entry.path.into(), it)));
+                return;
+            }
+            // It counts when all of it is read: nobody sees half of it.
+            let mut unseen = Gathered::default();
+            self.swap_nodes(&mut joining.nodes);
+            self.take_entry(entry, &mut unseen, now);
+            self.swap_nodes(&mut joining.nodes);
+            return;
+        }
+        let key = path.key(&self.directory, replica.name());
+        match key.filter(|_| entry.value.is_some()) {
+            Some(SharedKey::Person(user)) => joining.people[user.index()] = true,
+            Some(SharedKey::Settings(user)) => joining.settings[user.index()] = true,
+            Some(SharedKey::Extension(source)) => joining.sources[source.index()] = true,
+            _ => {}
+        }
+        self.take_entry(entry, taken, now);
+    }
+
+    fn swap_nodes(&mut self, nodes: &mut Option<BTreeMap<Arc<str>, OtherNode>>) {
+        if let (Some(replica), Some(nodes)) = (self.sharing_mut(), nodes) {
+            std::mem::swap(&mut replica.nodes, nodes);
+        }
+    }
+
+    /// After all parts: has some of what the store misses written, and combines what the nodes
+    /// hear. Returns the effects; `None` once nothing is left.
+    pub fn settle_whole(&mut self, most: usize, now: Time) -> Option<Vec<Effect>> {
+        let mut joining = self.sharing_mut()?.joining.take()?;
+        let directory = self.directory.clone();
+        let counts = [
+            directory.user_count(),
+            directory.source_count(),
+            directory.devices().count(),
+        ];
+        let from = joining.compared;
+        let to = from.saturating_add(most);
+        let [users, sources, devices] = counts.map(|count| from.min(count)..to.min(count));
+        let mut effects = self.with_origin(false, |world| {
+            let mut taken = Gathered::default();
+            if let Some(nodes) = joining.nodes.take() {
+                world.put_nodes(nodes, &mut taken.heard);
+            }
+            world.offer_people(users.clone(), &joining);
+            world.offer_sources(sources, &joining);
+            // What other users and devices make has the same time on every node from now on.
+            taken
+                .heard
+                .devices
+                .extend(devices.clone().map(DeviceId::new));
+            for user in users.map(UserId::new) {
+                if directory.source_of(user).is_some() {
+                    world.touch(user, &mut taken.touched);
+                }
+            }
+            let effects = world.finish_taking(taken, now);
+            let devices = devices.map(|at| SharedKey::Device(DeviceId::new(at)));
+            world.offer_heard(devices.collect(), &mut joining.own);
+            effects
+        });
+        joining.compared = to;
+        if counts.iter().any(|count| *count > to) {
+            self.sharing_mut()?.joining = Some(joining);
+            return Some(effects);
+        }
+        self.offer_rest(joining.own);
+        let replica = self.sharing_mut()?;
+        if std::mem::take(&mut replica.stale_panels) {
+            effects.extend(self.log_out_stale_panels(now));
+        }
+        Some(effects)
+    }
+
+    /// From here on the other nodes are these. Devices are combined one after the other.
+    fn put_nodes(&mut self, nodes: BTreeMap<Arc<str>, OtherNode>, affected: &mut Affected) {
+        if let Some(replica) = self.sharing_mut() {
+            let before = std::mem::replace(&mut replica.nodes, nodes);
+            let all = before.values().chain(replica.nodes.values());
+            all.for_each(|node| affected.all_but_devices_of(node));
+            replica.is_whole = true;
+        }
+    }
+
+    /// Has registers of users written that the store misses, or whose parts have no version yet.
+    fn offer_people(&mut self, users: Range<usize>, joining: &Joining) {
+        for at in users {
             let user = UserId::new(at);
             if self.give_versions_to_person(user) {
                 self.wait(SharedKey::Person(user));
-            } else if !found.people[at] {
+            } else if !joining.people[at] {
                 self.compare_person(user, &PersonRegister::default());
             }
             if self.give_versions_to_settings(user) {
                 self.wait(SharedKey::Settings(user));
-            } else if !found.settings[at] {
+            } else if !joining.settings[at] {
                 self.compare_settings(user, &SettingsRegister::default());
             }
         }
-        let directory = self.directory.clone();
-        let sources = directory.sources().map(|(source, _)| source);
-        for (source, found) in sources.zip(&found.sources) {
+    }
+
+    /// As [`Self::offer_people`], of addresses.
+    fn offer_sources(&mut self, sources: Range<usize>, joining: &Joining) {
+        for at in sources {
+            let source = SourceId::new(at);
             if !self.is_shared_source(source) {
                 continue;
             }
             if self.give_versions_to_source(source) {
                 self.wait(SharedKey::Extension(source));
-            } else if !found {
+            } else if !joining.sources[at] {
                 self.compare_extension(source, None);
             }
         }
     }
 
-    /// Has the keys of this node written or deleted that differ in the store.
-    fn offer_heard(&mut self, mut there: HashMap<&str, &str>) {
-        let directory = self.directory.clone();
-        let Some(replica) = self.sharing() else {
-            return;
-        };
-        let devices = directory
-            .devices()
-            .map(|(device, _)| SharedKey::Device(device));
-        let published = replica.published.keys().copied().map(SharedKey::Published);
-        let mut keys: Vec<SharedKey> = devices.chain(published).collect();
-        keys.extend(
-            self.panels
-                .keys()
-                .map(|user| SharedKey::Panel(user.as_str().into())),
-        );
-        keys.extend(
-            self.parking
-                .spaces()
-                .map(|space| SharedKey::Parked(space.into())),
-        );
+    /// Has those keys of this node written or deleted that differ in the store.
+    fn offer_heard(&mut self, keys: Vec<SharedKey>, there: &mut HashMap<String, String>) {
         for key in keys {
-            let value = self.shared_value(&key);
-            let path = key.path(&directory, self.sharing().map_or("", |it| it.name()));
-            if there.remove(&*path) != value.as_deref() {
+            let name = self.sharing().map_or("", |it| it.name());
+            let path = key.path(&self.directory, name);
+            if there.remove(&path) != self.shared_value(&key) {
                 self.wait(key);
             }
         }
+    }
+
+    /// As [`Self::offer_heard`], of everything but devices.
+    fn offer_rest(&mut self, mut there: HashMap<String, String>) {
+        let Some(replica) = self.sharing() else {
+            return;
+        };
+        let published = replica.published.keys().copied();
+        let mut keys: Vec<SharedKey> = published.map(SharedKey::Published).collect();
+        let panels = self.panels.keys();
+        keys.extend(panels.map(|user| SharedKey::Panel(user.as_str().into())));
+        let spaces = self.parking.spaces();
+        keys.extend(spaces.map(|space| SharedKey::Parked(space.into())));
+        self.offer_heard(keys, &mut there);
         for path in there.into_keys() {
             self.wait(SharedKey::Old(path.into()));
         }

@@ -288,6 +288,12 @@ impl Cluster {
         (member.read, member.joined) = (self.etcd.revision, true);
     }
 
+    /// Another program writes.
+    pub fn put(&mut self, path: &str, value: String) {
+        self.etcd.begin();
+        self.etcd.put(path, Some(value));
+    }
+
     /// The store loses everything.
     pub fn wipe(&mut self) {
         self.etcd = Etcd::default();
@@ -332,9 +338,13 @@ impl Cluster {
                     (Some(name), Some(boot)) => {
                         let (name, boot) = (name.into(), boot.into());
                         let node = NodeIdentity { name, boot };
-                        effects.extend(member.world.node_here(node, now));
+                        let more = member.world.node_here(node, now);
+                        effects.extend(member.world.with_settled(more, now));
                     }
-                    (Some(name), None) => effects.extend(member.world.node_gone(name, now)),
+                    (Some(name), None) => {
+                        let more = member.world.node_gone(name, now);
+                        effects.extend(member.world.with_settled(more, now));
+                    }
                     (None, value) => entries.push(SharedEntry {
                         path,
                         value,

@@ -99,6 +99,7 @@ fn an_entry_of_another_life_does_not_count() {
     assert_eq!(device(member, "PJSIP/1"), Some(Unavailable));
     let (name, boot) = ("d".into(), "d".into());
     member.world.node_here(NodeIdentity { name, boot }, time);
+    while member.world.settle_heard(1, time).is_some() {}
     assert_eq!(device(member, "PJSIP/1"), Some(InUse));
 }
 
