@@ -14,9 +14,9 @@ pub enum SourceKind {
     Presence,
     /// A user of this module.
     User(UserId),
-    /// A device state and a table: see [`Directory::reading`].
+    /// A device state and a table: see [`super::Directory::reading`].
     Device,
-    /// Time ranges: see [`Directory::schedules`].
+    /// Time ranges: see [`super::Directory::schedules`].
     Schedule,
 }
 
