@@ -74,7 +74,7 @@ impl Cleaning {
 }
 
 /// The digest of the configuration, if all nodes have the same.
-fn agreed(hub: &Hub) -> Option<String> {
+pub(super) fn agreed(hub: &Hub) -> Option<String> {
     let own = hub.source.facts().digest;
     let all_same = hub.with(|state| {
         let mut here = state.nodes.values();
@@ -83,7 +83,7 @@ fn agreed(hub: &Hub) -> Option<String> {
     all_same.then_some(own)
 }
 
-fn clean_up(hub: &Hub, guard: &Compare, cancel: &Arc<AtomicBool>) {
+pub(super) fn clean_up(hub: &Hub, guard: &Compare, cancel: &Arc<AtomicBool>) {
     let mut link = hub.connector.link(&hub.settings, cancel);
     let mut deleted = 0;
     for part in REGISTERS {

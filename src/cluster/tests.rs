@@ -1,6 +1,7 @@
 //! The threads of several nodes, on a store in memory and with users of the test.
 
 mod breaks;
+mod cleaning;
 mod refusals;
 mod wrong;
 

@@ -122,3 +122,32 @@ fn data_that_is_wiped_is_written_again_by_the_nodes() {
     assert!(b.load_module(crate::harness::MODULE).ok());
     assert_shows(&cluster.same(), &[("carol", ["away", "", "Chosen later"])]);
 }
+
+/// etcd goes back to an old copy of its data: what was chosen since stays, and nothing that was
+/// cleared comes back.
+#[test]
+fn data_that_is_restored_from_a_copy_changes_nothing() {
+    let cluster = Cluster::of(&conf()).quick().start();
+    let [a, b, c] = cluster.three();
+    set(a, "carol", "xa,,Saved");
+    b.set_custom("200", "dnd,meeting,Saved");
+    a.setvar("USER_PRESENCE(bob,dndStatus)", "DoNotAcceptAnyCalls");
+    cluster.same();
+    cluster.etcd.save();
+    cluster.same();
+    set(b, "carol", "not_set");
+    a.set_custom("200", "away,,After the copy");
+    c.setvar("USER_PRESENCE(bob,dndStatus)", "TakeAllCalls");
+    let after = cluster.same();
+    cluster.etcd.restore();
+    assert_eq!(cluster.same(), after);
+    set(c, "carol", "chat,,Later");
+    assert_shows(
+        &cluster.same(),
+        &[
+            ("carol", ["chat", "", "Later"]),
+            ("alice", ["away", "", "After the copy"]),
+        ],
+    );
+    cluster.same_in_stock();
+}

@@ -101,6 +101,28 @@ fn a_choice_at_one_node_is_shown_at_all() {
     }
 }
 
+/// Two nodes set one extension one after the other, as fast as it goes: the second choice is made
+/// while the first one is on its way, or is being written to the second node's Asterisk.
+#[test]
+fn the_later_of_two_choices_in_quick_succession_stays() {
+    let cluster = Cluster::of(&conf()).start();
+    let nodes = cluster.three();
+    for round in 0..60 {
+        let (first, second) = (nodes[round % 3], nodes[(round + 1) % 3]);
+        let message = |which: &str| format!("{which} of {round}");
+        first.set_custom("200", &format!("away,,{}", message("first")));
+        first.wait_value("USER_PRESENCE(alice,message)", &message("first"));
+        second.set_custom("200", &format!("dnd,,{}", message("second")));
+        cluster.meet();
+        let picture = cluster.same();
+        assert_shows(&picture, &[("alice", ["dnd", "", &message("second")])]);
+        for node in nodes {
+            wait_extension(node, "200", ["dnd", "", &message("second")]);
+        }
+    }
+    cluster.same_in_stock();
+}
+
 /// Devices, calls and panels of one node count at all of them, and go with it.
 #[test]
 fn a_phone_and_a_panel_at_one_node_count_at_all() {
