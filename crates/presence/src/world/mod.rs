@@ -308,6 +308,8 @@ pub struct World {
     /// Rows of removed users and sources: see [`World::orphaned_rows`].
     orphaned: BTreeMap<String, Option<String>>,
     pending: HashMap<SourceId, PendingWrite>,
+    /// Since when writes that took over choices of other nodes are done; of the last moments.
+    taken_over: HashMap<SourceId, Time>,
     queue: VecDeque<SourceId>,
     /// Writes to addresses that a reload has removed.
     leftover_writes: VecDeque<Write>,
@@ -485,6 +487,7 @@ impl World {
                 }
                 let at = self.stamp(now);
                 self.report_source(source, Presence::new(state, subtype, message), at);
+                self.write_if_both(source, now);
                 self.touch_readers(source, &mut touched);
             }
             // Another node may hear it.

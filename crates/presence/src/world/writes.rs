@@ -10,11 +10,18 @@
 //! a choice made here that is later, and it stays.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::{Effect, World};
 use crate::directory::{SourceId, UserId};
 use crate::model::state::Presence;
 use crate::model::time::Time;
+
+/// A choice of this node and a write of another node's are at the same moment within this time.
+const BOTH: Duration = Duration::from_secs(2);
+
+/// How many writes are noted before those of earlier moments are forgotten.
+const MOST_NOTED: usize = 1000;
 
 #[derive(Default, Debug)]
 pub(super) struct PendingWrite {
@@ -81,6 +88,23 @@ impl World {
         self.write_again(source);
         if let Some(pending) = self.pending.get_mut(&source) {
             pending.taken_over = taken_over;
+        }
+    }
+
+    /// Notes that a write of another node's choice is done.
+    fn note_taken_over(&mut self, source: SourceId, now: Time) {
+        if self.taken_over.len() >= MOST_NOTED {
+            self.taken_over.retain(|_, at| now < at.after(BOTH));
+        }
+        self.taken_over.insert(source, now);
+    }
+
+    /// A choice was made here. If another node's was written at the same moment, Asterisk may
+    /// have kept that one, although it reports this one last: this one is written again.
+    pub(super) fn write_if_both(&mut self, source: SourceId, now: Time) {
+        let at = self.taken_over.remove(&source);
+        if at.is_some_and(|at| now < at.after(BOTH)) {
+            self.write_again(source);
         }
     }
 
@@ -169,10 +193,14 @@ impl World {
         if !pending.in_flight.is_empty() || pending.queued.is_some() {
             return Vec::new();
         }
+        let is_taken_over = pending.taken_over.is_some();
         let reported = self
             .pending
             .remove(&source)
             .and_then(|pending| pending.last_reported);
+        if is_taken_over {
+            self.note_taken_over(source, now);
+        }
         let Some(reported) = reported else {
             return Vec::new();
         };

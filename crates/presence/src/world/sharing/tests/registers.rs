@@ -266,6 +266,33 @@ fn a_later_choice_stays_while_another_nodes_is_being_written() {
     }
 }
 
+/// Asterisk stores a value and then reports it. Two writers at the same moment may store in one
+/// order and report in the other.
+#[test]
+fn asterisk_keeps_the_choice_that_it_reports_last() {
+    let mut cluster = cluster();
+    let now = wait(&mut cluster, 1);
+    cluster.at(0).report("1", "away", now);
+    cluster.settle();
+    cluster.at(1).report("1", "chat", now + 5);
+    cluster.settle();
+    let member = cluster.at(0);
+    member.report("1", "dnd", now + 6);
+    let written = member.stock["CustomPresence:1"].clone();
+    assert_eq!(written.state(), State::Dnd);
+    member
+        .stock
+        .insert("CustomPresence:1".into(), State::Chat.into());
+    cluster.settle();
+    cluster.compare().unwrap();
+    assert_eq!(cluster.members[0].stock["CustomPresence:1"], written);
+    // At another time nothing is written again.
+    let now = now + 10_000;
+    let member = cluster.at(0);
+    member.report("1", "xa", now);
+    assert_eq!(member.world.take_write(), None);
+}
+
 #[test]
 fn an_extension_that_two_nodes_hear_counts_once_with_the_latest() {
     let mut cluster = cluster();
