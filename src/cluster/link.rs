@@ -63,7 +63,7 @@ pub trait Link {
 }
 
 /// The changes of the store, in their order.
-pub trait Stream {
+pub trait ChangeStream {
     /// Waits for changes until the deadline.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ pub trait Connector: Send + Sync {
         prefix: &str,
         from: i64,
         stop: &Arc<AtomicBool>,
-    ) -> Result<Box<dyn Stream>, EtcdError>;
+    ) -> Result<Box<dyn ChangeStream>, EtcdError>;
 }
 
 /// Connects to etcd.
@@ -109,7 +109,7 @@ mod to_etcd {
             prefix: &str,
             from: i64,
             stop: &Arc<AtomicBool>,
-        ) -> Result<Box<dyn Stream>, EtcdError> {
+        ) -> Result<Box<dyn ChangeStream>, EtcdError> {
             let watch = Watch::open(settings.clone(), prefix, from, stop.clone())?;
             Ok(Box::new(watch))
         }
@@ -154,7 +154,7 @@ mod to_etcd {
         }
     }
 
-    impl Stream for Watch {
+    impl ChangeStream for Watch {
         fn next(&mut self, deadline: Instant) -> Result<WatchNews, EtcdError> {
             Watch::next(self, deadline)
         }

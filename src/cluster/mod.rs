@@ -41,7 +41,7 @@ use crate::sync::{Condvar, Mutex};
 use hub::{ClusterCounts, Hub};
 #[cfg(all(feature = "asterisk", not(test)))]
 pub use link::ToEtcd;
-pub use link::{Connector, Link, Stream};
+pub use link::{ChangeStream, Connector, Link};
 use presence::Time;
 use presence::account::uuid_of;
 use presence::config::Cluster;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::etcd::{Entry, EtcdError, WatchNews};
 use super::hub::{ClusterCounts, Hub};
-use super::link::{Link, Stream};
+use super::link::{ChangeStream, Link};
 use super::nodes;
 use super::record::{HEARD, KEEPER, NODES};
 use super::status::{KeeperKey, Session};
@@ -26,7 +26,7 @@ pub fn run(hub: &Arc<Hub>) {
     let mut last = 0;
     while let Some(session) = hub.next_session(last) {
         last = session.number;
-        let mut receiver = Receiver {
+        let mut receiver = ClusterReceiver {
             hub,
             link: hub.connector.link(&hub.settings, &session.over),
             session: &session,
@@ -45,7 +45,7 @@ pub fn run(hub: &Arc<Hub>) {
     }
 }
 
-struct Receiver<'a> {
+struct ClusterReceiver<'a> {
     hub: &'a Hub,
     link: Box<dyn Link>,
     session: &'a Session,
@@ -55,7 +55,7 @@ struct Receiver<'a> {
     pause: Option<Duration>,
 }
 
-impl Receiver<'_> {
+impl ClusterReceiver<'_> {
     /// Notes what fails, and waits a moment.
     fn failed(&mut self, why: &str) {
         if self.session.is_over() {
@@ -91,7 +91,7 @@ impl Receiver<'_> {
         let Some(mut seen) = self.read_whole()? else {
             return Ok(());
         };
-        let mut stream: Option<Box<dyn Stream>> = None;
+        let mut stream: Option<Box<dyn ChangeStream>> = None;
         while !self.session.is_over() {
             if self
                 .hub
@@ -139,7 +139,7 @@ impl Receiver<'_> {
         Ok(())
     }
 
-    fn open(&self, from: i64) -> Result<Box<dyn Stream>, EtcdError> {
+    fn open(&self, from: i64) -> Result<Box<dyn ChangeStream>, EtcdError> {
         let hub = self.hub;
         let prefix = &hub.settings.prefix;
         hub.connector
@@ -183,6 +183,7 @@ impl Receiver<'_> {
     /// over.
     fn read_whole(&mut self) -> Result<Option<i64>, EtcdError> {
         crate::trip("cluster whole");
+        let begin = Instant::now();
         let mut entries: Vec<Entry> = Vec::new();
         let prefix = self.hub.settings.prefix.clone();
         let revision = match self.link.range(&prefix, &mut |entry| entries.push(entry)) {
@@ -206,9 +207,16 @@ impl Receiver<'_> {
             .filter(|entry| is_shared(entry.path))
             .collect();
         let live = self.hub.with(|state| state.live());
+        let read = begin.elapsed();
         let taken = self.hub.source.take_whole(&shared, &live);
         self.was_away = false;
         let is_taken = taken.is_ok();
+        log::debug!(
+            "{} keys of the cluster were read in {} ms and taken over in {} ms",
+            shared.len(),
+            read.as_millis(),
+            (begin.elapsed() - read).as_millis()
+        );
         self.hub.with(|state| {
             state.revision = state.revision.max(revision);
             match taken {
@@ -326,7 +334,7 @@ impl Receiver<'_> {
 /// Whether a key is a user's, an address's, or what a node hears.
 fn is_shared(path: &str) -> bool {
     let is_below = |part: &&str| path.starts_with(*part);
-    path.starts_with(HEARD) || super::record::REGISTERS.iter().any(|it| is_below(&it))
+    path.starts_with(HEARD) || super::record::REGISTERS.iter().any(is_below)
 }
 
 fn keeper_of(entry: &Entry) -> Option<KeeperKey> {

@@ -19,7 +19,7 @@ const LAST: Duration = Duration::from_millis(300);
 /// How long a node that may not take part waits before it looks again.
 const REFUSED: Duration = Duration::from_secs(2);
 
-pub(super) struct Sender<'a> {
+pub(super) struct ClusterSender<'a> {
     pub(super) hub: &'a Arc<Hub>,
     pub(super) link: Box<dyn Link>,
     registration: Option<Registration>,
@@ -60,7 +60,7 @@ impl From<EtcdError> for Setback {
 
 /// The thread.
 pub fn run(hub: &Arc<Hub>) {
-    let mut sender = Sender {
+    let mut sender = ClusterSender {
         hub,
         link: hub.connector.link(&hub.settings, &hub.cancel),
         registration: None,
@@ -102,7 +102,7 @@ pub fn run(hub: &Arc<Hub>) {
     let _ = catch_unwind(AssertUnwindSafe(|| sender.leave()));
 }
 
-impl Sender<'_> {
+impl ClusterSender<'_> {
     /// One registration, from joining to its end.
     fn session(&mut self) -> SessionEnd {
         self.trouble = None;

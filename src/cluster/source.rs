@@ -98,6 +98,9 @@ pub trait SharedState: Send + Sync {
     /// How many keys wait to be written.
     fn waiting(&self) -> usize;
 
+    /// The paths of up to `most` people who are configured.
+    fn some_people(&self, most: usize) -> Vec<String>;
+
     /// Those of the paths that belong to users and addresses that are not configured.
     fn unknown(&self, paths: &[String]) -> Vec<String>;
 

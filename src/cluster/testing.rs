@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use presence::config::Cluster;
 
 use super::etcd::{Committed, Compare, Entry, EtcdError, Op, OpResult, WatchNews};
-use super::{Connector, Link, Stream};
+use super::{ChangeStream, Connector, Link};
 
 /// What the store has.
 #[derive(Default)]
@@ -214,7 +214,7 @@ impl Connector for FakeConnector {
         prefix: &str,
         from: i64,
         stop: &Arc<AtomicBool>,
-    ) -> Result<Box<dyn Stream>, EtcdError> {
+    ) -> Result<Box<dyn ChangeStream>, EtcdError> {
         drop(self.check(stop)?);
         Ok(Box::new(FakeStream {
             to: self.clone(),
@@ -306,7 +306,7 @@ struct FakeStream {
     from: i64,
 }
 
-impl Stream for FakeStream {
+impl ChangeStream for FakeStream {
     fn next(&mut self, deadline: Instant) -> Result<WatchNews, EtcdError> {
         loop {
             let store = self.to.check(&self.stop)?;

@@ -172,6 +172,10 @@ impl SharedState for FakeUsers {
         self.users.lock().waiting.len()
     }
 
+    fn some_people(&self, _: usize) -> Vec<String> {
+        vec!["person/alice".into()]
+    }
+
     fn unknown(&self, paths: &[String]) -> Vec<String> {
         let other = |path: &&String| path.contains("removed") || path.contains("other");
         let unknown = paths.iter().filter(other);

@@ -5,10 +5,10 @@ use std::time::Instant;
 use super::etcd::{Committed, Compare, MOST_BYTES, MOST_OPS, Op, OpResult};
 use super::hub::ClusterCounts;
 use super::record::{ACKNOWLEDGED, KEEPER};
-use super::sender::{Sender, Setback};
+use super::sender::{ClusterSender, Setback};
 use presence::world::{SharedEntry, SharedWrite};
 
-impl Sender<'_> {
+impl ClusterSender<'_> {
     /// Writes what waits, oldest first, until nothing does.
     pub(super) fn write(&mut self) -> Result<(), Setback> {
         while Instant::now() < self.next_beat && !self.hub.is_stopping() {

@@ -107,6 +107,11 @@ impl SharedState for Runtime {
         waiting.unwrap_or_default()
     }
 
+    fn some_people(&self, most: usize) -> Vec<String> {
+        self.read(|world| world.some_people(most))
+            .unwrap_or_default()
+    }
+
     fn unknown(&self, paths: &[String]) -> Vec<String> {
         let unknown = self.read(|world| {
             let unknown = world.unknown_shared(paths.iter().map(String::as_str));

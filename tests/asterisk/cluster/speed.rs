@@ -6,7 +6,7 @@ use crate::harness::cluster::Cluster;
 use crate::harness::watchers::Watchers;
 use crate::harness::{Ami, Instance};
 
-const ROUNDS: usize = 200;
+const ROUNDS: usize = 100;
 
 /// Far above what is measured: only a defect reaches it.
 const BOUND: Duration = Duration::from_secs(2);

@@ -76,12 +76,18 @@ impl Layers {
     }
 
     pub(super) fn remove_ended(&mut self, now: Time) {
+        self.end_those(|layer| layer.until <= now);
+    }
+
+    /// Removes timed statuses so that they do not return from another node.
+    pub(super) fn end_those(&mut self, ends: impl Fn(&Layer) -> bool) {
         let (timed, ended) = (&mut self.timed, &mut self.ended);
         timed.retain(|layer| {
-            if layer.until <= now && layer.version != Version::NONE {
+            let goes = ends(layer);
+            if goes && layer.version != Version::NONE {
                 ended.push((layer.owner.clone(), layer.version));
             }
-            layer.until > now
+            !goes
         });
     }
 

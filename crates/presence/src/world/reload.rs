@@ -477,7 +477,7 @@ impl World {
                 Ending::Own(_) => {}
                 Ending::Source(source) => {
                     let of_removed = |layers: &mut Layers| {
-                        layers.timed.retain(|layer| stays(&layer.owner));
+                        layers.end_those(|layer| !stays(&layer.owner));
                     };
                     if self.change_layers(source, &mut touched, of_removed) {
                         self.write_again(source);

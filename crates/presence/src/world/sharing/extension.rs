@@ -141,7 +141,9 @@ impl World {
                 layers.ended.push((owner.clone(), *version));
             }
         }
-        layers.remove_ended(now);
+        // A user that is not configured here has no status either.
+        let directory = &self.directory;
+        layers.end_those(|layer| layer.until <= now || directory.user(&layer.owner).is_none());
         layers.timed.retain(|layer| layer.version >= base);
         layers.ended.retain(|(_, version)| *version >= base);
         layers

@@ -375,6 +375,13 @@ impl World {
         }
     }
 
+    /// The registers of up to `most` users that are configured here.
+    pub fn some_people(&self, most: usize) -> Vec<String> {
+        let users = self.directory.users().take(most);
+        let paths = users.map(|(user, _)| SharedKey::Person(user).path(&self.directory, ""));
+        paths.collect()
+    }
+
     /// The registers among `paths` of users and addresses that are not configured here.
     pub fn unknown_shared<'a>(&self, paths: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
         let directory = &self.directory;

@@ -1,6 +1,6 @@
 //! Joining: all that the store has, against all that is known here.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::keys::{SharedKey, SharedPath};
 use super::nodes::OtherNode;
@@ -127,7 +127,7 @@ impl World {
         for versions in &mut replica.sources {
             versions.revision = 0;
         }
-        let nodes = std::mem::replace(&mut replica.nodes, BTreeMap::new());
+        let nodes = std::mem::take(&mut replica.nodes);
         nodes.values().for_each(|node| taken.heard.all_of(node));
         for node in live {
             if !replica.is_own(&node.name) {

@@ -48,13 +48,14 @@ const PATCHES: [&str; 6] = [
 ];
 
 fn step() -> impl Strategy<Value = Step> {
-    let (node, user) = (0..3_usize, 0..4_usize);
+    // Few users for the small things, so that nodes change the same ones.
+    let (node, user, few) = (0..3_usize, 0..4_usize, 0..2_usize);
     prop_oneof![
         6 => (node.clone(), user.clone(), 0..8_usize).prop_map(|(n, u, v)| Step::Choose(n, u, v)),
-        2 => (node.clone(), user.clone(), 0..3_usize).prop_map(|(n, u, v)| Step::Dnd(n, u, v)),
-        2 => (node.clone(), user.clone(), 0..3_usize, any::<bool>())
+        4 => (node.clone(), few.clone(), 0..3_usize).prop_map(|(n, u, v)| Step::Dnd(n, u, v)),
+        6 => (node.clone(), few.clone(), 0..2_usize, any::<bool>())
             .prop_map(|(n, u, f, on)| Step::Flag(n, u, f, on)),
-        2 => (node.clone(), user.clone(), 0..6_usize).prop_map(|(n, u, v)| Step::Settings(n, u, v)),
+        4 => (node.clone(), few, 0..6_usize).prop_map(|(n, u, v)| Step::Settings(n, u, v)),
         4 => (node.clone(), 0..3_usize, 0..4_usize).prop_map(|(n, e, v)| Step::Report(n, e, v)),
         4 => (node.clone(), 0..2_usize, 0..9_usize).prop_map(|(n, d, s)| Step::Device(n, d, s)),
         1 => (node.clone(), user, any::<bool>()).prop_map(|(n, u, on)| Step::Panel(n, u, on)),

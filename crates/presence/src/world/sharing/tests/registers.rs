@@ -270,6 +270,44 @@ fn only_the_keeper_is_the_origin_of_an_end() {
 }
 
 #[test]
+fn a_schedule_has_one_time_on_all_nodes() {
+    let text = "[alice]\ntype=user\nextension=1\nmethod=latest\nschedule=9:00-17:00,*,*,*\n";
+    let mut cluster = Cluster::new(text);
+    let now = wait(&mut cluster, 1);
+    let (source, _) = cluster.members[0].world.directory().schedules()[0].clone();
+    let report = |member: &mut cluster::Member, state, now| {
+        let (subtype, message) = ("", "");
+        let reported = Change::Reported {
+            source,
+            state,
+            subtype,
+            message,
+        };
+        member.apply(&reported, now);
+    };
+    for (at, member) in cluster.members.iter_mut().enumerate() {
+        member.world.set_keeper(at == 1);
+        member.effects.clear();
+        report(member, State::Available, now + at as u64);
+        let origin = transitions(&member.effects)[0].origin;
+        assert_eq!(origin, at == 1);
+    }
+    cluster.settle();
+    cluster.compare().unwrap();
+    let since = Time::from_millis(now + 2);
+    assert_eq!(cluster.members[0].world.source(source).since, since);
+    // A node whose minute begins earlier does not decide for the others.
+    report(cluster.at(0), State::Unavailable, now + 10);
+    cluster.settle();
+    assert_eq!(state(&cluster.members[1].world, "alice"), State::Available);
+    for at in [1, 2] {
+        report(cluster.at(at), State::Unavailable, now + 20);
+    }
+    cluster.settle();
+    cluster.compare().unwrap();
+}
+
+#[test]
 fn a_register_of_a_later_release_is_left_alone() {
     let mut cluster = cluster();
     let now = wait(&mut cluster, 1);

@@ -35,10 +35,8 @@ fn what_is_shared_moves_to_the_new_numbers() {
     cluster.at(0).set_device("PJSIP/1", DeviceState::InUse, now);
     cluster.at(0).set_device("PJSIP/9", DeviceState::InUse, now);
     cluster.settle();
-    let settings = r#"{"loginStatus":"away"}"#;
     cluster.at(0).choose("alice", "away", now + 10);
     cluster.at(1).report("2", "dnd", now + 10);
-    let _ = settings;
     assert!(!cluster.members[0].world.wants_whole());
     for at in 0..3 {
         reload(cluster.at(at), AFTER, now + 20);
@@ -80,4 +78,33 @@ fn a_user_that_is_configured_anew_gets_what_the_store_has() {
         cluster.members[1].stock["CustomPresence:7"].state(),
         State::Away
     );
+}
+
+#[test]
+fn a_timed_status_of_a_removed_user_does_not_return() {
+    let both = "[alice]\ntype=user\nextension=1\n[bob]\ntype=user\nextension=1\n";
+    let mut cluster = Cluster::new(both);
+    let now = cluster.now;
+    cluster.at(0).report("1", "away", now + 1);
+    cluster.at(0).choose("alice", "dnd,,,t(600)", now + 2);
+    cluster.settle();
+    let bob = "[bob]\ntype=user\nextension=1\n";
+    for at in 0..3 {
+        reload(cluster.at(at), bob, now + 10);
+    }
+    cluster.etcd.compact();
+    cluster.settle();
+    cluster.compare().unwrap();
+    assert_eq!(state(&cluster.members[0].world, "bob"), State::Away);
+    // Nor on a node that knows nothing yet.
+    let mut fresh = cluster::Member::new("d", bob, now + 20);
+    let (value, revision) = &cluster.etcd.keys["extension/CustomPresence:1"];
+    let entry = SharedEntry {
+        path: "extension/CustomPresence:1",
+        value: Some(value),
+        revision: *revision,
+    };
+    let at = fresh.time(now + 20);
+    fresh.world.take_whole(&[entry], &[], at).unwrap();
+    assert_eq!(state(&fresh.world, "bob"), State::Away);
 }
