@@ -22,7 +22,7 @@ fn the_keeper_deletes_what_no_node_has_and_nothing_else() {
     let hub = a.cluster.current.load_full().unwrap();
     let clean = |lease: i64| {
         let key = hub.node_key("a");
-        clean::clean_up(&hub, &Compare::Lease { key, lease });
+        clean::clean_up(&hub, &Compare::Lease { key, lease }, &hub.cancel);
         keys.map(|key| etcd.value(key).is_some())
     };
     // Without its registration it deletes nothing.
@@ -38,7 +38,7 @@ fn the_keeper_deletes_what_no_node_has_and_nothing_else() {
     let other = b.cluster.current.load_full().unwrap();
     let lease = other.with(|state| state.lease);
     let key = other.node_key("b");
-    clean::clean_up(&other, &Compare::Lease { key, lease });
+    clean::clean_up(&other, &Compare::Lease { key, lease }, &other.cancel);
     assert!(etcd.value(keys[0]).is_some());
 }
 

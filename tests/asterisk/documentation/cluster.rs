@@ -57,7 +57,10 @@ fn every_message_of_the_page_is_one_of_the_module() {
         .split_once("If changes do not arrive")
         .expect("its end");
     let mut source = String::new();
-    for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cluster")) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = sources(&root.join("src/cluster"));
+    files.push(root.join("src/runtime/cluster.rs"));
+    for file in files {
         let text = fs::read_to_string(&file).expect("a source file");
         // A text in several lines is one.
         let mut lines = text.split("\\\n");
