@@ -617,16 +617,12 @@ impl World {
             let before = was.decisions.as_deref().unwrap_or(decisions);
             Box::new([before.clone(), decisions.clone()])
         });
-        Effect::Transition(Arc::new(Transition {
-            old: was.presence,
-            old_status: was.status,
-            old_visibility: was.visibility,
-            changed,
-            decisions,
-            publish,
-            origin: self.is_origin(),
-            ..self.present(user)
-        }))
+        let old = (was.presence, was.status, was.visibility);
+        let mut transition = self.transition_from(user, old, changed);
+        transition.decisions = decisions;
+        transition.publish = publish;
+        transition.origin = self.is_origin();
+        Effect::Transition(Arc::new(transition))
     }
 }
 
