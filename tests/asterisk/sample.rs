@@ -3,7 +3,7 @@
 
 use crate::harness::sets;
 use crate::harness::users::wait_custom;
-use crate::harness::{Instance, Phone, wait_until};
+use crate::harness::{EtcdCluster, Instance, Phone, wait_until};
 use crate::harness::{now, repository_file};
 
 fn sample() -> String {
@@ -247,15 +247,19 @@ fn readme_blocks() -> [String; 3] {
     files
 }
 
-/// All of the README's configuration and dialplan, pasted together unchanged.
+/// All of the README's configuration and dialplan, pasted together unchanged, but for the
+/// addresses of etcd.
 #[test]
 fn the_examples_of_the_readme_work() {
     let [users, dialplan, queues] = readme_blocks();
     for part in ["[lunch]", "action = ", "handling = ", "password = "] {
         assert!(users.contains(part), "{part} in\n{users}");
     }
+    let etcd = EtcdCluster::start(3);
+    let servers = "http://10.0.0.1:2379, http://10.0.0.2:2379, http://10.0.0.3:2379";
+    assert!(users.contains(servers), "{users}");
     let ast = Instance::builder()
-        .userpresence(&users)
+        .userpresence(&users.replace(servers, &etcd.servers()))
         .dialplan(&dialplan)
         .modules(sets::QUEUE)
         .file("queues.conf", &queues)
