@@ -249,7 +249,7 @@ impl World {
     }
 
     /// Begins to share with other nodes. Everything stays as it is. Nothing is decided between
-    /// the nodes before [`World::take_whole`].
+    /// the nodes before [`World::begin_whole`].
     pub fn begin_sharing(&mut self, node: NodeIdentity, now: Time) {
         if self.replica.is_none() {
             // Later the times of all nodes are one order, which no node may change.
