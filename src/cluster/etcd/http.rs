@@ -201,9 +201,16 @@ pub(super) fn explain(settings: &Cluster, server: &str, why: &curl::Error) -> Fa
              together: {text}"
         ))
     } else if why.is_peer_failed_verification() || why.is_ssl_cacert() {
-        refused(match has("subject name") || has("does not match") {
-            true => format!("the certificate of etcd at {server} is for another host: {text}"),
-            false => format!("the certificate of etcd at {server} is not trusted: {text}"),
+        let is_for_another = has("subject name") || has("does not match");
+        refused(match (is_for_another, &settings.ca_file) {
+            (true, _) => format!("the certificate of etcd at {server} is for another host: {text}"),
+            (false, Some(file)) => format!(
+                "the certificate of etcd at {server} is not trusted with '{file}' (ca_file): {text}"
+            ),
+            (false, None) => format!(
+                "the certificate of etcd at {server} is not trusted: {text}; set 'ca_file' to \
+                 the authority that has signed it"
+            ),
         })
     } else if has("certificate required") || has("bad certificate") || has("unknown ca") {
         refused(match &settings.certificate_file {
