@@ -56,6 +56,7 @@ for purpose in "$@"; do
             need 'command -v sipp' sip-tester
             need 'command -v baresip' baresip-core
             need 'command -v linphonec' linphone-cli
+            need 'command -v ip' iproute2
             need 'command -v sqlite3' sqlite3
             need 'command -v xmllint' libxml2-utils
             need 'command -v chromium && command -v chromedriver' chromium chromium-driver

@@ -104,6 +104,11 @@ impl Ami {
     /// Connects and logs in. The error says what went wrong.
     pub(super) fn connect(port: u16, user: &str, secret: &str) -> Result<Self, String> {
         let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|e| e.to_string())?;
+        Self::log_in(stream, user, secret)
+    }
+
+    /// Logs in on a connection that exists.
+    pub(super) fn log_in(stream: TcpStream, user: &str, secret: &str) -> Result<Self, String> {
         stream.set_nodelay(true).map_err(|e| e.to_string())?;
         let mut reader = stream.try_clone().map_err(|e| e.to_string())?;
         skip_banner(&mut reader).map_err(|e| e.to_string())?;

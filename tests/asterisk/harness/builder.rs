@@ -2,6 +2,7 @@
 
 use super::instance::Instance;
 use super::modules::sets;
+use super::namespace::Namespace;
 use super::paths;
 
 /// The build of the module that an instance gets.
@@ -30,6 +31,7 @@ pub struct Builder {
     pub(super) files: Vec<(String, String)>,
     pub(super) realtime: Option<(Vec<String>, String)>,
     pub(super) environment: Vec<(&'static str, String)>,
+    pub(super) namespace: Option<Namespace>,
 }
 
 impl Builder {
@@ -50,6 +52,7 @@ impl Builder {
             files: Vec::new(),
             realtime: None,
             environment: Vec::new(),
+            namespace: None,
         };
         builder.add_modules(sets::BASE);
         builder
@@ -218,6 +221,13 @@ impl Builder {
     /// Sets a variable of Asterisk's environment.
     pub fn environment(mut self, name: &'static str, value: &str) -> Self {
         self.environment.push((name, value.to_owned()));
+        self
+    }
+
+    /// Runs the instance on this machine. The harness's AMI and the CLI reach it; what else
+    /// uses its ports has to be there too.
+    pub(super) fn inside(mut self, namespace: &Namespace) -> Self {
+        self.namespace = Some(namespace.clone());
         self
     }
 

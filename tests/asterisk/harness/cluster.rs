@@ -14,6 +14,7 @@ use super::builder::Builder;
 use super::cut::Link;
 use super::etcd::{EtcdBuilder, EtcdCluster, Links};
 use super::instance::Instance;
+use super::namespace::Network;
 use super::wait::{PATIENCE, poll, wait_until};
 
 /// The names of the nodes, in their order.
@@ -32,12 +33,14 @@ type Shape = dyn Fn(&str, Builder) -> Builder + Sync;
 /// The running nodes and members. Dropping it ends them, the nodes first.
 pub struct Cluster {
     nodes: Vec<Instance>,
-    /// The links of each node to each member.
+    /// The links of each node to each member; none with machines of their own.
     links: Vec<Links>,
     users: String,
     options: String,
     /// The members of etcd.
     pub etcd: EtcdCluster,
+    /// The machines, which the nodes and the members leave first.
+    network: Option<Arc<Network>>,
 }
 
 /// Describes a [`Cluster`].
@@ -48,6 +51,7 @@ pub struct ClusterBuilder {
     nodes: usize,
     selftest: bool,
     in_turn: bool,
+    apart: bool,
     etcd: EtcdBuilder,
     shape: Box<Shape>,
 }
@@ -77,6 +81,14 @@ impl ClusterBuilder {
         self
     }
 
+    /// Each node is on a machine of its own, with the member of the same number: in a network
+    /// namespace where this is possible, else on loopback with links that a test cuts. There
+    /// have to be as many nodes as members.
+    pub fn apart(mut self) -> Self {
+        self.apart = true;
+        self
+    }
+
     /// More lines of the section of the cluster.
     pub fn options(mut self, lines: &str) -> Self {
         self.options.push_str(lines);
@@ -99,13 +111,22 @@ impl ClusterBuilder {
     /// others.
     #[track_caller]
     pub fn start(self) -> Cluster {
-        let etcd = self.etcd.start();
+        let network = self.apart.then(|| network(self.nodes)).flatten();
+        let (etcd, links) = match &network {
+            Some(network) => (self.etcd.network(network).start(), Vec::new()),
+            None => {
+                let etcd = self.etcd.start();
+                let links = (0..self.nodes).map(|_| etcd.links()).collect();
+                (etcd, links)
+            }
+        };
         let mut cluster = Cluster {
             nodes: Vec::new(),
-            links: (0..self.nodes).map(|_| etcd.links()).collect(),
+            links,
             users: self.users,
             options: format!("node_timeout = {}\n{}", self.timeout, self.options),
             etcd,
+            network,
         };
         let builder = |number: usize| {
             let builder = match self.selftest {
@@ -113,6 +134,10 @@ impl ClusterBuilder {
                 false => Instance::builder(),
             };
             let builder = builder.userpresence(&cluster.conf(number));
+            let builder = match &cluster.network {
+                Some(network) => builder.inside(network.machine(number)),
+                None => builder,
+            };
             (self.shape)(NODES[number], builder)
         };
         let builders: Vec<Builder> = (0..self.nodes).map(builder).collect();
@@ -146,6 +171,7 @@ impl Cluster {
             nodes: NODES.len(),
             selftest: false,
             in_turn: false,
+            apart: false,
             etcd: EtcdCluster::builder(1),
             shape: Box::new(|_, builder| builder),
         }
@@ -153,7 +179,8 @@ impl Cluster {
 
     /// The `userpresence.conf` of a node.
     pub fn conf(&self, number: usize) -> String {
-        let servers = self.links[number].servers();
+        let links = self.links.get(number);
+        let servers = links.map_or_else(|| self.etcd.servers(), Links::servers);
         let barriers = NODES.map(|node| {
             format!(
                 "[barrier-{node}]\ntype = user\naccount = barrier\nextension = barrier-{node}\n"
@@ -199,6 +226,31 @@ impl Cluster {
     /// How a node's links to all members behave from now on.
     pub fn link(&self, number: usize, how: Link) {
         self.links[number].set(how);
+    }
+
+    /// Pulls the cable of a node and of the member beside it, with
+    /// [`ClusterBuilder::apart`]: they reach each other alone.
+    pub fn pull(&self, number: usize) {
+        match &self.network {
+            Some(network) => network.pull(number),
+            None => self.set_cable(number, Link::Stalled),
+        }
+    }
+
+    /// Plugs the cable in again.
+    pub fn plug(&self, number: usize) {
+        match &self.network {
+            Some(network) => network.plug(number),
+            None => self.set_cable(number, Link::Open),
+        }
+    }
+
+    fn set_cable(&self, number: usize, link: Link) {
+        self.etcd.set_member(number, link);
+        for other in (0..self.links.len()).filter(|other| *other != number) {
+            self.links[number].set_one(other, link);
+            self.links[other].set_one(number, link);
+        }
     }
 
     /// Returns once every node has handled what was set anywhere before.
@@ -308,6 +360,20 @@ impl Cluster {
                     });
                 }
             }
+        }
+    }
+}
+
+/// Machines of their own, if this is possible. Prints which way the test goes.
+fn network(count: usize) -> Option<Arc<Network>> {
+    match Network::make(count) {
+        Ok(network) => {
+            println!("{count} network namespaces");
+            Some(Arc::new(network))
+        }
+        Err(why) => {
+            println!("loopback, for there are no network namespaces: {why}");
+            None
         }
     }
 }

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::cut::{Cut, Link};
+use super::namespace::{Namespace, Network};
 use super::paths::repository;
 use super::ports;
 use super::process::Process;
@@ -34,6 +35,7 @@ pub struct EtcdBuilder {
     client_certificates: bool,
     user: Option<(String, String, String)>,
     arguments: Vec<String>,
+    network: Option<Arc<Network>>,
 }
 
 /// A cluster; dropping it ends its members and removes their data.
@@ -52,8 +54,10 @@ pub struct EtcdCluster {
 struct Member {
     client: u16,
     peer: u16,
-    /// Before the peers' port, with a link for each other member.
-    cut: Cut,
+    /// Before the peers' port, with a link for each other member; none on a machine of its own.
+    cut: Option<Cut>,
+    /// The machine of its own.
+    namespace: Option<Namespace>,
     process: Mutex<Option<Process>>,
 }
 
@@ -89,24 +93,35 @@ impl EtcdBuilder {
         self
     }
 
+    /// Each member on its machine of this network. There are no links to cut.
+    pub(super) fn network(mut self, network: &Arc<Network>) -> Self {
+        self.network = Some(Arc::clone(network));
+        self
+    }
+
     /// Starts the members. Returns when they have a leader.
     #[track_caller]
     pub fn start(self) -> EtcdCluster {
         let dir = private_dir();
         let certificates = self.tls.then(|| Certificates::make(&dir));
         let pids = Arc::new(Mutex::new(vec![None; self.members]));
-        let members = (0..self.members).map(|_| {
+        let members = (0..self.members).map(|at| {
             let (client, peer) = (ports::free(), ports::free());
-            let pids = Arc::clone(&pids);
-            let cut = Cut::by_source(peer, self.members, move |from| {
-                let pids = pids.lock().expect("no panic").clone();
-                // A member also asks itself. Nobody else is served.
-                source::process_of(from, &pids)
+            let network = self.network.as_ref();
+            let namespace = network.map(|network| network.machine(at).clone());
+            let cut = namespace.is_none().then(|| {
+                let pids = Arc::clone(&pids);
+                Cut::by_source(peer, self.members, move |from| {
+                    let pids = pids.lock().expect("no panic").clone();
+                    // A member also asks itself. Nobody else is served.
+                    source::process_of(from, &pids)
+                })
             });
             Member {
                 client,
                 peer,
                 cut,
+                namespace,
                 process: Mutex::new(None),
             }
         });
@@ -142,13 +157,17 @@ impl EtcdCluster {
             client_certificates: false,
             user: None,
             arguments: Vec::new(),
+            network: None,
         }
     }
 
     /// The value of the option `servers`, without anything that could be cut.
     pub fn servers(&self) -> String {
-        let ports = self.members.iter().map(|member| member.client);
-        servers(self.scheme(), ports)
+        let members = self.members.iter();
+        servers(
+            self.scheme(),
+            members.map(|member| (member.host(), member.client)),
+        )
     }
 
     /// The port of a member for clients.
@@ -251,8 +270,10 @@ impl EtcdCluster {
     #[track_caller]
     pub fn set_member(&self, member: usize, link: Link) {
         for other in (0..self.members.len()).filter(|other| *other != member) {
-            self.members[member].cut.set_source(other, link);
-            self.members[other].cut.set_source(member, link);
+            for (at, from) in [(member, other), (other, member)] {
+                let cut = self.members[at].cut.as_ref();
+                cut.expect("members on loopback").set_source(from, link);
+            }
         }
     }
 
@@ -278,10 +299,10 @@ impl EtcdCluster {
 
     fn command(&self, member: usize) -> Command {
         let own = &self.members[member];
-        let client = format!("{}://127.0.0.1:{}", self.scheme(), own.client);
+        let client = format!("{}://{}:{}", self.scheme(), own.host(), own.client);
         let peers = self.members.iter().enumerate();
         let peers: Vec<String> = peers
-            .map(|(at, member)| format!("m{at}=http://127.0.0.1:{}", member.cut.port()))
+            .map(|(at, member)| format!("m{at}={}", member.seen_by_peers()))
             .collect();
         let mut command = Command::new(program("etcd"));
         command
@@ -292,10 +313,10 @@ impl EtcdCluster {
             .args(["--advertise-client-urls", &client])
             .args([
                 "--listen-peer-urls",
-                &format!("http://127.0.0.1:{}", own.peer),
+                &format!("http://{}:{}", own.host(), own.peer),
             ])
             .arg("--initial-advertise-peer-urls")
-            .arg(format!("http://127.0.0.1:{}", own.cut.port()))
+            .arg(own.seen_by_peers())
             .args(["--initial-cluster", &peers.join(",")])
             .args(["--initial-cluster-token", &self.dir.display().to_string()])
             .args(&self.arguments);
@@ -313,7 +334,28 @@ impl EtcdCluster {
                 command.arg("--trusted-ca-file").arg(&certificates.ca);
             }
         }
-        command
+        own.inside(command)
+    }
+}
+
+impl Member {
+    fn host(&self) -> &str {
+        let namespace = self.namespace.as_ref();
+        namespace.map_or("127.0.0.1", |it| &it.address)
+    }
+
+    /// The URL at which the other members reach this one.
+    fn seen_by_peers(&self) -> String {
+        let port = self.cut.as_ref().map_or(self.peer, Cut::port);
+        format!("http://{}:{port}", self.host())
+    }
+
+    /// The command on the machine of this member.
+    fn inside(&self, command: Command) -> Command {
+        match &self.namespace {
+            None => command,
+            Some(namespace) => namespace.command(&command),
+        }
     }
 }
 
@@ -340,7 +382,8 @@ impl Drop for EtcdCluster {
 impl Links {
     /// The value of the option `servers` that leads through these links.
     pub fn servers(&self) -> String {
-        servers(self.scheme, self.cuts.iter().map(Cut::port))
+        let ports = self.cuts.iter().map(Cut::port);
+        servers(self.scheme, ports.map(|port| ("127.0.0.1", port)))
     }
 
     /// Opens or cuts the links to every member.
@@ -363,9 +406,9 @@ impl Links {
     }
 }
 
-fn servers(scheme: &str, ports: impl Iterator<Item = u16>) -> String {
-    let servers: Vec<String> = ports
-        .map(|port| format!("{scheme}://127.0.0.1:{port}"))
+fn servers<'a>(scheme: &str, members: impl Iterator<Item = (&'a str, u16)>) -> String {
+    let servers: Vec<String> = members
+        .map(|(host, port)| format!("{scheme}://{host}:{port}"))
         .collect();
     servers.join(",")
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::ami::Ami;
 use super::builder::{Builder, Ours};
 use super::config::{ADMIN, Ports, SECRET};
+use super::namespace::Namespace;
 use super::paths::Root;
 use super::ports;
 use super::process::Process;
@@ -25,6 +26,7 @@ pub struct Instance {
     pub(super) dir: PathBuf,
     pub(super) ports: Ports,
     environment: Vec<(&'static str, String)>,
+    namespace: Option<Namespace>,
     process: Mutex<Option<Process>>,
     /// The harness's own connection, made again after a restart.
     control: Mutex<Option<Arc<Ami>>>,
@@ -57,6 +59,7 @@ impl Instance {
                 http: ports::free(),
             },
             environment: builder.environment.clone(),
+            namespace: builder.namespace.clone(),
             process: Mutex::new(None),
             control: Mutex::new(None),
         };
@@ -82,7 +85,7 @@ impl Instance {
         let ami = wait_until("AMI of a started Asterisk", || {
             let ended = self.lock_process().as_mut().and_then(Process::ended);
             assert!(ended.is_none(), "Asterisk ended at start: {ended:?}");
-            Ami::connect(self.ports.ami, ADMIN, SECRET).ok()
+            self.ami_as(ADMIN).ok()
         });
         let booted = ami.wait_event_for(PATIENCE, |event| event.is_event("FullyBooted"));
         assert!(booted.is_some(), "Asterisk did not come up");
@@ -102,7 +105,10 @@ impl Instance {
             .current_dir(&self.dir)
             .env("LC_ALL", "C.UTF-8")
             .envs(self.environment.iter().map(|(name, value)| (*name, value)));
-        command
+        match &self.namespace {
+            None => command,
+            Some(namespace) => namespace.command(&command),
+        }
     }
 
     /// The harness's own AMI connection.
@@ -122,7 +128,13 @@ impl Instance {
 
     /// A new AMI connection of another user.
     pub fn ami_as(&self, user: &str) -> Result<Ami, String> {
-        Ami::connect(self.ports.ami, user, SECRET)
+        match &self.namespace {
+            None => Ami::connect(self.ports.ami, user, SECRET),
+            Some(namespace) => {
+                let stream = namespace.connect(self.ports.ami);
+                Ami::log_in(stream.map_err(|why| why.to_string())?, user, SECRET)
+            }
+        }
     }
 
     /// SIGKILL: everything not written yet is lost.

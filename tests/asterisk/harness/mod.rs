@@ -45,6 +45,7 @@ mod list;
 mod log;
 mod message;
 mod modules;
+mod namespace;
 pub mod network;
 mod paths;
 mod phone;

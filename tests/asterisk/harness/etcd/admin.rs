@@ -123,8 +123,9 @@ impl EtcdCluster {
         let mut command = Command::new(program("etcdctl"));
         command.env("ETCDCTL_API", "3").arg("--endpoints");
         command.arg(format!(
-            "{}://127.0.0.1:{}",
+            "{}://{}:{}",
             self.scheme(),
+            self.members[member].host(),
             self.port(member)
         ));
         if let Some(certificates) = &self.certificates {
@@ -135,8 +136,9 @@ impl EtcdCluster {
         if let Some(password) = *self.root.lock().expect("no panic") {
             command.args(["--user", &format!("root:{password}")]);
         }
-        let output = command
-            .args(arguments)
+        command.args(arguments);
+        let output = self.members[member]
+            .inside(command)
             .output()
             .map_err(|why| why.to_string())?;
         match output.status.success() {
