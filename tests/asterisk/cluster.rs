@@ -6,6 +6,7 @@ mod calls;
 mod clocks;
 mod etcd;
 mod everyday;
+mod namespaces;
 mod nodes;
 mod partition;
 mod readers;
