@@ -24,9 +24,11 @@ OTHER_HEADERS := $(ASTERISK_INCLUDE)$(wildcard /usr/include/asterisk.h)
 FOR_PRIVATE := $(if $(OTHER_HEADERS),ASTERISK_INCLUDE=$(ROOT)/usr/include)
 
 PURE := --no-default-features
-# The tests time nothing in the build for them: without optimisation across crates it takes a
-# third of the time.
+# The tests time nothing in the build for them, which takes half the time without optimisation
+# across crates.
 QUICKLY := CARGO_PROFILE_SELFTEST_LTO=off CARGO_PROFILE_SELFTEST_CODEGEN_UNITS=16
+# Tests in Asterisk wait most of the time: one more at a time than there are processors.
+THREADS := $(shell echo $$(($$(nproc) + 1)))
 # The builds that the tests in Asterisk load.
 MODULES := USERPRESENCE_MODULE=$(PRIVATE) USERPRESENCE_SELFTEST_MODULE=$(SELFTEST)
 
@@ -118,7 +120,7 @@ test: setup-test asterisk databases etcd axe schemathesis pjsua lint ## Run ever
 	cargo test $(PURE) --features loom --lib models
 	@$(MAKE) --no-print-directory build-private
 	@$(QUICKLY) $(MAKE) --no-print-directory build-selftest
-	$(MODULES) cargo test $(PURE) --features in-asterisk --test asterisk
+	$(MODULES) cargo test $(PURE) --features in-asterisk --test asterisk -- --test-threads=$(THREADS)
 
 .PHONY: screenshots
 screenshots: setup-test axe build-private ## Take new pictures of the board for the README
