@@ -153,14 +153,12 @@ fn check_users(hub: &Hub, link: &mut dyn Link) -> Result<(), SessionEnd> {
 
 /// The store belongs to other users.
 pub fn other_users(hub: &Hub, users: usize) -> SessionEnd {
-    let count = match users {
-        1 => "another user, who is".to_owned(),
-        many => format!("{many} other users, none of whom is"),
+    let others = match users {
+        1 => "another user, who is not configured here".to_owned(),
+        many => format!("{many} other users, none of them configured here"),
     };
-    let not = if users == 1 { " not" } else { "" };
     SessionEnd::Refused(format!(
-        "the keys below '{}' belong to {count}{not} configured here; choose another 'prefix', or \
-         delete them",
+        "the keys below '{}' belong to {others}; choose another 'prefix', or delete them",
         hub.settings.prefix
     ))
 }

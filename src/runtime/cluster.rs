@@ -15,8 +15,8 @@ use presence::world::{Effect, NodeIdentity, OtherUsers, SharedEntry, SharedWrite
 /// What the cluster remembers is below this key of [`FAMILY`].
 const KEYS: &str = "cluster/";
 
-/// How many keys, users or devices are taken over at once: others wait for the lock meanwhile, and
-/// for what is told of them.
+/// How many keys, users or devices are taken over at once: meanwhile other changes wait, for the
+/// lock and for their delivery.
 const TOGETHER: usize = 200;
 
 /// The digest of a directory: it reads all of it, and is asked for again and again.

@@ -60,7 +60,7 @@ impl Replica {
         (state, since_of(sum.state(), told()))
     }
 
-    /// A device that no node can reach is told of by a node that knows it.
+    /// Of a device that no node can reach, one node that knows it writes the state.
     fn tell_if_alone(&mut self, device: DeviceId) {
         let own = self.devices[device.index()];
         let is_off = own.state == Some(DeviceState::Unavailable);
