@@ -523,6 +523,7 @@ fn users_states_and_verbs_are_completed() {
             "userpresence show ",
             &[
                 "actions",
+                "cluster",
                 "groups",
                 "publications",
                 "routes",
