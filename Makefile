@@ -9,7 +9,9 @@ SHELL := /bin/bash
 
 # The directory that cargo builds in, and the private Asterisk for the tests and the demo.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
-ROOT := target/asterisk/22
+# The release of the private Asterisk: one of those that tests/asterisk/unpack.sh knows.
+RELEASE ?= 22
+ROOT := target/asterisk/$(RELEASE)
 FILE := res_userpresence.so
 
 # The module that `make build` builds and `make install` installs.
@@ -55,7 +57,7 @@ setup-test:
 .PHONY: asterisk
 asterisk: ## Unpack a private Asterisk 22 under target/asterisk
 	@tests/setup.sh asterisk
-	@tests/asterisk/unpack.sh $(ROOT)
+	@tests/asterisk/unpack.sh $(RELEASE) $(ROOT)
 
 .PHONY: databases
 databases:
