@@ -22,8 +22,13 @@ mod module {
         board::build(&PathBuf::from(variable("OUT_DIR")));
         let shim = variable("DEP_ASTERISK_SHIM");
         require_libcurl();
-        let module = compile();
+        let sysroot = std::env::var_os("DEP_ASTERISK_SYSROOT");
+        let sysroot = sysroot.map(|folder| format!("--sysroot={}", folder.to_string_lossy()));
+        let module = compile(sysroot.as_deref());
         let link = |argument: &str| println!("cargo::rustc-link-arg-cdylib={argument}");
+        if let Some(sysroot) = &sysroot {
+            link(sysroot);
+        }
         // Whole: nothing refers to the constructor by which the module registers itself.
         link("-Wl,--whole-archive");
         link(&module.to_string_lossy());
@@ -37,11 +42,15 @@ mod module {
     }
 
     /// Compiles what the loader reads, and returns the archive.
-    fn compile() -> PathBuf {
+    fn compile(sysroot: Option<&str>) -> PathBuf {
         println!("cargo::rerun-if-changed=include/module.c");
         // The loader expects the name of the file without its ending.
         let name = env!("CARGO_PKG_NAME");
-        cc::Build::new()
+        let mut build = cc::Build::new();
+        if let Some(sysroot) = sysroot {
+            build.flag(sysroot);
+        }
+        build
             .define("AST_MODULE", &*format!("\"{name}\""))
             .define("AST_MODULE_SELF_SYM", &*format!("__internal_{name}_self"))
             .define("_GNU_SOURCE", None)
