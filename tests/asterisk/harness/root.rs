@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 use std::env;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::thread;
 
 use super::paths::repository;
 
@@ -24,6 +27,23 @@ pub struct Root {
 pub fn root() -> &'static Root {
     static ROOT: OnceLock<Root> = OnceLock::new();
     ROOT.get_or_init(Root::find)
+}
+
+/// Reports that the calling test means nothing in this root, and why: what the root lacks. The
+/// test returns then.
+///
+/// The line goes past the test runner, which shows only what failed tests print, and into the
+/// file `USERPRESENCE_SKIPPED` if there is such a variable.
+pub fn skip(why: &str) {
+    let thread = thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let line = format!("skipped in Asterisk {}: {test}: {why}\n", root().version());
+    let _ = std::io::stderr().write_all(line.as_bytes());
+    if let Some(path) = env::var_os("USERPRESENCE_SKIPPED") {
+        let file = File::options().create(true).append(true).open(&path);
+        let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+        written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
 }
 
 impl Root {
