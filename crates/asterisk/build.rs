@@ -8,6 +8,8 @@ use std::process::exit;
 
 #[path = "build/probes.rs"]
 mod probes;
+#[path = "build/sysroot.rs"]
+mod sysroot;
 
 /// The functions and variables that `src` uses.
 const NAMES: &[&str] = &[
@@ -253,7 +255,7 @@ fn main() {
     let host = find_headers(&manifest);
     let include = expose(&host, &out);
 
-    let sysroot = sysroot(&manifest);
+    let sysroot = sysroot::find(&manifest, &out);
     let bindings = bind(&include, sysroot.as_deref(), &out);
     let found = probes::found(&bindings);
     probes::set_cfgs(&found);
@@ -272,22 +274,6 @@ fn fail(message: &str) -> ! {
         println!("cargo::error={line}");
     }
     exit(0)
-}
-
-/// The root folder with the C library to compile against and to link with, from
-/// `ASTERISK_SYSROOT`: a distribution with an older C library than this machine's needs its own.
-fn sysroot(manifest: &Path) -> Option<PathBuf> {
-    println!("cargo::rerun-if-env-changed=ASTERISK_SYSROOT");
-    let named = std::env::var_os("ASTERISK_SYSROOT").filter(|folder| !folder.is_empty())?;
-    let folder = manifest.join(named);
-    if !folder.join("usr/include/features.h").is_file() {
-        fail(&format!(
-            "ASTERISK_SYSROOT={} holds no headers of a C library (usr/include/features.h): \
-             install the distribution's libc6-dev or glibc-devel there",
-            folder.display()
-        ));
-    }
-    fs::canonicalize(&folder).ok().or(Some(folder))
 }
 
 /// The folder that holds `asterisk.h`.

@@ -1,3 +1,6 @@
+/* Before Asterisk's headers, which redefine the names of its functions. */
+#include <malloc.h>
+
 #include "asterisk.h"
 
 #include <sys/mman.h>
@@ -77,6 +80,16 @@ char *shim_function_read(const char *function)
 int shim_fully_booted(void)
 {
 	return ast_fully_booted ? 1 : 0;
+}
+
+size_t shim_allocated(void)
+{
+#if defined(__GLIBC__) && !__GLIBC_PREREQ(2, 33)
+	/* It counts up to 4 GB. */
+	return (unsigned int) mallinfo().uordblks;
+#else
+	return mallinfo2().uordblks;
+#endif
 }
 
 /* A copy of a channel's text, made under the channel's lock. */

@@ -18,6 +18,11 @@ struct ast_str;
 struct ast_tcptls_session_instance;
 struct ast_variable;
 
+/* --- the C library's malloc.h --- */
+
+/* The bytes that the process has allocated. */
+size_t shim_allocated(void);
+
 /* --- strings.h --- */
 
 /* The bytes that fit into the buffer at its present size, without the final NUL. */
