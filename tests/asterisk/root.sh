@@ -13,6 +13,7 @@
 #   modules    the directory of the modules
 #   data       the directory with documentation, sounds and descriptions of the REST interface
 #   include    the directory with asterisk.h, empty if there is none
+#   sysroot    the root, if it has what a module is linked with and so should be, else empty
 
 # first TEST PATTERN...: the first path that exists and passes the test.
 first() {
@@ -75,6 +76,11 @@ find_asterisk() {
     data=$(with documentation/core-en_US.xml "${folders[@]}" \
         "${prefixes[@]/%//share/asterisk}" "$root/var/lib/asterisk" "${prefixes[@]/%//var/lib/asterisk}")
     include=$(with asterisk.h "${prefixes[@]/%//include}")
+    sysroot=
+    if [ -n "$root" ] && [ -e "$root/usr/include/features.h" ] &&
+        [ -n "$(first -e "$root"{,/usr}/{"lib/$machine",lib64}/libcurl.so)" ]; then
+        sysroot=$root
+    fi
     for path in loader modules data; do
         if [ -z "${!path}" ]; then
             echo "the Asterisk in ${root:-/} is not complete: its $path cannot be found" >&2
@@ -89,7 +95,7 @@ find_asterisk() {
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     set -euo pipefail
     find_asterisk "$1"
-    for key in version loader libraries program modules data include; do
+    for key in version loader libraries program modules data include sysroot; do
         echo "$key=${!key}"
     done
 fi
