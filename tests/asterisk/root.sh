@@ -15,24 +15,12 @@
 #   include    the directory with asterisk.h, empty if there is none
 #   sysroot    the root, if it has what a module is linked with and so should be, else empty
 
-# first TEST PATTERN...: the first path that exists and passes the test.
+# first SUFFIX PATH...: the first path that exists with this suffix.
 first() {
-    local test=$1 path
+    local suffix=$1 path
     shift
     for path; do
-        if [ "$test" "$path" ]; then
-            echo "$path"
-            return
-        fi
-    done
-}
-
-# with FILE PATTERN...: the first directory with this file.
-with() {
-    local file=$1 path
-    shift
-    for path; do
-        if [ -e "$path/$file" ]; then
+        if [ -e "$path$suffix" ]; then
             echo "$path"
             return
         fi
@@ -42,7 +30,7 @@ with() {
 # configured NAME: a directory of the root's own asterisk.conf.
 configured() {
     local file path
-    file=$(first -f "$root"{,/usr/local}/etc/asterisk/asterisk.conf)
+    file=$(first "" "$root"{,/usr/local}/etc/asterisk/asterisk.conf)
     [ -n "$file" ] || return 0
     path=$(sed -n "s/^[[:blank:]]*$1[[:blank:]]*=>*[[:blank:]]*//p" "$file" | head -n 1)
     # A prefix that is itself the root, for example /opt/asterisk, is written out in the file.
@@ -57,7 +45,7 @@ find_asterisk() {
     prefixes=("$root/usr" "$root/usr/local" "$root")
     machine=$(uname -m)-linux-gnu
 
-    program=$(first -x "${prefixes[@]/%//sbin/asterisk}")
+    program=$(first "" "${prefixes[@]/%//sbin/asterisk}")
     if [ -z "$program" ]; then
         echo "there is no Asterisk in ${root:-/}: no sbin/asterisk in it or in its usr or usr/local" >&2
         return 1
@@ -67,18 +55,18 @@ find_asterisk() {
     done
     libraries=$(IFS=: && echo "${folders[*]}")
     # Not through a link of the root, which may be absolute and lead to this machine's.
-    loader=$(first -e {"$root","$root/usr"}{"/lib/$machine",/lib64,/lib}/ld-linux{-x86-64.so.2,-aarch64.so.1} \
+    loader=$(first "" {"$root","$root/usr"}{"/lib/$machine",/lib64,/lib}/ld-linux{-x86-64.so.2,-aarch64.so.1} \
         /lib64/ld-linux-x86-64.so.2 /lib/ld-linux-aarch64.so.1)
     mapfile -t folders < <(configured astmoddir)
-    modules=$(with pbx_config.so "${folders[@]}" "${prefixes[@]/%//lib/$machine/asterisk/modules}" \
+    modules=$(first /pbx_config.so "${folders[@]}" "${prefixes[@]/%//lib/$machine/asterisk/modules}" \
         "${prefixes[@]/%//lib64/asterisk/modules}" "${prefixes[@]/%//lib/asterisk/modules}")
     mapfile -t folders < <(configured astdatadir)
-    data=$(with documentation/core-en_US.xml "${folders[@]}" \
+    data=$(first /documentation/core-en_US.xml "${folders[@]}" \
         "${prefixes[@]/%//share/asterisk}" "$root/var/lib/asterisk" "${prefixes[@]/%//var/lib/asterisk}")
-    include=$(with asterisk.h "${prefixes[@]/%//include}")
+    include=$(first /asterisk.h "${prefixes[@]/%//include}")
     sysroot=
     if [ -n "$root" ] && [ -e "$root/usr/include/features.h" ] &&
-        [ -n "$(first -e "$root"{,/usr}/{"lib/$machine",lib64}/libcurl.so)" ]; then
+        [ -n "$(first "" "$root"{,/usr}/{"lib/$machine",lib64}/libcurl.so)" ]; then
         sysroot=$root
     fi
     for path in loader modules data; do
