@@ -6,6 +6,11 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
+#[path = "build/probes.rs"]
+mod probes;
+#[path = "build/sysroot.rs"]
+mod sysroot;
+
 /// The functions and variables that `src` uses.
 const NAMES: &[&str] = &[
     "__ao2_alloc",
@@ -184,6 +189,7 @@ const NAMES: &[&str] = &[
 /// The types that are in no signature of the functions above.
 const TYPES: &[&str] = &[
     "ast_ari_response",
+    "ast_channel_snapshot_update",
     "ast_device_state_message",
     "ast_mwi_state",
     "ast_parked_call_payload",
@@ -249,8 +255,11 @@ fn main() {
     let host = find_headers(&manifest);
     let include = expose(&host, &out);
 
-    let bindings = bind(&include, &out);
-    compile(&include, &out);
+    let sysroot = sysroot::find(&manifest, &out);
+    let bindings = bind(&include, sysroot.as_deref(), &out);
+    let found = probes::found(&bindings);
+    probes::set_cfgs(&found);
+    compile(&include, sysroot.as_deref(), &found, &out);
     compare_with_known_good(&manifest, &host, &bindings);
 }
 
@@ -323,7 +332,7 @@ fn expose(host: &Path, out: &Path) -> PathBuf {
 }
 
 /// Writes `bindings.rs` and returns its text.
-fn bind(include: &Path, out: &Path) -> String {
+fn bind(include: &Path, sysroot: Option<&Path>, out: &Path) -> String {
     let mut builder = bindgen::Builder::default()
         .header("include/wrapper.h")
         .clang_arg("-D_GNU_SOURCE")
@@ -339,6 +348,9 @@ fn bind(include: &Path, out: &Path) -> String {
         .generate_comments(false)
         .allowlist_recursively(true)
         .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()));
+    if let Some(sysroot) = sysroot {
+        builder = builder.clang_arg(format!("--sysroot={}", sysroot.display()));
+    }
     for name in NAMES {
         builder = builder.allowlist_function(name).allowlist_var(name);
     }
@@ -359,9 +371,16 @@ fn bind(include: &Path, out: &Path) -> String {
 }
 
 /// Compiles the shim. The module links it, because its symbols are only in Asterisk.
-fn compile(include: &Path, out: &Path) {
+fn compile(include: &Path, sysroot: Option<&Path>, found: &[&str], out: &Path) {
     println!("cargo::rerun-if-changed=include");
-    cc::Build::new()
+    let mut build = cc::Build::new();
+    for name in found {
+        build.define(&probes::macro_name(name), None);
+    }
+    if let Some(sysroot) = sysroot {
+        build.flag(format!("--sysroot={}", sysroot.display()));
+    }
+    build
         .define("_GNU_SOURCE", None)
         .define("AST_MODULE_SELF_SYM", SELF)
         .file("include/shim.c")
@@ -372,9 +391,12 @@ fn compile(include: &Path, out: &Path) {
         .extra_warnings(false)
         .cargo_metadata(false)
         .compile("shim");
-    // For the module's build script, as DEP_ASTERISK_SHIM and DEP_ASTERISK_INCLUDE.
+    // For the module's build script, as DEP_ASTERISK_SHIM, and so on.
     println!("cargo::metadata=SHIM={}", out.join("libshim.a").display());
     println!("cargo::metadata=INCLUDE={}", include.display());
+    if let Some(sysroot) = sysroot {
+        println!("cargo::metadata=SYSROOT={}", sysroot.display());
+    }
 }
 
 /// Warns if the headers differ from those of every Asterisk that the module was run in.

@@ -2,6 +2,7 @@
 #include "asterisk.h"
 
 #include "pjproject.h"
+#include "prometheus.h"
 
 #include "asterisk/ari.h"
 #include "asterisk/ast_version.h"
@@ -27,7 +28,6 @@
 #include "asterisk/presencestate.h"
 #include "asterisk/res_pjsip_body_generator_types.h"
 #include "asterisk/res_pjsip_pubsub.h"
-#include "asterisk/res_prometheus.h"
 #include "asterisk/security_events.h"
 #include "asterisk/sorcery.h"
 #include "asterisk/stasis.h"
