@@ -56,6 +56,7 @@ for purpose in "$@"; do
             need 'command -v dh' debhelper
             ;;
         test)
+            need 'command -v git' git
             need 'command -v openssl' openssl
             need 'command -v dh' debhelper
             need 'command -v lintian' lintian
