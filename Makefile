@@ -223,11 +223,13 @@ deb: build $(if $(wildcard /usr/share/perl5/Debian/Debhelper/Sequence/asterisk.p
 	debian/package $(MODULE) $(abspath $(DEB_DIR)) \
 		$(if $(ASTERISK_INCLUDE),$(ASTERISK_INCLUDE)/..) $(ROOT)/usr
 
-# The package of the build that the other tests use; the installed Debian takes a minute.
+# The package of the build that the other tests use; the installed Debian takes a minute. To
+# pack the symbols for debuggers takes longer than all the rest.
 .PHONY: test-deb
 test-deb: setup-test deb-root build-private ## Test the Debian package in a Debian whose Asterisk runs
 	@tests/setup.sh package
-	debian/package $(PRIVATE) $(abspath $(DEB_DIR)/test) $(ROOT)/usr
+	DEB_BUILD_OPTIONS=noautodbgsym \
+		debian/package $(PRIVATE) $(abspath $(DEB_DIR)/test) $(ROOT)/usr
 	USERPRESENCE_DEB=$$(echo $(abspath $(DEB_DIR))/test/asterisk-userpresence_*.deb) \
 		USERPRESENCE_DEB_ROOT=$(abspath $(DEB_ROOT)) \
 		cargo test $(PURE) --features in-asterisk --test deb

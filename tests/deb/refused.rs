@@ -41,11 +41,12 @@ fn an_asterisk_of_another_minor_release_is_refused() {
         .and_then(|it| it.parse().ok())
         .expect("a minor release");
 
+    let next = format!("{major}.{}.0~dfsg-1", minor + 1);
     let install = "apt-get -q -y --simulate --allow-downgrades install";
     for (other, fits) in [
         (format!("{major}.{minor}.99~dfsg-1"), true),
         (format!("{major}.{}.0~~rc2+dfsg-1", minor + 1), false),
-        (format!("{major}.{}.0~dfsg-1", minor + 1), false),
+        (next.clone(), false),
         (format!("{major}.{}.7~dfsg-1", minor - 1), false),
     ] {
         let other_deb = debian.bring(&asterisk(&directory, &other, provides));
@@ -55,11 +56,19 @@ fn an_asterisk_of_another_minor_release_is_refused() {
         assert!(named, "{}", done.text);
     }
 
-    // Nor does an installed one keep quiet when Asterisk is replaced beneath it.
+    // Another build of the same release.
     let same = format!("{major}.{minor}.98~dfsg-1");
     let other_sum = asterisk(&directory, &same, "asterisk-abi-0123456789abcdef");
     let other_sum = debian.bring(&other_sum);
     let done = debian.run(&format!("{install} {other_sum} {ours}"));
     assert_ne!(done.status, 0, "{}", done.text);
     assert!(done.text.contains(provides), "{}", done.text);
+
+    // Asterisk alone is not upgraded beneath an installed package.
+    debian.ok(&format!("apt-get -q -y install {ours}"));
+    let next = format!("/mnt/asterisk-{}.deb", next.replace(':', "-"));
+    let done = debian.run(&format!("{install} --no-remove {next}"));
+    assert_ne!(done.status, 0, "{}", done.text);
+    let removed = done.text.contains("REMOVED:\n  asterisk-userpresence");
+    assert!(removed, "{}", done.text);
 }
