@@ -209,6 +209,7 @@ advisories: ## Fetch the list of known weaknesses of crates, and check the crate
 .PHONY: clean
 clean: ## Remove everything that was built and unpacked
 	cargo clean
+	@tests/deb/root.sh --remove $(DEB_ROOT)
 	rm -rf target
 
 # --- package ---------------------------------------------------------------
@@ -231,7 +232,7 @@ test-deb: setup-test deb-root build-private ## Test the Debian package in a Debi
 	DEB_BUILD_OPTIONS=noautodbgsym \
 		debian/package $(PRIVATE) $(abspath $(DEB_DIR)/test) $(ROOT)/usr
 	USERPRESENCE_DEB=$$(echo $(abspath $(DEB_DIR))/test/asterisk-userpresence_*.deb) \
-		USERPRESENCE_DEB_ROOT=$(abspath $(DEB_ROOT)) \
+		USERPRESENCE_DEB_ROOT=$(abspath $(DEB_ROOT)/debian) \
 		cargo test $(PURE) --features in-asterisk --test deb
 
 .PHONY: deb-root
