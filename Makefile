@@ -154,7 +154,7 @@ $(MODULES) USERPRESENCE_SKIPPED=$(SKIPPED) \
 endef
 
 .PHONY: test
-test: setup-tests lint ## Run every check and test (RELEASE, 22 by default)
+test: setup-tests cargo-deny lint ## Run every check and test (RELEASE, 22 by default)
 	cargo test --package presence
 	cargo test $(PURE) --lib --test house --test board_texts
 	cargo test $(PURE) --features loom --lib models
@@ -195,9 +195,16 @@ lint: asterisk ## Check format, clippy, documentation and licences
 	cargo fmt --all --check
 	$(FOR_PRIVATE) cargo clippy --workspace --all-targets --all-features -- -D warnings
 	$(FOR_PRIVATE) RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
-	@if cargo deny --version >/dev/null 2>&1; \
-	then cargo deny --all-features check bans licenses sources; \
-	else echo 'Licences are not checked: cargo-deny is not installed'; fi
+	@tests/deny.sh check target/cargo-deny
+
+.PHONY: cargo-deny
+cargo-deny:
+	@tests/setup.sh test
+	@tests/deny.sh prove target/cargo-deny
+
+.PHONY: advisories
+advisories: ## Fetch the list of known weaknesses of crates, and check the crates against it
+	@tests/deny.sh advisories target/cargo-deny
 
 .PHONY: clean
 clean: ## Remove everything that was built and unpacked
