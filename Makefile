@@ -114,7 +114,7 @@ run: setup-demo build-private ## Run an office of thirty people in a private Ast
 	@tests/demo/run.sh $(ROOT) $(PRIVATE)
 
 .PHONY: test
-test: setup-test asterisk databases etcd axe schemathesis pjsua lint ## Run every check and test
+test: setup-test asterisk databases etcd axe schemathesis pjsua cargo-deny lint ## Run every check and test
 	cargo test --package presence
 	cargo test $(PURE) --lib --test house --test board_texts
 	cargo test $(PURE) --features loom --lib models
@@ -142,9 +142,16 @@ lint: asterisk ## Check format, clippy, documentation and licences
 	cargo fmt --all --check
 	$(FOR_PRIVATE) cargo clippy --workspace --all-targets --all-features -- -D warnings
 	$(FOR_PRIVATE) RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
-	@if cargo deny --version >/dev/null 2>&1; \
-	then cargo deny --all-features check bans licenses sources; \
-	else echo 'Licences are not checked: cargo-deny is not installed'; fi
+	@tests/deny.sh check target/cargo-deny
+
+.PHONY: cargo-deny
+cargo-deny:
+	@tests/setup.sh test
+	@tests/deny.sh prove target/cargo-deny
+
+.PHONY: advisories
+advisories: ## Fetch the list of known weaknesses of crates, and check the crates against it
+	@tests/deny.sh advisories target/cargo-deny
 
 .PHONY: clean
 clean: ## Remove everything that was built and unpacked
