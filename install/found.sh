@@ -89,7 +89,7 @@ release_of() {
 # sums_in FILE...: each build option sum in these files, with how often it is there; the most
 # frequent first. Every module holds the one it was built with, and so does the program.
 sums_in() {
-    LC_ALL=C grep -ahoP '\x00\K[0-9a-f]{32}(?=\x00)' "$@" 2>/dev/null | sort | uniq -c | sort -rn
+    LC_ALL=C grep -ahoP '\x00\K[0-9a-f]{32}(?=\x00)' "$@" 2>/dev/null | sort | uniq -c | sort -rn || true
 }
 
 # Sets installed_sum to the build option sum of the installed Asterisk, or to nothing, and sum_from

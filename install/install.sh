@@ -220,7 +220,7 @@ do_uninstall() {
             echo "${at[config]}/modules.conf still names $FILE: remove the line"
         fi
         loaded=$(rx "module show like ${FILE%.so}") || loaded=
-        if grep -q "^$FILE" <<<"$loaded"; then
+        if grep "^$FILE" <<<"$loaded" | grep -qv 'Not Running'; then
             echo "The running Asterisk keeps the module's code until: asterisk -rx 'module unload $FILE'"
         fi
     fi
