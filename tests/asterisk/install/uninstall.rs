@@ -30,7 +30,10 @@ fn it_removes_what_was_installed_and_keeps_the_configuration() {
 
     ast.write_config("modules.conf", &modules);
     let purged = machine.made("uninstall", &["PURGE=yes"]);
-    assert!(!purged.says("removed").text.contains("module unload"), "{purged:?}");
+    assert!(
+        !purged.says("removed").text.contains("module unload"),
+        "{purged:?}"
+    );
     let (before, after) = (before.keys(), machine.files());
     assert!(before.eq(after.keys()), "{after:#?}");
     machine
