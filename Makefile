@@ -213,6 +213,32 @@ clean: ## Remove everything that was built and unpacked
 	cargo clean
 	rm -rf target
 
+# --- package ---------------------------------------------------------------
+
+DEB_DIR := target/deb
+DEB_ROOT := target/deb-root/22
+
+# dh_asterisk comes with Debian's headers: those installed or in use, or the private Asterisk's.
+.PHONY: deb
+deb: build $(if $(wildcard /usr/share/perl5/Debian/Debhelper/Sequence/asterisk.pm),,asterisk) ## Make a Debian package of the built module in target/deb
+	@tests/setup.sh package
+	debian/package $(MODULE) $(abspath $(DEB_DIR)) \
+		$(if $(ASTERISK_INCLUDE),$(ASTERISK_INCLUDE)/..) $(ROOT)/usr
+
+# The package of the build that the other tests use; the installed Debian takes a minute.
+.PHONY: test-deb
+test-deb: setup-test deb-root build-private ## Test the Debian package in a Debian whose Asterisk runs
+	@tests/setup.sh package
+	debian/package $(PRIVATE) $(abspath $(DEB_DIR)/test) $(ROOT)/usr
+	USERPRESENCE_DEB=$$(echo $(abspath $(DEB_DIR))/test/asterisk-userpresence_*.deb) \
+		USERPRESENCE_DEB_ROOT=$(abspath $(DEB_ROOT)) \
+		cargo test $(PURE) --features in-asterisk --test deb
+
+.PHONY: deb-root
+deb-root:
+	@tests/setup.sh asterisk
+	@tests/deb/root.sh $(DEB_ROOT)
+
 # --- install ---------------------------------------------------------------
 
 # The scripts find Asterisk and its directories. Variables on the command line, such as
