@@ -47,7 +47,7 @@ MODULES := ASTERISK_ROOT=$(abspath $(ROOT)) \
 
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 14
 	@echo
 	@echo 'make build ASTERISK_INCLUDE=DIR   build for the Asterisk whose asterisk.h is in DIR'
 	@echo 'make test RELEASE=16              test in another of the releases $(RELEASES)'
@@ -238,6 +238,69 @@ test-deb: setup-test deb-root build-private ## Test the Debian package in a Debi
 deb-root:
 	@tests/setup.sh asterisk
 	@tests/deb/root.sh $(DEB_ROOT)
+
+# --- source archive, rpm, arm64 --------------------------------------------
+
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+ARCHIVE = target/dist/res_userpresence-$(VERSION).tar.xz
+# A clone of the repository has its history; an unpacked archive is that history's end.
+CLONE := $(wildcard .git)
+
+.PHONY: dist
+dist: ## Make the source archive in target/dist, which builds with no network
+	@packaging/dist.sh target/dist
+
+.PHONY: test-dist
+test-dist: asterisk ## Show that the source archive builds with no network, and load what it builds
+ifdef CLONE
+	@tests/setup.sh build
+	@tests/dist.sh $(ROOT)/usr/include target/dist/test
+	ASTERISK_ROOT=$(abspath $(ROOT)) USERPRESENCE_MODULE=$(abspath target/dist/test/$(FILE)) \
+		cargo test $(PURE) --features in-asterisk --test asterisk -- \
+		loading::module_show_describes_the_module loading::an_unload_publishes
+else
+	@echo 'The source archive is not tested: it is made from a clone of the repository'
+endif
+
+# Of rpm's own Asterisk, if it is one; otherwise for the private Asterisk, without a look at rpm's
+# list of packages. RPM='NAME=VALUE ...' sets macros of the spec file.
+.PHONY: rpm
+rpm: $(if $(OTHER_HEADERS),,asterisk) dist ## Make an rpm package in target/rpm (RPM='asterisk=asterisk22 ...')
+	@tests/setup.sh build rpm
+	@packaging/rpm/build.sh $(ARCHIVE) target/rpm $(RPM_ASTERISK) $(RPM)
+
+RPM_ASTERISK = $(if $(ASTERISK_INCLUDE),asterisk_include=$(abspath $(ASTERISK_INCLUDE)),\
+	$(if $(OTHER_HEADERS),,asterisk_include=$(abspath $(ROOT)/usr/include) \
+		asterisk_minor=$(shell tests/asterisk/root.sh $(ROOT) | \
+			sed -n 's/^version=\([0-9]*\.[0-9]*\).*/\1/p')))
+
+# The package of the build that the other tests use, in an rpm database of its own.
+.PHONY: test-rpm
+test-rpm: build-private ## Test the rpm package: what it holds, requires, keeps and removes
+ifdef CLONE
+	@tests/setup.sh rpm
+	@COMPRESSION=0 packaging/dist.sh target/rpm/test
+	@tests/rpm.sh target/rpm/test $(PRIVATE)
+	ASTERISK_ROOT=$(abspath $(ROOT)) USERPRESENCE_MODULE=$(abspath target/rpm/test/$(FILE)) \
+		cargo test $(PURE) --features in-asterisk --test asterisk -- \
+		loading::module_show_describes_the_module
+else
+	@echo 'The rpm package is not tested: its archive is made from a clone of the repository'
+endif
+
+ARM64 := target/arm64
+# What shows that pointers, characters and structures are those of the other machine.
+ON_ARM64 := loading:: provider:: function:: combine:: lamps:: manager:: persistence::
+
+# Not a part of `make test`: an emulated Asterisk takes ten times as long.
+.PHONY: test-arm64
+test-arm64: dist ## Build for arm64 with Debian's packages, and test it under qemu
+	@tests/setup.sh asterisk
+	@tests/arm64/unpack.sh $(ARM64)
+	@tests/arm64/build.sh $(ARM64) $(ARCHIVE) $(ARM64)/$(FILE)
+	ASTERISK_EMULATOR=$(abspath $(ARM64)/tools/usr/bin/qemu-aarch64) \
+		ASTERISK_ROOT=$(abspath $(ARM64)/asterisk) USERPRESENCE_MODULE=$(abspath $(ARM64)/$(FILE)) \
+		cargo test $(PURE) --features in-asterisk --test asterisk -- --test-threads=$(THREADS) $(ON_ARM64)
 
 # --- install ---------------------------------------------------------------
 

@@ -13,7 +13,8 @@ target=aarch64-unknown-linux-gnu
 # The same place each time: what was built before is used again.
 mkdir -p "$sources" "$folder/built" "$tools"/{asterisk,built,sources}
 find "$sources" -mindepth 1 -delete
-tar -C "$sources" --strip-components=1 -xf "$archive"
+# With the time of now: a file of an older commit may be newer than what was built last.
+tar -C "$sources" --strip-components=1 --touch -xf "$archive"
 
 # The tools see the sources, what is built, and Asterisk's root, which is the cross compiler's
 # root for headers and libraries too. Mounts and the change of the root are this process's own.
@@ -29,11 +30,9 @@ done
 exec env -i PATH=/usr/bin HOME=/tmp CARGO_TARGET_DIR=/built \
     CARGO_BUILD_TARGET=aarch64-unknown-linux-gnu \
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
-    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS=-Clink-arg=--sysroot=/asterisk \
     CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=gcc \
     CFLAGS_aarch64_unknown_linux_gnu=--sysroot=/asterisk \
-    BINDGEN_EXTRA_CLANG_ARGS=--sysroot=/asterisk \
-    ASTERISK_INCLUDE=/asterisk/usr/include \
+    ASTERISK_INCLUDE=/asterisk/usr/include ASTERISK_SYSROOT=/asterisk \
     PKG_CONFIG_ALLOW_CROSS=1 PKG_CONFIG_SYSROOT_DIR=/asterisk \
     PKG_CONFIG_LIBDIR=/asterisk/usr/lib/aarch64-linux-gnu/pkgconfig:/asterisk/usr/share/pkgconfig \
     /usr/bin/unshare --root="$tools" --wd=/sources \
