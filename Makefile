@@ -282,8 +282,9 @@ ifdef CLONE
 	@COMPRESSION=0 packaging/dist.sh target/rpm/test
 	@tests/rpm.sh target/rpm/test $(PRIVATE)
 	ASTERISK_ROOT=$(abspath $(ROOT)) USERPRESENCE_MODULE=$(abspath target/rpm/test/$(FILE)) \
+		USERPRESENCE_RPM=$(abspath target/rpm/test/asterisk-userpresence.rpm) \
 		cargo test $(PURE) --features in-asterisk --test asterisk -- \
-		loading::module_show_describes_the_module
+		rpm:: loading::module_show_describes_the_module
 else
 	@echo 'The rpm package is not tested: its archive is made from a clone of the repository'
 endif

@@ -1,22 +1,23 @@
 #!/bin/bash
-# Makes the rpm package in OUT, from the source archive, for the Asterisk whose headers are in
-# INCLUDE and whose minor release is MINOR. On a machine of another distribution rpm's own list
-# of packages is empty, so what the build requires is not looked up there.
+# Makes the rpm package in OUT from a source archive of `make dist`, and prints its path.
 #
-#   packaging/rpm/build.sh ARCHIVE OUT INCLUDE MINOR [MACRO=VALUE...]
+#   packaging/rpm/build.sh ARCHIVE OUT [MACRO=VALUE...]
+#
+# The macros are those at the top of the spec file. On a machine of another distribution rpm's own
+# list of packages is empty, so what the build requires is not looked up in it.
 set -euo pipefail
 
-archive=$(realpath "$1") out=$(realpath -m "$2") include=$(realpath "$3") minor=$4
-shift 4
+archive=$(realpath "$1") out=$(realpath -m "$2")
+shift 2
 
-macros=(--define "_topdir $out" --define "asterisk_include $include"
-    --define "asterisk_minor $minor")
+macros=(--define "_topdir $out")
 for macro; do
     macros+=(--define "${macro%%=*} ${macro#*=}")
 done
 rpm --query --quiet glibc || macros+=(--nodeps)
 
 mkdir -p "$out"
-rpmbuild -tb --quiet "${macros[@]}" "$archive"
-rm -rf "$out/BUILD" "$out/BUILDROOT"
-find "$out/RPMS" -name '*.rpm'
+rm -rf "$out/RPMS"
+rpmbuild -tb --quiet "${macros[@]}" "$archive" >&2
+rm -rf "$out"/BUILD "$out"/BUILDROOT
+find "$out/RPMS" -name 'asterisk-userpresence-[0-9]*.rpm'

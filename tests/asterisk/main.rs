@@ -59,6 +59,7 @@ mod readers;
 mod realtime;
 mod reload;
 mod route;
+mod rpm;
 mod sample;
 mod schedule;
 mod selftest;
