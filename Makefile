@@ -47,12 +47,14 @@ MODULES := ASTERISK_ROOT=$(abspath $(ROOT)) \
 
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 14
 	@echo
 	@echo 'make build ASTERISK_INCLUDE=DIR   build for the Asterisk whose asterisk.h is in DIR'
 	@echo 'make test RELEASE=16              test in another of the releases $(RELEASES)'
 	@echo 'make test ASTERISK_ROOT=DIR       test in the Asterisk that is installed below DIR'
 	@echo 'make install DESTDIR=DIR          install below DIR, for a package'
+	@echo 'make install ASTERISK=FILE        look at this program; MODULES_DIR, CONFIG_DIR and'
+	@echo '                                  DATA_DIR name directories, FORCE=yes asks nothing'
 
 .PHONY: setup
 setup: ## Install the missing tools for everything (Debian packages)
@@ -240,45 +242,86 @@ deb-root:
 	@tests/setup.sh asterisk
 	@tests/deb/root.sh $(DEB_ROOT)
 
+# --- source archive, rpm, arm64 --------------------------------------------
+
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+ARCHIVE = target/dist/res_userpresence-$(VERSION).tar.xz
+# A clone of the repository has its history; an unpacked archive is that history's end.
+CLONE := $(wildcard .git)
+
+.PHONY: dist
+dist: ## Make the source archive in target/dist, which builds with no network
+	@packaging/dist.sh target/dist
+
+.PHONY: test-dist
+test-dist: asterisk ## Show that the source archive builds with no network, and load what it builds
+ifdef CLONE
+	@tests/setup.sh build
+	@tests/dist.sh $(ROOT)/usr/include target/dist/test
+	ASTERISK_ROOT=$(abspath $(ROOT)) USERPRESENCE_MODULE=$(abspath target/dist/test/$(FILE)) \
+		cargo test $(PURE) --features in-asterisk --test asterisk -- \
+		loading::module_show_describes_the_module loading::an_unload_publishes
+else
+	@echo 'The source archive is not tested: it is made from a clone of the repository'
+endif
+
+# Of rpm's own Asterisk, if it is one; otherwise for the private Asterisk, without a look at rpm's
+# list of packages. RPM='NAME=VALUE ...' sets macros of the spec file.
+.PHONY: rpm
+rpm: $(if $(OTHER_HEADERS),,asterisk) dist ## Make an rpm package in target/rpm (RPM='asterisk=asterisk22 ...')
+	@tests/setup.sh build rpm
+	@packaging/rpm/build.sh $(ARCHIVE) target/rpm $(RPM_ASTERISK) $(RPM)
+
+RPM_ASTERISK = $(if $(ASTERISK_INCLUDE),asterisk_include=$(abspath $(ASTERISK_INCLUDE)),\
+	$(if $(OTHER_HEADERS),,asterisk_include=$(abspath $(ROOT)/usr/include) \
+		asterisk_minor=$(shell tests/asterisk/root.sh $(ROOT) | \
+			sed -n 's/^version=\([0-9]*\.[0-9]*\).*/\1/p')))
+
+# The package of the build that the other tests use, in an rpm database of its own.
+.PHONY: test-rpm
+test-rpm: build-private ## Test the rpm package: what it holds, requires, keeps and removes
+ifdef CLONE
+	@tests/setup.sh rpm
+	@COMPRESSION=0 packaging/dist.sh target/rpm/test
+	@tests/rpm.sh target/rpm/test $(PRIVATE)
+	ASTERISK_ROOT=$(abspath $(ROOT)) USERPRESENCE_MODULE=$(abspath target/rpm/test/$(FILE)) \
+		USERPRESENCE_RPM=$(abspath target/rpm/test/asterisk-userpresence.rpm) \
+		cargo test $(PURE) --features in-asterisk --test asterisk -- \
+		rpm:: loading::module_show_describes_the_module
+else
+	@echo 'The rpm package is not tested: its archive is made from a clone of the repository'
+endif
+
+ARM64 := target/arm64
+# What shows that pointers, characters and structures are those of the other machine.
+ON_ARM64 := loading:: provider:: function:: combine:: lamps:: manager:: persistence::
+
+# Not a part of `make test`: an emulated Asterisk takes ten times as long.
+.PHONY: test-arm64
+test-arm64: dist ## Build for arm64 with Debian's packages, and test it under qemu
+	@tests/setup.sh asterisk
+	@tests/arm64/unpack.sh $(ARM64)
+	@tests/arm64/build.sh $(ARM64) $(ARCHIVE) $(ARM64)/$(FILE)
+	ASTERISK_EMULATOR=$(abspath $(ARM64)/tools/usr/bin/qemu-aarch64) \
+		ASTERISK_ROOT=$(abspath $(ARM64)/asterisk) USERPRESENCE_MODULE=$(abspath $(ARM64)/$(FILE)) \
+		cargo test $(PURE) --features in-asterisk --test asterisk -- --test-threads=$(THREADS) $(ON_ARM64)
+
 # --- install ---------------------------------------------------------------
 
-# The directories come from the installed Asterisk's asterisk.conf, or are the usual ones.
-CONFIG_DIR ?= /etc/asterisk
-configured = $(firstword $(shell sed -n 's/^[[:blank:]]*$(1)[[:blank:]]*=>*[[:blank:]]*//p' \
-	'$(CONFIG_DIR)/asterisk.conf' 2>/dev/null))
-MULTIARCH = $(shell $(CC) -print-multiarch 2>/dev/null)
-MODULES_DIR ?= $(or $(call configured,astmoddir),$(firstword \
-	$(wildcard /usr/lib/$(MULTIARCH)/asterisk/modules /usr/lib64/asterisk/modules) \
-	/usr/lib/asterisk/modules))
-DATA_DIR ?= $(or $(call configured,astdatadir),$(firstword \
-	$(wildcard /usr/share/asterisk) /var/lib/asterisk))
+# The scripts find Asterisk and its directories. Variables on the command line, such as
+# MODULES_DIR, reach them in the environment.
 
-XML := doc/res_userpresence-en_US.xml
-REST := doc/rest-api/userPresence.json
-
-# $(call install_config,FROM,NAME): the configuration may hold hashes of passwords and
-# secrets, so only Asterisk may read it, as the owner of asterisk.conf or, without that
-# file, of the directory. Only root may change a file's owner; a package does so when it
-# is installed.
-define install_config
-install -D -v -m 640 $(1) '$(DESTDIR)$(CONFIG_DIR)/$(2)' && \
-	if test "$$(id -u)" = 0; then \
-		like='$(DESTDIR)$(CONFIG_DIR)/asterisk.conf'; \
-		test -e "$$like" || like='$(DESTDIR)$(CONFIG_DIR)'; \
-		chown --reference="$$like" '$(DESTDIR)$(CONFIG_DIR)/$(2)'; \
-	fi
-endef
-
-# Builds the module only if it is absent: `sudo make install` then needs no cargo. The
-# samples stay samples; userpresence.conf, without an active line, never replaces a file.
+# Builds the module only if it is absent: `sudo make install` then needs no cargo. A build for
+# another Asterisk is not installed.
 .PHONY: install
-install: ## Install into this machine's Asterisk (DESTDIR, MODULES_DIR, CONFIG_DIR, DATA_DIR)
-	@test -e $(MODULE) || $(MAKE) --no-print-directory build
-	install -D -m 755 $(MODULE) '$(DESTDIR)$(MODULES_DIR)/$(FILE)'
-	install -D -m 644 $(XML) '$(DESTDIR)$(DATA_DIR)/documentation/thirdparty/$(notdir $(XML))'
-	install -D -m 644 $(REST) '$(DESTDIR)$(DATA_DIR)/rest-api/$(notdir $(REST))'
-	@$(foreach sample,$(wildcard configs/samples/*.sample),\
-		$(call install_config,$(sample),$(notdir $(sample))) &&) true
-	@if test -e '$(DESTDIR)$(CONFIG_DIR)/userpresence.conf'; then \
-		echo 'kept $(DESTDIR)$(CONFIG_DIR)/userpresence.conf'; \
-	else $(call install_config,configs/userpresence.conf,userpresence.conf); fi
+install: ## Install into this machine's Asterisk, if the module was built for it
+	@test -e $(MODULE) || $(if $(DESTDIR),$(MAKE) --no-print-directory build,install/rebuild.sh $(MODULE) --build)
+	@install/install.sh install $(MODULE)
+
+.PHONY: rebuild
+rebuild: ## After an upgrade of Asterisk: build for it and install, with sudo
+	@install/rebuild.sh $(MODULE)
+
+.PHONY: uninstall
+uninstall: ## Remove what install has put there, but userpresence.conf (PURGE=yes: that too)
+	@install/install.sh uninstall

@@ -5,6 +5,7 @@
 #   asterisk  unpack a private Asterisk
 #   demo      show the module in that Asterisk
 #   package   make a Debian package
+#   rpm       make an rpm package
 #   test      run the tests, with a browser for the board
 # With --list first, only prints all packages of these purposes, one per line.
 set -euo pipefail
@@ -54,6 +55,9 @@ for purpose in "$@"; do
             ;;
         package)
             need 'command -v dh' debhelper
+            ;;
+        rpm)
+            need 'command -v rpmbuild' rpm
             ;;
         test)
             need 'command -v git' git

@@ -5,6 +5,9 @@
 #   tests/asterisk/root.sh ROOT     prints it, one KEY=VALUE per line
 #   . tests/asterisk/root.sh        defines find_asterisk, which sets the variables
 #
+# ASTERISK_EMULATOR is the program that runs those of the root, if they are for another machine than
+# this one: the path of qemu-aarch64, for example.
+#
 #   version    as `asterisk -V` says it, without the name
 #   loader     the dynamic loader to run the program with: the root's own, because the C library
 #              of this machine may be too old for it; this machine's if the root has none
@@ -43,7 +46,9 @@ find_asterisk() {
     root=$(realpath -e "$1") || return
     [ "$root" != / ] || root=
     prefixes=("$root/usr" "$root/usr/local" "$root")
-    machine=$(uname -m)-linux-gnu
+    # qemu's programs are named after the machines that they are for.
+    machine=${ASTERISK_EMULATOR:-qemu-$(uname -m)}
+    machine=${machine##*qemu-}-linux-gnu
 
     program=$(first "" "${prefixes[@]/%//sbin/asterisk}")
     if [ -z "$program" ]; then
@@ -75,7 +80,7 @@ find_asterisk() {
             return 1
         fi
     done
-    version=$("$loader" --library-path "$libraries" "$program" -V) || return
+    version=$(${ASTERISK_EMULATOR:+"$ASTERISK_EMULATOR"} "$loader" --library-path "$libraries" "$program" -V) || return
     version=${version#Asterisk }
 }
 

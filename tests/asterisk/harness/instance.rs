@@ -93,7 +93,7 @@ impl Instance {
 
     /// The program, run by the root's own loader, with the instance's configuration.
     pub(super) fn asterisk(&self) -> Command {
-        let mut command = valgrind(root().loader());
+        let mut command = run(root().loader());
         command
             .arg("--library-path")
             .arg(root().libraries())
@@ -272,9 +272,15 @@ pub(super) fn private_dir() -> PathBuf {
     .expect("a new directory for temporary files")
 }
 
-/// The command for a program; under valgrind, with a report in the folder
-/// `USERPRESENCE_VALGRIND`, if that is set (`make valgrind`).
-fn valgrind(program: &Path) -> Command {
+/// The command for a program of the root: by the emulator `ASTERISK_EMULATOR`, if the root is for
+/// another machine; under valgrind, with a report in the folder `USERPRESENCE_VALGRIND`, if that
+/// is set (`make valgrind`).
+fn run(program: &Path) -> Command {
+    if let Some(emulator) = std::env::var_os("ASTERISK_EMULATOR") {
+        let mut command = Command::new(emulator);
+        command.arg(program);
+        return command;
+    }
     let Some(folder) = std::env::var_os("USERPRESENCE_VALGRIND").map(PathBuf::from) else {
         return Command::new(program);
     };
