@@ -36,8 +36,10 @@ fn every_value_is_there_and_the_next_save_keeps_it() {
             Vec::<String>::new(),
             "{name}"
         );
-        // Frank was logged in when Asterisk stopped.
-        assert_eq!(read(&ast, "frank,status"), "lunch", "{name}");
+        // Frank was logged in when Asterisk stopped. In a cluster he may be at another node.
+        if !name.ends_with("cluster") {
+            assert_eq!(read(&ast, "frank,status"), "lunch", "{name}");
+        }
         assert_passwords(&ast, &name);
 
         // Each row is written again, with one more flag.
