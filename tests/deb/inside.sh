@@ -10,6 +10,8 @@ if [ "${1-}" != --inside ]; then
     helper=()
     # As the user ids of the root were given by mmdebstrap.
     [ "$(id -u)" = 0 ] || helper=(mmdebstrap --unshare-helper)
+    # An overlay of an ordinary user keeps its notes in attributes that are the user's.
+    [ "$(id -u)" = 0 ] || export OVERLAY=userxattr,
     exec "${helper[@]}" unshare --mount --net --uts --ipc --pid --fork --kill-child \
         "$0" --inside "$@"
 fi
@@ -21,7 +23,7 @@ layers=$shared/layers
 mkdir -p "$layers"
 mount -t tmpfs tmpfs "$layers"
 mkdir "$layers/upper" "$layers/work" "$layers/root"
-mount -t overlay -o "lowerdir=$root,upperdir=$layers/upper,workdir=$layers/work" \
+mount -t overlay -o "${OVERLAY-}lowerdir=$root,upperdir=$layers/upper,workdir=$layers/work" \
     overlay "$layers/root"
 cd "$layers/root"
 mount -t proc proc proc

@@ -30,7 +30,8 @@ impl Machine {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let shared = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("deb-{}-{number}", std::process::id()));
-        fs::create_dir_all(&shared).expect("a directory");
+        // Mounted over by the script, which is another user where it is not root.
+        fs::create_dir_all(shared.join("layers")).expect("a directory");
         let mut shell = Command::new("tests/deb/inside.sh")
             .args([&super::variable("USERPRESENCE_DEB_ROOT"), &shared])
             .stdin(Stdio::piped())
