@@ -9,19 +9,31 @@ SHELL := /bin/bash
 
 # The directory that cargo builds in, and the private Asterisk for the tests and the demo.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
-ROOT := target/asterisk/22
+# The release of the private Asterisk, one of those that tests/asterisk/unpack.sh knows, and where
+# it is. ASTERISK_ROOT names another Asterisk to test in: the DESTDIR or prefix that a source tree
+# was installed into, or / for the one of this machine.
+RELEASES := 22 16 22.11
+RELEASE ?= 22
+ROOT := $(or $(ASTERISK_ROOT),target/asterisk/$(RELEASE))
+LABEL := $(if $(ASTERISK_ROOT),other,$(RELEASE))
 FILE := res_userpresence.so
 
 # The module that `make build` builds and `make install` installs.
 MODULE := $(TARGET)/release/$(FILE)
 # The module for the private Asterisk: the same one, unless other headers are in use.
-PRIVATE := $(TARGET)/private/$(FILE)
-SELFTEST := $(TARGET)/selftest/$(FILE)
+PRIVATE := $(TARGET)/private/$(LABEL)/$(FILE)
+SELFTEST := $(TARGET)/private/$(LABEL)/selftest/$(FILE)
 
 # build.rs looks for headers in ASTERISK_INCLUDE, in /usr/include, then in the private
-# Asterisk. If it finds any in the first two, the private Asterisk needs its own build.
+# Asterisk 22. If it finds any in the first two, the private Asterisk needs its own build; so does
+# one of another release, and Debian's older ones the C library that they come with.
 OTHER_HEADERS := $(ASTERISK_INCLUDE)$(wildcard /usr/include/asterisk.h)
-FOR_PRIVATE := $(if $(OTHER_HEADERS),ASTERISK_INCLUDE=$(ROOT)/usr/include)
+found = $(shell tests/asterisk/root.sh $(ROOT) | sed -n 's/^$(1)=//p')
+# An Asterisk without headers was built from a source tree, which has them.
+no_headers = $(error $(ROOT) has no asterisk.h: ASTERISK_INCLUDE=DIR has to name its headers)
+FOR_PRIVATE = $(if $(OTHER_HEADERS)$(filter-out target/asterisk/22,$(ROOT)),\
+	ASTERISK_INCLUDE=$(or $(call found,include),$(ASTERISK_INCLUDE),$(no_headers)) \
+	ASTERISK_SYSROOT=$(call found,sysroot))
 
 PURE := --no-default-features
 # The tests time nothing in the build for them, which takes half the time without optimisation
@@ -30,14 +42,19 @@ QUICKLY := CARGO_PROFILE_SELFTEST_LTO=off CARGO_PROFILE_SELFTEST_CODEGEN_UNITS=1
 # Tests in Asterisk wait most of the time: one more at a time than there are processors.
 THREADS := $(shell echo $$(($$(nproc) + 1)))
 # The builds that the tests in Asterisk load.
-MODULES := USERPRESENCE_MODULE=$(PRIVATE) USERPRESENCE_SELFTEST_MODULE=$(SELFTEST)
+MODULES := ASTERISK_ROOT=$(abspath $(ROOT)) \
+	USERPRESENCE_MODULE=$(PRIVATE) USERPRESENCE_SELFTEST_MODULE=$(SELFTEST)
 
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 14
 	@echo
 	@echo 'make build ASTERISK_INCLUDE=DIR   build for the Asterisk whose asterisk.h is in DIR'
+	@echo 'make test RELEASE=16              test in another of the releases $(RELEASES)'
+	@echo 'make test ASTERISK_ROOT=DIR       test in the Asterisk that is installed below DIR'
 	@echo 'make install DESTDIR=DIR          install below DIR, for a package'
+	@echo 'make install ASTERISK=FILE        look at this program; MODULES_DIR, CONFIG_DIR and'
+	@echo '                                  DATA_DIR name directories, FORCE=yes asks nothing'
 
 .PHONY: setup
 setup: ## Install the missing tools for everything (Debian packages)
@@ -53,9 +70,13 @@ setup-test:
 	@tests/setup.sh build asterisk test
 
 .PHONY: asterisk
-asterisk: ## Unpack a private Asterisk 22 under target/asterisk
+asterisk: ## Unpack a private Asterisk (RELEASE, 22 by default) under target/asterisk
+ifdef ASTERISK_ROOT
+	@tests/asterisk/root.sh $(ROOT) >/dev/null
+else
 	@tests/setup.sh asterisk
-	@tests/asterisk/unpack.sh $(ROOT)
+	@tests/asterisk/unpack.sh $(RELEASE) $(ROOT)
+endif
 
 .PHONY: databases
 databases:
@@ -82,7 +103,7 @@ pjsua:
 .PHONY: build
 build: $(if $(OTHER_HEADERS),,asterisk) ## Build target/release/res_userpresence.so
 	@tests/setup.sh build
-	cargo build --release
+	$(if $(OTHER_HEADERS),,$(FOR_PRIVATE)) cargo build --release
 	@cp -f $(TARGET)/release/lib$(FILE) $(MODULE)
 	@tests/built-for.sh $(MODULE) $(ROOT) '$(ASTERISK_INCLUDE)'
 
@@ -99,7 +120,16 @@ build-private: asterisk
 build-selftest: asterisk
 	@tests/setup.sh build
 	$(FOR_PRIVATE) cargo build --profile selftest --features selftest
-	@cp -f $(TARGET)/selftest/lib$(FILE) $(SELFTEST)
+	@install -D -m 644 $(TARGET)/selftest/lib$(FILE) $(SELFTEST)
+
+# Both without optimisation, for a first look at another release: built in a minute.
+.PHONY: build-debug
+build-debug: asterisk
+	@tests/setup.sh build
+	$(FOR_PRIVATE) cargo build --features selftest
+	@install -D -m 644 $(TARGET)/debug/lib$(FILE) $(SELFTEST)
+	$(FOR_PRIVATE) cargo build
+	@install -D -m 644 $(TARGET)/debug/lib$(FILE) $(PRIVATE)
 
 .PHONY: demo
 demo: setup-demo build-private ## Show what the module does, in a private Asterisk
@@ -113,18 +143,43 @@ demo-cluster: setup-demo etcd build-private ## Show three Asterisks that share t
 run: setup-demo build-private ## Run an office of thirty people in a private Asterisk, in the foreground
 	@tests/demo/run.sh $(ROOT) $(PRIVATE)
 
+.PHONY: setup-tests
+setup-tests: setup-test asterisk databases etcd axe schemathesis pjsua
+
+# Tests that mean nothing in the Asterisk at hand say so, and are counted.
+SKIPPED := $(TARGET)/private/$(LABEL)/skipped.txt
+define test_in_asterisk
+@rm -f $(SKIPPED)
+$(MODULES) USERPRESENCE_SKIPPED=$(SKIPPED) \
+	cargo test $(PURE) --features in-asterisk --test asterisk -- --test-threads=$(THREADS) $(1)
+@if test -s $(SKIPPED); then echo "$$(wc -l <$(SKIPPED)) tests were skipped:"; cat $(SKIPPED); fi
+endef
+
 .PHONY: test
-test: setup-test asterisk databases etcd axe schemathesis pjsua lint ## Run every check and test
+test: setup-tests cargo-deny lint ## Run every check and test (RELEASE, 22 by default)
 	cargo test --package presence
 	cargo test $(PURE) --lib --test house --test board_texts
 	cargo test $(PURE) --features loom --lib models
 	@$(MAKE) --no-print-directory build-private
 	@$(QUICKLY) $(MAKE) --no-print-directory build-selftest
-	$(MODULES) cargo test $(PURE) --features in-asterisk --test asterisk -- --test-threads=$(THREADS)
+	$(call test_in_asterisk)
+
+.PHONY: test-releases
+test-releases: ## Run every check and test in each release
+	@for release in $(RELEASES); do \
+		$(MAKE) --no-print-directory test RELEASE=$$release || exit; \
+	done
+
+# What depends on Asterisk's structures and interfaces, without what takes long.
+MAIN := loading:: provider:: function:: console:: manager:: queues:: persistence::
+
+.PHONY: test-main
+test-main: setup-tests build-debug ## Run the main tests, for another release (RELEASE)
+	$(call test_in_asterisk,$(MAIN))
 
 .PHONY: screenshots
 screenshots: setup-test axe build-private ## Take new pictures of the board for the README
-	USERPRESENCE_MODULE=$(PRIVATE) SCREENSHOTS=doc/images \
+	$(MODULES) SCREENSHOTS=doc/images \
 		cargo test $(PURE) --features in-asterisk --test asterisk -- \
 		board::looks::looks board_settings::looks board_administration::looks
 
@@ -142,54 +197,136 @@ lint: asterisk ## Check format, clippy, documentation and licences
 	cargo fmt --all --check
 	$(FOR_PRIVATE) cargo clippy --workspace --all-targets --all-features -- -D warnings
 	$(FOR_PRIVATE) RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
-	@if cargo deny --version >/dev/null 2>&1; \
-	then cargo deny --all-features check bans licenses sources; \
-	else echo 'Licences are not checked: cargo-deny is not installed'; fi
+	@tests/deny.sh check target/cargo-deny
+
+.PHONY: cargo-deny
+cargo-deny:
+	@tests/setup.sh test
+	@tests/deny.sh prove target/cargo-deny
+
+.PHONY: advisories
+advisories: ## Fetch the list of known weaknesses of crates, and check the crates against it
+	@tests/deny.sh advisories target/cargo-deny
 
 .PHONY: clean
 clean: ## Remove everything that was built and unpacked
 	cargo clean
+	@tests/deb/root.sh --remove $(DEB_ROOT)
 	rm -rf target
+
+# --- package ---------------------------------------------------------------
+
+DEB_DIR := target/deb
+DEB_ROOT := target/deb-root/22
+
+# dh_asterisk comes with Debian's headers: those installed or in use, or the private Asterisk's.
+.PHONY: deb
+deb: build $(if $(wildcard /usr/share/perl5/Debian/Debhelper/Sequence/asterisk.pm),,asterisk) ## Make a Debian package of the built module in target/deb
+	@tests/setup.sh package
+	debian/package $(MODULE) $(abspath $(DEB_DIR)) \
+		$(if $(ASTERISK_INCLUDE),$(ASTERISK_INCLUDE)/..) $(ROOT)/usr
+
+# The package of the build that the other tests use; the installed Debian takes a minute. To
+# pack the symbols for debuggers takes longer than all the rest.
+.PHONY: test-deb
+ifneq ($(LABEL),22)
+test-deb:
+	@echo 'The Debian package is tested with Asterisk 22 alone'
+else
+test-deb: setup-test deb-root build-private ## Test the Debian package in a Debian whose Asterisk runs
+	@tests/setup.sh package
+	DEB_BUILD_OPTIONS=noautodbgsym \
+		debian/package $(PRIVATE) $(abspath $(DEB_DIR)/test) $(ROOT)/usr
+	USERPRESENCE_DEB=$$(echo $(abspath $(DEB_DIR))/test/asterisk-userpresence_*.deb) \
+		USERPRESENCE_DEB_ROOT=$(abspath $(DEB_ROOT)/debian) \
+		cargo test $(PURE) --features in-asterisk --test deb
+endif
+
+.PHONY: deb-root
+deb-root:
+	@tests/setup.sh asterisk
+	@tests/deb/root.sh $(DEB_ROOT)
+
+# --- source archive, rpm, arm64 --------------------------------------------
+
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+ARCHIVE = target/dist/res_userpresence-$(VERSION).tar.xz
+# A clone of the repository has its history; an unpacked archive is that history's end.
+CLONE := $(wildcard .git)
+
+.PHONY: dist
+dist: ## Make the source archive in target/dist, which builds with no network
+	@packaging/dist.sh target/dist
+
+.PHONY: test-dist
+test-dist: asterisk ## Show that the source archive builds with no network, and load what it builds
+ifdef CLONE
+	@tests/setup.sh build
+	@tests/dist.sh $(ROOT)/usr/include target/dist/test
+	ASTERISK_ROOT=$(abspath $(ROOT)) USERPRESENCE_MODULE=$(abspath target/dist/test/$(FILE)) \
+		cargo test $(PURE) --features in-asterisk --test asterisk -- \
+		loading::module_show_describes_the_module loading::an_unload_publishes
+else
+	@echo 'The source archive is not tested: it is made from a clone of the repository'
+endif
+
+# Of rpm's own Asterisk, if it is one; otherwise for the private Asterisk, without a look at rpm's
+# list of packages. RPM='NAME=VALUE ...' sets macros of the spec file.
+.PHONY: rpm
+rpm: $(if $(OTHER_HEADERS),,asterisk) dist ## Make an rpm package in target/rpm (RPM='asterisk=asterisk22 ...')
+	@tests/setup.sh build rpm
+	@packaging/rpm/build.sh $(ARCHIVE) target/rpm $(RPM_ASTERISK) $(RPM)
+
+RPM_ASTERISK = $(if $(ASTERISK_INCLUDE),asterisk_include=$(abspath $(ASTERISK_INCLUDE)),\
+	$(if $(OTHER_HEADERS),,asterisk_include=$(abspath $(ROOT)/usr/include) \
+		asterisk_minor=$(shell tests/asterisk/root.sh $(ROOT) | \
+			sed -n 's/^version=\([0-9]*\.[0-9]*\).*/\1/p')))
+
+# The package of the build that the other tests use, in an rpm database of its own.
+.PHONY: test-rpm
+test-rpm: build-private ## Test the rpm package: what it holds, requires, keeps and removes
+ifdef CLONE
+	@tests/setup.sh rpm
+	@COMPRESSION=0 packaging/dist.sh target/rpm/test
+	@tests/rpm.sh target/rpm/test $(PRIVATE)
+	ASTERISK_ROOT=$(abspath $(ROOT)) USERPRESENCE_MODULE=$(abspath target/rpm/test/$(FILE)) \
+		USERPRESENCE_RPM=$(abspath target/rpm/test/asterisk-userpresence.rpm) \
+		cargo test $(PURE) --features in-asterisk --test asterisk -- \
+		rpm:: loading::module_show_describes_the_module
+else
+	@echo 'The rpm package is not tested: its archive is made from a clone of the repository'
+endif
+
+ARM64 := target/arm64
+# What shows that pointers, characters and structures are those of the other machine.
+ON_ARM64 := loading:: provider:: function:: combine:: lamps:: manager:: persistence::
+
+# Not a part of `make test`: an emulated Asterisk takes ten times as long.
+.PHONY: test-arm64
+test-arm64: dist ## Build for arm64 with Debian's packages, and test it under qemu
+	@tests/setup.sh asterisk
+	@tests/arm64/unpack.sh $(ARM64)
+	@tests/arm64/build.sh $(ARM64) $(ARCHIVE) $(ARM64)/$(FILE)
+	ASTERISK_EMULATOR=$(abspath $(ARM64)/tools/usr/bin/qemu-aarch64) \
+		ASTERISK_ROOT=$(abspath $(ARM64)/asterisk) USERPRESENCE_MODULE=$(abspath $(ARM64)/$(FILE)) \
+		cargo test $(PURE) --features in-asterisk --test asterisk -- --test-threads=$(THREADS) $(ON_ARM64)
 
 # --- install ---------------------------------------------------------------
 
-# The directories come from the installed Asterisk's asterisk.conf, or are the usual ones.
-CONFIG_DIR ?= /etc/asterisk
-configured = $(firstword $(shell sed -n 's/^[[:blank:]]*$(1)[[:blank:]]*=>*[[:blank:]]*//p' \
-	'$(CONFIG_DIR)/asterisk.conf' 2>/dev/null))
-MULTIARCH = $(shell $(CC) -print-multiarch 2>/dev/null)
-MODULES_DIR ?= $(or $(call configured,astmoddir),$(firstword \
-	$(wildcard /usr/lib/$(MULTIARCH)/asterisk/modules /usr/lib64/asterisk/modules) \
-	/usr/lib/asterisk/modules))
-DATA_DIR ?= $(or $(call configured,astdatadir),$(firstword \
-	$(wildcard /usr/share/asterisk) /var/lib/asterisk))
+# The scripts find Asterisk and its directories. Variables on the command line, such as
+# MODULES_DIR, reach them in the environment.
 
-XML := doc/res_userpresence-en_US.xml
-REST := doc/rest-api/userPresence.json
-
-# $(call install_config,FROM,NAME): the configuration may hold hashes of passwords and
-# secrets, so only Asterisk may read it, as the owner of asterisk.conf or, without that
-# file, of the directory. Only root may change a file's owner; a package does so when it
-# is installed.
-define install_config
-install -D -v -m 640 $(1) '$(DESTDIR)$(CONFIG_DIR)/$(2)' && \
-	if test "$$(id -u)" = 0; then \
-		like='$(DESTDIR)$(CONFIG_DIR)/asterisk.conf'; \
-		test -e "$$like" || like='$(DESTDIR)$(CONFIG_DIR)'; \
-		chown --reference="$$like" '$(DESTDIR)$(CONFIG_DIR)/$(2)'; \
-	fi
-endef
-
-# Builds the module only if it is absent: `sudo make install` then needs no cargo. The
-# samples stay samples; userpresence.conf, without an active line, never replaces a file.
+# Builds the module only if it is absent: `sudo make install` then needs no cargo. A build for
+# another Asterisk is not installed.
 .PHONY: install
-install: ## Install into this machine's Asterisk (DESTDIR, MODULES_DIR, CONFIG_DIR, DATA_DIR)
-	@test -e $(MODULE) || $(MAKE) --no-print-directory build
-	install -D -m 755 $(MODULE) '$(DESTDIR)$(MODULES_DIR)/$(FILE)'
-	install -D -m 644 $(XML) '$(DESTDIR)$(DATA_DIR)/documentation/thirdparty/$(notdir $(XML))'
-	install -D -m 644 $(REST) '$(DESTDIR)$(DATA_DIR)/rest-api/$(notdir $(REST))'
-	@$(foreach sample,$(wildcard configs/samples/*.sample),\
-		$(call install_config,$(sample),$(notdir $(sample))) &&) true
-	@if test -e '$(DESTDIR)$(CONFIG_DIR)/userpresence.conf'; then \
-		echo 'kept $(DESTDIR)$(CONFIG_DIR)/userpresence.conf'; \
-	else $(call install_config,configs/userpresence.conf,userpresence.conf); fi
+install: ## Install into this machine's Asterisk, if the module was built for it
+	@test -e $(MODULE) || $(if $(DESTDIR),$(MAKE) --no-print-directory build,install/rebuild.sh $(MODULE) --build)
+	@install/install.sh install $(MODULE)
+
+.PHONY: rebuild
+rebuild: ## After an upgrade of Asterisk: build for it and install, with sudo
+	@install/rebuild.sh $(MODULE)
+
+.PHONY: uninstall
+uninstall: ## Remove what install has put there, but userpresence.conf (PURGE=yes: that too)
+	@install/install.sh uninstall

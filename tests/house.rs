@@ -229,3 +229,11 @@ fn the_ten_steps_name_functions_where_they_are() {
     let numbers = (1..=10).all(|number| steps.contains(&format!("//! {number}. [")));
     assert!(numbers && checked >= 10, "{checked} files are named");
 }
+
+#[test]
+fn the_package_of_debian_has_the_version_of_the_module() {
+    let changelog = read(&root().join("debian/changelog"));
+    let first = changelog.lines().next().unwrap();
+    let version = format!("asterisk-userpresence ({}) ", env!("CARGO_PKG_VERSION"));
+    assert!(first.starts_with(&version), "{first}");
+}

@@ -4,6 +4,8 @@
 #   build     compile the module
 #   asterisk  unpack a private Asterisk
 #   demo      show the module in that Asterisk
+#   package   make a Debian package
+#   rpm       make an rpm package
 #   test      run the tests, with a browser for the board
 # With --list first, only prints all packages of these purposes, one per line.
 set -euo pipefail
@@ -51,8 +53,17 @@ for purpose in "$@"; do
             need 'command -v curl' curl
             need 'command -v sipp' sip-tester
             ;;
+        package)
+            need 'command -v dh' debhelper
+            ;;
+        rpm)
+            need 'command -v rpmbuild' rpm
+            ;;
         test)
+            need 'command -v git' git
             need 'command -v openssl' openssl
+            need 'command -v dh' debhelper
+            need 'command -v lintian' lintian
             need 'command -v sipp' sip-tester
             need 'command -v baresip' baresip-core
             need 'command -v linphonec' linphone-cli

@@ -55,6 +55,7 @@ pub mod publisher;
 mod queue;
 pub mod readers;
 mod receiver;
+mod root;
 mod sip;
 mod sipp;
 pub mod statuses;
@@ -80,11 +81,12 @@ pub use self::{
     list::{ListNotify, ListSubscriber},
     message::Message,
     modules::sets,
-    paths::repository_file,
+    paths::{built_module, repository_file},
     phone::Phone,
     publisher::{Published, Publisher},
     queue::Caller,
     receiver::{Answering, Post, Receiver, TlsReceiver, certificate},
+    root::{root, skip},
     sip::{Notify, Presence, Subscriber},
     sipp::Sipp,
     view::View,
