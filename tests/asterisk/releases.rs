@@ -101,18 +101,17 @@ fn the_file_says_what_it_was_built_for() {
 
 #[test]
 fn a_module_for_another_release_is_declined_with_one_sentence() {
-    let ast = Instance::builder().userpresence(ALICE).not_loaded().start();
+    // The code of a module stays mapped when it is declined: each build needs an Asterisk.
     for begin in ["12.3.0", "certified/16.8", "GIT-22-1a2b"] {
+        let ast = Instance::builder().userpresence(ALICE).not_loaded().start();
         if begin.len() > label(&module_bytes(&ast)).version.len() {
             skip("the version is too short to be replaced");
             return;
         }
-        let before = said(&ast).len();
-        let original = module_bytes(&ast);
         let built = build_for(&ast, begin);
         assert!(!ast.load_module(MODULE).ok());
         let lines = said(&ast);
-        let [line] = &lines[before..] else {
+        let [line] = &lines[..] else {
             panic!("{lines:?}");
         };
         let expected = format!(
@@ -124,7 +123,6 @@ fn a_module_for_another_release_is_declined_with_one_sentence() {
         );
         assert!(line.ends_with(&expected), "{line}");
         assert_eq!(super::loading::registered(&ast), Vec::<String>::new());
-        ast.install_module_bytes(&original);
     }
 }
 
