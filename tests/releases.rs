@@ -6,7 +6,7 @@ mod known;
 
 use std::cell::Cell;
 
-use known::{Known, Release, Remedy, Row, Verdict, compare, rows, verdict};
+use known::{KnownSizes, Release, Remedy, Row, Verdict, compare, rows, verdict};
 
 const KNOWN_GOOD: &str = include_str!("../asterisk-headers/known-good.txt");
 const REMEDY: Remedy<'_> = Remedy {
@@ -44,7 +44,7 @@ fn a_release_is_the_major_and_the_minor_number() {
     }
 }
 
-fn judge(built: &str, running: &str, known: Known, allowed: bool) -> Verdict {
+fn judge(built: &str, running: &str, known: KnownSizes, allowed: bool) -> Verdict {
     verdict(built, running, |_| known, || allowed, REMEDY)
 }
 
@@ -56,7 +56,7 @@ fn the_same_release_loads_and_asks_nothing() {
         "22.10.3~dfsg-2",
         |_| {
             asked.set(true);
-            Known::Nothing
+            KnownSizes::Nothing
         },
         || {
             asked.set(true);
@@ -81,7 +81,7 @@ fn another_release_is_declined_with_both_versions_and_the_remedy() {
             "built for Asterisk {built}, and this is Asterisk {running}, whose structures may \
              differ: `make rebuild` builds it; `allow = yes` takes the risk"
         );
-        for known in [Known::Same, Known::Nothing] {
+        for known in [KnownSizes::Same, KnownSizes::Nothing] {
             let verdict = judge(built, running, known, false);
             assert_eq!(verdict, Verdict::Declined(why.clone()));
         }
@@ -94,15 +94,15 @@ fn the_option_takes_the_risk_that_is_not_known_to_be_damage() {
         Verdict::Risky(why) => why,
         other => panic!("{other:?}"),
     };
-    let same = risky(Known::Same);
+    let same = risky(KnownSizes::Same);
     assert!(
         same.contains("22.9.0") && same.contains("22.10.1"),
         "{same}"
     );
     assert!(same.contains("have the same sizes in both"), "{same}");
-    let unknown = risky(Known::Nothing);
+    let unknown = risky(KnownSizes::Nothing);
     assert!(unknown.contains("nobody has compared"), "{unknown}");
-    let different = Known::Different {
+    let different = KnownSizes::Different {
         structure: "ast_custom_function".into(),
         here: 160,
         there: 176,
@@ -127,18 +127,18 @@ fn sizes_are_compared_with_each_build_of_the_release() {
     assert!(rows[0].ran && !rows[1].ran && rows[1].sum == "-");
     let known =
         |release: &str, sizes: &[(&str, usize)]| compare(&Release::of(release), sizes, &rows);
-    assert_eq!(known("22.10.7", &[("a", 8), ("b", 16)]), Known::Same);
-    assert_eq!(known("22.10.7", &[("a", 8), ("b", 24)]), Known::Same);
-    let different = Known::Different {
+    assert_eq!(known("22.10.7", &[("a", 8), ("b", 16)]), KnownSizes::Same);
+    assert_eq!(known("22.10.7", &[("a", 8), ("b", 24)]), KnownSizes::Same);
+    let different = KnownSizes::Different {
         structure: "a".into(),
         here: 4,
         there: 8,
     };
     assert_eq!(known("22.10.7", &[("a", 4), ("b", 16)]), different);
     // What a row does not name was not compared.
-    assert_eq!(known("22.9.0", &[("a", 8), ("b", 16)]), Known::Nothing);
+    assert_eq!(known("22.9.0", &[("a", 8), ("b", 16)]), KnownSizes::Nothing);
     assert_eq!(known("22.9.0", &[("a", 4), ("b", 16)]), different);
-    assert_eq!(known("22.8.0", &[("a", 8)]), Known::Nothing);
+    assert_eq!(known("22.8.0", &[("a", 8)]), KnownSizes::Nothing);
 }
 
 #[test]
