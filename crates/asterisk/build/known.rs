@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::fail;
-use super::releases::{self, Known, Release};
+use super::releases::{self, KnownSizes, Release};
 
 /// The file with the rows, below the workspace.
 const FILE: &str = "asterisk-headers/known-good.txt";
@@ -122,7 +122,7 @@ pub fn write(workspace: &Path, out: &Path, bindings: &str, version: &str, sum: &
     }
     let is_64 = std::env::var("CARGO_CFG_TARGET_POINTER_WIDTH").as_deref() == Ok("64");
     if let (
-        Known::Different {
+        KnownSizes::Different {
             structure,
             here,
             there,

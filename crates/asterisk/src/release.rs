@@ -8,7 +8,7 @@ mod known;
 
 use std::ffi::CStr;
 
-pub use self::known::{Known, Release, Remedy, Row, Verdict, verdict};
+pub use self::known::{KnownSizes, Release, Remedy, Row, Verdict, verdict};
 use super::{ffi, text};
 
 /// Written by the build script: [`BUILT_FOR`], [`BUILD_OPTION_SUM`], [`SIZES`].
@@ -44,9 +44,9 @@ pub fn build_option_sum() -> &'static str {
 }
 
 /// Compares the structures that the module uses with what is known of those of a release.
-pub fn known_of(release: &Release) -> Known {
+pub fn known_of(release: &Release) -> KnownSizes {
     if cfg!(not(target_pointer_width = "64")) {
-        return Known::Nothing;
+        return KnownSizes::Nothing;
     }
     // A test compares that each line is a row.
     let rows = known::rows(KNOWN_GOOD).unwrap_or_default();

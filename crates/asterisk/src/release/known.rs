@@ -89,7 +89,7 @@ pub fn rows(file: &str) -> Result<Vec<Row<'_>>, String> {
 
 /// What is known of the structures of a release.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Known {
+pub enum KnownSizes {
     /// Each has the size that the module has been compiled with.
     Same,
     /// This one has another.
@@ -106,8 +106,8 @@ pub enum Known {
 }
 
 /// Compares the structures of the module with those of a release.
-pub fn compare(release: &Release, sizes: &[(&str, usize)], rows: &[Row<'_>]) -> Known {
-    let mut known = Known::Nothing;
+pub fn compare(release: &Release, sizes: &[(&str, usize)], rows: &[Row<'_>]) -> KnownSizes {
+    let mut known = KnownSizes::Nothing;
     for row in rows
         .iter()
         .filter(|row| Release::of(row.version) == *release)
@@ -119,7 +119,7 @@ pub fn compare(release: &Release, sizes: &[(&str, usize)], rows: &[Row<'_>]) -> 
             match of_row(name) {
                 None => complete = false,
                 Some((_, there)) if there != here => {
-                    different.get_or_insert(Known::Different {
+                    different.get_or_insert(KnownSizes::Different {
                         structure: (*name).to_owned(),
                         here: *here,
                         there: *there,
@@ -130,7 +130,7 @@ pub fn compare(release: &Release, sizes: &[(&str, usize)], rows: &[Row<'_>]) -> 
         }
         match different {
             // Builds of one release may differ.
-            None if complete => return Known::Same,
+            None if complete => return KnownSizes::Same,
             None => {}
             Some(different) => known = different,
         }
@@ -163,7 +163,7 @@ pub struct Remedy<'a> {
 pub fn verdict(
     built: &str,
     running: &str,
-    known: impl FnOnce(&Release) -> Known,
+    known: impl FnOnce(&Release) -> KnownSizes,
     allowed: impl FnOnce() -> bool,
     remedy: Remedy<'_>,
 ) -> Verdict {
@@ -173,7 +173,7 @@ pub fn verdict(
     }
     let Remedy { rebuild, option } = remedy;
     let known = known(&release);
-    if let Known::Different {
+    if let KnownSizes::Different {
         structure,
         here,
         there,
@@ -191,7 +191,7 @@ pub fn verdict(
         ));
     }
     let compared = match known {
-        Known::Same => "the structures that the module uses have the same sizes in both",
+        KnownSizes::Same => "the structures that the module uses have the same sizes in both",
         _ => "nobody has compared the structures of the two",
     };
     Verdict::Risky(format!(
