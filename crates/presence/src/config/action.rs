@@ -102,7 +102,9 @@ fn contradicts_following(draft: &ActionDraft) -> bool {
         .map(|state| *state == State::Dnd)
         .chain(types);
     let by_calls = block.when != StatusKind::Chosen;
-    block.dnd.is_some_and(|on| by_calls || means_dnd.any(|it| it != on))
+    block
+        .dnd
+        .is_some_and(|on| by_calls || means_dnd.any(|it| it != on))
 }
 
 fn switch(given: &str) -> Result<bool, String> {

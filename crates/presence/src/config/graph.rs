@@ -118,7 +118,9 @@ fn feedback(
     while let Some(next) = open.pop() {
         if specs[next].rule.follow_dnd {
             let extensions = specs[next].inputs.iter();
-            reads.dnd.extend(extensions.filter_map(InputSpec::extension));
+            reads
+                .dnd
+                .extend(extensions.filter_map(InputSpec::extension));
         }
         for input in &specs[next].inputs {
             if input.kind.read_from() == ReadFrom::Provider {
