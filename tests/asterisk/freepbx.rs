@@ -1,6 +1,7 @@
 //! Beside FreePBX: the module follows changes that FreePBX makes, and the sample's feature
 //! codes work unchanged.
 
+mod cluster;
 mod codes;
 mod follow_dnd;
 

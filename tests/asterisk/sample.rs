@@ -87,6 +87,7 @@ fn the_comments_of_the_sample_are_true() {
         "trust_caller_id",
         "origin_variable",
         "dnd_key",
+        "follow_dnd",
         "feature_keys",
         // Options without a default appear in a user.
         "id",

@@ -307,8 +307,8 @@ pub struct View {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub follow_dnd: bool,
     /// The extension at which do not disturb was switched on in FreePBX, if that is why the user
-    /// is in `dnd`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// is in `dnd`. Other nodes of a cluster do not know it.
+    #[serde(skip)]
     pub dnd_from: Option<String>,
     /// Whether do not disturb is on: what is followed, and what the DND key shows.
     #[serde(skip)]
