@@ -208,7 +208,7 @@ fn the_table_for_realtime_works() {
                    'office', 'desk,PJSIP/230;soft,PJSIP/231', '+491701234567', \
                    '230@default', 'carol;alice', '0', 'default', 'default;phones', 'yes', \
                    '200;+491701234567', 'USERPRESENCE_ORIGIN', 'handling;note', \
-                   'internal;_+49X.', 'dnd_status');\n";
+                   'internal;_+49X.', 'dnd_status', 'no');\n";
     let ast = Instance::builder()
         .userpresence(&format!(
             "{}[office-calls]\ntype = handling\nset = office\n",

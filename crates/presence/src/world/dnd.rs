@@ -116,7 +116,7 @@ impl World {
             (false, true) => {
                 let status = was.status.as_ref();
                 let replaced = Replaced {
-                    status: status.map_or_else(Box::default, |status| status.name.clone().into()),
+                    status: status.map_or_else(Box::default, |status| status.name.clone()),
                     presence: was.chosen.clone(),
                     until: was.chosen_until,
                 };
