@@ -9,10 +9,9 @@ use crate::runtime::Runtime;
 use crate::sync::Mutex;
 use presence::actions::{Backend, TargetValue};
 use presence::calls::feature_keys::refuses_calls;
-use presence::calls::follow_dnd::{
-    Agreement, DEVICE, ExtensionDnd, Followed, extension_of, follow, is_on,
-};
+use presence::calls::follow_dnd::{Agreement, ExtensionDnd, Followed, follow};
 use presence::model::device::DeviceState;
+use presence::model::freepbx::{DEVICE, extension_of, is_on};
 use presence::model::text::quoted;
 use presence::world::stored::FAMILY;
 use presence::world::{DndRow, World};

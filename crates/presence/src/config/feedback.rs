@@ -2,8 +2,8 @@
 //! action, which would set the status, and so on.
 
 use crate::actions::{Person, QueueAction, wanted_targets};
-use crate::calls::follow_dnd::extension_of;
 use crate::model::address::{self, USER_LABEL, below};
+use crate::model::freepbx::extension_of;
 use crate::model::text::quoted;
 
 /// What a user's presence depends on, directly or through other users.
