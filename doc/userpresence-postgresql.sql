@@ -61,7 +61,8 @@ CREATE TABLE userpresence (
     origin_variable    VARCHAR(79),     -- USERPRESENCE_ORIGIN
     own_settings       VARCHAR(255),    -- what people may set, separated by ';': handling
     own_forward        TEXT,            -- separated by ';': internal;voicemail;mobile;_+49X.
-    dnd_key            VARCHAR(10)      -- status, dnd_status, no
+    dnd_key            VARCHAR(10),     -- status, dnd_status, no
+    follow_dnd         VARCHAR(3)       -- yes, no
 );
 -- Upper and lower case of a name are the same.
 CREATE UNIQUE INDEX userpresence_name ON userpresence (lower(name));

@@ -61,7 +61,8 @@ CREATE TABLE userpresence (
     origin_variable    TEXT,    -- USERPRESENCE_ORIGIN
     own_settings       TEXT,    -- what people may set, separated by ';': handling
     own_forward        TEXT,    -- separated by ';': internal;voicemail;mobile;_+49X.
-    dnd_key            TEXT     -- status, dnd_status, no
+    dnd_key            TEXT,    -- status, dnd_status, no
+    follow_dnd         TEXT     -- yes, no
 );
 
 -- An example:

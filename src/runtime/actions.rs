@@ -5,6 +5,7 @@
 //! action.
 
 mod backend;
+pub(in crate::runtime) mod follow_dnd;
 pub(in crate::runtime) mod queue;
 
 use std::collections::{BTreeMap, HashMap};
@@ -46,6 +47,8 @@ pub type Records = BTreeMap<String, (Arc<str>, ActionRecord)>;
 pub struct ActionQueue {
     orders: OrderQueue,
     records: Mutex<Records>,
+    /// What FreePBX's do not disturb and the status were when they last agreed.
+    agreements: follow_dnd::Agreements,
 }
 
 /// The running thread; dropping it lets it finish what waits, bounded in time, and stop.
@@ -66,6 +69,7 @@ impl ActionsWorker {
         let known = std::mem::take(&mut *runtime.kept.records.lock());
         let records = runtime.read_records(known);
         *runtime.actions.records.lock() = records;
+        runtime.read_agreements();
         runtime.actions.orders.open();
         let thread = std::thread::Builder::new().name("userpresence-do".into());
         let mine = runtime.clone();
@@ -200,6 +204,7 @@ impl Runtime {
         let people = people.into_iter();
         let people = people.map(|person| ActionOrder::of(person, fresh, stamp));
         self.actions.orders.put(gone.chain(people));
+        self.follow_dnd_of_all();
     }
 
     /// The actions in force for each user, or for the named one, by name.
@@ -255,6 +260,9 @@ impl Runtime {
                 // A panic was logged; the users after this one have theirs done.
                 Task::Do(order) => {
                     let _ = catch_unwind(AssertUnwindSafe(|| self.act(&order)));
+                }
+                Task::FollowDnd(name) => {
+                    let _ = catch_unwind(AssertUnwindSafe(|| self.follow_dnd(&name)));
                 }
                 Task::End(left) => {
                     if left > 0 && !orders.has_ended() {

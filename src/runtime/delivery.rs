@@ -34,6 +34,7 @@ impl Runtime {
                     self.applications().put(&event);
                 }
                 self.update_phones(&transition.user);
+                self.follow_dnd_of_user(&transition.user);
                 self.status_changed(|| {
                     let person = self.read(|world| Person::after(world, transition));
                     person.flatten()

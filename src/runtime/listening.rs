@@ -56,6 +56,9 @@ impl Runtime {
         let Ok(name) = std::str::from_utf8(name) else {
             return;
         };
+        if self.is_listening() {
+            self.follow_dnd_of_device(name, state);
+        }
         // Most devices belong to no user, and one change is often reported several times.
         let is_news = |world: &World| {
             let device = world.directory().device(name)?;

@@ -117,6 +117,7 @@ const COLUMNS: &[(&str, &str)] = &[
     ("own_settings", "handling;note"),
     ("own_forward", "internal;_+49X."),
     ("dnd_key", "dnd_status"),
+    ("follow_dnd", "yes"),
 ];
 
 /// What each interface shows of a user, without what names the user.

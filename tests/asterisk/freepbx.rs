@@ -1,6 +1,10 @@
 //! Beside FreePBX: the module follows changes that FreePBX makes, and the sample's feature
 //! codes work unchanged.
 
+mod cluster;
+mod codes;
+mod follow_dnd;
+
 use crate::harness::barrier::{catch_up, configured};
 use crate::harness::repository_file;
 use crate::harness::users::{custom, read, set, wait_custom};
@@ -195,12 +199,12 @@ fn the_codes_for_forwards_and_the_mobile_change_the_present_status() {
     ast.wait_log("this number is not allowed; own_forward of 'alice' allows internal");
     let mobile = || ast.getvar("USER_PRESENCE(alice,effective_settings,statuses.chat.ringMobile)");
     assert_eq!(mobile(), "");
-    assert_eq!(dial(&ast, "201", "*291"), ["spy-mobile", "activated"]);
+    assert_eq!(dial(&ast, "201", "*251"), ["spy-mobile", "activated"]);
     assert_eq!(mobile(), "yes");
-    assert_eq!(dial(&ast, "201", "*290"), ["spy-mobile", "de-activated"]);
+    assert_eq!(dial(&ast, "201", "*250"), ["spy-mobile", "de-activated"]);
     assert_eq!(mobile(), "no");
     // 210 has no mobile; and has never forwarded, so that *72 means it too.
-    for code in ["*291", "*72"] {
+    for code in ["*251", "*72"] {
         assert_eq!(dial(&ast, "210", code), ["invalid"], "{code}");
     }
     ast.wait_log("'210' has no mobile");

@@ -87,6 +87,7 @@ fn the_comments_of_the_sample_are_true() {
         "trust_caller_id",
         "origin_variable",
         "dnd_key",
+        "follow_dnd",
         "feature_keys",
         // Options without a default appear in a user.
         "id",
@@ -207,7 +208,7 @@ fn the_table_for_realtime_works() {
                    'office', 'desk,PJSIP/230;soft,PJSIP/231', '+491701234567', \
                    '230@default', 'carol;alice', '0', 'default', 'default;phones', 'yes', \
                    '200;+491701234567', 'USERPRESENCE_ORIGIN', 'handling;note', \
-                   'internal;_+49X.', 'dnd_status');\n";
+                   'internal;_+49X.', 'dnd_status', 'no');\n";
     let ast = Instance::builder()
         .userpresence(&format!(
             "{}[office-calls]\ntype = handling\nset = office\n",

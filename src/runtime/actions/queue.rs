@@ -1,5 +1,6 @@
 //! The orders that wait for the actions worker: one for each user, with the latest of the
-//! user, and with what was before the first of the changes that wait.
+//! user, and with what was before the first of the changes that wait; and the users whose do
+//! not disturb is to be compared with FreePBX's.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -57,6 +58,8 @@ struct WaitingOrders {
     /// By lower-case name.
     orders: HashMap<String, ActionOrder>,
     queue: VecDeque<String>,
+    /// Users whose do not disturb is to be compared, by lower-case name.
+    dnd: BTreeMap<String, Arc<str>>,
     /// The user that is being served.
     busy: Option<Arc<str>>,
     /// The stamp of each user's last order.
@@ -94,6 +97,8 @@ pub struct OrderQueue {
 pub enum Task {
     /// That order.
     Do(ActionOrder),
+    /// Do not disturb of that user is compared with FreePBX's.
+    FollowDnd(Arc<str>),
     /// It ends, and leaves the orders of so many users.
     End(usize),
 }
@@ -155,6 +160,17 @@ impl OrderQueue {
         self.news.notify_all();
     }
 
+    /// Puts users in the queue whose do not disturb is to be compared with FreePBX's.
+    pub fn put_dnd(&self, users: impl IntoIterator<Item = Arc<str>>) {
+        let mut waiting = self.waiting.lock();
+        if waiting.open {
+            let users = users.into_iter();
+            let users = users.map(|name| (name.to_ascii_lowercase(), name));
+            waiting.dnd.extend(users);
+            self.news.notify_all();
+        }
+    }
+
     /// Adds every user that waits or is being served, by lower-case name.
     pub fn add_names(&self, names: &mut BTreeMap<String, Arc<str>>) {
         let waiting = self.waiting.lock();
@@ -186,6 +202,12 @@ impl OrderQueue {
                     return Task::Do(order);
                 }
                 continue;
+            }
+            // After all actions: an undo of one may have changed it.
+            if waiting.stop.is_none()
+                && let Some((_, name)) = waiting.dnd.pop_first()
+            {
+                return Task::FollowDnd(name);
             }
             if waiting.stop.is_some() {
                 return Task::End(0);

@@ -128,6 +128,16 @@ fn source_name(source: &str) -> &str {
     }
 }
 
+/// FreePBX's do not disturb of the user's extensions.
+fn followed_dnd(view: &View) -> String {
+    match (view.follow_dnd, view.refuses_calls, &view.dnd_from) {
+        (false, ..) => "not followed".to_owned(),
+        (true, true, Some(extension)) => format!("on, switched on at extension {extension}"),
+        (true, true, None) => "on, as the status".to_owned(),
+        (true, false, _) => "off".to_owned(),
+    }
+}
+
 /// `userpresence show user`
 pub fn show_user(args: &Args<'_>, out: &mut String) -> CliResult {
     let [name] = args.0.as_slice() else {
@@ -165,6 +175,7 @@ pub fn show_user(args: &Args<'_>, out: &mut String) -> CliResult {
             view.default.clone().unwrap_or_else(|| "none".into()),
         ),
         ("Calls", view.dnd_status.to_string()),
+        ("FreePBX DND", followed_dnd(&view)),
     ];
     let more = [
         ("Telephony", view.activity.telephony.name().to_owned()),

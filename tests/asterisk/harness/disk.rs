@@ -83,6 +83,31 @@ impl Instance {
     }
 }
 
+impl Instance {
+    /// Has AstDB count what is written to each key from the next start on. Asterisk has to be
+    /// stopped.
+    #[track_caller]
+    pub fn count_astdb_writes(&self) {
+        let write = "INSERT INTO writes VALUES";
+        let sql = format!(
+            "CREATE TABLE writes (key TEXT); CREATE TRIGGER putting AFTER INSERT ON astdb BEGIN \
+             {write} (NEW.key); END; CREATE TRIGGER deleting AFTER DELETE ON astdb BEGIN \
+             {write} (OLD.key); END;"
+        );
+        sqlite(&self.path("lib/astdb.sqlite3"), &sql);
+    }
+
+    /// How often something was put into, or deleted from, each key of AstDB so far, see
+    /// [`Instance::count_astdb_writes`]: one key in each line, as often as it was written.
+    #[track_caller]
+    pub fn astdb_writes(&self) -> Vec<String> {
+        let shown = self.cli("database query \"SELECT key FROM writes ORDER BY rowid\"");
+        let lines = shown.lines().filter_map(|line| line.split_once(": "));
+        let keys = lines.filter(|(column, _)| column.trim() == "key");
+        keys.map(|(_, key)| key.trim().to_owned()).collect()
+    }
+}
+
 /// Another program's transaction on AstDB's file.
 pub struct Lock {
     child: Child,

@@ -68,6 +68,9 @@ pub struct ActionBlock {
     pub types: Vec<Box<str>>,
     /// Whether do not disturb is switched on or off; `None` for neither.
     pub dnd: Option<bool>,
+    /// Whether `dnd` is another one than what the status itself means for do not disturb that
+    /// follows it.
+    pub contradicts_following: bool,
     /// Whether follow me is switched on or off; `None` for neither.
     pub followme: Option<bool>,
     /// The actions in one queue by name, or with `None` in every queue of which the user is a
@@ -174,6 +177,8 @@ pub struct Person {
     pub own: OwnActions,
     /// Whether the user may have actions of their own.
     pub may_act: bool,
+    /// Whether do not disturb follows the status without an action.
+    pub follows_dnd: bool,
     /// The chosen status, including one that a schedule sets.
     pub chosen: StatusChange,
     /// The combined status of all sources.
@@ -338,7 +343,7 @@ fn wanted(person: &Person, here: &[Arc<str>]) -> Wanted {
         given.next_back()
     };
     let own = &person.own;
-    let dnd = switch(|block| block.dnd).filter(|_| own.dnd.is_none());
+    let dnd = switch(|block| block.dnd).filter(|_| own.dnd.is_none() && !person.follows_dnd);
     let followme = switch(|block| block.followme).filter(|_| own.follow_me.is_none());
     let functions = &person.functions;
     let mut wanted = Wanted::default();
@@ -416,7 +421,8 @@ fn configured(person: &Person) -> impl Iterator<Item = (&Arc<ActionBlock>, &Assi
                 None => &[],
             }
         };
-        let dnd = switch(block.dnd, &functions.dnd_on[..], &functions.dnd_off[..]);
+        let dnd = block.dnd.filter(|_| !person.follows_dnd);
+        let dnd = switch(dnd, &functions.dnd_on[..], &functions.dnd_off[..]);
         let followme = switch(
             block.followme,
             &functions.followme_on[..],

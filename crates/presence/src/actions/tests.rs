@@ -125,6 +125,7 @@ fn assignments(list: &[&str]) -> Vec<Assignment> {
 
 fn block(name: &str, states: &[State], types: &[&str]) -> ActionBlock {
     ActionBlock {
+        contradicts_following: false,
         name: name.into(),
         when: StatusKind::Chosen,
         acts_at: ActsAt::Everywhere,
@@ -155,6 +156,7 @@ fn alice(blocks: &[ActionBlock], new: StatusValue) -> Person {
         blocks: blocks.iter().cloned().map(Arc::new).collect(),
         own: OwnActions::default(),
         may_act: false,
+        follows_dnd: false,
         combined: StatusChange::default(),
         chosen: StatusChange {
             new,

@@ -39,11 +39,16 @@ pub fn state(world: &World, user: UserId) -> FeatureState {
     let status = world.settings_status(user);
     let plan = CallPlan::in_status(world, user, CallOrigin::External, chosen, status);
     FeatureState {
-        dnd: is_dnd(world, user) || !world.dnd_status(user).accepts_calls(),
+        dnd: refuses_calls(world, user),
         always: plan.always.as_ref().map(shown),
         busy: plan.busy.as_ref().map(shown),
         no_answer: plan.no_answer.as_ref().map(shown),
     }
+}
+
+/// Whether the user has chosen `dnd`, or accepts no calls: what the DND key shows.
+pub fn refuses_calls(world: &World, user: UserId) -> bool {
+    is_dnd(world, user) || !world.dnd_status(user).accepts_calls()
 }
 
 /// Whether the status that the user has chosen is `dnd`.

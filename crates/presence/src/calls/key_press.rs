@@ -131,16 +131,37 @@ fn press_dnd(
     if on == (status || refuses) {
         return Ok(());
     }
-    match key {
-        DndKey::No => return Err("the option dnd_key of the user is 'no'".into()),
-        DndKey::DndStatus if on => {
+    if key == DndKey::No {
+        return Err("the option dnd_key of the user is 'no'".into());
+    }
+    switch_dnd(world, user, (on, key), None, now, effects)
+}
+
+/// Switches do not disturb on or off, whatever the user has now; off with the choice `back`, or
+/// with `available`. On is the status unless `key` is [`DndKey::DndStatus`].
+pub(super) fn switch_dnd(
+    world: &mut World,
+    user: UserId,
+    (on, key): (bool, DndKey),
+    back: Option<&Choice>,
+    now: Time,
+    effects: &mut Vec<Effect>,
+) -> Result<(), String> {
+    let (status, refuses) = (is_dnd(world, user), !world.dnd_status(user).accepts_calls());
+    match (on, key) {
+        (true, DndKey::DndStatus) => {
             let change = Change::DndStatus(user, DndStatus::DoNotAcceptAnyCalls);
             effects.extend(world.apply(&change, now));
         }
-        DndKey::Status if on => effects.extend(choose(world, user, State::Dnd, now)?),
-        DndKey::Status | DndKey::DndStatus => {
+        (true, DndKey::Status | DndKey::No) => {
+            effects.extend(choose(world, user, State::Dnd, now)?);
+        }
+        (false, _) => {
             if status {
-                effects.extend(choose(world, user, State::Available, now)?);
+                effects.extend(match back {
+                    Some(choice) => world.apply(&Change::Chosen { user, choice }, now),
+                    None => choose(world, user, State::Available, now)?,
+                });
             }
             if refuses {
                 let change = Change::DndStatus(user, DndStatus::TakeAllCalls);
@@ -148,7 +169,7 @@ fn press_dnd(
             }
         }
     }
-    let is_status = (status && !on) || (on && key == DndKey::Status);
+    let is_status = (status && !on) || (on && key != DndKey::DndStatus);
     match is_status && is_dnd(world, user) != on {
         true => Err(outvoted(world, user)),
         false => Ok(()),

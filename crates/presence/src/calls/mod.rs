@@ -7,6 +7,7 @@ pub mod effective_settings;
 pub mod elsewhere;
 mod explain;
 pub mod feature_keys;
+pub mod follow_dnd;
 pub mod key_press;
 pub mod live;
 mod own;

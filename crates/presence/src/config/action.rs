@@ -73,6 +73,7 @@ fn parse(statuses: &Arc<Statuses>, reader: &mut SectionReader<'_>) -> Option<Act
             states: Vec::new(),
             types: Vec::new(),
             dnd: None,
+            contradicts_following: false,
             followme: None,
             queues: Vec::new(),
             set: Vec::new(),
@@ -84,7 +85,26 @@ fn parse(statuses: &Arc<Statuses>, reader: &mut SectionReader<'_>) -> Option<Act
         "status",
         "the states or status types that the actions are for",
     );
+    draft.block.contradicts_following = contradicts_following(&draft);
     reader.is_clean().then_some(draft.block)
+}
+
+/// Whether `dnd` is off in the state `dnd`, or on in another one; and whether it depends on calls.
+fn contradicts_following(draft: &ActionDraft) -> bool {
+    let ActionDraft { block, statuses } = draft;
+    let types = block.types.iter().map(|name| {
+        let maps_to = statuses.find(name).and_then(|it| it.maps_to.as_ref());
+        maps_to.is_some_and(|it| it.state() == State::Dnd)
+    });
+    let mut means_dnd = block
+        .states
+        .iter()
+        .map(|state| *state == State::Dnd)
+        .chain(types);
+    let by_calls = block.when != StatusKind::Chosen;
+    block
+        .dnd
+        .is_some_and(|on| by_calls || means_dnd.any(|it| it != on))
 }
 
 fn switch(given: &str) -> Result<bool, String> {

@@ -3,6 +3,7 @@
 
 use crate::actions::{Person, QueueAction, wanted_targets};
 use crate::model::address::{self, USER_LABEL, below};
+use crate::model::freepbx::extension_of;
 use crate::model::text::quoted;
 
 /// What a user's presence depends on, directly or through other users.
@@ -12,10 +13,12 @@ pub struct Reads<'a> {
     pub addresses: Vec<&'a str>,
     /// Devices.
     pub devices: Vec<&'a str>,
+    /// Extensions whose do not disturb is followed.
+    pub dnd: Vec<&'a str>,
 }
 
 /// The error where an action of the person would write what the person's presence depends
-/// on. `written` takes a name, id or extension and returns the name of the user whom it means
+/// on, or would contradict do not disturb that follows the status. `written` takes a name, id or extension and returns the name of the user whom it means
 /// and the addresses to which that user's status is written. All blocks of the person count,
 /// whatever the person's status.
 pub fn find<'a>(
@@ -23,6 +26,11 @@ pub fn find<'a>(
     reads: &Reads<'_>,
     written: &dyn Fn(&str) -> Vec<&'a str>,
 ) -> Option<String> {
+    if let Some(block) = person.blocks.iter().find(|it| it.contradicts_following) {
+        if person.follows_dnd {
+            return Some(contradiction(&block.name, &person.user));
+        }
+    }
     for (block, target) in wanted_targets(person) {
         let Some((name, args)) = target.split_once('(') else {
             continue;
@@ -40,6 +48,7 @@ pub fn find<'a>(
                 .devices
                 .iter()
                 .any(|read| read.eq_ignore_ascii_case(device))
+                || extension_of(device).is_some_and(|it| reads.dnd.contains(&it))
         };
         let user = |name: &str| {
             let users = reads
@@ -62,6 +71,7 @@ pub fn find<'a>(
             "DB" => match args.split_once('/') {
                 Some(("CustomPresence", key)) => address(&format!("CustomPresence:{key}")),
                 Some(("CustomDevstate", key)) => device(&format!("Custom:{key}")),
+                Some(("DND", extension)) => reads.dnd.contains(&extension),
                 _ => false,
             },
             _ => false,
@@ -107,6 +117,13 @@ fn cycle(block: &str, target: &str, user: &str) -> String {
     )
 }
 
+fn contradiction(block: &str, user: &str) -> String {
+    format!(
+        "the action '{block}' sets dnd against the status of user '{user}', which do not disturb \
+         follows (follow_dnd = yes): expected no dnd in that action, or follow_dnd = no"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -131,6 +148,7 @@ mod tests {
             blocks: vec![block(text)],
             own: crate::actions::OwnActions::default(),
             may_act: false,
+            follows_dnd: false,
             chosen: StatusChange::default(),
             combined: StatusChange::default(),
         }
@@ -145,6 +163,7 @@ mod tests {
                 "Custom:busy",
                 "Queue:600_pause_Local/200@q/n",
             ],
+            dnd: Vec::new(),
         };
         for bad in [
             "set = PRESENCE_STATE(custompresence:${EXTENSION})=away",

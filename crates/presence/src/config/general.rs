@@ -327,6 +327,7 @@ mod tests {
             ("always_accept", "200,+49170"),
             ("origin_variable", "WHENCE"),
             ("dnd_key", "dnd_status"),
+            ("follow_dnd", "yes"),
             ("visibility", "groups"),
             ("own_settings", "handling,note"),
             ("own_forward", "voicemail,_+49X.,210"),

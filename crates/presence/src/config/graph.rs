@@ -116,6 +116,12 @@ fn feedback(
     }
     let (mut reads, mut seen, mut open) = (Reads::default(), HashSet::from([user]), vec![user]);
     while let Some(next) = open.pop() {
+        if specs[next].rule.follow_dnd {
+            let extensions = specs[next].inputs.iter();
+            reads
+                .dnd
+                .extend(extensions.filter_map(InputSpec::extension));
+        }
         for input in &specs[next].inputs {
             if input.kind.read_from() == ReadFrom::Provider {
                 reads.addresses.push(&input.address);

@@ -20,6 +20,7 @@ impl Person {
             blocks: spec.rule.actions.clone(),
             own: OwnActions::default(),
             may_act: false,
+            follows_dnd: spec.rule.follow_dnd,
             chosen: StatusChange::default(),
             combined: StatusChange::default(),
         }

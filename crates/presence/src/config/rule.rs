@@ -297,6 +297,11 @@ impl<D: HasRule> RuleOptions<D> {
             |settings| settings.rule.dnd_key.name().to_owned(),
         ),
         Setting::new(
+            "follow_dnd",
+            |it, given| given.boolean().map(|on| it.rule().follow_dnd = on),
+            |settings| yes_no(settings.rule.follow_dnd),
+        ),
+        Setting::new(
             "visibility",
             |it, given| {
                 given.one_of(&Visibility::NAMES);

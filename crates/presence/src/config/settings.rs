@@ -107,6 +107,8 @@ pub struct Rule {
     pub calls: Calls,
     /// What the DND key of a phone sets.
     pub dnd_key: DndKey,
+    /// Whether FreePBX's do not disturb of the extensions and the status follow each other.
+    pub follow_dnd: bool,
     /// What a user may set, and where the user may forward calls to.
     pub own_rights: OwnRights,
     /// Who may see the presence, unless the user has set it.
@@ -139,6 +141,7 @@ impl Default for Rule {
             calls: Calls::default(),
             own_rights: OwnRights::default(),
             dnd_key: DndKey::default(),
+            follow_dnd: false,
             visibility: Visibility::default(),
         }
     }

@@ -165,6 +165,7 @@ fn rule(digest: &mut Digest, rule: &Rule) {
         functions: _,
         calls: _,
         dnd_key: _,
+        follow_dnd: _,
         visibility: _,
     } = rule;
     digest.on(*enabled);

@@ -52,6 +52,16 @@ impl Directory {
         found
     }
 
+    /// The users with this extension, in the order of the configuration.
+    pub fn users_of_extension(&self, extension: &str) -> Vec<UserId> {
+        let mut found = self.called(extension);
+        found.retain(|user| {
+            let mut inputs = self.get(*user).inputs.iter();
+            inputs.any(|input| self.extension(input) == Some(extension))
+        });
+        found
+    }
+
     /// Whether `wanted` is the user's id or one of the user's extensions.
     fn is_called(&self, user: UserId, wanted: &str) -> bool {
         let user = self.get(user);

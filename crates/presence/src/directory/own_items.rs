@@ -118,6 +118,13 @@ impl Directory {
                     ))),
                 }
             }
+            StatusSetting::Dnd if items.dnd.is_some() && self.get(user).rule.follow_dnd => {
+                Err(SettingsError::NotAllowed(format!(
+                    "do not disturb of '{}' follows the status (follow_dnd = yes), expected no \
+                     setting for it",
+                    self.get(user).name
+                )))
+            }
             StatusSetting::Dnd => self.own_switch(user, items.dnd, "dnd"),
             StatusSetting::FollowMe => self.own_switch(user, items.follow_me, "followme"),
             _ => Ok(()),

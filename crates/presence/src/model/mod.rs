@@ -11,6 +11,7 @@ pub mod dnd;
 pub mod ending;
 pub mod feature_keys;
 pub mod flags;
+pub mod freepbx;
 pub mod handling;
 pub mod hint;
 pub mod inferred;

@@ -22,6 +22,12 @@ pub fn explain(view: &View, now: Time) -> String {
         let sources = view.sources.iter();
         sources.partition(|source| source.kind.is_chosen())
     };
+    if let Some(extension) = &view.dnd_from {
+        let _ = writeln!(
+            text,
+            "Do not disturb was switched on in FreePBX, at extension {extension}."
+        );
+    }
     // Without these two lines, everything is chosen.
     let both = !inferred.is_empty() || view.inferred.is_some();
     if both {
@@ -53,6 +59,12 @@ pub fn explain(view: &View, now: Time) -> String {
     }
     let _ = writeln!(text, "{}", what_would_change_it(view));
     let _ = writeln!(text, "{}", where_a_status_goes(view));
+    if view.follow_dnd {
+        let _ = writeln!(
+            text,
+            "FreePBX's do not disturb of the extensions and the status follow each other."
+        );
+    }
     let _ = writeln!(text, "{}", what_lamps_show(view));
     text
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::account::Activity;
 use crate::calls::effective_settings::EffectiveSettings;
+use crate::calls::feature_keys::refuses_calls;
 use crate::combine::{Method, Order, Reason};
 use crate::config::Outgoing;
 use crate::directory::UserId;
@@ -302,6 +303,16 @@ pub struct View {
     /// The DND status: which calls the user takes.
     #[serde(rename = "dndStatus")]
     pub dnd_status: DndStatus,
+    /// Whether FreePBX's do not disturb and the status follow each other; in JSON only if so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub follow_dnd: bool,
+    /// The extension at which do not disturb was switched on in FreePBX, if that is why the user
+    /// is in `dnd`. Other nodes of a cluster do not know it.
+    #[serde(skip)]
+    pub dnd_from: Option<String>,
+    /// Whether do not disturb is on: what is followed, and what the DND key shows.
+    #[serde(skip)]
+    pub refuses_calls: bool,
     /// The user's flags.
     #[serde(flatten)]
     pub flags: Flags,
@@ -452,6 +463,7 @@ impl View {
         let presence = PresenceView::new(&outcome.presence, outcome.since, outcome.until);
         let Contact { name, title, email } = contact(world, id);
         let (visibility, visibility_origin) = world.visibility_origin(id);
+        let dnd_from = world.dnd_from(id).filter(|_| user.rule.follow_dnd);
         let chosen = world.chosen(id);
         let chosen = PresenceView::new(&chosen.presence, chosen.since, chosen.until);
         View {
@@ -479,6 +491,9 @@ impl View {
             sequence: world.sequence(id),
             default,
             dnd_status: world.dnd_status(id),
+            follow_dnd: user.rule.follow_dnd,
+            dnd_from: dnd_from.map(str::to_owned),
+            refuses_calls: refuses_calls(world, id),
             flags: world.flags(id),
             activity: world.activity(id),
             device_state: world.device_state_of(id, Watcher::Lamp),

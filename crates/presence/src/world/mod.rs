@@ -12,6 +12,7 @@ mod chosen;
 mod clock;
 mod combining;
 mod devices;
+mod dnd;
 mod find;
 mod gone;
 pub mod gone_users;
@@ -57,6 +58,7 @@ pub use announce::Found;
 pub use chosen::{Decision, Decisions};
 use chosen::{OwnChange, UserBefore};
 use devices::Asked;
+pub use dnd::{DndEntry, DndRow};
 use kept_fields::KeptFields;
 use layers::Ending;
 pub use layers::{Layer, Layers, Value};
@@ -132,6 +134,8 @@ struct UserState {
     /// The device state for each [`Watcher`], indexed by it.
     device_states: [DeviceState; 2],
     dnd_status: DndStatus,
+    /// How the user came into the state `dnd`, if it is to be left for what was before.
+    dnd_entry: Option<Box<DndEntry>>,
     flags: Flags,
     activity: Activity,
     /// Who may see the presence: see [`World::visibility_origin`].
@@ -566,6 +570,7 @@ impl World {
             self.users[user.index()].outcome = self.combine(user);
             self.note_own_change(user, own);
             self.update_chosen(user);
+            self.note_dnd_entry(user, &was);
             self.update_activity(user);
             let state = &self.users[user.index()];
             if self.publishing_held {

@@ -31,6 +31,7 @@ impl Person {
             blocks: user.rule.actions.clone(),
             own: world.own_actions(id, &decisions.chosen),
             may_act: directory.may_set(id, OwnArea::Actions).is_ok(),
+            follows_dnd: user.rule.follow_dnd,
             chosen,
             combined,
         })

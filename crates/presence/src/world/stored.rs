@@ -6,6 +6,7 @@
 //! | `user/<name>` | own status and the untimed one below it, the status type, the DND status, the flags, the number of the last transition |
 //! | `settings/<name>` | the user's own settings: see [`OwnSettings`] |
 //! | `action/<name>` | the effects of a user's actions: see [`crate::actions::ActionRecord`] |
+//! | `dnd/<name>` | what FreePBX's do not disturb was: see [`crate::calls::follow_dnd::Agreement`] |
 //!
 //! Values are JSON with short names. A field that is absent has its empty value. What another
 //! version has put into a row, and this one does not know, is kept: see
