@@ -72,6 +72,7 @@ mod stock_sip;
 mod storm;
 mod timed;
 mod unload;
+mod version;
 mod visibility;
 mod webhooks;
 mod who_may_what;
