@@ -13,7 +13,8 @@ fn main() {
 #[cfg(feature = "asterisk")]
 mod module {
     use std::ffi::OsString;
-    use std::path::PathBuf;
+    use std::fs;
+    use std::path::{Path, PathBuf};
     use std::process::{Command, exit};
 
     use super::{board, commit};
@@ -24,8 +25,14 @@ mod module {
         println!("cargo::rustc-env=USERPRESENCE_COMMIT={commit}");
         let shim = variable("DEP_ASTERISK_SHIM");
         require_libcurl();
-        let module = compile();
+        let sysroot = std::env::var_os("DEP_ASTERISK_SYSROOT");
+        let sysroot = sysroot.map(|folder| format!("--sysroot={}", folder.to_string_lossy()));
+        let module = compile(sysroot.as_deref());
         let link = |argument: &str| println!("cargo::rustc-link-arg-cdylib={argument}");
+        if let Some(argument) = &sysroot {
+            link(argument);
+            search_libraries(Path::new(argument.trim_start_matches("--sysroot=")));
+        }
         // Whole: nothing refers to the constructor by which the module registers itself.
         link("-Wl,--whole-archive");
         link(&module.to_string_lossy());
@@ -39,11 +46,15 @@ mod module {
     }
 
     /// Compiles what the loader reads, and returns the archive.
-    fn compile() -> PathBuf {
+    fn compile(sysroot: Option<&str>) -> PathBuf {
         println!("cargo::rerun-if-changed=include/module.c");
         // The loader expects the name of the file without its ending.
         let name = env!("CARGO_PKG_NAME");
-        cc::Build::new()
+        let mut build = cc::Build::new();
+        if let Some(sysroot) = sysroot {
+            build.flag(sysroot);
+        }
+        build
             .define("AST_MODULE", &*format!("\"{name}\""))
             .define("AST_MODULE_SELF_SYM", &*format!("__internal_{name}_self"))
             .define("_GNU_SOURCE", None)
@@ -56,6 +67,17 @@ mod module {
             .cargo_metadata(false)
             .compile("module");
         PathBuf::from(variable("OUT_DIR")).join("libmodule.a")
+    }
+
+    /// Has the linker look into the root first. The build script of `curl` names the folder of
+    /// this machine's libraries, where the linker would find this machine's C library too.
+    fn search_libraries(root: &Path) {
+        let multiarch = fs::read_dir(root.join("usr/lib")).into_iter().flatten();
+        let folders = multiarch.flatten().map(|entry| entry.path());
+        let folders = folders.chain([root.join("usr/lib64"), root.join("usr/lib")]);
+        for folder in folders.filter(|folder| folder.join("libc.so").is_file()) {
+            println!("cargo::rustc-link-search=native={}", folder.display());
+        }
     }
 
     /// Without libcurl's headers the crate `curl` would build its own libcurl, without TLS.
