@@ -215,7 +215,8 @@ fn a_module_for_another_release_says_so() {
             commit: &commit,
             built_for: &changed,
             runs_in: &runs_in,
-            release: ", another release than it was built for: 'make rebuild' in its sources",
+            release: ", another release than it was built for: `make rebuild` in the module's \
+                      source directory builds it for this one",
             file: ", the build that runs",
             replaced: Some(false),
         },

@@ -393,7 +393,10 @@ pub fn show_version(args: &Args<'_>, out: &mut String) -> CliResult {
     }
     let releases = Releases::now();
     let differ = match releases.differ() {
-        true => ", another release than it was built for: 'make rebuild' in its sources",
+        true => {
+            ", another release than it was built for: `make rebuild` in the module's source \
+             directory builds it for this one"
+        }
         false => "",
     };
     let file = match ModuleFile::now() {
