@@ -15,7 +15,7 @@ use super::guard::guard;
 use super::json::{self, Json};
 use super::peer::RunningPeer;
 use super::text::{self, CText, source_file};
-use super::{Error, ffi};
+use super::{Error, ffi, slack};
 
 /// What applications may subscribe to, as `<scheme><id>`. `res_stasis` calls it with a lock of
 /// its own, and applications are identified by name.
@@ -61,7 +61,7 @@ type IsRegistered = unsafe extern "C" fn(*const c_char) -> c_int;
 static NAME: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 /// `stasis_app_send`, while attached.
 static SEND: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
-/// `stasis_app_is_registered`, while attached.
+/// `stasis_app_is_registered`, while attached; NULL where there is none.
 static IS_REGISTERED: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
 /// What `res_stasis` links into its list.
@@ -88,21 +88,25 @@ pub(super) fn attach<E: AppEventSource>(peer: &RunningPeer) -> Result<(), Error>
     let unregister = peer.find(c"stasis_app_unregister_event_source")?;
     let name = peer.find(c"stasis_app_name")?;
     let send = peer.find(c"stasis_app_send")?;
-    let is_registered = peer.find(c"stasis_app_is_registered")?;
+    // Old releases have no such function: they log a warning for an application that is gone.
+    let is_registered = peer.find(c"stasis_app_is_registered");
+    let is_registered = is_registered.unwrap_or(ptr::null_mut());
     // SAFETY: ARI-FUNCTIONS: the function of that name has this type.
     let register = unsafe { transmute::<*mut c_void, Register>(register) };
     // SAFETY: ARI-FUNCTIONS: so has this one.
     let unregister = unsafe { transmute::<*mut c_void, Register>(unregister) };
     let link = LINK.get_or_init(|| {
         // SAFETY: ZERO-VALUE: NULLs.
-        let mut source: ffi::stasis_app_event_source = unsafe { std::mem::zeroed() };
-        source.scheme = E::SCHEME.as_ptr();
-        source.find = Some(find::<E>);
-        source.subscribe = Some(subscribe::<E>);
-        source.unsubscribe = Some(unsubscribe::<E>);
-        source.is_subscribed = Some(is_subscribed::<E>);
-        source.to_json = Some(to_json::<E>);
-        SourceLink(Box::into_raw(Box::new(source)))
+        SourceLink(unsafe {
+            slack::leak(|source: &mut ffi::stasis_app_event_source| {
+                source.scheme = E::SCHEME.as_ptr();
+                source.find = Some(find::<E>);
+                source.subscribe = Some(subscribe::<E>);
+                source.unsubscribe = Some(unsubscribe::<E>);
+                source.is_subscribed = Some(is_subscribed::<E>);
+                source.to_json = Some(to_json::<E>);
+            })
+        })
     });
     // It may be registered already, or have been, by a `res_stasis` that was unloaded: that
     // list is gone, and the link into it is forgotten.
@@ -149,20 +153,22 @@ pub fn send(
     }
     let is_registered = IS_REGISTERED.load(Ordering::Acquire);
     let send = SEND.load(Ordering::Acquire);
-    if is_registered.is_null() || send.is_null() {
+    if send.is_null() {
         return Err(Error::new("ARI does not run"));
     }
-    // SAFETY: ARI-FUNCTIONS: the function of that name has this type.
-    let is_registered = unsafe { transmute::<*mut c_void, IsRegistered>(is_registered) };
-    // SAFETY: ARI-FUNCTIONS: so has this one.
-    let send = unsafe { transmute::<*mut c_void, Send>(send) };
-    // Sending would log a warning.
-    // SAFETY: STASIS-STAYS, HOST-COPIES: a C string.
-    if unsafe { is_registered(name.as_ptr()) } == 0 {
-        return Err(Error::new(format!(
-            "there is no application {application:?}"
-        )));
+    if !is_registered.is_null() {
+        // SAFETY: ARI-FUNCTIONS: the function of that name has this type.
+        let is_registered = unsafe { transmute::<*mut c_void, IsRegistered>(is_registered) };
+        // Sending would log a warning.
+        // SAFETY: STASIS-STAYS, HOST-COPIES: a C string.
+        if unsafe { is_registered(name.as_ptr()) } == 0 {
+            return Err(Error::new(format!(
+                "there is no application {application:?}"
+            )));
+        }
     }
+    // SAFETY: ARI-FUNCTIONS: the function of that name has this type.
+    let send = unsafe { transmute::<*mut c_void, Send>(send) };
     // SAFETY: STASIS-STAYS, HOST-COPIES, HOST-JSON: a C string, and an object that lives through
     // the call and is not used here afterwards.
     match unsafe { send(name.as_ptr(), event.as_ptr()) } {

@@ -114,9 +114,15 @@ impl Backend for AsteriskBackend<'_> {
                     ("Penalty", &*penalty),
                     ("Wrapuptime", &*wrapup),
                     ("Paused", if member.paused { "yes" } else { "no" }),
-                    ("Reason", &*member.reason),
                 ];
-                host.manager_action("QueueAdd", &[&place[..], &of_member].concat())
+                let added = host.manager_action("QueueAdd", &[&place[..], &of_member].concat());
+                if !member.paused || added.is_err() {
+                    added
+                } else {
+                    // Old releases of app_queue ignore a reason that comes with QueueAdd.
+                    let pause = [("Paused", "yes"), ("Reason", &*member.reason)];
+                    host.manager_action("QueuePause", &[&place[..], &pause].concat())
+                }
             }
             QueueStep::Remove => host.manager_action("QueueRemove", &place),
             QueueStep::Pause(reason) => {
