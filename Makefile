@@ -53,6 +53,8 @@ help: ## List the targets
 	@echo 'make test RELEASE=16              test in another of the releases $(RELEASES)'
 	@echo 'make test ASTERISK_ROOT=DIR       test in the Asterisk that is installed below DIR'
 	@echo 'make install DESTDIR=DIR          install below DIR, for a package'
+	@echo 'make install ASTERISK=FILE        look at this program; MODULES_DIR, CONFIG_DIR and'
+	@echo '                                  DATA_DIR name directories, FORCE=yes asks nothing'
 
 .PHONY: setup
 setup: ## Install the missing tools for everything (Debian packages)
@@ -213,43 +215,20 @@ clean: ## Remove everything that was built and unpacked
 
 # --- install ---------------------------------------------------------------
 
-# The directories come from the installed Asterisk's asterisk.conf, or are the usual ones.
-CONFIG_DIR ?= /etc/asterisk
-configured = $(firstword $(shell sed -n 's/^[[:blank:]]*$(1)[[:blank:]]*=>*[[:blank:]]*//p' \
-	'$(CONFIG_DIR)/asterisk.conf' 2>/dev/null))
-MULTIARCH = $(shell $(CC) -print-multiarch 2>/dev/null)
-MODULES_DIR ?= $(or $(call configured,astmoddir),$(firstword \
-	$(wildcard /usr/lib/$(MULTIARCH)/asterisk/modules /usr/lib64/asterisk/modules) \
-	/usr/lib/asterisk/modules))
-DATA_DIR ?= $(or $(call configured,astdatadir),$(firstword \
-	$(wildcard /usr/share/asterisk) /var/lib/asterisk))
+# The scripts find Asterisk and its directories. Variables on the command line, such as
+# MODULES_DIR, reach them in the environment.
 
-XML := doc/res_userpresence-en_US.xml
-REST := doc/rest-api/userPresence.json
-
-# $(call install_config,FROM,NAME): the configuration may hold hashes of passwords and
-# secrets, so only Asterisk may read it, as the owner of asterisk.conf or, without that
-# file, of the directory. Only root may change a file's owner; a package does so when it
-# is installed.
-define install_config
-install -D -v -m 640 $(1) '$(DESTDIR)$(CONFIG_DIR)/$(2)' && \
-	if test "$$(id -u)" = 0; then \
-		like='$(DESTDIR)$(CONFIG_DIR)/asterisk.conf'; \
-		test -e "$$like" || like='$(DESTDIR)$(CONFIG_DIR)'; \
-		chown --reference="$$like" '$(DESTDIR)$(CONFIG_DIR)/$(2)'; \
-	fi
-endef
-
-# Builds the module only if it is absent: `sudo make install` then needs no cargo. The
-# samples stay samples; userpresence.conf, without an active line, never replaces a file.
+# Builds the module only if it is absent: `sudo make install` then needs no cargo. A build for
+# another Asterisk is not installed.
 .PHONY: install
-install: ## Install into this machine's Asterisk (DESTDIR, MODULES_DIR, CONFIG_DIR, DATA_DIR)
-	@test -e $(MODULE) || $(MAKE) --no-print-directory build
-	install -D -m 755 $(MODULE) '$(DESTDIR)$(MODULES_DIR)/$(FILE)'
-	install -D -m 644 $(XML) '$(DESTDIR)$(DATA_DIR)/documentation/thirdparty/$(notdir $(XML))'
-	install -D -m 644 $(REST) '$(DESTDIR)$(DATA_DIR)/rest-api/$(notdir $(REST))'
-	@$(foreach sample,$(wildcard configs/samples/*.sample),\
-		$(call install_config,$(sample),$(notdir $(sample))) &&) true
-	@if test -e '$(DESTDIR)$(CONFIG_DIR)/userpresence.conf'; then \
-		echo 'kept $(DESTDIR)$(CONFIG_DIR)/userpresence.conf'; \
-	else $(call install_config,configs/userpresence.conf,userpresence.conf); fi
+install: ## Install into this machine's Asterisk, if the module was built for it
+	@test -e $(MODULE) || $(if $(DESTDIR),$(MAKE) --no-print-directory build,install/rebuild.sh $(MODULE) --build)
+	@install/install.sh install $(MODULE)
+
+.PHONY: rebuild
+rebuild: ## After an upgrade of Asterisk: build for it and install, with sudo
+	@install/rebuild.sh $(MODULE)
+
+.PHONY: uninstall
+uninstall: ## Remove what install has put there, but userpresence.conf (PURGE=yes: that too)
+	@install/install.sh uninstall

@@ -9,6 +9,7 @@ use presence::Time;
 use presence::config::Parsed;
 use presence::directory::{Directory, Source, SourceId};
 use presence::model::address::{USER_LABEL, below};
+use presence::model::text::quoted;
 use presence::world::stored::{FAMILY, Stored};
 use presence::world::{Change, World};
 
@@ -21,6 +22,20 @@ impl Runtime {
         let mut stored = Stored::read(self.host().tree(FAMILY, "").into_iter());
         for key in &stored.unreadable {
             log::warn!("AstDB entry '{FAMILY}/{key}' cannot be read and is left out");
+        }
+        for (key, field) in &stored.unreadable_fields {
+            log::warn!(
+                "'{field}' of AstDB entry '{FAMILY}/{key}' cannot be read and is left out; the rest \
+                 of the entry counts"
+            );
+        }
+        let unknown = stored.unknown_names();
+        if !unknown.is_empty() {
+            log::info!(
+                "AstDB family '{FAMILY}' has entries or fields that this version does not know, \
+                 which stay as they are: {}",
+                quoted(&unknown.join(", "))
+            );
         }
         let directory = Arc::new(Directory::new(parsed.settings, parsed.users));
         let given = stored.given(&directory);

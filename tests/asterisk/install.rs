@@ -9,6 +9,11 @@ use std::process::{Command, Output};
 use crate::harness::repository_file;
 use crate::harness::{Instance, MODULE};
 
+mod looks_first;
+mod machine;
+mod rebuild;
+mod uninstall;
+
 /// Runs a command in the repository, which has to succeed, and returns its output.
 #[track_caller]
 fn run(command: &mut Command) -> String {

@@ -70,6 +70,7 @@ mod statuses;
 mod stock;
 mod stock_calls;
 mod stock_sip;
+mod stored_rows;
 mod storm;
 mod timed;
 mod unload;

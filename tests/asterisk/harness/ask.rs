@@ -23,6 +23,16 @@ impl Instance {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// The text of a shell script that runs Asterisk's program as this instance does, with the
+    /// script's own arguments after that.
+    pub fn program_script(&self) -> String {
+        let command = self.asterisk();
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let words = words.map(|word| format!("'{}'", word.to_string_lossy()));
+        let words: Vec<String> = words.collect();
+        format!("#!/bin/sh\nexec {} \"$@\"\n", words.join(" "))
+    }
+
     /// The CLI's completions of the last, unfinished word of `line`.
     #[track_caller]
     pub fn complete(&self, line: &str) -> Vec<String> {

@@ -41,6 +41,11 @@ pub(super) fn module(selftest: bool) -> PathBuf {
     path
 }
 
+/// The module that the tests load, for tests that install it themselves.
+pub fn built_module() -> PathBuf {
+    module(false)
+}
+
 /// The library that gives a program another clock, with what `tests/asterisk/etcd.sh` unpacks.
 pub(super) fn faketime() -> PathBuf {
     let root = env::var_os("ETCD_ROOT");

@@ -8,7 +8,7 @@ use super::{Plan, RowChange, World};
 use crate::directory::{Directory, SourceKind};
 use crate::model::time::Time;
 use crate::world::gone_users::{Gone, PREFIX};
-use crate::world::stored::Stored;
+use crate::world::stored::{Stored, kept_key};
 
 /// Whether a row with this key belongs to a configured user or source.
 fn is_configured(directory: &Directory, key: &str) -> bool {
@@ -198,6 +198,7 @@ impl World {
     }
 
     fn drop_row(&mut self, key: &str) {
+        self.kept.remove(&kept_key(key));
         self.orphaned.insert(key.to_owned(), None);
         self.orphaned.insert(Gone::key(key), None);
     }

@@ -15,6 +15,7 @@ mod devices;
 mod find;
 mod gone;
 pub mod gone_users;
+pub(crate) mod kept_fields;
 mod layers;
 mod login;
 mod own;
@@ -56,6 +57,7 @@ pub use announce::Found;
 pub use chosen::{Decision, Decisions};
 use chosen::{OwnChange, UserBefore};
 use devices::Asked;
+use kept_fields::KeptFields;
 use layers::Ending;
 pub use layers::{Layer, Layers, Value};
 pub use own::{Before, ChosenBy, Own};
@@ -307,6 +309,8 @@ pub struct World {
     dirty: VecDeque<RowKey>,
     /// Rows of removed users and sources: see [`World::orphaned_rows`].
     orphaned: BTreeMap<String, Option<String>>,
+    /// What other versions have put into rows, by [`stored::kept_key`].
+    kept: HashMap<String, KeptFields>,
     pending: HashMap<SourceId, PendingWrite>,
     /// Since when writes that took over choices of other nodes are done; of the last moments.
     taken_over: HashMap<SourceId, Time>,

@@ -302,6 +302,7 @@ impl World {
     /// case moves to the new spelling.
     fn load_stored(&mut self, stored: &Stored) {
         let directory = self.directory.clone();
+        self.kept.extend(stored.kept.clone());
         for (address, kept) in &stored.sources {
             let source = directory.source(address);
             let Some(source) = source.filter(|source| !directory.is_missing_user(*source)) else {
@@ -429,6 +430,7 @@ impl World {
         self.last = before.last;
         self.dirty = std::mem::take(&mut before.dirty);
         self.orphaned = std::mem::take(&mut before.orphaned);
+        self.kept = std::mem::take(&mut before.kept);
         self.carry_over(&mut before, plan, stored, now);
         self.renumber_replica(&mut before, plan);
         self.load_stored(stored);

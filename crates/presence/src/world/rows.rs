@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::{SourceId, UserId, World};
 use crate::model::dnd::DndStatus;
 use crate::model::own_settings::OwnSettings;
 use crate::model::time::Time;
-use crate::world::stored::{OwnRow, SharedSettingsRow, SourceRow, UserRow};
+use crate::world::stored::{OwnRow, SharedSettingsRow, SourceRow, UserRow, kept_key};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum RowKey {
@@ -117,7 +119,8 @@ impl World {
                     let row = SourceRow::new(&state.layers(), version);
                     (state.since != Time::NEVER).then_some(row)
                 });
-                row_change(format!("source/{address}"), value)
+                let kept = value.is_some();
+                self.row_change(format!("source/{address}"), value, kept)
             }
             RowKey::User(name) => {
                 // A row of an earlier spelling has no value and is deleted.
@@ -141,7 +144,7 @@ impl World {
                     }
                 });
                 let value = value.filter(|row| *row != UserRow::default());
-                row_change(format!("user/{name}"), value)
+                self.row_change(format!("user/{name}"), value, user.is_some())
             }
             RowKey::Settings(name) => {
                 let user = Some(self.directory.user(&name)?);
@@ -161,7 +164,7 @@ impl World {
 
 impl World {
     /// The row of a user's own settings, with their versions if they are shared.
-    fn settings_row(&self, user: UserId) -> Option<String> {
+    fn settings_row(&mut self, user: UserId) -> Option<String> {
         let settings = self.own_settings(user);
         let Some(versions) = self.item_versions(user) else {
             return settings.map(|own| own.json().to_owned());
@@ -171,12 +174,34 @@ impl World {
             settings: settings.map(OwnSettings::object),
             versions: versions.map(|(path, it)| (path.to_string(), *it)).collect(),
         };
-        serde_json::to_string(&row).ok()
+        let key = format!("settings/{}", self.directory.get(user).name);
+        self.row_change(key, Some(row), true).value
     }
-}
 
-fn row_change(key: String, value: Option<impl serde::Serialize>) -> RowChange {
-    // Plain structs of strings and numbers always serialise.
-    let value = value.and_then(|value| serde_json::to_string(&value).ok());
-    RowChange { key, value }
+    /// The row with this value, and, if `with_kept`, with what other versions have put into it.
+    fn row_change(
+        &mut self,
+        key: String,
+        value: Option<impl serde::Serialize>,
+        with_kept: bool,
+    ) -> RowChange {
+        let kept = match self.kept.is_empty() || !with_kept {
+            true => None,
+            false => self.kept.get_mut(&kept_key(&key)),
+        };
+        // Plain structs of strings and numbers always serialise.
+        let value = match kept {
+            None => value.and_then(|value| serde_json::to_string(&value).ok()),
+            Some(kept) => {
+                let row = value.map(serde_json::to_value).and_then(Result::ok);
+                let mut row = match row {
+                    Some(Value::Object(row)) => row,
+                    _ => Map::new(),
+                };
+                kept.put_into(&mut row);
+                (!row.is_empty()).then(|| Value::Object(row).to_string())
+            }
+        };
+        RowChange { key, value }
+    }
 }

@@ -7,19 +7,24 @@
 //! | `settings/<name>` | the user's own settings: see [`OwnSettings`] |
 //! | `action/<name>` | the effects of a user's actions: see [`crate::actions::ActionRecord`] |
 //!
-//! Values are JSON with short names. A field that is absent has its empty value.
+//! Values are JSON with short names. A field that is absent has its empty value. What another
+//! version has put into a row, and this one does not know, is kept: see
+//! [`crate::world::kept_fields`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
+use crate::model::dnd::DndStatus;
+use crate::model::flags::Flag;
 use crate::model::own_settings::OwnSettings;
 use crate::model::status::{StatusType, Statuses};
 use crate::model::stored_presence::{StoredPresence, is_zero};
 use crate::model::time::Time;
 use crate::world::gone_users::Gone;
+use crate::world::kept_fields::{self, JsonRow, KeptFields};
 use crate::world::{Before, ChosenBy, Layer, Layers, Own, Value, Version, is_none};
 
 /// The AstDB family.
@@ -39,6 +44,10 @@ pub struct SourceRow {
     /// The shared timed statuses that have ended, by user.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     ended: BTreeMap<String, Version>,
+}
+
+impl JsonRow for SourceRow {
+    const REQUIRED: &'static [&'static str] = &["state", "since"];
 }
 
 /// A timed status of a source, as stored.
@@ -122,6 +131,18 @@ pub struct UserRow {
     pub(crate) versions: RowVersions,
 }
 
+impl JsonRow for UserRow {
+    const REQUIRED: &'static [&'static str] = &[];
+    const SET: Option<&'static str> = Some("flags");
+
+    fn leave_out_unknown(&mut self) {
+        let is_known = |flag: &str| Flag::parse(flag).is_ok();
+        self.flags.retain(|flag, _| is_known(flag));
+        let is_known = |word: &String| DndStatus::parse(word).is_ok();
+        self.dnd_status = self.dnd_status.take().filter(is_known);
+    }
+}
+
 /// The versions of what a user has chosen, as stored.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct RowVersions {
@@ -148,6 +169,10 @@ pub(crate) struct SharedSettingsRow {
     pub(crate) settings: Option<serde_json::Map<String, serde_json::Value>>,
     /// The version of each item, by its path.
     pub(crate) versions: BTreeMap<String, Version>,
+}
+
+impl JsonRow for SharedSettingsRow {
+    const REQUIRED: &'static [&'static str] = &["versions"];
 }
 
 /// Own status, as stored.
@@ -271,6 +296,23 @@ pub struct Stored {
     pub gone: HashMap<String, Gone>,
     /// The keys of values that cannot be read. Their rows are left out.
     pub unreadable: Vec<String>,
+    /// The fields that cannot be read and are left out of rows, each with the key of its row.
+    pub unreadable_fields: Vec<(String, String)>,
+    /// What the rows have besides, by [`kept_key`].
+    pub(crate) kept: HashMap<String, KeptFields>,
+    /// The keys of rows of a kind that this version does not know.
+    pub unknown: Vec<String>,
+}
+
+/// The kinds of rows that are read elsewhere, or no longer.
+const OTHER_KINDS: [&str; 3] = ["action", "cluster", "http"];
+
+/// By which the fields of a row are kept: users are found without regard to case.
+pub(crate) fn kept_key(key: &str) -> String {
+    match key.starts_with("source/") {
+        true => key.to_owned(),
+        false => key.to_ascii_lowercase(),
+    }
 }
 
 impl Stored {
@@ -279,15 +321,29 @@ impl Stored {
         let mut stored = Stored::default();
         for (key, value) in rows {
             let read = match key.split_once('/') {
-                Some(("source", address)) => read_into(&mut stored.sources, address, &value),
-                Some(("user", name)) => read_into(&mut stored.users, name, &value),
-                Some(("settings", name)) => stored.read_settings(name, &value),
+                Some(("source", address)) => {
+                    let row = stored.read_row(&key, &value);
+                    row.map(|row| stored.sources.insert(address.to_owned(), row))
+                        .is_some()
+                }
+                Some(("user", name)) => {
+                    let row = stored.read_row(&key, &value);
+                    row.map(|row| stored.users.insert(name.to_owned(), row))
+                        .is_some()
+                }
+                Some(("settings", name)) => stored.read_settings(&key, name, &value),
                 // An unreadable time starts again.
                 Some(("gone", of)) => {
-                    read_into(&mut stored.gone, of, &value);
+                    if let Some(gone) = Gone::parse(&value) {
+                        stored.gone.insert(of.to_owned(), gone);
+                    }
                     true
                 }
-                _ => true,
+                Some((kind, _)) if OTHER_KINDS.contains(&kind) => true,
+                _ => {
+                    stored.unknown.push(key.clone());
+                    true
+                }
             };
             if !read {
                 stored.unreadable.push(key);
@@ -296,9 +352,37 @@ impl Stored {
         stored
     }
 
+    /// Reads a row, and notes what it has besides.
+    fn read_row<T: JsonRow>(&mut self, key: &str, value: &str) -> Option<T> {
+        let read = kept_fields::read::<T>(value)?;
+        if let Some(kept) = read.kept {
+            self.kept.insert(kept_key(key), kept);
+        }
+        let fields = read.unreadable.into_iter();
+        self.unreadable_fields
+            .extend(fields.map(|field| (key.to_owned(), field)));
+        Some(read.row)
+    }
+
+    /// The names of what other versions have put into rows, each once: kinds of rows and fields.
+    pub fn unknown_names(&self) -> Vec<String> {
+        let kinds = self.unknown.iter();
+        let kinds = kinds.map(|key| key.split_once('/').map_or(&**key, |(kind, _)| kind));
+        let unreadable = self.unreadable_fields.iter();
+        let unreadable: HashSet<_> = unreadable
+            .map(|(key, field)| (kept_key(key), field))
+            .collect();
+        let fields = self.kept.iter().flat_map(|(key, kept)| {
+            let names = kept.names();
+            names.filter(|name| !unreadable.contains(&(key.clone(), name)))
+        });
+        let names: BTreeSet<String> = kinds.map(str::to_owned).chain(fields).collect();
+        names.into_iter().collect()
+    }
+
     /// Reads the own settings of a user. Returns whether they could be read.
-    fn read_settings(&mut self, name: &str, value: &str) -> bool {
-        if let Ok(row) = serde_json::from_str::<SharedSettingsRow>(value) {
+    fn read_settings(&mut self, key: &str, name: &str, value: &str) -> bool {
+        if let Some(row) = self.read_row::<SharedSettingsRow>(key, value) {
             let settings = row.settings.map(OwnSettings::of);
             let settings = settings.and_then(Result::ok).flatten();
             let named = settings.map(|settings| (name.to_owned(), settings));
@@ -332,16 +416,6 @@ impl Stored {
         let known = self.accounts.get(account).copied();
         known.unwrap_or_else(|| now.micros())
     }
-}
-
-/// Reads a value into the map. Returns whether it could be read.
-fn read_into<T: for<'a> Deserialize<'a>>(
-    into: &mut HashMap<String, T>,
-    key: &str,
-    value: &str,
-) -> bool {
-    let read = serde_json::from_str(value).map(|value| into.insert(key.to_owned(), value));
-    read.is_ok()
 }
 
 #[cfg(test)]
