@@ -73,15 +73,15 @@ version_in() {
     sed -n 's/^Asterisk \([^ ]*\).*/\1/p' <<<"$1" | head -n 1
 }
 
-# release_of VERSION: what is compared. Modules fit every patch of one minor release, every patch of
-# one certified release, and only the very same development version.
+# release_of VERSION: what is compared, as the module does it at its load. Modules fit every patch of
+# one minor release, every patch of one certified release, and only the very same development version.
 release_of() {
-    case $1 in
-        GIT-* | SVN-* | UNKNOWN*) echo "$1" ;;
-        *[Cc][Ee][Rr][Tt]*)
-            sed -E 's|^certified[/-]||; s|^([0-9]+\.[0-9]+).*|certified/\1|' <<<"$1" ;;
-        *) sed -E 's|^([0-9]+\.[0-9]+).*|\1|' <<<"$1" ;;
-    esac
+    if [[ $1 =~ ^(certified[/-]*)?([0-9]+\.[0-9]+)(-cert)? ]]; then
+        [ -z "${BASH_REMATCH[1]}${BASH_REMATCH[3]}" ] || echo -n certified/
+        echo "${BASH_REMATCH[2]}"
+    else
+        echo "$1"
+    fi
 }
 
 # --- the build option sum --------------------------------------------------

@@ -57,5 +57,7 @@ mod module;
 mod selftest;
 #[cfg(all(feature = "asterisk", not(test)))]
 mod surfaces;
+#[cfg(all(feature = "asterisk", not(test)))]
+mod version;
 
 use trip::trip;

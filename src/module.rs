@@ -6,8 +6,6 @@
 //! registered, and answer that the module is not running.
 
 use std::ffi::CStr;
-use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,7 +13,6 @@ use parking_lot::Mutex;
 
 use crate::cluster::ToEtcd;
 use crate::convert;
-use crate::elf;
 use crate::host::{self, Asterisk, CallWatch};
 use crate::runtime::actions::ActionsWorker;
 use crate::runtime::announced::Announced;
@@ -34,6 +31,7 @@ use crate::surfaces::feature_keys::UserFeatureKeys;
 use crate::surfaces::metrics::UserPresenceMetrics;
 use crate::surfaces::pidf::UserPresencePidf;
 use crate::surfaces::publication::{PhonePresence, PublicationObjects};
+use crate::version::ModuleFile;
 use crate::web;
 use crate::webhooks::post;
 use asterisk::ari::AriPeer;
@@ -51,8 +49,8 @@ use asterisk::release::{self, Remedy, Verdict};
 use asterisk::sorcery::SorceryPeer;
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
-    AsteriskModule, Decline, application, cli, devicestate, function, gate, http, image, log,
-    manager, presencestate, system,
+    AsteriskModule, Decline, application, cli, devicestate, function, gate, http, log, manager,
+    presencestate, system,
 };
 use presence::config::Problem;
 
@@ -232,22 +230,13 @@ fn drop_module() {
 }
 
 fn warn_of_another_build() {
-    if let Some(file) = replaced() {
+    if let ModuleFile::Replaced(file) = ModuleFile::now() {
         log::warning(format_args!(
             "'{}' is another build than the one that runs, which stays in memory when the \
              module is unloaded: restart Asterisk to run it",
             file.display()
         ));
     }
-}
-
-/// The module's file, if it is another build than the running one: the code stays mapped
-/// after an unload, and the next load runs it again.
-fn replaced() -> Option<PathBuf> {
-    let image = image::running()?;
-    let running = image.notes.iter().find_map(|notes| elf::in_notes(notes))?;
-    let installed = elf::build_id(&mut File::open(&image.file).ok()?)?;
-    (installed != running).then_some(image.file)
 }
 
 fn report_load(runtime: &Runtime, begin: Instant) {

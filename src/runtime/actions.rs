@@ -101,13 +101,20 @@ impl Runtime {
         let mut left: Vec<String> = Vec::new();
         for (key, value) in self.host().tree(FAMILY, KEYS) {
             let name = key.strip_prefix(KEYS).unwrap_or(&key);
-            let Ok(mut record) = serde_json::from_str::<ActionRecord>(&value) else {
+            let Some(mut record) = ActionRecord::parse(&value) else {
                 log::warn!(
                     "AstDB entry '{FAMILY}/{key}' cannot be read: its actions are \
                      not undone"
                 );
                 continue;
             };
+            if record.unreadable() > 0 {
+                log::warn!(
+                    "{} actions in AstDB entry '{FAMILY}/{key}' cannot be read: they are not undone, \
+                     and stay there",
+                    record.unreadable()
+                );
+            }
             let lower = name.to_ascii_lowercase();
             match known.get(&lower) {
                 Some((_, ours)) if ours.same_row(&record) => record = ours.clone(),
@@ -123,7 +130,7 @@ impl Runtime {
                     left.extend(gone.into_iter().map(|target| format!("{name}: {target}")));
                 }
             }
-            if !record.is_empty() {
+            if record.text().is_some() {
                 records.insert(lower, (name.into(), record));
             } else if let Err(why) = self.host().del(FAMILY, &key) {
                 log::warn!("AstDB entry '{FAMILY}/{key}' cannot be deleted: {why}");

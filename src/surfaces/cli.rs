@@ -206,6 +206,17 @@ pub static COMMANDS: &[Command] = &[
         complete: None,
     },
     Command {
+        words: c"userpresence show version",
+        summary: c"Show the module's version and the Asterisk it was built for",
+        usage: c"Usage: userpresence show version
+       Shows the version and the commit of the running module, the Asterisk that
+       it was built for and the one that it runs in, and whether the module's
+       file is still the build that runs.
+",
+        run: show::show_version,
+        complete: None,
+    },
+    Command {
         words: c"userpresence show settings",
         summary: c"Show the settings, or those that a user has made",
         usage: c"Usage: userpresence show settings [<name>]

@@ -4,6 +4,7 @@
 use crate::cluster::{ClusterView, NodeView, Standing};
 use crate::runtime;
 use crate::runtime::{own_settings, persister, store};
+use crate::version::{COMMIT, ModuleFile, Releases, VERSION};
 use asterisk::manager::{Action, AmiReply, AmiRequest, Class, Fields};
 use presence::account::wants_group;
 use presence::calls::effective_settings;
@@ -25,6 +26,11 @@ pub static ACTIONS: &[Action] = &[
         name: c"UserPresenceCluster",
         classes: &[Class::Reporting],
         run: cluster,
+    },
+    Action {
+        name: c"UserPresenceVersion",
+        classes: &[Class::Reporting],
+        run: version,
     },
     Action {
         name: c"UserPresenceGet",
@@ -116,9 +122,30 @@ fn cluster(_: &AmiRequest<'_>) -> AmiReply {
     }
 }
 
+/// What runs. `FileReplaced` is empty if it is not known.
+fn version(_: &AmiRequest<'_>) -> AmiReply {
+    let (releases, file) = (Releases::now(), ModuleFile::now());
+    let path = file.path().map(|path| path.display().to_string());
+    AmiReply::Fields(vec![
+        ("Version", VERSION.to_owned()),
+        ("Commit", COMMIT.to_owned()),
+        ("BuiltFor", releases.built_for.to_owned()),
+        ("OtherRelease", yes_no(releases.differ())),
+        ("RunsIn", releases.runs_in),
+        ("File", path.unwrap_or_default()),
+        (
+            "FileReplaced",
+            file.is_replaced().map(yes_no).unwrap_or_default(),
+        ),
+    ])
+}
+
+fn yes_no(is_so: bool) -> String {
+    if is_so { "yes" } else { "no" }.to_owned()
+}
+
 /// A node; of this one also how it stands.
 fn node_fields(view: &ClusterView, node: &NodeView) -> Fields {
-    let yes_no = |is_so: bool| if is_so { "yes" } else { "no" }.to_owned();
     let mut fields = vec![
         ("Node", node.name.to_string()),
         ("Self", yes_no(node.is_self)),

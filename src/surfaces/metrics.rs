@@ -9,6 +9,7 @@ use crate::cluster::{ClusterView, Standing};
 use crate::runtime;
 use crate::runtime::stats::Counter;
 use crate::runtime::store;
+use crate::version::{COMMIT, ModuleFile, Releases, VERSION};
 use asterisk::prometheus::Metrics;
 use presence::State;
 use presence::directory::UserId;
@@ -141,8 +142,55 @@ pub fn all() -> Vec<Metric> {
             ],
         },
     ];
+    all.extend(build());
     all.extend(runtime.cluster().view().iter().flat_map(cluster));
     all
+}
+
+/// What runs.
+fn build() -> [Metric; 3] {
+    let releases = Releases::now();
+    let labels = [
+        ("version", VERSION),
+        ("commit", COMMIT),
+        ("built_for", releases.built_for),
+        ("runs_in", &releases.runs_in),
+    ];
+    let labels = labels.map(|(name, value)| format!("{name}=\"{}\"", label_value(value)));
+    let replaced = ModuleFile::now().is_replaced();
+    [
+        Metric {
+            name: "build_info",
+            kind: "gauge",
+            help: "1; the labels are the module's version and commit, the Asterisk that it was \
+                   built for and the one that it runs in.",
+            values: vec![(format!("{{{}}}", labels.join(",")), "1".to_owned())],
+        },
+        Metric::one(
+            "other_release",
+            "gauge",
+            "Whether the module runs in another release of Asterisk than it was built for.",
+            u64::from(releases.differ()),
+        ),
+        Metric {
+            name: "file_replaced",
+            kind: "gauge",
+            help: "Whether the module's file is another build than the one that runs; no value \
+                   if the file cannot be read.",
+            values: replaced
+                .map(|replaced| (String::new(), u64::from(replaced).to_string()))
+                .into_iter()
+                .collect(),
+        },
+    ]
+}
+
+/// A value of a label in Prometheus' text format.
+fn label_value(value: &str) -> String {
+    value
+        .replace('\\', r"\\")
+        .replace('"', "\\\"")
+        .replace('\n', r"\n")
 }
 
 /// The metrics of a cluster, where there is one.

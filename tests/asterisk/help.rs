@@ -98,6 +98,10 @@ fn the_console_shows_help_for_every_command_and_event() {
     );
     shown("manager show command UserPresenceGet", &["User", "Json"]);
     shown(
+        "manager show command UserPresenceVersion",
+        &["Commit", "BuiltFor", "RunsIn", "FileReplaced"],
+    );
+    shown(
         "manager show command UserPresenceSet",
         &[
             "Set a user's status",

@@ -75,6 +75,7 @@ mod stored_rows;
 mod storm;
 mod timed;
 mod unload;
+mod version;
 mod visibility;
 mod webhooks;
 mod who_may_what;

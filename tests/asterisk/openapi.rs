@@ -57,6 +57,7 @@ fn the_description_is_public_and_names_every_method() {
     assert_eq!(answer.status, 200);
     let described = answer.json();
     assert_eq!(described["openapi"], "3.1.0");
+    assert_eq!(described["info"]["version"], env!("CARGO_PKG_VERSION"));
     let paths = described["paths"].as_object().expect("paths");
     for (path, operations) in paths {
         let target = path

@@ -7,6 +7,7 @@
 mod newer;
 mod office;
 mod older;
+mod up_and_down;
 
 use std::collections::BTreeMap;
 use std::fs;

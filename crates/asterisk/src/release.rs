@@ -11,7 +11,7 @@ use std::ffi::CStr;
 pub use self::known::{KnownSizes, Release, Remedy, Row, Verdict, verdict};
 use super::{ffi, text};
 
-/// Written by the build script: [`BUILT_FOR`], [`BUILD_OPTION_SUM`], [`SIZES`].
+/// Written by the build script: `BUILT_FOR`, `BUILD_OPTION_SUM`, `SIZES`.
 mod built {
     include!(concat!(env!("OUT_DIR"), "/release.rs"));
 }

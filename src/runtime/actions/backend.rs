@@ -138,16 +138,16 @@ impl Backend for AsteriskBackend<'_> {
 
     fn save(&mut self, record: &ActionRecord) -> Result<(), String> {
         let key = format!("{KEYS}{}", self.row);
-        let json = serde_json::to_string(record).map_err(|why| why.to_string())?;
+        let text = record.text();
         let host = self.runtime.host();
-        self.insist(|| match record.is_empty() {
-            true => host.del(FAMILY, &key),
-            false => host.put(FAMILY, &key, &json),
+        self.insist(|| match &text {
+            None => host.del(FAMILY, &key),
+            Some(text) => host.put(FAMILY, &key, text),
         })?;
         let mut records = self.runtime.actions.records.lock();
-        match record.is_empty() {
-            true => drop(records.remove(self.key)),
-            false => {
+        match text {
+            None => drop(records.remove(self.key)),
+            Some(_) => {
                 records.insert(self.key.to_owned(), (self.row.clone(), record.clone()));
             }
         }

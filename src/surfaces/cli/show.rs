@@ -8,6 +8,7 @@ use super::{fail, outcome, routes, view};
 use crate::runtime;
 use crate::runtime::store;
 use crate::surfaces::metrics;
+use crate::version::{COMMIT, ModuleFile, Releases, VERSION};
 use asterisk::cli::{Args, CliResult};
 use presence::Presence;
 use presence::State;
@@ -396,6 +397,43 @@ pub fn show_stats(args: &Args<'_>, out: &mut String) -> CliResult {
     CliResult::Success
 }
 
+/// `userpresence show version`
+pub fn show_version(args: &Args<'_>, out: &mut String) -> CliResult {
+    if !args.0.is_empty() {
+        return CliResult::ShowUsage;
+    }
+    let releases = Releases::now();
+    let differ = match releases.differ() {
+        true => {
+            ", another release than it was built for: `make rebuild` in the module's source \
+             directory builds it for this one"
+        }
+        false => "",
+    };
+    let file = match ModuleFile::now() {
+        ModuleFile::Same(file) => format!("{}, the build that runs", file.display()),
+        ModuleFile::Replaced(file) => format!(
+            "{}, another build than the one that runs: restart Asterisk to run it",
+            file.display()
+        ),
+        ModuleFile::Unreadable(file, why) => {
+            format!("{}, which cannot be read: {why}", file.display())
+        }
+        ModuleFile::Unknown => "unknown".to_owned(),
+    };
+    let lines = [
+        ("Version", VERSION.to_owned()),
+        ("Commit", COMMIT.to_owned()),
+        ("Built for", format!("Asterisk {}", releases.built_for)),
+        ("Runs in", format!("Asterisk {}{differ}", releases.runs_in)),
+        ("File", file),
+    ];
+    for (name, value) in lines {
+        let _ = writeln!(out, "{name:>9}: {value}");
+    }
+    CliResult::Success
+}
+
 /// `userpresence show settings`
 pub fn show_settings(args: &Args<'_>, out: &mut String) -> CliResult {
     crate::trip("command");
@@ -406,7 +444,7 @@ pub fn show_settings(args: &Args<'_>, out: &mut String) -> CliResult {
     }
     let lines = store::read(|world| {
         let directory = world.directory();
-        let mut lines = vec![("Version", env!("CARGO_PKG_VERSION").to_owned())];
+        let mut lines = vec![("Version", VERSION.to_owned())];
         lines.extend(directory.settings.list());
         lines.extend([
             ("Users", directory.user_count().to_string()),

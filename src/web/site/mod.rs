@@ -19,6 +19,7 @@ mod selftest;
 mod session;
 mod settings;
 mod users;
+mod version;
 
 use std::ffi::CStr;
 

@@ -2,7 +2,7 @@
 
 use super::{
     HttpCaller, HttpMethod, Reply, Request, calls, configuration, events, openapi, password,
-    queues, session, settings, users,
+    queues, session, settings, users, version,
 };
 
 /// A path, in which `*` matches any part that is not empty, and the handler of each method.
@@ -45,6 +45,10 @@ pub static CALLERS: &[Route<CallerHandler>] = &[
     Route {
         path: &["v1", "session", "password"],
         methods: &[(HttpMethod::Put, password::put)],
+    },
+    Route {
+        path: &["v1", "version"],
+        methods: &[(HttpMethod::Get, version::show)],
     },
     Route {
         path: &["v1", "account", "*", "presence"],

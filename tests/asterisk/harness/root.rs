@@ -39,7 +39,7 @@ pub fn skip(why: &str) {
     let test = thread.name().unwrap_or("a test");
     let line = format!("skipped in Asterisk {}: {test}: {why}\n", root().version());
     let _ = std::io::stderr().write_all(line.as_bytes());
-    if let Some(path) = env::var_os("USERPRESENCE_SKIPPED") {
+    if let Some(path) = env::var_os("USERPRESENCE_SKIPPED").map(PathBuf::from) {
         let file = File::options().create(true).append(true).open(&path);
         let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
         written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -25,6 +25,9 @@ pub struct Reservation {
     clean: bool,
     /// The last number of each account, by name.
     accounts: BTreeMap<String, u64>,
+    /// What another version has put into the file, which is kept.
+    #[serde(flatten)]
+    kept: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Reservation {
@@ -54,8 +57,8 @@ impl Reservation {
             (account.clone(), number.min(most))
         });
         Reservation {
-            clean: false,
             accounts: after.collect(),
+            ..Reservation::default()
         }
     }
 
@@ -153,6 +156,14 @@ mod tests {
                 before = Some((last, run.clean));
             }
         }
+    }
+
+    #[test]
+    fn what_another_version_has_put_into_the_file_is_kept() {
+        let text = r#"{"clean":true,"accounts":{"main":7},"format":2}"#;
+        let mut read = Reservation::parse(text).unwrap();
+        read.close([("main", 8)].into_iter());
+        assert_eq!(read.text(), text.replace('7', "8"));
     }
 
     #[test]

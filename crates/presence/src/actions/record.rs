@@ -6,7 +6,9 @@
 //! repeated undo is harmless, because it first checks that the target still has the action's
 //! value.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::backend::{Backend, TargetValue};
 use super::place::acting_here;
@@ -77,6 +79,17 @@ pub struct ActionRecord {
     pub(super) set: Vec<Assigned>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) queues: Vec<QueueRecord>,
+    #[serde(skip)]
+    kept: KeptActions,
+}
+
+/// What another version has put into a record: this one does nothing with it, and keeps it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct KeptActions {
+    fields: Map<String, Value>,
+    /// Elements of `set` and of `queues` that cannot be read.
+    set: Vec<Value>,
+    queues: Vec<Value>,
 }
 
 /// One action in force, for the console.
@@ -93,6 +106,67 @@ pub struct InForce {
 }
 
 impl ActionRecord {
+    /// Parses a row; `None` if it cannot be read at all.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut fields: Map<String, Value> = serde_json::from_str(text).ok()?;
+        let mut kept = KeptActions {
+            set: take_unreadable::<Assigned>(&mut fields, "set"),
+            queues: take_unreadable::<QueueRecord>(&mut fields, "queues"),
+            ..KeptActions::default()
+        };
+        let read = |fields: &Map<String, Value>| {
+            let fields = Value::Object(fields.clone());
+            serde_json::from_value::<ActionRecord>(fields).ok()
+        };
+        let record = read(&fields).or_else(|| {
+            // Without the statuses the actions can be undone all the same.
+            fields.retain(|name, _| !["new", "old", "combined"].contains(&&**name));
+            read(&fields)
+        });
+        const KNOWN: [&str; 6] = ["new", "old", "combined", "here", "set", "queues"];
+        fields.retain(|name, _| !KNOWN.contains(&&**name));
+        kept.fields = fields;
+        record.map(|record| ActionRecord { kept, ..record })
+    }
+
+    /// The row to be stored; `None` if there is nothing to store.
+    pub fn text(&self) -> Option<String> {
+        let has_kept = self.kept != KeptActions::default();
+        if !has_kept {
+            // Plain structs of strings always serialise.
+            return (!self.is_empty()).then(|| serde_json::to_string(self).unwrap_or_default());
+        }
+        let mut row = match serde_json::to_value(self) {
+            Ok(Value::Object(row)) => row,
+            _ => Map::new(),
+        };
+        for (name, kept) in [("set", &self.kept.set), ("queues", &self.kept.queues)] {
+            if !kept.is_empty() {
+                let list = row
+                    .entry(name)
+                    .or_insert_with(|| Vec::<Value>::new().into());
+                list.as_array_mut()
+                    .into_iter()
+                    .for_each(|list| list.extend(kept.iter().cloned()));
+            }
+        }
+        row.extend(self.kept.fields.clone());
+        Some(Value::Object(row).to_string())
+    }
+
+    /// How many actions of another version are kept that cannot be undone.
+    pub fn unreadable(&self) -> usize {
+        self.kept.set.len() + self.kept.queues.len()
+    }
+
+    /// Forgets everything but what another version has put there.
+    fn clear(&mut self) {
+        *self = ActionRecord {
+            kept: std::mem::take(&mut self.kept),
+            ..ActionRecord::default()
+        };
+    }
+
     /// Whether no action is in force.
     pub fn is_empty(&self) -> bool {
         self.set.is_empty() && self.queues.is_empty()
@@ -158,7 +232,7 @@ impl ActionRecord {
             }
         }
         if self.is_empty() {
-            *self = ActionRecord::default();
+            self.clear();
         }
         left
     }
@@ -191,6 +265,17 @@ impl ActionRecord {
         });
         set.chain(queues).collect()
     }
+}
+
+/// Takes the elements of a list that are no `T` out of it, and returns them.
+fn take_unreadable<T: DeserializeOwned>(fields: &mut Map<String, Value>, list: &str) -> Vec<Value> {
+    let Some(Value::Array(items)) = fields.get_mut(list) else {
+        return Vec::new();
+    };
+    let is_readable = |item: &Value| serde_json::from_value::<T>(item.clone()).is_ok();
+    let (good, bad) = std::mem::take(items).into_iter().partition(is_readable);
+    *items = good;
+    bad
 }
 
 /// The state of a queue's member in words, such as `member, paused (Lunch)`.
@@ -283,7 +368,7 @@ pub fn carry_out(
     write_targets(record, &writes, &mut backend);
     do_steps(record, steps, &mut backend);
     if record.is_empty() {
-        *record = ActionRecord::default();
+        record.clear();
     }
     // If this fails, the next load finds too many actions recorded and checks their targets.
     let _ = backend.0.save(record);

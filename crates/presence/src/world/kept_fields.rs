@@ -178,3 +178,88 @@ fn is_default(value: &Value) -> bool {
         Value::Bool(true) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::world::stored::{SourceRow, UserRow};
+
+    /// Reads a row and writes it again after a change.
+    fn again(text: &Value, change: impl FnOnce(&mut Map<String, Value>)) -> Value {
+        let read = read::<UserRow>(&text.to_string()).unwrap();
+        let mut row = object(&read.row).unwrap();
+        change(&mut row);
+        if let Some(mut kept) = read.kept {
+            kept.put_into(&mut row);
+        }
+        row.into()
+    }
+
+    #[test]
+    fn what_this_version_writes_itself_keeps_nothing() {
+        for text in [
+            r#"{"sequence":7}"#,
+            r#"{"status":"away","flags":{"pickUpCallsOnHold":true},"sequence":7}"#,
+            // An older one, and another order.
+            "{}",
+            r#"{"sequence":7,"panel":false,"status":"away"}"#,
+        ] {
+            assert_eq!(read::<UserRow>(text).unwrap().kept, None, "{text}");
+        }
+        let source = r#"{"state":"away","since":5,"timed":[]}"#;
+        assert_eq!(read::<SourceRow>(source).unwrap().kept, None);
+    }
+
+    #[test]
+    fn unknown_fields_stay_and_changed_ones_are_this_versions() {
+        let found = json!({
+            "format": 2, "mood": {"colour": "red"}, "sequence": 7, "dnd_status": "AcceptHalf",
+            "own": {"state": "away", "since": 5, "mood": "fine"},
+            "flags": {"pickUpCallsOnHold": true, "dances": true},
+        });
+        assert_eq!(again(&found, |_| {}), found);
+        // Another flag and another number: everything else is as it was.
+        let mut expected = found.clone();
+        expected["sequence"] = 8.into();
+        expected["flags"] = json!({"ringOnMonitoredCall": true, "dances": true});
+        let changed = again(&found, |row| {
+            row.insert("sequence".into(), 8.into());
+            row.insert("flags".into(), json!({"ringOnMonitoredCall": true}));
+        });
+        assert_eq!(changed, expected);
+        // Another status: what belongs to the old one goes with it.
+        let own = json!({"state": "dnd", "since": 9});
+        let changed = again(&found, |row| drop(row.insert("own".into(), own.clone())));
+        assert_eq!(changed["own"], own);
+        assert_eq!(changed["mood"], found["mood"]);
+    }
+
+    #[test]
+    fn a_field_that_cannot_be_read_leaves_the_others() {
+        let found =
+            json!({"own": {"state": "asleep", "since": 5}, "status": "away", "sequence": 7});
+        let read_row = read::<UserRow>(&found.to_string()).unwrap();
+        assert_eq!(read_row.unreadable, ["own"]);
+        assert_eq!(read_row.row.status.as_deref(), Some("away"));
+        assert_eq!(read_row.row.sequence, 7);
+        assert_eq!(again(&found, |_| {}), found);
+        // Once replaced, it does not come back.
+        let mut kept = read_row.kept.unwrap();
+        let mut row = object(&read_row.row).unwrap();
+        row.insert("own".into(), json!({"state": "dnd", "since": 9}));
+        kept.put_into(&mut row);
+        row.remove("own");
+        kept.put_into(&mut row);
+        assert_eq!(row.get("own"), None);
+
+        assert!(read::<UserRow>("[]").is_none() && read::<UserRow>("nonsense").is_none());
+        let source = json!({"state": "asleep", "since": 5, "timed": []});
+        assert!(read::<SourceRow>(&source.to_string()).is_none());
+        let source =
+            json!({"state": "away", "since": 5, "timed": [{"user": "x", "state": "asleep"}]});
+        let source = read::<SourceRow>(&source.to_string()).unwrap();
+        assert_eq!(source.unreadable, ["timed"]);
+    }
+}

@@ -12,7 +12,7 @@
 //! version has put into a row, and this one does not know, is kept: see
 //! [`crate::world::kept_fields`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -369,14 +369,15 @@ impl Stored {
     pub fn unknown_names(&self) -> Vec<String> {
         let kinds = self.unknown.iter();
         let kinds = kinds.map(|key| key.split_once('/').map_or(&**key, |(kind, _)| kind));
-        let fields = self.kept.values().flat_map(KeptFields::names);
-        let unreadable = |name: &String| {
-            let mut fields = self.unreadable_fields.iter();
-            fields.any(|(_, field)| field == name)
-        };
-        let fields = fields.filter(|name| !unreadable(name));
-        let names: std::collections::BTreeSet<String> =
-            kinds.map(str::to_owned).chain(fields).collect();
+        let unreadable = self.unreadable_fields.iter();
+        let unreadable: HashSet<_> = unreadable
+            .map(|(key, field)| (kept_key(key), field))
+            .collect();
+        let fields = self.kept.iter().flat_map(|(key, kept)| {
+            let names = kept.names();
+            names.filter(|name| !unreadable.contains(&(key.clone(), name)))
+        });
+        let names: BTreeSet<String> = kinds.map(str::to_owned).chain(fields).collect();
         names.into_iter().collect()
     }
 
