@@ -45,14 +45,14 @@ fn nothing_is_lost_between_versions() {
     }
 }
 
-/// Everybody's presence is as expected, but for the numbers.
+/// Everybody's presence is as expected, but for the numbers and the flag that is set meanwhile.
 #[track_caller]
 fn assert_same(ast: &Instance, expected: &Map<String, Value>, what: &str) {
     let found = office::views(ast);
     for user in office::PEOPLE {
         let mut expected = expected[user].clone();
         let fields = expected.as_object_mut().expect("an object");
-        fields.retain(|field, _| field != "sequence");
+        fields.retain(|field, _| field != "sequence" && field != "ringOnMonitoredCall");
         assert_contains(&found[user], &expected, &format!("{what}: {user}"));
     }
     let complaints = ast.complaints();

@@ -10,7 +10,7 @@
 //!
 //! Values are JSON with short names. A field that is absent has its empty value. What another
 //! version has put into a row, and this one does not know, is kept: see
-//! [`crate::world::kept_fields`].
+//! `kept_fields.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
