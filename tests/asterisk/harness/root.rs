@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -114,6 +114,15 @@ impl Root {
     /// Whether it has this module of Asterisk's, named without its ending.
     pub fn has_module(&self, name: &str) -> bool {
         self.module(name).exists()
+    }
+
+    /// Whether the program has a function of this name for modules.
+    pub fn exports(&self, function: &str) -> bool {
+        let program = fs::read(&self.program).expect("the program");
+        let name = format!("\0{function}\0");
+        program
+            .windows(name.len())
+            .any(|part| part == name.as_bytes())
     }
 
     /// The directory with documentation, sounds and the descriptions of the REST interface.
