@@ -15,7 +15,7 @@ use super::guard::guard;
 use super::json::{self, Json};
 use super::peer::RunningPeer;
 use super::text::{self, CText, source_file};
-use super::{Error, ffi};
+use super::{Error, ffi, slack};
 
 /// What applications may subscribe to, as `<scheme><id>`. `res_stasis` calls it with a lock of
 /// its own, and applications are identified by name.
@@ -96,14 +96,16 @@ pub(super) fn attach<E: AppEventSource>(peer: &RunningPeer) -> Result<(), Error>
     let unregister = unsafe { transmute::<*mut c_void, Register>(unregister) };
     let link = LINK.get_or_init(|| {
         // SAFETY: ZERO-VALUE: NULLs.
-        let mut source: ffi::stasis_app_event_source = unsafe { std::mem::zeroed() };
-        source.scheme = E::SCHEME.as_ptr();
-        source.find = Some(find::<E>);
-        source.subscribe = Some(subscribe::<E>);
-        source.unsubscribe = Some(unsubscribe::<E>);
-        source.is_subscribed = Some(is_subscribed::<E>);
-        source.to_json = Some(to_json::<E>);
-        SourceLink(Box::into_raw(Box::new(source)))
+        SourceLink(unsafe {
+            slack::leak(|source: &mut ffi::stasis_app_event_source| {
+                source.scheme = E::SCHEME.as_ptr();
+                source.find = Some(find::<E>);
+                source.subscribe = Some(subscribe::<E>);
+                source.unsubscribe = Some(unsubscribe::<E>);
+                source.is_subscribed = Some(is_subscribed::<E>);
+                source.to_json = Some(to_json::<E>);
+            })
+        })
     });
     // It may be registered already, or have been, by a `res_stasis` that was unloaded: that
     // list is gone, and the link into it is forgotten.

@@ -118,7 +118,6 @@ impl Backend for AsteriskBackend<'_> {
                     ("Penalty", &*penalty),
                     ("Wrapuptime", &*wrapup),
                     ("Paused", if member.paused { "yes" } else { "no" }),
-                    ("Reason", &*member.reason),
                 ];
                 let added = host.manager_action("QueueAdd", &[&place[..], &of_member].concat());
                 // Older releases do not read the reason of a new member.
