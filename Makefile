@@ -156,7 +156,7 @@ endef
 .PHONY: test
 test: setup-tests cargo-deny lint ## Run every check and test (RELEASE, 22 by default)
 	cargo test --package presence
-	cargo test $(PURE) --lib --test house --test board_texts
+	cargo test $(PURE) --lib --test house --test board_texts --test releases
 	cargo test $(PURE) --features loom --lib models
 	@$(MAKE) --no-print-directory build-private
 	@$(QUICKLY) $(MAKE) --no-print-directory build-selftest

@@ -9,7 +9,7 @@ const ALICE: &str = "[general]\n[alice]\ntype = user\nextension = 200\nextension
 
 /// The module's commands, actions and provider that Asterisk knows now. Functions and
 /// applications stay registered, see `unload.rs`.
-fn registered(ast: &Instance) -> Vec<String> {
+pub fn registered(ast: &Instance) -> Vec<String> {
     let asked = [
         ("core show help userpresence", "userpresence "),
         ("manager show commands", "UserPresence"),

@@ -57,6 +57,7 @@ mod queue_view;
 mod queues;
 mod readers;
 mod realtime;
+mod releases;
 mod reload;
 mod route;
 mod sample;
