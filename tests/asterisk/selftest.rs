@@ -1,6 +1,6 @@
 //! Tests of the harness itself, on an Asterisk without the module.
 
-use crate::harness::{Instance, sets, wait_until};
+use crate::harness::{Instance, root, sets, wait_until};
 
 /// Every module of every set runs without a complaint.
 #[test]
@@ -169,7 +169,10 @@ fn completes_commands() {
     assert_eq!(ast.complete("presencestate l"), ["list"]);
     assert_eq!(ast.complete("presencestate "), ["change", "list"]);
     assert_eq!(ast.complete("presencestate nothing "), Vec::<String>::new());
-    assert!(ast.remote("core show version").contains("Asterisk 22"));
+    assert!(
+        ast.remote("core show version")
+            .contains(&format!("Asterisk {}", root().version()))
+    );
 }
 
 #[test]

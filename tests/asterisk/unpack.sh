@@ -15,7 +15,8 @@ packages=asterisk,asterisk-dev,odbc-mariadb
 also=
 case $release in
     # The module for it is linked with the root's libraries, which are older than this machine's.
-    16) suite=bullseye packages+=,libc6-dev,libcurl4-openssl-dev ;;
+    # Voicemail is a package of its own there. libfaketime of a newer C library would not do.
+    16) suite=bullseye packages+=,asterisk-voicemail,libc6-dev,libcurl4-openssl-dev,libfaketime ;;
     22) suite=forky ;;
     # The libraries come from `suite`, and from `also` what they lack.
     22.11) suite=sid also=experimental ;;
@@ -28,7 +29,11 @@ esac
 complete() {
     [ -x "$1/usr/sbin/asterisk" ] && [ -f "$1/usr/include/asterisk.h" ] &&
         compgen -G "$1/usr/lib/*-linux-gnu/odbc/libmaodbc.so" >/dev/null &&
-        { [ "$release" != 16 ] || compgen -G "$1/usr/lib/*-linux-gnu/libcurl.so" >/dev/null; }
+        { [ "$release" != 16 ] || {
+            compgen -G "$1/usr/lib/*-linux-gnu/libcurl.so" >/dev/null &&
+                compgen -G "$1/usr/lib/*-linux-gnu/faketime/libfaketimeMT.so.1" >/dev/null &&
+                [ -f "$1/usr/lib/asterisk/modules/app_voicemail.so" ]
+        }; }
 }
 if complete "$root"; then
     exit 0

@@ -161,11 +161,15 @@ fn lines_that_nothing_changes_stay_as_they_are() {
     );
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.json()["options"][4]["value"], "210");
-    replace(
-        &mut expected,
-        "extension = 200 ; desk\n",
-        "extension = 210   ; desk\n",
-    );
+    // Releases differ in the blanks before a comment.
+    let written = file(&ast);
+    let extension = written
+        .lines()
+        .find(|line| line.starts_with("extension = 210"));
+    let extension = extension.expect("the new extension");
+    let words: Vec<_> = extension.split_whitespace().collect();
+    assert_eq!(words, ["extension", "=", "210", ";", "desk"]);
+    replace(&mut expected, "extension = 200 ; desk", extension);
     replace(
         &mut expected,
         "mobile = +49170\n",

@@ -4,6 +4,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::root::root;
+
 /// The repository.
 pub(super) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -46,8 +48,12 @@ pub fn built_module() -> PathBuf {
     module(false)
 }
 
-/// The library that gives a program another clock, with what `tests/asterisk/etcd.sh` unpacks.
+/// The library that gives a program another clock: the root's own, where it has one, else that
+/// with what `tests/asterisk/etcd.sh` unpacks.
 pub(super) fn faketime() -> PathBuf {
+    if let Some(path) = root().library("faketime/libfaketimeMT.so.1") {
+        return path;
+    }
     let root = env::var_os("ETCD_ROOT");
     let root = root.map_or_else(|| repository().join("target/etcd"), PathBuf::from);
     let path = root.join(format!(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +20,7 @@ pub struct Root {
     program: PathBuf,
     modules: PathBuf,
     data: PathBuf,
+    include: PathBuf,
 }
 
 /// The root of this test run.
@@ -73,6 +74,7 @@ impl Root {
             program: values["program"].into(),
             modules: values["modules"].into(),
             data: values["data"].into(),
+            include: values["include"].into(),
         }
     }
 
@@ -114,6 +116,27 @@ impl Root {
     /// Whether it has this module of Asterisk's, named without its ending.
     pub fn has_module(&self, name: &str) -> bool {
         self.module(name).exists()
+    }
+
+    /// Whether the program has a function of this name for modules.
+    pub fn exports(&self, function: &str) -> bool {
+        let program = fs::read(&self.program).expect("the program");
+        let name = format!("\0{function}\0");
+        program
+            .windows(name.len())
+            .any(|part| part == name.as_bytes())
+    }
+
+    /// Whether one of its headers, named without the directory `asterisk`, has this name in it.
+    /// Where the headers are not in the root, `ASTERISK_INCLUDE` says where.
+    pub fn declares(&self, header: &str, name: &str) -> bool {
+        let include = match self.include.as_os_str().is_empty() {
+            true => env::var_os("ASTERISK_INCLUDE").map(PathBuf::from),
+            false => Some(self.include.clone()),
+        };
+        let header = include.map(|path| repository().join(path).join("asterisk").join(header));
+        let header = header.expect("the root has headers, or ASTERISK_INCLUDE is set");
+        fs::read_to_string(header).is_ok_and(|text| text.contains(name))
     }
 
     /// The directory with documentation, sounds and the descriptions of the REST interface.
