@@ -36,7 +36,7 @@ impl Machine {
             .args(["-qp", "--qf", &format!("%{{{script}}}"), &self.package])
             .output()
             .expect("rpm");
-        let text = String::from_utf8(query.stdout).expect("UTF-8");
+        let text = String::from_utf8_lossy(&query.stdout).into_owned();
         assert!(query.status.success() && text != "(none)", "{query:?}");
         let path = std::env::var("PATH").expect("programs");
         let bin = self.ast.path("bin");

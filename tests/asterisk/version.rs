@@ -128,7 +128,10 @@ fn assert_said(ast: &Instance, expected: &Expected<'_>) {
 
 #[test]
 fn every_interface_says_what_runs() {
-    let ast = with_prometheus(Instance::builder())
+    let Some(builder) = with_prometheus(Instance::builder()) else {
+        return;
+    };
+    let ast = builder
         .userpresence(&api_user("boss", "role = admin"))
         .start();
     let file = ast.path("modules").join(MODULE);
@@ -184,7 +187,10 @@ fn every_interface_says_what_runs() {
 /// administrator takes the risk, says so.
 #[test]
 fn a_module_for_another_release_says_so() {
-    let ast = with_prometheus(Instance::builder())
+    let Some(builder) = with_prometheus(Instance::builder()) else {
+        return;
+    };
+    let ast = builder
         .userpresence(&format!(
             "[general]\nallow_other_release = yes\n{}",
             api_user("boss", "role = admin")
