@@ -21,7 +21,7 @@ fn set_dnd_status(ast: &Instance, value: &str) {
 }
 
 /// Whether modules learn of the keys that phones press, in the body of a SUBSCRIBE.
-fn keys_arrive() -> bool {
+pub fn keys_arrive() -> bool {
     root().declares("res_pjsip_pubsub.h", "new_subscribe_with_rdata")
 }
 
