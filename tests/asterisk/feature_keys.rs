@@ -21,16 +21,16 @@ fn set_dnd_status(ast: &Instance, value: &str) {
 }
 
 /// Whether modules learn of the keys that phones press, in the body of a SUBSCRIBE.
-fn keys_arrive() -> bool {
+pub fn keys_arrive() -> bool {
     root().declares("res_pjsip_pubsub.h", "new_subscribe_with_rdata")
 }
 
-/// Presses the key; where modules do not learn of that, alice's status is set.
-fn press_dnd(ast: &Instance, phone: &FeaturePhone, on: bool) {
+/// Presses the user's key; where modules do not learn of that, the status is set.
+pub fn press_dnd(ast: &Instance, phone: &FeaturePhone, user: &str, on: bool) {
     if keys_arrive() {
         phone.press_dnd(on);
     } else {
-        set(ast, "alice", if on { "dnd" } else { "available" });
+        set(ast, user, if on { "dnd" } else { "available" });
     }
 }
 
@@ -346,7 +346,7 @@ fn an_endpoint_of_no_user_gets_no_keys() {
     let phone = FeaturePhone::new(&ast, "200");
     assert_eq!(phone.subscribe(3600, None), 404);
     let phone = FeaturePhone::subscribed(&ast, "201");
-    press_dnd(&ast, &phone, true);
+    press_dnd(&ast, &phone, "alice", true);
     phone.wait_dnd(true);
     wait_state(&ast, "alice", "dnd");
 }
@@ -360,7 +360,7 @@ fn the_keys_of_each_phone_follow() {
     let phones = ["200", "201", "stranger"].map(|phone| FeaturePhone::subscribed(&ast, phone));
     for phone in &phones {
         for on in [true, false] {
-            press_dnd(&ast, phone, on);
+            press_dnd(&ast, phone, "alice", on);
             for other in &phones {
                 other.wait_dnd(on);
             }
@@ -413,7 +413,7 @@ fn live_subscriptions_outlast_an_unload() {
         phone.press_dnd(true);
         assert!(ast.load_module(MODULE).ok());
         phone.wait_dnd(false);
-        press_dnd(&ast, &phone, true);
+        press_dnd(&ast, &phone, "alice", true);
         phone.wait_dnd(true);
         wait_state(&ast, "alice", "dnd");
         let found = subscriptions(&ast);

@@ -30,6 +30,9 @@ fn starts_without_complaint() {
     ]
     .concat()
     {
+        if !root().has_module(name) {
+            continue; // It is in no instance then: a set may do without it.
+        }
         let line = shown
             .lines()
             .find(|line| line.starts_with(&format!("{name}.so")));

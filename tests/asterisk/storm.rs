@@ -114,7 +114,8 @@ impl Change {
             ami.action(&set)
         };
         let answer = match (&self.target, self.way) {
-            (Target::Extension(at), 0) => setvar(
+            // The console of older releases does not take `not_set`.
+            (Target::Extension(at), way) if way == 0 || status == "not_set" => setvar(
                 format!("PRESENCE_STATE(CustomPresence:{})", EXTENSIONS[*at]),
                 format!("{status},,{message}"),
             ),
