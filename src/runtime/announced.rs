@@ -21,6 +21,7 @@ impl Announced {
             world.hold_publishing(false);
             ((), world.announce(&found, None))
         });
+        runtime.forget_others(&found);
         Announced(runtime)
     }
 }
@@ -40,7 +41,38 @@ impl Runtime {
             return;
         }
         let found = self.find_published();
-        self.update(|world, _| ((), world.announce(&found, Some(new))));
+        self.update(|world, _| {
+            let mut effects = world.announce(&found, Some(new));
+            effects.extend(world.show_devices(&found.respelled));
+            ((), effects)
+        });
+    }
+
+    /// Has Asterisk forget users that are gone, or spelled differently now: a hint that names
+    /// them later, or spells them so, asks for the present answer.
+    pub(super) fn forget_gone(&self, names: &[Arc<str>]) {
+        for name in names {
+            self.host().forget_presence(&format!("{USER_LABEL}:{name}"));
+        }
+    }
+
+    /// The same for the presences that an earlier run of the module has left.
+    fn forget_others(&self, found: &Found) {
+        let addresses = found.presences.iter().map(|(address, _)| address);
+        let others = self.read(|world| {
+            let directory = world.directory();
+            let is_current = |address: &str| {
+                let name = address.strip_prefix(USER_LABEL);
+                let name = name.and_then(|rest| rest.strip_prefix(':'));
+                let user = name.and_then(|name| directory.user(name));
+                user.is_some_and(|user| Some(&*directory.get(user).name) == name)
+            };
+            let others = addresses.filter(|address| !is_current(address));
+            others.cloned().collect::<Vec<_>>()
+        });
+        for address in others.unwrap_or_default() {
+            self.host().forget_presence(&address);
+        }
     }
 
     /// The presences of users that Asterisk has now, and the users that it watches. No lock may
@@ -69,6 +101,12 @@ impl Runtime {
         }
         // A device that was shown once may be looked at still.
         host.each_device(&mut |name| watched.add_device(&String::from_utf8_lossy(name)));
-        Found { presences, watched }
+        let directory = self.read(|world| world.directory().clone());
+        let respelled = directory.map(|directory| self.note_spellings(&directory, &watched));
+        Found {
+            presences,
+            watched,
+            respelled: respelled.unwrap_or_default(),
+        }
     }
 }

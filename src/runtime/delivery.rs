@@ -6,8 +6,8 @@ use super::Runtime;
 use super::applications::ApplicationEvent;
 use super::host::EventClass;
 use super::own_settings::ForwardsChanged;
+use super::spellings::device_of;
 use presence::actions::Person;
-use presence::model::address::USER_LABEL;
 use presence::model::details::Detail;
 use presence::model::device::{DeviceState, Watcher};
 use presence::model::flags::Flag;
@@ -61,9 +61,14 @@ impl Runtime {
     }
 
     fn publish_device(&self, user: &str, watcher: Watcher, state: DeviceState) {
-        let device = format!("{USER_LABEL}:{user}{}", watcher.suffix());
-        if let Err(why) = self.host().publish_device(&device, state) {
-            log::error!("The device state of '{user}' could not be published: {why}");
+        let device = device_of(user, watcher);
+        let others = self.spellings.of(user, watcher);
+        let others = others.iter().map(|other| &**other);
+        let others = others.filter(|other| *other != device);
+        for device in [&*device].into_iter().chain(others) {
+            if let Err(why) = self.host().publish_device(device, state) {
+                log::error!("The device state of '{user}' could not be published: {why}");
+            }
         }
     }
 

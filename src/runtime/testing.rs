@@ -58,6 +58,12 @@ pub struct Fake {
     pub answers: Mutex<BTreeMap<String, Vec<ManagerMessage>>>,
     /// Whether Asterisk still boots.
     pub boots: AtomicBool,
+    /// Whether a hint follows a device under its own spelling only.
+    pub match_case: AtomicBool,
+    /// The devices that were published, in order.
+    pub devices: Mutex<Vec<(String, DeviceState)>>,
+    /// The presences that were forgotten, in order.
+    pub forgotten: Mutex<Vec<String>>,
 }
 
 impl Fake {
@@ -108,7 +114,13 @@ impl Publisher for FakeHost {
         Ok(())
     }
 
-    fn publish_device(&self, _: &str, _: DeviceState) -> Result<(), HostError> {
+    fn forget_presence(&self, address: &str) {
+        self.0.forgotten.lock().unwrap().push(address.to_owned());
+    }
+
+    fn publish_device(&self, device: &str, state: DeviceState) -> Result<(), HostError> {
+        let mut devices = self.0.devices.lock().unwrap();
+        devices.push((device.to_owned(), state));
         Ok(())
     }
 
@@ -208,6 +220,10 @@ impl Providers for FakeHost {
                 names: names.as_bytes(),
             });
         }
+    }
+
+    fn hints_match_case(&self) -> bool {
+        self.0.match_case.load(Ordering::Relaxed)
     }
 
     fn hint(&self, context: &str, extension: &str) -> Option<String> {

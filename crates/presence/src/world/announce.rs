@@ -19,6 +19,8 @@ pub struct Found {
     pub presences: Vec<(String, Presence)>,
     /// The users that hints watch.
     pub watched: Watched,
+    /// The devices that hints spell in a way in which they were not published before.
+    pub respelled: Vec<(String, Watcher)>,
 }
 
 /// How many users without a hint are published, only so that they appear in Asterisk's list
@@ -83,14 +85,24 @@ impl World {
                 effects.push(Effect::Publish(user.name.clone(), present.clone()));
             }
         }
-        for (name, watcher) in &found.watched.devices {
-            if let Some(id) = named(name) {
-                let state = self.ask(id, *watcher);
-                let name = directory.get(id).name.clone();
-                effects.push(Effect::Device(name, *watcher, state));
-            }
-        }
+        let devices = found.watched.devices.iter();
+        let devices = devices.filter(|(name, _)| named(name).is_some());
+        effects.extend(self.show_devices(devices));
         effects
+    }
+
+    /// Shows users to those who watch them as a device: names in any spelling. Names of nobody
+    /// are left out.
+    pub fn show_devices<'a>(
+        &self,
+        devices: impl IntoIterator<Item = &'a (String, Watcher)>,
+    ) -> Vec<Effect> {
+        let shown = devices.into_iter().filter_map(|(name, watcher)| {
+            let user = self.directory.user(name)?;
+            let name = self.directory.get(user).name.clone();
+            Some(Effect::Device(name, *watcher, self.ask(user, *watcher)))
+        });
+        shown.collect()
     }
 
     /// Withdraws all users because the module unloads. Hints ask again when they receive this,

@@ -1,0 +1,208 @@
+//! Devices of users as hints spell them: `UserPresence:bob` for the user `[Bob]`.
+//!
+//! From 20.21, 22.11 and 23.5 on, a hint follows a device only under the very spelling that the
+//! hint has: see [`Providers::hints_match_case`](super::host::Providers::hints_match_case). So
+//! a device is published under each spelling that a hint has, too, and under no other one. Older
+//! releases need none of this. Presences are matched without regard to case on every release.
+//!
+//! Nothing reports a change of the dialplan, but a new hint asks the device state provider. Then
+//! the persister reads the hints again: the provider is given no label, and runs under locks of
+//! the core. Names that only a function such as `DEVICE_STATE()` has asked for are never kept.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxBuildHasher;
+
+use super::Runtime;
+use crate::sync::Mutex;
+use presence::Time;
+use presence::directory::Directory;
+use presence::model::address::{USER_LABEL, below};
+use presence::model::device::Watcher;
+use presence::model::text::quoted;
+use presence::model::watched::Watched;
+
+/// A user, in lower case, and a watcher.
+type Device = (String, Watcher);
+
+/// So many spellings of one device are published. A pattern such as `_X.` makes a hint of every
+/// spelling that a phone subscribes to.
+const MOST: usize = 32;
+
+/// The hints are read again at most once in this time, and so seldom that reading takes at most
+/// one part in [`SHARE`] of the time.
+const PAUSE: Duration = Duration::from_secs(1);
+const SHARE: u32 = 100;
+
+/// The spellings other than the configured one.
+pub struct Spellings {
+    /// Whether a hint follows a device under its own spelling only.
+    matter: bool,
+    others: Mutex<HashMap<Device, Vec<Arc<str>>, FxBuildHasher>>,
+    /// Whether there is any, so that most servers take no lock for a publish.
+    any: AtomicBool,
+    /// A hint may have asked since the hints were read.
+    asked: AtomicBool,
+    read: Mutex<LastReading>,
+}
+
+#[derive(Default)]
+struct LastReading {
+    ended: Option<Instant>,
+    took: Duration,
+}
+
+impl Spellings {
+    /// None yet. `matter`: whether a hint follows a device under its own spelling only.
+    pub(super) fn new(matter: bool) -> Self {
+        Spellings {
+            matter,
+            others: Mutex::default(),
+            any: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
+            read: Mutex::default(),
+        }
+    }
+
+    /// Whether a hint follows a device under its own spelling only.
+    pub(super) fn matter(&self) -> bool {
+        self.matter
+    }
+
+    /// The other spellings of a device, label included.
+    pub(super) fn of(&self, user: &str, watcher: Watcher) -> Vec<Arc<str>> {
+        if !self.any.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let device = (user.to_ascii_lowercase(), watcher);
+        self.others.lock().get(&device).cloned().unwrap_or_default()
+    }
+
+    /// Adds a spelling. `Err` if the device has too many.
+    fn add(&self, device: &Device, spelling: &str) -> Result<bool, ()> {
+        let mut others = self.others.lock();
+        let known = others.entry(device.clone()).or_default();
+        if known.iter().any(|known| **known == *spelling) {
+            return Ok(false);
+        }
+        if known.len() >= MOST {
+            return Err(());
+        }
+        known.push(spelling.into());
+        self.any.store(true, Ordering::Release);
+        Ok(true)
+    }
+
+    /// Drops those of a removed user.
+    pub(super) fn forget(&self, user: &str) {
+        if !self.any.load(Ordering::Acquire) {
+            return;
+        }
+        let user = user.to_ascii_lowercase();
+        let mut others = self.others.lock();
+        for watcher in Watcher::ALL {
+            others.remove(&(user.clone(), watcher));
+        }
+        self.any.store(!others.is_empty(), Ordering::Release);
+    }
+}
+
+impl Runtime {
+    /// The device state provider was asked for a user, perhaps by a new hint.
+    pub fn device_asked(&self) {
+        // The swap is last: it writes to memory that all processors share.
+        let asked = &self.spellings.asked;
+        if self.spellings.matter
+            && !asked.load(Ordering::Relaxed)
+            && !asked.swap(true, Ordering::AcqRel)
+        {
+            self.wake_persister(false);
+        }
+    }
+
+    /// Takes over how hints spell the devices of users; returns the devices with new spellings,
+    /// which are to be published. Nothing on a release that does not tell them apart.
+    pub(super) fn note_spellings(&self, directory: &Directory, watched: &Watched) -> Vec<Device> {
+        if !self.spellings.matter {
+            return Vec::new();
+        }
+        let mut new = Vec::new();
+        for spelling in &watched.spellings {
+            let Some(name) = below(spelling, USER_LABEL) else {
+                continue;
+            };
+            let (name, watcher) = Watcher::split(name);
+            let Some(user) = directory.user(name) else {
+                continue;
+            };
+            let configured = &directory.get(user).name;
+            if **spelling == device_of(configured, watcher) {
+                continue;
+            }
+            let device = (name.to_ascii_lowercase(), watcher);
+            match self.spellings.add(&device, spelling) {
+                Ok(true) => new.push(device),
+                Ok(false) => {}
+                Err(()) => self.warn_once("spellings", &device.0, || {
+                    format!(
+                        "Hints spell the device of user '{configured}' in more than {MOST} ways: \
+                         {} is not published, expected UserPresence:{configured}",
+                        quoted(spelling)
+                    )
+                }),
+            }
+        }
+        new
+    }
+
+    /// Publishes devices under spellings that hints have since the last look, if any may. Returns
+    /// when to look again. For the persister.
+    pub(super) fn follow_spellings(&self) -> Option<Time> {
+        if !self.spellings.asked.load(Ordering::Acquire) {
+            return None;
+        }
+        let pause = {
+            let last = self.spellings.read.lock();
+            let pause = PAUSE.max(last.took * SHARE);
+            last.ended
+                .and_then(|ended| pause.checked_sub(ended.elapsed()))
+        };
+        if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
+            return Some(self.now().after(pause));
+        }
+        let begun = Instant::now();
+        // Before the hints are read: a hint that asks meanwhile has them read again.
+        self.spellings.asked.store(false, Ordering::Release);
+        let new = self.read_spellings();
+        self.update(|world, _| ((), world.show_devices(&new)));
+        *self.spellings.read.lock() = LastReading {
+            ended: Some(Instant::now()),
+            took: begun.elapsed(),
+        };
+        None
+    }
+
+    fn read_spellings(&self) -> Vec<Device> {
+        let Some(directory) = self.read(|world| world.directory().clone()) else {
+            return Vec::new();
+        };
+        self.note_spellings_for(&directory)
+    }
+
+    /// Reads the hints and takes over how they spell the devices of that directory's users.
+    pub(super) fn note_spellings_for(&self, directory: &Directory) -> Vec<Device> {
+        let mut watched = Watched::default();
+        self.hints.read(self.host(), &mut |hint| {
+            watched.add_hint(&String::from_utf8_lossy(hint.names));
+        });
+        self.note_spellings(directory, &watched)
+    }
+}
+
+/// The device of a user, as it is published.
+pub(super) fn device_of(user: &str, watcher: Watcher) -> String {
+    format!("{USER_LABEL}:{user}{}", watcher.suffix())
+}
