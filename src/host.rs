@@ -76,6 +76,12 @@ impl Publisher for Asterisk {
         presencestate::publish(USER_LABEL, user, state, subtype, message).map_err(refusal)
     }
 
+    fn publish_unset(&self, address: &str) -> Result<(), HostError> {
+        let (label, name) = address.split_once(':').unwrap_or((address, ""));
+        let state = presencestate::PresenceState::NotSet;
+        presencestate::publish(label, name, state, "", "").map_err(refusal)
+    }
+
     fn forget_presence(&self, address: &str) {
         presencestate::forget(address);
     }
@@ -83,6 +89,10 @@ impl Publisher for Asterisk {
     fn publish_device(&self, device: &str, state: DeviceState) -> Result<(), HostError> {
         let device = CString::new(device).unwrap_or_default();
         devicestate::publish(&device, convert::dev_state(state)).map_err(refusal)
+    }
+
+    fn forget_device(&self, device: &str) {
+        devicestate::forget(device);
     }
 
     fn send_event(&self, class: EventClass, name: &CStr, headers: &[(&str, &str)]) {

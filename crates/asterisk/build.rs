@@ -71,6 +71,7 @@ const NAMES: &[&str] = &[
     "ast_destroy_timing",
     "ast_device_state",
     "ast_device_state_cache",
+    "ast_device_state_clear_cache",
     "ast_device_state_message_type",
     "ast_device_state_topic_all",
     "ast_devstate_changed_literal",

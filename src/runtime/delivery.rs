@@ -6,8 +6,8 @@ use super::Runtime;
 use super::applications::ApplicationEvent;
 use super::host::EventClass;
 use super::own_settings::ForwardsChanged;
-use super::spellings::device_of;
 use presence::actions::Person;
+use presence::model::address::USER_LABEL;
 use presence::model::details::Detail;
 use presence::model::device::{DeviceState, Watcher};
 use presence::model::flags::Flag;
@@ -44,6 +44,7 @@ impl Runtime {
             }
             Effect::Publish(user, presence) => self.publish(user, presence),
             Effect::Device(user, watcher, state) => self.publish_device(user, *watcher, *state),
+            Effect::Forget(user) => self.forget_published(user),
             Effect::Settings(user) => {
                 self.update_phones(user);
                 self.own_actions_changed(user);
@@ -61,13 +62,18 @@ impl Runtime {
     }
 
     fn publish_device(&self, user: &str, watcher: Watcher, state: DeviceState) {
-        let device = device_of(user, watcher);
-        let others = self.spellings.of(user, watcher);
-        let others = others.iter().map(|other| &**other);
-        let others = others.filter(|other| *other != device);
-        for device in [&*device].into_iter().chain(others) {
-            if let Err(why) = self.host().publish_device(device, state) {
+        for device in self.spellings.all(user, watcher) {
+            if let Err(why) = self.host().publish_device(&device, state) {
                 log::error!("The device state of '{user}' could not be published: {why}");
+            }
+        }
+    }
+
+    fn forget_published(&self, user: &str) {
+        self.host().forget_presence(&format!("{USER_LABEL}:{user}"));
+        for watcher in Watcher::ALL {
+            for device in self.spellings.all(user, watcher) {
+                self.host().forget_device(&device);
             }
         }
     }

@@ -43,6 +43,12 @@ pub trait Publisher {
     /// Asterisk's refusal.
     fn publish_presence(&self, user: &str, presence: &Presence) -> Result<(), HostError>;
 
+    /// Publishes `not_set` for an address of a user, in that spelling.
+    ///
+    /// # Errors
+    /// Asterisk's refusal.
+    fn publish_unset(&self, address: &str) -> Result<(), HostError>;
+
     /// Has Asterisk forget the presence published last of an address, spelled like that:
     /// whoever reads it next gets its provider's answer.
     fn forget_presence(&self, address: &str);
@@ -52,6 +58,9 @@ pub trait Publisher {
     /// # Errors
     /// Asterisk's refusal.
     fn publish_device(&self, device: &str, state: DeviceState) -> Result<(), HostError>;
+
+    /// Has Asterisk forget the state published last of a device, spelled like that.
+    fn forget_device(&self, device: &str);
 
     /// Sends an AMI event.
     fn send_event(&self, class: EventClass, name: &CStr, headers: &[(&str, &str)]);

@@ -316,7 +316,6 @@ impl Runtime {
         });
         // What was known before goes here, without a lock.
         drop(removed.ok_or(NOT_RUNNING)??);
-        self.forget_gone(&gone);
         for name in gone.iter().filter(|name| !is_respelled(name)) {
             self.spellings.forget(name);
         }

@@ -72,13 +72,19 @@ impl Spellings {
         self.matter
     }
 
-    /// The other spellings of a device, label included.
-    pub(super) fn of(&self, user: &str, watcher: Watcher) -> Vec<Arc<str>> {
-        if !self.any.load(Ordering::Acquire) {
-            return Vec::new();
+    /// The device of a user in every spelling in which it is published, the configured one
+    /// first.
+    pub(super) fn all(&self, user: &str, watcher: Watcher) -> Vec<Arc<str>> {
+        let mut all = vec![Arc::<str>::from(device_of(user, watcher))];
+        if self.any.load(Ordering::Acquire) {
+            let device = (user.to_ascii_lowercase(), watcher);
+            let others = self.others.lock();
+            let others = others.get(&device).into_iter().flatten();
+            // An earlier spelling may be the configured one now.
+            let others: Vec<_> = others.filter(|other| **other != all[0]).cloned().collect();
+            all.extend(others);
         }
-        let device = (user.to_ascii_lowercase(), watcher);
-        self.others.lock().get(&device).cloned().unwrap_or_default()
+        all
     }
 
     /// Adds a spelling. `Err` if the device has too many.
@@ -194,15 +200,20 @@ impl Runtime {
 
     /// Reads the hints and takes over how they spell the devices of that directory's users.
     pub(super) fn note_spellings_for(&self, directory: &Directory) -> Vec<Device> {
+        self.note_spellings(directory, &self.read_hints())
+    }
+
+    /// Reads what the hints watch. No lock may be held.
+    pub(super) fn read_hints(&self) -> Watched {
         let mut watched = Watched::default();
         self.hints.read(self.host(), &mut |hint| {
             watched.add_hint(&String::from_utf8_lossy(hint.names));
         });
-        self.note_spellings(directory, &watched)
+        watched
     }
 }
 
 /// The device of a user, as it is published.
-pub(super) fn device_of(user: &str, watcher: Watcher) -> String {
+fn device_of(user: &str, watcher: Watcher) -> String {
     format!("{USER_LABEL}:{user}{}", watcher.suffix())
 }

@@ -62,7 +62,7 @@ pub struct Fake {
     pub match_case: AtomicBool,
     /// The devices that were published, in order.
     pub devices: Mutex<Vec<(String, DeviceState)>>,
-    /// The presences that were forgotten, in order.
+    /// The addresses and devices that were forgotten, in order.
     pub forgotten: Mutex<Vec<String>>,
 }
 
@@ -114,6 +114,12 @@ impl Publisher for FakeHost {
         Ok(())
     }
 
+    fn publish_unset(&self, address: &str) -> Result<(), HostError> {
+        let told = Told::Presence(address.to_owned(), "not_set", String::new());
+        self.0.told.lock().unwrap().push(told);
+        Ok(())
+    }
+
     fn forget_presence(&self, address: &str) {
         self.0.forgotten.lock().unwrap().push(address.to_owned());
     }
@@ -122,6 +128,10 @@ impl Publisher for FakeHost {
         let mut devices = self.0.devices.lock().unwrap();
         devices.push((device.to_owned(), state));
         Ok(())
+    }
+
+    fn forget_device(&self, device: &str) {
+        self.forget_presence(device);
     }
 
     fn send_event(&self, _: EventClass, name: &CStr, headers: &[(&str, &str)]) {

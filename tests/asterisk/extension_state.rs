@@ -80,14 +80,19 @@ fn a_lamp_that_spells_the_user_otherwise_lights_up() {
 /// Hints that are there before the module, and after an unload and another load.
 #[test]
 fn a_module_that_is_loaded_later_finds_the_hints() {
-    let ast = started(with_hints(BOB).not_loaded());
+    let hints = with_hints(BOB).hint("2200", ",userpresence:bob");
+    let ast = started(hints.not_loaded());
     for _ in 0..2 {
+        let log = ast.log().len();
         assert!(ast.load_module(MODULE).ok());
         assert_follow(&ast, "bob");
         set(&ast, "bob", "dnd");
         wait_all(&ast, "Busy");
+        ast.wait_hint_presence("2200", "dnd");
         assert!(ast.unload_module(MODULE).ok());
         wait_all(&ast, "Idle");
+        ast.wait_hint_presence("2200", "not_set");
+        assert!(!ast.log()[log..].contains("No provider found"));
     }
 }
 
@@ -144,10 +149,10 @@ fn no_stale_state_stays() {
     wait_all(&ast, "Busy");
     ast.write_config("userpresence.conf", custom);
     assert!(ast.reload().ok());
-    // The core asks for the state of a device that is unknown: there is no such user.
+    // The core asks for a device that was forgotten: there is no such user.
     for (extension, names) in HINTS {
         ast.wait_device(names, "INVALID");
-        ast.wait_hint_state(extension, "Idle");
+        ast.wait_hint_state(extension, "Unavailable");
     }
     let states = ast.ami().list(&[("Action", "PresenceStateList")]);
     let names = states.iter().filter_map(|state| state.get("Presentity"));

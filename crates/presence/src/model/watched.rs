@@ -14,6 +14,8 @@ pub struct Watched {
     pub devices: HashSet<(String, Watcher)>,
     /// The devices of users as hints spell them, label included.
     pub spellings: HashSet<String>,
+    /// The same for presences.
+    pub presence_spellings: HashSet<String>,
 }
 
 impl Watched {
@@ -28,6 +30,9 @@ impl Watched {
             }
         }
         for address in presences.split(['&', ',']) {
+            if below(address, USER_LABEL).is_some() {
+                self.presence_spellings.insert(address.to_owned());
+            }
             if let Some(name) = below(address.trim(), USER_LABEL) {
                 self.presences.insert(name.to_ascii_lowercase());
             }
@@ -73,6 +78,7 @@ mod tests {
                 "UserPresence:carol@queue",
                 "UserPresence:erin",
             ]),
+            presence_spellings: set(&["UserPresence:ALICE", "UserPresence:b", "UserPresence:dave"]),
         };
         assert_eq!(watched, expected);
     }
